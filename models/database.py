@@ -1,0 +1,134 @@
+"""The one SQLite file that all programs share, and the only ways into it.
+
+WAL with ``synchronous=FULL``: an acknowledged commit survives a power cut, because rows here are money.
+Whatever only SQLite can do stays in this module.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import peewee
+
+from models.errors import NestedTransaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 5_000
+POLL_S = 0.05
+
+database = peewee.SqliteDatabase(None)
+
+
+def open_database(path: Path) -> None:
+    """Bind the models to the file at *path* and connect the calling thread.
+
+    ``busy_timeout`` comes first: switching to WAL itself may meet a lock.
+    """
+    database.init(
+        str(path),
+        pragmas=(
+            ("busy_timeout", BUSY_TIMEOUT_MS),
+            ("journal_mode", "wal"),
+            ("synchronous", "full"),
+            ("foreign_keys", 1),
+            ("journal_size_limit", 64 << 20),
+            ("temp_store", "memory"),
+        ),
+    )
+    database.connect(reuse_if_open=True)
+
+
+def close_database() -> None:
+    """Close the calling thread's connection; harmless when there is none."""
+    if not database.is_closed():
+        database.close()
+
+
+@contextlib.contextmanager
+def transaction() -> Iterator[None]:
+    """Open the outermost IMMEDIATE transaction of a domain operation.
+
+    IMMEDIATE because a deferred read-then-write fails at once under WAL when another process wrote in between
+    (the busy timeout does not apply to that upgrade). Nested, Peewee would make it a savepoint without saying so
+    and half an operation could commit: hence the refusal.
+
+    :raises NestedTransaction: a transaction is already open on this connection.
+    """
+    if database.in_transaction():
+        raise NestedTransaction("a write transaction is already open here")
+    with database.atomic("IMMEDIATE"):
+        yield
+
+
+def data_version() -> int:
+    """SQLite's counter of commits made by *other* connections: comparable only with itself, on one connection."""
+    return int(database.data_version)
+
+
+class Calls:
+    """The one way from an event loop to the database: a single thread that owns a connection.
+
+    Peewee keeps transaction state per thread, not per task: two tasks on one connection would join each other's
+    transactions. One thread makes calls serial and never blocks the loop.
+    """
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+
+    async def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``function(*args, **kwargs)`` in the database thread and return its result."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: _connected(function, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Wait for calls under way, then close the thread's connection."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, close_database)
+        self._executor.shutdown(wait=True)
+
+
+def _connected(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    database.connect(reuse_if_open=True)
+    return function(*args, **kwargs)
+
+
+class Watcher:
+    """Tells when another process has committed, or when this one said so with :meth:`poke`.
+
+    ``data_version`` does not move on one's own commits, so whoever writes for a consumer in the same process pokes.
+    Spurious wakes happen (a checkpoint moves it too); missed ones do not.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._seen: int | None = None
+        self._poked = asyncio.Event()
+
+    def poke(self) -> None:
+        """Wake the waiter for a commit of this process. Call from the event loop's thread."""
+        self._poked.set()
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait until something was committed; False when *timeout* seconds passed without."""
+        deadline = time.monotonic() + timeout
+        while True:
+            if self._poked.is_set() or await self._moved():
+                self._poked.clear()
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._poked.wait(), min(POLL_S, left))
+
+    async def _moved(self) -> bool:
+        version = await self._calls(data_version)
+        moved = version != self._seen
+        self._seen = version
+        return moved
