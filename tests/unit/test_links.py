@@ -1,0 +1,194 @@
+"""The grammar of Telegram links: every form that people paste, and what must not be read."""
+
+import time
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from daemon.links import (
+    MAX_LINKS,
+    MAX_RANGE,
+    REASONS,
+    InviteLink,
+    Link,
+    PostLink,
+    RangeLink,
+    Refused,
+    parse,
+    read,
+)
+
+HASH = "AbCdEfGhIjKlMn_-"
+
+
+@dataclass(frozen=True)
+class Entity:
+    offset: int
+    url: str | None
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("t.me/durov/1", PostLink("durov", 1)),
+        ("https://t.me/durov/1", PostLink("durov", 1)),
+        ("http://www.t.me/durov/1", PostLink("durov", 1)),
+        ("HTTPS://T.ME/Durov/1", PostLink("durov", 1)),
+        ("https://t.me:443/durov/1", PostLink("durov", 1)),
+        ("https://telegram.me/durov/1", PostLink("durov", 1)),
+        ("telegram.dog/durov/1", PostLink("durov", 1)),
+        ("durov.t.me/1", PostLink("durov", 1)),
+        ("https://t.me/durov/1/", PostLink("durov", 1)),
+        ("https://t.me/durov//1", PostLink("durov", 1)),
+        ("https://t.me/s/durov/1", PostLink("durov", 1)),
+        ("https://t.me/durov/1?embed=1&mode=tme#x", PostLink("durov", 1)),
+        ("https://t.me/durov/1?single", PostLink("durov", 1, single=True)),
+        ("https://t.me/durov/1?comment=9", PostLink("durov", 1, comment_id=9)),
+        ("https://t.me/durov/1?thread=7", PostLink("durov", 1, thread_id=7)),
+        ("https://t.me/durov/7/1", PostLink("durov", 1, thread_id=7)),
+        ("https://t.me/durov/7/1?single", PostLink("durov", 1, thread_id=7, single=True)),
+        ("https://t.me/c/123/1", PostLink(123, 1)),
+        ("https://t.me/c/-1001234567890/1", PostLink(1234567890, 1)),
+        ("https://t.me/c/2147483648/1", PostLink(2147483648, 1)),
+        ("https://t.me/c/123/7/1", PostLink(123, 1, thread_id=7)),
+        ("https://t.me/c/123/1?thread=7&comment=9", PostLink(123, 1, thread_id=7, comment_id=9)),
+        ("tg://resolve?domain=durov&post=1", PostLink("durov", 1)),
+        ("tg:resolve?domain=durov&post=1&single&thread=7", PostLink("durov", 1, thread_id=7, single=True)),
+        ("tg://privatepost?channel=123&post=1", PostLink(123, 1)),
+        ("tg://privatepost?channel=123&post=1&thread=7&comment=4", PostLink(123, 1, thread_id=7, comment_id=4)),
+        (f"https://t.me/+{HASH}", InviteLink(HASH)),
+        (f"https://t.me/joinchat/{HASH}", InviteLink(HASH)),
+        (f"https://t.me/%2B{HASH}", InviteLink(HASH)),
+        (f"tg://join?invite={HASH}", InviteLink(HASH)),
+        (f"https://t.me/+{HASH}/1", PostLink(None, 1, invite=HASH)),
+        (f"https://t.me/joinchat/{HASH}/1?single", PostLink(None, 1, single=True, invite=HASH)),
+        (f"https://t.me/+{HASH}/3-5", RangeLink(None, 3, 5, invite=HASH)),
+        ("https://t.me/durov/10-14", RangeLink("durov", 10, 14)),
+        ("https://t.me/durov/14-10", RangeLink("durov", 10, 14)),
+        ("https://t.me/durov/10–14", RangeLink("durov", 10, 14)),
+        ("https://t.me/durov/10-10", PostLink("durov", 10)),
+        ("https://t.me/durov/10-", PostLink("durov", 10)),
+        ("https://t.me/c/123/10-14", RangeLink(123, 10, 14)),
+        ("https://t.me/c/123/7/10-14", RangeLink(123, 10, 14, thread_id=7)),
+        (f"https://t.me/durov/1-{MAX_RANGE}", RangeLink("durov", 1, MAX_RANGE)),
+    ],
+)
+def test_a_form_is_read_and_its_canonical_text_means_the_same(text: str, link: Link) -> None:
+    assert parse(text) == [link]
+    assert read(str(link)) == link
+    assert str(read(str(link))) == str(link)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("https://t.me/durov", "no_post"),
+        ("https://t.me/some_bot?start=x", "no_post"),
+        ("tg://resolve?domain=durov", "no_post"),
+        ("tg://user?id=1", "no_post"),
+        ("https://t.me/c/123", "no_post"),
+        ("https://t.me/durov/s/3", "story"),
+        ("tg://resolve?domain=durov&story=3", "story"),
+        ("https://t.me/addstickers/Animals", "stickers"),
+        ("tg://addemoji?set=Animals", "stickers"),
+        ("https://t.me/boost/durov", "boost"),
+        ("https://t.me/durov?boost", "boost"),
+        ("https://t.me/c/123?boost", "boost"),
+        ("https://t.me/+15551234567", "phone"),
+        ("tg://resolve?phone=15551234567", "phone"),
+        ("https://t.me/proxy?server=1.2.3.4&port=1", "not_a_post"),
+        ("https://t.me/login/12345", "not_a_post"),
+        ("https://t.me/share/url?url=x", "not_a_post"),
+        ("https://t.me/iv?url=x", "not_a_post"),
+        ("https://t.me/some_bot/app", "not_a_post"),
+        ("https://t.me/durov/1/2/3", "not_a_post"),
+        ("https://t.me/c/durov/1", "bad_number"),
+        ("https://t.me/c/0/1", "bad_number"),
+        ("https://t.me/c/9999999999999/1", "bad_number"),
+        ("https://t.me/durov/0", "bad_number"),
+        ("https://t.me/durov/2147483648", "bad_number"),
+        ("https://t.me/durov/1?comment=x", "bad_number"),
+        (f"https://t.me/durov/1-{MAX_RANGE + 1}", "range_too_long"),
+    ],
+)
+def test_what_is_not_to_be_read_is_refused_with_its_reason(text: str, reason: str) -> None:
+    assert parse(text) == [Refused(reason, text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "@durov",
+        "someone@t.me/durov/1",
+        "https://example.com/t.me/durov/1",
+        "https://t.me@example.com/durov/1",
+        "https://t.me.example.com/durov/1",
+        "https://not-t.me/durov/1",
+        "t.me",
+        "https://t.me/",
+        "t.me/?",
+    ],
+)
+def test_what_is_no_telegram_link_is_ignored(text: str) -> None:
+    assert parse(text) == []
+
+
+@pytest.mark.parametrize(
+    "wrapped", ["({})", "[x]({})", "«{}»", "{}.", "{}!", "see {}, please", "**{}**", "`{}`", "{}…"]
+)
+def test_punctuation_around_a_link_is_not_part_of_it(wrapped: str) -> None:
+    assert parse(wrapped.format("https://t.me/durov/1")) == [PostLink("durov", 1)]
+
+
+def test_several_links_keep_their_order_and_come_once() -> None:
+    text = "https://t.me/bbbb/2https://t.me/aaaa/1 t.me/BBBB/2,t.me/cccc/3\nt.me/aaaa/1"
+    assert parse(text) == [PostLink("bbbb", 2), PostLink("aaaa", 1), PostLink("cccc", 3)]
+
+
+def test_text_links_take_their_place_by_utf16_offset() -> None:
+    # Given an emoji (two UTF-16 units) before the words, and a text link between two typed ones
+    text = "😀 t.me/aaaa/1 here t.me/cccc/3"
+    hidden = Entity(offset=len("😀 t.me/aaaa/1 ".encode("utf-16-le")) // 2, url="https://t.me/bbbb/2")
+    # Then it is read between them, and entities without an address change nothing
+    assert parse(text, [Entity(0, None), hidden]) == [PostLink("aaaa", 1), PostLink("bbbb", 2), PostLink("cccc", 3)]
+
+
+def test_a_text_link_to_another_site_is_ignored() -> None:
+    assert parse("here", [Entity(0, "https://example.com/?u=https://t.me/durov/1")]) == []
+
+
+def test_a_message_of_too_many_links_says_so_once() -> None:
+    links = parse(" ".join(f"t.me/durov/{number}" for number in range(1, MAX_LINKS + 50)))
+    assert len(links) == MAX_LINKS + 1
+    assert links[-1] == Refused("too_many")
+
+
+def test_a_range_opens_into_single_posts() -> None:
+    link = RangeLink("durov", 10, 12, thread_id=7)
+    assert [str(post) for post in link.posts()] == [f"https://t.me/durov/7/{n}?single" for n in (10, 11, 12)]
+
+
+FRAGMENTS = st.sampled_from(
+    "https:// http:// tg:// tg: t.me telegram.me www. / // ? & = # + - – @ c s joinchat resolve privatepost domain "
+    "post single comment thread invite channel durov 1 0 999999999999999999999 %2F %00 %ff 😀 \ud800 \x00 ١ 10-14 .".split()
+)
+
+
+@given(st.one_of(st.text(max_size=300), st.lists(FRAGMENTS, max_size=40).map("".join)), st.integers(-5, 500))
+@example("t.me/" * 5000, 0)
+@example("https://" * 3000, 0)
+@example("t.me/" + "1-" * 8000, 0)
+@example("tg:" + "a" * 16000, 0)
+def test_no_input_raises_or_hangs_the_parser(text: str, offset: int) -> None:
+    started = time.perf_counter()
+    links = parse(text, [Entity(offset, text)])
+    assert time.perf_counter() - started < 1
+    for link in links:
+        if isinstance(link, Refused):
+            assert link.reason in REASONS
+        else:
+            assert read(str(link)) == link
