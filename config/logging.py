@@ -1,0 +1,192 @@
+"""The log: one JSON object a line, on the console and in `DB_PATH/logs/<process>.log`, with no secret in it.
+
+Fields: `timestamp` (RFC 3339, UTC, milliseconds), `level` (lower case), `logger`, `message`, `process`, and whatever a call adds:
+`logger.info("delivered", extra={"job": 12, "user": 7})`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import math
+import re
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+from pythonjsonlogger import json as json_lines
+
+from config.settings import Settings, secret_values
+
+FILE_BYTES = 10 * 1024 * 1024
+FILE_BACKUPS = 5
+CONSOLE_BYTES = 4095
+"""Several programs share one console pipe, and a pipe keeps writes whole only up to its atomic size, 4096 bytes on Linux."""
+
+_QUIET_LIBRARIES = ("pyrogram", "urllib3", "werkzeug", "asyncio", "peewee", "limits", "flask-limiter")
+_REDACTED = "[REDACTED]"
+_SHORTEST_SECRET = 6
+_WORTH_KEEPING = 20
+_PATTERNS = (
+    (re.compile(r"(?<![0-9])[0-9]{6,}:[A-Za-z0-9_-]{30,}"), _REDACTED),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_REDACTED}"),
+    (re.compile(r"\bA21AA[A-Za-z0-9_-]{20,}"), _REDACTED),
+    (re.compile(r"(/pay/)[A-Za-z0-9._~%=-]+"), rf"\1{_REDACTED}"),
+    (re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{340,}=*"), _REDACTED),
+)
+"""In this order: bot tokens, authorization headers, PayPal access tokens, signed payment links, session strings."""
+
+
+def setup(settings: Settings | None, process: str, *, file: bool = True) -> None:
+    """Send every log record, warning and uncaught exception of this process to the console, and to its own file when `file`.
+
+    Without settings (they are what is wrong) there is only the console, at INFO.
+    """
+    redactor = Redactor(secret_values(settings) if settings else ())
+    handlers: list[logging.Handler] = [_console(process, redactor)]
+    if settings and file:
+        handlers.append(_file(settings, process, redactor))
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(settings.log_level if settings else "INFO")
+    for name in _QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # A record that cannot be written (disk full) must not become a plain-text traceback on the console.
+    logging.raiseExceptions = False
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+    sys.unraisablehook = _log_unraisable
+
+
+class Redactor:
+    """Replaces secrets, known by value or by shape, in text and in nested values."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._values = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def text(self, text: str) -> str:
+        if self._values:
+            text = self._values.sub(_REDACTED, text)
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """`value` as JSON can hold it, without secrets. What JSON does not know is written as its text."""
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.value(item) for item in value]
+        text = self.text(str(value))
+        is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        return value if is_number and text == str(value) else text
+
+
+class JsonFormatter(json_lines.JsonFormatter):
+    """One record as one line of JSON, at most `limit` bytes long where a limit is given.
+
+    Values are redacted before they are shortened or escaped: neither half a secret nor an escaped one comes through.
+    """
+
+    def __init__(self, process: str, redactor: Redactor, limit: int | None = None) -> None:
+        super().__init__(["message"])
+        self._process = process
+        self._redactor = redactor
+        self._limit = limit
+
+    def format(self, record: logging.LogRecord) -> str:
+        try:
+            return super().format(record)
+        except (TypeError, ValueError):
+            # The arguments do not fit the message: a fault of the caller, whose record is still worth more than a silence.
+            record.msg, record.args = f"{record.msg} {record.args}", None
+            return super().format(record)
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        own = {
+            "timestamp": _timestamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.message,
+            "process": self._process,
+        }
+        log_data.update(own)
+        super().add_fields(log_data, record, message_dict)
+        log_data.update(own)
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        clean: dict[str, Any] = self._redactor.value(log_data)
+        return clean
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        if self._limit is not None:
+            _shorten(log_data, self._limit)
+        return json.dumps(log_data)
+
+
+def _console(process: str, redactor: Redactor) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(process, redactor, CONSOLE_BYTES - len("\n")))
+    return handler
+
+
+def _file(settings: Settings, process: str, redactor: Redactor) -> logging.Handler:
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(
+        settings.logs / f"{process}.log", maxBytes=FILE_BYTES, backupCount=FILE_BACKUPS, encoding="utf-8"
+    )
+    handler.setFormatter(JsonFormatter(process, redactor))
+    return handler
+
+
+def _forms(secret: str) -> set[str]:
+    """The ways in which a secret is written: as it is, inside JSON, inside an address."""
+    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], quote(secret, safe="")}
+
+
+def _timestamp(created: float) -> str:
+    return datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _shorten(fields: dict[str, Any], limit: int) -> None:
+    """Cut `fields` where they are longest until they fit into `limit` bytes: a traceback loses its head, other texts their tail."""
+    while len(json.dumps(fields)) > limit:
+        key = max(fields, key=lambda name: len(json.dumps(fields[name])))
+        text = fields[key] if isinstance(fields[key], str) else json.dumps(fields[key])
+        half = len(text) // 2
+        if half < _WORTH_KEEPING:
+            del fields[key]
+        else:
+            fields[key] = f"…{text[-half:]}" if key in ("exc_info", "stack_info") else f"{text[:half]}…"
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("uncaught").critical("uncaught exception: %s", kind.__name__, exc_info=(kind, error, trace))
+
+
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        name = args.thread.name if args.thread else "?"
+        info = (args.exc_type, args.exc_value, args.exc_traceback)
+        logging.getLogger("uncaught").critical("uncaught exception in thread %s", name, exc_info=info)
+
+
+def _log_unraisable(args: sys.UnraisableHookArgs) -> None:
+    info = (args.exc_type, args.exc_value, args.exc_traceback) if args.exc_value is not None else None
+    logging.getLogger("uncaught").error("%s: %r", args.err_msg or "ignored exception", args.object, exc_info=info)

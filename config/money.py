@@ -1,0 +1,23 @@
+"""Currencies: how many minor units each has, and how a price is written. Money is whole minor units everywhere else."""
+
+from decimal import Decimal
+
+from babel.numbers import format_currency
+
+STARS = "XTR"
+CURRENCIES = {STARS: 0, "HUF": 0, "JPY": 0, "TWD": 0} | dict.fromkeys(
+    "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD ILS MXN MYR NOK NZD PHP PLN SEK SGD THB USD".split(), 2
+)
+"""Digits after the point: of Telegram's Stars, and of every currency that PayPal takes (it takes no fillér of HUF nor cents of TWD)."""
+
+
+def decimals(currency: str) -> int:
+    """Digits after the point of `currency`. Raises KeyError for one that nobody can pay in."""
+    return CURRENCIES[currency]
+
+
+def format_price(amount_minor: int, currency: str, language: str) -> str:
+    """A price as the customer reads it: `500 ⭐`, `$5.00`, `5,00 €`."""
+    if currency == STARS:
+        return f"{amount_minor} ⭐"
+    return format_currency(Decimal(amount_minor).scaleb(-decimals(currency)), currency, locale=language)

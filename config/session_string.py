@@ -1,0 +1,45 @@
+"""Session strings: what kind was given, and Telethon's turned into Pyrogram's.
+
+Both hold the same thing, an authorization key and the data centre it belongs to; only the packing differs.
+"""
+
+import base64
+import binascii
+import ipaddress
+import struct
+
+_PYROGRAM = ">BI?256sQ?"
+_PYROGRAM_LENGTHS = (351, 356, 362)
+"""Two older formats, which the library still reads, and the present one."""
+_TELETHON = {352: ">B4sH256s", 368: ">B16sH256s"}
+"""By length without the leading version digit: with an IPv4 or an IPv6 address."""
+_TEST_ADDRESSES = frozenset(map(ipaddress.ip_address, ("149.154.175.10", "149.154.167.40", "149.154.175.117")))
+_UNKNOWN_USER = 1
+"""Telethon's string does not tell whose it is. The library asks only whether the id is set: 0 would mean 'not logged in'."""
+
+
+def to_pyrogram(text: str, api_id: int) -> str:
+    """`text` as Pyrogram reads it; `api_id` is the application's, which Telethon's string leaves out.
+
+    Raises ValueError, with words that complete 'TELEGRAM_SESSION_STRING ...', for anything that is neither.
+    """
+    if text.startswith("1") and len(text) - 1 in _TELETHON:
+        return _from_telethon(text[1:], api_id)
+    if len(text.rstrip("=")) in _PYROGRAM_LENGTHS:
+        _decode(text)
+        return text
+    raise ValueError("is neither a Pyrogram session string nor a Telethon StringSession: make one with `make session`")
+
+
+def _from_telethon(text: str, api_id: int) -> str:
+    dc_id, address, _port, key = struct.unpack(_TELETHON[len(text)], _decode(text))
+    test_mode = ipaddress.ip_address(address) in _TEST_ADDRESSES
+    packed = struct.pack(_PYROGRAM, dc_id, api_id, test_mode, key, _UNKNOWN_USER, False)
+    return base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        raise ValueError("is damaged: copy it again, all of it, in one line") from None

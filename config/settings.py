@@ -1,0 +1,463 @@
+"""The settings: one frozen object, read once from the environment, refusing what it does not understand.
+
+A value comes from the real environment or from `.env` in the working directory, in this order; `NAME_FILE` names a file that holds the
+value of `NAME`. An empty value counts as unset. `.env.example` explains each name. Nobody else in the project reads `os.environ`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from dotenv.parser import parse_stream
+
+from config import plans, session_string
+
+EXIT_OK = 0
+EXIT_GAVE_UP = 70
+"""A program was given up on: whoever supervises this process should start it again."""
+EXIT_AWAY = 75
+"""Something that this program depends on is away: try again later, it is no crash."""
+EXIT_CONFIG = 78
+"""The settings are wrong: starting again does not help."""
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class ConfigurationError(Exception):
+    """The settings cannot be used. `faults` holds every fault, each with the setting's name and what to do."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the operator set. Names, meanings and defaults are those of `.env.example`."""
+
+    telegram_bot_token: str = field(repr=False)
+    telegram_api_id: int
+    telegram_api_hash: str = field(repr=False)
+    telegram_session_string: str = field(repr=False)
+    """Always in Pyrogram's format, whatever the operator gave."""
+    telegram_endpoint: tuple[str, int] | None
+    telegram_public_key: str | None
+    """PEM text."""
+
+    paypal_client_id: str | None
+    paypal_client_secret: str | None = field(repr=False)
+    paypal_mode: str
+    paypal_webhook_id: str | None
+    paypal_endpoint: str | None
+
+    backend_url: str | None
+    """Where the world reaches the web program, without a trailing slash."""
+    web_address: str
+    port: int
+    behind_proxy: bool
+    metrics_token: str | None = field(repr=False)
+
+    db_path: Path
+    secret_key: str = field(repr=False)
+    plans_file: Path
+    plans: plans.Plans
+    """What `plans_file` says."""
+    timezone: ZoneInfo
+    log_level: str
+    retention_days: int
+
+    admin_ids: frozenset[int]
+    support_contact: str | None
+    channel_url: str | None
+    terms_url: str | None
+    privacy_url: str | None
+    reminders: bool
+
+    source_chats: frozenset[str]
+    blocked_chats: frozenset[str]
+    join_by_invitation: str
+    joins_per_day: int
+    protected_content: str
+
+    transfer_files_small: int
+    transfer_files_large: int
+    jobs_per_customer: int
+    transfer_memory_mib: int
+    transfer_requests_max: int
+
+    backup_hours: int
+    backup_passphrase: str | None = field(repr=False)
+    backup_s3_endpoint: str | None
+    backup_s3_bucket: str | None
+    backup_s3_access_key: str | None = field(repr=False)
+    backup_s3_secret_key: str | None = field(repr=False)
+
+    canary_hour: int | None
+    ping_url: str | None
+
+    @property
+    def paypal_enabled(self) -> bool:
+        """PayPal sells only with credentials and with an address that it can send customers back to."""
+        return bool(self.paypal_client_id and self.backend_url)
+
+    @property
+    def database_file(self) -> Path:
+        return self.db_path / "peaje.db"
+
+    @property
+    def logs(self) -> Path:
+        return self.db_path / "logs"
+
+    @property
+    def backups(self) -> Path:
+        return self.db_path / "backups"
+
+
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+    """Read the settings; `environ` stands in for the process's environment, `dotenv` is left out when None or missing.
+
+    Makes and keeps a `SECRET_KEY` under `DB_PATH` when none is set. Raises `ConfigurationError` with every fault found,
+    those of the plans file included.
+    """
+    reader = _Reader(os.environ if environ is None else environ, dotenv)
+    values = {
+        **_telegram(reader),
+        **_paypal(reader),
+        **_web(reader),
+        **_state(reader),
+        **_customers(reader),
+        **_sources(reader),
+        **_transfers(reader),
+        **_backups(reader),
+    }
+    if values["backend_url"] is None and values["paypal_endpoint"]:
+        values["backend_url"] = f"http://127.0.0.1:{values['port']}"
+    try:
+        values["plans"] = plans.load(values["plans_file"])
+    except plans.PlansError as error:
+        reader.faults.extend(error.faults)
+    if not reader.faults:
+        values["secret_key"] = reader.text("SECRET_KEY") or _kept_secret(values["db_path"], reader)
+    if reader.faults:
+        raise ConfigurationError(reader.faults)
+    return Settings(**values)
+
+
+def secret_values(settings: Settings) -> list[str]:
+    """The values that no log line, page or message may show."""
+    candidates = (
+        settings.telegram_bot_token,
+        settings.telegram_api_hash,
+        settings.telegram_session_string,
+        settings.paypal_client_secret,
+        settings.secret_key,
+        settings.metrics_token,
+        settings.backup_passphrase,
+        settings.backup_s3_access_key,
+        settings.backup_s3_secret_key,
+    )
+    return [value for value in candidates if value]
+
+
+def _telegram(reader: _Reader) -> dict[str, Any]:
+    api_id = reader.integer(
+        "TELEGRAM_API_ID", low=1, required="it is shown at https://my.telegram.org, 'API development tools'"
+    )
+    return {
+        "telegram_bot_token": reader.parsed(
+            "TELEGRAM_BOT_TOKEN", _bot_token, required="ask @BotFather for one with /newbot"
+        ),
+        "telegram_api_id": api_id,
+        "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required="it is shown beside TELEGRAM_API_ID"),
+        "telegram_session_string": reader.parsed(
+            "TELEGRAM_SESSION_STRING",
+            lambda text: session_string.to_pyrogram(text, api_id or 0),
+            required="make one with `make session`",
+        ),
+        "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
+        "telegram_public_key": reader.parsed("TELEGRAM_PUBLIC_KEY", _public_key),
+    }
+
+
+def _paypal(reader: _Reader) -> dict[str, Any]:
+    client_id, client_secret = reader.text("PAYPAL_CLIENT_ID"), reader.text("PAYPAL_CLIENT_SECRET")
+    if bool(client_id) != bool(client_secret):
+        missing = "PAYPAL_CLIENT_SECRET" if client_id else "PAYPAL_CLIENT_ID"
+        reader.fault(
+            missing, "is missing: PayPal needs both the client id and the secret; leave out both to sell for Stars only"
+        )
+    return {
+        "paypal_client_id": client_id,
+        "paypal_client_secret": client_secret,
+        "paypal_mode": reader.choice("PAYPAL_MODE", ("sandbox", "live"), "sandbox"),
+        "paypal_webhook_id": reader.text("PAYPAL_WEBHOOK_ID"),
+        "paypal_endpoint": reader.parsed("PAYPAL_ENDPOINT", _url),
+    }
+
+
+def _web(reader: _Reader) -> dict[str, Any]:
+    railway_domain = reader.text("RAILWAY_PUBLIC_DOMAIN")
+    return {
+        "backend_url": reader.parsed("BACKEND_URL", _url) or (f"https://{railway_domain}" if railway_domain else None),
+        "web_address": reader.text("WEB_ADDRESS") or "0.0.0.0",
+        "port": reader.integer("PORT", 8000, low=1, high=65535),
+        "behind_proxy": reader.boolean("BEHIND_PROXY", railway_domain is not None),
+        "metrics_token": reader.text("METRICS_TOKEN"),
+    }
+
+
+def _state(reader: _Reader) -> dict[str, Any]:
+    return {
+        "db_path": Path(reader.text("DB_PATH") or "data").absolute(),
+        "plans_file": Path(reader.text("PLANS_FILE") or PROJECT / "plans.toml").absolute(),
+        "timezone": reader.parsed("TIMEZONE", _timezone) or ZoneInfo("UTC"),
+        "log_level": reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+        "retention_days": reader.integer("RETENTION_DAYS", 90, low=1),
+    }
+
+
+def _customers(reader: _Reader) -> dict[str, Any]:
+    return {
+        "admin_ids": frozenset(reader.parsed("ADMIN_IDS", _ids) or ()),
+        "support_contact": reader.text("SUPPORT_CONTACT"),
+        "channel_url": reader.parsed("CHANNEL_URL", _url),
+        "terms_url": reader.parsed("TERMS_URL", _url),
+        "privacy_url": reader.parsed("PRIVACY_URL", _url),
+        "reminders": reader.boolean("REMINDERS", True),
+        "canary_hour": reader.integer("CANARY_HOUR", low=0, high=23),
+        "ping_url": reader.parsed("PING_URL", _url),
+    }
+
+
+def _sources(reader: _Reader) -> dict[str, Any]:
+    return {
+        "source_chats": frozenset(_words(reader.text("SOURCE_CHATS") or "")),
+        "blocked_chats": frozenset(_words(reader.text("BLOCKED_CHATS") or "")),
+        "join_by_invitation": reader.choice("JOIN_BY_INVITATION", ("nobody", "paying", "everyone"), "paying"),
+        "joins_per_day": reader.integer("JOINS_PER_DAY", 10, low=0),
+        "protected_content": reader.choice("PROTECTED_CONTENT", ("refuse", "allow"), "refuse"),
+    }
+
+
+def _transfers(reader: _Reader) -> dict[str, Any]:
+    return {
+        "transfer_files_small": reader.integer("TRANSFER_FILES_SMALL", 5, low=1, high=50),
+        "transfer_files_large": reader.integer("TRANSFER_FILES_LARGE", 2, low=1, high=50),
+        "jobs_per_customer": reader.integer("JOBS_PER_CUSTOMER", 2, low=1, high=50),
+        "transfer_memory_mib": reader.integer("TRANSFER_MEMORY_MIB", 48, low=8),
+        "transfer_requests_max": reader.integer("TRANSFER_REQUESTS_MAX", 16, low=1, high=64),
+    }
+
+
+def _backups(reader: _Reader) -> dict[str, Any]:
+    names = ("BACKUP_S3_ENDPOINT", "BACKUP_S3_BUCKET", "BACKUP_S3_ACCESS_KEY", "BACKUP_S3_SECRET_KEY")
+    values = {name: reader.parsed(name, _url) if name.endswith("ENDPOINT") else reader.text(name) for name in names}
+    if any(values.values()):
+        for name in (name for name in names[1:] if not values[name]):
+            reader.fault(
+                name, "is missing: a copy to S3 needs the bucket and both keys; leave out all BACKUP_S3_ names for none"
+            )
+    return {
+        "backup_hours": reader.integer("BACKUP_HOURS", 6, low=1, high=168),
+        "backup_passphrase": reader.text("BACKUP_PASSPHRASE"),
+        **{name.lower(): value for name, value in values.items()},
+    }
+
+
+class _Reader:
+    """Typed values by name; what is wrong is collected, not raised, so that the operator learns of all faults at once."""
+
+    def __init__(self, environ: Mapping[str, str], dotenv: Path | None) -> None:
+        self.faults: list[str] = []
+        self._sources: list[Mapping[str, str]] = [environ, self._dotenv(dotenv)]
+
+    def fault(self, name: str, text: str) -> None:
+        self.faults.append(f"{name} {text}")
+
+    def text(self, name: str, required: str | None = None) -> str | None:
+        """The value, or None when unset; `required` says how to get one and makes its absence a fault."""
+        value = next((found for source in self._sources if (found := self._from(source, name))), None)
+        if value is None and required:
+            self.fault(name, f"is missing: {required}")
+        return value
+
+    def parsed(self, name: str, parse: Callable[[str], Any], required: str | None = None) -> Any:
+        """The value put through `parse`, whose ValueError completes the sentence 'NAME ...' without quoting a secret."""
+        text = self.text(name, required)
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.fault(name, str(error))
+            return None
+
+    def integer(
+        self, name: str, default: int | None = None, *, low: int, high: int | None = None, required: str | None = None
+    ) -> Any:
+        value = self.parsed(name, lambda text: _integer(text, low, high), required)
+        return default if value is None else value
+
+    def boolean(self, name: str, default: bool) -> Any:
+        value = self.parsed(name, _boolean)
+        return default if value is None else value
+
+    def choice(self, name: str, choices: Collection[str], default: str) -> Any:
+        return self.parsed(name, lambda text: _choice(text, choices)) or default
+
+    def _from(self, source: Mapping[str, str], name: str) -> str | None:
+        direct, file = _plain(source.get(name, "")), _plain(source.get(f"{name}_FILE", ""))
+        if direct and file:
+            self.fault(name, f"is set twice: keep either {name} or {name}_FILE")
+        if direct or not file:
+            return direct or None
+        try:
+            return Path(file).read_text("utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            self.fault(f"{name}_FILE", f"names a file that cannot be read: {file} ({_reason(error)})")
+            return None
+
+    def _dotenv(self, path: Path | None) -> dict[str, str]:
+        if path is None or not path.exists():
+            return {}
+        values: dict[str, str] = {}
+        try:
+            with path.open(encoding="utf-8") as stream:
+                for binding in parse_stream(stream):
+                    if binding.error:
+                        self.fault(str(path), f"line {binding.original.line} is not NAME=value")
+                    elif binding.key is not None and binding.value is not None:
+                        values[binding.key] = binding.value
+        except (OSError, UnicodeDecodeError) as error:
+            self.fault(str(path), f"cannot be read ({_reason(error)})")
+        return values
+
+
+def _plain(value: str) -> str:
+    """Without what `docker run --env-file` leaves on a value (quotes), and without a Railway reference that nobody resolved."""
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        value = value[1:-1]
+    return "" if value.startswith("${{") else value
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "not UTF-8 text"
+
+
+def _integer(text: str, low: int, high: int | None) -> int:
+    expected = (
+        f"must be a whole number {f'from {low} to {high}' if high is not None else f'of at least {low}'}, not {text!r}"
+    )
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(expected) from None
+    if value < low or (high is not None and value > high):
+        raise ValueError(expected)
+    return value
+
+
+def _boolean(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[text.lower()]
+    except KeyError:
+        raise ValueError(f"must be yes or no, not {text!r}") from None
+
+
+def _choice(text: str, choices: Collection[str]) -> str:
+    for choice in choices:
+        if text.lower() == choice.lower():
+            return choice
+    raise ValueError(f"must be one of {', '.join(choices)}, not {text!r}")
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _ids(text: str) -> list[int]:
+    try:
+        return [int(word) for word in _words(text)]
+    except ValueError:
+        raise ValueError(f"must be Telegram ids (whole numbers) with commas between them, not {text!r}") from None
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"must be an address that begins with https://, not {text!r}")
+    return text.rstrip("/")
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"must be host:port, not {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def _bot_token(text: str) -> str:
+    number, colon, secret = text.partition(":")
+    if not (number.isdigit() and colon and len(secret) >= 20):
+        raise ValueError("is not a bot token: @BotFather gives it as 123456789:AAH…, copy all of it")
+    return text
+
+
+def _timezone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"must be a time zone's name such as Europe/Madrid, not {text!r}") from None
+
+
+def _public_key(text: str) -> str:
+    if "-----BEGIN" in text:
+        return text.replace("\\n", "\n")
+    try:
+        content = Path(text).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"names a file that cannot be read: {text} ({_reason(error)})") from None
+    if "-----BEGIN" not in content:
+        raise ValueError(f"names a file without a PEM public key: {text}")
+    return content
+
+
+def _kept_secret(db_path: Path, reader: _Reader) -> str:
+    """The secret key of this installation, made at the first start.
+
+    It signs links that customers hold, so it must outlive the process; two programs that start at once must agree on one.
+    """
+    kept = db_path / "secret_key"
+    try:
+        if not kept.exists():
+            db_path.mkdir(parents=True, exist_ok=True)
+            _write_once(kept, secrets.token_urlsafe(48))
+        return kept.read_text("utf-8").strip()
+    except OSError as error:
+        reader.fault(
+            "DB_PATH", f"must be a directory that can be written to: {error.filename or db_path} ({_reason(error)})"
+        )
+        return ""
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Create `path` with the whole text or not at all; whoever comes second keeps what the first one wrote."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        os.unlink(draft)

@@ -1,0 +1,137 @@
+"""The words for customers: English in the code, other languages in gettext catalogues under `locales/`.
+
+Mark a text where it is used: `t.gettext("{left} left", left=3)`, `t.ngettext("{n} day", "{n} days", n)` (in templates `_(...)` and
+`ngettext(...)`). Then `python -m config.texts update` brings it into the catalogues, and a translation is written there.
+"""
+
+from __future__ import annotations
+
+import gettext
+import sys
+from datetime import datetime, tzinfo
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_datetime
+from babel.messages import mofile, pofile
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.numbers import format_decimal
+from babel.units import format_unit
+
+from config.money import format_price
+
+DEFAULT_LANGUAGE = "en"
+LANGUAGES = ("en", "es")
+
+_PROJECT = Path(__file__).resolve().parent.parent
+_LOCALES = Path(__file__).resolve().parent / "locales"
+_SOURCES = ("config", "models", "daemon", "web")
+_EXTRACTORS = [("**.py", "python"), ("**.html", "jinja2")]
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+_SIZES = (("GB", 10 * 1024**3, 1024**3), ("MB", 1024**2, 1024**2), ("KB", 1024, 1024))
+"""Name, from how many bytes on it is used, its bytes. 2000 MiB, the largest file, stays 2000 MB: that is how it is known."""
+
+
+class Texts:
+    """The texts of one language. Placeholders are `{name}` and are filled from keyword arguments."""
+
+    def __init__(self, language: str, translations: gettext.NullTranslations) -> None:
+        self.language = language
+        self._translations = translations
+
+    def gettext(self, message: str, /, **values: Any) -> str:
+        return self._translations.gettext(message).format(**values)
+
+    def ngettext(self, one: str, many: str, n: int, /, **values: Any) -> str:
+        """The form for `n`, which is itself the placeholder `{n}`."""
+        return self._translations.ngettext(one, many, n).format(n=n, **values)
+
+    def duration(self, seconds: int) -> str:
+        """`30 days`, `1 day 4 hours`, `40 seconds`: the two largest units, rounded down."""
+        for (unit, size), (smaller, smaller_size) in zip(_UNITS, _UNITS[1:], strict=False):
+            if seconds >= size:
+                parts = [(seconds // size, unit), (seconds % size // smaller_size, smaller)]
+                return " ".join(self._unit(count, name) for count, name in parts if count)
+        return self._unit(max(seconds, 0), "second")
+
+    def date(self, unix: int, timezone: tzinfo) -> str:
+        moment = datetime.fromtimestamp(unix, timezone)
+        return f"{format_datetime(moment, 'd MMM y, HH:mm', locale=self.language)} ({moment.tzname()})"
+
+    def size(self, count: int) -> str:
+        """Bytes in the units that Telegram's own applications show: powers of 1024 under the usual names."""
+        for name, threshold, unit in _SIZES:
+            if count >= threshold:
+                return f"{self._decimal(count / unit)} {name}"
+        return f"{count} B"
+
+    def price(self, minor: int, currency: str) -> str:
+        return format_price(minor, currency, self.language)
+
+    def _unit(self, count: int, name: str) -> str:
+        return format_unit(count, f"duration-{name}", length="long", locale=self.language)
+
+    def _decimal(self, value: float) -> str:
+        return format_decimal(value, "0.#" if value < 10 else "0", locale=self.language)
+
+
+@cache
+def translator(language: str | None) -> Texts:
+    """The texts of `language`, a code such as Telegram gives ("es", "es-MX"); of the default language where there are none."""
+    code = (language or DEFAULT_LANGUAGE).replace("_", "-").split("-")[0].lower()
+    if code not in LANGUAGES:
+        code = DEFAULT_LANGUAGE
+    return _texts(code)
+
+
+@cache
+def _texts(code: str) -> Texts:
+    if code == DEFAULT_LANGUAGE:
+        return Texts(code, gettext.NullTranslations())
+    compiled = BytesIO()
+    mofile.write_mo(compiled, catalogue(code))
+    compiled.seek(0)
+    return Texts(code, gettext.GNUTranslations(compiled))
+
+
+def catalogue(language: str) -> Catalog:
+    """The catalogue of translations as it is in the repository."""
+    with _path(language).open("rb") as file:
+        return pofile.read_po(file, locale=language)
+
+
+def extract() -> Catalog:
+    """Every text that is marked in the code."""
+    found = Catalog()
+    for package in _SOURCES:
+        for _file, _line, message, comments, context in extract_from_dir(
+            _PROJECT / package, _EXTRACTORS, comment_tags=("Translators:",), strip_comment_tags=True
+        ):
+            found.add(message, auto_comments=comments, context=context)
+    return found
+
+
+def update() -> None:
+    """Bring new texts of the code into every catalogue, and drop what the code no longer says."""
+    marked = extract()
+    for language in LANGUAGES:
+        if language == DEFAULT_LANGUAGE:
+            continue
+        known = catalogue(language)
+        marked.creation_date = known.creation_date
+        known.update(marked, no_fuzzy_matching=True)
+        with _path(language).open("wb") as file:
+            pofile.write_po(file, known, width=120, no_location=True, sort_output=True, ignore_obsolete=True)
+
+
+def _path(language: str) -> Path:
+    return _LOCALES / language / "LC_MESSAGES" / "peaje.po"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["update"]:
+        raise SystemExit("usage: python -m config.texts update")
+    update()
