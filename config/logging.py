@@ -1,7 +1,7 @@
 """The log: one JSON object a line, on the console and in `DB_PATH/logs/<process>.log`, with no secret in it.
 
-Fields: `timestamp` (RFC 3339, UTC, milliseconds), `level` (lower case), `logger`, `message`, `process`, and whatever a call adds:
-`logger.info("delivered", extra={"job": 12, "user": 7})`.
+Fields: `timestamp` (RFC 3339, UTC, milliseconds), `level` (lower case), `logger`, `message`, `process`, and whatever a
+call adds: `logger.info("delivered", extra={"job": 12, "user": 7})`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from config.settings import Settings, secret_values
 FILE_BYTES = 10 * 1024 * 1024
 FILE_BACKUPS = 5
 CONSOLE_BYTES = 4095
-"""Several programs share one console pipe, and a pipe keeps writes whole only up to its atomic size, 4096 bytes on Linux."""
+"""Several programs share one console pipe, and Linux keeps writes to a pipe whole only up to 4096 bytes."""
 
 _QUIET_LIBRARIES = ("pyrogram", "urllib3", "werkzeug", "asyncio", "peewee", "limits", "flask-limiter")
 _REDACTED = "[REDACTED]"
@@ -43,7 +43,7 @@ _PATTERNS = (
 
 
 def setup(settings: Settings | None, process: str, *, file: bool = True) -> None:
-    """Send every log record, warning and uncaught exception of this process to the console, and to its own file when `file`.
+    """Send every record, warning and uncaught exception of this process to the console, and to its own file when `file`.
 
     Without settings (they are what is wrong) there is only the console, at INFO.
     """
@@ -112,7 +112,7 @@ class JsonFormatter(json_lines.JsonFormatter):
         try:
             return super().format(record)
         except (TypeError, ValueError):
-            # The arguments do not fit the message: a fault of the caller, whose record is still worth more than a silence.
+            # The arguments do not fit the message: the caller's fault, but its record is worth more than silence.
             record.msg, record.args = f"{record.msg} {record.args}", None
             return super().format(record)
 
@@ -163,7 +163,7 @@ def _timestamp(created: float) -> str:
 
 
 def _shorten(fields: dict[str, Any], limit: int) -> None:
-    """Cut `fields` where they are longest until they fit into `limit` bytes: a traceback loses its head, other texts their tail."""
+    """Cut the longest of `fields` until all fit into `limit` bytes: a traceback loses its head, another text its tail."""
     while len(json.dumps(fields)) > limit:
         key = max(fields, key=lambda name: len(json.dumps(fields[name])))
         text = fields[key] if isinstance(fields[key], str) else json.dumps(fields[key])

@@ -1,4 +1,4 @@
-"""The plans on offer: what each allows, what it costs, for how long. Read from `plans.toml`, refused whole when anything is wrong."""
+"""The plans: what each allows, what it costs, for how long. A faulty `plans.toml` is refused as a whole."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Limit.NONE = Limit(0, "all")
 
 @dataclass(frozen=True)
 class Plan:
-    """One plan. `prices` are in the currency's minor unit (cents; whole Stars); the free plan has none and lasts 0 days."""
+    """One plan. `prices` are in minor units (cents; whole Stars); the free plan has none and lasts 0 days."""
 
     code: str
     level: int
@@ -90,7 +90,7 @@ class Plans:
         return next((plan for plan in self.plans if plan.code == code), None)
 
     def for_level(self, level: int) -> Plan:
-        """The plan whose limits hold at `level`. One that left the file is replaced in the customer's favour: the next better, else the best."""
+        """The plan whose limits hold at `level`; for a level that left the file the next better one, else the best."""
         levels = {plan.level for plan in self.plans}
         nearest = min((known for known in levels if known >= level), default=max(levels))
         return next(plan for plan in self.plans if plan.level == nearest)
@@ -115,7 +115,7 @@ def load(path: Path) -> Plans:
 
 
 class _Table:
-    """A table of the file and the way to it. What is wrong is collected with its place, so that all of it is told at once."""
+    """A table of the file and where it is. Faults are collected with their place, so that all are told at once."""
 
     def __init__(self, where: str, values: Mapping[str, Any], faults: list[str]) -> None:
         self.where = where

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 def begin(process: str) -> settings.Settings:
     """The settings, with the log of `process` set up.
 
-    Ends the process with `EXIT_CONFIG` when they are wrong; every fault is then a line of its own at the end of the log.
+    Ends the process with `EXIT_CONFIG` when they are wrong; the log then ends with one line for each fault.
     """
     log.setup(None, process)
     try:

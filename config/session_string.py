@@ -15,7 +15,7 @@ _TELETHON = {352: ">B4sH256s", 368: ">B16sH256s"}
 """By length without the leading version digit: with an IPv4 or an IPv6 address."""
 _TEST_ADDRESSES = frozenset(map(ipaddress.ip_address, ("149.154.175.10", "149.154.167.40", "149.154.175.117")))
 _UNKNOWN_USER = 1
-"""Telethon's string does not tell whose it is. The library asks only whether the id is set: 0 would mean 'not logged in'."""
+"""Telethon's string does not tell whose it is. The library only asks whether an id is set: 0 means 'not logged in'."""
 
 
 def to_pyrogram(text: str, api_id: int) -> str:

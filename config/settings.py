@@ -1,7 +1,8 @@
 """The settings: one frozen object, read once from the environment, refusing what it does not understand.
 
-A value comes from the real environment or from `.env` in the working directory, in this order; `NAME_FILE` names a file that holds the
-value of `NAME`. An empty value counts as unset. `.env.example` explains each name. Nobody else in the project reads `os.environ`.
+A value comes from the real environment or from `.env` in the working directory, in this order; `NAME_FILE` names a file
+that holds the value of `NAME`. An empty value counts as unset. `.env.example` explains each name. No other module reads
+settings from `os.environ`.
 """
 
 from __future__ import annotations
@@ -273,7 +274,7 @@ def _backups(reader: _Reader) -> dict[str, Any]:
 
 
 class _Reader:
-    """Typed values by name; what is wrong is collected, not raised, so that the operator learns of all faults at once."""
+    """Typed values by name. Faults are collected, not raised, so that the operator learns of all at once."""
 
     def __init__(self, environ: Mapping[str, str], dotenv: Path | None) -> None:
         self.faults: list[str] = []
@@ -290,7 +291,7 @@ class _Reader:
         return value
 
     def parsed(self, name: str, parse: Callable[[str], Any], required: str | None = None) -> Any:
-        """The value put through `parse`, whose ValueError completes the sentence 'NAME ...' without quoting a secret."""
+        """The value put through `parse`, whose ValueError completes the sentence 'NAME ...' and quotes no secret."""
         text = self.text(name, required)
         if text is None:
             return None
@@ -342,7 +343,7 @@ class _Reader:
 
 
 def _plain(value: str) -> str:
-    """Without what `docker run --env-file` leaves on a value (quotes), and without a Railway reference that nobody resolved."""
+    """Without the quotes that `docker run --env-file` leaves on; a Railway reference that nobody resolved is nothing."""
     value = value.strip()
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]
@@ -435,7 +436,7 @@ def _public_key(text: str) -> str:
 def _kept_secret(db_path: Path, reader: _Reader) -> str:
     """The secret key of this installation, made at the first start.
 
-    It signs links that customers hold, so it must outlive the process; two programs that start at once must agree on one.
+    It signs links that customers hold, so it outlives the process, and programs that start at once agree on one.
     """
     kept = db_path / "secret_key"
     try:

@@ -1,7 +1,7 @@
 """The words for customers: English in the code, other languages in gettext catalogues under `locales/`.
 
-Mark a text where it is used: `t.gettext("{left} left", left=3)`, `t.ngettext("{n} day", "{n} days", n)` (in templates `_(...)` and
-`ngettext(...)`). Then `python -m config.texts update` brings it into the catalogues, and a translation is written there.
+Mark a text where it is used: `t.gettext("{left} left", left=3)`, `t.ngettext("{n} day", "{n} days", n)` (in templates
+`_(...)` and `ngettext(...)`). Then `python -m config.texts update` brings it into the catalogues, to be translated there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SOURCES = ("config", "models", "daemon", "web")
 _EXTRACTORS = [("**.py", "python"), ("**.html", "jinja2")]
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 _SIZES = (("GB", 10 * 1024**3, 1024**3), ("MB", 1024**2, 1024**2), ("KB", 1024, 1024))
-"""Name, from how many bytes on it is used, its bytes. 2000 MiB, the largest file, stays 2000 MB: that is how it is known."""
+"""Name, from how many bytes on it is used, its bytes. The largest file is known as 2000 MB: gigabytes begin late."""
 
 
 class Texts:
@@ -80,7 +80,7 @@ class Texts:
 
 @cache
 def translator(language: str | None) -> Texts:
-    """The texts of `language`, a code such as Telegram gives ("es", "es-MX"); of the default language where there are none."""
+    """The texts of `language`, a code such as Telegram gives ("es", "es-MX"); English where there are none."""
     code = (language or DEFAULT_LANGUAGE).replace("_", "-").split("-")[0].lower()
     if code not in LANGUAGES:
         code = DEFAULT_LANGUAGE
