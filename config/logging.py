@@ -42,14 +42,14 @@ _PATTERNS = (
 """In this order: bot tokens, authorization headers, PayPal access tokens, signed payment links, session strings."""
 
 
-def setup(settings: Settings | None, process: str, *, file: bool = True) -> None:
-    """Send every record, warning and uncaught exception of this process to the console, and to its own file when `file`.
+def setup(settings: Settings | None, process: str) -> None:
+    """Send every record, warning and uncaught exception of this process to the console and to its own file.
 
     Without settings (they are what is wrong) there is only the console, at INFO.
     """
     redactor = Redactor(secret_values(settings) if settings else ())
     handlers: list[logging.Handler] = [_console(process, redactor)]
-    if settings and file:
+    if settings:
         handlers.append(_file(settings, process, redactor))
     root = logging.getLogger()
     for handler in root.handlers[:]:
@@ -163,7 +163,7 @@ def _timestamp(created: float) -> str:
 
 
 def _shorten(fields: dict[str, Any], limit: int) -> None:
-    """Cut the longest of `fields` until all fit into `limit` bytes: a traceback loses its head, another text its tail."""
+    """Cut the longest of `fields` until all fit into `limit` bytes: a traceback loses its head, others their tail."""
     while len(json.dumps(fields)) > limit:
         key = max(fields, key=lambda name: len(json.dumps(fields[name])))
         text = fields[key] if isinstance(fields[key], str) else json.dumps(fields[key])

@@ -8,7 +8,7 @@ STARS = "XTR"
 CURRENCIES = {STARS: 0, "HUF": 0, "JPY": 0, "TWD": 0} | dict.fromkeys(
     "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD ILS MXN MYR NOK NZD PHP PLN SEK SGD THB USD".split(), 2
 )
-"""Digits after the point: of Telegram's Stars, and of every currency as PayPal takes it (HUF and TWD in whole units)."""
+"""Digits after the point: of Telegram's Stars, and of every currency as PayPal takes it (whole HUF and TWD)."""
 
 
 def decimals(currency: str) -> int:

@@ -343,7 +343,7 @@ class _Reader:
 
 
 def _plain(value: str) -> str:
-    """Without the quotes that `docker run --env-file` leaves on; a Railway reference that nobody resolved is nothing."""
+    """Without the quotes that `docker run --env-file` leaves on; an unresolved Railway reference is nothing."""
     value = value.strip()
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]

@@ -1,7 +1,7 @@
 """The words for customers: English in the code, other languages in gettext catalogues under `locales/`.
 
 Mark a text where it is used: `t.gettext("{left} left", left=3)`, `t.ngettext("{n} day", "{n} days", n)` (in templates
-`_(...)` and `ngettext(...)`). Then `python -m config.texts update` brings it into the catalogues, to be translated there.
+`_(...)` and `ngettext(...)`). Then `python -m config.texts update` brings it into the catalogues, to be translated.
 """
 
 from __future__ import annotations
