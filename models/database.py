@@ -66,6 +66,16 @@ def transaction() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def snapshot() -> Iterator[None]:
+    """Let several reads see one state of the database. Inside a write transaction it adds nothing."""
+    if database.in_transaction():
+        yield
+        return
+    with database.atomic("DEFERRED"):
+        yield
+
+
 def data_version() -> int:
     """SQLite's counter of commits made by *other* connections: comparable only with itself, on one connection."""
     return int(database.data_version)

@@ -5,7 +5,12 @@ ModelError
 ├── SchemaTooNew          the database was written by a newer version of the code
 ├── MoveRefused           a state may not follow another
 ├── NotFound              no such row
-└── LeaseLost             the job belongs to another worker now, or was cancelled
+├── LeaseLost             the job belongs to another worker now, or was cancelled
+├── AlreadySubscribed     the customer's subscription to this plan renews already
+├── RefundRefused         this much of this payment cannot be given back
+└── TokenError
+    ├── TokenForged       not signed by us
+    └── TokenExpired      signed by us, too long ago
 """
 
 
@@ -47,3 +52,35 @@ class LeaseLost(ModelError):
     def __init__(self, job_id: int) -> None:
         self.job_id = job_id
         super().__init__(f"job {job_id}: the lease is gone")
+
+
+class AlreadySubscribed(ModelError):
+    """A second renewing subscription to one plan was about to begin."""
+
+    def __init__(self, subscription_id: int) -> None:
+        self.subscription_id = subscription_id
+        super().__init__(f"subscription {subscription_id} renews this plan already")
+
+
+class RefundRefused(ModelError):
+    """A refund was asked for that the payment does not allow.
+
+    ``reason`` is ``not_completed`` (no money to give back), ``nothing_left`` or ``above_rest``; ``rest`` is what
+    could still be refunded, in minor units.
+    """
+
+    def __init__(self, payment_id: int, reason: str, rest: int) -> None:
+        self.payment_id, self.reason, self.rest = payment_id, reason, rest
+        super().__init__(f"payment {payment_id}: {reason}, {rest} left to refund")
+
+
+class TokenError(ModelError):
+    """A payment link does not open."""
+
+
+class TokenForged(TokenError):
+    """The link was not signed with our key, or was altered."""
+
+
+class TokenExpired(TokenError):
+    """The link is ours but too old."""

@@ -5,7 +5,7 @@ moves stand in the noun modules. Every index here serves a query that runs per m
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import peewee
 
@@ -27,6 +27,13 @@ class JSONText(peewee.TextField):
 class Table(peewee.Model):
     """Base of all tables: binds them to the shared database."""
 
+    id: Any  # Peewee's implicit key, which type checkers cannot see
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Nor do they see ``<name>_id`` beside a foreign key."""
+
     class Meta:
         database = database
         legacy_table_names = False
@@ -45,6 +52,7 @@ class User(Table):
     referred_by = peewee.BigIntegerField(null=True)
     accepted_terms_at = peewee.IntegerField(null=True)
     reminders = peewee.BooleanField(default=True)
+    access_look_at = peewee.IntegerField(null=True, index=True)  # when reminders look at this access again
     erased_at = peewee.IntegerField(null=True)
     created_at = peewee.IntegerField()
     seen_at = peewee.IntegerField()
@@ -116,31 +124,39 @@ class Payment(Table):
     period_end = peewee.IntegerField(null=True)  # a window up to here (renewals)
     effective_at = peewee.IntegerField()
     completed_at = peewee.IntegerField(null=True)
-    created_at = peewee.IntegerField()
+    denied_at = peewee.IntegerField(null=True)
+    reversed_at = peewee.IntegerField(null=True)
+    created_at = peewee.IntegerField()  # the provider's
+    recorded_at = peewee.IntegerField()  # ours
 
     class Meta:
         indexes = ((("provider", "remote_id"), True), (("user", "effective_at"), False))
 
 
 class Refund(Table):
-    """Money given back, wholly or in part."""
+    """Money given back, wholly or in part. It may be heard of before its payment, which adopts it then."""
 
-    payment = peewee.ForeignKeyField(Payment, backref="refunds", on_delete="RESTRICT")
+    payment = peewee.ForeignKeyField(Payment, backref="refunds", null=True, on_delete="RESTRICT")
     provider = peewee.TextField()
+    payment_remote_id = peewee.TextField()
     remote_id = peewee.TextField()
     amount = peewee.IntegerField()
     at = peewee.IntegerField()
     created_at = peewee.IntegerField()
 
     class Meta:
-        indexes = ((("provider", "remote_id"), True),)
+        indexes = ((("provider", "remote_id"), True), (("provider", "payment_remote_id"), False))
 
 
 class Dispute(Table):
-    """A payment contested by its payer. It suspends from its opening until it is decided."""
+    """A payment contested by its payer: it suspends from its opening until it is decided.
 
-    payment = peewee.ForeignKeyField(Payment, backref="disputes", on_delete="RESTRICT")
+    Like a refund it may be heard of before its payment.
+    """
+
+    payment = peewee.ForeignKeyField(Payment, backref="disputes", null=True, on_delete="RESTRICT")
     provider = peewee.TextField()
+    payment_remote_id = peewee.TextField()
     remote_id = peewee.TextField()
     opened_at = peewee.IntegerField()
     closed_at = peewee.IntegerField(null=True)
@@ -148,7 +164,7 @@ class Dispute(Table):
     created_at = peewee.IntegerField()
 
     class Meta:
-        indexes = ((("provider", "remote_id", "payment"), True),)
+        indexes = ((("provider", "payment_remote_id", "remote_id"), True),)
 
 
 class PaymentHistory(Table):
@@ -224,6 +240,7 @@ class Batch(Table):
 
     user = peewee.ForeignKeyField(User, on_delete="RESTRICT")
     chat_id = peewee.BigIntegerField()
+    source_key = peewee.TextField(unique=True)  # the update it came from: a re-delivered update adds nothing
     total = peewee.IntegerField()
     status_message_id = peewee.IntegerField(null=True)
     quota_told_at = peewee.IntegerField(null=True)
@@ -234,52 +251,72 @@ class Batch(Table):
 class Job(Table):
     """A link to deliver."""
 
-    user = peewee.ForeignKeyField(User, backref="jobs", on_delete="RESTRICT")
+    user = peewee.ForeignKeyField(User, backref="jobs", index=False, on_delete="RESTRICT")
     chat_id = peewee.BigIntegerField()
     link = peewee.TextField()  # canonical form, parsed again by the worker
-    batch = peewee.ForeignKeyField(Batch, backref="jobs", null=True, on_delete="RESTRICT")
+    batch = peewee.ForeignKeyField(Batch, backref="jobs", index=False, null=True, on_delete="RESTRICT")
     source_key = peewee.TextField(unique=True)  # update it came from + position: a re-delivered update adds nothing
     reply_to = peewee.IntegerField(null=True)
     state = peewee.TextField(default="queued")
-    priority = peewee.IntegerField(default=0)  # higher first
+    moved_at = peewee.IntegerField()  # when it came into its state
+    priority = peewee.IntegerField(default=0)  # higher first; 0 does not pay
+    round = peewee.IntegerField()  # users take turns: its place among the jobs of equal priority
     owner = peewee.TextField(null=True)
     lease_until = peewee.IntegerField(null=True)
-    heartbeat_at = peewee.IntegerField(null=True)
     attempts = peewee.IntegerField(default=0)
     not_before = peewee.IntegerField(default=0)
+    cancel_asked_at = peewee.IntegerField(null=True)  # asked while the message was already on its way
     status_message_id = peewee.IntegerField(null=True)
-    random_ids = JSONText(null=True)  # one per message to be sent, stored before sending
-    sent_ids = JSONText(null=True)  # message ids, once known
-    upload = JSONText(null=True)  # document id, upload id and acknowledged parts of a large file
+    random_ids = JSONText(default=list)  # one per message to be sent, stored before sending
+    sent = JSONText(default=dict)  # random id -> message id, 0 when Telegram only said "duplicate"
     size = peewee.BigIntegerField(null=True)
     kind = peewee.TextField(null=True)
     reason = peewee.TextField(null=True)  # a code; the words are in the catalogue
     created_at = peewee.IntegerField()
-    finished_at = peewee.IntegerField(null=True)
 
     class Meta:
         indexes = (
-            (("state", "priority", "not_before"), False),
+            (("state", "priority", "round"), False),
+            (("state", "moved_at"), False),
             (("user", "state"), False),
             (("batch", "state"), False),
-            (("state", "lease_until"), False),
         )
 
 
-class Usage(Table):
-    """One reservation per job and kind, kept in the period that it was made in."""
+class Line(Table):
+    """How far the line of one priority has been served: what makes turns fair between users and between lines."""
 
-    job = peewee.ForeignKeyField(Job, backref="usage", null=True, on_delete="SET NULL")
-    user = peewee.ForeignKeyField(User, backref="usage", on_delete="RESTRICT")
+    priority = peewee.IntegerField(primary_key=True)
+    round = peewee.IntegerField(default=0)  # newcomers join here
+    turn = peewee.IntegerField(default=0)  # number of the claim that last took a job of this line
+
+
+class Upload(Table):
+    """What Telegram has acknowledged of a large file, so that a restart need not begin again."""
+
+    job = peewee.ForeignKeyField(Job, primary_key=True, on_delete="CASCADE")
+    document_id = peewee.BigIntegerField()  # of the source: another id means that the post changed
+    file_id = peewee.BigIntegerField()  # ours, of the upload
+    part_bytes = peewee.IntegerField()
+    parts_total = peewee.IntegerField()
+    parts = peewee.BlobField()  # one bit a part, the lowest bit of the first byte is part 0
+    at = peewee.IntegerField()
+
+
+class Usage(Table):
+    """One reservation per job and kind, kept in the period that it was made in. Released means deleted."""
+
+    job = peewee.ForeignKeyField(Job, backref="usage", index=False, null=True, on_delete="SET NULL")
+    user = peewee.ForeignKeyField(User, backref="usage", index=False, on_delete="RESTRICT")
     kind = peewee.TextField()
     period = peewee.TextField()  # the operator's day, 2026-05-31, or "all"
     count = peewee.IntegerField()
-    state = peewee.TextField(default="reserved")  # reserved committed released
+    state = peewee.TextField(default="reserved")  # reserved committed
     at = peewee.IntegerField()
 
     class Meta:
         indexes = (
-            (("user", "period", "kind", "state", "count"), False),
+            (("user", "period", "kind", "count"), False),
             (("job", "kind"), True),
         )
 
@@ -288,13 +325,13 @@ class Source(Table):
     """A channel or supergroup that is known, and how it is open."""
 
     id = peewee.BigIntegerField(primary_key=True)  # bare channel id, without the -100 prefix
-    username = peewee.TextField(null=True, index=True)
+    username = peewee.TextField(null=True, index=True)  # lower case; None: private
     title = peewee.TextField(default="")
     protected = peewee.BooleanField(default=False)
     administered = peewee.BooleanField(default=False)  # by the operator's account
     allowed_at = peewee.IntegerField(null=True)
     blocked_at = peewee.IntegerField(null=True)
-    joined_at = peewee.IntegerField(null=True)
+    decided_by = peewee.BigIntegerField(null=True)  # the admin who allowed or blocked it
     access_hash = peewee.BigIntegerField(null=True)  # the account's own: a session string starts without peers
     seen_at = peewee.IntegerField()
 
@@ -302,7 +339,7 @@ class Source(Table):
 class SourceOpening(Table):
     """A private chat opened to one customer by an invitation of his own."""
 
-    user = peewee.ForeignKeyField(User, on_delete="RESTRICT")
+    user = peewee.ForeignKeyField(User, index=False, on_delete="RESTRICT")
     source = peewee.ForeignKeyField(Source, on_delete="CASCADE")
     invite_hash = peewee.TextField(default="")
     at = peewee.IntegerField()
@@ -317,8 +354,12 @@ class Join(Table):
     user = peewee.ForeignKeyField(User, null=True, on_delete="SET NULL")
     source = peewee.ForeignKeyField(Source, null=True, on_delete="SET NULL")
     invite_hash = peewee.TextField()
-    outcome = peewee.TextField()
-    at = peewee.IntegerField(index=True)
+    day = peewee.TextField()  # the operator's day, like the period of a usage
+    outcome = peewee.TextField()  # pending joined requested refused
+    at = peewee.IntegerField()
+
+    class Meta:
+        indexes = ((("day", "outcome"), False),)
 
 
 class CachedMedia(Table):
@@ -327,13 +368,14 @@ class CachedMedia(Table):
     bot_id = peewee.BigIntegerField()
     source_chat = peewee.BigIntegerField()
     message_id = peewee.IntegerField()
+    single = peewee.BooleanField(default=False)  # one item of an album rather than the album
     edit_date = peewee.IntegerField(default=0)
     items = JSONText()  # [{kind, size, id, access_hash, file_reference, caption, entities, …}], one per album item
     created_at = peewee.IntegerField()
     used_at = peewee.IntegerField(index=True)
 
     class Meta:
-        indexes = ((("bot_id", "source_chat", "message_id", "edit_date"), True),)
+        indexes = ((("bot_id", "source_chat", "message_id", "single", "edit_date"), True),)
 
 
 class Event(Table):
@@ -380,5 +422,5 @@ class Note(Table):
 
 TABLES: tuple[type[Table], ...] = (
     User, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request, WebhookEvent, Batch, Job,
-    Usage, Source, SourceOpening, Join, CachedMedia, Event, Heartbeat, Incident, Note,
+    Line, Upload, Usage, Source, SourceOpening, Join, CachedMedia, Event, Heartbeat, Incident, Note,
 )  # fmt: skip

@@ -1,0 +1,422 @@
+"""What a customer may use, and until when.
+
+Access is not stored, it is computed: a pure fold over what was paid, refunded, disputed, given and taken. Nothing is
+overwritten, so the order in which news arrives does not matter.
+
+- A *budget* holds seconds of a level. At any moment the highest level that holds any is consumed, the oldest grant
+  first, while lower levels pause.
+- A *window* runs by the wall clock, whatever else there is: a renewed subscription, an end that an admin set, for ever.
+  Budgets of its level and below pause meanwhile; a higher budget is consumed over it.
+- A refund removes the unconsumed time of its own grant, in proportion, rounded down; the one that completes the amount
+  removes all that is left. A dispute suspends from its opening and gives back, if won, all that it withheld.
+  Neither touches time already lived nor another grant.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from models import events
+from models.database import snapshot, transaction
+from models.errors import NotFound
+from models.tables import Adjustment, Dispute, Payment, Refund, User
+
+GRACE_S = 86_400
+"""A renewed period reaches this far past the provider's end: the next payment is rarely there on the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """Money given back for a grant: *amount* in the grant's own minor units."""
+
+    at: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A contest of a grant. ``won`` None: not decided yet; False: for the payer."""
+
+    opened_at: int
+    closed_at: int | None = None
+    won: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Time of a level: a budget of ``seconds``, or a window from ``start`` to ``until`` or ``forever``.
+
+    ``id`` breaks ties between grants of one second, so it must not depend on when we heard of them.
+    ``ended_at``: reversed, nothing is left from then on.
+    """
+
+    id: str
+    level: int
+    start: int
+    seconds: int | None = None
+    until: int | None = None
+    forever: bool = False
+    amount: int = 0
+    refunds: tuple[Refunded, ...] = ()
+    disputes: tuple[Disputed, ...] = ()
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What an admin took back at a moment: from the newest grant to the oldest; None means every level, all seconds.
+
+    A number of seconds cannot be taken from what lasts for ever.
+    """
+
+    id: str
+    at: int
+    level: int | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """``[start, end)`` at a level; ``end`` None is for ever."""
+
+    start: int
+    end: int | None
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A customer's access at a moment: level 0 is free; ``until`` is when this level's interval ends."""
+
+    level: int
+    until: int | None
+    forever: bool
+    intervals: tuple[Interval, ...]
+
+
+def fold(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[Interval, ...]:
+    """Return when which level holds: disjoint intervals in order of time, gaps are free."""
+    return sweep(grants, takes)[0]
+
+
+def sweep(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[tuple[Interval, ...], Mapping[str, int]]:
+    """Return the intervals of :func:`fold` and how many seconds each grant lives in all (finite part)."""
+    state = _Sweep()
+    for at, _phase, _id, apply in sorted(_happenings(state, grants, takes), key=lambda happening: happening[:3]):
+        state.advance(at)
+        apply()
+    state.advance(None)
+    return tuple(state.intervals), {holding.grant.id: holding.lived for holding in state.holdings}
+
+
+def at(intervals: Sequence[Interval], moment: int) -> int:
+    """Return the level that holds at *moment*."""
+    interval = _covering(intervals, moment)
+    return 0 if interval is None else interval.level
+
+
+def paid_until(intervals: Sequence[Interval], moment: int) -> int | None:
+    """Return when the customer falls back to free if nothing more happens.
+
+    That is the end of the unbroken run of paid time around *moment*; None when there is none or it never ends.
+    """
+    end = moment
+    for interval in intervals:
+        if interval.start > end:
+            break
+        if interval.end is None:
+            return None
+        end = max(end, interval.end)
+    return end if end > moment else None
+
+
+def level_until(intervals: Sequence[Interval], level: int) -> int | None:
+    """Return the end of the last interval of this level; None when it has none or lasts for ever."""
+    ends = [interval.end for interval in intervals if interval.level == level]
+    return ends[-1] if ends else None
+
+
+@dataclass(slots=True, eq=False)
+class _Holding:
+    """What is left of a grant during the sweep. ``left`` None is for ever; ``owed`` is the amount not yet refunded."""
+
+    grant: Grant
+    left: int | None
+    owed: int
+    suspensions: int = 0
+    lived: int = 0
+
+    @property
+    def runs(self) -> bool:
+        return self.left != 0 and not self.suspensions
+
+    def live(self, seconds: int) -> None:
+        self.lived += seconds
+        if self.left is not None:
+            self.left -= seconds
+
+    def suspend(self) -> None:
+        self.suspensions += 1
+
+    def resume(self) -> None:
+        self.suspensions -= 1
+
+    def end(self) -> None:
+        self.left = 0
+
+    def refund(self, amount: int) -> None:
+        if amount >= self.owed:
+            self.left, self.owed = 0, 0
+            return
+        if self.left is not None:
+            self.left -= self.left * amount // self.owed
+        self.owed -= amount
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """A walk along time. Between two happenings nothing changes but by being lived."""
+
+    now: int | None = None
+    holdings: list[_Holding] = field(default_factory=list)
+    windows: list[_Holding] = field(default_factory=list)
+    budgets: dict[int, deque[_Holding]] = field(default_factory=dict)
+    intervals: list[Interval] = field(default_factory=list)
+
+    def start(self, holding: _Holding) -> None:
+        self.holdings.append(holding)
+        if holding.grant.seconds is None:
+            self.windows.append(holding)
+        else:
+            self.budgets.setdefault(holding.grant.level, deque()).append(holding)
+
+    def take(self, take: Take) -> None:
+        rest = take.seconds
+        for holding in reversed(self.holdings):
+            if take.level not in (None, holding.grant.level):
+                continue
+            if rest is None:
+                holding.end()
+            elif holding.left is not None:
+                cut = min(rest, holding.left)
+                holding.left -= cut
+                rest -= cut
+
+    def advance(self, until: int | None) -> None:
+        """Live on to *until* (None: to the end of everything)."""
+        now = until if self.now is None else self.now
+        while now is not None and (until is None or now < until):
+            now = self._live(now, until)
+        self.now = until
+
+    def _live(self, now: int, until: int | None) -> int | None:
+        """Live one stretch in which nothing changes; return its end."""
+        self.windows = [holding for holding in self.windows if holding.left != 0]
+        living = [holding for holding in self.windows if not holding.suspensions]
+        level = max((holding.grant.level for holding in living), default=0)
+        budget = self._budget_above(level)
+        if budget is not None:
+            living.append(budget)
+            level = budget.grant.level
+        if not living:
+            return until
+        ends = [now + holding.left for holding in living if holding.left is not None]
+        if until is not None:
+            ends.append(until)
+        end = min(ends, default=None)
+        self._emit(now, end, level)
+        if end is not None:
+            for holding in living:
+                holding.live(end - now)
+        return end
+
+    def _budget_above(self, level: int) -> _Holding | None:
+        for candidate in sorted(self.budgets, reverse=True):
+            if candidate <= level:
+                return None
+            line = self.budgets[candidate]
+            while line and line[0].left == 0:
+                line.popleft()
+            for holding in line:
+                if holding.runs:
+                    return holding
+        return None
+
+    def _emit(self, start: int, end: int | None, level: int) -> None:
+        last = self.intervals[-1] if self.intervals else None
+        if last is not None and last.end == start and last.level == level:
+            self.intervals[-1] = Interval(last.start, end, level)
+        else:
+            self.intervals.append(Interval(start, end, level))
+
+
+_BEGIN, _AFTER = 0, 1
+"""Within one second: what is given or taken comes first, in order of id, then what happens to it."""
+
+
+def _happenings(state: _Sweep, grants: Iterable[Grant], takes: Iterable[Take]) -> list[tuple[int, int, str, Any]]:
+    happenings: list[tuple[int, int, str, Any]] = []
+    for grant in grants:
+        holding = _Holding(grant, _whole(grant), grant.amount)
+        happenings.append((grant.start, _BEGIN, grant.id, partial(state.start, holding)))
+        happenings.extend(
+            (max(moment, grant.start), _AFTER, f"{grant.id} {order}", apply) for moment, order, apply in _news(holding)
+        )
+    happenings.extend((take.at, _BEGIN, take.id, partial(state.take, take)) for take in takes)
+    return happenings
+
+
+def _news(holding: _Holding) -> Iterable[tuple[int, str, Any]]:
+    """Yield what happens to a grant after its start. The order within a second must not depend on arrival."""
+    grant = holding.grant
+    for dispute in grant.disputes:
+        if dispute.won is False:
+            yield dispute.opened_at, "0", holding.end
+            continue
+        yield dispute.opened_at, "1", holding.suspend
+        if dispute.closed_at is not None:
+            yield max(dispute.opened_at, dispute.closed_at), "2", holding.resume
+    for refund in grant.refunds:
+        yield refund.at, f"3 {refund.amount:020d}", partial(holding.refund, refund.amount)
+    if grant.ended_at is not None:
+        yield grant.ended_at, "4", holding.end
+
+
+def _whole(grant: Grant) -> int | None:
+    if grant.forever:
+        return None
+    if grant.seconds is not None:
+        return grant.seconds
+    return max(0, (grant.until or 0) - grant.start)
+
+
+def _covering(intervals: Sequence[Interval], moment: int) -> Interval | None:
+    for interval in intervals:
+        if interval.start <= moment and (interval.end is None or moment < interval.end):
+            return interval
+    return None
+
+
+def of(user_id: int, now: int) -> Access:
+    """Return a customer's access. Also to be called inside a transaction: it sees what was just written."""
+    intervals = _intervals(user_id)
+    interval = _covering(intervals, now)
+    if interval is None:
+        return Access(0, None, False, intervals)
+    return Access(interval.level, interval.end, interval.end is None, intervals)
+
+
+def give(
+    user_id: int,
+    level: int,
+    *,
+    seconds: int | None = None,
+    until: int | None = None,
+    forever: bool = False,
+    reason: str,
+    by: int | None,
+    now: int,
+    source: str | None = None,
+) -> bool:
+    """Give time of a level: exactly one of *seconds*, *until* and *forever*.
+
+    *source* names what must not be given twice (an import's row): False when it was given before.
+
+    :raises NotFound: nobody has this id.
+    :raises ValueError: not exactly one span, or one that holds no time.
+    """
+    if [seconds is not None, until is not None, forever].count(True) != 1:
+        raise ValueError("exactly one of seconds, until and forever")
+    if (seconds is not None and seconds <= 0) or (until is not None and until <= now) or level <= 0:
+        raise ValueError("nothing to give")
+    with transaction():
+        _require_user(user_id)
+        if source is not None and Adjustment.select().where(Adjustment.source == source).exists():
+            return False
+        span = {"level": level, "seconds": seconds, "until": until, "forever": forever, "reason": reason}
+        Adjustment.insert(user=user_id, kind="give", source=source, by=by, at=now, **span).execute()
+        events.append("access_given", user_id, span, now)
+        changed(user_id, now)
+        return True
+
+
+def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: int | None, now: int) -> None:
+    """Take time back, from the newest grant to the oldest: None means every level, or all that is left.
+
+    :raises NotFound: nobody has this id.
+    :raises ValueError: no time to take.
+    """
+    if seconds is not None and seconds <= 0:
+        raise ValueError("nothing to take")
+    with transaction():
+        _require_user(user_id)
+        span = {"level": level, "seconds": seconds, "reason": reason}
+        Adjustment.insert(user=user_id, kind="take", by=by, at=now, **span).execute()
+        events.append("access_taken", user_id, span, now)
+        changed(user_id, now)
+
+
+def changed(user_id: int, now: int) -> None:
+    """Have the reminders look at this customer again. Call it inside the transaction that changed his access."""
+    User.update(access_look_at=now).where(User.id == user_id).execute()
+
+
+def _require_user(user_id: int) -> None:
+    if not User.select(User.id).where(User.id == user_id).exists():
+        raise NotFound("user", user_id)
+
+
+def _intervals(user_id: int) -> tuple[Interval, ...]:
+    with snapshot():
+        grants = _payment_grants(user_id)
+        adjustments = _dicts(Adjustment.select().where(Adjustment.user == user_id))
+    grants.extend(_adjustment_grant(row) for row in adjustments if row["kind"] == "give")
+    takes = [
+        Take(_adjustment_id(row), row["at"], row["level"], row["seconds"])
+        for row in adjustments
+        if row["kind"] == "take"
+    ]
+    return fold(grants, takes)
+
+
+def _dicts(query: Any) -> list[dict[str, Any]]:
+    """Read rows as dictionaries: this runs per message, and making models of them costs more than the fold."""
+    return list(query.dicts())
+
+
+def _payment_grants(user_id: int) -> list[Grant]:
+    bought = (Payment.user == user_id) & Payment.grants & Payment.completed_at.is_null(False)
+    rows = _dicts(Payment.select().where(bought))
+    if not rows:
+        return []
+    refunds: dict[int, list[Refunded]] = {}
+    for row in _dicts(Refund.select(Refund.payment, Refund.at, Refund.amount).join(Payment).where(bought)):
+        refunds.setdefault(row["payment"], []).append(Refunded(row["at"], row["amount"]))
+    disputes: dict[int, list[Disputed]] = {}
+    for row in _dicts(Dispute.select(Dispute).join(Payment).where(bought)):
+        disputes.setdefault(row["payment"], []).append(Disputed(row["opened_at"], row["closed_at"], row["won"]))
+    return [_payment_grant(row, refunds.get(row["id"], ()), disputes.get(row["id"], ())) for row in rows]
+
+
+def _payment_grant(row: Mapping[str, Any], refunds: Iterable[Refunded], disputes: Iterable[Disputed]) -> Grant:
+    return Grant(
+        id=f"{row['provider']}:{row['remote_id']}",
+        level=row["level"],
+        start=row["effective_at"],
+        seconds=row["seconds"],
+        until=None if row["period_end"] is None else row["period_end"] + GRACE_S,
+        amount=row["amount"],
+        refunds=tuple(refunds),
+        disputes=tuple(disputes),
+        ended_at=row["reversed_at"],
+    )
+
+
+def _adjustment_grant(row: Mapping[str, Any]) -> Grant:
+    return Grant(_adjustment_id(row), row["level"], row["at"], row["seconds"], row["until"], row["forever"])
+
+
+def _adjustment_id(row: Mapping[str, Any]) -> str:
+    return f"adjustment:{row['id']:020d}"

@@ -1,0 +1,116 @@
+"""The outbox: what the customer, or the admins, must hear.
+
+A row is written in the transaction that made it true and told later, at least once; its ``random_id`` lets Telegram
+refuse a second copy. ``user_id`` None means all admins. Kinds about money, and what their payload holds:
+
+======================= ==============================================================================================
+``payment_completed``   payment, provider, remote_id, order (public id), plan, level, amount, currency, purpose,
+                        renewal, again (a second payment of one order), until (end of that level's time, None: none
+                        or for ever), forever
+``payment_pending``     the same without until and forever
+``payment_denied``      the same as pending
+``payment_reversed``    the same as pending
+``payment_refunded``    the same as pending, and refund (remote id), refunded (this refund's amount)
+``dispute_opened``      the same as pending, and dispute (remote id)
+``dispute_closed``      the same, and won
+``subscription_*``      ``started resumed suspended cancelled expired payment_failed``: subscription, provider,
+                        remote_id, plan, amount, currency, period_end
+``access_given``        level, seconds, until, forever, reason
+``access_taken``        level, seconds, reason
+``access_ending``       until, days (3 or 1)
+``access_ended``        until
+``checkout_cancelled``  order, plan
+``request_done``        request, kind, ok, result, payment, subscription, argument, amount, about (the customer)
+``admin_alert``         reason (a code) and what it names
+``incident_opened``     key, text
+``incident_closed``     key, text, seconds
+======================= ==============================================================================================
+"""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.database import database, transaction
+from models.tables import Event
+
+LEASE_S = 60
+"""How long a teller may take before another one tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventInfo:
+    """Something to tell. ``created_ms`` is the real clock in milliseconds, for measuring how long it took."""
+
+    id: int
+    kind: str
+    user_id: int | None
+    payload: Mapping[str, Any]
+    random_id: int
+    attempts: int
+    created_ms: int
+
+
+def append(kind: str, user_id: int | None, payload: Mapping[str, Any], now: int, key: str | None = None) -> int | None:
+    """Write an event and return its id; None when *key* has been used before, ever.
+
+    Call it inside the transaction that makes the event true: on its own it would announce what may be rolled back.
+    """
+    if not database.in_transaction():
+        raise RuntimeError("an event belongs to the transaction that makes it true")
+    if key is not None and Event.select(Event.id).where(Event.key == key).exists():
+        return None
+    event_id: int = Event.insert(
+        kind=kind,
+        user_id=user_id,
+        payload=dict(payload),
+        key=key,
+        random_id=secrets.randbits(63) or 1,
+        not_before=now,
+        created_ms=time.time_ns() // 1_000_000,
+    ).execute()
+    return event_id
+
+
+def due(now: int, limit: int = 100) -> list[EventInfo]:
+    """Return what waits to be told, oldest first, without claiming it."""
+    rows = Event.select().where(_waiting(now)).order_by(Event.id).limit(limit)
+    return [_info(row) for row in rows]
+
+
+def claim(now: int, limit: int = 20, lease_s: int = LEASE_S) -> list[EventInfo]:
+    """Take what waits, oldest first: nobody else gets it for *lease_s* seconds."""
+    with transaction():
+        ids = [row.id for row in Event.select(Event.id).where(_waiting(now)).order_by(Event.id).limit(limit)]
+        if not ids:
+            return []
+        Event.update(not_before=now + lease_s, attempts=Event.attempts + 1).where(Event.id.in_(ids)).execute()
+        return [_info(row) for row in Event.select().where(Event.id.in_(ids)).order_by(Event.id)]
+
+
+def heard(event_id: int, now: int) -> None:
+    """Mark it told: it never comes again."""
+    with transaction():
+        Event.update(heard_at=now).where((Event.id == event_id) & Event.heard_at.is_null()).execute()
+
+
+def retry(event_id: int, not_before: int) -> None:
+    """Tell it again, not before this time."""
+    with transaction():
+        Event.update(not_before=not_before).where((Event.id == event_id) & Event.heard_at.is_null()).execute()
+
+
+def oldest_unheard_ms() -> int | None:
+    """Return when the oldest untold event was written (real clock, milliseconds), or None."""
+    row = Event.select(Event.created_ms).where(Event.heard_at.is_null()).order_by(Event.id).first()
+    return None if row is None else int(row.created_ms)
+
+
+def _waiting(now: int) -> Any:
+    return Event.heard_at.is_null() & (Event.not_before <= now)
+
+
+def _info(row: Event) -> EventInfo:
+    return EventInfo(row.id, row.kind, row.user_id, row.payload, row.random_id, row.attempts, row.created_ms)

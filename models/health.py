@@ -1,0 +1,70 @@
+"""Signs of life of the programs, and what is wrong at the moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models import events
+from models.database import transaction
+from models.tables import Heartbeat, Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The newest sign of life of a program, and what it said about its parts."""
+
+    at: int
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentInfo:
+    """Something that is wrong, or was until ``closed_at``."""
+
+    key: str
+    text: str
+    opened_at: int
+    closed_at: int | None
+
+
+def beat(program: str, detail: Mapping[str, Any], now: int) -> None:
+    """Leave a sign of life."""
+    with transaction():
+        Heartbeat.insert(program=program, detail=dict(detail), at=now).on_conflict_replace().execute()
+
+
+def all() -> dict[str, Beat]:
+    """Return the newest sign of life of each program that ever gave one."""
+    return {row.program: Beat(row.at, row.detail) for row in Heartbeat.select()}
+
+
+def open_incident(key: str, text: str, now: int) -> bool:
+    """Tell the admins that something is wrong; False when they know already."""
+    with transaction():
+        if _open(key).exists():
+            return False
+        incident: int = Incident.insert(key=key, text=text, opened_at=now).execute()
+        events.append("incident_opened", None, {"key": key, "text": text}, now, key=f"incident:{incident}:opened")
+        return True
+
+
+def close_incident(key: str, now: int) -> bool:
+    """Tell the admins that it is over; False when nothing of this key was wrong."""
+    with transaction():
+        row = _open(key).first()
+        if row is None:
+            return False
+        Incident.update(closed_at=now).where(Incident.id == row.id).execute()
+        payload = {"key": key, "text": row.text, "seconds": now - row.opened_at}
+        events.append("incident_closed", None, payload, now, key=f"incident:{row.id}:closed")
+        return True
+
+
+def incidents() -> list[IncidentInfo]:
+    """Return what is wrong at the moment, oldest first."""
+    rows = Incident.select().where(Incident.closed_at.is_null()).order_by(Incident.id)
+    return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
+
+
+def _open(key: str) -> Any:
+    return Incident.select().where((Incident.key == key) & Incident.closed_at.is_null())

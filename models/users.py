@@ -1,0 +1,157 @@
+"""People who have spoken to the bot."""
+
+from dataclasses import dataclass
+
+from models.database import transaction
+from models.errors import NotFound
+from models.tables import User
+
+SEEN_EVERY_S = 600
+"""A customer who keeps writing is noted at most this often: a message should not cost a commit."""
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """A customer as the rest of the program sees him. ``language`` is his choice, else derived from Telegram's."""
+
+    id: int
+    first_name: str
+    username: str | None
+    language: str
+    banned: bool
+    blocked_bot: bool
+    reminders: bool
+    accepted_terms_at: int | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Head counts for the operator. "Today" is the last 24 hours."""
+
+    users: int
+    new_today: int
+    seen_today: int
+    banned: int
+    blocked_bot: int
+
+
+def seen(user_id: int, first_name: str, username: str | None, language_code: str | None, now: int) -> UserInfo:
+    """Remember that this person wrote, and what Telegram says about him; whoever writes has not blocked the bot."""
+    row = User.get_or_none(User.id == user_id)
+    if row is not None and _is_fresh(row, first_name, username, language_code, now):
+        return _info(row)
+    told = {"first_name": first_name, "username": username, "language_code": language_code, "seen_at": now}
+    with transaction():
+        User.insert(id=user_id, created_at=now, **told).on_conflict(
+            conflict_target=[User.id], update={**told, "blocked_bot_at": None}
+        ).execute()
+        return _info(User.get_by_id(user_id))
+
+
+def get(user_id: int) -> UserInfo | None:
+    """Return the person, or None when he has never written."""
+    row = User.get_or_none(User.id == user_id)
+    return None if row is None else _info(row)
+
+
+def find(username: str) -> UserInfo | None:
+    """Return who last wrote under this @name (with or without the @, in any case)."""
+    wanted = username.removeprefix("@")
+    row = User.select().where(User.username ** _literal(wanted)).order_by(User.seen_at.desc()).first()
+    return None if row is None else _info(row)
+
+
+def set_language(user_id: int, language: str | None, now: int) -> None:
+    """Remember the chosen language; None goes back to Telegram's.
+
+    :raises NotFound: nobody has this id.
+    """
+    _update(user_id, now, language=language)
+
+
+def set_reminders(user_id: int, on: bool, now: int) -> None:
+    """Switch reminders of an ending access on or off.
+
+    :raises NotFound: nobody has this id.
+    """
+    _update(user_id, now, reminders=on)
+
+
+def ban(user_id: int, now: int) -> None:
+    """Refuse this person everything but what he has paid for to be refunded.
+
+    :raises NotFound: nobody has this id.
+    """
+    _update(user_id, now, banned_at=now)
+
+
+def unban(user_id: int, now: int) -> None:
+    """Undo :func:`ban`.
+
+    :raises NotFound: nobody has this id.
+    """
+    _update(user_id, now, banned_at=None)
+
+
+def mark_blocked_bot(user_id: int, blocked: bool, now: int) -> None:
+    """Remember that messages to this person are refused, or arrive again.
+
+    :raises NotFound: nobody has this id.
+    """
+    _update(user_id, now, blocked_bot_at=now if blocked else None)
+
+
+def accept_terms(user_id: int, now: int) -> None:
+    """Remember when the terms were accepted.
+
+    :raises NotFound: nobody has this id.
+    """
+    _update(user_id, now, accepted_terms_at=now)
+
+
+def totals(now: int) -> Totals:
+    """Count everybody. It reads the whole table: for an admin's question, not for a message."""
+    since = now - DAY_S
+    return Totals(
+        users=User.select().count(),
+        new_today=User.select().where(User.created_at > since).count(),
+        seen_today=User.select().where(User.seen_at > since).count(),
+        banned=User.select().where(User.banned_at.is_null(False)).count(),
+        blocked_bot=User.select().where(User.blocked_bot_at.is_null(False)).count(),
+    )
+
+
+def _update(user_id: int, now: int, **values: object) -> None:
+    with transaction():
+        if not User.update(**values).where(User.id == user_id).execute():
+            raise NotFound("user", user_id)
+
+
+def _is_fresh(row: User, first_name: str, username: str | None, language_code: str | None, now: int) -> bool:
+    same = (row.first_name, row.username, row.language_code) == (first_name, username, language_code)
+    return same and row.blocked_bot_at is None and 0 <= now - row.seen_at < SEEN_EVERY_S
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _derive(language_code: str | None) -> str:
+    return "es" if (language_code or "").lower().startswith("es") else "en"
+
+
+def _info(row: User) -> UserInfo:
+    return UserInfo(
+        id=row.id,
+        first_name=row.first_name,
+        username=row.username,
+        language=row.language or _derive(row.language_code),
+        banned=row.banned_at is not None,
+        blocked_bot=row.blocked_bot_at is not None,
+        reminders=row.reminders,
+        accepted_terms_at=row.accepted_terms_at,
+        created_at=row.created_at,
+    )
