@@ -1,0 +1,223 @@
+"""channels.* and invitations: reading, joining, leaving, who is in."""
+
+from pyrogram import raw
+from pyrogram.raw.core import TLObject
+
+from . import posting
+from .errors import RpcError
+from .messages import message_ids
+from .registry import Call, method
+from .view import ADMIN_RIGHTS, View
+from .world import Channel, Invitation, Member, Role, is_user
+
+
+@method("channels.getMessages")
+def get_messages(call: Call, query: raw.functions.channels.GetMessages) -> TLObject:
+    channel = call.channel(query.channel)
+    timeline = channel.timeline
+    view = call.view()
+    view.mention(channel.peer)
+    messages = view.found(timeline, message_ids(timeline, query.id))
+    return raw.types.messages.ChannelMessages(
+        pts=timeline.pts, count=len(messages), messages=messages, topics=[], chats=view.chats(), users=view.users()
+    )
+
+
+@method("channels.getChannels")
+def get_channels(call: Call, query: raw.functions.channels.GetChannels) -> TLObject:
+    view = call.view()
+    return raw.types.messages.Chats(chats=[view.channel(call.channel(given)) for given in query.id])
+
+
+@method("channels.getFullChannel")
+def get_full_channel(call: Call, query: raw.functions.channels.GetFullChannel) -> TLObject:
+    channel = call.channel(query.channel)
+    view = call.view()
+    view.mention(channel.peer)
+    top = channel.timeline.last_id
+    full = raw.types.ChannelFull(
+        id=channel.id,
+        about=channel.about,
+        read_inbox_max_id=top,
+        read_outbox_max_id=top,
+        unread_count=0,
+        chat_photo=raw.types.PhotoEmpty(id=0),
+        notify_settings=raw.types.PeerNotifySettings(),
+        bot_info=[],
+        pts=channel.timeline.pts,
+        participants_count=sum(1 for _ in channel.inside()),
+        can_view_participants=channel.megagroup or channel.is_admin(call.user.id) or None,
+    )
+    return raw.types.messages.ChatFull(full_chat=full, chats=view.chats(), users=view.users())
+
+
+@method("channels.getParticipant")
+def get_participant(call: Call, query: raw.functions.channels.GetParticipant) -> TLObject:
+    channel = call.channel(query.channel)
+    peer = call.peer(query.participant)
+    member = channel.members.get(peer) if is_user(peer) else None
+    if member is None or member.role in (Role.LEFT, Role.REQUESTED):
+        raise RpcError(400, "USER_NOT_PARTICIPANT")
+    if peer != call.user.id and not channel.megagroup and not channel.is_admin(call.user.id):
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    view = call.view()
+    view.mention(peer)
+    participant = _participant(view, channel, peer, member)
+    return raw.types.channels.ChannelParticipant(participant=participant, chats=view.chats(), users=view.users())
+
+
+def _participant(view: View, channel: Channel, user_id: int, member: Member) -> TLObject:
+    if member.role is Role.CREATOR:
+        return raw.types.ChannelParticipantCreator(user_id=user_id, admin_rights=ADMIN_RIGHTS)
+    if member.role is Role.ADMIN:
+        return raw.types.ChannelParticipantAdmin(
+            user_id=user_id,
+            promoted_by=channel.creator,
+            date=member.date,
+            admin_rights=ADMIN_RIGHTS,
+            is_self=user_id == view.viewer or None,
+        )
+    if member.role is Role.BANNED:
+        return raw.types.ChannelParticipantBanned(
+            peer=view.mention(user_id),
+            kicked_by=channel.creator,
+            date=member.date,
+            banned_rights=raw.types.ChatBannedRights(until_date=0, view_messages=True),
+            left=True,
+        )
+    if user_id == view.viewer:
+        return raw.types.ChannelParticipantSelf(user_id=user_id, inviter_id=channel.creator, date=member.date)
+    return raw.types.ChannelParticipant(user_id=user_id, date=member.date)
+
+
+@method("channels.getParticipants")
+def get_participants(call: Call, query: raw.functions.channels.GetParticipants) -> TLObject:
+    channel = call.channel(query.channel)
+    if not channel.megagroup and not channel.is_admin(call.user.id):
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    view = call.view()
+    inside = [user_id for user_id in channel.inside() if _wanted(channel, user_id, query.filter)]
+    page = inside[query.offset : query.offset + query.limit]
+    participants = []
+    for user_id in page:
+        view.mention(user_id)
+        participants.append(_participant(view, channel, user_id, channel.members[user_id]))
+    return raw.types.channels.ChannelParticipants(
+        count=len(inside), participants=participants, chats=view.chats(), users=view.users()
+    )
+
+
+def _wanted(channel: Channel, user_id: int, filter_: TLObject) -> bool:
+    return channel.is_admin(user_id) or not isinstance(filter_, raw.types.ChannelParticipantsAdmins)
+
+
+@method("channels.deleteMessages")
+def delete_messages(call: Call, query: raw.functions.channels.DeleteMessages) -> TLObject:
+    channel = call.channel(query.channel)
+    for id_ in query.id:
+        message = channel.timeline.messages.get(id_)
+        if message is not None and message.sender != call.user.id and not channel.is_admin(call.user.id):
+            raise RpcError(403, "MESSAGE_DELETE_FORBIDDEN")
+    event = posting.delete_from_channel(call.server, channel, query.id, call.session)
+    return raw.types.messages.AffectedMessages(pts=channel.timeline.pts, pts_count=event.count if event else 0)
+
+
+@method("channels.readHistory", bots=False)
+def read_history(call: Call, query: raw.functions.channels.ReadHistory) -> bool:
+    channel = call.channel(query.channel)
+    call.user.timeline.read_inbox[channel.peer] = query.max_id or channel.timeline.last_id
+    return True
+
+
+# Joining and leaving
+
+
+def enter(call: Call, channel: Channel) -> TLObject:
+    """Let the caller in, and answer as joining calls do."""
+    if call.world.channels_joined(call.user.id) >= call.world.channel_limit(call.user):
+        raise RpcError(400, "CHANNELS_TOO_MUCH")
+    channel.members[call.user.id] = Member(Role.MEMBER, call.world.now())
+    call.server.changed()
+    return raw.types.messages.ChatInviteJoinResultOk(updates=_channel_changed(call, channel))
+
+
+def _channel_changed(call: Call, channel: Channel) -> TLObject:
+    def build(view: View) -> list[TLObject]:
+        view.mention(channel.peer)
+        return [raw.types.UpdateChannel(channel_id=channel.id)]
+
+    call.server.push(call.user.id, build, exclude=call.session)
+    view = call.view()
+    return view.updates(build(view))
+
+
+@method("channels.joinChannel", bots=False)
+def join_channel(call: Call, query: raw.functions.channels.JoinChannel) -> TLObject:
+    channel = call.channel(query.channel)
+    if channel.has(call.user.id):
+        raise RpcError(400, "USER_ALREADY_PARTICIPANT")
+    return enter(call, channel)
+
+
+@method("channels.leaveChannel")
+def leave_channel(call: Call, query: raw.functions.channels.LeaveChannel) -> TLObject:
+    channel = call.channel(query.channel)
+    role = channel.role(call.user.id)
+    if role is Role.CREATOR:
+        raise RpcError(400, "USER_CREATOR")
+    if not channel.has(call.user.id):
+        raise RpcError(400, "USER_NOT_PARTICIPANT")
+    channel.members[call.user.id] = Member(Role.LEFT, call.world.now())
+    call.server.changed()
+    return _channel_changed(call, channel)
+
+
+def _invitation(call: Call, hash_: str) -> tuple[Channel, Invitation]:
+    if not hash_:
+        raise RpcError(400, "INVITE_HASH_EMPTY")
+    found = call.world.invitation(hash_)
+    if found is None:
+        raise RpcError(400, "INVITE_HASH_INVALID")
+    return found
+
+
+def _check_usable(call: Call, channel: Channel, invitation: Invitation) -> None:
+    used_up = invitation.usage_limit is not None and invitation.usage >= invitation.usage_limit
+    late = invitation.expires_at is not None and invitation.expires_at <= call.world.now()
+    if invitation.revoked or used_up or late or channel.role(call.user.id) is Role.BANNED:
+        raise RpcError(400, "INVITE_HASH_EXPIRED")
+
+
+@method("messages.checkChatInvite", bots=False)
+def check_chat_invite(call: Call, query: raw.functions.messages.CheckChatInvite) -> TLObject:
+    channel, invitation = _invitation(call, query.hash)
+    if channel.has(call.user.id):
+        return raw.types.ChatInviteAlready(chat=call.view().channel(channel))
+    _check_usable(call, channel, invitation)
+    return raw.types.ChatInvite(
+        title=channel.title,
+        photo=raw.types.PhotoEmpty(id=0),
+        participants_count=sum(1 for _ in channel.inside()),
+        color=0,
+        channel=True,
+        broadcast=not channel.megagroup or None,
+        megagroup=channel.megagroup or None,
+        public=channel.username is not None or None,
+        request_needed=invitation.request_needed or None,
+        about=channel.about or None,
+    )
+
+
+@method("messages.importChatInvite", bots=False)
+def import_chat_invite(call: Call, query: raw.functions.messages.ImportChatInvite) -> TLObject:
+    channel, invitation = _invitation(call, query.hash)
+    if channel.has(call.user.id):
+        raise RpcError(400, "USER_ALREADY_PARTICIPANT")
+    _check_usable(call, channel, invitation)
+    if invitation.request_needed:
+        channel.members[call.user.id] = Member(Role.REQUESTED, call.world.now())
+        call.server.changed()
+        raise RpcError(400, "INVITE_REQUEST_SENT")
+    answer = enter(call, channel)
+    invitation.usage += 1
+    return answer

@@ -1,0 +1,137 @@
+"""What goes wrong on request: calls that fail, answers that get lost, connections that break."""
+
+import asyncio
+import random
+import time
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from itertools import count
+from typing import TYPE_CHECKING
+
+from .errors import RpcError
+from .network import PERFECT, Conditions
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+@dataclass
+class Rule:
+    """Applies to calls whose name fits the glob `method`, of one account or all, `count` times (None: for ever).
+
+    `error` answers with an RPC error; `drop_request` loses the call before it is carried out, `drop_reply` afterwards;
+    `delay_s` answers late. `after` lets that many fitting calls through first.
+    """
+
+    id: int
+    method: str
+    account: int | None = None
+    count: int | None = 1
+    after: int = 0
+    probability: float = 1.0
+    error: RpcError | None = None
+    drop_request: bool = False
+    drop_reply: bool = False
+    delay_s: float = 0.0
+    hits: int = 0
+
+    def fits(self, method: str, account: int | None) -> bool:
+        return self.account in (None, account) and fnmatchcase(method.lower(), self.method.lower())
+
+    def strikes(self) -> bool:
+        """Whether this call, which fits, is hit."""
+        if self.after > 0:
+            self.after -= 1
+            return False
+        if self.count == 0 or random.random() >= self.probability:
+            return False
+        if self.count is not None:
+            self.count -= 1
+        self.hits += 1
+        return True
+
+    def describe(self) -> dict[str, object]:
+        return {**asdict(self), "error": str(self.error) if self.error else None}
+
+
+@dataclass
+class Silence:
+    """Until `until` (monotonic seconds) the server reads from these connections and answers nothing."""
+
+    account: int | None
+    dc: int | None
+    until: float
+
+
+class Faults:
+    """The rules in force."""
+
+    def __init__(self) -> None:
+        self._rules: dict[int, Rule] = {}
+        self._silences: list[Silence] = []
+        self._ids = count(1)
+        # Telegram answers a repeated random_id with either code.
+        self.random_id_code = 400
+
+    def add(self, method: str, **settings: object) -> Rule:
+        rule = Rule(next(self._ids), method, **settings)  # type: ignore[arg-type]
+        self._rules[rule.id] = rule
+        return rule
+
+    def remove(self, rule_id: int) -> bool:
+        return self._rules.pop(rule_id, None) is not None
+
+    def clear(self) -> None:
+        self._rules.clear()
+        self._silences.clear()
+        self.random_id_code = 400
+
+    def rules(self) -> list[Rule]:
+        return list(self._rules.values())
+
+    def striking(self, method: str, account: int | None) -> list[Rule]:
+        """Rules that hit this call; each counts the hit."""
+        return [rule for rule in self._rules.values() if rule.fits(method, account) and rule.strikes()]
+
+    def silence(self, seconds: float, account: int | None, dc: int | None) -> None:
+        """Black-hole connections, those made meanwhile included."""
+        self._silences.append(Silence(account, dc, time.monotonic() + seconds))
+
+    def swallows(self, connection: "Connection") -> bool:
+        """Whether a connection is black-holed now."""
+        if not self._silences:
+            return False
+        now = time.monotonic()
+        self._silences = [silence for silence in self._silences if silence.until > now]
+        return any(
+            silence.account in (None, connection.user_id) and silence.dc in (None, connection.dc)
+            for silence in self._silences
+        )
+
+
+class Network:
+    """Conditions by account or data centre; the most particular setting wins."""
+
+    def __init__(self) -> None:
+        self._conditions: dict[tuple[int | None, int | None], Conditions] = {}
+
+    def set(self, conditions: Conditions, account: int | None = None, dc: int | None = None) -> None:
+        self._conditions[account, dc] = conditions
+
+    def clear(self) -> None:
+        self._conditions.clear()
+
+    def conditions(self, connection: "Connection") -> Conditions:
+        if not self._conditions:
+            return PERFECT
+        account, dc = connection.user_id, connection.dc
+        for key in ((account, dc), (account, None), (None, dc), (None, None)):
+            if key in self._conditions:
+                return self._conditions[key]
+        return PERFECT
+
+
+async def late(seconds: float) -> None:
+    """Wait before answering."""
+    if seconds:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,391 @@
+"""messages.*: writing, editing, deleting and reading in any chat."""
+
+from collections.abc import Iterator
+
+from pyrogram import raw
+from pyrogram.raw.core import TLObject
+
+from . import posting
+from .errors import RpcError
+from .posting import Draft
+from .registry import Call, method
+from .timeline import Event, Message, Timeline
+from .view import View
+from .world import channel_id_of, is_channel, is_user
+
+_MAX_IDS = 200
+_MAX_HISTORY = 100
+
+
+def check_text(text: str, limit: int) -> None:
+    """Raises RpcError MESSAGE_TOO_LONG or MEDIA_CAPTION_TOO_LONG; lengths count UTF-16 units as Telegram's do."""
+    if utf16_length(text) > limit:
+        raise RpcError(400, "MESSAGE_TOO_LONG" if limit == posting.MAX_TEXT else "MEDIA_CAPTION_TOO_LONG")
+
+
+def utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def check_entities(text: str, entities: list[TLObject] | None) -> list[TLObject]:
+    """Raises RpcError ENTITY_BOUNDS_INVALID."""
+    length = utf16_length(text)
+    for entity in entities or ():
+        if entity.offset < 0 or entity.length <= 0 or entity.offset + entity.length > length:
+            raise RpcError(400, "ENTITY_BOUNDS_INVALID")
+    return [_stored(entity) for entity in entities or ()]
+
+
+def _stored(entity: TLObject) -> TLObject:
+    if isinstance(entity, raw.types.InputMessageEntityMentionName):
+        return raw.types.MessageEntityMentionName(
+            offset=entity.offset, length=entity.length, user_id=entity.user_id.user_id
+        )
+    return entity
+
+
+def check_markup(call: Call, markup: TLObject | None) -> TLObject | None:
+    """Buttons are for bots. Raises RpcError BUTTON_DATA_INVALID."""
+    if markup is None or not call.is_bot:
+        return None
+    for row in getattr(markup, "rows", ()):
+        for button in row.buttons:
+            if len(getattr(button, "data", None) or b"") > 64:
+                raise RpcError(400, "BUTTON_DATA_INVALID")
+    return markup
+
+
+def reply_fields(call: Call, peer: int, reply_to: TLObject | None) -> dict[str, int | None]:
+    """`reply_to` and `topic` of a Draft, from an InputReplyTo."""
+    if not isinstance(reply_to, raw.types.InputReplyToMessage):
+        return {"reply_to": None, "topic": None}
+    topic = None
+    if is_channel(peer):
+        channel = call.world.channels[channel_id_of(peer)]
+        original = channel.timeline.messages.get(reply_to.reply_to_msg_id)
+        if channel.forum:
+            topic = reply_to.top_msg_id or (original.topic if original and original.topic else None)
+            if topic is None and reply_to.reply_to_msg_id in channel.topics:
+                topic = reply_to.reply_to_msg_id
+    return {"reply_to": reply_to.reply_to_msg_id, "topic": topic}
+
+
+def check_send(call: Call, peer: int, random_ids: list[int]) -> None:
+    """What every sending call checks before it looks at its content."""
+    posting.check_may_write(call.world, call.user, peer)
+    for random_id in random_ids:
+        posting.check_random_id(call.server, call.user, random_id)
+
+
+@method("messages.sendMessage")
+def send_message(call: Call, query: raw.functions.messages.SendMessage) -> TLObject:
+    peer = call.peer(query.peer)
+    check_send(call, peer, [query.random_id])
+    if not query.message.strip():
+        raise RpcError(400, "MESSAGE_EMPTY")
+    check_text(query.message, posting.MAX_TEXT)
+    draft = Draft(
+        text=query.message,
+        entities=check_entities(query.message, query.entities),
+        markup=check_markup(call, query.reply_markup),
+        silent=bool(query.silent),
+        noforwards=bool(query.noforwards),
+        **reply_fields(call, peer, query.reply_to),
+    )
+    return reply_sent(call, peer, [draft], [query.random_id])
+
+
+def reply_sent(call: Call, peer: int, drafts: list[Draft], random_ids: list[int]) -> TLObject:
+    """Post and answer with the updates that a sending call returns."""
+    posted = [
+        posting.send(call.server, call.user.id, peer, draft, random_id=random_id, session=call.session)
+        for draft, random_id in zip(drafts, random_ids, strict=True)
+    ]
+    return posting.sent(call.view(), posted, random_ids)
+
+
+@method("messages.editMessage")
+def edit_message(call: Call, query: raw.functions.messages.EditMessage) -> TLObject:
+    peer = call.peer(query.peer)
+    message = own_message(call, peer, query.id)
+    changes: dict[str, object] = {}
+    if query.message is not None:
+        check_text(query.message, posting.MAX_TEXT if message.media is None else posting.MAX_CAPTION)
+        if not query.message.strip() and message.media is None:
+            raise RpcError(400, "MESSAGE_EMPTY")
+        changes["text"] = query.message
+        changes["entities"] = check_entities(query.message, query.entities)
+    if query.media is not None:
+        changes["media"] = call.server.resolve_media(call, query.media)
+    changes["markup"] = check_markup(call, query.reply_markup)
+    if all(getattr(message, name) == value for name, value in changes.items()):
+        raise RpcError(400, "MESSAGE_NOT_MODIFIED")
+    posted = posting.edit(call.server, call.user.id, peer, query.id, changes, call.session)
+    view = call.view()
+    return view.updates([posted.update(view)])
+
+
+def own_message(call: Call, peer: int, message_id: int) -> Message:
+    """A message that the caller may change. Raises RpcError MESSAGE_ID_INVALID or MESSAGE_AUTHOR_REQUIRED."""
+    message = call.world.timeline_of(call.user.id, peer).messages.get(message_id)
+    if message is None or message.peer != peer or message.action is not None:
+        raise RpcError(400, "MESSAGE_ID_INVALID")
+    by_admin = is_channel(peer) and call.world.channels[channel_id_of(peer)].is_admin(call.user.id)
+    if message.sender != call.user.id and not (message.sender is None and by_admin):
+        raise RpcError(403, "MESSAGE_AUTHOR_REQUIRED")
+    return message
+
+
+def _affected(timeline: Timeline, event: Event | None) -> TLObject:
+    if event is None:
+        return raw.types.messages.AffectedMessages(pts=timeline.pts, pts_count=0)
+    return raw.types.messages.AffectedMessages(pts=event.pts, pts_count=event.count)
+
+
+@method("messages.deleteMessages")
+def delete_messages(call: Call, query: raw.functions.messages.DeleteMessages) -> TLObject:
+    revoke = bool(query.revoke) or call.is_bot
+    event = posting.delete_for_people(call.server, call.user.id, query.id, revoke, call.session)
+    return _affected(call.user.timeline, event)
+
+
+@method("messages.deleteHistory", bots=False)
+def delete_history(call: Call, query: raw.functions.messages.DeleteHistory) -> TLObject:
+    peer = call.peer(query.peer)
+    timeline = call.user.timeline
+    ids = [id_ for id_ in timeline.by_peer.get(peer, ()) if not query.max_id or id_ <= query.max_id]
+    event = posting.delete_for_people(call.server, call.user.id, ids, bool(query.revoke), call.session)
+    affected = _affected(timeline, event)
+    return raw.types.messages.AffectedHistory(pts=affected.pts, pts_count=affected.pts_count, offset=0)
+
+
+@method("messages.setTyping")
+def set_typing(call: Call, query: raw.functions.messages.SetTyping) -> bool:
+    peer = call.peer(query.peer)
+    posting.check_may_write(call.world, call.user, peer)
+    writer = call.user.id
+    if is_user(peer) and peer != writer:
+
+        def build(view: View) -> list[TLObject]:
+            view.mention(writer)
+            return [raw.types.UpdateUserTyping(user_id=writer, action=query.action)]
+
+        call.server.push(peer, build)
+    return True
+
+
+@method("messages.readHistory", bots=False)
+def read_history(call: Call, query: raw.functions.messages.ReadHistory) -> TLObject:
+    peer = call.peer(query.peer)
+    if is_channel(peer):
+        raise RpcError(400, "PEER_ID_INVALID")
+    top = call.user.timeline.top(peer)
+    max_id = query.max_id or (top.id if top else 0)
+    event = posting.read(call.server, call.user.id, peer, max_id, call.session)
+    return _affected(call.user.timeline, event)
+
+
+@method("messages.readMessageContents", bots=False)
+def read_message_contents(call: Call, query: raw.functions.messages.ReadMessageContents) -> TLObject:
+    return _affected(call.user.timeline, None)
+
+
+@method("messages.reportMessagesDelivery")
+def report_delivery(call: Call, query: raw.functions.messages.ReportMessagesDelivery) -> bool:
+    return True
+
+
+@method("messages.getMessages")
+def get_messages(call: Call, query: raw.functions.messages.GetMessages) -> TLObject:
+    timeline = call.user.timeline
+    view = call.view()
+    messages = view.found(timeline, message_ids(timeline, query.id))
+    return raw.types.messages.Messages(messages=messages, topics=[], chats=view.chats(), users=view.users())
+
+
+def message_ids(timeline: Timeline, wanted: list[TLObject]) -> list[int]:
+    """Ids that a Vector<InputMessage> names; a reply's original where that is asked for."""
+    if len(wanted) > _MAX_IDS:
+        raise RpcError(400, "LIMIT_INVALID")
+    ids = []
+    for item in wanted:
+        if isinstance(item, raw.types.InputMessageReplyTo):
+            message = timeline.messages.get(item.id)
+            ids.append(message.reply_to or 0 if message else 0)
+        else:
+            ids.append(getattr(item, "id", 0))
+    return ids
+
+
+@method("messages.getHistory", bots=False)
+def get_history(call: Call, query: raw.functions.messages.GetHistory) -> TLObject:
+    peer = call.peer(query.peer)
+    timeline = call.world.timeline_of(call.user.id, peer)
+    return _page(call, peer, list(timeline.history(peer)), query)
+
+
+@method("messages.search")
+def search(call: Call, query: raw.functions.messages.Search) -> TLObject:
+    peer = call.peer(query.peer)
+    if call.is_bot:
+        raise RpcError(400, "BOT_METHOD_INVALID")
+    timeline = call.world.timeline_of(call.user.id, peer)
+    words = query.q.lower()
+    found = [
+        message
+        for message in timeline.history(peer)
+        if words in message.text.lower() and (query.top_msg_id in (None, message.topic))
+    ]
+    return _page(call, peer, found, query)
+
+
+def _page(call: Call, peer: int, messages: list[Message], query: TLObject) -> TLObject:
+    """Cut the page that offset_id, add_offset, limit, max_id and min_id describe out of messages, newest first."""
+    start = 0
+    if query.offset_id:
+        start = sum(message.id >= query.offset_id for message in messages)
+    elif getattr(query, "offset_date", 0):
+        start = sum(message.date >= query.offset_date for message in messages)
+    start = max(0, start + query.add_offset)
+    page = messages[start : start + min(query.limit, _MAX_HISTORY)]
+    page = [m for m in page if (not query.max_id or m.id < query.max_id) and m.id > query.min_id]
+    view = call.view()
+    view.mention(peer)
+    rendered = [view.message(message) for message in page]
+    common = {"messages": rendered, "topics": [], "chats": view.chats(), "users": view.users()}
+    if is_channel(peer):
+        pts = call.world.timeline_of(call.user.id, peer).pts
+        return raw.types.messages.ChannelMessages(pts=pts, count=len(messages), **common)
+    if len(page) == len(messages):
+        return raw.types.messages.Messages(**common)
+    return raw.types.messages.MessagesSlice(count=len(messages), **common)
+
+
+# Dialogs
+
+
+def _dialog_peers(call: Call) -> Iterator[int]:
+    user = call.user
+    yield from user.timeline.by_peer
+    yield from (channel.peer for channel in call.world.channels.values() if channel.has(user.id))
+
+
+def _tops(call: Call) -> list[tuple[int, Message]]:
+    """Chats with their newest message, the most recent chat first."""
+    tops = []
+    for peer in _dialog_peers(call):
+        top = call.world.timeline_of(call.user.id, peer).top(peer)
+        if top is not None:
+            tops.append((peer, top))
+    return sorted(tops, key=lambda item: (item[1].date, item[1].id), reverse=True)
+
+
+def _dialog(call: Call, view: View, peer: int, top: Message | None) -> TLObject:
+    own = call.user.timeline
+    timeline = call.world.timeline_of(call.user.id, peer)
+    return raw.types.Dialog(
+        peer=view.mention(peer),
+        top_message=top.id if top else 0,
+        read_inbox_max_id=own.read_inbox.get(peer, 0),
+        read_outbox_max_id=own.read_outbox.get(peer, 0),
+        unread_count=0 if is_channel(peer) else timeline.unread(peer),
+        unread_mentions_count=0,
+        unread_reactions_count=0,
+        unread_poll_votes_count=0,
+        notify_settings=raw.types.PeerNotifySettings(),
+        pts=timeline.pts if is_channel(peer) else None,
+    )
+
+
+@method("messages.getDialogs", bots=False)
+def get_dialogs(call: Call, query: raw.functions.messages.GetDialogs) -> TLObject:
+    tops = _tops(call) if not query.folder_id else []
+    start = 0
+    if query.offset_date:
+        older = (n for n, (_, top) in enumerate(tops) if (top.date, top.id) < (query.offset_date, query.offset_id))
+        start = next(older, len(tops))
+    page = tops[start : start + min(query.limit or _MAX_HISTORY, _MAX_HISTORY)]
+    view = call.view()
+    dialogs = [_dialog(call, view, peer, top) for peer, top in page]
+    messages = [view.message(top) for _, top in page]
+    common = {"dialogs": dialogs, "messages": messages, "chats": view.chats(), "users": view.users()}
+    if len(page) == len(tops):
+        return raw.types.messages.Dialogs(**common)
+    return raw.types.messages.DialogsSlice(count=len(tops), **common)
+
+
+@method("messages.getPinnedDialogs", bots=False)
+def get_pinned_dialogs(call: Call, query: raw.functions.messages.GetPinnedDialogs) -> TLObject:
+    return _peer_dialogs(call, [])
+
+
+@method("messages.getPeerDialogs", bots=False)
+def get_peer_dialogs(call: Call, query: raw.functions.messages.GetPeerDialogs) -> TLObject:
+    return _peer_dialogs(call, [call.peer(item.peer) for item in query.peers])
+
+
+def _peer_dialogs(call: Call, peers: list[int]) -> TLObject:
+    view = call.view()
+    tops = [(peer, call.world.timeline_of(call.user.id, peer).top(peer)) for peer in peers]
+    dialogs = [_dialog(call, view, peer, top) for peer, top in tops]
+    messages = [view.message(top) for _, top in tops if top is not None]
+    state = raw.types.updates.State(pts=call.user.timeline.pts, qts=0, date=call.world.now(), seq=0, unread_count=0)
+    return raw.types.messages.PeerDialogs(
+        dialogs=dialogs, messages=messages, chats=view.chats(), users=view.users(), state=state
+    )
+
+
+@method("messages.getChats")
+def get_chats(call: Call, query: raw.functions.messages.GetChats) -> TLObject:
+    view = call.view()
+    return raw.types.messages.Chats(
+        chats=[view.group(call.world.group_for(call.user.id, chat_id)) for chat_id in query.id]
+    )
+
+
+@method("messages.getFullChat")
+def get_full_chat(call: Call, query: raw.functions.messages.GetFullChat) -> TLObject:
+    group = call.world.group_for(call.user.id, query.chat_id)
+    view = call.view()
+    view.mention(group.peer)
+    participants = []
+    for user_id, date in group.members.items():
+        view.mention(user_id)
+        if user_id == group.creator:
+            participants.append(raw.types.ChatParticipantCreator(user_id=user_id))
+        else:
+            participants.append(raw.types.ChatParticipant(user_id=user_id, inviter_id=group.creator, date=date))
+    full = raw.types.ChatFull(
+        id=group.id,
+        about="",
+        participants=raw.types.ChatParticipants(chat_id=group.id, participants=participants, version=1),
+        notify_settings=raw.types.PeerNotifySettings(),
+    )
+    return raw.types.messages.ChatFull(full_chat=full, chats=view.chats(), users=view.users())
+
+
+@method("messages.deleteChatUser")
+def delete_chat_user(call: Call, query: raw.functions.messages.DeleteChatUser) -> TLObject:
+    group = call.world.group_for(call.user.id, query.chat_id)
+    user_id = call.user_id(query.user_id)
+    if user_id not in group.members:
+        raise RpcError(400, "USER_NOT_PARTICIPANT")
+    if user_id != call.user.id and group.creator != call.user.id:
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    action = raw.types.MessageActionChatDeleteUser(user_id=user_id)
+    posted = posting.send(call.server, call.user.id, group.peer, Draft(action=action), session=call.session)
+    del group.members[user_id]
+    return posting.sent(call.view(), [posted], [0])
+
+
+@method("messages.getMessagesViews", bots=False)
+def get_messages_views(call: Call, query: raw.functions.messages.GetMessagesViews) -> TLObject:
+    peer = call.peer(query.peer)
+    timeline = call.world.timeline_of(call.user.id, peer)
+    views = []
+    for id_ in query.id:
+        message = timeline.messages.get(id_)
+        if message is not None and message.views is not None and query.increment:
+            message.views += 1
+        views.append(raw.types.MessageViews(views=message.views if message else None))
+    return raw.types.messages.MessageViews(views=views, chats=[], users=[])

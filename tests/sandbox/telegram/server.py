@@ -1,0 +1,315 @@
+"""The server: a listener per data centre, dispatch of calls, delivery of updates, state on disk."""
+
+import asyncio
+import inspect
+import logging
+import os
+import pickle
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pyrogram import raw
+from pyrogram.raw.core import TLObject
+
+from . import registry, tl
+from .connection import Connection
+from .errors import RpcError
+from .faults import Faults, Network, Rule
+from .registry import Call, Method
+from .rsa_key import RsaKey
+from .session import AuthKey, Session
+from .stats import Stats
+from .view import View
+from .world import World
+
+logger = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+HOME_DC = 2
+SECOND_DC = 4
+METHOD_MODULES = ("authorization", "config", "users", "messages", "channels", "difference", "bots")
+_STREAM_LIMIT = 4 * 1024 * 1024
+_SAVE_EVERY_S = 10
+_QUIET = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
+
+
+def load_methods() -> None:
+    """Import the method modules, which register their handlers."""
+    for name in METHOD_MODULES:
+        import_module(f"{__package__}.{name}")
+
+
+class Server:
+    """One Telegram with all its data centres."""
+
+    def __init__(self, state: Path, api_id: int, api_hash: str) -> None:
+        load_methods()
+        self.state = state
+        self.api_id = api_id
+        self.api_hash = api_hash
+        self.rsa = RsaKey.kept_in(state / "telegram_private.pem")
+        self.world = World()
+        self.stats = Stats()
+        self.faults = Faults()
+        self.network = Network()
+        self.ports: dict[int, int] = {}
+        self.connections: set[Connection] = set()
+        self._keys: dict[bytes, AuthKey] = {}
+        self._keys_of: dict[int, set[AuthKey]] = {}
+        self._listeners: dict[int, asyncio.Server] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dirty = False
+
+    # Life
+
+    async def start(self, ports: dict[int, int]) -> None:
+        """Listen on the given ports; 0 takes a free one."""
+        for dc, port in ports.items():
+            await self._listen(dc, port)
+        self.spawn(self._save_regularly(), "save")
+
+    async def stop(self) -> None:
+        """Close everything and save."""
+        for listener in self._listeners.values():
+            listener.close()
+        for connection in list(self.connections):
+            connection.abort()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.save()
+
+    async def _listen(self, dc: int, port: int) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = Connection(self, dc, reader, writer)
+            self.connections.add(connection)
+            try:
+                await connection.run()
+            finally:
+                self.connections.discard(connection)
+
+        listener = await asyncio.start_server(serve, HOST, port, limit=_STREAM_LIMIT)
+        self._listeners[dc] = listener
+        self.ports[dc] = listener.sockets[0].getsockname()[1]
+
+    async def refuse_connections(self, seconds: float, dc: int | None = None) -> None:
+        """Stop listening for a while; connections that stand are not touched."""
+        away = [dc] if dc is not None else list(self._listeners)
+        for number in away:
+            self._listeners[number].close()
+
+        async def return_later() -> None:
+            await asyncio.sleep(seconds)
+            for number in away:
+                await self._listen(number, self.ports[number])
+
+        self.spawn(return_later(), "return")
+
+    def spawn(self, coroutine: Any, name: str) -> None:
+        """Run something beside; what it raises is a server error."""
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("task %s failed", task.get_name(), exc_info=task.exception())
+            self.stats.server_errors += 1
+
+    # State on disk
+
+    def changed(self) -> None:
+        """Remember to save."""
+        self._dirty = True
+
+    async def _save_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE_EVERY_S)
+            if self._dirty:
+                self.save()
+
+    @property
+    def _state_file(self) -> Path:
+        return self.state / "telegram.pickle"
+
+    def save(self) -> None:
+        """Write the world and the keys, atomically."""
+        self._dirty = False
+        keys = [key for key in self._keys.values() if key.user_id is not None]
+        new = self._state_file.with_suffix(".new")
+        with new.open("wb") as file:
+            pickle.dump((self.world, keys), file, protocol=pickle.HIGHEST_PROTOCOL)
+        os.replace(new, self._state_file)
+
+    def load(self) -> bool:
+        """Take up the state of an earlier run; False when there is none."""
+        if not self._state_file.exists():
+            return False
+        self.world, keys = pickle.loads(self._state_file.read_bytes())
+        for key in keys:
+            self.add_key(key)
+        return True
+
+    # Keys and sessions
+
+    def key(self, key_id: bytes) -> AuthKey | None:
+        return self._keys.get(key_id)
+
+    def add_key(self, key: AuthKey) -> None:
+        self._keys[key.id] = key
+        if key.user_id is not None:
+            self.log_in(key, key.user_id)
+
+    def log_in(self, key: AuthKey, user_id: int) -> None:
+        """Bind a key to an account."""
+        self.log_out(key)
+        key.user_id = user_id
+        self._keys_of.setdefault(user_id, set()).add(key)
+        self.changed()
+
+    def log_out(self, key: AuthKey) -> None:
+        """Unbind a key from its account."""
+        if key.user_id is not None:
+            self._keys_of.get(key.user_id, set()).discard(key)
+            key.user_id = None
+            self.changed()
+
+    def keys_of(self, user_id: int) -> list[AuthKey]:
+        return list(self._keys_of.get(user_id, ()))
+
+    def sessions_of(self, user_id: int) -> list[Session]:
+        return [session for key in self.keys_of(user_id) for session in key.sessions.values()]
+
+    def new_session_string(self, user_id: int) -> str:
+        """Log an account in under a new key and return its session string."""
+        key = AuthKey.of_user(user_id, HOME_DC)
+        self.add_key(key)
+        return key.session_string(self.api_id, self.world.users[user_id].bot is not None)
+
+    # Updates
+
+    def push(self, user_id: int, build: Callable[[View], list[TLObject]], exclude: Session | None = None) -> None:
+        """Send updates to the sessions of an account that are connected; others ask for the difference later."""
+        sessions = [
+            session
+            for session in self.sessions_of(user_id)
+            if session is not exclude and session.wants_updates and session.connection in self.connections
+        ]
+        if not sessions:
+            return
+        view = View(self.world, user_id)
+        updates = build(view)
+        if not updates:
+            return
+        body = view.updates(updates).write()
+        for session in sessions:
+            session.connection.send(session, body, reply=False)
+
+    def set_blocked(self, user_id: int, blocked_id: int, blocked: bool) -> None:
+        """A user blocks or unblocks somebody; a bot hears that it was stopped."""
+        blocker = self.world.users[user_id]
+        (blocker.blocked.add if blocked else blocker.blocked.discard)(blocked_id)
+        self.changed()
+        if self.world.users[blocked_id].bot is None:
+            return
+
+        def build(view: View) -> list[TLObject]:
+            view.mention(user_id)
+            return [raw.types.UpdateBotStopped(user_id=user_id, date=self.world.now(), stopped=blocked, qts=0)]
+
+        self.push(blocked_id, build)
+
+    # Calls
+
+    def handle(self, session: Session, request_id: int, query: TLObject) -> None:
+        """Carry out one call and answer it."""
+        query, wants_updates = self._unwrap(session, query)
+        name = tl.method_name(query)
+        self.stats.call_began(session.user_id, name)
+        if wants_updates and not name.startswith(_QUIET):
+            session.wants_updates = True
+        method = registry.find(name)
+        rules = self.faults.striking(name, session.user_id)
+        if rules or (method and inspect.iscoroutinefunction(method.handler)):
+            self.spawn(self._answer_later(session, request_id, name, method, query, rules), name)
+            return
+        result = self._guarded(name, lambda: self._carry_out(session, name, method, query))
+        self._reply(session, request_id, name, result)
+
+    @staticmethod
+    def _unwrap(session: Session, query: TLObject) -> tuple[TLObject, bool]:
+        wants_updates = True
+        while isinstance(inner := getattr(query, "query", None), TLObject):
+            if isinstance(query, raw.functions.InitConnection):
+                session.initialised = True
+            if isinstance(query, raw.functions.InvokeWithoutUpdates):
+                wants_updates = False
+            query = inner
+        return query, wants_updates
+
+    def _carry_out(self, session: Session, name: str, method: Method | None, query: TLObject) -> Any:
+        if method is None:
+            self.stats.unsupported[name] += 1
+            logger.error("unsupported call %s by %s: %s", name, session.user_id, query)
+            raise RpcError(400, "INPUT_METHOD_INVALID")
+        call = Call(self, session, name)
+        call.check_allowed(method)
+        return method.handler(call, query)
+
+    async def _answer_later(
+        self, session: Session, request_id: int, name: str, method: Method | None, query: TLObject, rules: list[Rule]
+    ) -> None:
+        if any(rule.drop_request for rule in rules):
+            self.stats.call_ended(name)
+            return
+        error = next((rule.error for rule in rules if rule.error is not None), None)
+        if error is not None:
+            result: TLObject | bytes = self._error(error)
+        else:
+            result = self._guarded(name, lambda: self._carry_out(session, name, method, query))
+            if inspect.isawaitable(result):
+                result = await self._guarded_async(name, result)
+        await asyncio.sleep(sum(rule.delay_s for rule in rules))
+        if any(rule.drop_reply for rule in rules):
+            self.stats.call_ended(name)
+            return
+        self._reply(session, request_id, name, result)
+
+    def _guarded(self, name: str, carry_out: Callable[[], Any]) -> Any:
+        try:
+            return carry_out()
+        except RpcError as error:
+            return self._error(error)
+        except Exception:
+            return self._crashed(name)
+
+    async def _guarded_async(self, name: str, result: Any) -> Any:
+        try:
+            return await result
+        except RpcError as error:
+            return self._error(error)
+        except Exception:
+            return self._crashed(name)
+
+    def _error(self, error: RpcError) -> TLObject:
+        self.stats.errors[error.message] += 1
+        return raw.types.RpcError(error_code=error.code, error_message=error.message)
+
+    def _crashed(self, name: str) -> TLObject:
+        """A bug of this server must not look like Telegram's weather: loud here, and final for the client."""
+        logger.exception("handler of %s failed", name)
+        self.stats.server_errors += 1
+        return raw.types.RpcError(error_code=400, error_message="INPUT_FETCH_ERROR")
+
+    def _reply(self, session: Session, request_id: int, name: str, result: Any) -> None:
+        try:
+            body = tl.rpc_result(request_id, result)
+        except Exception:
+            body = tl.rpc_result(request_id, self._crashed(name))
+        if session.connection in self.connections:
+            session.connection.send(session, body, reply=True, sent=lambda: self.stats.call_ended(name))
+        else:
+            self.stats.call_ended(name)
