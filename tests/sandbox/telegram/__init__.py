@@ -11,6 +11,7 @@ From the wire upwards:
     world.py       what exists: users, chats, messages, in Telegram's sense (timeline.py: a numbered history with pts)
     view.py        the world as one account sees it, in TL objects
     posting.py     sending, editing and deleting messages, with the updates that follow
+    writing.py     what all writing calls check and answer
     faults.py      what goes wrong on request
 
 **A method module** registers one function per call by its TL name and is listed in `METHOD_MODULES` of server.py:
@@ -21,12 +22,14 @@ From the wire upwards:
         ...
         raise RpcError(400, "PEER_ID_INVALID")  # code and name must exist in the clients' own lists
 
-- `bots=False` answers bots BOT_METHOD_INVALID, `users=False` answers people USER_BOT_REQUIRED, `anyone=True` needs no login.
-- The function may be plain or `async`; plain ones run in the order of arrival. It returns a TL object, a bool, a list of
-  TL objects (a vector) or ready TL bytes (`bytes`: large answers skip one round of copying).
-- `call.user` is who calls, `call.view()` renders for him and collects the users and chats mentioned, access hashes included.
-- `posting.send(call.server, sender_id, peer, Draft(...))` posts a message and pushes the updates of everybody concerned;
-  `call.server.push(user_id, build)` pushes updates without a message, `build(view)` returning a list of updates.
+- `bots=False` answers bots BOT_METHOD_INVALID, `users=False` answers people USER_BOT_REQUIRED, `anyone=True` needs
+  no login.
+- The function may be plain or `async`; plain ones run in the order of arrival. It returns a TL object, a bool, a list
+  of TL objects (a vector) or ready TL bytes (`bytes`: large answers skip one round of copying).
+- `call.user` is who calls, `call.view()` renders for him and collects the users and chats mentioned, with the access
+  hashes that are his. Calls that write share the checks of writing.py.
+- `posting.send(call.server, sender_id, peer, Draft(...))` posts a message and pushes the updates of everybody
+  concerned; `call.server.push(user_id, build)` pushes updates without a message, `build(view)` returning a list.
 - State belongs in `call.world` (pickled into the state directory); what a module keeps there besides is a dataclass
   under its own name: `call.world.part(Stars)` makes or returns it.
 - Media of a message is any picklable object with `view(view: View, message: Message) -> raw.base.MessageMedia`.

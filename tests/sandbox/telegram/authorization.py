@@ -26,7 +26,7 @@ class PhoneLogin:
 
 @dataclass
 class Logins:
-    """Logins in progress: phone codes by their hash, exported authorisations, and challenges of two-step verification."""
+    """Logins in progress: phone codes by hash, exported authorisations, challenges of two-step verification."""
 
     codes: dict[str, PhoneLogin] = field(default_factory=dict)
     exported: dict[bytes, tuple[int, int]] = field(default_factory=dict)

@@ -8,8 +8,8 @@ from pyrogram.errors.exceptions.all import exceptions
 class RpcError(Exception):
     """Ends a call with `rpc_error`.
 
-    `message` is Telegram's name of the error, numbers filled in (`FLOOD_WAIT_30`). Raises ValueError for a name and code
-    that the client library does not list: the real server would not answer it either.
+    `message` is Telegram's name of the error, numbers filled in (`FLOOD_WAIT_30`). Raises ValueError for a name and
+    code that the client library does not list: the real server would not answer it either.
     """
 
     def __init__(self, code: int, message: str) -> None:

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 HOME_DC = 2
 SECOND_DC = 4
-METHOD_MODULES = ("authorization", "config", "users", "messages", "channels", "difference", "bots")
+METHOD_MODULES = ("authorization", "config", "users", "messages", "channels", "difference", "bots", "media")
 _STREAM_LIMIT = 4 * 1024 * 1024
 _SAVE_EVERY_S = 10
 _QUIET = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
@@ -284,7 +284,8 @@ class Server:
         except RpcError as error:
             return self._error(error)
         except Exception:
-            return self._crashed(name)
+            logger.exception("handler of %s failed", name)
+            return self._crashed()
 
     async def _guarded_async(self, name: str, result: Any) -> Any:
         try:
@@ -292,15 +293,15 @@ class Server:
         except RpcError as error:
             return self._error(error)
         except Exception:
-            return self._crashed(name)
+            logger.exception("handler of %s failed", name)
+            return self._crashed()
 
     def _error(self, error: RpcError) -> TLObject:
         self.stats.errors[error.message] += 1
         return raw.types.RpcError(error_code=error.code, error_message=error.message)
 
-    def _crashed(self, name: str) -> TLObject:
+    def _crashed(self) -> TLObject:
         """A bug of this server must not look like Telegram's weather: loud here, and final for the client."""
-        logger.exception("handler of %s failed", name)
         self.stats.server_errors += 1
         return raw.types.RpcError(error_code=400, error_message="INPUT_FETCH_ERROR")
 
@@ -308,7 +309,8 @@ class Server:
         try:
             body = tl.rpc_result(request_id, result)
         except Exception:
-            body = tl.rpc_result(request_id, self._crashed(name))
+            logger.exception("answer to %s cannot be written", name)
+            body = tl.rpc_result(request_id, self._crashed())
         if session.connection in self.connections:
             session.connection.send(session, body, reply=True, sent=lambda: self.stats.call_ended(name))
         else:

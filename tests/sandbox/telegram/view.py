@@ -166,6 +166,7 @@ class View:
         )
 
     def _rendered(self, part: Any, message: Message) -> Any:
+        """TL objects are the same for everybody; what is not has a `view` of its own."""
         return part.view(self, message) if hasattr(part, "view") else part
 
     def _is_post(self, message: Message) -> bool:

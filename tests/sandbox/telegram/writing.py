@@ -1,0 +1,79 @@
+"""What all writing calls have in common: checks of the content, and the answer."""
+
+from pyrogram import raw
+from pyrogram.raw.core import TLObject
+
+from . import posting
+from .errors import RpcError
+from .posting import Draft
+from .registry import Call
+from .world import channel_id_of, is_channel
+
+
+def check_text(text: str, limit: int) -> None:
+    """Raises RpcError MESSAGE_TOO_LONG or MEDIA_CAPTION_TOO_LONG; lengths count UTF-16 units as Telegram's do."""
+    if utf16_length(text) > limit:
+        raise RpcError(400, "MESSAGE_TOO_LONG" if limit == posting.MAX_TEXT else "MEDIA_CAPTION_TOO_LONG")
+
+
+def utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def check_entities(text: str, entities: list[TLObject] | None) -> list[TLObject]:
+    """Raises RpcError ENTITY_BOUNDS_INVALID."""
+    length = utf16_length(text)
+    for entity in entities or ():
+        if entity.offset < 0 or entity.length <= 0 or entity.offset + entity.length > length:
+            raise RpcError(400, "ENTITY_BOUNDS_INVALID")
+    return [_stored(entity) for entity in entities or ()]
+
+
+def _stored(entity: TLObject) -> TLObject:
+    if isinstance(entity, raw.types.InputMessageEntityMentionName):
+        return raw.types.MessageEntityMentionName(
+            offset=entity.offset, length=entity.length, user_id=entity.user_id.user_id
+        )
+    return entity
+
+
+def check_markup(call: Call, markup: TLObject | None) -> TLObject | None:
+    """Buttons are for bots. Raises RpcError BUTTON_DATA_INVALID."""
+    if markup is None or not call.is_bot:
+        return None
+    for row in getattr(markup, "rows", ()):
+        for button in row.buttons:
+            if len(getattr(button, "data", None) or b"") > 64:
+                raise RpcError(400, "BUTTON_DATA_INVALID")
+    return markup
+
+
+def reply_fields(call: Call, peer: int, reply_to: TLObject | None) -> dict[str, int | None]:
+    """`reply_to` and `topic` of a Draft, from an InputReplyTo."""
+    if not isinstance(reply_to, raw.types.InputReplyToMessage):
+        return {"reply_to": None, "topic": None}
+    topic = None
+    if is_channel(peer):
+        channel = call.world.channels[channel_id_of(peer)]
+        original = channel.timeline.messages.get(reply_to.reply_to_msg_id)
+        if channel.forum:
+            topic = reply_to.top_msg_id or (original.topic if original and original.topic else None)
+            if topic is None and reply_to.reply_to_msg_id in channel.topics:
+                topic = reply_to.reply_to_msg_id
+    return {"reply_to": reply_to.reply_to_msg_id, "topic": topic}
+
+
+def check_send(call: Call, peer: int, random_ids: list[int]) -> None:
+    """What every sending call checks before it looks at its content."""
+    posting.check_may_write(call.world, call.user, peer)
+    for random_id in random_ids:
+        posting.check_random_id(call.server, call.user, random_id)
+
+
+def reply_sent(call: Call, peer: int, drafts: list[Draft], random_ids: list[int]) -> TLObject:
+    """Post and answer with the updates that a sending call returns."""
+    posted = [
+        posting.send(call.server, call.user.id, peer, draft, random_id=random_id, session=call.session)
+        for draft, random_id in zip(drafts, random_ids, strict=True)
+    ]
+    return posting.sent(call.view(), posted, random_ids)
