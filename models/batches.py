@@ -1,0 +1,156 @@
+"""Several links sent together: one status message, counts, a cancellation for all, and a quota that ends in the middle.
+
+When the limit refuses one of them it is held together with those still in line. That is told once. They go on when
+the customer asks for it after an upgrade, or leave after some days.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import peewee
+
+from models import jobs, line, moves, usage
+from models.database import database, transaction
+from models.errors import NotFound
+from models.jobs import TooMany
+from models.moves import State
+from models.tables import Batch, Job
+
+HELD_TOO_LONG = "held_too_long"
+QUOTA = "quota"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInfo:
+    """A batch as it was when it was read."""
+
+    id: int
+    user_id: int
+    chat_id: int
+    total: int
+    status_message_id: int | None
+    cancelled: bool
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The jobs held now, and whether this is the moment to tell the customer that his limit has ended the batch."""
+
+    job_ids: tuple[int, ...]
+    tell: bool
+
+
+def enqueue(
+    user_id: int,
+    chat_id: int,
+    links: tuple[str, ...],
+    priority: int,
+    reply_to: int | None,
+    now: int,
+    *,
+    dedupe: str,
+    cap: int,
+) -> BatchInfo | TooMany:
+    """Put all links in line as one batch, or none when the user would have more than *cap* jobs waiting.
+
+    *dedupe* names the update that they came from: a second time nothing is added and the batch of the first time is
+    returned.
+    """
+    with transaction():
+        known = Batch.get_or_none(Batch.source_key == dedupe)
+        if known is not None:
+            return _info(known)
+        waiting = jobs.waiting_count(user_id)
+        if waiting + len(links) > cap:
+            return TooMany(waiting, cap)
+        batch = Batch.create(user=user_id, chat_id=chat_id, source_key=dedupe, total=len(links), created_at=now)
+        keyed = tuple((f"{dedupe}/{i}", link) for i, link in enumerate(links))
+        jobs.add(user_id, chat_id, keyed, batch.id, priority, reply_to, now)
+    return _info(batch)
+
+
+def get(batch_id: int) -> BatchInfo:
+    """One batch.
+
+    :raises NotFound: there is none.
+    """
+    row = Batch.get_or_none(Batch.id == batch_id)
+    if row is None:
+        raise NotFound("batch", batch_id)
+    return _info(row)
+
+
+def counts(batch_id: int) -> Mapping[State, int]:
+    """How many jobs of the batch are in each state; every state is a key."""
+    by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.batch == batch_id).group_by(Job.state)
+    return dict.fromkeys(State, 0) | {State(state): count for state, count in database.execute(by_state)}
+
+
+def set_status_message(batch_id: int, message_id: int | None) -> None:
+    """Remember the message that shows the progress of the batch."""
+    with transaction():
+        Batch.update(status_message_id=message_id).where(Batch.id == batch_id).execute()
+
+
+def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
+    """Cancel what is open of the user's batch; return the jobs that will not be delivered (see :func:`jobs.cancel`)."""
+    with transaction():
+        Batch.update(cancelled_at=now).where(Batch.id == batch_id, Batch.user == user_id).execute()
+        return [job.id for job in jobs.stop(now, Job.batch == batch_id, Job.user == user_id)]
+
+
+def hold(job_id: int, owner: str, now: int) -> Held:
+    """Hold a job that the limit has refused, and all of its batch that are still in line.
+
+    ``tell`` is True once until :func:`release`, whoever of several workers comes first.
+
+    :raises LeaseLost: the job is another's.
+    :raises NotFound: the job belongs to no batch: refuse it instead.
+    """
+    with transaction():
+        job = moves.held_by(job_id, owner)
+        if job.batch_id is None:
+            raise NotFound("batch", None)
+        this_one = Job.id == job_id
+        in_line = (Job.batch == job.batch_id) & (Job.state == State.QUEUED)
+        held = moves.move(State.HELD, now, this_one | in_line, reason=QUOTA)
+        for each in held:
+            usage.release(each.id)
+        untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
+        tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
+    return Held(tuple(each.id for each in held), tell)
+
+
+def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list[int]:
+    """Put the user's held jobs, of one batch or of all, in line again at his present priority, because he asks."""
+    with transaction():
+        held = moves.select(Job.user == user_id, Job.state == State.HELD, *_of(batch_id))
+        line.open_line(priority)
+        for job, place in zip(held, line.places(user_id, priority), strict=False):
+            moves.move(State.QUEUED, now, Job.id == job.id, priority=priority, round=place, reason=None, not_before=now)
+        Batch.update(quota_told_at=None).where(Batch.id.in_({job.batch_id for job in held})).execute()
+    return [job.id for job in held]
+
+
+def expire_held(before: int, now: int) -> int:
+    """Cancel jobs that have been held since before the time *before*; return how many."""
+    with transaction():
+        expired = moves.move(State.CANCELLED, now, Job.state == State.HELD, Job.moved_at < before, reason=HELD_TOO_LONG)
+    return len(expired)
+
+
+def _of(batch_id: int | None) -> tuple[peewee.Expression, ...]:
+    return () if batch_id is None else (Job.batch == batch_id,)
+
+
+def _info(row: Batch) -> BatchInfo:
+    return BatchInfo(
+        id=row.id,
+        user_id=row.user_id,
+        chat_id=row.chat_id,
+        total=row.total,
+        status_message_id=row.status_message_id,
+        cancelled=row.cancelled_at is not None,
+        created_at=row.created_at,
+    )

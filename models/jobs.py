@@ -1,0 +1,422 @@
+"""Links to deliver: put in line, claimed by a worker under a lease, delivered once, ended with their usage settled.
+
+The life of a job, as a worker drives it::
+
+    claim -> (size_known) -> usage.reserve -> plan_messages -> delivering -> [Telegram] -> sent -> finish
+                 |                |                                |
+                 put_back         refuse, batches.hold             unsent (refused: another way), put_back
+
+Each step is one transaction, and after a ``kill -9`` between any two of them the job runs again with the same random
+ids, what is in :attr:`JobInfo.sent` is not sent again, and what it had reserved is still its own.
+
+Whoever is told :class:`LeaseLost` stops working on the job and says nothing to the customer: another worker has it, or
+the customer has cancelled it. What the customer must hear of an end is written with the end, as an event:
+``job_finished`` for a single link, ``batch_finished`` when the last of a batch has ended.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import peewee
+
+from models import cache, events, line, moves, usage
+from models.database import transaction
+from models.errors import LeaseLost, MoveRefused
+from models.moves import ENDED, OPEN, RUNNING, JobInfo, State
+from models.tables import Job, Upload
+
+MAX_ATTEMPTS = 5
+GAVE_UP = "gave_up"
+CANCELLED = "cancelled_by_customer"
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """The user has as many jobs waiting as he may have."""
+
+    waiting: int
+    cap: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a worker knows at the end: the messages that went out, what the cache shall keep, words for the customer.
+
+    ``sent`` maps random id to message id (0: Telegram said that it has it already). It may be empty when nothing had
+    to be sent, an invitation followed for instance, or when :func:`sent` has recorded it before.
+    """
+
+    sent: Mapping[int, int] = field(default_factory=dict)
+    cached: cache.CachedInfo | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How many jobs are being worked on, by the class of their size; unknown sizes count as small."""
+
+    small: int
+    large: int
+
+
+# ---- in line
+
+
+def enqueue(
+    user_id: int,
+    chat_id: int,
+    link: str,
+    batch_id: int | None,
+    priority: int,
+    reply_to: int | None,
+    now: int,
+    *,
+    dedupe: str,
+    cap: int,
+) -> JobInfo | TooMany:
+    """Put a link in line, unless the user has *cap* jobs waiting already.
+
+    *dedupe* names the update (and the position in it) that the link came from: a second time nothing is added and the
+    job of the first time is returned.
+    """
+    with transaction():
+        known = moves.select(Job.source_key == dedupe)
+        if known:
+            return known[0]
+        waiting = waiting_count(user_id)
+        if waiting >= cap:
+            return TooMany(waiting, cap)
+        (job,) = add(user_id, chat_id, ((dedupe, link),), batch_id, priority, reply_to, now)
+    return job
+
+
+def add(
+    user_id: int,
+    chat_id: int,
+    links: tuple[tuple[str, str], ...],
+    batch_id: int | None,
+    priority: int,
+    reply_to: int | None,
+    now: int,
+) -> tuple[JobInfo, ...]:
+    """Insert a job for each (dedupe key, link), at the end of the user's own. Inside the caller's transaction."""
+    line.open_line(priority)
+    rows = [
+        Job.create(
+            user=user_id,
+            chat_id=chat_id,
+            link=link,
+            batch=batch_id,
+            source_key=key,
+            reply_to=reply_to,
+            priority=priority,
+            round=place,
+            moved_at=now,
+            created_at=now,
+        )
+        for (key, link), place in zip(links, line.places(user_id, priority), strict=False)
+    ]
+    return tuple(moves.info(row) for row in rows)
+
+
+def get(job_id: int) -> JobInfo:
+    """One job.
+
+    :raises NotFound: there is none.
+    """
+    return moves.get(job_id)
+
+
+def waiting(user_id: int) -> tuple[JobInfo, ...]:
+    """The user's jobs that have not ended, in the order in which they came."""
+    return moves.select(Job.user == user_id, Job.state.in_(OPEN))
+
+
+def waiting_count(user_id: int) -> int:
+    """How many of the user's jobs stand in line or are held; those being worked on do not count."""
+    return int(Job.select().where(Job.user == user_id, Job.state.in_((State.QUEUED, State.HELD))).count())
+
+
+def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
+    """The user's newest deliveries, newest first."""
+    rows = Job.select().where(Job.user == user_id, Job.state == State.DONE).order_by(Job.id.desc()).limit(limit)
+    return tuple(moves.info(row) for row in rows)
+
+
+def position(job_id: int) -> int:
+    """How many jobs stand before this one in line; 0 when it is next, or not waiting at all."""
+    job = moves.get(job_id)
+    return line.ahead(job.priority, job.round, job.id) if job.state is State.QUEUED else 0
+
+
+def promote(user_id: int, priority: int, now: int) -> int:
+    """Move the user's waiting jobs to the line of his new plan; return how many moved."""
+    with transaction():
+        moving = moves.select(Job.user == user_id, Job.state == State.QUEUED, Job.priority != priority)
+        line.open_line(priority)
+        for job, place in zip(moving, line.places(user_id, priority), strict=False):
+            Job.update(priority=priority, round=place).where(Job.id == job.id).execute()
+    return len(moving)
+
+
+def set_status_message(job_id: int, message_id: int | None) -> None:
+    """Remember the message that shows the progress of the job."""
+    with transaction():
+        Job.update(status_message_id=message_id).where(Job.id == job_id).execute()
+
+
+def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
+    """Cancel one of the user's jobs, or all; return those that will not be delivered.
+
+    A job whose message may be on its way already is not among them: it is only marked, so that it ends instead of
+    running again should its sending fail.
+    """
+    with transaction():
+        his = (Job.user == user_id,) if job_id is None else (Job.user == user_id, Job.id == job_id)
+        return [job.id for job in stop(now, *his)]
+
+
+def stop(now: int, *where: peewee.Expression) -> tuple[JobInfo, ...]:
+    """End the open jobs that satisfy *where* as cancelled, those being sent apart. Inside the caller's transaction."""
+    Job.update(cancel_asked_at=now).where(Job.state == State.DELIVERING, *where).execute()
+    stopped = moves.move(State.CANCELLED, now, Job.state != State.DELIVERING, *where, reason=CANCELLED)
+    for job in stopped:
+        _give_back(job)
+    return stopped
+
+
+# ---- being worked on
+
+
+def claim(
+    owner: str, lease_s: int, per_customer: int, now: int, *, small: bool = True, large: bool = True
+) -> JobInfo | None:
+    """Take the next job for *owner*, who must :func:`heartbeat` before *lease_s* seconds have passed.
+
+    Who is next is the rule of :mod:`models.line`. *small* and *large* say for which sizes the worker has room.
+    """
+    with transaction():
+        _recover(now, Job.lease_until <= now)
+        job_id = line.take(per_customer, small, large, now)
+        if job_id is None:
+            return None
+        lease = {"owner": owner, "lease_until": now + lease_s, "attempts": Job.attempts + 1}
+        (job,) = moves.move(State.CLAIMED, now, Job.id == job_id, **lease)
+    return job
+
+
+def heartbeat(job_id: int, owner: str, lease_s: int, now: int) -> bool:
+    """Extend the lease; False when the job is not the owner's any more: cancelled, ended, or claimed by another."""
+    with transaction():
+        his = (Job.id == job_id, Job.owner == owner, Job.state.in_(RUNNING))
+        return bool(Job.update(lease_until=now + lease_s).where(*his).execute())
+
+
+def held_by(owner: str) -> frozenset[int]:
+    """The jobs that *owner* is working on: one cheap read to learn of cancellations, without writing."""
+    return frozenset(row.id for row in Job.select(Job.id).where(Job.state.in_(RUNNING), Job.owner == owner))
+
+
+def running() -> Running:
+    """How many jobs are being worked on."""
+    at_work = Job.state.in_(RUNNING)
+    large = int(Job.select().where(at_work, Job.size > line.LARGE_BYTES).count())
+    return Running(int(Job.select().where(at_work).count()) - large, large)
+
+
+def size_known(job_id: int, kind: str, size: int) -> None:
+    """Write down what the job turned out to be: kind and size in bytes of the whole delivery."""
+    with transaction():
+        Job.update(kind=kind, size=size).where(Job.id == job_id).execute()
+
+
+def plan_messages(job_id: int, n: int, now: int) -> list[int]:
+    """The random ids of the *n* messages to be sent, stored before anything is sent.
+
+    The i-th message of a job has the same id for ever: ids are added, never changed or dropped, because an earlier
+    attempt may have sent with them.
+    """
+    with transaction():
+        known = moves.get(job_id).random_ids
+        ids = [*known, *(_random_id() for _ in range(n - len(known)))]
+        if len(ids) > len(known):
+            Job.update(random_ids=ids).where(Job.id == job_id).execute()
+    return ids[:n]
+
+
+def delivering(job_id: int, owner: str, now: int) -> JobInfo:
+    """The last moment before a message goes out: from here on the job cannot be cancelled.
+
+    :raises LeaseLost: it was cancelled, or is another's: send nothing.
+    """
+    with transaction():
+        moves.held_by(job_id, owner)
+        return _move_one(job_id, State.DELIVERING, now)
+
+
+def unsent(job_id: int, owner: str, now: int) -> JobInfo:
+    """Telegram has refused the message, none of this attempt went out: the worker goes on by another way.
+
+    :raises LeaseLost: the job is another's, or its cancellation was asked for meanwhile and has now taken place.
+    """
+    with transaction():
+        job = moves.held_by(job_id, owner)
+        wanted = State.CANCELLED if job.cancel_asked_at else State.CLAIMED
+        moved = _move_one(job_id, wanted, now, reason=CANCELLED if job.cancel_asked_at else None)
+        if wanted is State.CANCELLED:
+            _give_back(moved)
+    if wanted is State.CANCELLED:
+        raise LeaseLost(job_id)
+    return moved
+
+
+def sent(job_id: int, messages: Mapping[int, int]) -> None:
+    """Record messages that went out, random id -> message id (0: Telegram said "duplicate"). Never refused: it is so.
+
+    For jobs of several messages: a crash between them does not send the first again.
+    """
+    with transaction():
+        _record(moves.get(job_id), messages)
+
+
+def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now: int) -> JobInfo:
+    """Give the job back to the line, not to be claimed before *not_before*; its reservation stays with it.
+
+    *count_attempt* False for what is not the job's fault: a flood wait, a full size class, a shutdown. A job that has
+    used up its attempts fails, one whose cancellation was asked for is cancelled.
+
+    :raises LeaseLost: it is another's.
+    """
+    with transaction():
+        job = moves.held_by(job_id, owner)
+        attempts = job.attempts if count_attempt else job.attempts - 1
+        return _give_up_or_queue(job, attempts, not_before, now)
+
+
+def recover(now: int) -> tuple[JobInfo, ...]:
+    """Put jobs with a lapsed lease back in line (or end them, see :func:`put_back`); return them as they are now."""
+    with transaction():
+        return _recover(now, Job.lease_until <= now)
+
+
+def take_over(name: str, now: int) -> tuple[JobInfo, ...]:
+    """End all leases of earlier workers called *name*, whose owner is ``name/<instance>``.
+
+    For a worker that starts and knows that its predecessors of the same name are dead.
+    """
+    with transaction():
+        return _recover(now, Job.owner.startswith(f"{name}/"))
+
+
+# ---- ended
+
+
+def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
+    """Record a delivery: usage committed, cache filled, state, message ids and event together.
+
+    What was really sent is recorded even though the lease has lapsed meanwhile, and once: False says that it had been
+    recorded before, or that the job had ended otherwise (then the message ids are kept and nothing is charged).
+
+    :raises LeaseLost: nothing was sent, and the job is another's.
+    """
+    with transaction():
+        job = moves.get(job_id)
+        _record(job, outcome.sent)
+        if outcome.cached is not None:
+            cache.put(outcome.cached, now)
+        if job.state in ENDED:
+            return False
+        if not (outcome.sent or job.sent):
+            moves.held_by(job_id, owner)
+        _done(job, now, outcome.detail)
+    return True
+
+
+def refuse(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, Any] | None = None) -> None:
+    """End the job because it may not or cannot be delivered; *detail* goes into the event, for the words.
+
+    :raises LeaseLost: it is another's.
+    """
+    _end(job_id, owner, State.REFUSED, reason, detail, now)
+
+
+def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, Any] | None = None) -> None:
+    """End the job because something broke for good.
+
+    :raises LeaseLost: it is another's.
+    """
+    _end(job_id, owner, State.FAILED, reason, detail, now)
+
+
+def _end(job_id: int, owner: str, state: State, reason: str, detail: Mapping[str, Any] | None, now: int) -> None:
+    with transaction():
+        moves.held_by(job_id, owner)
+        job = _move_one(job_id, state, now, reason=reason)
+        _give_back(job)
+        _announce(job, detail or {}, now)
+
+
+def _done(job: JobInfo, now: int, detail: Mapping[str, Any]) -> None:
+    job = _move_one(job.id, State.DONE, now, reason=None)
+    usage.commit(job.id)
+    Upload.delete().where(Upload.job == job.id).execute()
+    _announce(job, detail, now)
+
+
+def _recover(now: int, *where: peewee.Expression) -> tuple[JobInfo, ...]:
+    lost = moves.select(Job.state.in_(RUNNING), *where)
+    return tuple(_give_up_or_queue(job, job.attempts, now, now) for job in lost)
+
+
+def _give_up_or_queue(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
+    """What becomes of a job whose worker is gone: sent-and-recorded first, then the customer's wish, then patience."""
+    if job.all_sent:
+        _done(job, now, {})
+    elif job.cancel_asked_at is not None:
+        _give_back(_move_one(job.id, State.CANCELLED, now, reason=CANCELLED))
+    elif attempts >= MAX_ATTEMPTS:
+        failed = _move_one(job.id, State.FAILED, now, reason=GAVE_UP)
+        _give_back(failed)
+        _announce(failed, {}, now)
+    else:
+        _move_one(job.id, State.QUEUED, now, attempts=attempts, not_before=not_before)
+    return moves.get(job.id)
+
+
+def _give_back(job: JobInfo) -> None:
+    usage.release(job.id)
+    Upload.delete().where(Upload.job == job.id).execute()
+
+
+def _announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
+    """Write what the customer must hear; of a batch only its end."""
+    if job.batch_id is None:
+        told = {"job": job.id, "state": job.state, "reason": job.reason, "used": usage.of_job(job.id)}
+        events.append("job_finished", job.user_id, told | {"detail": dict(detail)}, now)
+    elif not Job.select().where(Job.batch == job.batch_id, Job.state.in_(OPEN)).exists():
+        events.append("batch_finished", job.user_id, {"batch": job.batch_id}, now, key=f"batch_finished:{job.batch_id}")
+
+
+def _record(job: JobInfo, messages: Mapping[int, int]) -> None:
+    unknown = messages.keys() - set(job.random_ids)
+    if unknown:
+        raise ValueError(f"job {job.id}: random ids that were not planned: {sorted(unknown)}")
+    if messages:
+        known = {**job.sent, **messages}
+        Job.update(sent={str(random_id): message for random_id, message in known.items()}).where(
+            Job.id == job.id
+        ).execute()
+
+
+def _move_one(job_id: int, wanted: State, now: int, **changes: Any) -> JobInfo:
+    moved = moves.move(wanted, now, Job.id == job_id, **changes)
+    if not moved:
+        raise MoveRefused("job", job_id, moves.get(job_id).state, wanted)
+    return moved[0]
+
+
+def _random_id() -> int:
+    """A random id for Telegram: 63 bits, never 0."""
+    return secrets.randbits(63) | 1

@@ -1,0 +1,239 @@
+"""Channels and supergroups: which are known, and who may read what through the operator's account.
+
+The account reads far more than a customer may see. A public chat is open to all. A private one only to customers whose
+own invitation opened it, or to all when the operator has allowed it. What the operator has blocked is closed to all,
+and what its owner has protected from saving is declined, unless the operator administers the chat or decided otherwise.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from models.database import database, transaction
+from models.tables import Join, Source, SourceOpening
+
+Reason = Literal["unknown", "blocked", "private", "protected"]
+JoinReason = Literal["nobody", "only_paying", "cap"]
+
+PENDING, JOINED, REQUESTED, REFUSED = "pending", "joined", "requested", "refused"
+
+_CHAT = re.compile(
+    r"(?:(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?:s/|c/)?)?@?(?P<name>-?[a-z0-9_]+)(?:/.*)?", re.IGNORECASE
+)
+
+_BEGIN_JOIN = """
+INSERT INTO "join" (user_id, invite_hash, day, outcome, at)
+SELECT :user, :hash, :day, 'pending', :now
+WHERE (SELECT COUNT(*) FROM "join" WHERE day = :day AND outcome <> 'refused') < :cap
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A chat as it was last seen. ``id`` is the bare channel id, without the -100 in front."""
+
+    id: int
+    username: str | None  # None: private
+    title: str
+    protected: bool
+    administered: bool  # by the operator's account
+    allowed: bool
+    blocked: bool
+    access_hash: int | None  # the account's own
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingPolicy:
+    """What the settings say: chats by lower-case user name or bare id, and whether protected content is delivered."""
+
+    allowed: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
+    deliver_protected: bool = False
+
+    @classmethod
+    def of(cls, source_chats: Iterable[str], blocked_chats: Iterable[str], protected_content: str) -> "ReadingPolicy":
+        """Read ``SOURCE_CHATS``, ``BLOCKED_CHATS`` and ``PROTECTED_CONTENT``.
+
+        Chats may be written as ``@name``, ``name``, any link to the chat or a post of it, and ids with or without -100.
+        """
+        return cls(
+            frozenset(map(chat_key, source_chats)),
+            frozenset(map(chat_key, blocked_chats)),
+            protected_content == "allow",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a customer may read a chat, and if not, why."""
+
+    reason: Reason | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """True when there is nothing against it."""
+        return self.reason is None
+
+
+# ---- decided purely
+
+
+def chat_key(text: str) -> str:
+    """The form in which chats are compared: lower-case user name, or the bare id in digits."""
+    match = _CHAT.fullmatch(text.strip())
+    name = (match["name"] if match else text.strip()).lower()
+    return name.removeprefix("-100") if re.fullmatch(r"-?\d+", name) else name
+
+
+def may_read(source: SourceInfo, opened: bool, policy: ReadingPolicy, *, post_protected: bool = False) -> Verdict:
+    """Whether a customer may have posts of *source* delivered.
+
+    :param opened: the customer's own invitation has opened this chat to him.
+    :param post_protected: the post itself forbids saving, whatever its chat does.
+    """
+    names = {str(source.id), source.username or str(source.id)}
+    if source.blocked or names & policy.blocked:
+        return Verdict("blocked")
+    allowed = source.allowed or bool(names & policy.allowed)
+    if source.username is None and not (opened or allowed):
+        return Verdict("private")
+    protected = source.protected or post_protected
+    if protected and not (source.administered or policy.deliver_protected):
+        return Verdict("protected")
+    return Verdict()
+
+
+def may_join(who: str, paying: bool, joined: int, cap: int) -> JoinReason | None:
+    """Why the account should not follow a customer's invitation, or None.
+
+    :param who: ``JOIN_BY_INVITATION``: nobody, paying or everyone.
+    :param joined: :func:`joined_today`; :func:`begin_join` counts again, and for good.
+    """
+    if who == "nobody":
+        return "nobody"
+    if who == "paying" and not paying:
+        return "only_paying"
+    return "cap" if joined >= cap else None
+
+
+# ---- remembered
+
+
+def remember(
+    chat_id: int,
+    username: str | None,
+    title: str,
+    protected: bool,
+    now: int,
+    *,
+    administered: bool = False,
+    access_hash: int | None = None,
+) -> SourceInfo:
+    """Write down what Telegram has just said about a chat. Call it with each answer: chats turn private, names move.
+
+    An *access_hash* of None keeps the known one.
+    """
+    name = username.lower() if username else None
+    told: dict[str, Any] = {
+        "username": name,
+        "title": title,
+        "protected": protected,
+        "administered": administered,
+        "seen_at": now,
+    }
+    if access_hash is not None:
+        told["access_hash"] = access_hash
+    with transaction():
+        if name is not None:
+            Source.update(username=None).where(Source.username == name, Source.id != chat_id).execute()
+        Source.insert(id=chat_id, **told).on_conflict(conflict_target=[Source.id], update=told).execute()
+        return _info(Source.get_by_id(chat_id))
+
+
+def get(chat_id: int) -> SourceInfo | None:
+    """The chat with this bare id, or None when it has never been seen."""
+    row = Source.get_or_none(Source.id == chat_id)
+    return None if row is None else _info(row)
+
+
+def by_username(username: str) -> SourceInfo | None:
+    """The chat that had this user name when it was last seen."""
+    row = Source.get_or_none(Source.username == username.removeprefix("@").lower())
+    return None if row is None else _info(row)
+
+
+def verdict(user_id: int, chat_id: int, policy: ReadingPolicy, *, post_protected: bool = False) -> Verdict:
+    """:func:`may_read` for what the database knows; a chat never seen is closed."""
+    source = get(chat_id)
+    if source is None:
+        return Verdict("unknown")
+    return may_read(source, is_open_for(user_id, chat_id), policy, post_protected=post_protected)
+
+
+def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> None:
+    """The customer's own invitation leads into this chat: it is open to him from now on."""
+    with transaction():
+        SourceOpening.insert(
+            user=user_id, source=chat_id, invite_hash=invite_hash, at=now
+        ).on_conflict_ignore().execute()
+
+
+def is_open_for(user_id: int, chat_id: int) -> bool:
+    """Whether the customer's own invitation has opened this chat to him."""
+    return bool(SourceOpening.select().where(SourceOpening.user == user_id, SourceOpening.source == chat_id).exists())
+
+
+def allow(chat_id: int, by: int, now: int) -> None:
+    """Open the chat to all customers; undoes :func:`block`, but not ``BLOCKED_CHATS``."""
+    _decide(chat_id, now, allowed_at=now, blocked_at=None, decided_by=by)
+
+
+def block(chat_id: int, by: int, now: int) -> None:
+    """Close the chat to everybody; undoes :func:`allow`."""
+    _decide(chat_id, now, allowed_at=None, blocked_at=now, decided_by=by)
+
+
+def _decide(chat_id: int, now: int, **decision: int | None) -> None:
+    with transaction():
+        Source.insert(id=chat_id, seen_at=now, **decision).on_conflict(
+            conflict_target=[Source.id], update=decision
+        ).execute()
+
+
+# ---- joins
+
+
+def joined_today(day: str) -> int:
+    """How many invitations count against the cap of this day (``usage.day_of``)."""
+    return int(Join.select().where(Join.day == day, Join.outcome != REFUSED).count())
+
+
+def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> int | None:
+    """Take one of the day's *cap* joins, before calling Telegram; its id, or None when none is left.
+
+    A join that is never ended (a crash) stays counted: it may have happened.
+    """
+    with transaction():
+        values = {"user": user_id, "hash": invite_hash, "day": day, "cap": cap, "now": now}
+        cursor = database.execute_sql(_BEGIN_JOIN, values)
+        return int(cursor.lastrowid) if cursor.rowcount == 1 else None
+
+
+def record_join(join_id: int, source_id: int | None, outcome: str) -> None:
+    """What became of it: joined, requested (waits for an admin there), or refused, which gives the place back."""
+    with transaction():
+        Join.update(source=source_id, outcome=outcome).where(Join.id == join_id).execute()
+
+
+def _info(row: Source) -> SourceInfo:
+    return SourceInfo(
+        id=row.id,
+        username=row.username,
+        title=row.title,
+        protected=row.protected,
+        administered=row.administered,
+        allowed=row.allowed_at is not None,
+        blocked=row.blocked_at is not None,
+        access_hash=row.access_hash,
+    )

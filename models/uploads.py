@@ -1,0 +1,62 @@
+"""Large files half uploaded: what Telegram has acknowledged, so that a restart goes on instead of beginning again.
+
+Kept per job and keyed on the source document's id: parts of two files are never mixed.
+"""
+
+from dataclasses import dataclass
+
+from models import moves
+from models.database import transaction
+from models.tables import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class UploadInfo:
+    """Progress of one upload. ``parts`` has a bit for each part, the lowest bit of the first byte is part 0."""
+
+    document_id: int
+    file_id: int
+    part_bytes: int
+    parts_total: int
+    parts: bytes
+
+    def has(self, part: int) -> bool:
+        """Whether Telegram has acknowledged this part."""
+        return bool(self.parts[part // 8] >> part % 8 & 1)
+
+
+def of(job_id: int, document_id: int) -> UploadInfo | None:
+    """What is left of an earlier attempt with the same document. Of another one (the post changed) it is dropped."""
+    with transaction():
+        row = Upload.get_or_none(Upload.job == job_id)
+        if row is None:
+            return None
+        if row.document_id != document_id:
+            row.delete_instance()
+            return None
+    return UploadInfo(row.document_id, row.file_id, row.part_bytes, row.parts_total, bytes(row.parts))
+
+
+def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:
+    """Write down what has been acknowledged so far, in place of what was there.
+
+    :raises LeaseLost: the job is another's, or ended.
+    """
+    with transaction():
+        moves.held_by(job_id, owner)
+        Upload.delete().where(Upload.job == job_id).execute()
+        Upload.create(
+            job=job_id,
+            document_id=upload.document_id,
+            file_id=upload.file_id,
+            part_bytes=upload.part_bytes,
+            parts_total=upload.parts_total,
+            parts=upload.parts,
+            at=now,
+        )
+
+
+def drop(job_id: int) -> None:
+    """Forget the upload: Telegram refused it, begin again with a new file id."""
+    with transaction():
+        Upload.delete().where(Upload.job == job_id).execute()

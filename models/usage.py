@@ -1,0 +1,126 @@
+"""What customers have used of their limits.
+
+A job reserves before it delivers, commits when it has delivered, and releases when it has not: one row per job and
+kind, in the period in which it was reserved, so that midnight moves nothing. ``committed + reserved <= limit`` holds
+under any interleaving because each reservation is one conditional statement inside an IMMEDIATE transaction.
+"""
+
+import datetime
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from config.plans import Limit, Plan
+from models import moves
+from models.database import database, transaction
+from models.errors import LeaseLost
+from models.tables import Usage
+
+LIFETIME = "all"
+RESERVED = "reserved"
+COMMITTED = "committed"
+
+_RESERVE = """
+INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
+SELECT :job, :user, :kind, :period, :count, 'reserved', :now
+WHERE :most IS NULL OR :count + COALESCE(
+    (SELECT SUM(count) FROM usage WHERE user_id = :user AND period = :period AND kind = :kind), 0) <= :most
+"""
+
+_USED = """
+SELECT kind, period, SUM(count) FROM usage WHERE user_id = ? AND period IN (?, ?) GROUP BY period, kind
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The job holds what it wants."""
+
+    wants: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The limit of *kind* leaves no room for the job. Nothing is reserved for it."""
+
+    kind: str
+    limit: Limit
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What was used of one kind in the limit's present period, and the limit."""
+
+    used: int
+    limit: Limit
+
+    @property
+    def count(self) -> int | None:
+        """How many remain; None is without end."""
+        return None if self.limit.count is None else max(0, self.limit.count - self.used)
+
+
+def day_of(now: int, tz: zoneinfo.ZoneInfo) -> str:
+    """The operator's day, as the period of a daily limit: ``2026-05-31``."""
+    return datetime.datetime.fromtimestamp(now, tz).date().isoformat()
+
+
+def reserve(
+    job_id: int, user_id: int, wants: Mapping[str, int], limits: Mapping[str, Limit], day: str, now: int
+) -> Reserved | Refused:
+    """Reserve every kind that the job *wants*, or none.
+
+    Asked again with the same wants, the job keeps what it holds, in the period in which it holds it. With other wants
+    (the post was edited) it gives that back first.
+
+    :raises LeaseLost: the job is not running (any more), so that nothing could ever give the reservation back.
+    """
+    with transaction():
+        if moves.get(job_id).state not in moves.RUNNING:
+            raise LeaseLost(job_id)
+        if of_job(job_id) == wants:
+            return Reserved(dict(wants))
+        release(job_id)
+        for kind, count in wants.items():
+            if not _reserve(job_id, user_id, kind, count, limits[kind], day, now):
+                release(job_id)
+                return Refused(kind, limits[kind], _used(user_id, day).get((kind, _period(limits[kind], day)), 0))
+    return Reserved(dict(wants))
+
+
+def commit(job_id: int) -> None:
+    """Charge what the job holds. One statement: part of the caller's transaction, or its own."""
+    Usage.update(state=COMMITTED).where(Usage.job == job_id, Usage.state == RESERVED).execute()
+
+
+def release(job_id: int) -> None:
+    """Give back what the job holds. One statement: part of the caller's transaction, or its own."""
+    Usage.delete().where(Usage.job == job_id, Usage.state == RESERVED).execute()
+
+
+def of_job(job_id: int) -> dict[str, int]:
+    """What the job holds or has used, by kind."""
+    return {row.kind: row.count for row in Usage.select(Usage.kind, Usage.count).where(Usage.job == job_id)}
+
+
+def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:
+    """What the user has used and may still use of each kind under *plan*."""
+    used = _used(user_id, day)
+    return {kind: Left(used.get((kind, _period(limit, day)), 0), limit) for kind, limit in plan.limits.items()}
+
+
+def _reserve(job_id: int, user_id: int, kind: str, count: int, limit: Limit, day: str, now: int) -> bool:
+    values = {"job": job_id, "user": user_id, "kind": kind, "count": count, "now": now}
+    period = {"period": _period(limit, day), "most": limit.count}
+    return int(database.execute_sql(_RESERVE, values | period).rowcount) == 1
+
+
+def _period(limit: Limit, day: str) -> str:
+    """Where a limit counts. Kinds without a limit are recorded by the day, for the statistics."""
+    return LIFETIME if limit.count is not None and limit.period == LIFETIME else day
+
+
+def _used(user_id: int, day: str) -> dict[tuple[str, str], int]:
+    rows = database.execute_sql(_USED, (user_id, day, LIFETIME))
+    return {(kind, period): int(count) for kind, period, count in rows}
