@@ -69,6 +69,11 @@ class Plan:
     def seconds(self) -> int:
         return self.days * DAY
 
+    @property
+    def paypal_currency(self) -> str | None:
+        """The currency that PayPal sells it for: the first in the file that is not Stars."""
+        return next((currency for currency in self.prices if currency != STARS), None)
+
     def title_in(self, language: str) -> str:
         return self.title.get(language, self.title[DEFAULT_LANGUAGE])
 
