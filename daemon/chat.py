@@ -1,0 +1,71 @@
+"""What a handler holds: one customer's message or button, and the ways to answer it."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from config.plans import Plan
+from config.texts import Texts
+from daemon.outgoing import Keyboard
+from models import access
+from models.access import Access
+from models.users import UserInfo
+
+if TYPE_CHECKING:
+    from daemon.service import Service
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A text (HTML) with its keyboard."""
+
+    text: str
+    keyboard: Keyboard = ()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One thing that a customer said or pressed.
+
+    ``argument`` is what stood behind the command, or behind the colon of a button. ``message_id`` is the message that
+    was sent or, when ``pressed``, the one that carries the button.
+    """
+
+    service: "Service"
+    user: UserInfo
+    t: Texts
+    message_id: int
+    now: int
+    argument: str = ""
+    pressed: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        """One of the operator's people?"""
+        return self.user.id in self.service.settings.admin_ids
+
+    async def show(self, screen: Screen) -> None:
+        """Answer: in place of the screen whose button was pressed, or as a new message."""
+        outgoing = self.service.outgoing
+        if self.pressed and await outgoing.edit_text(
+            self.user.id, self.message_id, screen.text, keyboard=screen.keyboard
+        ):
+            return
+        await self.say(screen)
+
+    async def say(self, screen: Screen) -> int | None:
+        """Answer as a new message and return its id."""
+        return await self.service.outgoing.send_text(self.user.id, screen.text, keyboard=screen.keyboard)
+
+    async def access(self) -> Access:
+        """What this customer has now."""
+        return await self.service.calls(access.of, self.user.id, self.now)
+
+    async def plan(self) -> Plan:
+        """The plan whose limits hold for this customer now."""
+        return self.service.plans.for_level((await self.access()).level)
+
+
+def now() -> int:
+    """The present as Unix seconds."""
+    return int(time.time())

@@ -1,0 +1,324 @@
+"""The two clients: the bot that speaks with customers and the account that reads. How they are built, and watched.
+
+A Pyrogram client heals a lost connection by itself, but does not say that it has lost one, and hangs when its session
+was ended from outside. :class:`Link` starts a client, keeps asking how it is, and replaces a session that died.
+"""
+
+import asyncio
+import contextlib
+import enum
+import logging
+from collections.abc import Awaitable, Callable
+
+from pyrogram import Client, enums, raw
+from pyrogram.errors import FloodWait, RPCError, Unauthorized, UserDeactivated, UserDeactivatedBan
+from pyrogram.session.session import AuthKeyNotFound, Session, SessionState
+
+from config.settings import Settings
+from daemon import endpoint
+from daemon.errors import GaveUp, LoginLost
+from daemon.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
+
+logger = logging.getLogger(__name__)
+
+UPDATE_WORKERS = 16
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 3.0
+LOOK_S = 1.0
+PROBE_S = 15.0
+PROBE_LOST_S = 3.0
+PROBE_TIMEOUT_S = 8.0
+STUCK_S = 5.0
+REFUSALS = 10
+LONGEST_WAIT_S = 300
+AWAY_WAIT_S = 10
+
+
+class State(enum.StrEnum):
+    """How a client stands with Telegram."""
+
+    STARTING = "starting"
+    OK = "ok"
+    LOST = "lost"
+    REVOKED = "revoked"
+    BANNED = "banned"
+
+    @property
+    def is_ended(self) -> bool:
+        """Only the operator can change it."""
+        return self in (State.REVOKED, State.BANNED)
+
+
+class Bot(Client):
+    """The bot's client. Pre-checkout queries jump the queue, and an intake that is closed takes nothing in.
+
+    An update that is not taken in does not move the stored ``pts`` either: the next start fetches it again.
+    """
+
+    is_open = True
+    on_precheckout: Callable[[raw.types.UpdateBotPrecheckoutQuery], None] | None = None
+
+    async def handle_updates(self, updates: raw.base.Updates) -> None:
+        """Let everything through but what is urgent, and nothing once the intake is closed."""
+        if not self.is_open:
+            return
+        if isinstance(updates, raw.types.Updates | raw.types.UpdatesCombined):
+            updates.updates = [update for update in updates.updates if not self._divert(update)]
+        elif isinstance(updates, raw.types.UpdateShort) and self._divert(updates.update):
+            return
+        await super().handle_updates(updates)  # type: ignore[no-untyped-call]
+
+    def _divert(self, update: object) -> bool:
+        if self.on_precheckout is None or not isinstance(update, raw.types.UpdateBotPrecheckoutQuery):
+            return False
+        self.on_precheckout(update)
+        return True
+
+
+def build_bot(settings: Settings) -> Bot:
+    """The bot's client, its session kept in a file under ``DB_PATH`` so that peers and the update state outlive it."""
+    return Bot(
+        "bot",
+        api_id=settings.telegram_api_id,
+        api_hash=settings.telegram_api_hash,
+        bot_token=settings.telegram_bot_token,
+        workdir=settings.db_path,
+        workers=UPDATE_WORKERS,
+        skip_updates=False,
+        parse_mode=enums.ParseMode.HTML,
+        connection_factory=endpoint.connection_class(settings.telegram_endpoint),
+        **_NO_LOOKUPS,
+    )
+
+
+def build_account(settings: Settings) -> Client:
+    """The operator's account. It needs no updates, and asking for none keeps them from piling up."""
+    return Client(
+        "account",
+        api_id=settings.telegram_api_id,
+        api_hash=settings.telegram_api_hash,
+        session_string=settings.telegram_session_string,
+        no_updates=True,
+        parse_mode=enums.ParseMode.DISABLED,
+        connection_factory=endpoint.connection_class(settings.telegram_endpoint),
+        **_NO_LOOKUPS,
+    )
+
+
+# Parsing a message must not cost calls of its own.
+_NO_LOOKUPS = {"fetch_replies": False, "fetch_topics": False, "fetch_stories": False, "fetch_stickers": False}
+
+
+def refusal_wait(refusals: int) -> int:
+    """Seconds to wait after the n-th refusal in a row: 2^n, at most 300."""
+    return int(min(2**refusals, LONGEST_WAIT_S))
+
+
+def verdict(error: BaseException | None) -> State | None:
+    """What an error says about the login itself; None when it says nothing."""
+    if isinstance(error, UserDeactivated | UserDeactivatedBan):
+        return State.BANNED
+    if isinstance(error, Unauthorized | AuthKeyNotFound) or getattr(error, "ID", "") == "AUTH_KEY_DUPLICATED":
+        return State.REVOKED
+    if isinstance(error, OSError):
+        return State.LOST
+    return None
+
+
+class Link:
+    """One client's tie to Telegram: started with patience, watched, mended, stopped in bounded time.
+
+    *on_change* is awaited with each new state and the reason for it.
+    """
+
+    def __init__(self, client: Client, on_change: Callable[[State, str], Awaitable[None]]) -> None:
+        self.client = client
+        self.state = State.STARTING
+        self.reason = ""
+        self.up = asyncio.Event()
+        self._on_change = on_change
+        self._gap = asyncio.Event()
+        self._stuck_since: float | None = None
+        client.connect_handler = self._connected
+
+    @property
+    def name(self) -> str:
+        """``bot`` or ``account``."""
+        return str(self.client.name)
+
+    async def start(self) -> None:
+        """Log in, however long the network is away.
+
+        :raises GaveUp: refused ten times in a row.
+        """
+        refusals = away = 0
+        while True:
+            try:
+                async with asyncio.timeout(START_TIMEOUT_S):
+                    await self.client.start()
+                break
+            except (RPCError, OSError, AuthKeyNotFound) as raised:
+                error = _cause_of_death(self.client.session) or raised
+            await self._abandon()
+            found = verdict(error)
+            if found is State.LOST:
+                away += 1
+                await self._move(State.LOST, repr(error))
+                await asyncio.sleep(min(2**away, AWAY_WAIT_S))
+                continue
+            refusals += 1
+            await self._refused(error, found, refusals)
+        await self._move(State.OK)
+
+    async def watch(self) -> None:
+        """Look at the session every second and ask Telegram now and then, for ever.
+
+        :raises LoginLost: the session was ended from outside.
+        """
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self._look()
+                if loop.time() - asked >= (PROBE_S if self.state is State.OK else PROBE_LOST_S):
+                    asked = loop.time()
+                    await self._probe()
+            except (RPCError, OSError, AuthKeyNotFound) as error:
+                await self._fell(error)
+
+    async def mend_gaps(self) -> None:
+        """After each reconnection fetch what was missed: the library advances ``pts`` without looking for gaps."""
+        while True:
+            await self._gap.wait()
+            self._gap.clear()
+            try:
+                await self.client.recover_gaps()
+            except (RPCError, OSError) as error:
+                logger.warning("gaps not recovered yet", extra={"client": self.name, "reason": repr(error)})
+                await asyncio.sleep(1)
+                self._gap.set()
+
+    async def stop(self) -> None:
+        """Close all connections; never takes longer than a few seconds, whatever state the client is in."""
+        client = self.client
+        leftovers = [*client.media_sessions.values(), *client.sessions.values()]
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                if client.is_initialized:
+                    await client.stop()
+                else:
+                    await self._abandon()
+        except (RPCError, OSError, AuthKeyNotFound) as error:
+            logger.warning("client not stopped cleanly", extra={"client": self.name, "reason": repr(error)})
+        for session in leftovers:
+            await _stop_session(session)
+
+    async def _refused(self, error: BaseException, found: State | None, refusals: int) -> None:
+        if found is not None:
+            await self._move(found, str(error))
+            await self._forget_login()
+        if refusals >= REFUSALS:
+            raise GaveUp(self.name, str(error)) from error
+        wait = refusal_wait(refusals)
+        if isinstance(error, FloodWait):
+            wait = max(wait, flood_seconds(error) + FLOOD_MARGIN_S)
+        logger.warning("login refused", extra={"client": self.name, "reason": str(error), "seconds": wait})
+        await asyncio.sleep(wait)
+
+    async def _forget_login(self) -> None:
+        """A bot whose session was ended logs in anew with its token; an account's session is all that there is."""
+        if self.client.bot_token and not self.client.in_memory:
+            with contextlib.suppress(FileNotFoundError):
+                await self.client.storage.delete()
+
+    async def _abandon(self) -> None:
+        """Undo a start that came half way, so that the client can start again."""
+        client = self.client
+        if client.session is not None:
+            await _stop_session(client.session)
+            await client.storage.close()
+        for worker in client.dispatcher.handler_worker_tasks:
+            worker.cancel()
+        client.dispatcher.handler_worker_tasks.clear()
+        client.dispatcher.locks_list.clear()
+        client.session = None
+        client.is_connected = client.is_initialized = False
+
+    async def _connected(self, _: Client, session: Session) -> None:
+        if session is self.client.session:
+            self._gap.set()
+
+    async def _look(self) -> None:
+        """Notice a session that will not come back by itself, and put another in its place."""
+        session = self.client.session
+        if (cause := _cause_of_death(session)) is not None:
+            raise cause
+        now = asyncio.get_running_loop().time()
+        if session is not None and session.state in (SessionState.STARTED, SessionState.STARTING):
+            self._stuck_since = None
+            return
+        self._stuck_since = self._stuck_since or now
+        if now - self._stuck_since >= STUCK_S:
+            await self._revive()
+
+    async def _revive(self) -> None:
+        client, storage = self.client, self.client.storage
+        logger.warning("session replaced", extra={"client": self.name})
+        if client.session is not None:
+            await _stop_session(client.session)
+        client.session = await client.get_session(
+            server_address=await storage.server_address(),
+            port=await storage.port(),
+            export_authorization=False,
+            temporary=True,
+        )
+        self._stuck_since = None
+        self._gap.set()
+
+    async def _probe(self) -> None:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await invoke(self.client, raw.functions.updates.GetState(), longest_flood=0, failures=1)
+        except RPCError as error:
+            if verdict(error) is not None:
+                raise
+        await self._move(State.OK)
+
+    async def _fell(self, error: BaseException) -> None:
+        found = verdict(error) or State.LOST
+        await self._move(found, str(error) or repr(error))
+        if found.is_ended:
+            await self._forget_login()
+            raise LoginLost(self.name, str(error)) from error
+
+    async def _move(self, state: State, reason: str = "") -> None:
+        if state is self.state:
+            return
+        self.state, self.reason = state, reason
+        if state is State.OK:
+            self.up.set()
+        else:
+            self.up.clear()
+        logger.log(
+            logging.INFO if state is State.OK else logging.WARNING,
+            "%s is %s", self.name, state, extra={"client": self.name, "reason": reason},
+        )  # fmt: skip
+        await self._on_change(state, reason)
+
+
+def _cause_of_death(session: Session | None) -> BaseException | None:
+    """What ended the session's reader, where it was Telegram not knowing the key (the library does not tell)."""
+    reader = session.recv_task if session is not None else None
+    if reader is None or not reader.done() or reader.cancelled():
+        return None
+    error = reader.exception()
+    return error if isinstance(error, AuthKeyNotFound) else None
+
+
+async def _stop_session(session: Session) -> None:
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await session.stop()
+    except (RPCError, OSError, AuthKeyNotFound) as error:
+        logger.info("session not stopped cleanly", extra={"reason": repr(error)})

@@ -1,0 +1,68 @@
+"""The list of commands that Telegram shows: by language, and for admins apart."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from pyrogram import Client, raw
+from pyrogram.errors import RPCError
+
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
+from daemon.rpc import invoke
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
+    "start": lambda t: t.gettext("your plan and what is left"),
+    "premium": lambda t: t.gettext("plans and prices"),
+    "stats": lambda t: t.gettext("what you have used"),
+    "history": lambda t: t.gettext("your payments and deliveries"),
+    "cancel": lambda t: t.gettext("cancel what is waiting"),
+    "help": lambda t: t.gettext("how it works"),
+    "language": lambda t: t.gettext("choose the language"),
+    "paysupport": lambda t: t.gettext("help with a payment"),
+    "terms": lambda t: t.gettext("terms of use"),
+    "privacy": lambda t: t.gettext("what is stored about you"),
+}
+
+ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
+    "status": lambda t: t.gettext("health of each part"),
+    "grant": lambda t: t.gettext("give a plan to a customer"),
+    "revoke": lambda t: t.gettext("take a plan back"),
+    "refund": lambda t: t.gettext("give a payment back"),
+    "ban": lambda t: t.gettext("shut a customer out"),
+    "unban": lambda t: t.gettext("let a customer in again"),
+    "allow": lambda t: t.gettext("open a private chat to all customers"),
+    "block": lambda t: t.gettext("close a chat to all customers"),
+    "testpay": lambda t: t.gettext("try a payment of 1 Star"),
+}
+
+
+def listing(t: Texts) -> str:
+    """The commands of customers, one a line, for the guide."""
+    return "\n".join(f"/{name}: {describe(t)}" for name, describe in DESCRIPTIONS.items())
+
+
+async def register(bot: Client, admin_ids: Iterable[int]) -> None:
+    """Tell Telegram the commands. A refusal is no reason not to work: the commands themselves are answered anyway."""
+    everybody = raw.types.BotCommandScopeUsers()
+    for language in LANGUAGES:
+        await _set(bot, everybody, language, DESCRIPTIONS)
+        for admin_id in admin_ids:
+            try:
+                scope = raw.types.BotCommandScopePeer(peer=await bot.resolve_peer(admin_id))
+            except (RPCError, KeyError):
+                logger.info("no command list for an admin who never wrote to the bot", extra={"user": admin_id})
+                continue
+            await _set(bot, scope, language, DESCRIPTIONS | ADMIN_DESCRIPTIONS)
+
+
+async def _set(
+    bot: Client, scope: raw.base.BotCommandScope, language: str, descriptions: dict[str, Callable[[Texts], str]]
+) -> None:
+    t = translator(language)
+    commands = [raw.types.BotCommand(command=name, description=describe(t)) for name, describe in descriptions.items()]
+    lang_code = "" if language == DEFAULT_LANGUAGE else language
+    try:
+        await invoke(bot, raw.functions.bots.SetBotCommands(scope=scope, lang_code=lang_code, commands=commands))
+    except (RPCError, OSError) as error:
+        logger.warning("commands not registered", extra={"language": language, "reason": str(error)})

@@ -1,0 +1,51 @@
+"""Where Telegram is. In life the library knows; in tests and in the demo ``TELEGRAM_ENDPOINT`` says it."""
+
+from hashlib import sha1
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pyrogram.connection import Connection
+from pyrogram.crypto import rsa
+from pyrogram.raw.core.primitives import Bytes
+from pyrogram.storage.sqlite_storage import PROD, TEST
+
+KNOWN_BY_HEART = frozenset({*PROD.values(), *TEST.values()})
+
+
+def connection_class(endpoint: tuple[str, int] | None) -> type[Connection]:
+    """The connection that clients are to use.
+
+    With an *endpoint* the addresses that the library was shipped with lead there instead; those that the server
+    itself names (``help.getConfig``, for its other data centres) are left as they are.
+    """
+    if endpoint is None:
+        return Connection
+    host, port = endpoint
+
+    class LocalConnection(Connection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            if self.server_address in KNOWN_BY_HEART:
+                self.server_address, self.port, self.ipv6 = host, port, ":" in host
+
+    return LocalConnection
+
+
+def trust(public_key: str) -> None:
+    """Let clients of this process shake hands with the holder of *public_key* (PEM text).
+
+    :raises ValueError: it is not an RSA public key.
+    """
+    key = load_pem_public_key(public_key.encode())
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("not an RSA public key")
+    numbers = key.public_numbers()
+    rsa.server_public_keys[_fingerprint(numbers.n, numbers.e)] = rsa.PublicKey(numbers.n, numbers.e)
+
+
+def _fingerprint(modulus: int, exponent: int) -> int:
+    """How MTProto names a key: the low 64 bits of the SHA-1 of its two numbers in TL form."""
+    parts = (number.to_bytes((number.bit_length() + 7) // 8, "big") for number in (modulus, exponent))
+    digest = sha1(b"".join(bytes(Bytes(part)) for part in parts)).digest()
+    return int.from_bytes(digest[-8:], "little", signed=True)

@@ -1,0 +1,48 @@
+"""Answers. One subject a module; each lists its commands and buttons, this table joins them.
+
+Handlers are thin: they parse, check, write a row and answer. What takes longer is somebody else's work.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from pyrogram.types import Message
+
+from daemon.chat import Turn
+from daemon.handlers import start
+from daemon.screens import notices
+
+Handler = Callable[[Turn], Awaitable[None]]
+
+COMMANDS: dict[str, Handler] = {**start.COMMANDS}
+ADMIN_COMMANDS: dict[str, Handler] = {}
+BUTTONS: dict[str, Handler] = {**start.BUTTONS}
+
+
+async def command(turn: Turn, name: str) -> None:
+    """Answer a command; one for admins does not exist for anybody else."""
+    handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if turn.is_admin else None)
+    if handler is None:
+        await turn.say(notices.unknown_command(turn.t))
+    else:
+        await handler(turn)
+
+
+async def button(turn: Turn, data: str) -> None:
+    """Answer a button; one of an older version leads to the first screen."""
+    name, _, argument = data.partition(":")
+    handler = BUTTONS.get(name, start.show_home)
+    await handler(replace(turn, argument=argument))
+
+
+async def message(turn: Turn, sent: Message) -> None:
+    """Answer a message of a private chat."""
+    text = sent.text or sent.caption or ""
+    if text.startswith("/"):
+        name, _, argument = text[1:].partition(" ")
+        name = name.partition("@")[0].lower()
+        await command(replace(turn, argument=argument.strip()), name)
+    elif sent.media is not None:
+        await turn.say(notices.no_media(turn.t))
+    else:
+        await turn.say(notices.guidance(turn.t))

@@ -1,0 +1,167 @@
+"""What customers send, on its way to the handlers.
+
+Everything that arrives is taken out of the library's hands at once and runs as a task of its own: a slow answer holds
+up neither a pre-checkout query nor another customer. What one customer sends is handled in order.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from pyrogram import Client, filters, raw
+from pyrogram.enums import ChatType
+from pyrogram.errors import RPCError
+from pyrogram.handlers import CallbackQueryHandler, MessageHandler
+from pyrogram.types import CallbackQuery, Message, User
+
+from config.texts import translator
+from daemon import handlers
+from daemon.chat import Turn, now
+from daemon.errors import Unreachable
+from daemon.limiter import Limiter
+from daemon.rpc import invoke
+from daemon.screens import notices
+from models import users
+
+if TYPE_CHECKING:
+    from daemon.service import Service
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 4096
+NOTICE_EVERY_S = 30.0
+
+
+class Intake:
+    """Takes messages and buttons of private chats, each once, and sees that each is answered."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._seen: OrderedDict[object, None] = OrderedDict()
+        self._lines: dict[int, asyncio.Lock] = {}
+        self._limiter = Limiter()
+        self._noticed: OrderedDict[int, float] = OrderedDict()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Is nothing being handled?"""
+        return not self._tasks
+
+    def register(self, bot: Client) -> None:
+        """Have *bot* hand over what it receives."""
+        bot.add_handler(MessageHandler(self._on_message, filters.incoming))
+        bot.add_handler(CallbackQueryHandler(self._on_button))
+
+    async def drain(self, timeout: float) -> None:
+        """Let what is being handled finish, but no longer than *timeout* seconds."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout)
+            for task in late:
+                task.cancel()
+
+    async def _on_message(self, _: Client, message: Message) -> None:
+        if message.from_user is None or message.chat is None or message.from_user.is_bot:
+            return
+        if self._is_new((message.chat.id, message.id)):
+            private = message.chat.type is ChatType.PRIVATE
+            self._spawn(message.from_user.id, self._message(message) if private else self._elsewhere(message))
+
+    async def _on_button(self, _: Client, query: CallbackQuery) -> None:
+        if query.message is not None and self._is_new(query.id):
+            self._spawn(query.from_user.id, self._button(query))
+
+    def _is_new(self, key: object) -> bool:
+        """The recovery of gaps brings again what has arrived by itself."""
+        if key in self._seen:
+            return False
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+    def _spawn(self, user_id: int, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._in_line(user_id, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _in_line(self, user_id: int, work: Coroutine[Any, Any, None]) -> None:
+        line = self._lines.setdefault(user_id, asyncio.Lock())
+        try:
+            async with line:
+                await work
+        except Unreachable as error:
+            logger.info("answer not delivered", extra={"user": user_id, "reason": error.reason})
+        except Exception:
+            logger.exception("handler failed", extra={"user": user_id})
+            await self._apologise(user_id)
+        finally:
+            if not line.locked():
+                self._lines.pop(user_id, None)
+
+    async def _message(self, message: Message) -> None:
+        turn = await self._turn(message.from_user, message.id)
+        if message.successful_payment is not None:
+            await handlers.paid(turn, message)
+        elif await self._may_speak(turn):
+            await handlers.message(turn, message)
+
+    async def _button(self, query: CallbackQuery) -> None:
+        await self._acknowledge(query)
+        turn = await self._turn(query.from_user, query.message.id, pressed=True)
+        if await self._may_speak(turn):
+            await handlers.button(turn, query.data if isinstance(query.data, str) else "")
+
+    async def _elsewhere(self, message: Message) -> None:
+        """In groups the bot only says, when it is spoken to, where it works."""
+        bot = self._service.bot
+        addressed = f"@{bot.me.username}".lower() if bot.me else ""
+        if (message.text or "").startswith("/") and addressed in message.text.lower():
+            screen = notices.private_only(translator(message.from_user.language_code))
+            await self._service.outgoing.send_text(message.chat.id, screen.text, reply_to=message.id)
+
+    async def _turn(self, person: User, message_id: int, pressed: bool = False) -> Turn:
+        moment = now()
+        user = await self._service.calls(
+            users.seen, person.id, person.first_name or "", person.username, person.language_code, moment
+        )
+        return Turn(self._service, user, translator(user.language), message_id, moment, pressed=pressed)
+
+    async def _may_speak(self, turn: Turn) -> bool:
+        wait = self._limiter.wait(turn.user.id, time.monotonic())
+        if not wait and not turn.user.banned:
+            return True
+        if self._should_notice(turn.user.id):
+            settings = self._service.settings
+            screen = notices.banned(turn.t, settings) if turn.user.banned else notices.too_fast(turn.t, wait)
+            await turn.say(screen)
+        return False
+
+    def _should_notice(self, user_id: int) -> bool:
+        """One notice in a while is clear enough; a flood of answers is none."""
+        moment = time.monotonic()
+        if moment - self._noticed.get(user_id, -NOTICE_EVERY_S) < NOTICE_EVERY_S:
+            return False
+        self._noticed[user_id] = moment
+        self._noticed.move_to_end(user_id)
+        if len(self._noticed) > REMEMBERED:
+            self._noticed.popitem(last=False)
+        return True
+
+    async def _acknowledge(self, query: CallbackQuery) -> None:
+        """Stop the little clock on the button. A button pressed while the bot was away is too old for it."""
+        answer = raw.functions.messages.SetBotCallbackAnswer(query_id=int(query.id), cache_time=0)
+        with contextlib.suppress(RPCError, OSError):
+            await invoke(self._service.bot, answer, failures=1, longest_flood=0)
+
+    async def _apologise(self, user_id: int) -> None:
+        try:
+            user = await self._service.calls(users.get, user_id)
+            screen = notices.failed(translator(user.language if user else None))
+            await self._service.outgoing.send_text(user_id, screen.text)
+        except Exception:
+            logger.exception("apology failed", extra={"user": user_id})

@@ -1,0 +1,26 @@
+"""How often one customer may write: bursts are fine, floods are not."""
+
+from collections import OrderedDict
+
+BURST = 60
+PER_SECOND = 2.0
+REMEMBERED = 10_000
+
+
+class Limiter:
+    """A bucket of tokens for each customer; the least recently seen ones are forgotten, which fills their bucket."""
+
+    def __init__(self, burst: float = BURST, per_second: float = PER_SECOND) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._buckets: OrderedDict[int, tuple[float, float]] = OrderedDict()
+
+    def wait(self, user_id: int, now: float) -> float:
+        """Take one token and return 0, or return the seconds until there is one. *now* is any steady clock."""
+        tokens, at = self._buckets.pop(user_id, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - at) * self._per_second)
+        taken = tokens >= 1
+        self._buckets[user_id] = (tokens - 1 if taken else tokens, now)
+        if len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        return 0.0 if taken else (1 - tokens) / self._per_second

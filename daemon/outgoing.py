@@ -1,0 +1,172 @@
+"""The one place through which everything is said in chat.
+
+A message goes out with a ``random_id``: with the same one, however often it is tried, it arrives once. Where the
+caller keeps it in a row (events, deliveries), that holds across crashes too.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyrogram import Client, enums, raw
+from pyrogram.errors import (
+    ChatWriteForbidden,
+    InputUserDeactivated,
+    MessageIdInvalid,
+    MessageNotModified,
+    PeerIdInvalid,
+    RPCError,
+    UserDeactivated,
+    UserIsBlocked,
+)
+
+from daemon.errors import AlreadySent, Unreachable
+from daemon.rpc import invoke
+from models import users
+from models.database import Calls
+
+logger = logging.getLogger(__name__)
+
+EDITS_PER_SECOND = 20
+GONE = (UserIsBlocked, InputUserDeactivated, UserDeactivated, PeerIdInvalid, ChatWriteForbidden)
+
+
+@dataclass(frozen=True)
+class Button:
+    """An inline button: it sends *data* back, or opens *url*."""
+
+    text: str
+    data: str = ""
+    url: str = ""
+
+
+Keyboard = tuple[tuple[Button, ...], ...]
+
+
+class Pace:
+    """Lets *per_second* callers through, evenly; the others wait their turn."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1 / per_second
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait until it is this caller's turn."""
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._next)
+        self._next = at + self._gap
+        if at > now:
+            await asyncio.sleep(at - now)
+
+
+class Outgoing:
+    """Sends, edits and deletes the bot's messages. Texts are HTML."""
+
+    def __init__(self, bot: Client, calls: Calls) -> None:
+        self._bot = bot
+        self._calls = calls
+        self._edits = Pace(EDITS_PER_SECOND)
+
+    async def send_text(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        random_id: int | None = None,
+        keyboard: Keyboard = (),
+        reply_to: int | None = None,
+        silent: bool = False,
+    ) -> int | None:
+        """Send a message and return its id; None when the server had this *random_id* already and told nothing more.
+
+        :raises Unreachable: the customer blocked the bot or is gone; this is remembered with the customer.
+        :raises RPCError: Telegram refused otherwise.
+        :raises OSError: no answer; trying again with the same *random_id* is safe.
+        """
+        random_id = secrets.randbits(63) if random_id is None else random_id
+        try:
+            query = raw.functions.messages.SendMessage(
+                peer=await self._bot.resolve_peer(chat_id),
+                random_id=random_id,
+                no_webpage=True,
+                silent=silent or None,
+                reply_to=raw.types.InputReplyToMessage(reply_to_msg_id=reply_to) if reply_to else None,
+                reply_markup=markup(keyboard),
+                **await self._parsed(text),
+            )
+            return sent_id(await invoke(self._bot, query), random_id)
+        except AlreadySent:
+            return None
+        except GONE as error:
+            await self._lost(chat_id, error)
+            raise Unreachable(chat_id, str(error.ID)) from error
+
+    async def edit_text(
+        self, chat_id: int, message_id: int, text: str, *, keyboard: Keyboard = (), paced: bool = False
+    ) -> bool:
+        """Change a message; False when it is no longer there or the customer is unreachable.
+
+        *paced* edits (progress) share one limit of 20 a second; answers to a button go at once.
+        """
+        if paced:
+            await self._edits.turn()
+        try:
+            query = raw.functions.messages.EditMessage(
+                peer=await self._bot.resolve_peer(chat_id),
+                id=message_id,
+                no_webpage=True,
+                reply_markup=markup(keyboard),
+                **await self._parsed(text),
+            )
+            await invoke(self._bot, query)
+        except MessageNotModified:
+            return True
+        except (MessageIdInvalid, *GONE):
+            return False
+        return True
+
+    async def delete(self, chat_id: int, message_ids: Iterable[int]) -> None:
+        """Delete messages for both sides; those already gone are no error."""
+        query = raw.functions.messages.DeleteMessages(id=list(message_ids), revoke=True)
+        try:
+            await invoke(self._bot, query)
+        except RPCError as error:
+            logger.info("not deleted", extra={"user": chat_id, "reason": str(error)})
+
+    async def _parsed(self, text: str) -> dict[str, object]:
+        parsed: dict[str, object] = await self._bot.parser.parse(text, enums.ParseMode.HTML)
+        return parsed
+
+    async def _lost(self, user_id: int, error: RPCError) -> None:
+        logger.info("customer unreachable", extra={"user": user_id, "reason": str(error.ID)})
+        await self._calls(users.mark_blocked_bot, user_id, True, int(time.time()))
+
+
+def markup(keyboard: Keyboard) -> raw.types.ReplyInlineMarkup | None:
+    """The keyboard as Telegram wants it."""
+    if not keyboard:
+        return None
+    rows = [raw.types.KeyboardInlineButtonRow(buttons=[_button(button) for button in row]) for row in keyboard]
+    return raw.types.ReplyInlineMarkup(rows=rows)
+
+
+def sent_id(updates: raw.base.Updates, random_id: int) -> int | None:
+    """The id of the message that was sent with *random_id*, from what the server answered."""
+    if isinstance(updates, raw.types.UpdateShortSentMessage):
+        return int(updates.id)
+    for update in getattr(updates, "updates", ()):
+        if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
+            return int(update.id)
+    return None
+
+
+def _button(button: Button) -> raw.types.KeyboardInlineButton:
+    kind = (
+        raw.types.InlineButtonTypeUrl(url=button.url)
+        if button.url
+        else raw.types.InlineButtonTypeCallback(data=button.data.encode())
+    )
+    return raw.types.KeyboardInlineButton(text=button.text, type=kind)

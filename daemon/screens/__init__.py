@@ -1,0 +1,1 @@
+"""What customers read: pure functions from values to a text with its keyboard. No I/O, no clock."""

@@ -1,0 +1,78 @@
+"""The first screen, the guide, the choice of language."""
+
+from collections.abc import Mapping
+from html import escape
+from zoneinfo import ZoneInfo
+
+from config.plans import Plan
+from config.texts import Texts
+from daemon.chat import Screen
+from daemon.outgoing import Button
+from daemon.screens import keyboard, limits
+from models.access import Access
+from models.usage import Left
+
+LANGUAGE_NAMES = {"en": "English", "es": "Español"}
+
+
+def start(
+    t: Texts,
+    first_name: str,
+    plan: Plan,
+    access: Access,
+    left: Mapping[str, Left],
+    *,
+    now: int,
+    timezone: ZoneInfo,
+    channel_url: str | None,
+) -> Screen:
+    """Who the customer is here: plan, what is left, how to use it."""
+    text = "\n\n".join(
+        (
+            t.gettext("Hello, {name}!", name=escape(first_name) or "👋"),
+            t.gettext("Send me the link of a Telegram post, and I will bring you what is in it."),
+            plan_line(t, plan, access, now, timezone) + "\n" + limits.what_is_left(t, left),
+        )
+    )
+    buttons = [keyboard.plans(t), Button(t.gettext("📖 Guide"), "help")]
+    if channel_url:
+        buttons.append(Button(t.gettext("📣 Channel"), url=channel_url))
+    return Screen(text, keyboard.rows(*buttons))
+
+
+def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo) -> str:
+    """The plan and how long it lasts."""
+    title = escape(plan.title_in(t.language))
+    if access.forever:
+        return t.gettext("Your plan: <b>{plan}</b>, for ever.", plan=title)
+    if access.until is None:
+        return t.gettext("Your plan: <b>{plan}</b>.", plan=title)
+    return t.gettext(
+        "Your plan: <b>{plan}</b>, {left} left, until {date}.",
+        plan=title,
+        left=t.duration(access.until - now),
+        date=t.date(access.until, timezone),
+    )
+
+
+def guide(t: Texts, commands: str) -> Screen:
+    """How it is used."""
+    text = t.gettext(
+        "<b>How it works</b>\n"
+        "1. In Telegram, hold the post that you want and choose “Copy link”.\n"
+        "2. Send me the link. Several in one message are fine, and so is a range: t.me/name/10-20.\n"
+        "3. The file arrives here, as it was: photo, video, album, music, document or text.\n\n"
+        "<b>Private channels</b>\n"
+        "Send me the invitation link first (t.me/+…), then the links of the posts.\n\n"
+        "<b>Commands</b>\n{commands}",
+        commands=commands,
+    )
+    return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
+
+
+def language(t: Texts, chosen: str) -> Screen:
+    """The choice of language; each is written in itself."""
+    buttons = [
+        Button(("✓ " if code == chosen else "") + name, f"language:{code}") for code, name in LANGUAGE_NAMES.items()
+    ]
+    return Screen(t.gettext("Which language shall I speak?"), (*keyboard.rows(*buttons), (keyboard.home(t),)))

@@ -1,0 +1,153 @@
+"""The daemon's life: what starts in which order, what watches over what, and how it all stops.
+
+Start: database, bot, commands; then the account, the transfers and everything else beside each other, so that the bot
+answers even while the account is away. Stop (SIGTERM): nothing new is taken in; transfers may finish until the
+deadline; what has happened is told; clients stop; the database closes. A second SIGTERM ends the process at once.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+
+from config.plans import Plans
+from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
+from daemon import clients, commands, endpoint
+from daemon.clients import Link, State
+from daemon.errors import GaveUp, LoginLost
+from daemon.intake import Intake
+from daemon.outgoing import Outgoing
+from daemon.tasks import Tasks
+from models import health
+from models.database import Calls, Watcher
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_S = 5.0
+SAVE_S = 0.5
+SAVE_PATIENCE_S = 5.0
+HANDLERS_DRAIN_S = 3.0
+TRANSFERS_DRAIN_S = 15.0
+EVENTS_DRAIN_S = 2.0
+ACCOUNT_AGAIN_S = 300.0
+
+INCIDENT_ACCOUNT = "account"
+
+
+class Service:
+    """Everything that a handler, the announcer or a transfer needs, and the order in which it lives."""
+
+    def __init__(self, settings: Settings, plans: Plans) -> None:
+        if settings.telegram_public_key:
+            endpoint.trust(settings.telegram_public_key)
+        self.settings = settings
+        self.plans = plans
+        self.calls = Calls()
+        self.watcher = Watcher(self.calls)
+        self.bot = clients.build_bot(settings)
+        self.account = clients.build_account(settings)
+        self.bot_link = Link(self.bot, self._bot_changed)
+        self.account_link = Link(self.account, self._account_changed)
+        self.outgoing = Outgoing(self.bot, self.calls)
+        self.intake = Intake(self)
+        self.tasks = Tasks()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        """Live until stopped; return the exit code."""
+        self._obey_signals()
+        self.intake.register(self.bot)
+        self.tasks.start("heartbeat", self._heartbeats())
+        self.tasks.start("bot", self._tend_bot())
+        self.tasks.start("account", self._tend_account())
+        stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
+        failure = asyncio.create_task(self.tasks.failure(), name="failure")
+        await asyncio.wait((stopping, failure), return_when=asyncio.FIRST_COMPLETED)
+        code = EXIT_OK if stopping.done() else _exit_code(failure.result())
+        stopping.cancel()
+        failure.cancel()
+        await self._stop()
+        return code
+
+    async def _tend_bot(self) -> None:
+        await self.bot_link.start()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(commands.register(self.bot, self.settings.admin_ids))
+            group.create_task(self.bot_link.watch())
+            group.create_task(self.bot_link.mend_gaps())
+            group.create_task(self._save_session())
+
+    async def _tend_account(self) -> None:
+        while True:
+            try:
+                await self.account_link.start()
+                await self.account_link.watch()
+            except (GaveUp, LoginLost):
+                if not self.account_link.state.is_ended:
+                    raise
+            await self.account_link.stop()
+            await asyncio.sleep(ACCOUNT_AGAIN_S)
+
+    async def _bot_changed(self, state: State, reason: str) -> None:
+        """Nobody can be told in chat; the heartbeat says it."""
+
+    async def _account_changed(self, state: State, reason: str) -> None:
+        now = int(time.time())
+        if state is State.OK:
+            await self.calls(health.close_incident, INCIDENT_ACCOUNT, now)
+        elif state.is_ended:
+            await self.calls(health.open_incident, INCIDENT_ACCOUNT, f"{state}: {reason}", now)
+        self.watcher.poke()
+
+    async def _heartbeats(self) -> None:
+        """A sign of life that a blocked loop or a stuck database thread would not give."""
+        while True:
+            detail = {"bot": self.bot_link.state, "account": self.account_link.state}
+            await self.calls(health.beat, "daemon", detail, int(time.time()))
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _save_session(self) -> None:
+        """Write the update state down, but only when everything up to it has been handled.
+
+        A crash then brings back what was not saved (handlers are idempotent), and loses nothing.
+        """
+        while True:
+            await asyncio.sleep(SAVE_S)
+            if await self._quiet():
+                await self.bot.storage.save()
+
+    async def _quiet(self) -> bool:
+        deadline = time.monotonic() + SAVE_PATIENCE_S
+        while not (self.intake.is_quiet and self.bot.dispatcher.updates_queue.empty()):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    async def _stop(self) -> None:
+        logger.info("stopping")
+        self.bot.is_open = False
+        await self.intake.drain(HANDLERS_DRAIN_S)
+        await self.tasks.stop()
+        await asyncio.gather(self.bot_link.stop(), self.account_link.stop())
+        await self.calls.close()
+        logger.info("stopped")
+
+    def _obey_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop)
+
+    def _asked_to_stop(self) -> None:
+        if self._stopping.is_set():
+            os._exit(EXIT_GAVE_UP)
+        self._stopping.set()
+
+
+def _exit_code(error: BaseException | None) -> int:
+    if isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return EXIT_AWAY if isinstance(error, GaveUp | LoginLost) else EXIT_GAVE_UP

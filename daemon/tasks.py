@@ -1,0 +1,42 @@
+"""Named background tasks under one monitor: one that ends before it was asked to stops the process."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+class Tasks:
+    """Holds the tasks (the event loop itself would let them be collected) and sees how they end."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._failed: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run *work*, which is to go on until it is cancelled."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def failure(self) -> BaseException | None:
+        """Wait for the first task that ends by itself, and return what it raised; None when it just returned."""
+        return await self._failed
+
+    async def stop(self) -> None:
+        """Cancel all tasks and wait for them."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or self._failed.done():
+            return
+        error = task.exception()
+        logger.error("task %s ended by itself", task.get_name(), exc_info=error)
+        self._failed.set_result(error)
