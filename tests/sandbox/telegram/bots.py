@@ -117,8 +117,8 @@ class Presses:
 
 
 def _has_button(message: Message, data: bytes) -> bool:
-    rows = getattr(message.markup, "rows", [])
-    return any(getattr(button, "data", None) == data for row in rows for button in row.buttons)
+    rows = message.markup.rows if isinstance(message.markup, raw.types.ReplyInlineMarkup) else []
+    return any(getattr(button.type, "data", None) == data for row in rows for button in row.buttons)
 
 
 @method("messages.getBotCallbackAnswer", bots=False)

@@ -7,7 +7,7 @@ from pyrogram.raw.core import TLObject
 
 from . import posting
 from .errors import RpcError
-from .media import build_media
+from .input_media import build_media
 from .posting import Draft
 from .registry import Call, method
 from .timeline import Event, Message, Timeline

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 HOME_DC = 2
 SECOND_DC = 4
-METHOD_MODULES = ("authorization", "config", "users", "messages", "channels", "difference", "bots", "media")
+METHOD_MODULES = ("authorization", "config", "users", "messages", "channels", "difference", "bots", "media", "stars")
 _STREAM_LIMIT = 4 * 1024 * 1024
 _SAVE_EVERY_S = 10
 _QUIET = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
@@ -50,6 +50,7 @@ class Server:
         self.api_id = api_id
         self.api_hash = api_hash
         self.rsa = RsaKey.kept_in(state / "telegram_private.pem")
+        self.public_key_file.write_bytes(self.rsa.public_pem())
         self.world = World()
         self.stats = Stats()
         self.faults = Faults()
@@ -61,6 +62,15 @@ class Server:
         self._listeners: dict[int, asyncio.Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._dirty = False
+
+    @property
+    def endpoint(self) -> str:
+        """host:port of the home data centre."""
+        return f"{HOST}:{self.ports[HOME_DC]}"
+
+    @property
+    def public_key_file(self) -> Path:
+        return self.state / "telegram_public.pem"
 
     # Life
 

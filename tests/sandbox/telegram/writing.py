@@ -43,7 +43,7 @@ def check_markup(call: Call, markup: TLObject | None) -> TLObject | None:
         return None
     for row in getattr(markup, "rows", ()):
         for button in row.buttons:
-            if len(getattr(button, "data", None) or b"") > 64:
+            if len(getattr(button.type, "data", None) or b"") > 64:
                 raise RpcError(400, "BUTTON_DATA_INVALID")
     return markup
 

@@ -1,0 +1,75 @@
+"""The sandbox as a process of its own, seen the way an operator sees it: files, sockets and control calls."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+START_TIMEOUT = 30.0
+
+
+class SandboxFailed(Exception):
+    """The sandbox ended, or was not ready in time. Carries the end of its log."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox."""
+
+    process: subprocess.Popen[bytes]
+    state: Path
+    scenario: dict[str, Any]
+    env: dict[str, str]
+
+    def control(self, method: str, path: str, json: Any = None) -> Any:
+        """Make a control call and return the decoded answer. Raises requests.HTTPError when it is refused."""
+        answer = requests.request(method, self.scenario["control_url"] + path, json=json, timeout=60)
+        if not answer.ok:
+            raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
+        return answer.json()
+
+    def log(self) -> str:
+        """Everything that the sandbox has written so far."""
+        return (self.state / "sandbox.log").read_text(errors="replace")
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=15)
+
+
+def start(state: Path, *arguments: str) -> Sandbox:
+    """Start a sandbox with its state in `state` and wait until it is ready. Raises SandboxFailed."""
+    state.mkdir(parents=True, exist_ok=True)
+    ready = [state / "env", state / "scenario.json"]
+    started = time.time()
+    with (state / "sandbox.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.sandbox", "--state", str(state), *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    while not all(file.exists() and file.stat().st_mtime >= started - 1 for file in ready):
+        if process.poll() is not None or time.time() - started > START_TIMEOUT:
+            process.kill()
+            process.wait()
+            raise SandboxFailed((state / "sandbox.log").read_text(errors="replace")[-4000:])
+        time.sleep(0.02)
+    return Sandbox(process, state, json.loads(ready[1].read_text()), _read_env(ready[0]))
+
+
+def _read_env(file: Path) -> dict[str, str]:
+    lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
