@@ -1,0 +1,55 @@
+"""Holds what goes in and out against PayPal's files, and remembers every departure."""
+
+import threading
+from dataclasses import asdict
+from typing import Any
+
+from .calls import Answer, Body
+from .specifications import Fault, Operation, Specifications
+
+# Answers that PayPal is known to give although its own files forbid them: (operation, status, field).
+KNOWN_DEPARTURES = frozenset(
+    {
+        ("POST /v1/notifications/webhooks", 400, ""),  # its own error names, WEBHOOK_URL_ALREADY_EXISTS for one
+        ("GET /v1/reporting/transactions", 200, "/transaction_details"),  # an empty list
+    }
+)
+
+
+class Guard:
+    """The list of deviations: of requests (the shop's fault) and of responses and events (this server's)."""
+
+    def __init__(self, specifications: Specifications) -> None:
+        self._specifications = specifications
+        self._lock = threading.Lock()
+        self._deviations: list[Body] = []
+
+    def check_request(self, operation: Operation, body: Any) -> list[Fault]:
+        faults = self._specifications.request_faults(operation, body)
+        self._record("request", str(operation), faults)
+        return faults
+
+    def check_response(self, operation: Operation, answer: Answer) -> None:
+        faults = self._specifications.response_faults(operation, answer.status, answer.body)
+        unknown = [fault for fault in faults if (str(operation), answer.status, fault.field) not in KNOWN_DEPARTURES]
+        self._record(f"response {answer.status}", str(operation), unknown)
+
+    def check_event(self, event: Body) -> None:
+        faults = self._specifications.event_faults(event)
+        self._record("event", event["event_type"], faults)
+
+    def report(self, operation: Operation, rule: str, description: str) -> None:
+        """A departure that no schema can see."""
+        self._record("request", str(operation), [Fault("", rule, description)])
+
+    def deviations(self) -> list[Body]:
+        with self._lock:
+            return list(self._deviations)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._deviations.clear()
+
+    def _record(self, what: str, where: str, faults: list[Fault]) -> None:
+        with self._lock:
+            self._deviations += [{"what": what, "where": where, **asdict(fault)} for fault in faults]
