@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote
 
 from pythonjsonlogger import json as json_lines
@@ -42,13 +42,13 @@ _PATTERNS = (
 """In this order: bot tokens, authorization headers, PayPal access tokens, signed payment links, session strings."""
 
 
-def setup(settings: Settings | None, process: str) -> None:
-    """Send every record, warning and uncaught exception of this process to the console and to its own file.
+def setup(settings: Settings | None, process: str, console: TextIO | None = None) -> None:
+    """Send every record, warning and uncaught exception of this process to the console (stdout) and to its own file.
 
     Without settings (they are what is wrong) there is only the console, at INFO.
     """
     redactor = Redactor(secret_values(settings) if settings else ())
-    handlers: list[logging.Handler] = [_console(process, redactor)]
+    handlers: list[logging.Handler] = [_console(console or sys.stdout, process, redactor)]
     if settings:
         handlers.append(_file(settings, process, redactor))
     root = logging.getLogger()
@@ -138,8 +138,8 @@ class JsonFormatter(json_lines.JsonFormatter):
         return json.dumps(log_data)
 
 
-def _console(process: str, redactor: Redactor) -> logging.Handler:
-    handler = logging.StreamHandler(sys.stdout)
+def _console(stream: TextIO, process: str, redactor: Redactor) -> logging.Handler:
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter(process, redactor, CONSOLE_BYTES - len("\n")))
     return handler
 

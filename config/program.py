@@ -1,24 +1,47 @@
 """How every program begins: settings read, log set up; and how it ends when the settings are wrong."""
 
+import ctypes
 import logging
+import os
+import signal
+from typing import TextIO
 
 from config import logging as log
 from config import settings
 
+SUPERVISOR = "PEAJE_SUPERVISOR"
+"""Environment: the process id under which the launcher runs supervisord. Unset for a program started by hand."""
+
+_PR_SET_PDEATHSIG = 1
+
 logger = logging.getLogger(__name__)
 
 
-def begin(process: str) -> settings.Settings:
-    """The settings, with the log of `process` set up.
+def begin(process: str, console: TextIO | None = None) -> settings.Settings:
+    """The settings, with the log of `process` set up, on `console` (stdout) and in its file.
 
     Ends the process with `EXIT_CONFIG` when they are wrong; the log then ends with one line for each fault.
     """
-    log.setup(None, process)
+    _end_with_supervisor()
+    log.setup(None, process, console)
     try:
         loaded = settings.load()
     except settings.ConfigurationError as error:
         for fault in error.faults:
             logger.error("%s", fault)
         raise SystemExit(settings.EXIT_CONFIG) from None
-    log.setup(loaded, process)
+    log.setup(loaded, process, console)
     return loaded
+
+
+def _end_with_supervisor() -> None:
+    """Let the kernel kill this process when supervisord dies, however it dies.
+
+    Left alone, it would go on beside its successor: two daemons on one Telegram account, one port asked for twice.
+    """
+    supervisor = os.environ.get(SUPERVISOR)
+    if supervisor is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(supervisor):
+        raise SystemExit(settings.EXIT_AWAY)

@@ -58,6 +58,8 @@ class Settings:
     paypal_mode: str
     paypal_webhook_id: str | None
     paypal_endpoint: str | None
+    paypal_authority: str | None
+    """PEM text of the authority that must stand behind a webhook's certificate; None: the public ones."""
 
     backend_url: str | None
     """Where the world reaches the web program, without a trailing slash."""
@@ -101,6 +103,10 @@ class Settings:
     backup_s3_access_key: str | None = field(repr=False)
     backup_s3_secret_key: str | None = field(repr=False)
 
+    warden_crashes: int
+    warden_window: int
+    warden_stale: int
+
     canary_hour: int | None
     ping_url: str | None
 
@@ -138,6 +144,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
         **_sources(reader),
         **_transfers(reader),
         **_backups(reader),
+        **_warden(reader),
     }
     if values["backend_url"] is None and values["paypal_endpoint"]:
         values["backend_url"] = f"http://127.0.0.1:{values['port']}"
@@ -184,7 +191,7 @@ def _telegram(reader: _Reader) -> dict[str, Any]:
             required="make one with `make session`",
         ),
         "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
-        "telegram_public_key": reader.parsed("TELEGRAM_PUBLIC_KEY", _public_key),
+        "telegram_public_key": reader.parsed("TELEGRAM_PUBLIC_KEY", _pem),
     }
 
 
@@ -201,6 +208,7 @@ def _paypal(reader: _Reader) -> dict[str, Any]:
         "paypal_mode": reader.choice("PAYPAL_MODE", ("sandbox", "live"), "sandbox"),
         "paypal_webhook_id": reader.text("PAYPAL_WEBHOOK_ID"),
         "paypal_endpoint": reader.parsed("PAYPAL_ENDPOINT", _url),
+        "paypal_authority": reader.parsed("PAYPAL_AUTHORITY", _pem),
     }
 
 
@@ -270,6 +278,14 @@ def _backups(reader: _Reader) -> dict[str, Any]:
         "backup_hours": reader.integer("BACKUP_HOURS", 6, low=1, high=168),
         "backup_passphrase": reader.text("BACKUP_PASSPHRASE"),
         **{name.lower(): value for name, value in values.items()},
+    }
+
+
+def _warden(reader: _Reader) -> dict[str, Any]:
+    return {
+        "warden_crashes": reader.integer("WARDEN_CRASHES", 5, low=1),
+        "warden_window": reader.integer("WARDEN_WINDOW", 300, low=1),
+        "warden_stale": reader.integer("WARDEN_STALE", 45, low=1),
     }
 
 
@@ -421,7 +437,7 @@ def _timezone(text: str) -> ZoneInfo:
         raise ValueError(f"must be a time zone's name such as Europe/Madrid, not {text!r}") from None
 
 
-def _public_key(text: str) -> str:
+def _pem(text: str) -> str:
     if "-----BEGIN" in text:
         return text.replace("\\n", "\n")
     try:
@@ -429,7 +445,7 @@ def _public_key(text: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"names a file that cannot be read: {text} ({_reason(error)})") from None
     if "-----BEGIN" not in content:
-        raise ValueError(f"names a file without a PEM public key: {text}")
+        raise ValueError(f"names a file without a PEM block: {text}")
     return content
 
 

@@ -1,0 +1,191 @@
+"""Starts everything (``python -m daemon.launcher``): checks the settings, prepares ``DB_PATH``, then is supervisord.
+
+In the container it is process 1. It checks first because supervisord would try a program that ends at once again and
+again; it runs supervisord in this very process so that signals and orphans arrive where they are handled; and it turns
+supervisord's end, which is 0 even when the warden gave up, into the exit code that a platform acts on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import pwd
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+import peewee
+from supervisor import supervisord
+
+from config import program
+from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
+from models import database
+from models.errors import SchemaTooNew
+
+CONTAINER_USER = "peaje"
+
+logger = logging.getLogger(__name__)
+
+
+@click.command(help="Start all programs under supervisord and stay until they are stopped.")
+@click.option("--check", is_flag=True, help="Only check the settings and the plans.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=PROJECT / "supervisord.conf",
+    help="supervisord's configuration.",
+)
+def main(check: bool, config: Path) -> None:
+    """Exits with 0 after SIGTERM, 70 when given up, 75 when DB_PATH is in use, 78 for faults of configuration."""
+    signal.signal(signal.SIGTERM, _stop)
+    settings = program.begin("launcher")
+    if check:
+        logger.info("the settings and the plans are good")
+        sys.exit(EXIT_OK)
+    sys.exit(launch(settings, config))
+
+
+def launch(settings: Settings, config: Path) -> int:
+    """Prepare, run supervisord until it ends, and return the exit code."""
+    user = _user()
+    if user is None:
+        logger.error("user id %d has no name on this system: run as root or as a user that exists", os.getuid())
+        return EXIT_CONFIG
+    try:
+        settings.db_path.mkdir(parents=True, exist_ok=True)
+        with (settings.db_path / "launcher.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _prepare(settings, user)
+            return _supervise(settings, user, config)
+    except BlockingIOError:
+        logger.error("another launcher already runs on %s", settings.db_path)
+        return EXIT_AWAY
+    except SchemaTooNew as error:
+        logger.error("%s: start that version again, or restore a backup made before it", error)
+        return EXIT_CONFIG
+    except (OSError, peewee.DatabaseError) as error:
+        logger.error("cannot start on %s: %s", settings.db_path, error)
+        return EXIT_GAVE_UP
+
+
+@dataclass(frozen=True)
+class _User:
+    """Whom the programs run as. `changes` when that is not who we are: what they write must become theirs."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    changes: bool
+
+
+def _user() -> _User | None:
+    """The container's own user where it exists and we are root, else whoever we are; None when that has no name."""
+    for known in (CONTAINER_USER, os.getuid()) if os.getuid() == 0 else (os.getuid(),):
+        try:
+            entry = pwd.getpwnam(known) if isinstance(known, str) else pwd.getpwuid(known)
+        except KeyError:
+            continue
+        return _User(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, entry.pw_uid != os.getuid())
+    return None
+
+
+def _prepare(settings: Settings, user: _User) -> None:
+    """Bring ``DB_PATH`` into the state that the programs expect."""
+    settings.logs.mkdir(exist_ok=True)
+    settings.backups.mkdir(exist_ok=True)
+    for migration in database.migrate(settings.database_file):
+        logger.info("migrated the database", extra={"migration": migration})
+    if user.changes:
+        _give(settings.db_path, user)
+
+
+def _give(directory: Path, user: _User) -> None:
+    """Make `directory` and all that is in it the user's; a volume belongs to root when it is new."""
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, user.uid, user.gid, follow_symlinks=False)
+
+
+def _supervise(settings: Settings, user: _User, config: Path) -> int:
+    """Be supervisord until it ends. Returns the exit code."""
+    run, pointer = _runtime(settings, user)
+    verdict = run / "verdict"
+    verdict.unlink(missing_ok=True)
+    os.environ |= {
+        program.SUPERVISOR: str(os.getpid()),
+        "PEAJE_RUN": str(run),
+        "PEAJE_LOGS": str(settings.logs),
+        "PEAJE_USER": user.name,
+        "PEAJE_PYTHON": sys.executable,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))),
+        "HOME": user.home,
+    }
+    logger.info("starting the programs", extra={"user": user.name, "run": str(run)})
+    try:
+        supervisord.main(["-c", str(config)])
+    except SystemExit as end:
+        logger.error("supervisord ended with %s, see %s", end.code, settings.logs / "supervisord.txt")
+        return EXIT_GAVE_UP
+    finally:
+        if pointer and pointer.readlink() == run:
+            pointer.unlink()
+    if verdict.exists():
+        logger.critical("given up: %s", verdict.read_text("utf-8"))
+        return EXIT_GAVE_UP
+    logger.info("all programs have stopped")
+    return EXIT_OK
+
+
+def _runtime(settings: Settings, user: _User) -> tuple[Path, Path | None]:
+    """The directory of socket and pid file, and the link that leads `supervisorctl` to it, where we make one.
+
+    It is short, because a socket's path must be, and the same for the same ``DB_PATH``. Whoever sets ``PEAJE_RUN``
+    knows where it is: the image's own ``run`` leads there.
+    """
+    chosen = os.environ.get("PEAJE_RUN")
+    run = Path(chosen) if chosen else _runtime_base() / f"peaje-{_digest(settings.db_path)}"
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if run.stat().st_uid not in (os.getuid(), user.uid):
+        raise PermissionError(f"{run} belongs to somebody else")
+    if user.changes:
+        os.chown(run, user.uid, user.gid)
+    return run, None if chosen else _point(PROJECT / "run", run)
+
+
+def _runtime_base() -> Path:
+    if os.access("/run", os.W_OK):
+        return Path("/run")
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+
+
+def _point(link: Path, target: Path) -> Path | None:
+    """Make `link` lead to `target`, away from an instance started earlier. None where that is not possible."""
+    draft = link.with_name(f".run.{os.getpid()}")
+    try:
+        draft.symlink_to(target)
+        draft.replace(link)
+    except OSError as error:
+        logger.warning("supervisorctl needs -s unix://%s/supervisor.sock: %s", target, error)
+        draft.unlink(missing_ok=True)
+        return None
+    return link
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Stopped before supervisord took over: process 1 would otherwise ignore the signal."""
+    raise SystemExit(EXIT_OK)
+
+
+if __name__ == "__main__":
+    main()

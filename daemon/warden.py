@@ -1,0 +1,166 @@
+"""The warden: watches the programs from inside supervisord, as its event listener (``python -m daemon.warden``).
+
+supervisord starts again what ends; it does not see a program that hangs, and it goes on for ever with one that starts
+well and crashes later. The warden kills a program whose heart has stopped, and ends the whole container when a program
+cannot be started or crashes again and again, so that the platform learns of it. Its own word, the reason, goes into
+a file that the launcher reads; the launcher turns it into the exit code.
+
+stdin and stdout belong to supervisord's listener protocol: the log goes to stderr.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import peewee
+from supervisor import childutils
+
+from config import program
+from config.settings import Settings
+from models import database, health
+
+logger = logging.getLogger(__name__)
+
+RUNNING = "RUNNING"
+ROOM_TO_WRITE = 1024 * 1024
+"""Bytes free on the disk below which a heart may be silent because it cannot be written down."""
+
+Event = tuple[str, Mapping[str, str]]
+
+
+class CrashLoop:
+    """Counts crashes of each program. More than `limit` within `window_s` seconds are a loop."""
+
+    def __init__(self, limit: int, window_s: int) -> None:
+        self._limit = limit
+        self._window_s = window_s
+        self._crashes: dict[str, deque[float]] = {}
+
+    def crashed(self, name: str, monotonic: float) -> bool:
+        """Note a crash of program `name`; True when it is one too many."""
+        crashes = self._crashes.setdefault(name, deque())
+        crashes.append(monotonic)
+        while crashes[0] <= monotonic - self._window_s:
+            crashes.popleft()
+        return len(crashes) > self._limit
+
+
+class Hearts:
+    """Tells which program's heart has stopped: the same process, and no new beat for `stale_s` seconds.
+
+    Beats are only compared with each other, never with the clock on the wall, which may jump.
+    """
+
+    def __init__(self, stale_s: int) -> None:
+        self._stale_s = stale_s
+        self._signs: dict[str, tuple[int, int]] = {}
+        self._since: dict[str, float] = {}
+
+    def stopped(self, pids: Mapping[str, int], beats: Mapping[str, int], monotonic: float) -> list[str]:
+        """The programs to restart, of those that run (`pids`) and have ever given a beat (`beats`, Unix seconds)."""
+        signs = {name: (pid, beats[name]) for name, pid in pids.items() if name in beats}
+        self._since = {
+            name: self._since[name] if self._signs.get(name) == sign else monotonic for name, sign in signs.items()
+        }
+        self._signs = signs
+        return [name for name, since in self._since.items() if monotonic - since > self._stale_s]
+
+    def forget(self) -> None:
+        """Start all over, after a time in which no heart could be judged."""
+        self._signs.clear()
+
+
+class Warden:
+    """Acts on supervisord's events. `verdict` is the file for the reason why it gave up."""
+
+    def __init__(self, settings: Settings, supervisor: Any, verdict: Path) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._verdict = verdict
+        self._crashes = CrashLoop(settings.warden_crashes, settings.warden_window)
+        self._hearts = Hearts(settings.warden_stale)
+
+    def on_event(self, name: str, details: Mapping[str, str]) -> None:
+        """Act on the event `name`; `details` are the words of its payload."""
+        if name == "TICK_5":
+            self._listen()
+        elif name == "PROCESS_STATE_FATAL":
+            self._give_up(f"{details['processname']} cannot be started")
+        elif name == "PROCESS_STATE_EXITED" and details["expected"] == "0":
+            crashed = details["processname"]
+            logger.error("a program crashed", extra={"program": crashed, "pid": int(details["pid"])})
+            if self._crashes.crashed(crashed, time.monotonic()):
+                self._give_up(f"{crashed} crashes again and again")
+
+    def _listen(self) -> None:
+        if shutil.disk_usage(self._settings.db_path).free < ROOM_TO_WRITE:
+            self._hearts.forget()
+            return
+        pids = {
+            info["name"]: info["pid"]
+            for info in self._supervisor.getAllProcessInfo()
+            if info["statename"] == RUNNING and info["pid"] != os.getpid()
+        }
+        for name in self._hearts.stopped(pids, _beats(self._settings.database_file), time.monotonic()):
+            logger.error("a program hangs: killed, to be started again", extra={"program": name, "pid": pids[name]})
+            _kill(pids[name])
+
+    def _give_up(self, reason: str) -> None:
+        logger.critical("given up: %s", reason)
+        self._verdict.write_text(reason, "utf-8")
+        self._supervisor.shutdown()
+
+
+def _beats(file: Path) -> dict[str, int]:
+    """The newest beat of each program. A database that cannot be read says nothing about the programs' hearts."""
+    try:
+        database.open_database(file)
+        return {name: beat.at for name, beat in health.all().items()}
+    except peewee.DatabaseError as error:
+        logger.warning("heartbeats cannot be read: %s", error)
+        return {}
+    finally:
+        database.close_database()
+
+
+def _kill(pid: int) -> None:
+    """End a program and what it started: supervisord makes each the leader of a group. A stopped one dies too."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        logger.info("it had ended by itself", extra={"pid": pid})
+
+
+def events() -> Iterator[Event]:
+    """supervisord's events, each acknowledged as soon as it has been read, until supervisord is gone."""
+    while True:
+        childutils.listener.ready(sys.stdout)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        headers = childutils.get_headers(line)
+        payload = sys.stdin.read(int(headers["len"]))
+        childutils.listener.ok(sys.stdout)
+        yield headers["eventname"], childutils.get_headers(payload)
+
+
+def main() -> None:
+    """Watch until supervisord stops this process."""
+    settings = program.begin("warden", console=sys.stderr)
+    supervisor = childutils.getRPCInterface(os.environ).supervisor
+    warden = Warden(settings, supervisor, Path(os.environ["PEAJE_RUN"]) / "verdict")
+    for name, details in events():
+        warden.on_event(name, details)
+
+
+if __name__ == "__main__":
+    main()
