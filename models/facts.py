@@ -1,0 +1,125 @@
+"""What providers say about money, and what follows from it: values and pure functions."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.access import Disputed
+from models.orders import OrderInfo
+
+EARLIEST_S = 72 * 3600
+"""Time counts from when the provider first knew of the payment, but from at most this long before it completed."""
+
+
+class State(StrEnum):
+    """What has become of the money."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    DENIED = "denied"
+    REVERSED = "reversed"
+    FROZEN = "frozen"
+
+
+MOVES: Mapping[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.COMPLETED, State.DENIED, State.REVERSED, State.FROZEN}),
+    State.COMPLETED: frozenset({State.FROZEN, State.REVERSED}),
+    State.FROZEN: frozenset({State.COMPLETED, State.REVERSED}),
+    State.DENIED: frozenset(),
+    State.REVERSED: frozenset(),
+}
+"""Late news never revives what has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a provider says about one payment.
+
+    ``created_at`` and ``at`` are the provider's times: of the payment, and of its state. ``state`` is any but
+    ``frozen``: a payment is frozen by its dispute. A refunded payment is ``completed``; its refunds are
+    :class:`RefundFact`. ``period_end`` is how far a renewal pays; ``raw_ref`` says where the news came from.
+    """
+
+    provider: str
+    remote_id: str
+    order_public_id: str | None
+    subscription_remote_id: str | None
+    user_id: int | None
+    amount: int
+    currency: str
+    state: State
+    created_at: int
+    at: int
+    period_end: int | None = None
+    raw_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    """What a provider says about one refund: ``amount`` in minor units went back at ``at``."""
+
+    provider: str
+    payment_remote_id: str
+    remote_id: str
+    amount: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """What a provider says about one dispute. ``won`` is from our side: the payer did not get his money back."""
+
+    provider: str
+    payment_remote_id: str
+    remote_id: str
+    opened_at: int
+    closed_at: int | None = None
+    won: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a change did: ``recorded``, ``unchanged``, or for a payment ``mismatch`` or ``unknown_order``."""
+
+    payment_id: int | None
+    outcome: str
+
+
+def state_of(
+    completed_at: int | None, denied_at: int | None, reversed_at: int | None, verdicts: Collection[bool | None]
+) -> State:
+    """Derive a payment's state from what has happened to it; *verdicts*: who won each dispute, None while open."""
+    if denied_at is not None:
+        return State.DENIED
+    if reversed_at is not None or (completed_at is not None and False in verdicts):
+        return State.REVERSED
+    if completed_at is None:
+        return State.PENDING
+    return State.FROZEN if None in verdicts else State.COMPLETED
+
+
+def effective_at(created_at: int, completed_at: int) -> int:
+    """Return from when a payment's time counts. Both are the provider's: it does not matter when we heard."""
+    return max(created_at, completed_at - EARLIEST_S)
+
+
+def fault_of(fact: Fact, order: OrderInfo) -> str:
+    """Say what does not fit between a payment and its order, ``wrong_…`` as below, or nothing."""
+    faults = (
+        (fact.provider != order.provider, "wrong_provider"),
+        (fact.user_id is not None and fact.user_id != order.user_id, "wrong_user"),
+        (fact.currency != order.currency, "wrong_currency"),
+        (fact.amount != order.amount, "wrong_amount"),
+    )
+    return next((fault for wrong, fault in faults if wrong), "")
+
+
+def merge(known: Disputed, said: Disputed) -> Disputed:
+    """Join two reports of one dispute. Whichever comes first, the result is the same: a lost one stays lost."""
+    verdicts = {known.won, said.won}
+    closings = [moment for moment in (known.closed_at, said.closed_at) if moment is not None]
+    return Disputed(
+        opened_at=min(known.opened_at, said.opened_at),
+        closed_at=min(closings, default=None),
+        won=False if False in verdicts else True if True in verdicts else None,
+    )

@@ -1,0 +1,354 @@
+"""How news about money becomes rows.
+
+News of one payment arrives by many ways, in any order, more than once. A row keeps *what happened when* by the
+provider's own clock, and its state is derived from that; so the order of arrival does not matter. Whatever arrives is
+recorded: what does not fit its order buys nothing, and the admins are told.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from models import access, events, orders, subscriptions, webhooks
+from models.access import Disputed
+from models.database import transaction
+from models.facts import (
+    MOVES,
+    DisputeFact,
+    Fact,
+    RefundFact,
+    Settled,
+    State,
+    effective_at,
+    fault_of,
+    merge,
+    state_of,
+)
+from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
+
+Change = Fact | RefundFact | DisputeFact | subscriptions.News
+
+
+def apply(changes: Sequence[Change], now: int, webhook_id: int | None = None) -> list[Settled]:
+    """Record everything that one look at a provider has shown, in one transaction.
+
+    With *webhook_id* the notification that led to the look is done in the same transaction; if somebody else was
+    faster nothing is applied, and the result is empty.
+    """
+    with transaction():
+        if webhook_id is not None and not webhooks.conclude(webhook_id, now):
+            return []
+        return [_apply(change, now) for change in changes]
+
+
+def _apply(change: Change, now: int) -> Settled:
+    match change:
+        case Fact():
+            return _settle(change, now)
+        case RefundFact():
+            return _refund(change, now)
+        case DisputeFact():
+            return _dispute(change, now)
+        case subscriptions.News():
+            return Settled(None, "recorded" if subscriptions.record(change, now) else "unchanged")
+
+
+# A payment
+
+
+def _settle(fact: Fact, now: int) -> Settled:
+    if fact.state is State.FROZEN:
+        raise ValueError("a payment is frozen by its dispute")
+    payment = _row(fact.provider, fact.remote_id)
+    if payment is None:
+        return _record(fact, now)
+    if (fact.amount, fact.currency) != (payment.amount, payment.currency):
+        _alert(payment, "amount_changed", now, said_amount=fact.amount, said_currency=fact.currency)
+        return Settled(payment.id, "mismatch")
+    adopted = payment.order_id is None and _adopt(payment, fact, now)
+    moved = _happened(payment, fact, now)
+    return Settled(payment.id, "recorded" if adopted or moved else "unchanged")
+
+
+def _record(fact: Fact, now: int) -> Settled:
+    payment = Payment.create(
+        provider=fact.provider,
+        remote_id=fact.remote_id,
+        user=User.get_or_none(User.id == fact.user_id),
+        amount=fact.amount,
+        currency=fact.currency,
+        state=State.PENDING,
+        grants=False,
+        effective_at=fact.created_at,
+        created_at=fact.created_at,
+        recorded_at=now,
+    )
+    _note(payment, "recorded", now, state=fact.state, at=fact.at, ref=fact.raw_ref)
+    for table in (Refund, Dispute):
+        orphans = (table.provider == fact.provider) & (table.payment_remote_id == fact.remote_id)
+        table.update(payment=payment).where(orphans).execute()
+    fault = _identify(payment, fact, now)
+    if not _happened(payment, fact, now):
+        _tell(payment, "payment_pending", now)
+    _tell_past(payment, now)
+    outcome = fault if fault in ("", "unknown_order") else "mismatch"
+    return Settled(payment.id, outcome or "recorded")
+
+
+def _adopt(payment: Payment, fact: Fact, now: int) -> bool:
+    """Find the order of a payment that came without one, now that the provider names it."""
+    _identify(payment, fact, now)
+    if payment.order_id is None:
+        return False
+    _note(payment, "identified", now, ref=fact.raw_ref)
+    if payment.completed_at is not None:
+        _set_period(payment, fact)
+        payment.save()
+        _take_effect(payment, now)
+        _tell_completed(payment, now)
+    _tell_past(payment, now)
+    return True
+
+
+def _identify(payment: Payment, fact: Fact, now: int) -> str:
+    """Find out what a payment is for and what it buys. Returns what is wrong with it, or nothing."""
+    order, subscription = _purchase(fact, now)
+    fault = "unknown_order" if order is None else fault_of(fact, orders.info(order))
+    if order is not None:
+        payment.user = payment.user or order.user
+        payment.order = order
+        payment.subscription = subscription
+        payment.grants = not fault and order.purpose == "plan"
+        payment.level = order.level
+        payment.seconds = order.seconds if subscription is None else None
+        payment.save()
+    if fault:
+        _alert(payment, fault, now)
+    return fault
+
+
+def _purchase(fact: Fact, now: int) -> tuple[Order | None, Subscription | None]:
+    """Return the order that a payment names, or that of its subscription, and the subscription it belongs to."""
+    order: Order | None = Order.get_or_none(Order.public_id == fact.order_public_id)
+    subscription = _subscription(fact, order)
+    if order is None and subscription is not None:
+        order = subscription.order
+    if subscription is None and order is not None and order.renews and not fault_of(fact, orders.info(order)):
+        subscription = subscriptions.open_for(order, fact.subscription_remote_id or fact.remote_id, now)
+    return order, subscription
+
+
+def _subscription(fact: Fact, order: Order | None) -> Subscription | None:
+    row: Subscription | None = Subscription.get_or_none(
+        (Subscription.provider == fact.provider) & (Subscription.remote_id == fact.subscription_remote_id)
+    )
+    if row is None and order is not None and order.renews:
+        row = Subscription.get_or_none(Subscription.order == order)
+    return row
+
+
+def _happened(payment: Payment, fact: Fact, now: int) -> bool:
+    """Add what the fact says has happened; False when that is known, or may not follow what has."""
+    if payment.state == State.DENIED:
+        return False
+    if fact.state is State.COMPLETED and payment.completed_at is None:
+        payment.completed_at = fact.at
+        payment.effective_at = effective_at(payment.created_at, fact.at)
+        _set_period(payment, fact)
+    elif fact.state is State.DENIED and payment.denied_at is None:
+        payment.denied_at = fact.at
+    elif fact.state is State.REVERSED and (payment.reversed_at is None or fact.at < payment.reversed_at):
+        payment.reversed_at = fact.at
+    else:
+        return False
+    if not _derive(payment, fact.state, now, at=fact.at, ref=fact.raw_ref):
+        return False
+    if fact.state is State.COMPLETED:
+        _tell_completed(payment, now)
+    else:
+        _tell(payment, f"payment_{fact.state}", now)
+    return True
+
+
+def _set_period(payment: Payment, fact: Fact) -> None:
+    """Say how far a renewal pays: as the provider says, else as long as the order did."""
+    order = payment.order
+    if order is not None and payment.subscription_id is not None and payment.period_end is None:
+        payment.period_end = fact.period_end or payment.effective_at + order.seconds
+
+
+def _derive(payment: Payment, change: str, now: int, **detail: Any) -> bool:
+    """Save a payment with the state that follows from what has happened to it, and let that take effect."""
+    verdicts = [dispute.won for dispute in Dispute.select(Dispute.won).where(Dispute.payment == payment)]
+    present = State(payment.state)
+    wanted = state_of(payment.completed_at, payment.denied_at, payment.reversed_at, verdicts)
+    if wanted is not present and wanted not in MOVES[present]:
+        return False
+    payment.state = wanted
+    payment.save()
+    _note(payment, change, now, state=wanted, **detail)
+    _take_effect(payment, now)
+    return True
+
+
+def _take_effect(payment: Payment, now: int) -> None:
+    """Let a payment reach its order, its subscription and the customer's access. Repeating it changes nothing."""
+    if payment.user_id is not None:
+        access.changed(payment.user_id, now)
+    order = payment.order
+    if order is None or not (payment.grants or order.purpose == "test"):
+        return
+    if payment.state == State.DENIED:
+        orders.failed(order)
+    elif payment.completed_at is not None:
+        orders.paid(order)
+    if payment.state == State.COMPLETED and payment.completed_at is not None and payment.subscription is not None:
+        row, active = payment.subscription, subscriptions.State.ACTIVE
+        renewed = subscriptions.News(row.provider, row.remote_id, active, payment.period_end, payment.completed_at)
+        subscriptions.record(renewed, now)
+
+
+# Refunds and disputes: of a payment that is not known yet they are remembered until it is.
+
+
+def _refund(fact: RefundFact, now: int) -> Settled:
+    payment = _row(fact.provider, fact.payment_remote_id)
+    payment_id = None if payment is None else payment.id
+    known = (Refund.provider == fact.provider) & (Refund.remote_id == fact.remote_id)
+    if Refund.select().where(known).exists():
+        return Settled(payment_id, "unchanged")
+    row = Refund.create(
+        payment=payment,
+        provider=fact.provider,
+        payment_remote_id=fact.payment_remote_id,
+        remote_id=fact.remote_id,
+        amount=fact.amount,
+        at=fact.at,
+        created_at=now,
+    )
+    if payment is not None:
+        _note(payment, "refunded", now, refund=fact.remote_id, amount=fact.amount, at=fact.at)
+        if payment.user_id is not None:
+            access.changed(payment.user_id, now)
+        _tell_refund(payment, row, now)
+    return Settled(payment_id, "recorded")
+
+
+def _dispute(fact: DisputeFact, now: int) -> Settled:
+    payment = _row(fact.provider, fact.payment_remote_id)
+    payment_id = None if payment is None else payment.id
+    said = Disputed(fact.opened_at, fact.closed_at, fact.won)
+    row = _dispute_row(fact)
+    merged = said if row is None else merge(_disputed(row), said)
+    if row is None:
+        row = Dispute(
+            payment=payment,
+            provider=fact.provider,
+            payment_remote_id=fact.payment_remote_id,
+            remote_id=fact.remote_id,
+            created_at=now,
+        )
+    elif merged == _disputed(row):
+        return Settled(payment_id, "unchanged")
+    row.opened_at, row.closed_at, row.won = merged.opened_at, merged.closed_at, merged.won
+    row.save()
+    if payment is not None:
+        _derive(payment, "disputed", now, dispute=fact.remote_id, closed_at=merged.closed_at, won=merged.won)
+        _tell_dispute(payment, row, now)
+    return Settled(payment_id, "recorded")
+
+
+def _dispute_row(fact: DisputeFact) -> Dispute | None:
+    row: Dispute | None = Dispute.get_or_none(
+        (Dispute.provider == fact.provider)
+        & (Dispute.payment_remote_id == fact.payment_remote_id)
+        & (Dispute.remote_id == fact.remote_id)
+    )
+    return row
+
+
+def _disputed(row: Dispute) -> Disputed:
+    return Disputed(row.opened_at, row.closed_at, row.won)
+
+
+# What the customer and the admins hear of it
+
+
+def _tell_completed(payment: Payment, now: int) -> None:
+    if payment.state not in (State.COMPLETED, State.FROZEN):
+        return
+    intervals = access.of(payment.user_id, now).intervals if payment.user_id is not None else ()
+    ends = [interval.end for interval in intervals if interval.level == payment.level]
+    until = ends[-1] if ends else None
+    _tell(payment, "payment_completed", now, until=until, forever=bool(ends) and until is None)
+    if payment.user is not None and payment.user.banned_at is not None:
+        _alert(payment, "banned_user_paid", now)
+
+
+def _tell_past(payment: Payment, now: int) -> None:
+    """Tell what had been heard of a payment before the payment itself, or before anybody knew whose it was."""
+    for refund in Refund.select().where(Refund.payment == payment).order_by(Refund.at):
+        _tell_refund(payment, refund, now)
+    for dispute in Dispute.select().where(Dispute.payment == payment).order_by(Dispute.opened_at):
+        _tell_dispute(payment, dispute, now)
+
+
+def _tell_refund(payment: Payment, refund: Refund, now: int) -> None:
+    told = {"refund": refund.remote_id, "refunded": refund.amount}
+    _tell(payment, "payment_refunded", now, key=f"refund:{refund.id}", **told)
+
+
+def _tell_dispute(payment: Payment, dispute: Dispute, now: int) -> None:
+    told = {"dispute": dispute.remote_id}
+    _tell(payment, "dispute_opened", now, key=f"dispute:{dispute.id}:opened", **told)
+    _alert(payment, "dispute_opened", now, key=f"dispute:{dispute.id}:alert", **told)
+    if dispute.won is not None:
+        key = f"dispute:{dispute.id}:{'won' if dispute.won else 'lost'}"
+        _tell(payment, "dispute_closed", now, key=key, won=dispute.won, **told)
+
+
+def _tell(payment: Payment, kind: str, now: int, key: str | None = None, **more: Any) -> None:
+    """Announce to the customer, once; not what buys nothing, of which he would not know what to think."""
+    order = payment.order
+    if payment.user_id is None or order is None or not (payment.grants or order.purpose == "test"):
+        return
+    payload = {
+        **_payload(payment),
+        "order": order.public_id,
+        "plan": order.plan_code,
+        "purpose": order.purpose,
+        "level": payment.level,
+        "renewal": payment.subscription_id is not None and _is_second(payment),
+        "again": payment.subscription_id is None and _is_second(payment),
+        **more,
+    }
+    events.append(kind, payment.user_id, payload, now, key=key or f"{kind}:{payment.id}")
+
+
+def _alert(payment: Payment, reason: str, now: int, key: str | None = None, **more: Any) -> None:
+    payload = {"reason": reason, "user": payment.user_id, **_payload(payment), **more}
+    events.append("admin_alert", None, payload, now, key=key or f"{reason}:{payment.id}")
+
+
+def _payload(payment: Payment) -> dict[str, Any]:
+    return {
+        "payment": payment.id,
+        "provider": payment.provider,
+        "remote_id": payment.remote_id,
+        "amount": payment.amount,
+        "currency": payment.currency,
+    }
+
+
+def _is_second(payment: Payment) -> bool:
+    """Tell whether another payment has completed the same order, or an earlier period of the same subscription."""
+    other = (Payment.order == payment.order) & (Payment.id != payment.id) & Payment.completed_at.is_null(False)
+    return Payment.select().where(other).exists()
+
+
+def _note(payment: Payment, change: str, now: int, **detail: Any) -> None:
+    PaymentHistory.insert(payment=payment, change=change, detail=detail, at=now).execute()
+
+
+def _row(provider: str, remote_id: str) -> Payment | None:
+    row: Payment | None = Payment.get_or_none((Payment.provider == provider) & (Payment.remote_id == remote_id))
+    return row

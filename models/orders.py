@@ -1,0 +1,390 @@
+"""What customers set out to buy: plan, price and duration as they were when they asked.
+
+Editing the plans changes no order. Money that arrives for an order counts whatever has become of it meanwhile.
+"""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from config.plans import Plan
+from models import events, subscriptions
+from models.database import transaction
+from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
+from models.tables import Order, Payment
+from models.users import UserInfo
+
+LIFE_S: Mapping[str, int] = {"stars": 24 * 3600, "paypal": 6 * 3600}
+"""How long an order may be paid, by provider. PayPal forgets our request ids after 6 hours."""
+
+REUSE_MARGIN_S = 900
+"""An order that ends sooner is not offered again: the customer needs time to pay."""
+
+CHECKOUT_S = 600
+"""A checkout that brings no money in this time is given up, and the order may be paid by another one."""
+
+LOOK_EVERY_S = 60
+LOOK_AT_MOST_S = 1800
+
+
+class State(StrEnum):
+    """Where an order stands."""
+
+    OPEN = "open"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+MOVES: Mapping[State, frozenset[State]] = {
+    State.OPEN: frozenset({State.PAID, State.CANCELLED, State.EXPIRED, State.FAILED}),
+    State.CANCELLED: frozenset({State.PAID}),
+    State.EXPIRED: frozenset({State.PAID}),
+    State.FAILED: frozenset({State.PAID}),
+    State.PAID: frozenset(),
+}
+
+UNPAID = tuple(state for state in State if state is not State.PAID)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderInfo:
+    """An order. ``public_id`` is what providers are shown; ``amount`` is in minor units; ``seconds`` is what it buys.
+
+    ``purpose`` is ``plan``, or ``test`` for a purchase that grants nothing.
+    """
+
+    id: int
+    public_id: str
+    user_id: int
+    plan_code: str
+    level: int
+    seconds: int
+    amount: int
+    currency: str
+    provider: str
+    renews: bool
+    purpose: str
+    state: State
+    remote_id: str | None
+    approve_url: str | None
+    checkout_started_at: int | None
+    looks: int
+    expires_at: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a checkout may go on. ``reason`` is empty, or a code whose words are in the catalogue."""
+
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PayToken:
+    """What a payment link says: who buys which plan."""
+
+    user_id: int
+    plan_code: str
+
+
+def create(
+    user_id: int,
+    plan: Plan,
+    provider: Literal["stars", "paypal"],
+    currency: str,
+    now: int,
+    purpose: Literal["plan", "test"] = "plan",
+) -> OrderInfo:
+    """Return the order for this purchase: the open one for the same thing at the same price, else a new one.
+
+    :raises AlreadySubscribed: the plan renews, and the customer's subscription to it does already.
+    :raises KeyError: the plan has no price in this currency.
+    """
+    bought = {
+        "user": user_id,
+        "plan_code": plan.code,
+        "level": plan.level,
+        "seconds": plan.seconds,
+        "amount": plan.prices[currency],
+        "currency": currency,
+        "provider": provider,
+        "renews": plan.renews,
+        "purpose": purpose,
+    }
+    with transaction():
+        if plan.renews:
+            _refuse_second_subscription(user_id, plan.code)
+        row = _reusable(bought, now)
+        if row is None:
+            row = Order.create(
+                public_id=secrets.token_urlsafe(15), expires_at=now + LIFE_S[provider], created_at=now, **bought
+            )
+        return info(row)
+
+
+def get(order_id: int) -> OrderInfo | None:
+    """Return an order by its row id, or None."""
+    return _found(Order.id == order_id)
+
+
+def by_public(public_id: str) -> OrderInfo | None:
+    """Return an order by the id that providers are shown, or None."""
+    return _found(Order.public_id == public_id)
+
+
+def by_remote(provider: str, remote_id: str) -> OrderInfo | None:
+    """Return an order by the provider's id, or None."""
+    return _found((Order.provider == provider) & (Order.remote_id == remote_id))
+
+
+def attach_remote(order_id: int, remote_id: str, now: int, approve_url: str | None = None) -> OrderInfo:
+    """Remember the provider's order, where it is approved, and to look at it from time to time.
+
+    :raises NotFound: no such order.
+    """
+    values = {"remote_id": remote_id, "approve_url": approve_url, "next_look_at": now + LOOK_EVERY_S, "looks": 0}
+    with transaction():
+        return info(_updated(order_id, **values))
+
+
+def request_id(order_id: int, call: Literal["create", "capture"], now: int, fresh: bool = False) -> str:
+    """Return the idempotency key of an outgoing call, written before the call is made.
+
+    The same one comes back until *fresh* asks for another: when the provider may have forgotten the old one, and a
+    look has shown that it did nothing.
+
+    :raises NotFound: no such order.
+    """
+    column = f"{call}_request_id"
+    with transaction():
+        row = _updated(order_id)
+        present: str | None = getattr(row, column)
+        if present is None or fresh:
+            present = str(uuid.uuid4())
+            _updated(order_id, **{column: present})
+        return present
+
+
+def judge_precheckout(
+    order: OrderInfo | None, user: UserInfo | None, amount: int, currency: str, now: int, subscribed: bool = False
+) -> Verdict:
+    """Decide whether a customer may pay this order now. *subscribed*: a subscription renews the plan already.
+
+    Reasons: ``unknown_order banned not_yours already_paid closed expired price already_subscribed``.
+    """
+    if order is None or user is None:
+        return Verdict(False, "unknown_order")
+    refusals = (
+        (user.banned, "banned"),
+        (user.id != order.user_id, "not_yours"),
+        (order.state is State.PAID, "already_paid"),
+        (order.state is not State.OPEN, "closed"),
+        (order.expires_at <= now, "expired"),
+        ((amount, currency) != (order.amount, order.currency), "price"),
+        (order.renews and subscribed, "already_subscribed"),
+    )
+    reason = next((reason for refused, reason in refusals if refused), "")
+    return Verdict(not reason, reason)
+
+
+def claim_checkout(order_id: int, now: int) -> bool:
+    """Take the order for one checkout; False when another one is under way or the order is no longer open.
+
+    An open order is offered once: a claim holds until :func:`release_checkout`, or for ``CHECKOUT_S`` without money.
+    """
+    free = Order.checkout_started_at.is_null() | (Order.checkout_started_at <= now - CHECKOUT_S)
+    with transaction():
+        claimable = (Order.id == order_id) & (Order.state == State.OPEN) & (Order.expires_at > now) & free
+        return bool(Order.update(checkout_started_at=now).where(claimable).execute())
+
+
+def release_checkout(order_id: int, now: int) -> None:
+    """Give up a checkout: the order may be paid by another one at once."""
+    with transaction():
+        _updated(order_id, checkout_started_at=None)
+
+
+def cancel(order_id: int, now: int) -> bool:
+    """The customer turned back: he hears so in the chat. False when the order was not open."""
+    with transaction():
+        row = _move_open(order_id, State.CANCELLED)
+        if row is not None:
+            payload = {"order": row.public_id, "plan": row.plan_code}
+            events.append("checkout_cancelled", row.user_id, payload, now, key=f"checkout_cancelled:{row.id}")
+        return row is not None
+
+
+def expire(order_id: int, now: int) -> bool:
+    """It was not paid in time. False when the order was not open."""
+    with transaction():
+        return _move_open(order_id, State.EXPIRED) is not None
+
+
+def fail(order_id: int, now: int) -> bool:
+    """It cannot be paid. False when the order was not open."""
+    with transaction():
+        return _move_open(order_id, State.FAILED) is not None
+
+
+def doubt(order_id: int, fault: str, now: int) -> None:
+    """Tell the admins, once for each *fault*, that the provider's order is not what was ordered here.
+
+    :raises NotFound: no such order.
+    """
+    with transaction():
+        row = _updated(order_id)
+        payload = {"reason": "order_mismatch", "order": row.public_id, "user": row.user_id, "fault": fault}
+        events.append("admin_alert", None, payload, now, key=f"order_mismatch:{row.id}:{fault}")
+
+
+def expire_due(now: int) -> int:
+    """End the open orders whose time is over; returns how many.
+
+    Not those that the provider knows, whose truth is read there first, nor those with money on the way.
+    """
+    due = (
+        (Order.state == State.OPEN)
+        & (Order.expires_at <= now)
+        & Order.remote_id.is_null()
+        & (Order.checkout_started_at.is_null() | (Order.checkout_started_at <= now - CHECKOUT_S))
+        & ~_has_payment()
+    )
+    with transaction():
+        return int(Order.update(state=State.EXPIRED).where(due).execute())
+
+
+def to_look_at(provider: str, now: int, limit: int = 50) -> list[OrderInfo]:
+    """Return unpaid orders that the provider knows and whose next look there is due, the longest due first."""
+    due = (Order.provider == provider) & Order.state.in_(UNPAID) & (Order.next_look_at <= now)
+    return [info(row) for row in Order.select().where(due).order_by(Order.next_look_at).limit(limit)]
+
+
+def looked(order_id: int, again: bool, now: int) -> None:
+    """Remember a look at the provider: *again* later, each time waiting twice as long, or never.
+
+    :raises NotFound: no such order.
+    """
+    with transaction():
+        row = _updated(order_id)
+        next_look_at = now + look_delay(row.looks + 1) if again else None
+        _updated(order_id, looks=row.looks + 1, next_look_at=next_look_at)
+
+
+def look_delay(looks: int) -> int:
+    """Return how many seconds to wait after this many looks."""
+    return int(min(LOOK_EVERY_S * 2 ** min(looks, 10), LOOK_AT_MOST_S))
+
+
+def paid(row: Order) -> bool:
+    """Mark it paid inside the caller's transaction; False when it was."""
+    return _move(row, State.PAID)
+
+
+def failed(row: Order) -> bool:
+    """Mark it failed inside the caller's transaction, unless it has ended; False when it had."""
+    return State(row.state) is State.OPEN and _move(row, State.FAILED)
+
+
+def pay_token(secret_key: str, user_id: int, plan_code: str, now: int) -> str:
+    """Sign the tail of a payment link for this customer and plan."""
+    token = _signer(secret_key).dumps([user_id, plan_code, now])
+    return token if isinstance(token, str) else token.decode()
+
+
+def read_pay_token(secret_key: str, token: str, max_age_s: int, now: int) -> PayToken:
+    """Return what a payment link says.
+
+    :raises TokenForged: it was not signed with this key.
+    :raises TokenExpired: it was signed more than *max_age_s* seconds ago.
+    """
+    try:
+        user_id, plan_code, signed_at = _signer(secret_key).loads(token)
+    except (BadData, ValueError, TypeError) as error:
+        raise TokenForged("not a payment link of ours") from error
+    if now - signed_at > max_age_s:
+        raise TokenExpired("this payment link is too old")
+    return PayToken(user_id, plan_code)
+
+
+def _signer(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt="pay-link", signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _refuse_second_subscription(user_id: int, plan_code: str) -> None:
+    present = subscriptions.active(user_id, plan_code)
+    if present is not None:
+        raise AlreadySubscribed(present.id)
+
+
+def _reusable(bought: Mapping[str, Any], now: int) -> Order | None:
+    same = [getattr(Order, name) == value for name, value in bought.items()]
+    usable = (Order.state == State.OPEN) & (Order.expires_at > now + REUSE_MARGIN_S) & ~_has_payment()
+    row: Order | None = Order.select().where(usable, *same).order_by(Order.id.desc()).first()
+    return row
+
+
+def _has_payment() -> Any:
+    """Match orders for which money is on the way: they are neither offered again nor given up."""
+    return Order.id.in_(Payment.select(Payment.order).where(Payment.order == Order.id))
+
+
+def _move_open(order_id: int, wanted: State) -> Order | None:
+    row = _updated(order_id)
+    return row if State(row.state) is State.OPEN and _move(row, wanted) else None
+
+
+def _move(row: Order, wanted: State) -> bool:
+    present = State(row.state)
+    if wanted not in MOVES[present]:
+        return False
+    Order.update(state=wanted).where((Order.id == row.id) & (Order.state == present)).execute()
+    row.state = wanted
+    return True
+
+
+def _updated(order_id: int, **values: Any) -> Order:
+    if values:
+        Order.update(**values).where(Order.id == order_id).execute()
+    row: Order | None = Order.get_or_none(Order.id == order_id)
+    if row is None:
+        raise NotFound("order", order_id)
+    return row
+
+
+def _found(condition: Any) -> OrderInfo | None:
+    row = Order.get_or_none(condition)
+    return None if row is None else info(row)
+
+
+def info(row: Order) -> OrderInfo:
+    """Return the values of a row."""
+    return OrderInfo(
+        id=row.id,
+        public_id=row.public_id,
+        user_id=row.user_id,
+        plan_code=row.plan_code,
+        level=row.level,
+        seconds=row.seconds,
+        amount=row.amount,
+        currency=row.currency,
+        provider=row.provider,
+        renews=row.renews,
+        purpose=row.purpose,
+        state=State(row.state),
+        remote_id=row.remote_id,
+        approve_url=row.approve_url,
+        checkout_started_at=row.checkout_started_at,
+        looks=row.looks,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,265 @@
+"""Money that moved: the operations on it and the questions about it. How news becomes rows is in ``ledger``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import peewee
+
+from models import ledger, requests
+from models.database import snapshot, transaction
+from models.errors import NotFound, RefundRefused
+from models.facts import DisputeFact as DisputeFact
+from models.facts import Fact as Fact
+from models.facts import RefundFact as RefundFact
+from models.facts import Settled as Settled
+from models.facts import State as State
+from models.facts import state_of
+from models.ledger import Change as Change
+from models.ledger import apply as apply
+from models.requests import Kind
+from models.tables import Dispute, Order, Payment, PaymentHistory, Refund
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentInfo:
+    """A payment. ``grants`` False: it buys nothing. ``refunded`` is what went back so far, in minor units."""
+
+    id: int
+    provider: str
+    remote_id: str
+    user_id: int | None
+    order_id: int | None
+    order_public_id: str | None
+    plan_code: str | None
+    purpose: str | None
+    subscription_id: int | None
+    amount: int
+    currency: str
+    refunded: int
+    state: State
+    grants: bool
+    level: int
+    seconds: int | None
+    period_end: int | None
+    effective_at: int
+    completed_at: int | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turnover:
+    """Money of one currency, in minor units: what came, and what of it went back."""
+
+    currency: str
+    payments: int
+    amount: int
+    refunded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the operator has earned since a moment, and from how many customers."""
+
+    customers: int
+    turnover: tuple[Turnover, ...]
+
+
+def settle(fact: Fact, now: int) -> Settled:
+    """Record what a provider says about a payment, check it against its order, credit it, and announce it.
+
+    The same fact twice changes nothing. A mismatch of user, amount or currency, and a payment of an unknown order, are
+    recorded, grant nothing and are told to the admins. A second payment of one order is credited like the first.
+    """
+    return ledger.apply([fact], now)[0]
+
+
+def refund(provider: str, payment_remote_id: str, refund_remote_id: str, amount: int, at: int, now: int) -> Settled:
+    """Record money given back. Of a payment that is not known yet it is remembered until it is."""
+    return ledger.apply([RefundFact(provider, payment_remote_id, refund_remote_id, amount, at)], now)[0]
+
+
+def dispute_opened(provider: str, payment_remote_id: str, dispute_remote_id: str, at: int, now: int) -> Settled:
+    """Record that the payer contests a payment: what is left of it is suspended from *at* on."""
+    return ledger.apply([DisputeFact(provider, payment_remote_id, dispute_remote_id, at)], now)[0]
+
+
+def dispute_closed(
+    provider: str, payment_remote_id: str, dispute_remote_id: str, won: bool, at: int, now: int
+) -> Settled:
+    """Record the decision about a dispute: won gives back all that was withheld, lost ends the payment."""
+    return ledger.apply([DisputeFact(provider, payment_remote_id, dispute_remote_id, at, at, won)], now)[0]
+
+
+def get(payment_id: int) -> PaymentInfo | None:
+    """Return a payment by its row id, or None."""
+    return next(_infos(Payment.id == payment_id), None)
+
+
+def find(provider: str | None, remote_id: str) -> PaymentInfo | None:
+    """Return a payment by the provider's id of it, or None. *provider* None looks at all of them."""
+    wanted = Payment.remote_id == remote_id
+    return next(_infos(wanted if provider is None else wanted & (Payment.provider == provider)), None)
+
+
+def history_of(user_id: int, limit: int = 50) -> list[PaymentInfo]:
+    """Return a customer's payments, newest first."""
+    return list(_infos(Payment.user == user_id, limit))
+
+
+def of_order(order_id: int) -> list[PaymentInfo]:
+    """Return the payments of an order, newest first."""
+    return list(_infos(Payment.order == order_id))
+
+
+def since(provider: str, created_at: int) -> list[PaymentInfo]:
+    """Return the payments that a provider made at this time or later (its clock), newest first."""
+    return list(_infos((Payment.provider == provider) & (Payment.created_at >= created_at)))
+
+
+def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) -> int:
+    """Ask for money to go back (None: all that is left) and return the request's id; a waiting one is not doubled.
+
+    :raises NotFound: no such payment.
+    :raises RefundRefused: ``not_completed nothing_left above_rest``, or ``whole_only`` (Stars know no parts).
+    """
+    with transaction():
+        payment = get(payment_id)
+        if payment is None:
+            raise NotFound("payment", payment_id)
+        rest = payment.amount - payment.refunded
+        wanted = rest if amount is None else amount
+        reason = _refund_refusal(payment, wanted, rest)
+        if reason:
+            raise RefundRefused(payment_id, reason, rest)
+        return requests.append(
+            Kind.REFUND,
+            payment.provider,
+            payment_id=payment.id,
+            amount=wanted,
+            user_id=payment.user_id,
+            asked_by=by,
+            now=now,
+        )
+
+
+def totals(since: int = 0) -> Totals:
+    """Add up what was completed from *since* on. It reads every payment of that time: for an admin's question."""
+    completed = Payment.completed_at.is_null(False) & (Payment.completed_at >= since)
+    amounts = Payment.select(Payment.currency, peewee.fn.COUNT(Payment.id), peewee.fn.SUM(Payment.amount)).where(
+        completed
+    )
+    refunds = Refund.select(Payment.currency, peewee.fn.SUM(Refund.amount)).join(Payment).where(completed)
+    with snapshot():
+        refunded = dict(_tuples(refunds.group_by(Payment.currency)))
+        turnover = tuple(
+            Turnover(currency, count, amount, refunded.get(currency, 0))
+            for currency, count, amount in _tuples(amounts.group_by(Payment.currency).order_by(Payment.currency))
+        )
+        customers = Payment.select(Payment.user).where(completed & Payment.user.is_null(False)).distinct().count()
+    return Totals(customers, turnover)
+
+
+def audit() -> list[str]:
+    """Return every contradiction in the ledger, in words: there should be none."""
+    with snapshot():
+        return list(chain(_audit_states(), _audit_grants(), _audit_orders(), _audit_refunds()))
+
+
+def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
+    refusals = (
+        (payment.state is not State.COMPLETED, "not_completed"),
+        (rest <= 0, "nothing_left"),
+        (not 0 < wanted <= rest, "above_rest"),
+        (payment.provider == "stars" and wanted != payment.amount, "whole_only"),
+    )
+    return next((reason for refused, reason in refusals if refused), "")
+
+
+def _audit_states() -> Iterator[str]:
+    """A state must follow from what happened, and be the one that history ended with."""
+    verdicts: dict[int, list[bool | None]] = {}
+    for dispute in Dispute.select().where(Dispute.payment.is_null(False)):
+        verdicts.setdefault(dispute.payment_id, []).append(dispute.won)
+    newest = PaymentHistory.select(peewee.fn.MAX(PaymentHistory.id)).group_by(PaymentHistory.payment)
+    last = {row.payment_id: row for row in PaymentHistory.select().where(PaymentHistory.id.in_(newest))}
+    for row in Payment.select():
+        expected = state_of(row.completed_at, row.denied_at, row.reversed_at, verdicts.get(row.id, ()))
+        if row.state != expected:
+            yield f"payment {row.id}: is {row.state}, but what happened to it says {expected}"
+        if row.id not in last:
+            yield f"payment {row.id}: has no history"
+
+
+def _audit_grants() -> Iterator[str]:
+    """What grants must belong to somebody, fit its order, and say how much it grants."""
+    query = Payment.select(Payment, Order).join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.grants)
+    for row in query:
+        order = row.order
+        if order is None or row.user_id is None:
+            yield f"payment {row.id}: grants without an order or a customer"
+        elif (row.user_id, row.amount, row.currency, row.level) != (
+            order.user_id,
+            order.amount,
+            order.currency,
+            order.level,
+        ):
+            yield f"payment {row.id}: grants, but does not fit order {order.id}"
+        if row.completed_at is not None and (row.seconds is None) == (row.period_end is None):
+            yield f"payment {row.id}: must hold either seconds or the end of a period"
+
+
+def _audit_orders() -> Iterator[str]:
+    """An order is paid if, and only if, money came for it."""
+    came = Payment.select(Payment.order).join(Order)
+    came = came.where(Payment.completed_at.is_null(False) & (Payment.grants | (Order.purpose == "test")))
+    for row in Order.select().where((Order.state == "paid") & Order.id.not_in(came)):
+        yield f"order {row.id}: is paid, but no payment is"
+    for row in Order.select().where((Order.state != "paid") & Order.id.in_(came)):
+        yield f"order {row.id}: is {row.state}, but a payment came for it"
+
+
+def _audit_refunds() -> Iterator[str]:
+    """No more goes back than came."""
+    total = peewee.fn.SUM(Refund.amount)
+    query = Refund.select(Refund.payment, Payment.amount, total).join(Payment).group_by(Refund.payment)
+    for payment_id, amount, refunded in _tuples(query.having(total > Payment.amount)):
+        yield f"payment {payment_id}: {refunded} of {amount} went back"
+
+
+def _tuples(query: Any) -> list[tuple[Any, ...]]:
+    return list(query.tuples())
+
+
+def _infos(condition: Any, limit: int | None = None) -> Iterator[PaymentInfo]:
+    refunded = Refund.select(peewee.fn.COALESCE(peewee.fn.SUM(Refund.amount), 0)).where(Refund.payment == Payment.id)
+    query = Payment.select(Payment, Order, refunded.alias("refunded")).join(Order, peewee.JOIN.LEFT_OUTER)
+    query = query.where(condition).order_by(Payment.effective_at.desc(), Payment.id.desc()).limit(limit)
+    return map(_info, query)
+
+
+def _info(row: Payment) -> PaymentInfo:
+    order = row.order
+    return PaymentInfo(
+        id=row.id,
+        provider=row.provider,
+        remote_id=row.remote_id,
+        user_id=row.user_id,
+        order_id=row.order_id,
+        order_public_id=None if order is None else order.public_id,
+        plan_code=None if order is None else order.plan_code,
+        purpose=None if order is None else order.purpose,
+        subscription_id=row.subscription_id,
+        amount=row.amount,
+        currency=row.currency,
+        refunded=row.refunded,
+        state=State(row.state),
+        grants=row.grants,
+        level=row.level,
+        seconds=row.seconds,
+        period_end=row.period_end,
+        effective_at=row.effective_at,
+        completed_at=row.completed_at,
+        created_at=row.created_at,
+    )

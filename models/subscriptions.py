@@ -1,0 +1,295 @@
+"""Purchases that renew themselves at the provider, and the provider's word about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models import events, requests
+from models.database import transaction
+from models.errors import AlreadySubscribed, MoveRefused, NotFound
+from models.requests import Kind
+from models.tables import Order, Subscription
+
+
+class State(StrEnum):
+    """What the provider says. A cancelled one keeps the time that was paid."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+RENEWING = (State.ACTIVE, State.SUSPENDED)
+
+MOVES: Mapping[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.ACTIVE, State.SUSPENDED, State.CANCELLED, State.EXPIRED}),
+    State.ACTIVE: frozenset({State.SUSPENDED, State.CANCELLED, State.EXPIRED}),
+    State.SUSPENDED: frozenset({State.ACTIVE, State.CANCELLED, State.EXPIRED}),
+    State.CANCELLED: frozenset({State.ACTIVE, State.EXPIRED}),
+    State.EXPIRED: frozenset(),
+}
+
+_RANK = {state: rank for rank, state in enumerate(State)}
+
+_EVENTS = {
+    State.SUSPENDED: "subscription_suspended",
+    State.CANCELLED: "subscription_cancelled",
+    State.EXPIRED: "subscription_expired",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The provider's word about a subscription, and when (its own clock) it became so."""
+
+    provider: str
+    remote_id: str
+    state: State
+    period_end: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionInfo:
+    """A purchase that renews itself. ``period_end`` is how far it is paid, as the provider says."""
+
+    id: int
+    user_id: int
+    order_id: int
+    provider: str
+    remote_id: str
+    plan_code: str
+    level: int
+    amount: int
+    currency: str
+    state: State
+    period_end: int | None
+    created_at: int
+
+
+def begin(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
+    """Remember a subscription that the provider has made for an order, before the customer approves it.
+
+    :raises NotFound: no such order.
+    :raises AlreadySubscribed: another one renews this plan for the customer.
+    """
+    with transaction():
+        order = Order.get_or_none(Order.id == order_id)
+        if order is None:
+            raise NotFound("order", order_id)
+        known = _row(order.provider, remote_id)
+        if known is None:
+            other = active(order.user_id, order.plan_code)
+            if other is not None:
+                raise AlreadySubscribed(other.id)
+            known = open_for(order, remote_id, now)
+        return info(known)
+
+
+def open_for(order: Order, remote_id: str, now: int) -> Subscription:
+    """Write the row of a new subscription inside the caller's transaction, whatever else renews."""
+    return Subscription.create(
+        user=order.user_id,
+        order=order.id,
+        provider=order.provider,
+        remote_id=remote_id,
+        plan_code=order.plan_code,
+        level=order.level,
+        amount=order.amount,
+        currency=order.currency,
+        state_at=0,
+        created_at=now,
+    )
+
+
+def update(provider: str, remote_id: str, state: State, period_end: int | None, at: int, now: int) -> bool:
+    """Take the provider's word. *at* is its own time of the state: older news changes nothing.
+
+    Returns whether the subscription is known.
+    """
+    with transaction():
+        return record(News(provider, remote_id, state, period_end, at), now)
+
+
+def record(news: News, now: int) -> bool:
+    """Do as :func:`update` inside the caller's transaction."""
+    row = _row(news.provider, news.remote_id)
+    if row is None:
+        return False
+    if news.period_end is not None and news.period_end > (row.period_end or 0):
+        Subscription.update(period_end=news.period_end).where(Subscription.id == row.id).execute()
+        row.period_end = news.period_end
+    present, wanted = State(row.state), State(news.state)
+    if (news.at, _RANK[wanted]) <= (row.state_at, _RANK[present]) or not _may_follow(row.provider, present, wanted):
+        return True
+    Subscription.update(state=wanted, state_at=news.at).where(Subscription.id == row.id).execute()
+    if wanted is not present:
+        _announce(row, present, wanted, now)
+    return True
+
+
+def payment_failed(provider: str, remote_id: str, at: int, now: int) -> bool:
+    """Tell the customer, once per failure, that a renewal could not be collected. False when it is unknown."""
+    with transaction():
+        row = _row(provider, remote_id)
+        if row is None:
+            return False
+        key = f"subscription_payment_failed:{row.id}:{at}"
+        events.append("subscription_payment_failed", row.user_id, _payload(row), now, key=key)
+        return True
+
+
+def of(user_id: int) -> list[SubscriptionInfo]:
+    """Return a customer's subscriptions that the provider has confirmed, newest first."""
+    confirmed = (Subscription.user == user_id) & (Subscription.state != State.PENDING)
+    return [info(row) for row in Subscription.select().where(confirmed).order_by(Subscription.id.desc())]
+
+
+def active(user_id: int, plan_code: str) -> SubscriptionInfo | None:
+    """Return the subscription that renews this plan for the customer, or None. A suspended one counts."""
+    renewing = (Subscription.user == user_id) & (Subscription.plan_code == plan_code) & Subscription.state.in_(RENEWING)
+    row = Subscription.select().where(renewing).order_by(Subscription.id).first()
+    return None if row is None else info(row)
+
+
+def get(subscription_id: int) -> SubscriptionInfo | None:
+    """Return a subscription by its row id, or None."""
+    row = Subscription.get_or_none(Subscription.id == subscription_id)
+    return None if row is None else info(row)
+
+
+def by_remote(provider: str, remote_id: str) -> SubscriptionInfo | None:
+    """Return a subscription by the provider's id, or None."""
+    row = _row(provider, remote_id)
+    return None if row is None else info(row)
+
+
+def to_look_at(provider: str, now: int, limit: int = 50) -> list[SubscriptionInfo]:
+    """Return those that have not ended and whose next look at the provider is due."""
+    due = (
+        (Subscription.provider == provider)
+        & Subscription.state.in_((State.PENDING, *RENEWING))
+        & (Subscription.next_look_at.is_null() | (Subscription.next_look_at <= now))
+    )
+    return [info(row) for row in Subscription.select().where(due).order_by(Subscription.id).limit(limit)]
+
+
+def looked(subscription_id: int, next_look_at: int) -> None:
+    """Remember when to look at the provider's again."""
+    with transaction():
+        Subscription.update(next_look_at=next_look_at).where(Subscription.id == subscription_id).execute()
+
+
+def ask_cancel(subscription_id: int, by: int | None, now: int) -> int:
+    """Ask for its end at the provider; returns the request's id. The paid time stays.
+
+    :raises NotFound: no such subscription.
+    :raises MoveRefused: it does not renew.
+    """
+    with transaction():
+        return _ask(subscription_id, Kind.CANCEL_SUBSCRIPTION, RENEWING, State.CANCELLED, by, now)
+
+
+def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
+    """Ask the provider to renew a cancelled Stars subscription again, or a suspended one of PayPal.
+
+    :raises NotFound: no such subscription.
+    :raises MoveRefused: its state, or its provider, does not allow it.
+    :raises AlreadySubscribed: another one renews this plan meanwhile.
+    """
+    with transaction():
+        row = _required(subscription_id)
+        other = active(row.user_id, row.plan_code)
+        if other is not None and other.id != row.id:
+            raise AlreadySubscribed(other.id)
+        resumable = (State.CANCELLED,) if row.provider == "stars" else (State.SUSPENDED,)
+        return _ask(subscription_id, Kind.RESUME_SUBSCRIPTION, resumable, State.ACTIVE, by, now)
+
+
+def _ask(subscription_id: int, kind: Kind, allowed: tuple[State, ...], wanted: State, by: int | None, now: int) -> int:
+    row = _required(subscription_id)
+    if row.state not in allowed:
+        raise MoveRefused("subscription", row.id, row.state, wanted)
+    return requests.append(kind, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=by, now=now)
+
+
+def _may_follow(provider: str, present: State, wanted: State) -> bool:
+    """Tell whether a state may follow. Only Stars take back a cancellation; the same state may be confirmed."""
+    if present is State.CANCELLED and wanted is State.ACTIVE:
+        return provider == "stars"
+    return wanted is present or wanted in MOVES[present]
+
+
+def _announce(row: Subscription, present: State, wanted: State, now: int) -> None:
+    if wanted in _EVENTS and present is not State.PENDING:
+        events.append(_EVENTS[wanted], row.user_id, _payload(row), now)
+    if wanted is State.ACTIVE:
+        if present is not State.PENDING:
+            events.append("subscription_resumed", row.user_id, _payload(row), now)
+        _end_second(row, now)
+
+
+def _end_second(row: Subscription, now: int) -> None:
+    """Have the provider end a subscription that began to renew beside another one of the same plan.
+
+    The first one stays; what the second one has been paid is credited like every payment.
+    """
+    other = Subscription.select().where(
+        (Subscription.user == row.user_id)
+        & (Subscription.plan_code == row.plan_code)
+        & (Subscription.id != row.id)
+        & Subscription.state.in_(RENEWING)
+    )
+    if not other.exists():
+        return
+    requests.append(
+        Kind.CANCEL_SUBSCRIPTION, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=None, now=now
+    )
+    events.append("admin_alert", None, {"reason": "second_subscription", **_payload(row)}, now)
+
+
+def _row(provider: str, remote_id: str) -> Subscription | None:
+    row: Subscription | None = Subscription.get_or_none(
+        (Subscription.provider == provider) & (Subscription.remote_id == remote_id)
+    )
+    return row
+
+
+def _required(subscription_id: int) -> Subscription:
+    row = Subscription.get_or_none(Subscription.id == subscription_id)
+    if row is None:
+        raise NotFound("subscription", subscription_id)
+    return row
+
+
+def _payload(row: Subscription) -> dict[str, object]:
+    return {
+        "subscription": row.id,
+        "user": row.user_id,
+        "provider": row.provider,
+        "remote_id": row.remote_id,
+        "plan": row.plan_code,
+        "amount": row.amount,
+        "currency": row.currency,
+        "period_end": row.period_end,
+    }
+
+
+def info(row: Subscription) -> SubscriptionInfo:
+    """Return the values of a row."""
+    return SubscriptionInfo(
+        id=row.id,
+        user_id=row.user_id,
+        order_id=row.order_id,
+        provider=row.provider,
+        remote_id=row.remote_id,
+        plan_code=row.plan_code,
+        level=row.level,
+        amount=row.amount,
+        currency=row.currency,
+        state=State(row.state),
+        period_end=row.period_end,
+        created_at=row.created_at,
+    )
