@@ -1,9 +1,8 @@
 """What goes wrong on request: calls that fail, answers that get lost, connections that break."""
 
-import asyncio
 import random
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
 from typing import TYPE_CHECKING
@@ -51,7 +50,8 @@ class Rule:
         return True
 
     def describe(self) -> dict[str, object]:
-        return {**asdict(self), "error": str(self.error) if self.error else None}
+        """The rule as JSON."""
+        return {**vars(self), "error": str(self.error) if self.error else None}
 
 
 @dataclass
@@ -129,9 +129,3 @@ class Network:
             if key in self._conditions:
                 return self._conditions[key]
         return PERFECT
-
-
-async def late(seconds: float) -> None:
-    """Wait before answering."""
-    if seconds:
-        await asyncio.sleep(seconds)

@@ -5,6 +5,7 @@ import inspect
 import logging
 import os
 import pickle
+from collections import Counter
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -55,6 +56,8 @@ class Server:
         self.stats = Stats()
         self.faults = Faults()
         self.network = Network()
+        # Called when the world's clock has been moved.
+        self.on_clock: list[Callable[[], None]] = []
         self.ports: dict[int, int] = {}
         self.connections: set[Connection] = set()
         self._keys: dict[bytes, AuthKey] = {}
@@ -198,6 +201,19 @@ class Server:
         key = AuthKey.of_user(user_id, HOME_DC)
         self.add_key(key)
         return key.session_string(self.api_id, self.world.users[user_id].bot is not None)
+
+    def connections_by_account(self) -> dict[str, int]:
+        """Open connections; `none` before a login."""
+        counts = Counter("none" if one.user_id is None else str(one.user_id) for one in self.connections)
+        return dict(counts)
+
+    # Time
+
+    def clock_moved(self) -> None:
+        """The world's clock was moved: what was waiting for a time may be due."""
+        self.changed()
+        for due in self.on_clock:
+            due()
 
     # Updates
 

@@ -1,0 +1,289 @@
+"""Control calls of the Telegram server: posts, chats, people, and what it has counted."""
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from pyrogram import raw
+from pyrogram.raw.core import TLObject
+
+from ..control import ControlError, Request, route
+from . import posting, posts
+from .authorization import Logins
+from .posts import KINDS, Order
+from .timeline import Message
+from .world import Channel, Invitation, Member, Role, User, channel_id_of
+
+if TYPE_CHECKING:
+    from ..__main__ import Sandbox
+
+_ENTITIES: dict[str, type[TLObject]] = {
+    "bold": raw.types.MessageEntityBold,
+    "italic": raw.types.MessageEntityItalic,
+    "underline": raw.types.MessageEntityUnderline,
+    "strike": raw.types.MessageEntityStrike,
+    "spoiler": raw.types.MessageEntitySpoiler,
+    "code": raw.types.MessageEntityCode,
+    "pre": raw.types.MessageEntityPre,
+    "url": raw.types.MessageEntityUrl,
+    "text_url": raw.types.MessageEntityTextUrl,
+    "mention": raw.types.MessageEntityMention,
+    "hashtag": raw.types.MessageEntityHashtag,
+}
+
+
+# Who and where
+
+
+def find_user(sandbox: "Sandbox", given: Any) -> User:
+    """A user by id or user name."""
+    world = sandbox.telegram.world
+    found = world.users.get(given) if isinstance(given, int) else world.by_username(str(given).removeprefix("@"))
+    if isinstance(given, str) and given.isdigit():
+        found = world.users.get(int(given))
+    if not isinstance(found, User):
+        raise ControlError(f"no such user: {given}")
+    return found
+
+
+def find_channel(sandbox: "Sandbox", given: Any) -> Channel:
+    """A channel by name in scenario.json, user name, id or marked id."""
+    world = sandbox.telegram.world
+    if isinstance(given, int):
+        found = world.channels.get(given if given > 0 else channel_id_of(given))
+    else:
+        named = sandbox.chats.get(given)
+        found = world.channels[named] if named else world.by_username(str(given).removeprefix("@"))
+    if not isinstance(found, Channel):
+        raise ControlError(f"no such chat: {given}")
+    return found
+
+
+def find_post(sandbox: "Sandbox", request: Request) -> tuple[Channel, Message]:
+    """The post that `url`, or `chat` and `message_id`, name."""
+    if "url" in request.body:
+        parts = str(request.body["url"]).split("t.me/")[-1].split("/")
+        chat: Any = int(parts[1]) if parts[0] == "c" else parts[0]
+        message_id = int(parts[-1])
+    else:
+        chat, message_id = request.need("chat"), request.need("message_id")
+    channel = find_channel(sandbox, chat)
+    message = channel.timeline.messages.get(message_id)
+    if message is None:
+        raise ControlError(f"no such post: {message_id} in {channel.title}")
+    return channel, message
+
+
+# Posts
+
+
+@route("POST", "/posts")
+def post(sandbox: "Sandbox", request: Request) -> Any:
+    actions = {"create": _create, "edit": _edit, "delete": _delete}
+    action = actions.get(request.body.get("action", "create"))
+    if action is None:
+        raise ControlError(f"action is one of {', '.join(actions)}")
+    return action(sandbox, request)
+
+
+def _order(request: Request) -> Order:
+    known = {field.name for field in fields(Order)} - {"entities", "markup"}
+    settings = {name: value for name, value in request.body.items() if name in known}
+    settings["entities"] = _entities(request)
+    order = Order(**{"kind": "photo", **settings})
+    if order.kind not in KINDS:
+        raise ControlError(f"kind is one of {', '.join(KINDS)}")
+    return order
+
+
+def _entities(request: Request) -> list[TLObject]:
+    found = []
+    for entity in request.body.get("entities", ()):
+        kind = _ENTITIES.get(entity["type"])
+        if kind is None:
+            raise ControlError(f"entity type is one of {', '.join(_ENTITIES)}")
+        found.append(kind(**{name: value for name, value in entity.items() if name != "type"}))
+    return found
+
+
+def _create(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    channel = find_channel(sandbox, request.body.get("chat", "gallery"))
+    order = _order(request)
+    messages = posts.publish(sandbox.telegram, channel, channel.creator, order)
+    return posts.describe(channel, order, messages)
+
+
+def _edit(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    channel, message = find_post(sandbox, request)
+    changes: dict[str, Any] = {}
+    if "caption" in request.body:
+        changes = {"text": request.body["caption"], "entities": _entities(request)}
+    order = _order(request)
+    if "kind" in request.body:
+        changes["media"] = posts.media_of(sandbox.telegram, order)
+    posting.edit(sandbox.telegram, channel.creator, channel.peer, message.id, changes)
+    return posts.describe(channel, order, [message])
+
+
+def _delete(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    channel, message = find_post(sandbox, request)
+    posting.delete_from_channel(sandbox.telegram, channel, [message.id])
+    return {"deleted": message.id}
+
+
+# Chats and people
+
+
+@route("POST", "/chats")
+def open_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    from ..scenario import open_channel
+
+    settings = {
+        name: request.body[name]
+        for name in ("username", "megagroup", "forum", "noforwards", "about")
+        if name in request.body
+    }
+    members = tuple(find_user(sandbox, given).id for given in request.body.get("members", ()))
+    channel = open_channel(sandbox.telegram, request.need("title"), members=members, **settings)
+    if settings.get("forum"):
+        channel.megagroup = True
+    sandbox.telegram.changed()
+    return {"chat_id": channel.peer, "id": channel.id, "username": channel.username}
+
+
+@route("POST", "/topics")
+def open_topic(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    from ..scenario import open_topic
+
+    return {"topic": open_topic(sandbox.telegram, find_channel(sandbox, request.need("chat")), request.need("title"))}
+
+
+@route("POST", "/invitations")
+def invite(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    from ..scenario import invitation
+
+    channel = find_channel(sandbox, request.need("chat"))
+    names = ("request_needed", "expires_at", "usage_limit", "revoked")
+    made: Invitation = invitation(
+        sandbox.telegram, **{name: request.body[name] for name in names if name in request.body}
+    )
+    channel.invitations[made.hash] = made
+    sandbox.telegram.changed()
+    return {"url": f"https://t.me/+{made.hash}", "hash": made.hash}
+
+
+@route("POST", "/members")
+def set_member(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    channel = find_channel(sandbox, request.need("chat"))
+    user = find_user(sandbox, request.need("user"))
+    try:
+        role = Role(request.body.get("role", "member"))
+    except ValueError as error:
+        raise ControlError(f"role is one of {', '.join(role.value for role in Role)}") from error
+    channel.members[user.id] = Member(role, sandbox.telegram.world.now())
+    sandbox.telegram.changed()
+    return {"chat_id": channel.peer, "user_id": user.id, "role": role.value}
+
+
+@route("POST", "/users")
+def add_user(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """More customers, for load; each comes with a session string."""
+    world = sandbox.telegram.world
+    made = []
+    for _ in range(request.body.get("count", 1)):
+        id_ = max(world.users) + 1
+        number = str(id_)[-6:]
+        language = request.body.get("language_code", "en")
+        user = world.add_user(
+            User(id_, f"Extra {number}", username=f"extra_{number}", phone=f"34699{number}", language_code=language)
+        )
+        session = sandbox.telegram.new_session_string(user.id)
+        made.append({"id": user.id, "session_string": session, "first_name": user.first_name})
+    return {"users": made}
+
+
+@route("POST", "/sessions")
+def new_session(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """One more session string for an account that exists."""
+    user = find_user(sandbox, request.need("user"))
+    return {"id": user.id, "session_string": sandbox.telegram.new_session_string(user.id)}
+
+
+@route("POST", "/messages")
+def write(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """Somebody without a client writes to somebody."""
+    sender, recipient = (find_user(sandbox, request.need(name)) for name in ("from", "to"))
+    draft = posting.Draft(request.need("text"), _entities(request))
+    message = posting.send(sandbox.telegram, sender.id, recipient.id, draft).message
+    return {"message_id": message.id}
+
+
+@route("GET", "/messages")
+def transcript(sandbox: "Sandbox", request: Request) -> list[dict[str, Any]]:
+    """What stands in one account's private chats, oldest first; `with` narrows it to one chat."""
+    if "user" not in request.query:
+        raise ControlError("missing parameter: user")
+    user = find_user(sandbox, request.query["user"])
+    wanted = find_user(sandbox, request.query["with"]).id if "with" in request.query else None
+    after = int(request.query.get("after", 0))
+    return [
+        _told(message)
+        for message in sorted(user.timeline.messages.values(), key=lambda message: message.id)
+        if message.id > after and wanted in (None, message.peer)
+    ]
+
+
+def _told(message: Message) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "id": message.id,
+        "chat_id": message.peer,
+        "from": message.sender,
+        "out": message.out,
+        "date": message.date,
+        "text": message.text,
+    }
+    if hasattr(message.media, "file"):
+        told["file"] = posts.facts(message)
+    elif message.media is not None:
+        told["media"] = type(message.media).__name__
+    if message.action is not None:
+        told["action"] = type(message.action).__name__
+    if message.grouped_id:
+        told["grouped_id"] = str(message.grouped_id)
+    rows = getattr(message.markup, "rows", None)
+    if rows:
+        told["buttons"] = [[button.text for button in row.buttons] for row in rows]
+    return told
+
+
+@route("GET", "/login-code")
+def login_code(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    phone = "".join(filter(str.isdigit, request.query.get("phone", "")))
+    return {"code": sandbox.telegram.world.part(Logins).code_for(phone)}
+
+
+@route("GET", "/commands")
+def commands(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """Command lists of a bot by `scope/language`."""
+    bot = find_user(sandbox, request.query.get("bot", "")).bot
+    if bot is None:
+        raise ControlError("not a bot")
+    return {f"{scope}/{language}": listed for (scope, language), listed in bot.commands.items()}
+
+
+# Counters
+
+
+@route("GET", "/stats")
+def stats(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    server = sandbox.telegram
+    return {"connections": server.connections_by_account(), **server.stats.snapshot()}
+
+
+@route("DELETE", "/stats")
+def reset_stats(sandbox: "Sandbox", request: Request) -> None:
+    sandbox.telegram.stats.reset()
+
+
+@route("GET", "/unsupported")
+def unsupported(sandbox: "Sandbox", request: Request) -> dict[str, int]:
+    return dict(sandbox.telegram.stats.unsupported)
