@@ -6,6 +6,7 @@ Whatever only SQLite can do stays in this module.
 
 import asyncio
 import contextlib
+import fcntl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import peewee
+from playhouse.migrations import Runner
 
-from models.errors import NestedTransaction
+from models.errors import NestedTransaction, SchemaTooNew
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,25 +24,48 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5_000
 POLL_S = 0.05
 
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+# ``busy_timeout`` comes first: switching to WAL itself may meet a lock.
+PRAGMAS = (
+    ("busy_timeout", BUSY_TIMEOUT_MS),
+    ("journal_mode", "wal"),
+    ("synchronous", "full"),
+    ("foreign_keys", 1),
+    ("journal_size_limit", 64 << 20),
+    ("temp_store", "memory"),
+)
+
 database = peewee.SqliteDatabase(None)
 
 
-def open_database(path: Path) -> None:
-    """Bind the models to the file at *path* and connect the calling thread.
+def migrate(path: Path) -> list[str]:
+    """Bring the schema of the file at *path* up to date; return the names of the migrations that were applied.
 
-    ``busy_timeout`` comes first: switching to WAL itself may meet a lock.
+    A lock beside the file keeps two programs from migrating at once; the later one finds nothing to do.
+
+    :raises SchemaTooNew: the file has been migrated by a newer version of the code.
     """
-    database.init(
-        str(path),
-        pragmas=(
-            ("busy_timeout", BUSY_TIMEOUT_MS),
-            ("journal_mode", "wal"),
-            ("synchronous", "full"),
-            ("foreign_keys", 1),
-            ("journal_size_limit", 64 << 20),
-            ("temp_store", "memory"),
-        ),
-    )
+    with _locked(path.with_name(f"{path.name}.migrate.lock")):
+        target = peewee.SqliteDatabase(str(path), pragmas=PRAGMAS)
+        with target.connection_context():
+            runner = Runner(target, str(MIGRATIONS))
+            unknown = set(runner.applied()) - {migration.name for migration in runner.migrations()}
+            if unknown:
+                raise SchemaTooNew(sorted(unknown))
+            return list(runner.up())
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def open_database(path: Path) -> None:
+    """Bind the models to the file at *path* and connect the calling thread."""
+    database.init(str(path), pragmas=PRAGMAS)
     database.connect(reuse_if_open=True)
 
 
