@@ -42,14 +42,15 @@ _PATTERNS = (
 """In this order: bot tokens, authorization headers, PayPal access tokens, signed payment links, session strings."""
 
 
-def setup(settings: Settings | None, process: str, console: TextIO | None = None) -> None:
-    """Send every record, warning and uncaught exception of this process to the console (stdout) and to its own file.
+def setup(settings: Settings | None, process: str, console: TextIO | None = None, *, file: bool = True) -> None:
+    """Send every record, warning and uncaught exception of this process to the console (stdout) and to `<process>.log`.
 
+    A file belongs to one process at a time, or lines are lost when it is full; `file=False` leaves it to another.
     Without settings (they are what is wrong) there is only the console, at INFO.
     """
     redactor = Redactor(secret_values(settings) if settings else ())
     handlers: list[logging.Handler] = [_console(console or sys.stdout, process, redactor)]
-    if settings:
+    if settings and file:
         handlers.append(_file(settings, process, redactor))
     root = logging.getLogger()
     for handler in root.handlers[:]:

@@ -17,12 +17,14 @@ _PR_SET_PDEATHSIG = 1
 logger = logging.getLogger(__name__)
 
 
-def begin(process: str, console: TextIO | None = None) -> settings.Settings:
-    """The settings, with the log of `process` set up, on `console` (stdout) and in its file.
+def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> settings.Settings:
+    """The settings, with the log of `process` set up as `config.logging.setup` says.
 
     Ends the process with `EXIT_CONFIG` when they are wrong; the log then ends with one line for each fault.
     """
-    _end_with_supervisor()
+    supervisor = os.environ.get(SUPERVISOR)
+    if supervisor:
+        end_with(int(supervisor))
     log.setup(None, process, console)
     try:
         loaded = settings.load()
@@ -30,18 +32,15 @@ def begin(process: str, console: TextIO | None = None) -> settings.Settings:
         for fault in error.faults:
             logger.error("%s", fault)
         raise SystemExit(settings.EXIT_CONFIG) from None
-    log.setup(loaded, process, console)
+    log.setup(loaded, process, console, file=file)
     return loaded
 
 
-def _end_with_supervisor() -> None:
-    """Let the kernel kill this process when supervisord dies, however it dies.
+def end_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent dies, however it dies.
 
     Left alone, it would go on beside its successor: two daemons on one Telegram account, one port asked for twice.
     """
-    supervisor = os.environ.get(SUPERVISOR)
-    if supervisor is None:
-        return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(supervisor):
+    if os.getppid() != parent:
         raise SystemExit(settings.EXIT_AWAY)

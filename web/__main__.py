@@ -1,0 +1,92 @@
+"""``python -m web``: gunicorn in this process, one worker with four threads, configured from the settings alone."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
+
+from config import logging as log
+from config import program
+from config.settings import Settings
+from models import database
+from web import heart
+from web.app import create_app
+
+QUIET_PATHS = ("/health", "/health/live", "/metrics")
+"""Asked for every few seconds: logged only when the answer is bad."""
+
+
+class AccessLog(Logger):
+    """gunicorn's log through ours: one line a request, without query strings, which hold PayPal's tokens."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self.error_log.propagate = self.access_log.propagate = True
+        self.error_log.setLevel(logging.WARNING)
+
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
+        status = int(resp.status_code)
+        if status < 400 and environ["PATH_INFO"] in QUIET_PATHS:
+            return
+        fields = {
+            "method": environ["REQUEST_METHOD"],
+            "path": environ["PATH_INFO"],
+            "status": status,
+            "ms": round(request_time.total_seconds() * 1000),
+            "client": environ.get("HTTP_X_REAL_IP") or environ.get("REMOTE_ADDR"),
+        }
+        self.access_log.info("request", extra=fields)
+
+
+class Server(BaseApplication):
+    """gunicorn for these settings, whatever is in its own configuration files or environment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options().items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        database.open_database(self._settings.database_file)
+        heart.start()
+        return create_app(self._settings)
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "bind": f"{self._settings.web_address}:{self._settings.port}",
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": 4,
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
+            "timeout": 30,
+            "graceful_timeout": 10,
+            # Longer than the idle time of the platform's proxy, which would else meet connections that just closed.
+            "keepalive": 75,
+            "forwarded_allow_ips": "*" if self._settings.behind_proxy else "127.0.0.1",
+            "control_socket_disable": True,
+            "logger_class": AccessLog,
+            "post_fork": self._begin_worker,
+        }
+
+    def _begin_worker(self, arbiter: Arbiter, _worker: Worker) -> None:
+        program.end_with(arbiter.pid)
+        log.setup(self._settings, "web")
+
+
+def main() -> None:
+    """Serve until stopped."""
+    Server(program.begin("web", file=False)).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""How the whole system is: ``/health`` for platforms and monitors, ``/health/live`` for whether this process answers.
+
+Each check looks at what is true for customers: a daemon whose heart does not beat, or whose bot is not logged in, is
+unhealthy even though its process lives.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import peewee
+from flask import Blueprint, Response, current_app, jsonify
+
+from config.settings import Settings
+from models import database, events, health, jobs
+from web.paypal import ENDPOINTS, PayPal, PayPalError
+
+blueprint = Blueprint("health", __name__)
+
+BEAT_STALE_S = 30
+JOB_WAIT_S = 900
+EVENT_WAIT_S = 300
+DISK_FREE = 64 * 1024 * 1024
+"""Bytes that must be free, or a twentieth of a disk that is smaller than twenty times this."""
+PAYPAL_EVERY_S = 30
+PAYPAL_PATIENCE_S = 3
+
+
+class Status(StrEnum):
+    OK = "ok"
+    FAILING = "failing"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Check:
+    """How one part is; `age_s` is how old the news of it is, in seconds."""
+
+    status: Status
+    age_s: int
+    detail: str
+
+
+class Health:
+    """The checks, and what they remember between requests."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._paypal = _PayPalCheck(settings) if settings.paypal_enabled else None
+
+    def checks(self, now: int) -> dict[str, Check]:
+        """Every part's check."""
+        found = _of_database(now)
+        found["paypal"] = self._paypal.check() if self._paypal else Check(Status.OFF, 0, "not set up")
+        found["disk"] = self._disk()
+        return found
+
+    def _disk(self) -> Check:
+        usage = shutil.disk_usage(self._settings.db_path)
+        enough = usage.free >= min(DISK_FREE, usage.total // 20)
+        return Check(_status(enough), 0, f"{usage.free // 1024**2} MiB free")
+
+
+class _PayPalCheck:
+    """Asks PayPal for a token, at most every 30 seconds, and one request at a time: the others get the last answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._paypal = PayPal(
+            settings.paypal_endpoint or ENDPOINTS[settings.paypal_mode],
+            settings.paypal_client_id or "",
+            settings.paypal_client_secret or "",
+        )
+        self._asking = threading.Lock()
+        self._asked = float("-inf")
+        self._answer = (Status.FAILING, "not asked yet")
+
+    def check(self) -> Check:
+        if self._asking.acquire(blocking=False):
+            try:
+                if time.monotonic() - self._asked >= PAYPAL_EVERY_S:
+                    self._answer = self._ask()
+                    self._asked = time.monotonic()
+            finally:
+                self._asking.release()
+        age = max(0, time.monotonic() - self._asked)
+        return Check(self._answer[0], int(age) if self._asked > 0 else 0, self._answer[1])
+
+    def _ask(self) -> tuple[Status, str]:
+        try:
+            with self._paypal.within(PAYPAL_PATIENCE_S):
+                self._paypal.check()
+        except PayPalError as error:
+            return Status.FAILING, type(error).__name__
+        return Status.OK, "accepts our credentials"
+
+
+@blueprint.get("/health")
+def report() -> tuple[Response, int]:
+    """200 when every part is well, else 503; which part, and why, in the body."""
+    checks = current_app.extensions["health"].checks(int(time.time()))
+    failing = any(check.status is Status.FAILING for check in checks.values())
+    body = {
+        "status": Status.FAILING if failing else Status.OK,
+        "checks": {name: asdict(check) for name, check in checks.items()},
+    }
+    return jsonify(body), 503 if failing else 200
+
+
+@blueprint.get("/health/live")
+def live() -> Response:
+    """200 while this process answers at all."""
+    return jsonify({"status": Status.OK})
+
+
+def _of_database(now: int) -> dict[str, Check]:
+    parts: dict[str, Callable[[int], Check]] = {"bot": _bot, "account": _account, "jobs": _jobs, "events": _events}
+    try:
+        database.database.connect(reuse_if_open=True)
+        return {"database": Check(Status.OK, 0, "readable"), **{name: check(now) for name, check in parts.items()}}
+    except peewee.DatabaseError as error:
+        unknown = Check(Status.FAILING, 0, "unknown: the database cannot be read")
+        return {"database": Check(Status.FAILING, 0, str(error)), **dict.fromkeys(parts, unknown)}
+
+
+def _bot(now: int) -> Check:
+    return _client("bot", now)
+
+
+def _account(now: int) -> Check:
+    return _client("account", now)
+
+
+def _client(name: str, now: int) -> Check:
+    beat = health.all().get("daemon")
+    if beat is None:
+        return Check(Status.FAILING, 0, "the daemon has not started yet")
+    age = max(0, now - beat.at)
+    if age > BEAT_STALE_S:
+        return Check(Status.FAILING, age, "the daemon gives no sign of life")
+    state = str(beat.detail.get(name, "unknown"))
+    return Check(_status(state == "ok"), age, state)
+
+
+def _jobs(now: int) -> Check:
+    line = jobs.overview(now)
+    waiting = line.oldest_wait_s or 0
+    return Check(_status(waiting <= JOB_WAIT_S), waiting, f"{line.queued} waiting, {line.running} running")
+
+
+def _events(now: int) -> Check:
+    oldest_ms = events.oldest_unheard_ms()
+    waiting = 0 if oldest_ms is None else max(0, now - oldest_ms // 1000)
+    return Check(_status(waiting <= EVENT_WAIT_S), waiting, "nothing to tell" if oldest_ms is None else "waiting")
+
+
+def _status(good: bool) -> Status:
+    return Status.OK if good else Status.FAILING
