@@ -112,9 +112,8 @@ def hold(job_id: int, owner: str, now: int) -> Held:
         job = moves.held_by(job_id, owner)
         if job.batch_id is None:
             raise NotFound("batch", None)
-        this_one = Job.id == job_id
-        in_line = (Job.batch == job.batch_id) & (Job.state == State.QUEUED)
-        held = moves.move(State.HELD, now, this_one | in_line, reason=QUOTA)
+        in_line = moves.select(Job.batch == job.batch_id, Job.state == State.QUEUED)
+        held = [moves.move(each.id, State.HELD, now, reason=QUOTA) for each in (job, *in_line)]
         for each in held:
             usage.release(each.id)
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
@@ -126,9 +125,8 @@ def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list
     """Put the user's held jobs, of one batch or of all, in line again at his present priority, because he asks."""
     with transaction():
         held = moves.select(Job.user == user_id, Job.state == State.HELD, *_of(batch_id))
-        line.open_line(priority)
         for job, place in zip(held, line.places(user_id, priority), strict=False):
-            moves.move(State.QUEUED, now, Job.id == job.id, priority=priority, round=place, reason=None, not_before=now)
+            moves.move(job.id, State.QUEUED, now, priority=priority, round=place, reason=None)
         Batch.update(quota_told_at=None).where(Batch.id.in_({job.batch_id for job in held})).execute()
     return [job.id for job in held]
 
@@ -136,7 +134,9 @@ def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list
 def expire_held(before: int, now: int) -> int:
     """Cancel jobs that have been held since before the time *before*; return how many."""
     with transaction():
-        expired = moves.move(State.CANCELLED, now, Job.state == State.HELD, Job.moved_at < before, reason=HELD_TOO_LONG)
+        expired = moves.select(Job.state == State.HELD, Job.moved_at < before)
+        for job in expired:
+            jobs.announce(moves.move(job.id, State.CANCELLED, now, reason=HELD_TOO_LONG), {}, now)
     return len(expired)
 
 

@@ -4,14 +4,25 @@ The cache knows nothing of who may read what: it would hand a private post to an
 :func:`models.sources.verdict` first, for this customer and this chat.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.database import transaction
+from models.database import database, transaction
 from models.tables import CachedMedia
 
 TOUCH_S = 86_400  # a use is written down at most so often: reading must not cost a commit
+
+_GET = """
+SELECT id, items, used_at FROM cached_media
+WHERE bot_id = ? AND source_chat = ? AND message_id = ? AND single = ? AND edit_date = ?
+"""
+_DROP_VERSIONS = "DELETE FROM cached_media WHERE bot_id = ? AND source_chat = ? AND message_id = ? AND single = ?"
+_PUT = """
+INSERT INTO cached_media (bot_id, source_chat, message_id, single, edit_date, items, created_at, used_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +41,22 @@ def get(
     bot_id: int, chat_id: int, message_id: int, edit_date: int, now: int, *, single: bool = False
 ) -> CachedInfo | None:
     """What was kept of this very version of the post. File ids belong to one bot: another bot finds nothing."""
-    row = CachedMedia.get_or_none(*_post(bot_id, chat_id, message_id, single), CachedMedia.edit_date == edit_date)
+    row = database.execute_sql(_GET, (bot_id, chat_id, message_id, single, edit_date)).fetchone()
     if row is None:
         return None
-    if now - row.used_at >= TOUCH_S:
+    row_id, items, used_at = row
+    if now - used_at >= TOUCH_S:
         with transaction():
-            CachedMedia.update(used_at=now).where(CachedMedia.id == row.id).execute()
-    return CachedInfo(bot_id, chat_id, message_id, edit_date, tuple(row.items), single)
+            CachedMedia.update(used_at=now).where(CachedMedia.id == row_id).execute()
+    return CachedInfo(bot_id, chat_id, message_id, edit_date, tuple(json.loads(items)), single)
 
 
 def put(post: CachedInfo, now: int) -> None:
     """Keep a post in place of its older versions. Inside the caller's transaction."""
-    CachedMedia.delete().where(*_post(post.bot_id, post.source_chat, post.message_id, post.single)).execute()
-    CachedMedia.create(
-        bot_id=post.bot_id,
-        source_chat=post.source_chat,
-        message_id=post.message_id,
-        single=post.single,
-        edit_date=post.edit_date,
-        items=list(post.items),
-        created_at=now,
-        used_at=now,
-    )
+    key = (post.bot_id, post.source_chat, post.message_id, post.single)
+    items = json.dumps(post.items, separators=(",", ":"), ensure_ascii=False)
+    database.execute_sql(_DROP_VERSIONS, key)
+    database.execute_sql(_PUT, (*key, post.edit_date, items, now, now))
 
 
 def drop(bot_id: int, chat_id: int, message_id: int) -> None:
@@ -68,12 +73,3 @@ def prune(max_age_s: int, max_posts: int, now: int) -> int:
         old = CachedMedia.delete().where(CachedMedia.used_at < now - max_age_s).execute()
         newest = CachedMedia.select(CachedMedia.id).order_by(CachedMedia.used_at.desc()).limit(max_posts)
         return int(old + CachedMedia.delete().where(CachedMedia.id.not_in(newest)).execute())
-
-
-def _post(bot_id: int, chat_id: int, message_id: int, single: bool) -> tuple[Any, ...]:
-    return (
-        CachedMedia.bot_id == bot_id,
-        CachedMedia.source_chat == chat_id,
-        CachedMedia.message_id == message_id,
-        CachedMedia.single == single,
-    )

@@ -14,6 +14,7 @@ the customer has cancelled it. What the customer must hear of an end is written 
 ``job_finished`` for a single link, ``batch_finished`` when the last of a batch has ended.
 """
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,15 +22,29 @@ from typing import Any
 
 import peewee
 
-from models import cache, events, line, moves, usage
-from models.database import transaction
-from models.errors import LeaseLost, MoveRefused
-from models.moves import ENDED, OPEN, RUNNING, JobInfo, State
-from models.tables import Job, Upload
+from models import cache, events, line, moves, uploads, usage
+from models.database import database, transaction
+from models.errors import LeaseLost
+from models.moves import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, State, words
+from models.tables import Job
 
 MAX_ATTEMPTS = 5
 GAVE_UP = "gave_up"
 CANCELLED = "cancelled_by_customer"
+
+_STOPPABLE = (State.QUEUED, State.HELD, State.CLAIMED)
+
+_BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
+_WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((State.QUEUED, State.HELD))})"
+_HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{State.DONE}' ORDER BY id DESC LIMIT ?"
+_LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({words(RUNNING)}) AND lease_until <= ? ORDER BY id"
+_HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({words(RUNNING)})"
+_ADD = f"""
+INSERT INTO job (user_id, chat_id, link, batch_id, source_key, reply_to, state, moved_at, priority, round, attempts,
+                 not_before, random_ids, sent, created_at)
+VALUES (:user, :chat, :link, :batch, :key, :reply, '{State.QUEUED}', :now, :priority, :round, 0, 0, '[]', '{{}}', :now)
+RETURNING {COLUMNS}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,27 @@ class Delivered:
     sent: Mapping[int, int] = field(default_factory=dict)
     cached: cache.CachedInfo | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The state of the line, for health and statistics."""
+
+    queued: int
+    running: int
+    held: int
+    oldest_wait_s: int | None  # of the jobs that could be claimed now
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What came of the jobs that ended in a span of time, and how many bytes the delivered ones had."""
+
+    done: int
+    refused: int
+    failed: int
+    cancelled: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +118,9 @@ def enqueue(
     job of the first time is returned.
     """
     with transaction():
-        known = moves.select(Job.source_key == dedupe)
-        if known:
-            return known[0]
+        known = database.execute_sql(_BY_KEY, (dedupe,)).fetchone()
+        if known is not None:
+            return moves.info(known)
         waiting = waiting_count(user_id)
         if waiting >= cap:
             return TooMany(waiting, cap)
@@ -102,23 +138,12 @@ def add(
     now: int,
 ) -> tuple[JobInfo, ...]:
     """Insert a job for each (dedupe key, link), at the end of the user's own. Inside the caller's transaction."""
-    line.open_line(priority)
-    rows = [
-        Job.create(
-            user=user_id,
-            chat_id=chat_id,
-            link=link,
-            batch=batch_id,
-            source_key=key,
-            reply_to=reply_to,
-            priority=priority,
-            round=place,
-            moved_at=now,
-            created_at=now,
-        )
-        for (key, link), place in zip(links, line.places(user_id, priority), strict=False)
-    ]
-    return tuple(moves.info(row) for row in rows)
+    shared = {"user": user_id, "chat": chat_id, "batch": batch_id, "reply": reply_to, "priority": priority, "now": now}
+    added = []
+    for (key, link), place in zip(links, line.places(user_id, priority), strict=False):
+        values = {"key": key, "link": link, "round": place, **shared}
+        added += database.execute_sql(_ADD, values).fetchall()
+    return tuple(map(moves.info, added))
 
 
 def get(job_id: int) -> JobInfo:
@@ -136,13 +161,13 @@ def waiting(user_id: int) -> tuple[JobInfo, ...]:
 
 def waiting_count(user_id: int) -> int:
     """How many of the user's jobs stand in line or are held; those being worked on do not count."""
-    return int(Job.select().where(Job.user == user_id, Job.state.in_((State.QUEUED, State.HELD))).count())
+    (count,) = database.execute_sql(_WAITING, (user_id,)).fetchone()
+    return int(count)
 
 
 def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
     """The user's newest deliveries, newest first."""
-    rows = Job.select().where(Job.user == user_id, Job.state == State.DONE).order_by(Job.id.desc()).limit(limit)
-    return tuple(moves.info(row) for row in rows)
+    return tuple(map(moves.info, database.execute_sql(_HISTORY, (user_id, limit))))
 
 
 def position(job_id: int) -> int:
@@ -151,11 +176,30 @@ def position(job_id: int) -> int:
     return line.ahead(job.priority, job.round, job.id) if job.state is State.QUEUED else 0
 
 
+def overview(now: int) -> Overview:
+    """How the line stands."""
+    by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.state.in_(OPEN)).group_by(Job.state)
+    count = dict.fromkeys(OPEN, 0) | {State(state): number for state, number in database.execute(by_state)}
+    claimable = (Job.state == State.QUEUED) & (Job.not_before <= now)
+    since = Job.select(peewee.fn.MIN(Job.created_at)).where(claimable).scalar()
+    running_now = sum(count[state] for state in RUNNING)
+    return Overview(count[State.QUEUED], running_now, count[State.HELD], None if since is None else now - since)
+
+
+def totals(since: int) -> Totals:
+    """What came of the jobs that have ended since then."""
+    ended = Job.select(Job.state, peewee.fn.COUNT(Job.id), peewee.fn.SUM(Job.size)).where(
+        Job.state.in_(ENDED), Job.moved_at >= since
+    )
+    rows = {State(state): (number, size or 0) for state, number, size in database.execute(ended.group_by(Job.state))}
+    done, refused, failed, cancelled = (rows.get(state, (0, 0)) for state in ENDED)
+    return Totals(done[0], refused[0], failed[0], cancelled[0], bytes=done[1])
+
+
 def promote(user_id: int, priority: int, now: int) -> int:
     """Move the user's waiting jobs to the line of his new plan; return how many moved."""
     with transaction():
         moving = moves.select(Job.user == user_id, Job.state == State.QUEUED, Job.priority != priority)
-        line.open_line(priority)
         for job, place in zip(moving, line.places(user_id, priority), strict=False):
             Job.update(priority=priority, round=place).where(Job.id == job.id).execute()
     return len(moving)
@@ -181,10 +225,7 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
 def stop(now: int, *where: peewee.Expression) -> tuple[JobInfo, ...]:
     """End the open jobs that satisfy *where* as cancelled, those being sent apart. Inside the caller's transaction."""
     Job.update(cancel_asked_at=now).where(Job.state == State.DELIVERING, *where).execute()
-    stopped = moves.move(State.CANCELLED, now, Job.state != State.DELIVERING, *where, reason=CANCELLED)
-    for job in stopped:
-        _give_back(job)
-    return stopped
+    return tuple(_cancel(job.id, now) for job in moves.select(Job.state.in_(_STOPPABLE), *where))
 
 
 # ---- being worked on
@@ -198,20 +239,18 @@ def claim(
     Who is next is the rule of :mod:`models.line`. *small* and *large* say for which sizes the worker has room.
     """
     with transaction():
-        _recover(now, Job.lease_until <= now)
+        _recover_lapsed(now)
         job_id = line.take(per_customer, small, large, now)
         if job_id is None:
             return None
-        lease = {"owner": owner, "lease_until": now + lease_s, "attempts": Job.attempts + 1}
-        (job,) = moves.move(State.CLAIMED, now, Job.id == job_id, **lease)
-    return job
+        attempts = moves.get(job_id).attempts + 1
+        return moves.move(job_id, State.CLAIMED, now, owner=owner, lease_until=now + lease_s, attempts=attempts)
 
 
 def heartbeat(job_id: int, owner: str, lease_s: int, now: int) -> bool:
     """Extend the lease; False when the job is not the owner's any more: cancelled, ended, or claimed by another."""
     with transaction():
-        his = (Job.id == job_id, Job.owner == owner, Job.state.in_(RUNNING))
-        return bool(Job.update(lease_until=now + lease_s).where(*his).execute())
+        return bool(database.execute_sql(_HEARTBEAT, (now + lease_s, job_id, owner)).rowcount)
 
 
 def held_by(owner: str) -> frozenset[int]:
@@ -229,7 +268,7 @@ def running() -> Running:
 def size_known(job_id: int, kind: str, size: int) -> None:
     """Write down what the job turned out to be: kind and size in bytes of the whole delivery."""
     with transaction():
-        Job.update(kind=kind, size=size).where(Job.id == job_id).execute()
+        database.execute_sql("UPDATE job SET kind = ?, size = ? WHERE id = ?", (kind, size, job_id))
 
 
 def plan_messages(job_id: int, n: int, now: int) -> list[int]:
@@ -242,7 +281,7 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
         known = moves.get(job_id).random_ids
         ids = [*known, *(_random_id() for _ in range(n - len(known)))]
         if len(ids) > len(known):
-            Job.update(random_ids=ids).where(Job.id == job_id).execute()
+            database.execute_sql("UPDATE job SET random_ids = ? WHERE id = ?", (json.dumps(ids), job_id))
     return ids[:n]
 
 
@@ -253,7 +292,7 @@ def delivering(job_id: int, owner: str, now: int) -> JobInfo:
     """
     with transaction():
         moves.held_by(job_id, owner)
-        return _move_one(job_id, State.DELIVERING, now)
+        return moves.move(job_id, State.DELIVERING, now)
 
 
 def unsent(job_id: int, owner: str, now: int) -> JobInfo:
@@ -262,14 +301,11 @@ def unsent(job_id: int, owner: str, now: int) -> JobInfo:
     :raises LeaseLost: the job is another's, or its cancellation was asked for meanwhile and has now taken place.
     """
     with transaction():
-        job = moves.held_by(job_id, owner)
-        wanted = State.CANCELLED if job.cancel_asked_at else State.CLAIMED
-        moved = _move_one(job_id, wanted, now, reason=CANCELLED if job.cancel_asked_at else None)
-        if wanted is State.CANCELLED:
-            _give_back(moved)
-    if wanted is State.CANCELLED:
+        stopping = moves.held_by(job_id, owner).cancel_asked_at is not None
+        job = _cancel(job_id, now) if stopping else moves.move(job_id, State.CLAIMED, now)
+    if stopping:
         raise LeaseLost(job_id)
-    return moved
+    return job
 
 
 def sent(job_id: int, messages: Mapping[int, int]) -> None:
@@ -291,14 +327,13 @@ def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now:
     """
     with transaction():
         job = moves.held_by(job_id, owner)
-        attempts = job.attempts if count_attempt else job.attempts - 1
-        return _give_up_or_queue(job, attempts, not_before, now)
+        return _back(job, job.attempts if count_attempt else job.attempts - 1, not_before, now)
 
 
 def recover(now: int) -> tuple[JobInfo, ...]:
     """Put jobs with a lapsed lease back in line (or end them, see :func:`put_back`); return them as they are now."""
     with transaction():
-        return _recover(now, Job.lease_until <= now)
+        return _recover_lapsed(now)
 
 
 def take_over(name: str, now: int) -> tuple[JobInfo, ...]:
@@ -307,7 +342,8 @@ def take_over(name: str, now: int) -> tuple[JobInfo, ...]:
     For a worker that starts and knows that its predecessors of the same name are dead.
     """
     with transaction():
-        return _recover(now, Job.owner.startswith(f"{name}/"))
+        theirs = moves.select(Job.state.in_(RUNNING), Job.owner.startswith(f"{name}/"))
+        return tuple(_back(job, job.attempts, now, now) for job in theirs)
 
 
 # ---- ended
@@ -328,9 +364,9 @@ def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
             cache.put(outcome.cached, now)
         if job.state in ENDED:
             return False
-        if not (outcome.sent or job.sent):
+        if not outcome.sent:
             moves.held_by(job_id, owner)
-        _done(job, now, outcome.detail)
+        _done(job_id, now, outcome.detail)
     return True
 
 
@@ -353,45 +389,55 @@ def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, An
 def _end(job_id: int, owner: str, state: State, reason: str, detail: Mapping[str, Any] | None, now: int) -> None:
     with transaction():
         moves.held_by(job_id, owner)
-        job = _move_one(job_id, state, now, reason=reason)
-        _give_back(job)
-        _announce(job, detail or {}, now)
+        _unfulfilled(moves.move(job_id, state, now, reason=reason), detail or {}, now)
 
 
-def _done(job: JobInfo, now: int, detail: Mapping[str, Any]) -> None:
-    job = _move_one(job.id, State.DONE, now, reason=None)
-    usage.commit(job.id)
-    Upload.delete().where(Upload.job == job.id).execute()
-    _announce(job, detail, now)
+def _done(job_id: int, now: int, detail: Mapping[str, Any]) -> JobInfo:
+    job = moves.move(job_id, State.DONE, now, reason=None)
+    usage.commit(job_id)
+    uploads.forget(job_id)
+    announce(job, detail, now)
+    return job
 
 
-def _recover(now: int, *where: peewee.Expression) -> tuple[JobInfo, ...]:
-    lost = moves.select(Job.state.in_(RUNNING), *where)
-    return tuple(_give_up_or_queue(job, job.attempts, now, now) for job in lost)
+def _unfulfilled(job: JobInfo, detail: Mapping[str, Any], now: int) -> JobInfo:
+    _give_back(job.id)
+    announce(job, detail, now)
+    return job
 
 
-def _give_up_or_queue(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
-    """What becomes of a job whose worker is gone: sent-and-recorded first, then the customer's wish, then patience."""
+def _cancel(job_id: int, now: int) -> JobInfo:
+    job = moves.move(job_id, State.CANCELLED, now, reason=CANCELLED)
+    _give_back(job_id)
+    return job
+
+
+def _give_back(job_id: int) -> None:
+    usage.release(job_id)
+    uploads.forget(job_id)
+
+
+def _recover_lapsed(now: int) -> tuple[JobInfo, ...]:
+    lapsed = map(moves.info, database.execute_sql(_LAPSED, (now,)).fetchall())
+    return tuple(_back(job, job.attempts, now, now) for job in lapsed)
+
+
+def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
+    """What becomes of a job whose worker lets go of it: sent is sent, then the customer's wish, then patience."""
     if job.all_sent:
-        _done(job, now, {})
-    elif job.cancel_asked_at is not None:
-        _give_back(_move_one(job.id, State.CANCELLED, now, reason=CANCELLED))
-    elif attempts >= MAX_ATTEMPTS:
-        failed = _move_one(job.id, State.FAILED, now, reason=GAVE_UP)
-        _give_back(failed)
-        _announce(failed, {}, now)
-    else:
-        _move_one(job.id, State.QUEUED, now, attempts=attempts, not_before=not_before)
-    return moves.get(job.id)
+        return _done(job.id, now, {})
+    if job.cancel_asked_at is not None:
+        return _cancel(job.id, now)
+    if attempts >= MAX_ATTEMPTS:
+        return _unfulfilled(moves.move(job.id, State.FAILED, now, reason=GAVE_UP), {}, now)
+    return moves.move(job.id, State.QUEUED, now, attempts=attempts, not_before=not_before)
 
 
-def _give_back(job: JobInfo) -> None:
-    usage.release(job.id)
-    Upload.delete().where(Upload.job == job.id).execute()
+def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
+    """Write what the customer must hear of a job that ended; of a batch only its end. Inside the caller's transaction.
 
-
-def _announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
-    """Write what the customer must hear; of a batch only its end."""
+    ``job_finished``: job, state, reason, used (kind -> count, as charged), detail. ``batch_finished``: batch.
+    """
     if job.batch_id is None:
         told = {"job": job.id, "state": job.state, "reason": job.reason, "used": usage.of_job(job.id)}
         events.append("job_finished", job.user_id, told | {"detail": dict(detail)}, now)
@@ -404,17 +450,8 @@ def _record(job: JobInfo, messages: Mapping[int, int]) -> None:
     if unknown:
         raise ValueError(f"job {job.id}: random ids that were not planned: {sorted(unknown)}")
     if messages:
-        known = {**job.sent, **messages}
-        Job.update(sent={str(random_id): message for random_id, message in known.items()}).where(
-            Job.id == job.id
-        ).execute()
-
-
-def _move_one(job_id: int, wanted: State, now: int, **changes: Any) -> JobInfo:
-    moved = moves.move(wanted, now, Job.id == job_id, **changes)
-    if not moved:
-        raise MoveRefused("job", job_id, moves.get(job_id).state, wanted)
-    return moved[0]
+        known = {str(random_id): message for random_id, message in {**job.sent, **messages}.items()}
+        database.execute_sql("UPDATE job SET sent = ? WHERE id = ?", (json.dumps(known), job.id))
 
 
 def _random_id() -> int:

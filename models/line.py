@@ -12,68 +12,69 @@ The rule, in three sentences.
 All functions run inside the caller's transaction.
 """
 
+import itertools
 from collections.abc import Iterator
 
 from models.database import database
-from models.moves import RUNNING, State
-from models.tables import Job, Line
+from models.moves import RUNNING, State, words
 
 TURN_OF_THE_OTHERS = 4  # every so many claims, the line served longest ago
 
 # Telegram's border between its queues of small and of large files. A size still unknown counts as small.
 LARGE_BYTES = 20 << 20
+_ANY_BYTES = 1 << 62
 
 _FIRST = f"""
 SELECT job.id, job.round FROM job
 WHERE job.state = '{State.QUEUED}' AND job.priority = ? AND job.not_before <= ?
   AND COALESCE(job.size, 0) BETWEEN ? AND ?
   AND (SELECT COUNT(*) FROM job AS running
-       WHERE running.user_id = job.user_id AND running.state IN ('{State.CLAIMED}', '{State.DELIVERING}')) < ?
+       WHERE running.user_id = job.user_id AND running.state IN ({words(RUNNING)})) < ?
 ORDER BY job.round, job.id LIMIT 1
+"""
+
+_LAST_OF_USER = f"""
+SELECT MAX(round) FROM job
+WHERE user_id = ? AND state IN ({words((State.QUEUED, *RUNNING))}) AND priority = ?
+"""
+
+_AHEAD = f"""
+SELECT (SELECT COUNT(*) FROM job WHERE state = '{State.QUEUED}' AND priority > :priority)
+     + (SELECT COUNT(*) FROM job WHERE state = '{State.QUEUED}' AND priority = :priority AND round < :round)
+     + (SELECT COUNT(*) FROM job WHERE state = '{State.QUEUED}' AND priority = :priority AND round = :round
+                                   AND id < :id)
 """
 
 
 def places(user_id: int, priority: int) -> Iterator[int]:
     """The rounds in which the user's next jobs of this priority stand, one after the other."""
-    served = Line.select(Line.round).where(Line.priority == priority).scalar() or 0
-    mine = (
-        Job.select(Job.round)
-        .where(Job.user == user_id, Job.state.in_((State.QUEUED, *RUNNING)), Job.priority == priority)
-        .order_by(Job.round.desc())
-        .limit(1)
-        .scalar()
+    database.execute_sql(
+        "INSERT INTO line (priority, round, turn) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", (priority,)
     )
-    place = served if mine is None else max(served, mine + 1)
-    while True:
-        yield place
-        place += 1
+    (served,) = database.execute_sql("SELECT round FROM line WHERE priority = ?", (priority,)).fetchone()
+    (mine,) = database.execute_sql(_LAST_OF_USER, (user_id, priority)).fetchone()
+    return itertools.count(served if mine is None else max(served, mine + 1))
 
 
 def take(per_customer: int, small: bool, large: bool, now: int) -> int | None:
     """Choose the job that is served next and count the turn; None when nobody can be served now."""
-    lines = list(Line.select().order_by(Line.priority.desc()))
-    turn = max((line.turn for line in lines), default=0) + 1
+    lines = database.execute_sql("SELECT priority, turn FROM line ORDER BY priority DESC").fetchall()
+    turn = max((last for _, last in lines), default=0) + 1
     if turn % TURN_OF_THE_OTHERS == 0:
-        lines.sort(key=lambda line: line.turn)
-    smallest, largest = (0 if small else LARGE_BYTES + 1), (1 << 62 if large else LARGE_BYTES)
-    for line in lines:
-        values = (line.priority, now, smallest, largest, per_customer)
-        found = database.execute_sql(_FIRST, values).fetchone()
+        lines.sort(key=lambda line: line[1])
+    smallest, largest = (0 if small else LARGE_BYTES + 1), (_ANY_BYTES if large else LARGE_BYTES)
+    for priority, _ in lines:
+        found = database.execute_sql(_FIRST, (priority, now, smallest, largest, per_customer)).fetchone()
         if found is not None:
-            Line.update(round=max(line.round, found[1]), turn=turn).where(Line.priority == line.priority).execute()
-            return int(found[0])
+            job_id, round_ = found
+            database.execute_sql(
+                "UPDATE line SET round = MAX(round, ?), turn = ? WHERE priority = ?", (round_, turn, priority)
+            )
+            return int(job_id)
     return None
-
-
-def open_line(priority: int) -> None:
-    """Make sure that the line exists."""
-    Line.insert(priority=priority).on_conflict_ignore().execute()
 
 
 def ahead(priority: int, round_: int, job_id: int) -> int:
     """How many waiting jobs stand before the given place."""
-    waiting = Job.state == State.QUEUED
-    higher = Job.select().where(waiting, Job.priority > priority).count()
-    earlier = Job.select().where(waiting, Job.priority == priority, Job.round < round_).count()
-    beside = Job.select().where(waiting, Job.priority == priority, Job.round == round_, Job.id < job_id).count()
-    return higher + earlier + beside
+    (jobs,) = database.execute_sql(_AHEAD, {"priority": priority, "round": round_, "id": job_id}).fetchone()
+    return int(jobs)

@@ -6,7 +6,7 @@ Kept per job and keyed on the source document's id: parts of two files are never
 from dataclasses import dataclass
 
 from models import moves
-from models.database import transaction
+from models.database import database, transaction
 from models.tables import Upload
 
 
@@ -44,7 +44,7 @@ def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:
     """
     with transaction():
         moves.held_by(job_id, owner)
-        Upload.delete().where(Upload.job == job_id).execute()
+        forget(job_id)
         Upload.create(
             job=job_id,
             document_id=upload.document_id,
@@ -59,4 +59,9 @@ def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:
 def drop(job_id: int) -> None:
     """Forget the upload: Telegram refused it, begin again with a new file id."""
     with transaction():
-        Upload.delete().where(Upload.job == job_id).execute()
+        forget(job_id)
+
+
+def forget(job_id: int) -> None:
+    """The same inside the caller's transaction, when the job ends."""
+    database.execute_sql("DELETE FROM upload WHERE job_id = ?", (job_id,))

@@ -10,6 +10,8 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import peewee
+
 from config.plans import Limit, Plan
 from models import moves
 from models.database import database, transaction
@@ -17,8 +19,6 @@ from models.errors import LeaseLost
 from models.tables import Usage
 
 LIFETIME = "all"
-RESERVED = "reserved"
-COMMITTED = "committed"
 
 _RESERVE = """
 INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
@@ -79,9 +79,11 @@ def reserve(
     with transaction():
         if moves.get(job_id).state not in moves.RUNNING:
             raise LeaseLost(job_id)
-        if of_job(job_id) == wants:
-            return Reserved(dict(wants))
-        release(job_id)
+        held = of_job(job_id)
+        if held == wants:
+            return Reserved(held)
+        if held:
+            release(job_id)
         for kind, count in wants.items():
             if not _reserve(job_id, user_id, kind, count, limits[kind], day, now):
                 release(job_id)
@@ -91,23 +93,30 @@ def reserve(
 
 def commit(job_id: int) -> None:
     """Charge what the job holds. One statement: part of the caller's transaction, or its own."""
-    Usage.update(state=COMMITTED).where(Usage.job == job_id, Usage.state == RESERVED).execute()
+    database.execute_sql("UPDATE usage SET state = 'committed' WHERE job_id = ? AND state = 'reserved'", (job_id,))
 
 
 def release(job_id: int) -> None:
     """Give back what the job holds. One statement: part of the caller's transaction, or its own."""
-    Usage.delete().where(Usage.job == job_id, Usage.state == RESERVED).execute()
+    database.execute_sql("DELETE FROM usage WHERE job_id = ? AND state = 'reserved'", (job_id,))
 
 
 def of_job(job_id: int) -> dict[str, int]:
     """What the job holds or has used, by kind."""
-    return {row.kind: row.count for row in Usage.select(Usage.kind, Usage.count).where(Usage.job == job_id)}
+    return dict(database.execute_sql("SELECT kind, count FROM usage WHERE job_id = ?", (job_id,)).fetchall())
 
 
 def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:
     """What the user has used and may still use of each kind under *plan*."""
     used = _used(user_id, day)
     return {kind: Left(used.get((kind, _period(limit, day)), 0), limit) for kind, limit in plan.limits.items()}
+
+
+def total(user_id: int) -> dict[str, int]:
+    """How many deliveries of each kind the user has ever had."""
+    charged = (Usage.user == user_id) & (Usage.state == "committed")
+    by_kind = Usage.select(Usage.kind, peewee.fn.SUM(Usage.count)).where(charged).group_by(Usage.kind)
+    return {kind: int(count) for kind, count in database.execute(by_kind)}
 
 
 def _reserve(job_id: int, user_id: int, kind: str, count: int, limit: Limit, day: str, now: int) -> bool:

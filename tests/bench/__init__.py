@@ -1,0 +1,1 @@
+"""What Peaje costs, measured: each module yields rows ``{name, ours, stock, unit, ratio, conditions}``."""

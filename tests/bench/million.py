@@ -1,0 +1,230 @@
+"""A database of a grown-up bot, and what it does for one ``/start`` and one link.
+
+``python -m tests.bench.million DIRECTORY`` generates a million customers with ten million usage rows, goes through
+what the programs ask of the database for a message, and writes the rows of ``build/bench.json`` to standard output.
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from config import plans
+from config.plans import Plans
+from models import access, cache, database, jobs, usage, users
+from models.database import database as connection
+from models.tables import TABLES
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DAY_S = 86_400
+NOW = 1_800_000_000  # 2027-01-15
+TODAY = "2027-01-15"
+BOT = 7_000_000_000
+PLANS_FILE = Path(__file__).parents[2] / "plans.toml"
+OWNER = "bench/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is generated. One user in ``paying_every`` has bought premium; some jobs of others wait in line."""
+
+    users: int = 1_000_000
+    usage: int = 10_000_000
+    jobs: int = 1_000_000
+    cached: int = 200_000
+    waiting: int = 1_000
+    paying_every: int = 20
+
+
+# Each statement makes its rows from one counter. Multiplying by a prime scatters them over the users, as time does.
+_ROWS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :rows) "
+_KIND = "CASE i % 10 WHEN 0 THEN 'video' WHEN 1 THEN 'document' WHEN 2 THEN 'music' ELSE 'photo' END"
+
+_USERS = """
+INSERT INTO user (id, first_name, username, language_code, reminders, created_at, seen_at)
+SELECT i + 1, 'Customer ' || i, 'customer' || i, CASE i % 3 WHEN 0 THEN 'es' ELSE 'en' END, 1, :now - i, :now - i
+FROM n
+"""
+_ORDERS = """
+INSERT INTO "order" (id, public_id, user_id, plan_code, level, seconds, amount, currency, provider, renews, purpose,
+                     state, looks, expires_at, created_at)
+SELECT i + 1, 'order' || i, i * :every + 1, 'premium', 1, 30 * 86400, 500, 'XTR', 'stars', 0, 'plan',
+       'paid', 0, :now, :now - i % 5000000
+FROM n
+"""
+_PAYMENTS = """
+INSERT INTO payment (provider, remote_id, user_id, order_id, amount, currency, state, "grants", level, seconds,
+                     effective_at, completed_at, created_at, recorded_at)
+SELECT 'stars', 'charge' || i, i * :every + 1, i + 1, 500, 'XTR', 'completed', 1, 1, 30 * 86400,
+       :now - i % 5000000, :now - i % 5000000, :now - i % 5000000, :now - i % 5000000
+FROM n
+"""
+_JOBS = f"""
+INSERT INTO job (id, user_id, chat_id, link, source_key, state, moved_at, priority, round, attempts, not_before,
+                 random_ids, sent, size, kind, created_at)
+SELECT i + 1, i * 7919 % :users + 1, i * 7919 % :users + 1, 'https://t.me/channel/' || i, 'old' || i,
+       CASE i % 50 WHEN 0 THEN 'refused' WHEN 1 THEN 'failed' ELSE 'done' END, :now - (:rows - i) * 8, 0, i, 1, 0,
+       '[' || (i + 1) || ']', '{{"' || (i + 1) || '":' || (i + 1) || '}}', i % 1000 * 100000, {_KIND}, :now
+FROM n
+"""
+_USAGE = f"""
+INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
+SELECT CASE WHEN :rows - i <= :jobs THEN :jobs - :rows + i + 1 END,
+       CASE WHEN i % 100 = 0 THEN 1 + i / 100 % 100 ELSE i * 7919 % :users + 1 END,
+       {_KIND}, CASE i % 10 WHEN 0 THEN 'all' ELSE date(:now - (:rows - i) * 8 / 10, 'unixepoch') END, 1,
+       'committed', :now - (:rows - i) * 8 / 10
+FROM n
+"""
+_CACHED = """
+INSERT INTO cached_media (bot_id, source_chat, message_id, single, edit_date, items, created_at, used_at)
+SELECT :bot, i % 1000 + 1, i + 1, 0, 0, '[{"kind":"photo","size":100000,"id":1,"access_hash":2}]', :now - i, :now - i
+FROM n
+"""
+_LINE = """
+INSERT INTO job (user_id, chat_id, link, source_key, state, moved_at, priority, round, attempts, not_before,
+                 random_ids, sent, created_at)
+SELECT 1000 + i % 100, 1000 + i % 100, 'https://t.me/channel/1', 'line' || i, 'queued', :now, 0, i / 100, 0,
+       :now + 86400, '[]', '{}', :now
+FROM n
+"""
+
+
+def generate(path: Path, scale: Scale) -> None:
+    """Write the database at *path*, which must not exist yet, and leave it open.
+
+    Without a journal, and with the indexes made at the end: what breaks here is thrown away, not recovered.
+    """
+    database.open_database(path)
+    connection.create_tables(TABLES)
+    connection.execute_sql("PRAGMA journal_mode = OFF")
+    connection.execute_sql("PRAGMA synchronous = OFF")
+    connection.execute_sql("PRAGMA cache_size = -262144")
+    indexes = connection.execute_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql > ''").fetchall()
+    for name, _ in indexes:
+        connection.execute_sql(f'DROP INDEX "{name}"')
+    with database.transaction():
+        _fill(scale)
+    for _, sql in indexes:
+        connection.execute_sql(sql)
+    database.close_database()
+    database.open_database(path)
+
+
+def _fill(scale: Scale) -> None:
+    bought = scale.users // scale.paying_every
+    shared = {"now": NOW, "users": scale.users, "jobs": scale.jobs, "every": scale.paying_every, "bot": BOT}
+    connection.execute_sql("INSERT INTO line (priority, round, turn) VALUES (0, 0, 0), (1, 0, 0)")
+    for statement, rows in (
+        (_USERS, scale.users),
+        (_ORDERS, bought),
+        (_PAYMENTS, bought),
+        (_JOBS, scale.jobs),
+        (_USAGE, scale.usage),
+        (_CACHED, scale.cached),
+        (_LINE, scale.waiting),
+    ):
+        connection.execute_sql(_ROWS + statement, shared | {"rows": rows})
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds spent in each operation and in a whole round, one list each."""
+
+    spent: dict[str, list[float]]
+
+    def time(self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *function* and add its time to *name* and to the round under way."""
+        start = time.perf_counter()
+        result = function(*args, **kwargs)
+        took = (time.perf_counter() - start) * 1000
+        self.spent.setdefault(name, []).append(took)
+        self.spent["round"][-1] += took
+        return result
+
+    def start_round(self) -> None:
+        """Begin to add up a new round."""
+        self.spent.setdefault("round", []).append(0.0)
+
+
+def serve(user_id: int, number: int, offered: Plans, watch: Stopwatch) -> None:
+    """Everything that the database does for one ``/start`` and one link of this customer."""
+    now = NOW + number
+    watch.start_round()
+    for _ in ("/start", "link"):
+        watch.time("seen", users.seen, user_id, f"Customer {user_id}", None, "es", now)
+        level = watch.time("access", access.of, user_id, now).level
+        plan = offered.for_level(level)
+        watch.time("left", usage.left, user_id, plan, TODAY)
+    key, link = f"bench{number}", f"https://t.me/channel/{number}"
+    queued = watch.time("enqueue", jobs.enqueue, user_id, user_id, link, None, level, 1, now, dedupe=key, cap=1000)
+    assert isinstance(queued, jobs.JobInfo)
+    watch.time("position", jobs.position, queued.id)
+    job = watch.time("claim", jobs.claim, OWNER, 60, 2, now)
+    assert job is not None and job.id == queued.id
+    watch.time("cache_get", cache.get, BOT, 1, number, 0, now)
+    watch.time("size_known", jobs.size_known, job.id, "photo", 100_000)
+    watch.time("reserve", usage.reserve, job.id, user_id, {"photo": 1}, plan.limits, f"day {number}", now)
+    (random_id,) = watch.time("plan_messages", jobs.plan_messages, job.id, 1, now)
+    watch.time("delivering", jobs.delivering, job.id, OWNER, now)
+    kept = cache.CachedInfo(BOT, 1, 1_000_000 + number, 0, ({"kind": "photo", "size": 100_000, "id": number},))
+    outcome = jobs.Delivered({random_id: number}, kept)
+    assert watch.time("finish", jobs.finish, job.id, OWNER, outcome, now)
+
+
+def measure(scale: Scale, rounds: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+    """Serve *rounds* customers, chosen at random, on the open database; yield rows for ``build/bench.json``."""
+    choice = random.Random(seed)
+    offered = plans.load(PLANS_FILE)
+    watch = Stopwatch({})
+    for number in range(1, rounds + 1):
+        serve(choice.randint(1, scale.users), number, offered, watch)
+    conditions = {"users": scale.users, "usage_rows": scale.usage, "jobs": scale.jobs, "rounds": rounds}
+    for name, times in watch.spent.items():
+        times.sort()
+        for quantile in (50, 99):
+            milliseconds = round(times[len(times) * quantile // 100], 3)
+            yield _row(f"database_{_title(name)}_p{quantile}", milliseconds, conditions)
+
+
+def _title(name: str) -> str:
+    return "start_and_link" if name == "round" else name
+
+
+def _row(name: str, milliseconds: float, conditions: dict[str, int]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "ours": milliseconds,
+        "stock": None,
+        "unit": "ms",
+        "ratio": None,
+        "conditions": conditions,
+    }
+
+
+def main() -> int:
+    """Generate, measure, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the million")
+    options = parser.parse_args()
+    whole = Scale()
+    scale = Scale(*(int(rows * options.scale) for rows in (whole.users, whole.usage, whole.jobs, whole.cached)))
+    path = options.directory / "million.db"
+    if path.exists():
+        database.open_database(path)
+    else:
+        generate(path, scale)
+    json.dump(list(measure(scale, options.rounds)), sys.stdout, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
