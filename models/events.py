@@ -74,6 +74,12 @@ def append(kind: str, user_id: int | None, payload: Mapping[str, Any], now: int,
     return event_id
 
 
+def alert(reason: str, detail: Mapping[str, Any], now: int, key: str) -> bool:
+    """Tell the admins something of its own, once for each *key*; False when they know."""
+    with transaction():
+        return append("admin_alert", None, {"reason": reason, **detail}, now, key) is not None
+
+
 def due(now: int, limit: int = 100) -> list[EventInfo]:
     """Return what waits to be told, oldest first, without claiming it."""
     rows = Event.select().where(_waiting(now)).order_by(Event.id).limit(limit)

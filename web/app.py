@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from config.settings import Settings
 from models import database
-from web import health
+from web import headers, health, pages, shop, webhook
+from web.limits import limiter
 
 
 def create_app(settings: Settings) -> Flask:
     """Build the application for `settings`. The database must have been opened in this process before it serves."""
     app = Flask(__name__)
-    app.config.update(SECRET_KEY=settings.secret_key, BEHIND_PROXY=settings.behind_proxy)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        BEHIND_PROXY=settings.behind_proxy,
+        MAX_CONTENT_LENGTH=webhook.LARGEST_BODY,
+    )
     app.extensions["health"] = health.Health(settings)
     app.register_blueprint(health.blueprint)
     app.before_request(_connect)
     app.teardown_request(_disconnect)
+    limiter.init_app(app)
+    _sell(app, settings)
     return app
+
+
+def _sell(app: Flask, settings: Settings) -> None:
+    """Open the shop window, where PayPal is set up."""
+    till = shop.build(settings)
+    headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if till else None)
+    if till is None:
+        return
+    app.extensions["shop"] = till
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(webhook.blueprint)
+    app.register_error_handler(HTTPException, _explain)
+
+
+def _explain(error: HTTPException) -> Response:
+    return pages.error_page(error.code or 500)
 
 
 def _connect() -> None:

@@ -1,0 +1,335 @@
+"""The pages that a buyer sees: the plan and its price, and how the purchase stands.
+
+A page's address is its key: ``/pay/<token>`` is signed, expires and is bound to one customer. Nothing else identifies a
+visitor, so a return page tells the outcome and no more, and a cookie set on the way out tells an own purchase from
+another's.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from itsdangerous import URLSafeSerializer
+from werkzeug.wrappers import Response as BaseResponse
+
+from config.plans import KINDS, Limit, Plan
+from config.texts import Texts, translator
+from models import notes, orders, users
+from models.errors import AlreadySubscribed, TokenExpired, TokenForged
+from models.orders import OrderInfo
+from models.users import UserInfo
+from web.checkout import Outcome, Result
+from web.limits import limiter
+from web.paypal import PayPalError
+from web.shop import shop
+
+logger = logging.getLogger(__name__)
+
+blueprint = Blueprint("pages", __name__)
+
+LINK_LIFE_S = 24 * 3600
+BUYER_COOKIE = "buyer"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A plan as its page shows it."""
+
+    title: str
+    description: str
+    price: str
+    period: str
+    benefits: tuple[tuple[str, str], ...]
+    renews: bool
+
+
+@dataclass(frozen=True)
+class Message:
+    """An outcome as its page shows it; ``tone`` is good, bad, wait or empty."""
+
+    title: str
+    text: str
+    tone: str = ""
+    reference: str = ""
+    again: str = ""
+    again_url: str | None = None
+
+
+@blueprint.get("/pay/<token>")
+@limiter.limit("60 per minute")
+def offer(token: str) -> Response:
+    """Show the plan that the link sells."""
+    user, plan = _buyer(token)
+    texts = translator(user.language)
+    return _page("checkout.html", 200, texts, plan=_offer(plan, texts), name=user.first_name or str(user.id))
+
+
+@blueprint.post("/pay/<token>")
+@limiter.limit("20 per minute")
+def pay(token: str) -> BaseResponse:
+    """Open the purchase at PayPal, or find the one that is open, and go there."""
+    user, plan = _buyer(token)
+    texts, now = translator(user.language), int(time.time())
+    if user.banned:
+        return _outcome(texts, _banned(texts), 403)
+    try:
+        order = orders.create(user.id, plan, "paypal", plan.paypal_currency or "", now)
+    except AlreadySubscribed:
+        return _outcome(texts, _already_subscribed(texts), 409)
+    try:
+        with shop().paypal.within(shop().patience_s):
+            url = shop().open(order, texts, now)
+    except PayPalError as error:
+        logger.warning("order not opened", extra={"order": order.id, "cause": str(error), "debug_id": error.debug_id})
+        return _outcome(texts, _away(texts, request.path), 503)
+    response = redirect(url, 303)
+    response.set_cookie(
+        BUYER_COOKIE,
+        _buyer_mark(user.id),
+        max_age=LINK_LIFE_S,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+        path="/paypal",
+    )
+    return response
+
+
+@blueprint.get("/paypal/success")
+@limiter.limit("60 per minute")
+def success() -> BaseResponse:
+    """Where PayPal sends the buyer after approving: settle, and tell how it stands."""
+    order = _returned()
+    texts = translator(_language(order))
+    if _belongs_to_another(order):
+        return _outcome(texts, _anothers(texts), 403)
+    with shop().paypal.within(shop().patience_s):
+        outcome = shop().reconcile(order, int(time.time()))
+    message = _message(outcome, texts, _pay_url(order))
+    return _outcome(texts, message, 200)
+
+
+@blueprint.get("/paypal/cancel")
+@limiter.limit("60 per minute")
+def cancel() -> BaseResponse:
+    """Where PayPal sends the buyer who turned back. Nothing is lost: the link goes on working."""
+    order = _returned()
+    texts, now = translator(_language(order)), int(time.time())
+    if not _belongs_to_another(order):
+        orders.cancel(order.id, now)
+    message = Message(
+        texts.gettext("Payment cancelled"),
+        texts.gettext("Nothing was charged. You can try again whenever you like."),
+        again=texts.gettext("Try again"),
+        again_url=_pay_url(order),
+    )
+    return _outcome(texts, message, 200)
+
+
+def _buyer(token: str) -> tuple[UserInfo, Plan]:
+    """The customer and plan that a link names; 404 for a forged link, 410 for one that is too old or sells no more."""
+    try:
+        said = orders.read_pay_token(shop().settings.secret_key, token, LINK_LIFE_S, int(time.time()))
+    except TokenExpired:
+        abort(410)
+    except TokenForged:
+        abort(404)
+    user, plan = users.get(said.user_id), shop().plans.by_code(said.plan_code)
+    if user is None or plan is None or not plan.on_sale or plan.paypal_currency is None:
+        abort(410)
+    return user, plan
+
+
+def _returned() -> OrderInfo:
+    """The order that PayPal's redirect names; 404 when it is none of ours."""
+    remote_id = request.args.get("subscription_id") or request.args.get("token") or ""
+    order = orders.by_remote("paypal", remote_id) if 0 < len(remote_id) <= 64 and remote_id.isascii() else None
+    if order is None:
+        abort(404)
+    return order
+
+
+def _buyer_mark(user_id: int) -> str:
+    """What the cookie of this buyer's browser says, signed."""
+    mark = URLSafeSerializer(shop().settings.secret_key, salt="buyer").dumps(user_id)
+    return mark if isinstance(mark, str) else mark.decode()
+
+
+def _belongs_to_another(order: OrderInfo) -> bool:
+    mark = request.cookies.get(BUYER_COOKIE)
+    return mark is not None and mark != _buyer_mark(order.user_id)
+
+
+def _language(order: OrderInfo) -> str | None:
+    user = users.get(order.user_id)
+    return user.language if user else None
+
+
+def _pay_url(order: OrderInfo) -> str:
+    token = orders.pay_token(shop().settings.secret_key, order.user_id, order.plan_code, int(time.time()))
+    return url_for("pages.offer", token=token)
+
+
+def _offer(plan: Plan, texts: Texts) -> Offer:
+    currency = plan.paypal_currency or ""
+    benefits = [(kind_name(kind, texts), limit_text(plan.limits[kind], texts)) for kind in KINDS]
+    benefits.append((texts.gettext("Largest file"), texts.size(plan.max_bytes)))
+    return Offer(
+        plan.title_in(texts.language),
+        plan.description_in(texts.language),
+        texts.price(plan.prices[currency], currency),
+        texts.gettext("every {period}", period=texts.duration(plan.seconds))
+        if plan.renews
+        else texts.gettext("for {period}", period=texts.duration(plan.seconds)),
+        tuple(benefits),
+        plan.renews,
+    )
+
+
+def kind_name(kind: str, texts: Texts) -> str:
+    """What a kind of media is called on a page."""
+    return {
+        "photo": texts.gettext("Photos"),
+        "video": texts.gettext("Videos"),
+        "music": texts.gettext("Music"),
+        "apk": texts.gettext("APK files"),
+        "document": texts.gettext("Documents"),
+        "text": texts.gettext("Text"),
+    }[kind]
+
+
+def limit_text(limit: Limit, texts: Texts) -> str:
+    """A limit in words."""
+    if limit.count is None:
+        return texts.gettext("unlimited")
+    if limit.count == 0:
+        return texts.gettext("not included")
+    if limit.period == "day":
+        return texts.gettext("{count} a day", count=limit.count)
+    return texts.gettext("{count} in all", count=limit.count)
+
+
+def _message(outcome: Outcome, texts: Texts, pay_url: str) -> Message:
+    _ = texts.gettext
+    again_url = outcome.approve_url or pay_url
+    match outcome.result:
+        case Result.PAID:
+            return Message(
+                _("Paid, thank you!"), _("Your access is active. The chat has your receipt."), "good", outcome.reference
+            )
+        case Result.PENDING:
+            return Message(
+                _("Your payment is on its way"),
+                _("PayPal is still checking it. Access begins by itself when it is confirmed, and the chat tells you."),
+                "wait",
+                outcome.reference,
+            )
+        case Result.NOT_APPROVED:
+            return Message(
+                _("Not approved yet"),
+                _("The payment was not approved at PayPal, so nothing was charged."),
+                "wait",
+                again=_("Approve at PayPal"),
+                again_url=again_url,
+            )
+        case Result.DECLINED:
+            return Message(
+                _("PayPal declined the payment"),
+                _("Nothing was charged. Choose another card or account at PayPal and try again."),
+                "bad",
+                again=_("Choose another way to pay"),
+                again_url=again_url,
+            )
+        case Result.OVER:
+            return Message(
+                _("This purchase is over"),
+                _("It was not paid in time, and nothing was charged."),
+                "bad",
+                again=_("Start again"),
+                again_url=pay_url,
+            )
+        case Result.REFUNDED:
+            return Message(
+                _("This payment was refunded"),
+                _("The money is on its way back to you."),
+                "",
+                outcome.reference,
+                again=_("Buy again"),
+                again_url=pay_url,
+            )
+        case Result.TROUBLE:
+            return Message(
+                _("This payment needs a look"),
+                _("Something does not fit, and the operator has been told. Nothing is lost."),
+                "bad",
+            )
+        case Result.LATER:
+            return Message(
+                _("PayPal does not answer right now"),
+                _("We keep asking. If you approved the payment, the chat tells you as soon as it is through."),
+                "wait",
+            )
+
+
+def _anothers(texts: Texts) -> Message:
+    return Message(
+        texts.gettext("This purchase belongs to somebody else"),
+        texts.gettext("Open the payment link from your own chat with the bot."),
+        "bad",
+    )
+
+
+def _banned(texts: Texts) -> Message:
+    return Message(
+        texts.gettext("You cannot buy here"), texts.gettext("Your access to the bot has been withdrawn."), "bad"
+    )
+
+
+def _already_subscribed(texts: Texts) -> Message:
+    return Message(
+        texts.gettext("You have this plan already"),
+        texts.gettext("It renews by itself. The chat shows until when, with /premium."),
+        "good",
+    )
+
+
+def _away(texts: Texts, again_url: str) -> Message:
+    return Message(
+        texts.gettext("PayPal does not answer right now"),
+        texts.gettext("Nothing was charged. Please try again in a minute."),
+        "wait",
+        again=texts.gettext("Try again"),
+        again_url=again_url,
+    )
+
+
+def _outcome(texts: Texts, message: Message, status: int) -> Response:
+    return _page("outcome.html", status, texts, outcome=message)
+
+
+def _page(template: str, status: int, texts: Texts, **values: object) -> Response:
+    contact = shop().settings.support_contact
+    html = render_template(template, t=texts, _=texts.gettext, contact=contact, chat_url=_chat_url(), **values)
+    return make_response(html, status)
+
+
+def _chat_url() -> str | None:
+    bot = notes.get("bot")
+    username = bot.get("username") if isinstance(bot, dict) else None
+    return f"https://t.me/{username}?start=paid" if username else None
+
+
+def error_page(status: int) -> Response:
+    """A page of ours for 404, 410, 429 and 500, in the browser's language."""
+    texts = translator(request.accept_languages.best_match(["en", "es"]))
+    _ = texts.gettext
+    again = _("Open the chat and ask for a new link with /premium.")
+    words = {
+        404: Message(_("Nothing here"), again),
+        405: Message(_("Nothing here"), again),
+        410: Message(_("This link is no longer valid"), again),
+        429: Message(_("Too many requests"), _("Please wait a minute and try again.")),
+        500: Message(_("Something went wrong"), _("Nothing is lost. Please try again in a minute.")),
+    }
+    return _outcome(texts, words.get(status, words[500]), status)

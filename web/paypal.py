@@ -1,0 +1,368 @@
+"""A thin PayPal client: REST over requests, money as whole minor units.
+
+PayPalError            debug_id: PayPal's own reference for its support
+├── Refused            PayPal said no: status, name, issues, links. Asking the same again changes nothing
+├── Unavailable        nothing happened, or nothing was asked that changes anything: try later
+└── OutcomeUnknown     the call may have moved money: look before asking again
+
+Every POST carries a ``PayPal-Request-Id`` that the caller stored beforehand, so that a repeat is the same request.
+PayPal remembers those for 6 hours (orders), 45 days (payments) and 72 hours (subscriptions); after that, read first.
+Source: PayPal's REST API reference, "Idempotency".
+"""
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from retrying import Retrying
+
+from config.plans import decimals
+
+logger = logging.getLogger(__name__)
+
+ENDPOINTS = {"live": "https://api-m.paypal.com", "sandbox": "https://api-m.sandbox.paypal.com"}
+TIMEOUT_S = (3.05, 10.0)
+ATTEMPTS = 4
+TOKEN_LEEWAY_S = 60
+LONGEST_WAIT_S = 8.0
+RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+
+Json = dict[str, Any]
+
+
+class PayPalError(Exception):
+    """Base of everything that a PayPal call can raise."""
+
+    permanent = False
+
+    def __init__(self, message: str, debug_id: str = "") -> None:
+        self.debug_id = debug_id
+        super().__init__(message)
+
+
+class Refused(PayPalError):
+    """PayPal answered with a refusal (4xx)."""
+
+    permanent = True
+
+    def __init__(self, status: int, body: Mapping[str, Any], debug_id: str = "") -> None:
+        self.status = status
+        self.name = str(body.get("name") or body.get("error") or "")
+        self.issues = frozenset(
+            str(detail["issue"])
+            for detail in body.get("details") or ()
+            if isinstance(detail, dict) and "issue" in detail
+        )
+        self.links = body.get("links") or []
+        described = ", ".join(sorted(self.issues)) or self.name or "no reason given"
+        super().__init__(f"PayPal refused with {status}: {described}", debug_id)
+
+
+class Unavailable(PayPalError):
+    """PayPal could not be asked, and nothing can have happened."""
+
+
+class OutcomeUnknown(PayPalError):
+    """A call that may move money got no clear answer."""
+
+
+class _Transient(Exception):
+    """One attempt failed in a way that another may not."""
+
+    def __init__(self, cause: str, retry_after: float | None = None, debug_id: str = "") -> None:
+        self.retry_after, self.debug_id = retry_after, debug_id
+        super().__init__(cause)
+
+
+@dataclass(frozen=True)
+class _Token:
+    value: str
+    expires: float  # on the monotonic clock
+
+
+class PayPal:
+    """One merchant's account, for any number of threads.
+
+    :param base_url: one of :data:`ENDPOINTS`, or a local server's origin.
+    """
+
+    def __init__(self, base_url: str, client_id: str, client_secret: str) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._auth = (client_id, client_secret)
+        self._http = requests.Session()
+        self._http.trust_env = False  # a stray .netrc entry must not replace our Authorization header
+        self._http.mount(self.base_url, HTTPAdapter(pool_connections=1, pool_maxsize=8))
+        self._token: _Token | None = None
+        self._token_lock = threading.Lock()
+        self._limits = threading.local()
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Let this thread's calls take *seconds* in all; what then is unfinished raises instead of retrying on."""
+        self._limits.deadline = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._limits.deadline = None
+
+    # Orders and captures
+
+    def create_order(self, body: Json, request_id: str) -> Json:
+        """Create an order; *body* as in the Orders v2 reference."""
+        return self._post("/v2/checkout/orders", body, request_id)
+
+    def order(self, order_id: str) -> Json:
+        """Read an order with its captures."""
+        return self._get(f"/v2/checkout/orders/{_segment(order_id)}")
+
+    def capture_order(self, order_id: str, request_id: str) -> Json:
+        """Take the money of an approved order."""
+        return self._post(f"/v2/checkout/orders/{_segment(order_id)}/capture", {}, request_id)
+
+    def capture(self, capture_id: str) -> Json:
+        """Read a capture."""
+        return self._get(f"/v2/payments/captures/{_segment(capture_id)}")
+
+    def refund_capture(self, capture_id: str, amount: int | None, currency: str, request_id: str) -> Json:
+        """Give back *amount* minor units of a capture; None gives back all that is left."""
+        body = {} if amount is None else {"amount": money(amount, currency)}
+        return self._post(f"/v2/payments/captures/{_segment(capture_id)}/refund", body, request_id)
+
+    def refund(self, refund_id: str) -> Json:
+        """Read a refund."""
+        return self._get(f"/v2/payments/refunds/{_segment(refund_id)}")
+
+    # Subscriptions
+
+    def create_product(self, body: Json, request_id: str) -> Json:
+        """Create a catalogue product, the parent of billing plans."""
+        return self._post("/v1/catalogs/products", body, request_id)
+
+    def create_plan(self, body: Json, request_id: str) -> Json:
+        """Create a billing plan."""
+        return self._post("/v1/billing/plans", body, request_id)
+
+    def create_subscription(self, body: Json, request_id: str) -> Json:
+        """Create a subscription that its buyer has yet to approve."""
+        return self._post("/v1/billing/subscriptions", body, request_id)
+
+    def subscription(self, subscription_id: str) -> Json:
+        """Read a subscription."""
+        return self._get(f"/v1/billing/subscriptions/{_segment(subscription_id)}")
+
+    def cancel_subscription(self, subscription_id: str, reason: str, request_id: str) -> None:
+        """End the renewals; what is paid stays paid."""
+        self._post(f"/v1/billing/subscriptions/{_segment(subscription_id)}/cancel", {"reason": reason}, request_id)
+
+    def activate_subscription(self, subscription_id: str, reason: str, request_id: str) -> None:
+        """Take up a suspended subscription again."""
+        self._post(f"/v1/billing/subscriptions/{_segment(subscription_id)}/activate", {"reason": reason}, request_id)
+
+    def subscription_sales(self, subscription_id: str, start: str, end: str) -> list[Json]:
+        """The payments of a subscription between two RFC 3339 instants."""
+        found = self._get(
+            f"/v1/billing/subscriptions/{_segment(subscription_id)}/transactions",
+            {"start_time": start, "end_time": end},
+        )
+        return list(found.get("transactions") or ())
+
+    # Disputes, webhooks, reports
+
+    def dispute(self, dispute_id: str) -> Json:
+        """Read a dispute."""
+        return self._get(f"/v1/customer/disputes/{_segment(dispute_id)}")
+
+    def webhooks(self) -> list[Json]:
+        """The webhooks registered for this account."""
+        return list(self._get("/v1/notifications/webhooks").get("webhooks") or ())
+
+    def create_webhook(self, url: str, event_types: list[str], request_id: str) -> Json:
+        """Register a webhook for the named events."""
+        body = {"url": url, "event_types": [{"name": name} for name in event_types]}
+        return self._post("/v1/notifications/webhooks", body, request_id)
+
+    def transactions(self, start: str, end: str) -> list[Json]:
+        """All transactions between two RFC 3339 instants, at most 31 days apart. New ones show after up to 3 hours."""
+        found: list[Json] = []
+        page, pages = 1, 1
+        while page <= pages:
+            query = {"start_date": start, "end_date": end, "fields": "transaction_info", "page_size": "500"}
+            answer = self._get("/v1/reporting/transactions", {**query, "page": str(page)})
+            found += [row["transaction_info"] for row in answer.get("transaction_details") or ()]
+            pages = int(answer.get("total_pages") or 1)
+            page += 1
+        return found
+
+    def check(self) -> None:
+        """Ask for a token.
+
+        :raises PayPalError: PayPal does not accept our credentials, or cannot be asked.
+        """
+        try:
+            self._bearer()
+        except _Transient as error:
+            raise Unavailable(f"no access token: {error}", error.debug_id) from error
+
+    # The wire
+
+    def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
+        try:
+            return self._retrying(lambda: self._attempt("GET", path, self._bearer(), query=query))
+        except _Transient as error:
+            raise Unavailable(f"GET {path}: {error}", error.debug_id) from error
+
+    def _post(self, path: str, body: Json, request_id: str) -> Json:
+        sent = 0
+
+        def attempt() -> Json:
+            nonlocal sent
+            token = self._bearer()
+            sent += 1
+            return self._attempt("POST", path, token, body=body, request_id=request_id)
+
+        try:
+            return self._retrying(attempt)
+        except _Transient as error:
+            kind = OutcomeUnknown if sent else Unavailable
+            raise kind(f"POST {path}: {error}", error.debug_id) from error
+
+    def _retrying(self, attempt: Callable[[], Json]) -> Json:
+        asked_wait: list[float] = []
+
+        def again(error: BaseException) -> bool:
+            asked_wait[:] = [error.retry_after] if isinstance(error, _Transient) and error.retry_after else []
+            return isinstance(error, _Transient)
+
+        def wait_ms(attempts: int, _elapsed_ms: int) -> float:
+            backoff = min(LONGEST_WAIT_S, 0.25 * 2**attempts) * random.uniform(0.5, 1.0)
+            return 1000 * min(asked_wait[0] if asked_wait else backoff, self._time_left())
+
+        def enough(attempts: int, _elapsed_ms: int) -> bool:
+            asked_too_much = bool(asked_wait) and asked_wait[0] > LONGEST_WAIT_S
+            return attempts >= ATTEMPTS or asked_too_much or self._time_left() <= 0
+
+        result: Json = Retrying(stop_func=enough, wait_func=wait_ms, retry_on_exception=again).call(attempt)
+        return result
+
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        request_id: str | None = None,
+    ) -> Json:
+        response = self._send(method, path, token, query, body, request_id)
+        if response.status_code == 401:
+            response = self._send(method, path, self._bearer(stale=token), query, body, request_id)
+        return _read(method, path, response)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        query: Mapping[str, str] | None,
+        body: Json | None,
+        request_id: str | None,
+    ) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}", "Prefer": "return=representation"}
+        if request_id is not None:
+            headers["PayPal-Request-Id"] = request_id
+        return self._exchange(method, path, headers=headers, params=query, json=body)
+
+    def _exchange(self, method: str, path: str, **options: Any) -> requests.Response:
+        try:
+            return self._http.request(
+                method, self.base_url + path, timeout=self._timeout(), allow_redirects=False, **options
+            )
+        except requests.RequestException as error:
+            raise _Transient(type(error).__name__) from error
+
+    def _bearer(self, stale: str | None = None) -> str:
+        """The access token, fetched once for all threads; *stale* is one that was just answered with 401.
+
+        :raises Refused: the credentials are wrong.
+        """
+        with self._token_lock:
+            if self._token and time.monotonic() < self._token.expires and self._token.value != stale:
+                return self._token.value
+            path, grant = "/v1/oauth2/token", {"grant_type": "client_credentials"}
+            answer = _read("POST", path, self._exchange("POST", path, auth=self._auth, data=grant))
+            lifetime = max(0, int(answer["expires_in"]) - TOKEN_LEEWAY_S)
+            self._token = _Token(str(answer["access_token"]), time.monotonic() + lifetime)
+            return self._token.value
+
+    def _time_left(self) -> float:
+        deadline: float | None = getattr(self._limits, "deadline", None)
+        return float("inf") if deadline is None else deadline - time.monotonic()
+
+    def _timeout(self) -> tuple[float, float]:
+        left = max(0.05, self._time_left())
+        return min(TIMEOUT_S[0], left), min(TIMEOUT_S[1], left)
+
+
+def _read(method: str, path: str, response: requests.Response) -> Json:
+    """Turn an HTTP answer into its body.
+
+    :raises Refused: PayPal said no.
+    :raises _Transient: the answer says "not now", or is no answer of PayPal's at all.
+    """
+    debug_id = response.headers.get("PayPal-Debug-Id", "")
+    logger.debug("paypal", extra={"call": f"{method} {path}", "status": response.status_code, "debug_id": debug_id})
+    if response.status_code in RETRIED_STATUSES:
+        raise _Transient(f"status {response.status_code}", _retry_after(response), debug_id)
+    try:
+        body = response.json() if response.content else {}
+    except ValueError as error:
+        raise _Transient(f"status {response.status_code} without JSON", None, debug_id) from error
+    if not isinstance(body, dict):
+        raise _Transient(f"status {response.status_code} with a body of another shape", None, debug_id)
+    if not response.ok:
+        raise Refused(response.status_code, body, debug_id or str(body.get("debug_id", "")))
+    return body
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None
+
+
+def _segment(identifier: str) -> str:
+    """One path segment: an id from outside must not become a path of its own."""
+    return quote(identifier, safe="")
+
+
+def money(amount: int, currency: str) -> Json:
+    """Minor units as PayPal writes them: ``{"currency_code": "USD", "value": "5.00"}``."""
+    places = decimals(currency)
+    value = Decimal(amount).scaleb(-places)
+    return {"currency_code": currency, "value": f"{value:.{places}f}"}
+
+
+def minor(amount: Mapping[str, Any]) -> tuple[int, str]:
+    """Read PayPal's amount, v2 (``value``, ``currency_code``) or v1 (``total``, ``currency``), into minor units.
+
+    :raises ValueError: it is no amount, or finer than its currency's smallest unit.
+    """
+    currency = str(amount.get("currency_code") or amount.get("currency") or "")
+    text = amount.get("value") if "value" in amount else amount.get("total")
+    try:
+        scaled = Decimal(str(text)).scaleb(decimals(currency))
+        whole = int(scaled)
+    except (InvalidOperation, OverflowError, ValueError) as error:
+        raise ValueError(f"not an amount: {text!r} {currency!r}") from error
+    if whole != scaled:
+        raise ValueError(f"finer than the smallest unit: {text!r} {currency!r}")
+    return whole, currency
