@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _CONTROL_MODULES = (
     "tests.sandbox.telegram.controls",
     "tests.sandbox.telegram.fault_controls",
+    "tests.sandbox.telegram.delivery_controls",
     "tests.sandbox.telegram.payment_controls",
     "tests.sandbox.paypal_controls",
 )

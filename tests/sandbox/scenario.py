@@ -130,8 +130,11 @@ def _open_chats(server: Server, scene: Scene) -> None:
         "invited": open_channel(server, "By invitation", invitation=invite()),
         "requested": open_channel(server, "On request", invitation=invite(request_needed=True)),
         "expired": open_channel(server, "Too late", invitation=invite(expires_at=server.world.now() - 60)),
+        "discussion": open_channel(server, "Comments", username="sandbox_comments", megagroup=True),
         "secret": open_channel(server, "Operator's own", members=inside),
     }
+    channels["discussed"] = open_channel(server, "Discussed", username="sandbox_discussed")
+    channels["discussed"].discussion = channels["discussion"].id
     scene.chats = {name: channel.id for name, channel in channels.items()}
     for name in ("invited", "requested", "expired", "private"):
         hash_ = next(iter(channels[name].invitations))
@@ -216,6 +219,7 @@ def _write_elsewhere(server: Server, scene: Scene) -> None:
         _Writer(server, scene, name).post(f"{name}_post1", kind="photo", caption=f"Inside: {name}")
     scene.links["invite_post1"] = {**scene.links["invited_post1"], "url": scene.links["invite1"]["url"] + "/1"}
     _write_forum(server, scene)
+    _write_discussion(server, scene)
 
 
 def _write_nested(library: _Writer, scene: Scene) -> None:
@@ -241,6 +245,17 @@ def open_topic(server: Server, forum: Channel, title: str) -> int:
     topic = posting.send(server, PUBLISHER_ID, forum.peer, Draft(action=action)).message.id
     forum.topics[topic] = title
     return topic
+
+
+def _write_discussion(server: Server, scene: Scene) -> None:
+    """A post with a comment that has media of its own."""
+    discussed = _Writer(server, scene, "discussed")
+    post = discussed.post("discussed1", kind="text", caption="What do you think?")[0]
+    comments = _Writer(server, scene, "discussion")
+    comment = comments.post(
+        "comment1", kind="photo", caption="A comment", reply_to=discussed.channel.discussed[post.id]
+    )[0]
+    scene.links["comment1"]["url"] = f"{scene.links['discussed1']['url']}?comment={comment.id}"
 
 
 def _write_forum(server: Server, scene: Scene) -> None:

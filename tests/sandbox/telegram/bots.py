@@ -106,6 +106,20 @@ def get_bot_info(call: Call, query: raw.functions.bots.GetBotInfo) -> TLObject:
     return raw.types.bots.BotInfo(name=call.user.first_name, about="", description=_bot_of(call).description)
 
 
+@method("bots.setBotMenuButton", users=False)
+def set_menu_button(call: Call, query: raw.functions.bots.SetBotMenuButton) -> bool:
+    chat = 0 if isinstance(query.user_id, raw.types.InputUserEmpty) else call.user_id(query.user_id)
+    _bot_of(call).menu_buttons[chat] = query.button
+    call.server.changed()
+    return True
+
+
+@method("bots.getBotMenuButton", users=False)
+def get_menu_button(call: Call, query: raw.functions.bots.GetBotMenuButton) -> TLObject:
+    chat = 0 if isinstance(query.user_id, raw.types.InputUserEmpty) else call.user_id(query.user_id)
+    return _bot_of(call).menu_buttons.get(chat, raw.types.BotMenuButtonDefault())
+
+
 @dataclass
 class Presses:
     """Pressed buttons that wait for the bot's answer. Lives as long as the process: so does the wait."""

@@ -52,6 +52,7 @@ class Connection:
                 packet = await self._framing.read(self._reader)
                 self.server.stats.received(self.user_id, len(packet))
                 await self._link.receive(self.server.network.conditions(self), len(packet))
+                self.key = self.server.key(packet[:8]) or self.key
                 if not self.server.faults.swallows(self):
                     self._handle(packet)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -73,11 +74,10 @@ class Connection:
         if packet[:8] == bytes(8):
             self._exchange_keys(packet)
             return
-        key = self.server.key(packet[:8])
-        if key is None or key.dc != self.dc or key.verdict == "404":
+        key = self.key
+        if key is None or key.id != packet[:8] or key.dc != self.dc or key.verdict == "404":
             self._write(_NO_SUCH_KEY)
             return
-        self.key = key
         self._receive(key, key.decrypt(packet))
 
     def _exchange_keys(self, packet: bytes) -> None:

@@ -10,7 +10,7 @@ from .errors import RpcError
 from .input_media import build_media
 from .posting import Draft
 from .registry import Call, method
-from .timeline import Event, Message, Timeline
+from .timeline import Event, Message, Origin, Timeline
 from .view import View
 from .world import channel_id_of, is_channel, is_user
 from .writing import check_entities, check_markup, check_send, check_text, reply_fields, reply_sent
@@ -192,6 +192,50 @@ def _page(call: Call, peer: int, messages: list[Message], query: TLObject) -> TL
     if len(page) == len(messages):
         return raw.types.messages.Messages(**common)
     return raw.types.messages.MessagesSlice(count=len(messages), **common)
+
+
+@method("messages.startBot", bots=False)
+def start_bot(call: Call, query: raw.functions.messages.StartBot) -> TLObject:
+    bot = call.user_id(query.bot)
+    if call.world.users[bot].bot is None:
+        raise RpcError(400, "BOT_INVALID")
+    check_send(call, bot, [query.random_id])
+    text = f"/start {query.start_param}".strip()
+    entities = [raw.types.MessageEntityBotCommand(offset=0, length=len("/start"))]
+    return reply_sent(call, bot, [Draft(text, entities)], [query.random_id])
+
+
+@method("messages.forwardMessages")
+def forward_messages(call: Call, query: raw.functions.messages.ForwardMessages) -> TLObject:
+    source, target = call.peer(query.from_peer), call.peer(query.to_peer)
+    check_send(call, target, query.random_id)
+    timeline = call.world.timeline_of(call.user.id, source)
+    drafts = [_forwarded(call, source, timeline.messages.get(id_), query) for id_ in query.id]
+    return reply_sent(call, target, drafts, query.random_id)
+
+
+def _forwarded(
+    call: Call, source: int, message: Message | None, query: raw.functions.messages.ForwardMessages
+) -> Draft:
+    if message is None or message.peer != source or message.action is not None:
+        raise RpcError(400, "MESSAGE_ID_INVALID")
+    if message.noforwards and not message.out:
+        raise RpcError(400, "CHAT_FORWARDS_RESTRICTED")
+    if getattr(message.media, "ttl_seconds", None):
+        raise RpcError(400, "MEDIA_INVALID")
+    origin = message.forwarded
+    if origin is None:
+        by_channel = message.sender is None
+        origin = Origin(message.sender or message.peer, message.date, message.id if by_channel else None)
+    text = "" if query.drop_media_captions and message.media is not None else message.text
+    return Draft(
+        text,
+        message.entities if text else [],
+        message.media,
+        forwarded=None if query.drop_author else origin,
+        grouped_id=message.grouped_id,
+        silent=bool(query.silent),
+    )
 
 
 # Dialogs

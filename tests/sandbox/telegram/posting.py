@@ -8,7 +8,7 @@ from pyrogram.raw.core import TLObject
 
 from .errors import RpcError
 from .session import Session
-from .timeline import Change, Event, Message, Timeline
+from .timeline import Change, Event, Message, Origin, Timeline
 from .view import View
 from .world import Channel, User, World, channel_id_of, is_channel, is_user
 
@@ -35,6 +35,7 @@ class Draft:
     silent: bool = False
     noforwards: bool = False
     as_channel: bool = False
+    forwarded: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,18 @@ def _post_to_channel(server: "Server", sender: int, channel: Channel, draft: Dra
     message.noforwards = draft.noforwards or channel.noforwards
     event = timeline.add(message)
     _tell_channel(server, channel, event, session)
+    if channel.discussion is not None:
+        _open_discussion(server, channel, message, draft)
     return Posted(message, event, timeline, channel)
+
+
+def _open_discussion(server: "Server", channel: Channel, post: Message, draft: Draft) -> None:
+    """Copy a post to the channel's discussion group, where comments answer the copy."""
+    assert channel.discussion is not None
+    group = server.world.channels[channel.discussion]
+    origin = Origin(channel.peer, post.date, post.id, (channel.peer, post.id))
+    copy = Draft(draft.text, draft.entities, draft.media, grouped_id=draft.grouped_id, forwarded=origin)
+    channel.discussed[post.id] = _post_to_channel(server, channel.peer, group, copy, None).message.id
 
 
 def _post_to_people(server: "Server", sender: int, peer: int, draft: Draft, session: Session | None) -> Posted:
@@ -173,6 +185,7 @@ def _message(id_: int, peer: int, sender: int, draft: Draft, now: int) -> Messag
         action=draft.action,
         silent=draft.silent,
         noforwards=draft.noforwards,
+        forwarded=draft.forwarded,
     )
 
 

@@ -42,6 +42,7 @@ class Order:
     items: str = "photo"
     count: int = 5
     topic: int | None = None
+    reply_to: int | None = None
     noforwards: bool = False
     markup: Any = None
 
@@ -150,6 +151,7 @@ def _draft(server: Server, order: Order, grouped_id: int | None) -> Draft:
         markup=order.markup,
         grouped_id=grouped_id,
         topic=order.topic,
+        reply_to=order.reply_to,
         noforwards=order.noforwards,
     )
 

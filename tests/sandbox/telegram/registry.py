@@ -82,7 +82,7 @@ class Call:
     def check_allowed(self, method: Method) -> None:
         """Raises RpcError for callers that this method is not for."""
         verdict = self.session.key.verdict
-        if verdict is not None:
+        if verdict is not None and not (verdict == "AUTH_KEY_UNREGISTERED" and method.anyone):
             raise RpcError(406 if verdict == "AUTH_KEY_DUPLICATED" else 401, verdict)
         if method.anyone:
             return

@@ -30,7 +30,18 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 HOME_DC = 2
 SECOND_DC = 4
-METHOD_MODULES = ("authorization", "config", "users", "messages", "channels", "difference", "bots", "media", "stars")
+METHOD_MODULES = (
+    "authorization",
+    "config",
+    "users",
+    "messages",
+    "channels",
+    "difference",
+    "bots",
+    "threads",
+    "media",
+    "stars",
+)
 _STREAM_LIMIT = 4 * 1024 * 1024
 _SAVE_EVERY_S = 10
 _QUIET = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
@@ -179,6 +190,7 @@ class Server:
     def log_in(self, key: AuthKey, user_id: int) -> None:
         """Bind a key to an account."""
         self.log_out(key)
+        key.verdict = None
         key.user_id = user_id
         self._keys_of.setdefault(user_id, set()).add(key)
         self.changed()
@@ -222,7 +234,10 @@ class Server:
         sessions = [
             session
             for session in self.sessions_of(user_id)
-            if session is not exclude and session.wants_updates and session.connection in self.connections
+            if session is not exclude
+            and session.wants_updates
+            and session.connection in self.connections
+            and session.key.verdict is None
         ]
         if not sessions:
             return

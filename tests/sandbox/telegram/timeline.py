@@ -34,8 +34,20 @@ class Message:
     noforwards: bool = False
     views: int | None = None
     via: int | None = None
+    forwarded: "Origin | None" = None
     # Common to all copies of one private or basic-group message: (owner, id) of each.
     copies: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a forwarded message comes from. `post` is its id when it was a channel's."""
+
+    peer: int
+    date: int
+    post: int | None = None
+    # The post that a discussion group got its copy of.
+    saved_from: tuple[int, int] | None = None
 
 
 class Change(Enum):

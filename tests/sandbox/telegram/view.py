@@ -153,6 +153,8 @@ class View:
             if isinstance(entity, _MENTIONS):
                 self.mention(entity.user_id)
         return raw.types.Message(
+            fwd_from=self._forward_header(message),
+            replies=self._replies(message),
             message=message.text,
             media=self._rendered(message.media, message),
             entities=message.entities or None,
@@ -191,6 +193,34 @@ class View:
         if message.reply_to is not None:
             return raw.types.MessageReplyHeader(reply_to_msg_id=message.reply_to)
         return None
+
+    def _forward_header(self, message: Message) -> TLObject | None:
+        origin = message.forwarded
+        if origin is None:
+            return None
+        saved = origin.saved_from
+        return raw.types.MessageFwdHeader(
+            date=origin.date,
+            from_id=self.mention(origin.peer),
+            channel_post=origin.post,
+            saved_from_peer=self.mention(saved[0]) if saved else None,
+            saved_from_msg_id=saved[1] if saved else None,
+        )
+
+    def _replies(self, message: Message) -> TLObject | None:
+        """How many comments a post has, and where."""
+        if not self._is_post(message):
+            return None
+        channel = self.world.channels[channel_id_of(message.peer)]
+        if channel.discussion is None or message.id not in channel.discussed:
+            return None
+        group = self.world.channels[channel.discussion]
+        return raw.types.MessageReplies(
+            comments=True,
+            replies=len(group.comments(channel.discussed[message.id])),
+            replies_pts=group.timeline.pts,
+            channel_id=group.id,
+        )
 
     def found(self, timeline: Timeline, ids: Iterable[int], wanted_peer: int | None = None) -> list[TLObject]:
         """Render messages by id; MessageEmpty where there is none, or none in the wanted chat."""

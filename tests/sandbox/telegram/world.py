@@ -49,6 +49,8 @@ class Bot:
     # (scope, language code) -> [(command, description)]; scope as bots.scope_key spells it.
     commands: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     can_join_groups: bool = True
+    # Chat, or 0 for all, -> what stands beside the text field.
+    menu_buttons: dict[int, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -136,6 +138,9 @@ class Channel:
     invitations: dict[str, Invitation] = field(default_factory=dict)
     # id of the message that opened it -> title
     topics: dict[int, str] = field(default_factory=dict)
+    # The supergroup in which its posts are discussed, and post -> the copy there that comments answer.
+    discussion: int | None = None
+    discussed: dict[int, int] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
 
     @property
@@ -152,6 +157,10 @@ class Channel:
 
     def is_admin(self, user_id: int) -> bool:
         return self.role(user_id) in (Role.ADMIN, Role.CREATOR)
+
+    def comments(self, root: int) -> list[int]:
+        """Ids of the messages that answer this one."""
+        return [message.id for message in self.timeline.history(self.peer) if message.reply_to == root]
 
     def inside(self) -> Iterator[int]:
         """Ids of everybody inside."""
