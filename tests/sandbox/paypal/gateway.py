@@ -13,7 +13,7 @@ from .calls import Answer, Body, Call, Refusal, Routes
 from .guard import Guard
 from .merchant import INVALID_CLIENT, INVALID_TOKEN, UNSUPPORTED_GRANT, Merchant
 from .replay import Replay, digest
-from .specifications import ErrorTexts, Fault, Operation, Specifications
+from .specifications import UNDECLARED, ErrorTexts, Fault, Operation, Specifications
 from .store import Store
 from .switches import ALTERATION, TOKEN_CALL, TRANSPORT, Switch, Switches
 
@@ -198,8 +198,9 @@ class Gateway:
     def _call(self, request: Request, operation: Operation, parameters: dict[str, str], text: str) -> Call:
         body = _parse(text)
         faults = self._guard.check_request(operation, body)
-        if faults:
-            raise self._refusal(operation, faults[0])
+        refused = [fault for fault in faults if fault.rule != UNDECLARED]  # PayPal ignores names that it does not know
+        if refused:
+            raise self._refusal(operation, refused[0])
 
         def effect(fault: str) -> Body | None:
             switch = self._switches.take(fault, _subject(request))

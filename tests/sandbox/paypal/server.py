@@ -71,6 +71,7 @@ class LocalPayPal(Control):
             "PAYPAL_CLIENT_SECRET": self._merchant.client_secret,
             "PAYPAL_MODE": "sandbox",
             "PAYPAL_ENDPOINT": self.endpoint,
+            "PAYPAL_AUTHORITY": str(self._certificates.ca_file.resolve()),
         }
 
     def _build(self, state_dir: Path) -> None:
@@ -193,7 +194,7 @@ class _Listener(ThreadedWSGIServer):
 
 def _port(state_dir: Path, port: int | None) -> int:
     """The port asked for, else the one of the last time, else 0 for any."""
-    if port is not None:
+    if port:
         return port
     remembered = state_dir / PORT_FILE
     return int(remembered.read_text()) if remembered.exists() else 0

@@ -30,6 +30,7 @@ FILES = (
     "reporting_transactions_v1",
     "payments_payment_v1",
 )
+UNDECLARED = "undeclared"  # the rule of a name that no schema knows
 METHODS = ("get", "post", "patch", "put", "delete")
 
 # The verification call takes back an event that PayPal itself wrote, but the file reuses the schema of answers,
@@ -52,7 +53,7 @@ class Fault:
     """One way in which a body departs from the files."""
 
     field: str  # JSON pointer
-    rule: str  # the JSON schema keyword that failed, or `undeclared`
+    rule: str  # the JSON schema keyword that failed, UNDECLARED, `status` or `body`
     description: str
 
 
@@ -247,7 +248,7 @@ class Specifications:
                 if name in declared:
                     faults += self._undeclared(file, declared[name], child, f"{path}/{name}")
                 else:
-                    faults.append(Fault(f"{path}/{name}", "undeclared", f"{name!r} is not a name of PayPal's"))
+                    faults.append(Fault(f"{path}/{name}", UNDECLARED, f"{name!r} is not a name of PayPal's"))
         elif isinstance(value, list):
             items = [part["items"] for part in self._parts(file, schemas) if "items" in part]
             for index, child in enumerate(value):
