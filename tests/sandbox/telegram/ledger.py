@@ -95,20 +95,17 @@ class Ledger:
     forms: dict[int, Form] = field(default_factory=dict)
     charges: dict[str, Charge] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    balances: dict[int, int] = field(default_factory=dict)
     subscription_updates: int = 0
-    _balances: dict[int, int] = field(default_factory=dict)
     _transactions: dict[int, list[Transaction]] = field(default_factory=dict)
     _count: int = 0
 
     def open_account(self, account_id: int, stars: int) -> None:
         """Give an account its first Stars, once."""
-        self._balances.setdefault(account_id, stars)
+        self.balances.setdefault(account_id, stars)
 
     def balance(self, account_id: int) -> int:
-        return self._balances.get(account_id, 0)
-
-    def set_balance(self, account_id: int, stars: int) -> None:
-        self._balances[account_id] = stars
+        return self.balances.get(account_id, 0)
 
     def issue(self, invoice: Invoice) -> Invoice:
         self.invoices[invoice.id] = invoice
@@ -138,7 +135,12 @@ class Ledger:
         return form
 
     def charge(self, invoice: Invoice, payer_id: int, now: int) -> Charge:
-        """Move the money of a first payment, opening a subscription where the invoice asks for one."""
+        """Move the money of a first payment, opening a subscription where the invoice asks for one.
+
+        Raises RpcError BALANCE_TOO_LOW.
+        """
+        if self.balance(payer_id) < invoice.amount:
+            raise RpcError(400, "BALANCE_TOO_LOW")
         charge = self._new_charge(invoice, payer_id, now)
         if invoice.subscription_period is not None:
             subscription = Subscription(
@@ -200,7 +202,7 @@ class Ledger:
             (payer_id, bot_id, -inbound),
         ):
             self._count += 1
-            self._balances[owner] = self.balance(owner) + amount
+            self.balances[owner] = self.balance(owner) + amount
             line = Transaction(
                 now,
                 self._count,

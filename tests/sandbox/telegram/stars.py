@@ -36,7 +36,7 @@ def ledger_of(server: "Server") -> Ledger:
     return server.world.part(Ledger)
 
 
-def _open_account(server: "Server", user: User) -> None:
+def open_account(server: "Server", user: User) -> None:
     """Customers begin with Stars to spend, bots with none."""
     ledger_of(server).open_account(user.id, 0 if user.bot else OPENING_BALANCE)
 
@@ -98,7 +98,7 @@ def read_invoice(call: Call, given: raw.types.InputMediaInvoice, slug: str | Non
         raise RpcError(400, "CURRENCY_TOTAL_AMOUNT_INVALID")
     if asked.subscription_period not in (None, SUBSCRIPTION_PERIOD):
         raise RpcError(400, "SUBSCRIPTION_PERIOD_INVALID")
-    _open_account(call.server, call.user)
+    open_account(call.server, call.user)
     return ledger_of(call.server).issue(
         Invoice(
             id=secrets.randbits(62),
@@ -188,14 +188,15 @@ def get_payment_form(call: Call, query: raw.functions.payments.GetPaymentForm) -
 async def send_stars_form(call: Call, query: raw.functions.payments.SendStarsForm) -> TLObject:
     invoice, message = _named_invoice(call, query.invoice)
     payer = call.user
-    _open_account(call.server, payer)
+    open_account(call.server, payer)
     form = ledger_of(call.server).submit(query.form_id, payer.id, invoice, call.world.now())
     try:
         await ask_bot(call.server, invoice, payer.id)
-        posted = complete_payment(call.server, invoice, payer.id, message.id if message else None)
+        charge = take_payment(call.server, invoice, payer.id)
     except RpcError:
         form.submitted = False
         raise
+    posted = announce_charge(call.server, charge, message.id if message else None)
     view = call.view()
     update = posted.update(view)
     return raw.types.payments.PaymentResult(updates=view.updates([update] if update else []))
@@ -274,17 +275,15 @@ def set_bot_precheckout_results(call: Call, query: raw.functions.messages.SetBot
     return True
 
 
-def complete_payment(server: "Server", invoice: Invoice, payer_id: int, invoice_message_id: int | None) -> Posted:
-    """Move the Stars and tell both sides. Raises RpcError BALANCE_TOO_LOW."""
-    ledger = ledger_of(server)
-    if ledger.balance(payer_id) < invoice.amount:
-        raise RpcError(400, "BALANCE_TOO_LOW")
-    charge = ledger.charge(invoice, payer_id, server.world.now())
-    return announce_charge(server, charge, invoice_message_id)
+def take_payment(server: "Server", invoice: Invoice, payer_id: int) -> Charge:
+    """Move the Stars. Raises RpcError BALANCE_TOO_LOW."""
+    charge = ledger_of(server).charge(invoice, payer_id, server.world.now())
+    server.changed()
+    return charge
 
 
 def announce_charge(server: "Server", charge: Charge, invoice_message_id: int | None = None) -> Posted:
-    """Post the service message of a charge."""
+    """Post the service message of a charge, in the copy of each side what that side may know."""
     action = PaymentAction(charge, _subscription_of(server, charge))
     posted = posting.send(
         server, charge.payer_id, charge.invoice.bot_id, Draft(action=action, reply_to=invoice_message_id)
@@ -361,13 +360,19 @@ def refund_stars_charge(call: Call, query: raw.functions.payments.RefundStarsCha
         raise RpcError(400, "CHARGE_NOT_FOUND")
     posted = refund(call.server, charge)
     view = call.view()
-    update = posted.update(view)
+    update = posted.update(view) if posted else None
     return view.updates([update] if update else [])
 
 
-def refund(server: "Server", charge: Charge) -> Posted:
-    """Give the Stars of a charge back and tell both sides. Raises RpcError CHARGE_ALREADY_REFUNDED."""
+def refund(server: "Server", charge: Charge, silent: bool = False) -> Posted | None:
+    """Give the Stars of a charge back and, unless `silent`, tell both sides.
+
+    Raises RpcError CHARGE_ALREADY_REFUNDED.
+    """
     ledger_of(server).refund(charge, server.world.now())
+    server.changed()
+    if silent:
+        return None
     posted = posting.send(server, charge.invoice.bot_id, charge.payer_id, Draft(action=RefundAction(charge)))
     _push_balance(server, charge.payer_id)
     return posted
@@ -384,7 +389,7 @@ def _own_account(call: Call, given: TLObject) -> int:
     """The account whose Stars are asked about: only one's own. Raises RpcError PEER_ID_INVALID."""
     if call.peer(given) != call.user.id:
         raise RpcError(400, "PEER_ID_INVALID")
-    _open_account(call.server, call.user)
+    open_account(call.server, call.user)
     return call.user.id
 
 
@@ -494,14 +499,36 @@ def change_stars_subscription(call: Call, query: raw.functions.payments.ChangeSt
     subscription = ledger_of(call.server).subscriptions.get(query.subscription_id)
     if subscription is None or subscription.payer_id != account_id:
         raise RpcError(400, "SUBSCRIPTION_ID_INVALID")
-    if query.canceled is None or query.canceled == subscription.canceled:
+    if query.canceled is None:
         raise RpcError(400, "SUBSCRIPTION_NOT_MODIFIED")
-    if not query.canceled and subscription.bot_canceled:
-        raise RpcError(400, "SUBSCRIPTION_ID_INVALID")
-    subscription.canceled = query.canceled
-    call.server.changed()
-    tell_of_subscription(call.server, subscription, canceled=query.canceled, restored=not query.canceled)
+    set_canceled(call.server, subscription, query.canceled)
     return True
+
+
+def set_canceled(server: "Server", subscription: Subscription, canceled: bool) -> None:
+    """The customer cancels, or takes up again what the bot has not cancelled, and the bot is told.
+
+    Raises RpcError SUBSCRIPTION_NOT_MODIFIED or SUBSCRIPTION_ID_INVALID.
+    """
+    if canceled == subscription.canceled:
+        raise RpcError(400, "SUBSCRIPTION_NOT_MODIFIED")
+    if not canceled and subscription.bot_canceled:
+        raise RpcError(400, "SUBSCRIPTION_ID_INVALID")
+    subscription.canceled = canceled
+    server.changed()
+    _tell_of_subscription(server, subscription, canceled=canceled, restored=not canceled)
+
+
+def renew(server: "Server", subscription: Subscription, silent: bool = False) -> Charge | None:
+    """Charge the next period and, unless `silent`, tell both sides; None where nothing was charged."""
+    charge = ledger_of(server).renew(subscription, server.world.now())
+    server.changed()
+    if charge is None:
+        if subscription.missing_balance:
+            _tell_of_subscription(server, subscription, payment_failed=True)
+    elif not silent:
+        announce_charge(server, charge)
+    return charge
 
 
 @method("payments.botCancelStarsSubscription", users=False)
@@ -517,7 +544,7 @@ def bot_cancel_stars_subscription(call: Call, query: raw.functions.payments.BotC
     return True
 
 
-def tell_of_subscription(
+def _tell_of_subscription(
     server: "Server",
     subscription: Subscription,
     *,
