@@ -2,7 +2,8 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,7 +114,7 @@ class Renewals:
         begun = timestamp(remote.get("create_time"), known.created_at)
         sales = self._paypal.subscription_sales(known.remote_id, rfc3339(begun - DAY_S), rfc3339(now + DAY_S))
         facts = [sale_fact(sale, order, known) for sale in sorted(sales, key=lambda sale: str(sale.get("time")))]
-        return [fact for fact in facts if fact]
+        return reach((fact for fact in facts if fact), _next_billing(remote))
 
     def _billing_plan(self, order: OrderInfo, now: int) -> str:
         """PayPal's plan for these terms, made once and remembered. Other terms make another plan."""
@@ -142,7 +143,7 @@ class Renewals:
 
 
 def sale_fact(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo) -> Fact | None:
-    """A subscription's payment in our terms: it reaches one period past its own time."""
+    """A subscription's payment in our terms: by itself it reaches one period past its own time."""
     state = SALE_STATES.get(str(sale.get("status")))
     if state is None:
         logger.warning("unknown sale status", extra={"subscription": known.id, "status": sale.get("status")})
@@ -163,6 +164,16 @@ def sale_fact(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo
         at=at,
         period_end=at + order.seconds,
     )
+
+
+def reach(facts: Iterable[Fact], next_billing: int | None) -> list[Fact]:
+    """Let the newest completed payment reach as far as PayPal says that the subscription is paid."""
+    found = list(facts)
+    newest = max((fact for fact in found if fact.state is State.COMPLETED), key=lambda fact: fact.at, default=None)
+    if newest is None or next_billing is None:
+        return found
+    reaching = replace(newest, period_end=max(newest.period_end or 0, next_billing))
+    return [reaching if fact is newest else fact for fact in found]
 
 
 def rfc3339(unix: int) -> str:
