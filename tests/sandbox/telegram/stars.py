@@ -14,6 +14,7 @@ from .input_media import input_media
 from .ledger import SUBSCRIPTION_LIMIT, SUBSCRIPTION_PERIOD, Charge, Invoice, Ledger, Subscription, Transaction
 from .posting import Draft, Posted
 from .registry import Call, method
+from .session import Session
 from .timeline import Message
 from .view import View
 from .world import User
@@ -196,7 +197,7 @@ async def send_stars_form(call: Call, query: raw.functions.payments.SendStarsFor
     except RpcError:
         form.submitted = False
         raise
-    posted = announce_charge(call.server, charge, message.id if message else None)
+    posted = announce_charge(call.server, charge, message.id if message else None, call.session)
     view = call.view()
     update = posted.update(view)
     return raw.types.payments.PaymentResult(updates=view.updates([update] if update else []))
@@ -282,12 +283,13 @@ def take_payment(server: "Server", invoice: Invoice, payer_id: int) -> Charge:
     return charge
 
 
-def announce_charge(server: "Server", charge: Charge, invoice_message_id: int | None = None) -> Posted:
+def announce_charge(
+    server: "Server", charge: Charge, invoice_message_id: int | None = None, session: Session | None = None
+) -> Posted:
     """Post the service message of a charge, in the copy of each side what that side may know."""
     action = PaymentAction(charge, _subscription_of(server, charge))
-    posted = posting.send(
-        server, charge.payer_id, charge.invoice.bot_id, Draft(action=action, reply_to=invoice_message_id)
-    )
+    draft = Draft(action=action, reply_to=invoice_message_id)
+    posted = posting.send(server, charge.payer_id, charge.invoice.bot_id, draft, session=session)
     _push_balance(server, charge.payer_id)
     return posted
 
@@ -321,7 +323,7 @@ class PaymentAction:
         first = self.subscription.charge_ids[0] == self.charge.id
         return {
             "recurring_init": first or None,
-            "recurring_used": not first or None,
+            "recurring_used": True,
             "subscription_until_date": self.charge.paid_until,
         }
 
@@ -358,14 +360,14 @@ def refund_stars_charge(call: Call, query: raw.functions.payments.RefundStarsCha
     charge = ledger_of(call.server).charges.get(query.charge_id)
     if charge is None or charge.payer_id != payer_id or charge.invoice.bot_id != call.user.id:
         raise RpcError(400, "CHARGE_NOT_FOUND")
-    posted = refund(call.server, charge)
+    posted = refund(call.server, charge, session=call.session)
     view = call.view()
     update = posted.update(view) if posted else None
     return view.updates([update] if update else [])
 
 
-def refund(server: "Server", charge: Charge, silent: bool = False) -> Posted | None:
-    """Give the Stars of a charge back and, unless `silent`, tell both sides.
+def refund(server: "Server", charge: Charge, silent: bool = False, session: Session | None = None) -> Posted | None:
+    """Give the Stars of a charge back and, unless `silent`, tell both sides; `session` hears of it in its answer.
 
     Raises RpcError CHARGE_ALREADY_REFUNDED.
     """
@@ -373,7 +375,8 @@ def refund(server: "Server", charge: Charge, silent: bool = False) -> Posted | N
     server.changed()
     if silent:
         return None
-    posted = posting.send(server, charge.invoice.bot_id, charge.payer_id, Draft(action=RefundAction(charge)))
+    draft = Draft(action=RefundAction(charge))
+    posted = posting.send(server, charge.invoice.bot_id, charge.payer_id, draft, session=session)
     _push_balance(server, charge.payer_id)
     return posted
 
