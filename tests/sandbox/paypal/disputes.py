@@ -14,7 +14,7 @@ from .store import Document, Store
 
 KIND = "dispute"
 OUTCOMES = {"seller": "RESOLVED_SELLER_FAVOUR", "buyer": "RESOLVED_BUYER_FAVOUR", "cancelled": "CANCELED_BY_BUYER"}
-LISTED = ("dispute_id", "create_time", "update_time", "status", "reason", "dispute_amount", "disputed_transactions")
+LISTED = ("dispute_id", "create_time", "update_time", "status", "reason", "dispute_amount", "dispute_life_cycle_stage")
 STATES = {
     "OPEN": "OPEN_INQUIRIES",
     "WAITING_FOR_SELLER_RESPONSE": "REQUIRED_ACTION",

@@ -35,6 +35,7 @@ from .webhooks import Webhooks
 
 HOST = "127.0.0.1"
 PORT_FILE = "port"
+POLL = 0.05  # seconds between two looks at whether to stop
 CERTIFICATES = "/v1/notifications/certs/"
 
 
@@ -48,7 +49,7 @@ class LocalPayPal(Control):
         (state_dir / PORT_FILE).write_text(str(self._listener.port))
         self.endpoint = f"http://{HOST}:{self._listener.port}"
         self._build(state_dir)
-        self._thread = threading.Thread(target=self._listener.serve_forever, name="paypal", daemon=True)
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(POLL,), name="paypal", daemon=True)
 
     def start(self) -> None:
         self._deliveries.start()
