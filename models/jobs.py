@@ -196,6 +196,17 @@ def totals(since: int) -> Totals:
     return Totals(done[0], refused[0], failed[0], cancelled[0], bytes=done[1])
 
 
+def in_line(limit: int) -> tuple[JobInfo, ...]:
+    """The first *limit* jobs of the line, in the order of their turns: the n-th has n before it."""
+    rows = Job.select().where(Job.state == State.QUEUED).order_by(Job.priority.desc(), Job.round, Job.id).limit(limit)
+    return tuple(moves.info(row) for row in rows)
+
+
+def left_standing() -> tuple[JobInfo, ...]:
+    """Jobs that have ended while their progress message still stands: a crash came between. Reads all jobs."""
+    return moves.select(Job.status_message_id.is_null(False), Job.state.in_(ENDED))
+
+
 def promote(user_id: int, priority: int, now: int) -> int:
     """Move the user's waiting jobs to the line of his new plan; return how many moved."""
     with transaction():
