@@ -13,9 +13,10 @@ overwritten, so the order in which news arrives does not matter.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from models import events
@@ -104,8 +105,8 @@ def fold(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[Interval,
 def sweep(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[tuple[Interval, ...], Mapping[str, int]]:
     """Return the intervals of :func:`fold` and how many seconds each grant lives in all (finite part)."""
     state = _Sweep()
-    for at, _phase, _id, apply in sorted(_happenings(state, grants, takes), key=lambda happening: happening[:3]):
-        state.advance(at)
+    for second, *_, apply in _happenings(state, grants, takes):
+        state.advance(second)
         apply()
     state.advance(None)
     return tuple(state.intervals), {holding.grant.id: holding.lived for holding in state.holdings}
@@ -255,33 +256,36 @@ class _Sweep:
 _BEGIN, _AFTER = 0, 1
 """Within one second: what is given or taken comes first, in order of id, then what happens to it."""
 
+_Happening = tuple[int, int, str, int, int, int, Callable[[], None]]
+"""A change, behind what it is sorted by: second, phase, id, the second it was said to be at, rank, amount."""
 
-def _happenings(state: _Sweep, grants: Iterable[Grant], takes: Iterable[Take]) -> list[tuple[int, int, str, Any]]:
-    happenings: list[tuple[int, int, str, Any]] = []
+
+def _happenings(state: _Sweep, grants: Iterable[Grant], takes: Iterable[Take]) -> list[_Happening]:
+    happenings: list[_Happening] = [
+        (take.at, _BEGIN, take.id, take.at, 0, 0, partial(state.take, take)) for take in takes
+    ]
     for grant in grants:
         holding = _Holding(grant, _whole(grant), grant.amount)
-        happenings.append((grant.start, _BEGIN, grant.id, partial(state.start, holding)))
-        happenings.extend(
-            (max(moment, grant.start), _AFTER, f"{grant.id} {order}", apply) for moment, order, apply in _news(holding)
-        )
-    happenings.extend((take.at, _BEGIN, take.id, partial(state.take, take)) for take in takes)
-    return happenings
+        happenings.append((grant.start, _BEGIN, grant.id, grant.start, 0, 0, partial(state.start, holding)))
+        for moment, rank, amount, apply in _news(holding):
+            happenings.append((max(moment, grant.start), _AFTER, grant.id, moment, rank, amount, apply))
+    return sorted(happenings, key=itemgetter(0, 1, 2, 3, 4, 5))
 
 
-def _news(holding: _Holding) -> Iterable[tuple[int, str, Any]]:
-    """Yield what happens to a grant after its start. The order within a second must not depend on arrival."""
+def _news(holding: _Holding) -> Iterator[tuple[int, int, int, Callable[[], None]]]:
+    """Yield what happens to a grant after its start: second, rank and amount (for those of one second), and the act."""
     grant = holding.grant
     for dispute in grant.disputes:
         if dispute.won is False:
-            yield dispute.opened_at, "0", holding.end
+            yield dispute.opened_at, 0, 0, holding.end
             continue
-        yield dispute.opened_at, "1", holding.suspend
+        yield dispute.opened_at, 1, 0, holding.suspend
         if dispute.closed_at is not None:
-            yield max(dispute.opened_at, dispute.closed_at), "2", holding.resume
+            yield max(dispute.opened_at, dispute.closed_at), 2, 0, holding.resume
     for refund in grant.refunds:
-        yield refund.at, f"3 {refund.amount:020d}", partial(holding.refund, refund.amount)
+        yield refund.at, 3, refund.amount, partial(holding.refund, refund.amount)
     if grant.ended_at is not None:
-        yield grant.ended_at, "4", holding.end
+        yield grant.ended_at, 4, 0, holding.end
 
 
 def _whole(grant: Grant) -> int | None:

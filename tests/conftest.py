@@ -1,11 +1,18 @@
 """What every test may ask for."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
+import hypothesis
 import pytest
 
+from models import database
 from tests import sandbox_process
 from tests.sandbox_process import Sandbox
+
+hypothesis.settings.register_profile("shared", deadline=None)  # the machine may be busy with something else
+hypothesis.settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +29,21 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     running.stop()
     assert not unsupported
     assert errors == 0, running.log()[-4000:]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, migrated once: copying it is faster than migrating again, and as real."""
+    path = tmp_path_factory.mktemp("migrated") / "peaje.db"
+    database.migrate(path)
+    return path
+
+
+@pytest.fixture
+def database_file(migrated: Path, tmp_path: Path) -> Iterator[Path]:
+    """A fresh database, open in this thread."""
+    path = tmp_path / "peaje.db"
+    shutil.copy(migrated, path)
+    database.open_database(path)
+    yield path
+    database.close_database()

@@ -1,0 +1,344 @@
+"""What a customer may use, as a pure function of what happened: examples, a slow oracle, and the promises."""
+
+import dataclasses
+import itertools
+import random
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.access import (
+    Disputed,
+    Grant,
+    Interval,
+    Refunded,
+    Take,
+    at,
+    fold,
+    level_until,
+    paid_until,
+    sweep,
+)
+
+PREMIUM, VIP = 1, 2
+MONTH = 30 * 86_400
+HORIZON = 400
+
+
+def budget(name: str, level: int, start: int, seconds: int, **more: object) -> Grant:
+    return Grant(name, level, start, seconds=seconds, amount=100, **more)  # type: ignore[arg-type]
+
+
+def window(name: str, level: int, start: int, until: int, **more: object) -> Grant:
+    return Grant(name, level, start, until=until, amount=100, **more)  # type: ignore[arg-type]
+
+
+def measure(intervals: tuple[Interval, ...], level: int) -> int:
+    """Seconds lived at exactly this level."""
+    return sum((interval.end or HORIZON) - interval.start for interval in intervals if interval.level == level)
+
+
+def measure_from(intervals: tuple[Interval, ...], level: int) -> int:
+    """Seconds lived at this level or a better one."""
+    return sum((interval.end or HORIZON) - interval.start for interval in intervals if interval.level >= level)
+
+
+# Examples
+
+
+def test_nothing_gives_nothing() -> None:
+    assert fold([]) == ()
+    assert at((), 5) == 0
+    assert paid_until((), 5) is None
+
+
+def test_the_higher_level_is_consumed_first_and_the_lower_one_pauses() -> None:
+    intervals = fold([budget("a", PREMIUM, 0, 100), budget("b", VIP, 30, 50)])
+    assert intervals == (Interval(0, 30, PREMIUM), Interval(30, 80, VIP), Interval(80, 150, PREMIUM))
+    assert [at(intervals, moment) for moment in (0, 29, 30, 79, 80, 149, 150)] == [1, 1, 2, 2, 1, 1, 0]
+    assert paid_until(intervals, 40) == 150
+    assert level_until(intervals, VIP) == 80
+
+
+def test_budgets_of_one_level_follow_each_other_without_a_seam() -> None:
+    assert fold([budget("a", PREMIUM, 0, 100), budget("b", PREMIUM, 10, 100)]) == (Interval(0, 200, PREMIUM),)
+
+
+def test_a_gap_is_free() -> None:
+    intervals = fold([budget("a", PREMIUM, 0, 10), budget("b", PREMIUM, 50, 10)])
+    assert intervals == (Interval(0, 10, PREMIUM), Interval(50, 60, PREMIUM))
+    assert paid_until(intervals, 5) == 10
+    assert paid_until(intervals, 20) is None
+
+
+def test_a_window_runs_by_the_clock_and_budgets_of_its_level_wait() -> None:
+    intervals = fold([window("a", PREMIUM, 0, 100), budget("b", PREMIUM, 10, 30), budget("c", VIP, 20, 30)])
+    assert intervals == (Interval(0, 20, PREMIUM), Interval(20, 50, VIP), Interval(50, 130, PREMIUM))
+
+
+def test_for_ever_has_no_end() -> None:
+    intervals = fold([Grant("a", PREMIUM, 0, forever=True), budget("b", VIP, 10, 5), budget("c", PREMIUM, 0, 5)])
+    assert intervals == (Interval(0, 10, PREMIUM), Interval(10, 15, VIP), Interval(15, None, PREMIUM))
+    assert paid_until(intervals, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("refunds", "end"),
+    [
+        ((Refunded(40, 100),), 40),
+        ((Refunded(40, 50),), 70),
+        ((Refunded(40, 33),), 81),  # floor(60 * 33 / 100) = 19 seconds are removed
+        ((Refunded(40, 50), Refunded(50, 25)), 60),  # 20 are left at 50, and half of what was still paid goes
+        ((Refunded(40, 50), Refunded(50, 50)), 50),  # the refund that completes the amount removes all
+        ((Refunded(500, 100),), 100),  # never time already lived
+        ((Refunded(40, 1000),), 40),
+    ],
+)
+@pytest.mark.parametrize("span", [{"seconds": 100}, {"until": 100}])
+def test_a_refund_removes_unlived_time_in_proportion(
+    span: dict[str, int], refunds: tuple[Refunded, ...], end: int
+) -> None:
+    assert fold([Grant("a", PREMIUM, 0, amount=100, refunds=refunds, **span)]) == (Interval(0, end, PREMIUM),)
+
+
+def test_a_refund_removes_a_paused_budget_of_its_own_payment_only() -> None:
+    refunded = budget("a", PREMIUM, 0, 100, refunds=(Refunded(50, 100),))
+    intervals = fold([refunded, budget("b", PREMIUM, 5, 40), budget("c", VIP, 10, 50)])
+    assert intervals == (Interval(0, 10, PREMIUM), Interval(10, 60, VIP), Interval(60, 100, PREMIUM))
+
+
+@pytest.mark.parametrize("span", [{"seconds": 100}, {"until": 100}])
+def test_a_dispute_suspends_and_a_won_one_gives_back_what_it_withheld(span: dict[str, int]) -> None:
+    open_ = Grant("a", PREMIUM, 0, disputes=(Disputed(40),), **span)
+    assert fold([open_]) == (Interval(0, 40, PREMIUM),)
+    won = dataclasses.replace(open_, disputes=(Disputed(40, 500, True),))
+    assert fold([won]) == (Interval(0, 40, PREMIUM), Interval(500, 560, PREMIUM))
+    lost = dataclasses.replace(open_, disputes=(Disputed(40, 500, False),))
+    assert fold([lost]) == (Interval(0, 40, PREMIUM),)
+
+
+def test_two_disputes_at_once_suspend_until_both_are_won() -> None:
+    disputes = (Disputed(10, 50, True), Disputed(20, 80, True))
+    assert fold([budget("a", PREMIUM, 0, 100, disputes=disputes)]) == (Interval(0, 10, 1), Interval(80, 170, 1))
+
+
+def test_a_reversal_leaves_what_was_lived() -> None:
+    assert fold([budget("a", PREMIUM, 0, 100, ended_at=30)]) == (Interval(0, 30, PREMIUM),)
+
+
+def test_an_admin_takes_from_the_newest_to_the_oldest() -> None:
+    grants = [budget("a", PREMIUM, 0, 100), budget("b", PREMIUM, 10, 100), budget("c", VIP, 20, 20)]
+    assert fold(grants, [Take("t", 50, PREMIUM, 150)]) == (
+        Interval(0, 20, PREMIUM),
+        Interval(20, 40, VIP),
+        Interval(40, 70, PREMIUM),
+    )
+    assert fold(grants, [Take("t", 30)]) == (Interval(0, 20, PREMIUM), Interval(20, 30, VIP))
+    assert fold(grants, [Take("t", 30, VIP)]) == (Interval(0, 20, 1), Interval(20, 30, 2), Interval(30, 210, 1))
+
+
+def test_a_number_of_seconds_is_not_taken_from_what_lasts_for_ever() -> None:
+    forever = Grant("a", PREMIUM, 0, forever=True)
+    assert fold([forever], [Take("t", 10, None, 5)]) == (Interval(0, None, PREMIUM),)
+    assert fold([forever], [Take("t", 10)]) == (Interval(0, 10, PREMIUM),)
+
+
+def test_in_one_second_what_was_taken_first_does_not_touch_what_was_given_after() -> None:
+    given_after = budget("adjustment:2", PREMIUM, 10, 50)
+    assert fold([given_after], [Take("adjustment:1", 10)]) == (Interval(10, 60, PREMIUM),)
+    assert fold([given_after], [Take("adjustment:3", 10)]) == ()
+
+
+# The oracle: the rules of the module once more, second by second
+
+
+class Counted:
+    def __init__(self, grant: Grant) -> None:
+        self.grant = grant
+        self.left = grant.seconds if grant.seconds is not None else max(0, (grant.until or 0) - grant.start)
+        self.paid = grant.amount
+
+    def suspended(self, second: int) -> bool:
+        return any(
+            max(dispute.opened_at, self.grant.start) <= second
+            and (dispute.closed_at is None or second < max(dispute.closed_at, dispute.opened_at))
+            for dispute in self.grant.disputes
+        )
+
+    def hear(self, second: int) -> None:
+        for dispute in self.grant.disputes:
+            if dispute.won is False and max(dispute.opened_at, self.grant.start) == second:
+                self.left = 0
+        for refund in sorted(self.grant.refunds, key=lambda refund: (refund.at, refund.amount)):
+            if max(refund.at, self.grant.start) == second:
+                back = min(refund.amount, self.paid)
+                self.left -= self.left * back // self.paid if self.paid else self.left
+                self.paid -= back
+        if self.grant.ended_at is not None and max(self.grant.ended_at, self.grant.start) == second:
+            self.left = 0
+
+
+def simulate(grants: list[Grant], takes: list[Take]) -> list[int]:
+    started: list[Counted] = []
+    levels = []
+    for second in range(HORIZON):
+        beginning: list[Grant | Take] = [grant for grant in grants if grant.start == second]
+        beginning += [take for take in takes if take.at == second]
+        for item in sorted(beginning, key=lambda item: item.id):
+            if isinstance(item, Grant):
+                started.append(Counted(item))
+                continue
+            rest = HORIZON * 100 if item.seconds is None else item.seconds
+            for counted in reversed(started):
+                if item.level in (None, counted.grant.level):
+                    cut = min(rest, counted.left)
+                    counted.left -= cut
+                    rest -= cut
+        for counted in started:
+            counted.hear(second)
+        living = [counted for counted in started if counted.left > 0 and not counted.suspended(second)]
+        windows = [counted for counted in living if counted.grant.seconds is None]
+        level = max((counted.grant.level for counted in windows), default=0)
+        budgets = [counted for counted in living if counted.grant.seconds is not None and counted.grant.level > level]
+        if budgets:
+            level = max(counted.grant.level for counted in budgets)
+            next(counted for counted in budgets if counted.grant.level == level).left -= 1
+        for counted in windows:
+            counted.left -= 1
+        levels.append(level)
+    return levels
+
+
+moments = st.integers(0, 60)
+refunds = st.builds(Refunded, moments, st.integers(1, 60))
+disputes = st.builds(
+    lambda opened, lasted, won: Disputed(opened, None if won is None else opened + lasted, won),
+    moments,
+    st.integers(0, 30),
+    st.sampled_from([None, True, False]),
+)
+
+
+@st.composite
+def grants(draw: st.DrawFn, events: bool = True, name: str = "g") -> Grant:
+    start = draw(moments)
+    span = draw(st.integers(1, 40))
+    return Grant(
+        id=f"{name}{draw(st.integers(0, 10**6))}",
+        level=draw(st.integers(1, 3)),
+        start=start,
+        amount=100,
+        refunds=tuple(draw(st.lists(refunds, max_size=3))) if events else (),
+        disputes=tuple(draw(st.lists(disputes, max_size=2))) if events else (),
+        ended_at=draw(st.none() | moments) if events else None,
+        **draw(st.sampled_from([{"seconds": span}, {"until": start + span}])),
+    )
+
+
+def many(events: bool = True) -> st.SearchStrategy[list[Grant]]:
+    return st.lists(grants(events), max_size=6, unique_by=lambda grant: grant.id)
+
+
+takes = st.lists(
+    st.builds(
+        Take,
+        st.integers(0, 10**6).map(lambda number: f"t{number}"),
+        moments,
+        st.none() | st.integers(1, 3),
+        st.none() | st.integers(1, 50),
+    ),
+    max_size=2,
+    unique_by=lambda take: take.id,
+)
+
+
+@given(many(), takes)
+def test_the_sweep_agrees_with_a_second_by_second_count(grants: list[Grant], takes: list[Take]) -> None:
+    intervals = fold(grants, takes)
+    assert [at(intervals, second) for second in range(HORIZON)] == simulate(grants, takes)
+
+
+# The promises
+
+
+@given(many(), takes, st.randoms())
+def test_access_is_the_same_for_any_order_of_rows(grants: list[Grant], takes: list[Take], order: random.Random) -> None:
+    shuffled = [
+        dataclasses.replace(
+            grant,
+            refunds=tuple(reversed(grant.refunds)),
+            disputes=tuple(reversed(grant.disputes)),
+        )
+        for grant in grants
+    ]
+    order.shuffle(shuffled)
+    assert fold(shuffled, takes[::-1]) == fold(grants, takes)
+
+
+@given(st.lists(st.integers(0, 400 * 86_400), min_size=12, max_size=12), st.integers(0, 400 * 86_400))
+def test_twelve_premiums_and_one_vip_give_all_of_both(premiums: list[int], vip: int) -> None:
+    bought = [budget(f"p{number}", PREMIUM, start, MONTH) for number, start in enumerate(premiums)]
+    intervals = fold([*bought, budget("v", VIP, vip, MONTH)])
+    assert measure(intervals, VIP) == MONTH
+    assert measure(intervals, PREMIUM) == 12 * MONTH
+
+
+@given(many(), grants(events=False, name="x"), moments, st.integers(0, 40))
+def test_a_refund_before_any_of_it_was_lived_equals_its_never_having_been(
+    others: list[Grant], bought: Grant, earlier: int, later: int
+) -> None:
+    _, lived = sweep([*others, bought])
+    moment = bought.start - earlier
+    if bought.seconds is not None and not _lived_by(others, bought, bought.start + later):
+        moment = bought.start + later
+    refunded = dataclasses.replace(bought, refunds=(Refunded(moment, bought.amount),))
+    assert fold([*others, refunded]) == fold(others)
+
+
+def _lived_by(others: list[Grant], bought: Grant, moment: int) -> int:
+    cut = dataclasses.replace(bought, ended_at=moment)
+    return sweep([*others, cut])[1][bought.id]
+
+
+@given(many(), grants(events=False, name="x"), moments, st.integers(0, 40))
+def test_a_dispute_won_costs_nothing(others: list[Grant], bought: Grant, opened: int, lasted: int) -> None:
+    disputed = dataclasses.replace(bought, disputes=(Disputed(opened, opened + lasted, True),))
+    without, with_dispute = sweep([*others, bought])[1], sweep([*others, disputed])[1]
+    assert with_dispute[bought.id] == without[bought.id]
+
+
+@given(many(events=False), grants(name="x"))
+def test_no_operation_on_one_payment_shortens_another(others: list[Grant], touched: Grant) -> None:
+    untouched = dataclasses.replace(touched, refunds=(), disputes=(), ended_at=None)
+    before, after = sweep([*others, untouched])[1], sweep([*others, touched])[1]
+    assert {grant.id: after[grant.id] for grant in others} == {grant.id: before[grant.id] for grant in others}
+
+
+@given(many(events=False), grants(name="x"))
+def test_whatever_happens_to_one_payment_the_others_alone_never_give_more(others: list[Grant], touched: Grant) -> None:
+    alone, beside = fold(others), fold([*others, touched])
+    for level in (1, 2, 3):
+        assert measure_from(beside, level) >= measure_from(alone, level)
+
+
+@given(many(), takes)
+def test_intervals_are_disjoint_in_order_and_never_touch_at_one_level(grants: list[Grant], takes: list[Take]) -> None:
+    for first, second in itertools.pairwise(fold(grants, takes)):
+        assert first.start < (first.end or 0) <= second.start
+        assert (first.end, first.level) != (second.start, second.level)
+
+
+def test_two_hundred_payments_fold_in_a_moment() -> None:
+    bought = [
+        budget(f"{number}", 1 + number % 3, number * 86_400, MONTH, refunds=(Refunded(number * 90_000, 20),))
+        for number in range(200)
+    ]
+    assert min(_timed(bought) for _ in range(20)) < 0.005
+
+
+def _timed(bought: list[Grant]) -> float:
+    started = time.perf_counter()
+    fold(bought)
+    return time.perf_counter() - started
