@@ -36,6 +36,7 @@ _STOPPABLE = (State.QUEUED, State.HELD, State.CLAIMED)
 
 _BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
 _WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((State.QUEUED, State.HELD))})"
+_IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{State.QUEUED}' ORDER BY priority DESC, round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{State.DONE}' ORDER BY id DESC LIMIT ?"
 _LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({words(RUNNING)}) AND lease_until <= ? ORDER BY id"
 _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({words(RUNNING)})"
@@ -198,8 +199,7 @@ def totals(since: int) -> Totals:
 
 def in_line(limit: int) -> tuple[JobInfo, ...]:
     """The first *limit* jobs of the line, in the order of their turns: the n-th has n before it."""
-    rows = Job.select().where(Job.state == State.QUEUED).order_by(Job.priority.desc(), Job.round, Job.id).limit(limit)
-    return tuple(moves.info(row) for row in rows)
+    return tuple(map(moves.info, database.execute_sql(_IN_LINE, (limit,))))
 
 
 def left_standing() -> tuple[JobInfo, ...]:
