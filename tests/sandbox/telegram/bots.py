@@ -64,7 +64,7 @@ def _check_language(code: str) -> None:
 def set_bot_commands(call: Call, query: raw.functions.bots.SetBotCommands) -> bool:
     _check_language(query.lang_code)
     if len(query.commands) > _MAX_COMMANDS:
-        raise RpcError(400, "BOT_COMMANDS_TOO_MUCH")
+        raise RpcError(400, "BOT_COMMAND_INVALID")
     for item in query.commands:
         if not _COMMAND.fullmatch(item.command):
             raise RpcError(400, "BOT_COMMAND_INVALID")

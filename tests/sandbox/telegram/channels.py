@@ -67,6 +67,7 @@ def get_participant(call: Call, query: raw.functions.channels.GetParticipant) ->
 
 
 def _participant(view: View, channel: Channel, user_id: int, member: Member) -> TLObject:
+    view.mention(channel.creator)
     if member.role is Role.CREATOR:
         return raw.types.ChannelParticipantCreator(user_id=user_id, admin_rights=ADMIN_RIGHTS)
     if member.role is Role.ADMIN:
