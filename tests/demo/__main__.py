@@ -1,0 +1,169 @@
+"""The tour: one customer's way from the first ``/start`` to the fourth video, a second one's through PayPal."""
+
+import asyncio
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import requests
+from pyrogram.types import Message
+
+from tests.demo import installation
+from tests.demo.customer import Customer, Disappointed, url_button
+from tests.demo.installation import Installation, NotHealthy
+from tests.sandbox_process import REPOSITORY, SandboxFailed
+
+PLACE = REPOSITORY / "build" / "demo"
+ENGLISH, SPANISH = 1, 2
+
+
+def tell(line: str = "") -> None:
+    """Write a line to the terminal at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run the tour; stay up afterwards unless ``ONCE`` is set. 0, or 1 and the reason."""
+    started = time.monotonic()
+    tell("Starting a local Telegram, a local PayPal and the programs…")
+    try:
+        running = installation.start(PLACE)
+    except (NotHealthy, SandboxFailed) as error:
+        tell(f"It did not come up: {error}")
+        return 1
+    try:
+        asyncio.run(tour(running))
+        tell(f"\nEverything arrived as it was posted. {time.monotonic() - started:.0f} s in all.")
+        if not os.environ.get("ONCE"):
+            stay(running)
+    except Disappointed as error:
+        tell(f"\nThe tour failed: {error}. The programs' log is {shown(running.console)}.")
+        return 1
+    except KeyboardInterrupt:
+        tell()
+    finally:
+        code = running.stop()
+        tell(f"Stopped; the launcher's exit code is {code}.")
+    return 0 if code == 0 else 1
+
+
+async def tour(running: Installation) -> None:
+    """Everything a customer does. Raises Disappointed where something does not come as it should."""
+    scenario = running.sandbox.scenario
+    links = scenario["links"]
+    async with Customer(scenario, ENGLISH, tell) as customer:
+        tell(f"\n--- {customer.name}, free, pays in Stars\n")
+        await greet(customer)
+        await fetch(customer, links["photo1"])
+        await fetch_album(customer, links["album1"])
+        for name in ("video1", "video2", "video3"):
+            await fetch(customer, links[name])
+        await customer.say(links["video4"]["url"])
+        refusal = await customer.hear(lambda message: bool(message.reply_markup), "the refusal of a fourth video")
+        await buy_with_stars(customer, refusal)
+        await fetch(customer, links["video4"])
+    async with Customer(scenario, SPANISH, tell) as customer:
+        tell(f"\n--- {customer.name}, en español, paga con PayPal\n")
+        await greet(customer)
+        await buy_with_paypal(customer)
+        await fetch(customer, links["music1"])
+    check_honesty(running)
+
+
+async def greet(customer: Customer) -> None:
+    """``/start`` and its answer."""
+    await customer.say("/start")
+    await customer.hear(lambda message: bool(message.reply_markup), "an answer to /start")
+
+
+async def fetch(customer: Customer, link: dict[str, object]) -> None:
+    """Ask for one post and compare what arrives."""
+    await customer.say(str(link["url"]))
+    await customer.check(await customer.hear(has_file, f"the file of {link['url']}"), link)
+
+
+async def fetch_album(customer: Customer, link: dict[str, object]) -> None:
+    """Ask for an album and compare each of its items."""
+    await customer.say(str(link["url"]))
+    items = link["items"]
+    assert isinstance(items, list)
+    for message, item in zip(await customer.hear_album(len(items)), items, strict=True):
+        await customer.check(message, item)
+
+
+async def buy_with_stars(customer: Customer, refusal: Message) -> None:
+    """From the refusal to the receipt."""
+    await customer.press(refusal, "plans")
+    plans = await customer.hear(lambda message: "buy:" in str(message.reply_markup), "the plans")
+    await customer.press(plans, "buy:premium")
+    await customer.pay(await customer.hear(lambda message: bool(message.invoice), "an invoice"))
+    await customer.hear(lambda message: bool(message.text) and "Premium" in message.text, "a receipt")
+
+
+async def buy_with_paypal(customer: Customer) -> None:
+    """From ``/premium`` through our page and PayPal's to the receipt in the chat."""
+    await customer.say("/premium")
+    plans = await customer.hear(lambda message: "/pay/" in str(message.reply_markup), "the plans")
+    address = url_button(plans, "/pay/")
+    outcome = await asyncio.to_thread(pay_in_browser, address)
+    tell(f"{'page':>8} < {outcome}")
+    await customer.hear(lambda message: bool(message.text) and "PayPal" in message.text, "a receipt")
+
+
+def pay_in_browser(address: str) -> str:
+    """What a browser does: open our page, press its button, approve at PayPal, come back. Returns the last heading."""
+    browser = requests.Session()
+    page = browser.get(address, timeout=10)
+    page.raise_for_status()
+    at_paypal = browser.post(address, timeout=10)
+    at_paypal.raise_for_status()
+    back = browser.post(at_paypal.url, data={"choice": "approve"}, timeout=20)
+    back.raise_for_status()
+    heading = re.search(r"<h1[^>]*>(.*?)</h1>", back.text, re.DOTALL)
+    if heading is None:
+        raise Disappointed("PayPal's way back ended on a page without a heading")
+    return heading[1].strip()
+
+
+def check_honesty(running: Installation) -> None:
+    """The local servers noticed nothing that the real ones would not do, and nothing that they cannot do."""
+    for path in ("/unsupported", "/deviations"):
+        found = running.sandbox.control("GET", path)
+        if found:
+            raise Disappointed(f"the local servers complain, {path}: {found}")
+
+
+def has_file(message: Message) -> bool:
+    """A photo or a file, not an invoice."""
+    return bool(message.media) and not message.invoice
+
+
+def stay(running: Installation) -> None:
+    """Say what runs and how to look at it, until Ctrl-C."""
+    tell(
+        f"""
+Still running: a local Telegram and PayPal, and under supervisord daemon, web, upkeep and warden.
+
+  health    {running.base_url}/health
+  status    .venv/bin/supervisorctl status            (also: restart peaje:daemon)
+  logs      tail -F {shown(running.data)}/logs/*.log
+  database  {shown(running.data)}/peaje.db
+  sandbox   {running.sandbox.scenario["control_url"]}/stats    (tests/sandbox/README.md has the rest)
+
+Ctrl-C stops it all."""
+    )
+    while running.launcher.poll() is None:
+        time.sleep(0.5)
+    raise Disappointed("the programs ended by themselves")
+
+
+def shown(path: Path) -> str:
+    """A path as one would type it from the project's directory."""
+    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
