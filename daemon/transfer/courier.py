@@ -1,0 +1,191 @@
+"""The way of one job: find the post, see what it costs, deliver it the cheapest way that works."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from config.plans import Plans
+from config.settings import Settings
+from daemon import links
+from daemon.links import InviteLink, PostLink
+from daemon.transfer.cache import Flights, Held
+from daemon.transfer.delivery import Delivery, MediaRefused, Message, plan
+from daemon.transfer.errors import PutBack, Refusal, SourceChanged
+from daemon.transfer.fetch import Fetcher
+from daemon.transfer.finder import Customer, Finder, Found
+from daemon.transfer.media import MAX_BYTES
+from daemon.transfer.run import Run, Track
+from daemon.transfer.source import Post
+from models import access, batches, cache, jobs, usage
+from models.cache import CachedInfo
+from models.database import Calls, transaction
+from models.jobs import Delivered
+
+logger = logging.getLogger(__name__)
+
+CHANGES = 3
+
+
+class LimitReached(Exception):
+    """The customer's limit leaves no room for the job, which has been refused or held."""
+
+
+class Courier:
+    """Delivers jobs."""
+
+    def __init__(
+        self,
+        bot_id: int,
+        finder: Finder,
+        fetcher: Fetcher,
+        delivery: Delivery,
+        calls: Calls,
+        settings: Settings,
+        plans: Plans,
+    ) -> None:
+        self._bot_id, self._finder, self._fetcher, self._delivery = bot_id, finder, fetcher, delivery
+        self._calls, self._settings, self._plans = calls, settings, plans
+        self._flights = Flights()
+        self._tracks: dict[object, Track] = {}
+
+    async def deliver(self, run: Run) -> None:
+        """Do all of it, and record the end.
+
+        :raises Refusal: it will not be delivered.
+        :raises PutBack: not now.
+        :raises Unreachable: the customer cannot be written to.
+        :raises LeaseLost: the job is not ours any more.
+        """
+        link = links.read(run.job.link)
+        level = (await self._calls(access.of, run.job.user_id, _now())).level
+        customer = Customer(run.job.user_id, paying=level > 0)
+        if isinstance(link, InviteLink):
+            await self._accept(run, customer, link)
+        elif isinstance(link, PostLink):
+            await self._bring(run, customer, link, level)
+        else:
+            raise Refusal(link.reason if isinstance(link, links.Refused) else "not_a_post")
+
+    async def _accept(self, run: Run, customer: Customer, link: InviteLink) -> None:
+        channel, joined = await self._finder.follow(customer, link.hash)
+        detail = {"invitation": "joined" if joined else "already_member", "chat": channel.title}
+        await self._calls(jobs.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
+
+    async def _bring(self, run: Run, customer: Customer, link: PostLink, level: int) -> None:
+        for _ in range(CHANGES):
+            found = await self._finder.find(customer, link)
+            await self._reserve(run, found.post, level)
+            try:
+                return await self._deliver(run, found)
+            except SourceChanged as change:
+                logger.info("begun again", extra={"job": run.job.id, "reason": str(change)})
+        raise PutBack(5, "the post keeps changing", counts=True)
+
+    async def _reserve(self, run: Run, post: Post, level: int) -> None:
+        """See that the customer may have so much, and set it aside.
+
+        :raises LimitReached: he may not; the job has ended or waits.
+        """
+        limits = self._plans.for_level(level)
+        largest = max((item.size for item in post.items), default=0)
+        if largest > MAX_BYTES:
+            raise Refusal("too_large_for_bots", size=largest, limit=MAX_BYTES)
+        if largest > limits.max_bytes:
+            raise Refusal("too_large_for_plan", size=largest, limit=limits.max_bytes)
+        await self._calls(jobs.size_known, run.job.id, _kind(post), post.size)
+        day = usage.day_of(_now(), self._settings.timezone)
+        answer = await self._calls(usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day, _now())
+        if isinstance(answer, usage.Refused):
+            await self._limit_reached(run, answer, post)
+
+    async def _limit_reached(self, run: Run, refused: usage.Refused, post: Post) -> None:
+        limit = refused.limit
+        if run.job.batch_id is not None and limit.count:
+            await self._calls(batches.hold, run.job.id, str(run.job.owner), _now())
+            raise LimitReached
+        raise Refusal(
+            "limit", kind=refused.kind, limit=limit.count or 0, period=limit.period, used=refused.used,
+            wanted=post.kinds[refused.kind],
+        )  # fmt: skip
+
+    async def _deliver(self, run: Run, found: Found) -> None:
+        post, messages = found.post, plan(found.post)
+        total = sum(message.count for message in messages)
+        random_ids = await self._calls(jobs.plan_messages, run.job.id, total, _now())
+        if not post.items:
+            await self._send(run, messages, (), random_ids)
+        elif not await self._send_held(run, found, messages, random_ids):
+            held = await self._fetch(run, post)
+            await self._send(run, messages, held, random_ids)
+        detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title}
+        await self._calls(jobs.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
+        logger.info("delivered", extra={"job": run.job.id, "user": run.job.user_id, "bytes": post.size})
+
+    async def _send_held(self, run: Run, found: Found, messages: Sequence[Message], random_ids: Sequence[int]) -> bool:
+        """Try what costs no bytes: the cache, then the reference that the bot has seen. False: neither did."""
+        post = found.post
+        for held in (await self._cached(post), found.held):
+            if len(held) != len(post.items):
+                continue
+            try:
+                await self._send(run, messages, held, random_ids)
+            except MediaRefused as refusal:
+                logger.info("not by reference", extra={"job": run.job.id, "reason": str(refusal)})
+                await self._calls(jobs.unsent, run.job.id, str(run.job.owner), _now())
+                await self._calls(cache.drop, self._bot_id, post.channel.id, post.message_id)
+            else:
+                return True
+        return False
+
+    async def _cached(self, post: Post) -> tuple[Held, ...]:
+        kept = await self._calls(
+            cache.get, self._bot_id, post.channel.id, post.message_id, post.edit_date, _now(), single=post.single
+        )
+        return tuple(Held.read(row) for row in kept.items) if kept else ()
+
+    async def _send(
+        self, run: Run, messages: Sequence[Message], held: Sequence[Held], random_ids: Sequence[int]
+    ) -> None:
+        """Make the calls that have not been made yet, writing down each."""
+        job = await self._calls(jobs.delivering, run.job.id, str(run.job.owner), _now())
+        left = iter(random_ids)
+        for message in messages:
+            ids = [next(left) for _ in range(message.count)]
+            if not job.sent.keys() >= set(ids):
+                sent = await self._delivery.send(job.chat_id, message, held, ids)
+                await self._calls(jobs.sent, job.id, sent)
+
+    async def _fetch(self, run: Run, post: Post) -> Sequence[Held]:
+        """Have the files brought to the bot; whoever wants the same ones at the same time waits for the same fetch."""
+        run.grow(post.size)
+        key = (post.channel.id, post.message_id, post.edit_date, post.single)
+        run.track = self._tracks.setdefault(key, Track(post.size))
+        try:
+            held: Sequence[Held] = await self._flights.join(key, lambda: self._fetch_and_keep(run, post))
+        finally:
+            if not self._flights.is_under_way(key):
+                self._tracks.pop(key, None)
+        return held
+
+    async def _fetch_and_keep(self, run: Run, post: Post) -> tuple[Held, ...]:
+        seen = await self._finder.reread(post)
+        if (seen.edit_date, [i.media_id for i in seen.items]) != (post.edit_date, [i.media_id for i in post.items]):
+            raise SourceChanged("the post was edited")
+        held = await self._fetcher.fetch(seen, run, run.track or Track(post.size))
+        rows = tuple(one.row() for one in held)
+        kept = CachedInfo(self._bot_id, post.channel.id, post.message_id, post.edit_date, rows, post.single)
+        await self._calls(_keep, kept)
+        return held
+
+
+def _kind(post: Post) -> str:
+    return post.items[0].kind if post.items else "text"
+
+
+def _keep(info: CachedInfo) -> None:
+    with transaction():
+        cache.put(info, _now())
+
+
+def _now() -> int:
+    return int(time.time())

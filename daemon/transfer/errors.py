@@ -1,0 +1,57 @@
+"""How a transfer ends other than by delivery.
+
+TransferError
+├── Refusal         the customer is told why and pays nothing; asking again changes nothing
+├── PutBack         not now: the job goes back in line until a moment that is known
+│   ├── Flooded     Telegram asked for a wait too long to sit out
+│   └── Silent      a data centre has not answered for a while
+├── SourceChanged   the post is not what it was when the transfer began: begin again
+├── PartsLost       the server no longer has what was uploaded: upload again
+└── Unreachable     the customer blocked the bot, or is gone
+"""
+
+
+class TransferError(Exception):
+    """Base of everything raised by ``daemon.transfer``."""
+
+
+class Refusal(TransferError):
+    """The link will not be delivered. ``reason`` is a code, ``values`` fill the placeholders of its words."""
+
+    def __init__(self, reason: str, **values: str | int) -> None:
+        self.reason, self.values = reason, values
+        super().__init__(reason)
+
+
+class PutBack(TransferError):
+    """The job cannot go on now. ``seconds`` from now it may; ``counts`` when it used up one of its attempts."""
+
+    def __init__(self, seconds: float, reason: str, *, counts: bool = False) -> None:
+        self.seconds, self.reason, self.counts = seconds, reason, counts
+        super().__init__(f"{reason}: again in {seconds:g} s")
+
+
+class Flooded(PutBack):
+    """Telegram asked for a wait that is too long to hold a slot for."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds, "flood_wait")
+
+
+class Silent(PutBack):
+    """A data centre has answered nothing for too long."""
+
+    def __init__(self, data_centre: int) -> None:
+        super().__init__(15, f"no answer from data centre {data_centre}", counts=True)
+
+
+class SourceChanged(TransferError):
+    """The post was edited, or holds another file now."""
+
+
+class PartsLost(TransferError):
+    """The server misses a part of an upload, or refuses it."""
+
+
+class Unreachable(TransferError):
+    """The customer cannot be written to: he blocked the bot, or his account is gone."""

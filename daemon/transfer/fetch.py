@@ -1,0 +1,152 @@
+"""Fetching: what only the account can read becomes a file that the bot holds."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pyrogram import raw
+from pyrogram.errors import RPCError
+
+from daemon.transfer.cache import Held
+from daemon.transfer.delivery import Delivery
+from daemon.transfer.errors import PartsLost, SourceChanged, TransferError
+from daemon.transfer.finder import Finder
+from daemon.transfer.media import Item
+from daemon.transfer.pipe import PART, PIECE, Download, Pipe, Upload
+from daemon.transfer.run import Run, Track
+from daemon.transfer.source import Post
+from models import uploads
+from models.database import Calls
+from models.errors import LeaseLost
+from models.uploads import UploadInfo
+
+logger = logging.getLogger(__name__)
+
+RESUMABLE_BYTES = 100 << 20
+SAVE_EVERY_S = 2.0
+_PARTS_A_PIECE = PIECE // PART
+
+
+class Fetcher:
+    """Streams the files of a post from the account to the bot."""
+
+    def __init__(self, finder: Finder, pipe: Pipe, delivery: Delivery, calls: Calls) -> None:
+        self._finder, self._pipe, self._delivery, self._calls = finder, pipe, delivery, calls
+
+    async def fetch(self, post: Post, run: Run, track: Track) -> tuple[Held, ...]:
+        """Bring every file of *post*, read with the account, to the bot.
+
+        Acknowledged parts of a large file are kept with the job of *run*, so that a restart goes on with them.
+
+        :raises SourceChanged: the post is no longer what it was.
+        """
+        held = []
+        for item in post.items:
+            held.append(await self._item(post, item, run, track))
+        return tuple(held)
+
+    async def _item(self, post: Post, item: Item, run: Run, track: Track) -> Held:
+        resumable = item.size > RESUMABLE_BYTES and len(post.items) == 1
+        for first in (True, False):
+            upload = await self._begin(item, run) if resumable else Upload(item.size)
+            track.moved = track.resumed = len(upload.done) * PIECE if resumable else track.moved
+            try:
+                async with self._saved(upload, item, run) if resumable else contextlib.nullcontext():
+                    return await self._carry(post, item, upload, run, track)
+            except PartsLost as error:
+                logger.warning("parts lost", extra={"job": run.job.id, "reason": str(error)})
+                await self._calls(uploads.drop, run.job.id)
+                if not first:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _carry(self, post: Post, item: Item, upload: Upload, run: Run, track: Track) -> Held:
+        async def refresh() -> Any:
+            return (await self._again(post, item)).location
+
+        download = Download(item.location, item.size, item.data_centre, refresh)
+        thumbnail = asyncio.create_task(self._thumbnail(post, item))
+        try:
+            file = await self._pipe.copy(download, upload, _file_name(item), track.advance)
+            return await self._delivery.upload(run.job.chat_id, item, file, await thumbnail)
+        finally:
+            thumbnail.cancel()
+
+    async def _thumbnail(self, post: Post, item: Item) -> Any:
+        """The preview as an input file. A file without its preview is better than none."""
+        thumbnail = item.thumbnail
+        if thumbnail is None:
+            return None
+
+        async def refresh() -> Any:
+            fresh = (await self._again(post, item)).thumbnail
+            if fresh is None:
+                raise SourceChanged("the preview is gone")
+            return fresh.location
+
+        download = Download(thumbnail.location, thumbnail.size, item.data_centre, refresh)
+        try:
+            return await self._pipe.copy(download, Upload(thumbnail.size), "thumb.jpg")
+        except (RPCError, TransferError) as error:
+            logger.info("no preview", extra={"reason": str(error)})
+            return None
+
+    async def _again(self, post: Post, item: Item) -> Item:
+        """The same file, read from its post anew."""
+        fresh = await self._finder.reread(post)
+        same = next((other for other in fresh.items if other.media_id == item.media_id), None)
+        if same is None:
+            raise SourceChanged("the post holds another file now")
+        return same
+
+    async def _begin(self, item: Item, run: Run) -> Upload:
+        kept = await self._calls(uploads.of, run.job.id, item.media_id)
+        if kept is None or kept.part_bytes != PART:
+            return Upload(item.size)
+        upload = Upload(item.size, kept.file_id)
+        for piece in range(upload.pieces):
+            first = piece * _PARTS_A_PIECE
+            if all(kept.has(part) for part in range(first, min(first + _PARTS_A_PIECE, upload.parts))):
+                upload.done.add(piece)
+        return upload
+
+    @contextlib.asynccontextmanager
+    async def _saved(self, upload: Upload, item: Item, run: Run) -> AsyncIterator[None]:
+        """Keep writing down what has been acknowledged, and once more at the end, whatever the end."""
+        keeper = asyncio.create_task(self._keep_saving(upload, item, run))
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            await self._save(upload, item, run)
+
+    async def _keep_saving(self, upload: Upload, item: Item, run: Run) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            await self._save(upload, item, run)
+
+    async def _save(self, upload: Upload, item: Item, run: Run) -> None:
+        info = UploadInfo(item.media_id, upload.file_id, PART, upload.parts, _bits(upload))
+        with contextlib.suppress(LeaseLost):  # others may be waiting for the file of a job that was cancelled
+            await self._calls(uploads.save, run.job.id, str(run.job.owner), info, int(time.time()))
+
+
+def _bits(upload: Upload) -> bytes:
+    """One bit a part, the lowest bit of the first byte being part 0."""
+    bits = bytearray(-(-upload.parts // 8))
+    for piece in upload.done:
+        for part in range(piece * _PARTS_A_PIECE, min((piece + 1) * _PARTS_A_PIECE, upload.parts)):
+            bits[part // 8] |= 1 << part % 8
+    return bytes(bits)
+
+
+def _file_name(item: Item) -> str:
+    if item.kind == "photo" and not hasattr(item.media, "document"):
+        return "photo.jpg"
+    for attribute in item.media.document.attributes:
+        if isinstance(attribute, raw.types.DocumentAttributeFilename):
+            return str(attribute.file_name)
+    return ""

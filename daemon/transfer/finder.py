@@ -1,0 +1,168 @@
+"""From a link to a post that this customer may have: who may read what is decided here, on what Telegram says now."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyrogram.errors import RPCError
+
+from config.settings import Settings
+from daemon import links
+from daemon.links import PostLink
+from daemon.transfer.cache import Held
+from daemon.transfer.errors import PutBack, Refusal
+from daemon.transfer.invitations import Invitations, remember
+from daemon.transfer.source import Channel, Post, Reader
+from models import sources
+from models.database import Calls
+from models.sources import ReadingPolicy
+
+ACCOUNT_AWAY_S = 15
+
+
+@dataclass(frozen=True)
+class Customer:
+    """For whom a post is looked up."""
+
+    id: int
+    paying: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """A post that the customer may have. ``held``: the bot saw it itself and may send its files as they are."""
+
+    post: Post
+    held: tuple[Held, ...] = ()
+
+
+class Finder:
+    """Looks posts up: public ones with the bot's own eyes first, everything else with the operator's account."""
+
+    def __init__(
+        self, bot: Reader, account: Reader, calls: Calls, settings: Settings, account_is_up: Callable[[], bool]
+    ) -> None:
+        self._bot, self._account, self._calls = bot, account, calls
+        self._account_is_up = account_is_up
+        self._invitations = Invitations(account, calls, settings)
+        self._policy = ReadingPolicy.of(settings.source_chats, settings.blocked_chats, settings.protected_content)
+
+    async def find(self, customer: Customer, link: PostLink) -> Found:
+        """The post that *link* leads to. Of a text that links to a post with files, that post.
+
+        :raises Refusal: there is none, or this customer may not have it.
+        :raises PutBack: not to be known now.
+        """
+        found = await self._look(customer, link)
+        inner = _link_within(found.post)
+        if inner is None:
+            return found
+        try:
+            followed = await self._look(customer, inner)
+        except Refusal:
+            return found
+        return followed if followed.post.items else found
+
+    async def follow(self, customer: Customer, code: str) -> tuple[Channel, bool]:
+        """Follow an invitation; True when the account joined just now."""
+        self._need_account()
+        return await self._invitations.follow(customer.id, customer.paying, code, int(time.time()))
+
+    async def reread(self, post: Post) -> Post:
+        """The same post as the account sees it now, with locations that the account can read."""
+        self._need_account()
+        channel = await self._by_id(post.channel.id, post.channel.username)
+        return await self._account.post(channel, post.message_id, single=post.single)
+
+    async def _look(self, customer: Customer, link: PostLink) -> Found:
+        if isinstance(link.chat, str) and link.comment_id is None:
+            found = await self._look_with_bot(customer, link)
+            if found is not None:
+                return found
+        self._need_account()
+        channel = await self._channel(customer, link)
+        post = await self._account.post(channel, link.message_id, single=link.single)
+        if isinstance(link.chat, str) and link.chat not in post.channel.usernames:
+            self._account.forget(channel.id)  # the name has moved since it was learnt
+            channel = await self._account.by_name(link.chat)
+            post = await self._account.post(channel, link.message_id, single=link.single)
+        info = await remember(self._calls, post.channel, int(time.time()))
+        await self._admit(customer, info, post)
+        if link.comment_id is not None:
+            post = await self._account.comment(post.channel, link.message_id, link.comment_id, single=link.single)
+            await self._admit_comment(post)
+        return Found(post)
+
+    async def _look_with_bot(self, customer: Customer, link: PostLink) -> Found | None:
+        """What the bot can see of a public post by itself; None when it takes the account."""
+        name = str(link.chat)
+        try:
+            post = await self._bot.post(await self._bot.by_name(name), link.message_id, single=link.single)
+        except Refusal as refusal:
+            if refusal.reason == "no_access":
+                return None
+            raise
+        except (RPCError, OSError):
+            return None
+        known = await self._calls(sources.get, post.channel.id)
+        if name not in post.channel.usernames or post.protected or post.channel.protected:
+            self._bot.forget(post.channel.id)
+            return None
+        if known is None or (known.username, known.title, known.protected) != _seen(post.channel):
+            known = await self._calls(
+                sources.remember, post.channel.id, post.channel.username, post.channel.title, False, int(time.time()),
+                administered=bool(known and known.administered),
+            )  # fmt: skip
+        await self._admit(customer, known, post)
+        return Found(post, tuple(Held.of(item.media) for item in post.items))
+
+    async def _channel(self, customer: Customer, link: PostLink) -> Channel:
+        if link.invite is not None:
+            channel, _ = await self.follow(customer, link.invite)
+            return channel
+        if isinstance(link.chat, str):
+            return await self._account.by_name(link.chat)
+        return await self._by_id(int(link.chat or 0), None)
+
+    async def _by_id(self, channel_id: int, username: str | None) -> Channel:
+        if username is not None:
+            return await self._account.by_name(username)
+        known = await self._calls(sources.get, channel_id)
+        return await self._account.by_id(channel_id, known.access_hash if known else None)
+
+    async def _admit(self, customer: Customer, info: sources.SourceInfo, post: Post) -> None:
+        opened = await self._calls(sources.is_open_for, customer.id, info.id)
+        verdict = sources.may_read(info, opened, self._policy, post_protected=post.protected)
+        if not verdict.allowed:
+            raise Refusal(str(verdict.reason))
+
+    async def _admit_comment(self, comment: Post) -> None:
+        """Comments are as open as the post that they belong to; only what is blocked or protected stays closed."""
+        info = await remember(self._calls, comment.channel, int(time.time()))
+        verdict = sources.may_read(info, True, self._policy, post_protected=comment.protected)
+        if not verdict.allowed:
+            raise Refusal(str(verdict.reason))
+
+    def _need_account(self) -> None:
+        if not self._account_is_up():
+            raise PutBack(ACCOUNT_AWAY_S, "account_away")
+
+
+def _seen(channel: Channel) -> tuple[Any, ...]:
+    return channel.username, channel.title, channel.protected
+
+
+def _link_within(post: Post) -> PostLink | None:
+    """The first post that a text links to; an invitation in it is nobody's own and is not followed."""
+    if post.items:
+        return None
+    urls = [_TextLink(entity.offset, getattr(entity, "url", None)) for entity in post.entities]
+    found = (link for link in links.parse(post.text, urls) if isinstance(link, PostLink) and link.invite is None)
+    return next(found, None)
+
+
+@dataclass(frozen=True)
+class _TextLink:
+    offset: int
+    url: str | None

@@ -1,0 +1,122 @@
+"""Invitations: whether the account follows them, and what comes of it. Every outcome has a reason of its own."""
+
+from typing import Any
+
+from pyrogram import raw
+from pyrogram.errors import (
+    BadRequest,
+    ChannelPrivate,
+    ChannelsTooMuch,
+    Forbidden,
+    InviteHashEmpty,
+    InviteHashExpired,
+    InviteHashInvalid,
+    InviteRequestSent,
+    RPCError,
+    UserAlreadyParticipant,
+    UsersTooMuch,
+)
+
+from config.settings import Settings
+from daemon.transfer.errors import Refusal
+from daemon.transfer.source import Channel, Reader
+from models import sources, usage
+from models.database import Calls
+
+_OUTCOMES: dict[type[RPCError], str] = {
+    InviteHashExpired: "invite_expired",
+    InviteHashInvalid: "invite_invalid",
+    InviteHashEmpty: "invite_invalid",
+    InviteRequestSent: "join_requested",
+    ChannelsTooMuch: "too_many_channels",
+    UsersTooMuch: "chat_full",
+    ChannelPrivate: "banned_there",
+}
+
+
+class Invitations:
+    """Follows a customer's invitation with the operator's account, within the operator's rules."""
+
+    def __init__(self, reader: Reader, calls: Calls, settings: Settings) -> None:
+        self._reader, self._calls, self._settings = reader, calls, settings
+
+    async def follow(self, user_id: int, paying: bool, code: str, now: int) -> tuple[Channel, bool]:
+        """Be in the chat that *code* invites to, and open it to this customer. True: joined just now.
+
+        :raises Refusal: not followed, and why.
+        """
+        chat = await self._check(code)
+        channel = None if chat is None else self._reader.learn(chat)
+        joined = channel is None
+        if channel is None:
+            channel = await self._join(user_id, paying, code, now)
+        elif channel.asks_to_join and channel.username is None:
+            raise Refusal("join_requested")
+        await remember(self._calls, channel, now)
+        await self._calls(sources.open_for, user_id, channel.id, now, invite_hash=code)
+        return channel, joined
+
+    async def _check(self, code: str) -> Any:
+        """The chat, when the account is in it already; None when it may try to join."""
+        try:
+            invite = await self._reader.call(raw.functions.messages.CheckChatInvite(hash=code))
+        except (BadRequest, Forbidden) as error:
+            raise _refusal(error) from error
+        if isinstance(invite, raw.types.ChatInviteAlready):
+            return invite.chat
+        if isinstance(invite, raw.types.ChatInvite):
+            if not (invite.channel or invite.broadcast or invite.megagroup):
+                raise Refusal("basic_group")
+            if invite.subscription_pricing:
+                raise Refusal("invite_paid")
+        return None
+
+    async def _join(self, user_id: int, paying: bool, code: str, now: int) -> Channel:
+        settings = self._settings
+        day = usage.day_of(now, settings.timezone)
+        joined = await self._calls(sources.joined_today, day)
+        reason = sources.may_join(settings.join_by_invitation, paying, joined, settings.joins_per_day)
+        if reason is not None:
+            raise Refusal(f"join_{reason}")
+        join = await self._calls(sources.begin_join, user_id, code, day, settings.joins_per_day, now)
+        if join is None:
+            raise Refusal("join_cap")
+        try:
+            answer = await self._reader.call(raw.functions.messages.ImportChatInvite(hash=code))
+            channel = self._reader.learn(_chat(answer))
+        except UserAlreadyParticipant:
+            await self._calls(sources.record_join, join, None, sources.REFUSED)
+            return self._reader.learn(await self._check(code))
+        except (BadRequest, Forbidden) as error:
+            outcome = sources.REQUESTED if isinstance(error, InviteRequestSent) else sources.REFUSED
+            await self._calls(sources.record_join, join, None, outcome)
+            raise _refusal(error) from error
+        await remember(self._calls, channel, now)
+        await self._calls(sources.record_join, join, channel.id, sources.JOINED)
+        return channel
+
+
+async def remember(calls: Calls, channel: Channel, now: int) -> sources.SourceInfo:
+    """Write down what the account sees of a chat, and return what is known of it."""
+    return await calls(
+        sources.remember,
+        channel.id,
+        channel.username,
+        channel.title,
+        channel.protected,
+        now,
+        administered=channel.administered,
+        access_hash=channel.access_hash,
+    )
+
+
+def _chat(answer: Any) -> Any:
+    """The chat that was joined. Telegram may ask for a visit to a web page first: then there is none."""
+    chats = getattr(getattr(answer, "updates", answer), "chats", None)
+    if not chats:
+        raise Refusal("join_requested")
+    return chats[0]
+
+
+def _refusal(error: RPCError) -> Refusal:
+    return Refusal(next((reason for kind, reason in _OUTCOMES.items() if isinstance(error, kind)), "join_refused"))

@@ -1,0 +1,167 @@
+"""What a message carries, in the terms of the plans: pure functions of raw messages.
+
+A photo counts as ``photo``, as does a sticker; an animation and a video note as ``video``; a voice message as
+``music``; an Android package as ``apk``; any other file as ``document``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyrogram import raw
+
+from daemon.transfer.errors import Refusal
+
+MAX_BYTES = 2000 << 20
+"""What a bot may upload; nothing larger is begun."""
+
+MAX_THUMBNAIL_BYTES = 200 << 10
+
+Media = raw.types.MessageMediaPhoto | raw.types.MessageMediaDocument
+
+APK = "application/vnd.android.package-archive"
+
+_REFUSED = {
+    "MessageMediaPaidMedia": "paid_media",
+    "MessageMediaStory": "story",
+    "MessageMediaInvoice": "nothing_to_deliver",
+    "MessageMediaUnsupported": "nothing_to_deliver",
+}
+
+_ENTITIES = tuple(
+    getattr(raw.types, f"MessageEntity{name}")
+    for name in "Bold Italic Underline Strike Code Pre TextUrl Spoiler Blockquote CustomEmoji".split()
+)
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small preview that belongs to a file."""
+
+    location: Any
+    size: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file of a post, as one account sees it."""
+
+    message_id: int
+    kind: str
+    size: int
+    media_id: int
+    """The file's own number: another one means another file."""
+    data_centre: int
+    location: Any
+    """What ``upload.GetFile`` takes; good for the account that read it, and for a while."""
+    media: Media
+    caption: str
+    entities: tuple[Any, ...]
+    thumbnail: Thumbnail | None = None
+
+
+def items_of(messages: Sequence[Any]) -> tuple[Item, ...]:
+    """The files of the messages of one post, in their order. Empty: the post is only text.
+
+    :raises Refusal: it holds something that is never delivered.
+    """
+    return tuple(item for message in messages if (item := _item(message)) is not None)
+
+
+def kind_of(document: Any) -> str:
+    """The kind that a plan counts a document as."""
+    named = {type(attribute): attribute for attribute in document.attributes}
+    if raw.types.DocumentAttributeSticker in named or raw.types.DocumentAttributeCustomEmoji in named:
+        return "photo"
+    if raw.types.DocumentAttributeAnimated in named or raw.types.DocumentAttributeVideo in named:
+        return "video"
+    if raw.types.DocumentAttributeAudio in named:
+        return "music"
+    name = getattr(named.get(raw.types.DocumentAttributeFilename), "file_name", "")
+    return "apk" if document.mime_type == APK or name.lower().endswith(".apk") else "document"
+
+
+def text_of(message: Any) -> tuple[str, tuple[Any, ...]]:
+    """The words of a message without a file, and their entities; a poll is told as text."""
+    poll = message.media.poll if isinstance(message.media, raw.types.MessageMediaPoll) else None
+    if poll is None:
+        return message.message or "", sendable(message.entities or ())
+    answers = [f"• {answer.text.text}" for answer in poll.answers]
+    return "\n".join([poll.question.text, *answers]), ()
+
+
+def sendable(entities: Sequence[Any]) -> tuple[Any, ...]:
+    """The entities that may be sent again: those that style. Telegram finds links and names by itself."""
+    return tuple(entity for entity in entities if isinstance(entity, _ENTITIES))
+
+
+def attributes_of(document: Any) -> list[Any]:
+    """A document's attributes as a new upload may carry them: sticker sets belong to the account that saw them."""
+    kept = []
+    for attribute in document.attributes:
+        if isinstance(attribute, raw.types.DocumentAttributeSticker):
+            attribute = raw.types.DocumentAttributeSticker(
+                alt=attribute.alt, stickerset=raw.types.InputStickerSetEmpty(), mask=attribute.mask
+            )
+        if not isinstance(attribute, raw.types.DocumentAttributeHasStickers | raw.types.DocumentAttributeCustomEmoji):
+            kept.append(attribute)
+    return kept
+
+
+def _item(message: Any) -> Item | None:
+    media = message.media
+    name = type(media).__name__
+    if name in _REFUSED:
+        raise Refusal(_REFUSED[name])
+    if getattr(media, "ttl_seconds", None):
+        raise Refusal("self_destructing")
+    if isinstance(media, raw.types.MessageMediaPhoto) and isinstance(media.photo, raw.types.Photo):
+        return _photo(message, media)
+    if isinstance(media, raw.types.MessageMediaDocument) and isinstance(media.document, raw.types.Document):
+        return _document(message, media)
+    return None
+
+
+def _photo(message: Any, media: Any) -> Item | None:
+    photo = media.photo
+    sizes = {size.type: _bytes_of(size) for size in photo.sizes}
+    if not any(sizes.values()):
+        raise Refusal("nothing_to_deliver")
+    largest = max(sizes, key=lambda name: sizes[name])
+    location = raw.types.InputPhotoFileLocation(
+        id=photo.id, access_hash=photo.access_hash, file_reference=photo.file_reference, thumb_size=largest
+    )
+    return Item(
+        message.id, "photo", sizes[largest], photo.id, photo.dc_id, location, media,
+        message.message or "", sendable(message.entities or ()),
+    )  # fmt: skip
+
+
+def _document(message: Any, media: Any) -> Item:
+    document = media.document
+    location = raw.types.InputDocumentFileLocation(
+        id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
+    )
+    return Item(
+        message.id, kind_of(document), document.size, document.id, document.dc_id, location, media,
+        message.message or "", sendable(message.entities or ()), _thumbnail(document),
+    )  # fmt: skip
+
+
+def _thumbnail(document: Any) -> Thumbnail | None:
+    sizes = {thumb.type: _bytes_of(thumb) for thumb in document.thumbs or ()}
+    fitting = {name: size for name, size in sizes.items() if 0 < size <= MAX_THUMBNAIL_BYTES}
+    if not fitting:
+        return None
+    name = max(fitting, key=lambda name: fitting[name])
+    location = raw.types.InputDocumentFileLocation(
+        id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=name
+    )
+    return Thumbnail(location, fitting[name])
+
+
+def _bytes_of(size: Any) -> int:
+    """How many bytes a photo size has on the server; 0 for the tiny ones that travel inside the message."""
+    if isinstance(size, raw.types.PhotoSizeProgressive):
+        return max(size.sizes)
+    return size.size if isinstance(size, raw.types.PhotoSize) else 0

@@ -1,0 +1,206 @@
+"""What a customer sees while a job is open: one message a job, or one a batch, gone when it has ended.
+
+It appears only when a job is not done at once, is edited every three seconds at most, and disappears with the job.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from pyrogram.errors import RPCError
+
+from config.texts import Texts, translator
+from daemon.errors import Unreachable
+from daemon.outgoing import Outgoing
+from daemon.transfer.run import Run, Track
+from models import batches, jobs, users
+from models.database import Calls
+from models.moves import JobInfo, State
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.25
+FIRST_S = 0.5
+EDIT_S = 3.0
+SHOWN = 200
+"""Waiting jobs whose message is kept up to date; those further back wait long enough not to miss it."""
+
+
+# ---- the words
+
+
+def in_line(t: Texts, ahead: int, wait_s: int) -> str:
+    """A job that waits."""
+    if wait_s > 3:
+        return t.gettext("⏳ Telegram asks for a pause. Your link goes on in {wait}.", wait=t.duration(wait_s))
+    if ahead == 0:
+        return t.gettext("⏳ In line, yours is next.")
+    return "⏳ " + t.ngettext("In line, {n} before you.", "In line, {n} before you.", ahead)
+
+
+def under_way(t: Texts, track: Track | None, now: float) -> str:
+    """A job that is being worked on; *now* is monotonic."""
+    if track is None or not track.moved:
+        return t.gettext("🔎 Looking at your link…")
+    total, share = max(track.total, 1), min(track.moved / max(track.total, 1), 1.0)
+    rate = track.rate(now)
+    if share >= 1 or rate <= 0:
+        return t.gettext("⬆️ Almost there…")
+    return t.gettext(
+        "⬇️ {percent} % of {size}, {rate}/s, {left} left",
+        percent=int(100 * share),
+        size=t.size(total),
+        rate=t.size(int(rate)),
+        left=t.duration(max(1, round((total - track.moved) / rate))),
+    )
+
+
+def batch(t: Texts, counts: Mapping[State, int]) -> str:
+    """A batch and how far it has come."""
+    total = sum(counts.values())
+    refused = counts[State.REFUSED] + counts[State.FAILED]
+    lines = [t.gettext("📦 {done} of {total} delivered", done=counts[State.DONE], total=total)]
+    if refused:
+        lines.append("✖️ " + t.ngettext("{n} could not be delivered", "{n} could not be delivered", refused))
+    if counts[State.HELD]:
+        lines.append("⏸ " + t.ngettext("{n} waits for a larger plan", "{n} wait for a larger plan", counts[State.HELD]))
+    return "\n".join(lines)
+
+
+# ---- the messages
+
+
+@dataclass
+class Card:
+    """One message and what it shows."""
+
+    chat_id: int
+    t: Texts
+    message_id: int | None
+    remember: Callable[[int | None], Awaitable[None]]
+    seen: float
+    text: str = ""
+    edited: float = float("-inf")
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An open job or batch with the words that its card should show now."""
+
+    user_id: int
+    chat_id: int
+    message_id: int | None
+    words: Callable[[Texts], str]
+
+
+class Board:
+    """Keeps the cards of all open jobs up to date."""
+
+    def __init__(self, outgoing: Outgoing, calls: Calls, running: Callable[[], list[Run]]) -> None:
+        self._outgoing, self._calls, self._running = outgoing, calls, running
+        self._cards: dict[tuple[str, int], Card] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Look several times a second, for ever. Begins with taking down what a crash left standing."""
+        for job in await self._calls(jobs.left_standing):
+            await self._outgoing.delete(job.chat_id, [job.status_message_id or 0])
+            await self._calls(jobs.set_status_message, job.id, None)
+        while True:
+            await self.look(time.monotonic())
+            await asyncio.sleep(TICK_S)
+
+    async def look(self, now: float) -> None:
+        """Show what is open, take down what is not; *now* is monotonic."""
+        shown = await self._shown(now)
+        for key, one in shown.items():
+            card = self._cards.get(key) or await self._open(key, one, now)
+            if card.task is None or card.task.done():
+                due = now - card.seen >= FIRST_S if card.message_id is None else now - card.edited >= EDIT_S
+                text = one.words(card.t)
+                if due and text != card.text:
+                    card.task = asyncio.create_task(self._show(card, text, now))
+        for key in self._cards.keys() - shown.keys():
+            closing = asyncio.create_task(self._close(self._cards.pop(key)))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def drain(self) -> None:
+        """Let messages on their way arrive. Cards of jobs that stay open stay, for the next process to go on with."""
+        tasks = [card.task for card in self._cards.values() if card.task is not None]
+        await asyncio.gather(*tasks, *self._closing, return_exceptions=True)
+
+    async def _shown(self, now: float) -> dict[tuple[str, int], Shown]:
+        runs = {run.job.id: run for run in self._running()}
+        waiting = await self._calls(jobs.in_line, SHOWN)
+        shown: dict[tuple[str, int], Shown] = {}
+        in_batches = {}
+        for run in runs.values():
+            if run.job.batch_id is None:
+                shown["job", run.job.id] = _card_of(run.job, _under_way(run, now))
+            else:
+                in_batches[run.job.batch_id] = run.job
+        for ahead, job in enumerate(waiting):
+            if job.batch_id is not None:
+                in_batches[job.batch_id] = job
+            elif job.id not in runs:
+                shown["job", job.id] = _card_of(job, _in_line(job, ahead))
+        for batch_id, job in in_batches.items():
+            info = await self._calls(batches.get, batch_id)
+            counts = await self._calls(batches.counts, batch_id)
+            shown["batch", batch_id] = Shown(job.user_id, job.chat_id, info.status_message_id, _batch(counts))
+        return shown
+
+    async def _open(self, key: tuple[str, int], one: Shown, now: float) -> Card:
+        kind, number = key
+        keep = jobs.set_status_message if kind == "job" else batches.set_status_message
+
+        async def remember(message_id: int | None) -> None:
+            await self._calls(keep, number, message_id)
+
+        user = await self._calls(users.get, one.user_id)
+        card = Card(one.chat_id, translator(user.language if user else None), one.message_id, remember, now)
+        self._cards[key] = card
+        return card
+
+    async def _show(self, card: Card, text: str, now: float) -> None:
+        try:
+            if card.message_id is not None:
+                await self._outgoing.edit_text(card.chat_id, card.message_id, text, paced=True)
+            else:
+                card.message_id = await self._outgoing.send_text(card.chat_id, text, silent=True)
+                await card.remember(card.message_id)
+            card.text, card.edited = text, now
+        except (RPCError, OSError, Unreachable) as error:
+            card.edited = now
+            logger.info("progress not shown", extra={"user": card.chat_id, "reason": str(error)})
+
+    async def _close(self, card: Card) -> None:
+        if card.task is not None:
+            await asyncio.gather(card.task, return_exceptions=True)
+        if card.message_id is None:
+            return
+        try:
+            await self._outgoing.delete(card.chat_id, [card.message_id])
+            await card.remember(None)
+        except (RPCError, OSError) as error:
+            logger.info("progress not taken down", extra={"user": card.chat_id, "reason": str(error)})
+
+
+def _card_of(job: JobInfo, words: Callable[[Texts], str]) -> Shown:
+    return Shown(job.user_id, job.chat_id, job.status_message_id, words)
+
+
+def _under_way(run: Run, now: float) -> Callable[[Texts], str]:
+    return lambda t: under_way(t, run.track, now)
+
+
+def _in_line(job: JobInfo, ahead: int) -> Callable[[Texts], str]:
+    return lambda t: in_line(t, ahead, job.not_before - int(time.time()))
+
+
+def _batch(counts: Mapping[State, int]) -> Callable[[Texts], str]:
+    return lambda t: batch(t, counts)

@@ -1,0 +1,255 @@
+"""Where posts come from: chats resolved, posts read, by one client.
+
+Only channels and supergroups. For anything else Telegram's ``messages.getMessages`` would ignore the peer and hand out
+the operator's private mail, so persons, bots and basic groups are refused before any message is asked for, and
+messages are only ever read with ``channels.getMessages``.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyrogram import Client, raw
+from pyrogram.errors import (
+    BadRequest,
+    ChannelInvalid,
+    ChannelPrivate,
+    FloodPremiumWait,
+    FloodWait,
+    Forbidden,
+    NotAcceptable,
+    UsernameInvalid,
+    UsernameNotOccupied,
+)
+from pyrogram.raw.core import TLObject
+
+from daemon import rpc
+from daemon.transfer.errors import Flooded, Refusal
+from daemon.transfer.media import Item, items_of, text_of
+
+ALBUM_REACH = 9  # an album has at most ten messages with neighbouring numbers
+REMEMBERED = 10_000
+DIALOGS_EVERY_S = 300.0
+DIALOGS_PAGE = 100
+DIALOGS_PAGES = 20
+CALL_TIMEOUT_S = 8.0
+LONGEST_FLOOD_S = 8
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel or supergroup as one client sees it; ``access_hash`` is that client's own."""
+
+    id: int
+    access_hash: int
+    usernames: tuple[str, ...]
+    title: str
+    protected: bool
+    administered: bool
+    asks_to_join: bool = False
+
+    @property
+    def username(self) -> str | None:
+        """Its public name; None for a private chat."""
+        return self.usernames[0] if self.usernames else None
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post, whole: one message, or all messages of an album."""
+
+    channel: Channel
+    message_id: int
+    single: bool
+    edit_date: int
+    items: tuple[Item, ...]
+    text: str
+    entities: tuple[Any, ...]
+    protected: bool
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many deliveries of which kind it counts as."""
+        found: dict[str, int] = {}
+        for kind in [item.kind for item in self.items] or ["text"]:
+            found[kind] = found.get(kind, 0) + 1
+        return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(item.size for item in self.items)
+
+
+class Reader:
+    """Reads chats and posts through one client and remembers which chats are which."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._channels: OrderedDict[int, Channel] = OrderedDict()
+        self._names: dict[str, int] = {}
+        self._dialogs_at = float("-inf")
+
+    async def by_name(self, username: str) -> Channel:
+        """The channel of that public name.
+
+        :raises Refusal: nobody has it, or it belongs to a person or a bot.
+        """
+        if username in self._names:
+            return self._channels[self._names[username]]
+        try:
+            found = await self.call(raw.functions.contacts.ResolveUsername(username=username))
+        except (UsernameNotOccupied, UsernameInvalid):
+            raise Refusal("not_found") from None
+        if not isinstance(found.peer, raw.types.PeerChannel):
+            raise Refusal("person")
+        return self._learn(found.chats, found.peer.channel_id)
+
+    async def by_id(self, channel_id: int, access_hash: int | None = None) -> Channel:
+        """The channel with that bare id, by the *access_hash* that was kept, or else from the client's dialogs.
+
+        :raises Refusal: the client is not in it.
+        """
+        if channel_id not in self._channels and access_hash is not None:
+            peer = raw.types.InputChannel(channel_id=channel_id, access_hash=access_hash)
+            try:
+                found = await self.call(raw.functions.channels.GetChannels(id=[peer]))
+                self._learn(found.chats, channel_id)
+            except (ChannelInvalid, ChannelPrivate):
+                pass  # kept from an account that the operator has replaced since
+        if channel_id not in self._channels:
+            await self._read_dialogs(channel_id)
+        if channel_id not in self._channels:
+            raise Refusal("no_access")
+        return self._channels[channel_id]
+
+    async def post(self, channel: Channel, message_id: int, *, single: bool = False) -> Post:
+        """The post with that number, its whole album unless *single*. Its channel is as it is now.
+
+        :raises Refusal: no such post, no access, or a post of a sort that is never delivered.
+        """
+        reach = 0 if single else ALBUM_REACH
+        numbers = range(max(1, message_id - reach), message_id + reach + 1)
+        channel, messages = await self.messages(channel, numbers)
+        main = next((message for message in messages if message.id == message_id), None)
+        if main is None:
+            raise Refusal("not_found")
+        return self._post(
+            channel, main, [main] if single or main.grouped_id is None else _album(main, messages), single
+        )
+
+    async def comment(self, channel: Channel, message_id: int, comment_id: int, *, single: bool = False) -> Post:
+        """A comment under a post: a message of the discussion group, which must belong to that post's thread."""
+        peer = raw.types.InputPeerChannel(channel_id=channel.id, access_hash=channel.access_hash)
+        try:
+            found = await self.call(raw.functions.messages.GetDiscussionMessage(peer=peer, msg_id=message_id))
+        except BadRequest:
+            raise Refusal("not_found") from None
+        root = next((message for message in found.messages if message.id), None)
+        if root is None or not isinstance(root.peer_id, raw.types.PeerChannel):
+            raise Refusal("not_found")
+        group = self._learn(found.chats, root.peer_id.channel_id)
+        _, (answer, *_) = await self.messages(group, [comment_id])
+        thread = getattr(answer, "reply_to", None)
+        if root.id not in (getattr(thread, "reply_to_top_id", None), getattr(thread, "reply_to_msg_id", None)):
+            raise Refusal("not_found")
+        return await self.post(group, comment_id, single=single)
+
+    async def messages(self, channel: Channel, numbers: Sequence[int]) -> tuple[Channel, list[Any]]:
+        """The messages with those numbers that exist, and the channel as it is now."""
+        query = raw.functions.channels.GetMessages(
+            channel=raw.types.InputChannel(channel_id=channel.id, access_hash=channel.access_hash),
+            id=[raw.types.InputMessageID(id=number) for number in numbers],
+        )
+        try:
+            found = await self.call(query)
+        except (ChannelInvalid, ChannelPrivate, Forbidden, NotAcceptable):
+            self.forget(channel.id)
+            raise Refusal("no_access") from None
+        messages = [message for message in found.messages if isinstance(message, raw.types.Message)]
+        return self._learn(found.chats, channel.id), messages
+
+    async def call(self, query: "TLObject[Any]") -> Any:
+        """Make a call whose flood waits, when long, send the job back in line."""
+        try:
+            return await rpc.invoke(self._client, query, timeout=CALL_TIMEOUT_S, longest_flood=LONGEST_FLOOD_S)
+        except (FloodWait, FloodPremiumWait) as error:
+            raise Flooded(rpc.flood_seconds(error)) from error
+
+    def learn(self, chat: Any) -> Channel:
+        """Remember a channel from what Telegram says of it.
+
+        :raises Refusal: it is a basic group, or closed to this client.
+        """
+        if not isinstance(chat, raw.types.Channel) or chat.access_hash is None:
+            raise Refusal("basic_group" if isinstance(chat, raw.types.Chat) else "no_access")
+        channel = Channel(
+            id=chat.id,
+            access_hash=chat.access_hash,
+            usernames=_usernames(chat),
+            title=chat.title,
+            protected=bool(chat.noforwards),
+            administered=bool(chat.creator or chat.admin_rights),
+            asks_to_join=bool(chat.join_request),
+        )
+        self.forget(channel.id)
+        self._channels[channel.id] = channel
+        self._names.update(dict.fromkeys(channel.usernames, channel.id))
+        if len(self._channels) > REMEMBERED:
+            self.forget(next(iter(self._channels)))
+        return channel
+
+    def forget(self, channel_id: int) -> None:
+        """Know nothing of a channel any more."""
+        if self._channels.pop(channel_id, None) is not None:
+            self._names = {name: owner for name, owner in self._names.items() if owner != channel_id}
+
+    def _learn(self, chats: Sequence[Any], channel_id: int) -> Channel:
+        chat = next((chat for chat in chats if chat.id == channel_id), None)
+        if chat is None:
+            raise Refusal("no_access")
+        return self.learn(chat)
+
+    async def _read_dialogs(self, wanted: int) -> None:
+        """Learn the chats that the client is in: a session string begins without any. At most once in a while."""
+        if time.monotonic() - self._dialogs_at < DIALOGS_EVERY_S:
+            return
+        self._dialogs_at = time.monotonic()
+        offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": raw.types.InputPeerEmpty()}
+        for _ in range(DIALOGS_PAGES):
+            query = raw.functions.messages.GetDialogs(limit=DIALOGS_PAGE, hash=0, exclude_pinned=False, **offset)
+            found = await self.call(query)
+            for chat in found.chats:
+                if isinstance(chat, raw.types.Channel) and chat.access_hash is not None and not chat.min:
+                    self.learn(chat)
+            if wanted in self._channels or not isinstance(found, raw.types.messages.DialogsSlice) or not found.messages:
+                return
+            last = min(found.messages, key=lambda message: getattr(message, "date", 0))
+            offset = {"offset_date": last.date, "offset_id": last.id, "offset_peer": raw.types.InputPeerEmpty()}
+
+    def _post(self, channel: Channel, main: Any, messages: list[Any], single: bool) -> Post:
+        items = items_of(messages)
+        text, entities = text_of(main) if not items else ("", ())
+        if not items and not text:
+            raise Refusal("nothing_to_deliver")
+        return Post(
+            channel=channel,
+            message_id=messages[0].id,
+            single=single,
+            edit_date=max(message.edit_date or 0 for message in messages),
+            items=items,
+            text=text,
+            entities=entities,
+            protected=any(message.noforwards for message in messages),
+        )
+
+
+def _album(main: Any, messages: Sequence[Any]) -> list[Any]:
+    return sorted((m for m in messages if m.grouped_id == main.grouped_id), key=lambda message: message.id)
+
+
+def _usernames(chat: Any) -> tuple[str, ...]:
+    active = [name.username for name in chat.usernames or () if name.active]
+    return tuple(name.lower() for name in ([chat.username] if chat.username else []) + active)

@@ -1,0 +1,223 @@
+"""The transfer worker: takes jobs from the line under leases, runs them side by side, and says how each ended.
+
+Start: leases of dead predecessors end, then jobs are claimed as there is room. Drain: nothing new is claimed; what is
+under way may finish until the deadline and otherwise goes back in line, where its acknowledged parts wait for it.
+Stop: media sessions are closed.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+from pyrogram import Client
+from pyrogram.errors import RPCError, Unauthorized
+
+from config.plans import Plans
+from config.settings import Settings
+from daemon.bell import Bell
+from daemon.outgoing import Outgoing
+from daemon.transfer.courier import Courier, LimitReached
+from daemon.transfer.delivery import Delivery
+from daemon.transfer.errors import PutBack, Refusal, TransferError, Unreachable
+from daemon.transfer.fetch import Fetcher
+from daemon.transfer.finder import ACCOUNT_AWAY_S, Finder
+from daemon.transfer.lane import Bounds, Lanes
+from daemon.transfer.pipe import Budget, Pipe
+from daemon.transfer.progress import Board
+from daemon.transfer.run import Run
+from daemon.transfer.source import Reader
+from models import jobs, users
+from models.database import Calls
+from models.errors import LeaseLost
+from models.moves import JobInfo
+
+logger = logging.getLogger(__name__)
+
+NAME = "transfers"
+LEASE_S = 60
+HEARTBEAT_S = 15.0
+LOOK_S = 0.5
+IDLE_S = 1.0
+TIDY_S = 20.0
+CANCEL_S = 5.0
+FIRST_RETRY_S = 2
+PATIENCE_S = 900
+"""A job that cannot go on through no fault of its own is given up after so long: the customer should know."""
+
+
+class Transfers:
+    """Everything between a job in line and a delivered file."""
+
+    def __init__(
+        self,
+        bot: Client,
+        account: Client,
+        calls: Calls,
+        bell: Bell,
+        outgoing: Outgoing,
+        settings: Settings,
+        plans: Plans,
+        account_is_up: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._bot, self._account, self._calls = bot, account, calls
+        self._outgoing, self._settings, self._plans = outgoing, settings, plans
+        self._account_is_up = account_is_up
+        self._owner = f"{NAME}/{secrets.token_hex(4)}"
+        self._runs: dict[int, Run] = {}
+        self._ear = bell.subscribe()
+        self._bell = bell
+        self._draining = False
+        reads = Bounds(8, settings.transfer_requests_max, calls_per_session=4)
+        writes = Bounds(16, 2 * settings.transfer_requests_max, calls_per_session=8)
+        self._reading, self._writing = Lanes(account, reads), Lanes(bot, writes)
+        self._board = Board(outgoing, calls, self._running)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        courier = await self._courier()
+        await self._calls(jobs.take_over, NAME, _now())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._claim(courier), name="claim jobs")
+            group.create_task(self._keep_leases(), name="keep leases")
+            group.create_task(self._watch_cancellations(), name="watch cancellations")
+            group.create_task(self._tidy(), name="close idle media sessions")
+            group.create_task(self._board.run(), name="progress")
+
+    async def drain(self, seconds: float) -> None:
+        """Claim nothing more, let jobs finish for *seconds*, put the rest back in line, close the media sessions."""
+        self._draining = True
+        tasks = [run.task for run in self._runs.values() if run.task]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=CANCEL_S)
+        await self._board.drain()
+        await asyncio.gather(self._reading.stop(), self._writing.stop())
+
+    async def _courier(self) -> Courier:
+        bot_id = int(self._settings.telegram_bot_token.split(":")[0])
+        home = await self._bot.storage.dc_id()
+        finder = Finder(Reader(self._bot), Reader(self._account), self._calls, self._settings, self._account_is_up)
+        delivery = Delivery(self._bot)
+        pipe = Pipe(self._reading, self._writing, home, Budget(self._settings.transfer_memory_mib << 20))
+        fetcher = Fetcher(finder, pipe, delivery, self._calls)
+        return Courier(bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
+
+    def _running(self) -> list[Run]:
+        return list(self._runs.values())
+
+    # ---- claiming
+
+    async def _claim(self, courier: Courier) -> None:
+        while True:
+            job = await self._next()
+            if job is not None:
+                self._begin(courier, job)
+            else:
+                await self._ear.wait(IDLE_S)
+
+    async def _next(self) -> JobInfo | None:
+        small, large = self._room()
+        if self._draining or not (small or large):
+            return None
+        return await self._calls(
+            jobs.claim, self._owner, LEASE_S, self._settings.jobs_per_customer, _now(), small=small, large=large
+        )
+
+    def _room(self) -> tuple[bool, bool]:
+        large = sum(run.is_large for run in self._runs.values())
+        small = len(self._runs) - large
+        return small < self._settings.transfer_files_small, large < self._settings.transfer_files_large
+
+    def _begin(self, courier: Courier, job: JobInfo) -> None:
+        run = Run(job, lambda: self._room()[1])
+        self._runs[job.id] = run
+        run.task = asyncio.create_task(self._work(courier, run), name=f"job {job.id}")
+
+    # ---- working
+
+    async def _work(self, courier: Courier, run: Run) -> None:
+        try:
+            await self._settle(courier, run)
+        except LeaseLost:
+            logger.info("not ours any more", extra={"job": run.job.id})
+        except Exception:
+            logger.exception("the end of a job was not recorded", extra={"job": run.job.id})
+        finally:
+            del self._runs[run.job.id]
+            self._bell.ring()
+
+    async def _settle(self, courier: Courier, run: Run) -> None:
+        """Deliver, and record whatever end it comes to."""
+        job, owner = run.job, self._owner
+        try:
+            await courier.deliver(run)
+        except LimitReached:
+            pass
+        except Refusal as refusal:
+            logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
+            await self._calls(jobs.refuse, job.id, owner, refusal.reason, _now(), refusal.values)
+        except Unreachable as error:
+            logger.info("customer unreachable", extra={"job": job.id, "reason": str(error)})
+            await self._calls(users.mark_blocked_bot, job.user_id, True, _now())
+            await self._calls(jobs.refuse, job.id, owner, "unreachable", _now())
+        except asyncio.CancelledError:
+            if not run.withdrawn:
+                await asyncio.shield(self._calls(jobs.put_back, job.id, owner, _now(), False, _now()))
+        except PutBack as error:
+            await self._put_back(job, error)
+        except Unauthorized as error:
+            await self._put_back(job, PutBack(ACCOUNT_AWAY_S, f"account: {error.ID}"))
+        except (RPCError, OSError, TransferError) as error:
+            logger.warning("attempt failed", extra={"job": job.id, "reason": repr(error)})
+            await self._put_back(job, PutBack(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True))
+        except Exception:
+            logger.exception("attempt broke", extra={"job": job.id})
+            await self._put_back(job, PutBack(FIRST_RETRY_S * 2**job.attempts, "fault", counts=True))
+
+    async def _put_back(self, job: JobInfo, why: PutBack) -> None:
+        now = _now()
+        if not why.counts and now + why.seconds - job.created_at > PATIENCE_S:
+            await self._calls(jobs.fail, job.id, self._owner, "waited_too_long", now)
+            return
+        logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
+        not_before = now + round(why.seconds)
+        await self._calls(jobs.put_back, job.id, self._owner, not_before, why.counts, now)
+
+    # ---- side tasks
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            for run in self._running():
+                if not await self._calls(jobs.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
+                    self._withdraw(run)
+
+    async def _watch_cancellations(self) -> None:
+        """A cancelled transfer stops within a second."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if runs := self._running():
+                held = await self._calls(jobs.held_by, self._owner)
+                for run in runs:
+                    if run.job.id not in held:
+                        self._withdraw(run)
+
+    def _withdraw(self, run: Run) -> None:
+        run.withdrawn = True
+        if run.task is not None and not run.task.done():
+            run.task.cancel()
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_S)
+            await self._reading.close_idle(time.monotonic())
+            await self._writing.close_idle(time.monotonic())
+
+
+def _now() -> int:
+    return int(time.time())

@@ -1,0 +1,173 @@
+"""The transfers alone, on real sockets: both clients, a database, no chat around them."""
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pyrogram import Client, raw
+
+from config import settings as settings_module
+from config.settings import Settings
+from daemon import clients
+from daemon.bell import Bell
+from daemon.endpoint import trust
+from daemon.outgoing import Outgoing
+from daemon.transfer.worker import Transfers
+from models import access, jobs, users
+from models.database import Calls, Watcher
+from models.moves import ENDED, JobInfo
+from tests.clients import client
+from tests.sandbox_process import Sandbox
+
+DEADLINE_S = 40.0
+
+
+@dataclass
+class Rig:
+    """What a test drives and looks at."""
+
+    sandbox: Sandbox
+    calls: Calls
+    bot: Client
+    account: Client
+    bell: Bell
+    settings: Settings
+    transfers: Transfers
+    keys: int = 0
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    account_up: bool = True
+
+    def link(self, name: str) -> dict[str, Any]:
+        """A link of the scenario: url, kind, size, sha256, file_name, caption."""
+        found: dict[str, Any] = self.sandbox.scenario["links"][name]
+        return found
+
+    async def ask(self, customer: "Customer", url: str, *, priority: int = 0) -> JobInfo:
+        """Put a link in line, as the handler does."""
+        self.keys += 1
+        key = f"{time.time_ns()}/{self.keys}"
+        job = await self.calls(
+            jobs.enqueue, customer.id, customer.id, url, None, priority, None, now(), dedupe=key, cap=10_000
+        )
+        assert isinstance(job, JobInfo)
+        self.bell.ring()
+        return job
+
+    async def ended(self, job: JobInfo, deadline_s: float = DEADLINE_S) -> JobInfo:
+        """The job once it has ended."""
+
+        async def look() -> JobInfo | None:
+            present = await self.calls(jobs.get, job.id)
+            return present if present.state in ENDED else None
+
+        return await until(look, deadline_s)
+
+    async def deliver(self, customer: "Customer", url: str, deadline_s: float = DEADLINE_S) -> JobInfo:
+        """Ask and wait for the end."""
+        return await self.ended(await self.ask(customer, url), deadline_s)
+
+    def control(self, method: str, path: str, json: Any = None) -> Any:
+        """A control call to the sandbox."""
+        return self.sandbox.control(method, path, json)
+
+
+@dataclass
+class Customer:
+    """A foreign client: somebody who waits for his file."""
+
+    id: int
+    client: Client
+    bot_id: int
+    after: int = 0
+
+    async def messages(self) -> list[Any]:
+        """What the bot has sent since the last :meth:`forget`, oldest first, progress included."""
+        query = raw.functions.messages.GetHistory(
+            peer=await self.client.resolve_peer(self.bot_id), offset_id=0, offset_date=0, add_offset=0, limit=50,
+            max_id=0, min_id=self.after, hash=0,
+        )  # fmt: skip
+        found = await self.client.invoke(query)
+        return sorted((m for m in found.messages if isinstance(m, raw.types.Message) and not m.out), key=lambda m: m.id)
+
+    async def media(self) -> list[Any]:
+        """Those that carry a file."""
+        carrying = (raw.types.MessageMediaDocument, raw.types.MessageMediaPhoto)
+        return [message for message in await self.messages() if isinstance(message.media, carrying)]
+
+    async def forget(self) -> None:
+        """Begin to look from here."""
+        messages = await self.messages()
+        self.after = messages[-1].id if messages else self.after
+
+    async def sha256(self, message: Any) -> str:
+        """The digest of a message's file, read through the customer's own connection."""
+        digest = hashlib.sha256()
+        parsed = await self.client.get_messages(self.bot_id, message.id)
+        async for chunk in self.client.stream_media(parsed):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+@contextlib.asynccontextmanager
+async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIterator[Rig]:
+    """Run the transfers against the sandbox; *changes* replace settings."""
+    environment = {**sandbox.env, "DB_PATH": str(database_file.parent)}
+    settings = replace(settings_module.load(environment, None), **changes)
+    trust(settings.telegram_public_key or "")
+    calls = Calls()
+    bot, account = clients.build_bot(settings), clients.build_account(settings)
+    await bot.start()
+    await account.start()
+    bell = Bell(Watcher(calls))
+    built = Rig(sandbox, calls, bot, account, bell, settings, transfers=None)  # type: ignore[arg-type]
+    outgoing = Outgoing(bot, calls)
+    built.transfers = Transfers(
+        bot, account, calls, bell, outgoing, settings, settings.plans, lambda: built.account_up
+    )
+    task = asyncio.create_task(built.transfers.run())
+    try:
+        yield built
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await built.transfers.drain(0)
+        await account.stop()
+        await bot.stop()
+        await calls.close()
+
+
+@contextlib.asynccontextmanager
+async def customer(rig: Rig, number: int, *, level: int = 2) -> AsyncIterator[Customer]:
+    """The scenario's customer *number*, with a plan of that level, who has spoken to the bot."""
+    row = rig.sandbox.scenario["customers"][number]
+    who = client(rig.sandbox.scenario, f"customer{number}", session_string=row["session_string"], no_updates=True)
+    await who.start()
+    try:
+        await who.send_message(rig.sandbox.scenario["bot"]["username"], "hello")
+        await rig.calls(users.seen, row["id"], row["first_name"], None, row["language_code"], now())
+        if level:
+            await rig.calls(access.give, row["id"], level, forever=True, reason="test", by=None, now=now())
+        someone = Customer(row["id"], who, rig.sandbox.scenario["bot"]["id"])
+        await someone.forget()
+        yield someone
+    finally:
+        await who.stop()
+
+
+async def until(look: Callable[[], Awaitable[Any]], deadline_s: float = DEADLINE_S) -> Any:
+    """Wait until *look* returns something, and return that."""
+    deadline = time.monotonic() + deadline_s
+    while not (found := await look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {deadline_s} s")
+        await asyncio.sleep(0.03)
+    return found
+
+
+def now() -> int:
+    return int(time.time())
