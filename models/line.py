@@ -24,7 +24,7 @@ TURN_OF_THE_OTHERS = 4  # every so many claims, the line served longest ago
 LARGE_BYTES = 20 << 20
 _ANY_BYTES = 1 << 62
 
-_FIRST = f"""
+FIRST = f"""
 SELECT job.id, job.round FROM job
 WHERE job.state = '{State.QUEUED}' AND job.priority = ? AND job.not_before <= ?
   AND COALESCE(job.size, 0) BETWEEN ? AND ?
@@ -64,7 +64,7 @@ def take(per_customer: int, small: bool, large: bool, now: int) -> int | None:
         lines.sort(key=lambda line: line[1])
     smallest, largest = (0 if small else LARGE_BYTES + 1), (_ANY_BYTES if large else LARGE_BYTES)
     for priority, _ in lines:
-        found = database.execute_sql(_FIRST, (priority, now, smallest, largest, per_customer)).fetchone()
+        found = database.execute_sql(FIRST, (priority, now, smallest, largest, per_customer)).fetchone()
         if found is not None:
             job_id, round_ = found
             database.execute_sql(

@@ -1,0 +1,135 @@
+"""A worker killed between any two steps of a delivery: every message goes out once, and it is charged once."""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models import cache, database, events, jobs, uploads, usage
+from models.moves import JobInfo, State
+from models.tables import Usage
+from tests.store import FREE, NOW, TODAY, customers, enqueue, opened
+
+STEPS = (
+    "claimed",
+    "size known",
+    "reserved",
+    "planned",
+    "part uploaded",
+    "delivering",
+    "first message out",
+    "first message recorded",
+    "second message out",
+    "second message recorded",
+    "finished",
+)
+LEASE_S = 60
+
+
+class Telegram:
+    """What the server remembers of random ids, in a file: it outlives the worker."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def messages(self) -> list[int]:
+        """The random ids of the messages that were delivered, in order."""
+        return [int(line) for line in self._path.read_text().split()] if self._path.exists() else []
+
+    def send(self, random_id: int) -> int:
+        """Deliver unless the random id is known; the message id, or 0 for a duplicate."""
+        if random_id in self.messages:
+            return 0
+        with self._path.open("a") as file:
+            file.write(f"{random_id}\n")
+        return len(self.messages)
+
+
+def deliver(job: JobInfo, owner: str, telegram: Telegram, reached: Callable[[str], None]) -> None:
+    """What a worker does with a post of two photos, naming each step that it has reached."""
+    reached("claimed")
+    jobs.size_known(job.id, "photo", 2000)
+    reached("size known")
+    assert isinstance(usage.reserve(job.id, 1, {"photo": 2}, FREE.limits, TODAY, NOW), usage.Reserved)
+    reached("reserved")
+    ids = jobs.plan_messages(job.id, 2, NOW)
+    reached("planned")
+    uploads.save(job.id, owner, uploads.UploadInfo(1, 2, 512, 8, b"\x0f"), NOW)
+    reached("part uploaded")
+    jobs.delivering(job.id, owner, NOW)
+    reached("delivering")
+    for name, random_id in zip(("first", "second"), ids, strict=True):
+        if random_id not in job.sent:
+            message_id = telegram.send(random_id)
+            reached(f"{name} message out")
+            jobs.sent(job.id, {random_id: message_id})
+        reached(f"{name} message recorded")
+    post = cache.CachedInfo(99, 5, 7, 0, ({"kind": "photo"},))
+    jobs.finish(job.id, owner, jobs.Delivered(cached=post), NOW)
+    reached("finished")
+
+
+def work_until(step: str, instance: int, directory: Path) -> None:
+    """A worker process that is killed as soon as it has reached *step*."""
+
+    def reached(name: str) -> None:
+        if name == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    database.open_database(directory / "peaje.db")
+    owner = f"worker/{instance}"
+    job = jobs.claim(owner, LEASE_S, 2, NOW + instance * LEASE_S)
+    assert job is not None
+    deliver(job, owner, Telegram(directory / "telegram"), reached)
+
+
+def kill_at(step: str, instance: int, directory: Path) -> None:
+    """Let a worker run until *step* and see it killed there."""
+    worker = multiprocessing.get_context("spawn").Process(target=work_until, args=(step, instance, directory))
+    worker.start()
+    worker.join(30)
+    assert worker.exitcode == -signal.SIGKILL, f"{step} was not reached"
+
+
+def finish_whole(job_id: int, instance: int, directory: Path) -> None:
+    """Let a last worker do what is left, if anything is."""
+    job = jobs.claim("last/0", LEASE_S, 2, NOW + instance * LEASE_S)
+    if job is not None:
+        deliver(job, "last/0", Telegram(directory / "telegram"), lambda name: None)
+
+
+def assert_delivered_once(job_id: int, directory: Path) -> None:
+    job = jobs.get(job_id)
+    assert job.state is State.DONE
+    assert Telegram(directory / "telegram").messages == list(job.random_ids)
+    assert job.all_sent and len(job.sent) == 2
+    assert usage.total(1) == {"photo": 2}
+    assert not Usage.select().where(Usage.state == "reserved").exists()
+    assert [event.kind for event in events.due(NOW + 999)] == ["job_finished"]
+    assert uploads.of(job_id, 1) is None
+    assert json.dumps([event.payload["used"] for event in events.due(NOW + 999)]) == '[{"photo": 2}]'
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_a_step_the_next_worker_goes_on(step: str, tmp_path: Path) -> None:
+    with opened(tmp_path / "peaje.db"):
+        customers(1)
+        job = enqueue(1, "update 1")
+        kill_at(step, 0, tmp_path)
+        finish_whole(job.id, 1, tmp_path)
+        assert_delivered_once(job.id, tmp_path)
+
+
+def test_killed_again_and_again_it_still_arrives_once(tmp_path: Path) -> None:
+    with opened(tmp_path / "peaje.db"):
+        customers(1)
+        job = enqueue(1, "update 1")
+        for instance, step in enumerate(("planned", "delivering", "first message out", "second message out")):
+            kill_at(step, instance, tmp_path)
+        finish_whole(job.id, 4, tmp_path)
+        assert_delivered_once(job.id, tmp_path)

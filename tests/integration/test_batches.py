@@ -1,0 +1,173 @@
+"""Batches: all in line or none, a quota that ends in the middle told once, the rest kept until it is asked for."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from models import batches, database, events, jobs, usage
+from models.batches import BatchInfo
+from models.errors import NotFound
+from models.jobs import Delivered, TooMany
+from models.moves import State
+from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, opened
+
+DAY_S = 86_400
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path) -> Iterator[None]:
+    with opened(tmp_path / "peaje.db"):
+        customers(1, 2)
+        yield
+
+
+def batch(count: int, *, key: str = "update 1", user_id: int = 1, cap: int = 100) -> BatchInfo:
+    links = tuple(f"https://t.me/channel/{number}?single" for number in range(count))
+    created = batches.enqueue(user_id, user_id, links, 0, 3, NOW, dedupe=key, cap=cap)
+    assert isinstance(created, BatchInfo)
+    return created
+
+
+def states(batch_id: int) -> dict[str, int]:
+    return {str(state): count for state, count in batches.counts(batch_id).items() if count}
+
+
+def told() -> list[tuple[str, dict[str, object]]]:
+    return [(event.kind, dict(event.payload)) for event in events.due(NOW + 99 * DAY_S)]
+
+
+def test_all_links_stand_in_line_in_their_order() -> None:
+    first = batch(3)
+    assert [(job.batch_id, job.link[-8]) for job in jobs.waiting(1)] == [(first.id, digit) for digit in "012"]
+    assert states(first.id) == {"queued": 3}
+    assert batches.get(first.id) == first == BatchInfo(first.id, 1, 1, 3, None, False, NOW)
+    with pytest.raises(NotFound):
+        batches.get(99)
+
+
+def test_the_same_update_makes_no_second_batch() -> None:
+    assert batch(3) == batch(3)
+    assert len(jobs.waiting(1)) == 3
+
+
+def test_a_batch_over_the_cap_is_refused_as_a_whole() -> None:
+    enqueue(1, "one")
+    assert batches.enqueue(1, 1, ("a", "b", "c"), 0, 3, NOW, dedupe="b", cap=3) == TooMany(waiting=1, cap=3)
+    assert len(jobs.waiting(1)) == 1
+    batch(2, cap=3)
+
+
+def test_the_end_of_a_batch_is_told_once_and_its_jobs_are_not() -> None:
+    three = batch(3)
+    for end in (jobs.refuse, jobs.fail):
+        end(claim("w").id, "w", "missing", NOW)
+    assert told() == []
+    jobs.finish(claim("w").id, "w", Delivered(), NOW)
+    assert told() == [("batch_finished", {"batch": three.id})]
+    assert states(three.id) == {"done": 1, "refused": 1, "failed": 1}
+
+
+def test_a_batch_is_cancelled_by_its_customer() -> None:
+    three, other = batch(3), batch(2, key="update 2", user_id=2)
+    jobs.finish(claim("w").id, "w", Delivered(), NOW)
+    assert batches.cancel(2, three.id, NOW) == []
+    assert len(batches.cancel(1, three.id, NOW)) == 2
+    assert states(three.id) == {"done": 1, "cancelled": 2}
+    assert states(other.id) == {"queued": 2}
+    assert batches.get(three.id).cancelled and not batches.get(other.id).cancelled
+
+
+def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_asked() -> None:
+    five = batch(5)
+    for _ in range(3):
+        job = claim("w")
+        assert isinstance(usage.reserve(job.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Reserved)
+        jobs.finish(job.id, "w", Delivered(), NOW)
+    job = claim("w")
+    assert isinstance(usage.reserve(job.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Refused)
+
+    held = batches.hold(job.id, "w", NOW)
+
+    assert (len(held.job_ids), held.tell) == (2, True)
+    assert states(five.id) == {"done": 3, "held": 2}
+    assert jobs.claim("w", 60, 2, NOW) is None
+    assert told() == []
+
+    assert batches.release(1, five.id, PREMIUM.level, NOW) == list(held.job_ids)
+    for job_id in held.job_ids:
+        job = claim("w")
+        assert (job.id, job.priority, job.reason) == (job_id, PREMIUM.level, None)
+        assert isinstance(usage.reserve(job.id, 1, {"video": 1}, PREMIUM.limits, TODAY, NOW), usage.Reserved)
+        jobs.finish(job.id, "w", Delivered(), NOW)
+    assert told() == [("batch_finished", {"batch": five.id})]
+
+
+def test_the_end_of_the_quota_is_told_once_until_it_is_released() -> None:
+    four = batch(4)
+    at_once = [claim("w"), claim("w")]
+    assert [batches.hold(job.id, "w", NOW).tell for job in at_once] == [True, False]
+    batches.release(1, None, 0, NOW)
+    assert batches.hold(claim("w").id, "w", NOW).tell
+    assert states(four.id) == {"held": 4}
+
+
+def test_of_workers_that_hold_at_once_one_tells(tmp_path: Path) -> None:
+    batch(8)
+    running = [jobs.claim("w", 60, 8, NOW) for _ in range(8)]
+
+    def hold(job: jobs.JobInfo | None) -> bool:
+        assert job is not None
+        database.database.connect(reuse_if_open=True)
+        try:
+            return batches.hold(job.id, "w", NOW).tell
+        finally:
+            database.close_database()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(hold, running)) == 1
+
+
+def test_a_held_job_has_nothing_reserved() -> None:
+    batch(2)
+    job = claim("w")
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    batches.hold(job.id, "w", NOW)
+    assert usage.of_job(job.id) == {}
+
+
+def test_only_jobs_of_a_batch_are_held() -> None:
+    enqueue(1, "alone")
+    with pytest.raises(NotFound):
+        batches.hold(claim("w").id, "w", NOW)
+
+
+def test_nobody_releases_what_is_held_for_another() -> None:
+    batch(2)
+    batches.hold(claim("w").id, "w", NOW)
+    assert batches.release(2, None, 2, NOW) == []
+
+
+def test_held_jobs_leave_after_some_days() -> None:
+    two = batch(2)
+    batches.hold(claim("w").id, "w", NOW)
+    assert batches.expire_held(NOW, NOW) == 0
+    assert batches.expire_held(NOW + 1, NOW + 7 * DAY_S) == 2
+    assert states(two.id) == {"cancelled": 2}
+    assert {jobs.get(job_id).reason for job_id in (1, 2)} == {batches.HELD_TOO_LONG}
+    assert told() == [("batch_finished", {"batch": two.id})]
+
+
+def test_held_jobs_can_be_cancelled() -> None:
+    two = batch(2)
+    batches.hold(claim("w").id, "w", NOW)
+    assert len(jobs.cancel(1, None, NOW)) == 2
+    assert states(two.id) == {"cancelled": 2}
+    assert all(count == 0 for state, count in batches.counts(two.id).items() if state is not State.CANCELLED)
+
+
+def test_the_status_message_is_remembered() -> None:
+    two = batch(2)
+    batches.set_status_message(two.id, 55)
+    assert batches.get(two.id).status_message_id == 55

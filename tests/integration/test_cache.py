@@ -1,0 +1,74 @@
+"""The cache: one version of a post, one bot, and no opinion on who may read it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models import cache, database
+from models.cache import CachedInfo
+from models.tables import CachedMedia
+from tests.store import NOW, opened
+
+DAY_S = 86_400
+BOT, OTHER_BOT, CHAT = 99, 98, 5
+PHOTO = {"kind": "photo", "size": 1000, "id": 2**62, "caption": "señal — 🙂", "entities": [{"offset": 0}]}
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path) -> Iterator[None]:
+    with opened(tmp_path / "peaje.db"):
+        yield
+
+
+def put(message_id: int = 7, edit_date: int = 0, *, now: int = NOW, single: bool = False) -> CachedInfo:
+    post = CachedInfo(BOT, CHAT, message_id, edit_date, (PHOTO,), single)
+    with database.transaction():
+        cache.put(post, now)
+    return post
+
+
+def test_what_was_put_is_found_whole() -> None:
+    assert put() == cache.get(BOT, CHAT, 7, 0, NOW)
+
+
+def test_another_bot_chat_message_or_version_finds_nothing() -> None:
+    put()
+    for key in ((OTHER_BOT, CHAT, 7, 0), (BOT, CHAT + 1, 7, 0), (BOT, CHAT, 8, 0), (BOT, CHAT, 7, NOW)):
+        assert cache.get(*key, NOW) is None
+
+
+def test_an_edited_post_takes_the_place_of_its_older_version() -> None:
+    put()
+    edited = put(edit_date=NOW)
+    assert cache.get(BOT, CHAT, 7, 0, NOW) is None
+    assert cache.get(BOT, CHAT, 7, NOW, NOW) == edited
+
+
+def test_one_item_of_an_album_is_not_the_album() -> None:
+    album = put()
+    one = put(single=True)
+    assert cache.get(BOT, CHAT, 7, 0, NOW) == album
+    assert cache.get(BOT, CHAT, 7, 0, NOW, single=True) == one
+
+
+def test_a_dead_file_is_forgotten() -> None:
+    put()
+    put(single=True)
+    put(8)
+    cache.drop(BOT, CHAT, 7)
+    assert [row.message_id for row in CachedMedia.select()] == [8]
+
+
+def test_pruning_forgets_what_is_unused_for_long_and_the_longest_unused_of_too_many() -> None:
+    for number in range(6):
+        put(number, now=NOW + number * DAY_S)
+    assert cache.prune(max_age_s=4 * DAY_S, max_posts=100, now=NOW + 5 * DAY_S) == 1
+    assert cache.prune(max_age_s=4 * DAY_S, max_posts=3, now=NOW + 5 * DAY_S) == 2
+    assert {row.message_id for row in CachedMedia.select()} == {3, 4, 5}
+
+
+def test_a_post_in_use_is_not_pruned() -> None:
+    put()
+    assert cache.get(BOT, CHAT, 7, 0, NOW + 9 * DAY_S) is not None
+    assert cache.prune(max_age_s=2 * DAY_S, max_posts=100, now=NOW + 10 * DAY_S) == 0

@@ -1,0 +1,460 @@
+"""Jobs: in line once, claimed in turn, delivered once, whoever dies in between."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models import batches, cache, events, jobs, uploads, usage
+from models.errors import LeaseLost, MoveRefused, NotFound
+from models.jobs import Delivered, TooMany
+from models.moves import State
+from tests.store import FREE, NOW, TODAY, claim, customers, enqueue, opened
+
+HOUR = 3600
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path) -> Iterator[None]:
+    with opened(tmp_path / "peaje.db"):
+        customers(*range(1, 10))
+        yield
+
+
+def reserved(user_id: int = 1) -> int:
+    return sum(left.used for left in usage.left(user_id, FREE, TODAY).values())
+
+
+def told() -> list[tuple[str, dict[str, object]]]:
+    return [(event.kind, dict(event.payload)) for event in events.due(NOW + 9 * HOUR)]
+
+
+# ---- in line
+
+
+def test_an_update_that_comes_again_adds_nothing() -> None:
+    first = enqueue(1, "update 7")
+    assert enqueue(1, "update 7") == first
+    claim("w")
+    assert enqueue(1, "update 7").state is State.CLAIMED
+    assert len(jobs.waiting(1)) == 1
+
+
+def test_a_user_may_not_have_more_waiting_than_the_cap() -> None:
+    for number in range(3):
+        enqueue(1, f"{number}", cap=3)
+    assert jobs.enqueue(1, 1, "link", None, 0, None, NOW, dedupe="4th", cap=3) == TooMany(waiting=3, cap=3)
+    claim("w")
+    enqueue(1, "4th", cap=3)
+
+
+def test_the_position_counts_those_before_in_line() -> None:
+    one, two, other = enqueue(1, "1"), enqueue(1, "2"), enqueue(2, "3")
+    assert [jobs.position(job.id) for job in (one, other, two)] == [0, 1, 2]
+    paying = enqueue(3, "4", priority=1)
+    assert [jobs.position(job.id) for job in (paying, one, other, two)] == [0, 1, 2, 3]
+    claim("w")
+    assert [jobs.position(job.id) for job in (paying, one, other, two)] == [0, 0, 1, 2]
+
+
+def test_only_the_customer_cancels_his_jobs() -> None:
+    mine, other = enqueue(1, "1"), enqueue(2, "2")
+    assert jobs.cancel(1, other.id, NOW) == []
+    assert jobs.cancel(1, None, NOW) == [mine.id]
+    assert jobs.get(mine.id).reason == jobs.CANCELLED
+    assert jobs.get(other.id).state is State.QUEUED
+    with pytest.raises(NotFound):
+        jobs.get(99)
+
+
+# ---- whose turn it is
+
+
+def served(count: int, *, per_customer: int = 99) -> list[int]:
+    """The customers of the next *count* claims; each job is done at once."""
+    users = []
+    for _ in range(count):
+        job = claim("w", per_customer=per_customer)
+        users.append(job.user_id)
+        jobs.finish(job.id, "w", Delivered(), NOW)
+    return users
+
+
+def test_a_newcomer_with_one_link_passes_the_hundred_of_another() -> None:
+    for number in range(100):
+        enqueue(1, f"many {number}")
+    assert served(10) == [1] * 10
+    enqueue(2, "one")
+    assert 2 in served(2)
+
+
+def test_users_take_turns() -> None:
+    for user_id in (1, 2, 3):
+        for number in range(4):
+            enqueue(user_id, f"{user_id}/{number}")
+    assert served(12) == [1, 2, 3] * 4
+
+
+def test_a_newcomer_does_not_overtake_what_waited_for_long() -> None:
+    """Rounds only go forward: who sends one link after the other is served in turn with who sent them at once."""
+    for number in range(20):
+        enqueue(1, f"many {number}")
+    served(5)
+    turns = []
+    for number in range(10):
+        enqueue(2, f"again {number}")
+        turns += served(2)
+    assert Counter(turns) == {1: 10, 2: 10}
+
+
+def test_paying_customers_go_first_and_every_fourth_claim_is_for_the_others() -> None:
+    for number in range(12):
+        enqueue(1, f"free {number}")
+        enqueue(2, f"paying {number}", priority=1)
+    assert served(12) == [2, 2, 2, 1] * 3
+
+
+def test_no_line_starves_however_many_better_ones_never_end() -> None:
+    for number in range(40):
+        for user_id, priority in ((1, 0), (2, 1), (3, 2)):
+            enqueue(user_id, f"{user_id}/{number}", priority=priority)
+    turns = Counter(served(40))
+    assert turns[3] == 30
+    assert turns[2] == turns[1] == 5
+
+
+def test_nobody_has_more_running_than_he_may() -> None:
+    for number in range(3):
+        enqueue(1, f"{number}")
+    enqueue(2, "other")
+    first = claim("w", per_customer=2)
+    assert [claim("w", per_customer=2).user_id for _ in range(2)] == [2, 1]
+    assert jobs.claim("w", 60, 2, NOW) is None
+    jobs.finish(first.id, "w", Delivered(), NOW)
+    assert claim("w", per_customer=2).user_id == 1
+
+
+def test_large_files_wait_for_a_large_slot_while_small_ones_pass() -> None:
+    large, small = enqueue(1, "large"), enqueue(2, "small")
+    job = claim("w")
+    jobs.size_known(job.id, "video", 300 << 20)
+    assert jobs.running() == jobs.Running(small=0, large=1)
+    jobs.put_back(job.id, "w", NOW, False, NOW)
+    passed = jobs.claim("w", 60, 2, NOW, large=False)
+    assert passed is not None and passed.id == small.id
+    assert jobs.claim("w", 60, 2, NOW, large=False) is None
+    taken = jobs.claim("w", 60, 2, NOW, small=False)
+    assert taken is not None and taken.id == large.id
+    assert jobs.running() == jobs.Running(small=1, large=1)
+
+
+def test_a_bought_plan_moves_waiting_jobs_to_its_line() -> None:
+    for user_id in (1, 2):
+        for number in range(3):
+            enqueue(user_id, f"{user_id}/{number}")
+    assert jobs.promote(2, 1, NOW) == 3
+    assert served(6) == [2, 2, 2, 1, 1, 1]
+
+
+# ---- leases
+
+
+def test_a_lease_lives_by_its_heartbeat() -> None:
+    job = enqueue(1, "1")
+    claim("first")
+    assert jobs.heartbeat(job.id, "first", 60, NOW + 50)
+    assert jobs.claim("second", 60, 2, NOW + 100) is None
+    taken = jobs.claim("second", 60, 2, NOW + 110)
+    assert taken is not None and (taken.id, taken.owner, taken.attempts) == (job.id, "second", 2)
+    assert not jobs.heartbeat(job.id, "first", 60, NOW + 111)
+    assert jobs.held_by("second") == {job.id}
+    assert jobs.held_by("first") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda job: jobs.delivering(job, "lost", NOW),
+        lambda job: jobs.unsent(job, "lost", NOW),
+        lambda job: jobs.refuse(job, "lost", "missing", NOW),
+        lambda job: jobs.fail(job, "lost", "broken", NOW),
+        lambda job: jobs.put_back(job, "lost", NOW, True, NOW),
+        lambda job: jobs.finish(job, "lost", Delivered(), NOW),
+        lambda job: batches.hold(job, "lost", NOW),
+        lambda job: uploads.save(job, "lost", uploads.UploadInfo(1, 2, 512, 8, b"\0"), NOW),
+    ],
+)
+def test_who_lost_the_lease_changes_nothing(step: object) -> None:
+    job = enqueue(1, "1")
+    claim("lost")
+    jobs.recover(NOW + 60)
+    claim("present", NOW + 60)
+    before = jobs.get(job.id)
+    with pytest.raises(LeaseLost):
+        step(job.id)  # type: ignore[operator]
+    assert jobs.get(job.id) == before
+
+
+def test_a_poison_job_fails_after_its_attempts_and_costs_nothing() -> None:
+    job = enqueue(1, "poison")
+    for attempt in range(jobs.MAX_ATTEMPTS):
+        now = NOW + attempt * 60
+        assert claim("w", now).attempts == attempt + 1
+        usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, now)
+    (failed,) = jobs.recover(now + 60)
+    assert (failed.state, failed.reason) == (State.FAILED, jobs.GAVE_UP)
+    assert reserved() == 0
+    told_once = {"job": job.id, "state": "failed", "reason": "gave_up", "used": {}, "detail": {}}
+    assert told() == [("job_finished", told_once)]
+
+
+def test_a_flood_wait_is_no_attempt_and_keeps_the_reservation() -> None:
+    job = enqueue(1, "1")
+    for _ in range(2 * jobs.MAX_ATTEMPTS):
+        claim("w")
+        usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+        assert jobs.put_back(job.id, "w", NOW, False, NOW).state is State.QUEUED
+    assert reserved() == 1
+    claim("w")
+    jobs.put_back(job.id, "w", NOW + 30, False, NOW)
+    assert jobs.claim("w", 60, 2, NOW + 29) is None
+    claim("w", NOW + 30)
+
+
+def test_a_counted_attempt_too_many_ends_the_job() -> None:
+    job = enqueue(1, "1")
+    states = []
+    for _ in range(jobs.MAX_ATTEMPTS):
+        claim("w")
+        states.append(jobs.put_back(job.id, "w", NOW, True, NOW).state)
+    assert states == [State.QUEUED] * (jobs.MAX_ATTEMPTS - 1) + [State.FAILED]
+
+
+def test_a_worker_that_starts_takes_over_from_its_dead_predecessor_at_once() -> None:
+    mine, other = enqueue(1, "1"), enqueue(2, "2")
+    claim("daemon/a")
+    claim("other/a")
+    assert [job.id for job in jobs.take_over("daemon", NOW + 1)] == [mine.id]
+    assert jobs.get(other.id).owner == "other/a"
+    claim("daemon/b", NOW + 1)
+
+
+# ---- cancelling what runs
+
+
+def test_a_job_being_fetched_is_cancelled_at_once() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    jobs.plan_messages(job.id, 1, NOW)
+    assert jobs.cancel(1, None, NOW) == [job.id]
+    assert reserved() == 0
+    assert not jobs.heartbeat(job.id, "w", 60, NOW)
+    with pytest.raises(LeaseLost):
+        jobs.delivering(job.id, "w", NOW)
+
+
+def test_what_is_on_its_way_arrives_and_is_charged() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+    jobs.delivering(job.id, "w", NOW)
+    assert jobs.cancel(1, None, NOW) == []
+    assert jobs.heartbeat(job.id, "w", 60, NOW)
+    assert jobs.finish(job.id, "w", Delivered({random_id: 5}), NOW)
+    assert (jobs.get(job.id).state, reserved()) == (State.DONE, 1)
+
+
+@pytest.mark.parametrize("how", ["unsent", "put back", "lapsed"])
+def test_cancelled_on_its_way_and_not_sent_it_ends(how: str) -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    jobs.plan_messages(job.id, 1, NOW)
+    jobs.delivering(job.id, "w", NOW)
+    jobs.cancel(1, None, NOW)
+    if how == "unsent":
+        with pytest.raises(LeaseLost):
+            jobs.unsent(job.id, "w", NOW)
+    elif how == "put back":
+        jobs.put_back(job.id, "w", NOW + 5, False, NOW)
+    else:
+        jobs.recover(NOW + 60)
+    assert (jobs.get(job.id).state, reserved()) == (State.CANCELLED, 0)
+
+
+def test_refused_by_one_way_it_goes_on_by_another_and_can_be_cancelled_again() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    ids = jobs.plan_messages(job.id, 1, NOW)
+    jobs.delivering(job.id, "w", NOW)
+    assert jobs.unsent(job.id, "w", NOW).state is State.CLAIMED
+    assert jobs.plan_messages(job.id, 1, NOW) == ids
+    assert jobs.cancel(1, job.id, NOW) == [job.id]
+
+
+# ---- sent once
+
+
+def test_random_ids_are_for_ever() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    two = jobs.plan_messages(job.id, 2, NOW)
+    assert len(set(two)) == 2 and all(0 < random_id < 2**63 for random_id in two)
+    assert jobs.plan_messages(job.id, 2, NOW) == two
+    assert jobs.plan_messages(job.id, 1, NOW) == two[:1]
+    three = jobs.plan_messages(job.id, 3, NOW)
+    assert three[:2] == two and jobs.get(job.id).random_ids == tuple(three)
+
+
+def test_a_delivery_is_recorded_once_with_all_that_belongs_to_it() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    usage.reserve(job.id, 1, {"photo": 2}, FREE.limits, TODAY, NOW)
+    one, two = jobs.plan_messages(job.id, 2, NOW)
+    jobs.delivering(job.id, "w", NOW)
+    post = cache.CachedInfo(99, 5, 7, 0, ({"kind": "photo"}, {"kind": "photo"}))
+    outcome = Delivered({one: 11, two: 12}, post, {"how": "cache"})
+
+    assert [jobs.finish(job.id, "w", outcome, NOW) for _ in range(2)] == [True, False]
+
+    done = jobs.get(job.id)
+    assert (done.state, done.sent, done.owner) == (State.DONE, {one: 11, two: 12}, None)
+    assert usage.total(1) == {"photo": 2}
+    assert cache.get(99, 5, 7, 0, NOW) == post
+    told_once = {"job": job.id, "state": "done", "reason": None, "used": {"photo": 2}, "detail": {"how": "cache"}}
+    assert told() == [("job_finished", told_once)]
+    assert jobs.history(1, 5) == (done,)
+
+
+def test_what_a_worker_sent_after_its_lease_lapsed_is_recorded_and_the_next_one_stops() -> None:
+    job = enqueue(1, "1")
+    claim("slow")
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+    jobs.delivering(job.id, "slow", NOW)
+    claim("next", NOW + 61)
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+
+    assert jobs.finish(job.id, "slow", Delivered({random_id: 5}), NOW + 62)
+
+    assert not jobs.heartbeat(job.id, "next", 60, NOW + 62)
+    with pytest.raises(LeaseLost):
+        jobs.delivering(job.id, "next", NOW + 62)
+    assert not jobs.finish(job.id, "next", Delivered({random_id: 0}), NOW + 63)
+    assert usage.total(1) == {"photo": 1}
+    assert len(told()) == 1
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "failed"])
+def test_sent_after_the_customer_was_told_otherwise_costs_nothing(ended: str) -> None:
+    job = enqueue(1, "1")
+    claim("slow")
+    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+    jobs.delivering(job.id, "slow", NOW)
+    claim("next", NOW + 61)
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    if ended == "failed":
+        jobs.fail(job.id, "next", "broken", NOW + 61)
+    else:
+        jobs.cancel(1, None, NOW + 61)
+
+    assert not jobs.finish(job.id, "slow", Delivered({random_id: 5}), NOW + 62)
+
+    after = jobs.get(job.id)
+    assert (after.state, after.sent) == (State(ended), {random_id: 5})
+    assert reserved() == 0
+
+
+def test_all_sent_and_recorded_is_done_whatever_happened_to_the_worker() -> None:
+    job = enqueue(1, "1")
+    for attempt in range(jobs.MAX_ATTEMPTS):
+        claim("w", NOW + attempt * 60)
+    usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+    jobs.delivering(job.id, "w", NOW)
+    jobs.sent(job.id, {random_id: 5})
+    jobs.cancel(1, None, NOW)
+    (done,) = jobs.recover(NOW + HOUR)
+    assert (done.state, usage.total(1)) == (State.DONE, {"photo": 1})
+
+
+def test_the_first_of_two_messages_is_remembered_between_them() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    one, two = jobs.plan_messages(job.id, 2, NOW)
+    jobs.delivering(job.id, "w", NOW)
+    jobs.sent(job.id, {one: 5})
+    again = claim("v", NOW + 60)
+    assert again.sent == {one: 5} and not again.all_sent
+    jobs.delivering(job.id, "v", NOW + 60)
+    jobs.finish(job.id, "v", Delivered({two: 6}), NOW + 60)
+    assert jobs.get(job.id).sent == {one: 5, two: 6}
+
+
+def test_a_message_that_was_not_planned_is_a_fault_of_the_caller() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    with pytest.raises(ValueError, match="not planned"):
+        jobs.finish(job.id, "w", Delivered({1: 1}), NOW)
+    assert jobs.get(job.id).state is State.CLAIMED
+
+
+def test_what_has_not_begun_cannot_be_unsent() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    with pytest.raises(MoveRefused):
+        jobs.unsent(job.id, "w", NOW)
+
+
+# ---- uploads
+
+
+def test_an_upload_is_kept_for_the_same_document_only() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    half = uploads.UploadInfo(document_id=1, file_id=2, part_bytes=512, parts_total=9, parts=b"\x05\x01")
+    uploads.save(job.id, "w", uploads.UploadInfo(1, 2, 512, 9, b"\x01\x00"), NOW)
+    uploads.save(job.id, "w", half, NOW)
+    assert uploads.of(job.id, 1) == half
+    assert [part for part in range(9) if half.has(part)] == [0, 2, 8]
+    assert uploads.of(job.id, 7) is None
+    assert uploads.of(job.id, 1) is None
+
+
+@pytest.mark.parametrize("end", ["finish", "cancel", "drop"])
+def test_an_upload_goes_with_its_job(end: str) -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    uploads.save(job.id, "w", uploads.UploadInfo(1, 2, 512, 9, b"\x01\x00"), NOW)
+    if end == "finish":
+        jobs.finish(job.id, "w", Delivered(), NOW)
+    elif end == "cancel":
+        jobs.cancel(1, None, NOW)
+    else:
+        uploads.drop(job.id)
+    assert uploads.of(job.id, 1) is None
+
+
+# ---- how it stands
+
+
+def test_the_overview_and_the_totals_count_what_is_there() -> None:
+    assert jobs.overview(NOW) == jobs.Overview(0, 0, 0, None)
+    enqueue(1, "old")
+    enqueue(1, "young", now=NOW + 20)
+    claim("w")
+    assert jobs.overview(NOW + 30) == jobs.Overview(queued=1, running=1, held=0, oldest_wait_s=10)
+    jobs.size_known(1, "photo", 1000)
+    jobs.finish(1, "w", Delivered(), NOW + 40)
+    jobs.cancel(1, None, NOW + 50)
+    assert jobs.totals(NOW) == jobs.Totals(done=1, refused=0, failed=0, cancelled=1, bytes=1000)
+    assert jobs.totals(NOW + 45) == jobs.Totals(done=0, refused=0, failed=0, cancelled=1, bytes=0)
+
+
+def test_the_progress_message_is_remembered() -> None:
+    job = enqueue(1, "1")
+    jobs.set_status_message(job.id, 77)
+    assert jobs.get(job.id).status_message_id == 77

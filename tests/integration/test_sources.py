@@ -1,0 +1,99 @@
+"""Chats as they are remembered, and the day's joins."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from models import database, sources
+from models.sources import ReadingPolicy
+from tests.store import NOW, TODAY, customers, opened
+
+CHAT, OTHER_CHAT, ADMIN = 1234, 5678, 42
+POLICY = ReadingPolicy()
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path) -> Iterator[None]:
+    with opened(tmp_path / "peaje.db"):
+        customers(1, 2)
+        yield
+
+
+def reason(user_id: int = 1, chat_id: int = CHAT, policy: ReadingPolicy = POLICY) -> str | None:
+    return sources.verdict(user_id, chat_id, policy).reason
+
+
+def test_a_chat_never_seen_is_closed() -> None:
+    assert reason() == "unknown"
+
+
+def test_another_customers_invitation_opens_nothing() -> None:
+    sources.remember(CHAT, None, "Private", False, NOW)
+    sources.remember(OTHER_CHAT, None, "Another", False, NOW)
+    sources.open_for(1, CHAT, NOW, invite_hash="h")
+    sources.open_for(1, CHAT, NOW + 1, invite_hash="h")
+    assert (reason(1), reason(2)) == (None, "private")
+    assert reason(1, OTHER_CHAT) == "private"
+
+
+def test_a_public_chat_that_turns_private_is_closed() -> None:
+    sources.remember(CHAT, "Channel", "Channel", False, NOW)
+    assert reason() is None
+    sources.remember(CHAT, None, "Channel", False, NOW + 1)
+    assert reason() == "private"
+
+
+def test_a_name_that_moved_to_another_chat_opens_only_that_one() -> None:
+    sources.remember(CHAT, "channel", "Old", False, NOW)
+    sources.remember(OTHER_CHAT, "Channel", "New", False, NOW + 1)
+    assert (reason(1, CHAT), reason(1, OTHER_CHAT)) == ("private", None)
+    found = sources.by_username("@CHANNEL")
+    assert found is not None and (found.id, found.username) == (OTHER_CHAT, "channel")
+
+
+def test_allow_and_block_undo_each_other_and_survive_news_of_the_chat() -> None:
+    sources.allow(CHAT, ADMIN, NOW)
+    sources.remember(CHAT, None, "Private", False, NOW + 1)
+    assert reason() is None
+    sources.block(CHAT, ADMIN, NOW + 2)
+    sources.remember(CHAT, None, "Private", False, NOW + 3)
+    sources.open_for(1, CHAT, NOW + 3)
+    assert reason() == "blocked"
+    sources.allow(CHAT, ADMIN, NOW + 4)
+    assert reason(2) is None
+    assert reason(policy=ReadingPolicy(blocked=frozenset({str(CHAT)}))) == "blocked"
+
+
+def test_what_telegram_says_is_remembered_and_the_access_hash_is_kept() -> None:
+    sources.remember(CHAT, "name", "Title", True, NOW, administered=True, access_hash=-(2**60))
+    sources.remember(CHAT, "name", "New title", True, NOW + 1, administered=True)
+    known = sources.get(CHAT)
+    assert known == sources.SourceInfo(CHAT, "name", "New title", True, True, False, False, -(2**60))
+
+
+def test_the_days_joins_are_counted_and_a_refused_one_gives_its_place_back() -> None:
+    first = sources.begin_join(1, "a", TODAY, 2, NOW)
+    second = sources.begin_join(2, "b", TODAY, 2, NOW)
+    assert first is not None and second is not None
+    assert sources.begin_join(1, "c", TODAY, 2, NOW) is None
+    assert sources.begin_join(1, "c", "2027-01-16", 2, NOW) is not None
+    sources.record_join(first, None, sources.REFUSED)
+    sources.remember(CHAT, None, "Private", False, NOW)
+    sources.record_join(second, CHAT, sources.JOINED)
+    assert sources.joined_today(TODAY) == 1
+    assert sources.begin_join(1, "d", TODAY, 2, NOW) is not None
+    assert sources.joined_today(TODAY) == 2
+
+
+def test_joins_at_once_do_not_pass_the_cap() -> None:
+    def join(number: int) -> bool:
+        database.database.connect(reuse_if_open=True)
+        try:
+            return sources.begin_join(1, str(number), TODAY, 5, NOW) is not None
+        finally:
+            database.close_database()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(join, range(40))) == 5

@@ -1,0 +1,47 @@
+"""A database of its own for a test, and what every test of the models begins with."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from config import plans
+from models import database, jobs, users
+from models.moves import JobInfo
+from models.tables import TABLES
+
+NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
+TODAY = "2027-01-15"
+PLANS = plans.load(Path(__file__).parents[1] / "plans.toml")
+FREE, PREMIUM = PLANS.free, PLANS.for_level(1)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[None]:
+    """A new database at *path*, open in this thread."""
+    database.open_database(path)
+    try:
+        with database.transaction():
+            database.database.create_tables(TABLES)
+        yield
+    finally:
+        database.close_database()
+
+
+def customers(*ids: int) -> None:
+    """Let these people have spoken to the bot."""
+    for user_id in ids:
+        users.seen(user_id, f"Customer {user_id}", None, "en", NOW)
+
+
+def enqueue(user_id: int, key: str, *, priority: int = 0, now: int = NOW, cap: int = 1000) -> JobInfo:
+    """Put a link in line that came with the update *key*."""
+    job = jobs.enqueue(user_id, user_id, f"https://t.me/channel/{key}", None, priority, 1, now, dedupe=key, cap=cap)
+    assert isinstance(job, JobInfo)
+    return job
+
+
+def claim(owner: str, now: int = NOW, *, per_customer: int = 2) -> JobInfo:
+    """Claim the next job, which must be there."""
+    job = jobs.claim(owner, 60, per_customer, now)
+    assert job is not None
+    return job
