@@ -9,6 +9,7 @@ import contextlib
 import enum
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from pyrogram import Client, enums, raw
 from pyrogram.errors import FloodWait, RPCError, Unauthorized, UserDeactivated, UserDeactivatedBan
@@ -50,13 +51,14 @@ class State(enum.StrEnum):
 
 
 class Bot(Client):
-    """The bot's client. Pre-checkout queries jump the queue, and an intake that is closed takes nothing in.
+    """The bot's client. Updates about money jump the queue, and an intake that is closed takes nothing in.
 
     An update that is not taken in does not move the stored ``pts`` either: the next start fetches it again.
     """
 
     is_open = True
-    on_precheckout: Callable[[raw.types.UpdateBotPrecheckoutQuery], None] | None = None
+    urgent: tuple[type, ...] = (raw.types.UpdateBotPrecheckoutQuery, raw.types.UpdateBotStarsSubscription)
+    on_urgent: Callable[[Any], None] | None = None
 
     async def handle_updates(self, updates: raw.base.Updates) -> None:
         """Let everything through but what is urgent, and nothing once the intake is closed."""
@@ -66,12 +68,12 @@ class Bot(Client):
             updates.updates = [update for update in updates.updates if not self._divert(update)]
         elif isinstance(updates, raw.types.UpdateShort) and self._divert(updates.update):
             return
-        await super().handle_updates(updates)  # type: ignore[no-untyped-call]
+        await super().handle_updates(updates)
 
     def _divert(self, update: object) -> bool:
-        if self.on_precheckout is None or not isinstance(update, raw.types.UpdateBotPrecheckoutQuery):
+        if self.on_urgent is None or not isinstance(update, self.urgent):
             return False
-        self.on_precheckout(update)
+        self.on_urgent(update)
         return True
 
 

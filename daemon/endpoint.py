@@ -20,14 +20,15 @@ def connection_class(endpoint: tuple[str, int] | None) -> type[Connection]:
     itself names (``help.getConfig``, for its other data centres) are left as they are.
     """
     if endpoint is None:
-        return Connection
+        stock: type[Connection] = Connection
+        return stock
     host, port = endpoint
 
     class LocalConnection(Connection):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if kwargs["server_address"] in KNOWN_BY_HEART:
+                kwargs |= {"server_address": host, "port": port}
             super().__init__(*args, **kwargs)
-            if self.server_address in KNOWN_BY_HEART:
-                self.server_address, self.port, self.ipv6 = host, port, ":" in host
 
     return LocalConnection
 

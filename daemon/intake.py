@@ -12,15 +12,16 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from pyrogram import Client, filters, raw
+from pyrogram import Client, raw
 from pyrogram.enums import ChatType
 from pyrogram.errors import RPCError
-from pyrogram.handlers import CallbackQueryHandler, MessageHandler
+from pyrogram.handlers import CallbackQueryHandler, MessageHandler, RawUpdateHandler
 from pyrogram.types import CallbackQuery, Message, User
 
 from config.texts import translator
 from daemon import handlers
 from daemon.chat import Turn, now
+from daemon.clients import Bot
 from daemon.errors import Unreachable
 from daemon.limiter import Limiter
 from daemon.rpc import invoke
@@ -52,10 +53,12 @@ class Intake:
         """Is nothing being handled?"""
         return not self._tasks
 
-    def register(self, bot: Client) -> None:
+    def register(self, bot: Bot) -> None:
         """Have *bot* hand over what it receives."""
-        bot.add_handler(MessageHandler(self._on_message, filters.incoming))
+        bot.on_urgent = self._service.stars.hear
+        bot.add_handler(MessageHandler(self._on_message))
         bot.add_handler(CallbackQueryHandler(self._on_button))
+        bot.add_handler(RawUpdateHandler(self._on_other), group=1)
 
     async def drain(self, timeout: float) -> None:
         """Let what is being handled finish, but no longer than *timeout* seconds."""
@@ -65,7 +68,10 @@ class Intake:
                 task.cancel()
 
     async def _on_message(self, _: Client, message: Message) -> None:
-        if message.from_user is None or message.chat is None or message.from_user.is_bot:
+        if message.refunded_payment is not None:
+            self._spawn(message.chat.id, self._refunded(message))
+            return
+        if message.outgoing or message.from_user is None or message.from_user.is_bot:
             return
         if self._is_new((message.chat.id, message.id)):
             private = message.chat.type is ChatType.PRIVATE
@@ -74,6 +80,11 @@ class Intake:
     async def _on_button(self, _: Client, query: CallbackQuery) -> None:
         if query.message is not None and self._is_new(query.id):
             self._spawn(query.from_user.id, self._button(query))
+
+    async def _on_other(self, _: Client, update: object, users: object, chats: object) -> None:
+        """Urgent updates that came by the recovery of gaps instead of by themselves."""
+        if isinstance(update, Bot.urgent):
+            self._service.stars.hear(update)
 
     def _is_new(self, key: object) -> bool:
         """The recovery of gaps brings again what has arrived by itself."""
@@ -106,9 +117,15 @@ class Intake:
     async def _message(self, message: Message) -> None:
         turn = await self._turn(message.from_user, message.id)
         if message.successful_payment is not None:
-            await handlers.paid(turn, message)
+            at = int(message.date.timestamp()) if message.date else turn.now
+            await self._service.stars.paid(turn.user.id, message.successful_payment, at, turn.now)
         elif await self._may_speak(turn):
             await handlers.message(turn, message)
+
+    async def _refunded(self, message: Message) -> None:
+        payment = message.refunded_payment
+        at = int(message.date.timestamp()) if message.date else now()
+        await self._service.stars.refunded(payment.telegram_payment_charge_id, int(payment.total_amount), at, now())
 
     async def _button(self, query: CallbackQuery) -> None:
         await self._acknowledge(query)

@@ -24,7 +24,7 @@ from pyrogram.errors import (
 )
 
 from daemon.errors import AlreadySent, Unreachable
-from daemon.rpc import invoke
+from daemon.rpc import LONGEST_FLOOD_S, invoke
 from models import users
 from models.database import Calls
 
@@ -79,8 +79,11 @@ class Outgoing:
         keyboard: Keyboard = (),
         reply_to: int | None = None,
         silent: bool = False,
+        longest_flood: float = LONGEST_FLOOD_S,
     ) -> int | None:
         """Send a message and return its id; None when the server had this *random_id* already and told nothing more.
+
+        A flood wait of at most *longest_flood* seconds is slept out.
 
         :raises Unreachable: the customer blocked the bot or is gone; this is remembered with the customer.
         :raises RPCError: Telegram refused otherwise.
@@ -97,7 +100,7 @@ class Outgoing:
                 reply_markup=markup(keyboard),
                 **await self._parsed(text),
             )
-            return sent_id(await invoke(self._bot, query), random_id)
+            return sent_id(await invoke(self._bot, query, longest_flood=longest_flood), random_id)
         except AlreadySent:
             return None
         except GONE as error:

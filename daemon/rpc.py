@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-from typing import TypeVar
+from typing import Any
 
 from pyrogram import Client, raw
 from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
-from pyrogram.raw.core import TLObject
 
 from daemon.errors import AlreadySent
 
 logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 TIMEOUT_S = 15.0
 FLOOD_WAITS = 3
@@ -23,12 +20,12 @@ FAILURES = 4
 
 async def invoke(
     client: Client,
-    query: "TLObject[Result]",
+    query: Any,
     *,
     timeout: float = TIMEOUT_S,
     longest_flood: float = LONGEST_FLOOD_S,
     failures: int = FAILURES,
-) -> Result:
+) -> Any:
     """Invoke *query* and return its result.
 
     A flood wait of at most *longest_flood* seconds is slept out with a margin, three times. Server errors and lost
@@ -76,14 +73,14 @@ def is_transient(error: Exception) -> bool:
     return not isinstance(error, RPCError) or (error.CODE or 0) >= 500
 
 
-async def _send(client: Client, query: "TLObject[Result]", timeout: float) -> Result:
+async def _send(client: Client, query: Any, timeout: float) -> Any:
     session = client.session
     if session is None:
         raise ConnectionError("the client is stopped")
     async with asyncio.timeout(timeout):
         await session.is_started.wait()
     wrapped = raw.functions.InvokeWithoutUpdates(query=query) if client.no_updates else query
-    result: Result = await session.send(wrapped, timeout=timeout)
+    result = await session.send(wrapped, timeout=timeout)
     await client.fetch_peers(getattr(result, "users", []))
     await client.fetch_peers(getattr(result, "chats", []))
     return result

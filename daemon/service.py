@@ -11,16 +11,21 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
 
 from config.plans import Plans
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
 from daemon import clients, commands, endpoint
+from daemon.announcer import Announcer
+from daemon.bell import Bell
+from daemon.chats import Chats
 from daemon.clients import Link, State
 from daemon.errors import GaveUp, LoginLost
 from daemon.intake import Intake
 from daemon.outgoing import Outgoing
+from daemon.stars import Stars
 from daemon.tasks import Tasks
+from daemon.transfer.source import Reader
+from daemon.transfer.worker import Transfers
 from models import health
 from models.database import Calls, Watcher
 
@@ -34,7 +39,7 @@ TRANSFERS_DRAIN_S = 15.0
 EVENTS_DRAIN_S = 2.0
 ACCOUNT_AGAIN_S = 300.0
 
-INCIDENT_ACCOUNT = "account"
+INCIDENTS = {State.REVOKED: "account_revoked", State.BANNED: "account_banned"}
 
 
 class Service:
@@ -46,12 +51,18 @@ class Service:
         self.settings = settings
         self.plans = plans
         self.calls = Calls()
-        self.watcher = Watcher(self.calls)
         self.bot = clients.build_bot(settings)
         self.account = clients.build_account(settings)
         self.bot_link = Link(self.bot, self._bot_changed)
         self.account_link = Link(self.account, self._account_changed)
         self.outgoing = Outgoing(self.bot, self.calls)
+        self.bell = Bell(Watcher(self.calls))
+        self.stars = Stars(self.bot, self.calls, self.bell)
+        self.chats = Chats(Reader(self.account), self.calls)
+        self.announcer = Announcer(settings, plans, self.calls, self.outgoing, self.bell)
+        self.transfers = Transfers(
+            self.bot, self.account, self.calls, self.bell, self.outgoing, settings, plans, self.account_link.up.is_set
+        )
         self.intake = Intake(self)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()
@@ -60,9 +71,7 @@ class Service:
         """Live until stopped; return the exit code."""
         self._obey_signals()
         self.intake.register(self.bot)
-        self.tasks.start("heartbeat", self._heartbeats())
-        self.tasks.start("bot", self._tend_bot())
-        self.tasks.start("account", self._tend_account())
+        self._start()
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
         failure = asyncio.create_task(self.tasks.failure(), name="failure")
         await asyncio.wait((stopping, failure), return_when=asyncio.FIRST_COMPLETED)
@@ -72,13 +81,28 @@ class Service:
         await self._stop()
         return code
 
+    def _start(self) -> None:
+        up = self.bot_link.up
+        self.tasks.start("heartbeat", self._heartbeats())
+        self.tasks.start("bot", self._tend_bot())
+        self.tasks.start("account", self._tend_account())
+        self.tasks.start("bell", self.bell.run())
+        self.tasks.start("announcer", self.announcer.run(up))
+        self.tasks.start("statement of stars", self.stars.reconcile(up))
+        self.tasks.start("requests", self.stars.carry_out(up))
+        self.tasks.start("transfers", self._transfer())
+
     async def _tend_bot(self) -> None:
         await self.bot_link.start()
+        await commands.register(self.bot, self.settings.admin_ids)
         async with asyncio.TaskGroup() as group:
-            group.create_task(commands.register(self.bot, self.settings.admin_ids))
             group.create_task(self.bot_link.watch())
             group.create_task(self.bot_link.mend_gaps())
             group.create_task(self._save_session())
+
+    async def _transfer(self) -> None:
+        await self.bot_link.up.wait()
+        await self.transfers.run()
 
     async def _tend_account(self) -> None:
         while True:
@@ -97,10 +121,11 @@ class Service:
     async def _account_changed(self, state: State, reason: str) -> None:
         now = int(time.time())
         if state is State.OK:
-            await self.calls(health.close_incident, INCIDENT_ACCOUNT, now)
+            for key in INCIDENTS.values():
+                await self.calls(health.close_incident, key, now)
         elif state.is_ended:
-            await self.calls(health.open_incident, INCIDENT_ACCOUNT, f"{state}: {reason}", now)
-        self.watcher.poke()
+            await self.calls(health.open_incident, INCIDENTS[state], reason, now)
+        self.bell.ring()
 
     async def _heartbeats(self) -> None:
         """A sign of life that a blocked loop or a stuck database thread would not give."""
@@ -131,10 +156,20 @@ class Service:
         logger.info("stopping")
         self.bot.is_open = False
         await self.intake.drain(HANDLERS_DRAIN_S)
+        await self.transfers.drain(TRANSFERS_DRAIN_S)
+        await self._flush_events()
         await self.tasks.stop()
         await asyncio.gather(self.bot_link.stop(), self.account_link.stop())
         await self.calls.close()
         logger.info("stopped")
+
+    async def _flush_events(self) -> None:
+        """What has happened is told before the clients stop; what is not told in time waits for the next start."""
+        if not self.bot_link.up.is_set():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVENTS_DRAIN_S):
+                await self.announcer.flush()
 
     def _obey_signals(self) -> None:
         loop = asyncio.get_running_loop()

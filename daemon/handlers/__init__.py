@@ -1,4 +1,4 @@
-"""Answers. One subject a module; each lists its commands and buttons, this table joins them.
+"""Answers. One subject a module; each lists its commands and buttons, and the tables here join them.
 
 Handlers are thin: they parse, check, write a row and answer. What takes longer is somebody else's work.
 """
@@ -9,19 +9,44 @@ from dataclasses import replace
 from pyrogram.types import Message
 
 from daemon.chat import Turn
-from daemon.handlers import start
+from daemon.handlers import account, admin, links, shop, start, support
 from daemon.screens import notices
 
 Handler = Callable[[Turn], Awaitable[None]]
 
-COMMANDS: dict[str, Handler] = {**start.COMMANDS}
-ADMIN_COMMANDS: dict[str, Handler] = {}
-BUTTONS: dict[str, Handler] = {**start.BUTTONS}
+COMMANDS: dict[str, Handler] = {**start.COMMANDS, **shop.COMMANDS, **account.COMMANDS, **support.COMMANDS}
+ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS}
+BUTTONS: dict[str, Handler] = {**start.BUTTONS, **shop.BUTTONS, **account.BUTTONS, **support.BUTTONS}
+DEEP_LINKS: dict[str, Handler] = {
+    "plans": shop.plans,
+    "premium": shop.plans,
+    "history": account.history,
+    "help": start.guide,
+    "paysupport": support.paysupport,
+}
+"""``t.me/bot?start=plans`` and the like; any other argument shows the first screen."""
+
+
+async def message(turn: Turn, sent: Message) -> None:
+    """Answer a message of a private chat."""
+    text = str(sent.text or "")
+    if text.startswith("/"):
+        name, _, argument = text[1:].partition(" ")
+        name = name.partition("@")[0].lower()
+        await command(replace(turn, argument=argument.strip()), name)
+    elif found := links.read(sent):
+        await links.deliver(turn, sent, found)
+    elif sent.media is not None:
+        await turn.say(notices.no_media(turn.t))
+    else:
+        await turn.say(notices.guidance(turn.t))
 
 
 async def command(turn: Turn, name: str) -> None:
     """Answer a command; one for admins does not exist for anybody else."""
     handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if turn.is_admin else None)
+    if name == "start" and turn.argument in DEEP_LINKS:
+        handler, turn = DEEP_LINKS[turn.argument], replace(turn, argument="")
     if handler is None:
         await turn.say(notices.unknown_command(turn.t))
     else:
@@ -33,16 +58,3 @@ async def button(turn: Turn, data: str) -> None:
     name, _, argument = data.partition(":")
     handler = BUTTONS.get(name, start.show_home)
     await handler(replace(turn, argument=argument))
-
-
-async def message(turn: Turn, sent: Message) -> None:
-    """Answer a message of a private chat."""
-    text = sent.text or sent.caption or ""
-    if text.startswith("/"):
-        name, _, argument = text[1:].partition(" ")
-        name = name.partition("@")[0].lower()
-        await command(replace(turn, argument=argument.strip()), name)
-    elif sent.media is not None:
-        await turn.say(notices.no_media(turn.t))
-    else:
-        await turn.say(notices.guidance(turn.t))

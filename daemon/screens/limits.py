@@ -51,3 +51,19 @@ def what_it_gives(t: Texts, plan: Plan) -> str:
     lines = [f"• {kind(t, code)}: {limit(t, plan.limits[code])}" for code in KINDS]
     lines.append("• " + t.gettext("files up to {size}", size=t.size(plan.max_bytes)))
     return "\n".join(lines)
+
+
+def used(t: Texts, of: Left) -> str:
+    """What was used of one kind: ``3 of 10 today``."""
+    if of.limit.count == 0:
+        return t.gettext("not in this plan")
+    if of.limit.count is None:
+        return t.gettext("{used} today, unlimited", used=of.used)
+    if of.limit.period == "day":
+        return t.gettext("{used} of {limit} today", used=of.used, limit=of.limit.count)
+    return t.gettext("{used} of {limit} in all", used=of.used, limit=of.limit.count)
+
+
+def what_is_used(t: Texts, of: Mapping[str, Left]) -> str:
+    """One line a kind."""
+    return "\n".join(f"• {kind(t, code)}: {used(t, of[code])}" for code in KINDS)

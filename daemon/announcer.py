@@ -1,0 +1,124 @@
+"""Tells what happened: takes events from the outbox and says them in chat, each once, however often it is tried."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import groupby
+
+from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
+
+from config.plans import Plans
+from config.settings import Settings
+from config.texts import translator
+from daemon.bell import Bell
+from daemon.errors import Unreachable
+from daemon.outgoing import Outgoing
+from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
+from daemon.screens import announcements
+from models import events, users
+from models.database import Calls
+from models.events import EventInfo
+
+logger = logging.getLogger(__name__)
+
+BATCH = 20
+LOOK_S = 1.0
+LONGEST_RETRY_S = 300
+LONGEST_FLOOD_S = 0
+
+Teller = Callable[[EventInfo], Awaitable[None]]
+
+
+class Announcer:
+    """Says events to customers and admins. ``tellers`` take over kinds that somebody else has the words for."""
+
+    def __init__(self, settings: Settings, plans: Plans, calls: Calls, outgoing: Outgoing, bell: Bell) -> None:
+        self._settings = settings
+        self._plans = plans
+        self._calls = calls
+        self._outgoing = outgoing
+        self._bell = bell
+        self.tellers: dict[str, Teller] = {}
+
+    async def run(self, up: asyncio.Event) -> None:
+        """Tell what is due while the bot is *up*, for ever."""
+        ear = self._bell.subscribe()
+        while True:
+            await up.wait()
+            if not await self.tell_due():
+                await ear.wait(LOOK_S)
+
+    async def flush(self) -> None:
+        """Tell everything that is due now, once; for the end of the process."""
+        while await self.tell_due():
+            pass
+
+    async def tell_due(self) -> bool:
+        """Tell one handful; False when nothing was due. Different people are told beside each other."""
+        due = await self._calls(events.claim, int(time.time()), BATCH)
+        by_person = groupby(sorted(due, key=_person), key=_person)
+        await asyncio.gather(*(self._tell_in_order(list(each)) for _, each in by_person))
+        return bool(due)
+
+    async def _tell_in_order(self, of_one: Iterable[EventInfo]) -> None:
+        for event in of_one:
+            try:
+                await self._tell(event)
+            except (FloodWait, FloodPremiumWait) as error:
+                await self._later(event, flood_seconds(error) + FLOOD_MARGIN_S, error)
+            except (RPCError, OSError) as error:
+                await self._later(event, retry_wait(event.attempts), error)
+            except Exception:
+                # One event that cannot be put into words must not silence the others.
+                logger.exception("event not told", extra={"event": event.id, "kind": event.kind})
+                await self._calls(events.retry, event.id, int(time.time()) + LONGEST_RETRY_S)
+            else:
+                await self._calls(events.heard, event.id, int(time.time()))
+
+    async def _tell(self, event: EventInfo) -> None:
+        if event.kind in self.tellers:
+            await self.tellers[event.kind](event)
+        elif event.user_id is not None:
+            await self._say(event, event.user_id, event.random_id)
+        else:
+            for admin_id in self._settings.admin_ids:
+                await self._say(event, admin_id, random_id_for(event.random_id, admin_id))
+
+    async def _say(self, event: EventInfo, user_id: int, random_id: int) -> None:
+        user = await self._calls(users.get, user_id)
+        setting = announcements.Setting(
+            translator(user.language if user else None),
+            self._plans,
+            self._settings.timezone,
+            self._settings.support_contact,
+        )
+        screen = announcements.render(event.kind, event.payload, setting)
+        if screen is None:
+            return
+        try:
+            await self._outgoing.send_text(
+                user_id, screen.text, random_id=random_id, keyboard=screen.keyboard, longest_flood=LONGEST_FLOOD_S
+            )
+        except Unreachable as error:
+            logger.info("event not heard", extra={"event": event.id, "user": user_id, "reason": error.reason})
+
+    async def _later(self, event: EventInfo, seconds: int, error: Exception) -> None:
+        logger.warning("event told later", extra={"event": event.id, "seconds": seconds, "reason": str(error)})
+        await self._calls(events.retry, event.id, int(time.time()) + seconds)
+
+
+def retry_wait(attempts: int) -> int:
+    """Seconds until an event is tried again."""
+    return int(min(2**attempts, LONGEST_RETRY_S))
+
+
+def random_id_for(random_id: int, user_id: int) -> int:
+    """One event told to several people: Telegram remembers a random_id by its sender, so each needs its own."""
+    digest = hashlib.blake2b(f"{random_id}:{user_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _person(event: EventInfo) -> int:
+    return event.user_id or 0

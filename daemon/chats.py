@@ -1,0 +1,45 @@
+"""Which chat an admin means."""
+
+from pyrogram import raw
+
+from daemon import links
+from daemon.links import InviteLink, PostLink, RangeLink
+from daemon.transfer.errors import Refusal
+from daemon.transfer.invitations import remember
+from daemon.transfer.source import Reader
+from models import sources
+from models.database import Calls
+
+
+class Chats:
+    """Finds the channel behind a link, an @name or a number, with the operator's account where need be."""
+
+    def __init__(self, reader: Reader, calls: Calls) -> None:
+        self._reader = reader
+        self._calls = calls
+
+    async def id_of(self, text: str, now: int) -> int:
+        """Return the bare id of the channel that *text* means.
+
+        :raises Refusal: it is none, or one that the account cannot see.
+        :raises PutBack: Telegram asks to wait.
+        :raises OSError: the account is away.
+        """
+        link = links.read(text)
+        invite = link.hash if isinstance(link, InviteLink) else getattr(link, "invite", None)
+        if invite is not None:
+            return await self._behind_invitation(invite, now)
+        chat = link.chat if isinstance(link, PostLink | RangeLink) else sources.chat_key(text)
+        if isinstance(chat, int) or (chat or "").isdecimal():
+            return int(chat or 0)
+        channel = await self._reader.by_name(str(chat))
+        await remember(self._calls, channel, now)
+        return channel.id
+
+    async def _behind_invitation(self, code: str, now: int) -> int:
+        invite = await self._reader.call(raw.functions.messages.CheckChatInvite(hash=code))
+        if not isinstance(invite, raw.types.ChatInviteAlready):
+            raise Refusal("no_access")
+        channel = self._reader.learn(invite.chat)
+        await remember(self._calls, channel, now)
+        return channel.id

@@ -1,0 +1,91 @@
+"""What a customer may ask about himself: use, history, waiting jobs, reminders."""
+
+from daemon.chat import Turn
+from daemon.screens import account
+from models import batches, jobs, payments, usage, users
+
+PAYMENTS_SHOWN = 10
+DELIVERIES_SHOWN = 10
+DAY_S = 86_400
+
+
+async def stats(turn: Turn) -> None:
+    """``/stats``: my use of the limits; for admins the totals too."""
+    service, settings = turn.service, turn.service.settings
+    access = await turn.access()
+    plan = service.plans.for_level(access.level)
+    left = await service.calls(usage.left, turn.user.id, plan, usage.day_of(turn.now, settings.timezone))
+    waiting = await service.calls(jobs.waiting_count, turn.user.id)
+    screen = account.stats(turn.t, plan, access, left, waiting, now=turn.now, timezone=settings.timezone)
+    if turn.is_admin:
+        people = await service.calls(users.totals, turn.now)
+        day = await service.calls(jobs.totals, turn.now - DAY_S)
+        line = await service.calls(jobs.overview, turn.now)
+        money = await service.calls(payments.totals)
+        screen = account.with_totals(turn.t, screen, people, day, line, money)
+    await turn.show(screen)
+
+
+async def history(turn: Turn) -> None:
+    """``/history``: my payments and deliveries."""
+    paid = await turn.service.calls(payments.history_of, turn.user.id, PAYMENTS_SHOWN)
+    delivered = await turn.service.calls(jobs.history, turn.user.id, DELIVERIES_SHOWN)
+    service = turn.service
+    await turn.show(account.history(turn.t, paid, delivered, service.plans, service.settings.timezone))
+
+
+async def cancel(turn: Turn) -> None:
+    """``/cancel``: what waits, with a button to cancel each."""
+    waiting = await turn.service.calls(jobs.waiting, turn.user.id)
+    await turn.show(account.waiting(turn.t, waiting))
+
+
+async def cancel_one(turn: Turn) -> None:
+    """A button of ``/cancel``, or of a progress message: one job, or ``all``."""
+    if turn.argument != "all" and not turn.argument.isdecimal():
+        await cancel(turn)
+        return
+    job_id = None if turn.argument == "all" else int(turn.argument)
+    cancelled = await turn.service.calls(jobs.cancel, turn.user.id, job_id, turn.now)
+    turn.service.bell.ring()
+    waiting = await turn.service.calls(jobs.waiting, turn.user.id)
+    await turn.show(account.cancelled(turn.t, len(cancelled), waiting))
+
+
+async def cancel_batch(turn: Turn) -> None:
+    """A button of a batch's status: all that is open of it."""
+    if not turn.argument.isdecimal():
+        await cancel(turn)
+        return
+    cancelled = await turn.service.calls(batches.cancel, turn.user.id, int(turn.argument), turn.now)
+    turn.service.bell.ring()
+    waiting = await turn.service.calls(jobs.waiting, turn.user.id)
+    await turn.say(account.cancelled(turn.t, len(cancelled), waiting))
+
+
+async def release_batch(turn: Turn) -> None:
+    """A button under a batch that a limit has ended: put the rest in line again."""
+    batch_id = int(turn.argument) if turn.argument.isdecimal() else None
+    plan = await turn.plan()
+    released = await turn.service.calls(batches.release, turn.user.id, batch_id, plan.level, turn.now)
+    turn.service.bell.ring()
+    await turn.say(account.released(turn.t, len(released)))
+
+
+async def reminders(turn: Turn) -> None:
+    """Switch the reminders of an ending plan on or off."""
+    on = turn.argument != "off"
+    await turn.service.calls(users.set_reminders, turn.user.id, on, turn.now)
+    await turn.show(account.reminders(turn.t, on))
+
+
+COMMANDS = {"stats": stats, "history": history, "cancel": cancel, "reminders": reminders}
+BUTTONS = {
+    "stats": stats,
+    "history": history,
+    "waiting": cancel,
+    "cancel": cancel_one,
+    "cancel_batch": cancel_batch,
+    "release": release_batch,
+    "reminders": reminders,
+}

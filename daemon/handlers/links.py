@@ -1,0 +1,55 @@
+"""Links on their way into the line: read, refused with a reason, or put in line as jobs."""
+
+from pyrogram.types import Message
+
+from daemon import links
+from daemon.chat import Turn
+from daemon.links import Link, RangeLink, Refused
+from daemon.screens import links as screens
+from models import batches, jobs
+from models.batches import BatchInfo
+from models.jobs import TooMany
+from models.moves import JobInfo
+
+WAITING_CAP = 200
+"""How many links one customer may have in line."""
+
+
+async def deliver(turn: Turn, sent: Message, found: list[Link]) -> None:
+    """Put what *found* names in line, and answer for what cannot be."""
+    wanted = [str(post) for link in found if not isinstance(link, Refused) for post in posts(link)]
+    refused = [link for link in found if isinstance(link, Refused)]
+    if refused:
+        await turn.say(screens.refused(turn.t, refused))
+    if wanted:
+        await _enqueue(turn, wanted, f"{turn.user.id}:{sent.id}")
+
+
+def posts(link: Link) -> list[Link]:
+    """A range is its posts; anything else is itself."""
+    return [*link.posts()] if isinstance(link, RangeLink) else [link]
+
+
+async def _enqueue(turn: Turn, wanted: list[str], key: str) -> None:
+    priority = (await turn.plan()).level
+    user_id, to = turn.user.id, turn.message_id
+    put: JobInfo | BatchInfo | TooMany
+    if len(wanted) == 1:
+        put = await turn.service.calls(
+            jobs.enqueue, user_id, user_id, wanted[0], None, priority, to, turn.now, dedupe=key, cap=WAITING_CAP
+        )
+    else:
+        put = await turn.service.calls(
+            batches.enqueue, user_id, user_id, tuple(wanted), priority, to, turn.now, dedupe=key, cap=WAITING_CAP
+        )
+    if isinstance(put, TooMany):
+        await turn.say(screens.too_many_waiting(turn.t, put.waiting, put.cap))
+        return
+    turn.service.bell.ring()
+
+
+def read(sent: Message) -> list[Link]:
+    """Every link of a message, typed or behind words."""
+    if sent.text is not None:
+        return links.parse(str(sent.text), sent.entities or ())
+    return links.parse(str(sent.caption or ""), sent.caption_entities or ())

@@ -1,0 +1,196 @@
+"""Answers to the operator's people."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from zoneinfo import ZoneInfo
+
+from config.plans import Plan
+from config.texts import Texts
+from daemon.chat import Screen
+from daemon.screens import announcements
+from models.access import Access
+from models.health import Beat, IncidentInfo
+from models.jobs import Overview
+from models.payments import PaymentInfo
+from models.sources import SourceInfo
+from models.users import UserInfo
+
+STALE_S = 30
+
+
+def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
+    """How a command is written."""
+    plans = "|".join(plan_codes)
+    forms = {
+        "grant": (f"/grant USER {plans} DAYS|forever [REASON]", f"/grant 123456789 {plan_codes[0]} 30"),
+        "revoke": (f"/revoke USER [{plans}]", "/revoke @name"),
+        "refund": (t.gettext("/refund PAYMENT [AMOUNT]"), "/refund stxAbc123"),
+        "ban": ("/ban USER", "/ban 123456789"),
+        "unban": ("/unban USER", "/unban 123456789"),
+        "allow": (t.gettext("/allow LINK"), "/allow https://t.me/c/1234567890/1"),
+        "block": (t.gettext("/block LINK"), "/block https://t.me/name"),
+    }
+    form, example = forms.get(command, (f"/{command}", f"/{command}"))
+    return Screen(
+        t.gettext(
+            "Usage: <code>{form}</code>\nExample: <code>{example}</code>\nUSER is a number or an @name.",
+            form=escape(form),
+            example=escape(example),
+        )
+    )
+
+
+def unknown_user(t: Texts, text: str) -> Screen:
+    """Nobody of that id or name has written to the bot."""
+    return Screen(
+        t.gettext(
+            "I do not know <code>{user}</code>. Only people who have written to me can be named, by number or @name.",
+            user=escape(text),
+        )
+    )
+
+
+def granted(t: Texts, user: UserInfo, plan: Plan, access: Access, new: bool, timezone: ZoneInfo) -> Screen:
+    """Time was given."""
+    head = t.gettext("✅ Given to {user}.", user=name(user)) if new else t.gettext("That was done already.")
+    return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
+
+
+def revoked(t: Texts, user: UserInfo, plan: Plan, access: Access, timezone: ZoneInfo) -> Screen:
+    """Time was taken."""
+    return Screen(t.gettext("✅ Taken from {user}.", user=name(user)) + "\n" + _has(t, plan, access, timezone))
+
+
+def unknown_payment(t: Texts, text: str) -> Screen:
+    """No such payment in the ledger."""
+    return Screen(
+        t.gettext(
+            "I know no payment <code>{id}</code>. Its number stands in the receipt and in /history.", id=escape(text)
+        )
+    )
+
+
+def refund_asked(t: Texts, payment: PaymentInfo) -> Screen:
+    """The provider is being told."""
+    return Screen(
+        t.gettext(
+            "The refund of {price} is under way; you will hear how it ended.",
+            price=t.price(payment.amount - payment.refunded, payment.currency),
+        )
+    )
+
+
+def refund_refused(t: Texts, payment: PaymentInfo, reason: str) -> Screen:
+    """It cannot be refunded, or not like this."""
+    texts = {
+        "not_completed": t.gettext("This payment is not completed, so there is nothing to give back."),
+        "nothing_left": t.gettext("This payment was given back already."),
+        "above_rest": t.gettext(
+            "That is more than is left of it: {rest}.",
+            rest=t.price(payment.amount - payment.refunded, payment.currency),
+        ),
+        "whole_only": t.gettext("Stars can only be given back as a whole: leave out the amount."),
+    }
+    return Screen(texts.get(reason) or escape(reason))
+
+
+def not_an_admin(t: Texts) -> Screen:
+    """Admins do not shut each other out."""
+    return Screen(t.gettext("That is an admin. Take the number out of ADMIN_IDS first."))
+
+
+def banned(t: Texts, user: UserInfo) -> Screen:
+    """Shut out."""
+    return Screen(
+        t.gettext("⛔ {user} is shut out, and what he had waiting is cancelled. /unban undoes it.", user=name(user))
+    )
+
+
+def unbanned(t: Texts, user: UserInfo) -> Screen:
+    """Let in again."""
+    return Screen(t.gettext("✅ {user} may use the bot again.", user=name(user)))
+
+
+def unknown_chat(t: Texts, text: str) -> Screen:
+    """The account cannot say which chat that is."""
+    return Screen(
+        t.gettext(
+            "I cannot find the channel of <code>{link}</code>. Send a link to one of its posts; the reading account "
+            "must be a member of it.",
+            link=escape(text),
+        )
+    )
+
+
+def allowed(t: Texts, source: SourceInfo | None, chat_id: int) -> Screen:
+    """Open to all."""
+    return Screen(t.gettext("✅ {chat} is open to all customers. /block closes it.", chat=chat(source, chat_id)))
+
+
+def blocked(t: Texts, source: SourceInfo | None, chat_id: int) -> Screen:
+    """Closed to all."""
+    return Screen(t.gettext("⛔ {chat} is closed to everybody. /allow opens it.", chat=chat(source, chat_id)))
+
+
+def status(
+    t: Texts,
+    beats: Mapping[str, Beat],
+    incidents: Sequence[IncidentInfo],
+    line: Overview,
+    oldest_event_ms: int | None,
+    now: int,
+) -> Screen:
+    """Health of each part."""
+    parts = [t.gettext("<b>Programs</b>")]
+    parts += [_beat(t, program, beat, now) for program, beat in sorted(beats.items())]
+    waited = t.duration(line.oldest_wait_s) if line.oldest_wait_s is not None else t.gettext("none")
+    parts += [
+        "",
+        t.gettext("<b>Deliveries</b>"),
+        t.gettext(
+            "{queued} in line (longest wait: {wait}), {running} under way, {held} held",
+            queued=line.queued,
+            wait=waited,
+            running=line.running,
+            held=line.held,
+        ),
+    ]
+    if oldest_event_ms is not None:
+        age = max(0, now - oldest_event_ms // 1000)
+        parts.append(t.gettext("The oldest message not yet told is {age} old.", age=t.duration(age)))
+    parts.append("")
+    if incidents:
+        parts.append(t.gettext("<b>Wrong at the moment</b>"))
+        parts += [f"🔴 {announcements.incident(t, each.key)} ({escape(each.text)})" for each in incidents]
+    else:
+        parts.append(t.gettext("🟢 Nothing is wrong."))
+    return Screen("\n".join(parts))
+
+
+def name(user: UserInfo) -> str:
+    """A customer, so that he is recognised."""
+    title = f"@{user.username}" if user.username else user.first_name
+    return f"{escape(title)} (<code>{user.id}</code>)"
+
+
+def chat(source: SourceInfo | None, chat_id: int) -> str:
+    """A chat, so that it is recognised."""
+    title = (source.title or source.username) if source else None
+    return f"<b>{escape(title)}</b>" if title else f"<code>{chat_id}</code>"
+
+
+def _has(t: Texts, plan: Plan, access: Access, timezone: ZoneInfo) -> str:
+    title = escape(plan.title_in(t.language))
+    if access.forever:
+        return t.gettext("Now: <b>{plan}</b>, for ever.", plan=title)
+    if access.until is not None:
+        return t.gettext("Now: <b>{plan}</b> until {date}.", plan=title, date=t.date(access.until, timezone))
+    return t.gettext("Now: <b>{plan}</b>.", plan=title)
+
+
+def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:
+    age = max(0, now - beat.at)
+    mark = "🟢" if age <= STALE_S else "🔴"
+    details = ", ".join(f"{escape(str(key))} {escape(str(value))}" for key, value in beat.detail.items())
+    seen = t.gettext("seen {age} ago", age=t.duration(age))
+    return f"{mark} {escape(program)}: {seen}" + (f" ({details})" if details else "")

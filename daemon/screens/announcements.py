@@ -1,0 +1,349 @@
+"""What happened, told: events in words. A kind that needs no words gives None."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config.plans import Plans
+from config.texts import Texts
+from daemon.chat import Screen
+from daemon.outgoing import Button
+from daemon.screens import keyboard
+
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the words depend on besides the event."""
+
+    t: Texts
+    plans: Plans
+    timezone: ZoneInfo
+    support: str | None
+
+    def plan(self, code: str | None, level: int | None = None) -> str:
+        """A plan's title, also when it has left the file."""
+        plan = self.plans.by_code(code) if code else self.plans.for_level(level or 0)
+        return escape(plan.title_in(self.t.language) if plan else code or "")
+
+    def date(self, unix: int) -> str:
+        """A moment on the operator's clock."""
+        return self.t.date(unix, self.timezone)
+
+    def price(self, payload: Payload, amount: str = "amount") -> str:
+        """An amount of the payload in its currency."""
+        return self.t.price(payload[amount], payload["currency"])
+
+    def contact(self) -> str:
+        """A closing line with the way to a person."""
+        t = self.t
+        if self.support:
+            return "\n" + t.gettext("Questions? Write to {contact} or send /paysupport.", contact=escape(self.support))
+        return "\n" + t.gettext("Questions? Send /paysupport.")
+
+
+def render(kind: str, payload: Payload, setting: Setting) -> Screen | None:
+    """The words for an event, or None where there is nothing to say."""
+    words = KINDS.get(kind)
+    return words(payload, setting) if words else None
+
+
+def _payment_completed(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    receipt = t.gettext("Receipt: {price}, <code>{id}</code>", price=setting.price(payload), id=payload["remote_id"])
+    if payload["purpose"] == "test":
+        return Screen(t.gettext("✅ The test payment arrived. It goes back now.") + "\n" + receipt)
+    plan = setting.plan(payload["plan"])
+    if payload["renewal"]:
+        head = t.gettext("✅ Your plan <b>{plan}</b> has been renewed.", plan=plan)
+    elif payload["again"]:
+        head = t.gettext(
+            "✅ Your payment arrived. It was the second one of this invoice, so its time of <b>{plan}</b> was added.",
+            plan=plan,
+        )
+    else:
+        head = t.gettext("✅ Thank you! Your payment arrived and <b>{plan}</b> is yours.", plan=plan)
+    lines = [head]
+    if payload["forever"]:
+        lines.append(t.gettext("It lasts for ever."))
+    elif payload["until"] is not None:
+        lines.append(t.gettext("It lasts until {date}.", date=setting.date(payload["until"])))
+    lines.append(receipt)
+    return Screen("\n".join(lines), keyboard.rows(keyboard.home(t)))
+
+
+def _payment_pending(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    return Screen(
+        t.gettext(
+            "⏳ Your payment of {price} for <b>{plan}</b> is being checked by the payment service. "
+            "I will write as soon as it is through; you need to do nothing.",
+            price=setting.price(payload),
+            plan=setting.plan(payload["plan"]),
+        )
+    )
+
+
+def _payment_denied(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.gettext(
+        "❌ Your payment of {price} for <b>{plan}</b> was declined. Nothing was charged; you can try again or pay "
+        "in another way.",
+        price=setting.price(payload),
+        plan=setting.plan(payload["plan"]),
+    )
+    return Screen(text + setting.contact(), keyboard.rows(keyboard.plans(t)))
+
+
+def _payment_reversed(payload: Payload, setting: Setting) -> Screen:
+    text = setting.t.gettext(
+        "↩️ Your payment of {price} for <b>{plan}</b> was reversed by the payment service, and its time was taken back.",
+        price=setting.price(payload),
+        plan=setting.plan(payload["plan"]),
+    )
+    return Screen(text + setting.contact())
+
+
+def _payment_refunded(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    price = setting.price(payload, "refunded")
+    if payload["purpose"] == "test":
+        return Screen(t.gettext("↩️ The test payment of {price} went back. Payments work.", price=price))
+    text = t.gettext(
+        "↩️ {price} of your payment for <b>{plan}</b> went back to you, and the time that it still held ended.",
+        price=price,
+        plan=setting.plan(payload["plan"]),
+    )
+    return Screen(text + "\n" + t.gettext("Receipt: <code>{id}</code>", id=payload["remote_id"]))
+
+
+def _dispute_opened(payload: Payload, setting: Setting) -> Screen:
+    text = setting.t.gettext(
+        "⚠️ Your payment of {price} for <b>{plan}</b> is disputed. Its time rests until that is decided; "
+        "if it is decided for us, nothing of it is lost.",
+        price=setting.price(payload),
+        plan=setting.plan(payload["plan"]),
+    )
+    return Screen(text + setting.contact())
+
+
+def _dispute_closed(payload: Payload, setting: Setting) -> Screen:
+    t, plan = setting.t, setting.plan(payload["plan"])
+    if payload["won"]:
+        return Screen(t.gettext("✅ The dispute is settled, and your time of <b>{plan}</b> goes on.", plan=plan))
+    return Screen(
+        t.gettext("The dispute is settled: the money went back to you, and <b>{plan}</b> ended.", plan=plan),
+        keyboard.rows(keyboard.plans(t)),
+    )
+
+
+def _subscription_started(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.gettext("🔁 Your subscription to <b>{plan}</b> has begun.", plan=setting.plan(payload["plan"]))
+    return Screen(text + _period(payload, setting), keyboard.rows(keyboard.home(t)))
+
+
+def _subscription_resumed(payload: Payload, setting: Setting) -> Screen:
+    text = setting.t.gettext("🔁 <b>{plan}</b> renews by itself again.", plan=setting.plan(payload["plan"]))
+    return Screen(text + _period(payload, setting))
+
+
+def _subscription_suspended(payload: Payload, setting: Setting) -> Screen:
+    text = setting.t.gettext("⚠️ The renewal of <b>{plan}</b> is suspended.", plan=setting.plan(payload["plan"]))
+    return Screen(text + _end(payload, setting) + setting.contact())
+
+
+def _subscription_cancelled(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.gettext("The renewal of <b>{plan}</b> is cancelled.", plan=setting.plan(payload["plan"]))
+    return Screen(text + _end(payload, setting), keyboard.rows(keyboard.plans(t)))
+
+
+def _subscription_expired(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.gettext("Your subscription to <b>{plan}</b> has ended.", plan=setting.plan(payload["plan"]))
+    return Screen(text, keyboard.rows(keyboard.plans(t)))
+
+
+def _subscription_payment_failed(payload: Payload, setting: Setting) -> Screen:
+    text = setting.t.gettext(
+        "⚠️ The renewal of <b>{plan}</b> ({price}) could not be collected. Please see to your balance or card, "
+        "else the plan ends.",
+        plan=setting.plan(payload["plan"]),
+        price=setting.price(payload),
+    )
+    return Screen(text + _end(payload, setting))
+
+
+def _period(payload: Payload, setting: Setting) -> str:
+    end = payload.get("period_end")
+    return "\n" + setting.t.gettext("Next renewal: {date}.", date=setting.date(end)) if end else ""
+
+
+def _end(payload: Payload, setting: Setting) -> str:
+    end = payload.get("period_end")
+    return "\n" + setting.t.gettext("What you have paid for lasts until {date}.", date=setting.date(end)) if end else ""
+
+
+def _access_given(payload: Payload, setting: Setting) -> Screen:
+    t, plan = setting.t, setting.plan(None, payload["level"])
+    if payload["forever"]:
+        text = t.gettext("🎁 You were given <b>{plan}</b>, for ever.", plan=plan)
+    elif payload["until"] is not None:
+        text = t.gettext(
+            "🎁 You were given <b>{plan}</b> until {date}.", plan=plan, date=setting.date(payload["until"])
+        )
+    else:
+        text = t.gettext("🎁 You were given <b>{plan}</b> for {span}.", plan=plan, span=t.duration(payload["seconds"]))
+    return Screen(text, keyboard.rows(keyboard.home(t)))
+
+
+def _access_taken(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    if payload["level"] is None:
+        text = t.gettext("Your paid time was ended by the operator.")
+    else:
+        plan = setting.plan(None, payload["level"])
+        text = t.gettext("Your time of <b>{plan}</b> was ended by the operator.", plan=plan)
+    return Screen(text + setting.contact(), keyboard.rows(keyboard.home(t)))
+
+
+def _access_ending(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.ngettext(
+        "⏰ Your plan ends in {n} day, on {date}.",
+        "⏰ Your plan ends in {n} days, on {date}.",
+        payload["days"],
+        date=setting.date(payload["until"]),
+    )
+    return Screen(text, ((keyboard.plans(t), Button(t.gettext("No more reminders"), "reminders:off")),))
+
+
+def _access_ended(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.gettext("Your plan has ended, and the limits of the free one hold again. Thank you for your support!")
+    return Screen(text, keyboard.rows(keyboard.plans(t)))
+
+
+def _checkout_cancelled(payload: Payload, setting: Setting) -> Screen:
+    t, plan = setting.t, setting.plan(payload["plan"])
+    return Screen(
+        t.gettext("You left the payment for <b>{plan}</b>. Nothing was charged.", plan=plan),
+        keyboard.rows(keyboard.plans(t)),
+    )
+
+
+def _request_done(payload: Payload, setting: Setting) -> Screen | None:
+    t = setting.t
+    result = escape(str(payload["result"]))
+    match payload["kind"], payload["ok"]:
+        case "refund", True:
+            text = t.gettext("✅ The refund of payment {payment} was carried out.", payment=payload["payment"])
+        case "refund", False:
+            text = t.gettext(
+                "❌ The refund of payment {payment} was refused: <code>{result}</code>.",
+                payment=payload["payment"],
+                result=result,
+            )
+        case "lookup", True:
+            text = t.gettext("✅ I found your payment, and what it bought is yours: /start shows it.")
+        case "lookup", False:
+            text = t.gettext(
+                "I found no payment of yours under <code>{id}</code>. Please check the number. A fresh payment can "
+                "take some minutes to show.",
+                id=escape(payload["argument"]),
+            )
+            text += setting.contact()
+        case _, True:
+            return None  # the subscription's own news says it
+        case _:
+            text = t.gettext(
+                "❌ The renewal could not be changed: <code>{result}</code>. You can change it in Telegram's or "
+                "PayPal's own settings.",
+                result=result,
+            )
+    return Screen(text)
+
+
+def _admin_alert(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    details = "\n".join(
+        f"{escape(key)}: <code>{escape(str(value))}</code>"
+        for key, value in payload.items()
+        if key != "reason" and value is not None
+    )
+    return Screen(f"🔔 {alert(t, str(payload['reason']))}\n{details}")
+
+
+def alert(t: Texts, reason: str) -> str:
+    """An alert in words that say what to do."""
+    texts = {
+        "unknown_order": t.gettext("A payment arrived for no order that is known here. It gave nothing: look into it."),
+        "wrong_user": t.gettext(
+            "Somebody paid an order of somebody else. It gave nothing: refund it or grant by hand."
+        ),
+        "wrong_amount": t.gettext("A payment does not have the price of its order. It gave nothing: look into it."),
+        "wrong_currency": t.gettext("A payment is in another currency than its order. It gave nothing: look into it."),
+        "wrong_provider": t.gettext("A payment came by another way than its order. It gave nothing: look into it."),
+        "amount_changed": t.gettext("The provider now reports another amount for a payment that is recorded already."),
+        "banned_user_paid": t.gettext("A banned customer has paid. Refund it, or let him in again."),
+        "dispute_opened": t.gettext("A customer disputes a payment. Answer it at the provider in time."),
+        "second_subscription": t.gettext(
+            "A second subscription to the same plan began. Its renewal is being cancelled; refund it if you wish."
+        ),
+    }
+    return texts.get(reason) or escape(reason)
+
+
+def _incident_opened(payload: Payload, setting: Setting) -> Screen:
+    return Screen(f"🔴 {incident(setting.t, payload['key'])}\n{escape(payload['text'])}")
+
+
+def _incident_closed(payload: Payload, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.gettext("It is over, after {span}.", span=t.duration(payload["seconds"]))
+    return Screen(f"🟢 {incident(t, payload['key'])}\n{text}")
+
+
+def incident(t: Texts, key: str) -> str:
+    """What is wrong, with what to do about it."""
+    texts = {
+        "account_revoked": t.gettext(
+            "The reading account was logged out, so nothing can be delivered. Make a new session (make session), put "
+            "it into TELEGRAM_SESSION_STRING and restart. The bot itself goes on answering."
+        ),
+        "account_banned": t.gettext(
+            "The reading account was banned by Telegram, so nothing can be delivered. Put the session of another "
+            "account into TELEGRAM_SESSION_STRING and restart. The bot itself goes on answering."
+        ),
+    }
+    return texts.get(key) or escape(key)
+
+
+KINDS: Mapping[str, Callable[[Payload, Setting], Screen | None]] = {
+    "payment_completed": _payment_completed,
+    "payment_pending": _payment_pending,
+    "payment_denied": _payment_denied,
+    "payment_reversed": _payment_reversed,
+    "payment_refunded": _payment_refunded,
+    "dispute_opened": _dispute_opened,
+    "dispute_closed": _dispute_closed,
+    "subscription_started": _subscription_started,
+    "subscription_resumed": _subscription_resumed,
+    "subscription_suspended": _subscription_suspended,
+    "subscription_cancelled": _subscription_cancelled,
+    "subscription_expired": _subscription_expired,
+    "subscription_payment_failed": _subscription_payment_failed,
+    "access_given": _access_given,
+    "access_taken": _access_taken,
+    "access_ending": _access_ending,
+    "access_ended": _access_ended,
+    "checkout_cancelled": _checkout_cancelled,
+    "request_done": _request_done,
+    "admin_alert": _admin_alert,
+    "incident_opened": _incident_opened,
+    "incident_closed": _incident_closed,
+}

@@ -1,0 +1,169 @@
+"""Plans on sale, invoices, and what is said around a payment."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from zoneinfo import ZoneInfo
+
+from config.money import STARS
+from config.plans import Plan
+from config.texts import Texts
+from daemon.chat import Screen
+from daemon.outgoing import Button
+from daemon.screens import home, keyboard, limits
+from models.access import Access
+from models.orders import OrderInfo
+from models.subscriptions import State, SubscriptionInfo
+
+DESCRIPTION_LENGTH = 255
+
+
+def plans(
+    t: Texts,
+    current: Plan,
+    access: Access,
+    on_sale: Sequence[Plan],
+    subscriptions: Sequence[SubscriptionInfo],
+    pay_links: Mapping[str, str],
+    *,
+    now: int,
+    timezone: ZoneInfo,
+    protected_refused: bool,
+) -> Screen:
+    """What can be bought, or for a paying customer: what he has and how to go on. *pay_links*: plan code to address."""
+    parts = [home.plan_line(t, current, access, now, timezone)]
+    parts += [renewal_line(t, subscription, timezone) for subscription in subscriptions]
+    parts += [offer(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
+    if not on_sale:
+        parts.append(t.gettext("Nothing is on sale at the moment."))
+    elif access.level:
+        parts.append(t.gettext("Time that you buy is added to what you have; nothing is lost."))
+    if protected_refused and on_sale:
+        parts.append(t.gettext("Posts of channels that forbid saving cannot be delivered under any plan."))
+    rows = [_buttons(t, plan, pay_links.get(plan.code)) for plan in on_sale]
+    rows += [(button,) for button in map(lambda each: _subscription_button(t, each), subscriptions) if button]
+    return Screen("\n\n".join(parts), (*(row for row in rows if row), (keyboard.home(t),)))
+
+
+def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
+    """A plan as it is offered, with the prices that can be paid."""
+    prices = " · ".join(
+        t.price(amount, currency) for currency, amount in plan.prices.items() if currency == STARS or by_paypal
+    )
+    span = t.duration(plan.seconds)
+    price = (
+        t.gettext("{price} every {span}, renewed until you cancel", price=prices, span=span)
+        if plan.renews
+        else t.gettext("{price} for {span}", price=prices, span=span)
+    )
+    title, description = escape(plan.title_in(t.language)), escape(plan.description_in(t.language))
+    return f"<b>{title}</b>: {price}\n{description}\n{limits.what_it_gives(t, plan)}"
+
+
+def renewal_line(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> str:
+    """What becomes of a renewing purchase."""
+    date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
+    if subscription.state is State.ACTIVE:
+        return t.gettext("🔁 It renews by itself on {date}.", date=date)
+    if subscription.state is State.SUSPENDED:
+        return t.gettext("⚠️ The renewal could not be collected. Your plan ends on {date}.", date=date)
+    return t.gettext("The renewal is cancelled. Your plan ends on {date}.", date=date)
+
+
+def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
+    """The way into a purchase in Stars that renews."""
+    price = t.price(plan.prices[STARS], STARS)
+    text = t.gettext(
+        "<b>{plan}</b>: {price} every {span}. It renews by itself until you cancel, here or in Telegram's settings.",
+        plan=escape(plan.title_in(t.language)),
+        price=price,
+        span=t.duration(plan.seconds),
+    )
+    button = Button(t.gettext("Subscribe for {price}", price=price), url=address)
+    return Screen(text, ((button,), (keyboard.plans(t),)))
+
+
+def invoice_description(t: Texts, order: OrderInfo, plan: Plan) -> str:
+    """Under the title of the invoice; Telegram cuts nothing, it refuses."""
+    if order.purpose == "test":
+        return t.gettext("A test. It gives nothing, and the Star comes back.")
+    return f"{plan.description_in(t.language)} ({t.duration(order.seconds)})"[:DESCRIPTION_LENGTH]
+
+
+def refusal(t: Texts, reason: str) -> str:
+    """Why a payment may not go on, shown by Telegram over the invoice."""
+    texts = {
+        "banned": t.gettext("You cannot buy here any more. Nothing was charged."),
+        "not_yours": t.gettext("This invoice was made for somebody else. Send /premium for one of your own."),
+        "already_paid": t.gettext("This invoice is paid already. Send /premium to buy again."),
+        "closed": t.gettext("This invoice is no longer valid. Send /premium for a new one."),
+        "expired": t.gettext("This invoice is too old. Send /premium for a new one."),
+        "price": t.gettext("The price has changed. Send /premium for a new invoice."),
+        "already_subscribed": t.gettext("You are subscribed to this plan already. /premium shows until when."),
+        "under_way": t.gettext("A payment of this invoice is under way. Wait a minute before you try again."),
+        "unknown_order": t.gettext("This invoice is not known here. Send /premium for a new one."),
+    }
+    return texts.get(reason) or t.gettext("Something went wrong on our side. Nothing was charged; please try again.")
+
+
+def already_subscribed(t: Texts) -> Screen:
+    """Two renewing purchases of one plan make no sense."""
+    return Screen(
+        t.gettext("You are subscribed to this plan already, so there is nothing to buy. /premium shows until when."),
+        keyboard.rows(keyboard.plans(t)),
+    )
+
+
+def not_on_sale(t: Texts) -> Screen:
+    """The button is older than the plans."""
+    return Screen(
+        t.gettext("That plan is no longer on sale. Have a look at the present ones."),
+        keyboard.rows(keyboard.plans(t)),
+    )
+
+
+def asked_to_change_renewal(t: Texts, resume: bool) -> Screen:
+    """The provider is being told."""
+    text = (
+        t.gettext("I am switching the renewal on again and will tell you as soon as it is done.")
+        if resume
+        else t.gettext("I am cancelling the renewal and will tell you as soon as it is done. What you paid for stays.")
+    )
+    return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
+
+
+def confirm_cancel_renewal(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> Screen:
+    """A second thought before the end of a subscription."""
+    date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
+    return Screen(
+        t.gettext("Shall I cancel the renewal? Your plan then ends on {date}.", date=date),
+        (
+            (Button(t.gettext("Yes, cancel the renewal"), f"unsubscribe:{subscription.id}"),),
+            (keyboard.plans(t),),
+        ),
+    )
+
+
+def renewal_cannot_change(t: Texts) -> Screen:
+    """It has changed meanwhile."""
+    return Screen(
+        t.gettext("That is not possible any more; /premium shows how things stand."), keyboard.rows(keyboard.plans(t))
+    )
+
+
+def _buttons(t: Texts, plan: Plan, pay_link: str | None) -> tuple[Button, ...]:
+    title = plan.title_in(t.language)
+    buttons = []
+    if STARS in plan.prices:
+        buttons.append(Button(f"{title} · {t.price(plan.prices[STARS], STARS)}", f"buy:{plan.code}"))
+    if pay_link:
+        currency = next(each for each in plan.prices if each != STARS)
+        buttons.append(Button(f"PayPal · {t.price(plan.prices[currency], currency)}", url=pay_link))
+    return tuple(buttons)
+
+
+def _subscription_button(t: Texts, subscription: SubscriptionInfo) -> Button | None:
+    if subscription.state in (State.ACTIVE, State.SUSPENDED):
+        return Button(t.gettext("Cancel the renewal"), f"stop_renewal:{subscription.id}")
+    if subscription.state is State.CANCELLED and subscription.provider == "stars":
+        return Button(t.gettext("Renew again"), f"renew:{subscription.id}")
+    return None
