@@ -313,10 +313,26 @@ class TestGuard:
         paypal.clear_deviations()
         paypal._store.put("capture", capture_id, stored)
 
+    def test_an_unlisted_issue_in_an_error_is_seen(self) -> None:
+        operation, _ = self.specifications.find("POST", f"{ORDERS}/X/capture") or pytest.fail("none")
+        texts = self.specifications.error_texts(operation, 422) or pytest.fail("no texts")
+        body = {"name": texts.name, "message": texts.message, "details": [{"issue": "ORDER_ALREADY_CAPTURED"}]}
+        assert self.specifications.response_faults(operation, 422, body) == []
+        body["details"] = [{"issue": "ORDER_ALREADY_EATEN"}]
+        assert [it.rule for it in self.specifications.response_faults(operation, 422, body)] == ["issue"]
+        assert [it.rule for it in self.specifications.response_faults(operation, 418, {})] == []
+        assert [it.rule for it in self.specifications.response_faults(operation, 206, {})] == ["status"]
+
     def test_a_request_id_used_for_two_bodies_is_recorded(self, paypal: LocalPayPal, shop: Shop) -> None:
         shop.order("same")
         shop.order("same", custom_id="another")
         assert [it["rule"] for it in paypal.deviations()] == ["request_id"]
+        paypal.clear_deviations()
+
+    @pytest.mark.parametrize("path", ["/v2/checkout/carts", "/v2/checkout/orders/X/authorize"])
+    def test_what_nobody_serves_is_recorded(self, paypal: LocalPayPal, shop: Shop, path: str) -> None:
+        assert shop.post(path, {}).status_code == 404
+        assert [it["rule"] for it in paypal.deviations()] == ["operation"]
         paypal.clear_deviations()
 
     def test_without_the_files_it_says_what_to_run(self, tmp_path: Path) -> None:
@@ -444,6 +460,22 @@ class TestOrders:
         answer = shop.get(f"{ORDERS}/{order_id}")
         assert (answer.status_code, answer.json()["name"]) == (404, "RESOURCE_NOT_FOUND")
         assert shop.capture(order_id).status_code == 404
+
+    def test_changed_before_it_is_paid(self, paypal: LocalPayPal, shop: Shop) -> None:
+        order_id = shop.order("patch")
+        url = f"{paypal.endpoint}{ORDERS}/{order_id}"
+        amount = {"currency_code": "USD", "value": "6.00"}
+
+        def patch(name: str, value: Any) -> requests.Response:
+            path = f"/purchase_units/@reference_id=='default'/{name}"
+            return shop.session.patch(url, json=[{"op": "replace", "path": path, "value": value}], timeout=5)
+
+        assert patch("amount", amount).status_code == 204
+        assert issue_of(patch("payee", {})) == "FIELD_NOT_PATCHABLE"
+        assert shop.get(f"{ORDERS}/{order_id}").json()["purchase_units"][0]["amount"] == amount
+        paypal.approve_order(order_id)
+        shop.capture(order_id)
+        assert issue_of(patch("custom_id", "x")) == "ORDER_ALREADY_COMPLETED"
 
     def test_unknown(self, shop: Shop) -> None:
         answer = shop.get(f"{ORDERS}/5O190127TN364715T")
@@ -636,7 +668,10 @@ class TestSubscriptions:
         v1 = shop.post(f"/v1/payments/sale/{sale_id}/refund", {"amount": {"total": "1.00", "currency": "USD"}})
         assert (v1.status_code, v1.json()["sale_id"]) == (201, sale_id)
         assert shop.get(f"/v2/payments/captures/{sale_id}").json()["status"] == "PARTIALLY_REFUNDED"
+        assert issue_of(shop.refund(sale_id, "4.01")) == "REFUND_AMOUNT_EXCEEDED"
         v2 = shop.refund(sale_id)
+        assert issue_of(shop.refund(sale_id)) == "CAPTURE_FULLY_REFUNDED"
+        assert shop.post(f"/v1/payments/sale/{sale_id}/refund", {}).json()["name"] == "TRANSACTION_ALREADY_REFUNDED"
         assert shop.get(f"/v2/payments/refunds/{v2.json()['id']}").json()["amount"]["value"] == "4.00"
         assert shop.get(f"/v1/payments/sale/{sale_id}").json()["state"] == "refunded"
         assert paypal.wait_delivered()
@@ -699,6 +734,16 @@ class TestTransactionSearch:
         """PayPal's file wants at least one entry; PayPal itself answers with none, a known departure."""
         span = {"start_date": "2001-01-01T00:00:00Z", "end_date": "2001-01-02T00:00:00Z"}
         assert shop.get("/v1/reporting/transactions", **span).json()["transaction_details"] == []
+
+    def test_runs_behind_when_told_to(self, paypal: LocalPayPal, shop: Shop) -> None:
+        _, capture_id = shop.paid("lag")
+        span = {"start_date": iso(paypal.now() - DAY), "end_date": iso(paypal.now() + DAY)}
+        paypal.switch("reporting_lag", seconds=3 * 3600)
+        found = [
+            shop.get("/v1/reporting/transactions", transaction_id=capture_id, **span).json()["total_items"]
+            for _ in range(2)
+        ]
+        assert found == [0, 1]
 
     def test_no_more_than_31_days(self, paypal: LocalPayPal, shop: Shop) -> None:
         span = {"start_date": iso(paypal.now() - 32 * DAY), "end_date": iso(paypal.now())}
@@ -783,6 +828,26 @@ class TestWebhooks:
         assert shop.session.delete(url, timeout=5).status_code == 204
         assert shop.session.get(url, timeout=5).status_code == 404
         running.stop()
+
+    def test_a_deleted_one_is_left_alone(self, paypal: LocalPayPal, shop: Shop) -> None:
+        """Nobody listens at the address; without its webhook nothing is left to be sent."""
+        body = {"url": "http://127.0.0.1:9/", "event_types": [{"name": "*"}]}
+        webhook = shop.post("/v1/notifications/webhooks", body).json()
+        shop.order("deleted")
+        paypal.approve_order(shop.order("deleted"))
+        assert not paypal.wait_delivered(0.05)
+        shop.session.delete(f"{paypal.endpoint}/v1/notifications/webhooks/{webhook['id']}", timeout=5)
+        assert paypal.wait_delivered(0)
+
+    def test_is_changed(self, paypal: LocalPayPal, shop: Shop, receiver: Receiver) -> None:
+        url = f"{paypal.endpoint}/v1/notifications/webhooks/{webhook_id_of(shop)}"
+        types = [{"name": "PAYMENT.CAPTURE.COMPLETED"}]
+        changed = shop.session.patch(
+            url, json=[{"op": "replace", "path": "/event_types", "value": types}], timeout=5
+        ).json()
+        assert [it["name"] for it in changed["event_types"]] == ["PAYMENT.CAPTURE.COMPLETED"]
+        shop.paid("changed")
+        assert receiver.next().name == "PAYMENT.CAPTURE.COMPLETED"
 
     def test_an_address_is_registered_once(self, shop: Shop, receiver: Receiver) -> None:
         answer = shop.post("/v1/notifications/webhooks", {"url": receiver.url, "event_types": [{"name": "*"}]})

@@ -15,6 +15,7 @@ class Call:
     parameters: Mapping[str, str]  # the values in the path
     query: Mapping[str, str]
     body: Body  # empty when the request had none
+    patch: list[Body]  # the operations of a JSON Patch, which is a list and not an object
     text: str  # the body as it was sent
     request_id: str | None
     representation: bool  # `Prefer: return=representation`

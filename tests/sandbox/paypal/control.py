@@ -168,7 +168,9 @@ class Control:
     def publish_event(self, event_type: str, resource: Body, *, resource_type: str = "capture") -> Document:
         """A genuine event about anything: late news, or another shop's order."""
         with self._store.transaction():
-            return self._events.publish(event_type, resource_type, resource, event_type)
+            event = self._events.compose(event_type, resource_type, resource, event_type)
+            self._events.send(event)
+            return event
 
     def repeat_event(self, event_id: str) -> None:
         """Sends an event once more to every webhook that it went to."""

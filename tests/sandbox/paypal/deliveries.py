@@ -96,10 +96,11 @@ class Deliveries:
     def _dispatch(self) -> float:
         """Hands what is due to the workers; says how long until more is, in seconds."""
         wait = 60.0
+        in_flight = set(self._in_flight)  # before the outbox is read: one that lands meanwhile must not go out again
         for delivery in self._store.all(OUTBOX):
             key = delivery["transmission_id"]
             due = delivery["due"] - time.time()
-            if key in self._in_flight:
+            if key in in_flight:
                 continue
             if due > 0:
                 wait = min(wait, due)

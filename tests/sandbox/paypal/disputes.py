@@ -171,4 +171,5 @@ def _transaction_id(dispute: Document) -> str:
 
 
 def _state(dispute: Document) -> str:
-    return STATES.get(dispute["status"], dispute["status"])
+    status = str(dispute["status"])
+    return STATES.get(status, status)

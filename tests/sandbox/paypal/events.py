@@ -33,12 +33,16 @@ class Events:
         """An event about a resource, as it is now."""
         event = self.compose(event_type, resource_type, resource, summary)
         self._guard.check_event(event)
+        self.send(event)
+        return event
+
+    def send(self, event: Document) -> None:
+        """Queues an event, whatever it says, for every webhook that is subscribed to its type."""
         self._store.put(EVENT, event["id"], event)
         for webhook in self._store.all(WEBHOOK):
             names = {entry["name"] for entry in webhook["event_types"]}
-            if names & {"*", event_type}:
+            if names & {"*", event["event_type"]}:
                 self.enqueue(event, webhook["id"], webhook["url"])
-        return event
 
     def compose(self, event_type: str, resource_type: str, resource: Body, summary: str) -> Document:
         event_id = identifiers.event_id()
@@ -75,6 +79,12 @@ class Events:
         }
         self._store.put(OUTBOX, transmission_id, delivery)
         self._announce()
+
+    def forget(self, webhook_id: str) -> None:
+        """Gives up what was still to be sent to a webhook."""
+        for delivery in self._store.all(OUTBOX):
+            if delivery["webhook_id"] == webhook_id:
+                self._store.delete(OUTBOX, delivery["transmission_id"])
 
     def _announce(self) -> None:
         for listener in self._listeners:

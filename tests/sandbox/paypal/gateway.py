@@ -83,17 +83,13 @@ class Gateway:
     def respond(self, request: Request) -> Response:
         """The answer to a request, or what an armed switch makes of it. Raises Hangup."""
         switch = self._switches.take(TRANSPORT, _subject(request))
-        response = self._misbehave(switch, request) if switch else self._perform(request)
-        self.calls.append(
-            {
-                "method": request.method,
-                "path": request.path,
-                "request_id": request.headers.get("PayPal-Request-Id"),
-                "status": response.status_code,
-                "debug_id": response.headers["Paypal-Debug-Id"],
-                "fault": switch.fault if switch else None,
-            }
-        )
+        fault = switch.fault if switch else None
+        try:
+            response = self._misbehave(switch, request) if switch else self._perform(request)
+        except Hangup:
+            self._log(request, fault, None, None)
+            raise
+        self._log(request, fault, response.status_code, response.headers["Paypal-Debug-Id"])
         return response
 
     def _misbehave(self, switch: Switch, request: Request) -> Response:
@@ -102,10 +98,8 @@ class Gateway:
             self._perform(request)
         match switch.fault:
             case "lost_response" | "lost_request":
-                self._record_hangup(switch, request)
                 raise Hangup
             case "timeout":
-                self._record_hangup(switch, request)
                 raise Hangup(parameters.get("seconds", 60))
             case "slow":
                 self._stopping.wait(parameters.get("seconds", 1))
@@ -125,15 +119,15 @@ class Gateway:
             case _:
                 return _response(_error(500))
 
-    def _record_hangup(self, switch: Switch, request: Request) -> None:
+    def _log(self, request: Request, fault: str | None, status: int | None, debug_id: str | None) -> None:
         self.calls.append(
             {
                 "method": request.method,
                 "path": request.path,
                 "request_id": request.headers.get("PayPal-Request-Id"),
-                "status": None,
-                "debug_id": None,
-                "fault": switch.fault,
+                "status": status,
+                "debug_id": debug_id,
+                "fault": fault,
             }
         )
 
@@ -149,9 +143,14 @@ class Gateway:
         if refused is not None:
             return refused
         found = self._specifications.find(request.method, request.path)
-        if found is None or (handler := self._routes.get((found[0].method, found[0].template))) is None:
+        if found is None:
+            self._guard.report(_subject(request), "operation", "PayPal's files know no such operation")
             return _response(_error(404))
         operation, parameters = found
+        handler = self._routes.get((operation.method, operation.template))
+        if handler is None:
+            self._guard.report(str(operation), "operation", "the local PayPal does not do that")
+            return _response(_error(404))
         text = request.get_data(as_text=True)
         if "requestBody" in operation.node and request.mimetype != "application/json":
             return _response(_error(415))
@@ -192,7 +191,7 @@ class Gateway:
             return None
         answer, answered = found
         if digest(text) != answered:
-            self._guard.report(operation, "request_id", f"{request_id} came again with another body")
+            self._guard.report(str(operation), "request_id", f"{request_id} came again with another body")
         return Answer(200 if "200" in operation.node["responses"] else answer.status, answer.body)
 
     def _call(self, request: Request, operation: Operation, parameters: dict[str, str], text: str) -> Call:
@@ -210,7 +209,8 @@ class Gateway:
             path=request.path,
             parameters=parameters,
             query=request.args,
-            body={} if body is None else body,
+            body=body if isinstance(body, dict) else {},
+            patch=body if isinstance(body, list) else [],
             text=text,
             request_id=request.headers.get("PayPal-Request-Id"),
             representation="return=representation" in request.headers.get("Prefer", ""),

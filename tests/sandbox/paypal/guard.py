@@ -11,8 +11,23 @@ from .specifications import Fault, Operation, Specifications
 KNOWN_DEPARTURES = frozenset(
     {
         ("POST /v1/notifications/webhooks", 400, ""),  # its own error names, WEBHOOK_URL_ALREADY_EXISTS for one
+        ("POST /v1/payments/sale/{sale_id}/refund", 400, ""),  # TRANSACTION_ALREADY_REFUNDED and its like
         ("GET /v1/reporting/transactions", 200, "/transaction_details"),  # an empty list
     }
+)
+
+# Which schema the resource of an event follows: by the beginning of `EVENT.TYPE resource-type`.
+RESOURCES = (
+    ("CHECKOUT.ORDER.", "checkout_orders_v2", "order"),
+    ("PAYMENT.CAPTURE.REFUNDED", "payments_payment_v2", "refund"),
+    ("PAYMENT.CAPTURE.REVERSED", "payments_payment_v2", "refund"),
+    ("PAYMENT.CAPTURE.COMPLETED", "payments_payment_v2", "capture"),
+    ("PAYMENT.CAPTURE.PENDING", "payments_payment_v2", "capture"),
+    ("PAYMENT.CAPTURE.DE", "payments_payment_v2", "capture"),  # DENIED and DECLINED
+    ("PAYMENT.SALE.COMPLETED", "payments_payment_v1", "sale"),
+    ("PAYMENT.SALE.RE", "payments_payment_v1", "refund"),  # REFUNDED and REVERSED
+    ("CUSTOMER.DISPUTE.", "customer_disputes_v1", "dispute"),
+    ("BILLING.SUBSCRIPTION.", "billing_subscriptions_v1", "subscription"),
 )
 
 
@@ -35,12 +50,16 @@ class Guard:
         self._record(f"response {answer.status}", str(operation), unknown)
 
     def check_event(self, event: Body) -> None:
+        """The envelope wholly; the resource by its schema, but with whatever more events tell of it."""
         faults = self._specifications.event_faults(event)
+        for prefix, file, schema in RESOURCES:
+            if f"{event['event_type']} {event['resource_type']}".startswith(prefix):
+                faults += self._specifications.component_faults(file, schema, event["resource"])
         self._record("event", event["event_type"], faults)
 
-    def report(self, operation: Operation, rule: str, description: str) -> None:
-        """A departure that no schema can see."""
-        self._record("request", str(operation), [Fault("", rule, description)])
+    def report(self, where: str, rule: str, description: str) -> None:
+        """A request's departure that no schema can see."""
+        self._record("request", where, [Fault("", rule, description)])
 
     def deviations(self) -> list[Body]:
         with self._lock:

@@ -34,11 +34,11 @@ class Merchant:
 
     @property
     def client_id(self) -> str:
-        return self._credentials["client_id"]
+        return str(self._credentials["client_id"])
 
     @property
     def client_secret(self) -> str:
-        return self._credentials["client_secret"]
+        return str(self._credentials["client_secret"])
 
     def owns(self, client_id: str | None, client_secret: str | None) -> bool:
         return hmac.compare_digest(

@@ -1,7 +1,6 @@
 """Orders v2: created, approved by a payer in a browser, captured once."""
 
 from decimal import Decimal
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from . import identifiers, money
@@ -16,7 +15,7 @@ KIND = "order"
 PAYER_ACTION_LIFE = 3 * 3600  # seconds that a payer has; then the order is gone
 ATTEMPTS = 10  # declined captures before PayPal refuses to try again
 
-PAYER = {
+PAYER: Body = {
     "name": {"given_name": "John", "surname": "Doe"},
     "email_address": "buyer@personal.example.com",
     "payer_id": "QYR5Z8XDVJNXQ",
@@ -62,7 +61,7 @@ class Orders:
         }
         if source is not None:
             body["payment_source"] = {"paypal": {}}
-        order = {
+        order: Document = {
             "body": body,
             "experience": wallet.get("experience_context") or call.body.get("application_context") or {},
             "action_rel": "approve" if source is None else "payer-action",
@@ -85,8 +84,7 @@ class Orders:
         if order["captures"]:
             raise Refusal(422, "ORDER_ALREADY_COMPLETED")
         unit = order["body"]["purchase_units"][0]
-        operations: Any = call.body
-        for index, operation in enumerate(operations):
+        for index, operation in enumerate(call.patch):
             name = operation.get("path", "").removeprefix("/purchase_units/@reference_id=='default'/")
             if name not in ("amount", "custom_id", "invoice_id", "description", "soft_descriptor"):
                 raise Refusal(400, "FIELD_NOT_PATCHABLE", f"/{index}/path")
@@ -143,7 +141,7 @@ class Orders:
         self._events.publish(
             "CHECKOUT.ORDER.APPROVED", "checkout-order", self.public(order), "An order has been approved by buyer"
         )
-        return with_query(self._url(order, "return_url"), token=order_id, PayerID=str(PAYER["payer_id"]))
+        return with_query(self._url(order, "return_url"), token=order_id, PayerID=PAYER["payer_id"])
 
     def cancel(self, order_id: str) -> str:
         """The payer turns back, and may come again by the same link; says where the browser goes next."""

@@ -54,22 +54,30 @@ class Payments:
 
     def refund(self, call: Call) -> Answer:
         capture_id = call.parameters["capture_id"]
-        if self._sales.find(capture_id):
-            return self._refund_sale(capture_id, call)
+        sale = self._sales.find(capture_id)
+        if sale is not None:
+            return self._refund_sale(sale, call)
         capture = self._capture(capture_id)
         self._check_refundable(capture)
         amount = call.body.get("amount") or money.money(self._currency(capture), self._rest(capture))
         self._check_refund_amount(capture, amount)
         status = (call.effect("refund_status") or {}).get("status", "COMPLETED")
-        kept = {name: call.body[name] for name in ("custom_id", "invoice_id", "note_to_payer") if name in call.body}
+        kept: Body = {
+            name: call.body[name] for name in ("custom_id", "invoice_id", "note_to_payer") if name in call.body
+        }
         refund = self._take_back(capture, amount, status, kept)
         self._publish_refund("PAYMENT.CAPTURE.REFUNDED", refund)
         minimal = {name: refund["body"][name] for name in ("id", "status", "links")}
         return Answer(201, refund["body"] if call.representation else minimal)
 
-    def _refund_sale(self, sale_id: str, call: Call) -> Answer:
-        amount = call.body.get("amount")
-        refunded = self._sales.take_back(sale_id, "PAYMENT.SALE.REFUNDED", amount and amount["value"])["body"]
+    def _refund_sale(self, sale: Document, call: Call) -> Answer:
+        sale_id, rest = sale["body"]["id"], self._sales.rest(sale)
+        currency = sale["money"]["currency_code"]
+        amount = call.body.get("amount") or money.money(currency, rest)
+        if not rest:
+            raise Refusal(422, "CAPTURE_FULLY_REFUNDED")
+        _check_amount(amount, currency, rest)
+        refunded = self._sales.take_back(sale_id, "PAYMENT.SALE.REFUNDED", amount["value"])["body"]
         body: Body = {
             "id": refunded["id"],
             "status": "COMPLETED",
@@ -217,11 +225,7 @@ class Payments:
             raise Refusal(422, "REFUND_TIME_LIMIT_EXCEEDED")
 
     def _check_refund_amount(self, capture: Document, amount: money.Money) -> None:
-        money.check(amount, "/amount")
-        if amount["currency_code"] != self._currency(capture):
-            raise Refusal(422, "REFUND_CAPTURE_CURRENCY_MISMATCH", "/amount/currency_code")
-        if money.value(amount) > self._rest(capture):
-            raise Refusal(422, "REFUND_AMOUNT_EXCEEDED", "/amount/value")
+        _check_amount(amount, self._currency(capture), self._rest(capture))
 
     def _take_back(self, capture: Document, amount: money.Money, status: str, kept: dict[str, Any]) -> Document:
         refund_id = identifiers.transaction_id()
@@ -263,6 +267,14 @@ class Payments:
         verb = event_type.rpartition(".")[2].lower()
         summary = f"A {amount['value']} {amount['currency_code']} capture payment was {verb}"
         self._events.publish(event_type, "refund", refund["body"], summary)
+
+
+def _check_amount(amount: money.Money, currency: str, rest: Decimal) -> None:
+    money.check(amount, "/amount")
+    if amount["currency_code"] != currency:
+        raise Refusal(422, "REFUND_CAPTURE_CURRENCY_MISMATCH", "/amount/currency_code")
+    if money.value(amount) > rest:
+        raise Refusal(422, "REFUND_AMOUNT_EXCEEDED", "/amount/value")
 
 
 def _receivable(amount: money.Money) -> Body:

@@ -34,6 +34,8 @@ class Reporting:
 
     def search(self, call: Call) -> Answer:
         start, end = _span(call)
+        lag = (call.effect("reporting_lag") or {}).get("seconds", 0)
+        end = min(end, self._clock.now() - lag)
         found = [entry for entry in self._entries() if start <= unix(entry["transaction_initiation_date"]) <= end]
         if "transaction_id" in call.query:
             found = [entry for entry in found if entry["transaction_id"] == call.query["transaction_id"]]
@@ -48,7 +50,7 @@ class Reporting:
                 "account_number": MERCHANT_ID,
                 "start_date": rfc3339(start),
                 "end_date": rfc3339(end),
-                "last_refreshed_datetime": rfc3339(self._clock.now()),
+                "last_refreshed_datetime": rfc3339(self._clock.now() - lag),
                 "page": number,
                 "total_items": len(found),
                 "total_pages": -(-len(found) // size),

@@ -44,7 +44,7 @@ class Sales:
         sale = self._sale(call.parameters["sale_id"])
         wanted = call.body.get("amount")
         if wanted and wanted["currency"] != sale["body"]["amount"]["currency"]:
-            raise Refusal(400, "REFUND_CURRENCY_MISMATCH", "/amount/currency")
+            raise Refusal(400, "CURRENCY_MISMATCH", message="The refund is not in the transaction's currency")
         refund = self.take_back(sale["body"]["id"], "PAYMENT.SALE.REFUNDED", wanted and wanted["total"])
         return Answer(201, refund["body"])
 
@@ -70,7 +70,7 @@ class Sales:
             "update_time": now,
             "links": [link(url, "self"), link(f"{url}/refund", "refund", "POST")],
         }
-        sale = {"body": body, "money": amount, "subscription": subscription["body"]["id"], "refunded": "0"}
+        sale: Document = {"body": body, "money": amount, "subscription": subscription["body"]["id"], "refunded": "0"}
         if "custom_id" in subscription["body"]:
             sale["custom"] = subscription["body"]["custom_id"]
         self._store.put(SALE, sale_id, sale)
@@ -81,25 +81,33 @@ class Sales:
         """Refunds (`PAYMENT.SALE.REFUNDED`) or reverses (`….REVERSED`) a sale, all that is left of it by default."""
         sale = self._sale(sale_id)
         amount = sale["money"]
-        rest = money.value(amount) - Decimal(sale["refunded"])
+        rest = self.rest(sale)
         taken = money.money(amount["currency_code"], Decimal(value) if value else rest)
         if not rest:
-            raise Refusal(400, "TRANSACTION_ALREADY_REFUNDED")
+            raise Refusal(
+                400, "TRANSACTION_ALREADY_REFUNDED", message="This transaction has already been fully refunded"
+            )
         money.check(taken, "/amount")
         if money.value(taken) > rest:
-            raise Refusal(400, "REFUND_EXCEEDED_TRANSACTION_AMOUNT", "/amount/total")
+            raise Refusal(
+                400, "REFUND_EXCEEDED_TRANSACTION_AMOUNT", message="The refund amount exceeds the transaction's"
+            )
         sale["refunded"] = str(Decimal(sale["refunded"]) + money.value(taken))
         whole = Decimal(sale["refunded"]) == money.value(amount)
         sale["body"]["state"] = "refunded" if whole else "partially_refunded"
         sale["body"]["update_time"] = rfc3339(self._clock.now())
         self._store.put(SALE, sale_id, sale)
-        refund = {"body": self._refund_body(sale, taken), "sale": sale_id}
+        refund: Document = {"body": self._refund_body(sale, taken), "sale": sale_id}
         self._store.put(REFUND, refund["body"]["id"], refund)
         told = {**refund["body"], "billing_agreement_id": sale["subscription"]}
         if event_type == "PAYMENT.SALE.REVERSED":
             told["amount"] = _v1(money.money(amount["currency_code"], -money.value(taken)))
         self._publish(event_type, "refund" if event_type == "PAYMENT.SALE.REFUNDED" else "sale", told)
         return refund
+
+    def rest(self, sale: Document) -> Decimal:
+        """What was not taken back yet."""
+        return money.value(sale["money"]) - Decimal(sale["refunded"])
 
     def find(self, sale_id: str) -> Document | None:
         return self._store.get(SALE, sale_id)

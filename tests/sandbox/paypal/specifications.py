@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openapi_schema_validator import OAS30ReadValidator, OAS30Validator, OAS30WriteValidator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 Json = Any
@@ -96,8 +96,7 @@ class Specifications:
             raise SpecificationsMissing(folder)
         self._documents = {name: json.loads((folder / f"{name}.json").read_text()) for name in FILES}
         self._registry = Registry().with_resources(
-            (f"urn:{name}", Resource(contents=document, specification=DRAFT4))
-            for name, document in self._documents.items()
+            (f"urn:{name}", DRAFT4.create_resource(document)) for name, document in self._documents.items()
         )
         self._validators: dict[tuple[str, str, type], Any] = {}
         self._declared: dict[tuple[int, ...], dict[str, list[Schema]]] = {}
@@ -147,21 +146,18 @@ class Specifications:
             return [Fault("", "body", f"{status} declares a body")]
         faults = self._validate(operation.file, pointer + "/content/application~1json/schema", OAS30ReadValidator, body)
         if status >= 400:  # the files call the list of details `issues` in some errors; PayPal never does
-            return faults
+            return faults + self._unlisted(operation, status, body)
         return faults + self._undeclared(operation.file, [schema], body)
 
     def event_faults(self, event: Json) -> list[Fault]:
         """What is wrong with the envelope of a webhook event; its resource may be anything."""
-        return self.component_faults("notifications_webhooks_v1", "event", event)
+        file, name = "notifications_webhooks_v1", "event"
+        schema = self._documents[file]["components"]["schemas"][name]
+        return self.component_faults(file, name, event) + self._undeclared(file, [schema], event)
 
     def component_faults(self, file: str, name: str, value: Json) -> list[Fault]:
-        """What is wrong with a value, held against a named schema of a file."""
-        pointer = f"/components/schemas/{name}"
-        schema = self._documents[file]["components"]["schemas"][name]
-        return [
-            *self._validate(file, pointer, OAS30ReadValidator, value),
-            *self._undeclared(file, [schema], value),
-        ]
+        """What is wrong with a value, held against a named schema of a file; undeclared names are let through."""
+        return self._validate(file, f"/components/schemas/{name}", OAS30ReadValidator, value)
 
     def error_texts(self, operation: Operation, status: int) -> ErrorTexts | None:
         """The files' wording for an error status of an operation; None where they have none."""
@@ -181,6 +177,17 @@ class Specifications:
                     continue
                 for name, value in self._examples(operation.file, self._resolve(operation.file, response)):
                     yield operation, f"{status} {name}", value, self.response_faults(operation, int(status), value)
+
+    def _unlisted(self, operation: Operation, status: int, body: Json) -> list[Fault]:
+        """The issues of an error that its catalogue does not list; the schemas would let any pass."""
+        texts = self.error_texts(operation, status)
+        if texts is None or not texts.descriptions:
+            return []
+        return [
+            Fault(f"/details/{index}/issue", "issue", f"{detail['issue']!r} is not listed for {status}")
+            for index, detail in enumerate(body.get("details", []))
+            if detail["issue"] not in texts.descriptions
+        ]
 
     def _examples(self, file: str, described: Schema) -> Iterator[tuple[str, Json]]:
         content = described.get("content", {}).get("application/json", {})
@@ -283,7 +290,7 @@ class Specifications:
         return self._follow(file, "", node)[1]
 
     def _at(self, file: str, pointer: str) -> Schema:
-        node = self._documents[file]
+        node: Schema = self._documents[file]
         for part in pointer[1:].split("/"):
             node = node[part.replace("~1", "/").replace("~0", "~")]
         return node
@@ -295,4 +302,5 @@ def _escape(part: str) -> str:
 
 def _single(schema: Schema) -> list[str]:
     """The one word that a schema allows, or nothing."""
-    return schema.get("enum", [])[:1]
+    allowed: list[str] = schema.get("enum", [])
+    return allowed[:1]

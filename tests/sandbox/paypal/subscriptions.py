@@ -55,7 +55,7 @@ class Subscriptions:
         if plan["status"] != "ACTIVE":
             raise Refusal(422, "PLAN_STATUS_INVALID", "/plan_id")
         now = rfc3339(self._clock.now())
-        kept = {name: call.body[name] for name in ("custom_id", "shipping_amount") if name in call.body}
+        kept: Body = {name: call.body[name] for name in ("custom_id", "shipping_amount") if name in call.body}
         body: Body = {
             "id": identifiers.subscription_id(),
             "plan_id": plan["id"],

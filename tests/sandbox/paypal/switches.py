@@ -34,6 +34,7 @@ BEHAVIOUR = {
     "declined_instrument": CAPTURE_CALL,
     "capture_status": CAPTURE_CALL,  # `status` PENDING, DECLINED or FAILED, `reason` of a pending one
     "refund_status": REFUND_CALL,  # `status` PENDING or FAILED
+    "reporting_lag": "GET /v1/reporting/transactions",  # the last `seconds` are not listed yet
 }
 ALTERATION = dict.fromkeys(
     (

@@ -88,7 +88,7 @@ class Webhooks:
 
     def patch(self, call: Call) -> Answer:
         webhook = self._webhook(call)
-        for index, operation in enumerate(call.body):
+        for index, operation in enumerate(call.patch):
             match operation:
                 case {"op": "replace", "path": "/url", "value": url}:
                     webhook["url"] = _checked_url(url)
@@ -100,7 +100,9 @@ class Webhooks:
         return Answer(200, self._public(webhook))
 
     def delete(self, call: Call) -> Answer:
-        self._store.delete(WEBHOOK, self._webhook(call)["id"])
+        webhook_id = self._webhook(call)["id"]
+        self._store.delete(WEBHOOK, webhook_id)
+        self._events.forget(webhook_id)
         return Answer(204)
 
     def list_event_types(self, call: Call) -> Answer:
