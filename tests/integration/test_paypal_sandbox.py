@@ -320,7 +320,6 @@ class TestGuard:
         assert self.specifications.response_faults(operation, 422, body) == []
         body["details"] = [{"issue": "ORDER_ALREADY_EATEN"}]
         assert [it.rule for it in self.specifications.response_faults(operation, 422, body)] == ["issue"]
-        assert [it.rule for it in self.specifications.response_faults(operation, 418, {})] == []
         assert [it.rule for it in self.specifications.response_faults(operation, 206, {})] == ["status"]
 
     def test_a_request_id_used_for_two_bodies_is_recorded(self, paypal: LocalPayPal, shop: Shop) -> None:
