@@ -19,6 +19,8 @@ KINDS = ("photo", "video", "music", "apk", "document", "text")
 DAY = 86400
 MIB = 1024 * 1024
 
+_FAULTY = -1
+"""Stands for a number that was refused."""
 _LARGEST_FILE_MIB = 2000
 _RENEWAL_DAYS = 30
 _RENEWAL_STARS = 10_000
@@ -160,7 +162,7 @@ class _Table:
         if type(value) is int and low <= value <= high:
             return value
         self.fault(key, _wrong(value, f"a whole number from {low} to {high}"))
-        return low
+        return _FAULTY
 
     def boolean(self, key: str, default: bool) -> bool:
         value = self._values.get(key, default)
@@ -186,7 +188,8 @@ def _plans(document: _Table) -> tuple[Plan, ...]:
         if not re.fullmatch(r"[a-z0-9_]{1,32}", code):
             table.fault("code", "must be 1 to 32 of a-z, 0-9 and _")
         plans.append(_plan(code, table))
-    _check_together(document, plans)
+    if all(plan.level != _FAULTY for plan in plans):
+        _check_together(document, plans)
     return tuple(plans)
 
 
@@ -218,7 +221,7 @@ def _paid_offer(table: _Table) -> dict[str, Any]:
     if on_sale and not table.has("prices"):
         table.fault("prices", "missing: set at least one, or on_sale = false")
     if renews and STARS in prices:
-        if days != _RENEWAL_DAYS:
+        if days not in (_RENEWAL_DAYS, _FAULTY):
             table.fault("days", f"must be {_RENEWAL_DAYS}, not {days}: Stars renew every {_RENEWAL_DAYS} days only")
         if prices[STARS] > _RENEWAL_STARS:
             table.fault("prices.XTR", f"must be at most {_RENEWAL_STARS}, not {prices[STARS]}, for a plan that renews")

@@ -128,6 +128,25 @@ class Settings:
         return self.db_path / "backups"
 
 
+@dataclass(frozen=True)
+class Application:
+    """What logging in to Telegram takes before there is a session: the application, and where a local Telegram is."""
+
+    api_id: int
+    api_hash: str = field(repr=False)
+    endpoint: tuple[str, int] | None
+    public_key: str | None
+
+
+def load_application(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Application:
+    """Read only what `Application` holds, as `load` does. Raises `ConfigurationError` with the faults of that."""
+    reader = _Reader(os.environ if environ is None else environ, dotenv)
+    values = {name.removeprefix("telegram_"): value for name, value in _application(reader).items()}
+    if reader.faults:
+        raise ConfigurationError(reader.faults)
+    return Application(**values)
+
+
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
     """Read the settings; `environ` stands in for the process's environment, `dotenv` is left out when None or missing.
 
@@ -175,23 +194,31 @@ def secret_values(settings: Settings) -> list[str]:
     return [value for value in candidates if value]
 
 
-def _telegram(reader: _Reader) -> dict[str, Any]:
-    api_id = reader.integer(
-        "TELEGRAM_API_ID", low=1, required="it is shown at https://my.telegram.org, 'API development tools'"
-    )
+def _application(reader: _Reader) -> dict[str, Any]:
     return {
+        "telegram_api_id": reader.integer(
+            "TELEGRAM_API_ID",
+            low=1,
+            required="https://my.telegram.org shows it under 'API development tools'",
+        ),
+        "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required="it is shown beside TELEGRAM_API_ID"),
+        "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
+        "telegram_public_key": reader.parsed("TELEGRAM_PUBLIC_KEY", _pem),
+    }
+
+
+def _telegram(reader: _Reader) -> dict[str, Any]:
+    application = _application(reader)
+    return {
+        **application,
         "telegram_bot_token": reader.parsed(
             "TELEGRAM_BOT_TOKEN", _bot_token, required="ask @BotFather for one with /newbot"
         ),
-        "telegram_api_id": api_id,
-        "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required="it is shown beside TELEGRAM_API_ID"),
         "telegram_session_string": reader.parsed(
             "TELEGRAM_SESSION_STRING",
-            lambda text: session_string.to_pyrogram(text, api_id or 0),
+            lambda text: session_string.to_pyrogram(text, application["telegram_api_id"] or 0),
             required="make one with `make session`",
         ),
-        "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
-        "telegram_public_key": reader.parsed("TELEGRAM_PUBLIC_KEY", _pem),
     }
 
 

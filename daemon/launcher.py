@@ -23,6 +23,8 @@ from typing import NoReturn
 import click
 import peewee
 from supervisor import supervisord
+from supervisor.options import ServerOptions
+from supervisor.states import SupervisorStates
 
 from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
@@ -31,7 +33,7 @@ from models.errors import SchemaTooNew
 
 CONTAINER_USER = "peaje"
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("daemon.launcher")
 
 
 @click.command(help="Start all programs under supervisord and stay until they are stopped.")
@@ -45,6 +47,9 @@ logger = logging.getLogger(__name__)
 def main(check: bool, config: Path) -> None:
     """Exits with 0 after SIGTERM, 70 when given up, 75 when DB_PATH is in use, 78 for faults of configuration."""
     signal.signal(signal.SIGTERM, _stop)
+    os.umask(0o077)
+    # supervisord opens our output again for the programs, to append: with `> file` we must not write over their lines.
+    fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
     settings = program.begin("launcher")
     if check:
         logger.info("the settings and the plans are good")
@@ -129,7 +134,7 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     }
     logger.info("starting the programs", extra={"user": user.name, "run": str(run)})
     try:
-        supervisord.main(["-c", str(config)])
+        _be_supervisord(config)
     except SystemExit as end:
         logger.error("supervisord ended with %s, see %s", end.code, settings.logs / "supervisord.txt")
         return EXIT_GAVE_UP
@@ -141,6 +146,24 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
         return EXIT_GAVE_UP
     logger.info("all programs have stopped")
     return EXIT_OK
+
+
+class _Options(ServerOptions):
+    def cleanup_fds(self) -> None:
+        """Leave them open: after a reload supervisord would take our lock and our log for leaks."""
+
+
+def _be_supervisord(config: Path) -> None:
+    """What ``supervisord.main`` does, with our options: run, and once more after each ``supervisorctl reload``."""
+    first, mood = True, SupervisorStates.RESTARTING
+    while mood >= SupervisorStates.RESTARTING:
+        options = _Options()
+        options.realize(["-c", str(config)])
+        options.first, options.test = first, False
+        supervisord.go(options)
+        options.close_httpservers()
+        options.close_logger()
+        first, mood = False, options.mood
 
 
 def _runtime(settings: Settings, user: _User) -> tuple[Path, Path | None]:

@@ -19,16 +19,18 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from xmlrpc.client import Fault
 
 import peewee
 from supervisor import childutils
+from supervisor.xmlrpc import Faults
 
 from config import program
-from config.settings import Settings
+from config.settings import EXIT_OK, Settings
 from models import database, health
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("daemon.warden")
 
 RUNNING = "RUNNING"
 ROOM_TO_WRITE = 1024 * 1024
@@ -105,19 +107,26 @@ class Warden:
         if shutil.disk_usage(self._settings.db_path).free < ROOM_TO_WRITE:
             self._hearts.forget()
             return
-        pids = {
-            info["name"]: info["pid"]
-            for info in self._supervisor.getAllProcessInfo()
-            if info["statename"] == RUNNING and info["pid"] != os.getpid()
-        }
+        pids = self._running()
         for name in self._hearts.stopped(pids, _beats(self._settings.database_file), time.monotonic()):
             logger.error("a program hangs: killed, to be started again", extra={"program": name, "pid": pids[name]})
             _kill(pids[name])
 
-    def _give_up(self, reason: str) -> None:
+    def _running(self) -> dict[str, int]:
+        """The process id of each program that runs; none while supervisord shuts everything down."""
+        try:
+            processes = self._supervisor.getAllProcessInfo()
+        except Fault as fault:
+            if fault.faultCode != Faults.SHUTDOWN_STATE:
+                raise
+            return {}
+        return {info["name"]: info["pid"] for info in processes if info["statename"] == RUNNING}
+
+    def _give_up(self, reason: str) -> NoReturn:
         logger.critical("given up: %s", reason)
         self._verdict.write_text(reason, "utf-8")
         self._supervisor.shutdown()
+        raise SystemExit(EXIT_OK)
 
 
 def _beats(file: Path) -> dict[str, int]:

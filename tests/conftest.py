@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from models import database
-from tests import sandbox_process
+from tests import machine, sandbox_process
 from tests.sandbox_process import Sandbox
 
 hypothesis.settings.register_profile("shared", deadline=None)  # the machine may be busy with something else
@@ -22,6 +22,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     The run fails when the server met a call that it does not know, or broke over one that it knows: either would
     mean that the tests have been talking to something that is not Telegram.
     """
+    machine.need_npm_packages()
     running = sandbox_process.start(tmp_path_factory.mktemp("sandbox"))
     yield running
     unsupported = running.control("GET", "/unsupported")

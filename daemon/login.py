@@ -1,0 +1,84 @@
+"""Logging in with a phone number, once, to get the session string that the account client lives on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pyrogram import Client
+from pyrogram.errors import PasswordHashInvalid, PhoneCodeInvalid, SessionPasswordNeeded
+from pyrogram.types import User
+
+from config.settings import Application
+from daemon import endpoint
+from daemon.errors import DaemonError
+
+ATTEMPTS = 3
+
+Ask = Callable[[str, bool], str]
+"""Puts a question to the operator and returns the answer; True hides what is typed."""
+
+
+class NoAccount(DaemonError):
+    """The phone number belongs to nobody on Telegram."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A session that now exists: whose it is, and the string that opens it."""
+
+    name: str
+    session_string: str
+
+
+async def log_in(application: Application, ask: Ask) -> Login:
+    """Log in as the person who answers.
+
+    :raises NoAccount: there is nobody to log in as.
+    :raises pyrogram.errors.RPCError: Telegram refuses.
+    """
+    if application.public_key:
+        endpoint.trust(application.public_key)
+    client = Client(
+        "login",
+        api_id=application.api_id,
+        api_hash=application.api_hash,
+        in_memory=True,
+        no_updates=True,
+        connection_factory=endpoint.connection_class(application.endpoint),
+    )
+    await client.connect()
+    try:
+        user = await _authorize(client, ask)
+        return Login(user.full_name, await client.export_session_string())
+    finally:
+        await client.disconnect()
+
+
+async def _authorize(client: Client, ask: Ask) -> User:
+    phone = await asyncio.to_thread(ask, "Phone number, with country code", False)
+    sent = await client.send_phone_number_code(phone)
+
+    async def with_code(code: str) -> object:
+        return await client.sign_in(phone, sent.phone_code_hash, code)
+
+    try:
+        user = await _answered(ask, "Login code that Telegram has just sent", False, with_code, PhoneCodeInvalid)
+    except SessionPasswordNeeded:
+        user = await _answered(ask, "Two-step password", True, client.check_password, PasswordHashInvalid)
+    if not isinstance(user, User):
+        raise NoAccount("nobody on Telegram has this number: sign up with one of Telegram's own applications first")
+    return user
+
+
+async def _answered(
+    ask: Ask, question: str, hidden: bool, attempt: Callable[[str], Awaitable[object]], wrong: type[Exception]
+) -> object:
+    """What `attempt` makes of the answer; a wrong one may be given again a few times."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt(await asyncio.to_thread(ask, question, hidden))
+        except wrong:
+            question = f"Wrong. {question.removeprefix('Wrong. ')}"
+    return await attempt(await asyncio.to_thread(ask, question, hidden))

@@ -1,0 +1,26 @@
+"""Settings that are complete and good, and lead nowhere: a test changes what it is about."""
+
+import base64
+import struct
+from pathlib import Path
+
+API_ID = 12345
+AUTH_KEY = bytes(range(256))
+
+
+def session_string() -> str:
+    """A session as Pyrogram exports it."""
+    packed = struct.pack(">BI?256sQ?", 2, API_ID, False, AUTH_KEY, 777000, False)
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def minimal(db_path: Path) -> dict[str, str]:
+    """What every program needs, with its state in `db_path`."""
+    return {
+        "TELEGRAM_BOT_TOKEN": "123456789:AAHfiqksKZ8WmR2zSjiQ7_v4TMAKdiHm9T0",
+        "TELEGRAM_API_ID": str(API_ID),
+        "TELEGRAM_API_HASH": "0123456789abcdef0123456789abcdef",
+        "TELEGRAM_SESSION_STRING": session_string(),
+        "DB_PATH": str(db_path),
+        "WEB_ADDRESS": "127.0.0.1",
+    }

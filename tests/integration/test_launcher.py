@@ -1,0 +1,290 @@
+"""The launcher, supervisord and the warden, as they are; only what the programs do is replaced."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import environment
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAMS = ("daemon", "web", "upkeep")
+
+STEADY = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+print('{"message": "up"}', flush=True)
+signal.pause()
+"""
+STUBBORN = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while True:
+    signal.pause()
+"""
+CRASHING = "raise SystemExit(1)"
+AWAY = "raise SystemExit(75)"
+BEATING = """
+import time
+from config import program
+from models import database, health
+settings = program.begin("daemon")
+database.open_database(settings.database_file)
+while True:
+    health.beat("daemon", {}, int(time.time()))
+    time.sleep(0.2)
+"""
+
+
+@dataclass
+class Instance:
+    """A launcher in a directory of its own, and what an operator standing in that directory can see of it."""
+
+    home: Path
+    environ: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def configure(self, programs: dict[str, str], **options: str) -> None:
+        """Write the real supervisord.conf with other things to run, and `options` for every program."""
+        conf = configparser.RawConfigParser(inline_comment_prefixes=None)
+        conf.read(REPOSITORY / "supervisord.conf")
+        for name in PROGRAMS:
+            source = self.home / f"fake_{name}.py"
+            source.write_text(programs.get(name, STEADY))
+            conf[f"program:{name}"]["command"] = f'"%(ENV_PEAJE_PYTHON)s" {source}'
+            conf[f"program:{name}"].update(options)
+        with (self.home / "supervisord.conf").open("w") as file:
+            conf.write(file)
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        with (self.home / "console").open("ab") as console:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "daemon.launcher", "--config", str(self.home / "supervisord.conf")],
+                cwd=self.home,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+            )
+        self.started.append(self.process)
+        return self.process
+
+    def console(self) -> list[dict[str, Any]]:
+        """Every line of the console; each has to be JSON."""
+        return [json.loads(line) for line in (self.home / "console").read_text().splitlines()]
+
+    def messages(self, process: str) -> list[str]:
+        return [line["message"] for line in self.console() if line.get("process") == process]
+
+    def supervisorctl(self, *words: str) -> str:
+        command = [str(Path(sys.executable).with_name("supervisorctl")), *words]
+        return subprocess.run(command, cwd=self.home, capture_output=True, text=True, timeout=40).stdout
+
+    def pids(self) -> dict[str, int]:
+        """The process id of each program that runs."""
+        rows = [line.split() for line in self.supervisorctl("status").splitlines()]
+        return {row[0]: int(row[3].rstrip(",")) for row in rows if row[1] == "RUNNING"}
+
+    def wait_until_up(self) -> dict[str, int]:
+        wait(lambda: (self.home / "run" / "supervisor.sock").exists() and len(self.pids()) == 4)
+        return self.pids()
+
+    def stop(self) -> int:
+        assert self.process
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+def wait(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    environ = {
+        **environment.minimal(tmp_path / "data"),
+        "PATH": os.environ["PATH"],
+        "PEAJE_RUN": str(tmp_path / "run"),
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    running = Instance(tmp_path, environ)
+    running.configure({})
+    yield running
+    for process in running.started:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+
+
+def test_everything_starts_is_seen_and_stops_cleanly(instance: Instance) -> None:
+    instance.launch()
+
+    assert set(instance.wait_until_up()) == {"peaje:daemon", "peaje:web", "peaje:upkeep", "warden"}
+    assert instance.stop() == 0
+    assert instance.messages("launcher")[-1] == "all programs have stopped"
+    assert (instance.home / "data" / "logs" / "supervisord.txt").exists()
+    assert not (instance.home / "run" / "supervisor.sock").exists()
+
+
+def test_one_program_is_restarted_and_all_are_stopped(instance: Instance) -> None:
+    instance.launch()
+    before = instance.wait_until_up()
+
+    instance.supervisorctl("restart", "peaje:daemon")
+    after = instance.pids()
+    assert after["peaje:daemon"] != before["peaje:daemon"]
+    assert after["peaje:web"] == before["peaje:web"]
+
+    instance.supervisorctl("stop", "all")
+    assert instance.pids() == {}
+    assert instance.stop() == 0
+
+
+def test_a_reload_keeps_the_lock_and_the_log(instance: Instance) -> None:
+    first = instance.launch()
+    before = instance.wait_until_up()
+
+    instance.supervisorctl("reload")
+    wait(lambda: len(pids := instance.pids()) == 4 and not set(pids.values()) & set(before.values()))
+    second = instance.launch()
+
+    assert second.wait(timeout=20) == 75
+    first.terminate()
+    assert first.wait(timeout=30) == 0
+    log = (instance.home / "data" / "logs" / "launcher.log").read_text().splitlines()
+    assert json.loads(log[-1])["message"] == "all programs have stopped"
+
+
+def test_a_program_that_ignores_the_signal_is_killed_in_time(instance: Instance) -> None:
+    instance.configure({"daemon": STUBBORN}, stopwaitsecs="1")
+    instance.launch()
+    instance.wait_until_up()
+
+    assert instance.stop() == 0
+
+
+def test_the_time_to_stop_is_under_half_a_minute() -> None:
+    conf = configparser.RawConfigParser()
+    conf.read(REPOSITORY / "supervisord.conf")
+    programs = max(int(conf[f"program:{name}"]["stopwaitsecs"]) for name in PROGRAMS)
+
+    assert programs + int(conf["eventlistener:warden"]["stopwaitsecs"]) < 30
+
+
+def test_every_fault_of_settings_and_plans_is_told_before_anything_starts(instance: Instance) -> None:
+    plans = instance.home / "plans.toml"
+    plans.write_text((REPOSITORY / "plans.toml").read_text().replace("level = 2", "level = -2"))
+    instance.environ |= {"PORT": "eighty", "TELEGRAM_BOT_TOKEN": "", "PLANS_FILE": str(plans)}
+
+    assert instance.launch().wait(timeout=20) == 78
+    assert [line["level"] for line in instance.console()] == ["error"] * 3
+    told = "\n".join(instance.messages("launcher"))
+    assert "TELEGRAM_BOT_TOKEN is missing" in told
+    assert "PORT must be a whole number" in told
+    assert 'plans.toml: plan "vip": level' in told
+    assert not (instance.home / "data").exists()
+
+
+def test_a_second_launcher_on_the_same_state_is_told_to_come_back_later(instance: Instance) -> None:
+    first = instance.launch()
+    instance.wait_until_up()
+
+    assert instance.launch().wait(timeout=20) == 75
+    assert first.poll() is None
+
+
+def test_a_database_of_a_newer_version_is_refused(instance: Instance) -> None:
+    instance.launch()
+    instance.wait_until_up()
+    instance.stop()
+    with contextlib.closing(sqlite3.connect(instance.home / "data" / "peaje.db")) as database, database:
+        database.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2099-01-01')")
+
+    assert instance.launch().wait(timeout=20) == 78
+    assert "9999_future" in instance.messages("launcher")[-1]
+
+
+def test_a_crash_loop_ends_with_70(instance: Instance) -> None:
+    instance.environ["WARDEN_CRASHES"] = "2"
+    instance.configure({"web": CRASHING})
+
+    assert instance.launch().wait(timeout=30) == 70
+    assert instance.messages("launcher")[-1] == "given up: web crashes again and again"
+
+
+def test_a_program_that_cannot_be_started_ends_with_70(instance: Instance) -> None:
+    instance.configure({}, command="/nowhere/at/all", startretries="0")
+
+    assert instance.launch().wait(timeout=30) == 70
+    assert "cannot be started" in instance.messages("launcher")[-1]
+
+
+def test_a_program_whose_dependency_is_away_is_tried_again_and_not_counted(instance: Instance) -> None:
+    instance.environ["WARDEN_CRASHES"] = "1"
+    attempts = instance.home / "attempts"
+    instance.configure({"upkeep": f"open({str(attempts)!r}, 'a').write('x')\n{AWAY}"})
+    process = instance.launch()
+
+    wait(lambda: attempts.exists() and len(attempts.read_text()) >= 4)
+    assert process.poll() is None
+    assert instance.stop() == 0
+
+
+def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
+    instance.environ["WARDEN_STALE"] = "1"
+    instance.configure({"daemon": BEATING})
+    process = instance.launch()
+    pid = instance.wait_until_up()["peaje:daemon"]
+    # Only a heart that has beaten can be missed.
+    wait(lambda: _beats(instance.home / "data" / "peaje.db"))
+
+    os.kill(pid, signal.SIGSTOP)
+    wait(lambda: instance.pids().get("peaje:daemon", pid) != pid)
+
+    assert not is_alive(pid)
+    assert process.poll() is None
+    assert "a program hangs: killed, to be started again" in instance.messages("warden")
+
+
+def test_programs_do_not_outlive_their_supervisor(instance: Instance) -> None:
+    instance.configure(dict.fromkeys(PROGRAMS, BEATING))
+    process = instance.launch()
+    pids = instance.wait_until_up()
+    wait(lambda: _beats(instance.home / "data" / "peaje.db"))
+
+    process.kill()
+
+    wait(lambda: not any(is_alive(pid) for pid in pids.values()), seconds=5)
+    process.wait()
+    instance.launch()
+    assert len(instance.wait_until_up()) == 4
+
+
+def _beats(file: Path) -> int:
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        return int(database.execute("SELECT count(*) FROM heartbeat").fetchone()[0])

@@ -1,0 +1,17 @@
+#!/bin/sh
+# What the tests need beside Python. Without the right to install it, tests that need it are skipped and say so;
+# with CI=true they must not be, and this fails.
+set -eu
+cd "$(dirname "$0")/.."
+
+have() {
+	command -v "$1" > /dev/null
+}
+
+missing() {
+	[ "${CI:-}" != true ]
+}
+
+have chromium && have chromedriver || tests/packages.sh chromium chromium-driver || missing
+have npm || tests/packages.sh nodejs npm || missing
+! have npm || make --no-print-directory node_modules/.installed
