@@ -11,6 +11,7 @@ def up(migrator: Any, db: peewee.Database) -> None:
     class Table(peewee.Model):
         class Meta:
             database = db
+            legacy_table_names = False
 
     class User(Table):
         id = peewee.BigIntegerField(primary_key=True)

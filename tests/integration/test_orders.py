@@ -1,0 +1,243 @@
+"""Orders: made once, kept as they were, offered once, paid whatever has become of them."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import events, orders, payments, subscriptions, users
+from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
+from models.orders import MOVES, State
+from models.tables import Order
+from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order, plan
+
+pytestmark = pytest.mark.usefixtures("database_file")
+
+
+def test_an_order_keeps_plan_price_and_duration_as_they_were() -> None:
+    made = order(customer())
+    assert (made.plan_code, made.level, made.seconds, made.amount, made.currency) == ("premium", 1, MONTH, 500, "XTR")
+    assert made.state is State.OPEN
+    assert orders.get(made.id) == orders.by_public(made.public_id) == made
+
+
+def test_two_clicks_are_one_order() -> None:
+    user = customer()
+    assert order(user, now=NOW).id == order(user, now=NOW + 60).id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda user: order(customer()),
+        lambda user: order(user, VIP),
+        lambda user: order(user, plan(XTR=600)),
+        lambda user: order(user, plan(days=31)),
+        lambda user: order(user, provider="paypal"),
+        lambda user: order(user, purpose="test"),
+        lambda user: order(user, now=NOW + DAY - 60),  # the open one ends too soon to be paid at leisure
+    ],
+)
+def test_anything_else_is_another_order(other) -> None:  # type: ignore[no-untyped-def]
+    user = customer()
+    first = order(user)
+    assert other(user).id != first.id
+
+
+def test_an_order_with_money_on_the_way_is_not_offered_again() -> None:
+    user = customer()
+    made = order(user)
+    payments.settle(fact(made, state=payments.State.PENDING), NOW)
+    assert order(user).id != made.id
+    orders.expire_due(NOW + 2 * DAY)
+    assert orders.get(made.id).state is State.OPEN  # type: ignore[union-attr]
+
+
+def test_editing_the_plans_changes_no_order_made_before() -> None:
+    user = customer()
+    made = order(user, plan("premium", 1, days=30, XTR=500))
+    order(user, plan("premium", 3, days=5, XTR=9000))
+    assert orders.get(made.id) == made
+    payments.settle(fact(made), NOW)
+    assert payments.history_of(user)[0].seconds == MONTH
+    assert payments.history_of(user)[0].level == 1
+
+
+# The checkout
+
+
+def test_an_open_order_is_offered_once_and_again_when_no_money_came() -> None:
+    made = order(customer())
+    assert orders.claim_checkout(made.id, NOW)
+    assert not orders.claim_checkout(made.id, NOW + 1)
+    assert not orders.claim_checkout(made.id, NOW + orders.CHECKOUT_S - 1)
+    assert orders.claim_checkout(made.id, NOW + orders.CHECKOUT_S)
+    orders.release_checkout(made.id, NOW + orders.CHECKOUT_S)
+    assert orders.claim_checkout(made.id, NOW + orders.CHECKOUT_S)
+
+
+def test_what_is_not_open_cannot_be_claimed() -> None:
+    made = order(customer())
+    assert not orders.claim_checkout(made.id, made.expires_at)
+    orders.cancel(made.id, NOW)
+    assert not orders.claim_checkout(made.id, NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        ({"amount": 499}, "price"),
+        ({"currency": "USD"}, "price"),
+        ({"now": NOW + 2 * DAY}, "expired"),
+        ({"order": None}, "unknown_order"),
+        ({"user": None}, "unknown_order"),
+    ],
+)
+def test_a_checkout_is_judged_by_the_row(changes: dict[str, object], reason: str) -> None:
+    user = customer()
+    made = order(user)
+    question = {
+        "order": made,
+        "user": users.get(user),
+        "amount": made.amount,
+        "currency": made.currency,
+        "now": NOW,
+        **changes,
+    }
+    assert orders.judge_precheckout(**question) == orders.Verdict(not reason, reason)  # type: ignore[arg-type]
+
+
+def test_a_checkout_is_refused_to_others_to_the_banned_and_after_the_end() -> None:
+    user = customer()
+    made, payer = order(user), users.get(user)
+    assert payer is not None
+    for of, by, reason in (
+        (made, users.get(customer()), "not_yours"),
+        (made, replace(payer, banned=True), "banned"),
+        (replace(made, state=State.PAID), payer, "already_paid"),
+        (replace(made, state=State.CANCELLED), payer, "closed"),
+    ):
+        assert orders.judge_precheckout(of, by, 500, "XTR", NOW).reason == reason
+    renewing = replace(made, renews=True)
+    assert orders.judge_precheckout(renewing, payer, 500, "XTR", NOW, subscribed=True).reason == "already_subscribed"
+
+
+# States
+
+
+def test_every_state_but_paid_still_takes_money() -> None:
+    for end in (orders.cancel, orders.expire, orders.fail):
+        made = order(customer())
+        assert end(made.id, NOW)
+        payments.settle(fact(made), NOW)
+        assert orders.get(made.id).state is State.PAID  # type: ignore[union-attr]
+
+
+def test_a_paid_order_does_not_end_any_other_way() -> None:
+    made = order(customer())
+    payments.settle(fact(made), NOW)
+    assert not any(end(made.id, NOW) for end in (orders.cancel, orders.expire, orders.fail))
+    assert orders.get(made.id).state is State.PAID  # type: ignore[union-attr]
+
+
+def test_the_table_of_moves_knows_every_state_and_nothing_leaves_paid() -> None:
+    assert MOVES.keys() == set(State)
+    assert not MOVES[State.PAID]
+
+
+def test_a_cancelled_checkout_is_told_once() -> None:
+    user = customer()
+    made = order(user)
+    assert orders.cancel(made.id, NOW)
+    assert not orders.cancel(made.id, NOW)
+    told = [event for event in events.claim(NOW) if event.kind == "checkout_cancelled"]
+    assert [(event.user_id, event.payload) for event in told] == [(user, {"order": made.public_id, "plan": "premium"})]
+
+
+def test_orders_expire_but_not_those_that_the_provider_knows_or_that_are_being_paid() -> None:
+    forgotten, remote, paying = order(customer()), order(customer(), provider="paypal"), order(customer())
+    orders.attach_remote(remote.id, "O-1", NOW)
+    orders.claim_checkout(paying.id, paying.expires_at - 1)
+    assert orders.expire_due(paying.expires_at) == 1
+    states = [orders.get(made.id).state for made in (forgotten, remote, paying)]  # type: ignore[union-attr]
+    assert states == [State.EXPIRED, State.OPEN, State.OPEN]
+
+
+# The provider's side
+
+
+def test_the_key_of_a_call_is_written_before_it_and_stays() -> None:
+    made = order(customer(), provider="paypal")
+    create, capture = orders.request_id(made.id, "create", NOW), orders.request_id(made.id, "capture", NOW)
+    assert create != capture
+    assert Order.get_by_id(made.id).create_request_id == create
+    assert orders.request_id(made.id, "create", NOW + 5) == create
+    assert orders.request_id(made.id, "create", NOW + 9, fresh=True) != create
+    with pytest.raises(NotFound):
+        orders.request_id(10**9, "create", NOW)
+
+
+def test_an_order_at_the_provider_is_looked_at_less_and_less_often_until_paid() -> None:
+    made = order(customer(), provider="paypal")
+    orders.attach_remote(made.id, "O-2", NOW, approve_url="https://example.test/approve")
+    assert orders.by_remote("paypal", "O-2").approve_url == "https://example.test/approve"  # type: ignore[union-attr]
+    assert orders.to_look_at("paypal", NOW) == []
+    assert [due.id for due in orders.to_look_at("paypal", NOW + 60)] == [made.id]
+    assert orders.to_look_at("stars", NOW + 60) == []
+    orders.looked(made.id, True, NOW + 60)
+    assert orders.to_look_at("paypal", NOW + 60 + 119) == []
+    assert orders.to_look_at("paypal", NOW + 60 + 120)
+    orders.cancel(made.id, NOW)
+    assert orders.to_look_at("paypal", NOW + DAY)  # the old link may still be paid
+    payments.settle(fact(made), NOW)
+    assert orders.to_look_at("paypal", NOW + DAY) == []
+
+
+def test_looks_wait_twice_as_long_each_time_up_to_half_an_hour() -> None:
+    delays = [orders.look_delay(looks) for looks in range(12)]
+    assert delays[:4] == [60, 120, 240, 480]
+    assert max(delays) == 1800
+    assert all(first <= second for first, second in itertools.pairwise(delays))
+
+
+def test_a_plan_that_renews_is_not_sold_twice() -> None:
+    user = customer()
+    made = order(user, MONTHLY)
+    payments.settle(fact(made, period_end=NOW + MONTH), NOW)
+    present = subscriptions.active(user, "monthly")
+    assert present is not None
+    with pytest.raises(AlreadySubscribed) as refused:
+        order(user, MONTHLY)
+    assert refused.value.subscription_id == present.id
+    assert order(user, PREMIUM).state is State.OPEN
+
+
+# Payment links
+
+KEY = "k" * 32
+
+
+def test_a_payment_link_says_who_buys_what() -> None:
+    token = orders.pay_token(KEY, 7, "vip", NOW)
+    assert orders.read_pay_token(KEY, token, 3600, NOW + 3600) == orders.PayToken(7, "vip")
+
+
+def test_an_expired_link_is_told_from_a_forged_one() -> None:
+    token = orders.pay_token(KEY, 7, "vip", NOW)
+    with pytest.raises(TokenExpired):
+        orders.read_pay_token(KEY, token, 3600, NOW + 3601)
+    with pytest.raises(TokenForged):
+        orders.read_pay_token("another key of ours", token, 3600, NOW)
+
+
+@given(st.text(max_size=80) | st.integers(0, 60))
+def test_whatever_else_is_sent_is_forged(sent: str | int) -> None:
+    token = orders.pay_token(KEY, 7, "vip", NOW)
+    if isinstance(sent, int):  # one changed character
+        place = sent % len(token)
+        sent = f"{token[:place]}{'Q' if token[place] != 'Q' else 'g'}{token[place + 1 :]}"
+    with pytest.raises(TokenForged):
+        orders.read_pay_token(KEY, sent, 3600, NOW)

@@ -1,0 +1,57 @@
+"""Customers and what they buy, for tests of the models."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from config.plans import Plan
+from models import orders, users
+from models.facts import Fact, State
+from models.orders import OrderInfo
+
+DAY = 86_400
+MONTH = 30 * DAY
+NOW = 1_800_000_000
+
+_numbers = itertools.count(1)
+
+
+def plan(code: str = "premium", level: int = 1, renews: bool = False, days: int = 30, **prices: int) -> Plan:
+    """Return a plan as ``plans.toml`` could hold it."""
+    words = {"en": code.title(), "es": code.title()}
+    prices = prices or {"XTR": 500 * level, "USD": 500 * level}
+    return Plan(code, level, words, words, {}, 1, days, prices, renews, True)
+
+
+PREMIUM, VIP = plan("premium", 1), plan("vip", 2)
+MONTHLY = plan("monthly", 1, renews=True)
+
+
+def customer(now: int = NOW, **more: Any) -> int:
+    """Return the id of a customer whom nobody knew before."""
+    user_id = next(_numbers)
+    users.seen(user_id, more.get("first_name", "Ana"), more.get("username"), more.get("language_code", "es"), now)
+    return user_id
+
+
+def order(user_id: int, bought: Plan = PREMIUM, provider: str = "stars", now: int = NOW, **more: Any) -> OrderInfo:
+    """Return a customer's open order."""
+    currency = "XTR" if provider == "stars" else "USD"
+    return orders.create(user_id, bought, provider, currency, now, **more)  # type: ignore[arg-type]
+
+
+def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: Any) -> Fact:
+    """Return the provider's word that this order was paid at that time."""
+    made = Fact(
+        provider=of.provider,
+        remote_id=remote_id or f"charge-{next(_numbers)}",
+        order_public_id=of.public_id,
+        subscription_remote_id=None,
+        user_id=of.user_id,
+        amount=of.amount,
+        currency=of.currency,
+        state=State.COMPLETED,
+        created_at=at,
+        at=at,
+    )
+    return replace(made, **changes)
