@@ -11,7 +11,6 @@ import random
 import re
 import struct
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,9 +319,7 @@ async def test_a_flood_wait_is_slept_through_or_raised(trio: Trio) -> None:
     assert (await trio.newest()).raw_text == "patient"
     trio.sandbox.control("POST", "/faults", {**fault, "method": "messages.setTyping", "seconds": 600})
     with pytest.raises(errors.FloodWaitError) as waiting:
-        await trio.customer(
-            functions.messages.SetTypingRequest(trio.bot_name, types.SendMessageTypingAction())
-        )
+        await trio.customer(functions.messages.SetTypingRequest(trio.bot_name, types.SendMessageTypingAction()))
     assert waiting.value.seconds == 600
 
 
@@ -330,15 +327,3 @@ async def test_a_reset_connection_comes_back(trio: Trio) -> None:
     trio.sandbox.control("POST", "/faults", {"fault": "reset", "account": trio.customer_id})
     await trio.customer.send_message(trio.bot_name, "after the reset")
     assert (await trio.newest()).raw_text == "after the reset"
-
-
-# Names of errors
-
-
-def raised_by_the_sandbox() -> set[tuple[int, str]]:
-    """Every code and name that the server's own source can answer with; numbers in names become X."""
-    found = set()
-    for source in (Path(__file__).parent.parent / "sandbox" / "telegram").glob("*.py"):
-        for code, name in re.findall(r"RpcError\(\s*(\d+),\s*f?\"([^\"]+)\"", source.read_text()):
-            found.add((int(code), re.sub(r"\{[^}]*\}", "X", name)))
-    return found

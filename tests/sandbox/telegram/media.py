@@ -256,16 +256,20 @@ def _album_group(media: FileMedia) -> str:
 
 
 def _album_item(call: Call, index: int, given: TLObject) -> FileMedia:
-    """Media of one item. Raises RpcError MEDIA_INVALID for what is no file uploaded before."""
+    """Media of one item. Raises RpcError MEDIA_INVALID for what is no file uploaded before.
+
+    Of an album, Telegram tells which item's file reference is the bad one.
+    """
     if not isinstance(given, (raw.types.InputMediaPhoto, raw.types.InputMediaDocument)):
         raise RpcError(400, "MEDIA_INVALID")
     try:
         return build_media(call, given)
     except RpcError as error:
-        kind = error.message.removeprefix("FILE_REFERENCE_")
-        if kind == error.message:
-            raise
-        raise RpcError(400, f"FILE_REFERENCE_{index}_{kind}") from None
+        if error.message == "FILE_REFERENCE_EXPIRED":
+            raise RpcError(400, f"FILE_REFERENCE_{index}_EXPIRED") from None
+        if error.message == "FILE_REFERENCE_INVALID":
+            raise RpcError(400, f"FILE_REFERENCE_{index}_INVALID") from None
+        raise
 
 
 @method("messages.sendMultiMedia")

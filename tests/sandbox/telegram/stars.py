@@ -355,8 +355,6 @@ def _tl_charge(charge: Charge) -> raw.types.PaymentCharge:
 @method("payments.refundStarsCharge", users=False)
 def refund_stars_charge(call: Call, query: raw.functions.payments.RefundStarsCharge) -> TLObject:
     payer_id = call.user_id(query.user_id)
-    if not query.charge_id:
-        raise RpcError(400, "CHARGE_ID_EMPTY")
     charge = ledger_of(call.server).charges.get(query.charge_id)
     if charge is None or charge.payer_id != payer_id or charge.invoice.bot_id != call.user.id:
         raise RpcError(400, "CHARGE_NOT_FOUND")
