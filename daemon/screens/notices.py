@@ -58,7 +58,7 @@ def no_media(t: Texts) -> Screen:
     """The customer sent a file himself."""
     return Screen(
         t.gettext(
-            "I do not take files, I bring them. Send me the <b>link</b> of the post that you want: hold the post, "
+            "Files come from me, not to me. Send me the <b>link</b> of the post that you want: hold the post, "
             "then “Copy link”."
         ),
         keyboard.rows(keyboard.home(t)),
