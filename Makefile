@@ -10,7 +10,7 @@ MANAGE := doctor session backup restore import live-check
 .PHONY: help venv run demo test crash soak bench lint image test-image $(MANAGE)
 
 help: ## Show this list
-	@sed -n 's/^\([^:]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([^:[:space:]][^:]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo 'where $$(MANAGE) is each of: $(MANAGE)'
 
 venv: $(VENV)/.installed ## Make .venv with everything in it

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from babel import Locale
 from babel.numbers import format_currency
 
 STARS = "XTR"
@@ -20,4 +21,9 @@ def format_price(amount_minor: int, currency: str, language: str) -> str:
     """A price as the customer reads it: `500 ⭐`, `$5.00`, `5,00 €`."""
     if currency == STARS:
         return f"{amount_minor} ⭐"
-    return format_currency(Decimal(amount_minor).scaleb(-decimals(currency)), currency, locale=language)
+    digits = decimals(currency)
+    amount = Decimal(amount_minor).scaleb(-digits)
+    if digits:
+        return format_currency(amount, currency, locale=language)
+    whole = Locale.parse(language).currency_formats["standard"].pattern.replace(".00", "")
+    return format_currency(amount, currency, whole, language, currency_digits=False)

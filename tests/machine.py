@@ -1,4 +1,4 @@
-"""What a test needs of the machine. Where it is missing the test is skipped and names the cure; with CI=true it fails."""
+"""What a test needs of the machine. Without it a test is skipped and names the cure; with CI=true it fails."""
 
 import os
 import shutil

@@ -1,0 +1,188 @@
+"""The plans file: what it says, and how a faulty one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config import plans
+from config.plans import MIB, Limit, Plans, PlansError
+
+SHIPPED = Path(__file__).resolve().parents[2] / "plans.toml"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "plans.toml"
+
+
+def faults(file: Path, text: str) -> list[str]:
+    file.write_text(text)
+    with pytest.raises(PlansError) as caught:
+        plans.load(file)
+    return caught.value.faults
+
+
+def changed(old: str, new: str) -> str:
+    text = SHIPPED.read_text()
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+def test_the_shipped_plans_are_those_of_the_design() -> None:
+    shipped = plans.load(SHIPPED)
+    free, premium, vip = shipped.plans
+
+    assert [(plan.code, plan.level, plan.max_bytes // MIB) for plan in shipped.plans] == [
+        ("free", 0, 50),
+        ("premium", 1, 2000),
+        ("vip", 2, 2000),
+    ]
+    assert dict(free.limits) == {
+        "photo": Limit(10, "day"),
+        "video": Limit(3, "all"),
+        "music": Limit.NONE,
+        "apk": Limit.NONE,
+        "document": Limit(10, "day"),
+        "text": Limit.UNLIMITED,
+    }
+    assert {premium.limits[kind] for kind in ("video", "music", "apk", "document")} == {Limit(50, "day")}
+    assert set(vip.limits.values()) == {Limit.UNLIMITED}
+    assert premium.prices == {"XTR": 500, "USD": 500}
+    assert vip.prices == {"XTR": 1000, "USD": 1000}
+    assert vip.seconds == 30 * 86400
+    assert shipped.free is free
+    assert shipped.on_sale() == (premium, vip)
+    assert (free.title_in("es"), free.title_in("fr")) == ("Gratis", "Free")
+
+
+def test_every_shipped_text_is_in_every_language() -> None:
+    for plan in plans.load(SHIPPED).plans:
+        assert set(plan.title) == set(plan.description) == {"en", "es"}
+
+
+def test_a_level_that_left_the_file_falls_to_the_next_better_one() -> None:
+    shipped = plans.load(SHIPPED)
+    without_premium = Plans((shipped.plans[0], shipped.plans[2]))
+    without_vip = Plans(shipped.plans[:2])
+
+    assert without_premium.for_level(1).code == "vip"
+    assert without_vip.for_level(2).code == "premium"
+    assert shipped.for_level(0).code == "free"
+
+
+def test_a_year_of_the_same_plan_is_another_plan_of_its_level(file: Path) -> None:
+    text = SHIPPED.read_text()
+    premium = text[text.index("[plans.premium]") : text.index("[plans.vip]")]
+    year = premium.replace("premium", "premium_year").replace("days = 30", "days = 365")
+    file.write_text(text + year)
+
+    loaded = plans.load(file)
+
+    assert loaded.by_code("premium_year")
+    assert loaded.for_level(1).code == "premium"
+
+
+@pytest.mark.parametrize(
+    ("price", "minor"),
+    [('"5.00"', 500), ("5.00", 500), ("5", 500), ('"4.5"', 450), ('"0.01"', 1), ("1234567.89", 123456789)],
+)
+def test_a_price_may_be_written_in_any_usual_way(file: Path, price: str, minor: int) -> None:
+    file.write_text(changed('USD = "5.00"', f"USD = {price}"))
+
+    loaded = plans.load(file).by_code("premium")
+    assert loaded
+    assert loaded.prices["USD"] == minor
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("level = 1", "level = -1", 'plan "premium": level: must be a whole number from 0'),
+        ("level = 1", "", 'plan "premium": level: missing'),
+        ("level = 1", "level = true", 'plan "premium": level: must be a whole number'),
+        ("level = 1", "level = 1\nprize = 3", 'plan "premium": prize: unknown'),
+        ("\ndays = 30", "\ndays = 0", 'plan "premium": days: must be a whole number from 1'),
+        ("XTR = 500", "XTR = -500", 'plan "premium": prices.XTR: must be a price above 0'),
+        ("XTR = 500", "XTR = 500.5", 'plan "premium": prices.XTR: must be a price above 0 with at most 0 digits'),
+        ("XTR = 500", "XTR = true", 'plan "premium": prices.XTR: must be a price'),
+        ('USD = "5.00"', 'USD = "5.001"', 'plan "premium": prices.USD: must be a price above 0 with at most 2 digits'),
+        ('USD = "5.00"', 'USD = "NaN"', 'plan "premium": prices.USD: must be a price'),
+        ('USD = "5.00"', 'USD = "five"', 'plan "premium": prices.USD: must be a price'),
+        ('USD = "5.00"', 'XXX = "5.00"', 'plan "premium": prices.XXX: unknown'),
+        ('USD = "5.00"', 'JPY = "5.50"', 'plan "premium": prices.JPY: must be a price above 0 with at most 0 digits'),
+        ('prices = { XTR = 500, USD = "5.00" }', "", 'plan "premium": prices: missing'),
+        ("\ndays = 30", "\ndays = 30\nrenews = 1", 'plan "premium": renews: must be true or false'),
+        ("max_mib = 2000", "max_mib = 4000", 'plan "premium": max_mib: must be a whole number from 1 to 2000'),
+        ('photo = "10 a day"', 'photo = "10 per day"', 'plan "free": limits.photo: must be "10 a day"'),
+        ('photo = "10 a day"', 'photo = "0 a day"', 'plan "free": limits.photo: must be'),
+        ('photo = "10 a day"', "photo = 10", 'plan "free": limits.photo: must be'),
+        ('apk = "no"', "", 'plan "free": limits.apk: missing'),
+        ('apk = "no"', 'apk = "no"\nfilm = "no"', 'plan "free": limits.film: unknown'),
+        ('en = "Free", ', "", 'plan "free": title.en: missing'),
+        ('en = "Free"', 'en = ""', 'plan "free": title.en: must be a text'),
+        ('en = "Free"', f'en = "{"x" * 33}"', 'plan "free": title.en: must be a text of 1 to 32'),
+        ('es = "Gratis"', 'tlh = "Qapla"', 'plan "free": title.tlh: unknown'),
+        ("level = 0", "level = 0\ndays = 30", 'plan "free": days: does not belong to the free plan'),
+        ("level = 0", "level = 3", "plans: there must be exactly one free plan"),
+        ("level = 1", "level = 2", 'plan "vip": limits: must equal those of "premium": both have level 2'),
+        ("[plans.vip]", "[plans.'VIP!']", 'plan "VIP!": code: must be'),
+        ("[plans.free]", "title = 1\n[plans.free]", "plans.toml: title: unknown"),
+        ("[plans.vip]", "[plans.premium]", "plans.toml: is not TOML"),
+    ],
+)
+def test_a_fault_is_told_with_its_place(file: Path, old: str, new: str, told: str) -> None:
+    found = faults(file, changed(old, new))
+
+    assert any(told in fault for fault in found), found
+    assert all(fault.startswith("plans.toml: ") for fault in found)
+
+
+def test_all_faults_are_told_at_once(file: Path) -> None:
+    text = changed("level = 1", "level = 1\nprize = 3").replace("XTR = 1000", "XTR = -1").replace('apk = "no"', "")
+
+    assert [fault.split(": ")[1] for fault in faults(file, text)] == ['plan "free"', 'plan "premium"', 'plan "vip"']
+
+
+def test_stars_renew_as_telegram_lets_them(file: Path) -> None:
+    renewing = changed("\ndays = 30", "\ndays = 30\nrenews = true")
+    file.write_text(renewing)
+    loaded = plans.load(file).by_code("premium")
+    assert loaded
+    assert loaded.renews
+
+    other_period = renewing.replace("days = 30\nrenews", "days = 31\nrenews")
+    assert faults(file, other_period) == [
+        'plans.toml: plan "premium": days: must be 30, not 31: Stars renew every 30 days only'
+    ]
+    too_dear = renewing.replace("XTR = 500", "XTR = 10001")
+    assert "at most 10000" in faults(file, too_dear)[0]
+    file.write_text(other_period.replace("XTR = 500, ", ""))
+    assert plans.load(file).by_code("premium")
+
+
+def test_a_file_that_is_not_there_or_not_text_is_told(file: Path) -> None:
+    with pytest.raises(PlansError, match="cannot be read"):
+        plans.load(file)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(PlansError, match="is not TOML"):
+        plans.load(file)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "language", "written"),
+    [
+        (500, "XTR", "en", "500 ⭐"),
+        (500, "USD", "en", "$5.00"),
+        (500, "EUR", "es", "5,00\xa0€"),
+        (500, "JPY", "en", "¥500"),
+        (500, "HUF", "en", "HUF500"),
+    ],
+)
+def test_prices_are_written_in_the_customers_way(minor: int, currency: str, language: str, written: str) -> None:
+    assert plans.format_price(minor, currency, language) == written
+
+
+def test_minor_units() -> None:
+    assert [plans.decimals(currency) for currency in ("XTR", "USD", "JPY", "HUF", "TWD")] == [0, 2, 0, 0, 0]

@@ -1,0 +1,261 @@
+"""Settings: where values come from, what is refused and how it is told."""
+
+from __future__ import annotations
+
+import re
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from pyrogram import Client
+from telethon.crypto import AuthKey
+from telethon.sessions import StringSession
+
+from config import settings
+from config.settings import ConfigurationError, Settings
+from tests import environment
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return environment.minimal(tmp_path / "data")
+
+
+def load(environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
+    return settings.load(environ, dotenv)
+
+
+def faults(environ: Mapping[str, str], dotenv: Path | None = None) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(environ, dotenv)
+    return caught.value.faults
+
+
+def test_what_is_needed_is_enough(environ: dict[str, str], tmp_path: Path) -> None:
+    loaded = load(environ)
+
+    assert loaded.telegram_api_id == environment.API_ID
+    assert (loaded.port, loaded.join_by_invitation, loaded.protected_content) == (8000, "paying", "refuse")
+    assert loaded.database_file == tmp_path / "data" / "peaje.db"
+    assert not loaded.paypal_enabled
+    assert loaded.plans.free.code == "free"
+
+
+def test_all_faults_are_told_at_once_by_name(environ: dict[str, str]) -> None:
+    environ |= {
+        "TELEGRAM_BOT_TOKEN": "",
+        "TELEGRAM_API_ID": "many",
+        "TELEGRAM_SESSION_STRING": "short",
+        "PAYPAL_CLIENT_ID": "id",
+        "PORT": "70000",
+        "TIMEZONE": "Mars/Olympus",
+        "ADMIN_IDS": "me",
+        "CHANNEL_URL": "t.me/channel",
+        "REMINDERS": "maybe",
+        "PROTECTED_CONTENT": "perhaps",
+        "BACKUP_S3_BUCKET": "bucket",
+        "TELEGRAM_ENDPOINT": "localhost",
+        "PLANS_FILE": "/nowhere.toml",
+    }
+
+    told = faults(environ)
+
+    assert {fault.split()[0].rstrip(":") for fault in told} == {
+        "TELEGRAM_BOT_TOKEN",
+        "TELEGRAM_API_ID",
+        "TELEGRAM_SESSION_STRING",
+        "PAYPAL_CLIENT_SECRET",
+        "PORT",
+        "TIMEZONE",
+        "ADMIN_IDS",
+        "CHANNEL_URL",
+        "REMINDERS",
+        "PROTECTED_CONTENT",
+        "BACKUP_S3_ACCESS_KEY",
+        "BACKUP_S3_SECRET_KEY",
+        "TELEGRAM_ENDPOINT",
+        "nowhere.toml",
+    }
+    assert len(told) == 14
+
+
+def test_no_fault_quotes_a_secret(environ: dict[str, str]) -> None:
+    environ |= {"TELEGRAM_BOT_TOKEN": "not-the-token", "TELEGRAM_SESSION_STRING": "not-the-session"}
+
+    assert not re.search("not-the-", "\n".join(faults(environ)))
+
+
+def test_no_secret_is_in_the_settings_representation(environ: dict[str, str]) -> None:
+    environ |= {"PAYPAL_CLIENT_ID": "id", "PAYPAL_CLIENT_SECRET": "paypal-secret", "METRICS_TOKEN": "metrics-token"}
+    loaded = load(environ)
+
+    assert not [secret for secret in settings.secret_values(loaded) if secret in repr(loaded)]
+
+
+def test_the_environment_wins_over_dotenv_even_as_a_file(environ: dict[str, str], tmp_path: Path) -> None:
+    dotenv, file = tmp_path / ".env", tmp_path / "contact"
+    dotenv.write_text("SUPPORT_CONTACT=@dotenv\nLOG_LEVEL=debug\nexport PORT='9000' # a port\n")
+    file.write_text("@file\n")
+
+    loaded = load(environ | {"SUPPORT_CONTACT_FILE": str(file)}, dotenv)
+
+    assert (loaded.support_contact, loaded.log_level, loaded.port) == ("@file", "DEBUG", 9000)
+
+
+def test_a_value_given_twice_or_in_no_file_is_a_fault(environ: dict[str, str], tmp_path: Path) -> None:
+    environ |= {"SECRET_KEY": "x" * 40, "SECRET_KEY_FILE": str(tmp_path), "METRICS_TOKEN_FILE": str(tmp_path / "none")}
+
+    assert [fault.split()[0] for fault in faults(environ)] == ["METRICS_TOKEN_FILE"]
+    del environ["METRICS_TOKEN_FILE"]
+    assert [fault.split()[0] for fault in faults(environ)] == ["SECRET_KEY"]
+
+
+def test_a_dotenv_line_that_cannot_be_read_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("PORT=9000\nthis is no setting\n")
+
+    assert "line 2" in faults(environ, dotenv)[0]
+
+
+def test_the_dotenv_of_the_bot_that_peaje_grew_from_is_understood(tmp_path: Path) -> None:
+    minimal = environment.minimal(tmp_path)
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(
+        f"""TELEGRAM_BOT_TOKEN={minimal["TELEGRAM_BOT_TOKEN"]}
+TELEGRAM_API_ID={minimal["TELEGRAM_API_ID"]}
+TELEGRAM_API_HASH="{minimal["TELEGRAM_API_HASH"]}"
+TELEGRAM_SESSION_STRING={telethon_session()}
+PAYPAL_CLIENT_ID=client
+PAYPAL_CLIENT_SECRET=secret-of-client
+PAYPAL_MODE=sandbox
+BACKEND_URL=https://tu-dominio.up.railway.app/
+DB_PATH={tmp_path}
+PORT=${{{{PORT}}}}
+"""
+    )
+
+    loaded = load({}, dotenv)
+
+    assert loaded.paypal_enabled
+    assert loaded.backend_url == "https://tu-dominio.up.railway.app"
+    assert loaded.port == 8000
+
+
+def test_quotes_that_docker_leaves_on_are_no_part_of_the_value(environ: dict[str, str]) -> None:
+    assert load(environ | {"SUPPORT_CONTACT": '"@admin"'}).support_contact == "@admin"
+
+
+def telethon_session(address: str = "149.154.167.92") -> str:
+    session = StringSession()
+    session.set_dc(4, address, 443)
+    session.auth_key = AuthKey(environment.AUTH_KEY)
+    return str(session.save())
+
+
+@pytest.mark.parametrize("address", ["149.154.167.92", "2001:67c:4e8:f004::a"])
+async def test_a_telethon_session_becomes_one_that_pyrogram_opens(environ: dict[str, str], address: str) -> None:
+    loaded = load(environ | {"TELEGRAM_SESSION_STRING": telethon_session(address)})
+
+    storage = Client("account", session_string=loaded.telegram_session_string, in_memory=True).storage
+    await storage.open()
+    assert await storage.dc_id() == 4
+    assert await storage.auth_key() == environment.AUTH_KEY
+    assert await storage.api_id() == environment.API_ID
+    assert await storage.test_mode() == 0
+    assert await storage.user_id()
+    assert await storage.is_bot() == 0
+    await storage.close()
+
+
+def test_a_damaged_session_is_refused(environ: dict[str, str]) -> None:
+    whole = environ["TELEGRAM_SESSION_STRING"]
+
+    assert "is damaged" in faults(environ | {"TELEGRAM_SESSION_STRING": whole[:-1] + "!"})[0]
+    assert "neither" in faults(environ | {"TELEGRAM_SESSION_STRING": whole[:-20]})[0]
+
+
+def test_the_secret_key_is_made_once_and_kept_from_others(environ: dict[str, str], tmp_path: Path) -> None:
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(load(environ).secret_key)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    assert stat.S_IMODE((tmp_path / "data" / "secret_key").stat().st_mode) == 0o600
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["secret_key"]
+
+
+def test_a_db_path_that_cannot_be_used_is_a_fault(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert faults(environ | {"DB_PATH": str(tmp_path / "file")})[0].startswith("DB_PATH must be a directory")
+
+
+def test_where_customers_come_back_to(environ: dict[str, str]) -> None:
+    paypal = {"PAYPAL_CLIENT_ID": "id", "PAYPAL_CLIENT_SECRET": "secret"}
+
+    assert load(environ | {"RAILWAY_PUBLIC_DOMAIN": "peaje.example"}).backend_url == "https://peaje.example"
+    assert load(environ | {"PAYPAL_ENDPOINT": "http://127.0.0.1:1"}).backend_url == "http://127.0.0.1:8000"
+    assert not load(environ | paypal).paypal_enabled
+    assert load(environ | paypal | {"BACKEND_URL": "https://peaje.example"}).paypal_enabled
+
+
+def test_a_public_key_is_a_path_or_the_text_itself(environ: dict[str, str], tmp_path: Path) -> None:
+    text = "-----BEGIN RSA PUBLIC KEY-----\nMA==\n-----END RSA PUBLIC KEY-----\n"
+    (tmp_path / "key.pem").write_text(text)
+
+    assert load(environ | {"TELEGRAM_PUBLIC_KEY": str(tmp_path / "key.pem")}).telegram_public_key == text
+    in_one_line = text.replace("\n", "\\n")
+    assert load(environ | {"TELEGRAM_PUBLIC_KEY": in_one_line}).telegram_public_key == text
+    assert faults(environ | {"TELEGRAM_PUBLIC_KEY": str(REPOSITORY / "LICENSE")})
+
+
+def test_logging_in_needs_only_the_application(environ: dict[str, str]) -> None:
+    application = settings.load_application(
+        {name: environ[name] for name in ("TELEGRAM_API_ID", "TELEGRAM_API_HASH")}, None
+    )
+
+    assert application.api_id == environment.API_ID
+    with pytest.raises(ConfigurationError):
+        settings.load_application({}, None)
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers what was looked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_the_example_explains_every_setting_and_shows_the_defaults(environ: dict[str, str]) -> None:
+    example = REPOSITORY / ".env.example"
+    explained = set(_names(example))
+    asked = Asked(environ | {"SECRET_KEY": "k" * 40})
+    bare = load(asked)
+    of_files = {name for name in asked.names if name.endswith("_FILE") and name.removesuffix("_FILE") in asked.names}
+    of_platforms = {"RAILWAY_PUBLIC_DOMAIN"}
+
+    assert explained == asked.names - of_files - of_platforms
+    filled_in = load(
+        {name: environ[name] for name in environ if name != "WEB_ADDRESS"} | {"SECRET_KEY": "k" * 40}, example
+    )
+    assert filled_in == settings.load(environ | {"SECRET_KEY": "k" * 40, "WEB_ADDRESS": "0.0.0.0"}, None)
+    assert bare.plans == filled_in.plans
+
+
+def _names(example: Path) -> Iterator[str]:
+    for line in example.read_text().splitlines():
+        if line and not line.startswith("#"):
+            yield line.partition("=")[0]
