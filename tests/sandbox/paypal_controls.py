@@ -47,7 +47,7 @@ def move_clock(sandbox: "Sandbox", request: Request) -> dict[str, int]:
         world.clock_offset = int(request.body["offset"])
     else:
         world.clock_offset += int(request.need("advance"))
-    sandbox.telegram.clock_moved()
+    sandbox.telegram.changed()
     if sandbox.paypal is not None:
         sandbox.paypal.set_clock_offset(world.clock_offset)
     return {"now": world.now(), "offset": world.clock_offset}

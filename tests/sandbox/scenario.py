@@ -172,8 +172,8 @@ def _write_gallery(server: Server, scene: Scene) -> None:
             f"photo{number}",
             kind="photo",
             caption=f"Photo {number}",
-            width=(1280, 960, 2560)[number % 3],
-            height=(720, 1280, 1440)[number % 3],
+            width=(800, 600, 1280)[number % 3],
+            height=(450, 800, 720)[number % 3],
             dc=SECOND_DC if number % 4 == 3 else 2,
         )
     for number in range(1, 6):
@@ -188,7 +188,7 @@ def _write_gallery(server: Server, scene: Scene) -> None:
             duration=20 * number,
             dc=SECOND_DC if number == 3 else 2,
         )
-    gallery.post("album1", kind="album", items="photo", count=5, caption="Five photos", width=1280, height=853)
+    gallery.post("album1", kind="album", items="photo", count=5, caption="Five photos", width=640, height=426)
     gallery.post("album_mixed1", kind="album", items="video", count=3, caption="Three videos")
     gallery.post("animation1", kind="animation", file_name="loop.mp4")
     gallery.post("video_note1", kind="video_note")

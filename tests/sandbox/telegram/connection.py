@@ -91,9 +91,7 @@ class Connection:
         self._send_later(lambda: plain_packet(answer.write()), 512)
 
     def _receive(self, key: AuthKey, incoming: Incoming) -> None:
-        session = key.sessions.get(incoming.session_id)
-        if session is None:
-            session = key.sessions[incoming.session_id] = Session(key, incoming.session_id)
+        session = key.session(incoming.session_id)
         session.connection = self
         body = tl.read(incoming.body)
         messages = body.messages if isinstance(body, MsgContainer) else [Message(body, incoming.message_id, 0, 0)]

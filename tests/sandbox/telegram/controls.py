@@ -11,6 +11,7 @@ from . import posting, posts
 from .authorization import Logins
 from .posts import KINDS, Order
 from .timeline import Message
+from .view import View
 from .world import Channel, Invitation, Member, Role, User, channel_id_of
 
 if TYPE_CHECKING:
@@ -181,6 +182,12 @@ def set_member(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
         raise ControlError(f"role is one of {', '.join(role.value for role in Role)}") from error
     channel.members[user.id] = Member(role, sandbox.telegram.world.now())
     sandbox.telegram.changed()
+
+    def build(view: View) -> list[TLObject]:
+        view.mention(channel.peer)
+        return [raw.types.UpdateChannel(channel_id=channel.id)]
+
+    sandbox.telegram.push(user.id, build)
     return {"chat_id": channel.peer, "user_id": user.id, "role": role.value}
 
 

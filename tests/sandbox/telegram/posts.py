@@ -111,7 +111,7 @@ def media_of(server: Server, order: Order) -> FileMedia | None:
     seed = order.seed if order.seed is not None else secrets.randbits(62)
     now = server.world.now()
     if order.kind == "photo":
-        photo = files.generate_photo(seed, order.width or 1280, order.height or 960, now, order.dc)
+        photo = files.generate_photo(seed, order.width or 640, order.height or 480, now, order.dc)
         return FileMedia(photo, ttl_seconds=order.ttl_seconds)
     template = _TEMPLATES[order.kind]
     width, height = template.sides or (0, 0)

@@ -5,6 +5,7 @@ import inspect
 import logging
 import os
 import pickle
+import time
 from collections import Counter
 from collections.abc import Callable
 from importlib import import_module
@@ -43,8 +44,8 @@ METHOD_MODULES = (
     "stars",
 )
 _STREAM_LIMIT = 4 * 1024 * 1024
-_SAVE_EVERY_S = 10
-_QUIET = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
+_QUIET_S = 2
+_NO_UPDATES = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
 
 
 def load_methods() -> None:
@@ -67,15 +68,13 @@ class Server:
         self.stats = Stats()
         self.faults = Faults()
         self.network = Network()
-        # Called when the world's clock has been moved.
-        self.on_clock: list[Callable[[], None]] = []
         self.ports: dict[int, int] = {}
         self.connections: set[Connection] = set()
         self._keys: dict[bytes, AuthKey] = {}
         self._keys_of: dict[int, set[AuthKey]] = {}
         self._listeners: dict[int, asyncio.Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._dirty = False
+        self._changed_at: float | None = None
 
     @property
     def endpoint(self) -> str:
@@ -92,7 +91,7 @@ class Server:
         """Listen on the given ports; 0 takes a free one."""
         for dc, port in ports.items():
             await self._listen(dc, port)
-        self.spawn(self._save_regularly(), "save")
+        self.spawn(self._save_when_quiet(), "save")
 
     async def stop(self) -> None:
         """Close everything and save."""
@@ -127,7 +126,8 @@ class Server:
         async def return_later() -> None:
             await asyncio.sleep(seconds)
             for number in away:
-                await self._listen(number, self.ports[number])
+                if not self._listeners[number].is_serving():
+                    await self._listen(number, self.ports[number])
 
         self.spawn(return_later(), "return")
 
@@ -147,12 +147,13 @@ class Server:
 
     def changed(self) -> None:
         """Remember to save."""
-        self._dirty = True
+        self._changed_at = time.monotonic()
 
-    async def _save_regularly(self) -> None:
+    async def _save_when_quiet(self) -> None:
+        """Saving holds everything up for a moment, so it waits until nobody has done anything for a while."""
         while True:
-            await asyncio.sleep(_SAVE_EVERY_S)
-            if self._dirty:
+            await asyncio.sleep(_QUIET_S)
+            if self._changed_at is not None and time.monotonic() - self._changed_at > _QUIET_S:
                 self.save()
 
     @property
@@ -161,7 +162,7 @@ class Server:
 
     def save(self) -> None:
         """Write the world and the keys, atomically."""
-        self._dirty = False
+        self._changed_at = None
         keys = [key for key in self._keys.values() if key.user_id is not None]
         new = self._state_file.with_suffix(".new")
         with new.open("wb") as file:
@@ -219,14 +220,6 @@ class Server:
         counts = Counter("none" if one.user_id is None else str(one.user_id) for one in self.connections)
         return dict(counts)
 
-    # Time
-
-    def clock_moved(self) -> None:
-        """The world's clock was moved: what was waiting for a time may be due."""
-        self.changed()
-        for due in self.on_clock:
-            due()
-
     # Updates
 
     def push(self, user_id: int, build: Callable[[View], list[TLObject]], exclude: Session | None = None) -> None:
@@ -270,7 +263,7 @@ class Server:
         query, wants_updates = self._unwrap(session, query)
         name = tl.method_name(query)
         self.stats.call_began(session.user_id, name)
-        if wants_updates and not name.startswith(_QUIET):
+        if wants_updates and not name.startswith(_NO_UPDATES):
             session.wants_updates = True
         method = registry.find(name)
         rules = self.faults.striking(name, session.user_id)

@@ -15,6 +15,7 @@ from pyrogram.raw.core import Long
 if TYPE_CHECKING:
     from .connection import Connection
 
+_MAX_SESSIONS = 64
 _HEADER = struct.Struct("<q8sqii")
 
 
@@ -52,6 +53,14 @@ class AuthKey:
         """Pyrogram's session string for this key."""
         packed = struct.pack(">BI?256sQ?", self.dc, api_id, False, self.key, self.user_id, is_bot)
         return urlsafe_b64encode(packed).decode().rstrip("=")
+
+    def session(self, session_id: bytes) -> "Session":
+        """The session of this id, begun if need be; the oldest ones end when there are too many."""
+        if session_id not in self.sessions:
+            while len(self.sessions) >= _MAX_SESSIONS:
+                del self.sessions[next(iter(self.sessions))]
+            self.sessions[session_id] = Session(self, session_id)
+        return self.sessions[session_id]
 
     def decrypt(self, packet: bytes) -> "Incoming":
         """Open a packet from the client. Raises BadPacket."""

@@ -1,5 +1,7 @@
 """What all writing calls have in common: checks of the content, and the answer."""
 
+import re
+
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
@@ -8,6 +10,20 @@ from .errors import RpcError
 from .posting import Draft
 from .registry import Call
 from .world import channel_id_of, is_channel
+
+# Simpler than the real rules, and enough for what people send to a bot.
+_MARKED = re.compile(
+    r"(?P<url>https?://[^\s<>\"]+[^\s<>\".,;:!?)]|(?<![\w/@.])(?:t\.me|telegram\.(?:me|dog))/[^\s<>\"]+[^\s<>\".,;:!?)])"
+    r"|(?P<command>(?<!\S)/[A-Za-z0-9_]{1,64}(?:@\w+)?)"
+    r"|(?P<mention>(?<![\w/])@[A-Za-z]\w{3,31})"
+)
+_BUTTON_URL = re.compile(r"(?:https?|tg|ton)://")
+_MAX_BUTTON_DATA = 64
+_MARKS = {
+    "url": raw.types.MessageEntityUrl,
+    "command": raw.types.MessageEntityBotCommand,
+    "mention": raw.types.MessageEntityMention,
+}
 
 
 def check_text(text: str, limit: int) -> None:
@@ -26,7 +42,20 @@ def check_entities(text: str, entities: list[TLObject] | None) -> list[TLObject]
     for entity in entities or ():
         if entity.offset < 0 or entity.length <= 0 or entity.offset + entity.length > length:
             raise RpcError(400, "ENTITY_BOUNDS_INVALID")
-    return [_stored(entity) for entity in entities or ()]
+    given = [_stored(entity) for entity in entities or ()]
+    return sorted([*given, *_found(text, given)], key=lambda entity: entity.offset)
+
+
+def _found(text: str, given: list[TLObject]) -> list[TLObject]:
+    """Links, commands and mentions that the server marks itself where the client did not mark anything."""
+    taken = [(entity.offset, entity.offset + entity.length) for entity in given]
+    found = []
+    for match in _MARKED.finditer(text):
+        start = utf16_length(text[: match.start()])
+        end = start + utf16_length(match.group())
+        if all(end <= other_start or start >= other_end for other_start, other_end in taken):
+            found.append(_MARKS[match.lastgroup](offset=start, length=end - start))
+    return found
 
 
 def _stored(entity: TLObject) -> TLObject:
@@ -38,13 +67,15 @@ def _stored(entity: TLObject) -> TLObject:
 
 
 def check_markup(call: Call, markup: TLObject | None) -> TLObject | None:
-    """Buttons are for bots. Raises RpcError BUTTON_DATA_INVALID."""
+    """Buttons are for bots. Raises RpcError BUTTON_DATA_INVALID, BUTTON_URL_INVALID."""
     if markup is None or not call.is_bot:
         return None
     for row in getattr(markup, "rows", ()):
         for button in row.buttons:
-            if len(getattr(button.type, "data", None) or b"") > 64:
+            if len(getattr(button.type, "data", None) or b"") > _MAX_BUTTON_DATA:
                 raise RpcError(400, "BUTTON_DATA_INVALID")
+            if not _BUTTON_URL.match(getattr(button.type, "url", None) or "tg://"):
+                raise RpcError(400, "BUTTON_URL_INVALID")
     return markup
 
 
