@@ -1,0 +1,64 @@
+"""How a program begins, seen from outside: everything that it says is JSON, on the console and in its file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from config import settings
+from tests import environment
+
+PROGRAM = """
+import logging, sys, threading, warnings, asyncio
+from config import program
+settings = program.begin("web")
+logging.getLogger("pyrogram.session").info("noise")
+logging.getLogger("anything").info("token %s", settings.telegram_bot_token)
+warnings.warn("old ways", DeprecationWarning)
+def fail(): raise ValueError("in a thread")
+thread = threading.Thread(target=fail); thread.start(); thread.join()
+class Careless:
+    def __del__(self): raise ValueError("in a finalizer")
+Careless()
+async def lose():
+    asyncio.get_running_loop().create_task(asyncio.sleep(0)).add_done_callback(lambda _: 1 / 0)
+    await asyncio.sleep(0.01)
+asyncio.run(lose())
+raise ValueError("at the end")
+"""
+
+
+def run(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    environ = environment.minimal(directory) | {"PYTHONPATH": str(settings.PROJECT), "PYTHONWARNINGS": "default"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environ, cwd=directory, capture_output=True, text=True, timeout=60)
+
+
+def test_all_that_a_program_says_is_json_on_the_console_and_in_its_file(tmp_path: Path) -> None:
+    ended = run(PROGRAM, tmp_path)
+    console = [json.loads(line) for line in ended.stdout.splitlines()]
+    file = [json.loads(line) for line in (tmp_path / "logs" / "web.log").read_text().splitlines()]
+
+    assert ended.returncode == 1
+    assert ended.stderr == ""
+    assert console == file
+    told = json.dumps(console)
+    for said in ("old ways", "in a thread", "in a finalizer", "ZeroDivisionError", "at the end"):
+        assert said in told
+    assert "noise" not in told
+    assert "token [REDACTED]" in told
+    assert {entry["process"] for entry in console} == {"web"}
+
+
+def test_a_full_disk_does_not_bring_plain_text_onto_the_console(tmp_path: Path) -> None:
+    program = 'from config import program\nimport logging\nprogram.begin("web")\nlogging.getLogger("x").error("said")'
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "web.log").symlink_to("/dev/full")
+
+    ended = run(program, tmp_path)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["message"] == "said"

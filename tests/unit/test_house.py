@@ -1,0 +1,174 @@
+"""The rules of the house, which no single module can keep: who imports whom, complete texts, pinned requirements."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from config import texts
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGES = ("config", "models", "daemon", "web")
+MAY_IMPORT = {
+    "config": {"config"},
+    "models": {"config", "models"},
+    "daemon": {"config", "models", "daemon"},
+    "web": {"config", "models", "web"},
+    "tests/sandbox": {"tests"},
+}
+TRANSLATIONS = [language for language in texts.LANGUAGES if language != texts.DEFAULT_LANGUAGE]
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((REPOSITORY / folder).rglob("*.py"))
+
+
+def imports(source: Path) -> Iterator[str]:
+    """The full name of every module that `source` imports, wherever in it; relative ones stay inside its package."""
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_arrows_point_one_way(folder: str) -> None:
+    ours = {*PACKAGES, "tests", "manage"}
+    wrong = [
+        f"{source.relative_to(REPOSITORY)} imports {name}"
+        for source in sources(folder)
+        for name in imports(source)
+        if (top := name.partition(".")[0]) in ours and top not in MAY_IMPORT[folder]
+    ]
+
+    assert sources(folder)
+    assert not wrong
+
+
+def test_only_models_knows_the_tables() -> None:
+    outside = [source for folder in ("config", "daemon", "web") for source in sources(folder)]
+
+    assert not [str(source) for source in outside for name in imports(source) if name.startswith("models.tables")]
+
+
+def test_only_config_and_the_launchers_plumbing_read_the_environment() -> None:
+    allowed = {"config/settings.py", "config/program.py", "daemon/launcher.py", "daemon/warden.py"}
+    readers = {
+        str(source.relative_to(REPOSITORY))
+        for folder in PACKAGES
+        for source in sources(folder)
+        if re.search(r"\bos\.(environ|getenv)\b", source.read_text("utf-8"))
+    }
+
+    assert readers <= allowed
+
+
+def test_every_package_says_what_lives_there() -> None:
+    for source in REPOSITORY.glob("*/**/__init__.py"):
+        folder = source.relative_to(REPOSITORY).parts[0]
+        if folder in PACKAGES:
+            assert ast.get_docstring(ast.parse(source.read_text("utf-8"))), source
+
+
+def test_modules_are_named_after_what_they_are() -> None:
+    vague = {"utils", "helpers", "common", "misc"}
+
+    assert not [source for folder in (*PACKAGES, "tests") for source in sources(folder) if source.stem in vague]
+
+
+def requirements(name: str) -> dict[str, str]:
+    lines = (REPOSITORY / name).read_text().splitlines()
+    pins = [line.split("==") for line in lines if line and line[0] not in "#-"]
+    return {distribution.lower().replace("_", "-"): version for distribution, version in pins}
+
+
+def third_party(*paths: Path) -> set[str]:
+    """The distributions that these sources import from, by the names that requirements use."""
+    tops = {name.partition(".")[0] for path in paths for name in imports(path)} - set(sys.stdlib_module_names)
+    holders = packages_distributions()
+    return {holders[top][0].lower().replace("_", "-") for top in tops - {*PACKAGES, "tests", "manage"}}
+
+
+def test_every_import_is_a_pinned_requirement_and_every_requirement_is_needed() -> None:
+    programs = [source for folder in PACKAGES for source in sources(folder)] + [REPOSITORY / "manage.py"]
+    needed_unimported = {"tgcrypto", "tzdata"}
+
+    pinned = requirements("requirements.txt")
+    assert third_party(*programs) == pinned.keys() - needed_unimported
+    assert third_party(*sources("tests")) <= pinned.keys() | requirements("requirements-dev.txt").keys()
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_every_text_is_translated_and_no_translation_is_left_over(language: str) -> None:
+    marked = {message.id for message in texts.extract() if message.id}
+    known = {message.id: message for message in texts.catalogue(language) if message.id}
+
+    assert known.keys() == marked, "run: python -m config.texts update"
+    assert not [id for id, message in known.items() if message.fuzzy or not all(_forms(message.string))]
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_a_translation_has_the_placeholders_of_its_original(language: str) -> None:
+    for message in texts.catalogue(language):
+        if message.id:
+            wanted = set.union(*(_placeholders(form) for form in _forms(message.id)))
+            for form in _forms(message.string):
+                # "one day" may leave the number out, in any language.
+                assert _placeholders(form) | {"n"} >= wanted, message.id
+                assert _placeholders(form) <= wanted, message.id
+
+
+def _forms(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def test_durations_sizes_and_dates_are_written_in_the_customers_language() -> None:
+    english, spanish = texts.translator("en"), texts.translator("es-MX")
+
+    assert [english.duration(s) for s in (0, 59, 60, 3600 * 28, 30 * 86400)] == [
+        "0 seconds",
+        "59 seconds",
+        "1 minute",
+        "1 day 4 hours",
+        "30 days",
+    ]
+    assert spanish.duration(86400 + 3600) == "1 día 1 hora"
+    assert [spanish.size(n) for n in (10, 1536, 120 * 2**20, 2000 * 2**20, 2**34)] == [
+        "10 B",
+        "1,5 KB",
+        "120 MB",
+        "2000 MB",
+        "16 GB",
+    ]
+    assert texts.translator("fr") is not spanish
+    assert texts.translator(None).language == "en"
+
+
+def test_nothing_published_tells_where_it_was_made() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True, text=True
+    ).stdout
+    private = re.compile(rb"(?<![\w.*])/(?:work|home|Users)/\w|\"resolved\"")
+    found = [
+        name
+        for name in listed.split("\0")
+        if name
+        and (file := REPOSITORY / name).is_file()
+        and file != Path(__file__)
+        and private.search(file.read_bytes())
+    ]
+
+    assert not found

@@ -1,0 +1,56 @@
+"""What the warden decides, without supervisord."""
+
+from daemon.warden import CrashLoop, Hearts
+
+
+def test_more_crashes_than_allowed_within_the_window_are_a_loop() -> None:
+    loop = CrashLoop(limit=2, window_s=60)
+
+    assert [loop.crashed("web", now) for now in (0, 50, 59)] == [False, False, True]
+
+
+def test_crashes_far_apart_and_of_different_programs_are_none() -> None:
+    loop = CrashLoop(limit=1, window_s=60)
+
+    assert not any(loop.crashed("web", now) for now in (0, 60, 120))
+    assert not loop.crashed("daemon", 121)
+
+
+def test_a_heart_that_stops_is_missed_after_a_while() -> None:
+    hearts = Hearts(stale_s=45)
+
+    assert hearts.stopped({"daemon": 1}, {"daemon": 1000}, 0) == []
+    assert hearts.stopped({"daemon": 1}, {"daemon": 1005}, 5) == []
+    assert hearts.stopped({"daemon": 1}, {"daemon": 1005}, 50) == []
+    assert hearts.stopped({"daemon": 1}, {"daemon": 1005}, 51) == ["daemon"]
+
+
+def test_a_new_process_gets_its_own_time() -> None:
+    hearts = Hearts(stale_s=45)
+    hearts.stopped({"daemon": 1}, {"daemon": 1000}, 0)
+
+    assert hearts.stopped({"daemon": 2}, {"daemon": 1000}, 60) == []
+    assert hearts.stopped({"daemon": 2}, {"daemon": 1000}, 106) == ["daemon"]
+
+
+def test_the_clock_on_the_wall_may_jump() -> None:
+    hearts = Hearts(stale_s=45)
+    hearts.stopped({"daemon": 1}, {"daemon": 1_000_000}, 0)
+
+    assert hearts.stopped({"daemon": 1}, {"daemon": 5}, 5) == []
+    assert hearts.stopped({"daemon": 1}, {"daemon": 9_000_000}, 10) == []
+
+
+def test_who_never_gave_a_sign_or_does_not_run_is_not_judged() -> None:
+    hearts = Hearts(stale_s=45)
+
+    for now in (0, 100):
+        assert hearts.stopped({"warden": 1}, {"daemon": 1000}, now) == []
+
+
+def test_nothing_is_held_against_a_time_without_judgement() -> None:
+    hearts = Hearts(stale_s=45)
+    hearts.stopped({"daemon": 1}, {"daemon": 1000}, 0)
+    hearts.forget()
+
+    assert hearts.stopped({"daemon": 1}, {"daemon": 1000}, 100) == []
