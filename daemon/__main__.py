@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 
-from config import plans, program
+from config import program
 from config.settings import EXIT_CONFIG, Settings
 from daemon.service import Service
 from models.database import close_database, migrate, open_database
@@ -17,12 +17,7 @@ def main() -> int:
     """Run the daemon and return its exit code."""
     settings = program.begin("daemon")
     try:
-        offered = plans.load(settings.plans_file)
         migrate(settings.database_file)
-    except plans.PlansError as error:
-        for fault in error.faults:
-            logger.error("%s", fault)
-        return EXIT_CONFIG
     except SchemaTooNew as error:
         logger.error("%s", error)
         return EXIT_CONFIG
@@ -30,13 +25,13 @@ def main() -> int:
     os.chdir(settings.logs)
     open_database(settings.database_file)
     try:
-        return asyncio.run(_serve(settings, offered))
+        return asyncio.run(_serve(settings))
     finally:
         close_database()
 
 
-async def _serve(settings: Settings, offered: plans.Plans) -> int:
-    return await Service(settings, offered).run()
+async def _serve(settings: Settings) -> int:
+    return await Service(settings).run()
 
 
 if __name__ == "__main__":

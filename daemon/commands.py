@@ -44,16 +44,21 @@ def listing(t: Texts) -> str:
 
 async def register(bot: Client, admin_ids: Iterable[int]) -> None:
     """Tell Telegram the commands. A refusal is no reason not to work: the commands themselves are answered anyway."""
-    everybody = raw.types.BotCommandScopeUsers()
     for language in LANGUAGES:
-        await _set(bot, everybody, language, DESCRIPTIONS)
-        for admin_id in admin_ids:
-            try:
-                scope = raw.types.BotCommandScopePeer(peer=await bot.resolve_peer(admin_id))
-            except (RPCError, KeyError):
-                logger.info("no command list for an admin who never wrote to the bot", extra={"user": admin_id})
-                continue
-            await _set(bot, scope, language, DESCRIPTIONS | ADMIN_DESCRIPTIONS)
+        await _set(bot, raw.types.BotCommandScopeUsers(), language, DESCRIPTIONS)
+    for admin_id in admin_ids:
+        await register_admin(bot, admin_id)
+
+
+async def register_admin(bot: Client, admin_id: int) -> None:
+    """Show an admin his commands too. Possible from his first message on: before, Telegram does not name him to us."""
+    try:
+        scope = raw.types.BotCommandScopePeer(peer=await bot.resolve_peer(admin_id))
+    except (RPCError, OSError, KeyError):
+        logger.info("no command list for an admin who never wrote to the bot", extra={"user": admin_id})
+        return
+    for language in LANGUAGES:
+        await _set(bot, scope, language, DESCRIPTIONS | ADMIN_DESCRIPTIONS)
 
 
 async def _set(

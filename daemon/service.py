@@ -12,7 +12,6 @@ import os
 import signal
 import time
 
-from config.plans import Plans
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
 from daemon import clients, commands, endpoint
 from daemon.announcer import Announcer
@@ -45,11 +44,11 @@ INCIDENTS = {State.REVOKED: "account_revoked", State.BANNED: "account_banned"}
 class Service:
     """Everything that a handler, the announcer or a transfer needs, and the order in which it lives."""
 
-    def __init__(self, settings: Settings, plans: Plans) -> None:
+    def __init__(self, settings: Settings) -> None:
         if settings.telegram_public_key:
             endpoint.trust(settings.telegram_public_key)
         self.settings = settings
-        self.plans = plans
+        self.plans = plans = settings.plans
         self.calls = Calls()
         self.bot = clients.build_bot(settings)
         self.account = clients.build_account(settings)

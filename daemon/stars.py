@@ -36,6 +36,8 @@ PERIOD_S = 30 * 86_400
 
 RECONCILE_S = 600
 OVERLAP_S = 86_400
+SKEW_S = 600
+"""How far Telegram's clock and ours may differ."""
 PAGE = 100
 CHECKOUT_S = 30
 """Telegram completes a payment within seconds of our word. After this time a checkout without money was given up."""
@@ -163,8 +165,8 @@ class Stars:
         since = await self._calls(notes.get, SEEN_NOTE)
         if since is None:
             # What another program sold before with this bot is not ours to credit.
-            await self._calls(notes.put, SEEN_NOTE, {"first": now - OVERLAP_S, "last": now}, now)
-            since = {"first": now - OVERLAP_S, "last": now}
+            since = {"first": now - SKEW_S, "last": now}
+            await self._calls(notes.put, SEEN_NOTE, since, now)
         oldest = max(since["first"], since["last"] - OVERLAP_S)
         lines = [line async for line in self._statement(oldest)]
         for line in reversed(lines):

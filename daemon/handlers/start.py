@@ -10,6 +10,8 @@ from models import usage, users
 async def start(turn: Turn) -> None:
     """``/start``; the router has followed a deep link (``t.me/bot?start=plans``) where it knows one."""
     await show_home(turn)
+    if turn.is_admin:
+        await commands.register_admin(turn.service.bot, turn.user.id)
 
 
 async def show_home(turn: Turn) -> None:

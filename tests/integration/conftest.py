@@ -1,10 +1,12 @@
-"""What the tests of the transfers share."""
+"""What the tests of the transfers and of the daemon share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import daemon_process, sandbox_process
+from tests.daemon_process import Daemon
 from tests.sandbox_process import Sandbox
 from tests.transfer_rig import Customer, Rig, customer, rig
 
@@ -29,3 +31,23 @@ async def lucia(running: Rig) -> AsyncIterator[Customer]:
     """A customer with the largest plan."""
     async with customer(running, 0) as someone:
         yield someone
+
+
+@pytest.fixture(scope="session")
+def daemon_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A Telegram whose only bot is the daemon under test."""
+    running = sandbox_process.start(tmp_path_factory.mktemp("daemon_sandbox"), "--telegram-only")
+    yield running
+    unsupported = running.control("GET", "/unsupported")
+    errors = running.control("GET", "/stats")["server_errors"]
+    running.stop()
+    assert not unsupported
+    assert errors == 0, running.log()[-4000:]
+
+
+@pytest.fixture(scope="session")
+def shared_daemon(daemon_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for the tests that leave it as it was; each uses customers of its own."""
+    settings = {"SUPPORT_CONTACT": "@helping_hand", "CHANNEL_URL": "https://t.me/sandbox_gallery"}
+    with daemon_process.daemon(daemon_sandbox, tmp_path_factory.mktemp("daemon"), **settings) as running:
+        yield running

@@ -1,0 +1,207 @@
+"""The real daemon as a process of its own, and the customers who talk to it with a foreign client."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyrogram import Client, raw
+from pyrogram.handlers import DeletedMessagesHandler, EditedMessageHandler, MessageHandler
+from pyrogram.types import Message
+
+from tests.clients import client
+from tests.sandbox_process import REPOSITORY, Sandbox
+
+START_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 10.0
+
+
+@dataclass
+class Daemon:
+    """A daemon with its state directory. It can be started again on the same state."""
+
+    sandbox: Sandbox
+    db_path: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self, wait_for: str = "bot is ok") -> "Daemon":
+        """Run it until its log says *wait_for*."""
+        self.db_path.mkdir(parents=True, exist_ok=True)
+        seen = len(self.log())
+        environment = {**os.environ, **self.sandbox.env, "DB_PATH": str(self.db_path), **self.settings}
+        with (self.db_path / "stderr").open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "daemon"],
+                cwd=REPOSITORY,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        self.until_logged(wait_for, seen)
+        return self
+
+    def until_logged(self, message: str, after: int = 0, timeout: float = START_TIMEOUT_S) -> dict[str, Any]:
+        """Wait for a line of the log with this message, past the first *after* lines."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            for line in self.log()[after:]:
+                if line["message"] == message:
+                    return line
+            if self.process is not None and self.process.poll() not in (None, 0):
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"not logged: {message}\n{(self.db_path / 'stderr').read_text()}\n{self.log()[-15:]}")
+
+    def log(self) -> list[dict[str, Any]]:
+        """Everything that it has logged, over all its lives. Each line must be JSON."""
+        file = self.db_path / "logs" / "daemon.log"
+        if not file.exists():
+            return []
+        text = file.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def stop(self, timeout: float = 30.0) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+
+@contextlib.contextmanager
+def daemon(sandbox: Sandbox, db_path: Path, **settings: str) -> Iterator[Daemon]:
+    """Run a daemon; at the end it must stop cleanly, unless the test has seen to its end."""
+    running = Daemon(sandbox, db_path, settings).start()
+    try:
+        yield running
+    finally:
+        if running.process is not None and running.process.poll() is None:
+            assert running.stop() == 0
+
+
+@dataclass
+class Chat:
+    """One customer's chat with the bot."""
+
+    sandbox: Sandbox
+    id: int
+    client: Client
+    news: "asyncio.Queue[Message]" = field(default_factory=asyncio.Queue)
+    deleted: list[int] = field(default_factory=list)
+
+    @property
+    def bot(self) -> str:
+        """The bot's name."""
+        return str(self.sandbox.scenario["bot"]["username"])
+
+    def link(self, name: str) -> str:
+        """The address of one of the scenario's posts."""
+        return str(self.sandbox.scenario["links"][name]["url"])
+
+    async def say(self, text: str) -> Message:
+        """Send a message."""
+        return await self.client.send_message(self.bot, text)
+
+    async def ask(self, text: str, timeout: float = ANSWER_TIMEOUT_S) -> Message:
+        """Send a message and return the first answer."""
+        await self.say(text)
+        return await self.next(timeout)
+
+    async def next(self, timeout: float = ANSWER_TIMEOUT_S) -> Message:
+        """The next message or edit of the bot."""
+        return await asyncio.wait_for(self.news.get(), timeout)
+
+    async def until(self, fits: Callable[[Message], bool], timeout: float = ANSWER_TIMEOUT_S) -> Message:
+        """The next message of the bot that *fits*; others are skipped."""
+        async with asyncio.timeout(timeout):
+            while True:
+                message = await self.news.get()
+                if fits(message):
+                    return message
+
+    async def until_text(self, part: str, timeout: float = ANSWER_TIMEOUT_S) -> Message:
+        """The next message of the bot that holds *part*."""
+        return await self.until(lambda message: part in (message.text or message.caption or ""), timeout)
+
+    async def silence(self, seconds: float) -> None:
+        """Nothing arrives for so long."""
+        with contextlib.suppress(TimeoutError):
+            message = await asyncio.wait_for(self.news.get(), seconds)
+            raise AssertionError(f"unexpected: {message.text or message.media}")
+
+    async def press(self, message: Message, label: str) -> Message:
+        """Press the button whose label holds *label*, and return what it brings."""
+        await self.client.request_callback_answer(self.bot, message.id, button(message, label).callback_data)
+        return await self.next()
+
+    async def pay(self, invoice: Message) -> None:
+        """Pay an invoice in Stars. Raises BadRequest or NotAcceptable as Telegram does."""
+        peer = await self.client.resolve_peer(self.bot)
+        await self._pay(raw.types.InputInvoiceMessage(peer=peer, msg_id=invoice.id))
+
+    async def pay_link(self, address: str) -> None:
+        """Pay behind an invoice link."""
+        await self._pay(raw.types.InputInvoiceSlug(slug=address.rpartition("$")[2]))
+
+    async def _pay(self, invoice: Any) -> None:
+        form = await self.client.invoke(raw.functions.payments.GetPaymentForm(invoice=invoice))
+        await self.client.invoke(raw.functions.payments.SendStarsForm(form_id=form.form_id, invoice=invoice))
+
+    async def history(self, limit: int = 30) -> list[Message]:
+        """What the chat holds, newest first."""
+        return [message async for message in self.client.get_chat_history(self.bot, limit=limit)]
+
+
+def button(message: Message, label: str) -> Any:
+    """The button of a message whose label holds *label*."""
+    for row in message.reply_markup.inline_keyboard:
+        for candidate in row:
+            if label in candidate.text:
+                return candidate
+    raise AssertionError(f"no button {label!r}: {labels(message)}")
+
+
+def labels(message: Message) -> list[str]:
+    """The labels of all buttons."""
+    return [button.text for row in message.reply_markup.inline_keyboard for button in row]
+
+
+@contextlib.asynccontextmanager
+async def chat(sandbox: Sandbox, number: int | None) -> AsyncIterator[Chat]:
+    """The chat of the scenario's customer *number*, or of the admin for None."""
+    scenario = sandbox.scenario
+    person = scenario["admin"] if number is None else scenario["customers"][number]
+    who = client(scenario, f"person{number}", session_string=person["session_string"])
+    opened = Chat(sandbox, person["id"], who)
+
+    async def take(_: Client, message: Message) -> None:
+        if message.chat is not None and message.chat.username == opened.bot and not message.outgoing:
+            opened.news.put_nowait(message)
+
+    async def drop(_: Client, messages: list[Message]) -> None:
+        opened.deleted.extend(message.id for message in messages)
+
+    who.add_handler(MessageHandler(take))
+    who.add_handler(EditedMessageHandler(take), group=1)
+    who.add_handler(DeletedMessagesHandler(drop), group=2)
+    await who.start()
+    try:
+        yield opened
+    finally:
+        await who.stop()

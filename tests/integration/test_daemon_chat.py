@@ -1,0 +1,147 @@
+"""The chat, from a customer's own client: every command answers, every screen leads back."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from pyrogram import Client
+from pyrogram.handlers import MessageHandler
+from pyrogram.types import Message
+
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES, translator
+from daemon import commands
+from tests.daemon_process import Daemon, button, chat, labels
+from tests.sandbox_process import Sandbox
+
+SPANISH, ENGLISH = 0, 1  # the scenario's customers take turns
+
+
+async def test_start_is_answered_at_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, ENGLISH) as customer:
+        await customer.ask("/start")
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            answer = await customer.ask("/start")
+            took.append(time.monotonic() - began)
+        assert min(took) < 0.3
+        assert "Your plan: Free" in answer.text
+        assert "10 of 10 left today" in answer.text
+        assert labels(answer) == ["⭐ Plans", "📖 Guide", "📣 Channel"]
+
+
+async def test_it_speaks_the_customers_language(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, SPANISH) as customer:
+        assert "Tu plan: Gratis" in (await customer.ask("/start")).text
+
+
+async def test_a_chosen_language_holds(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 2) as customer:
+        choice = await customer.ask("/language")
+        changed = await customer.press(choice, "English")
+        assert "Which language" in changed.text
+        assert "Your plan" in (await customer.ask("/start")).text
+        back = await customer.press(await customer.ask("/language"), "Español")
+        assert "¿En qué idioma" in back.text
+
+
+@pytest.mark.parametrize("command", [name for name in commands.DESCRIPTIONS if name != "start"])
+async def test_each_command_answers_and_leads_back(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, command: str
+) -> None:
+    async with chat(daemon_sandbox, 3) as customer:
+        answer = await customer.ask(f"/{command}")
+        assert answer.text
+        home = await customer.press(answer, "« Back")
+        assert home.id == answer.id, "the screen is changed in place"
+        assert "Your plan" in home.text
+
+
+async def test_the_plans_are_shown_with_what_they_give(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 3) as customer:
+        plans = await customer.ask("/start plans")
+        assert "Premium" in plans.text and "500 ⭐ for 30 days" in plans.text and "50 a day" in plans.text
+        assert "$" not in plans.text, "PayPal is not configured here"
+        assert labels(plans)[:2] == ["Premium · 500 ⭐", "VIP · 1000 ⭐"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("hello there", "Send me the link of a post"),
+        ("/nonsense", "I do not know that command"),
+        ("/grant 1 premium 30", "I do not know that command"),
+        ("t.me/somebody", "names a chat or a person"),
+        ("https://t.me/joinchat/x", "not the link of a post"),
+        ("t.me/c/99999999999999/1", "no post with this number"),
+        ("t.me/sandbox_gallery/1-5000", "range of too many posts"),
+    ],
+)
+async def test_what_is_no_post_gets_a_reason(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, text: str, answer: str
+) -> None:
+    async with chat(daemon_sandbox, 3) as customer:
+        assert answer in (await customer.ask(text)).text
+
+
+async def test_a_file_of_the_customers_own_gets_guidance(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path: Path
+) -> None:
+    async with chat(daemon_sandbox, 3) as customer:
+        (tmp_path / "mine.txt").write_text("my own file")
+        await customer.client.send_document(customer.bot, str(tmp_path / "mine.txt"))
+        assert "Files come from me" in (await customer.next()).text
+
+
+async def test_a_link_is_delivered(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 5) as customer:
+        await customer.say(customer.link("photo1"))
+        assert (await customer.until(lambda message: message.media is not None)).photo
+
+
+async def test_a_button_that_no_longer_exists_leads_home(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 3) as customer:
+        plans = await customer.press(await customer.ask("/start"), "Plans")
+        assert button(plans, "Premium").callback_data == "buy:premium"
+
+
+async def test_too_many_messages_are_told_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 7) as customer:
+        for _ in range(75):
+            await customer.say("/terms")
+        notice = await customer.until_text("too fast")
+        assert "send it again" in notice.text
+        rest = [message async for message in customer.client.get_chat_history(customer.bot, limit=160)]
+        assert sum("too fast" in (message.text or "") for message in rest) == 1
+
+
+async def test_the_commands_are_registered_by_language_and_for_admins_apart(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox, None) as admin:
+        await admin.ask("/start")
+        await admin.ask("/start")
+        known = daemon_sandbox.control("GET", f"/commands?bot={admin.bot}")
+        for language in LANGUAGES:
+            t, code = translator(language), "" if language == DEFAULT_LANGUAGE else language
+            everybody = dict(known[f"users/{code}"])
+            assert everybody == {name: describe(t) for name, describe in commands.DESCRIPTIONS.items()}
+            assert set(commands.ADMIN_DESCRIPTIONS) <= set(dict(known[f"peer:{admin.id}/{code}"]))
+
+
+async def test_groups_are_told_where_it_works(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 9) as customer:
+        members = [customer.bot, customer.id]
+        group = daemon_sandbox.control(
+            "POST", "/chats", {"title": "Talk", "username": "talking_here", "megagroup": True, "members": members}
+        )
+        told = asyncio.get_running_loop().create_future()
+
+        async def take(_: Client, message: Message) -> None:
+            if message.chat.id == group["chat_id"] and not message.outgoing and not told.done():
+                told.set_result(message.text)
+
+        customer.client.add_handler(MessageHandler(take), group=5)
+        await customer.client.send_message("talking_here", f"/start@{customer.bot}")
+        assert "only work in private" in await asyncio.wait_for(told, 5)
