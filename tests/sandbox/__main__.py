@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import scenario
+from . import memory, scenario
 from .control import ControlServer
 from .telegram.server import HOME_DC, SECOND_DC, Server
 
@@ -145,6 +145,7 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # The client library, used here for its TL classes only, has nothing to tell.
     logging.getLogger("pyrogram").setLevel(logging.WARNING)
+    memory.keep_large_blocks()
     asyncio.run(run(parser.parse_args()))
 
 
