@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.database import transaction
+from models.database import database, transaction
 from models.errors import NotFound
 from models.tables import User
 
@@ -10,6 +10,16 @@ SEEN_EVERY_S = 600
 """A customer who keeps writing is noted at most this often: a message should not cost a commit."""
 
 DAY_S = 86_400
+
+# In SQL, because these run per message, and building a query takes Peewee ten times longer than SQLite to run it.
+_ONE = "SELECT * FROM user WHERE id = ?"
+_SEEN = """
+INSERT INTO user (id, first_name, username, language_code, reminders, created_at, seen_at)
+VALUES (?, ?, ?, ?, 1, ?, ?)
+ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, username = excluded.username,
+    language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_bot_at = NULL
+RETURNING *
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +50,18 @@ class Totals:
 
 def seen(user_id: int, first_name: str, username: str | None, language_code: str | None, now: int) -> UserInfo:
     """Remember that this person wrote, and what Telegram says about him; whoever writes has not blocked the bot."""
-    row = User.get_or_none(User.id == user_id)
+    row = _one(_ONE, (user_id,))
     if row is not None and _is_fresh(row, first_name, username, language_code, now):
         return _info(row)
-    told = {"first_name": first_name, "username": username, "language_code": language_code, "seen_at": now}
     with transaction():
-        User.insert(id=user_id, created_at=now, **told).on_conflict(
-            conflict_target=[User.id], update={**told, "blocked_bot_at": None}
-        ).execute()
-        return _info(User.get_by_id(user_id))
+        row = _one(_SEEN, (user_id, first_name, username, language_code, now, now))
+    assert row is not None
+    return _info(row)
 
 
 def get(user_id: int) -> UserInfo | None:
     """Return the person, or None when he has never written."""
-    row = User.get_or_none(User.id == user_id)
+    row = _one(_ONE, (user_id,))
     return None if row is None else _info(row)
 
 
@@ -143,6 +151,12 @@ def _derive(language_code: str | None) -> str:
     return "es" if (language_code or "").lower().startswith("es") else "en"
 
 
+def _one(statement: str, values: tuple[object, ...]) -> User | None:
+    cursor = database.execute_sql(statement, values)
+    rows = cursor.fetchall()
+    return User(**dict(zip((column[0] for column in cursor.description), rows[0], strict=True))) if rows else None
+
+
 def _info(row: User) -> UserInfo:
     return UserInfo(
         id=row.id,
@@ -151,7 +165,7 @@ def _info(row: User) -> UserInfo:
         language=row.language or _derive(row.language_code),
         banned=row.banned_at is not None,
         blocked_bot=row.blocked_bot_at is not None,
-        reminders=row.reminders,
+        reminders=bool(row.reminders),
         accepted_terms_at=row.accepted_terms_at,
         created_at=row.created_at,
     )
