@@ -198,6 +198,25 @@ async def test_reading_marks_reach_the_writer(sandbox: Sandbox, user: Client, op
     assert await asyncio.wait_for(seen, 5) > 0
 
 
+async def test_history_and_dialogs_come_in_pages(bot: Client, user: Client) -> None:
+    await user.send_message(BOT, "/start")
+    for number in range(1, 8):
+        await bot.send_message(user.me.id, str(number))
+    history = [message.text async for message in user.get_chat_history(BOT, limit=5)]
+    assert history == ["7", "6", "5", "4", "3"]
+    peer = await user.resolve_peer(BOT)
+    older = await user.invoke(
+        raw.functions.messages.GetHistory(
+            peer=peer, offset_id=4, offset_date=0, add_offset=0, limit=2, max_id=0, min_id=0, hash=0
+        )
+    )
+    assert [message.message for message in older.messages] == ["2", "1"]
+    assert older.count == 8
+    await user.send_message("peaje_operator", "newer")
+    dialogs = [(dialog.chat.username, dialog.top_message.text) async for dialog in user.get_dialogs()]
+    assert dialogs == [("peaje_operator", "newer"), (BOT, "7")]
+
+
 # Sending once
 
 

@@ -1,11 +1,13 @@
 """Control calls of the Telegram server: posts, chats, people, and what it has counted."""
 
+import asyncio
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
+from .. import scenario
 from ..control import ControlError, Request, route
 from . import posting, posts
 from .authorization import Logins
@@ -78,12 +80,12 @@ def find_post(sandbox: "Sandbox", request: Request) -> tuple[Channel, Message]:
 
 
 @route("POST", "/posts")
-def post(sandbox: "Sandbox", request: Request) -> Any:
+async def post(sandbox: "Sandbox", request: Request) -> Any:
     actions = {"create": _create, "edit": _edit, "delete": _delete}
     action = actions.get(request.body.get("action", "create"))
     if action is None:
         raise ControlError(f"action is one of {', '.join(actions)}")
-    return action(sandbox, request)
+    return await action(sandbox, request)
 
 
 def _order(request: Request) -> Order:
@@ -106,14 +108,15 @@ def _entities(request: Request) -> list[TLObject]:
     return found
 
 
-def _create(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+async def _create(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel = find_channel(sandbox, request.body.get("chat", "gallery"))
     order = _order(request)
     messages = posts.publish(sandbox.telegram, channel, channel.creator, order)
-    return posts.describe(channel, order, messages)
+    # The digest of a large file takes a second, in which the others go on.
+    return await asyncio.to_thread(posts.describe, channel, order, messages)
 
 
-def _edit(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+async def _edit(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel, message = find_post(sandbox, request)
     changes: dict[str, Any] = {}
     if "caption" in request.body:
@@ -122,10 +125,10 @@ def _edit(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     if "kind" in request.body:
         changes["media"] = posts.media_of(sandbox.telegram, order)
     posting.edit(sandbox.telegram, channel.creator, channel.peer, message.id, changes)
-    return posts.describe(channel, order, [message])
+    return await asyncio.to_thread(posts.describe, channel, order, [message])
 
 
-def _delete(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+async def _delete(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel, message = find_post(sandbox, request)
     posting.delete_from_channel(sandbox.telegram, channel, [message.id])
     return {"deleted": message.id}
@@ -136,15 +139,13 @@ def _delete(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 @route("POST", "/chats")
 def open_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    from ..scenario import open_channel
-
     settings = {
         name: request.body[name]
         for name in ("username", "megagroup", "forum", "noforwards", "about")
         if name in request.body
     }
     members = tuple(find_user(sandbox, given).id for given in request.body.get("members", ()))
-    channel = open_channel(sandbox.telegram, request.need("title"), members=members, **settings)
+    channel = scenario.open_channel(sandbox.telegram, request.need("title"), members=members, **settings)
     if settings.get("forum"):
         channel.megagroup = True
     sandbox.telegram.changed()
@@ -153,18 +154,18 @@ def open_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 @route("POST", "/topics")
 def open_topic(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    from ..scenario import open_topic
-
-    return {"topic": open_topic(sandbox.telegram, find_channel(sandbox, request.need("chat")), request.need("title"))}
+    return {
+        "topic": scenario.open_topic(
+            sandbox.telegram, find_channel(sandbox, request.need("chat")), request.need("title")
+        )
+    }
 
 
 @route("POST", "/invitations")
 def invite(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    from ..scenario import invitation
-
     channel = find_channel(sandbox, request.need("chat"))
     names = ("request_needed", "expires_at", "usage_limit", "revoked")
-    made: Invitation = invitation(
+    made: Invitation = scenario.invitation(
         sandbox.telegram, **{name: request.body[name] for name in names if name in request.body}
     )
     channel.invitations[made.hash] = made

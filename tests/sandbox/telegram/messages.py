@@ -157,11 +157,9 @@ def get_history(call: Call, query: raw.functions.messages.GetHistory) -> TLObjec
     return _page(call, peer, list(timeline.history(peer)), query)
 
 
-@method("messages.search")
+@method("messages.search", bots=False)
 def search(call: Call, query: raw.functions.messages.Search) -> TLObject:
     peer = call.peer(query.peer)
-    if call.is_bot:
-        raise RpcError(400, "BOT_METHOD_INVALID")
     timeline = call.world.timeline_of(call.user.id, peer)
     words = query.q.lower()
     found = [
