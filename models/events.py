@@ -36,6 +36,11 @@ from typing import Any
 from models.database import database, transaction
 from models.tables import Event
 
+_APPEND = """
+INSERT INTO event (kind, user_id, payload, "key", random_id, not_before, attempts, created_ms)
+VALUES (?, ?, ?, ?, ?, ?, 0, ?)
+"""
+
 LEASE_S = 60
 """How long a teller may take before another one tries."""
 
@@ -62,16 +67,8 @@ def append(kind: str, user_id: int | None, payload: Mapping[str, Any], now: int,
         raise RuntimeError("an event belongs to the transaction that makes it true")
     if key is not None and Event.select(Event.id).where(Event.key == key).exists():
         return None
-    event_id: int = Event.insert(
-        kind=kind,
-        user_id=user_id,
-        payload=dict(payload),
-        key=key,
-        random_id=secrets.randbits(63) or 1,
-        not_before=now,
-        created_ms=time.time_ns() // 1_000_000,
-    ).execute()
-    return event_id
+    values = (kind, user_id, Event.payload.db_value(dict(payload)), key, secrets.randbits(63) or 1, now)
+    return int(database.execute_sql(_APPEND, (*values, time.time_ns() // 1_000_000)).lastrowid)
 
 
 def alert(reason: str, detail: Mapping[str, Any], now: int, key: str) -> bool:
