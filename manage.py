@@ -10,11 +10,8 @@ from typing import NoReturn
 
 import click
 import peewee
-from pyrogram.errors import RPCError
 
 from config.settings import EXIT_CONFIG, ConfigurationError, Settings, load, load_application
-from daemon import login
-from daemon.errors import DaemonError
 from models import database, health
 
 DISK_FREE = 256 * 1024 * 1024
@@ -29,6 +26,12 @@ def cli() -> None:
 @cli.command()
 def session() -> None:
     """Log in to Telegram with a phone number and print the session string for .env."""
+    # Imported here, so that other commands need not wait for the library.
+    from pyrogram.errors import RPCError
+
+    from daemon import login
+    from daemon.errors import DaemonError
+
     try:
         logged_in = asyncio.run(login.log_in(load_application(), _ask))
     except ConfigurationError as error:

@@ -1,0 +1,135 @@
+"""The operator's commands, typed as he types them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from models import database, health
+from tests import clients, environment
+from tests.sandbox_process import REPOSITORY, Sandbox
+
+APPLICATION = ("TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_ENDPOINT", "TELEGRAM_PUBLIC_KEY")
+
+
+def start(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
+    """A command with a keyboard and a screen that are pipes, and no terminal to ask a password from."""
+    return subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "manage.py"), *words],
+        env={"PATH": os.environ["PATH"]} | environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(environ: dict[str, str], *words: str) -> tuple[int, str]:
+    """The exit code of a command, and what it said."""
+    with start(environ, *words) as process:
+        said, _ = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.chdir(tmp_path)
+    return environment.minimal(tmp_path / "data")
+
+
+def test_session_logs_in_by_phone_and_password(sandbox: Sandbox) -> None:
+    number = len(sandbox.scenario["customers"]) - 1
+    phone, account = f"346001{number:05}", {"account": f"customer_{number + 1}"}
+    sandbox.control("POST", "/faults", {"fault": "password", "password": "open sesame", **account})
+    application = {name: sandbox.env[name] for name in APPLICATION}
+
+    with start(application, "session") as process:
+        assert process.stdin
+        process.stdin.write(f"+{phone}\n")
+        process.stdin.flush()
+        code = _login_code(sandbox, phone)
+        said, _ = process.communicate(f"0\n{code}\nopen barley\nopen sesame\n", timeout=60)
+    sandbox.control("POST", "/faults", {"fault": "password", "password": None, **account})
+
+    assert process.returncode == 0, said
+    assert said.count("Wrong.") == 2
+    _try_out(
+        sandbox, said.rpartition("TELEGRAM_SESSION_STRING=")[2].strip(), sandbox.scenario["customers"][number]["id"]
+    )
+
+
+def _try_out(sandbox: Sandbox, session_string: str, user_id: int) -> None:
+    client = clients.client(sandbox.scenario, session_string=session_string, no_updates=True)
+    with client:
+        assert client.me
+        assert client.me.id == user_id
+        client.log_out()
+
+
+def _login_code(sandbox: Sandbox, phone: str) -> str:
+    deadline = time.monotonic() + 30
+    while (code := sandbox.control("GET", f"/login-code?phone={phone}")["code"]) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return str(code)
+
+
+def test_session_says_what_is_missing_and_what_telegram_refuses(sandbox: Sandbox) -> None:
+    code, said = run({}, "session")
+    assert code == 78
+    assert "TELEGRAM_API_HASH is missing" in said
+
+    with start({name: sandbox.env[name] for name in APPLICATION}, "session") as process:
+        said, _ = process.communicate("+10000000000\n", timeout=60)
+    assert process.returncode == 1
+    assert "PHONE_NUMBER_INVALID" in said
+    assert "Traceback" not in said
+
+
+def test_doctor_names_every_fault_of_the_settings(environ: dict[str, str]) -> None:
+    code, said = run(environ | {"PORT": "x", "TELEGRAM_BOT_TOKEN": ""}, "doctor")
+
+    assert code == 78
+    assert [line.split()[1] for line in said.splitlines()] == ["TELEGRAM_BOT_TOKEN", "PORT"]
+
+
+def test_doctor_is_content_before_the_first_start(environ: dict[str, str]) -> None:
+    code, said = run(environ, "doctor")
+
+    assert code == 0, said
+    assert "not there yet" in said
+
+
+def test_doctor_misses_a_program_that_gives_no_sign_of_life(environ: dict[str, str]) -> None:
+    file, now = Path(environ["DB_PATH"]) / "peaje.db", int(time.time())
+    file.parent.mkdir()
+    database.migrate(file)
+    database.open_database(file)
+    health.beat("daemon", {}, now - 600)
+    health.beat("web", {}, now)
+    database.close_database()
+
+    code, said = run(environ, "doctor")
+
+    assert code == 1
+    assert "FAIL  daemon: no sign of life" in said
+    assert "ok    web: alive" in said
+    assert said.count("FAIL") == 1
+
+
+def test_doctor_tells_of_a_database_that_is_none(environ: dict[str, str]) -> None:
+    file = Path(environ["DB_PATH"]) / "peaje.db"
+    file.parent.mkdir()
+    file.write_bytes(b"no database" * 1000)
+
+    code, said = run(environ, "doctor")
+
+    assert code == 1
+    assert "FAIL  database" in said
+    assert "Traceback" not in said
