@@ -82,7 +82,7 @@ class Lane:
                     raise
                 await asyncio.sleep(0.2 * 2**server_errors)
             except OSError as error:
-                self._missed(error, started)
+                self._missed(method, error, started)
                 await asyncio.sleep(0.02)
 
     async def close_idle(self, now: float) -> None:
@@ -143,8 +143,9 @@ class Lane:
         finally:
             self._opening = None
 
-    def _missed(self, error: OSError, started: float) -> None:
+    def _missed(self, method: type[TLObject[Any]], error: OSError, started: float) -> None:
         now = time.monotonic()
+        logger.info("no answer", extra={"dc": self.data_centre, "reason": repr(error), "call": method.QUALNAME})
         if now - max(started, self._heard_at) > PATIENCE_S:
             raise Silent(self.data_centre) from error
         if isinstance(error, TimeoutError):

@@ -163,7 +163,7 @@ class Pipe:
             upload.done.add(index)
             moved(size)
 
-    async def _read(self, download: Download, offset: int, size: int) -> bytes:
+    async def _read(self, download: Download, offset: int, size: int) -> memoryview:
         while True:
             lane, location = self._source.to(download.data_centre), download.location
             query = raw.functions.upload.GetFile(location=location, offset=offset, limit=PIECE)
@@ -176,16 +176,15 @@ class Pipe:
             else:
                 if len(file.bytes) != size:
                     raise SourceChanged(f"{len(file.bytes)} bytes at {offset} where {size} should be")
-                data: bytes = file.bytes
+                data: memoryview = file.bytes
                 return data
 
-    async def _write(self, upload: Upload, index: int, data: bytes) -> None:
+    async def _write(self, upload: Upload, index: int, data: memoryview) -> None:
         lane = self._target.to(self._target_centre)
-        view = memoryview(data)
         first = index * (PIECE // PART)
         async with asyncio.TaskGroup() as group:
             for at in range(0, len(data), PART):
-                group.create_task(_save(lane, upload, first + at // PART, view[at : at + PART]))
+                group.create_task(_save(lane, upload, first + at // PART, data[at : at + PART]))
 
 
 async def _save(lane: Lane, upload: Upload, part: int, data: memoryview) -> None:
@@ -215,10 +214,10 @@ class _Checksum:
 
     def __init__(self) -> None:
         self._digest = hashlib.md5(usedforsecurity=False)
-        self._early: dict[int, bytes] = {}
+        self._early: dict[int, memoryview] = {}
         self._next = 0
 
-    def add(self, index: int, data: bytes) -> None:
+    def add(self, index: int, data: memoryview) -> None:
         self._early[index] = data
         while (following := self._early.pop(self._next, None)) is not None:
             self._digest.update(following)

@@ -6,9 +6,12 @@ twice and copied some ten times on its way out.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from pyrogram import Client, raw
@@ -17,6 +20,8 @@ from pyrogram.crypto.mtproto import kdf
 from pyrogram.errors import RPCError
 from pyrogram.raw.core import TLObject
 from pyrogram.session import Session
+
+from daemon.transfer.wire import Wire
 
 Buffers = Sequence[bytes | bytearray | memoryview]
 
@@ -46,6 +51,24 @@ class MediaSession(Session):  # type: ignore[misc]  # the library is untyped
                 raise ConnectionLost(f"message refused: {result.error_code}")
             else:
                 return result
+
+    async def handle_packet(self, packet: bytearray) -> None:
+        """Take in what arrived: answers to :meth:`request` on a short way, everything else as the library does."""
+        executor = self.connection.protocol.crypto_executor
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(executor, _open, packet, self.session_id, self.auth_key)
+        waiting = self.results.get(answer.request_id) if answer else None
+        if answer is None or not isinstance(waiting, _Answer):
+            await super().handle_packet(bytes(packet))
+            return
+        waiting.value = answer.result
+        waiting.set()
+        self.pending_acks.add(answer.message_id)
+        if len(self.pending_acks) >= self.ACKS_THRESHOLD:
+            acknowledged = raw.types.MsgsAck(msg_ids=list(self.pending_acks))
+            self.pending_acks.clear()
+            with contextlib.suppress(OSError):
+                await self.send(acknowledged, False)
 
     async def restart(self) -> None:
         """Connect anew. Calls under way fail now: their answers will not come."""
@@ -111,8 +134,75 @@ def _seal(head: bytes, body: Buffers, salt: int, session_id: bytes, auth_key: by
     digest.update(plain)
     message_key = digest.digest()[8:24]
     key, vector = kdf(auth_key, message_key, True)
-    key_id = hashlib.sha1(auth_key, usedforsecurity=False).digest()[-8:]
-    return b"".join((key_id, message_key, aes.ige256_encrypt(plain, key, vector)))
+    return b"".join((_key_id(auth_key), message_key, aes.ige256_encrypt(plain, key, vector)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An answer as it came: which message it is, which call it answers, and the result."""
+
+    message_id: int
+    request_id: int
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The result of ``upload.getFile``: a view of the packet, not a copy."""
+
+    bytes: memoryview
+
+
+def _open(packet: bytearray, session_id: bytes, auth_key: bytes) -> _Opened | None:
+    """Decrypt a packet when it is the answer to a call; None for whatever else it is, or is not authentic."""
+    view = memoryview(packet)
+    if len(packet) < 24 + 48:
+        return None
+    key, vector = kdf(auth_key, bytes(view[8:24]), False)
+    plain = aes.ige256_decrypt(view[24:], key, vector)
+    digest = hashlib.sha256(auth_key[96:128])
+    digest.update(plain)
+    length = int.from_bytes(plain[28:32], "little")
+    genuine = (
+        bytes(view[:8]) == _key_id(auth_key)
+        and bytes(view[8:24]) == digest.digest()[8:24]
+        and plain[8:16] == session_id
+        and 12 <= len(plain) - 32 - length <= 1024
+        and plain[16] & 1
+    )
+    if not genuine or plain[32:36] != _RPC_RESULT:
+        return None
+    message_id = int.from_bytes(plain[16:24], "little", signed=True)
+    request_id = int.from_bytes(plain[36:44], "little", signed=True)
+    return _Opened(message_id, request_id, _result(plain, 44, 32 + length))
+
+
+def _result(plain: bytes, start: int, end: int) -> Any:
+    kind = plain[start : start + 4]
+    if kind == _FILE:
+        at, length = start + 12, plain[start + 12]
+        at, length = (at + 1, length) if length < 254 else (at + 4, int.from_bytes(plain[at + 1 : at + 4], "little"))
+        return Chunk(memoryview(plain)[at : at + length])
+    return TLObject.read(BytesIO(plain[start:end]))
+
+
+def _key_id(auth_key: bytes) -> bytes:
+    return hashlib.sha1(auth_key, usedforsecurity=False).digest()[-8:]
+
+
+_RPC_RESULT = raw.types.RpcResult.ID.to_bytes(4, "little")
+_FILE = raw.types.upload.File.ID.to_bytes(4, "little")
+
+
+class _MediaClient:
+    """The client as its media sessions see it: the same in everything but the transport."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.protocol_factory = Wire if client.proxy is None else client.protocol_factory
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 class Opener:
@@ -136,7 +226,9 @@ class Opener:
             main = await self._client.get_session(data_centre)
             address, port = await self._address(data_centre)
         test_mode = await self._client.storage.test_mode()
-        session = MediaSession(self._client, data_centre, address, port, main.auth_key, test_mode, is_media=True)
+        session = MediaSession(
+            _MediaClient(self._client), data_centre, address, port, main.auth_key, test_mode, is_media=True
+        )
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 await session.start()
