@@ -14,7 +14,7 @@ from pyrogram.file_id import FileId
 
 from tests import clients
 from tests.sandbox.telegram import picture
-from tests.sandbox.telegram.content import MIB
+from tests.sandbox.telegram.content import MIB, Generated
 from tests.sandbox_process import Sandbox
 
 PART = 512 * 1024
@@ -246,20 +246,22 @@ async def test_attributes_and_thumbnail_are_kept(cast: Cast) -> None:
 
 async def test_a_large_upload_of_generated_content_is_recognised(cast: Cast) -> None:
     """So that tests and benchmarks move gigabytes at the price of a few bytes a part."""
-    data = await downloaded(cast.account, await cast.post("document1"))
+    size = 11 * MIB + 77
+    posted = cast.sandbox.control("POST", "/posts", {"kind": "document", "size": size, "seed": 4711})
     spilled = list(cast.sandbox.state.glob("uploads/*"))
-    await cast.bot.send_document(cast.customer_id, named(data, "copy.pdf"))
+    await cast.bot.send_document(cast.customer_id, named(Generated(4711, size).read(0, size), "copy.pdf"))
     delivered = cast.sandbox.control("GET", f"/deliveries?customer={cast.customer_id}")[-1]
-    assert delivered["sha256"] == cast.link("document1")["sha256"]
+    assert delivered["sha256"] == posted["sha256"]
     assert list(cast.sandbox.state.glob("uploads/*")) == spilled
 
 
 async def test_one_swapped_part_changes_the_digest(cast: Cast) -> None:
-    data = bytearray(await downloaded(cast.account, await cast.post("document1")))
+    data = bytearray(Generated(4712, 11 * MIB).read(0, 11 * MIB))
+    posted = cast.sandbox.control("POST", "/posts", {"kind": "document", "size": len(data), "seed": 4712})
     data[0:PART], data[PART : 2 * PART] = data[PART : 2 * PART], data[0:PART]
     await cast.bot.send_document(cast.customer_id, named(bytes(data), "swapped.pdf"))
     delivered = cast.sandbox.control("GET", f"/deliveries?customer={cast.customer_id}")[-1]
-    assert delivered["sha256"] == sha256(bytes(data)) != cast.link("document1")["sha256"]
+    assert delivered["sha256"] == sha256(bytes(data)) != posted["sha256"]
 
 
 async def test_an_album_is_one_group_with_an_id_for_each_item(cast: Cast) -> None:
@@ -313,6 +315,56 @@ async def test_no_picture_is_refused_as_a_photo(cast: Cast) -> None:
         await cast.bot.send_photo(cast.customer_id, named(b"no picture at all", "p.jpg"))
 
 
+# Albums by hand, and what destroys itself
+
+
+def input_document(message: types.Message) -> raw.types.InputMediaDocument:
+    document = message.raw.media.document
+    return raw.types.InputMediaDocument(
+        id=raw.types.InputDocument(
+            id=document.id, access_hash=document.access_hash, file_reference=document.file_reference
+        )
+    )
+
+
+async def send_album(cast: Cast, media: list[Any]) -> Any:
+    items = [
+        raw.types.InputSingleMedia(media=one, random_id=cast.bot.rnd_id(), message="", entities=None) for one in media
+    ]
+    peer = await cast.bot.resolve_peer(cast.customer_id)
+    return await cast.bot.invoke(raw.functions.messages.SendMultiMedia(peer=peer, multi_media=items))
+
+
+async def test_albums_outside_the_rules_are_refused(cast: Cast) -> None:
+    document = input_document(await cast.bot.send_document(cast.customer_id, named(b"text", "a.txt")))
+    video = input_document(await cast.post("video1", cast.bot))
+    with pytest.raises(errors.MultiMediaTooLong):
+        await send_album(cast, [document] * 11)
+    with pytest.raises(errors.MediaGroupedInvalid):
+        await send_album(cast, [document, video])
+    uploaded = raw.types.InputMediaUploadedDocument(
+        file=raw.types.InputFile(id=1, parts=1, name="x", md5_checksum=""), mime_type="text/plain", attributes=[]
+    )
+    with pytest.raises(errors.MediaInvalid):
+        await send_album(cast, [document, uploaded])
+
+
+async def test_an_album_tells_which_reference_has_expired(cast: Cast) -> None:
+    posts = [cast.sandbox.control("POST", "/posts", {"kind": "document", "size": 100}) for _ in range(2)]
+    media = [input_document(await cast.bot.get_messages(message_ids=post["url"])) for post in posts]
+    cast.sandbox.control("POST", "/faults", {"fault": "expire_references", "url": posts[1]["url"]})
+    with pytest.raises(errors.BadRequest, match="FILE_REFERENCE_X_EXPIRED") as refused:
+        await send_album(cast, media)
+    assert refused.value.value == 1
+
+
+async def test_what_destroys_itself_is_marked_and_stays_where_it_is(cast: Cast) -> None:
+    message = await cast.post("view_once1")
+    assert message.raw.media.ttl_seconds == 2**31 - 1
+    with pytest.raises(errors.ChatForwardsRestricted):
+        await cast.account.send_photo("me", message.photo.file_id)
+
+
 # Parts
 
 
@@ -344,6 +396,12 @@ def send(cast: Cast, peer: Any, file: Any) -> Callable[[], Awaitable[Any]]:
     return lambda: cast.bot.invoke(
         raw.functions.messages.SendMedia(peer=peer, media=media, message="", random_id=cast.bot.rnd_id())
     )
+
+
+async def test_a_premium_account_may_send_twice_as_many_parts(cast: Cast) -> None:
+    await cast.account.invoke(big_part(76, 0, 8000, bytes(1024)))
+    with pytest.raises(errors.FilePartsInvalid):
+        await cast.account.invoke(big_part(76, 0, 8001, bytes(1024)))
 
 
 async def test_a_missing_part_is_named(cast: Cast) -> None:

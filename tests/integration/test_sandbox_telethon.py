@@ -199,7 +199,7 @@ async def test_a_stranger_reads_no_private_channel(trio: Trio) -> None:
 # Files
 
 
-@pytest.mark.parametrize("name", ["photo1", "video1", "music1", "document1"])
+@pytest.mark.parametrize("name", ["photo1", "video1", "music1", "apk1"])
 async def test_files_are_downloaded_whole(trio: Trio, name: str) -> None:
     data = await trio.account.download_media(await trio.post(name), bytes)
     assert sha256(data) == trio.link(name)["sha256"]

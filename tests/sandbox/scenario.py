@@ -205,8 +205,9 @@ def _write_elsewhere(server: Server, scene: Scene) -> None:
     )
     library.post("apk1", kind="apk", file_name="toll-2.1.apk", size=6 * MIB + 77)
     library.post("document1", kind="document", size=20 * MIB, file_name="informe anual.pdf", caption="Informe anual")
-    library.post("document_big", kind="document", size=300 * MIB, file_name="archive.pdf")
-    library.post("document_2g", kind="document", size=2000 * MIB, file_name="disk.pdf")
+    # Seeds whose digests content.py knows: working them out would hold up every start for two seconds.
+    library.post("document_big", kind="document", size=300 * MIB, seed=300, file_name="archive.pdf")
+    library.post("document_2g", kind="document", size=2000 * MIB, seed=2000, file_name="disk.pdf")
     library.post("document_small1", kind="document", size=1000, file_name="small.pdf")
     library.post("text1", kind="text", caption="Only words: nothing to download here.")
     _write_nested(library, scene)
