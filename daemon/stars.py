@@ -68,6 +68,7 @@ class Stars:
         self._calls = calls
         self._bell = bell
         self._heard: set[asyncio.Task[None]] = set()
+        self._newest = 0
 
     # ---- selling
 
@@ -275,7 +276,7 @@ class Stars:
         except RPCError as error:
             if error.ID != "SUBSCRIPTION_NOT_MODIFIED":
                 raise
-        await self._calls(_subscription_changed, subscription, resume, now)
+        await self._calls(_subscription_changed, subscription, resume, self._news_time(now), now)
         return Verdict(True, "resumed" if resume else "cancelled")
 
     async def _look_up_for(self, request: RequestInfo, now: int) -> Verdict:
@@ -283,10 +284,16 @@ class Stars:
         found = payment is not None and payment.user_id == request.user_id
         return Verdict(found, "found" if found else "not_found")
 
+    def _news_time(self, now: int) -> int:
+        """Telegram gives news of subscriptions no time. What comes later is later, also within one second."""
+        self._newest = max(now, self._newest + 1)
+        return self._newest
+
     async def _renewal_changed(self, update: raw.types.UpdateBotStarsSubscription) -> None:
         """A customer cancelled or re-enabled his subscription in Telegram's settings, or it could not be paid."""
         try:
-            await self._calls(_subscription_news, update, int(time.time()))
+            now = int(time.time())
+            await self._calls(_subscription_news, update, self._news_time(now), now)
         except Exception:
             logger.exception("news of a subscription lost", extra={"user": update.user_id})
         self._bell.ring()
@@ -320,12 +327,12 @@ def return_test_payment(payment_id: int, now: int) -> None:
         payments.ask_refund(payment.id, None, payment.user_id, now)
 
 
-def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, now: int) -> None:
+def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, at: int, now: int) -> None:
     state = subscriptions.State.ACTIVE if resumed else subscriptions.State.CANCELLED
-    subscriptions.update(PROVIDER, subscription.remote_id, state, None, now, now)
+    subscriptions.update(PROVIDER, subscription.remote_id, state, None, at, now)
 
 
-def _subscription_news(update: raw.types.UpdateBotStarsSubscription, now: int) -> None:
+def _subscription_news(update: raw.types.UpdateBotStarsSubscription, at: int, now: int) -> None:
     order = orders.by_public(_text(update.payload))
     if order is None:
         return
@@ -334,7 +341,7 @@ def _subscription_news(update: raw.types.UpdateBotStarsSubscription, now: int) -
         if update.payment_failed:
             subscriptions.payment_failed(PROVIDER, subscription.remote_id, now, now)
         else:
-            _subscription_changed(subscription, bool(update.restored), now)
+            _subscription_changed(subscription, bool(update.restored), at, now)
 
 
 # ---- pure

@@ -147,8 +147,12 @@ class Chat:
 
     async def press(self, message: Message, label: str) -> Message:
         """Press the button whose label holds *label*, and return what it brings."""
-        await self.client.request_callback_answer(self.bot, message.id, button(message, label).callback_data)
+        await self.tap(message, label)
         return await self.next()
+
+    async def tap(self, message: Message, label: str) -> None:
+        """Press a button."""
+        await self.client.request_callback_answer(self.bot, message.id, button(message, label).callback_data)
 
     async def pay(self, invoice: Message) -> None:
         """Pay an invoice in Stars. Raises BadRequest or NotAcceptable as Telegram does."""

@@ -1,0 +1,213 @@
+"""Buying with Telegram Stars, from the button to the receipt, and what happens when things go wrong in between."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyrogram.errors import RPCError
+from pyrogram.types import Message
+
+from tests import daemon_process
+from tests.daemon_process import Chat, Daemon, button, chat
+from tests.sandbox_process import REPOSITORY, Sandbox
+
+PREMIUM = "Premium · 500 ⭐"
+
+
+async def buy(customer: Chat, label: str = PREMIUM) -> Message:
+    """Ask for the plans and press a price; returns the invoice."""
+    invoice = await customer.press(await customer.ask("/premium"), label)
+    assert invoice.invoice is not None
+    return invoice
+
+
+def charges(sandbox: Sandbox, customer: Chat) -> list[dict]:
+    """What Telegram has charged this customer."""
+    known = sandbox.control("GET", "/payments")["charges"]
+    return [charge for charge in known if charge["customer"] == customer.id]
+
+
+def is_receipt(message: Message) -> bool:
+    """The announcement of a payment."""
+    return "Receipt:" in (message.text or "")
+
+
+async def test_a_payment_gives_access_and_a_receipt(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 1) as customer:
+        invoice = await buy(customer)
+        assert (invoice.invoice.currency, invoice.invoice.total_amount) == ("XTR", 500)
+        await customer.pay(invoice)
+        receipt = await customer.until(is_receipt)
+        assert "Premium" in receipt.text and "500 ⭐" in receipt.text
+        assert charges(daemon_sandbox, customer)[0]["charge_id"] in receipt.text
+        start = (await customer.ask("/start")).text
+        assert "Premium, 29 days 23 hours left" in start or "Premium, 30 days left" in start
+        history = await customer.ask("/history")
+        assert "Premium, 500 ⭐, paid" in history.text
+        answered = shared_daemon.until_logged("pre-checkout answered")
+        assert answered["ok"] and answered["ms"] < 1000
+
+
+async def test_a_paid_invoice_cannot_be_paid_again(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 3) as customer:
+        invoice = await buy(customer)
+        await customer.pay(invoice)
+        await customer.until(is_receipt)
+        with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
+            await customer.pay(invoice)
+        assert len(charges(daemon_sandbox, customer)) == 1
+
+
+async def test_paid_twice_by_a_race_both_count(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 5) as customer:
+        await buy(customer)
+        for _ in range(2):
+            paid = {"action": "pay", "customer": customer.id, "skip_precheckout": True}
+            daemon_sandbox.control("POST", "/payments", paid)
+        await customer.until_text("Thank you")
+        assert "second one of this invoice" in (await customer.until(is_receipt)).text
+        start = (await customer.ask("/start")).text
+        assert "59 days 23 hours left" in start or "60 days left" in start
+
+
+async def test_a_long_line_of_messages_does_not_hold_up_a_payment(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox, 11) as customer, chat(daemon_sandbox, 13) as talker:
+        await talker.ask("/start")
+        invoice = await buy(customer)
+        rule = daemon_sandbox.control(
+            "POST",
+            "/faults",
+            {"fault": "delay", "method": "messages.sendMessage", "seconds": 3, "account": customer.bot},
+        )
+        try:
+            for _ in range(40):
+                await talker.say("/terms")
+            began = asyncio.get_running_loop().time()
+            await customer.pay(invoice)
+            assert asyncio.get_running_loop().time() - began < 1
+        finally:
+            daemon_sandbox.control("DELETE", f"/faults/{rule['id']}")
+        await customer.until(is_receipt)
+
+
+async def test_a_lookup_finds_ones_own_payment_and_nobody_elses(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 15) as customer, chat(daemon_sandbox, 17) as other:
+        await customer.pay(await buy(customer))
+        await customer.until(is_receipt)
+        number = charges(daemon_sandbox, customer)[0]["charge_id"]
+        assert "I found it: 500 ⭐" in (await customer.ask(f"/paysupport {number}")).text
+        assert "no payment of yours" in (await other.ask(f"/paysupport {number}")).text
+        assert "no payment of yours" in (await other.ask("/paysupport stxNobodyPaidThis")).text
+        assert "not the number of a payment" in (await other.ask("/paysupport what is this")).text
+
+
+async def test_an_admin_tries_a_payment_and_gets_it_back(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, None) as admin:
+        await admin.ask("/language en")
+        await admin.pay(await admin.ask("/testpay"))
+        await admin.until_text("test payment of 1 ⭐ went back")
+        await admin.until_text("was carried out")
+        assert charges(daemon_sandbox, admin)[0]["refunded"]
+        assert "Your plan: Free" in (await admin.ask("/start")).text
+
+
+async def test_a_refund_takes_the_time_back(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 19) as customer, chat(daemon_sandbox, None) as admin:
+        await customer.pay(await buy(customer))
+        await customer.until(is_receipt)
+        number = charges(daemon_sandbox, customer)[0]["charge_id"]
+        await admin.ask("/language en")
+        assert "only be given back as a whole" in (await admin.ask(f"/refund {number} 5")).text
+        assert "under way" in (await admin.ask(f"/refund {number}")).text
+        assert "500 ⭐ of your payment for Premium went back" in (await customer.until_text("went back")).text
+        await admin.until_text("was carried out")
+        assert "given back already" in (await admin.ask(f"/refund {number}")).text
+        assert "Your plan: Free" in (await customer.ask("/start")).text
+
+
+@pytest.fixture
+def restarted(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> Iterator[Daemon]:
+    """The shared daemon, stopped by the test and started again."""
+    yield shared_daemon
+    if shared_daemon.process is not None and shared_daemon.process.poll() is not None:
+        shared_daemon.start()
+
+
+async def test_what_was_paid_while_it_was_down_is_settled_at_start(daemon_sandbox: Sandbox, restarted: Daemon) -> None:
+    async with chat(daemon_sandbox, 2) as customer:
+        await customer.press(await customer.ask("/premium"), PREMIUM)
+        restarted.kill()
+        paid = {"action": "pay", "customer": customer.id, "skip_precheckout": True, "silent": True}
+        daemon_sandbox.control("POST", "/payments", paid)
+        restarted.start()
+        await customer.until_text("Recibo:")
+        await customer.silence(1)
+        assert "Tu plan: Premium" in (await customer.ask("/start")).text
+
+
+async def test_what_telegram_refunds_while_it_is_down_is_taken_back(daemon_sandbox: Sandbox, restarted: Daemon) -> None:
+    async with chat(daemon_sandbox, 4) as customer:
+        await customer.pay(await customer.press(await customer.ask("/premium"), PREMIUM))
+        await customer.until_text("Recibo:")
+        number = charges(daemon_sandbox, customer)[0]["charge_id"]
+        assert restarted.stop() == 0
+        daemon_sandbox.control("POST", "/payments", {"action": "refund", "charge_id": number, "silent": True})
+        restarted.start()
+        await customer.until_text("Se te han devuelto 500 ⭐")
+        assert "Tu plan: Gratis" in (await customer.ask("/start")).text
+
+
+@pytest.fixture
+def renewing(daemon_sandbox: Sandbox, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon of its own, whose premium plan renews itself."""
+    plans = (REPOSITORY / "plans.toml").read_text()
+    file = tmp_path / "plans.toml"
+    file.write_text(plans.replace("[plans.premium]\n", "[plans.premium]\nrenews = true\n"))
+    with daemon_process.daemon(daemon_sandbox, tmp_path / "data", PLANS_FILE=str(file)) as running:
+        yield running
+
+
+async def test_a_subscription_renews_is_cancelled_and_taken_up_again(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, renewing: Daemon
+) -> None:
+    shared_daemon.stop()  # one bot, one daemon
+    try:
+        async with chat(daemon_sandbox, 6) as customer, chat(daemon_sandbox, 8) as other:
+            await other.ask("/start")
+            await customer.ask("/language en")
+            offer = await customer.press(await customer.ask("/premium"), PREMIUM)
+            address = button(offer, "Subscribe for 500 ⭐").url
+            with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
+                await other.pay_link(address)
+            await customer.pay_link(address)
+            assert "Premium is yours" in (await customer.until(is_receipt)).text
+            with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
+                await customer.pay_link(address)
+
+            subscription = charges(daemon_sandbox, customer)[-1]["subscription_id"]
+            daemon_sandbox.control("POST", "/payments", {"action": "renew", "subscription_id": subscription})
+            assert "has been renewed" in (await customer.until(is_receipt)).text
+
+            plans = await customer.ask("/premium")
+            assert "renews by itself on" in plans.text
+            confirm = await customer.press(plans, "Cancel the renewal")
+            await customer.tap(confirm, "Yes, cancel")
+            await customer.until_text("The renewal of Premium is cancelled")
+            assert _subscription(daemon_sandbox, subscription)["bot_canceled"]
+
+            await customer.tap(await customer.ask("/premium"), "Renew again")
+            await customer.until_text("renews by itself again")
+            assert not _subscription(daemon_sandbox, subscription)["bot_canceled"]
+
+            daemon_sandbox.control("POST", "/payments", {"action": "cancel", "subscription_id": subscription})
+            await customer.until_text("The renewal of Premium is cancelled")
+    finally:
+        shared_daemon.start()
+
+
+def _subscription(sandbox: Sandbox, subscription_id: str) -> dict:
+    known = sandbox.control("GET", "/payments")["subscriptions"]
+    return next(each for each in known if each["subscription_id"] == subscription_id)
