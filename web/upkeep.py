@@ -15,7 +15,7 @@ from pathlib import Path
 from config import program
 from config.settings import EXIT_OK, Settings
 from models import batches, cache, health, orders, reminders, subscriptions, webhooks
-from models.database import close_database, data_version, open_database
+from models.database import checkpoint, close_database, data_version, open_database
 from models.orders import OrderInfo
 from web import reconciliation, registration, shop, webhook
 from web.checkout import Result
@@ -86,6 +86,7 @@ class Upkeep:
     def _keeping(self) -> list[Chore]:
         return [
             Chore("sign of life", int(TURN_S), lambda now: health.beat(PROGRAM, {}, now)),
+            Chore("checkpoint", 1, lambda now: checkpoint()),
             Chore("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
             Chore("remind", MINUTE_S, self._remind),
             Chore("let go of what is held", HOUR_S, lambda now: _discard(batches.expire_held(now - HELD_S, now))),
