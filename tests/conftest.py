@@ -27,9 +27,10 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     yield running
     unsupported = running.control("GET", "/unsupported")
     errors = running.control("GET", "/stats")["server_errors"]
-    running.stop()
+    exit_code = running.stop()
     assert not unsupported
     assert errors == 0, running.log()[-4000:]
+    assert exit_code == 0
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The bytes that the local Telegram makes out of nothing."""
 
 import hashlib
+import pickle
 import random
 from pathlib import Path
 
@@ -85,3 +86,24 @@ def test_parts_of_unequal_size_make_no_file(tmp_path: Path) -> None:
     upload(uploads, [bytes(MAX_PART), bytes(MAX_PART // 2), bytes(10)], [0, 1, 2])
     with pytest.raises(RpcError, match="FILE_PART_SIZE_INVALID"):
         uploads.take_big(KEY, 3, 4000)
+
+
+def test_saving_a_part_again_does_not_change_what_was_sent(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path / "uploads")
+    upload(uploads, [b"a" * MAX_PART] * 21, list(range(21)))
+    sent = uploads.take_big(KEY, 21, 4000)
+    uploads.save_big(KEY, 0, 21, b"b" * MAX_PART, 4000)
+    assert sent.read(0, 1) == b"a"
+    assert uploads.take_big(KEY, 21, 4000).read(0, 1) == b"b"
+
+
+def test_content_of_every_kind_outlives_a_restart(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path / "uploads", {9})
+    made = Generated(9, 12 * MIB)
+    parts = [made.read(offset, MAX_PART) for offset in range(0, made.size, MAX_PART)]
+    parts[3] = bytes(MAX_PART)
+    upload(uploads, parts, list(range(len(parts))))
+    uploads.save_small(UploadKey(1, 3), 0, b"small")
+    mixed, small = uploads.take_big(KEY, len(parts), 4000), uploads.take_small(UploadKey(1, 3), 1, "")
+    again = pickle.loads(pickle.dumps((mixed, small, made)))
+    assert [one.sha256() for one in again] == [one.sha256() for one in (mixed, small, made)]

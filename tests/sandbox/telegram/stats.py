@@ -5,9 +5,12 @@ from typing import Any
 
 
 class Stats:
-    """All counters since the start or the last reset."""
+    """All counters since the start or the last reset; what must never happen is counted since the start."""
 
     def __init__(self) -> None:
+        self.unsupported: Counter[str] = Counter()
+        self.server_errors = 0
+        self.protocol_violations = 0
         self.reset()
 
     def reset(self) -> None:
@@ -22,9 +25,6 @@ class Stats:
         self.messages: Counter[int] = Counter()
         self.duplicates: Counter[int] = Counter()
         self.messages_without_random_id = 0
-        self.unsupported: Counter[str] = Counter()
-        self.server_errors = 0
-        self.protocol_violations = 0
 
     def received(self, account: int | None, size: int) -> None:
         self.bytes_in[account] += size

@@ -121,7 +121,7 @@ class Uploads:
 
     def _save(self, key: UploadKey, number: int, data: bytes, big: bool) -> None:
         upload = self._uploads.get(key)
-        if upload is None:
+        if upload is None or upload.big is not big:
             upload = self._uploads[key] = Upload(big)
             self._forget_oldest()
         upload.pieces[number] = self._recognised(data) or self._kept(upload, number, data)
@@ -172,7 +172,10 @@ class Uploads:
         upload = self._uploads.get(key)
         if upload is None or upload.big is not big:
             raise RpcError(400, "FILE_PART_0_MISSING")
-        return upload.assemble(parts)
+        content = upload.assemble(parts)
+        # What has been sent stays as it is, whatever is saved under this id later.
+        upload.spilled = None
+        return content
 
 
 def _check_part(number: int, data: bytes, limit: int) -> None:
