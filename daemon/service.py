@@ -20,6 +20,7 @@ from daemon.chats import Chats
 from daemon.clients import Link, State
 from daemon.errors import GaveUp, LoginLost
 from daemon.intake import Intake
+from daemon.outcomes import Outcomes
 from daemon.outgoing import Outgoing
 from daemon.stars import Stars
 from daemon.tasks import Tasks
@@ -59,9 +60,11 @@ class Service:
         self.stars = Stars(self.bot, self.calls, self.bell)
         self.chats = Chats(Reader(self.account), self.calls)
         self.announcer = Announcer(settings, plans, self.calls, self.outgoing, self.bell)
+        self.announcer.tellers.update(Outcomes(settings, plans, self.calls, self.outgoing, self.account).tellers)
         self.transfers = Transfers(
             self.bot, self.account, self.calls, self.bell, self.outgoing, settings, plans, self.account_link.up.is_set
         )
+        self.announcer.tellers.update(self.transfers.tellers)
         self.intake = Intake(self)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()

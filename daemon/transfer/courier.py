@@ -16,10 +16,11 @@ from daemon.transfer.finder import Customer, Finder, Found
 from daemon.transfer.media import MAX_BYTES
 from daemon.transfer.run import Run, Track
 from daemon.transfer.source import Post
-from models import access, batches, cache, jobs, usage
+from models import access, batches, cache, events, jobs, usage
 from models.cache import CachedInfo
 from models.database import Calls, transaction
 from models.jobs import Delivered
+from models.moves import JobInfo
 
 logger = logging.getLogger(__name__)
 
@@ -100,13 +101,17 @@ class Courier:
 
     async def _limit_reached(self, run: Run, refused: usage.Refused, post: Post) -> None:
         limit = refused.limit
+        said: dict[str, str | int] = {
+            "kind": refused.kind,
+            "limit": limit.count or 0,
+            "period": limit.period,
+            "used": refused.used,
+            "wanted": post.kinds[refused.kind],
+        }
         if run.job.batch_id is not None and limit.count:
-            await self._calls(batches.hold, run.job.id, str(run.job.owner), _now())
+            await self._calls(batches.hold, run.job.id, str(run.job.owner), _now(), said)
             raise LimitReached
-        raise Refusal(
-            "limit", kind=refused.kind, limit=limit.count or 0, period=limit.period, used=refused.used,
-            wanted=post.kinds[refused.kind],
-        )  # fmt: skip
+        raise Refusal("limit", **said)
 
     async def _deliver(self, run: Run, found: Found) -> None:
         post, messages = found.post, plan(found.post)
@@ -176,6 +181,18 @@ class Courier:
         kept = CachedInfo(self._bot_id, post.channel.id, post.message_id, post.edit_date, rows, post.single)
         await self._calls(_keep, kept)
         return held
+
+
+def _tell_held(job: JobInfo, refused: usage.Refused, waiting: int) -> None:
+    payload = {
+        "batch": job.batch_id,
+        "kind": refused.kind,
+        "limit": refused.limit.count,
+        "period": refused.limit.period,
+        "waiting": waiting,
+    }
+    with transaction():
+        events.append("batch_held", job.user_id, payload, _now())
 
 
 def _kind(post: Post) -> str:

@@ -17,8 +17,6 @@ MAX_BYTES = 2000 << 20
 
 MAX_THUMBNAIL_BYTES = 200 << 10
 
-Media = raw.types.MessageMediaPhoto | raw.types.MessageMediaDocument
-
 APK = "application/vnd.android.package-archive"
 
 _REFUSED = {
@@ -54,7 +52,8 @@ class Item:
     data_centre: int
     location: Any
     """What ``upload.GetFile`` takes; good for the account that read it, and for a while."""
-    media: Media
+    media: Any
+    """The raw media of the message: a photo's or a document's."""
     caption: str
     entities: tuple[Any, ...]
     thumbnail: Thumbnail | None = None
@@ -163,5 +162,5 @@ def _thumbnail(document: Any) -> Thumbnail | None:
 def _bytes_of(size: Any) -> int:
     """How many bytes a photo size has on the server; 0 for the tiny ones that travel inside the message."""
     if isinstance(size, raw.types.PhotoSizeProgressive):
-        return max(size.sizes)
-    return size.size if isinstance(size, raw.types.PhotoSize) else 0
+        return int(max(size.sizes))
+    return int(size.size) if isinstance(size, raw.types.PhotoSize) else 0

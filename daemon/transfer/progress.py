@@ -13,7 +13,7 @@ from pyrogram.errors import RPCError
 
 from config.texts import Texts, translator
 from daemon.errors import Unreachable
-from daemon.outgoing import Outgoing
+from daemon.outgoing import Button, Keyboard, Outgoing
 from daemon.transfer.run import Run, Track
 from models import batches, jobs, users
 from models.database import Calls
@@ -78,6 +78,7 @@ class Card:
 
     chat_id: int
     t: Texts
+    keyboard: Keyboard
     message_id: int | None
     remember: Callable[[int | None], Awaitable[None]]
     seen: float
@@ -94,6 +95,8 @@ class Shown:
     chat_id: int
     message_id: int | None
     words: Callable[[Texts], str]
+    cancel: str
+    """The data of its button."""
 
 
 class Board:
@@ -151,7 +154,9 @@ class Board:
         for batch_id, job in in_batches.items():
             info = await self._calls(batches.get, batch_id)
             counts = await self._calls(batches.counts, batch_id)
-            shown["batch", batch_id] = Shown(job.user_id, job.chat_id, info.status_message_id, _batch(counts))
+            shown["batch", batch_id] = Shown(
+                job.user_id, job.chat_id, info.status_message_id, _batch(counts), f"cancel_batch:{batch_id}"
+            )
         return shown
 
     async def _open(self, key: tuple[str, int], one: Shown, now: float) -> Card:
@@ -162,16 +167,20 @@ class Board:
             await self._calls(keep, number, message_id)
 
         user = await self._calls(users.get, one.user_id)
-        card = Card(one.chat_id, translator(user.language if user else None), one.message_id, remember, now)
+        t = translator(user.language if user else None)
+        keyboard = ((Button(t.gettext("✖ Cancel"), one.cancel),),)
+        card = Card(one.chat_id, t, keyboard, one.message_id, remember, now)
         self._cards[key] = card
         return card
 
     async def _show(self, card: Card, text: str, now: float) -> None:
         try:
             if card.message_id is not None:
-                await self._outgoing.edit_text(card.chat_id, card.message_id, text, paced=True)
+                await self._outgoing.edit_text(card.chat_id, card.message_id, text, keyboard=card.keyboard, paced=True)
             else:
-                card.message_id = await self._outgoing.send_text(card.chat_id, text, silent=True)
+                card.message_id = await self._outgoing.send_text(
+                    card.chat_id, text, keyboard=card.keyboard, silent=True
+                )
                 await card.remember(card.message_id)
             card.text, card.edited = text, now
         except (RPCError, OSError, Unreachable) as error:
@@ -191,7 +200,7 @@ class Board:
 
 
 def _card_of(job: JobInfo, words: Callable[[Texts], str]) -> Shown:
-    return Shown(job.user_id, job.chat_id, job.status_message_id, words)
+    return Shown(job.user_id, job.chat_id, job.status_message_id, words, f"cancel:{job.id}")
 
 
 def _under_way(run: Run, now: float) -> Callable[[Texts], str]:

@@ -32,7 +32,7 @@ class ConnectionLost(ConnectionError):
     """The connection ended while the call was under way."""
 
 
-class MediaSession(Session):  # type: ignore[misc]  # the library is untyped
+class MediaSession(Session):
     """A connection for parts of files."""
 
     async def request(self, method: type[TLObject[Any]], body: Buffers, timeout: float) -> Any:

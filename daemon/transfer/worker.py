@@ -28,6 +28,7 @@ from daemon.transfer.pipe import Budget, Pipe
 from daemon.transfer.progress import Board
 from daemon.transfer.run import Run
 from daemon.transfer.source import Reader
+from daemon.transfer.teller import Teller
 from models import jobs, users
 from models.database import Calls
 from models.errors import LeaseLost
@@ -73,6 +74,7 @@ class Transfers:
         writes = Bounds(16, 2 * settings.transfer_requests_max, calls_per_session=8)
         self._reading, self._writing = Lanes(account, reads), Lanes(bot, writes)
         self._board = Board(outgoing, calls, self._running)
+        self.tellers = Teller(calls, outgoing, settings, plans, self._account_name).tellers()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -106,6 +108,11 @@ class Transfers:
         pipe = Pipe(self._reading, self._writing, home, Budget(self._settings.transfer_memory_mib << 20))
         fetcher = Fetcher(finder, pipe, delivery, self._calls)
         return Courier(bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
+
+    def _account_name(self) -> str | None:
+        """Whom to add to a chat that the account cannot read."""
+        me = self._account.me
+        return me.username if me else None
 
     def _running(self) -> list[Run]:
         return list(self._runs.values())

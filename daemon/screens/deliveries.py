@@ -1,0 +1,191 @@
+"""What customers hear at the end of a delivery: what it used and what is left, or why there was none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from config.plans import Limit
+from config.texts import Texts
+from daemon.chat import Screen
+from daemon.links import REASONS
+from daemon.outgoing import Button
+from daemon.screens import keyboard, limits, links
+from models.moves import State
+from models.usage import Left
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the words depend on besides the event: what the customer has left, and the account that reads."""
+
+    t: Texts
+    left: Mapping[str, Left]
+    account: str | None
+    """The account's user name, without @."""
+
+
+def job(payload: Mapping[str, Any], standing: Standing) -> Screen | None:
+    """The end of one link."""
+    detail = payload["detail"]
+    if payload["state"] != State.DONE:
+        return refusal(payload["reason"], detail, standing)
+    if "invitation" in detail:
+        return _invitation(standing.t, detail)
+    return Screen("✅ " + used(standing, payload["used"])) if payload["used"] else None
+
+
+def used(standing: Standing, counts: Mapping[str, int]) -> str:
+    """One line: what it used and what is left."""
+    t = standing.t
+    what = ", ".join(counted(t, kind, number) for kind, number in counts.items())
+    left = "; ".join(f"{limits.kind(t, kind)}: {limits.left(t, standing.left[kind])}" for kind in counts)
+    return t.gettext("Delivered: {what}. {left}.", what=what, left=left)
+
+
+def counted(t: Texts, kind: str, number: int) -> str:
+    """So many of a kind."""
+    return {
+        "photo": t.ngettext("{n} photo", "{n} photos", number),
+        "video": t.ngettext("{n} video", "{n} videos", number),
+        "music": t.ngettext("{n} music file", "{n} music files", number),
+        "apk": t.ngettext("{n} Android app", "{n} Android apps", number),
+        "document": t.ngettext("{n} document", "{n} documents", number),
+        "text": t.ngettext("{n} text", "{n} texts", number),
+    }[kind]
+
+
+def batch(t: Texts, counts: Mapping[State, int]) -> Screen:
+    """The end of several links that came together."""
+    total, done = sum(counts.values()), counts[State.DONE]
+    if done == total:
+        return Screen(t.ngettext("✅ {n} link delivered.", "✅ All {n} links delivered.", total))
+    lines = [t.gettext("🏁 {done} of {total} links delivered.", done=done, total=total)]
+    undeliverable = counts[State.REFUSED] + counts[State.FAILED]
+    if undeliverable:
+        lines.append(
+            t.ngettext(
+                "{n} could not be delivered and cost you nothing. Send it alone to hear why.",
+                "{n} could not be delivered and cost you nothing. Send one alone to hear why.",
+                undeliverable,
+            )
+        )
+    if counts[State.CANCELLED]:
+        lines.append(t.ngettext("{n} was cancelled.", "{n} were cancelled.", counts[State.CANCELLED]))
+    return Screen("\n".join(lines))
+
+
+def batch_held(t: Texts, payload: Mapping[str, Any]) -> Screen:
+    """A limit has ended a batch in the middle."""
+    limit = Limit(payload["limit"], payload["period"])
+    text = t.ngettext(
+        "⏸ Your limit is reached ({kind}: {limit}). {n} link waits for you: get a larger plan and let it go on.",
+        "⏸ Your limit is reached ({kind}: {limit}). {n} links wait for you: get a larger plan and let them go on.",
+        payload["waiting"],
+        kind=limits.kind(t, payload["kind"]),
+        limit=limits.limit(t, limit),
+    )
+    go_on = Button(t.gettext("▶️ Go on"), f"release:{payload['batch']}")
+    stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload['batch']}")
+    return Screen(text, keyboard.rows(keyboard.plans(t), go_on, stop))
+
+
+def refusal(reason: str, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
+    """Why a link was not delivered, and what to do next. None: nobody is there to hear it."""
+    t = standing.t
+    if reason == "unreachable":
+        return None
+    if reason == "limit":
+        return _limit(t, detail)
+    if reason in ("too_large_for_plan", "too_large_for_bots"):
+        return _too_large(t, reason, detail)
+    words = _words(t, reason, standing.account)
+    buttons = (keyboard.plans(t),) if reason == "join_only_paying" else ()
+    return Screen("✖️ " + words, keyboard.rows(*buttons, keyboard.home(t)))
+
+
+def _limit(t: Texts, detail: Mapping[str, Any]) -> Screen:
+    limit = Limit(detail["limit"], detail["period"])
+    kind, allowed = limits.kind(t, detail["kind"]), limits.limit(t, limit)
+    if not limit.count:
+        text = t.gettext("✖️ Your plan does not include this. {kind}: {limit}.", kind=kind, limit=allowed)
+    elif detail["wanted"] > 1:
+        text = t.gettext(
+            "✖️ This post needs {wanted}, and your limit leaves {left}. {kind}: {limit}.",
+            wanted=detail["wanted"],
+            left=max(0, limit.count - detail["used"]),
+            kind=kind,
+            limit=allowed,
+        )
+    else:
+        text = t.gettext("✖️ You have reached your limit. {kind}: {limit}.", kind=kind, limit=allowed)
+    more = t.gettext("It cost you nothing. A larger plan brings it to you:")
+    return Screen(f"{text}\n{more}", keyboard.rows(keyboard.plans(t), keyboard.home(t)))
+
+
+def _too_large(t: Texts, reason: str, detail: Mapping[str, Any]) -> Screen:
+    size, limit = t.size(detail["size"]), t.size(detail["limit"])
+    if reason == "too_large_for_bots":
+        text = t.gettext("✖️ This file has {size}. Telegram lets no bot send more than {limit}.", size=size, limit=limit)
+        return Screen(text, keyboard.rows(keyboard.home(t)))
+    text = t.gettext("✖️ This file has {size}, and your plan brings files up to {limit}.", size=size, limit=limit)
+    return Screen(text, keyboard.rows(keyboard.plans(t), keyboard.home(t)))
+
+
+def _invitation(t: Texts, detail: Mapping[str, Any]) -> Screen:
+    chat = escape(str(detail["chat"]))
+    if detail["invitation"] == "joined":
+        text = t.gettext("✅ I have joined <b>{chat}</b>. Now send me the links of its posts.", chat=chat)
+    else:
+        text = t.gettext("✅ I am in <b>{chat}</b> already. Send me the links of its posts.", chat=chat)
+    return Screen(text)
+
+
+def _words(t: Texts, reason: str, account: str | None) -> str:
+    if reason in REASONS:
+        return links.reason(t, reason)
+    if reason == "no_access":
+        return _no_access(t, account)
+    again = t.gettext("Please send the link again in a while; it cost you nothing.")
+    return {
+        "not_found": t.gettext("There is no such post. It may have been deleted: please check the link."),
+        "person": t.gettext("This link leads to a person or a bot. I only read posts of channels and groups."),
+        "basic_group": t.gettext(
+            "This is a small group of the old sort, which I do not read. Its admins can make it a supergroup."
+        ),
+        "private": t.gettext(
+            "This chat is private. Send me an invitation link to it first (t.me/+…), then this link again."
+        ),
+        "unknown": t.gettext("I do not know this chat. Send me an invitation link to it first (t.me/+…)."),
+        "blocked": t.gettext("Posts of this chat are not delivered here. Please choose another source."),
+        "protected": t.gettext(
+            "The owner of this chat does not allow its content to be saved, so I do not deliver it."
+        ),
+        "self_destructing": t.gettext("This post destroys itself when seen. Such posts are never delivered."),
+        "paid_media": t.gettext("This post has to be paid for in Telegram itself, so I do not deliver it."),
+        "nothing_to_deliver": t.gettext("There is nothing in this post that I could deliver. Please choose another."),
+        "invite_expired": t.gettext("This invitation has expired. Please ask for a new one."),
+        "invite_invalid": t.gettext("This invitation does not exist. Please copy it again."),
+        "invite_paid": t.gettext("This invitation asks for a paid subscription, which I do not take out."),
+        "join_requested": t.gettext(
+            "I have asked to join. When an admin there has let me in, send me the link of a post."
+        ),
+        "too_many_channels": t.gettext("I am in as many chats as Telegram allows. Please tell the operator."),
+        "chat_full": t.gettext("This chat is full. Please try again another day."),
+        "banned_there": t.gettext("I may not enter this chat. Its admins decide that; please choose another source."),
+        "join_nobody": t.gettext("I do not join chats by invitation here. Please ask the operator to add this one."),
+        "join_only_paying": t.gettext("Invitations are followed for customers with a plan."),
+        "join_cap": t.gettext("I have joined as many chats as I may today. Please send the invitation again tomorrow."),
+        "join_refused": t.gettext("I was not let in by this invitation. Please ask for another one."),
+        "waited_too_long": t.gettext("I could not reach this post for too long.") + " " + again,
+        "gave_up": t.gettext("I tried several times and could not bring you this post.") + " " + again,
+    }[reason]
+
+
+def _no_access(t: Texts, account: str | None) -> str:
+    if account is None:
+        return t.gettext("I cannot read this chat. Send me an invitation link to it (t.me/+…), then this link again.")
+    return t.gettext(
+        "I cannot read this chat. Add @{account} to it, or send me an invitation link (t.me/+…), then this link again.",
+        account=account,
+    )
