@@ -16,16 +16,16 @@ help: ## Show this list
 venv: $(VENV)/.installed ## Make .venv with everything in it
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -c 'import ensurepip' 2> /dev/null || tests/packages.sh python3-venv
-	test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || tests/packages.sh python3-venv
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
+	@touch $@
 
 node_modules/.installed: package.json package-lock.json
-	command -v npm > /dev/null || tests/packages.sh nodejs npm
+	@command -v npm > /dev/null || tests/packages.sh nodejs npm
 	npm ci --silent
-	touch $@
+	@touch $@
 
 run: venv ## Start all programs with the settings in .env
 	$(RUN) -m daemon.launcher

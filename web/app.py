@@ -19,21 +19,20 @@ def create_app(settings: Settings) -> Flask:
         BEHIND_PROXY=settings.behind_proxy,
         MAX_CONTENT_LENGTH=webhook.LARGEST_BODY,
     )
-    app.extensions["health"] = health.Health(settings)
+    till = shop.build(settings)
+    app.extensions["health"] = health.Health(settings.db_path, till.paypal if till else None)
     app.register_blueprint(health.blueprint)
     app.before_request(_connect)
     app.teardown_request(_disconnect)
     limiter.init_app(app)
-    _sell(app, settings)
+    headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if till else None)
+    if till:
+        _sell(app, till)
     return app
 
 
-def _sell(app: Flask, settings: Settings) -> None:
-    """Open the shop window, where PayPal is set up."""
-    till = shop.build(settings)
-    headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if till else None)
-    if till is None:
-        return
+def _sell(app: Flask, till: shop.Shop) -> None:
+    """Open the shop window: pages, webhook, and words for what goes wrong there."""
     app.extensions["shop"] = till
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(webhook.blueprint)

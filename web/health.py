@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import peewee
 from flask import Blueprint, Response, current_app, jsonify
 
-from config.settings import Settings
 from models import database, events, health, jobs
-from web.paypal import ENDPOINTS, PayPal, PayPalError
+from web.paypal import PayPal, PayPalError
 
 blueprint = Blueprint("health", __name__)
 
@@ -49,9 +49,9 @@ class Check:
 class Health:
     """The checks, and what they remember between requests."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._paypal = _PayPalCheck(settings) if settings.paypal_enabled else None
+    def __init__(self, db_path: Path, paypal: PayPal | None) -> None:
+        self._db_path = db_path
+        self._paypal = _PayPalCheck(paypal) if paypal else None
 
     def checks(self, now: int) -> dict[str, Check]:
         """Every part's check."""
@@ -61,7 +61,7 @@ class Health:
         return found
 
     def _disk(self) -> Check:
-        usage = shutil.disk_usage(self._settings.db_path)
+        usage = shutil.disk_usage(self._db_path)
         enough = usage.free >= min(DISK_FREE, usage.total // 20)
         return Check(_status(enough), 0, f"{usage.free // 1024**2} MiB free")
 
@@ -69,12 +69,8 @@ class Health:
 class _PayPalCheck:
     """Asks PayPal for a token, at most every 30 seconds, and one request at a time: the others get the last answer."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._paypal = PayPal(
-            settings.paypal_endpoint or ENDPOINTS[settings.paypal_mode],
-            settings.paypal_client_id or "",
-            settings.paypal_client_secret or "",
-        )
+    def __init__(self, paypal: PayPal) -> None:
+        self._paypal = paypal
         self._asking = threading.Lock()
         self._asked = float("-inf")
         self._answer = (Status.FAILING, "not asked yet")

@@ -1,0 +1,176 @@
+"""The web program as it runs: its own process, a real port, health as a platform asks for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from models import health
+from tests import environment
+from tests.sandbox_process import REPOSITORY
+
+PAYPAL_AWAY = {
+    "PAYPAL_CLIENT_ID": "client",
+    "PAYPAL_CLIENT_SECRET": "secret-of-client",
+    "PAYPAL_ENDPOINT": "http://127.0.0.1:9",
+}
+
+
+@dataclass
+class Web:
+    """The running program."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    console: Path
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.url + path, timeout=10)
+
+    def checks(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = self.get("/health").json()["checks"]
+        return found
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.console.read_text().splitlines()]
+
+    def wait_until_up(self) -> None:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.get("/health/live")
+                return
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline and self.process.poll() is None, self.console.read_text()
+                time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def web(database_file: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Web]:
+    port = free_port()
+    environ = environment.minimal(tmp_path) | {"PORT": str(port), "PATH": os.environ["PATH"]}
+    environ |= getattr(request, "param", {})
+    console = tmp_path / "console"
+    with console.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "web"], cwd=REPOSITORY, env=environ, stdout=output, stderr=subprocess.STDOUT
+        )
+    running = Web(process, f"http://127.0.0.1:{port}", console)
+    running.wait_until_up()
+    yield running
+    process.kill()
+    process.wait()
+
+
+def beat(ago: int = 0, **parts: str) -> None:
+    health.beat("daemon", {"bot": "ok", "account": "ok"} | parts, int(time.time()) - ago)
+
+
+def test_all_is_well_while_the_daemon_lives(web: Web) -> None:
+    beat()
+
+    answer = web.get("/health")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    checks = web.checks()
+    assert set(checks) == {"database", "paypal", "bot", "account", "jobs", "events", "disk"}
+    assert checks["paypal"]["status"] == "off"
+    assert all(set(check) == {"status", "age_s", "detail"} for check in checks.values())
+
+
+def test_a_daemon_that_is_silent_or_lost_its_account_is_told(web: Web) -> None:
+    assert web.get("/health").status_code == 503
+
+    beat(ago=100)
+    checks = web.checks()
+    assert checks["bot"]["status"] == "failing"
+    assert checks["bot"]["age_s"] >= 100
+
+    beat(account="revoked")
+    checks = web.checks()
+    assert (checks["bot"]["status"], checks["account"]["status"]) == ("ok", "failing")
+    assert checks["account"]["detail"] == "revoked"
+    assert web.get("/health").status_code == 503
+    assert web.get("/health/live").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("web", [PAYPAL_AWAY], indirect=True)
+def test_a_paypal_that_is_away_is_told_and_not_asked_again_at_once(web: Web) -> None:
+    beat()
+    first = web.checks()["paypal"]
+    started = time.monotonic()
+
+    again = web.checks()["paypal"]
+
+    assert (first["status"], first["detail"]) == ("failing", "Unavailable")
+    assert again["status"] == "failing"
+    assert time.monotonic() - started < 1
+
+
+def test_a_broken_database_is_told_by_a_program_that_still_answers(web: Web, database_file: Path) -> None:
+    for suffix in ("-wal", "-shm"):
+        Path(f"{database_file}{suffix}").unlink(missing_ok=True)
+    database_file.write_bytes(b"no database" * 1000)
+
+    answer = web.get("/health")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"]["status"] == "failing"
+    assert answer.json()["checks"]["disk"]["status"] == "ok"
+
+
+def test_it_gives_signs_of_life(web: Web) -> None:
+    deadline = time.monotonic() + 10
+    while "web" not in health.all():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_access_log_is_json_without_signed_links_or_healthy_checks(web: Web) -> None:
+    beat()
+    web.get("/health")
+    web.get("/pay/signed.secret.token?token=EC-secret")
+
+    requests_logged = [entry for entry in web.log() if entry["logger"] == "gunicorn.access"]
+    assert [(entry["path"], entry["status"]) for entry in requests_logged] == [("/pay/[REDACTED]", 404)]
+    assert "secret" not in web.console.read_text()
+
+
+def test_it_stops_with_0_and_leaves_the_port(web: Web) -> None:
+    web.process.send_signal(signal.SIGTERM)
+
+    assert web.process.wait(timeout=15) == 0
+    with pytest.raises(requests.ConnectionError):
+        web.get("/health/live")
+
+
+def test_no_worker_outlives_it(web: Web) -> None:
+    web.process.kill()
+
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            web.get("/health/live")
+        except requests.ConnectionError:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
