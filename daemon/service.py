@@ -20,7 +20,6 @@ from daemon.chats import Chats
 from daemon.clients import Link, State
 from daemon.errors import GaveUp, LoginLost
 from daemon.intake import Intake
-from daemon.outcomes import Outcomes
 from daemon.outgoing import Outgoing
 from daemon.stars import Stars
 from daemon.tasks import Tasks
@@ -60,7 +59,6 @@ class Service:
         self.stars = Stars(self.bot, self.calls, self.bell)
         self.chats = Chats(Reader(self.account), self.calls)
         self.announcer = Announcer(settings, plans, self.calls, self.outgoing, self.bell)
-        self.announcer.tellers.update(Outcomes(settings, plans, self.calls, self.outgoing, self.account).tellers)
         self.transfers = Transfers(
             self.bot, self.account, self.calls, self.bell, self.outgoing, settings, plans, self.account_link.up.is_set
         )

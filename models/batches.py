@@ -6,10 +6,11 @@ the customer asks for it after an upgrade, or leave after some days.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import peewee
 
-from models import jobs, line, moves, usage
+from models import events, jobs, line, moves, usage
 from models.database import database, transaction
 from models.errors import NotFound
 from models.jobs import TooMany
@@ -100,10 +101,11 @@ def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
         return [job.id for job in jobs.stop(now, Job.batch == batch_id, Job.user == user_id)]
 
 
-def hold(job_id: int, owner: str, now: int) -> Held:
+def hold(job_id: int, owner: str, now: int, detail: Mapping[str, Any] | None = None) -> Held:
     """Hold a job that the limit has refused, and all of its batch that are still in line.
 
-    ``tell`` is True once until :func:`release`, whoever of several workers comes first.
+    ``tell`` is True once until :func:`release`, whoever of several workers comes first; with it goes the event
+    ``batch_held``: batch, and *detail*, what the limit said.
 
     :raises LeaseLost: the job is another's.
     :raises NotFound: the job belongs to no batch: refuse it instead.
@@ -118,6 +120,8 @@ def hold(job_id: int, owner: str, now: int) -> Held:
             usage.release(each.id)
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
         tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
+        if tell:
+            events.append("batch_held", job.user_id, {"batch": job.batch_id, **(detail or {})}, now)
     return Held(tuple(each.id for each in held), tell)
 
 
