@@ -100,7 +100,7 @@ async def buy_with_stars(customer: Customer, refusal: Message) -> None:
     plans = await customer.hear(lambda message: "buy:" in str(message.reply_markup), "the plans")
     await customer.press(plans, "buy:premium")
     await customer.pay(await customer.hear(lambda message: bool(message.invoice), "an invoice"))
-    await customer.hear(lambda message: bool(message.text) and "Premium" in message.text, "a receipt")
+    await customer.hear(is_receipt, "a receipt")
 
 
 async def buy_with_paypal(customer: Customer) -> None:
@@ -110,7 +110,7 @@ async def buy_with_paypal(customer: Customer) -> None:
     address = url_button(plans, "/pay/")
     outcome = await asyncio.to_thread(pay_in_browser, address)
     tell(f"{'page':>8} < {outcome}")
-    await customer.hear(lambda message: bool(message.text) and "PayPal" in message.text, "a receipt")
+    await customer.hear(is_receipt, "a receipt")
 
 
 def pay_in_browser(address: str) -> str:
@@ -134,6 +134,11 @@ def check_honesty(running: Installation) -> None:
         found = running.sandbox.control("GET", path)
         if found:
             raise Disappointed(f"the local servers complain, {path}: {found}")
+
+
+def is_receipt(message: Message) -> bool:
+    """The announcement of a payment, in either language."""
+    return any(word in (message.text or "") for word in ("Receipt:", "Recibo:"))
 
 
 def has_file(message: Message) -> bool:
