@@ -12,6 +12,9 @@ From the wire upwards:
     view.py        the world as one account sees it, in TL objects
     posting.py     sending, editing and deleting messages, with the updates that follow
     writing.py     what all writing calls check and answer
+    files.py       photos and documents, and the signed references by which one account reaches them
+                   (content.py: their bytes; picture.py: JPEG; uploads.py: parts on their way in)
+    ledger.py      Stars: balances, charges, refunds, subscriptions
     faults.py      what goes wrong on request
 
 **A method module** registers one function per call by its TL name and is listed in `METHOD_MODULES` of server.py:
