@@ -17,7 +17,7 @@ the customer has cancelled it. What the customer must hear of an end is written 
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import peewee
@@ -36,7 +36,7 @@ _STOPPABLE = (State.QUEUED, State.HELD, State.CLAIMED)
 
 _BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
 _WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((State.QUEUED, State.HELD))})"
-_IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{State.QUEUED}' ORDER BY priority DESC, round, id LIMIT ?"
+_IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{State.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{State.DONE}' ORDER BY id DESC LIMIT ?"
 _LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({words(RUNNING)}) AND lease_until <= ? ORDER BY id"
 _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({words(RUNNING)})"
@@ -199,12 +199,15 @@ def totals(since: int) -> Totals:
 
 def in_line(limit: int) -> tuple[JobInfo, ...]:
     """The first *limit* jobs of the line, in the order of their turns: the n-th has n before it."""
-    return tuple(map(moves.info, database.execute_sql(_IN_LINE, (limit,))))
+    first: list[JobInfo] = []
+    for priority in line.priorities():
+        first += map(moves.info, database.execute_sql(_IN_LINE, (priority, limit - len(first))))
+    return tuple(first)
 
 
-def left_standing() -> tuple[JobInfo, ...]:
-    """Jobs that have ended while their progress message still stands: a crash came between. Reads all jobs."""
-    return moves.select(Job.status_message_id.is_null(False), Job.state.in_(ENDED))
+def left_standing(since: int) -> tuple[JobInfo, ...]:
+    """Jobs that have ended since then while their progress message still stands: a crash came between."""
+    return moves.select(Job.state.in_(ENDED), Job.moved_at >= since, Job.status_message_id.is_null(False))
 
 
 def promote(user_id: int, priority: int, now: int) -> int:
@@ -370,13 +373,14 @@ def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
     """
     with transaction():
         job = moves.get(job_id)
-        _record(job, outcome.sent)
+        if outcome.sent:
+            job = _record(job, outcome.sent)
         if outcome.cached is not None:
             cache.put(outcome.cached, now)
         if job.state in ENDED:
             return False
-        if not outcome.sent:
-            moves.held_by(job_id, owner)
+        if not (outcome.sent or job.all_sent):
+            moves.must_hold(job, owner)
         _done(job_id, now, outcome.detail)
     return True
 
@@ -456,13 +460,13 @@ def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
         events.append("batch_finished", job.user_id, {"batch": job.batch_id}, now, key=f"batch_finished:{job.batch_id}")
 
 
-def _record(job: JobInfo, messages: Mapping[int, int]) -> None:
+def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:
     unknown = messages.keys() - set(job.random_ids)
     if unknown:
         raise ValueError(f"job {job.id}: random ids that were not planned: {sorted(unknown)}")
-    if messages:
-        known = {str(random_id): message for random_id, message in {**job.sent, **messages}.items()}
-        database.execute_sql("UPDATE job SET sent = ? WHERE id = ?", (json.dumps(known), job.id))
+    known = {**job.sent, **messages}
+    database.execute_sql("UPDATE job SET sent = ? WHERE id = ?", (json.dumps(known), job.id))
+    return replace(job, sent=known)
 
 
 def _random_id() -> int:

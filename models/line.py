@@ -74,6 +74,11 @@ def take(per_customer: int, small: bool, large: bool, now: int) -> int | None:
     return None
 
 
+def priorities() -> list[int]:
+    """The lines there are, the best first."""
+    return [priority for (priority,) in database.execute_sql("SELECT priority FROM line ORDER BY priority DESC")]
+
+
 def ahead(priority: int, round_: int, job_id: int) -> int:
     """How many waiting jobs stand before the given place."""
     (jobs,) = database.execute_sql(_AHEAD, {"priority": priority, "round": round_, "id": job_id}).fetchone()

@@ -119,9 +119,13 @@ def held_by(job_id: int, owner: str) -> JobInfo:
 
     :raises LeaseLost: it ended, was cancelled, or belongs to another worker now.
     """
-    job = get(job_id)
+    return must_hold(get(job_id), owner)
+
+
+def must_hold(job: JobInfo, owner: str) -> JobInfo:
+    """The same for a job that has just been read in this transaction."""
     if job.owner != owner or job.state not in RUNNING:
-        raise LeaseLost(job_id)
+        raise LeaseLost(job.id)
     return job
 
 

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.25
 FIRST_S = 0.5
 EDIT_S = 3.0
+DAY_S = 86_400
 SHOWN = 200
 """Waiting jobs whose message is kept up to date; those further back wait long enough not to miss it."""
 
@@ -109,7 +110,7 @@ class Board:
 
     async def run(self) -> None:
         """Look several times a second, for ever. Begins with taking down what a crash left standing."""
-        for job in await self._calls(jobs.left_standing):
+        for job in await self._calls(jobs.left_standing, int(time.time()) - DAY_S):
             await self._outgoing.delete(job.chat_id, [job.status_message_id or 0])
             await self._calls(jobs.set_status_message, job.id, None)
         while True:

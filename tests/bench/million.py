@@ -169,12 +169,14 @@ def serve(user_id: int, number: int, offered: Plans, watch: Stopwatch) -> None:
     job = watch.time("claim", jobs.claim, OWNER, 60, 2, now)
     assert job is not None and job.id == queued.id
     watch.time("cache_get", cache.get, BOT, 1, number, 0, now)
+    watch.time("access", access.of, user_id, now)
     watch.time("size_known", jobs.size_known, job.id, "photo", 100_000)
     watch.time("reserve", usage.reserve, job.id, user_id, {"photo": 1}, plan.limits, f"day {number}", now)
     (random_id,) = watch.time("plan_messages", jobs.plan_messages, job.id, 1, now)
     watch.time("delivering", jobs.delivering, job.id, OWNER, now)
     kept = cache.CachedInfo(BOT, 1, 1_000_000 + number, 0, ({"kind": "photo", "size": 100_000, "id": number},))
-    outcome = jobs.Delivered({random_id: number}, kept)
+    watch.time("sent", jobs.sent, job.id, {random_id: number})
+    outcome = jobs.Delivered(cached=kept)
     assert watch.time("finish", jobs.finish, job.id, OWNER, outcome, now)
 
 

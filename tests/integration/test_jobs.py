@@ -348,6 +348,17 @@ def test_what_a_worker_sent_after_its_lease_lapsed_is_recorded_and_the_next_one_
     assert len(told()) == 1
 
 
+def test_who_has_written_down_all_messages_may_finish_without_the_lease() -> None:
+    job = enqueue(1, "1")
+    claim("slow")
+    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+    jobs.delivering(job.id, "slow", NOW)
+    claim("next", NOW + 61)
+    jobs.sent(job.id, {random_id: 5})
+    assert jobs.finish(job.id, "slow", Delivered(), NOW + 62)
+    assert not jobs.finish(job.id, "next", Delivered(), NOW + 63)
+
+
 @pytest.mark.parametrize("ended", ["cancelled", "failed"])
 def test_sent_after_the_customer_was_told_otherwise_costs_nothing(ended: str) -> None:
     job = enqueue(1, "1")
@@ -454,7 +465,22 @@ def test_the_overview_and_the_totals_count_what_is_there() -> None:
     assert jobs.totals(NOW + 45) == jobs.Totals(done=0, refused=0, failed=0, cancelled=1, bytes=0)
 
 
-def test_the_progress_message_is_remembered() -> None:
+def test_the_progress_message_is_remembered_and_found_when_it_was_left_standing() -> None:
     job = enqueue(1, "1")
     jobs.set_status_message(job.id, 77)
     assert jobs.get(job.id).status_message_id == 77
+    assert jobs.left_standing(NOW) == ()
+    jobs.cancel(1, None, NOW)
+    assert [left.id for left in jobs.left_standing(NOW)] == [job.id]
+    assert jobs.left_standing(NOW + 1) == ()
+    jobs.set_status_message(job.id, None)
+    assert jobs.left_standing(NOW) == ()
+
+
+def test_the_line_is_shown_in_the_order_of_its_positions() -> None:
+    for number in range(3):
+        for user_id, priority in ((1, 0), (2, 1), (3, 1)):
+            enqueue(user_id, f"{user_id}/{number}", priority=priority)
+    shown = jobs.in_line(99)
+    assert [jobs.position(job.id) for job in shown] == list(range(9))
+    assert jobs.in_line(4) == shown[:4]
