@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import peewee
+
 from models.database import database, transaction
 from models.errors import NotFound
 from models.tables import User
@@ -67,8 +69,8 @@ def get(user_id: int) -> UserInfo | None:
 
 def find(username: str) -> UserInfo | None:
     """Return who last wrote under this @name (with or without the @, in any case)."""
-    wanted = username.removeprefix("@")
-    row = User.select().where(User.username ** _literal(wanted)).order_by(User.seen_at.desc()).first()
+    same = peewee.fn.LOWER(User.username) == username.removeprefix("@").lower()
+    row = User.select().where(same).order_by(User.seen_at.desc()).first()
     return None if row is None else _info(row)
 
 
@@ -141,10 +143,6 @@ def _update(user_id: int, now: int, **values: object) -> None:
 def _is_fresh(row: User, first_name: str, username: str | None, language_code: str | None, now: int) -> bool:
     same = (row.first_name, row.username, row.language_code) == (first_name, username, language_code)
     return same and row.blocked_bot_at is None and 0 <= now - row.seen_at < SEEN_EVERY_S
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _derive(language_code: str | None) -> str:

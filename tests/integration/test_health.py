@@ -1,0 +1,38 @@
+"""Signs of life, what is wrong, and small remembered values."""
+
+import pytest
+
+from models import events, health, notes
+
+pytestmark = pytest.mark.usefixtures("database_file")
+
+NOW = 1_800_000_000
+
+
+def test_the_newest_sign_of_life_of_each_program_is_kept() -> None:
+    assert health.all() == {}
+    health.beat("web", {}, NOW)
+    health.beat("daemon", {"account": "ok"}, NOW)
+    health.beat("daemon", {"account": "lost"}, NOW + 5)
+    assert health.all() == {"web": health.Beat(NOW, {}), "daemon": health.Beat(NOW + 5, {"account": "lost"})}
+
+
+def test_an_incident_is_told_once_when_it_begins_and_once_when_it_ends() -> None:
+    assert health.open_incident("account", "the account is away", NOW)
+    assert not health.open_incident("account", "the account is still away", NOW + 5)
+    assert health.incidents() == [health.IncidentInfo("account", "the account is away", NOW, None)]
+    assert health.close_incident("account", NOW + 60)
+    assert not health.close_incident("account", NOW + 61)
+    assert health.open_incident("account", "the account is away", NOW + 100)
+    told = [(event.kind, event.user_id, event.payload.get("seconds")) for event in events.claim(NOW + 100)]
+    assert told == [("incident_opened", None, None), ("incident_closed", None, 60), ("incident_opened", None, None)]
+
+
+def test_a_note_is_remembered_changed_and_forgotten() -> None:
+    assert notes.get("webhook") is None
+    notes.put("webhook", "WH-1", NOW)
+    notes.put("webhook", {"id": "WH-2", "events": [1, 2]}, NOW)
+    assert notes.get("webhook") == {"id": "WH-2", "events": [1, 2]}
+    notes.drop("webhook")
+    notes.drop("webhook")
+    assert notes.get("webhook") is None

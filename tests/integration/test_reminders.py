@@ -1,0 +1,100 @@
+"""The end of paid access is told three days before, one day before and when it has come: once each."""
+
+import pytest
+
+from models import access, payments, reminders, subscriptions, users
+from models.access import Interval
+from models.reminders import Reminder, of_access
+from models.tables import Event, User
+from tests.purchases import DAY, MONTH, MONTHLY, NOW, VIP, customer, fact, order
+
+pytestmark = pytest.mark.usefixtures("database_file")
+
+
+def told(user_id: int) -> list[tuple[str, int | None]]:
+    kinds = ("access_ending", "access_ended")
+    rows = Event.select().where((Event.user_id == user_id) & Event.kind.in_(kinds)).order_by(Event.id)
+    return [(row.kind, row.payload.get("days")) for row in rows]
+
+
+def live(first: int, last: int, step: int = 3600, enabled: bool = True) -> None:
+    for now in range(first, last, step):
+        reminders.run(now, enabled)
+
+
+def test_three_days_before_one_day_before_and_at_the_end() -> None:
+    user = customer()
+    payments.settle(fact(order(user)), NOW)
+    live(NOW, NOW + 40 * DAY)
+    assert told(user) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
+    assert User.get_by_id(user).access_look_at is None
+
+
+def test_nobody_is_looked_at_before_there_is_something_to_tell() -> None:
+    user = customer()
+    payments.settle(fact(order(user)), NOW)
+    assert reminders.run(NOW) == 1
+    assert reminders.run(NOW + MONTH - 3 * DAY - 1) == 0
+    assert reminders.run(NOW + MONTH - 3 * DAY) == 1
+    assert told(user) == [("access_ending", 3)]
+
+
+def test_what_is_bought_before_the_end_moves_the_reminders() -> None:
+    user = customer()
+    payments.settle(fact(order(user)), NOW)
+    live(NOW, NOW + 28 * DAY)
+    payments.settle(fact(order(user, VIP, now=NOW + 28 * DAY), NOW + 28 * DAY), NOW + 28 * DAY)
+    live(NOW + 28 * DAY, NOW + 56 * DAY)
+    assert told(user) == [("access_ending", 3)]
+    live(NOW + 56 * DAY, NOW + 62 * DAY)
+    assert told(user)[1:] == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
+
+
+def test_what_was_missed_for_long_is_not_told_late() -> None:
+    user = customer()
+    payments.settle(fact(order(user)), NOW)
+    reminders.run(NOW)
+    reminders.run(NOW + MONTH - DAY // 2)
+    assert told(user) == [("access_ending", 1)]
+    reminders.run(NOW + MONTH + 2 * DAY)
+    assert told(user) == [("access_ending", 1)]
+
+
+def test_a_subscription_that_renews_is_not_told_to_end_but_that_it_has_ended() -> None:
+    user = customer()
+    paid = fact(order(user, MONTHLY), period_end=NOW + MONTH)
+    payments.settle(paid, NOW)
+    live(NOW, NOW + 40 * DAY)
+    assert told(user) == [("access_ended", None)]
+    other = customer()
+    cancelled = fact(order(other, MONTHLY), period_end=NOW + MONTH)
+    payments.settle(cancelled, NOW)
+    subscriptions.update("stars", cancelled.remote_id, subscriptions.State.CANCELLED, None, NOW + 9, NOW)
+    live(NOW, NOW + 40 * DAY)
+    assert told(other) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
+
+
+def test_reminders_can_be_switched_off_by_the_customer_and_by_the_operator() -> None:
+    quiet, everybody, banned = customer(), customer(), customer()
+    for user in (quiet, everybody, banned):
+        access.give(user, 1, seconds=5 * DAY, reason="gift", by=None, now=NOW)
+    users.set_reminders(quiet, False, NOW)
+    users.ban(banned, NOW)
+    live(NOW, NOW + 3 * DAY)
+    live(NOW + 3 * DAY, NOW + 10 * DAY, enabled=False)
+    assert (told(quiet), told(everybody), told(banned)) == ([], [("access_ending", 3)], [])
+
+
+def test_many_customers_are_looked_at_a_few_at_a_time() -> None:
+    for _ in range(5):
+        access.give(customer(), 1, seconds=DAY, reason="gift", by=None, now=NOW)
+    assert [reminders.run(NOW, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_plan_of_two_days_does_not_end_in_three() -> None:
+    assert of_access([Interval(NOW, NOW + 2 * DAY, 1)]) == [Reminder(NOW + 2 * DAY, 1), Reminder(NOW + 2 * DAY, 0)]
+
+
+def test_only_the_end_of_an_unbroken_run_is_told() -> None:
+    seamless = [Interval(0, 10 * DAY, 1), Interval(10 * DAY, 20 * DAY, 2), Interval(30 * DAY, None, 1)]
+    assert {reminder.until for reminder in of_access(seamless)} == {20 * DAY}

@@ -1,0 +1,94 @@
+"""Remote work that was asked for, and notifications that came: each done once, found again when unfinished."""
+
+import pytest
+
+from models import database, events, requests, webhooks
+from models.requests import Kind
+from models.webhooks import Received
+from tests.purchases import NOW
+
+pytestmark = pytest.mark.usefixtures("database_file")
+
+
+def ask(argument: str = "TX-1", provider: str = "paypal", now: int = NOW) -> int:
+    return requests.ask(Kind.LOOKUP, provider, argument=argument, user_id=7, asked_by=7, now=now)
+
+
+def test_a_request_is_asked_once_while_it_waits() -> None:
+    first = ask()
+    assert ask() == first
+    assert ask("TX-2") != first
+    requests.finish(first, "settled", NOW)
+    assert ask() != first
+
+
+def test_each_provider_claims_its_own_the_oldest_first() -> None:
+    first, stars, second = ask("TX-1"), ask("C-1", "stars"), ask("TX-2")
+    claimed = [requests.claim("paypal", NOW) for _ in range(3)]
+    assert [request and request.id for request in claimed] == [first, second, None]
+    assert requests.claim("stars", NOW).id == stars  # type: ignore[union-attr]
+
+
+def test_an_unfinished_request_comes_again_with_the_same_key() -> None:
+    ask()
+    first = requests.claim("paypal", NOW, lease_s=30)
+    assert requests.claim("paypal", NOW + 29) is None
+    again = requests.claim("paypal", NOW + 30)
+    assert first is not None and again is not None
+    assert (again.request_id, again.attempts) == (first.request_id, 2)
+    requests.retry(again.id, NOW + 99)
+    assert requests.claim("paypal", NOW + 98) is None
+    assert requests.claim("paypal", NOW + 99) is not None
+
+
+@pytest.mark.parametrize(("end", "ok"), [(requests.finish, True), (requests.fail, False)])
+def test_whoever_asked_hears_the_result_once(end, ok: bool) -> None:  # type: ignore[no-untyped-def]
+    asked = ask()
+    assert end(asked, "because", NOW)
+    assert not end(asked, "again", NOW)
+    requests.retry(asked, NOW)
+    assert requests.claim("paypal", NOW + 10**6) is None
+    [told] = events.claim(NOW)
+    assert (told.kind, told.user_id) == ("request_done", 7)
+    assert (told.payload["kind"], told.payload["ok"], told.payload["result"]) == ("lookup", ok, "because")
+    assert requests.get(asked).argument == "TX-1"  # type: ignore[union-attr]
+
+
+# Notifications
+
+
+def receive(event_id: str = "WH-1", now: int = NOW) -> tuple[Received, webhooks.WebhookInfo]:
+    return webhooks.receive("paypal", event_id, "PAYMENT.CAPTURE.COMPLETED", "C-1", '{"id": 1}', now)
+
+
+def conclude(webhook_id: int) -> bool:
+    with database.transaction():
+        return webhooks.conclude(webhook_id, NOW)
+
+
+def test_a_notification_is_stored_before_anything_is_done_and_done_once() -> None:
+    received, webhook = receive()
+    assert received is Received.NEW
+    assert receive() == (Received.UNFINISHED, webhook)
+    assert conclude(webhook.id)
+    assert not conclude(webhook.id)
+    assert receive()[0] is Received.DONE
+
+
+def test_an_unfinished_notification_is_found_again() -> None:
+    _, webhook = receive()
+    assert webhooks.claim(NOW + webhooks.LEASE_S - 1) is None  # whoever received it is still at it
+    again = webhooks.claim(NOW + webhooks.LEASE_S)
+    assert again is not None
+    assert (again.id, again.body, again.attempts) == (webhook.id, '{"id": 1}', 2)
+    webhooks.retry(webhook.id, NOW + 500)
+    assert webhooks.claim(NOW + 499) is None
+    assert webhooks.claim(NOW + 500) is not None
+    conclude(webhook.id)
+    assert webhooks.claim(NOW + 10**6) is None
+
+
+def test_a_notification_is_not_done_outside_the_transaction_of_its_effects() -> None:
+    _, webhook = receive()
+    with pytest.raises(RuntimeError, match="transaction"):
+        webhooks.conclude(webhook.id, NOW)

@@ -1,0 +1,255 @@
+"""Renewing purchases: each renewal a window of its own, the provider's newest word, never two for one plan."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from models import access, events, payments, subscriptions
+from models.errors import AlreadySubscribed, MoveRefused, NotFound
+from models.requests import Kind
+from models.subscriptions import MOVES, News, State
+from models.tables import Event, Request
+from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order
+
+pytestmark = pytest.mark.usefixtures("database_file")
+
+GRACE = access.GRACE_S
+
+
+def kinds(user_id: int | None) -> list[str]:
+    who = Event.user_id.is_null() if user_id is None else Event.user_id == user_id
+    return [event.kind for event in Event.select().where(who).order_by(Event.id)]
+
+
+def paypal_subscription(user: int, remote_id: str = "I-1", state: State = State.ACTIVE) -> int:
+    begun = subscriptions.begin(order(user, MONTHLY, "paypal").id, remote_id, NOW)
+    subscriptions.update("paypal", remote_id, state, None, NOW, NOW)
+    return begun.id
+
+
+def sale(number: int, at: int, remote_id: str = "I-1", **more: object) -> payments.Fact:
+    return payments.Fact(
+        provider="paypal",
+        remote_id=f"{remote_id}-sale-{number}",
+        order_public_id=None,
+        subscription_remote_id=remote_id,
+        user_id=None,
+        amount=500,
+        currency="USD",
+        state=payments.State.COMPLETED,
+        created_at=at,
+        at=at,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+# Renewals
+
+
+def test_each_renewal_reaches_the_period_it_pays_and_a_day_of_grace() -> None:
+    user = customer()
+    paypal_subscription(user)
+    payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
+    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+    payments.settle(sale(2, NOW + MONTH + 3600, period_end=NOW + 2 * MONTH), NOW + MONTH + 3600)
+    assert access.of(user, NOW).intervals == (access.Interval(NOW, NOW + 2 * MONTH + GRACE, 1),)
+    receipts = [event.payload["renewal"] for event in Event.select().where(Event.kind == "payment_completed")]
+    assert receipts == [False, True]
+    assert payments.audit() == []
+
+
+def test_a_renewal_without_an_end_lasts_as_long_as_the_order() -> None:
+    user = customer()
+    paypal_subscription(user)
+    payments.settle(sale(1, NOW), NOW)
+    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+
+
+def test_a_budget_waits_while_a_subscription_runs() -> None:
+    user = customer()
+    paypal_subscription(user)
+    payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
+    payments.settle(fact(order(user, PREMIUM), NOW + DAY), NOW + DAY)
+    payments.settle(fact(order(user, VIP), NOW + 2 * DAY), NOW + 2 * DAY)
+    assert access.of(user, NOW).intervals == (
+        access.Interval(NOW, NOW + 2 * DAY, 1),
+        access.Interval(NOW + 2 * DAY, NOW + 2 * DAY + MONTH, 2),
+        # the window has run out meanwhile, to the second: the budget is all that is left
+        access.Interval(NOW + 2 * DAY + MONTH, NOW + 2 * DAY + 2 * MONTH, 1),
+    )
+
+
+def test_stars_renew_under_the_first_charge() -> None:
+    user = customer()
+    bought = order(user, MONTHLY)
+    first = fact(bought, NOW, period_end=NOW + MONTH)
+    payments.settle(first, NOW)
+    payments.settle(fact(bought, NOW + MONTH, period_end=NOW + 2 * MONTH), NOW + MONTH)
+    [subscription] = subscriptions.of(user)
+    assert (subscription.remote_id, subscription.state) == (first.remote_id, State.ACTIVE)
+    assert subscription.period_end == NOW + 2 * MONTH
+    assert access.of(user, NOW).until == NOW + 2 * MONTH + GRACE
+
+
+def test_a_renewal_at_another_price_buys_nothing() -> None:
+    user = customer()
+    paypal_subscription(user)
+    wrong = sale(1, NOW)
+    assert payments.settle(replace(wrong, amount=1), NOW).outcome == "mismatch"
+    assert access.of(user, NOW).level == 0
+
+
+def test_a_sale_that_comes_before_its_subscription_is_credited_when_it_is_told_again() -> None:
+    user = customer()
+    paid = sale(1, NOW, remote_id="I-9", period_end=NOW + MONTH)
+    assert payments.settle(paid, NOW).outcome == "unknown_order"
+    subscriptions.begin(order(user, MONTHLY, "paypal").id, "I-9", NOW)
+    assert payments.settle(paid, NOW).outcome == "recorded"
+    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+    assert subscriptions.of(user)[0].state is State.ACTIVE
+
+
+# The provider's word
+
+
+def test_beginning_twice_is_one_subscription() -> None:
+    bought = order(customer(), MONTHLY, "paypal")
+    assert subscriptions.begin(bought.id, "I-2", NOW) == subscriptions.begin(bought.id, "I-2", NOW + 1)
+    with pytest.raises(NotFound):
+        subscriptions.begin(10**9, "I-3", NOW)
+
+
+@pytest.mark.parametrize("order_", list(itertools.permutations(range(3))))
+def test_the_newest_word_holds_in_whatever_order_it_comes(order_: tuple[int, ...]) -> None:
+    user = customer()
+    paypal_subscription(user, state=State.PENDING)
+    words = [
+        (State.ACTIVE, NOW + MONTH, NOW + 10),
+        (State.SUSPENDED, None, NOW + 20),
+        (State.CANCELLED, NOW + 2 * MONTH, NOW + 30),
+    ]
+    for index in order_:
+        subscriptions.update("paypal", "I-1", *words[index], NOW)
+    [subscription] = subscriptions.of(user)
+    assert (subscription.state, subscription.period_end) == (State.CANCELLED, NOW + 2 * MONTH)
+
+
+def test_a_late_activation_does_not_revive_a_cancelled_one() -> None:
+    user = customer()
+    paypal_subscription(user)
+    subscriptions.update("paypal", "I-1", State.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW + 20, NOW)
+    assert subscriptions.of(user)[0].state is State.CANCELLED
+
+
+def test_stars_may_take_back_a_cancellation() -> None:
+    user = customer()
+    paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
+    payments.settle(paid, NOW)
+    subscriptions.update("stars", paid.remote_id, State.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update("stars", paid.remote_id, State.ACTIVE, None, NOW + 20, NOW)
+    assert subscriptions.of(user)[0].state is State.ACTIVE
+    assert kinds(user) == ["payment_completed", "subscription_cancelled", "subscription_resumed"]
+
+
+def test_a_cancelled_one_keeps_its_paid_time() -> None:
+    user = customer()
+    paypal_subscription(user)
+    payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
+    subscriptions.update("paypal", "I-1", State.CANCELLED, None, NOW + 10, NOW)
+    assert access.of(user, NOW + 20).until == NOW + MONTH + GRACE
+
+
+def test_changes_are_told_once() -> None:
+    user = customer()
+    paypal_subscription(user)
+    for state, at in [(State.SUSPENDED, 10), (State.SUSPENDED, 15), (State.ACTIVE, 20), (State.EXPIRED, 30)]:
+        subscriptions.update("paypal", "I-1", state, None, NOW + at, NOW)
+    assert kinds(user) == ["subscription_suspended", "subscription_resumed", "subscription_expired"]
+
+
+def test_a_failed_renewal_is_told_once_per_failure() -> None:
+    user = customer()
+    paypal_subscription(user)
+    for at in (NOW, NOW, NOW + DAY):
+        assert subscriptions.payment_failed("paypal", "I-1", at, NOW)
+    assert kinds(user) == ["subscription_payment_failed"] * 2
+    assert not subscriptions.payment_failed("paypal", "I-404", NOW, NOW)
+
+
+def test_an_unknown_one_is_of_no_interest() -> None:
+    assert not subscriptions.update("paypal", "I-404", State.ACTIVE, None, NOW, NOW)
+    news = News("paypal", "I-404", State.ACTIVE, None, NOW)
+    assert payments.apply([news], NOW) == [payments.Settled(None, "unchanged")]
+
+
+def test_the_table_of_moves_knows_every_state() -> None:
+    assert MOVES.keys() == set(State)
+    assert not MOVES[State.EXPIRED]
+
+
+# Never two
+
+
+def test_a_second_one_to_the_same_plan_is_refused_or_ended() -> None:
+    user = customer()
+    first_order, second_order = order(user, MONTHLY, "paypal"), order(user, MONTHLY)
+    subscriptions.begin(first_order.id, "I-1", NOW)
+    subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW, NOW)
+    with pytest.raises(AlreadySubscribed):
+        subscriptions.begin(second_order.id, "charge", NOW)
+    # but a checkout that was under way may still bring money: it is credited, and its renewal ended at once
+    paid = fact(second_order, NOW, period_end=NOW + MONTH)
+    assert payments.settle(paid, NOW).outcome == "recorded"
+    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+    [request] = Request.select()
+    second = subscriptions.by_remote("stars", paid.remote_id)
+    assert second is not None
+    assert (request.kind, request.provider, request.subscription_id) == ("cancel_subscription", "stars", second.id)
+    assert kinds(None) == ["admin_alert"]
+
+
+# Asking
+
+
+def test_cancelling_and_resuming_are_asked_for_once() -> None:
+    user = customer()
+    paypal = paypal_subscription(user)
+    asked = subscriptions.ask_cancel(paypal, user, NOW)
+    assert subscriptions.ask_cancel(paypal, user, NOW) == asked
+    with pytest.raises(MoveRefused):
+        subscriptions.ask_resume(paypal, user, NOW)
+    subscriptions.update("paypal", "I-1", State.SUSPENDED, None, NOW + 5, NOW)
+    subscriptions.ask_resume(paypal, user, NOW)
+    assert [row.kind for row in Request.select().order_by(Request.id)] == [
+        Kind.CANCEL_SUBSCRIPTION,
+        Kind.RESUME_SUBSCRIPTION,
+    ]
+    with pytest.raises(NotFound):
+        subscriptions.ask_cancel(10**9, user, NOW)
+
+
+def test_a_cancelled_stars_subscription_resumes_unless_another_one_renews_meanwhile() -> None:
+    user = customer()
+    paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
+    payments.settle(paid, NOW)
+    stars = subscriptions.of(user)[0]
+    subscriptions.update("stars", paid.remote_id, State.CANCELLED, None, NOW + 10, NOW)
+    assert subscriptions.ask_resume(stars.id, user, NOW)
+    paypal_subscription(user, "I-7")
+    with pytest.raises(AlreadySubscribed):
+        subscriptions.ask_resume(stars.id, user, NOW)
+
+
+def test_those_that_have_not_ended_are_looked_at_from_time_to_time() -> None:
+    user = customer()
+    row = paypal_subscription(user)
+    assert [due.id for due in subscriptions.to_look_at("paypal", NOW)] == [row]
+    subscriptions.looked(row, NOW + DAY)
+    assert subscriptions.to_look_at("paypal", NOW + DAY - 1) == []
+    assert [due.id for due in subscriptions.to_look_at("paypal", NOW + DAY)] == [row]
+    subscriptions.update("paypal", "I-1", State.EXPIRED, None, NOW + 5, NOW)
+    assert subscriptions.to_look_at("paypal", NOW + DAY) == []
+    assert subscriptions.get(row) == subscriptions.by_remote("paypal", "I-1")
+    assert events.due(NOW)

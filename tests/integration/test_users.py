@@ -1,0 +1,82 @@
+"""Customers: who they are, what they chose, what the operator decided about them."""
+
+import pytest
+
+from models import users
+from models.errors import NotFound
+from models.tables import User
+
+pytestmark = pytest.mark.usefixtures("database_file")
+
+NOW = 1_800_000_000
+
+
+def seen(user_id: int = 7, name: str = "Ana", code: str | None = "es-MX", now: int = NOW) -> users.UserInfo:
+    return users.seen(user_id, name, "ana_9", code, now)
+
+
+def test_a_customer_is_remembered_and_what_telegram_says_is_kept_up_to_date() -> None:
+    first = seen()
+    assert first == users.UserInfo(7, "Ana", "ana_9", "es", False, False, True, None, NOW)
+    assert seen(name="Ana María", now=NOW + 5).first_name == "Ana María"
+    assert users.get(7).created_at == NOW  # type: ignore[union-attr]
+    assert users.get(8) is None
+
+
+def test_a_customer_who_keeps_writing_costs_no_commit() -> None:
+    seen()
+    seen(now=NOW + 599)
+    assert User.get_by_id(7).seen_at == NOW
+    seen(now=NOW + 600)
+    assert User.get_by_id(7).seen_at == NOW + 600
+
+
+@pytest.mark.parametrize(
+    ("code", "language"), [("es", "es"), ("ES-ar", "es"), ("en", "en"), ("fr", "en"), (None, "en")]
+)
+def test_the_language_is_derived_until_it_is_chosen(code: str | None, language: str) -> None:
+    assert seen(code=code).language == language
+    users.set_language(7, "es", NOW)
+    assert users.get(7).language == "es"  # type: ignore[union-attr]
+    users.set_language(7, None, NOW)
+    assert users.get(7).language == language  # type: ignore[union-attr]
+
+
+def test_whoever_writes_has_not_blocked_the_bot() -> None:
+    seen()
+    users.mark_blocked_bot(7, True, NOW)
+    assert users.get(7).blocked_bot  # type: ignore[union-attr]
+    assert not seen().blocked_bot
+
+
+def test_what_is_decided_about_a_customer_stays_when_he_writes() -> None:
+    seen()
+    users.ban(7, NOW)
+    users.set_reminders(7, False, NOW)
+    users.accept_terms(7, NOW)
+    after = seen(name="Eva")
+    assert (after.banned, after.reminders, after.accepted_terms_at) == (True, False, NOW)
+    users.unban(7, NOW)
+    assert not seen().banned
+
+
+def test_nothing_is_decided_about_nobody() -> None:
+    for decide in (users.ban, users.unban, users.accept_terms):
+        with pytest.raises(NotFound):
+            decide(404, NOW)
+
+
+def test_a_customer_is_found_by_his_name_in_any_case_and_literally() -> None:
+    seen()
+    assert users.find("@ANA_9") == users.find("ana_9") == users.get(7)
+    assert users.find("anaX9") is None
+    assert users.find("%") is None
+
+
+def test_totals_count_everybody() -> None:
+    seen(1, now=NOW - 2 * users.DAY_S)
+    seen(2)
+    seen(3)
+    users.ban(2, NOW)
+    users.mark_blocked_bot(3, True, NOW)
+    assert users.totals(NOW + 10) == users.Totals(users=3, new_today=2, seen_today=2, banned=1, blocked_bot=1)
