@@ -58,7 +58,7 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:
         database.open_database(self._settings.database_file)
-        heart.start()
+        heart.start("web")
         return create_app(self._settings)
 
     def _options(self) -> dict[str, Any]:

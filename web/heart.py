@@ -1,4 +1,4 @@
-"""The web program's sign of life."""
+"""The sign of life of a program whose work may wait for others for longer than the warden would."""
 
 import logging
 import threading
@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 BEAT_EVERY_S = 5
 
 
-def start() -> None:
-    """Beat in a thread of its own for as long as this process lives."""
-    threading.Thread(target=_beat, name="heart", daemon=True).start()
+def start(program: str) -> None:
+    """Beat for `program` in a thread of its own, for as long as this process lives."""
+    threading.Thread(target=_beat, args=(program,), name="heart", daemon=True).start()
 
 
-def _beat() -> None:
+def _beat(program: str) -> None:
     database.database.connect(reuse_if_open=True)
     while True:
         try:
-            health.beat("web", {}, int(time.time()))
+            health.beat(program, {}, int(time.time()))
         except peewee.DatabaseError as error:
             logger.warning("no heartbeat: %s", error)
         time.sleep(BEAT_EVERY_S)

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models import batches, cache, health, orders, reminders, subscriptions, webhooks
+from models import batches, cache, orders, reminders, subscriptions, webhooks
 from models.database import checkpoint, close_database, data_version, open_database
 from models.orders import OrderInfo
-from web import reconciliation, registration, shop, webhook
+from web import heart, reconciliation, registration, shop, webhook
 from web.checkout import Result
 from web.errands import Errands
 from web.paypal import PayPalError
 from web.shop import Shop
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("web.upkeep")
 
 PROGRAM = "upkeep"
 POLL_S = 0.05
@@ -85,7 +85,6 @@ class Upkeep:
 
     def _keeping(self) -> list[Chore]:
         return [
-            Chore("sign of life", int(TURN_S), lambda now: health.beat(PROGRAM, {}, now)),
             Chore("checkpoint", 1, lambda now: checkpoint()),
             Chore("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
             Chore("remind", MINUTE_S, self._remind),
@@ -171,6 +170,7 @@ def main() -> int:
     settings = program.begin(PROGRAM)
     Path(settings.db_path).mkdir(parents=True, exist_ok=True)
     open_database(settings.database_file)
+    heart.start(PROGRAM)
     loop = Loop(Upkeep(settings, shop.build(settings)))
     for received in (signal.SIGTERM, signal.SIGINT):
         signal.signal(received, lambda *_: loop.stop())
