@@ -44,15 +44,12 @@ def of_access(intervals: Sequence[access.Interval]) -> list[Reminder]:
     return told
 
 
-def run(now: int, enabled: bool = True, limit: int = 100) -> int:
-    """Look at the customers whose turn it is, and write what they must hear; returns at how many it looked.
-
-    *enabled* False (the operator's switch) keeps the schedule going and tells nobody.
-    """
+def write(now: int, limit: int = 500) -> int:
+    """Look at the customers whose turn it is, and write what they must hear; returns at how many it looked."""
     due = User.select(User.id).where(User.access_look_at <= now).order_by(User.access_look_at).limit(limit)
     ids = [row.id for row in due]
     for user_id in ids:
-        _look(user_id, enabled, now)
+        _look(user_id, now)
     return len(ids)
 
 
@@ -67,11 +64,11 @@ def _runs(intervals: Sequence[access.Interval]) -> list[tuple[int, int | None]]:
     return runs
 
 
-def _look(user_id: int, enabled: bool, now: int) -> None:
+def _look(user_id: int, now: int) -> None:
     with transaction():
         user = User.get_by_id(user_id)
         told = of_access(access.of(user_id, now).intervals)
-        if enabled and user.reminders and user.banned_at is None:
+        if user.reminders and user.banned_at is None:
             for reminder in told:
                 if reminder.at <= now:
                     _tell(user_id, reminder, now)
