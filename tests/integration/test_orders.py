@@ -241,3 +241,10 @@ def test_whatever_else_is_sent_is_forged(sent: str | int) -> None:
         sent = f"{token[:place]}{'Q' if token[place] != 'Q' else 'g'}{token[place + 1 :]}"
     with pytest.raises(TokenForged):
         orders.read_pay_token(KEY, sent, 3600, NOW)
+
+
+def test_a_doubt_about_the_providers_order_is_told_once_for_each_fault() -> None:
+    made = order(customer(), provider="paypal")
+    for fault in ("another payee", "another payee", "two units"):
+        orders.doubt(made.id, fault, NOW)
+    assert [event.payload["fault"] for event in events.claim(NOW)] == ["another payee", "two units"]
