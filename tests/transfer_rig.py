@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from config import settings as settings_module
 from config.settings import Settings
 from daemon import clients
 from daemon.bell import Bell
+from daemon.clients import Link, State
 from daemon.endpoint import trust
 from daemon.outgoing import Outgoing
 from daemon.transfer.worker import Transfers
@@ -39,8 +40,6 @@ class Rig:
     settings: Settings
     transfers: Transfers
     keys: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    account_up: bool = True
 
     def link(self, name: str) -> dict[str, Any]:
         """A link of the scenario: url, kind, size, sha256, file_name, caption."""
@@ -121,23 +120,21 @@ async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIte
     trust(settings.telegram_public_key or "")
     calls = Calls()
     bot, account = clients.build_bot(settings), clients.build_account(settings)
-    await bot.start()
-    await account.start()
-    bell = Bell(Watcher(calls))
-    built = Rig(sandbox, calls, bot, account, bell, settings, transfers=None)  # type: ignore[arg-type]
-    outgoing = Outgoing(bot, calls)
-    built.transfers = Transfers(
-        bot, account, calls, bell, outgoing, settings, settings.plans, lambda: built.account_up
-    )
-    task = asyncio.create_task(built.transfers.run())
+    bot_link, account_link = Link(bot, _unheard), Link(account, _unheard)
+    await bot_link.start()
+    await account_link.start()
+    bell, outgoing = Bell(Watcher(calls)), Outgoing(bot, calls)
+    transfers = Transfers(bot, account, calls, bell, outgoing, settings, settings.plans, account_link.up.is_set)
+    tasks = [asyncio.create_task(work) for work in (account_link.watch(), transfers.run())]
     try:
-        yield built
+        yield Rig(sandbox, calls, bot, account, bell, settings, transfers)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await built.transfers.drain(0)
-        await account.stop()
-        await bot.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await transfers.drain(0)
+        await account_link.stop()
+        await bot_link.stop()
         await calls.close()
 
 
@@ -156,7 +153,14 @@ async def customer(rig: Rig, number: int, *, level: int = 2) -> AsyncIterator[Cu
         await someone.forget()
         yield someone
     finally:
+        elsewhere = [*who.sessions.values(), *who.media_sessions.values()]  # which the library leaves open
         await who.stop()
+        for session in elsewhere:
+            await session.stop()
+
+
+async def _unheard(state: State, reason: str) -> None:
+    """Nobody here needs to hear how a client stands."""
 
 
 async def until(look: Callable[[], Awaitable[Any]], deadline_s: float = DEADLINE_S) -> Any:

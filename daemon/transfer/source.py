@@ -32,6 +32,7 @@ from daemon.transfer.media import Item, items_of, text_of
 ALBUM_REACH = 9  # an album has at most ten messages with neighbouring numbers
 REMEMBERED = 10_000
 DIALOGS_EVERY_S = 300.0
+NEWEST_DIALOGS_EVERY_S = 2.0
 DIALOGS_PAGE = 100
 DIALOGS_PAGES = 20
 CALL_TIMEOUT_S = 8.0
@@ -90,7 +91,7 @@ class Reader:
         self._client = client
         self._channels: OrderedDict[int, Channel] = OrderedDict()
         self._names: dict[str, int] = {}
-        self._dialogs_at = float("-inf")
+        self._all_read_at = self._newest_read_at = float("-inf")
 
     async def by_name(self, username: str) -> Channel:
         """The channel of that public name.
@@ -213,13 +214,22 @@ class Reader:
         return self.learn(chat)
 
     async def _read_dialogs(self, wanted: int) -> None:
-        """Learn the chats that the client is in: a session string begins without any. At most once in a while."""
-        if time.monotonic() - self._dialogs_at < DIALOGS_EVERY_S:
+        """Learn the chats that the client is in: a session string begins without any.
+
+        All of them now and then; in between only the newest, where a chat appears that the client was just added to.
+        """
+        now = time.monotonic()
+        if now - self._newest_read_at < NEWEST_DIALOGS_EVERY_S:
             return
-        self._dialogs_at = time.monotonic()
-        offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": raw.types.InputPeerEmpty()}
-        for _ in range(DIALOGS_PAGES):
-            query = raw.functions.messages.GetDialogs(limit=DIALOGS_PAGE, hash=0, exclude_pinned=False, **offset)
+        self._newest_read_at = now
+        pages = DIALOGS_PAGES if now - self._all_read_at >= DIALOGS_EVERY_S else 1
+        if pages > 1:
+            self._all_read_at = now
+        offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0}
+        for _ in range(pages):
+            query = raw.functions.messages.GetDialogs(
+                limit=DIALOGS_PAGE, hash=0, offset_peer=raw.types.InputPeerEmpty(), **offset
+            )
             found = await self.call(query)
             for chat in found.chats:
                 if isinstance(chat, raw.types.Channel) and chat.access_hash is not None and not chat.min:
@@ -227,7 +237,7 @@ class Reader:
             if wanted in self._channels or not isinstance(found, raw.types.messages.DialogsSlice) or not found.messages:
                 return
             last = min(found.messages, key=lambda message: getattr(message, "date", 0))
-            offset = {"offset_date": last.date, "offset_id": last.id, "offset_peer": raw.types.InputPeerEmpty()}
+            offset = {"offset_date": last.date, "offset_id": last.id}
 
     def _post(self, channel: Channel, main: Any, messages: list[Any], single: bool) -> Post:
         items = items_of(messages)

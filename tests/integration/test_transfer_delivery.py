@@ -1,20 +1,182 @@
-"""From a link to the file, through the real clients."""
-
-from pathlib import Path
+"""From a link to what arrives, through the real clients: public posts, which the bot re-sends without moving a byte."""
 
 import pytest
+from pyrogram import raw
 
+from models import usage
 from models.moves import State
-from tests.sandbox_process import Sandbox
-from tests.transfer_rig import customer, rig
+from tests.transfer_rig import Customer, Rig, customer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize("name", ["photo1", "document1", "video1", "music1", "apk1"])
-async def test_a_file_arrives_whole(sandbox: Sandbox, database_file: Path, name: str) -> None:
-    async with rig(sandbox, database_file) as running, customer(running, 0) as lucia:
-        link = running.link(name)
-        job = await running.deliver(lucia, link["url"])
-        assert (job.state, job.reason) == (State.DONE, None)
-        (message,) = await lucia.media()
-        assert message.message == link["caption"]
-        assert await lucia.sha256(message) == link["sha256"]
+async def test_a_public_post_arrives_by_reference_within_three_round_trips(running: Rig, lucia: Customer) -> None:
+    # Given the bot has met the channel before
+    await running.deliver(lucia, running.link("photo2")["url"])
+    await lucia.forget()
+    # When another post of it is asked for
+    link = running.link("video1")
+    before = running.control("GET", "/stats")
+    job = await running.deliver(lucia, link["url"])
+    # Then it arrives whole, with two calls of the bot's and none for bytes
+    after = running.control("GET", "/stats")
+    assert (job.state, job.reason) == (State.DONE, None)
+    (message,) = await lucia.media()
+    assert await lucia.sha256(message) == link["sha256"]
+    assert message.message == link["caption"]
+    assert isinstance(message.entities[0], raw.types.MessageEntityBold)
+    bot = str(lucia.bot_id)
+    calls = {
+        name: count - before["calls_by_account"].get(bot, {}).get(name, 0)
+        for name, count in after["calls_by_account"][bot].items()
+    }
+    assert {name: count for name, count in calls.items() if count and "ing" not in name} == {
+        "channels.getMessages": 1,
+        "messages.sendMedia": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "photo3",
+        "music1",
+        "apk1",
+        "document1",
+        "animation1",
+        "video_note1",
+        "voice1",
+        "sticker1",
+        "topic1",
+        "group_post1",
+    ],
+)
+async def test_each_kind_arrives_whole(running: Rig, lucia: Customer, name: str) -> None:
+    link = running.link(name)
+    job = await running.deliver(lucia, link["url"])
+    assert (job.state, job.reason) == (State.DONE, None)
+    (message,) = await lucia.media()
+    assert await lucia.sha256(message) == link["sha256"]
+
+
+async def test_an_album_arrives_as_an_album_and_counts_each_item(running: Rig, lucia: Customer) -> None:
+    job = await running.deliver(lucia, running.link("album1")["url"])
+    assert job.state is State.DONE
+    messages = await lucia.media()
+    assert len(messages) == 5
+    assert len({message.grouped_id for message in messages}) == 1
+    assert await running.calls(usage.of_job, job.id) == {"photo": 5}
+
+
+async def test_single_brings_one_item_of_an_album(running: Rig, lucia: Customer) -> None:
+    job = await running.deliver(lucia, running.link("album1")["url"] + "?single")
+    assert await running.calls(usage.of_job, job.id) == {"photo": 1}
+    assert len(await lucia.media()) == 1
+
+
+async def test_a_text_arrives_as_text(running: Rig, lucia: Customer) -> None:
+    job = await running.deliver(lucia, running.link("text1")["url"])
+    assert (job.state, job.kind) == (State.DONE, "text")
+    (message,) = await lucia.messages()
+    assert message.message == running.link("text1")["caption"]
+
+
+@pytest.mark.parametrize("name", ["nested1", "nested2"])
+async def test_a_text_that_links_to_media_brings_the_media(running: Rig, lucia: Customer, name: str) -> None:
+    link = running.link(name)
+    job = await running.deliver(lucia, link["url"])
+    assert job.state is State.DONE
+    (message,) = await lucia.media()
+    assert await lucia.sha256(message) == link["sha256"]
+
+
+async def test_a_comment_is_read_in_its_discussion(running: Rig, lucia: Customer) -> None:
+    link = running.link("comment1")
+    job = await running.deliver(lucia, link["url"])
+    assert (job.state, job.reason) == (State.DONE, None)
+    (message,) = await lucia.media()
+    assert await lucia.sha256(message) == link["sha256"]
+
+
+async def test_a_long_caption_goes_on_in_a_message(running: Rig, lucia: Customer, private_chat: int) -> None:
+    # Given a caption of two thousand characters, some of them two UTF-16 units long, all of it bold
+    words = ("toll 🎫 " * 300).strip()
+    units = len(words.encode("utf-16-le")) // 2
+    bold = {"type": "bold", "offset": 0, "length": units}
+    post = running.control(
+        "POST", "/posts", {"chat": private_chat, "kind": "photo", "caption": words, "entities": [bold]}
+    )
+    # When it is delivered
+    job = await running.deliver(lucia, post["url"])
+    assert (job.state, job.reason) == (State.DONE, None)
+    # Then caption and message together are the whole, both bold from end to end
+    photo, rest = await lucia.messages()
+    assert photo.message + " " + rest.message == words
+    for message in (photo, rest):
+        (entity,) = message.entities
+        assert (entity.offset, entity.length) == (0, len(message.message.encode("utf-16-le")) // 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing1", "not_found"),
+        ("view_once1", "self_destructing"),
+        ("protected1", "protected"),
+        ("invite_expired1", "invite_expired"),
+        ("invite_invalid1", "invite_invalid"),
+        ("invite_requested1", "join_requested"),
+    ],
+)
+async def test_what_is_not_delivered_has_its_own_reason_and_costs_nothing(
+    running: Rig, lucia: Customer, name: str, reason: str
+) -> None:
+    job = await running.deliver(lucia, running.link(name)["url"])
+    assert (job.state, job.reason) == (State.REFUSED, reason)
+    assert await running.calls(usage.of_job, job.id) == {}
+    assert await lucia.media() == []
+
+
+async def test_an_invitation_and_a_post_join_and_bring_the_post(running: Rig, lucia: Customer) -> None:
+    link = running.link("invite_post1")
+    job = await running.deliver(lucia, link["url"])
+    assert (job.state, job.reason) == (State.DONE, None)
+    (message,) = await lucia.media()
+    assert await lucia.sha256(message) == link["sha256"]
+    # And afterwards a link to the private chat works for this customer, and only for him
+    direct = running.link("invited_post1")["url"]
+    assert (await running.deliver(lucia, direct)).state is State.DONE
+    async with customer(running, 3) as stranger:
+        refused = await running.deliver(stranger, direct)
+        assert (refused.state, refused.reason) == (State.REFUSED, "private")
+
+
+async def test_free_customers_do_not_make_the_account_join(running: Rig, lucia: Customer) -> None:
+    chat = running.control("POST", "/chats", {"title": "Another"})["id"]
+    invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
+    async with customer(running, 4, level=0) as free:
+        job = await running.deliver(free, invitation)
+        assert (job.state, job.reason) == (State.REFUSED, "join_only_paying")
+
+
+async def test_the_limit_refuses_before_anything_is_sent(running: Rig, lucia: Customer) -> None:
+    async with customer(running, 5, level=0) as free:
+        for name in ("video1", "video2", "video3"):
+            assert (await running.deliver(free, running.link(name)["url"])).state is State.DONE
+        await free.forget()
+        job = await running.deliver(free, running.link("video4")["url"])
+        assert (job.state, job.reason) == (State.REFUSED, "limit")
+        assert await free.media() == []
+        # And a kind that the plan has not at all, and a file that is too large for it
+        assert (await running.deliver(free, running.link("music1")["url"])).reason == "limit"
+        assert (await running.deliver(free, running.link("document_big")["url"])).reason == "too_large_for_plan"
+
+
+async def test_more_than_a_bot_may_send_is_refused_before_a_byte_is_read(
+    running: Rig, lucia: Customer, private_chat: int
+) -> None:
+    post = running.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": (2000 << 20) + 1})
+    before = running.control("GET", "/stats")["media_bytes_out"]
+    job = await running.deliver(lucia, post["url"])
+    assert (job.state, job.reason) == (State.REFUSED, "too_large_for_bots")
+    assert running.control("GET", "/stats")["media_bytes_out"] == before

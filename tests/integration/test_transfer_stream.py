@@ -5,6 +5,7 @@ import pytest
 from models.moves import State
 from tests.transfer_rig import Customer, Rig
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 MIB = 1 << 20
 
 

@@ -1,0 +1,80 @@
+"""Attacks: what the operator's account can read and this customer must not get."""
+
+import asyncio
+
+import pytest
+
+from daemon.transfer import source
+from models.moves import State
+from tests.transfer_rig import Customer, Rig, customer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("person1", "person"),
+        ("login_code1", "not_found"),
+        ("bot_dialog1", "person"),
+        ("basic_group1", "no_access"),
+        ("secret1", "private"),
+        ("private1", "private"),
+    ],
+)
+async def test_the_operators_mail_stays_his(running: Rig, lucia: Customer, name: str, reason: str) -> None:
+    link = running.link(name)
+    before = running.control("GET", "/stats")["calls"].get("messages.getMessages", 0)
+    job = await running.deliver(lucia, link["url"])
+    assert (job.state, job.reason) == (State.REFUSED, reason)
+    assert running.control("GET", "/stats")["calls"].get("messages.getMessages", 0) == before
+    assert await lucia.media() == []
+    assert all(link.get("secret", "SECRET") not in message.message for message in await lucia.messages())
+
+
+async def test_the_cache_does_not_cross_the_line(running: Rig, lucia: Customer) -> None:
+    # Given Lucía has opened a private chat by her own invitation, and has had a post of it delivered
+    invitation, post = running.link("invite_already1")["url"], running.link("private_document1")["url"]
+    assert (await running.deliver(lucia, invitation)).state is State.DONE
+    assert (await running.deliver(lucia, post)).state is State.DONE
+    # When somebody else asks for the same post, which the bot holds now
+    async with customer(running, 1) as mateo:
+        job = await running.deliver(mateo, post)
+        # Then he does not get it
+        assert (job.state, job.reason) == (State.REFUSED, "private")
+        assert await mateo.media() == []
+
+
+async def test_a_text_cannot_lend_access_to_what_it_links_to(running: Rig, lucia: Customer) -> None:
+    # Given a public text that links to a post of a private chat
+    secret = running.link("secret1")["url"]
+    post = running.control("POST", "/posts", {"chat": "library", "kind": "text", "caption": f"Look: {secret}"})
+    # Then only the text arrives
+    job = await running.deliver(lucia, post["url"])
+    assert (job.state, job.kind) == (State.DONE, "text")
+    assert await lucia.media() == []
+
+
+async def test_a_comment_link_reads_no_other_message_of_the_discussion(running: Rig, lucia: Customer) -> None:
+    # Given a message in the discussion group that belongs to no post
+    stray = running.control("POST", "/posts", {"chat": "discussion", "kind": "document", "caption": "not a comment"})
+    number = stray["url"].rsplit("/", 1)[1]
+    job = await running.deliver(lucia, f"{running.link('discussed1')['url']}?comment={number}")
+    assert (job.state, job.reason) == (State.REFUSED, "not_found")
+
+
+async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(
+    running: Rig, lucia: Customer
+) -> None:
+    # Given a private chat that nobody here knows
+    chat = running.control("POST", "/chats", {"title": "Later"})["id"]
+    post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})
+    assert (await running.deliver(lucia, post["url"])).reason == "no_access"
+    # When the account is added to it
+    running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
+    await asyncio.sleep(source.NEWEST_DIALOGS_EVERY_S)
+    # Then it is still not open to everybody, but to whoever brings an invitation of his own
+    assert (await running.deliver(lucia, post["url"])).reason == "private"
+    invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
+    assert (await running.deliver(lucia, invitation)).state is State.DONE
+    assert (await running.deliver(lucia, post["url"])).state is State.DONE
