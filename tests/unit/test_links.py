@@ -174,7 +174,8 @@ def test_a_range_opens_into_single_posts() -> None:
 
 FRAGMENTS = st.sampled_from(
     "https:// http:// tg:// tg: t.me telegram.me www. / // ? & = # + - – @ c s joinchat resolve privatepost domain "
-    "post single comment thread invite channel durov 1 0 999999999999999999999 %2F %00 %ff 😀 \ud800 \x00 ١ 10-14 .".split()
+    "post single comment thread invite channel durov 1 0 999999999999999999999 %2F %00 %ff 😀 \ud800 \x00 ١ 10-14 "
+    ".".split()
 )
 
 
