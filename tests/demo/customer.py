@@ -101,9 +101,9 @@ class Customer:
         digest = hashlib.sha256(content.getbuffer()).hexdigest()
         if digest != link["sha256"]:
             raise Disappointed(f"the bytes of {link['url']} differ")
-        media = message.document or message.video
-        if link["file_name"] and media.file_name != link["file_name"]:
-            raise Disappointed(f"{link['url']} came as {media.file_name}")
+        name = file_name(message)
+        if link["file_name"] and name != link["file_name"]:
+            raise Disappointed(f"{link['url']} came as {name}")
         if (message.caption or "") != link["caption"]:
             raise Disappointed(f"{link['url']} came with the caption {message.caption!r}")
         self._tell(f"{'':>8}   sha256 {digest[:16]}… as posted, {len(content.getbuffer()):,} bytes")
@@ -144,14 +144,19 @@ def url_button(message: Message, part: str) -> str:
     raise Disappointed(f"no button leads to {part!r}")
 
 
+def file_name(message: Message) -> str | None:
+    """The name of the file that a message carries, if it has one."""
+    media = getattr(message, message.media.value, None)
+    return getattr(media, "file_name", None)
+
+
 def describe(message: Message) -> str:
     """A message as lines of text: what it holds, its words, its buttons."""
     lines = []
     if message.invoice:
         lines.append(f"[invoice: {message.invoice.title}, {message.invoice.total_amount} Stars]")
     if message.media and not message.invoice:
-        media = getattr(message, message.media.value, None)
-        name = getattr(media, "file_name", None)
+        name = file_name(message)
         lines.append(f"[{message.media.value}{f' {name}' if name else ''}] {message.caption or ''}".rstrip())
     for paragraph in (message.text or "").splitlines():
         lines.extend(textwrap.wrap(paragraph, WIDTH) or [""])
