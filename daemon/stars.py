@@ -39,8 +39,6 @@ OVERLAP_S = 86_400
 SKEW_S = 600
 """How far Telegram's clock and ours may differ."""
 PAGE = 100
-CHECKOUT_S = 30
-"""Telegram completes a payment within seconds of our word. After this time a checkout without money was given up."""
 
 ANSWER_TIMEOUT_S = 4.0
 SEEN_NOTE = "stars_seen"
@@ -144,8 +142,6 @@ class Stars:
         settled = await self._calls(payments.settle, fact, now)
         self._bell.ring()
         logger.info("stars payment", extra={"user": fact.user_id, "charge": fact.remote_id, "outcome": settled.outcome})
-        if settled.payment_id is not None and settled.outcome == "recorded":
-            await self._calls(return_test_payment, settled.payment_id, now)
 
     # ---- the statement
 
@@ -308,23 +304,9 @@ def judge(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> tuple[Verdict
     user = users.get(query.user_id)
     subscribed = order is not None and subscriptions.active(query.user_id, order.plan_code) is not None
     verdict = orders.judge_precheckout(order, user, query.total_amount, query.currency, now, subscribed)
-    if verdict.ok and order is not None and not _claim(order, now):
+    if verdict.ok and order is not None and not orders.claim_checkout(order.id, now):
         verdict = Verdict(False, "under_way")
     return verdict, user.language if user else None
-
-
-def _claim(order: OrderInfo, now: int) -> bool:
-    """Take the order for this checkout; one that brought no money in time makes room."""
-    if order.checkout_started_at is not None and now - order.checkout_started_at > CHECKOUT_S:
-        orders.release_checkout(order.id, now)
-    return orders.claim_checkout(order.id, now)
-
-
-def return_test_payment(payment_id: int, now: int) -> None:
-    """An admin's test purchase has done its work when it is settled: give the Star back."""
-    payment = payments.get(payment_id)
-    if payment is not None and payment.purpose == "test":
-        payments.ask_refund(payment.id, None, payment.user_id, now)
 
 
 def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, at: int, now: int) -> None:

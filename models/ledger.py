@@ -8,7 +8,7 @@ recorded: what does not fit its order buys nothing, and the admins are told.
 from collections.abc import Sequence
 from typing import Any
 
-from models import access, events, orders, subscriptions, webhooks
+from models import access, events, orders, requests, subscriptions, webhooks
 from models.access import Disputed
 from models.database import transaction
 from models.facts import (
@@ -23,6 +23,7 @@ from models.facts import (
     merge,
     state_of,
 )
+from models.requests import Kind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
 
 Change = Fact | RefundFact | DisputeFact | subscriptions.News
@@ -163,10 +164,25 @@ def _happened(payment: Payment, fact: Fact, now: int) -> bool:
     if not _derive(payment, fact.state, now, at=fact.at, ref=fact.raw_ref):
         return False
     if fact.state is State.COMPLETED:
+        _return_test(payment, now)
         _tell_completed(payment, now)
     else:
         _tell(payment, f"payment_{fact.state}", now)
     return True
+
+
+def _return_test(payment: Payment, now: int) -> None:
+    """Have the money of a test purchase go back: it has done its work when it is here."""
+    if payment.order is not None and payment.order.purpose == "test" and payment.user_id == payment.order.user_id:
+        requests.append(
+            Kind.REFUND,
+            payment.provider,
+            payment_id=payment.id,
+            amount=payment.amount,
+            user_id=payment.user_id,
+            asked_by=payment.user_id,
+            now=now,
+        )
 
 
 def _set_period(payment: Payment, fact: Fact) -> None:

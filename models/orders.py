@@ -26,8 +26,9 @@ LIFE_S: Mapping[str, int] = {"stars": 24 * 3600, "paypal": 6 * 3600}
 REUSE_MARGIN_S = 900
 """An order that ends sooner is not offered again: the customer needs time to pay."""
 
-CHECKOUT_S = 600
-"""A checkout that brings no money in this time is given up, and the order may be paid by another one."""
+CHECKOUT_S = 60
+"""A checkout that brings no money in this time was given up, and the order may be paid by another one: Telegram
+completes a payment within seconds of our word."""
 
 LOOK_EVERY_S = 60
 LOOK_AT_MOST_S = 1800
@@ -200,18 +201,12 @@ def judge_precheckout(
 def claim_checkout(order_id: int, now: int) -> bool:
     """Take the order for one checkout; False when another one is under way or the order is no longer open.
 
-    An open order is offered once: a claim holds until :func:`release_checkout`, or for ``CHECKOUT_S`` without money.
+    An open order is offered once: a claim holds for ``CHECKOUT_S`` without money.
     """
     free = Order.checkout_started_at.is_null() | (Order.checkout_started_at <= now - CHECKOUT_S)
     with transaction():
         claimable = (Order.id == order_id) & (Order.state == State.OPEN) & (Order.expires_at > now) & free
         return bool(Order.update(checkout_started_at=now).where(claimable).execute())
-
-
-def release_checkout(order_id: int, now: int) -> None:
-    """Give up a checkout: the order may be paid by another one at once."""
-    with transaction():
-        _updated(order_id, checkout_started_at=None)
 
 
 def cancel(order_id: int, now: int) -> bool:

@@ -74,8 +74,6 @@ def test_an_open_order_is_offered_once_and_again_when_no_money_came() -> None:
     assert not orders.claim_checkout(made.id, NOW + 1)
     assert not orders.claim_checkout(made.id, NOW + orders.CHECKOUT_S - 1)
     assert orders.claim_checkout(made.id, NOW + orders.CHECKOUT_S)
-    orders.release_checkout(made.id, NOW + orders.CHECKOUT_S)
-    assert orders.claim_checkout(made.id, NOW + orders.CHECKOUT_S)
 
 
 def test_what_is_not_open_cannot_be_claimed() -> None:

@@ -126,13 +126,15 @@ def test_what_a_banned_customer_pays_is_credited_and_the_operator_hears_of_it() 
     assert reasons() == ["banned_user_paid"]
 
 
-def test_a_test_purchase_grants_nothing() -> None:
+def test_a_test_purchase_grants_nothing_and_its_money_is_asked_to_go_back() -> None:
     user = customer()
     bought = order(user, purpose="test")
     settled = payments.settle(fact(bought), NOW)
     assert settled.outcome == "recorded"
     assert level(user) == 0
     assert [event.payload["purpose"] for event in told(user)] == ["test"]
+    [request] = Request.select()
+    assert (request.kind, request.payment_id, request.amount) == ("refund", settled.payment_id, 500)
     assert orders.get(bought.id).state is orders.State.PAID  # type: ignore[union-attr]
 
 
