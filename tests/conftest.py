@@ -8,7 +8,8 @@ import hypothesis
 import pytest
 
 from models import database
-from tests import machine, sandbox_process
+from tests import daemon_process, machine, sandbox_process
+from tests.daemon_process import Daemon
 from tests.sandbox_process import Sandbox
 
 hypothesis.settings.register_profile("shared", deadline=None)  # the machine may be busy with something else
@@ -49,3 +50,23 @@ def database_file(migrated: Path, tmp_path: Path) -> Iterator[Path]:
     database.open_database(path)
     yield path
     database.close_database()
+
+
+@pytest.fixture(scope="session")
+def daemon_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A Telegram whose only bot is the daemon under test."""
+    running = sandbox_process.start(tmp_path_factory.mktemp("daemon_sandbox"), "--telegram-only")
+    yield running
+    unsupported = running.control("GET", "/unsupported")
+    errors = running.control("GET", "/stats")["server_errors"]
+    running.stop()
+    assert not unsupported
+    assert errors == 0, running.log()[-4000:]
+
+
+@pytest.fixture(scope="session")
+def shared_daemon(daemon_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for the tests that leave it as it was; each uses customers of its own."""
+    settings = {"SUPPORT_CONTACT": "@helping_hand", "CHANNEL_URL": "https://t.me/sandbox_gallery"}
+    with daemon_process.daemon(daemon_sandbox, tmp_path_factory.mktemp("daemon"), **settings) as running:
+        yield running

@@ -75,7 +75,11 @@ class Daemon:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"it does not stop\n{self.log()[-15:]}") from None
 
     def kill(self) -> None:
         """SIGKILL."""
