@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -149,6 +150,16 @@ def test_everything_starts_is_seen_and_stops_cleanly(instance: Instance) -> None
     assert instance.messages("launcher")[-1] == "all programs have stopped"
     assert (instance.home / "data" / "logs" / "supervisord.txt").exists()
     assert not (instance.home / "run" / "supervisor.sock").exists()
+
+
+def test_nobody_else_may_steer_the_programs_or_read_their_state(instance: Instance) -> None:
+    instance.launch()
+    instance.wait_until_up()
+
+    assert stat.S_IMODE((instance.home / "run" / "supervisor.sock").stat().st_mode) == 0o700
+    kept = [path for path in (instance.home / "data").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if path.stat().st_mode & 0o077]
 
 
 def test_one_program_is_restarted_and_all_are_stopped(instance: Instance) -> None:
