@@ -25,6 +25,10 @@ class Bell:
             if await self._watcher.wait(LOOK_S):
                 self.ring()
 
+    def close(self) -> None:
+        """Listen no more."""
+        self._watcher.close()
+
     def subscribe(self) -> "Ear":
         """Return an ear of one's own; a ring between two waits is not missed."""
         waiter = asyncio.Event()

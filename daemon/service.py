@@ -55,7 +55,7 @@ class Service:
         self.bot_link = Link(self.bot, self._bot_changed)
         self.account_link = Link(self.account, self._account_changed)
         self.outgoing = Outgoing(self.bot, self.calls)
-        self.bell = Bell(Watcher(self.calls))
+        self.bell = Bell(Watcher())
         self.stars = Stars(self.bot, self.calls, self.bell)
         self.chats = Chats(Reader(self.account), self.calls)
         self.announcer = Announcer(settings, plans, self.calls, self.outgoing, self.bell)
@@ -160,6 +160,7 @@ class Service:
         await self._flush_events()
         await self.tasks.stop()
         await asyncio.gather(self.bot_link.stop(), self.account_link.stop())
+        self.bell.close()
         await self.calls.close()
         logger.info("stopped")
 

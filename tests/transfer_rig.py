@@ -22,6 +22,7 @@ from daemon.transfer.worker import Transfers
 from models import access, jobs, users
 from models.database import Calls, Watcher
 from models.moves import ENDED, JobInfo
+from models.tables import Job
 from tests.clients import client
 from tests.sandbox_process import Sandbox
 
@@ -69,6 +70,29 @@ class Rig:
     async def deliver(self, customer: "Customer", url: str, deadline_s: float = DEADLINE_S) -> JobInfo:
         """Ask and wait for the end."""
         return await self.ended(await self.ask(customer, url), deadline_s)
+
+    async def job(self, job: JobInfo) -> JobInfo:
+        """The job as it is now."""
+        return await self.calls(jobs.get, job.id)
+
+    async def cancel(self, job: JobInfo) -> None:
+        """Cancel it, as the customer's button does."""
+        await self.calls(jobs.cancel, job.user_id, job.id, now())
+        self.bell.ring()
+
+    async def hurry(self, job: JobInfo) -> None:
+        """Let the time come for which a job was put back."""
+
+        def forward() -> None:
+            Job.update(not_before=0).where(Job.id == job.id).execute()
+
+        await self.calls(forward)
+        self.bell.ring()
+
+    async def is_idle(self) -> bool:
+        """Is nothing being worked on?"""
+        at_work = await self.calls(jobs.running)
+        return not (at_work.small or at_work.large or self.transfers.is_busy)
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
         """A control call to the sandbox."""
@@ -123,7 +147,7 @@ async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIte
     bot_link, account_link = Link(bot, _unheard), Link(account, _unheard)
     await bot_link.start()
     await account_link.start()
-    bell, outgoing = Bell(Watcher(calls)), Outgoing(bot, calls)
+    bell, outgoing = Bell(Watcher()), Outgoing(bot, calls)
     transfers = Transfers(bot, account, calls, bell, outgoing, settings, settings.plans, account_link.up.is_set)
     tasks = [asyncio.create_task(work) for work in (account_link.watch(), transfers.run())]
     try:

@@ -97,9 +97,8 @@ def test_two_tellers_at_the_same_moment_never_get_the_same_event() -> None:
 
 
 async def test_another_process_wakes_the_watcher(database_file: Path) -> None:
-    calls = database.Calls()
-    watcher = database.Watcher(calls)
-    await watcher.wait(0)  # the first look: everything is new
+    watcher = database.Watcher()
+    assert await watcher.wait(2)  # the first look: everything is new
     assert not await watcher.wait(0.12)
     program = f"""
 from pathlib import Path
@@ -112,4 +111,4 @@ notes.put("x", 1, 1)
     assert writer.wait() == 0
     watcher.poke()
     assert await watcher.wait(0)
-    await calls.close()
+    watcher.close()
