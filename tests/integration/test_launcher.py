@@ -137,9 +137,8 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     running.configure({})
     yield running
     for process in running.started:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def test_everything_starts_is_seen_and_stops_cleanly(instance: Instance) -> None:
