@@ -22,7 +22,8 @@ from daemon.transfer.errors import Flooded, PartsLost, Unreachable
 from daemon.transfer.media import Item, attributes_of
 from daemon.transfer.source import Post
 
-CALL_TIMEOUT_S = 15.0
+CALL_TIMEOUT_S = 6.0
+SLOWEST_BYTES_S = 20 << 20  # at which Telegram puts an uploaded file together
 LONGEST_FLOOD_S = 8
 
 
@@ -89,15 +90,15 @@ class Delivery:
         peer = await self._bot.resolve_peer(chat_id)
         query = raw.functions.messages.UploadMedia(peer=peer, media=_uploaded(item, file, thumbnail))
         try:
-            return Held.of(await self._call(query))
+            return Held.of(await self._call(query, CALL_TIMEOUT_S + item.size / SLOWEST_BYTES_S))
         except BadRequest as error:
             if (error.ID or "").startswith(("FILE_PART", "MD5_CHECKSUM")):
                 raise PartsLost(str(error.ID)) from error
             raise
 
-    async def _call(self, query: "TLObject[Any]") -> Any:
+    async def _call(self, query: "TLObject[Any]", timeout: float = CALL_TIMEOUT_S) -> Any:
         try:
-            return await rpc.invoke(self._bot, query, timeout=CALL_TIMEOUT_S, longest_flood=LONGEST_FLOOD_S)
+            return await rpc.invoke(self._bot, query, timeout=timeout, longest_flood=LONGEST_FLOOD_S)
         except (FloodWait, FloodPremiumWait) as error:
             raise Flooded(rpc.flood_seconds(error)) from error
         except GONE as error:

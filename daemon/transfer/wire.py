@@ -51,9 +51,8 @@ class Wire:
         return await self._packets.next(SILENCE_S)
 
     async def close(self) -> None:
-        """End the connection. Packets that were received but not asked for are dropped."""
+        """End the connection. The crypto thread ends with this object: late packets may still be on their way in."""
         self._packets.abort()
-        self.crypto_executor.shutdown(wait=False)
 
 
 class _Packets(asyncio.BufferedProtocol):

@@ -1,0 +1,237 @@
+"""What goes wrong on a real wire: the file arrives once and whole, or the customer hears why and pays nothing."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from models import usage
+from models.moves import JobInfo, State
+from tests.transfer_rig import Customer, Rig, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MIB = 1 << 20
+SIZE = 24 * MIB + 5
+LARGE = 120 * MIB
+
+
+def publish(running: Rig, chat: int, size: int = SIZE, **order: Any) -> dict[str, Any]:
+    """A fresh document that has to be streamed."""
+    post: dict[str, Any] = running.control("POST", "/posts", {"chat": chat, "kind": "document", "size": size, **order})
+    return post
+
+
+def strike(running: Rig, fault: str, **settings: Any) -> None:
+    running.control("POST", "/faults", {"fault": fault, **settings})
+
+
+def slow(running: Rig, megabytes_s: int = 8) -> None:
+    """Make the wire slow enough to be in the middle of something."""
+    running.control("POST", "/network", {"bandwidth": megabytes_s * MIB, "account": "peaje_operator"})
+
+
+async def in_the_middle(running: Rig, size: int = 6 * MIB) -> None:
+    """Wait until *size* bytes more have left the server."""
+    begun = sum(running.control("GET", "/stats")["media_bytes_out"].values())
+
+    async def look() -> bool:
+        return sum(running.control("GET", "/stats")["media_bytes_out"].values()) - begun >= size
+
+    await until(look)
+
+
+async def arrived_once(running: Rig, lucia: Customer, job: JobInfo, post: dict[str, Any]) -> None:
+    """The file is there, once, whole, and counted."""
+    assert (job.state, job.reason) == (State.DONE, None)
+    (message,) = await lucia.media()
+    assert message.media.document.size == post["size"]
+    (delivered,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
+    assert delivered["sha256"] == post["sha256"]
+    assert await running.calls(usage.of_job, job.id) == {"document": 1}
+
+
+async def test_connections_reset_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat)
+    slow(running)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running)
+    started = time.monotonic()
+    strike(running, "reset")
+    ended = await running.ended(job)
+    await arrived_once(running, lucia, ended, post)
+    assert time.monotonic() - started < 8  # no call waited out its whole time-out
+
+
+@pytest.mark.parametrize("method", ["upload.getFile", "upload.saveBigFilePart"])
+async def test_replies_dropped(running: Rig, lucia: Customer, private_chat: int, method: str) -> None:
+    post = publish(running, private_chat)
+    strike(running, "drop_reply", method=method, after=3, count=2)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
+@pytest.mark.parametrize("code", [400, 500])
+async def test_the_reply_to_the_sending_itself_dropped(
+    running: Rig, lucia: Customer, private_chat: int, code: int
+) -> None:
+    """The second call is answered with RANDOM_ID_DUPLICATE, under either code: delivered, once."""
+    post = publish(running, private_chat, size=MIB)
+    strike(running, "random_id_code", code=code)
+    strike(running, "drop_reply", method="messages.sendMedia", count=1)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+    assert running.control("GET", "/stats")["duplicates_refused"]
+
+
+async def test_the_reply_to_the_end_of_an_upload_dropped(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, size=11 * MIB)
+    strike(running, "drop_reply", method="messages.uploadMedia", count=1)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
+async def test_a_file_reference_expires_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat)
+    strike(running, "expire_references", url=post["url"], after_chunks=5)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
+async def test_a_file_of_another_data_centre(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, dc=4)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
+async def test_a_file_that_has_moved_to_another_data_centre(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat)
+    slow(running)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running)
+    strike(running, "migrate_file", url=post["url"], dc=4)
+    await arrived_once(running, lucia, await running.ended(job), post)
+
+
+@pytest.mark.parametrize("fault", ["flood_wait", "flood_premium_wait"])
+@pytest.mark.parametrize("method", ["upload.getFile", "upload.saveBigFilePart"])
+async def test_a_short_flood_wait_is_sat_out(
+    running: Rig, lucia: Customer, private_chat: int, fault: str, method: str
+) -> None:
+    post = publish(running, private_chat)
+    strike(running, fault, method=method, seconds=2, after=4, count=1)
+    started = time.monotonic()
+    job = await running.deliver(lucia, post["url"])
+    await arrived_once(running, lucia, job, post)
+    assert time.monotonic() - started >= 2
+    assert job.attempts == 1
+
+
+@pytest.mark.parametrize("fault", ["flood_wait", "flood_premium_wait"])
+async def test_a_long_flood_wait_holds_no_slot(running: Rig, lucia: Customer, private_chat: int, fault: str) -> None:
+    # Given a file whose reading meets a wait of a minute
+    post, other = publish(running, private_chat), publish(running, private_chat, size=MIB)
+    strike(running, fault, method="upload.getFile", seconds=60, after=4, count=1)
+    job = await running.ask(lucia, post["url"])
+
+    async def put_back() -> JobInfo | None:
+        present = await running.job(job)
+        return present if present.state is State.QUEUED and present.not_before else None
+
+    # Then it goes back in line until then, at no cost of an attempt, and others are served meanwhile
+    waiting = await until(put_back)
+    assert 55 <= waiting.not_before - time.time() <= 61
+    assert waiting.attempts == 0
+    assert (await running.deliver(lucia, other["url"])).state is State.DONE
+    # And once the time has come it goes on
+    await running.hurry(job)
+    assert (await running.ended(job)).state is State.DONE
+
+
+async def test_a_post_deleted_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
+    """Its bytes are refused from the moment that the reference has to be renewed."""
+    post = publish(running, private_chat)
+    slow(running)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running)
+    running.control("POST", "/posts", {"action": "delete", "url": post["url"]})
+    strike(running, "expire_references")
+    ended = await running.ended(job)
+    if ended.state is State.DONE:
+        await arrived_once(running, lucia, ended, post)
+    else:
+        assert ended.reason == "not_found"
+        assert await running.calls(usage.of_job, job.id) == {}
+        assert await lucia.media() == []
+
+
+async def test_a_post_edited_in_the_middle_is_never_mixed(running: Rig, lucia: Customer, private_chat: int) -> None:
+    # Given a transfer under way
+    post = publish(running, private_chat)
+    slow(running)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running)
+    # When the post gets another file, and the old one's reference expires
+    strike(running, "expire_references", url=post["url"])
+    fresh = running.control(
+        "POST",
+        "/posts",
+        {"action": "edit", "url": post["url"], "kind": "document", "size": SIZE - MIB, "caption": "new"},
+    )
+    ended = await running.ended(job)
+    # Then one of the two arrives, whole
+    assert ended.state is State.DONE
+    (delivered,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
+    assert delivered["sha256"] in (post["sha256"], fresh["sha256"])
+
+
+async def test_the_bot_is_blocked_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat)
+    slow(running)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running)
+    strike(running, "block", user=lucia.id, blocks=lucia.bot_id)
+    ended = await running.ended(job)
+    strike(running, "block", user=lucia.id, blocks=lucia.bot_id, blocked=False)
+    assert (ended.state, ended.reason) == (State.REFUSED, "unreachable")
+    assert await running.calls(usage.of_job, job.id) == {}
+
+
+async def test_a_black_hole_of_twenty_seconds(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat)
+    slow(running)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running)
+    strike(running, "black_hole", seconds=20)
+    ended = await running.ended(job, 60)
+    await arrived_once(running, lucia, ended, post)
+
+
+async def test_cancelling_stops_a_transfer_within_a_second(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, size=60 * MIB)
+    slow(running, 4)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running, MIB)
+    started = time.monotonic()
+    await running.cancel(job)
+    await until(running.is_idle)
+    assert time.monotonic() - started < 1
+    assert (await running.job(job)).state is State.CANCELLED
+    await asyncio.sleep(0.2)
+    still = sum(running.control("GET", "/stats")["media_bytes_in"].values())
+    await asyncio.sleep(0.5)
+    assert sum(running.control("GET", "/stats")["media_bytes_in"].values()) == still
+
+
+async def test_ten_customers_at_once_are_one_fetch(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, size=8 * MIB)
+    slow(running)
+    before = sum(running.control("GET", "/stats")["media_bytes_out"].values())
+    jobs = [await running.ask(lucia, post["url"]) for _ in range(10)]
+    ended = [await running.ended(job) for job in jobs]
+    assert {job.state for job in ended} == {State.DONE}
+    delivered = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
+    assert [one["sha256"] for one in delivered] == [post["sha256"]] * 10
+    assert sum(running.control("GET", "/stats")["media_bytes_out"].values()) - before == post["size"]
+
+
+async def test_parts_that_the_server_lost_are_sent_again(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, size=11 * MIB)
+    strike(running, "error", method="messages.uploadMedia", code=400, error="FILE_PART_3_MISSING", count=1)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
