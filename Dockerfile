@@ -1,0 +1,41 @@
+# One image, one container: supervisord with all programs.
+#   make image      builds it      make test-image      builds it and tries it
+
+FROM docker.io/library/python:3.11-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /app
+# Every dependency comes as a wheel on x86-64. Elsewhere TgCrypto has to be compiled; its compiler stays in this stage.
+# hadolint ignore=DL3008
+RUN if [ "$(uname -m)" != x86_64 ]; then \
+        apt-get update \
+        && apt-get install -y --no-install-recommends gcc libc6-dev \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
+RUN python -m venv --without-pip /opt/venv
+COPY requirements.txt .
+RUN python -m pip --python /opt/venv/bin/python install -r requirements.txt
+COPY . .
+# Compiled ahead: the programs may not write here. Readable for all, whatever the umask was under which it was cloned.
+RUN python -m compileall -q . && chmod -R a+rX . && ln -s /run/peaje run
+
+FROM docker.io/library/python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="Peaje" \
+      org.opencontainers.image.description="A Telegram bot that delivers media from links and charges for it" \
+      org.opencontainers.image.licenses="MIT"
+# The launcher is process 1 and root, so that a volume that belongs to root can be used; what it starts is `peaje`.
+# Where it is started as `peaje` (--user), it finds its directories ready.
+RUN useradd --no-log-init --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin peaje \
+    && install -d -o peaje -g peaje -m 0700 /data /run/peaje
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+WORKDIR /app
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DB_PATH=/data \
+    PORT=8000 \
+    PEAJE_RUN=/run/peaje
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
+    CMD ["python", "-ISc", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=8)"]
+ENTRYPOINT ["python", "-m", "daemon.launcher"]
