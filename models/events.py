@@ -13,7 +13,7 @@ refuse a second copy. ``user_id`` None means all admins. Kinds about money, and 
 ``payment_refunded``    the same as pending, and refund (remote id), refunded (this refund's amount)
 ``dispute_opened``      the same as pending, and dispute (remote id)
 ``dispute_closed``      the same, and won
-``subscription_*``      ``started resumed suspended cancelled expired payment_failed``: subscription, provider,
+``subscription_*``      ``resumed suspended cancelled expired payment_failed``: subscription, provider,
                         remote_id, plan, amount, currency, period_end
 ``access_given``        level, seconds, until, forever, reason
 ``access_taken``        level, seconds, reason

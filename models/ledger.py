@@ -115,7 +115,8 @@ def _identify(payment: Payment, fact: Fact, now: int) -> str:
     order, subscription = _purchase(fact, now)
     fault = "unknown_order" if order is None else fault_of(fact, orders.info(order))
     if order is not None:
-        payment.user = payment.user or order.user
+        if payment.user_id is None and fault != "wrong_user":
+            payment.user = order.user
         payment.order = order
         payment.subscription = subscription
         payment.grants = not fault and order.purpose == "plan"
@@ -186,10 +187,12 @@ def _return_test(payment: Payment, now: int) -> None:
 
 
 def _set_period(payment: Payment, fact: Fact) -> None:
-    """Say how far a renewal pays: as the provider says, else as long as the order did."""
+    """Say how far a renewal pays: as the provider says, if that makes sense, else as long as the order did."""
     order = payment.order
-    if order is not None and payment.subscription_id is not None and payment.period_end is None:
-        payment.period_end = fact.period_end or payment.effective_at + order.seconds
+    if order is None or payment.subscription_id is None or payment.period_end is not None:
+        return
+    said = fact.period_end or 0
+    payment.period_end = said if said > payment.effective_at else payment.effective_at + order.seconds
 
 
 def _derive(payment: Payment, change: str, now: int, **detail: Any) -> bool:

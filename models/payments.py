@@ -21,6 +21,8 @@ from models.ledger import apply as apply
 from models.requests import Kind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund
 
+PROVIDERS = ("stars", "paypal")
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentInfo:
@@ -99,8 +101,8 @@ def get(payment_id: int) -> PaymentInfo | None:
 
 def find(provider: str | None, remote_id: str) -> PaymentInfo | None:
     """Return a payment by the provider's id of it, or None. *provider* None looks at all of them."""
-    wanted = Payment.remote_id == remote_id
-    return next(_infos(wanted if provider is None else wanted & (Payment.provider == provider)), None)
+    providers = PROVIDERS if provider is None else (provider,)
+    return next(_infos(Payment.provider.in_(providers) & (Payment.remote_id == remote_id)), None)
 
 
 def history_of(user_id: int, limit: int = 50) -> list[PaymentInfo]:

@@ -167,6 +167,12 @@ def test_what_does_not_fit_its_order_is_recorded_and_buys_nothing(wrong: dict[st
     assert recorded is not None and not recorded.grants and recorded.order_id == bought.id
 
 
+def test_what_an_unknown_person_pays_for_somebodys_order_is_not_in_that_ones_history() -> None:
+    user = customer()
+    assert payments.settle(fact(order(user), user_id=10**12), NOW).outcome == "mismatch"
+    assert payments.history_of(user) == []
+
+
 def test_a_payment_of_nothing_we_know_is_recorded_and_told_once() -> None:
     lost = Fact("stars", "lost-1", "no-such-order", None, 10**12, 500, "XTR", State.COMPLETED, NOW, NOW)
     assert [payments.settle(lost, NOW).outcome for _ in range(2)] == ["unknown_order", "unchanged"]

@@ -51,6 +51,7 @@ def _settle_and_undo() -> None:
     payments.refund("stars", paid.remote_id, "r", 500, NOW, NOW)
     payments.history_of(1)
     payments.find("stars", paid.remote_id)
+    payments.find(None, paid.remote_id)
 
 
 def _renew() -> None:

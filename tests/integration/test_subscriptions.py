@@ -59,10 +59,11 @@ def test_each_renewal_reaches_the_period_it_pays_and_a_day_of_grace() -> None:
     assert payments.audit() == []
 
 
-def test_a_renewal_without_an_end_lasts_as_long_as_the_order() -> None:
+@pytest.mark.parametrize("said", [None, NOW, NOW - DAY])
+def test_a_renewal_without_a_sensible_end_lasts_as_long_as_the_order(said: int | None) -> None:
     user = customer()
     paypal_subscription(user)
-    payments.settle(sale(1, NOW), NOW)
+    payments.settle(sale(1, NOW, period_end=said), NOW)
     assert access.of(user, NOW).until == NOW + MONTH + GRACE
 
 
