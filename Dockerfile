@@ -34,6 +34,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     DB_PATH=/data \
     PORT=8000 \
     PEAJE_RUN=/run/peaje
+# Whether everything that the programs import is there; and compiles what of Python itself they use, which the base image
+# ships as source only and which `peaje` could not keep: else each program would compile it again at each start.
+RUN python -c "import manage, daemon.launcher, daemon.service, daemon.warden, web.__main__, web.upkeep"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
