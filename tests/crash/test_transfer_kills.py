@@ -1,0 +1,170 @@
+"""The real daemon, killed or stopped in the middle of a transfer and started again: each file arrives once, whole."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import access, database, users
+from models.tables import Job, Usage
+from tests import daemon_process
+from tests.daemon_process import Chat, Daemon
+from tests.sandbox_process import Sandbox
+
+MIB = 1 << 20
+OPERATOR = "peaje_operator"
+DEADLINE_S = 60.0
+
+
+class Scene:
+    """A daemon, a private chat that it may read, and a customer with the largest plan."""
+
+    def __init__(self, sandbox: Sandbox, daemon: Daemon, chat: Chat, channel: int) -> None:
+        self.sandbox, self.daemon, self.chat, self.channel = sandbox, daemon, chat, channel
+        self.before = len(self.delivered())
+
+    def publish(self, size: int) -> dict[str, Any]:
+        order = {"chat": self.channel, "kind": "document", "size": size}
+        post: dict[str, Any] = self.sandbox.control("POST", "/posts", order)
+        return post
+
+    def strike(self, fault: str, **settings: Any) -> None:
+        self.sandbox.control("POST", "/faults", {"fault": fault, **settings})
+
+    def delivered(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.sandbox.control("GET", f"/deliveries?customer={self.chat.id}")
+        return found
+
+    def moved(self) -> int:
+        return sum(self.sandbox.control("GET", "/stats")["media_bytes_in"].values())
+
+    def calls(self, method: str) -> int:
+        return int(self.sandbox.control("GET", "/stats")["calls"].get(method, 0))
+
+    async def until(self, look: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not look():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+
+    async def until_called(self, method: str) -> None:
+        before = self.calls(method)
+        await self.until(lambda: self.calls(method) > before)
+
+    async def arrived_once(self, post: dict[str, Any]) -> None:
+        """The file is there; and still once when everything has come to rest. It was charged once."""
+        await self.until(lambda: len(self.delivered()) > self.before)
+        await self.until(lambda: not self.rows()["open"])
+        delivered = self.delivered()[self.before :]
+        assert [one["sha256"] for one in delivered] == [post["sha256"]]
+        assert self.rows()["usage"] == ["committed"]
+
+    def rows(self) -> dict[str, Any]:
+        database.open_database(self.daemon.db_path / "peaje.db")
+        try:
+            open_jobs = Job.select().where(Job.state.not_in(("done", "refused", "failed", "cancelled"))).count()
+            return {"open": open_jobs, "usage": [row.state for row in Usage.select()]}
+        finally:
+            database.close_database()
+
+
+@pytest.fixture
+async def scene(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Scene]:
+    opened = sandbox.control("POST", "/chats", {"title": "Private", "members": [OPERATOR]})
+    settings = {"SOURCE_CHATS": str(opened["id"])}
+    path = tmp_path / "data"
+    path.mkdir()
+    database.migrate(path / "peaje.db")
+    with daemon_process.daemon(sandbox, path, **settings) as daemon:
+        async with daemon_process.chat(sandbox, 6) as chat:
+            await chat.ask("/start")
+            database.open_database(path / "peaje.db")
+            access.give(chat.id, 2, forever=True, reason="test", by=None, now=int(time.time()))
+            assert users.get(chat.id) is not None
+            database.close_database()
+            daemon.until_logged("account is ok")
+            yield Scene(sandbox, daemon, chat, opened["id"])
+            sandbox.control("DELETE", "/faults")
+
+
+async def while_looking(scene: Scene, url: str) -> None:
+    scene.strike("delay", method="channels.getMessages", account=OPERATOR, seconds=3)
+    await scene.chat.say(url)
+    await scene.until_called("channels.getMessages")
+
+
+async def while_streaming(scene: Scene, url: str) -> None:
+    scene.sandbox.control("POST", "/network", {"bandwidth": 8 * MIB, "account": OPERATOR})
+    before = scene.moved()
+    await scene.chat.say(url)
+    await scene.until(lambda: scene.moved() - before > 5 * MIB)
+
+
+async def when_uploaded(scene: Scene, url: str) -> None:
+    scene.strike("delay", method="messages.uploadMedia", seconds=3)
+    before = scene.calls("messages.uploadMedia")
+    await scene.chat.say(url)
+    await scene.until(lambda: scene.calls("messages.uploadMedia") > before)
+
+
+async def when_sent_but_not_answered(scene: Scene, url: str) -> None:
+    scene.strike("delay", method="messages.sendMedia", seconds=3)
+    await scene.chat.say(url)
+    await scene.until(lambda: len(scene.delivered()) > scene.before)
+
+
+async def when_recorded_but_not_told(scene: Scene, url: str) -> None:
+    seen = len(scene.daemon.log())
+    await scene.chat.say(url)
+    await asyncio.to_thread(scene.daemon.until_logged, "delivered", seen)
+
+
+@pytest.mark.parametrize(
+    "reach", [while_looking, while_streaming, when_uploaded, when_sent_but_not_answered, when_recorded_but_not_told]
+)
+async def test_a_daemon_killed_at_a_named_point_goes_on(scene: Scene, reach: Callable[[Scene, str], Any]) -> None:
+    # Given a transfer that has come to that point
+    post = scene.publish(20 * MIB)
+    await reach(scene, post["url"])
+    # When the daemon is killed and starts again
+    scene.daemon.kill()
+    scene.sandbox.control("DELETE", "/faults")
+    scene.daemon.start()
+    # Then the file is there once, and the customer hears what it used, once
+    await scene.arrived_once(post)
+    await scene.chat.until_text("Entregado")
+
+
+async def test_a_large_file_goes_on_where_it_was(scene: Scene) -> None:
+    # Given a file over 100 MiB, half uploaded, and parts that have been written down
+    post = scene.publish(140 * MIB)
+    scene.sandbox.control("POST", "/network", {"bandwidth": 16 * MIB, "account": OPERATOR})
+    begun = scene.moved()
+    await scene.chat.say(post["url"])
+    await scene.until(lambda: scene.moved() - begun > 70 * MIB)
+    await asyncio.sleep(2.1)
+    scene.daemon.kill()
+    scene.sandbox.control("DELETE", "/faults")
+    halfway = scene.moved()
+    # When the daemon starts again
+    scene.daemon.start()
+    await scene.arrived_once(post)
+    # Then what had been acknowledged was not sent again
+    assert scene.moved() - halfway < 80 * MIB
+
+
+async def test_a_daemon_told_to_stop_gives_the_job_back(scene: Scene) -> None:
+    post = scene.publish(140 * MIB)
+    scene.sandbox.control("POST", "/network", {"bandwidth": 2 * MIB, "account": OPERATOR})
+    begun = scene.moved()
+    await scene.chat.say(post["url"])
+    await scene.until(lambda: scene.moved() - begun > MIB)
+    started = time.monotonic()
+    assert await asyncio.to_thread(scene.daemon.stop) == 0
+    assert time.monotonic() - started < 25
+    scene.sandbox.control("DELETE", "/faults")
+    scene.daemon.start()
+    await scene.arrived_once(post)
