@@ -1,18 +1,40 @@
 """Remote work asked for in chat, carried out at PayPal: refunds, cancellations, look-ups."""
 
 import logging
+from collections.abc import Callable, Mapping
 
 from models import orders, payments, requests, subscriptions
+from models.orders import OrderInfo
 from models.payments import PaymentInfo, RefundFact
 from models.requests import Kind, RequestInfo
-from web.checkout import Result, read_refund, timestamp
-from web.paypal import OutcomeUnknown, PayPalError, Refused, Unavailable, minor
+from models.subscriptions import SubscriptionInfo
+from web.outcome import Result
+from web.paypal import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unavailable
+from web.reading import PROVIDER, identifier, read_refund, read_sale_refund
 from web.shop import Shop
 
 logger = logging.getLogger(__name__)
 
-RETRY_S = 15
-DONE_ALREADY = frozenset({"CAPTURE_FULLY_REFUNDED", "SUBSCRIPTION_STATUS_INVALID"})
+FIRST_RETRY_S = 15
+DOUBLINGS = 8
+REASON = "Asked for in the chat"
+DAY_S = 86_400
+LIFE_S: Mapping[Kind, int] = {
+    Kind.REFUND: 44 * DAY_S,
+    Kind.CANCEL_SUBSCRIPTION: 3 * DAY_S,
+    Kind.RESUME_SUBSCRIPTION: 3 * DAY_S,
+    Kind.LOOKUP: DAY_S,
+}
+"""How long a request is tried: PayPal forgets the request id of a refund after 45 days, of a subscription after 3."""
+
+REFUNDED = frozenset({"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"})
+STATUS_INVALID = "SUBSCRIPTION_STATUS_INVALID"
+ENDED_REFUNDS = frozenset({"FAILED", "CANCELLED"})
+NO_PAYMENT = frozenset({400, FORBIDDEN, NOT_FOUND, 422})
+
+
+class NotPossible(Exception):
+    """It cannot be done, and trying again would not help. The text is the code that is told in chat."""
 
 
 class Errands:
@@ -20,120 +42,129 @@ class Errands:
 
     def __init__(self, till: Shop) -> None:
         self._till = till
+        self._acts: Mapping[Kind, Callable[[RequestInfo, int], str]] = {
+            Kind.REFUND: self._refund,
+            Kind.CANCEL_SUBSCRIPTION: self._end_renewals,
+            Kind.RESUME_SUBSCRIPTION: self._resume,
+            Kind.LOOKUP: self._look_up,
+        }
 
-    def run_all(self, now: int) -> None:
-        """Carry out every request that is due."""
-        while errand := requests.claim("paypal", now):
-            self._run(errand, now)
-
-    def _run(self, errand: RequestInfo, now: int) -> None:
+    def run(self, errand: RequestInfo, now: int) -> None:
+        """Carry out a request that was claimed: it is done, has failed, or is tried again later."""
         logger.info("request", extra={"request": errand.id, "kind": str(errand.kind), "attempt": errand.attempts})
         try:
-            self._carry_out(errand, now)
+            if now - errand.created_at >= LIFE_S[errand.kind]:
+                raise NotPossible("gave_up")
+            requests.finish(errand.id, self._acts[errand.kind](errand, now), now)
+        except NotPossible as reason:
+            requests.fail(errand.id, str(reason), now)
         except Refused as refusal:
-            self._refused(errand, refusal, now)
+            _log_refusal(errand, refusal)
+            requests.fail(errand.id, ",".join(sorted(refusal.issues)) or refusal.name or "refused", now)
         except PayPalError as error:
             logger.warning("request put off", extra={"request": errand.id, "cause": str(error)})
-            requests.retry(errand.id, now + RETRY_S * 2 ** min(errand.attempts, 8))
+            requests.retry(errand.id, now + FIRST_RETRY_S * 2 ** min(errand.attempts, DOUBLINGS))
 
-    def _carry_out(self, errand: RequestInfo, now: int) -> None:
-        match errand.kind:
-            case Kind.REFUND:
-                self._refund(errand, now)
-            case Kind.CANCEL_SUBSCRIPTION:
-                self._end_renewals(errand, now)
-            case Kind.RESUME_SUBSCRIPTION:
-                self._resume(errand, now)
-            case Kind.LOOKUP:
-                self._look_up(errand, now)
+    # Refunds
 
-    def _refund(self, errand: RequestInfo, now: int) -> None:
-        payment = _payment(errand)
-        made = self._till.paypal.refund_capture(payment.remote_id, errand.amount, payment.currency, errand.request_id)
-        fact = read_refund(made)
-        if fact is None:
-            fact = self._pending_refund(str(made["id"]), payment)
+    def _refund(self, errand: RequestInfo, now: int) -> str:
+        payment = payments.get(errand.payment_id or 0)
+        if payment is None:
+            raise NotPossible("unknown")
+        try:
+            fact = self._give_back(payment, errand, now)
+        except Refused as refusal:
+            if not REFUNDED & {refusal.name, *refusal.issues}:
+                raise
+            self._settle_again(payment, now)
+            return "refunded"
         payments.apply([fact], now)
-        requests.finish(errand.id, "refunded", now)
+        return "refunded"
 
-    def _pending_refund(self, refund_id: str, payment: PaymentInfo) -> RefundFact:
-        """Read a refund that was accepted but not completed, or whose answer named no capture.
+    def _give_back(self, payment: PaymentInfo, errand: RequestInfo, now: int) -> RefundFact:
+        """Refund what was asked for; a repeat of the same request is answered with the same refund.
 
-        :raises Unavailable: it is still on its way.
+        :raises Unavailable: it is accepted, and still on its way.
         """
-        refund = self._till.paypal.refund(refund_id)
-        if refund.get("status") != "COMPLETED":
-            raise Unavailable(f"refund {refund_id} is {refund.get('status')}")
-        amount, _currency = minor(refund["amount"])
-        return RefundFact("paypal", payment.remote_id, refund_id, amount, timestamp(refund.get("create_time"), 0))
+        paypal, wanted = self._till.paypal, (payment.remote_id, errand.amount, payment.currency, errand.request_id)
+        if payment.subscription_id is not None:
+            made = paypal.sale_refund(identifier(paypal.refund_sale(*wanted)))
+            fact = read_sale_refund(made, payment.remote_id, now)
+        else:
+            made = paypal.refund(identifier(paypal.refund_capture(*wanted)))
+            fact = read_refund(made, now)
+        if made.get("status") in ENDED_REFUNDS:
+            raise NotPossible("refund_failed")
+        if fact is None:
+            raise Unavailable(f"refund {identifier(made)} is {made.get('status') or made.get('state')}")
+        return fact
 
-    def _end_renewals(self, errand: RequestInfo, now: int) -> None:
-        known = subscriptions.get(errand.subscription_id or 0)
-        if known is None:
-            requests.fail(errand.id, "unknown", now)
-            return
-        self._till.paypal.cancel_subscription(known.remote_id, "Asked for by the customer", errand.request_id)
-        self._till.look_at_subscription(known, now)
-        requests.finish(errand.id, "cancelled", now)
+    def _settle_again(self, payment: PaymentInfo, now: int) -> None:
+        order = orders.get(payment.order_id) if payment.order_id is not None else None
+        if order is not None:
+            self._till.settle(order, now)
 
-    def _resume(self, errand: RequestInfo, now: int) -> None:
-        known = subscriptions.get(errand.subscription_id or 0)
-        if known is None:
-            requests.fail(errand.id, "unknown", now)
-            return
-        self._till.paypal.activate_subscription(known.remote_id, "Asked for by the customer", errand.request_id)
-        self._till.look_at_subscription(known, now)
-        requests.finish(errand.id, "resumed", now)
+    # Subscriptions
 
-    def _look_up(self, errand: RequestInfo, now: int) -> None:
+    def _end_renewals(self, errand: RequestInfo, now: int) -> str:
+        known = _subscription(errand)
+        try:
+            self._till.paypal.cancel_subscription(known.remote_id, REASON, errand.request_id)
+        except Refused as refusal:
+            if STATUS_INVALID not in refusal.issues:
+                raise
+        self._till.settle_subscription(known, now)
+        if _subscription(errand).state in subscriptions.RENEWING:
+            raise Unavailable("PayPal still renews it")
+        return "cancelled"
+
+    def _resume(self, errand: RequestInfo, now: int) -> str:
+        known = _subscription(errand)
+        try:
+            self._till.paypal.activate_subscription(known.remote_id, REASON, errand.request_id)
+        except Refused as refusal:
+            if STATUS_INVALID not in refusal.issues:
+                raise
+        self._till.settle_subscription(known, now)
+        if _subscription(errand).state is not subscriptions.State.ACTIVE:
+            raise NotPossible(STATUS_INVALID)
+        return "resumed"
+
+    # Look-ups
+
+    def _look_up(self, errand: RequestInfo, now: int) -> str:
         """A customer says that he paid: find the charge, the order or the subscription by its id, and settle it."""
-        identifier = errand.argument.strip()
-        order = orders.by_remote("paypal", identifier) or orders.by_public(identifier) or self._order_of(identifier)
+        told = errand.argument.strip()
+        order = orders.by_remote(PROVIDER, told) or orders.by_public(told) or self._order_of(told)
         if order is None or (errand.user_id is not None and order.user_id != errand.user_id):
-            requests.fail(errand.id, "not_found", now)
-            return
-        result = self._till.reconcile(order, now).result
+            raise NotPossible("not_found")
+        result = self._till.settle(order, now).result
         if result is Result.LATER:
             raise Unavailable("PayPal could not tell how the order stands")
-        requests.finish(errand.id, result.value, now)
+        return str(result.value)
 
-    def _order_of(self, capture_id: str) -> orders.OrderInfo | None:
-        known = payments.find("paypal", capture_id)
+    def _order_of(self, remote_id: str) -> OrderInfo | None:
+        known = payments.find(PROVIDER, remote_id)
         if known and known.order_id is not None:
             return orders.get(known.order_id)
         try:
-            capture = self._till.paypal.capture(capture_id)
+            charge = self._till.paypal.capture(remote_id)
         except Refused as refusal:
-            if refusal.status in (400, 404, 422):
+            if refusal.status in NO_PAYMENT:
                 return None
             raise
-        return orders.by_public(str(capture.get("custom_id", "")))
-
-    def _refused(self, errand: RequestInfo, refusal: Refused, now: int) -> None:
-        logger.warning(
-            "request refused",
-            extra={"request": errand.id, "issues": sorted(refusal.issues), "debug_id": refusal.debug_id},
-        )
-        if errand.kind is Kind.REFUND and "CAPTURE_FULLY_REFUNDED" in refusal.issues:
-            self._settle_again(errand, now)
-            requests.finish(errand.id, "refunded", now)
-        elif refusal.issues & DONE_ALREADY:
-            known = subscriptions.get(errand.subscription_id or 0)
-            if known:
-                self._till.look_at_subscription(known, now)
-            requests.finish(errand.id, "cancelled", now)
-        else:
-            requests.fail(errand.id, ",".join(sorted(refusal.issues)) or refusal.name or "refused", now)
-
-    def _settle_again(self, errand: RequestInfo, now: int) -> None:
-        payment = _payment(errand)
-        order = orders.get(payment.order_id) if payment.order_id is not None else None
-        if order:
-            self._till.reconcile(order, now)
+        return orders.by_public(str(charge.get("custom_id", "")))
 
 
-def _payment(errand: RequestInfo) -> PaymentInfo:
-    payment = payments.get(errand.payment_id or 0)
-    if payment is None:
-        raise OutcomeUnknown(f"request {errand.id} names no payment")
-    return payment
+def _subscription(errand: RequestInfo) -> SubscriptionInfo:
+    known = subscriptions.get(errand.subscription_id or 0)
+    if known is None:
+        raise NotPossible("unknown")
+    return known
+
+
+def _log_refusal(errand: RequestInfo, refusal: Refused) -> None:
+    logger.warning(
+        "request refused",
+        extra={"request": errand.id, "issues": sorted(refusal.issues), "debug_id": refusal.debug_id},
+    )

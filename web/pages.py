@@ -1,13 +1,13 @@
 """The pages that a buyer sees: the plan and its price, and how the purchase stands.
 
 A page's address is its key: ``/pay/<token>`` is signed, expires and is bound to one customer. Nothing else identifies a
-visitor, so a return page tells the outcome and no more, and a cookie set on the way out tells an own purchase from
-another's.
+visitor. A cookie set on the way out tells an own purchase from another's; telephones come back from PayPal in another
+browser often enough, so that without it a return page tells the outcome and no more.
 """
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from itsdangerous import URLSafeSerializer
@@ -15,14 +15,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.plans import KINDS, Limit, Plan
 from config.texts import Texts, translator
-from models import notes, orders, users
+from models import orders, users
 from models.errors import AlreadySubscribed, TokenExpired, TokenForged
 from models.orders import OrderInfo
 from models.users import UserInfo
-from web.checkout import Outcome, Result
+from web import bot
 from web.limits import limiter
+from web.outcome import Outcome, Result
 from web.paypal import PayPalError
-from web.shop import shop
+from web.shop import PATIENCE_S, shop
 
 logger = logging.getLogger(__name__)
 
@@ -71,22 +72,29 @@ def pay(token: str) -> BaseResponse:
     """Open the purchase at PayPal, or find the one that is open, and go there."""
     user, plan = _buyer(token)
     texts, now = translator(user.language), int(time.time())
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return redirect(request.path, 303)  # somebody else's page pressed the button: let the buyer see it first
     if user.banned:
         return _outcome(texts, _banned(texts), 403)
     try:
-        order = orders.create(user.id, plan, "paypal", plan.paypal_currency or "", now)
+        with shop().paypal.within(PATIENCE_S):
+            order, outcome = shop().sell(user.id, plan, texts, now)
     except AlreadySubscribed:
         return _outcome(texts, _already_subscribed(texts), 409)
-    try:
-        with shop().paypal.within(shop().patience_s):
-            url = shop().open(order, texts, now)
     except PayPalError as error:
-        logger.warning("order not opened", extra={"order": order.id, "cause": str(error), "debug_id": error.debug_id})
+        logger.warning("purchase not opened", extra={"cause": str(error), "debug_id": error.debug_id})
         return _outcome(texts, _away(texts, request.path), 503)
+    if outcome.approve_url is None:
+        return _outcome(texts, _message(outcome, texts, request.path), 200)
+    logger.info("purchase opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
+    return _to_paypal(outcome.approve_url, user.id)
+
+
+def _to_paypal(url: str, user_id: int) -> BaseResponse:
     response = redirect(url, 303)
     response.set_cookie(
         BUYER_COOKIE,
-        _buyer_mark(user.id),
+        _buyer_mark(user_id),
         max_age=LINK_LIFE_S,
         secure=request.is_secure,
         httponly=True,
@@ -102,12 +110,11 @@ def success() -> BaseResponse:
     """Where PayPal sends the buyer after approving: settle, and tell how it stands."""
     order = _returned()
     texts = translator(_language(order))
-    if _belongs_to_another(order):
+    if _is_anothers(order):
         return _outcome(texts, _anothers(texts), 403)
-    with shop().paypal.within(shop().patience_s):
+    with shop().paypal.within(PATIENCE_S):
         outcome = shop().reconcile(order, int(time.time()))
-    message = _message(outcome, texts, _pay_url(order))
-    return _outcome(texts, message, 200)
+    return _outcome(texts, _message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
 
 
 @blueprint.get("/paypal/cancel")
@@ -115,14 +122,15 @@ def success() -> BaseResponse:
 def cancel() -> BaseResponse:
     """Where PayPal sends the buyer who turned back. Nothing is lost: the link goes on working."""
     order = _returned()
-    texts, now = translator(_language(order)), int(time.time())
-    if not _belongs_to_another(order):
-        orders.cancel(order.id, now)
+    texts = translator(_language(order))
+    if _is_anothers(order):
+        return _outcome(texts, _anothers(texts), 403)
+    orders.cancel(order.id, int(time.time()))
     message = Message(
         texts.gettext("Payment cancelled"),
         texts.gettext("Nothing was charged. You can try again whenever you like."),
         again=texts.gettext("Try again"),
-        again_url=_pay_url(order),
+        again_url=_own_pay_url(order),
     )
     return _outcome(texts, message, 200)
 
@@ -156,9 +164,12 @@ def _buyer_mark(user_id: int) -> str:
     return mark if isinstance(mark, str) else mark.decode()
 
 
-def _belongs_to_another(order: OrderInfo) -> bool:
-    mark = request.cookies.get(BUYER_COOKIE)
-    return mark is not None and mark != _buyer_mark(order.user_id)
+def _is_own(order: OrderInfo) -> bool:
+    return request.cookies.get(BUYER_COOKIE) == _buyer_mark(order.user_id)
+
+
+def _is_anothers(order: OrderInfo) -> bool:
+    return BUYER_COOKIE in request.cookies and not _is_own(order)
 
 
 def _language(order: OrderInfo) -> str | None:
@@ -166,7 +177,10 @@ def _language(order: OrderInfo) -> str | None:
     return user.language if user else None
 
 
-def _pay_url(order: OrderInfo) -> str:
+def _own_pay_url(order: OrderInfo) -> str | None:
+    """A fresh payment link, for nobody but the buyer: it shows his name."""
+    if not _is_own(order):
+        return None
     token = orders.pay_token(shop().settings.secret_key, order.user_id, order.plan_code, int(time.time()))
     return url_for("pages.offer", token=token)
 
@@ -210,7 +224,7 @@ def limit_text(limit: Limit, texts: Texts) -> str:
     return texts.gettext("{count} in all", count=limit.count)
 
 
-def _message(outcome: Outcome, texts: Texts, pay_url: str) -> Message:
+def _message(outcome: Outcome, texts: Texts, pay_url: str | None) -> Message:
     _ = texts.gettext
     again_url = outcome.approve_url or pay_url
     match outcome.result:
@@ -258,6 +272,12 @@ def _message(outcome: Outcome, texts: Texts, pay_url: str) -> Message:
                 again=_("Buy again"),
                 again_url=pay_url,
             )
+        case Result.UNABLE:
+            return Message(
+                _("This shop cannot take the payment right now"),
+                _("Nothing was charged. The operator has been told; please try again later."),
+                "bad",
+            )
         case Result.TROUBLE:
             return Message(
                 _("This payment needs a look"),
@@ -304,20 +324,15 @@ def _away(texts: Texts, again_url: str) -> Message:
     )
 
 
-def _outcome(texts: Texts, message: Message, status: int) -> Response:
-    return _page("outcome.html", status, texts, outcome=message)
+def _outcome(texts: Texts, message: Message, status: int, own: bool = False) -> Response:
+    """A page that tells *message*; the charge's number is for its *own* buyer."""
+    return _page("outcome.html", status, texts, outcome=message if own else replace(message, reference=""))
 
 
 def _page(template: str, status: int, texts: Texts, **values: object) -> Response:
     contact = shop().settings.support_contact
-    html = render_template(template, t=texts, _=texts.gettext, contact=contact, chat_url=_chat_url(), **values)
+    html = render_template(template, t=texts, _=texts.gettext, contact=contact, chat_url=bot.chat_url(), **values)
     return make_response(html, status)
-
-
-def _chat_url() -> str | None:
-    bot = notes.get("bot")
-    username = bot.get("username") if isinstance(bot, dict) else None
-    return f"https://t.me/{username}?start=paid" if username else None
 
 
 def error_page(status: int) -> Response:

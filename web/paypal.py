@@ -3,6 +3,7 @@
 PayPalError            debug_id: PayPal's own reference for its support
 ├── Refused            PayPal said no: status, name, issues, links. Asking the same again changes nothing
 ├── Unavailable        nothing happened, or nothing was asked that changes anything: try later
+│   └── AccessDenied   it is us whom PayPal refuses, not what was asked: the operator has to act
 └── OutcomeUnknown     the call may have moved money: look before asking again
 
 Every POST carries a ``PayPal-Request-Id`` that the caller stored beforehand, so that a repeat is the same request.
@@ -11,6 +12,7 @@ Source: PayPal's REST API reference, "Idempotency".
 """
 
 import contextlib
+import hashlib
 import logging
 import random
 import threading
@@ -34,7 +36,7 @@ TIMEOUT_S = (3.05, 10.0)
 ATTEMPTS = 4
 TOKEN_LEEWAY_S = 60
 LONGEST_WAIT_S = 8.0
-RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY_REQUESTS, FAULTS = 401, 403, 404, 429, 500
 
 Json = dict[str, Any]
 
@@ -50,7 +52,7 @@ class PayPalError(Exception):
 
 
 class Refused(PayPalError):
-    """PayPal answered with a refusal (4xx)."""
+    """PayPal answered with a refusal (4xx) of what was asked."""
 
     permanent = True
 
@@ -62,13 +64,19 @@ class Refused(PayPalError):
             for detail in body.get("details") or ()
             if isinstance(detail, dict) and "issue" in detail
         )
-        self.links = body.get("links") or []
+        self.links: list[Json] = [link for link in body.get("links") or () if isinstance(link, dict)]
         described = ", ".join(sorted(self.issues)) or self.name or "no reason given"
         super().__init__(f"PayPal refused with {status}: {described}", debug_id)
 
 
 class Unavailable(PayPalError):
     """PayPal could not be asked, and nothing can have happened."""
+
+
+class AccessDenied(Unavailable):
+    """PayPal does not accept our credentials, or does not let them do this."""
+
+    permanent = True
 
 
 class OutcomeUnknown(PayPalError):
@@ -97,6 +105,8 @@ class PayPal:
 
     def __init__(self, base_url: str, client_id: str, client_secret: str) -> None:
         self.base_url = base_url.rstrip("/")
+        self.account = hashlib.sha256(client_id.encode()).hexdigest()[:12]
+        """Names this account in what is remembered of it: another account has other products, webhooks and payees."""
         self._auth = (client_id, client_secret)
         self._http = requests.Session()
         self._http.trust_env = False  # a stray .netrc entry must not replace our Authorization header
@@ -108,11 +118,12 @@ class PayPal:
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Let this thread's calls take *seconds* in all; what then is unfinished raises instead of retrying on."""
+        outer = getattr(self._limits, "deadline", None)
         self._limits.deadline = time.monotonic() + seconds
         try:
             yield
         finally:
-            self._limits.deadline = None
+            self._limits.deadline = outer
 
     # Orders and captures
 
@@ -138,8 +149,20 @@ class PayPal:
         return self._post(f"/v2/payments/captures/{_segment(capture_id)}/refund", body, request_id)
 
     def refund(self, refund_id: str) -> Json:
-        """Read a refund."""
+        """Read a refund of a capture."""
         return self._get(f"/v2/payments/refunds/{_segment(refund_id)}")
+
+    # Sales, the payments of subscriptions: v1 resources
+
+    def refund_sale(self, sale_id: str, amount: int | None, currency: str, request_id: str) -> Json:
+        """Give back *amount* minor units of a sale; None gives back all that is left."""
+        total = {} if amount is None else money(amount, currency)
+        body = {"amount": {"total": total["value"], "currency": currency}} if total else {}
+        return self._post(f"/v1/payments/sale/{_segment(sale_id)}/refund", body, request_id)
+
+    def sale_refund(self, refund_id: str) -> Json:
+        """Read a refund of a sale."""
+        return self._get(f"/v1/payments/refund/{_segment(refund_id)}")
 
     # Subscriptions
 
@@ -187,8 +210,12 @@ class PayPal:
 
     def create_webhook(self, url: str, event_types: list[str], request_id: str) -> Json:
         """Register a webhook for the named events."""
-        body = {"url": url, "event_types": [{"name": name} for name in event_types]}
-        return self._post("/v1/notifications/webhooks", body, request_id)
+        return self._post("/v1/notifications/webhooks", {"url": url, "event_types": _named(event_types)}, request_id)
+
+    def subscribe_webhook(self, webhook_id: str, event_types: list[str], request_id: str) -> Json:
+        """Let a registered webhook hear of the named events, and of no others."""
+        change = {"op": "replace", "path": "/event_types", "value": _named(event_types)}
+        return self._change("PATCH", f"/v1/notifications/webhooks/{_segment(webhook_id)}", [change], request_id)
 
     def transactions(self, start: str, end: str) -> list[Json]:
         """All transactions between two RFC 3339 instants, at most 31 days apart. New ones show after up to 3 hours."""
@@ -205,7 +232,8 @@ class PayPal:
     def check(self) -> None:
         """Ask for a token.
 
-        :raises PayPalError: PayPal does not accept our credentials, or cannot be asked.
+        :raises AccessDenied: PayPal does not accept our credentials.
+        :raises Unavailable: it cannot be asked.
         """
         try:
             self._bearer()
@@ -221,34 +249,38 @@ class PayPal:
             raise Unavailable(f"GET {path}: {error}", error.debug_id) from error
 
     def _post(self, path: str, body: Json, request_id: str) -> Json:
+        return self._change("POST", path, body, request_id)
+
+    def _change(self, method: str, path: str, body: Json | list[Json], request_id: str) -> Json:
         sent = 0
 
         def attempt() -> Json:
             nonlocal sent
             token = self._bearer()
             sent += 1
-            return self._attempt("POST", path, token, body=body, request_id=request_id)
+            return self._attempt(method, path, token, body=body, request_id=request_id)
 
         try:
             return self._retrying(attempt)
         except _Transient as error:
             kind = OutcomeUnknown if sent else Unavailable
-            raise kind(f"POST {path}: {error}", error.debug_id) from error
+            raise kind(f"{method} {path}: {error}", error.debug_id) from error
 
     def _retrying(self, attempt: Callable[[], Json]) -> Json:
-        asked_wait: list[float] = []
+        asked_wait: float | None = None
 
         def again(error: BaseException) -> bool:
-            asked_wait[:] = [error.retry_after] if isinstance(error, _Transient) and error.retry_after else []
+            nonlocal asked_wait
+            asked_wait = error.retry_after if isinstance(error, _Transient) else None
             return isinstance(error, _Transient)
 
         def wait_ms(attempts: int, _elapsed_ms: int) -> float:
             backoff = min(LONGEST_WAIT_S, 0.25 * 2**attempts) * random.uniform(0.5, 1.0)
-            return 1000 * min(asked_wait[0] if asked_wait else backoff, self._time_left())
+            return 1000 * min(asked_wait if asked_wait is not None else backoff, self._time_left())
 
         def enough(attempts: int, _elapsed_ms: int) -> bool:
-            asked_too_much = bool(asked_wait) and asked_wait[0] > LONGEST_WAIT_S
-            return attempts >= ATTEMPTS or asked_too_much or self._time_left() <= 0
+            patience = min(LONGEST_WAIT_S, self._time_left())
+            return attempts >= ATTEMPTS or patience <= 0 or (asked_wait is not None and asked_wait > patience)
 
         result: Json = Retrying(stop_func=enough, wait_func=wait_ms, retry_on_exception=again).call(attempt)
         return result
@@ -260,11 +292,11 @@ class PayPal:
         token: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Json | None = None,
+        body: Json | list[Json] | None = None,
         request_id: str | None = None,
     ) -> Json:
         response = self._send(method, path, token, query, body, request_id)
-        if response.status_code == 401:
+        if response.status_code == UNAUTHORIZED:
             response = self._send(method, path, self._bearer(stale=token), query, body, request_id)
         return _read(method, path, response)
 
@@ -274,7 +306,7 @@ class PayPal:
         path: str,
         token: str,
         query: Mapping[str, str] | None,
-        body: Json | None,
+        body: Json | list[Json] | None,
         request_id: str | None,
     ) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}", "Prefer": "return=representation"}
@@ -293,15 +325,18 @@ class PayPal:
     def _bearer(self, stale: str | None = None) -> str:
         """The access token, fetched once for all threads; *stale* is one that was just answered with 401.
 
-        :raises Refused: the credentials are wrong.
+        :raises AccessDenied: the credentials are wrong.
         """
         with self._token_lock:
             if self._token and time.monotonic() < self._token.expires and self._token.value != stale:
                 return self._token.value
             path, grant = "/v1/oauth2/token", {"grant_type": "client_credentials"}
             answer = _read("POST", path, self._exchange("POST", path, auth=self._auth, data=grant))
-            lifetime = max(0, int(answer["expires_in"]) - TOKEN_LEEWAY_S)
-            self._token = _Token(str(answer["access_token"]), time.monotonic() + lifetime)
+            try:
+                lifetime = max(0, int(answer["expires_in"]) - TOKEN_LEEWAY_S)
+                self._token = _Token(str(answer["access_token"]), time.monotonic() + lifetime)
+            except (KeyError, TypeError, ValueError) as error:
+                raise _Transient("no token in the answer") from error
             return self._token.value
 
     def _time_left(self) -> float:
@@ -317,26 +352,39 @@ def _read(method: str, path: str, response: requests.Response) -> Json:
     """Turn an HTTP answer into its body.
 
     :raises Refused: PayPal said no.
+    :raises AccessDenied: PayPal does not know us.
     :raises _Transient: the answer says "not now", or is no answer of PayPal's at all.
     """
-    debug_id = response.headers.get("PayPal-Debug-Id", "")
-    logger.debug("paypal", extra={"call": f"{method} {path}", "status": response.status_code, "debug_id": debug_id})
-    if response.status_code in RETRIED_STATUSES:
-        raise _Transient(f"status {response.status_code}", _retry_after(response), debug_id)
+    status, debug_id = response.status_code, response.headers.get("PayPal-Debug-Id", "")
+    level = logging.DEBUG if method == "GET" else logging.INFO
+    logger.log(level, "paypal", extra={"call": f"{method} {path}", "status": status, "debug_id": debug_id})
+    if status == TOO_MANY_REQUESTS or status >= FAULTS:
+        raise _Transient(f"status {status}", _retry_after(response), debug_id)
+    body = _json(response, debug_id)
+    if status == UNAUTHORIZED:
+        raise AccessDenied(f"PayPal does not accept our credentials: {body.get('error') or body.get('name')}", debug_id)
+    if not 200 <= status < 300:
+        raise Refused(status, body, debug_id or str(body.get("debug_id", "")))
+    return body
+
+
+def _json(response: requests.Response, debug_id: str) -> Json:
     try:
         body = response.json() if response.content else {}
     except ValueError as error:
         raise _Transient(f"status {response.status_code} without JSON", None, debug_id) from error
     if not isinstance(body, dict):
         raise _Transient(f"status {response.status_code} with a body of another shape", None, debug_id)
-    if not response.ok:
-        raise Refused(response.status_code, body, debug_id or str(body.get("debug_id", "")))
     return body
 
 
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdigit() else None
+
+
+def _named(event_types: list[str]) -> list[Json]:
+    return [{"name": name} for name in event_types]
 
 
 def _segment(identifier: str) -> str:
@@ -361,7 +409,7 @@ def minor(amount: Mapping[str, Any]) -> tuple[int, str]:
     try:
         scaled = Decimal(str(text)).scaleb(decimals(currency))
         whole = int(scaled)
-    except (InvalidOperation, OverflowError, ValueError) as error:
+    except (InvalidOperation, KeyError, OverflowError, ValueError) as error:
         raise ValueError(f"not an amount: {text!r} {currency!r}") from error
     if whole != scaled:
         raise ValueError(f"finer than the smallest unit: {text!r} {currency!r}")

@@ -1,13 +1,15 @@
 """Every hour the last days' money at PayPal is laid beside the ledger; what neither side can explain is reported."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from models import events, orders, payments
-from models.payments import PaymentInfo
-from web.paypal import Refused
-from web.renewals import rfc3339
+from models import events, health, orders, payments
+from models.payments import PaymentInfo, RefundFact
+from web.outcome import Result
+from web.paypal import FORBIDDEN, Refused, minor
+from web.reading import PROVIDER, instant, readable, rfc3339
 from web.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -16,6 +18,17 @@ LOOK_BACK_S = 3 * 86_400
 REPORT_LAG_S = 4 * 3600
 """PayPal's report shows a transaction up to three hours late."""
 
+PAYMENTS = "T00"
+GIVEN_BACK = frozenset({"T1106", "T1107"})
+"""Event codes of the report: what begins with T00 is a payment; these are reversals and refunds."""
+
+OURS = re.compile(r"[\w-]{20}", re.ASCII)
+"""What the purchases of this shop are called at PayPal."""
+
+INCIDENT = "report_refused"
+
+Row = Mapping[str, Any]
+
 
 def compare(till: Shop, now: int) -> None:
     """Settle what PayPal has and we have not; report what stays unexplained, once each.
@@ -23,23 +36,47 @@ def compare(till: Shop, now: int) -> None:
     :raises PayPalError: PayPal could not be asked.
     """
     start = now - LOOK_BACK_S
-    reported = {str(row["transaction_id"]): row for row in till.paypal.transactions(rfc3339(start), rfc3339(now))}
+    try:
+        rows = till.paypal.transactions(rfc3339(start), rfc3339(now))
+    except Refused as refusal:
+        if refusal.status != FORBIDDEN:
+            raise
+        health.open_incident(INCIDENT, str(refusal), now)
+        return
+    health.close_incident(INCIDENT, now)
+    with readable("the transaction list"):
+        reported = {str(row["transaction_id"]): row for row in rows}
     for row in incoming(reported.values()):
         _explain(till, row, now)
-    for payment in missing(payments.since("paypal", start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
+    payments.apply(given_back(reported.values(), now), now)
+    for payment in missing(payments.since(PROVIDER, start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
         logger.error("payment that PayPal does not report", extra={"payment": payment.id})
         _report("not_at_provider", payment.remote_id, payment.amount, payment.currency, now)
 
 
-def incoming(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Successful payments to us: positive amounts whose event code is a payment's (T00xx)."""
+def incoming(rows: Iterable[Row]) -> list[Row]:
+    """Successful payments to us: positive amounts whose event code is a payment's."""
     return [
         row
         for row in rows
-        if str(row.get("transaction_event_code", "")).startswith("T00")
+        if str(row.get("transaction_event_code", "")).startswith(PAYMENTS)
         and row.get("transaction_status") == "S"
-        and not str(row.get("transaction_amount", {}).get("value", "-")).startswith("-")
+        and not str((row.get("transaction_amount") or {}).get("value", "-")).startswith("-")
     ]
+
+
+def given_back(rows: Iterable[Row], now: int) -> list[RefundFact]:
+    """Refunds and reversals of payments that are in the ledger, whoever made them. Most are known."""
+    found = []
+    for row in rows:
+        paid = str(row.get("paypal_reference_id", ""))
+        taken = row.get("transaction_event_code") in GIVEN_BACK and row.get("transaction_status") == "S"
+        if taken and payments.find(PROVIDER, paid):
+            with readable("a transaction"):
+                amount, _currency = minor(row["transaction_amount"])
+                at = instant(row.get("transaction_initiation_date"), now, now)
+                found.append(RefundFact(PROVIDER, paid, str(row["transaction_id"]), abs(amount), at))
+    return found
 
 
 def missing(known: Iterable[PaymentInfo], reported: Mapping[str, object], until: int) -> list[PaymentInfo]:
@@ -53,24 +90,24 @@ def missing(known: Iterable[PaymentInfo], reported: Mapping[str, object], until:
     ]
 
 
-def _explain(till: Shop, row: Mapping[str, Any], now: int) -> None:
+def _explain(till: Shop, row: Row, now: int) -> None:
     transaction_id = str(row["transaction_id"])
-    if payments.find("paypal", transaction_id):
+    if payments.find(PROVIDER, transaction_id):
         return
-    order = orders.by_public(str(row.get("custom_field") or row.get("invoice_id") or ""))
-    if order is not None:
-        try:
-            till.reconcile(order, now)
-        except Refused as refusal:
-            logger.warning("order not settled", extra={"order": order.id, "cause": str(refusal)})
-    if payments.find("paypal", transaction_id):
+    purchase = str(row.get("custom_field") or row.get("invoice_id") or "")
+    if purchase and not OURS.fullmatch(purchase):
+        return  # the account sells elsewhere too
+    order = orders.by_public(purchase)
+    if order is not None and till.reconcile(order, now).result is Result.LATER:
+        return
+    if payments.find(PROVIDER, transaction_id):
         logger.warning("payment found by comparison", extra={"transaction": transaction_id})
         return
-    amount = row.get("transaction_amount", {})
+    amount = row.get("transaction_amount") or {}
     logger.error("unexplained money at PayPal", extra={"transaction": transaction_id})
     _report("not_in_ledger", transaction_id, str(amount.get("value")), str(amount.get("currency_code")), now)
 
 
 def _report(reason: str, remote_id: str, amount: object, currency: str, now: int) -> None:
-    detail = {"provider": "paypal", "remote_id": remote_id, "amount": amount, "currency": currency}
-    events.alert(f"money_{reason}", detail, now, key=f"unexplained:paypal:{remote_id}")
+    detail = {"provider": PROVIDER, "remote_id": remote_id, "amount": amount, "currency": currency}
+    events.alert(f"money_{reason}", detail, now, key=f"unexplained:{PROVIDER}:{remote_id}")

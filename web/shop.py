@@ -1,27 +1,31 @@
 """What a program needs to sell through PayPal, built once from the settings."""
 
+import logging
 from dataclasses import dataclass
 
 from cryptography import x509
 from flask import current_app
 
-from config.plans import Plans
+from config.plans import Plan, Plans
 from config.settings import Settings
 from config.texts import Texts
-from models import notes, payments
+from models import notes, orders, payments
 from models.orders import OrderInfo
 from models.subscriptions import SubscriptionInfo
-from web.checkout import Checkout, Outcome, Result
-from web.paypal import ENDPOINTS, PayPal
+from web import refusals
+from web.checkout import Checkout
+from web.outcome import Look, Outcome, Result
+from web.paypal import ENDPOINTS, PayPal, PayPalError, Refused
 from web.renewals import Renewals
 from web.signature import Verifier
+
+logger = logging.getLogger(__name__)
 
 ENDED = frozenset({Result.PAID, Result.REFUNDED, Result.OVER})
 """Outcomes after which the poller has nothing more to find."""
 
-WEBHOOK_NOTE = "paypal_webhook"
 PATIENCE_S = 6.5
-"""What a page or webhook waits for PayPal in all: four threads share one worker with ``/health``."""
+"""What a page waits for PayPal in all: four threads share one worker with ``/health``."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +38,87 @@ class Shop:
     checkout: Checkout
     renewals: Renewals
     verifier: Verifier
-    patience_s: float = PATIENCE_S
 
-    def open(self, order: OrderInfo, texts: Texts, now: int) -> str:
-        """The page at PayPal on which *order* is approved.
+    def sell(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
+        """Open the purchase of *plan*, or find the one that is open: where it is approved, or how it stands already.
 
+        PayPal's order ends sooner than ours. A purchase that is over there is begun anew.
+
+        :raises AlreadySubscribed: the plan renews, and does so for this customer.
         :raises PayPalError: it could not be opened.
         """
-        return self.renewals.open(order, texts, now) if order.renews else self.checkout.open(order, texts, now)
+        order, outcome = self._open(user_id, plan, texts, now)
+        if outcome.result is Result.OVER:
+            order, outcome = self._open(user_id, plan, texts, now)
+        return order, outcome
+
+    def look(self, order: OrderInfo, now: int) -> Look:
+        """Read how *order* stands at PayPal, taking the money if it is approved. Nothing is recorded yet.
+
+        :raises PayPalError: PayPal could not be asked.
+        """
+        try:
+            look = self._till(order).look(order, now)
+        except Refused as refusal:
+            look = Look(refusals.take(order, refusal, now))
+        _end_with(look.outcome, order, now)
+        return look
+
+    def settle(self, order: OrderInfo, now: int) -> Outcome:
+        """Bring the ledger to where PayPal stands with *order*.
+
+        :raises PayPalError: PayPal could not be asked.
+        """
+        look = self.look(order, now)
+        payments.apply(look.changes, now)
+        return look.outcome
 
     def reconcile(self, order: OrderInfo, now: int) -> Outcome:
-        """Bring the ledger to where PayPal stands with *order*."""
-        return self.renewals.reconcile_order(order, now) if order.renews else self.checkout.reconcile(order, now)
+        """Do as :meth:`settle`; when PayPal cannot be asked, that is the outcome."""
+        try:
+            return self.settle(order, now)
+        except PayPalError as error:
+            logger.warning(
+                "order not settled yet", extra={"order": order.id, "cause": str(error), "debug_id": error.debug_id}
+            )
+            return Outcome(Result.LATER, order.approve_url)
 
-    def look_at_subscription(self, known: SubscriptionInfo, now: int) -> None:
+    def settle_subscription(self, known: SubscriptionInfo, now: int) -> None:
         """Bring the ledger to where PayPal stands with a subscription.
 
         :raises PayPalError: PayPal could not be asked.
         """
-        payments.apply(self.renewals.look(known, now).changes, now)
+        payments.apply(self.renewals.look_at(known, now).changes, now)
+
+    @property
+    def webhook_note(self) -> str:
+        """Where the webhook that upkeep has found or made is noted."""
+        return f"paypal_webhook:{self.paypal.account}"
 
     def webhook_id(self) -> str | None:
         """The id that our webhook's signatures are made for: set by the operator, or found by upkeep."""
-        remembered = notes.get(WEBHOOK_NOTE)
-        return self.settings.paypal_webhook_id or (remembered if isinstance(remembered, str) else None)
+        noted = notes.get(self.webhook_note)
+        return self.settings.paypal_webhook_id or (str(noted["id"]) if isinstance(noted, dict) else None)
+
+    def _open(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
+        order = orders.create(user_id, plan, "paypal", plan.paypal_currency or "", now)
+        if order.remote_id is not None:
+            return order, self.settle(order, now)
+        try:
+            return order, Outcome(Result.NOT_APPROVED, self._till(order).create(order, texts, now))
+        except Refused as refusal:
+            outcome = refusals.take(order, refusal, now)
+            _end_with(outcome, order, now)
+            return order, outcome
+
+    def _till(self, order: OrderInfo) -> Checkout | Renewals:
+        return self.renewals if order.renews else self.checkout
+
+
+def _end_with(outcome: Outcome, order: OrderInfo, now: int) -> None:
+    """An order that is over at PayPal is over here: the next click begins another one."""
+    if outcome.result is Result.OVER:
+        orders.expire(order.id, now)
 
 
 def build(settings: Settings) -> Shop | None:

@@ -8,29 +8,36 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models import batches, cache, orders, reminders, subscriptions, webhooks
+from models import batches, cache, health, orders, reminders, requests, subscriptions, webhooks
 from models.database import checkpoint, close_database, data_version, open_database
 from models.orders import OrderInfo
 from web import heart, reconciliation, registration, shop, webhook
-from web.checkout import Result
 from web.errands import Errands
-from web.paypal import PayPalError
+from web.outcome import Result
+from web.paypal import AccessDenied, PayPalError
 from web.shop import Shop
 
 logger = logging.getLogger("web.upkeep")
 
+T = TypeVar("T")
+
 PROGRAM = "upkeep"
 POLL_S = 0.05
-TURN_S = 5.0
+TURN_S = 5
+PATIENCE_S = 20.0
+"""What one look at PayPal may take in all, so that a slow one neither holds up the others nor a stop."""
+
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 SUBSCRIPTION_LOOK_S = 6 * HOUR_S
-WEBHOOK_RETRY_S = 30
+WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
+DENIED = "paypal_denied"
 HELD_S = 7 * DAY_S
 CACHE_AGE_S, CACHE_POSTS = 30 * DAY_S, 100_000
 
@@ -65,21 +72,38 @@ class Upkeep:
 
     def __init__(self, settings: Settings, till: Shop | None) -> None:
         self._settings = settings
-        self._till = till
-        self.chores = [*self._selling(till), *self._keeping()] if till else self._keeping()
+        self._stopping = threading.Event()
+        self.chores = [*(self._selling(till) if till else ()), *self._keeping()]
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopping.set()
 
     def run_once(self, now: int) -> None:
         """Do every chore that is due."""
-        for chore in self.chores:
+        for chore in self._while_wanted(self.chores):
             chore.turn(now)
+
+    def run(self) -> None:
+        """Take a turn whenever another process has committed, and every few seconds anyway, until stopped."""
+        seen: int | None = None
+        while not self._stopping.is_set():
+            self.run_once(int(time.time()))
+            deadline = time.monotonic() + TURN_S
+            while time.monotonic() < deadline and not self._stopping.wait(POLL_S):
+                version = data_version()
+                if version != seen:
+                    seen = version
+                    break
 
     def _selling(self, till: Shop) -> list[Chore]:
         return [
+            Chore("ask PayPal in", MINUTE_S, lambda now: self._ask_in(till, now)),
             Chore("register the webhook", MINUTE_S, lambda now: registration.ensure(till, now)),
-            Chore("carry out requests", 0, Errands(till).run_all),
-            Chore("finish webhooks", 0, self._finish_webhooks),
-            Chore("look at open orders", 0, self._look_at_orders),
-            Chore("look at subscriptions", MINUTE_S, self._look_at_subscriptions),
+            Chore("carry out requests", 0, lambda now: self._carry_out_requests(till, now)),
+            Chore("finish webhooks", 0, lambda now: self._finish_webhooks(till, now)),
+            Chore("look at orders", 0, lambda now: self._look_at_orders(till, now)),
+            Chore("look at subscriptions", MINUTE_S, lambda now: self._look_at_subscriptions(till, now)),
             Chore("compare with PayPal", HOUR_S, lambda now: reconciliation.compare(till, now)),
         ]
 
@@ -92,24 +116,44 @@ class Upkeep:
             Chore("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
         ]
 
-    def _remind(self, now: int) -> None:
-        if self._settings.reminders:
-            reminders.write(now)
+    def _while_wanted(self, work: Iterable[T]) -> Iterator[T]:
+        """Hand out pieces of work until it is time to stop."""
+        for piece in work:
+            if self._stopping.is_set():
+                return
+            yield piece
 
-    def _finish_webhooks(self, now: int) -> None:
-        till = self._open_till()
-        while event := webhooks.claim(now):
+    def _ask_in(self, till: Shop, now: int) -> None:
+        """Credentials that PayPal no longer takes are told at once, not when the next customer pays."""
+        try:
+            till.paypal.check()
+        except AccessDenied as error:
+            health.open_incident(DENIED, str(error), now)
+            raise
+        health.close_incident(DENIED, now)
+
+    def _carry_out_requests(self, till: Shop, now: int) -> None:
+        errands = Errands(till)
+        for errand in self._while_wanted(iter(lambda: requests.claim("paypal", now), None)):
+            with till.paypal.within(PATIENCE_S):
+                errands.run(errand, now)
+
+    def _finish_webhooks(self, till: Shop, now: int) -> None:
+        for event in self._while_wanted(iter(lambda: webhooks.claim(now), None)):
             try:
-                webhook.follow(till, event, now)
+                with till.paypal.within(PATIENCE_S):
+                    webhook.follow(till, event, now)
             except (webhook.Unfinished, PayPalError) as error:
                 logger.warning("webhook unfinished", extra={"event": event.event_id, "cause": str(error)})
-                webhooks.retry(event.id, now + WEBHOOK_RETRY_S * 2 ** min(event.attempts, 8))
+                webhooks.retry(event.id, now + WEBHOOK_RETRY_S * 2 ** min(event.attempts, WEBHOOK_DOUBLINGS))
 
-    def _look_at_orders(self, now: int) -> None:
-        till = self._open_till()
-        for order in orders.to_look_at("paypal", now):
-            result = till.reconcile(order, now).result
-            orders.looked(order.id, self._goes_on(order, result, now), now)
+    def _look_at_orders(self, till: Shop, now: int) -> None:
+        for order in self._while_wanted(orders.to_look_at("paypal", now)):
+            orders.looked(order.id, True, now)  # first: one that cannot be read must not hold up the others
+            with till.paypal.within(PATIENCE_S):
+                result = till.reconcile(order, now).result
+            if not self._goes_on(order, result, now):
+                orders.looked(order.id, False, now)
 
     def _goes_on(self, order: OrderInfo, result: Result, now: int) -> bool:
         """Whether an order is to be looked at again: a pending payment is awaited for as long as it takes."""
@@ -122,47 +166,22 @@ class Upkeep:
             return False
         return True
 
-    def _look_at_subscriptions(self, now: int) -> None:
-        till = self._open_till()
-        for known in subscriptions.to_look_at("paypal", now):
+    def _look_at_subscriptions(self, till: Shop, now: int) -> None:
+        for known in self._while_wanted(subscriptions.to_look_at("paypal", now)):
             subscriptions.looked(known.id, now + SUBSCRIPTION_LOOK_S)
-            till.look_at_subscription(known, now)
+            try:
+                with till.paypal.within(PATIENCE_S):
+                    till.settle_subscription(known, now)
+            except PayPalError as error:
+                logger.warning("subscription not read", extra={"subscription": known.id, "cause": str(error)})
 
-    def _open_till(self) -> Shop:
-        if self._till is None:
-            raise RuntimeError("PayPal is not set up")
-        return self._till
+    def _remind(self, now: int) -> None:
+        if self._settings.reminders:
+            reminders.write(now)
 
 
 def _discard(_count: int) -> None:
     """Chores return nothing; how many rows they touched is of no further interest."""
-
-
-class Loop:
-    """Turns, one after another, until :meth:`stop`."""
-
-    def __init__(self, upkeep: Upkeep) -> None:
-        self._upkeep = upkeep
-        self._stopping = threading.Event()
-        self._seen: int | None = None
-
-    def stop(self) -> None:
-        """End after the present turn."""
-        self._stopping.set()
-
-    def run(self) -> None:
-        """Take a turn whenever another process has committed, and every few seconds anyway."""
-        while not self._stopping.is_set():
-            self._upkeep.run_once(int(time.time()))
-            self._wait()
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + TURN_S
-        while time.monotonic() < deadline and not self._stopping.wait(POLL_S):
-            version = data_version()
-            moved, self._seen = version != self._seen, version
-            if moved:
-                return
 
 
 def main() -> int:
@@ -171,11 +190,11 @@ def main() -> int:
     Path(settings.db_path).mkdir(parents=True, exist_ok=True)
     open_database(settings.database_file)
     heart.start(PROGRAM)
-    loop = Loop(Upkeep(settings, shop.build(settings)))
+    upkeep = Upkeep(settings, shop.build(settings))
     for received in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(received, lambda *_: loop.stop())
+        signal.signal(received, lambda *_: upkeep.stop())
     logger.info("upkeep started", extra={"paypal": settings.paypal_enabled})
-    loop.run()
+    upkeep.run()
     close_database()
     logger.info("upkeep stopped")
     return EXIT_OK

@@ -1,7 +1,7 @@
 """PayPal's notifications: proved, remembered once, and then only a hint to look at the API.
 
-400: forged, nothing stored. 200: done, known, of no interest, or about somebody else's order. 500: stored, unfinished;
-PayPal repeats, and upkeep goes on by itself. 503: it cannot be proved right now.
+400: forged, nothing stored. 200: done, known, of no interest, or about somebody else's business. 500: stored,
+unfinished; PayPal repeats, and upkeep goes on by itself. 503: it cannot be proved right now.
 """
 
 import json
@@ -13,10 +13,12 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from models import orders, payments, subscriptions, webhooks
-from models.payments import Change, DisputeFact, RefundFact
+from models.orders import OrderInfo
+from models.payments import Change
 from models.webhooks import Received, WebhookInfo
-from web.checkout import Result, linked_capture, read_refund, timestamp
-from web.paypal import PayPalError, minor
+from web.outcome import Result
+from web.paypal import FORBIDDEN, NOT_FOUND, PayPalError, Refused
+from web.reading import PROVIDER, failed_at, linked_capture, read_dispute, read_refund, read_sale_refund
 from web.shop import Shop, shop
 from web.signature import CertificateUnavailable, Forged
 
@@ -25,17 +27,27 @@ logger = logging.getLogger(__name__)
 blueprint = Blueprint("webhook", __name__)
 
 LARGEST_BODY = 256 << 10
+ANSWER_WITHIN_S = 7.5
+"""Whatever PayPal does: what takes longer is stored, and left to upkeep."""
+
+LEFT_TO_UPKEEP_S = 2
+HINTS = ("id", "order_id", "dispute_id", "sale_id", "billing_agreement_id", "links")
+"""What is stored of an event's resource: where to look. Names and addresses of payers are not."""
 
 
 class Unfinished(Exception):
     """The event is true but could not be followed to its end now."""
 
 
+class NotOurs(Exception):
+    """The event is true, and about somebody else's business."""
+
+
 @blueprint.post("/paypal/webhook")
 @blueprint.post("/webhook/paypal")
 def receive() -> Response:
     """Take one notification."""
-    now = int(time.time())
+    started, now = time.monotonic(), int(time.time())
     webhook_id = shop().webhook_id()
     if webhook_id is None:
         logger.warning("webhook refused: no webhook is registered yet")
@@ -50,34 +62,40 @@ def receive() -> Response:
     except CertificateUnavailable as error:
         logger.warning("webhook not proved", extra={"cause": str(error)})
         return _answer(503, "the certificate cannot be fetched now")
-    return _take(event, body.decode(), now)
+    return _take(event, started + ANSWER_WITHIN_S, now)
 
 
 def _parse(body: bytes) -> Mapping[str, Any]:
     try:
-        event = json.loads(body)
+        event = json.loads(body.decode())
     except ValueError as error:
         raise Forged("signed, but no JSON") from error
-    if (
-        not isinstance(event, dict)
-        or not isinstance(event.get("id"), str)
-        or not isinstance(event.get("resource"), dict)
-    ):
+    if not isinstance(event, dict) or not isinstance(event.get("id"), str):
         raise Forged("signed, but no event")
+    if not isinstance(event.get("resource"), dict):
+        raise Forged("signed, but about nothing")
     found: Mapping[str, Any] = event
     return found
 
 
-def _take(event: Mapping[str, Any], body: str, now: int) -> Response:
-    resource_id = str(event["resource"].get("id", ""))
-    received, stored = webhooks.receive("paypal", event["id"], str(event.get("event_type")), resource_id, body, now)
+def _take(event: Mapping[str, Any], deadline: float, now: int) -> Response:
+    resource = {name: event["resource"][name] for name in HINTS if name in event["resource"]}
+    received, stored = webhooks.receive(
+        PROVIDER,
+        event["id"],
+        str(event.get("event_type")),
+        str(resource.get("id", "")),
+        json.dumps({"resource": resource}),
+        now,
+    )
     if received is Received.DONE:
         return _answer(200, "known")
     try:
-        with shop().paypal.within(shop().patience_s):
+        with shop().paypal.within(max(0.0, deadline - time.monotonic())):
             follow(shop(), stored, now)
     except (Unfinished, PayPalError) as error:
         logger.warning("webhook unfinished", extra={"event": stored.event_id, "cause": str(error)})
+        webhooks.retry(stored.id, now + LEFT_TO_UPKEEP_S)
         return _answer(500, "stored, to be finished")
     return _answer(200, "done")
 
@@ -88,113 +106,119 @@ def follow(till: Shop, event: WebhookInfo, now: int) -> None:
     :raises Unfinished: PayPal could not tell yet.
     :raises PayPalError: PayPal could not be asked.
     """
+    payments.apply(_changes(till, event, now), now, event.id)
+
+
+def _changes(till: Shop, event: WebhookInfo, now: int) -> "Changes":
     look = LOOKS.get(event.event_type)
-    resource = json.loads(event.body)["resource"]
-    payments.apply(look(till, resource, now) if look else (), now, event.id)
+    if look is None:
+        return ()
+    try:
+        return look(till, json.loads(event.body)["resource"], now)
+    except NotOurs as reason:
+        logger.info("webhook about somebody else's business", extra={"event": event.event_id, "cause": str(reason)})
+    except Refused as refusal:
+        if refusal.status not in (FORBIDDEN, NOT_FOUND):
+            raise
+        logger.info("webhook about what is not shown to us", extra={"event": event.event_id, "cause": str(refusal)})
+    return ()
 
 
 Changes = Sequence[Change]
+Resource = Mapping[str, Any]
 
 
-def _order(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
-    return _of_order(till, str(resource.get("id", "")), now)
+def _order(till: Shop, resource: Resource, now: int) -> Changes:
+    order = orders.by_remote(PROVIDER, str(resource.get("id") or resource.get("order_id")))
+    if order is None:
+        raise NotOurs("an order that is not known here")
+    return _of_order(till, order, now)
 
 
-def _capture(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
-    return _of_capture(till, str(resource.get("id", "")), now)
+def _capture(till: Shop, resource: Resource, now: int) -> Changes:
+    return _of_payment(till, str(resource.get("id")), now)
 
 
-def _given_back(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
+def _given_back(till: Shop, resource: Resource, now: int) -> Changes:
     """A refund or reversal: the resource is the refund, the capture is where its link leads."""
-    refund = till.paypal.refund(str(resource.get("id", "")))
-    capture_id = linked_capture(refund)
+    capture_id = linked_capture(resource)
     if capture_id is None:
         raise Unfinished("a refund that names no capture")
-    fact = read_refund(refund)
-    return [*_of_capture(till, capture_id, now), *([fact] if fact else [])]
+    changes = _of_payment(till, capture_id, now)
+    try:
+        refund = read_refund(till.paypal.refund(str(resource.get("id"))), now)
+    except Refused as refusal:
+        if refusal.status != NOT_FOUND:
+            raise
+        # What a bank has reversed may not be shown as a refund. Its order and the transaction list tell of it.
+        refund = None
+    return [*changes, *([refund] if refund else [])]
 
 
-def _of_capture(till: Shop, capture_id: str, now: int) -> Changes:
-    """Look at the order that a capture belongs to."""
-    known = payments.find("paypal", capture_id)
+def _of_payment(till: Shop, remote_id: str, now: int) -> Changes:
+    """Look at the purchase that a capture or sale belongs to."""
+    known = payments.find(PROVIDER, remote_id)
     order = orders.get(known.order_id) if known and known.order_id is not None else None
-    if order and order.remote_id:
-        return _of_order(till, order.remote_id, now)
-    capture = till.paypal.capture(capture_id)
-    related = (capture.get("supplementary_data") or {}).get("related_ids") or {}
-    return _of_order(till, str(related.get("order_id", "")), now)
-
-
-def _of_order(till: Shop, remote_id: str, now: int) -> Changes:
-    order = orders.by_remote("paypal", remote_id)
     if order is None:
-        logger.info("webhook about an order that is not ours", extra={"remote_id": remote_id})
-        return ()
-    look = till.checkout.look(order, now)
-    if look.outcome.result is Result.LATER:
-        raise Unfinished("PayPal could not tell how the order stands")
-    return look.changes
+        order = orders.by_public(str(till.paypal.capture(remote_id).get("custom_id", "")))
+    if order is None:
+        raise NotOurs("a payment of no order that is known here")
+    return _of_order(till, order, now)
 
 
-def _dispute(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
-    return read_dispute(till.paypal.dispute(str(resource.get("dispute_id", ""))), now)
+def _of_order(till: Shop, order: OrderInfo, now: int) -> Changes:
+    return till.look(order, now).changes
 
 
-def read_dispute(dispute: Mapping[str, Any], now: int) -> list[DisputeFact]:
-    """How a dispute stands for each payment of ours that it names."""
-    closed, won = None, None
-    if dispute.get("status") == "RESOLVED":
-        closed = timestamp(dispute.get("update_time"), now)
-        won = (dispute.get("dispute_outcome") or {}).get("outcome_code") in WON
-    opened = timestamp(dispute.get("create_time"), now)
-    return [
-        DisputeFact("paypal", str(contested["seller_transaction_id"]), str(dispute["dispute_id"]), opened, closed, won)
-        for contested in dispute.get("disputed_transactions") or ()
-        if payments.find("paypal", str(contested.get("seller_transaction_id", "")))
-    ]
+def _dispute(till: Shop, resource: Resource, now: int) -> Changes:
+    """A dispute may be heard of before its payment: then that is looked at first."""
+    changes: list[Change] = []
+    for fact in read_dispute(till.paypal.dispute(str(resource.get("dispute_id"))), now):
+        try:
+            if payments.find(PROVIDER, fact.payment_remote_id) is None:
+                changes += _of_payment(till, fact.payment_remote_id, now)
+        except NotOurs:
+            continue
+        changes.append(fact)
+    return changes
 
 
-WON = frozenset({"RESOLVED_SELLER_FAVOUR", "CANCELED_BY_BUYER", "DENIED", "RESOLVED_WITH_PAYOUT"})
+def _sale(till: Shop, resource: Resource, now: int) -> Changes:
+    return _of_subscription(till, str(resource.get("billing_agreement_id")), now)
 
 
-def _sale(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
-    return _of_subscription(till, str(resource.get("billing_agreement_id", "")), now)
-
-
-def _sale_given_back(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
+def _sale_given_back(till: Shop, resource: Resource, now: int) -> Changes:
     """A refunded or reversed sale: the v1 resource names the sale, the refund is read by its own id."""
-    sale_id = str(resource.get("sale_id", ""))
-    if payments.find("paypal", sale_id) is None:
-        return ()
-    refund = till.paypal.refund(str(resource.get("id", "")))
-    amount, _currency = minor(refund["amount"])
-    return [RefundFact("paypal", sale_id, str(refund["id"]), amount, timestamp(refund.get("create_time"), now))]
+    sale_id = str(resource.get("sale_id"))
+    changes: Changes = () if payments.find(PROVIDER, sale_id) else _of_payment(till, sale_id, now)
+    refund = read_sale_refund(till.paypal.sale_refund(str(resource.get("id"))), sale_id, now)
+    return [*changes, *([refund] if refund else [])]
 
 
-def _subscription(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
-    return _of_subscription(till, str(resource.get("id", "")), now)
+def _subscription(till: Shop, resource: Resource, now: int) -> Changes:
+    return _of_subscription(till, str(resource.get("id")), now)
 
 
-def _payment_failed(till: Shop, resource: Mapping[str, Any], now: int) -> Changes:
-    remote_id = str(resource.get("id", ""))
-    failed = till.paypal.subscription(remote_id).get("billing_info", {}).get("last_failed_payment")
-    if failed:
-        subscriptions.payment_failed("paypal", remote_id, timestamp(failed.get("time"), now), now)
-    return _of_subscription(till, remote_id, now)
+def _payment_failed(till: Shop, resource: Resource, now: int) -> Changes:
+    remote_id = str(resource.get("id"))
+    changes = _of_subscription(till, remote_id, now)
+    at = failed_at(till.paypal.subscription(remote_id), now)
+    if at is not None:
+        subscriptions.payment_failed(PROVIDER, remote_id, at, now)
+    return changes
 
 
 def _of_subscription(till: Shop, remote_id: str, now: int) -> Changes:
-    known = subscriptions.by_remote("paypal", remote_id)
+    known = subscriptions.by_remote(PROVIDER, remote_id)
     if known is None:
-        logger.info("webhook about a subscription that is not ours", extra={"remote_id": remote_id})
-        return ()
-    look = till.renewals.look(known, now)
-    if look.outcome.result is Result.LATER:
-        raise Unfinished("PayPal could not tell how the subscription stands")
+        raise NotOurs("a subscription that is not known here")
+    look = till.renewals.look_at(known, now)
+    if look.outcome.result is Result.OVER and known.state is subscriptions.State.PENDING:
+        orders.expire(known.order_id, now)
     return look.changes
 
 
-LOOKS: Mapping[str, Callable[[Shop, Mapping[str, Any], int], Changes]] = {
+LOOKS: Mapping[str, Callable[[Shop, Resource, int], Changes]] = {
     "CHECKOUT.ORDER.APPROVED": _order,
     "CHECKOUT.ORDER.COMPLETED": _order,
     "CHECKOUT.PAYMENT-APPROVAL.REVERSED": _order,

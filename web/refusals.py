@@ -1,0 +1,76 @@
+"""What it means for a purchase that PayPal refused to go on with it."""
+
+import logging
+
+from models import events, orders
+from models.orders import OrderInfo
+from web.outcome import Outcome, Result
+from web.paypal import NOT_FOUND, Refused
+from web.reading import approve_url
+
+logger = logging.getLogger(__name__)
+
+NOT_YET = frozenset({"ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED"})
+DECLINES = frozenset(
+    {
+        "INSTRUMENT_DECLINED",
+        "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING",
+        "PAYER_CANNOT_PAY",
+        "PAYER_ACCOUNT_LOCKED_OR_CLOSED",
+        "PAYER_ACCOUNT_RESTRICTED",
+        "TRANSACTION_REFUSED",
+        "TRANSACTION_LIMIT_EXCEEDED",
+        "COMPLIANCE_VIOLATION",
+    }
+)
+SPENT = frozenset({"MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED", "DUPLICATE_INVOICE_ID"})
+"""PayPal will never take this order's money: the buyer needs a new one."""
+
+ACCOUNT = frozenset(
+    {
+        "TRANSACTION_BLOCKED_BY_PAYEE",
+        "TRANSACTION_RECEIVING_LIMIT_EXCEEDED",
+        "AUTH_CAPTURE_NOT_ENABLED",
+        "DOMESTIC_TRANSACTION_REQUIRED",
+        "PERMISSION_DENIED",
+        "USER_ACCOUNT_CLOSED",
+    }
+)
+"""Besides everything that begins with ``PAYEE_``: what is wrong with the operator's own account."""
+
+ALERT_EVERY_S = 86_400
+
+
+def take(order: OrderInfo, refusal: Refused, now: int) -> Outcome:
+    """Do what a refusal asks for, and say what the buyer is to hear."""
+    logger.warning(
+        "paypal refused",
+        extra={"order": order.id, "issues": sorted(refusal.issues), "debug_id": refusal.debug_id},
+    )
+    outcome = outcome_of(order, refusal)
+    if outcome.result is Result.UNABLE:
+        _tell_account(refusal, now)
+    elif outcome.result is Result.TROUBLE:
+        orders.doubt(order.id, str(refusal), now)
+    return outcome
+
+
+def outcome_of(order: OrderInfo, refusal: Refused) -> Outcome:
+    """What the buyer is to hear of a refusal."""
+    link = approve_url(refusal.links) or order.approve_url
+    if refusal.status == NOT_FOUND or refusal.issues & SPENT:
+        return Outcome(Result.OVER)
+    if refusal.issues & NOT_YET:
+        return Outcome(Result.NOT_APPROVED, link)
+    if refusal.issues & DECLINES:
+        return Outcome(Result.DECLINED, link)
+    if refusal.issues & ACCOUNT or any(issue.startswith("PAYEE_") for issue in refusal.issues):
+        return Outcome(Result.UNABLE)
+    return Outcome(Result.TROUBLE)
+
+
+def _tell_account(refusal: Refused, now: int) -> None:
+    """Tell the admins, once a day for each cause: every buyer meets it."""
+    issues = ", ".join(sorted(refusal.issues))
+    detail = {"issues": issues, "debug_id": refusal.debug_id}
+    events.alert("paypal_account", detail, now, key=f"paypal_account:{issues}:{now // ALERT_EVERY_S}")
