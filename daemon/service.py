@@ -25,7 +25,7 @@ from daemon.stars import Stars
 from daemon.tasks import Tasks
 from daemon.transfer.source import Reader
 from daemon.transfer.worker import Transfers
-from models import health
+from models import health, notes
 from models.database import Calls, Watcher
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,11 @@ class Service:
             await asyncio.sleep(ACCOUNT_AGAIN_S)
 
     async def _bot_changed(self, state: State, reason: str) -> None:
-        """Nobody can be told in chat; the heartbeat says it."""
+        """Nobody can be told in chat; the heartbeat says it. The pages learn the way back into the chat."""
+        me = self.bot.me
+        if state is State.OK and me is not None:
+            noted = {"id": me.id, "username": me.username, "name": me.first_name}
+            await self.calls(notes.put, "bot", noted, int(time.time()))
 
     async def _account_changed(self, state: State, reason: str) -> None:
         now = int(time.time())
@@ -160,6 +164,7 @@ class Service:
         await self._flush_events()
         await self.tasks.stop()
         await asyncio.gather(self.bot_link.stop(), self.account_link.stop())
+        self.bell.close()
         self.bell.close()
         await self.calls.close()
         logger.info("stopped")
