@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 import peewee
 
+from config.money import STARS_RULE
 from config.settings import EXIT_CONFIG, ConfigurationError, Settings, load, load_application
 from models import database, health
 
@@ -79,7 +80,8 @@ def _disk(settings: Settings) -> Finding:
 def _paypal(settings: Settings) -> Finding:
     if settings.paypal_client_id and not settings.backend_url:
         return Finding(False, "PayPal", "does not sell: set BACKEND_URL, where customers come back to")
-    return Finding(True, "PayPal", f"sells ({settings.paypal_mode})" if settings.paypal_enabled else "off: Stars only")
+    sells = f"sells ({settings.paypal_mode}). {STARS_RULE}"
+    return Finding(True, "PayPal", sells if settings.paypal_enabled else "off: Stars only")
 
 
 def _programs(settings: Settings, now: int) -> list[Finding]:

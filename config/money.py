@@ -6,6 +6,12 @@ from babel import Locale
 from babel.numbers import format_currency
 
 STARS = "XTR"
+STARS_RULE = (
+    "Telegram's terms for bots (https://telegram.org/tos/bot-developers, 6.2) want digital goods to be paid in Stars; "
+    "selling for money beside them is the operator's own decision and risk"
+)
+"""Told to the operator wherever PayPal is on."""
+
 CURRENCIES = {STARS: 0, "HUF": 0, "JPY": 0, "TWD": 0} | dict.fromkeys(
     "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD ILS MXN MYR NOK NZD PHP PLN SEK SGD THB USD".split(), 2
 )

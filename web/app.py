@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from config.money import STARS_RULE
 from config.settings import Settings
 from models import database
 from web import headers, health, pages, shop, webhook
 from web.limits import limiter
+
+logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -34,6 +39,7 @@ def create_app(settings: Settings) -> Flask:
 def _sell(app: Flask, till: shop.Shop) -> None:
     """Open the shop window: pages, webhook, and words for what goes wrong there."""
     app.extensions["shop"] = till
+    logger.warning("PayPal is on. %s.", STARS_RULE)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(webhook.blueprint)
     app.register_error_handler(HTTPException, _explain)
