@@ -249,7 +249,7 @@ def _request_done(payload: Payload, setting: Setting) -> Screen | None:
                 result=result,
             )
         case "lookup", True:
-            text = t.gettext("✅ I found your payment, and what it bought is yours: /start shows it.")
+            text = _looked_up(t, str(payload["result"]))
         case "lookup", False:
             text = t.gettext(
                 "I found no payment of yours under <code>{id}</code>. Please check the number. A fresh payment can "
@@ -266,6 +266,19 @@ def _request_done(payload: Payload, setting: Setting) -> Screen | None:
                 result=result,
             )
     return Screen(text)
+
+
+def _looked_up(t: Texts, result: str) -> str:
+    """What a look at PayPal has shown of a payment that a customer missed."""
+    texts = {
+        "paid": t.gettext("✅ I found your payment, and what it bought is yours: /start shows it."),
+        "pending": t.gettext("⏳ I found your payment. PayPal is still checking it; I will write when it is through."),
+        "refunded": t.gettext("↩️ I found your payment. It has been refunded."),
+        "trouble": t.gettext("⚠️ I found your payment, but something does not fit. The operator has been told."),
+    }
+    return texts.get(result) or t.gettext(
+        "I found your purchase, but PayPal has not taken any money for it. Send /premium to start again."
+    )
 
 
 def _admin_alert(payload: Payload, setting: Setting) -> Screen:
@@ -291,6 +304,18 @@ def alert(t: Texts, reason: str) -> str:
         "amount_changed": t.gettext("The provider now reports another amount for a payment that is recorded already."),
         "banned_user_paid": t.gettext("A banned customer has paid. Refund it, or let him in again."),
         "dispute_opened": t.gettext("A customer disputes a payment. Answer it at the provider in time."),
+        "order_mismatch": t.gettext(
+            "PayPal's order is not what was ordered here. It gave nothing: look into it at PayPal."
+        ),
+        "paypal_account": t.gettext(
+            "PayPal does not let your account take a payment. See what it wants of you at paypal.com."
+        ),
+        "money_not_in_ledger": t.gettext(
+            "The provider has a payment that is not known here, and belongs to no order. Look into it."
+        ),
+        "money_not_at_provider": t.gettext(
+            "A payment that is recorded here is missing in the provider's own list. Look into it."
+        ),
         "second_subscription": t.gettext(
             "A second subscription to the same plan began. Its renewal is being cancelled; refund it if you wish."
         ),
@@ -318,6 +343,17 @@ def incident(t: Texts, key: str) -> str:
         "account_banned": t.gettext(
             "The reading account was banned by Telegram, so nothing can be delivered. Put the session of another "
             "account into TELEGRAM_SESSION_STRING and restart. The bot itself goes on answering."
+        ),
+        "webhook_missing": t.gettext(
+            "PayPal has no webhook of this bot, so payments are noticed up to a minute later, and refunds up to an hour."
+        ),
+        "paypal_denied": t.gettext(
+            "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more: nobody can pay. Put new ones "
+            "into the settings and restart."
+        ),
+        "report_refused": t.gettext(
+            "PayPal does not show its list of transactions, so nothing is compared with it. Switch on “Transaction "
+            "search” for the application in PayPal's developer pages."
         ),
     }
     return texts.get(key) or escape(key)
