@@ -345,7 +345,8 @@ def incident(t: Texts, key: str) -> str:
             "account into TELEGRAM_SESSION_STRING and restart. The bot itself goes on answering."
         ),
         "webhook_missing": t.gettext(
-            "PayPal has no webhook of this bot, so payments are noticed up to a minute later, and refunds up to an hour."
+            "PayPal has no webhook of this bot, so payments are noticed up to a minute later, and refunds up to an "
+            "hour."
         ),
         "paypal_denied": t.gettext(
             "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more: nobody can pay. Put new ones "
