@@ -3,9 +3,9 @@
 The rule, in three sentences.
 
 1. *Paying first.* Jobs of a higher priority are taken before those of a lower one.
-2. *Fair between users.* Each priority is a line served in rounds: a user's first waiting job stands in the round being
-   served, his second in the next, and so on. So one link of a newcomer passes a hundred links of somebody else, and
-   nobody has more than *per_customer* jobs running.
+2. *Fair between users.* Each priority is a line served in rounds: a user's first waiting job stands in the round after
+   the one being served, his second in the next, and so on. So while somebody waits, nobody else of his line is served
+   more than twice: one link passes a hundred of another's. And nobody has more than *per_customer* jobs running.
 3. *Never starved.* Every fourth claim goes instead to the line that was served longest ago. With c lines, a line that
    has somebody to serve gets one of every 4 (c - 1) claims or better.
 
@@ -53,7 +53,7 @@ def places(user_id: int, priority: int) -> Iterator[int]:
     )
     (served,) = database.execute_sql("SELECT round FROM line WHERE priority = ?", (priority,)).fetchone()
     (mine,) = database.execute_sql(_LAST_OF_USER, (user_id, priority)).fetchone()
-    return itertools.count(served if mine is None else max(served, mine + 1))
+    return itertools.count(max(served, mine or 0) + 1)
 
 
 def take(per_customer: int, small: bool, large: bool, now: int) -> int | None:

@@ -287,7 +287,7 @@ class Line(Table):
     """How far the line of one priority has been served: what makes turns fair between users and between lines."""
 
     priority = peewee.IntegerField(primary_key=True)
-    round = peewee.IntegerField(default=0)  # newcomers join here
+    round = peewee.IntegerField(default=0)  # newcomers join the next
     turn = peewee.IntegerField(default=0)  # number of the claim that last took a job of this line
 
 

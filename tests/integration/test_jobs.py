@@ -1,5 +1,6 @@
 """Jobs: in line once, claimed in turn, delivered once, whoever dies in between."""
 
+import random
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,16 +97,66 @@ def test_users_take_turns() -> None:
     assert served(12) == [1, 2, 3] * 4
 
 
-def test_a_newcomer_does_not_overtake_what_waited_for_long() -> None:
-    """Rounds only go forward: who sends one link after the other is served in turn with who sent them at once."""
-    for number in range(20):
+def served_beside_two_who_always_have_one(count: int) -> Counter[int]:
+    """Like :func:`served`, while users 2 and 3 send a link as soon as their last one is done."""
+    turns: Counter[int] = Counter()
+    for number in range(count):
+        for user_id in (2, 3):
+            if not jobs.waiting(user_id):
+                enqueue(user_id, f"{user_id} again {number}")
+        turns.update(served(1))
+    return turns
+
+
+def test_who_sent_many_at_once_is_served_in_turn_with_who_sends_one_after_the_other() -> None:
+    for number in range(30):
         enqueue(1, f"many {number}")
     served(5)
-    turns = []
-    for number in range(10):
-        enqueue(2, f"again {number}")
-        turns += served(2)
-    assert Counter(turns) == {1: 10, 2: 10}
+    assert served_beside_two_who_always_have_one(30) == {1: 10, 2: 10, 3: 10}
+
+
+def test_an_old_job_that_comes_back_does_not_turn_the_rounds_back() -> None:
+    flooded = enqueue(4, "flood wait")
+    claim("w")
+    jobs.put_back(flooded.id, "w", NOW + 60, False, NOW)
+    for number in range(30):
+        enqueue(1, f"many {number}")
+    served(5)
+    assert claim("w", NOW + 60).id == flooded.id
+    jobs.finish(flooded.id, "w", Delivered(), NOW)
+    assert served_beside_two_who_always_have_one(30) == {1: 10, 2: 10, 3: 10}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_while_somebody_waits_nobody_is_served_more_than_twice(seed: int) -> None:
+    chance = random.Random(seed)
+    passed: dict[int, Counter[int]] = {}  # who waits -> how often others were served meanwhile
+    for number in range(60):
+        if chance.random() < 0.5:
+            user_id = chance.randint(1, 4)
+            for link in range(chance.choice((1, 1, 8))):
+                enqueue(user_id, f"{number}/{link}")
+            passed.setdefault(user_id, Counter())
+        elif passed:
+            (user_id,) = served(1)
+            del passed[user_id]
+            for others in passed.values():
+                others[user_id] += 1
+                assert max(others.values()) <= 2
+            if jobs.waiting(user_id):
+                passed[user_id] = Counter()
+
+
+def test_more_links_beside_one_that_was_put_back_are_no_way_to_the_front() -> None:
+    stuck = enqueue(4, "flood wait")
+    claim("w")
+    jobs.put_back(stuck.id, "w", NOW + 60, False, NOW)
+    for number in range(8):
+        enqueue(1, f"many {number}")
+    served(5)
+    for number in range(3):
+        enqueue(4, f"more {number}")
+    assert served(6) == [1, 4, 1, 4, 1, 4]
 
 
 def test_paying_customers_go_first_and_every_fourth_claim_is_for_the_others() -> None:
