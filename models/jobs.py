@@ -187,11 +187,13 @@ def overview(now: int) -> Overview:
     return Overview(count[State.QUEUED], running_now, count[State.HELD], None if since is None else now - since)
 
 
-def totals(since: int) -> Totals:
-    """What came of the jobs that have ended since then."""
+def totals(since: int, until: int | None = None) -> Totals:
+    """What came of the jobs that have ended since then, and before *until* where that is given."""
     ended = Job.select(Job.state, peewee.fn.COUNT(Job.id), peewee.fn.SUM(Job.size)).where(
         Job.state.in_(ENDED), Job.moved_at >= since
     )
+    if until is not None:
+        ended = ended.where(Job.moved_at < until)
     rows = {State(state): (number, size or 0) for state, number, size in database.execute(ended.group_by(Job.state))}
     done, refused, failed, cancelled = (rows.get(state, (0, 0)) for state in ENDED)
     return Totals(done[0], refused[0], failed[0], cancelled[0], bytes=done[1])

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from config.money import STARS_RULE
 from config.settings import Settings
 from models import database
-from web import headers, health, pages, shop, webhook
+from web import headers, health, metrics, pages, shop, webhook
 from web.limits import limiter
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,11 @@ def create_app(settings: Settings) -> Flask:
         MAX_CONTENT_LENGTH=webhook.LARGEST_BODY,
     )
     till = shop.build(settings)
-    app.extensions["health"] = health.Health(settings.db_path, till.paypal if till else None)
+    checks = health.Health(settings.db_path, till.paypal if till else None)
+    app.extensions["health"] = checks
+    app.extensions["metrics"] = metrics.Metrics(settings, checks)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
     app.before_request(_connect)
     app.teardown_request(_disconnect)
     limiter.init_app(app)
@@ -50,8 +53,8 @@ def _explain(error: HTTPException) -> Response:
 
 
 def _connect() -> None:
-    # Health must answer when there is no database to connect to.
-    if request.blueprint != health.blueprint.name:
+    # These must answer when there is no database to connect to.
+    if request.blueprint not in (health.blueprint.name, metrics.blueprint.name):
         database.database.connect(reuse_if_open=True)
 
 

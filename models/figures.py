@@ -1,0 +1,76 @@
+"""What monitors draw curves of: numbers read in one go, each from an index or from a table that stays small."""
+
+from dataclasses import dataclass
+
+import peewee
+
+from models.database import database, snapshot
+from models.tables import Dispute, Event, Order, Payment, Refund, Request, Subscription, WebhookEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Payments of one provider, currency and state: how many, and their sum in minor units."""
+
+    provider: str
+    currency: str
+    state: str
+    number: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for somebody: customers in checkouts, the house for a provider, admins and customers for news."""
+
+    orders: int
+    requests: int
+    webhooks: int
+    events: int
+    disputes: int
+
+
+def money() -> list[Money]:
+    """Every payment ever recorded, added up."""
+    rows = (
+        Payment.select(
+            Payment.provider,
+            Payment.currency,
+            Payment.state,
+            peewee.fn.COUNT(Payment.id),
+            peewee.fn.SUM(Payment.amount),
+        )
+        .group_by(Payment.provider, Payment.currency, Payment.state)
+        .order_by(Payment.provider, Payment.currency, Payment.state)
+    )
+    return [Money(*row) for row in database.execute(rows)]
+
+
+def refunded() -> dict[tuple[str, str], int]:
+    """What was given back, in minor units, by provider and currency. A refund whose payment is unknown has none."""
+    rows = (
+        Refund.select(Refund.provider, Payment.currency, peewee.fn.SUM(Refund.amount))
+        .join(Payment)
+        .group_by(Refund.provider, Payment.currency)
+    )
+    return {(provider, currency): amount for provider, currency, amount in database.execute(rows)}
+
+
+def subscriptions() -> dict[tuple[str, str], int]:
+    """How many purchases renew themselves, by provider and state."""
+    rows = Subscription.select(Subscription.provider, Subscription.state, peewee.fn.COUNT(Subscription.id)).group_by(
+        Subscription.provider, Subscription.state
+    )
+    return {(provider, state): number for provider, state, number in database.execute(rows)}
+
+
+def waiting() -> Waiting:
+    """What waits now."""
+    with snapshot():
+        return Waiting(
+            orders=Order.select().where(Order.state == "open").count(),
+            requests=Request.select().where(Request.state == "open").count(),
+            webhooks=WebhookEvent.select().where(WebhookEvent.state == "received").count(),
+            events=Event.select().where(Event.heard_at.is_null()).count(),
+            disputes=Dispute.select().where(Dispute.closed_at.is_null()).count(),
+        )

@@ -1,0 +1,164 @@
+"""``/metrics`` as Prometheus asks for it, from the running web program."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from config.settings import EXIT_OK
+from models import database, events, health, jobs, payments
+from models.jobs import Delivered
+from tests import environment, store
+from tests.purchases import customer, fact, order
+from tests.sandbox_process import REPOSITORY
+
+TOKEN = "a-token-for-metrics"
+
+
+@dataclass
+class Web:
+    """The running program, and its numbers by name and labels."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def ask(self, **headers: str) -> requests.Response:
+        return requests.get(f"{self.url}/metrics", headers=headers, timeout=10)
+
+    def numbers(self, **headers: str) -> dict[tuple[str, ...], float]:
+        answer = self.ask(**headers)
+        assert answer.status_code == 200, answer.text
+        families = text_string_to_metric_families(answer.text)
+        samples = [sample for family in families for sample in family.samples]
+        return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+    def until(self, found: Callable[[dict[tuple[str, ...], float]], bool], seconds: float = 15) -> None:
+        deadline = time.monotonic() + seconds
+        while not found(numbers := self.numbers()):
+            assert time.monotonic() < deadline, numbers
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def web(database_file: Path, request: pytest.FixtureRequest) -> Iterator[Web]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = environment.minimal(database_file.parent) | {"PORT": str(port), "PATH": os.environ["PATH"]}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "web"],
+        cwd=REPOSITORY,
+        env=environ | getattr(request, "param", {}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
+    running = Web(process, f"http://127.0.0.1:{port}")
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            requests.get(f"{running.url}/health/live", timeout=5)
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+    yield running
+    process.terminate()
+    assert process.wait(timeout=15) == EXIT_OK
+
+
+def test_it_tells_what_the_database_holds(web: Web) -> None:
+    now = int(time.time())
+    user = customer(now)
+    payments.settle(fact(order(user, now=now), now), now)
+    store.enqueue(user, "waits", now=now - 90)
+    health.beat("daemon", {"bot": "ok", "account": "ok"}, now - 7)
+    health.open_incident("disk", "nearly full", now)
+
+    numbers = web.numbers()
+
+    assert numbers["peaje_users", "all"] == 1
+    assert numbers["peaje_payments", "XTR", "stars", "completed"] == 1
+    assert numbers["peaje_payment_amount", "XTR", "stars", "completed"] == 500
+    assert numbers["peaje_jobs", "queued"] == 1
+    assert 90 <= numbers["peaje_job_oldest_wait_seconds",] < 120
+    assert 7 <= numbers["peaje_program_beat_age_seconds", "daemon"] < 30
+    assert numbers["peaje_incident_open", "disk"] == 1
+    assert numbers["peaje_waiting", "events"] >= 2
+    assert (numbers["peaje_health", "bot"], numbers["peaje_health", "database"]) == (1, 1)
+    assert ("peaje_health", "paypal") not in numbers
+    assert numbers["peaje_disk_free_bytes",] > 0
+    assert numbers["peaje_database_bytes",] > 4096
+
+
+def test_it_tells_memory_and_files_of_the_programs(web: Web) -> None:
+    numbers = web.numbers()
+
+    assert 10_000_000 < numbers["peaje_program_memory_bytes", "web"] < 300_000_000
+    assert 5 < numbers["peaje_program_open_files", "web"] < 200
+
+
+def test_it_counts_jobs_as_they_end_and_does_not_count_backwards(web: Web) -> None:
+    before = web.numbers()
+    assert before["peaje_jobs_ended_total", "done"] == 0
+    store.customers(1)
+    deliver("first", 3_000_000)
+
+    web.until(lambda numbers: numbers["peaje_jobs_ended_total", "done"] == 1)
+    assert web.numbers()["peaje_delivered_bytes_total",] == 3_000_000
+
+    database.database.execute_sql("DELETE FROM job")
+    deliver("second", 10)
+    web.until(lambda numbers: numbers["peaje_jobs_ended_total", "done"] == 2)
+
+
+def deliver(key: str, size: int) -> None:
+    now = int(time.time())
+    store.enqueue(1, key, now=now)
+    job = store.claim("worker", now)
+    jobs.size_known(job.id, "photo", size)
+    (random_id,) = jobs.plan_messages(job.id, 1, now)
+    jobs.delivering(job.id, "worker", now)
+    assert jobs.finish(job.id, "worker", Delivered({random_id: 5}), now)
+
+
+def test_news_that_nobody_tells_shows_as_lag(web: Web) -> None:
+    with database.transaction():
+        events.append("admin_alert", None, {}, int(time.time()) - 600)
+
+    assert web.numbers()["peaje_event_oldest_wait_seconds",] >= 600
+
+
+def test_a_broken_database_leaves_what_is_true_without_it(web: Web, database_file: Path) -> None:
+    database.close_database()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{database_file}{suffix}").unlink(missing_ok=True)
+    database_file.write_bytes(b"no database" * 1000)
+
+    numbers = web.numbers()
+
+    assert numbers["peaje_health", "database"] == 0
+    assert numbers["peaje_disk_free_bytes",] > 0
+    assert ("peaje_users", "all") not in numbers
+
+
+def test_without_a_token_only_this_machine_may_ask(web: Web) -> None:
+    assert web.ask().status_code == 200
+    for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
+        assert web.ask(**{header: "203.0.113.7"}).status_code == 403
+
+
+@pytest.mark.parametrize("web", [{"METRICS_TOKEN": TOKEN}], indirect=True)
+def test_with_a_token_everybody_needs_it(web: Web) -> None:
+    assert web.ask().status_code == 403
+    assert web.ask(Authorization=f"Bearer {TOKEN}x").status_code == 403
+    assert web.ask(Authorization=f"Bearer {TOKEN}", **{"X-Real-IP": "203.0.113.7"}).status_code == 200

@@ -1,0 +1,247 @@
+"""``/metrics`` for Prometheus: read from the database and the kernel when asked, nothing is kept between requests.
+
+The one exception are the counters of ended jobs: finished jobs are pruned after a while, and a counter must not fall.
+They begin at 0 with this process, as Prometheus expects of a program that was restarted.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import peewee
+from flask import Blueprint, Response, current_app, request
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from config.settings import Settings
+from models import database, events, figures, health, jobs, users
+from web import processes
+from web.health import Health, Status
+
+blueprint = Blueprint("metrics", __name__)
+
+logger = logging.getLogger(__name__)
+
+HEADS_EVERY_S = 60
+"""Counting heads reads the whole table of users."""
+SETTLED_AFTER_S = 2
+"""A job is stamped a moment before its commit can be seen: the newest seconds are counted the next time."""
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+
+
+class Metrics:
+    """The exporter of one application. `token` is what whoever asks must know; None: only this machine may ask."""
+
+    def __init__(self, settings: Settings, health_of: Health) -> None:
+        self.token = settings.metrics_token
+        self.registry = CollectorRegistry()
+        self.registry.register(Kernel(settings))
+        self.registry.register(Parts(health_of))
+        self.registry.register(Rows())
+
+
+class Kernel(Collector):
+    """Disk, files and processes: what is true without the database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def collect(self) -> Iterator[Metric]:
+        disk = shutil.disk_usage(self._settings.db_path)
+        yield _gauge("disk_free_bytes", "Free on the disk that holds DB_PATH.", disk.free)
+        yield _gauge("disk_size_bytes", "Size of the disk that holds DB_PATH.", disk.total)
+        file = self._settings.database_file
+        sizes = [path.stat().st_size for path in (file, file.with_name(f"{file.name}-wal")) if path.exists()]
+        yield _gauge("database_bytes", "The database with its log.", sum(sizes))
+        memory = GaugeMetricFamily(
+            "peaje_program_memory_bytes", "Proportional share of memory (PSS) of a program.", labels=("program",)
+        )
+        files = GaugeMetricFamily(
+            "peaje_program_open_files", "Open file descriptors of a program.", labels=("program",)
+        )
+        for program, (held, opened) in _by_program(processes.family()).items():
+            memory.add_metric((program,), held)
+            if opened is not None:
+                files.add_metric((program,), opened)
+        yield memory
+        yield files
+
+
+def _by_program(running: list[processes.Process]) -> dict[str, tuple[int, int | None]]:
+    """Memory and open files of each program; gunicorn and its worker are one."""
+    found: dict[str, tuple[int, int | None]] = {}
+    for process in running:
+        memory, files = found.get(process.program, (0, 0))
+        known = None if files is None or process.files is None else files + process.files
+        found[process.program] = (memory + process.memory, known)
+    return found
+
+
+class Parts(Collector):
+    """What ``/health`` says."""
+
+    def __init__(self, health_of: Health) -> None:
+        self._health = health_of
+
+    def collect(self) -> Iterator[Metric]:
+        parts = GaugeMetricFamily(
+            "peaje_health", "1: the part is well, 0: it fails; parts that are off are missing.", labels=("part",)
+        )
+        for name, check in self._health.checks(int(time.time())).items():
+            if check.status is not Status.OFF:
+                parts.add_metric((name,), check.status is Status.OK)
+        yield parts
+
+
+class Rows(Collector):
+    """What the database holds. A database that cannot be read makes these missing, and ``peaje_health`` says why."""
+
+    def __init__(self) -> None:
+        self._ended = _EndedJobs(int(time.time()))
+        self._heads = _Heads()
+
+    def collect(self) -> Iterator[Metric]:
+        now = int(time.time())
+        try:
+            database.database.connect(reuse_if_open=True)
+            yield from (*_programs(now), *_incidents(), *_line(now), *self._ended.count(now), *_waiting(now), *_money())
+            yield self._heads.count(now)
+        except peewee.DatabaseError as error:
+            logger.warning("the database cannot be read: %s", error)
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering must not read the database."""
+        return []
+
+
+def _programs(now: int) -> Iterator[Metric]:
+    ages = {name: max(0, now - beat.at) for name, beat in health.all().items()}
+    yield _labelled("program_beat_age_seconds", "Time since a program's newest sign of life.", "program", ages)
+
+
+def _incidents() -> Iterator[Metric]:
+    open_now = dict.fromkeys((incident.key for incident in health.incidents()), 1)
+    yield _labelled(
+        "incident_open", "1 for each incident that the admins have been told of and not the end.", "key", open_now
+    )
+
+
+def _line(now: int) -> Iterator[Metric]:
+    line = jobs.overview(now)
+    states = {"queued": line.queued, "running": line.running, "held": line.held}
+    yield _labelled("jobs", "Links that are not delivered yet.", "state", states)
+    yield _gauge("job_oldest_wait_seconds", "How long the first of the line has waited.", line.oldest_wait_s or 0)
+
+
+def _waiting(now: int) -> Iterator[Metric]:
+    yield _labelled("waiting", "What waits for somebody, by kind.", "what", asdict(figures.waiting()))
+    oldest_ms = events.oldest_unheard_ms()
+    lag = 0 if oldest_ms is None else max(0, now - oldest_ms // 1000)
+    yield _gauge("event_oldest_wait_seconds", "How long the oldest news has waited to be told.", lag)
+
+
+def _money() -> Iterator[Metric]:
+    payments = GaugeMetricFamily("peaje_payments", "Payments.", labels=("provider", "currency", "state"))
+    amounts = GaugeMetricFamily(
+        "peaje_payment_amount", "Their sum, in minor units (Stars, cents).", labels=("provider", "currency", "state")
+    )
+    for sum_ in figures.money():
+        labels = (sum_.provider, sum_.currency, sum_.state)
+        payments.add_metric(labels, sum_.number)
+        amounts.add_metric(labels, sum_.amount)
+    yield payments
+    yield amounts
+    refunds = GaugeMetricFamily("peaje_refund_amount", "Given back, in minor units.", labels=("provider", "currency"))
+    for labels_, amount in figures.refunded().items():
+        refunds.add_metric(labels_, amount)
+    yield refunds
+    subscriptions = GaugeMetricFamily("peaje_subscriptions", "Renewing purchases.", labels=("provider", "state"))
+    for labels_, number in figures.subscriptions().items():
+        subscriptions.add_metric(labels_, number)
+    yield subscriptions
+
+
+class _EndedJobs:
+    """Counts jobs as they end. Requests may come at the same time: each second is counted once."""
+
+    def __init__(self, now: int) -> None:
+        self._lock = threading.Lock()
+        self._since = now
+        self._ended: dict[str, int] = dict.fromkeys(("done", "refused", "failed", "cancelled"), 0)
+        self._bytes = 0
+
+    def count(self, now: int) -> Iterator[Metric]:
+        with self._lock:
+            self._add(now - SETTLED_AFTER_S)
+            ended, delivered = dict(self._ended), self._bytes
+        outcomes = CounterMetricFamily("peaje_jobs_ended", "Links that came to an end.", labels=("outcome",))
+        for outcome, number in ended.items():
+            outcomes.add_metric((outcome,), number)
+        yield outcomes
+        yield CounterMetricFamily("peaje_delivered_bytes", "Bytes of the files that were delivered.", delivered)
+
+    def _add(self, until: int) -> None:
+        if until <= self._since:
+            return
+        news = asdict(jobs.totals(self._since, until))
+        self._since = until
+        self._bytes += news.pop("bytes")
+        for outcome, number in news.items():
+            self._ended[outcome] += number
+
+
+class _Heads:
+    """Head counts, counted anew only now and then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counted_at: int | None = None
+        self._counts: dict[str, int] = {}
+
+    def count(self, now: int) -> Metric:
+        with self._lock:
+            if self._counted_at is None or not 0 <= now - self._counted_at < HEADS_EVERY_S:
+                self._counts = asdict(users.totals(now))
+                self._counted_at = now
+            counts = dict(self._counts)
+        everybody = counts.pop("users")
+        return _labelled("users", "People who have spoken to the bot.", "who", {"all": everybody, **counts})
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"peaje_{name}", text, value)
+
+
+def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(f"peaje_{name}", text, labels=(label,))
+    for value, number in values.items():
+        family.add_metric((value,), number)
+    return family
+
+
+@blueprint.get("/metrics")
+def export() -> Response:
+    """Every number, in the format that whoever asks prefers."""
+    metrics: Metrics = current_app.extensions["metrics"]
+    if not _may_ask(metrics.token):
+        return Response("metrics are for the operator: METRICS_TOKEN, or this machine\n", 403, mimetype="text/plain")
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return Response(encode(metrics.registry), content_type=content_type)
+
+
+def _may_ask(token: str | None) -> bool:
+    if token:
+        given = request.headers.get("Authorization", "").encode()
+        return hmac.compare_digest(given, f"Bearer {token}".encode())
+    # A proxy on this machine is not this machine asking.
+    forwarded = any(request.headers.get(name) for name in FORWARDED)
+    return not forwarded and ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback
