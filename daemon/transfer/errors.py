@@ -3,12 +3,16 @@
 TransferError
 ├── Refusal         the customer is told why and pays nothing; asking again changes nothing
 ├── PutBack         not now: the job goes back in line until a moment that is known
+│   ├── AccountAway the account that reads has lost its connection or its login
 │   ├── Flooded     Telegram asked for a wait too long to sit out
 │   └── Silent      a data centre has not answered for a while
 ├── SourceChanged   the post is not what it was when the transfer began: begin again
 ├── PartsLost       the server no longer has what was uploaded: upload again
 └── Unreachable     the customer blocked the bot, or is gone
 """
+
+ACCOUNT_AWAY = "account_away"
+FLOOD_WAIT = "flood_wait"
 
 
 class TransferError(Exception):
@@ -31,11 +35,18 @@ class PutBack(TransferError):
         super().__init__(f"{reason}: again in {seconds:g} s")
 
 
+class AccountAway(PutBack):
+    """The operator's account cannot be used now."""
+
+    def __init__(self) -> None:
+        super().__init__(15, ACCOUNT_AWAY)
+
+
 class Flooded(PutBack):
     """Telegram asked for a wait that is too long to hold a slot for."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(seconds, "flood_wait")
+        super().__init__(seconds, FLOOD_WAIT)
 
 
 class Silent(PutBack):

@@ -11,14 +11,12 @@ from config.settings import Settings
 from daemon import links
 from daemon.links import PostLink
 from daemon.transfer.cache import Held
-from daemon.transfer.errors import PutBack, Refusal
+from daemon.transfer.errors import AccountAway, Refusal
 from daemon.transfer.invitations import Invitations, remember
 from daemon.transfer.source import Channel, Post, Reader
 from models import sources
 from models.database import Calls
 from models.sources import ReadingPolicy
-
-ACCOUNT_AWAY_S = 15
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ class Finder:
 
     def _need_account(self) -> None:
         if not self._account_is_up():
-            raise PutBack(ACCOUNT_AWAY_S, "account_away")
+            raise AccountAway
 
 
 def _seen(channel: Channel) -> tuple[Any, ...]:

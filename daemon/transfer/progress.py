@@ -14,6 +14,7 @@ from pyrogram.errors import RPCError
 from config.texts import Texts, translator
 from daemon.errors import Unreachable
 from daemon.outgoing import Button, Keyboard, Outgoing
+from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
 from daemon.transfer.run import Run, Track
 from models import batches, jobs, users
 from models.database import Calls
@@ -32,10 +33,14 @@ SHOWN = 200
 # ---- the words
 
 
-def in_line(t: Texts, ahead: int, wait_s: int) -> str:
-    """A job that waits."""
-    if wait_s > 3:
+def in_line(t: Texts, ahead: int, wait_s: int, why: str | None) -> str:
+    """A job that waits: its turn, or for *wait_s* seconds because of *why* (the reason it was put back for)."""
+    if why == ACCOUNT_AWAY:
+        return t.gettext("⚠️ The account that reads is away. Your link goes on when it is back.")
+    if wait_s > 3 and why == FLOOD_WAIT:
         return t.gettext("⏳ Telegram asks for a pause. Your link goes on in {wait}.", wait=t.duration(wait_s))
+    if wait_s > 3:
+        return t.gettext("⏳ That did not work. I try again in {wait}.", wait=t.duration(wait_s))
     if ahead == 0:
         return t.gettext("⏳ In line, yours is next.")
     return "⏳ " + t.ngettext("In line, {n} before you.", "In line, {n} before you.", ahead)
@@ -103,8 +108,15 @@ class Shown:
 class Board:
     """Keeps the cards of all open jobs up to date."""
 
-    def __init__(self, outgoing: Outgoing, calls: Calls, running: Callable[[], list[Run]]) -> None:
-        self._outgoing, self._calls, self._running = outgoing, calls, running
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        calls: Calls,
+        running: Callable[[], list[Run]],
+        why_waiting: Callable[[int], str | None] = lambda job_id: None,
+    ) -> None:
+        self._outgoing, self._calls = outgoing, calls
+        self._running, self._why_waiting = running, why_waiting
         self._cards: dict[tuple[str, int], Card] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -151,7 +163,7 @@ class Board:
             if job.batch_id is not None:
                 in_batches[job.batch_id] = job
             elif job.id not in runs:
-                shown["job", job.id] = _card_of(job, _in_line(job, ahead))
+                shown["job", job.id] = _card_of(job, _in_line(job, ahead, self._why_waiting(job.id)))
         for batch_id, job in in_batches.items():
             info = await self._calls(batches.get, batch_id)
             counts = await self._calls(batches.counts, batch_id)
@@ -208,8 +220,8 @@ def _under_way(run: Run, now: float) -> Callable[[Texts], str]:
     return lambda t: under_way(t, run.track, now)
 
 
-def _in_line(job: JobInfo, ahead: int) -> Callable[[Texts], str]:
-    return lambda t: in_line(t, ahead, job.not_before - int(time.time()))
+def _in_line(job: JobInfo, ahead: int, why: str | None) -> Callable[[Texts], str]:
+    return lambda t: in_line(t, ahead, job.not_before - int(time.time()), why)
 
 
 def _batch(counts: Mapping[State, int]) -> Callable[[Texts], str]:

@@ -20,9 +20,9 @@ from daemon.bell import Bell
 from daemon.outgoing import Outgoing
 from daemon.transfer.courier import Courier, LimitReached
 from daemon.transfer.delivery import Delivery
-from daemon.transfer.errors import PutBack, Refusal, TransferError, Unreachable
+from daemon.transfer.errors import AccountAway, PutBack, Refusal, TransferError, Unreachable
 from daemon.transfer.fetch import Fetcher
-from daemon.transfer.finder import ACCOUNT_AWAY_S, Finder
+from daemon.transfer.finder import Finder
 from daemon.transfer.lane import Bounds, Lanes
 from daemon.transfer.pipe import Budget, Pipe
 from daemon.transfer.progress import Board
@@ -44,6 +44,7 @@ IDLE_S = 1.0
 TIDY_S = 20.0
 CANCEL_S = 5.0
 FIRST_RETRY_S = 2
+REMEMBERED = 1000
 PATIENCE_S = 900
 """A job that cannot go on through no fault of its own is given up after so long: the customer should know."""
 
@@ -67,13 +68,14 @@ class Transfers:
         self._account_is_up = account_is_up
         self._owner = f"{NAME}/{secrets.token_hex(4)}"
         self._runs: dict[int, Run] = {}
+        self._why: dict[int, str] = {}  # what jobs that were put back wait for
         self._ear = bell.subscribe()
         self._bell = bell
         self._draining = False
         reads = Bounds(8, settings.transfer_requests_max, calls_per_session=4)
         writes = Bounds(16, 2 * settings.transfer_requests_max, calls_per_session=8)
         self._reading, self._writing = Lanes(account, reads), Lanes(bot, writes)
-        self._board = Board(outgoing, calls, self._running)
+        self._board = Board(outgoing, calls, self._running, self._why.get)
         self.tellers = Teller(calls, outgoing, settings, plans, self._account_name).tellers()
 
     @property
@@ -146,6 +148,7 @@ class Transfers:
         return small < self._settings.transfer_files_small, large < self._settings.transfer_files_large
 
     def _begin(self, courier: Courier, job: JobInfo) -> None:
+        self._why.pop(job.id, None)
         run = Run(job, lambda: self._room()[1])
         self._runs[job.id] = run
         run.task = asyncio.create_task(self._work(courier, run), name=f"job {job.id}")
@@ -180,22 +183,30 @@ class Transfers:
         except asyncio.CancelledError:
             if not run.withdrawn:
                 await asyncio.shield(self._calls(jobs.put_back, job.id, owner, _now(), False, _now()))
-        except PutBack as error:
-            await self._put_back(job, error)
-        except Unauthorized as error:
-            await self._put_back(job, PutBack(ACCOUNT_AWAY_S, f"account: {error.ID}"))
         except (RPCError, OSError, TransferError) as error:
-            logger.warning("attempt failed", extra={"job": job.id, "reason": repr(error)})
-            await self._put_back(job, PutBack(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True))
-        except Exception:
+            await self._put_back(job, self._judge(job, error))
+        except Exception as error:
             logger.exception("attempt broke", extra={"job": job.id})
-            await self._put_back(job, PutBack(FIRST_RETRY_S * 2**job.attempts, "fault", counts=True))
+            await self._put_back(job, self._judge(job, error))
+
+    def _judge(self, job: JobInfo, error: Exception) -> PutBack:
+        """When to try again, and whether it was the job's fault."""
+        if isinstance(error, PutBack) and not error.counts:
+            return error
+        if isinstance(error, Unauthorized) or not self._account_is_up():
+            return AccountAway()
+        if isinstance(error, PutBack):
+            return error
+        return PutBack(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True)
 
     async def _put_back(self, job: JobInfo, why: PutBack) -> None:
         now = _now()
         if not why.counts and now + why.seconds - job.created_at > PATIENCE_S:
             await self._calls(jobs.fail, job.id, self._owner, "waited_too_long", now)
             return
+        self._why[job.id] = why.reason
+        if len(self._why) > REMEMBERED:  # those of jobs that were cancelled while they waited
+            del self._why[next(iter(self._why))]
         logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
         not_before = now + round(why.seconds)
         await self._calls(jobs.put_back, job.id, self._owner, not_before, why.counts, now)
