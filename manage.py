@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import time
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import NoReturn
 
 import click
-import peewee
 
-from config.money import STARS_RULE
-from config.settings import EXIT_CONFIG, ConfigurationError, Settings, load, load_application
-from models import database, health
+from config.findings import Finding, Grade, ok
+from config.logging import Redactor
+from config.settings import EXIT_CONFIG, ConfigurationError, Settings, load, load_application, secret_values
 
-DISK_FREE = 256 * 1024 * 1024
-BEAT_STALE_S = 45
+MARKS = {Grade.OK: "ok  ", Grade.WARN: "WARN", Grade.FAIL: "FAIL"}
 
 
 @click.group(help=__doc__)
@@ -44,73 +42,46 @@ def session() -> None:
 
 
 @cli.command()
-def doctor() -> None:
+@click.option("--offline", is_flag=True, help="Ask neither Telegram nor PayPal.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(offline: bool, as_json: bool) -> None:
     """Check what the programs need, and say what to do. Exits with 1 when something is wrong."""
-    try:
-        settings = load()
-    except ConfigurationError as error:
-        _refuse(error)
-    findings = [Finding(True, "settings and plans", "good"), *_examine(settings)]
-    for finding in findings:
-        click.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.part}: {finding.text}")
-    if not all(finding.good for finding in findings):
+    settings = _settings()
+    redactor = Redactor(secret_values(settings))
+    findings = [replace(finding, text=redactor.text(finding.text)) for finding in _examine(settings, offline)]
+    well = all(finding.grade is not Grade.FAIL for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"ok": well, "findings": [asdict(finding) for finding in findings]}, indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{MARKS[finding.grade]}  {finding.part}: {finding.text}")
+    if not well:
         raise click.exceptions.Exit(1)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """How one part is, and what to do where it is not good."""
+def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
+    # Imported here, so that other commands need not wait for the libraries.
+    import daemon.doctor
+    import models.doctor
+    import web.doctor
 
-    good: bool
-    part: str
-    text: str
-
-
-def _examine(settings: Settings) -> list[Finding]:
-    return [_disk(settings), _paypal(settings), *_programs(settings, int(time.time()))]
-
-
-def _disk(settings: Settings) -> Finding:
-    place = settings.db_path if settings.db_path.exists() else settings.db_path.parent
-    free = shutil.disk_usage(place).free
-    advice = "" if free >= DISK_FREE else ": make room, a full disk stops sales"
-    return Finding(free >= DISK_FREE, "disk", f"{free // 1024**2} MiB free at {place}{advice}")
-
-
-def _paypal(settings: Settings) -> Finding:
-    if settings.paypal_client_id and not settings.backend_url:
-        return Finding(False, "PayPal", "does not sell: set BACKEND_URL, where customers come back to")
-    sells = f"sells ({settings.paypal_mode}). {STARS_RULE}"
-    return Finding(True, "PayPal", sells if settings.paypal_enabled else "off: Stars only")
-
-
-def _programs(settings: Settings, now: int) -> list[Finding]:
-    """What the programs last said. Looks from beside them: nothing here logs in or opens the account's session."""
-    if not settings.database_file.exists():
-        return [Finding(True, "database", "not there yet: the first start makes it")]
-    try:
-        database.open_database(settings.database_file)
-        beats = health.all()
-    except peewee.DatabaseError as error:
-        return [Finding(False, "database", f"{error}: stop the programs and restore a backup")]
-    finally:
-        database.close_database()
-    silent = {name: now - beat.at for name, beat in beats.items() if now - beat.at > BEAT_STALE_S}
-    missing = [
-        Finding(False, name, f"no sign of life for {age} s: see `supervisorctl status` and {settings.logs}/{name}.log")
-        for name, age in silent.items()
-    ]
-    alive = [Finding(True, name, "alive") for name in beats.keys() - silent.keys()]
-    return [Finding(True, "database", f"readable at {settings.database_file}"), *sorted(alive + missing, key=_part)]
-
-
-def _part(finding: Finding) -> str:
-    return finding.part
+    running = models.doctor.is_running(settings)
+    yield ok("settings and plans", "good")
+    yield from models.doctor.examine(settings)
+    yield from daemon.doctor.examine(settings, running, offline=offline)
+    yield from web.doctor.examine(settings, running, offline=offline)
 
 
 def _ask(question: str, hidden: bool) -> str:
     answer: str = click.prompt(question, hide_input=hidden)
     return answer
+
+
+def _settings() -> Settings:
+    try:
+        return load()
+    except ConfigurationError as error:
+        _refuse(error)
 
 
 def _refuse(error: ConfigurationError) -> NoReturn:

@@ -1,0 +1,136 @@
+"""Examines what the daemon needs: Telegram, both logins, the clock, supervisord.
+
+The bot logs in anew, in memory, and out again. The account's session is never opened beside a running daemon: Telegram
+ends a session that is used from two places.
+"""
+
+import asyncio
+import stat
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from pyrogram import Client, raw
+from pyrogram.errors import FloodWait, RPCError
+from pyrogram.session.session import AuthKeyNotFound
+from supervisor.xmlrpc import SupervisorTransport
+
+from config.findings import Finding, clock, fail, ok, warn
+from config.money import STARS, STARS_RULE
+from config.settings import Settings
+from daemon import endpoint, programs
+
+PATIENCE_S = 25.0
+STOP_S = 5.0
+
+_FAILURES = (RPCError, OSError, AuthKeyNotFound)
+
+
+def examine(settings: Settings, running: bool, *, offline: bool) -> list[Finding]:
+    """Everything of the daemon's. *running*: the programs run on this ``DB_PATH`` at the moment."""
+    findings = [_stars(settings), *(_supervisor(settings) if running else ())]
+    return findings if offline else [*findings, *asyncio.run(_telegram(settings, running))]
+
+
+def _stars(settings: Settings) -> Finding:
+    if settings.paypal_enabled:
+        return warn("Telegram's rule", f"PayPal is on. {STARS_RULE}. For Stars only, leave out PAYPAL_CLIENT_ID")
+    if not any(STARS in plan.prices for plan in settings.plans.on_sale()):
+        return warn("Telegram's rule", "no plan has a price in Stars (XTR), so nothing can be bought")
+    return ok("Telegram's rule", "only Stars are taken")
+
+
+def _supervisor(settings: Settings) -> Iterator[Finding]:
+    socket = programs.runtime_directory(settings.db_path) / "supervisor.sock"
+    if not socket.exists():
+        yield warn("supervisord", f"no socket at {socket}: supervisorctl cannot steer the programs")
+        return
+    if stat.S_IMODE(socket.stat().st_mode) & 0o077:
+        yield fail("supervisord", f"others may steer the programs: chmod 0700 {socket}")
+    try:
+        server = ServerProxy("http://localhost", SupervisorTransport(None, None, f"unix://{socket}"))
+        processes: Any = server.supervisor.getAllProcessInfo()
+        states = {str(info["name"]): str(info["statename"]) for info in processes}
+    except (OSError, Fault) as error:
+        yield fail("supervisord", f"does not answer at {socket}: {error}")
+        return
+    down = [f"{name} {state}" for name, state in states.items() if state != "RUNNING"]
+    if down:
+        yield fail("supervisord", f"{', '.join(down)}: see {settings.logs}, then supervisorctl start all")
+    else:
+        yield ok("supervisord", f"runs {', '.join(sorted(states))}")
+
+
+async def _telegram(settings: Settings, running: bool) -> list[Finding]:
+    if settings.telegram_public_key:
+        endpoint.trust(settings.telegram_public_key)
+    findings = [finding async for finding in _bot(settings)]
+    if running:
+        findings.append(ok("account", "its session is in use by the running daemon: left alone, see /health"))
+    else:
+        findings.append(await _account(settings))
+    return findings
+
+
+async def _bot(settings: Settings) -> AsyncIterator[Finding]:
+    bot = _client(settings, "doctor's bot", bot_token=settings.telegram_bot_token)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await bot.start()
+            yield ok("bot", f"@{bot.me.username}" if bot.me else "logged in")
+            config = await bot.invoke(raw.functions.help.GetConfig())
+            yield clock("clock (Telegram)", config.date, time.time())
+            await bot.log_out()
+    except FloodWait as error:
+        yield warn("bot", f"Telegram wants {error.value} s of rest before another login: ask again later")
+    except RPCError as error:
+        yield fail("bot", f"Telegram refuses TELEGRAM_BOT_TOKEN ({error.ID}): ask @BotFather for the present one")
+    except (OSError, AuthKeyNotFound) as error:
+        yield fail("Telegram", f"cannot be reached ({type(error).__name__}): is port 443 open to the outside?")
+    finally:
+        await _leave(bot)
+
+
+async def _account(settings: Settings) -> Finding:
+    account = _client(settings, "doctor's account", session_string=settings.telegram_session_string)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await account.start()
+        me = account.me
+        if me is not None and me.is_bot:
+            return fail("account", "TELEGRAM_SESSION_STRING belongs to a bot: it takes a person's, see `make session`")
+        return ok("account", f"{me.full_name if me else 'somebody'} is logged in")
+    except RPCError as error:
+        return fail("account", f"Telegram has ended the session ({error.ID}): make a new one with `make session`")
+    except AuthKeyNotFound:
+        return fail("account", "Telegram does not know the session any more: make a new one with `make session`")
+    except OSError as error:
+        return fail("account", f"Telegram cannot be reached ({type(error).__name__})")
+    finally:
+        await _leave(account)
+
+
+def _client(settings: Settings, name: str, **login: str) -> Client:
+    return Client(
+        name,
+        api_id=settings.telegram_api_id,
+        api_hash=settings.telegram_api_hash,
+        in_memory=True,
+        no_updates=True,
+        sleep_threshold=0,
+        connection_factory=endpoint.connection_class(settings.telegram_endpoint),
+        **login,
+    )
+
+
+async def _leave(client: Client) -> None:
+    """Close what is open; never longer than a few seconds, whatever came of the login."""
+    try:
+        async with asyncio.timeout(STOP_S):
+            if client.is_initialized:
+                await client.stop()
+            elif client.session is not None:
+                await client.session.stop()
+    except (*_FAILURES, ConnectionError):
+        return

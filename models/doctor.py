@@ -1,0 +1,112 @@
+"""Examines what is kept under ``DB_PATH``, from beside the running programs."""
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import peewee
+
+from config.findings import Finding, fail, ok, warn
+from config.settings import Settings
+from models import database, health, notes, soundness, users
+from models.errors import SchemaTooNew
+
+DISK_FREE = 256 * 1024 * 1024
+BEAT_STALE_S = 45
+MIB = 1024 * 1024
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Disk, database, programs, and whether anybody would hear of a trouble."""
+    yield _disk(settings.db_path)
+    file = settings.database_file
+    if not file.exists():
+        yield ok("database", "not there yet: the first start makes it")
+        return
+    try:
+        faults = soundness.faults_of(file)
+        if faults:
+            yield fail("database", f"damaged: stop the programs and restore a backup. {'; '.join(faults)}")
+            return
+        yield _schema(file)
+        database.open_database(file)
+        notes.put("doctor", int(time.time()), int(time.time()))
+        yield ok("database", f"sound and writable, {file.stat().st_size // MIB} MiB at {file}")
+        yield from _programs(settings, int(time.time()))
+        yield from _incidents()
+        yield _admins(settings)
+    except SchemaTooNew as error:
+        yield fail("migrations", f"{error}: start that version again, or restore a backup made before it")
+    except (peewee.DatabaseError, OSError) as error:
+        yield fail("database", f"{error}: see whether the disk is full and {file} belongs to the programs' user")
+    finally:
+        database.close_database()
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether a launcher holds this ``DB_PATH``, or a daemon started by hand lives on it."""
+    return _is_locked(settings.db_path / "launcher.lock") or _is_alive(settings.database_file)
+
+
+def _is_locked(lock: Path) -> bool:
+    try:
+        with lock.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _is_alive(file: Path) -> bool:
+    if not file.exists():
+        return False
+    try:
+        database.open_database(file)
+        beat = health.all().get("daemon")
+    except peewee.DatabaseError:
+        return False
+    finally:
+        database.close_database()
+    return beat is not None and time.time() - beat.at <= BEAT_STALE_S
+
+
+def _disk(db_path: Path) -> Finding:
+    place = db_path if db_path.exists() else db_path.parent
+    free = shutil.disk_usage(place).free
+    said = f"{free // MIB} MiB free at {place}"
+    return ok("disk", said) if free >= DISK_FREE else fail("disk", f"{said}: make room, a full disk stops sales")
+
+
+def _schema(file: Path) -> Finding:
+    pending = database.pending(file)
+    if pending:
+        return warn("migrations", f"{len(pending)} to come at the next start, after a backup: {', '.join(pending)}")
+    return ok("migrations", "all applied")
+
+
+def _programs(settings: Settings, now: int) -> Iterator[Finding]:
+    for name, beat in sorted(health.all().items()):
+        age = now - beat.at
+        if age <= BEAT_STALE_S:
+            yield ok(name, "alive")
+        else:
+            yield fail(name, f"no sign of life for {age} s: see `supervisorctl status` and {settings.logs}/{name}.log")
+
+
+def _incidents() -> Iterator[Finding]:
+    for incident in health.incidents():
+        yield warn("incident", f"{incident.key}, not over yet: {incident.text}")
+
+
+def _admins(settings: Settings) -> Finding:
+    if not settings.admin_ids:
+        return warn("admins", "none: nobody hears when something is wrong. Put your Telegram id into ADMIN_IDS")
+    strangers = sorted(number for number in settings.admin_ids if users.get(number) is None)
+    if strangers:
+        who = ", ".join(map(str, strangers))
+        return warn("admins", f"{who} has never written to the bot, which therefore cannot write to him: send /start")
+    return ok("admins", f"{len(settings.admin_ids)}, reachable")
