@@ -1,0 +1,89 @@
+"""What a message counts as."""
+
+from typing import Any
+
+import pytest
+from pyrogram import raw
+
+from daemon.transfer.errors import Refusal
+from daemon.transfer.media import attributes_of, items_of, kind_of
+
+T = raw.types
+VIDEO = T.DocumentAttributeVideo(duration=1.0, w=1, h=1)
+
+
+def document(*attributes: Any, mime_type: str = "application/pdf") -> Any:
+    return T.Document(
+        id=1,
+        access_hash=2,
+        file_reference=b"ref",
+        date=0,
+        mime_type=mime_type,
+        size=5,
+        dc_id=2,
+        attributes=list(attributes),
+    )
+
+
+def message(media: Any, number: int = 1) -> Any:
+    return T.Message(id=number, peer_id=T.PeerChannel(channel_id=1), date=0, message="words", media=media)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "mime_type", "kind"),
+    [
+        ([VIDEO], "video/mp4", "video"),
+        ([T.DocumentAttributeAnimated(), VIDEO], "video/mp4", "video"),
+        ([T.DocumentAttributeVideo(duration=1.0, w=1, h=1, round_message=True)], "video/mp4", "video"),
+        ([T.DocumentAttributeAudio(duration=1)], "audio/mpeg", "music"),
+        ([T.DocumentAttributeAudio(duration=1, voice=True)], "audio/ogg", "music"),
+        ([T.DocumentAttributeSticker(alt="", stickerset=T.InputStickerSetEmpty())], "image/webp", "photo"),
+        ([T.DocumentAttributeSticker(alt="", stickerset=T.InputStickerSetEmpty()), VIDEO], "video/webm", "photo"),
+        ([], "application/vnd.android.package-archive", "apk"),
+        ([T.DocumentAttributeFilename(file_name="Toll.APK")], "application/octet-stream", "apk"),
+        ([T.DocumentAttributeFilename(file_name="toll.pdf")], "application/pdf", "document"),
+        ([], "application/pdf", "document"),
+        ([T.DocumentAttributeImageSize(w=1, h=1)], "image/png", "document"),
+    ],
+)
+def test_each_kind(attributes: list[Any], mime_type: str, kind: str) -> None:
+    assert kind_of(document(*attributes, mime_type=mime_type)) == kind
+
+
+def test_the_largest_size_of_a_photo_is_what_is_fetched() -> None:
+    sizes = [
+        T.PhotoStrippedSize(type="i", bytes=b"x"),
+        T.PhotoSize(type="m", w=1, h=1, size=100),
+        T.PhotoSizeProgressive(type="y", w=1, h=1, sizes=[10, 500, 900]),
+    ]
+    photo = T.Photo(id=1, access_hash=2, file_reference=b"ref", date=0, sizes=sizes, dc_id=4)
+    (item,) = items_of([message(T.MessageMediaPhoto(photo=photo))])
+    assert (item.kind, item.size, item.location.thumb_size, item.data_centre) == ("photo", 900, "y", 4)
+
+
+@pytest.mark.parametrize(
+    ("media", "reason"),
+    [
+        (T.MessageMediaDocument(document=document(), ttl_seconds=5), "self_destructing"),
+        (T.MessageMediaPhoto(photo=T.PhotoEmpty(id=1), ttl_seconds=5), "self_destructing"),
+        (T.MessageMediaPhoto(ttl_seconds=5), "self_destructing"),
+        (T.MessageMediaPaidMedia(stars_amount=5, extended_media=[]), "paid_media"),
+        (T.MessageMediaUnsupported(), "nothing_to_deliver"),
+    ],
+)
+def test_what_is_never_delivered(media: Any, reason: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        items_of([message(media)])
+    assert refusal.value.reason == reason
+
+
+def test_what_holds_no_file_is_no_item() -> None:
+    place = T.MessageMediaGeo(geo=T.GeoPoint(long=1.0, lat=1.0, access_hash=1))
+    assert items_of([message(place), message(None)]) == ()
+
+
+def test_a_sticker_forgets_the_set_that_only_one_account_can_name() -> None:
+    known = T.InputStickerSetID(id=1, access_hash=2)
+    sticker = document(T.DocumentAttributeSticker(alt="🎫", stickerset=known), T.DocumentAttributeHasStickers())
+    (kept,) = attributes_of(sticker)
+    assert (kept.alt, type(kept.stickerset)) == ("🎫", T.InputStickerSetEmpty)
