@@ -80,6 +80,10 @@ class Rig:
         await self.calls(jobs.cancel, job.user_id, job.id, now())
         self.bell.ring()
 
+    async def upgrade(self, customer: "Customer", level: int) -> None:
+        """Give a plan, as a payment does."""
+        await self.calls(access.give, customer.id, level, forever=True, reason="test", by=None, now=now())
+
     async def hurry(self, job: JobInfo) -> None:
         """Let the time come for which a job was put back."""
 
@@ -171,9 +175,9 @@ async def customer(rig: Rig, number: int, *, level: int = 2) -> AsyncIterator[Cu
     try:
         await who.send_message(rig.sandbox.scenario["bot"]["username"], "hello")
         await rig.calls(users.seen, row["id"], row["first_name"], None, row["language_code"], now())
-        if level:
-            await rig.calls(access.give, row["id"], level, forever=True, reason="test", by=None, now=now())
         someone = Customer(row["id"], who, rig.sandbox.scenario["bot"]["id"])
+        if level:
+            await rig.upgrade(someone, level)
         await someone.forget()
         yield someone
     finally:
