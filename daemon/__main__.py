@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import os
+import time
 
 from config import program
 from config.settings import EXIT_CONFIG, Settings
 from daemon.service import Service
+from models import backups
 from models.database import close_database, migrate, open_database
 from models.errors import SchemaTooNew
 
@@ -17,7 +19,7 @@ def main() -> int:
     """Run the daemon and return its exit code."""
     settings = program.begin("daemon")
     try:
-        migrate(settings.database_file)
+        migrate(settings.database_file, lambda name: backups.make(settings, int(time.time()), before=name))
     except SchemaTooNew as error:
         logger.error("%s", error)
         return EXIT_CONFIG

@@ -8,13 +8,13 @@ supervisord's end, which is 0 even when the warden gave up, into the exit code t
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
 import os
 import pwd
 import signal
+import sqlite3
 import sys
-import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -28,8 +28,9 @@ from supervisor.states import SupervisorStates
 
 from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
-from models import database
-from models.errors import SchemaTooNew
+from daemon import programs
+from models import backups, database, soundness
+from models.errors import BackupError, SchemaTooNew
 
 CONTAINER_USER = "peaje"
 
@@ -65,17 +66,17 @@ def launch(settings: Settings, config: Path) -> int:
         return EXIT_CONFIG
     try:
         settings.db_path.mkdir(parents=True, exist_ok=True)
-        with (settings.db_path / "launcher.lock").open("w") as lock:
+        with (settings.db_path / programs.LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _prepare(settings, user)
             return _supervise(settings, user, config)
     except BlockingIOError:
         logger.error("another launcher already runs on %s", settings.db_path)
         return EXIT_AWAY
-    except SchemaTooNew as error:
-        logger.error("%s: start that version again, or restore a backup made before it", error)
+    except (SchemaTooNew, Unusable) as error:
+        logger.error("%s", error)
         return EXIT_CONFIG
-    except (OSError, peewee.DatabaseError) as error:
+    except (OSError, peewee.DatabaseError, sqlite3.Error, BackupError) as error:
         logger.error("cannot start on %s: %s", settings.db_path, error)
         return EXIT_GAVE_UP
 
@@ -106,10 +107,31 @@ def _prepare(settings: Settings, user: _User) -> None:
     """Bring ``DB_PATH`` into the state that the programs expect."""
     settings.logs.mkdir(exist_ok=True)
     settings.backups.mkdir(exist_ok=True)
-    for migration in database.migrate(settings.database_file):
+    _examine(settings)
+    for migration in database.migrate(settings.database_file, lambda name: _back_up(settings, name)):
         logger.info("migrated the database", extra={"migration": migration})
     if user.changes:
         _give(settings.db_path, user)
+
+
+class Unusable(Exception):
+    """The database cannot be worked with, and starting again does not help."""
+
+
+def _examine(settings: Settings) -> None:
+    """Refuse to go on with a damaged database, or to begin anew beside the backups of one that is gone."""
+    file = settings.database_file
+    advice = "`python manage.py restore latest` brings back the newest backup"
+    if soundness.is_damaged(file):
+        raise Unusable(f"the database {file} is damaged: {advice}; the damaged file stays beside it")
+    lost = not file.exists() or not file.stat().st_size
+    if lost and backups.in_directory(settings.backups):
+        raise Unusable(f"the database {file} is gone, but it has backups: {advice}; move them away to begin anew")
+
+
+def _back_up(settings: Settings, migration: str) -> None:
+    made = backups.make(settings, int(time.time()), before=migration)
+    logger.info("backup made before a migration", extra={"file": made.name, "migration": migration})
 
 
 def _give(directory: Path, user: _User) -> None:
@@ -169,27 +191,15 @@ def _be_supervisord(config: Path) -> None:
 def _runtime(settings: Settings, user: _User) -> tuple[Path, Path | None]:
     """The directory of socket and pid file, and the link that leads `supervisorctl` to it, where we make one.
 
-    It is short, because a socket's path must be, and the same for the same ``DB_PATH``. Whoever sets ``PEAJE_RUN``
-    knows where it is: the image's own ``run`` leads there.
+    Whoever sets ``PEAJE_RUN`` knows where it is: the image's own ``run`` leads there.
     """
-    chosen = os.environ.get("PEAJE_RUN")
-    run = Path(chosen) if chosen else _runtime_base() / f"peaje-{_digest(settings.db_path)}"
+    run = programs.runtime_directory(settings.db_path)
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
     if run.stat().st_uid not in (os.getuid(), user.uid):
         raise PermissionError(f"{run} belongs to somebody else")
     if user.changes:
         os.chown(run, user.uid, user.gid)
-    return run, None if chosen else _point(PROJECT / "run", run)
-
-
-def _runtime_base() -> Path:
-    if os.access("/run", os.W_OK):
-        return Path("/run")
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    return run, None if os.environ.get("PEAJE_RUN") else _point(PROJECT / "run", run)
 
 
 def _point(link: Path, target: Path) -> Path | None:

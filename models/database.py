@@ -44,21 +44,45 @@ PRAGMAS = (
 database = peewee.SqliteDatabase(None)
 
 
-def migrate(path: Path) -> list[str]:
+def migrate(path: Path, back_up: Callable[[str], object] | None = None) -> list[str]:
     """Bring the schema of the file at *path* up to date; return the names of the migrations that were applied.
 
     A lock beside the file keeps two programs from migrating at once; the later one finds nothing to do.
 
+    :param back_up: called with the name of the first migration before a file that holds a schema already is changed.
+        What it raises keeps the file as it is.
     :raises SchemaTooNew: the file has been migrated by a newer version of the code.
     """
-    with _locked(path.with_name(f"{path.name}.migrate.lock")):
-        target = peewee.SqliteDatabase(str(path), pragmas=PRAGMAS)
-        with target.connection_context():
-            runner = Runner(target, str(MIGRATIONS))
-            unknown = set(runner.applied()) - {migration.name for migration in runner.migrations()}
-            if unknown:
-                raise SchemaTooNew(sorted(unknown))
-            return list(runner.up())
+    with _locked(path.with_name(f"{path.name}.migrate.lock")), _runner(path) as runner:
+        applied = set(runner.applied())
+        missing = _missing(runner, applied)
+        if missing and applied and back_up is not None:
+            back_up(missing[0])
+        return list(runner.up())
+
+
+def pending(path: Path) -> list[str]:
+    """The migrations that the file at *path* still lacks.
+
+    :raises SchemaTooNew: the file has been migrated by a newer version of the code.
+    """
+    with _runner(path) as runner:
+        return _missing(runner, set(runner.applied()))
+
+
+@contextlib.contextmanager
+def _runner(path: Path) -> Iterator[Runner]:
+    target = peewee.SqliteDatabase(str(path), pragmas=PRAGMAS)
+    with target.connection_context():
+        yield Runner(target, str(MIGRATIONS))
+
+
+def _missing(runner: Runner, applied: set[str]) -> list[str]:
+    known = [migration.name for migration in runner.migrations()]
+    unknown = applied - set(known)
+    if unknown:
+        raise SchemaTooNew(sorted(unknown))
+    return [name for name in known if name not in applied]
 
 
 @contextlib.contextmanager

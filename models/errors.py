@@ -8,9 +8,14 @@ ModelError
 ├── LeaseLost             the job belongs to another worker now, or was cancelled
 ├── AlreadySubscribed     the customer's subscription to this plan renews already
 ├── RefundRefused         this much of this payment cannot be given back
-└── TokenError
-    ├── TokenForged       not signed by us
-    └── TokenExpired      signed by us, too long ago
+├── TokenError
+│   ├── TokenForged       not signed by us
+│   └── TokenExpired      signed by us, too long ago
+└── BackupError
+    ├── BackupNotFound    there is none of that name, or nothing to make one of
+    ├── BackupUnsound     what it holds cannot be relied on
+    ├── PassphraseWrong   it does not open
+    └── DatabaseInUse     a program still has the database open
 """
 
 
@@ -27,7 +32,10 @@ class SchemaTooNew(ModelError):
 
     def __init__(self, unknown: list[str]) -> None:
         self.unknown = unknown
-        super().__init__(f"the database was migrated by a newer version: {', '.join(unknown)}")
+        super().__init__(
+            f"the database was written by a newer version, which knows {', '.join(unknown)}: start that version again, "
+            "or restore a backup made before it"
+        )
 
 
 class MoveRefused(ModelError):
@@ -84,3 +92,27 @@ class TokenForged(TokenError):
 
 class TokenExpired(TokenError):
     """The link is ours but too old."""
+
+
+class BackupError(ModelError):
+    """A backup could not be made or restored."""
+
+
+class BackupNotFound(BackupError):
+    """There is no such backup, or no database to make one of."""
+
+
+class BackupUnsound(BackupError):
+    """The database in a backup is damaged, or its ledger contradicts itself. ``faults`` says how, in words."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+class PassphraseWrong(BackupError):
+    """A sealed backup does not open with the passphrase, or there is none."""
+
+
+class DatabaseInUse(BackupError):
+    """The database cannot be exchanged while a program has it open."""

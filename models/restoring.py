@@ -1,0 +1,107 @@
+"""A backup takes the place of the database. The programs must be stopped; whoever calls sees to that.
+
+The new file is made ready beside the old one: unpacked, examined, migrated, and told what it is. Then it takes the old
+one's place in one step. The old one stays beside it under another name. A ``-wal`` of the old one never meets the new
+one: SQLite would mix them without a word.
+"""
+
+import contextlib
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from config.settings import Settings
+from models import backups, database, events, notes, soundness
+from models.errors import BackupUnsound, DatabaseInUse
+
+NOTE = "restored"
+"""Its value: ``made_at`` of the backup, and ``at``, when it was restored."""
+
+LEFTOVERS = ("-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A database that is ready to take the place of the present one."""
+
+    file: Path
+    made_at: int
+    migrations: list[str]
+
+
+def prepare(settings: Settings, packed: Path, now: int) -> Prepared:
+    """Make a backup ready beside the database, which may be in use meanwhile.
+
+    :raises PassphraseWrong: it is sealed, and does not open with ``BACKUP_PASSPHRASE``.
+    :raises BackupUnsound: it is damaged, or was made by a newer version.
+    """
+    file = settings.db_path / "peaje.db.restoring"
+    discard(file)
+    try:
+        backups.unpack(packed, file, settings.backup_passphrase)
+        faults = soundness.faults_of(file)
+        if faults:
+            raise BackupUnsound(faults)
+        named = backups.named(packed.name)
+        made_at = named.at if named else int(packed.stat().st_mtime)
+        migrations = database.migrate(file)
+        _tell(file, made_at, now)
+        backups.belong_like(settings.db_path, file)
+    except BaseException:
+        discard(file)
+        raise
+    return Prepared(file, made_at, migrations)
+
+
+def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
+    """Let a prepared database take the present one's place; return where that is now, None when there was none.
+
+    :raises DatabaseInUse: a program still has the present one open.
+    """
+    present = settings.database_file
+    _close(present)
+    aside = None
+    if present.exists():
+        aside = present.with_name(f"peaje.db.before-restore-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
+        os.link(present, aside)
+    for suffix in LEFTOVERS:
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{present}{suffix}").replace(f"{aside or prepared.file}{suffix}")
+    prepared.file.replace(present)
+    discard(prepared.file)
+    return aside
+
+
+def discard(file: Path) -> None:
+    """Delete a prepared database and all that lies around it."""
+    for suffix in ("", ".migrate.lock", *LEFTOVERS):
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
+
+
+def _tell(file: Path, made_at: int, now: int) -> None:
+    """Write into the restored database that it is one, and to the admins."""
+    database.open_database(file)
+    try:
+        notes.put(NOTE, {"made_at": made_at, "at": now}, now)
+        events.alert("database_restored", {"made_at": made_at}, now, key=f"restored:{now}")
+    finally:
+        database.close_database()
+
+
+def _close(file: Path) -> None:
+    """Bring a database into one file without a log. That works only when nobody else has it open.
+
+    One that is damaged, which may be why it is to be replaced, is left as it is.
+    """
+    if not file.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=0)) as connection:
+            connection.execute("PRAGMA journal_mode = delete").fetchall()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise DatabaseInUse(f"{file} is still open in a program: stop all of them first") from error
+    except sqlite3.DatabaseError:
+        return

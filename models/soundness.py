@@ -1,0 +1,78 @@
+"""Whether a database file is sound: SQLite's own checks, and the ledger's.
+
+They run in a process of their own (``python -m models.soundness FILE``), because the models know one database at a
+time, and the program that asks is using it.
+"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import peewee
+
+from config.settings import PROJECT
+from models import database, payments
+from models.errors import SchemaTooNew
+
+PATIENCE_S = 900
+FAULTS_SHOWN = 20
+
+
+def faults_of(file: Path) -> list[str]:
+    """What is wrong with the file, in words; nothing when it is sound."""
+    command = [sys.executable, "-m", "models.soundness", str(file.absolute())]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S)
+    if run.returncode:
+        return [f"could not be examined: {run.stderr.strip()[-500:]}"]
+    faults: list[str] = json.loads(run.stdout)
+    return faults
+
+
+def is_damaged(file: Path) -> bool:
+    """Whether SQLite itself finds the file damaged, at a quick look; a file that is not there is not."""
+    return file.exists() and bool(_integrity(file, "quick_check(1)"))
+
+
+def _examine(file: Path) -> list[str]:
+    faults = _integrity(file, f"integrity_check({FAULTS_SHOWN})") or _references(file)
+    if faults:
+        return faults
+    try:
+        # A file of an older schema has a ledger that this version cannot read yet.
+        return [] if database.pending(file) else _ledger(file)
+    except SchemaTooNew as error:
+        return [str(error)]
+
+
+def _integrity(file: Path, check: str) -> list[str]:
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            said = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    return [] if said == ["ok"] else said
+
+
+def _references(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        lost = connection.execute("PRAGMA foreign_key_check").fetchmany(FAULTS_SHOWN)
+    return [f"{table} {row}: refers to a row of {parent} that is not there" for table, row, parent, _ in lost]
+
+
+def _ledger(file: Path) -> list[str]:
+    try:
+        database.open_database(file)
+        return payments.audit()[:FAULTS_SHOWN]
+    except peewee.DatabaseError as error:
+        return [f"the ledger cannot be read: {error}"]
+    finally:
+        database.close_database()
+
+
+if __name__ == "__main__":
+    json.dump(_examine(Path(sys.argv[1])), sys.stdout)

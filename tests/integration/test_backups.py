@@ -1,0 +1,327 @@
+"""Backups of a database that is being written to, and everything that makes one not count."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from config.settings import Settings, load
+from models import backups, database, events, health, payments, soundness, users
+from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
+from models.tables import Payment, PaymentHistory, User
+from tests import environment
+from tests.purchases import NOW, customer, fact, order
+from web import offsite, safekeeping
+from web.offsite import OffsiteFailed
+
+
+@pytest.fixture
+def settings(database_file: Path, tmp_path: Path) -> Settings:
+    """Of an installation whose database is open here."""
+    return load(environment.minimal(tmp_path), dotenv=None)
+
+
+def content(file: Path, question: str) -> Any:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(question).fetchone()[0]
+
+
+def restored(settings: Settings, packed: Path) -> Path:
+    return backups.unpack(packed, packed.parent / "unpacked.db", settings.backup_passphrase)
+
+
+def test_a_backup_holds_one_moment_of_a_database_that_is_written_to(settings: Settings) -> None:
+    writing = threading.Event()
+    stop = threading.Event()
+
+    def write() -> None:
+        with database.database.connection_context():
+            for number in range(1, 100_000):
+                users.seen(number, f"Customer {number}", None, "en", NOW)
+                writing.set()
+                if stop.is_set():
+                    return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    writing.wait(10)
+    try:
+        file = restored(settings, backups.make(settings, NOW))
+    finally:
+        stop.set()
+        writer.join()
+    assert 0 < content(file, "SELECT COUNT(*) FROM user") <= User.select().count()
+    assert content(file, "SELECT MAX(id) = COUNT(*) FROM user"), "no hole in the order of commits"
+    assert content(file, "PRAGMA journal_mode") == "delete"
+
+
+def test_it_is_for_the_eyes_of_its_owner_and_nothing_is_left_beside_it(settings: Settings) -> None:
+    made = backups.make(settings, NOW)
+
+    assert made.name == "peaje-20270115T080000Z.db.gz"
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert {path.name for path in settings.backups.iterdir()} == {made.name, ".lock"}
+
+
+def test_what_a_crash_left_is_swept_out(settings: Settings) -> None:
+    left = settings.backups / ".making-left"
+    left.mkdir(parents=True)
+    (left / "copy.db").write_bytes(b"half")
+
+    backups.make(settings, NOW)
+
+    assert not left.exists()
+
+
+def test_with_a_passphrase_nobody_else_reads_it(settings: Settings) -> None:
+    users.seen(1, "Penélope Glamour", None, "es", NOW)
+    sealed = replace(settings, backup_passphrase="open sesame")
+
+    made = backups.make(sealed, NOW)
+
+    assert made.name.endswith(".db.gz.sealed")
+    assert b"Pen" not in made.read_bytes()
+    assert content(restored(sealed, made), "SELECT first_name FROM user") == "Penélope Glamour"
+    for passphrase in (None, "open barley"):
+        with pytest.raises(PassphraseWrong):
+            restored(replace(settings, backup_passphrase=passphrase), made)
+
+
+def test_a_damaged_file_is_no_backup(settings: Settings) -> None:
+    made = backups.make(settings, NOW)
+    whole = made.read_bytes()
+    for spoiled in (whole[: len(whole) // 2], b"nonsense", whole[:100] + b"\0" * 20 + whole[120:]):
+        made.write_bytes(spoiled)
+        with pytest.raises(BackupUnsound):
+            restored(settings, made)
+
+
+def damage(file: Path) -> None:
+    """Spoil the first page of the table of users beyond its head, as a failing disk would."""
+    page = content(file, "SELECT rootpage FROM sqlite_master WHERE name = 'user'")
+    database.checkpoint()
+    with file.open("r+b") as raw:
+        raw.seek((page - 1) * 4096)
+        raw.write(b"\xff" * 512)
+
+
+def test_a_damaged_database_makes_no_backup(settings: Settings) -> None:
+    customer()
+    good = backups.make(settings, NOW)
+    database.close_database()
+    damage(settings.database_file)
+
+    with pytest.raises(BackupUnsound) as found:
+        backups.make(settings, NOW + 1)
+
+    assert found.value.faults
+    assert soundness.is_damaged(settings.database_file)
+    assert [backup.name for backup in backups.in_directory(settings.backups)] == [good.name]
+
+
+def test_a_ledger_that_contradicts_itself_makes_no_backup(settings: Settings) -> None:
+    payments.settle(fact(order(customer())), NOW)
+    assert soundness.faults_of(settings.database_file) == []
+    PaymentHistory.delete().execute()
+    Payment.update(state="pending").execute()
+
+    with pytest.raises(BackupUnsound, match="is pending, but what happened to it says completed"):
+        backups.make(settings, NOW)
+
+
+def test_a_reference_into_nothing_makes_no_backup(settings: Settings) -> None:
+    order(customer())
+    with closing(sqlite3.connect(settings.database_file)) as connection:
+        connection.execute("DELETE FROM user")
+        connection.commit()
+
+    with pytest.raises(BackupUnsound, match="order 1: refers to a row of user"):
+        backups.make(settings, NOW)
+
+
+def test_there_is_no_backup_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BackupNotFound):
+        backups.make(load(environment.minimal(tmp_path), dotenv=None), NOW)
+    assert not (tmp_path / "peaje.db").exists()
+
+
+def test_they_are_due_in_the_operators_rhythm(settings: Settings) -> None:
+    assert backups.is_due(settings, NOW)
+    backups.make(settings, NOW)
+    assert not backups.is_due(settings, NOW + 6 * 3600 - 1)
+    assert backups.is_due(settings, NOW + 6 * 3600)
+    assert backups.is_due(settings, NOW - 1), "a clock that has jumped back"
+
+
+def test_old_ones_are_forgotten(settings: Settings) -> None:
+    settings.backups.mkdir(exist_ok=True)
+    for age in range(0, 90 * 86_400, 6 * 3600):
+        (settings.backups / backups._name(NOW - age, None, False)).touch()
+    (settings.backups / "my own.txt").touch()
+
+    backups.forget_old(settings, NOW)
+
+    assert 10 <= len(backups.in_directory(settings.backups)) <= 14
+    assert (settings.backups / "my own.txt").exists()
+    assert backups.forget_old(settings, NOW) == []
+
+
+# ---- as upkeep makes them
+
+
+def told() -> list[tuple[str, str]]:
+    found = [(event.kind, str(event.payload["key"])) for event in events.due(NOW + 86_400)]
+    return [each for each in found if each[0].startswith("incident")]
+
+
+def test_upkeep_makes_one_when_it_is_due_and_only_then(settings: Settings) -> None:
+    safekeeping.back_up(settings, NOW)
+    safekeeping.back_up(settings, NOW + 60)
+    assert len(backups.in_directory(settings.backups)) == 1
+    safekeeping.back_up(settings, NOW + 6 * 3600)
+    assert len(backups.in_directory(settings.backups)) == 2
+    assert told() == []
+
+
+def test_the_admins_hear_once_that_it_fails_and_once_that_it_works_again(settings: Settings) -> None:
+    settings.backups.write_text("a file where the directory should be")
+    safekeeping.back_up(settings, NOW)
+    safekeeping.back_up(settings, NOW + 60)
+    assert told() == [("incident_opened", "backup_failed")]
+
+    settings.backups.unlink()
+    safekeeping.back_up(settings, NOW + 120)
+
+    assert told() == [("incident_opened", "backup_failed"), ("incident_closed", "backup_failed")]
+    assert health.incidents() == []
+
+
+# ---- a copy elsewhere
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """A local S3."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def elsewhere(settings: Settings, s3: str) -> Settings:
+    """Settings with a bucket, which is empty."""
+    there = replace(
+        settings,
+        backup_s3_endpoint=s3,
+        backup_s3_bucket=f"bucket-{time.time_ns()}",
+        backup_s3_access_key="key",
+        backup_s3_secret_key="secret",
+    )
+    offsite.build(there)._request("PUT", "")  # type: ignore[union-attr]
+    return there
+
+
+def bucket(settings: Settings) -> offsite.Bucket:
+    built = offsite.build(settings)
+    assert built is not None
+    return built
+
+
+def test_the_newest_is_copied_once_and_old_copies_are_forgotten(elsewhere: Settings, tmp_path: Path) -> None:
+    for age in range(0, 90, 1):
+        name = backups._name(NOW - age * 86_400, None, False)
+        (tmp_path / name).write_bytes(b"old")
+        bucket(elsewhere).put(tmp_path / name)
+    (tmp_path / "peaje-notes.txt").write_text("the operator's own")
+    bucket(elsewhere).put(tmp_path / "peaje-notes.txt")
+
+    safekeeping.back_up(elsewhere, NOW + 3600)
+    names = set(bucket(elsewhere).names())
+
+    (made,) = backups.in_directory(elsewhere.backups)
+    assert made.name in names
+    assert "peaje-notes.txt" in names
+    assert len(names) <= 13
+    bucket(elsewhere).delete(made.name)
+    safekeeping.back_up(elsewhere, NOW + 3660)
+    assert made.name not in set(bucket(elsewhere).names()), "copied once"
+
+
+def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> None:
+    users.seen(7, "Ana", None, "es", NOW)
+    safekeeping.back_up(elsewhere, NOW)
+    (made,) = backups.in_directory(elsewhere.backups)
+    original = (elsewhere.backups / made.name).read_bytes()
+    (elsewhere.backups / made.name).unlink()
+
+    found = safekeeping.find(elsewhere, "latest", tmp_path)
+
+    assert found == tmp_path / made.name
+    assert found.read_bytes() == original
+    assert safekeeping.find(elsewhere, made.name, tmp_path).read_bytes() == original
+    with pytest.raises(BackupNotFound, match="or the bucket"):
+        safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path)
+
+
+def test_a_bucket_lists_more_than_a_page(elsewhere: Settings, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for number in range(1001):
+        bucket(elsewhere)._request("PUT", f"peaje-{number:04}", data=b"")
+    assert len(list(bucket(elsewhere).names())) == 1001
+
+
+def test_a_copy_that_fails_is_an_incident_and_is_made_up_for(elsewhere: Settings) -> None:
+    broken = replace(elsewhere, backup_s3_bucket="nobody-made-this")
+    safekeeping.back_up(broken, NOW)
+    safekeeping.back_up(broken, NOW + 600)
+    assert told() == [("incident_opened", "backup_copy_failed")]
+    assert "NoSuchBucket" in health.incidents()[0].text
+    assert len(backups.in_directory(elsewhere.backups)) == 1, "the backup itself is there"
+
+    safekeeping.back_up(elsewhere, NOW + 1200)
+
+    assert told()[-1] == ("incident_closed", "backup_copy_failed")
+    assert len(list(bucket(elsewhere).names())) == 1
+
+
+def test_a_storage_that_is_away_is_told(elsewhere: Settings) -> None:
+    away = bucket(replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9"))
+    with pytest.raises(OffsiteFailed, match="cannot be reached"):
+        list(away.names())
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "region"),
+    [
+        ("https://s3.amazonaws.com", "us-east-1"),
+        ("https://s3.eu-west-3.amazonaws.com", "eu-west-3"),
+        ("https://s3.dualstack.eu-south-2.amazonaws.com", "eu-south-2"),
+        ("https://s3.us-west-004.backblazeb2.com", "us-west-004"),
+        ("https://s3.fr-par.scw.cloud", "fr-par"),
+        ("https://fra1.digitaloceanspaces.com", "us-east-1"),
+        ("https://0123abcd.r2.cloudflarestorage.com", "us-east-1"),
+        ("http://127.0.0.1:9000", "us-east-1"),
+    ],
+)
+def test_the_region_is_read_from_the_address(endpoint: str, region: str) -> None:
+    assert offsite.region_of(endpoint) == region
+
+
+def test_the_packed_file_is_plain_gzip(settings: Settings, tmp_path: Path) -> None:
+    """Whoever has lost everything but a backup gets by with gunzip and sqlite3."""
+    made = backups.make(settings, NOW)
+    plain = tmp_path / "plain.db"
+    plain.write_bytes(gzip.decompress(made.read_bytes()))
+    assert content(plain, "PRAGMA integrity_check") == "ok"

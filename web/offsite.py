@@ -1,0 +1,110 @@
+"""The copy of the backups in another place: a bucket of any storage that speaks S3.
+
+Three kinds of requests are all it takes, so they are made with the HTTP library that is here anyway, signed by
+requests-aws4auth: a whole SDK would cost upkeep more memory than upkeep itself takes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+from xml.etree import ElementTree
+
+import requests
+from requests_aws4auth import AWS4Auth
+
+from config.settings import Settings
+
+AWS = "https://s3.amazonaws.com"
+DEFAULT_REGION = "us-east-1"
+TIMEOUT_S = (10, 120)
+PIECE_BYTES = 1 << 20
+
+_REGION = re.compile(r"s3[.-](?:dualstack\.)?(?P<region>[a-z]+-[a-z0-9-]+)\.")
+_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+
+
+class OffsiteFailed(Exception):
+    """The storage could not be reached, or refused."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket, addressed by its path below the endpoint."""
+
+    endpoint: str
+    name: str
+    auth: AWS4Auth
+
+    def put(self, file: Path) -> None:
+        """Copy a file into the bucket under its own name.
+
+        :raises OffsiteFailed: it did not work.
+        """
+        self._request("PUT", file.name, data=file.read_bytes())
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy what is there under *name* into a file.
+
+        :raises OffsiteFailed: it did not work, or nothing is there.
+        """
+        answer = self._request("GET", name, stream=True)
+        try:
+            with target.open("wb") as file:
+                for piece in answer.iter_content(PIECE_BYTES):
+                    file.write(piece)
+        except requests.RequestException as error:
+            raise OffsiteFailed(f"{name}: {error}") from error
+
+    def delete(self, name: str) -> None:
+        """Delete what is there under *name*; nothing may be.
+
+        :raises OffsiteFailed: it did not work.
+        """
+        self._request("DELETE", name)
+
+    def names(self) -> Iterator[str]:
+        """What is in the bucket.
+
+        :raises OffsiteFailed: it cannot be listed.
+        """
+        query = {"list-type": "2", "prefix": "peaje-"}
+        while True:
+            page = ElementTree.fromstring(self._request("GET", "", params=query).content)
+            yield from (key.text or "" for key in page.iterfind(f"{_XML}Contents/{_XML}Key"))
+            following = page.findtext(f"{_XML}NextContinuationToken")
+            if not following:
+                return
+            query["continuation-token"] = following
+
+    def _request(self, method: str, key: str, **more: object) -> requests.Response:
+        address = f"{self.endpoint}/{self.name}/{quote(key)}".rstrip("/")
+        try:
+            answer = requests.request(method, address, auth=self.auth, timeout=TIMEOUT_S, **more)  # type: ignore[arg-type]
+        except requests.RequestException as error:
+            raise OffsiteFailed(f"{self.endpoint} cannot be reached: {type(error).__name__}") from error
+        if not answer.ok:
+            raise OffsiteFailed(f"{method} {self.name}/{key}: {answer.status_code} {_reason(answer.text)}")
+        return answer
+
+
+def build(settings: Settings) -> Bucket | None:
+    """The bucket that the settings name, or None."""
+    if not settings.backup_s3_bucket:
+        return None
+    endpoint = settings.backup_s3_endpoint or AWS
+    auth = AWS4Auth(settings.backup_s3_access_key, settings.backup_s3_secret_key, region_of(endpoint), "s3")
+    return Bucket(endpoint, settings.backup_s3_bucket, auth)
+
+
+def region_of(endpoint: str) -> str:
+    """The region that a signature must name: providers that care have it in their address, ``s3.<region>.…``."""
+    match = _REGION.match(urlsplit(endpoint).hostname or "")
+    return match["region"] if match else DEFAULT_REGION
+
+
+def _reason(text: str) -> str:
+    """S3's own words for a refusal."""
+    match = re.search(r"<Code>(?P<code>\w+)</Code>(?:\s*<Message>(?P<words>[^<]*))?", text)
+    return f"{match['code']}: {match['words'] or ''}".rstrip(": ") if match else text[:200]

@@ -1,0 +1,82 @@
+"""Backups on time, a copy elsewhere, and an incident while either does not work."""
+
+import logging
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import peewee
+
+from config.settings import Settings
+from models import backups, health, notes
+from models.errors import BackupError, BackupNotFound
+from web import offsite
+from web.offsite import OffsiteFailed
+
+logger = logging.getLogger(__name__)
+
+MAKING, COPYING = "backup_failed", "backup_copy_failed"
+COPIED_NOTE = "backup_copied"
+FAILURES = (BackupError, OffsiteFailed, OSError, sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired)
+
+
+def back_up(settings: Settings, now: int) -> None:
+    """Make a backup when one is due, and copy the newest to where the operator wants it. Repeats what failed."""
+    if backups.is_due(settings, now):
+        _watched(MAKING, lambda: _make(settings, now), now)
+    bucket = offsite.build(settings)
+    if bucket is not None:
+        _watched(COPYING, lambda: _copy(settings, bucket, now), now)
+
+
+def find(settings: Settings, wanted: str, workshop: Path) -> Path:
+    """The file of the backup that the operator means: a path, the name of one here or in the bucket, or ``latest``.
+
+    One that is only in the bucket is fetched into the directory *workshop*.
+
+    :raises BackupNotFound: there is no such backup.
+    :raises OffsiteFailed: the bucket cannot be asked.
+    """
+    if Path(wanted).is_file():
+        return Path(wanted)
+    here = backups.in_directory(settings.backups)
+    bucket = offsite.build(settings)
+    there = backups.among(bucket.names()) if bucket is not None else []
+    latest = max([*here, *there], default=None) if wanted == "latest" else None
+    name = latest.name if latest else Path(wanted).name
+    if any(backup.name == name for backup in here):
+        return settings.backups / name
+    if bucket is None or all(backup.name != name for backup in there):
+        places = f"{settings.backups}" + (f" or the bucket {bucket.name}" if bucket is not None else "")
+        raise BackupNotFound(f"no backup {wanted} in {places}")
+    bucket.fetch(name, workshop / name)
+    return workshop / name
+
+
+def _make(settings: Settings, now: int) -> None:
+    made = backups.make(settings, now)
+    forgotten = backups.forget_old(settings, now)
+    logger.info("backup made", extra={"file": made.name, "bytes": made.stat().st_size, "forgotten": len(forgotten)})
+
+
+def _copy(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
+    newest = next(iter(backups.in_directory(settings.backups)), None)
+    if newest is None or notes.get(COPIED_NOTE) == newest.name:
+        return
+    bucket.put(settings.backups / newest.name)
+    there = backups.among(bucket.names())
+    for old in {*there} - backups.kept(there, settings.timezone, now):
+        bucket.delete(old.name)
+    notes.put(COPIED_NOTE, newest.name, now)
+    logger.info("backup copied", extra={"file": newest.name, "bucket": bucket.name})
+
+
+def _watched(incident: str, work: Callable[[], None], now: int) -> None:
+    try:
+        work()
+    except FAILURES as error:
+        logger.error("%s", incident, extra={"cause": str(error)})
+        health.open_incident(incident, str(error), now)
+    else:
+        health.close_incident(incident, now)
