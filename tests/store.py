@@ -1,30 +1,15 @@
-"""A database of its own for a test, and what every test of the models begins with."""
+"""What every test of jobs and limits begins with."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from config import plans
-from models import database, jobs, users
+from models import jobs, users
 from models.moves import JobInfo
-from models.tables import TABLES
 
 NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
 TODAY = "2027-01-15"
 PLANS = plans.load(Path(__file__).parents[1] / "plans.toml")
 FREE, PREMIUM = PLANS.free, PLANS.for_level(1)
-
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[None]:
-    """A new database at *path*, open in this thread."""
-    database.open_database(path)
-    try:
-        with database.transaction():
-            database.database.create_tables(TABLES)
-        yield
-    finally:
-        database.close_database()
 
 
 def customers(*ids: int) -> None:

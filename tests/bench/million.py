@@ -1,24 +1,17 @@
-"""A database of a grown-up bot, and what it does for one ``/start`` and one link.
+"""A database of a grown-up bot, a million customers and ten million usage rows, and what it does for a message."""
 
-``python -m tests.bench.million DIRECTORY`` generates a million customers with ten million usage rows, goes through
-what the programs ask of the database for a message, and writes the rows of ``build/bench.json`` to standard output.
-"""
-
-import argparse
-import json
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from config import plans
 from config.plans import Plans
 from models import access, cache, database, jobs, usage, users
 from models.database import database as connection
-from models.tables import TABLES
+from tests.bench.report import Row, quantile, row
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +22,7 @@ TODAY = "2027-01-15"
 BOT = 7_000_000_000
 PLANS_FILE = Path(__file__).parents[2] / "plans.toml"
 OWNER = "bench/1"
+ROUNDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +95,8 @@ def generate(path: Path, scale: Scale) -> None:
 
     Without a journal, and with the indexes made at the end: what breaks here is thrown away, not recovered.
     """
+    database.migrate(path)
     database.open_database(path)
-    connection.create_tables(TABLES)
     connection.execute_sql("PRAGMA journal_mode = OFF")
     connection.execute_sql("PRAGMA synchronous = OFF")
     connection.execute_sql("PRAGMA cache_size = -262144")
@@ -135,9 +129,10 @@ def _fill(scale: Scale) -> None:
 
 @dataclass
 class Stopwatch:
-    """Milliseconds spent in each operation and in a whole round, one list each."""
+    """Milliseconds: of each round, and of each operation."""
 
-    spent: dict[str, list[float]]
+    round: list[float] = field(default_factory=list)
+    spent: dict[str, list[float]] = field(default_factory=dict)
 
     def time(self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call *function* and add its time to *name* and to the round under way."""
@@ -145,17 +140,16 @@ class Stopwatch:
         result = function(*args, **kwargs)
         took = (time.perf_counter() - start) * 1000
         self.spent.setdefault(name, []).append(took)
-        self.spent["round"][-1] += took
+        self.round[-1] += took
         return result
 
     def start_round(self) -> None:
         """Begin to add up a new round."""
-        self.spent.setdefault("round", []).append(0.0)
+        self.round.append(0.0)
 
 
-def serve(user_id: int, number: int, offered: Plans, watch: Stopwatch) -> None:
-    """Everything that the database does for one ``/start`` and one link of this customer."""
-    now = NOW + number
+def serve(user_id: int, number: int, now: int, offered: Plans, watch: Stopwatch) -> None:
+    """Everything that the database does for one ``/start`` and one link, the *number*-th, of this customer."""
     watch.start_round()
     for _ in ("/start", "link"):
         watch.time("seen", users.seen, user_id, f"Customer {user_id}", None, "es", now)
@@ -180,53 +174,25 @@ def serve(user_id: int, number: int, offered: Plans, watch: Stopwatch) -> None:
     assert watch.time("finish", jobs.finish, job.id, OWNER, outcome, now)
 
 
-def measure(scale: Scale, rounds: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+def measure(scale: Scale, rounds: int, seed: int = 1) -> Iterator[Row]:
     """Serve *rounds* customers, chosen at random, on the open database; yield rows for ``build/bench.json``."""
     choice = random.Random(seed)
     offered = plans.load(PLANS_FILE)
-    watch = Stopwatch({})
-    for number in range(1, rounds + 1):
-        serve(choice.randint(1, scale.users), number, offered, watch)
+    watch = Stopwatch()
+    (before,) = connection.execute_sql("SELECT MAX(id) FROM job").fetchone()
+    for turn in range(rounds):
+        serve(choice.randint(1, scale.users), before + turn, NOW + turn, offered, watch)
     conditions = {"users": scale.users, "usage_rows": scale.usage, "jobs": scale.jobs, "rounds": rounds}
+    for part in (0.5, 0.99):
+        yield row(f"database_start_and_link_p{part:.0%}"[:-1], quantile(watch.round, part), "ms", conditions)
     for name, times in watch.spent.items():
-        times.sort()
-        for quantile in (50, 99):
-            milliseconds = round(times[len(times) * quantile // 100], 3)
-            yield _row(f"database_{_title(name)}_p{quantile}", milliseconds, conditions)
+        yield row(f"database_{name}_p99", quantile(times, 0.99), "ms", conditions | {"calls": len(times)})
 
 
-def _title(name: str) -> str:
-    return "start_and_link" if name == "round" else name
-
-
-def _row(name: str, milliseconds: float, conditions: dict[str, int]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "ours": milliseconds,
-        "stock": None,
-        "unit": "ms",
-        "ratio": None,
-        "conditions": conditions,
-    }
-
-
-def main() -> int:
-    """Generate, measure, report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--rounds", type=int, default=2000)
-    parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the million")
-    options = parser.parse_args()
-    whole = Scale()
-    scale = Scale(*(int(rows * options.scale) for rows in (whole.users, whole.usage, whole.jobs, whole.cached)))
-    path = options.directory / "million.db"
-    if path.exists():
-        database.open_database(path)
-    else:
-        generate(path, scale)
-    json.dump(list(measure(scale, options.rounds)), sys.stdout, indent=1)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def report(place: Path, scale: Scale = Scale()) -> Iterator[Row]:
+    """Generate the database in the directory *place* and yield the rows of ``build/bench.json``."""
+    generate(place / "million.db", scale)
+    try:
+        yield from measure(scale, ROUNDS)
+    finally:
+        database.close_database()

@@ -1,6 +1,5 @@
 """A worker killed between any two steps of a delivery: every message goes out once, and it is charged once."""
 
-import json
 import multiprocessing
 import os
 import signal
@@ -12,7 +11,7 @@ import pytest
 from models import cache, database, events, jobs, uploads, usage
 from models.moves import JobInfo, State
 from models.tables import Usage
-from tests.store import FREE, NOW, TODAY, customers, enqueue, opened
+from tests.store import FREE, NOW, TODAY, customers, enqueue
 
 STEPS = (
     "claimed",
@@ -96,7 +95,7 @@ def kill_at(step: str, instance: int, directory: Path) -> None:
     assert worker.exitcode == -signal.SIGKILL, f"{step} was not reached"
 
 
-def finish_whole(job_id: int, instance: int, directory: Path) -> None:
+def finish_whole(instance: int, directory: Path) -> None:
     """Let a last worker do what is left, if anything is."""
     job = jobs.claim("last/0", LEASE_S, 2, NOW + instance * LEASE_S)
     if job is not None:
@@ -110,26 +109,25 @@ def assert_delivered_once(job_id: int, directory: Path) -> None:
     assert job.all_sent and len(job.sent) == 2
     assert usage.total(1) == {"photo": 2}
     assert not Usage.select().where(Usage.state == "reserved").exists()
-    assert [event.kind for event in events.due(NOW + 999)] == ["job_finished"]
+    assert [(event.kind, event.payload["used"]) for event in events.due(NOW + 999)] == [("job_finished", {"photo": 2})]
     assert uploads.of(job_id, 1) is None
-    assert json.dumps([event.payload["used"] for event in events.due(NOW + 999)]) == '[{"photo": 2}]'
+
+
+@pytest.fixture
+def job(database_file: Path) -> JobInfo:
+    customers(1)
+    return enqueue(1, "update 1")
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_at_a_step_the_next_worker_goes_on(step: str, tmp_path: Path) -> None:
-    with opened(tmp_path / "peaje.db"):
-        customers(1)
-        job = enqueue(1, "update 1")
-        kill_at(step, 0, tmp_path)
-        finish_whole(job.id, 1, tmp_path)
-        assert_delivered_once(job.id, tmp_path)
+def test_killed_at_a_step_the_next_worker_goes_on(step: str, job: JobInfo, tmp_path: Path) -> None:
+    kill_at(step, 0, tmp_path)
+    finish_whole(1, tmp_path)
+    assert_delivered_once(job.id, tmp_path)
 
 
-def test_killed_again_and_again_it_still_arrives_once(tmp_path: Path) -> None:
-    with opened(tmp_path / "peaje.db"):
-        customers(1)
-        job = enqueue(1, "update 1")
-        for instance, step in enumerate(("planned", "delivering", "first message out", "second message out")):
-            kill_at(step, instance, tmp_path)
-        finish_whole(job.id, 4, tmp_path)
-        assert_delivered_once(job.id, tmp_path)
+def test_killed_again_and_again_it_still_arrives_once(job: JobInfo, tmp_path: Path) -> None:
+    for instance, step in enumerate(("planned", "delivering", "first message out", "second message out")):
+        kill_at(step, instance, tmp_path)
+    finish_whole(4, tmp_path)
+    assert_delivered_once(job.id, tmp_path)

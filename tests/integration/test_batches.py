@@ -1,6 +1,5 @@
 """Batches: all in line or none, a quota that ends in the middle told once, the rest kept until it is asked for."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,16 +10,14 @@ from models.batches import BatchInfo
 from models.errors import NotFound
 from models.jobs import Delivered, TooMany
 from models.moves import State
-from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, opened
+from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue
 
 DAY_S = 86_400
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path) -> Iterator[None]:
-    with opened(tmp_path / "peaje.db"):
-        customers(1, 2)
-        yield
+def store(database_file: Path) -> None:
+    customers(1, 2)
 
 
 def batch(count: int, *, key: str = "update 1", user_id: int = 1, cap: int = 100) -> BatchInfo:

@@ -1,24 +1,18 @@
 """The cache: one version of a post, one bot, and no opinion on who may read it."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from models import cache, database
 from models.cache import CachedInfo
 from models.tables import CachedMedia
-from tests.store import NOW, opened
+from tests.store import NOW
 
 DAY_S = 86_400
 BOT, OTHER_BOT, CHAT = 99, 98, 5
 PHOTO = {"kind": "photo", "size": 1000, "id": 2**62, "caption": "señal — 🙂", "entities": [{"offset": 0}]}
 
 
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path) -> Iterator[None]:
-    with opened(tmp_path / "peaje.db"):
-        yield
+pytestmark = pytest.mark.usefixtures("database_file")
 
 
 def put(message_id: int = 7, edit_date: int = 0, *, now: int = NOW, single: bool = False) -> CachedInfo:

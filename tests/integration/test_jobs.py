@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,14 @@ from models import batches, cache, events, jobs, uploads, usage
 from models.errors import LeaseLost, MoveRefused, NotFound
 from models.jobs import Delivered, TooMany
 from models.moves import State
-from tests.store import FREE, NOW, TODAY, claim, customers, enqueue, opened
+from tests.store import FREE, NOW, TODAY, claim, customers, enqueue
 
 HOUR = 3600
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path) -> Iterator[None]:
-    with opened(tmp_path / "peaje.db"):
-        customers(*range(1, 10))
-        yield
+def store(database_file: Path) -> None:
+    customers(*range(1, 10))
 
 
 def reserved(user_id: int = 1) -> int:

@@ -1,6 +1,5 @@
 """Chats as they are remembered, and the day's joins."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,17 +7,15 @@ import pytest
 
 from models import database, sources
 from models.sources import ReadingPolicy
-from tests.store import NOW, TODAY, customers, opened
+from tests.store import NOW, TODAY, customers
 
 CHAT, OTHER_CHAT, ADMIN = 1234, 5678, 42
 POLICY = ReadingPolicy()
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path) -> Iterator[None]:
-    with opened(tmp_path / "peaje.db"):
-        customers(1, 2)
-        yield
+def store(database_file: Path) -> None:
+    customers(1, 2)
 
 
 def reason(user_id: int = 1, chat_id: int = CHAT, policy: ReadingPolicy = POLICY) -> str | None:

@@ -3,7 +3,6 @@
 import multiprocessing
 import random
 import zoneinfo
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,16 +25,14 @@ from models.database import database as connection
 from models.errors import LeaseLost
 from models.moves import ENDED, State
 from models.tables import TABLES, Job, Usage
-from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, opened
+from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue
 
 TOMORROW = "2027-01-16"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[None]:
-    with opened(tmp_path / "peaje.db"):
-        customers(1, 2)
-        yield
+def store(database_file: Path) -> None:
+    customers(1, 2)
 
 
 def running_job(key: str, user_id: int = 1) -> int:
@@ -251,11 +248,10 @@ def _sums(*states: str) -> list[tuple[int, str, str, int]]:
     ).fetchall()
 
 
-def test_limits_hold_in_any_order(tmp_path: Path) -> None:
+def test_limits_hold_in_any_order(database_file: Path) -> None:
+    connection.execute_sql("PRAGMA synchronous = OFF")
     machine = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
-    with opened(tmp_path / "peaje.db"):
-        connection.execute_sql("PRAGMA synchronous = OFF")
-        run_state_machine_as_test(Limits, settings=machine)
+    run_state_machine_as_test(Limits, settings=machine)
 
 
 # ---- at once
@@ -299,22 +295,22 @@ def rival_process(path: Path, number: int) -> int:
     return rival(number)
 
 
-def test_threads_never_pass_a_limit_together(tmp_path: Path) -> None:
-    with opened(tmp_path / "peaje.db"):
-        customers(1)
-        connection.execute_sql(_WATCH)
-        with ThreadPoolExecutor(RIVALS) as pool:
-            delivered = sum(pool.map(rival, range(RIVALS)))
-        assert delivered == usage.left(1, FREE, TODAY)["photo"].used == LIMIT
-        assert not Usage.select().where(Usage.state == "reserved").exists()
+@pytest.fixture
+def watched(store: None, database_file: Path) -> Path:
+    connection.execute_sql(_WATCH)
+    return database_file
 
 
-def test_processes_never_pass_a_limit_together(tmp_path: Path) -> None:
-    path = tmp_path / "peaje.db"
-    with opened(path):
-        customers(1)
-        connection.execute_sql(_WATCH)
-        with multiprocessing.get_context("spawn").Pool(RIVALS) as pool:
-            delivered = sum(pool.starmap(rival_process, [(path, number) for number in range(RIVALS)]))
-        assert delivered == usage.left(1, FREE, TODAY)["photo"].used == LIMIT
-        assert not Usage.select().where(Usage.state == "reserved").exists()
+def assert_limit_reached(delivered: int) -> None:
+    assert delivered == usage.left(1, FREE, TODAY)["photo"].used == LIMIT
+    assert not Usage.select().where(Usage.state == "reserved").exists()
+
+
+def test_threads_never_pass_a_limit_together(watched: Path) -> None:
+    with ThreadPoolExecutor(RIVALS) as pool:
+        assert_limit_reached(sum(pool.map(rival, range(RIVALS))))
+
+
+def test_processes_never_pass_a_limit_together(watched: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(RIVALS) as pool:
+        assert_limit_reached(sum(pool.starmap(rival_process, [(watched, number) for number in range(RIVALS)])))
