@@ -16,9 +16,9 @@ from typing import TypeVar
 from config import program
 from config.settings import EXIT_OK, Settings
 from models import batches, cache, health, orders, reminders, requests, subscriptions, webhooks
-from models.database import checkpoint, close_database, data_version, open_database
+from models.database import checkpoint, close_database, data_version, database, open_database
 from models.orders import OrderInfo
-from web import heart, reconciliation, registration, shop, webhook
+from web import heart, reconciliation, registration, safekeeping, shop, webhook
 from web.errands import Errands
 from web.outcome import Result
 from web.paypal import AccessDenied, PayPalError
@@ -74,6 +74,7 @@ class Upkeep:
         self._settings = settings
         self._stopping = threading.Event()
         self.chores = [*(self._selling(till) if till else ()), *self._keeping()]
+        self.long_chores = self._long()
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -86,6 +87,7 @@ class Upkeep:
 
     def run(self) -> None:
         """Take a turn whenever another process has committed, and every few seconds anyway, until stopped."""
+        threading.Thread(target=self._work_long, name="long chores", daemon=True).start()
         seen: int | None = None
         while not self._stopping.is_set():
             self.run_once(int(time.time()))
@@ -95,6 +97,13 @@ class Upkeep:
                 if version != seen:
                     seen = version
                     break
+
+    def _work_long(self) -> None:
+        """Do what would keep customers waiting, beside the turns. It may be interrupted anywhere."""
+        with database.connection_context():
+            while not self._stopping.wait(TURN_S):
+                for chore in self._while_wanted(self.long_chores):
+                    chore.turn(int(time.time()))
 
     def _selling(self, till: Shop) -> list[Chore]:
         return [
@@ -115,6 +124,9 @@ class Upkeep:
             Chore("let go of what is held", HOUR_S, lambda now: _discard(batches.expire_held(now - HELD_S, now))),
             Chore("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
         ]
+
+    def _long(self) -> list[Chore]:
+        return [Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now))]
 
     def _while_wanted(self, work: Iterable[T]) -> Iterator[T]:
         """Hand out pieces of work until it is time to stop."""
