@@ -72,6 +72,56 @@ def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
     yield from web.doctor.examine(settings, running, offline=offline)
 
 
+@cli.command()
+def backup() -> None:
+    """Make a backup now, without stopping anything, and print its file."""
+    from models import backups
+    from models.errors import BackupError
+
+    settings = _settings()
+    try:
+        click.echo(backups.make(settings, int(time.time())))
+    except (BackupError, OSError, sqlite3.Error) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@cli.command()
+@click.argument("source", metavar="FROM")
+def restore(source: str) -> None:
+    """Put a backup in the place of the database: FROM is a file, the name of a backup, or "latest".
+
+    The programs are stopped for it and started again. Payments made since come back from PayPal and Telegram.
+    """
+    from daemon import programs
+    from models import restoring
+    from models.errors import BackupError, SchemaTooNew
+    from web import offsite, safekeeping
+
+    settings, now = _settings(), int(time.time())
+    try:
+        settings.db_path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".restoring-", dir=settings.db_path) as workshop:
+            packed = safekeeping.find(settings, source, Path(workshop))
+            prepared = restoring.prepare(settings, packed, now)
+    except (BackupError, SchemaTooNew, offsite.OffsiteFailed, OSError, sqlite3.Error) as error:
+        raise click.ClickException(f"nothing was changed: {error}") from None
+    try:
+        with programs.standing_still(settings.db_path) as running:
+            aside = restoring.exchange(settings, prepared, now)
+    except (BackupError, programs.NotSteered, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        restoring.discard(prepared.file)
+    made = datetime.fromtimestamp(prepared.made_at, settings.timezone)
+    click.echo(f"Restored {packed.name}, the state of {made:%Y-%m-%d %H:%M %Z}.")
+    if aside:
+        click.echo(f"The database that was there is now {aside}. Delete it when nothing is missing.")
+    click.echo(
+        f"{'The programs run again' if running else 'As soon as the programs run'}, what was paid since then comes back: "
+        "Stars within a minute, PayPal as soon as its list of transactions shows it, up to 3 hours late."
+    )
+
+
 def _ask(question: str, hidden: bool) -> str:
     answer: str = click.prompt(question, hide_input=hidden)
     return answer
