@@ -1,0 +1,1 @@
+"""Programs killed at named points and at random, then looked at."""

@@ -1,0 +1,1 @@
+"""The real programs on real sockets and a real SQLite file."""

@@ -1,0 +1,1 @@
+"""Pure decisions: no socket, no process, no database."""
