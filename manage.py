@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -116,9 +121,9 @@ def restore(source: str) -> None:
     click.echo(f"Restored {packed.name}, the state of {made:%Y-%m-%d %H:%M %Z}.")
     if aside:
         click.echo(f"The database that was there is now {aside}. Delete it when nothing is missing.")
+    programs_run = "The programs run again" if running else "As soon as the programs run"
     click.echo(
-        f"{'The programs run again' if running else 'As soon as the programs run'}, what was paid since then comes back: "
-        "Stars within a minute, PayPal as soon as its list of transactions shows it, up to 3 hours late."
+        f"{programs_run}, what was paid since then comes back: Stars within a minute, PayPal as its list shows it."
     )
 
 
