@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import enum
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from pyrogram import Client, enums, raw
@@ -19,6 +19,7 @@ from config.settings import Settings
 from daemon import endpoint
 from daemon.errors import GaveUp, LoginLost
 from daemon.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
+from daemon.session_file import SessionFile
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ LOOK_S = 1.0
 PROBE_S = 15.0
 PROBE_LOST_S = 3.0
 PROBE_TIMEOUT_S = 8.0
-STUCK_S = 5.0
+STUCK_S = 2.0
 REFUSALS = 10
 LONGEST_WAIT_S = 300
 AWAY_WAIT_S = 10
@@ -84,7 +85,7 @@ def build_bot(settings: Settings) -> Bot:
         api_id=settings.telegram_api_id,
         api_hash=settings.telegram_api_hash,
         bot_token=settings.telegram_bot_token,
-        workdir=settings.db_path,
+        storage_engine=SessionFile("bot", settings.db_path),
         workers=UPDATE_WORKERS,
         skip_updates=False,
         parse_mode=enums.ParseMode.HTML,
@@ -140,6 +141,7 @@ class Link:
         self.up = asyncio.Event()
         self._on_change = on_change
         self._gap = asyncio.Event()
+        self._asked = 0.0
         self._stuck_since: float | None = None
         client.connect_handler = self._connected
 
@@ -178,13 +180,13 @@ class Link:
         :raises LoginLost: the session was ended from outside.
         """
         loop = asyncio.get_running_loop()
-        asked = loop.time()
+        self._asked = loop.time()
         while True:
             await asyncio.sleep(LOOK_S)
             try:
                 await self._look()
-                if loop.time() - asked >= (PROBE_S if self.state is State.OK else PROBE_LOST_S):
-                    asked = loop.time()
+                if loop.time() - self._asked >= (PROBE_S if self.state is State.OK else PROBE_LOST_S):
+                    self._asked = loop.time()
                     await self._probe()
             except (RPCError, OSError, AuthKeyNotFound) as error:
                 await self._fell(error)
@@ -205,16 +207,9 @@ class Link:
         """Close all connections; never takes longer than a few seconds, whatever state the client is in."""
         client = self.client
         leftovers = [*client.media_sessions.values(), *client.sessions.values()]
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                if client.is_initialized:
-                    await client.stop()
-                else:
-                    await self._abandon()
-        except (RPCError, OSError, AuthKeyNotFound) as error:
-            logger.warning("client not stopped cleanly", extra={"client": self.name, "reason": repr(error)})
+        await _bounded(client.stop() if client.is_initialized else self._abandon(), f"client {self.name}")
         for session in leftovers:
-            await _stop_session(session)
+            await _bounded(session.stop(), "session")
 
     async def _refused(self, error: BaseException, found: State | None, refusals: int) -> None:
         if found is not None:
@@ -238,7 +233,7 @@ class Link:
         """Undo a start that came half way, so that the client can start again."""
         client = self.client
         if client.session is not None:
-            await _stop_session(client.session)
+            await _bounded(client.session.stop(), "session")
             await client.storage.close()
         for worker in client.dispatcher.handler_worker_tasks:
             worker.cancel()
@@ -250,6 +245,7 @@ class Link:
     async def _connected(self, _: Client, session: Session) -> None:
         if session is self.client.session:
             self._gap.set()
+            self._asked = 0.0  # why was the connection lost? Ask at once
 
     async def _look(self) -> None:
         """Notice a session that will not come back by itself, and put another in its place."""
@@ -268,7 +264,7 @@ class Link:
         client, storage = self.client, self.client.storage
         logger.warning("session replaced", extra={"client": self.name})
         if client.session is not None:
-            await _stop_session(client.session)
+            await _bounded(client.session.stop(), "session")
         client.session = await client.get_session(
             server_address=await storage.server_address(),
             port=await storage.port(),
@@ -318,9 +314,12 @@ def _cause_of_death(session: Session | None) -> BaseException | None:
     return error if isinstance(error, AuthKeyNotFound) else None
 
 
-async def _stop_session(session: Session) -> None:
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await session.stop()
-    except (RPCError, OSError, AuthKeyNotFound) as error:
-        logger.info("session not stopped cleanly", extra={"reason": repr(error)})
+async def _bounded(work: Coroutine[Any, Any, Any], what: str) -> None:
+    """Give *work*, the end of something, a few seconds, then go on without it: the library may wait for ever."""
+    task = asyncio.create_task(work)
+    done, _ = await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
+    if not done:
+        task.cancel()
+        logger.warning("%s does not stop", what)
+    elif (error := task.exception()) is not None:
+        logger.warning("%s not stopped cleanly", what, extra={"reason": repr(error)})

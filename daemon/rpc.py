@@ -11,7 +11,7 @@ from daemon.errors import AlreadySent
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 8.0
 FLOOD_WAITS = 3
 FLOOD_MARGIN_S = 5
 LONGEST_FLOOD_S = 300

@@ -14,6 +14,7 @@ import time
 
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
 from daemon import clients, commands, endpoint
+from daemon.alarm import Alarm
 from daemon.announcer import Announcer
 from daemon.bell import Bell
 from daemon.chats import Chats
@@ -25,13 +26,14 @@ from daemon.stars import Stars
 from daemon.tasks import Tasks
 from daemon.transfer.source import Reader
 from daemon.transfer.worker import Transfers
-from models import health, notes
+from models import health, jobs, notes
 from models.database import Calls, Watcher
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
 SAVE_S = 0.5
+SAVE_PAUSES = 50
 SAVE_PATIENCE_S = 5.0
 HANDLERS_DRAIN_S = 3.0
 TRANSFERS_DRAIN_S = 15.0
@@ -63,6 +65,7 @@ class Service:
             self.bot, self.account, self.calls, self.bell, self.outgoing, settings, plans, self.account_link.up.is_set
         )
         self.announcer.tellers.update(self.transfers.tellers)
+        self.alarm = Alarm(settings, self.calls, self.outgoing)
         self.intake = Intake(self)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()
@@ -91,6 +94,7 @@ class Service:
         self.tasks.start("statement of stars", self.stars.reconcile(up))
         self.tasks.start("requests", self.stars.carry_out(up))
         self.tasks.start("transfers", self._transfer())
+        self.tasks.start("alarm", self.alarm.run(up))
 
     async def _tend_bot(self) -> None:
         await self.bot_link.start()
@@ -134,19 +138,25 @@ class Service:
     async def _heartbeats(self) -> None:
         """A sign of life that a blocked loop or a stuck database thread would not give."""
         while True:
-            detail = {"bot": self.bot_link.state, "account": self.account_link.state}
-            await self.calls(health.beat, "daemon", detail, int(time.time()))
+            now = int(time.time())
+            line = await self.calls(jobs.overview, now)
+            detail = {"bot": self.bot_link.state, "account": self.account_link.state, "jobs": line.running}
+            await self.calls(health.beat, "daemon", detail, now)
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _save_session(self) -> None:
         """Write the update state down, but only when everything up to it has been handled.
 
-        A crash then brings back what was not saved (handlers are idempotent), and loses nothing.
+        A crash then brings back what was not saved (handlers are idempotent), and loses nothing. A session that has
+        grown large is saved less often: it takes no more than a fiftieth of the time.
         """
+        pause = SAVE_S
         while True:
-            await asyncio.sleep(SAVE_S)
+            await asyncio.sleep(pause)
             if await self._quiet():
+                began = time.monotonic()
                 await self.bot.storage.save()
+                pause = max(SAVE_S, SAVE_PAUSES * (time.monotonic() - began))
 
     async def _quiet(self) -> bool:
         deadline = time.monotonic() + SAVE_PATIENCE_S
@@ -164,7 +174,6 @@ class Service:
         await self._flush_events()
         await self.tasks.stop()
         await asyncio.gather(self.bot_link.stop(), self.account_link.stop())
-        self.bell.close()
         self.bell.close()
         await self.calls.close()
         logger.info("stopped")

@@ -7,6 +7,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
+CANCEL_AGAIN_S = 0.2
+
 
 class Tasks:
     """Holds the tasks (the event loop itself would let them be collected) and sees how they end."""
@@ -27,11 +29,15 @@ class Tasks:
         return await self._failed
 
     async def stop(self) -> None:
-        """Cancel all tasks and wait for them."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel all tasks and wait for them.
+
+        Again and again: ``asyncio.wait_for`` of Python 3.11 loses a cancellation that arrives together with the result
+        that it waits for, and the library waits with it everywhere.
+        """
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(list(self._tasks), timeout=CANCEL_AGAIN_S)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

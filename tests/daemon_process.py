@@ -33,6 +33,11 @@ class Daemon:
     settings: dict[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
 
+    @property
+    def is_alive(self) -> bool:
+        """Is the process running?"""
+        return self.process is not None and self.process.poll() is None
+
     def start(self, wait_for: str = "bot is ok") -> "Daemon":
         """Run it until its log says *wait_for*."""
         self.db_path.mkdir(parents=True, exist_ok=True)
@@ -95,7 +100,7 @@ def daemon(sandbox: Sandbox, db_path: Path, **settings: str) -> Iterator[Daemon]
     try:
         yield running
     finally:
-        if running.process is not None and running.process.poll() is None:
+        if running.is_alive:
             assert running.stop() == 0
 
 

@@ -1,6 +1,6 @@
 """What a customer may ask about himself: use, history, waiting jobs, reminders."""
 
-from daemon.chat import Turn
+from daemon.chat import Screen, Turn
 from daemon.screens import account
 from models import batches, jobs, payments, usage, users
 
@@ -40,27 +40,32 @@ async def cancel(turn: Turn) -> None:
     await turn.show(account.waiting(turn.t, waiting))
 
 
+async def drop(turn: Turn) -> None:
+    """A button of ``/cancel``: one job, or ``all``; the list shows what is left."""
+    await turn.show(await _cancelled(turn, None if turn.argument == "all" else turn.argument))
+
+
 async def cancel_one(turn: Turn) -> None:
-    """A button of ``/cancel``, or of a progress message: one job, or ``all``."""
-    if turn.argument != "all" and not turn.argument.isdecimal():
-        await cancel(turn)
-        return
-    job_id = None if turn.argument == "all" else int(turn.argument)
-    cancelled = await turn.service.calls(jobs.cancel, turn.user.id, job_id, turn.now)
-    turn.service.bell.ring()
-    waiting = await turn.service.calls(jobs.waiting, turn.user.id)
-    await turn.show(account.cancelled(turn.t, len(cancelled), waiting))
+    """The button of a progress message, which disappears with its job."""
+    await turn.say(await _cancelled(turn, turn.argument))
 
 
 async def cancel_batch(turn: Turn) -> None:
-    """A button of a batch's status: all that is open of it."""
-    if not turn.argument.isdecimal():
-        await cancel(turn)
-        return
-    cancelled = await turn.service.calls(batches.cancel, turn.user.id, int(turn.argument), turn.now)
-    turn.service.bell.ring()
-    waiting = await turn.service.calls(jobs.waiting, turn.user.id)
-    await turn.say(account.cancelled(turn.t, len(cancelled), waiting))
+    """The button of a batch's progress message: all that is open of it."""
+    if turn.argument.isdecimal():
+        stopped = await turn.service.calls(batches.cancel, turn.user.id, int(turn.argument), turn.now)
+        turn.service.bell.ring()
+        await turn.say(account.cancelled(turn.t, len(stopped), ()))
+
+
+async def _cancelled(turn: Turn, number: str | None) -> Screen:
+    """Cancel a job of this customer, or all of them for None."""
+    stopped: list[int] = []
+    if number is None or number.isdecimal():
+        job_id = None if number is None else int(number)
+        stopped = await turn.service.calls(jobs.cancel, turn.user.id, job_id, turn.now)
+        turn.service.bell.ring()
+    return account.cancelled(turn.t, len(stopped), await turn.service.calls(jobs.waiting, turn.user.id))
 
 
 async def release_batch(turn: Turn) -> None:
@@ -84,6 +89,7 @@ BUTTONS = {
     "stats": stats,
     "history": history,
     "waiting": cancel,
+    "drop": drop,
     "cancel": cancel_one,
     "cancel_batch": cancel_batch,
     "release": release_batch,

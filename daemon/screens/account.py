@@ -120,8 +120,8 @@ def waiting(t: Texts, open_jobs: Sequence[JobInfo]) -> Screen:
     lines += [f"{number}. {_short(job.link)}" for number, job in enumerate(shown, 1)]
     if len(open_jobs) > len(shown):
         lines.append("…")
-    buttons = [Button(f"✖ {number}", f"cancel:{job.id}") for number, job in enumerate(shown, 1)]
-    everything = (Button(t.gettext("Cancel all"), "cancel:all"), keyboard.home(t))
+    buttons = [Button(f"✖ {number}", f"drop:{job.id}") for number, job in enumerate(shown, 1)]
+    everything = (Button(t.gettext("Cancel all"), "drop:all"), keyboard.home(t))
     return Screen("\n".join(lines), (*keyboard.rows(*buttons, width=4), everything))
 
 

@@ -132,7 +132,7 @@ async def test_a_refund_takes_the_time_back(daemon_sandbox: Sandbox, shared_daem
 def restarted(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> Iterator[Daemon]:
     """The shared daemon, stopped by the test and started again."""
     yield shared_daemon
-    if shared_daemon.process is not None and shared_daemon.process.poll() is not None:
+    if not shared_daemon.is_alive:
         shared_daemon.start()
 
 

@@ -1,0 +1,187 @@
+"""The daemon's life: it starts through refusals, outlives outages and revoked sessions, and stops when told to."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon import rpc
+from models import database, health
+from tests.daemon_process import Daemon, chat
+from tests.sandbox_process import Sandbox
+
+BOT = "peaje_sandbox_bot"
+OPERATOR = "peaje_operator"
+
+
+@pytest.fixture(scope="module")
+def lonely_daemon(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Daemon]:
+    """A daemon of this module's own; the shared one rests meanwhile, because one bot has one daemon."""
+    shared_daemon.stop()
+    own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("lonely"))
+    yield own
+    if own.is_alive:
+        assert own.stop() == 0
+    shared_daemon.start()
+
+
+@pytest.fixture
+def own_daemon(daemon_sandbox: Sandbox, lonely_daemon: Daemon) -> Iterator[Daemon]:
+    """That daemon, alive when the test begins, on the state that earlier tests have left it."""
+    if not lonely_daemon.is_alive:
+        lonely_daemon.start()
+    yield lonely_daemon
+    daemon_sandbox.control("DELETE", "/faults")
+
+
+def fault(sandbox: Sandbox, name: str, **settings: object) -> None:
+    """Switch a fault of the sandbox on."""
+    sandbox.control("POST", "/faults", {"fault": name, **settings})
+
+
+def beat(daemon: Daemon) -> health.Beat | None:
+    """The daemon's newest sign of life."""
+    database.open_database(daemon.db_path / "peaje.db")
+    try:
+        return health.all().get("daemon")
+    finally:
+        database.close_database()
+
+
+def test_it_stops_at_once_when_idle_and_says_how_it_is_while_it_lives(own_daemon: Daemon) -> None:
+    own_daemon.until_logged("account is ok")
+    deadline = time.monotonic() + 8
+    while time.monotonic() < deadline:
+        newest = beat(own_daemon)
+        if newest is not None and newest.detail["account"] == "ok":
+            break
+        time.sleep(0.1)
+    assert newest is not None and newest.detail["bot"] == "ok"
+    assert abs(newest.at - time.time()) < 8
+    began = time.monotonic()
+    assert own_daemon.stop() == 0
+    assert time.monotonic() - began < 3
+    assert not (own_daemon.db_path / "stderr").read_text()
+
+
+def test_a_second_term_ends_it_at_once(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    fault(daemon_sandbox, "black_hole", seconds=20, account=BOT)
+    assert own_daemon.process is not None
+    os.kill(own_daemon.process.pid, signal.SIGTERM)
+    time.sleep(0.2)
+    os.kill(own_daemon.process.pid, signal.SIGTERM)
+    assert own_daemon.process.wait(2) in (0, 70, -signal.SIGTERM)
+
+
+def test_faulty_settings_end_it_with_78(daemon_sandbox: Sandbox, tmp_path: Path) -> None:
+    wrong = Daemon(daemon_sandbox, tmp_path / "data", {"TELEGRAM_API_ID": "many", "PORT": "0"})
+    with pytest.raises(AssertionError):
+        wrong.start()
+    assert wrong.process is not None and wrong.process.wait(10) == 78
+
+
+async def test_refusals_at_login_are_waited_out(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    own_daemon.stop()
+    (own_daemon.db_path / "bot.session").unlink()
+    login = "auth.importBotAuthorization"
+    fault(daemon_sandbox, "error", method=login, code=400, error="ACCESS_TOKEN_EXPIRED", count=1)
+    fault(daemon_sandbox, "error", method=login, code=500, error="AUTH_RESTART", count=1)
+    own_daemon.start(wait_for="login refused")
+    own_daemon.until_logged("bot is ok", after=len(own_daemon.log()) - 1)
+    async with chat(daemon_sandbox, 1) as customer:
+        assert "Your plan" in (await customer.ask("/start")).text
+
+
+async def test_what_was_said_while_it_was_down_is_answered(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 3) as customer:
+        await customer.ask("/start")
+        await asyncio.sleep(1)  # the update state is written down when all is quiet
+        own_daemon.kill()
+        await customer.say("/privacy")
+        own_daemon.start()
+        assert "Privacy" in (await customer.next()).text
+        await customer.silence(1)
+
+
+async def test_an_outage_is_outlived_and_nothing_said_meanwhile_is_lost(
+    daemon_sandbox: Sandbox, own_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox, 5) as customer:
+        await customer.ask("/start")
+        for who in (BOT, OPERATOR):
+            fault(daemon_sandbox, "reset", account=who)
+        await customer.say("/terms")
+        assert "Terms of use" in (await customer.next(20)).text
+        fault(daemon_sandbox, "refuse", seconds=4)
+    await asyncio.sleep(4.5)
+    async with chat(daemon_sandbox, 5) as customer:
+        await customer.say("/privacy")
+        assert "Privacy" in (await customer.next(30)).text
+        await customer.silence(0.5)
+
+
+@pytest.mark.parametrize("how", ["unregistered", "revoked", "404"])
+async def test_a_revoked_account_leaves_the_bot_answering_and_the_admins_told_once(
+    daemon_sandbox: Sandbox, own_daemon: Daemon, how: str
+) -> None:
+    async with chat(daemon_sandbox, None) as admin, chat(daemon_sandbox, 7) as customer:
+        await admin.ask("/language en")
+        own_daemon.until_logged("account is ok")
+        fault(daemon_sandbox, "revoke", account=OPERATOR, how=how, reset=how != "404")
+        try:
+            told = await admin.until_text("was logged out", timeout=40)
+            assert "TELEGRAM_SESSION_STRING" in told.text
+            assert "Your plan" in (await customer.ask("/start")).text
+            assert "account revoked" in (await admin.ask("/status")).text or "🔴" in (await admin.ask("/status")).text
+            await admin.silence(1)
+        finally:
+            fault(daemon_sandbox, "restore_keys", account=OPERATOR)
+    own_daemon.stop()
+    own_daemon.start()
+    async with chat(daemon_sandbox, None) as admin:
+        await admin.until_text("It is over", timeout=20)
+
+
+async def test_a_banned_account_is_told_apart(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, None) as admin:
+        await admin.ask("/language en")
+        own_daemon.until_logged("account is ok")
+        fault(daemon_sandbox, "ban", account=OPERATOR)
+        fault(daemon_sandbox, "reset", account=OPERATOR)
+        try:
+            await admin.until_text("was banned by Telegram", timeout=40)
+        finally:
+            fault(daemon_sandbox, "ban", account=OPERATOR, banned=False)
+
+
+async def test_a_bot_whose_session_was_ended_logs_in_anew(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    fault(daemon_sandbox, "revoke", account=BOT, reset=True)
+    assert own_daemon.process is not None
+    code = await asyncio.to_thread(own_daemon.process.wait, 40)
+    assert code == 75, own_daemon.log()[-5:]
+    own_daemon.start()
+    async with chat(daemon_sandbox, 9) as customer:
+        assert "Your plan" in (await customer.ask("/start")).text
+
+
+async def test_a_flood_wait_costs_the_customer_only_time(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 11) as customer:
+        fault(daemon_sandbox, "flood_wait", method="messages.sendMessage", seconds=1, count=1, account=BOT)
+        began = time.monotonic()
+        assert "Your plan" in (await customer.ask("/start", timeout=12)).text
+        assert time.monotonic() - began > 5, "the wait and its margin were kept"
+
+
+async def test_a_lost_reply_does_not_say_it_twice(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 13) as customer:
+        fault(daemon_sandbox, "random_id_code", code=500)
+        fault(daemon_sandbox, "drop_reply", method="messages.sendMessage", count=1, account=BOT)
+        assert "Your plan" in (await customer.ask("/start")).text
+        await customer.silence(rpc.TIMEOUT_S + 1)  # past the time after which the daemon asks again
+        fault(daemon_sandbox, "random_id_code", code=400)
