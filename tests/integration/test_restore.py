@@ -1,0 +1,313 @@
+"""``manage.py restore`` as the operator types it: beside running programs, over a live log, after a lost disk."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import load
+from models import backups, database, notes, users
+from tests import environment
+from tests.integration.test_launcher import Instance, instance, wait
+from tests.purchases import NOW
+from tests.sandbox_process import REPOSITORY
+
+__all__ = ["instance"]
+
+
+def manage(environ: dict[str, str], *words: str) -> tuple[int, str]:
+    run = subprocess.run(
+        [sys.executable, str(REPOSITORY / "manage.py"), *words],
+        cwd=environ["DB_PATH"],
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+def ask(file: Path, question: str) -> list[Any]:
+    with closing(sqlite3.connect(file)) as connection:
+        return [row[0] for row in connection.execute(question)]
+
+
+NAMES = "SELECT first_name FROM user ORDER BY id"
+
+
+@pytest.fixture
+def data(migrated: Path, tmp_path: Path) -> Path:
+    """A state directory in which nothing runs, whose database knows Ana."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    shutil.copy(migrated, directory / "peaje.db")
+    database.open_database(directory / "peaje.db")
+    users.seen(1, "Ana", None, "es", NOW)
+    database.close_database()
+    return directory
+
+
+@pytest.fixture
+def environ(data: Path) -> dict[str, str]:
+    return environment.minimal(data) | {"PEAJE_RUN": str(data / "run")}
+
+
+@pytest.fixture
+def later(data: Path) -> Iterator[None]:
+    """Berta came after the backup, and her row is still in the log only: a program has the database open."""
+    database.open_database(data / "peaje.db")
+    users.seen(2, "Berta", None, "es", NOW)
+    yield
+    database.close_database()
+
+
+def test_a_backup_comes_back(data: Path, environ: dict[str, str]) -> None:
+    code, said = manage(environ, "backup")
+    assert code == 0, said
+    made = Path(said.strip())
+    assert made.parent == data / "backups"
+    with closing(sqlite3.connect(data / "peaje.db")) as connection:
+        connection.execute("UPDATE user SET first_name = 'Berta'")
+        connection.commit()
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+    (aside,) = data.glob("peaje.db.before-restore-*")
+    assert str(aside) in said
+    assert ask(aside, NAMES) == ["Berta"], "nothing is thrown away"
+    assert not list(data.glob("*restoring*"))
+
+
+def test_a_database_that_a_program_has_open_is_left_alone(data: Path, environ: dict[str, str], later: None) -> None:
+    manage(environ, "backup")
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 1
+    assert "still open in a program" in said
+    assert ask(data / "peaje.db", NAMES) == ["Ana", "Berta"]
+    assert not list(data.glob("*restor*"))
+
+
+def test_the_log_of_a_program_that_was_killed_does_not_reach_the_restored_database(
+    data: Path, environ: dict[str, str]
+) -> None:
+    manage(environ, "backup")
+    writer = (
+        "import os, sys; from pathlib import Path; from models import database, users\n"
+        "database.open_database(Path(sys.argv[1]))\n"
+        "[users.seen(n, 'Berta', None, 'es', 1800000000) for n in range(1, 200)]\n"
+        "os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", writer, str(data / "peaje.db")], cwd=REPOSITORY, check=False)
+    assert (data / "peaje.db-wal").stat().st_size > 0
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert not (data / "peaje.db-wal").exists()
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+    (aside,) = data.glob("peaje.db.before-restore-*")
+    assert len(ask(aside, NAMES)) == 199
+
+
+def test_a_damaged_database_is_replaced_and_kept_for_a_look(data: Path, environ: dict[str, str]) -> None:
+    manage(environ, "backup")
+    (data / "peaje.db").write_bytes(b"no database" * 1000)
+    (data / "peaje.db-wal").write_bytes(b"nor a log")
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+    aside = [path.read_bytes() for path in data.glob("peaje.db.before-restore-*Z")]
+    assert aside == [b"no database" * 1000]
+    assert not (data / "peaje.db-wal").exists()
+
+
+def test_a_lost_disk_comes_back_from_a_file(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    sealed = environ | {"BACKUP_PASSPHRASE": "open sesame"}
+    code, said = manage(sealed, "backup")
+    made = tmp_path / Path(said.strip()).name
+    shutil.move(said.strip(), made)
+    shutil.rmtree(data)
+    data.mkdir()
+
+    code, said = manage(environ, "restore", str(made))
+    assert code == 1
+    assert "nothing was changed: it is sealed: set BACKUP_PASSPHRASE" in said
+    assert not (data / "peaje.db").exists()
+
+    code, said = manage(sealed, "restore", str(made))
+    assert code == 0, said
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+    database.open_database(data / "peaje.db")
+    known = backups.named(made.name)
+    assert known is not None
+    assert notes.get("restored")["made_at"] == known.at
+    database.close_database()
+    assert ask(data / "peaje.db", "SELECT kind FROM event") == ["admin_alert"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("latest", "no backup latest in"),
+        ("peaje-20200101T000000Z.db.gz", "no backup peaje-20200101T000000Z.db.gz in"),
+        ("spoiled", "nothing was changed"),
+        ("newer", "written by a newer version"),
+    ],
+)
+def test_what_cannot_be_restored_changes_nothing(
+    data: Path, environ: dict[str, str], tmp_path: Path, source: str, reason: str
+) -> None:
+    if source == "spoiled":
+        (tmp_path / "spoiled").write_bytes(b"\x1f\x8b nonsense")
+    if source == "newer":
+        with closing(sqlite3.connect(data / "peaje.db")) as connection:
+            connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_future', '2030-01-01')")
+            connection.commit()
+        (data / "peaje.db").rename(tmp_path / "newer.db")
+        (tmp_path / "newer").write_bytes(gzip.compress((tmp_path / "newer.db").read_bytes()))
+    there = (data / "peaje.db").exists()
+
+    code, said = manage(environ, "restore", str(tmp_path / source) if (tmp_path / source).exists() else source)
+
+    assert code == 1
+    assert reason in said
+    assert "Traceback" not in said
+    assert (data / "peaje.db").exists() is there
+    assert not list(data.glob("*restor*"))
+
+
+# ---- beside running programs
+
+WORKING = """
+import signal, sys, time
+from config import program
+from models import database, users
+settings = program.begin("{name}")
+database.open_database(settings.database_file)
+signal.signal(signal.SIGTERM, lambda *_: (database.close_database(), sys.exit(0)))
+number = 0
+while True:
+    number += 1
+    users.seen(number, "Customer", None, "en", int(time.time()))
+    time.sleep(0.01)
+"""
+
+
+def test_programs_at_work_are_stopped_for_it_and_started_again(instance: Instance) -> None:
+    instance.configure({name: WORKING.format(name=name) for name in ("daemon", "web", "upkeep")})
+    instance.launch()
+    before = instance.wait_until_up()
+    file = Path(instance.environ["DB_PATH"]) / "peaje.db"
+    wait(lambda: len(ask(file, NAMES)) > 5)
+    code, said = manage(instance.environ, "backup")
+    assert code == 0, said
+    with closing(sqlite3.connect(file, timeout=20)) as connection:
+        connection.execute(
+            "INSERT INTO user (id, first_name, reminders, created_at, seen_at) VALUES (-1, 'x', 1, 1, 1)"
+        )
+        connection.commit()
+
+    code, said = manage(instance.environ, "restore", "latest")
+
+    assert code == 0, said
+    assert "The programs run again" in said
+    wait(lambda: len(instance.pids()) == 4)
+    assert not set(before.values()) & set(instance.pids().values())
+    assert ask(file, "SELECT COUNT(*) FROM user WHERE id = -1") == [0]
+    wait(lambda: len(ask(file, NAMES)) > 20)
+    assert ask(file, "PRAGMA integrity_check") == ["ok"]
+    assert instance.stop() == 0
+    assert not [line for line in instance.messages("warden") if "given up" in line]
+
+
+MORE = """
+def up(migrator, db):
+    db.execute_sql("CREATE TABLE more (id INTEGER)")
+"""
+
+
+# ---- what the launcher says to a database that it cannot work with
+
+
+def test_a_damaged_database_stops_the_start_and_names_the_cure(instance: Instance) -> None:
+    data = Path(instance.environ["DB_PATH"])
+    data.mkdir()
+    (data / "peaje.db").write_bytes(b"no database" * 1000)
+
+    assert instance.launch().wait(20) == 78
+    (said,) = instance.messages("launcher")
+    assert "is damaged" in said and "python manage.py restore latest" in said
+
+
+def test_a_database_that_vanished_beside_its_backups_is_not_begun_anew(
+    instance: Instance, data: Path, environ: dict[str, str]
+) -> None:
+    manage(environ, "backup")
+    (data / "peaje.db").unlink()
+
+    assert instance.launch().wait(20) == 78
+    (said,) = instance.messages("launcher")
+    assert "is gone, but it has backups" in said
+    assert not (data / "peaje.db").exists()
+
+    assert manage(environ, "restore", "latest")[0] == 0
+    instance.launch()
+    instance.wait_until_up()
+    assert instance.stop() == 0
+
+
+@pytest.fixture
+def more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A version of the code that knows one migration more."""
+    migrations = tmp_path / "migrations"
+    shutil.copytree(database.MIGRATIONS, migrations)
+    (migrations / "0999_more.py").write_text(MORE)
+    monkeypatch.setattr(database, "MIGRATIONS", migrations)
+    return migrations
+
+
+def test_a_migration_is_preceded_by_a_backup(more: Path, data: Path, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    assert database.migrate(data / "peaje.db", asked.append) == ["0999_more"]
+    assert database.migrate(data / "peaje.db", asked.append) == []
+    assert database.migrate(tmp_path / "new.db", asked.append)[-1] == "0999_more"
+
+    assert asked == ["0999_more"], "not for a new file, and not without a migration"
+
+
+def test_a_backup_that_fails_keeps_the_migration_from_running(more: Path, data: Path) -> None:
+    def fail(_: str) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        database.migrate(data / "peaje.db", fail)
+
+    assert database.pending(data / "peaje.db") == ["0999_more"]
+
+
+def test_the_backup_of_an_older_schema_is_sound_too(more: Path, data: Path) -> None:
+    settings = load(environment.minimal(data), dotenv=None)
+
+    assert database.migrate(settings.database_file, lambda name: backups.make(settings, NOW, name)) == ["0999_more"]
+
+    (made,) = backups.in_directory(settings.backups)
+    assert made.before == "0999_more"
+    unpacked = backups.unpack(settings.backups / made.name, data / "unpacked.db", None)
+    assert ask(unpacked, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'more'") == [0]
