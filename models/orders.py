@@ -30,6 +30,9 @@ CHECKOUT_S = 60
 """A checkout that brings no money in this time was given up, and the order may be paid by another one: Telegram
 completes a payment within seconds of our word."""
 
+PUBLIC_ID_BYTES = 12
+"""In hexadecimal: PayPal's files let an invoice number hold no underscore."""
+
 LOOK_EVERY_S = 60
 LOOK_AT_MOST_S = 1800
 
@@ -128,7 +131,10 @@ def create(
         row = _reusable(bought, now)
         if row is None:
             row = Order.create(
-                public_id=secrets.token_urlsafe(15), expires_at=now + LIFE_S[provider], created_at=now, **bought
+                public_id=secrets.token_hex(PUBLIC_ID_BYTES),
+                expires_at=now + LIFE_S[provider],
+                created_at=now,
+                **bought,
             )
         return info(row)
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from models import database
-from tests import daemon_process, machine, sandbox_process
+from models import database, payments
+from tests import daemon_process, machine, paypal_shop, sandbox_process
 from tests.daemon_process import Daemon
+from tests.paypal_shop import PayPalShop
+from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import Sandbox
 
 hypothesis.settings.register_profile("shared", deadline=None)  # the machine may be busy with something else
@@ -70,3 +72,32 @@ def shared_daemon(daemon_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFact
     settings = {"SUPPORT_CONTACT": "@helping_hand", "CHANNEL_URL": "https://t.me/sandbox_gallery"}
     with daemon_process.daemon(daemon_sandbox, tmp_path_factory.mktemp("daemon"), **settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def open_shop(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PayPalShop]:
+    """One local PayPal, and the programs that sell through it, for all tests of PayPal."""
+    machine.need_npm_packages()
+    place = tmp_path_factory.mktemp("shop")
+    shutil.copy(migrated, place / "peaje.db")
+    paypal = start_paypal(place / "paypal")
+    with paypal_shop.shop(paypal, place) as built:
+        yield built
+    paypal.stop()
+
+
+@pytest.fixture
+def shop(open_shop: PayPalShop) -> Iterator[PayPalShop]:
+    """The shop with no fault set, its database open in this thread.
+
+    A test fails when a call of ours departed from PayPal's files, a webhook is left over, or the books contradict
+    themselves.
+    """
+    database.open_database(open_shop.database_file)
+    yield open_shop
+    open_shop.paypal.clear_switches()
+    assert open_shop.paypal.wait_delivered(20)
+    faults = payments.audit()
+    database.close_database()
+    assert not faults
+    assert open_shop.paypal.deviations() == []

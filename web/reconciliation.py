@@ -22,7 +22,7 @@ PAYMENTS = "T00"
 GIVEN_BACK = frozenset({"T1106", "T1107"})
 """Event codes of the report: what begins with T00 is a payment; these are reversals and refunds."""
 
-OURS = re.compile(r"[\w-]{20}", re.ASCII)
+OURS = re.compile(rf"[0-9a-f]{{{2 * orders.PUBLIC_ID_BYTES}}}")
 """What the purchases of this shop are called at PayPal."""
 
 INCIDENT = "report_refused"
