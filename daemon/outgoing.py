@@ -5,6 +5,7 @@ caller keeps it in a row (events, deliveries), that holds across crashes too.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -20,6 +21,7 @@ from pyrogram.errors import (
     PeerIdInvalid,
     RPCError,
     UserDeactivated,
+    UserIdInvalid,
     UserIsBlocked,
 )
 
@@ -27,11 +29,12 @@ from daemon.errors import AlreadySent, Unreachable
 from daemon.rpc import LONGEST_FLOOD_S, invoke
 from models import users
 from models.database import Calls
+from models.errors import NotFound
 
 logger = logging.getLogger(__name__)
 
 EDITS_PER_SECOND = 20
-GONE = (UserIsBlocked, InputUserDeactivated, UserDeactivated, PeerIdInvalid, ChatWriteForbidden)
+GONE = (UserIsBlocked, InputUserDeactivated, UserDeactivated, PeerIdInvalid, UserIdInvalid, ChatWriteForbidden)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ class Outgoing:
 
     async def _lost(self, user_id: int, error: RPCError) -> None:
         logger.info("customer unreachable", extra={"user": user_id, "reason": str(error.ID)})
-        await self._calls(users.mark_blocked_bot, user_id, True, int(time.time()))
+        with contextlib.suppress(NotFound):  # an admin who has never written
+            await self._calls(users.mark_blocked_bot, user_id, True, int(time.time()))
 
 
 def markup(keyboard: Keyboard) -> raw.types.ReplyInlineMarkup | None:

@@ -69,6 +69,7 @@ class Service:
         self.intake = Intake(self)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def run(self) -> int:
         """Live until stopped; return the exit code."""
@@ -121,12 +122,14 @@ class Service:
 
     async def _bot_changed(self, state: State, reason: str) -> None:
         """Nobody can be told in chat; the heartbeat says it. The pages learn the way back into the chat."""
+        self._changed.set()
         me = self.bot.me
         if state is State.OK and me is not None:
             noted = {"id": me.id, "username": me.username, "name": me.first_name}
             await self.calls(notes.put, "bot", noted, int(time.time()))
 
     async def _account_changed(self, state: State, reason: str) -> None:
+        self._changed.set()
         now = int(time.time())
         if state is State.OK:
             for key in INCIDENTS.values():
@@ -142,7 +145,10 @@ class Service:
             line = await self.calls(jobs.overview, now)
             detail = {"bot": self.bot_link.state, "account": self.account_link.state, "jobs": line.running}
             await self.calls(health.beat, "daemon", detail, now)
-            await asyncio.sleep(HEARTBEAT_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self._changed.wait()
+            self._changed.clear()
 
     async def _save_session(self) -> None:
         """Write the update state down, but only when everything up to it has been handled.

@@ -1,0 +1,121 @@
+"""What other programs write, the customer hears: at once, once, whatever stands in the way."""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from models import access, database, events, users
+from tests.daemon_process import Chat, Daemon, chat
+from tests.sandbox_process import REPOSITORY, Sandbox
+
+BOT = "peaje_sandbox_bot"
+
+
+def write(daemon: Daemon, code: str) -> None:
+    """Run *code* against the daemon's database from another process, as upkeep or web would."""
+    prelude = (
+        "from pathlib import Path; import time; from models import access, database, events, health, users\n"
+        f"database.open_database(Path({str(daemon.db_path / 'peaje.db')!r})); now = int(time.time())\n"
+    )
+    subprocess.run([sys.executable, "-c", prelude + code], cwd=REPOSITORY, check=True, timeout=20, env=os.environ)
+
+
+def give(customer: Chat, seconds: int) -> str:
+    """Code that gives a customer time, which he hears of."""
+    return f"access.give({customer.id}, 1, seconds={seconds}, reason='test', by=None, now=now)\n"
+
+
+async def test_a_commit_of_another_process_is_told_at_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 11) as customer:
+        await customer.ask("/start")
+        database.open_database(shared_daemon.db_path / "peaje.db")
+        try:
+            took = []
+            for _ in range(10):
+                began = time.monotonic()
+                access.give(customer.id, 1, seconds=60, reason="test", by=None, now=int(time.time()))
+                await customer.next()
+                took.append(time.monotonic() - began)
+        finally:
+            database.close_database()
+        assert statistics.median(took) < 0.15
+
+
+async def test_what_happened_while_it_was_down_is_told_at_start_once(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox, 13) as customer:
+        await customer.ask("/start")
+        shared_daemon.stop()
+        write(shared_daemon, give(customer, 3600))
+        shared_daemon.start()
+        assert "You were given Premium for 1 hour" in (await customer.next()).text
+        await customer.silence(0.5)
+
+
+async def test_a_lost_reply_and_a_crash_tell_nothing_twice(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, 15) as customer:
+        await customer.ask("/start")
+        drop = {"fault": "drop_reply", "method": "messages.sendMessage", "count": 1, "account": BOT}
+        daemon_sandbox.control("POST", "/faults", drop)
+        write(shared_daemon, give(customer, 7200))
+        assert "2 hours" in (await customer.next()).text
+        shared_daemon.kill()  # sent, but not yet marked as heard
+        shared_daemon.start()
+        write(
+            shared_daemon,
+            "from models.tables import Event\n"
+            f"Event.update(not_before=0).where(Event.user_id == {customer.id}).execute()",
+        )
+        await customer.silence(2)
+
+
+async def test_who_blocked_the_bot_is_marked_and_holds_nobody_up(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox, 17) as gone, chat(daemon_sandbox, 19) as customer:
+        await gone.ask("/start")
+        await customer.ask("/start")
+        daemon_sandbox.control("POST", "/faults", {"fault": "block", "user": gone.id, "blocks": BOT})
+        write(shared_daemon, give(gone, 60) + give(customer, 60))
+        await customer.next()
+        database.open_database(shared_daemon.db_path / "peaje.db")
+        try:
+            async with asyncio.timeout(5):
+                while not users.get(gone.id).blocked_bot:
+                    await asyncio.sleep(0.05)
+            while any(event.user_id == gone.id for event in events.due(int(time.time()) + 10**6)):
+                await asyncio.sleep(0.05)
+        finally:
+            database.close_database()
+        daemon_sandbox.control("POST", "/faults", {"fault": "block", "user": gone.id, "blocks": BOT, "blocked": False})
+        assert "Your plan" in (await gone.ask("/start")).text
+
+
+async def test_an_incident_is_told_to_admins_when_it_begins_and_when_it_ends(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox, None) as admin:
+        await admin.ask("/language en")
+        write(shared_daemon, "for text in ('97 % full', 'again'): health.open_incident('disk', text, now - 60)")
+        assert "97 % full" in (await admin.next()).text
+        assert "97 % full" in (await admin.ask("/status")).text
+        write(shared_daemon, "health.close_incident('disk', now)")
+        assert "It is over, after 1 minute" in (await admin.next()).text
+        await admin.silence(0.3)
+
+
+async def test_a_flood_wait_delays_what_is_told_but_loses_nothing(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox, 11) as customer:
+        await customer.ask("/start")
+        flood = {"fault": "flood_wait", "method": "messages.sendMessage", "seconds": 1, "count": 1, "account": BOT}
+        daemon_sandbox.control("POST", "/faults", flood)
+        began = time.monotonic()
+        write(shared_daemon, give(customer, 120))
+        assert "2 minutes" in (await customer.next(15)).text
+        assert time.monotonic() - began > 4
