@@ -53,7 +53,9 @@ def render(kind: str, payload: Payload, setting: Setting) -> Screen | None:
 
 def _payment_completed(payload: Payload, setting: Setting) -> Screen:
     t = setting.t
-    receipt = t.gettext("Receipt: {price}, <code>{id}</code>", price=setting.price(payload), id=payload["remote_id"])
+    receipt = t.gettext(
+        "Receipt: {price}, <code>{id}</code>", price=setting.price(payload), id=escape(payload["remote_id"])
+    )
     if payload["purpose"] == "test":
         return Screen(t.gettext("✅ The test payment arrived. It goes back now.") + "\n" + receipt)
     plan = setting.plan(payload["plan"])
@@ -117,7 +119,7 @@ def _payment_refunded(payload: Payload, setting: Setting) -> Screen:
         price=price,
         plan=setting.plan(payload["plan"]),
     )
-    return Screen(text + "\n" + t.gettext("Receipt: <code>{id}</code>", id=payload["remote_id"]))
+    return Screen(text + "\n" + t.gettext("Receipt: <code>{id}</code>", id=escape(payload["remote_id"])))
 
 
 def _dispute_opened(payload: Payload, setting: Setting) -> Screen:
@@ -355,6 +357,25 @@ def incident(t: Texts, key: str) -> str:
         "report_refused": t.gettext(
             "PayPal does not show its list of transactions, so nothing is compared with it. Switch on “Transaction "
             "search” for the application in PayPal's developer pages."
+        ),
+        "paypal_away": t.gettext(
+            "PayPal has not answered for more than ten minutes, so nobody can pay with it. What was paid is settled "
+            "when it is back; Stars go on."
+        ),
+        "webhooks_failing": t.gettext(
+            "PayPal's notifications do not come through. Payments are noticed all the same, up to a minute later. See "
+            "whether BACKEND_URL leads here from outside (make doctor)."
+        ),
+        "disk_nearly_full": t.gettext(
+            "The disk is nearly full. Make room or enlarge it: once it is full, nothing can be delivered or sold."
+        ),
+        "disk_full": t.gettext(
+            "The database cannot be written to; the disk seems to be full. Deliveries and sales wait. Make room: "
+            "everything goes on by itself, and what was paid meanwhile is settled."
+        ),
+        "crash_loop": t.gettext("A program crashes again and again. Its log says why."),
+        "canary_failed": t.gettext(
+            "Today's test delivery to you did not arrive, so customers may wait in vain too. See /status."
         ),
     }
     return texts.get(key) or escape(key)

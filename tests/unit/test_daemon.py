@@ -1,0 +1,141 @@
+"""The daemon's decisions: pure, without a wire."""
+
+import asyncio
+
+import pytest
+from pyrogram import raw
+from pyrogram.errors import AuthKeyDuplicated, AuthKeyUnregistered, FloodWait, UserDeactivatedBan
+from pyrogram.session.session import AuthKeyNotFound
+
+from daemon import announcer, clients, stars
+from daemon.clients import State
+from daemon.limiter import Limiter
+from daemon.outgoing import Pace, sent_id
+from daemon.tasks import Tasks
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (AuthKeyUnregistered(), State.REVOKED),
+        (AuthKeyDuplicated(), State.REVOKED),
+        (AuthKeyNotFound(), State.REVOKED),
+        (UserDeactivatedBan(), State.BANNED),
+        (TimeoutError(), State.LOST),
+        (ConnectionError(), State.LOST),
+        (FloodWait(3), None),
+        (None, None),
+    ],
+)
+def test_what_an_error_says_about_a_login(error: Exception | None, state: State | None) -> None:
+    assert clients.verdict(error) is state
+
+
+def test_refusals_are_retried_ever_more_slowly() -> None:
+    assert [clients.refusal_wait(n) for n in range(1, 11)] == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+
+
+def test_bursts_pass_and_floods_do_not() -> None:
+    limiter = Limiter(burst=3, per_second=1)
+    assert [limiter.wait(1, 0.0) for _ in range(3)] == [0, 0, 0]
+    assert limiter.wait(1, 0.0) == pytest.approx(1)
+    assert limiter.wait(2, 0.0) == 0, "another customer is not concerned"
+    assert limiter.wait(1, 1.5) == 0
+    assert limiter.wait(1, 1.5) == pytest.approx(0.5)
+
+
+async def test_turns_are_evenly_spaced() -> None:
+    pace, loop = Pace(per_second=100), asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.gather(*(pace.turn() for _ in range(11)))
+    assert loop.time() - began >= 0.1
+
+
+async def test_a_task_that_ends_by_itself_is_noticed() -> None:
+    tasks = Tasks()
+    tasks.start("patient", asyncio.sleep(60))
+
+    async def fall() -> None:
+        raise ValueError("fell")
+
+    tasks.start("falls", fall())
+    assert isinstance(await tasks.failure(), ValueError)
+    await tasks.stop()
+
+
+async def test_a_task_that_loses_its_cancellation_is_stopped_all_the_same() -> None:
+    tasks = Tasks()
+    swallowed = 0
+
+    async def deaf() -> None:
+        nonlocal swallowed
+        while swallowed < 2:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed += 1
+        await asyncio.sleep(60)
+
+    tasks.start("deaf", deaf())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(tasks.stop(), 5)
+    assert swallowed == 2
+
+
+def test_one_event_for_several_people_has_an_id_for_each() -> None:
+    ids = {announcer.random_id_for(12345, person) for person in range(100)}
+    assert len(ids) == 100
+    assert all(0 <= each < 2**63 for each in ids)
+    assert announcer.random_id_for(12345, 7) == announcer.random_id_for(12345, 7)
+
+
+def transaction(**changes: object) -> raw.types.StarsTransaction:
+    values = {
+        "id": "stx1",
+        "amount": raw.types.StarsAmount(amount=500, nanos=0),
+        "date": 1000,
+        "peer": raw.types.StarsTransactionPeer(peer=raw.types.PeerUser(user_id=42)),
+        "bot_payload": b"public",
+    }
+    return raw.types.StarsTransaction(**{**values, **changes})
+
+
+def test_a_line_of_the_statement_becomes_a_fact() -> None:
+    line = stars.line_of(transaction(subscription_period=2_592_000))
+    assert line == stars.Line("stx1", 42, 500, 1000, False, "public", 2_592_000)
+    fact = stars.fact_of(line, line.at + line.period, "statement")
+    assert (fact.provider, fact.remote_id, fact.order_public_id, fact.amount, fact.currency) == (
+        "stars", "stx1", "public", 500, "XTR",
+    )  # fmt: skip
+    assert fact.period_end == 2_593_000
+
+
+def test_a_refund_of_the_statement_is_one() -> None:
+    line = stars.line_of(transaction(refund=True, amount=raw.types.StarsAmount(amount=-500, nanos=0)))
+    assert line is not None and line.refund and line.amount == 500
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pending": True},
+        {"failed": True},
+        {"bot_payload": None},
+        {"peer": raw.types.StarsTransactionPeerFragment()},
+        {"amount": raw.types.StarsAmount(amount=-500, nanos=0)},  # a withdrawal of ours
+        {"refund": True},  # Stars that came back to the bot
+    ],
+)
+def test_other_lines_of_the_statement_are_left_alone(changes: dict[str, object]) -> None:
+    assert stars.line_of(transaction(**changes)) is None
+
+
+def test_the_id_of_a_sent_message_is_found() -> None:
+    short = raw.types.UpdateShortSentMessage(id=5, pts=1, pts_count=1, date=1)
+    assert sent_id(short, 9) == 5
+    updates = raw.types.Updates(
+        updates=[raw.types.UpdateMessageID(id=4, random_id=8), raw.types.UpdateMessageID(id=6, random_id=9)],
+        users=[], chats=[], date=1, seq=0,
+    )  # fmt: skip
+    assert sent_id(updates, 9) == 6
+    assert sent_id(updates, 10) is None

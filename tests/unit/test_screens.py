@@ -1,0 +1,249 @@
+"""What customers read: every screen in every language, within Telegram's limits, with well-formed markup."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from config import plans as plans_module
+from config.texts import LANGUAGES, Texts, translator
+from daemon import links
+from daemon.chat import Screen
+from daemon.links import Refused
+from daemon.screens import account, admin, announcements, checkout, home, limits, notices, support
+from daemon.screens import links as link_screens
+from models import jobs, payments, users
+from models.access import Access, Interval
+from models.health import Beat, IncidentInfo
+from models.jobs import Overview
+from models.moves import JobInfo
+from models.moves import State as JobState
+from models.orders import OrderInfo
+from models.orders import State as OrderState
+from models.payments import PaymentInfo, State, Turnover
+from models.subscriptions import State as SubscriptionState
+from models.subscriptions import SubscriptionInfo
+from models.usage import Left
+from models.users import UserInfo
+from tests.sandbox_process import REPOSITORY
+
+UTC = ZoneInfo("UTC")
+NOW = 1_780_000_000
+EVIL = '<script>&"{plan}</b>'
+PLANS = plans_module.load(REPOSITORY / "plans.toml")
+PREMIUM = next(plan for plan in PLANS.plans if plan.level == 1)
+PAID = Access(1, NOW + 30 * 86_400, False, (Interval(NOW, NOW + 30 * 86_400, 1),))
+FREE = Access(0, None, False, ())
+LEFT = {kind: Left(1, limit) for kind, limit in PLANS.free.limits.items()}
+USER = UserInfo(42, EVIL, None, "en", False, False, True, None, NOW)
+MONEY: dict[str, Any] = {
+    "payment": 7, "provider": "stars", "remote_id": "stxA<b>", "order": "x", "plan": "premium", "level": 1,
+    "amount": 500,
+    "currency": "XTR", "purpose": "plan", "renewal": False, "again": False, "until": NOW, "forever": False,
+    "refund": "r", "refunded": 250, "dispute": "d", "won": True, "subscription": 3, "period_end": NOW, "user": 42,
+}  # fmt: skip
+EVENTS: list[tuple[str, dict[str, Any]]] = [
+    *[(kind, MONEY) for kind in announcements.KINDS if kind.startswith(("payment", "dispute", "subscription"))],
+    ("payment_completed", MONEY | {"purpose": "test"}),
+    ("payment_completed", MONEY | {"renewal": True}),
+    ("payment_completed", MONEY | {"again": True, "until": None, "forever": True}),
+    ("payment_completed", MONEY | {"plan": "a_plan_that_left_the_file"}),
+    ("payment_refunded", MONEY | {"purpose": "test"}),
+    ("dispute_closed", MONEY | {"won": False}),
+    ("subscription_started", MONEY | {"period_end": None}),
+    ("access_given", {"level": 1, "seconds": 86_400, "until": None, "forever": False}),
+    ("access_given", {"level": 1, "seconds": None, "until": NOW, "forever": False}),
+    ("access_given", {"level": 2, "seconds": None, "until": None, "forever": True}),
+    ("access_taken", {"level": None, "seconds": None}),
+    ("access_taken", {"level": 1, "seconds": None}),
+    ("access_ending", {"until": NOW, "days": 3}),
+    ("access_ending", {"until": NOW, "days": 1}),
+    ("access_ended", {"until": NOW}),
+    ("checkout_cancelled", {"order": "x", "plan": "premium"}),
+    *[
+        ("request_done", {"kind": kind, "ok": ok, "result": EVIL, "payment": 7, "argument": EVIL})
+        for kind in ("refund", "lookup", "cancel_subscription", "resume_subscription")
+        for ok in (True, False)
+    ],
+    ("admin_alert", {"reason": "unknown_order", "remote_id": EVIL, "user": None}),
+    ("admin_alert", {"reason": "a_reason_without_words"}),
+    ("incident_opened", {"key": "account_revoked", "text": EVIL}),
+    ("incident_opened", {"key": "a_key_without_words", "text": EVIL}),
+    ("incident_closed", {"key": "account_banned", "text": EVIL, "seconds": 61}),
+]
+
+
+def job(number: int) -> JobInfo:
+    return JobInfo(
+        number, 42, 42, f"https://t.me/{'long_name_' * 6}{number}", None, None, JobState.DONE, NOW, 0, 0, None, None, 1,
+        0, None, None, (), {}, 5 << 20, "video", None, NOW,
+    )  # fmt: skip
+
+
+def payment(state: State, refunded: int = 0, plan: str | None = "premium") -> PaymentInfo:
+    return PaymentInfo(
+        1, "stars", EVIL, 42, 1, "x", plan, "plan", None, 500, "XTR", refunded, state, True, 1, 1, None, NOW, NOW, NOW
+    )
+
+
+def subscription(state: SubscriptionState, provider: str = "stars") -> SubscriptionInfo:
+    return SubscriptionInfo(3, 42, 1, provider, "stx", "premium", 1, 500, "XTR", state, NOW, NOW)
+
+
+def order(purpose: str) -> OrderInfo:
+    return OrderInfo(
+        1, "x", 42, "premium", 1, 30 * 86_400, 500, "XTR", "stars", False, purpose, OrderState.OPEN, None, None, None,
+        0, NOW, NOW,
+    )  # fmt: skip
+
+
+def plans(t: Texts, access: Access, owned: list[SubscriptionInfo], pay_links: dict[str, str]) -> Screen:
+    return checkout.plans(
+        t, PREMIUM, access, PLANS.on_sale(), owned, pay_links, now=NOW, timezone=UTC, protected_refused=True
+    )
+
+
+def screens(t: Texts) -> list[Screen]:
+    """Every screen there is, in one language."""
+    people, day, line = users.Totals(9, 1, 2, 3, 4), jobs.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
+    money = payments.Totals(3, (Turnover("XTR", 2, 1000, 500), Turnover("USD", 1, 500, 0)))
+    mine = account.stats(t, PREMIUM, PAID, LEFT, 2, now=NOW, timezone=UTC)
+    told = [
+        announcements.render(kind, payload, announcements.Setting(t, PLANS, UTC, contact))
+        for kind, payload in EVENTS
+        for contact in (None, EVIL)
+    ]
+    return [
+        home.start(t, EVIL, PREMIUM, PAID, LEFT, now=NOW, timezone=UTC, channel_url="https://t.me/x"),
+        home.start(t, "", PLANS.free, FREE, LEFT, now=NOW, timezone=UTC, channel_url=None),
+        home.guide(t, "/start: x"),
+        home.language(t, "es"),
+        plans(t, FREE, [], {}),
+        plans(t, PAID, [subscription(state) for state in SubscriptionState], {"premium": "https://x/pay/y"}),
+        checkout.subscribe(t, PREMIUM, "https://t.me/$x"),
+        checkout.already_subscribed(t),
+        checkout.not_on_sale(t),
+        checkout.asked_to_change_renewal(t, True),
+        checkout.asked_to_change_renewal(t, False),
+        checkout.confirm_cancel_renewal(t, subscription(SubscriptionState.ACTIVE), UTC),
+        checkout.renewal_cannot_change(t),
+        mine,
+        account.with_totals(t, mine, people, day, line, money),
+        account.history(t, [], [], PLANS, UTC),
+        account.history(t, [payment(s) for s in State] + [payment(State.COMPLETED, 9, None)], [job(1)], PLANS, UTC),
+        account.waiting(t, []),
+        account.waiting(t, [job(number) for number in range(30)]),
+        account.cancelled(t, 0, []),
+        account.cancelled(t, 2, [job(1)]),
+        account.released(t, 0),
+        account.released(t, 3),
+        account.reminders(t, True),
+        account.reminders(t, False),
+        support.contact(t, None),
+        support.contact(t, EVIL),
+        support.how_to_look_up(t, True),
+        support.not_a_number(t),
+        support.looking(t),
+        support.not_found(t, EVIL),
+        support.found(t, payment(State.COMPLETED), UTC, EVIL),
+        support.terms(t, "https://x"),
+        support.privacy(t, None, EVIL, 90),
+        link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
+        link_screens.too_many_waiting(t, 200, 200),
+        notices.private_only(t),
+        notices.too_fast(t, 0.4),
+        notices.failed(t),
+        notices.unknown_command(t),
+        notices.guidance(t),
+        notices.no_media(t),
+        *[admin.usage(t, name, ["premium", "vip"]) for name in ("grant", "revoke", "refund", "ban", "allow", "status")],
+        admin.unknown_user(t, EVIL),
+        admin.granted(t, USER, PREMIUM, PAID, True, UTC),
+        admin.granted(t, USER, PREMIUM, Access(1, None, True, ()), False, UTC),
+        admin.revoked(t, USER, PLANS.free, FREE, UTC),
+        admin.unknown_payment(t, EVIL),
+        admin.refund_asked(t, payment(State.COMPLETED)),
+        *[
+            admin.refund_refused(t, payment(State.COMPLETED), reason)
+            for reason in ("not_completed", "nothing_left", "above_rest", "whole_only", "?")
+        ],
+        admin.not_an_admin(t),
+        admin.banned(t, USER),
+        admin.unbanned(t, USER),
+        admin.unknown_chat(t, EVIL),
+        admin.allowed(t, None, 1),
+        admin.blocked(t, None, 1),
+        admin.status(t, {}, [], line, None, NOW),
+        admin.status(
+            t, {"daemon": Beat(NOW - 99, {"bot": "ok"})}, [IncidentInfo("x", EVIL, NOW, None)], line, NOW * 1000, NOW
+        ),
+        *[screen for screen in told if screen is not None],
+    ]
+
+
+class Tags(HTMLParser):
+    """Checks that tags are known, and closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in ("b", "i", "code", "a"), tag
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_screen_is_well_formed_and_fits(language: str) -> None:
+    for screen in screens(translator(language)):
+        tags = Tags()
+        tags.feed(screen.text)
+        tags.close()
+        assert not tags.open
+        assert 0 < len(tags.text) <= 4096
+        assert not re.search(r"\{\w+\}", tags.text.replace("{plan}", "")), "a placeholder was not filled"
+        for row in screen.keyboard:
+            assert 1 <= len(row) <= 8
+            for button in row:
+                assert 0 < len(button.text) <= 64
+                assert bool(button.data) is not bool(button.url)
+                assert len(button.data.encode()) <= 64
+
+
+def test_the_languages_say_different_things() -> None:
+    english, spanish = (screens(translator(language)) for language in ("en", "es"))
+    same = {one.text for one, other in zip(english, spanish, strict=True) if one.text == other.text}
+    assert all("without_words" in text or text == "?" for text in same), same
+
+
+def test_an_invoice_is_described_within_telegrams_limit() -> None:
+    for language in LANGUAGES:
+        for purpose in ("plan", "test"):
+            assert 0 < len(checkout.invoice_description(translator(language), order(purpose), PREMIUM)) <= 255
+
+
+def test_every_refusal_of_a_payment_has_words_of_its_own() -> None:
+    t = translator("en")
+    reasons = ("unknown_order banned not_yours already_paid closed expired price already_subscribed under_way").split()
+    texts = [checkout.refusal(t, reason) for reason in reasons]
+    assert len({*texts, checkout.refusal(t, "fault")}) == len(reasons) + 1
+
+
+def test_limits_are_put_into_words() -> None:
+    t = translator("en")
+    daily, ever = plans_module.Limit(10, "day"), plans_module.Limit(3, "all")
+    assert limits.left(t, Left(4, daily)) == "6 of 10 left today"
+    assert limits.left(t, Left(5, ever)) == "0 of 3 left in all"
+    assert limits.left(t, Left(5, plans_module.Limit.UNLIMITED)) == "unlimited"
+    assert limits.left(t, Left(0, plans_module.Limit.NONE)) == "not in this plan"
+    assert limits.used(t, Left(4, daily)) == "4 of 10 today"
+    assert limits.limit(t, ever) == "3 in all"
