@@ -98,7 +98,8 @@ class Stars:
     async def _answer(self, query: raw.types.UpdateBotPrecheckoutQuery) -> None:
         started = time.monotonic()
         try:
-            verdict, language = await self._calls(judge, query, int(time.time()))
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):  # a full disk must not cost the answer
+                verdict, language = await self._calls(judge, query, int(time.time()))
         except Exception:
             logger.exception("pre-checkout failed", extra={"user": query.user_id})
             verdict, language = Verdict(False, "fault"), None

@@ -7,6 +7,8 @@ Whatever only SQLite can do stays in this module.
 import asyncio
 import contextlib
 import fcntl
+import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +43,24 @@ PRAGMAS = (
     ("temp_store", "memory"),
 )
 
-database = peewee.SqliteDatabase(None)
+STUCK_S = 1.0
+"""Between two attempts to write to a database that cannot be written to."""
+
+PRIMARY_CODE = 0xFF
+PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR})
+"""SQLite's codes for what may pass. A full disk is an input/output error where the file beside the log has to grow."""
+
+logger = logging.getLogger(__name__)
+
+
+class _Database(peewee.SqliteDatabase):
+    def rollback(self) -> None:
+        """Roll back what there is: on a full disk SQLite has done it, and asking again would hide the reason."""
+        if self.connection().in_transaction:  # type: ignore[no-untyped-call]
+            super().rollback()
+
+
+database: peewee.SqliteDatabase = _Database(None)
 
 
 def migrate(path: Path, back_up: Callable[[str], object] | None = None) -> list[str]:
@@ -105,19 +124,28 @@ def close_database() -> None:
 
 
 @contextlib.contextmanager
-def transaction() -> Iterator[None]:
+def transaction(*, durable: bool = True) -> Iterator[None]:
     """Open the outermost IMMEDIATE transaction of a domain operation.
 
     IMMEDIATE because a deferred read-then-write fails at once under WAL when another process wrote in between
     (the busy timeout does not apply to that upgrade). Nested, Peewee would make it a savepoint without saying so
     and half an operation could commit: hence the refusal.
 
+    :param durable: False does not wait for the disk, for steps that are simply done again when they are lost: a lease,
+        a progress message. A crash of the program loses nothing; a power cut may lose it, but never something older
+        than what it loses: the next durable commit, of whatever, makes all before it durable.
     :raises NestedTransaction: a transaction is already open on this connection.
     """
     if database.in_transaction():
         raise NestedTransaction("a write transaction is already open here")
-    with database.atomic("IMMEDIATE"):
-        yield
+    if not durable:
+        database.execute_sql("PRAGMA synchronous = NORMAL")
+    try:
+        with database.atomic("IMMEDIATE"):
+            yield
+    finally:
+        if not durable:
+            database.execute_sql("PRAGMA synchronous = FULL")
 
 
 @contextlib.contextmanager
@@ -145,13 +173,44 @@ class Calls:
 
     Peewee keeps transaction state per thread, not per task: two tasks on one connection would join each other's
     transactions. One thread makes calls serial and never blocks the loop.
+
+    A call that finds the disk full, or the database locked for too long, has changed nothing and is made again until it
+    succeeds: the process waits where it stands, and loses nothing of what it knows. Others may read meanwhile.
     """
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._stuck = 0
+
+    @property
+    def is_stuck(self) -> bool:
+        """Is a call waiting for a database that can be written to?"""
+        return self._stuck > 0
 
     async def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function(*args, **kwargs)`` in the database thread and return its result."""
+        try:
+            return await self._run(function, *args, **kwargs)
+        except peewee.OperationalError as error:
+            if not is_passing(error):
+                raise
+            logger.error("the database cannot be written to: waiting", extra={"reason": str(error)})
+        self._stuck += 1
+        try:
+            return await self._persist(function, *args, **kwargs)
+        finally:
+            self._stuck -= 1
+
+    async def _persist(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            await asyncio.sleep(STUCK_S)
+            try:
+                return await self._run(function, *args, **kwargs)
+            except peewee.OperationalError as error:
+                if not is_passing(error):
+                    raise
+
+    async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: _connected(function, *args, **kwargs))
 
@@ -160,6 +219,12 @@ class Calls:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, close_database)
         self._executor.shutdown(wait=True)
+
+
+def is_passing(error: peewee.OperationalError) -> bool:
+    """Whether nothing is wrong with the database itself: its disk is full, or somebody holds it for long."""
+    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+    return code & PRIMARY_CODE in PASSING
 
 
 def _connected(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

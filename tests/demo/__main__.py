@@ -160,7 +160,7 @@ Still running: a local Telegram and PayPal, and under supervisord daemon, web, u
 
 Ctrl-C stops it all."""
     )
-    while running.launcher.poll() is None:
+    while running.launcher is not None and running.launcher.poll() is None:
         time.sleep(0.5)
     raise Disappointed("the programs ended by themselves")
 

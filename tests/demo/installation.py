@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,43 +29,77 @@ class Installation:
     """A sandbox and one installation of the programs beside it."""
 
     sandbox: Sandbox
-    launcher: subprocess.Popen[bytes]
+    place: Path
     data: Path
-    base_url: str
-    console: Path
+    port: int
+    settings: Mapping[str, str]
+    launcher: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def base_url(self) -> str:
+        """Where the web program answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def console(self) -> Path:
+        """What the programs have written, over all launches."""
+        return self.place / "console.log"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the programs, and the operator's commands, are started with."""
+        return {
+            **os.environ,
+            **self.sandbox.env,
+            "PYTHONPATH": str(REPOSITORY),
+            "DB_PATH": str(self.data),
+            "PORT": str(self.port),
+            "WEB_ADDRESS": "127.0.0.1",
+            "BACKEND_URL": self.base_url,
+            **self.settings,
+        }
+
+    def launch(self) -> "Installation":
+        """Start the programs."""
+        with self.console.open("ab") as output:
+            self.launcher = subprocess.Popen(
+                [sys.executable, "-m", "daemon.launcher"],
+                cwd=self.place,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us: we stop the programs in order
+            )
+        return self
+
+    def quit(self) -> int:
+        """Stop the programs; returns the launcher's exit code."""
+        assert self.launcher is not None
+        if self.launcher.poll() is None:
+            self.launcher.send_signal(signal.SIGTERM)
+        return self.launcher.wait(STOPPED_WITHIN_S)
 
     def stop(self) -> int:
         """Stop the programs, then the sandbox; returns the launcher's exit code."""
-        if self.launcher.poll() is None:
-            self.launcher.send_signal(signal.SIGTERM)
-        code = self.launcher.wait(STOPPED_WITHIN_S)
+        code = self.quit()
         self.sandbox.stop()
         return code
 
 
-def start(place: Path) -> Installation:
+def start(place: Path, data: Path | None = None, **settings: str) -> Installation:
     """Start everything with its state in *place*, which is emptied first, and wait until it is healthy.
+
+    *data* may be a directory elsewhere; *settings* are for the programs.
 
     :raises NotHealthy: it did not come up.
     """
     shutil.rmtree(place, ignore_errors=True)
-    data = place / "data"
-    data.mkdir(parents=True)
+    data = data or place / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     sandbox = sandbox_process.start(place / "sandbox")
-    port = free_port()
-    base_url = f"http://127.0.0.1:{port}"
-    console = place / "console.log"
-    with console.open("wb") as output:
-        launcher = subprocess.Popen(
-            [sys.executable, "-m", "daemon.launcher"],
-            cwd=place,
-            env=_environment(sandbox, data, port, base_url),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: we stop the programs in order
-        )
-    installation = Installation(sandbox, launcher, data, base_url, console)
+    installation = Installation(sandbox, place, data, free_port(), settings).launch()
     try:
         wait_healthy(installation)
     except BaseException:
@@ -73,14 +108,15 @@ def start(place: Path) -> Installation:
     return installation
 
 
-def wait_healthy(installation: Installation) -> None:
+def wait_healthy(installation: Installation, seconds: float = HEALTHY_WITHIN_S) -> None:
     """Wait until ``/health`` answers 200.
 
     :raises NotHealthy: it does not in time, or the launcher ended.
     """
     answer = "no answer"
-    deadline = time.monotonic() + HEALTHY_WITHIN_S
-    while time.monotonic() < deadline and installation.launcher.poll() is None:
+    deadline = time.monotonic() + seconds
+    launcher = installation.launcher
+    while time.monotonic() < deadline and launcher is not None and launcher.poll() is None:
         try:
             response = requests.get(f"{installation.base_url}/health", timeout=2)
             if response.ok:
@@ -97,15 +133,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _environment(sandbox: Sandbox, data: Path, port: int, base_url: str) -> dict[str, str]:
-    return {
-        **os.environ,
-        **sandbox.env,
-        "PYTHONPATH": str(REPOSITORY),
-        "DB_PATH": str(data),
-        "PORT": str(port),
-        "WEB_ADDRESS": "127.0.0.1",
-        "BACKEND_URL": base_url,
-    }

@@ -1,0 +1,72 @@
+"""The bot's session: peers and update state live in memory, and are written to a file from time to time.
+
+The library's own storage writes to the disk whenever an update arrives, and an update that it cannot write down it
+loses: on a full disk the bot would be deaf. Here only :meth:`SessionFile.save` needs the disk, and may fail.
+"""
+
+import contextlib
+import logging
+import sqlite3
+import time
+from pathlib import Path
+
+from pyrogram.storage import SQLiteStorage
+
+logger = logging.getLogger(__name__)
+
+
+class SessionFile(SQLiteStorage):
+    """A session kept in *directory* as ``<name>.session``."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        super().__init__(name, directory)
+        self._file = directory / f"{name}{self.FILE_EXTENSION}"
+        self._written = 0
+        self._is_forgotten = self._is_failing = False
+
+    async def open(self) -> None:
+        """Read the file, or begin a new session where there is none that can be read."""
+        self.conn = sqlite3.connect(":memory:", timeout=1, check_same_thread=False)
+        if not self._file.exists() or not self._read():
+            await self.create()
+        else:
+            await self.update()
+        self._written = self.conn.total_changes
+        self._is_forgotten = False
+
+    async def save(self) -> None:
+        """Write down what has changed. What cannot be written now is written the next time."""
+        self.conn.commit()
+        if self._is_forgotten or self.conn.total_changes == self._written:
+            return
+        await self.date(int(time.time()))
+        try:
+            with contextlib.closing(sqlite3.connect(self._file)) as file:
+                self.conn.backup(file)
+        except sqlite3.Error as error:
+            if not self._is_failing:
+                logger.warning("the session cannot be written down", extra={"reason": str(error)})
+            self._is_failing = True
+            return
+        self._is_failing = False
+        self._written = self.conn.total_changes
+
+    async def close(self) -> None:
+        """Write it down and end."""
+        await self.save()
+        await super().close()
+
+    async def delete(self) -> None:
+        """Forget the session: the next start begins a new one."""
+        self._file.unlink(missing_ok=True)
+        self._is_forgotten = True
+
+    def _read(self) -> bool:
+        try:
+            with contextlib.closing(sqlite3.connect(self._file)) as file:
+                file.backup(self.conn)
+        except sqlite3.Error as error:
+            logger.warning("the session cannot be read: logging in anew", extra={"reason": str(error)})
+            self.conn = sqlite3.connect(":memory:", timeout=1, check_same_thread=False)
+            return False
+        return True
