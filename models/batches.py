@@ -90,7 +90,7 @@ def counts(batch_id: int) -> Mapping[State, int]:
 
 def set_status_message(batch_id: int, message_id: int | None) -> None:
     """Remember the message that shows the progress of the batch."""
-    with transaction():
+    with transaction(durable=False):
         Batch.update(status_message_id=message_id).where(Batch.id == batch_id).execute()
 
 

@@ -46,7 +46,7 @@ def get(
         return None
     row_id, items, used_at = row
     if now - used_at >= TOUCH_S:
-        with transaction():
+        with transaction(durable=False):
             CachedMedia.update(used_at=now).where(CachedMedia.id == row_id).execute()
     return CachedInfo(bot_id, chat_id, message_id, edit_date, tuple(json.loads(items)), single)
 

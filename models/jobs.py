@@ -223,7 +223,7 @@ def promote(user_id: int, priority: int, now: int) -> int:
 
 def set_status_message(job_id: int, message_id: int | None) -> None:
     """Remember the message that shows the progress of the job."""
-    with transaction():
+    with transaction(durable=False):
         Job.update(status_message_id=message_id).where(Job.id == job_id).execute()
 
 
@@ -254,7 +254,7 @@ def claim(
 
     Who is next is the rule of :mod:`models.line`. *small* and *large* say for which sizes the worker has room.
     """
-    with transaction():
+    with transaction(durable=False):
         _recover_lapsed(now)
         job_id = line.take(per_customer, small, large, now)
         if job_id is None:
@@ -265,7 +265,7 @@ def claim(
 
 def heartbeat(job_id: int, owner: str, lease_s: int, now: int) -> bool:
     """Extend the lease; False when the job is not the owner's any more: cancelled, ended, or claimed by another."""
-    with transaction():
+    with transaction(durable=False):
         return bool(database.execute_sql(_HEARTBEAT, (now + lease_s, job_id, owner)).rowcount)
 
 
@@ -283,7 +283,7 @@ def running() -> Running:
 
 def size_known(job_id: int, kind: str, size: int) -> None:
     """Write down what the job turned out to be: kind and size in bytes of the whole delivery."""
-    with transaction():
+    with transaction(durable=False):
         database.execute_sql("UPDATE job SET kind = ?, size = ? WHERE id = ?", (kind, size, job_id))
 
 
@@ -293,7 +293,7 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
     The i-th message of a job has the same id for ever: ids are added, never changed or dropped, because an earlier
     attempt may have sent with them.
     """
-    with transaction():
+    with transaction(durable=False):
         known = moves.get(job_id).random_ids
         ids = [*known, *(_random_id() for _ in range(n - len(known)))]
         if len(ids) > len(known):

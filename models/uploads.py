@@ -42,7 +42,7 @@ def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:
 
     :raises LeaseLost: the job is another's, or ended.
     """
-    with transaction():
+    with transaction(durable=False):
         moves.held_by(job_id, owner)
         forget(job_id)
         Upload.create(

@@ -19,6 +19,8 @@ from models.errors import LeaseLost
 from models.tables import Usage
 
 LIFETIME = "all"
+PAST = "past"
+"""Where the days are added up that no limit looks at any more."""
 
 _RESERVE = """
 INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
@@ -76,7 +78,7 @@ def reserve(
 
     :raises LeaseLost: the job is not running (any more), so that nothing could ever give the reservation back.
     """
-    with transaction():
+    with transaction(durable=False):
         if moves.get(job_id).state not in moves.RUNNING:
             raise LeaseLost(job_id)
         held = of_job(job_id)

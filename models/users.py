@@ -19,7 +19,9 @@ _SEEN = """
 INSERT INTO user (id, first_name, username, language_code, reminders, created_at, seen_at)
 VALUES (?, ?, ?, ?, 1, ?, ?)
 ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, username = excluded.username,
-    language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_bot_at = NULL
+    language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_bot_at = NULL,
+    reminders = CASE WHEN erased_at IS NULL THEN reminders ELSE 1 END,
+    created_at = CASE WHEN erased_at IS NULL THEN created_at ELSE excluded.created_at END, erased_at = NULL
 RETURNING *
 """
 
@@ -51,11 +53,14 @@ class Totals:
 
 
 def seen(user_id: int, first_name: str, username: str | None, language_code: str | None, now: int) -> UserInfo:
-    """Remember that this person wrote, and what Telegram says about him; whoever writes has not blocked the bot."""
+    """Remember that this person wrote, and what Telegram says about him; whoever writes has not blocked the bot.
+
+    Somebody who has had himself erased begins anew.
+    """
     row = _one(_ONE, (user_id,))
     if row is not None and _is_fresh(row, first_name, username, language_code, now):
         return _info(row)
-    with transaction():
+    with transaction(durable=False):
         row = _one(_SEEN, (user_id, first_name, username, language_code, now, now))
     assert row is not None
     return _info(row)
@@ -126,7 +131,7 @@ def totals(now: int) -> Totals:
     """Count everybody. It reads the whole table: for an admin's question, not for a message."""
     since = now - DAY_S
     return Totals(
-        users=User.select().count(),
+        users=User.select().where(User.erased_at.is_null()).count(),
         new_today=User.select().where(User.created_at > since).count(),
         seen_today=User.select().where(User.seen_at > since).count(),
         banned=User.select().where(User.banned_at.is_null(False)).count(),
@@ -142,7 +147,7 @@ def _update(user_id: int, now: int, **values: object) -> None:
 
 def _is_fresh(row: User, first_name: str, username: str | None, language_code: str | None, now: int) -> bool:
     same = (row.first_name, row.username, row.language_code) == (first_name, username, language_code)
-    return same and row.blocked_bot_at is None and 0 <= now - row.seen_at < SEEN_EVERY_S
+    return same and row.blocked_bot_at is None and row.erased_at is None and 0 <= now - row.seen_at < SEEN_EVERY_S
 
 
 def _derive(language_code: str | None) -> str:
