@@ -83,5 +83,17 @@ def retry(webhook_id: int, not_before: int) -> None:
         WebhookEvent.update(not_before=not_before).where(unfinished).execute()
 
 
+def newest(provider: str) -> int | None:
+    """When the newest notification came, or None."""
+    row = WebhookEvent.select().where(WebhookEvent.provider == provider).order_by(WebhookEvent.id.desc()).first()
+    return None if row is None else int(row.received_at)
+
+
+def stuck(provider: str, attempts: int) -> int:
+    """How many are unfinished after so many attempts."""
+    unfinished = (WebhookEvent.state == "received") & (WebhookEvent.attempts >= attempts)
+    return int(WebhookEvent.select().where((WebhookEvent.provider == provider) & unfinished).count())
+
+
 def _info(row: WebhookEvent) -> WebhookInfo:
     return WebhookInfo(row.id, row.provider, row.event_id, row.event_type, row.resource_id, row.body, row.attempts)

@@ -230,13 +230,13 @@ class PayPal:
         return found
 
     def check(self) -> None:
-        """Ask for a token.
+        """Ask for a token, also when the one that we have would still do: is PayPal there, does it know us?
 
         :raises AccessDenied: PayPal does not accept our credentials.
         :raises Unavailable: it cannot be asked.
         """
         try:
-            self._bearer()
+            self._bearer(self._token.value if self._token else None)
         except _Transient as error:
             raise Unavailable(f"no access token: {error}", error.debug_id) from error
 

@@ -15,14 +15,16 @@ from typing import TypeVar
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models import batches, cache, health, orders, reminders, requests, subscriptions, webhooks
+from models import batches, cache, orders, reminders, requests, subscriptions, webhooks
 from models.database import checkpoint, close_database, data_version, database, open_database
 from models.orders import OrderInfo
 from web import heart, reconciliation, registration, safekeeping, shop, webhook
 from web.errands import Errands
 from web.outcome import Result
-from web.paypal import AccessDenied, PayPalError
+from web.paypal import PayPalError
+from web.ping import Ping
 from web.shop import Shop
+from web.vigil import Vigil
 
 logger = logging.getLogger("web.upkeep")
 
@@ -35,9 +37,9 @@ PATIENCE_S = 20.0
 """What one look at PayPal may take in all, so that a slow one neither holds up the others nor a stop."""
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+PING_S = 5 * MINUTE_S
 SUBSCRIPTION_LOOK_S = 6 * HOUR_S
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
-DENIED = "paypal_denied"
 HELD_S = 7 * DAY_S
 CACHE_AGE_S, CACHE_POSTS = 30 * DAY_S, 100_000
 
@@ -53,7 +55,7 @@ class Chore:
 
     def turn(self, now: int) -> None:
         """Do it when it is due. A failure is logged and does not keep the others waiting."""
-        if now < self.next_at:
+        if self.next_at - self.every_s <= now < self.next_at:  # before that: the clock was set back
             return
         self.next_at = now + self.every_s
         try:
@@ -74,7 +76,7 @@ class Upkeep:
         self._settings = settings
         self._stopping = threading.Event()
         self.chores = [*(self._selling(till) if till else ()), *self._keeping()]
-        self.long_chores = self._long()
+        self.long_chores = self._long(till)
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -106,8 +108,10 @@ class Upkeep:
                     chore.turn(int(time.time()))
 
     def _selling(self, till: Shop) -> list[Chore]:
+        vigil = Vigil(till)
         return [
-            Chore("ask PayPal in", MINUTE_S, lambda now: self._ask_in(till, now)),
+            Chore("ask PayPal in", MINUTE_S, vigil.ask_in),
+            Chore("watch notifications", MINUTE_S, vigil.watch_notifications),
             Chore("register the webhook", MINUTE_S, lambda now: registration.ensure(till, now)),
             Chore("carry out requests", 0, lambda now: self._carry_out_requests(till, now)),
             Chore("finish webhooks", 0, lambda now: self._finish_webhooks(till, now)),
@@ -125,8 +129,11 @@ class Upkeep:
             Chore("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
         ]
 
-    def _long(self) -> list[Chore]:
-        return [Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now))]
+    def _long(self, till: Shop | None) -> list[Chore]:
+        return [
+            Chore("ping", PING_S, Ping(self._settings, till).send),
+            Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now)),
+        ]
 
     def _while_wanted(self, work: Iterable[T]) -> Iterator[T]:
         """Hand out pieces of work until it is time to stop."""
@@ -134,15 +141,6 @@ class Upkeep:
             if self._stopping.is_set():
                 return
             yield piece
-
-    def _ask_in(self, till: Shop, now: int) -> None:
-        """Credentials that PayPal no longer takes are told at once, not when the next customer pays."""
-        try:
-            till.paypal.check()
-        except AccessDenied as error:
-            health.open_incident(DENIED, str(error), now)
-            raise
-        health.close_incident(DENIED, now)
 
     def _carry_out_requests(self, till: Shop, now: int) -> None:
         errands = Errands(till)
