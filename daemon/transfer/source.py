@@ -5,6 +5,7 @@ the operator's private mail, so persons, bots and basic groups are refused befor
 messages are only ever read with ``channels.getMessages``.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -92,6 +93,7 @@ class Reader:
         self._channels: OrderedDict[int, Channel] = OrderedDict()
         self._names: dict[str, int] = {}
         self._all_read_at = self._newest_read_at = float("-inf")
+        self._dialogs = asyncio.Lock()
 
     async def by_name(self, username: str) -> Channel:
         """The channel of that public name.
@@ -217,14 +219,19 @@ class Reader:
         """Learn the chats that the client is in: a session string begins without any.
 
         All of them now and then; in between only the newest, where a chat appears that the client was just added to.
+        One job at a time reads them; the others wait for what it learns.
         """
-        now = time.monotonic()
-        if now - self._newest_read_at < NEWEST_DIALOGS_EVERY_S:
-            return
-        self._newest_read_at = now
-        pages = DIALOGS_PAGES if now - self._all_read_at >= DIALOGS_EVERY_S else 1
-        if pages > 1:
-            self._all_read_at = now
+        async with self._dialogs:
+            now = time.monotonic()
+            if wanted in self._channels or now - self._newest_read_at < NEWEST_DIALOGS_EVERY_S:
+                return
+            everything = now - self._all_read_at >= DIALOGS_EVERY_S
+            await self._read_pages(DIALOGS_PAGES if everything else 1, wanted)
+            self._newest_read_at = now
+            if everything:
+                self._all_read_at = now
+
+    async def _read_pages(self, pages: int, wanted: int) -> None:
         offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0}
         for _ in range(pages):
             query = raw.functions.messages.GetDialogs(
