@@ -228,9 +228,10 @@ def read_sale(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo
 def reach(facts: Iterable[Fact], next_billing: int | None) -> list[Fact]:
     """Let the newest completed payment reach as far as PayPal says that the subscription is paid."""
     found = list(facts)
-    newest = max((fact for fact in found if fact.state is State.COMPLETED), key=lambda fact: fact.at, default=None)
-    if newest is None or next_billing is None:
+    paid = [fact for fact in found if fact.state is State.COMPLETED]
+    if not paid or next_billing is None:
         return found
+    newest = max(reversed(paid), key=lambda fact: fact.at)
     reaching = replace(newest, period_end=max(newest.period_end or 0, next_billing))
     return [reaching if fact is newest else fact for fact in found]
 

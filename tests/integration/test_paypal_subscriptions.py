@@ -1,0 +1,317 @@
+"""Purchases that renew themselves at PayPal: approved once, paid every period, ended without losing what is paid."""
+
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from models import payments, subscriptions
+from models.payments import State
+from models.subscriptions import SubscriptionInfo
+from models.tables import Order, Request, Subscription
+from tests.paypal_shop import ADMIN, Buyer, PayPalShop, heading, until
+
+DAY = 86_400
+
+
+def subscriber(shop: PayPalShop, user_id: int | None = None) -> tuple[Buyer, str]:
+    """Somebody in front of PayPal's page for the monthly plan, and where that is."""
+    buyer = shop.buyer(user_id, plan="monthly")
+    answer = buyer.click()
+    assert answer.status_code == 303, answer.text
+    return buyer, answer.headers["Location"]
+
+
+def choose(page: str, choice: str) -> str:
+    answer = requests.post(page, data={"choice": choice}, timeout=20, allow_redirects=False)
+    assert answer.status_code == 302, answer.text
+    return answer.headers["Location"]
+
+
+def remote_of(url: str) -> str:
+    return parse_qs(urlsplit(url).query)["subscription_id"][0]
+
+
+def subscribed(shop: PayPalShop) -> tuple[Buyer, SubscriptionInfo]:
+    """Somebody whose subscription has begun."""
+    buyer, page = subscriber(shop)
+    buyer.go(choose(page, "approve"))
+    assert shop.paypal.wait_delivered()
+    (known,) = subscriptions.of(buyer.id)
+    return buyer, known
+
+
+def days_left(shop: PayPalShop, buyer: Buyer) -> float:
+    ends = [interval.end for interval in shop.access(buyer.id).intervals]
+    return (ends[-1] - time.time()) / DAY if ends and ends[-1] else 0
+
+
+def state_of(known: SubscriptionInfo) -> str:
+    found = subscriptions.get(known.id)
+    assert found is not None
+    return str(found.state)
+
+
+def done(request_id: int) -> Request | None:
+    row = Request.get_by_id(request_id)
+    return row if row.state != "open" else None
+
+
+def test_approved_the_first_period_is_paid_and_holds_with_a_day_of_grace(shop: PayPalShop) -> None:
+    buyer, page = subscriber(shop)
+
+    outcome = buyer.go(choose(page, "approve"))
+
+    assert heading(outcome) == "Paid, thank you!"
+    assert shop.access(buyer.id).level == 1
+    assert 30.9 < days_left(shop, buyer) < 31.1
+    assert shop.heard(buyer.id).count("payment_completed") == 1
+
+
+def test_turned_back_it_can_be_begun_again(shop: PayPalShop) -> None:
+    buyer, page = subscriber(shop)
+
+    assert heading(buyer.go(choose(page, "cancel"))) == "Payment cancelled"
+    assert shop.heard(buyer.id) == ["checkout_cancelled"]
+    _, page = subscriber(shop, buyer.id)
+    choose(page, "approve")
+
+    until(lambda: shop.access(buyer.id).level == 1, "access")
+
+
+def test_a_tab_closed_after_approving_is_settled_without_any_webhook(shop: PayPalShop) -> None:
+    shop.silence_webhooks()
+    buyer, page = subscriber(shop)
+    remote_id = remote_of(choose(page, "approve"))
+
+    shop.make_due(remote_id)
+
+    until(lambda: shop.access(buyer.id).level == 1, "access")
+
+
+def test_product_and_plan_are_made_once(shop: PayPalShop) -> None:
+    subscriber(shop)
+    before = len(shop.paypal.calls())
+    subscriber(shop)
+    subscriber(shop)
+
+    made = {call["path"] for call in shop.paypal.calls()[before:] if call["method"] == "POST"}
+    assert made == {"/v1/billing/subscriptions"}
+
+
+def test_two_clicks_are_one_subscription(shop: PayPalShop) -> None:
+    buyer, first = subscriber(shop)
+
+    assert buyer.click().headers["Location"] == first
+    assert Subscription.select().where(Subscription.user == buyer.id).count() == 1
+
+
+def test_a_renewal_adds_its_period_and_is_told_as_such(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+
+    sale = shop.paypal.renew_subscription(known.remote_id)
+
+    until(lambda: len(shop.payments(buyer.id)) == 2, "the renewal")
+    assert {payment.remote_id for payment in shop.payments(buyer.id)} >= {sale}
+    assert 60.9 < days_left(shop, buyer) < 61.1
+    assert shop.heard(buyer.id).count("payment_completed") == 2
+
+
+def test_a_renewal_that_no_webhook_told_of_is_found(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+    shop.silence_webhooks()
+    shop.paypal.renew_subscription(known.remote_id)
+    Subscription.update(next_look_at=0).where(Subscription.id == known.id).execute()
+
+    shop.restart_upkeep()
+
+    until(lambda: len(shop.payments(buyer.id)) == 2, "the renewal")
+
+
+def test_a_failed_payment_is_told_once_and_takes_nothing(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+
+    shop.paypal.renew_subscription(known.remote_id, fail=True)
+    until(lambda: "subscription_payment_failed" in shop.heard(buyer.id), "the news")
+    failed = [it for it in shop.paypal.events() if it["event_type"] == "BILLING.SUBSCRIPTION.PAYMENT.FAILED"][-1]
+    shop.paypal.repeat_event(failed["id"])
+    shop.paypal.publish_event(failed["event_type"], failed["resource"], resource_type="subscription")
+    assert shop.paypal.wait_delivered()
+
+    assert shop.heard(buyer.id).count("subscription_payment_failed") == 1
+    assert shop.access(buyer.id).level == 1
+
+
+def test_suspended_after_two_failures_and_taken_up_again_from_the_chat(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+    time.sleep(1)  # PayPal tells the time of a state in whole seconds
+    for _ in range(2):
+        shop.paypal.renew_subscription(known.remote_id, fail=True)
+    until(lambda: state_of(known) == "suspended", "the suspension")
+    time.sleep(1)
+    assert "subscription_suspended" in shop.heard(buyer.id)
+
+    request = subscriptions.ask_resume(known.id, buyer.id, int(time.time()))
+
+    assert until(lambda: done(request), "the answer").result == "resumed"
+    assert state_of(known) == "active"
+    assert "subscription_resumed" in shop.heard(buyer.id)
+
+
+def test_cancelled_from_the_chat_the_paid_time_stays(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+
+    request = subscriptions.ask_cancel(known.id, buyer.id, int(time.time()))
+
+    assert until(lambda: done(request), "the answer").result == "cancelled"
+    assert state_of(known) == "cancelled"
+    assert shop.access(buyer.id).level == 1
+    assert 30.9 < days_left(shop, buyer) < 31.1
+    assert shop.paypal.wait_delivered()
+    assert shop.heard(buyer.id).count("subscription_cancelled") == 1
+
+
+def test_a_cancellation_whose_answer_was_lost_is_done(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+    shop.paypal.switch("lost_response", on="POST */cancel")
+
+    request = subscriptions.ask_cancel(known.id, buyer.id, int(time.time()))
+
+    assert until(lambda: done(request), "the answer").state == "done"
+
+
+def test_cancelled_at_paypal_the_paid_time_stays_and_late_news_does_not_revive_it(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+    activated = [it for it in shop.paypal.events() if it["event_type"] == "BILLING.SUBSCRIPTION.ACTIVATED"][-1]
+    shop.paypal.end_subscription(known.remote_id)
+    until(lambda: state_of(known) == "cancelled", "the cancellation")
+
+    shop.paypal.publish_event("BILLING.SUBSCRIPTION.ACTIVATED", activated["resource"], resource_type="subscription")
+    assert shop.paypal.wait_delivered()
+
+    assert state_of(known) == "cancelled"
+    assert shop.access(buyer.id).level == 1
+
+
+def test_expired_at_paypal_it_is_told(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+
+    shop.paypal.end_subscription(known.remote_id, status="EXPIRED")
+
+    until(lambda: state_of(known) == "expired", "the end")
+    assert "subscription_expired" in shop.heard(buyer.id)
+
+
+def test_nobody_renews_one_plan_twice(shop: PayPalShop) -> None:
+    buyer, _ = subscribed(shop)
+
+    answer = buyer.click()
+
+    assert (answer.status_code, heading(answer)) == (409, "You have this plan already")
+
+
+def test_a_second_subscription_that_began_in_another_tab_is_ended_and_credited(shop: PayPalShop) -> None:
+    buyer, first = subscriber(shop)
+    buyer.go(f"{shop.web.url}/paypal/cancel?subscription_id={pending(buyer)}")
+    _, second = subscriber(shop, buyer.id)
+    assert first != second
+
+    choose(first, "approve")
+    until(lambda: shop.access(buyer.id).level == 1, "the first")
+    choose(second, "approve")
+
+    until(lambda: sorted(str(it.state) for it in subscriptions.of(buyer.id)) == ["active", "cancelled"], "one end")
+    assert shop.alerts(reason="second_subscription", user=buyer.id)
+    assert len(shop.payments(buyer.id)) == 2
+
+
+def pending(buyer: Buyer) -> str:
+    row = Subscription.get((Subscription.user == buyer.id) & (Subscription.state == "pending"))
+    return str(row.remote_id)
+
+
+@pytest.mark.parametrize("value", [None, "1.00"])
+def test_a_sale_refunded_at_paypal_takes_its_time_back(shop: PayPalShop, value: str | None) -> None:
+    buyer, _ = subscribed(shop)
+    (payment,) = shop.payments(buyer.id)
+
+    shop.paypal.refund_sale(payment.remote_id, value=value)
+
+    until(lambda: shop.payments(buyer.id)[0].refunded == (100 if value else 400), "the refund")
+    assert shop.access(buyer.id).level == (1 if value else 0)
+
+
+def test_a_sale_reversed_at_paypal_takes_its_time_back(shop: PayPalShop) -> None:
+    buyer, _ = subscribed(shop)
+
+    shop.paypal.reverse_sale(shop.payments(buyer.id)[0].remote_id)
+
+    until(lambda: shop.access(buyer.id).level == 0, "the reversal")
+
+
+def test_a_sale_is_refunded_from_the_chat(shop: PayPalShop) -> None:
+    buyer, _ = subscribed(shop)
+    (payment,) = shop.payments(buyer.id)
+    shop.paypal.switch("lost_response", on="POST */refund")
+
+    request = payments.ask_refund(payment.id, None, ADMIN, int(time.time()))
+
+    assert until(lambda: done(request), "the refund").state == "done"
+    assert shop.paypal.wait_delivered()
+    assert shop.payments(buyer.id)[0].refunded == 400
+    assert shop.heard(buyer.id).count("payment_refunded") == 1
+
+
+def test_a_sale_refund_heard_of_before_its_sale_is_not_lost(shop: PayPalShop) -> None:
+    for name in ("PAYMENT.SALE.COMPLETED", "BILLING.SUBSCRIPTION.ACTIVATED"):
+        shop.paypal.switch("webhook_drop", on=name)
+    buyer, page = subscriber(shop)
+    remote_id = remote_of(choose(page, "approve"))
+    (sale,) = [it for it in shop.paypal.sales() if it["billing_agreement_id"] == remote_id]
+    assert not shop.payments(buyer.id)
+
+    shop.paypal.refund_sale(sale["id"])
+
+    until(lambda: [it.refunded for it in shop.payments(buyer.id)] == [400], "both")
+    assert shop.access(buyer.id).level == 0
+
+
+def test_a_disputed_sale_freezes(shop: PayPalShop) -> None:
+    buyer, _ = subscribed(shop)
+    (payment,) = shop.payments(buyer.id)
+
+    dispute = shop.paypal.open_dispute(payment.remote_id)
+    until(lambda: shop.payments(buyer.id)[0].state is State.FROZEN, "the freeze")
+    shop.paypal.resolve_dispute(dispute["dispute_id"], favour="buyer")
+
+    until(lambda: shop.payments(buyer.id)[0].state is State.REVERSED, "the decision")
+    assert shop.access(buyer.id).level == 0
+
+
+def test_a_subscription_that_nobody_approves_is_forgotten(shop: PayPalShop) -> None:
+    shop.silence_webhooks()
+    buyer, page = subscriber(shop)
+    remote_id = pending(buyer)
+    shop.paypal.advance(80 * 3600)
+    try:
+        shop.make_due(remote_id)
+        until(lambda: shop.order(remote_id).state == "expired", "the end")
+        _, again = subscriber(shop, buyer.id)
+    finally:
+        shop.paypal.set_clock_offset(0)
+
+    assert again != page
+    assert Order.get(Order.remote_id == remote_id).state == "expired"
+
+
+def test_a_subscription_of_another_status_grants_nothing(shop: PayPalShop) -> None:
+    shop.silence_webhooks()
+    buyer, page = subscriber(shop)
+    untrue: dict[str, Any] = {"/status": "TELEPORTED"}
+    url = choose(page, "approve")
+    shop.paypal.switch("alter", on="GET /v1/billing/subscriptions/*", set={**untrue, "/custom_id": "somebody-elses"})
+
+    assert heading(buyer.go(url)) == "This payment needs a look"
+    assert not shop.payments(buyer.id)
