@@ -90,14 +90,6 @@ class Totals:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """How many jobs are being worked on, by the class of their size; unknown sizes count as small."""
-
-    small: int
-    large: int
-
-
 # ---- in line
 
 
@@ -272,13 +264,6 @@ def heartbeat(job_id: int, owner: str, lease_s: int, now: int) -> bool:
 def held_by(owner: str) -> frozenset[int]:
     """The jobs that *owner* is working on: one cheap read to learn of cancellations, without writing."""
     return frozenset(row.id for row in Job.select(Job.id).where(Job.state.in_(RUNNING), Job.owner == owner))
-
-
-def running() -> Running:
-    """How many jobs are being worked on."""
-    at_work = Job.state.in_(RUNNING)
-    large = int(Job.select().where(at_work, Job.size > line.LARGE_BYTES).count())
-    return Running(int(Job.select().where(at_work).count()) - large, large)
 
 
 def size_known(job_id: int, kind: str, size: int) -> None:

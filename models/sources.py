@@ -13,7 +13,7 @@ from typing import Any, Literal
 from models.database import database, transaction
 from models.tables import Join, Source, SourceOpening
 
-Reason = Literal["unknown", "blocked", "private", "protected"]
+Reason = Literal["blocked", "private", "protected"]
 JoinReason = Literal["nobody", "only_paying", "cap"]
 
 PENDING, JOINED, REQUESTED, REFUSED = "pending", "joined", "requested", "refused"
@@ -22,6 +22,8 @@ _CHAT = re.compile(
     r"(?:(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?:s/|c/)?)?@?(?P<name>-?[a-z0-9_]+)(?:/.*)?", re.IGNORECASE
 )
 
+_COLUMNS = "id, username, title, protected, administered, allowed_at, blocked_at, access_hash"
+_OPENED = "SELECT 1 FROM source_opening WHERE user_id = ? AND source_id = ?"
 _BEGIN_JOIN = """
 INSERT INTO "join" (user_id, invite_hash, day, outcome, at)
 SELECT :user, :hash, :day, 'pending', :now
@@ -148,27 +150,15 @@ def remember(
         if name is not None:
             Source.update(username=None).where(Source.username == name, Source.id != chat_id).execute()
         Source.insert(id=chat_id, **told).on_conflict(conflict_target=[Source.id], update=told).execute()
-        return _info(Source.get_by_id(chat_id))
+        known = get(chat_id)
+    assert known is not None
+    return known
 
 
 def get(chat_id: int) -> SourceInfo | None:
     """The chat with this bare id, or None when it has never been seen."""
-    row = Source.get_or_none(Source.id == chat_id)
+    row = database.execute_sql(f"SELECT {_COLUMNS} FROM source WHERE id = ?", (chat_id,)).fetchone()
     return None if row is None else _info(row)
-
-
-def by_username(username: str) -> SourceInfo | None:
-    """The chat that had this user name when it was last seen."""
-    row = Source.get_or_none(Source.username == username.removeprefix("@").lower())
-    return None if row is None else _info(row)
-
-
-def verdict(user_id: int, chat_id: int, policy: ReadingPolicy, *, post_protected: bool = False) -> Verdict:
-    """:func:`may_read` for what the database knows; a chat never seen is closed."""
-    source = get(chat_id)
-    if source is None:
-        return Verdict("unknown")
-    return may_read(source, is_open_for(user_id, chat_id), policy, post_protected=post_protected)
 
 
 def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> None:
@@ -181,7 +171,7 @@ def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> 
 
 def is_open_for(user_id: int, chat_id: int) -> bool:
     """Whether the customer's own invitation has opened this chat to him."""
-    return bool(SourceOpening.select().where(SourceOpening.user == user_id, SourceOpening.source == chat_id).exists())
+    return database.execute_sql(_OPENED, (user_id, chat_id)).fetchone() is not None
 
 
 def allow(chat_id: int, by: int, now: int) -> None:
@@ -226,14 +216,15 @@ def record_join(join_id: int, source_id: int | None, outcome: str) -> None:
         Join.update(source=source_id, outcome=outcome).where(Join.id == join_id).execute()
 
 
-def _info(row: Source) -> SourceInfo:
+def _info(row: tuple[Any, ...]) -> SourceInfo:
+    chat_id, username, title, protected, administered, allowed_at, blocked_at, access_hash = row
     return SourceInfo(
-        id=row.id,
-        username=row.username,
-        title=row.title,
-        protected=row.protected,
-        administered=row.administered,
-        allowed=row.allowed_at is not None,
-        blocked=row.blocked_at is not None,
-        access_hash=row.access_hash,
+        id=chat_id,
+        username=username,
+        title=title,
+        protected=bool(protected),
+        administered=bool(administered),
+        allowed=allowed_at is not None,
+        blocked=blocked_at is not None,
+        access_hash=access_hash,
     )

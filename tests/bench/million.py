@@ -1,7 +1,9 @@
 """A database of a grown-up bot, a million customers and ten million usage rows, and what it does for a message."""
 
+import contextlib
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -177,14 +179,34 @@ def serve(user_id: int, number: int, now: int, offered: Plans, watch: Stopwatch)
     assert watch.time("finish", jobs.finish, job.id, OWNER, outcome, now)
 
 
+@contextlib.contextmanager
+def upkeep() -> Iterator[None]:
+    """Do meanwhile what the program of that name does: checkpoint once a second, on a connection of its own."""
+    stopping = threading.Event()
+
+    def work() -> None:
+        with connection.connection_context():
+            while not stopping.wait(1):
+                database.checkpoint()
+
+    thread = threading.Thread(target=work, name="upkeep")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
 def measure(scale: Scale, rounds: int, seed: int = 1) -> Iterator[Row]:
     """Serve *rounds* customers, chosen at random, on the open database; yield rows for ``build/bench.json``."""
     choice = random.Random(seed)
     offered = plans.load(PLANS_FILE)
     watch = Stopwatch()
     (before,) = connection.execute_sql("SELECT MAX(id) FROM job").fetchone()
-    for turn in range(rounds):
-        serve(choice.randint(1, scale.users), before + turn, NOW + turn, offered, watch)
+    with upkeep():
+        for turn in range(rounds):
+            serve(choice.randint(1, scale.users), before + turn, NOW + turn, offered, watch)
     conditions = {"users": scale.users, "usage_rows": scale.usage, "jobs": scale.jobs, "rounds": rounds}
     for part in (0.5, 0.99):
         yield row(f"database_start_and_link_p{part:.0%}"[:-1], quantile(watch.round, part), "ms", conditions)
