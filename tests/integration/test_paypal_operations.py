@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from models import orders
 from models.tables import Event, Incident, WebhookEvent
-from tests.paypal_shop import ADMIN, Buyer, PayPalShop, heading, until
+from tests.paypal_shop import ADMIN, SECRET_KEY, Buyer, PayPalShop, heading, until
 
 CAPTURE = "POST */capture"
 CREATE = "POST /v2/checkout/orders"
@@ -318,9 +319,6 @@ def test_who_presses_the_button_too_often_is_asked_to_wait(shop: PayPalShop) -> 
 
 @pytest.mark.parametrize(("age", "status"), [(23, 200), (25, 410)])
 def test_a_payment_link_lives_for_a_day(shop: PayPalShop, age: int, status: int) -> None:
-    from models import orders
-    from tests.paypal_shop import SECRET_KEY
-
     user_id = shop.customer()
     token = orders.pay_token(SECRET_KEY, user_id, "premium", int(time.time()) - age * 3600)
 

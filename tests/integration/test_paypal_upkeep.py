@@ -1,0 +1,419 @@
+"""What upkeep does with nobody waiting, turn by turn on the test's own clock, against a local PayPal."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from config import settings
+from config.plans import Plan
+from config.settings import Settings
+from config.texts import translator
+from models import events, health, notes, orders, payments, users
+from models import requests as asked
+from models.orders import OrderInfo
+from models.requests import Kind
+from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request
+from tests import environment, machine
+from tests.sandbox.paypal import LocalPayPal
+from tests.sandbox.paypal import start as start_paypal
+from web import errands, reconciliation, registration
+from web import shop as tills
+from web.outcome import Result
+from web.shop import Shop
+from web.upkeep import Chore, Upkeep
+from web.webhook import EVENT_TYPES
+
+HOUR, DAY = 3600, 86_400
+BACKEND = "http://127.0.0.1:9"
+
+_people = itertools.count(70_000)
+
+
+@pytest.fixture(scope="module")
+def local_paypal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPayPal]:
+    """A PayPal whose webhooks nobody takes: here everything is asked for."""
+    machine.need_npm_packages()
+    running = start_paypal(tmp_path_factory.mktemp("paypal"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def paypal(local_paypal: LocalPayPal, database_file: Path) -> Iterator[LocalPayPal]:
+    yield local_paypal
+    local_paypal.clear_switches()
+    for webhook in registered(local_paypal):
+        delete_webhook(local_paypal, webhook["id"])
+    assert local_paypal.deviations() == []
+
+
+@pytest.fixture
+def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
+    """Settings of a shop at this PayPal."""
+    return settings.load({**environment.minimal(tmp_path), **paypal.env(), "BACKEND_URL": BACKEND}, None)
+
+
+@pytest.fixture
+def till(configured: Settings) -> Shop:
+    built = tills.build(configured)
+    assert built is not None
+    return built
+
+
+def now() -> int:
+    return int(time.time())
+
+
+def begun(till: Shop, plan: str = "premium") -> OrderInfo:
+    """A purchase that somebody has begun and not approved."""
+    user_id = next(_people)
+    users.seen(user_id, "Ana", None, "en", now())
+    order, _ = till.sell(user_id, plan_of(till, plan), translator("en"), now())
+    found = orders.get(order.id)
+    assert found is not None and found.remote_id is not None
+    return found
+
+
+def paid(till: Shop, paypal: LocalPayPal) -> OrderInfo:
+    """A purchase that somebody has approved, whose money came."""
+    order = begun(till)
+    paypal.approve_order(str(order.remote_id))
+    assert till.settle(order, now()).result is Result.PAID
+    return order
+
+
+def plan_of(till: Shop, code: str) -> Plan:
+    plan = till.plans.by_code(code)
+    assert plan is not None
+    return plan
+
+
+def alerts(reason: str) -> list[dict[str, Any]]:
+    return [row.payload for row in Event.select() if row.kind == "admin_alert" and row.payload["reason"] == reason]
+
+
+def token(paypal: LocalPayPal) -> dict[str, str]:
+    env = paypal.env()
+    answer = requests.post(
+        f"{paypal.endpoint}/v1/oauth2/token",
+        auth=(env["PAYPAL_CLIENT_ID"], env["PAYPAL_CLIENT_SECRET"]),
+        data={"grant_type": "client_credentials"},
+        timeout=5,
+    )
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def registered(paypal: LocalPayPal) -> list[dict[str, Any]]:
+    url = f"{paypal.endpoint}/v1/notifications/webhooks"
+    found: list[dict[str, Any]] = requests.get(url, headers=token(paypal), timeout=5).json()["webhooks"]
+    return found
+
+
+def delete_webhook(paypal: LocalPayPal, webhook_id: str) -> None:
+    url = f"{paypal.endpoint}/v1/notifications/webhooks/{webhook_id}"
+    assert requests.delete(url, headers=token(paypal), timeout=5).status_code == 204
+
+
+# The webhook
+
+
+def test_the_webhook_is_registered_for_every_event_that_is_understood(till: Shop, paypal: LocalPayPal) -> None:
+    registration.ensure(till, now())
+
+    (webhook,) = registered(paypal)
+    assert webhook["url"] == f"{BACKEND}/paypal/webhook"
+    assert {event["name"] for event in webhook["event_types"]} == set(EVENT_TYPES)
+    assert till.webhook_id() == webhook["id"]
+
+
+def test_one_that_is_there_is_found_not_made_again(till: Shop, paypal: LocalPayPal) -> None:
+    registration.ensure(till, now())
+    known = till.webhook_id()
+    notes.put(till.webhook_note, None, now())
+
+    registration.ensure(till, now())
+
+    assert till.webhook_id() == known
+    assert len(registered(paypal)) == 1
+
+
+def test_one_of_an_older_version_learns_what_is_new(till: Shop, paypal: LocalPayPal) -> None:
+    till.paypal.create_webhook(f"{BACKEND}/paypal/webhook", ["CHECKOUT.ORDER.APPROVED"], "older")
+
+    registration.ensure(till, now())
+
+    (webhook,) = registered(paypal)
+    assert {event["name"] for event in webhook["event_types"]} == set(EVENT_TYPES)
+
+
+def test_one_that_was_deleted_at_paypal_is_made_again(till: Shop, paypal: LocalPayPal) -> None:
+    registration.ensure(till, now())
+    deleted = str(till.webhook_id())
+    delete_webhook(paypal, deleted)
+
+    registration.ensure(till, now() + HOUR)
+    assert till.webhook_id() == deleted
+    registration.ensure(till, now() + 7 * HOUR)
+
+    assert till.webhook_id() not in (None, deleted)
+
+
+def test_another_address_gets_a_webhook_of_its_own(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
+    registration.ensure(till, now())
+    moved = tills.build(replace(configured, backend_url="http://127.0.0.1:8"))
+    assert moved is not None
+
+    registration.ensure(moved, now())
+
+    assert {webhook["url"] for webhook in registered(paypal)} == {
+        f"{BACKEND}/paypal/webhook",
+        "http://127.0.0.1:8/paypal/webhook",
+    }
+
+
+def test_the_operators_own_webhook_id_is_taken_as_it_is(configured: Settings, paypal: LocalPayPal) -> None:
+    own = tills.build(replace(configured, paypal_webhook_id="8JG123"))
+    assert own is not None
+
+    registration.ensure(own, now())
+
+    assert own.webhook_id() == "8JG123"
+    assert registered(paypal) == []
+
+
+def test_a_webhook_that_paypal_refuses_is_an_incident_until_it_is_there(till: Shop, paypal: LocalPayPal) -> None:
+    paypal.switch("error", on="POST /v1/notifications/webhooks", status=400, issue="VALIDATION_ERROR")
+
+    registration.ensure(till, now())
+    assert [incident.key for incident in health.incidents()] == ["webhook_missing"]
+    assert till.webhook_id() is None
+    registration.ensure(till, now())
+
+    assert health.incidents() == []
+
+
+def test_an_address_that_paypal_would_not_call_is_an_incident(configured: Settings) -> None:
+    real = tills.build(replace(configured, paypal_endpoint=None, backend_url="http://shop.example.org"))
+    assert real is not None
+
+    registration.ensure(real, now())
+
+    assert "https addresses only" in health.incidents()[0].text
+
+
+# Orders
+
+
+def test_looks_at_open_orders_become_rarer_and_end_a_day_after_the_order(
+    till: Shop, configured: Settings, paypal: LocalPayPal
+) -> None:
+    order = begun(till)
+    upkeep = Upkeep(configured, till)
+    looked = []
+    moment = now()
+    while moment < order.expires_at + 2 * DAY:
+        due = Order.get_by_id(order.id).next_look_at
+        if due is None:
+            break
+        moment = max(moment + 1, due)
+        upkeep.run_once(moment)
+        looked.append(moment - order.created_at)
+
+    assert looked[0] <= 61
+    gaps = [later - earlier for earlier, later in itertools.pairwise(looked)]
+    assert gaps == sorted(gaps) and gaps[-1] <= 1800 + 1
+    assert looked[-1] <= 6 * HOUR + DAY + 1800 + 1
+    assert Order.get_by_id(order.id).state == "expired"
+
+
+def test_a_pending_payment_is_awaited_for_as_long_as_it_takes(
+    till: Shop, configured: Settings, paypal: LocalPayPal
+) -> None:
+    order = begun(till)
+    paypal.approve_order(str(order.remote_id))
+    paypal.switch("capture_status", status="PENDING")
+    upkeep = Upkeep(configured, till)
+    till.settle(order, now())
+
+    Order.update(next_look_at=0).where(Order.id == order.id).execute()
+    upkeep.run_once(now() + 30 * DAY)
+
+    assert Order.get_by_id(order.id).next_look_at is not None
+    paypal.complete_capture(payments.of_order(order.id)[0].remote_id)
+    Order.update(next_look_at=0).where(Order.id == order.id).execute()
+    upkeep.run_once(now() + 31 * DAY)
+    assert Order.get_by_id(order.id).state == "paid"
+
+
+def test_an_order_that_cannot_be_read_does_not_hold_up_the_others(
+    till: Shop, configured: Settings, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, good = begun(till), begun(till)
+    paypal.approve_order(str(good.remote_id))
+    Order.update(next_look_at=0).execute()
+    monkeypatch.setattr(type(till), "reconcile", breaking_at(broken, type(till).reconcile))
+    upkeep = Upkeep(configured, till)
+
+    upkeep.run_once(now())
+    upkeep.run_once(now())
+
+    assert Order.get_by_id(good.id).state == "paid"
+
+
+def breaking_at(broken: OrderInfo, reconcile: Any) -> Any:
+    def broken_reconcile(self: Shop, order: OrderInfo, at: int) -> Any:
+        if order.id == broken.id:
+            raise RuntimeError("a fault of ours")
+        return reconcile(self, order, at)
+
+    return broken_reconcile
+
+
+def test_a_chore_that_fails_does_not_keep_the_others_waiting() -> None:
+    done = []
+
+    def fail(moment: int) -> None:
+        raise ValueError("a fault of ours")
+
+    chores = [Chore("breaks", 0, fail), Chore("works", 0, done.append)]
+    for chore in chores:
+        chore.turn(1)
+
+    assert done == [1]
+
+
+def test_it_stops_in_the_middle_of_a_long_turn(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
+    for _ in range(6):
+        begun(till)
+    Order.update(next_look_at=0).execute()
+    paypal.switch("slow", on="GET /v2/checkout/orders/*", count=100, seconds=0.3)
+    upkeep = Upkeep(configured, till)
+    threading.Timer(0.5, upkeep.stop).start()
+
+    started = time.monotonic()
+    upkeep.run_once(now())
+
+    assert time.monotonic() - started < 1.5
+    assert Order.select().where(Order.looks == 0).count() >= 2
+
+
+# Comparing with PayPal
+
+
+def test_money_that_nobody_told_of_is_found_by_comparison(till: Shop, paypal: LocalPayPal) -> None:
+    order = begun(till)
+    paypal.approve_order(str(order.remote_id))
+    till.paypal.capture_order(str(order.remote_id), "by-hand")
+    Order.update(next_look_at=None).where(Order.id == order.id).execute()
+
+    reconciliation.compare(till, now())
+
+    assert Order.get_by_id(order.id).state == "paid"
+    (found,) = payments.of_order(order.id)
+    assert found.remote_id not in {told["remote_id"] for told in alerts("money_not_in_ledger")}
+
+
+def test_money_that_neither_side_can_explain_is_told_once(till: Shop, paypal: LocalPayPal) -> None:
+    order = paid(till, paypal)
+    capture = payments.of_order(order.id)[0].remote_id
+    with_other_books(order)
+
+    reconciliation.compare(till, now())
+    reconciliation.compare(till, now() + HOUR)
+
+    (told,) = [it for it in alerts("money_not_in_ledger") if it["remote_id"] == capture]
+    assert (told["amount"], told["currency"]) == ("5.00", "USD")
+
+
+def with_other_books(order: OrderInfo) -> None:
+    """The database was lost, and restored from before this purchase."""
+    mine = Payment.select().where(Payment.order == order.id)
+    PaymentHistory.delete().where(PaymentHistory.payment.in_(mine)).execute()
+    Payment.delete().where(Payment.order == order.id).execute()
+    Order.delete().where(Order.id == order.id).execute()
+
+
+def test_what_the_account_sells_elsewhere_is_none_of_our_business(till: Shop, paypal: LocalPayPal) -> None:
+    body = {
+        "intent": "CAPTURE",
+        "purchase_units": [{"invoice_id": f"WC-{now()}", "amount": {"currency_code": "USD", "value": "19.00"}}],
+    }
+    elsewhere = till.paypal.create_order(body, f"elsewhere-{now()}")["id"]
+    paypal.approve_order(elsewhere)
+    till.paypal.capture_order(elsewhere, f"elsewhere-{elsewhere}")
+
+    reconciliation.compare(till, now())
+
+    assert not [told for told in alerts("money_not_in_ledger") if told["amount"] == "19.00"]
+
+
+def test_a_payment_that_paypal_does_not_list_is_told_when_its_list_is_no_longer_late(
+    till: Shop, paypal: LocalPayPal
+) -> None:
+    order = paid(till, paypal)
+    Payment.update(remote_id="0NOTATPAYPAL00000", created_at=now() - 6 * HOUR, completed_at=now() - 6 * HOUR).where(
+        Payment.order == order.id
+    ).execute()
+
+    reconciliation.compare(till, now())
+
+    assert [told["remote_id"] for told in alerts("money_not_at_provider")] == ["0NOTATPAYPAL00000"]
+
+
+def test_a_list_that_lags_behind_accuses_nobody(till: Shop, paypal: LocalPayPal) -> None:
+    paid(till, paypal)
+    paypal.switch("reporting_lag", seconds=3 * HOUR)
+
+    reconciliation.compare(till, now())
+
+    assert not alerts("money_not_at_provider")
+
+
+def test_a_list_that_paypal_does_not_show_is_an_incident(till: Shop, paypal: LocalPayPal) -> None:
+    paypal.switch("error", on="GET /v1/reporting/transactions", status=403, issue="PERMISSION_DENIED")
+
+    reconciliation.compare(till, now())
+    assert [incident.key for incident in health.incidents()] == ["report_refused"]
+    reconciliation.compare(till, now())
+
+    assert Incident.get().closed_at is not None
+
+
+# Errands
+
+
+def test_a_request_that_paypal_has_forgotten_is_given_up_and_told(till: Shop, paypal: LocalPayPal) -> None:
+    order = paid(till, paypal)
+    asked_id = payments.ask_refund(payments.of_order(order.id)[0].id, None, 1, now() - 46 * DAY)
+    errand = asked.claim("paypal", now())
+    assert errand is not None and errand.id == asked_id
+
+    errands.Errands(till).run(errand, now())
+
+    (told,) = [row for row in Event.select() if row.kind == "request_done"]
+    assert (told.payload["ok"], told.payload["result"]) == (False, "gave_up")
+    assert not [call for call in paypal.calls() if call["path"].endswith(f"{order.remote_id}/refund")]
+
+
+def test_an_errand_waits_longer_after_each_failure(till: Shop, paypal: LocalPayPal) -> None:
+    asked.ask(Kind.LOOKUP, "paypal", argument="42311647XV020574X", user_id=1, asked_by=1, now=now())
+    paypal.switch("bad_gateway", on="GET /v2/payments/captures/*", count=1000)
+    waits = []
+    moment = now()
+    for _ in range(3):
+        errand = asked.claim("paypal", moment)
+        assert errand is not None
+        with till.paypal.within(0):
+            errands.Errands(till).run(errand, moment)
+        waits.append(Request.get_by_id(errand.id).not_before - moment)
+        moment = Request.get_by_id(errand.id).not_before
+
+    assert waits == [30, 60, 120]
+    assert events.due(now()) == []
