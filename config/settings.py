@@ -108,7 +108,9 @@ class Settings:
     warden_stale: int
 
     canary_hour: int | None
-    ping_url: str | None
+    canary_link: str | None
+    """The post that is delivered, as an address."""
+    ping_url: str | None = field(repr=False)
 
     @property
     def paypal_enabled(self) -> bool:
@@ -163,6 +165,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
         **_sources(reader),
         **_transfers(reader),
         **_backups(reader),
+        **_watching(reader),
         **_warden(reader),
     }
     if values["backend_url"] is None and values["paypal_endpoint"]:
@@ -190,6 +193,7 @@ def secret_values(settings: Settings) -> list[str]:
         settings.backup_passphrase,
         settings.backup_s3_access_key,
         settings.backup_s3_secret_key,
+        settings.ping_url,
     )
     return [value for value in candidates if value]
 
@@ -268,9 +272,14 @@ def _customers(reader: _Reader) -> dict[str, Any]:
         "terms_url": reader.parsed("TERMS_URL", _url),
         "privacy_url": reader.parsed("PRIVACY_URL", _url),
         "reminders": reader.boolean("REMINDERS", True),
-        "canary_hour": reader.integer("CANARY_HOUR", low=0, high=23),
-        "ping_url": reader.parsed("PING_URL", _url),
     }
+
+
+def _watching(reader: _Reader) -> dict[str, Any]:
+    hour, link = reader.integer("CANARY_HOUR", low=0, high=23), reader.parsed("CANARY_LINK", _url)
+    if hour is not None and link is None:
+        reader.fault("CANARY_LINK", "is missing: CANARY_HOUR needs a post to deliver; leave out both for no canary")
+    return {"canary_hour": hour, "canary_link": link, "ping_url": reader.parsed("PING_URL", _url)}
 
 
 def _sources(reader: _Reader) -> dict[str, Any]:

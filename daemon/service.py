@@ -17,6 +17,7 @@ from daemon import clients, commands, endpoint
 from daemon.alarm import Alarm
 from daemon.announcer import Announcer
 from daemon.bell import Bell
+from daemon.canary import Canary
 from daemon.chats import Chats
 from daemon.clients import Link, State
 from daemon.errors import GaveUp, LoginLost
@@ -66,6 +67,7 @@ class Service:
         )
         self.announcer.tellers.update(self.transfers.tellers)
         self.alarm = Alarm(settings, self.calls, self.outgoing)
+        self.canary = Canary(settings, self.calls, self.bell)
         self.intake = Intake(self)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()
@@ -96,6 +98,7 @@ class Service:
         self.tasks.start("requests", self.stars.carry_out(up))
         self.tasks.start("transfers", self._transfer())
         self.tasks.start("alarm", self.alarm.run(up))
+        self.tasks.start("canary", self.canary.run(up))
 
     async def _tend_bot(self) -> None:
         await self.bot_link.start()

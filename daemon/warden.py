@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 from xmlrpc.client import Fault
@@ -33,6 +33,7 @@ from models import database, health
 logger = logging.getLogger("daemon.warden")
 
 RUNNING = "RUNNING"
+CRASH_LOOP = "crash_loop"
 ROOM_TO_WRITE = 1024 * 1024
 """Bytes free on the disk below which a heart may be silent because it cannot be written down."""
 
@@ -54,6 +55,29 @@ class CrashLoop:
         while crashes[0] <= monotonic - self._window_s:
             crashes.popleft()
         return len(crashes) > self._limit
+
+    def is_likely(self, name: str) -> bool:
+        """Whether program `name` has come more than half way to a loop."""
+        return len(self._crashes.get(name, ())) > max(1, self._limit // 2)
+
+
+class Calm:
+    """Tells when enough time has passed without a crash to say that a loop is over: twice its window, told once."""
+
+    def __init__(self, window_s: int, monotonic: float) -> None:
+        self._wanted_s = 2 * window_s
+        self._since: float | None = monotonic
+
+    def disturb(self, monotonic: float) -> None:
+        """A program crashed."""
+        self._since = monotonic
+
+    def has_come(self, monotonic: float) -> bool:
+        """Whether it has, for the first time since the start or the last crash."""
+        if self._since is None or monotonic - self._since < self._wanted_s:
+            return False
+        self._since = None
+        return True
 
 
 class Hearts:
@@ -89,6 +113,7 @@ class Warden:
         self._supervisor = supervisor
         self._verdict = verdict
         self._crashes = CrashLoop(settings.warden_crashes, settings.warden_window)
+        self._calm = Calm(settings.warden_window, time.monotonic())
         self._hearts = Hearts(settings.warden_stale)
 
     def on_event(self, name: str, details: Mapping[str, str]) -> None:
@@ -98,12 +123,29 @@ class Warden:
         elif name == "PROCESS_STATE_FATAL":
             self._give_up(f"{details['processname']} cannot be started")
         elif name == "PROCESS_STATE_EXITED" and details["expected"] == "0":
-            crashed = details["processname"]
-            logger.error("a program crashed", extra={"program": crashed, "pid": int(details["pid"])})
-            if self._crashes.crashed(crashed, time.monotonic()):
-                self._give_up(f"{crashed} crashes again and again")
+            self._note_crash(details["processname"], int(details["pid"]), time.monotonic())
+
+    def _note_crash(self, program: str, pid: int, monotonic: float) -> None:
+        logger.error("a program crashed", extra={"program": program, "pid": pid})
+        self._calm.disturb(monotonic)
+        if self._crashes.crashed(program, monotonic):
+            self._give_up(f"{program} crashes again and again")
+        if self._crashes.is_likely(program):
+            self._write(lambda now: health.open_incident(CRASH_LOOP, program, now))
+
+    def _write(self, change: Callable[[int], object]) -> None:
+        """Change something in the database; what it refuses is left out, the warden has more to do."""
+        try:
+            database.open_database(self._settings.database_file)
+            change(int(time.time()))
+        except peewee.DatabaseError as error:
+            logger.warning("not written down: %s", error)
+        finally:
+            database.close_database()
 
     def _listen(self) -> None:
+        if self._calm.has_come(time.monotonic()):
+            self._write(lambda now: health.close_incident(CRASH_LOOP, now))
         if shutil.disk_usage(self._settings.db_path).free < ROOM_TO_WRITE:
             self._hearts.forget()
             return
@@ -124,6 +166,8 @@ class Warden:
 
     def _give_up(self, reason: str) -> NoReturn:
         logger.critical("given up: %s", reason)
+        # Told by the daemon of the next start, if there is one.
+        self._write(lambda now: health.open_incident(CRASH_LOOP, reason, now))
         self._verdict.write_text(reason, "utf-8")
         self._supervisor.shutdown()
         raise SystemExit(EXIT_OK)

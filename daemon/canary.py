@@ -1,0 +1,110 @@
+"""The canary: once a day a real delivery to an admin, so that he hears of a trouble before his customers do.
+
+It goes the whole way: line, account, transfer, chat. A post of a private channel is fetched anew each day, a public one
+is sent by reference. It counts against the admin's own limits, like any delivery. Whether it arrived, its job says.
+"""
+
+import asyncio
+import logging
+import time
+from datetime import datetime
+
+from config.settings import Settings
+from daemon import links
+from daemon.bell import Bell
+from daemon.links import PostLink
+from models import cache, health, jobs, notes, users
+from models.database import Calls
+from models.jobs import TooMany
+from models.moves import ENDED, State
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 30.0
+WAIT_S = 1.0
+PATIENCE_S = 600.0
+INCIDENT = "canary_failed"
+NOTE = "canary"
+PRIORITY = 1
+CAP = 1_000
+
+
+class Canary:
+    """Sings at ``CANARY_HOUR``, or as soon as the daemon runs after it."""
+
+    def __init__(self, settings: Settings, calls: Calls, bell: Bell) -> None:
+        self._settings = settings
+        self._calls = calls
+        self._bell = bell
+
+    async def run(self, up: asyncio.Event) -> None:
+        """Sing once a day while the bot is *up*, for ever."""
+        while True:
+            await up.wait()
+            day = self._due(time.time())
+            if day is not None and await self._calls(notes.get, NOTE) != day:
+                await self._judge(await self._sing(day))
+                await self._calls(notes.put, NOTE, day, _now())
+            await asyncio.sleep(LOOK_S)
+
+    def _due(self, at: float) -> str | None:
+        """The operator's day, once its hour has come."""
+        hour = self._settings.canary_hour
+        here = datetime.fromtimestamp(at, self._settings.timezone)
+        return here.date().isoformat() if hour is not None and here.hour >= hour else None
+
+    async def _sing(self, day: str) -> str:
+        """Deliver; what went wrong, or nothing."""
+        link = links.read(self._settings.canary_link or "")
+        if not isinstance(link, PostLink):
+            return "CANARY_LINK leads to no post"
+        admin_id = await self._calls(_listener, self._settings.admin_ids)
+        if admin_id is None:
+            return "no admin has ever written to the bot"
+        job_id = await self._calls(_enqueue, self._bot_id, admin_id, link, day, _now())
+        if job_id is None:
+            return "the admin has too many links in line"
+        self._bell.ring()
+        return await self._ended(job_id)
+
+    async def _ended(self, job_id: int) -> str:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            job = await self._calls(jobs.get, job_id)
+            if job.state in ENDED:
+                return "" if job.state is State.DONE else job.reason or str(job.state)
+            await asyncio.sleep(WAIT_S)
+        return f"not within {PATIENCE_S:.0f} s"
+
+    async def _judge(self, trouble: str) -> None:
+        if trouble:
+            logger.error("the canary did not sing", extra={"reason": trouble})
+            await self._calls(health.open_incident, INCIDENT, trouble, _now())
+        else:
+            logger.info("the canary sang")
+            await self._calls(health.close_incident, INCIDENT, _now())
+        self._bell.ring()
+
+    @property
+    def _bot_id(self) -> int:
+        return int(self._settings.telegram_bot_token.split(":")[0])
+
+
+def _listener(admin_ids: frozenset[int]) -> int | None:
+    """The admin to deliver to: the first by number whom the bot can write to."""
+    known = (users.get(admin_id) for admin_id in sorted(admin_ids))
+    return next((user.id for user in known if user is not None and not user.blocked_bot), None)
+
+
+def _enqueue(bot_id: int, admin_id: int, link: PostLink, day: str, now: int) -> int | None:
+    """Put the link in line as the admin's own; a second time on one day it is the same job."""
+    if isinstance(link.chat, int):
+        cache.drop(bot_id, link.chat, link.message_id)
+    put = jobs.enqueue(
+        admin_id, admin_id, str(link), None, PRIORITY, None, now, dedupe=f"canary:{admin_id}:{day}", cap=CAP
+    )
+    return None if isinstance(put, TooMany) else put.id
+
+
+def _now() -> int:
+    return int(time.time())
