@@ -304,12 +304,15 @@ class Upload(Table):
 
 
 class Usage(Table):
-    """One reservation per job and kind, kept in the period that it was made in. Released means deleted."""
+    """One reservation per job and kind, kept in the period that it was made in. Released means deleted.
+
+    Without a job: what of a person's use is old, or was imported, added up.
+    """
 
     job = peewee.ForeignKeyField(Job, backref="usage", index=False, null=True, on_delete="SET NULL")
     user = peewee.ForeignKeyField(User, backref="usage", index=False, on_delete="RESTRICT")
     kind = peewee.TextField()
-    period = peewee.TextField()  # the operator's day, 2026-05-31, or "all"
+    period = peewee.TextField()  # the operator's day, 2026-05-31, or "all"; "past" holds forgotten days together
     count = peewee.IntegerField()
     state = peewee.TextField(default="reserved")  # reserved committed
     at = peewee.IntegerField()
@@ -319,6 +322,28 @@ class Usage(Table):
             (("user", "period", "kind", "count"), False),
             (("job", "kind"), True),
         )
+
+
+class DailyTotal(Table):
+    """What came of a day's jobs, all customers together. All that is left of a job that has been forgotten."""
+
+    day = peewee.TextField()  # the operator's
+    kind = peewee.TextField()  # of the delivery; "" where nobody came to know it
+    outcome = peewee.TextField()  # done refused failed cancelled
+    jobs = peewee.IntegerField()
+    bytes = peewee.BigIntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("day", "kind", "outcome")
+
+
+class Imported(Table):
+    """What an import has taken over of one person from another bot: so that it takes over nothing twice."""
+
+    user = peewee.ForeignKeyField(User, primary_key=True, on_delete="RESTRICT")
+    counts = JSONText(default=dict)  # "kind period" -> count that has been added to the usage
+    payments = JSONText(default=list)  # as that bot wrote them down: for reading, they grant nothing
+    at = peewee.IntegerField()
 
 
 class Source(Table):
@@ -422,5 +447,6 @@ class Note(Table):
 
 TABLES: tuple[type[Table], ...] = (
     User, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request, WebhookEvent, Batch, Job,
-    Line, Upload, Usage, Source, SourceOpening, Join, CachedMedia, Event, Heartbeat, Incident, Note,
+    Line, Upload, Usage, DailyTotal, Imported, Source, SourceOpening, Join, CachedMedia, Event, Heartbeat, Incident,
+    Note,
 )  # fmt: skip

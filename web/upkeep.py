@@ -190,7 +190,7 @@ class Upkeep:
             reminders.write(now)
 
 
-def _discard(_count: int) -> None:
+def _discard(_count: object) -> None:
     """Chores return nothing; how many rows they touched is of no further interest."""
 
 

@@ -152,6 +152,17 @@ def up(migrator: Any, db: peewee.Database) -> None:
             table_name = "payment"
             indexes = ((("provider", "remote_id"), True), (("user", "effective_at"), False))
 
+    class DailyTotal(Table):
+        day = peewee.TextField()
+        kind = peewee.TextField()
+        outcome = peewee.TextField()
+        jobs = peewee.IntegerField()
+        bytes = peewee.BigIntegerField()
+
+        class Meta:
+            table_name = "daily_total"
+            primary_key = peewee.CompositeKey("day", "kind", "outcome")
+
     class Dispute(Table):
         payment = peewee.ForeignKeyField(Payment, null=True, on_delete="RESTRICT")
         provider = peewee.TextField()
@@ -188,6 +199,15 @@ def up(migrator: Any, db: peewee.Database) -> None:
 
         class Meta:
             table_name = "heartbeat"
+
+    class Imported(Table):
+        user = peewee.ForeignKeyField(User, primary_key=True, on_delete="RESTRICT")
+        counts = peewee.TextField()
+        payments = peewee.TextField()
+        at = peewee.IntegerField()
+
+        class Meta:
+            table_name = "imported"
 
     class Incident(Table):
         key = peewee.TextField(index=True)
@@ -377,9 +397,11 @@ def up(migrator: Any, db: peewee.Database) -> None:
             Order,
             Subscription,
             Payment,
+            DailyTotal,
             Dispute,
             Event,
             Heartbeat,
+            Imported,
             Incident,
             Job,
             Source,

@@ -1,0 +1,147 @@
+"""What is not kept for ever. Old deliveries become sums, old messages go, the ledger stays.
+
+Nothing that a limit counts changes: what was used "in all" stays used, only the jobs behind it are forgotten. Work is
+done in many short transactions, so that customers never wait for it, and it may be interrupted between any two.
+
+The newest row of a table is never deleted: SQLite would give its number away again, and some numbers are spoken of
+elsewhere, in keys of events and behind the buttons of old messages.
+"""
+
+import zoneinfo
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from models import usage
+from models.database import database, transaction
+from models.moves import ENDED, words
+
+DAY_S = 86_400
+AT_ONCE = 500
+
+FORGETTABLE = (
+    "access_ended",
+    "access_ending",
+    "access_given",
+    "access_taken",
+    "batch_finished",
+    "batch_held",
+    "checkout_cancelled",
+    "incident_closed",
+    "incident_opened",
+    "job_finished",
+    "request_done",
+)
+"""Events whose key may be used again. News of money keeps its key for ever: it is told once."""
+
+_OLD = """
+state = 'committed' AND (
+    (period = 'all' AND job_id IS NOT NULL AND at < :before) OR (period NOT IN ('all', 'past') AND period < :day))
+"""
+_ADDED_UP = "state = 'committed' AND job_id IS NULL AND period IN ('all', 'past')"
+_USERS = f"SELECT DISTINCT user_id FROM usage WHERE {_OLD} LIMIT {AT_ONCE}"
+_SUMS = f"""
+SELECT kind, CASE period WHEN 'all' THEN 'all' ELSE 'past' END AS sum_period, SUM(count) FROM usage
+WHERE user_id = :user AND (({_OLD}) OR ({_ADDED_UP})) GROUP BY kind, sum_period
+"""
+_DROP = f"DELETE FROM usage WHERE user_id = :user AND (({_OLD}) OR ({_ADDED_UP}))"
+_ADD = """
+INSERT INTO usage (job_id, user_id, kind, period, count, state, at) VALUES (NULL, ?, ?, ?, ?, 'committed', 0)
+"""
+
+_JOBS = f"""
+SELECT id, moved_at, kind, state, size FROM job
+WHERE state IN ({words(ENDED)}) AND moved_at < ? AND id < (SELECT MAX(id) FROM job) LIMIT {AT_ONCE}
+"""
+_TOTAL = """
+INSERT INTO daily_total (day, kind, outcome, jobs, bytes) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, bytes = bytes + excluded.bytes
+"""
+
+_PRUNED = {
+    "batch": "created_at < :before AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch_id = batch.id)",
+    "event": f"heard_at < :before AND kind IN {FORGETTABLE}",
+    "incident": "closed_at < :before",
+    "join": "day < :day",
+    "request": "done_at < :before AND kind <> 'refund'",
+    "webhook_event": "state = 'done' AND done_at < :before",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that has ended, as far as the sums want to know it."""
+
+    id: int
+    moved_at: int
+    kind: str | None
+    state: str
+    size: int | None
+
+
+def forget(days: int, timezone: zoneinfo.ZoneInfo, now: int) -> Counter[str]:
+    """Forget what is older than *days*; return how many rows of each table went."""
+    before = now - days * DAY_S
+    day = usage.day_of(before, timezone)
+    # The use of a job is added up before the job goes.
+    gone: Counter[str] = Counter(usage=_add_up_all(before, day))
+    while jobs := _ended(before):
+        with transaction():
+            drop(jobs, timezone)
+        gone["job"] += len(jobs)
+    for table, condition in _PRUNED.items():
+        gone[table] = _prune(table, condition, {"before": before, "day": day})
+    return +gone
+
+
+def drop(jobs: Iterable[Ended], timezone: zoneinfo.ZoneInfo) -> None:
+    """Delete jobs that have ended, leaving them in the sums of their days. Inside the caller's transaction."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    sizes: Counter[tuple[str, str, str]] = Counter()
+    for job in jobs:
+        key = (usage.day_of(job.moved_at, timezone), job.kind or "", job.state)
+        counts[key] += 1
+        sizes[key] += job.size or 0
+        database.execute_sql("DELETE FROM job WHERE id = ?", (job.id,))
+    for key, count in counts.items():
+        database.execute_sql(_TOTAL, (*key, count, sizes[key]))
+
+
+def add_up(user_id: int, before: int, day: str) -> int:
+    """Make one sum of what a person used before the day *day* and, of what counts for ever, the time *before*.
+
+    Inside the caller's transaction. Returns by how many rows there are fewer.
+    """
+    values = {"user": user_id, "before": before, "day": day}
+    sums = database.execute_sql(_SUMS, values).fetchall()
+    gone = int(database.execute_sql(_DROP, values).rowcount)
+    for kind, period, count in sums:
+        database.execute_sql(_ADD, (user_id, kind, period, count))
+    return gone - len(sums)
+
+
+def _ended(before: int) -> list[Ended]:
+    return [Ended(*row) for row in database.execute_sql(_JOBS, (before,))]
+
+
+def _add_up_all(before: int, day: str) -> int:
+    gone = 0
+    while users := database.execute_sql(_USERS, {"before": before, "day": day}).fetchall():
+        for (user_id,) in users:
+            with transaction():
+                gone += add_up(user_id, before, day)
+    return gone
+
+
+def _prune(table: str, condition: str, values: dict[str, object]) -> int:
+    statement = f"""
+    DELETE FROM "{table}" WHERE id IN (
+        SELECT id FROM "{table}" WHERE {condition} AND id < (SELECT MAX(id) FROM "{table}") LIMIT {AT_ONCE})
+    """
+    gone = 0
+    while True:
+        with transaction():
+            deleted = int(database.execute_sql(statement, values).rowcount)
+        gone += deleted
+        if not deleted:
+            return gone

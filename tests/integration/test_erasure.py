@@ -1,0 +1,183 @@
+"""A customer sees all that is stored about him, and can have it taken out, ledger and limits apart."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models import (
+    access,
+    batches,
+    database,
+    events,
+    jobs,
+    payments,
+    personal,
+    requests,
+    sources,
+    subscriptions,
+    usage,
+    users,
+    webhooks,
+)
+from models.jobs import Delivered
+from models.requests import Kind
+from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
+from tests import purchases
+from tests.store import FREE, NOW, claim, enqueue
+
+UTC = ZoneInfo("UTC")
+TOLD = ("Penélope", "penelope_g", "private_link", "invite_of_hers", "her mother said", "es-AR")
+SECRETS = (*TOLD, "penelope@example.org")
+
+
+def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None:
+    enqueue(user_id, key, now=now)
+    job = claim("w", now)
+    usage.reserve(job.id, user_id, {kind: 1}, FREE.limits, usage.day_of(now, UTC), now)
+    jobs.size_known(job.id, kind, 100)
+    jobs.delivering(job.id, "w", now)
+    (random_id,) = jobs.plan_messages(job.id, 1, now)
+    jobs.finish(job.id, "w", Delivered({random_id: 7}), now)
+
+
+@pytest.fixture
+def penelope(database_file: Path) -> int:
+    """A customer with a past: links, a purchase and its notification, a gift, an invitation, a refund asked for."""
+    user = 77
+    users.seen(user, "Penélope", "penelope_g", "es-AR", NOW - 86_400)
+    users.set_language(user, "en", NOW)
+    users.seen(78, "Brought by her", None, "es", NOW)
+    User.update(referred_by=user).where(User.id == 78).execute()
+    bought = purchases.order(user, purchases.PREMIUM, "paypal")
+    payments.settle(purchases.fact(bought, NOW, remote_id="CAPTURE1"), NOW)
+    body = json.dumps({"resource": {"custom_id": bought.public_id, "payer": {"email": "penelope@example.org"}}})
+    webhooks.receive("paypal", "WH-1", "PAYMENT.CAPTURE.COMPLETED", "CAPTURE1", body, NOW)
+    WebhookEvent.update(state="done", done_at=NOW).execute()
+    access.give(user, 2, seconds=86_400, reason="her mother said", by=1, now=NOW)
+    deliver(user, "private_link/1", now=NOW - 86_400)
+    deliver(user, "private_link/2")
+    batches.enqueue(
+        user, user, ("https://t.me/private_link/3", "https://t.me/private_link/4"), 0, 1, NOW, dedupe="b", cap=9
+    )
+    sources.remember(5, None, "Her channel", False, NOW)
+    sources.open_for(user, 5, NOW, invite_hash="invite_of_hers")
+    sources.begin_join(user, "invite_of_hers", usage.day_of(NOW, UTC), 10, NOW)
+    return user
+
+
+def dump() -> str:
+    """Every value of every table."""
+    with closing(sqlite3.connect(database.database.database)) as connection:
+        return "\n".join(connection.iterdump())
+
+
+def test_everything_that_is_known_is_shown(penelope: int) -> None:
+    shown = personal.export(penelope)
+
+    text = json.dumps(shown, ensure_ascii=False)
+    for secret in TOLD:
+        assert secret in text
+    assert shown["person"][0]["first_name"] == "Penélope"
+    assert shown["person"][0]["created_at"] == "2027-01-14T08:00:00+00:00"
+    assert [link["state"] for link in shown["links"]] == ["done", "done", "queued", "queued"]
+    assert shown["payments"][0]["remote_id"] == "CAPTURE1"
+    assert shown["opened_chats"][0]["title"] == "Her channel"
+    assert "Brought by her" not in text
+
+
+def test_nobody_elses_is_shown(penelope: int) -> None:
+    deliver(78, "other_link/1")
+
+    assert "other_link" not in json.dumps(personal.export(penelope))
+    assert "private_link" not in json.dumps(personal.export(78))
+    assert all(not rows for rows in personal.export(999).values())
+
+
+def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
+    before = payments.history_of(penelope), access.of(penelope, NOW), PaymentHistory.select().count()
+    left = usage.left(penelope, FREE, usage.day_of(NOW, UTC)), usage.total(penelope)
+    content = dump()
+    assert all(secret in content for secret in SECRETS)
+
+    personal.erase(penelope, UTC, NOW + 1)
+
+    content = dump()
+    assert [secret for secret in SECRETS if secret in content] == []
+    assert (payments.history_of(penelope), access.of(penelope, NOW), PaymentHistory.select().count()) == before
+    assert payments.audit() == []
+    assert (usage.left(penelope, FREE, usage.day_of(NOW, UTC)), usage.total(penelope)) == left, "no second free videos"
+    assert (Job.select().count(), Batch.select().count()) == (0, 0)
+    assert User.get_by_id(penelope).erased_at == NOW + 1
+    assert User.get_by_id(78).referred_by is None
+    assert users.totals(NOW).users == 1
+
+
+def test_who_writes_again_begins_anew(penelope: int) -> None:
+    personal.erase(penelope, UTC, NOW + 1)
+
+    again = users.seen(penelope, "P.", None, "en", NOW + 100)
+
+    assert (again.first_name, again.language, again.created_at, again.reminders) == ("P.", "en", NOW + 100, True)
+    assert User.get_by_id(penelope).erased_at is None
+    assert access.of(penelope, NOW + 100).level == 2, "what was paid for is still hers"
+    assert personal.finish(UTC, NOW + 200) == 0
+    assert users.totals(NOW).users == 2
+
+
+def test_a_nameless_person_is_not_taken_for_fresh(database_file: Path) -> None:
+    users.seen(1, "", None, None, NOW)
+    personal.erase(1, UTC, NOW + 1)
+
+    users.seen(1, "", None, None, NOW + 2)
+
+    assert User.get_by_id(1).erased_at is None
+
+
+def test_the_shut_out_stay_shut_out(penelope: int) -> None:
+    users.ban(penelope, NOW)
+    personal.erase(penelope, UTC, NOW + 1)
+    assert users.seen(penelope, "P.", None, "en", NOW + 100).banned
+
+
+def test_what_renews_is_asked_to_stop(database_file: Path) -> None:
+    user = purchases.customer()
+    bought = purchases.order(user, purchases.MONTHLY)
+    payments.settle(purchases.fact(bought, NOW), NOW)
+    assert subscriptions.active(user, "monthly")
+
+    personal.erase(user, UTC, NOW + 1)
+
+    asked = requests.claim("stars", NOW + 2)
+    assert asked is not None and asked.kind is Kind.CANCEL_SUBSCRIPTION
+
+
+def test_what_is_being_sent_is_forgotten_when_it_has_ended(penelope: int) -> None:
+    jobs.cancel(penelope, None, NOW)
+    enqueue(penelope, "last_link/1", now=NOW)
+    job = claim("w")
+    jobs.delivering(job.id, "w", NOW)
+    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+
+    personal.erase(penelope, UTC, NOW + 1)
+    assert jobs.get(job.id).state == "delivering"
+    personal.finish(UTC, NOW + 2)
+    assert jobs.get(job.id).state == "delivering"
+
+    jobs.finish(job.id, "w", Delivered({random_id: 7}), NOW + 3)
+    assert personal.finish(UTC, NOW + 4) == 1
+    assert "last_link" not in dump()
+
+
+def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None:
+    personal.erase(penelope, UTC, NOW + 1)
+
+    waiting: list[Any] = [event for event in events.due(NOW + 10) if event.user_id == penelope]
+    assert {event.kind for event in waiting} == {"payment_completed"}
+    assert Event.select().where(Event.payload.contains("mother")).count() == 0
