@@ -39,6 +39,7 @@ class UserInfo:
     reminders: bool
     accepted_terms_at: int | None
     created_at: int
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +172,5 @@ def _info(row: User) -> UserInfo:
         reminders=bool(row.reminders),
         accepted_terms_at=row.accepted_terms_at,
         created_at=row.created_at,
+        erased=row.erased_at is not None,
     )

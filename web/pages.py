@@ -136,7 +136,7 @@ def cancel() -> BaseResponse:
 
 
 def _buyer(token: str) -> tuple[UserInfo, Plan]:
-    """The customer and plan that a link names; 404 for a forged link, 410 for one that is too old or sells no more."""
+    """The customer and plan that a link names; 404 for a forged link, 410 for one whose time is over."""
     try:
         said = orders.read_pay_token(shop().settings.secret_key, token, LINK_LIFE_S, int(time.time()))
     except TokenExpired:
@@ -144,7 +144,7 @@ def _buyer(token: str) -> tuple[UserInfo, Plan]:
     except TokenForged:
         abort(404)
     user, plan = users.get(said.user_id), shop().plans.by_code(said.plan_code)
-    if user is None or plan is None or not plan.on_sale or plan.paypal_currency is None:
+    if user is None or user.erased or plan is None or not plan.on_sale or plan.paypal_currency is None:
         abort(410)
     return user, plan
 

@@ -5,11 +5,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
-from models import orders
+from models import orders, personal
 from models.tables import Event, Incident, WebhookEvent
 from tests.paypal_shop import ADMIN, SECRET_KEY, Buyer, PayPalShop, heading, until
 
@@ -334,6 +335,13 @@ def test_a_forged_payment_link_is_no_page_and_a_plan_that_left_the_shop_is_gone(
 
     assert (forged.page().status_code, forged.click().status_code) == (404, 404)
     assert (gone.page().status_code, gone.click().status_code) == (410, 410)
+
+
+def test_a_link_of_somebody_who_had_himself_erased_is_gone(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    personal.erase(buyer.id, ZoneInfo("UTC"), int(time.time()))
+
+    assert (buyer.page().status_code, buyer.click().status_code) == (410, 410)
 
 
 def test_pages_speak_the_customers_language_and_escape_what_he_is_called(shop: PayPalShop) -> None:
