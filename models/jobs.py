@@ -458,4 +458,4 @@ def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:
 
 def _random_id() -> int:
     """A random id for Telegram: 63 bits, never 0."""
-    return secrets.randbits(63) | 1
+    return secrets.randbits(63) or 1
