@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from models import database, payments
+from models import database
 from tests import daemon_process, machine, paypal_shop, sandbox_process
 from tests.daemon_process import Daemon
 from tests.paypal_shop import PayPalShop
@@ -95,9 +96,41 @@ def shop(open_shop: PayPalShop) -> Iterator[PayPalShop]:
     """
     database.open_database(open_shop.database_file)
     yield open_shop
-    open_shop.paypal.clear_switches()
-    assert open_shop.paypal.wait_delivered(20)
-    faults = payments.audit()
-    database.close_database()
-    assert not faults
-    assert open_shop.paypal.deviations() == []
+    paypal_shop.close(open_shop)
+
+
+@dataclass(frozen=True)
+class Town:
+    """A Telegram, a PayPal, and one installation that sells in both."""
+
+    sandbox: Sandbox
+    shop: PayPalShop
+    daemon: Daemon
+
+
+@pytest.fixture(scope="session")
+def open_town(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """All three programs, for the tests that go from the chat to PayPal and back."""
+    machine.need_npm_packages()
+    place = tmp_path_factory.mktemp("town")
+    shutil.copy(migrated, place / "peaje.db")
+    paypal = start_paypal(place / "paypal")
+    sandbox = sandbox_process.start(place / "sandbox", "--telegram-only")
+    with (
+        paypal_shop.shop(paypal, place, **sandbox.env) as built,
+        daemon_process.daemon(sandbox, place, **built.settings(1)) as daemon,
+    ):
+        yield Town(sandbox, built, daemon)
+    paypal.stop()
+    unsupported = sandbox.control("GET", "/unsupported")
+    assert sandbox.stop() == 0
+    assert not unsupported
+
+
+@pytest.fixture
+def town(open_town: Town) -> Iterator[Town]:
+    """The town with no fault set, its database open in this thread; checked at the end as `shop` is."""
+    database.open_database(open_town.shop.database_file)
+    yield open_town
+    open_town.sandbox.control("DELETE", "/faults")
+    paypal_shop.close(open_town.shop)

@@ -150,6 +150,7 @@ class PayPalShop:
 
     paypal: LocalPayPal
     place: Path
+    extra: dict[str, str] = field(default_factory=dict)
     webs: list[Web] = field(default_factory=list)
     upkeeps: list[Program] = field(default_factory=list)
 
@@ -181,6 +182,7 @@ class PayPalShop:
             "BACKEND_URL": self.webs[0].url if self.webs else f"http://127.0.0.1:{port}",
             "BEHIND_PROXY": "yes",  # each buyer brings an address of his own
             "SUPPORT_CONTACT": "@help",
+            **self.extra,
             **changes,
         }
 
@@ -344,12 +346,23 @@ def heading(page: requests.Response) -> str:
 
 
 @contextlib.contextmanager
-def shop(paypal: LocalPayPal, place: Path) -> Iterator[PayPalShop]:
+def shop(paypal: LocalPayPal, place: Path, **settings: str) -> Iterator[PayPalShop]:
     """A shop with its programs, on the database in *place*."""
-    built = PayPalShop(paypal, place)
+    built = PayPalShop(paypal, place, settings)
     try:
         built.start_web()
         built.start_upkeep()
         yield built
     finally:
         built.stop()
+
+
+def close(open_shop: PayPalShop) -> None:
+    """End a test: nothing set, nothing left over, nothing wrong in the books or with our calls."""
+    open_shop.paypal.clear_switches()
+    delivered = open_shop.paypal.wait_delivered(20)
+    faults = payments.audit()
+    database.close_database()
+    assert delivered
+    assert not faults
+    assert open_shop.paypal.deviations() == []

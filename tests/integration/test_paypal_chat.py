@@ -1,0 +1,184 @@
+"""PayPal as the customer and the admin meet it in the chat: the real daemon, web and upkeep, and foreign clients."""
+
+import time
+from typing import Any
+
+import requests
+
+from models import payments, subscriptions, users
+from tests.conftest import Town
+from tests.daemon_process import Chat, button, chat
+from tests.paypal_shop import Buyer, heading, until
+
+
+def buyer_of(town: Town, link: str, user_id: int) -> Buyer:
+    """A browser that opens what a button of the chat leads to."""
+    return Buyer(town.shop, user_id, link)
+
+
+async def offered(town: Town, customer: Chat, plan: int = 0) -> Buyer:
+    """Ask for the plans, and take the PayPal button of one of them."""
+    plans = await customer.ask("/premium")
+    links = [it.url for row in plans.reply_markup.inline_keyboard for it in row if it.url and "/pay/" in it.url]
+    return buyer_of(town, links[plan], customer.id)
+
+
+async def test_from_the_button_to_the_receipt_within_a_second(town: Town) -> None:
+    async with chat(town.sandbox, "es") as customer:
+        buyer = await offered(town, customer)
+        remote_id = buyer.start()
+        url = buyer.choose(remote_id, "approve")
+        came = time.monotonic()
+
+        page = buyer.go(url)
+        receipt = await customer.until_text("Recibo")
+        took = time.monotonic() - came
+
+    assert heading(page) == "Pagado, ¡gracias!"
+    bot = town.sandbox.scenario["bot"]["username"]
+    assert f"https://t.me/{bot}?start=paid" in page.text
+    assert town.shop.payments(customer.id)[0].remote_id in receipt.text
+    assert took < 1
+
+
+async def test_a_customer_who_turns_back_hears_that_nothing_was_charged(town: Town) -> None:
+    async with chat(town.sandbox) as customer:
+        buyer = await offered(town, customer)
+        buyer.go(buyer.choose(buyer.start(), "cancel"))
+
+        message = await customer.until_text("Nothing was charged")
+
+    assert button(message, "Plans")
+
+
+async def test_an_admin_refunds_in_the_chat_and_both_hear_of_it(town: Town) -> None:
+    async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
+        await admin.ask("/start")
+        buyer = await offered(town, customer)
+        buyer.pay()
+        await customer.until_text("Receipt")
+        (payment,) = town.shop.payments(customer.id)
+
+        await admin.say(f"/refund {payment.remote_id} 2.00")
+        await customer.until_text("$2.00 of your payment")
+        await admin.until_text(str(payment.id))
+        await admin.say(f"/refund {payment.remote_id}")
+        await customer.until_text("$3.00 of your payment")
+
+    assert town.shop.payments(customer.id)[0].refunded == 500
+    assert town.shop.access(customer.id).level == 0
+    refunds = [it["amount"]["value"] for it in town.shop.paypal.refunds() if it["capture"] == payment.remote_id]
+    assert sorted(refunds) == ["2.00", "3.00"]
+
+
+async def test_a_refund_that_paypal_refuses_is_told_to_the_admin_with_its_reason(town: Town) -> None:
+    async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
+        await admin.ask("/start")
+        (await offered(town, customer)).pay()
+        await customer.until_text("Receipt")
+        town.shop.paypal.switch("error", on="POST */refund", issue="TRANSACTION_DISPUTED")
+
+        await admin.say(f"/refund {town.shop.payments(customer.id)[0].remote_id}")
+
+        await admin.until_text("TRANSACTION_DISPUTED")
+    assert town.shop.access(customer.id).level == 1
+
+
+async def test_who_paid_and_got_nothing_is_helped_by_the_number_of_his_payment(town: Town) -> None:
+    town.shop.silence_webhooks()
+    async with chat(town.sandbox) as customer:
+        buyer = await offered(town, customer)
+        remote_id = buyer.start()
+        buyer.choose(remote_id, "approve")
+        charge = captured_by_hand(town, remote_id)
+        assert town.shop.access(customer.id).level == 0
+
+        await customer.say(f"/paysupport {charge}")
+        await customer.until_text("I found your payment, and what it bought is yours")
+
+        assert town.shop.access(customer.id).level == 1
+        await customer.say(f"/paysupport {charge}")
+        await customer.until_text("I found it")
+
+
+def captured_by_hand(town: Town, remote_id: str) -> str:
+    """The money moved, and nobody told us."""
+    captured: Any = town.shop.merchant.capture_order(remote_id, f"by-hand-{remote_id}")
+    return str(captured["purchase_units"][0]["payments"]["captures"][0]["id"])
+
+
+async def test_who_asks_by_the_number_of_the_order_is_helped_too(town: Town) -> None:
+    town.shop.silence_webhooks()
+    async with chat(town.sandbox) as customer:
+        buyer = await offered(town, customer)
+        remote_id = buyer.start()
+        buyer.choose(remote_id, "approve")
+
+        await customer.say(f"/paysupport {remote_id}")
+
+        await customer.until_text("what it bought is yours")
+    assert town.shop.access(customer.id).level == 1
+
+
+async def test_a_purchase_without_money_is_told_as_such(town: Town) -> None:
+    async with chat(town.sandbox) as customer:
+        remote_id = (await offered(town, customer)).start()
+
+        await customer.say(f"/paysupport {remote_id}")
+
+        await customer.until_text("PayPal has not taken any money")
+
+
+async def test_nobody_gets_anothers_payment_by_its_number(town: Town) -> None:
+    town.shop.silence_webhooks()
+    async with chat(town.sandbox) as owner, chat(town.sandbox) as thief:
+        buyer = await offered(town, owner)
+        remote_id = buyer.start()
+        buyer.choose(remote_id, "approve")
+        charge = captured_by_hand(town, remote_id)
+
+        for number in (charge, remote_id, "42311647XV020574X"):
+            await thief.say(f"/paysupport {number}")
+            await thief.until_text("I found no payment of yours")
+
+    assert not town.shop.payments(thief.id)
+
+
+async def test_a_subscription_is_cancelled_in_the_chat_and_its_time_stays(town: Town) -> None:
+    async with chat(town.sandbox) as customer:
+        buyer = await offered(town, customer, plan=2)
+        page = buyer.click().headers["Location"]
+        back = requests.post(page, data={"choice": "approve"}, timeout=10, allow_redirects=False).headers["Location"]
+        assert heading(buyer.go(back)) == "Paid, thank you!"
+        await customer.until_text("Receipt")
+
+        plans = await customer.ask("/premium")
+        sure = await customer.press(plans, "Cancel the renewal")
+        await customer.client.request_callback_answer(customer.bot, sure.id, button(sure, "Yes, cancel").callback_data)
+        await customer.until_text("is cancelled")
+
+    (known,) = subscriptions.of(customer.id)
+    assert known.state == "cancelled"
+    assert town.shop.merchant.subscription(known.remote_id)["status"] == "CANCELLED"
+    assert town.shop.access(customer.id).level == 1
+
+
+async def test_who_blocked_the_bot_before_the_money_came_has_what_he_paid_and_is_not_waited_for(town: Town) -> None:
+    async with chat(town.sandbox) as customer:
+        buyer = await offered(town, customer)
+        remote_id = buyer.start()
+        bot = town.sandbox.scenario["bot"]["username"]
+        town.sandbox.control("POST", "/faults", {"fault": "block", "user": customer.id, "blocks": bot})
+
+        buyer.go(buyer.choose(remote_id, "approve"))
+
+        until(lambda: not payments.audit() and town.shop.access(customer.id).level == 1, "access")
+        until(lambda: blocked(customer.id), "the note that he is not to be reached")
+        town.sandbox.control(
+            "POST", "/faults", {"fault": "block", "user": customer.id, "blocks": bot, "blocked": False}
+        )
+
+
+def blocked(user_id: int) -> bool:
+    found = users.get(user_id)
+    return found is not None and found.blocked_bot
