@@ -1,7 +1,6 @@
 """Tells what happened: takes events from the outbox and says them in chat, each once, however often it is tried."""
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,11 +12,12 @@ from config.plans import Plans
 from config.settings import Settings
 from config.texts import translator
 from daemon.bell import Bell
+from daemon.chat import derived_id
 from daemon.errors import Unreachable
 from daemon.outgoing import Outgoing
 from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.screens import announcements
-from models import events, users
+from models import access, events, jobs, users
 from models.database import Calls
 from models.events import EventInfo
 
@@ -27,6 +27,8 @@ BATCH = 20
 LOOK_S = 1.0
 LONGEST_RETRY_S = 300
 LONGEST_FLOOD_S = 0
+BETTER_PLACE = frozenset({"payment_completed", "access_given"})
+"""Kinds after which a customer's waiting links may stand in a better line."""
 
 Teller = Callable[[EventInfo], Awaitable[None]]
 
@@ -78,13 +80,17 @@ class Announcer:
                 await self._calls(events.heard, event.id, int(time.time()))
 
     async def _tell(self, event: EventInfo) -> None:
+        if event.kind in BETTER_PLACE and event.user_id is not None:
+            await self._calls(_promote, event.user_id, int(time.time()))
+            self._bell.ring()
         if event.kind in self.tellers:
             await self.tellers[event.kind](event)
         elif event.user_id is not None:
             await self._say(event, event.user_id, event.random_id)
         else:
             for admin_id in self._settings.admin_ids:
-                await self._say(event, admin_id, random_id_for(event.random_id, admin_id))
+                # Telegram remembers a random_id by its sender: each admin needs one of his own.
+                await self._say(event, admin_id, derived_id(f"{event.random_id}:{admin_id}"))
 
     async def _say(self, event: EventInfo, user_id: int, random_id: int) -> None:
         user = await self._calls(users.get, user_id)
@@ -114,10 +120,9 @@ def retry_wait(attempts: int) -> int:
     return int(min(2**attempts, LONGEST_RETRY_S))
 
 
-def random_id_for(random_id: int, user_id: int) -> int:
-    """One event told to several people: Telegram remembers a random_id by its sender, so each needs its own."""
-    digest = hashlib.blake2b(f"{random_id}:{user_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+def _promote(user_id: int, now: int) -> None:
+    """Move the links that wait to the line of the plan that the customer has now."""
+    jobs.promote(user_id, access.of(user_id, now).level, now)
 
 
 def _person(event: EventInfo) -> int:
