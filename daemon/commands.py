@@ -22,6 +22,8 @@ DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
     "paysupport": lambda t: t.gettext("help with a payment"),
     "terms": lambda t: t.gettext("terms of use"),
     "privacy": lambda t: t.gettext("what is stored about you"),
+    "mydata": lambda t: t.gettext("all that is stored about you, as a file"),
+    "deletemydata": lambda t: t.gettext("have it deleted"),
 }
 
 ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
@@ -34,6 +36,7 @@ ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
     "allow": lambda t: t.gettext("open a private chat to all customers"),
     "block": lambda t: t.gettext("close a chat to all customers"),
     "testpay": lambda t: t.gettext("try a payment of 1 Star"),
+    "backup": lambda t: t.gettext("the newest backup, as a file"),
 }
 
 

@@ -85,7 +85,8 @@ def _tell(file: Path, made_at: int, now: int) -> None:
     database.open_database(file)
     try:
         notes.put(NOTE, {"made_at": made_at, "at": now}, now)
-        events.alert("database_restored", {"made_at": made_at}, now, key=f"restored:{now}")
+        made = datetime.fromtimestamp(made_at, UTC).isoformat()
+        events.alert("database_restored", {"backup": made}, now, key=f"restored:{now}")
     finally:
         database.close_database()
 

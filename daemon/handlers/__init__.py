@@ -9,14 +9,20 @@ from dataclasses import replace
 from pyrogram.types import Message
 
 from daemon.chat import Turn
-from daemon.handlers import account, admin, links, shop, start, support
+from daemon.handlers import account, admin, data, links, shop, start, support
 from daemon.screens import notices
 
 Handler = Callable[[Turn], Awaitable[None]]
 
-COMMANDS: dict[str, Handler] = {**start.COMMANDS, **shop.COMMANDS, **account.COMMANDS, **support.COMMANDS}
+COMMANDS: dict[str, Handler] = {
+    **start.COMMANDS,
+    **shop.COMMANDS,
+    **account.COMMANDS,
+    **support.COMMANDS,
+    **data.COMMANDS,
+}
 ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS}
-BUTTONS: dict[str, Handler] = {**start.BUTTONS, **shop.BUTTONS, **account.BUTTONS, **support.BUTTONS}
+BUTTONS: dict[str, Handler] = {**start.BUTTONS, **shop.BUTTONS, **account.BUTTONS, **support.BUTTONS, **data.BUTTONS}
 DEEP_LINKS: dict[str, Handler] = {
     "plans": shop.plans,
     "premium": shop.plans,

@@ -9,7 +9,7 @@ from pyrogram.errors import RPCError
 from config.money import STARS, decimals
 from config.plans import DAY
 from daemon.chat import Screen, Turn
-from daemon.handlers import shop
+from daemon.handlers import data, shop
 from daemon.screens import admin
 from daemon.transfer.errors import PutBack, Refusal
 from models import access, events, health, jobs, orders, payments, sources, users
@@ -205,5 +205,6 @@ COMMANDS = {
         "block": block,
         "testpay": testpay,
         "status": status,
+        "backup": data.backup,
     }.items()
 }

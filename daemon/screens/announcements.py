@@ -318,6 +318,9 @@ def alert(t: Texts, reason: str) -> str:
         "money_not_at_provider": t.gettext(
             "A payment that is recorded here is missing in the provider's own list. Look into it."
         ),
+        "database_restored": t.gettext(
+            "The database was restored from a backup. What was paid since then is fetched from Telegram and PayPal."
+        ),
         "second_subscription": t.gettext(
             "A second subscription to the same plan began. Its renewal is being cancelled; refund it if you wish."
         ),
@@ -345,6 +348,13 @@ def incident(t: Texts, key: str) -> str:
         "account_banned": t.gettext(
             "The reading account was banned by Telegram, so nothing can be delivered. Put the session of another "
             "account into TELEGRAM_SESSION_STRING and restart. The bot itself goes on answering."
+        ),
+        "backup_failed": t.gettext(
+            "The database could not be backed up. The reason stands below; a damaged database is brought back by "
+            "manage.py restore latest."
+        ),
+        "backup_copy_failed": t.gettext(
+            "The newest backup could not be copied to your storage. It is safe here; see to the BACKUP_S3_ settings."
         ),
         "webhook_missing": t.gettext(
             "PayPal has no webhook of this bot, so payments are noticed up to a minute later, and refunds up to an "

@@ -102,8 +102,9 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
         "on, but for payments to Telegram or PayPal.",
         days=days,
     )
+    text += "\n" + t.gettext("/mydata shows you all of it, /deletemydata deletes it.")
     if support:
-        text += "\n" + t.gettext("To have it deleted, write to {contact}.", contact=escape(support))
+        text += "\n" + t.gettext("Questions about it go to {contact}.", contact=escape(support))
     return _with_address(t, text, url, t.gettext("The full policy"))
 
 

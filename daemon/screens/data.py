@@ -1,0 +1,47 @@
+"""What is stored: shown to a customer, deleted for him; the backups of the operator."""
+
+from config.texts import Texts
+from daemon.chat import Screen
+from daemon.outgoing import Button
+from daemon.screens import keyboard
+from models.backups import Backup
+
+
+def exported(t: Texts) -> str:
+    """The words under the file with all that is stored."""
+    return t.gettext(
+        "Everything that I store about you. Times are in UTC, amounts in the smallest unit of their currency. "
+        "/deletemydata deletes it."
+    )
+
+
+def confirm_erasure(t: Texts) -> Screen:
+    """A second thought before everything is deleted."""
+    return Screen(
+        t.gettext(
+            "<b>Delete your data?</b>\n"
+            "I forget your name, your language, the links that you sent and the chats that you opened to yourself. "
+            "What waits is cancelled, and what renews by itself is asked to end.\n"
+            "What stays, under a number without a name: your payments, as the law wants, and how much of the limits "
+            "you have used. A plan that you have paid for remains yours. Backups lose it within about a month."
+        ),
+        ((Button(t.gettext("Yes, delete it"), "erase:yes"),), (keyboard.home(t),)),
+    )
+
+
+def erased(t: Texts) -> Screen:
+    """It is done."""
+    return Screen(t.gettext("Done. I no longer know who you are. If you write to me again, we begin anew."))
+
+
+def backup(t: Texts, newest: Backup, size: int, now: int) -> str:
+    """The words under a backup."""
+    text = t.gettext("Backup made {age} ago, {size}.", age=t.duration(now - newest.at), size=t.size(size))
+    if newest.sealed:
+        return text + "\n" + t.gettext("It opens only with your BACKUP_PASSPHRASE. Keep that elsewhere too.")
+    return text + "\n" + t.gettext("Whoever has this file can read it. With BACKUP_PASSPHRASE set, nobody else could.")
+
+
+def no_backup(t: Texts) -> Screen:
+    """There is none yet."""
+    return Screen(t.gettext("There is no backup yet. The first one is made a few seconds after the start."))

@@ -1,0 +1,86 @@
+"""A customer sees his data and has it deleted; the admin gets a backup. All in chat, with the real daemon."""
+
+import gzip
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pyrogram.types import Message
+
+from tests.daemon_process import Chat, Daemon, chat
+from tests.sandbox_process import REPOSITORY, Sandbox
+
+
+async def file_of(customer: Chat, message: Message) -> bytes:
+    content: Any = await customer.client.download_media(message, in_memory=True)
+    return bytes(content.getbuffer())
+
+
+def stored(daemon: Daemon, question: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(daemon.db_path / "peaje.db")) as connection:
+        return connection.execute(question).fetchall()
+
+
+async def test_a_customer_gets_everything_as_a_file_and_has_it_deleted(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(customer.link("photo2"))
+        await customer.until(lambda message: message.media is not None)
+        await customer.say("/mydata")
+        sent = await customer.until(lambda message: message.document is not None)
+        assert sent.document.file_name == f"mydata-{customer.id}.json"
+        assert sent.document.mime_type == "application/json"
+        assert "Everything that I store about you" in sent.caption
+        data = json.loads(await file_of(customer, sent))
+        assert data["person"][0]["first_name"] == customer.client.me.first_name
+        assert data["links"][0]["state"] == "done"
+        assert data["use"] == [{"kind": "photo", "period": data["use"][0]["period"], "count": 1}]
+
+        await customer.say("/deletemydata")
+        question = await customer.until_text("Delete your data?")
+        done = await customer.press(question, "Yes, delete it")
+        assert "no longer know who you are" in done.text
+        mine = f"WHERE id = {customer.id}"
+        assert stored(shared_daemon, f"SELECT first_name, username, erased_at > 0 FROM user {mine}") == [("", None, 1)]
+        assert stored(shared_daemon, f"SELECT 1 FROM job WHERE user_id = {customer.id}") == []
+
+        start = await customer.ask("/start")
+        assert "9 of 10 left today" in start.text, "what was used of a limit stays used"
+        assert stored(shared_daemon, f"SELECT erased_at FROM user {mine}") == [(None,)]
+
+
+async def test_a_second_thought_leaves_everything(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        home = await customer.press(await customer.ask("/deletemydata"), "« Back")
+        assert "Your plan" in home.text
+        assert stored(shared_daemon, f"SELECT erased_at FROM user WHERE id = {customer.id}") == [(None,)]
+
+
+async def test_the_admin_gets_the_newest_backup(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        assert "no backup yet" in (await admin.ask("/backup")).text
+        made = _make(daemon_sandbox, shared_daemon)
+
+        sent = await admin.ask("/backup")
+
+        assert sent.document.file_name == made.name
+        assert "Whoever has this file can read it" in sent.caption
+        content = await file_of(admin, sent)
+        assert content == made.read_bytes()
+        assert gzip.decompress(content).startswith(b"SQLite format 3")
+        assert "I do not know that command" in (await customer.ask("/backup")).text
+
+
+def _make(sandbox: Sandbox, daemon: Daemon) -> Path:
+    environ = {**os.environ, **sandbox.env, "DB_PATH": str(daemon.db_path)}
+    command = [sys.executable, str(REPOSITORY / "manage.py"), "backup"]
+    run = subprocess.run(command, cwd=daemon.db_path, env=environ, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return Path(run.stdout.strip())
