@@ -1,7 +1,10 @@
 """What a handler holds: one customer's message or button, and the ways to answer it."""
 
+import hashlib
+import itertools
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from config.plans import Plan
@@ -36,8 +39,10 @@ class Turn:
     t: Texts
     message_id: int
     now: int
+    key: str
     argument: str = ""
     pressed: bool = False
+    answers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def is_admin(self) -> bool:
@@ -54,8 +59,11 @@ class Turn:
         await self.say(screen)
 
     async def say(self, screen: Screen) -> int | None:
-        """Answer as a new message and return its id."""
-        return await self.service.outgoing.send_text(self.user.id, screen.text, keyboard=screen.keyboard)
+        """Answer as a new message and return its id; None when it was answered before a crash."""
+        random_id = derived_id(f"{self.key}/{next(self.answers)}")
+        return await self.service.outgoing.send_text(
+            self.user.id, screen.text, keyboard=screen.keyboard, random_id=random_id
+        )
 
     async def access(self) -> Access:
         """What this customer has now."""
@@ -64,6 +72,15 @@ class Turn:
     async def plan(self) -> Plan:
         """The plan whose limits hold for this customer now."""
         return self.service.plans.for_level((await self.access()).level)
+
+
+def derived_id(key: str) -> int:
+    """A random id (63 bits, never 0) that is the same whenever it is asked for again.
+
+    Only for keys that nobody uses twice: Telegram's own numbers, not those of rows, which a restored backup repeats.
+    """
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 | 1
 
 
 def now() -> int:

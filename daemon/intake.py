@@ -44,7 +44,7 @@ class Intake:
         self._service = service
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: OrderedDict[object, None] = OrderedDict()
-        self._lines: dict[int, asyncio.Lock] = {}
+        self._newest: dict[int, asyncio.Task[None]] = {}
         self._limiter = Limiter()
         self._noticed: OrderedDict[int, float] = OrderedDict()
 
@@ -96,26 +96,31 @@ class Intake:
         return True
 
     def _spawn(self, user_id: int, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._in_line(user_id, work))
+        task = asyncio.create_task(self._after(self._newest.get(user_id), user_id, work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._newest[user_id] = task
 
-    async def _in_line(self, user_id: int, work: Coroutine[Any, Any, None]) -> None:
-        line = self._lines.setdefault(user_id, asyncio.Lock())
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if self._newest.get(user_id) is task:
+                del self._newest[user_id]
+
+        task.add_done_callback(ended)
+
+    async def _after(self, earlier: asyncio.Task[None] | None, user_id: int, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work when what the customer sent before has been answered."""
+        if earlier is not None:
+            await asyncio.wait({earlier})
         try:
-            async with line:
-                await work
+            await work
         except Unreachable as error:
             logger.info("answer not delivered", extra={"user": user_id, "reason": error.reason})
         except Exception:
             logger.exception("handler failed", extra={"user": user_id})
             await self._apologise(user_id)
-        finally:
-            if not line.locked():
-                self._lines.pop(user_id, None)
 
     async def _message(self, message: Message) -> None:
-        turn = await self._turn(message.from_user, message.id)
+        turn = await self._turn(message.from_user, message.id, f"message {message.chat.id} {message.id}")
         if message.successful_payment is not None:
             at = int(message.date.timestamp()) if message.date else turn.now
             await self._service.stars.paid(turn.user.id, message.successful_payment, at, turn.now)
@@ -129,7 +134,7 @@ class Intake:
 
     async def _button(self, query: CallbackQuery) -> None:
         await self._acknowledge(query)
-        turn = await self._turn(query.from_user, query.message.id, pressed=True)
+        turn = await self._turn(query.from_user, query.message.id, f"button {query.id}", pressed=True)
         if await self._may_speak(turn):
             await handlers.button(turn, query.data if isinstance(query.data, str) else "")
 
@@ -141,12 +146,12 @@ class Intake:
             screen = notices.private_only(translator(message.from_user.language_code))
             await self._service.outgoing.send_text(message.chat.id, screen.text, reply_to=message.id)
 
-    async def _turn(self, person: User, message_id: int, pressed: bool = False) -> Turn:
+    async def _turn(self, person: User, message_id: int, key: str, pressed: bool = False) -> Turn:
         moment = now()
         user = await self._service.calls(
             users.seen, person.id, person.first_name or "", person.username, person.language_code, moment
         )
-        return Turn(self._service, user, translator(user.language), message_id, moment, pressed=pressed)
+        return Turn(self._service, user, translator(user.language), message_id, moment, key, pressed=pressed)
 
     async def _may_speak(self, turn: Turn) -> bool:
         wait = self._limiter.wait(turn.user.id, time.monotonic())

@@ -41,9 +41,10 @@ class SessionFile(SQLiteStorage):
             return
         await self.date(int(time.time()))
         try:
+            self._file.touch(mode=0o600)  # it holds the key to the bot
             with contextlib.closing(sqlite3.connect(self._file)) as file:
                 self.conn.backup(file)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if not self._is_failing:
                 logger.warning("the session cannot be written down", extra={"reason": str(error)})
             self._is_failing = True

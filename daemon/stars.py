@@ -22,6 +22,7 @@ from daemon.bell import Bell
 from daemon.rpc import invoke
 from daemon.screens import checkout
 from models import notes, orders, payments, requests, subscriptions, users
+from models.access import GRACE_S
 from models.database import Calls
 from models.orders import OrderInfo, Verdict
 from models.payments import Fact, PaymentInfo, RefundFact
@@ -152,6 +153,7 @@ class Stars:
             await up.wait()
             try:
                 await self.read_statement(int(time.time()))
+                await self._calls(end_lapsed, int(time.time()))
             except (RPCError, OSError) as error:
                 logger.warning("statement not read", extra={"reason": str(error)})
                 await asyncio.sleep(RECONCILE_S / 20)
@@ -271,7 +273,8 @@ class Stars:
         try:
             await invoke(self._bot, query)
         except RPCError as error:
-            if error.ID != "SUBSCRIPTION_NOT_MODIFIED":
+            # Cancelled already is as good as cancelled now; but what its payer has cancelled himself, only he resumes.
+            if resume or error.ID != "SUBSCRIPTION_NOT_MODIFIED":
                 raise
         await self._calls(_subscription_changed, subscription, resume, self._news_time(now), now)
         return Verdict(True, "resumed" if resume else "cancelled")
@@ -308,6 +311,16 @@ def judge(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> tuple[Verdict
     if verdict.ok and order is not None and not orders.claim_checkout(order.id, now):
         verdict = Verdict(False, "under_way")
     return verdict, user.language if user else None
+
+
+def end_lapsed(now: int) -> None:
+    """End the subscriptions whose paid time is over without a renewal: Telegram gives no news of that."""
+    for subscription in subscriptions.to_look_at(PROVIDER, now):
+        over = (subscription.period_end or subscription.created_at + PERIOD_S) + GRACE_S
+        if over <= now:
+            subscriptions.update(PROVIDER, subscription.remote_id, subscriptions.State.EXPIRED, None, now, now)
+        else:
+            subscriptions.looked(subscription.id, over)
 
 
 def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, at: int, now: int) -> None:

@@ -196,11 +196,14 @@ def labels(message: Message) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def chat(sandbox: Sandbox, number: int | None) -> AsyncIterator[Chat]:
-    """The chat of the scenario's customer *number*, or of the admin for None."""
+async def chat(sandbox: Sandbox, language: str = "en", *, admin: bool = False) -> AsyncIterator[Chat]:
+    """The chat of a customer whom nobody has seen before and who speaks *language*; or that of the admin."""
     scenario = sandbox.scenario
-    person = scenario["admin"] if number is None else scenario["customers"][number]
-    who = client(scenario, f"person{number}", session_string=person["session_string"])
+    if admin:
+        person = scenario["admin"]
+    else:
+        (person,) = sandbox.control("POST", "/users", {"language_code": language})["users"]
+    who = client(scenario, f"person{person['id']}", session_string=person["session_string"])
     opened = Chat(sandbox, person["id"], who)
 
     async def take(_: Client, message: Message) -> None:

@@ -79,7 +79,7 @@ async def scene(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Scene]:
     path.mkdir()
     database.migrate(path / "peaje.db")
     with daemon_process.daemon(sandbox, path, **settings) as daemon:
-        async with daemon_process.chat(sandbox, 6) as chat:
+        async with daemon_process.chat(sandbox, "es") as chat:
             await chat.ask("/start")
             database.open_database(path / "peaje.db")
             access.give(chat.id, 2, forever=True, reason="test", by=None, now=int(time.time()))

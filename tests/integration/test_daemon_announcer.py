@@ -29,7 +29,7 @@ def give(customer: Chat, seconds: int) -> str:
 
 
 async def test_a_commit_of_another_process_is_told_at_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, 11) as customer:
+    async with chat(daemon_sandbox) as customer:
         await customer.ask("/start")
         database.open_database(shared_daemon.db_path / "peaje.db")
         try:
@@ -47,7 +47,7 @@ async def test_a_commit_of_another_process_is_told_at_once(daemon_sandbox: Sandb
 async def test_what_happened_while_it_was_down_is_told_at_start_once(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
-    async with chat(daemon_sandbox, 13) as customer:
+    async with chat(daemon_sandbox) as customer:
         await customer.ask("/start")
         shared_daemon.stop()
         write(shared_daemon, give(customer, 3600))
@@ -57,7 +57,7 @@ async def test_what_happened_while_it_was_down_is_told_at_start_once(
 
 
 async def test_a_lost_reply_and_a_crash_tell_nothing_twice(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, 15) as customer:
+    async with chat(daemon_sandbox) as customer:
         await customer.ask("/start")
         drop = {"fault": "drop_reply", "method": "messages.sendMessage", "count": 1, "account": BOT}
         daemon_sandbox.control("POST", "/faults", drop)
@@ -76,7 +76,7 @@ async def test_a_lost_reply_and_a_crash_tell_nothing_twice(daemon_sandbox: Sandb
 async def test_who_blocked_the_bot_is_marked_and_holds_nobody_up(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
-    async with chat(daemon_sandbox, 17) as gone, chat(daemon_sandbox, 19) as customer:
+    async with chat(daemon_sandbox) as gone, chat(daemon_sandbox) as customer:
         await gone.ask("/start")
         await customer.ask("/start")
         daemon_sandbox.control("POST", "/faults", {"fault": "block", "user": gone.id, "blocks": BOT})
@@ -98,7 +98,7 @@ async def test_who_blocked_the_bot_is_marked_and_holds_nobody_up(
 async def test_an_incident_is_told_to_admins_when_it_begins_and_when_it_ends(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
-    async with chat(daemon_sandbox, None) as admin:
+    async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
         write(shared_daemon, "for text in ('97 % full', 'again'): health.open_incident('disk', text, now - 60)")
         assert "97 % full" in (await admin.next()).text
@@ -111,7 +111,7 @@ async def test_an_incident_is_told_to_admins_when_it_begins_and_when_it_ends(
 async def test_a_flood_wait_delays_what_is_told_but_loses_nothing(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
-    async with chat(daemon_sandbox, 11) as customer:
+    async with chat(daemon_sandbox) as customer:
         await customer.ask("/start")
         flood = {"fault": "flood_wait", "method": "messages.sendMessage", "seconds": 1, "count": 1, "account": BOT}
         daemon_sandbox.control("POST", "/faults", flood)

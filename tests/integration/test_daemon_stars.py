@@ -34,7 +34,7 @@ def is_receipt(message: Message) -> bool:
 
 
 async def test_a_payment_gives_access_and_a_receipt(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, 1) as customer:
+    async with chat(daemon_sandbox) as customer:
         invoice = await buy(customer)
         assert (invoice.invoice.currency, invoice.invoice.total_amount) == ("XTR", 500)
         await customer.pay(invoice)
@@ -50,7 +50,7 @@ async def test_a_payment_gives_access_and_a_receipt(daemon_sandbox: Sandbox, sha
 
 
 async def test_a_paid_invoice_cannot_be_paid_again(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, 3) as customer:
+    async with chat(daemon_sandbox) as customer:
         invoice = await buy(customer)
         await customer.pay(invoice)
         await customer.until(is_receipt)
@@ -60,7 +60,7 @@ async def test_a_paid_invoice_cannot_be_paid_again(daemon_sandbox: Sandbox, shar
 
 
 async def test_paid_twice_by_a_race_both_count(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, 5) as customer:
+    async with chat(daemon_sandbox) as customer:
         await buy(customer)
         for _ in range(2):
             paid = {"action": "pay", "customer": customer.id, "skip_precheckout": True}
@@ -74,7 +74,7 @@ async def test_paid_twice_by_a_race_both_count(daemon_sandbox: Sandbox, shared_d
 async def test_a_long_line_of_messages_does_not_hold_up_a_payment(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
-    async with chat(daemon_sandbox, 11) as customer, chat(daemon_sandbox, 13) as talker:
+    async with chat(daemon_sandbox) as customer, chat(daemon_sandbox) as talker:
         await talker.ask("/start")
         invoice = await buy(customer)
         rule = daemon_sandbox.control(
@@ -94,7 +94,7 @@ async def test_a_long_line_of_messages_does_not_hold_up_a_payment(
 
 
 async def test_a_lookup_finds_ones_own_payment_and_nobody_elses(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, 15) as customer, chat(daemon_sandbox, 17) as other:
+    async with chat(daemon_sandbox) as customer, chat(daemon_sandbox) as other:
         await customer.pay(await buy(customer))
         await customer.until(is_receipt)
         number = charges(daemon_sandbox, customer)[0]["charge_id"]
@@ -105,7 +105,7 @@ async def test_a_lookup_finds_ones_own_payment_and_nobody_elses(daemon_sandbox: 
 
 
 async def test_an_admin_tries_a_payment_and_gets_it_back(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, None) as admin:
+    async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
         await admin.pay(await admin.ask("/testpay"))
         await admin.until_text("test payment of 1 ⭐ went back")
@@ -115,7 +115,7 @@ async def test_an_admin_tries_a_payment_and_gets_it_back(daemon_sandbox: Sandbox
 
 
 async def test_a_refund_takes_the_time_back(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    async with chat(daemon_sandbox, 19) as customer, chat(daemon_sandbox, None) as admin:
+    async with chat(daemon_sandbox) as customer, chat(daemon_sandbox, admin=True) as admin:
         await customer.pay(await buy(customer))
         await customer.until(is_receipt)
         number = charges(daemon_sandbox, customer)[0]["charge_id"]
@@ -137,7 +137,7 @@ def restarted(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> Iterator[Daemon
 
 
 async def test_what_was_paid_while_it_was_down_is_settled_at_start(daemon_sandbox: Sandbox, restarted: Daemon) -> None:
-    async with chat(daemon_sandbox, 2) as customer:
+    async with chat(daemon_sandbox, "es") as customer:
         await customer.press(await customer.ask("/premium"), PREMIUM)
         restarted.kill()
         paid = {"action": "pay", "customer": customer.id, "skip_precheckout": True, "silent": True}
@@ -149,7 +149,7 @@ async def test_what_was_paid_while_it_was_down_is_settled_at_start(daemon_sandbo
 
 
 async def test_what_telegram_refunds_while_it_is_down_is_taken_back(daemon_sandbox: Sandbox, restarted: Daemon) -> None:
-    async with chat(daemon_sandbox, 4) as customer:
+    async with chat(daemon_sandbox, "es") as customer:
         await customer.pay(await customer.press(await customer.ask("/premium"), PREMIUM))
         await customer.until_text("Recibo:")
         number = charges(daemon_sandbox, customer)[0]["charge_id"]
@@ -175,7 +175,7 @@ async def test_a_subscription_renews_is_cancelled_and_taken_up_again(
 ) -> None:
     shared_daemon.stop()  # one bot, one daemon
     try:
-        async with chat(daemon_sandbox, 6) as customer, chat(daemon_sandbox, 8) as other:
+        async with chat(daemon_sandbox, "es") as customer, chat(daemon_sandbox, "es") as other:
             await other.ask("/start")
             await customer.ask("/language en")
             offer = await customer.press(await customer.ask("/premium"), PREMIUM)

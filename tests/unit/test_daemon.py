@@ -7,7 +7,7 @@ from pyrogram import raw
 from pyrogram.errors import AuthKeyDuplicated, AuthKeyUnregistered, FloodWait, UserDeactivatedBan
 from pyrogram.session.session import AuthKeyNotFound
 
-from daemon import announcer, clients, stars
+from daemon import chat, clients, stars
 from daemon.clients import State
 from daemon.limiter import Limiter
 from daemon.outgoing import Pace, sent_id
@@ -82,11 +82,11 @@ async def test_a_task_that_loses_its_cancellation_is_stopped_all_the_same() -> N
     assert swallowed == 2
 
 
-def test_one_event_for_several_people_has_an_id_for_each() -> None:
-    ids = {announcer.random_id_for(12345, person) for person in range(100)}
-    assert len(ids) == 100
-    assert all(0 <= each < 2**63 for each in ids)
-    assert announcer.random_id_for(12345, 7) == announcer.random_id_for(12345, 7)
+def test_a_derived_id_is_the_same_again_and_differs_by_key() -> None:
+    ids = {chat.derived_id(f"12345:{person}") for person in range(1000)}
+    assert len(ids) == 1000
+    assert all(0 < each < 2**63 for each in ids)
+    assert chat.derived_id("12345:7") in ids
 
 
 def transaction(**changes: object) -> raw.types.StarsTransaction:
