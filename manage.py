@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -125,6 +126,30 @@ def restore(source: str) -> None:
     click.echo(
         f"{programs_run}, what was paid since then comes back: Stars within a minute, PayPal as its list shows it."
     )
+
+
+@cli.command("import")
+@click.argument("source", metavar="FROM", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--apply", is_flag=True, help="Do it. Without this, only show what would be done.")
+@click.option("--timezone", default="UTC", help="Of times in it that name none. Default: UTC, as in a container.")
+def import_(source: Path, apply: bool, timezone: str) -> None:
+    """Take over the customers of the former bot: FROM is its users.db. Doing it again doubles nothing."""
+    from models import backups, database, seed
+
+    settings, now = _settings(), int(time.time())
+    try:
+        reading = seed.read(source, ZoneInfo(timezone), settings.timezone, now)
+        settings.db_path.mkdir(parents=True, exist_ok=True)
+        database.migrate(settings.database_file, lambda name: backups.make(settings, now, before=name))
+    except (seed.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    database.open_database(settings.database_file)
+    try:
+        done = seed.summary((seed.take_over if apply else seed.changes)(reading.persons, now))
+    finally:
+        database.close_database()
+    for line in seed.report(done, reading.faults, apply, timezone):
+        click.echo(line)
 
 
 def _ask(question: str, hidden: bool) -> str:

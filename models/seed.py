@@ -1,0 +1,317 @@
+"""Coming from the bot that this one grew from: its ``users.db`` is read, compared with what is here, and taken over.
+
+That bot wrote times in several ways: with ``T`` or a blank, in its own local time or, where SQLite itself wrote them,
+in UTC. It kept one row a person: premium until a time (or for ever: ``premium = 1`` without an end), counters of the
+day ``last_reset``, and ``downloads``, which its limit of free videos counted. Later versions added columns.
+
+:func:`read` only reads. :func:`changes` says what would change here, :func:`take_over` changes it. Doing so again
+changes nothing; a newer ``users.db`` of the same bot adds what is new in it.
+"""
+
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config.texts import LANGUAGES
+from models import access, usage
+from models.database import transaction
+from models.errors import ModelError
+from models.tables import Adjustment, Imported, Usage, User
+
+REASON = "import"
+COUNTERS = {"daily_photo": "photo", "daily_video": "video", "daily_music": "music", "daily_apk": "apk"}
+LIFETIME_KIND = "video"
+
+DIFFERENT = (
+    "Posts whose owner forbids saving are refused. PROTECTED_CONTENT=allow delivers them again.",
+    "A private channel is open to those whose own invitation leads there. /allow opens one to all.",
+    "Payments of the former bot are kept for reading. Whoever wants one back: refund it at Telegram or PayPal.",
+    "Its users hear nothing of the change until they write. Their plans and counters are as they were.",
+    "Its secrets lay in files. Make new ones: the bot's token (@BotFather, /revoke), the session (make session, and "
+    "end the old one in Telegram's settings, Devices), PayPal's client secret. Then delete its .env, users.db and "
+    "*.session, in git's history too: ./cleanup_repo.sh finds them.",
+)
+
+_SQLITES_OWN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+class NotTheSeeds(ModelError):
+    """The file is no ``users.db`` of that bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A row of ``users``, in our terms. ``until`` None with a level above 0 is for ever; ``counts``: (kind, period)."""
+
+    id: int
+    first_name: str = ""
+    username: str | None = None
+    language: str | None = None
+    referred_by: int | None = None
+    created_at: int | None = None
+    level: int = 0
+    until: int | None = None
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    payments: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a ``users.db`` says. ``faults``: what in it could not be understood, and is therefore not taken over."""
+
+    persons: tuple[Person, ...]
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What taking over one person would add here."""
+
+    person: Person
+    is_new: bool
+    profile: Mapping[str, Any]
+    grants: bool
+    counts: Mapping[tuple[str, str], int]
+    payments: int
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.is_new or self.profile or self.grants or self.counts or self.payments)
+
+
+# ---- that bot's file
+
+
+def read(file: Path, local: tzinfo, timezone: ZoneInfo, now: int) -> Reading:
+    """Read a ``users.db``.
+
+    :param local: the time zone in which that bot wrote times that name none.
+    :param timezone: the operator's, whose day it is now.
+    :raises NotTheSeeds: it is something else.
+    """
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        try:
+            reader = _Reader(connection, local, usage.day_of(now, timezone))
+            return Reading(tuple(reader.persons()), tuple(reader.faults))
+        except sqlite3.DatabaseError as error:
+            raise NotTheSeeds(f"{file} cannot be read as the bot's users.db: {error}") from error
+
+
+class _Reader:
+    def __init__(self, connection: sqlite3.Connection, local: tzinfo, today: str) -> None:
+        self.faults: list[str] = []
+        self._connection = connection
+        self._local = local
+        self._today = today
+        columns = connection.execute("PRAGMA table_info(users)").fetchall()
+        if not any(column["name"] == "user_id" for column in columns):
+            raise sqlite3.DatabaseError("it has no table users with a column user_id")
+        self._sqlites_own = {row["name"] for row in columns if "CURRENT_TIMESTAMP" in str(row["dflt_value"]).upper()}
+
+    def persons(self) -> Iterator[Person]:
+        payments = self._payments()
+        for row in self._connection.execute("SELECT * FROM users"):
+            values = dict(row)
+            if not isinstance(values["user_id"], int) or values["user_id"] <= 0:
+                self.faults.append(f"a row with the user id {values['user_id']!r}")
+                continue
+            yield self._person(values, tuple(payments.pop(values["user_id"], ())))
+        self.faults += [f"user {user_id}: has payments, but no row in users" for user_id in payments]
+
+    def _person(self, row: dict[str, Any], payments: tuple[Mapping[str, Any], ...]) -> Person:
+        language = str(row.get("language") or "")[:2].lower()
+        level, until = self._premium(row)
+        return Person(
+            id=row["user_id"],
+            first_name=str(row.get("first_name") or ""),
+            username=str(row["username"]).removeprefix("@") if row.get("username") else None,
+            language=language if language in LANGUAGES else None,
+            referred_by=row["referred_by"] if isinstance(row.get("referred_by"), int) else None,
+            created_at=self._instant(row, "created_at"),
+            level=level,
+            until=until,
+            counts=self._counts(row),
+            payments=payments,
+        )
+
+    def _premium(self, row: dict[str, Any]) -> tuple[int, int | None]:
+        if not _number(row.get("premium")):
+            return 0, None
+        level = max(1, _number(row.get("premium_level")))
+        if row.get("premium_until") in (None, ""):
+            return level, None
+        until = self._instant(row, "premium_until")
+        return (level, until) if until is not None else (0, None)
+
+    def _counts(self, row: dict[str, Any]) -> dict[tuple[str, str], int]:
+        counts = {(LIFETIME_KIND, usage.LIFETIME): _number(row.get("downloads"))}
+        if str(row.get("last_reset") or "")[:10] == self._today:
+            counts |= {(kind, self._today): _number(row.get(column)) for column, kind in COUNTERS.items()}
+        return {key: count for key, count in counts.items() if count > 0}
+
+    def _payments(self) -> dict[int, list[Mapping[str, Any]]]:
+        found: dict[int, list[Mapping[str, Any]]] = {}
+        if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'payments'").fetchone():
+            for row in self._connection.execute("SELECT * FROM payments ORDER BY rowid"):
+                told = {name: row[name] for name in row.keys() if name not in ("id", "user_id")}
+                found.setdefault(row["user_id"], []).append(told)
+        return found
+
+    def _instant(self, row: dict[str, Any], column: str) -> int | None:
+        """The Unix seconds of a column; None when it is empty or cannot be understood, which is noted then."""
+        value = row.get(column)
+        if value in (None, ""):
+            return None
+        local = UTC if column in self._sqlites_own and _SQLITES_OWN.fullmatch(str(value)) else self._local
+        try:
+            return instant(value, local)
+        except ValueError:
+            self.faults.append(f"user {row['user_id']}: {column} is {value!r}")
+            return None
+
+
+def instant(value: object, local: tzinfo) -> int:
+    """Unix seconds of a time as that bot wrote it. A bare day means its end.
+
+    :raises ValueError: it is none.
+    """
+    text = str(value).strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return int(float(text))
+    moment = datetime.fromisoformat(text)
+    if _DAY.fullmatch(text):
+        moment += timedelta(days=1)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=local)).timestamp())
+
+
+def _number(value: object) -> int:
+    """A counter or a switch; what is no number counts as 0."""
+    try:
+        return int(str(value))
+    except ValueError:
+        return 0
+
+
+# ---- here
+
+
+def changes(persons: Iterable[Person], now: int) -> Iterator[Change]:
+    """What taking over these people would add. Whoever had himself erased here is left out."""
+    for person in persons:
+        change = _change(person, now)
+        if change is not None:
+            yield change
+
+
+def take_over(persons: Iterable[Person], now: int) -> Iterator[Change]:
+    """Take these people over, each in a transaction of his own, and yield what was added."""
+    for person in persons:
+        with transaction():
+            change = _change(person, now)
+            if change is not None and change.is_any:
+                _apply(change, now)
+        if change is not None:
+            yield change
+
+
+def summary(made: Iterable[Change]) -> Counter[str]:
+    """The sums of many changes, by what they are."""
+    sums: Counter[str] = Counter()
+    for change in made:
+        sums["people"] += 1
+        sums["new"] += change.is_new
+        sums["updated"] += not change.is_new and change.is_any
+        sums["premium"] += change.grants and change.person.until is not None
+        sums["for ever"] += change.grants and change.person.until is None
+        sums["deliveries"] += sum(change.counts.values())
+        sums["payments"] += change.payments
+    return sums
+
+
+def report(done: Counter[str], faults: Iterable[str], applied: bool, local: str) -> Iterator[str]:
+    """What was done, or would be, what could not be understood, and what the operator must know, line by line."""
+    yield f"{done['people']} people: {done['new']} new here, {done['updated']} known here and completed"
+    yield f"premium: {done['premium']} until a date, {done['for ever']} for ever"
+    yield f"deliveries that limits count: {done['deliveries']}; payments kept for reading: {done['payments']}"
+    yield f"times that name no time zone were taken for {local}; --timezone takes them for another"
+    for fault in faults:
+        yield f"not understood, not taken over: {fault}"
+    yield ""
+    yield "What is different now:"
+    yield from (f"- {line}" for line in DIFFERENT)
+    yield ""
+    yield "Done. Doing it again changes nothing." if applied else "Nothing was changed. Add --apply to do it."
+
+
+def _change(person: Person, now: int) -> Change | None:
+    user = User.get_or_none(User.id == person.id)
+    if user is not None and user.erased_at is not None:
+        return None
+    known = Imported.get_or_none(Imported.user == person.id)
+    counted = known.counts if known else {}
+    counts = {key: count - counted.get(_key(key), 0) for key, count in person.counts.items()}
+    holds = person.level > 0 and (person.until is None or person.until > now)
+    return Change(
+        person=person,
+        is_new=user is None,
+        profile={} if user is None else _profile(user, person),
+        grants=holds and not Adjustment.select().where(Adjustment.source == _source(person)).exists(),
+        counts={key: count for key, count in counts.items() if count > 0},
+        payments=max(0, len(person.payments) - len(known.payments if known else ())),
+    )
+
+
+def _profile(user: User, person: Person) -> dict[str, Any]:
+    """What that bot knows of a person and we do not. What he has told us himself is newer."""
+    names = ("first_name", "username", "language", "referred_by")
+    missing = {name: getattr(person, name) for name in names if getattr(person, name) and not getattr(user, name)}
+    if person.created_at is not None and person.created_at < user.created_at:
+        missing["created_at"] = person.created_at
+    return missing
+
+
+def _apply(change: Change, now: int) -> None:
+    person = change.person
+    if change.is_new:
+        User.insert(
+            id=person.id,
+            first_name=person.first_name,
+            username=person.username,
+            language=person.language,
+            referred_by=person.referred_by,
+            created_at=now if person.created_at is None else min(person.created_at, now),
+            seen_at=now if person.created_at is None else min(person.created_at, now),
+        ).execute()
+    elif change.profile:
+        User.update(**change.profile).where(User.id == person.id).execute()
+    if change.grants:
+        span = {"level": person.level, "until": person.until, "forever": person.until is None}
+        Adjustment.insert(user=person.id, kind="give", reason=REASON, source=_source(person), at=now, **span).execute()
+        access.changed(person.id, now)
+    for (kind, period), count in change.counts.items():
+        row = {"user": person.id, "kind": kind, "period": period, "count": count, "state": "committed", "at": now}
+        Usage.insert(**row).execute()
+    known = Imported.get_or_none(Imported.user == person.id)
+    counts = {**(known.counts if known else {}), **{_key(key): person.counts[key] for key in change.counts}}
+    payments = list(person.payments) if change.payments else (known.payments if known else [])
+    row = {"counts": counts, "payments": payments, "at": now}
+    Imported.insert(user=person.id, **row).on_conflict(conflict_target=[Imported.user], update=row).execute()
+
+
+def _source(person: Person) -> str:
+    """The name under which premium is given once. Another end is other premium: windows do not add up, they overlap."""
+    return f"seed:{person.id}:{person.level}:{person.until or 'forever'}"
+
+
+def _key(count: tuple[str, str]) -> str:
+    return " ".join(count)

@@ -1,0 +1,326 @@
+"""The former bot's users.db, in all its ages: what it says, what is taken over, and that it is taken over once."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models import access, database, events, personal, seed, usage, users
+from models.seed import NotTheSeeds, Person
+from models.tables import Adjustment, Imported, Usage, User
+from tests import environment
+from tests.sandbox_process import REPOSITORY
+from tests.store import FREE, NOW, TODAY
+
+UTC, MADRID = ZoneInfo("UTC"), ZoneInfo("Europe/Madrid")
+
+FIRST = """
+CREATE TABLE users (
+    user_id INTEGER PRIMARY KEY, downloads INTEGER DEFAULT 0, premium INTEGER DEFAULT 0, premium_until TEXT)
+"""
+LATER = """
+CREATE TABLE users (
+    user_id INTEGER PRIMARY KEY, downloads INTEGER DEFAULT 0, premium INTEGER DEFAULT 0,
+    premium_level INTEGER DEFAULT 0, premium_until TEXT, daily_photo INTEGER DEFAULT 0, daily_video INTEGER DEFAULT 0,
+    daily_music INTEGER DEFAULT 0, daily_apk INTEGER DEFAULT 0, last_reset TEXT,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE payments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER, amount REAL, currency TEXT, status TEXT,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP)
+"""
+LAST = LATER.replace(
+    "CURRENT_TIMESTAMP);\n",
+    "CURRENT_TIMESTAMP, language TEXT, first_name TEXT, username TEXT, referred_by INTEGER);\n",
+    1,
+)
+
+
+class Former:
+    """A users.db."""
+
+    def __init__(self, file: Path, schema: str = LAST) -> None:
+        self.file = file
+        with closing(sqlite3.connect(file)) as connection:
+            connection.executescript(schema)
+
+    def add(self, user_id: object, table: str = "users", **values: Any) -> Former:
+        values = {"user_id": user_id, **values}
+        marks = ", ".join("?" for _ in values)
+        with closing(sqlite3.connect(self.file)) as connection:
+            connection.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+            connection.commit()
+        return self
+
+    def change(self, user_id: int, **values: Any) -> None:
+        with closing(sqlite3.connect(self.file)) as connection:
+            for name, value in values.items():
+                connection.execute(f"UPDATE users SET {name} = ? WHERE user_id = ?", (value, user_id))
+            connection.commit()
+
+    def read(self, local: ZoneInfo = UTC) -> seed.Reading:
+        return seed.read(self.file, local, MADRID, NOW)
+
+    def person(self, local: ZoneInfo = UTC) -> Person:
+        (person,) = self.read(local).persons
+        return person
+
+    def take_over(self) -> dict[str, int]:
+        return +seed.summary(seed.take_over(self.read().persons, NOW))
+
+
+@pytest.fixture
+def former(tmp_path: Path) -> Former:
+    return Former(tmp_path / "users.db")
+
+
+# ---- what it says
+
+
+@pytest.mark.parametrize(
+    ("written", "local", "until"),
+    [
+        ("2027-02-01T12:00:00", UTC, 1_801_483_200),
+        ("2027-02-01 12:00:00", UTC, 1_801_483_200),
+        ("2027-02-01T12:00:00.123456", UTC, 1_801_483_200),
+        ("2027-02-01 12:00:00", MADRID, 1_801_483_200 - 3600),
+        ("2027-07-01T12:00:00.5", MADRID, 1_814_436_000),
+        ("2027-02-01T12:00:00+00:00", MADRID, 1_801_483_200),
+        ("2027-02-01 12:00:00+02:00", UTC, 1_801_483_200 - 7200),
+        ("2027-02-01T12:00:00Z", MADRID, 1_801_483_200),
+        ("2027-02-01", UTC, 1_801_526_400),
+        (1_801_483_200, MADRID, 1_801_483_200),
+        ("1801483200.75", MADRID, 1_801_483_200),
+    ],
+)
+def test_times_are_read_as_they_were_written(former: Former, written: object, local: ZoneInfo, until: int) -> None:
+    former.add(1, premium=1, premium_until=written)
+    assert former.person(local).until == until
+
+
+def test_what_sqlite_wrote_is_utc_whatever_the_bots_time_zone(former: Former) -> None:
+    former.add(1, created_at="2027-01-01 12:00:00", premium=1, premium_until="2027-02-01 12:00:00")
+    person = former.person(MADRID)
+    assert person.created_at == 1_798_804_800
+    assert person.until == 1_801_483_200 - 3600
+
+
+@pytest.mark.parametrize(
+    ("row", "level", "until"),
+    [
+        ({"premium": 0}, 0, None),
+        ({"premium": 0, "premium_level": 2, "premium_until": "2030-01-01"}, 0, None),
+        ({"premium": 1}, 1, None),
+        ({"premium": 1, "premium_level": 2}, 2, None),
+        ({"premium": 1, "premium_level": 2, "premium_until": ""}, 2, None),
+        ({"premium": "1", "premium_level": None, "premium_until": "2027-02-01T12:00:00"}, 1, 1_801_483_200),
+    ],
+)
+def test_premium_and_its_level(former: Former, row: dict[str, Any], level: int, until: int | None) -> None:
+    former.add(1, **row)
+    person = former.person()
+    assert (person.level, person.until) == (level, until)
+
+
+def test_the_counters_of_today_count_today_and_downloads_for_ever(former: Former) -> None:
+    counters = {"downloads": 3, "daily_photo": 4, "daily_video": 0, "daily_music": 1, "daily_apk": 2}
+    former.add(1, last_reset=TODAY, **counters).add(2, last_reset="2027-01-14", **counters)
+    today, yesterday = former.read().persons
+    lifetime = {("video", "all"): 3}
+    assert today.counts == lifetime | {("photo", TODAY): 4, ("music", TODAY): 1, ("apk", TODAY): 2}
+    assert yesterday.counts == lifetime
+
+
+@pytest.mark.parametrize("schema", [FIRST, LATER, LAST])
+def test_every_age_of_the_file_is_read(tmp_path: Path, schema: str) -> None:
+    former = Former(tmp_path / "aged.db", schema).add(1, downloads=2, premium=1, premium_until="2027-02-01T12:00:00")
+    reading = former.read()
+    assert [(person.id, person.level, person.until) for person in reading.persons] == [(1, 1, 1_801_483_200)]
+    assert reading.faults == ()
+
+
+def test_what_cannot_be_understood_is_named_and_left_out(former: Former) -> None:
+    former.add(1, premium=1, premium_until="soon", downloads="many").add(-5).add(7, table="payments", amount=5)
+    reading = former.read()
+    assert [(person.id, person.level, person.counts) for person in reading.persons] == [(1, 0, {})]
+    assert sorted(reading.faults) == [
+        "a row with the user id -5",
+        "user 1: premium_until is 'soon'",
+        "user 7: has payments, but no row in users",
+    ]
+
+
+@pytest.mark.parametrize("content", [b"no database" * 100, b""])
+def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other").write_bytes(content)
+    with pytest.raises(NotTheSeeds):
+        seed.read(tmp_path / "other", UTC, UTC, NOW)
+
+
+# ---- what becomes of it here
+
+
+def everything() -> list[Any]:
+    """All that an import touches."""
+    return [
+        list(User.select().order_by(User.id).dicts()),
+        list(Adjustment.select().dicts()),
+        list(Usage.select().dicts()),
+        list(Imported.select().dicts()),
+    ]
+
+
+@pytest.fixture
+def ana(former: Former) -> Former:
+    """A users.db with one customer who has everything."""
+    former.add(
+        1, downloads=2, premium=1, premium_level=2, premium_until="2027-02-01T12:00:00", daily_photo=4,
+        last_reset=TODAY, created_at="2026-01-01 00:00:00", language="es", first_name="Ana", username="@ana",
+        referred_by=9,
+    )  # fmt: skip
+    return former.add(
+        1, table="payments", amount=5.0, currency="USD", status="completed", created_at="2026-12-01 10:00:00"
+    )
+
+
+def test_a_customer_goes_on_as_before(database_file: Path, ana: Former) -> None:
+    assert ana.take_over() == {"people": 1, "new": 1, "premium": 1, "deliveries": 6, "payments": 1}
+
+    user = users.get(1)
+    assert user is not None
+    assert (user.first_name, user.username, user.language, user.created_at) == ("Ana", "ana", "es", 1_767_225_600)
+    has = access.of(1, NOW)
+    assert (has.level, has.until) == (2, 1_801_483_200)
+    assert access.of(1, 1_801_483_200).level == 0
+    left = usage.left(1, FREE, TODAY)
+    assert (left["photo"].count, left["video"].count) == (6, 1)
+    assert personal.export(1)["imported"][0]["payments"][0]["amount"] == 5.0
+    assert events.due(NOW) == [], "nobody is written to"
+
+
+def test_for_ever_is_for_ever(database_file: Path, former: Former) -> None:
+    former.add(1, premium=1)
+    assert former.take_over()["for ever"] == 1
+    assert access.of(1, NOW).forever
+
+
+def test_what_is_over_is_not_given(database_file: Path, former: Former) -> None:
+    former.add(1, premium=1, premium_until="2027-01-15T07:59:59")
+    assert former.take_over() == {"people": 1, "new": 1}
+    assert access.of(1, NOW).level == 0
+
+
+def test_the_second_time_changes_nothing(database_file: Path, ana: Former) -> None:
+    ana.take_over()
+    before = everything()
+    assert ana.take_over() == {"people": 1}
+    assert everything() == before
+
+
+def test_showing_changes_nothing_and_says_the_same(database_file: Path, ana: Former) -> None:
+    before = everything()
+    shown = +seed.summary(seed.changes(ana.read().persons, NOW))
+    assert everything() == before
+    assert ana.take_over() == shown
+
+
+def test_a_newer_file_of_the_same_bot_adds_what_is_new_in_it(database_file: Path, ana: Former) -> None:
+    ana.take_over()
+    ana.change(1, downloads=3, daily_photo=5, premium_until="2027-03-01T12:00:00")
+    ana.add(1, table="payments", amount=10.0, currency="USD", status="completed")
+
+    assert ana.take_over() == {"people": 1, "updated": 1, "premium": 1, "deliveries": 2, "payments": 1}
+    assert access.of(1, NOW).until == 1_803_902_400
+    left = usage.left(1, FREE, TODAY)
+    assert (left["photo"].count, left["video"].count) == (5, 0)
+    assert len(personal.export(1)["imported"][0]["payments"]) == 2
+
+
+def test_an_older_file_in_between_does_not_make_anything_count_twice(database_file: Path, ana: Former) -> None:
+    ana.take_over()
+    ana.change(1, downloads=1)
+    ana.take_over()
+    ana.change(1, downloads=2)
+    assert ana.take_over() == {"people": 1}
+
+
+def test_what_somebody_has_told_us_himself_stays(database_file: Path, ana: Former) -> None:
+    users.seen(1, "Anita", None, "en", NOW)
+    users.set_language(1, "en", NOW)
+
+    assert ana.take_over()["updated"] == 1
+
+    user = users.get(1)
+    assert user is not None
+    assert (user.first_name, user.username, user.language, user.created_at) == ("Anita", "ana", "en", 1_767_225_600)
+
+
+def test_whoever_was_erased_stays_erased(database_file: Path, ana: Former) -> None:
+    users.seen(1, "Ana", None, "es", NOW)
+    personal.erase(1, UTC, NOW)
+    before = everything()
+    assert ana.take_over() == {}
+    assert everything() == before
+
+
+# ---- the command
+
+
+def command(db_path: Path, *words: str) -> tuple[int, str]:
+    run = subprocess.run(
+        [sys.executable, str(REPOSITORY / "manage.py"), "import", *words],
+        cwd=db_path.parent,
+        env={"PATH": os.environ["PATH"], **environment.minimal(db_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+def count(db_path: Path) -> int:
+    database.open_database(db_path / "peaje.db")
+    try:
+        return int(User.select().count())
+    finally:
+        database.close_database()
+
+
+def test_the_command_shows_first_and_does_it_when_told_to(tmp_path: Path, former: Former) -> None:
+    former.add(1, premium=1, language="es").add(2, premium=1, premium_until="soon")
+    data = tmp_path / "data"
+
+    code, said = command(data, str(former.file))
+    assert code == 0, said
+    assert "2 people: 2 new here" in said
+    assert "premium: 0 until a date, 1 for ever" in said
+    assert "not understood, not taken over: user 2: premium_until is 'soon'" in said
+    assert "PROTECTED_CONTENT" in said and "/revoke" in said
+    assert "Nothing was changed" in said
+    assert count(data) == 0
+
+    code, said = command(data, str(former.file), "--apply", "--timezone", "America/Havana")
+    assert code == 0, said
+    assert "taken for America/Havana" in said
+    assert "Done." in said
+    assert count(data) == 2
+    assert "0 new here" in command(data, str(former.file), "--apply")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["nowhere.db"], "does not exist"), (["other", "--timezone", "Mars/Base"], "Mars/Base"), (["other"], "users.db")],
+)
+def test_the_command_says_what_is_wrong(tmp_path: Path, words: list[str], said: str) -> None:
+    (tmp_path / "other").write_bytes(b"no database" * 100)
+    code, text = command(tmp_path / "data", *words)
+    assert code != 0
+    assert said in text
+    assert "Traceback" not in text
