@@ -108,12 +108,16 @@ class MediaSession(Session):
 class _Answer:
     """What the session's receiver fills in: it assigns ``value``, then calls ``event.set()``."""
 
-    __slots__ = ("event", "future", "value")
+    __slots__ = ("future", "value")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.future: asyncio.Future[Any] = loop.create_future()
         self.value: Any = None
-        self.event = self
+
+    @property
+    def event(self) -> "_Answer":
+        # No attribute: what refers to itself keeps its megabyte until the collector comes to look for cycles.
+        return self
 
     def set(self) -> None:
         if not self.future.done():
