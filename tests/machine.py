@@ -22,6 +22,15 @@ def need_npm_packages() -> None:
         _go_without("node_modules is missing: apt-get install nodejs npm, then make node_modules/.installed")
 
 
+def need_image_builder() -> None:
+    """Need what builds and runs images, and the right to."""
+    if os.geteuid() != 0:
+        _go_without("images are built and run here as root")
+    need_command(
+        "buildah", "mmdebstrap", "podman", "runc", packages="buildah mmdebstrap netavark podman runc uidmap"
+    )
+
+
 def _go_without(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
