@@ -14,11 +14,13 @@ from typing import Any
 from pyrogram import Client, enums, raw
 from pyrogram.errors import FloodWait, RPCError, Unauthorized, UserDeactivated, UserDeactivatedBan
 from pyrogram.session.session import AuthKeyNotFound, Session, SessionState
+from pyrogram.storage import UpdateState
 
 from config.settings import Settings
 from daemon import endpoint
 from daemon.errors import GaveUp, LoginLost
 from daemon.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
+from daemon.sequence import Sequence
 from daemon.session_file import SessionFile
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Bot(Client):
     """
 
     is_open = True
+    numbers: Sequence
     urgent: tuple[type, ...] = (raw.types.UpdateBotPrecheckoutQuery, raw.types.UpdateBotStarsSubscription)
     on_urgent: Callable[[Any], None] | None = None
 
@@ -65,11 +68,28 @@ class Bot(Client):
         """Let everything through but what is urgent, and nothing once the intake is closed."""
         if not self.is_open:
             return
+        if self.numbers.mark is None:
+            self.numbers.begin(await self.stored_number())
+        self.numbers.note(updates)
         if isinstance(updates, raw.types.Updates | raw.types.UpdatesCombined):
             updates.updates = [update for update in updates.updates if not self._divert(update)]
         elif isinstance(updates, raw.types.UpdateShort) and self._divert(updates.update):
             return
         await super().handle_updates(updates)
+        if self.numbers.mark is None:  # the first update of a new session
+            self.numbers.begin(await self.stored_number())
+        await self.storage.set_update_state(UpdateState(0, self.numbers.mark, None, None, None))
+
+    async def recover_gaps(self, ids: Any = None) -> tuple[int, int]:
+        """Fetch what is missing, from the number on up to which nothing is."""
+        recovered: tuple[int, int] = await super().recover_gaps(ids)
+        self.numbers.begin(await self.stored_number())
+        return recovered
+
+    async def stored_number(self) -> int | None:
+        """Up to where the stored state goes; None for a session that has none yet."""
+        states = await self.storage.get_update_states(0)
+        return states[0].pts if states else None
 
     def _divert(self, update: object) -> bool:
         if self.on_urgent is None or not isinstance(update, self.urgent):
@@ -80,7 +100,7 @@ class Bot(Client):
 
 def build_bot(settings: Settings) -> Bot:
     """The bot's client, its session kept in a file under ``DB_PATH`` so that peers and the update state outlive it."""
-    return Bot(
+    bot = Bot(
         "bot",
         api_id=settings.telegram_api_id,
         api_hash=settings.telegram_api_hash,
@@ -92,6 +112,8 @@ def build_bot(settings: Settings) -> Bot:
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
         **_NO_LOOKUPS,
     )
+    bot.numbers = Sequence()
+    return bot
 
 
 def build_account(settings: Settings) -> Client:
@@ -252,6 +274,8 @@ class Link:
         session = self.client.session
         if (cause := _cause_of_death(session)) is not None:
             raise cause
+        if isinstance(self.client, Bot) and self.client.numbers.has_gap:
+            self._gap.set()
         now = asyncio.get_running_loop().time()
         if session is not None and session.state in (SessionState.STARTED, SessionState.STARTING):
             self._stuck_since = None
@@ -277,7 +301,9 @@ class Link:
     async def _probe(self) -> None:
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await invoke(self.client, raw.functions.updates.GetState(), longest_flood=0, failures=1)
+                state = await invoke(self.client, raw.functions.updates.GetState(), longest_flood=0, failures=1)
+            if isinstance(self.client, Bot):
+                self.client.numbers.expect(state.pts)
         except RPCError as error:
             if verdict(error) is not None:
                 raise

@@ -81,6 +81,8 @@ async def _send(client: Client, query: Any, timeout: float) -> Any:
         await session.is_started.wait()
     wrapped = raw.functions.InvokeWithoutUpdates(query=query) if client.no_updates else query
     result = await session.send(wrapped, timeout=timeout)
+    if (numbers := getattr(client, "numbers", None)) is not None:
+        numbers.note(result)
     await client.fetch_peers(getattr(result, "users", []))
     await client.fetch_peers(getattr(result, "chats", []))
     return result
