@@ -24,7 +24,8 @@ class SandboxFailed(Exception):
 class Sandbox:
     """A running sandbox."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
+    """None when somebody else has started it, and will stop it."""
     state: Path
     scenario: dict[str, Any]
     env: dict[str, str]
@@ -42,6 +43,7 @@ class Sandbox:
 
     def stop(self) -> int:
         """Stop it as Ctrl-C does and return its exit code."""
+        assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=15)
@@ -67,9 +69,10 @@ def start(state: Path, *arguments: str) -> Sandbox:
             process.wait()
             raise SandboxFailed((state / "sandbox.log").read_text(errors="replace")[-4000:])
         time.sleep(0.02)
-    return Sandbox(process, state, json.loads(ready[1].read_text()), _read_env(ready[0]))
+    return Sandbox(process, state, json.loads(ready[1].read_text()), read_env(ready[0]))
 
 
-def _read_env(file: Path) -> dict[str, str]:
+def read_env(file: Path) -> dict[str, str]:
+    """The settings in the sandbox's ``env`` file."""
     lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
     return dict(line.split("=", 1) for line in lines)

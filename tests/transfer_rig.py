@@ -197,7 +197,7 @@ async def until(look: Callable[[], Awaitable[Any]], deadline_s: float = DEADLINE
     while not (found := await look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {deadline_s} s")
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.01)
     return found
 
 

@@ -120,7 +120,7 @@ class Courier:
         if not post.items:
             await self._send(run, messages, (), random_ids)
         elif not await self._send_held(run, found, messages, random_ids):
-            held = await self._fetch(run, post)
+            held = await self._fetch(run, await self._as_the_account_sees(found))
             await self._send(run, messages, held, random_ids)
         detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title}
         await self._calls(jobs.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
@@ -160,6 +160,15 @@ class Courier:
                 sent = await self._delivery.send(job.chat_id, message, held, ids)
                 await self._calls(jobs.sent, job.id, sent)
 
+    async def _as_the_account_sees(self, found: Found) -> Post:
+        """The post with locations that the account can read, when the bot was the one that found it."""
+        if not found.held:
+            return found.post
+        seen = await self._finder.reread(found.post)
+        if (seen.edit_date, _files(seen)) != (found.post.edit_date, _files(found.post)):
+            raise SourceChanged("the post was edited")
+        return seen
+
     async def _fetch(self, run: Run, post: Post) -> Sequence[Held]:
         """Have the files brought to the bot; whoever wants the same ones at the same time waits for the same fetch."""
         run.grow(post.size)
@@ -173,10 +182,7 @@ class Courier:
         return held
 
     async def _fetch_and_keep(self, run: Run, post: Post) -> tuple[Held, ...]:
-        seen = await self._finder.reread(post)
-        if (seen.edit_date, [i.media_id for i in seen.items]) != (post.edit_date, [i.media_id for i in post.items]):
-            raise SourceChanged("the post was edited")
-        held = await self._fetcher.fetch(seen, run, run.track or Track(post.size))
+        held = await self._fetcher.fetch(post, run, run.track or Track(post.size))
         rows = tuple(one.row() for one in held)
         kept = CachedInfo(self._bot_id, post.channel.id, post.message_id, post.edit_date, rows, post.single)
         await self._calls(_keep, kept)
@@ -193,6 +199,10 @@ def _tell_held(job: JobInfo, refused: usage.Refused, waiting: int) -> None:
     }
     with transaction():
         events.append("batch_held", job.user_id, payload, _now())
+
+
+def _files(post: Post) -> list[int]:
+    return [item.media_id for item in post.items]
 
 
 def _kind(post: Post) -> str:

@@ -97,7 +97,10 @@ class Invitations:
 
 
 async def remember(calls: Calls, channel: Channel, now: int) -> sources.SourceInfo:
-    """Write down what the account sees of a chat, and return what is known of it."""
+    """Write down what the account sees of a chat, unless it is known, and return what is known of it."""
+    known = await calls(sources.get, channel.id)
+    if known is not None and _as_known(known) == _as_seen(channel):
+        return known
     return await calls(
         sources.remember,
         channel.id,
@@ -108,6 +111,14 @@ async def remember(calls: Calls, channel: Channel, now: int) -> sources.SourceIn
         administered=channel.administered,
         access_hash=channel.access_hash,
     )
+
+
+def _as_known(source: sources.SourceInfo) -> tuple[Any, ...]:
+    return source.username, source.title, source.protected, source.administered, source.access_hash
+
+
+def _as_seen(channel: Channel) -> tuple[Any, ...]:
+    return channel.username, channel.title, channel.protected, channel.administered, channel.access_hash
 
 
 def _chat(answer: Any) -> Any:

@@ -156,12 +156,18 @@ class Pipe:
         for index in missing:
             size = min(PIECE, download.size - index * PIECE)
             async with self._budget.hold(size):
-                data = await self._read(download, index * PIECE, size)
-                if checksum:
-                    checksum.add(index, data)
-                await self._write(upload, index, data)
+                await self._carry(index, size, download, upload, checksum)
             upload.done.add(index)
             moved(size)
+
+    async def _carry(
+        self, index: int, size: int, download: Download, upload: Upload, checksum: "_Checksum | None"
+    ) -> None:
+        """Read one piece and write it. Its bytes are gone when this returns: the budget counts on it."""
+        data = await self._read(download, index * PIECE, size)
+        if checksum:
+            checksum.add(index, data)
+        await self._write(upload, index, data)
 
     async def _read(self, download: Download, offset: int, size: int) -> memoryview:
         while True:

@@ -20,6 +20,7 @@ from pyrogram.crypto.mtproto import kdf
 from pyrogram.errors import RPCError
 from pyrogram.raw.core import TLObject
 from pyrogram.session import Session
+from pyrogram.session.session import Result
 
 from daemon.transfer.wire import Wire
 
@@ -58,11 +59,12 @@ class MediaSession(Session):
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(executor, _open, packet, self.session_id, self.auth_key)
         waiting = self.results.get(answer.request_id) if answer else None
-        if answer is None or not isinstance(waiting, _Answer):
+        if answer is None or isinstance(waiting, Result):
             await super().handle_packet(bytes(packet))
             return
-        waiting.value = answer.result
-        waiting.set()
+        if waiting is not None:  # else nobody waits for it any more
+            waiting.value = answer.result
+            waiting.set()
         self.pending_acks.add(answer.message_id)
         if len(self.pending_acks) >= self.ACKS_THRESHOLD:
             acknowledged = raw.types.MsgsAck(msg_ids=list(self.pending_acks))

@@ -44,6 +44,7 @@ IDLE_S = 1.0
 TIDY_S = 20.0
 CANCEL_S = 5.0
 FIRST_RETRY_S = 2
+COPIES = 2  # a piece on its way is in memory about twice: as it came, and as it goes
 REMEMBERED = 1000
 PATIENCE_S = 900
 """A job that cannot go on through no fault of its own is given up after so long: the customer should know."""
@@ -72,8 +73,9 @@ class Transfers:
         self._ear = bell.subscribe()
         self._bell = bell
         self._draining = False
-        reads = Bounds(8, settings.transfer_requests_max, calls_per_session=4)
-        writes = Bounds(16, 2 * settings.transfer_requests_max, calls_per_session=8)
+        most = settings.transfer_requests_max
+        reads = Bounds(min(12, most), most, calls_per_session=6)
+        writes = Bounds(min(24, 2 * most), 2 * most, calls_per_session=12)
         self._reading, self._writing = Lanes(account, reads), Lanes(bot, writes)
         self._board = Board(outgoing, calls, self._running, self._why.get)
         self.tellers = Teller(calls, outgoing, settings, plans, self._account_name).tellers()
@@ -112,7 +114,7 @@ class Transfers:
         home = await self._bot.storage.dc_id()
         finder = Finder(Reader(self._bot), Reader(self._account), self._calls, self._settings, self._account_is_up)
         delivery = Delivery(self._bot)
-        pipe = Pipe(self._reading, self._writing, home, Budget(self._settings.transfer_memory_mib << 20))
+        pipe = Pipe(self._reading, self._writing, home, Budget((self._settings.transfer_memory_mib << 20) // COPIES))
         fetcher = Fetcher(finder, pipe, delivery, self._calls)
         return Courier(bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
 
