@@ -95,8 +95,7 @@ class Rig:
 
     async def is_idle(self) -> bool:
         """Is nothing being worked on?"""
-        at_work = await self.calls(jobs.running)
-        return not (at_work.small or at_work.large or self.transfers.is_busy)
+        return not self.transfers.is_busy
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
         """A control call to the sandbox."""
