@@ -35,7 +35,7 @@ demo: venv node_modules/.installed ## Show the whole way of a customer, without 
 
 test: venv ## Run all tests, after installing what they need
 	tests/setup.sh
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 3 --dist loadfile
 
 crash: venv node_modules/.installed ## Kill programs at random moments (SEED=n) and look whether anything was lost
 	$(RUN) -m pytest tests/crash
