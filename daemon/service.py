@@ -59,7 +59,7 @@ class Service:
         self.account_link = Link(self.account, self._account_changed)
         self.outgoing = Outgoing(self.bot, self.calls)
         self.bell = Bell(Watcher())
-        self.stars = Stars(self.bot, self.calls, self.bell)
+        self.stars = Stars(self.bot, self.calls, self.bell, plans)
         self.chats = Chats(Reader(self.account), self.calls)
         self.announcer = Announcer(settings, plans, self.calls, self.outgoing, self.bell)
         self.transfers = Transfers(

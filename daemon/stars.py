@@ -16,7 +16,7 @@ from pyrogram.errors import ChargeAlreadyRefunded, RPCError
 from pyrogram.types import SuccessfulPayment
 
 from config.money import STARS
-from config.plans import Plan
+from config.plans import Plan, Plans
 from config.texts import Texts, translator
 from daemon.bell import Bell
 from daemon.rpc import invoke
@@ -62,8 +62,9 @@ class Line:
 class Stars:
     """Everything about Stars that needs Telegram."""
 
-    def __init__(self, bot: Client, calls: Calls, bell: Bell) -> None:
+    def __init__(self, bot: Client, calls: Calls, bell: Bell, plans: Plans) -> None:
         self._bot = bot
+        self._plans = plans
         self._calls = calls
         self._bell = bell
         self._heard: set[asyncio.Task[None]] = set()
@@ -209,6 +210,8 @@ class Stars:
         if line.refund:
             await self.refunded(line.charge_id, line.amount, line.at, now)
         else:
+            # A restored database may be older than the order.
+            await self._calls(orders.recall, line.payload, PROVIDER, line.amount, STARS, self._plans, line.at, now)
             period_end = line.at + line.period if line.period else None
             await self._settle(fact_of(line, period_end, "statement"), now)
 

@@ -4,6 +4,7 @@ Editing the plans changes no order. Money that arrives for an order counts whate
 """
 
 import hashlib
+import re
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -13,11 +14,11 @@ from typing import Any, Literal
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from config.plans import Plan
+from config.plans import Plan, Plans
 from models import events, subscriptions
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
-from models.tables import Order, Payment
+from models.tables import Order, Payment, User
 from models.users import UserInfo
 
 LIFE_S: Mapping[str, int] = {"stars": 24 * 3600, "paypal": 6 * 3600}
@@ -30,7 +31,8 @@ CHECKOUT_S = 60
 """A checkout that brings no money in this time was given up, and the order may be paid by another one: Telegram
 completes a payment within seconds of our word."""
 
-PUBLIC_ID_BYTES = 12
+PUBLIC_ID = re.compile(r"[0-9a-f]{24}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1,32})")
+"""What providers are told of an order. It says whose it is and for what, so that one can be written anew from it."""
 """In hexadecimal: PayPal's files let an invoice number hold no underscore."""
 
 LOOK_EVERY_S = 60
@@ -131,11 +133,42 @@ def create(
         row = _reusable(bought, now)
         if row is None:
             row = Order.create(
-                public_id=secrets.token_hex(PUBLIC_ID_BYTES),
+                public_id=f"{secrets.token_hex(12)}-{user_id}-{plan.code}",
                 expires_at=now + LIFE_S[provider],
                 created_at=now,
                 **bought,
             )
+        return info(row)
+
+
+def recall(
+    public_id: str, provider: str, amount: int, currency: str, plans: Plans, at: int, now: int
+) -> OrderInfo | None:
+    """Return the order that was paid under this id, written anew if the database has been restored to before it.
+
+    The plan is today's, and only for its price: a made-up id would buy what it pays for, for whom it names. None when
+    there is no such order and none can be made. *at* is when the provider was first told of it, or later.
+    """
+    match = PUBLIC_ID.fullmatch(public_id)
+    plan = plans.by_code(match["plan"]) if match else None
+    known = by_public(public_id)
+    if known is not None or match is None or plan is None or plan.prices.get(currency) != amount:
+        return known
+    with transaction():
+        User.insert(id=int(match["user"]), created_at=at, seen_at=at).on_conflict_ignore().execute()
+        row = Order.create(
+            public_id=public_id,
+            user=int(match["user"]),
+            plan_code=plan.code,
+            level=plan.level,
+            seconds=plan.seconds,
+            amount=amount,
+            currency=currency,
+            provider=provider,
+            renews=plan.renews,
+            expires_at=now + REUSE_MARGIN_S,  # it is not offered again
+            created_at=at,
+        )
         return info(row)
 
 

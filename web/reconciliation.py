@@ -1,11 +1,11 @@
 """Every hour the last days' money at PayPal is laid beside the ledger; what neither side can explain is reported."""
 
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from models import events, health, orders, payments
+from models import events, health, notes, orders, payments, subscriptions
+from models.orders import OrderInfo
 from models.payments import PaymentInfo, RefundFact
 from web.outcome import Result
 from web.paypal import FORBIDDEN, Refused, minor
@@ -22,8 +22,15 @@ PAYMENTS = "T00"
 GIVEN_BACK = frozenset({"T1106", "T1107"})
 """Event codes of the report: what begins with T00 is a payment; these are reversals and refunds."""
 
-OURS = re.compile(rf"[0-9a-f]{{{2 * orders.PUBLIC_ID_BYTES}}}")
-"""What the purchases of this shop are called at PayPal."""
+ORDERED = "ODR"
+"""Kind of what a payment refers to, where that is its order."""
+
+LONGEST_SPAN_S = 31 * 86_400
+OLDEST_S = 3 * 365 * 86_400
+"""How much of its report PayPal shows at once, and how old it may be."""
+
+COMPARED_NOTE = "paypal_compared"
+"""When the report was last compared. Restored with a backup, it leads back to what the backup does not know."""
 
 INCIDENT = "report_refused"
 
@@ -35,9 +42,9 @@ def compare(till: Shop, now: int) -> None:
 
     :raises PayPalError: PayPal could not be asked.
     """
-    start = now - LOOK_BACK_S
+    start = _start(now)
     try:
-        rows = till.paypal.transactions(rfc3339(start), rfc3339(now))
+        rows = [row for span in spans(start, now) for row in till.paypal.transactions(*map(rfc3339, span))]
     except Refused as refusal:
         if refusal.status != FORBIDDEN:
             raise
@@ -52,6 +59,19 @@ def compare(till: Shop, now: int) -> None:
     for payment in missing(payments.since(PROVIDER, start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
         logger.error("payment that PayPal does not report", extra={"payment": payment.id})
         _report("not_at_provider", payment.remote_id, payment.amount, payment.currency, now)
+    notes.put(COMPARED_NOTE, now, now)
+
+
+def spans(start: int, end: int) -> list[tuple[int, int]]:
+    """The time from *start* to *end* in pieces that PayPal answers for."""
+    starts = range(start, end, LONGEST_SPAN_S)
+    return [(first, min(first + LONGEST_SPAN_S, end)) for first in starts]
+
+
+def _start(now: int) -> int:
+    """From when on to compare: the last days, or all the time since the last comparison if that is longer."""
+    compared = notes.get(COMPARED_NOTE) or now
+    return max(min(now, compared) - LOOK_BACK_S, now - OLDEST_S)
 
 
 def incoming(rows: Iterable[Row]) -> list[Row]:
@@ -95,9 +115,11 @@ def _explain(till: Shop, row: Row, now: int) -> None:
     if payments.find(PROVIDER, transaction_id):
         return
     purchase = str(row.get("custom_field") or row.get("invoice_id") or "")
-    if purchase and not OURS.fullmatch(purchase):
+    if purchase and not orders.PUBLIC_ID.fullmatch(purchase):
         return  # the account sells elsewhere too
     order = orders.by_public(purchase)
+    if order is None or order.remote_id is None:
+        order = _recall(till, row, purchase, now)
     if order is not None and till.reconcile(order, now).result is Result.LATER:
         return
     if payments.find(PROVIDER, transaction_id):
@@ -106,6 +128,37 @@ def _explain(till: Shop, row: Row, now: int) -> None:
     amount = row.get("transaction_amount") or {}
     logger.error("unexplained money at PayPal", extra={"transaction": transaction_id})
     _report("not_in_ledger", transaction_id, str(amount.get("value")), str(amount.get("currency_code")), now)
+
+
+def _recall(till: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
+    """Write anew what was bought after the backup that has been restored, as far as PayPal remembers it.
+
+    :raises PayPalError: PayPal could not be asked what the payment belongs to.
+    """
+    with readable("a transaction"):
+        amount, currency = minor(row["transaction_amount"])
+        at = instant(row.get("transaction_initiation_date"), now, now)
+    order = orders.recall(purchase, PROVIDER, amount, currency, till.plans, at, now)
+    if order is None:
+        return None
+    logger.warning("order written anew", extra={"order": order.id, "transaction": row["transaction_id"]})
+    if order.renews:
+        # The report leaves the hyphen of I-… out.
+        remote_id = f"I-{str(row.get('paypal_reference_id', '')).removeprefix('I').removeprefix('-')}"
+        subscriptions.begin(order.id, remote_id, now)
+    else:
+        remote_id = _order_of(till, row)
+    return orders.attach_remote(order.id, remote_id, now)
+
+
+def _order_of(till: Shop, row: Row) -> str:
+    """PayPal's order that a payment belongs to. The report may name it; the capture always does."""
+    if row.get("paypal_reference_id_type") == ORDERED:
+        return str(row["paypal_reference_id"])
+    capture = till.paypal.capture(str(row["transaction_id"]))
+    with readable("the capture"):
+        addresses = {link["rel"]: str(link["href"]) for link in capture["links"]}
+        return addresses["up"].rpartition("/")[2]
 
 
 def _report(reason: str, remote_id: str, amount: object, currency: str, now: int) -> None:

@@ -1,0 +1,202 @@
+"""The disk is lost, the backup is older than the last purchases: what was paid comes back by itself."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from models import database, notes, orders, payments, subscriptions, users
+from models.tables import Payment, User
+from tests import daemon_process, machine, paypal_shop
+from tests.daemon_process import Daemon, chat
+from tests.integration.test_paypal_subscriptions import subscribed
+from tests.paypal_shop import Buyer, PayPalShop, until
+from tests.sandbox.paypal import start as start_paypal
+from tests.sandbox_process import REPOSITORY, Sandbox
+from tests.store import NOW, PLANS
+from web import reconciliation
+
+DAY = 86_400
+
+
+def manage(environ: dict[str, str], *words: str) -> str:
+    command = [sys.executable, str(REPOSITORY / "manage.py"), *words]
+    environ = {**os.environ, **environ}
+    run = subprocess.run(command, cwd=environ["DB_PATH"], env=environ, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def lose_disk(place: Path) -> None:
+    for file in place.glob("peaje.db*"):
+        file.unlink()
+
+
+# ---- PayPal
+
+
+@pytest.fixture
+def lost_shop(migrated: Path, tmp_path: Path) -> Iterator[PayPalShop]:
+    """A shop of its own, with a backup that knows nobody yet."""
+    machine.need_npm_packages()
+    (tmp_path / "peaje.db").write_bytes(migrated.read_bytes())
+    paypal = start_paypal(tmp_path / "paypal")
+    with paypal_shop.shop(paypal, tmp_path) as built:
+        database.open_database(built.database_file)
+        manage(built.settings(1), "backup")
+        yield built
+        paypal_shop.close(built)
+    paypal.stop()
+
+
+def lose_and_restore(shop: PayPalShop) -> None:
+    database.close_database()
+    shop.stop()
+    lose_disk(shop.place)
+    said = manage(shop.settings(1), "restore", "latest")
+    assert "As soon as the programs run, what was paid since then comes back" in said
+    database.open_database(shop.database_file)
+    assert Payment.select().count() == User.select().count() == 0
+    shop.web.start()
+    shop.upkeep.start()
+
+
+def has_access(shop: PayPalShop, buyer: Buyer) -> bool:
+    return shop.access(buyer.id).level == 1
+
+
+def test_what_was_bought_through_paypal_comes_back(lost_shop: PayPalShop) -> None:
+    buyer, given_back = lost_shop.buyer(), lost_shop.buyer()
+    buyer.pay()
+    given_back.pay()
+    renewing, subscription = subscribed(lost_shop)
+    (refunded,) = lost_shop.payments(given_back.id)
+    lost_shop.merchant.refund_capture(refunded.remote_id, None, refunded.currency, "by-hand")
+    assert lost_shop.paypal.wait_delivered()
+    until(lambda: lost_shop.payments(given_back.id)[0].refunded, "the refund")
+    before = {who.id: (lost_shop.payments(who.id)[0].remote_id, lost_shop.access(who.id)) for who in (buyer, renewing)}
+
+    lose_and_restore(lost_shop)
+
+    for who in (buyer, renewing):
+        until(partial(has_access, lost_shop, who), "the access that was paid", 20)
+        (payment,) = lost_shop.payments(who.id)
+        assert (payment.remote_id, lost_shop.access(who.id)) == before[who.id]
+        assert "payment_completed" in lost_shop.heard(who.id)
+    known = subscriptions.by_remote("paypal", subscription.remote_id)
+    assert known is not None and known.state == "active" and known.user_id == renewing.id
+    until(lambda: lost_shop.payments(given_back.id) and lost_shop.payments(given_back.id)[0].refunded, "the refund", 20)
+    assert lost_shop.access(given_back.id).level == 0
+    assert lost_shop.alerts(reason="money_not_in_ledger") == []
+    (told,) = lost_shop.alerts(reason="database_restored")
+    assert told["backup"]
+
+
+@pytest.mark.parametrize(("compared", "days"), [(None, 3), (NOW, 3), (NOW - 40 * DAY, 43), (NOW - 5000 * DAY, 1095)])
+def test_the_comparison_looks_back_to_what_the_backup_does_not_know(
+    database_file: Path, compared: int | None, days: int
+) -> None:
+    if compared is not None:
+        notes.put(reconciliation.COMPARED_NOTE, compared, NOW)
+
+    start = reconciliation._start(NOW)
+    spans = reconciliation.spans(start, NOW)
+
+    assert start == NOW - days * DAY
+    assert (spans[0][0], spans[-1][1]) == (start, NOW)
+    assert all(0 < end - begin <= 31 * DAY for begin, end in spans)
+    assert [end for _, end in spans[:-1]] == [begin for begin, _ in spans[1:]]
+
+
+# ---- an order that is known only by its id
+
+ID = f"{'0' * 24}-77-premium"
+
+
+def test_an_order_is_written_anew_from_its_id_and_todays_plan(database_file: Path) -> None:
+    order = orders.recall(ID, "stars", 500, "XTR", PLANS, 1_000, 2_000)
+    assert order is not None
+    assert (order.public_id, order.user_id, order.plan_code, order.level) == (ID, 77, "premium", 1)
+    assert order.state is orders.State.OPEN
+    assert users.get(77) is not None
+    assert orders.recall(ID, "stars", 500, "XTR", PLANS, 1_000, 2_000) == order, "once"
+
+
+@pytest.mark.parametrize(
+    ("public_id", "amount", "currency"),
+    [
+        (ID, 499, "XTR"),
+        (ID, 1, "XTR"),
+        (ID, 500, "EUR"),
+        (f"{'0' * 24}-77-gone", 500, "XTR"),
+        (f"{'0' * 24}-77-free", 0, "XTR"),
+        (f"{'0' * 24}", 500, "XTR"),
+        ("WC-1234", 500, "XTR"),
+        ("", 500, "XTR"),
+    ],
+)
+def test_nothing_is_made_up(database_file: Path, public_id: str, amount: int, currency: str) -> None:
+    assert orders.recall(public_id, "stars", amount, currency, PLANS, 1_000, 2_000) is None
+    assert users.get(77) is None
+
+
+def test_an_id_tells_whose_order_it_is(database_file: Path) -> None:
+    users.seen(5, "Ana", None, "es", 1_000)
+    order = orders.create(5, PLANS.for_level(2), "stars", "XTR", 1_000)
+    match = orders.PUBLIC_ID.fullmatch(order.public_id)
+    assert match is not None
+    assert (match["user"], match["plan"]) == ("5", "vip")
+    assert len(order.public_id.encode()) <= 127
+
+
+# ---- Stars
+
+
+@pytest.fixture
+def lost_daemon(daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon of its own, with a backup that knows nobody yet. One bot, one daemon: the shared one pauses."""
+    shared_daemon.stop()
+    try:
+        with daemon_process.daemon(daemon_sandbox, tmp_path / "data") as running:
+            until(lambda: statement_was_read(running), "the first statement")
+            manage(environ(running), "backup")
+            yield running
+    finally:
+        shared_daemon.start()
+
+
+def environ(daemon: Daemon) -> dict[str, str]:
+    return {**daemon.sandbox.env, "DB_PATH": str(daemon.db_path), **daemon.settings}
+
+
+def statement_was_read(daemon: Daemon) -> bool:
+    database.open_database(daemon.db_path / "peaje.db")
+    try:
+        return bool(database.database.execute_sql("SELECT 1 FROM note WHERE key = 'stars_seen'").fetchone())
+    finally:
+        database.close_database()
+
+
+async def test_what_was_bought_for_stars_comes_back(daemon_sandbox: Sandbox, lost_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        invoice = await customer.press(await customer.ask("/premium"), "Premium · 500 ⭐")
+        await customer.pay(invoice)
+        receipt = (await customer.until_text("Receipt:")).text
+        assert lost_daemon.stop() == 0
+        lose_disk(lost_daemon.db_path)
+
+        manage(environ(lost_daemon), "restore", "latest")
+        lost_daemon.start()
+
+        assert (await customer.until_text("Receipt:", 20)).text == receipt
+        assert "Premium, 29 days 23 hours left" in (await customer.ask("/start")).text
+    database.open_database(lost_daemon.db_path / "peaje.db")
+    (payment,) = payments.since("stars", int(time.time()) - 600)
+    assert (payment.user_id, payment.amount, payment.grants) == (customer.id, 500, True)
+    assert payments.audit() == []
+    database.close_database()
