@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import resource
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -115,8 +116,9 @@ class Container:
         return podman("inspect", "--format", template, self.name).stdout.strip()
 
 
-def run(port: int, *options: str) -> Container:
-    """Start a container of the image with these options of `podman run`."""
+def run(*options: str) -> Container:
+    """Start a container of the image, on a port of its own, with these options of `podman run`."""
+    port = _free_port()
     name = f"peaje-test-{next(_numbers)}"
     podman("rm", "--force", name, check=False)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -125,9 +127,15 @@ def run(port: int, *options: str) -> Container:
         "run", "--detach", "--name", name, "--network", "host",
         # Named here because podman's own wish may be above what it is allowed.
         "--ulimit", f"nofile={files}:{files}", "--ulimit", "nproc=4096:4096",
-        "--env", f"PORT={port}", *options, IMAGE,
+        "--env", f"PORT={port}", "--env", f"BACKEND_URL=http://127.0.0.1:{port}", *options, IMAGE,
     )  # fmt: skip
     return Container(name, port, started)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _family(first: int) -> Iterator[int]:

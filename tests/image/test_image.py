@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests import machine, sandbox_process
-from tests.demo.__main__ import buy_with_paypal, fetch, greet, is_receipt
+from tests.demo.__main__ import buy_with_paypal, fetch, greet, has_file, is_receipt
 from tests.demo.customer import Customer
 from tests.image import container
 from tests.image.container import IMAGE, Container, podman
@@ -70,29 +69,19 @@ def one_line(file: str) -> str:
     return Path(file).read_text().strip().replace("\n", "\\n")
 
 
-@pytest.fixture(scope="module")
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
-def started(port: int, *options: str) -> Iterator[Container]:
-    running = container.run(port, *options)
+def started(*options: str) -> Iterator[Container]:
+    running = container.run(*options)
     try:
         yield running
     finally:
         running.remove()
 
 
-def options(env_file: Path, volume: Path, port: int, **settings: str) -> list[str]:
+def options(env_file: Path, volume: Path, **settings: str) -> list[str]:
     """How a platform starts it: settings from a file, a volume, nothing else to write to but what every system has."""
-    more = {"BACKEND_URL": f"http://127.0.0.1:{port}"} | settings
-    return [
-        "--read-only", "--env-file", str(env_file), "--volume", f"{volume}:/data",
-        *(word for name, value in more.items() for word in ("--env", f"{name}={value}")),
-    ]  # fmt: skip
+    more = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+    return ["--read-only", "--env-file", str(env_file), "--volume", f"{volume}:/data", *more]
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +92,12 @@ def private_chat(sandbox: Sandbox) -> int:
 
 
 @pytest.fixture(scope="module")
-def peaje(
-    env_file: Path, private_chat: int, port: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Container]:
+def peaje(env_file: Path, private_chat: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """A container that serves customers, on a new volume that belongs to root."""
     volume = tmp_path_factory.mktemp("volume")
     assert (volume.stat().st_uid, os.geteuid()) == (0, 0)
     at_once = {"SOURCE_CHATS": str(private_chat), "TRANSFER_FILES_SMALL": "8", "TRANSFER_FILES_LARGE": "8"}
-    with started(port, *options(env_file, volume, port, **at_once)) as running:
+    with started(*options(env_file, volume, **at_once)) as running:
         running.wait_healthy()
         yield running
 
@@ -229,7 +216,7 @@ async def test_a_redeploy_in_the_middle_of_a_transfer_is_clean_and_loses_nothing
     customer_id = sandbox.scenario["customers"][1]["id"]
     before = len(received(sandbox, customer_id))
     # So slowly that it cannot end before the programs must.
-    sandbox.control("POST", "/network", {"bandwidth": MIB})
+    sandbox.control("POST", "/network", {"bandwidth": 64 * 1024})
     async with Customer(sandbox.scenario, 1, lambda _line: None) as customer:
         await customer.say(post["url"])
         while running_jobs(peaje) == 0:
@@ -248,17 +235,18 @@ async def test_a_redeploy_in_the_middle_of_a_transfer_is_clean_and_loses_nothing
             assert peaje.is_running(), peaje.console()[-4000:]
             await asyncio.sleep(0.1)
         assert [file["sha256"] for file in files[before:]] == [post["sha256"]]
+        await customer.check(await customer.hear(has_file, "what the stop had interrupted"), post)
         # What was bought before is still his.
         await fetch(customer, sandbox.scenario["links"]["apk1"])
     assert await asyncio.to_thread(peaje.stop) == 0
 
 
-def test_it_is_healthy_five_seconds_after_its_start(env_file: Path, port: int, tmp_path: Path) -> None:
+def test_it_is_healthy_five_seconds_after_its_start(env_file: Path, tmp_path: Path) -> None:
     """The fastest of a few starts: the machine may be busy with something else."""
     for attempt in range(4):
         volume = tmp_path / str(attempt)
         volume.mkdir()
-        with started(port, *options(env_file, volume, port)) as running:
+        with started(*options(env_file, volume)) as running:
             running.wait_healthy()
             assert running.stop() == 0
         if running.healthy_after < HEALTHY_WITHIN_S:
@@ -266,8 +254,8 @@ def test_it_is_healthy_five_seconds_after_its_start(env_file: Path, port: int, t
     pytest.fail(f"the last one took {running.healthy_after:.1f} s")
 
 
-def test_a_program_that_crashes_again_and_again_ends_it_with_70(env_file: Path, port: int, tmp_path: Path) -> None:
-    with started(port, *options(env_file, tmp_path, port, WARDEN_CRASHES="2")) as running:
+def test_a_program_that_crashes_again_and_again_ends_it_with_70(env_file: Path, tmp_path: Path) -> None:
+    with started(*options(env_file, tmp_path, WARDEN_CRASHES="2")) as running:
         running.wait_healthy()
         deadline = time.monotonic() + 40
         while running.is_running():
@@ -279,18 +267,18 @@ def test_a_program_that_crashes_again_and_again_ends_it_with_70(env_file: Path, 
         assert running.log()[-1]["message"] == "given up: upkeep crashes again and again"
 
 
-def test_wrong_settings_end_it_with_78_and_are_its_last_words(env_file: Path, port: int, tmp_path: Path) -> None:
+def test_wrong_settings_end_it_with_78_and_are_its_last_words(env_file: Path, tmp_path: Path) -> None:
     wrong = {"PAYPAL_MODE": "live-ish", "TELEGRAM_API_ID": "my id", "TIMEZONE": "Madrid"}
-    with started(port, *options(env_file, tmp_path, port, **wrong)) as running:
+    with started(*options(env_file, tmp_path, **wrong)) as running:
         assert running.wait() == 78
         told = [line["message"] for line in running.log()][-len(wrong) :]
 
     assert {line.split()[0] for line in told} == wrong.keys()
 
 
-def test_it_runs_without_root_on_a_volume_made_by_the_engine(env_file: Path, port: int) -> None:
+def test_it_runs_without_root_on_a_volume_made_by_the_engine(env_file: Path) -> None:
     rootless = ("--user", "peaje", "--read-only", "--env-file", str(env_file), "--volume", "/data")
-    with started(port, *rootless) as running:
+    with started(*rootless) as running:
         running.wait_healthy()
         assert running.execute("id", "-un").strip() == "peaje"
         assert {words[0] for words in running.programs().values()} == {"RUNNING"}
