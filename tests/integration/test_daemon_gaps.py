@@ -12,7 +12,7 @@ BOT = "peaje_sandbox_bot"
 
 async def test_what_a_standing_connection_has_swallowed_is_fetched(sandbox: Sandbox, tmp_path: Path) -> None:
     with daemon_process.daemon(sandbox, tmp_path / "data"):
-        async with chat(sandbox, 15) as customer:
+        async with chat(sandbox) as customer:
             await customer.ask("/start")
             # Given a message that Telegram sent, and that never came
             sandbox.control("POST", "/faults", {"fault": "black_hole", "seconds": 1, "account": BOT})

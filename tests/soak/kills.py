@@ -1,0 +1,81 @@
+"""``kill -9`` of each program, and of supervisord itself, at random moments under load."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.demo import installation
+from tests.demo.installation import Installation
+from tests.soak import books, instruments
+from tests.soak.marathon import Result
+from tests.soak.shoppers import Shoppers
+from tests.soak.town import MIB, Town, until
+
+HEALTHY_AGAIN_S = 30.0
+SETTINGS = {"WARDEN_CRASHES": "1000", "JOBS_PER_CUSTOMER": "4"}
+CUSTOMERS, LARGEST = 12, 12 * MIB
+JOBS_AT_ONCE = 4
+LONGEST_PAUSE_S = 2.0
+VICTIMS = ("daemon", "daemon", "daemon", "web", "upkeep", "warden", "launcher")
+"""The daemon holds most of what can be lost."""
+
+
+def run(place: Path, seed: int, moments: int, tell: Callable[[str], None], customers: int = CUSTOMERS) -> Result:
+    """Kill *moments* times in *place*, which is emptied first; after each, the programs must be well again in time."""
+    rng = random.Random(seed)
+    running = installation.start(place, **SETTINGS)
+    killed: Counter[str] = Counter()
+    slowest = 0.0
+    try:
+        town = Town(running, rng, customers)
+        town.move_in()
+        shoppers = Shoppers(town)
+        for number in range(1, moments + 1):
+            victim = rng.choice(VICTIMS)
+            took = _moment(running, town, shoppers, victim)
+            killed[victim] += 1
+            slowest = max(slowest, took)
+            tell(f"{number} of {moments}: {victim}, well again after {took:.1f} s, {town.open_jobs()} jobs open")
+        town.rest(120 + moments * 4)
+        until(lambda: not any("not told" in fault for fault in books.faults(town)), 90, "everything is told")
+        found = books.faults(town)
+    finally:
+        running.stop()
+    lines = [
+        f"killed: {', '.join(f'{victim} {times}' for victim, times in sorted(killed.items()))}",
+        f"{town.jobs} jobs, {shoppers.stars} bought with Stars, {shoppers.paypal} with PayPal, "
+        f"{len(shoppers.disappointed)} did not get through",
+        f"well again after {slowest:.1f} s at most",
+    ]
+    return Result(found, lines)
+
+
+def _moment(running: Installation, town: Town, shoppers: Shoppers, victim: str) -> float:
+    """Put load on, kill at a random moment of it, and wait until all is well; returns how long that took."""
+    for _ in range(JOBS_AT_ONCE):
+        town.ask(LARGEST)
+    if town.rng.random() < 0.3:
+        shoppers.shop(town.rng.choice(town.people))
+    time.sleep(town.rng.uniform(0, LONGEST_PAUSE_S))
+    began = time.monotonic()
+    kill(running, victim)
+    installation.wait_healthy(running, HEALTHY_AGAIN_S)
+    return time.monotonic() - began
+
+
+def kill(running: Installation, victim: str) -> None:
+    """SIGKILL. When it is supervisord, which is the launcher's own process, the platform starts it again."""
+    launcher = running.launcher
+    assert launcher is not None
+    if victim == "launcher":
+        launcher.kill()
+        launcher.wait()
+        running.launch()
+        return
+    found = until(lambda: instruments.programs(launcher.pid).get(victim), 10, f"{victim} runs")
+    os.kill(found, signal.SIGKILL)
+    until(lambda: instruments.programs(launcher.pid).get(victim) not in (None, found), 10, f"{victim} runs again")

@@ -1,0 +1,139 @@
+"""The soak: customers ask and pay, things go wrong, and at the end the books are read and the programs weighed."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.demo import installation
+from tests.demo.installation import Installation
+from tests.soak import books, instruments
+from tests.soak.instruments import Reading
+from tests.soak.shoppers import Shoppers
+from tests.soak.town import MIB, Town, until
+from tests.soak.trouble import Trouble
+
+MEMORY_SHARE, MEMORY_FLOOR_KIB = 0.10, 6 * 1024
+"""How far above its first rest a program may end. Below the floor it is the allocator's noise."""
+FILES_MORE = 3
+SETTINGS = {"JOBS_PER_CUSTOMER": "4", "LOG_LEVEL": "INFO", "WARDEN_CRASHES": "1000"}
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long and how hard. *minutes* spread the *jobs* evenly; 0 is as fast as it goes."""
+
+    seed: int
+    minutes: float
+    jobs: int
+    customers: int = 50
+    largest: int = 12 * MIB
+    purchases: int = 20
+    faults: int = 100
+    warm_up: int = 20
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found; no *faults* is what one wants."""
+
+    faults: list[str]
+    lines: list[str]
+
+
+def run(place: Path, course: Course, tell: Callable[[str], None]) -> Result:
+    """Run the whole course in *place*, which is emptied first."""
+    rng = random.Random(course.seed)
+    running = installation.start(place, **SETTINGS)
+    try:
+        town = Town(running, rng, course.customers)
+        town.move_in()
+        trouble, shoppers = Trouble(town.sandbox, rng), Shoppers(town)
+        _warm_up(town, shoppers, course)
+        before = _rest(running, town)
+        _go(town, trouble, shoppers, course, tell)
+        trouble.end()
+        town.rest(120 + course.jobs / 4)
+        until(lambda: not any("not told" in fault for fault in books.faults(town)), 90, "everything is told")
+        installation.wait_healthy(running)
+        after = _rest(running, town)
+        found = [*books.faults(town), *_grown(before, after)]
+        lines = _report(town, trouble, shoppers, before, after)
+    finally:
+        code = running.stop()
+    return Result(found if code == 0 else [*found, f"the launcher ended with {code}"], lines)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The programs when nothing happens, and the connections that the server counts."""
+
+    programs: dict[str, Reading]
+    connections: int
+
+
+def _warm_up(town: Town, shoppers: Shoppers, course: Course) -> None:
+    """Memory at rest is compared from here on: everything has been used once, buffers have their size."""
+    for _ in range(course.warm_up):
+        town.ask(course.largest)
+    shoppers.with_stars(town.people[0])
+    shoppers.with_paypal(town.people[0])
+    town.rest(60)
+
+
+def _rest(running: Installation, town: Town) -> Rest:
+    """A reading once the media sessions have been closed for want of work."""
+    assert running.launcher is not None
+    until(lambda: _connections(town) <= 2, 90, "idle connections are closed")
+    return Rest(instruments.read(running.launcher.pid), _connections(town))
+
+
+def _connections(town: Town) -> int:
+    """Those of our two accounts; the customers' clients are not ours."""
+    by_account = town.sandbox.control("GET", "/stats")["connections"]
+    return sum(int(by_account.get(str(account), 0)) for account in town.ours)
+
+
+def _go(town: Town, trouble: Trouble, shoppers: Shoppers, course: Course, tell: Callable[[str], None]) -> None:
+    """Every event of the course at its time, in an order that the seed decides."""
+    events: list[Callable[[], object]] = [lambda: town.ask(course.largest)] * course.jobs
+    events += [lambda: trouble.strike()] * course.faults
+    events += [lambda: shoppers.shop(town.rng.choice(town.people))] * course.purchases
+    town.rng.shuffle(events)
+    began, pause = time.monotonic(), course.minutes * 60 / len(events)
+    for number, happens in enumerate(events, 1):
+        time.sleep(max(0.0, began + pause * (number - 1) - time.monotonic()))
+        happens()
+        if number % max(1, len(events) // 20) == 0:
+            tell(f"{number} of {len(events)} events, {town.jobs} jobs, {town.open_jobs()} open")
+
+
+def _grown(before: Rest, after: Rest) -> list[str]:
+    found = []
+    if after.connections > before.connections:
+        found.append(f"{after.connections} connections at rest, {before.connections} before")
+    for name, now in after.programs.items():
+        then = before.programs[name]
+        if now.memory_kib > then.memory_kib + max(MEMORY_FLOOR_KIB, MEMORY_SHARE * then.memory_kib):
+            found.append(f"{name} holds {now.memory_kib} KiB at rest, {then.memory_kib} before")
+        if now.files > then.files + FILES_MORE:
+            found.append(f"{name} holds {now.files} files at rest, {then.files} before")
+    return found
+
+
+def _report(town: Town, trouble: Trouble, shoppers: Shoppers, before: Rest, after: Rest) -> list[str]:
+    lines = [
+        f"{town.jobs} jobs of {len(town.people)} customers, "
+        f"{sum(person.wanted.total() for person in town.people)} files compared",
+        f"bought: {shoppers.stars} with Stars, {shoppers.paypal} with PayPal; did not get through: "
+        f"{len(shoppers.disappointed)}",
+        f"went wrong: {', '.join(f'{fault} {times}' for fault, times in sorted(trouble.struck.items()))}",
+        f"connections at rest: {before.connections} before, {after.connections} after",
+    ]
+    for name, now in after.programs.items():
+        then = before.programs[name]
+        lines.append(
+            f"{name}: {then.memory_kib} -> {now.memory_kib} KiB at rest, {then.files} -> {now.files} open files"
+        )
+    return lines
