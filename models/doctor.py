@@ -10,7 +10,7 @@ import peewee
 
 from config.findings import Finding, fail, ok, warn
 from config.settings import Settings
-from models import database, health, notes, soundness, users
+from models import backups, database, health, notes, soundness, users
 from models.errors import SchemaTooNew
 
 DISK_FREE = 256 * 1024 * 1024
@@ -37,8 +37,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _programs(settings, int(time.time()))
         yield from _incidents()
         yield _admins(settings)
+        yield _backups(settings, int(time.time()))
     except SchemaTooNew as error:
-        yield fail("migrations", f"{error}: start that version again, or restore a backup made before it")
+        yield fail("migrations", str(error))
     except (peewee.DatabaseError, OSError) as error:
         yield fail("database", f"{error}: see whether the disk is full and {file} belongs to the programs' user")
     finally:
@@ -79,6 +80,17 @@ def _disk(db_path: Path) -> Finding:
     free = shutil.disk_usage(place).free
     said = f"{free // MIB} MiB free at {place}"
     return ok("disk", said) if free >= DISK_FREE else fail("disk", f"{said}: make room, a full disk stops sales")
+
+
+def _backups(settings: Settings, now: int) -> Finding:
+    newest = next(iter(backups.in_directory(settings.backups)), None)
+    if newest is None:
+        return ok("backups", "none yet: upkeep makes one a few seconds after the start")
+    hours = (now - newest.at) // 3600
+    said = f"the newest was made {hours} hours ago: {settings.backups / newest.name}"
+    if hours >= 2 * settings.backup_hours:
+        return warn("backups", f"{said}. Is upkeep running? What does {settings.logs}/upkeep.log say?")
+    return ok("backups", said)
 
 
 def _schema(file: Path) -> Finding:

@@ -1,12 +1,16 @@
 """The schema of a real file: what migrations make of it, and what they refuse."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import peewee
 import pytest
+from playhouse.migrations import Runner
 
 from models import database
 from models.errors import SchemaTooNew
@@ -50,6 +54,91 @@ def test_a_file_of_newer_code_is_refused_and_left_alone(tmp_path: Path) -> None:
         database.migrate(path)
     assert refused.value.unknown == ["0999_future"]
     assert schema(path) == before
+
+
+# ---- from every earlier schema, with rows in every table
+
+NAMES = [migration.stem for migration in sorted(database.MIGRATIONS.glob("[0-9]*.py"))]
+LATER = """
+def up(migrator, db):
+    db.execute_sql("ALTER TABLE user ADD COLUMN shoe_size INTEGER NOT NULL DEFAULT 42")
+    db.execute_sql("CREATE TABLE later (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES user (id))")
+    db.execute_sql("INSERT INTO later (user_id) SELECT id FROM user")
+"""
+ROWS = 3
+
+
+def migrated_to(path: Path, name: str, migrations: Path) -> None:
+    """Make a database as the version of the code made it whose newest migration was *name*."""
+    old = peewee.SqliteDatabase(str(path), pragmas=database.PRAGMAS)
+    with old.connection_context():
+        Runner(old, str(migrations)).up(name)
+
+
+def fill(path: Path) -> dict[str, int]:
+    """Put rows into every table, whatever tables there are; how many each of them has."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        ours = [name for name in tables if not name.startswith(("sqlite_", "schema_migration"))]
+        for table in ours:
+            columns = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+            for number in range(1, ROWS + 1):
+                # Good for any column: an id, a reference to an id, a text, a JSON document.
+                values = [f"{number}" if "TEXT" in column[2] else number for column in columns]
+                connection.execute(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(values))})', values)
+        connection.commit()
+        return {table: ROWS for table in ours}
+
+
+def counts(path: Path, tables: Iterable[str]) -> dict[str, int]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {table: connection.execute(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0] for table in tables}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_from_every_earlier_schema_nothing_is_lost(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "old.db"
+    migrated_to(path, name, database.MIGRATIONS)
+    rows = fill(path)
+
+    assert database.migrate(path) == NAMES[NAMES.index(name) + 1 :]
+
+    database.migrate(tmp_path / "new.db")
+    assert schema(path) == schema(tmp_path / "new.db")
+    assert counts(path, rows) == rows
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_that_walk_takes_migrations_to_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrations = tmp_path / "migrations"
+    shutil.copytree(database.MIGRATIONS, migrations)
+    (migrations / "0999_later.py").write_text(LATER)
+    monkeypatch.setattr(database, "MIGRATIONS", migrations)
+    path = tmp_path / "old.db"
+    migrated_to(path, NAMES[-1], migrations)
+    rows = fill(path)
+
+    assert database.migrate(path) == ["0999_later"]
+    assert counts(path, [*rows, "later"]) == rows | {"later": ROWS}
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrations = tmp_path / "migrations"
+    shutil.copytree(database.MIGRATIONS, migrations)
+    (migrations / "0999_later.py").write_text(LATER + "    db.execute_sql('INSERT INTO nowhere VALUES (1)')\n")
+    path = tmp_path / "old.db"
+    migrated_to(path, NAMES[-1], migrations)
+    fill(path)
+    before = schema(path)
+    monkeypatch.setattr(database, "MIGRATIONS", migrations)
+
+    with pytest.raises(peewee.OperationalError, match="nowhere"):
+        database.migrate(path)
+
+    assert schema(path) == before
+    assert database.pending(path) == ["0999_later"]
 
 
 def test_programs_that_start_together_migrate_once(tmp_path: Path) -> None:
