@@ -1,11 +1,11 @@
-"""The Flask application: what it is made of, and each request's own connection to the database."""
+"""The Flask application: what it is made of, and each thread's own connection to the database."""
 
 from __future__ import annotations
 
 import logging
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from config.money import STARS_RULE
 from config.settings import Settings
@@ -49,7 +49,10 @@ def _sell(app: Flask, till: shop.Shop) -> None:
 
 
 def _explain(error: HTTPException) -> Response:
-    return pages.error_page(error.code or 500)
+    page = pages.error_page(error.code or 500)
+    if isinstance(error, InternalServerError):
+        database.close_database()  # it may be what is wrong
+    return page
 
 
 def _connect() -> None:
@@ -58,5 +61,7 @@ def _connect() -> None:
         database.database.connect(reuse_if_open=True)
 
 
-def _disconnect(_error: BaseException | None) -> None:
-    database.close_database()
+def _disconnect(error: BaseException | None) -> None:
+    # Each of the few threads keeps its connection otherwise: opening one takes longer than most requests do.
+    if error is not None:
+        database.close_database()

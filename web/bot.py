@@ -1,6 +1,6 @@
 """What the daemon has noted of the bot: how it is called, and where its chat is."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from models import notes
 
@@ -9,17 +9,19 @@ UNNAMED = "Peaje"
 BRAND_LENGTH = 127
 
 
-def brand() -> str:
-    """The shop's name on PayPal's own pages."""
-    return str(_noted().get("name") or UNNAMED)[:BRAND_LENGTH]
+@dataclass(frozen=True)
+class Bot:
+    """The shop's name on every page, ours and PayPal's, and the way back into the chat (None: not known yet)."""
+
+    brand: str
+    chat_url: str | None
 
 
-def chat_url() -> str | None:
-    """The way back into the chat; None until the bot has logged in once."""
-    username = _noted().get("username")
-    return f"https://t.me/{username}?start=paid" if username else None
-
-
-def _noted() -> dict[str, Any]:
-    noted = notes.get(NOTE)
-    return noted if isinstance(noted, dict) else {}
+def noted() -> Bot:
+    """What is known of the bot since it logged in for the first time."""
+    note = notes.get(NOTE)
+    known = note if isinstance(note, dict) else {}
+    username = known.get("username")
+    return Bot(
+        str(known.get("name") or UNNAMED)[:BRAND_LENGTH], f"https://t.me/{username}?start=paid" if username else None
+    )

@@ -110,7 +110,7 @@ class Checkout:
 
     def _experience(self, texts: Texts) -> dict[str, str]:
         return {
-            "brand_name": bot.brand(),
+            "brand_name": bot.noted().brand,
             "locale": LOCALES[texts.language],
             "shipping_preference": "NO_SHIPPING",
             "user_action": "PAY_NOW",

@@ -331,9 +331,7 @@ def _outcome(texts: Texts, message: Message, status: int, own: bool = False) -> 
 
 def _page(template: str, status: int, texts: Texts, **values: object) -> Response:
     contact = shop().settings.support_contact
-    html = render_template(
-        template, t=texts, _=texts.gettext, brand=bot.brand(), contact=contact, chat_url=bot.chat_url(), **values
-    )
+    html = render_template(template, t=texts, _=texts.gettext, bot=bot.noted(), contact=contact, **values)
     return make_response(html, status)
 
 

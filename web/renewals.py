@@ -111,7 +111,7 @@ class Renewals:
             "plan_id": self._billing_plan(order, now),
             "custom_id": order.public_id,
             "application_context": {
-                "brand_name": bot.brand(),
+                "brand_name": bot.noted().brand,
                 "locale": LOCALES[texts.language],
                 "shipping_preference": "NO_SHIPPING",
                 "user_action": "SUBSCRIBE_NOW",
@@ -142,7 +142,7 @@ class Renewals:
         return self._once(f"plan:{terms}", lambda request_id: self._paypal.create_plan(body, request_id), now)
 
     def _product(self, now: int) -> str:
-        body = {"name": bot.brand(), "type": "SERVICE"}
+        body = {"name": bot.noted().brand, "type": "SERVICE"}
         return self._once("product", lambda request_id: self._paypal.create_product(body, request_id), now)
 
     def _once(self, name: str, make: Callable[[str], Mapping[str, Any]], now: int) -> str:

@@ -97,8 +97,10 @@ class Shop:
 
     def webhook_id(self) -> str | None:
         """The id that our webhook's signatures are made for: set by the operator, or found by upkeep."""
+        if self.settings.paypal_webhook_id:
+            return self.settings.paypal_webhook_id
         noted = notes.get(self.webhook_note)
-        return self.settings.paypal_webhook_id or (str(noted["id"]) if isinstance(noted, dict) else None)
+        return str(noted["id"]) if isinstance(noted, dict) else None
 
     def _open(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
         order = orders.create(user_id, plan, "paypal", plan.paypal_currency or "", now)
