@@ -55,6 +55,7 @@ image: ## Build the container image with docker, podman or buildah
 	tests/image/build
 
 test-image: venv ## Build the image and try it as a platform would
+	tests/setup.sh image
 	$(RUN) -m pytest tests/image
 
 $(MANAGE): venv ## The operator's command of this name; its arguments in ARGS="..."
