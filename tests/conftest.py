@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
@@ -10,10 +9,12 @@ import pytest
 
 from models import database
 from tests import daemon_process, machine, paypal_shop, sandbox_process
+from tests import town as towns
 from tests.daemon_process import Daemon
 from tests.paypal_shop import PayPalShop
 from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import Sandbox
+from tests.town import Town
 
 hypothesis.settings.register_profile("shared", deadline=None)  # the machine may be busy with something else
 hypothesis.settings.load_profile("shared")
@@ -99,32 +100,12 @@ def shop(open_shop: PayPalShop) -> Iterator[PayPalShop]:
     paypal_shop.close(open_shop)
 
 
-@dataclass(frozen=True)
-class Town:
-    """A Telegram, a PayPal, and one installation that sells in both."""
-
-    sandbox: Sandbox
-    shop: PayPalShop
-    daemon: Daemon
-
-
 @pytest.fixture(scope="session")
 def open_town(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """All three programs, for the tests that go from the chat to PayPal and back."""
     machine.need_npm_packages()
-    place = tmp_path_factory.mktemp("town")
-    shutil.copy(migrated, place / "peaje.db")
-    paypal = start_paypal(place / "paypal")
-    sandbox = sandbox_process.start(place / "sandbox", "--telegram-only")
-    with (
-        paypal_shop.shop(paypal, place, **sandbox.env) as built,
-        daemon_process.daemon(sandbox, place, **built.settings(1)) as daemon,
-    ):
-        yield Town(sandbox, built, daemon)
-    paypal.stop()
-    unsupported = sandbox.control("GET", "/unsupported")
-    assert sandbox.stop() == 0
-    assert not unsupported
+    with towns.town(migrated, tmp_path_factory.mktemp("town")) as built:
+        yield built
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests import machine
-from tests.conftest import Town
 from tests.daemon_process import chat
 from tests.paypal_shop import REPOSITORY, Buyer, PayPalShop, until
+from tests.town import Town
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 FLAGS = (

@@ -6,9 +6,9 @@ from typing import Any
 import requests
 
 from models import payments, subscriptions, users
-from tests.conftest import Town
 from tests.daemon_process import Chat, button, chat
 from tests.paypal_shop import Buyer, heading, until
+from tests.town import Town
 
 
 def buyer_of(town: Town, link: str, user_id: int) -> Buyer:
