@@ -1,8 +1,8 @@
 """A backup takes the place of the database. The programs must be stopped; whoever calls sees to that.
 
-The new file is made ready beside the old one: unpacked, examined, migrated, and told what it is. Then it takes the old
-one's place in one step. The old one stays beside it under another name. A ``-wal`` of the old one never meets the new
-one: SQLite would mix them without a word.
+The new file is made ready beside the old one: unpacked, examined and migrated. Then it takes the old one's place in one
+step. The old one stays beside it under another name. A ``-wal`` of the old one never meets the new one: SQLite would
+mix them without a word.
 """
 
 import contextlib
@@ -13,11 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.settings import Settings
-from models import backups, database, events, notes, soundness
+from models import backups, database, events, soundness
 from models.errors import BackupUnsound, DatabaseInUse
-
-NOTE = "restored"
-"""Its value: ``made_at`` of the backup, and ``at``, when it was restored."""
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
 
@@ -81,10 +78,9 @@ def discard(file: Path) -> None:
 
 
 def _tell(file: Path, made_at: int, now: int) -> None:
-    """Write into the restored database that it is one, and to the admins."""
+    """Have the admins told."""
     database.open_database(file)
     try:
-        notes.put(NOTE, {"made_at": made_at, "at": now}, now)
         made = datetime.fromtimestamp(made_at, UTC).isoformat()
         events.alert("database_restored", {"backup": made}, now, key=f"restored:{now}")
     finally:

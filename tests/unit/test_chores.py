@@ -1,0 +1,50 @@
+"""When upkeep's chores are due, whatever the clock does."""
+
+from web.upkeep import Chore
+
+NOW = 1_800_000_000
+HOUR = 3600
+
+
+def test_a_chore_runs_in_its_rhythm() -> None:
+    ran: list[int] = []
+    chore = Chore("hourly", HOUR, ran.append)
+
+    for at in (NOW, NOW + 1, NOW + HOUR - 1, NOW + HOUR, NOW + 3 * HOUR):
+        chore.turn(at)
+
+    assert ran == [NOW, NOW + HOUR, NOW + 3 * HOUR]
+
+
+def test_a_chore_of_every_turn_runs_at_every_turn() -> None:
+    ran: list[int] = []
+    chore = Chore("prompt", 0, ran.append)
+
+    for at in (NOW, NOW, NOW - HOUR, NOW + 1):
+        chore.turn(at)
+
+    assert len(ran) == 4
+
+
+def test_a_clock_that_was_wrong_does_not_put_a_chore_off_until_then() -> None:
+    ran: list[int] = []
+    chore = Chore("hourly", HOUR, ran.append)
+
+    for at in (NOW + 1000 * HOUR, NOW, NOW + 1, NOW + HOUR):
+        chore.turn(at)
+
+    assert ran == [NOW + 1000 * HOUR, NOW, NOW + HOUR]
+
+
+def test_a_chore_that_fails_comes_again() -> None:
+    asked: list[int] = []
+
+    def fail(now: int) -> None:
+        asked.append(now)
+        raise RuntimeError
+
+    chore = Chore("broken", HOUR, fail)
+    for at in (NOW, NOW + HOUR):
+        chore.turn(at)
+
+    assert asked == [NOW, NOW + HOUR]
