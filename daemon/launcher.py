@@ -145,6 +145,8 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     run, pointer = _runtime(settings, user)
     verdict = run / "verdict"
     verdict.unlink(missing_ok=True)
+    # A killed predecessor leaves its socket; supervisord would say so, in plain text, among our lines.
+    (run / "supervisor.sock").unlink(missing_ok=True)
     os.environ |= {
         program.SUPERVISOR: str(os.getpid()),
         "PEAJE_RUN": str(run),

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from models import access, database
+from models import access, database, health
+from models.health import Beat
 from models.moves import OPEN
 from models.tables import Job, User
 from tests.demo.installation import Installation
@@ -117,6 +118,11 @@ class Town:
     def jobs_known(self) -> int:
         """How many jobs there have been."""
         return int(self._read(lambda: Job.select().count()))
+
+    def beats(self) -> dict[str, Beat]:
+        """The newest sign of life of each program."""
+        found: dict[str, Beat] = self._read(health.all)
+        return found
 
     def _read(self, look: Callable[[], Any]) -> Any:
         database.open_database(self.installation.data / "peaje.db")
