@@ -6,7 +6,7 @@ at once is fetched once, the others waiting for what it brings.
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,33 +48,37 @@ class Held:
         return raw.types.InputMediaDocument(id=raw.types.InputDocument(**named))
 
 
+@dataclass
+class _Flight:
+    task: asyncio.Task[Any]
+    aboard: int = 0
+
+
 class Flights:
     """Fetches under way. Whoever wants what is being fetched already joins in; the last one to leave ends it."""
 
     def __init__(self) -> None:
-        self._tasks: dict[Hashable, asyncio.Task[Any]] = {}
-        self._aboard: dict[Hashable, int] = {}
-
-    async def join(self, key: Hashable, fetch: Callable[[], Awaitable[Any]]) -> Any:
-        """The result of the *fetch* under that key, begun now if there is none. Its failure is everybody's."""
-        if key not in self._tasks:
-            self._tasks[key] = asyncio.ensure_future(fetch())
-        task = self._tasks[key]
-        self._aboard[key] = self._aboard.get(key, 0) + 1
-        try:
-            return await asyncio.shield(task)
-        finally:
-            self._leave(key, task)
+        self._flights: dict[Hashable, _Flight] = {}
 
     def is_under_way(self, key: Hashable) -> bool:
-        """Is somebody still waiting for it?"""
-        return key in self._tasks
+        """Is it being fetched?"""
+        return key in self._flights
 
-    def _leave(self, key: Hashable, task: asyncio.Task[Any]) -> None:
-        self._aboard[key] -= 1
-        if task.done() or self._aboard[key] == 0:
-            task.cancel()
-            if self._tasks.get(key) is task:
-                del self._tasks[key]
-        if self._aboard[key] == 0:
-            del self._aboard[key]
+    async def join(self, key: Hashable, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The result of the *fetch* under that key, begun now if there is none. Its failure is everybody's."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(asyncio.create_task(fetch()))
+            flight.task.add_done_callback(lambda _: self._landed(key, flight))
+        flight.aboard += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.aboard -= 1
+            if flight.aboard == 0 and not flight.task.done():
+                flight.task.cancel()
+                self._landed(key, flight)
+
+    def _landed(self, key: Hashable, flight: _Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]

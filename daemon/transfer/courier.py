@@ -10,7 +10,7 @@ from daemon import links
 from daemon.links import InviteLink, PostLink
 from daemon.transfer.cache import Flights, Held
 from daemon.transfer.delivery import Delivery, MediaRefused, Message, plan
-from daemon.transfer.errors import PutBack, Refusal, SourceChanged
+from daemon.transfer.errors import PutBack, Refusal, SourceChanged, Unreachable
 from daemon.transfer.fetch import Fetcher
 from daemon.transfer.finder import Customer, Finder, Found
 from daemon.transfer.media import MAX_BYTES
@@ -173,13 +173,19 @@ class Courier:
         """Have the files brought to the bot; whoever wants the same ones at the same time waits for the same fetch."""
         run.grow(post.size)
         key = (post.channel.id, post.message_id, post.edit_date, post.single)
-        run.track = self._tracks.setdefault(key, Track(post.size))
-        try:
-            held: Sequence[Held] = await self._flights.join(key, lambda: self._fetch_and_keep(run, post))
-        finally:
-            if not self._flights.is_under_way(key):
-                self._tracks.pop(key, None)
-        return held
+        while True:
+            leads = not self._flights.is_under_way(key)
+            run.track = self._tracks[key] = Track(post.size) if leads else self._tracks[key]
+            try:
+                held: Sequence[Held] = await self._flights.join(key, lambda: self._fetch_and_keep(run, post))
+                return held
+            except Unreachable:
+                if leads:
+                    raise
+                # It was somebody else's customer who blocked the bot: begin again for this one.
+            finally:
+                if not self._flights.is_under_way(key):
+                    self._tracks.pop(key, None)
 
     async def _fetch_and_keep(self, run: Run, post: Post) -> tuple[Held, ...]:
         held = await self._fetcher.fetch(post, run, run.track or Track(post.size))

@@ -11,7 +11,7 @@ from config.settings import Settings
 from daemon import links
 from daemon.links import PostLink
 from daemon.transfer.cache import Held
-from daemon.transfer.errors import AccountAway, Refusal
+from daemon.transfer.errors import AccountAway, PutBack, Refusal
 from daemon.transfer.invitations import Invitations, remember
 from daemon.transfer.source import Channel, Post, Reader
 from models import sources
@@ -101,7 +101,7 @@ class Finder:
             if refusal.reason == "no_access":
                 return None
             raise
-        except (RPCError, OSError):
+        except (RPCError, OSError, PutBack):
             return None
         known = await self._calls(sources.get, post.channel.id)
         if name not in post.channel.usernames or post.protected or post.channel.protected:

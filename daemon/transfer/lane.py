@@ -19,8 +19,8 @@ from pyrogram.errors import FloodPremiumWait, FloodWait, InternalServerError, RP
 from pyrogram.raw.core import TLObject
 
 from daemon.transfer.adaptive import ReplyTime, Window
-from daemon.transfer.errors import Flooded, Silent
-from daemon.transfer.sessions import Buffers, MediaSession, Opener
+from daemon.transfer.errors import AccountAway, Flooded, Silent
+from daemon.transfer.sessions import Buffers, KeyRefused, MediaSession, Opener
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +120,7 @@ class Lane:
 
     async def _session(self) -> MediaSession:
         """The least busy session that is up; more are opened in the background as the window grows."""
+        await self._bury()
         wanted = min(self._bounds.sessions_high, -(-self.window.size // self._bounds.calls_per_session))
         if len(self._sessions) < wanted and self._opening is None:
             self._opening = asyncio.create_task(self._open(), name=f"open media session {self.data_centre}")
@@ -130,6 +131,12 @@ class Lane:
             return min(ready, key=self._sessions.__getitem__)
         raise self._open_error or ConnectionError("no media session is up")
 
+    async def _bury(self) -> None:
+        """Let go of sessions that will not come back."""
+        for session in [session for session in self._sessions if session.is_dead]:
+            del self._sessions[session]
+            await session.stop()
+
     def _ready(self) -> list[MediaSession]:
         return [session for session in self._sessions if session.is_started.is_set()]
 
@@ -137,6 +144,8 @@ class Lane:
         try:
             self._sessions[await self._opener.open(self.data_centre)] = 0
             self._open_error = None
+        except KeyRefused:
+            self._open_error = AccountAway()
         except (OSError, RPCError) as error:
             self._open_error = error
             logger.info("no media session", extra={"dc": self.data_centre, "reason": str(error)})

@@ -138,6 +138,8 @@ def _photo(message: Any, media: Any) -> Item | None:
 
 def _document(message: Any, media: Any) -> Item:
     document = media.document
+    if document.size <= 0:
+        raise Refusal("nothing_to_deliver")
     location = raw.types.InputDocumentFileLocation(
         id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
     )

@@ -8,6 +8,7 @@ twice and copied some ten times on its way out.
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from pyrogram.crypto.mtproto import kdf
 from pyrogram.errors import RPCError
 from pyrogram.raw.core import TLObject
 from pyrogram.session import Session
-from pyrogram.session.session import Result
+from pyrogram.session.session import AuthKeyNotFound, Result, SessionState
 
 from daemon.transfer.wire import Wire
+
+logger = logging.getLogger(__name__)
 
 Buffers = Sequence[bytes | bytearray | memoryview]
 
@@ -33,8 +36,22 @@ class ConnectionLost(ConnectionError):
     """The connection ended while the call was under way."""
 
 
+class KeyRefused(Exception):
+    """The server does not know the authorization key any more: the login was ended from outside."""
+
+
 class MediaSession(Session):
     """A connection for parts of files."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.key_refused = asyncio.Event()
+
+    @property
+    def is_dead(self) -> bool:
+        """Will it never be up again? What restarts is only away."""
+        ended = self.state is SessionState.STOPPED and not self.restart_lock.locked()
+        return ended or self.key_refused.is_set()
 
     async def request(self, method: type[TLObject[Any]], body: Buffers, timeout: float) -> Any:
         """Send the serialised call *body* of *method* and return its result.
@@ -75,7 +92,18 @@ class MediaSession(Session):
     async def restart(self) -> None:
         """Connect anew. Calls under way fail now: their answers will not come."""
         self._fail_pending()
-        await super().restart()
+        try:
+            await super().restart()
+        except RPCError as error:
+            logger.info("media session ended", extra={"dc": self.dc_id, "reason": str(error)})
+
+    async def recv_worker(self) -> None:
+        """Receive until the connection ends. A server that does not know the key any more says so once."""
+        try:
+            await super().recv_worker()
+        except AuthKeyNotFound:
+            self.key_refused.set()
+            self._fail_pending()
 
     async def stop(self) -> None:
         """End the connection for good."""
@@ -226,6 +254,7 @@ class Opener:
         """Return a started session, which is the caller's to stop.
 
         :raises RPCError: the login was refused there.
+        :raises KeyRefused: the server does not know the key any more.
         :raises OSError: no connection.
         """
         async with self._locks.setdefault(data_centre, asyncio.Lock()):
@@ -237,8 +266,7 @@ class Opener:
         )
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await session.start()
-                await session.is_started.wait()
+                await _started(session)
         except BaseException:
             self._addresses.pop(data_centre, None)
             await session.stop()
@@ -250,3 +278,20 @@ class Opener:
             option = await self._client.get_dc_option(data_centre, is_media=True, ipv6=self._client.ipv6)
             self._addresses[data_centre] = (option.ip_address, option.port)
         return self._addresses[data_centre]
+
+
+async def _started(session: MediaSession) -> None:
+    """Start it, or learn at once that it cannot be started: the library would try for ever."""
+    refused = asyncio.create_task(session.key_refused.wait())
+    up = asyncio.create_task(session.is_started.wait())
+    starting = asyncio.create_task(session.start())
+    try:
+        await asyncio.wait((starting, refused), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await asyncio.wait((up, refused), return_when=asyncio.FIRST_COMPLETED)
+        if refused.done():
+            raise KeyRefused
+    finally:
+        for task in (refused, up, starting):
+            task.cancel()

@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pyrogram import Client
 from pyrogram.errors import RPCError, Unauthorized
@@ -20,7 +21,7 @@ from daemon.bell import Bell
 from daemon.outgoing import Outgoing
 from daemon.transfer.courier import Courier, LimitReached
 from daemon.transfer.delivery import Delivery
-from daemon.transfer.errors import AccountAway, PutBack, Refusal, TransferError, Unreachable
+from daemon.transfer.errors import ACCOUNT_AWAY, AccountAway, PutBack, Refusal, TransferError, Unreachable
 from daemon.transfer.fetch import Fetcher
 from daemon.transfer.finder import Finder
 from daemon.transfer.lane import Bounds, Lanes
@@ -47,7 +48,15 @@ FIRST_RETRY_S = 2
 COPIES = 2  # a piece on its way is in memory about twice: as it came, and as it goes
 REMEMBERED = 1000
 PATIENCE_S = 900
-"""A job that cannot go on through no fault of its own is given up after so long: the customer should know."""
+"""How long a job waits for the account to come back before the customer is told to send it again."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """For what a job was put back, and since when (monotonic)."""
+
+    reason: str
+    since: float
 
 
 class Transfers:
@@ -69,7 +78,7 @@ class Transfers:
         self._account_is_up = account_is_up
         self._owner = f"{NAME}/{secrets.token_hex(4)}"
         self._runs: dict[int, Run] = {}
-        self._why: dict[int, str] = {}  # what jobs that were put back wait for
+        self._waits: dict[int, Wait] = {}  # what jobs that were put back wait for
         self._ear = bell.subscribe()
         self._bell = bell
         self._draining = False
@@ -77,7 +86,7 @@ class Transfers:
         reads = Bounds(min(12, most), most, calls_per_session=6)
         writes = Bounds(min(24, 2 * most), 2 * most, calls_per_session=12)
         self._reading, self._writing = Lanes(account, reads), Lanes(bot, writes)
-        self._board = Board(outgoing, calls, self._running, self._why.get)
+        self._board = Board(outgoing, calls, self._running, self._why_waiting)
         self.tellers = Teller(calls, outgoing, settings, plans, self._account_name).tellers()
 
     @property
@@ -150,7 +159,6 @@ class Transfers:
         return small < self._settings.transfer_files_small, large < self._settings.transfer_files_large
 
     def _begin(self, courier: Courier, job: JobInfo) -> None:
-        self._why.pop(job.id, None)
         run = Run(job, lambda: self._room()[1])
         self._runs[job.id] = run
         run.task = asyncio.create_task(self._work(courier, run), name=f"job {job.id}")
@@ -202,16 +210,21 @@ class Transfers:
         return PutBack(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True)
 
     async def _put_back(self, job: JobInfo, why: PutBack) -> None:
-        now = _now()
-        if not why.counts and now + why.seconds - job.created_at > PATIENCE_S:
-            await self._calls(jobs.fail, job.id, self._owner, "waited_too_long", now)
+        waiting = self._waits.get(job.id)
+        if waiting is None or waiting.reason != why.reason:
+            waiting = self._waits[job.id] = Wait(why.reason, time.monotonic())
+        if why.reason == ACCOUNT_AWAY and time.monotonic() - waiting.since > PATIENCE_S:
+            await self._calls(jobs.fail, job.id, self._owner, "waited_too_long", _now())
             return
-        self._why[job.id] = why.reason
-        if len(self._why) > REMEMBERED:  # those of jobs that were cancelled while they waited
-            del self._why[next(iter(self._why))]
+        if len(self._waits) > REMEMBERED:  # those of jobs that were cancelled while they waited
+            del self._waits[next(iter(self._waits))]
         logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
-        not_before = now + round(why.seconds)
-        await self._calls(jobs.put_back, job.id, self._owner, not_before, why.counts, now)
+        not_before = _now() + round(why.seconds)
+        await self._calls(jobs.put_back, job.id, self._owner, not_before, why.counts, _now())
+
+    def _why_waiting(self, job_id: int) -> str | None:
+        waiting = self._waits.get(job_id)
+        return waiting.reason if waiting else None
 
     # ---- side tasks
 

@@ -168,3 +168,24 @@ async def test_a_daemon_told_to_stop_gives_the_job_back(scene: Scene) -> None:
     scene.sandbox.control("DELETE", "/faults")
     scene.daemon.start()
     await scene.arrived_once(post)
+
+
+@pytest.mark.parametrize("how", ["unregistered", "404"])
+async def test_an_account_ended_in_the_middle_is_told_and_waited_for(scene: Scene, how: str) -> None:
+    # Given a transfer under way
+    post = scene.publish(20 * MIB)
+    await while_streaming(scene, post["url"])
+    # When the account's sessions are ended from outside
+    scene.strike("revoke", account=OPERATOR, how=how, reset=True)
+    # Then the customer hears that it is away, the bot goes on answering, and nothing has been charged
+    await scene.chat.until_text("La cuenta que lee", 90)
+    await scene.chat.say("/start")
+    await scene.chat.until(lambda message: bool(message.reply_markup) and "/help" not in (message.text or ""), 15)
+    assert scene.rows()["usage"] == ["reserved"]
+    assert len(scene.delivered()) == scene.before
+    # And when the operator has mended it and starts again, the file arrives
+    scene.strike("restore_keys", account=OPERATOR)
+    scene.sandbox.control("DELETE", "/faults")
+    scene.daemon.stop()
+    scene.daemon.start()
+    await scene.arrived_once(post)

@@ -1,0 +1,69 @@
+"""Fetches that several wait for."""
+
+import asyncio
+
+import pytest
+
+from daemon.transfer.cache import Flights, Held
+
+
+class Fetch:
+    """A fetch that ends when told to, and counts how often it was begun and ended."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.cancelled = 0
+        self.result: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self) -> str:
+        self.begun += 1
+        try:
+            return await asyncio.shield(self.result)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_those_who_want_the_same_wait_for_one_fetch() -> None:
+    flights, fetch = Flights(), Fetch()
+    waiters = [asyncio.create_task(flights.join("post", fetch)) for _ in range(10)]
+    await settled()
+    assert flights.is_under_way("post")
+    fetch.result.set_result("file")
+    assert await asyncio.gather(*waiters) == ["file"] * 10
+    assert fetch.begun == 1
+    assert not flights.is_under_way("post")
+
+
+async def test_one_who_leaves_does_not_end_it_for_the_others_but_the_last_does() -> None:
+    flights, fetch = Flights(), Fetch()
+    leader, follower = (asyncio.create_task(flights.join("post", fetch)) for _ in range(2))
+    await settled()
+    leader.cancel()
+    await settled()
+    assert (fetch.cancelled, flights.is_under_way("post")) == (0, True)
+    follower.cancel()
+    await settled()
+    assert (fetch.cancelled, flights.is_under_way("post")) == (1, False)
+
+
+async def test_a_failure_is_everybodys_and_is_not_kept() -> None:
+    flights, fetch, again = Flights(), Fetch(), Fetch()
+    waiters = [asyncio.create_task(flights.join("post", fetch)) for _ in range(2)]
+    await settled()
+    fetch.result.set_exception(ConnectionError("gone"))
+    for waiter in waiters:
+        with pytest.raises(ConnectionError):
+            await waiter
+    again.result.set_result("file")
+    assert await flights.join("post", again) == "file"
+
+
+def test_what_the_bot_holds_survives_the_database() -> None:
+    held = Held("document", 5, -6, b"\x00\xff")
+    assert Held.read(held.row()) == held
