@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.settings import EXIT_OK
@@ -163,3 +166,17 @@ def test_with_a_token_everybody_needs_it(web: Web) -> None:
     assert web.ask().status_code == 403
     assert web.ask(Authorization=f"Bearer {TOKEN}x").status_code == 403
     assert web.ask(Authorization=f"Bearer {TOKEN}", **{"X-Real-IP": "203.0.113.7"}).status_code == 200
+
+
+def test_dashboard_and_alerts_speak_of_numbers_that_exist(web: Web) -> None:
+    exported = {family.name for family in text_string_to_metric_families(web.ask().text)}
+    exported |= {f"{name}_total" for name in exported}
+    folder = REPOSITORY / "docs" / "metrics"
+    dashboard = json.loads((folder / "grafana-dashboard.json").read_text())
+    rules = [rule for group in yaml.safe_load((folder / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [rule["expr"] for rule in rules]
+
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    assert {name for expression in asked for name in re.findall(r"\bpeaje_\w+", expression)} <= exported
