@@ -88,13 +88,21 @@ def chat_key(text: str) -> str:
     return name.removeprefix("-100") if re.fullmatch(r"-?\d+", name) else name
 
 
-def may_read(source: SourceInfo, opened: bool, policy: ReadingPolicy, *, post_protected: bool = False) -> Verdict:
+def may_read(
+    source: SourceInfo,
+    opened: bool,
+    policy: ReadingPolicy,
+    *,
+    post_protected: bool = False,
+    names: Iterable[str] = (),
+) -> Verdict:
     """Whether a customer may have posts of *source* delivered.
 
     :param opened: the customer's own invitation has opened this chat to him.
     :param post_protected: the post itself forbids saving, whatever its chat does.
+    :param names: all its user names in lower case: the settings may name it by any of them.
     """
-    names = {str(source.id), source.username or str(source.id)}
+    names = {str(source.id), *names} | ({source.username} if source.username else set())
     if source.blocked or names & policy.blocked:
         return Verdict("blocked")
     allowed = source.allowed or bool(names & policy.allowed)

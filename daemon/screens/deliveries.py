@@ -75,13 +75,13 @@ def batch(t: Texts, counts: Mapping[State, int]) -> Screen:
     return Screen("\n".join(lines))
 
 
-def batch_held(t: Texts, payload: Mapping[str, Any]) -> Screen:
-    """A limit has ended a batch in the middle."""
+def batch_held(t: Texts, payload: Mapping[str, Any], waiting: int) -> Screen:
+    """A limit has ended a batch in the middle; so many of it wait."""
     limit = Limit(payload["limit"], payload["period"])
     text = t.ngettext(
         "⏸ Your limit is reached ({kind}: {limit}). {n} link waits for you: get a larger plan and let it go on.",
         "⏸ Your limit is reached ({kind}: {limit}). {n} links wait for you: get a larger plan and let them go on.",
-        payload["waiting"],
+        waiting,
         kind=limits.kind(t, payload["kind"]),
         limit=limits.limit(t, limit),
     )

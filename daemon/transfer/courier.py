@@ -16,11 +16,10 @@ from daemon.transfer.finder import Customer, Finder, Found
 from daemon.transfer.media import MAX_BYTES
 from daemon.transfer.run import Run, Track
 from daemon.transfer.source import Post
-from models import access, batches, cache, events, jobs, usage
+from models import access, batches, cache, jobs, usage
 from models.cache import CachedInfo
 from models.database import Calls, transaction
 from models.jobs import Delivered
-from models.moves import JobInfo
 
 logger = logging.getLogger(__name__)
 
@@ -193,18 +192,6 @@ class Courier:
         kept = CachedInfo(self._bot_id, post.channel.id, post.message_id, post.edit_date, rows, post.single)
         await self._calls(_keep, kept)
         return held
-
-
-def _tell_held(job: JobInfo, refused: usage.Refused, waiting: int) -> None:
-    payload = {
-        "batch": job.batch_id,
-        "kind": refused.kind,
-        "limit": refused.limit.count,
-        "period": refused.limit.period,
-        "waiting": waiting,
-    }
-    with transaction():
-        events.append("batch_held", job.user_id, payload, _now())
 
 
 def _files(post: Post) -> list[int]:

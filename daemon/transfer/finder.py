@@ -80,13 +80,17 @@ class Finder:
                 return found
         self._need_account()
         channel = await self._channel(customer, link)
-        post = await self._account.post(channel, link.message_id, single=link.single)
+        try:
+            post = await self._account.post(channel, link.message_id, single=link.single)
+        except Refusal as refusal:
+            if refusal.reason != "no_access":  # what a chat holds is for those to know who may read it
+                await self._admit(customer, await self._remember(channel), channel)
+            raise
         if isinstance(link.chat, str) and link.chat not in post.channel.usernames:
             self._account.forget(channel.id)  # the name has moved since it was learnt
             channel = await self._account.by_name(link.chat)
             post = await self._account.post(channel, link.message_id, single=link.single)
-        info = await remember(self._calls, post.channel, int(time.time()))
-        await self._admit(customer, info, post)
+        await self._admit(customer, await self._remember(post.channel), post.channel, post)
         if link.comment_id is not None:
             post = await self._account.comment(post.channel, link.message_id, link.comment_id, single=link.single)
             await self._admit_comment(post)
@@ -112,7 +116,7 @@ class Finder:
                 sources.remember, post.channel.id, post.channel.username, post.channel.title, False, int(time.time()),
                 administered=bool(known and known.administered),
             )  # fmt: skip
-        await self._admit(customer, known, post)
+        await self._admit(customer, known, post.channel, post)
         return Found(post, tuple(Held.of(item.media) for item in post.items))
 
     async def _channel(self, customer: Customer, link: PostLink) -> Channel:
@@ -129,18 +133,24 @@ class Finder:
         known = await self._calls(sources.get, channel_id)
         return await self._account.by_id(channel_id, known.access_hash if known else None)
 
-    async def _admit(self, customer: Customer, info: sources.SourceInfo, post: Post) -> None:
-        opened = await self._calls(sources.is_open_for, customer.id, info.id)
-        verdict = sources.may_read(info, opened, self._policy, post_protected=post.protected)
+    async def _admit(
+        self, customer: Customer, info: sources.SourceInfo, channel: Channel, post: Post | None = None
+    ) -> None:
+        """See that the customer may read the chat, and the post where there is one."""
+        self._decide(info, await self._calls(sources.is_open_for, customer.id, info.id), channel, post)
+
+    def _decide(self, info: sources.SourceInfo, opened: bool, channel: Channel, post: Post | None) -> None:
+        protected = post is not None and post.protected
+        verdict = sources.may_read(info, opened, self._policy, post_protected=protected, names=channel.usernames)
         if not verdict.allowed:
             raise Refusal(str(verdict.reason))
 
     async def _admit_comment(self, comment: Post) -> None:
         """Comments are as open as the post that they belong to; only what is blocked or protected stays closed."""
-        info = await remember(self._calls, comment.channel, int(time.time()))
-        verdict = sources.may_read(info, True, self._policy, post_protected=comment.protected)
-        if not verdict.allowed:
-            raise Refusal(str(verdict.reason))
+        self._decide(await self._remember(comment.channel), True, comment.channel, comment)
+
+    async def _remember(self, channel: Channel) -> sources.SourceInfo:
+        return await remember(self._calls, channel, int(time.time()))
 
     def _need_account(self) -> None:
         if not self._account_is_up():

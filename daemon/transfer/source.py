@@ -154,8 +154,8 @@ class Reader:
         if root is None or not isinstance(root.peer_id, raw.types.PeerChannel):
             raise Refusal("not_found")
         group = self._learn(found.chats, root.peer_id.channel_id)
-        _, (answer, *_) = await self.messages(group, [comment_id])
-        thread = getattr(answer, "reply_to", None)
+        _, answers = await self.messages(group, [comment_id])
+        thread = getattr(answers[0], "reply_to", None) if answers else None
         if root.id not in (getattr(thread, "reply_to_top_id", None), getattr(thread, "reply_to_msg_id", None)):
             raise Refusal("not_found")
         return await self.post(group, comment_id, single=single)

@@ -15,6 +15,7 @@ from daemon.screens.deliveries import Standing
 from models import access, batches, usage, users
 from models.database import Calls
 from models.events import EventInfo
+from models.moves import State
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ class Teller:
         await self._say(event, deliveries.batch(await self._texts(event.user_id or 0), counts))
 
     async def _batch_held(self, event: EventInfo) -> None:
-        await self._say(event, deliveries.batch_held(await self._texts(event.user_id or 0), event.payload))
+        waiting = (await self._calls(batches.counts, event.payload["batch"]))[State.HELD]
+        t = await self._texts(event.user_id or 0)
+        await self._say(event, deliveries.batch_held(t, event.payload, waiting))
 
     async def _texts(self, user_id: int) -> Texts:
         user = await self._calls(users.get, user_id)

@@ -98,6 +98,18 @@ async def test_a_link_is_delivered(daemon_sandbox: Sandbox, shared_daemon: Daemo
         assert (await customer.until(lambda message: message.media is not None)).photo
 
 
+async def test_a_limit_that_ends_in_the_middle_of_several_links_is_told(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(" ".join(customer.link(f"video{number}") for number in range(1, 6)))
+        told = await customer.until_text("Your limit is reached")
+        assert "2 links wait for you" in told.text
+        assert labels(told) == ["⭐ Plans", "▶️ Go on", "✖ Cancel the rest"]
+        assert "2" in (await customer.press(told, "Cancel the rest")).text
+        assert "Nothing of yours is waiting" in (await customer.ask("/cancel")).text
+
+
 async def test_a_button_that_no_longer_exists_leads_home(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         plans = await customer.press(await customer.ask("/start"), "Plans")

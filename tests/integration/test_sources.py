@@ -63,6 +63,13 @@ def test_allow_and_block_undo_each_other_and_survive_news_of_the_chat() -> None:
     assert reason(policy=ReadingPolicy(blocked=frozenset({str(CHAT)}))) == "blocked"
 
 
+def test_a_chat_is_blocked_under_any_of_its_names() -> None:
+    source = sources.remember(CHAT, "first", "Two names", False, NOW)
+    policy = ReadingPolicy.of([], ["@Second"], "refuse")
+    assert sources.may_read(source, False, policy, names=("first", "second")).reason == "blocked"
+    assert sources.may_read(source, False, policy, names=("first",)).allowed
+
+
 def test_what_telegram_says_is_remembered_and_the_access_hash_is_kept() -> None:
     sources.remember(CHAT, "name", "Title", True, NOW, administered=True, access_hash=-(2**60))
     sources.remember(CHAT, "name", "New title", True, NOW + 1, administered=True)

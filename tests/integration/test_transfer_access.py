@@ -63,9 +63,19 @@ async def test_a_comment_link_reads_no_other_message_of_the_discussion(running: 
     assert (job.state, job.reason) == (State.REFUSED, "not_found")
 
 
-async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(
-    running: Rig, lucia: Customer
-) -> None:
+async def test_a_comment_that_does_not_exist_is_not_looked_for_again(running: Rig, lucia: Customer) -> None:
+    job = await running.deliver(lucia, f"{running.link('discussed1')['url']}?comment=99999")
+    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "not_found", 1)
+
+
+@pytest.mark.parametrize("number", [1, 2, 9999])
+async def test_nobody_learns_which_posts_a_private_chat_has(running: Rig, lucia: Customer, number: int) -> None:
+    chat = running.link("secret1")["url"].rpartition("/")[0]
+    running.control("POST", "/posts", {"chat": "secret", "kind": "photo", "ttl_seconds": 2147483647})
+    assert (await running.deliver(lucia, f"{chat}/{number}")).reason == "private"
+
+
+async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(running: Rig, lucia: Customer) -> None:
     # Given a private chat that nobody here knows
     chat = running.control("POST", "/chats", {"title": "Later"})["id"]
     post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})

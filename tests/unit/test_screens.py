@@ -12,7 +12,7 @@ from config.texts import LANGUAGES, Texts, translator
 from daemon import links
 from daemon.chat import Screen
 from daemon.links import Refused
-from daemon.screens import account, admin, announcements, checkout, home, limits, notices, support
+from daemon.screens import account, admin, announcements, checkout, deliveries, home, limits, notices, support
 from daemon.screens import links as link_screens
 from models import jobs, payments, users
 from models.access import Access, Interval
@@ -75,6 +75,24 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+SAID = {"kind": "video", "limit": 3, "period": "all", "used": 2}
+REFUSALS: list[tuple[str, dict[str, Any]]] = [
+    ("limit", SAID | {"wanted": 1}),
+    ("limit", SAID | {"wanted": 5}),
+    ("limit", SAID | {"limit": 0, "wanted": 1}),
+    ("too_large_for_plan", {"size": 60 << 20, "limit": 50 << 20}),
+    ("too_large_for_bots", {"size": 3000 << 20, "limit": 2000 << 20}),
+    *[
+        (reason, {})
+        for reason in (
+            "unreachable no_access not_found person basic_group private blocked protected self_destructing paid_media "
+            "nothing_to_deliver invite_expired invite_invalid invite_paid join_requested too_many_channels chat_full "
+            "banned_there join_nobody join_only_paying join_cap join_refused waited_too_long gave_up"
+        ).split()
+    ],
+]
+
+
 def job(number: int) -> JobInfo:
     return JobInfo(
         number, 42, 42, f"https://t.me/{'long_name_' * 6}{number}", None, None, JobState.DONE, NOW, 0, 0, None, None, 1,
@@ -103,6 +121,18 @@ def plans(t: Texts, access: Access, owned: list[SubscriptionInfo], pay_links: di
     return checkout.plans(
         t, PREMIUM, access, PLANS.on_sale(), owned, pay_links, now=NOW, timezone=UTC, protected_refused=True
     )
+
+
+def delivered(t: Texts) -> list[Screen]:
+    standing = deliveries.Standing(t, LEFT, "operator")
+    done: dict[str, Any] = {"state": JobState.DONE, "reason": None}
+    payloads = (
+        {"detail": {}, "used": {"photo": 5, "video": 1}},
+        {"detail": {"invitation": "joined", "chat": EVIL}, "used": {}},
+        {"detail": {"invitation": "already_member", "chat": EVIL}, "used": {}},
+    )
+    found = [deliveries.job(done | payload, standing) for payload in payloads]
+    return [screen for screen in found if screen is not None]
 
 
 def screens(t: Texts) -> list[Screen]:
@@ -150,6 +180,16 @@ def screens(t: Texts) -> list[Screen]:
         support.found(t, payment(State.COMPLETED), UTC, EVIL),
         support.terms(t, "https://x"),
         support.privacy(t, None, EVIL, 90),
+        *delivered(t),
+        *[
+            screen
+            for account_name in (None, "operator")
+            for reason, detail in REFUSALS
+            if (screen := deliveries.refusal(reason, detail, deliveries.Standing(t, LEFT, account_name)))
+        ],
+        deliveries.batch(t, dict.fromkeys(JobState, 2)),
+        deliveries.batch(t, dict.fromkeys(JobState, 0) | {JobState.DONE: 3}),
+        deliveries.batch_held(t, {"batch": 1, "kind": "video", "limit": 3, "period": "all"}, 2),
         link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
         link_screens.too_many_waiting(t, 200, 200),
         notices.private_only(t),
