@@ -144,16 +144,12 @@ class Errands:
         return str(result.value)
 
     def _order_of(self, remote_id: str) -> OrderInfo | None:
-        known = payments.find(PROVIDER, remote_id)
-        if known and known.order_id is not None:
-            return orders.get(known.order_id)
         try:
-            charge = self._till.paypal.capture(remote_id)
+            return self._till.order_of_payment(remote_id)
         except Refused as refusal:
             if refusal.status in NO_PAYMENT:
                 return None
             raise
-        return orders.by_public(str(charge.get("custom_id", "")))
 
 
 def _subscription(errand: RequestInfo) -> SubscriptionInfo:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -204,6 +204,18 @@ class PayPal:
         """Read a dispute."""
         return self._get(f"/v1/customer/disputes/{_segment(dispute_id)}")
 
+    def disputes(self, updated_after: str, page_size: int = 50) -> list[Json]:
+        """The disputes that have moved since an RFC 3339 instant, in short."""
+        found: list[Json] = []
+        query = {"update_time_after": updated_after, "page_size": str(page_size)}
+        while True:
+            answer = self._get("/v1/customer/disputes", query)
+            found += answer.get("items") or ()
+            token = _next_page(answer.get("links"))
+            if token is None:
+                return found
+            query["next_page_token"] = token
+
     def webhooks(self) -> list[Json]:
         """The webhooks registered for this account."""
         return list(self._get("/v1/notifications/webhooks").get("webhooks") or ())
@@ -381,6 +393,14 @@ def _json(response: requests.Response, debug_id: str) -> Json:
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdigit() else None
+
+
+def _next_page(links: object) -> str | None:
+    """The token in the address of the next page."""
+    for link in links if isinstance(links, list) else ():
+        if link.get("rel") == "next":
+            return parse_qs(urlsplit(str(link.get("href"))).query).get("next_page_token", [None])[0]
+    return None
 
 
 def _named(event_types: list[str]) -> list[Json]:

@@ -16,6 +16,7 @@ from web import refusals
 from web.checkout import Checkout
 from web.outcome import Look, Outcome, Result
 from web.paypal import ENDPOINTS, PayPal, PayPalError, Refused
+from web.reading import PROVIDER
 from web.renewals import Renewals
 from web.signature import Verifier
 
@@ -89,6 +90,16 @@ class Shop:
         :raises PayPalError: PayPal could not be asked.
         """
         payments.apply(self.renewals.look_at(known, now).changes, now)
+
+    def order_of_payment(self, remote_id: str) -> OrderInfo | None:
+        """The order that a capture or sale was for, asked of PayPal where the ledger does not know; None: not ours.
+
+        :raises PayPalError: PayPal could not be asked, or does not show it to us.
+        """
+        known = payments.find(PROVIDER, remote_id)
+        if known is not None and known.order_id is not None:
+            return orders.get(known.order_id)
+        return orders.by_public(str(self.paypal.capture(remote_id).get("custom_id", "")))
 
     @property
     def webhook_note(self) -> str:

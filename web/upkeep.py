@@ -18,7 +18,7 @@ from config.settings import EXIT_OK, Settings
 from models import batches, cache, orders, reminders, requests, subscriptions, webhooks
 from models.database import checkpoint, close_database, data_version, database, open_database
 from models.orders import OrderInfo
-from web import heart, reconciliation, registration, safekeeping, shop, webhook
+from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
 from web.errands import Errands
 from web.outcome import Result
 from web.paypal import PayPalError
@@ -118,6 +118,7 @@ class Upkeep:
             Chore("look at orders", 0, lambda now: self._look_at_orders(till, now)),
             Chore("look at subscriptions", MINUTE_S, lambda now: self._look_at_subscriptions(till, now)),
             Chore("compare with PayPal", HOUR_S, lambda now: reconciliation.compare(till, now)),
+            Chore("compare disputes", HOUR_S, lambda now: disputes.compare(till, now)),
         ]
 
     def _keeping(self) -> list[Chore]:

@@ -16,9 +16,10 @@ from models import orders, payments, subscriptions, webhooks
 from models.orders import OrderInfo
 from models.payments import Change
 from models.webhooks import Received, WebhookInfo
+from web import disputes
 from web.outcome import Result
 from web.paypal import FORBIDDEN, NOT_FOUND, PayPalError, Refused
-from web.reading import PROVIDER, failed_at, linked_capture, read_dispute, read_refund, read_sale_refund
+from web.reading import PROVIDER, failed_at, linked_capture, read_refund, read_sale_refund
 from web.shop import Shop, shop
 from web.signature import CertificateUnavailable, Forged
 
@@ -157,10 +158,7 @@ def _given_back(till: Shop, resource: Resource, now: int) -> Changes:
 
 def _of_payment(till: Shop, remote_id: str, now: int) -> Changes:
     """Look at the purchase that a capture or sale belongs to."""
-    known = payments.find(PROVIDER, remote_id)
-    order = orders.get(known.order_id) if known and known.order_id is not None else None
-    if order is None:
-        order = orders.by_public(str(till.paypal.capture(remote_id).get("custom_id", "")))
+    order = till.order_of_payment(remote_id)
     if order is None:
         raise NotOurs("a payment of no order that is known here")
     return _of_order(till, order, now)
@@ -171,16 +169,7 @@ def _of_order(till: Shop, order: OrderInfo, now: int) -> Changes:
 
 
 def _dispute(till: Shop, resource: Resource, now: int) -> Changes:
-    """A dispute may be heard of before its payment: then that is looked at first."""
-    changes: list[Change] = []
-    for fact in read_dispute(till.paypal.dispute(str(resource.get("dispute_id"))), now):
-        try:
-            if payments.find(PROVIDER, fact.payment_remote_id) is None:
-                changes += _of_payment(till, fact.payment_remote_id, now)
-        except NotOurs:
-            continue
-        changes.append(fact)
-    return changes
+    return disputes.look(till, str(resource.get("dispute_id")), now)
 
 
 def _sale(till: Shop, resource: Resource, now: int) -> Changes:

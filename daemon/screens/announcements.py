@@ -364,6 +364,10 @@ def incident(t: Texts, key: str) -> str:
             "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more: nobody can pay. Put new ones "
             "into the settings and restart."
         ),
+        "disputes_refused": t.gettext(
+            "PayPal does not show its disputes, so they cannot suspend what was paid. Switch on “Customer disputes” "
+            "for the application in PayPal's developer pages."
+        ),
         "report_refused": t.gettext(
             "PayPal does not show its list of transactions, so nothing is compared with it. Switch on “Transaction "
             "search” for the application in PayPal's developer pages."

@@ -18,14 +18,16 @@ from config.texts import translator
 from models import events, health, notes, orders, payments, users
 from models import requests as asked
 from models.orders import OrderInfo
+from models.payments import DisputeFact, State
 from models.requests import Kind
 from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request
 from tests import environment, machine
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
-from web import errands, reconciliation, registration
+from web import disputes, errands, reconciliation, registration
 from web import shop as tills
 from web.outcome import Result
+from web.reading import read_dispute, rfc3339
 from web.shop import Shop
 from web.upkeep import Chore, Upkeep
 from web.webhook import EVENT_TYPES
@@ -318,6 +320,44 @@ def test_money_that_nobody_told_of_is_found_by_comparison(till: Shop, paypal: Lo
     assert Order.get_by_id(order.id).state == "paid"
     (found,) = payments.of_order(order.id)
     assert found.remote_id not in {told["remote_id"] for told in alerts("money_not_in_ledger")}
+
+
+def test_a_dispute_that_no_webhook_told_of_is_found_by_comparison(till: Shop, paypal: LocalPayPal) -> None:
+    order = paid(till, paypal)
+    (payment,) = payments.of_order(order.id)
+    dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
+
+    disputes.compare(till, now())
+    assert payments.of_order(order.id)[0].state is State.FROZEN
+    paypal.resolve_dispute(dispute, favour="seller")
+    disputes.compare(till, now())
+
+    assert payments.of_order(order.id)[0].state is State.COMPLETED
+
+
+def test_disputes_that_paypal_does_not_show_are_an_incident(till: Shop, paypal: LocalPayPal) -> None:
+    paypal.switch("error", on="GET /v1/customer/disputes", status=403, issue="NOT_AUTHORIZED")
+
+    disputes.compare(till, now())
+    assert [incident.key for incident in health.incidents()] == ["disputes_refused"]
+    disputes.compare(till, now())
+
+    assert health.incidents() == []
+
+
+def test_all_pages_of_the_disputes_are_read(till: Shop, paypal: LocalPayPal) -> None:
+    orders_ = [paid(till, paypal) for _ in range(3)]
+    for order in orders_:
+        paypal.open_dispute(payments.of_order(order.id)[0].remote_id)
+
+    listed = till.paypal.disputes(rfc3339(now() - DAY), page_size=2)
+
+    contested = {payments.of_order(order.id)[0].remote_id for order in orders_}
+    assert contested <= {paid_.payment_remote_id for it in listed for paid_ in facts_of(till, it)}
+
+
+def facts_of(till: Shop, listed: dict[str, Any]) -> list[DisputeFact]:
+    return read_dispute(till.paypal.dispute(listed["dispute_id"]), now())
 
 
 def test_money_that_neither_side_can_explain_is_told_once(till: Shop, paypal: LocalPayPal) -> None:

@@ -97,6 +97,10 @@ class Control:
         """Refunds and reversals of captures, each with the `capture` it takes back."""
         return [{**refund["body"], "capture": refund["capture"]} for refund in self._payments.all_refunds()]
 
+    def sale_refunds(self) -> list[Body]:
+        """Refunds and reversals of sales, each with its `sale_id`."""
+        return [refund["body"] for refund in self._sales.all_refunds()]
+
     def complete_capture(self, capture_id: str) -> Body:
         with self._store.transaction():
             return self._payments.settle_pending(capture_id, "COMPLETED")
@@ -253,6 +257,7 @@ READABLE = frozenset(
         "orders",
         "captures",
         "refunds",
+        "sale_refunds",
         "subscriptions",
         "sales",
         "disputes",

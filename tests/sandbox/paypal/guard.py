@@ -13,6 +13,7 @@ KNOWN_DEPARTURES = frozenset(
         ("POST /v1/notifications/webhooks", 400, ""),  # its own error names, WEBHOOK_URL_ALREADY_EXISTS for one
         ("POST /v1/payments/sale/{sale_id}/refund", 400, ""),  # TRANSACTION_ALREADY_REFUNDED and its like
         ("GET /v1/reporting/transactions", 200, "/transaction_details"),  # an empty list
+        ("GET /v1/customer/disputes", 200, "/items"),  # likewise
     }
 )
 

@@ -1,0 +1,58 @@
+"""Disputes: how each stands for the payments that it names, also where no notification told of it."""
+
+import logging
+
+from models import health, payments
+from models.payments import Change
+from web.paypal import FORBIDDEN, NOT_FOUND, Refused
+from web.reading import PROVIDER, read_dispute, rfc3339
+from web.shop import Shop
+
+logger = logging.getLogger(__name__)
+
+LOOK_BACK_S = 4 * 86_400
+"""A notification is repeated for three days."""
+
+INCIDENT = "disputes_refused"
+
+
+def look(till: Shop, dispute_id: str, now: int) -> list[Change]:
+    """Read a dispute. It may be heard of before its payment: then that is looked at first.
+
+    :raises PayPalError: PayPal could not be asked, or does not show it to us.
+    """
+    changes: list[Change] = []
+    for fact in read_dispute(till.paypal.dispute(dispute_id), now):
+        if payments.find(PROVIDER, fact.payment_remote_id) is None:
+            order = till.order_of_payment(fact.payment_remote_id)
+            if order is None:
+                continue
+            changes += till.look(order, now).changes
+        changes.append(fact)
+    return changes
+
+
+def compare(till: Shop, now: int) -> None:
+    """Lay the disputes of the last days beside the ledger.
+
+    :raises PayPalError: PayPal could not be asked.
+    """
+    try:
+        listed = till.paypal.disputes(rfc3339(now - LOOK_BACK_S))
+    except Refused as refusal:
+        if refusal.status != FORBIDDEN:
+            raise
+        health.open_incident(INCIDENT, str(refusal), now)
+        return
+    health.close_incident(INCIDENT, now)
+    for short in listed:
+        _compare_one(till, str(short.get("dispute_id")), now)
+
+
+def _compare_one(till: Shop, dispute_id: str, now: int) -> None:
+    try:
+        payments.apply(look(till, dispute_id, now), now)
+    except Refused as refusal:
+        if refusal.status not in (FORBIDDEN, NOT_FOUND):
+            raise
+        logger.info("a dispute about somebody else's business", extra={"dispute": dispute_id})
