@@ -1,0 +1,191 @@
+"""What people do at the till while the house shakes: they pay, hesitate, turn back, close tabs, and want money back."""
+
+import random
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+from models import database, payments
+from models.errors import RefundRefused
+from tests.paypal_shop import Buyer, PayPalShop, order_id
+from tests.sandbox.paypal.calls import Refusal
+
+TAKEN = frozenset({"COMPLETED", "REFUNDED", "PARTIALLY_REFUNDED"})
+"""Statuses of captures whose money has moved."""
+
+PATIENCE = 12
+PAUSE_S = 0.4
+STRANGERS = (requests.RequestException, Refusal)
+"""A program that was just killed, or PayPal having an opinion of its own."""
+
+
+class Gone(Exception):
+    """The buyer has lost patience with a shop that does not answer."""
+
+
+class Shopper:
+    """One purchase from beginning to end, drawn from *dice*."""
+
+    def __init__(self, shop: PayPalShop, user_id: int, dice: random.Random) -> None:
+        self._shop = shop
+        self._user_id = user_id
+        self._dice = dice
+
+    def go(self) -> str:
+        """Do one of the things that people do; its name."""
+        acts: list[tuple[Callable[[], None], int]] = [
+            (self.pays, 30),
+            (self.closes_the_tab, 20),
+            (self.hesitates, 10),
+            (self.turns_back, 10),
+            (self.clicks_twice, 10),
+            (self.subscribes, 20),
+        ]
+        act = self._dice.choices([act for act, _ in acts], [weight for _, weight in acts])[0]
+        try:
+            act()
+        except (Gone, *STRANGERS) as reason:
+            return f"{act.__name__}, and left: {type(reason).__name__}"
+        return act.__name__
+
+    def pays(self) -> None:
+        buyer, remote_id = self._begin()
+        self._visit(buyer, self._at_paypal(remote_id, "approve"))
+
+    def closes_the_tab(self) -> None:
+        _, remote_id = self._begin()
+        self._at_paypal(remote_id, "approve")
+
+    def hesitates(self) -> None:
+        buyer, remote_id = self._begin()
+        self._visit(buyer, self._at_paypal(remote_id, "decline"))
+        self._visit(buyer, self._at_paypal(remote_id, "approve"))
+
+    def turns_back(self) -> None:
+        buyer, remote_id = self._begin()
+        self._visit(buyer, self._at_paypal(remote_id, "cancel"))
+        self._at_paypal(remote_id, "approve")
+
+    def clicks_twice(self) -> None:
+        buyer, remote_id = self._begin()
+        self._click(buyer)
+        self._visit(buyer, self._at_paypal(remote_id, "approve"))
+        self._visit(buyer, f"{self._shop.web.url}/paypal/success?token={remote_id}")
+
+    def subscribes(self) -> None:
+        buyer = self._shop.buyer(self._user_id, "monthly")
+        page = self._click(buyer)
+        answer = requests.post(page, data={"choice": "approve"}, timeout=20, allow_redirects=False)
+        back = answer.headers["Location"]
+        if self._dice.random() < 0.6:
+            self._visit(buyer, back)
+        remote_id = parse_qs(urlsplit(back).query)["subscription_id"][0]
+        for _ in range(self._dice.randint(0, 2)):
+            self._shop.paypal.renew_subscription(remote_id, fail=self._dice.random() < 0.15)
+
+    def _begin(self) -> tuple[Buyer, str]:
+        buyer = self._shop.buyer(self._user_id, self._dice.choice(("premium", "premium", "vip")))
+        return buyer, order_id(self._click(buyer))
+
+    def _click(self, buyer: Buyer) -> str:
+        """Press the button until it leads to PayPal."""
+        for _ in range(PATIENCE):
+            try:
+                answer = buyer.click()
+                if answer.status_code == 303:
+                    return answer.headers["Location"]
+                if answer.status_code in (200, 409):
+                    raise Gone  # it is paid already, or renews already
+            except requests.RequestException:
+                pass
+            time.sleep(PAUSE_S)
+        raise Gone
+
+    def _at_paypal(self, remote_id: str, choice: str) -> str:
+        """Press a button there; where it leads. PayPal has its own mind about an order that is paid already."""
+        page = f"{self._shop.paypal.endpoint}/checkoutnow?token={remote_id}"
+        answer = requests.post(page, data={"choice": choice}, timeout=20, allow_redirects=False)
+        if answer.status_code != 302:
+            raise Gone
+        return answer.headers["Location"]
+
+    def _visit(self, buyer: Buyer, url: str) -> None:
+        """Come back from PayPal. Whoever meets a dead page does not try again."""
+        try:
+            buyer.go(url)
+        except requests.RequestException:
+            return
+
+
+class Aftermath:
+    """What happens to money that has come: refunds from here and there, chargebacks, disputes, late decisions."""
+
+    def __init__(self, shop: PayPalShop, dice: random.Random) -> None:
+        self._shop = shop
+        self._dice = dice
+
+    def strike(self) -> str:
+        """Do something to a payment; its name, or nothing when there was none."""
+        pending = [capture for capture in self._shop.paypal.captures() if capture["status"] == "PENDING"]
+        if pending:
+            return self._try(self._decide, self._dice.choice(pending)["id"])
+        taken = [capture for capture in self._shop.paypal.captures() if capture["status"] in TAKEN]
+        money = [*taken, *self._shop.paypal.sales()]
+        if not money:
+            return ""
+        act = self._dice.choice((self._dashboard, self._chat, self._chat, self._chargeback, self._dispute))
+        return self._try(act, self._dice.choice(money)["id"])
+
+    def decide_all(self) -> None:
+        """Nothing stays undecided at PayPal."""
+        for capture in self._shop.paypal.captures():
+            if capture["status"] == "PENDING":
+                self._try(self._decide, capture["id"])
+        for dispute in self._shop.paypal.disputes():
+            if dispute["status"] != "RESOLVED" and self._dice.random() < 0.7:
+                self._try(self._resolve, dispute["dispute_id"])
+
+    def _try(self, act: Callable[[str], object], identifier: str) -> str:
+        try:
+            act(identifier)
+        except (RefundRefused, *STRANGERS) as reason:
+            return f"{act.__name__.strip('_')}, refused: {getattr(reason, 'reason', type(reason).__name__)}"
+        return act.__name__.strip("_")
+
+    def _decide(self, capture_id: str) -> None:
+        decide = self._dice.choice((self._shop.paypal.complete_capture, self._shop.paypal.deny_capture))
+        decide(capture_id)
+
+    def _dashboard(self, identifier: str) -> None:
+        """The merchant refunds at PayPal's own pages, wholly or in part."""
+        value = self._dice.choice((None, None, "1.00", "2.50"))
+        if self._is_sale(identifier):
+            self._shop.paypal.refund_sale(identifier, value=value)
+        else:
+            self._shop.paypal.refund_capture(identifier, value=value)
+
+    def _chat(self, identifier: str) -> None:
+        """What ``/refund`` in the chat does."""
+        database.database.connect(reuse_if_open=True)
+        known = payments.find("paypal", identifier)
+        if known is not None:
+            amount = self._dice.choice((None, None, 100))
+            payments.ask_refund(known.id, amount, None, int(time.time()))
+
+    def _chargeback(self, identifier: str) -> None:
+        if self._is_sale(identifier):
+            self._shop.paypal.reverse_sale(identifier)
+        else:
+            self._shop.paypal.reverse_capture(identifier)
+
+    def _dispute(self, identifier: str) -> None:
+        if not any(identifier in str(dispute["disputed_transactions"]) for dispute in self._shop.paypal.disputes()):
+            self._shop.paypal.open_dispute(identifier)
+
+    def _resolve(self, dispute_id: str) -> None:
+        self._shop.paypal.resolve_dispute(dispute_id, favour=self._dice.choice(("seller", "buyer", "cancelled")))
+
+    def _is_sale(self, identifier: str) -> bool:
+        return any(sale["id"] == identifier for sale in self._shop.paypal.sales())

@@ -1,0 +1,136 @@
+"""After the storm: what PayPal says, what the ledger says, and what stands in the chats must be one story."""
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from models import access, payments
+from models.payments import State
+from models.tables import Event, Order, Payment, Refund, Request, WebhookEvent
+from tests.crash.shoppers import TAKEN
+from tests.sandbox.paypal import LocalPayPal
+from tests.sandbox_process import Sandbox
+
+
+def unfinished(paypal: LocalPayPal) -> dict[str, int]:
+    """What is still under way, by name; empty when everything is quiet."""
+    moved = {capture["id"] for capture in captured(paypal)} | {sale["id"] for sale in paypal.sales()}
+    known = {row.remote_id for row in Payment.select(Payment.remote_id).where(Payment.completed_at.is_null(False))}
+    returned = {refund["id"] for refund in given_back(paypal)}
+    counts = {
+        "events not told": Event.select().where(Event.heard_at.is_null()).count(),
+        "requests open": Request.select().where(Request.state == "open").count(),
+        "webhooks open": WebhookEvent.select().where(WebhookEvent.state == "received").count(),
+        "money not recorded": len(moved - known),
+        "refunds not recorded": len(returned - {row.remote_id for row in Refund.select()}),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def faults(sandbox: Sandbox, paypal: LocalPayPal, now: int) -> list[str]:
+    """Everything that does not fit."""
+    return [
+        *_money(paypal),
+        *_refunds(paypal),
+        *_disputes(paypal),
+        *_access(now),
+        *_news(sandbox),
+        *payments.audit(),
+        *(f"deviation: {deviation}" for deviation in paypal.deviations()),
+    ]
+
+
+def captured(paypal: LocalPayPal) -> list[dict[str, Any]]:
+    """Captures whose money has moved."""
+    return [capture for capture in paypal.captures() if capture["status"] in TAKEN]
+
+
+def given_back(paypal: LocalPayPal) -> list[dict[str, Any]]:
+    """Refunds and reversals at PayPal, of captures and of sales: ``id``, ``of``, ``cents``."""
+    found = [
+        {"id": refund["id"], "of": refund["capture"], "cents": cents(refund["amount"]["value"])}
+        for refund in paypal.refunds()
+        if refund["status"] == "COMPLETED"
+    ]
+    for refund in paypal.sale_refunds():
+        total = cents(refund["amount"]["total"])
+        found.append({"id": refund["id"], "of": refund["sale_id"], "cents": abs(total)})
+    return found
+
+
+def cents(value: str) -> int:
+    return int(Decimal(value) * 100)
+
+
+def _money(paypal: LocalPayPal) -> Iterator[str]:
+    """Every payment that moved is granted once, to whoever ordered it; nothing is granted that did not move."""
+    at_paypal = {capture["id"]: capture.get("custom_id") for capture in captured(paypal)}
+    subscriptions = {it["id"]: it["custom_id"] for it in paypal.subscriptions()}
+    at_paypal |= {sale["id"]: subscriptions[sale["billing_agreement_id"]] for sale in paypal.sales()}
+    rows = list(Payment.select(Payment, Order).join(Order).where(Payment.completed_at.is_null(False)))
+    for remote_id, count in Counter(row.remote_id for row in rows).items():
+        if count != 1:
+            yield f"payment {remote_id} is recorded {count} times"
+    for row in rows:
+        if row.remote_id not in at_paypal:
+            yield f"payment {row.remote_id} is recorded, and PayPal has never taken it"
+        elif at_paypal[row.remote_id] != row.order.public_id:
+            yield f"payment {row.remote_id} went to another order than the one that it paid"
+        if not row.grants or row.user_id != row.order.user_id:
+            yield f"payment {row.remote_id} does not grant"
+    for remote_id in at_paypal.keys() - {row.remote_id for row in rows}:
+        yield f"payment {remote_id} moved, and nothing was granted"
+
+
+def _refunds(paypal: LocalPayPal) -> Iterator[str]:
+    at_paypal = {refund["id"]: (refund["of"], refund["cents"]) for refund in given_back(paypal)}
+    here = {row.remote_id: (row.payment_remote_id, row.amount) for row in Refund.select()}
+    for remote_id in at_paypal.keys() | here.keys():
+        if at_paypal.get(remote_id) != here.get(remote_id):
+            yield f"refund {remote_id}: {at_paypal.get(remote_id)} at PayPal, {here.get(remote_id)} here"
+
+
+def _disputes(paypal: LocalPayPal) -> Iterator[str]:
+    for dispute in paypal.disputes():
+        outcome = (dispute.get("dispute_outcome") or {}).get("outcome_code")
+        expected = {None: State.FROZEN, "RESOLVED_BUYER_FAVOUR": State.REVERSED}.get(outcome, State.COMPLETED)
+        for contested in dispute["disputed_transactions"]:
+            found = payments.find("paypal", contested["seller_transaction_id"])
+            if found is None or found.state is not expected:
+                yield f"payment {contested['seller_transaction_id']} is {found and found.state}, not {expected}"
+
+
+def _access(now: int) -> Iterator[str]:
+    """Who has something left that he paid has access; who has nothing left has none."""
+    users = {row.user_id for row in Payment.select(Payment.user).distinct()}
+    for user_id in users:
+        left = [
+            payment
+            for payment in payments.history_of(user_id, 1000)
+            if payment.state is State.COMPLETED and payment.completed_at and payment.refunded < payment.amount
+        ]
+        if bool(left) != bool(access.of(user_id, now).level):
+            yield f"customer {user_id} has {len(left)} payments that hold, and access {access.of(user_id, now)}"
+
+
+def _news(sandbox: Sandbox) -> Iterator[str]:
+    """Every event was told, and nothing twice."""
+    sent = sandbox.control("GET", "/stats")["messages"]
+    for random_id, count in sent.items():
+        if count != 1:
+            yield f"the message {random_id} was sent {count} times"
+    told = Counter()
+    for event in Event.select().where(Event.user_id.is_null(False)):
+        if event.heard_at is None:
+            yield f"event {event.id}, {event.kind}, was not told"
+        elif str(event.random_id) not in sent:
+            yield f"event {event.id}, {event.kind}, counts as told and was never sent"
+        told[event.kind, event.payload.get("payment"), event.payload.get("refund")] += 1
+    for (kind, payment, _), count in told.items():
+        if kind in ("payment_completed", "payment_refunded") and count != 1:
+            yield f"{kind} of payment {payment} was told {count} times"
+    completed = {payment for kind, payment, _ in told if kind == "payment_completed"}
+    for row in Payment.select().where(Payment.completed_at.is_null(False)):
+        if row.id not in completed and row.state not in (State.REVERSED, State.DENIED):
+            yield f"payment {row.remote_id} was never told of"
