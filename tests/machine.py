@@ -26,9 +26,7 @@ def need_image_builder() -> None:
     """Need what builds and runs images, and the right to."""
     if os.geteuid() != 0:
         _go_without("images are built and run here as root")
-    need_command(
-        "buildah", "mmdebstrap", "podman", "runc", packages="buildah mmdebstrap netavark podman runc uidmap"
-    )
+    need_command("buildah", "mmdebstrap", "podman", "runc", packages="buildah mmdebstrap netavark podman runc uidmap")
 
 
 def _go_without(reason: str) -> None:
