@@ -193,7 +193,7 @@ def _open(packet: bytearray, session_id: bytes, auth_key: bytes) -> _Opened | No
     if len(packet) < 24 + 48:
         return None
     key, vector = kdf(auth_key, bytes(view[8:24]), False)
-    plain = aes.ige256_decrypt(view[24:], key, vector)
+    plain = aes.ige256_decrypt(bytes(view[24:]), key, vector)  # other AES modules take nothing but bytes
     digest = hashlib.sha256(auth_key[96:128])
     digest.update(plain)
     length = int.from_bytes(plain[28:32], "little")
