@@ -118,27 +118,6 @@ def at(intervals: Sequence[Interval], moment: int) -> int:
     return 0 if interval is None else interval.level
 
 
-def paid_until(intervals: Sequence[Interval], moment: int) -> int | None:
-    """Return when the customer falls back to free if nothing more happens.
-
-    That is the end of the unbroken run of paid time around *moment*; None when there is none or it never ends.
-    """
-    end = moment
-    for interval in intervals:
-        if interval.start > end:
-            break
-        if interval.end is None:
-            return None
-        end = max(end, interval.end)
-    return end if end > moment else None
-
-
-def level_until(intervals: Sequence[Interval], level: int) -> int | None:
-    """Return the end of the last interval of this level; None when it has none or lasts for ever."""
-    ends = [interval.end for interval in intervals if interval.level == level]
-    return ends[-1] if ends else None
-
-
 @dataclass(slots=True, eq=False)
 class _Holding:
     """What is left of a grant during the sweep. ``left`` None is for ever; ``owed`` is the amount not yet refunded."""
@@ -346,8 +325,10 @@ def give(
         return True
 
 
-def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: int | None, now: int) -> None:
+def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: int | None, now: int) -> bool:
     """Take time back, from the newest grant to the oldest: None means every level, or all that is left.
+
+    False when there was none to be seen. It is written down even so: what a dispute withholds does not come back.
 
     :raises NotFound: nobody has this id.
     :raises ValueError: no time to take.
@@ -357,9 +338,13 @@ def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: 
     with transaction():
         _require_user(user_id)
         span = {"level": level, "seconds": seconds, "reason": reason}
+        before = _intervals(user_id)
         Adjustment.insert(user=user_id, kind="take", by=by, at=now, **span).execute()
+        if _intervals(user_id) == before:
+            return False
         events.append("access_taken", user_id, span, now)
         changed(user_id, now)
+        return True
 
 
 def changed(user_id: int, now: int) -> None:

@@ -233,22 +233,18 @@ def _connected(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -
 
 
 class Watcher:
-    """Tells when another process has committed, or when this one said so with :meth:`poke`.
+    """Tells when another process, or another thread of this one, has committed.
 
     A thread of its own asks for ``data_version``: twenty times a second through the loop would cost an idle program
     more than everything else that it does. The version does not move on one's own connection's commits but does on
-    those of this process's other threads: those who write need not poke, it is only quicker. Spurious wakes happen (a
-    checkpoint moves it too); missed ones do not.
+    those of this process's other threads, so no writer need say anything. Spurious wakes happen (a checkpoint moves
+    it too); missed ones do not.
     """
 
     def __init__(self) -> None:
         self._moved = asyncio.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-
-    def poke(self) -> None:
-        """Wake the waiter for a commit of this process. Call from the event loop's thread."""
-        self._moved.set()
 
     async def wait(self, timeout: float) -> bool:
         """Wait until something was committed; False when *timeout* seconds passed without."""

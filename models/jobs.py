@@ -163,12 +163,6 @@ def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
     return tuple(map(moves.info, database.execute_sql(_HISTORY, (user_id, limit))))
 
 
-def position(job_id: int) -> int:
-    """How many jobs stand before this one in line; 0 when it is next, or not waiting at all."""
-    job = moves.get(job_id)
-    return line.ahead(job.priority, job.round, job.id) if job.state is State.QUEUED else 0
-
-
 def overview(now: int) -> Overview:
     """How the line stands."""
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.state.in_(OPEN)).group_by(Job.state)

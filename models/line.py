@@ -38,13 +38,6 @@ SELECT MAX(round) FROM job
 WHERE user_id = ? AND state IN ({words((State.QUEUED, *RUNNING))}) AND priority = ?
 """
 
-_AHEAD = f"""
-SELECT (SELECT COUNT(*) FROM job WHERE state = '{State.QUEUED}' AND priority > :priority)
-     + (SELECT COUNT(*) FROM job WHERE state = '{State.QUEUED}' AND priority = :priority AND round < :round)
-     + (SELECT COUNT(*) FROM job WHERE state = '{State.QUEUED}' AND priority = :priority AND round = :round
-                                   AND id < :id)
-"""
-
 
 def places(user_id: int, priority: int) -> Iterator[int]:
     """The rounds in which the user's next jobs of this priority stand, one after the other."""
@@ -77,9 +70,3 @@ def take(per_customer: int, small: bool, large: bool, now: int) -> int | None:
 def priorities() -> list[int]:
     """The lines there are, the best first."""
     return [priority for (priority,) in database.execute_sql("SELECT priority FROM line ORDER BY priority DESC")]
-
-
-def ahead(priority: int, round_: int, job_id: int) -> int:
-    """How many waiting jobs stand before the given place."""
-    (jobs,) = database.execute_sql(_AHEAD, {"priority": priority, "round": round_, "id": job_id}).fetchone()
-    return int(jobs)

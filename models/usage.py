@@ -19,9 +19,11 @@ from models.errors import LeaseLost
 from models.tables import Usage
 
 LIFETIME = "all"
-PAST = "past"
-"""Where the days are added up that no limit looks at any more."""
 
+_OF_BATCH = """
+SELECT usage.kind, SUM(usage.count) FROM job JOIN usage ON usage.job_id = job.id
+WHERE job.batch_id = ? AND usage.state = 'committed' GROUP BY usage.kind ORDER BY MIN(job.id)
+"""
 _RESERVE = """
 INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
 SELECT :job, :user, :kind, :period, :count, 'reserved', :now
@@ -106,6 +108,11 @@ def release(job_id: int) -> None:
 def of_job(job_id: int) -> dict[str, int]:
     """What the job holds or has used, by kind."""
     return dict(database.execute_sql("SELECT kind, count FROM usage WHERE job_id = ?", (job_id,)).fetchall())
+
+
+def of_batch(batch_id: int) -> dict[str, int]:
+    """What the delivered jobs of a batch have used, by kind."""
+    return dict(database.execute_sql(_OF_BATCH, (batch_id,)).fetchall())
 
 
 def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:

@@ -80,10 +80,10 @@ async def revoke(turn: Turn, words: list[str]) -> Screen:
     if user is None:
         return admin.unknown_user(turn.t, words[0])
     level = plan.level if plan else None
-    await turn.service.calls(access.take, user.id, level, None, "revoked by an admin", turn.user.id, turn.now)
+    taken = await turn.service.calls(access.take, user.id, level, None, "revoked by an admin", turn.user.id, turn.now)
     now_has = await turn.service.calls(access.of, user.id, turn.now)
     held = turn.service.plans.for_level(now_has.level)
-    return admin.revoked(turn.t, user, held, now_has, turn.service.settings.timezone)
+    return admin.revoked(turn.t, user, held, now_has, taken, turn.service.settings.timezone)
 
 
 async def refund(turn: Turn, words: list[str]) -> Screen:

@@ -85,7 +85,7 @@ def history(
 ) -> Screen:
     """Payments with their receipts, then deliveries."""
     payments_part = [_payment(t, each, plans, timezone) for each in paid] or [t.gettext("none yet")]
-    deliveries = [_delivery(t, each, timezone) for each in delivered] or [t.gettext("none yet")]
+    deliveries = [_delivery(t, each, timezone) for each in delivered] or [t.gettext("nothing yet")]
     text = "\n".join(
         [
             t.gettext("<b>Your payments</b>"),

@@ -20,24 +20,26 @@ STALE_S = 30
 
 def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
     """How a command is written."""
-    plans = "|".join(plan_codes)
+    plans, who = "|".join(plan_codes), t.gettext("USER")
     forms = {
-        "grant": (f"/grant USER {plans} DAYS|forever [REASON]", f"/grant 123456789 {plan_codes[0]} 30"),
-        "revoke": (f"/revoke USER [{plans}]", "/revoke @name"),
+        "grant": (
+            t.gettext("/grant USER {plans} DAYS|forever [REASON]", plans=plans),
+            f"/grant @name {plan_codes[0]} 30",
+        ),
+        "revoke": (f"/revoke {who} [{plans}]", "/revoke @name"),
         "refund": (t.gettext("/refund PAYMENT [AMOUNT]"), "/refund stxAbc123"),
-        "ban": ("/ban USER", "/ban 123456789"),
-        "unban": ("/unban USER", "/unban 123456789"),
+        "ban": (f"/ban {who}", "/ban 123456789"),
+        "unban": (f"/unban {who}", "/unban 123456789"),
         "allow": (t.gettext("/allow LINK"), "/allow https://t.me/c/1234567890/1"),
         "block": (t.gettext("/block LINK"), "/block https://t.me/name"),
     }
     form, example = forms.get(command, (f"/{command}", f"/{command}"))
-    return Screen(
-        t.gettext(
-            "Usage: <code>{form}</code>\nExample: <code>{example}</code>\nUSER is a number or an @name.",
-            form=escape(form),
-            example=escape(example),
-        )
+    text = t.gettext(
+        "Usage: <code>{form}</code>\nExample: <code>{example}</code>", form=escape(form), example=escape(example)
     )
+    if who in form:
+        text += "\n" + t.gettext("USER is a number or an @name.")
+    return Screen(text)
 
 
 def unknown_user(t: Texts, text: str) -> Screen:
@@ -56,9 +58,14 @@ def granted(t: Texts, user: UserInfo, plan: Plan, access: Access, new: bool, tim
     return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
 
 
-def revoked(t: Texts, user: UserInfo, plan: Plan, access: Access, timezone: ZoneInfo) -> Screen:
-    """Time was taken."""
-    return Screen(t.gettext("✅ Taken from {user}.", user=name(user)) + "\n" + _has(t, plan, access, timezone))
+def revoked(t: Texts, user: UserInfo, plan: Plan, access: Access, taken: bool, timezone: ZoneInfo) -> Screen:
+    """Time was taken, or there was none to take."""
+    head = (
+        t.gettext("✅ Taken from {user}.", user=name(user))
+        if taken
+        else t.gettext("{user} has nothing of it that could be taken.", user=name(user))
+    )
+    return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
 
 
 def unknown_payment(t: Texts, text: str) -> Screen:

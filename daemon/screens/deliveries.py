@@ -55,11 +55,18 @@ def counted(t: Texts, kind: str, number: int) -> str:
     }[kind]
 
 
-def batch(t: Texts, counts: Mapping[State, int]) -> Screen:
-    """The end of several links that came together."""
+def batch(counts: Mapping[State, int], used_up: Mapping[str, int], standing: Standing) -> Screen:
+    """The end of several links that came together: what became of them, what they used and what is left."""
+    lines = [_outcome(standing.t, counts)]
+    if used_up:
+        lines.append(used(standing, used_up))
+    return Screen("\n".join(lines))
+
+
+def _outcome(t: Texts, counts: Mapping[State, int]) -> str:
     total, done = sum(counts.values()), counts[State.DONE]
     if done == total:
-        return Screen(t.ngettext("✅ {n} link delivered.", "✅ All {n} links delivered.", total))
+        return t.ngettext("✅ {n} link delivered.", "✅ All {n} links delivered.", total)
     lines = [t.gettext("🏁 {done} of {total} links delivered.", done=done, total=total)]
     undeliverable = counts[State.REFUSED] + counts[State.FAILED]
     if undeliverable:
@@ -72,7 +79,7 @@ def batch(t: Texts, counts: Mapping[State, int]) -> Screen:
         )
     if counts[State.CANCELLED]:
         lines.append(t.ngettext("{n} was cancelled.", "{n} were cancelled.", counts[State.CANCELLED]))
-    return Screen("\n".join(lines))
+    return "\n".join(lines)
 
 
 def batch_held(t: Texts, payload: Mapping[str, Any], waiting: int) -> Screen:
@@ -126,9 +133,9 @@ def _limit(t: Texts, detail: Mapping[str, Any]) -> Screen:
 def _too_large(t: Texts, reason: str, detail: Mapping[str, Any]) -> Screen:
     size, limit = t.size(detail["size"]), t.size(detail["limit"])
     if reason == "too_large_for_bots":
-        text = t.gettext("✖️ This file has {size}. Telegram lets no bot send more than {limit}.", size=size, limit=limit)
+        text = t.gettext("✖️ This file is {size}. Telegram lets no bot send more than {limit}.", size=size, limit=limit)
         return Screen(text, keyboard.rows(keyboard.home(t)))
-    text = t.gettext("✖️ This file has {size}, and your plan brings files up to {limit}.", size=size, limit=limit)
+    text = t.gettext("✖️ This file is {size}, and your plan brings files up to {limit}.", size=size, limit=limit)
     return Screen(text, keyboard.rows(keyboard.plans(t), keyboard.home(t)))
 
 
@@ -147,6 +154,7 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
     if reason == "no_access":
         return _no_access(t, account)
     again = t.gettext("Please send the link again in a while; it cost you nothing.")
+    other = t.gettext("Please choose another post.")
     return {
         "not_found": t.gettext("There is no such post. It may have been deleted: please check the link."),
         "person": t.gettext("This link leads to a person or a bot. I only read posts of channels and groups."),
@@ -156,13 +164,13 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         "private": t.gettext(
             "This chat is private. Send me an invitation link to it first (t.me/+…), then this link again."
         ),
-        "unknown": t.gettext("I do not know this chat. Send me an invitation link to it first (t.me/+…)."),
         "blocked": t.gettext("Posts of this chat are not delivered here. Please choose another source."),
-        "protected": t.gettext(
-            "The owner of this chat does not allow its content to be saved, so I do not deliver it."
-        ),
-        "self_destructing": t.gettext("This post destroys itself when seen. Such posts are never delivered."),
-        "paid_media": t.gettext("This post has to be paid for in Telegram itself, so I do not deliver it."),
+        "protected": t.gettext("The owner of this chat does not allow its content to be saved, so I do not deliver it.")
+        + f" {other}",
+        "self_destructing": t.gettext("This post destroys itself when seen. Such posts are never delivered.")
+        + f" {other}",
+        "paid_media": t.gettext("This post has to be paid for in Telegram itself, so I do not deliver it.")
+        + f" {other}",
         "nothing_to_deliver": t.gettext("There is nothing in this post that I could deliver. Please choose another."),
         "invite_expired": t.gettext("This invitation has expired. Please ask for a new one."),
         "invite_invalid": t.gettext("This invitation does not exist. Please copy it again."),
@@ -174,7 +182,9 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         "chat_full": t.gettext("This chat is full. Please try again another day."),
         "banned_there": t.gettext("I may not enter this chat. Its admins decide that; please choose another source."),
         "join_nobody": t.gettext("I do not join chats by invitation here. Please ask the operator to add this one."),
-        "join_only_paying": t.gettext("Invitations are followed for customers with a plan."),
+        "join_only_paying": t.gettext(
+            "I follow the invitations of customers with a paid plan. Get one, then send it again."
+        ),
         "join_cap": t.gettext("I have joined as many chats as I may today. Please send the invitation again tomorrow."),
         "join_refused": t.gettext("I was not let in by this invitation. Please ask for another one."),
         "waited_too_long": t.gettext("I could not reach this post for too long.") + " " + again,

@@ -88,7 +88,7 @@ def terms(t: Texts, url: str | None) -> Screen:
         "rights of their authors.\n"
         "• A plan counts from the payment, for as long as it says. What is not delivered costs nothing.\n"
         "• Payments with problems: /paysupport. Stars and PayPal payments can be given back.\n"
-        "• Who abuses the bot can be shut out."
+        "• Whoever abuses the bot can be shut out."
     )
     return _with_address(t, text, url, t.gettext("The full terms"))
 

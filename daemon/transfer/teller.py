@@ -36,21 +36,25 @@ class Teller:
         return {"job_finished": self._job, "batch_finished": self._batch, "batch_held": self._batch_held}
 
     async def _job(self, event: EventInfo) -> None:
-        user_id = event.user_id or 0
-        t, now = await self._texts(user_id), int(time.time())
-        level = (await self._calls(access.of, user_id, now)).level
-        day = usage.day_of(now, self._settings.timezone)
-        left = await self._calls(usage.left, user_id, self._plans.for_level(level), day)
-        await self._say(event, deliveries.job(event.payload, Standing(t, left, self._account_name())))
+        await self._say(event, deliveries.job(event.payload, await self._standing(event.user_id or 0)))
 
     async def _batch(self, event: EventInfo) -> None:
-        counts = await self._calls(batches.counts, event.payload["batch"])
-        await self._say(event, deliveries.batch(await self._texts(event.user_id or 0), counts))
+        batch_id = event.payload["batch"]
+        counts = await self._calls(batches.counts, batch_id)
+        used = await self._calls(usage.of_batch, batch_id)
+        await self._say(event, deliveries.batch(counts, used, await self._standing(event.user_id or 0)))
 
     async def _batch_held(self, event: EventInfo) -> None:
         waiting = (await self._calls(batches.counts, event.payload["batch"]))[State.HELD]
         t = await self._texts(event.user_id or 0)
         await self._say(event, deliveries.batch_held(t, event.payload, waiting))
+
+    async def _standing(self, user_id: int) -> Standing:
+        now = int(time.time())
+        level = (await self._calls(access.of, user_id, now)).level
+        day = usage.day_of(now, self._settings.timezone)
+        left = await self._calls(usage.left, user_id, self._plans.for_level(level), day)
+        return Standing(await self._texts(user_id), left, self._account_name())
 
     async def _texts(self, user_id: int) -> Texts:
         user = await self._calls(users.get, user_id)

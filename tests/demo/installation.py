@@ -125,7 +125,9 @@ def wait_healthy(installation: Installation, seconds: float = HEALTHY_WITHIN_S) 
         except requests.RequestException as error:
             answer = type(error).__name__
         time.sleep(0.1)
-    raise NotHealthy(f"{answer}\n{installation.console.read_text(errors='replace')[-3000:]}")
+    lines = installation.console.read_text(errors="replace").splitlines()
+    told = [line for line in lines if '"path": "/health"' not in line]  # our own questions
+    raise NotHealthy("\n".join([answer, *told[-20:]]))
 
 
 def free_port() -> int:

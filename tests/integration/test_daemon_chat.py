@@ -110,6 +110,13 @@ async def test_a_limit_that_ends_in_the_middle_of_several_links_is_told(
         assert "Nothing of yours is waiting" in (await customer.ask("/cancel")).text
 
 
+async def test_several_links_end_with_what_is_left(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(f"{customer.link('photo1')} {customer.link('album1')} {customer.link('text1')}")
+        told = await customer.until_text("All 3 links delivered")
+        assert "Delivered: 6 photos, 1 text. Photos: 4 of 10 left today; Texts: unlimited." in told.text
+
+
 async def test_a_button_that_no_longer_exists_leads_home(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         plans = await customer.press(await customer.ask("/start"), "Plans")

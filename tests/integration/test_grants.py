@@ -63,6 +63,15 @@ def test_what_was_given_can_be_taken_back_in_part_or_whole() -> None:
     assert [event.kind for event in events.claim(NOW + DAY)][-2:] == ["access_taken"] * 2
 
 
+def test_taking_from_somebody_who_has_nothing_is_not_told() -> None:
+    user = customer()
+    assert not access.take(user, None, None, "mistake", 99, NOW)
+    access.give(user, 1, seconds=DAY, reason="gift", by=99, now=NOW)
+    assert not access.take(user, 2, None, "another plan", 99, NOW)
+    assert access.take(user, 1, None, "abuse", 99, NOW)
+    assert [event.kind for event in events.claim(NOW)] == ["access_given", "access_taken"]
+
+
 def test_nothing_is_given_to_or_taken_from_nobody() -> None:
     with pytest.raises(NotFound):
         give(404, seconds=5)

@@ -47,13 +47,13 @@ def test_a_user_may_not_have_more_waiting_than_the_cap() -> None:
     enqueue(1, "4th", cap=3)
 
 
-def test_the_position_counts_those_before_in_line() -> None:
+def test_the_line_is_shown_as_it_stands() -> None:
     one, two, other = enqueue(1, "1"), enqueue(1, "2"), enqueue(2, "3")
-    assert [jobs.position(job.id) for job in (one, other, two)] == [0, 1, 2]
+    assert jobs.in_line(9) == (one, other, two)
     paying = enqueue(3, "4", priority=1)
-    assert [jobs.position(job.id) for job in (paying, one, other, two)] == [0, 1, 2, 3]
+    assert jobs.in_line(9) == (paying, one, other, two)
     claim("w")
-    assert [jobs.position(job.id) for job in (paying, one, other, two)] == [0, 0, 1, 2]
+    assert jobs.in_line(9) == (one, other, two)
 
 
 def test_only_the_customer_cancels_his_jobs() -> None:
@@ -523,10 +523,10 @@ def test_the_progress_message_is_remembered_and_found_when_it_was_left_standing(
     assert jobs.left_standing(NOW) == ()
 
 
-def test_the_line_is_shown_in_the_order_of_its_positions() -> None:
+def test_the_paying_stand_first_and_within_a_line_each_in_his_turn() -> None:
     for number in range(3):
         for user_id, priority in ((1, 0), (2, 1), (3, 1)):
             enqueue(user_id, f"{user_id}/{number}", priority=priority)
     shown = jobs.in_line(99)
-    assert [jobs.position(job.id) for job in shown] == list(range(9))
+    assert list(shown) == sorted(shown, key=lambda job: (-job.priority, job.round, job.id))
     assert jobs.in_line(4) == shown[:4]

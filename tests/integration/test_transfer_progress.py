@@ -130,7 +130,7 @@ async def test_the_paying_overtake_and_each_sees_his_place(running: Rig, lucia: 
         await until(places)
         # When a paying customer comes later
         late = await running.ask(lucia, running.control("POST", "/posts", small)["url"], priority=2)
-        assert await running.calls(jobs.position, late.id) == 0
+        assert (await running.calls(jobs.in_line, 9))[0].id == late.id
         running.control("DELETE", "/network")
         # Then he is served before most of them, and nobody is forgotten
         ended = [await running.ended(job) for job in [late, *early, *busy]]

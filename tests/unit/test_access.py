@@ -17,8 +17,6 @@ from models.access import (
     Take,
     at,
     fold,
-    level_until,
-    paid_until,
     sweep,
 )
 
@@ -51,15 +49,12 @@ def measure_from(intervals: tuple[Interval, ...], level: int) -> int:
 def test_nothing_gives_nothing() -> None:
     assert fold([]) == ()
     assert at((), 5) == 0
-    assert paid_until((), 5) is None
 
 
 def test_the_higher_level_is_consumed_first_and_the_lower_one_pauses() -> None:
     intervals = fold([budget("a", PREMIUM, 0, 100), budget("b", VIP, 30, 50)])
     assert intervals == (Interval(0, 30, PREMIUM), Interval(30, 80, VIP), Interval(80, 150, PREMIUM))
     assert [at(intervals, moment) for moment in (0, 29, 30, 79, 80, 149, 150)] == [1, 1, 2, 2, 1, 1, 0]
-    assert paid_until(intervals, 40) == 150
-    assert level_until(intervals, VIP) == 80
 
 
 def test_budgets_of_one_level_follow_each_other_without_a_seam() -> None:
@@ -69,8 +64,6 @@ def test_budgets_of_one_level_follow_each_other_without_a_seam() -> None:
 def test_a_gap_is_free() -> None:
     intervals = fold([budget("a", PREMIUM, 0, 10), budget("b", PREMIUM, 50, 10)])
     assert intervals == (Interval(0, 10, PREMIUM), Interval(50, 60, PREMIUM))
-    assert paid_until(intervals, 5) == 10
-    assert paid_until(intervals, 20) is None
 
 
 def test_a_window_runs_by_the_clock_and_budgets_of_its_level_wait() -> None:
@@ -81,7 +74,6 @@ def test_a_window_runs_by_the_clock_and_budgets_of_its_level_wait() -> None:
 def test_for_ever_has_no_end() -> None:
     intervals = fold([Grant("a", PREMIUM, 0, forever=True), budget("b", VIP, 10, 5), budget("c", PREMIUM, 0, 5)])
     assert intervals == (Interval(0, 10, PREMIUM), Interval(10, 15, VIP), Interval(15, None, PREMIUM))
-    assert paid_until(intervals, 3) is None
 
 
 @pytest.mark.parametrize(

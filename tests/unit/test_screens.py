@@ -187,8 +187,8 @@ def screens(t: Texts) -> list[Screen]:
             for reason, detail in REFUSALS
             if (screen := deliveries.refusal(reason, detail, deliveries.Standing(t, LEFT, account_name)))
         ],
-        deliveries.batch(t, dict.fromkeys(JobState, 2)),
-        deliveries.batch(t, dict.fromkeys(JobState, 0) | {JobState.DONE: 3}),
+        deliveries.batch(dict.fromkeys(JobState, 2), {"photo": 2, "video": 1}, deliveries.Standing(t, LEFT, None)),
+        deliveries.batch(dict.fromkeys(JobState, 0) | {JobState.DONE: 3}, {}, deliveries.Standing(t, LEFT, None)),
         deliveries.batch_held(t, {"batch": 1, "kind": "video", "limit": 3, "period": "all"}, 2),
         link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
         link_screens.too_many_waiting(t, 200, 200),
@@ -202,7 +202,8 @@ def screens(t: Texts) -> list[Screen]:
         admin.unknown_user(t, EVIL),
         admin.granted(t, USER, PREMIUM, PAID, True, UTC),
         admin.granted(t, USER, PREMIUM, Access(1, None, True, ()), False, UTC),
-        admin.revoked(t, USER, PLANS.free, FREE, UTC),
+        admin.revoked(t, USER, PLANS.free, FREE, True, UTC),
+        admin.revoked(t, USER, PLANS.free, FREE, False, UTC),
         admin.unknown_payment(t, EVIL),
         admin.refund_asked(t, payment(State.COMPLETED)),
         *[
@@ -287,3 +288,12 @@ def test_limits_are_put_into_words() -> None:
     assert limits.left(t, Left(0, plans_module.Limit.NONE)) == "not in this plan"
     assert limits.used(t, Left(4, daily)) == "4 of 10 today"
     assert limits.limit(t, ever) == "3 in all"
+
+
+def test_the_usage_of_a_command_names_users_only_where_it_takes_one() -> None:
+    for language in LANGUAGES:
+        t = translator(language)
+        for command in ("grant", "revoke", "refund", "ban", "unban", "allow", "block"):
+            text = admin.usage(t, command, ["premium"]).text
+            assert ("@" in text.splitlines()[-1]) is (command in ("grant", "revoke", "ban", "unban"))
+        assert "USER" not in admin.usage(translator("es"), "grant", ["premium"]).text
