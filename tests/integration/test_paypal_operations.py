@@ -170,28 +170,33 @@ def tokens(shop: PayPalShop) -> int:
 
 def test_while_paypal_hangs_everybody_is_answered_in_time_and_the_money_is_found_later(shop: PayPalShop) -> None:
     shop.silence_webhooks()
-    approved, coming = shop.buyer(), shop.buyer()
-    remote_id = approved.start()
-    url = approved.choose(remote_id, "approve")
-    event = next(it for it in shop.paypal.events() if it["resource"].get("id") == remote_id)
+    told, charged, coming = shop.buyer(), shop.buyer(), shop.buyer()
+    told_id, charged_id = told.start(), charged.start()
+    told.choose(told_id, "approve")
+    url = charged.choose(charged_id, "approve")
+    event = next(it for it in shop.paypal.events() if it["resource"].get("id") == told_id)
     transmission = shop.paypal.forgery.genuine(event, shop.webhook_id)
-    shop.paypal.switch("timeout", on="* /v2/*", count=100, seconds=30)
+    for call in (CREATE, f"GET /v2/checkout/orders/{told_id}", f"POST /v2/checkout/orders/{charged_id}/capture"):
+        shop.paypal.switch("timeout", on=call, count=100, seconds=30)
 
     with ThreadPoolExecutor() as pool:
         webhook = pool.submit(timed, lambda: shop.send_webhook(transmission))
-        returning = pool.submit(timed, lambda: approved.go(url))
+        returning = pool.submit(timed, lambda: charged.go(url))
         clicking = pool.submit(timed, coming.click)
         time.sleep(1)
         seconds, alive = timed(lambda: requests.get(f"{shop.web.url}/health/live", timeout=10))
 
     assert (alive.status_code, seconds < 1) == (200, True)
     assert webhook.result()[1] == 500
-    assert heading(returning.result()[1]) == "PayPal does not answer right now"
     assert heading(clicking.result()[1]) == "PayPal does not answer right now"
     assert max(webhook.result()[0], returning.result()[0], clicking.result()[0]) < 8
-    assert not shop.payments(approved.id)
+    assert not shop.payments(told.id)
     shop.paypal.clear_switches()
-    until(lambda: shop.access(approved.id).level == 1, "upkeep, which finishes the webhook")
+    shop.silence_webhooks()
+    shop.make_due(charged_id)
+    until(lambda: shop.access(told.id).level == 1, "upkeep, which finishes the webhook")
+    until(lambda: shop.access(charged.id).level == 1, "upkeep, which finds the money that moved")
+    assert len([it for it in shop.paypal.captures() if it["custom_id"] == shop.order(charged_id).public_id]) == 1
     assert coming.start()
 
 
