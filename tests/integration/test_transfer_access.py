@@ -88,3 +88,54 @@ async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
     assert (await running.deliver(lucia, invitation)).state is State.DONE
     assert (await running.deliver(lucia, post["url"])).state is State.DONE
+
+
+@pytest.mark.parametrize("number", [4_400_000_001, 6_200_000_001, 7_100_000_002, 4_100_001])
+async def test_the_number_of_a_person_a_bot_or_a_group_names_no_channel(
+    running: Rig, lucia: Customer, number: int
+) -> None:
+    for message_id in (1, 2, 4):
+        job = await running.deliver(lucia, f"https://t.me/c/{number}/{message_id}")
+        assert (job.state, job.reason) == (State.REFUSED, "no_access")
+    assert await lucia.media() == []
+
+
+async def test_a_public_chat_that_turned_private_is_closed_at_once(running: Rig, lucia: Customer) -> None:
+    # Given a public chat of which posts were delivered, so that both clients and the cache know it
+    chat = running.control(
+        "POST", "/chats", {"title": "Was open", "username": "was_open", "members": ["peaje_operator"]}
+    )
+    post = running.control("POST", "/posts", {"chat": "was_open", "kind": "document", "size": 2000})
+    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    await lucia.forget()
+    # When its owner makes it private
+    running.control("POST", "/chats", {"action": "edit", "chat": chat["id"], "username": None})
+    # Then neither its old name nor its number brings anything
+    for url in (post["url"], f"https://t.me/c/{chat['id']}/1"):
+        assert (await running.deliver(lucia, url)).state is State.REFUSED
+    assert await lucia.media() == []
+
+
+async def test_a_name_that_moved_leads_to_its_new_owner(running: Rig, lucia: Customer) -> None:
+    # Given a chat that was known by a name
+    old = running.control("POST", "/chats", {"title": "Old", "username": "moving", "members": ["peaje_operator"]})
+    running.control("POST", "/posts", {"chat": "moving", "kind": "text", "caption": "the old owner's"})
+    assert (await running.deliver(lucia, "https://t.me/moving/1")).state is State.DONE
+    await lucia.forget()
+    # When the name moves to another chat
+    running.control("POST", "/chats", {"action": "edit", "chat": old["id"], "username": None})
+    running.control("POST", "/chats", {"title": "New", "username": "moving"})
+    running.control("POST", "/posts", {"chat": "moving", "kind": "text", "caption": "the new owner's"})
+    # Then the link brings the new owner's post, and nothing of the old one's
+    await running.deliver(lucia, "https://t.me/moving/1")
+    texts = [message.message for message in await lucia.messages()]
+    assert "the new owner's" in texts
+    assert "the old owner's" not in texts
+
+
+async def test_a_chat_that_forbids_saving_from_now_on_is_declined_from_now_on(running: Rig, lucia: Customer) -> None:
+    chat = running.control("POST", "/chats", {"title": "Turning", "username": "turning"})
+    post = running.control("POST", "/posts", {"chat": "turning", "kind": "photo"})
+    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    running.control("POST", "/chats", {"action": "edit", "chat": chat["id"], "noforwards": True})
+    assert (await running.deliver(lucia, post["url"])).reason == "protected"

@@ -139,6 +139,8 @@ async def _delete(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 @route("POST", "/chats")
 def open_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    if request.body.get("action") == "edit":
+        return _edit_chat(sandbox, request)
     settings = {
         name: request.body[name]
         for name in ("username", "megagroup", "forum", "noforwards", "about")
@@ -148,6 +150,18 @@ def open_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel = scenario.open_channel(sandbox.telegram, request.need("title"), members=members, **settings)
     if settings.get("forum"):
         channel.megagroup = True
+    return _as_it_is(sandbox, channel)
+
+
+def _edit_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    channel = find_channel(sandbox, request.need("chat"))
+    for name in ("title", "username", "noforwards"):
+        if name in request.body:
+            setattr(channel, name, request.body[name])
+    return _as_it_is(sandbox, channel)
+
+
+def _as_it_is(sandbox: "Sandbox", channel: Channel) -> dict[str, Any]:
     sandbox.telegram.changed()
     return {"chat_id": channel.peer, "id": channel.id, "username": channel.username}
 
