@@ -38,13 +38,13 @@ test: venv ## Run all tests, after installing what they need
 	$(RUN) -m pytest -n 3 --dist loadfile
 
 crash: venv node_modules/.installed ## Kill programs at random moments (SEED=n) and look whether anything was lost
-	$(RUN) -m pytest tests/crash
+	$(RUN) -m tests.crash --seed $(or $(SEED),1) $(ARGS)
 
 soak: venv node_modules/.installed ## Run for an hour under load and watch memory, files and logs
-	$(RUN) -m tests.soak
+	$(RUN) -m tests.soak --seed $(or $(SEED),1) $(ARGS)
 
 bench: venv node_modules/.installed ## Measure, and write build/bench.json
-	$(RUN) -m tests.bench
+	$(RUN) -m tests.bench $(ARGS)
 
 lint: venv ## Check style and types
 	$(VENV)/bin/ruff check .
