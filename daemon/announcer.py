@@ -47,6 +47,7 @@ class Announcer:
     async def run(self, up: asyncio.Event) -> None:
         """Tell what is due while the bot is *up*, for ever."""
         ear = self._bell.subscribe()
+        await self._calls(events.take_over, int(time.time()))
         while True:
             await up.wait()
             if not await self.tell_due():

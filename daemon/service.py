@@ -20,7 +20,7 @@ from daemon.bell import Bell
 from daemon.canary import Canary
 from daemon.chats import Chats
 from daemon.clients import Link, State
-from daemon.errors import GaveUp, LoginLost
+from daemon.errors import ClockSetBack, GaveUp, LoginLost
 from daemon.intake import Intake
 from daemon.outgoing import Outgoing
 from daemon.stars import Stars
@@ -40,6 +40,8 @@ HANDLERS_DRAIN_S = 3.0
 TRANSFERS_DRAIN_S = 15.0
 EVENTS_DRAIN_S = 2.0
 ACCOUNT_AGAIN_S = 300.0
+CLOCK_LOOK_S = 1.0
+SET_BACK_S = 10.0
 
 INCIDENTS = {State.REVOKED: "account_revoked", State.BANNED: "account_banned"}
 
@@ -81,15 +83,20 @@ class Service:
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
         failure = asyncio.create_task(self.tasks.failure(), name="failure")
         await asyncio.wait((stopping, failure), return_when=asyncio.FIRST_COMPLETED)
-        code = EXIT_OK if stopping.done() else _exit_code(failure.result())
+        error = None if stopping.done() else _first(failure.result())
+        code = EXIT_OK if stopping.done() else _exit_code(error)
         stopping.cancel()
         failure.cancel()
+        if isinstance(error, ClockSetBack):
+            # Telegram answers nothing now, so an orderly end would wait for it in vain; a sudden one loses nothing.
+            os._exit(code)
         await self._stop()
         return code
 
     def _start(self) -> None:
         up = self.bot_link.up
         self.tasks.start("heartbeat", self._heartbeats())
+        self.tasks.start("clock", _watch_clock())
         self.tasks.start("bot", self._tend_bot())
         self.tasks.start("account", self._tend_account())
         self.tasks.start("bell", self.bell.run())
@@ -206,7 +213,26 @@ class Service:
         self._stopping.set()
 
 
+async def _watch_clock() -> None:
+    """See that the clock is not set back.
+
+    The library numbers its calls by the clock, and always upwards: after a clock that was ahead it would go on with
+    numbers of the future, which Telegram refuses, until that time has come.
+
+    :raises ClockSetBack: it was; a new process begins with the right numbers.
+    """
+    lead = time.time() - time.monotonic()
+    while True:
+        await asyncio.sleep(CLOCK_LOOK_S)
+        now = time.time() - time.monotonic()
+        if lead - now > SET_BACK_S:
+            raise ClockSetBack(lead - now)
+        lead = now
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    return error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+
+
 def _exit_code(error: BaseException | None) -> int:
-    if isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return EXIT_AWAY if isinstance(error, GaveUp | LoginLost) else EXIT_GAVE_UP
+    return EXIT_AWAY if isinstance(error, GaveUp | LoginLost | ClockSetBack) else EXIT_GAVE_UP

@@ -93,6 +93,13 @@ def claim(now: int, limit: int = 20, lease_s: int = LEASE_S) -> list[EventInfo]:
         return [_info(row) for row in Event.select().where(Event.id.in_(ids)).order_by(Event.id)]
 
 
+def take_over(now: int) -> None:
+    """Let what a dead predecessor had taken be due at once: only one process tells, and it begins now."""
+    with transaction():
+        taken = Event.heard_at.is_null() & (Event.attempts > 0) & (Event.not_before <= now + LEASE_S)
+        Event.update(not_before=now).where(taken).execute()
+
+
 def heard(event_id: int, now: int) -> None:
     """Mark it told: it never comes again."""
     with transaction():

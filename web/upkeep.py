@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models import batches, cache, orders, reminders, requests, subscriptions, webhooks
+from models import batches, cache, clock, orders, reminders, requests, subscriptions, webhooks
 from models.database import checkpoint, close_database, data_version, database, open_database
 from models.orders import OrderInfo
 from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
@@ -123,6 +123,7 @@ class Upkeep:
 
     def _keeping(self) -> list[Chore]:
         return [
+            Chore("mend times", MINUTE_S, lambda now: _discard(clock.mend(now))),
             Chore("checkpoint", 1, lambda now: checkpoint()),
             Chore("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
             Chore("remind", MINUTE_S, self._remind),

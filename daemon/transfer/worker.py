@@ -159,6 +159,8 @@ class Transfers:
         return small < self._settings.transfer_files_small, large < self._settings.transfer_files_large
 
     def _begin(self, courier: Courier, job: JobInfo) -> None:
+        if (before := self._runs.get(job.id)) is not None:
+            self._withdraw(before)  # its lease lapsed under it: the clock has jumped
         run = Run(job, lambda: self._room()[1])
         self._runs[job.id] = run
         run.task = asyncio.create_task(self._work(courier, run), name=f"job {job.id}")
@@ -173,7 +175,8 @@ class Transfers:
         except Exception:
             logger.exception("the end of a job was not recorded", extra={"job": run.job.id})
         finally:
-            del self._runs[run.job.id]
+            if self._runs.get(run.job.id) is run:
+                del self._runs[run.job.id]
             self._bell.ring()
 
     async def _settle(self, courier: Courier, run: Run) -> None:

@@ -103,6 +103,8 @@ def _logs(town: Town) -> Iterator[str]:
 def _lines(file: Path, secrets: list[str]) -> Iterator[str]:
     with file.open(errors="replace") as lines:
         for number, line in enumerate(lines, 1):
+            if not line.endswith("\n"):
+                return  # still being written
             if any(secret in line for secret in secrets) or TOKENS.search(line):
                 yield f"{file.name}:{number} holds a secret"
             try:

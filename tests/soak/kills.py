@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.demo import installation
@@ -44,7 +44,7 @@ def run(place: Path, seed: int, moments: int, tell: Callable[[str], None], custo
         shoppers = Shoppers(town)
         for number in range(1, moments + 1):
             victim = rng.choice(VICTIMS)
-            took = _moment(running, town, shoppers, victim)
+            took = moment(town, shoppers, victim)
             killed[victim] += 1
             slowest = max(slowest, took)
             tell(f"{number} of {moments}: {victim}, well again after {took:.1f} s, {town.open_jobs()} jobs open")
@@ -65,7 +65,7 @@ def run(place: Path, seed: int, moments: int, tell: Callable[[str], None], custo
     return Result(found, lines)
 
 
-def _moment(running: Installation, town: Town, shoppers: Shoppers, victim: str) -> float:
+def moment(town: Town, shoppers: Shoppers, victim: str) -> float:
     """Put load on, kill at a random moment of it, and wait until all is well; returns how long that took."""
     until(lambda: town.open_jobs() <= JOBS_LEFT, 60, "most jobs have ended")
     for _ in range(JOBS_AT_ONCE):
@@ -74,21 +74,21 @@ def _moment(running: Installation, town: Town, shoppers: Shoppers, victim: str) 
         shoppers.shop(town.rng.choice(town.people))
     time.sleep(town.rng.uniform(0, LONGEST_PAUSE_S))
     began, at = time.monotonic(), int(time.time())
-    kill(running, victim)
-    until(lambda: _alive(town, victim, at), HEALTHY_AGAIN_S, f"{victim} lives again")
-    installation.wait_healthy(running, HEALTHY_AGAIN_S - (time.monotonic() - began))
+    kill(town.installation, victim)
+    beating = BEATING if victim == "launcher" else [victim] if victim in BEATING else []
+    until(lambda: are_alive(town, beating, at), HEALTHY_AGAIN_S, f"{victim} lives again")
+    installation.wait_healthy(town.installation, HEALTHY_AGAIN_S - (time.monotonic() - began))
     return time.monotonic() - began
 
 
-def _alive(town: Town, victim: str, at: int) -> bool:
-    """Whether the victim's successor has given a sign of life, the daemon's one of its bot and its account too.
+def are_alive(town: Town, programs: Iterable[str], at: int) -> bool:
+    """Whether these have given a sign of life since, and the daemon one of its bot and its account.
 
-    ``/health`` alone would take the dead one's last heartbeat for that.
+    ``/health`` alone would take a dead one's last heartbeat for that.
     """
     beats = town.beats()
-    wanted = BEATING if victim == "launcher" else [victim] if victim in BEATING else []
     states = (beats["daemon"].detail["bot"], beats["daemon"].detail["account"])
-    return all(beats[name].at > at for name in wanted) and set(states) == {"ok"}
+    return all(beats[name].at > at for name in programs) and set(states) == {"ok"}
 
 
 def kill(running: Installation, victim: str) -> None:
