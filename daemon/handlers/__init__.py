@@ -10,7 +10,7 @@ from pyrogram.types import Message
 
 from daemon.chat import Turn
 from daemon.handlers import account, admin, data, links, shop, start, support
-from daemon.screens import notices
+from daemon.screens import keyboard, notices
 
 Handler = Callable[[Turn], Awaitable[None]]
 
@@ -61,6 +61,7 @@ async def command(turn: Turn, name: str) -> None:
 
 async def button(turn: Turn, data: str) -> None:
     """Answer a button; one of an older version leads to the first screen."""
-    name, _, argument = data.partition(":")
+    in_place = turn.pressed and not data.startswith(keyboard.ANEW)
+    name, _, argument = data.removeprefix(keyboard.ANEW).partition(":")
     handler = BUTTONS.get(name, start.show_home)
-    await handler(replace(turn, argument=argument))
+    await handler(replace(turn, argument=argument, pressed=in_place))

@@ -11,7 +11,7 @@ from daemon.outgoing import Button
 from daemon.screens import home, keyboard, limits
 from models import jobs, payments, users
 from models.access import Access
-from models.moves import JobInfo
+from models.moves import JobInfo, State
 from models.payments import PaymentInfo
 from models.usage import Left
 
@@ -122,7 +122,9 @@ def waiting(t: Texts, open_jobs: Sequence[JobInfo]) -> Screen:
         lines.append("…")
     buttons = [Button(f"✖ {number}", f"drop:{job.id}") for number, job in enumerate(shown, 1)]
     everything = (Button(t.gettext("Cancel all"), "drop:all"), keyboard.home(t))
-    return Screen("\n".join(lines), (*keyboard.rows(*buttons, width=4), everything))
+    held = any(job.state is State.HELD for job in open_jobs)
+    go_on = ((keyboard.go_on(t),),) if held else ()
+    return Screen("\n".join(lines), (*keyboard.rows(*buttons, width=4), *go_on, everything))
 
 
 def cancelled(t: Texts, count: int, open_jobs: Sequence[JobInfo]) -> Screen:

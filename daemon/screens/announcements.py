@@ -48,7 +48,8 @@ class Setting:
 def render(kind: str, payload: Payload, setting: Setting) -> Screen | None:
     """The words for an event, or None where there is nothing to say."""
     words = KINDS.get(kind)
-    return words(payload, setting) if words else None
+    screen = words(payload, setting) if words else None
+    return keyboard.lasting(screen) if screen else None
 
 
 def _payment_completed(payload: Payload, setting: Setting) -> Screen:

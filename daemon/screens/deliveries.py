@@ -92,9 +92,9 @@ def batch_held(t: Texts, payload: Mapping[str, Any], waiting: int) -> Screen:
         kind=limits.kind(t, payload["kind"]),
         limit=limits.limit(t, limit),
     )
-    go_on = Button(t.gettext("▶️ Go on"), f"release:{payload['batch']}")
+    go_on = keyboard.go_on(t, payload["batch"])
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload['batch']}")
-    return Screen(text, keyboard.rows(keyboard.plans(t), go_on, stop))
+    return keyboard.lasting(Screen(text, keyboard.rows(keyboard.plans(t), go_on, stop)))
 
 
 def refusal(reason: str, detail: Mapping[str, Any], standing: Standing) -> Screen | None:

@@ -1,7 +1,13 @@
 """Buttons that several screens share."""
 
+from dataclasses import replace
+
 from config.texts import Texts
+from daemon.chat import Screen
 from daemon.outgoing import Button, Keyboard
+
+ANEW = "new:"
+"""Before a button's data: what it opens comes as a new message."""
 
 
 def home(t: Texts) -> Button:
@@ -17,3 +23,17 @@ def plans(t: Texts) -> Button:
 def rows(*buttons: Button, width: int = 2) -> Keyboard:
     """The buttons in rows of *width*."""
     return tuple(tuple(buttons[at : at + width]) for at in range(0, len(buttons), width))
+
+
+def go_on(t: Texts, batch_id: int | None = None) -> Button:
+    """Put what a limit holds in line again: of one batch, or of all."""
+    return Button(t.gettext("▶️ Go on"), "release" if batch_id is None else f"release:{batch_id}")
+
+
+def lasting(screen: Screen) -> Screen:
+    """The screen as a message that stays, a receipt for instance: its buttons do not put others in its place."""
+    keyboard = tuple(
+        tuple(replace(button, data=ANEW + button.data) if button.data else button for button in row)
+        for row in screen.keyboard
+    )
+    return replace(screen, keyboard=keyboard)

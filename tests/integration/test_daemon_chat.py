@@ -106,6 +106,10 @@ async def test_a_limit_that_ends_in_the_middle_of_several_links_is_told(
         told = await customer.until_text("Your limit is reached")
         assert "2 links wait for you" in told.text
         assert labels(told) == ["⭐ Plans", "▶️ Go on", "✖ Cancel the rest"]
+        # Then he can look at the plans and still let them go on, or end them
+        plans = await customer.press(told, "Plans")
+        assert plans.id != told.id
+        assert "▶️ Go on" in labels(await customer.ask("/cancel"))
         assert "2" in (await customer.press(told, "Cancel the rest")).text
         assert "Nothing of yours is waiting" in (await customer.ask("/cancel")).text
 

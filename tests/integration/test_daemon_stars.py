@@ -49,6 +49,17 @@ async def test_a_payment_gives_access_and_a_receipt(daemon_sandbox: Sandbox, sha
         assert answered["ok"] and answered["ms"] < 1000
 
 
+async def test_a_receipt_stays_whatever_button_is_pressed_under_it(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.pay(await buy(customer))
+        receipt = await customer.until(is_receipt)
+        home = await customer.press(receipt, "Back")
+        assert "Your plan: Premium" in home.text and home.id != receipt.id
+        assert [message.id for message in await customer.history() if is_receipt(message)] == [receipt.id]
+
+
 async def test_a_paid_invoice_cannot_be_paid_again(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         invoice = await buy(customer)
