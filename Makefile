@@ -10,8 +10,8 @@ MANAGE := doctor session backup restore import live-check
 .PHONY: help venv run demo test crash soak bench lint image test-image $(MANAGE)
 
 help: ## Show this list
-	@sed -n 's/^\([^:[:space:]][^:]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
-	@echo 'where $$(MANAGE) is each of: $(MANAGE)'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo 'The operator'"'"'s commands, with their arguments in ARGS="...": $(MANAGE)'
 
 venv: $(VENV)/.installed ## Make .venv with everything in it
 
@@ -58,5 +58,5 @@ test-image: venv ## Build the image and try it as a platform would
 	tests/setup.sh image
 	$(RUN) -m pytest tests/image
 
-$(MANAGE): venv ## The operator's command of this name; its arguments in ARGS="..."
+$(MANAGE): venv
 	$(RUN) manage.py $@ $(ARGS)

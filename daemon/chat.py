@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from models.users import UserInfo
 
 if TYPE_CHECKING:
     from daemon.service import Service
+
+ROW = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Turn:
     argument: str = ""
     pressed: bool = False
     answers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def number(self) -> int | None:
+        """The row that the argument names. Data of buttons can be forged: None where it names none."""
+        return int(self.argument) if ROW.fullmatch(self.argument) else None
 
     @property
     def is_admin(self) -> bool:

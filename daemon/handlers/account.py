@@ -42,37 +42,39 @@ async def cancel(turn: Turn) -> None:
 
 async def drop(turn: Turn) -> None:
     """A button of ``/cancel``: one job, or ``all``; the list shows what is left."""
-    await turn.show(await _cancelled(turn, None if turn.argument == "all" else turn.argument))
+    if turn.argument == "all":
+        await turn.show(await _cancelled(turn, None))
+    elif turn.number is not None:
+        await turn.show(await _cancelled(turn, turn.number))
+    else:
+        await cancel(turn)
 
 
 async def cancel_one(turn: Turn) -> None:
     """The button of a progress message, which disappears with its job."""
-    await turn.say(await _cancelled(turn, turn.argument))
+    if turn.number is not None:
+        await turn.say(await _cancelled(turn, turn.number))
 
 
 async def cancel_batch(turn: Turn) -> None:
     """The button of a batch's progress message: all that is open of it."""
-    if turn.argument.isdecimal():
-        stopped = await turn.service.calls(batches.cancel, turn.user.id, int(turn.argument), turn.now)
+    if turn.number is not None:
+        stopped = await turn.service.calls(batches.cancel, turn.user.id, turn.number, turn.now)
         turn.service.bell.ring()
         await turn.say(account.cancelled(turn.t, len(stopped), ()))
 
 
-async def _cancelled(turn: Turn, number: str | None) -> Screen:
+async def _cancelled(turn: Turn, job_id: int | None) -> Screen:
     """Cancel a job of this customer, or all of them for None."""
-    stopped: list[int] = []
-    if number is None or number.isdecimal():
-        job_id = None if number is None else int(number)
-        stopped = await turn.service.calls(jobs.cancel, turn.user.id, job_id, turn.now)
-        turn.service.bell.ring()
+    stopped = await turn.service.calls(jobs.cancel, turn.user.id, job_id, turn.now)
+    turn.service.bell.ring()
     return account.cancelled(turn.t, len(stopped), await turn.service.calls(jobs.waiting, turn.user.id))
 
 
 async def release_batch(turn: Turn) -> None:
     """A button under a batch that a limit has ended: put the rest in line again."""
-    batch_id = int(turn.argument) if turn.argument.isdecimal() else None
     plan = await turn.plan()
-    released = await turn.service.calls(batches.release, turn.user.id, batch_id, plan.level, turn.now)
+    released = await turn.service.calls(batches.release, turn.user.id, turn.number, plan.level, turn.now)
     turn.service.bell.ring()
     await turn.say(account.released(turn.t, len(released)))
 

@@ -90,9 +90,9 @@ async def _change_renewal(turn: Turn, *, resume: bool) -> None:
 
 
 async def _own_subscription(turn: Turn) -> SubscriptionInfo | None:
-    if not turn.argument.isdecimal():
+    if turn.number is None:
         return None
-    found = await turn.service.calls(subscriptions.get, int(turn.argument))
+    found = await turn.service.calls(subscriptions.get, turn.number)
     return found if found is not None and found.user_id == turn.user.id else None
 
 

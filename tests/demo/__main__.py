@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -27,12 +28,16 @@ def tell(line: str = "") -> None:
 
 def main() -> int:
     """Run the tour; stay up afterwards unless ``ONCE`` is set. 0, or 1 and the reason."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal stops it as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
     tell("Starting a local Telegram, a local PayPal and the programs…")
     try:
         running = installation.start(PLACE)
     except (NotHealthy, SandboxFailed) as error:
         tell(f"It did not come up: {error}")
+        return 1
+    except KeyboardInterrupt:
         return 1
     try:
         asyncio.run(tour(running))

@@ -1,12 +1,15 @@
 """The daemon's decisions: pure, without a wire."""
 
 import asyncio
+import dataclasses
+from typing import Any
 
 import pytest
 from pyrogram import raw
 from pyrogram.errors import AuthKeyDuplicated, AuthKeyUnregistered, FloodWait, UserDeactivatedBan
 from pyrogram.session.session import AuthKeyNotFound
 
+from config.texts import translator
 from daemon import chat, clients, stars
 from daemon.clients import State
 from daemon.limiter import Limiter
@@ -139,3 +142,11 @@ def test_the_id_of_a_sent_message_is_found() -> None:
     )  # fmt: skip
     assert sent_id(updates, 9) == 6
     assert sent_id(updates, 10) is None
+
+
+@pytest.mark.parametrize("forged", ["", "all", "0", "-1", "1.5", "٣", "9" * 19, " 7", "7\n"])
+def test_forged_data_of_a_button_names_no_row(forged: str) -> None:
+    nobody: Any = None
+    turn = chat.Turn(nobody, nobody, translator("en"), 1, 1, "key", forged)
+    assert turn.number is None
+    assert dataclasses.replace(turn, argument="7").number == 7
