@@ -8,6 +8,7 @@ settings from `os.environ`.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Collection, Mapping
@@ -20,6 +21,15 @@ from zoneinfo import ZoneInfo
 from dotenv.parser import parse_stream
 
 from config import plans, session_string
+
+_CHAT = re.compile(
+    r"""
+    @?[a-z]\w{3,31}
+    | (?:-100)?\d{1,13}
+    | (?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?!joinchat/)(?:[sc]/)?\w+(?:/.*)?
+    """,
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
+)
 
 EXIT_OK = 0
 EXIT_GAVE_UP = 70
@@ -284,8 +294,8 @@ def _watching(reader: _Reader) -> dict[str, Any]:
 
 def _sources(reader: _Reader) -> dict[str, Any]:
     return {
-        "source_chats": frozenset(_words(reader.text("SOURCE_CHATS") or "")),
-        "blocked_chats": frozenset(_words(reader.text("BLOCKED_CHATS") or "")),
+        "source_chats": reader.parsed("SOURCE_CHATS", _chats) or frozenset(),
+        "blocked_chats": reader.parsed("BLOCKED_CHATS", _chats) or frozenset(),
         "join_by_invitation": reader.choice("JOIN_BY_INVITATION", ("nobody", "paying", "everyone"), "paying"),
         "joins_per_day": reader.integer("JOINS_PER_DAY", 10, low=0),
         "protected_content": reader.choice("PROTECTED_CONTENT", ("refuse", "allow"), "refuse"),
@@ -443,6 +453,17 @@ def _ids(text: str) -> list[int]:
         return [int(word) for word in _words(text)]
     except ValueError:
         raise ValueError(f"must be Telegram ids (whole numbers) with commas between them, not {text!r}") from None
+
+
+def _chats(text: str) -> frozenset[str]:
+    chats = frozenset(_words(text))
+    for chat in chats:
+        if not _CHAT.fullmatch(chat):
+            raise ValueError(
+                f"must be @names, ids or links of chats and their posts, not {chat!r}; of a private chat take the "
+                "link of one of its posts, t.me/c/..."
+            )
+    return chats
 
 
 def _url(text: str) -> str:

@@ -89,6 +89,18 @@ def test_no_fault_quotes_a_secret(environ: dict[str, str]) -> None:
     assert not re.search("not-the-", "\n".join(faults(environ)))
 
 
+@pytest.mark.parametrize("name", ["SOURCE_CHATS", "BLOCKED_CHATS"])
+@pytest.mark.parametrize("chat", ["https://t.me/+AbCdEfGh1234", "t.me/joinchat/AbCdEfGh1234", "not a chat!"])
+def test_a_chat_that_could_never_match_is_refused(environ: dict[str, str], name: str, chat: str) -> None:
+    (fault,) = faults(environ | {name: f"@good, {chat}"})
+    assert fault.startswith(name)
+
+
+def test_chats_are_links_names_and_ids(environ: dict[str, str]) -> None:
+    chats = {"@once", "twice_2", "https://t.me/three/7", "t.me/c/123/4", "t.me/s/five", "-1001234567890", "1234567890"}
+    assert load(environ | {"BLOCKED_CHATS": " ".join(chats)}).blocked_chats == chats
+
+
 def test_no_secret_is_in_the_settings_representation(environ: dict[str, str]) -> None:
     environ |= {"PAYPAL_CLIENT_ID": "id", "PAYPAL_CLIENT_SECRET": "paypal-secret", "METRICS_TOKEN": "metrics-token"}
     loaded = load(environ)
