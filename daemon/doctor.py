@@ -66,6 +66,8 @@ async def _telegram(settings: Settings, running: bool) -> list[Finding]:
     if settings.telegram_public_key:
         endpoint.trust(settings.telegram_public_key)
     findings = [finding async for finding in _bot(settings)]
+    if any(finding.part == "Telegram" for finding in findings):
+        return findings  # not reached: the account could not say more
     if running:
         findings.append(ok("account", "its session is in use by the running daemon: left alone, see /health"))
     else:
@@ -88,6 +90,8 @@ async def _bot(settings: Settings) -> AsyncIterator[Finding]:
         yield fail("bot", f"Telegram refuses TELEGRAM_BOT_TOKEN ({error.ID}): ask @BotFather for the present one")
     except (OSError, AuthKeyNotFound) as error:
         yield fail("Telegram", f"cannot be reached ({type(error).__name__}): is port 443 open to the outside?")
+    except KeyError:  # the library's word for an answer that it cannot read
+        yield fail("Telegram", "something else answers at its address: is a proxy in between that reads along?")
     finally:
         await _leave(bot)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -100,7 +102,7 @@ def test_doctor_names_every_fault_of_the_settings(environ: dict[str, str]) -> No
 
 
 def test_doctor_is_content_before_the_first_start(environ: dict[str, str]) -> None:
-    code, said = run(environ, "doctor")
+    code, said = run(environ, "doctor", "--offline")
 
     assert code == 0, said
     assert "not there yet" in said
@@ -115,7 +117,7 @@ def test_doctor_misses_a_program_that_gives_no_sign_of_life(environ: dict[str, s
     health.beat("web", {}, now)
     database.close_database()
 
-    code, said = run(environ, "doctor")
+    code, said = run(environ, "doctor", "--offline")
 
     assert code == 1
     assert "FAIL  daemon: no sign of life" in said
@@ -128,8 +130,25 @@ def test_doctor_tells_of_a_database_that_is_none(environ: dict[str, str]) -> Non
     file.parent.mkdir()
     file.write_bytes(b"no database" * 1000)
 
-    code, said = run(environ, "doctor")
+    code, said = run(environ, "doctor", "--offline")
 
     assert code == 1
     assert "FAIL  database" in said
+    assert "Traceback" not in said
+
+
+def test_doctor_says_when_something_else_answers_at_telegrams_address(environ: dict[str, str]) -> None:
+    class Portal(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while self.request.recv(4096):
+                self.request.sendall(b"\x01" + bytes(4))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Portal) as portal:
+        portal.daemon_threads = True
+        threading.Thread(target=portal.serve_forever, daemon=True).start()
+        code, said = run(environ | {"TELEGRAM_ENDPOINT": f"127.0.0.1:{portal.server_address[1]}"}, "doctor")
+        portal.shutdown()
+
+    assert code == 1
+    assert "FAIL  Telegram: something else answers at its address" in said
     assert "Traceback" not in said
