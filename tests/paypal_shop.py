@@ -132,6 +132,10 @@ class Web:
     def start(self) -> "Web":
         """Start it and wait until it answers."""
         self.program.start()
+        return self.ready()
+
+    def ready(self) -> "Web":
+        """Wait until it answers."""
         until(self._answers, "the web program", START_S)
         return self
 
