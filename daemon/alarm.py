@@ -23,7 +23,7 @@ from models.database import Calls
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 5.0
+LOOK_S = 2.0
 PATIENCE_S = 4.0
 NEARLY_FULL = "disk_nearly_full"
 STUCK = "disk_full"
@@ -64,6 +64,7 @@ class Alarm:
         self._calls = calls
         self._outgoing = outgoing
         self._stuck_since: float | None = None
+        self._was_short: bool | None = None
 
     async def run(self, up: asyncio.Event) -> None:
         """Watch for ever; speak while the bot is *up*."""
@@ -91,16 +92,22 @@ class Alarm:
         await self._cry("incident_closed", {"key": STUCK, "seconds": round(time.monotonic() - since)})
 
     async def _watch(self, found: Room) -> None:
-        now = int(time.time())
+        if found.is_short is self._was_short or not (found.is_short or found.is_ample):
+            return
         try:
             async with asyncio.timeout(PATIENCE_S):
-                if found.is_short:
-                    left = f"{found.free >> 20} MiB of {found.total >> 20}"
-                    await self._calls(health.open_incident, NEARLY_FULL, left, now)
-                elif found.is_ample:
-                    await self._calls(health.close_incident, NEARLY_FULL, now)
+                await self._note(found, int(time.time()))
         except TimeoutError:
             logger.warning("the disk is not looked after: the database does not answer")
+        else:
+            self._was_short = found.is_short
+
+    async def _note(self, found: Room, now: int) -> None:
+        if found.is_short:
+            left = f"{found.free >> 20} MiB of {found.total >> 20}"
+            await self._calls(health.open_incident, NEARLY_FULL, left, now)
+        else:
+            await self._calls(health.close_incident, NEARLY_FULL, now)
 
     async def _cry(self, kind: str, payload: dict[str, object]) -> None:
         for admin_id in self._settings.admin_ids:
