@@ -33,7 +33,6 @@ completes a payment within seconds of our word."""
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{24}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1,32})")
 """What providers are told of an order. It says whose it is and for what, so that one can be written anew from it."""
-"""In hexadecimal: PayPal's files let an invoice number hold no underscore."""
 
 LOOK_EVERY_S = 60
 LOOK_AT_MOST_S = 1800

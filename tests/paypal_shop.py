@@ -35,7 +35,7 @@ ADMIN = 4242
 START_S = 20.0
 PATIENCE_S = 10.0
 PLANS = (REPOSITORY / "plans.toml").read_text()
-MONTHLY = """
+MORE_PLANS = """
 [plans.monthly]
 level = 1
 days = 30
@@ -46,6 +46,22 @@ title = { en = "Monthly", es = "Mensual" }
 description = { en = "Premium that renews by itself.", es = "Premium que se renueva solo." }
 
 [plans.monthly.limits]
+photo = "unlimited"
+video = "50 a day"
+music = "50 a day"
+apk = "50 a day"
+document = "50 a day"
+text = "unlimited"
+
+[plans.week_pass]
+level = 1
+days = 7
+prices = { XTR = 150, USD = "1.50" }
+max_mib = 2000
+title = { en = "Week", es = "Semana" }
+description = { en = "Premium for a week.", es = "Premium por una semana." }
+
+[plans.week_pass.limits]
 photo = "unlimited"
 video = "50 a day"
 music = "50 a day"
@@ -175,7 +191,7 @@ class PayPalShop:
         """The environment of a program."""
         plans = self.place / "plans.toml"
         if not plans.exists():
-            plans.write_text(PLANS + MONTHLY)
+            plans.write_text(PLANS + MORE_PLANS)
         return {
             **environment.minimal(self.place),
             **self.paypal.env(),

@@ -100,7 +100,7 @@ class Checkout:
             "purchase_units": [
                 {
                     "custom_id": order.public_id,
-                    "invoice_id": order.public_id,
+                    "invoice_id": order.public_id.replace("_", ":"),  # disputes let it hold no underscore
                     "description": description[:DESCRIPTION_LENGTH],
                     "amount": money(order.amount, order.currency),
                 }
