@@ -8,7 +8,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from pyrogram import Client, raw
@@ -21,7 +21,7 @@ from config.texts import Texts, translator
 from daemon.bell import Bell
 from daemon.rpc import invoke
 from daemon.screens import checkout
-from models import notes, orders, payments, requests, subscriptions, users
+from models import events, notes, orders, payments, requests, subscriptions, users
 from models.access import GRACE_S
 from models.database import Calls
 from models.orders import OrderInfo, Verdict
@@ -172,6 +172,7 @@ class Stars:
         lines = [line async for line in self._statement(oldest)]
         for line in reversed(lines):
             await self._take(line, now)
+        await self._calls(report_missing, {line.charge_id for line in lines}, oldest, now)
         await self._calls(notes.put, SEEN_NOTE, {"first": since["first"], "last": now}, now)
 
     async def look_up(self, charge_id: str, now: int) -> PaymentInfo | None:
@@ -324,6 +325,24 @@ def end_lapsed(now: int) -> None:
             subscriptions.update(PROVIDER, subscription.remote_id, subscriptions.State.EXPIRED, None, now, now)
         else:
             subscriptions.looked(subscription.id, over)
+
+
+def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
+    """Tell the admins, once each, of payments since *oldest* that Telegram's statement does not list.
+
+    An empty statement says nothing at all, and a payment of the last minutes may not stand in it yet.
+    """
+    for payment in payments.since(PROVIDER, oldest) if listed else ():
+        if payment.completed_at is None or payment.completed_at > now - SKEW_S or payment.remote_id in listed:
+            continue
+        logger.error("payment that Telegram does not list", extra={"payment": payment.id})
+        detail = {
+            "provider": PROVIDER,
+            "remote_id": payment.remote_id,
+            "amount": payment.amount,
+            "currency": payment.currency,
+        }
+        events.alert("money_not_at_provider", detail, now, key=f"unexplained:{PROVIDER}:{payment.remote_id}")
 
 
 def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, at: int, now: int) -> None:
