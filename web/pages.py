@@ -7,23 +7,23 @@ browser often enough, so that without it a return page tells the outcome and no 
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from itsdangerous import URLSafeSerializer
 from werkzeug.wrappers import Response as BaseResponse
 
-from config.plans import KINDS, Limit, Plan
-from config.texts import Texts, translator
+from config.plans import Plan
+from config.texts import LANGUAGES, Texts, translator
 from models import orders, users
 from models.errors import AlreadySubscribed, TokenExpired, TokenForged
 from models.orders import OrderInfo
 from models.users import UserInfo
-from web import bot
+from web import bot, words
 from web.limits import limiter
-from web.outcome import Outcome, Result
 from web.paypal import PayPalError
 from web.shop import PATIENCE_S, shop
+from web.words import Message
 
 logger = logging.getLogger(__name__)
 
@@ -33,37 +33,13 @@ LINK_LIFE_S = 24 * 3600
 BUYER_COOKIE = "buyer"
 
 
-@dataclass(frozen=True)
-class Offer:
-    """A plan as its page shows it."""
-
-    title: str
-    description: str
-    price: str
-    period: str
-    benefits: tuple[tuple[str, str], ...]
-    renews: bool
-
-
-@dataclass(frozen=True)
-class Message:
-    """An outcome as its page shows it; ``tone`` is good, bad, wait or empty."""
-
-    title: str
-    text: str
-    tone: str = ""
-    reference: str = ""
-    again: str = ""
-    again_url: str | None = None
-
-
 @blueprint.get("/pay/<token>")
 @limiter.limit("60 per minute")
 def offer(token: str) -> Response:
     """Show the plan that the link sells."""
     user, plan = _buyer(token)
     texts = translator(user.language)
-    return _page("checkout.html", 200, texts, plan=_offer(plan, texts), name=user.first_name or str(user.id))
+    return _page("checkout.html", 200, texts, plan=words.offer(plan, texts), name=user.first_name or str(user.id))
 
 
 @blueprint.post("/pay/<token>")
@@ -75,17 +51,17 @@ def pay(token: str) -> BaseResponse:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect(request.path, 303)  # somebody else's page pressed the button: let the buyer see it first
     if user.banned:
-        return _outcome(texts, _banned(texts), 403)
+        return _outcome(texts, words.banned(texts), 403)
     try:
         with shop().paypal.within(PATIENCE_S):
             order, outcome = shop().sell(user.id, plan, texts, now)
     except AlreadySubscribed:
-        return _outcome(texts, _already_subscribed(texts), 409)
+        return _outcome(texts, words.already_subscribed(texts), 409)
     except PayPalError as error:
         logger.warning("purchase not opened", extra={"cause": str(error), "debug_id": error.debug_id})
-        return _outcome(texts, _away(texts, request.path), 503)
+        return _outcome(texts, words.away(texts, request.path), 503)
     if outcome.approve_url is None:
-        return _outcome(texts, _message(outcome, texts, request.path), 200)
+        return _outcome(texts, words.message(outcome, texts, request.path), 200, own=True)
     logger.info("purchase opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
     return _to_paypal(outcome.approve_url, user.id)
 
@@ -111,10 +87,10 @@ def success() -> BaseResponse:
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
-        return _outcome(texts, _anothers(texts), 403)
+        return _outcome(texts, words.anothers(texts), 403)
     with shop().paypal.within(PATIENCE_S):
         outcome = shop().reconcile(order, int(time.time()))
-    return _outcome(texts, _message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
+    return _outcome(texts, words.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
 
 
 @blueprint.get("/paypal/cancel")
@@ -124,15 +100,9 @@ def cancel() -> BaseResponse:
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
-        return _outcome(texts, _anothers(texts), 403)
+        return _outcome(texts, words.anothers(texts), 403)
     orders.cancel(order.id, int(time.time()))
-    message = Message(
-        texts.gettext("Payment cancelled"),
-        texts.gettext("Nothing was charged. You can try again whenever you like."),
-        again=texts.gettext("Try again"),
-        again_url=_own_pay_url(order),
-    )
-    return _outcome(texts, message, 200)
+    return _outcome(texts, words.cancelled(texts, _own_pay_url(order)), 200)
 
 
 def _buyer(token: str) -> tuple[UserInfo, Plan]:
@@ -185,145 +155,6 @@ def _own_pay_url(order: OrderInfo) -> str | None:
     return url_for("pages.offer", token=token)
 
 
-def _offer(plan: Plan, texts: Texts) -> Offer:
-    currency = plan.paypal_currency or ""
-    benefits = [(kind_name(kind, texts), limit_text(plan.limits[kind], texts)) for kind in KINDS]
-    benefits.append((texts.gettext("Largest file"), texts.size(plan.max_bytes)))
-    return Offer(
-        plan.title_in(texts.language),
-        plan.description_in(texts.language),
-        texts.price(plan.prices[currency], currency),
-        texts.gettext("every {period}", period=texts.duration(plan.seconds))
-        if plan.renews
-        else texts.gettext("for {period}", period=texts.duration(plan.seconds)),
-        tuple(benefits),
-        plan.renews,
-    )
-
-
-def kind_name(kind: str, texts: Texts) -> str:
-    """What a kind of media is called on a page."""
-    return {
-        "photo": texts.gettext("Photos"),
-        "video": texts.gettext("Videos"),
-        "music": texts.gettext("Music"),
-        "apk": texts.gettext("APK files"),
-        "document": texts.gettext("Documents"),
-        "text": texts.gettext("Text"),
-    }[kind]
-
-
-def limit_text(limit: Limit, texts: Texts) -> str:
-    """A limit in words."""
-    if limit.count is None:
-        return texts.gettext("unlimited")
-    if limit.count == 0:
-        return texts.gettext("not included")
-    if limit.period == "day":
-        return texts.gettext("{count} a day", count=limit.count)
-    return texts.gettext("{count} in all", count=limit.count)
-
-
-def _message(outcome: Outcome, texts: Texts, pay_url: str | None) -> Message:
-    _ = texts.gettext
-    again_url = outcome.approve_url or pay_url
-    match outcome.result:
-        case Result.PAID:
-            return Message(
-                _("Paid, thank you!"), _("Your access is active. The chat has your receipt."), "good", outcome.reference
-            )
-        case Result.PENDING:
-            return Message(
-                _("Your payment is on its way"),
-                _("PayPal is still checking it. Access begins by itself when it is confirmed, and the chat tells you."),
-                "wait",
-                outcome.reference,
-            )
-        case Result.NOT_APPROVED:
-            return Message(
-                _("Not approved yet"),
-                _("The payment was not approved at PayPal, so nothing was charged."),
-                "wait",
-                again=_("Approve at PayPal"),
-                again_url=again_url,
-            )
-        case Result.DECLINED:
-            return Message(
-                _("PayPal declined the payment"),
-                _("Nothing was charged. Choose another card or account at PayPal and try again."),
-                "bad",
-                again=_("Choose another way to pay"),
-                again_url=again_url,
-            )
-        case Result.OVER:
-            return Message(
-                _("This purchase is over"),
-                _("It was not paid in time, and nothing was charged."),
-                "bad",
-                again=_("Start again"),
-                again_url=pay_url,
-            )
-        case Result.REFUNDED:
-            return Message(
-                _("This payment was refunded"),
-                _("The money is on its way back to you."),
-                "",
-                outcome.reference,
-                again=_("Buy again"),
-                again_url=pay_url,
-            )
-        case Result.UNABLE:
-            return Message(
-                _("This shop cannot take the payment right now"),
-                _("Nothing was charged. The operator has been told; please try again later."),
-                "bad",
-            )
-        case Result.TROUBLE:
-            return Message(
-                _("This payment needs a look"),
-                _("Something does not fit, and the operator has been told. Nothing is lost."),
-                "bad",
-            )
-        case Result.LATER:
-            return Message(
-                _("PayPal does not answer right now"),
-                _("We keep asking. If you approved the payment, the chat tells you as soon as it is through."),
-                "wait",
-            )
-
-
-def _anothers(texts: Texts) -> Message:
-    return Message(
-        texts.gettext("This purchase belongs to somebody else"),
-        texts.gettext("Open the payment link from your own chat with the bot."),
-        "bad",
-    )
-
-
-def _banned(texts: Texts) -> Message:
-    return Message(
-        texts.gettext("You cannot buy here"), texts.gettext("Your access to the bot has been withdrawn."), "bad"
-    )
-
-
-def _already_subscribed(texts: Texts) -> Message:
-    return Message(
-        texts.gettext("You have this plan already"),
-        texts.gettext("It renews by itself. The chat shows until when, with /premium."),
-        "good",
-    )
-
-
-def _away(texts: Texts, again_url: str) -> Message:
-    return Message(
-        texts.gettext("PayPal does not answer right now"),
-        texts.gettext("Nothing was charged. Please try again in a minute."),
-        "wait",
-        again=texts.gettext("Try again"),
-        again_url=again_url,
-    )
-
-
 def _outcome(texts: Texts, message: Message, status: int, own: bool = False) -> Response:
     """A page that tells *message*; the charge's number is for its *own* buyer."""
     return _page("outcome.html", status, texts, outcome=message if own else replace(message, reference=""))
@@ -337,14 +168,5 @@ def _page(template: str, status: int, texts: Texts, **values: object) -> Respons
 
 def error_page(status: int) -> Response:
     """A page of ours for 404, 410, 429 and 500, in the browser's language."""
-    texts = translator(request.accept_languages.best_match(["en", "es"]))
-    _ = texts.gettext
-    again = _("Open the chat and ask for a new link with /premium.")
-    words = {
-        404: Message(_("Nothing here"), again),
-        405: Message(_("Nothing here"), again),
-        410: Message(_("This link is no longer valid"), again),
-        429: Message(_("Too many requests"), _("Please wait a minute and try again.")),
-        500: Message(_("Something went wrong"), _("Nothing is lost. Please try again in a minute.")),
-    }
-    return _outcome(texts, words.get(status, words[500]), status)
+    texts = translator(request.accept_languages.best_match(LANGUAGES))
+    return _outcome(texts, words.error(texts, status), status)
