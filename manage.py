@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -60,7 +60,86 @@ def doctor(offline: bool, as_json: bool) -> None:
         click.echo(json.dumps({"ok": well, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
         for finding in findings:
-            click.echo(f"{MARKS[finding.grade]}  {finding.part}: {finding.text}")
+            _show(finding)
+    if not well:
+        raise click.exceptions.Exit(1)
+
+
+@cli.command("live-check")
+@click.option("--link", "links", multiple=True, help="A post to have delivered and compared; as often as you like.")
+@click.option("--bot", help="The bot's @name, where it is not to be read from the database.")
+@click.option("--plan", default="premium", show_default=True, help="The plan to buy.")
+@click.option("--pay-stars", is_flag=True, help="Pay the invoice, with real Stars where Telegram is the real one.")
+@click.option("--pay-paypal", is_flag=True, help="Wait until you have approved the payment in a browser.")
+@click.option("--patience", default=120.0, show_default=True, help="Seconds for a delivery.")
+@click.option("--approval", default=300.0, show_default=True, help="Seconds for your approval at PayPal.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what was found there, as JSON.")
+@click.option("--session-string", envvar="LIVE_CHECK_SESSION_STRING", help="Of the account that plays the customer.")
+def live_check(bot: str | None, report: Path | None, session_string: str | None, **options: Any) -> None:
+    """Go through the running bot as a customer, on the Telegram and PayPal that the settings lead to.
+
+    Takes an account of yours that is not the reading one: its session in LIVE_CHECK_SESSION_STRING, else you are asked
+    to log in. For Telegram's test data centre set TELEGRAM_ENDPOINT, for these programs and for the bot's.
+    """
+    import daemon.live_check
+    import web.live_check
+    from daemon import login
+
+    settings = _settings()
+    if session_string is None:
+        session_string = asyncio.run(login.log_in(load_application(), _ask)).session_string
+    redactor = Redactor([*secret_values(settings), session_string])
+    wishes = daemon.live_check.Wishes(
+        links=options["links"],
+        plan=options["plan"],
+        pay_stars=options["pay_stars"],
+        pay_paypal=options["pay_paypal"],
+        patience_s=options["patience"],
+        approval_s=options["approval"],
+    )
+    name = bot or _bot_name(settings)
+
+    async def open_page(address: str) -> tuple[Finding, bool]:
+        finding, approval = await asyncio.to_thread(web.live_check.open_page, address)
+        if approval and wishes.pay_paypal:
+            click.echo(f"      approve within {wishes.approval_s:.0f} s: {approval}")
+        return finding, approval is not None
+
+    async def look() -> list[Finding]:
+        found = [web.live_check.health(settings)]
+        _show(found[0])
+        async for finding in daemon.live_check.tour(settings, session_string, name, wishes, open_page):
+            found.append(replace(finding, text=redactor.text(finding.text)))
+            _show(found[-1])
+        return found
+
+    _conclude(asyncio.run(look()), report)
+
+
+def _bot_name(settings: Settings) -> str:
+    """The name that the daemon has noted."""
+    from models import database, notes
+
+    if settings.database_file.exists():
+        database.open_database(settings.database_file)
+        try:
+            noted = notes.get("bot")
+        finally:
+            database.close_database()
+        if noted:
+            return str(noted["username"])
+    raise click.ClickException("the bot has not run on this DB_PATH yet: start it, or name it with --bot")
+
+
+def _show(finding: Finding) -> None:
+    click.echo(f"{MARKS[finding.grade]}  {finding.part}: {finding.text}")
+
+
+def _conclude(findings: list[Finding], report: Path | None) -> None:
+    """Write the report, and end with 1 when something is wrong."""
+    well = all(finding.grade is not Grade.FAIL for finding in findings)
+    if report is not None:
+        report.write_text(json.dumps({"ok": well, "findings": [asdict(one) for one in findings]}, indent=2) + "\n")
     if not well:
         raise click.exceptions.Exit(1)
 

@@ -20,7 +20,7 @@ from models.moves import ENDED, State
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 30.0
+LOOK_S = 5.0
 WAIT_S = 1.0
 PATIENCE_S = 600.0
 INCIDENT = "canary_failed"

@@ -81,15 +81,18 @@ async def _bot(settings: Settings) -> AsyncIterator[Finding]:
         async with asyncio.timeout(PATIENCE_S):
             await bot.start()
             yield ok("bot", f"@{bot.me.username}" if bot.me else "logged in")
-            config = await bot.invoke(raw.functions.help.GetConfig())
-            yield clock("clock (Telegram)", config.date, time.time())
+            state = await bot.invoke(raw.functions.updates.GetState())
+            yield clock("clock (Telegram)", state.date, time.time())
             await bot.log_out()
     except FloodWait as error:
         yield warn("bot", f"Telegram wants {error.value} s of rest before another login: ask again later")
     except RPCError as error:
         yield fail("bot", f"Telegram refuses TELEGRAM_BOT_TOKEN ({error.ID}): ask @BotFather for the present one")
     except (OSError, AuthKeyNotFound) as error:
-        yield fail("Telegram", f"cannot be reached ({type(error).__name__}): is port 443 open to the outside?")
+        yield fail(
+            "Telegram",
+            f"cannot be reached ({type(error).__name__}): is port 443 open, is the clock right to half a minute?",
+        )
     except KeyError:  # the library's word for an answer that it cannot read
         yield fail("Telegram", "something else answers at its address: is a proxy in between that reads along?")
     finally:

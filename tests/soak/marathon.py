@@ -17,6 +17,8 @@ from tests.soak.trouble import Trouble
 MEMORY_SHARE, MEMORY_FLOOR_KIB = 0.10, 6 * 1024
 """How far above its first rest a program may end. Below the floor it is the allocator's noise."""
 FILES_MORE = 3
+IDLE_S = 180.0
+"""Longer than the programs keep media sessions warm that nobody uses."""
 SETTINGS = {"JOBS_PER_CUSTOMER": "4", "LOG_LEVEL": "INFO", "WARDEN_CRASHES": "1000"}
 
 
@@ -91,7 +93,7 @@ def _warm_up(town: Town, shoppers: Shoppers, course: Course) -> Rest | None:
 def _rest(running: Installation, town: Town) -> Rest:
     """A reading once the media sessions have been closed for want of work."""
     assert running.launcher is not None
-    until(lambda: _connections(town) <= 2, 90, "idle connections are closed")
+    until(lambda: _connections(town) <= len(town.ours), IDLE_S, "idle connections are closed")
     return Rest(instruments.read(running.launcher.pid), _connections(town))
 
 

@@ -1,0 +1,214 @@
+"""The tour of one customer through the running bot, on whatever Telegram the settings lead to.
+
+It acts for the operator: as an account of his, which is not the reading one, it greets the bot, has posts delivered and
+compares them with what was posted, and buys where that is wanted. What it finds is said step by step.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyrogram import Client, filters, raw
+from pyrogram.errors import RPCError
+from pyrogram.handlers import EditedMessageHandler, MessageHandler
+from pyrogram.types import Message
+from pyrogram.utils import get_channel_id
+
+from config.findings import Finding, fail, ok, warn
+from config.settings import Settings
+from daemon import endpoint, links
+from daemon.links import PostLink
+
+ANSWER_S = 30.0
+LARGEST_COMPARED = 64 * 1024 * 1024
+"""Bytes of a file that is downloaded twice, from its post and from the chat, to compare both."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the tour is to do. Seconds for *patience_s* of a delivery and *approval_s* of a payment in a browser."""
+
+    links: tuple[str, ...]
+    plan: str
+    pay_stars: bool
+    pay_paypal: bool
+    patience_s: float
+    approval_s: float
+
+
+OpenPage = Callable[[str], Awaitable[tuple[Finding, bool]]]
+"""Opens the payment page behind a link, tells the operator where to approve, and says whether that can be awaited."""
+
+
+class Missing(Exception):
+    """What the customer waited for did not come."""
+
+
+async def tour(
+    settings: Settings, session_string: str, bot: str, wishes: Wishes, open_page: OpenPage
+) -> AsyncIterator[Finding]:
+    """Go through everything; each finding comes as soon as it is known."""
+    if settings.telegram_public_key:
+        endpoint.trust(settings.telegram_public_key)
+    client = Client(
+        "live-check",
+        api_id=settings.telegram_api_id,
+        api_hash=settings.telegram_api_hash,
+        session_string=session_string,
+        in_memory=True,
+        connection_factory=endpoint.connection_class(settings.telegram_endpoint),
+    )
+    try:
+        await client.start()
+    except (RPCError, OSError) as error:
+        yield fail("customer", f"cannot log in ({error}): make another session with `make session`")
+        return
+    try:
+        customer = Customer(client, bot)
+        yield await _step("greeting", customer.greet())
+        for link in wishes.links:
+            yield await _step("delivery", customer.fetch(link, wishes.patience_s))
+        yield await _step("invoice", customer.buy_with_stars(wishes))
+        async for finding in customer.buy_with_paypal(wishes, open_page):
+            yield finding
+    finally:
+        await client.stop()
+
+
+async def _step(part: str, work: Awaitable[str]) -> Finding:
+    """Do one thing, and say how long it took or why it failed. What begins with "not " was left out."""
+    began = time.monotonic()
+    try:
+        said = await work
+    except Missing as error:
+        return fail(part, str(error))
+    except (RPCError, OSError) as error:
+        return fail(part, f"{type(error).__name__}: {error}")
+    found = warn if said.startswith("not ") else ok
+    return found(part, f"{said} ({time.monotonic() - began:.1f} s)")
+
+
+class Customer:
+    """The account's chat with the bot."""
+
+    def __init__(self, client: Client, bot: str) -> None:
+        self._client, self._bot = client, bot
+        self._news: asyncio.Queue[Message] = asyncio.Queue()
+        from_bot = filters.private & filters.incoming & filters.user(bot)
+        client.add_handler(MessageHandler(self._take, from_bot))
+        client.add_handler(EditedMessageHandler(self._take, from_bot))
+
+    async def greet(self) -> str:
+        """``/start`` is answered with buttons."""
+        await self._say("/start")
+        await self._hear(lambda message: bool(message.reply_markup), "an answer to /start")
+        return "answered"
+
+    async def fetch(self, link: str, patience_s: float) -> str:
+        """A post arrives, and is what was posted."""
+        await self._say(link)
+        arrived = await self._hear(_is_file, f"the file of {link}", patience_s)
+        size = int(getattr(arrived, arrived.media.value).file_size or 0)
+        if size > LARGEST_COMPARED:
+            return f"{link} arrived, {size} bytes, too many to compare"
+        original = await self._original(link)
+        if original is None:
+            return f"{link} arrived, {size} bytes; this account cannot read the post itself, so it was not compared"
+        if await self._digest(arrived) != await self._digest(original):
+            raise Missing(f"{link} arrived, but its bytes are others than those of the post")
+        return f"{link} arrived, {size} bytes, each as posted"
+
+    async def buy_with_stars(self, wishes: Wishes) -> str:
+        """The plan's button brings an invoice, which is paid where that is wanted."""
+        plans = await self._plans()
+        await self._press(plans, f"buy:{wishes.plan}")
+        bill = await self._hear(lambda message: bool(message.invoice), "an invoice")
+        said = f"{bill.invoice.total_amount} {bill.invoice.currency}"
+        if not wishes.pay_stars:
+            return f"{said}, left unpaid: --pay-stars pays it, and /refund gives it back"
+        invoice = raw.types.InputInvoiceMessage(peer=await self._client.resolve_peer(self._bot), msg_id=bill.id)
+        form = await self._client.invoke(raw.functions.payments.GetPaymentForm(invoice=invoice))
+        await self._client.invoke(raw.functions.payments.SendStarsForm(form_id=form.form_id, invoice=invoice))
+        await self._hear(_is_receipt, "a receipt")
+        return f"{said}, paid, receipt received"
+
+    async def buy_with_paypal(self, wishes: Wishes, open_page: OpenPage) -> AsyncIterator[Finding]:
+        """The plans hold a link to our page, which leads to PayPal; once the payment is approved, a receipt comes."""
+        try:
+            plans = await self._plans()
+        except (Missing, RPCError, OSError) as error:
+            yield fail("PayPal's page", str(error))
+            return
+        address = _address(plans, "/pay/")
+        if address is None:
+            yield warn("PayPal's page", "not offered: PayPal is off")
+            return
+        finding, leads_on = await open_page(address)
+        yield finding
+        if leads_on and wishes.pay_paypal:
+            yield await _step("PayPal's payment", self._receipt(wishes.approval_s))
+
+    async def _receipt(self, patience_s: float) -> str:
+        await self._hear(_is_receipt, "a receipt", patience_s)
+        return "approved, receipt received"
+
+    async def _plans(self) -> Message:
+        await self._say("/premium")
+        return await self._hear(lambda message: "buy:" in str(message.reply_markup), "the plans")
+
+    async def _say(self, text: str) -> None:
+        while not self._news.empty():
+            self._news.get_nowait()
+        await self._client.send_message(self._bot, text)
+
+    async def _press(self, message: Message, data: str) -> None:
+        await self._client.request_callback_answer(message.chat.id, message.id, data)
+
+    async def _hear(self, wanted: Callable[[Message], bool], what: str, patience_s: float = ANSWER_S) -> Message:
+        try:
+            async with asyncio.timeout(patience_s):
+                while True:
+                    message = await self._news.get()
+                    if wanted(message):
+                        return message
+        except TimeoutError:
+            raise Missing(f"waited {patience_s:.0f} s in vain for {what}") from None
+
+    async def _original(self, link: str) -> Message | None:
+        """The post itself, where this account may read it."""
+        post = links.read(link)
+        if not isinstance(post, PostLink) or post.chat is None:
+            return None
+        chat = post.chat if isinstance(post.chat, str) else get_channel_id(post.chat)
+        try:
+            found = await self._client.get_messages(chat, post.message_id)
+        except (RPCError, ValueError, KeyError):
+            return None
+        return found if isinstance(found, Message) and _is_file(found) else None
+
+    async def _digest(self, message: Message) -> str:
+        digest = hashlib.sha256()
+        async for chunk in self._client.stream_media(message):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    async def _take(self, _client: Client, message: Message) -> None:
+        self._news.put_nowait(message)
+
+
+def _is_file(message: Message) -> bool:
+    return (
+        bool(message.media) and not message.invoice and hasattr(getattr(message, message.media.value, None), "file_id")
+    )
+
+
+def _is_receipt(message: Message) -> bool:
+    return any(word in str(message.text or "") for word in ("Receipt:", "Recibo:"))
+
+
+def _address(message: Message, part: str) -> str | None:
+    rows: Any = message.reply_markup.inline_keyboard if message.reply_markup else ()
+    return next((str(button.url) for row in rows for button in row if part in (button.url or "")), None)
