@@ -23,6 +23,7 @@ def unfinished(paypal: LocalPayPal) -> dict[str, int]:
         "requests open": Request.select().where(Request.state == "open").count(),
         "webhooks open": WebhookEvent.select().where(WebhookEvent.state == "received").count(),
         "money not recorded": len(moved - known),
+        "disputes not followed": len(list(_disputes(paypal))),
         "refunds not recorded": len(returned - {row.remote_id for row in Refund.select()}),
     }
     return {name: count for name, count in counts.items() if count}
