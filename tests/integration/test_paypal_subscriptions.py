@@ -270,7 +270,7 @@ def test_a_sale_refund_heard_of_before_its_sale_is_not_lost(shop: PayPalShop) ->
     buyer, page = subscriber(shop)
     remote_id = remote_of(choose(page, "approve"))
     (sale,) = [it for it in shop.paypal.sales() if it["billing_agreement_id"] == remote_id]
-    assert not shop.payments(buyer.id)
+    # Upkeep may look by itself at any moment: the sale is heard of first, or the refund. Neither may lose the other.
 
     shop.paypal.refund_sale(sale["id"])
 
