@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-MANAGE := doctor session backup restore import
+MANAGE := doctor session backup restore import live-check
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run demo test crash soak bench lint image test-image $(MANAGE)
