@@ -37,7 +37,7 @@ PATIENCE_S = 20.0
 """What one look at PayPal may take in all, so that a slow one neither holds up the others nor a stop."""
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
-PING_S = 5 * MINUTE_S
+PING_LOOK_S = 10
 SUBSCRIPTION_LOOK_S = 6 * HOUR_S
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
 HELD_S = 7 * DAY_S
@@ -133,7 +133,7 @@ class Upkeep:
 
     def _long(self, till: Shop | None) -> list[Chore]:
         return [
-            Chore("ping", PING_S, Ping(self._settings, till).send),
+            Chore("ping", PING_LOOK_S, Ping(self._settings, till).send),
             Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now)),
         ]
 
