@@ -163,8 +163,8 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
         logger.error("supervisord ended with %s, see %s", end.code, settings.logs / "supervisord.txt")
         return EXIT_GAVE_UP
     finally:
-        if pointer and pointer.readlink() == run:
-            pointer.unlink()
+        if pointer and _leads_to(pointer, run):
+            pointer.unlink(missing_ok=True)
     if verdict.exists():
         logger.critical("given up: %s", verdict.read_text("utf-8"))
         return EXIT_GAVE_UP
@@ -215,6 +215,14 @@ def _point(link: Path, target: Path) -> Path | None:
         draft.unlink(missing_ok=True)
         return None
     return link
+
+
+def _leads_to(link: Path, target: Path) -> bool:
+    """Whether the link is still ours: an instance started later makes it its own, and takes it away at its end."""
+    try:
+        return link.readlink() == target
+    except OSError:
+        return False
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:

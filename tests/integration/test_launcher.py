@@ -247,6 +247,24 @@ def test_a_crash_loop_ends_with_70(instance: Instance) -> None:
     assert instance.messages("launcher")[-1] == "given up: web crashes again and again"
 
 
+def test_a_crash_loop_is_written_down_for_the_next_start_to_tell_and_ends_in_quiet(instance: Instance) -> None:
+    instance.environ |= {"WARDEN_CRASHES": "2", "WARDEN_WINDOW": "3"}
+    instance.configure({"web": CRASHING})
+    assert instance.launch().wait(timeout=30) == 70
+    assert _news(instance) == ["incident_opened"]
+
+    instance.configure({})
+    instance.launch()
+    wait(lambda: _news(instance) == ["incident_opened", "incident_closed"], 30)
+
+
+def _news(instance: Instance) -> list[str]:
+    """The kinds of the events about crash loops, as the daemon will tell them."""
+    with contextlib.closing(sqlite3.connect(instance.home / "data" / "peaje.db")) as database:
+        rows = database.execute("SELECT kind FROM event WHERE payload LIKE '%crash_loop%' ORDER BY id").fetchall()
+    return [str(row[0]) for row in rows]
+
+
 def test_a_program_that_cannot_be_started_ends_with_70(instance: Instance) -> None:
     instance.configure({}, command="/nowhere/at/all", startretries="0")
 

@@ -1,6 +1,6 @@
 """What the warden decides, without supervisord."""
 
-from daemon.warden import CrashLoop, Hearts
+from daemon.warden import Calm, CrashLoop, Hearts
 
 
 def test_more_crashes_than_allowed_within_the_window_are_a_loop() -> None:
@@ -54,3 +54,24 @@ def test_nothing_is_held_against_a_time_without_judgement() -> None:
     hearts.forget()
 
     assert hearts.stopped({"daemon": 1}, {"daemon": 1000}, 100) == []
+
+
+def test_more_than_half_way_to_a_loop_it_is_likely() -> None:
+    loop = CrashLoop(limit=5, window_s=60)
+    likely = []
+    for now in range(4):
+        loop.crashed("web", now)
+        likely.append(loop.is_likely("web"))
+
+    assert likely == [False, False, True, True]
+    assert not loop.is_likely("daemon")
+
+
+def test_calm_comes_once_twice_the_window_after_the_last_crash() -> None:
+    calm = Calm(window_s=300, monotonic=0)
+
+    assert not calm.has_come(599)
+    calm.disturb(599)
+    assert not calm.has_come(1198)
+    assert calm.has_come(1199)
+    assert not calm.has_come(5000)

@@ -1,0 +1,118 @@
+"""A database that cannot be written to: the event loop's way in waits, and loses nothing.
+
+The full disk is SQLite's own here: a file that may not grow (``max_page_count``). tests/crash/test_disasters.py has a
+real one.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import peewee
+import pytest
+
+from daemon.alarm import Room
+from daemon.session_file import SessionFile
+from models import database, notes
+from models.database import Calls
+from models.tables import Note
+
+MIB = 1 << 20
+
+
+def limit(pages: int) -> None:
+    """Let the file of this thread's connection have so many pages; 0 is as many as it has."""
+    present = int(database.database.execute_sql("PRAGMA page_count").fetchone()[0])
+    database.database.execute_sql(f"PRAGMA max_page_count = {pages or present}")
+
+
+async def test_a_call_waits_for_room_and_is_made_then(database_file: Path) -> None:
+    calls = Calls()
+    await calls(limit, 0)
+    writing = asyncio.create_task(calls(notes.put, "long", "x" * 100_000, 1))
+    await asyncio.sleep(0.3)
+    # It waits; others may read
+    assert calls.is_stuck and not writing.done()
+    assert await calls(notes.get, "long") is None
+    # There is room again
+    await calls(limit, 1 << 20)
+    await writing
+    assert not calls.is_stuck
+    assert len(await calls(notes.get, "long")) == 100_000
+    await calls.close()
+
+
+async def test_a_call_that_waits_can_be_given_up(database_file: Path) -> None:
+    calls = Calls()
+    await calls(limit, 0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await calls(notes.put, "long", "x" * 100_000, 1)
+    assert not calls.is_stuck
+    await calls.close()
+
+
+async def test_what_is_wrong_with_the_database_itself_is_raised(database_file: Path) -> None:
+    calls = Calls()
+    with pytest.raises(peewee.OperationalError):
+        await calls(lambda: database.database.execute_sql("SELECT * FROM nothing_of_that_name"))
+    await calls.close()
+
+
+def test_the_reason_of_a_rollback_is_not_hidden_by_it(database_file: Path) -> None:
+    limit(0)
+    with pytest.raises(peewee.OperationalError, match="full"), database.transaction():
+        Note.insert(key="long", value="x" * 100_000, at=1).execute()
+
+
+async def test_a_session_goes_on_in_memory_while_its_file_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "state"
+    place.mkdir()
+    kept = SessionFile("bot", place)
+    await kept.open()
+    await kept.user_id(7)
+    # Given a place that cannot be written to
+    place.rename(tmp_path / "elsewhere")
+    with caplog.at_level(logging.WARNING):
+        await kept.save()
+        await kept.save()
+    assert [record.message for record in caplog.records] == ["the session cannot be written down"]
+    assert await kept.user_id() == 7
+    # When it can be again
+    (tmp_path / "elsewhere").rename(place)
+    await kept.close()
+    # Then nothing was lost
+    again = SessionFile("bot", place)
+    await again.open()
+    assert await again.user_id() == 7
+    await again.close()
+
+
+async def test_a_session_that_was_forgotten_stays_so(tmp_path: Path) -> None:
+    kept = SessionFile("bot", tmp_path)
+    await kept.open()
+    await kept.user_id(7)
+    await kept.save()
+    await kept.delete()
+    await kept.user_id(8)
+    await kept.close()
+
+    assert not (tmp_path / "bot.session").exists()
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "short", "ample"),
+    [
+        (10 * MIB, 100_000 * MIB, True, False),
+        (300 * MIB, 100_000 * MIB, False, False),  # neither: a disk at the border is not told of again and again
+        (600 * MIB, 100_000 * MIB, False, True),
+        (2 * MIB, 24 * MIB, True, False),
+        (6 * MIB, 24 * MIB, False, True),
+    ],
+)
+def test_when_a_disk_is_nearly_full(free: int, total: int, short: bool, ample: bool) -> None:
+    room = Room(free, total)
+
+    assert (room.is_short, room.is_ample) == (short, ample)

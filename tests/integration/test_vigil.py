@@ -1,0 +1,179 @@
+"""What upkeep watches at PayPal, on the test's own clock: an hour of it being away, credentials, notifications."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from config import settings
+from config.settings import Settings
+from config.texts import translator
+from models import clock, database, events, health, jobs, orders, requests, users, webhooks
+from models.jobs import JobInfo
+from models.tables import Event, Job, Payment
+from tests import environment, machine
+from tests.sandbox.paypal import LocalPayPal
+from tests.sandbox.paypal import start as start_paypal
+from tests.store import customers, enqueue
+from web import shop as tills
+from web.paypal import AccessDenied, PayPalError
+from web.shop import Shop
+from web.upkeep import Chore, Upkeep
+from web.vigil import AWAY_S, Vigil, judge
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+@pytest.fixture
+def paypal(tmp_path: Path, database_file: Path) -> Iterator[LocalPayPal]:
+    machine.need_npm_packages()
+    running = start_paypal(tmp_path / "paypal")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
+    environ = {**environment.minimal(tmp_path), **paypal.env(), "BACKEND_URL": "http://127.0.0.1:9"}
+    return settings.load(environ, None)
+
+
+@pytest.fixture
+def till(configured: Settings) -> Shop:
+    built = tills.build(configured)
+    assert built is not None
+    return built
+
+
+def told(kind: str) -> list[str]:
+    return [row.payload["key"] for row in Event.select().where(Event.kind == kind).order_by(Event.id)]
+
+
+def test_an_hour_without_paypal_is_told_once_and_its_end_once_and_settles_what_was_approved(
+    till: Shop, configured: Settings, paypal: LocalPayPal
+) -> None:
+    now = int(time.time())
+    users.seen(1, "Ana", None, "en", now)
+    plan = configured.plans.by_code("premium")
+    assert plan is not None
+    order, _ = till.sell(1, plan, translator("en"), now)
+    # Given a payment approved just before PayPal's servers go away
+    found = orders.get(order.id)
+    assert found is not None and found.remote_id is not None
+    paypal.approve_order(found.remote_id)
+    paypal.switch("lost_request", on="* /v*", count=100_000)
+    vigil = Vigil(till)
+    # When an hour passes
+    opened_after = None
+    for minute in range(60):
+        with pytest.raises(PayPalError):
+            vigil.ask_in(now + minute * MINUTE)
+        if opened_after is None and health.incidents():
+            opened_after = minute * MINUTE
+    # Then that was told, after ten minutes, once
+    assert opened_after == AWAY_S
+    assert told("incident_opened") == ["paypal_away"]
+    # And its end is, once, and the payment is settled by itself
+    paypal.clear_switches()
+    vigil.ask_in(now + HOUR)
+    Upkeep(configured, till).run_once(now + HOUR)
+    assert told("incident_closed") == ["paypal_away"]
+    assert [row.state for row in Payment.select()] == ["completed"]
+
+
+def test_credentials_are_asked_for_anew_although_the_token_would_still_do(till: Shop, paypal: LocalPayPal) -> None:
+    now = int(time.time())
+    vigil = Vigil(till)
+    vigil.ask_in(now)
+    paypal.switch("error", on="POST /v1/oauth2/token", status=401, issue="invalid_client", count=100)
+    with pytest.raises(AccessDenied):
+        vigil.ask_in(now + MINUTE)
+    assert told("incident_opened") == ["paypal_denied"]
+
+    paypal.clear_switches()
+    vigil.ask_in(now + 2 * MINUTE)
+    assert told("incident_closed") == ["paypal_denied"]
+
+
+def test_a_clock_that_was_set_back_does_not_make_the_wait_endless(till: Shop, paypal: LocalPayPal) -> None:
+    now = int(time.time())
+    paypal.switch("lost_request", on="* /v*", count=100_000)
+    vigil = Vigil(till)
+    for moment in (now, now - DAY, now - DAY + AWAY_S):
+        with pytest.raises(PayPalError):
+            vigil.ask_in(moment)
+    assert told("incident_opened") == ["paypal_away"]
+
+
+def test_payments_without_a_notification_are_a_trouble_and_one_that_comes_ends_it(till: Shop) -> None:
+    now = int(time.time())
+    users.seen(1, "Ana", None, "en", now - DAY)
+    configured = replace(till, settings=replace(till.settings, paypal_webhook_id="WH-1"))
+    for number in (1, 2):
+        Payment.create(
+            provider="paypal", remote_id=f"capture{number}", user=1, amount=500, currency="USD", state="completed",
+            created_at=now - HOUR, effective_at=now - HOUR, completed_at=now - HOUR, recorded_at=now - HOUR,
+        )  # fmt: skip
+    vigil = Vigil(configured)
+    vigil.watch_notifications(now)
+    assert [incident.key for incident in health.incidents()] == ["webhooks_failing"]
+    assert "2 payments without a notification" in health.incidents()[0].text
+
+    webhooks.receive("paypal", "WH-EVENT-1", "PAYMENT.CAPTURE.COMPLETED", "capture1", "{}", now)
+    vigil.watch_notifications(now + MINUTE)
+    assert health.incidents() == []
+
+
+@pytest.mark.parametrize(
+    ("completed", "newest", "stuck", "expected"),
+    [
+        ([], None, 0, None),  # nothing has happened that could tell
+        ([100], None, 0, None),  # one may be lost
+        ([100, 200], None, 0, "2 payments without a notification"),
+        ([100, 120], 90, 0, ""),  # the notification may come a little before we know of the payment
+        ([1000, 2000], 900, 0, "2 payments without a notification"),
+        ([1000, 2000], 1500, 0, None),  # the newest one lacks its notification: wait
+        ([], 100, 0, ""),
+        ([], 100, 3, "3 notifications could not be followed"),
+    ],
+)
+def test_how_notifications_are_judged(
+    completed: list[int], newest: int | None, stuck: int, expected: str | None
+) -> None:
+    assert judge(completed, newest, stuck) == expected
+
+
+def test_a_chore_comes_again_when_the_clock_was_set_back() -> None:
+    turns: list[int] = []
+    chore = Chore("count", HOUR, turns.append)
+    for moment in (DAY, DAY + MINUTE, MINUTE, 2 * MINUTE, MINUTE + HOUR):
+        chore.turn(moment)
+
+    assert turns == [DAY, MINUTE, MINUTE + HOUR]
+
+
+def test_what_a_clock_that_was_ahead_has_put_off_is_due_when_it_is_right_again(database_file: Path) -> None:
+    now, ahead = 1_800_000_000, 1_800_000_000 + DAY
+    customers(1)
+    job = enqueue(1, "update 1", now=now)
+    waiting = enqueue(1, "update 2", now=now)
+    # Given a job that was put back, and an event that was put off, by a clock a day ahead; and an honest flood wait
+    for owner, put_off in ((job, ahead), (waiting, now)):
+        claimed = jobs.claim("worker/1", 60, 9, put_off)
+        assert claimed is not None and claimed.id == owner.id
+        jobs.put_back(claimed.id, "worker/1", put_off + 2 * HOUR, False, put_off)
+    with database.transaction():
+        events.append("access_ended", 1, {}, ahead)
+    (event,) = events.claim(ahead)
+    events.retry(event.id, ahead + 300)
+    # When the clock is right again
+    assert clock.mend(now + 1) == 2
+    # Then both are due, and the flood wait holds
+    due = jobs.claim("worker/1", 60, 9, now + 1)
+    assert isinstance(due, JobInfo) and due.id == job.id
+    assert jobs.claim("worker/1", 60, 9, now + 1) is None
+    assert [one.id for one in events.claim(now + 1)] == [event.id]
+    assert Job.get_by_id(waiting.id).not_before == now + 2 * HOUR
+    assert requests.claim("stars", now) is None
