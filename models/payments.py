@@ -105,6 +105,12 @@ def find(provider: str | None, remote_id: str) -> PaymentInfo | None:
     return next(_infos(Payment.provider.in_(providers) & (Payment.remote_id == remote_id)), None)
 
 
+def knows_refund(provider: str, refund_remote_id: str) -> bool:
+    """Tell whether a refund has been recorded."""
+    known = (Refund.provider == provider) & (Refund.remote_id == refund_remote_id)
+    return Refund.select().where(known).exists()
+
+
 def history_of(user_id: int, limit: int = 50) -> list[PaymentInfo]:
     """Return a customer's payments, newest first."""
     return list(_infos(Payment.user == user_id, limit))

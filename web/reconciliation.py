@@ -8,8 +8,8 @@ from models import events, health, notes, orders, payments, subscriptions
 from models.orders import OrderInfo
 from models.payments import PaymentInfo, RefundFact
 from web.outcome import Result
-from web.paypal import FORBIDDEN, Refused, minor
-from web.reading import PROVIDER, instant, readable, rfc3339
+from web.paypal import FORBIDDEN, NOT_FOUND, Refused, minor
+from web.reading import PROVIDER, instant, read_refund, read_sale_refund, readable, rfc3339
 from web.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def compare(till: Shop, now: int) -> None:
         reported = {str(row["transaction_id"]): row for row in rows}
     for row in incoming(reported.values()):
         _explain(till, row, now)
-    payments.apply(given_back(reported.values(), now), now)
+    payments.apply(given_back(till, reported.values(), now), now)
     for payment in missing(payments.since(PROVIDER, start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
         logger.error("payment that PayPal does not report", extra={"payment": payment.id})
         _report("not_at_provider", payment.remote_id, payment.amount, payment.currency, now)
@@ -85,18 +85,36 @@ def incoming(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def given_back(rows: Iterable[Row], now: int) -> list[RefundFact]:
-    """Refunds and reversals of payments that are in the ledger, whoever made them. Most are known."""
+def given_back(till: Shop, rows: Iterable[Row], now: int) -> list[RefundFact]:
+    """Refunds and reversals, whoever made them, of payments that are in the ledger, and that the ledger does not know.
+
+    :raises PayPalError: PayPal could not be asked about one.
+    """
     found = []
     for row in rows:
-        paid = str(row.get("paypal_reference_id", ""))
         taken = row.get("transaction_event_code") in GIVEN_BACK and row.get("transaction_status") == "S"
-        if taken and payments.find(PROVIDER, paid):
-            with readable("a transaction"):
-                amount, _currency = minor(row["transaction_amount"])
-                at = instant(row.get("transaction_initiation_date"), now, now)
-                found.append(RefundFact(PROVIDER, paid, str(row["transaction_id"]), abs(amount), at))
+        if taken and not payments.knows_refund(PROVIDER, str(row["transaction_id"])):
+            payment = payments.find(PROVIDER, str(row.get("paypal_reference_id", "")))
+            fact = _refund(till, payment, row, now) if payment else None
+            if fact is not None:
+                found.append(fact)
     return found
+
+
+def _refund(till: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact | None:
+    """What PayPal says of a refund itself; what it shows nowhere else (a reversal) is taken from the list."""
+    refund_id = str(row["transaction_id"])
+    try:
+        if payment.subscription_id is not None:
+            return read_sale_refund(till.paypal.sale_refund(refund_id), payment.remote_id, now)
+        return read_refund(till.paypal.refund(refund_id), now)
+    except Refused as refusal:
+        if refusal.status != NOT_FOUND:
+            raise
+    with readable("a transaction"):
+        amount, _currency = minor(row["transaction_amount"])
+        at = instant(row.get("transaction_initiation_date"), now, now)
+        return RefundFact(PROVIDER, payment.remote_id, refund_id, abs(amount), at)
 
 
 def missing(known: Iterable[PaymentInfo], reported: Mapping[str, object], until: int) -> list[PaymentInfo]:

@@ -122,7 +122,8 @@ class _Storm:
     def _calm(self) -> None:
         """Let time pass: whatever waits for its hour has it now, and upkeep begins its day."""
         self._shop.web.ready()
-        self._shop.restart_upkeep()
+        self._shop.upkeep.kill()
+        self._shop.upkeep.start()  # its first turn does every chore, also those that are due once an hour
         self._pass_time()
         deadline = time.monotonic() + QUIET_S
         next_hour = time.monotonic() + 5

@@ -381,6 +381,32 @@ def with_other_books(order: OrderInfo) -> None:
     Order.delete().where(Order.id == order.id).execute()
 
 
+def test_a_refund_that_failed_takes_nothing_whatever_the_list_says(till: Shop, paypal: LocalPayPal) -> None:
+    order = paid(till, paypal)
+    (payment,) = payments.of_order(order.id)
+    paypal.switch("refund_status", status="FAILED")
+    made = till.paypal.refund_capture(payment.remote_id, None, "USD", "by-hand")
+    listed = [row["transaction_id"] for row in till.paypal.transactions(rfc3339(now() - DAY), rfc3339(now()))]
+    untrue = f"/transaction_details/{listed.index(made['id'])}/transaction_info/transaction_status"
+    paypal.switch("alter", on="GET /v1/reporting/transactions", set={untrue: "S"})
+
+    reconciliation.compare(till, now())
+
+    assert made["status"] == "FAILED"
+    assert payments.of_order(order.id)[0].refunded == 0
+
+
+def test_a_reversal_that_only_the_list_shows_is_taken_from_it(till: Shop, paypal: LocalPayPal) -> None:
+    order = paid(till, paypal)
+    (payment,) = payments.of_order(order.id)
+    paypal.reverse_capture(payment.remote_id, value="2.00")
+    paypal.switch("error", on="GET /v2/payments/refunds/*", status=404, issue="INVALID_RESOURCE_ID", count=99)
+
+    reconciliation.compare(till, now())
+
+    assert payments.of_order(order.id)[0].refunded == 200
+
+
 def test_what_the_account_sells_elsewhere_is_none_of_our_business(till: Shop, paypal: LocalPayPal) -> None:
     body = {
         "intent": "CAPTURE",

@@ -90,7 +90,7 @@ def _capture(capture: Body) -> Body:
 
 def _refund(body: Body, capture_id: str) -> Body:
     code = REVERSAL if body.get("note_to_payer") == "Payment reversed" else REFUND
-    return _taken_back(body, code, body["amount"], capture_id)
+    return _taken_back(body, code, body["amount"], capture_id, CAPTURE_STATUSES[body["status"]])
 
 
 def _sale(sale: Body) -> Body:
@@ -104,9 +104,9 @@ def _sale_refund(body: Body, sale_id: str) -> Body:
     return _taken_back(body, REFUND, amount, sale_id)
 
 
-def _taken_back(body: Body, code: str, amount: money.Money, parent: str) -> Body:
+def _taken_back(body: Body, code: str, amount: money.Money, parent: str, status: str = "S") -> Body:
     negative = money.money(amount["currency_code"], -money.value(amount))
-    return _entry(body, code, negative, "S") | {"paypal_reference_id": parent, "paypal_reference_id_type": "TXN"}
+    return _entry(body, code, negative, status) | {"paypal_reference_id": parent, "paypal_reference_id_type": "TXN"}
 
 
 def _entry(body: Body, code: str, amount: money.Money, status: str) -> Body:
