@@ -105,6 +105,7 @@ class Settings:
     jobs_per_customer: int
     transfer_memory_mib: int
     transfer_requests_max: int
+    transfer_cipher: str
 
     backup_hours: int
     backup_passphrase: str | None = field(repr=False)
@@ -309,6 +310,7 @@ def _transfers(reader: _Reader) -> dict[str, Any]:
         "jobs_per_customer": reader.integer("JOBS_PER_CUSTOMER", 2, low=1, high=50),
         "transfer_memory_mib": reader.integer("TRANSFER_MEMORY_MIB", 48, low=8),
         "transfer_requests_max": reader.integer("TRANSFER_REQUESTS_MAX", 16, low=1, high=64),
+        "transfer_cipher": reader.choice("TRANSFER_CIPHER", ("tgcrypto", "cryptg"), "tgcrypto"),
     }
 
 

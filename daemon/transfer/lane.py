@@ -19,6 +19,7 @@ from pyrogram.errors import FloodPremiumWait, FloodWait, InternalServerError, RP
 from pyrogram.raw.core import TLObject
 
 from daemon.transfer.adaptive import ReplyTime, Window
+from daemon.transfer.cipher import Cipher
 from daemon.transfer.errors import AccountAway, Flooded, Silent
 from daemon.transfer.sessions import Buffers, KeyRefused, MediaSession, Opener
 
@@ -220,8 +221,8 @@ class Lane:
 class Lanes:
     """The lanes of one client, by data centre."""
 
-    def __init__(self, client: Client, bounds: Bounds) -> None:
-        self._opener = Opener(client)
+    def __init__(self, client: Client, bounds: Bounds, cipher: Cipher) -> None:
+        self._opener = Opener(client, cipher)
         self._bounds = bounds
         self._lanes: dict[int, Lane] = {}
 

@@ -12,17 +12,19 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 from pyrogram import Client, raw
-from pyrogram.crypto import aes
+from pyrogram.connection import Connection
 from pyrogram.crypto.mtproto import kdf
 from pyrogram.errors import RPCError
 from pyrogram.raw.core import TLObject
 from pyrogram.session import Session
 from pyrogram.session.session import AuthKeyNotFound, Result, SessionState
 
+from daemon.transfer.cipher import Cipher
 from daemon.transfer.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 Buffers = Sequence[bytes | bytearray | memoryview]
 
 OPEN_TIMEOUT_S = 15.0
+SEALED = 2  # one on its way out, one being encrypted meanwhile: more would only stand in memory
 
 
 class ConnectionLost(ConnectionError):
@@ -43,9 +46,11 @@ class KeyRefused(Exception):
 class MediaSession(Session):
     """A connection for parts of files."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, cipher: Cipher, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._cipher = cipher
         self.key_refused = asyncio.Event()
+        self._sealing = asyncio.Semaphore(SEALED)
 
     @property
     def is_dead(self) -> bool:
@@ -74,7 +79,7 @@ class MediaSession(Session):
         """Take in what arrived: answers to :meth:`request` on a short way, everything else as the library does."""
         executor = self.connection.protocol.crypto_executor
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(executor, _open, packet, self.session_id, self.auth_key)
+        answer = await loop.run_in_executor(executor, _open, self._cipher, packet, self.session_id, self.auth_key)
         waiting = self.results.get(answer.request_id) if answer else None
         if answer is None or isinstance(waiting, Result):
             await super().handle_packet(bytes(packet))
@@ -114,20 +119,31 @@ class MediaSession(Session):
         connection = self.connection
         if connection is None or not self.is_started.is_set():
             raise ConnectionLost("not connected")
+        message_id = None
+        try:
+            async with asyncio.timeout(timeout):
+                async with self._sealing:
+                    message_id, answer = await self._send(connection, body)
+                return await answer.future
+        finally:
+            self.results.pop(message_id, None)
+
+    async def _send(self, connection: Connection, body: Buffers) -> "tuple[int, _Answer]":
         loop = asyncio.get_running_loop()
         message_id = await self.msg_factory.allocate_message_identity()
         sequence = await self.msg_factory.allocate_message_sequence(True)
         answer = self.results[message_id] = _Answer(loop)
         head = message_id.to_bytes(8, "little", signed=True) + sequence.to_bytes(4, "little")
         try:
-            async with asyncio.timeout(timeout):
-                packet = await loop.run_in_executor(
-                    connection.protocol.crypto_executor, _seal, head, body, self.salt, self.session_id, self.auth_key
-                )
-                await connection.send(packet)
-                return await answer.future
-        finally:
+            packet = await loop.run_in_executor(
+                connection.protocol.crypto_executor,
+                partial(_seal, self._cipher, head, body, self.salt, self.session_id, self.auth_key),
+            )
+            await connection.send(packet)
+        except BaseException:
             self.results.pop(message_id, None)
+            raise
+        return message_id, answer
 
     def _fail_pending(self) -> None:
         for answer in list(self.results.values()):
@@ -158,7 +174,7 @@ class _Answer:
             self.future.set_exception(ConnectionLost("the connection ended"))
 
 
-def _seal(head: bytes, body: Buffers, salt: int, session_id: bytes, auth_key: bytes) -> bytes:
+def _seal(cipher: Cipher, head: bytes, body: Buffers, salt: int, session_id: bytes, auth_key: bytes) -> bytes:
     """Encrypt one message as MTProto 2.0 wants it: the library's ``pack`` in fewer copies."""
     length = sum(len(piece) for piece in body)
     padding = os.urandom(-(length + 32 + 12) % 16 + 12)
@@ -168,7 +184,7 @@ def _seal(head: bytes, body: Buffers, salt: int, session_id: bytes, auth_key: by
     digest.update(plain)
     message_key = digest.digest()[8:24]
     key, vector = kdf(auth_key, message_key, True)
-    return b"".join((_key_id(auth_key), message_key, aes.ige256_encrypt(plain, key, vector)))
+    return b"".join((_key_id(auth_key), message_key, cipher.encrypt(plain, key, vector)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +203,13 @@ class Chunk:
     bytes: memoryview
 
 
-def _open(packet: bytearray, session_id: bytes, auth_key: bytes) -> _Opened | None:
+def _open(cipher: Cipher, packet: bytearray, session_id: bytes, auth_key: bytes) -> _Opened | None:
     """Decrypt a packet when it is the answer to a call; None for whatever else it is, or is not authentic."""
     view = memoryview(packet)
     if len(packet) < 24 + 48:
         return None
     key, vector = kdf(auth_key, bytes(view[8:24]), False)
-    plain = aes.ige256_decrypt(bytes(view[24:]), key, vector)  # other AES modules take nothing but bytes
+    plain = cipher.decrypt(bytes(view[24:]), key, vector)  # not every module takes a view
     digest = hashlib.sha256(auth_key[96:128])
     digest.update(plain)
     length = int.from_bytes(plain[28:32], "little")
@@ -245,8 +261,8 @@ class Opener:
     ``Client.get_session`` has no lock: first uses at once would each make a connection, and leak all but one.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, cipher: Cipher) -> None:
+        self._client, self._cipher = client, cipher
         self._locks: dict[int, asyncio.Lock] = {}
         self._addresses: dict[int, tuple[str, int]] = {}
 
@@ -261,8 +277,9 @@ class Opener:
             main = await self._client.get_session(data_centre)
             address, port = await self._address(data_centre)
         test_mode = await self._client.storage.test_mode()
+        client = _MediaClient(self._client)
         session = MediaSession(
-            _MediaClient(self._client), data_centre, address, port, main.auth_key, test_mode, is_media=True
+            self._cipher, client, data_centre, address, port, main.auth_key, test_mode, is_media=True
         )
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):

@@ -19,6 +19,8 @@ from config.plans import Plans
 from config.settings import Settings
 from daemon.bell import Bell
 from daemon.outgoing import Outgoing
+from daemon.transfer import memory
+from daemon.transfer.cipher import cipher
 from daemon.transfer.courier import Courier, LimitReached
 from daemon.transfer.delivery import Delivery
 from daemon.transfer.errors import ACCOUNT_AWAY, AccountAway, PutBack, Refusal, TransferError, Unreachable
@@ -45,7 +47,7 @@ IDLE_S = 1.0
 TIDY_S = 20.0
 CANCEL_S = 5.0
 FIRST_RETRY_S = 2
-COPIES = 2  # a piece on its way is in memory about twice: as it came, and as it goes
+COPIES = 1.2  # a piece on its way is in memory a little more than once: what is being decrypted and encrypted
 REMEMBERED = 1000
 PATIENCE_S = 900
 """How long a job waits for the account to come back before the customer is told to send it again."""
@@ -85,7 +87,8 @@ class Transfers:
         most = settings.transfer_requests_max
         reads = Bounds(min(12, most), most, calls_per_session=6)
         writes = Bounds(min(24, 2 * most), 2 * most, calls_per_session=12)
-        self._reading, self._writing = Lanes(account, reads), Lanes(bot, writes)
+        chosen = cipher(settings.transfer_cipher)
+        self._reading, self._writing = Lanes(account, reads, chosen), Lanes(bot, writes, chosen)
         self._board = Board(outgoing, calls, self._running, self._why_waiting)
         self.tellers = Teller(calls, outgoing, settings, plans, self._account_name).tellers()
 
@@ -96,6 +99,7 @@ class Transfers:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        memory.keep_blocks()
         courier = await self._courier()
         await self._calls(jobs.take_over, NAME, _now())
         async with asyncio.TaskGroup() as group:
@@ -123,7 +127,9 @@ class Transfers:
         home = await self._bot.storage.dc_id()
         finder = Finder(Reader(self._bot), Reader(self._account), self._calls, self._settings, self._account_is_up)
         delivery = Delivery(self._bot)
-        pipe = Pipe(self._reading, self._writing, home, Budget((self._settings.transfer_memory_mib << 20) // COPIES))
+        pipe = Pipe(
+            self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
+        )
         fetcher = Fetcher(finder, pipe, delivery, self._calls)
         return Courier(bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
 
@@ -258,6 +264,8 @@ class Transfers:
             await asyncio.sleep(TIDY_S)
             await self._reading.close_idle(time.monotonic())
             await self._writing.close_idle(time.monotonic())
+            if not self._runs:
+                memory.give_back()
 
 
 def _now() -> int:

@@ -1,7 +1,7 @@
 """The processes that :mod:`tests.bench.relay` measures: ``python -m tests.bench.movers KIND SANDBOX PLACE CHAT``.
 
-Reads a JSON list of links a line, delivers them all at once, answers with what it took. KIND is ``ours…``, ``stock``
-(the usual code) or ``telethon`` (its download alone).
+Reads a JSON list of links a line, delivers them all at once, answers with what it took. KIND is ``ours…``,
+``ours_cryptg`` (with the other AES module), ``stock`` (the usual code) or ``telethon`` (its download alone).
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,17 @@ Move = Callable[[list[str]], Awaitable[dict[str, float]]]
 
 
 @asynccontextmanager
-async def ours(sandbox: Sandbox, place: Path, chat: int) -> AsyncIterator[Move]:
+async def ours(sandbox: Sandbox, place: Path, chat: int, module: str = "tgcrypto") -> AsyncIterator[Move]:
     """The transfers, with limits high enough for all jobs of one command to be under way."""
     path = place / "peaje.db"
     database.migrate(path)
     database.open_database(path)
-    settings = {"source_chats": frozenset({str(chat)}), "jobs_per_customer": 20, "transfer_files_large": 8}
+    settings = {
+        "source_chats": frozenset({str(chat)}),
+        "jobs_per_customer": 20,
+        "transfer_files_large": 8,
+        "transfer_cipher": module,
+    }
     async with rig(sandbox, path, **settings) as running, customer(running, 0) as someone:
 
         async def move(urls: list[str]) -> dict[str, float]:
@@ -116,7 +122,7 @@ async def telethon(sandbox: Sandbox, place: Path, chat: int) -> AsyncIterator[Mo
         await client.disconnect()
 
 
-KINDS = {"ours": ours, "stock": stock, "telethon": telethon}
+KINDS = {"ours": ours, "ours_cryptg": partial(ours, module="cryptg"), "stock": stock, "telethon": telethon}
 
 
 async def serve(kind: str, sandbox: Sandbox, place: Path, chat: int) -> None:

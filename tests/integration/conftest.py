@@ -21,13 +21,22 @@ def private_chat(sandbox: Sandbox) -> int:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    sandbox: Sandbox, migrated: Path, private_chat: int, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    sandbox: Sandbox,
+    migrated: Path,
+    private_chat: int,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Rig]:
-    """The transfers at work."""
+    """The transfers at work; its parameter, if any, is the AES module."""
     path = tmp_path_factory.mktemp("transfers") / "peaje.db"
     shutil.copy(migrated, path)
     database.open_database(path)
-    async with rig(sandbox, path, source_chats=frozenset({str(private_chat)}), jobs_per_customer=10) as built:
+    settings = {
+        "source_chats": frozenset({str(private_chat)}),
+        "jobs_per_customer": 10,
+        "transfer_cipher": getattr(request, "param", "tgcrypto"),
+    }
+    async with rig(sandbox, path, **settings) as built:
         yield built
     database.close_database()
 

@@ -2,10 +2,14 @@
 
 import pytest
 
+from daemon.transfer.cipher import MODULES
 from models.moves import State
 from tests.transfer_rig import Customer, Rig
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize("running", MODULES, indirect=True, scope="module"),
+]
 MIB = 1 << 20
 
 
