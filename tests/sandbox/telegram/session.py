@@ -1,4 +1,8 @@
-"""Authorisation keys and sessions. Both outlive TCP connections, as on the real server."""
+"""Authorisation keys and sessions. Both outlive TCP connections, as on the real server.
+
+Packets are sealed with cryptg rather than with the module that the programs use: with that one, half of the server's
+time went into AES, and a measurement of a fast client measured the server.
+"""
 
 import os
 import struct
@@ -8,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING
 
-from pyrogram.crypto import aes
+from cryptg import decrypt_ige, encrypt_ige
 from pyrogram.crypto.mtproto import kdf
 from pyrogram.raw.core import Long
 
@@ -65,7 +69,7 @@ class AuthKey:
     def decrypt(self, packet: bytes) -> "Incoming":
         """Open a packet from the client. Raises BadPacket."""
         message_key = packet[8:24]
-        plain = aes.ige256_decrypt(packet[24:], *kdf(self.key, message_key, True))
+        plain = decrypt_ige(packet[24:], *kdf(self.key, message_key, True))
         if sha256(self.key[88:120] + plain).digest()[8:24] != message_key:
             raise BadPacket
         salt, session_id, message_id, _, length = _HEADER.unpack_from(plain)
@@ -81,7 +85,7 @@ class AuthKey:
         digest = sha256(self.key[96:128])
         digest.update(plain)
         message_key = digest.digest()[8:24]
-        return b"".join((self.id, message_key, aes.ige256_encrypt(plain, *kdf(self.key, message_key, False))))
+        return b"".join((self.id, message_key, encrypt_ige(plain, *kdf(self.key, message_key, False))))
 
 
 @dataclass(frozen=True, slots=True)
