@@ -26,7 +26,7 @@ MIB = 1 << 20
 OPERATOR = "peaje_operator"
 SIZES_MIB = (1, 20, 256)
 ROUND_TRIPS_MS = (0, 50, 150)
-REPEATS = {1: 5, 20: 3, 256: 1}
+REPEATS = {1: 5, 20: 5, 256: 3}
 LOSSY = {"rtt_ms": 50, "bandwidth": 8_000_000, "loss": 0.001}
 REFERENCE_RTT_MS = 150
 CROWD = 20
@@ -94,6 +94,7 @@ class Bench:
             yield from self._lossy(ours, stock)
             yield from self._without_moving(ours, stock)
             yield from self._crowd(ours, stock)
+        yield from self._cryptg()
         yield from self._telethon()
         yield from self._memory()
 
@@ -159,6 +160,17 @@ class Bench:
         same = self._post(20 * MIB)
         theirs, mine = stock.move(*[same] * 10)["seconds"], ours.move(*[same] * 10)["seconds"]
         yield report.row("same_post_10x20MiB", mine, "s", conditions | {"at_once": 10}, theirs)
+
+    def _cryptg(self) -> Iterator[Row]:
+        """Ours with either AES module."""
+        with self._mover("ours_cryptg") as faster, self._mover("ours1") as default:
+            for rtt in (0, 50):
+                self._network(rtt_ms=rtt)
+                theirs, mine = self._best(default, 256), self._best(faster, 256)
+                conditions = {"size_mib": 256, "rtt_ms": rtt, "best_of": REPEATS[256], "stock": "ours with tgcrypto"}
+                yield report.row(f"cryptg_256MiB_{rtt}ms", mine["seconds"], "s", conditions, theirs["seconds"])
+                cpu = [1000 * one["cpu_s"] / 256 for one in (mine, theirs)]
+                yield report.row(f"cryptg_cpu_256MiB_{rtt}ms", cpu[0], "ms/MiB", conditions, cpu[1])
 
     def _telethon(self) -> Iterator[Row]:
         """Telethon's download alone, beside our whole relay."""
