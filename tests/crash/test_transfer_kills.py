@@ -86,7 +86,9 @@ async def scene(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Scene]:
             assert users.get(chat.id) is not None
             database.close_database()
             daemon.until_logged("account is ok")
-            yield Scene(sandbox, daemon, chat, opened["id"])
+            built = Scene(sandbox, daemon, chat, opened["id"])
+            yield built
+            built.strike("restore_keys", account=OPERATOR)
             sandbox.control("DELETE", "/faults")
 
 
@@ -97,7 +99,7 @@ async def while_looking(scene: Scene, url: str) -> None:
 
 
 async def while_streaming(scene: Scene, url: str) -> None:
-    scene.sandbox.control("POST", "/network", {"bandwidth": 8 * MIB, "account": OPERATOR})
+    scene.sandbox.control("POST", "/network", {"bandwidth": 2 * MIB, "account": OPERATOR})
     before = scene.moved()
     await scene.chat.say(url)
     await scene.until(lambda: scene.moved() - before > 5 * MIB)
