@@ -8,7 +8,7 @@ recorded: what does not fit its order buys nothing, and the admins are told.
 from collections.abc import Sequence
 from typing import Any
 
-from models import access, events, orders, requests, subscriptions, webhooks
+from models import access, events, orders, requests, subscriptions, users, webhooks
 from models.access import Disputed
 from models.database import transaction
 from models.facts import (
@@ -165,6 +165,8 @@ def _happened(payment: Payment, fact: Fact, now: int) -> bool:
     if not _derive(payment, fact.state, now, at=fact.at, ref=fact.raw_ref):
         return False
     if fact.state is State.COMPLETED:
+        if payment.order_id is not None and payment.user_id is not None:
+            users.accept_terms(payment.user_id, fact.at)
         _return_test(payment, now)
         _tell_completed(payment, now)
     else:

@@ -120,12 +120,9 @@ def mark_blocked_bot(user_id: int, blocked: bool, now: int) -> None:
     _update(user_id, now, blocked_bot_at=now if blocked else None)
 
 
-def accept_terms(user_id: int, now: int) -> None:
-    """Remember when the terms were accepted.
-
-    :raises NotFound: nobody has this id.
-    """
-    _update(user_id, now, accepted_terms_at=now)
+def accept_terms(user_id: int, at: int) -> None:
+    """Remember when the terms were accepted first; paying is accepting. For callers in a transaction."""
+    User.update(accepted_terms_at=at).where(User.id == user_id, User.accepted_terms_at.is_null()).execute()
 
 
 def totals(now: int) -> Totals:

@@ -39,6 +39,8 @@ def plans(
         parts.append(t.gettext("Time that you buy is added to what you have; nothing is lost."))
     if protected_refused and on_sale:
         parts.append(t.gettext("Posts of channels that forbid saving cannot be delivered under any plan."))
+    if on_sale:
+        parts.append(t.gettext("By paying you accept the /terms."))
     rows = [_buttons(t, plan, pay_links.get(plan.code)) for plan in on_sale]
     rows += [(button,) for button in map(lambda each: _subscription_button(t, each), subscriptions) if button]
     return Screen("\n\n".join(parts), (*(row for row in rows if row), (keyboard.home(t),)))

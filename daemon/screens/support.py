@@ -99,7 +99,7 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
         "<b>Privacy</b>\n"
         "I store your Telegram id, name and language, the links that you send with what became of them (for {days} "
         "days), and your payments (as long as the law wants). Files pass through and are not kept. Nothing is passed "
-        "on, but for payments to Telegram or PayPal.",
+        "on, but for payments: Telegram learns of those in Stars, and PayPal gets your Telegram id with the others.",
         days=days,
     )
     text += "\n" + t.gettext("/mydata shows you all of it, /deletemydata deletes it.")

@@ -4,7 +4,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.demo import installation
 from tests.demo.installation import Installation
@@ -19,7 +23,16 @@ MEMORY_SHARE, MEMORY_FLOOR_KIB = 0.10, 6 * 1024
 FILES_MORE = 3
 IDLE_S = 180.0
 """Longer than the programs keep media sessions warm that nobody uses."""
-SETTINGS = {"JOBS_PER_CUSTOMER": "4", "LOG_LEVEL": "INFO", "WARDEN_CRASHES": "1000"}
+SETTINGS = {
+    "JOBS_PER_CUSTOMER": "4",
+    "LOG_LEVEL": "INFO",
+    "WARDEN_CRASHES": "1000",
+    "BACKUP_HOURS": "1",
+    "BACKUP_PASSPHRASE": "only for the soak",
+    "METRICS_TOKEN": "soaked-metrics-token",
+    "CANARY_LINK": "https://t.me/sandbox_gallery/1",
+}
+TEN_O_CLOCK = 10
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Result:
 def run(place: Path, course: Course, tell: Callable[[str], None]) -> Result:
     """Run the whole course in *place*, which is emptied first."""
     rng = random.Random(course.seed)
-    running = installation.start(place, **SETTINGS)
+    running = installation.start(place, **SETTINGS, **_canary(datetime.now(UTC)))
     try:
         town = Town(running, rng, course.customers)
         town.move_in()
@@ -68,6 +81,25 @@ def run(place: Path, course: Course, tell: Callable[[str], None]) -> Result:
     finally:
         code = running.stop()
     return Result(found if code == 0 else [*found, f"the launcher ended with {code}"], lines)
+
+
+def _canary(now: datetime) -> dict[str, str]:
+    """Have the canary sing at the next full hour, wherever on earth it is ten o'clock now."""
+    east = TEN_O_CLOCK - now.hour if now.hour < 23 else 11
+    return {"TIMEZONE": f"Etc/GMT{-east:+d}", "CANARY_HOUR": str((now.hour + east) % 24 + 1)}
+
+
+def _looked_at(town: Town) -> str:
+    """What a monitor and a Prometheus see meanwhile."""
+    asked = {"Authorization": f"Bearer {SETTINGS['METRICS_TOKEN']}"}
+    metrics = requests.get(f"{town.installation.base_url}/metrics", headers=asked, timeout=10)
+    metrics.raise_for_status()
+    families = {family.name: family for family in text_string_to_metric_families(metrics.text)}
+    weights = {
+        sample.labels["program"]: round(sample.value / MIB) for sample in families["peaje_program_memory_bytes"].samples
+    }
+    health = requests.get(f"{town.installation.base_url}/health", timeout=10)
+    return f"/health {health.status_code}, memory in MiB {weights}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +146,7 @@ def _go(town: Town, trouble: Trouble, shoppers: Shoppers, course: Course, tell: 
         time.sleep(max(0.0, began + pause * (number - 1) - time.monotonic()))
         happens()
         if number % max(1, len(events) // 20) == 0:
-            tell(f"{number} of {len(events)} events, {town.jobs} jobs, {town.open_jobs()} open")
+            tell(f"{number} of {len(events)} events, {town.jobs} jobs, {town.open_jobs()} open; {_looked_at(town)}")
 
 
 def _grown(before: Rest, after: Rest) -> list[str]:
@@ -131,11 +163,14 @@ def _grown(before: Rest, after: Rest) -> list[str]:
 
 
 def _report(town: Town, trouble: Trouble, shoppers: Shoppers) -> list[str]:
+    data = town.installation.data
+    backups, logs = len(list((data / "backups").iterdir())), len(list((data / "logs").iterdir()))
     return [
         f"{town.jobs} jobs of {len(town.people)} customers, "
         f"{sum(person.wanted.total() for person in town.people)} files compared",
         f"bought: {shoppers.stars} with Stars, {shoppers.paypal} with PayPal; did not get through: "
         f"{len(shoppers.disappointed)}",
+        f"backups: {backups}; canaries: {town.canaries()}; log files: {logs}",
         f"went wrong: {', '.join(f'{fault} {times}' for fault, times in sorted(trouble.struck.items()))}",
     ]
 

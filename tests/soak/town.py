@@ -116,8 +116,12 @@ class Town:
         until(lambda: self.jobs_known() >= self.jobs and not self.open_jobs(), seconds, "every job has ended")
 
     def jobs_known(self) -> int:
-        """How many jobs there have been."""
-        return int(self._read(lambda: Job.select().count()))
+        """How many jobs the customers have had."""
+        return int(self._read(lambda: Job.select().where(Job.user != self.admin).count()))
+
+    def canaries(self) -> int:
+        """How many deliveries to the admin there have been."""
+        return int(self._read(lambda: Job.select().where(Job.user == self.admin).count()))
 
     def beats(self) -> dict[str, Beat]:
         """The newest sign of life of each program."""
