@@ -36,6 +36,7 @@ STUCK_S = 2.0
 REFUSALS = 10
 LONGEST_WAIT_S = 300
 AWAY_WAIT_S = 10
+REMEMBERED = 200  # messages that a client keeps, parsed: each is 12 KiB, and by default it keeps a thousand
 
 
 class State(enum.StrEnum):
@@ -108,6 +109,7 @@ def build_bot(settings: Settings) -> Bot:
         storage_engine=SessionFile("bot", settings.db_path),
         workers=UPDATE_WORKERS,
         skip_updates=False,
+        max_message_cache_size=REMEMBERED,
         parse_mode=enums.ParseMode.HTML,
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
         **_NO_LOOKUPS,
@@ -124,6 +126,7 @@ def build_account(settings: Settings) -> Client:
         api_hash=settings.telegram_api_hash,
         session_string=settings.telegram_session_string,
         no_updates=True,
+        max_message_cache_size=REMEMBERED,
         parse_mode=enums.ParseMode.DISABLED,
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
         **_NO_LOOKUPS,

@@ -35,9 +35,15 @@ async def history(turn: Turn) -> None:
 
 
 async def cancel(turn: Turn) -> None:
-    """``/cancel``: what waits, with a button to cancel each."""
+    """``/cancel``: the only link under way is cancelled at once; of several the customer chooses."""
     waiting = await turn.service.calls(jobs.waiting, turn.user.id)
-    await turn.show(account.waiting(turn.t, waiting))
+    only = waiting[0].id if len(waiting) == 1 else None
+    await turn.show(account.waiting(turn.t, waiting) if only is None else await _cancelled(turn, only))
+
+
+async def show_waiting(turn: Turn) -> None:
+    """What waits, with a button to cancel each."""
+    await turn.show(account.waiting(turn.t, await turn.service.calls(jobs.waiting, turn.user.id)))
 
 
 async def drop(turn: Turn) -> None:
@@ -47,7 +53,7 @@ async def drop(turn: Turn) -> None:
     elif turn.number is not None:
         await turn.show(await _cancelled(turn, turn.number))
     else:
-        await cancel(turn)
+        await show_waiting(turn)
 
 
 async def cancel_one(turn: Turn) -> None:
@@ -90,7 +96,7 @@ COMMANDS = {"stats": stats, "history": history, "cancel": cancel, "reminders": r
 BUTTONS = {
     "stats": stats,
     "history": history,
-    "waiting": cancel,
+    "waiting": show_waiting,
     "drop": drop,
     "cancel": cancel_one,
     "cancel_batch": cancel_batch,

@@ -114,6 +114,21 @@ async def test_a_limit_that_ends_in_the_middle_of_several_links_is_told(
         assert "Nothing of yours is waiting" in (await customer.ask("/cancel")).text
 
 
+async def test_cancel_ends_the_only_link_at_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        slow = {"fault": "delay", "method": "channels.getMessages", "seconds": 3, "count": 2}
+        daemon_sandbox.control("POST", "/faults", slow)
+        began = time.monotonic()
+        await customer.say(customer.link("photo1"))
+        await customer.until_text("Looking at your link")
+        told = await customer.ask("/cancel")
+        assert "1 link cancelled; it cost you nothing" in told.text
+        assert "Nothing of yours is waiting" in (await customer.ask("/cancel")).text
+        assert time.monotonic() - began < 3
+        await customer.silence(4)
+        daemon_sandbox.control("DELETE", "/faults")
+
+
 async def test_several_links_end_with_what_is_left(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.say(f"{customer.link('photo1')} {customer.link('album1')} {customer.link('text1')}")
