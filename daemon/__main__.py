@@ -8,6 +8,7 @@ import time
 from config import program
 from config.settings import EXIT_CONFIG, Settings
 from daemon.service import Service
+from daemon.transfer import memory
 from models import backups
 from models.database import close_database, migrate, open_database
 from models.errors import SchemaTooNew
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> int:
     """Run the daemon and return its exit code."""
+    memory.keep_blocks()
     settings = program.begin("daemon")
     try:
         migrate(settings.database_file, lambda name: backups.make(settings, int(time.time()), before=name))

@@ -17,7 +17,10 @@ _library = ctypes.CDLL(None)
 
 
 def keep_blocks() -> None:
-    """Keep freed blocks for the next ones, in one heap for all threads to come."""
+    """Keep freed blocks for the next ones, in one heap for all threads; to be called before there is a second thread.
+
+    One that has a heap of its own already shares it with those to come, and what it holds is never given back.
+    """
     mallopt = getattr(_library, "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)

@@ -99,7 +99,6 @@ class Transfers:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        memory.keep_blocks()
         courier = await self._courier()
         await self._calls(jobs.take_over, NAME, _now())
         async with asyncio.TaskGroup() as group:

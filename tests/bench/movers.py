@@ -22,6 +22,7 @@ from telethon import TelegramClient
 from telethon.crypto import AuthKey, rsa
 from telethon.sessions import StringSession
 
+from daemon.transfer import memory
 from models import database
 from models.moves import State
 from tests import clients
@@ -37,6 +38,7 @@ Move = Callable[[list[str]], Awaitable[dict[str, float]]]
 @asynccontextmanager
 async def ours(sandbox: Sandbox, place: Path, chat: int, module: str = "tgcrypto") -> AsyncIterator[Move]:
     """The transfers, with limits high enough for all jobs of one command to be under way."""
+    memory.keep_blocks()
     path = place / "peaje.db"
     database.migrate(path)
     database.open_database(path)
