@@ -1,0 +1,77 @@
+"""The database file is spoiled under the running programs: they end rather than go on, and a backup brings all back."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models import database, payments
+from tests.demo import installation
+from tests.demo.installation import Installation
+from tests.sandbox_process import REPOSITORY
+from tests.soak.shoppers import Shoppers
+from tests.soak.town import Town, until
+
+PAGE = 4096
+ENDED_S = 60
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Installation]:
+    built = installation.start(tmp_path / "place", WARDEN_CRASHES="2")
+    yield built
+    assert built.stop() == 0
+
+
+def manage(running: Installation, *words: str) -> None:
+    command = [sys.executable, str(REPOSITORY / "manage.py"), *words]
+    subprocess.run(command, env=running.environ, cwd=running.place, check=True, timeout=60, capture_output=True)
+
+
+def spoil(file: Path) -> None:
+    """Overwrite everything but the first page, behind SQLite's back."""
+    database.open_database(file)
+    database.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close_database()
+    with file.open("r+b") as whole:
+        whole.seek(PAGE)
+        whole.write(os.urandom(file.stat().st_size - PAGE))
+
+
+def paid(town: Town, user_id: int) -> list[payments.PaymentInfo]:
+    database.open_database(town.installation.data / "peaje.db")
+    try:
+        return payments.history_of(user_id)
+    finally:
+        database.close_database()
+
+
+def test_a_database_spoiled_under_the_programs_is_noticed_and_brought_back(running: Installation) -> None:
+    # Given a backup, and a payment that is younger
+    town = Town(running, random.Random(1), 2)
+    town.move_in()
+    town.ask()
+    town.rest(30)
+    manage(running, "backup")
+    payer = town.people[0]
+    Shoppers(town).with_stars(payer)
+    until(lambda: paid(town, payer.id), 20, "the payment is booked")
+    # When the file is spoiled, the programs end, and a start names the cure
+    spoil(running.data / "peaje.db")
+    assert running.launcher is not None
+    town.say(payer.id, "/start")
+    assert running.launcher.wait(ENDED_S) == 70
+    assert running.launch().launcher.wait(ENDED_S) == 78
+    assert "python manage.py restore latest" in running.console.read_text().splitlines()[-1]
+    # Then that brings everything back, the payment too, and work goes on
+    manage(running, "restore", "latest")
+    running.launch()
+    installation.wait_healthy(running)
+    until(lambda: paid(town, payer.id), 60, "the payment is found again")
+    assert len(paid(town, payer.id)) == 1
+    town.ask()
+    town.rest(30)
