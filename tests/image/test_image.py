@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -19,7 +21,7 @@ from tests.demo.__main__ import buy_with_paypal, fetch, greet, has_file, is_rece
 from tests.demo.customer import Customer
 from tests.image import container
 from tests.image.container import IMAGE, Container, podman
-from tests.sandbox_process import Sandbox
+from tests.sandbox_process import REPOSITORY, Sandbox
 
 HERE = Path(__file__).parent
 PROGRAMS = {"peaje:daemon", "peaje:web", "peaje:upkeep", "warden"}
@@ -270,6 +272,31 @@ def test_a_program_that_crashes_again_and_again_ends_it_with_70(env_file: Path, 
 
         assert running.exit_code() == 70
         assert running.log()[-1]["message"] == "given up: upkeep crashes again and again"
+
+
+def test_a_start_command_brings_a_backup_back_where_the_container_does_not_start(
+    env_file: Path, tmp_path: Path
+) -> None:
+    # Given a backup, and a database that is gone
+    with started(*options(env_file, tmp_path)) as running:
+        running.wait_healthy()
+        running.execute("python", "manage.py", "backup")
+        assert running.stop() == 0
+    (tmp_path / "peaje.db").unlink()
+    with started(*options(env_file, tmp_path)) as running:
+        assert running.wait() == 78
+        assert "`python manage.py restore latest`" in running.log()[-1]["message"]
+    # When the platform is given the guide's start command
+    guide = (REPOSITORY / "docs" / "RAILWAY_DEPLOY_GUIDE.md").read_text()
+    (command,) = [line.strip() for line in guide.splitlines() if line.strip().startswith("/bin/sh -c")]
+    entrypoint = ("--entrypoint", json.dumps(shlex.split(command)))  # which a start command of the platform replaces
+    with started(*options(env_file, tmp_path), *entrypoint) as running:
+        # Then all is well, and nothing belongs to root
+        running.wait_healthy()
+        assert "restored" in running.console().lower()
+        owners = {path.stat().st_uid for path in tmp_path.rglob("*")}
+        assert owners == {tmp_path.stat().st_uid} != {0}
+        assert running.stop() == 0
 
 
 def test_wrong_settings_end_it_with_78_and_are_its_last_words(env_file: Path, tmp_path: Path) -> None:
