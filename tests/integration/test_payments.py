@@ -217,6 +217,15 @@ def test_a_pending_payment_grants_nothing_until_it_completes() -> None:
     assert kinds(user) == ["payment_pending", "payment_completed"]
 
 
+def test_the_first_payment_accepts_the_terms() -> None:
+    user = customer()
+    payments.settle(replace(fact(order(user)), state=State.PENDING), NOW)
+    assert users.get(user).accepted_terms_at is None
+    payments.settle(fact(order(user), at=NOW + DAY), NOW + DAY)
+    payments.settle(fact(order(user), at=NOW + 2 * DAY, remote_id="later"), NOW + 2 * DAY)
+    assert users.get(user).accepted_terms_at == NOW + DAY
+
+
 def test_time_counts_from_at_most_three_days_before_completion() -> None:
     user = customer()
     payments.settle(fact(order(user), at=NOW + 10 * DAY, created_at=NOW), NOW)

@@ -61,7 +61,7 @@ def test_what_is_decided_about_a_customer_stays_when_he_writes() -> None:
 
 
 def test_nothing_is_decided_about_nobody() -> None:
-    for decide in (users.ban, users.unban, users.accept_terms):
+    for decide in (users.ban, users.unban):
         with pytest.raises(NotFound):
             decide(404, NOW)
 
