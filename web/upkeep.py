@@ -15,7 +15,18 @@ from typing import TypeVar
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models import batches, cache, clock, orders, reminders, requests, subscriptions, webhooks
+from models import (
+    batches,
+    cache,
+    clock,
+    orders,
+    personal,
+    reminders,
+    requests,
+    retention,
+    subscriptions,
+    webhooks,
+)
 from models.database import checkpoint, close_database, data_version, database, open_database
 from models.orders import OrderInfo
 from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
@@ -134,8 +145,15 @@ class Upkeep:
     def _long(self, till: Shop | None) -> list[Chore]:
         return [
             Chore("ping", PING_LOOK_S, Ping(self._settings, till).send),
+            Chore("forget the erased", MINUTE_S, lambda now: _discard(personal.finish(self._settings.timezone, now))),
+            Chore("forget what is old", HOUR_S, self._forget),
             Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now)),
         ]
+
+    def _forget(self, now: int) -> None:
+        gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
+        if gone:
+            logger.info("forgot what is old", extra={"rows": dict(gone)})
 
     def _while_wanted(self, work: Iterable[T]) -> Iterator[T]:
         """Hand out pieces of work until it is time to stop."""

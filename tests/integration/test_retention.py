@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.plans import Limit
-from models import batches, events, health, jobs, payments, requests, retention, sources, usage, webhooks
+from models import batches, events, health, jobs, payments, personal, requests, retention, sources, usage, webhooks
 from models.database import close_database, database, open_database, transaction
 from models.jobs import Delivered
 from models.requests import Kind
@@ -33,6 +34,7 @@ from models.tables import (
     WebhookEvent,
 )
 from tests import purchases
+from tests.paypal_shop import PayPalShop, until
 from tests.store import FREE, NOW, PREMIUM, claim, customers, enqueue
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -202,3 +204,33 @@ def test_notifications_requests_joins_and_batches_go(database_file: Path) -> Non
     assert [row.id for row in Join.select()] == [3]
     assert [row.id for row in Batch.select()] == [3]
     assert [row.id for row in Job.select()] == [6]
+
+
+def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
+    # Given a delivery of last year, and one that ended after its person had been erased
+    now = int(time.time())
+    old, erased, present = 9001, 9002, 9003
+    customers(old, erased, present)
+    _deliver(old, "old", now - 200 * DAY)
+    enqueue(erased, "erased", now=now)
+    job = claim("w", now)
+    jobs.delivering(job.id, "w", now)
+    (random_id,) = jobs.plan_messages(job.id, 1, now)
+    personal.erase(erased, MADRID, now)
+    jobs.finish(job.id, "w", Delivered({random_id: 1}), now)
+    _deliver(present, "present", now)
+    # When upkeep does its work
+    shop.restart_upkeep()
+    # Then both are gone, what is young stays, and the sums know of it
+    until(lambda: not Job.select().where(Job.user.in_([old, erased])).count(), "both are forgotten")
+    assert Job.select().where(Job.user == present).count() == 1
+    assert DailyTotal.select().count()
+
+
+def _deliver(user: int, key: str, now: int) -> None:
+    enqueue(user, key, now=now)
+    job = claim("w", now)
+    usage.reserve(job.id, user, {"photo": 1}, FREE.limits, usage.day_of(now, MADRID), now)
+    jobs.size_known(job.id, "photo", 100)
+    jobs.delivering(job.id, "w", now)
+    jobs.finish(job.id, "w", Delivered({random_id: 1 for random_id in jobs.plan_messages(job.id, 1, now)}), now)
