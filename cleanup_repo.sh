@@ -113,7 +113,7 @@ tracked() {
 }
 
 tracked_private() {
-	git ls-files | grep -E -- "$private_files" | grep -vE -- "$harmless_files" || true
+	git -c core.quotePath=off ls-files | grep -E -- "$private_files" | grep -vE -- "$harmless_files" || true
 }
 
 stop_tracking() {
@@ -180,7 +180,7 @@ done
 say 'In the history: published with the next push, whatever is deleted now'
 while IFS= read -r file; do
 	[ -z "$file" ] || finding "$file" private-file 'git filter-repo --invert-paths --path it'
-done < <(git log --all --format= --name-only --diff-filter=A | sort -u | grep -E -- "$private_files" | grep -vE -- "$harmless_files" || true)
+done < <(git -c core.quotePath=off log --all --format= --name-only --diff-filter=AR | sort -u | grep -E -- "$private_files" | grep -vE -- "$harmless_files" || true)
 git log --all -m -p --unified=0 --text --no-color --no-ext-diff --format='commit %h' 2> /dev/null |
 	tr -d '\000' | LC_ALL=C awk '
 		/^commit [0-9a-f]+$/ { commit = $2; next }

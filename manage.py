@@ -214,19 +214,27 @@ def restore(source: str) -> None:
 def import_(source: Path, apply: bool, timezone: str) -> None:
     """Take over the customers of the former bot: FROM is its users.db. Doing it again doubles nothing."""
     from models import backups, database, seed
+    from models.errors import BackupError, SchemaTooNew
 
     settings, now = _settings(), int(time.time())
-    try:
-        reading = seed.read(source, ZoneInfo(timezone), settings.timezone, now)
-        settings.db_path.mkdir(parents=True, exist_ok=True)
-        database.migrate(settings.database_file, lambda name: backups.make(settings, now, before=name))
-    except (seed.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    database.open_database(settings.database_file)
-    try:
-        done = seed.summary((seed.take_over if apply else seed.changes)(reading.persons, now))
-    finally:
-        database.close_database()
+    is_new = not settings.database_file.exists()
+    if is_new and backups.in_directory(settings.backups):
+        raise click.ClickException("the database is gone, but it has backups: first `python manage.py restore latest`")
+    with tempfile.TemporaryDirectory(prefix="peaje-import-") as nowhere:
+        file = Path(nowhere) / "peaje.db" if is_new and not apply else settings.database_file
+        try:
+            reading = seed.read(source, ZoneInfo(timezone), settings.timezone, now)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            database.migrate(file, lambda name: backups.make(settings, now, before=name))
+            database.open_database(file)
+        except (
+            seed.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError, BackupError, SchemaTooNew, sqlite3.Error
+        ) as error:  # fmt: skip
+            raise click.ClickException(str(error)) from None
+        try:
+            done = seed.summary((seed.take_over if apply else seed.changes)(reading.persons, now))
+        finally:
+            database.close_database()
     for line in seed.report(done, reading.faults, apply, timezone):
         click.echo(line)
 

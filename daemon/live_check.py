@@ -14,6 +14,7 @@ from typing import Any
 from pyrogram import Client, filters, raw
 from pyrogram.errors import RPCError
 from pyrogram.handlers import EditedMessageHandler, MessageHandler
+from pyrogram.session.session import AuthKeyNotFound
 from pyrogram.types import Message
 from pyrogram.utils import get_channel_id
 
@@ -23,6 +24,7 @@ from daemon import endpoint, links
 from daemon.links import PostLink
 
 ANSWER_S = 30.0
+LOGIN_S = 60.0
 LARGEST_COMPARED = 64 * 1024 * 1024
 """Bytes of a file that is downloaded twice, from its post and from the chat, to compare both."""
 
@@ -62,9 +64,11 @@ async def tour(
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
     )
     try:
-        await client.start()
-    except (RPCError, OSError) as error:
-        yield fail("customer", f"cannot log in ({error}): make another session with `make session`")
+        async with asyncio.timeout(LOGIN_S):
+            await client.start()
+    except (RPCError, OSError, AuthKeyNotFound) as error:
+        reason = str(error) or type(error).__name__
+        yield fail("customer", f"cannot log in ({reason}): make another session with `make session`")
         return
     try:
         customer = Customer(client, bot)

@@ -128,8 +128,9 @@ def forget_old(settings: Settings, now: int) -> list[str]:
 
 def is_due(settings: Settings, now: int) -> bool:
     """Whether the newest backup is older than the operator wants, or there is none."""
-    newest = next(iter(in_directory(settings.backups)), None)
-    return newest is None or not 0 <= now - newest.at < settings.backup_hours * 3600
+    past = (backup for backup in in_directory(settings.backups) if backup.at <= now)  # a clock may have been ahead
+    newest = next(past, None)
+    return newest is None or now - newest.at >= settings.backup_hours * 3600
 
 
 def belong_like(model: Path, path: Path) -> None:

@@ -135,7 +135,7 @@ class Lane:
     async def _bury(self) -> None:
         """Let go of sessions that will not come back."""
         for session in [session for session in self._sessions if session.is_dead]:
-            del self._sessions[session]
+            self._sessions.pop(session, None)  # another call may have let go of it meanwhile
             await session.stop()
 
     def _ready(self) -> list[MediaSession]:

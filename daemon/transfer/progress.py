@@ -123,8 +123,12 @@ class Board:
     async def run(self) -> None:
         """Look several times a second, for ever. Begins with taking down what a crash left standing."""
         for job in await self._calls(jobs.left_standing, int(time.time()) - DAY_S):
-            await self._outgoing.delete(job.chat_id, [job.status_message_id or 0])
-            await self._calls(jobs.set_status_message, job.id, None)
+            try:
+                await self._outgoing.delete(job.chat_id, [job.status_message_id or 0])
+            except (RPCError, OSError) as error:  # it stays for the next start
+                logger.info("progress not taken down", extra={"user": job.chat_id, "reason": str(error)})
+            else:
+                await self._calls(jobs.set_status_message, job.id, None)
         while True:
             await self.look(time.monotonic())
             await asyncio.sleep(TICK_S)
@@ -152,6 +156,7 @@ class Board:
     async def _shown(self, now: float) -> dict[tuple[str, int], Shown]:
         runs = {run.job.id: run for run in self._running()}
         waiting = await self._calls(jobs.in_line, SHOWN)
+        runs |= {run.job.id: run for run in self._running()}  # a job that has just been claimed is in either
         shown: dict[tuple[str, int], Shown] = {}
         in_batches = {}
         for run in runs.values():

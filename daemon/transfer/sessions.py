@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 Buffers = Sequence[bytes | bytearray | memoryview]
 
 OPEN_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 3.0
 SEALED = 2  # one on its way out, one being encrypted meanwhile: more would only stand in memory
 
 
@@ -96,7 +97,7 @@ class MediaSession(Session):
 
     async def restart(self) -> None:
         """Connect anew. Calls under way fail now: their answers will not come."""
-        self._fail_pending()
+        self._cut()
         try:
             await super().restart()
         except RPCError as error:
@@ -112,7 +113,7 @@ class MediaSession(Session):
 
     async def stop(self) -> None:
         """End the connection for good."""
-        self._fail_pending()
+        self._cut()
         await super().stop()
 
     async def _exchange(self, body: Buffers, timeout: float) -> Any:
@@ -144,6 +145,15 @@ class MediaSession(Session):
             self.results.pop(message_id, None)
             raise
         return message_id, answer
+
+    def _cut(self) -> None:
+        """End the connection under everybody's feet.
+
+        The library waits for its ping first, and on a path that takes nothing any more the ping waits to be written.
+        """
+        if isinstance(wire := getattr(self.connection, "protocol", None), Wire):
+            wire.cut()
+        self._fail_pending()
 
     def _fail_pending(self) -> None:
         for answer in list(self.results.values()):
@@ -274,7 +284,7 @@ class Opener:
         :raises OSError: no connection.
         """
         async with self._locks.setdefault(data_centre, asyncio.Lock()):
-            main = await self._client.get_session(data_centre)
+            main = await self._main(data_centre)
             address, port = await self._address(data_centre)
         test_mode = await self._client.storage.test_mode()
         client = _MediaClient(self._client)
@@ -289,6 +299,22 @@ class Opener:
             await session.stop()
             raise
         return session
+
+    async def _main(self, data_centre: int) -> Session:
+        """The client's own session there. The library would keep one whose login failed, and hand it out as good."""
+        sessions = self._client.sessions
+        known = sessions.get(data_centre)
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                return await self._client.get_session(data_centre)
+        except BaseException:
+            half = sessions.get(data_centre)
+            if half is not None and half is not known:
+                del sessions[data_centre]
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                        await half.stop()
+            raise
 
     async def _address(self, data_centre: int) -> tuple[str, int]:
         if data_centre not in self._addresses:

@@ -50,9 +50,13 @@ class Wire:
         """Return the next packet; None when the connection ended, or has been silent for :data:`SILENCE_S`."""
         return await self._packets.next(SILENCE_S)
 
+    def cut(self) -> None:
+        """End the connection at once; who waits to write or to receive need not wait any more."""
+        self._packets.abort()
+
     async def close(self) -> None:
         """End the connection. The crypto thread ends with this object: late packets may still be on their way in."""
-        self._packets.abort()
+        self.cut()
 
 
 class _Packets(asyncio.BufferedProtocol):

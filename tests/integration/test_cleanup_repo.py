@@ -95,6 +95,14 @@ def test_it_finds_what_a_push_would_publish_and_changes_nothing(repository: Repo
     assert {path: path.read_bytes() for path in repository.home.iterdir() if path.is_file()} == before
 
 
+def test_names_with_accents_are_found_too(repository: Repository) -> None:
+    repository.commit({"sesión.session": "", "main.py": ""})
+    assert "sesión.session " in section(repository.clean().stdout, "Tracked by git")
+    repository.git("mv", "main.py", "otra sesión.session")
+    repository.commit()
+    assert "otra sesión.session " in section(repository.clean().stdout, "In the history")
+
+
 def test_it_shows_no_secret(repository: Repository) -> None:
     spoil(repository)
 

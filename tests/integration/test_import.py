@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models import access, database, events, personal, seed, usage, users
+from config.settings import load
+from models import access, backups, database, events, personal, seed, usage, users
 from models.seed import NotTheSeeds, Person
 from models.tables import Adjustment, Imported, Usage, User
 from tests import environment
@@ -304,7 +305,7 @@ def test_the_command_shows_first_and_does_it_when_told_to(tmp_path: Path, former
     assert "not understood, not taken over: user 2: premium_until is 'soon'" in said
     assert "PROTECTED_CONTENT" in said and "/revoke" in said
     assert "Nothing was changed" in said
-    assert count(data) == 0
+    assert not (data / "peaje.db").exists()
 
     code, said = command(data, str(former.file), "--apply", "--timezone", "America/Havana")
     assert code == 0, said
@@ -312,6 +313,19 @@ def test_the_command_shows_first_and_does_it_when_told_to(tmp_path: Path, former
     assert "Done." in said
     assert count(data) == 2
     assert "0 new here" in command(data, str(former.file), "--apply")[1]
+
+
+def test_a_database_that_is_gone_is_restored_before_anything_is_imported(tmp_path: Path, former: Former) -> None:
+    data = tmp_path / "data"
+    former.add(1)
+    assert command(data, str(former.file), "--apply")[0] == 0
+    backups.make(load(environment.minimal(data), dotenv=None), NOW)
+    (data / "peaje.db").unlink()
+    for words in ((), ("--apply",)):
+        code, said = command(data, str(former.file), *words)
+        assert code == 1
+        assert "restore latest" in said
+        assert not (data / "peaje.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,17 @@ async def test_a_black_hole_of_twenty_seconds(running: Rig, lucia: Customer, pri
     await arrived_once(running, lucia, ended, post)
 
 
+async def test_a_path_that_takes_nothing_any_more(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, size=100 * MIB)  # more than all buffers on the way hold
+    slow(running, 20)
+    job = await running.ask(lucia, post["url"])
+    await in_the_middle(running)
+    strike(running, "black_hole", seconds=90, account="peaje_sandbox_bot", deaf=True)
+    running.control("DELETE", "/network")
+    ended = await running.ended(job, 40)
+    await arrived_once(running, lucia, ended, post)
+
+
 async def test_cancelling_stops_a_transfer_within_a_second(running: Rig, lucia: Customer, private_chat: int) -> None:
     post = publish(running, private_chat, size=60 * MIB)
     slow(running, 4)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import struct
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _NO_SUCH_KEY = struct.pack("<i", -404)
 _BAD_SALT = 48
+_DEAF_LOOK_S = 0.1
 
 
 class Connection:
@@ -33,6 +35,7 @@ class Connection:
     def __init__(self, server: "Server", dc: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.server = server
         self.dc = dc
+        self.since = time.monotonic()
         self.key: AuthKey | None = None
         self._reader = reader
         self._writer = writer
@@ -49,6 +52,8 @@ class Connection:
         try:
             self._framing = await recognise(self._reader)
             while True:
+                while self.server.faults.is_deaf(self):
+                    await asyncio.sleep(_DEAF_LOOK_S)
                 packet = await self._framing.read(self._reader)
                 self.server.stats.received(self.user_id, len(packet))
                 await self._link.receive(self.server.network.conditions(self), len(packet))

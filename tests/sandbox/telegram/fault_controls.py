@@ -144,8 +144,9 @@ async def _reset(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("black_hole")
 async def _black_hole(sandbox: "Sandbox", request: Request) -> Any:
-    """Read and accept, answer nothing, for `seconds`."""
-    sandbox.telegram.faults.silence(float(request.need("seconds")), *_account_and_dc(sandbox, request))
+    """Accept and read, answer nothing, for `seconds`; with `deaf` read nothing either, of what stands now."""
+    seconds, deaf = float(request.need("seconds")), bool(request.body.get("deaf", False))
+    sandbox.telegram.faults.silence(seconds, *_account_and_dc(sandbox, request), deaf=deaf)
 
 
 @fault("refuse")

@@ -56,11 +56,16 @@ class Rule:
 
 @dataclass
 class Silence:
-    """Until `until` (monotonic seconds) the server reads from these connections and answers nothing."""
+    """Until `until` (monotonic seconds) the server answers nothing on these connections.
+
+    `deaf`: it reads nothing either, on those that stand at `began`: as when a router has forgotten them.
+    """
 
     account: int | None
     dc: int | None
     until: float
+    began: float
+    deaf: bool = False
 
 
 class Faults:
@@ -93,20 +98,29 @@ class Faults:
         """Rules that hit this call; each counts the hit."""
         return [rule for rule in self._rules.values() if rule.fits(method, account) and rule.strikes()]
 
-    def silence(self, seconds: float, account: int | None, dc: int | None) -> None:
-        """Black-hole connections, those made meanwhile included."""
-        self._silences.append(Silence(account, dc, time.monotonic() + seconds))
+    def silence(self, seconds: float, account: int | None, dc: int | None, *, deaf: bool = False) -> None:
+        """Black-hole connections, those made meanwhile included but where they are `deaf`."""
+        now = time.monotonic()
+        self._silences.append(Silence(account, dc, now + seconds, now, deaf))
 
     def swallows(self, connection: "Connection") -> bool:
         """Whether a connection is black-holed now."""
-        if not self._silences:
-            return False
+        return bool(self._over(connection))
+
+    def is_deaf(self, connection: "Connection") -> bool:
+        """Whether nothing is read from a connection now."""
+        return any(silence.deaf for silence in self._over(connection))
+
+    def _over(self, connection: "Connection") -> list[Silence]:
         now = time.monotonic()
         self._silences = [silence for silence in self._silences if silence.until > now]
-        return any(
-            silence.account in (None, connection.user_id) and silence.dc in (None, connection.dc)
+        return [
+            silence
             for silence in self._silences
-        )
+            if silence.account in (None, connection.user_id)
+            and silence.dc in (None, connection.dc)
+            and not (silence.deaf and connection.since > silence.began)
+        ]
 
 
 class Network:
