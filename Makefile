@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 MANAGE := doctor session backup restore import live-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test crash soak bench lint image test-image $(MANAGE)
+.PHONY: help venv run demo test crash soak kills bench lint audit image test-image $(MANAGE)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,6 +43,9 @@ crash: venv node_modules/.installed ## Kill programs at random moments (SEED=n) 
 soak: venv node_modules/.installed ## Run for an hour under load and watch memory, files and logs
 	$(RUN) -m tests.soak --seed $(or $(SEED),1) $(ARGS)
 
+kills: venv node_modules/.installed ## Kill programs and supervisord at 50 random moments under load (SEED=n)
+	$(RUN) -m tests.soak kill --seed $(or $(SEED),1) $(ARGS)
+
 bench: venv node_modules/.installed ## Measure, and write build/bench.json
 	$(RUN) -m tests.bench $(ARGS)
 
@@ -50,6 +53,10 @@ lint: venv ## Check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+audit: venv ## Ask the public database for known vulnerabilities of what requirements.txt pins (needs the internet)
+	$(RUN) -m venv build/audit && build/audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	build/audit/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip
 
 image: ## Build the container image with docker, podman or buildah
 	tests/image/build

@@ -62,3 +62,22 @@ def test_a_full_disk_does_not_bring_plain_text_onto_the_console(tmp_path: Path) 
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["message"] == "said"
+
+
+def test_its_files_rotate_and_stay_under_their_bound(tmp_path: Path) -> None:
+    program = (
+        "from config import logging as log, program\n"
+        "import logging\n"
+        "log.FILE_BYTES = 20_000\n"
+        'program.begin("web")\n'
+        'for number in range(2000): logging.getLogger("x").info("said", extra={"number": number})\n'
+    )
+
+    assert run(program, tmp_path).returncode == 0
+
+    files = sorted((tmp_path / "logs").iterdir(), key=lambda file: int(file.suffix[1:] if file.suffix != ".log" else 0))
+    assert [file.name for file in files] == ["web.log", *(f"web.log.{number}" for number in range(1, 6))]
+    assert all(file.stat().st_size <= 20_000 for file in files)
+    lines = [line for file in reversed(files) for line in file.read_text().splitlines()]
+    numbers = [json.loads(line)["number"] for line in lines]
+    assert numbers == list(range(numbers[0], 2000)), "the newest are there, in order, and none is lost in between"
