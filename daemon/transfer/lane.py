@@ -29,6 +29,7 @@ LONGEST_PAUSE_S = 10  # a longer flood wait is not sat out
 PATIENCE_S = 45.0  # without any answer
 IDLE_S = 120.0
 SERVER_ERRORS = 5
+LONGEST_RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Lane:
         :raises Silent: no answer for :data:`PATIENCE_S`.
         :raises RPCError: any other refusal.
         """
-        started, server_errors = time.monotonic(), 0
+        started, server_errors, misses = time.monotonic(), 0, 0
         while True:
             try:
                 async with self._turn() as saturated:
@@ -84,7 +85,8 @@ class Lane:
                 await asyncio.sleep(0.2 * 2**server_errors)
             except OSError as error:
                 self._missed(method, error, started)
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(min(LONGEST_RETRY_S, 0.02 * 2**misses))
+                misses += 1
 
     async def close_idle(self, now: float) -> None:
         """Stop the sessions that nobody has used for :data:`IDLE_S` seconds; *now* is monotonic."""

@@ -143,6 +143,7 @@ class MediaSession(Session):
             await connection.send(packet)
         except BaseException:
             self.results.pop(message_id, None)
+            answer.drop()
             raise
         return message_id, answer
 
@@ -178,6 +179,11 @@ class _Answer:
     def set(self) -> None:
         if not self.future.done():
             self.future.set_result(self.value)
+
+    def drop(self) -> None:
+        """Nobody waits for it: how it ended need not be told."""
+        if not self.future.cancel() and not self.future.cancelled():
+            self.future.exception()
 
     def fail(self) -> None:
         if not self.future.done():

@@ -32,6 +32,7 @@ async def test_a_customer_gets_everything_as_a_file_and_has_it_deleted(
     async with chat(daemon_sandbox) as customer:
         await customer.say(customer.link("photo2"))
         await customer.until(lambda message: message.media is not None)
+        await customer.until_text("Delivered: 1 photo")
         await customer.say("/mydata")
         sent = await customer.until(lambda message: message.document is not None)
         assert sent.document.file_name == f"mydata-{customer.id}.json"
