@@ -78,6 +78,8 @@ class Shopper:
         buyer = self._shop.buyer(self._user_id, "monthly")
         page = self._click(buyer)
         answer = requests.post(page, data={"choice": "approve"}, timeout=20, allow_redirects=False)
+        if answer.status_code != 302:
+            raise Gone  # he has approved this one in another tab
         back = answer.headers["Location"]
         if self._dice.random() < 0.6:
             self._visit(buyer, back)
