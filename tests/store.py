@@ -1,9 +1,11 @@
 """What every test of jobs and limits begins with."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from config import plans
-from models import jobs, users
+from models import jobs, usage, users
+from models.jobs import Delivered
 from models.moves import JobInfo
 
 NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
@@ -30,3 +32,14 @@ def claim(owner: str, now: int = NOW, *, per_customer: int = 2) -> JobInfo:
     job = jobs.claim(owner, 60, per_customer, now)
     assert job is not None
     return job
+
+
+def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None:
+    """Put a link in line and see it through to its end, counted by the day in UTC."""
+    enqueue(user_id, key, now=now)
+    job = claim("w", now)
+    usage.reserve(job.id, user_id, {kind: 1}, FREE.limits, usage.day_of(now, ZoneInfo("UTC")), now)
+    jobs.size_known(job.id, kind, 100)
+    jobs.delivering(job.id, "w", now)
+    (random_id,) = jobs.plan_messages(job.id, 1, now)
+    jobs.finish(job.id, "w", Delivered({random_id: 7}), now)

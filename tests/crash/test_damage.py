@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models import database, payments
+from models import database
 from tests.demo import installation
 from tests.demo.installation import Installation
 from tests.sandbox_process import REPOSITORY
@@ -42,14 +42,6 @@ def spoil(file: Path) -> None:
         whole.write(os.urandom(file.stat().st_size - PAGE))
 
 
-def paid(town: Town, user_id: int) -> list[payments.PaymentInfo]:
-    database.open_database(town.installation.data / "peaje.db")
-    try:
-        return payments.history_of(user_id)
-    finally:
-        database.close_database()
-
-
 def test_a_database_spoiled_under_the_programs_is_noticed_and_brought_back(running: Installation) -> None:
     # Given a backup, and a payment that is younger
     town = Town(running, random.Random(1), 2)
@@ -59,7 +51,7 @@ def test_a_database_spoiled_under_the_programs_is_noticed_and_brought_back(runni
     manage(running, "backup")
     payer = town.people[0]
     Shoppers(town).with_stars(payer)
-    until(lambda: paid(town, payer.id), 20, "the payment is booked")
+    until(lambda: town.paid(payer.id), 20, "the payment is booked")
     # When the file is spoiled, the programs end, and a start names the cure
     spoil(running.data / "peaje.db")
     assert running.launcher is not None
@@ -71,7 +63,7 @@ def test_a_database_spoiled_under_the_programs_is_noticed_and_brought_back(runni
     manage(running, "restore", "latest")
     running.launch()
     installation.wait_healthy(running)
-    until(lambda: paid(town, payer.id), 60, "the payment is found again")
-    assert len(paid(town, payer.id)) == 1
+    until(lambda: town.paid(payer.id), 60, "the payment is found again")
+    assert len(town.paid(payer.id)) == 1
     town.ask()
     town.rest(30)

@@ -19,7 +19,7 @@ import peewee
 import pytest
 import requests
 
-from models import database, notes, orders, payments
+from models import database, notes, orders
 from models.tables import Heartbeat
 from tests.demo import installation
 from tests.demo.customer import Customer
@@ -195,8 +195,8 @@ async def test_the_disk_is_full_during_a_payment_with_stars(town: Town, full_dis
     time.sleep(1.5)
     full_disk.relieve()
     # Then it is booked once
-    until(lambda: paid(town, person.id), 10, "the payment is booked")
-    assert len(paid(town, person.id)) == 1
+    until(lambda: town.paid(person.id), 10, "the payment is booked")
+    assert len(town.paid(person.id)) == 1
 
 
 def test_the_disk_is_full_during_a_payment_with_paypal(town: Town, full_disk: FullDisk) -> None:
@@ -208,13 +208,13 @@ def test_the_disk_is_full_during_a_payment_with_paypal(town: Town, full_disk: Fu
     # When he approves and comes back
     back = browser.post(approval.url, data={"choice": "approve"}, timeout=10, allow_redirects=False).headers["Location"]
     assert browser.get(back, timeout=20).status_code >= 500
-    assert not paid(town, person.id)
+    assert not town.paid(person.id)
     full_disk.relieve()
     # Then looking again is enough, and he has paid once
     page = browser.get(back, timeout=20)
     assert page.ok
-    until(lambda: paid(town, person.id), 20, "the payment is booked")
-    assert len(paid(town, person.id)) == 1
+    until(lambda: town.paid(person.id), 20, "the payment is booked")
+    assert len(town.paid(person.id)) == 1
 
 
 def test_telegram_is_away_for_a_while(town: Town) -> None:
@@ -245,7 +245,7 @@ def test_paypal_is_away_for_a_while(town: Town) -> None:
     assert time.monotonic() - started < 20
     # Then it is settled by itself once PayPal is back
     town.sandbox.control("DELETE", "/paypal/switches")
-    until(lambda: paid(town, person.id), AGAIN_S, "the payment is booked")
+    until(lambda: town.paid(person.id), AGAIN_S, "the payment is booked")
 
 
 def test_the_clock_is_a_day_ahead_for_a_while(town: Town, clock: Path) -> None:
@@ -276,15 +276,6 @@ def pay_address(town: Town, user_id: int) -> str:
     secret_key = (town.installation.data / "secret_key").read_text()
     token = orders.pay_token(secret_key, user_id, "premium", int(time.time()))
     return f"{town.installation.base_url}/pay/{token}"
-
-
-def paid(town: Town, user_id: int) -> list[payments.PaymentInfo]:
-    """The payments of a customer that our ledger holds as completed."""
-    database.open_database(town.installation.data / "peaje.db")
-    try:
-        return [found for found in payments.history_of(user_id) if found.state == "completed"]
-    finally:
-        database.close_database()
 
 
 def heading(page: requests.Response) -> str | None:

@@ -30,21 +30,11 @@ from models.jobs import Delivered
 from models.requests import Kind
 from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
 from tests import purchases
-from tests.store import FREE, NOW, claim, enqueue
+from tests.store import FREE, NOW, claim, deliver, enqueue
 
 UTC = ZoneInfo("UTC")
 TOLD = ("Penélope", "penelope_g", "private_link", "invite_of_hers", "her mother said", "es-AR")
 SECRETS = (*TOLD, "penelope@example.org")
-
-
-def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None:
-    enqueue(user_id, key, now=now)
-    job = claim("w", now)
-    usage.reserve(job.id, user_id, {kind: 1}, FREE.limits, usage.day_of(now, UTC), now)
-    jobs.size_known(job.id, kind, 100)
-    jobs.delivering(job.id, "w", now)
-    (random_id,) = jobs.plan_messages(job.id, 1, now)
-    jobs.finish(job.id, "w", Delivered({random_id: 7}), now)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from models.tables import (
 )
 from tests import purchases
 from tests.paypal_shop import PayPalShop, until
-from tests.store import FREE, NOW, PREMIUM, claim, customers, enqueue
+from tests.store import FREE, NOW, PREMIUM, claim, customers, deliver, enqueue
 
 MADRID = ZoneInfo("Europe/Madrid")
 DAY = 86_400
@@ -211,26 +211,17 @@ def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
     now = int(time.time())
     old, erased, present = 9001, 9002, 9003
     customers(old, erased, present)
-    _deliver(old, "old", now - 200 * DAY)
+    deliver(old, "old", now=now - 200 * DAY)
     enqueue(erased, "erased", now=now)
     job = claim("w", now)
     jobs.delivering(job.id, "w", now)
     (random_id,) = jobs.plan_messages(job.id, 1, now)
     personal.erase(erased, MADRID, now)
     jobs.finish(job.id, "w", Delivered({random_id: 1}), now)
-    _deliver(present, "present", now)
+    deliver(present, "present", now=now)
     # When upkeep does its work
     shop.restart_upkeep()
     # Then both are gone, what is young stays, and the sums know of it
     until(lambda: not Job.select().where(Job.user.in_([old, erased])).count(), "both are forgotten")
     assert Job.select().where(Job.user == present).count() == 1
     assert DailyTotal.select().count()
-
-
-def _deliver(user: int, key: str, now: int) -> None:
-    enqueue(user, key, now=now)
-    job = claim("w", now)
-    usage.reserve(job.id, user, {"photo": 1}, FREE.limits, usage.day_of(now, MADRID), now)
-    jobs.size_known(job.id, "photo", 100)
-    jobs.delivering(job.id, "w", now)
-    jobs.finish(job.id, "w", Delivered({random_id: 1 for random_id in jobs.plan_messages(job.id, 1, now)}), now)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from models import access, database, health
+from models import access, database, health, payments
 from models.health import Beat
 from models.moves import OPEN
 from models.tables import Job, User
@@ -122,6 +122,11 @@ class Town:
     def canaries(self) -> int:
         """How many deliveries to the admin there have been."""
         return int(self._read(lambda: Job.select().where(Job.user == self.admin).count()))
+
+    def paid(self, user_id: int) -> list[payments.PaymentInfo]:
+        """The payments of a customer that our ledger holds as completed."""
+        found = self._read(lambda: payments.history_of(user_id))
+        return [payment for payment in found if payment.state == "completed"]
 
     def beats(self) -> dict[str, Beat]:
         """The newest sign of life of each program."""

@@ -1,11 +1,15 @@
 """Each AES module against the definition of the mode: c[i] = E(m[i] ^ c[i-1]) ^ m[i-1]."""
 
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.settings import load
 from daemon.transfer.cipher import MODULES, cipher
+from tests import environment
 
 BLOCK = 16
 KEYS = st.binary(min_size=32, max_size=32)
@@ -25,6 +29,12 @@ def infinite_garble_extension(data: bytes, key: bytes, vector: bytes) -> bytes:
 
 def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
+
+
+def test_the_setting_offers_every_module(tmp_path: Path) -> None:
+    for module in MODULES:
+        environ = environment.minimal(tmp_path) | {"TRANSFER_CIPHER": module}
+        assert load(environ, dotenv=None).transfer_cipher == module
 
 
 @pytest.mark.parametrize("module", MODULES)
