@@ -216,8 +216,8 @@ async def test_a_black_hole_of_twenty_seconds(running: Rig, lucia: Customer, pri
     await arrived_once(running, lucia, ended, post)
 
 
-async def test_a_path_that_takes_nothing_any_more(running: Rig, lucia: Customer, private_chat: int) -> None:
-    post = publish(running, private_chat, size=100 * MIB)  # more than all buffers on the way hold
+async def test_connections_that_a_router_has_forgotten(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, size=100 * MIB)
     slow(running, 20)
     job = await running.ask(lucia, post["url"])
     await in_the_middle(running)
