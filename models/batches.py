@@ -15,7 +15,7 @@ from models.database import database, transaction
 from models.errors import NotFound
 from models.jobs import TooMany
 from models.moves import State
-from models.tables import Batch, Job
+from models.tables import Batch, Job, Usage
 
 HELD_TOO_LONG = "held_too_long"
 QUOTA = "quota"
@@ -86,6 +86,16 @@ def counts(batch_id: int) -> Mapping[State, int]:
     """How many jobs of the batch are in each state; every state is a key."""
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.batch == batch_id).group_by(Job.state)
     return dict.fromkeys(State, 0) | {State(state): count for state, count in database.execute(by_state)}
+
+
+def waiting(batch_id: int) -> int:
+    """How many jobs of a batch that :func:`hold` has stopped wait for the customer.
+
+    A job that another worker has just claimed and that holds nothing of the limit yet is on its way to being held.
+    """
+    reserved = Usage.select(Usage.job).where(Usage.job == Job.id)
+    undecided = (Job.state == State.CLAIMED) & ~peewee.fn.EXISTS(reserved)
+    return int(Job.select().where(Job.batch == batch_id, (Job.state == State.HELD) | undecided).count())
 
 
 def set_status_message(batch_id: int, message_id: int | None) -> None:

@@ -15,7 +15,6 @@ from daemon.screens.deliveries import Standing
 from models import access, batches, usage, users
 from models.database import Calls
 from models.events import EventInfo
-from models.moves import State
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class Teller:
         await self._say(event, deliveries.batch(counts, used, await self._standing(event.user_id or 0)))
 
     async def _batch_held(self, event: EventInfo) -> None:
-        waiting = (await self._calls(batches.counts, event.payload["batch"]))[State.HELD]
+        waiting = await self._calls(batches.waiting, event.payload["batch"])
         t = await self._texts(event.user_id or 0)
         await self._say(event, deliveries.batch_held(t, event.payload, waiting))
 

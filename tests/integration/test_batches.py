@@ -112,6 +112,21 @@ def test_the_end_of_the_quota_is_told_once_until_it_is_released() -> None:
     assert [kind for kind, _ in told()] == ["batch_held"] * 2
 
 
+def test_what_waits_counts_those_that_another_worker_is_about_to_hold() -> None:
+    five = batch(5)
+    sure, undecided = claim("w"), claim("w")
+    assert isinstance(usage.reserve(sure.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Reserved)
+    third = jobs.claim("w", 60, 3, NOW)
+    assert third is not None
+    batches.hold(third.id, "w", NOW)
+    assert states(five.id) == {"claimed": 2, "held": 3}
+    assert batches.waiting(five.id) == 4
+    batches.hold(undecided.id, "w", NOW)
+    assert batches.waiting(five.id) == 4
+    jobs.finish(sure.id, "w", Delivered(), NOW)
+    assert batches.waiting(five.id) == 4
+
+
 def test_of_workers_that_hold_at_once_one_tells(tmp_path: Path) -> None:
     batch(8)
     running = [jobs.claim("w", 60, 8, NOW) for _ in range(8)]
