@@ -87,8 +87,9 @@ class Service:
         code = EXIT_OK if stopping.done() else _exit_code(error)
         stopping.cancel()
         failure.cancel()
-        if isinstance(error, ClockSetBack):
-            # Telegram answers nothing now, so an orderly end would wait for it in vain; a sudden one loses nothing.
+        if isinstance(error, ClockSetBack) or self.calls.met_damage:
+            # Telegram answers nothing now, or a damaged database must not be written to: an orderly end would wait in
+            # vain, or make it worse. A sudden one loses nothing.
             os._exit(code)
         await self._stop()
         return code
@@ -97,6 +98,7 @@ class Service:
         up = self.bot_link.up
         self.tasks.start("heartbeat", self._heartbeats())
         self.tasks.start("clock", _watch_clock())
+        self.tasks.start("database", self.calls.watch())
         self.tasks.start("bot", self._tend_bot())
         self.tasks.start("account", self._tend_account())
         self.tasks.start("bell", self.bell.run())

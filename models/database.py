@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 import peewee
 from playhouse.migrations import Runner
 
-from models.errors import NestedTransaction, SchemaTooNew
+from models.errors import Damaged, NestedTransaction, SchemaTooNew
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,6 +49,9 @@ STUCK_S = 1.0
 PRIMARY_CODE = 0xFF
 PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR})
 """SQLite's codes for what may pass. A full disk is an input/output error where the file beside the log has to grow."""
+
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""SQLite's codes for a file that is not what it should be."""
 
 logger = logging.getLogger(__name__)
 
@@ -181,11 +184,25 @@ class Calls:
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
         self._stuck = 0
+        self._damaged = asyncio.Event()
 
     @property
     def is_stuck(self) -> bool:
         """Is a call waiting for a database that can be written to?"""
         return self._stuck > 0
+
+    @property
+    def met_damage(self) -> bool:
+        """Has a call found the file damaged? Then nothing more should be built on it."""
+        return self._damaged.is_set()
+
+    async def watch(self) -> None:
+        """Wait for as long as no call finds the file damaged.
+
+        :raises Damaged: one has.
+        """
+        await self._damaged.wait()
+        raise Damaged
 
     async def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function(*args, **kwargs)`` in the database thread and return its result."""
@@ -212,7 +229,12 @@ class Calls:
 
     async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: _connected(function, *args, **kwargs))
+        try:
+            return await loop.run_in_executor(self._executor, lambda: _connected(function, *args, **kwargs))
+        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
+            if is_damage(error):
+                self._damaged.set()
+            raise
 
     async def close(self) -> None:
         """Wait for calls under way, then close the thread's connection."""
@@ -223,8 +245,18 @@ class Calls:
 
 def is_passing(error: peewee.OperationalError) -> bool:
     """Whether nothing is wrong with the database itself: its disk is full, or somebody holds it for long."""
-    code: int = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-    return code & PRIMARY_CODE in PASSING
+    return _code(error) in PASSING
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the file itself is damaged. No retry helps, and whoever goes on writes into it."""
+    return _code(error) in DAMAGE
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary code for what went wrong; what comes while rows are fetched is not in Peewee's words."""
+    code: int = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
+    return code & PRIMARY_CODE
 
 
 def _connected(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -2,6 +2,7 @@
 
 ModelError
 ├── NestedTransaction     a write transaction was opened inside another
+├── Damaged               the database file is not what it should be
 ├── SchemaTooNew          the database was written by a newer version of the code
 ├── MoveRefused           a state may not follow another
 ├── NotFound              no such row
@@ -25,6 +26,13 @@ class ModelError(Exception):
 
 class NestedTransaction(ModelError):
     """A write transaction was opened inside another one."""
+
+
+class Damaged(ModelError):
+    """SQLite has found the database file damaged: this process must write no more into it."""
+
+    def __init__(self) -> None:
+        super().__init__("the database is damaged: a start says how a backup is restored")
 
 
 class SchemaTooNew(ModelError):

@@ -5,6 +5,7 @@ since a refund asked for in chat is a row. ``run_once(now)`` is one turn; a chor
 """
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from config import program
-from config.settings import EXIT_OK, Settings
+from config.settings import EXIT_GAVE_UP, EXIT_OK, Settings
 from models import (
     batches,
     cache,
@@ -27,7 +28,8 @@ from models import (
     subscriptions,
     webhooks,
 )
-from models.database import checkpoint, close_database, data_version, database, open_database
+from models.database import checkpoint, close_database, data_version, database, is_damage, open_database
+from models.errors import Damaged
 from models.orders import OrderInfo
 from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
 from web.errands import Errands
@@ -73,8 +75,11 @@ class Chore:
             self.run(now)
         except PayPalError as error:
             logger.warning("chore put off", extra={"chore": self.name, "cause": str(error), "debug_id": error.debug_id})
-        except Exception:
+        except Exception as error:
             logger.exception("chore failed", extra={"chore": self.name})
+            if is_damage(error):
+                logger.critical("%s", Damaged())
+                os._exit(EXIT_GAVE_UP)  # from whichever thread
 
 
 class Upkeep:

@@ -2,14 +2,15 @@
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from models import database
 from tests.demo import installation
 from tests.demo.installation import Installation
 from tests.sandbox_process import REPOSITORY
@@ -32,14 +33,19 @@ def manage(running: Installation, *words: str) -> None:
     subprocess.run(command, env=running.environ, cwd=running.place, check=True, timeout=60, capture_output=True)
 
 
-def spoil(file: Path) -> None:
-    """Overwrite everything but the first page, behind SQLite's back."""
-    database.open_database(file)
-    database.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close_database()
-    with file.open("r+b") as whole:
-        whole.seek(PAGE)
-        whole.write(os.urandom(file.stat().st_size - PAGE))
+def spoil(file: Path, table: str) -> None:
+    """Overwrite the root page of a table behind SQLite's back, with nothing in the log that would mend it again."""
+    with closing(sqlite3.connect(file)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+
+        def is_log_empty() -> bool:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
+        until(is_log_empty, 20, "the log is empty")
+        with file.open("r+b") as whole:
+            whole.seek((root - 1) * PAGE)
+            whole.write(os.urandom(PAGE))
 
 
 def test_a_database_spoiled_under_the_programs_is_noticed_and_brought_back(running: Installation) -> None:
@@ -53,7 +59,7 @@ def test_a_database_spoiled_under_the_programs_is_noticed_and_brought_back(runni
     Shoppers(town).with_stars(payer)
     until(lambda: town.paid(payer.id), 20, "the payment is booked")
     # When the file is spoiled, the programs end, and a start names the cure
-    spoil(running.data / "peaje.db")
+    spoil(running.data / "peaje.db", "payment")
     assert running.launcher is not None
     town.say(payer.id, "/start")
     assert running.launcher.wait(ENDED_S) == 70
