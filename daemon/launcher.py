@@ -7,11 +7,16 @@ supervisord's end, which is 0 even when the warden gave up, into the exit code t
 
 from __future__ import annotations
 
+import os
+import signal
+
+if __name__ == "__main__":
+    # Process 1 ignores a signal that it has no handler for, and what follows takes a while to import.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
 import fcntl
 import logging
-import os
 import pwd
-import signal
 import sqlite3
 import sys
 import time
@@ -160,6 +165,8 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     try:
         _be_supervisord(config)
     except SystemExit as end:
+        if end.code == EXIT_OK:  # asked to stop before it had begun
+            raise
         logger.error("supervisord ended with %s, see %s", end.code, settings.logs / "supervisord.txt")
         return EXIT_GAVE_UP
     finally:

@@ -299,6 +299,24 @@ def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
     assert "a program hangs: killed, to be started again" in instance.messages("warden")
 
 
+def test_a_signal_to_stop_is_heard_before_anything_is_imported(instance: Instance) -> None:
+    """Process 1 ignores a signal that it has no handler for; elsewhere, as here, such a signal kills."""
+    (instance.home / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+    instance.environ["PYTHONPATH"] = os.pathsep.join([str(instance.home), str(REPOSITORY)])
+
+    assert instance.launch().wait(timeout=20) == 0
+    assert instance.console() == []
+
+
+def test_a_signal_to_stop_while_supervisord_reads_its_configuration_is_no_failure(instance: Instance) -> None:
+    (instance.home / "supervisord.conf").unlink()
+    os.mkfifo(instance.home / "supervisord.conf")  # nobody writes to it: reading takes for ever
+    instance.launch()
+    wait(lambda: "starting the programs" in instance.messages("launcher"))
+
+    assert instance.stop() == 0
+
+
 def test_programs_do_not_outlive_their_supervisor(instance: Instance) -> None:
     instance.configure(dict.fromkeys(PROGRAMS, BEATING))
     process = instance.launch()
