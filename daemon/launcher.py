@@ -1,8 +1,9 @@
 """Starts everything (``python -m daemon.launcher``): checks the settings, prepares ``DB_PATH``, then is supervisord.
 
 In the container it is process 1. It checks first because supervisord would try a program that ends at once again and
-again; it runs supervisord in this very process so that signals and orphans arrive where they are handled; and it turns
-supervisord's end, which is 0 even when the warden gave up, into the exit code that a platform acts on.
+again; it runs supervisord in this very process so that signals and orphans arrive where they are handled, and so that
+the warden is watched as well; and it turns supervisord's end, which is 0 even when the warden gave up, into the exit
+code that a platform acts on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if __name__ == "__main__":
     # Process 1 ignores a signal that it has no handler for, and what follows takes a while to import.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
+import contextlib
 import fcntl
 import logging
 import pwd
@@ -23,13 +25,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import peewee
-from supervisor import supervisord
+from supervisor.medusa import asyncore_25 as asyncore
 from supervisor.options import ServerOptions
-from supervisor.states import SupervisorStates
+from supervisor.process import EventListenerPool
+from supervisor.states import EventListenerStates, ProcessStates, SupervisorStates
+from supervisor.supervisord import Supervisor
 
 from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
@@ -163,7 +167,7 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     }
     logger.info("starting the programs", extra={"user": user.name, "run": str(run)})
     try:
-        _be_supervisord(config)
+        _be_supervisord(config, settings.warden_stale)
     except SystemExit as end:
         if end.code == EXIT_OK:  # asked to stop before it had begun
             raise
@@ -184,14 +188,42 @@ class _Options(ServerOptions):
         """Leave them open: after a reload supervisord would take our lock and our log for leaks."""
 
 
-def _be_supervisord(config: Path) -> None:
+class _Supervisor(Supervisor):
+    """Watches the warden, who watches all others: he is to be ready for another event soon after each."""
+
+    def __init__(self, options: ServerOptions, patience_s: int) -> None:
+        super().__init__(options)
+        self._patience_s = patience_s
+        self._silent_since: dict[int, float] = {}
+
+    def tick(self, now: float | None = None) -> None:
+        """At every turn: kill a listener that has not been ready for too long. supervisord starts it again."""
+        super().tick(now)
+        monotonic = time.monotonic()
+        silent = [each for each in self._listeners() if each.listener_state != EventListenerStates.READY]
+        self._silent_since = {each.pid: self._silent_since.get(each.pid, monotonic) for each in silent}
+        for each in silent:
+            if monotonic - self._silent_since[each.pid] > self._patience_s:
+                found = {"program": each.config.name, "pid": each.pid}
+                logger.error("a listener hangs: killed, to be started again", extra=found)
+                each.signal(signal.SIGKILL)
+                del self._silent_since[each.pid]
+
+    def _listeners(self) -> list[Any]:
+        """The event listeners that run."""
+        pools = [group for group in self.process_groups.values() if isinstance(group, EventListenerPool)]
+        return [each for pool in pools for each in pool.processes.values() if each.state == ProcessStates.RUNNING]
+
+
+def _be_supervisord(config: Path, patience_s: int) -> None:
     """What ``supervisord.main`` does, with our options: run, and once more after each ``supervisorctl reload``."""
     first, mood = True, SupervisorStates.RESTARTING
     while mood >= SupervisorStates.RESTARTING:
         options = _Options()
         options.realize(["-c", str(config)])
         options.first, options.test = first, False
-        supervisord.go(options)
+        with contextlib.suppress(asyncore.ExitNow):
+            _Supervisor(options, patience_s).main()
         options.close_httpservers()
         options.close_logger()
         first, mood = False, options.mood

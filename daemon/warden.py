@@ -3,7 +3,7 @@
 supervisord starts again what ends; it does not see a program that hangs, and it goes on for ever with one that starts
 well and crashes later. The warden kills a program whose heart has stopped, and ends the whole container when a program
 cannot be started or crashes again and again, so that the platform learns of it. Its own word, the reason, goes into
-a file that the launcher reads; the launcher turns it into the exit code.
+a file that the launcher reads; the launcher turns it into the exit code. The launcher also kills a warden that hangs.
 
 stdin and stdout belong to supervisord's listener protocol: the log goes to stderr.
 """
@@ -32,6 +32,7 @@ from models import database, health
 
 logger = logging.getLogger("daemon.warden")
 
+PROGRAM = "warden"
 RUNNING = "RUNNING"
 CRASH_LOOP = "crash_loop"
 ROOM_TO_WRITE = 1024 * 1024
@@ -153,16 +154,19 @@ class Warden:
         for name in self._hearts.stopped(pids, _beats(self._settings.database_file), time.monotonic()):
             logger.error("a program hangs: killed, to be started again", extra={"program": name, "pid": pids[name]})
             _kill(pids[name])
+        self._write(lambda now: health.beat(PROGRAM, {}, now))
 
     def _running(self) -> dict[str, int]:
-        """The process id of each program that runs; none while supervisord shuts everything down."""
+        """The process id of each other program that runs; none while supervisord shuts everything down."""
         try:
             processes = self._supervisor.getAllProcessInfo()
         except Fault as fault:
             if fault.faultCode != Faults.SHUTDOWN_STATE:
                 raise
             return {}
-        return {info["name"]: info["pid"] for info in processes if info["statename"] == RUNNING}
+        return {
+            info["name"]: info["pid"] for info in processes if info["statename"] == RUNNING and info["name"] != PROGRAM
+        }
 
     def _give_up(self, reason: str) -> NoReturn:
         logger.critical("given up: %s", reason)
@@ -208,7 +212,7 @@ def events() -> Iterator[Event]:
 
 def main() -> None:
     """Watch until supervisord stops this process."""
-    settings = program.begin("warden", console=sys.stderr)
+    settings = program.begin(PROGRAM, console=sys.stderr)
     supervisor = childutils.getRPCInterface(os.environ).supervisor
     warden = Warden(settings, supervisor, Path(os.environ["PEAJE_RUN"]) / "verdict")
     for name, details in events():

@@ -289,7 +289,7 @@ def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
     process = instance.launch()
     pid = instance.wait_until_up()["peaje:daemon"]
     # Only a heart that has beaten can be missed.
-    wait(lambda: _beats(instance.home / "data" / "peaje.db"))
+    wait(lambda: "daemon" in _beaten(instance.home / "data" / "peaje.db"))
 
     os.kill(pid, signal.SIGSTOP)
     wait(lambda: instance.pids().get("peaje:daemon", pid) != pid)
@@ -297,6 +297,24 @@ def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
     assert not is_alive(pid)
     assert process.poll() is None
     assert "a program hangs: killed, to be started again" in instance.messages("warden")
+
+
+def test_a_stopped_warden_is_found_and_replaced(instance: Instance) -> None:
+    instance.environ["WARDEN_STALE"] = "3"
+    process = instance.launch()
+    before = instance.wait_until_up()
+
+    os.kill(before["warden"], signal.SIGSTOP)
+    wait(lambda: instance.pids().get("warden", before["warden"]) != before["warden"], 40)
+
+    assert not is_alive(before["warden"])
+    assert process.poll() is None
+    after = instance.pids()
+    assert {name: after[name] for name in after if name != "warden"} == {
+        name: before[name] for name in before if name != "warden"
+    }
+    assert "a listener hangs: killed, to be started again" in instance.messages("launcher")
+    wait(lambda: "warden" in _beaten(instance.home / "data" / "peaje.db"))
 
 
 def test_a_signal_to_stop_is_heard_before_anything_is_imported(instance: Instance) -> None:
@@ -321,7 +339,7 @@ def test_programs_do_not_outlive_their_supervisor(instance: Instance) -> None:
     instance.configure(dict.fromkeys(PROGRAMS, BEATING))
     process = instance.launch()
     pids = instance.wait_until_up()
-    wait(lambda: _beats(instance.home / "data" / "peaje.db"))
+    wait(lambda: "daemon" in _beaten(instance.home / "data" / "peaje.db"))
 
     process.kill()
 
@@ -331,6 +349,7 @@ def test_programs_do_not_outlive_their_supervisor(instance: Instance) -> None:
     assert len(instance.wait_until_up()) == 4
 
 
-def _beats(file: Path) -> int:
+def _beaten(file: Path) -> set[str]:
+    """Whose heart has beaten."""
     with contextlib.closing(sqlite3.connect(file)) as database:
-        return int(database.execute("SELECT count(*) FROM heartbeat").fetchone()[0])
+        return {str(name) for (name,) in database.execute("SELECT program FROM heartbeat")}
