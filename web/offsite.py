@@ -4,10 +4,13 @@ Three kinds of requests are all it takes, so they are made with the HTTP library
 requests-aws4auth: a whole SDK would cost upkeep more memory than upkeep itself takes.
 """
 
+import io
+import mmap
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
@@ -29,6 +32,19 @@ class OffsiteFailed(Exception):
     """The storage could not be reached, or refused."""
 
 
+class _Signature(AWS4Auth):
+    """Signs a file without holding it in memory; the library, left alone, would read and send all of it at once."""
+
+    def __call__(self, request: Any) -> Any:
+        file = request.body
+        if not isinstance(file, io.BufferedReader):
+            return super().__call__(request)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as request.body:
+            super().__call__(request)
+        request.body = file
+        return request
+
+
 @dataclass(frozen=True)
 class Bucket:
     """A bucket, addressed by its path below the endpoint."""
@@ -42,7 +58,8 @@ class Bucket:
 
         :raises OffsiteFailed: it did not work.
         """
-        self._request("PUT", file.name, data=file.read_bytes())
+        with file.open("rb") as content:
+            self._request("PUT", file.name, data=content)
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy what is there under *name* into a file.
@@ -94,7 +111,7 @@ def build(settings: Settings) -> Bucket | None:
     if not settings.backup_s3_bucket:
         return None
     endpoint = settings.backup_s3_endpoint or AWS
-    auth = AWS4Auth(settings.backup_s3_access_key, settings.backup_s3_secret_key, region_of(endpoint), "s3")
+    auth = _Signature(settings.backup_s3_access_key, settings.backup_s3_secret_key, region_of(endpoint), "s3")
     return Bucket(endpoint, settings.backup_s3_bucket, auth)
 
 

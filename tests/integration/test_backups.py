@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
@@ -23,6 +28,8 @@ from tests import environment
 from tests.purchases import NOW, customer, fact, order
 from web import offsite, safekeeping
 from web.offsite import OffsiteFailed
+
+MIB = 1 << 20
 
 
 @pytest.fixture
@@ -275,6 +282,54 @@ def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> Non
     assert safekeeping.find(elsewhere, made.name, tmp_path).read_bytes() == original
     with pytest.raises(BackupNotFound, match="or the bucket"):
         safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path)
+
+
+COPYING = """
+import sys, tracemalloc
+from pathlib import Path
+from config.settings import load
+from web import offsite
+bucket = offsite.build(load(dotenv=None))
+tracemalloc.start()
+bucket.put(Path(sys.argv[1]))
+print(tracemalloc.get_traced_memory()[1])
+"""
+
+
+def test_a_copy_is_not_held_in_memory(elsewhere: Settings, tmp_path: Path) -> None:
+    big = tmp_path / "peaje-20260101T000000Z.db.gz"
+    big.write_bytes(os.urandom(MIB) * 24)
+    environ = {
+        **os.environ,
+        **environment.minimal(tmp_path),
+        "BACKUP_S3_ENDPOINT": str(elsewhere.backup_s3_endpoint),
+        "BACKUP_S3_BUCKET": str(elsewhere.backup_s3_bucket),
+        "BACKUP_S3_ACCESS_KEY": "key",
+        "BACKUP_S3_SECRET_KEY": "secret",
+    }
+
+    copying = [sys.executable, "-c", COPYING, str(big)]
+    copied = subprocess.run(copying, env=environ, capture_output=True, text=True, check=True, timeout=60)
+
+    assert int(copied.stdout) < 8 * MIB
+    bucket(elsewhere).fetch(big.name, tmp_path / "fetched")
+    assert (tmp_path / "fetched").read_bytes() == big.read_bytes()
+
+
+def test_a_file_is_signed_like_its_content(elsewhere: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "peaje-20260101T000000Z.db.gz"
+    file.write_bytes(os.urandom(MIB))
+    date = {"x-amz-date": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"}
+
+    with file.open("rb") as opened:
+        signed, expected = (
+            requests.Request("PUT", f"{elsewhere.backup_s3_endpoint}/b/k", date, data=body, auth=bucket(elsewhere).auth)
+            .prepare()
+            .headers
+            for body in (opened, file.read_bytes())
+        )
+
+    assert signed == expected
 
 
 def test_a_bucket_lists_more_than_a_page(elsewhere: Settings, tmp_path: Path) -> None:
