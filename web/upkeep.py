@@ -92,7 +92,8 @@ class Upkeep:
         self._settings = settings
         self._stopping = threading.Event()
         self.chores = [*(self._selling(till) if till else ()), *self._keeping()]
-        self.long_chores = self._long(till)
+        self.long_chores = self._long()
+        self.ping = Chore("ping", PING_LOOK_S, Ping(settings, till).send)
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -105,7 +106,8 @@ class Upkeep:
 
     def run(self) -> None:
         """Take a turn whenever another process has committed, and every few seconds anyway, until stopped."""
-        threading.Thread(target=self._work_long, name="long chores", daemon=True).start()
+        for name, chores in (("long chores", self.long_chores), ("ping", [self.ping])):
+            threading.Thread(target=self._work_beside, args=(chores,), name=name, daemon=True).start()
         seen: int | None = None
         while not self._stopping.is_set():
             self.run_once(int(time.time()))
@@ -116,11 +118,11 @@ class Upkeep:
                     seen = version
                     break
 
-    def _work_long(self) -> None:
-        """Do what would keep customers waiting, beside the turns. It may be interrupted anywhere."""
+    def _work_beside(self, chores: Iterable[Chore]) -> None:
+        """Do what would keep customers, or each other, waiting, beside the turns. It may be interrupted anywhere."""
         with database.connection_context():
             while not self._stopping.wait(TURN_S):
-                for chore in self._while_wanted(self.long_chores):
+                for chore in self._while_wanted(chores):
                     chore.turn(int(time.time()))
 
     def _selling(self, till: Shop) -> list[Chore]:
@@ -147,9 +149,8 @@ class Upkeep:
             Chore("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
         ]
 
-    def _long(self, till: Shop | None) -> list[Chore]:
+    def _long(self) -> list[Chore]:
         return [
-            Chore("ping", PING_LOOK_S, Ping(self._settings, till).send),
             Chore("forget the erased", MINUTE_S, lambda now: _discard(personal.finish(self._settings.timezone, now))),
             Chore("forget what is old", HOUR_S, self._forget),
             Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now)),
