@@ -66,6 +66,11 @@ def among(names: Iterable[str]) -> list[Backup]:
     return sorted(filter(None, map(named, names)), reverse=True)
 
 
+def newest(known: Collection[Backup], now: int) -> Backup | None:
+    """The newest of the *known* that is not from the future, where a clock that was ahead puts it; else the newest."""
+    return max((backup for backup in known if backup.at <= now), default=max(known, default=None))
+
+
 def make(settings: Settings, now: int, before: str | None = None) -> Path:
     """Make a backup, examine it, and return its file. *before* names the migration it is made for.
 
@@ -128,9 +133,8 @@ def forget_old(settings: Settings, now: int) -> list[str]:
 
 def is_due(settings: Settings, now: int) -> bool:
     """Whether the newest backup is older than the operator wants, or there is none."""
-    past = (backup for backup in in_directory(settings.backups) if backup.at <= now)  # a clock may have been ahead
-    newest = next(past, None)
-    return newest is None or now - newest.at >= settings.backup_hours * 3600
+    last = newest(in_directory(settings.backups), now)
+    return last is None or not 0 <= now - last.at < settings.backup_hours * 3600
 
 
 def belong_like(model: Path, path: Path) -> None:

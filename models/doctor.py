@@ -83,7 +83,7 @@ def _disk(db_path: Path) -> Finding:
 
 
 def _backups(settings: Settings, now: int) -> Finding:
-    newest = next(iter(backups.in_directory(settings.backups)), None)
+    newest = backups.newest(backups.in_directory(settings.backups), now)
     if newest is None:
         return ok("backups", "none yet: upkeep makes one a few seconds after the start")
     hours = (now - newest.at) // 3600

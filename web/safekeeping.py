@@ -10,6 +10,7 @@ import peewee
 
 from config.settings import Settings
 from models import backups, health, notes
+from models.backups import Backup
 from models.errors import BackupError, BackupNotFound
 from web import offsite
 from web.offsite import OffsiteFailed
@@ -30,7 +31,7 @@ def back_up(settings: Settings, now: int) -> None:
         _watched(COPYING, lambda: _copy(settings, bucket, now), now)
 
 
-def find(settings: Settings, wanted: str, workshop: Path) -> Path:
+def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Path:
     """The file of the backup that the operator means: a path, the name of one here or in the bucket, or ``latest``.
 
     One that is only in the bucket is fetched into the directory *workshop*.
@@ -43,7 +44,7 @@ def find(settings: Settings, wanted: str, workshop: Path) -> Path:
     here = backups.in_directory(settings.backups)
     bucket = offsite.build(settings)
     there = backups.among(bucket.names()) if bucket is not None else []
-    latest = max([*here, *there], default=None) if wanted == "latest" else None
+    latest = _latest([*here, *there], now) if wanted == "latest" else None
     name = latest.name if latest else Path(wanted).name
     if any(backup.name == name for backup in here):
         return settings.backups / name
@@ -54,6 +55,12 @@ def find(settings: Settings, wanted: str, workshop: Path) -> Path:
     return workshop / name
 
 
+def _latest(known: list[Backup], now: int) -> Backup | None:
+    for name in sorted({backup.name for backup in known if backup.at > now}):
+        logger.warning("%s is dated in the future: a clock is wrong, or was", name)
+    return backups.newest(known, now)
+
+
 def _make(settings: Settings, now: int) -> None:
     made = backups.make(settings, now)
     forgotten = backups.forget_old(settings, now)
@@ -61,7 +68,7 @@ def _make(settings: Settings, now: int) -> None:
 
 
 def _copy(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
-    newest = next(iter(backups.in_directory(settings.backups)), None)
+    newest = backups.newest(backups.in_directory(settings.backups), now)
     if newest is None or notes.get(COPIED_NOTE) == newest.name:
         return
     bucket.put(settings.backups / newest.name)

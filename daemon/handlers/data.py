@@ -35,7 +35,7 @@ async def erase(turn: Turn) -> None:
 async def backup(turn: Turn, words: list[str]) -> Screen | None:
     """``/backup``: the newest backup, as a file."""
     directory = turn.service.settings.backups
-    newest = next(iter(backups.in_directory(directory)), None)
+    newest = backups.newest(backups.in_directory(directory), turn.now)
     if newest is None:
         return data.no_backup(turn.t)
     path = directory / newest.name

@@ -172,6 +172,18 @@ def test_they_are_due_in_the_operators_rhythm(settings: Settings) -> None:
     assert not backups.is_due(settings, NOW - 1)
 
 
+@pytest.mark.parametrize(
+    ("ages", "newest"),
+    [((), None), ((0, 60), 0), ((-86_400, 60, 120), 60), ((-86_400, -3600), -86_400)],
+)
+def test_the_newest_is_from_the_future_only_where_all_are(ages: tuple[int, ...], newest: int | None) -> None:
+    known = backups.among(backups._name(NOW - age, None, False) for age in ages)
+
+    found = backups.newest(known, NOW)
+
+    assert (found and NOW - found.at) == newest
+
+
 def test_old_ones_are_forgotten(settings: Settings) -> None:
     settings.backups.mkdir(exist_ok=True)
     for age in range(0, 90 * 86_400, 6 * 3600):
@@ -275,13 +287,13 @@ def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> Non
     original = (elsewhere.backups / made.name).read_bytes()
     (elsewhere.backups / made.name).unlink()
 
-    found = safekeeping.find(elsewhere, "latest", tmp_path)
+    found = safekeeping.find(elsewhere, "latest", tmp_path, NOW)
 
     assert found == tmp_path / made.name
     assert found.read_bytes() == original
-    assert safekeeping.find(elsewhere, made.name, tmp_path).read_bytes() == original
+    assert safekeeping.find(elsewhere, made.name, tmp_path, NOW).read_bytes() == original
     with pytest.raises(BackupNotFound, match="or the bucket"):
-        safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path)
+        safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path, NOW)
 
 
 COPYING = """
@@ -294,6 +306,13 @@ tracemalloc.start()
 bucket.put(Path(sys.argv[1]))
 print(tracemalloc.get_traced_memory()[1])
 """
+
+
+def test_what_a_clock_that_was_ahead_left_behind_is_not_what_is_copied(elsewhere: Settings) -> None:
+    backups.make(elsewhere, NOW + 30 * 86_400)
+    safekeeping.back_up(elsewhere, NOW)
+
+    assert backups._name(NOW, None, False) in set(bucket(elsewhere).names())
 
 
 def test_a_copy_is_not_held_in_memory(elsewhere: Settings, tmp_path: Path) -> None:

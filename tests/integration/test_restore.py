@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -89,6 +90,23 @@ def test_a_backup_comes_back(data: Path, environ: dict[str, str]) -> None:
     assert str(aside) in said
     assert ask(aside, NAMES) == ["Berta"], "nothing is thrown away"
     assert not list(data.glob("*restoring*"))
+
+
+def test_the_latest_is_not_one_from_a_clock_that_was_ahead(data: Path, environ: dict[str, str]) -> None:
+    database.open_database(data / "peaje.db")
+    users.seen(2, "Berta", None, "es", NOW)
+    backups.make(load(environ, dotenv=None), int(time.time()) + 86_400)
+    database.close_database()
+    with closing(sqlite3.connect(data / "peaje.db")) as connection:
+        connection.execute("DELETE FROM user WHERE first_name = 'Berta'")
+        connection.commit()
+    manage(environ, "backup")
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+    assert "is dated in the future" in said
 
 
 def test_a_database_that_a_program_has_open_is_left_alone(data: Path, environ: dict[str, str], later: None) -> None:
