@@ -39,6 +39,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 RUN python -c "import manage, daemon.launcher, daemon.service, daemon.warden, web.__main__, web.upkeep"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# `docker run --env-file` leaves quotes around PORT; the settings do without them, and so must this.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
-    CMD ["python", "-ISc", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=8)"]
+    CMD ["python", "-ISc", "import os, urllib.request as r; port = os.environ['PORT'].strip(' \"\\''); r.urlopen(f'http://127.0.0.1:{port}/health', timeout=8)"]
 ENTRYPOINT ["python", "-m", "daemon.launcher"]

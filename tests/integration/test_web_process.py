@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -169,3 +170,22 @@ def test_no_worker_outlives_it(web: Web) -> None:
     web.process.kill()
 
     wait(lambda: not web.answers())
+
+
+@pytest.mark.parametrize("port", ["{}", '"{}"', "'{}'", " {} "])
+def test_the_images_health_check_reads_the_port_as_the_settings_do(port: str) -> None:
+    """`docker run --env-file` leaves the quotes on."""
+    written = re.search(r"HEALTHCHECK .*\\\n +CMD (.*)", (REPOSITORY / "Dockerfile").read_text())
+    assert written
+    command = [sys.executable, *json.loads(written[1])[1:]]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        environ = {**os.environ, "PORT": port.format(server.getsockname()[1])}
+        check = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE)
+        server.settimeout(20)
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(4096).startswith(b"GET /health ")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        _, errors = check.communicate(timeout=20)
+
+    assert check.returncode == 0, errors
