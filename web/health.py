@@ -29,6 +29,7 @@ DISK_FREE = 64 * 1024 * 1024
 """Bytes that must be free, or a twentieth of a disk that is smaller than twenty times this."""
 PAYPAL_EVERY_S = 30
 PAYPAL_PATIENCE_S = 3
+NEVER = float("-inf")
 
 
 class Status(StrEnum):
@@ -67,24 +68,25 @@ class Health:
 
 
 class _PayPalCheck:
-    """Asks PayPal for a token, at most every 30 seconds, and one request at a time: the others get the last answer."""
+    """Asks PayPal for a token, at most every 30 seconds, and one request at a time: the others get the last answer.
+
+    Before there is any, they wait for it.
+    """
 
     def __init__(self, paypal: PayPal) -> None:
         self._paypal = paypal
         self._asking = threading.Lock()
-        self._asked = float("-inf")
-        self._answer = (Status.FAILING, "not asked yet")
+        self._last = (Status.FAILING, "not asked yet", NEVER)
 
     def check(self) -> Check:
-        if self._asking.acquire(blocking=False):
+        if self._asking.acquire(blocking=self._last[2] == NEVER):
             try:
-                if time.monotonic() - self._asked >= PAYPAL_EVERY_S:
-                    self._answer = self._ask()
-                    self._asked = time.monotonic()
+                if time.monotonic() - self._last[2] >= PAYPAL_EVERY_S:
+                    self._last = (*self._ask(), time.monotonic())
             finally:
                 self._asking.release()
-        age = max(0, time.monotonic() - self._asked)
-        return Check(self._answer[0], int(age) if self._asked > 0 else 0, self._answer[1])
+        status, detail, asked = self._last
+        return Check(status, int(time.monotonic() - asked), detail)
 
     def _ask(self) -> tuple[Status, str]:
         try:

@@ -1,8 +1,14 @@
 """Signs of life, what is wrong, and small remembered values."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
 import pytest
 
 from models import events, health, notes
+from web.health import Health, Status
+from web.paypal import PayPal
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -36,3 +42,30 @@ def test_a_note_is_remembered_changed_and_forgotten() -> None:
     notes.drop("webhook")
     notes.drop("webhook")
     assert notes.get("webhook") is None
+
+
+class Slow(PayPal):
+    """Takes its time to say that it knows us."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9", "client", "secret")
+        self.asked = threading.Semaphore(0)
+        self.answers = threading.Event()
+
+    def check(self) -> None:
+        self.asked.release()
+        self.answers.wait(20)
+
+
+def test_whoever_asks_first_waits_for_paypals_first_answer(tmp_path: Path) -> None:
+    paypal = Slow()
+    checks = Health(tmp_path, paypal)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(checks.checks, NOW)
+        assert paypal.asked.acquire(timeout=20)
+        second = pool.submit(checks.checks, NOW)
+        wait([second], 0.5)  # it has said something untrue by then, or it waits
+        paypal.answers.set()
+
+        assert [found.result()["paypal"].status for found in (first, second)] == [Status.OK, Status.OK]
+    assert not paypal.asked.acquire(blocking=False), "asked once"
