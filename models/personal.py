@@ -4,6 +4,7 @@ Taking out leaves the ledger as it is, under a bare number: what was paid, given
 limits was used. Everything that says who somebody is or what he looked at goes. Whoever writes again begins anew.
 """
 
+import json
 import zoneinfo
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +34,10 @@ from models.tables import (
 )
 
 _INSTANTS = ("at", "until", "period_end")
+
+_NOTIFICATIONS = """
+SELECT id FROM webhook_event WHERE EXISTS (SELECT 1 FROM json_each(?) AS named WHERE instr(body, named.value))
+"""
 
 Record = dict[str, Any]
 
@@ -103,6 +108,18 @@ def export(user_id: int) -> Record:
             "imported": _rows(
                 Imported.select(Imported.counts, Imported.payments, Imported.at).where(Imported.user == user_id)
             ),
+            "notifications": _rows(
+                WebhookEvent.select(
+                    WebhookEvent.event_type, WebhookEvent.resource_id, WebhookEvent.state,
+                    WebhookEvent.received_at, WebhookEvent.done_at,
+                ).where(WebhookEvent.id.in_(_notifications(user_id)))
+            ),
+            # What somebody asked for is among the requests, his own: an admin is told of others' too.
+            "news": _rows(
+                Event.select(Event.kind, Event.payload, (Event.created_ms / 1000).alias("created_at"), Event.heard_at)
+                .where((Event.user_id == user_id) & (Event.kind != "request_done"))
+                .order_by(Event.id)
+            ),
         }  # fmt: skip
 
 
@@ -131,7 +148,8 @@ def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> None:
         SourceOpening.delete().where(SourceOpening.user == user_id).execute()
         Join.update(user=None, invite_hash="").where(Join.user == user_id).execute()
         Event.delete().where((Event.user_id == user_id) & Event.kind.in_(retention.FORGETTABLE)).execute()
-        _blank_notifications(user_id)
+        done = (WebhookEvent.state == "done") & WebhookEvent.id.in_(_notifications(user_id))
+        WebhookEvent.update(body="").where(done).execute()
         _drop_ended(user_id, timezone)
         retention.add_up(user_id, now + 1, usage.day_of(now, timezone))
 
@@ -154,14 +172,15 @@ def _stop_renewal(subscription_id: int, user_id: int, now: int) -> None:
         return
 
 
-def _blank_notifications(user_id: int) -> None:
-    """PayPal's notifications hold the payer's name and address. Those dealt with are only needed as known."""
-    names = [row.public_id for row in Order.select(Order.public_id).where(Order.user == user_id)]
-    names += [row.remote_id for row in Payment.select(Payment.remote_id).where(Payment.user == user_id)]
-    names += [row.remote_id for row in Subscription.select(Subscription.remote_id).where(Subscription.user == user_id)]
-    for name in names:
-        done = (WebhookEvent.state == "done") & WebhookEvent.body.contains(name)
-        WebhookEvent.update(body="").where(done).execute()
+def _notifications(user_id: int) -> list[int]:
+    """The ids of the provider's notifications about his purchases: those that name one of them."""
+    names: set[str | None] = {row.public_id for row in Order.select(Order.public_id).where(Order.user == user_id)}
+    for table in (Order, Subscription, Payment):
+        names |= {row.remote_id for row in table.select(table.remote_id).where(table.user == user_id)}
+    his_payments = Payment.select(Payment.id).where(Payment.user == user_id)
+    names |= {row.remote_id for row in Dispute.select(Dispute.remote_id).where(Dispute.payment.in_(his_payments))}
+    listed = json.dumps(sorted(filter(None, names)))
+    return [id_ for (id_,) in database.execute_sql(_NOTIFICATIONS, (listed,))]
 
 
 def _drop_ended(user_id: int, timezone: zoneinfo.ZoneInfo) -> None:

@@ -82,6 +82,34 @@ def test_everything_that_is_known_is_shown(penelope: int) -> None:
     assert "Brought by her" not in text
 
 
+def test_news_and_notifications_are_shown_too(penelope: int) -> None:
+    webhooks.receive("paypal", "WH-2", "PAYMENT.CAPTURE.COMPLETED", "CAPTURE2", '{"resource": {"id": "CAPTURE2"}}', NOW)
+
+    shown = personal.export(penelope)
+
+    assert shown["notifications"] == [
+        {
+            "event_type": "PAYMENT.CAPTURE.COMPLETED",
+            "resource_id": "CAPTURE1",
+            "state": "done",
+            "received_at": "2027-01-15T08:00:00+00:00",
+            "done_at": "2027-01-15T08:00:00+00:00",
+        }
+    ]
+    told = {news["kind"]: news["payload"] for news in shown["news"]}
+    assert told["payment_completed"]["remote_id"] == "CAPTURE1"
+    assert told["access_given"]["reason"] == "her mother said"
+
+
+def test_what_an_admin_is_told_of_others_is_not_his(database_file: Path) -> None:
+    customer, admin = purchases.customer(), 4242
+    payments.settle(purchases.fact(purchases.order(customer), NOW), NOW)
+    (payment,) = payments.history_of(customer)
+    requests.finish(payments.ask_refund(payment.id, None, admin, NOW), "refunded", NOW)
+
+    assert personal.export(admin)["news"] == []
+
+
 def test_nobody_elses_is_shown(penelope: int) -> None:
     deliver(78, "other_link/1")
 
