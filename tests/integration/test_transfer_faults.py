@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from models import usage
+from models import cache, usage
 from models.moves import JobInfo, State
-from tests.transfer_rig import Customer, Rig, until
+from tests.transfer_rig import Customer, Rig, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -31,14 +31,30 @@ def slow(running: Rig, megabytes_s: int = 8) -> None:
     running.control("POST", "/network", {"bandwidth": megabytes_s * MIB, "account": "peaje_operator"})
 
 
+def moved(running: Rig) -> int:
+    """How many bytes of files have left the server."""
+    return sum(running.control("GET", "/stats")["media_bytes_out"].values())
+
+
 async def in_the_middle(running: Rig, size: int = 6 * MIB) -> None:
     """Wait until *size* bytes more have left the server."""
-    begun = sum(running.control("GET", "/stats")["media_bytes_out"].values())
+    begun = moved(running)
 
     async def look() -> bool:
-        return sum(running.control("GET", "/stats")["media_bytes_out"].values()) - begun >= size
+        return moved(running) - begun >= size
 
     await until(look)
+
+
+async def put_back(running: Rig, job: JobInfo) -> JobInfo:
+    """The job once it is in line again, until a moment that is known."""
+
+    async def look() -> JobInfo | None:
+        present = await running.job(job)
+        return present if present.state is State.QUEUED and present.not_before else None
+
+    waiting: JobInfo = await until(look)
+    return waiting
 
 
 async def arrived_once(running: Rig, lucia: Customer, job: JobInfo, post: dict[str, Any]) -> None:
@@ -139,13 +155,8 @@ async def test_a_long_flood_wait_holds_no_slot(
     post, other = publish(running, private_chat), publish(running, private_chat, size=MIB)
     strike(running, fault, method=method, seconds=60, after=after, count=1)
     job = await running.ask(lucia, post["url"])
-
-    async def put_back() -> JobInfo | None:
-        present = await running.job(job)
-        return present if present.state is State.QUEUED and present.not_before else None
-
     # Then it goes back in line until then, at no cost of an attempt, and others are served meanwhile
-    waiting = await until(put_back)
+    waiting = await put_back(running, job)
     assert 55 <= waiting.not_before - time.time() <= 61
     assert waiting.attempts == 0
     assert (await running.deliver(lucia, other["url"])).state is State.DONE
@@ -246,16 +257,46 @@ async def test_cancelling_stops_a_transfer_within_a_second(running: Rig, lucia: 
 async def test_ten_customers_at_once_are_one_fetch(running: Rig, lucia: Customer, private_chat: int) -> None:
     post = publish(running, private_chat, size=8 * MIB)
     slow(running)
-    before = sum(running.control("GET", "/stats")["media_bytes_out"].values())
+    before = moved(running)
     jobs = [await running.ask(lucia, post["url"]) for _ in range(10)]
     ended = [await running.ended(job) for job in jobs]
     assert {job.state for job in ended} == {State.DONE}
     delivered = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
     assert [one["sha256"] for one in delivered] == [post["sha256"]] * 10
-    assert sum(running.control("GET", "/stats")["media_bytes_out"].values()) - before == post["size"]
+    assert moved(running) - before == post["size"]
 
 
 async def test_parts_that_the_server_lost_are_sent_again(running: Rig, lucia: Customer, private_chat: int) -> None:
     post = publish(running, private_chat, size=11 * MIB)
     strike(running, "error", method="messages.uploadMedia", code=400, error="FILE_PART_3_MISSING", count=1)
     await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
+@pytest.mark.parametrize("refusal", ["MEDIA_EMPTY", "CHAT_FORWARDS_RESTRICTED", "FILE_REFERENCE_EXPIRED"])
+async def test_a_public_post_refused_by_reference_is_streamed(running: Rig, lucia: Customer, refusal: str) -> None:
+    post = running.control("POST", "/posts", {"chat": "library", "kind": "document", "size": 2 * MIB})
+    begun = moved(running)
+    strike(running, "error", method="messages.sendMedia", code=400, error=refusal)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+    assert moved(running) - begun == post["size"]
+
+
+async def test_a_dead_file_is_forgotten_and_fetched_anew(running: Rig, lucia: Customer, private_chat: int) -> None:
+    # Given a post that the bot holds, by a reference that has expired, and which cannot be fetched just now
+    post = publish(running, private_chat, size=MIB)
+    await running.deliver(lucia, post["url"])
+    await lucia.forget()
+    strike(running, "expire_references")
+    strike(running, "flood_wait", method="upload.getFile", seconds=60)
+    begun = moved(running)
+    # When it is asked for again
+    job = await running.ask(lucia, post["url"])
+    await put_back(running, job)
+    # Then the bot does not take it for held any more
+    assert await running.calls(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
+    # And it is fetched anew, and held from then on
+    await running.hurry(job)
+    await arrived_once(running, lucia, await running.ended(job), post)
+    await lucia.forget()
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+    assert moved(running) - begun == post["size"]
