@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from models import access, database, users
-from models.tables import Job, Usage
+from models.tables import Job, Upload, Usage
 from tests import daemon_process
 from tests.daemon_process import Chat, Daemon
 from tests.sandbox_process import Sandbox
 
 MIB = 1 << 20
+BOT = "peaje_sandbox_bot"
 OPERATOR = "peaje_operator"
 DEADLINE_S = 60.0
 
@@ -43,6 +44,19 @@ class Scene:
 
     def calls(self, method: str) -> int:
         return int(self.sandbox.control("GET", "/stats")["calls"].get(method, 0))
+
+    def uploads(self) -> list[dict[str, int]]:
+        found: list[dict[str, int]] = self.sandbox.control("GET", f"/uploads?account={BOT}")
+        return found
+
+    def kept_parts(self) -> list[bool]:
+        """Of each part of the file under way, whether the daemon has written down that it was acknowledged."""
+        database.open_database(self.daemon.db_path / "peaje.db")
+        try:
+            row = Upload.get_or_none()
+            return [bool(row.parts[part // 8] >> part % 8 & 1) for part in range(row.parts_total)] if row else []
+        finally:
+            database.close_database()
 
     async def until(self, look: Callable[[], Any]) -> None:
         deadline = time.monotonic() + DEADLINE_S
@@ -156,6 +170,26 @@ async def test_a_large_file_goes_on_where_it_was(scene: Scene) -> None:
     await scene.arrived_once(post)
     # Then what had been acknowledged was not sent again
     assert scene.moved() - halfway < 80 * MIB
+
+
+async def test_a_large_file_of_which_a_part_was_lost_meanwhile_begins_again(scene: Scene) -> None:
+    # Given a file over 100 MiB that stops half way, and parts of it that have been written down
+    post = scene.publish(101 * MIB)
+    scene.strike("drop_request", method="upload.getFile", account=OPERATOR, after=50, count=None)
+    await scene.chat.say(post["url"])
+    await scene.until(lambda: any(scene.kept_parts()))
+    scene.daemon.kill()
+    kept = scene.kept_parts()
+    # When the server loses one of them, and the daemon starts again
+    uploading = scene.uploads()[-1]
+    scene.strike("lose_part", account=BOT, file_id=uploading["file_id"], part=kept.index(True))
+    scene.sandbox.control("DELETE", "/faults")
+    scene.daemon.start()
+    await scene.arrived_once(post)
+    # Then it went on where it was, heard that the part is missing, and sent all of it under another number
+    resumed, begun_again = scene.uploads()[-2:]
+    assert resumed == {"file_id": uploading["file_id"], "parts": len(kept) - 1}
+    assert begun_again["file_id"] != resumed["file_id"]
 
 
 async def test_a_daemon_told_to_stop_gives_the_job_back(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""`/deliveries`: which files reached whom."""
+"""`/deliveries`: which files reached whom. `/uploads`: what arrived for it."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from ..control import Request, route
 from .controls import find_user
 from .files import Document, File, FileMedia, Photo
 from .timeline import Message
+from .uploads import Uploads
 
 if TYPE_CHECKING:
     from ..__main__ import Sandbox
@@ -67,3 +68,10 @@ def _kind(file: File) -> str:
     if audio is not None:
         return "voice" if audio.voice else "music"
     return "apk" if file.mime_type == "application/vnd.android.package-archive" else "document"
+
+
+@route("GET", "/uploads")
+def uploads(sandbox: "Sandbox", request: Request) -> list[dict[str, int]]:
+    """What `account` has uploaded, sent or not, oldest first: the file ids that it chose, and the parts of each."""
+    found = sandbox.telegram.world.part(Uploads).of(find_user(sandbox, request.query.get("account")).id)
+    return [{"file_id": file_id, "parts": parts} for file_id, parts in found.items()]

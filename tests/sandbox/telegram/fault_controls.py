@@ -10,6 +10,7 @@ from .errors import RpcError
 from .faults import Rule
 from .files import FileMedia, Files
 from .network import Conditions
+from .uploads import UploadKey, Uploads
 
 if TYPE_CHECKING:
     from ..__main__ import Sandbox
@@ -258,6 +259,14 @@ async def _migrate_file(sandbox: "Sandbox", request: Request) -> Any:
         raise ControlError(f"dc is one of {', '.join(map(str, sandbox.telegram.ports))}")
     _file_media(sandbox, request).file.dc = dc
     sandbox.telegram.changed()
+
+
+@fault("lose_part")
+async def _lose_part(sandbox: "Sandbox", request: Request) -> Any:
+    """Forget part number `part` of what `account` is uploading as `file_id`: FILE_PART_X_MISSING when it is sent."""
+    key = UploadKey(find_user(sandbox, request.need("account")).id, int(request.need("file_id")))
+    if not sandbox.telegram.world.part(Uploads).lose(key, int(request.need("part"))):
+        raise ControlError("there is no such part")
 
 
 # The wire

@@ -150,6 +150,15 @@ class Uploads:
         while len(self._uploads) > _REMEMBERED_UPLOADS:
             self._uploads.popitem(last=False)
 
+    def lose(self, key: UploadKey, number: int) -> bool:
+        """Forget a part that was saved, as storage does that has lost it. Whether there was one."""
+        upload = self._uploads.get(key)
+        return upload is not None and upload.pieces.pop(number, None) is not None
+
+    def of(self, account_id: int) -> dict[int, int]:
+        """How many parts are saved of each file of the account, by file id, oldest first."""
+        return {key.file_id: len(one.pieces) for key, one in self._uploads.items() if key.account_id == account_id}
+
     def take_small(self, key: UploadKey, parts: int, md5: str) -> Content:
         """Return the file that an `inputFile` names.
 
