@@ -6,6 +6,7 @@ Stop: media sessions are closed.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -46,6 +47,7 @@ LOOK_S = 0.5
 IDLE_S = 1.0
 TIDY_S = 20.0
 CANCEL_S = 5.0
+CLAIM_S = 2.0
 FIRST_RETRY_S = 2
 COPIES = 1.2  # a piece on its way is in memory a little more than once: what is being decrypted and encrypted
 REMEMBERED = 1000
@@ -84,6 +86,7 @@ class Transfers:
         self._ear = bell.subscribe()
         self._bell = bell
         self._draining = False
+        self._claiming = asyncio.Lock()
         most = settings.transfer_requests_max
         reads = Bounds(min(12, most), most, calls_per_session=6)
         writes = Bounds(min(24, 2 * most), 2 * most, calls_per_session=12)
@@ -111,6 +114,9 @@ class Transfers:
     async def drain(self, seconds: float) -> None:
         """Claim nothing more, let jobs finish for *seconds*, put the rest back in line, close the media sessions."""
         self._draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLAIM_S), self._claiming:
+                pass  # what was being claimed as the drain began is under way now
         tasks = [run.task for run in self._runs.values() if run.task]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -144,10 +150,11 @@ class Transfers:
 
     async def _claim(self, courier: Courier) -> None:
         while True:
-            job = await self._next()
-            if job is not None:
-                self._begin(courier, job)
-            else:
+            async with self._claiming:
+                job = await self._next()
+                if job is not None:
+                    self._begin(courier, job)
+            if job is None:
                 await self._ear.wait(IDLE_S)
 
     async def _next(self) -> JobInfo | None:
