@@ -15,7 +15,7 @@ from .uploads import UploadKey, Uploads
 if TYPE_CHECKING:
     from ..__main__ import Sandbox
 
-_RULE_FIELDS = ("account", "count", "after", "probability")
+_RULE_FIELDS = ("account", "where", "count", "after", "probability")
 _VERDICTS = {"unregistered": "AUTH_KEY_UNREGISTERED", "revoked": "SESSION_REVOKED", "404": "404"}
 
 Fault = Callable[["Sandbox", Request], Any]
@@ -97,6 +97,11 @@ async def _drop_request(sandbox: "Sandbox", request: Request) -> Any:
 @fault("drop_reply")
 async def _drop_reply(sandbox: "Sandbox", request: Request) -> Any:
     return _add_rule(sandbox, request, drop_reply=True)
+
+
+@fault("garble")
+async def _garble(sandbox: "Sandbox", request: Request) -> Any:
+    return _add_rule(sandbox, request, garble=True)
 
 
 @fault("delay")

@@ -2,10 +2,12 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pyrogram.raw.core import TLObject
 
 from .errors import RpcError
 from .network import PERFECT, Conditions
@@ -18,24 +20,30 @@ if TYPE_CHECKING:
 class Rule:
     """Applies to calls whose name fits the glob `method`, of one account or all, `count` times (None: for ever).
 
+    `where` narrows it to calls with these arguments.
+
     `error` answers with an RPC error; `drop_request` loses the call before it is carried out, `drop_reply` afterwards;
-    `delay_s` answers late. `after` lets that many fitting calls through first.
+    `garble` answers with what nobody can read; `delay_s` answers late. `after` lets that many fitting calls through
+    first.
     """
 
     id: int
     method: str
     account: int | None = None
+    where: dict[str, Any] = field(default_factory=dict)
     count: int | None = 1
     after: int = 0
     probability: float = 1.0
     error: RpcError | None = None
     drop_request: bool = False
     drop_reply: bool = False
+    garble: bool = False
     delay_s: float = 0.0
     hits: int = 0
 
-    def fits(self, method: str, account: int | None) -> bool:
-        return self.account in (None, account) and fnmatchcase(method.lower(), self.method.lower())
+    def fits(self, method: str, account: int | None, query: TLObject) -> bool:
+        named = self.account in (None, account) and fnmatchcase(method.lower(), self.method.lower())
+        return named and all(getattr(query, name, None) == value for name, value in self.where.items())
 
     def strikes(self) -> bool:
         """Whether this call, which fits, is hit."""
@@ -94,9 +102,9 @@ class Faults:
     def rules(self) -> list[Rule]:
         return list(self._rules.values())
 
-    def striking(self, method: str, account: int | None) -> list[Rule]:
+    def striking(self, method: str, account: int | None, query: TLObject) -> list[Rule]:
         """Rules that hit this call; each counts the hit."""
-        return [rule for rule in self._rules.values() if rule.fits(method, account) and rule.strikes()]
+        return [rule for rule in self._rules.values() if rule.fits(method, account, query) and rule.strikes()]
 
     def silence(self, seconds: float, account: int | None, dc: int | None, *, deaf: bool = False) -> None:
         """Black-hole connections, those made meanwhile included but where they are `deaf`."""

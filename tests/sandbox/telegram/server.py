@@ -266,7 +266,7 @@ class Server:
         if wants_updates and not name.startswith(_NO_UPDATES):
             session.wants_updates = True
         method = registry.find(name)
-        rules = self.faults.striking(name, session.user_id)
+        rules = self.faults.striking(name, session.user_id, query)
         if rules or (method and inspect.iscoroutinefunction(method.handler)):
             self.spawn(self._answer_later(session, request_id, name, method, query, rules), name)
             return
@@ -310,7 +310,7 @@ class Server:
         if any(rule.drop_reply for rule in rules):
             self.stats.call_ended(name)
             return
-        self._reply(session, request_id, name, result)
+        self._reply(session, request_id, name, tl.UNKNOWN if any(rule.garble for rule in rules) else result)
 
     def _guarded(self, name: str, carry_out: Callable[[], Any]) -> Any:
         try:

@@ -8,6 +8,7 @@ from pyrogram.raw.core import Bool, Bytes, Int, Long, TLObject, Vector
 
 _RPC_RESULT = (0xF35C6D01).to_bytes(4, "little")
 _GZIP_PACKED = (0x3072CFA1).to_bytes(4, "little")
+UNKNOWN = (0xDEADBEEF).to_bytes(4, "little")  # the start of an object that is in no layer
 _GZIP_FROM, _GZIP_UP_TO = 512, 64 * 1024
 
 
