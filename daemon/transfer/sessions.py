@@ -80,7 +80,12 @@ class MediaSession(Session):
         """Take in what arrived: answers to :meth:`request` on a short way, everything else as the library does."""
         executor = self.connection.protocol.crypto_executor
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(executor, _open, self._cipher, packet, self.session_id, self.auth_key)
+        try:
+            answer = await loop.run_in_executor(executor, _open, self._cipher, packet, self.session_id, self.auth_key)
+        except Exception:
+            logger.exception("unreadable packet", extra={"dc": self.dc_id})
+            self._cut()  # whose answer it was is not known; the receiver connects anew
+            return
         waiting = self.results.get(answer.request_id) if answer else None
         if answer is None or isinstance(waiting, Result):
             await super().handle_packet(bytes(packet))

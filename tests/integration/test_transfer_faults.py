@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from daemon.transfer import adaptive
 from models import cache, usage
 from models.moves import JobInfo, State
 from tests.transfer_rig import Customer, Rig, now, until
@@ -84,6 +85,19 @@ async def test_replies_dropped(running: Rig, lucia: Customer, private_chat: int,
     post = publish(running, private_chat)
     strike(running, "drop_reply", method=method, after=3, count=2)
     await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
+@pytest.mark.parametrize("method", ["upload.getFile", "upload.saveBigFilePart"])
+async def test_a_reply_that_cannot_be_read_is_not_waited_for(
+    running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    for name in ("FIRST_TIMEOUT_S", "SHORTEST_TIMEOUT_S"):
+        monkeypatch.setattr(adaptive, name, 15.0)
+    post = publish(running, private_chat)
+    strike(running, "garble", method=method, after=3)
+    started = time.monotonic()
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("code", [400, 500])
