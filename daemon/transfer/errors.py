@@ -5,7 +5,7 @@ TransferError
 ├── PutBack         not now: the job goes back in line until a moment that is known
 │   ├── AccountAway the account that reads has lost its connection or its login
 │   ├── Flooded     Telegram asked for a wait too long to sit out
-│   └── Silent      a data centre has not answered for a while
+│   └── Silent      a data centre has not answered for a while, or not this call
 ├── SourceChanged   the post is not what it was when the transfer began: begin again
 ├── PartsLost       the server no longer has what was uploaded: upload again
 └── Unreachable     the customer blocked the bot, or is gone
@@ -50,7 +50,7 @@ class Flooded(PutBack):
 
 
 class Silent(PutBack):
-    """A data centre has answered nothing for too long."""
+    """A data centre has answered nothing, or not this call, for too long."""
 
     def __init__(self, data_centre: int) -> None:
         super().__init__(15, f"no answer from data centre {data_centre}", counts=True)

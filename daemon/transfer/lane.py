@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S = 10  # a longer flood wait is not sat out
 PATIENCE_S = 45.0  # without any answer
+TRIES = 10  # of a call that gets none while others do
 IDLE_S = 120.0
 SERVER_ERRORS = 5
 LONGEST_RETRY_S = 1.0
@@ -68,13 +69,14 @@ class Lane:
         """Make a call that moves *size* bytes and return its result, over whatever hiccups.
 
         :raises Flooded: the wait that Telegram asks for is too long to sit out.
-        :raises Silent: no answer for :data:`PATIENCE_S`.
+        :raises Silent: no answer for :data:`PATIENCE_S`, or none to this call in :data:`TRIES`.
         :raises RPCError: any other refusal.
         """
-        started, server_errors, misses = time.monotonic(), 0, 0
+        started, server_errors, misses, alone = time.monotonic(), 0, 0, 0
         while True:
             try:
                 async with self._turn() as saturated:
+                    begun = time.monotonic()
                     return await self._attempt(method, body, size, saturated)
             except (FloodWait, FloodPremiumWait) as error:
                 self._pause(int(error.value or 0))
@@ -84,7 +86,8 @@ class Lane:
                     raise
                 await asyncio.sleep(0.2 * 2**server_errors)
             except OSError as error:
-                self._missed(method, error, started)
+                alone += self._heard_at > begun  # others were answered meanwhile
+                self._missed(method, error, started, alone)
                 await asyncio.sleep(min(LONGEST_RETRY_S, 0.02 * 2**misses))
                 misses += 1
 
@@ -155,10 +158,10 @@ class Lane:
         finally:
             self._opening = None
 
-    def _missed(self, method: type[TLObject[Any]], error: OSError, started: float) -> None:
+    def _missed(self, method: type[TLObject[Any]], error: OSError, started: float, alone: int) -> None:
         now = time.monotonic()
         logger.info("no answer", extra={"dc": self.data_centre, "reason": repr(error), "call": method.QUALNAME})
-        if now - max(started, self._heard_at) > PATIENCE_S:
+        if now - max(started, self._heard_at) > PATIENCE_S or alone == TRIES:
             raise Silent(self.data_centre) from error
         if isinstance(error, TimeoutError):
             self.replies.missed()

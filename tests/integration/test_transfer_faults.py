@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.transfer import adaptive
+from daemon.transfer import adaptive, lane
 from models import cache, usage
 from models.moves import JobInfo, State
 from tests.transfer_rig import Customer, Rig, now, until
@@ -98,6 +98,29 @@ async def test_a_reply_that_cannot_be_read_is_not_waited_for(
     started = time.monotonic()
     await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
     assert time.monotonic() - started < 10
+
+
+async def test_a_call_that_alone_is_never_answered_gives_the_job_back(
+    running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a piece of a file that never comes, from a server that is quick otherwise
+    monkeypatch.setattr(lane, "TRIES", 3)
+    post, other = publish(running, private_chat, size=4 * MIB), publish(running, private_chat, size=1000)
+    await running.deliver(lucia, other["url"])
+    strike(running, "drop_request", method="upload.getFile", where={"offset": 2 * MIB}, count=None)
+    job = await running.ask(lucia, post["url"])
+    waiting = asyncio.create_task(put_back(running, job))
+    # When it has been asked for a few times, while other files come at once
+    while not waiting.done():
+        other = publish(running, private_chat, size=1000)
+        assert (await running.deliver(lucia, other["url"])).state is State.DONE
+    # Then the job is in line again, and counts the attempt
+    assert (await waiting).attempts == 1
+    # And once the piece comes, the file does
+    running.control("DELETE", "/faults")
+    await lucia.forget()
+    await running.hurry(job)
+    await arrived_once(running, lucia, await running.ended(job), post)
 
 
 @pytest.mark.parametrize("code", [400, 500])
