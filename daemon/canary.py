@@ -15,6 +15,7 @@ from daemon.bell import Bell
 from daemon.links import PostLink
 from models import cache, health, jobs, notes, users
 from models.database import Calls
+from models.errors import NotFound
 from models.jobs import TooMany
 from models.moves import ENDED, State
 
@@ -70,7 +71,10 @@ class Canary:
     async def _ended(self, job_id: int) -> str:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            job = await self._calls(jobs.get, job_id)
+            try:
+                job = await self._calls(jobs.get, job_id)
+            except NotFound:
+                return "the admin had his data deleted meanwhile"
             if job.state in ENDED:
                 return "" if job.state is State.DONE else job.reason or str(job.state)
             await asyncio.sleep(WAIT_S)

@@ -18,6 +18,7 @@ from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
 from daemon.transfer.run import Run, Track
 from models import batches, jobs, users
 from models.database import Calls
+from models.errors import NotFound
 from models.moves import JobInfo, State
 
 logger = logging.getLogger(__name__)
@@ -170,7 +171,10 @@ class Board:
             elif job.id not in runs:
                 shown["job", job.id] = _card_of(job, _in_line(job, ahead, self._why_waiting(job.id)))
         for batch_id, job in in_batches.items():
-            info = await self._calls(batches.get, batch_id)
+            try:
+                info = await self._calls(batches.get, batch_id)
+            except NotFound:
+                continue  # its customer has had himself taken out
             counts = await self._calls(batches.counts, batch_id)
             shown["batch", batch_id] = Shown(
                 job.user_id, job.chat_id, info.status_message_id, _batch(counts), f"cancel_batch:{batch_id}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from config import settings
+from daemon.bell import Bell
+from daemon.canary import Canary
+from daemon.outgoing import Outgoing
+from daemon.transfer.progress import FIRST_S, Board
+from daemon.transfer.run import Run
 from models import (
     access,
     batches,
     database,
     events,
+    health,
     jobs,
     payments,
     personal,
@@ -26,10 +36,11 @@ from models import (
     users,
     webhooks,
 )
+from models.database import Calls, Watcher
 from models.jobs import Delivered
 from models.requests import Kind
 from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
-from tests import purchases
+from tests import environment, purchases
 from tests.store import FREE, NOW, claim, deliver, enqueue
 
 UTC = ZoneInfo("UTC")
@@ -199,3 +210,64 @@ def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None
     waiting: list[Any] = [event for event in events.due(NOW + 10) if event.user_id == penelope]
     assert {event.kind for event in waiting} == {"payment_completed"}
     assert Event.select().where(Event.payload.contains("mother")).count() == 0
+
+
+class Wall(Outgoing):
+    """Where progress is shown: it remembers what hangs on it."""
+
+    def __init__(self) -> None:
+        self.shown: set[int] = set()
+
+    async def send_text(self, *_: object, **__: object) -> int:
+        self.shown.add(5)
+        return 5
+
+    async def delete(self, chat_id: int, message_ids: Any) -> None:
+        self.shown -= set(message_ids)
+
+
+async def test_the_progress_of_a_batch_of_hers_that_is_being_worked_on_is_taken_down(database_file: Path) -> None:
+    # Given a batch of which a link is being worked on, and its progress
+    users.seen(7, "P.", None, "en", NOW)
+    links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
+    batches.enqueue(7, 7, links, 0, None, NOW, dedupe="b", cap=9)
+    calls, wall, run = Calls(), Wall(), Run(claim("w"), lambda: True)
+    board = Board(wall, calls, lambda: [run])
+    for moment in (0.0, FIRST_S):
+        await board.look(moment)
+    await board.drain()
+    assert wall.shown
+    # When she has herself taken out, and the worker has not heard of it yet
+    await calls(personal.erase, 7, UTC, NOW + 1)
+    await board.look(2 * FIRST_S)
+    # Then it goes
+    await board.drain()
+    assert not wall.shown
+    await calls.close()
+
+
+async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tmp_path: Path) -> None:
+    admin = 7
+    users.seen(admin, "P.", None, "en", NOW)
+    environ = {"ADMIN_IDS": str(admin), "CANARY_HOUR": "0", "CANARY_LINK": "https://t.me/channel/1"}
+    calls, up = Calls(), asyncio.Event()
+    canary = Canary(settings.load(environment.minimal(tmp_path) | environ, None), calls, Bell(Watcher()))
+    up.set()
+    singing = asyncio.create_task(canary.run(up))
+    # Given a canary that waits for its post to arrive, when the admin has himself taken out
+    await until(lambda: bool(jobs.waiting(admin)))
+    await calls(personal.erase, admin, UTC, int(time.time()))
+    # Then it says that it has not heard, and goes on
+    await until(lambda: bool(health.incidents()))
+    assert health.incidents()[0].text == "the admin had his data deleted meanwhile"
+    assert not singing.done()
+    singing.cancel()
+    await asyncio.wait({singing})
+    await calls.close()
+
+
+async def until(look: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(20):
+        while not look():
+            await asyncio.sleep(0.05)
