@@ -271,9 +271,14 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
 
     The i-th message of a job has the same id for ever: ids are added, never changed or dropped, because an earlier
     attempt may have sent with them.
+
+    :raises LeaseLost: the job is gone.
     """
     with transaction(durable=False):
-        known = moves.get(job_id).random_ids
+        job = moves.find(job_id)
+        if job is None:
+            raise LeaseLost(job_id)
+        known = job.random_ids
         ids = [*known, *(_random_id() for _ in range(n - len(known)))]
         if len(ids) > len(known):
             database.execute_sql("UPDATE job SET random_ids = ? WHERE id = ?", (json.dumps(ids), job_id))

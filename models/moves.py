@@ -108,18 +108,27 @@ def get(job_id: int) -> JobInfo:
 
     :raises NotFound: there is none.
     """
-    row = database.execute_sql(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
-    if row is None:
+    job = find(job_id)
+    if job is None:
         raise NotFound("job", job_id)
-    return info(row)
+    return job
+
+
+def find(job_id: int) -> JobInfo | None:
+    """The same, or None: whoever has himself taken out takes his jobs with him, those being worked on too."""
+    row = database.execute_sql(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
+    return None if row is None else info(row)
 
 
 def held_by(job_id: int, owner: str) -> JobInfo:
     """The job, provided that *owner* is the one working on it.
 
-    :raises LeaseLost: it ended, was cancelled, or belongs to another worker now.
+    :raises LeaseLost: it ended, was cancelled, is gone, or belongs to another worker now.
     """
-    return must_hold(get(job_id), owner)
+    job = find(job_id)
+    if job is None:
+        raise LeaseLost(job_id)
+    return must_hold(job, owner)
 
 
 def must_hold(job: JobInfo, owner: str) -> JobInfo:

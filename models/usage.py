@@ -81,7 +81,8 @@ def reserve(
     :raises LeaseLost: the job is not running (any more), so that nothing could ever give the reservation back.
     """
     with transaction(durable=False):
-        if moves.get(job_id).state not in moves.RUNNING:
+        job = moves.find(job_id)
+        if job is None or job.state not in moves.RUNNING:
             raise LeaseLost(job_id)
         held = of_job(job_id)
         if held == wants:

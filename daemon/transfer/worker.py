@@ -198,6 +198,8 @@ class Transfers:
             await courier.deliver(run)
         except LimitReached:
             pass
+        except LeaseLost:
+            raise
         except Refusal as refusal:
             logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
             await self._calls(jobs.refuse, job.id, owner, refusal.reason, _now(), refusal.values)

@@ -32,14 +32,17 @@ from models import (
     requests,
     sources,
     subscriptions,
+    uploads,
     usage,
     users,
     webhooks,
 )
 from models.database import Calls, Watcher
+from models.errors import LeaseLost
 from models.jobs import Delivered
 from models.requests import Kind
 from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
+from models.uploads import UploadInfo
 from tests import environment, purchases
 from tests.store import FREE, NOW, claim, deliver, enqueue
 
@@ -264,6 +267,22 @@ async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tm
     singing.cancel()
     await asyncio.wait({singing})
     await calls.close()
+
+
+def test_a_worker_on_a_job_of_hers_hears_that_it_is_not_his_any_more(database_file: Path) -> None:
+    users.seen(7, "P.", None, "en", NOW)
+    enqueue(7, "private_link/1")
+    job = claim("w")
+    personal.erase(7, UTC, NOW + 1)
+
+    with pytest.raises(LeaseLost):
+        uploads.save(job.id, "w", UploadInfo(1, 2, 3, 8, b"\0"), NOW + 2)
+    with pytest.raises(LeaseLost):
+        jobs.put_back(job.id, "w", NOW + 2, False, NOW + 2)
+    with pytest.raises(LeaseLost):
+        usage.reserve(job.id, 7, {"photo": 1}, FREE.limits, usage.day_of(NOW, UTC), NOW + 2)
+    with pytest.raises(LeaseLost):
+        jobs.plan_messages(job.id, 1, NOW + 2)
 
 
 async def until(look: Callable[[], bool]) -> None:
