@@ -31,6 +31,9 @@ _CHAT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
 
+LARGEST_USER_ID = (1 << 40) - 1
+"""What Telegram says of the ids of persons."""
+
 EXIT_OK = 0
 EXIT_GAVE_UP = 70
 """A program was given up on: whoever supervises this process should start it again."""
@@ -451,10 +454,14 @@ def _words(text: str) -> list[str]:
 
 
 def _ids(text: str) -> list[int]:
-    try:
-        return [int(word) for word in _words(text)]
-    except ValueError:
-        raise ValueError(f"must be Telegram ids (whole numbers) with commas between them, not {text!r}") from None
+    words = _words(text)
+    for word in words:
+        if not (word.isdecimal() and 0 < int(word) <= LARGEST_USER_ID):
+            raise ValueError(
+                "must be Telegram ids of persons (whole numbers, no minus sign) with commas between them, not "
+                f"{word!r}; @userinfobot tells yours"
+            )
+    return [int(word) for word in words]
 
 
 def _chats(text: str) -> frozenset[str]:

@@ -101,6 +101,17 @@ def test_chats_are_links_names_and_ids(environ: dict[str, str]) -> None:
     assert load(environ | {"BLOCKED_CHATS": " ".join(chats)}).blocked_chats == chats
 
 
+@pytest.mark.parametrize("number", ["0", "-1001234567890", "-77", "1099511627776", "123456789012345"])
+def test_an_admin_who_could_never_be_written_to_is_refused(environ: dict[str, str], number: str) -> None:
+    (fault,) = faults(environ | {"ADMIN_IDS": f"6200000001, {number}"})
+    assert fault.startswith("ADMIN_IDS must be")
+    assert f"not '{number}'" in fault
+
+
+def test_admins_are_ids_of_persons(environ: dict[str, str]) -> None:
+    assert load(environ | {"ADMIN_IDS": "1, 6200000001 1099511627775"}).admin_ids == {1, 6200000001, 1099511627775}
+
+
 def test_no_secret_is_in_the_settings_representation(environ: dict[str, str]) -> None:
     environ |= {"PAYPAL_CLIENT_ID": "id", "PAYPAL_CLIENT_SECRET": "paypal-secret", "METRICS_TOKEN": "metrics-token"}
     loaded = load(environ)
