@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import groupby
 
-from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
+from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, Forbidden, NotAcceptable, RPCError
 
 from config.plans import Plans
 from config.settings import Settings
@@ -29,6 +29,9 @@ LONGEST_RETRY_S = 300
 LONGEST_FLOOD_S = 0
 BETTER_PLACE = frozenset({"payment_completed", "access_given"})
 """Kinds after which a customer's waiting links may stand in a better line."""
+
+REFUSED = (BadRequest, Forbidden, NotAcceptable)
+"""What Telegram answers however often it is asked."""
 
 Teller = Callable[[EventInfo], Awaitable[None]]
 
@@ -69,10 +72,8 @@ class Announcer:
         for event in of_one:
             try:
                 await self._tell(event)
-            except (FloodWait, FloodPremiumWait) as error:
-                await self._later(event, flood_seconds(error) + FLOOD_MARGIN_S, error)
             except (RPCError, OSError) as error:
-                await self._later(event, retry_wait(event.attempts), error)
+                await self._later(event, _wait(event, error), error)
             except Exception:
                 # One event that cannot be put into words must not silence the others.
                 logger.exception("event not told", extra={"event": event.id, "kind": event.kind})
@@ -89,9 +90,24 @@ class Announcer:
         elif event.user_id is not None:
             await self._say(event, event.user_id, event.random_id)
         else:
-            for admin_id in self._settings.admin_ids:
+            await self._say_to_admins(event)
+
+    async def _say_to_admins(self, event: EventInfo) -> None:
+        """Say it to each, whatever becomes of the others. Those who had it do not get it twice when it is said again.
+
+        :raises RPCError: somebody could not be told now (also OSError). The one that asks for the longest wait.
+        """
+        put_off: list[Exception] = []
+        for admin_id in sorted(self._settings.admin_ids):
+            try:
                 # Telegram remembers a random_id by its sender: each admin needs one of his own.
                 await self._say(event, admin_id, derived_id(f"{event.random_id}:{admin_id}"))
+            except REFUSED as error:
+                logger.warning("admin not told", extra={"event": event.id, "user": admin_id, "reason": str(error)})
+            except (RPCError, OSError) as error:
+                put_off.append(error)
+        if put_off:
+            raise max(put_off, key=lambda error: _wait(event, error))
 
     async def _say(self, event: EventInfo, user_id: int, random_id: int) -> None:
         user = await self._calls(users.get, user_id)
@@ -114,6 +130,13 @@ class Announcer:
     async def _later(self, event: EventInfo, seconds: int, error: Exception) -> None:
         logger.warning("event told later", extra={"event": event.id, "seconds": seconds, "reason": str(error)})
         await self._calls(events.retry, event.id, int(time.time()) + seconds)
+
+
+def _wait(event: EventInfo, error: Exception) -> int:
+    """Seconds until *event* is tried again after *error*."""
+    if isinstance(error, FloodWait | FloodPremiumWait):
+        return flood_seconds(error) + FLOOD_MARGIN_S
+    return retry_wait(event.attempts)
 
 
 def retry_wait(attempts: int) -> int:

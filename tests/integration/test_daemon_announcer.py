@@ -6,8 +6,22 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
-from models import access, database, events, users
+import pytest
+from pyrogram.errors import ChannelInvalid, FloodWait, InternalServerError
+
+from config import settings
+from daemon import announcer
+from daemon.announcer import Announcer
+from daemon.bell import Bell
+from daemon.errors import Unreachable
+from daemon.outgoing import Outgoing
+from models import access, database, events, health, users
+from models.database import Calls, Watcher
+from models.tables import Event
+from tests import environment
 from tests.daemon_process import Chat, Daemon, chat
 from tests.sandbox_process import REPOSITORY, Sandbox
 
@@ -119,3 +133,54 @@ async def test_a_flood_wait_delays_what_is_told_but_loses_nothing(
         write(shared_daemon, give(customer, 120))
         assert "2 minutes" in (await customer.next(15)).text
         assert time.monotonic() - began > 4
+
+
+class Post(Outgoing):
+    """Takes messages to those for whom it has no ``trouble``, each once."""
+
+    def __init__(self, trouble: dict[int, Exception]) -> None:
+        self.trouble = trouble
+        self.asked: list[int] = []
+        self.heard: dict[int, set[int]] = {}
+
+    async def send_text(self, chat_id: int, text: str, *, random_id: int | None = None, **_: Any) -> int:
+        self.asked.append(chat_id)
+        if chat_id in self.trouble:
+            raise self.trouble[chat_id]
+        self.heard.setdefault(chat_id, set()).add(random_id or 0)
+        return 1
+
+
+async def told_of_an_incident(tmp_path: Path, post: Post) -> Event:
+    """The event of an incident, when it has been told once to three admins."""
+    configured = settings.load(environment.minimal(tmp_path) | {"ADMIN_IDS": "1 2 3"}, None)
+    calls = Calls()
+    await calls(health.open_incident, "disk_nearly_full", "97 % full", int(time.time()))
+    await Announcer(configured, configured.plans, calls, post, Bell(Watcher())).tell_due()
+    await calls.close()
+    event: Event = Event.get()
+    return event
+
+
+@pytest.mark.parametrize("trouble", [ChannelInvalid(), Unreachable(1, "USER_IS_BLOCKED")])
+async def test_an_admin_who_cannot_be_told_keeps_nothing_from_the_others(
+    database_file: Path, tmp_path: Path, trouble: Exception
+) -> None:
+    for first in (1, 2, 3):
+        post = Post({first: trouble})
+        event = await told_of_an_incident(tmp_path, post)
+        assert post.heard.keys() == {1, 2, 3} - {first}
+        assert event.heard_at is not None, "and is not tried again for ever"
+        health.close_incident("disk_nearly_full", int(time.time()))
+        Event.delete().execute()
+
+
+async def test_an_admin_who_cannot_be_told_now_is_told_later_and_the_others_now(
+    database_file: Path, tmp_path: Path
+) -> None:
+    post = Post({1: FloodWait(7200), 2: InternalServerError(), 3: ChannelInvalid()})
+    began = int(time.time())
+    event = await told_of_an_incident(tmp_path, post)
+    # Telegram's longest wait is obeyed
+    assert sorted(post.asked) == [1, 2, 3]
+    assert event.heard_at is None and event.not_before >= began + 7200 + announcer.FLOOD_MARGIN_S
