@@ -17,7 +17,7 @@ from daemon.errors import Unreachable
 from daemon.outgoing import Outgoing
 from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.screens import announcements
-from models import access, events, jobs, users
+from models import access, clock, events, jobs, users
 from models.database import Calls
 from models.events import EventInfo
 
@@ -129,7 +129,9 @@ class Announcer:
 
     async def _later(self, event: EventInfo, seconds: int, error: Exception) -> None:
         logger.warning("event told later", extra={"event": event.id, "seconds": seconds, "reason": str(error)})
-        await self._calls(events.retry, event.id, int(time.time()) + seconds)
+        now = int(time.time())
+        await self._calls(clock.honour, now + seconds, now)
+        await self._calls(events.retry, event.id, now + seconds)
 
 
 def _wait(event: EventInfo, error: Exception) -> int:

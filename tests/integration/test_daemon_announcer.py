@@ -18,7 +18,7 @@ from daemon.announcer import Announcer
 from daemon.bell import Bell
 from daemon.errors import Unreachable
 from daemon.outgoing import Outgoing
-from models import access, database, events, health, users
+from models import access, clock, database, events, health, users
 from models.database import Calls, Watcher
 from models.tables import Event
 from tests import environment
@@ -184,3 +184,5 @@ async def test_an_admin_who_cannot_be_told_now_is_told_later_and_the_others_now(
     # Telegram's longest wait is obeyed
     assert sorted(post.asked) == [1, 2, 3]
     assert event.heard_at is None and event.not_before >= began + 7200 + announcer.FLOOD_MARGIN_S
+    # And nothing makes it due before
+    assert clock.mend(began + 60) == 0

@@ -177,3 +177,25 @@ def test_what_a_clock_that_was_ahead_has_put_off_is_due_when_it_is_right_again(d
     assert [one.id for one in events.claim(now + 1)] == [event.id]
     assert Job.get_by_id(waiting.id).not_before == now + 2 * HOUR
     assert requests.claim("stars", now) is None
+
+
+def test_a_flood_wait_that_a_clock_ahead_wrote_down_excuses_nothing(database_file: Path) -> None:
+    now, ahead = 1_800_000_000, 1_800_000_000 + DAY
+    customers(1)
+    with database.transaction():
+        events.append("access_ended", 1, {}, now)
+    # Given a wait of two hours, asked for while the clock was a day ahead
+    (event,) = events.claim(ahead)
+    clock.honour(ahead + 2 * HOUR, ahead)
+    events.retry(event.id, ahead + 2 * HOUR)
+    # When the clock is right again it is due
+    assert clock.mend(now) == 1
+    assert [one.id for one in events.claim(now)] == [event.id]
+    # And the next wait, asked for by the right clock, holds until it is over
+    clock.honour(now + 2 * HOUR, now)
+    events.retry(event.id, now + 2 * HOUR)
+    assert clock.mend(now + MINUTE) == 0
+    # A shorter one does not take it back
+    clock.honour(now + 90 * MINUTE, now + 1)
+    assert clock.mend(now + MINUTE) == 0
+    assert [one.id for one in events.claim(now + 2 * HOUR)] == [event.id]
