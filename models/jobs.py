@@ -31,6 +31,7 @@ from models.tables import Job
 MAX_ATTEMPTS = 5
 GAVE_UP = "gave_up"
 CANCELLED = "cancelled_by_customer"
+UNREACHABLE = "unreachable"
 
 _STOPPABLE = (State.QUEUED, State.HELD, State.CLAIMED)
 
@@ -224,10 +225,10 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
         return [job.id for job in stop(now, *his)]
 
 
-def stop(now: int, *where: peewee.Expression) -> tuple[JobInfo, ...]:
+def stop(now: int, *where: peewee.Expression, reason: str = CANCELLED) -> tuple[JobInfo, ...]:
     """End the open jobs that satisfy *where* as cancelled, those being sent apart. Inside the caller's transaction."""
     Job.update(cancel_asked_at=now).where(Job.state == State.DELIVERING, *where).execute()
-    return tuple(_cancel(job.id, now) for job in moves.select(Job.state.in_(_STOPPABLE), *where))
+    return tuple(_cancel(job.id, now, reason) for job in moves.select(Job.state.in_(_STOPPABLE), *where))
 
 
 # ---- being worked on
@@ -380,6 +381,17 @@ def refuse(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, 
     _end(job_id, owner, State.REFUSED, reason, detail, now)
 
 
+def unreachable(job_id: int, owner: str, now: int) -> None:
+    """Refuse the job because its customer cannot be written to, and cancel what else he has open: nobody is there.
+
+    :raises LeaseLost: it is another's.
+    """
+    with transaction():
+        job = moves.held_by(job_id, owner)
+        stop(now, Job.user == job.user_id, Job.id != job_id, reason=UNREACHABLE)
+        _unfulfilled(moves.move(job_id, State.REFUSED, now, reason=UNREACHABLE), {}, now)
+
+
 def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, Any] | None = None) -> None:
     """End the job because something broke for good.
 
@@ -408,8 +420,8 @@ def _unfulfilled(job: JobInfo, detail: Mapping[str, Any], now: int) -> JobInfo:
     return job
 
 
-def _cancel(job_id: int, now: int) -> JobInfo:
-    job = moves.move(job_id, State.CANCELLED, now, reason=CANCELLED)
+def _cancel(job_id: int, now: int, reason: str = CANCELLED) -> JobInfo:
+    job = moves.move(job_id, State.CANCELLED, now, reason=reason)
     _give_back(job_id)
     return job
 

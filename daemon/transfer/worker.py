@@ -206,7 +206,7 @@ class Transfers:
         except Unreachable as error:
             logger.info("customer unreachable", extra={"job": job.id, "reason": str(error)})
             await self._calls(users.mark_blocked_bot, job.user_id, True, _now())
-            await self._calls(jobs.refuse, job.id, owner, "unreachable", _now())
+            await self._calls(jobs.unreachable, job.id, owner, _now())
         except asyncio.CancelledError:
             if not run.withdrawn:
                 await asyncio.shield(self._calls(jobs.put_back, job.id, owner, _now(), False, _now()))

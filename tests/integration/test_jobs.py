@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models import batches, cache, events, jobs, uploads, usage
+from models import batches, cache, events, jobs, moves, uploads, usage
+from models.database import transaction
 from models.errors import LeaseLost, MoveRefused, NotFound
 from models.jobs import Delivered, TooMany
 from models.moves import State
@@ -299,6 +300,30 @@ def test_a_job_being_fetched_is_cancelled_at_once() -> None:
     assert not jobs.heartbeat(job.id, "w", 60, NOW)
     with pytest.raises(LeaseLost):
         jobs.delivering(job.id, "w", NOW)
+
+
+def test_who_cannot_be_written_to_has_nothing_fetched_for_him() -> None:
+    # Given a customer with one link on its way, one being fetched, one held and one in line; and somebody else
+    sending, fetched, held, queued = (enqueue(1, str(number)) for number in range(4))
+    for job in (sending, fetched):
+        assert claim("w").id == job.id
+        usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    with transaction():
+        moves.move(held.id, State.HELD, NOW)
+    other = enqueue(2, "other")
+    jobs.delivering(sending.id, "w", NOW)
+    # When Telegram refuses what is on its way, because he has blocked the bot
+    jobs.unreachable(sending.id, "w", NOW)
+    # Then nothing of his is left, and he has paid for nothing
+    ended = [jobs.get(job.id) for job in (sending, fetched, held, queued)]
+    assert [job.state for job in ended] == [State.REFUSED, *[State.CANCELLED] * 3]
+    assert {job.reason for job in ended} == {jobs.UNREACHABLE}
+    assert reserved() == 0
+    assert jobs.get(other.id).state is State.QUEUED
+    with pytest.raises(LeaseLost):
+        jobs.unreachable(fetched.id, "w", NOW)
+    # And when he is back he can send again
+    enqueue(1, "again", cap=1)
 
 
 def test_what_is_on_its_way_arrives_and_is_charged() -> None:

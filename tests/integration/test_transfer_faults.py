@@ -247,11 +247,19 @@ async def test_the_bot_is_blocked_in_the_middle(running: Rig, lucia: Customer, p
     slow(running)
     job = await running.ask(lucia, post["url"])
     await in_the_middle(running)
+    behind = [await running.ask(lucia, publish(running, private_chat)["url"]) for _ in range(4)]
     strike(running, "block", user=lucia.id, blocks=lucia.bot_id)
     ended = await running.ended(job)
     strike(running, "block", user=lucia.id, blocks=lucia.bot_id, blocked=False)
     assert (ended.state, ended.reason) == (State.REFUSED, "unreachable")
     assert await running.calls(usage.of_job, job.id) == {}
+    # And what stood in line behind it is not fetched for nobody
+    left = [await running.ended(one) for one in behind]
+    assert {one.reason for one in left} == {"unreachable"}
+    assert {one.state for one in left[1:]} == {State.CANCELLED}, "large files go two at a time"
+    # And when he is back he can send again
+    small = publish(running, private_chat, size=MIB)
+    await arrived_once(running, lucia, await running.deliver(lucia, small["url"]), small)
 
 
 async def test_a_black_hole_of_twenty_seconds(running: Rig, lucia: Customer, private_chat: int) -> None:
