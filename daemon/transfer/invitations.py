@@ -12,13 +12,15 @@ from pyrogram.errors import (
     InviteHashExpired,
     InviteHashInvalid,
     InviteRequestSent,
+    NotAcceptable,
     RPCError,
+    Unauthorized,
     UserAlreadyParticipant,
     UsersTooMuch,
 )
 
 from config.settings import Settings
-from daemon.transfer.errors import Refusal
+from daemon.transfer.errors import Flooded, Refusal
 from daemon.transfer.source import Channel, Reader
 from models import sources, usage
 from models.database import Calls
@@ -91,6 +93,10 @@ class Invitations:
             outcome = sources.REQUESTED if isinstance(error, InviteRequestSent) else sources.REFUSED
             await self._calls(sources.record_join, join, None, outcome)
             raise _refusal(error) from error
+        except (Flooded, NotAcceptable, Unauthorized):
+            # Certainly not joined: the place is free again, and whoever tries again takes one anew.
+            await self._calls(sources.record_join, join, None, sources.REFUSED)
+            raise
         await remember(self._calls, channel, now)
         await self._calls(sources.record_join, join, channel.id, sources.JOINED)
         return channel

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.transfer import adaptive, lane
-from models import cache, usage
+from models import cache, sources, usage
 from models.moves import JobInfo, State
 from tests.transfer_rig import Customer, Rig, now, until
 
@@ -201,6 +201,34 @@ async def test_a_long_flood_wait_holds_no_slot(
     await lucia.forget()
     await running.hurry(job)
     await arrived_once(running, lucia, await running.ended(job), post)
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings"),
+    [("flood_wait", {"seconds": 60}), ("error", {"code": 406, "error": "UPDATE_APP_TO_LOGIN"})],
+)
+async def test_an_invitation_that_is_tried_again_takes_one_of_the_days_joins(
+    running: Rig, lucia: Customer, fault: str, settings: dict[str, Any]
+) -> None:
+    # Given an invitation that Telegram does not let the account follow now
+    chat = running.control("POST", "/chats", {"title": "Flooded"})["id"]
+    invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
+    day = usage.day_of(int(time.time()), running.settings.timezone)
+    before = await running.calls(sources.joined_today, day)
+    strike(running, fault, method="messages.importChatInvite", count=1, **settings)
+    job = await running.ask(lucia, invitation)
+
+    async def put_back() -> JobInfo | None:
+        present = await running.job(job)
+        return present if present.state is State.QUEUED and present.not_before else None
+
+    # Then nothing of the day is used up by the refusal
+    await until(put_back)
+    assert await running.calls(sources.joined_today, day) == before
+    # And once it works, one join is
+    await running.hurry(job)
+    assert (await running.ended(job)).state is State.DONE
+    assert await running.calls(sources.joined_today, day) == before + 1
 
 
 async def test_a_post_deleted_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
