@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import peewee
@@ -169,10 +170,14 @@ def totals(since: int = 0) -> Totals:
     return Totals(customers, turnover)
 
 
-def audit() -> list[str]:
-    """Return every contradiction in the ledger, in words: there should be none."""
+def audit(most: int | None = None) -> list[str]:
+    """Return the contradictions in the ledger, *most* of them or all, in words: there should be none.
+
+    It holds one payment at a time, however many there are.
+    """
+    audits = (_audit_states, _audit_histories, _audit_grants, _audit_orders, _audit_refunds)
     with snapshot():
-        return list(chain(_audit_states(), _audit_grants(), _audit_orders(), _audit_refunds()))
+        return list(islice(chain.from_iterable(each() for each in audits), most))
 
 
 def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
@@ -186,46 +191,52 @@ def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
 
 
 def _audit_states() -> Iterator[str]:
-    """A state must follow from what happened, and be the one that history ended with."""
-    verdicts: dict[int, list[bool | None]] = {}
-    for dispute in Dispute.select().where(Dispute.payment.is_null(False)):
-        verdicts.setdefault(dispute.payment_id, []).append(dispute.won)
-    newest = PaymentHistory.select(peewee.fn.MAX(PaymentHistory.id)).group_by(PaymentHistory.payment)
-    last = {row.payment_id: row for row in PaymentHistory.select().where(PaymentHistory.id.in_(newest))}
-    for row in Payment.select():
-        expected = state_of(row.completed_at, row.denied_at, row.reversed_at, verdicts.get(row.id, ()))
-        if row.state != expected:
-            yield f"payment {row.id}: is {row.state}, but what happened to it says {expected}"
-        if row.id not in last:
-            yield f"payment {row.id}: has no history"
+    """A state must follow from what happened."""
+    happened = (Payment.id, Payment.state, Payment.completed_at, Payment.denied_at, Payment.reversed_at)
+    query = Payment.select(*happened, Dispute.id, Dispute.won).join(Dispute, peewee.JOIN.LEFT_OUTER)
+    # A payment comes once for each of its disputes, one after the other.
+    for payment, rows in groupby(_tuples(query.order_by(Payment.id)), itemgetter(slice(5))):
+        payment_id, state, completed_at, denied_at, reversed_at = payment
+        verdicts = [won for *_, dispute_id, won in rows if dispute_id is not None]
+        expected = state_of(completed_at, denied_at, reversed_at, verdicts)
+        if state != expected:
+            yield f"payment {payment_id}: is {state}, but what happened to it says {expected}"
+
+
+def _audit_histories() -> Iterator[str]:
+    """What became of a payment must be written down."""
+    written = PaymentHistory.select().where(PaymentHistory.payment == Payment.id)
+    for (payment_id,) in _tuples(Payment.select(Payment.id).where(~peewee.fn.EXISTS(written))):
+        yield f"payment {payment_id}: has no history"
 
 
 def _audit_grants() -> Iterator[str]:
     """What grants must belong to somebody, fit its order, and say how much it grants."""
-    query = Payment.select(Payment, Order).join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.grants)
-    for row in query:
-        order = row.order
-        if order is None or row.user_id is None:
-            yield f"payment {row.id}: grants without an order or a customer"
-        elif (row.user_id, row.amount, row.currency, row.level) != (
-            order.user_id,
-            order.amount,
-            order.currency,
-            order.level,
-        ):
-            yield f"payment {row.id}: grants, but does not fit order {order.id}"
-        if row.completed_at is not None and (row.seconds is None) == (row.period_end is None):
-            yield f"payment {row.id}: must hold either seconds or the end of a period"
+    granting = Payment.select(Payment.id, Order.id).join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.grants)
+    nobodys = Order.id.is_null() | Payment.user.is_null()
+    for payment_id, _ in _tuples(granting.where(nobodys)):
+        yield f"payment {payment_id}: grants without an order or a customer"
+    fits = (
+        (Payment.user == Order.user)
+        & (Payment.amount == Order.amount)
+        & (Payment.currency == Order.currency)
+        & (Payment.level == Order.level)
+    )
+    for payment_id, order_id in _tuples(granting.where(~nobodys & ~fits)):
+        yield f"payment {payment_id}: grants, but does not fit order {order_id}"
+    unclear = Payment.seconds.is_null() == Payment.period_end.is_null()
+    for payment_id, _ in _tuples(granting.where(Payment.completed_at.is_null(False) & unclear)):
+        yield f"payment {payment_id}: must hold either seconds or the end of a period"
 
 
 def _audit_orders() -> Iterator[str]:
     """An order is paid if, and only if, money came for it."""
-    came = Payment.select(Payment.order).join(Order)
-    came = came.where(Payment.completed_at.is_null(False) & (Payment.grants | (Order.purpose == "test")))
-    for row in Order.select().where((Order.state == "paid") & Order.id.not_in(came)):
-        yield f"order {row.id}: is paid, but no payment is"
-    for row in Order.select().where((Order.state != "paid") & Order.id.in_(came)):
-        yield f"order {row.id}: is {row.state}, but a payment came for it"
+    counts = Payment.completed_at.is_null(False) & (Payment.grants | (Order.purpose == "test"))
+    came = peewee.fn.EXISTS(Payment.select().where((Payment.order == Order.id) & counts))
+    for order_id, _ in _tuples(Order.select(Order.id, Order.state).where((Order.state == "paid") & ~came)):
+        yield f"order {order_id}: is paid, but no payment is"
+    for order_id, state in _tuples(Order.select(Order.id, Order.state).where((Order.state != "paid") & came)):
+        yield f"order {order_id}: is {state}, but a payment came for it"
 
 
 def _audit_refunds() -> Iterator[str]:
@@ -236,8 +247,10 @@ def _audit_refunds() -> Iterator[str]:
         yield f"payment {payment_id}: {refunded} of {amount} went back"
 
 
-def _tuples(query: Any) -> list[tuple[Any, ...]]:
-    return list(query.tuples())
+def _tuples(query: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows one by one. They must be read before the snapshot ends."""
+    rows: Iterator[tuple[Any, ...]] = query.tuples().iterator()
+    return rows
 
 
 def _infos(condition: Any, limit: int | None = None) -> Iterator[PaymentInfo]:

@@ -67,7 +67,7 @@ def _references(file: Path) -> list[str]:
 def _ledger(file: Path) -> list[str]:
     try:
         database.open_database(file)
-        return payments.audit()[:FAULTS_SHOWN]
+        return payments.audit(FAULTS_SHOWN)
     except peewee.DatabaseError as error:
         return [f"the ledger cannot be read: {error}"]
     finally:

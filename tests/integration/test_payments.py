@@ -2,6 +2,7 @@
 
 import random
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -581,3 +582,28 @@ def test_the_audit_sees_what_does_not_add_up() -> None:
         Refund.delete().execute()
         Payment.delete().execute()
         orders.Order.update(state="open").execute()
+
+
+def test_the_audit_needs_no_more_memory_for_a_ledger_that_has_grown() -> None:
+    known = payments.get(payments.settle(fact(order(customer())), NOW).payment_id or 0)
+    assert known is not None
+
+    def peak_at(copies: int) -> int:
+        for table, name, id_ in ((orders.Order, "public_id", known.order_id), (Payment, "remote_id", known.id)):
+            row = table.select().where(table.id == id_).dicts().get()
+            rows = [{**row, "id": number, name: f"copy {number}"} for number in range(copies, 2 * copies)]
+            if table is Payment:
+                rows = [{**row, "order": row["id"]} for row in rows]
+            table.insert_many(rows).execute()
+        changes = [{"payment": number, "change": "recorded", "at": NOW} for number in range(copies, 2 * copies)]
+        PaymentHistory.insert_many(changes).execute()
+        tracemalloc.start()
+        try:
+            assert payments.audit() == []
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    with database.transaction():
+        few, many = peak_at(100), peak_at(1_000)
+    assert many < few + 50_000, "a hundred bytes for each more would be 100 kB"
