@@ -165,9 +165,12 @@ def backup() -> None:
 
     settings = _settings()
     try:
-        click.echo(backups.make(settings, int(time.time())))
+        made = backups.make(settings, int(time.time()))
     except (BackupError, OSError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from None
+    click.echo(made.file)
+    for contradiction in made.contradictions:
+        click.echo(f"The ledger does not add up, `doctor` says more: {contradiction}", err=True)
 
 
 @cli.command()

@@ -140,7 +140,7 @@ def _examine(settings: Settings) -> None:
 
 def _back_up(settings: Settings, migration: str) -> None:
     made = backups.make(settings, int(time.time()), before=migration)
-    logger.info("backup made before a migration", extra={"file": made.name, "migration": migration})
+    logger.info("backup made before a migration", extra={"file": made.file.name, "migration": migration})
 
 
 def _give(directory: Path, user: _User) -> None:

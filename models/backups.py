@@ -46,6 +46,14 @@ class Backup:
     sealed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that has just been made, and the contradictions in its ledger, in words."""
+
+    file: Path
+    contradictions: list[str]
+
+
 def named(name: str) -> Backup | None:
     """Read the name of a file; None when it is no backup."""
     match = _NAME.fullmatch(name)
@@ -71,8 +79,8 @@ def newest(known: Collection[Backup], now: int) -> Backup | None:
     return max((backup for backup in known if backup.at <= now), default=max(known, default=None))
 
 
-def make(settings: Settings, now: int, before: str | None = None) -> Path:
-    """Make a backup, examine it, and return its file. *before* names the migration it is made for.
+def make(settings: Settings, now: int, before: str | None = None) -> Made:
+    """Make a backup and examine it. *before* names the migration it is made for.
 
     :raises BackupNotFound: there is no database yet.
     :raises BackupUnsound: what was made cannot be relied on, most likely because the database is damaged.
@@ -83,13 +91,13 @@ def make(settings: Settings, now: int, before: str | None = None) -> Path:
     settings.backups.mkdir(parents=True, exist_ok=True)
     with _workshop(settings.backups) as workshop:
         packed = _pack(_copy(settings.database_file, workshop / "copy.db"), settings.backup_passphrase)
-        faults = soundness.faults_of(unpack(packed, workshop / "unpacked.db", settings.backup_passphrase))
-        if faults:
-            raise BackupUnsound(faults)
+        found = soundness.examine(unpack(packed, workshop / "unpacked.db", settings.backup_passphrase))
+        if found.faults:
+            raise BackupUnsound(found.faults)
         target = settings.backups / _name(now, before, bool(settings.backup_passphrase))
         belong_like(settings.backups, packed)
         packed.replace(target)
-    return target
+    return Made(target, found.contradictions)
 
 
 def unpack(packed: Path, target: Path, passphrase: str | None) -> Path:

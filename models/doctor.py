@@ -26,14 +26,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield ok("database", "not there yet: the first start makes it")
         return
     try:
-        faults = soundness.faults_of(file)
-        if faults:
-            yield fail("database", f"damaged: stop the programs and restore a backup. {'; '.join(faults)}")
+        found = soundness.examine(file)
+        if found.faults:
+            yield fail("database", f"damaged: stop the programs and restore a backup. {'; '.join(found.faults)}")
             return
         yield _schema(file)
         database.open_database(file)
         notes.put("doctor", int(time.time()), int(time.time()))
         yield ok("database", f"sound and writable, {file.stat().st_size // MIB} MiB at {file}")
+        yield _ledger(found.contradictions)
         yield from _programs(settings, int(time.time()))
         yield from _incidents()
         yield _admins(settings)
@@ -91,6 +92,13 @@ def _backups(settings: Settings, now: int) -> Finding:
     if hours >= 2 * settings.backup_hours:
         return warn("backups", f"{said}. Is upkeep running? What does {settings.logs}/upkeep.log say?")
     return ok("backups", said)
+
+
+def _ledger(contradictions: list[str]) -> Finding:
+    if not contradictions:
+        return ok("ledger", "adds up")
+    advice = "nothing is damaged, do not restore a backup: see the provider for this money"
+    return warn("ledger", f"does not add up; {advice}. {'; '.join(contradictions)}")
 
 
 def _schema(file: Path) -> Finding:

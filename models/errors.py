@@ -111,7 +111,7 @@ class BackupNotFound(BackupError):
 
 
 class BackupUnsound(BackupError):
-    """The database in a backup is damaged, or its ledger contradicts itself. ``faults`` says how, in words."""
+    """The database in a backup is damaged, or was made by a newer version. ``faults`` says how, in words."""
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults

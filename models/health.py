@@ -48,6 +48,23 @@ def open_incident(key: str, text: str, now: int) -> bool:
         return True
 
 
+def tell_incident(key: str, text: str, now: int) -> bool:
+    """Tell the admins that something is wrong, and again when it is something else; False when they know that already.
+
+    For what may never be over, so that it does not hide what comes after it.
+    """
+    if open_incident(key, text, now):
+        return True
+    with transaction():
+        row = _open(key).first()
+        if row is None or row.text == text:
+            return False
+        Incident.update(text=text).where(Incident.id == row.id).execute()
+        told = f"incident:{row.id}:opened:{now}"
+        events.append("incident_opened", None, {"key": key, "text": text}, now, key=told)
+        return True
+
+
 def close_incident(key: str, now: int) -> bool:
     """Tell the admins that it is over; False when nothing of this key was wrong."""
     with transaction():

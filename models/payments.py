@@ -23,6 +23,8 @@ from models.requests import Kind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund
 
 PROVIDERS = ("stars", "paypal")
+_THEIRS = Payment.provider.concat(" ").concat(Payment.remote_id)
+"""The number under which a payment is found at its provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,41 +194,41 @@ def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
 
 def _audit_states() -> Iterator[str]:
     """A state must follow from what happened."""
-    happened = (Payment.id, Payment.state, Payment.completed_at, Payment.denied_at, Payment.reversed_at)
+    happened = (Payment.id, _THEIRS, Payment.state, Payment.completed_at, Payment.denied_at, Payment.reversed_at)
     query = Payment.select(*happened, Dispute.id, Dispute.won).join(Dispute, peewee.JOIN.LEFT_OUTER)
     # A payment comes once for each of its disputes, one after the other.
-    for payment, rows in groupby(_tuples(query.order_by(Payment.id)), itemgetter(slice(5))):
-        payment_id, state, completed_at, denied_at, reversed_at = payment
+    for payment, rows in groupby(_tuples(query.order_by(Payment.id)), itemgetter(slice(6))):
+        payment_id, theirs, state, completed_at, denied_at, reversed_at = payment
         verdicts = [won for *_, dispute_id, won in rows if dispute_id is not None]
         expected = state_of(completed_at, denied_at, reversed_at, verdicts)
         if state != expected:
-            yield f"payment {payment_id}: is {state}, but what happened to it says {expected}"
+            yield f"payment {payment_id} ({theirs}): is {state}, but what happened to it says {expected}"
 
 
 def _audit_histories() -> Iterator[str]:
     """What became of a payment must be written down."""
     written = PaymentHistory.select().where(PaymentHistory.payment == Payment.id)
-    for (payment_id,) in _tuples(Payment.select(Payment.id).where(~peewee.fn.EXISTS(written))):
-        yield f"payment {payment_id}: has no history"
+    for payment_id, theirs in _tuples(Payment.select(Payment.id, _THEIRS).where(~peewee.fn.EXISTS(written))):
+        yield f"payment {payment_id} ({theirs}): has no history"
 
 
 def _audit_grants() -> Iterator[str]:
     """What grants must belong to somebody, fit its order, and say how much it grants."""
-    granting = Payment.select(Payment.id, Order.id).join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.grants)
+    granting = Payment.select(Payment.id, _THEIRS, Order.id).join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.grants)
     nobodys = Order.id.is_null() | Payment.user.is_null()
-    for payment_id, _ in _tuples(granting.where(nobodys)):
-        yield f"payment {payment_id}: grants without an order or a customer"
+    for payment_id, theirs, _ in _tuples(granting.where(nobodys)):
+        yield f"payment {payment_id} ({theirs}): grants without an order or a customer"
     fits = (
         (Payment.user == Order.user)
         & (Payment.amount == Order.amount)
         & (Payment.currency == Order.currency)
         & (Payment.level == Order.level)
     )
-    for payment_id, order_id in _tuples(granting.where(~nobodys & ~fits)):
-        yield f"payment {payment_id}: grants, but does not fit order {order_id}"
+    for payment_id, theirs, order_id in _tuples(granting.where(~nobodys & ~fits)):
+        yield f"payment {payment_id} ({theirs}): grants, but does not fit order {order_id}"
     unclear = Payment.seconds.is_null() == Payment.period_end.is_null()
-    for payment_id, _ in _tuples(granting.where(Payment.completed_at.is_null(False) & unclear)):
-        yield f"payment {payment_id}: must hold either seconds or the end of a period"
+    for payment_id, theirs, _ in _tuples(granting.where(Payment.completed_at.is_null(False) & unclear)):
+        yield f"payment {payment_id} ({theirs}): must hold either seconds or the end of a period"
 
 
 def _audit_orders() -> Iterator[str]:
@@ -242,9 +244,9 @@ def _audit_orders() -> Iterator[str]:
 def _audit_refunds() -> Iterator[str]:
     """No more goes back than came."""
     total = peewee.fn.SUM(Refund.amount)
-    query = Refund.select(Refund.payment, Payment.amount, total).join(Payment).group_by(Refund.payment)
-    for payment_id, amount, refunded in _tuples(query.having(total > Payment.amount)):
-        yield f"payment {payment_id}: {refunded} of {amount} went back"
+    query = Refund.select(Refund.payment, _THEIRS, Payment.amount, total).join(Payment).group_by(Refund.payment)
+    for payment_id, theirs, amount, refunded in _tuples(query.having(total > Payment.amount)):
+        yield f"payment {payment_id} ({theirs}): {refunded} of {amount} went back"
 
 
 def _tuples(query: Any) -> Iterator[tuple[Any, ...]]:

@@ -38,9 +38,9 @@ def prepare(settings: Settings, packed: Path, now: int) -> Prepared:
     discard(file)
     try:
         backups.unpack(packed, file, settings.backup_passphrase)
-        faults = soundness.faults_of(file)
-        if faults:
-            raise BackupUnsound(faults)
+        found = soundness.examine(file)
+        if found.faults:
+            raise BackupUnsound(found.faults)
         named = backups.named(packed.name)
         made_at = named.at if named else int(packed.stat().st_mtime)
         migrations = database.migrate(file)

@@ -1,7 +1,10 @@
-"""Whether a database file is sound: SQLite's own checks, and the ledger's.
+"""Whether a database file is sound, and whether its ledger adds up: two questions.
 
-They run in a process of their own (``python -m models.soundness FILE``), because the models know one database at a
-time, and the program that asks is using it.
+A file that SQLite finds damaged, or that is not ours, is good for nothing. One whose ledger contradicts itself is
+whole: a provider may well say what does not add up, and somebody must look at that payment.
+
+The checks run in a process of their own (``python -m models.soundness FILE``), because the models know one database at
+a time, and the program that asks is using it.
 """
 
 import json
@@ -9,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import peewee
@@ -21,14 +25,21 @@ PATIENCE_S = 900
 FAULTS_SHOWN = 20
 
 
-def faults_of(file: Path) -> list[str]:
-    """What is wrong with the file, in words; nothing when it is sound."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, in words: ``faults`` of the file, and, when it has none, ``contradictions`` in its ledger."""
+
+    faults: list[str] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+
+
+def examine(file: Path) -> Report:
+    """Examine the file."""
     command = [sys.executable, "-m", "models.soundness", str(file.absolute())]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S)
     if run.returncode:
-        return [f"could not be examined: {run.stderr.strip()[-500:]}"]
-    faults: list[str] = json.loads(run.stdout)
-    return faults
+        return Report([f"could not be examined: {run.stderr.strip()[-500:]}"])
+    return Report(**json.loads(run.stdout))
 
 
 def is_damaged(file: Path) -> bool:
@@ -36,15 +47,15 @@ def is_damaged(file: Path) -> bool:
     return file.exists() and bool(_integrity(file, "quick_check(1)"))
 
 
-def _examine(file: Path) -> list[str]:
+def _examine(file: Path) -> Report:
     faults = _integrity(file, f"integrity_check({FAULTS_SHOWN})") or _references(file)
     if faults:
-        return faults
+        return Report(faults)
     try:
         # A file of an older schema has a ledger that this version cannot read yet.
-        return [] if database.pending(file) else _ledger(file)
+        return Report() if database.pending(file) else _ledger(file)
     except SchemaTooNew as error:
-        return [str(error)]
+        return Report([str(error)])
 
 
 def _integrity(file: Path, check: str) -> list[str]:
@@ -64,15 +75,15 @@ def _references(file: Path) -> list[str]:
     return [f"{table} {row}: refers to a row of {parent} that is not there" for table, row, parent, _ in lost]
 
 
-def _ledger(file: Path) -> list[str]:
+def _ledger(file: Path) -> Report:
     try:
         database.open_database(file)
-        return payments.audit(FAULTS_SHOWN)
+        return Report(contradictions=payments.audit(FAULTS_SHOWN))
     except peewee.DatabaseError as error:
-        return [f"the ledger cannot be read: {error}"]
+        return Report([f"the ledger cannot be read: {error}"])
     finally:
         database.close_database()
 
 
 if __name__ == "__main__":
-    json.dump(_examine(Path(sys.argv[1])), sys.stdout)
+    json.dump(asdict(_examine(Path(sys.argv[1]))), sys.stdout)

@@ -1,4 +1,4 @@
-"""Backups on time, a copy elsewhere, and an incident while either does not work."""
+"""Backups on time, a copy elsewhere, and an incident while either does not work or the ledger does not add up."""
 
 import logging
 import sqlite3
@@ -17,7 +17,7 @@ from web.offsite import OffsiteFailed
 
 logger = logging.getLogger(__name__)
 
-MAKING, COPYING = "backup_failed", "backup_copy_failed"
+MAKING, COPYING, CONTRADICTED = "backup_failed", "backup_copy_failed", "ledger_contradicts_itself"
 COPIED_NOTE = "backup_copied"
 FAILURES = (BackupError, OffsiteFailed, OSError, sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired)
 
@@ -64,7 +64,18 @@ def _latest(known: list[Backup], now: int) -> Backup | None:
 def _make(settings: Settings, now: int) -> None:
     made = backups.make(settings, now)
     forgotten = backups.forget_old(settings, now)
-    logger.info("backup made", extra={"file": made.name, "bytes": made.stat().st_size, "forgotten": len(forgotten)})
+    size = made.file.stat().st_size
+    logger.info("backup made", extra={"file": made.file.name, "bytes": size, "forgotten": len(forgotten)})
+    _tell(made.contradictions, now)
+
+
+def _tell(contradictions: list[str], now: int) -> None:
+    if not contradictions:
+        health.close_incident(CONTRADICTED, now)
+        return
+    text = "; ".join(contradictions)
+    logger.error("the ledger contradicts itself", extra={"cause": text})
+    health.tell_incident(CONTRADICTED, text, now)
 
 
 def _copy(settings: Settings, bucket: offsite.Bucket, now: int) -> None:

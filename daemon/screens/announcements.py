@@ -357,6 +357,10 @@ def incident(t: Texts, key: str) -> str:
         "backup_copy_failed": t.gettext(
             "The newest backup could not be copied to your storage. It is safe here; see to the BACKUP_S3_ settings."
         ),
+        "ledger_contradicts_itself": t.gettext(
+            "The ledger does not add up. Nothing is damaged, and backups are made as before; but look at this money at "
+            "the provider, under the number in brackets."
+        ),
         "webhook_missing": t.gettext(
             "PayPal has no webhook of this bot, so payments are noticed up to a minute later, and refunds up to an "
             "hour."

@@ -21,9 +21,10 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
-from models import backups, database, events, health, payments, soundness, users
+from models import backups, database, events, health, payments, restoring, soundness, users
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
-from models.tables import Payment, PaymentHistory, User
+from models.facts import RefundFact
+from models.tables import Refund, User
 from tests import environment
 from tests.purchases import NOW, customer, fact, order
 from web import offsite, safekeeping
@@ -63,7 +64,7 @@ def test_a_backup_holds_one_moment_of_a_database_that_is_written_to(settings: Se
     writer.start()
     writing.wait(10)
     try:
-        file = restored(settings, backups.make(settings, NOW))
+        file = restored(settings, backups.make(settings, NOW).file)
     finally:
         stop.set()
         writer.join()
@@ -73,7 +74,7 @@ def test_a_backup_holds_one_moment_of_a_database_that_is_written_to(settings: Se
 
 
 def test_it_is_for_the_eyes_of_its_owner_and_nothing_is_left_beside_it(settings: Settings) -> None:
-    made = backups.make(settings, NOW)
+    made = backups.make(settings, NOW).file
 
     assert made.name == "peaje-20270115T080000Z.db.gz"
     assert made.stat().st_mode & 0o777 == 0o600
@@ -94,7 +95,7 @@ def test_with_a_passphrase_nobody_else_reads_it(settings: Settings) -> None:
     users.seen(1, "Penélope Glamour", None, "es", NOW)
     sealed = replace(settings, backup_passphrase="open sesame")
 
-    made = backups.make(sealed, NOW)
+    made = backups.make(sealed, NOW).file
 
     assert made.name.endswith(".db.gz.sealed")
     assert b"Pen" not in made.read_bytes()
@@ -105,7 +106,7 @@ def test_with_a_passphrase_nobody_else_reads_it(settings: Settings) -> None:
 
 
 def test_a_damaged_file_is_no_backup(settings: Settings) -> None:
-    made = backups.make(settings, NOW)
+    made = backups.make(settings, NOW).file
     whole = made.read_bytes()
     for spoiled in (whole[: len(whole) // 2], b"nonsense", whole[:100] + b"\0" * 20 + whole[120:]):
         made.write_bytes(spoiled)
@@ -124,7 +125,7 @@ def damage(file: Path) -> None:
 
 def test_a_damaged_database_makes_no_backup(settings: Settings) -> None:
     customer()
-    good = backups.make(settings, NOW)
+    good = backups.make(settings, NOW).file
     database.close_database()
     damage(settings.database_file)
 
@@ -136,13 +137,32 @@ def test_a_damaged_database_makes_no_backup(settings: Settings) -> None:
     assert [backup.name for backup in backups.in_directory(settings.backups)] == [good.name]
 
 
-def test_a_ledger_that_contradicts_itself_makes_no_backup(settings: Settings) -> None:
-    payments.settle(fact(order(customer())), NOW)
-    assert soundness.faults_of(settings.database_file) == []
-    PaymentHistory.delete().execute()
-    Payment.update(state="pending").execute()
+def gone_back_twice(amount: int = 500) -> None:
+    """A refund by the operator, and the bank's reversal of the whole."""
+    paid = fact(order(customer(), provider="paypal"), remote_id=f"CAPTURE-{amount}")
+    back = (RefundFact("paypal", paid.remote_id, f"{paid.remote_id}-{part}", part, NOW) for part in (200, amount))
+    payments.apply([paid, *back], NOW)
 
-    with pytest.raises(BackupUnsound, match="is pending, but what happened to it says completed"):
+
+def test_a_ledger_that_contradicts_itself_makes_a_backup_that_says_so(settings: Settings) -> None:
+    payments.settle(fact(order(customer())), NOW)
+    assert backups.make(settings, NOW).contradictions == []
+    gone_back_twice()
+
+    made = backups.make(settings, NOW + 1)
+
+    assert made.contradictions == ["payment 2 (paypal CAPTURE-500): 700 of 500 went back"]
+    prepared = restoring.prepare(settings, made.file, NOW + 2)
+    assert content(prepared.file, "SELECT SUM(amount) FROM refund") == 700
+
+
+def test_a_database_that_is_not_ours_makes_no_backup(settings: Settings) -> None:
+    database.close_database()
+    with closing(sqlite3.connect(settings.database_file)) as connection:
+        connection.execute("DROP TABLE refund")
+        connection.commit()
+
+    with pytest.raises(BackupUnsound, match="the ledger cannot be read"):
         backups.make(settings, NOW)
 
 
@@ -201,8 +221,8 @@ def test_old_ones_are_forgotten(settings: Settings) -> None:
 
 
 def told() -> list[tuple[str, str]]:
-    found = [(event.kind, str(event.payload["key"])) for event in events.due(NOW + 86_400)]
-    return [each for each in found if each[0].startswith("incident")]
+    found = (event for event in events.due(NOW + 2 * 86_400) if event.kind.startswith("incident"))
+    return [(event.kind, str(event.payload["key"])) for event in found]
 
 
 def test_upkeep_makes_one_when_it_is_due_and_only_then(settings: Settings) -> None:
@@ -225,6 +245,26 @@ def test_the_admins_hear_once_that_it_fails_and_once_that_it_works_again(setting
 
     assert told() == [("incident_opened", "backup_failed"), ("incident_closed", "backup_failed")]
     assert health.incidents() == []
+
+
+def test_the_admins_hear_once_of_each_contradiction_in_the_ledger(settings: Settings) -> None:
+    hours = 6 * 3600
+    gone_back_twice()
+    for number in range(2):
+        safekeeping.back_up(settings, NOW + number * hours)
+    assert told() == [("incident_opened", "ledger_contradicts_itself")]
+    assert [each.text for each in health.incidents()] == ["payment 1 (paypal CAPTURE-500): 700 of 500 went back"]
+
+    gone_back_twice(400)
+    for number in range(2, 4):
+        safekeeping.back_up(settings, NOW + number * hours)
+    assert told() == 2 * [("incident_opened", "ledger_contradicts_itself")]
+    assert "payment 2 (paypal CAPTURE-400): 600 of 500 went back" in health.incidents()[0].text
+
+    Refund.delete().execute()
+    safekeeping.back_up(settings, NOW + 4 * hours)
+    assert told()[2:] == [("incident_closed", "ledger_contradicts_itself")]
+    assert backups.in_directory(settings.backups)[0].at == NOW + 4 * hours
 
 
 # ---- a copy elsewhere
@@ -397,7 +437,7 @@ def test_the_region_is_read_from_the_address(endpoint: str, region: str) -> None
 
 def test_the_packed_file_is_plain_gzip(settings: Settings, tmp_path: Path) -> None:
     """Whoever has lost everything but a backup gets by with gunzip and sqlite3."""
-    made = backups.make(settings, NOW)
+    made = backups.make(settings, NOW).file
     plain = tmp_path / "plain.db"
     plain.write_bytes(gzip.decompress(made.read_bytes()))
     assert content(plain, "PRAGMA integrity_check") == "ok"

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from models import database, health
+from models import database, health, payments
+from models.facts import RefundFact
 from tests import clients, environment
+from tests.purchases import NOW, customer, fact, order
 from tests.sandbox_process import REPOSITORY, Sandbox
 
 APPLICATION = ("TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_ENDPOINT", "TELEGRAM_PUBLIC_KEY")
@@ -123,6 +125,22 @@ def test_doctor_misses_a_program_that_gives_no_sign_of_life(environ: dict[str, s
     assert "FAIL  daemon: no sign of life" in said
     assert "ok    web: alive" in said
     assert said.count("FAIL") == 1
+
+
+def test_doctor_takes_a_contradiction_in_the_ledger_for_no_damage(environ: dict[str, str]) -> None:
+    file = Path(environ["DB_PATH"]) / "peaje.db"
+    file.parent.mkdir()
+    database.migrate(file)
+    database.open_database(file)
+    paid = fact(order(customer()), remote_id="stxA")
+    payments.apply([paid, RefundFact("stars", paid.remote_id, "r", paid.amount + 1, NOW)], NOW)
+    database.close_database()
+
+    code, said = run(environ, "doctor", "--offline")
+
+    assert code == 0, said
+    assert "WARN  ledger: does not add up; nothing is damaged" in said
+    assert "payment 1 (stars stxA): 501 of 500 went back" in said
 
 
 def test_doctor_tells_of_a_database_that_is_none(environ: dict[str, str]) -> None:
