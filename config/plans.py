@@ -27,6 +27,8 @@ _RENEWAL_STARS = 10_000
 _TITLE_LENGTH = 32
 _DESCRIPTION_LENGTH = 255
 """These five are Telegram's: what a bot may upload, how Stars renew, what an invoice can hold."""
+_PAYPAL_RENEWAL_DAYS = 365
+"""The longest period of a PayPal subscription that is counted in days."""
 
 
 class PlansError(Exception):
@@ -73,7 +75,7 @@ class Plan:
 
     @property
     def paypal_currency(self) -> str | None:
-        """The currency that PayPal sells it for: the first in the file that is not Stars."""
+        """The currency that PayPal sells it for: the one that is not Stars."""
         return next((currency for currency in self.prices if currency != STARS), None)
 
     def title_in(self, language: str) -> str:
@@ -218,6 +220,7 @@ def _free_offer(table: _Table) -> dict[str, Any]:
 def _paid_offer(table: _Table) -> dict[str, Any]:
     days, prices = table.integer("days", 1, 36500), _prices(table.inner("prices"))
     renews, on_sale = table.boolean("renews", False), table.boolean("on_sale", True)
+    others = [currency for currency in prices if currency != STARS]
     if on_sale and not table.has("prices"):
         table.fault("prices", "missing: set at least one, or on_sale = false")
     if renews and STARS in prices:
@@ -225,6 +228,12 @@ def _paid_offer(table: _Table) -> dict[str, Any]:
             table.fault("days", f"must be {_RENEWAL_DAYS}, not {days}: Stars renew every {_RENEWAL_DAYS} days only")
         if prices[STARS] > _RENEWAL_STARS:
             table.fault("prices.XTR", f"must be at most {_RENEWAL_STARS}, not {prices[STARS]}, for a plan that renews")
+    elif renews and others and days > _PAYPAL_RENEWAL_DAYS:
+        longest = _PAYPAL_RENEWAL_DAYS
+        table.fault("days", f"must be at most {longest}, not {days}: PayPal renews at least once in {longest} days")
+    if len(others) > 1:
+        said = ", ".join(others)
+        table.fault("prices", f"must hold one currency beside XTR, not {said}: PayPal sells a plan for one")
     return {"days": days, "prices": prices, "renews": renews, "on_sale": on_sale}
 
 

@@ -113,6 +113,11 @@ def test_a_price_may_be_written_in_any_usual_way(file: Path, price: str, minor: 
         ('USD = "5.00"', 'XXX = "5.00"', 'plan "premium": prices.XXX: unknown'),
         ('USD = "5.00"', 'JPY = "5.50"', 'plan "premium": prices.JPY: must be a price above 0 with at most 0 digits'),
         ('prices = { XTR = 500, USD = "5.00" }', "", 'plan "premium": prices: missing'),
+        (
+            'USD = "5.00"',
+            'USD = "5.00", EUR = "4.50"',
+            'plan "premium": prices: must hold one currency beside XTR, not USD, EUR: PayPal sells a plan for one',
+        ),
         ("\ndays = 30", "\ndays = 30\nrenews = 1", 'plan "premium": renews: must be true or false'),
         ("max_mib = 2000", "max_mib = 4000", 'plan "premium": max_mib: must be a whole number from 1 to 2000'),
         ('photo = "10 a day"', 'photo = "10 per day"', 'plan "free": limits.photo: must be "10 a day"'),
@@ -159,6 +164,21 @@ def test_stars_renew_as_telegram_lets_them(file: Path) -> None:
     too_dear = renewing.replace("XTR = 500", "XTR = 10001")
     assert "at most 10000" in faults(file, too_dear)[0]
     file.write_text(other_period.replace("XTR = 500, ", ""))
+    assert plans.load(file).by_code("premium")
+
+
+def test_paypal_renews_at_least_once_a_year(file: Path) -> None:
+    yearly = changed(
+        'days = 30\nprices = { XTR = 500, USD = "5.00" }', "days = 365\nrenews = true\nprices = { USD = 5 }"
+    )
+    file.write_text(yearly)
+    assert plans.load(file).by_code("premium")
+
+    longer = yearly.replace("days = 365", "days = 366")
+    assert faults(file, longer) == [
+        'plans.toml: plan "premium": days: must be at most 365, not 366: PayPal renews at least once in 365 days'
+    ]
+    file.write_text(longer.replace("renews = true\n", ""))
     assert plans.load(file).by_code("premium")
 
 
