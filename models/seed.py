@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,6 +38,12 @@ DIFFERENT = (
     "end the old one in Telegram's settings, Devices), PayPal's client secret. Then delete its .env, users.db and "
     "*.session, in git's history too: ./cleanup_repo.sh finds them.",
 )
+
+LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
+"""Whoever wrote an end as late as this, or later, meant that there is none."""
+
+_MILLISECONDS, _NO_TIME = 1e12, 1e15
+"""From how many on a number counts milliseconds, and from how many it is no time at all."""
 
 _SQLITES_OWN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -151,7 +157,9 @@ class _Reader:
         if row.get("premium_until") in (None, ""):
             return level, None
         until = self._instant(row, "premium_until")
-        return (level, until) if until is not None else (0, None)
+        if until is None:
+            return 0, None
+        return level, until if until < LATEST else None
 
     def _counts(self, row: dict[str, Any]) -> dict[tuple[str, str], int]:
         counts = {(LIFETIME_KIND, usage.LIFETIME): _number(row.get("downloads"))}
@@ -181,17 +189,30 @@ class _Reader:
 
 
 def instant(value: object, local: tzinfo) -> int:
-    """Unix seconds of a time as that bot wrote it. A bare day means its end.
+    """Unix seconds of a time as that bot wrote it, :data:`LATEST` at most. A bare day means its end.
 
     :raises ValueError: it is none.
     """
     text = str(value).strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return int(float(text))
+    seconds = _epoch(float(text)) if re.fullmatch(r"\d+(\.\d+)?", text) else _calendar(text, local)
+    if seconds < 0:
+        raise ValueError("before there were computers")
+    return min(int(seconds), LATEST)
+
+
+def _epoch(number: float) -> float:
+    if number >= _NO_TIME:
+        raise ValueError("too large for a time")
+    return number / 1000 if number >= _MILLISECONDS else number
+
+
+def _calendar(text: str, local: tzinfo) -> float:
     moment = datetime.fromisoformat(text)
+    if moment.year >= MAXYEAR:
+        return LATEST  # there may be no day after it
     if _DAY.fullmatch(text):
         moment += timedelta(days=1)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=local)).timestamp())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=local)).timestamp()
 
 
 def _number(value: object) -> int:

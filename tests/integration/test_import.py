@@ -99,6 +99,7 @@ def former(tmp_path: Path) -> Former:
         ("2027-02-01", UTC, 1_801_526_400),
         (1_801_483_200, MADRID, 1_801_483_200),
         ("1801483200.75", MADRID, 1_801_483_200),
+        (1_801_483_200_750, MADRID, 1_801_483_200),
     ],
 )
 def test_times_are_read_as_they_were_written(former: Former, written: object, local: ZoneInfo, until: int) -> None:
@@ -121,6 +122,18 @@ def test_what_sqlite_wrote_is_utc_whatever_the_bots_time_zone(former: Former) ->
         ({"premium": 1}, 1, None),
         ({"premium": 1, "premium_level": 2}, 2, None),
         ({"premium": 1, "premium_level": 2, "premium_until": ""}, 2, None),
+        *[
+            ({"premium": 1, "premium_until": never}, 1, None)
+            for never in (
+                "9999-12-31",
+                "9999-12-31 23:59:59",
+                "9999-12-31T23:59:59.999999",
+                "9999-12-31T23:59:59-12:00",
+                "2200-01-01",
+                253_402_300_799,
+                253_402_300_799_000,
+            )
+        ],
         ({"premium": "1", "premium_level": None, "premium_until": "2027-02-01T12:00:00"}, 1, 1_801_483_200),
     ],
 )
@@ -145,6 +158,16 @@ def test_every_age_of_the_file_is_read(tmp_path: Path, schema: str) -> None:
     reading = former.read()
     assert [(person.id, person.level, person.until) for person in reading.persons] == [(1, 1, 1_801_483_200)]
     assert reading.faults == ()
+
+
+@pytest.mark.parametrize("odd", ["1" * 16, "9" * 400, "0000-00-00", "0001-01-01", "9999-99-99", b"\xff", "-1"])
+def test_an_odd_time_stops_nobody_elses_import(database_file: Path, former: Former, odd: object) -> None:
+    former.add(1, premium=1, premium_until=odd).add(2, premium=1, premium_until="2027-02-01", created_at=odd)
+    reading = former.read()
+    assert [(person.id, person.level) for person in reading.persons] == [(1, 0), (2, 1)]
+    places = [fault.partition(" is ")[0] for fault in reading.faults]
+    assert places == ["user 1: premium_until", "user 2: created_at"]
+    assert former.take_over()["people"] == 2
 
 
 def test_what_cannot_be_understood_is_named_and_left_out(former: Former) -> None:
