@@ -81,8 +81,8 @@ class AlreadySubscribed(ModelError):
 class RefundRefused(ModelError):
     """A refund was asked for that the payment does not allow.
 
-    ``reason`` is ``not_completed`` (no money to give back), ``nothing_left`` or ``above_rest``; ``rest`` is what
-    could still be refunded, in minor units.
+    ``reason`` is ``not_completed`` (no money to give back), ``nothing_left``, ``above_rest`` or ``whole_only`` (Stars
+    know no parts); ``rest`` is what could still be refunded, in minor units.
     """
 
     def __init__(self, payment_id: int, reason: str, rest: int) -> None:

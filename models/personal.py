@@ -148,8 +148,6 @@ def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> None:
         SourceOpening.delete().where(SourceOpening.user == user_id).execute()
         Join.update(user=None, invite_hash="").where(Join.user == user_id).execute()
         Event.delete().where((Event.user_id == user_id) & Event.kind.in_(retention.FORGETTABLE)).execute()
-        done = (WebhookEvent.state == "done") & WebhookEvent.id.in_(_notifications(user_id))
-        WebhookEvent.update(body="").where(done).execute()
         _drop_ended(user_id, timezone)
         retention.add_up(user_id, now + 1, usage.day_of(now, timezone))
 

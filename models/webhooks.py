@@ -24,7 +24,7 @@ class Received(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookInfo:
-    """A stored notification. ``body`` is the verified text as it came."""
+    """A stored notification. ``body`` is what its sender was proved to say, as far as it is kept."""
 
     id: int
     provider: str

@@ -87,7 +87,7 @@ async def revoke(turn: Turn, words: list[str]) -> Screen:
 
 
 async def refund(turn: Turn, words: list[str]) -> Screen:
-    """``/refund PAYMENT [AMOUNT]``: by the provider's number, or ours."""
+    """``/refund PAYMENT [AMOUNT]``: by the provider's number of it."""
     if not 1 <= len(words) <= 2 or (len(words) == 2 and not AMOUNT.fullmatch(words[1])):
         raise Usage
     service = turn.service
