@@ -112,12 +112,6 @@ def sweep(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[tuple[In
     return tuple(state.intervals), {holding.grant.id: holding.lived for holding in state.holdings}
 
 
-def at(intervals: Sequence[Interval], moment: int) -> int:
-    """Return the level that holds at *moment*."""
-    interval = _covering(intervals, moment)
-    return 0 if interval is None else interval.level
-
-
 @dataclass(slots=True, eq=False)
 class _Holding:
     """What is left of a grant during the sweep. ``left`` None is for ever; ``owed`` is the amount not yet refunded."""

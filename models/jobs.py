@@ -332,12 +332,6 @@ def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now:
         return _back(job, job.attempts if count_attempt else job.attempts - 1, not_before, now)
 
 
-def recover(now: int) -> tuple[JobInfo, ...]:
-    """Put jobs with a lapsed lease back in line (or end them, see :func:`put_back`); return them as they are now."""
-    with transaction():
-        return _recover_lapsed(now)
-
-
 def take_over(name: str, now: int) -> tuple[JobInfo, ...]:
     """End all leases of earlier workers called *name*, whose owner is ``name/<instance>``.
 

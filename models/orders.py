@@ -263,12 +263,6 @@ def expire(order_id: int, now: int) -> bool:
         return _move_open(order_id, State.EXPIRED) is not None
 
 
-def fail(order_id: int, now: int) -> bool:
-    """It cannot be paid. False when the order was not open."""
-    with transaction():
-        return _move_open(order_id, State.FAILED) is not None
-
-
 def doubt(order_id: int, fault: str, now: int) -> None:
     """Tell the admins, once for each *fault*, that the provider's order is not what was ordered here.
 

@@ -80,23 +80,6 @@ def settle(fact: Fact, now: int) -> Settled:
     return ledger.apply([fact], now)[0]
 
 
-def refund(provider: str, payment_remote_id: str, refund_remote_id: str, amount: int, at: int, now: int) -> Settled:
-    """Record money given back. Of a payment that is not known yet it is remembered until it is."""
-    return ledger.apply([RefundFact(provider, payment_remote_id, refund_remote_id, amount, at)], now)[0]
-
-
-def dispute_opened(provider: str, payment_remote_id: str, dispute_remote_id: str, at: int, now: int) -> Settled:
-    """Record that the payer contests a payment: what is left of it is suspended from *at* on."""
-    return ledger.apply([DisputeFact(provider, payment_remote_id, dispute_remote_id, at)], now)[0]
-
-
-def dispute_closed(
-    provider: str, payment_remote_id: str, dispute_remote_id: str, won: bool, at: int, now: int
-) -> Settled:
-    """Record the decision about a dispute: won gives back all that was withheld, lost ends the payment."""
-    return ledger.apply([DisputeFact(provider, payment_remote_id, dispute_remote_id, at, at, won)], now)[0]
-
-
 def get(payment_id: int) -> PaymentInfo | None:
     """Return a payment by its row id, or None."""
     return next(_infos(Payment.id == payment_id), None)
@@ -117,11 +100,6 @@ def knows_refund(provider: str, refund_remote_id: str) -> bool:
 def history_of(user_id: int, limit: int = 50) -> list[PaymentInfo]:
     """Return a customer's payments, newest first."""
     return list(_infos(Payment.user == user_id, limit))
-
-
-def of_order(order_id: int) -> list[PaymentInfo]:
-    """Return the payments of an order, newest first."""
-    return list(_infos(Payment.order == order_id))
 
 
 def since(provider: str, created_at: int) -> list[PaymentInfo]:

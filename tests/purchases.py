@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from config.plans import Plan
-from models import orders, users
-from models.facts import Fact, State
+from models import ledger, orders, payments, users
+from models.facts import DisputeFact, Fact, RefundFact, Settled, State
 from models.orders import OrderInfo
+from models.payments import PaymentInfo
 
 DAY = 86_400
 MONTH = 30 * DAY
@@ -55,3 +56,24 @@ def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: 
         at=at,
     )
     return replace(made, **changes)
+
+
+def payments_of(order_id: int) -> list[PaymentInfo]:
+    """Return the payments of an order, newest first."""
+    found = (payment for provider in payments.PROVIDERS for payment in payments.since(provider, 0))
+    return [payment for payment in found if payment.order_id == order_id]
+
+
+def refund(provider: str, payment_remote_id: str, remote_id: str, amount: int, at: int, now: int) -> Settled:
+    """Let a provider say that money went back."""
+    return ledger.apply([RefundFact(provider, payment_remote_id, remote_id, amount, at)], now)[0]
+
+
+def dispute_opened(provider: str, payment_remote_id: str, remote_id: str, at: int, now: int) -> Settled:
+    """Let a provider say that a payer contests a payment."""
+    return ledger.apply([DisputeFact(provider, payment_remote_id, remote_id, at)], now)[0]
+
+
+def dispute_closed(provider: str, payment_remote_id: str, remote_id: str, won: bool, at: int, now: int) -> Settled:
+    """Let a provider say how a dispute ended."""
+    return ledger.apply([DisputeFact(provider, payment_remote_id, remote_id, at, at, won)], now)[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config import plans
-from models import jobs, usage, users
+from models import database, jobs, usage, users
 from models.jobs import Delivered
 from models.moves import JobInfo
 
@@ -32,6 +32,12 @@ def claim(owner: str, now: int = NOW, *, per_customer: int = 2) -> JobInfo:
     job = jobs.claim(owner, 60, per_customer, now)
     assert job is not None
     return job
+
+
+def recover(now: int) -> tuple[JobInfo, ...]:
+    """Let go of jobs whose lease has lapsed, as whoever claims the next one does; return them as they are now."""
+    with database.transaction():
+        return jobs._recover_lapsed(now)
 
 
 def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None:

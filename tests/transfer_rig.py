@@ -95,7 +95,7 @@ class Rig:
 
     async def is_idle(self) -> bool:
         """Is nothing being worked on?"""
-        return not self.transfers.is_busy
+        return not self.transfers._runs
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
         """A control call to the sandbox."""

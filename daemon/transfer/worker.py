@@ -95,11 +95,6 @@ class Transfers:
         self._board = Board(outgoing, calls, self._running, self._why_waiting)
         self.tellers = Teller(calls, outgoing, settings, plans, self._account_name).tellers()
 
-    @property
-    def is_busy(self) -> bool:
-        """Is a job being worked on?"""
-        return bool(self._runs)
-
     async def run(self) -> None:
         """Work until cancelled."""
         courier = await self._courier()

@@ -11,7 +11,7 @@ from models.database import transaction
 from models.errors import LeaseLost, MoveRefused, NotFound
 from models.jobs import Delivered, TooMany
 from models.moves import State
-from tests.store import FREE, NOW, TODAY, claim, customers, enqueue
+from tests.store import FREE, NOW, TODAY, claim, customers, enqueue, recover
 
 HOUR = 3600
 
@@ -235,7 +235,7 @@ def test_a_lease_lives_by_its_heartbeat() -> None:
 def test_who_lost_the_lease_changes_nothing(step: object) -> None:
     job = enqueue(1, "1")
     claim("lost")
-    jobs.recover(NOW + 60)
+    recover(NOW + 60)
     claim("present", NOW + 60)
     before = jobs.get(job.id)
     with pytest.raises(LeaseLost):
@@ -249,7 +249,7 @@ def test_a_poison_job_fails_after_its_attempts_and_costs_nothing() -> None:
         now = NOW + attempt * 60
         assert claim("w", now).attempts == attempt + 1
         usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, now)
-    (failed,) = jobs.recover(now + 60)
+    (failed,) = recover(now + 60)
     assert (failed.state, failed.reason) == (State.FAILED, jobs.GAVE_UP)
     assert reserved() == 0
     told_once = {"job": job.id, "state": "failed", "reason": "gave_up", "used": {}, "detail": {}}
@@ -352,7 +352,7 @@ def test_cancelled_on_its_way_and_not_sent_it_ends(how: str) -> None:
     elif how == "put back":
         jobs.put_back(job.id, "w", NOW + 5, False, NOW)
     else:
-        jobs.recover(NOW + 60)
+        recover(NOW + 60)
     assert (jobs.get(job.id).state, reserved()) == (State.CANCELLED, 0)
 
 
@@ -459,7 +459,7 @@ def test_all_sent_and_recorded_is_done_whatever_happened_to_the_worker() -> None
     jobs.delivering(job.id, "w", NOW)
     jobs.sent(job.id, {random_id: 5})
     jobs.cancel(1, None, NOW)
-    (done,) = jobs.recover(NOW + HOUR)
+    (done,) = recover(NOW + HOUR)
     assert (done.state, usage.total(1)) == (State.DONE, {"photo": 1})
 
 

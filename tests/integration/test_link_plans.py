@@ -8,7 +8,7 @@ import pytest
 from models import batches, database, jobs, line, sources, uploads, usage
 from models.database import database as connection
 from tests.bench import million
-from tests.store import FREE, NOW, PLANS, TODAY
+from tests.store import FREE, NOW, PLANS, TODAY, recover
 
 SMALL = million.Scale(users=2_000, usage=20_000, jobs=4_000, cached=1_000, waiting=200)
 GROWS = {"user", "order", "payment", "refund", "dispute", "adjustment", "subscription", "job", "usage", "cached_media"}
@@ -78,7 +78,7 @@ def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]
     jobs.waiting(5)
     jobs.history(5, 10)
     jobs.cancel(5, None, NOW)
-    jobs.recover(NOW)
+    recover(NOW)
     jobs.overview(NOW)
     jobs.totals(NOW - 86_400)
     jobs.left_standing(NOW - 86_400)

@@ -126,8 +126,16 @@ def test_a_checkout_is_refused_to_others_to_the_banned_and_after_the_end() -> No
 # States
 
 
+def decline(order_id: int, now: int) -> bool:
+    """End an order as a payment does that is denied; False when it had ended."""
+    made = orders.get(order_id)
+    assert made is not None
+    payments.settle(fact(made, state=payments.State.DENIED), now)
+    return orders.get(order_id).state is State.FAILED  # type: ignore[union-attr]
+
+
 def test_every_state_but_paid_still_takes_money() -> None:
-    for end in (orders.cancel, orders.expire, orders.fail):
+    for end in (orders.cancel, orders.expire, decline):
         made = order(customer())
         assert end(made.id, NOW)
         payments.settle(fact(made), NOW)
@@ -137,7 +145,7 @@ def test_every_state_but_paid_still_takes_money() -> None:
 def test_a_paid_order_does_not_end_any_other_way() -> None:
     made = order(customer())
     payments.settle(fact(made), NOW)
-    assert not any(end(made.id, NOW) for end in (orders.cancel, orders.expire, orders.fail))
+    assert not any(end(made.id, NOW) for end in (orders.cancel, orders.expire, decline))
     assert orders.get(made.id).state is State.PAID  # type: ignore[union-attr]
 
 

@@ -17,7 +17,20 @@ from models.facts import MOVES, State, merge, state_of
 from models.ledger import Change
 from models.payments import DisputeFact, Fact, RefundFact
 from models.tables import Event, Payment, PaymentHistory, Refund, Request
-from tests.purchases import DAY, MONTH, NOW, PREMIUM, VIP, customer, fact, order
+from tests.purchases import (
+    DAY,
+    MONTH,
+    NOW,
+    PREMIUM,
+    VIP,
+    customer,
+    dispute_closed,
+    dispute_opened,
+    fact,
+    order,
+    payments_of,
+    refund,
+)
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -187,7 +200,7 @@ def test_a_payment_without_an_order_is_credited_when_the_provider_names_it_later
     bought = order(user)
     whole = fact(bought)
     payments.settle(replace(whole, order_public_id=None, user_id=None), NOW)
-    payments.refund("stars", whole.remote_id, "r-later", 250, NOW + MONTH // 2, NOW)
+    refund("stars", whole.remote_id, "r-later", 250, NOW + MONTH // 2, NOW)
     assert level(user) == 0 and kinds(user) == []
     assert payments.settle(whole, NOW + 60).outcome == "recorded"
     assert until(user) == NOW + MONTH * 3 // 4
@@ -294,7 +307,7 @@ def test_a_refund_is_recorded_once_and_removes_its_share() -> None:
     paid = fact(order(user))
     payments.settle(paid, NOW)
     give_back = ("stars", paid.remote_id, "r-1", 250, NOW + 10 * DAY, NOW + 10 * DAY)
-    assert [payments.refund(*give_back).outcome for _ in range(2)] == ["recorded", "unchanged"]
+    assert [refund(*give_back).outcome for _ in range(2)] == ["recorded", "unchanged"]
     assert until(user) == NOW + 20 * DAY
     assert payments.history_of(user)[0].refunded == 250
     [_, refunded] = told(user)
@@ -305,7 +318,7 @@ def test_a_refund_is_recorded_once_and_removes_its_share() -> None:
 def test_a_refund_that_arrives_before_its_payment_waits_for_it() -> None:
     user = customer()
     paid = fact(order(user))
-    assert payments.refund("stars", paid.remote_id, "r-2", 500, NOW + DAY, NOW).outcome == "recorded"
+    assert refund("stars", paid.remote_id, "r-2", 500, NOW + DAY, NOW).outcome == "recorded"
     assert kinds(user) == []
     payments.settle(paid, NOW + 60)
     assert access.of(user, NOW + 60).intervals == (access.Interval(NOW, NOW + DAY, 1),)
@@ -316,7 +329,7 @@ def test_refunded_and_bought_again_holds_the_new_purchase_only() -> None:
     user = customer()
     first = fact(order(user))
     payments.settle(first, NOW)
-    payments.refund("stars", first.remote_id, "r-3", 500, NOW + DAY, NOW + DAY)
+    refund("stars", first.remote_id, "r-3", 500, NOW + DAY, NOW + DAY)
     payments.settle(fact(order(user, now=NOW + 2 * DAY), NOW + 2 * DAY), NOW + 2 * DAY)
     assert access.of(user, NOW + 2 * DAY).intervals[1] == access.Interval(NOW + 2 * DAY, NOW + 2 * DAY + MONTH, 1)
 
@@ -326,7 +339,7 @@ def test_asking_for_a_refund_writes_one_request_with_what_is_left() -> None:
     bought = order(user, provider="paypal")
     paid = fact(bought)
     settled = payments.settle(paid, NOW)
-    payments.refund("paypal", paid.remote_id, "r-4", 200, NOW, NOW)
+    refund("paypal", paid.remote_id, "r-4", 200, NOW, NOW)
     asked = payments.ask_refund(settled.payment_id or 0, None, 99, NOW)
     assert payments.ask_refund(settled.payment_id or 0, None, 99, NOW) == asked
     row = Request.get_by_id(asked)
@@ -349,7 +362,7 @@ def test_a_refund_that_cannot_be_is_refused_here(
     paid = fact(order(customer(), provider=provider), state=state)
     settled = payments.settle(paid, NOW)
     if back:
-        payments.refund(provider, paid.remote_id, f"r-{paid.remote_id}", back, NOW, NOW)
+        refund(provider, paid.remote_id, f"r-{paid.remote_id}", back, NOW, NOW)
     with pytest.raises(RefundRefused) as refused:
         payments.ask_refund(settled.payment_id or 0, amount, None, NOW)
     assert (refused.value.reason, refused.value.rest) == (reason, rest)
@@ -368,12 +381,12 @@ def test_a_dispute_freezes_and_a_won_one_gives_everything_back() -> None:
     user = customer()
     paid = fact(order(user))
     payments.settle(paid, NOW)
-    payments.dispute_opened("stars", paid.remote_id, "d-1", NOW + DAY, NOW + DAY)
+    dispute_opened("stars", paid.remote_id, "d-1", NOW + DAY, NOW + DAY)
     assert level(user, NOW + 2 * DAY) == 0
     assert payments.history_of(user)[0].state is State.FROZEN
     assert payments.settle(paid, NOW + 2 * DAY).outcome == "unchanged"  # the poller does not thaw it
     assert level(user, NOW + 2 * DAY) == 0
-    payments.dispute_closed("stars", paid.remote_id, "d-1", True, NOW + 5 * DAY, NOW + 5 * DAY)
+    dispute_closed("stars", paid.remote_id, "d-1", True, NOW + 5 * DAY, NOW + 5 * DAY)
     assert payments.history_of(user)[0].state is State.COMPLETED
     assert until(user, NOW + 5 * DAY) == NOW + MONTH + 4 * DAY
     assert kinds(user) == ["payment_completed", "dispute_opened", "dispute_closed"]
@@ -384,9 +397,9 @@ def test_a_lost_dispute_leaves_nothing_from_its_opening_on_and_stays_lost() -> N
     user = customer()
     paid = fact(order(user))
     payments.settle(paid, NOW)
-    payments.dispute_closed("stars", paid.remote_id, "d-2", False, NOW + 9 * DAY, NOW + 9 * DAY)
-    payments.dispute_opened("stars", paid.remote_id, "d-2", NOW + DAY, NOW + 9 * DAY)
-    payments.dispute_closed("stars", paid.remote_id, "d-2", True, NOW + 10 * DAY, NOW + 10 * DAY)
+    dispute_closed("stars", paid.remote_id, "d-2", False, NOW + 9 * DAY, NOW + 9 * DAY)
+    dispute_opened("stars", paid.remote_id, "d-2", NOW + DAY, NOW + 9 * DAY)
+    dispute_closed("stars", paid.remote_id, "d-2", True, NOW + 10 * DAY, NOW + 10 * DAY)
     assert access.of(user, NOW).intervals == (access.Interval(NOW, NOW + DAY, 1),)
     assert payments.history_of(user)[0].state is State.REVERSED
 
@@ -394,7 +407,7 @@ def test_a_lost_dispute_leaves_nothing_from_its_opening_on_and_stays_lost() -> N
 def test_a_dispute_that_arrives_before_its_payment_waits_for_it() -> None:
     user = customer()
     paid = fact(order(user))
-    payments.dispute_opened("stars", paid.remote_id, "d-3", NOW + DAY, NOW)
+    dispute_opened("stars", paid.remote_id, "d-3", NOW + DAY, NOW)
     payments.settle(paid, NOW)
     assert payments.history_of(user)[0].state is State.FROZEN
     assert kinds(user) == ["payment_completed", "dispute_opened"]
@@ -444,11 +457,11 @@ def stories(draw: st.DrawFn) -> list[Callable[[list[orders.OrderInfo], str], Cha
         if draw(st.integers(0, 3)) == 0:
             story.extend(word(State.REVERSED, done + later * DAY) for later in draw(st.lists(days, max_size=2)))
         left = 500 * (which + 1)
-        for refund in range(draw(st.integers(0, 2))):
+        for part in range(draw(st.integers(0, 2))):
             amount, at = draw(st.integers(1, left // 2)), done + draw(days) * DAY
             left -= amount
             story.append(
-                lambda made, prefix, n=number, r=refund, a=amount, t=at: RefundFact(  # type: ignore[misc]
+                lambda made, prefix, n=number, r=part, a=amount, t=at: RefundFact(  # type: ignore[misc]
                     "stars", f"{prefix}-{n}", f"{prefix}-{n}-r{r}", a, t
                 )
             )
@@ -501,7 +514,7 @@ def test_a_refund_before_use_of_one_purchase_leaves_the_others_as_they_were() ->
         payments.settle(fact(order(buyer)), NOW)
     extra = fact(order(user, VIP), NOW)
     payments.settle(extra, NOW)
-    payments.refund("stars", extra.remote_id, f"r-{user}", 1000, NOW, NOW)
+    refund("stars", extra.remote_id, f"r-{user}", 1000, NOW, NOW)
     assert access.of(user, NOW).intervals == access.of(witness, NOW).intervals
 
 
@@ -548,9 +561,9 @@ def test_history_is_newest_first_and_totals_add_up() -> None:
     payments.settle(late, NOW + DAY)
     payments.settle(early, NOW + DAY)
     payments.settle(fact(order(customer(), VIP), NOW, state=State.PENDING), NOW)
-    payments.refund("paypal", late.remote_id, "r-5", 300, NOW + DAY, NOW + DAY)
+    refund("paypal", late.remote_id, "r-5", 300, NOW + DAY, NOW + DAY)
     assert [payment.remote_id for payment in payments.history_of(user)] == [late.remote_id, early.remote_id]
-    assert payments.of_order(payments.history_of(user)[0].order_id or 0)[0].remote_id == late.remote_id
+    assert payments_of(payments.history_of(user)[0].order_id or 0)[0].remote_id == late.remote_id
     assert [payment.remote_id for payment in payments.since("paypal", NOW)] == [late.remote_id]
     assert payments.totals() == payments.Totals(
         1, (payments.Turnover("USD", 1, 1000, 300), payments.Turnover("XTR", 1, 500, 0))

@@ -22,6 +22,7 @@ from models.payments import DisputeFact, State
 from models.requests import Kind
 from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request
 from tests import environment, machine
+from tests.purchases import payments_of
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from web import disputes, errands, reconciliation, registration
@@ -248,7 +249,7 @@ def test_a_pending_payment_is_awaited_for_as_long_as_it_takes(
     upkeep.run_once(now() + 30 * DAY)
 
     assert Order.get_by_id(order.id).next_look_at is not None
-    paypal.complete_capture(payments.of_order(order.id)[0].remote_id)
+    paypal.complete_capture(payments_of(order.id)[0].remote_id)
     Order.update(next_look_at=0).where(Order.id == order.id).execute()
     upkeep.run_once(now() + 31 * DAY)
     assert Order.get_by_id(order.id).state == "paid"
@@ -318,21 +319,21 @@ def test_money_that_nobody_told_of_is_found_by_comparison(till: Shop, paypal: Lo
     reconciliation.compare(till, now())
 
     assert Order.get_by_id(order.id).state == "paid"
-    (found,) = payments.of_order(order.id)
+    (found,) = payments_of(order.id)
     assert found.remote_id not in {told["remote_id"] for told in alerts("money_not_in_ledger")}
 
 
 def test_a_dispute_that_no_webhook_told_of_is_found_by_comparison(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
-    (payment,) = payments.of_order(order.id)
+    (payment,) = payments_of(order.id)
     dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
 
     disputes.compare(till, now())
-    assert payments.of_order(order.id)[0].state is State.FROZEN
+    assert payments_of(order.id)[0].state is State.FROZEN
     paypal.resolve_dispute(dispute, favour="seller")
     disputes.compare(till, now())
 
-    assert payments.of_order(order.id)[0].state is State.COMPLETED
+    assert payments_of(order.id)[0].state is State.COMPLETED
 
 
 def test_disputes_that_paypal_does_not_show_are_an_incident(till: Shop, paypal: LocalPayPal) -> None:
@@ -348,11 +349,11 @@ def test_disputes_that_paypal_does_not_show_are_an_incident(till: Shop, paypal: 
 def test_all_pages_of_the_disputes_are_read(till: Shop, paypal: LocalPayPal) -> None:
     orders_ = [paid(till, paypal) for _ in range(3)]
     for order in orders_:
-        paypal.open_dispute(payments.of_order(order.id)[0].remote_id)
+        paypal.open_dispute(payments_of(order.id)[0].remote_id)
 
     listed = till.paypal.disputes(rfc3339(now() - DAY), page_size=2)
 
-    contested = {payments.of_order(order.id)[0].remote_id for order in orders_}
+    contested = {payments_of(order.id)[0].remote_id for order in orders_}
     assert contested <= {paid_.payment_remote_id for it in listed for paid_ in facts_of(till, it)}
 
 
@@ -362,7 +363,7 @@ def facts_of(till: Shop, listed: dict[str, Any]) -> list[DisputeFact]:
 
 def test_money_that_neither_side_can_explain_is_told_once(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
-    capture = payments.of_order(order.id)[0].remote_id
+    capture = payments_of(order.id)[0].remote_id
     with_other_books(order)
     sells_that_no_more = replace(till, plans=Plans((till.plans.free,)))
 
@@ -383,7 +384,7 @@ def with_other_books(order: OrderInfo) -> None:
 
 def test_a_refund_that_failed_takes_nothing_whatever_the_list_says(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
-    (payment,) = payments.of_order(order.id)
+    (payment,) = payments_of(order.id)
     paypal.switch("refund_status", status="FAILED")
     made = till.paypal.refund_capture(payment.remote_id, None, "USD", "by-hand")
     listed = [row["transaction_id"] for row in till.paypal.transactions(rfc3339(now() - DAY), rfc3339(now()))]
@@ -393,18 +394,18 @@ def test_a_refund_that_failed_takes_nothing_whatever_the_list_says(till: Shop, p
     reconciliation.compare(till, now())
 
     assert made["status"] == "FAILED"
-    assert payments.of_order(order.id)[0].refunded == 0
+    assert payments_of(order.id)[0].refunded == 0
 
 
 def test_a_reversal_that_only_the_list_shows_is_taken_from_it(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
-    (payment,) = payments.of_order(order.id)
+    (payment,) = payments_of(order.id)
     paypal.reverse_capture(payment.remote_id, value="2.00")
     paypal.switch("error", on="GET /v2/payments/refunds/*", status=404, issue="INVALID_RESOURCE_ID", count=99)
 
     reconciliation.compare(till, now())
 
-    assert payments.of_order(order.id)[0].refunded == 200
+    assert payments_of(order.id)[0].refunded == 200
 
 
 def test_what_the_account_sells_elsewhere_is_none_of_our_business(till: Shop, paypal: LocalPayPal) -> None:
@@ -458,7 +459,7 @@ def test_a_list_that_paypal_does_not_show_is_an_incident(till: Shop, paypal: Loc
 
 def test_a_request_that_paypal_has_forgotten_is_given_up_and_told(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
-    asked_id = payments.ask_refund(payments.of_order(order.id)[0].id, None, 1, now() - 46 * DAY)
+    asked_id = payments.ask_refund(payments_of(order.id)[0].id, None, 1, now() - 46 * DAY)
     errand = asked.claim("paypal", now())
     assert errand is not None and errand.id == asked_id
 

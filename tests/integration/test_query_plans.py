@@ -20,7 +20,7 @@ from models import (
     webhooks,
 )
 from models.requests import Kind
-from tests.purchases import MONTHLY, NOW, PREMIUM, customer, fact, order
+from tests.purchases import MONTHLY, NOW, PREMIUM, customer, dispute_closed, dispute_opened, fact, order, refund
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -46,9 +46,9 @@ def scans(statement: str) -> list[str]:
 def _settle_and_undo() -> None:
     paid = fact(order(customer()), provider="stars")
     payments.settle(paid, NOW)
-    payments.dispute_opened("stars", paid.remote_id, "d", NOW, NOW)
-    payments.dispute_closed("stars", paid.remote_id, "d", True, NOW, NOW)
-    payments.refund("stars", paid.remote_id, "r", 500, NOW, NOW)
+    dispute_opened("stars", paid.remote_id, "d", NOW, NOW)
+    dispute_closed("stars", paid.remote_id, "d", True, NOW, NOW)
+    refund("stars", paid.remote_id, "r", 500, NOW, NOW)
     payments.history_of(1)
     payments.find("stars", paid.remote_id)
     payments.find(None, paid.remote_id)

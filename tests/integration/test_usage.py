@@ -25,7 +25,7 @@ from models.database import database as connection
 from models.errors import LeaseLost
 from models.moves import ENDED, State
 from models.tables import TABLES, Job, Usage
-from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue
+from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, recover
 
 TOMORROW = "2027-01-16"
 
@@ -224,7 +224,7 @@ class Limits(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from((1, 61, 86_400)))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
-        jobs.recover(self.now)
+        recover(self.now)
 
     @invariant()
     def no_limit_is_passed(self) -> None:

@@ -15,7 +15,6 @@ from models.access import (
     Interval,
     Refunded,
     Take,
-    at,
     fold,
     sweep,
 )
@@ -41,6 +40,12 @@ def measure(intervals: tuple[Interval, ...], level: int) -> int:
 def measure_from(intervals: tuple[Interval, ...], level: int) -> int:
     """Seconds lived at this level or a better one."""
     return sum((interval.end or HORIZON) - interval.start for interval in intervals if interval.level >= level)
+
+
+def at(intervals: tuple[Interval, ...], moment: int) -> int:
+    """The level that holds at a moment."""
+    holding = (each for each in intervals if each.start <= moment and (each.end is None or moment < each.end))
+    return next((interval.level for interval in holding), 0)
 
 
 # Examples
