@@ -235,7 +235,6 @@ class Stars:
             Kind.REFUND: self._refund,
             Kind.CANCEL_SUBSCRIPTION: self._change_subscription,
             Kind.RESUME_SUBSCRIPTION: self._change_subscription,
-            Kind.LOOKUP: self._look_up_for,
         }[request.kind]
         try:
             result = await work(request, now)
@@ -282,11 +281,6 @@ class Stars:
                 raise
         await self._calls(_subscription_changed, subscription, resume, self._news_time(now), now)
         return Verdict(True, "resumed" if resume else "cancelled")
-
-    async def _look_up_for(self, request: RequestInfo, now: int) -> Verdict:
-        payment = await self.look_up(request.argument, now)
-        found = payment is not None and payment.user_id == request.user_id
-        return Verdict(found, "found" if found else "not_found")
 
     def _news_time(self, now: int) -> int:
         """Telegram gives news of subscriptions no time. What comes later is later, also within one second."""

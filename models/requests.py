@@ -23,7 +23,7 @@ class Kind(StrEnum):
     REFUND = "refund"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     RESUME_SUBSCRIPTION = "resume_subscription"
-    LOOKUP = "lookup"
+    LOOKUP = "lookup"  # of PayPal only: Telegram is asked at once
 
 
 @dataclass(frozen=True, slots=True)

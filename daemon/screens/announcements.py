@@ -143,12 +143,6 @@ def _dispute_closed(payload: Payload, setting: Setting) -> Screen:
     )
 
 
-def _subscription_started(payload: Payload, setting: Setting) -> Screen:
-    t = setting.t
-    text = t.gettext("🔁 Your subscription to <b>{plan}</b> has begun.", plan=setting.plan(payload["plan"]))
-    return Screen(text + _period(payload, setting), keyboard.rows(keyboard.home(t)))
-
-
 def _subscription_resumed(payload: Payload, setting: Setting) -> Screen:
     text = setting.t.gettext("🔁 <b>{plan}</b> renews by itself again.", plan=setting.plan(payload["plan"]))
     return Screen(text + _period(payload, setting))
@@ -408,7 +402,6 @@ KINDS: Mapping[str, Callable[[Payload, Setting], Screen | None]] = {
     "payment_refunded": _payment_refunded,
     "dispute_opened": _dispute_opened,
     "dispute_closed": _dispute_closed,
-    "subscription_started": _subscription_started,
     "subscription_resumed": _subscription_resumed,
     "subscription_suspended": _subscription_suspended,
     "subscription_cancelled": _subscription_cancelled,

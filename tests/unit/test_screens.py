@@ -52,7 +52,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("payment_completed", MONEY | {"plan": "a_plan_that_left_the_file"}),
     ("payment_refunded", MONEY | {"purpose": "test"}),
     ("dispute_closed", MONEY | {"won": False}),
-    ("subscription_started", MONEY | {"period_end": None}),
+    ("subscription_resumed", MONEY | {"period_end": None}),
     ("access_given", {"level": 1, "seconds": 86_400, "until": None, "forever": False}),
     ("access_given", {"level": 1, "seconds": None, "until": NOW, "forever": False}),
     ("access_given", {"level": 2, "seconds": None, "until": None, "forever": True}),
