@@ -93,7 +93,11 @@ def test_everything_that_is_known_is_shown(penelope: int) -> None:
 
 
 def test_news_and_notifications_are_shown_too(penelope: int) -> None:
-    webhooks.receive("paypal", "WH-2", "PAYMENT.CAPTURE.COMPLETED", "CAPTURE2", '{"resource": {"id": "CAPTURE2"}}', NOW)
+    for number in (1, 2):
+        capture = f"CAPTURE{number}"
+        body = json.dumps({"resource": {"id": capture}})
+        webhooks.receive("paypal", f"WH-{number}", "PAYMENT.CAPTURE.COMPLETED", capture, body, NOW)
+    WebhookEvent.update(state="done", done_at=NOW).execute()
 
     shown = personal.export(penelope)
 
