@@ -81,12 +81,13 @@ class AlreadySubscribed(ModelError):
 class RefundRefused(ModelError):
     """A refund was asked for that the payment does not allow.
 
-    ``reason`` is ``not_completed`` (no money to give back), ``nothing_left``, ``above_rest`` or ``whole_only`` (Stars
-    know no parts); ``rest`` is what could still be refunded, in minor units.
+    ``reason`` is ``not_completed`` (no money to give back), ``nothing_left``, ``above_rest``, ``whole_only`` (no
+    parts of Stars) or ``under_way``: a refund of another amount, ``under_way``, has not ended yet. ``rest`` is what
+    could still be refunded; both in minor units.
     """
 
-    def __init__(self, payment_id: int, reason: str, rest: int) -> None:
-        self.payment_id, self.reason, self.rest = payment_id, reason, rest
+    def __init__(self, payment_id: int, reason: str, rest: int, under_way: int = 0) -> None:
+        self.payment_id, self.reason, self.rest, self.under_way = payment_id, reason, rest, under_way
         super().__init__(f"payment {payment_id}: {reason}, {rest} left to refund")
 
 

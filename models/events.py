@@ -20,7 +20,8 @@ refuse a second copy. ``user_id`` None means all admins. Kinds about money, and 
 ``access_ending``       until, days (3 or 1)
 ``access_ended``        until
 ``checkout_cancelled``  order, plan
-``request_done``        request, kind, ok, result, payment, subscription, argument, amount, about (the customer)
+``request_done``        request, kind, ok, result, payment, its remote_id and currency, subscription, argument, amount,
+                        about (the customer)
 ``admin_alert``         reason (a code) and what it names
 ``incident_opened``     key, text
 ``incident_closed``     key, text, seconds

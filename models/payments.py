@@ -111,7 +111,7 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
     """Ask for money to go back (None: all that is left) and return the request's id; a waiting one is not doubled.
 
     :raises NotFound: no such payment.
-    :raises RefundRefused: ``not_completed nothing_left above_rest``, or ``whole_only`` (Stars know no parts).
+    :raises RefundRefused: it cannot be refunded, or not by this amount, or not before another refund has ended.
     """
     with transaction():
         payment = get(payment_id)
@@ -122,6 +122,9 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
         reason = _refund_refusal(payment, wanted, rest)
         if reason:
             raise RefundRefused(payment_id, reason, rest)
+        under_way = requests.refund_under_way(payment_id)
+        if under_way not in (None, wanted):
+            raise RefundRefused(payment_id, "under_way", rest, under_way)
         return requests.append(
             Kind.REFUND,
             payment.provider,

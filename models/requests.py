@@ -132,6 +132,12 @@ def get(request_id: int) -> RequestInfo | None:
     return None if row is None else _info(row)
 
 
+def refund_under_way(payment_id: int) -> int | None:
+    """How much of a payment is being given back, in minor units; None when no refund of it is open."""
+    refund = (Request.kind == Kind.REFUND) & (Request.payment == payment_id) & (Request.state == "open")
+    return next((row.amount for row in Request.select(Request.amount).where(refund)), None)
+
+
 def finish(request_id: int, result: str, now: int) -> bool:
     """It is done: whoever asked hears *result* (a code). False when it had ended before."""
     return _end(request_id, "done", result, now)
@@ -160,6 +166,8 @@ def _end(request_id: int, state: str, result: str, now: int) -> bool:
             "ok": state == "done",
             "result": result,
             "payment": row.payment_id,
+            "remote_id": row.payment.remote_id if row.payment else None,
+            "currency": row.payment.currency if row.payment else None,
             "subscription": row.subscription_id,
             "argument": row.argument,
             "amount": row.amount,

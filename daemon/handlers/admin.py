@@ -94,12 +94,12 @@ async def refund(turn: Turn, words: list[str]) -> Screen:
     found = await service.calls(payments.find, None, words[0])
     if found is None:
         return admin.unknown_payment(turn.t, words[0])
-    amount = _minor(words[1], found.currency) if len(words) == 2 else None
+    amount = _minor(words[1], found.currency) if len(words) == 2 else found.amount - found.refunded
     try:
         await service.calls(payments.ask_refund, found.id, amount, turn.user.id, turn.now)
     except RefundRefused as error:
-        return admin.refund_refused(turn.t, found, error.reason)
-    return admin.refund_asked(turn.t, found)
+        return admin.refund_refused(turn.t, error, found.currency)
+    return admin.refund_asked(turn.t, amount, found.currency)
 
 
 async def ban(turn: Turn, words: list[str]) -> Screen:

@@ -9,9 +9,9 @@ from config.texts import Texts
 from daemon.chat import Screen
 from daemon.screens import announcements
 from models.access import Access
+from models.errors import RefundRefused
 from models.health import Beat, IncidentInfo
 from models.jobs import Overview
-from models.payments import PaymentInfo
 from models.sources import SourceInfo
 from models.users import UserInfo
 
@@ -77,28 +77,30 @@ def unknown_payment(t: Texts, text: str) -> Screen:
     )
 
 
-def refund_asked(t: Texts, payment: PaymentInfo) -> Screen:
+def refund_asked(t: Texts, amount: int, currency: str) -> Screen:
     """The provider is being told."""
     return Screen(
-        t.gettext(
-            "The refund of {price} is under way; you will hear how it ended.",
-            price=t.price(payment.amount - payment.refunded, payment.currency),
-        )
+        t.gettext("The refund of {price} is under way; you will hear how it ended.", price=t.price(amount, currency))
     )
 
 
-def refund_refused(t: Texts, payment: PaymentInfo, reason: str) -> Screen:
+def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
     """It cannot be refunded, or not like this."""
     texts = {
         "not_completed": t.gettext("This payment is not completed, so there is nothing to give back."),
         "nothing_left": t.gettext("This payment was given back already."),
         "above_rest": t.gettext(
             "That is more than is left of it: {rest}.",
-            rest=t.price(payment.amount - payment.refunded, payment.currency),
+            rest=t.price(refused.rest, currency),
         ),
         "whole_only": t.gettext("Stars can only be given back as a whole: leave out the amount."),
+        "under_way": t.gettext(
+            "A refund of {price} of this payment is under way. Ask for another amount when you have heard how it "
+            "ended.",
+            price=t.price(refused.under_way, currency),
+        ),
     }
-    return Screen(texts.get(reason) or escape(reason))
+    return Screen(texts.get(refused.reason) or escape(refused.reason))
 
 
 def not_an_admin(t: Texts) -> Screen:

@@ -238,11 +238,16 @@ def _request_done(payload: Payload, setting: Setting) -> Screen | None:
     result = escape(str(payload["result"]))
     match payload["kind"], payload["ok"]:
         case "refund", True:
-            text = t.gettext("✅ The refund of payment {payment} was carried out.", payment=payload["payment"])
+            text = t.gettext(
+                "✅ The refund of {price} of payment <code>{id}</code> was carried out.",
+                price=setting.price(payload),
+                id=escape(payload["remote_id"]),
+            )
         case "refund", False:
             text = t.gettext(
-                "❌ The refund of payment {payment} was refused: <code>{result}</code>.",
-                payment=payload["payment"],
+                "❌ The refund of {price} of payment <code>{id}</code> was refused: <code>{result}</code>.",
+                price=setting.price(payload),
+                id=escape(payload["remote_id"]),
                 result=result,
             )
         case "lookup", True:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import access, database, orders, payments, users, webhooks
+from models import access, database, events, orders, payments, requests, users, webhooks
 from models.errors import NotFound, RefundRefused
 from models.facts import MOVES, State, merge, state_of
 from models.ledger import Change
@@ -367,6 +367,29 @@ def test_a_refund_that_cannot_be_is_refused_here(
         payments.ask_refund(settled.payment_id or 0, amount, None, NOW)
     assert (refused.value.reason, refused.value.rest) == (reason, rest)
     assert Request.select().count() == 0
+
+
+def test_a_refund_of_another_amount_waits_for_the_end_of_the_one_under_way() -> None:
+    paid = fact(order(customer(), provider="paypal"))
+    settled = payments.settle(paid, NOW)
+    part = payments.ask_refund(settled.payment_id or 0, 100, 99, NOW)
+    for amount in (None, 200):
+        with pytest.raises(RefundRefused) as refused:
+            payments.ask_refund(settled.payment_id or 0, amount, 99, NOW)
+        assert (refused.value.reason, refused.value.under_way) == ("under_way", 100)
+    assert payments.ask_refund(settled.payment_id or 0, 100, 99, NOW) == part
+    payments.refund("paypal", paid.remote_id, f"r-{paid.remote_id}", 100, NOW, NOW)
+    requests.finish(part, "refunded", NOW)
+    rest = requests.get(payments.ask_refund(settled.payment_id or 0, None, 99, NOW))
+    assert rest is not None and rest.amount == 400
+
+
+def test_the_end_of_a_refund_names_the_payment_as_its_provider_does() -> None:
+    paid = fact(order(customer(), provider="paypal"))
+    settled = payments.settle(paid, NOW)
+    requests.finish(payments.ask_refund(settled.payment_id or 0, None, 99, NOW), "refunded", NOW)
+    [told] = [event for event in events.claim(NOW) if event.user_id == 99]
+    assert (told.payload["remote_id"], told.payload["currency"]) == (paid.remote_id, paid.currency)
 
 
 def test_a_refund_of_nothing_is_not_found() -> None:

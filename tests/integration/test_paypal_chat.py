@@ -53,16 +53,18 @@ async def test_a_customer_who_turns_back_hears_that_nothing_was_charged(town: To
 
 async def test_an_admin_refunds_in_the_chat_and_both_hear_of_it(town: Town) -> None:
     async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
-        await admin.ask("/start")
+        await admin.ask("/language en")
         buyer = await offered(town, customer)
         buyer.pay()
         await customer.until_text("Receipt")
         (payment,) = town.shop.payments(customer.id)
 
         await admin.say(f"/refund {payment.remote_id} 2.00")
+        await admin.until_text("The refund of $2.00 is under way")
         await customer.until_text("$2.00 of your payment")
-        await admin.until_text(str(payment.id))
+        assert payment.remote_id in (await admin.until_text("was carried out")).text
         await admin.say(f"/refund {payment.remote_id}")
+        await admin.until_text("The refund of $3.00 is under way")
         await customer.until_text("$3.00 of your payment")
 
     assert town.shop.payments(customer.id)[0].refunded == 500

@@ -16,6 +16,7 @@ from daemon.screens import account, admin, announcements, checkout, deliveries, 
 from daemon.screens import links as link_screens
 from models import jobs, payments, users
 from models.access import Access, Interval
+from models.errors import RefundRefused
 from models.health import Beat, IncidentInfo
 from models.jobs import Overview
 from models.moves import JobInfo
@@ -44,6 +45,7 @@ MONEY: dict[str, Any] = {
     "currency": "XTR", "purpose": "plan", "renewal": False, "again": False, "until": NOW, "forever": False,
     "refund": "r", "refunded": 250, "dispute": "d", "won": True, "subscription": 3, "period_end": NOW, "user": 42,
 }  # fmt: skip
+REFUNDED = {"remote_id": EVIL, "amount": 250, "currency": "USD"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     *[(kind, MONEY) for kind in announcements.KINDS if kind.startswith(("payment", "dispute", "subscription"))],
     ("payment_completed", MONEY | {"purpose": "test"}),
@@ -63,7 +65,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("access_ended", {"until": NOW}),
     ("checkout_cancelled", {"order": "x", "plan": "premium"}),
     *[
-        ("request_done", {"kind": kind, "ok": ok, "result": EVIL, "payment": 7, "argument": EVIL})
+        ("request_done", {"kind": kind, "ok": ok, "result": EVIL, "payment": 7, "argument": EVIL, **REFUNDED})
         for kind in ("refund", "lookup", "cancel_subscription", "resume_subscription")
         for ok in (True, False)
     ],
@@ -205,10 +207,10 @@ def screens(t: Texts) -> list[Screen]:
         admin.revoked(t, USER, PLANS.free, FREE, True, UTC),
         admin.revoked(t, USER, PLANS.free, FREE, False, UTC),
         admin.unknown_payment(t, EVIL),
-        admin.refund_asked(t, payment(State.COMPLETED)),
+        admin.refund_asked(t, 100, "USD"),
         *[
-            admin.refund_refused(t, payment(State.COMPLETED), reason)
-            for reason in ("not_completed", "nothing_left", "above_rest", "whole_only", "?")
+            admin.refund_refused(t, RefundRefused(1, reason, 500, 100), "USD")
+            for reason in ("not_completed", "nothing_left", "above_rest", "whole_only", "under_way", "?")
         ],
         admin.not_an_admin(t),
         admin.banned(t, USER),
