@@ -87,7 +87,10 @@ def append(
     asked_by: int | None,
     now: int,
 ) -> int:
-    """Do as :func:`ask` inside the caller's transaction. Work that waits already is not asked for twice."""
+    """Do as :func:`ask` inside the caller's transaction. Work that waits already is not asked for twice.
+
+    A look-up is a customer's own: another customer's of the same payment is other work, with another answer.
+    """
     same = Request.select(Request.id).where(
         (Request.state == "open")
         & (Request.provider == provider)
@@ -96,6 +99,8 @@ def append(
         & (Request.subscription.is_null() if subscription_id is None else Request.subscription == subscription_id)
         & (Request.argument == argument)
     )
+    if kind is Kind.LOOKUP:
+        same = same.where(Request.user_id == user_id)
     waiting = same.first()
     if waiting is not None:
         return int(waiting.id)

@@ -22,6 +22,13 @@ def test_a_request_is_asked_once_while_it_waits() -> None:
     assert ask() != first
 
 
+def test_each_of_two_customers_who_look_up_one_payment_gets_an_answer() -> None:
+    asked = [requests.ask(Kind.LOOKUP, "paypal", argument="TX-1", user_id=who, asked_by=who, now=NOW) for who in (7, 8)]
+    for request_id in asked:
+        requests.finish(request_id, "paid", NOW)
+    assert [event.user_id for event in events.claim(NOW)] == [7, 8]
+
+
 def test_each_provider_claims_its_own_the_oldest_first() -> None:
     first, stars, second = ask("TX-1"), ask("C-1", "stars"), ask("TX-2")
     claimed = [requests.claim("paypal", NOW) for _ in range(3)]
