@@ -2,10 +2,10 @@
 
 import logging
 
-from models import health, payments
-from models.payments import Change
+from models import events, health, payments
+from models.payments import Change, DisputeFact
 from web.paypal import FORBIDDEN, NOT_FOUND, Refused
-from web.reading import PROVIDER, read_dispute, rfc3339
+from web.reading import PROVIDER, outcome_code, read_dispute, rfc3339
 from web.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -22,14 +22,24 @@ def look(till: Shop, dispute_id: str, now: int) -> list[Change]:
     :raises PayPalError: PayPal could not be asked, or does not show it to us.
     """
     changes: list[Change] = []
-    for fact in read_dispute(till.paypal.dispute(dispute_id), now):
+    dispute = till.paypal.dispute(dispute_id)
+    outcome = outcome_code(dispute)
+    for fact in read_dispute(dispute, now):
         if payments.find(PROVIDER, fact.payment_remote_id) is None:
             order = till.order_of_payment(fact.payment_remote_id)
             if order is None:
                 continue
             changes += till.look(order, now).changes
         changes.append(fact)
+        if outcome is not None and fact.won is None:
+            _report(fact, outcome, now)
     return changes
+
+
+def _report(fact: DisputeFact, outcome: str, now: int) -> None:
+    logger.error("a dispute ended in an unknown way", extra={"dispute": fact.remote_id, "outcome": outcome})
+    detail = {"provider": PROVIDER, "remote_id": fact.payment_remote_id, "dispute": fact.remote_id, "outcome": outcome}
+    events.alert("dispute_unexplained", detail, now, key=f"unexplained:{PROVIDER}:{fact.remote_id}")
 
 
 def compare(till: Shop, now: int) -> None:

@@ -59,7 +59,15 @@ SUBSCRIPTION_STATES = {
     "CANCELLED": subscriptions.State.CANCELLED,
     "EXPIRED": subscriptions.State.EXPIRED,
 }
-DISPUTES_WON = frozenset({"RESOLVED_SELLER_FAVOUR", "CANCELED_BY_BUYER", "DENIED", "RESOLVED_WITH_PAYOUT"})
+VERDICTS = {
+    "RESOLVED_SELLER_FAVOUR": True,
+    "RESOLVED_WITH_PAYOUT": True,
+    "CANCELED_BY_BUYER": True,
+    "DENIED": True,
+    "RESOLVED_BUYER_FAVOUR": False,
+    "ACCEPTED": False,
+}
+"""Who has won a dispute, from our side. Others, ``NONE`` for instance, decide nothing."""
 
 
 @dataclass(frozen=True)
@@ -250,12 +258,21 @@ def failed_at(remote: Mapping[str, Any], now: int) -> int | None:
 
 
 @readable("the dispute")
+def outcome_code(dispute: Mapping[str, Any]) -> str | None:
+    """PayPal's word for how a dispute ended, which may be empty; None while it has not."""
+    if dispute.get("status") != "RESOLVED":
+        return None
+    return str((dispute.get("dispute_outcome") or {}).get("outcome_code") or "")
+
+
+@readable("the dispute")
 def read_dispute(dispute: Mapping[str, Any], now: int) -> list[DisputeFact]:
-    """How a dispute stands, for each payment that it names."""
-    closed, won = None, None
-    if dispute.get("status") == "RESOLVED":
-        closed = instant(dispute.get("update_time"), now, now)
-        won = (dispute.get("dispute_outcome") or {}).get("outcome_code") in DISPUTES_WON
+    """How a dispute stands, for each payment that it names.
+
+    One whose outcome is not known stays open: lost could not be undone.
+    """
+    won = VERDICTS.get(outcome_code(dispute) or "")
+    closed = None if won is None else instant(dispute.get("update_time"), now, now)
     opened = instant(dispute.get("create_time"), now, now)
     return [
         DisputeFact(PROVIDER, str(contested["seller_transaction_id"]), str(dispute["dispute_id"]), opened, closed, won)

@@ -306,6 +306,10 @@ def alert(t: Texts, reason: str) -> str:
         "amount_changed": t.gettext("The provider now reports another amount for a payment that is recorded already."),
         "banned_user_paid": t.gettext("A banned customer has paid. Refund it, or let him in again."),
         "dispute_opened": t.gettext("A customer disputes a payment. Answer it at the provider in time."),
+        "dispute_unexplained": t.gettext(
+            "A dispute has ended, but not in a way that is known here, so its payment stays suspended. See at PayPal "
+            "who has the money: /grant gives the customer his time back."
+        ),
         "order_mismatch": t.gettext(
             "PayPal's order is not what was ordered here. It gave nothing: look into it at PayPal."
         ),

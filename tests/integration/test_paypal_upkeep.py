@@ -336,6 +336,51 @@ def test_a_dispute_that_no_webhook_told_of_is_found_by_comparison(till: Shop, pa
     assert payments_of(order.id)[0].state is State.COMPLETED
 
 
+def test_a_dispute_whose_outcome_says_nothing_stays_suspended_and_is_told_once(till: Shop, paypal: LocalPayPal) -> None:
+    order = paid(till, paypal)
+    (payment,) = payments.of_order(order.id)
+    dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
+    paypal.resolve_dispute(dispute, favour="seller")
+    for _ in range(2):
+        paypal.switch("alter", on=f"GET /v1/customer/disputes/{dispute}", set={"/dispute_outcome/outcome_code": "NONE"})
+        disputes.compare(till, now())
+
+    assert payments.of_order(order.id)[0].state is State.FROZEN
+    (told,) = [it for it in alerts("dispute_unexplained") if it["dispute"] == dispute]
+    assert (told["remote_id"], told["outcome"]) == (payment.remote_id, "NONE")
+
+    disputes.compare(till, now())
+    assert payments.of_order(order.id)[0].state is State.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "won"),
+    [
+        ({"outcome_code": "RESOLVED_SELLER_FAVOUR"}, True),
+        ({"outcome_code": "RESOLVED_WITH_PAYOUT"}, True),
+        ({"outcome_code": "CANCELED_BY_BUYER"}, True),
+        ({"outcome_code": "DENIED"}, True),
+        ({"outcome_code": "RESOLVED_BUYER_FAVOUR"}, False),
+        ({"outcome_code": "ACCEPTED"}, False),
+        ({"outcome_code": "NONE"}, None),
+        ({"outcome_code": "A_WORD_OF_TOMORROW"}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_a_dispute_is_decided_by_words_that_are_known(outcome: dict[str, str] | None, won: bool | None) -> None:
+    resolved = {
+        "dispute_id": "PP-D-1",
+        "create_time": rfc3339(1000),
+        "update_time": rfc3339(2000),
+        "status": "RESOLVED",
+        "disputed_transactions": [{"seller_transaction_id": "CAP"}],
+        "dispute_outcome": outcome,
+    }
+    closed = None if won is None else 2000
+    assert read_dispute(resolved, now()) == [DisputeFact("paypal", "CAP", "PP-D-1", 1000, closed, won)]
+
+
 def test_disputes_that_paypal_does_not_show_are_an_incident(till: Shop, paypal: LocalPayPal) -> None:
     paypal.switch("error", on="GET /v1/customer/disputes", status=403, issue="NOT_AUTHORIZED")
 
