@@ -7,7 +7,7 @@ from config.texts import Texts
 from daemon.chat import Screen as Screen
 from daemon.outgoing import Button
 from daemon.screens import account, keyboard
-from models.payments import PaymentInfo
+from models.payments import PaymentInfo, State
 
 
 def contact(t: Texts, support: str | None) -> Screen:
@@ -69,15 +69,24 @@ def found(t: Texts, payment: PaymentInfo, timezone: ZoneInfo, support: str | Non
         date=t.date(payment.created_at, timezone),
         state=account.payment_state(t, payment),
     )
+    return Screen(f"{text}\n{_became(t, payment, support)}", keyboard.rows(keyboard.home(t)))
+
+
+def _became(t: Texts, payment: PaymentInfo, support: str | None) -> str:
+    """What the customer has of a payment."""
+    if payment.state is State.PENDING:
+        return t.gettext("The payment service is still checking it; I will write when it is through.")
+    if payment.state is State.DENIED:
+        return t.gettext("It was not charged, so it bought nothing. /premium lets you try again.")
+    if payment.state is State.REVERSED or payment.refunded >= payment.amount:
+        return t.gettext("The money went back to you, so it buys nothing any more.")
+    if payment.state is State.FROZEN:
+        return t.gettext("What it bought rests until that is decided.")
     if payment.grants:
-        text += "\n" + t.gettext("What it bought is yours: /start shows it.")
-    elif support:
-        text += "\n" + t.gettext(
-            "It bought nothing. Write to {contact}, and we will look at it.", contact=escape(support)
-        )
-    else:
-        text += "\n" + t.gettext("It bought nothing. The operator has been told and will look at it.")
-    return Screen(text, keyboard.rows(keyboard.home(t)))
+        return t.gettext("What it bought is yours: /start shows it.")
+    if support:
+        return t.gettext("It bought nothing. Write to {contact}, and we will look at it.", contact=escape(support))
+    return t.gettext("It bought nothing. The operator has been told and will look at it.")
 
 
 def terms(t: Texts, url: str | None) -> Screen:

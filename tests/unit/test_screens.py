@@ -1,6 +1,7 @@
 """What customers read: every screen in every language, within Telegram's limits, with well-formed markup."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -179,7 +180,7 @@ def screens(t: Texts) -> list[Screen]:
         support.not_a_number(t),
         support.looking(t),
         support.not_found(t, EVIL),
-        support.found(t, payment(State.COMPLETED), UTC, EVIL),
+        *[support.found(t, payment(state), UTC, EVIL) for state in State],
         support.terms(t, "https://x"),
         support.privacy(t, None, EVIL, 90),
         *delivered(t),
@@ -279,6 +280,29 @@ def test_every_refusal_of_a_payment_has_words_of_its_own() -> None:
     reasons = ("unknown_order banned not_yours already_paid closed expired price already_subscribed under_way").split()
     texts = [checkout.refusal(t, reason) for reason in reasons]
     assert len({*texts, checkout.refusal(t, "fault")}) == len(reasons) + 1
+
+
+@pytest.mark.parametrize(
+    ("state", "refunded", "grants", "words"),
+    [
+        (State.COMPLETED, 0, True, "What it bought is yours"),
+        (State.COMPLETED, 499, True, "What it bought is yours"),
+        (State.COMPLETED, 500, True, "money went back to you"),
+        (State.COMPLETED, 500, False, "money went back to you"),
+        (State.COMPLETED, 0, False, "It bought nothing"),
+        (State.PENDING, 0, True, "I will write when it is through"),
+        (State.DENIED, 0, True, "was not charged"),
+        (State.REVERSED, 0, True, "money went back to you"),
+        (State.REVERSED, 500, True, "money went back to you"),
+        (State.FROZEN, 0, True, "rests until that is decided"),
+    ],
+)
+def test_who_looks_up_his_payment_hears_what_became_of_it(
+    state: State, refunded: int, grants: bool, words: str
+) -> None:
+    found = support.found(translator("en"), replace(payment(state, refunded), grants=grants), UTC, "operator")
+    assert words in found.text
+    assert ("is yours" in found.text) is (words == "What it bought is yours")
 
 
 def test_limits_are_put_into_words() -> None:
