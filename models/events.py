@@ -10,7 +10,8 @@ refuse a second copy. ``user_id`` None means all admins. Kinds about money, and 
 ``payment_pending``     the same without until and forever
 ``payment_denied``      the same as pending
 ``payment_reversed``    the same as pending
-``payment_refunded``    the same as pending, and refund (remote id), refunded (this refund's amount)
+``payment_refunded``    the same as pending, and refund (remote id), refunded (this refund's amount), returned (all that
+                        has gone back of the payment)
 ``dispute_opened``      the same as pending, and dispute (remote id)
 ``dispute_closed``      the same, and won
 ``subscription_*``      ``resumed suspended cancelled expired payment_failed``: subscription, provider,

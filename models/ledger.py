@@ -8,6 +8,8 @@ recorded: what does not fit its order buys nothing, and the admins are told.
 from collections.abc import Sequence
 from typing import Any
 
+import peewee
+
 from models import access, events, orders, requests, subscriptions, users, webhooks
 from models.access import Disputed
 from models.database import transaction
@@ -314,7 +316,8 @@ def _tell_past(payment: Payment, now: int) -> None:
 
 
 def _tell_refund(payment: Payment, refund: Refund, now: int) -> None:
-    told = {"refund": refund.remote_id, "refunded": refund.amount}
+    returned = Refund.select(peewee.fn.SUM(Refund.amount)).where(Refund.payment == payment).scalar()
+    told = {"refund": refund.remote_id, "refunded": refund.amount, "returned": returned}
     _tell(payment, "payment_refunded", now, key=f"refund:{refund.id}", **told)
 
 

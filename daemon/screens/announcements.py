@@ -115,11 +115,20 @@ def _payment_refunded(payload: Payload, setting: Setting) -> Screen:
     price = setting.price(payload, "refunded")
     if payload["purpose"] == "test":
         return Screen(t.gettext("↩️ The test payment of {price} went back. Payments work.", price=price))
-    text = t.gettext(
-        "↩️ {price} of your payment for <b>{plan}</b> went back to you, and the time that it still held ended.",
-        price=price,
-        plan=setting.plan(payload["plan"]),
-    )
+    plan = setting.plan(payload["plan"])
+    if payload["returned"] < payload["amount"]:
+        text = t.gettext(
+            "↩️ {price} of your payment for <b>{plan}</b> went back to you, and with it its share of the time that was "
+            "left.",
+            price=price,
+            plan=plan,
+        )
+    else:
+        text = t.gettext(
+            "↩️ {price} of your payment for <b>{plan}</b> went back to you, and the time that it still held ended.",
+            price=price,
+            plan=plan,
+        )
     return Screen(text + "\n" + t.gettext("Receipt: <code>{id}</code>", id=escape(payload["remote_id"])))
 
 

@@ -315,6 +315,15 @@ def test_a_refund_is_recorded_once_and_removes_its_share() -> None:
     assert (refunded.payload["refund"], refunded.payload["refunded"]) == ("r-1", 250)
 
 
+def test_each_refund_in_parts_is_told_with_all_that_has_gone_back() -> None:
+    user = customer()
+    paid = fact(order(user, provider="paypal"))
+    payments.settle(paid, NOW)
+    for part in ("a", "b"):
+        payments.refund("paypal", paid.remote_id, f"{paid.remote_id}-{part}", 250, NOW, NOW)
+    assert [event.payload["returned"] for event in told(user)[1:]] == [250, 500]
+
+
 def test_a_refund_that_arrives_before_its_payment_waits_for_it() -> None:
     user = customer()
     paid = fact(order(user))

@@ -44,7 +44,8 @@ MONEY: dict[str, Any] = {
     "payment": 7, "provider": "stars", "remote_id": "stxA<b>", "order": "x", "plan": "premium", "level": 1,
     "amount": 500,
     "currency": "XTR", "purpose": "plan", "renewal": False, "again": False, "until": NOW, "forever": False,
-    "refund": "r", "refunded": 250, "dispute": "d", "won": True, "subscription": 3, "period_end": NOW, "user": 42,
+    "refund": "r", "refunded": 250, "returned": 250, "dispute": "d", "won": True,
+    "subscription": 3, "period_end": NOW, "user": 42,
 }  # fmt: skip
 REFUNDED = {"remote_id": EVIL, "amount": 250, "currency": "USD"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
@@ -54,6 +55,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("payment_completed", MONEY | {"again": True, "until": None, "forever": True}),
     ("payment_completed", MONEY | {"plan": "a_plan_that_left_the_file"}),
     ("payment_refunded", MONEY | {"purpose": "test"}),
+    ("payment_refunded", MONEY | {"returned": 500}),
     ("dispute_closed", MONEY | {"won": False}),
     ("subscription_resumed", MONEY | {"period_end": None}),
     ("access_given", {"level": 1, "seconds": 86_400, "until": None, "forever": False}),
@@ -303,6 +305,13 @@ def test_who_looks_up_his_payment_hears_what_became_of_it(
     found = support.found(translator("en"), replace(payment(state, refunded), grants=grants), UTC, "operator")
     assert words in found.text
     assert ("is yours" in found.text) is (words == "What it bought is yours")
+
+
+@pytest.mark.parametrize(("returned", "ends"), [(250, False), (500, True)])
+def test_a_refund_is_told_as_the_end_only_when_all_of_the_payment_has_gone_back(returned: int, ends: bool) -> None:
+    setting = announcements.Setting(translator("en"), PLANS, UTC, None)
+    told = announcements.render("payment_refunded", MONEY | {"returned": returned}, setting)
+    assert told is not None and ("ended" in told.text) is ends
 
 
 def test_limits_are_put_into_words() -> None:
