@@ -11,7 +11,8 @@ ids, what is in :attr:`JobInfo.sent` is not sent again, and what it had reserved
 
 Whoever is told :class:`LeaseLost` stops working on the job and says nothing to the customer: another worker has it, or
 the customer has cancelled it. What the customer must hear of an end is written with the end, as an event:
-``job_finished`` for a single link, ``batch_finished`` when the last of a batch has ended.
+``job_finished`` for a single link, ``batch_finished`` when the last of a batch has ended. What he has cancelled as a
+whole is not told: the answer to his wish has said it.
 """
 
 import json
@@ -415,8 +416,12 @@ def _unfulfilled(job: JobInfo, detail: Mapping[str, Any], now: int) -> JobInfo:
 
 
 def _cancel(job_id: int, now: int, reason: str = CANCELLED) -> JobInfo:
+    """End a job that its customer does not wait for. Only a batch that ended in more ways than this is told."""
     job = moves.move(job_id, State.CANCELLED, now, reason=reason)
     _give_back(job_id)
+    others = (Job.batch == job.batch_id, Job.state != State.CANCELLED)
+    if job.batch_id is not None and Job.select().where(*others).exists():
+        announce(job, {}, now)
     return job
 
 

@@ -1,5 +1,6 @@
 """Batches: all in line or none, a quota that ends in the middle told once, the rest kept until it is asked for."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,6 +75,37 @@ def test_a_batch_is_cancelled_by_its_customer() -> None:
     assert states(three.id) == {"done": 1, "cancelled": 2}
     assert states(other.id) == {"queued": 2}
     assert batches.get(three.id).cancelled and not batches.get(other.id).cancelled
+
+
+@pytest.mark.parametrize("end", [jobs.refuse, jobs.fail, None])
+def test_what_was_delivered_or_refused_before_the_rest_was_cancelled_is_told(end: Callable[..., None] | None) -> None:
+    three = batch(3)
+    if end is None:
+        jobs.finish(claim("w").id, "w", Delivered(), NOW)
+    else:
+        end(claim("w").id, "w", "missing", NOW)
+    first, last = jobs.waiting(1)
+    jobs.cancel(1, first.id, NOW)
+    assert told() == []
+    jobs.cancel(1, last.id, NOW)
+    assert told() == [("batch_finished", {"batch": three.id})]
+
+
+def test_a_batch_that_was_cancelled_as_a_whole_is_not_told_again() -> None:
+    three = batch(3)
+    claim("w")
+    assert len(batches.cancel(1, three.id, NOW)) == 3
+    assert told() == []
+
+
+def test_a_batch_whose_last_link_was_cancelled_on_its_way_and_not_sent_is_told() -> None:
+    two = batch(2)
+    jobs.finish(claim("w").id, "w", Delivered(), NOW)
+    job = claim("w")
+    jobs.delivering(job.id, "w", NOW)
+    assert batches.cancel(1, two.id, NOW) == []
+    jobs.put_back(job.id, "w", NOW, False, NOW)
+    assert told() == [("batch_finished", {"batch": two.id})]
 
 
 def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_asked() -> None:

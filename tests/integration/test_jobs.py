@@ -326,6 +326,12 @@ def test_who_cannot_be_written_to_has_nothing_fetched_for_him() -> None:
     enqueue(1, "again", cap=1)
 
 
+def test_a_link_that_its_customer_has_cancelled_is_not_told_again() -> None:
+    enqueue(1, "1")
+    jobs.cancel(1, enqueue(1, "2").id, NOW)
+    assert told() == []
+
+
 def test_what_is_on_its_way_arrives_and_is_charged() -> None:
     job = enqueue(1, "1")
     claim("w")
