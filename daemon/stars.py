@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from pyrogram import Client, raw
-from pyrogram.errors import ChargeAlreadyRefunded, RPCError
+from pyrogram.errors import BadRequest, ChargeAlreadyRefunded, RPCError
 from pyrogram.types import SuccessfulPayment
 
 from config.money import STARS
@@ -176,12 +176,16 @@ class Stars:
         await self._calls(notes.put, SEEN_NOTE, {"first": since["first"], "last": now}, now)
 
     async def look_up(self, charge_id: str, now: int) -> PaymentInfo | None:
-        """Ask Telegram for one charge and settle it; None when there is no such charge."""
+        """Ask Telegram for one charge and settle it; None when there is no such charge.
+
+        :raises RPCError: Telegram cannot tell now: a flood wait longer than somebody waits for an answer, a fault.
+        :raises OSError: it does not answer.
+        """
         asked = raw.types.InputStarsTransaction(id=charge_id)
         query = raw.functions.payments.GetStarsTransactionsByID(peer=raw.types.InputPeerSelf(), id=[asked])
         try:
-            status = await invoke(self._bot, query)
-        except RPCError as error:
+            status = await invoke(self._bot, query, longest_flood=ANSWER_TIMEOUT_S)
+        except BadRequest as error:
             logger.info("charge not found", extra={"charge": charge_id, "reason": str(error)})
             return None
         for transaction in status.history or ():

@@ -1,12 +1,17 @@
 """Help with payments, terms, privacy."""
 
+import logging
 import re
+
+from pyrogram.errors import RPCError
 
 from daemon.chat import Turn
 from daemon.screens import support
 from models import payments, requests
 from models.payments import PaymentInfo
 from models.requests import Kind
+
+logger = logging.getLogger(__name__)
 
 PAYPAL_ID = re.compile(r"[0-9A-Z]{17}|I-[0-9A-Z]{10,14}")
 CHARGE_ID = re.compile(r"[\w.:+/=-]{6,255}")
@@ -37,7 +42,12 @@ async def _look_up(turn: Turn, remote_id: str) -> None:
             await _ask_paypal(turn, remote_id)
             return
     elif found is None:
-        found = await service.stars.look_up(remote_id, turn.now)
+        try:
+            found = await service.stars.look_up(remote_id, turn.now)
+        except (RPCError, OSError) as error:
+            logger.warning("charge not looked up", extra={"charge": remote_id, "reason": str(error)})
+            await turn.show(support.cannot_tell(turn.t))
+            return
     await turn.show(_answer(turn, found))
 
 

@@ -61,6 +61,14 @@ def not_found(t: Texts, support: str | None) -> Screen:
     return Screen(text, keyboard.rows(Button(t.gettext("Where is it?"), "lookup"), keyboard.home(t)))
 
 
+def cannot_tell(t: Texts) -> Screen:
+    """Telegram did not answer."""
+    return Screen(
+        t.gettext("Telegram cannot tell me about this payment right now. Please ask again in some minutes."),
+        keyboard.rows(keyboard.home(t)),
+    )
+
+
 def found(t: Texts, payment: PaymentInfo, timezone: ZoneInfo, support: str | None) -> Screen:
     """A payment of this customer, and what it did."""
     text = t.gettext(

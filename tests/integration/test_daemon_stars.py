@@ -116,6 +116,23 @@ async def test_a_lookup_finds_ones_own_payment_and_nobody_elses(daemon_sandbox: 
         assert "not the number of a payment" in (await other.ask("/paysupport what is this")).text
 
 
+@pytest.mark.parametrize(
+    "fault", [{"fault": "flood_wait", "seconds": 600}, {"fault": "error", "code": 500, "error": "RPC_CALL_FAIL"}]
+)
+async def test_a_lookup_that_telegram_cannot_answer_is_not_told_as_found_nothing(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, fault: dict[str, object]
+) -> None:
+    rule = {**fault, "method": "payments.getStarsTransactionsByID", "count": 4}
+    async with chat(daemon_sandbox) as customer:
+        await customer.ask("/start")
+        daemon_sandbox.control("POST", "/faults", rule)
+        try:
+            assert "Telegram cannot tell me" in (await customer.ask("/paysupport stxPaidAMomentAgo")).text
+        finally:
+            daemon_sandbox.control("DELETE", "/faults")
+        assert "no payment of yours" in (await customer.ask("/paysupport stxPaidAMomentAgo")).text
+
+
 async def test_an_admin_tries_a_payment_and_gets_it_back(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")

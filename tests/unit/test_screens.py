@@ -182,6 +182,7 @@ def screens(t: Texts) -> list[Screen]:
         support.not_a_number(t),
         support.looking(t),
         support.not_found(t, EVIL),
+        support.cannot_tell(t),
         *[support.found(t, payment(state), UTC, EVIL) for state in State],
         support.terms(t, "https://x"),
         support.privacy(t, None, EVIL, 90),
