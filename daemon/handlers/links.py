@@ -21,7 +21,9 @@ async def deliver(turn: Turn, sent: Message, found: list[Link]) -> None:
     refused = [link for link in found if isinstance(link, Refused)]
     if refused:
         await turn.say(screens.refused(turn.t, refused))
-    if wanted:
+    if len(wanted) > WAITING_CAP:
+        await turn.say(screens.too_many_at_once(turn.t, len(wanted), WAITING_CAP))
+    elif wanted:
         await _enqueue(turn, wanted, f"{turn.user.id}:{sent.id}")
 
 

@@ -45,6 +45,16 @@ def reason(t: Texts, code: str) -> str:
     }[code]
 
 
+def too_many_at_once(t: Texts, posts: int, cap: int) -> Screen:
+    """A message that names more posts than fit into an empty line."""
+    return Screen(
+        t.gettext(
+            "These are {posts} posts, and you may have {cap} in line. Send fewer at a time.", posts=posts, cap=cap
+        ),
+        keyboard.rows(keyboard.home(t)),
+    )
+
+
 def too_many_waiting(t: Texts, waiting: int, cap: int) -> Screen:
     """The customer's line is full."""
     return Screen(

@@ -74,6 +74,10 @@ async def test_the_plans_are_shown_with_what_they_give(daemon_sandbox: Sandbox, 
         ("https://t.me/joinchat/x", "not the link of a post"),
         ("t.me/c/99999999999999/1", "no post with this number"),
         ("t.me/sandbox_gallery/1-5000", "range of too many posts"),
+        (
+            "t.me/sandbox_gallery/1-100 t.me/sandbox_gallery/101-200 t.me/sandbox_gallery/201-300",
+            "These are 300 posts, and you may have 200 in line. Send fewer at a time.",
+        ),
     ],
 )
 async def test_what_is_no_post_gets_a_reason(

@@ -197,6 +197,7 @@ def screens(t: Texts) -> list[Screen]:
         deliveries.batch(dict.fromkeys(JobState, 0) | {JobState.DONE: 3}, {}, deliveries.Standing(t, LEFT, None)),
         deliveries.batch_held(t, {"batch": 1, "kind": "video", "limit": 3, "period": "all"}, 2),
         link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
+        link_screens.too_many_at_once(t, 300, 200),
         link_screens.too_many_waiting(t, 200, 200),
         notices.private_only(t),
         notices.too_fast(t, 0.4),
