@@ -116,7 +116,8 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
         "<b>Privacy</b>\n"
         "I store your Telegram id, name and language, the links that you send with what became of them (for {days} "
         "days), and your payments (as long as the law wants). Files pass through and are not kept. Nothing is passed "
-        "on, but for payments: Telegram learns of those in Stars, and PayPal gets your Telegram id with the others.",
+        "on, but for payments: Telegram learns of those in Stars, and PayPal gets your Telegram id with the others. "
+        "Backups may lie in storage that the operator rents, and lose what is deleted within about a month.",
         days=days,
     )
     text += "\n" + t.gettext("/mydata shows you all of it, /deletemydata deletes it.")

@@ -159,6 +159,13 @@ def test_the_access_log_is_json_without_signed_links_or_healthy_checks(web: Web)
     assert "secret" not in web.console.read_text()
 
 
+def test_the_log_does_not_say_from_where_a_page_was_asked_for(web: Web) -> None:
+    requests.get(f"{web.url}/nothing", headers={"X-Real-IP": "203.0.113.7"}, timeout=10)
+    wait(lambda: any(entry["logger"] == "gunicorn.access" for entry in web.log()))
+    for address in ("203.0.113.7", "127.0.0.1"):
+        assert address not in web.console.read_text()
+
+
 def test_it_stops_with_0_and_leaves_the_port(web: Web) -> None:
     web.process.send_signal(signal.SIGTERM)
 
