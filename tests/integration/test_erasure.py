@@ -41,7 +41,7 @@ from models.database import Calls, Watcher
 from models.errors import LeaseLost
 from models.jobs import Delivered
 from models.requests import Kind
-from models.tables import Batch, Event, Job, PaymentHistory, User
+from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
 from models.uploads import UploadInfo
 from tests import environment, purchases
 from tests.store import FREE, NOW, claim, deliver, enqueue
