@@ -5,10 +5,9 @@ import logging
 import os
 import time
 
-from config import program
+from config import memory, program
 from config.settings import EXIT_CONFIG, Settings
 from daemon.service import Service
-from daemon.transfer import memory
 from models import backups
 from models.database import close_database, migrate, open_database
 from models.errors import SchemaTooNew

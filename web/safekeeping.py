@@ -8,6 +8,7 @@ from pathlib import Path
 
 import peewee
 
+from config import memory
 from config.settings import Settings
 from models import backups, health, notes
 from models.backups import Backup
@@ -26,6 +27,7 @@ def back_up(settings: Settings, now: int) -> None:
     """Make a backup when one is due, and copy the newest to where the operator wants it. Repeats what failed."""
     if backups.is_due(settings, now):
         _watched(MAKING, lambda: _make(settings, now), now)
+        memory.give_back()  # some megabytes, not needed again for hours
     bucket = offsite.build(settings)
     if bucket is not None:
         _watched(COPYING, lambda: _copy(settings, bucket, now), now)

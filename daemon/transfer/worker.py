@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pyrogram import Client
 from pyrogram.errors import RPCError, Unauthorized
 
+from config import memory
 from config.plans import Plans
 from config.settings import Settings
 from daemon.bell import Bell
 from daemon.outgoing import Outgoing
-from daemon.transfer import memory
 from daemon.transfer.cipher import cipher
 from daemon.transfer.courier import Courier, LimitReached
 from daemon.transfer.delivery import Delivery

@@ -22,7 +22,7 @@ from telethon import TelegramClient
 from telethon.crypto import AuthKey, rsa
 from telethon.sessions import StringSession
 
-from daemon.transfer import memory
+from config import memory
 from models import database
 from models.moves import State
 from tests import clients

@@ -1,4 +1,4 @@
-"""How the C library keeps the megabytes that files are moved in.
+"""How the C library keeps the memory that is free, above all the megabytes that files are moved in.
 
 By default glibc maps each block of a megabyte anew and gives it back when freed, which costs about a tenth of a
 transfer in page faults, and it keeps a heap for each thread, each as large as its busiest moment. One heap that keeps
