@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
+        # What the master has loaded is shared with it until the collector writes its marks into every page of it.
+        gc.freeze()
         database.open_database(self._settings.database_file)
         heart.start("web")
         return create_app(self._settings)
