@@ -320,7 +320,7 @@ def test_each_refund_in_parts_is_told_with_all_that_has_gone_back() -> None:
     paid = fact(order(user, provider="paypal"))
     payments.settle(paid, NOW)
     for part in ("a", "b"):
-        payments.refund("paypal", paid.remote_id, f"{paid.remote_id}-{part}", 250, NOW, NOW)
+        refund("paypal", paid.remote_id, f"{paid.remote_id}-{part}", 250, NOW, NOW)
     assert [event.payload["returned"] for event in told(user)[1:]] == [250, 500]
 
 
@@ -387,7 +387,7 @@ def test_a_refund_of_another_amount_waits_for_the_end_of_the_one_under_way() -> 
             payments.ask_refund(settled.payment_id or 0, amount, 99, NOW)
         assert (refused.value.reason, refused.value.under_way) == ("under_way", 100)
     assert payments.ask_refund(settled.payment_id or 0, 100, 99, NOW) == part
-    payments.refund("paypal", paid.remote_id, f"r-{paid.remote_id}", 100, NOW, NOW)
+    refund("paypal", paid.remote_id, f"r-{paid.remote_id}", 100, NOW, NOW)
     requests.finish(part, "refunded", NOW)
     rest = requests.get(payments.ask_refund(settled.payment_id or 0, None, 99, NOW))
     assert rest is not None and rest.amount == 400

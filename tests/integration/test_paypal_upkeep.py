@@ -338,19 +338,19 @@ def test_a_dispute_that_no_webhook_told_of_is_found_by_comparison(till: Shop, pa
 
 def test_a_dispute_whose_outcome_says_nothing_stays_suspended_and_is_told_once(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
-    (payment,) = payments.of_order(order.id)
+    (payment,) = payments_of(order.id)
     dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
     paypal.resolve_dispute(dispute, favour="seller")
     for _ in range(2):
         paypal.switch("alter", on=f"GET /v1/customer/disputes/{dispute}", set={"/dispute_outcome/outcome_code": "NONE"})
         disputes.compare(till, now())
 
-    assert payments.of_order(order.id)[0].state is State.FROZEN
+    assert payments_of(order.id)[0].state is State.FROZEN
     (told,) = [it for it in alerts("dispute_unexplained") if it["dispute"] == dispute]
     assert (told["remote_id"], told["outcome"]) == (payment.remote_id, "NONE")
 
     disputes.compare(till, now())
-    assert payments.of_order(order.id)[0].state is State.COMPLETED
+    assert payments_of(order.id)[0].state is State.COMPLETED
 
 
 @pytest.mark.parametrize(
