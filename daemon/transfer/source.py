@@ -17,10 +17,9 @@ from pyrogram.errors import (
     BadRequest,
     ChannelInvalid,
     ChannelPrivate,
+    ChannelPublicGroupNa,
     FloodPremiumWait,
     FloodWait,
-    Forbidden,
-    NotAcceptable,
     UsernameInvalid,
     UsernameNotOccupied,
 )
@@ -38,6 +37,7 @@ DIALOGS_PAGE = 100
 DIALOGS_PAGES = 20
 CALL_TIMEOUT_S = 8.0
 LONGEST_FLOOD_S = 8
+_CLOSED = (ChannelInvalid, ChannelPrivate, ChannelPublicGroupNa)  # and nothing that speaks of the login or the call
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Reader:
         )
         try:
             found = await self.call(query)
-        except (ChannelInvalid, ChannelPrivate, Forbidden, NotAcceptable):
+        except _CLOSED:
             self.forget(channel.id)
             raise Refusal("no_access") from None
         messages = [message for message in found.messages if isinstance(message, raw.types.Message)]

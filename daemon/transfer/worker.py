@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyrogram import Client
-from pyrogram.errors import RPCError, Unauthorized
+from pyrogram.errors import RPCError
 
 from config import memory
 from config.plans import Plans
 from config.settings import Settings
+from daemon import clients
 from daemon.bell import Bell
 from daemon.outgoing import Outgoing
 from daemon.transfer.cipher import cipher
@@ -215,7 +216,8 @@ class Transfers:
         """When to try again, and whether it was the job's fault."""
         if isinstance(error, PutBack) and not error.counts:
             return error
-        if isinstance(error, Unauthorized) or not self._account_is_up():
+        login = clients.verdict(error)
+        if (login is not None and login.is_ended) or not self._account_is_up():
             return AccountAway()
         if isinstance(error, PutBack):
             return error

@@ -203,6 +203,35 @@ async def test_a_long_flood_wait_holds_no_slot(
     await arrived_once(running, lucia, await running.ended(job), post)
 
 
+@pytest.mark.parametrize("refusal", [(406, "AUTH_KEY_DUPLICATED"), (401, "SESSION_REVOKED")])
+async def test_a_login_that_ends_refuses_nobody(
+    running: Rig, lucia: Customer, private_chat: int, refusal: tuple[int, str]
+) -> None:
+    # Given an account whose login Telegram takes for ended as it reads a post
+    post = publish(running, private_chat, size=MIB)
+    code, error = refusal
+    strike(running, "error", method="channels.getMessages", code=code, error=error, count=1)
+    job = await running.ask(lucia, post["url"])
+    # Then the job waits for the account, at no cost of an attempt
+    assert (await put_back(running, job)).attempts == 0
+    # And once the account reads again it is delivered
+    await running.hurry(job)
+    await arrived_once(running, lucia, await running.ended(job), post)
+
+
+@pytest.mark.parametrize(
+    "refusal", [(406, "CHANNEL_PRIVATE"), (400, "CHANNEL_INVALID"), (403, "CHANNEL_PUBLIC_GROUP_NA")]
+)
+async def test_a_chat_that_closes_is_refused_at_once(
+    running: Rig, lucia: Customer, private_chat: int, refusal: tuple[int, str]
+) -> None:
+    post = publish(running, private_chat, size=MIB)
+    code, error = refusal
+    strike(running, "error", method="channels.getMessages", code=code, error=error, count=1)
+    job = await running.deliver(lucia, post["url"])
+    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "no_access", 1)
+
+
 @pytest.mark.parametrize(
     ("fault", "settings"),
     [("flood_wait", {"seconds": 60}), ("error", {"code": 406, "error": "UPDATE_APP_TO_LOGIN"})],
