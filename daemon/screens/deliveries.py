@@ -172,6 +172,11 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         "paid_media": t.gettext("This post has to be paid for in Telegram itself, so I do not deliver it.")
         + f" {other}",
         "nothing_to_deliver": t.gettext("There is nothing in this post that I could deliver. Please choose another."),
+        "file_refused": t.gettext("Telegram does not let me send the file of this post.") + f" {other}",
+        "voice_forbidden": t.gettext(
+            "Your privacy settings keep me from sending you voice and video messages. In Telegram, open Settings › "
+            "Privacy and Security › Voice Messages and always allow them to me. Then send the link again."
+        ),
         "invite_expired": t.gettext("This invitation has expired. Please ask for a new one."),
         "invite_invalid": t.gettext("This invitation does not exist. Please copy it again."),
         "invite_paid": t.gettext("This invitation asks for a paid subscription, which I do not take out."),

@@ -10,7 +10,7 @@ from daemon import links
 from daemon.links import InviteLink, PostLink
 from daemon.transfer.cache import Flights, Held
 from daemon.transfer.delivery import Delivery, MediaRefused, Message, plan
-from daemon.transfer.errors import PutBack, Refusal, SourceChanged, Unreachable
+from daemon.transfer.errors import Declined, PutBack, Refusal, SourceChanged, Unreachable
 from daemon.transfer.fetch import Fetcher
 from daemon.transfer.finder import Customer, Finder, Found
 from daemon.transfer.media import MAX_BYTES
@@ -119,8 +119,7 @@ class Courier:
         if not post.items:
             await self._send(run, messages, (), random_ids)
         elif not await self._send_held(run, found, messages, random_ids):
-            held = await self._fetch(run, await self._as_the_account_sees(found))
-            await self._send(run, messages, held, random_ids)
+            await self._send_fetched(run, found, messages, random_ids)
         detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title}
         await self._calls(jobs.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
         logger.info("delivered", extra={"job": run.job.id, "user": run.job.user_id, "bytes": post.size})
@@ -140,6 +139,22 @@ class Courier:
             else:
                 return True
         return False
+
+    async def _send_fetched(
+        self, run: Run, found: Found, messages: Sequence[Message], random_ids: Sequence[int]
+    ) -> None:
+        """Have the files fetched, and send them. What Telegram refuses then, it refuses always.
+
+        :raises Refusal: it does.
+        """
+        post = found.post
+        try:
+            held = await self._fetch(run, await self._as_the_account_sees(found))
+            await self._send(run, messages, held, random_ids)
+        except MediaRefused as refusal:
+            logger.warning("file refused", extra={"job": run.job.id, "reason": str(refusal)})
+            await self._calls(cache.drop, self._bot_id, post.channel.id, post.message_id)
+            raise Refusal("file_refused") from refusal
 
     async def _cached(self, post: Post) -> tuple[Held, ...]:
         kept = await self._calls(
@@ -178,10 +193,11 @@ class Courier:
             try:
                 held: Sequence[Held] = await self._flights.join(key, lambda: self._fetch_and_keep(run, post))
                 return held
-            except Unreachable:
+            except (Unreachable, Declined):
                 if leads:
                     raise
-                # It was somebody else's customer who blocked the bot: begin again for this one.
+                # It was somebody else's customer who blocked the bot, or takes no voice messages: begin again for
+                # this one.
             finally:
                 if not self._flights.is_under_way(key):
                     self._tracks.pop(key, None)

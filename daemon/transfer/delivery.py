@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyrogram import Client, raw
-from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait
+from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, VoiceMessagesForbidden
 from pyrogram.raw.core import TLObject
 
 from daemon import rpc
@@ -18,13 +18,17 @@ from daemon.errors import AlreadySent
 from daemon.outgoing import GONE, sent_id
 from daemon.transfer import caption
 from daemon.transfer.cache import Held
-from daemon.transfer.errors import Flooded, PartsLost, Unreachable
+from daemon.transfer.errors import Declined, Flooded, PartsLost, Unreachable
 from daemon.transfer.media import Item, attributes_of
 from daemon.transfer.source import Post
 
 CALL_TIMEOUT_S = 6.0
 SLOWEST_BYTES_S = 20 << 20  # at which Telegram puts an uploaded file together
 LONGEST_FLOOD_S = 8
+_OF_THE_FILE = (
+    "AUDIO_", "CHAT_FORWARDS_RESTRICTED", "DOCUMENT_", "FILE_", "GROUPED_MEDIA_", "IMAGE_", "MEDIA_", "PHOTO_",
+    "STICKER_", "VIDEO_",
+)  # fmt: skip
 
 
 class MediaRefused(Exception):
@@ -69,6 +73,7 @@ class Delivery:
         """Make the call and return random id -> message id (0: Telegram had the message already).
 
         :raises MediaRefused: a file cannot be sent by that name; nothing was sent.
+        :raises Declined: the customer takes no voice messages.
         :raises Unreachable: the customer blocked the bot.
         :raises Flooded: Telegram asks for a long wait.
         :raises OSError: no answer; the same call may be made again.
@@ -79,13 +84,15 @@ class Delivery:
         except AlreadySent:
             return dict.fromkeys(random_ids, 0)
         except BadRequest as error:
-            raise (MediaRefused(str(error.ID)) if message.items else error) from error
+            raise (_about(error) if message.items else error) from error
         return {random_id: sent_id(answer, random_id) or 0 for random_id in random_ids}
 
     async def upload(self, chat_id: int, item: Item, file: Any, thumbnail: Any) -> Held:
         """Turn an uploaded *file* into one that the bot holds.
 
         :raises PartsLost: the server misses parts of it.
+        :raises MediaRefused: it takes no such file.
+        :raises Declined: the customer takes no voice messages.
         """
         peer = await self._bot.resolve_peer(chat_id)
         query = raw.functions.messages.UploadMedia(peer=peer, media=_uploaded(item, file, thumbnail))
@@ -94,13 +101,15 @@ class Delivery:
         except BadRequest as error:
             if (error.ID or "").startswith(("FILE_PART", "MD5_CHECKSUM")):
                 raise PartsLost(str(error.ID)) from error
-            raise
+            raise _about(error) from error
 
     async def _call(self, query: "TLObject[Any]", timeout: float = CALL_TIMEOUT_S) -> Any:
         try:
             return await rpc.invoke(self._bot, query, timeout=timeout, longest_flood=LONGEST_FLOOD_S)
         except (FloodWait, FloodPremiumWait) as error:
             raise Flooded(rpc.flood_seconds(error)) from error
+        except VoiceMessagesForbidden as error:
+            raise Declined("voice_forbidden") from error
         except GONE as error:
             raise Unreachable(str(error.ID)) from error
 
@@ -118,6 +127,11 @@ class Delivery:
             ],
             peer=peer,
         )
+
+
+def _about(error: BadRequest) -> Exception:
+    """The same, told as a matter of the file when it is one: only then does another way help."""
+    return MediaRefused(str(error.ID)) if (error.ID or "").startswith(_OF_THE_FILE) else error
 
 
 def _groups(items: Sequence[Item]) -> list[list[int]]:

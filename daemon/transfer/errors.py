@@ -2,6 +2,7 @@
 
 TransferError
 ├── Refusal         the customer is told why and pays nothing; asking again changes nothing
+│   └── Declined    the customer's own settings do not let it in; others may have it
 ├── PutBack         not now: the job goes back in line until a moment that is known
 │   ├── AccountAway the account that reads has lost its connection or its login
 │   ├── Flooded     Telegram asked for a wait too long to sit out
@@ -25,6 +26,10 @@ class Refusal(TransferError):
     def __init__(self, reason: str, **values: str | int) -> None:
         self.reason, self.values = reason, values
         super().__init__(reason)
+
+
+class Declined(Refusal):
+    """The customer's own settings keep it out: it says nothing of the file."""
 
 
 class PutBack(TransferError):

@@ -383,6 +383,59 @@ async def test_a_public_post_refused_by_reference_is_streamed(running: Rig, luci
     assert moved(running) - begun == post["size"]
 
 
+@pytest.mark.parametrize("code", [400, 403])
+async def test_who_takes_no_voice_messages_hears_so_and_the_file_stays(
+    running: Rig, lucia: Customer, private_chat: int, code: int
+) -> None:
+    # Given a customer whose privacy settings keep voice messages out
+    post = running.control("POST", "/posts", {"chat": private_chat, "kind": "voice"})
+    strike(running, "error", method="messages.sendMedia", code=code, error="VOICE_MESSAGES_FORBIDDEN", count=1)
+    begun = moved(running)
+    # When he asks for one, then it is refused at once, for what it is
+    job = await running.deliver(lucia, post["url"])
+    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "voice_forbidden", 1)
+    # And what was fetched for him stays: once he has changed them it comes without a byte
+    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    assert moved(running) - begun == post["size"]
+
+
+async def test_who_takes_no_voice_messages_keeps_them_from_nobody_else(
+    running: Rig, lucia: Customer, private_chat: int
+) -> None:
+    # Given two who wait for the same file, of whom the first takes no voice messages
+    post = running.control("POST", "/posts", {"chat": private_chat, "kind": "voice", "size": 4 * MIB})
+    slow(running)
+    strike(running, "error", method="messages.uploadMedia", code=400, error="VOICE_MESSAGES_FORBIDDEN", count=1)
+    jobs = [await running.ask(lucia, post["url"]) for _ in range(2)]
+    first, second = [await running.ended(job) for job in jobs]
+    # Then the second gets it
+    assert (first.reason, second.state) == ("voice_forbidden", State.DONE)
+
+
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [("messages.sendMedia", "MEDIA_INVALID"), ("messages.uploadMedia", "PHOTO_INVALID_DIMENSIONS")],
+)
+async def test_a_file_that_is_refused_when_fresh_is_refused_for_good(
+    running: Rig, lucia: Customer, private_chat: int, method: str, error: str
+) -> None:
+    post = publish(running, private_chat, size=MIB)
+    begun = moved(running)
+    strike(running, "error", method=method, code=400, error=error, count=None)
+    job = await running.deliver(lucia, post["url"])
+    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "file_refused", 1)
+    assert moved(running) - begun == post["size"]
+    assert await running.calls(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
+
+
+async def test_an_error_that_is_not_the_files_fetches_it_once(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = publish(running, private_chat, size=MIB)
+    begun = moved(running)
+    strike(running, "error", method="messages.sendMedia", code=400, error="CHAT_RESTRICTED", count=2)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+    assert moved(running) - begun == post["size"]
+
+
 async def test_a_dead_file_is_forgotten_and_fetched_anew(running: Rig, lucia: Customer, private_chat: int) -> None:
     # Given a post that the bot holds, by a reference that has expired, and which cannot be fetched just now
     post = publish(running, private_chat, size=MIB)
