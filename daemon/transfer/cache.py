@@ -40,12 +40,12 @@ class Held:
         reference = base64.b64encode(self.file_reference).decode()
         return {"kind": self.kind, "id": self.id, "access_hash": self.access_hash, "file_reference": reference}
 
-    def input_media(self) -> Any:
-        """The media object that sends it."""
+    def input_media(self, *, spoiler: bool) -> Any:
+        """The media object that sends it, under a *spoiler* or not: that is the message's, not the file's."""
         named = {"id": self.id, "access_hash": self.access_hash, "file_reference": self.file_reference}
         if self.kind == "photo":
-            return raw.types.InputMediaPhoto(id=raw.types.InputPhoto(**named))
-        return raw.types.InputMediaDocument(id=raw.types.InputDocument(**named))
+            return raw.types.InputMediaPhoto(id=raw.types.InputPhoto(**named), spoiler=spoiler or None)
+        return raw.types.InputMediaDocument(id=raw.types.InputDocument(**named), spoiler=spoiler or None)
 
 
 @dataclass

@@ -43,6 +43,8 @@ class Message:
     """Indexes into the post's items; none for a message of text."""
     words: tuple[caption.Styled, ...]
     """One for each item, or one for the text."""
+    spoilers: tuple[bool, ...] = ()
+    """For each item: is it veiled until the reader taps it?"""
 
     @property
     def count(self) -> int:
@@ -56,7 +58,11 @@ def plan(post: Post) -> list[Message]:
         return [Message((), (piece,)) for piece in caption.pieces(post.text, post.entities)]
     split = [caption.split(item.caption, item.entities, caption.MAX_CAPTION) for item in post.items]
     heads = [head for head, _ in split]
-    messages = [Message(tuple(group), tuple(heads[index] for index in group)) for group in _groups(post.items)]
+    spoilers = [bool(item.media.spoiler) for item in post.items]
+    messages = [
+        Message(tuple(group), tuple(heads[index] for index in group), tuple(spoilers[index] for index in group))
+        for group in _groups(post.items)
+    ]
     rests = [piece for _, rest in split for piece in caption.pieces(*rest)]
     return messages + [Message((), (rest,)) for rest in rests]
 
@@ -117,7 +123,10 @@ class Delivery:
         words = [{"message": text, "entities": list(entities) or None} for text, entities in message.words]
         if not message.items:
             return raw.functions.messages.SendMessage(random_id=random_ids[0], no_webpage=True, **words[0], peer=peer)
-        media = [held[index].input_media() for index in message.items]
+        media = [
+            held[index].input_media(spoiler=spoiler)
+            for index, spoiler in zip(message.items, message.spoilers, strict=True)
+        ]
         if len(media) == 1:
             return raw.functions.messages.SendMedia(media=media[0], random_id=random_ids[0], **words[0], peer=peer)
         return raw.functions.messages.SendMultiMedia(
@@ -148,10 +157,10 @@ def _groups(items: Sequence[Item]) -> list[list[int]]:
 
 
 def _uploaded(item: Item, file: Any, thumbnail: Any) -> Any:
-    """The media object of a fresh upload, with all that the original had."""
+    """The media object of a fresh upload, with all that the original's file had."""
     media = item.media
     if isinstance(media, raw.types.MessageMediaPhoto):
-        return raw.types.InputMediaUploadedPhoto(file=file, spoiler=media.spoiler or None)
+        return raw.types.InputMediaUploadedPhoto(file=file)
     document = media.document
     animated = any(isinstance(one, raw.types.DocumentAttributeAnimated) for one in document.attributes)
     return raw.types.InputMediaUploadedDocument(
@@ -161,5 +170,4 @@ def _uploaded(item: Item, file: Any, thumbnail: Any) -> Any:
         thumb=thumbnail,
         nosound_video=None if animated else True,
         force_file=True if item.kind in ("document", "apk") else None,
-        spoiler=media.spoiler or None,
     )

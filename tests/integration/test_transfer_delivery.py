@@ -1,5 +1,7 @@
 """From a link to what arrives, through the real clients: public posts, which the bot re-sends without moving a byte."""
 
+from typing import Any
+
 import pytest
 from pyrogram import raw
 
@@ -66,6 +68,22 @@ async def test_an_album_arrives_as_an_album_and_counts_each_item(running: Rig, l
     assert len(messages) == 5
     assert len({message.grouped_id for message in messages}) == 1
     assert await running.calls(usage.of_job, job.id) == {"photo": 5}
+
+
+@pytest.mark.parametrize("order", [{"kind": "photo"}, {"kind": "video"}, {"kind": "album", "count": 2}])
+@pytest.mark.parametrize("is_public", [True, False])
+async def test_what_is_veiled_arrives_veiled(
+    running: Rig, lucia: Customer, private_chat: int, order: dict[str, Any], *, is_public: bool
+) -> None:
+    # Given a post under a spoiler
+    chat = "library" if is_public else private_chat
+    post = running.control("POST", "/posts", {"chat": chat, "spoiler": True, **order})
+    # Then it arrives under one: by reference or streamed, and from what the bot holds
+    for _ in range(2):
+        assert (await running.deliver(lucia, post["url"])).state is State.DONE
+        messages = await lucia.media()
+        assert [message.media.spoiler for message in messages] == [True] * order.get("count", 1)
+        await lucia.forget()
 
 
 async def test_single_brings_one_item_of_an_album(running: Rig, lucia: Customer) -> None:

@@ -38,6 +38,7 @@ class Order:
     dc: int = HOME_DC
     seed: int | None = None
     ttl_seconds: int | None = None
+    spoiler: bool = False
     # Kind and number of the items of an album.
     items: str = "photo"
     count: int = 5
@@ -112,7 +113,7 @@ def media_of(server: Server, order: Order) -> FileMedia | None:
     now = server.world.now()
     if order.kind == "photo":
         photo = files.generate_photo(seed, order.width or 640, order.height or 480, now, order.dc)
-        return FileMedia(photo, ttl_seconds=order.ttl_seconds)
+        return FileMedia(photo, order.spoiler, order.ttl_seconds)
     template = _TEMPLATES[order.kind]
     width, height = template.sides or (0, 0)
     width, height = order.width or width, order.height or height
@@ -129,7 +130,7 @@ def media_of(server: Server, order: Order) -> FileMedia | None:
         order.dc,
         (width, height) if template.sides else None,
     )
-    return FileMedia(document, ttl_seconds=order.ttl_seconds)
+    return FileMedia(document, order.spoiler, order.ttl_seconds)
 
 
 def publish(server: Server, channel: Channel, author: int, order: Order) -> list[Message]:
