@@ -100,12 +100,14 @@ class Finder:
         """What the bot can see of a public post by itself; None when it takes the account."""
         name = str(link.chat)
         try:
-            post = await self._bot.post(await self._bot.by_name(name), link.message_id, single=link.single)
+            post = await self._read_with_bot(name, link)
         except Refusal as refusal:
             if refusal.reason == "no_access":
                 return None
             raise
         except (RPCError, OSError, PutBack):
+            return None
+        if post is None:
             return None
         known = await self._calls(sources.get, post.channel.id)
         if name not in post.channel.usernames or post.protected or post.channel.protected:
@@ -118,6 +120,16 @@ class Finder:
             )  # fmt: skip
         await self._admit(customer, known, post.channel, post)
         return Found(post, tuple(Held.of(item.media) for item in post.items))
+
+    async def _read_with_bot(self, name: str, link: PostLink) -> Post | None:
+        """The post; None where the bot sees none: in a public group that it is not in, every message is empty to it."""
+        channel = await self._bot.by_name(name)
+        try:
+            return await self._bot.post(channel, link.message_id, single=link.single)
+        except Refusal as refusal:
+            if refusal.reason in ("not_found", "nothing_to_deliver"):
+                return None
+            raise
 
     async def _channel(self, customer: Customer, link: PostLink) -> Channel:
         if link.invite is not None:

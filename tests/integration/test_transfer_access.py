@@ -133,6 +133,23 @@ async def test_a_name_that_moved_leads_to_its_new_owner(running: Rig, lucia: Cus
     assert "the old owner's" not in texts
 
 
+async def test_what_a_public_group_hides_from_the_bot_the_account_reads(running: Rig, lucia: Customer) -> None:
+    # Given a public group that the bot is not in, so that it sees no message there
+    running.control("POST", "/chats", {"title": "Talk", "username": "talk", "megagroup": True})
+    post = running.control("POST", "/posts", {"chat": "talk", "kind": "document", "size": 2000})
+    # Then the account is asked, for what is there and for what is not
+    job = await running.deliver(lucia, post["url"])
+    assert (job.state, job.reason) == (State.DONE, None)
+    assert [await lucia.sha256(message) for message in await lucia.media()] == [post["sha256"]]
+    assert (await running.deliver(lucia, "https://t.me/talk/99")).reason == "not_found"
+
+
+async def test_a_name_that_nobody_has_is_looked_up_once(running: Rig, lucia: Customer) -> None:
+    before = running.control("GET", "/stats")["calls"].get("contacts.resolveUsername", 0)
+    assert (await running.deliver(lucia, "https://t.me/nobody_has_it/1")).reason == "not_found"
+    assert running.control("GET", "/stats")["calls"]["contacts.resolveUsername"] == before + 1
+
+
 async def test_a_chat_that_forbids_saving_from_now_on_is_declined_from_now_on(running: Rig, lucia: Customer) -> None:
     chat = running.control("POST", "/chats", {"title": "Turning", "username": "turning"})
     post = running.control("POST", "/posts", {"chat": "turning", "kind": "photo"})

@@ -17,10 +17,16 @@ def get_messages(call: Call, query: raw.functions.channels.GetMessages) -> TLObj
     timeline = channel.timeline
     view = call.view()
     view.mention(channel.peer)
-    messages = view.found(timeline, message_ids(timeline, query.id))
+    ids = message_ids(timeline, query.id)
+    messages = [raw.types.MessageEmpty(id=id_) for id_ in ids] if _hides(call, channel) else view.found(timeline, ids)
     return raw.types.messages.ChannelMessages(
         pts=timeline.pts, count=len(messages), messages=messages, topics=[], chats=view.chats(), users=view.users()
     )
+
+
+def _hides(call: Call, channel: Channel) -> bool:
+    """A bot reads the posts of any public channel, but of a public group only what it is in."""
+    return bool(call.user.bot) and channel.megagroup and not channel.has(call.user.id)
 
 
 @method("channels.getChannels")
