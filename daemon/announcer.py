@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import groupby
 
+import peewee
 from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, Forbidden, NotAcceptable, RPCError
 
 from config.plans import Plans
@@ -27,6 +28,8 @@ BATCH = 20
 LOOK_S = 1.0
 LONGEST_RETRY_S = 300
 LONGEST_FLOOD_S = 0
+MOST_ATTEMPTS = 8
+"""How often an event is tried whose words raise an exception: for four minutes, if nothing else stood in its way."""
 BETTER_PLACE = frozenset({"payment_completed", "access_given"})
 """Kinds after which a customer's waiting links may stand in a better line."""
 
@@ -72,12 +75,17 @@ class Announcer:
         for event in of_one:
             try:
                 await self._tell(event)
-            except (RPCError, OSError) as error:
+            except REFUSED as error:
+                await self._give_up(event, error)
+            except (RPCError, OSError, peewee.DatabaseError) as error:
                 await self._later(event, _wait(event, error), error)
-            except Exception:
+            except Exception as error:
                 # One event that cannot be put into words must not silence the others.
                 logger.exception("event not told", extra={"event": event.id, "kind": event.kind})
-                await self._calls(events.retry, event.id, int(time.time()) + LONGEST_RETRY_S)
+                if event.attempts >= MOST_ATTEMPTS:
+                    await self._give_up(event, error)
+                else:
+                    await self._calls(events.retry, event.id, int(time.time()) + retry_wait(event.attempts))
             else:
                 await self._calls(events.heard, event.id, int(time.time()))
 
@@ -126,6 +134,12 @@ class Announcer:
             )
         except Unreachable as error:
             logger.info("event not heard", extra={"event": event.id, "user": user_id, "reason": error.reason})
+
+    async def _give_up(self, event: EventInfo, error: Exception) -> None:
+        """Say it no more: what waits for ever makes everything else look late."""
+        extra = {"event": event.id, "kind": event.kind, "user": event.user_id, "reason": repr(error)}
+        logger.error("event given up, nobody has heard it", extra=extra)
+        await self._calls(events.give_up, event, repr(error), int(time.time()))
 
     async def _later(self, event: EventInfo, seconds: int, error: Exception) -> None:
         logger.warning("event told later", extra={"event": event.id, "seconds": seconds, "reason": str(error)})

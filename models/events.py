@@ -45,6 +45,9 @@ VALUES (?, ?, ?, ?, ?, ?, 0, ?)
 
 LEASE_S = 60
 """How long a teller may take before another one tries."""
+MONEY = ("payment_", "dispute_", "subscription_", "access_", "request_done")
+"""How the kinds begin of whose loss the admins hear one by one; of the others once a day and kind."""
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,19 @@ def heard(event_id: int, now: int) -> None:
     """Mark it told: it never comes again."""
     with transaction():
         Event.update(heard_at=now).where((Event.id == event_id) & Event.heard_at.is_null()).execute()
+
+
+def give_up(event: EventInfo, why: str, now: int) -> None:
+    """Never tell it, and let the admins know what its customer has not heard.
+
+    What the admins themselves could not be told is only marked: an alert about an alert would have no end.
+    """
+    about = event.id if event.kind.startswith(MONEY) else f"{event.kind}:{now // DAY_S}"
+    detail = {"reason": "event_not_told", "event": event.id, "kind": event.kind, "user": event.user_id, "why": why}
+    with transaction():
+        Event.update(heard_at=now).where((Event.id == event.id) & Event.heard_at.is_null()).execute()
+        if event.user_id is not None:
+            append("admin_alert", None, detail, now, key=f"event_not_told:{about}")
 
 
 def retry(event_id: int, not_before: int) -> None:

@@ -334,6 +334,10 @@ def alert(t: Texts, reason: str) -> str:
         "database_restored": t.gettext(
             "The database was restored from a backup. What was paid since then is fetched from Telegram and PayPal."
         ),
+        "event_not_told": t.gettext(
+            "A customer could not be told something, and it will not be tried again. Tell the customer yourself if it "
+            "matters; the log names each such event."
+        ),
         "second_subscription": t.gettext(
             "A second subscription to the same plan began. Its renewal is being cancelled; refund it if you wish."
         ),

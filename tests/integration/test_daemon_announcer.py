@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyrogram.errors import ChannelInvalid, FloodWait, InternalServerError
+from pyrogram.errors import ChannelInvalid, FloodWait, Forbidden, InternalServerError, NotAcceptable
 
 from config import settings
 from daemon import announcer
@@ -186,3 +186,59 @@ async def test_an_admin_who_cannot_be_told_now_is_told_later_and_the_others_now(
     assert event.heard_at is None and event.not_before >= began + 7200 + announcer.FLOOD_MARGIN_S
     # And nothing makes it due before
     assert clock.mend(began + 60) == 0
+
+
+async def told_to_customers(tmp_path: Path, post: Post) -> None:
+    """One turn of an announcer without admins to hear it."""
+    configured = settings.load(environment.minimal(tmp_path), None)
+    calls = Calls()
+    await Announcer(configured, configured.plans, calls, post, Bell(Watcher())).tell_due()
+    await calls.close()
+
+
+def alerts() -> list[tuple[str, int]]:
+    rows = Event.select().where(Event.kind == "admin_alert").order_by(Event.id)
+    return [(row.payload["reason"], row.payload["event"]) for row in rows]
+
+
+@pytest.mark.parametrize("refusal", [ChannelInvalid(), Forbidden(), NotAcceptable()])
+async def test_what_telegram_refuses_for_good_is_given_up_and_the_admins_hear_of_it(
+    database_file: Path, tmp_path: Path, refusal: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    users.seen(7, "Lucía", None, "en", int(time.time()))
+    access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
+    await told_to_customers(tmp_path, Post({7: refusal}))
+    lost = Event.get(Event.kind == "access_given")
+    assert lost.heard_at is not None, "and is not tried again for ever"
+    assert alerts() == [("event_not_told", lost.id)]
+    (said,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert vars(said)["event"] == lost.id
+
+
+async def test_an_event_without_words_is_tried_some_times_and_given_up(database_file: Path, tmp_path: Path) -> None:
+    users.seen(7, "Lucía", None, "en", int(time.time()))
+    access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
+    for attempt in range(announcer.MOST_ATTEMPTS):
+        assert Event.get(Event.kind == "access_given").heard_at is None, f"given up after {attempt}"
+        Event.update(not_before=0).execute()
+        await told_to_customers(tmp_path, Post({7: KeyError("until")}))
+    lost = Event.get(Event.kind == "access_given")
+    assert lost.heard_at is not None and alerts() == [("event_not_told", lost.id)]
+
+
+async def test_an_alert_without_words_makes_no_further_alert(database_file: Path, tmp_path: Path) -> None:
+    health.open_incident("disk_nearly_full", "97 % full", int(time.time()))
+    Event.update(attempts=announcer.MOST_ATTEMPTS).execute()
+    await told_of_an_incident(tmp_path, Post(dict.fromkeys((1, 2, 3), KeyError("text"))))
+    assert Event.get().heard_at is not None and alerts() == []
+
+
+async def test_of_lost_news_about_money_each_is_reported(database_file: Path, tmp_path: Path) -> None:
+    users.seen(7, "Lucía", None, "en", int(time.time()))
+    for _ in range(2):
+        access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
+        with database.transaction():
+            events.append("checkout_cancelled", 7, {"order": "x", "plan": "premium"}, int(time.time()))
+    await told_to_customers(tmp_path, Post({7: ChannelInvalid()}))
+    kinds = [Event.get_by_id(event).kind for _, event in alerts()]
+    assert sorted(kinds) == ["access_given", "access_given", "checkout_cancelled"]
