@@ -114,6 +114,8 @@ def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
 def hold(job_id: int, owner: str, now: int, detail: Mapping[str, Any] | None = None) -> Held:
     """Hold a job that the limit has refused, and all of its batch that are still in line.
 
+    One of which something has been sent stays in line: it has its usage, and only words are missing.
+
     ``tell`` is True once until :func:`release`, whoever of several workers comes first; with it goes the event
     ``batch_held``: batch, and *detail*, what the limit said.
 
@@ -124,7 +126,7 @@ def hold(job_id: int, owner: str, now: int, detail: Mapping[str, Any] | None = N
         job = moves.held_by(job_id, owner)
         if job.batch_id is None:
             raise NotFound("batch", None)
-        in_line = moves.select(Job.batch == job.batch_id, Job.state == State.QUEUED)
+        in_line = [each for each in moves.select(Job.batch == job.batch_id, Job.state == State.QUEUED) if not each.sent]
         held = [moves.move(each.id, State.HELD, now, reason=QUOTA) for each in (job, *in_line)]
         for each in held:
             usage.release(each.id)

@@ -9,6 +9,9 @@ The life of a job, as a worker drives it::
 Each step is one transaction, and after a ``kill -9`` between any two of them the job runs again with the same random
 ids, what is in :attr:`JobInfo.sent` is not sent again, and what it had reserved is still its own.
 
+What has gone out is charged: a job of which the customer has something ends as done, whatever ends it. Files go first:
+what may be missing are words, or the rest of an album that Telegram takes only in several.
+
 Whoever is told :class:`LeaseLost` stops working on the job and says nothing to the customer: another worker has it, or
 the customer has cancelled it. What the customer must hear of an end is written with the end, as an event:
 ``job_finished`` for a single link, ``batch_finished`` when the last of a batch has ended. What he has cancelled as a
@@ -219,7 +222,7 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
     """Cancel one of the user's jobs, or all; return those that will not be delivered.
 
     A job whose message may be on its way already is not among them: it is only marked, so that it ends instead of
-    running again should its sending fail.
+    running again should its sending fail. Nor is one of which something has arrived: it ends as delivered.
     """
     with transaction():
         his = (Job.user == user_id,) if job_id is None else (Job.user == user_id, Job.id == job_id)
@@ -229,7 +232,8 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
 def stop(now: int, *where: peewee.Expression, reason: str = CANCELLED) -> tuple[JobInfo, ...]:
     """End the open jobs that satisfy *where* as cancelled, those being sent apart. Inside the caller's transaction."""
     Job.update(cancel_asked_at=now).where(Job.state == State.DELIVERING, *where).execute()
-    return tuple(_cancel(job.id, now, reason) for job in moves.select(Job.state.in_(_STOPPABLE), *where))
+    ended = [_cancel(job, now, reason) for job in moves.select(Job.state.in_(_STOPPABLE), *where)]
+    return tuple(job for job in ended if job.state is State.CANCELLED)
 
 
 # ---- being worked on
@@ -303,8 +307,9 @@ def unsent(job_id: int, owner: str, now: int) -> JobInfo:
     :raises LeaseLost: the job is another's, or its cancellation was asked for meanwhile and has now taken place.
     """
     with transaction():
-        stopping = moves.held_by(job_id, owner).cancel_asked_at is not None
-        job = _cancel(job_id, now) if stopping else moves.move(job_id, State.CLAIMED, now)
+        job = moves.held_by(job_id, owner)
+        stopping = job.cancel_asked_at is not None
+        job = _cancel(job, now) if stopping else moves.move(job_id, State.CLAIMED, now)
     if stopping:
         raise LeaseLost(job_id)
     return job
@@ -384,7 +389,7 @@ def unreachable(job_id: int, owner: str, now: int) -> None:
     with transaction():
         job = moves.held_by(job_id, owner)
         stop(now, Job.user == job.user_id, Job.id != job_id, reason=UNREACHABLE)
-        _unfulfilled(moves.move(job_id, State.REFUSED, now, reason=UNREACHABLE), {}, now)
+        _unfulfilled(job, State.REFUSED, UNREACHABLE, {}, now)
 
 
 def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, Any] | None = None) -> None:
@@ -397,8 +402,7 @@ def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, An
 
 def _end(job_id: int, owner: str, state: State, reason: str, detail: Mapping[str, Any] | None, now: int) -> None:
     with transaction():
-        moves.held_by(job_id, owner)
-        _unfulfilled(moves.move(job_id, state, now, reason=reason), detail or {}, now)
+        _unfulfilled(moves.held_by(job_id, owner), state, reason, detail or {}, now)
 
 
 def _done(job_id: int, now: int, detail: Mapping[str, Any]) -> JobInfo:
@@ -409,16 +413,22 @@ def _done(job_id: int, now: int, detail: Mapping[str, Any]) -> JobInfo:
     return job
 
 
-def _unfulfilled(job: JobInfo, detail: Mapping[str, Any], now: int) -> JobInfo:
+def _unfulfilled(job: JobInfo, state: State, reason: str, detail: Mapping[str, Any], now: int) -> JobInfo:
+    """End a job that cannot go on. What it has sent is not taken back, and so neither is its usage."""
+    if job.sent:
+        return _done(job.id, now, {})
+    job = moves.move(job.id, state, now, reason=reason)
     _give_back(job.id)
     announce(job, detail, now)
     return job
 
 
-def _cancel(job_id: int, now: int, reason: str = CANCELLED) -> JobInfo:
+def _cancel(job: JobInfo, now: int, reason: str = CANCELLED) -> JobInfo:
     """End a job that its customer does not wait for. Only a batch that ended in more ways than this is told."""
-    job = moves.move(job_id, State.CANCELLED, now, reason=reason)
-    _give_back(job_id)
+    if job.sent:
+        return _done(job.id, now, {})
+    job = moves.move(job.id, State.CANCELLED, now, reason=reason)
+    _give_back(job.id)
     others = (Job.batch == job.batch_id, Job.state != State.CANCELLED)
     if job.batch_id is not None and Job.select().where(*others).exists():
         announce(job, {}, now)
@@ -440,9 +450,9 @@ def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
     if job.all_sent:
         return _done(job.id, now, {})
     if job.cancel_asked_at is not None:
-        return _cancel(job.id, now)
+        return _cancel(job, now)
     if attempts >= MAX_ATTEMPTS:
-        return _unfulfilled(moves.move(job.id, State.FAILED, now, reason=GAVE_UP), {}, now)
+        return _unfulfilled(job, State.FAILED, GAVE_UP, {}, now)
     return moves.move(job.id, State.QUEUED, now, attempts=attempts, not_before=not_before)
 
 

@@ -76,7 +76,7 @@ def reserve(
     """Reserve every kind that the job *wants*, or none.
 
     Asked again with the same wants, the job keeps what it holds, in the period in which it holds it. With other wants
-    (the post was edited) it gives that back first.
+    (the post was edited) it gives that back first, unless some of it has been sent: then that is what it costs.
 
     :raises LeaseLost: the job is not running (any more), so that nothing could ever give the reservation back.
     """
@@ -85,7 +85,7 @@ def reserve(
         if job is None or job.state not in moves.RUNNING:
             raise LeaseLost(job_id)
         held = of_job(job_id)
-        if held == wants:
+        if held == wants or (held and job.sent):
             return Reserved(held)
         if held:
             release(job_id)

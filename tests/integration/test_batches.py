@@ -134,6 +134,24 @@ def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_ask
     assert told() == [quota_ended, ("batch_finished", {"batch": five.id})]
 
 
+def test_a_link_of_which_something_has_arrived_is_not_held_with_the_others() -> None:
+    three = batch(3)
+    partly = claim("w")
+    usage.reserve(partly.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    one, _ = jobs.plan_messages(partly.id, 2, NOW)
+    jobs.delivering(partly.id, "w", NOW)
+    jobs.sent(partly.id, {one: 5})
+    jobs.put_back(partly.id, "w", NOW + 30, False, NOW)
+
+    held = batches.hold(claim("w").id, "w", NOW)
+
+    assert partly.id not in held.job_ids and states(three.id) == {"held": 2, "queued": 1}
+    assert usage.of_job(partly.id) == {"photo": 1}
+    batches.cancel(1, three.id, NOW)
+    assert (usage.total(1), states(three.id)) == ({"photo": 1}, {"done": 1, "cancelled": 2})
+    assert told()[-1] == ("batch_finished", {"batch": three.id})
+
+
 def test_the_end_of_the_quota_is_told_once_until_it_is_released() -> None:
     four = batch(4)
     at_once = [claim("w"), claim("w")]

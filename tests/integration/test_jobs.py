@@ -469,6 +469,48 @@ def test_all_sent_and_recorded_is_done_whatever_happened_to_the_worker() -> None
     assert (done.state, usage.total(1)) == (State.DONE, {"photo": 1})
 
 
+def album_without_its_last_words() -> jobs.JobInfo:
+    """A job in line whose photos have arrived, while the message with the rest of the caption met a flood wait."""
+    job = enqueue(1, "album")
+    claim("w")
+    usage.reserve(job.id, 1, {"photo": 2}, FREE.limits, TODAY, NOW)
+    one, two, _ = jobs.plan_messages(job.id, 3, NOW)
+    jobs.delivering(job.id, "w", NOW)
+    jobs.sent(job.id, {one: 5, two: 6})
+    return jobs.put_back(job.id, "w", NOW, False, NOW)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "cancelled on its way", "given up", "refused", "failed", "unreachable"])
+def test_what_has_arrived_is_charged_whatever_ends_the_rest(end: str) -> None:
+    job = album_without_its_last_words()
+    if end == "cancelled":
+        assert jobs.cancel(1, None, NOW) == [], "it is no job that was not delivered"
+    elif end == "cancelled on its way":
+        claim("w")
+        jobs.delivering(job.id, "w", NOW)
+        jobs.cancel(1, None, NOW)
+        jobs.put_back(job.id, "w", NOW, False, NOW)
+    elif end == "given up":
+        while jobs.get(job.id).state is State.QUEUED:
+            claim("w")
+            jobs.put_back(job.id, "w", NOW, True, NOW)
+    elif end == "unreachable":
+        claim("w")
+        jobs.unreachable(job.id, "w", NOW)
+    else:
+        claim("w")
+        (jobs.refuse if end == "refused" else jobs.fail)(job.id, "w", "not_found", NOW)
+    assert (jobs.get(job.id).state, usage.total(1)) == (State.DONE, {"photo": 2})
+    assert [(kind, payload["used"]) for kind, payload in told()] == [("job_finished", {"photo": 2})]
+
+
+def test_what_has_arrived_is_charged_as_it_was_even_when_the_post_has_grown_since() -> None:
+    job = album_without_its_last_words()
+    claim("w")
+    more = {"photo": 1 + (FREE.limits["photo"].count or 0)}
+    assert usage.reserve(job.id, 1, more, FREE.limits, TODAY, NOW) == usage.Reserved({"photo": 2})
+
+
 def test_the_first_of_two_messages_is_remembered_between_them() -> None:
     job = enqueue(1, "1")
     claim("w")
