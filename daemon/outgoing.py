@@ -167,11 +167,19 @@ class Outgoing:
         return raw.types.InputFile(id=file_id, parts=parts, name=name, md5_checksum=digest.hexdigest())
 
     async def edit_text(
-        self, chat_id: int, message_id: int, text: str, *, keyboard: Keyboard = (), paced: bool = False
+        self,
+        chat_id: int,
+        message_id: int,
+        text: str,
+        *,
+        keyboard: Keyboard = (),
+        paced: bool = False,
+        longest_flood: float = LONGEST_FLOOD_S,
     ) -> bool:
         """Change a message; False when it is no longer there or the customer is unreachable.
 
-        *paced* edits (progress) share one limit of 20 a second; answers to a button go at once.
+        A flood wait of at most *longest_flood* seconds is slept out. *paced* edits (progress) share one limit of 20 a
+        second; answers to a button go at once.
         """
         if paced:
             await self._edits.turn()
@@ -183,7 +191,7 @@ class Outgoing:
                 reply_markup=markup(keyboard),
                 **await self._parsed(text),
             )
-            await invoke(self._bot, query)
+            await invoke(self._bot, query, longest_flood=longest_flood)
         except MessageNotModified:
             return True
         except (MessageIdInvalid, *GONE):

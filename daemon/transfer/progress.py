@@ -9,11 +9,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from pyrogram.errors import RPCError
+from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
 
 from config.texts import Texts, translator
 from daemon.errors import Unreachable
 from daemon.outgoing import Button, Keyboard, Outgoing
+from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
 from daemon.transfer.run import Run, Track
 from models import batches, jobs, users
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.25
 FIRST_S = 0.5
 EDIT_S = 3.0
+DRAIN_S = 2.0
+LONGEST_FLOOD_S = 0  # what is said later is out of date by then
 DAY_S = 86_400
 SHOWN = 200
 """Waiting jobs whose message is kept up to date; those further back wait long enough not to miss it."""
@@ -90,7 +93,7 @@ class Card:
     remember: Callable[[int | None], Awaitable[None]]
     seen: float
     text: str = ""
-    edited: float = float("-inf")
+    rests_until: float = float("-inf")
     task: asyncio.Task[None] | None = None
 
 
@@ -140,7 +143,7 @@ class Board:
         for key, one in shown.items():
             card = self._cards.get(key) or await self._open(key, one, now)
             if card.task is None or card.task.done():
-                due = now - card.seen >= FIRST_S if card.message_id is None else now - card.edited >= EDIT_S
+                due = now >= card.rests_until and (card.message_id is not None or now - card.seen >= FIRST_S)
                 text = one.words(card.t)
                 if due and text != card.text:
                     card.task = asyncio.create_task(self._show(card, text, now))
@@ -150,9 +153,16 @@ class Board:
             closing.add_done_callback(self._closing.discard)
 
     async def drain(self) -> None:
-        """Let messages on their way arrive. Cards of jobs that stay open stay, for the next process to go on with."""
-        tasks = [card.task for card in self._cards.values() if card.task is not None]
-        await asyncio.gather(*tasks, *self._closing, return_exceptions=True)
+        """Let messages on their way arrive, for a moment: what comes after this in the drain matters more.
+
+        Cards of jobs that stay open stay, for the next process to go on with.
+        """
+        tasks = self._closing | {card.task for card in self._cards.values() if card.task is not None}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _shown(self, now: float) -> dict[tuple[str, int], Shown]:
         runs = {run.job.id: run for run in self._running()}
@@ -198,15 +208,22 @@ class Board:
     async def _show(self, card: Card, text: str, now: float) -> None:
         try:
             if card.message_id is not None:
-                await self._outgoing.edit_text(card.chat_id, card.message_id, text, keyboard=card.keyboard, paced=True)
+                await self._outgoing.edit_text(
+                    card.chat_id,
+                    card.message_id,
+                    text,
+                    keyboard=card.keyboard,
+                    paced=True,
+                    longest_flood=LONGEST_FLOOD_S,
+                )
             else:
                 card.message_id = await self._outgoing.send_text(
-                    card.chat_id, text, keyboard=card.keyboard, silent=True
+                    card.chat_id, text, keyboard=card.keyboard, silent=True, longest_flood=LONGEST_FLOOD_S
                 )
                 await card.remember(card.message_id)
-            card.text, card.edited = text, now
+            card.text, card.rests_until = text, now + EDIT_S
         except (RPCError, OSError, Unreachable) as error:
-            card.edited = now
+            card.rests_until = now + _rest(error)
             logger.info("progress not shown", extra={"user": card.chat_id, "reason": str(error)})
 
     async def _close(self, card: Card) -> None:
@@ -219,6 +236,13 @@ class Board:
             await card.remember(None)
         except (RPCError, OSError) as error:
             logger.info("progress not taken down", extra={"user": card.chat_id, "reason": str(error)})
+
+
+def _rest(error: Exception) -> float:
+    """For how many seconds a card is left as it is after *error*."""
+    if isinstance(error, FloodWait | FloodPremiumWait):
+        return flood_seconds(error) + FLOOD_MARGIN_S
+    return EDIT_S
 
 
 def _card_of(job: JobInfo, words: Callable[[Texts], str]) -> Shown:

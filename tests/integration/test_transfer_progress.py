@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from models import batches, jobs
-from models.moves import State
+from models.moves import JobInfo, State
 from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MIB = 1 << 20
+BOT = "peaje_sandbox_bot"
 
 
 def slow(running: Rig, megabytes_s: float) -> None:
@@ -146,3 +147,44 @@ async def test_a_cancelled_job_leaves_no_message(running: Rig, lucia: Customer, 
     await running.cancel(job)
     await until(lambda: gone(lucia))
     assert await running.calls(jobs.waiting, lucia.id) == ()
+
+
+def said(running: Rig) -> int:
+    """How many messages of text the bot has tried to send."""
+    return int(running.control("GET", "/stats")["calls"].get("messages.sendMessage", 0))
+
+
+async def under_way(running: Rig, lucia: Customer, private_chat: int, fault: dict[str, Any]) -> JobInfo:
+    """A job that is slow, and whose progress has just met *fault*."""
+    post = running.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": 40 * MIB})
+    slow(running, 2)
+    running.control("POST", "/faults", {"method": "messages.sendMessage", "count": 1, "account": BOT, **fault})
+    before = said(running)
+    job = await running.ask(lucia, post["url"])
+
+    async def tried() -> bool:
+        return said(running) > before
+
+    await until(tried)
+    return job
+
+
+async def test_progress_that_meets_a_flood_wait_is_said_after_it(
+    running: Rig, lucia: Customer, private_chat: int
+) -> None:
+    began, before = time.monotonic(), said(running)
+    await under_way(running, lucia, private_chat, {"fault": "flood_wait", "seconds": 2})
+    await until(lambda: texts(lucia))
+    assert time.monotonic() - began > 7, "the wait and its margin"
+    assert said(running) - before == 2
+
+
+@pytest.mark.parametrize("fault", [{"fault": "flood_wait", "seconds": 60}, {"fault": "delay", "seconds": 20}])
+async def test_a_drain_does_not_wait_for_progress_that_is_held_up(
+    running: Rig, lucia: Customer, private_chat: int, fault: dict[str, Any]
+) -> None:
+    job = await under_way(running, lucia, private_chat, fault)
+    began = time.monotonic()
+    await asyncio.wait_for(running.transfers._board.drain(), 10)
+    assert time.monotonic() - began < 3
+    await running.cancel(job)
