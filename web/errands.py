@@ -93,10 +93,11 @@ class Errands:
         else:
             made = paypal.refund(identifier(paypal.refund_capture(*wanted)))
             fact = read_refund(made, now)
-        if made.get("status") in ENDED_REFUNDS:
+        state = str(made.get("status") or made.get("state")).upper()  # of a sale it is ``state``, in lower case
+        if state in ENDED_REFUNDS:
             raise NotPossible("refund_failed")
         if fact is None:
-            raise Unavailable(f"refund {identifier(made)} is {made.get('status') or made.get('state')}")
+            raise Unavailable(f"refund {identifier(made)} is {state}")
         return fact
 
     def _settle_again(self, payment: PaymentInfo, now: int) -> None:

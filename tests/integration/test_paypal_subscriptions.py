@@ -264,6 +264,19 @@ def test_a_sale_is_refunded_from_the_chat(shop: PayPalShop) -> None:
     assert shop.heard(buyer.id).count("payment_refunded") == 1
 
 
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_a_refund_of_a_sale_that_paypal_did_not_make_is_told_as_such(shop: PayPalShop, state: str) -> None:
+    buyer, _ = subscribed(shop)
+    (payment,) = shop.payments(buyer.id)
+    shop.silence_webhooks()
+    shop.paypal.switch("alter", on="GET /v1/payments/refund/*", set={"/state": state})
+
+    request = payments.ask_refund(payment.id, None, ADMIN, int(time.time()))
+
+    row = until(lambda: done(request), "the answer")
+    assert (row.state, row.result) == ("failed", "refund_failed")
+
+
 def test_a_sale_refund_heard_of_before_its_sale_is_not_lost(shop: PayPalShop) -> None:
     for name in ("PAYMENT.SALE.COMPLETED", "BILLING.SUBSCRIPTION.ACTIVATED"):
         shop.paypal.switch("webhook_drop", on=name)
