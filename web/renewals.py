@@ -137,9 +137,10 @@ class Renewals:
                     "pricing_scheme": {"fixed_price": money(order.amount, order.currency)},
                 }
             ],
-            "payment_preferences": {"auto_bill_outstanding": True, "payment_failure_threshold": 2},
+            # A payment is for one period: what one for two would buy, its order does not say.
+            "payment_preferences": {"auto_bill_outstanding": False, "payment_failure_threshold": 2},
         }
-        return self._once(f"plan:{terms}", lambda request_id: self._paypal.create_plan(body, request_id), now)
+        return self._once(f"plan_by_period:{terms}", lambda request_id: self._paypal.create_plan(body, request_id), now)
 
     def _product(self, now: int) -> str:
         body = {"name": bot.noted().brand, "type": "SERVICE"}

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from models import payments, subscriptions
+from models import notes, payments, subscriptions
 from models.payments import State
 from models.subscriptions import SubscriptionInfo
 from models.tables import Order, Request, Subscription
@@ -142,6 +142,28 @@ def test_a_failed_payment_is_told_once_and_takes_nothing(shop: PayPalShop) -> No
 
     assert shop.heard(buyer.id).count("subscription_payment_failed") == 1
     assert shop.access(buyer.id).level == 1
+
+
+def test_the_payment_after_a_failed_one_is_for_one_period_and_pays_it(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+    shop.paypal.renew_subscription(known.remote_id, fail=True)
+
+    sale = shop.paypal.renew_subscription(known.remote_id)
+
+    until(lambda: len(shop.payments(buyer.id)) == 2, "the payment")
+    paid = next(payment for payment in shop.payments(buyer.id) if payment.remote_id == sale)
+    assert (paid.amount, paid.grants) == (known.amount, True)
+    assert not shop.alerts(user=buyer.id)
+
+
+def test_a_plan_that_was_made_before_it_billed_one_period_at_a_time_sells_no_more(shop: PayPalShop) -> None:
+    account, order = shop.merchant.account, subscribed(shop)[1]
+    key = f"paypal_plan:monthly:{order.amount}:{order.currency}:{30 * DAY}:{account}"
+    notes.put(key, {"request_id": "before", "id": "P-BEFORE"}, int(time.time()))
+
+    _, other = subscribed(shop)
+
+    assert shop.merchant.subscription(other.remote_id)["plan_id"] != "P-BEFORE"
 
 
 def test_suspended_after_two_failures_and_taken_up_again_from_the_chat(shop: PayPalShop) -> None:

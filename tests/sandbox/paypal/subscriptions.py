@@ -202,7 +202,7 @@ class Subscriptions:
     def _charge(self, subscription: Document) -> str:
         body = subscription["body"]
         info = body["billing_info"]
-        price = self.price(body["id"])
+        price = self._due(body)
         execution = info["cycle_executions"][0]
         execution = self._execution(subscription, execution["cycles_completed"] + 1)
         info["cycle_executions"] = [execution]
@@ -216,6 +216,15 @@ class Subscriptions:
         if execution.get("total_cycles") and not execution["cycles_remaining"]:
             self.end(body["id"], "EXPIRED")
         return str(sale["body"]["id"])
+
+    def _due(self, body: Body) -> money.Money:
+        """A period's price, with what earlier ones left unpaid unless the plan says not to bill that by itself."""
+        price = self.price(body["id"])
+        preferences = self._catalogue.plan(body["plan_id"])["payment_preferences"]
+        if not preferences.get("auto_bill_outstanding", True):
+            return price
+        outstanding = body["billing_info"]["outstanding_balance"]
+        return money.money(price["currency_code"], money.value(price) + money.value(outstanding))
 
     def _fail(self, subscription: Document) -> None:
         body = subscription["body"]
