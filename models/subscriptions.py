@@ -192,6 +192,18 @@ def ask_cancel(subscription_id: int, by: int | None, now: int) -> int:
         return _ask(subscription_id, Kind.CANCEL_SUBSCRIPTION, RENEWING, State.CANCELLED, by, now)
 
 
+def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
+    """Ask for the end of all that renews for a customer, of one level or (None) of every one; returns of how many."""
+    wanted = (Subscription.user == user_id) & Subscription.state.in_(RENEWING)
+    if level is not None:
+        wanted &= Subscription.level == level
+    with transaction():
+        ids = [row.id for row in Subscription.select(Subscription.id).where(wanted).order_by(Subscription.id)]
+        for subscription_id in ids:
+            _ask(subscription_id, Kind.CANCEL_SUBSCRIPTION, RENEWING, State.CANCELLED, by, now)
+        return len(ids)
+
+
 def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
     """Ask the provider to renew a cancelled Stars subscription again, or a suspended one of PayPal.
 

@@ -12,8 +12,8 @@ from daemon.chat import Screen, Turn
 from daemon.handlers import data, shop
 from daemon.screens import admin
 from daemon.transfer.errors import PutBack, Refusal
-from models import access, events, health, jobs, orders, payments, sources, users
-from models.errors import RefundRefused
+from models import access, events, health, jobs, orders, payments, sources, subscriptions, users
+from models.errors import MoveRefused, RefundRefused
 from models.users import UserInfo
 
 TEST_PRICE = 1
@@ -70,7 +70,7 @@ async def grant(turn: Turn, words: list[str]) -> Screen:
 
 
 async def revoke(turn: Turn, words: list[str]) -> Screen:
-    """``/revoke USER [PLAN]``: all that is left, of one plan or of all."""
+    """``/revoke USER [PLAN]``: all that is left, of one plan or of all, and what would renew it."""
     if not 1 <= len(words) <= 2:
         raise Usage
     user = await _user(turn, words[0])
@@ -80,38 +80,42 @@ async def revoke(turn: Turn, words: list[str]) -> Screen:
     if user is None:
         return admin.unknown_user(turn.t, words[0])
     level = plan.level if plan else None
+    ended = await turn.service.calls(subscriptions.ask_end, user.id, level, turn.user.id, turn.now)
     taken = await turn.service.calls(access.take, user.id, level, None, "revoked by an admin", turn.user.id, turn.now)
     now_has = await turn.service.calls(access.of, user.id, turn.now)
     held = turn.service.plans.for_level(now_has.level)
-    return admin.revoked(turn.t, user, held, now_has, taken, turn.service.settings.timezone)
+    return admin.revoked(turn.t, user, held, now_has, taken, ended, turn.service.settings.timezone)
 
 
 async def refund(turn: Turn, words: list[str]) -> Screen:
-    """``/refund PAYMENT [AMOUNT]``: by the provider's number of it."""
+    """``/refund PAYMENT [AMOUNT]``: by the provider's number of it. What is given back whole renews no more."""
     if not 1 <= len(words) <= 2 or (len(words) == 2 and not AMOUNT.fullmatch(words[1])):
         raise Usage
     service = turn.service
     found = await service.calls(payments.find, None, words[0])
     if found is None:
         return admin.unknown_payment(turn.t, words[0])
-    amount = _minor(words[1], found.currency) if len(words) == 2 else found.amount - found.refunded
+    rest = found.amount - found.refunded
+    amount = _minor(words[1], found.currency) if len(words) == 2 else rest
     try:
         await service.calls(payments.ask_refund, found.id, amount, turn.user.id, turn.now)
     except RefundRefused as error:
         return admin.refund_refused(turn.t, error, found.currency)
-    return admin.refund_asked(turn.t, amount, found.currency)
+    ended = amount == rest and await _end_renewal(turn, found.subscription_id)
+    return admin.refund_asked(turn.t, amount, found.currency, ended)
 
 
 async def ban(turn: Turn, words: list[str]) -> Screen:
-    """``/ban USER``: shut out; his waiting jobs end."""
+    """``/ban USER``: shut out; his waiting jobs end, and he is charged no more for what he cannot use."""
     user = await _one_user(turn, words)
     if user is None:
         return admin.unknown_user(turn.t, words[0])
     if user.id in turn.service.settings.admin_ids:
         return admin.not_an_admin(turn.t)
+    ended = await turn.service.calls(subscriptions.ask_end, user.id, None, turn.user.id, turn.now)
     await turn.service.calls(users.ban, user.id, turn.now)
     await turn.service.calls(jobs.cancel, user.id, None, turn.now)
-    return admin.banned(turn.t, user)
+    return admin.banned(turn.t, user, ended)
 
 
 async def unban(turn: Turn, words: list[str]) -> Screen:
@@ -152,6 +156,17 @@ async def status(turn: Turn, words: list[str]) -> Screen:
         await calls(events.oldest_unheard_ms),
         turn.now,
     )
+
+
+async def _end_renewal(turn: Turn, subscription_id: int | None) -> bool:
+    """Ask the provider to renew no more what a payment was for; False when nothing renews it."""
+    if subscription_id is None:
+        return False
+    try:
+        await turn.service.calls(subscriptions.ask_cancel, subscription_id, turn.user.id, turn.now)
+    except MoveRefused:
+        return False
+    return True
 
 
 async def _one_user(turn: Turn, words: list[str]) -> UserInfo | None:

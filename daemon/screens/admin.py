@@ -58,14 +58,16 @@ def granted(t: Texts, user: UserInfo, plan: Plan, access: Access, new: bool, tim
     return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
 
 
-def revoked(t: Texts, user: UserInfo, plan: Plan, access: Access, taken: bool, timezone: ZoneInfo) -> Screen:
-    """Time was taken, or there was none to take."""
+def revoked(
+    t: Texts, user: UserInfo, plan: Plan, access: Access, taken: bool, ended: int, timezone: ZoneInfo
+) -> Screen:
+    """Time was taken, or there was none to take; so many renewals end."""
     head = (
         t.gettext("✅ Taken from {user}.", user=name(user))
         if taken
         else t.gettext("{user} has nothing of it that could be taken.", user=name(user))
     )
-    return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
+    return Screen(f"{head}\n{_has(t, plan, access, timezone)}{_ends(t, ended)}")
 
 
 def unknown_payment(t: Texts, text: str) -> Screen:
@@ -77,11 +79,10 @@ def unknown_payment(t: Texts, text: str) -> Screen:
     )
 
 
-def refund_asked(t: Texts, amount: int, currency: str) -> Screen:
+def refund_asked(t: Texts, amount: int, currency: str, ended: int) -> Screen:
     """The provider is being told."""
-    return Screen(
-        t.gettext("The refund of {price} is under way; you will hear how it ended.", price=t.price(amount, currency))
-    )
+    text = t.gettext("The refund of {price} is under way; you will hear how it ended.", price=t.price(amount, currency))
+    return Screen(text + _ends(t, ended))
 
 
 def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
@@ -108,11 +109,10 @@ def not_an_admin(t: Texts) -> Screen:
     return Screen(t.gettext("That is an admin. Take the number out of ADMIN_IDS first."))
 
 
-def banned(t: Texts, user: UserInfo) -> Screen:
+def banned(t: Texts, user: UserInfo, ended: int) -> Screen:
     """Shut out."""
-    return Screen(
-        t.gettext("⛔ {user} is shut out, and what he had waiting is cancelled. /unban undoes it.", user=name(user))
-    )
+    text = t.gettext("⛔ {user} is shut out, and what he had waiting is cancelled. /unban undoes it.", user=name(user))
+    return Screen(text + _ends(t, ended))
 
 
 def unbanned(t: Texts, user: UserInfo) -> Screen:
@@ -195,6 +195,11 @@ def _has(t: Texts, plan: Plan, access: Access, timezone: ZoneInfo) -> str:
     if access.until is not None:
         return t.gettext("Now: <b>{plan}</b> until {date}.", plan=title, date=t.date(access.until, timezone))
     return t.gettext("Now: <b>{plan}</b>.", plan=title)
+
+
+def _ends(t: Texts, renewals: int) -> str:
+    """A line that says that somebody is charged no more, if he was."""
+    return "\n" + t.gettext("The renewal is being cancelled.") if renewals else ""
 
 
 def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:

@@ -3,9 +3,12 @@
 import time
 from typing import Any
 
+import pytest
 import requests
 
 from models import payments, subscriptions, users
+from models.subscriptions import SubscriptionInfo
+from models.tables import Request
 from tests.daemon_process import Chat, button, chat
 from tests.paypal_shop import Buyer, heading, until
 from tests.town import Town
@@ -146,13 +149,47 @@ async def test_nobody_gets_anothers_payment_by_its_number(town: Town) -> None:
     assert not town.shop.payments(thief.id)
 
 
+async def subscribed(town: Town, customer: Chat) -> SubscriptionInfo:
+    """Somebody whose monthly plan renews at PayPal."""
+    buyer = await offered(town, customer, plan=2)
+    page = buyer.click().headers["Location"]
+    back = requests.post(page, data={"choice": "approve"}, timeout=10, allow_redirects=False).headers["Location"]
+    assert heading(buyer.go(back)) == "Paid, thank you!"
+    await customer.until_text("Receipt")
+    (known,) = subscriptions.of(customer.id)
+    return known
+
+
+@pytest.mark.parametrize("command", ["/ban {user}", "/revoke {user}", "/revoke {user} monthly", "/refund {payment}"])
+async def test_whom_the_operator_takes_a_plan_from_is_charged_no_more(town: Town, command: str) -> None:
+    async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        known = await subscribed(town, customer)
+        (payment,) = town.shop.payments(customer.id)
+
+        await admin.say(command.format(user=customer.id, payment=payment.remote_id))
+
+        await admin.until_text("renewal is being cancelled")
+        until(lambda: town.shop.merchant.subscription(known.remote_id)["status"] == "CANCELLED", "the end")
+
+
+@pytest.mark.parametrize("command", ["/revoke {user} vip", "/refund {payment} 1.00"])
+async def test_who_keeps_his_plan_keeps_its_renewal(town: Town, command: str) -> None:
+    async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        known = await subscribed(town, customer)
+        (payment,) = town.shop.payments(customer.id)
+
+        await admin.say(command.format(user=customer.id, payment=payment.remote_id))
+
+        answer = await admin.until_text("is under way" if "refund" in command else "has nothing of it")
+        assert "renewal" not in answer.text
+        assert Request.select().where(Request.subscription == known.id).count() == 0
+
+
 async def test_a_subscription_is_cancelled_in_the_chat_and_its_time_stays(town: Town) -> None:
     async with chat(town.sandbox) as customer:
-        buyer = await offered(town, customer, plan=2)
-        page = buyer.click().headers["Location"]
-        back = requests.post(page, data={"choice": "approve"}, timeout=10, allow_redirects=False).headers["Location"]
-        assert heading(buyer.go(back)) == "Paid, thank you!"
-        await customer.until_text("Receipt")
+        await subscribed(town, customer)
 
         plans = await customer.ask("/premium")
         sure = await customer.press(plans, "Cancel the renewal")

@@ -210,16 +210,16 @@ def screens(t: Texts) -> list[Screen]:
         admin.unknown_user(t, EVIL),
         admin.granted(t, USER, PREMIUM, PAID, True, UTC),
         admin.granted(t, USER, PREMIUM, Access(1, None, True, ()), False, UTC),
-        admin.revoked(t, USER, PLANS.free, FREE, True, UTC),
-        admin.revoked(t, USER, PLANS.free, FREE, False, UTC),
+        admin.revoked(t, USER, PLANS.free, FREE, True, 1, UTC),
+        admin.revoked(t, USER, PLANS.free, FREE, False, 0, UTC),
         admin.unknown_payment(t, EVIL),
-        admin.refund_asked(t, 100, "USD"),
+        admin.refund_asked(t, 100, "USD", ended=False),
         *[
             admin.refund_refused(t, RefundRefused(1, reason, 500, 100), "USD")
             for reason in ("not_completed", "nothing_left", "above_rest", "whole_only", "under_way", "?")
         ],
         admin.not_an_admin(t),
-        admin.banned(t, USER),
+        admin.banned(t, USER, 1),
         admin.unbanned(t, USER),
         admin.unknown_chat(t, EVIL),
         admin.allowed(t, None, 1),
