@@ -248,8 +248,10 @@ def claim_checkout(order_id: int, now: int) -> bool:
 
 
 def cancel(order_id: int, now: int) -> bool:
-    """The customer turned back: he hears so in the chat. False when the order was not open."""
+    """The customer turned back: he hears so in the chat. False when the order was not open, or money is on the way."""
     with transaction():
+        if Order.select().where((Order.id == order_id) & _has_payment()).exists():
+            return False
         row = _move_open(order_id, State.CANCELLED)
         if row is not None:
             payload = {"order": row.public_id, "plan": row.plan_code}

@@ -21,6 +21,7 @@ from models.orders import OrderInfo
 from models.users import UserInfo
 from web import bot, words
 from web.limits import limiter
+from web.outcome import Result
 from web.paypal import PayPalError
 from web.shop import PATIENCE_S, shop
 from web.words import Message
@@ -96,12 +97,20 @@ def success() -> BaseResponse:
 @blueprint.get("/paypal/cancel")
 @limiter.limit("60 per minute")
 def cancel() -> BaseResponse:
-    """Where PayPal sends the buyer who turned back. Nothing is lost: the link goes on working."""
+    """Where PayPal sends the buyer who turned back. Nothing is lost: the link goes on working.
+
+    He may have paid before, or in another tab: what PayPal says is what he is told.
+    """
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
         return _outcome(texts, words.anothers(texts), 403)
-    orders.cancel(order.id, int(time.time()))
+    now = int(time.time())
+    with shop().paypal.within(PATIENCE_S):
+        outcome = shop().reconcile(order, now)
+    if outcome.result is not Result.NOT_APPROVED:
+        return _outcome(texts, words.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
+    orders.cancel(order.id, now)
     return _outcome(texts, words.cancelled(texts, _own_pay_url(order)), 200)
 
 

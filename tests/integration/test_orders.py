@@ -154,6 +154,14 @@ def test_the_table_of_moves_knows_every_state_and_nothing_leaves_paid() -> None:
     assert not MOVES[State.PAID]
 
 
+def test_a_checkout_with_money_on_the_way_is_not_cancelled() -> None:
+    made = order(customer())
+    payments.settle(fact(made, state=payments.State.PENDING), NOW)
+    assert not orders.cancel(made.id, NOW)
+    assert orders.get(made.id).state is State.OPEN  # type: ignore[union-attr]
+    assert all(event.kind != "checkout_cancelled" for event in events.claim(NOW))
+
+
 def test_a_cancelled_checkout_is_told_once() -> None:
     user = customer()
     made = order(user)

@@ -157,6 +157,48 @@ def test_a_pending_capture_grants_when_paypal_completes_it(shop: PayPalShop) -> 
     assert shop.heard(buyer.id) == ["payment_pending", "payment_completed"]
 
 
+@pytest.mark.parametrize(
+    ("status", "title", "told"),
+    [
+        ("PENDING", "Your payment is on its way", ["payment_pending"]),
+        ("COMPLETED", "Paid, thank you!", ["payment_completed"]),
+    ],
+)
+@pytest.mark.parametrize("seen", [True, False])
+def test_who_turns_back_in_another_tab_is_told_how_his_payment_stands(
+    shop: PayPalShop, status: str, title: str, told: list[str], seen: bool
+) -> None:
+    shop.silence_webhooks()
+    buyer = shop.buyer()
+    remote_id = buyer.start()
+    turned_back = f"{shop.web.url}/paypal/cancel?token={remote_id}"
+    shop.paypal.switch("capture_status", status=status)
+    approved = buyer.choose(remote_id, "approve")
+    if seen:
+        buyer.go(approved)
+
+    page = buyer.go(turned_back)
+
+    assert heading(page) == title
+    assert "Nothing was charged" not in page.text
+    assert shop.heard(buyer.id) == told
+    assert shop.order(remote_id).state == ("paid" if status == "COMPLETED" else "open")
+
+
+def test_who_turns_back_while_paypal_is_away_is_promised_nothing(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    url = buyer.choose(buyer.start(), "cancel")
+    shop.paypal.switch("internal_error", on="GET /v2/checkout/orders/*", count=100)
+
+    page = buyer.go(url)
+
+    assert (page.status_code, heading(page)) == (200, "PayPal does not answer right now")
+    assert shop.heard(buyer.id) == []
+    shop.paypal.clear_switches()
+    assert heading(buyer.go(url)) == heading(buyer.go(url)) == "Payment cancelled"
+    assert shop.heard(buyer.id) == ["checkout_cancelled"]
+
+
 @pytest.mark.parametrize("event_type", ["PAYMENT.CAPTURE.DENIED", "PAYMENT.CAPTURE.DECLINED"])
 def test_a_pending_capture_that_paypal_denies_grants_nothing(shop: PayPalShop, event_type: str) -> None:
     buyer = shop.buyer()
