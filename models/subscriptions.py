@@ -28,7 +28,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.ACTIVE: frozenset({State.SUSPENDED, State.CANCELLED, State.EXPIRED}),
     State.SUSPENDED: frozenset({State.ACTIVE, State.CANCELLED, State.EXPIRED}),
     State.CANCELLED: frozenset({State.ACTIVE, State.EXPIRED}),
-    State.EXPIRED: frozenset(),
+    State.EXPIRED: frozenset({State.ACTIVE}),  # of Stars alone, see _is_revived
 }
 
 _RANK = {state: rank for rank, state in enumerate(State)}
@@ -118,13 +118,16 @@ def record(news: News, now: int) -> bool:
     row = _row(news.provider, news.remote_id)
     if row is None:
         return False
+    revived = _is_revived(row, news)
     if news.period_end is not None and news.period_end > (row.period_end or 0):
         Subscription.update(period_end=news.period_end).where(Subscription.id == row.id).execute()
         row.period_end = news.period_end
     present, wanted = State(row.state), State(news.state)
-    if (news.at, _RANK[wanted]) <= (row.state_at, _RANK[present]) or not _may_follow(row.provider, present, wanted):
+    is_old = (news.at, _RANK[wanted]) <= (row.state_at, _RANK[present])
+    if not revived and (is_old or not _may_follow(row.provider, present, wanted)):
         return True
-    Subscription.update(state=wanted, state_at=news.at).where(Subscription.id == row.id).execute()
+    state_at = max(news.at, row.state_at)
+    Subscription.update(state=wanted, state_at=state_at).where(Subscription.id == row.id).execute()
     if wanted is not present:
         _announce(row, present, wanted, now)
     return True
@@ -231,7 +234,19 @@ def _may_follow(provider: str, present: State, wanted: State) -> bool:
     """Tell whether a state may follow. Only Stars take back a cancellation; the same state may be confirmed."""
     if present is State.CANCELLED and wanted is State.ACTIVE:
         return provider == "stars"
+    if present is State.EXPIRED:
+        return wanted is present
     return wanted is present or wanted in MOVES[present]
+
+
+def _is_revived(row: Subscription, news: News) -> bool:
+    """Tell whether a payment has come for one that was taken to have ended.
+
+    Telegram gives no news of the end, so that of Stars is guessed from the time that was paid: a payment that reaches
+    further proves the guess wrong, even one that was made before it. PayPal's own word stays final.
+    """
+    is_further = news.period_end is not None and news.period_end > (row.period_end or 0)
+    return row.provider == "stars" and row.state == State.EXPIRED and news.state is State.ACTIVE and is_further
 
 
 def _announce(row: Subscription, present: State, wanted: State, now: int) -> None:

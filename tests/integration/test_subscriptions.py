@@ -7,6 +7,7 @@ import pytest
 
 from models import access, events, payments, subscriptions
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
+from models.orders import OrderInfo
 from models.requests import Kind
 from models.subscriptions import MOVES, News, State
 from models.tables import Event, Request
@@ -154,6 +155,45 @@ def test_stars_may_take_back_a_cancellation() -> None:
     assert kinds(user) == ["payment_completed", "subscription_cancelled", "subscription_resumed"]
 
 
+def expired_stars(user: int) -> OrderInfo:
+    """A subscription that was taken to have ended, a day after the time that was paid."""
+    bought = order(user, MONTHLY)
+    paid = fact(bought, NOW, period_end=NOW + MONTH)
+    payments.settle(paid, NOW)
+    over = NOW + MONTH + GRACE
+    subscriptions.update("stars", paid.remote_id, State.EXPIRED, None, over, over)
+    assert subscriptions.of(user)[0].state is State.EXPIRED
+    return bought
+
+
+@pytest.mark.parametrize("at", [NOW + MONTH + GRACE - 3600, NOW + MONTH + 3 * DAY])
+def test_a_renewal_that_comes_late_takes_the_end_back(at: int) -> None:
+    user = customer()
+    bought = expired_stars(user)
+    payments.settle(fact(bought, at, period_end=at + MONTH), NOW + MONTH + 3 * DAY)
+    [subscription] = subscriptions.of(user)
+    assert (subscription.state, subscription.period_end) == (State.ACTIVE, at + MONTH)
+    assert kinds(user)[-3:] == ["subscription_expired", "subscription_resumed", "payment_completed"]
+    assert subscriptions.ask_cancel(subscription.id, user, at)
+    with pytest.raises(AlreadySubscribed):
+        order(user, MONTHLY)
+
+
+def test_only_a_payment_that_reaches_further_takes_the_end_back() -> None:
+    user = customer()
+    expired_stars(user)
+    [ended] = subscriptions.of(user)
+    late = NOW + MONTH + 3 * DAY
+    subscriptions.update("stars", ended.remote_id, State.ACTIVE, None, late, late)
+    subscriptions.update("stars", ended.remote_id, State.ACTIVE, ended.period_end, late + 1, late)
+    subscriptions.update("stars", ended.remote_id, State.CANCELLED, None, late + 2, late)
+    assert subscriptions.of(user)[0].state is State.EXPIRED
+    paypal_subscription(user)
+    subscriptions.update("paypal", "I-1", State.EXPIRED, NOW + MONTH, NOW + 10, NOW)
+    subscriptions.update("paypal", "I-1", State.ACTIVE, NOW + 2 * MONTH, NOW + 20, NOW)
+    assert subscriptions.of(user)[0].state is State.EXPIRED
+
+
 def test_a_cancelled_one_keeps_its_paid_time() -> None:
     user = customer()
     paypal_subscription(user)
@@ -187,7 +227,7 @@ def test_an_unknown_one_is_of_no_interest() -> None:
 
 def test_the_table_of_moves_knows_every_state() -> None:
     assert MOVES.keys() == set(State)
-    assert not MOVES[State.EXPIRED]
+    assert MOVES[State.EXPIRED] == {State.ACTIVE}
 
 
 # Never two
