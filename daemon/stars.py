@@ -280,11 +280,13 @@ class Stars:
         try:
             await invoke(self._bot, query)
         except RPCError as error:
-            # Cancelled already is as good as cancelled now; but what its payer has cancelled himself, only he resumes.
-            if resume or error.ID != "SUBSCRIPTION_NOT_MODIFIED":
+            # What is as it was asked to be is as good as done now.
+            if error.ID != "SUBSCRIPTION_NOT_MODIFIED":
                 raise
-        await self._calls(_subscription_changed, subscription, resume, self._news_time(now), now)
-        return Verdict(True, "resumed" if resume else "cancelled")
+        if resume:
+            return Verdict(True, "permitted")  # only its payer switches it on, and Telegram gives news of that
+        await self._calls(_subscription_changed, subscription, False, self._news_time(now), now)
+        return Verdict(True, "cancelled")
 
     def _news_time(self, now: int) -> int:
         """Telegram gives news of subscriptions no time. What comes later is later, also within one second."""

@@ -208,7 +208,9 @@ def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
 
 
 def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
-    """Ask the provider to renew a cancelled Stars subscription again, or a suspended one of PayPal.
+    """Ask the provider to renew a suspended PayPal subscription again, or to permit it for a cancelled one of Stars.
+
+    That of Stars stays cancelled until its payer switches it on in Telegram.
 
     :raises NotFound: no such subscription.
     :raises MoveRefused: its state, or its provider, does not allow it.

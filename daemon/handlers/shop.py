@@ -81,7 +81,7 @@ async def _change_renewal(turn: Turn, *, resume: bool) -> None:
         try:
             await turn.service.calls(ask, found.id, turn.user.id, turn.now)
             turn.service.bell.ring()
-            screen = checkout.asked_to_change_renewal(turn.t, resume)
+            screen = checkout.asked_to_change_renewal(turn.t, resume, found.provider)
         except AlreadySubscribed:
             screen = checkout.already_subscribed(turn.t)
         except (MoveRefused, NotFound):

@@ -268,6 +268,11 @@ def _request_done(payload: Payload, setting: Setting) -> Screen | None:
                 id=escape(payload["argument"]),
             )
             text += setting.contact()
+        case "resume_subscription", True if result == "permitted":
+            text = t.gettext(
+                "Telegram permits the renewal again, but only you can switch it on: open Settings → My Stars in "
+                "Telegram, choose this subscription and renew it. Until then nothing is charged."
+            )
         case _, True:
             return None  # the subscription's own news says it
         case _:

@@ -123,13 +123,16 @@ def not_on_sale(t: Texts) -> Screen:
     )
 
 
-def asked_to_change_renewal(t: Texts, resume: bool) -> Screen:
+def asked_to_change_renewal(t: Texts, resume: bool, provider: str) -> Screen:
     """The provider is being told."""
-    text = (
-        t.gettext("I am switching the renewal on again and will tell you as soon as it is done.")
-        if resume
-        else t.gettext("I am cancelling the renewal and will tell you as soon as it is done. What you paid for stays.")
-    )
+    if not resume:
+        text = t.gettext(
+            "I am cancelling the renewal and will tell you as soon as it is done. What you paid for stays."
+        )
+    elif provider == "stars":
+        text = t.gettext("I am asking Telegram to permit the renewal again and will tell you what is left to do.")
+    else:
+        text = t.gettext("I am switching the renewal on again and will tell you as soon as it is done.")
     return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
 
 

@@ -393,7 +393,16 @@ async def test_the_bot_cancels_and_allows_again(shop: Shop) -> None:
 
     assert await shop.bot.invoke(change(False))
     assert shop.control("renew", charge_id=first.telegram_payment_charge_id)["charges"] == []
+    (subscription,) = [each for each in await subscriptions(shop) if each.bot_canceled]
+    take_up = raw.functions.payments.ChangeStarsSubscription(
+        peer=raw.types.InputPeerSelf(), subscription_id=subscription.id, canceled=False
+    )
+    with pytest.raises(errors.RPCError, match="SUBSCRIPTION_ID_INVALID"):
+        await shop.customer.invoke(take_up)
     assert await shop.bot.invoke(change(True))
+    assert shop.control("renew", charge_id=first.telegram_payment_charge_id)["charges"] == [], "it is only permitted"
+    assert await shop.customer.invoke(take_up)
+    assert (await asyncio.wait_for(shop.updates.get(), 5)).restored
     assert len(shop.control("renew", charge_id=first.telegram_payment_charge_id)["charges"]) == 1
     await shop.took()
 

@@ -72,6 +72,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
         for kind in ("refund", "lookup", "cancel_subscription", "resume_subscription")
         for ok in (True, False)
     ],
+    ("request_done", {"kind": "resume_subscription", "ok": True, "result": "permitted"}),
     ("admin_alert", {"reason": "unknown_order", "remote_id": EVIL, "user": None}),
     ("admin_alert", {"reason": "a_reason_without_words"}),
     ("incident_opened", {"key": "account_revoked", "text": EVIL}),
@@ -161,8 +162,10 @@ def screens(t: Texts) -> list[Screen]:
         checkout.subscribe(t, PREMIUM, "https://t.me/$x"),
         checkout.already_subscribed(t),
         checkout.not_on_sale(t),
-        checkout.asked_to_change_renewal(t, True),
-        checkout.asked_to_change_renewal(t, False),
+        *[
+            checkout.asked_to_change_renewal(t, *asked)
+            for asked in ((True, "paypal"), (True, "stars"), (False, "stars"))
+        ],
         checkout.confirm_cancel_renewal(t, subscription(SubscriptionState.ACTIVE), UTC),
         checkout.renewal_cannot_change(t),
         mine,

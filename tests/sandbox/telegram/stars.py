@@ -541,6 +541,8 @@ def bot_cancel_stars_subscription(call: Call, query: raw.functions.payments.BotC
     if subscription.bot_canceled is not bool(query.restore):
         raise RpcError(400, "SUBSCRIPTION_NOT_MODIFIED")
     subscription.bot_canceled = not query.restore
+    if subscription.bot_canceled:
+        subscription.canceled = True  # and stays so when the bot permits it again: only the customer takes it up
     call.server.changed()
     return True
 
