@@ -71,10 +71,14 @@ class LeaseLost(ModelError):
 
 
 class AlreadySubscribed(ModelError):
-    """A second renewing subscription to one plan was about to begin."""
+    """A second renewing subscription to one plan was about to begin.
 
-    def __init__(self, subscription_id: int) -> None:
+    A suspended one may renew again, so it counts; but its customer must see to it.
+    """
+
+    def __init__(self, subscription_id: int, *, suspended: bool) -> None:
         self.subscription_id = subscription_id
+        self.suspended = suspended
         super().__init__(f"subscription {subscription_id} renews this plan already")
 
 

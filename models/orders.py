@@ -352,7 +352,7 @@ def _signer(secret_key: str) -> URLSafeSerializer:
 def _refuse_second_subscription(user_id: int, plan_code: str) -> None:
     present = subscriptions.active(user_id, plan_code)
     if present is not None:
-        raise AlreadySubscribed(present.id)
+        raise AlreadySubscribed(present.id, suspended=present.state is subscriptions.State.SUSPENDED)
 
 
 def _reusable(bought: Mapping[str, Any], now: int) -> Order | None:

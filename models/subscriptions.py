@@ -83,7 +83,7 @@ def begin(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
         if known is None:
             other = active(order.user_id, order.plan_code)
             if other is not None:
-                raise AlreadySubscribed(other.id)
+                raise AlreadySubscribed(other.id, suspended=other.state is State.SUSPENDED)
             known = open_for(order, remote_id, now)
         return info(known)
 
@@ -220,7 +220,7 @@ def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
         row = _required(subscription_id)
         other = active(row.user_id, row.plan_code)
         if other is not None and other.id != row.id:
-            raise AlreadySubscribed(other.id)
+            raise AlreadySubscribed(other.id, suspended=other.state is State.SUSPENDED)
         resumable = (State.CANCELLED,) if row.provider == "stars" else (State.SUSPENDED,)
         return _ask(subscription_id, Kind.RESUME_SUBSCRIPTION, resumable, State.ACTIVE, by, now)
 

@@ -56,8 +56,8 @@ def pay(token: str) -> BaseResponse:
     try:
         with shop().paypal.within(PATIENCE_S):
             order, outcome = shop().sell(user.id, plan, texts, now)
-    except AlreadySubscribed:
-        return _outcome(texts, words.already_subscribed(texts), 409)
+    except AlreadySubscribed as error:
+        return _outcome(texts, words.already_subscribed(texts, error.suspended), 409)
     except PayPalError as error:
         logger.warning("purchase not opened", extra={"cause": str(error), "debug_id": error.debug_id})
         return _outcome(texts, words.away(texts, request.path), 503)

@@ -157,8 +157,17 @@ def banned(texts: Texts) -> Message:
     )
 
 
-def already_subscribed(texts: Texts) -> Message:
+def already_subscribed(texts: Texts, suspended: bool) -> Message:
     """Nobody renews one plan twice."""
+    if suspended:
+        return Message(
+            texts.gettext("Your subscription to this plan is suspended"),
+            texts.gettext(
+                "Its renewal could not be collected. In the chat, /premium lets you renew it again; or cancel its "
+                "renewal there, then you can buy anew."
+            ),
+            "bad",
+        )
     return Message(
         texts.gettext("You have this plan already"),
         texts.gettext("It renews by itself. The chat shows until when, with /premium."),

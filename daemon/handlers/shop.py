@@ -39,8 +39,8 @@ async def buy(turn: Turn) -> None:
         return
     try:
         order = await turn.service.calls(orders.create, turn.user.id, plan, "stars", STARS, turn.now)
-    except AlreadySubscribed:
-        await turn.show(checkout.already_subscribed(turn.t))
+    except AlreadySubscribed as error:
+        await turn.show(checkout.already_subscribed(turn.t, error.suspended))
         return
     await offer(turn, order, plan)
 
@@ -82,8 +82,8 @@ async def _change_renewal(turn: Turn, *, resume: bool) -> None:
             await turn.service.calls(ask, found.id, turn.user.id, turn.now)
             turn.service.bell.ring()
             screen = checkout.asked_to_change_renewal(turn.t, resume, found.provider)
-        except AlreadySubscribed:
-            screen = checkout.already_subscribed(turn.t)
+        except AlreadySubscribed as error:
+            screen = checkout.already_subscribed(turn.t, error.suspended)
         except (MoveRefused, NotFound):
             pass
     await turn.show(screen)

@@ -42,7 +42,7 @@ def plans(
     if on_sale:
         parts.append(t.gettext("By paying you accept the /terms."))
     rows = [_buttons(t, plan, pay_links.get(plan.code)) for plan in on_sale]
-    rows += [(button,) for button in map(lambda each: _subscription_button(t, each), subscriptions) if button]
+    rows += [_subscription_buttons(t, subscription) for subscription in subscriptions]
     return Screen("\n\n".join(parts), (*(row for row in rows if row), (keyboard.home(t),)))
 
 
@@ -107,12 +107,18 @@ def refusal(t: Texts, reason: str) -> str:
     return texts.get(reason) or t.gettext("Something went wrong on our side. Nothing was charged; please try again.")
 
 
-def already_subscribed(t: Texts) -> Screen:
+def already_subscribed(t: Texts, suspended: bool) -> Screen:
     """Two renewing purchases of one plan make no sense."""
-    return Screen(
-        t.gettext("You are subscribed to this plan already, so there is nothing to buy. /premium shows until when."),
-        keyboard.rows(keyboard.plans(t)),
-    )
+    if suspended:
+        text = t.gettext(
+            "Your subscription to this plan is suspended, because its renewal could not be collected. /premium lets "
+            "you renew it again; or cancel its renewal there, then you can buy anew."
+        )
+    else:
+        text = t.gettext(
+            "You are subscribed to this plan already, so there is nothing to buy. /premium shows until when."
+        )
+    return Screen(text, keyboard.rows(keyboard.plans(t)))
 
 
 def not_on_sale(t: Texts) -> Screen:
@@ -166,9 +172,15 @@ def _buttons(t: Texts, plan: Plan, pay_link: str | None) -> tuple[Button, ...]:
     return tuple(buttons)
 
 
-def _subscription_button(t: Texts, subscription: SubscriptionInfo) -> Button | None:
-    if subscription.state in (State.ACTIVE, State.SUSPENDED):
-        return Button(t.gettext("Cancel the renewal"), f"stop_renewal:{subscription.id}")
-    if subscription.state is State.CANCELLED and subscription.provider == "stars":
-        return Button(t.gettext("Renew again"), f"renew:{subscription.id}")
-    return None
+def _subscription_buttons(t: Texts, subscription: SubscriptionInfo) -> tuple[Button, ...]:
+    renew = Button(t.gettext("Renew again"), f"renew:{subscription.id}")
+    cancel = Button(t.gettext("Cancel the renewal"), f"stop_renewal:{subscription.id}")
+    match subscription.state, subscription.provider:
+        case State.SUSPENDED, "paypal":
+            return renew, cancel
+        case ((State.ACTIVE | State.SUSPENDED), _):
+            return (cancel,)
+        case State.CANCELLED, "stars":
+            return (renew,)
+        case _:
+            return ()

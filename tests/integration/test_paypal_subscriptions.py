@@ -174,6 +174,8 @@ def test_suspended_after_two_failures_and_taken_up_again_from_the_chat(shop: Pay
     until(lambda: state_of(known) == "suspended", "the suspension")
     time.sleep(1)
     assert "subscription_suspended" in shop.heard(buyer.id)
+    answer = buyer.click()
+    assert (answer.status_code, heading(answer)) == (409, "Your subscription to this plan is suspended")
 
     request = subscriptions.ask_resume(known.id, buyer.id, int(time.time()))
 

@@ -160,7 +160,8 @@ def screens(t: Texts) -> list[Screen]:
         plans(t, FREE, [], {}),
         plans(t, PAID, [subscription(state) for state in SubscriptionState], {"premium": "https://x/pay/y"}),
         checkout.subscribe(t, PREMIUM, "https://t.me/$x"),
-        checkout.already_subscribed(t),
+        checkout.already_subscribed(t, False),
+        checkout.already_subscribed(t, True),
         checkout.not_on_sale(t),
         *[
             checkout.asked_to_change_renewal(t, *asked)
@@ -275,6 +276,24 @@ def test_the_languages_say_different_things() -> None:
     english, spanish = (screens(translator(language)) for language in ("en", "es"))
     same = {one.text for one, other in zip(english, spanish, strict=True) if one.text == other.text}
     assert all("without_words" in text or text == "?" for text in same), same
+
+
+@pytest.mark.parametrize(
+    ("provider", "state", "buttons"),
+    [
+        ("paypal", SubscriptionState.ACTIVE, ["stop_renewal:3"]),
+        ("paypal", SubscriptionState.SUSPENDED, ["renew:3", "stop_renewal:3"]),
+        ("paypal", SubscriptionState.CANCELLED, []),
+        ("stars", SubscriptionState.ACTIVE, ["stop_renewal:3"]),
+        ("stars", SubscriptionState.CANCELLED, ["renew:3"]),
+    ],
+)
+def test_a_renewal_can_be_changed_as_its_provider_allows(
+    provider: str, state: SubscriptionState, buttons: list[str]
+) -> None:
+    shown = plans(translator("en"), PAID, [subscription(state, provider)], {})
+    data = [button.data for row in shown.keyboard for button in row]
+    assert [each for each in data if each.startswith(("renew:", "stop_renewal:"))] == buttons
 
 
 def test_an_invoice_is_described_within_telegrams_limit() -> None:
