@@ -1,6 +1,6 @@
 """Plans on sale, invoices, and what is said around a payment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from daemon.outgoing import Button
 from daemon.screens import home, keyboard, limits
 from models.access import Access
 from models.orders import OrderInfo
-from models.subscriptions import State, SubscriptionInfo
+from models.subscriptions import RENEWING, State, SubscriptionInfo
 
 DESCRIPTION_LENGTH = 255
 
@@ -35,8 +35,7 @@ def plans(
     parts += [offer(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
     if not on_sale:
         parts.append(t.gettext("Nothing is on sale at the moment."))
-    elif access.level:
-        parts.append(t.gettext("Time that you buy is added to what you have; nothing is lost."))
+    parts += _beside(t, access, on_sale, subscriptions)
     if protected_refused and on_sale:
         parts.append(t.gettext("Posts of channels that forbid saving cannot be delivered under any plan."))
     if on_sale:
@@ -44,6 +43,21 @@ def plans(
     rows = [_buttons(t, plan, pay_links.get(plan.code)) for plan in on_sale]
     rows += [_subscription_buttons(t, subscription) for subscription in subscriptions]
     return Screen("\n\n".join(parts), (*(row for row in rows if row), (keyboard.home(t),)))
+
+
+def _beside(
+    t: Texts, access: Access, on_sale: Sequence[Plan], subscriptions: Sequence[SubscriptionInfo]
+) -> Iterator[str]:
+    """What becomes of what a customer has when he buys more. The renewing plan that he has cannot be bought again."""
+    renewed = {subscription.plan_code for subscription in subscriptions if subscription.state in RENEWING}
+    more = [plan for plan in on_sale if not (plan.renews and plan.code in renewed)]
+    if renewed and more:
+        yield t.gettext(
+            "Your present renewal goes on beside whatever you buy, and you pay for both. If you do not want that, "
+            "cancel the renewal with the button here."
+        )
+    if access.level and more and not (renewed and any(plan.renews for plan in more)):
+        yield t.gettext("Time that you buy is added to what you have; nothing is lost.")
 
 
 def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:

@@ -296,6 +296,32 @@ def test_a_renewal_can_be_changed_as_its_provider_allows(
     assert [each for each in data if each.startswith(("renew:", "stop_renewal:"))] == buttons
 
 
+ADDED, BESIDE = "is added to what you have", "goes on beside whatever you buy"
+
+
+@pytest.mark.parametrize(
+    ("state", "offered", "told"),
+    [
+        (None, [("premium", True), ("vip", True)], {ADDED}),
+        (SubscriptionState.ACTIVE, [("premium", True), ("vip", True)], {BESIDE}),
+        (SubscriptionState.SUSPENDED, [("premium", True), ("vip", True)], {BESIDE}),
+        (SubscriptionState.CANCELLED, [("premium", True), ("vip", True)], {ADDED}),
+        (SubscriptionState.ACTIVE, [("premium", True), ("vip", False)], {ADDED, BESIDE}),
+        (SubscriptionState.ACTIVE, [("premium", False)], {ADDED, BESIDE}),
+        (SubscriptionState.ACTIVE, [("premium", True)], set()),
+    ],
+)
+def test_who_has_a_renewal_reads_that_it_goes_on_beside_what_he_buys(
+    state: SubscriptionState | None, offered: list[tuple[str, bool]], told: set[str]
+) -> None:
+    on_sale = [replace(PREMIUM, code=code, renews=renews) for code, renews in offered]
+    owned = [subscription(state)] if state else []
+    shown = checkout.plans(
+        translator("en"), PREMIUM, PAID, on_sale, owned, {}, now=NOW, timezone=UTC, protected_refused=False
+    )
+    assert {words for words in (ADDED, BESIDE) if words in shown.text} == told
+
+
 def test_an_invoice_is_described_within_telegrams_limit() -> None:
     for language in LANGUAGES:
         for purpose in ("plan", "test"):
