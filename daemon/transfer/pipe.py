@@ -23,12 +23,16 @@ from pyrogram.errors import (
 )
 from pyrogram.raw.core import Int, Long, TLObject
 
-from daemon.transfer.errors import PartsLost, SourceChanged
+from daemon.transfer.errors import PartsLost, PutBack, SourceChanged
 from daemon.transfer.lane import Lane, Lanes
 
 PIECE = 1 << 20  # one read: upload.getFile never crosses a boundary of 1 MiB
 PART = 512 << 10  # one write
 SMALL = 10 << 20  # up to here upload.saveFilePart and a checksum
+
+RENEWALS = 3
+"""How often a location is renewed before one of them must have been good for a piece."""
+REFUSED_S = 15.0
 
 _STALE = (FileReferenceExpired, FileReferenceInvalid, FileReferenceEmpty)
 
@@ -102,13 +106,26 @@ class Download:
     size: int
     data_centre: int
     refresh: Callable[[], Awaitable[Any]]
+    _renewals: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def renew(self, stale: Any) -> None:
-        """Have a location newer than *stale*; readers that found it stale together refresh once."""
+        """Have a location newer than *stale*; readers that found it stale together refresh once.
+
+        :raises PutBack: Telegram refuses the fresh ones too.
+        """
         async with self._lock:
-            if self.location is stale:
-                self.location = await self.refresh()
+            if self.location is not stale:
+                return
+            if self._renewals >= RENEWALS:
+                raise PutBack(REFUSED_S, "fresh file references are refused", counts=True)
+            self._renewals += 1
+            self.location = await self.refresh()
+
+    def succeeded(self, location: Any) -> None:
+        """Know that a piece was read by *location*. One read by an older one says nothing of the newest."""
+        if location is self.location:
+            self._renewals = 0
 
 
 class Pipe:
@@ -180,6 +197,7 @@ class Pipe:
             except _STALE:
                 await download.renew(location)
             else:
+                download.succeeded(location)
                 if len(file.bytes) != size:
                     raise SourceChanged(f"{len(file.bytes)} bytes at {offset} where {size} should be")
                 data: memoryview = file.bytes

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.transfer import adaptive, lane
+from daemon.transfer import adaptive, lane, pipe
 from models import cache, sources, usage
 from models.moves import JobInfo, State
 from tests.transfer_rig import Customer, Rig, now, until
@@ -145,6 +145,21 @@ async def test_a_file_reference_expires_in_the_middle(running: Rig, lucia: Custo
     post = publish(running, private_chat)
     strike(running, "expire_references", url=post["url"], after_chunks=5)
     await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
+async def test_references_that_are_refused_however_fresh_cost_an_attempt(
+    running: Rig, lucia: Customer, private_chat: int
+) -> None:
+    post = publish(running, private_chat)
+    strike(running, "error", method="upload.getFile", code=400, error="FILE_REFERENCE_EXPIRED", count=10**6)
+    before = running.control("GET", "/stats")["calls"].get("channels.getMessages", 0)
+    job = await running.ask(lucia, post["url"])
+    waiting = await put_back(running, job)
+    assert waiting.attempts == 1
+    assert running.control("GET", "/stats")["calls"]["channels.getMessages"] - before <= 1 + pipe.RENEWALS
+    running.control("DELETE", "/faults")
+    await running.hurry(job)
+    await arrived_once(running, lucia, await running.ended(job), post)
 
 
 async def test_a_file_of_another_data_centre(running: Rig, lucia: Customer, private_chat: int) -> None:
