@@ -60,7 +60,21 @@ class Finder:
             followed = await self._look(customer, inner)
         except Refusal:
             return found
+        except (PutBack, RPCError, OSError):
+            if await self._is_closed_to(customer, inner):
+                return found
+            raise
         return followed if followed.post.items else found
+
+    async def _is_closed_to(self, customer: Customer, link: PostLink) -> bool:
+        """Is it, by what is known without asking Telegram, a private chat that this customer may not read?"""
+        if isinstance(link.chat, str):
+            return False
+        known = await self._calls(sources.get, int(link.chat or 0))
+        if known is None:
+            return True
+        opened = await self._calls(sources.is_open_for, customer.id, known.id)
+        return not sources.may_read(known, opened, self._policy).allowed
 
     async def follow(self, customer: Customer, code: str) -> tuple[Channel, bool]:
         """Follow an invitation; True when the account joined just now."""

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from daemon.transfer import source
-from models.moves import State
-from tests.transfer_rig import Customer, Rig, customer
+from models.moves import JobInfo, State
+from tests.transfer_rig import Customer, Rig, customer, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -53,6 +53,36 @@ async def test_a_text_cannot_lend_access_to_what_it_links_to(running: Rig, lucia
     job = await running.deliver(lucia, post["url"])
     assert (job.state, job.kind) == (State.DONE, "text")
     assert await lucia.media() == []
+
+
+async def test_a_text_is_not_held_up_by_a_private_post_that_it_links_to(running: Rig, lucia: Customer) -> None:
+    secret = running.link("secret1")["url"]
+    post = running.control("POST", "/posts", {"chat": "library", "kind": "text", "caption": f"Look: {secret}"})
+    # Given the account may not read for a minute
+    flood = {"fault": "flood_wait", "seconds": 60, "count": 100, "account": "peaje_operator"}
+    for method in ("channels.getMessages", "channels.getChannels", "messages.getDialogs"):
+        running.control("POST", "/faults", {"method": method, **flood})
+    # Then the text arrives all the same
+    job = await running.deliver(lucia, post["url"], deadline_s=8)
+    assert (job.state, job.kind) == (State.DONE, "text")
+
+
+async def test_a_text_waits_for_a_private_post_that_its_reader_may_have(running: Rig, lucia: Customer) -> None:
+    invitation, private = running.link("invite_already1")["url"], running.link("private_document1")["url"]
+    assert (await running.deliver(lucia, invitation)).state is State.DONE
+    post = running.control("POST", "/posts", {"chat": "library", "kind": "text", "caption": f"Look: {private}"})
+    flood = {"fault": "flood_wait", "seconds": 60, "count": 100, "account": "peaje_operator"}
+    running.control("POST", "/faults", {"method": "channels.getMessages", **flood})
+    job = await running.ask(lucia, post["url"])
+    await until(lambda: waits(running, job))
+    running.control("DELETE", "/faults")
+    await running.hurry(job)
+    assert (await running.ended(job)).kind == "document"
+
+
+async def waits(running: Rig, job: JobInfo) -> bool:
+    present = await running.job(job)
+    return present.state is State.QUEUED and present.not_before > 0
 
 
 async def test_a_comment_link_reads_no_other_message_of_the_discussion(running: Rig, lucia: Customer) -> None:
