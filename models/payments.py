@@ -137,17 +137,22 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
 
 
 def totals(since: int = 0) -> Totals:
-    """Add up what was completed from *since* on. It reads every payment of that time: for an admin's question."""
+    """Add up what was completed from *since* on. It reads every payment of that time: for an admin's question.
+
+    What was reversed, by a lost dispute for instance, went back whole, whatever of it had been refunded before.
+    """
     completed = Payment.completed_at.is_null(False) & (Payment.completed_at >= since)
-    amounts = Payment.select(Payment.currency, peewee.fn.COUNT(Payment.id), peewee.fn.SUM(Payment.amount)).where(
-        completed
-    )
-    refunds = Refund.select(Payment.currency, peewee.fn.SUM(Refund.amount)).join(Payment).where(completed)
+    reversed_ = peewee.fn.SUM(peewee.Case(None, ((Payment.state == State.REVERSED, Payment.amount),), 0))
+    amounts = Payment.select(
+        Payment.currency, peewee.fn.COUNT(Payment.id), peewee.fn.SUM(Payment.amount), reversed_
+    ).where(completed)
+    partly = completed & (Payment.state != State.REVERSED)
+    refunds = Refund.select(Payment.currency, peewee.fn.SUM(Refund.amount)).join(Payment).where(partly)
     with snapshot():
         refunded = dict(_tuples(refunds.group_by(Payment.currency)))
         turnover = tuple(
-            Turnover(currency, count, amount, refunded.get(currency, 0))
-            for currency, count, amount in _tuples(amounts.group_by(Payment.currency).order_by(Payment.currency))
+            Turnover(currency, count, amount, lost + refunded.get(currency, 0))
+            for currency, count, amount, lost in _tuples(amounts.group_by(Payment.currency).order_by(Payment.currency))
         )
         customers = Payment.select(Payment.user).where(completed & Payment.user.is_null(False)).distinct().count()
     return Totals(customers, turnover)

@@ -603,6 +603,19 @@ def test_history_is_newest_first_and_totals_add_up() -> None:
     assert payments.totals(NOW + 1).turnover == (payments.Turnover("USD", 1, 1000, 300),)
 
 
+def test_what_a_dispute_took_is_not_counted_as_earned() -> None:
+    lost, refunded_before, open_, reversed_ = (fact(order(customer(), VIP, "paypal"), NOW) for _ in range(4))
+    for paid in (lost, refunded_before, open_, reversed_):
+        payments.settle(paid, NOW)
+    refund("paypal", refunded_before.remote_id, "r-6", 300, NOW, NOW)
+    for number, paid in enumerate((lost, refunded_before, open_)):
+        dispute_opened("paypal", paid.remote_id, f"d-{number}", NOW, NOW)
+    for number, paid in enumerate((lost, refunded_before)):
+        dispute_closed("paypal", paid.remote_id, f"d-{number}", False, NOW + DAY, NOW + DAY)
+    payments.settle(replace(reversed_, state=State.REVERSED, at=NOW + DAY), NOW + DAY)
+    assert payments.totals().turnover == (payments.Turnover("USD", 4, 4000, 3000),)
+
+
 def test_the_audit_sees_what_does_not_add_up() -> None:
     bought = order(customer())
     settled = payments.settle(fact(bought), NOW)
