@@ -6,8 +6,8 @@ refuse a second copy. ``user_id`` None means all admins. Kinds about money, and 
 ======================= ==============================================================================================
 ``payment_completed``   payment, provider, remote_id, order (public id), plan, level, amount, currency, purpose,
                         renewal, again (a second payment of one order), until (end of that level's time, None: none
-                        or for ever), forever
-``payment_pending``     the same without until and forever
+                        or for ever; of a subscription the end of the period that was paid), forever, renews (on until)
+``payment_pending``     the same without until, forever and renews
 ``payment_denied``      the same as pending
 ``payment_reversed``    the same as pending
 ``payment_refunded``    the same as pending, and refund (remote id), refunded (this refund's amount), returned (all that

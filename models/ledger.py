@@ -302,7 +302,13 @@ def _tell_completed(payment: Payment, now: int) -> None:
     intervals = access.of(payment.user_id, now).intervals if payment.user_id is not None else ()
     ends = [interval.end for interval in intervals if interval.level == payment.level]
     until = ends[-1] if ends else None
-    _tell(payment, "payment_completed", now, until=until, forever=bool(ends) and until is None)
+    told: dict[str, Any] = {"until": until, "forever": bool(ends) and until is None, "renews": False}
+    if ends and payment.subscription_id is not None:
+        # The next charge comes when the period ends: the day of grace after it is nothing to count on.
+        subscription = Subscription.get_by_id(payment.subscription_id)
+        renews = subscription.state == subscriptions.State.ACTIVE
+        told = {"until": payment.period_end, "forever": False, "renews": renews}
+    _tell(payment, "payment_completed", now, **told)
     if payment.user is not None and payment.user.banned_at is not None:
         _alert(payment, "banned_user_paid", now)
 

@@ -72,6 +72,8 @@ def _payment_completed(payload: Payload, setting: Setting) -> Screen:
     lines = [head]
     if payload["forever"]:
         lines.append(t.gettext("It lasts for ever."))
+    elif payload.get("renews"):
+        lines.append(t.gettext("🔁 It renews by itself on {date}.", date=setting.date(payload["until"])))
     elif payload["until"] is not None:
         lines.append(t.gettext("It lasts until {date}.", date=setting.date(payload["until"])))
     lines.append(receipt)

@@ -88,6 +88,7 @@ def test_a_payment_is_recorded_credited_and_announced_with_a_receipt() -> None:
         "renewal": False,
         "again": False,
         "until": NOW + MONTH,
+        "renews": False,
         "forever": False,
     }
 

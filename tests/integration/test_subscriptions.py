@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,11 @@ GRACE = access.GRACE_S
 def kinds(user_id: int | None) -> list[str]:
     who = Event.user_id.is_null() if user_id is None else Event.user_id == user_id
     return [event.kind for event in Event.select().where(who).order_by(Event.id)]
+
+
+def receipts() -> list[dict[str, Any]]:
+    told = Event.select().where(Event.kind == "payment_completed").order_by(Event.id)
+    return [event.payload for event in told]
 
 
 def paypal_subscription(user: int, remote_id: str = "I-1", state: State = State.ACTIVE) -> int:
@@ -55,8 +61,7 @@ def test_each_renewal_reaches_the_period_it_pays_and_a_day_of_grace() -> None:
     assert access.of(user, NOW).until == NOW + MONTH + GRACE
     payments.settle(sale(2, NOW + MONTH + 3600, period_end=NOW + 2 * MONTH), NOW + MONTH + 3600)
     assert access.of(user, NOW).intervals == (access.Interval(NOW, NOW + 2 * MONTH + GRACE, 1),)
-    receipts = [event.payload["renewal"] for event in Event.select().where(Event.kind == "payment_completed")]
-    assert receipts == [False, True]
+    assert [told["renewal"] for told in receipts()] == [False, True]
     assert payments.audit() == []
 
 
@@ -66,6 +71,20 @@ def test_a_renewal_without_a_sensible_end_lasts_as_long_as_the_order(said: int |
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=said), NOW)
     assert access.of(user, NOW).until == NOW + MONTH + GRACE
+
+
+def test_a_receipt_names_the_day_of_the_next_charge() -> None:
+    user = customer()
+    paypal_subscription(user)
+    payments.settle(fact(order(user, PREMIUM), NOW), NOW)
+    payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
+    subscriptions.update("paypal", "I-1", State.CANCELLED, None, NOW + MONTH + 10, NOW)
+    payments.settle(sale(2, NOW + MONTH, period_end=NOW + 2 * MONTH), NOW + MONTH + 20)
+    assert [(told["until"], told["renews"]) for told in receipts()] == [
+        (NOW + MONTH, False),
+        (NOW + MONTH, True),
+        (NOW + 2 * MONTH, False),
+    ]
 
 
 def test_a_budget_waits_while_a_subscription_runs() -> None:

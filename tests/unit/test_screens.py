@@ -51,7 +51,7 @@ REFUNDED = {"remote_id": EVIL, "amount": 250, "currency": "USD"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     *[(kind, MONEY) for kind in announcements.KINDS if kind.startswith(("payment", "dispute", "subscription"))],
     ("payment_completed", MONEY | {"purpose": "test"}),
-    ("payment_completed", MONEY | {"renewal": True}),
+    ("payment_completed", MONEY | {"renewal": True, "renews": True}),
     ("payment_completed", MONEY | {"again": True, "until": None, "forever": True}),
     ("payment_completed", MONEY | {"plan": "a_plan_that_left_the_file"}),
     ("payment_refunded", MONEY | {"purpose": "test"}),
