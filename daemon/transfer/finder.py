@@ -95,7 +95,10 @@ class Finder:
         self._need_account()
         channel = await self._channel(customer, link)
         try:
-            post = await self._account.post(channel, link.message_id, single=link.single)
+            if link.comment_id is not None:
+                post = await self._account.parent(channel, link.message_id)
+            else:
+                post = await self._account.post(channel, link.message_id, single=link.single)
         except Refusal as refusal:
             if refusal.reason != "no_access":  # what a chat holds is for those to know who may read it
                 await self._admit(customer, await self._remember(channel), channel)

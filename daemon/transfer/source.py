@@ -143,6 +143,25 @@ class Reader:
             channel, main, [main] if single or main.grouped_id is None else _album(main, messages), single
         )
 
+    async def parent(self, channel: Channel, message_id: int) -> Post:
+        """The post that a comment stands under, of whatever sort: only what says who may read it.
+
+        :raises Refusal: no such post, or no access.
+        """
+        channel, messages = await self.messages(channel, [message_id])
+        if not messages:
+            raise Refusal("not_found")
+        return Post(
+            channel=channel,
+            message_id=message_id,
+            single=True,
+            edit_date=0,
+            items=(),
+            text="",
+            entities=(),
+            protected=bool(messages[0].noforwards),
+        )
+
     async def comment(self, channel: Channel, message_id: int, comment_id: int, *, single: bool = False) -> Post:
         """A comment under a post: a message of the discussion group, which must belong to that post's thread."""
         peer = raw.types.InputPeerChannel(channel_id=channel.id, access_hash=channel.access_hash)

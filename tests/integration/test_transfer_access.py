@@ -93,6 +93,20 @@ async def test_a_comment_link_reads_no_other_message_of_the_discussion(running: 
     assert (job.state, job.reason) == (State.REFUSED, "not_found")
 
 
+async def test_a_comment_under_a_post_that_is_never_delivered_itself(running: Rig, lucia: Customer) -> None:
+    # Given a post whose photo destroys itself, with a comment
+    parent = running.link("discussed1")["url"]
+    destroyed = {"action": "edit", "url": parent, "kind": "photo", "ttl_seconds": 2147483647}
+    running.control("POST", "/posts", destroyed)
+    try:
+        assert (await running.deliver(lucia, parent)).state is State.REFUSED
+        # Then the comment arrives
+        job = await running.deliver(lucia, running.link("comment1")["url"])
+        assert (job.state, job.kind) == (State.DONE, "photo")
+    finally:
+        running.control("POST", "/posts", {"action": "edit", "url": parent, "kind": "text"})
+
+
 async def test_a_comment_that_does_not_exist_is_not_looked_for_again(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, f"{running.link('discussed1')['url']}?comment=99999")
     assert (job.state, job.reason, job.attempts) == (State.REFUSED, "not_found", 1)
