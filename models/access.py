@@ -351,7 +351,25 @@ def _require_user(user_id: int) -> None:
         raise NotFound("user", user_id)
 
 
+def cuts(user_id: int) -> frozenset[int]:
+    """Return when something was taken back: refunded, reversed, disputed or taken by an admin.
+
+    What ends at such a moment did not end by itself, and its customer hears of it as what it was.
+    """
+    grants, takes = _history(user_id)
+    moments = {take.at for take in takes}
+    for grant in grants:
+        lost = [dispute.opened_at for dispute in grant.disputes] + [refund.at for refund in grant.refunds]
+        lost += [grant.ended_at] if grant.ended_at is not None else []
+        moments |= {max(moment, grant.start) for moment in lost}
+    return frozenset(moments)
+
+
 def _intervals(user_id: int) -> tuple[Interval, ...]:
+    return fold(*_history(user_id))
+
+
+def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
     with snapshot():
         grants = _payment_grants(user_id)
         adjustments = _rows("SELECT * FROM adjustment WHERE user_id = ?", user_id)
@@ -361,7 +379,7 @@ def _intervals(user_id: int) -> tuple[Interval, ...]:
         for row in adjustments
         if row["kind"] == "take"
     ]
-    return fold(grants, takes)
+    return grants, takes
 
 
 def _rows(statement: str, user_id: int) -> list[dict[str, Any]]:

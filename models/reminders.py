@@ -77,9 +77,12 @@ def _look(user_id: int, now: int) -> None:
 
 
 def _tell(user_id: int, reminder: Reminder, now: int) -> None:
-    """Write one reminder, once ever, unless its moment has passed or the access is about to renew itself."""
+    """Write one reminder, once ever, unless its moment has passed or the access is about to renew itself.
+
+    Time that was taken back has not ended by itself: what took it is told where it happens.
+    """
     if not reminder.days:
-        if now - reminder.at <= LATE_S:
+        if now - reminder.at <= LATE_S and reminder.until not in access.cuts(user_id):
             key = f"access_ended:{user_id}:{reminder.until}"
             events.append("access_ended", user_id, {"until": reminder.until}, now, key=key)
         return

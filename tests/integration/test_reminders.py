@@ -1,12 +1,27 @@
 """The end of paid access is told three days before, one day before and when it has come: once each."""
 
+from dataclasses import replace
+
 import pytest
 
 from models import access, payments, reminders, subscriptions, users
 from models.access import Interval
+from models.facts import Fact
 from models.reminders import Reminder, of_access
 from models.tables import Event, User
-from tests.purchases import DAY, MONTH, MONTHLY, NOW, VIP, customer, fact, order
+from tests.purchases import (
+    DAY,
+    MONTH,
+    MONTHLY,
+    NOW,
+    VIP,
+    customer,
+    dispute_closed,
+    dispute_opened,
+    fact,
+    order,
+    refund,
+)
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -72,6 +87,51 @@ def test_a_subscription_that_renews_is_not_told_to_end_but_that_it_has_ended() -
     subscriptions.update("stars", cancelled.remote_id, subscriptions.State.CANCELLED, None, NOW + 9, NOW)
     live(NOW, NOW + 40 * DAY)
     assert told(other) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
+
+
+def cut(how: str, paid: Fact, at: int) -> None:
+    """Something takes a plan in the middle of its time."""
+    match how:
+        case "dispute":
+            dispute_opened("paypal", paid.remote_id, "d-1", at, at)
+        case "refund":
+            refund("paypal", paid.remote_id, "r-1", paid.amount, at, at)
+        case "reversal":
+            payments.settle(replace(paid, state=payments.State.REVERSED, at=at), at)
+        case "take":
+            access.take(paid.user_id or 0, None, None, "revoked", None, at)
+
+
+@pytest.mark.parametrize("how", ["dispute", "refund", "reversal", "take"])
+def test_what_was_taken_back_is_not_thanked_for(how: str) -> None:
+    user = customer()
+    paid = fact(order(user, VIP, "paypal"), NOW)
+    payments.settle(paid, NOW)
+    reminders.write(NOW)
+    cut(how, paid, NOW + 5 * DAY)
+    assert access.of(user, NOW + 5 * DAY).level == 0
+    live(NOW + 5 * DAY, NOW + 40 * DAY)
+    assert told(user) == []
+
+
+def test_the_end_of_time_that_a_dispute_gave_back_is_told() -> None:
+    user = customer()
+    paid = fact(order(user, VIP, "paypal"), NOW)
+    payments.settle(paid, NOW)
+    cut("dispute", paid, NOW + 5 * DAY)
+    live(NOW + 5 * DAY, NOW + 8 * DAY)
+    dispute_closed("paypal", paid.remote_id, "d-1", True, NOW + 8 * DAY, NOW + 8 * DAY)
+    live(NOW + 8 * DAY, NOW + 50 * DAY)
+    assert told(user) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
+
+
+def test_what_a_part_of_a_refund_leaves_ends_like_any_plan() -> None:
+    user = customer()
+    paid = fact(order(user, VIP, "paypal"), NOW)
+    payments.settle(paid, NOW)
+    refund("paypal", paid.remote_id, "r-1", paid.amount // 2, NOW + 5 * DAY, NOW + 5 * DAY)
+    live(NOW + 5 * DAY, NOW + 40 * DAY)
+    assert told(user)[-1] == ("access_ended", None)
 
 
 def test_a_customer_can_switch_reminders_off_and_a_banned_one_gets_none() -> None:
