@@ -76,11 +76,7 @@ class Shopper:
 
     def subscribes(self) -> None:
         buyer = self._shop.buyer(self._user_id, "monthly")
-        page = self._click(buyer)
-        answer = requests.post(page, data={"choice": "approve"}, timeout=20, allow_redirects=False)
-        if answer.status_code != 302:
-            raise Gone  # he has approved this one in another tab
-        back = answer.headers["Location"]
+        back = self._press(self._click(buyer), "approve")
         if self._dice.random() < 0.6:
             self._visit(buyer, back)
         remote_id = parse_qs(urlsplit(back).query)["subscription_id"][0]
@@ -106,8 +102,10 @@ class Shopper:
         raise Gone
 
     def _at_paypal(self, remote_id: str, choice: str) -> str:
-        """Press a button there; where it leads. PayPal has its own mind about an order that is paid already."""
-        page = f"{self._shop.paypal.endpoint}/checkoutnow?token={remote_id}"
+        return self._press(f"{self._shop.paypal.endpoint}/checkoutnow?token={remote_id}", choice)
+
+    def _press(self, page: str, choice: str) -> str:
+        """Press a button at PayPal; where it leads. PayPal has its own mind about what is paid or approved already."""
         answer = requests.post(page, data={"choice": choice}, timeout=20, allow_redirects=False)
         if answer.status_code != 302:
             raise Gone
