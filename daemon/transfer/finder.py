@@ -95,10 +95,7 @@ class Finder:
         self._need_account()
         channel = await self._channel(customer, link)
         try:
-            if link.comment_id is not None:
-                post = await self._account.parent(channel, link.message_id)
-            else:
-                post = await self._account.post(channel, link.message_id, single=link.single)
+            post = await self._named(channel, link)
         except Refusal as refusal:
             if refusal.reason != "no_access":  # what a chat holds is for those to know who may read it
                 await self._admit(customer, await self._remember(channel), channel)
@@ -106,12 +103,18 @@ class Finder:
         if isinstance(link.chat, str) and link.chat not in post.channel.usernames:
             self._account.forget(channel.id)  # the name has moved since it was learnt
             channel = await self._account.by_name(link.chat)
-            post = await self._account.post(channel, link.message_id, single=link.single)
+            post = await self._named(channel, link)
         await self._admit(customer, await self._remember(post.channel), post.channel, post)
         if link.comment_id is not None:
             post = await self._account.comment(post.channel, link.message_id, link.comment_id, single=link.single)
             await self._admit_comment(post)
         return Found(post)
+
+    async def _named(self, channel: Channel, link: PostLink) -> Post:
+        """The post that the link names. Of a comment that is its parent, which need not be one to deliver."""
+        if link.comment_id is not None:
+            return await self._account.parent(channel, link.message_id)
+        return await self._account.post(channel, link.message_id, single=link.single)
 
     async def _look_with_bot(self, customer: Customer, link: PostLink) -> Found | None:
         """What the bot can see of a public post by itself; None when it takes the account."""
