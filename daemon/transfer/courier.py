@@ -9,7 +9,7 @@ from config.settings import Settings
 from daemon import links
 from daemon.links import InviteLink, PostLink
 from daemon.transfer.cache import Flights, Held
-from daemon.transfer.delivery import Delivery, MediaRefused, Message, plan
+from daemon.transfer.delivery import Delivery, MediaRefused, Message, ReferenceExpired, plan
 from daemon.transfer.errors import Declined, PutBack, Refusal, SourceChanged, Unreachable
 from daemon.transfer.fetch import Fetcher
 from daemon.transfer.finder import Customer, Finder, Found
@@ -24,6 +24,7 @@ from models.jobs import Delivered
 logger = logging.getLogger(__name__)
 
 CHANGES = 3
+EXPIRED_S = 1.0
 
 
 class LimitReached(Exception):
@@ -143,9 +144,10 @@ class Courier:
     async def _send_fetched(
         self, run: Run, found: Found, messages: Sequence[Message], random_ids: Sequence[int]
     ) -> None:
-        """Have the files fetched, and send them. What Telegram refuses then, it refuses always.
+        """Have the files fetched, and send them. A file that Telegram refuses then, it refuses always.
 
         :raises Refusal: it does.
+        :raises PutBack: only what names the file has expired meanwhile.
         """
         post = found.post
         try:
@@ -154,6 +156,8 @@ class Courier:
         except MediaRefused as refusal:
             logger.warning("file refused", extra={"job": run.job.id, "reason": str(refusal)})
             await self._calls(cache.drop, self._bot_id, post.channel.id, post.message_id)
+            if isinstance(refusal, ReferenceExpired):
+                raise PutBack(EXPIRED_S, "a fresh reference has expired", counts=True) from refusal
             raise Refusal("file_refused") from refusal
 
     async def _cached(self, post: Post) -> tuple[Held, ...]:

@@ -35,6 +35,10 @@ class MediaRefused(Exception):
     """Telegram does not take the file by this name (any more): another way may do."""
 
 
+class ReferenceExpired(MediaRefused):
+    """What names the file is too old. It says nothing of the file."""
+
+
 @dataclass(frozen=True)
 class Message:
     """One call to come: its files (more than one: an album), its words, and its entities per file."""
@@ -140,7 +144,10 @@ class Delivery:
 
 def _about(error: BadRequest) -> Exception:
     """The same, told as a matter of the file when it is one: only then does another way help."""
-    return MediaRefused(str(error.ID)) if (error.ID or "").startswith(_OF_THE_FILE) else error
+    name = str(error.ID)
+    if name.startswith("FILE_REFERENCE"):
+        return ReferenceExpired(name)
+    return MediaRefused(name) if name.startswith(_OF_THE_FILE) else error
 
 
 def _groups(items: Sequence[Item]) -> list[list[int]]:

@@ -105,6 +105,7 @@ async def test_a_call_that_alone_is_never_answered_gives_the_job_back(
 ) -> None:
     # Given a piece of a file that never comes, from a server that is quick otherwise
     monkeypatch.setattr(lane, "TRIES", 3)
+    monkeypatch.setattr(adaptive, "LONGEST_TIMEOUT_S", 2.0)  # whatever patience earlier tests have taught the lane
     post, other = publish(running, private_chat, size=4 * MIB), publish(running, private_chat, size=1000)
     await running.deliver(lucia, other["url"])
     strike(running, "drop_request", method="upload.getFile", where={"offset": 2 * MIB}, count=None)
@@ -470,3 +471,14 @@ async def test_a_dead_file_is_forgotten_and_fetched_anew(running: Rig, lucia: Cu
     await lucia.forget()
     await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
     assert moved(running) - begun == post["size"]
+
+
+@pytest.mark.parametrize("method", ["messages.sendMedia", "messages.uploadMedia"])
+async def test_a_fresh_file_whose_reference_has_expired_is_fetched_again(
+    running: Rig, lucia: Customer, private_chat: int, method: str
+) -> None:
+    """It says nothing of the file: somebody's references expire at any moment."""
+    post = publish(running, private_chat, size=MIB)
+    strike(running, "error", method=method, code=400, error="FILE_REFERENCE_EXPIRED", count=1)
+    job = await running.deliver(lucia, post["url"])
+    await arrived_once(running, lucia, job, post)
