@@ -33,16 +33,24 @@ from models.moves import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, State, words
 from models.tables import Job
 
 MAX_ATTEMPTS = 5
+JUST_SERVED_S = 60
 GAVE_UP = "gave_up"
 CANCELLED = "cancelled_by_customer"
 UNREACHABLE = "unreachable"
 
+_SERVED = (State.DONE, State.REFUSED, State.FAILED)
 _STOPPABLE = (State.QUEUED, State.HELD, State.CLAIMED)
 
 _BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
 _WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((State.QUEUED, State.HELD))})"
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{State.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{State.DONE}' ORDER BY id DESC LIMIT ?"
+_OLDEST = f"""
+SELECT MIN(MAX(moved_at, not_before)) FROM job
+WHERE state = '{State.QUEUED}' AND not_before <= :now AND user_id NOT IN (
+    SELECT user_id FROM job WHERE state IN ({words(RUNNING)})
+    UNION ALL SELECT user_id FROM job WHERE state IN ({words(_SERVED)}) AND moved_at > :recently)
+"""
 _LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({words(RUNNING)}) AND lease_until <= ? ORDER BY id"
 _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({words(RUNNING)})"
 _ADD = f"""
@@ -81,7 +89,7 @@ class Overview:
     queued: int
     running: int
     held: int
-    oldest_wait_s: int | None  # of the jobs that could be claimed now
+    oldest_wait_s: int | None  # how long a job could have been claimed by now, of customers whom nobody serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +177,13 @@ def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
 
 
 def overview(now: int) -> Overview:
-    """How the line stands."""
+    """How the line stands.
+
+    Whoever is being served, or just was, does not wait for us: his next link waits for the one before it.
+    """
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.state.in_(OPEN)).group_by(Job.state)
     count = dict.fromkeys(OPEN, 0) | {State(state): number for state, number in database.execute(by_state)}
-    claimable = (Job.state == State.QUEUED) & (Job.not_before <= now)
-    since = Job.select(peewee.fn.MIN(Job.created_at)).where(claimable).scalar()
+    (since,) = database.execute_sql(_OLDEST, {"now": now, "recently": now - JUST_SERVED_S}).fetchone()
     running_now = sum(count[state] for state in RUNNING)
     return Overview(count[State.QUEUED], running_now, count[State.HELD], None if since is None else now - since)
 

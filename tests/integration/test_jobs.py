@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from models import batches, cache, events, jobs, moves, uploads, usage
+from models.batches import BatchInfo
 from models.database import transaction
 from models.errors import LeaseLost, MoveRefused, NotFound
 from models.jobs import Delivered, TooMany
@@ -576,12 +577,39 @@ def test_the_overview_and_the_totals_count_what_is_there() -> None:
     enqueue(1, "old")
     enqueue(1, "young", now=NOW + 20)
     claim("w")
-    assert jobs.overview(NOW + 30) == jobs.Overview(queued=1, running=1, held=0, oldest_wait_s=10)
+    enqueue(2, "another's", now=NOW + 25)
+    assert jobs.overview(NOW + 30) == jobs.Overview(queued=2, running=1, held=0, oldest_wait_s=5)
     jobs.size_known(1, "photo", 1000)
     jobs.finish(1, "w", Delivered(), NOW + 40)
     jobs.cancel(1, None, NOW + 50)
     assert jobs.totals(NOW) == jobs.Totals(done=1, refused=0, failed=0, cancelled=1, bytes=1000)
     assert jobs.totals(NOW + 45) == jobs.Totals(done=0, refused=0, failed=0, cancelled=1, bytes=0)
+
+
+def test_links_behind_ones_own_do_not_wait_for_us() -> None:
+    for number in range(3):
+        enqueue(1, str(number))
+    job = claim("w")
+    assert jobs.overview(NOW + 3000).oldest_wait_s is None
+    # Between one delivery and the next nobody is served for a moment
+    jobs.delivering(job.id, "w", NOW + 3000)
+    jobs.finish(job.id, "w", Delivered(), NOW + 3000)
+    assert jobs.overview(NOW + 3001).oldest_wait_s is None
+    # But a line that stands still is told
+    assert jobs.overview(NOW + 3061).oldest_wait_s == 3061
+
+
+def test_a_wait_begins_when_the_job_could_be_claimed() -> None:
+    # Given a flood wait of twenty minutes, and a batch held for three days until its customer bought more
+    enqueue(1, "flooded")
+    jobs.put_back(claim("w").id, "w", NOW + 1200, False, NOW)
+    assert jobs.overview(NOW + 1203).oldest_wait_s == 3
+    jobs.cancel(1, None, NOW + 1203)
+    batch = batches.enqueue(2, 2, ("a", "b"), 0, None, NOW + 1203, dedupe="batch", cap=9)
+    assert isinstance(batch, BatchInfo)
+    batches.hold(claim("w", NOW + 1300).id, "w", NOW + 1300)
+    batches.release(2, batch.id, 1, NOW + 260_000)
+    assert jobs.overview(NOW + 260_004).oldest_wait_s == 4
 
 
 def test_the_progress_message_is_remembered_and_found_when_it_was_left_standing() -> None:

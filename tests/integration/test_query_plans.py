@@ -11,6 +11,7 @@ from models import (
     access,
     database,
     events,
+    jobs,
     orders,
     payments,
     reminders,
@@ -88,12 +89,16 @@ def _errands() -> None:
     webhooks.claim(NOW + 100)
 
 
+def _line() -> None:
+    jobs.overview(NOW)
+
+
 def _message() -> None:
     users.seen(1, "Ana", None, None, NOW)
     access.of(1, NOW)
 
 
-@pytest.mark.parametrize("operation", [_message, _checkout, _settle_and_undo, _renew, _outbox, _errands])
+@pytest.mark.parametrize("operation", [_message, _line, _checkout, _settle_and_undo, _renew, _outbox, _errands])
 def test_no_statement_walks_a_whole_table(operation: Callable[[], Any]) -> None:
     with statements() as ran:
         operation()
