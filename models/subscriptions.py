@@ -257,26 +257,27 @@ def _announce(row: Subscription, present: State, wanted: State, now: int) -> Non
     if wanted is State.ACTIVE:
         if present is not State.PENDING:
             events.append("subscription_resumed", row.user_id, _payload(row), now)
-        _end_second(row, now)
+        _end_unwanted(row, now)
 
 
-def _end_second(row: Subscription, now: int) -> None:
-    """Have the provider end a subscription that began to renew beside another one of the same plan.
+def _end_unwanted(row: Subscription, now: int) -> None:
+    """Have the provider end what began to renew beside another one of its plan, or for a customer banned meanwhile.
 
-    The first one stays; what the second one has been paid is credited like every payment.
+    The first one stays; what this one has been paid is credited like every payment.
     """
-    other = Subscription.select().where(
+    second = Subscription.select().where(
         (Subscription.user == row.user_id)
         & (Subscription.plan_code == row.plan_code)
         & (Subscription.id != row.id)
         & Subscription.state.in_(RENEWING)
     )
-    if not other.exists():
-        return
-    requests.append(
-        Kind.CANCEL_SUBSCRIPTION, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=None, now=now
-    )
-    events.append("admin_alert", None, {"reason": "second_subscription", **_payload(row)}, now)
+    is_second = second.exists()
+    if is_second:
+        events.append("admin_alert", None, {"reason": "second_subscription", **_payload(row)}, now)
+    if is_second or row.user.banned_at is not None:
+        requests.append(
+            Kind.CANCEL_SUBSCRIPTION, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=None, now=now
+        )
 
 
 def _row(provider: str, remote_id: str) -> Subscription | None:

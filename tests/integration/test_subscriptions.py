@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models import access, events, payments, subscriptions
+from models import access, events, payments, subscriptions, users
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.orders import OrderInfo
 from models.requests import Kind
@@ -268,6 +268,23 @@ def test_a_second_one_to_the_same_plan_is_refused_or_ended() -> None:
     assert second is not None
     assert (request.kind, request.provider, request.subscription_id) == ("cancel_subscription", "stars", second.id)
     assert kinds(None) == ["admin_alert"]
+
+
+@pytest.mark.parametrize("provider", ["paypal", "stars"])
+def test_one_that_begins_after_its_customer_was_banned_is_ended(provider: str) -> None:
+    user = customer()
+    wanted = order(user, MONTHLY, provider)
+    if provider == "paypal":
+        subscriptions.begin(wanted.id, "I-1", NOW)
+    users.ban(user, NOW)
+
+    if provider == "paypal":
+        subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW, NOW)
+    else:
+        payments.settle(fact(wanted, NOW, period_end=NOW + MONTH), NOW)
+
+    [request] = Request.select()
+    assert (request.kind, request.provider) == (Kind.CANCEL_SUBSCRIPTION, provider)
 
 
 # Asking
