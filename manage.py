@@ -193,6 +193,7 @@ def restore(source: str) -> None:
             prepared = restoring.prepare(settings, packed, now)
     except (BackupError, SchemaTooNew, offsite.OffsiteFailed, OSError, sqlite3.Error) as error:
         raise click.ClickException(f"nothing was changed: {error}") from None
+    click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
     try:
         with programs.standing_still(settings.db_path) as running:
             aside = restoring.exchange(settings, prepared, now)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ def runtime_directory(db_path: Path) -> Path:
 def standing_still(db_path: Path) -> Iterator[bool]:
     """Stop all programs, the warden too, and start them again afterwards, whatever happens meanwhile.
 
-    The value tells whether there were any: where no launcher runs, none can start in the meantime either.
+    The value tells whether there were any: where no launcher runs, none can start in the meantime either. Meanwhile
+    this process does not hear the signals that would end it, that of a closed terminal for instance.
 
     :raises NotSteered: they run, but cannot be stopped from here.
     """
@@ -48,15 +50,28 @@ def standing_still(db_path: Path) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def _stopped(socket: Path) -> Iterator[None]:
-    with ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}")) as server:
+    with ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}")) as server, _deaf():
         try:
             server.supervisor.stopAllProcesses()
         except (OSError, Fault) as error:
+            with contextlib.suppress(NotSteered):
+                _start(server)
             raise NotSteered(f"the programs run, but cannot be stopped through {socket}: {error}") from error
         try:
             yield
         finally:
             _start(server)
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Ended in between, we would leave everything stopped, with nobody to start it or to tell of it."""
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _start(server: ServerProxy) -> None:

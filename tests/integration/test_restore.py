@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -20,23 +21,28 @@ import pytest
 from config.settings import load
 from models import backups, database, users
 from tests import environment
-from tests.integration.test_launcher import Instance, instance, wait
+from tests.integration.test_launcher import STUBBORN, Instance, instance, wait
 from tests.purchases import NOW
 from tests.sandbox_process import REPOSITORY
 
 __all__ = ["instance"]
 
 
-def manage(environ: dict[str, str], *words: str) -> tuple[int, str]:
-    run = subprocess.run(
+def begin(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, str(REPOSITORY / "manage.py"), *words],
         cwd=environ["DB_PATH"],
         env={"PATH": os.environ["PATH"], **environ},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
     )
-    return run.returncode, run.stdout + run.stderr
+
+
+def manage(environ: dict[str, str], *words: str) -> tuple[int, str]:
+    with begin(environ, *words) as run:
+        said, _ = run.communicate(timeout=60)
+    return run.returncode, said
 
 
 def ask(file: Path, question: str) -> list[Any]:
@@ -251,6 +257,25 @@ def test_programs_at_work_are_stopped_for_it_and_started_again(instance: Instanc
     assert ask(file, "PRAGMA integrity_check") == ["ok"]
     assert instance.stop() == 0
     assert not [line for line in instance.messages("warden") if "given up" in line]
+
+
+def test_a_terminal_that_is_closed_meanwhile_leaves_nothing_stopped(instance: Instance) -> None:
+    instance.configure({"daemon": STUBBORN}, stopwaitsecs="3")
+    instance.launch()
+    before = instance.wait_until_up()
+    code, said = manage(instance.environ, "backup")
+    assert code == 0, said
+
+    with begin(instance.environ, "restore", "latest") as restoring:
+        wait(lambda: "STOPPING" in instance.supervisorctl("status"))
+        for impatience in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            restoring.send_signal(impatience)
+        said, _ = restoring.communicate(timeout=30)
+
+    assert restoring.returncode == 0, said
+    assert "The programs run again" in said
+    wait(lambda: len(instance.pids()) == 4)
+    assert not set(before.values()) & set(instance.pids().values())
 
 
 MORE = """
