@@ -32,14 +32,15 @@ patterns=(
 	'api-hash           (?i)api_?hash["'"'"']?\s*[:=]\s*["'"'"'`]?\K[0-9a-f]{32}(?![0-9a-f])'
 	'paypal-token       \bA21AA[A-Za-z0-9_-]{40,}'
 	'paypal-credential  (?<![A-Za-z0-9_-])[AE][A-Za-z0-9_-]{79}(?![A-Za-z0-9_-])'
-	'private-key        -----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s*(?:\\n)?[A-Za-z0-9+/=]{20,}'
+	'private-key        -----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----'
 	'aws-key            (?<![A-Z0-9])AKIA[A-Z0-9]{16}(?![A-Z0-9])'
 	'github-token       \bgh[pousr]_[A-Za-z0-9]{36,}'
+	'ping-address       \bPING_URL["'"'"']?[ \t]*[=:][ \t]*["'"'"'`]?\Khttps://[^\s"'"'"'`<]{12,}'
 	"assigned-secret    \b$name[\"']?[ \t]*[=:][ \t]*[\"'\`]?\K(?!\\\$|<|\\{)(?=[A-Za-z0-9_+/.~-]*[0-9])[A-Za-z0-9_+/.~-]{16,}"
 )
-private_files='(^|/)(\.env(\.[^/]+)?|[^/]+\.(db|db-wal|db-shm|db-journal|sqlite3?|session|session-journal|log|log\.[0-9]+|pem|key)|secret_key|logs/[^/]+|backups/[^/]+)$'
+private_files='(^|/)(\.env(\.[^/]+)?|[^/]+\.(db|sqlite3?)([.-][^/]+)?|[^/]+\.(session|session-journal|log|log\.[0-9]+|pem|key)|secret_key|logs/[^/]+|backups/[^/]+)$'
 harmless_files='(^|/)\.env\.(example|sample|template)$'
-ignored=('.env' '.env.*' '!.env.example' '*.db' '*.db-*' '*.session' '*.session-journal' '*.log' '*.pem' '/data/' '__pycache__/' '.venv/')
+ignored=('.env' '.env.*' '!.env.example' '*.db' '*.db-*' '*.db.*' '*.session' '*.session-journal' '*.log' '*.pem' '/data/' '__pycache__/' '.venv/')
 remade=(__pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis)
 
 # --- Telling
@@ -129,6 +130,7 @@ blank_secrets() {
 	local pattern kind file
 	for pattern in "${patterns[@]}"; do
 		kind=${pattern%% *}
+		[ "$kind" != private-key ] || continue # its first line says where it is; the others are no less secret
 		while IFS=$'\t' read -r file secret; do
 			file=${file%:*}
 			LC_ALL=C grep -qI . -- "$file" || continue
@@ -181,12 +183,18 @@ say 'In the history: published with the next push, whatever is deleted now'
 while IFS= read -r file; do
 	[ -z "$file" ] || finding "$file" private-file 'git filter-repo --invert-paths --path it'
 done < <(git -c core.quotePath=off log --all --format= --name-only --diff-filter=AR | sort -u | grep -E -- "$private_files" | grep -vE -- "$harmless_files" || true)
-git log --all -m -p --unified=0 --text --no-color --no-ext-diff --format='commit %h' 2> /dev/null |
+git log --all -m -p --unified=0 --text --no-color --no-ext-diff --format='commit %h%n%B' 2> /dev/null |
 	tr -d '\000' | LC_ALL=C awk '
-		/^commit [0-9a-f]+$/ { commit = $2; next }
+		/^commit [0-9a-f]+$/ { commit = $2; message = 1; next }
+		/^diff --git / { message = 0 }
+		message { gsub(/[^[:print:]\t]/, " "); print commit ":its message\t" $0; next }
 		/^\+\+\+ / { file = substr($0, 7); next }
 		/^\+/ && file != ".fake-secrets" && length($0) > 16 { gsub(/[^[:print:]\t]/, " "); print commit ":" file "\t" substr($0, 2) }
 	' > "$lines"
+git for-each-ref --format='%01%(refname:short)%0a%(contents)' refs/tags | LC_ALL=C awk '
+	/^\001/ { tag = substr($0, 2); next }
+	{ gsub(/[^[:print:]\t]/, " "); print tag ":its message\t" $0 }
+' >> "$lines"
 report
 
 say 'Beside it, not tracked: stays here, but goes along when the folder itself is copied or zipped'
@@ -209,6 +217,7 @@ say "$found to deal with. For what is in the history:"
 say '  1. change every secret named above: whoever has a copy of the history has it'
 say '  2. pip install git-filter-repo'
 say "  3. write each secret into a file outside of this folder, one a line, as  SECRET==>REMOVED"
-say '     git filter-repo --replace-text FILE        and for files  git filter-repo --invert-paths --path NAME'
+say '     git filter-repo --replace-text FILE --replace-message FILE'
+say '     and for files:  git filter-repo --invert-paths --path NAME'
 say '  4. git push --force, and ask everybody to clone again'
 exit 1

@@ -125,6 +125,25 @@ def test_apply_makes_the_tree_safe_and_keeps_the_operators_files(repository: Rep
     assert section(told, "Tracked by git").strip().count("\n") == 0
 
 
+def test_what_lies_over_several_lines_or_beside_the_code_is_found(repository: Repository) -> None:
+    dashes = "-" * 5
+    key = f"{dashes}BEGIN OPENSSH PRIVATE KEY{dashes}\n{made_up(64)}\n{dashes}END OPENSSH PRIVATE KEY{dashes}\n"
+    repository.commit({"notes.md": f"the server's key:\n{key}", "peaje-20260801T000000Z.db.gz": "", "users.db.bak": ""})
+    address = f"https://hc-ping.com/{made_up(20)}"
+    repository.commit({"ping.txt": f"PING_URL={address}\n"})
+    repository.git("commit", "--quiet", "--allow-empty", "--message", f"Log in\n\nwith {BOT_TOKEN}\n")
+    repository.git("tag", "--annotate", "v1", "--message", f"with {PAYPAL_SECRET}")
+
+    told = repository.clean("--apply").stdout
+
+    tracked, history = section(told, "Tracked by git"), section(told, "In the history")
+    assert "notes.md:2 " in tracked and "private-key" in tracked
+    assert key in (repository.home / "notes.md").read_text(), "half a key is still a key"
+    assert "REMOVED" in (repository.home / "ping.txt").read_text()
+    assert "its message" in history and "bot-token" in history and "paypal-credential" in history
+    assert not [name for name in repository.git("ls-files").split() if ".db" in name]
+
+
 def test_what_was_deleted_long_ago_is_still_in_the_history(repository: Repository) -> None:
     repository.commit({".env": f"TELEGRAM_SESSION_STRING={SESSION}\n"})
     (repository.home / ".env").unlink()
