@@ -42,6 +42,9 @@ EXIT_AWAY = 75
 EXIT_CONFIG = 78
 """The settings are wrong: starting again does not help."""
 
+_QUOTED = 8
+"""So much of what is not a number is shown: it may be a secret that was pasted into the wrong line."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -293,7 +296,7 @@ def _watching(reader: _Reader) -> dict[str, Any]:
     hour, link = reader.integer("CANARY_HOUR", low=0, high=23), reader.parsed("CANARY_LINK", _url)
     if hour is not None and link is None:
         reader.fault("CANARY_LINK", "is missing: CANARY_HOUR needs a post to deliver; leave out both for no canary")
-    return {"canary_hour": hour, "canary_link": link, "ping_url": reader.parsed("PING_URL", _url)}
+    return {"canary_hour": hour, "canary_link": link, "ping_url": reader.parsed("PING_URL", _private_url)}
 
 
 def _sources(reader: _Reader) -> dict[str, Any]:
@@ -423,7 +426,8 @@ def _reason(error: Exception) -> str:
 
 def _integer(text: str, low: int, high: int | None) -> int:
     expected = (
-        f"must be a whole number {f'from {low} to {high}' if high is not None else f'of at least {low}'}, not {text!r}"
+        f"must be a whole number {f'from {low} to {high}' if high is not None else f'of at least {low}'}, "
+        f"not {text[:_QUOTED]!r}{'…' if len(text) > _QUOTED else ''}"
     )
     try:
         value = int(text)
@@ -480,6 +484,14 @@ def _url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"must be an address that begins with https://, not {text!r}")
     return text.rstrip("/")
+
+
+def _private_url(text: str) -> str:
+    """An address that is as good as a password: no fault quotes it."""
+    try:
+        return _url(text)
+    except ValueError:
+        raise ValueError("must be an address that begins with https://") from None
 
 
 def _endpoint(text: str) -> tuple[str, int]:

@@ -84,9 +84,17 @@ def test_all_faults_are_told_at_once_by_name(environ: dict[str, str]) -> None:
 
 
 def test_no_fault_quotes_a_secret(environ: dict[str, str]) -> None:
-    environ |= {"TELEGRAM_BOT_TOKEN": "not-the-token", "TELEGRAM_SESSION_STRING": "not-the-session"}
+    environ |= {
+        "TELEGRAM_BOT_TOKEN": "not-the-token",
+        "TELEGRAM_SESSION_STRING": "not-the-session",
+        "PING_URL": "hc-ping.com/not-the-address",
+        "TELEGRAM_API_ID": "a-number,not-the-hash",
+    }
 
-    assert not re.search("not-the-", "\n".join(faults(environ)))
+    told = faults(environ)
+
+    assert len(told) == 4
+    assert not re.search("not-the-", "\n".join(told))
 
 
 @pytest.mark.parametrize("name", ["SOURCE_CHATS", "BLOCKED_CHATS"])
