@@ -32,7 +32,11 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
         for fault in error.faults:
             logger.error("%s", fault)
         raise SystemExit(settings.EXIT_CONFIG) from None
-    log.setup(loaded, process, console, file=file)
+    try:
+        log.setup(loaded, process, console, file=file)
+    except OSError as error:
+        logger.error("DB_PATH must be a directory that can be written to: %s (%s)", loaded.logs, error.strerror)
+        raise SystemExit(settings.EXIT_CONFIG) from None
     return loaded
 
 

@@ -64,6 +64,17 @@ def test_a_full_disk_does_not_bring_plain_text_onto_the_console(tmp_path: Path) 
     assert json.loads(ended.stdout)["message"] == "said"
 
 
+def test_a_place_that_cannot_be_written_to_is_a_fault_of_configuration(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("no directory")
+    program = 'import os\nos.environ["SECRET_KEY"] = "s" * 40\nfrom config import program\nprogram.begin("web")'
+
+    ended = run(program, tmp_path)
+
+    assert (ended.returncode, ended.stderr) == (78, "")
+    (line,) = ended.stdout.splitlines()
+    assert json.loads(line)["message"].startswith("DB_PATH must be a directory that can be written to")
+
+
 def test_its_files_rotate_and_stay_under_their_bound(tmp_path: Path) -> None:
     program = (
         "from config import logging as log, program\n"
