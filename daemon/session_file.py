@@ -8,6 +8,7 @@ import contextlib
 import logging
 import sqlite3
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from pyrogram.storage import SQLiteStorage
@@ -33,6 +34,14 @@ class SessionFile(SQLiteStorage):
             await self.update()
         self._written = self.conn.total_changes
         self._is_forgotten = False
+
+    async def update_peers(self, peers: Iterable[tuple[int, int, str, str | None]]) -> None:
+        """Keep who can be written to, without telephone numbers."""
+        await super().update_peers([(peer_id, access, kind, None) for peer_id, access, kind, _ in peers])
+
+    async def update_usernames(self, usernames: Iterable[tuple[int, list[str | None]]]) -> None:
+        """Keep the names of chats alone: those of persons would outlive their wish to be forgotten."""
+        await super().update_usernames([(peer_id, names) for peer_id, names in usernames if peer_id < 0])
 
     async def save(self) -> None:
         """Write down what has changed. What cannot be written now is written the next time."""
