@@ -38,7 +38,8 @@ from supervisor.supervisord import Supervisor
 from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
 from daemon import programs
-from models import backups, database, soundness
+from daemon.warden import CRASH_LOOP, CrashLoop
+from models import backups, database, health, soundness
 from models.errors import BackupError, SchemaTooNew
 
 CONTAINER_USER = "peaje"
@@ -167,7 +168,7 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     }
     logger.info("starting the programs", extra={"user": user.name, "run": str(run)})
     try:
-        _be_supervisord(config, settings.warden_stale)
+        _be_supervisord(config, settings, verdict)
     except SystemExit as end:
         if end.code == EXIT_OK:  # asked to stop before it had begun
             raise
@@ -177,10 +178,23 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
         if pointer and _leads_to(pointer, run):
             pointer.unlink(missing_ok=True)
     if verdict.exists():
-        logger.critical("given up: %s", verdict.read_text("utf-8"))
+        reason = verdict.read_text("utf-8")
+        _note(settings, reason)
+        logger.critical("given up: %s", reason)
         return EXIT_GAVE_UP
     logger.info("all programs have stopped")
     return EXIT_OK
+
+
+def _note(settings: Settings, reason: str) -> None:
+    """Have the daemon of the next start tell the admins why, unless the warden has seen to that."""
+    try:
+        database.open_database(settings.database_file)
+        health.open_incident(CRASH_LOOP, reason, int(time.time()))
+    except peewee.DatabaseError as error:
+        logger.warning("not written down: %s", error)
+    finally:
+        database.close_database()
 
 
 class _Options(ServerOptions):
@@ -189,18 +203,30 @@ class _Options(ServerOptions):
 
 
 class _Supervisor(Supervisor):
-    """Watches the warden, who watches all others: he is to be ready for another event soon after each."""
+    """Watches the warden, who watches all others: he is to stay alive, and to be ready for another event after each.
 
-    def __init__(self, options: ServerOptions, patience_s: int) -> None:
+    `verdict` is the file for the reason why we gave up, the same as the warden's.
+    """
+
+    def __init__(self, options: ServerOptions, settings: Settings, verdict: Path) -> None:
         super().__init__(options)
-        self._patience_s = patience_s
+        self._patience_s = settings.warden_stale
+        self._crashes = CrashLoop(settings.warden_crashes, settings.warden_window)
+        self._verdict = verdict
         self._silent_since: dict[int, float] = {}
 
     def tick(self, now: float | None = None) -> None:
-        """At every turn: kill a listener that has not been ready for too long. supervisord starts it again."""
+        """At every turn, after the dead were noted and before any of them is started again."""
         super().tick(now)
         monotonic = time.monotonic()
-        silent = [each for each in self._listeners() if each.listener_state != EventListenerStates.READY]
+        self._end_the_silent(monotonic)
+        if self.options.mood >= SupervisorStates.RUNNING:
+            self._look_for_the_dead(monotonic)
+
+    def _end_the_silent(self, monotonic: float) -> None:
+        """Kill a listener that has not been ready for too long. supervisord starts it again."""
+        running = [each for each in self._listeners() if each.state == ProcessStates.RUNNING]
+        silent = [each for each in running if each.listener_state != EventListenerStates.READY]
         self._silent_since = {each.pid: self._silent_since.get(each.pid, monotonic) for each in silent}
         for each in silent:
             if monotonic - self._silent_since[each.pid] > self._patience_s:
@@ -209,13 +235,26 @@ class _Supervisor(Supervisor):
                 each.signal(signal.SIGKILL)
                 del self._silent_since[each.pid]
 
+    def _look_for_the_dead(self, monotonic: float) -> None:
+        """End everything when a listener cannot be started or crashes again and again: nobody else would count it."""
+        for each in self._listeners():
+            if each.state == ProcessStates.FATAL:
+                self._give_up(f"{each.config.name} cannot be started")
+            elif each.state == ProcessStates.EXITED:
+                logger.error("a listener crashed", extra={"program": each.config.name, "code": each.exitstatus})
+                if self._crashes.crashed(each.config.name, monotonic):
+                    self._give_up(f"{each.config.name} crashes again and again")
+
+    def _give_up(self, reason: str) -> None:
+        self._verdict.write_text(reason, "utf-8")
+        self.options.mood = SupervisorStates.SHUTDOWN
+
     def _listeners(self) -> list[Any]:
-        """The event listeners that run."""
         pools = [group for group in self.process_groups.values() if isinstance(group, EventListenerPool)]
-        return [each for pool in pools for each in pool.processes.values() if each.state == ProcessStates.RUNNING]
+        return [each for pool in pools for each in pool.processes.values()]
 
 
-def _be_supervisord(config: Path, patience_s: int) -> None:
+def _be_supervisord(config: Path, settings: Settings, verdict: Path) -> None:
     """What ``supervisord.main`` does, with our options: run, and once more after each ``supervisorctl reload``."""
     first, mood = True, SupervisorStates.RESTARTING
     while mood >= SupervisorStates.RESTARTING:
@@ -223,7 +262,7 @@ def _be_supervisord(config: Path, patience_s: int) -> None:
         options.realize(["-c", str(config)])
         options.first, options.test = first, False
         with contextlib.suppress(asyncore.ExitNow):
-            _Supervisor(options, patience_s).main()
+            _Supervisor(options, settings, verdict).main()
         options.close_httpservers()
         options.close_logger()
         first, mood = False, options.mood

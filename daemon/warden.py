@@ -134,27 +134,32 @@ class Warden:
         if self._crashes.is_likely(program):
             self._write(lambda now: health.open_incident(CRASH_LOOP, program, now))
 
-    def _write(self, change: Callable[[int], object]) -> None:
-        """Change something in the database; what it refuses is left out, the warden has more to do."""
+    def _write(self, change: Callable[[int], object]) -> bool:
+        """Change something in the database; what it refuses is left out, the warden has more to do.
+
+        Returns whether it can be written to. It can while somebody else holds it: that may be a program that hangs.
+        """
         try:
             database.open_database(self._settings.database_file)
             change(int(time.time()))
         except peewee.DatabaseError as error:
             logger.warning("not written down: %s", error)
+            return database.is_locked(error)
         finally:
             database.close_database()
+        return True
 
     def _listen(self) -> None:
         if self._calm.has_come(time.monotonic()):
             self._write(lambda now: health.close_incident(CRASH_LOOP, now))
-        if shutil.disk_usage(self._settings.db_path).free < ROOM_TO_WRITE:
-            self._hearts.forget()
+        no_room = shutil.disk_usage(self._settings.db_path).free < ROOM_TO_WRITE
+        if no_room or not self._write(lambda now: health.beat(PROGRAM, {}, now)):
+            self._hearts.forget()  # they may beat, and nobody can write it down
             return
         pids = self._running()
         for name in self._hearts.stopped(pids, _beats(self._settings.database_file), time.monotonic()):
             logger.error("a program hangs: killed, to be started again", extra={"program": name, "pid": pids[name]})
             _kill(pids[name])
-        self._write(lambda now: health.beat(PROGRAM, {}, now))
 
     def _running(self) -> dict[str, int]:
         """The process id of each other program that runs; none while supervisord shuts everything down."""

@@ -248,6 +248,11 @@ def is_passing(error: peewee.OperationalError) -> bool:
     return _code(error) in PASSING
 
 
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody else has held it for too long."""
+    return _code(error) == sqlite3.SQLITE_BUSY
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether the file itself is damaged. No retry helps, and whoever goes on writes into it."""
     return _code(error) in DAMAGE

@@ -6,6 +6,8 @@ import configparser
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import sqlite3
 import stat
@@ -19,6 +21,9 @@ from typing import Any
 
 import pytest
 
+from config.settings import load
+from daemon.warden import Warden
+from models import database
 from tests import environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -64,12 +69,17 @@ class Instance:
         conf = configparser.RawConfigParser(inline_comment_prefixes=None)
         conf.read(REPOSITORY / "supervisord.conf")
         for name in PROGRAMS:
-            source = self.home / f"fake_{name}.py"
-            source.write_text(programs.get(name, STEADY))
-            conf[f"program:{name}"]["command"] = f'"%(ENV_PEAJE_PYTHON)s" {source}'
+            conf[f"program:{name}"]["command"] = self._fake(name, programs.get(name, STEADY))
             conf[f"program:{name}"].update(options)
+        if "warden" in programs:
+            conf["eventlistener:warden"]["command"] = self._fake("warden", programs["warden"])
         with (self.home / "supervisord.conf").open("w") as file:
             conf.write(file)
+
+    def _fake(self, name: str, does: str) -> str:
+        source = self.home / f"fake_{name}.py"
+        source.write_text(does)
+        return f'"%(ENV_PEAJE_PYTHON)s" {source}'
 
     def launch(self) -> subprocess.Popen[bytes]:
         with (self.home / "console").open("ab") as console:
@@ -299,6 +309,48 @@ def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
     assert "a program hangs: killed, to be started again" in instance.messages("warden")
 
 
+NO_ROOM = "CREATE TRIGGER no_room BEFORE INSERT ON heartbeat BEGIN SELECT RAISE(ABORT, 'no room'); END"
+
+
+@pytest.mark.parametrize(
+    ("hindrance", "killed"),
+    [
+        (NO_ROOM, False),
+        ("BEGIN IMMEDIATE", True),  # whoever holds the lock may be the one that hangs
+        ("SELECT 1", True),
+    ],
+)
+def test_nobody_is_killed_for_a_heart_that_cannot_be_written_down(
+    migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hindrance: str, killed: bool
+) -> None:
+    monkeypatch.setattr(database, "PRAGMAS", (("busy_timeout", 100), *database.PRAGMAS[1:]))
+    settings = load(environment.minimal(tmp_path) | {"WARDEN_STALE": "1"}, None)
+    shutil.copy(migrated, settings.database_file)
+    program = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    warden = Warden(settings, Supervisord(program.pid), tmp_path / "verdict")
+    with contextlib.closing(sqlite3.connect(settings.database_file, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO heartbeat (program, detail, at) VALUES ('daemon', '{}', 1)")
+        connection.execute(hindrance)
+        warden.on_event("TICK_5", {})
+        time.sleep(1.1)
+        warden.on_event("TICK_5", {})
+
+    time.sleep(0.1)
+    assert (program.poll() == -signal.SIGKILL) is killed
+    program.kill()
+    program.wait()
+
+
+@dataclass
+class Supervisord:
+    """Runs one daemon."""
+
+    pid: int
+
+    def getAllProcessInfo(self) -> list[dict[str, object]]:
+        return [{"name": "daemon", "pid": self.pid, "statename": "RUNNING"}]
+
+
 def test_a_stopped_warden_is_found_and_replaced(instance: Instance) -> None:
     instance.environ["WARDEN_STALE"] = "3"
     process = instance.launch()
@@ -315,6 +367,24 @@ def test_a_stopped_warden_is_found_and_replaced(instance: Instance) -> None:
     }
     assert "a listener hangs: killed, to be started again" in instance.messages("launcher")
     wait(lambda: "warden" in _beaten(instance.home / "data" / "peaje.db"))
+
+
+def test_a_warden_that_crashes_again_and_again_ends_with_70(instance: Instance) -> None:
+    instance.environ["WARDEN_CRASHES"] = "2"
+    instance.configure({"warden": CRASHING})
+
+    assert instance.launch().wait(timeout=30) == 70
+    assert instance.messages("launcher").count("a listener crashed") == 3
+    assert instance.messages("launcher")[-1] == "given up: warden crashes again and again"
+    assert _news(instance) == ["incident_opened"]
+
+
+def test_a_warden_that_cannot_be_started_ends_with_70(instance: Instance) -> None:
+    conf = (instance.home / "supervisord.conf").read_text()
+    (instance.home / "supervisord.conf").write_text(re.sub("command = .* -m daemon.warden", "command = /nowhere", conf))
+
+    assert instance.launch().wait(timeout=30) == 70
+    assert instance.messages("launcher")[-1] == "given up: warden cannot be started"
 
 
 def test_a_signal_to_stop_is_heard_before_anything_is_imported(instance: Instance) -> None:
