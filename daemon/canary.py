@@ -40,6 +40,9 @@ class Canary:
 
     async def run(self, up: asyncio.Event) -> None:
         """Sing once a day while the bot is *up*, for ever."""
+        if self._settings.canary_hour is None:
+            # Switched off while something was wrong: left open, it would hide the next one.
+            await self._calls(health.close_incident, INCIDENT, _now())
         while True:
             await up.wait()
             day = self._due(time.time())

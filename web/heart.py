@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import peewee
 
@@ -13,16 +14,17 @@ logger = logging.getLogger(__name__)
 BEAT_EVERY_S = 5
 
 
-def start(program: str) -> None:
-    """Beat for `program` in a thread of its own, for as long as this process lives."""
-    threading.Thread(target=_beat, args=(program,), name="heart", daemon=True).start()
+def start(program: str, is_moving: Callable[[], bool] = lambda: True) -> None:
+    """Beat for `program` in a thread of its own, for as long as this process lives and its work `is_moving`."""
+    threading.Thread(target=_beat, args=(program, is_moving), name="heart", daemon=True).start()
 
 
-def _beat(program: str) -> None:
+def _beat(program: str, is_moving: Callable[[], bool]) -> None:
     database.database.connect(reuse_if_open=True)
     while True:
         try:
-            health.beat(program, {}, int(time.time()))
+            if is_moving():
+                health.beat(program, {}, int(time.time()))
         except peewee.DatabaseError as error:
             logger.warning("no heartbeat: %s", error)
         time.sleep(BEAT_EVERY_S)

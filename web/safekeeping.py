@@ -31,6 +31,8 @@ def back_up(settings: Settings, now: int) -> None:
     bucket = offsite.build(settings)
     if bucket is not None:
         _watched(COPYING, lambda: _copy(settings, bucket, now), now)
+    else:
+        health.close_incident(COPYING, now)
 
 
 def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Path:

@@ -1,25 +1,27 @@
 """The third program: whatever must happen with nobody waiting. ``python -m web.upkeep``.
 
 A list of chores, each with its own rhythm. Some are prompt: they run again as soon as another process has committed,
-since a refund asked for in chat is a row. ``run_once(now)`` is one turn; a chore that fails is logged and comes again.
+since a refund asked for in chat is a row. ``run_once(now)`` is one turn; a chore that fails is logged and comes again,
+and admins are told of one that goes on failing. Where the turns themselves stand still, so does the heart.
 """
 
 import logging
-import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import peewee
+
 from config import program
-from config.settings import EXIT_GAVE_UP, EXIT_OK, Settings
+from config.settings import EXIT_OK, Settings
 from models import (
     batches,
     cache,
     clock,
+    health,
     orders,
     personal,
     reminders,
@@ -28,16 +30,16 @@ from models import (
     subscriptions,
     webhooks,
 )
-from models.database import checkpoint, close_database, data_version, database, is_damage, open_database
-from models.errors import Damaged
+from models.database import checkpoint, close_database, data_version, database, open_database
 from models.orders import OrderInfo
 from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
+from web.chores import Chore
 from web.errands import Errands
 from web.outcome import Result
 from web.paypal import PayPalError
 from web.ping import Ping
 from web.shop import Shop
-from web.vigil import Vigil
+from web.vigil import AWAY, DENIED, FAILING, Vigil
 
 logger = logging.getLogger("web.upkeep")
 
@@ -46,6 +48,8 @@ T = TypeVar("T")
 PROGRAM = "upkeep"
 POLL_S = 0.05
 TURN_S = 5
+STANDSTILL_S = 900
+"""No piece of work takes so long: PayPal has :data:`PATIENCE_S`, and a comparison some pages."""
 PATIENCE_S = 20.0
 """What one look at PayPal may take in all, so that a slow one neither holds up the others nor a stop."""
 
@@ -55,31 +59,8 @@ SUBSCRIPTION_LOOK_S = 6 * HOUR_S
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
 HELD_S = 7 * DAY_S
 CACHE_AGE_S, CACHE_POSTS = 30 * DAY_S, 100_000
-
-
-@dataclass
-class Chore:
-    """Something to do every *every_s* seconds; 0 is at each turn."""
-
-    name: str
-    every_s: int
-    run: Callable[[int], None]
-    next_at: int = 0
-
-    def turn(self, now: int) -> None:
-        """Do it when it is due. A failure is logged and does not keep the others waiting."""
-        if self.next_at - self.every_s <= now < self.next_at:  # before that: the clock was set back
-            return
-        self.next_at = now + self.every_s
-        try:
-            self.run(now)
-        except PayPalError as error:
-            logger.warning("chore put off", extra={"chore": self.name, "cause": str(error), "debug_id": error.debug_id})
-        except Exception as error:
-            logger.exception("chore failed", extra={"chore": self.name})
-            if is_damage(error):
-                logger.critical("%s", Damaged())
-                os._exit(EXIT_GAVE_UP)  # from whichever thread
+BROKEN = "chore_failing"
+OF_PAYPAL = (AWAY, DENIED, FAILING, registration.INCIDENT, reconciliation.INCIDENT, disputes.INCIDENT)
 
 
 class Upkeep:
@@ -91,9 +72,11 @@ class Upkeep:
     def __init__(self, settings: Settings, till: Shop | None) -> None:
         self._settings = settings
         self._stopping = threading.Event()
-        self.chores = [*(self._selling(till) if till else ()), *self._keeping()]
+        self.chores = [*(self._selling(till) if till else self._not_selling()), *self._keeping()]
         self.long_chores = self._long()
         self.ping = Chore("ping", PING_LOOK_S, Ping(settings, till).send)
+        self._moved_at = time.monotonic()
+        self._broken = self._known_as_broken()
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -103,6 +86,12 @@ class Upkeep:
         """Do every chore that is due."""
         for chore in self._while_wanted(self.chores):
             chore.turn(now)
+        self._tell_of_broken(now)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the turns go on."""
+        return time.monotonic() - self._moved_at < STANDSTILL_S
 
     def run(self) -> None:
         """Take a turn whenever another process has committed, and every few seconds anyway, until stopped."""
@@ -122,8 +111,32 @@ class Upkeep:
         """Do what would keep customers, or each other, waiting, beside the turns. It may be interrupted anywhere."""
         with database.connection_context():
             while not self._stopping.wait(TURN_S):
-                for chore in self._while_wanted(chores):
-                    chore.turn(int(time.time()))
+                for chore in chores:
+                    if not self._stopping.is_set():
+                        chore.turn(int(time.time()))
+                self._tell_of_broken(int(time.time()))
+
+    def _tell_of_broken(self, now: int) -> None:
+        broken = [each.name for each in (*self.chores, *self.long_chores, self.ping) if each.is_broken(now)]
+        if broken == self._broken:
+            return
+        try:
+            if broken:
+                health.tell_incident(BROKEN, ", ".join(broken), now)
+            else:
+                health.close_incident(BROKEN, now)
+        except peewee.DatabaseError as error:
+            logger.warning("not written down: %s", error)
+        else:
+            self._broken = broken
+
+    def _known_as_broken(self) -> list[str]:
+        """The chores of which admins were told before this start: they are broken until they have run well."""
+        names = next((each.text.split(", ") for each in health.incidents() if each.key == BROKEN), [])
+        for chore in (*self.chores, *self.long_chores, self.ping):
+            if chore.name in names:
+                chore.remember_as_broken()
+        return names
 
     def _selling(self, till: Shop) -> list[Chore]:
         vigil = Vigil(till)
@@ -138,6 +151,10 @@ class Upkeep:
             Chore("compare with PayPal", HOUR_S, lambda now: reconciliation.compare(till, now)),
             Chore("compare disputes", HOUR_S, lambda now: disputes.compare(till, now)),
         ]
+
+    def _not_selling(self) -> list[Chore]:
+        """Left open when PayPal was taken out, an incident would never end, and hide the next of its kind."""
+        return [Chore("end what was PayPal's", DAY_S, _end_all_of_paypal)]
 
     def _keeping(self) -> list[Chore]:
         return [
@@ -162,10 +179,11 @@ class Upkeep:
             logger.info("forgot what is old", extra={"rows": dict(gone)})
 
     def _while_wanted(self, work: Iterable[T]) -> Iterator[T]:
-        """Hand out pieces of work until it is time to stop."""
+        """Hand out pieces of work of the turns until it is time to stop."""
         for piece in work:
             if self._stopping.is_set():
                 return
+            self._moved_at = time.monotonic()
             yield piece
 
     def _carry_out_requests(self, till: Shop, now: int) -> None:
@@ -216,6 +234,11 @@ class Upkeep:
             reminders.write(now)
 
 
+def _end_all_of_paypal(now: int) -> None:
+    for key in OF_PAYPAL:
+        health.close_incident(key, now)
+
+
 def _discard(_count: object) -> None:
     """Chores return nothing; how many rows they touched is of no further interest."""
 
@@ -225,8 +248,8 @@ def main() -> int:
     settings = program.begin(PROGRAM)
     Path(settings.db_path).mkdir(parents=True, exist_ok=True)
     open_database(settings.database_file)
-    heart.start(PROGRAM)
     upkeep = Upkeep(settings, shop.build(settings))
+    heart.start(PROGRAM, lambda: upkeep.is_moving)
     for received in (signal.SIGTERM, signal.SIGINT):
         signal.signal(received, lambda *_: upkeep.stop())
     logger.info("upkeep started", extra={"paypal": settings.paypal_enabled})

@@ -50,7 +50,9 @@ class Vigil:
         """Notice a webhook that is registered and of no use."""
         if self._till.webhook_id() is None:
             return  # that is an incident of its own
-        known = payments.since(PROVIDER, now - LOOK_BACK_S)
+        # What gave rise to it is looked at for as long as it lasts: payments that grow old are not notified of thereby.
+        began = next((each.opened_at for each in health.incidents() if each.key == FAILING), now)
+        known = payments.since(PROVIDER, min(began, now) - LOOK_BACK_S)
         completed = [each.completed_at for each in known if each.completed_at and each.completed_at <= now - SETTLED_S]
         trouble = judge(completed, webhooks.newest(PROVIDER), webhooks.stuck(PROVIDER, ATTEMPTS))
         if trouble:

@@ -419,6 +419,9 @@ def incident(t: Texts, key: str) -> str:
         "canary_failed": t.gettext(
             "Today's test delivery to you did not arrive, so customers may wait in vain too. See /status."
         ),
+        "chore_failing": t.gettext(
+            "What is done in the background fails again and again: what stands below. The log of upkeep says why."
+        ),
     }
     return texts.get(key) or escape(key)
 

@@ -412,6 +412,14 @@ def test_a_copy_that_fails_is_an_incident_and_is_made_up_for(elsewhere: Settings
     assert len(list(bucket(elsewhere).names())) == 1
 
 
+def test_a_copy_that_is_no_longer_wanted_does_not_stay_wrong(elsewhere: Settings) -> None:
+    safekeeping.back_up(replace(elsewhere, backup_s3_bucket="nobody-made-this"), NOW)
+
+    safekeeping.back_up(replace(elsewhere, backup_s3_bucket=None), NOW + 600)
+
+    assert told()[-1] == ("incident_closed", "backup_copy_failed")
+
+
 def test_a_storage_that_is_away_is_told(elsewhere: Settings) -> None:
     away = bucket(replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9"))
     with pytest.raises(OffsiteFailed, match="cannot be reached"):

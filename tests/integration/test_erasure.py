@@ -18,6 +18,7 @@ from config import settings
 from daemon.bell import Bell
 from daemon.canary import Canary
 from daemon.outgoing import Outgoing
+from daemon.session_file import SessionFile
 from daemon.transfer.progress import FIRST_S, Board
 from daemon.transfer.run import Run
 from models import (
@@ -264,6 +265,32 @@ async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tm
     await until(lambda: bool(health.incidents()))
     assert health.incidents()[0].text == "the admin had his data deleted meanwhile"
     assert not singing.done()
+    singing.cancel()
+    await asyncio.wait({singing})
+    await calls.close()
+
+
+async def test_the_bots_session_knows_no_names_of_persons(tmp_path: Path) -> None:
+    session = SessionFile("bot", tmp_path)
+    await session.open()
+    await session.update_peers([(7, 1, "user", "34600000000"), (-1001, 2, "channel", None)])
+    await session.update_usernames([(7, ["ana_private"]), (-1001, ["gallery"])])
+    assert await session.get_peer_by_id(7) and await session.get_peer_by_username("gallery")
+    await session.close()
+
+    written = (tmp_path / "bot.session").read_bytes()
+    assert b"gallery" in written
+    assert b"ana_private" not in written and b"34600000000" not in written
+
+
+async def test_a_canary_that_was_switched_off_does_not_stay_wrong(database_file: Path, tmp_path: Path) -> None:
+    health.open_incident("canary_failed", "not within 600 s", NOW)
+    calls = Calls()
+    canary = Canary(settings.load(environment.minimal(tmp_path), None), calls, Bell(Watcher()))
+    singing = asyncio.create_task(canary.run(asyncio.Event()))
+
+    await until(lambda: not health.incidents())
+
     singing.cancel()
     await asyncio.wait({singing})
     await calls.close()

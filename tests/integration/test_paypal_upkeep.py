@@ -27,10 +27,11 @@ from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from web import disputes, errands, reconciliation, registration
 from web import shop as tills
+from web.chores import Chore
 from web.outcome import Result
 from web.reading import read_dispute, rfc3339
 from web.shop import Shop
-from web.upkeep import Chore, Upkeep
+from web.upkeep import Upkeep
 from web.webhook import EVENT_TYPES
 
 HOUR, DAY = 3600, 86_400

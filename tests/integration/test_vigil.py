@@ -18,9 +18,10 @@ from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from tests.store import customers, enqueue
 from web import shop as tills
+from web.chores import Chore
 from web.paypal import AccessDenied, PayPalError
 from web.shop import Shop
-from web.upkeep import Chore, Upkeep
+from web.upkeep import STANDSTILL_S, Upkeep
 from web.vigil import AWAY_S, Vigil, judge
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -111,6 +112,7 @@ def test_payments_without_a_notification_are_a_trouble_and_one_that_comes_ends_i
     now = int(time.time())
     users.seen(1, "Ana", None, "en", now - DAY)
     configured = replace(till, settings=replace(till.settings, paypal_webhook_id="WH-1"))
+    webhooks.receive("paypal", "WH-EVENT-0", "PAYMENT.CAPTURE.COMPLETED", "capture0", "{}", now - 7 * DAY)
     for number in (1, 2):
         Payment.create(
             provider="paypal", remote_id=f"capture{number}", user=1, amount=500, currency="USD", state="completed",
@@ -120,9 +122,12 @@ def test_payments_without_a_notification_are_a_trouble_and_one_that_comes_ends_i
     vigil.watch_notifications(now)
     assert [incident.key for incident in health.incidents()] == ["webhooks_failing"]
     assert "2 payments without a notification" in health.incidents()[0].text
+    # That nothing is bought for two days mends nothing
+    vigil.watch_notifications(now + 2 * DAY)
+    assert [incident.key for incident in health.incidents()] == ["webhooks_failing"]
 
-    webhooks.receive("paypal", "WH-EVENT-1", "PAYMENT.CAPTURE.COMPLETED", "capture1", "{}", now)
-    vigil.watch_notifications(now + MINUTE)
+    webhooks.receive("paypal", "WH-EVENT-1", "PAYMENT.CAPTURE.COMPLETED", "capture1", "{}", now + 2 * DAY)
+    vigil.watch_notifications(now + 2 * DAY + MINUTE)
     assert health.incidents() == []
 
 
@@ -199,3 +204,48 @@ def test_a_flood_wait_that_a_clock_ahead_wrote_down_excuses_nothing(database_fil
     clock.honour(now + 90 * MINUTE, now + 1)
     assert clock.mend(now + MINUTE) == 0
     assert [one.id for one in events.claim(now + 2 * HOUR)] == [event.id]
+
+
+def test_a_chore_that_goes_on_failing_is_told_and_a_restart_does_not_call_it_over(
+    configured: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(time.time())
+
+    def fail() -> None:
+        raise ValueError("a fault of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("web.upkeep.checkpoint", fail)
+        first = Upkeep(configured, None)
+        for moment in (0, 300, 600):
+            assert told("incident_opened") == []
+            first.run_once(now + moment)
+        assert [(each.key, each.text) for each in health.incidents()] == [("chore_failing", "checkpoint")]
+        second = Upkeep(configured, None)
+        second.run_once(now + 610)
+        assert told("incident_closed") == []
+
+    second.run_once(now + 620)
+    assert (told("incident_opened"), told("incident_closed")) == (["chore_failing"], ["chore_failing"])
+
+
+def test_turns_that_stand_still_are_seen(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    upkeep = Upkeep(configured, None)
+    upkeep.run_once(int(time.time()))
+    assert upkeep.is_moving
+
+    later = time.monotonic() + STANDSTILL_S
+    monkeypatch.setattr("time.monotonic", lambda: later)
+    assert not upkeep.is_moving
+    upkeep.run_once(int(time.time()) + HOUR)
+    assert upkeep.is_moving
+
+
+def test_without_paypal_nothing_of_it_stays_wrong(configured: Settings) -> None:
+    now = int(time.time())
+    health.open_incident("paypal_denied", "401", now)
+    health.open_incident("webhook_missing", "", now)
+
+    Upkeep(configured, None).run_once(now)
+
+    assert health.incidents() == []

@@ -1,6 +1,6 @@
 """When upkeep's chores are due, whatever the clock does."""
 
-from web.upkeep import Chore
+from web.chores import FAILING_S, Chore
 
 NOW = 1_800_000_000
 HOUR = 3600
@@ -48,3 +48,27 @@ def test_a_chore_that_fails_comes_again() -> None:
         chore.turn(at)
 
     assert asked == [NOW, NOW + HOUR]
+
+
+def test_a_chore_that_goes_on_failing_is_broken_until_it_runs_well() -> None:
+    fails = True
+
+    def work(_now: int) -> None:
+        if fails:
+            raise RuntimeError
+
+    prompt, hourly = Chore("prompt", 0, work), Chore("hourly", HOUR, work)
+    for at in range(NOW, NOW + FAILING_S, 5):
+        prompt.turn(at)
+        assert not prompt.is_broken(at)
+    for at in (NOW, NOW + HOUR):
+        hourly.turn(at)
+        assert not hourly.is_broken(at)
+    prompt.turn(NOW + FAILING_S)
+    hourly.turn(NOW + 2 * HOUR)
+    assert prompt.is_broken(NOW + FAILING_S)
+    assert hourly.is_broken(NOW + 2 * HOUR)
+
+    fails = False
+    hourly.turn(NOW + 3 * HOUR)
+    assert not hourly.is_broken(NOW + 3 * HOUR)

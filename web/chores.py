@@ -1,0 +1,55 @@
+"""Something to do in a rhythm, again and again, whatever comes of it."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.settings import EXIT_GAVE_UP
+from models.database import is_damage
+from models.errors import Damaged
+from web.paypal import PayPalError
+
+logger = logging.getLogger("web.upkeep")
+
+FAILURES, FAILING_S = 3, 600
+"""A chore that failed so often in a row, for so long, does not mend itself."""
+
+
+@dataclass
+class Chore:
+    """Something to do every *every_s* seconds; 0 is at each turn."""
+
+    name: str
+    every_s: int
+    run: Callable[[int], None]
+    next_at: int = 0
+    _failures: int = 0
+    _failing_since: int = 0
+
+    def turn(self, now: int) -> None:
+        """Do it when it is due. A failure is logged and does not keep the others waiting."""
+        if self.next_at - self.every_s <= now < self.next_at:  # before that: the clock was set back
+            return
+        self.next_at = now + self.every_s
+        try:
+            self.run(now)
+        except PayPalError as error:
+            logger.warning("chore put off", extra={"chore": self.name, "cause": str(error), "debug_id": error.debug_id})
+        except Exception as error:
+            logger.exception("chore failed", extra={"chore": self.name})
+            if is_damage(error):
+                logger.critical("%s", Damaged())
+                os._exit(EXIT_GAVE_UP)  # from whichever thread
+            self._failing_since = min(self._failing_since, now) if self._failures else now
+            self._failures += 1
+        else:
+            self._failures = 0
+
+    def is_broken(self, now: int) -> bool:
+        """Whether somebody should look at it. What is put off because of PayPal is told of elsewhere."""
+        return self._failures >= FAILURES and now - self._failing_since >= FAILING_S
+
+    def remember_as_broken(self) -> None:
+        """Until it has run well."""
+        self._failures, self._failing_since = FAILURES, 0
