@@ -81,6 +81,9 @@ async def _send(client: Client, query: Any, timeout: float) -> Any:
         await session.is_started.wait()
     wrapped = raw.functions.InvokeWithoutUpdates(query=query) if client.no_updates else query
     result = await session.send(wrapped, timeout=timeout)
+    if isinstance(result, raw.types.BadMsgNotification):
+        # Not carried out: for a clock that is wrong, for instance. The library logs it and returns it as the result.
+        raise ConnectionError(f"message refused: {result.error_code}")
     if (numbers := getattr(client, "numbers", None)) is not None:
         numbers.note(result)
     await client.fetch_peers(getattr(result, "users", []))

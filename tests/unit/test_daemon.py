@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pyrogram.errors import AuthKeyDuplicated, AuthKeyUnregistered, FloodWait, U
 from pyrogram.session.session import AuthKeyNotFound
 
 from config.texts import translator
-from daemon import chat, clients, stars
+from daemon import chat, clients, rpc, stars
 from daemon.clients import State
 from daemon.limiter import Limiter
 from daemon.outgoing import Pace, sent_id
@@ -36,6 +37,18 @@ def test_what_an_error_says_about_a_login(error: Exception | None, state: State 
 
 def test_refusals_are_retried_ever_more_slowly() -> None:
     assert [clients.refusal_wait(n) for n in range(1, 11)] == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+
+
+async def test_a_call_that_was_not_carried_out_is_no_success() -> None:
+    started = asyncio.Event()
+    started.set()
+
+    async def send(query: object, timeout: float) -> object:
+        return raw.types.BadMsgNotification(bad_msg_id=1, bad_msg_seqno=1, error_code=17)
+
+    client: Any = SimpleNamespace(session=SimpleNamespace(is_started=started, send=send), no_updates=False)
+    with pytest.raises(ConnectionError, match="17"):
+        await rpc.invoke(client, raw.functions.updates.GetState(), failures=1)
 
 
 def test_bursts_pass_and_floods_do_not() -> None:
