@@ -135,6 +135,11 @@ class Settings:
         return bool(self.paypal_client_id and self.backend_url)
 
     @property
+    def bot_id(self) -> int:
+        """The bot's own id: its token begins with it."""
+        return int(self.telegram_bot_token.split(":")[0])
+
+    @property
     def database_file(self) -> Path:
         return self.db_path / "peaje.db"
 

@@ -65,7 +65,7 @@ class Canary:
         admin_id = await self._calls(_listener, self._settings.admin_ids)
         if admin_id is None:
             return "no admin has ever written to the bot"
-        job_id = await self._calls(_enqueue, self._bot_id, admin_id, link, day, _now())
+        job_id = await self._calls(_enqueue, self._settings.bot_id, admin_id, link, day, _now())
         if job_id is None:
             return "the admin has too many links in line"
         self._bell.ring()
@@ -91,10 +91,6 @@ class Canary:
             logger.info("the canary sang")
             await self._calls(health.close_incident, INCIDENT, _now())
         self._bell.ring()
-
-    @property
-    def _bot_id(self) -> int:
-        return int(self._settings.telegram_bot_token.split(":")[0])
 
 
 def _listener(admin_ids: frozenset[int]) -> int | None:

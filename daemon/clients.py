@@ -62,6 +62,7 @@ class Bot(Client):
 
     is_open = True
     numbers: Sequence
+    session_file: SessionFile
     urgent: tuple[type, ...] = (raw.types.UpdateBotPrecheckoutQuery, raw.types.UpdateBotStarsSubscription)
     on_urgent: Callable[[Any], None] | None = None
 
@@ -101,12 +102,13 @@ class Bot(Client):
 
 def build_bot(settings: Settings) -> Bot:
     """The bot's client, its session kept in a file under ``DB_PATH`` so that peers and the update state outlive it."""
+    session_file = SessionFile("bot", settings.db_path, settings.bot_id)
     bot = Bot(
         "bot",
         api_id=settings.telegram_api_id,
         api_hash=settings.telegram_api_hash,
         bot_token=settings.telegram_bot_token,
-        storage_engine=SessionFile("bot", settings.db_path),
+        storage_engine=session_file,
         workers=UPDATE_WORKERS,
         skip_updates=False,
         max_message_cache_size=REMEMBERED,
@@ -115,6 +117,7 @@ def build_bot(settings: Settings) -> Bot:
         **_NO_LOOKUPS,
     )
     bot.numbers = Sequence()
+    bot.session_file = session_file
     return bot
 
 

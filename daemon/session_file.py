@@ -17,13 +17,14 @@ logger = logging.getLogger(__name__)
 
 
 class SessionFile(SQLiteStorage):
-    """A session kept in *directory* as ``<name>.session``."""
+    """A session kept in *directory* as ``<name>.session``. One of another bot than *owner* is begun anew."""
 
-    def __init__(self, name: str, directory: Path) -> None:
+    def __init__(self, name: str, directory: Path, owner: int) -> None:
         super().__init__(name, directory)
         self._file = directory / f"{name}{self.FILE_EXTENSION}"
+        self._owner = owner
         self._written = 0
-        self._is_forgotten = self._is_failing = False
+        self._is_open = self._is_frozen = self._is_failing = False
 
     async def open(self) -> None:
         """Read the file, or begin a new session where there is none that can be read."""
@@ -33,7 +34,7 @@ class SessionFile(SQLiteStorage):
         else:
             await self.update()
         self._written = self.conn.total_changes
-        self._is_forgotten = False
+        self._is_open, self._is_frozen = True, False
 
     async def update_peers(self, peers: Iterable[tuple[int, int, str, str | None]]) -> None:
         """Keep who can be written to, without telephone numbers."""
@@ -44,9 +45,12 @@ class SessionFile(SQLiteStorage):
         await super().update_usernames([(peer_id, names) for peer_id, names in usernames if peer_id < 0])
 
     async def save(self) -> None:
-        """Write down what has changed. What cannot be written now is written the next time."""
+        """Write down what has changed. What cannot be written now is written the next time.
+
+        A login under way is nothing to be kept: the file would no longer say whose it is.
+        """
         self.conn.commit()
-        if self._is_forgotten or self.conn.total_changes == self._written:
+        if self._is_frozen or self.conn.total_changes == self._written or not await self.user_id():
             return
         await self.date(int(time.time()))
         try:
@@ -64,19 +68,34 @@ class SessionFile(SQLiteStorage):
     async def close(self) -> None:
         """Write it down and end."""
         await self.save()
+        self._is_open = False
         await super().close()
 
+    def freeze(self) -> None:
+        """Write nothing more: the next start fetches again what came since it was last written down."""
+        self._is_frozen = True
+
     async def delete(self) -> None:
-        """Forget the session: the next start begins a new one."""
-        self._file.unlink(missing_ok=True)
-        self._is_forgotten = True
+        """Forget the login, and only that: the next one still fetches what was said until then."""
+        if self._is_open:
+            await self.save()
+        self.freeze()
+        try:
+            with contextlib.closing(sqlite3.connect(self._file)) as file, file:
+                file.execute("UPDATE sessions SET auth_key = NULL")
+        except sqlite3.Error:
+            self._file.unlink(missing_ok=True)
 
     def _read(self) -> bool:
         try:
             with contextlib.closing(sqlite3.connect(self._file)) as file:
                 file.backup(self.conn)
-        except sqlite3.Error as error:
+            (owner,) = self.conn.execute("SELECT user_id FROM sessions").fetchone()
+        except (sqlite3.Error, TypeError) as error:
             logger.warning("the session cannot be read: logging in anew", extra={"reason": str(error)})
-            self.conn = sqlite3.connect(":memory:", timeout=1, check_same_thread=False)
-            return False
-        return True
+        else:
+            if owner in (None, self._owner):
+                return True
+            logger.warning("the session is another bot's: logging in anew", extra={"owner": owner})
+        self.conn = sqlite3.connect(":memory:", timeout=1, check_same_thread=False)
+        return False

@@ -24,7 +24,7 @@ async def deliver(turn: Turn, sent: Message, found: list[Link]) -> None:
     if len(wanted) > WAITING_CAP:
         await turn.say(screens.too_many_at_once(turn.t, len(wanted), WAITING_CAP))
     elif wanted:
-        await _enqueue(turn, wanted, f"{turn.user.id}:{sent.id}")
+        await _enqueue(turn, wanted, f"{turn.service.settings.bot_id}:{turn.user.id}:{sent.id}")
 
 
 def posts(link: Link) -> list[Link]:

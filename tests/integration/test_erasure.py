@@ -271,8 +271,9 @@ async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tm
 
 
 async def test_the_bots_session_knows_no_names_of_persons(tmp_path: Path) -> None:
-    session = SessionFile("bot", tmp_path)
+    session = SessionFile("bot", tmp_path, 9)
     await session.open()
+    await session.user_id(9)
     await session.update_peers([(7, 1, "user", "34600000000"), (-1001, 2, "channel", None)])
     await session.update_usernames([(7, ["ana_private"]), (-1001, ["gallery"])])
     assert await session.get_peer_by_id(7) and await session.get_peer_by_username("gallery")

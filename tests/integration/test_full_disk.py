@@ -10,6 +10,7 @@ from pathlib import Path
 
 import peewee
 import pytest
+from pyrogram.storage import UpdateState
 
 from daemon.alarm import Room
 from daemon.session_file import SessionFile
@@ -70,7 +71,7 @@ async def test_a_session_goes_on_in_memory_while_its_file_cannot_be_written(
 ) -> None:
     place = tmp_path / "state"
     place.mkdir()
-    kept = SessionFile("bot", place)
+    kept = SessionFile("bot", place, 7)
     await kept.open()
     await kept.user_id(7)
     # Given a place that cannot be written to
@@ -84,22 +85,47 @@ async def test_a_session_goes_on_in_memory_while_its_file_cannot_be_written(
     (tmp_path / "elsewhere").rename(place)
     await kept.close()
     # Then nothing was lost
-    again = SessionFile("bot", place)
+    again = SessionFile("bot", place, 7)
     await again.open()
     assert await again.user_id() == 7
     await again.close()
 
 
-async def test_a_session_that_was_forgotten_stays_so(tmp_path: Path) -> None:
-    kept = SessionFile("bot", tmp_path)
+async def test_a_login_that_was_forgotten_stays_so_and_what_it_had_heard_does_not(tmp_path: Path) -> None:
+    kept = SessionFile("bot", tmp_path, 7)
     await kept.open()
     await kept.user_id(7)
-    await kept.save()
+    await kept.auth_key(b"key")
+    await kept.set_update_state(UpdateState(0, 41, 0, 0, 0))
     await kept.delete()
-    await kept.user_id(8)
+    await kept.auth_key(b"another key")
     await kept.close()
 
-    assert not (tmp_path / "bot.session").exists()
+    await kept.open()
+    assert await kept.auth_key() is None
+    assert [state.pts for state in await kept.get_update_states(0)] == [41]
+    # A login that does not come to its end leaves the file as it is
+    await kept.user_id(None)
+    await kept.auth_key(b"half a login")
+    await kept.close()
+    await kept.open()
+    assert (await kept.auth_key(), await kept.user_id()) == (None, 7)
+    await kept.close()
+
+
+async def test_the_session_of_another_bot_is_not_taken_for_ours(tmp_path: Path) -> None:
+    former = SessionFile("bot", tmp_path, 7)
+    await former.open()
+    await former.user_id(7)
+    await former.set_update_state(UpdateState(0, 41, 0, 0, 0))
+    await former.close()
+
+    ours = SessionFile("bot", tmp_path, 8)
+    await ours.open()
+
+    assert await ours.user_id() is None
+    assert await ours.get_update_states(0) == []
+    await ours.close()
 
 
 @pytest.mark.parametrize(
