@@ -60,12 +60,14 @@ class Intake:
         bot.add_handler(CallbackQueryHandler(self._on_button))
         bot.add_handler(RawUpdateHandler(self._on_other), group=1)
 
-    async def drain(self, timeout: float) -> None:
-        """Let what is being handled finish, but no longer than *timeout* seconds."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=timeout)
-            for task in late:
-                task.cancel()
+    async def drain(self, timeout: float) -> bool:
+        """Let what is being handled finish, but no longer than *timeout* seconds. Returns whether all of it has."""
+        if not self._tasks:
+            return True
+        _, late = await asyncio.wait(self._tasks, timeout=timeout)
+        for task in late:
+            task.cancel()
+        return not late
 
     async def _on_message(self, _: Client, message: Message) -> None:
         if message.refunded_payment is not None:

@@ -173,7 +173,7 @@ class Service:
             await asyncio.sleep(pause)
             if await self._quiet():
                 began = time.monotonic()
-                await self.bot.storage.save()
+                await self.bot.session_file.save()
                 pause = max(SAVE_S, SAVE_PAUSES * (time.monotonic() - began))
 
     async def _quiet(self) -> bool:
@@ -187,7 +187,8 @@ class Service:
     async def _stop(self) -> None:
         logger.info("stopping")
         self.bot.is_open = False
-        await self.intake.drain(HANDLERS_DRAIN_S)
+        if not (await self.intake.drain(HANDLERS_DRAIN_S) and self.bot.dispatcher.updates_queue.empty()):
+            self.bot.session_file.freeze()  # the next start answers what was cut off
         await self.transfers.drain(TRANSFERS_DRAIN_S)
         await self._flush_events()
         await self.tasks.stop()

@@ -164,9 +164,10 @@ async def test_a_bot_whose_session_was_ended_logs_in_anew(daemon_sandbox: Sandbo
     assert own_daemon.process is not None
     code = await asyncio.to_thread(own_daemon.process.wait, 40)
     assert code == 75, own_daemon.log()[-5:]
-    own_daemon.start()
     async with chat(daemon_sandbox) as customer:
-        assert "Your plan" in (await customer.ask("/start")).text
+        await customer.say("/start")  # while nobody is logged in
+        own_daemon.start()
+        await customer.until_text("Your plan")
 
 
 async def test_a_flood_wait_costs_the_customer_only_time(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
@@ -175,6 +176,26 @@ async def test_a_flood_wait_costs_the_customer_only_time(daemon_sandbox: Sandbox
         began = time.monotonic()
         assert "Your plan" in (await customer.ask("/start", timeout=12)).text
         assert time.monotonic() - began > 5, "the wait and its margin were kept"
+
+
+async def test_what_a_stop_cuts_off_is_answered_after_the_next_start(
+    daemon_sandbox: Sandbox, own_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.ask("/start")
+        # Given an answer that Telegram makes wait, and a link behind it
+        said = len(own_daemon.log())
+        fault(daemon_sandbox, "flood_wait", method="messages.sendMessage", seconds=60, count=1, account=BOT)
+        await customer.say("/help")
+        await asyncio.to_thread(own_daemon.until_logged, "flood wait", said)
+        await customer.say(customer.link("photo1"))
+        await asyncio.sleep(0.5)
+        # When it is stopped and started again
+        assert await asyncio.to_thread(own_daemon.stop) == 0
+        daemon_sandbox.control("DELETE", "/faults")
+        own_daemon.start()
+        # Then the link has not been forgotten
+        await customer.until(lambda message: message.photo is not None, timeout=20)
 
 
 async def test_a_lost_reply_does_not_say_it_twice(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
