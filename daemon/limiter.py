@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 
-BURST = 60
+BURST = 120
+"""Telegram's own programs forward a hundred posts at once."""
 PER_SECOND = 2.0
 REMEMBERED = 10_000
 

@@ -151,11 +151,11 @@ async def test_a_button_that_no_longer_exists_leads_home(daemon_sandbox: Sandbox
 
 async def test_too_many_messages_are_told_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
-        for _ in range(75):
+        for _ in range(140):
             await customer.say("/terms")
         notice = await customer.until_text("too fast")
         assert "send it again" in notice.text
-        rest = [message async for message in customer.client.get_chat_history(customer.bot, limit=160)]
+        rest = [message async for message in customer.client.get_chat_history(customer.bot, limit=300)]
         assert sum("too fast" in (message.text or "") for message in rest) == 1
 
 
