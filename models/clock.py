@@ -7,15 +7,16 @@ for longer ones. A job says when it came into its state; for events the longest 
 
 from typing import Any
 
-from models import notes
+from models import notes, orders, subscriptions
 from models.database import transaction
-from models.tables import Event, Job, Request, WebhookEvent
+from models.tables import Adjustment, Event, Job, Order, Payment, Request, Subscription, User, WebhookEvent
 
 SKEW_S = 60
 HOUR_S = 3600
 LONGEST_S: dict[Any, int] = {Event: HOUR_S, Request: HOUR_S, WebhookEvent: 3 * HOUR_S}
 """Leases and pauses between attempts included, waits that Telegram asks for apart."""
 NOTE = "flood_wait"
+NEWEST_NOTE = "newest_time"
 
 
 def honour(until: int, now: int) -> None:
@@ -31,12 +32,38 @@ def mend(now: int) -> int:
     """
     latest = {table: now + longest for table, longest in LONGEST_S.items()}
     latest[Event] = max(latest[Event], _asked_until(now))
+    was_set_back = _was_set_back(now)
     with transaction():
         ahead = (Job.moved_at > now + SKEW_S) & (Job.not_before > now)
         mended = int(Job.update(not_before=now, moved_at=now).where(ahead).execute())
         for table, moment in latest.items():
             mended += int(table.update(not_before=now).where(table.not_before > moment).execute())
+        mended += _mend_looks(now)
+        if was_set_back:
+            _look_at_access(now)
     return mended
+
+
+def _mend_looks(now: int) -> int:
+    """The poller is not to be blind until then either."""
+    order_at, renewal_at = now + SKEW_S + orders.LOOK_AT_MOST_S, now + SKEW_S + subscriptions.LOOK_EVERY_S
+    ordered = Order.state.in_(orders.UNPAID) & (Order.next_look_at > order_at)
+    renewed = Subscription.state.in_(subscriptions.LIVING) & (Subscription.next_look_at > renewal_at)
+    mended = int(Order.update(next_look_at=now).where(ordered).execute())
+    return mended + int(Subscription.update(next_look_at=now).where(renewed).execute())
+
+
+def _was_set_back(now: int) -> bool:
+    """Whether an earlier look saw a later time."""
+    newest = notes.get(NEWEST_NOTE) or 0
+    notes.put(NEWEST_NOTE, now, now)
+    return int(newest) > now + SKEW_S
+
+
+def _look_at_access(now: int) -> None:
+    """What a clock that was ahead took for long past is to be told in its time after all."""
+    bought, given = Payment.select(Payment.user), Adjustment.select(Adjustment.user)
+    User.update(access_look_at=now).where(User.id.in_(bought) | User.id.in_(given)).execute()
 
 
 def _asked_until(now: int) -> int:

@@ -22,6 +22,9 @@ class State(StrEnum):
 
 
 RENEWING = (State.ACTIVE, State.SUSPENDED)
+LIVING = (State.PENDING, *RENEWING)
+LOOK_EVERY_S = 6 * 3600
+"""How often the provider's word about one that lives is asked for, where it has not come by itself."""
 
 MOVES: Mapping[State, frozenset[State]] = {
     State.PENDING: frozenset({State.ACTIVE, State.SUSPENDED, State.CANCELLED, State.EXPIRED}),
@@ -173,7 +176,7 @@ def to_look_at(provider: str, now: int, limit: int = 50) -> list[SubscriptionInf
     """Return those that have not ended and whose next look at the provider is due."""
     due = (
         (Subscription.provider == provider)
-        & Subscription.state.in_((State.PENDING, *RENEWING))
+        & Subscription.state.in_(LIVING)
         & (Subscription.next_look_at.is_null() | (Subscription.next_look_at <= now))
     )
     return [info(row) for row in Subscription.select().where(due).order_by(Subscription.id).limit(limit)]

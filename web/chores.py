@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,26 @@ FAILURES, FAILING_S = 3, 600
 """A chore that failed so often in a row, for so long, does not mend itself."""
 
 
+JUMP_S, SETTLE_S = 300, 600
+
+
+class Steadiness:
+    """Tells whether the clock on the wall has gone as evenly as the machine's own for :data:`SETTLE_S` seconds."""
+
+    def __init__(self) -> None:
+        self._lead: float | None = None
+        self._jumped_at = float("-inf")
+
+    def has_come(self, now: int) -> bool:
+        """Whether *now* may be believed. A clock that was wrong before the first look is not found out."""
+        monotonic = time.monotonic()
+        lead = now - monotonic
+        if self._lead is not None and abs(lead - self._lead) > JUMP_S:
+            self._jumped_at = monotonic
+        self._lead = lead
+        return monotonic - self._jumped_at >= SETTLE_S
+
+
 @dataclass
 class Chore:
     """Something to do every *every_s* seconds; 0 is at each turn."""
@@ -24,12 +45,15 @@ class Chore:
     every_s: int
     run: Callable[[int], None]
     next_at: int = 0
+    is_possible: Callable[[int], bool] = lambda _now: True
     _failures: int = 0
     _failing_since: int = 0
 
     def turn(self, now: int) -> None:
         """Do it when it is due. A failure is logged and does not keep the others waiting."""
         if self.next_at - self.every_s <= now < self.next_at:  # before that: the clock was set back
+            return
+        if not self.is_possible(now):
             return
         self.next_at = now + self.every_s
         try:

@@ -9,7 +9,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ from models import (
 from models.database import checkpoint, close_database, data_version, database, open_database
 from models.orders import OrderInfo
 from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
-from web.chores import Chore
+from web.chores import Chore, Steadiness
 from web.errands import Errands
 from web.outcome import Result
 from web.paypal import PayPalError
@@ -55,7 +55,6 @@ PATIENCE_S = 20.0
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 PING_LOOK_S = 10
-SUBSCRIPTION_LOOK_S = 6 * HOUR_S
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
 HELD_S = 7 * DAY_S
 CACHE_AGE_S, CACHE_POSTS = 30 * DAY_S, 100_000
@@ -72,6 +71,7 @@ class Upkeep:
     def __init__(self, settings: Settings, till: Shop | None) -> None:
         self._settings = settings
         self._stopping = threading.Event()
+        self._steadiness = Steadiness()
         self.chores = [*(self._selling(till) if till else self._not_selling()), *self._keeping()]
         self.long_chores = self._long()
         self.ping = Chore("ping", PING_LOOK_S, Ping(settings, till).send)
@@ -160,18 +160,22 @@ class Upkeep:
         return [
             Chore("mend times", MINUTE_S, lambda now: _discard(clock.mend(now))),
             Chore("checkpoint", 1, lambda now: checkpoint()),
-            Chore("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
-            Chore("remind", MINUTE_S, self._remind),
-            Chore("let go of what is held", HOUR_S, lambda now: _discard(batches.expire_held(now - HELD_S, now))),
-            Chore("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
+            self._settled("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
+            self._settled("remind", MINUTE_S, self._remind),
+            self._settled("let go of what is held", HOUR_S, _let_go),
+            self._settled("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
         ]
 
     def _long(self) -> list[Chore]:
         return [
             Chore("forget the erased", MINUTE_S, lambda now: _discard(personal.finish(self._settings.timezone, now))),
-            Chore("forget what is old", HOUR_S, self._forget),
+            self._settled("forget what is old", HOUR_S, self._forget),
             Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now)),
         ]
+
+    def _settled(self, name: str, every_s: int, run: Callable[[int], None]) -> Chore:
+        """A chore that a wrong clock must not do: what it ends, tells or deletes does not come back."""
+        return Chore(name, every_s, run, is_possible=self._steadiness.has_come)
 
     def _forget(self, now: int) -> None:
         gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
@@ -222,7 +226,7 @@ class Upkeep:
 
     def _look_at_subscriptions(self, till: Shop, now: int) -> None:
         for known in self._while_wanted(subscriptions.to_look_at("paypal", now)):
-            subscriptions.looked(known.id, now + SUBSCRIPTION_LOOK_S)
+            subscriptions.looked(known.id, now + subscriptions.LOOK_EVERY_S)
             try:
                 with till.paypal.within(PATIENCE_S):
                     till.settle_subscription(known, now)
@@ -232,6 +236,10 @@ class Upkeep:
     def _remind(self, now: int) -> None:
         if self._settings.reminders:
             reminders.write(now)
+
+
+def _let_go(now: int) -> None:
+    batches.expire_held(now - HELD_S, now)
 
 
 def _end_all_of_paypal(now: int) -> None:

@@ -10,15 +10,16 @@ import pytest
 from config import settings
 from config.settings import Settings
 from config.texts import translator
-from models import clock, database, events, health, jobs, orders, requests, users, webhooks
+from models import clock, database, events, health, jobs, orders, payments, reminders, requests, users, webhooks
 from models.jobs import JobInfo
-from models.tables import Event, Job, Payment
+from models.tables import Event, Job, Order, Payment, User
 from tests import environment, machine
+from tests.purchases import customer, fact, order
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from tests.store import customers, enqueue
 from web import shop as tills
-from web.chores import Chore
+from web.chores import SETTLE_S, Chore
 from web.paypal import AccessDenied, PayPalError
 from web.shop import Shop
 from web.upkeep import STANDSTILL_S, Upkeep
@@ -204,6 +205,49 @@ def test_a_flood_wait_that_a_clock_ahead_wrote_down_excuses_nothing(database_fil
     clock.honour(now + 90 * MINUTE, now + 1)
     assert clock.mend(now + MINUTE) == 0
     assert [one.id for one in events.claim(now + 2 * HOUR)] == [event.id]
+
+
+def test_access_is_told_of_in_its_time_after_a_clock_that_was_far_ahead(database_file: Path) -> None:
+    now = 1_800_000_000
+    user = customer(now)
+    payments.settle(fact(order(user, now=now), now), now)
+    until = now + 30 * DAY
+    clock.mend(now)
+    # Given a clock for which that access has ended long ago
+    clock.mend(now + 40 * DAY)
+    reminders.write(now + 40 * DAY)
+    assert User.get_by_id(user).access_look_at is None
+    # When it is right again
+    clock.mend(now + MINUTE)
+    reminders.write(now + MINUTE)
+    # Then the first reminder is still to come
+    assert User.get_by_id(user).access_look_at == until - 3 * DAY
+
+
+def test_the_poller_is_not_blind_after_a_clock_that_was_ahead(database_file: Path) -> None:
+    now = 1_800_000_000
+    made = order(customer(now), provider="paypal", now=now)
+    orders.attach_remote(made.id, "O-1", now)
+    orders.looked(made.id, True, now + DAY)
+    assert not orders.to_look_at("paypal", now + HOUR)
+
+    assert clock.mend(now + HOUR) == 1
+
+    assert [each.id for each in orders.to_look_at("paypal", now + HOUR)] == [made.id]
+
+
+def test_a_wrong_clock_ends_no_order(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    made = order(customer(now), now=now)
+    upkeep = Upkeep(configured, None)
+    upkeep.run_once(now)
+    upkeep.run_once(now + 2 * DAY)
+    assert Order.get_by_id(made.id).state == "open"
+    # One that goes on evenly was right
+    later = time.monotonic() + SETTLE_S
+    monkeypatch.setattr("time.monotonic", lambda: later)
+    upkeep.run_once(now + 2 * DAY + SETTLE_S)
+    assert Order.get_by_id(made.id).state == "expired"
 
 
 def test_a_chore_that_goes_on_failing_is_told_and_a_restart_does_not_call_it_over(

@@ -1,6 +1,8 @@
 """When upkeep's chores are due, whatever the clock does."""
 
-from web.chores import FAILING_S, Chore
+import pytest
+
+from web.chores import FAILING_S, SETTLE_S, Chore, Steadiness
 
 NOW = 1_800_000_000
 HOUR = 3600
@@ -72,3 +74,31 @@ def test_a_chore_that_goes_on_failing_is_broken_until_it_runs_well() -> None:
     fails = False
     hourly.turn(NOW + 3 * HOUR)
     assert not hourly.is_broken(NOW + 3 * HOUR)
+
+
+def test_a_clock_that_jumps_is_not_believed_until_it_goes_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic = 0.0
+    monkeypatch.setattr("web.chores.time.monotonic", lambda: monotonic)
+    steadiness = Steadiness()
+    assert steadiness.has_come(NOW)
+    monotonic = 5.0
+    assert steadiness.has_come(NOW + 5)
+    # A day ahead, and back again
+    assert not steadiness.has_come(NOW + 5 + 24 * HOUR)
+    monotonic = 10.0
+    assert not steadiness.has_come(NOW + 10)
+    # Set right for good, in small steps
+    for monotonic in (10.0 + SETTLE_S - 1, 10.0 + SETTLE_S):
+        even = steadiness.has_come(NOW + int(monotonic) + 20)
+    assert even
+
+
+def test_a_chore_that_is_not_possible_now_is_due_as_soon_as_it_is() -> None:
+    ran: list[int] = []
+    possible = False
+    chore = Chore("careful", HOUR, ran.append, is_possible=lambda _now: possible)
+    chore.turn(NOW)
+    possible = True
+    chore.turn(NOW + 1)
+
+    assert ran == [NOW + 1]
