@@ -309,6 +309,12 @@ def looked(order_id: int, again: bool, now: int) -> None:
         _updated(order_id, looks=row.looks + 1, next_look_at=next_look_at)
 
 
+def is_left_to_its_payer(order_id: int) -> bool:
+    """Whether an open order is looked at no more: what its payer chose was declined, and he may choose again."""
+    left = (Order.id == order_id) & (Order.state == State.OPEN) & Order.remote_id.is_null(False)
+    return bool(Order.select().where(left & Order.next_look_at.is_null()).exists())
+
+
 def look_delay(looks: int) -> int:
     """Return how many seconds to wait after this many looks."""
     return int(min(LOOK_EVERY_S * 2 ** min(looks, 10), LOOK_AT_MOST_S))

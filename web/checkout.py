@@ -16,6 +16,7 @@ from web import bot
 from web.outcome import Look, Outcome, Result
 from web.paypal import OutcomeUnknown, PayPal, Refused, Unavailable, money
 from web.reading import Reading, Stage, approve_url, identifier, outcome_of, payee, read_order
+from web.refusals import DECLINES
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,9 @@ class Checkout:
             if not refusal.issues & CAPTURED:
                 # Nothing moved: the next try is another call, which a replayed refusal must not answer.
                 orders.request_id(order.id, "capture", now, fresh=True)
+                if refusal.issues & DECLINES:
+                    # The next try is the payer's: he was told that nothing was charged, and may have bought elsewhere.
+                    orders.looked(order.id, False, now)
                 raise
         return self._read(order, remote_id, now)
 

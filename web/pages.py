@@ -99,17 +99,19 @@ def success() -> BaseResponse:
 def cancel() -> BaseResponse:
     """Where PayPal sends the buyer who turned back. Nothing is lost: the link goes on working.
 
-    He may have paid before, or in another tab: what PayPal says is what he is told.
+    He may have paid before, or in another tab: what PayPal says is what he is told. After a card was declined PayPal is
+    not asked: to ask would be to charge it again.
     """
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
         return _outcome(texts, words.anothers(texts), 403)
     now = int(time.time())
-    with shop().paypal.within(PATIENCE_S):
-        outcome = shop().reconcile(order, now)
-    if outcome.result is not Result.NOT_APPROVED:
-        return _outcome(texts, words.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
+    if not orders.is_left_to_its_payer(order.id):
+        with shop().paypal.within(PATIENCE_S):
+            outcome = shop().reconcile(order, now)
+        if outcome.result is not Result.NOT_APPROVED:
+            return _outcome(texts, words.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
     orders.cancel(order.id, now)
     return _outcome(texts, words.cancelled(texts, _own_pay_url(order)), 200)
 

@@ -217,7 +217,7 @@ class Upkeep:
         """Whether an order is to be looked at again: a pending payment is awaited for as long as it takes."""
         if result is Result.PENDING:
             return True
-        if result in shop.ENDED:
+        if result in shop.ENDED or result is Result.DECLINED:
             return False
         if now > order.expires_at + DAY_S:
             orders.expire(order.id, now)

@@ -42,6 +42,20 @@ def test_a_declined_instrument_leads_back_to_the_same_link(shop: PayPalShop) -> 
     assert len(set(keys)) > 1  # a replayed refusal must not answer the second try
 
 
+def test_who_turns_back_after_his_card_was_declined_is_not_charged_for_it(shop: PayPalShop) -> None:
+    shop.silence_webhooks()
+    buyer = shop.buyer()
+    remote_id = buyer.start()
+    assert heading(buyer.go(buyer.choose(remote_id, "decline"))) == "PayPal declined the payment"
+    tried = [call for call in shop.paypal.calls() if f"{remote_id}/capture" in call["path"]]
+
+    page = buyer.go(f"{shop.web.url}/paypal/cancel?token={remote_id}")
+
+    assert heading(page) == "Payment cancelled"
+    assert [call for call in shop.paypal.calls() if f"{remote_id}/capture" in call["path"]] == tried
+    assert shop.access(buyer.id).level == 0
+
+
 def test_an_order_that_is_not_approved_after_all_shows_the_link_again(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()

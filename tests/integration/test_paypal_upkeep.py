@@ -308,6 +308,29 @@ def test_it_stops_in_the_middle_of_a_long_turn(till: Shop, configured: Settings,
     assert Order.select().where(Order.looks == 0).count() >= 2
 
 
+def test_what_a_card_declined_is_not_charged_later_by_ourselves(
+    till: Shop, configured: Settings, paypal: LocalPayPal
+) -> None:
+    order = begun(till)
+    paypal.approve_order(str(order.remote_id), instrument="declined")
+    upkeep = Upkeep(configured, till)
+    Order.update(next_look_at=0).where(Order.id == order.id).execute()
+    upkeep.run_once(now())
+    assert orders.is_left_to_its_payer(order.id)
+    tries = captures_tried(paypal, order)
+
+    # His card is good again, and some hours pass
+    paypal.approve_order(str(order.remote_id))
+    upkeep.run_once(now() + 3 * HOUR)
+    assert captures_tried(paypal, order) == tries
+    # He comes back himself
+    assert till.settle(order, now()).result is Result.PAID
+
+
+def captures_tried(paypal: LocalPayPal, order: OrderInfo) -> int:
+    return sum(f"{order.remote_id}/capture" in call["path"] for call in paypal.calls())
+
+
 # Comparing with PayPal
 
 
