@@ -245,9 +245,12 @@ def reach(facts: Iterable[Fact], next_billing: int | None) -> list[Fact]:
 
 
 def next_billing(remote: Mapping[str, Any]) -> int | None:
-    """When a subscription is to be paid next: how far it is paid now."""
-    text = (remote.get("billing_info") or {}).get("next_billing_time")
-    return None if text is None else unix(text)
+    """When a subscription is to be paid next: how far it is paid. None where a failed payment is to be tried again."""
+    info = remote.get("billing_info") or {}
+    text = info.get("next_billing_time")
+    if text is None or remote.get("status") != "ACTIVE" or info.get("failed_payments_count"):
+        return None
+    return unix(text)
 
 
 @readable("the subscription")

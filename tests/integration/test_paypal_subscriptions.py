@@ -12,6 +12,7 @@ from models.payments import State
 from models.subscriptions import SubscriptionInfo
 from models.tables import Order, Request, Subscription
 from tests.paypal_shop import ADMIN, Buyer, PayPalShop, heading, until
+from web.reading import next_billing
 
 DAY = 86_400
 
@@ -164,6 +165,18 @@ def test_a_plan_that_was_made_before_it_billed_one_period_at_a_time_sells_no_mor
     _, other = subscribed(shop)
 
     assert shop.merchant.subscription(other.remote_id)["plan_id"] != "P-BEFORE"
+
+
+@pytest.mark.parametrize(
+    ("status", "failures", "paid_until"),
+    [("ACTIVE", 0, 1_800_000_000), ("ACTIVE", 1, None), ("SUSPENDED", 2, None), ("CANCELLED", 1, None)],
+)
+def test_the_retry_of_a_failed_payment_is_no_time_that_was_paid(
+    status: str, failures: int, paid_until: int | None
+) -> None:
+    info = {"next_billing_time": "2027-01-15T08:00:00Z", "failed_payments_count": failures}
+
+    assert next_billing({"status": status, "billing_info": info}) == paid_until
 
 
 def test_suspended_after_two_failures_and_taken_up_again_from_the_chat(shop: PayPalShop) -> None:
