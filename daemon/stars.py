@@ -68,7 +68,6 @@ class Stars:
         self._calls = calls
         self._bell = bell
         self._heard: set[asyncio.Task[None]] = set()
-        self._newest = 0
 
     # ---- selling
 
@@ -285,19 +284,13 @@ class Stars:
                 raise
         if resume:
             return Verdict(True, "permitted")  # only its payer switches it on, and Telegram gives news of that
-        await self._calls(_subscription_changed, subscription, False, self._news_time(now), now)
+        await self._calls(_subscription_changed, subscription, False, now)
         return Verdict(True, "cancelled")
-
-    def _news_time(self, now: int) -> int:
-        """Telegram gives news of subscriptions no time. What comes later is later, also within one second."""
-        self._newest = max(now, self._newest + 1)
-        return self._newest
 
     async def _renewal_changed(self, update: raw.types.UpdateBotStarsSubscription) -> None:
         """A customer cancelled or re-enabled his subscription in Telegram's settings, or it could not be paid."""
         try:
-            now = int(time.time())
-            await self._calls(_subscription_news, update, self._news_time(now), now)
+            await self._calls(_subscription_news, update, int(time.time()))
         except Exception:
             logger.exception("news of a subscription lost", extra={"user": update.user_id})
         self._bell.ring()
@@ -345,12 +338,12 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
         events.alert("money_not_at_provider", detail, now, key=f"unexplained:{PROVIDER}:{payment.remote_id}")
 
 
-def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, at: int, now: int) -> None:
+def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, now: int) -> None:
     state = subscriptions.State.ACTIVE if resumed else subscriptions.State.CANCELLED
-    subscriptions.update(PROVIDER, subscription.remote_id, state, None, at, now)
+    subscriptions.update_untimed(PROVIDER, subscription.remote_id, state, now)
 
 
-def _subscription_news(update: raw.types.UpdateBotStarsSubscription, at: int, now: int) -> None:
+def _subscription_news(update: raw.types.UpdateBotStarsSubscription, now: int) -> None:
     order = orders.by_public(_text(update.payload))
     if order is None:
         return
@@ -359,7 +352,7 @@ def _subscription_news(update: raw.types.UpdateBotStarsSubscription, at: int, no
         if update.payment_failed:
             subscriptions.payment_failed(PROVIDER, subscription.remote_id, now, now)
         else:
-            _subscription_changed(subscription, bool(update.restored), at, now)
+            _subscription_changed(subscription, bool(update.restored), now)
 
 
 # ---- pure

@@ -116,6 +116,13 @@ def update(provider: str, remote_id: str, state: State, period_end: int | None, 
         return record(News(provider, remote_id, state, period_end, at), now)
 
 
+def update_untimed(provider: str, remote_id: str, state: State, now: int) -> bool:
+    """Take a word to which the provider gives no time: it is newer than whatever is known, whatever our clock says."""
+    with transaction():
+        row = _row(provider, remote_id)
+        return row is not None and record(News(provider, remote_id, state, None, max(now, row.state_at + 1)), now)
+
+
 def record(news: News, now: int) -> bool:
     """Do as :func:`update` inside the caller's transaction."""
     row = _row(news.provider, news.remote_id)
@@ -264,7 +271,7 @@ def _announce(row: Subscription, present: State, wanted: State, now: int) -> Non
 
 
 def _end_unwanted(row: Subscription, now: int) -> None:
-    """Have the provider end what began to renew beside another one of its plan, or for a customer banned meanwhile.
+    """Have the provider end what began to renew beside another one of its plan, or for somebody banned or erased since.
 
     The first one stays; what this one has been paid is credited like every payment.
     """
@@ -277,7 +284,7 @@ def _end_unwanted(row: Subscription, now: int) -> None:
     is_second = second.exists()
     if is_second:
         events.append("admin_alert", None, {"reason": "second_subscription", **_payload(row)}, now)
-    if is_second or row.user.banned_at is not None:
+    if is_second or row.user.banned_at is not None or row.user.erased_at is not None:
         requests.append(
             Kind.CANCEL_SUBSCRIPTION, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=None, now=now
         )

@@ -3,10 +3,11 @@
 import itertools
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from models import access, events, payments, subscriptions, users
+from models import access, events, payments, personal, subscriptions, users
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.orders import OrderInfo
 from models.requests import Kind
@@ -285,6 +286,29 @@ def test_one_that_begins_after_its_customer_was_banned_is_ended(provider: str) -
 
     [request] = Request.select()
     assert (request.kind, request.provider) == (Kind.CANCEL_SUBSCRIPTION, provider)
+
+
+def test_one_that_begins_after_its_customer_was_erased_is_ended() -> None:
+    user = customer()
+    subscriptions.begin(order(user, MONTHLY, "paypal").id, "I-1", NOW)
+    personal.erase(user, ZoneInfo("UTC"), NOW)
+
+    subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW, NOW)
+
+    [request] = Request.select()
+    assert (request.kind, request.provider) == (Kind.CANCEL_SUBSCRIPTION, "paypal")
+
+
+def test_news_without_a_time_is_newer_than_what_is_known_also_where_our_clock_is_slow() -> None:
+    user = customer()
+    paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
+    payments.settle(paid, NOW)
+
+    assert subscriptions.update_untimed("stars", paid.remote_id, State.CANCELLED, NOW - 5)
+    assert subscriptions.of(user)[0].state is State.CANCELLED
+    assert subscriptions.update_untimed("stars", paid.remote_id, State.ACTIVE, NOW - 5)
+    assert subscriptions.of(user)[0].state is State.ACTIVE
+    assert not subscriptions.update_untimed("stars", "nobody's", State.ACTIVE, NOW)
 
 
 # Asking
