@@ -73,10 +73,13 @@ def _settle(fact: Fact, now: int) -> Settled:
 
 
 def _record(fact: Fact, now: int) -> Settled:
+    if fact.user_id is not None:
+        # Whoever paid is somebody, known or not: his money can be given back.
+        User.insert(id=fact.user_id, created_at=fact.created_at, seen_at=fact.created_at).on_conflict_ignore().execute()
     payment = Payment.create(
         provider=fact.provider,
         remote_id=fact.remote_id,
-        user=User.get_or_none(User.id == fact.user_id),
+        user=fact.user_id,
         amount=fact.amount,
         currency=fact.currency,
         state=State.PENDING,

@@ -62,7 +62,7 @@ async def grant(turn: Turn, words: list[str]) -> Screen:
         reason=" ".join(words[3:]),
         by=turn.user.id,
         now=turn.now,
-        source=f"message:{turn.user.id}:{turn.message_id}",
+        source=f"message:{turn.service.settings.bot_id}:{turn.user.id}:{turn.message_id}",
     )
     now_has = await turn.service.calls(access.of, user.id, turn.now)
     held = turn.service.plans.for_level(now_has.level)
@@ -100,6 +100,8 @@ async def refund(turn: Turn, words: list[str]) -> Screen:
     try:
         await service.calls(payments.ask_refund, found.id, amount, turn.user.id, turn.now)
     except RefundRefused as error:
+        if not rest:
+            await _end_renewal(turn, found.subscription_id)  # a crash may have come in between, the first time
         return admin.refund_refused(turn.t, error, found.currency)
     ended = amount == rest and await _end_renewal(turn, found.subscription_id)
     return admin.refund_asked(turn.t, amount, found.currency, ended)
@@ -112,8 +114,8 @@ async def ban(turn: Turn, words: list[str]) -> Screen:
         return admin.unknown_user(turn.t, words[0])
     if user.id in turn.service.settings.admin_ids:
         return admin.not_an_admin(turn.t)
+    await turn.service.calls(users.ban, user.id, turn.now)  # first: what begins to renew from now on is ended by itself
     ended = await turn.service.calls(subscriptions.ask_end, user.id, None, turn.user.id, turn.now)
-    await turn.service.calls(users.ban, user.id, turn.now)
     await turn.service.calls(jobs.cancel, user.id, None, turn.now)
     return admin.banned(turn.t, user, ended)
 

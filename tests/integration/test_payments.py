@@ -192,8 +192,10 @@ def test_a_payment_of_nothing_we_know_is_recorded_and_told_once() -> None:
     lost = Fact("stars", "lost-1", "no-such-order", None, 10**12, 500, "XTR", State.COMPLETED, NOW, NOW)
     assert [payments.settle(lost, NOW).outcome for _ in range(2)] == ["unknown_order", "unchanged"]
     recorded = payments.find(None, "lost-1")
-    assert recorded is not None and (recorded.user_id, recorded.order_id, recorded.grants) == (None, None, False)
+    assert recorded is not None and (recorded.user_id, recorded.order_id, recorded.grants) == (10**12, None, False)
     assert reasons() == ["unknown_order"]
+    # It can be given back to whoever paid it
+    assert payments.ask_refund(recorded.id, None, 1, NOW)
 
 
 def test_a_payment_without_an_order_is_credited_when_the_provider_names_it_later() -> None:
