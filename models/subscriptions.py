@@ -79,9 +79,7 @@ def begin(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
     :raises AlreadySubscribed: another one renews this plan for the customer.
     """
     with transaction():
-        order = Order.get_or_none(Order.id == order_id)
-        if order is None:
-            raise NotFound("order", order_id)
+        order = _order(order_id)
         known = _row(order.provider, remote_id)
         if known is None:
             other = active(order.user_id, order.plan_code)
@@ -89,6 +87,16 @@ def begin(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
                 raise AlreadySubscribed(other.id, suspended=other.state is State.SUSPENDED)
             known = open_for(order, remote_id, now)
         return info(known)
+
+
+def recall(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
+    """Do as :func:`begin` for one that has been paid already: whatever else renews, its money came.
+
+    :raises NotFound: no such order.
+    """
+    with transaction():
+        order = _order(order_id)
+        return info(_row(order.provider, remote_id) or open_for(order, remote_id, now))
 
 
 def open_for(order: Order, remote_id: str, now: int) -> Subscription:
@@ -288,6 +296,13 @@ def _end_unwanted(row: Subscription, now: int) -> None:
         requests.append(
             Kind.CANCEL_SUBSCRIPTION, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=None, now=now
         )
+
+
+def _order(order_id: int) -> Order:
+    row: Order | None = Order.get_or_none(Order.id == order_id)
+    if row is None:
+        raise NotFound("order", order_id)
+    return row
 
 
 def _row(provider: str, remote_id: str) -> Subscription | None:

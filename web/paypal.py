@@ -3,7 +3,8 @@
 PayPalError            debug_id: PayPal's own reference for its support
 ├── Refused            PayPal said no: status, name, issues, links. Asking the same again changes nothing
 ├── Unavailable        nothing happened, or nothing was asked that changes anything: try later
-│   └── AccessDenied   it is us whom PayPal refuses, not what was asked: the operator has to act
+│   ├── AccessDenied   it is us whom PayPal refuses, not what was asked: the operator has to act
+│   └── Unreadable     it is there, but this one answer has a shape that no answer should have
 └── OutcomeUnknown     the call may have moved money: look before asking again
 
 Every POST carries a ``PayPal-Request-Id`` that the caller stored beforehand, so that a repeat is the same request.
@@ -77,6 +78,10 @@ class AccessDenied(Unavailable):
     """PayPal does not accept our credentials, or does not let them do this."""
 
     permanent = True
+
+
+class Unreadable(Unavailable):
+    """PayPal answered, but what it said cannot be read. Its other answers may."""
 
 
 class OutcomeUnknown(PayPalError):

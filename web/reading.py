@@ -17,7 +17,7 @@ from models.orders import OrderInfo
 from models.payments import DisputeFact, Fact, RefundFact, State
 from models.subscriptions import SubscriptionInfo
 from web.outcome import Outcome, Result
-from web.paypal import Unavailable, minor
+from web.paypal import Unavailable, Unreadable, minor
 
 logger = logging.getLogger(__name__)
 
@@ -88,18 +88,18 @@ class Reading:
 def readable(what: str) -> Iterator[None]:
     """Take an answer of a shape that no answer should have for none at all.
 
-    :raises Unavailable: in place of what went wrong over its parts.
+    :raises Unreadable: in place of what went wrong over its parts.
     """
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unavailable(f"{what} cannot be read: {error!r}") from error
+        raise Unreadable(f"{what} cannot be read: {error!r}") from error
 
 
 def read_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | None, now: int) -> Reading:
     """Translate PayPal's order, after comparing it with ours.
 
-    :raises Unavailable: it is none that can be read.
+    :raises Unreadable: it is none that can be read.
     """
     with readable("the order"):
         stage = STAGES.get(str(remote.get("status")), Stage.UNKNOWN)

@@ -1,14 +1,16 @@
 """Every hour the last days' money at PayPal is laid beside the ledger; what neither side can explain is reported."""
 
+import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from models import events, health, notes, orders, payments, subscriptions
+from models.errors import ModelError
 from models.orders import OrderInfo
 from models.payments import PaymentInfo, RefundFact
 from web.outcome import Result
-from web.paypal import FORBIDDEN, NOT_FOUND, Refused, minor
+from web.paypal import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
 from web.reading import PROVIDER, instant, read_refund, read_sale_refund, readable, rfc3339
 from web.shop import Shop
 
@@ -40,6 +42,8 @@ Row = Mapping[str, Any]
 def compare(till: Shop, now: int) -> None:
     """Settle what PayPal has and we have not; report what stays unexplained, once each.
 
+    What fails over one transaction is left for the next time, which then looks back as far as this one.
+
     :raises PayPalError: PayPal could not be asked.
     """
     start = _start(now)
@@ -53,13 +57,16 @@ def compare(till: Shop, now: int) -> None:
     health.close_incident(INCIDENT, now)
     with readable("the transaction list"):
         reported = {str(row["transaction_id"]): row for row in rows}
+    failed: list[str] = []
     for row in incoming(reported.values()):
-        _explain(till, row, now)
-    payments.apply(given_back(till, reported.values(), now), now)
+        with _apart(row, failed):
+            _explain(till, row, now)
+    payments.apply(given_back(till, reported.values(), failed, now), now)
     for payment in missing(payments.since(PROVIDER, start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
         logger.error("payment that PayPal does not report", extra={"payment": payment.id})
         _report("not_at_provider", payment.remote_id, payment.amount, payment.currency, now)
-    notes.put(COMPARED_NOTE, now, now)
+    if not failed:
+        notes.put(COMPARED_NOTE, now, now)
 
 
 def spans(start: int, end: int) -> list[tuple[int, int]]:
@@ -85,7 +92,7 @@ def incoming(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def given_back(till: Shop, rows: Iterable[Row], now: int) -> list[RefundFact]:
+def given_back(till: Shop, rows: Iterable[Row], failed: list[str], now: int) -> list[RefundFact]:
     """Refunds and reversals, whoever made them, of payments that are in the ledger, and that the ledger does not know.
 
     :raises PayPalError: PayPal could not be asked about one.
@@ -95,10 +102,25 @@ def given_back(till: Shop, rows: Iterable[Row], now: int) -> list[RefundFact]:
         taken = row.get("transaction_event_code") in GIVEN_BACK and row.get("transaction_status") == "S"
         if taken and not payments.knows_refund(PROVIDER, str(row["transaction_id"])):
             payment = payments.find(PROVIDER, str(row.get("paypal_reference_id", "")))
-            fact = _refund(till, payment, row, now) if payment else None
-            if fact is not None:
-                found.append(fact)
+            with _apart(row, failed):
+                fact = _refund(till, payment, row, now) if payment else None
+                if fact is not None:
+                    found.append(fact)
     return found
+
+
+@contextlib.contextmanager
+def _apart(row: Row, failed: list[str]) -> Iterator[None]:
+    """Let what is wrong with one transaction keep nobody else's money away: it is logged, and added to *failed*.
+
+    :raises PayPalError: PayPal could not be asked, which it could not about the others either.
+    """
+    try:
+        yield
+    except (ModelError, Refused, Unreadable) as error:
+        found = {"transaction": row["transaction_id"], "purchase": row.get("custom_field"), "cause": str(error)}
+        logger.error("transaction not compared", extra=found)
+        failed.append(str(row["transaction_id"]))
 
 
 def _refund(till: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact | None:
@@ -160,20 +182,43 @@ def _recall(till: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
     if order is None:
         return None
     logger.warning("order written anew", extra={"order": order.id, "transaction": row["transaction_id"]})
-    if order.renews:
-        # The report leaves the hyphen of I-… out.
-        remote_id = f"I-{str(row.get('paypal_reference_id', '')).removeprefix('I').removeprefix('-')}"
-        subscriptions.begin(order.id, remote_id, now)
-    else:
-        remote_id = _order_of(till, row)
-    return orders.attach_remote(order.id, remote_id, now)
+    remote_id = _subscription_of(till, row, order, now) if order.renews else _order_of(till, row)
+    return orders.attach_remote(order.id, remote_id, now) if remote_id else None
 
 
-def _order_of(till: Shop, row: Row) -> str:
-    """PayPal's order that a payment belongs to. The report may name it; the capture always does."""
+def _subscription_of(till: Shop, row: Row, order: OrderInfo, now: int) -> str:
+    """PayPal's subscription that a payment belongs to, which is written anew with its order."""
+    # The report leaves the hyphen of I-… out.
+    remote_id = f"I-{str(row.get('paypal_reference_id', '')).removeprefix('I').removeprefix('-')}"
+    _look_at_other(till, order, now)
+    subscriptions.recall(order.id, remote_id, now)
+    return remote_id
+
+
+def _look_at_other(till: Shop, order: OrderInfo, now: int) -> None:
+    """What the backup says renews this plan may have ended since. Else what took its place is ended as a second one.
+
+    :raises PayPalError: PayPal could not be asked.
+    """
+    other = subscriptions.active(order.user_id, order.plan_code)
+    if other is None or other.provider != PROVIDER:
+        return
+    try:
+        till.settle_subscription(other, now)
+    except Refused as refusal:
+        logger.warning("subscription not read", extra={"subscription": other.id, "cause": str(refusal)})
+
+
+def _order_of(till: Shop, row: Row) -> str | None:
+    """PayPal's order that a payment belongs to. The report may name it; the capture always does, if there is one."""
     if row.get("paypal_reference_id_type") == ORDERED:
         return str(row["paypal_reference_id"])
-    capture = till.paypal.capture(str(row["transaction_id"]))
+    try:
+        capture = till.paypal.capture(str(row["transaction_id"]))
+    except Refused as refusal:
+        if refusal.status != NOT_FOUND:
+            raise
+        return None
     with readable("the capture"):
         addresses = {link["rel"]: str(link["href"]) for link in capture["links"]}
         return addresses["up"].rpartition("/")[2]
