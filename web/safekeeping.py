@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import peewee
@@ -41,22 +41,40 @@ def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Path:
     One that is only in the bucket is fetched into the directory *workshop*.
 
     :raises BackupNotFound: there is no such backup.
-    :raises OffsiteFailed: the bucket cannot be asked.
+    :raises OffsiteFailed: it is not here, and the bucket cannot be asked.
     """
     if Path(wanted).is_file():
         return Path(wanted)
     here = backups.in_directory(settings.backups)
-    bucket = offsite.build(settings)
-    there = backups.among(bucket.names()) if bucket is not None else []
-    latest = _latest([*here, *there], now) if wanted == "latest" else None
-    name = latest.name if latest else Path(wanted).name
-    if any(backup.name == name for backup in here):
+    name = Path(wanted).name
+    if _named(name, here):
         return settings.backups / name
-    if bucket is None or all(backup.name != name for backup in there):
+    bucket = offsite.build(settings)
+    there = _in_bucket(bucket, here if wanted == "latest" else ()) if bucket is not None else []
+    latest = _latest([*here, *there], now) if wanted == "latest" else None
+    name = latest.name if latest else name
+    if _named(name, here):
+        return settings.backups / name
+    if bucket is None or not _named(name, there):
         places = f"{settings.backups}" + (f" or the bucket {bucket.name}" if bucket is not None else "")
         raise BackupNotFound(f"no backup {wanted} in {places}")
     bucket.fetch(name, workshop / name)
     return workshop / name
+
+
+def _named(name: str, known: Collection[Backup]) -> bool:
+    return any(backup.name == name for backup in known)
+
+
+def _in_bucket(bucket: offsite.Bucket, instead: Collection[Backup]) -> list[Backup]:
+    """The backups in the bucket; none, with a warning, where it cannot be asked and there are others *instead*."""
+    try:
+        return backups.among(bucket.names())
+    except OffsiteFailed as error:
+        if not instead:
+            raise
+        logger.warning("only the backups that are here are looked at: %s", error)
+        return []
 
 
 def _latest(known: list[Backup], now: int) -> Backup | None:

@@ -336,6 +336,23 @@ def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> Non
         safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path, NOW)
 
 
+def test_a_bucket_that_is_away_keeps_nothing_from_coming_back_that_is_here(
+    elsewhere: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9")
+    made = backups.make(away, NOW).file
+
+    assert safekeeping.find(away, made.name, tmp_path, NOW) == made
+    assert caplog.messages == [], "what is here by that name is what is meant"
+    assert safekeeping.find(away, "latest", tmp_path, NOW) == made
+    assert "only the backups that are here are looked at" in caplog.text
+    with pytest.raises(OffsiteFailed):
+        safekeeping.find(away, "peaje-20200101T000000Z.db.gz", tmp_path, NOW)
+    made.unlink()
+    with pytest.raises(OffsiteFailed):
+        safekeeping.find(away, "latest", tmp_path, NOW)
+
+
 COPYING = """
 import sys, tracemalloc
 from pathlib import Path
