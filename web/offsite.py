@@ -88,12 +88,19 @@ class Bucket:
         """
         query = {"list-type": "2", "prefix": "peaje-"}
         while True:
-            page = ElementTree.fromstring(self._request("GET", "", params=query).content)
+            page = self._page(query)
             yield from (key.text or "" for key in page.iterfind(f"{_XML}Contents/{_XML}Key"))
             following = page.findtext(f"{_XML}NextContinuationToken")
             if not following:
                 return
             query["continuation-token"] = following
+
+    def _page(self, query: dict[str, str]) -> ElementTree.Element:
+        answer = self._request("GET", "", params=query)
+        try:
+            return ElementTree.fromstring(answer.content)
+        except ElementTree.ParseError as error:
+            raise OffsiteFailed(f"{self.endpoint} does not answer as S3 does: {error}") from error
 
     def _request(self, method: str, key: str, **more: object) -> requests.Response:
         address = f"{self.endpoint}/{self.name}/{quote(key)}".rstrip("/")

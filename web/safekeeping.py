@@ -18,8 +18,11 @@ from web.offsite import OffsiteFailed
 
 logger = logging.getLogger(__name__)
 
-MAKING, COPYING, CONTRADICTED = "backup_failed", "backup_copy_failed", "ledger_contradicts_itself"
-COPIED_NOTE = "backup_copied"
+MAKING, CONTRADICTED = "backup_failed", "ledger_contradicts_itself"
+COPYING, PRUNING = "backup_copy_failed", "backup_copies_kept"
+COPIED_NOTE, PRUNED_NOTE = "backup_copied", "backup_copies_pruned"
+"""The newest backup that is in the bucket, and the one after whose arrival old ones were last deleted there."""
+
 FAILURES = (BackupError, OffsiteFailed, OSError, sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired)
 
 
@@ -29,10 +32,12 @@ def back_up(settings: Settings, now: int) -> None:
         _watched(MAKING, lambda: _make(settings, now), now)
         memory.give_back()  # some megabytes, not needed again for hours
     bucket = offsite.build(settings)
-    if bucket is not None:
-        _watched(COPYING, lambda: _copy(settings, bucket, now), now)
-    else:
-        health.close_incident(COPYING, now)
+    if bucket is None:
+        for incident in (COPYING, PRUNING):
+            health.close_incident(incident, now)
+        return
+    _watched(COPYING, lambda: _copy(settings, bucket, now), now)
+    _watched(PRUNING, lambda: _prune(settings, bucket, now), now)
 
 
 def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Path:
@@ -105,11 +110,19 @@ def _copy(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
     if newest is None or notes.get(COPIED_NOTE) == newest.name:
         return
     bucket.put(settings.backups / newest.name)
+    notes.put(COPIED_NOTE, newest.name, now)
+    logger.info("backup copied", extra={"file": newest.name, "bucket": bucket.name})
+
+
+def _prune(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
+    """Delete old copies after each new one. A key that may only put copies all the same."""
+    copied = notes.get(COPIED_NOTE)
+    if copied is None or notes.get(PRUNED_NOTE) == copied:
+        return
     there = backups.among(bucket.names())
     for old in {*there} - backups.kept(there, settings.timezone, now):
         bucket.delete(old.name)
-    notes.put(COPIED_NOTE, newest.name, now)
-    logger.info("backup copied", extra={"file": newest.name, "bucket": bucket.name})
+    notes.put(PRUNED_NOTE, copied, now)
 
 
 def _watched(incident: str, work: Callable[[], None], now: int) -> None:

@@ -380,6 +380,10 @@ def incident(t: Texts, key: str) -> str:
         "backup_copy_failed": t.gettext(
             "The newest backup could not be copied to your storage. It is safe here; see to the BACKUP_S3_ settings."
         ),
+        "backup_copies_kept": t.gettext(
+            "Old backups could not be deleted from your storage; new ones arrive there as before. Let the key of "
+            "BACKUP_S3_ACCESS_KEY list and delete too, or delete old ones yourself."
+        ),
         "ledger_contradicts_itself": t.gettext(
             "The ledger does not add up. Nothing is damaged, and backups are made as before; but look at this money at "
             "the provider, under the number in brackets."

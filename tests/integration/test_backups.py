@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -429,6 +430,30 @@ def test_a_copy_that_fails_is_an_incident_and_is_made_up_for(elsewhere: Settings
     assert len(list(bucket(elsewhere).names())) == 1
 
 
+def test_a_key_that_may_only_put_copies_each_backup_once(elsewhere: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = offsite.Bucket.put
+    sent: list[str] = []
+
+    def refuse(*_: object) -> NoReturn:
+        raise OffsiteFailed("GET bucket/: 403 AccessDenied")
+
+    def watched(bucket: offsite.Bucket, file: Path) -> None:
+        sent.append(file.name)
+        put(bucket, file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(offsite.Bucket, "names", refuse)
+        patched.setattr(offsite.Bucket, "put", watched)
+        safekeeping.back_up(elsewhere, NOW)
+        safekeeping.back_up(elsewhere, NOW + 600)
+    assert sent == [backups._name(NOW, None, False)]
+    assert told() == [("incident_opened", "backup_copies_kept")]
+
+    safekeeping.back_up(elsewhere, NOW + 1200)
+
+    assert told()[1:] == [("incident_closed", "backup_copies_kept")]
+
+
 def test_a_copy_that_is_no_longer_wanted_does_not_stay_wrong(elsewhere: Settings) -> None:
     safekeeping.back_up(replace(elsewhere, backup_s3_bucket="nobody-made-this"), NOW)
 
@@ -441,6 +466,29 @@ def test_a_storage_that_is_away_is_told(elsewhere: Settings) -> None:
     away = bucket(replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9"))
     with pytest.raises(OffsiteFailed, match="cannot be reached"):
         list(away.names())
+
+
+class Page(BaseHTTPRequestHandler):
+    """What answers instead of a storage: a page for people."""
+
+    def do_GET(self) -> None:
+        page = b"<!doctype html><title>Welcome<p>Nothing here speaks S3"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_is_no_storage_at_all_is_told(elsewhere: Settings) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(OffsiteFailed, match="does not answer as S3 does"):
+            list(bucket(replace(elsewhere, backup_s3_endpoint=address)).names())
+        server.shutdown()
 
 
 @pytest.mark.parametrize(
