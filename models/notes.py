@@ -6,6 +6,9 @@ from typing import Any
 from models.database import database, transaction
 from models.tables import Note
 
+BACKUP_COPIED = "backup_copied"
+"""The newest backup that is in the bucket. Without it, those that are there may be another database's."""
+
 
 def get(key: str) -> Any:
     """Return the value, or None when nothing is remembered."""

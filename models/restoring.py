@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.settings import Settings
-from models import backups, database, events, soundness
+from models import backups, database, events, notes, soundness
 from models.errors import BackupUnsound, DatabaseInUse
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
@@ -78,11 +78,13 @@ def discard(file: Path) -> None:
 
 
 def _tell(file: Path, made_at: int, now: int) -> None:
-    """Have the admins told."""
+    """Have the admins told, and the restored database know what only a later one would."""
     database.open_database(file)
     try:
         made = datetime.fromtimestamp(made_at, UTC).isoformat()
         events.alert("database_restored", {"backup": made}, now, key=f"restored:{now}")
+        if notes.get(notes.BACKUP_COPIED) is None:
+            notes.put(notes.BACKUP_COPIED, "", now)  # what is in the bucket is its own
     finally:
         database.close_database()
 

@@ -23,13 +23,18 @@ AWS = "https://s3.amazonaws.com"
 DEFAULT_REGION = "us-east-1"
 TIMEOUT_S = (10, 120)
 PIECE_BYTES = 1 << 20
+FORBIDDEN = 403
 
 _REGION = re.compile(r"s3[.-](?:dualstack\.)?(?P<region>[a-z]+-[a-z0-9-]+)\.")
 _XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class OffsiteFailed(Exception):
-    """The storage could not be reached, or refused."""
+    """The storage could not be reached, or refused: then ``status`` says how."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class _Signature(AWS4Auth):
@@ -109,7 +114,8 @@ class Bucket:
         except requests.RequestException as error:
             raise OffsiteFailed(f"{self.endpoint} cannot be reached: {type(error).__name__}") from error
         if not answer.ok:
-            raise OffsiteFailed(f"{method} {self.name}/{key}: {answer.status_code} {_reason(answer.text)}")
+            reason = f"{method} {self.name}/{key}: {answer.status_code} {_reason(answer.text)}"
+            raise OffsiteFailed(reason, answer.status_code)
         return answer
 
 

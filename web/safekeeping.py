@@ -14,14 +14,14 @@ from models import backups, health, notes
 from models.backups import Backup
 from models.errors import BackupError, BackupNotFound
 from web import offsite
-from web.offsite import OffsiteFailed
+from web.offsite import FORBIDDEN, OffsiteFailed
 
 logger = logging.getLogger(__name__)
 
 MAKING, CONTRADICTED = "backup_failed", "ledger_contradicts_itself"
-COPYING, PRUNING = "backup_copy_failed", "backup_copies_kept"
-COPIED_NOTE, PRUNED_NOTE = "backup_copied", "backup_copies_pruned"
-"""The newest backup that is in the bucket, and the one after whose arrival old ones were last deleted there."""
+COPYING, PRUNING, ANOTHERS = "backup_copy_failed", "backup_copies_kept", "backup_copy_elsewhere"
+PRUNED_NOTE = "backup_copies_pruned"
+"""The copy after whose arrival old ones were last deleted."""
 
 FAILURES = (BackupError, OffsiteFailed, OSError, sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired)
 
@@ -33,7 +33,7 @@ def back_up(settings: Settings, now: int) -> None:
         memory.give_back()  # some megabytes, not needed again for hours
     bucket = offsite.build(settings)
     if bucket is None:
-        for incident in (COPYING, PRUNING):
+        for incident in (COPYING, PRUNING, ANOTHERS):
             health.close_incident(incident, now)
         return
     _watched(COPYING, lambda: _copy(settings, bucket, now), now)
@@ -107,16 +107,38 @@ def _tell(contradictions: list[str], now: int) -> None:
 
 def _copy(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
     newest = backups.newest(backups.in_directory(settings.backups), now)
-    if newest is None or notes.get(COPIED_NOTE) == newest.name:
+    copied = notes.get(notes.BACKUP_COPIED)
+    if newest is None or copied == newest.name:
         return
+    if copied is None and _is_anothers(settings, bucket, now):
+        return
+    health.close_incident(ANOTHERS, now)
     bucket.put(settings.backups / newest.name)
-    notes.put(COPIED_NOTE, newest.name, now)
+    notes.put(notes.BACKUP_COPIED, newest.name, now)
     logger.info("backup copied", extra={"file": newest.name, "bucket": bucket.name})
+
+
+def _is_anothers(settings: Settings, bucket: offsite.Bucket, now: int) -> bool:
+    """Whether the backups in the bucket are another database's, which ours would push out in time; the admins are told.
+
+    On a new volume that other one is most likely the operator's own, lost. A copy of what is here as well is ours.
+    """
+    try:
+        there = backups.among(bucket.names())
+    except OffsiteFailed as error:
+        if error.status != FORBIDDEN:
+            raise
+        return False  # a key that may not list deletes nothing either
+    newest = backups.newest(there, now)
+    if newest is None or not {*backups.in_directory(settings.backups)}.isdisjoint(there):
+        return False
+    health.open_incident(ANOTHERS, f"{bucket.name}: {newest.name}", now)
+    return True
 
 
 def _prune(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
     """Delete old copies after each new one. A key that may only put copies all the same."""
-    copied = notes.get(COPIED_NOTE)
+    copied = notes.get(notes.BACKUP_COPIED)
     if copied is None or notes.get(PRUNED_NOTE) == copied:
         return
     there = backups.among(bucket.names())

@@ -380,6 +380,11 @@ def incident(t: Texts, key: str) -> str:
         "backup_copy_failed": t.gettext(
             "The newest backup could not be copied to your storage. It is safe here; see to the BACKUP_S3_ settings."
         ),
+        "backup_copy_elsewhere": t.gettext(
+            "The bucket of BACKUP_S3_BUCKET holds backups of another database, so nothing is copied there. If that one "
+            "was yours and is lost, bring it back: manage.py restore, with the name below. Else name another bucket, "
+            "or empty this one."
+        ),
         "backup_copies_kept": t.gettext(
             "Old backups could not be deleted from your storage; new ones arrive there as before. Let the key of "
             "BACKUP_S3_ACCESS_KEY list and delete too, or delete old ones yourself."

@@ -22,7 +22,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
-from models import backups, database, events, health, payments, restoring, soundness, users
+from models import backups, database, events, health, notes, payments, restoring, soundness, users
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
 from models.facts import RefundFact
 from models.tables import Refund, User
@@ -302,6 +302,7 @@ def bucket(settings: Settings) -> offsite.Bucket:
 
 
 def test_the_newest_is_copied_once_and_old_copies_are_forgotten(elsewhere: Settings, tmp_path: Path) -> None:
+    notes.put(notes.BACKUP_COPIED, backups._name(NOW, None, False), NOW)
     for age in range(0, 90, 1):
         name = backups._name(NOW - age * 86_400, None, False)
         (tmp_path / name).write_bytes(b"old")
@@ -435,7 +436,7 @@ def test_a_key_that_may_only_put_copies_each_backup_once(elsewhere: Settings, mo
     sent: list[str] = []
 
     def refuse(*_: object) -> NoReturn:
-        raise OffsiteFailed("GET bucket/: 403 AccessDenied")
+        raise OffsiteFailed("GET bucket/: 403 AccessDenied", 403)
 
     def watched(bucket: offsite.Bucket, file: Path) -> None:
         sent.append(file.name)
@@ -452,6 +453,46 @@ def test_a_key_that_may_only_put_copies_each_backup_once(elsewhere: Settings, mo
     safekeeping.back_up(elsewhere, NOW + 1200)
 
     assert told()[1:] == [("incident_closed", "backup_copies_kept")]
+
+
+def test_a_bucket_of_another_databases_backups_is_left_alone(elsewhere: Settings, tmp_path: Path) -> None:
+    theirs = tmp_path / backups._name(NOW - 90 * 86_400, None, False)
+    theirs.write_bytes(b"a shop with customers")
+    bucket(elsewhere).put(theirs)
+
+    safekeeping.back_up(elsewhere, NOW)
+    safekeeping.back_up(elsewhere, NOW + 6 * 3600)
+    assert list(bucket(elsewhere).names()) == [theirs.name]
+    assert told() == [("incident_opened", "backup_copy_elsewhere")]
+    assert theirs.name in health.incidents()[0].text
+
+    bucket(elsewhere).delete(theirs.name)
+    safekeeping.back_up(elsewhere, NOW + 7 * 3600)
+    assert list(bucket(elsewhere).names()) == [backups._name(NOW + 6 * 3600, None, False)]
+    assert told()[1:] == [("incident_closed", "backup_copy_elsewhere")]
+
+
+def test_a_restored_database_goes_on_copying_to_its_bucket(elsewhere: Settings) -> None:
+    first = backups.make(elsewhere, NOW).file
+    bucket(elsewhere).put(first)
+    prepared = restoring.prepare(elsewhere, first, NOW + 60)
+    restoring.exchange(elsewhere, prepared, NOW + 60)
+    first.unlink()
+    database.open_database(elsewhere.database_file)
+
+    safekeeping.back_up(elsewhere, NOW + 120)
+
+    assert len(list(bucket(elsewhere).names())) == 2
+    assert health.incidents() == []
+
+
+def test_a_copy_that_a_crash_kept_from_being_noted_is_no_strangers(elsewhere: Settings) -> None:
+    bucket(elsewhere).put(backups.make(elsewhere, NOW).file)
+
+    safekeeping.back_up(elsewhere, NOW + 6 * 3600)
+
+    assert len(list(bucket(elsewhere).names())) == 2
+    assert health.incidents() == []
 
 
 def test_a_copy_that_is_no_longer_wanted_does_not_stay_wrong(elsewhere: Settings) -> None:
