@@ -21,7 +21,7 @@ from config.texts import Texts, translator
 from daemon.bell import Bell
 from daemon.rpc import invoke
 from daemon.screens import checkout
-from models import events, notes, orders, payments, requests, subscriptions, users
+from models import events, notes, orders, payments, requests, statement, subscriptions, users
 from models.access import GRACE_S
 from models.database import Calls
 from models.orders import OrderInfo, Verdict
@@ -37,12 +37,9 @@ PERIOD_S = 30 * 86_400
 
 RECONCILE_S = 600
 OVERLAP_S = 86_400
-SKEW_S = 600
-"""How far Telegram's clock and ours may differ."""
 PAGE = 100
 
 ANSWER_TIMEOUT_S = 4.0
-SEEN_NOTE = "stars_seen"
 REQUESTS_EVERY_S = 5.0
 
 
@@ -162,17 +159,16 @@ class Stars:
 
     async def read_statement(self, now: int) -> None:
         """Settle everything since the last reading, with a day of overlap; known lines change nothing."""
-        since = await self._calls(notes.get, SEEN_NOTE)
+        since = await self._calls(notes.get, statement.NOTE)
         if since is None:
-            # What another program sold before with this bot is not ours to credit.
-            since = {"first": now - SKEW_S, "last": now}
-            await self._calls(notes.put, SEEN_NOTE, since, now)
+            since = statement.beginning(now)
+            await self._calls(notes.put, statement.NOTE, since, now)
         oldest = max(since["first"], since["last"] - OVERLAP_S)
         lines = [line async for line in self._statement(oldest)]
         for line in reversed(lines):
             await self._take(line, now)
         await self._calls(report_missing, {line.charge_id for line in lines}, oldest, now)
-        await self._calls(notes.put, SEEN_NOTE, {"first": since["first"], "last": now}, now)
+        await self._calls(notes.put, statement.NOTE, {"first": since["first"], "last": now}, now)
 
     async def look_up(self, charge_id: str, now: int) -> PaymentInfo | None:
         """Ask Telegram for one charge and settle it; None when there is no such charge.
@@ -326,7 +322,7 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
     An empty statement says nothing at all, and a payment of the last minutes may not stand in it yet.
     """
     for payment in payments.since(PROVIDER, oldest) if listed else ():
-        if payment.completed_at is None or payment.completed_at > now - SKEW_S or payment.remote_id in listed:
+        if payment.completed_at is None or payment.completed_at > now - statement.SKEW_S or payment.remote_id in listed:
             continue
         logger.error("payment that Telegram does not list", extra={"payment": payment.id})
         detail = {

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.settings import Settings
-from models import backups, database, events, notes, soundness
+from models import backups, database, events, notes, soundness, statement
 from models.errors import BackupUnsound, DatabaseInUse
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
@@ -85,6 +85,8 @@ def _tell(file: Path, made_at: int, now: int) -> None:
         events.alert("database_restored", {"backup": made}, now, key=f"restored:{now}")
         if notes.get(notes.BACKUP_COPIED) is None:
             notes.put(notes.BACKUP_COPIED, "", now)  # what is in the bucket is its own
+        if notes.get(statement.NOTE) is None:
+            notes.put(statement.NOTE, statement.beginning(made_at), now)
     finally:
         database.close_database()
 

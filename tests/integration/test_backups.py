@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import sqlite3
 import subprocess
@@ -22,7 +23,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
-from models import backups, database, events, health, notes, payments, restoring, soundness, users
+from models import backups, database, events, health, notes, payments, restoring, soundness, statement, users
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
 from models.facts import RefundFact
 from models.tables import Refund, User
@@ -155,6 +156,20 @@ def test_a_ledger_that_contradicts_itself_makes_a_backup_that_says_so(settings: 
     assert made.contradictions == ["payment 2 (paypal CAPTURE-500): 700 of 500 went back"]
     prepared = restoring.prepare(settings, made.file, NOW + 2)
     assert content(prepared.file, "SELECT SUM(amount) FROM refund") == 700
+
+
+@pytest.mark.parametrize(
+    ("read", "since"), [(None, {"first": NOW - 600, "last": NOW}), ({"first": 1, "last": 2}, {"first": 1, "last": 2})]
+)
+def test_stars_that_came_after_a_backup_are_ours_even_if_it_knows_no_statement(
+    settings: Settings, read: dict[str, int] | None, since: dict[str, int]
+) -> None:
+    if read is not None:
+        notes.put(statement.NOTE, read, NOW)
+
+    prepared = restoring.prepare(settings, backups.make(settings, NOW).file, NOW + 86_400)
+
+    assert json.loads(content(prepared.file, f"SELECT value FROM note WHERE key = '{statement.NOTE}'")) == since
 
 
 def test_a_database_that_is_not_ours_makes_no_backup(settings: Settings) -> None:
