@@ -96,7 +96,9 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
             raise BackupUnsound(found.faults)
         target = settings.backups / _name(now, before, bool(settings.backup_passphrase))
         belong_like(settings.backups, packed)
+        _to_disk(packed)
         packed.replace(target)
+        _to_disk(settings.backups)
     return Made(target, found.contradictions)
 
 
@@ -156,6 +158,15 @@ def belong_like(model: Path, path: Path) -> None:
 def _name(now: int, before: str | None, sealed: bool) -> str:
     reason = f"-before-{before}" if before else ""
     return f"peaje-{datetime.fromtimestamp(now, UTC):{_STAMP}}{reason}.db.gz{'.sealed' if sealed else ''}"
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what a file holds, or how a directory names its files, outlives a power cut."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 @contextlib.contextmanager

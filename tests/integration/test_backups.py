@@ -83,6 +83,23 @@ def test_it_is_for_the_eyes_of_its_owner_and_nothing_is_left_beside_it(settings:
     assert {path.name for path in settings.backups.iterdir()} == {made.name, ".lock"}
 
 
+def test_it_is_on_the_disk_before_it_has_its_name(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[Path, list[str]]] = []
+    fsync = os.fsync
+
+    def watched(opened: int) -> None:
+        named = [backup.name for backup in backups.in_directory(settings.backups)]
+        synced.append((Path(os.readlink(f"/proc/self/fd/{opened}")), named))
+        fsync(opened)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    made = backups.make(settings, NOW).file
+
+    (file, before), (directory, after) = synced
+    assert (file.parent.parent, before) == (settings.backups, [])
+    assert (directory, after) == (settings.backups, [made.name])
+
+
 def test_what_a_crash_left_is_swept_out(settings: Settings) -> None:
     left = settings.backups / ".making-left"
     left.mkdir(parents=True)
