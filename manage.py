@@ -189,8 +189,7 @@ def restore(source: str) -> None:
     try:
         settings.db_path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".restoring-", dir=settings.db_path) as workshop:
-            packed = safekeeping.find(settings, source, Path(workshop), now)
-            prepared = restoring.prepare(settings, packed, now)
+            packed, prepared = safekeeping.prepare(settings, source, Path(workshop), now)
     except (BackupError, SchemaTooNew, offsite.OffsiteFailed, OSError, sqlite3.Error) as error:
         raise click.ClickException(f"nothing was changed: {error}") from None
     click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")

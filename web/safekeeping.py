@@ -3,16 +3,17 @@
 import logging
 import sqlite3
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import peewee
 
 from config import memory
 from config.settings import Settings
-from models import backups, health, notes
+from models import backups, health, notes, restoring
 from models.backups import Backup
-from models.errors import BackupError, BackupNotFound
+from models.errors import BackupError, BackupNotFound, BackupUnsound
+from models.restoring import Prepared
 from web import offsite
 from web.offsite import FORBIDDEN, OffsiteFailed
 
@@ -40,35 +41,55 @@ def back_up(settings: Settings, now: int) -> None:
     _watched(PRUNING, lambda: _prune(settings, bucket, now), now)
 
 
-def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Path:
-    """The file of the backup that the operator means: a path, the name of one here or in the bucket, or ``latest``.
+def prepare(settings: Settings, wanted: str, workshop: Path, now: int) -> tuple[Path, Prepared]:
+    """Make the backup that the operator means ready to be restored; of ``latest`` it is the newest that is good.
 
-    One that is only in the bucket is fetched into the directory *workshop*.
+    :raises BackupNotFound: there is no such backup.
+    :raises BackupUnsound: what there is is damaged, or was made by a newer version.
+    :raises PassphraseWrong: it is sealed, and does not open with ``BACKUP_PASSPHRASE``.
+    :raises OffsiteFailed: it is not here, and the bucket cannot be asked.
+    """
+    unsound = []
+    for packed in find(settings, wanted, workshop, now):
+        try:
+            return packed, restoring.prepare(settings, packed, now)
+        except BackupUnsound as error:
+            logger.warning("%s is not good: %s", packed.name, error)
+            unsound.append(error)
+    raise unsound[0]
+
+
+def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Iterator[Path]:
+    """The file of the backup that the operator means: a path, or the name of one here or in the bucket.
+
+    ``latest`` means all that there are, the newest first, for it may not be good. What is only in the bucket is fetched
+    into the directory *workshop* when its turn comes.
 
     :raises BackupNotFound: there is no such backup.
     :raises OffsiteFailed: it is not here, and the bucket cannot be asked.
     """
     if Path(wanted).is_file():
-        return Path(wanted)
+        yield Path(wanted)
+        return
     here = backups.in_directory(settings.backups)
-    name = Path(wanted).name
-    if _named(name, here):
-        return settings.backups / name
     bucket = offsite.build(settings)
-    there = _in_bucket(bucket, here if wanted == "latest" else ()) if bucket is not None else []
-    latest = _latest([*here, *there], now) if wanted == "latest" else None
-    name = latest.name if latest else name
-    if _named(name, here):
-        return settings.backups / name
-    if bucket is None or not _named(name, there):
+    meant = _named(Path(wanted).name, here)
+    if not meant:
+        there = _in_bucket(bucket, here if wanted == "latest" else ()) if bucket is not None else []
+        meant = _newest_first({*here, *there}, now) if wanted == "latest" else _named(Path(wanted).name, there)
+    if not meant:
         places = f"{settings.backups}" + (f" or the bucket {bucket.name}" if bucket is not None else "")
         raise BackupNotFound(f"no backup {wanted} in {places}")
-    bucket.fetch(name, workshop / name)
-    return workshop / name
+    for backup in meant:
+        if bucket is None or backup in here:
+            yield settings.backups / backup.name
+        else:
+            bucket.fetch(backup.name, workshop / backup.name)
+            yield workshop / backup.name
 
 
-def _named(name: str, known: Collection[Backup]) -> bool:
-    return any(backup.name == name for backup in known)
+def _named(name: str, known: Collection[Backup]) -> list[Backup]:
+    return [backup for backup in known if backup.name == name]
 
 
 def _in_bucket(bucket: offsite.Bucket, instead: Collection[Backup]) -> list[Backup]:
@@ -82,10 +103,11 @@ def _in_bucket(bucket: offsite.Bucket, instead: Collection[Backup]) -> list[Back
         return []
 
 
-def _latest(known: list[Backup], now: int) -> Backup | None:
-    for name in sorted({backup.name for backup in known if backup.at > now}):
-        logger.warning("%s is dated in the future: a clock is wrong, or was", name)
-    return backups.newest(known, now)
+def _newest_first(known: Collection[Backup], now: int) -> list[Backup]:
+    """What a clock that was ahead has dated comes last."""
+    for backup in sorted(backup for backup in known if backup.at > now):
+        logger.warning("%s is dated in the future: a clock is wrong, or was", backup.name)
+    return sorted(known, key=lambda backup: (backup.at <= now, backup), reverse=True)
 
 
 def _make(settings: Settings, now: int) -> None:

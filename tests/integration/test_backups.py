@@ -361,13 +361,13 @@ def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> Non
     original = (elsewhere.backups / made.name).read_bytes()
     (elsewhere.backups / made.name).unlink()
 
-    found = safekeeping.find(elsewhere, "latest", tmp_path, NOW)
+    found = next(safekeeping.find(elsewhere, "latest", tmp_path, NOW))
 
     assert found == tmp_path / made.name
     assert found.read_bytes() == original
-    assert safekeeping.find(elsewhere, made.name, tmp_path, NOW).read_bytes() == original
+    assert next(safekeeping.find(elsewhere, made.name, tmp_path, NOW)).read_bytes() == original
     with pytest.raises(BackupNotFound, match="or the bucket"):
-        safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path, NOW)
+        next(safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path, NOW))
 
 
 def test_a_bucket_that_is_away_keeps_nothing_from_coming_back_that_is_here(
@@ -376,15 +376,15 @@ def test_a_bucket_that_is_away_keeps_nothing_from_coming_back_that_is_here(
     away = replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9")
     made = backups.make(away, NOW).file
 
-    assert safekeeping.find(away, made.name, tmp_path, NOW) == made
+    assert next(safekeeping.find(away, made.name, tmp_path, NOW)) == made
     assert caplog.messages == [], "what is here by that name is what is meant"
-    assert safekeeping.find(away, "latest", tmp_path, NOW) == made
+    assert next(safekeeping.find(away, "latest", tmp_path, NOW)) == made
     assert "only the backups that are here are looked at" in caplog.text
     with pytest.raises(OffsiteFailed):
-        safekeeping.find(away, "peaje-20200101T000000Z.db.gz", tmp_path, NOW)
+        next(safekeeping.find(away, "peaje-20200101T000000Z.db.gz", tmp_path, NOW))
     made.unlink()
     with pytest.raises(OffsiteFailed):
-        safekeeping.find(away, "latest", tmp_path, NOW)
+        next(safekeeping.find(away, "latest", tmp_path, NOW))
 
 
 COPYING = """

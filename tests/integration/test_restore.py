@@ -115,6 +115,27 @@ def test_the_latest_is_not_one_from_a_clock_that_was_ahead(data: Path, environ: 
     assert "is dated in the future" in said
 
 
+def test_the_latest_is_the_newest_that_is_good(data: Path, environ: dict[str, str]) -> None:
+    settings, now = load(environ, dotenv=None), int(time.time())
+    database.open_database(data / "peaje.db")
+    older = backups.make(settings, now - 3600).file
+    users.seen(2, "Berta", None, "es", NOW)
+    torn = backups.make(settings, now - 60).file
+    database.close_database()
+    torn.write_bytes(torn.read_bytes()[:1000])
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert f"{torn.name} is not good" in said
+    assert f"Restored {older.name}" in said
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+    older.unlink()
+    code, said = manage(environ, "restore", "latest")
+    assert code == 1
+    assert "nothing was changed" in said
+
+
 def test_a_database_that_a_program_has_open_is_left_alone(data: Path, environ: dict[str, str], later: None) -> None:
     manage(environ, "backup")
 
