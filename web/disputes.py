@@ -2,7 +2,7 @@
 
 import logging
 
-from models import events, health, payments
+from models import events, health, notes, payments
 from models.payments import Change, DisputeFact
 from web.paypal import FORBIDDEN, NOT_FOUND, Refused
 from web.reading import PROVIDER, outcome_code, read_dispute, rfc3339
@@ -12,6 +12,12 @@ logger = logging.getLogger(__name__)
 
 LOOK_BACK_S = 4 * 86_400
 """A notification is repeated for three days."""
+
+OLDEST_S = 179 * 86_400
+"""PayPal lists what has moved within 180 days."""
+
+COMPARED_NOTE = "paypal_disputes_compared"
+"""When they were last compared. Restored with a backup, it leads back to what the backup does not know."""
 
 INCIDENT = "disputes_refused"
 
@@ -48,7 +54,7 @@ def compare(till: Shop, now: int) -> None:
     :raises PayPalError: PayPal could not be asked.
     """
     try:
-        listed = till.paypal.disputes(rfc3339(now - LOOK_BACK_S))
+        listed = till.paypal.disputes(rfc3339(_start(now)))
     except Refused as refusal:
         if refusal.status != FORBIDDEN:
             raise
@@ -57,6 +63,13 @@ def compare(till: Shop, now: int) -> None:
     health.close_incident(INCIDENT, now)
     for short in listed:
         _compare_one(till, str(short.get("dispute_id")), now)
+    notes.put(COMPARED_NOTE, now, now)
+
+
+def _start(now: int) -> int:
+    """From when on to compare: the last days, or all the time since the last comparison if that is longer."""
+    compared = notes.get(COMPARED_NOTE) or now
+    return max(min(now, compared) - LOOK_BACK_S, now - OLDEST_S)
 
 
 def _compare_one(till: Shop, dispute_id: str, now: int) -> None:

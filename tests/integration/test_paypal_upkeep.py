@@ -430,9 +430,25 @@ def test_disputes_that_paypal_does_not_show_are_an_incident(till: Shop, paypal: 
 
     disputes.compare(till, now())
     assert [incident.key for incident in health.incidents()] == ["disputes_refused"]
+    assert notes.get(disputes.COMPARED_NOTE) is None
     disputes.compare(till, now())
 
     assert health.incidents() == []
+    assert notes.get(disputes.COMPARED_NOTE)
+
+
+def test_disputes_are_asked_for_since_the_last_comparison(
+    till: Shop, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_since: list[str] = []
+    monkeypatch.setattr(type(till.paypal), "disputes", lambda _, since: asked_since.append(since) or [])
+    at = now()
+    notes.put(disputes.COMPARED_NOTE, at - 40 * DAY, at)
+
+    for _ in range(2):
+        disputes.compare(till, at)
+
+    assert asked_since == [rfc3339(at - 44 * DAY), rfc3339(at - 4 * DAY)]
 
 
 def test_all_pages_of_the_disputes_are_read(till: Shop, paypal: LocalPayPal) -> None:

@@ -18,7 +18,7 @@ from tests.paypal_shop import Buyer, PayPalShop, until
 from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import REPOSITORY, Sandbox
 from tests.store import NOW, PLANS
-from web import reconciliation
+from web import disputes, reconciliation
 
 DAY = 86_400
 
@@ -110,6 +110,14 @@ def test_the_comparison_looks_back_to_what_the_backup_does_not_know(
     assert (spans[0][0], spans[-1][1]) == (start, NOW)
     assert all(0 < end - begin <= 31 * DAY for begin, end in spans)
     assert [end for _, end in spans[:-1]] == [begin for begin, _ in spans[1:]]
+
+
+@pytest.mark.parametrize(("compared", "days"), [(None, 4), (NOW, 4), (NOW - 40 * DAY, 44), (NOW - 5000 * DAY, 179)])
+def test_disputes_are_looked_for_as_far_back(database_file: Path, compared: int | None, days: int) -> None:
+    if compared is not None:
+        notes.put(disputes.COMPARED_NOTE, compared, NOW)
+
+    assert disputes._start(NOW) == NOW - days * DAY
 
 
 # ---- an order that is known only by its id
