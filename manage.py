@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -166,7 +167,7 @@ def backup() -> None:
     settings = _settings()
     try:
         made = backups.make(settings, int(time.time()))
-    except (BackupError, OSError, sqlite3.Error) as error:
+    except (BackupError, OSError, sqlite3.Error, subprocess.TimeoutExpired) as error:
         raise click.ClickException(str(error)) from None
     click.echo(made.file)
     for contradiction in made.contradictions:
@@ -183,14 +184,14 @@ def restore(source: str) -> None:
     from daemon import programs
     from models import restoring
     from models.errors import BackupError, SchemaTooNew
-    from web import offsite, safekeeping
+    from web import safekeeping
 
     settings, now = _settings(), int(time.time())
     try:
         settings.db_path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".restoring-", dir=settings.db_path) as workshop:
             packed, prepared = safekeeping.prepare(settings, source, Path(workshop), now)
-    except (BackupError, SchemaTooNew, offsite.OffsiteFailed, OSError, sqlite3.Error) as error:
+    except (*safekeeping.FAILURES, SchemaTooNew) as error:
         raise click.ClickException(f"nothing was changed: {error}") from None
     click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
     try:
@@ -216,6 +217,8 @@ def restore(source: str) -> None:
 @click.option("--timezone", default="UTC", help="Of times in it that name none. Default: UTC, as in a container.")
 def import_(source: Path, apply: bool, timezone: str) -> None:
     """Take over the customers of the former bot: FROM is its users.db. Doing it again doubles nothing."""
+    import peewee
+
     from models import backups, database, seed
     from models.errors import BackupError, SchemaTooNew
 
@@ -228,14 +231,20 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
         try:
             reading = seed.read(source, ZoneInfo(timezone), settings.timezone, now)
             file.parent.mkdir(parents=True, exist_ok=True)
+            if not apply and not is_new and database.pending(file):
+                raise click.ClickException("the database is of an older version: start the programs of this one first")
             database.migrate(file, lambda name: backups.make(settings, now, before=name))
             database.open_database(file)
         except (
-            seed.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError, BackupError, SchemaTooNew, sqlite3.Error
+            seed.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError, BackupError, SchemaTooNew, sqlite3.Error,
+            peewee.DatabaseError, subprocess.TimeoutExpired,
         ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
         try:
             done = seed.summary((seed.take_over if apply else seed.changes)(reading.persons, now))
+        except peewee.DatabaseError as error:
+            reason = "not all were taken over; doing it again doubles nothing" if apply else "nothing was changed"
+            raise click.ClickException(f"{reason}: {error}") from None
         finally:
             database.close_database()
     for line in seed.report(done, reading.faults, apply, timezone):

@@ -351,6 +351,38 @@ def test_a_database_that_is_gone_is_restored_before_anything_is_imported(tmp_pat
         assert not (data / "peaje.db").exists()
 
 
+def test_showing_leaves_the_database_of_an_older_version_as_it_is(tmp_path: Path, former: Former) -> None:
+    data = tmp_path / "data"
+    former.add(1)
+    assert command(data, str(former.file), "--apply")[0] == 0
+    with closing(sqlite3.connect(data / "peaje.db")) as connection:
+        connection.execute("DELETE FROM schema_migration")
+        connection.commit()
+    pending = database.pending(data / "peaje.db")
+    assert pending
+
+    code, said = command(data, str(former.file))
+
+    assert code == 1
+    assert "start the programs of this one first" in said
+    assert database.pending(data / "peaje.db") == pending
+
+
+def test_a_database_that_is_held_by_somebody_is_told(tmp_path: Path, former: Former) -> None:
+    data = tmp_path / "data"
+    former.add(1)
+    assert command(data, str(former.file), "--apply")[0] == 0
+    former.add(2)
+    with closing(sqlite3.connect(data / "peaje.db")) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        code, said = command(data, str(former.file), "--apply")
+
+    assert code == 1
+    assert "not all were taken over; doing it again doubles nothing: database is locked" in said
+    assert "Traceback" not in said
+    assert "1 new here" in command(data, str(former.file), "--apply")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["nowhere.db"], "does not exist"), (["other", "--timezone", "Mars/Base"], "Mars/Base"), (["other"], "users.db")],

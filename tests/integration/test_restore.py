@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import peewee
 import pytest
+from click.testing import CliRunner
 
 from config.settings import load
-from models import backups, database, users
+from manage import cli
+from models import backups, database, restoring, users
 from tests import environment
 from tests.integration.test_launcher import STUBBORN, Instance, instance, wait
 from tests.purchases import NOW
@@ -233,6 +236,26 @@ def test_what_cannot_be_restored_changes_nothing(
     assert reason in said
     assert "Traceback" not in said
     assert (data / "peaje.db").exists() is there
+    assert not list(data.glob("*restor*"))
+
+
+@pytest.mark.parametrize(
+    "failure", [peewee.OperationalError("database or disk is full"), subprocess.TimeoutExpired("models.soundness", 900)]
+)
+def test_what_fails_over_the_new_database_changes_nothing(
+    data: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise failure
+
+    manage(environ, "backup")
+    monkeypatch.setattr(restoring, "_tell", fail)
+    monkeypatch.chdir(data)
+
+    restore = CliRunner().invoke(cli, ["restore", "latest"], env=environ)
+
+    assert restore.exit_code == 1
+    assert f"nothing was changed: {failure}" in restore.output
     assert not list(data.glob("*restor*"))
 
 
