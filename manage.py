@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -187,20 +188,20 @@ def restore(source: str) -> None:
     from web import safekeeping
 
     settings, now = _settings(), int(time.time())
-    try:
-        settings.db_path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".restoring-", dir=settings.db_path) as workshop:
-            packed, prepared = safekeeping.prepare(settings, source, Path(workshop), now)
-    except (*safekeeping.FAILURES, SchemaTooNew) as error:
-        raise click.ClickException(f"nothing was changed: {error}") from None
-    click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
-    try:
-        with programs.standing_still(settings.db_path) as running:
-            aside = restoring.exchange(settings, prepared, now)
-    except (BackupError, programs.NotSteered, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    finally:
-        restoring.discard(prepared.file)
+    with contextlib.ExitStack() as stack:
+        try:
+            workshop = stack.enter_context(restoring.workshop(settings))
+            packed, prepared = safekeeping.prepare(settings, source, workshop, now)
+        except (*safekeeping.FAILURES, SchemaTooNew) as error:
+            raise click.ClickException(f"nothing was changed: {error}") from None
+        click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
+        try:
+            with programs.standing_still(settings.db_path) as running:
+                aside = restoring.exchange(settings, prepared, now)
+        except (BackupError, programs.NotSteered, OSError) as error:
+            raise click.ClickException(str(error)) from None
+        finally:
+            restoring.discard(prepared.file)
     made = datetime.fromtimestamp(prepared.made_at, settings.timezone)
     click.echo(f"Restored {packed.name}, the state of {made:%Y-%m-%d %H:%M %Z}.")
     if aside:

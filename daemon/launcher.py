@@ -39,7 +39,7 @@ from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
 from daemon import programs
 from daemon.warden import CRASH_LOOP, CrashLoop
-from models import backups, database, health, soundness
+from models import backups, database, health, restoring, soundness
 from models.errors import BackupError, SchemaTooNew
 
 CONTAINER_USER = "peaje"
@@ -117,6 +117,7 @@ def _prepare(settings: Settings, user: _User) -> None:
     """Bring ``DB_PATH`` into the state that the programs expect."""
     settings.logs.mkdir(exist_ok=True)
     settings.backups.mkdir(exist_ok=True)
+    restoring.sweep(settings)
     _examine(settings)
     for migration in database.migrate(settings.database_file, lambda name: _back_up(settings, name)):
         logger.info("migrated the database", extra={"migration": migration})

@@ -6,8 +6,12 @@ mix them without a word.
 """
 
 import contextlib
+import fcntl
 import os
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +21,9 @@ from models import backups, database, events, notes, soundness, statement
 from models.errors import BackupUnsound, DatabaseInUse
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
+
+LOCK = "exchange.lock"
+"""In ``DB_PATH``: held by a restore for as long as it lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +35,29 @@ class Prepared:
     migrations: list[str]
 
 
+@contextlib.contextmanager
+def workshop(settings: Settings) -> Iterator[Path]:
+    """A place for what one restore fetches, to be held until it has ended: nobody sweeps its files out meanwhile."""
+    settings.db_path.mkdir(parents=True, exist_ok=True)
+    with _locked(settings.db_path, fcntl.LOCK_EX):
+        _sweep(settings.db_path)
+        with tempfile.TemporaryDirectory(prefix=".restoring-", dir=settings.db_path) as place:
+            yield Path(place)
+
+
+def sweep(settings: Settings) -> None:
+    """Delete what a restore that was killed has left, perhaps a whole database; nothing while one is under way."""
+    with contextlib.suppress(BlockingIOError), _locked(settings.db_path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        _sweep(settings.db_path)
+
+
 def prepare(settings: Settings, packed: Path, now: int) -> Prepared:
     """Make a backup ready beside the database, which may be in use meanwhile.
 
     :raises PassphraseWrong: it is sealed, and does not open with ``BACKUP_PASSPHRASE``.
     :raises BackupUnsound: it is damaged, or was made by a newer version.
     """
-    file = settings.db_path / "peaje.db.restoring"
+    file = _place(settings.db_path)
     discard(file)
     try:
         backups.unpack(packed, file, settings.backup_passphrase)
@@ -75,6 +98,25 @@ def discard(file: Path) -> None:
     """Delete a prepared database and all that lies around it."""
     for suffix in ("", ".migrate.lock", *LEFTOVERS):
         Path(f"{file}{suffix}").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(directory: Path, how: int) -> Iterator[None]:
+    with (directory / LOCK).open("a") as lock:
+        backups.belong_like(directory, directory / LOCK)
+        fcntl.flock(lock, how)
+        yield
+
+
+def _sweep(directory: Path) -> None:
+    for left in directory.glob(".restoring-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    discard(_place(directory))
+
+
+def _place(directory: Path) -> Path:
+    """Where a database is made ready to take the place of the one in *directory*."""
+    return directory / "peaje.db.restoring"
 
 
 def _tell(file: Path, made_at: int, now: int) -> None:

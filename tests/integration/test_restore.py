@@ -358,6 +358,40 @@ def test_a_database_that_vanished_beside_its_backups_is_not_begun_anew(
     assert instance.stop() == 0
 
 
+def left_by_a_restore(data: Path) -> list[Path]:
+    """What lies in *data* when a restore is killed before the exchange."""
+    fetched = data / ".restoring-killed" / "peaje-20270115T080000Z.db.gz"
+    fetched.parent.mkdir()
+    left = [fetched, data / "peaje.db.restoring", data / "peaje.db.restoring-wal"]
+    for file in left:
+        file.write_bytes(b"names of customers")
+    return left
+
+
+def test_what_a_killed_restore_left_is_swept_out_at_the_start(instance: Instance) -> None:
+    data = Path(instance.environ["DB_PATH"])
+    data.mkdir()
+    left_by_a_restore(data)
+
+    instance.launch()
+    instance.wait_until_up()
+
+    assert not list(data.glob("*restor*"))
+    assert instance.stop() == 0
+
+
+def test_a_restore_that_is_under_way_is_left_alone(data: Path, environ: dict[str, str]) -> None:
+    settings = load(environ, dotenv=None)
+    with restoring.workshop(settings) as place:
+        at_work = [place, *left_by_a_restore(data)]
+        restoring.sweep(settings)
+        assert all(path.exists() for path in at_work)
+
+    restoring.sweep(settings)
+
+    assert not any(path.exists() for path in at_work)
+
+
 @pytest.fixture
 def more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A version of the code that knows one migration more."""
