@@ -147,7 +147,6 @@ def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> None:
         Adjustment.update(reason="").where(Adjustment.user == user_id).execute()
         SourceOpening.delete().where(SourceOpening.user == user_id).execute()
         Join.update(user=None, invite_hash="").where(Join.user == user_id).execute()
-        Event.delete().where((Event.user_id == user_id) & Event.kind.in_(retention.FORGETTABLE)).execute()
         _drop_ended(user_id, timezone)
         retention.add_up(user_id, now + 1, usage.day_of(now, timezone))
 
@@ -188,6 +187,8 @@ def _drop_ended(user_id: int, timezone: zoneinfo.ZoneInfo) -> None:
     retention.drop([retention.Ended(*row) for row in database.execute(ended)], timezone)
     going_on = Job.select(Job.batch).where(Job.user == user_id, Job.batch.is_null(False))
     Batch.delete().where((Batch.user == user_id) & Batch.id.not_in(going_on)).execute()
+    # The numbers of the newest are given away again, and their keys would silence the news of the next customer.
+    Event.delete().where((Event.user_id == user_id) & Event.kind.in_(retention.FORGETTABLE)).execute()
 
 
 def _rows(query: Any) -> list[Record]:

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -206,6 +207,25 @@ def test_what_is_being_sent_is_forgotten_when_it_has_ended(penelope: int) -> Non
     jobs.finish(job.id, "w", Delivered({random_id: 7}), NOW + 3)
     assert personal.finish(UTC, NOW + 4) == 1
     assert "last_link" not in dump()
+
+
+def test_the_next_batch_that_has_the_number_of_hers_is_told_of(database_file: Path) -> None:
+    # Given a batch of hers that ends after she has had herself taken out
+    users.seen(7, "P.", None, "en", NOW)
+    hers = batches.enqueue(7, 7, ("https://t.me/private_link/1",), 0, None, NOW, dedupe="hers", cap=9)
+    job = claim("w")
+    jobs.delivering(job.id, "w", NOW)
+    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+    personal.erase(7, UTC, NOW + 1)
+    jobs.finish(job.id, "w", Delivered({random_id: 7}), NOW + 2)
+    personal.finish(UTC, NOW + 3)
+    # When somebody else's batch is given its number
+    users.seen(8, "Ana", None, "en", NOW + 4)
+    his = batches.enqueue(8, 8, ("https://t.me/channel/1",), 0, None, NOW + 4, dedupe="his", cap=9)
+    assert his == replace(hers, user_id=8, chat_id=8, created_at=NOW + 4)
+    jobs.refuse(claim("w", NOW + 5).id, "w", "missing", NOW + 5)
+    # Then he hears of its end, and she of nothing
+    assert [(event.kind, event.user_id) for event in events.due(NOW + 9)] == [("batch_finished", 8)]
 
 
 def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None:
