@@ -32,7 +32,10 @@ CHECKOUT_S = 60
 completes a payment within seconds of our word."""
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{24}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1,32})")
-"""What providers are told of an order. It says whose it is and for what, so that one can be written anew from it."""
+"""What providers are told of an order. It says whose it is and for what, so that one can be written anew from it.
+
+The second half of the digits says which bot sold it, see :func:`is_sold_by`: two bots may share an account at PayPal.
+"""
 
 LOOK_EVERY_S = 60
 LOOK_AT_MOST_S = 1800
@@ -109,8 +112,12 @@ def create(
     currency: str,
     now: int,
     purpose: Literal["plan", "test"] = "plan",
+    *,
+    seller: int,
 ) -> OrderInfo:
     """Return the order for this purchase: the open one for the same thing at the same price, else a new one.
+
+    *seller* is the id of the bot.
 
     :raises AlreadySubscribed: the plan renews, and the customer's subscription to it does already.
     :raises KeyError: the plan has no price in this currency.
@@ -132,12 +139,23 @@ def create(
         row = _reusable(bought, now)
         if row is None:
             row = Order.create(
-                public_id=f"{secrets.token_hex(12)}-{user_id}-{plan.code}",
+                public_id=_public_id(seller, secrets.token_hex(6), f"{user_id}-{plan.code}"),
                 expires_at=now + LIFE_S[provider],
                 created_at=now,
                 **bought,
             )
         return info(row)
+
+
+def is_sold_by(seller: int, public_id: str) -> bool:
+    """Whether this bot has given an order this id: another one's, and what another program sells, look different."""
+    chance, rest = public_id[:12], public_id[25:]
+    return bool(PUBLIC_ID.fullmatch(public_id)) and public_id == _public_id(seller, chance, rest)
+
+
+def _public_id(seller: int, chance: str, rest: str) -> str:
+    mark = hashlib.sha256(f"{seller}:{chance}:{rest}".encode()).hexdigest()[: len(chance)]
+    return f"{chance}{mark}-{rest}"
 
 
 def recall(

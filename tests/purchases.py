@@ -13,6 +13,7 @@ from models.payments import PaymentInfo
 DAY = 86_400
 MONTH = 30 * DAY
 NOW = 1_800_000_000
+BOT = 7_000_000_001
 
 _numbers = itertools.count(1)
 
@@ -38,7 +39,7 @@ def customer(now: int = NOW, **more: Any) -> int:
 def order(user_id: int, bought: Plan = PREMIUM, provider: str = "stars", now: int = NOW, **more: Any) -> OrderInfo:
     """Return a customer's open order."""
     currency = "XTR" if provider == "stars" else "USD"
-    return orders.create(user_id, bought, provider, currency, now, **more)  # type: ignore[arg-type]
+    return orders.create(user_id, bought, provider, currency, now, seller=BOT, **more)  # type: ignore[arg-type]
 
 
 def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: Any) -> Fact:

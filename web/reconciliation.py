@@ -61,6 +61,8 @@ def compare(till: Shop, now: int) -> None:
     for row in incoming(reported.values()):
         with _apart(row, failed):
             _explain(till, row, now)
+        if failed[-1:] == [row["transaction_id"]]:
+            _unexplained(row, now)
     payments.apply(given_back(till, reported.values(), failed, now), now)
     for payment in missing(payments.since(PROVIDER, start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
         logger.error("payment that PayPal does not report", extra={"payment": payment.id})
@@ -155,9 +157,9 @@ def _explain(till: Shop, row: Row, now: int) -> None:
     if payments.find(PROVIDER, transaction_id):
         return
     purchase = str(row.get("custom_field") or row.get("invoice_id") or "")
-    if purchase and not orders.PUBLIC_ID.fullmatch(purchase):
-        return  # the account sells elsewhere too
     order = orders.by_public(purchase)
+    if order is None and purchase and not orders.is_sold_by(till.settings.bot_id, purchase):
+        return  # the account sells elsewhere too, perhaps through another bot
     if order is None or order.remote_id is None:
         order = _recall(till, row, purchase, now)
     if order is not None and till.reconcile(order, now).result is Result.LATER:
@@ -165,7 +167,11 @@ def _explain(till: Shop, row: Row, now: int) -> None:
     if payments.find(PROVIDER, transaction_id):
         logger.warning("payment found by comparison", extra={"transaction": transaction_id})
         return
-    amount = row.get("transaction_amount") or {}
+    _unexplained(row, now)
+
+
+def _unexplained(row: Row, now: int) -> None:
+    amount, transaction_id = row.get("transaction_amount") or {}, str(row["transaction_id"])
     logger.error("unexplained money at PayPal", extra={"transaction": transaction_id})
     _report("not_in_ledger", transaction_id, str(amount.get("value")), str(amount.get("currency_code")), now)
 

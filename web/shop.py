@@ -114,7 +114,7 @@ class Shop:
         return str(noted["id"]) if isinstance(noted, dict) else None
 
     def _open(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
-        order = orders.create(user_id, plan, "paypal", plan.paypal_currency or "", now)
+        order = orders.create(user_id, plan, "paypal", plan.paypal_currency or "", now, seller=self.settings.bot_id)
         if order.remote_id is not None:
             return order, self.settle(order, now)
         try:

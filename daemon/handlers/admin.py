@@ -143,7 +143,9 @@ async def testpay(turn: Turn, words: list[str]) -> None:
     """``/testpay``: a payment of 1 Star that gives nothing and goes back."""
     plan = next((plan for plan in turn.service.plans.plans if plan.level), turn.service.plans.free)
     trial = dataclasses.replace(plan, prices={STARS: TEST_PRICE}, renews=False)
-    order = await turn.service.calls(orders.create, turn.user.id, trial, "stars", STARS, turn.now, "test")
+    order = await turn.service.calls(
+        orders.create, turn.user.id, trial, "stars", STARS, turn.now, "test", seller=turn.service.settings.bot_id
+    )
     await shop.offer(turn, order, trial)
 
 

@@ -38,7 +38,9 @@ async def buy(turn: Turn) -> None:
         await turn.show(checkout.not_on_sale(turn.t))
         return
     try:
-        order = await turn.service.calls(orders.create, turn.user.id, plan, "stars", STARS, turn.now)
+        order = await turn.service.calls(
+            orders.create, turn.user.id, plan, "stars", STARS, turn.now, seller=turn.service.settings.bot_id
+        )
     except AlreadySubscribed as error:
         await turn.show(checkout.already_subscribed(turn.t, error.suspended))
         return

@@ -586,6 +586,21 @@ def test_what_the_account_sells_elsewhere_is_none_of_our_business(till: Shop, pa
     assert not [told for told in alerts("money_not_in_ledger") if told["amount"] == "19.00"]
 
 
+def test_what_another_bot_sells_through_the_account_is_not_credited_here(till: Shop, paypal: LocalPayPal) -> None:
+    others = replace(till, settings=replace(till.settings, telegram_bot_token="8111111111:" + "x" * 35))
+    order = paid(others, paypal)
+    capture = payments_of(order.id)[0].remote_id
+    with_other_books(order.id)
+
+    reconciliation.compare(till, now())
+
+    assert orders.by_public(order.public_id) is None
+    assert not [told for told in alerts("money_not_in_ledger") if told["remote_id"] == capture]
+    # While the other one finds it again
+    reconciliation.compare(others, now())
+    assert orders.by_public(order.public_id) is not None
+
+
 def test_a_payment_that_paypal_does_not_list_is_told_when_its_list_is_no_longer_late(
     till: Shop, paypal: LocalPayPal
 ) -> None:

@@ -15,6 +15,7 @@ from tests import daemon_process, machine, paypal_shop
 from tests.daemon_process import Daemon, chat
 from tests.integration.test_paypal_subscriptions import subscribed
 from tests.paypal_shop import Buyer, PayPalShop, until
+from tests.purchases import BOT
 from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import REPOSITORY, Sandbox
 from tests.store import NOW, PLANS
@@ -154,11 +155,16 @@ def test_nothing_is_made_up(database_file: Path, public_id: str, amount: int, cu
 
 def test_an_id_tells_whose_order_it_is(database_file: Path) -> None:
     users.seen(5, "Ana", None, "es", 1_000)
-    order = orders.create(5, PLANS.for_level(2), "stars", "XTR", 1_000)
+    order = orders.create(5, PLANS.for_level(2), "stars", "XTR", 1_000, seller=BOT)
     match = orders.PUBLIC_ID.fullmatch(order.public_id)
     assert match is not None
     assert (match["user"], match["plan"]) == ("5", "vip")
     assert len(order.public_id.encode()) <= 127
+    # And which bot has sold it: two of them may share an account at PayPal
+    assert orders.is_sold_by(BOT, order.public_id)
+    assert not orders.is_sold_by(BOT + 1, order.public_id)
+    assert not orders.is_sold_by(BOT, order.public_id.replace("-5-", "-6-"))
+    assert not orders.is_sold_by(BOT, "WC-1234")
 
 
 # ---- Stars
