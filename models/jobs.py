@@ -37,6 +37,7 @@ JUST_SERVED_S = 60
 GAVE_UP = "gave_up"
 CANCELLED = "cancelled_by_customer"
 UNREACHABLE = "unreachable"
+RESTORED = "restored"
 
 _SERVED = (State.DONE, State.REFUSED, State.FAILED)
 _STOPPABLE = (State.QUEUED, State.HELD, State.CLAIMED)
@@ -244,6 +245,18 @@ def stop(now: int, *where: peewee.Expression, reason: str = CANCELLED) -> tuple[
     Job.update(cancel_asked_at=now).where(Job.state == State.DELIVERING, *where).execute()
     ended = [_cancel(job, now, reason) for job in moves.select(Job.state.in_(_STOPPABLE), *where)]
     return tuple(job for job in ended if job.state is State.CANCELLED)
+
+
+def lose(now: int) -> int:
+    """End what stood in line when a backup was made, for whoever puts that in place; return how many.
+
+    Whether it has arrived since, nobody knows any more. What was being sent has its random ids: Telegram takes it once.
+    """
+    with transaction():
+        lost = stop(now, Job.state.in_((State.QUEUED, State.CLAIMED)), reason=RESTORED)
+        for job in lost:
+            announce(job, {}, now)
+    return len(lost)
 
 
 # ---- being worked on

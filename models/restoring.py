@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.settings import Settings
-from models import backups, database, events, notes, soundness, statement
+from models import backups, database, events, jobs, notes, soundness, statement
 from models.errors import BackupUnsound, DatabaseInUse
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
@@ -129,6 +129,7 @@ def _tell(file: Path, made_at: int, now: int) -> None:
             notes.put(notes.BACKUP_COPIED, "", now)  # what is in the bucket is its own
         if notes.get(statement.NOTE) is None:
             notes.put(statement.NOTE, statement.beginning(made_at), now)
+        jobs.lose(now)
     finally:
         database.close_database()
 

@@ -193,6 +193,10 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         "join_cap": t.gettext("I have joined as many chats as I may today. Please send the invitation again tomorrow."),
         "join_refused": t.gettext("I was not let in by this invitation. Please ask for another one."),
         "waited_too_long": t.gettext("I could not reach this post for too long.") + " " + again,
+        "restored": t.gettext(
+            "I was set back to an earlier state, and do not know whether this one has reached you. If not, send the "
+            "link again; it cost you nothing."
+        ),
         "gave_up": t.gettext("I tried several times and could not bring you this post.") + " " + again,
     }[reason]
 

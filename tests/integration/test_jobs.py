@@ -569,6 +569,21 @@ def test_an_upload_goes_with_its_job(end: str) -> None:
     assert uploads.of(job.id, 1) is None
 
 
+def test_what_stood_in_line_when_a_backup_was_made_is_not_sent_again_by_it() -> None:
+    alone = enqueue(1, "alone")
+    batch = batches.enqueue(2, 2, ("a", "b"), 0, None, NOW, dedupe="batch", cap=9)
+    assert isinstance(batch, BatchInfo)
+    sending = enqueue(3, "on its way", priority=1)
+    claim("w")
+    jobs.delivering(sending.id, "w", NOW)
+
+    assert jobs.lose(NOW + HOUR) == 3
+
+    assert [kind for kind, _ in told()] == ["job_finished", "batch_finished"]
+    assert (jobs.get(alone.id).state, jobs.get(alone.id).reason) == (State.CANCELLED, jobs.RESTORED)
+    assert jobs.get(sending.id).state is State.DELIVERING
+
+
 # ---- how it stands
 
 

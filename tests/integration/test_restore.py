@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 from config.settings import load
 from manage import cli
-from models import backups, database, restoring, users
+from models import backups, database, jobs, restoring, users
 from tests import environment
 from tests.integration.test_launcher import STUBBORN, Instance, instance, wait
 from tests.purchases import NOW
@@ -99,6 +99,19 @@ def test_a_backup_comes_back(data: Path, environ: dict[str, str]) -> None:
     assert str(aside) in said
     assert ask(aside, NAMES) == ["Berta"], "nothing is thrown away"
     assert not list(data.glob("*restoring*"))
+
+
+def test_what_stood_in_line_then_is_not_sent_again(data: Path, environ: dict[str, str]) -> None:
+    database.open_database(data / "peaje.db")
+    jobs.enqueue(1, 1, "https://t.me/channel/1", None, 0, None, NOW, dedupe="update 1", cap=9)
+    database.close_database()
+    manage(environ, "backup")
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert ask(data / "peaje.db", "SELECT state || ' ' || reason FROM job") == ["cancelled restored"]
+    assert ask(data / "peaje.db", "SELECT COUNT(*) FROM event WHERE kind = 'job_finished'") == [1]
 
 
 def test_the_latest_is_not_one_from_a_clock_that_was_ahead(data: Path, environ: dict[str, str]) -> None:
