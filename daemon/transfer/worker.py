@@ -11,7 +11,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pyrogram import Client
 from pyrogram.errors import RPCError
@@ -34,6 +33,7 @@ from daemon.transfer.progress import Board
 from daemon.transfer.run import Run
 from daemon.transfer.source import Reader
 from daemon.transfer.teller import Teller
+from daemon.transfer.waits import Waits
 from models import jobs, users
 from models.database import Calls
 from models.errors import LeaseLost
@@ -51,17 +51,8 @@ CANCEL_S = 5.0
 CLAIM_S = 2.0
 FIRST_RETRY_S = 2
 COPIES = 1.2  # a piece on its way is in memory a little more than once: what is being decrypted and encrypted
-REMEMBERED = 1000
 PATIENCE_S = 900
 """How long a job waits for the account to come back before the customer is told to send it again."""
-
-
-@dataclass(frozen=True)
-class Wait:
-    """For what a job was put back, and since when (monotonic)."""
-
-    reason: str
-    since: float
 
 
 class Transfers:
@@ -83,7 +74,7 @@ class Transfers:
         self._account_is_up = account_is_up
         self._owner = f"{NAME}/{secrets.token_hex(4)}"
         self._runs: dict[int, Run] = {}
-        self._waits: dict[int, Wait] = {}  # what jobs that were put back wait for
+        self._waits = Waits()
         self._ear = bell.subscribe()
         self._bell = bell
         self._draining = False
@@ -103,7 +94,7 @@ class Transfers:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._claim(courier), name="claim jobs")
             group.create_task(self._keep_leases(), name="keep leases")
-            group.create_task(self._watch_cancellations(), name="watch cancellations")
+            group.create_task(self._watch(), name="watch cancellations and the account")
             group.create_task(self._tidy(), name="close idle media sessions")
             group.create_task(self._board.run(), name="progress")
 
@@ -224,21 +215,16 @@ class Transfers:
         return PutBack(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True)
 
     async def _put_back(self, job: JobInfo, why: PutBack) -> None:
-        waiting = self._waits.get(job.id)
-        if waiting is None or waiting.reason != why.reason:
-            waiting = self._waits[job.id] = Wait(why.reason, time.monotonic())
-        if why.reason == ACCOUNT_AWAY and time.monotonic() - waiting.since > PATIENCE_S:
+        waited = self._waits.put_back(job.id, why.reason, time.monotonic())
+        if why.reason == ACCOUNT_AWAY and waited > PATIENCE_S:
             await self._calls(jobs.fail, job.id, self._owner, "waited_too_long", _now())
             return
-        if len(self._waits) > REMEMBERED:  # those of jobs that were cancelled while they waited
-            del self._waits[next(iter(self._waits))]
         logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
         not_before = _now() + round(why.seconds)
         await self._calls(jobs.put_back, job.id, self._owner, not_before, why.counts, _now())
 
     def _why_waiting(self, job_id: int) -> str | None:
-        waiting = self._waits.get(job_id)
-        return waiting.reason if waiting else None
+        return self._waits.why(job_id, account_is_up=self._account_is_up())
 
     # ---- side tasks
 
@@ -249,10 +235,12 @@ class Transfers:
                 if not await self._calls(jobs.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
                     self._withdraw(run)
 
-    async def _watch_cancellations(self) -> None:
-        """A cancelled transfer stops within a second."""
+    async def _watch(self) -> None:
+        """Stop what was cancelled within a second, and note that the account is there while it is."""
         while True:
             await asyncio.sleep(LOOK_S)
+            if self._account_is_up():
+                self._waits.account_is_up(time.monotonic())
             if runs := self._running():
                 held = await self._calls(jobs.held_by, self._owner)
                 for run in runs:
