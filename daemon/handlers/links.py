@@ -16,15 +16,14 @@ WAITING_CAP = 200
 
 
 async def deliver(turn: Turn, sent: Message, found: list[Link]) -> None:
-    """Put what *found* names in line, and answer for what cannot be."""
+    """Put what *found* names in line, and answer for what cannot be: an answer that fails loses no link."""
     wanted = [str(post) for link in found if not isinstance(link, Refused) for post in posts(link)]
-    refused = [link for link in found if isinstance(link, Refused)]
-    if refused:
-        await turn.say(screens.refused(turn.t, refused))
     if len(wanted) > WAITING_CAP:
         await turn.say(screens.too_many_at_once(turn.t, len(wanted), WAITING_CAP))
     elif wanted:
         await _enqueue(turn, wanted, f"{turn.service.settings.bot_id}:{turn.user.id}:{sent.id}")
+    if refused := [link for link in found if isinstance(link, Refused)]:
+        await turn.say(screens.refused(turn.t, refused))
 
 
 def posts(link: Link) -> list[Link]:

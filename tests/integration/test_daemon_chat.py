@@ -102,6 +102,17 @@ async def test_a_link_is_delivered(daemon_sandbox: Sandbox, shared_daemon: Daemo
         assert (await customer.until(lambda message: message.media is not None)).photo
 
 
+async def test_a_link_is_delivered_though_the_refusal_of_another_is_not_heard(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        lost = {"fault": "error", "code": 400, "error": "CHAT_RESTRICTED", "account": customer.bot}
+        daemon_sandbox.control("POST", "/faults", {**lost, "method": "messages.sendMessage", "count": 1})
+        await customer.say(f"t.me/somebody {customer.link('photo1')}")
+        assert (await customer.until(lambda message: message.media is not None)).photo
+        daemon_sandbox.control("DELETE", "/faults")
+
+
 async def test_a_limit_that_ends_in_the_middle_of_several_links_is_told(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
