@@ -11,7 +11,7 @@ the customer hears why; ``@names`` and other sites are ignored.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -161,6 +161,21 @@ def read(text: str) -> Link | None:
     """The one link that *text* is, None where it is none. The inverse of ``str(link)``."""
     match = _ADDRESS.match(text.strip()[:MAX_TEXT])
     return _link(match) if match else None
+
+
+def each(found: Iterable[Link]) -> list[PostLink | InviteLink]:
+    """What *found* asks for, ranges opened, each post once: alone and with its album are one, the first that came.
+
+    Whatever was refused is left out.
+    """
+    once: dict[PostLink | InviteLink, PostLink | InviteLink] = {}
+    for link in found:
+        if isinstance(link, InviteLink):
+            once.setdefault(link, link)
+        elif not isinstance(link, Refused):
+            for post in link.posts() if isinstance(link, RangeLink) else [link]:
+                once.setdefault(replace(post, single=False), post)
+    return list(once.values())
 
 
 def _in_order(text: str, entities: Iterable[TextLink]) -> Iterator[Link]:

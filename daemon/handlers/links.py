@@ -4,7 +4,7 @@ from pyrogram.types import Message
 
 from daemon import links
 from daemon.chat import Turn
-from daemon.links import Link, RangeLink, Refused
+from daemon.links import Link, Refused
 from daemon.screens import links as screens
 from models import batches, jobs
 from models.batches import BatchInfo
@@ -17,18 +17,13 @@ WAITING_CAP = 200
 
 async def deliver(turn: Turn, sent: Message, found: list[Link]) -> None:
     """Put what *found* names in line, and answer for what cannot be: an answer that fails loses no link."""
-    wanted = [str(post) for link in found if not isinstance(link, Refused) for post in posts(link)]
+    wanted = [str(link) for link in links.each(found)]
     if len(wanted) > WAITING_CAP:
         await turn.say(screens.too_many_at_once(turn.t, len(wanted), WAITING_CAP))
     elif wanted:
         await _enqueue(turn, wanted, f"{turn.service.settings.bot_id}:{turn.user.id}:{sent.id}")
     if refused := [link for link in found if isinstance(link, Refused)]:
         await turn.say(screens.refused(turn.t, refused))
-
-
-def posts(link: Link) -> list[Link]:
-    """A range is its posts; anything else is itself."""
-    return [*link.posts()] if isinstance(link, RangeLink) else [link]
 
 
 async def _enqueue(turn: Turn, wanted: list[str], key: str) -> None:

@@ -16,6 +16,7 @@ from daemon.links import (
     PostLink,
     RangeLink,
     Refused,
+    each,
     parse,
     read,
 )
@@ -170,6 +171,22 @@ def test_a_message_of_too_many_links_says_so_once() -> None:
 def test_a_range_opens_into_single_posts() -> None:
     link = RangeLink("durov", 10, 12, thread_id=7)
     assert [str(post) for post in link.posts()] == [f"https://t.me/durov/7/{n}?single" for n in (10, 11, 12)]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("t.me/c/1/3-5 t.me/c/1/4-6", ["c/1/3?single", "c/1/4?single", "c/1/5?single", "c/1/6?single"]),
+        ("t.me/durov/2 t.me/durov/1-3", ["durov/2", "durov/1?single", "durov/3?single"]),
+        ("t.me/durov/1-2 t.me/durov/2", ["durov/1?single", "durov/2?single"]),
+        ("t.me/durov/1?single t.me/durov/1", ["durov/1?single"]),
+        ("t.me/durov/1 t.me/durov/1?comment=2 t.me/c/1/1", ["durov/1", "durov/1?comment=2", "c/1/1"]),
+        (f"t.me/+{HASH} t.me/+{HASH}/1 t.me/joinchat/{HASH}", [f"+{HASH}", f"+{HASH}/1"]),
+        ("t.me/durov t.me/durov/1", ["durov/1"]),
+    ],
+)
+def test_what_is_asked_for_twice_in_a_message_is_brought_once(text: str, wanted: list[str]) -> None:
+    assert [str(link).removeprefix("https://t.me/") for link in each(parse(text))] == wanted
 
 
 FRAGMENTS = st.sampled_from(
