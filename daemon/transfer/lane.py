@@ -15,13 +15,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyrogram import Client
-from pyrogram.errors import FloodPremiumWait, FloodWait, InternalServerError, RPCError, ServiceUnavailable
+from pyrogram.errors import (
+    FloodPremiumWait,
+    FloodWait,
+    InternalServerError,
+    RPCError,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from pyrogram.raw.core import TLObject
 
 from daemon.transfer.adaptive import ReplyTime, Window
 from daemon.transfer.cipher import Cipher
 from daemon.transfer.errors import AccountAway, Flooded, Silent
-from daemon.transfer.sessions import Buffers, KeyRefused, MediaSession, Opener
+from daemon.transfer.sessions import Buffers, KeyRefused, LoginForgotten, MediaSession, Opener
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +77,11 @@ class Lane:
 
         :raises Flooded: the wait that Telegram asks for is too long to sit out.
         :raises Silent: no answer for :data:`PATIENCE_S`, or none to this call in :data:`TRIES`.
+        :raises AccountAway: the login is refused, a fresh one too.
         :raises RPCError: any other refusal.
         """
         started, server_errors, misses, alone = time.monotonic(), 0, 0, 0
+        refused: bytes | None = None
         while True:
             try:
                 async with self._turn() as saturated:
@@ -85,6 +94,10 @@ class Lane:
                 if server_errors == SERVER_ERRORS:
                     raise
                 await asyncio.sleep(0.2 * 2**server_errors)
+            except LoginForgotten as error:
+                if refused not in (None, error.auth_key):  # several sessions are refused by one key
+                    raise AccountAway from error
+                refused = error.auth_key
             except OSError as error:
                 alone += self._heard_at > begun  # others were answered meanwhile
                 self._missed(method, error, started, alone)
@@ -116,6 +129,10 @@ class Lane:
         started = time.monotonic()
         try:
             result = await session.request(method, body, self.replies.timeout_s)
+        except Unauthorized as error:
+            if await self._forget(session.auth_key):
+                raise LoginForgotten(session.auth_key) from error
+            raise
         finally:
             if session in self._sessions:
                 self._sessions[session] -= 1
@@ -150,13 +167,23 @@ class Lane:
         try:
             self._sessions[await self._opener.open(self.data_centre)] = 0
             self._open_error = None
-        except KeyRefused:
-            self._open_error = AccountAway()
+        except KeyRefused as error:
+            self._open_error = LoginForgotten(error.auth_key) if await self._forget(error.auth_key) else AccountAway()
         except (OSError, RPCError) as error:
             self._open_error = error
             logger.info("no media session", extra={"dc": self.data_centre, "reason": str(error)})
         finally:
             self._opening = None
+
+    async def _forget(self, auth_key: bytes) -> bool:
+        """Let go of the login that was refused and of the sessions under it. False at home: there is no other."""
+        if not await self._opener.forget(self.data_centre, auth_key):
+            return False
+        refused = [session for session in self._sessions if session.auth_key == auth_key]
+        for session in refused:
+            del self._sessions[session]
+        await asyncio.gather(*(session.stop() for session in refused))
+        return True
 
     def _missed(self, method: type[TLObject[Any]], error: OSError, started: float, alone: int) -> None:
         now = time.monotonic()

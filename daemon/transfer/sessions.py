@@ -19,7 +19,7 @@ from typing import Any
 from pyrogram import Client, raw
 from pyrogram.connection import Connection
 from pyrogram.crypto.mtproto import kdf
-from pyrogram.errors import RPCError
+from pyrogram.errors import RPCError, Unauthorized
 from pyrogram.raw.core import TLObject
 from pyrogram.session import Session
 from pyrogram.session.session import AuthKeyNotFound, Result, SessionState
@@ -41,7 +41,15 @@ class ConnectionLost(ConnectionError):
 
 
 class KeyRefused(Exception):
-    """The server does not know the authorization key any more: the login was ended from outside."""
+    """The server does not take the authorization key any more: the login was ended from outside."""
+
+    def __init__(self, auth_key: bytes) -> None:
+        self.auth_key = auth_key
+        super().__init__("authorization key refused")
+
+
+class LoginForgotten(KeyRefused):
+    """It was that of a data centre away from home, and was let go of: the next session begins a fresh login."""
 
 
 class MediaSession(Session):
@@ -290,8 +298,8 @@ class Opener:
     async def open(self, data_centre: int) -> MediaSession:
         """Return a started session, which is the caller's to stop.
 
-        :raises RPCError: the login was refused there.
-        :raises KeyRefused: the server does not know the key any more.
+        :raises RPCError: Telegram gave no login there.
+        :raises KeyRefused: the server does not take the key any more.
         :raises OSError: no connection.
         """
         async with self._locks.setdefault(data_centre, asyncio.Lock()):
@@ -311,6 +319,21 @@ class Opener:
             raise
         return session
 
+    async def forget(self, data_centre: int, auth_key: bytes) -> bool:
+        """Let go of the login that *auth_key* has there: the next opening begins a fresh one. False at home.
+
+        The library would hand out its session there for ever, whatever has become of the key.
+        """
+        if data_centre == await self._client.storage.dc_id():
+            return False
+        sessions = self._client.sessions
+        main = sessions.get(data_centre)
+        if main is not None and main.auth_key == auth_key:
+            del sessions[data_centre]
+            logger.warning("login let go of", extra={"client": self._client.name, "dc": data_centre})
+            await _ended(main)
+        return True
+
     async def _main(self, data_centre: int) -> Session:
         """The client's own session there. The library would keep one whose login failed, and hand it out as good."""
         sessions = self._client.sessions
@@ -322,9 +345,7 @@ class Opener:
             half = sessions.get(data_centre)
             if half is not None and half is not known:
                 del sessions[data_centre]
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                        await half.stop()
+                await _ended(half)
             raise
 
     async def _address(self, data_centre: int) -> tuple[str, int]:
@@ -332,6 +353,13 @@ class Opener:
             option = await self._client.get_dc_option(data_centre, is_media=True, ipv6=self._client.ipv6)
             self._addresses[data_centre] = (option.ip_address, option.port)
         return self._addresses[data_centre]
+
+
+async def _ended(session: Session) -> None:
+    """Stop a session of the library's in bounded time, whatever its reader has died of."""
+    with contextlib.suppress(TimeoutError, AuthKeyNotFound):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await session.stop()
 
 
 async def _started(session: MediaSession) -> None:
@@ -345,7 +373,9 @@ async def _started(session: MediaSession) -> None:
             starting.result()
         await asyncio.wait((up, refused), return_when=asyncio.FIRST_COMPLETED)
         if refused.done():
-            raise KeyRefused
+            raise KeyRefused(session.auth_key)
+    except Unauthorized as error:
+        raise KeyRefused(session.auth_key) from error
     finally:
         for task in (refused, up, starting):
             task.cancel()

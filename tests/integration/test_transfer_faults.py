@@ -23,8 +23,8 @@ def publish(running: Rig, chat: int, size: int = SIZE, **order: Any) -> dict[str
     return post
 
 
-def strike(running: Rig, fault: str, **settings: Any) -> None:
-    running.control("POST", "/faults", {"fault": fault, **settings})
+def strike(running: Rig, fault: str, **settings: Any) -> Any:
+    return running.control("POST", "/faults", {"fault": fault, **settings})
 
 
 def slow(running: Rig, megabytes_s: int = 8) -> None:
@@ -231,6 +231,38 @@ async def test_a_login_that_ends_refuses_nobody(
     # Then the job waits for the account, at no cost of an attempt
     assert (await put_back(running, job)).attempts == 0
     # And once the account reads again it is delivered
+    await running.hurry(job)
+    await arrived_once(running, lucia, await running.ended(job), post)
+
+
+@pytest.mark.parametrize("how", ["unregistered", "revoked", "404"])
+async def test_a_login_that_ends_in_another_data_centre_alone_is_replaced(
+    running: Rig, lucia: Customer, private_chat: int, how: str
+) -> None:
+    # Given an account that has read in data centre 4, where its login is ended then
+    await running.deliver(lucia, publish(running, private_chat, dc=4)["url"])
+    assert strike(running, "revoke", account="peaje_operator", dc=4, how=how)["keys"]
+    await lucia.forget()
+    # Then the next file from there comes all the same, without a wait for the account
+    post = publish(running, private_chat, dc=4)
+    started = time.monotonic()
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(("dc", "count"), [(2, 1), (4, None)])
+async def test_a_login_that_is_refused_at_home_or_when_fresh_is_waited_for(
+    running: Rig, lucia: Customer, private_chat: int, dc: int, count: int | None
+) -> None:
+    # Given a login that is refused as it reads a file: at home once, in another data centre every fresh one too
+    post = publish(running, private_chat, dc=dc)
+    refusal = {"code": 401, "error": "AUTH_KEY_UNREGISTERED"}
+    strike(running, "error", method="upload.getFile", account="peaje_operator", count=count, **refusal)
+    job = await running.ask(lucia, post["url"])
+    # Then the job waits for the account, at no cost of an attempt
+    assert (await put_back(running, job)).attempts == 0
+    # And once it reads again the file comes
+    running.control("DELETE", "/faults")
     await running.hurry(job)
     await arrived_once(running, lucia, await running.ended(job), post)
 

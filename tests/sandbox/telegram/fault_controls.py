@@ -168,7 +168,10 @@ async def _refuse(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("revoke")
 async def _revoke(sandbox: "Sandbox", request: Request) -> Any:
-    """End the sessions of an account: `how` is unregistered (default), revoked, or 404 (the key itself is gone)."""
+    """End the sessions of an account, everywhere or in one data centre.
+
+    `how` is unregistered (default), revoked, or 404 (the key itself is gone).
+    """
     verdict = _VERDICTS.get(str(request.body.get("how", "unregistered")))
     if verdict is None:
         raise ControlError(f"how is one of {', '.join(_VERDICTS)}")
@@ -182,13 +185,13 @@ async def _duplicate_key(sandbox: "Sandbox", request: Request) -> Any:
 
 
 def _pass_verdict(sandbox: "Sandbox", request: Request, verdict: str) -> dict[str, Any]:
-    user = find_user(sandbox, request.need("account"))
-    keys = sandbox.telegram.keys_of(user.id)
+    user, dc = find_user(sandbox, request.need("account")), request.body.get("dc")
+    keys = [key for key in sandbox.telegram.keys_of(user.id) if dc in (None, key.dc)]
     for key in keys:
         key.verdict = verdict
     if request.body.get("reset", False):
         for connection in list(sandbox.telegram.connections):
-            if connection.user_id == user.id:
+            if connection.user_id == user.id and dc in (None, connection.dc):
                 connection.abort()
     return {"keys": len(keys)}
 
