@@ -24,6 +24,7 @@ _CHAT = re.compile(
 
 _COLUMNS = "id, username, title, protected, administered, allowed_at, blocked_at, access_hash"
 _OPENED = "SELECT 1 FROM source_opening WHERE user_id = ? AND source_id = ?"
+_REQUESTED = """SELECT id FROM "join" WHERE day = ? AND outcome = 'requested' AND invite_hash = ?"""
 _BEGIN_JOIN = """
 INSERT INTO "join" (user_id, invite_hash, day, outcome, at)
 SELECT :user, :hash, :day, 'pending', :now
@@ -210,9 +211,13 @@ def joined_today(day: str) -> int:
 def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> int | None:
     """Take one of the day's *cap* joins, before calling Telegram; its id, or None when none is left.
 
-    A join that is never ended (a crash) stays counted: it may have happened.
+    A join that is never ended (a crash) stays counted: it may have happened. An invitation that waits for an admin
+    there keeps the place that it has today, however often it is sent.
     """
     with transaction():
+        waiting = database.execute_sql(_REQUESTED, (day, invite_hash)).fetchone()
+        if waiting is not None:
+            return int(waiting[0])
         values = {"user": user_id, "hash": invite_hash, "day": day, "cap": cap, "now": now}
         cursor = database.execute_sql(_BEGIN_JOIN, values)
         return int(cursor.lastrowid) if cursor.rowcount == 1 else None

@@ -181,7 +181,7 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         "invite_invalid": t.gettext("This invitation does not exist. Please copy it again."),
         "invite_paid": t.gettext("This invitation asks for a paid subscription, which I do not take out."),
         "join_requested": t.gettext(
-            "I have asked to join. When an admin there has let me in, send me the link of a post."
+            "I have asked to join. Once an admin there has let me in, send me this invitation again."
         ),
         "too_many_channels": t.gettext("I am in as many chats as Telegram allows. Please tell the operator."),
         "chat_full": t.gettext("This chat is full. Please try again another day."),

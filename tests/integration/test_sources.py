@@ -91,6 +91,17 @@ def test_the_days_joins_are_counted_and_a_refused_one_gives_its_place_back() -> 
     assert sources.joined_today(TODAY) == 2
 
 
+def test_an_invitation_that_waits_for_an_admin_takes_one_place_however_often_it_is_sent() -> None:
+    first = sources.begin_join(1, "a", TODAY, 2, NOW)
+    assert first is not None
+    sources.record_join(first, None, sources.REQUESTED)
+    assert sources.begin_join(1, "a", TODAY, 2, NOW + 1) == first
+    assert sources.joined_today(TODAY) == 1
+    # And another invitation takes another, and so does the same one on another day
+    others = sources.begin_join(1, "b", TODAY, 2, NOW), sources.begin_join(1, "a", "2027-01-16", 2, NOW)
+    assert None not in others and first not in others
+
+
 def test_joins_at_once_do_not_pass_the_cap() -> None:
     def join(number: int) -> bool:
         database.database.connect(reuse_if_open=True)

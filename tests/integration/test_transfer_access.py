@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from daemon.transfer import source
+from models import sources, usage
 from models.moves import JobInfo, State
-from tests.transfer_rig import Customer, Rig, customer, until
+from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -130,6 +131,25 @@ async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(
     # Then it is still not open to everybody, but to whoever brings an invitation of his own
     assert (await running.deliver(lucia, post["url"])).reason == "private"
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
+    assert (await running.deliver(lucia, invitation)).state is State.DONE
+    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+
+
+async def test_an_invitation_that_an_admin_has_to_approve_opens_the_chat_when_it_is_sent_again(
+    running: Rig, lucia: Customer
+) -> None:
+    # Given an invitation that makes the account ask, and is sent twice before anybody has answered
+    chat = running.control("POST", "/chats", {"title": "Asking"})["id"]
+    post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})
+    invitation = running.control("POST", "/invitations", {"chat": chat, "request_needed": True})["url"]
+    day = usage.day_of(now(), running.settings.timezone)
+    before = await running.calls(sources.joined_today, day)
+    for _ in range(2):
+        assert (await running.deliver(lucia, invitation)).reason == "join_requested"
+    # Then it has taken one of the day's joins
+    assert await running.calls(sources.joined_today, day) == before + 1
+    # And once the account was let in it opens the chat
+    running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
     assert (await running.deliver(lucia, invitation)).state is State.DONE
     assert (await running.deliver(lucia, post["url"])).state is State.DONE
 
