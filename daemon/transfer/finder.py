@@ -43,8 +43,8 @@ class Finder:
     ) -> None:
         self._bot, self._account, self._calls = bot, account, calls
         self._account_is_up = account_is_up
-        self._invitations = Invitations(account, calls, settings)
         self._policy = ReadingPolicy.of(settings.source_chats, settings.blocked_chats, settings.protected_content)
+        self._invitations = Invitations(account, calls, settings, self._policy)
 
     async def find(self, customer: Customer, link: PostLink) -> Found:
         """The post that *link* leads to. Of a text that links to a post with files, that post.

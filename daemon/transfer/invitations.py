@@ -24,6 +24,7 @@ from daemon.transfer.errors import Flooded, Refusal
 from daemon.transfer.source import Channel, Reader
 from models import sources, usage
 from models.database import Calls
+from models.sources import ReadingPolicy
 
 _OUTCOMES: dict[type[RPCError], str] = {
     InviteHashExpired: "invite_expired",
@@ -39,8 +40,8 @@ _OUTCOMES: dict[type[RPCError], str] = {
 class Invitations:
     """Follows a customer's invitation with the operator's account, within the operator's rules."""
 
-    def __init__(self, reader: Reader, calls: Calls, settings: Settings) -> None:
-        self._reader, self._calls, self._settings = reader, calls, settings
+    def __init__(self, reader: Reader, calls: Calls, settings: Settings, policy: ReadingPolicy) -> None:
+        self._reader, self._calls, self._settings, self._policy = reader, calls, settings, policy
 
     async def follow(self, user_id: int, paying: bool, code: str, now: int) -> tuple[Channel, bool]:
         """Be in the chat that *code* invites to, and open it to this customer. True: joined just now.
@@ -48,15 +49,14 @@ class Invitations:
         :raises Refusal: not followed, and why.
         """
         chat = await self._check(code)
-        channel = None if chat is None else self._reader.learn(chat)
-        joined = channel is None
-        if channel is None:
-            channel = await self._join(user_id, paying, code, now)
-        elif channel.asks_to_join and channel.username is None:
+        channel = await self._join(user_id, paying, code, now) if chat is None else self._reader.learn(chat)
+        known = await remember(self._calls, channel, now)
+        if sources.may_read(known, True, self._policy, names=channel.usernames).reason == "blocked":
+            raise Refusal("blocked")
+        if chat is not None and channel.asks_to_join and channel.username is None:
             raise Refusal("join_requested")
-        await remember(self._calls, channel, now)
         await self._calls(sources.open_for, user_id, channel.id, now, invite_hash=code)
-        return channel, joined
+        return channel, chat is None
 
     async def _check(self, code: str) -> Any:
         """The chat, when the account is in it already; None when it may try to join."""

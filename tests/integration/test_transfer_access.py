@@ -154,6 +154,18 @@ async def test_an_invitation_that_an_admin_has_to_approve_opens_the_chat_when_it
     assert (await running.deliver(lucia, post["url"])).state is State.DONE
 
 
+@pytest.mark.parametrize("members", [[], ["peaje_operator"]])
+async def test_an_invitation_to_a_blocked_chat_opens_nothing(running: Rig, lucia: Customer, members: list[str]) -> None:
+    # Given a chat that the operator has blocked, with the account in it or not
+    chat = running.control("POST", "/chats", {"title": "Blocked", "members": members})["id"]
+    invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
+    await running.calls(sources.block, chat, 42, now())
+    # Then who brings an invitation to it hears that it is, and would read nothing if the operator changed his mind
+    job = await running.deliver(lucia, invitation)
+    assert (job.state, job.reason) == (State.REFUSED, "blocked")
+    assert not await running.calls(sources.is_open_for, lucia.id, chat)
+
+
 @pytest.mark.parametrize("number", [4_400_000_001, 6_200_000_001, 7_100_000_002, 4_100_001])
 async def test_the_number_of_a_person_a_bot_or_a_group_names_no_channel(
     running: Rig, lucia: Customer, number: int
