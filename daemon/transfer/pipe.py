@@ -133,6 +133,7 @@ class Pipe:
 
     def __init__(self, source: Lanes, target: Lanes, target_centre: int, budget: Budget) -> None:
         self._source, self._target, self._target_centre, self._budget = source, target, target_centre, budget
+        self._shares: dict[int, Budget] = {}
 
     async def copy(
         self, download: Download, upload: Upload, name: str, moved: Callable[[int], None] = lambda size: None
@@ -159,8 +160,21 @@ class Pipe:
 
     def _breadth(self, download: Download, upload: Upload) -> int:
         """How many pieces of one file are under way: enough to fill both windows at their widest, no more."""
-        source, target = self._source.to(download.data_centre), self._target.to(self._target_centre)
-        return min(upload.pieces, source.calls_high + target.calls_high // 2)
+        return min(upload.pieces, self._widest(download.data_centre))
+
+    def _widest(self, data_centre: int) -> int:
+        source, target = self._source.to(data_centre), self._target.to(self._target_centre)
+        return source.calls_high + target.calls_high // 2
+
+    def _share(self, data_centre: int) -> Budget:
+        """What all files of a data centre hold together: what its windows can use, as one file alone.
+
+        Pieces hold their bytes while a server that says nothing is asked again and again: those of more files would
+        only take the room of the data centres that answer.
+        """
+        if data_centre not in self._shares:
+            self._shares[data_centre] = Budget(self._widest(data_centre) * PIECE)
+        return self._shares[data_centre]
 
     async def _run(
         self,
@@ -172,7 +186,7 @@ class Pipe:
     ) -> None:
         for index in missing:
             size = min(PIECE, download.size - index * PIECE)
-            async with self._budget.hold(size):
+            async with self._share(download.data_centre).hold(size), self._budget.hold(size):
                 await self._carry(index, size, download, upload, checksum)
             upload.done.add(index)
             moved(size)

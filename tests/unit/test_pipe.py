@@ -1,0 +1,79 @@
+"""What the files that are under way hold in memory, and how they share it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pyrogram import raw
+
+from daemon.transfer.pipe import PIECE, Budget, Download, Pipe, Upload
+from daemon.transfer.sessions import Chunk
+
+HOME, SILENT = 2, 4
+BUDGET = 40  # pieces
+READS, WRITES = 16, 32
+WIDEST = READS + WRITES // 2
+
+
+class Lane:
+    """Answers at once or never, and counts the calls that wait."""
+
+    def __init__(self, calls_high: int, *, answers: bool = True) -> None:
+        self.calls_high = calls_high
+        self.waiting = 0
+        self._answers = answers
+
+    async def request(self, method: Any, body: Sequence[Any], size: int) -> Any:
+        if not self._answers:
+            self.waiting += 1
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        return Chunk(memoryview(bytes(size))) if method is raw.functions.upload.GetFile else True
+
+
+class Lanes:
+    def __init__(self, **lanes: Lane) -> None:
+        self._lanes = lanes
+
+    def to(self, data_centre: int) -> Lane:
+        return self._lanes[f"dc{data_centre}"]
+
+
+def pipe(silent: Lane) -> Any:
+    source: Any = Lanes(dc2=Lane(READS), dc4=silent)
+    target: Any = Lanes(dc2=Lane(WRITES))
+    return Pipe(source, target, HOME, Budget(BUDGET * PIECE))
+
+
+def copy(through: Pipe, data_centre: int, pieces: int = 64) -> "asyncio.Task[Any]":
+    async def refresh() -> None:
+        raise AssertionError("no location was stale")
+
+    location = raw.types.InputDocumentFileLocation(id=1, access_hash=1, file_reference=b"", thumb_size="")
+    size = pieces * PIECE
+    return asyncio.create_task(through.copy(Download(location, size, data_centre, refresh), Upload(size), "file"))
+
+
+async def ended(*tasks: "asyncio.Task[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_data_centre_that_answers_nothing_leaves_room_for_the_others() -> None:
+    # Given files of a data centre that answers nothing, which could use more memory than there is
+    silent = Lane(READS, answers=False)
+    through = pipe(silent)
+    stuck = [copy(through, SILENT) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    # Then a file of another comes at once
+    await asyncio.wait_for(copy(through, HOME), 5)
+    await ended(*stuck)
+
+
+async def test_a_file_alone_fills_both_windows() -> None:
+    silent = Lane(READS, answers=False)
+    alone = copy(pipe(silent), SILENT)
+    await asyncio.sleep(0.05)
+    assert silent.waiting == WIDEST
+    await ended(alone)
