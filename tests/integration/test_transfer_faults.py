@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.transfer import adaptive, lane, pipe
+from daemon.transfer import adaptive, lane, pipe, waits, worker
 from models import cache, sources, usage
 from models.moves import JobInfo, State
 from tests.transfer_rig import Customer, Rig, now, until
@@ -231,6 +231,27 @@ async def test_a_login_that_ends_refuses_nobody(
     # Then the job waits for the account, at no cost of an attempt
     assert (await put_back(running, job)).attempts == 0
     # And once the account reads again it is delivered
+    await running.hurry(job)
+    await arrived_once(running, lucia, await running.ended(job), post)
+
+
+async def test_an_absence_long_ago_does_not_count_against_a_job(
+    running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a job that was put back for the account, which has been there ever since
+    monkeypatch.setattr(worker, "PATIENCE_S", 1)
+    monkeypatch.setattr(waits, "BREAK_S", 0.1)
+    post = publish(running, private_chat, size=MIB)
+    refusal = {"method": "channels.getMessages", "code": 401, "error": "SESSION_REVOKED"}
+    strike(running, "error", **refusal)
+    job = await running.ask(lucia, post["url"])
+    await put_back(running, job)
+    await asyncio.sleep(1.2)
+    # When it is away for another moment
+    strike(running, "error", **refusal)
+    await running.hurry(job)
+    # Then the job waits once more, and is delivered when the account is back
+    await put_back(running, job)
     await running.hurry(job)
     await arrived_once(running, lucia, await running.ended(job), post)
 
