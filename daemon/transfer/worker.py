@@ -115,7 +115,6 @@ class Transfers:
         await asyncio.gather(self._reading.stop(), self._writing.stop())
 
     async def _courier(self) -> Courier:
-        bot_id = int(self._settings.telegram_bot_token.split(":")[0])
         home = await self._bot.storage.dc_id()
         finder = Finder(Reader(self._bot), Reader(self._account), self._calls, self._settings, self._account_is_up)
         delivery = Delivery(self._bot)
@@ -123,7 +122,7 @@ class Transfers:
             self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
         )
         fetcher = Fetcher(finder, pipe, delivery, self._calls)
-        return Courier(bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
+        return Courier(self._settings.bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
 
     def _account_name(self) -> str | None:
         """Whom to add to a chat that the account cannot read."""
