@@ -183,6 +183,10 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         "join_requested": t.gettext(
             "I have asked to join. Once an admin there has let me in, send me this invitation again."
         ),
+        "entry_approved": t.gettext(
+            "I am in this chat, but its admins let in each person themselves, so an invitation does not show that you "
+            "may read it. Please ask the operator to open it for you."
+        ),
         "too_many_channels": t.gettext("I am in as many chats as Telegram allows. Please tell the operator."),
         "chat_full": t.gettext("This chat is full. Please try again another day."),
         "banned_there": t.gettext("I may not enter this chat. Its admins decide that; please choose another source."),

@@ -54,7 +54,7 @@ class Invitations:
         if sources.may_read(known, True, self._policy, names=channel.usernames).reason == "blocked":
             raise Refusal("blocked")
         if chat is not None and channel.asks_to_join and channel.username is None:
-            raise Refusal("join_requested")
+            raise Refusal("entry_approved")  # to hold an invitation is not to be let in
         await self._calls(sources.open_for, user_id, channel.id, now, invite_hash=code)
         return channel, chat is None
 

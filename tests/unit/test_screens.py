@@ -94,7 +94,7 @@ REFUSALS: list[tuple[str, dict[str, Any]]] = [
             "unreachable no_access not_found person basic_group private blocked protected self_destructing paid_media "
             "nothing_to_deliver file_refused voice_forbidden invite_expired invite_invalid invite_paid join_requested "
             "too_many_channels chat_full banned_there join_nobody join_only_paying join_cap join_refused "
-            "waited_too_long gave_up restored"
+            "waited_too_long gave_up restored entry_approved"
         ).split()
     ],
 ]
