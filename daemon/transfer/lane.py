@@ -80,7 +80,7 @@ class Lane:
         :raises AccountAway: the login is refused, a fresh one too.
         :raises RPCError: any other refusal.
         """
-        started, server_errors, misses, alone = time.monotonic(), 0, 0, 0
+        started, server_errors, misses, alone, missed_at = time.monotonic(), 0, 0, 0, 0.0
         refused: bytes | None = None
         while True:
             try:
@@ -99,7 +99,8 @@ class Lane:
                     raise AccountAway from error
                 refused = error.auth_key
             except OSError as error:
-                alone += self._heard_at > begun  # others were answered meanwhile
+                alone += self._heard_at > (missed_at or begun)  # others were answered meanwhile
+                missed_at = time.monotonic()
                 self._missed(method, error, started, alone)
                 await asyncio.sleep(min(LONGEST_RETRY_S, 0.02 * 2**misses))
                 misses += 1

@@ -381,7 +381,8 @@ def test_a_warden_that_crashes_again_and_again_ends_with_70(instance: Instance) 
 
 def test_a_warden_that_cannot_be_started_ends_with_70(instance: Instance) -> None:
     conf = (instance.home / "supervisord.conf").read_text()
-    (instance.home / "supervisord.conf").write_text(re.sub("command = .* -m daemon.warden", "command = /nowhere", conf))
+    unfit = "command = /nowhere\nstartretries = 0"
+    (instance.home / "supervisord.conf").write_text(re.sub("command = .* -m daemon.warden", unfit, conf))
 
     assert instance.launch().wait(timeout=30) == 70
     assert instance.messages("launcher")[-1] == "given up: warden cannot be started"
