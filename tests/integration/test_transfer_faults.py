@@ -109,7 +109,7 @@ async def test_a_call_that_alone_is_never_answered_gives_the_job_back(
     post, other = publish(running, private_chat, size=4 * MIB), publish(running, private_chat, size=1000)
     await running.deliver(lucia, other["url"])
     for way in running.transfers._reading._lanes.values():
-        way.window.size = 1  # the others are answered in between, where earlier failures have left no more room
+        monkeypatch.setattr(way.window, "size", 1)  # as after many failures: the others are answered in between
     strike(running, "drop_request", method="upload.getFile", where={"offset": 2 * MIB}, count=None)
     job = await running.ask(lucia, post["url"])
     waiting = asyncio.create_task(put_back(running, job))

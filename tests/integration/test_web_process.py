@@ -50,7 +50,7 @@ class Web:
     def answers(self) -> bool:
         try:
             return self.get("/health/live").ok
-        except requests.ConnectionError:
+        except requests.RequestException:  # it may end in the middle of an answer
             return False
 
 
