@@ -43,7 +43,7 @@ EXIT_CONFIG = 78
 """The settings are wrong: starting again does not help."""
 
 _QUOTED = 8
-"""So much of what is not a number is shown: it may be a secret that was pasted into the wrong line."""
+"""Whatever is longer and no number is not shown: it may be a secret that was pasted into the wrong line."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -432,7 +432,7 @@ def _reason(error: Exception) -> str:
 def _integer(text: str, low: int, high: int | None) -> int:
     expected = (
         f"must be a whole number {f'from {low} to {high}' if high is not None else f'of at least {low}'}, "
-        f"not {text[:_QUOTED]!r}{'…' if len(text) > _QUOTED else ''}"
+        f"not {repr(text) if len(text) <= _QUOTED else 'what stands there'}"
     )
     try:
         value = int(text)

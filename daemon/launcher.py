@@ -188,7 +188,7 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
 
 
 def _note(settings: Settings, reason: str) -> None:
-    """Have the daemon of the next start tell the admins why, unless the warden has seen to that."""
+    """Have the daemon of the next start, if there is one, tell the admins why."""
     try:
         database.open_database(settings.database_file)
         health.open_incident(CRASH_LOOP, reason, int(time.time()))

@@ -175,8 +175,6 @@ class Warden:
 
     def _give_up(self, reason: str) -> NoReturn:
         logger.critical("given up: %s", reason)
-        # Told by the daemon of the next start, if there is one.
-        self._write(lambda now: health.open_incident(CRASH_LOOP, reason, now))
         self._verdict.write_text(reason, "utf-8")
         self._supervisor.shutdown()
         raise SystemExit(EXIT_OK)

@@ -49,7 +49,7 @@ _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{State.DON
 _OLDEST = f"""
 SELECT MIN(MAX(moved_at, not_before)) FROM job
 WHERE state = '{State.QUEUED}' AND not_before <= :now AND user_id NOT IN (
-    SELECT user_id FROM job WHERE state IN ({words(RUNNING)})
+    SELECT user_id FROM job WHERE state IN ({words(RUNNING)}) AND lease_until > :now
     UNION ALL SELECT user_id FROM job WHERE state IN ({words(_SERVED)}) AND moved_at > :recently)
 """
 _LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({words(RUNNING)}) AND lease_until <= ? ORDER BY id"

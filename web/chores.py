@@ -11,13 +11,13 @@ from models.database import is_damage
 from models.errors import Damaged
 from web.paypal import PayPalError
 
-logger = logging.getLogger("web.upkeep")
+logger = logging.getLogger(__name__)
 
 FAILURES, FAILING_S = 3, 600
 """A chore that failed so often in a row, for so long, does not mend itself."""
 
-
 JUMP_S, SETTLE_S = 300, 600
+"""A step of more than that is no drift; and so long a clock goes evenly before it is believed again."""
 
 
 class Steadiness:

@@ -605,7 +605,10 @@ def test_links_behind_ones_own_do_not_wait_for_us() -> None:
     for number in range(3):
         enqueue(1, str(number))
     job = claim("w")
+    jobs.heartbeat(job.id, "w", 3000, NOW + 60)
     assert jobs.overview(NOW + 3000).oldest_wait_s is None
+    # But nobody is served by a worker who is dead
+    assert jobs.overview(NOW + 3060).oldest_wait_s == 3060
     # Between one delivery and the next nobody is served for a moment
     jobs.delivering(job.id, "w", NOW + 3000)
     jobs.finish(job.id, "w", Delivered(), NOW + 3000)

@@ -1,4 +1,4 @@
-"""What upkeep watches at PayPal, on the test's own clock: an hour of it being away, credentials, notifications."""
+"""What upkeep watches, on the test's own clock: PayPal, its notifications, the clock itself, and its own chores."""
 
 import time
 from collections.abc import Iterator

@@ -88,7 +88,7 @@ def test_no_fault_quotes_a_secret(environ: dict[str, str]) -> None:
         "TELEGRAM_BOT_TOKEN": "not-the-token",
         "TELEGRAM_SESSION_STRING": "not-the-session",
         "PING_URL": "hc-ping.com/not-the-address",
-        "TELEGRAM_API_ID": "a-number,not-the-hash",
+        "TELEGRAM_API_ID": "not-the-hash",
     }
 
     told = faults(environ)
