@@ -149,12 +149,12 @@ def _conclude(findings: list[Finding], report: Path | None) -> None:
 def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
     # Imported here, so that other commands need not wait for the libraries.
     import daemon.doctor
-    import models.doctor
+    import models.maintenance.doctor
     import web.doctor
 
-    running = models.doctor.is_running(settings)
+    running = models.maintenance.doctor.is_running(settings)
     yield ok("settings and plans", "good")
-    yield from models.doctor.examine(settings)
+    yield from models.maintenance.doctor.examine(settings)
     yield from daemon.doctor.examine(settings, running, offline=offline)
     yield from web.doctor.examine(settings, running, offline=offline)
 
@@ -162,8 +162,8 @@ def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
 @cli.command()
 def backup() -> None:
     """Make a backup now, without stopping anything, and print its file."""
-    from models import backups
     from models.errors import BackupError
+    from models.maintenance import backups
 
     settings = _settings()
     try:
@@ -183,8 +183,8 @@ def restore(source: str) -> None:
     The programs are stopped for it and started again. Payments made since come back from PayPal and Telegram.
     """
     from daemon import programs
-    from models import restoring
     from models.errors import BackupError, SchemaTooNew
+    from models.maintenance import restoring
     from web import safekeeping
 
     settings, now = _settings(), int(time.time())
@@ -220,8 +220,9 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
     """Take over the customers of the former bot: FROM is its users.db. Doing it again doubles nothing."""
     import peewee
 
-    from models import backups, database, seed
+    from models import database
     from models.errors import BackupError, SchemaTooNew
+    from models.maintenance import backups, legacy_import
 
     settings, now = _settings(), int(time.time())
     is_new = not settings.database_file.exists()
@@ -230,25 +231,27 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
     with tempfile.TemporaryDirectory(prefix="peaje-import-") as nowhere:
         file = Path(nowhere) / "peaje.db" if is_new and not apply else settings.database_file
         try:
-            reading = seed.read(source, ZoneInfo(timezone), settings.timezone, now)
+            reading = legacy_import.read(source, ZoneInfo(timezone), settings.timezone, now)
             file.parent.mkdir(parents=True, exist_ok=True)
             if not apply and not is_new and database.pending(file):
                 raise click.ClickException("the database is of an older version: start the programs of this one first")
             database.migrate(file, lambda name: backups.make(settings, now, before=name))
             database.open_database(file)
         except (
-            seed.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError, BackupError, SchemaTooNew, sqlite3.Error,
-            peewee.DatabaseError, subprocess.TimeoutExpired,
+            legacy_import.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError, BackupError, SchemaTooNew,
+            sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired,
         ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
         try:
-            done = seed.summary((seed.take_over if apply else seed.changes)(reading.persons, now))
+            done = legacy_import.summary(
+                (legacy_import.take_over if apply else legacy_import.changes)(reading.persons, now)
+            )
         except peewee.DatabaseError as error:
             reason = "not all were taken over; doing it again doubles nothing" if apply else "nothing was changed"
             raise click.ClickException(f"{reason}: {error}") from None
         finally:
             database.close_database()
-    for line in seed.report(done, reading.faults, apply, timezone):
+    for line in legacy_import.report(done, reading.faults, apply, timezone):
         click.echo(line)
 
 

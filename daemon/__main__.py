@@ -8,9 +8,9 @@ import time
 from config import memory, program
 from config.settings import EXIT_CONFIG, Settings
 from daemon.service import Service
-from models import backups
 from models.database import close_database, migrate, open_database
 from models.errors import SchemaTooNew
+from models.maintenance import backups
 
 logger = logging.getLogger(__name__)
 

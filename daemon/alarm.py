@@ -18,8 +18,9 @@ from config.texts import translator
 from daemon.errors import Unreachable
 from daemon.outgoing import Outgoing
 from daemon.screens import announcements
-from models import health, users
+from models import users
 from models.database import Calls
+from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 

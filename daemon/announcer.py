@@ -18,9 +18,12 @@ from daemon.errors import Unreachable
 from daemon.outgoing import Outgoing
 from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.screens import announcements
-from models import access, clock, events, jobs, users
+from models import outbox, users
 from models.database import Calls
-from models.events import EventInfo
+from models.jobs import queue
+from models.maintenance import clock_repair
+from models.money import access
+from models.outbox import EventInfo
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ class Announcer:
     async def run(self, up: asyncio.Event) -> None:
         """Tell what is due while the bot is *up*, for ever."""
         ear = self._bell.subscribe()
-        await self._calls(events.take_over, int(time.time()))
+        await self._calls(outbox.take_over, int(time.time()))
         while True:
             await up.wait()
             if not await self.tell_due():
@@ -66,7 +69,7 @@ class Announcer:
 
     async def tell_due(self) -> bool:
         """Tell one handful; False when nothing was due. Different people are told beside each other."""
-        due = await self._calls(events.claim, int(time.time()), BATCH)
+        due = await self._calls(outbox.claim, int(time.time()), BATCH)
         by_person = groupby(sorted(due, key=_person), key=_person)
         await asyncio.gather(*(self._tell_in_order(list(each)) for _, each in by_person))
         return bool(due)
@@ -85,9 +88,9 @@ class Announcer:
                 if event.attempts >= MOST_ATTEMPTS:
                     await self._give_up(event, error)
                 else:
-                    await self._calls(events.retry, event.id, int(time.time()) + retry_wait(event.attempts))
+                    await self._calls(outbox.retry, event.id, int(time.time()) + retry_wait(event.attempts))
             else:
-                await self._calls(events.heard, event.id, int(time.time()))
+                await self._calls(outbox.heard, event.id, int(time.time()))
 
     async def _tell(self, event: EventInfo) -> None:
         if event.kind in BETTER_PLACE and event.user_id is not None:
@@ -139,13 +142,13 @@ class Announcer:
         """Say it no more: what waits for ever makes everything else look late."""
         extra = {"event": event.id, "kind": event.kind, "user": event.user_id, "reason": repr(error)}
         logger.error("event given up, nobody has heard it", extra=extra)
-        await self._calls(events.give_up, event, repr(error), int(time.time()))
+        await self._calls(outbox.give_up, event, repr(error), int(time.time()))
 
     async def _later(self, event: EventInfo, seconds: int, error: Exception) -> None:
         logger.warning("event told later", extra={"event": event.id, "seconds": seconds, "reason": str(error)})
         now = int(time.time())
-        await self._calls(clock.honour, now + seconds, now)
-        await self._calls(events.retry, event.id, now + seconds)
+        await self._calls(clock_repair.honour, now + seconds, now)
+        await self._calls(outbox.retry, event.id, now + seconds)
 
 
 def _wait(event: EventInfo, error: Exception) -> int:
@@ -162,7 +165,7 @@ def retry_wait(attempts: int) -> int:
 
 def _promote(user_id: int, now: int) -> None:
     """Move the links that wait to the line of the plan that the customer has now."""
-    jobs.promote(user_id, access.of(user_id, now).level, now)
+    queue.promote(user_id, access.of(user_id, now).level, now)
 
 
 def _person(event: EventInfo) -> int:

@@ -13,11 +13,13 @@ from config.settings import Settings
 from daemon import links
 from daemon.bell import Bell
 from daemon.links import PostLink
-from models import cache, health, jobs, notes, users
+from models import notes, users
 from models.database import Calls
 from models.errors import NotFound
-from models.jobs import TooMany
-from models.moves import ENDED, State
+from models.jobs import cache, queue
+from models.jobs.queue import TooMany
+from models.jobs.states import ENDED, JobState
+from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +77,11 @@ class Canary:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
-                job = await self._calls(jobs.get, job_id)
+                job = await self._calls(queue.get, job_id)
             except NotFound:
                 return "the admin had his data deleted meanwhile"
             if job.state in ENDED:
-                return "" if job.state is State.DONE else job.reason or str(job.state)
+                return "" if job.state is JobState.DONE else job.reason or str(job.state)
             await asyncio.sleep(WAIT_S)
         return f"not within {PATIENCE_S:.0f} s"
 
@@ -103,7 +105,7 @@ def _enqueue(bot_id: int, admin_id: int, link: PostLink, day: str, now: int) -> 
     """Put the link in line as the admin's own; a second time on one day it is the same job."""
     if isinstance(link.chat, int):
         cache.drop(bot_id, link.chat, link.message_id)
-    put = jobs.enqueue(
+    put = queue.enqueue(
         admin_id, admin_id, str(link), None, PRIORITY, None, now, dedupe=f"canary:{admin_id}:{day}", cap=CAP
     )
     return None if isinstance(put, TooMany) else put.id

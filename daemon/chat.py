@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from config.plans import Plan
 from config.texts import Texts
 from daemon.outgoing import Keyboard
-from models import access
-from models.access import Access
+from models.money import access
+from models.money.access import Access
 from models.users import UserInfo
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from daemon.links import InviteLink, PostLink, RangeLink
 from daemon.transfer.errors import Refusal
 from daemon.transfer.invitations import remember
 from daemon.transfer.source import Reader
-from models import sources
 from models.database import Calls
+from models.jobs import sources
 
 
 class Chats:

@@ -39,8 +39,9 @@ from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
 from daemon import programs
 from daemon.warden import CRASH_LOOP, CrashLoop
-from models import backups, database, health, restoring, soundness
+from models import database
 from models.errors import BackupError, SchemaTooNew
+from models.maintenance import backups, health, integrity, restoring
 
 CONTAINER_USER = "peaje"
 
@@ -133,7 +134,7 @@ def _examine(settings: Settings) -> None:
     """Refuse to go on with a damaged database, or to begin anew beside the backups of one that is gone."""
     file = settings.database_file
     advice = "`python manage.py restore latest` brings back the newest backup"
-    if soundness.is_damaged(file):
+    if integrity.is_damaged(file):
         raise Unusable(f"the database {file} is damaged: {advice}; the damaged file stays beside it")
     lost = not file.exists() or not file.stat().st_size
     if lost and backups.in_directory(settings.backups):

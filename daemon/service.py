@@ -27,8 +27,10 @@ from daemon.stars import Stars
 from daemon.tasks import Tasks
 from daemon.transfer.source import Reader
 from daemon.transfer.worker import Transfers
-from models import health, jobs, notes
+from models import notes
 from models.database import Calls, Watcher
+from models.jobs import queue
+from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +156,7 @@ class Service:
         """A sign of life that a blocked loop or a stuck database thread would not give."""
         while True:
             now = int(time.time())
-            line = await self.calls(jobs.overview, now)
+            line = await self.calls(queue.overview, now)
             detail = {"bot": self.bot_link.state, "account": self.account_link.state, "jobs": line.running}
             await self.calls(health.beat, "daemon", detail, now)
             with contextlib.suppress(TimeoutError):

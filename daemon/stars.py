@@ -21,13 +21,14 @@ from config.texts import Texts, translator
 from daemon.bell import Bell
 from daemon.rpc import invoke
 from daemon.screens import checkout
-from models import events, notes, orders, payments, requests, statement, subscriptions, users
-from models.access import GRACE_S
+from models import notes, outbox, users
 from models.database import Calls
-from models.orders import OrderInfo, Verdict
-from models.payments import Fact, PaymentInfo, RefundFact
-from models.requests import Kind, RequestInfo
-from models.subscriptions import SubscriptionInfo
+from models.money import orders, payments, provider_requests, stars_cursor, subscriptions
+from models.money.access import GRACE_S
+from models.money.orders import OrderInfo, Verdict
+from models.money.payments import Fact, PaymentInfo, RefundFact
+from models.money.provider_requests import RequestInfo, RequestKind
+from models.money.subscriptions import SubscriptionInfo
 
 logger = logging.getLogger(__name__)
 
@@ -159,16 +160,16 @@ class Stars:
 
     async def read_statement(self, now: int) -> None:
         """Settle everything since the last reading, with a day of overlap; known lines change nothing."""
-        since = await self._calls(notes.get, statement.NOTE)
+        since = await self._calls(notes.get, stars_cursor.NOTE)
         if since is None:
-            since = statement.beginning(now)
-            await self._calls(notes.put, statement.NOTE, since, now)
+            since = stars_cursor.beginning(now)
+            await self._calls(notes.put, stars_cursor.NOTE, since, now)
         oldest = max(since["first"], since["last"] - OVERLAP_S)
         lines = [line async for line in self._statement(oldest)]
         for line in reversed(lines):
             await self._take(line, now)
         await self._calls(report_missing, {line.charge_id for line in lines}, oldest, now)
-        await self._calls(notes.put, statement.NOTE, {"first": since["first"], "last": now}, now)
+        await self._calls(notes.put, stars_cursor.NOTE, {"first": since["first"], "last": now}, now)
 
     async def look_up(self, charge_id: str, now: int) -> PaymentInfo | None:
         """Ask Telegram for one charge and settle it; None when there is no such charge.
@@ -222,7 +223,7 @@ class Stars:
         ear = self._bell.subscribe()
         while True:
             await up.wait()
-            request = await self._calls(requests.claim, PROVIDER, int(time.time()))
+            request = await self._calls(provider_requests.claim, PROVIDER, int(time.time()))
             if request is None:
                 await ear.wait(REQUESTS_EVERY_S)
                 continue
@@ -231,22 +232,24 @@ class Stars:
 
     async def _carry_out(self, request: RequestInfo, now: int) -> None:
         work = {
-            Kind.REFUND: self._refund,
-            Kind.CANCEL_SUBSCRIPTION: self._change_subscription,
-            Kind.RESUME_SUBSCRIPTION: self._change_subscription,
+            RequestKind.REFUND: self._refund,
+            RequestKind.CANCEL_SUBSCRIPTION: self._change_subscription,
+            RequestKind.RESUME_SUBSCRIPTION: self._change_subscription,
         }[request.kind]
         try:
             result = await work(request, now)
         except RPCError as error:
             if (error.CODE or 0) in (420, 500, 503):
-                await self._calls(requests.retry, request.id, now + retry_wait(request.attempts))
+                await self._calls(provider_requests.retry, request.id, now + retry_wait(request.attempts))
             else:
                 logger.warning("request refused", extra={"request": request.id, "reason": str(error)})
-                await self._calls(requests.fail, request.id, str(error.ID or error), now)
+                await self._calls(provider_requests.fail, request.id, str(error.ID or error), now)
         except OSError:
-            await self._calls(requests.retry, request.id, now + retry_wait(request.attempts))
+            await self._calls(provider_requests.retry, request.id, now + retry_wait(request.attempts))
         else:
-            await self._calls(requests.finish if result.ok else requests.fail, request.id, result.reason, now)
+            await self._calls(
+                provider_requests.finish if result.ok else provider_requests.fail, request.id, result.reason, now
+            )
 
     async def _refund(self, request: RequestInfo, now: int) -> Verdict:
         payment = await self._calls(payments.get, request.payment_id or 0)
@@ -266,7 +269,7 @@ class Stars:
         subscription = await self._calls(subscriptions.get, request.subscription_id or 0)
         if subscription is None:
             return Verdict(False, "unknown_subscription")
-        resume = request.kind is Kind.RESUME_SUBSCRIPTION
+        resume = request.kind is RequestKind.RESUME_SUBSCRIPTION
         query = raw.functions.payments.BotCancelStarsSubscription(
             user_id=await self._bot.resolve_peer(subscription.user_id),
             charge_id=subscription.remote_id,
@@ -311,7 +314,9 @@ def end_lapsed(now: int) -> None:
     for subscription in subscriptions.to_look_at(PROVIDER, now):
         over = (subscription.period_end or subscription.created_at + PERIOD_S) + GRACE_S
         if over <= now:
-            subscriptions.update(PROVIDER, subscription.remote_id, subscriptions.State.EXPIRED, None, now, now)
+            subscriptions.update(
+                PROVIDER, subscription.remote_id, subscriptions.SubscriptionState.EXPIRED, None, now, now
+            )
         else:
             subscriptions.looked(subscription.id, over)
 
@@ -322,7 +327,11 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
     An empty statement says nothing at all, and a payment of the last minutes may not stand in it yet.
     """
     for payment in payments.since(PROVIDER, oldest) if listed else ():
-        if payment.completed_at is None or payment.completed_at > now - statement.SKEW_S or payment.remote_id in listed:
+        if (
+            payment.completed_at is None
+            or payment.completed_at > now - stars_cursor.SKEW_S
+            or payment.remote_id in listed
+        ):
             continue
         logger.error("payment that Telegram does not list", extra={"payment": payment.id})
         detail = {
@@ -331,11 +340,11 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
             "amount": payment.amount,
             "currency": payment.currency,
         }
-        events.alert("money_not_at_provider", detail, now, key=f"unexplained:{PROVIDER}:{payment.remote_id}")
+        outbox.alert("money_not_at_provider", detail, now, key=f"unexplained:{PROVIDER}:{payment.remote_id}")
 
 
 def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, now: int) -> None:
-    state = subscriptions.State.ACTIVE if resumed else subscriptions.State.CANCELLED
+    state = subscriptions.SubscriptionState.ACTIVE if resumed else subscriptions.SubscriptionState.CANCELLED
     subscriptions.update_untimed(PROVIDER, subscription.remote_id, state, now)
 
 
@@ -385,7 +394,7 @@ def fact_of(line: Line, period_end: int | None, source: str) -> Fact:
         user_id=line.user_id,
         amount=line.amount,
         currency=STARS,
-        state=payments.State.COMPLETED,
+        state=payments.PaymentState.COMPLETED,
         created_at=line.at,
         at=line.at,
         period_end=period_end,

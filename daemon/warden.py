@@ -28,7 +28,8 @@ from supervisor.xmlrpc import Faults
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models import database, health
+from models import database
+from models.maintenance import health
 
 logger = logging.getLogger("daemon.warden")
 

@@ -4,7 +4,6 @@ One noun a module; nobody outside writes a query. It may import ``config``, neve
 Each operation is one outermost IMMEDIATE transaction (``database.transaction``), unless it says that it belongs inside
 its caller's. Values come back as frozen dataclasses, never as rows. ``now`` is an argument of all that depends on it.
 
-Money: ``orders`` are what somebody set out to buy, ``facts`` what a provider says, ``ledger`` how that becomes rows,
-``payments`` the operations and questions, ``subscriptions`` what renews, ``access`` what follows from all of it for a
-customer, ``reminders`` its end, ``requests`` and ``webhooks`` remote work and hints, ``events`` what must be told.
+``money/`` is what was bought and paid and the access that follows, ``jobs/`` what customers asked for and how it is
+served, ``maintenance/`` backups, retention, health and repair. ``outbox`` holds what must be told, ``tables`` all rows.
 """

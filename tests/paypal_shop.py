@@ -19,10 +19,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from models import access, database, orders, payments, users
-from models.access import Access
-from models.orders import OrderInfo
-from models.payments import PaymentInfo
+from models import database, users
+from models.money import access, orders, payments
+from models.money.access import Access
+from models.money.orders import OrderInfo
+from models.money.payments import PaymentInfo
 from models.tables import Event, Note, Order
 from tests import environment
 from tests.sandbox.paypal import LocalPayPal

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from config.plans import Plan
-from models import ledger, orders, payments, users
-from models.facts import DisputeFact, Fact, RefundFact, Settled, State
-from models.orders import OrderInfo
-from models.payments import PaymentInfo
+from models import users
+from models.money import ledger, orders, payments
+from models.money.facts import DisputeFact, Fact, PaymentState, RefundFact, Settled
+from models.money.orders import OrderInfo
+from models.money.payments import PaymentInfo
 
 DAY = 86_400
 MONTH = 30 * DAY
@@ -52,7 +53,7 @@ def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: 
         user_id=of.user_id,
         amount=of.amount,
         currency=of.currency,
-        state=State.COMPLETED,
+        state=PaymentState.COMPLETED,
         created_at=at,
         at=at,
     )

@@ -4,9 +4,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config import plans
-from models import database, jobs, usage, users
-from models.jobs import Delivered
-from models.moves import JobInfo
+from models import database, users
+from models.jobs import queue, usage
+from models.jobs.queue import Delivered
+from models.jobs.states import JobInfo
 
 NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
 TODAY = "2027-01-15"
@@ -22,14 +23,14 @@ def customers(*ids: int) -> None:
 
 def enqueue(user_id: int, key: str, *, priority: int = 0, now: int = NOW, cap: int = 1000) -> JobInfo:
     """Put a link in line that came with the update *key*."""
-    job = jobs.enqueue(user_id, user_id, f"https://t.me/channel/{key}", None, priority, 1, now, dedupe=key, cap=cap)
+    job = queue.enqueue(user_id, user_id, f"https://t.me/channel/{key}", None, priority, 1, now, dedupe=key, cap=cap)
     assert isinstance(job, JobInfo)
     return job
 
 
 def claim(owner: str, now: int = NOW, *, per_customer: int = 2) -> JobInfo:
     """Claim the next job, which must be there."""
-    job = jobs.claim(owner, 60, per_customer, now)
+    job = queue.claim(owner, 60, per_customer, now)
     assert job is not None
     return job
 
@@ -37,7 +38,7 @@ def claim(owner: str, now: int = NOW, *, per_customer: int = 2) -> JobInfo:
 def recover(now: int) -> tuple[JobInfo, ...]:
     """Let go of jobs whose lease has lapsed, as whoever claims the next one does; return them as they are now."""
     with database.transaction():
-        return jobs._recover_lapsed(now)
+        return queue._recover_lapsed(now)
 
 
 def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None:
@@ -45,7 +46,7 @@ def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None
     enqueue(user_id, key, now=now)
     job = claim("w", now)
     usage.reserve(job.id, user_id, {kind: 1}, FREE.limits, usage.day_of(now, ZoneInfo("UTC")), now)
-    jobs.size_known(job.id, kind, 100)
-    jobs.delivering(job.id, "w", now)
-    (random_id,) = jobs.plan_messages(job.id, 1, now)
-    jobs.finish(job.id, "w", Delivered({random_id: 7}), now)
+    queue.size_known(job.id, kind, 100)
+    queue.delivering(job.id, "w", now)
+    (random_id,) = queue.plan_messages(job.id, 1, now)
+    queue.finish(job.id, "w", Delivered({random_id: 7}), now)

@@ -19,9 +19,11 @@ from daemon.clients import Link, State
 from daemon.endpoint import trust
 from daemon.outgoing import Outgoing
 from daemon.transfer.worker import Transfers
-from models import access, jobs, users
+from models import users
 from models.database import Calls, Watcher
-from models.moves import ENDED, JobInfo
+from models.jobs import queue
+from models.jobs.states import ENDED, JobInfo
+from models.money import access
 from models.tables import Job
 from tests.clients import client
 from tests.sandbox_process import Sandbox
@@ -52,7 +54,7 @@ class Rig:
         self.keys += 1
         key = f"{time.time_ns()}/{self.keys}"
         job = await self.calls(
-            jobs.enqueue, customer.id, customer.id, url, None, priority, None, now(), dedupe=key, cap=10_000
+            queue.enqueue, customer.id, customer.id, url, None, priority, None, now(), dedupe=key, cap=10_000
         )
         assert isinstance(job, JobInfo)
         self.bell.ring()
@@ -62,7 +64,7 @@ class Rig:
         """The job once it has ended."""
 
         async def look() -> JobInfo | None:
-            present = await self.calls(jobs.get, job.id)
+            present = await self.calls(queue.get, job.id)
             return present if present.state in ENDED else None
 
         return await until(look, deadline_s)
@@ -73,11 +75,11 @@ class Rig:
 
     async def job(self, job: JobInfo) -> JobInfo:
         """The job as it is now."""
-        return await self.calls(jobs.get, job.id)
+        return await self.calls(queue.get, job.id)
 
     async def cancel(self, job: JobInfo) -> None:
         """Cancel it, as the customer's button does."""
-        await self.calls(jobs.cancel, job.user_id, job.id, now())
+        await self.calls(queue.cancel, job.user_id, job.id, now())
         self.bell.ring()
 
     async def upgrade(self, customer: "Customer", level: int) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from config.plans import Plans
 from config.texts import Texts
-from models import notes, orders
-from models.orders import OrderInfo
+from models import notes
+from models.money import orders
+from models.money.orders import OrderInfo
 from web import bot
 from web.outcome import Look, Outcome, Result
 from web.paypal import OutcomeUnknown, PayPal, Refused, Unavailable, money

@@ -2,8 +2,10 @@
 
 import logging
 
-from models import events, health, notes, payments
-from models.payments import Change, DisputeFact
+from models import notes, outbox
+from models.maintenance import health
+from models.money import payments
+from models.money.payments import Change, DisputeFact
 from web.paypal import FORBIDDEN, NOT_FOUND, Refused
 from web.reading import PROVIDER, outcome_code, read_dispute, rfc3339
 from web.shop import Shop
@@ -45,7 +47,7 @@ def look(till: Shop, dispute_id: str, now: int) -> list[Change]:
 def _report(fact: DisputeFact, outcome: str, now: int) -> None:
     logger.error("a dispute ended in an unknown way", extra={"dispute": fact.remote_id, "outcome": outcome})
     detail = {"provider": PROVIDER, "remote_id": fact.payment_remote_id, "dispute": fact.remote_id, "outcome": outcome}
-    events.alert("dispute_unexplained", detail, now, key=f"unexplained:{PROVIDER}:{fact.remote_id}")
+    outbox.alert("dispute_unexplained", detail, now, key=f"unexplained:{PROVIDER}:{fact.remote_id}")
 
 
 def compare(till: Shop, now: int) -> None:

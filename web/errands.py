@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping
 
-from models import orders, payments, requests, subscriptions
-from models.orders import OrderInfo
-from models.payments import PaymentInfo, RefundFact
-from models.requests import Kind, RequestInfo
-from models.subscriptions import SubscriptionInfo
+from models.money import orders, payments, provider_requests, subscriptions
+from models.money.orders import OrderInfo
+from models.money.payments import PaymentInfo, RefundFact
+from models.money.provider_requests import RequestInfo, RequestKind
+from models.money.subscriptions import SubscriptionInfo
 from web.outcome import Result
 from web.paypal import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unavailable
 from web.reading import PROVIDER, identifier, read_refund, read_sale_refund
@@ -19,11 +19,11 @@ FIRST_RETRY_S = 15
 DOUBLINGS = 8
 REASON = "Asked for in the chat"
 DAY_S = 86_400
-LIFE_S: Mapping[Kind, int] = {
-    Kind.REFUND: 44 * DAY_S,
-    Kind.CANCEL_SUBSCRIPTION: 3 * DAY_S,
-    Kind.RESUME_SUBSCRIPTION: 3 * DAY_S,
-    Kind.LOOKUP: DAY_S,
+LIFE_S: Mapping[RequestKind, int] = {
+    RequestKind.REFUND: 44 * DAY_S,
+    RequestKind.CANCEL_SUBSCRIPTION: 3 * DAY_S,
+    RequestKind.RESUME_SUBSCRIPTION: 3 * DAY_S,
+    RequestKind.LOOKUP: DAY_S,
 }
 """How long a request is tried: PayPal forgets the request id of a refund after 45 days, of a subscription after 3."""
 
@@ -42,11 +42,11 @@ class Errands:
 
     def __init__(self, till: Shop) -> None:
         self._till = till
-        self._acts: Mapping[Kind, Callable[[RequestInfo, int], str]] = {
-            Kind.REFUND: self._refund,
-            Kind.CANCEL_SUBSCRIPTION: self._end_renewals,
-            Kind.RESUME_SUBSCRIPTION: self._resume,
-            Kind.LOOKUP: self._look_up,
+        self._acts: Mapping[RequestKind, Callable[[RequestInfo, int], str]] = {
+            RequestKind.REFUND: self._refund,
+            RequestKind.CANCEL_SUBSCRIPTION: self._end_renewals,
+            RequestKind.RESUME_SUBSCRIPTION: self._resume,
+            RequestKind.LOOKUP: self._look_up,
         }
 
     def run(self, errand: RequestInfo, now: int) -> None:
@@ -55,15 +55,15 @@ class Errands:
         try:
             if now - errand.created_at >= LIFE_S[errand.kind]:
                 raise NotPossible("gave_up")
-            requests.finish(errand.id, self._acts[errand.kind](errand, now), now)
+            provider_requests.finish(errand.id, self._acts[errand.kind](errand, now), now)
         except NotPossible as reason:
-            requests.fail(errand.id, str(reason), now)
+            provider_requests.fail(errand.id, str(reason), now)
         except Refused as refusal:
             _log_refusal(errand, refusal)
-            requests.fail(errand.id, ",".join(sorted(refusal.issues)) or refusal.name or "refused", now)
+            provider_requests.fail(errand.id, ",".join(sorted(refusal.issues)) or refusal.name or "refused", now)
         except PayPalError as error:
             logger.warning("request put off", extra={"request": errand.id, "cause": str(error)})
-            requests.retry(errand.id, now + FIRST_RETRY_S * 2 ** min(errand.attempts, DOUBLINGS))
+            provider_requests.retry(errand.id, now + FIRST_RETRY_S * 2 ** min(errand.attempts, DOUBLINGS))
 
     # Refunds
 
@@ -127,7 +127,7 @@ class Errands:
             if STATUS_INVALID not in refusal.issues:
                 raise
         self._till.settle_subscription(known, now)
-        if _subscription(errand).state is not subscriptions.State.ACTIVE:
+        if _subscription(errand).state is not subscriptions.SubscriptionState.ACTIVE:
             raise NotPossible(STATUS_INVALID)
         return "resumed"
 

@@ -17,7 +17,9 @@ from pathlib import Path
 import peewee
 from flask import Blueprint, Response, current_app, jsonify
 
-from models import database, events, health, jobs
+from models import database, outbox
+from models.jobs import queue
+from models.maintenance import health
 from web.paypal import PayPal, PayPalError
 
 blueprint = Blueprint("health", __name__)
@@ -145,13 +147,13 @@ def _client(name: str, now: int) -> Check:
 
 
 def _jobs(now: int) -> Check:
-    line = jobs.overview(now)
+    line = queue.overview(now)
     waiting = line.oldest_wait_s or 0
     return Check(_status(waiting <= JOB_WAIT_S), waiting, f"{line.queued} waiting, {line.running} running")
 
 
 def _events(now: int) -> Check:
-    oldest_ms = events.oldest_unheard_ms()
+    oldest_ms = outbox.oldest_unheard_ms()
     waiting = 0 if oldest_ms is None else max(0, now - oldest_ms // 1000)
     return Check(_status(waiting <= EVENT_WAIT_S), waiting, "nothing to tell" if oldest_ms is None else "waiting")
 

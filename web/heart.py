@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import peewee
 
-from models import database, health
+from models import database
+from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 

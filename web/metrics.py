@@ -23,7 +23,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from config.settings import Settings
-from models import database, events, figures, health, jobs, users
+from models import database, outbox, users
+from models.jobs import queue
+from models.maintenance import health
+from models.money import metric_queries
 from web import processes
 from web.health import Health, Status
 
@@ -136,15 +139,15 @@ def _incidents() -> Iterator[Metric]:
 
 
 def _line(now: int) -> Iterator[Metric]:
-    line = jobs.overview(now)
+    line = queue.overview(now)
     states = {"queued": line.queued, "running": line.running, "held": line.held}
     yield _labelled("jobs", "Links that are not delivered yet.", "state", states)
     yield _gauge("job_oldest_wait_seconds", "How long the first of the line has waited.", line.oldest_wait_s or 0)
 
 
 def _waiting(now: int) -> Iterator[Metric]:
-    yield _labelled("waiting", "What waits for somebody, by kind.", "what", asdict(figures.waiting()))
-    oldest_ms = events.oldest_unheard_ms()
+    yield _labelled("waiting", "What waits for somebody, by kind.", "what", asdict(metric_queries.waiting()))
+    oldest_ms = outbox.oldest_unheard_ms()
     lag = 0 if oldest_ms is None else max(0, now - oldest_ms // 1000)
     yield _gauge("event_oldest_wait_seconds", "How long the oldest news has waited to be told.", lag)
 
@@ -154,18 +157,18 @@ def _money() -> Iterator[Metric]:
     amounts = GaugeMetricFamily(
         "peaje_payment_amount", "Their sum, in minor units (Stars, cents).", labels=("provider", "currency", "state")
     )
-    for sum_ in figures.money():
+    for sum_ in metric_queries.money():
         labels = (sum_.provider, sum_.currency, sum_.state)
         payments.add_metric(labels, sum_.number)
         amounts.add_metric(labels, sum_.amount)
     yield payments
     yield amounts
     refunds = GaugeMetricFamily("peaje_refund_amount", "Given back, in minor units.", labels=("provider", "currency"))
-    for labels_, amount in figures.refunded().items():
+    for labels_, amount in metric_queries.refunded().items():
         refunds.add_metric(labels_, amount)
     yield refunds
     subscriptions = GaugeMetricFamily("peaje_subscriptions", "Renewing purchases.", labels=("provider", "state"))
-    for labels_, number in figures.subscriptions().items():
+    for labels_, number in metric_queries.subscriptions().items():
         subscriptions.add_metric(labels_, number)
     yield subscriptions
 
@@ -192,7 +195,7 @@ class _EndedJobs:
     def _add(self, until: int) -> None:
         if until <= self._since:
             return
-        news = asdict(jobs.totals(self._since, until))
+        news = asdict(queue.totals(self._since, until))
         self._since = until
         self._bytes += news.pop("bytes")
         for outcome, number in news.items():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from models.payments import Change
+from models.money.payments import Change
 
 
 class Result(Enum):

@@ -15,9 +15,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.plans import Plan
 from config.texts import LANGUAGES, Texts, translator
-from models import orders, users
+from models import users
 from models.errors import AlreadySubscribed, TokenExpired, TokenForged
-from models.orders import OrderInfo
+from models.money import orders
+from models.money.orders import OrderInfo
 from models.users import UserInfo
 from web import bot, words
 from web.limits import limiter

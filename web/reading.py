@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from models import subscriptions
-from models.orders import OrderInfo
-from models.payments import DisputeFact, Fact, RefundFact, State
-from models.subscriptions import SubscriptionInfo
+from models.money import subscriptions
+from models.money.orders import OrderInfo
+from models.money.payments import DisputeFact, Fact, PaymentState, RefundFact
+from models.money.subscriptions import SubscriptionInfo
 from web.outcome import Outcome, Result
 from web.paypal import Unavailable, Unreadable, minor
 
@@ -43,21 +43,21 @@ STAGES = {
     "VOIDED": Stage.OVER,
 }
 CAPTURE_STATES = {
-    "COMPLETED": State.COMPLETED,
-    "REFUNDED": State.COMPLETED,
-    "PARTIALLY_REFUNDED": State.COMPLETED,
-    "PENDING": State.PENDING,
-    "DECLINED": State.DENIED,
-    "FAILED": State.DENIED,
+    "COMPLETED": PaymentState.COMPLETED,
+    "REFUNDED": PaymentState.COMPLETED,
+    "PARTIALLY_REFUNDED": PaymentState.COMPLETED,
+    "PENDING": PaymentState.PENDING,
+    "DECLINED": PaymentState.DENIED,
+    "FAILED": PaymentState.DENIED,
 }
-SALE_STATES = {**CAPTURE_STATES, "DENIED": State.DENIED}
+SALE_STATES = {**CAPTURE_STATES, "DENIED": PaymentState.DENIED}
 SUBSCRIPTION_STATES = {
-    "APPROVAL_PENDING": subscriptions.State.PENDING,
-    "APPROVED": subscriptions.State.PENDING,
-    "ACTIVE": subscriptions.State.ACTIVE,
-    "SUSPENDED": subscriptions.State.SUSPENDED,
-    "CANCELLED": subscriptions.State.CANCELLED,
-    "EXPIRED": subscriptions.State.EXPIRED,
+    "APPROVAL_PENDING": subscriptions.SubscriptionState.PENDING,
+    "APPROVED": subscriptions.SubscriptionState.PENDING,
+    "ACTIVE": subscriptions.SubscriptionState.ACTIVE,
+    "SUSPENDED": subscriptions.SubscriptionState.SUSPENDED,
+    "CANCELLED": subscriptions.SubscriptionState.CANCELLED,
+    "EXPIRED": subscriptions.SubscriptionState.EXPIRED,
 }
 VERDICTS = {
     "RESOLVED_SELLER_FAVOUR": True,
@@ -144,13 +144,13 @@ def _difference(unit: Mapping[str, Any], order: OrderInfo) -> str:
 def outcome_of(order: OrderInfo, reading: Reading) -> Outcome:
     """What the buyer is to hear of a reading that fits."""
     states = {fact.state: fact for fact in reading.facts}
-    if State.COMPLETED in states:
-        reference = states[State.COMPLETED].remote_id
+    if PaymentState.COMPLETED in states:
+        reference = states[PaymentState.COMPLETED].remote_id
         given_back = sum(refund.amount for refund in reading.refunds if refund.payment_remote_id == reference)
         return Outcome(Result.REFUNDED if given_back >= order.amount else Result.PAID, reference=reference)
-    if State.PENDING in states:
-        return Outcome(Result.PENDING, reference=states[State.PENDING].remote_id)
-    if State.DENIED in states:
+    if PaymentState.PENDING in states:
+        return Outcome(Result.PENDING, reference=states[PaymentState.PENDING].remote_id)
+    if PaymentState.DENIED in states:
         return Outcome(Result.DECLINED)  # that order is used up: the way back is a new one
     if reading.stage is Stage.OVER:
         return Outcome(Result.OVER)
@@ -236,7 +236,7 @@ def read_sale(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo
 def reach(facts: Iterable[Fact], next_billing: int | None) -> list[Fact]:
     """Let the newest completed payment reach as far as PayPal says that the subscription is paid."""
     found = list(facts)
-    paid = [fact for fact in found if fact.state is State.COMPLETED]
+    paid = [fact for fact in found if fact.state is PaymentState.COMPLETED]
     if not paid or next_billing is None:
         return found
     newest = max(reversed(paid), key=lambda fact: fact.at)

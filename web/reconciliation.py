@@ -5,10 +5,12 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from models import events, health, notes, orders, payments, subscriptions
+from models import notes, outbox
 from models.errors import ModelError
-from models.orders import OrderInfo
-from models.payments import PaymentInfo, RefundFact
+from models.maintenance import health
+from models.money import orders, payments, subscriptions
+from models.money.orders import OrderInfo
+from models.money.payments import PaymentInfo, RefundFact
 from web.outcome import Result
 from web.paypal import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
 from web.reading import PROVIDER, instant, read_refund, read_sale_refund, readable, rfc3339
@@ -232,4 +234,4 @@ def _order_of(till: Shop, row: Row) -> str | None:
 
 def _report(reason: str, remote_id: str, amount: object, currency: str, now: int) -> None:
     detail = {"provider": PROVIDER, "remote_id": remote_id, "amount": amount, "currency": currency}
-    events.alert(f"money_{reason}", detail, now, key=f"unexplained:{PROVIDER}:{remote_id}")
+    outbox.alert(f"money_{reason}", detail, now, key=f"unexplained:{PROVIDER}:{remote_id}")

@@ -2,8 +2,9 @@
 
 import logging
 
-from models import events, orders
-from models.orders import OrderInfo
+from models import outbox
+from models.money import orders
+from models.money.orders import OrderInfo
 from web.outcome import Outcome, Result
 from web.paypal import NOT_FOUND, Refused
 from web.reading import approve_url
@@ -73,4 +74,4 @@ def _tell_account(refusal: Refused, now: int) -> None:
     """Tell the admins, once a day for each cause: every buyer meets it."""
     issues = ", ".join(sorted(refusal.issues))
     detail = {"issues": issues, "debug_id": refusal.debug_id}
-    events.alert("paypal_account", detail, now, key=f"paypal_account:{issues}:{now // ALERT_EVERY_S}")
+    outbox.alert("paypal_account", detail, now, key=f"paypal_account:{issues}:{now // ALERT_EVERY_S}")

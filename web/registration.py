@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from models import health, notes
+from models import notes
+from models.maintenance import health
 from web.paypal import PayPalError, Refused
 from web.reading import identifier
 from web.shop import Shop

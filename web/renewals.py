@@ -8,10 +8,11 @@ from typing import Any
 
 from config.plans import Plans
 from config.texts import Texts
-from models import notes, orders, subscriptions
-from models.orders import OrderInfo
-from models.payments import Fact, State
-from models.subscriptions import News, SubscriptionInfo
+from models import notes
+from models.money import orders, subscriptions
+from models.money.orders import OrderInfo
+from models.money.payments import Fact, PaymentState
+from models.money.subscriptions import News, SubscriptionInfo
 from web import bot
 from web.checkout import CANCEL_PATH, LOCALES, SUCCESS_PATH
 from web.outcome import Look, Outcome, Result
@@ -77,7 +78,7 @@ class Renewals:
         try:
             remote = self._paypal.subscription(known.remote_id)
         except Refused as refusal:
-            if refusal.status == NOT_FOUND and known.state is subscriptions.State.PENDING:
+            if refusal.status == NOT_FOUND and known.state is subscriptions.SubscriptionState.PENDING:
                 return Look(Outcome(Result.OVER), (_never_approved(known, now),))
             raise
         order = orders.get(known.order_id)
@@ -163,17 +164,17 @@ class Renewals:
             return made
 
 
-def _outcome(state: subscriptions.State, facts: list[Fact], remote: Mapping[str, Any]) -> Outcome:
-    paid = [fact for fact in facts if fact.state is State.COMPLETED]
+def _outcome(state: subscriptions.SubscriptionState, facts: list[Fact], remote: Mapping[str, Any]) -> Outcome:
+    paid = [fact for fact in facts if fact.state is PaymentState.COMPLETED]
     if paid:
         return Outcome(Result.PAID, reference=paid[-1].remote_id)
-    if any(fact.state is State.PENDING for fact in facts) or state is subscriptions.State.ACTIVE:
+    if any(fact.state is PaymentState.PENDING for fact in facts) or state is subscriptions.SubscriptionState.ACTIVE:
         return Outcome(Result.PENDING, reference=str(remote.get("id", "")))
-    if state is subscriptions.State.PENDING:
+    if state is subscriptions.SubscriptionState.PENDING:
         return Outcome(Result.NOT_APPROVED, approve_url(remote.get("links")))
     return Outcome(Result.OVER)
 
 
 def _never_approved(known: SubscriptionInfo, now: int) -> News:
     """PayPal forgets a subscription that nobody approved in time."""
-    return News(PROVIDER, known.remote_id, subscriptions.State.EXPIRED, None, now)
+    return News(PROVIDER, known.remote_id, subscriptions.SubscriptionState.EXPIRED, None, now)

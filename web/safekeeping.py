@@ -10,10 +10,11 @@ import peewee
 
 from config import memory
 from config.settings import Settings
-from models import backups, health, notes, restoring
-from models.backups import Backup
+from models import notes
 from models.errors import BackupError, BackupNotFound, BackupUnsound
-from models.restoring import Prepared
+from models.maintenance import backups, health, restoring
+from models.maintenance.backups import Backup
+from models.maintenance.restoring import Prepared
 from web import offsite
 from web.offsite import FORBIDDEN, OffsiteFailed
 

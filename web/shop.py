@@ -9,9 +9,10 @@ from flask import current_app
 from config.plans import Plan, Plans
 from config.settings import Settings
 from config.texts import Texts
-from models import notes, orders, payments
-from models.orders import OrderInfo
-from models.subscriptions import SubscriptionInfo
+from models import notes
+from models.money import orders, payments
+from models.money.orders import OrderInfo
+from models.money.subscriptions import SubscriptionInfo
 from web import refusals
 from web.checkout import Checkout
 from web.outcome import Look, Outcome, Result

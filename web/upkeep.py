@@ -17,21 +17,11 @@ import peewee
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models import (
-    batches,
-    cache,
-    clock,
-    health,
-    orders,
-    personal,
-    reminders,
-    requests,
-    retention,
-    subscriptions,
-    webhooks,
-)
 from models.database import checkpoint, close_database, data_version, database, open_database
-from models.orders import OrderInfo
+from models.jobs import batches, cache
+from models.maintenance import clock_repair, health, privacy, retention
+from models.money import orders, provider_requests, reminders, subscriptions, webhooks
+from models.money.orders import OrderInfo
 from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
 from web.chores import Chore, Steadiness
 from web.errands import Errands
@@ -158,7 +148,7 @@ class Upkeep:
 
     def _keeping(self) -> list[Chore]:
         return [
-            Chore("mend times", MINUTE_S, lambda now: _discard(clock.mend(now))),
+            Chore("mend times", MINUTE_S, lambda now: _discard(clock_repair.mend(now))),
             Chore("checkpoint", 1, lambda now: checkpoint()),
             self._settled("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
             self._settled("remind", MINUTE_S, self._remind),
@@ -168,7 +158,7 @@ class Upkeep:
 
     def _long(self) -> list[Chore]:
         return [
-            Chore("forget the erased", MINUTE_S, lambda now: _discard(personal.finish(self._settings.timezone, now))),
+            Chore("forget the erased", MINUTE_S, lambda now: _discard(privacy.finish(self._settings.timezone, now))),
             self._settled("forget what is old", HOUR_S, self._forget),
             Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now)),
         ]
@@ -192,7 +182,7 @@ class Upkeep:
 
     def _carry_out_requests(self, till: Shop, now: int) -> None:
         errands = Errands(till)
-        for errand in self._while_wanted(iter(lambda: requests.claim("paypal", now), None)):
+        for errand in self._while_wanted(iter(lambda: provider_requests.claim("paypal", now), None)):
             with till.paypal.within(PATIENCE_S):
                 errands.run(errand, now)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from models import health, payments, webhooks
+from models.maintenance import health
+from models.money import payments, webhooks
 from web.paypal import AccessDenied, PayPalError
 from web.reading import PROVIDER
 from web.shop import Shop

@@ -12,10 +12,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from models import orders, payments, subscriptions, webhooks
-from models.orders import OrderInfo
-from models.payments import Change
-from models.webhooks import Received, WebhookInfo
+from models.money import orders, payments, subscriptions, webhooks
+from models.money.orders import OrderInfo
+from models.money.payments import Change
+from models.money.webhooks import Received, WebhookInfo
 from web import disputes
 from web.outcome import Result
 from web.paypal import FORBIDDEN, NOT_FOUND, PayPalError, Refused
@@ -202,7 +202,7 @@ def _of_subscription(till: Shop, remote_id: str, now: int) -> Changes:
     if known is None:
         raise NotOurs("a subscription that is not known here")
     look = till.renewals.look_at(known, now)
-    if look.outcome.result is Result.OVER and known.state is subscriptions.State.PENDING:
+    if look.outcome.result is Result.OVER and known.state is subscriptions.SubscriptionState.PENDING:
         orders.expire(known.order_id, now)
     return look.changes
 

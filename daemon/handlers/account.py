@@ -2,7 +2,9 @@
 
 from daemon.chat import Screen, Turn
 from daemon.screens import account
-from models import batches, jobs, payments, usage, users
+from models import users
+from models.jobs import batches, queue, usage
+from models.money import payments
 
 PAYMENTS_SHOWN = 10
 DELIVERIES_SHOWN = 10
@@ -15,12 +17,12 @@ async def stats(turn: Turn) -> None:
     access = await turn.access()
     plan = service.plans.for_level(access.level)
     left = await service.calls(usage.left, turn.user.id, plan, usage.day_of(turn.now, settings.timezone))
-    waiting = await service.calls(jobs.waiting_count, turn.user.id)
+    waiting = await service.calls(queue.waiting_count, turn.user.id)
     screen = account.stats(turn.t, plan, access, left, waiting, now=turn.now, timezone=settings.timezone)
     if turn.is_admin:
         people = await service.calls(users.totals, turn.now)
-        day = await service.calls(jobs.totals, turn.now - DAY_S)
-        line = await service.calls(jobs.overview, turn.now)
+        day = await service.calls(queue.totals, turn.now - DAY_S)
+        line = await service.calls(queue.overview, turn.now)
         money = await service.calls(payments.totals)
         screen = account.with_totals(turn.t, screen, people, day, line, money)
     await turn.show(screen)
@@ -29,21 +31,21 @@ async def stats(turn: Turn) -> None:
 async def history(turn: Turn) -> None:
     """``/history``: my payments and deliveries."""
     paid = await turn.service.calls(payments.history_of, turn.user.id, PAYMENTS_SHOWN)
-    delivered = await turn.service.calls(jobs.history, turn.user.id, DELIVERIES_SHOWN)
+    delivered = await turn.service.calls(queue.history, turn.user.id, DELIVERIES_SHOWN)
     service = turn.service
     await turn.show(account.history(turn.t, paid, delivered, service.plans, service.settings.timezone))
 
 
 async def cancel(turn: Turn) -> None:
     """``/cancel``: the only link under way is cancelled at once; of several the customer chooses."""
-    waiting = await turn.service.calls(jobs.waiting, turn.user.id)
+    waiting = await turn.service.calls(queue.waiting, turn.user.id)
     only = waiting[0].id if len(waiting) == 1 else None
     await turn.show(account.waiting(turn.t, waiting) if only is None else await _cancelled(turn, only))
 
 
 async def show_waiting(turn: Turn) -> None:
     """What waits, with a button to cancel each."""
-    await turn.show(account.waiting(turn.t, await turn.service.calls(jobs.waiting, turn.user.id)))
+    await turn.show(account.waiting(turn.t, await turn.service.calls(queue.waiting, turn.user.id)))
 
 
 async def drop(turn: Turn) -> None:
@@ -72,9 +74,9 @@ async def cancel_batch(turn: Turn) -> None:
 
 async def _cancelled(turn: Turn, job_id: int | None) -> Screen:
     """Cancel a job of this customer, or all of them for None."""
-    stopped = await turn.service.calls(jobs.cancel, turn.user.id, job_id, turn.now)
+    stopped = await turn.service.calls(queue.cancel, turn.user.id, job_id, turn.now)
     turn.service.bell.ring()
-    return account.cancelled(turn.t, len(stopped), await turn.service.calls(jobs.waiting, turn.user.id))
+    return account.cancelled(turn.t, len(stopped), await turn.service.calls(queue.waiting, turn.user.id))
 
 
 async def release_batch(turn: Turn) -> None:

@@ -12,8 +12,11 @@ from daemon.chat import Screen, Turn
 from daemon.handlers import data, shop
 from daemon.screens import admin
 from daemon.transfer.errors import PutBack, Refusal
-from models import access, events, health, jobs, orders, payments, sources, subscriptions, users
+from models import outbox, users
 from models.errors import MoveRefused, RefundRefused
+from models.jobs import queue, sources
+from models.maintenance import health
+from models.money import access, orders, payments, subscriptions
 from models.users import UserInfo
 
 TEST_PRICE = 1
@@ -116,7 +119,7 @@ async def ban(turn: Turn, words: list[str]) -> Screen:
         return admin.not_an_admin(turn.t)
     await turn.service.calls(users.ban, user.id, turn.now)  # first: what begins to renew from now on is ended by itself
     ended = await turn.service.calls(subscriptions.ask_end, user.id, None, turn.user.id, turn.now)
-    await turn.service.calls(jobs.cancel, user.id, None, turn.now)
+    await turn.service.calls(queue.cancel, user.id, None, turn.now)
     return admin.banned(turn.t, user, ended)
 
 
@@ -156,8 +159,8 @@ async def status(turn: Turn, words: list[str]) -> Screen:
         turn.t,
         await calls(health.all),
         await calls(health.incidents),
-        await calls(jobs.overview, turn.now),
-        await calls(events.oldest_unheard_ms),
+        await calls(queue.overview, turn.now),
+        await calls(outbox.oldest_unheard_ms),
         turn.now,
     )
 

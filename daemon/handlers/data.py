@@ -5,12 +5,12 @@ import json
 
 from daemon.chat import Screen, Turn
 from daemon.screens import data
-from models import backups, personal
+from models.maintenance import backups, privacy
 
 
 async def mydata(turn: Turn) -> None:
     """``/mydata``: all that is stored about the customer, as a file."""
-    stored = await turn.service.calls(personal.export, turn.user.id)
+    stored = await turn.service.calls(privacy.export, turn.user.id)
     file = io.BytesIO(json.dumps(stored, indent=2, ensure_ascii=False).encode())
     await turn.service.outgoing.send_file(
         turn.user.id, f"mydata-{turn.user.id}.json", "application/json", file, data.exported(turn.t)
@@ -27,7 +27,7 @@ async def erase(turn: Turn) -> None:
     if turn.argument != "yes":
         await ask_erasure(turn)
         return
-    await turn.service.calls(personal.erase, turn.user.id, turn.service.settings.timezone, turn.now)
+    await turn.service.calls(privacy.erase, turn.user.id, turn.service.settings.timezone, turn.now)
     turn.service.bell.ring()
     await turn.show(data.erased(turn.t))
 

@@ -6,10 +6,10 @@ from daemon import links
 from daemon.chat import Turn
 from daemon.links import Link, Refused
 from daemon.screens import links as screens
-from models import batches, jobs
-from models.batches import BatchInfo
-from models.jobs import TooMany
-from models.moves import JobInfo
+from models.jobs import batches, queue
+from models.jobs.batches import BatchInfo
+from models.jobs.queue import TooMany
+from models.jobs.states import JobInfo
 
 WAITING_CAP = 200
 """How many links one customer may have in line."""
@@ -32,7 +32,7 @@ async def _enqueue(turn: Turn, wanted: list[str], key: str) -> None:
     put: JobInfo | BatchInfo | TooMany
     if len(wanted) == 1:
         put = await turn.service.calls(
-            jobs.enqueue, user_id, user_id, wanted[0], None, priority, to, turn.now, dedupe=key, cap=WAITING_CAP
+            queue.enqueue, user_id, user_id, wanted[0], None, priority, to, turn.now, dedupe=key, cap=WAITING_CAP
         )
     else:
         put = await turn.service.calls(

@@ -4,10 +4,10 @@ from config.money import STARS
 from config.plans import Plan
 from daemon.chat import Screen, Turn
 from daemon.screens import checkout
-from models import orders, subscriptions
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
-from models.orders import OrderInfo
-from models.subscriptions import SubscriptionInfo
+from models.money import orders, subscriptions
+from models.money.orders import OrderInfo
+from models.money.subscriptions import SubscriptionInfo
 
 
 async def plans(turn: Turn) -> None:
@@ -102,7 +102,7 @@ def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
     """Does it still matter to the customer?"""
     if subscription.state in subscriptions.RENEWING:
         return True
-    return subscription.state is subscriptions.State.CANCELLED and (subscription.period_end or 0) > now
+    return subscription.state is subscriptions.SubscriptionState.CANCELLED and (subscription.period_end or 0) > now
 
 
 def sells_by_paypal(turn: Turn, plan: Plan) -> bool:

@@ -4,7 +4,8 @@ from config.texts import LANGUAGES, translator
 from daemon import commands
 from daemon.chat import Turn
 from daemon.screens import home
-from models import usage, users
+from models import users
+from models.jobs import usage
 
 
 async def start(turn: Turn) -> None:

@@ -7,9 +7,9 @@ from pyrogram.errors import RPCError
 
 from daemon.chat import Turn
 from daemon.screens import support
-from models import payments, requests
-from models.payments import PaymentInfo
-from models.requests import Kind
+from models.money import payments, provider_requests
+from models.money.payments import PaymentInfo
+from models.money.provider_requests import RequestKind
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,13 @@ async def _look_up(turn: Turn, remote_id: str) -> None:
 async def _ask_paypal(turn: Turn, remote_id: str) -> None:
     user_id = turn.user.id
     await turn.service.calls(
-        requests.ask, Kind.LOOKUP, "paypal", argument=remote_id, user_id=user_id, asked_by=user_id, now=turn.now
+        provider_requests.ask,
+        RequestKind.LOOKUP,
+        "paypal",
+        argument=remote_id,
+        user_id=user_id,
+        asked_by=user_id,
+        now=turn.now,
     )
     await turn.show(support.looking(turn.t))
 

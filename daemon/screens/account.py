@@ -9,11 +9,13 @@ from config.texts import Texts
 from daemon.chat import Screen
 from daemon.outgoing import Button
 from daemon.screens import home, keyboard, limits
-from models import jobs, payments, users
-from models.access import Access
-from models.moves import JobInfo, State
-from models.payments import PaymentInfo
-from models.usage import Left
+from models import users
+from models.jobs import queue
+from models.jobs.states import JobInfo, JobState
+from models.jobs.usage import Left
+from models.money import payments
+from models.money.access import Access
+from models.money.payments import PaymentInfo
 
 WAITING_SHOWN = 8
 LINK_SHOWN = 48
@@ -36,8 +38,8 @@ def with_totals(
     t: Texts,
     screen: Screen,
     people: users.Totals,
-    day: jobs.Totals,
-    line: jobs.Overview,
+    day: queue.Totals,
+    line: queue.Overview,
     money: payments.Totals,
 ) -> Screen:
     """The operator's totals under his own use."""
@@ -103,11 +105,11 @@ def payment_state(t: Texts, payment: PaymentInfo) -> str:
     if payment.refunded:
         return t.gettext("refunded") if payment.refunded >= payment.amount else t.gettext("refunded in part")
     return {
-        payments.State.PENDING: t.gettext("being checked"),
-        payments.State.COMPLETED: t.gettext("paid"),
-        payments.State.DENIED: t.gettext("declined"),
-        payments.State.REVERSED: t.gettext("reversed"),
-        payments.State.FROZEN: t.gettext("disputed"),
+        payments.PaymentState.PENDING: t.gettext("being checked"),
+        payments.PaymentState.COMPLETED: t.gettext("paid"),
+        payments.PaymentState.DENIED: t.gettext("declined"),
+        payments.PaymentState.REVERSED: t.gettext("reversed"),
+        payments.PaymentState.FROZEN: t.gettext("disputed"),
     }[payment.state]
 
 
@@ -122,7 +124,7 @@ def waiting(t: Texts, open_jobs: Sequence[JobInfo]) -> Screen:
         lines.append("…")
     buttons = [Button(f"✖ {number}", f"drop:{job.id}") for number, job in enumerate(shown, 1)]
     everything = (Button(t.gettext("Cancel all"), "drop:all"), keyboard.home(t))
-    held = any(job.state is State.HELD for job in open_jobs)
+    held = any(job.state is JobState.HELD for job in open_jobs)
     go_on = ((keyboard.go_on(t),),) if held else ()
     return Screen("\n".join(lines), (*keyboard.rows(*buttons, width=4), *go_on, everything))
 

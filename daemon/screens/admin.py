@@ -8,11 +8,11 @@ from config.plans import Plan
 from config.texts import Texts
 from daemon.chat import Screen
 from daemon.screens import announcements
-from models.access import Access
 from models.errors import RefundRefused
-from models.health import Beat, IncidentInfo
-from models.jobs import Overview
-from models.sources import SourceInfo
+from models.jobs.queue import Overview
+from models.jobs.sources import SourceInfo
+from models.maintenance.health import Beat, IncidentInfo
+from models.money.access import Access
 from models.users import UserInfo
 
 STALE_S = 30

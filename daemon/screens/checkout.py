@@ -10,9 +10,9 @@ from config.texts import Texts
 from daemon.chat import Screen
 from daemon.outgoing import Button
 from daemon.screens import home, keyboard, limits
-from models.access import Access
-from models.orders import OrderInfo
-from models.subscriptions import RENEWING, State, SubscriptionInfo
+from models.money.access import Access
+from models.money.orders import OrderInfo
+from models.money.subscriptions import RENEWING, SubscriptionInfo, SubscriptionState
 
 DESCRIPTION_LENGTH = 255
 
@@ -78,9 +78,9 @@ def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
 def renewal_line(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> str:
     """What becomes of a renewing purchase."""
     date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
-    if subscription.state is State.ACTIVE:
+    if subscription.state is SubscriptionState.ACTIVE:
         return t.gettext("🔁 It renews by itself on {date}.", date=date)
-    if subscription.state is State.SUSPENDED:
+    if subscription.state is SubscriptionState.SUSPENDED:
         return t.gettext("⚠️ The renewal could not be collected. Your plan ends on {date}.", date=date)
     return t.gettext("The renewal is cancelled. Your plan ends on {date}.", date=date)
 
@@ -190,11 +190,11 @@ def _subscription_buttons(t: Texts, subscription: SubscriptionInfo) -> tuple[But
     renew = Button(t.gettext("Renew again"), f"renew:{subscription.id}")
     cancel = Button(t.gettext("Cancel the renewal"), f"stop_renewal:{subscription.id}")
     match subscription.state, subscription.provider:
-        case State.SUSPENDED, "paypal":
+        case SubscriptionState.SUSPENDED, "paypal":
             return renew, cancel
-        case ((State.ACTIVE | State.SUSPENDED), _):
+        case ((SubscriptionState.ACTIVE | SubscriptionState.SUSPENDED), _):
             return (cancel,)
-        case State.CANCELLED, "stars":
+        case SubscriptionState.CANCELLED, "stars":
             return (renew,)
         case _:
             return ()

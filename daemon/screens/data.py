@@ -4,7 +4,7 @@ from config.texts import Texts
 from daemon.chat import Screen
 from daemon.outgoing import Button
 from daemon.screens import keyboard
-from models.backups import Backup
+from models.maintenance.backups import Backup
 
 
 def exported(t: Texts) -> str:

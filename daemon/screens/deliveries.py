@@ -11,8 +11,8 @@ from daemon.chat import Screen
 from daemon.links import REASONS
 from daemon.outgoing import Button
 from daemon.screens import keyboard, limits, links
-from models.moves import State
-from models.usage import Left
+from models.jobs.states import JobState
+from models.jobs.usage import Left
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Standing:
 def job(payload: Mapping[str, Any], standing: Standing) -> Screen | None:
     """The end of one link."""
     detail = payload["detail"]
-    if payload["state"] != State.DONE:
+    if payload["state"] != JobState.DONE:
         return refusal(payload["reason"], detail, standing)
     if "invitation" in detail:
         return _invitation(standing.t, detail)
@@ -55,7 +55,7 @@ def counted(t: Texts, kind: str, number: int) -> str:
     }[kind]
 
 
-def batch(counts: Mapping[State, int], used_up: Mapping[str, int], standing: Standing) -> Screen:
+def batch(counts: Mapping[JobState, int], used_up: Mapping[str, int], standing: Standing) -> Screen:
     """The end of several links that came together: what became of them, what they used and what is left."""
     lines = [_outcome(standing.t, counts)]
     if used_up:
@@ -63,12 +63,12 @@ def batch(counts: Mapping[State, int], used_up: Mapping[str, int], standing: Sta
     return Screen("\n".join(lines))
 
 
-def _outcome(t: Texts, counts: Mapping[State, int]) -> str:
-    total, done = sum(counts.values()), counts[State.DONE]
+def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
+    total, done = sum(counts.values()), counts[JobState.DONE]
     if done == total:
         return t.ngettext("✅ {n} link delivered.", "✅ All {n} links delivered.", total)
     lines = [t.gettext("🏁 {done} of {total} links delivered.", done=done, total=total)]
-    undeliverable = counts[State.REFUSED] + counts[State.FAILED]
+    undeliverable = counts[JobState.REFUSED] + counts[JobState.FAILED]
     if undeliverable:
         lines.append(
             t.ngettext(
@@ -77,8 +77,8 @@ def _outcome(t: Texts, counts: Mapping[State, int]) -> str:
                 undeliverable,
             )
         )
-    if counts[State.CANCELLED]:
-        lines.append(t.ngettext("{n} was cancelled.", "{n} were cancelled.", counts[State.CANCELLED]))
+    if counts[JobState.CANCELLED]:
+        lines.append(t.ngettext("{n} was cancelled.", "{n} were cancelled.", counts[JobState.CANCELLED]))
     return "\n".join(lines)
 
 

@@ -9,8 +9,8 @@ from config.texts import Texts
 from daemon.chat import Screen
 from daemon.outgoing import Button
 from daemon.screens import keyboard, limits
-from models.access import Access
-from models.usage import Left
+from models.jobs.usage import Left
+from models.money.access import Access
 
 LANGUAGE_NAMES = {"en": "English", "es": "Español"}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from config.plans import KINDS, Limit, Plan
 from config.texts import Texts
-from models.usage import Left
+from models.jobs.usage import Left
 
 
 def kind(t: Texts, code: str) -> str:

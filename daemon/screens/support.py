@@ -7,7 +7,7 @@ from config.texts import Texts
 from daemon.chat import Screen as Screen
 from daemon.outgoing import Button
 from daemon.screens import account, keyboard
-from models.payments import PaymentInfo, State
+from models.money.payments import PaymentInfo, PaymentState
 
 
 def contact(t: Texts, support: str | None) -> Screen:
@@ -82,13 +82,13 @@ def found(t: Texts, payment: PaymentInfo, timezone: ZoneInfo, support: str | Non
 
 def _became(t: Texts, payment: PaymentInfo, support: str | None) -> str:
     """What the customer has of a payment."""
-    if payment.state is State.PENDING:
+    if payment.state is PaymentState.PENDING:
         return t.gettext("The payment service is still checking it; I will write when it is through.")
-    if payment.state is State.DENIED:
+    if payment.state is PaymentState.DENIED:
         return t.gettext("It was not charged, so it bought nothing. /premium lets you try again.")
-    if payment.state is State.REVERSED or payment.refunded >= payment.amount:
+    if payment.state is PaymentState.REVERSED or payment.refunded >= payment.amount:
         return t.gettext("The money went back to you, so it buys nothing any more.")
-    if payment.state is State.FROZEN:
+    if payment.state is PaymentState.FROZEN:
         return t.gettext("What it bought rests until that is decided.")
     if payment.grants:
         return t.gettext("What it bought is yours: /start shows it.")

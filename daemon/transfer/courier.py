@@ -16,10 +16,11 @@ from daemon.transfer.finder import Customer, Finder, Found
 from daemon.transfer.media import MAX_BYTES
 from daemon.transfer.run import Run, Track
 from daemon.transfer.source import Post
-from models import access, batches, cache, jobs, usage
-from models.cache import CachedInfo
 from models.database import Calls, transaction
-from models.jobs import Delivered
+from models.jobs import batches, cache, queue, usage
+from models.jobs.cache import CachedInfo
+from models.jobs.queue import Delivered
+from models.money import access
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Courier:
     async def _accept(self, run: Run, customer: Customer, link: InviteLink) -> None:
         channel, joined = await self._finder.follow(customer, link.hash)
         detail = {"invitation": "joined" if joined else "already_member", "chat": channel.title}
-        await self._calls(jobs.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
+        await self._calls(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
 
     async def _bring(self, run: Run, customer: Customer, link: PostLink, level: int) -> None:
         for _ in range(CHANGES):
@@ -93,7 +94,7 @@ class Courier:
             raise Refusal("too_large_for_bots", size=largest, limit=MAX_BYTES)
         if largest > limits.max_bytes:
             raise Refusal("too_large_for_plan", size=largest, limit=limits.max_bytes)
-        await self._calls(jobs.size_known, run.job.id, _kind(post), post.size)
+        await self._calls(queue.size_known, run.job.id, _kind(post), post.size)
         day = usage.day_of(_now(), self._settings.timezone)
         answer = await self._calls(usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day, _now())
         if isinstance(answer, usage.Refused):
@@ -116,13 +117,13 @@ class Courier:
     async def _deliver(self, run: Run, found: Found) -> None:
         post, messages = found.post, plan(found.post)
         total = sum(message.count for message in messages)
-        random_ids = await self._calls(jobs.plan_messages, run.job.id, total, _now())
+        random_ids = await self._calls(queue.plan_messages, run.job.id, total, _now())
         if not post.items:
             await self._send(run, messages, (), random_ids)
         elif not await self._send_held(run, found, messages, random_ids):
             await self._send_fetched(run, found, messages, random_ids)
         detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title}
-        await self._calls(jobs.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
+        await self._calls(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
         logger.info("delivered", extra={"job": run.job.id, "user": run.job.user_id, "bytes": post.size})
 
     async def _send_held(self, run: Run, found: Found, messages: Sequence[Message], random_ids: Sequence[int]) -> bool:
@@ -135,7 +136,7 @@ class Courier:
                 await self._send(run, messages, held, random_ids)
             except MediaRefused as refusal:
                 logger.info("not by reference", extra={"job": run.job.id, "reason": str(refusal)})
-                await self._calls(jobs.unsent, run.job.id, str(run.job.owner), _now())
+                await self._calls(queue.unsent, run.job.id, str(run.job.owner), _now())
                 await self._calls(cache.drop, self._bot_id, post.channel.id, post.message_id)
             else:
                 return True
@@ -170,13 +171,13 @@ class Courier:
         self, run: Run, messages: Sequence[Message], held: Sequence[Held], random_ids: Sequence[int]
     ) -> None:
         """Make the calls that have not been made yet, writing down each."""
-        job = await self._calls(jobs.delivering, run.job.id, str(run.job.owner), _now())
+        job = await self._calls(queue.delivering, run.job.id, str(run.job.owner), _now())
         left = iter(random_ids)
         for message in messages:
             ids = [next(left) for _ in range(message.count)]
             if not job.sent.keys() >= set(ids):
                 sent = await self._delivery.send(job.chat_id, message, held, ids)
-                await self._calls(jobs.sent, job.id, sent)
+                await self._calls(queue.sent, job.id, sent)
 
     async def _as_the_account_sees(self, found: Found) -> Post:
         """The post with locations that the account can read, when the bot was the one that found it."""

@@ -18,10 +18,10 @@ from daemon.transfer.media import Item
 from daemon.transfer.pipe import PART, PIECE, Download, Pipe, Upload
 from daemon.transfer.run import Run, Track
 from daemon.transfer.source import Post
-from models import uploads
 from models.database import Calls
 from models.errors import LeaseLost
-from models.uploads import UploadInfo
+from models.jobs import uploads
+from models.jobs.uploads import UploadInfo
 
 logger = logging.getLogger(__name__)
 

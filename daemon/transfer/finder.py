@@ -14,9 +14,9 @@ from daemon.transfer.cache import Held
 from daemon.transfer.errors import AccountAway, PutBack, Refusal
 from daemon.transfer.invitations import Invitations, remember
 from daemon.transfer.source import Channel, Post, Reader
-from models import sources
 from models.database import Calls
-from models.sources import ReadingPolicy
+from models.jobs import sources
+from models.jobs.sources import ReadingPolicy
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from pyrogram.errors import (
 from config.settings import Settings
 from daemon.transfer.errors import Flooded, Refusal
 from daemon.transfer.source import Channel, Reader
-from models import sources, usage
 from models.database import Calls
-from models.sources import ReadingPolicy
+from models.jobs import sources, usage
+from models.jobs.sources import ReadingPolicy
 
 _OUTCOMES: dict[type[RPCError], str] = {
     InviteHashExpired: "invite_expired",

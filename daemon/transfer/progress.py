@@ -17,10 +17,11 @@ from daemon.outgoing import Button, Keyboard, Outgoing
 from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
 from daemon.transfer.run import Run, Track
-from models import batches, jobs, users
+from models import users
 from models.database import Calls
 from models.errors import NotFound
-from models.moves import JobInfo, State
+from models.jobs import batches, queue
+from models.jobs.states import JobInfo, JobState
 
 logger = logging.getLogger(__name__)
 
@@ -67,15 +68,17 @@ def under_way(t: Texts, track: Track | None, now: float) -> str:
     )
 
 
-def batch(t: Texts, counts: Mapping[State, int]) -> str:
+def batch(t: Texts, counts: Mapping[JobState, int]) -> str:
     """A batch and how far it has come."""
     total = sum(counts.values())
-    refused = counts[State.REFUSED] + counts[State.FAILED]
-    lines = [t.gettext("📦 {done} of {total} delivered", done=counts[State.DONE], total=total)]
+    refused = counts[JobState.REFUSED] + counts[JobState.FAILED]
+    lines = [t.gettext("📦 {done} of {total} delivered", done=counts[JobState.DONE], total=total)]
     if refused:
         lines.append("✖️ " + t.ngettext("{n} could not be delivered", "{n} could not be delivered", refused))
-    if counts[State.HELD]:
-        lines.append("⏸ " + t.ngettext("{n} waits for a larger plan", "{n} wait for a larger plan", counts[State.HELD]))
+    if counts[JobState.HELD]:
+        lines.append(
+            "⏸ " + t.ngettext("{n} waits for a larger plan", "{n} wait for a larger plan", counts[JobState.HELD])
+        )
     return "\n".join(lines)
 
 
@@ -126,13 +129,13 @@ class Board:
 
     async def run(self) -> None:
         """Look several times a second, for ever. Begins with taking down what a crash left standing."""
-        for job in await self._calls(jobs.left_standing, int(time.time()) - DAY_S):
+        for job in await self._calls(queue.left_standing, int(time.time()) - DAY_S):
             try:
                 await self._outgoing.delete(job.chat_id, [job.status_message_id or 0])
             except (RPCError, OSError) as error:  # it stays for the next start
                 logger.info("progress not taken down", extra={"user": job.chat_id, "reason": str(error)})
             else:
-                await self._calls(jobs.set_status_message, job.id, None)
+                await self._calls(queue.set_status_message, job.id, None)
         while True:
             await self.look(time.monotonic())
             await asyncio.sleep(TICK_S)
@@ -166,7 +169,7 @@ class Board:
 
     async def _shown(self, now: float) -> dict[tuple[str, int], Shown]:
         runs = {run.job.id: run for run in self._running()}
-        waiting = await self._calls(jobs.in_line, SHOWN)
+        waiting = await self._calls(queue.in_line, SHOWN)
         runs |= {run.job.id: run for run in self._running()}  # a job that has just been claimed is in either
         shown: dict[tuple[str, int], Shown] = {}
         in_batches = {}
@@ -193,7 +196,7 @@ class Board:
 
     async def _open(self, key: tuple[str, int], one: Shown, now: float) -> Card:
         kind, number = key
-        keep = jobs.set_status_message if kind == "job" else batches.set_status_message
+        keep = queue.set_status_message if kind == "job" else batches.set_status_message
 
         async def remember(message_id: int | None) -> None:
             await self._calls(keep, number, message_id)
@@ -257,5 +260,5 @@ def _in_line(job: JobInfo, ahead: int, why: str | None) -> Callable[[Texts], str
     return lambda t: in_line(t, ahead, job.not_before - int(time.time()), why)
 
 
-def _batch(counts: Mapping[State, int]) -> Callable[[Texts], str]:
+def _batch(counts: Mapping[JobState, int]) -> Callable[[Texts], str]:
     return lambda t: batch(t, counts)

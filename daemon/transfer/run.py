@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.transfer.errors import PutBack
-from models.line import LARGE_BYTES
-from models.moves import JobInfo
+from models.jobs.scheduling import LARGE_BYTES
+from models.jobs.states import JobInfo
 
 
 @dataclass

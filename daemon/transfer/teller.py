@@ -12,9 +12,11 @@ from daemon.errors import Unreachable
 from daemon.outgoing import Outgoing
 from daemon.screens import deliveries
 from daemon.screens.deliveries import Standing
-from models import access, batches, usage, users
+from models import users
 from models.database import Calls
-from models.events import EventInfo
+from models.jobs import batches, usage
+from models.money import access
+from models.outbox import EventInfo
 
 logger = logging.getLogger(__name__)
 

@@ -34,10 +34,11 @@ from daemon.transfer.run import Run
 from daemon.transfer.source import Reader
 from daemon.transfer.teller import Teller
 from daemon.transfer.waits import Waits
-from models import jobs, users
+from models import users
 from models.database import Calls
 from models.errors import LeaseLost
-from models.moves import JobInfo
+from models.jobs import queue
+from models.jobs.states import JobInfo
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Transfers:
     async def run(self) -> None:
         """Work until cancelled."""
         courier = await self._courier()
-        await self._calls(jobs.take_over, NAME, _now())
+        await self._calls(queue.take_over, NAME, _now())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._claim(courier), name="claim jobs")
             group.create_task(self._keep_leases(), name="keep leases")
@@ -148,7 +149,7 @@ class Transfers:
         if self._draining or not (small or large):
             return None
         return await self._calls(
-            jobs.claim, self._owner, LEASE_S, self._settings.jobs_per_customer, _now(), small=small, large=large
+            queue.claim, self._owner, LEASE_S, self._settings.jobs_per_customer, _now(), small=small, large=large
         )
 
     def _room(self) -> tuple[bool, bool]:
@@ -188,14 +189,14 @@ class Transfers:
             raise
         except Refusal as refusal:
             logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
-            await self._calls(jobs.refuse, job.id, owner, refusal.reason, _now(), refusal.values)
+            await self._calls(queue.refuse, job.id, owner, refusal.reason, _now(), refusal.values)
         except Unreachable as error:
             logger.info("customer unreachable", extra={"job": job.id, "reason": str(error)})
             await self._calls(users.mark_blocked_bot, job.user_id, True, _now())
-            await self._calls(jobs.unreachable, job.id, owner, _now())
+            await self._calls(queue.unreachable, job.id, owner, _now())
         except asyncio.CancelledError:
             if not run.withdrawn:
-                await asyncio.shield(self._calls(jobs.put_back, job.id, owner, _now(), False, _now()))
+                await asyncio.shield(self._calls(queue.put_back, job.id, owner, _now(), False, _now()))
         except (RPCError, OSError, TransferError) as error:
             await self._put_back(job, self._judge(job, error))
         except Exception as error:
@@ -216,11 +217,11 @@ class Transfers:
     async def _put_back(self, job: JobInfo, why: PutBack) -> None:
         waited = self._waits.put_back(job.id, why.reason, time.monotonic())
         if why.reason == ACCOUNT_AWAY and waited > PATIENCE_S:
-            await self._calls(jobs.fail, job.id, self._owner, "waited_too_long", _now())
+            await self._calls(queue.fail, job.id, self._owner, "waited_too_long", _now())
             return
         logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
         not_before = _now() + round(why.seconds)
-        await self._calls(jobs.put_back, job.id, self._owner, not_before, why.counts, _now())
+        await self._calls(queue.put_back, job.id, self._owner, not_before, why.counts, _now())
 
     def _why_waiting(self, job_id: int) -> str | None:
         return self._waits.why(job_id, account_is_up=self._account_is_up())
@@ -231,7 +232,7 @@ class Transfers:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             for run in self._running():
-                if not await self._calls(jobs.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
+                if not await self._calls(queue.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
                     self._withdraw(run)
 
     async def _watch(self) -> None:
@@ -241,7 +242,7 @@ class Transfers:
             if self._account_is_up():
                 self._waits.account_is_up(time.monotonic())
             if runs := self._running():
-                held = await self._calls(jobs.held_by, self._owner)
+                held = await self._calls(queue.held_by, self._owner)
                 for run in runs:
                     if run.job.id not in held:
                         self._withdraw(run)

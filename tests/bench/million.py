@@ -12,8 +12,10 @@ from typing import ParamSpec, TypeVar
 
 from config import plans
 from config.plans import Plans
-from models import access, cache, database, jobs, usage, users
+from models import database, users
 from models.database import database as connection
+from models.jobs import cache, queue, usage
+from models.money import access
 from tests.bench.report import Row, quantile, row
 
 P = ParamSpec("P")
@@ -170,21 +172,21 @@ def serve(user_id: int, number: int, now: int, offered: Plans, watch: Stopwatch)
         plan = offered.for_level(level)
         watch.time("left", usage.left, user_id, plan, TODAY)
     key, link = f"bench{number}", f"https://t.me/channel/{number}"
-    queued = watch.time("enqueue", jobs.enqueue, user_id, user_id, link, None, level, 1, now, dedupe=key, cap=1000)
-    assert isinstance(queued, jobs.JobInfo)
-    watch.aside("progress_tick", jobs.in_line, 99)
-    job = watch.time("claim", jobs.claim, OWNER, 60, 2, now)
+    queued = watch.time("enqueue", queue.enqueue, user_id, user_id, link, None, level, 1, now, dedupe=key, cap=1000)
+    assert isinstance(queued, queue.JobInfo)
+    watch.aside("progress_tick", queue.in_line, 99)
+    job = watch.time("claim", queue.claim, OWNER, 60, 2, now)
     assert job is not None and job.id == queued.id
     watch.time("cache_get", cache.get, BOT, 1, number, 0, now)
     watch.time("access", access.of, user_id, now)
-    watch.time("size_known", jobs.size_known, job.id, "photo", 100_000)
+    watch.time("size_known", queue.size_known, job.id, "photo", 100_000)
     watch.time("reserve", usage.reserve, job.id, user_id, {"photo": 1}, plan.limits, f"day {number}", now)
-    (random_id,) = watch.time("plan_messages", jobs.plan_messages, job.id, 1, now)
-    watch.time("delivering", jobs.delivering, job.id, OWNER, now)
+    (random_id,) = watch.time("plan_messages", queue.plan_messages, job.id, 1, now)
+    watch.time("delivering", queue.delivering, job.id, OWNER, now)
     kept = cache.CachedInfo(BOT, 1, 1_000_000 + number, 0, ({"kind": "photo", "size": 100_000, "id": number},))
-    watch.time("sent", jobs.sent, job.id, {random_id: number})
-    outcome = jobs.Delivered(cached=kept)
-    assert watch.time("finish", jobs.finish, job.id, OWNER, outcome, now)
+    watch.time("sent", queue.sent, job.id, {random_id: number})
+    outcome = queue.Delivered(cached=kept)
+    assert watch.time("finish", queue.finish, job.id, OWNER, outcome, now)
 
 
 @contextlib.contextmanager

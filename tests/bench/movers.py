@@ -24,7 +24,7 @@ from telethon.sessions import StringSession
 
 from config import memory
 from models import database
-from models.moves import State
+from models.jobs.states import JobState
 from tests import clients
 from tests.sandbox_process import Sandbox, read_env
 from tests.transfer_rig import customer, rig
@@ -53,7 +53,7 @@ async def ours(sandbox: Sandbox, place: Path, chat: int, module: str = "tgcrypto
         async def move(urls: list[str]) -> dict[str, float]:
             jobs = [await running.ask(someone, url) for url in urls]
             ended = [await running.ended(job, DEADLINE_S) for job in jobs]
-            if any(job.state is not State.DONE for job in ended):
+            if any(job.state is not JobState.DONE for job in ended):
                 raise RuntimeError(str(ended))
             return {}
 

@@ -7,8 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from models import database, payments
+from models import database
 from models.errors import RefundRefused
+from models.money import payments
 from tests.paypal_shop import Buyer, PayPalShop, order_id
 from tests.sandbox.paypal.calls import Refusal
 

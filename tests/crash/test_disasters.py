@@ -19,7 +19,8 @@ import peewee
 import pytest
 import requests
 
-from models import database, notes, orders
+from models import database, notes
+from models.money import orders
 from models.tables import Heartbeat
 from tests.demo import installation
 from tests.demo.customer import Customer

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from models import cache, database, events, jobs, uploads, usage
-from models.moves import JobInfo, State
+from models import database, outbox
+from models.jobs import cache, queue, uploads, usage
+from models.jobs.states import JobInfo, JobState
 from models.tables import Usage
 from tests.store import FREE, NOW, TODAY, customers, enqueue
 
@@ -52,24 +53,24 @@ class Telegram:
 def deliver(job: JobInfo, owner: str, telegram: Telegram, reached: Callable[[str], None]) -> None:
     """What a worker does with a post of two photos, naming each step that it has reached."""
     reached("claimed")
-    jobs.size_known(job.id, "photo", 2000)
+    queue.size_known(job.id, "photo", 2000)
     reached("size known")
     assert isinstance(usage.reserve(job.id, 1, {"photo": 2}, FREE.limits, TODAY, NOW), usage.Reserved)
     reached("reserved")
-    ids = jobs.plan_messages(job.id, 2, NOW)
+    ids = queue.plan_messages(job.id, 2, NOW)
     reached("planned")
     uploads.save(job.id, owner, uploads.UploadInfo(1, 2, 512, 8, b"\x0f"), NOW)
     reached("part uploaded")
-    jobs.delivering(job.id, owner, NOW)
+    queue.delivering(job.id, owner, NOW)
     reached("delivering")
     for name, random_id in zip(("first", "second"), ids, strict=True):
         if random_id not in job.sent:
             message_id = telegram.send(random_id)
             reached(f"{name} message out")
-            jobs.sent(job.id, {random_id: message_id})
+            queue.sent(job.id, {random_id: message_id})
         reached(f"{name} message recorded")
     post = cache.CachedInfo(99, 5, 7, 0, ({"kind": "photo"},))
-    jobs.finish(job.id, owner, jobs.Delivered(cached=post), NOW)
+    queue.finish(job.id, owner, queue.Delivered(cached=post), NOW)
     reached("finished")
 
 
@@ -82,7 +83,7 @@ def work_until(step: str, instance: int, directory: Path) -> None:
 
     database.open_database(directory / "peaje.db")
     owner = f"worker/{instance}"
-    job = jobs.claim(owner, LEASE_S, 2, NOW + instance * LEASE_S)
+    job = queue.claim(owner, LEASE_S, 2, NOW + instance * LEASE_S)
     assert job is not None
     deliver(job, owner, Telegram(directory / "telegram"), reached)
 
@@ -97,19 +98,19 @@ def kill_at(step: str, instance: int, directory: Path) -> None:
 
 def finish_whole(instance: int, directory: Path) -> None:
     """Let a last worker do what is left, if anything is."""
-    job = jobs.claim("last/0", LEASE_S, 2, NOW + instance * LEASE_S)
+    job = queue.claim("last/0", LEASE_S, 2, NOW + instance * LEASE_S)
     if job is not None:
         deliver(job, "last/0", Telegram(directory / "telegram"), lambda name: None)
 
 
 def assert_delivered_once(job_id: int, directory: Path) -> None:
-    job = jobs.get(job_id)
-    assert job.state is State.DONE
+    job = queue.get(job_id)
+    assert job.state is JobState.DONE
     assert Telegram(directory / "telegram").messages == list(job.random_ids)
     assert job.all_sent and len(job.sent) == 2
     assert usage.total(1) == {"photo": 2}
     assert not Usage.select().where(Usage.state == "reserved").exists()
-    assert [(event.kind, event.payload["used"]) for event in events.due(NOW + 999)] == [("job_finished", {"photo": 2})]
+    assert [(event.kind, event.payload["used"]) for event in outbox.due(NOW + 999)] == [("job_finished", {"photo": 2})]
     assert uploads.of(job_id, 1) is None
 
 

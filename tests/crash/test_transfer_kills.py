@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from models import access, database, users
+from models import database, users
+from models.money import access
 from models.tables import Job, Upload, Usage
 from tests import daemon_process
 from tests.daemon_process import Chat, Daemon

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from models import access, payments
-from models.payments import State
+from models.money import access, payments
+from models.money.payments import PaymentState
 from models.tables import Event, Order, Payment, Refund, Request, WebhookEvent
 from tests.crash.shoppers import TAKEN
 from tests.sandbox.paypal import LocalPayPal
@@ -95,7 +95,9 @@ def _refunds(paypal: LocalPayPal) -> Iterator[str]:
 def _disputes(paypal: LocalPayPal) -> Iterator[str]:
     for dispute in paypal.disputes():
         outcome = (dispute.get("dispute_outcome") or {}).get("outcome_code")
-        expected = {None: State.FROZEN, "RESOLVED_BUYER_FAVOUR": State.REVERSED}.get(outcome, State.COMPLETED)
+        expected = {None: PaymentState.FROZEN, "RESOLVED_BUYER_FAVOUR": PaymentState.REVERSED}.get(
+            outcome, PaymentState.COMPLETED
+        )
         for contested in dispute["disputed_transactions"]:
             found = payments.find("paypal", contested["seller_transaction_id"])
             if found is None or found.state is not expected:
@@ -109,7 +111,7 @@ def _access(now: int) -> Iterator[str]:
         left = [
             payment
             for payment in payments.history_of(user_id, 1000)
-            if payment.state is State.COMPLETED and payment.completed_at and payment.refunded < payment.amount
+            if payment.state is PaymentState.COMPLETED and payment.completed_at and payment.refunded < payment.amount
         ]
         if bool(left) != bool(access.of(user_id, now).level):
             yield f"customer {user_id} has {len(left)} payments that hold, and access {access.of(user_id, now)}"
@@ -133,5 +135,5 @@ def _news(sandbox: Sandbox) -> Iterator[str]:
             yield f"{kind} of payment {payment} was told {count} times"
     completed = {payment for kind, payment, _ in told if kind == "payment_completed"}
     for row in Payment.select().where(Payment.completed_at.is_null(False)):
-        if row.id not in completed and row.state not in (State.REVERSED, State.DENIED):
+        if row.id not in completed and row.state not in (PaymentState.REVERSED, PaymentState.DENIED):
             yield f"payment {row.remote_id} was never told of"

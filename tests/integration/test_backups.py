@@ -23,9 +23,11 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
-from models import backups, database, events, health, notes, payments, restoring, soundness, statement, users
+from models import database, notes, outbox, users
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
-from models.facts import RefundFact
+from models.maintenance import backups, health, integrity, restoring
+from models.money import payments, stars_cursor
+from models.money.facts import RefundFact
 from models.tables import Refund, User
 from tests import environment
 from tests.purchases import NOW, customer, fact, order
@@ -152,7 +154,7 @@ def test_a_damaged_database_makes_no_backup(settings: Settings) -> None:
         backups.make(settings, NOW + 1)
 
     assert found.value.faults
-    assert soundness.is_damaged(settings.database_file)
+    assert integrity.is_damaged(settings.database_file)
     assert [backup.name for backup in backups.in_directory(settings.backups)] == [good.name]
 
 
@@ -182,11 +184,11 @@ def test_stars_that_came_after_a_backup_are_ours_even_if_it_knows_no_statement(
     settings: Settings, read: dict[str, int] | None, since: dict[str, int]
 ) -> None:
     if read is not None:
-        notes.put(statement.NOTE, read, NOW)
+        notes.put(stars_cursor.NOTE, read, NOW)
 
     prepared = restoring.prepare(settings, backups.make(settings, NOW).file, NOW + 86_400)
 
-    assert json.loads(content(prepared.file, f"SELECT value FROM note WHERE key = '{statement.NOTE}'")) == since
+    assert json.loads(content(prepared.file, f"SELECT value FROM note WHERE key = '{stars_cursor.NOTE}'")) == since
 
 
 def test_a_database_that_is_not_ours_makes_no_backup(settings: Settings) -> None:
@@ -254,7 +256,7 @@ def test_old_ones_are_forgotten(settings: Settings) -> None:
 
 
 def told() -> list[tuple[str, str]]:
-    found = (event for event in events.due(NOW + 2 * 86_400) if event.kind.startswith("incident"))
+    found = (event for event in outbox.due(NOW + 2 * 86_400) if event.kind.startswith("incident"))
     return [(event.kind, str(event.payload["key"])) for event in found]
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from models import batches, database, events, jobs, usage
-from models.batches import BatchInfo
+from models import database, outbox
 from models.errors import NotFound
-from models.jobs import Delivered, TooMany
-from models.moves import State
+from models.jobs import batches, queue, usage
+from models.jobs.batches import BatchInfo
+from models.jobs.queue import Delivered, TooMany
+from models.jobs.states import JobState
 from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue
 
 DAY_S = 86_400
@@ -33,12 +34,12 @@ def states(batch_id: int) -> dict[str, int]:
 
 
 def told() -> list[tuple[str, dict[str, object]]]:
-    return [(event.kind, dict(event.payload)) for event in events.due(NOW + 99 * DAY_S)]
+    return [(event.kind, dict(event.payload)) for event in outbox.due(NOW + 99 * DAY_S)]
 
 
 def test_all_links_stand_in_line_in_their_order() -> None:
     first = batch(3)
-    assert [(job.batch_id, job.link[-8]) for job in jobs.waiting(1)] == [(first.id, digit) for digit in "012"]
+    assert [(job.batch_id, job.link[-8]) for job in queue.waiting(1)] == [(first.id, digit) for digit in "012"]
     assert states(first.id) == {"queued": 3}
     assert batches.get(first.id) == first == BatchInfo(first.id, 1, 1, 3, None, False, NOW)
     with pytest.raises(NotFound):
@@ -47,29 +48,29 @@ def test_all_links_stand_in_line_in_their_order() -> None:
 
 def test_the_same_update_makes_no_second_batch() -> None:
     assert batch(3) == batch(3)
-    assert len(jobs.waiting(1)) == 3
+    assert len(queue.waiting(1)) == 3
 
 
 def test_a_batch_over_the_cap_is_refused_as_a_whole() -> None:
     enqueue(1, "one")
     assert batches.enqueue(1, 1, ("a", "b", "c"), 0, 3, NOW, dedupe="b", cap=3) == TooMany(waiting=1, cap=3)
-    assert len(jobs.waiting(1)) == 1
+    assert len(queue.waiting(1)) == 1
     batch(2, cap=3)
 
 
 def test_the_end_of_a_batch_is_told_once_and_its_jobs_are_not() -> None:
     three = batch(3)
-    for end in (jobs.refuse, jobs.fail):
+    for end in (queue.refuse, queue.fail):
         end(claim("w").id, "w", "missing", NOW)
     assert told() == []
-    jobs.finish(claim("w").id, "w", Delivered(), NOW)
+    queue.finish(claim("w").id, "w", Delivered(), NOW)
     assert told() == [("batch_finished", {"batch": three.id})]
     assert states(three.id) == {"done": 1, "refused": 1, "failed": 1}
 
 
 def test_a_batch_is_cancelled_by_its_customer() -> None:
     three, other = batch(3), batch(2, key="update 2", user_id=2)
-    jobs.finish(claim("w").id, "w", Delivered(), NOW)
+    queue.finish(claim("w").id, "w", Delivered(), NOW)
     assert batches.cancel(2, three.id, NOW) == []
     assert len(batches.cancel(1, three.id, NOW)) == 2
     assert states(three.id) == {"done": 1, "cancelled": 2}
@@ -77,17 +78,17 @@ def test_a_batch_is_cancelled_by_its_customer() -> None:
     assert batches.get(three.id).cancelled and not batches.get(other.id).cancelled
 
 
-@pytest.mark.parametrize("end", [jobs.refuse, jobs.fail, None])
+@pytest.mark.parametrize("end", [queue.refuse, queue.fail, None])
 def test_what_was_delivered_or_refused_before_the_rest_was_cancelled_is_told(end: Callable[..., None] | None) -> None:
     three = batch(3)
     if end is None:
-        jobs.finish(claim("w").id, "w", Delivered(), NOW)
+        queue.finish(claim("w").id, "w", Delivered(), NOW)
     else:
         end(claim("w").id, "w", "missing", NOW)
-    first, last = jobs.waiting(1)
-    jobs.cancel(1, first.id, NOW)
+    first, last = queue.waiting(1)
+    queue.cancel(1, first.id, NOW)
     assert told() == []
-    jobs.cancel(1, last.id, NOW)
+    queue.cancel(1, last.id, NOW)
     assert told() == [("batch_finished", {"batch": three.id})]
 
 
@@ -100,11 +101,11 @@ def test_a_batch_that_was_cancelled_as_a_whole_is_not_told_again() -> None:
 
 def test_a_batch_whose_last_link_was_cancelled_on_its_way_and_not_sent_is_told() -> None:
     two = batch(2)
-    jobs.finish(claim("w").id, "w", Delivered(), NOW)
+    queue.finish(claim("w").id, "w", Delivered(), NOW)
     job = claim("w")
-    jobs.delivering(job.id, "w", NOW)
+    queue.delivering(job.id, "w", NOW)
     assert batches.cancel(1, two.id, NOW) == []
-    jobs.put_back(job.id, "w", NOW, False, NOW)
+    queue.put_back(job.id, "w", NOW, False, NOW)
     assert told() == [("batch_finished", {"batch": two.id})]
 
 
@@ -113,7 +114,7 @@ def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_ask
     for _ in range(3):
         job = claim("w")
         assert isinstance(usage.reserve(job.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Reserved)
-        jobs.finish(job.id, "w", Delivered(), NOW)
+        queue.finish(job.id, "w", Delivered(), NOW)
     job = claim("w")
     assert isinstance(usage.reserve(job.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Refused)
 
@@ -121,7 +122,7 @@ def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_ask
 
     assert (len(held.job_ids), held.tell) == (2, True)
     assert states(five.id) == {"done": 3, "held": 2}
-    assert jobs.claim("w", 60, 2, NOW) is None
+    assert queue.claim("w", 60, 2, NOW) is None
     quota_ended = ("batch_held", {"batch": five.id, "kind": "video"})
     assert told() == [quota_ended]
 
@@ -130,7 +131,7 @@ def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_ask
         job = claim("w")
         assert (job.id, job.priority, job.reason) == (job_id, PREMIUM.level, None)
         assert isinstance(usage.reserve(job.id, 1, {"video": 1}, PREMIUM.limits, TODAY, NOW), usage.Reserved)
-        jobs.finish(job.id, "w", Delivered(), NOW)
+        queue.finish(job.id, "w", Delivered(), NOW)
     assert told() == [quota_ended, ("batch_finished", {"batch": five.id})]
 
 
@@ -138,10 +139,10 @@ def test_a_link_of_which_something_has_arrived_is_not_held_with_the_others() -> 
     three = batch(3)
     partly = claim("w")
     usage.reserve(partly.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-    one, _ = jobs.plan_messages(partly.id, 2, NOW)
-    jobs.delivering(partly.id, "w", NOW)
-    jobs.sent(partly.id, {one: 5})
-    jobs.put_back(partly.id, "w", NOW + 30, False, NOW)
+    one, _ = queue.plan_messages(partly.id, 2, NOW)
+    queue.delivering(partly.id, "w", NOW)
+    queue.sent(partly.id, {one: 5})
+    queue.put_back(partly.id, "w", NOW + 30, False, NOW)
 
     held = batches.hold(claim("w").id, "w", NOW)
 
@@ -166,22 +167,22 @@ def test_what_waits_counts_those_that_another_worker_is_about_to_hold() -> None:
     five = batch(5)
     sure, undecided = claim("w"), claim("w")
     assert isinstance(usage.reserve(sure.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Reserved)
-    third = jobs.claim("w", 60, 3, NOW)
+    third = queue.claim("w", 60, 3, NOW)
     assert third is not None
     batches.hold(third.id, "w", NOW)
     assert states(five.id) == {"claimed": 2, "held": 3}
     assert batches.waiting(five.id) == 4
     batches.hold(undecided.id, "w", NOW)
     assert batches.waiting(five.id) == 4
-    jobs.finish(sure.id, "w", Delivered(), NOW)
+    queue.finish(sure.id, "w", Delivered(), NOW)
     assert batches.waiting(five.id) == 4
 
 
 def test_of_workers_that_hold_at_once_one_tells(tmp_path: Path) -> None:
     batch(8)
-    running = [jobs.claim("w", 60, 8, NOW) for _ in range(8)]
+    running = [queue.claim("w", 60, 8, NOW) for _ in range(8)]
 
-    def hold(job: jobs.JobInfo | None) -> bool:
+    def hold(job: queue.JobInfo | None) -> bool:
         assert job is not None
         database.database.connect(reuse_if_open=True)
         try:
@@ -219,16 +220,16 @@ def test_held_jobs_leave_after_some_days() -> None:
     assert batches.expire_held(NOW, NOW) == 0
     assert batches.expire_held(NOW + 1, NOW + 7 * DAY_S) == 2
     assert states(two.id) == {"cancelled": 2}
-    assert {jobs.get(job_id).reason for job_id in (1, 2)} == {batches.HELD_TOO_LONG}
+    assert {queue.get(job_id).reason for job_id in (1, 2)} == {batches.HELD_TOO_LONG}
     assert told()[1:] == [("batch_finished", {"batch": two.id})]
 
 
 def test_held_jobs_can_be_cancelled() -> None:
     two = batch(2)
     batches.hold(claim("w").id, "w", NOW)
-    assert len(jobs.cancel(1, None, NOW)) == 2
+    assert len(queue.cancel(1, None, NOW)) == 2
     assert states(two.id) == {"cancelled": 2}
-    assert all(count == 0 for state, count in batches.counts(two.id).items() if state is not State.CANCELLED)
+    assert all(count == 0 for state, count in batches.counts(two.id).items() if state is not JobState.CANCELLED)
 
 
 def test_the_status_message_is_remembered() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from models import cache, database
-from models.cache import CachedInfo
+from models import database
+from models.jobs import cache
+from models.jobs.cache import CachedInfo
 from models.tables import CachedMedia
 from tests.store import NOW
 

@@ -18,8 +18,10 @@ from daemon.announcer import Announcer
 from daemon.bell import Bell
 from daemon.errors import Unreachable
 from daemon.outgoing import Outgoing
-from models import access, clock, database, events, health, users
+from models import database, outbox, users
 from models.database import Calls, Watcher
+from models.maintenance import clock_repair, health
+from models.money import access
 from models.tables import Event
 from tests import environment
 from tests.daemon_process import Chat, Daemon, chat
@@ -101,7 +103,7 @@ async def test_who_blocked_the_bot_is_marked_and_holds_nobody_up(
             async with asyncio.timeout(5):
                 while not users.get(gone.id).blocked_bot:
                     await asyncio.sleep(0.05)
-            while any(event.user_id == gone.id for event in events.due(int(time.time()) + 10**6)):
+            while any(event.user_id == gone.id for event in outbox.due(int(time.time()) + 10**6)):
                 await asyncio.sleep(0.05)
         finally:
             database.close_database()
@@ -185,7 +187,7 @@ async def test_an_admin_who_cannot_be_told_now_is_told_later_and_the_others_now(
     assert sorted(post.asked) == [1, 2, 3]
     assert event.heard_at is None and event.not_before >= began + 7200 + announcer.FLOOD_MARGIN_S
     # And nothing makes it due before
-    assert clock.mend(began + 60) == 0
+    assert clock_repair.mend(began + 60) == 0
 
 
 async def told_to_customers(tmp_path: Path, post: Post) -> None:
@@ -238,7 +240,7 @@ async def test_of_lost_news_about_money_each_is_reported(database_file: Path, tm
     for _ in range(2):
         access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
         with database.transaction():
-            events.append("checkout_cancelled", 7, {"order": "x", "plan": "premium"}, int(time.time()))
+            outbox.append("checkout_cancelled", 7, {"order": "x", "plan": "premium"}, int(time.time()))
     await told_to_customers(tmp_path, Post({7: ChannelInvalid()}))
     kinds = [Event.get_by_id(event).kind for _, event in alerts()]
     assert sorted(kinds) == ["access_given", "access_given", "checkout_cancelled"]

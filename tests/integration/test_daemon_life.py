@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from daemon import rpc
-from models import database, health
+from models import database
+from models.maintenance import health
 from tests.daemon_process import Daemon, chat
 from tests.sandbox_process import Sandbox
 

@@ -22,29 +22,16 @@ from daemon.outgoing import Outgoing
 from daemon.session_file import SessionFile
 from daemon.transfer.progress import FIRST_S, Board
 from daemon.transfer.run import Run
-from models import (
-    access,
-    batches,
-    database,
-    events,
-    health,
-    jobs,
-    payments,
-    personal,
-    requests,
-    sources,
-    subscriptions,
-    uploads,
-    usage,
-    users,
-    webhooks,
-)
+from models import database, outbox, users
 from models.database import Calls, Watcher
 from models.errors import LeaseLost
-from models.jobs import Delivered
-from models.requests import Kind
+from models.jobs import batches, queue, sources, uploads, usage
+from models.jobs.queue import Delivered
+from models.jobs.uploads import UploadInfo
+from models.maintenance import health, privacy
+from models.money import access, payments, provider_requests, subscriptions, webhooks
+from models.money.provider_requests import RequestKind
 from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
-from models.uploads import UploadInfo
 from tests import environment, purchases
 from tests.store import FREE, NOW, claim, deliver, enqueue
 
@@ -81,7 +68,7 @@ def dump() -> str:
 
 
 def test_everything_that_is_known_is_shown(penelope: int) -> None:
-    shown = personal.export(penelope)
+    shown = privacy.export(penelope)
 
     text = json.dumps(shown, ensure_ascii=False)
     for secret in SECRETS:
@@ -101,7 +88,7 @@ def test_news_and_notifications_are_shown_too(penelope: int) -> None:
         webhooks.receive("paypal", f"WH-{number}", "PAYMENT.CAPTURE.COMPLETED", capture, body, NOW)
     WebhookEvent.update(state="done", done_at=NOW).execute()
 
-    shown = personal.export(penelope)
+    shown = privacy.export(penelope)
 
     assert shown["notifications"] == [
         {
@@ -121,17 +108,17 @@ def test_what_an_admin_is_told_of_others_is_not_his(database_file: Path) -> None
     customer, admin = purchases.customer(), 4242
     payments.settle(purchases.fact(purchases.order(customer), NOW), NOW)
     (payment,) = payments.history_of(customer)
-    requests.finish(payments.ask_refund(payment.id, None, admin, NOW), "refunded", NOW)
+    provider_requests.finish(payments.ask_refund(payment.id, None, admin, NOW), "refunded", NOW)
 
-    assert personal.export(admin)["news"] == []
+    assert privacy.export(admin)["news"] == []
 
 
 def test_nobody_elses_is_shown(penelope: int) -> None:
     deliver(78, "other_link/1")
 
-    assert "other_link" not in json.dumps(personal.export(penelope))
-    assert "private_link" not in json.dumps(personal.export(78))
-    assert all(not rows for rows in personal.export(999).values())
+    assert "other_link" not in json.dumps(privacy.export(penelope))
+    assert "private_link" not in json.dumps(privacy.export(78))
+    assert all(not rows for rows in privacy.export(999).values())
 
 
 def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
@@ -140,7 +127,7 @@ def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
     content = dump()
     assert all(secret in content for secret in SECRETS)
 
-    personal.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1)
 
     content = dump()
     assert [secret for secret in SECRETS if secret in content] == []
@@ -154,20 +141,20 @@ def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
 
 
 def test_who_writes_again_begins_anew(penelope: int) -> None:
-    personal.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1)
 
     again = users.seen(penelope, "P.", None, "en", NOW + 100)
 
     assert (again.first_name, again.language, again.created_at, again.reminders) == ("P.", "en", NOW + 100, True)
     assert User.get_by_id(penelope).erased_at is None
     assert access.of(penelope, NOW + 100).level == 2, "what was paid for is still hers"
-    assert personal.finish(UTC, NOW + 200) == 0
+    assert privacy.finish(UTC, NOW + 200) == 0
     assert users.totals(NOW).users == 2
 
 
 def test_a_nameless_person_is_not_taken_for_fresh(database_file: Path) -> None:
     users.seen(1, "", None, None, NOW)
-    personal.erase(1, UTC, NOW + 1)
+    privacy.erase(1, UTC, NOW + 1)
 
     users.seen(1, "", None, None, NOW + 2)
 
@@ -176,7 +163,7 @@ def test_a_nameless_person_is_not_taken_for_fresh(database_file: Path) -> None:
 
 def test_the_shut_out_stay_shut_out(penelope: int) -> None:
     users.ban(penelope, NOW)
-    personal.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1)
     assert users.seen(penelope, "P.", None, "en", NOW + 100).banned
 
 
@@ -186,26 +173,26 @@ def test_what_renews_is_asked_to_stop(database_file: Path) -> None:
     payments.settle(purchases.fact(bought, NOW), NOW)
     assert subscriptions.active(user, "monthly")
 
-    personal.erase(user, UTC, NOW + 1)
+    privacy.erase(user, UTC, NOW + 1)
 
-    asked = requests.claim("stars", NOW + 2)
-    assert asked is not None and asked.kind is Kind.CANCEL_SUBSCRIPTION
+    asked = provider_requests.claim("stars", NOW + 2)
+    assert asked is not None and asked.kind is RequestKind.CANCEL_SUBSCRIPTION
 
 
 def test_what_is_being_sent_is_forgotten_when_it_has_ended(penelope: int) -> None:
-    jobs.cancel(penelope, None, NOW)
+    queue.cancel(penelope, None, NOW)
     enqueue(penelope, "last_link/1", now=NOW)
     job = claim("w")
-    jobs.delivering(job.id, "w", NOW)
-    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "w", NOW)
+    (random_id,) = queue.plan_messages(job.id, 1, NOW)
 
-    personal.erase(penelope, UTC, NOW + 1)
-    assert jobs.get(job.id).state == "delivering"
-    personal.finish(UTC, NOW + 2)
-    assert jobs.get(job.id).state == "delivering"
+    privacy.erase(penelope, UTC, NOW + 1)
+    assert queue.get(job.id).state == "delivering"
+    privacy.finish(UTC, NOW + 2)
+    assert queue.get(job.id).state == "delivering"
 
-    jobs.finish(job.id, "w", Delivered({random_id: 7}), NOW + 3)
-    assert personal.finish(UTC, NOW + 4) == 1
+    queue.finish(job.id, "w", Delivered({random_id: 7}), NOW + 3)
+    assert privacy.finish(UTC, NOW + 4) == 1
     assert "last_link" not in dump()
 
 
@@ -214,24 +201,24 @@ def test_the_next_batch_that_has_the_number_of_hers_is_told_of(database_file: Pa
     users.seen(7, "P.", None, "en", NOW)
     hers = batches.enqueue(7, 7, ("https://t.me/private_link/1",), 0, None, NOW, dedupe="hers", cap=9)
     job = claim("w")
-    jobs.delivering(job.id, "w", NOW)
-    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
-    personal.erase(7, UTC, NOW + 1)
-    jobs.finish(job.id, "w", Delivered({random_id: 7}), NOW + 2)
-    personal.finish(UTC, NOW + 3)
+    queue.delivering(job.id, "w", NOW)
+    (random_id,) = queue.plan_messages(job.id, 1, NOW)
+    privacy.erase(7, UTC, NOW + 1)
+    queue.finish(job.id, "w", Delivered({random_id: 7}), NOW + 2)
+    privacy.finish(UTC, NOW + 3)
     # When somebody else's batch is given its number
     users.seen(8, "Ana", None, "en", NOW + 4)
     his = batches.enqueue(8, 8, ("https://t.me/channel/1",), 0, None, NOW + 4, dedupe="his", cap=9)
     assert his == replace(hers, user_id=8, chat_id=8, created_at=NOW + 4)
-    jobs.refuse(claim("w", NOW + 5).id, "w", "missing", NOW + 5)
+    queue.refuse(claim("w", NOW + 5).id, "w", "missing", NOW + 5)
     # Then he hears of its end, and she of nothing
-    assert [(event.kind, event.user_id) for event in events.due(NOW + 9)] == [("batch_finished", 8)]
+    assert [(event.kind, event.user_id) for event in outbox.due(NOW + 9)] == [("batch_finished", 8)]
 
 
 def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None:
-    personal.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1)
 
-    waiting: list[Any] = [event for event in events.due(NOW + 10) if event.user_id == penelope]
+    waiting: list[Any] = [event for event in outbox.due(NOW + 10) if event.user_id == penelope]
     assert {event.kind for event in waiting} == {"payment_completed"}
     assert Event.select().where(Event.payload.contains("mother")).count() == 0
 
@@ -262,7 +249,7 @@ async def test_the_progress_of_a_batch_of_hers_that_is_being_worked_on_is_taken_
     await board.drain()
     assert wall.shown
     # When she has herself taken out, and the worker has not heard of it yet
-    await calls(personal.erase, 7, UTC, NOW + 1)
+    await calls(privacy.erase, 7, UTC, NOW + 1)
     await board.look(2 * FIRST_S)
     # Then it goes
     await board.drain()
@@ -279,8 +266,8 @@ async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tm
     up.set()
     singing = asyncio.create_task(canary.run(up))
     # Given a canary that waits for its post to arrive, when the admin has himself taken out
-    await until(lambda: bool(jobs.waiting(admin)))
-    await calls(personal.erase, admin, UTC, int(time.time()))
+    await until(lambda: bool(queue.waiting(admin)))
+    await calls(privacy.erase, admin, UTC, int(time.time()))
     # Then it says that it has not heard, and goes on
     await until(lambda: bool(health.incidents()))
     assert health.incidents()[0].text == "the admin had his data deleted meanwhile"
@@ -321,16 +308,16 @@ def test_a_worker_on_a_job_of_hers_hears_that_it_is_not_his_any_more(database_fi
     users.seen(7, "P.", None, "en", NOW)
     enqueue(7, "private_link/1")
     job = claim("w")
-    personal.erase(7, UTC, NOW + 1)
+    privacy.erase(7, UTC, NOW + 1)
 
     with pytest.raises(LeaseLost):
         uploads.save(job.id, "w", UploadInfo(1, 2, 3, 8, b"\0"), NOW + 2)
     with pytest.raises(LeaseLost):
-        jobs.put_back(job.id, "w", NOW + 2, False, NOW + 2)
+        queue.put_back(job.id, "w", NOW + 2, False, NOW + 2)
     with pytest.raises(LeaseLost):
         usage.reserve(job.id, 7, {"photo": 1}, FREE.limits, usage.day_of(NOW, UTC), NOW + 2)
     with pytest.raises(LeaseLost):
-        jobs.plan_messages(job.id, 1, NOW + 2)
+        queue.plan_messages(job.id, 1, NOW + 2)
 
 
 async def until(look: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models import database, events
+from models import database, outbox
 from tests.purchases import NOW
 
 pytestmark = pytest.mark.usefixtures("database_file")
@@ -17,25 +17,25 @@ ROOT = Path(__file__).parents[2]
 
 def write(kind: str = "payment_completed", key: str | None = None, now: int = NOW) -> int | None:
     with database.transaction():
-        return events.append(kind, 7, {"plan": "vip", "ñ": "✓"}, now, key)
+        return outbox.append(kind, 7, {"plan": "vip", "ñ": "✓"}, now, key)
 
 
 def test_an_event_outside_a_transaction_is_refused() -> None:
     with pytest.raises(RuntimeError, match="transaction"):
-        events.append("payment_completed", 7, {}, NOW)
+        outbox.append("payment_completed", 7, {}, NOW)
 
 
 def test_an_event_goes_with_its_transaction() -> None:
     with pytest.raises(ZeroDivisionError), database.transaction():
-        events.append("payment_completed", 7, {}, NOW)
+        outbox.append("payment_completed", 7, {}, NOW)
         raise ZeroDivisionError
-    assert events.due(NOW) == []
+    assert outbox.due(NOW) == []
 
 
 def test_a_key_is_used_once_ever() -> None:
     first = write(key="access_ending:7:1:3")
     assert first is not None
-    events.heard(first, NOW)
+    outbox.heard(first, NOW)
     assert write(key="access_ending:7:1:3") is None
     assert write(key="access_ending:7:1:1") is not None
     assert write() is not None and write() is not None
@@ -43,38 +43,38 @@ def test_a_key_is_used_once_ever() -> None:
 
 def test_what_waits_is_claimed_in_order_and_by_one_only() -> None:
     ids = [write() for _ in range(3)]
-    claimed = events.claim(NOW, limit=2)
+    claimed = outbox.claim(NOW, limit=2)
     assert [event.id for event in claimed] == ids[:2]
     assert claimed[0].payload == {"plan": "vip", "ñ": "✓"}
-    assert [event.id for event in events.claim(NOW)] == ids[2:]
-    assert events.claim(NOW) == []
+    assert [event.id for event in outbox.claim(NOW)] == ids[2:]
+    assert outbox.claim(NOW) == []
 
 
 def test_an_event_that_nobody_finished_comes_again_with_the_same_random_id() -> None:
     write()
-    [first] = events.claim(NOW, lease_s=60)
-    assert events.claim(NOW + 59) == []
-    [again] = events.claim(NOW + 60)
+    [first] = outbox.claim(NOW, lease_s=60)
+    assert outbox.claim(NOW + 59) == []
+    [again] = outbox.claim(NOW + 60)
     assert (again.id, again.random_id, again.attempts) == (first.id, first.random_id, 2)
     assert 0 < first.random_id < 2**63
 
 
 def test_what_was_heard_never_comes_again() -> None:
     write()
-    [event] = events.claim(NOW)
-    assert events.oldest_unheard_ms() == event.created_ms
-    events.heard(event.id, NOW)
-    events.retry(event.id, NOW)
-    assert events.claim(NOW + 10**6) == []
-    assert events.oldest_unheard_ms() is None
+    [event] = outbox.claim(NOW)
+    assert outbox.oldest_unheard_ms() == event.created_ms
+    outbox.heard(event.id, NOW)
+    outbox.retry(event.id, NOW)
+    assert outbox.claim(NOW + 10**6) == []
+    assert outbox.oldest_unheard_ms() is None
 
 
 def test_a_retry_waits_until_its_time() -> None:
     write()
-    [event] = events.claim(NOW)
-    events.retry(event.id, NOW + 5)
-    assert events.claim(NOW + 4) == []
-    assert [again.id for again in events.claim(NOW + 5)] == [event.id]
+    [event] = outbox.claim(NOW)
+    outbox.retry(event.id, NOW + 5)
+    assert outbox.claim(NOW + 4) == []
+    assert [again.id for again in outbox.claim(NOW + 5)] == [event.id]
 
 
 def test_two_tellers_at_the_same_moment_never_get_the_same_event() -> None:
@@ -84,7 +84,7 @@ def test_two_tellers_at_the_same_moment_never_get_the_same_event() -> None:
 
     def teller() -> None:
         database.database.connect()
-        while claimed := events.claim(NOW, limit=3):
+        while claimed := outbox.claim(NOW, limit=3):
             got.extend(event.id for event in claimed)
         database.close_database()
 

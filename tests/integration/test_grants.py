@@ -2,8 +2,9 @@
 
 import pytest
 
-from models import access, events, payments
+from models import outbox
 from models.errors import NotFound
+from models.money import access, payments
 from tests.purchases import DAY, MONTH, NOW, VIP, customer, fact, order
 
 pytestmark = pytest.mark.usefixtures("database_file")
@@ -26,7 +27,7 @@ def test_seconds_an_end_or_for_ever_can_be_given(span: dict[str, object], until:
     assert give(user, **span)
     granted = access.of(user, NOW)
     assert (granted.level, granted.until, granted.forever) == (1, until, until is None)
-    [told] = events.claim(NOW)
+    [told] = outbox.claim(NOW)
     assert (told.kind, told.user_id, told.payload["reason"]) == ("access_given", user, "gift")
 
 
@@ -60,7 +61,7 @@ def test_what_was_given_can_be_taken_back_in_part_or_whole() -> None:
     )
     access.take(user, None, 10 * DAY, "abuse", 99, NOW + DAY)
     assert access.of(user, NOW + DAY).until == NOW + 21 * DAY
-    assert [event.kind for event in events.claim(NOW + DAY)][-2:] == ["access_taken"] * 2
+    assert [event.kind for event in outbox.claim(NOW + DAY)][-2:] == ["access_taken"] * 2
 
 
 def test_taking_from_somebody_who_has_nothing_is_not_told() -> None:
@@ -69,7 +70,7 @@ def test_taking_from_somebody_who_has_nothing_is_not_told() -> None:
     access.give(user, 1, seconds=DAY, reason="gift", by=99, now=NOW)
     assert not access.take(user, 2, None, "another plan", 99, NOW)
     assert access.take(user, 1, None, "abuse", 99, NOW)
-    assert [event.kind for event in events.claim(NOW)] == ["access_given", "access_taken"]
+    assert [event.kind for event in outbox.claim(NOW)] == ["access_given", "access_taken"]
 
 
 def test_nothing_is_given_to_or_taken_from_nobody() -> None:

@@ -14,8 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config.settings import load
-from models import access, backups, database, events, personal, seed, usage, users
-from models.seed import NotTheSeeds, Person
+from models import database, outbox, users
+from models.jobs import usage
+from models.maintenance import backups, legacy_import, privacy
+from models.maintenance.legacy_import import NotTheSeeds, Person
+from models.money import access
 from models.tables import Adjustment, Imported, Usage, User
 from tests import environment
 from tests.sandbox_process import REPOSITORY
@@ -66,15 +69,15 @@ class Former:
                 connection.execute(f"UPDATE users SET {name} = ? WHERE user_id = ?", (value, user_id))
             connection.commit()
 
-    def read(self, local: ZoneInfo = UTC) -> seed.Reading:
-        return seed.read(self.file, local, MADRID, NOW)
+    def read(self, local: ZoneInfo = UTC) -> legacy_import.Reading:
+        return legacy_import.read(self.file, local, MADRID, NOW)
 
     def person(self, local: ZoneInfo = UTC) -> Person:
         (person,) = self.read(local).persons
         return person
 
     def take_over(self) -> dict[str, int]:
-        return +seed.summary(seed.take_over(self.read().persons, NOW))
+        return +legacy_import.summary(legacy_import.take_over(self.read().persons, NOW))
 
 
 @pytest.fixture
@@ -185,7 +188,7 @@ def test_what_cannot_be_understood_is_named_and_left_out(former: Former) -> None
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other").write_bytes(content)
     with pytest.raises(NotTheSeeds):
-        seed.read(tmp_path / "other", UTC, UTC, NOW)
+        legacy_import.read(tmp_path / "other", UTC, UTC, NOW)
 
 
 # ---- what becomes of it here
@@ -225,8 +228,8 @@ def test_a_customer_goes_on_as_before(database_file: Path, ana: Former) -> None:
     assert access.of(1, 1_801_483_200).level == 0
     left = usage.left(1, FREE, TODAY)
     assert (left["photo"].count, left["video"].count) == (6, 1)
-    assert personal.export(1)["imported"][0]["payments"][0]["amount"] == 5.0
-    assert events.due(NOW) == [], "nobody is written to"
+    assert privacy.export(1)["imported"][0]["payments"][0]["amount"] == 5.0
+    assert outbox.due(NOW) == [], "nobody is written to"
 
 
 def test_for_ever_is_for_ever(database_file: Path, former: Former) -> None:
@@ -250,7 +253,7 @@ def test_the_second_time_changes_nothing(database_file: Path, ana: Former) -> No
 
 def test_showing_changes_nothing_and_says_the_same(database_file: Path, ana: Former) -> None:
     before = everything()
-    shown = +seed.summary(seed.changes(ana.read().persons, NOW))
+    shown = +legacy_import.summary(legacy_import.changes(ana.read().persons, NOW))
     assert everything() == before
     assert ana.take_over() == shown
 
@@ -264,7 +267,7 @@ def test_a_newer_file_of_the_same_bot_adds_what_is_new_in_it(database_file: Path
     assert access.of(1, NOW).until == 1_803_902_400
     left = usage.left(1, FREE, TODAY)
     assert (left["photo"].count, left["video"].count) == (5, 0)
-    assert len(personal.export(1)["imported"][0]["payments"]) == 2
+    assert len(privacy.export(1)["imported"][0]["payments"]) == 2
 
 
 def test_an_older_file_in_between_does_not_make_anything_count_twice(database_file: Path, ana: Former) -> None:
@@ -288,7 +291,7 @@ def test_what_somebody_has_told_us_himself_stays(database_file: Path, ana: Forme
 
 def test_whoever_was_erased_stays_erased(database_file: Path, ana: Former) -> None:
     users.seen(1, "Ana", None, "es", NOW)
-    personal.erase(1, UTC, NOW)
+    privacy.erase(1, UTC, NOW)
     before = everything()
     assert ana.take_over() == {}
     assert everything() == before

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from models import batches, cache, events, jobs, moves, uploads, usage
-from models.batches import BatchInfo
+from models import outbox
 from models.database import transaction
 from models.errors import LeaseLost, MoveRefused, NotFound
-from models.jobs import Delivered, TooMany
-from models.moves import State
+from models.jobs import batches, cache, queue, states, uploads, usage
+from models.jobs.batches import BatchInfo
+from models.jobs.queue import Delivered, TooMany
+from models.jobs.states import JobState
 from tests.store import FREE, NOW, TODAY, claim, customers, enqueue, recover
 
 HOUR = 3600
@@ -27,7 +28,7 @@ def reserved(user_id: int = 1) -> int:
 
 
 def told() -> list[tuple[str, dict[str, object]]]:
-    return [(event.kind, dict(event.payload)) for event in events.due(NOW + 9 * HOUR)]
+    return [(event.kind, dict(event.payload)) for event in outbox.due(NOW + 9 * HOUR)]
 
 
 # ---- in line
@@ -37,35 +38,35 @@ def test_an_update_that_comes_again_adds_nothing() -> None:
     first = enqueue(1, "update 7")
     assert enqueue(1, "update 7") == first
     claim("w")
-    assert enqueue(1, "update 7").state is State.CLAIMED
-    assert len(jobs.waiting(1)) == 1
+    assert enqueue(1, "update 7").state is JobState.CLAIMED
+    assert len(queue.waiting(1)) == 1
 
 
 def test_a_user_may_not_have_more_waiting_than_the_cap() -> None:
     for number in range(3):
         enqueue(1, f"{number}", cap=3)
-    assert jobs.enqueue(1, 1, "link", None, 0, None, NOW, dedupe="4th", cap=3) == TooMany(waiting=3, cap=3)
+    assert queue.enqueue(1, 1, "link", None, 0, None, NOW, dedupe="4th", cap=3) == TooMany(waiting=3, cap=3)
     claim("w")
     enqueue(1, "4th", cap=3)
 
 
 def test_the_line_is_shown_as_it_stands() -> None:
     one, two, other = enqueue(1, "1"), enqueue(1, "2"), enqueue(2, "3")
-    assert jobs.in_line(9) == (one, other, two)
+    assert queue.in_line(9) == (one, other, two)
     paying = enqueue(3, "4", priority=1)
-    assert jobs.in_line(9) == (paying, one, other, two)
+    assert queue.in_line(9) == (paying, one, other, two)
     claim("w")
-    assert jobs.in_line(9) == (one, other, two)
+    assert queue.in_line(9) == (one, other, two)
 
 
 def test_only_the_customer_cancels_his_jobs() -> None:
     mine, other = enqueue(1, "1"), enqueue(2, "2")
-    assert jobs.cancel(1, other.id, NOW) == []
-    assert jobs.cancel(1, None, NOW) == [mine.id]
-    assert jobs.get(mine.id).reason == jobs.CANCELLED
-    assert jobs.get(other.id).state is State.QUEUED
+    assert queue.cancel(1, other.id, NOW) == []
+    assert queue.cancel(1, None, NOW) == [mine.id]
+    assert queue.get(mine.id).reason == queue.CANCELLED
+    assert queue.get(other.id).state is JobState.QUEUED
     with pytest.raises(NotFound):
-        jobs.get(99)
+        queue.get(99)
 
 
 # ---- whose turn it is
@@ -77,7 +78,7 @@ def served(count: int, *, per_customer: int = 99) -> list[int]:
     for _ in range(count):
         job = claim("w", per_customer=per_customer)
         users.append(job.user_id)
-        jobs.finish(job.id, "w", Delivered(), NOW)
+        queue.finish(job.id, "w", Delivered(), NOW)
     return users
 
 
@@ -101,7 +102,7 @@ def served_beside_two_who_always_have_one(count: int) -> Counter[int]:
     turns: Counter[int] = Counter()
     for number in range(count):
         for user_id in (2, 3):
-            if not jobs.waiting(user_id):
+            if not queue.waiting(user_id):
                 enqueue(user_id, f"{user_id} again {number}")
         turns.update(served(1))
     return turns
@@ -117,12 +118,12 @@ def test_who_sent_many_at_once_is_served_in_turn_with_who_sends_one_after_the_ot
 def test_an_old_job_that_comes_back_does_not_turn_the_rounds_back() -> None:
     flooded = enqueue(4, "flood wait")
     claim("w")
-    jobs.put_back(flooded.id, "w", NOW + 60, False, NOW)
+    queue.put_back(flooded.id, "w", NOW + 60, False, NOW)
     for number in range(30):
         enqueue(1, f"many {number}")
     served(5)
     assert claim("w", NOW + 60).id == flooded.id
-    jobs.finish(flooded.id, "w", Delivered(), NOW)
+    queue.finish(flooded.id, "w", Delivered(), NOW)
     assert served_beside_two_who_always_have_one(30) == {1: 10, 2: 10, 3: 10}
 
 
@@ -142,14 +143,14 @@ def test_while_somebody_waits_nobody_is_served_more_than_twice(seed: int) -> Non
             for others in passed.values():
                 others[user_id] += 1
                 assert max(others.values()) <= 2
-            if jobs.waiting(user_id):
+            if queue.waiting(user_id):
                 passed[user_id] = Counter()
 
 
 def test_more_links_beside_one_that_was_put_back_are_no_way_to_the_front() -> None:
     stuck = enqueue(4, "flood wait")
     claim("w")
-    jobs.put_back(stuck.id, "w", NOW + 60, False, NOW)
+    queue.put_back(stuck.id, "w", NOW + 60, False, NOW)
     for number in range(8):
         enqueue(1, f"many {number}")
     served(5)
@@ -180,20 +181,20 @@ def test_nobody_has_more_running_than_he_may() -> None:
     enqueue(2, "other")
     first = claim("w", per_customer=2)
     assert [claim("w", per_customer=2).user_id for _ in range(2)] == [2, 1]
-    assert jobs.claim("w", 60, 2, NOW) is None
-    jobs.finish(first.id, "w", Delivered(), NOW)
+    assert queue.claim("w", 60, 2, NOW) is None
+    queue.finish(first.id, "w", Delivered(), NOW)
     assert claim("w", per_customer=2).user_id == 1
 
 
 def test_large_files_wait_for_a_large_slot_while_small_ones_pass() -> None:
     large, small = enqueue(1, "large"), enqueue(2, "small")
     job = claim("w")
-    jobs.size_known(job.id, "video", 300 << 20)
-    jobs.put_back(job.id, "w", NOW, False, NOW)
-    passed = jobs.claim("w", 60, 2, NOW, large=False)
+    queue.size_known(job.id, "video", 300 << 20)
+    queue.put_back(job.id, "w", NOW, False, NOW)
+    passed = queue.claim("w", 60, 2, NOW, large=False)
     assert passed is not None and passed.id == small.id
-    assert jobs.claim("w", 60, 2, NOW, large=False) is None
-    taken = jobs.claim("w", 60, 2, NOW, small=False)
+    assert queue.claim("w", 60, 2, NOW, large=False) is None
+    taken = queue.claim("w", 60, 2, NOW, small=False)
     assert taken is not None and taken.id == large.id
 
 
@@ -201,7 +202,7 @@ def test_a_bought_plan_moves_waiting_jobs_to_its_line() -> None:
     for user_id in (1, 2):
         for number in range(3):
             enqueue(user_id, f"{user_id}/{number}")
-    assert jobs.promote(2, 1, NOW) == 3
+    assert queue.promote(2, 1, NOW) == 3
     assert served(6) == [2, 2, 2, 1, 1, 1]
 
 
@@ -211,24 +212,24 @@ def test_a_bought_plan_moves_waiting_jobs_to_its_line() -> None:
 def test_a_lease_lives_by_its_heartbeat() -> None:
     job = enqueue(1, "1")
     claim("first")
-    assert jobs.heartbeat(job.id, "first", 60, NOW + 50)
-    assert jobs.claim("second", 60, 2, NOW + 100) is None
-    taken = jobs.claim("second", 60, 2, NOW + 110)
+    assert queue.heartbeat(job.id, "first", 60, NOW + 50)
+    assert queue.claim("second", 60, 2, NOW + 100) is None
+    taken = queue.claim("second", 60, 2, NOW + 110)
     assert taken is not None and (taken.id, taken.owner, taken.attempts) == (job.id, "second", 2)
-    assert not jobs.heartbeat(job.id, "first", 60, NOW + 111)
-    assert jobs.held_by("second") == {job.id}
-    assert jobs.held_by("first") == frozenset()
+    assert not queue.heartbeat(job.id, "first", 60, NOW + 111)
+    assert queue.held_by("second") == {job.id}
+    assert queue.held_by("first") == frozenset()
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        lambda job: jobs.delivering(job, "lost", NOW),
-        lambda job: jobs.unsent(job, "lost", NOW),
-        lambda job: jobs.refuse(job, "lost", "missing", NOW),
-        lambda job: jobs.fail(job, "lost", "broken", NOW),
-        lambda job: jobs.put_back(job, "lost", NOW, True, NOW),
-        lambda job: jobs.finish(job, "lost", Delivered(), NOW),
+        lambda job: queue.delivering(job, "lost", NOW),
+        lambda job: queue.unsent(job, "lost", NOW),
+        lambda job: queue.refuse(job, "lost", "missing", NOW),
+        lambda job: queue.fail(job, "lost", "broken", NOW),
+        lambda job: queue.put_back(job, "lost", NOW, True, NOW),
+        lambda job: queue.finish(job, "lost", Delivered(), NOW),
         lambda job: batches.hold(job, "lost", NOW),
         lambda job: uploads.save(job, "lost", uploads.UploadInfo(1, 2, 512, 8, b"\0"), NOW),
     ],
@@ -238,20 +239,20 @@ def test_who_lost_the_lease_changes_nothing(step: object) -> None:
     claim("lost")
     recover(NOW + 60)
     claim("present", NOW + 60)
-    before = jobs.get(job.id)
+    before = queue.get(job.id)
     with pytest.raises(LeaseLost):
         step(job.id)  # type: ignore[operator]
-    assert jobs.get(job.id) == before
+    assert queue.get(job.id) == before
 
 
 def test_a_poison_job_fails_after_its_attempts_and_costs_nothing() -> None:
     job = enqueue(1, "poison")
-    for attempt in range(jobs.MAX_ATTEMPTS):
+    for attempt in range(queue.MAX_ATTEMPTS):
         now = NOW + attempt * 60
         assert claim("w", now).attempts == attempt + 1
         usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, now)
     (failed,) = recover(now + 60)
-    assert (failed.state, failed.reason) == (State.FAILED, jobs.GAVE_UP)
+    assert (failed.state, failed.reason) == (JobState.FAILED, queue.GAVE_UP)
     assert reserved() == 0
     told_once = {"job": job.id, "state": "failed", "reason": "gave_up", "used": {}, "detail": {}}
     assert told() == [("job_finished", told_once)]
@@ -259,32 +260,32 @@ def test_a_poison_job_fails_after_its_attempts_and_costs_nothing() -> None:
 
 def test_a_flood_wait_is_no_attempt_and_keeps_the_reservation() -> None:
     job = enqueue(1, "1")
-    for _ in range(2 * jobs.MAX_ATTEMPTS):
+    for _ in range(2 * queue.MAX_ATTEMPTS):
         claim("w")
         usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-        assert jobs.put_back(job.id, "w", NOW, False, NOW).state is State.QUEUED
+        assert queue.put_back(job.id, "w", NOW, False, NOW).state is JobState.QUEUED
     assert reserved() == 1
     claim("w")
-    jobs.put_back(job.id, "w", NOW + 30, False, NOW)
-    assert jobs.claim("w", 60, 2, NOW + 29) is None
+    queue.put_back(job.id, "w", NOW + 30, False, NOW)
+    assert queue.claim("w", 60, 2, NOW + 29) is None
     claim("w", NOW + 30)
 
 
 def test_a_counted_attempt_too_many_ends_the_job() -> None:
     job = enqueue(1, "1")
     states = []
-    for _ in range(jobs.MAX_ATTEMPTS):
+    for _ in range(queue.MAX_ATTEMPTS):
         claim("w")
-        states.append(jobs.put_back(job.id, "w", NOW, True, NOW).state)
-    assert states == [State.QUEUED] * (jobs.MAX_ATTEMPTS - 1) + [State.FAILED]
+        states.append(queue.put_back(job.id, "w", NOW, True, NOW).state)
+    assert states == [JobState.QUEUED] * (queue.MAX_ATTEMPTS - 1) + [JobState.FAILED]
 
 
 def test_a_worker_that_starts_takes_over_from_its_dead_predecessor_at_once() -> None:
     mine, other = enqueue(1, "1"), enqueue(2, "2")
     claim("daemon/a")
     claim("other/a")
-    assert [job.id for job in jobs.take_over("daemon", NOW + 1)] == [mine.id]
-    assert jobs.get(other.id).owner == "other/a"
+    assert [job.id for job in queue.take_over("daemon", NOW + 1)] == [mine.id]
+    assert queue.get(other.id).owner == "other/a"
     claim("daemon/b", NOW + 1)
 
 
@@ -295,12 +296,12 @@ def test_a_job_being_fetched_is_cancelled_at_once() -> None:
     job = enqueue(1, "1")
     claim("w")
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-    jobs.plan_messages(job.id, 1, NOW)
-    assert jobs.cancel(1, None, NOW) == [job.id]
+    queue.plan_messages(job.id, 1, NOW)
+    assert queue.cancel(1, None, NOW) == [job.id]
     assert reserved() == 0
-    assert not jobs.heartbeat(job.id, "w", 60, NOW)
+    assert not queue.heartbeat(job.id, "w", 60, NOW)
     with pytest.raises(LeaseLost):
-        jobs.delivering(job.id, "w", NOW)
+        queue.delivering(job.id, "w", NOW)
 
 
 def test_who_cannot_be_written_to_has_nothing_fetched_for_him() -> None:
@@ -310,26 +311,26 @@ def test_who_cannot_be_written_to_has_nothing_fetched_for_him() -> None:
         assert claim("w").id == job.id
         usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
     with transaction():
-        moves.move(held.id, State.HELD, NOW)
+        states.move(held.id, JobState.HELD, NOW)
     other = enqueue(2, "other")
-    jobs.delivering(sending.id, "w", NOW)
+    queue.delivering(sending.id, "w", NOW)
     # When Telegram refuses what is on its way, because he has blocked the bot
-    jobs.unreachable(sending.id, "w", NOW)
+    queue.unreachable(sending.id, "w", NOW)
     # Then nothing of his is left, and he has paid for nothing
-    ended = [jobs.get(job.id) for job in (sending, fetched, held, queued)]
-    assert [job.state for job in ended] == [State.REFUSED, *[State.CANCELLED] * 3]
-    assert {job.reason for job in ended} == {jobs.UNREACHABLE}
+    ended = [queue.get(job.id) for job in (sending, fetched, held, queued)]
+    assert [job.state for job in ended] == [JobState.REFUSED, *[JobState.CANCELLED] * 3]
+    assert {job.reason for job in ended} == {queue.UNREACHABLE}
     assert reserved() == 0
-    assert jobs.get(other.id).state is State.QUEUED
+    assert queue.get(other.id).state is JobState.QUEUED
     with pytest.raises(LeaseLost):
-        jobs.unreachable(fetched.id, "w", NOW)
+        queue.unreachable(fetched.id, "w", NOW)
     # And when he is back he can send again
     enqueue(1, "again", cap=1)
 
 
 def test_a_link_that_its_customer_has_cancelled_is_not_told_again() -> None:
     enqueue(1, "1")
-    jobs.cancel(1, enqueue(1, "2").id, NOW)
+    queue.cancel(1, enqueue(1, "2").id, NOW)
     assert told() == []
 
 
@@ -337,12 +338,12 @@ def test_what_is_on_its_way_arrives_and_is_charged() -> None:
     job = enqueue(1, "1")
     claim("w")
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
-    jobs.delivering(job.id, "w", NOW)
-    assert jobs.cancel(1, None, NOW) == []
-    assert jobs.heartbeat(job.id, "w", 60, NOW)
-    assert jobs.finish(job.id, "w", Delivered({random_id: 5}), NOW)
-    assert (jobs.get(job.id).state, reserved()) == (State.DONE, 1)
+    (random_id,) = queue.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "w", NOW)
+    assert queue.cancel(1, None, NOW) == []
+    assert queue.heartbeat(job.id, "w", 60, NOW)
+    assert queue.finish(job.id, "w", Delivered({random_id: 5}), NOW)
+    assert (queue.get(job.id).state, reserved()) == (JobState.DONE, 1)
 
 
 @pytest.mark.parametrize("how", ["unsent", "put back", "lapsed"])
@@ -350,27 +351,27 @@ def test_cancelled_on_its_way_and_not_sent_it_ends(how: str) -> None:
     job = enqueue(1, "1")
     claim("w")
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-    jobs.plan_messages(job.id, 1, NOW)
-    jobs.delivering(job.id, "w", NOW)
-    jobs.cancel(1, None, NOW)
+    queue.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "w", NOW)
+    queue.cancel(1, None, NOW)
     if how == "unsent":
         with pytest.raises(LeaseLost):
-            jobs.unsent(job.id, "w", NOW)
+            queue.unsent(job.id, "w", NOW)
     elif how == "put back":
-        jobs.put_back(job.id, "w", NOW + 5, False, NOW)
+        queue.put_back(job.id, "w", NOW + 5, False, NOW)
     else:
         recover(NOW + 60)
-    assert (jobs.get(job.id).state, reserved()) == (State.CANCELLED, 0)
+    assert (queue.get(job.id).state, reserved()) == (JobState.CANCELLED, 0)
 
 
 def test_refused_by_one_way_it_goes_on_by_another_and_can_be_cancelled_again() -> None:
     job = enqueue(1, "1")
     claim("w")
-    ids = jobs.plan_messages(job.id, 1, NOW)
-    jobs.delivering(job.id, "w", NOW)
-    assert jobs.unsent(job.id, "w", NOW).state is State.CLAIMED
-    assert jobs.plan_messages(job.id, 1, NOW) == ids
-    assert jobs.cancel(1, job.id, NOW) == [job.id]
+    ids = queue.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "w", NOW)
+    assert queue.unsent(job.id, "w", NOW).state is JobState.CLAIMED
+    assert queue.plan_messages(job.id, 1, NOW) == ids
+    assert queue.cancel(1, job.id, NOW) == [job.id]
 
 
 # ---- sent once
@@ -379,49 +380,49 @@ def test_refused_by_one_way_it_goes_on_by_another_and_can_be_cancelled_again() -
 def test_random_ids_are_for_ever() -> None:
     job = enqueue(1, "1")
     claim("w")
-    two = jobs.plan_messages(job.id, 2, NOW)
+    two = queue.plan_messages(job.id, 2, NOW)
     assert len(set(two)) == 2 and all(0 < random_id < 2**63 for random_id in two)
-    assert jobs.plan_messages(job.id, 2, NOW) == two
-    assert jobs.plan_messages(job.id, 1, NOW) == two[:1]
-    three = jobs.plan_messages(job.id, 3, NOW)
-    assert three[:2] == two and jobs.get(job.id).random_ids == tuple(three)
+    assert queue.plan_messages(job.id, 2, NOW) == two
+    assert queue.plan_messages(job.id, 1, NOW) == two[:1]
+    three = queue.plan_messages(job.id, 3, NOW)
+    assert three[:2] == two and queue.get(job.id).random_ids == tuple(three)
 
 
 def test_a_delivery_is_recorded_once_with_all_that_belongs_to_it() -> None:
     job = enqueue(1, "1")
     claim("w")
     usage.reserve(job.id, 1, {"photo": 2}, FREE.limits, TODAY, NOW)
-    one, two = jobs.plan_messages(job.id, 2, NOW)
-    jobs.delivering(job.id, "w", NOW)
+    one, two = queue.plan_messages(job.id, 2, NOW)
+    queue.delivering(job.id, "w", NOW)
     post = cache.CachedInfo(99, 5, 7, 0, ({"kind": "photo"}, {"kind": "photo"}))
     outcome = Delivered({one: 11, two: 12}, post, {"how": "cache"})
 
-    assert [jobs.finish(job.id, "w", outcome, NOW) for _ in range(2)] == [True, False]
+    assert [queue.finish(job.id, "w", outcome, NOW) for _ in range(2)] == [True, False]
 
-    done = jobs.get(job.id)
-    assert (done.state, done.sent, done.owner) == (State.DONE, {one: 11, two: 12}, None)
+    done = queue.get(job.id)
+    assert (done.state, done.sent, done.owner) == (JobState.DONE, {one: 11, two: 12}, None)
     assert usage.total(1) == {"photo": 2}
     assert cache.get(99, 5, 7, 0, NOW) == post
     told_once = {"job": job.id, "state": "done", "reason": None, "used": {"photo": 2}, "detail": {"how": "cache"}}
     assert told() == [("job_finished", told_once)]
-    assert jobs.history(1, 5) == (done,)
+    assert queue.history(1, 5) == (done,)
 
 
 def test_what_a_worker_sent_after_its_lease_lapsed_is_recorded_and_the_next_one_stops() -> None:
     job = enqueue(1, "1")
     claim("slow")
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
-    jobs.delivering(job.id, "slow", NOW)
+    (random_id,) = queue.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "slow", NOW)
     claim("next", NOW + 61)
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
 
-    assert jobs.finish(job.id, "slow", Delivered({random_id: 5}), NOW + 62)
+    assert queue.finish(job.id, "slow", Delivered({random_id: 5}), NOW + 62)
 
-    assert not jobs.heartbeat(job.id, "next", 60, NOW + 62)
+    assert not queue.heartbeat(job.id, "next", 60, NOW + 62)
     with pytest.raises(LeaseLost):
-        jobs.delivering(job.id, "next", NOW + 62)
-    assert not jobs.finish(job.id, "next", Delivered({random_id: 0}), NOW + 63)
+        queue.delivering(job.id, "next", NOW + 62)
+    assert not queue.finish(job.id, "next", Delivered({random_id: 0}), NOW + 63)
     assert usage.total(1) == {"photo": 1}
     assert len(told()) == 1
 
@@ -429,79 +430,79 @@ def test_what_a_worker_sent_after_its_lease_lapsed_is_recorded_and_the_next_one_
 def test_who_has_written_down_all_messages_may_finish_without_the_lease() -> None:
     job = enqueue(1, "1")
     claim("slow")
-    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
-    jobs.delivering(job.id, "slow", NOW)
+    (random_id,) = queue.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "slow", NOW)
     claim("next", NOW + 61)
-    jobs.sent(job.id, {random_id: 5})
-    assert jobs.finish(job.id, "slow", Delivered(), NOW + 62)
-    assert not jobs.finish(job.id, "next", Delivered(), NOW + 63)
+    queue.sent(job.id, {random_id: 5})
+    assert queue.finish(job.id, "slow", Delivered(), NOW + 62)
+    assert not queue.finish(job.id, "next", Delivered(), NOW + 63)
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "failed"])
 def test_sent_after_the_customer_was_told_otherwise_costs_nothing(ended: str) -> None:
     job = enqueue(1, "1")
     claim("slow")
-    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
-    jobs.delivering(job.id, "slow", NOW)
+    (random_id,) = queue.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "slow", NOW)
     claim("next", NOW + 61)
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
     if ended == "failed":
-        jobs.fail(job.id, "next", "broken", NOW + 61)
+        queue.fail(job.id, "next", "broken", NOW + 61)
     else:
-        jobs.cancel(1, None, NOW + 61)
+        queue.cancel(1, None, NOW + 61)
 
-    assert not jobs.finish(job.id, "slow", Delivered({random_id: 5}), NOW + 62)
+    assert not queue.finish(job.id, "slow", Delivered({random_id: 5}), NOW + 62)
 
-    after = jobs.get(job.id)
-    assert (after.state, after.sent) == (State(ended), {random_id: 5})
+    after = queue.get(job.id)
+    assert (after.state, after.sent) == (JobState(ended), {random_id: 5})
     assert reserved() == 0
 
 
 def test_all_sent_and_recorded_is_done_whatever_happened_to_the_worker() -> None:
     job = enqueue(1, "1")
-    for attempt in range(jobs.MAX_ATTEMPTS):
+    for attempt in range(queue.MAX_ATTEMPTS):
         claim("w", NOW + attempt * 60)
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-    (random_id,) = jobs.plan_messages(job.id, 1, NOW)
-    jobs.delivering(job.id, "w", NOW)
-    jobs.sent(job.id, {random_id: 5})
-    jobs.cancel(1, None, NOW)
+    (random_id,) = queue.plan_messages(job.id, 1, NOW)
+    queue.delivering(job.id, "w", NOW)
+    queue.sent(job.id, {random_id: 5})
+    queue.cancel(1, None, NOW)
     (done,) = recover(NOW + HOUR)
-    assert (done.state, usage.total(1)) == (State.DONE, {"photo": 1})
+    assert (done.state, usage.total(1)) == (JobState.DONE, {"photo": 1})
 
 
-def album_without_its_last_words() -> jobs.JobInfo:
+def album_without_its_last_words() -> queue.JobInfo:
     """A job in line whose photos have arrived, while the message with the rest of the caption met a flood wait."""
     job = enqueue(1, "album")
     claim("w")
     usage.reserve(job.id, 1, {"photo": 2}, FREE.limits, TODAY, NOW)
-    one, two, _ = jobs.plan_messages(job.id, 3, NOW)
-    jobs.delivering(job.id, "w", NOW)
-    jobs.sent(job.id, {one: 5, two: 6})
-    return jobs.put_back(job.id, "w", NOW, False, NOW)
+    one, two, _ = queue.plan_messages(job.id, 3, NOW)
+    queue.delivering(job.id, "w", NOW)
+    queue.sent(job.id, {one: 5, two: 6})
+    return queue.put_back(job.id, "w", NOW, False, NOW)
 
 
 @pytest.mark.parametrize("end", ["cancelled", "cancelled on its way", "given up", "refused", "failed", "unreachable"])
 def test_what_has_arrived_is_charged_whatever_ends_the_rest(end: str) -> None:
     job = album_without_its_last_words()
     if end == "cancelled":
-        assert jobs.cancel(1, None, NOW) == [], "it is no job that was not delivered"
+        assert queue.cancel(1, None, NOW) == [], "it is no job that was not delivered"
     elif end == "cancelled on its way":
         claim("w")
-        jobs.delivering(job.id, "w", NOW)
-        jobs.cancel(1, None, NOW)
-        jobs.put_back(job.id, "w", NOW, False, NOW)
+        queue.delivering(job.id, "w", NOW)
+        queue.cancel(1, None, NOW)
+        queue.put_back(job.id, "w", NOW, False, NOW)
     elif end == "given up":
-        while jobs.get(job.id).state is State.QUEUED:
+        while queue.get(job.id).state is JobState.QUEUED:
             claim("w")
-            jobs.put_back(job.id, "w", NOW, True, NOW)
+            queue.put_back(job.id, "w", NOW, True, NOW)
     elif end == "unreachable":
         claim("w")
-        jobs.unreachable(job.id, "w", NOW)
+        queue.unreachable(job.id, "w", NOW)
     else:
         claim("w")
-        (jobs.refuse if end == "refused" else jobs.fail)(job.id, "w", "not_found", NOW)
-    assert (jobs.get(job.id).state, usage.total(1)) == (State.DONE, {"photo": 2})
+        (queue.refuse if end == "refused" else queue.fail)(job.id, "w", "not_found", NOW)
+    assert (queue.get(job.id).state, usage.total(1)) == (JobState.DONE, {"photo": 2})
     assert [(kind, payload["used"]) for kind, payload in told()] == [("job_finished", {"photo": 2})]
 
 
@@ -515,29 +516,29 @@ def test_what_has_arrived_is_charged_as_it_was_even_when_the_post_has_grown_sinc
 def test_the_first_of_two_messages_is_remembered_between_them() -> None:
     job = enqueue(1, "1")
     claim("w")
-    one, two = jobs.plan_messages(job.id, 2, NOW)
-    jobs.delivering(job.id, "w", NOW)
-    jobs.sent(job.id, {one: 5})
+    one, two = queue.plan_messages(job.id, 2, NOW)
+    queue.delivering(job.id, "w", NOW)
+    queue.sent(job.id, {one: 5})
     again = claim("v", NOW + 60)
     assert again.sent == {one: 5} and not again.all_sent
-    jobs.delivering(job.id, "v", NOW + 60)
-    jobs.finish(job.id, "v", Delivered({two: 6}), NOW + 60)
-    assert jobs.get(job.id).sent == {one: 5, two: 6}
+    queue.delivering(job.id, "v", NOW + 60)
+    queue.finish(job.id, "v", Delivered({two: 6}), NOW + 60)
+    assert queue.get(job.id).sent == {one: 5, two: 6}
 
 
 def test_a_message_that_was_not_planned_is_a_fault_of_the_caller() -> None:
     job = enqueue(1, "1")
     claim("w")
     with pytest.raises(ValueError, match="not planned"):
-        jobs.finish(job.id, "w", Delivered({1: 1}), NOW)
-    assert jobs.get(job.id).state is State.CLAIMED
+        queue.finish(job.id, "w", Delivered({1: 1}), NOW)
+    assert queue.get(job.id).state is JobState.CLAIMED
 
 
 def test_what_has_not_begun_cannot_be_unsent() -> None:
     job = enqueue(1, "1")
     claim("w")
     with pytest.raises(MoveRefused):
-        jobs.unsent(job.id, "w", NOW)
+        queue.unsent(job.id, "w", NOW)
 
 
 # ---- uploads
@@ -561,9 +562,9 @@ def test_an_upload_goes_with_its_job(end: str) -> None:
     claim("w")
     uploads.save(job.id, "w", uploads.UploadInfo(1, 2, 512, 9, b"\x01\x00"), NOW)
     if end == "finish":
-        jobs.finish(job.id, "w", Delivered(), NOW)
+        queue.finish(job.id, "w", Delivered(), NOW)
     elif end == "cancel":
-        jobs.cancel(1, None, NOW)
+        queue.cancel(1, None, NOW)
     else:
         uploads.drop(job.id)
     assert uploads.of(job.id, 1) is None
@@ -575,77 +576,77 @@ def test_what_stood_in_line_when_a_backup_was_made_is_not_sent_again_by_it() -> 
     assert isinstance(batch, BatchInfo)
     sending = enqueue(3, "on its way", priority=1)
     claim("w")
-    jobs.delivering(sending.id, "w", NOW)
+    queue.delivering(sending.id, "w", NOW)
 
-    assert jobs.lose(NOW + HOUR) == 3
+    assert queue.lose(NOW + HOUR) == 3
 
     assert [kind for kind, _ in told()] == ["job_finished", "batch_finished"]
-    assert (jobs.get(alone.id).state, jobs.get(alone.id).reason) == (State.CANCELLED, jobs.RESTORED)
-    assert jobs.get(sending.id).state is State.DELIVERING
+    assert (queue.get(alone.id).state, queue.get(alone.id).reason) == (JobState.CANCELLED, queue.RESTORED)
+    assert queue.get(sending.id).state is JobState.DELIVERING
 
 
 # ---- how it stands
 
 
 def test_the_overview_and_the_totals_count_what_is_there() -> None:
-    assert jobs.overview(NOW) == jobs.Overview(0, 0, 0, None)
+    assert queue.overview(NOW) == queue.Overview(0, 0, 0, None)
     enqueue(1, "old")
     enqueue(1, "young", now=NOW + 20)
     claim("w")
     enqueue(2, "another's", now=NOW + 25)
-    assert jobs.overview(NOW + 30) == jobs.Overview(queued=2, running=1, held=0, oldest_wait_s=5)
-    jobs.size_known(1, "photo", 1000)
-    jobs.finish(1, "w", Delivered(), NOW + 40)
-    jobs.cancel(1, None, NOW + 50)
-    assert jobs.totals(NOW) == jobs.Totals(done=1, refused=0, failed=0, cancelled=1, bytes=1000)
-    assert jobs.totals(NOW + 45) == jobs.Totals(done=0, refused=0, failed=0, cancelled=1, bytes=0)
+    assert queue.overview(NOW + 30) == queue.Overview(queued=2, running=1, held=0, oldest_wait_s=5)
+    queue.size_known(1, "photo", 1000)
+    queue.finish(1, "w", Delivered(), NOW + 40)
+    queue.cancel(1, None, NOW + 50)
+    assert queue.totals(NOW) == queue.Totals(done=1, refused=0, failed=0, cancelled=1, bytes=1000)
+    assert queue.totals(NOW + 45) == queue.Totals(done=0, refused=0, failed=0, cancelled=1, bytes=0)
 
 
 def test_links_behind_ones_own_do_not_wait_for_us() -> None:
     for number in range(3):
         enqueue(1, str(number))
     job = claim("w")
-    jobs.heartbeat(job.id, "w", 3000, NOW + 60)
-    assert jobs.overview(NOW + 3000).oldest_wait_s is None
+    queue.heartbeat(job.id, "w", 3000, NOW + 60)
+    assert queue.overview(NOW + 3000).oldest_wait_s is None
     # But nobody is served by a worker who is dead
-    assert jobs.overview(NOW + 3060).oldest_wait_s == 3060
+    assert queue.overview(NOW + 3060).oldest_wait_s == 3060
     # Between one delivery and the next nobody is served for a moment
-    jobs.delivering(job.id, "w", NOW + 3000)
-    jobs.finish(job.id, "w", Delivered(), NOW + 3000)
-    assert jobs.overview(NOW + 3001).oldest_wait_s is None
+    queue.delivering(job.id, "w", NOW + 3000)
+    queue.finish(job.id, "w", Delivered(), NOW + 3000)
+    assert queue.overview(NOW + 3001).oldest_wait_s is None
     # But a line that stands still is told
-    assert jobs.overview(NOW + 3061).oldest_wait_s == 3061
+    assert queue.overview(NOW + 3061).oldest_wait_s == 3061
 
 
 def test_a_wait_begins_when_the_job_could_be_claimed() -> None:
     # Given a flood wait of twenty minutes, and a batch held for three days until its customer bought more
     enqueue(1, "flooded")
-    jobs.put_back(claim("w").id, "w", NOW + 1200, False, NOW)
-    assert jobs.overview(NOW + 1203).oldest_wait_s == 3
-    jobs.cancel(1, None, NOW + 1203)
+    queue.put_back(claim("w").id, "w", NOW + 1200, False, NOW)
+    assert queue.overview(NOW + 1203).oldest_wait_s == 3
+    queue.cancel(1, None, NOW + 1203)
     batch = batches.enqueue(2, 2, ("a", "b"), 0, None, NOW + 1203, dedupe="batch", cap=9)
     assert isinstance(batch, BatchInfo)
     batches.hold(claim("w", NOW + 1300).id, "w", NOW + 1300)
     batches.release(2, batch.id, 1, NOW + 260_000)
-    assert jobs.overview(NOW + 260_004).oldest_wait_s == 4
+    assert queue.overview(NOW + 260_004).oldest_wait_s == 4
 
 
 def test_the_progress_message_is_remembered_and_found_when_it_was_left_standing() -> None:
     job = enqueue(1, "1")
-    jobs.set_status_message(job.id, 77)
-    assert jobs.get(job.id).status_message_id == 77
-    assert jobs.left_standing(NOW) == ()
-    jobs.cancel(1, None, NOW)
-    assert [left.id for left in jobs.left_standing(NOW)] == [job.id]
-    assert jobs.left_standing(NOW + 1) == ()
-    jobs.set_status_message(job.id, None)
-    assert jobs.left_standing(NOW) == ()
+    queue.set_status_message(job.id, 77)
+    assert queue.get(job.id).status_message_id == 77
+    assert queue.left_standing(NOW) == ()
+    queue.cancel(1, None, NOW)
+    assert [left.id for left in queue.left_standing(NOW)] == [job.id]
+    assert queue.left_standing(NOW + 1) == ()
+    queue.set_status_message(job.id, None)
+    assert queue.left_standing(NOW) == ()
 
 
 def test_the_paying_stand_first_and_within_a_line_each_in_his_turn() -> None:
     for number in range(3):
         for user_id, priority in ((1, 0), (2, 1), (3, 1)):
             enqueue(user_id, f"{user_id}/{number}", priority=priority)
-    shown = jobs.in_line(99)
+    shown = queue.in_line(99)
     assert list(shown) == sorted(shown, key=lambda job: (-job.priority, job.round, job.id))
-    assert jobs.in_line(4) == shown[:4]
+    assert queue.in_line(4) == shown[:4]

@@ -3,8 +3,10 @@
 import time
 from pathlib import Path
 
-from models import access, database, jobs, users
-from models.moves import JobInfo
+from models import database, users
+from models.jobs import queue
+from models.jobs.states import JobInfo
+from models.money import access
 from tests.daemon_process import daemon
 from tests.sandbox_process import Sandbox
 
@@ -18,19 +20,19 @@ def test_waiting_links_move_to_the_line_of_the_new_plan(sandbox: Sandbox, tmp_pa
     database.open_database(file)
     customer, now = sandbox.scenario["customers"][3]["id"], int(time.time())
     users.seen(customer, "Emma", None, "en", now)
-    queued = jobs.enqueue(customer, customer, "https://t.me/sandbox_gallery/1", None, 0, None, now, dedupe="1", cap=10)
+    queued = queue.enqueue(customer, customer, "https://t.me/sandbox_gallery/1", None, 0, None, now, dedupe="1", cap=10)
     assert isinstance(queued, JobInfo)
-    claimed = jobs.claim("earlier daemon", 60, 2, now)
+    claimed = queue.claim("earlier daemon", 60, 2, now)
     assert claimed is not None
-    jobs.put_back(claimed.id, "earlier daemon", now + WAITS_S, False, now)
+    queue.put_back(claimed.id, "earlier daemon", now + WAITS_S, False, now)
 
     # When she is given a better plan, and the daemon hears of it
     access.give(customer, 2, seconds=86400, reason="test", by=None, now=now)
     with daemon(sandbox, tmp_path):
         deadline = time.monotonic() + 10
-        while jobs.get(queued.id).priority != 2 and time.monotonic() < deadline:
+        while queue.get(queued.id).priority != 2 and time.monotonic() < deadline:
             time.sleep(0.05)
 
         # Then the link stands in the line of that plan
-        assert jobs.get(queued.id).priority == 2
+        assert queue.get(queued.id).priority == 2
     database.close_database()

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from models import batches, database, jobs, line, sources, uploads, usage
+from models import database
 from models.database import database as connection
+from models.jobs import batches, queue, scheduling, sources, uploads, usage
 from tests.bench import million
 from tests.store import FREE, NOW, PLANS, TODAY, recover
 
@@ -63,26 +64,26 @@ def test_start_and_a_link_walk_through_no_table(statements: set[str]) -> None:
 def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]) -> None:
     batch = batches.enqueue(5, 5, ("a", "b", "c"), 2, 1, NOW, dedupe="batch", cap=99)
     assert isinstance(batch, batches.BatchInfo)
-    job = jobs.claim("w", 60, 2, NOW)
+    job = queue.claim("w", 60, 2, NOW)
     assert job is not None and job.batch_id == batch.id
-    jobs.heartbeat(job.id, "w", 60, NOW)
-    jobs.held_by("w")
+    queue.heartbeat(job.id, "w", 60, NOW)
+    queue.held_by("w")
     uploads.save(job.id, "w", uploads.UploadInfo(1, 2, 512, 8, b"\0"), NOW)
     uploads.of(job.id, 1)
-    jobs.put_back(job.id, "w", NOW, False, NOW)
-    assert jobs.claim("w", 60, 2, NOW) is not None
+    queue.put_back(job.id, "w", NOW, False, NOW)
+    assert queue.claim("w", 60, 2, NOW) is not None
     assert batches.hold(job.id, "w", NOW).tell
     batches.counts(batch.id)
     assert len(batches.release(5, batch.id, 1, NOW)) == 3
-    jobs.promote(5, 2, NOW)
-    jobs.waiting(5)
-    jobs.history(5, 10)
-    jobs.cancel(5, None, NOW)
+    queue.promote(5, 2, NOW)
+    queue.waiting(5)
+    queue.history(5, 10)
+    queue.cancel(5, None, NOW)
     recover(NOW)
-    jobs.overview(NOW)
-    jobs.totals(NOW - 86_400)
-    jobs.left_standing(NOW - 86_400)
-    jobs.in_line(200)
+    queue.overview(NOW)
+    queue.totals(NOW - 86_400)
+    queue.left_standing(NOW - 86_400)
+    queue.in_line(200)
     usage.left(5, FREE, TODAY)
     usage.total(5)
     sources.remember(7, "name", "Title", False, NOW)
@@ -96,5 +97,5 @@ def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]
 
 def test_the_line_is_read_in_its_order_without_sorting(store: None) -> None:
     values = (0, NOW, 0, 1 << 62, 2)
-    steps = [row[3] for row in connection.execute_sql(f"EXPLAIN QUERY PLAN {line.FIRST}", values)]
+    steps = [row[3] for row in connection.execute_sql(f"EXPLAIN QUERY PLAN {scheduling.FIRST}", values)]
     assert not [step for step in steps if "TEMP B-TREE" in step]

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from models import database, health, payments
-from models.facts import RefundFact
+from models import database
+from models.maintenance import health
+from models.money import payments
+from models.money.facts import RefundFact
 from tests import clients, environment
 from tests.purchases import NOW, customer, fact, order
 from tests.sandbox_process import REPOSITORY, Sandbox

@@ -19,8 +19,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.settings import EXIT_OK
-from models import database, events, health, jobs, payments
-from models.jobs import Delivered
+from models import database, outbox
+from models.jobs import queue
+from models.jobs.queue import Delivered
+from models.maintenance import health
+from models.money import payments
 from tests import environment, store
 from tests.purchases import customer, fact, order
 from tests.sandbox_process import REPOSITORY
@@ -128,15 +131,15 @@ def deliver(key: str, size: int) -> None:
     now = int(time.time())
     store.enqueue(1, key, now=now)
     job = store.claim("worker", now)
-    jobs.size_known(job.id, "photo", size)
-    (random_id,) = jobs.plan_messages(job.id, 1, now)
-    jobs.delivering(job.id, "worker", now)
-    assert jobs.finish(job.id, "worker", Delivered({random_id: 5}), now)
+    queue.size_known(job.id, "photo", size)
+    (random_id,) = queue.plan_messages(job.id, 1, now)
+    queue.delivering(job.id, "worker", now)
+    assert queue.finish(job.id, "worker", Delivered({random_id: 5}), now)
 
 
 def test_news_that_nobody_tells_shows_as_lag(web: Web) -> None:
     with database.transaction():
-        events.append("admin_alert", None, {}, int(time.time()))
+        outbox.append("admin_alert", None, {}, int(time.time()))
         database.database.execute_sql("UPDATE event SET created_ms = created_ms - 600000")
 
     assert web.numbers()["peaje_event_oldest_wait_seconds",] >= 600

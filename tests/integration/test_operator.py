@@ -16,7 +16,8 @@ import pytest
 import requests
 
 from config import settings
-from models import database, health, notes
+from models import database, notes
+from models.maintenance import health
 from tests import machine
 from tests.demo import installation
 from tests.demo.installation import Installation

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import events, orders, payments, subscriptions, users
+from models import outbox, users
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
-from models.orders import MOVES, State
+from models.money import orders, payments, subscriptions
+from models.money.orders import MOVES, OrderState
 from models.tables import Order
 from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order, plan
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("database_file")
 def test_an_order_keeps_plan_price_and_duration_as_they_were() -> None:
     made = order(customer())
     assert (made.plan_code, made.level, made.seconds, made.amount, made.currency) == ("premium", 1, MONTH, 500, "XTR")
-    assert made.state is State.OPEN
+    assert made.state is OrderState.OPEN
     assert orders.get(made.id) == orders.by_public(made.public_id) == made
 
 
@@ -49,10 +50,10 @@ def test_anything_else_is_another_order(other) -> None:  # type: ignore[no-untyp
 def test_an_order_with_money_on_the_way_is_not_offered_again() -> None:
     user = customer()
     made = order(user)
-    payments.settle(fact(made, state=payments.State.PENDING), NOW)
+    payments.settle(fact(made, state=payments.PaymentState.PENDING), NOW)
     assert order(user).id != made.id
     orders.expire_due(NOW + 2 * DAY)
-    assert orders.get(made.id).state is State.OPEN  # type: ignore[union-attr]
+    assert orders.get(made.id).state is OrderState.OPEN  # type: ignore[union-attr]
 
 
 def test_editing_the_plans_changes_no_order_made_before() -> None:
@@ -115,8 +116,8 @@ def test_a_checkout_is_refused_to_others_to_the_banned_and_after_the_end() -> No
     for of, by, reason in (
         (made, users.get(customer()), "not_yours"),
         (made, replace(payer, banned=True), "banned"),
-        (replace(made, state=State.PAID), payer, "already_paid"),
-        (replace(made, state=State.CANCELLED), payer, "closed"),
+        (replace(made, state=OrderState.PAID), payer, "already_paid"),
+        (replace(made, state=OrderState.CANCELLED), payer, "closed"),
     ):
         assert orders.judge_precheckout(of, by, 500, "XTR", NOW).reason == reason
     renewing = replace(made, renews=True)
@@ -130,8 +131,8 @@ def decline(order_id: int, now: int) -> bool:
     """End an order as a payment does that is denied; False when it had ended."""
     made = orders.get(order_id)
     assert made is not None
-    payments.settle(fact(made, state=payments.State.DENIED), now)
-    return orders.get(order_id).state is State.FAILED  # type: ignore[union-attr]
+    payments.settle(fact(made, state=payments.PaymentState.DENIED), now)
+    return orders.get(order_id).state is OrderState.FAILED  # type: ignore[union-attr]
 
 
 def test_every_state_but_paid_still_takes_money() -> None:
@@ -139,27 +140,27 @@ def test_every_state_but_paid_still_takes_money() -> None:
         made = order(customer())
         assert end(made.id, NOW)
         payments.settle(fact(made), NOW)
-        assert orders.get(made.id).state is State.PAID  # type: ignore[union-attr]
+        assert orders.get(made.id).state is OrderState.PAID  # type: ignore[union-attr]
 
 
 def test_a_paid_order_does_not_end_any_other_way() -> None:
     made = order(customer())
     payments.settle(fact(made), NOW)
     assert not any(end(made.id, NOW) for end in (orders.cancel, orders.expire, decline))
-    assert orders.get(made.id).state is State.PAID  # type: ignore[union-attr]
+    assert orders.get(made.id).state is OrderState.PAID  # type: ignore[union-attr]
 
 
 def test_the_table_of_moves_knows_every_state_and_nothing_leaves_paid() -> None:
-    assert MOVES.keys() == set(State)
-    assert not MOVES[State.PAID]
+    assert MOVES.keys() == set(OrderState)
+    assert not MOVES[OrderState.PAID]
 
 
 def test_a_checkout_with_money_on_the_way_is_not_cancelled() -> None:
     made = order(customer())
-    payments.settle(fact(made, state=payments.State.PENDING), NOW)
+    payments.settle(fact(made, state=payments.PaymentState.PENDING), NOW)
     assert not orders.cancel(made.id, NOW)
-    assert orders.get(made.id).state is State.OPEN  # type: ignore[union-attr]
-    assert all(event.kind != "checkout_cancelled" for event in events.claim(NOW))
+    assert orders.get(made.id).state is OrderState.OPEN  # type: ignore[union-attr]
+    assert all(event.kind != "checkout_cancelled" for event in outbox.claim(NOW))
 
 
 def test_a_cancelled_checkout_is_told_once() -> None:
@@ -167,7 +168,7 @@ def test_a_cancelled_checkout_is_told_once() -> None:
     made = order(user)
     assert orders.cancel(made.id, NOW)
     assert not orders.cancel(made.id, NOW)
-    told = [event for event in events.claim(NOW) if event.kind == "checkout_cancelled"]
+    told = [event for event in outbox.claim(NOW) if event.kind == "checkout_cancelled"]
     assert [(event.user_id, event.payload) for event in told] == [(user, {"order": made.public_id, "plan": "premium"})]
 
 
@@ -177,7 +178,7 @@ def test_orders_expire_but_not_those_that_the_provider_knows_or_that_are_being_p
     orders.claim_checkout(paying.id, paying.expires_at - 1)
     assert orders.expire_due(paying.expires_at) == 1
     states = [orders.get(made.id).state for made in (forgotten, remote, paying)]  # type: ignore[union-attr]
-    assert states == [State.EXPIRED, State.OPEN, State.OPEN]
+    assert states == [OrderState.EXPIRED, OrderState.OPEN, OrderState.OPEN]
 
 
 # The provider's side
@@ -226,7 +227,7 @@ def test_a_plan_that_renews_is_not_sold_twice() -> None:
     with pytest.raises(AlreadySubscribed) as refused:
         order(user, MONTHLY)
     assert refused.value.subscription_id == present.id
-    assert order(user, PREMIUM).state is State.OPEN
+    assert order(user, PREMIUM).state is OrderState.OPEN
 
 
 # Payment links
@@ -261,4 +262,4 @@ def test_a_doubt_about_the_providers_order_is_told_once_for_each_fault() -> None
     made = order(customer(), provider="paypal")
     for fault in ("another payee", "another payee", "two units"):
         orders.doubt(made.id, fault, NOW)
-    assert [event.payload["fault"] for event in events.claim(NOW)] == ["another payee", "two units"]
+    assert [event.payload["fault"] for event in outbox.claim(NOW)] == ["another payee", "two units"]

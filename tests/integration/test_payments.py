@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import access, database, events, orders, payments, requests, users, webhooks
+from models import database, outbox, users
 from models.errors import NotFound, RefundRefused
-from models.facts import MOVES, State, merge, state_of
-from models.ledger import Change
-from models.payments import DisputeFact, Fact, RefundFact
+from models.money import access, orders, payments, provider_requests, webhooks
+from models.money.facts import MOVES, PaymentState, merge, state_of
+from models.money.ledger import Change
+from models.money.payments import DisputeFact, Fact, RefundFact
 from models.tables import Event, Payment, PaymentHistory, Refund, Request
 from tests.purchases import (
     DAY,
@@ -72,7 +73,7 @@ def test_a_payment_is_recorded_credited_and_announced_with_a_receipt() -> None:
     settled = payments.settle(paid, NOW + 5)
     assert settled.outcome == "recorded"
     assert access.of(user, NOW + 5) == access.Access(1, NOW + MONTH, False, (access.Interval(NOW, NOW + MONTH, 1),))
-    assert orders.get(bought.id).state is orders.State.PAID  # type: ignore[union-attr]
+    assert orders.get(bought.id).state is orders.OrderState.PAID  # type: ignore[union-attr]
     [receipt] = told(user)
     assert receipt.kind == "payment_completed"
     assert receipt.payload == {
@@ -150,7 +151,7 @@ def test_a_test_purchase_grants_nothing_and_its_money_is_asked_to_go_back() -> N
     assert [event.payload["purpose"] for event in told(user)] == ["test"]
     [request] = Request.select()
     assert (request.kind, request.payment_id, request.amount) == ("refund", settled.payment_id, 500)
-    assert orders.get(bought.id).state is orders.State.PAID  # type: ignore[union-attr]
+    assert orders.get(bought.id).state is orders.OrderState.PAID  # type: ignore[union-attr]
 
 
 # What does not fit
@@ -175,7 +176,7 @@ def test_what_does_not_fit_its_order_is_recorded_and_buys_nothing(wrong: dict[st
     assert payments.settle(bad, NOW).outcome == "mismatch"
     assert payments.settle(bad, NOW).outcome == "unchanged"
     assert level(user) == level(stranger) == 0
-    assert orders.get(bought.id).state is orders.State.OPEN  # type: ignore[union-attr]
+    assert orders.get(bought.id).state is orders.OrderState.OPEN  # type: ignore[union-attr]
     assert reasons() == [reason]
     assert kinds(user) == kinds(stranger) == []
     recorded = payments.find(bad.provider, bad.remote_id)
@@ -189,7 +190,7 @@ def test_what_an_unknown_person_pays_for_somebodys_order_is_not_in_that_ones_his
 
 
 def test_a_payment_of_nothing_we_know_is_recorded_and_told_once() -> None:
-    lost = Fact("stars", "lost-1", "no-such-order", None, 10**12, 500, "XTR", State.COMPLETED, NOW, NOW)
+    lost = Fact("stars", "lost-1", "no-such-order", None, 10**12, 500, "XTR", PaymentState.COMPLETED, NOW, NOW)
     assert [payments.settle(lost, NOW).outcome for _ in range(2)] == ["unknown_order", "unchanged"]
     recorded = payments.find(None, "lost-1")
     assert recorded is not None and (recorded.user_id, recorded.order_id, recorded.grants) == (10**12, None, False)
@@ -208,13 +209,13 @@ def test_a_payment_without_an_order_is_credited_when_the_provider_names_it_later
     assert payments.settle(whole, NOW + 60).outcome == "recorded"
     assert until(user) == NOW + MONTH * 3 // 4
     assert kinds(user) == ["payment_completed", "payment_refunded"]
-    assert orders.get(bought.id).state is orders.State.PAID  # type: ignore[union-attr]
+    assert orders.get(bought.id).state is orders.OrderState.PAID  # type: ignore[union-attr]
 
 
 def test_an_amount_that_changes_afterwards_is_told_and_changes_nothing() -> None:
     user = customer()
     paid = fact(order(user))
-    payments.settle(replace(paid, state=State.PENDING), NOW)
+    payments.settle(replace(paid, state=PaymentState.PENDING), NOW)
     assert payments.settle(replace(paid, amount=1), NOW).outcome == "mismatch"
     assert level(user) == 0
     assert reasons() == ["amount_changed"]
@@ -226,7 +227,7 @@ def test_an_amount_that_changes_afterwards_is_told_and_changes_nothing() -> None
 def test_a_pending_payment_grants_nothing_until_it_completes() -> None:
     user = customer()
     paid = fact(order(user))
-    payments.settle(replace(paid, state=State.PENDING), NOW)
+    payments.settle(replace(paid, state=PaymentState.PENDING), NOW)
     assert level(user) == 0
     payments.settle(replace(paid, at=NOW + DAY), NOW + DAY)
     assert level(user, NOW + DAY) == 1
@@ -236,7 +237,7 @@ def test_a_pending_payment_grants_nothing_until_it_completes() -> None:
 
 def test_the_first_payment_accepts_the_terms() -> None:
     user = customer()
-    payments.settle(replace(fact(order(user)), state=State.PENDING), NOW)
+    payments.settle(replace(fact(order(user)), state=PaymentState.PENDING), NOW)
     assert users.get(user).accepted_terms_at is None
     payments.settle(fact(order(user), at=NOW + DAY), NOW + DAY)
     payments.settle(fact(order(user), at=NOW + 2 * DAY, remote_id="later"), NOW + 2 * DAY)
@@ -253,10 +254,10 @@ def test_a_denied_payment_fails_its_order_and_late_news_does_not_revive_it() -> 
     user = customer()
     bought = order(user)
     paid = fact(bought)
-    payments.settle(replace(paid, state=State.PENDING), NOW)
-    payments.settle(replace(paid, state=State.DENIED), NOW)
-    assert orders.get(bought.id).state is orders.State.FAILED  # type: ignore[union-attr]
-    for late in (State.COMPLETED, State.PENDING, State.REVERSED):
+    payments.settle(replace(paid, state=PaymentState.PENDING), NOW)
+    payments.settle(replace(paid, state=PaymentState.DENIED), NOW)
+    assert orders.get(bought.id).state is orders.OrderState.FAILED  # type: ignore[union-attr]
+    for late in (PaymentState.COMPLETED, PaymentState.PENDING, PaymentState.REVERSED):
         assert payments.settle(replace(paid, state=late), NOW).outcome == "unchanged"
     assert level(user) == 0
     assert kinds(user) == ["payment_pending", "payment_denied"]
@@ -266,8 +267,8 @@ def test_a_reversed_payment_keeps_what_was_lived_and_late_news_does_not_revive_i
     user = customer()
     paid = fact(order(user))
     payments.settle(paid, NOW)
-    payments.settle(replace(paid, state=State.REVERSED, at=NOW + DAY), NOW + DAY)
-    for late in (State.COMPLETED, State.DENIED, State.PENDING):
+    payments.settle(replace(paid, state=PaymentState.REVERSED, at=NOW + DAY), NOW + DAY)
+    for late in (PaymentState.COMPLETED, PaymentState.DENIED, PaymentState.PENDING):
         assert payments.settle(replace(paid, state=late, at=NOW + 2 * DAY), NOW + 2 * DAY).outcome == "unchanged"
     assert access.of(user, NOW + 2 * DAY).intervals == (access.Interval(NOW, NOW + DAY, 1),)
     assert kinds(user) == ["payment_completed", "payment_reversed"]
@@ -275,30 +276,30 @@ def test_a_reversed_payment_keeps_what_was_lived_and_late_news_does_not_revive_i
 
 def test_nobody_may_say_that_a_payment_is_frozen() -> None:
     with pytest.raises(ValueError, match="dispute"):
-        payments.settle(fact(order(customer()), state=State.FROZEN), NOW)
+        payments.settle(fact(order(customer()), state=PaymentState.FROZEN), NOW)
 
 
 def test_the_table_of_moves_knows_every_state_and_what_has_ended_stays() -> None:
-    assert MOVES.keys() == set(State)
-    assert not MOVES[State.DENIED] and not MOVES[State.REVERSED]
+    assert MOVES.keys() == set(PaymentState)
+    assert not MOVES[PaymentState.DENIED] and not MOVES[PaymentState.REVERSED]
 
 
 @pytest.mark.parametrize(
     ("happened", "state"),
     [
-        ((None, None, None, []), State.PENDING),
-        ((5, None, None, []), State.COMPLETED),
-        ((None, 5, None, []), State.DENIED),
-        ((5, None, 9, []), State.REVERSED),
-        ((None, None, 9, []), State.REVERSED),
-        ((5, None, None, [None]), State.FROZEN),
-        ((5, None, None, [True]), State.COMPLETED),
-        ((5, None, None, [True, None]), State.FROZEN),
-        ((5, None, None, [True, False]), State.REVERSED),
-        ((None, None, None, [False]), State.PENDING),
+        ((None, None, None, []), PaymentState.PENDING),
+        ((5, None, None, []), PaymentState.COMPLETED),
+        ((None, 5, None, []), PaymentState.DENIED),
+        ((5, None, 9, []), PaymentState.REVERSED),
+        ((None, None, 9, []), PaymentState.REVERSED),
+        ((5, None, None, [None]), PaymentState.FROZEN),
+        ((5, None, None, [True]), PaymentState.COMPLETED),
+        ((5, None, None, [True, None]), PaymentState.FROZEN),
+        ((5, None, None, [True, False]), PaymentState.REVERSED),
+        ((None, None, None, [False]), PaymentState.PENDING),
     ],
 )
-def test_a_state_follows_from_what_happened(happened: tuple[int, int, int, list[bool]], state: State) -> None:
+def test_a_state_follows_from_what_happened(happened: tuple[int, int, int, list[bool]], state: PaymentState) -> None:
     assert state_of(*happened) is state
 
 
@@ -361,15 +362,15 @@ def test_asking_for_a_refund_writes_one_request_with_what_is_left() -> None:
 @pytest.mark.parametrize(
     ("provider", "state", "back", "amount", "reason", "rest"),
     [
-        ("paypal", State.PENDING, 0, None, "not_completed", 500),
-        ("paypal", State.COMPLETED, 500, None, "nothing_left", 0),
-        ("paypal", State.COMPLETED, 200, 301, "above_rest", 300),
-        ("paypal", State.COMPLETED, 0, 0, "above_rest", 500),
-        ("stars", State.COMPLETED, 0, 100, "whole_only", 500),
+        ("paypal", PaymentState.PENDING, 0, None, "not_completed", 500),
+        ("paypal", PaymentState.COMPLETED, 500, None, "nothing_left", 0),
+        ("paypal", PaymentState.COMPLETED, 200, 301, "above_rest", 300),
+        ("paypal", PaymentState.COMPLETED, 0, 0, "above_rest", 500),
+        ("stars", PaymentState.COMPLETED, 0, 100, "whole_only", 500),
     ],
 )
 def test_a_refund_that_cannot_be_is_refused_here(
-    provider: str, state: State, back: int, amount: int | None, reason: str, rest: int
+    provider: str, state: PaymentState, back: int, amount: int | None, reason: str, rest: int
 ) -> None:
     paid = fact(order(customer(), provider=provider), state=state)
     settled = payments.settle(paid, NOW)
@@ -391,16 +392,16 @@ def test_a_refund_of_another_amount_waits_for_the_end_of_the_one_under_way() -> 
         assert (refused.value.reason, refused.value.under_way) == ("under_way", 100)
     assert payments.ask_refund(settled.payment_id or 0, 100, 99, NOW) == part
     refund("paypal", paid.remote_id, f"r-{paid.remote_id}", 100, NOW, NOW)
-    requests.finish(part, "refunded", NOW)
-    rest = requests.get(payments.ask_refund(settled.payment_id or 0, None, 99, NOW))
+    provider_requests.finish(part, "refunded", NOW)
+    rest = provider_requests.get(payments.ask_refund(settled.payment_id or 0, None, 99, NOW))
     assert rest is not None and rest.amount == 400
 
 
 def test_the_end_of_a_refund_names_the_payment_as_its_provider_does() -> None:
     paid = fact(order(customer(), provider="paypal"))
     settled = payments.settle(paid, NOW)
-    requests.finish(payments.ask_refund(settled.payment_id or 0, None, 99, NOW), "refunded", NOW)
-    [told] = [event for event in events.claim(NOW) if event.user_id == 99]
+    provider_requests.finish(payments.ask_refund(settled.payment_id or 0, None, 99, NOW), "refunded", NOW)
+    [told] = [event for event in outbox.claim(NOW) if event.user_id == 99]
     assert (told.payload["remote_id"], told.payload["currency"]) == (paid.remote_id, paid.currency)
 
 
@@ -418,11 +419,11 @@ def test_a_dispute_freezes_and_a_won_one_gives_everything_back() -> None:
     payments.settle(paid, NOW)
     dispute_opened("stars", paid.remote_id, "d-1", NOW + DAY, NOW + DAY)
     assert level(user, NOW + 2 * DAY) == 0
-    assert payments.history_of(user)[0].state is State.FROZEN
+    assert payments.history_of(user)[0].state is PaymentState.FROZEN
     assert payments.settle(paid, NOW + 2 * DAY).outcome == "unchanged"  # the poller does not thaw it
     assert level(user, NOW + 2 * DAY) == 0
     dispute_closed("stars", paid.remote_id, "d-1", True, NOW + 5 * DAY, NOW + 5 * DAY)
-    assert payments.history_of(user)[0].state is State.COMPLETED
+    assert payments.history_of(user)[0].state is PaymentState.COMPLETED
     assert until(user, NOW + 5 * DAY) == NOW + MONTH + 4 * DAY
     assert kinds(user) == ["payment_completed", "dispute_opened", "dispute_closed"]
     assert reasons() == ["dispute_opened"]
@@ -436,7 +437,7 @@ def test_a_lost_dispute_leaves_nothing_from_its_opening_on_and_stays_lost() -> N
     dispute_opened("stars", paid.remote_id, "d-2", NOW + DAY, NOW + 9 * DAY)
     dispute_closed("stars", paid.remote_id, "d-2", True, NOW + 10 * DAY, NOW + 10 * DAY)
     assert access.of(user, NOW).intervals == (access.Interval(NOW, NOW + DAY, 1),)
-    assert payments.history_of(user)[0].state is State.REVERSED
+    assert payments.history_of(user)[0].state is PaymentState.REVERSED
 
 
 def test_a_dispute_that_arrives_before_its_payment_waits_for_it() -> None:
@@ -444,7 +445,7 @@ def test_a_dispute_that_arrives_before_its_payment_waits_for_it() -> None:
     paid = fact(order(user))
     dispute_opened("stars", paid.remote_id, "d-3", NOW + DAY, NOW)
     payments.settle(paid, NOW)
-    assert payments.history_of(user)[0].state is State.FROZEN
+    assert payments.history_of(user)[0].state is PaymentState.FROZEN
     assert kinds(user) == ["payment_completed", "dispute_opened"]
     assert level(user, NOW + 2 * DAY) == 0
 
@@ -477,20 +478,20 @@ def stories(draw: st.DrawFn) -> list[Callable[[list[orders.OrderInfo], str], Cha
         done = NOW + (created + took) * DAY
 
         def word(
-            state: State, at: int, number: int = number, which: int = which, created: int = created
+            state: PaymentState, at: int, number: int = number, which: int = which, created: int = created
         ) -> Callable[[list[orders.OrderInfo], str], Change]:
             return lambda made, prefix: fact(
                 made[which], at, f"{prefix}-{number}", state=state, created_at=NOW + created * DAY
             )
 
         if draw(st.booleans()):
-            story.append(word(State.PENDING, NOW + created * DAY))
+            story.append(word(PaymentState.PENDING, NOW + created * DAY))
         if draw(st.integers(0, 5)) == 0:
-            story.append(word(State.DENIED, done))
+            story.append(word(PaymentState.DENIED, done))
             continue
-        story.extend([word(State.COMPLETED, done)] * draw(st.integers(1, 2)))
+        story.extend([word(PaymentState.COMPLETED, done)] * draw(st.integers(1, 2)))
         if draw(st.integers(0, 3)) == 0:
-            story.extend(word(State.REVERSED, done + later * DAY) for later in draw(st.lists(days, max_size=2)))
+            story.extend(word(PaymentState.REVERSED, done + later * DAY) for later in draw(st.lists(days, max_size=2)))
         left = 500 * (which + 1)
         for part in range(draw(st.integers(0, 2))):
             amount, at = draw(st.integers(1, left // 2)), done + draw(days) * DAY
@@ -570,7 +571,7 @@ def test_twelve_premiums_and_one_vip_give_all_of_both() -> None:
 def test_one_look_is_one_transaction() -> None:
     user = customer()
     bought = order(user)
-    good, bad = fact(bought), fact(bought, state=State.FROZEN)
+    good, bad = fact(bought), fact(bought, state=PaymentState.FROZEN)
     with pytest.raises(ValueError):
         payments.apply([good, bad], NOW)
     assert payments.find("stars", good.remote_id) is None
@@ -595,7 +596,7 @@ def test_history_is_newest_first_and_totals_add_up() -> None:
     early, late = fact(order(user), NOW), fact(order(user, VIP, "paypal"), NOW + DAY)
     payments.settle(late, NOW + DAY)
     payments.settle(early, NOW + DAY)
-    payments.settle(fact(order(customer(), VIP), NOW, state=State.PENDING), NOW)
+    payments.settle(fact(order(customer(), VIP), NOW, state=PaymentState.PENDING), NOW)
     refund("paypal", late.remote_id, "r-5", 300, NOW + DAY, NOW + DAY)
     assert [payment.remote_id for payment in payments.history_of(user)] == [late.remote_id, early.remote_id]
     assert payments_of(payments.history_of(user)[0].order_id or 0)[0].remote_id == late.remote_id
@@ -615,7 +616,7 @@ def test_what_a_dispute_took_is_not_counted_as_earned() -> None:
         dispute_opened("paypal", paid.remote_id, f"d-{number}", NOW, NOW)
     for number, paid in enumerate((lost, refunded_before)):
         dispute_closed("paypal", paid.remote_id, f"d-{number}", False, NOW + DAY, NOW + DAY)
-    payments.settle(replace(reversed_, state=State.REVERSED, at=NOW + DAY), NOW + DAY)
+    payments.settle(replace(reversed_, state=PaymentState.REVERSED, at=NOW + DAY), NOW + DAY)
     assert payments.totals().turnover == (payments.Turnover("USD", 4, 4000, 3000),)
 
 

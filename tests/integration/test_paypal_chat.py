@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import requests
 
-from models import payments, subscriptions, users
-from models.subscriptions import SubscriptionInfo
+from models import users
+from models.money import payments, subscriptions
+from models.money.subscriptions import SubscriptionInfo
 from models.tables import Request
 from tests.daemon_process import Chat, button, chat
 from tests.paypal_shop import Buyer, heading, until

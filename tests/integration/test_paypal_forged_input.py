@@ -19,7 +19,8 @@ from werkzeug.datastructures import Headers
 
 from config import logging as log
 from config import settings as configuration
-from models import database, orders, users
+from models import database, users
+from models.money import orders
 from models.tables import Event, Order, Payment, WebhookEvent
 from tests import environment, machine
 from tests.paypal_shop import PayPalShop

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from models.payments import State
+from models.money.payments import PaymentState
 from models.tables import Order, Payment, WebhookEvent
 from tests.paypal_shop import PayPalShop, heading, until
 
@@ -111,13 +111,13 @@ def order_of(shop: PayPalShop, remote_id: str) -> str:
 @pytest.mark.parametrize(
     ("status", "title", "state"),
     [
-        ("PENDING", "Your payment is on its way", State.PENDING),
-        ("DECLINED", "PayPal declined the payment", State.DENIED),
-        ("FAILED", "PayPal declined the payment", State.DENIED),
+        ("PENDING", "Your payment is on its way", PaymentState.PENDING),
+        ("DECLINED", "PayPal declined the payment", PaymentState.DENIED),
+        ("FAILED", "PayPal declined the payment", PaymentState.DENIED),
     ],
 )
 def test_a_completed_order_is_not_paid_while_its_capture_is_not(
-    shop: PayPalShop, status: str, title: str, state: State
+    shop: PayPalShop, status: str, title: str, state: PaymentState
 ) -> None:
     buyer = shop.buyer()
     shop.paypal.switch("capture_status", status=status)
@@ -208,7 +208,7 @@ def test_a_pending_capture_that_paypal_denies_grants_nothing(shop: PayPalShop, e
 
     shop.paypal.deny_capture(payment.remote_id, event_type=event_type)
 
-    until(lambda: shop.payments(buyer.id)[0].state is State.DENIED, "the denial")
+    until(lambda: shop.payments(buyer.id)[0].state is PaymentState.DENIED, "the denial")
     assert shop.access(buyer.id).level == 0
     assert shop.heard(buyer.id) == ["payment_pending", "payment_denied"]
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from models import orders, users
+from models import users
+from models.money import orders
 from models.tables import Order
 from tests.paypal_shop import Buyer, PayPalShop, heading, order_id, until
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from models import orders, personal
+from models.maintenance import privacy
+from models.money import orders
 from models.tables import Event, Incident, WebhookEvent
 from tests.paypal_shop import ADMIN, SECRET_KEY, Buyer, PayPalShop, heading, until
 
@@ -359,7 +360,7 @@ def test_a_forged_payment_link_is_no_page_and_a_plan_that_left_the_shop_is_gone(
 
 def test_a_link_of_somebody_who_had_himself_erased_is_gone(shop: PayPalShop) -> None:
     buyer = shop.buyer()
-    personal.erase(buyer.id, ZoneInfo("UTC"), int(time.time()))
+    privacy.erase(buyer.id, ZoneInfo("UTC"), int(time.time()))
 
     assert (buyer.page().status_code, buyer.click().status_code) == (410, 410)
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from models import payments
 from models.errors import RefundRefused
-from models.payments import PaymentInfo, State
+from models.money import payments
+from models.money.payments import PaymentInfo, PaymentState
 from models.tables import Request
 from tests.paypal_shop import ADMIN, Buyer, PayPalShop, until
 
@@ -171,7 +171,7 @@ def test_a_dispute_freezes_and_the_sellers_favour_restores(shop: PayPalShop) -> 
 
     dispute = shop.paypal.open_dispute(payment.remote_id)
     until(lambda: shop.access(buyer.id).level == 0, "the freeze")
-    assert shop.payments(buyer.id)[0].state is State.FROZEN
+    assert shop.payments(buyer.id)[0].state is PaymentState.FROZEN
     assert shop.alerts(reason="dispute_opened", payment=payment.id)
     shop.paypal.update_dispute(dispute["dispute_id"])
     shop.paypal.resolve_dispute(dispute["dispute_id"], favour="seller")
@@ -199,7 +199,7 @@ def test_a_dispute_decided_for_the_buyer_revokes_whether_or_not_a_reversal_is_he
 
     shop.paypal.resolve_dispute(dispute["dispute_id"], favour="buyer", reverse=reverse)
 
-    until(lambda: shop.payments(buyer.id)[0].state is State.REVERSED, "the decision")
+    until(lambda: shop.payments(buyer.id)[0].state is PaymentState.REVERSED, "the decision")
     assert shop.paypal.wait_delivered()
     assert shop.access(buyer.id).level == 0
     assert "dispute_closed" in shop.heard(buyer.id)
@@ -251,7 +251,7 @@ def test_a_refund_and_a_dispute_heard_of_before_their_payment_are_not_lost(shop:
 
         until(lambda buyer=buyer: shop.payments(buyer.id), "the payment")  # type: ignore[misc]
         assert shop.access(buyer.id).level == 0
-        assert shop.payments(buyer.id)[0].state in (State.COMPLETED, State.FROZEN)
+        assert shop.payments(buyer.id)[0].state in (PaymentState.COMPLETED, PaymentState.FROZEN)
 
 
 def test_refunds_that_no_webhook_told_of_are_found_by_the_comparison(shop: PayPalShop) -> None:

@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from models import notes, payments, subscriptions
-from models.payments import State
-from models.subscriptions import SubscriptionInfo
+from models import notes
+from models.money import payments, subscriptions
+from models.money.payments import PaymentState
+from models.money.subscriptions import SubscriptionInfo
 from models.tables import Order, Request, Subscription
 from tests.paypal_shop import ADMIN, Buyer, PayPalShop, heading, until
 from web.reading import next_billing
@@ -333,10 +334,10 @@ def test_a_disputed_sale_freezes(shop: PayPalShop) -> None:
     (payment,) = shop.payments(buyer.id)
 
     dispute = shop.paypal.open_dispute(payment.remote_id)
-    until(lambda: shop.payments(buyer.id)[0].state is State.FROZEN, "the freeze")
+    until(lambda: shop.payments(buyer.id)[0].state is PaymentState.FROZEN, "the freeze")
     shop.paypal.resolve_dispute(dispute["dispute_id"], favour="buyer")
 
-    until(lambda: shop.payments(buyer.id)[0].state is State.REVERSED, "the decision")
+    until(lambda: shop.payments(buyer.id)[0].state is PaymentState.REVERSED, "the decision")
     assert shop.access(buyer.id).level == 0
 
 

@@ -15,12 +15,14 @@ from config import settings
 from config.plans import Plan, Plans
 from config.settings import Settings
 from config.texts import translator
-from models import events, health, notes, orders, payments, subscriptions, users
-from models import requests as asked
-from models.orders import OrderInfo
-from models.payments import DisputeFact, State
-from models.requests import Kind
-from models.subscriptions import SubscriptionInfo
+from models import notes, outbox, users
+from models.maintenance import health
+from models.money import orders, payments, subscriptions
+from models.money import provider_requests as asked
+from models.money.orders import OrderInfo
+from models.money.payments import DisputeFact, PaymentState
+from models.money.provider_requests import RequestKind
+from models.money.subscriptions import SubscriptionInfo
 from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request, Subscription
 from tests import environment, machine
 from tests.paypal_shop import MORE_PLANS, PLANS
@@ -373,11 +375,11 @@ def test_a_dispute_that_no_webhook_told_of_is_found_by_comparison(till: Shop, pa
     dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
 
     disputes.compare(till, now())
-    assert payments_of(order.id)[0].state is State.FROZEN
+    assert payments_of(order.id)[0].state is PaymentState.FROZEN
     paypal.resolve_dispute(dispute, favour="seller")
     disputes.compare(till, now())
 
-    assert payments_of(order.id)[0].state is State.COMPLETED
+    assert payments_of(order.id)[0].state is PaymentState.COMPLETED
 
 
 def test_a_dispute_whose_outcome_says_nothing_stays_suspended_and_is_told_once(till: Shop, paypal: LocalPayPal) -> None:
@@ -389,12 +391,12 @@ def test_a_dispute_whose_outcome_says_nothing_stays_suspended_and_is_told_once(t
         paypal.switch("alter", on=f"GET /v1/customer/disputes/{dispute}", set={"/dispute_outcome/outcome_code": "NONE"})
         disputes.compare(till, now())
 
-    assert payments_of(order.id)[0].state is State.FROZEN
+    assert payments_of(order.id)[0].state is PaymentState.FROZEN
     (told,) = [it for it in alerts("dispute_unexplained") if it["dispute"] == dispute]
     assert (told["remote_id"], told["outcome"]) == (payment.remote_id, "NONE")
 
     disputes.compare(till, now())
-    assert payments_of(order.id)[0].state is State.COMPLETED
+    assert payments_of(order.id)[0].state is PaymentState.COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -650,7 +652,7 @@ def test_a_request_that_paypal_has_forgotten_is_given_up_and_told(till: Shop, pa
 
 
 def test_an_errand_waits_longer_after_each_failure(till: Shop, paypal: LocalPayPal) -> None:
-    asked.ask(Kind.LOOKUP, "paypal", argument="42311647XV020574X", user_id=1, asked_by=1, now=now())
+    asked.ask(RequestKind.LOOKUP, "paypal", argument="42311647XV020574X", user_id=1, asked_by=1, now=now())
     paypal.switch("bad_gateway", on="GET /v2/payments/captures/*", count=1000)
     waits = []
     moment = now()
@@ -663,4 +665,4 @@ def test_an_errand_waits_longer_after_each_failure(till: Shop, paypal: LocalPayP
         moment = Request.get_by_id(errand.id).not_before
 
     assert waits == [30, 60, 120]
-    assert events.due(now()) == []
+    assert outbox.due(now()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from models import health
+from models.maintenance import health
 from tests import environment
 from tests.paypal_shop import Program, until
 

@@ -7,20 +7,10 @@ from typing import Any
 
 import pytest
 
-from models import (
-    access,
-    database,
-    events,
-    jobs,
-    orders,
-    payments,
-    reminders,
-    requests,
-    subscriptions,
-    users,
-    webhooks,
-)
-from models.requests import Kind
+from models import database, outbox, users
+from models.jobs import queue
+from models.money import access, orders, payments, provider_requests, reminders, subscriptions, webhooks
+from models.money.provider_requests import RequestKind
 from tests.purchases import MONTHLY, NOW, PREMIUM, customer, dispute_closed, dispute_opened, fact, order, refund
 
 pytestmark = pytest.mark.usefixtures("database_file")
@@ -58,7 +48,7 @@ def _settle_and_undo() -> None:
 def _renew() -> None:
     paid = fact(order(customer(), MONTHLY), period_end=NOW + 5)
     payments.settle(paid, NOW)
-    subscriptions.update("stars", paid.remote_id, subscriptions.State.CANCELLED, None, NOW + 1, NOW)
+    subscriptions.update("stars", paid.remote_id, subscriptions.SubscriptionState.CANCELLED, None, NOW + 1, NOW)
     subscriptions.to_look_at("stars", NOW)
 
 
@@ -74,23 +64,23 @@ def _checkout() -> None:
 
 def _outbox() -> None:
     access.give(customer(), 1, seconds=5, reason="", by=None, now=NOW)
-    for event in events.claim(NOW):
-        events.heard(event.id, NOW)
-    events.due(NOW)
-    events.oldest_unheard_ms()
+    for event in outbox.claim(NOW):
+        outbox.heard(event.id, NOW)
+    outbox.due(NOW)
+    outbox.oldest_unheard_ms()
     reminders.write(NOW)
 
 
 def _errands() -> None:
-    asked = requests.ask(Kind.LOOKUP, "paypal", argument="x", user_id=1, asked_by=1, now=NOW)
-    requests.claim("paypal", NOW)
-    requests.finish(asked, "", NOW)
+    asked = provider_requests.ask(RequestKind.LOOKUP, "paypal", argument="x", user_id=1, asked_by=1, now=NOW)
+    provider_requests.claim("paypal", NOW)
+    provider_requests.finish(asked, "", NOW)
     webhooks.receive("paypal", "WH-1", "", "", "", NOW)
     webhooks.claim(NOW + 100)
 
 
 def _line() -> None:
-    jobs.overview(NOW)
+    queue.overview(NOW)
 
 
 def _message() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models import database, notes, orders, payments, subscriptions, users
+from models import database, notes, users
+from models.money import orders, payments, subscriptions
 from models.tables import Payment, User
 from tests import daemon_process, machine, paypal_shop
 from tests.daemon_process import Daemon, chat
@@ -130,7 +131,7 @@ def test_an_order_is_written_anew_from_its_id_and_todays_plan(database_file: Pat
     order = orders.recall(ID, "stars", 500, "XTR", PLANS, 1_000, 2_000)
     assert order is not None
     assert (order.public_id, order.user_id, order.plan_code, order.level) == (ID, 77, "premium", 1)
-    assert order.state is orders.State.OPEN
+    assert order.state is orders.OrderState.OPEN
     assert users.get(77) is not None
     assert orders.recall(ID, "stars", 500, "XTR", PLANS, 1_000, 2_000) == order, "once"
 

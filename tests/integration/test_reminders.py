@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from models import access, payments, reminders, subscriptions, users
-from models.access import Interval
-from models.facts import Fact
-from models.reminders import Reminder, of_access
+from models import users
+from models.money import access, payments, reminders, subscriptions
+from models.money.access import Interval
+from models.money.facts import Fact
+from models.money.reminders import Reminder, of_access
 from models.tables import Event, User
 from tests.purchases import (
     DAY,
@@ -84,7 +85,7 @@ def test_a_subscription_that_renews_is_not_told_to_end_but_that_it_has_ended() -
     other = customer()
     cancelled = fact(order(other, MONTHLY), period_end=NOW + MONTH)
     payments.settle(cancelled, NOW)
-    subscriptions.update("stars", cancelled.remote_id, subscriptions.State.CANCELLED, None, NOW + 9, NOW)
+    subscriptions.update("stars", cancelled.remote_id, subscriptions.SubscriptionState.CANCELLED, None, NOW + 9, NOW)
     live(NOW, NOW + 40 * DAY)
     assert told(other) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
 
@@ -97,7 +98,7 @@ def cut(how: str, paid: Fact, at: int) -> None:
         case "refund":
             refund("paypal", paid.remote_id, "r-1", paid.amount, at, at)
         case "reversal":
-            payments.settle(replace(paid, state=payments.State.REVERSED, at=at), at)
+            payments.settle(replace(paid, state=payments.PaymentState.REVERSED, at=at), at)
         case "take":
             access.take(paid.user_id or 0, None, None, "revoked", None, at)
 

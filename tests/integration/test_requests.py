@@ -2,63 +2,67 @@
 
 import pytest
 
-from models import database, events, requests, webhooks
-from models.requests import Kind
-from models.webhooks import Received
+from models import database, outbox
+from models.money import provider_requests, webhooks
+from models.money.provider_requests import RequestKind
+from models.money.webhooks import Received
 from tests.purchases import NOW
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
 
 def ask(argument: str = "TX-1", provider: str = "paypal", now: int = NOW) -> int:
-    return requests.ask(Kind.LOOKUP, provider, argument=argument, user_id=7, asked_by=7, now=now)
+    return provider_requests.ask(RequestKind.LOOKUP, provider, argument=argument, user_id=7, asked_by=7, now=now)
 
 
 def test_a_request_is_asked_once_while_it_waits() -> None:
     first = ask()
     assert ask() == first
     assert ask("TX-2") != first
-    requests.finish(first, "settled", NOW)
+    provider_requests.finish(first, "settled", NOW)
     assert ask() != first
 
 
 def test_each_of_two_customers_who_look_up_one_payment_gets_an_answer() -> None:
-    asked = [requests.ask(Kind.LOOKUP, "paypal", argument="TX-1", user_id=who, asked_by=who, now=NOW) for who in (7, 8)]
+    asked = [
+        provider_requests.ask(RequestKind.LOOKUP, "paypal", argument="TX-1", user_id=who, asked_by=who, now=NOW)
+        for who in (7, 8)
+    ]
     for request_id in asked:
-        requests.finish(request_id, "paid", NOW)
-    assert [event.user_id for event in events.claim(NOW)] == [7, 8]
+        provider_requests.finish(request_id, "paid", NOW)
+    assert [event.user_id for event in outbox.claim(NOW)] == [7, 8]
 
 
 def test_each_provider_claims_its_own_the_oldest_first() -> None:
     first, stars, second = ask("TX-1"), ask("C-1", "stars"), ask("TX-2")
-    claimed = [requests.claim("paypal", NOW) for _ in range(3)]
+    claimed = [provider_requests.claim("paypal", NOW) for _ in range(3)]
     assert [request and request.id for request in claimed] == [first, second, None]
-    assert requests.claim("stars", NOW).id == stars  # type: ignore[union-attr]
+    assert provider_requests.claim("stars", NOW).id == stars  # type: ignore[union-attr]
 
 
 def test_an_unfinished_request_comes_again_with_the_same_key() -> None:
     ask()
-    first = requests.claim("paypal", NOW, lease_s=30)
-    assert requests.claim("paypal", NOW + 29) is None
-    again = requests.claim("paypal", NOW + 30)
+    first = provider_requests.claim("paypal", NOW, lease_s=30)
+    assert provider_requests.claim("paypal", NOW + 29) is None
+    again = provider_requests.claim("paypal", NOW + 30)
     assert first is not None and again is not None
     assert (again.request_id, again.attempts) == (first.request_id, 2)
-    requests.retry(again.id, NOW + 99)
-    assert requests.claim("paypal", NOW + 98) is None
-    assert requests.claim("paypal", NOW + 99) is not None
+    provider_requests.retry(again.id, NOW + 99)
+    assert provider_requests.claim("paypal", NOW + 98) is None
+    assert provider_requests.claim("paypal", NOW + 99) is not None
 
 
-@pytest.mark.parametrize(("end", "ok"), [(requests.finish, True), (requests.fail, False)])
+@pytest.mark.parametrize(("end", "ok"), [(provider_requests.finish, True), (provider_requests.fail, False)])
 def test_whoever_asked_hears_the_result_once(end, ok: bool) -> None:  # type: ignore[no-untyped-def]
     asked = ask()
     assert end(asked, "because", NOW)
     assert not end(asked, "again", NOW)
-    requests.retry(asked, NOW)
-    assert requests.claim("paypal", NOW + 10**6) is None
-    [told] = events.claim(NOW)
+    provider_requests.retry(asked, NOW)
+    assert provider_requests.claim("paypal", NOW + 10**6) is None
+    [told] = outbox.claim(NOW)
     assert (told.kind, told.user_id) == ("request_done", 7)
     assert (told.payload["kind"], told.payload["ok"], told.payload["result"]) == ("lookup", ok, "because")
-    assert requests.get(asked).argument == "TX-1"  # type: ignore[union-attr]
+    assert provider_requests.get(asked).argument == "TX-1"  # type: ignore[union-attr]
 
 
 # Notifications

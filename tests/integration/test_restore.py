@@ -22,7 +22,9 @@ from click.testing import CliRunner
 
 from config.settings import load
 from manage import cli
-from models import backups, database, jobs, restoring, users
+from models import database, users
+from models.jobs import queue
+from models.maintenance import backups, restoring
 from tests import environment
 from tests.integration.test_launcher import STUBBORN, Instance, instance, wait
 from tests.purchases import NOW
@@ -103,7 +105,7 @@ def test_a_backup_comes_back(data: Path, environ: dict[str, str]) -> None:
 
 def test_what_stood_in_line_then_is_not_sent_again(data: Path, environ: dict[str, str]) -> None:
     database.open_database(data / "peaje.db")
-    jobs.enqueue(1, 1, "https://t.me/channel/1", None, 0, None, NOW, dedupe="update 1", cap=9)
+    queue.enqueue(1, 1, "https://t.me/channel/1", None, 0, None, NOW, dedupe="update 1", cap=9)
     database.close_database()
     manage(environ, "backup")
 
@@ -253,7 +255,11 @@ def test_what_cannot_be_restored_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "failure", [peewee.OperationalError("database or disk is full"), subprocess.TimeoutExpired("models.soundness", 900)]
+    "failure",
+    [
+        peewee.OperationalError("database or disk is full"),
+        subprocess.TimeoutExpired("models.maintenance.integrity", 900),
+    ],
 )
 def test_what_fails_over_the_new_database_changes_nothing(
     data: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, failure: Exception

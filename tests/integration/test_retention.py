@@ -16,10 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.plans import Limit
-from models import batches, events, health, jobs, payments, personal, requests, retention, sources, usage, webhooks
+from models import outbox
 from models.database import close_database, database, open_database, transaction
-from models.jobs import Delivered
-from models.requests import Kind
+from models.jobs import batches, queue, sources, usage
+from models.jobs.queue import Delivered
+from models.maintenance import health, privacy, retention
+from models.money import payments, provider_requests, webhooks
+from models.money.provider_requests import RequestKind
 from models.tables import (
     Batch,
     DailyTotal,
@@ -78,16 +81,16 @@ def send(link: Link, number: int) -> None:
     job = claim("w", at)
     limits = (FREE, PREMIUM)[link.plan].limits
     wants = {link.kind: 1}
-    jobs.size_known(job.id, link.kind, 100)
+    queue.size_known(job.id, link.kind, 100)
     held = usage.reserve(job.id, link.user, wants, limits, usage.day_of(at, MADRID), at)
     if isinstance(held, usage.Refused):
-        jobs.refuse(job.id, "w", "limit", at)
+        queue.refuse(job.id, "w", "limit", at)
     elif link.delivered:
-        jobs.delivering(job.id, "w", at)
-        (random_id,) = jobs.plan_messages(job.id, 1, at)
-        jobs.finish(job.id, "w", Delivered({random_id: 7}), at)
+        queue.delivering(job.id, "w", at)
+        (random_id,) = queue.plan_messages(job.id, 1, at)
+        queue.finish(job.id, "w", Delivered({random_id: 7}), at)
     else:
-        jobs.fail(job.id, "w", "broken", at)
+        queue.fail(job.id, "w", "broken", at)
 
 
 def seen_by_limits(now: int) -> list[object]:
@@ -169,11 +172,11 @@ def test_old_messages_go_and_news_of_money_stays_told(database_file: Path) -> No
     health.open_incident("disk", "full", NOW)
     health.close_incident("disk", NOW)
     with transaction():
-        events.append("job_finished", user, {"job": 1}, NOW)
-    for event in events.due(NOW):
-        events.heard(event.id, NOW)
+        outbox.append("job_finished", user, {"job": 1}, NOW)
+    for event in outbox.due(NOW):
+        outbox.heard(event.id, NOW)
     with transaction():
-        events.append("job_finished", user, {"job": 2}, NOW)
+        outbox.append("job_finished", user, {"job": 2}, NOW)
 
     retention.forget(DAYS, MADRID, NOW + 200 * DAY)
 
@@ -188,14 +191,14 @@ def test_notifications_requests_joins_and_batches_go(database_file: Path) -> Non
     customers(1)
     for number in range(3):
         webhooks.receive("paypal", f"WH-{number}", "X", "", "{}", NOW)
-        requests.ask(Kind.LOOKUP, "paypal", argument=f"{number}", user_id=1, asked_by=1, now=NOW)
+        provider_requests.ask(RequestKind.LOOKUP, "paypal", argument=f"{number}", user_id=1, asked_by=1, now=NOW)
         sources.begin_join(1, f"hash{number}", usage.day_of(NOW, MADRID), 10, NOW)
         batch = batches.enqueue(1, 1, ("a", "b"), 0, 1, NOW, dedupe=f"batch{number}", cap=99)
         assert isinstance(batch, batches.BatchInfo)
     WebhookEvent.update(state="done", done_at=NOW).where(WebhookEvent.id != 2).execute()
     for number in (1, 3):
-        requests.finish(number, "found", NOW)
-    jobs.cancel(1, None, NOW)
+        provider_requests.finish(number, "found", NOW)
+    queue.cancel(1, None, NOW)
 
     retention.forget(DAYS, MADRID, NOW + 200 * DAY)
 
@@ -214,10 +217,10 @@ def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
     deliver(old, "old", now=now - 200 * DAY)
     enqueue(erased, "erased", now=now)
     job = claim("w", now)
-    jobs.delivering(job.id, "w", now)
-    (random_id,) = jobs.plan_messages(job.id, 1, now)
-    personal.erase(erased, MADRID, now)
-    jobs.finish(job.id, "w", Delivered({random_id: 1}), now)
+    queue.delivering(job.id, "w", now)
+    (random_id,) = queue.plan_messages(job.id, 1, now)
+    privacy.erase(erased, MADRID, now)
+    queue.finish(job.id, "w", Delivered({random_id: 1}), now)
     deliver(present, "present", now=now)
     # When upkeep does its work
     shop.restart_upkeep()

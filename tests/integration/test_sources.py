@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from models import database, sources
-from models.sources import ReadingPolicy
+from models import database
+from models.jobs import sources
+from models.jobs.sources import ReadingPolicy
 from tests.store import NOW, TODAY, customers
 
 CHAT, OTHER_CHAT, ADMIN = 1234, 5678, 42

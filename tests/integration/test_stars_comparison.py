@@ -3,7 +3,7 @@
 import pytest
 
 from daemon import stars
-from models import payments
+from models.money import payments
 from models.tables import Event
 from tests import purchases
 from tests.purchases import DAY, NOW

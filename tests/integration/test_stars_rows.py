@@ -4,8 +4,9 @@ import pytest
 from pyrogram import raw
 
 from daemon import stars
-from models import orders, payments, subscriptions, users
-from models.subscriptions import State
+from models import users
+from models.money import orders, payments, subscriptions
+from models.money.subscriptions import SubscriptionState
 from tests import purchases
 from tests.purchases import DAY, MONTH, MONTHLY, NOW
 
@@ -57,7 +58,7 @@ def test_a_subscription_that_was_not_renewed_ends_and_can_be_bought_again() -> N
     order = purchases.order(user_id, MONTHLY)
     payments.settle(purchases.fact(order, period_end=NOW + MONTH), NOW)
     (running,) = subscriptions.of(user_id)
-    assert running.state is State.ACTIVE
+    assert running.state is SubscriptionState.ACTIVE
 
     stars.end_lapsed(NOW + MONTH)
     assert subscriptions.active(user_id, MONTHLY.code), "there is a day of grace"

@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models import access, events, payments, personal, subscriptions, users
+from models import outbox, users
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
-from models.orders import OrderInfo
-from models.requests import Kind
-from models.subscriptions import MOVES, News, State
+from models.maintenance import privacy
+from models.money import access, payments, subscriptions
+from models.money.orders import OrderInfo
+from models.money.provider_requests import RequestKind
+from models.money.subscriptions import MOVES, News, SubscriptionState
 from models.tables import Event, Request
 from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order
 
@@ -30,7 +32,7 @@ def receipts() -> list[dict[str, Any]]:
     return [event.payload for event in told]
 
 
-def paypal_subscription(user: int, remote_id: str = "I-1", state: State = State.ACTIVE) -> int:
+def paypal_subscription(user: int, remote_id: str = "I-1", state: SubscriptionState = SubscriptionState.ACTIVE) -> int:
     begun = subscriptions.begin(order(user, MONTHLY, "paypal").id, remote_id, NOW)
     subscriptions.update("paypal", remote_id, state, None, NOW, NOW)
     return begun.id
@@ -45,7 +47,7 @@ def sale(number: int, at: int, remote_id: str = "I-1", **more: object) -> paymen
         user_id=None,
         amount=500,
         currency="USD",
-        state=payments.State.COMPLETED,
+        state=payments.PaymentState.COMPLETED,
         created_at=at,
         at=at,
         **more,  # type: ignore[arg-type]
@@ -79,7 +81,7 @@ def test_a_receipt_names_the_day_of_the_next_charge() -> None:
     paypal_subscription(user)
     payments.settle(fact(order(user, PREMIUM), NOW), NOW)
     payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
-    subscriptions.update("paypal", "I-1", State.CANCELLED, None, NOW + MONTH + 10, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + MONTH + 10, NOW)
     payments.settle(sale(2, NOW + MONTH, period_end=NOW + 2 * MONTH), NOW + MONTH + 20)
     assert [(told["until"], told["renews"]) for told in receipts()] == [
         (NOW + MONTH, False),
@@ -109,7 +111,7 @@ def test_stars_renew_under_the_first_charge() -> None:
     payments.settle(first, NOW)
     payments.settle(fact(bought, NOW + MONTH, period_end=NOW + 2 * MONTH), NOW + MONTH)
     [subscription] = subscriptions.of(user)
-    assert (subscription.remote_id, subscription.state) == (first.remote_id, State.ACTIVE)
+    assert (subscription.remote_id, subscription.state) == (first.remote_id, SubscriptionState.ACTIVE)
     assert subscription.period_end == NOW + 2 * MONTH
     assert access.of(user, NOW).until == NOW + 2 * MONTH + GRACE
 
@@ -129,7 +131,7 @@ def test_a_sale_that_comes_before_its_subscription_is_credited_when_it_is_told_a
     subscriptions.begin(order(user, MONTHLY, "paypal").id, "I-9", NOW)
     assert payments.settle(paid, NOW).outcome == "recorded"
     assert access.of(user, NOW).until == NOW + MONTH + GRACE
-    assert subscriptions.of(user)[0].state is State.ACTIVE
+    assert subscriptions.of(user)[0].state is SubscriptionState.ACTIVE
 
 
 # The provider's word
@@ -145,33 +147,33 @@ def test_beginning_twice_is_one_subscription() -> None:
 @pytest.mark.parametrize("order_", list(itertools.permutations(range(3))))
 def test_the_newest_word_holds_in_whatever_order_it_comes(order_: tuple[int, ...]) -> None:
     user = customer()
-    paypal_subscription(user, state=State.PENDING)
+    paypal_subscription(user, state=SubscriptionState.PENDING)
     words = [
-        (State.ACTIVE, NOW + MONTH, NOW + 10),
-        (State.SUSPENDED, None, NOW + 20),
-        (State.CANCELLED, NOW + 2 * MONTH, NOW + 30),
+        (SubscriptionState.ACTIVE, NOW + MONTH, NOW + 10),
+        (SubscriptionState.SUSPENDED, None, NOW + 20),
+        (SubscriptionState.CANCELLED, NOW + 2 * MONTH, NOW + 30),
     ]
     for index in order_:
         subscriptions.update("paypal", "I-1", *words[index], NOW)
     [subscription] = subscriptions.of(user)
-    assert (subscription.state, subscription.period_end) == (State.CANCELLED, NOW + 2 * MONTH)
+    assert (subscription.state, subscription.period_end) == (SubscriptionState.CANCELLED, NOW + 2 * MONTH)
 
 
 def test_a_late_activation_does_not_revive_a_cancelled_one() -> None:
     user = customer()
     paypal_subscription(user)
-    subscriptions.update("paypal", "I-1", State.CANCELLED, None, NOW + 10, NOW)
-    subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW + 20, NOW)
-    assert subscriptions.of(user)[0].state is State.CANCELLED
+    subscriptions.update("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW + 20, NOW)
+    assert subscriptions.of(user)[0].state is SubscriptionState.CANCELLED
 
 
 def test_stars_may_take_back_a_cancellation() -> None:
     user = customer()
     paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
-    subscriptions.update("stars", paid.remote_id, State.CANCELLED, None, NOW + 10, NOW)
-    subscriptions.update("stars", paid.remote_id, State.ACTIVE, None, NOW + 20, NOW)
-    assert subscriptions.of(user)[0].state is State.ACTIVE
+    subscriptions.update("stars", paid.remote_id, SubscriptionState.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update("stars", paid.remote_id, SubscriptionState.ACTIVE, None, NOW + 20, NOW)
+    assert subscriptions.of(user)[0].state is SubscriptionState.ACTIVE
     assert kinds(user) == ["payment_completed", "subscription_cancelled", "subscription_resumed"]
 
 
@@ -181,8 +183,8 @@ def expired_stars(user: int) -> OrderInfo:
     paid = fact(bought, NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
     over = NOW + MONTH + GRACE
-    subscriptions.update("stars", paid.remote_id, State.EXPIRED, None, over, over)
-    assert subscriptions.of(user)[0].state is State.EXPIRED
+    subscriptions.update("stars", paid.remote_id, SubscriptionState.EXPIRED, None, over, over)
+    assert subscriptions.of(user)[0].state is SubscriptionState.EXPIRED
     return bought
 
 
@@ -192,7 +194,7 @@ def test_a_renewal_that_comes_late_takes_the_end_back(at: int) -> None:
     bought = expired_stars(user)
     payments.settle(fact(bought, at, period_end=at + MONTH), NOW + MONTH + 3 * DAY)
     [subscription] = subscriptions.of(user)
-    assert (subscription.state, subscription.period_end) == (State.ACTIVE, at + MONTH)
+    assert (subscription.state, subscription.period_end) == (SubscriptionState.ACTIVE, at + MONTH)
     assert kinds(user)[-3:] == ["subscription_expired", "subscription_resumed", "payment_completed"]
     assert subscriptions.ask_cancel(subscription.id, user, at)
     with pytest.raises(AlreadySubscribed):
@@ -204,28 +206,33 @@ def test_only_a_payment_that_reaches_further_takes_the_end_back() -> None:
     expired_stars(user)
     [ended] = subscriptions.of(user)
     late = NOW + MONTH + 3 * DAY
-    subscriptions.update("stars", ended.remote_id, State.ACTIVE, None, late, late)
-    subscriptions.update("stars", ended.remote_id, State.ACTIVE, ended.period_end, late + 1, late)
-    subscriptions.update("stars", ended.remote_id, State.CANCELLED, None, late + 2, late)
-    assert subscriptions.of(user)[0].state is State.EXPIRED
+    subscriptions.update("stars", ended.remote_id, SubscriptionState.ACTIVE, None, late, late)
+    subscriptions.update("stars", ended.remote_id, SubscriptionState.ACTIVE, ended.period_end, late + 1, late)
+    subscriptions.update("stars", ended.remote_id, SubscriptionState.CANCELLED, None, late + 2, late)
+    assert subscriptions.of(user)[0].state is SubscriptionState.EXPIRED
     paypal_subscription(user)
-    subscriptions.update("paypal", "I-1", State.EXPIRED, NOW + MONTH, NOW + 10, NOW)
-    subscriptions.update("paypal", "I-1", State.ACTIVE, NOW + 2 * MONTH, NOW + 20, NOW)
-    assert subscriptions.of(user)[0].state is State.EXPIRED
+    subscriptions.update("paypal", "I-1", SubscriptionState.EXPIRED, NOW + MONTH, NOW + 10, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, NOW + 2 * MONTH, NOW + 20, NOW)
+    assert subscriptions.of(user)[0].state is SubscriptionState.EXPIRED
 
 
 def test_a_cancelled_one_keeps_its_paid_time() -> None:
     user = customer()
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
-    subscriptions.update("paypal", "I-1", State.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 10, NOW)
     assert access.of(user, NOW + 20).until == NOW + MONTH + GRACE
 
 
 def test_changes_are_told_once() -> None:
     user = customer()
     paypal_subscription(user)
-    for state, at in [(State.SUSPENDED, 10), (State.SUSPENDED, 15), (State.ACTIVE, 20), (State.EXPIRED, 30)]:
+    for state, at in [
+        (SubscriptionState.SUSPENDED, 10),
+        (SubscriptionState.SUSPENDED, 15),
+        (SubscriptionState.ACTIVE, 20),
+        (SubscriptionState.EXPIRED, 30),
+    ]:
         subscriptions.update("paypal", "I-1", state, None, NOW + at, NOW)
     assert kinds(user) == ["subscription_suspended", "subscription_resumed", "subscription_expired"]
 
@@ -240,14 +247,14 @@ def test_a_failed_renewal_is_told_once_per_failure() -> None:
 
 
 def test_an_unknown_one_is_of_no_interest() -> None:
-    assert not subscriptions.update("paypal", "I-404", State.ACTIVE, None, NOW, NOW)
-    news = News("paypal", "I-404", State.ACTIVE, None, NOW)
+    assert not subscriptions.update("paypal", "I-404", SubscriptionState.ACTIVE, None, NOW, NOW)
+    news = News("paypal", "I-404", SubscriptionState.ACTIVE, None, NOW)
     assert payments.apply([news], NOW) == [payments.Settled(None, "unchanged")]
 
 
 def test_the_table_of_moves_knows_every_state() -> None:
-    assert MOVES.keys() == set(State)
-    assert MOVES[State.EXPIRED] == {State.ACTIVE}
+    assert MOVES.keys() == set(SubscriptionState)
+    assert MOVES[SubscriptionState.EXPIRED] == {SubscriptionState.ACTIVE}
 
 
 # Never two
@@ -257,7 +264,7 @@ def test_a_second_one_to_the_same_plan_is_refused_or_ended() -> None:
     user = customer()
     first_order, second_order = order(user, MONTHLY, "paypal"), order(user, MONTHLY)
     subscriptions.begin(first_order.id, "I-1", NOW)
-    subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW, NOW)
     with pytest.raises(AlreadySubscribed):
         subscriptions.begin(second_order.id, "charge", NOW)
     # but a checkout that was under way may still bring money: it is credited, and its renewal ended at once
@@ -280,23 +287,23 @@ def test_one_that_begins_after_its_customer_was_banned_is_ended(provider: str) -
     users.ban(user, NOW)
 
     if provider == "paypal":
-        subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW, NOW)
+        subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW, NOW)
     else:
         payments.settle(fact(wanted, NOW, period_end=NOW + MONTH), NOW)
 
     [request] = Request.select()
-    assert (request.kind, request.provider) == (Kind.CANCEL_SUBSCRIPTION, provider)
+    assert (request.kind, request.provider) == (RequestKind.CANCEL_SUBSCRIPTION, provider)
 
 
 def test_one_that_begins_after_its_customer_was_erased_is_ended() -> None:
     user = customer()
     subscriptions.begin(order(user, MONTHLY, "paypal").id, "I-1", NOW)
-    personal.erase(user, ZoneInfo("UTC"), NOW)
+    privacy.erase(user, ZoneInfo("UTC"), NOW)
 
-    subscriptions.update("paypal", "I-1", State.ACTIVE, None, NOW, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW, NOW)
 
     [request] = Request.select()
-    assert (request.kind, request.provider) == (Kind.CANCEL_SUBSCRIPTION, "paypal")
+    assert (request.kind, request.provider) == (RequestKind.CANCEL_SUBSCRIPTION, "paypal")
 
 
 def test_news_without_a_time_is_newer_than_what_is_known_also_where_our_clock_is_slow() -> None:
@@ -304,11 +311,11 @@ def test_news_without_a_time_is_newer_than_what_is_known_also_where_our_clock_is
     paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
 
-    assert subscriptions.update_untimed("stars", paid.remote_id, State.CANCELLED, NOW - 5)
-    assert subscriptions.of(user)[0].state is State.CANCELLED
-    assert subscriptions.update_untimed("stars", paid.remote_id, State.ACTIVE, NOW - 5)
-    assert subscriptions.of(user)[0].state is State.ACTIVE
-    assert not subscriptions.update_untimed("stars", "nobody's", State.ACTIVE, NOW)
+    assert subscriptions.update_untimed("stars", paid.remote_id, SubscriptionState.CANCELLED, NOW - 5)
+    assert subscriptions.of(user)[0].state is SubscriptionState.CANCELLED
+    assert subscriptions.update_untimed("stars", paid.remote_id, SubscriptionState.ACTIVE, NOW - 5)
+    assert subscriptions.of(user)[0].state is SubscriptionState.ACTIVE
+    assert not subscriptions.update_untimed("stars", "nobody's", SubscriptionState.ACTIVE, NOW)
 
 
 # Asking
@@ -321,11 +328,11 @@ def test_cancelling_and_resuming_are_asked_for_once() -> None:
     assert subscriptions.ask_cancel(paypal, user, NOW) == asked
     with pytest.raises(MoveRefused):
         subscriptions.ask_resume(paypal, user, NOW)
-    subscriptions.update("paypal", "I-1", State.SUSPENDED, None, NOW + 5, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.SUSPENDED, None, NOW + 5, NOW)
     subscriptions.ask_resume(paypal, user, NOW)
     assert [row.kind for row in Request.select().order_by(Request.id)] == [
-        Kind.CANCEL_SUBSCRIPTION,
-        Kind.RESUME_SUBSCRIPTION,
+        RequestKind.CANCEL_SUBSCRIPTION,
+        RequestKind.RESUME_SUBSCRIPTION,
     ]
     with pytest.raises(NotFound):
         subscriptions.ask_cancel(10**9, user, NOW)
@@ -336,7 +343,7 @@ def test_a_cancelled_stars_subscription_resumes_unless_another_one_renews_meanwh
     paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
     stars = subscriptions.of(user)[0]
-    subscriptions.update("stars", paid.remote_id, State.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update("stars", paid.remote_id, SubscriptionState.CANCELLED, None, NOW + 10, NOW)
     assert subscriptions.ask_resume(stars.id, user, NOW)
     paypal_subscription(user, "I-7")
     with pytest.raises(AlreadySubscribed):
@@ -350,7 +357,7 @@ def test_those_that_have_not_ended_are_looked_at_from_time_to_time() -> None:
     subscriptions.looked(row, NOW + DAY)
     assert subscriptions.to_look_at("paypal", NOW + DAY - 1) == []
     assert [due.id for due in subscriptions.to_look_at("paypal", NOW + DAY)] == [row]
-    subscriptions.update("paypal", "I-1", State.EXPIRED, None, NOW + 5, NOW)
+    subscriptions.update("paypal", "I-1", SubscriptionState.EXPIRED, None, NOW + 5, NOW)
     assert subscriptions.to_look_at("paypal", NOW + DAY) == []
     assert subscriptions.get(row) == subscriptions.by_remote("paypal", "I-1")
-    assert events.due(NOW)
+    assert outbox.due(NOW)

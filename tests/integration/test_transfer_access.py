@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from daemon.transfer import source
-from models import sources, usage
-from models.moves import JobInfo, State
+from models.jobs import sources, usage
+from models.jobs.states import JobInfo, JobState
 from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,7 +27,7 @@ async def test_the_operators_mail_stays_his(running: Rig, lucia: Customer, name:
     link = running.link(name)
     before = running.control("GET", "/stats")["calls"].get("messages.getMessages", 0)
     job = await running.deliver(lucia, link["url"])
-    assert (job.state, job.reason) == (State.REFUSED, reason)
+    assert (job.state, job.reason) == (JobState.REFUSED, reason)
     assert running.control("GET", "/stats")["calls"].get("messages.getMessages", 0) == before
     assert await lucia.media() == []
     assert all(link.get("secret", "SECRET") not in message.message for message in await lucia.messages())
@@ -36,13 +36,13 @@ async def test_the_operators_mail_stays_his(running: Rig, lucia: Customer, name:
 async def test_the_cache_does_not_cross_the_line(running: Rig, lucia: Customer) -> None:
     # Given Lucía has opened a private chat by her own invitation, and has had a post of it delivered
     invitation, post = running.link("invite_already1")["url"], running.link("private_document1")["url"]
-    assert (await running.deliver(lucia, invitation)).state is State.DONE
-    assert (await running.deliver(lucia, post)).state is State.DONE
+    assert (await running.deliver(lucia, invitation)).state is JobState.DONE
+    assert (await running.deliver(lucia, post)).state is JobState.DONE
     # When somebody else asks for the same post, which the bot holds now
     async with customer(running, 1) as mateo:
         job = await running.deliver(mateo, post)
         # Then he does not get it
-        assert (job.state, job.reason) == (State.REFUSED, "private")
+        assert (job.state, job.reason) == (JobState.REFUSED, "private")
         assert await mateo.media() == []
 
 
@@ -52,7 +52,7 @@ async def test_a_text_cannot_lend_access_to_what_it_links_to(running: Rig, lucia
     post = running.control("POST", "/posts", {"chat": "library", "kind": "text", "caption": f"Look: {secret}"})
     # Then only the text arrives
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.kind) == (State.DONE, "text")
+    assert (job.state, job.kind) == (JobState.DONE, "text")
     assert await lucia.media() == []
 
 
@@ -65,12 +65,12 @@ async def test_a_text_is_not_held_up_by_a_private_post_that_it_links_to(running:
         running.control("POST", "/faults", {"method": method, **flood})
     # Then the text arrives all the same
     job = await running.deliver(lucia, post["url"], deadline_s=8)
-    assert (job.state, job.kind) == (State.DONE, "text")
+    assert (job.state, job.kind) == (JobState.DONE, "text")
 
 
 async def test_a_text_waits_for_a_private_post_that_its_reader_may_have(running: Rig, lucia: Customer) -> None:
     invitation, private = running.link("invite_already1")["url"], running.link("private_document1")["url"]
-    assert (await running.deliver(lucia, invitation)).state is State.DONE
+    assert (await running.deliver(lucia, invitation)).state is JobState.DONE
     post = running.control("POST", "/posts", {"chat": "library", "kind": "text", "caption": f"Look: {private}"})
     flood = {"fault": "flood_wait", "seconds": 60, "count": 100, "account": "peaje_operator"}
     running.control("POST", "/faults", {"method": "channels.getMessages", **flood})
@@ -83,7 +83,7 @@ async def test_a_text_waits_for_a_private_post_that_its_reader_may_have(running:
 
 async def waits(running: Rig, job: JobInfo) -> bool:
     present = await running.job(job)
-    return present.state is State.QUEUED and present.not_before > 0
+    return present.state is JobState.QUEUED and present.not_before > 0
 
 
 async def test_a_comment_link_reads_no_other_message_of_the_discussion(running: Rig, lucia: Customer) -> None:
@@ -91,7 +91,7 @@ async def test_a_comment_link_reads_no_other_message_of_the_discussion(running: 
     stray = running.control("POST", "/posts", {"chat": "discussion", "kind": "document", "caption": "not a comment"})
     number = stray["url"].rsplit("/", 1)[1]
     job = await running.deliver(lucia, f"{running.link('discussed1')['url']}?comment={number}")
-    assert (job.state, job.reason) == (State.REFUSED, "not_found")
+    assert (job.state, job.reason) == (JobState.REFUSED, "not_found")
 
 
 async def test_a_comment_under_a_post_that_is_never_delivered_itself(running: Rig, lucia: Customer) -> None:
@@ -100,17 +100,17 @@ async def test_a_comment_under_a_post_that_is_never_delivered_itself(running: Ri
     destroyed = {"action": "edit", "url": parent, "kind": "photo", "ttl_seconds": 2147483647}
     running.control("POST", "/posts", destroyed)
     try:
-        assert (await running.deliver(lucia, parent)).state is State.REFUSED
+        assert (await running.deliver(lucia, parent)).state is JobState.REFUSED
         # Then the comment arrives
         job = await running.deliver(lucia, running.link("comment1")["url"])
-        assert (job.state, job.kind) == (State.DONE, "photo")
+        assert (job.state, job.kind) == (JobState.DONE, "photo")
     finally:
         running.control("POST", "/posts", {"action": "edit", "url": parent, "kind": "text"})
 
 
 async def test_a_comment_that_does_not_exist_is_not_looked_for_again(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, f"{running.link('discussed1')['url']}?comment=99999")
-    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "not_found", 1)
+    assert (job.state, job.reason, job.attempts) == (JobState.REFUSED, "not_found", 1)
 
 
 @pytest.mark.parametrize("number", [1, 2, 9999])
@@ -131,8 +131,8 @@ async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(
     # Then it is still not open to everybody, but to whoever brings an invitation of his own
     assert (await running.deliver(lucia, post["url"])).reason == "private"
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
-    assert (await running.deliver(lucia, invitation)).state is State.DONE
-    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    assert (await running.deliver(lucia, invitation)).state is JobState.DONE
+    assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
 
 
 async def test_an_invitation_that_an_admin_has_to_approve_opens_the_chat_when_it_is_sent_again(
@@ -150,8 +150,8 @@ async def test_an_invitation_that_an_admin_has_to_approve_opens_the_chat_when_it
     assert await running.calls(sources.joined_today, day) == before + 1
     # And once the account was let in it opens the chat
     running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
-    assert (await running.deliver(lucia, invitation)).state is State.DONE
-    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    assert (await running.deliver(lucia, invitation)).state is JobState.DONE
+    assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
 
 
 @pytest.mark.parametrize("members", [[], ["peaje_operator"]])
@@ -162,7 +162,7 @@ async def test_an_invitation_to_a_blocked_chat_opens_nothing(running: Rig, lucia
     await running.calls(sources.block, chat, 42, now())
     # Then who brings an invitation to it hears that it is, and would read nothing if the operator changed his mind
     job = await running.deliver(lucia, invitation)
-    assert (job.state, job.reason) == (State.REFUSED, "blocked")
+    assert (job.state, job.reason) == (JobState.REFUSED, "blocked")
     assert not await running.calls(sources.is_open_for, lucia.id, chat)
 
 
@@ -172,7 +172,7 @@ async def test_the_number_of_a_person_a_bot_or_a_group_names_no_channel(
 ) -> None:
     for message_id in (1, 2, 4):
         job = await running.deliver(lucia, f"https://t.me/c/{number}/{message_id}")
-        assert (job.state, job.reason) == (State.REFUSED, "no_access")
+        assert (job.state, job.reason) == (JobState.REFUSED, "no_access")
     assert await lucia.media() == []
 
 
@@ -182,13 +182,13 @@ async def test_a_public_chat_that_turned_private_is_closed_at_once(running: Rig,
         "POST", "/chats", {"title": "Was open", "username": "was_open", "members": ["peaje_operator"]}
     )
     post = running.control("POST", "/posts", {"chat": "was_open", "kind": "document", "size": 2000})
-    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
     await lucia.forget()
     # When its owner makes it private
     running.control("POST", "/chats", {"action": "edit", "chat": chat["id"], "username": None})
     # Then neither its old name nor its number brings anything
     for url in (post["url"], f"https://t.me/c/{chat['id']}/1"):
-        assert (await running.deliver(lucia, url)).state is State.REFUSED
+        assert (await running.deliver(lucia, url)).state is JobState.REFUSED
     assert await lucia.media() == []
 
 
@@ -196,7 +196,7 @@ async def test_a_name_that_moved_leads_to_its_new_owner(running: Rig, lucia: Cus
     # Given a chat that was known by a name
     old = running.control("POST", "/chats", {"title": "Old", "username": "moving", "members": ["peaje_operator"]})
     running.control("POST", "/posts", {"chat": "moving", "kind": "text", "caption": "the old owner's"})
-    assert (await running.deliver(lucia, "https://t.me/moving/1")).state is State.DONE
+    assert (await running.deliver(lucia, "https://t.me/moving/1")).state is JobState.DONE
     await lucia.forget()
     # When the name moves to another chat
     running.control("POST", "/chats", {"action": "edit", "chat": old["id"], "username": None})
@@ -215,7 +215,7 @@ async def test_what_a_public_group_hides_from_the_bot_the_account_reads(running:
     post = running.control("POST", "/posts", {"chat": "talk", "kind": "document", "size": 2000})
     # Then the account is asked, for what is there and for what is not
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     assert [await lucia.sha256(message) for message in await lucia.media()] == [post["sha256"]]
     assert (await running.deliver(lucia, "https://t.me/talk/99")).reason == "not_found"
 
@@ -229,6 +229,6 @@ async def test_a_name_that_nobody_has_is_looked_up_once(running: Rig, lucia: Cus
 async def test_a_chat_that_forbids_saving_from_now_on_is_declined_from_now_on(running: Rig, lucia: Customer) -> None:
     chat = running.control("POST", "/chats", {"title": "Turning", "username": "turning"})
     post = running.control("POST", "/posts", {"chat": "turning", "kind": "photo"})
-    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
     running.control("POST", "/chats", {"action": "edit", "chat": chat["id"], "noforwards": True})
     assert (await running.deliver(lucia, post["url"])).reason == "protected"

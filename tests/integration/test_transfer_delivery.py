@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pyrogram import raw
 
-from models import usage
-from models.moves import State
+from models.jobs import usage
+from models.jobs.states import JobState
 from tests.transfer_rig import Customer, Rig, customer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,7 +22,7 @@ async def test_a_public_post_arrives_by_reference_within_three_round_trips(runni
     job = await running.deliver(lucia, link["url"])
     # Then it arrives whole, with two calls of the bot's and none for bytes
     after = running.control("GET", "/stats")
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     (message,) = await lucia.media()
     assert await lucia.sha256(message) == link["sha256"]
     assert message.message == link["caption"]
@@ -56,14 +56,14 @@ async def test_a_public_post_arrives_by_reference_within_three_round_trips(runni
 async def test_each_kind_arrives_whole(running: Rig, lucia: Customer, name: str) -> None:
     link = running.link(name)
     job = await running.deliver(lucia, link["url"])
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     (message,) = await lucia.media()
     assert await lucia.sha256(message) == link["sha256"]
 
 
 async def test_an_album_arrives_as_an_album_and_counts_each_item(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, running.link("album1")["url"])
-    assert job.state is State.DONE
+    assert job.state is JobState.DONE
     messages = await lucia.media()
     assert len(messages) == 5
     assert len({message.grouped_id for message in messages}) == 1
@@ -80,7 +80,7 @@ async def test_what_is_veiled_arrives_veiled(
     post = running.control("POST", "/posts", {"chat": chat, "spoiler": True, **order})
     # Then it arrives under one: by reference or streamed, and from what the bot holds
     for _ in range(2):
-        assert (await running.deliver(lucia, post["url"])).state is State.DONE
+        assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
         messages = await lucia.media()
         assert [message.media.spoiler for message in messages] == [True] * order.get("count", 1)
         await lucia.forget()
@@ -94,7 +94,7 @@ async def test_single_brings_one_item_of_an_album(running: Rig, lucia: Customer)
 
 async def test_a_text_arrives_as_text(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, running.link("text1")["url"])
-    assert (job.state, job.kind) == (State.DONE, "text")
+    assert (job.state, job.kind) == (JobState.DONE, "text")
     (message,) = await lucia.messages()
     assert message.message == running.link("text1")["caption"]
 
@@ -103,7 +103,7 @@ async def test_a_text_arrives_as_text(running: Rig, lucia: Customer) -> None:
 async def test_a_text_that_links_to_media_brings_the_media(running: Rig, lucia: Customer, name: str) -> None:
     link = running.link(name)
     job = await running.deliver(lucia, link["url"])
-    assert job.state is State.DONE
+    assert job.state is JobState.DONE
     (message,) = await lucia.media()
     assert await lucia.sha256(message) == link["sha256"]
 
@@ -111,7 +111,7 @@ async def test_a_text_that_links_to_media_brings_the_media(running: Rig, lucia: 
 async def test_a_comment_is_read_in_its_discussion(running: Rig, lucia: Customer) -> None:
     link = running.link("comment1")
     job = await running.deliver(lucia, link["url"])
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     (message,) = await lucia.media()
     assert await lucia.sha256(message) == link["sha256"]
 
@@ -126,7 +126,7 @@ async def test_a_long_caption_goes_on_in_a_message(running: Rig, lucia: Customer
     )
     # When it is delivered
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     # Then caption and message together are the whole, both bold from end to end
     photo, rest = await lucia.messages()
     assert photo.message + " " + rest.message == words
@@ -150,7 +150,7 @@ async def test_what_is_not_delivered_has_its_own_reason_and_costs_nothing(
     running: Rig, lucia: Customer, name: str, reason: str
 ) -> None:
     job = await running.deliver(lucia, running.link(name)["url"])
-    assert (job.state, job.reason) == (State.REFUSED, reason)
+    assert (job.state, job.reason) == (JobState.REFUSED, reason)
     assert await running.calls(usage.of_job, job.id) == {}
     assert await lucia.media() == []
 
@@ -158,15 +158,15 @@ async def test_what_is_not_delivered_has_its_own_reason_and_costs_nothing(
 async def test_an_invitation_and_a_post_join_and_bring_the_post(running: Rig, lucia: Customer) -> None:
     link = running.link("invite_post1")
     job = await running.deliver(lucia, link["url"])
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     (message,) = await lucia.media()
     assert await lucia.sha256(message) == link["sha256"]
     # And afterwards a link to the private chat works for this customer, and only for him
     direct = running.link("invited_post1")["url"]
-    assert (await running.deliver(lucia, direct)).state is State.DONE
+    assert (await running.deliver(lucia, direct)).state is JobState.DONE
     async with customer(running, 3) as stranger:
         refused = await running.deliver(stranger, direct)
-        assert (refused.state, refused.reason) == (State.REFUSED, "private")
+        assert (refused.state, refused.reason) == (JobState.REFUSED, "private")
 
 
 async def test_free_customers_do_not_make_the_account_join(running: Rig, lucia: Customer) -> None:
@@ -174,16 +174,16 @@ async def test_free_customers_do_not_make_the_account_join(running: Rig, lucia: 
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
     async with customer(running, 4, level=0) as free:
         job = await running.deliver(free, invitation)
-        assert (job.state, job.reason) == (State.REFUSED, "join_only_paying")
+        assert (job.state, job.reason) == (JobState.REFUSED, "join_only_paying")
 
 
 async def test_the_limit_refuses_before_anything_is_sent(running: Rig, lucia: Customer) -> None:
     async with customer(running, 5, level=0) as free:
         for name in ("video1", "video2", "video3"):
-            assert (await running.deliver(free, running.link(name)["url"])).state is State.DONE
+            assert (await running.deliver(free, running.link(name)["url"])).state is JobState.DONE
         await free.forget()
         job = await running.deliver(free, running.link("video4")["url"])
-        assert (job.state, job.reason) == (State.REFUSED, "limit")
+        assert (job.state, job.reason) == (JobState.REFUSED, "limit")
         assert await free.media() == []
         # And a kind that the plan has not at all, and a file that is too large for it
         assert (await running.deliver(free, running.link("music1")["url"])).reason == "limit"
@@ -196,5 +196,5 @@ async def test_more_than_a_bot_may_send_is_refused_before_a_byte_is_read(
     post = running.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": (2000 << 20) + 1})
     before = running.control("GET", "/stats")["media_bytes_out"]
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.reason) == (State.REFUSED, "too_large_for_bots")
+    assert (job.state, job.reason) == (JobState.REFUSED, "too_large_for_bots")
     assert running.control("GET", "/stats")["media_bytes_out"] == before

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from models import jobs
-from models.moves import JobInfo, State
+from models.jobs import queue
+from models.jobs.states import JobInfo, JobState
 from tests.transfer_rig import Customer, Rig, now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,7 +19,7 @@ async def test_a_job_that_is_being_claimed_when_the_drain_begins_may_end(running
 
     def put_in_line() -> int:
         url = running.link("document1")["url"]
-        job = jobs.enqueue(lucia.id, lucia.id, url, None, 0, None, now(), dedupe="drain", cap=1000)
+        job = queue.enqueue(lucia.id, lucia.id, url, None, 0, None, now(), dedupe="drain", cap=1000)
         assert isinstance(job, JobInfo)
         busy.wait(10)
         return job.id
@@ -34,4 +34,4 @@ async def test_a_job_that_is_being_claimed_when_the_drain_begins_may_end(running
     busy.set()
     # Then the drain has waited for that job
     await draining
-    assert (await running.calls(jobs.get, await putting)).state is State.DONE
+    assert (await running.calls(queue.get, await putting)).state is JobState.DONE

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from daemon.transfer import adaptive, lane, pipe, waits, worker
-from models import cache, sources, usage
-from models.moves import JobInfo, State
+from models.jobs import cache, sources, usage
+from models.jobs.states import JobInfo, JobState
 from tests.transfer_rig import Customer, Rig, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,7 +52,7 @@ async def put_back(running: Rig, job: JobInfo) -> JobInfo:
 
     async def look() -> JobInfo | None:
         present = await running.job(job)
-        return present if present.state is State.QUEUED and present.not_before else None
+        return present if present.state is JobState.QUEUED and present.not_before else None
 
     waiting: JobInfo = await until(look)
     return waiting
@@ -60,7 +60,7 @@ async def put_back(running: Rig, job: JobInfo) -> JobInfo:
 
 async def arrived_once(running: Rig, lucia: Customer, job: JobInfo, post: dict[str, Any]) -> None:
     """The file is there, once, whole, and counted."""
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     (message,) = await lucia.media()
     assert message.media.document.size == post["size"]
     (delivered,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
@@ -116,7 +116,7 @@ async def test_a_call_that_alone_is_never_answered_gives_the_job_back(
     # When it has been asked for a few times, while other files come at once
     while not waiting.done():
         other = publish(running, private_chat, size=1000)
-        assert (await running.deliver(lucia, other["url"])).state is State.DONE
+        assert (await running.deliver(lucia, other["url"])).state is JobState.DONE
     # Then the job is in line again, and counts the attempt
     assert (await waiting).attempts == 1
     # And once the piece comes, the file does
@@ -214,7 +214,7 @@ async def test_a_long_flood_wait_holds_no_slot(
     waiting = await put_back(running, job)
     assert 55 <= waiting.not_before - time.time() <= 61
     assert waiting.attempts == 0
-    assert (await running.deliver(lucia, other["url"])).state is State.DONE
+    assert (await running.deliver(lucia, other["url"])).state is JobState.DONE
     # And once the time has come it goes on, and arrives once
     await lucia.forget()
     await running.hurry(job)
@@ -300,7 +300,7 @@ async def test_a_chat_that_closes_is_refused_at_once(
     code, error = refusal
     strike(running, "error", method="channels.getMessages", code=code, error=error, count=1)
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "no_access", 1)
+    assert (job.state, job.reason, job.attempts) == (JobState.REFUSED, "no_access", 1)
 
 
 @pytest.mark.parametrize(
@@ -320,14 +320,14 @@ async def test_an_invitation_that_is_tried_again_takes_one_of_the_days_joins(
 
     async def put_back() -> JobInfo | None:
         present = await running.job(job)
-        return present if present.state is State.QUEUED and present.not_before else None
+        return present if present.state is JobState.QUEUED and present.not_before else None
 
     # Then nothing of the day is used up by the refusal
     await until(put_back)
     assert await running.calls(sources.joined_today, day) == before
     # And once it works, one join is
     await running.hurry(job)
-    assert (await running.ended(job)).state is State.DONE
+    assert (await running.ended(job)).state is JobState.DONE
     assert await running.calls(sources.joined_today, day) == before + 1
 
 
@@ -340,7 +340,7 @@ async def test_a_post_deleted_in_the_middle(running: Rig, lucia: Customer, priva
     running.control("POST", "/posts", {"action": "delete", "url": post["url"]})
     strike(running, "expire_references")
     ended = await running.ended(job)
-    if ended.state is State.DONE:
+    if ended.state is JobState.DONE:
         await arrived_once(running, lucia, ended, post)
     else:
         assert ended.reason == "not_found"
@@ -363,7 +363,7 @@ async def test_a_post_edited_in_the_middle_is_never_mixed(running: Rig, lucia: C
     )
     ended = await running.ended(job)
     # Then one of the two arrives, whole
-    assert ended.state is State.DONE
+    assert ended.state is JobState.DONE
     (delivered,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
     (message,) = await lucia.media()
     assert (delivered["sha256"], message.message) in ((post["sha256"], ""), (fresh["sha256"], "new"))
@@ -379,12 +379,12 @@ async def test_the_bot_is_blocked_in_the_middle(running: Rig, lucia: Customer, p
     strike(running, "block", user=lucia.id, blocks=lucia.bot_id)
     ended = await running.ended(job)
     strike(running, "block", user=lucia.id, blocks=lucia.bot_id, blocked=False)
-    assert (ended.state, ended.reason) == (State.REFUSED, "unreachable")
+    assert (ended.state, ended.reason) == (JobState.REFUSED, "unreachable")
     assert await running.calls(usage.of_job, job.id) == {}
     # And what stood in line behind it is not fetched for nobody
     left = [await running.ended(one) for one in behind]
     assert {one.reason for one in left} == {"unreachable"}
-    assert {one.state for one in left[1:]} == {State.CANCELLED}, "large files go two at a time"
+    assert {one.state for one in left[1:]} == {JobState.CANCELLED}, "large files go two at a time"
     # And when he is back he can send again
     small = publish(running, private_chat, size=MIB)
     await arrived_once(running, lucia, await running.deliver(lucia, small["url"]), small)
@@ -420,7 +420,7 @@ async def test_cancelling_stops_a_transfer_within_a_second(running: Rig, lucia: 
     await running.cancel(job)
     await until(running.is_idle)
     assert time.monotonic() - started < 1
-    assert (await running.job(job)).state is State.CANCELLED
+    assert (await running.job(job)).state is JobState.CANCELLED
     await asyncio.sleep(0.2)
     still = sum(running.control("GET", "/stats")["media_bytes_in"].values())
     await asyncio.sleep(0.5)
@@ -433,7 +433,7 @@ async def test_ten_customers_at_once_are_one_fetch(running: Rig, lucia: Customer
     before = moved(running)
     jobs = [await running.ask(lucia, post["url"]) for _ in range(10)]
     ended = [await running.ended(job) for job in jobs]
-    assert {job.state for job in ended} == {State.DONE}
+    assert {job.state for job in ended} == {JobState.DONE}
     delivered = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
     assert [one["sha256"] for one in delivered] == [post["sha256"]] * 10
     assert moved(running) - before == post["size"]
@@ -464,9 +464,9 @@ async def test_who_takes_no_voice_messages_hears_so_and_the_file_stays(
     begun = moved(running)
     # When he asks for one, then it is refused at once, for what it is
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "voice_forbidden", 1)
+    assert (job.state, job.reason, job.attempts) == (JobState.REFUSED, "voice_forbidden", 1)
     # And what was fetched for him stays: once he has changed them it comes without a byte
-    assert (await running.deliver(lucia, post["url"])).state is State.DONE
+    assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
     assert moved(running) - begun == post["size"]
 
 
@@ -480,7 +480,7 @@ async def test_who_takes_no_voice_messages_keeps_them_from_nobody_else(
     jobs = [await running.ask(lucia, post["url"]) for _ in range(2)]
     first, second = [await running.ended(job) for job in jobs]
     # Then the second gets it
-    assert (first.reason, second.state) == ("voice_forbidden", State.DONE)
+    assert (first.reason, second.state) == ("voice_forbidden", JobState.DONE)
 
 
 @pytest.mark.parametrize(
@@ -494,7 +494,7 @@ async def test_a_file_that_is_refused_when_fresh_is_refused_for_good(
     begun = moved(running)
     strike(running, "error", method=method, code=400, error=error, count=None)
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.reason, job.attempts) == (State.REFUSED, "file_refused", 1)
+    assert (job.state, job.reason, job.attempts) == (JobState.REFUSED, "file_refused", 1)
     assert moved(running) - begun == post["size"]
     assert await running.calls(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from models import batches, jobs
-from models.moves import JobInfo, State
+from models.jobs import batches, queue
+from models.jobs.states import JobInfo, JobState
 from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,7 +35,7 @@ async def test_progress_appears_within_a_second_moves_on_and_is_gone(
     assert time.monotonic() - started < 1
     seen = {first}
     moments = []
-    while (await running.job(job)).state is not State.DONE:
+    while (await running.job(job)).state is not JobState.DONE:
         shown = await texts(lucia)
         if shown and shown[0] not in seen:
             seen.add(shown[0])
@@ -78,7 +78,7 @@ async def test_a_batch_has_one_message_with_counts(running: Rig, lucia: Customer
 
     async def over() -> bool:
         counts: Any = await running.calls(batches.counts, batch.id)
-        return counts[State.DONE] == 6 and counts[State.REFUSED] == 1
+        return counts[JobState.DONE] == 6 and counts[JobState.REFUSED] == 1
 
     await until(over)
     await until(lambda: gone(lucia))
@@ -96,7 +96,7 @@ async def test_a_quota_that_ends_in_the_middle_keeps_the_rest(running: Rig, luci
 
         async def held() -> Any:
             counts: Any = await running.calls(batches.counts, batch.id)
-            return counts[State.HELD] == 2 and counts[State.DONE] == 3
+            return counts[JobState.HELD] == 2 and counts[JobState.DONE] == 3
 
         # Then three arrive, and two wait until he asks
         await until(held)
@@ -131,11 +131,11 @@ async def test_the_paying_overtake_and_each_sees_his_place(running: Rig, lucia: 
         await until(places)
         # When a paying customer comes later
         late = await running.ask(lucia, running.control("POST", "/posts", small)["url"], priority=2)
-        assert (await running.calls(jobs.in_line, 9))[0].id == late.id
+        assert (await running.calls(queue.in_line, 9))[0].id == late.id
         running.control("DELETE", "/network")
         # Then he is served before most of them, and nobody is forgotten
         ended = [await running.ended(job) for job in [late, *early, *busy]]
-        assert {job.state for job in ended} == {State.DONE}
+        assert {job.state for job in ended} == {JobState.DONE}
         assert ended[0].moved_at <= max(job.moved_at for job in ended[1:4])
 
 
@@ -146,7 +146,7 @@ async def test_a_cancelled_job_leaves_no_message(running: Rig, lucia: Customer, 
     await until(lambda: texts(lucia))
     await running.cancel(job)
     await until(lambda: gone(lucia))
-    assert await running.calls(jobs.waiting, lucia.id) == ()
+    assert await running.calls(queue.waiting, lucia.id) == ()
 
 
 def said(running: Rig) -> int:

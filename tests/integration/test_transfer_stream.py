@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.transfer.cipher import MODULES
-from models.moves import State
+from models.jobs.states import JobState
 from tests.transfer_rig import Customer, Rig
 
 pytestmark = [
@@ -36,7 +36,7 @@ async def test_each_kind_and_size_arrives_whole(
 ) -> None:
     post = running.control("POST", "/posts", {"chat": private_chat, "kind": kind, "size": size, "caption": "Señal 😀"})
     job = await running.deliver(lucia, post["url"])
-    assert (job.state, job.reason) == (State.DONE, None)
+    assert (job.state, job.reason) == (JobState.DONE, None)
     (message,) = await lucia.media()
     assert message.message == "Señal 😀"
     assert await lucia.sha256(message) == post["sha256"]

@@ -20,10 +20,11 @@ from hypothesis.stateful import (
 )
 
 from config.plans import Limit
-from models import database, jobs, usage
+from models import database
 from models.database import database as connection
 from models.errors import LeaseLost
-from models.moves import ENDED, State
+from models.jobs import queue, usage
+from models.jobs.states import ENDED, JobState
 from models.tables import TABLES, Job, Usage
 from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, recover
 
@@ -53,7 +54,7 @@ def test_the_fourth_video_is_refused_and_the_limit_is_named(store: None) -> None
     for number in range(3):
         job = running_job(f"v{number}")
         assert usage.reserve(job, 1, {"video": 1}, FREE.limits, TODAY, NOW) == usage.Reserved({"video": 1})
-        jobs.finish(job, "worker", jobs.Delivered(), NOW)
+        queue.finish(job, "worker", queue.Delivered(), NOW)
 
     refused = usage.reserve(running_job("v3"), 1, {"video": 1}, FREE.limits, TODAY, NOW)
 
@@ -85,7 +86,7 @@ def test_a_kind_that_the_plan_does_not_have_is_refused(store: None) -> None:
 def test_an_unlimited_kind_is_recorded_but_never_refused(store: None) -> None:
     job = running_job("p")
     assert isinstance(usage.reserve(job, 1, {"photo": 10_000}, {"photo": Limit.UNLIMITED}, TODAY, NOW), usage.Reserved)
-    jobs.finish(job, "worker", jobs.Delivered(), NOW)
+    queue.finish(job, "worker", queue.Delivered(), NOW)
     assert usage.total(1) == {"photo": 10_000}
     assert usage.left(1, PREMIUM, TODAY)["photo"].count is None
 
@@ -119,7 +120,7 @@ def test_other_wants_of_an_edited_post_take_the_place_of_the_first(store: None) 
     assert used() == {}
 
 
-@pytest.mark.parametrize("end", [jobs.refuse, jobs.fail])
+@pytest.mark.parametrize("end", [queue.refuse, queue.fail])
 def test_what_is_not_delivered_costs_nothing(store: None, end: object) -> None:
     job = running_job("a")
     usage.reserve(job, 1, {"video": 3}, FREE.limits, TODAY, NOW)
@@ -133,14 +134,14 @@ def test_a_delivery_after_midnight_is_charged_to_the_day_that_it_was_reserved_in
     assert (usage.day_of(just_before, madrid), usage.day_of(just_after, madrid)) == (TODAY, TOMORROW)
     job = running_job("a")
     usage.reserve(job, 1, {"photo": 2}, FREE.limits, usage.day_of(just_before, madrid), just_before)
-    jobs.finish(job, "worker", jobs.Delivered(), just_after)
+    queue.finish(job, "worker", queue.Delivered(), just_after)
     assert used(day=TODAY) == {"photo": 2}
     assert used(day=TOMORROW) == {}
 
 
 def test_a_job_that_has_ended_cannot_reserve(store: None) -> None:
     job = running_job("a")
-    jobs.cancel(1, job, NOW)
+    queue.cancel(1, job, NOW)
     with pytest.raises(LeaseLost):
         usage.reserve(job, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
     assert Usage.select().count() == 0
@@ -175,7 +176,7 @@ class Limits(RuleBasedStateMachine):
 
     @rule(target=claimed)
     def a_worker_claims(self) -> object:
-        job = jobs.claim("worker", 60, 3, self.now)
+        job = queue.claim("worker", 60, 3, self.now)
         return multiple() if job is None else job.id
 
     @rule(
@@ -184,9 +185,9 @@ class Limits(RuleBasedStateMachine):
     def it_reserves(self, job: int, wants: dict[str, int]) -> None:
         before = usage.of_job(job)
         try:
-            outcome = usage.reserve(job, jobs.get(job).user_id, wants, self.limits, self.day, self.now)
+            outcome = usage.reserve(job, queue.get(job).user_id, wants, self.limits, self.day, self.now)
         except LeaseLost:
-            assert jobs.get(job).state not in (State.CLAIMED, State.DELIVERING)
+            assert queue.get(job).state not in (JobState.CLAIMED, JobState.DELIVERING)
             assert usage.of_job(job) == before
         else:
             assert usage.of_job(job) == (wants if isinstance(outcome, usage.Reserved) else {})
@@ -195,14 +196,14 @@ class Limits(RuleBasedStateMachine):
     def it_delivers(self, job: int) -> None:
         with_job = {(row.user_id, row.period, row.kind): row.count for row in Usage.select().where(Usage.job == job)}
         try:
-            first = jobs.finish(job, "worker", jobs.Delivered(), self.now)
+            first = queue.finish(job, "worker", queue.Delivered(), self.now)
         except LeaseLost:
             return
         if first:
             for key, count in with_job.items():
                 self.charged[key] = self.charged.get(key, 0) + count
 
-    @rule(job=claimed, end=st.sampled_from((jobs.refuse, jobs.fail)))
+    @rule(job=claimed, end=st.sampled_from((queue.refuse, queue.fail)))
     def it_ends_otherwise(self, job: int, end: object) -> None:
         try:
             end(job, "worker", "broken", self.now)  # type: ignore[operator]
@@ -213,13 +214,13 @@ class Limits(RuleBasedStateMachine):
     @rule(job=claimed, count=st.booleans())
     def it_gives_up_for_now(self, job: int, count: bool) -> None:
         try:
-            jobs.put_back(job, "worker", self.now + 5, count, self.now)
+            queue.put_back(job, "worker", self.now + 5, count, self.now)
         except LeaseLost:
             return
 
     @rule(user_id=st.sampled_from((1, 2)))
     def the_customer_cancels(self, user_id: int) -> None:
-        jobs.cancel(user_id, None, self.now)
+        queue.cancel(user_id, None, self.now)
 
     @rule(seconds=st.sampled_from((1, 61, 86_400)))
     def time_passes(self, seconds: int) -> None:
@@ -274,14 +275,14 @@ def rival(number: int) -> int:
     try:
         for link in range(LINKS_EACH):
             enqueue(1, f"{number}/{link}")
-            job = jobs.claim(f"rival/{number}", 60, 99, NOW)
+            job = queue.claim(f"rival/{number}", 60, 99, NOW)
             assert job is not None
             if isinstance(usage.reserve(job.id, 1, {"photo": 1}, _LIMITS, TODAY, NOW), usage.Refused):
-                jobs.refuse(job.id, f"rival/{number}", "quota", NOW)
+                queue.refuse(job.id, f"rival/{number}", "quota", NOW)
             elif chance.random() < 0.4:
-                jobs.fail(job.id, f"rival/{number}", "broken", NOW)
+                queue.fail(job.id, f"rival/{number}", "broken", NOW)
             else:
-                delivered += jobs.finish(job.id, f"rival/{number}", jobs.Delivered(), NOW)
+                delivered += queue.finish(job.id, f"rival/{number}", queue.Delivered(), NOW)
     finally:
         database.close_database()
     return delivered

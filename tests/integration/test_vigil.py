@@ -10,8 +10,11 @@ import pytest
 from config import settings
 from config.settings import Settings
 from config.texts import translator
-from models import clock, database, events, health, jobs, orders, payments, reminders, requests, users, webhooks
-from models.jobs import JobInfo
+from models import database, outbox, users
+from models.jobs import queue
+from models.jobs.queue import JobInfo
+from models.maintenance import clock_repair, health
+from models.money import orders, payments, provider_requests, reminders, webhooks
 from models.tables import Event, Job, Order, Payment, User
 from tests import environment, machine
 from tests.purchases import customer, fact, order
@@ -167,44 +170,44 @@ def test_what_a_clock_that_was_ahead_has_put_off_is_due_when_it_is_right_again(d
     waiting = enqueue(1, "update 2", now=now)
     # Given a job that was put back, and an event that was put off, by a clock a day ahead; and an honest flood wait
     for owner, put_off in ((job, ahead), (waiting, now)):
-        claimed = jobs.claim("worker/1", 60, 9, put_off)
+        claimed = queue.claim("worker/1", 60, 9, put_off)
         assert claimed is not None and claimed.id == owner.id
-        jobs.put_back(claimed.id, "worker/1", put_off + 2 * HOUR, False, put_off)
+        queue.put_back(claimed.id, "worker/1", put_off + 2 * HOUR, False, put_off)
     with database.transaction():
-        events.append("access_ended", 1, {}, ahead)
-    (event,) = events.claim(ahead)
-    events.retry(event.id, ahead + 300)
+        outbox.append("access_ended", 1, {}, ahead)
+    (event,) = outbox.claim(ahead)
+    outbox.retry(event.id, ahead + 300)
     # When the clock is right again
-    assert clock.mend(now + 1) == 2
+    assert clock_repair.mend(now + 1) == 2
     # Then both are due, and the flood wait holds
-    due = jobs.claim("worker/1", 60, 9, now + 1)
+    due = queue.claim("worker/1", 60, 9, now + 1)
     assert isinstance(due, JobInfo) and due.id == job.id
-    assert jobs.claim("worker/1", 60, 9, now + 1) is None
-    assert [one.id for one in events.claim(now + 1)] == [event.id]
+    assert queue.claim("worker/1", 60, 9, now + 1) is None
+    assert [one.id for one in outbox.claim(now + 1)] == [event.id]
     assert Job.get_by_id(waiting.id).not_before == now + 2 * HOUR
-    assert requests.claim("stars", now) is None
+    assert provider_requests.claim("stars", now) is None
 
 
 def test_a_flood_wait_that_a_clock_ahead_wrote_down_excuses_nothing(database_file: Path) -> None:
     now, ahead = 1_800_000_000, 1_800_000_000 + DAY
     customers(1)
     with database.transaction():
-        events.append("access_ended", 1, {}, now)
+        outbox.append("access_ended", 1, {}, now)
     # Given a wait of two hours, asked for while the clock was a day ahead
-    (event,) = events.claim(ahead)
-    clock.honour(ahead + 2 * HOUR, ahead)
-    events.retry(event.id, ahead + 2 * HOUR)
+    (event,) = outbox.claim(ahead)
+    clock_repair.honour(ahead + 2 * HOUR, ahead)
+    outbox.retry(event.id, ahead + 2 * HOUR)
     # When the clock is right again it is due
-    assert clock.mend(now) == 1
-    assert [one.id for one in events.claim(now)] == [event.id]
+    assert clock_repair.mend(now) == 1
+    assert [one.id for one in outbox.claim(now)] == [event.id]
     # And the next wait, asked for by the right clock, holds until it is over
-    clock.honour(now + 2 * HOUR, now)
-    events.retry(event.id, now + 2 * HOUR)
-    assert clock.mend(now + MINUTE) == 0
+    clock_repair.honour(now + 2 * HOUR, now)
+    outbox.retry(event.id, now + 2 * HOUR)
+    assert clock_repair.mend(now + MINUTE) == 0
     # A shorter one does not take it back
-    clock.honour(now + 90 * MINUTE, now + 1)
-    assert clock.mend(now + MINUTE) == 0
-    assert [one.id for one in events.claim(now + 2 * HOUR)] == [event.id]
+    clock_repair.honour(now + 90 * MINUTE, now + 1)
+    assert clock_repair.mend(now + MINUTE) == 0
+    assert [one.id for one in outbox.claim(now + 2 * HOUR)] == [event.id]
 
 
 def test_access_is_told_of_in_its_time_after_a_clock_that_was_far_ahead(database_file: Path) -> None:
@@ -212,13 +215,13 @@ def test_access_is_told_of_in_its_time_after_a_clock_that_was_far_ahead(database
     user = customer(now)
     payments.settle(fact(order(user, now=now), now), now)
     until = now + 30 * DAY
-    clock.mend(now)
+    clock_repair.mend(now)
     # Given a clock for which that access has ended long ago
-    clock.mend(now + 40 * DAY)
+    clock_repair.mend(now + 40 * DAY)
     reminders.write(now + 40 * DAY)
     assert User.get_by_id(user).access_look_at is None
     # When it is right again
-    clock.mend(now + MINUTE)
+    clock_repair.mend(now + MINUTE)
     reminders.write(now + MINUTE)
     # Then the first reminder is still to come
     assert User.get_by_id(user).access_look_at == until - 3 * DAY
@@ -231,7 +234,7 @@ def test_the_poller_is_not_blind_after_a_clock_that_was_ahead(database_file: Pat
     orders.looked(made.id, True, now + DAY)
     assert not orders.to_look_at("paypal", now + HOUR)
 
-    assert clock.mend(now + HOUR) == 1
+    assert clock_repair.mend(now + HOUR) == 1
 
     assert [each.id for each in orders.to_look_at("paypal", now + HOUR)] == [made.id]
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from models import health
+from models.maintenance import health
 from tests import environment
 from tests.sandbox_process import REPOSITORY
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from config import logging as log
 from config import settings
-from models import database, payments
-from models.moves import ENDED, State
-from models.payments import State as PaymentState
+from models import database
+from models.jobs.states import ENDED, JobState
+from models.money import payments
+from models.money.payments import PaymentState as PaymentState
 from models.tables import Event, Job, Payment, Usage
 from tests.soak.town import Town
 
@@ -30,12 +31,12 @@ def _jobs(town: Town) -> Iterator[str]:
         states = Counter(row.state for row in Job.select(Job.state).where(Job.user != town.admin))
         if states.total() != town.jobs:
             yield f"{town.jobs} links were sent, {states.total()} jobs are known"
-        if set(states) - {str(State.DONE)}:
-            reasons = Counter(row.reason for row in Job.select().where(Job.state != str(State.DONE)))
+        if set(states) - {str(JobState.DONE)}:
+            reasons = Counter(row.reason for row in Job.select().where(Job.state != str(JobState.DONE)))
             yield f"jobs ended as {dict(states)}: {dict(reasons)}"
         if set(states) - {str(state) for state in ENDED}:
             yield f"jobs are open: {dict(states)}"
-        if silent := Job.select().where(Job.user == town.admin, Job.state != str(State.DONE)).count():
+        if silent := Job.select().where(Job.user == town.admin, Job.state != str(JobState.DONE)).count():
             yield f"the canary did not sing: {silent}"
         if reserved := Usage.select().where(Usage.state == "reserved").count():
             yield f"{reserved} reservations are left"

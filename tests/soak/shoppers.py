@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pyrogram.errors import RPCError
 
-from models import orders
+from models.money import orders
 from tests.demo.__main__ import pay_in_browser
 from tests.demo.customer import Customer, Disappointed
 from tests.soak.town import Person, Town

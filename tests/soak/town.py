@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from models import access, database, health, payments
-from models.health import Beat
-from models.moves import OPEN
+from models import database
+from models.jobs.states import OPEN
+from models.maintenance import health
+from models.maintenance.health import Beat
+from models.money import access, payments
 from models.tables import Job, User
 from tests.demo.installation import Installation
 

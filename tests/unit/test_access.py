@@ -9,15 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.access import (
-    Disputed,
-    Grant,
-    Interval,
-    Refunded,
-    Take,
-    fold,
-    sweep,
-)
+from models.money.access import Disputed, Grant, Interval, Refunded, Take, fold, sweep
 
 PREMIUM, VIP = 1, 2
 MONTH = 30 * 86_400

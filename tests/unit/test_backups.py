@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import backups, sealing
-from models.backups import Backup
 from models.errors import PassphraseWrong
+from models.maintenance import backups, encryption
+from models.maintenance.backups import Backup
 
 NOW = 1_800_000_000
 HOUR, DAY = 3600, 86_400
@@ -74,17 +74,19 @@ def test_other_files_are_no_backups(name: str) -> None:
 
 def sealed(content: bytes, passphrase: str = "open sesame") -> bytes:
     target = io.BytesIO()
-    sealing.seal(io.BytesIO(content), target, passphrase)
+    encryption.seal(io.BytesIO(content), target, passphrase)
     return target.getvalue()
 
 
 def unsealed(content: bytes, passphrase: str = "open sesame") -> bytes:
     target = io.BytesIO()
-    sealing.unseal(io.BytesIO(content), target, passphrase)
+    encryption.unseal(io.BytesIO(content), target, passphrase)
     return target.getvalue()
 
 
-@pytest.mark.parametrize("size", [0, 1, sealing.PIECE_BYTES - 1, sealing.PIECE_BYTES, 3 * sealing.PIECE_BYTES + 5])
+@pytest.mark.parametrize(
+    "size", [0, 1, encryption.PIECE_BYTES - 1, encryption.PIECE_BYTES, 3 * encryption.PIECE_BYTES + 5]
+)
 def test_the_passphrase_opens_what_it_sealed(size: int) -> None:
     content = os.urandom(size)
 
@@ -93,8 +95,8 @@ def test_the_passphrase_opens_what_it_sealed(size: int) -> None:
 
 
 def test_nothing_else_opens_it() -> None:
-    box = sealed(os.urandom(2 * sealing.PIECE_BYTES))
-    whole = sealing.PIECE_BYTES + sealing.TAG_BYTES
+    box = sealed(os.urandom(2 * encryption.PIECE_BYTES))
+    whole = encryption.PIECE_BYTES + encryption.TAG_BYTES
     head = len(box) - 2 * whole
     spoiled = {
         "another passphrase": (box, "open barley"),

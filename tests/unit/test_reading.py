@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.sources import ReadingPolicy, SourceInfo, Verdict, chat_key, may_join, may_read
+from models.jobs.sources import ReadingPolicy, SourceInfo, Verdict, chat_key, may_join, may_read
 
 PUBLIC = SourceInfo(1234, "channel", "A channel", False, False, False, False, None)
 PRIVATE = replace(PUBLIC, username=None)

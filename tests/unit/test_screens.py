@@ -15,19 +15,21 @@ from daemon.chat import Screen
 from daemon.links import Refused
 from daemon.screens import account, admin, announcements, checkout, deliveries, home, limits, notices, support
 from daemon.screens import links as link_screens
-from models import jobs, payments, users
-from models.access import Access, Interval
+from models import users
 from models.errors import RefundRefused
-from models.health import Beat, IncidentInfo
-from models.jobs import Overview
-from models.moves import JobInfo
-from models.moves import State as JobState
-from models.orders import OrderInfo
-from models.orders import State as OrderState
-from models.payments import PaymentInfo, State, Turnover
-from models.subscriptions import State as SubscriptionState
-from models.subscriptions import SubscriptionInfo
-from models.usage import Left
+from models.jobs import queue
+from models.jobs.queue import Overview
+from models.jobs.states import JobInfo
+from models.jobs.states import JobState as JobState
+from models.jobs.usage import Left
+from models.maintenance.health import Beat, IncidentInfo
+from models.money import payments
+from models.money.access import Access, Interval
+from models.money.orders import OrderInfo
+from models.money.orders import OrderState as OrderState
+from models.money.payments import PaymentInfo, PaymentState, Turnover
+from models.money.subscriptions import SubscriptionInfo
+from models.money.subscriptions import SubscriptionState as SubscriptionState
 from models.users import UserInfo
 from tests.sandbox_process import REPOSITORY
 
@@ -107,7 +109,7 @@ def job(number: int) -> JobInfo:
     )  # fmt: skip
 
 
-def payment(state: State, refunded: int = 0, plan: str | None = "premium") -> PaymentInfo:
+def payment(state: PaymentState, refunded: int = 0, plan: str | None = "premium") -> PaymentInfo:
     return PaymentInfo(
         1, "stars", EVIL, 42, 1, "x", plan, "plan", None, 500, "XTR", refunded, state, True, 1, 1, None, NOW, NOW, NOW
     )
@@ -144,7 +146,7 @@ def delivered(t: Texts) -> list[Screen]:
 
 def screens(t: Texts) -> list[Screen]:
     """Every screen there is, in one language."""
-    people, day, line = users.Totals(9, 1, 2, 3, 4), jobs.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
+    people, day, line = users.Totals(9, 1, 2, 3, 4), queue.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
     money = payments.Totals(3, (Turnover("XTR", 2, 1000, 500), Turnover("USD", 1, 500, 0)))
     mine = account.stats(t, PREMIUM, PAID, LEFT, 2, now=NOW, timezone=UTC)
     told = [
@@ -172,7 +174,9 @@ def screens(t: Texts) -> list[Screen]:
         mine,
         account.with_totals(t, mine, people, day, line, money),
         account.history(t, [], [], PLANS, UTC),
-        account.history(t, [payment(s) for s in State] + [payment(State.COMPLETED, 9, None)], [job(1)], PLANS, UTC),
+        account.history(
+            t, [payment(s) for s in PaymentState] + [payment(PaymentState.COMPLETED, 9, None)], [job(1)], PLANS, UTC
+        ),
         account.waiting(t, []),
         account.waiting(t, [job(number) for number in range(30)]),
         account.cancelled(t, 0, []),
@@ -188,7 +192,7 @@ def screens(t: Texts) -> list[Screen]:
         support.looking(t),
         support.not_found(t, EVIL),
         support.cannot_tell(t),
-        *[support.found(t, payment(state), UTC, EVIL) for state in State],
+        *[support.found(t, payment(state), UTC, EVIL) for state in PaymentState],
         support.terms(t, "https://x"),
         support.privacy(t, None, EVIL, 90),
         *delivered(t),
@@ -338,20 +342,20 @@ def test_every_refusal_of_a_payment_has_words_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("state", "refunded", "grants", "words"),
     [
-        (State.COMPLETED, 0, True, "What it bought is yours"),
-        (State.COMPLETED, 499, True, "What it bought is yours"),
-        (State.COMPLETED, 500, True, "money went back to you"),
-        (State.COMPLETED, 500, False, "money went back to you"),
-        (State.COMPLETED, 0, False, "It bought nothing"),
-        (State.PENDING, 0, True, "I will write when it is through"),
-        (State.DENIED, 0, True, "was not charged"),
-        (State.REVERSED, 0, True, "money went back to you"),
-        (State.REVERSED, 500, True, "money went back to you"),
-        (State.FROZEN, 0, True, "rests until that is decided"),
+        (PaymentState.COMPLETED, 0, True, "What it bought is yours"),
+        (PaymentState.COMPLETED, 499, True, "What it bought is yours"),
+        (PaymentState.COMPLETED, 500, True, "money went back to you"),
+        (PaymentState.COMPLETED, 500, False, "money went back to you"),
+        (PaymentState.COMPLETED, 0, False, "It bought nothing"),
+        (PaymentState.PENDING, 0, True, "I will write when it is through"),
+        (PaymentState.DENIED, 0, True, "was not charged"),
+        (PaymentState.REVERSED, 0, True, "money went back to you"),
+        (PaymentState.REVERSED, 500, True, "money went back to you"),
+        (PaymentState.FROZEN, 0, True, "rests until that is decided"),
     ],
 )
 def test_who_looks_up_his_payment_hears_what_became_of_it(
-    state: State, refunded: int, grants: bool, words: str
+    state: PaymentState, refunded: int, grants: bool, words: str
 ) -> None:
     found = support.found(translator("en"), replace(payment(state, refunded), grants=grants), UTC, "operator")
     assert words in found.text

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models import events
+from models import outbox
 from models.database import transaction
 from models.tables import Heartbeat, Incident
 
@@ -44,7 +44,7 @@ def open_incident(key: str, text: str, now: int) -> bool:
         if _open(key).exists():
             return False
         incident: int = Incident.insert(key=key, text=text, opened_at=now).execute()
-        events.append("incident_opened", None, {"key": key, "text": text}, now, key=f"incident:{incident}:opened")
+        outbox.append("incident_opened", None, {"key": key, "text": text}, now, key=f"incident:{incident}:opened")
         return True
 
 
@@ -61,7 +61,7 @@ def tell_incident(key: str, text: str, now: int) -> bool:
             return False
         Incident.update(text=text).where(Incident.id == row.id).execute()
         told = f"incident:{row.id}:opened:{now}"
-        events.append("incident_opened", None, {"key": key, "text": text}, now, key=told)
+        outbox.append("incident_opened", None, {"key": key, "text": text}, now, key=told)
         return True
 
 
@@ -73,7 +73,7 @@ def close_incident(key: str, now: int) -> bool:
             return False
         Incident.update(closed_at=now).where(Incident.id == row.id).execute()
         payload = {"key": key, "text": row.text, "seconds": now - row.opened_at}
-        events.append("incident_closed", None, payload, now, key=f"incident:{row.id}:closed")
+        outbox.append("incident_closed", None, payload, now, key=f"incident:{row.id}:closed")
         return True
 
 

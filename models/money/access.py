@@ -19,7 +19,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from models import events
+from models import outbox
 from models.database import database, snapshot, transaction
 from models.errors import NotFound
 from models.tables import Adjustment, User
@@ -314,7 +314,7 @@ def give(
             return False
         span = {"level": level, "seconds": seconds, "until": until, "forever": forever, "reason": reason}
         Adjustment.insert(user=user_id, kind="give", source=source, by=by, at=now, **span).execute()
-        events.append("access_given", user_id, span, now)
+        outbox.append("access_given", user_id, span, now)
         changed(user_id, now)
         return True
 
@@ -336,7 +336,7 @@ def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: 
         Adjustment.insert(user=user_id, kind="take", by=by, at=now, **span).execute()
         if _intervals(user_id) == before:
             return False
-        events.append("access_taken", user_id, span, now)
+        outbox.append("access_taken", user_id, span, now)
         changed(user_id, now)
         return True
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import peewee
 
 from config.plans import Limit, Plan
-from models import moves
 from models.database import database, transaction
 from models.errors import LeaseLost
+from models.jobs import states
 from models.tables import Usage
 
 LIFETIME = "all"
@@ -81,8 +81,8 @@ def reserve(
     :raises LeaseLost: the job is not running (any more), so that nothing could ever give the reservation back.
     """
     with transaction(durable=False):
-        job = moves.find(job_id)
-        if job is None or job.state not in moves.RUNNING:
+        job = states.find(job_id)
+        if job is None or job.state not in states.RUNNING:
             raise LeaseLost(job_id)
         held = of_job(job_id)
         if held == wants or (held and job.sent):

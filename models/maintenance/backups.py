@@ -1,7 +1,8 @@
 """Copies of the database that can be relied on: made while the programs work, opened and examined before they count.
 
 A backup is one file, ``peaje-<UTC time>.db.gz``, with ``.sealed`` behind it when it needs the passphrase
-(:mod:`models.sealing`). One made because a migration was about to run has ``-before-<migration>`` in its name.
+(:mod:`models.maintenance.encryption`). One made because a migration was about to run has ``-before-<migration>`` in
+its name.
 """
 
 import contextlib
@@ -19,8 +20,8 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from config.settings import Settings
-from models import sealing, soundness
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
+from models.maintenance import encryption, integrity
 
 DAILY, WEEKLY = 7, 4
 RECENT_S = 86_400
@@ -91,7 +92,7 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
     settings.backups.mkdir(parents=True, exist_ok=True)
     with _workshop(settings.backups) as workshop:
         packed = _pack(_copy(settings.database_file, workshop / "copy.db"), settings.backup_passphrase)
-        found = soundness.examine(unpack(packed, workshop / "unpacked.db", settings.backup_passphrase))
+        found = integrity.examine(unpack(packed, workshop / "unpacked.db", settings.backup_passphrase))
         if found.faults:
             raise BackupUnsound(found.faults)
         target = settings.backups / _name(now, before, bool(settings.backup_passphrase))
@@ -207,7 +208,7 @@ def _pack(plain: Path, passphrase: str | None) -> Path:
         return packed
     sealed = plain.with_suffix(".sealed")
     with packed.open("rb") as source, sealed.open("wb") as target:
-        sealing.seal(source, target, passphrase)
+        encryption.seal(source, target, passphrase)
     packed.unlink()
     return sealed
 
@@ -215,7 +216,7 @@ def _pack(plain: Path, passphrase: str | None) -> Path:
 @contextlib.contextmanager
 def _opened(packed: Path, passphrase: str | None) -> Iterator[gzip.GzipFile]:
     with packed.open("rb") as file:
-        sealed = file.read(len(sealing.MAGIC)) == sealing.MAGIC
+        sealed = file.read(len(encryption.MAGIC)) == encryption.MAGIC
         file.seek(0)
         if not sealed:
             with gzip.GzipFile(fileobj=file) as compressed:
@@ -224,7 +225,7 @@ def _opened(packed: Path, passphrase: str | None) -> Iterator[gzip.GzipFile]:
         if not passphrase:
             raise PassphraseWrong("it is sealed: set BACKUP_PASSPHRASE to what it was made with")
         with tempfile.TemporaryFile(dir=packed.parent) as plain:
-            sealing.unseal(file, plain, passphrase)
+            encryption.unseal(file, plain, passphrase)
             plain.seek(0)
             with gzip.GzipFile(fileobj=plain) as compressed:
                 yield compressed

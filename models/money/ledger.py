@@ -10,22 +10,23 @@ from typing import Any
 
 import peewee
 
-from models import access, events, orders, requests, subscriptions, users, webhooks
-from models.access import Disputed
+from models import outbox, users
 from models.database import transaction
-from models.facts import (
+from models.money import access, orders, provider_requests, subscriptions, webhooks
+from models.money.access import Disputed
+from models.money.facts import (
     MOVES,
     DisputeFact,
     Fact,
+    PaymentState,
     RefundFact,
     Settled,
-    State,
     effective_at,
     fault_of,
     merge,
     state_of,
 )
-from models.requests import Kind
+from models.money.provider_requests import RequestKind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
 
 Change = Fact | RefundFact | DisputeFact | subscriptions.News
@@ -59,7 +60,7 @@ def _apply(change: Change, now: int) -> Settled:
 
 
 def _settle(fact: Fact, now: int) -> Settled:
-    if fact.state is State.FROZEN:
+    if fact.state is PaymentState.FROZEN:
         raise ValueError("a payment is frozen by its dispute")
     payment = _row(fact.provider, fact.remote_id)
     if payment is None:
@@ -82,7 +83,7 @@ def _record(fact: Fact, now: int) -> Settled:
         user=fact.user_id,
         amount=fact.amount,
         currency=fact.currency,
-        state=State.PENDING,
+        state=PaymentState.PENDING,
         grants=False,
         effective_at=fact.created_at,
         created_at=fact.created_at,
@@ -155,21 +156,21 @@ def _subscription(fact: Fact, order: Order | None) -> Subscription | None:
 
 def _happened(payment: Payment, fact: Fact, now: int) -> bool:
     """Add what the fact says has happened; False when that is known, or may not follow what has."""
-    if payment.state == State.DENIED:
+    if payment.state == PaymentState.DENIED:
         return False
-    if fact.state is State.COMPLETED and payment.completed_at is None:
+    if fact.state is PaymentState.COMPLETED and payment.completed_at is None:
         payment.completed_at = fact.at
         payment.effective_at = effective_at(payment.created_at, fact.at)
         _set_period(payment, fact)
-    elif fact.state is State.DENIED and payment.denied_at is None:
+    elif fact.state is PaymentState.DENIED and payment.denied_at is None:
         payment.denied_at = fact.at
-    elif fact.state is State.REVERSED and (payment.reversed_at is None or fact.at < payment.reversed_at):
+    elif fact.state is PaymentState.REVERSED and (payment.reversed_at is None or fact.at < payment.reversed_at):
         payment.reversed_at = fact.at
     else:
         return False
     if not _derive(payment, fact.state, now, at=fact.at, ref=fact.raw_ref):
         return False
-    if fact.state is State.COMPLETED:
+    if fact.state is PaymentState.COMPLETED:
         if payment.order_id is not None and payment.user_id is not None:
             users.accept_terms(payment.user_id, fact.at)
         _return_test(payment, now)
@@ -182,8 +183,8 @@ def _happened(payment: Payment, fact: Fact, now: int) -> bool:
 def _return_test(payment: Payment, now: int) -> None:
     """Have the money of a test purchase go back: it has done its work when it is here."""
     if payment.order is not None and payment.order.purpose == "test" and payment.user_id == payment.order.user_id:
-        requests.append(
-            Kind.REFUND,
+        provider_requests.append(
+            RequestKind.REFUND,
             payment.provider,
             payment_id=payment.id,
             amount=payment.amount,
@@ -205,7 +206,7 @@ def _set_period(payment: Payment, fact: Fact) -> None:
 def _derive(payment: Payment, change: str, now: int, **detail: Any) -> bool:
     """Save a payment with the state that follows from what has happened to it, and let that take effect."""
     verdicts = [dispute.won for dispute in Dispute.select(Dispute.won).where(Dispute.payment == payment)]
-    present = State(payment.state)
+    present = PaymentState(payment.state)
     wanted = state_of(payment.completed_at, payment.denied_at, payment.reversed_at, verdicts)
     if wanted is not present and wanted not in MOVES[present]:
         return False
@@ -223,12 +224,16 @@ def _take_effect(payment: Payment, now: int) -> None:
     order = payment.order
     if order is None or not (payment.grants or order.purpose == "test"):
         return
-    if payment.state == State.DENIED:
+    if payment.state == PaymentState.DENIED:
         orders.failed(order)
     elif payment.completed_at is not None:
         orders.paid(order)
-    if payment.state == State.COMPLETED and payment.completed_at is not None and payment.subscription is not None:
-        row, active = payment.subscription, subscriptions.State.ACTIVE
+    if (
+        payment.state == PaymentState.COMPLETED
+        and payment.completed_at is not None
+        and payment.subscription is not None
+    ):
+        row, active = payment.subscription, subscriptions.SubscriptionState.ACTIVE
         renewed = subscriptions.News(row.provider, row.remote_id, active, payment.period_end, payment.completed_at)
         subscriptions.record(renewed, now)
 
@@ -300,7 +305,7 @@ def _disputed(row: Dispute) -> Disputed:
 
 
 def _tell_completed(payment: Payment, now: int) -> None:
-    if payment.state not in (State.COMPLETED, State.FROZEN):
+    if payment.state not in (PaymentState.COMPLETED, PaymentState.FROZEN):
         return
     intervals = access.of(payment.user_id, now).intervals if payment.user_id is not None else ()
     ends = [interval.end for interval in intervals if interval.level == payment.level]
@@ -309,7 +314,7 @@ def _tell_completed(payment: Payment, now: int) -> None:
     if ends and payment.subscription_id is not None:
         # The next charge comes when the period ends: the day of grace after it is nothing to count on.
         subscription = Subscription.get_by_id(payment.subscription_id)
-        renews = subscription.state == subscriptions.State.ACTIVE
+        renews = subscription.state == subscriptions.SubscriptionState.ACTIVE
         told = {"until": payment.period_end, "forever": False, "renews": renews}
     _tell(payment, "payment_completed", now, **told)
     if payment.user is not None and payment.user.banned_at is not None:
@@ -354,12 +359,12 @@ def _tell(payment: Payment, kind: str, now: int, key: str | None = None, **more:
         "again": payment.subscription_id is None and _is_second(payment),
         **more,
     }
-    events.append(kind, payment.user_id, payload, now, key=key or f"{kind}:{payment.id}")
+    outbox.append(kind, payment.user_id, payload, now, key=key or f"{kind}:{payment.id}")
 
 
 def _alert(payment: Payment, reason: str, now: int, key: str | None = None, **more: Any) -> None:
     payload = {"reason": reason, "user": payment.user_id, **_payload(payment), **more}
-    events.append("admin_alert", None, payload, now, key=key or f"{reason}:{payment.id}")
+    outbox.append("admin_alert", None, payload, now, key=key or f"{reason}:{payment.id}")
 
 
 def _payload(payment: Payment) -> dict[str, Any]:

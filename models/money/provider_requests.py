@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models import events
+from models import outbox
 from models.database import transaction
 from models.tables import Request
 
@@ -17,7 +17,7 @@ LEASE_S = 120
 """How long one attempt may take before another one is made."""
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What is asked for."""
 
     REFUND = "refund"
@@ -35,7 +35,7 @@ class RequestInfo:
     """
 
     id: int
-    kind: Kind
+    kind: RequestKind
     provider: str
     payment_id: int | None
     subscription_id: int | None
@@ -49,7 +49,7 @@ class RequestInfo:
 
 
 def ask(
-    kind: Kind,
+    kind: RequestKind,
     provider: str,
     *,
     payment_id: int | None = None,
@@ -76,7 +76,7 @@ def ask(
 
 
 def append(
-    kind: Kind,
+    kind: RequestKind,
     provider: str,
     *,
     payment_id: int | None = None,
@@ -99,7 +99,7 @@ def append(
         & (Request.subscription.is_null() if subscription_id is None else Request.subscription == subscription_id)
         & (Request.argument == argument)
     )
-    if kind is Kind.LOOKUP:
+    if kind is RequestKind.LOOKUP:
         same = same.where(Request.user_id == user_id)
     waiting = same.first()
     if waiting is not None:
@@ -139,7 +139,7 @@ def get(request_id: int) -> RequestInfo | None:
 
 def refund_under_way(payment_id: int) -> int | None:
     """How much of a payment is being given back, in minor units; None when no refund of it is open."""
-    refund = (Request.kind == Kind.REFUND) & (Request.payment == payment_id) & (Request.state == "open")
+    refund = (Request.kind == RequestKind.REFUND) & (Request.payment == payment_id) & (Request.state == "open")
     return next((row.amount for row in Request.select(Request.amount).where(refund)), None)
 
 
@@ -178,14 +178,14 @@ def _end(request_id: int, state: str, result: str, now: int) -> bool:
             "amount": row.amount,
             "about": row.user_id,
         }
-        events.append("request_done", row.asked_by, payload, now, key=f"request_done:{row.id}")
+        outbox.append("request_done", row.asked_by, payload, now, key=f"request_done:{row.id}")
         return True
 
 
 def _info(row: Request) -> RequestInfo:
     return RequestInfo(
         id=row.id,
-        kind=Kind(row.kind),
+        kind=RequestKind(row.kind),
         provider=row.provider,
         payment_id=row.payment_id,
         subscription_id=row.subscription_id,

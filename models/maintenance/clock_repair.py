@@ -7,8 +7,9 @@ for longer ones. A job says when it came into its state; for events the longest 
 
 from typing import Any
 
-from models import notes, orders, subscriptions
+from models import notes
 from models.database import transaction
+from models.money import orders, subscriptions
 from models.tables import Adjustment, Event, Job, Order, Payment, Request, Subscription, User, WebhookEvent
 
 SKEW_S = 60

@@ -9,10 +9,12 @@ import zoneinfo
 from datetime import UTC, datetime
 from typing import Any
 
-from models import jobs, retention, subscriptions, usage
 from models.database import database, snapshot, transaction
 from models.errors import MoveRefused
-from models.moves import ENDED
+from models.jobs import queue, usage
+from models.jobs.states import ENDED
+from models.maintenance import retention
+from models.money import subscriptions
 from models.tables import (
     Adjustment,
     Batch,
@@ -132,7 +134,7 @@ def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> None:
         if subscription.state in subscriptions.RENEWING:
             _stop_renewal(subscription.id, user_id, now)
     with transaction():
-        jobs.stop(now, Job.user == user_id)
+        queue.stop(now, Job.user == user_id)
         User.update(
             first_name="",
             username=None,

@@ -8,18 +8,18 @@ from typing import Any
 
 import peewee
 
-from models import ledger, requests
 from models.database import snapshot, transaction
 from models.errors import NotFound, RefundRefused
-from models.facts import DisputeFact as DisputeFact
-from models.facts import Fact as Fact
-from models.facts import RefundFact as RefundFact
-from models.facts import Settled as Settled
-from models.facts import State as State
-from models.facts import state_of
-from models.ledger import Change as Change
-from models.ledger import apply as apply
-from models.requests import Kind
+from models.money import ledger, provider_requests
+from models.money.facts import DisputeFact as DisputeFact
+from models.money.facts import Fact as Fact
+from models.money.facts import PaymentState as PaymentState
+from models.money.facts import RefundFact as RefundFact
+from models.money.facts import Settled as Settled
+from models.money.facts import state_of
+from models.money.ledger import Change as Change
+from models.money.ledger import apply as apply
+from models.money.provider_requests import RequestKind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund
 
 PROVIDERS = ("stars", "paypal")
@@ -43,7 +43,7 @@ class PaymentInfo:
     amount: int
     currency: str
     refunded: int
-    state: State
+    state: PaymentState
     grants: bool
     level: int
     seconds: int | None
@@ -122,11 +122,11 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
         reason = _refund_refusal(payment, wanted, rest)
         if reason:
             raise RefundRefused(payment_id, reason, rest)
-        under_way = requests.refund_under_way(payment_id)
+        under_way = provider_requests.refund_under_way(payment_id)
         if under_way not in (None, wanted):
             raise RefundRefused(payment_id, "under_way", rest, under_way)
-        return requests.append(
-            Kind.REFUND,
+        return provider_requests.append(
+            RequestKind.REFUND,
             payment.provider,
             payment_id=payment.id,
             amount=wanted,
@@ -142,11 +142,11 @@ def totals(since: int = 0) -> Totals:
     What was reversed, by a lost dispute for instance, went back whole, whatever of it had been refunded before.
     """
     completed = Payment.completed_at.is_null(False) & (Payment.completed_at >= since)
-    reversed_ = peewee.fn.SUM(peewee.Case(None, ((Payment.state == State.REVERSED, Payment.amount),), 0))
+    reversed_ = peewee.fn.SUM(peewee.Case(None, ((Payment.state == PaymentState.REVERSED, Payment.amount),), 0))
     amounts = Payment.select(
         Payment.currency, peewee.fn.COUNT(Payment.id), peewee.fn.SUM(Payment.amount), reversed_
     ).where(completed)
-    partly = completed & (Payment.state != State.REVERSED)
+    partly = completed & (Payment.state != PaymentState.REVERSED)
     refunds = Refund.select(Payment.currency, peewee.fn.SUM(Refund.amount)).join(Payment).where(partly)
     with snapshot():
         refunded = dict(_tuples(refunds.group_by(Payment.currency)))
@@ -170,7 +170,7 @@ def audit(most: int | None = None) -> list[str]:
 
 def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
     refusals = (
-        (payment.state is not State.COMPLETED, "not_completed"),
+        (payment.state is not PaymentState.COMPLETED, "not_completed"),
         (rest <= 0, "nothing_left"),
         (not 0 < wanted <= rest, "above_rest"),
         (payment.provider == "stars" and wanted != payment.amount, "whole_only"),
@@ -263,7 +263,7 @@ def _info(row: Payment) -> PaymentInfo:
         amount=row.amount,
         currency=row.currency,
         refunded=row.refunded,
-        state=State(row.state),
+        state=PaymentState(row.state),
         grants=row.grants,
         level=row.level,
         seconds=row.seconds,

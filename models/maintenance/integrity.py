@@ -3,8 +3,8 @@
 A file that SQLite finds damaged, or that is not ours, is good for nothing. One whose ledger contradicts itself is
 whole: a provider may well say what does not add up, and somebody must look at that payment.
 
-The checks run in a process of their own (``python -m models.soundness FILE``), because the models know one database at
-a time, and the program that asks is using it.
+The checks run in a process of their own (``python -m models.maintenance.integrity FILE``), because the models know one
+database at a time, and the program that asks is using it.
 """
 
 import json
@@ -18,8 +18,9 @@ from pathlib import Path
 import peewee
 
 from config.settings import PROJECT
-from models import database, payments
+from models import database
 from models.errors import SchemaTooNew
+from models.money import payments
 
 PATIENCE_S = 900
 FAULTS_SHOWN = 20
@@ -35,7 +36,7 @@ class Report:
 
 def examine(file: Path) -> Report:
     """Examine the file."""
-    command = [sys.executable, "-m", "models.soundness", str(file.absolute())]
+    command = [sys.executable, "-m", "models.maintenance.integrity", str(file.absolute())]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S)
     if run.returncode:
         return Report([f"could not be examined: {run.stderr.strip()[-500:]}"])

@@ -10,11 +10,12 @@ from typing import Any
 
 import peewee
 
-from models import events, jobs, line, moves, usage
+from models import outbox
 from models.database import database, transaction
 from models.errors import NotFound
-from models.jobs import TooMany
-from models.moves import State
+from models.jobs import queue, scheduling, states, usage
+from models.jobs.queue import TooMany
+from models.jobs.states import JobState
 from models.tables import Batch, Job, Usage
 
 HELD_TOO_LONG = "held_too_long"
@@ -62,12 +63,12 @@ def enqueue(
         known = Batch.get_or_none(Batch.source_key == dedupe)
         if known is not None:
             return _info(known)
-        waiting = jobs.waiting_count(user_id)
+        waiting = queue.waiting_count(user_id)
         if waiting + len(links) > cap:
             return TooMany(waiting, cap)
         batch = Batch.create(user=user_id, chat_id=chat_id, source_key=dedupe, total=len(links), created_at=now)
         keyed = tuple((f"{dedupe}/{i}", link) for i, link in enumerate(links))
-        jobs.add(user_id, chat_id, keyed, batch.id, priority, reply_to, now)
+        queue.add(user_id, chat_id, keyed, batch.id, priority, reply_to, now)
     return _info(batch)
 
 
@@ -82,10 +83,10 @@ def get(batch_id: int) -> BatchInfo:
     return _info(row)
 
 
-def counts(batch_id: int) -> Mapping[State, int]:
+def counts(batch_id: int) -> Mapping[JobState, int]:
     """How many jobs of the batch are in each state; every state is a key."""
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.batch == batch_id).group_by(Job.state)
-    return dict.fromkeys(State, 0) | {State(state): count for state, count in database.execute(by_state)}
+    return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in database.execute(by_state)}
 
 
 def waiting(batch_id: int) -> int:
@@ -94,8 +95,8 @@ def waiting(batch_id: int) -> int:
     A job that another worker has just claimed and that holds nothing of the limit yet is on its way to being held.
     """
     reserved = Usage.select(Usage.job).where(Usage.job == Job.id)
-    undecided = (Job.state == State.CLAIMED) & ~peewee.fn.EXISTS(reserved)
-    return int(Job.select().where(Job.batch == batch_id, (Job.state == State.HELD) | undecided).count())
+    undecided = (Job.state == JobState.CLAIMED) & ~peewee.fn.EXISTS(reserved)
+    return int(Job.select().where(Job.batch == batch_id, (Job.state == JobState.HELD) | undecided).count())
 
 
 def set_status_message(batch_id: int, message_id: int | None) -> None:
@@ -108,7 +109,7 @@ def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
     """Cancel what is open of the user's batch; return the jobs that will not be delivered (see :func:`jobs.cancel`)."""
     with transaction():
         Batch.update(cancelled_at=now).where(Batch.id == batch_id, Batch.user == user_id).execute()
-        return [job.id for job in jobs.stop(now, Job.batch == batch_id, Job.user == user_id)]
+        return [job.id for job in queue.stop(now, Job.batch == batch_id, Job.user == user_id)]
 
 
 def hold(job_id: int, owner: str, now: int, detail: Mapping[str, Any] | None = None) -> Held:
@@ -123,26 +124,28 @@ def hold(job_id: int, owner: str, now: int, detail: Mapping[str, Any] | None = N
     :raises NotFound: the job belongs to no batch: refuse it instead.
     """
     with transaction():
-        job = moves.held_by(job_id, owner)
+        job = states.held_by(job_id, owner)
         if job.batch_id is None:
             raise NotFound("batch", None)
-        in_line = [each for each in moves.select(Job.batch == job.batch_id, Job.state == State.QUEUED) if not each.sent]
-        held = [moves.move(each.id, State.HELD, now, reason=QUOTA) for each in (job, *in_line)]
+        in_line = [
+            each for each in states.select(Job.batch == job.batch_id, Job.state == JobState.QUEUED) if not each.sent
+        ]
+        held = [states.move(each.id, JobState.HELD, now, reason=QUOTA) for each in (job, *in_line)]
         for each in held:
             usage.release(each.id)
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
         tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
         if tell:
-            events.append("batch_held", job.user_id, {"batch": job.batch_id, **(detail or {})}, now)
+            outbox.append("batch_held", job.user_id, {"batch": job.batch_id, **(detail or {})}, now)
     return Held(tuple(each.id for each in held), tell)
 
 
 def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list[int]:
     """Put the user's held jobs, of one batch or of all, in line again at his present priority, because he asks."""
     with transaction():
-        held = moves.select(Job.user == user_id, Job.state == State.HELD, *_of(batch_id))
-        for job, place in zip(held, line.places(user_id, priority), strict=False):
-            moves.move(job.id, State.QUEUED, now, priority=priority, round=place, reason=None)
+        held = states.select(Job.user == user_id, Job.state == JobState.HELD, *_of(batch_id))
+        for job, place in zip(held, scheduling.places(user_id, priority), strict=False):
+            states.move(job.id, JobState.QUEUED, now, priority=priority, round=place, reason=None)
         Batch.update(quota_told_at=None).where(Batch.id.in_({job.batch_id for job in held})).execute()
     return [job.id for job in held]
 
@@ -150,9 +153,9 @@ def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list
 def expire_held(before: int, now: int) -> int:
     """Cancel jobs that have been held since before the time *before*; return how many."""
     with transaction():
-        expired = moves.select(Job.state == State.HELD, Job.moved_at < before)
+        expired = states.select(Job.state == JobState.HELD, Job.moved_at < before)
         for job in expired:
-            jobs.announce(moves.move(job.id, State.CANCELLED, now, reason=HELD_TOO_LONG), {}, now)
+            queue.announce(states.move(job.id, JobState.CANCELLED, now, reason=HELD_TOO_LONG), {}, now)
     return len(expired)
 
 

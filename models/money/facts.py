@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models.access import Disputed
-from models.orders import OrderInfo
+from models.money.access import Disputed
+from models.money.orders import OrderInfo
 
 EARLIEST_S = 72 * 3600
 """Time counts from when the provider first knew of the payment, but from at most this long before it completed."""
 
 
-class State(StrEnum):
+class PaymentState(StrEnum):
     """What has become of the money."""
 
     PENDING = "pending"
@@ -21,12 +21,14 @@ class State(StrEnum):
     FROZEN = "frozen"
 
 
-MOVES: Mapping[State, frozenset[State]] = {
-    State.PENDING: frozenset({State.COMPLETED, State.DENIED, State.REVERSED, State.FROZEN}),
-    State.COMPLETED: frozenset({State.FROZEN, State.REVERSED}),
-    State.FROZEN: frozenset({State.COMPLETED, State.REVERSED}),
-    State.DENIED: frozenset(),
-    State.REVERSED: frozenset(),
+MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
+    PaymentState.PENDING: frozenset(
+        {PaymentState.COMPLETED, PaymentState.DENIED, PaymentState.REVERSED, PaymentState.FROZEN}
+    ),
+    PaymentState.COMPLETED: frozenset({PaymentState.FROZEN, PaymentState.REVERSED}),
+    PaymentState.FROZEN: frozenset({PaymentState.COMPLETED, PaymentState.REVERSED}),
+    PaymentState.DENIED: frozenset(),
+    PaymentState.REVERSED: frozenset(),
 }
 """Late news never revives what has ended."""
 
@@ -47,7 +49,7 @@ class Fact:
     user_id: int | None
     amount: int
     currency: str
-    state: State
+    state: PaymentState
     created_at: int
     at: int
     period_end: int | None = None
@@ -87,15 +89,15 @@ class Settled:
 
 def state_of(
     completed_at: int | None, denied_at: int | None, reversed_at: int | None, verdicts: Collection[bool | None]
-) -> State:
+) -> PaymentState:
     """Derive a payment's state from what has happened to it; *verdicts*: who won each dispute, None while open."""
     if denied_at is not None:
-        return State.DENIED
+        return PaymentState.DENIED
     if reversed_at is not None or (completed_at is not None and False in verdicts):
-        return State.REVERSED
+        return PaymentState.REVERSED
     if completed_at is None:
-        return State.PENDING
-    return State.FROZEN if None in verdicts else State.COMPLETED
+        return PaymentState.PENDING
+    return PaymentState.FROZEN if None in verdicts else PaymentState.COMPLETED
 
 
 def effective_at(created_at: int, completed_at: int) -> int:

@@ -15,9 +15,10 @@ from typing import Any, Literal
 from itsdangerous import BadData, URLSafeSerializer
 
 from config.plans import Plan, Plans
-from models import events, subscriptions
+from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
+from models.money import subscriptions
 from models.tables import Order, Payment, User
 from models.users import UserInfo
 
@@ -41,7 +42,7 @@ LOOK_EVERY_S = 60
 LOOK_AT_MOST_S = 1800
 
 
-class State(StrEnum):
+class OrderState(StrEnum):
     """Where an order stands."""
 
     OPEN = "open"
@@ -51,15 +52,15 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-MOVES: Mapping[State, frozenset[State]] = {
-    State.OPEN: frozenset({State.PAID, State.CANCELLED, State.EXPIRED, State.FAILED}),
-    State.CANCELLED: frozenset({State.PAID}),
-    State.EXPIRED: frozenset({State.PAID}),
-    State.FAILED: frozenset({State.PAID}),
-    State.PAID: frozenset(),
+MOVES: Mapping[OrderState, frozenset[OrderState]] = {
+    OrderState.OPEN: frozenset({OrderState.PAID, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FAILED}),
+    OrderState.CANCELLED: frozenset({OrderState.PAID}),
+    OrderState.EXPIRED: frozenset({OrderState.PAID}),
+    OrderState.FAILED: frozenset({OrderState.PAID}),
+    OrderState.PAID: frozenset(),
 }
 
-UNPAID = tuple(state for state in State if state is not State.PAID)
+UNPAID = tuple(state for state in OrderState if state is not OrderState.PAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class OrderInfo:
     provider: str
     renews: bool
     purpose: str
-    state: State
+    state: OrderState
     remote_id: str | None
     approve_url: str | None
     checkout_started_at: int | None
@@ -244,8 +245,8 @@ def judge_precheckout(
     refusals = (
         (user.banned, "banned"),
         (user.id != order.user_id, "not_yours"),
-        (order.state is State.PAID, "already_paid"),
-        (order.state is not State.OPEN, "closed"),
+        (order.state is OrderState.PAID, "already_paid"),
+        (order.state is not OrderState.OPEN, "closed"),
         (order.expires_at <= now, "expired"),
         ((amount, currency) != (order.amount, order.currency), "price"),
         (order.renews and subscribed, "already_subscribed"),
@@ -261,7 +262,7 @@ def claim_checkout(order_id: int, now: int) -> bool:
     """
     free = Order.checkout_started_at.is_null() | (Order.checkout_started_at <= now - CHECKOUT_S)
     with transaction():
-        claimable = (Order.id == order_id) & (Order.state == State.OPEN) & (Order.expires_at > now) & free
+        claimable = (Order.id == order_id) & (Order.state == OrderState.OPEN) & (Order.expires_at > now) & free
         return bool(Order.update(checkout_started_at=now).where(claimable).execute())
 
 
@@ -270,17 +271,17 @@ def cancel(order_id: int, now: int) -> bool:
     with transaction():
         if Order.select().where((Order.id == order_id) & _has_payment()).exists():
             return False
-        row = _move_open(order_id, State.CANCELLED)
+        row = _move_open(order_id, OrderState.CANCELLED)
         if row is not None:
             payload = {"order": row.public_id, "plan": row.plan_code}
-            events.append("checkout_cancelled", row.user_id, payload, now, key=f"checkout_cancelled:{row.id}")
+            outbox.append("checkout_cancelled", row.user_id, payload, now, key=f"checkout_cancelled:{row.id}")
         return row is not None
 
 
 def expire(order_id: int, now: int) -> bool:
     """It was not paid in time. False when the order was not open."""
     with transaction():
-        return _move_open(order_id, State.EXPIRED) is not None
+        return _move_open(order_id, OrderState.EXPIRED) is not None
 
 
 def doubt(order_id: int, fault: str, now: int) -> None:
@@ -291,7 +292,7 @@ def doubt(order_id: int, fault: str, now: int) -> None:
     with transaction():
         row = _updated(order_id)
         payload = {"reason": "order_mismatch", "order": row.public_id, "user": row.user_id, "fault": fault}
-        events.append("admin_alert", None, payload, now, key=f"order_mismatch:{row.id}:{fault}")
+        outbox.append("admin_alert", None, payload, now, key=f"order_mismatch:{row.id}:{fault}")
 
 
 def expire_due(now: int) -> int:
@@ -300,14 +301,14 @@ def expire_due(now: int) -> int:
     Not those that the provider knows, whose truth is read there first, nor those with money on the way.
     """
     due = (
-        (Order.state == State.OPEN)
+        (Order.state == OrderState.OPEN)
         & (Order.expires_at <= now)
         & Order.remote_id.is_null()
         & (Order.checkout_started_at.is_null() | (Order.checkout_started_at <= now - CHECKOUT_S))
         & ~_has_payment()
     )
     with transaction():
-        return int(Order.update(state=State.EXPIRED).where(due).execute())
+        return int(Order.update(state=OrderState.EXPIRED).where(due).execute())
 
 
 def to_look_at(provider: str, now: int, limit: int = 50) -> list[OrderInfo]:
@@ -329,7 +330,7 @@ def looked(order_id: int, again: bool, now: int) -> None:
 
 def is_left_to_its_payer(order_id: int) -> bool:
     """Whether an open order is looked at no more: what its payer chose was declined, and he may choose again."""
-    left = (Order.id == order_id) & (Order.state == State.OPEN) & Order.remote_id.is_null(False)
+    left = (Order.id == order_id) & (Order.state == OrderState.OPEN) & Order.remote_id.is_null(False)
     return bool(Order.select().where(left & Order.next_look_at.is_null()).exists())
 
 
@@ -340,12 +341,12 @@ def look_delay(looks: int) -> int:
 
 def paid(row: Order) -> bool:
     """Mark it paid inside the caller's transaction; False when it was."""
-    return _move(row, State.PAID)
+    return _move(row, OrderState.PAID)
 
 
 def failed(row: Order) -> bool:
     """Mark it failed inside the caller's transaction, unless it has ended; False when it had."""
-    return State(row.state) is State.OPEN and _move(row, State.FAILED)
+    return OrderState(row.state) is OrderState.OPEN and _move(row, OrderState.FAILED)
 
 
 def pay_token(secret_key: str, user_id: int, plan_code: str, now: int) -> str:
@@ -376,12 +377,12 @@ def _signer(secret_key: str) -> URLSafeSerializer:
 def _refuse_second_subscription(user_id: int, plan_code: str) -> None:
     present = subscriptions.active(user_id, plan_code)
     if present is not None:
-        raise AlreadySubscribed(present.id, suspended=present.state is subscriptions.State.SUSPENDED)
+        raise AlreadySubscribed(present.id, suspended=present.state is subscriptions.SubscriptionState.SUSPENDED)
 
 
 def _reusable(bought: Mapping[str, Any], now: int) -> Order | None:
     same = [getattr(Order, name) == value for name, value in bought.items()]
-    usable = (Order.state == State.OPEN) & (Order.expires_at > now + REUSE_MARGIN_S) & ~_has_payment()
+    usable = (Order.state == OrderState.OPEN) & (Order.expires_at > now + REUSE_MARGIN_S) & ~_has_payment()
     row: Order | None = Order.select().where(usable, *same).order_by(Order.id.desc()).first()
     return row
 
@@ -391,13 +392,13 @@ def _has_payment() -> Any:
     return Order.id.in_(Payment.select(Payment.order).where(Payment.order == Order.id))
 
 
-def _move_open(order_id: int, wanted: State) -> Order | None:
+def _move_open(order_id: int, wanted: OrderState) -> Order | None:
     row = _updated(order_id)
-    return row if State(row.state) is State.OPEN and _move(row, wanted) else None
+    return row if OrderState(row.state) is OrderState.OPEN and _move(row, wanted) else None
 
 
-def _move(row: Order, wanted: State) -> bool:
-    present = State(row.state)
+def _move(row: Order, wanted: OrderState) -> bool:
+    present = OrderState(row.state)
     if wanted not in MOVES[present]:
         return False
     Order.update(state=wanted).where((Order.id == row.id) & (Order.state == present)).execute()
@@ -433,7 +434,7 @@ def info(row: Order) -> OrderInfo:
         provider=row.provider,
         renews=row.renews,
         purpose=row.purpose,
-        state=State(row.state),
+        state=OrderState(row.state),
         remote_id=row.remote_id,
         approve_url=row.approve_url,
         checkout_started_at=row.checkout_started_at,

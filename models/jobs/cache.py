@@ -1,7 +1,7 @@
 """What the bot has sent before and can send again with one call, not a byte moved.
 
 The cache knows nothing of who may read what: it would hand a private post to anybody. Whoever asks it has asked
-:func:`models.sources.may_read` first, for this customer and this chat.
+:func:`models.jobs.sources.may_read` first, for this customer and this chat.
 """
 
 import json

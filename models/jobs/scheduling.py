@@ -16,7 +16,7 @@ import itertools
 from collections.abc import Iterator
 
 from models.database import database
-from models.moves import RUNNING, State, words
+from models.jobs.states import RUNNING, JobState, words
 
 TURN_OF_THE_OTHERS = 4  # every so many claims, the line served longest ago
 
@@ -26,7 +26,7 @@ _ANY_BYTES = 1 << 62
 
 FIRST = f"""
 SELECT job.id, job.round FROM job
-WHERE job.state = '{State.QUEUED}' AND job.priority = ? AND job.not_before <= ?
+WHERE job.state = '{JobState.QUEUED}' AND job.priority = ? AND job.not_before <= ?
   AND COALESCE(job.size, 0) BETWEEN ? AND ?
   AND (SELECT COUNT(*) FROM job AS running
        WHERE running.user_id = job.user_id AND running.state IN ({words(RUNNING)})) < ?
@@ -35,7 +35,7 @@ ORDER BY job.round, job.id LIMIT 1
 
 _LAST_OF_USER = f"""
 SELECT MAX(round) FROM job
-WHERE user_id = ? AND state IN ({words((State.QUEUED, *RUNNING))}) AND priority = ?
+WHERE user_id = ? AND state IN ({words((JobState.QUEUED, *RUNNING))}) AND priority = ?
 """
 
 

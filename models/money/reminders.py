@@ -7,9 +7,10 @@ each change, else at the next moment that would be told. It is a schedule, nothi
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models import access, events
+from models import outbox
 from models.database import transaction
-from models.subscriptions import State
+from models.money import access
+from models.money.subscriptions import SubscriptionState
 from models.tables import Subscription, User
 
 DAY_S = 86_400
@@ -84,15 +85,15 @@ def _tell(user_id: int, reminder: Reminder, now: int) -> None:
     if not reminder.days:
         if now - reminder.at <= LATE_S and reminder.until not in access.cuts(user_id):
             key = f"access_ended:{user_id}:{reminder.until}"
-            events.append("access_ended", user_id, {"until": reminder.until}, now, key=key)
+            outbox.append("access_ended", user_id, {"until": reminder.until}, now, key=key)
         return
     if now - reminder.at > LATE_S or now >= reminder.until or _renews(user_id):
         return
     key = f"access_ending:{user_id}:{reminder.until}:{reminder.days}"
-    events.append("access_ending", user_id, {"until": reminder.until, "days": reminder.days}, now, key=key)
+    outbox.append("access_ending", user_id, {"until": reminder.until, "days": reminder.days}, now, key=key)
 
 
 def _renews(user_id: int) -> bool:
     """Tell whether a subscription will pay for more without anybody doing anything."""
-    active = (Subscription.user == user_id) & (Subscription.state == State.ACTIVE)
+    active = (Subscription.user == user_id) & (Subscription.state == SubscriptionState.ACTIVE)
     return Subscription.select().where(active).exists()

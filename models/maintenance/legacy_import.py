@@ -20,9 +20,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.texts import LANGUAGES
-from models import access, usage
 from models.database import transaction
 from models.errors import ModelError
+from models.jobs import usage
+from models.money import access
 from models.tables import Adjustment, Imported, Usage, User
 
 REASON = "import"

@@ -10,8 +10,9 @@ import peewee
 
 from config.findings import Finding, fail, ok, warn
 from config.settings import Settings
-from models import backups, database, health, notes, soundness, users
+from models import database, notes, users
 from models.errors import SchemaTooNew
+from models.maintenance import backups, health, integrity
 
 DISK_FREE = 256 * 1024 * 1024
 BEAT_STALE_S = 45
@@ -26,7 +27,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield ok("database", "not there yet: the first start makes it")
         return
     try:
-        found = soundness.examine(file)
+        found = integrity.examine(file)
         if found.faults:
             yield fail("database", f"damaged: stop the programs and restore a backup. {'; '.join(found.faults)}")
             return

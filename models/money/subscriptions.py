@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models import events, requests
+from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
-from models.requests import Kind
+from models.money import provider_requests
+from models.money.provider_requests import RequestKind
 from models.tables import Order, Subscription
 
 
-class State(StrEnum):
+class SubscriptionState(StrEnum):
     """What the provider says. A cancelled one keeps the time that was paid."""
 
     PENDING = "pending"
@@ -21,25 +22,31 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
-RENEWING = (State.ACTIVE, State.SUSPENDED)
-LIVING = (State.PENDING, *RENEWING)
+RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
+LIVING = (SubscriptionState.PENDING, *RENEWING)
 LOOK_EVERY_S = 6 * 3600
 """How often the provider's word about one that lives is asked for, where it has not come by itself."""
 
-MOVES: Mapping[State, frozenset[State]] = {
-    State.PENDING: frozenset({State.ACTIVE, State.SUSPENDED, State.CANCELLED, State.EXPIRED}),
-    State.ACTIVE: frozenset({State.SUSPENDED, State.CANCELLED, State.EXPIRED}),
-    State.SUSPENDED: frozenset({State.ACTIVE, State.CANCELLED, State.EXPIRED}),
-    State.CANCELLED: frozenset({State.ACTIVE, State.EXPIRED}),
-    State.EXPIRED: frozenset({State.ACTIVE}),  # of Stars alone, see _is_revived
+MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
+    SubscriptionState.PENDING: frozenset(
+        {SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
+    ),
+    SubscriptionState.ACTIVE: frozenset(
+        {SubscriptionState.SUSPENDED, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
+    ),
+    SubscriptionState.SUSPENDED: frozenset(
+        {SubscriptionState.ACTIVE, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
+    ),
+    SubscriptionState.CANCELLED: frozenset({SubscriptionState.ACTIVE, SubscriptionState.EXPIRED}),
+    SubscriptionState.EXPIRED: frozenset({SubscriptionState.ACTIVE}),  # of Stars alone, see _is_revived
 }
 
-_RANK = {state: rank for rank, state in enumerate(State)}
+_RANK = {state: rank for rank, state in enumerate(SubscriptionState)}
 
 _EVENTS = {
-    State.SUSPENDED: "subscription_suspended",
-    State.CANCELLED: "subscription_cancelled",
-    State.EXPIRED: "subscription_expired",
+    SubscriptionState.SUSPENDED: "subscription_suspended",
+    SubscriptionState.CANCELLED: "subscription_cancelled",
+    SubscriptionState.EXPIRED: "subscription_expired",
 }
 
 
@@ -49,7 +56,7 @@ class News:
 
     provider: str
     remote_id: str
-    state: State
+    state: SubscriptionState
     period_end: int | None
     at: int
 
@@ -67,7 +74,7 @@ class SubscriptionInfo:
     level: int
     amount: int
     currency: str
-    state: State
+    state: SubscriptionState
     period_end: int | None
     created_at: int
 
@@ -84,7 +91,7 @@ def begin(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
         if known is None:
             other = active(order.user_id, order.plan_code)
             if other is not None:
-                raise AlreadySubscribed(other.id, suspended=other.state is State.SUSPENDED)
+                raise AlreadySubscribed(other.id, suspended=other.state is SubscriptionState.SUSPENDED)
             known = open_for(order, remote_id, now)
         return info(known)
 
@@ -115,7 +122,7 @@ def open_for(order: Order, remote_id: str, now: int) -> Subscription:
     )
 
 
-def update(provider: str, remote_id: str, state: State, period_end: int | None, at: int, now: int) -> bool:
+def update(provider: str, remote_id: str, state: SubscriptionState, period_end: int | None, at: int, now: int) -> bool:
     """Take the provider's word. *at* is its own time of the state: older news changes nothing.
 
     Returns whether the subscription is known.
@@ -124,7 +131,7 @@ def update(provider: str, remote_id: str, state: State, period_end: int | None, 
         return record(News(provider, remote_id, state, period_end, at), now)
 
 
-def update_untimed(provider: str, remote_id: str, state: State, now: int) -> bool:
+def update_untimed(provider: str, remote_id: str, state: SubscriptionState, now: int) -> bool:
     """Take a word to which the provider gives no time: it is newer than whatever is known, whatever our clock says."""
     with transaction():
         row = _row(provider, remote_id)
@@ -140,7 +147,7 @@ def record(news: News, now: int) -> bool:
     if news.period_end is not None and news.period_end > (row.period_end or 0):
         Subscription.update(period_end=news.period_end).where(Subscription.id == row.id).execute()
         row.period_end = news.period_end
-    present, wanted = State(row.state), State(news.state)
+    present, wanted = SubscriptionState(row.state), SubscriptionState(news.state)
     is_old = (news.at, _RANK[wanted]) <= (row.state_at, _RANK[present])
     if not revived and (is_old or not _may_follow(row.provider, present, wanted)):
         return True
@@ -158,13 +165,13 @@ def payment_failed(provider: str, remote_id: str, at: int, now: int) -> bool:
         if row is None:
             return False
         key = f"subscription_payment_failed:{row.id}:{at}"
-        events.append("subscription_payment_failed", row.user_id, _payload(row), now, key=key)
+        outbox.append("subscription_payment_failed", row.user_id, _payload(row), now, key=key)
         return True
 
 
 def of(user_id: int) -> list[SubscriptionInfo]:
     """Return a customer's subscriptions that the provider has confirmed, newest first."""
-    confirmed = (Subscription.user == user_id) & (Subscription.state != State.PENDING)
+    confirmed = (Subscription.user == user_id) & (Subscription.state != SubscriptionState.PENDING)
     return [info(row) for row in Subscription.select().where(confirmed).order_by(Subscription.id.desc())]
 
 
@@ -210,7 +217,7 @@ def ask_cancel(subscription_id: int, by: int | None, now: int) -> int:
     :raises MoveRefused: it does not renew.
     """
     with transaction():
-        return _ask(subscription_id, Kind.CANCEL_SUBSCRIPTION, RENEWING, State.CANCELLED, by, now)
+        return _ask(subscription_id, RequestKind.CANCEL_SUBSCRIPTION, RENEWING, SubscriptionState.CANCELLED, by, now)
 
 
 def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
@@ -221,7 +228,7 @@ def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
     with transaction():
         ids = [row.id for row in Subscription.select(Subscription.id).where(wanted).order_by(Subscription.id)]
         for subscription_id in ids:
-            _ask(subscription_id, Kind.CANCEL_SUBSCRIPTION, RENEWING, State.CANCELLED, by, now)
+            _ask(subscription_id, RequestKind.CANCEL_SUBSCRIPTION, RENEWING, SubscriptionState.CANCELLED, by, now)
         return len(ids)
 
 
@@ -238,23 +245,32 @@ def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
         row = _required(subscription_id)
         other = active(row.user_id, row.plan_code)
         if other is not None and other.id != row.id:
-            raise AlreadySubscribed(other.id, suspended=other.state is State.SUSPENDED)
-        resumable = (State.CANCELLED,) if row.provider == "stars" else (State.SUSPENDED,)
-        return _ask(subscription_id, Kind.RESUME_SUBSCRIPTION, resumable, State.ACTIVE, by, now)
+            raise AlreadySubscribed(other.id, suspended=other.state is SubscriptionState.SUSPENDED)
+        resumable = (SubscriptionState.CANCELLED,) if row.provider == "stars" else (SubscriptionState.SUSPENDED,)
+        return _ask(subscription_id, RequestKind.RESUME_SUBSCRIPTION, resumable, SubscriptionState.ACTIVE, by, now)
 
 
-def _ask(subscription_id: int, kind: Kind, allowed: tuple[State, ...], wanted: State, by: int | None, now: int) -> int:
+def _ask(
+    subscription_id: int,
+    kind: RequestKind,
+    allowed: tuple[SubscriptionState, ...],
+    wanted: SubscriptionState,
+    by: int | None,
+    now: int,
+) -> int:
     row = _required(subscription_id)
     if row.state not in allowed:
         raise MoveRefused("subscription", row.id, row.state, wanted)
-    return requests.append(kind, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=by, now=now)
+    return provider_requests.append(
+        kind, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=by, now=now
+    )
 
 
-def _may_follow(provider: str, present: State, wanted: State) -> bool:
+def _may_follow(provider: str, present: SubscriptionState, wanted: SubscriptionState) -> bool:
     """Tell whether a state may follow. Only Stars take back a cancellation; the same state may be confirmed."""
-    if present is State.CANCELLED and wanted is State.ACTIVE:
+    if present is SubscriptionState.CANCELLED and wanted is SubscriptionState.ACTIVE:
         return provider == "stars"
-    if present is State.EXPIRED:
+    if present is SubscriptionState.EXPIRED:
         return wanted is present
     return wanted is present or wanted in MOVES[present]
 
@@ -266,15 +282,20 @@ def _is_revived(row: Subscription, news: News) -> bool:
     further proves the guess wrong, even one that was made before it. PayPal's own word stays final.
     """
     is_further = news.period_end is not None and news.period_end > (row.period_end or 0)
-    return row.provider == "stars" and row.state == State.EXPIRED and news.state is State.ACTIVE and is_further
+    return (
+        row.provider == "stars"
+        and row.state == SubscriptionState.EXPIRED
+        and news.state is SubscriptionState.ACTIVE
+        and is_further
+    )
 
 
-def _announce(row: Subscription, present: State, wanted: State, now: int) -> None:
-    if wanted in _EVENTS and present is not State.PENDING:
-        events.append(_EVENTS[wanted], row.user_id, _payload(row), now)
-    if wanted is State.ACTIVE:
-        if present is not State.PENDING:
-            events.append("subscription_resumed", row.user_id, _payload(row), now)
+def _announce(row: Subscription, present: SubscriptionState, wanted: SubscriptionState, now: int) -> None:
+    if wanted in _EVENTS and present is not SubscriptionState.PENDING:
+        outbox.append(_EVENTS[wanted], row.user_id, _payload(row), now)
+    if wanted is SubscriptionState.ACTIVE:
+        if present is not SubscriptionState.PENDING:
+            outbox.append("subscription_resumed", row.user_id, _payload(row), now)
         _end_unwanted(row, now)
 
 
@@ -291,10 +312,15 @@ def _end_unwanted(row: Subscription, now: int) -> None:
     )
     is_second = second.exists()
     if is_second:
-        events.append("admin_alert", None, {"reason": "second_subscription", **_payload(row)}, now)
+        outbox.append("admin_alert", None, {"reason": "second_subscription", **_payload(row)}, now)
     if is_second or row.user.banned_at is not None or row.user.erased_at is not None:
-        requests.append(
-            Kind.CANCEL_SUBSCRIPTION, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=None, now=now
+        provider_requests.append(
+            RequestKind.CANCEL_SUBSCRIPTION,
+            row.provider,
+            subscription_id=row.id,
+            user_id=row.user_id,
+            asked_by=None,
+            now=now,
         )
 
 
@@ -344,7 +370,7 @@ def info(row: Subscription) -> SubscriptionInfo:
         level=row.level,
         amount=row.amount,
         currency=row.currency,
-        state=State(row.state),
+        state=SubscriptionState(row.state),
         period_end=row.period_end,
         created_at=row.created_at,
     )

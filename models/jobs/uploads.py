@@ -5,8 +5,8 @@ Kept per job and keyed on the source document's id: parts of two files are never
 
 from dataclasses import dataclass
 
-from models import moves
 from models.database import database, transaction
+from models.jobs import states
 from models.tables import Upload
 
 
@@ -43,7 +43,7 @@ def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:
     :raises LeaseLost: the job is another's, or ended.
     """
     with transaction(durable=False):
-        moves.held_by(job_id, owner)
+        states.held_by(job_id, owner)
         forget(job_id)
         Upload.create(
             job=job_id,

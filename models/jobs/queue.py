@@ -26,10 +26,11 @@ from typing import Any
 
 import peewee
 
-from models import cache, events, line, moves, uploads, usage
+from models import outbox
 from models.database import database, transaction
 from models.errors import LeaseLost
-from models.moves import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, State, words
+from models.jobs import cache, scheduling, states, uploads, usage
+from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, words
 from models.tables import Job
 
 MAX_ATTEMPTS = 5
@@ -39,16 +40,16 @@ CANCELLED = "cancelled_by_customer"
 UNREACHABLE = "unreachable"
 RESTORED = "restored"
 
-_SERVED = (State.DONE, State.REFUSED, State.FAILED)
-_STOPPABLE = (State.QUEUED, State.HELD, State.CLAIMED)
+_SERVED = (JobState.DONE, JobState.REFUSED, JobState.FAILED)
+_STOPPABLE = (JobState.QUEUED, JobState.HELD, JobState.CLAIMED)
 
 _BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
-_WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((State.QUEUED, State.HELD))})"
-_IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{State.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
-_HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{State.DONE}' ORDER BY id DESC LIMIT ?"
+_WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((JobState.QUEUED, JobState.HELD))})"
+_IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
+_HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
 _OLDEST = f"""
 SELECT MIN(MAX(moved_at, not_before)) FROM job
-WHERE state = '{State.QUEUED}' AND not_before <= :now AND user_id NOT IN (
+WHERE state = '{JobState.QUEUED}' AND not_before <= :now AND user_id NOT IN (
     SELECT user_id FROM job WHERE state IN ({words(RUNNING)}) AND lease_until > :now
     UNION ALL SELECT user_id FROM job WHERE state IN ({words(_SERVED)}) AND moved_at > :recently)
 """
@@ -57,7 +58,8 @@ _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND sta
 _ADD = f"""
 INSERT INTO job (user_id, chat_id, link, batch_id, source_key, reply_to, state, moved_at, priority, round, attempts,
                  not_before, random_ids, sent, created_at)
-VALUES (:user, :chat, :link, :batch, :key, :reply, '{State.QUEUED}', :now, :priority, :round, 0, 0, '[]', '{{}}', :now)
+VALUES (:user, :chat, :link, :batch, :key, :reply, '{JobState.QUEUED}', :now, :priority, :round, 0,
+        0, '[]', '{{}}', :now)
 RETURNING {COLUMNS}
 """
 
@@ -127,7 +129,7 @@ def enqueue(
     with transaction():
         known = database.execute_sql(_BY_KEY, (dedupe,)).fetchone()
         if known is not None:
-            return moves.info(known)
+            return states.info(known)
         waiting = waiting_count(user_id)
         if waiting >= cap:
             return TooMany(waiting, cap)
@@ -147,10 +149,10 @@ def add(
     """Insert a job for each (dedupe key, link), at the end of the user's own. Inside the caller's transaction."""
     shared = {"user": user_id, "chat": chat_id, "batch": batch_id, "reply": reply_to, "priority": priority, "now": now}
     added = []
-    for (key, link), place in zip(links, line.places(user_id, priority), strict=False):
+    for (key, link), place in zip(links, scheduling.places(user_id, priority), strict=False):
         values = {"key": key, "link": link, "round": place, **shared}
         added += database.execute_sql(_ADD, values).fetchall()
-    return tuple(map(moves.info, added))
+    return tuple(map(states.info, added))
 
 
 def get(job_id: int) -> JobInfo:
@@ -158,12 +160,12 @@ def get(job_id: int) -> JobInfo:
 
     :raises NotFound: there is none.
     """
-    return moves.get(job_id)
+    return states.get(job_id)
 
 
 def waiting(user_id: int) -> tuple[JobInfo, ...]:
     """The user's jobs that have not ended, in the order in which they came."""
-    return moves.select(Job.user == user_id, Job.state.in_(OPEN))
+    return states.select(Job.user == user_id, Job.state.in_(OPEN))
 
 
 def waiting_count(user_id: int) -> int:
@@ -174,7 +176,7 @@ def waiting_count(user_id: int) -> int:
 
 def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
     """The user's newest deliveries, newest first."""
-    return tuple(map(moves.info, database.execute_sql(_HISTORY, (user_id, limit))))
+    return tuple(map(states.info, database.execute_sql(_HISTORY, (user_id, limit))))
 
 
 def overview(now: int) -> Overview:
@@ -183,10 +185,10 @@ def overview(now: int) -> Overview:
     Whoever is being served, or just was, does not wait for us: his next link waits for the one before it.
     """
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.state.in_(OPEN)).group_by(Job.state)
-    count = dict.fromkeys(OPEN, 0) | {State(state): number for state, number in database.execute(by_state)}
+    count = dict.fromkeys(OPEN, 0) | {JobState(state): number for state, number in database.execute(by_state)}
     (since,) = database.execute_sql(_OLDEST, {"now": now, "recently": now - JUST_SERVED_S}).fetchone()
     running_now = sum(count[state] for state in RUNNING)
-    return Overview(count[State.QUEUED], running_now, count[State.HELD], None if since is None else now - since)
+    return Overview(count[JobState.QUEUED], running_now, count[JobState.HELD], None if since is None else now - since)
 
 
 def totals(since: int, until: int | None = None) -> Totals:
@@ -196,7 +198,7 @@ def totals(since: int, until: int | None = None) -> Totals:
     )
     if until is not None:
         ended = ended.where(Job.moved_at < until)
-    rows = {State(state): (number, size or 0) for state, number, size in database.execute(ended.group_by(Job.state))}
+    rows = {JobState(state): (number, size or 0) for state, number, size in database.execute(ended.group_by(Job.state))}
     done, refused, failed, cancelled = (rows.get(state, (0, 0)) for state in ENDED)
     return Totals(done[0], refused[0], failed[0], cancelled[0], bytes=done[1])
 
@@ -204,21 +206,21 @@ def totals(since: int, until: int | None = None) -> Totals:
 def in_line(limit: int) -> tuple[JobInfo, ...]:
     """The first *limit* jobs of the line, in the order of their turns: the n-th has n before it."""
     first: list[JobInfo] = []
-    for priority in line.priorities():
-        first += map(moves.info, database.execute_sql(_IN_LINE, (priority, limit - len(first))))
+    for priority in scheduling.priorities():
+        first += map(states.info, database.execute_sql(_IN_LINE, (priority, limit - len(first))))
     return tuple(first)
 
 
 def left_standing(since: int) -> tuple[JobInfo, ...]:
     """Jobs that have ended since then while their progress message still stands: a crash came between."""
-    return moves.select(Job.state.in_(ENDED), Job.moved_at >= since, Job.status_message_id.is_null(False))
+    return states.select(Job.state.in_(ENDED), Job.moved_at >= since, Job.status_message_id.is_null(False))
 
 
 def promote(user_id: int, priority: int, now: int) -> int:
     """Move the user's waiting jobs to the line of his new plan; return how many moved."""
     with transaction():
-        moving = moves.select(Job.user == user_id, Job.state == State.QUEUED, Job.priority != priority)
-        for job, place in zip(moving, line.places(user_id, priority), strict=False):
+        moving = states.select(Job.user == user_id, Job.state == JobState.QUEUED, Job.priority != priority)
+        for job, place in zip(moving, scheduling.places(user_id, priority), strict=False):
             Job.update(priority=priority, round=place).where(Job.id == job.id).execute()
     return len(moving)
 
@@ -242,9 +244,9 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
 
 def stop(now: int, *where: peewee.Expression, reason: str = CANCELLED) -> tuple[JobInfo, ...]:
     """End the open jobs that satisfy *where* as cancelled, those being sent apart. Inside the caller's transaction."""
-    Job.update(cancel_asked_at=now).where(Job.state == State.DELIVERING, *where).execute()
-    ended = [_cancel(job, now, reason) for job in moves.select(Job.state.in_(_STOPPABLE), *where)]
-    return tuple(job for job in ended if job.state is State.CANCELLED)
+    Job.update(cancel_asked_at=now).where(Job.state == JobState.DELIVERING, *where).execute()
+    ended = [_cancel(job, now, reason) for job in states.select(Job.state.in_(_STOPPABLE), *where)]
+    return tuple(job for job in ended if job.state is JobState.CANCELLED)
 
 
 def lose(now: int) -> int:
@@ -253,7 +255,7 @@ def lose(now: int) -> int:
     Whether it has arrived since, nobody knows any more. What was being sent has its random ids: Telegram takes it once.
     """
     with transaction():
-        lost = stop(now, Job.state.in_((State.QUEUED, State.CLAIMED)), reason=RESTORED)
+        lost = stop(now, Job.state.in_((JobState.QUEUED, JobState.CLAIMED)), reason=RESTORED)
         for job in lost:
             announce(job, {}, now)
     return len(lost)
@@ -267,15 +269,16 @@ def claim(
 ) -> JobInfo | None:
     """Take the next job for *owner*, who must :func:`heartbeat` before *lease_s* seconds have passed.
 
-    Who is next is the rule of :mod:`models.line`. *small* and *large* say for which sizes the worker has room.
+    Who is next is the rule of :mod:`models.jobs.scheduling`. *small* and *large* say for which sizes the worker
+    has room.
     """
     with transaction(durable=False):
         _recover_lapsed(now)
-        job_id = line.take(per_customer, small, large, now)
+        job_id = scheduling.take(per_customer, small, large, now)
         if job_id is None:
             return None
-        attempts = moves.get(job_id).attempts + 1
-        return moves.move(job_id, State.CLAIMED, now, owner=owner, lease_until=now + lease_s, attempts=attempts)
+        attempts = states.get(job_id).attempts + 1
+        return states.move(job_id, JobState.CLAIMED, now, owner=owner, lease_until=now + lease_s, attempts=attempts)
 
 
 def heartbeat(job_id: int, owner: str, lease_s: int, now: int) -> bool:
@@ -304,7 +307,7 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
     :raises LeaseLost: the job is gone.
     """
     with transaction(durable=False):
-        job = moves.find(job_id)
+        job = states.find(job_id)
         if job is None:
             raise LeaseLost(job_id)
         known = job.random_ids
@@ -320,8 +323,8 @@ def delivering(job_id: int, owner: str, now: int) -> JobInfo:
     :raises LeaseLost: it was cancelled, or is another's: send nothing.
     """
     with transaction():
-        moves.held_by(job_id, owner)
-        return moves.move(job_id, State.DELIVERING, now)
+        states.held_by(job_id, owner)
+        return states.move(job_id, JobState.DELIVERING, now)
 
 
 def unsent(job_id: int, owner: str, now: int) -> JobInfo:
@@ -330,9 +333,9 @@ def unsent(job_id: int, owner: str, now: int) -> JobInfo:
     :raises LeaseLost: the job is another's, or its cancellation was asked for meanwhile and has now taken place.
     """
     with transaction():
-        job = moves.held_by(job_id, owner)
+        job = states.held_by(job_id, owner)
         stopping = job.cancel_asked_at is not None
-        job = _cancel(job, now) if stopping else moves.move(job_id, State.CLAIMED, now)
+        job = _cancel(job, now) if stopping else states.move(job_id, JobState.CLAIMED, now)
     if stopping:
         raise LeaseLost(job_id)
     return job
@@ -345,7 +348,7 @@ def sent(job_id: int, messages: Mapping[int, int]) -> None:
     the job does, a moment later, and a power cut before that is as one before this call.
     """
     with transaction(durable=False):
-        _record(moves.get(job_id), messages)
+        _record(states.get(job_id), messages)
 
 
 def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now: int) -> JobInfo:
@@ -357,7 +360,7 @@ def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now:
     :raises LeaseLost: it is another's.
     """
     with transaction():
-        job = moves.held_by(job_id, owner)
+        job = states.held_by(job_id, owner)
         return _back(job, job.attempts if count_attempt else job.attempts - 1, not_before, now)
 
 
@@ -367,7 +370,7 @@ def take_over(name: str, now: int) -> tuple[JobInfo, ...]:
     For a worker that starts and knows that its predecessors of the same name are dead.
     """
     with transaction():
-        theirs = moves.select(Job.state.in_(RUNNING), Job.owner.startswith(f"{name}/"))
+        theirs = states.select(Job.state.in_(RUNNING), Job.owner.startswith(f"{name}/"))
         return tuple(_back(job, job.attempts, now, now) for job in theirs)
 
 
@@ -383,7 +386,7 @@ def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
     :raises LeaseLost: nothing was sent, and the job is another's.
     """
     with transaction():
-        job = moves.get(job_id)
+        job = states.get(job_id)
         if outcome.sent:
             job = _record(job, outcome.sent)
         if outcome.cached is not None:
@@ -391,7 +394,7 @@ def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
         if job.state in ENDED:
             return False
         if not (outcome.sent or job.all_sent):
-            moves.must_hold(job, owner)
+            states.must_hold(job, owner)
         _done(job_id, now, outcome.detail)
     return True
 
@@ -401,7 +404,7 @@ def refuse(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, 
 
     :raises LeaseLost: it is another's.
     """
-    _end(job_id, owner, State.REFUSED, reason, detail, now)
+    _end(job_id, owner, JobState.REFUSED, reason, detail, now)
 
 
 def unreachable(job_id: int, owner: str, now: int) -> None:
@@ -410,9 +413,9 @@ def unreachable(job_id: int, owner: str, now: int) -> None:
     :raises LeaseLost: it is another's.
     """
     with transaction():
-        job = moves.held_by(job_id, owner)
+        job = states.held_by(job_id, owner)
         stop(now, Job.user == job.user_id, Job.id != job_id, reason=UNREACHABLE)
-        _unfulfilled(job, State.REFUSED, UNREACHABLE, {}, now)
+        _unfulfilled(job, JobState.REFUSED, UNREACHABLE, {}, now)
 
 
 def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, Any] | None = None) -> None:
@@ -420,27 +423,27 @@ def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, An
 
     :raises LeaseLost: it is another's.
     """
-    _end(job_id, owner, State.FAILED, reason, detail, now)
+    _end(job_id, owner, JobState.FAILED, reason, detail, now)
 
 
-def _end(job_id: int, owner: str, state: State, reason: str, detail: Mapping[str, Any] | None, now: int) -> None:
+def _end(job_id: int, owner: str, state: JobState, reason: str, detail: Mapping[str, Any] | None, now: int) -> None:
     with transaction():
-        _unfulfilled(moves.held_by(job_id, owner), state, reason, detail or {}, now)
+        _unfulfilled(states.held_by(job_id, owner), state, reason, detail or {}, now)
 
 
 def _done(job_id: int, now: int, detail: Mapping[str, Any]) -> JobInfo:
-    job = moves.move(job_id, State.DONE, now, reason=None)
+    job = states.move(job_id, JobState.DONE, now, reason=None)
     usage.commit(job_id)
     uploads.forget(job_id)
     announce(job, detail, now)
     return job
 
 
-def _unfulfilled(job: JobInfo, state: State, reason: str, detail: Mapping[str, Any], now: int) -> JobInfo:
+def _unfulfilled(job: JobInfo, state: JobState, reason: str, detail: Mapping[str, Any], now: int) -> JobInfo:
     """End a job that cannot go on. What it has sent is not taken back, and so neither is its usage."""
     if job.sent:
         return _done(job.id, now, {})
-    job = moves.move(job.id, state, now, reason=reason)
+    job = states.move(job.id, state, now, reason=reason)
     _give_back(job.id)
     announce(job, detail, now)
     return job
@@ -450,9 +453,9 @@ def _cancel(job: JobInfo, now: int, reason: str = CANCELLED) -> JobInfo:
     """End a job that its customer does not wait for. Only a batch that ended in more ways than this is told."""
     if job.sent:
         return _done(job.id, now, {})
-    job = moves.move(job.id, State.CANCELLED, now, reason=reason)
+    job = states.move(job.id, JobState.CANCELLED, now, reason=reason)
     _give_back(job.id)
-    others = (Job.batch == job.batch_id, Job.state != State.CANCELLED)
+    others = (Job.batch == job.batch_id, Job.state != JobState.CANCELLED)
     if job.batch_id is not None and Job.select().where(*others).exists():
         announce(job, {}, now)
     return job
@@ -464,7 +467,7 @@ def _give_back(job_id: int) -> None:
 
 
 def _recover_lapsed(now: int) -> tuple[JobInfo, ...]:
-    lapsed = map(moves.info, database.execute_sql(_LAPSED, (now,)).fetchall())
+    lapsed = map(states.info, database.execute_sql(_LAPSED, (now,)).fetchall())
     return tuple(_back(job, job.attempts, now, now) for job in lapsed)
 
 
@@ -475,8 +478,8 @@ def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
     if job.cancel_asked_at is not None:
         return _cancel(job, now)
     if attempts >= MAX_ATTEMPTS:
-        return _unfulfilled(job, State.FAILED, GAVE_UP, {}, now)
-    return moves.move(job.id, State.QUEUED, now, attempts=attempts, not_before=not_before)
+        return _unfulfilled(job, JobState.FAILED, GAVE_UP, {}, now)
+    return states.move(job.id, JobState.QUEUED, now, attempts=attempts, not_before=not_before)
 
 
 def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
@@ -486,9 +489,9 @@ def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
     """
     if job.batch_id is None:
         told = {"job": job.id, "state": job.state, "reason": job.reason, "used": usage.of_job(job.id)}
-        events.append("job_finished", job.user_id, told | {"detail": dict(detail)}, now)
+        outbox.append("job_finished", job.user_id, told | {"detail": dict(detail)}, now)
     elif not Job.select().where(Job.batch == job.batch_id, Job.state.in_(OPEN)).exists():
-        events.append("batch_finished", job.user_id, {"batch": job.batch_id}, now, key=f"batch_finished:{job.batch_id}")
+        outbox.append("batch_finished", job.user_id, {"batch": job.batch_id}, now, key=f"batch_finished:{job.batch_id}")
 
 
 def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models import usage
 from models.database import database, transaction
-from models.moves import ENDED, words
+from models.jobs import usage
+from models.jobs.states import ENDED, words
 
 DAY_S = 86_400
 AT_ONCE = 500

@@ -17,7 +17,7 @@ from models.errors import LeaseLost, MoveRefused, NotFound
 from models.tables import Job
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """Where a job stands."""
 
     QUEUED = "queued"
@@ -30,16 +30,16 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-RUNNING = (State.CLAIMED, State.DELIVERING)
-OPEN = (State.QUEUED, State.HELD, *RUNNING)
-ENDED = (State.DONE, State.REFUSED, State.FAILED, State.CANCELLED)
+RUNNING = (JobState.CLAIMED, JobState.DELIVERING)
+OPEN = (JobState.QUEUED, JobState.HELD, *RUNNING)
+ENDED = (JobState.DONE, JobState.REFUSED, JobState.FAILED, JobState.CANCELLED)
 
 # Any open state may end in ``done``: what Telegram has taken is true, whatever the lease says.
-MOVES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.CLAIMED, State.HELD, State.DONE, State.CANCELLED}),
-    State.CLAIMED: frozenset(set(State) - {State.CLAIMED}),
-    State.DELIVERING: frozenset(set(State) - {State.DELIVERING, State.HELD}),
-    State.HELD: frozenset({State.QUEUED, State.DONE, State.CANCELLED}),
+MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.CLAIMED, JobState.HELD, JobState.DONE, JobState.CANCELLED}),
+    JobState.CLAIMED: frozenset(set(JobState) - {JobState.CLAIMED}),
+    JobState.DELIVERING: frozenset(set(JobState) - {JobState.DELIVERING, JobState.HELD}),
+    JobState.HELD: frozenset({JobState.QUEUED, JobState.DONE, JobState.CANCELLED}),
     **{state: frozenset() for state in ENDED},
 }
 
@@ -54,7 +54,7 @@ class JobInfo:
     link: str
     batch_id: int | None
     reply_to: int | None
-    state: State
+    state: JobState
     moved_at: int
     priority: int
     round: int
@@ -92,7 +92,7 @@ Those are written in SQL, because Peewee takes ten times longer to build them th
 def info(row: tuple[Any, ...]) -> JobInfo:
     """The value of a row of :data:`COLUMNS`."""
     values = list(row)
-    values[6] = State(values[6])
+    values[6] = JobState(values[6])
     values[16] = tuple(json.loads(values[16]))
     values[17] = {int(random_id): message_id for random_id, message_id in json.loads(values[17]).items()}
     return JobInfo(*values)
@@ -138,7 +138,7 @@ def must_hold(job: JobInfo, owner: str) -> JobInfo:
     return job
 
 
-def move(job_id: int, wanted: State, now: int, **changes: Any) -> JobInfo:
+def move(job_id: int, wanted: JobState, now: int, **changes: Any) -> JobInfo:
     """Change the state of a job, and *changes* (column -> value) with it; return the job as it is then.
 
     The only statement in the house that writes ``job.state``. Must run inside the caller's transaction. Leaving the
@@ -159,9 +159,9 @@ def move(job_id: int, wanted: State, now: int, **changes: Any) -> JobInfo:
     return info(rows[0])
 
 
-def words(states: Iterable[State]) -> str:
+def words(states: Iterable[JobState]) -> str:
     """The states as a list for SQL."""
     return ", ".join(f"'{state}'" for state in states)
 
 
-_BEFORE = {wanted: words(state for state, following in MOVES.items() if wanted in following) for wanted in State}
+_BEFORE = {wanted: words(state for state, following in MOVES.items() if wanted in following) for wanted in JobState}

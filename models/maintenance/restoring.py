@@ -17,8 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.settings import Settings
-from models import backups, database, events, jobs, notes, soundness, statement
+from models import database, notes, outbox
 from models.errors import BackupUnsound, DatabaseInUse
+from models.jobs import queue
+from models.maintenance import backups, integrity
+from models.money import stars_cursor
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
 
@@ -61,7 +64,7 @@ def prepare(settings: Settings, packed: Path, now: int) -> Prepared:
     discard(file)
     try:
         backups.unpack(packed, file, settings.backup_passphrase)
-        found = soundness.examine(file)
+        found = integrity.examine(file)
         if found.faults:
             raise BackupUnsound(found.faults)
         named = backups.named(packed.name)
@@ -124,12 +127,12 @@ def _tell(file: Path, made_at: int, now: int) -> None:
     database.open_database(file)
     try:
         made = datetime.fromtimestamp(made_at, UTC).isoformat()
-        events.alert("database_restored", {"backup": made}, now, key=f"restored:{now}")
+        outbox.alert("database_restored", {"backup": made}, now, key=f"restored:{now}")
         if notes.get(notes.BACKUP_COPIED) is None:
             notes.put(notes.BACKUP_COPIED, "", now)  # what is in the bucket is its own
-        if notes.get(statement.NOTE) is None:
-            notes.put(statement.NOTE, statement.beginning(made_at), now)
-        jobs.lose(now)
+        if notes.get(stars_cursor.NOTE) is None:
+            notes.put(stars_cursor.NOTE, stars_cursor.beginning(made_at), now)
+        queue.lose(now)
     finally:
         database.close_database()
 
