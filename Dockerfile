@@ -36,7 +36,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PEAJE_RUN=/run/peaje
 # Whether everything that the programs import is there; and compiles what of Python itself they use, which the base image
 # ships as source only and which `peaje` could not keep: else each program would compile it again at each start.
-RUN python -c "import manage, daemon.launcher, daemon.service, daemon.warden, web.__main__, web.upkeep"
+RUN python -c "import manage, daemon.launcher, daemon.service, daemon.warden, web.__main__, web.upkeep.runner"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # `docker run --env-file` leaves quotes around PORT; the settings do without them, and so must this.

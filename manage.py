@@ -185,14 +185,14 @@ def restore(source: str) -> None:
     from daemon import programs
     from models.errors import BackupError, SchemaTooNew
     from models.maintenance import restoring
-    from web import safekeeping
+    from web.upkeep import backup_job
 
     settings, now = _settings(), int(time.time())
     with contextlib.ExitStack() as stack:
         try:
             workshop = stack.enter_context(restoring.workshop(settings))
-            packed, prepared = safekeeping.prepare(settings, source, workshop, now)
-        except (*safekeeping.FAILURES, SchemaTooNew) as error:
+            packed, prepared = backup_job.prepare(settings, source, workshop, now)
+        except (*backup_job.FAILURES, SchemaTooNew) as error:
             raise click.ClickException(f"nothing was changed: {error}") from None
         click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
         try:

@@ -28,7 +28,7 @@ from models.tables import Event, Note, Order
 from tests import environment
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal.signatures import Transmission
-from web.paypal import PayPal
+from web.paypal.client import PayPal
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SECRET_KEY = "a-key-that-signs-the-links-of-tests"

@@ -17,8 +17,8 @@ from config import logging as log
 from config import program
 from config.settings import Settings
 from models import database
-from web import heart
 from web.app import create_app
+from web.upkeep import heartbeat
 
 QUIET_PATHS = ("/health", "/health/live", "/metrics")
 """Asked for every few seconds: logged only when the answer is bad."""
@@ -63,7 +63,7 @@ class Server(BaseApplication):
         # What the master has loaded is shared with it until the collector writes its marks into every page of it.
         gc.freeze()
         database.open_database(self._settings.database_file)
-        heart.start("web")
+        heartbeat.start("web")
         return create_app(self._settings)
 
     def _options(self) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from config.money import STARS_RULE
 from config.settings import Settings
 from models import database
-from web import headers, health, metrics, pages, shop, webhook
-from web.limits import limiter
+from web import headers, health, metrics, pages, webhook
+from web.paypal import shop
+from web.rate_limits import limiter
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ import requests
 from config.findings import Finding, clock, fail, ok, warn
 from config.settings import Settings
 from models import database
-from web import registration, shop
-from web.paypal import AccessDenied, PayPalError
-from web.reading import identifier
-from web.shop import Shop
+from web.paypal import registration, shop
+from web.paypal.client import AccessDenied, PayPalError
+from web.paypal.parsing import identifier
+from web.paypal.shop import Shop
 from web.webhook import EVENT_TYPES
 
 PATIENCE_S = 15.0

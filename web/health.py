@@ -20,7 +20,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from models import database, outbox
 from models.jobs import queue
 from models.maintenance import health
-from web.paypal import PayPal, PayPalError
+from web.paypal.client import PayPal, PayPalError
 
 blueprint = Blueprint("health", __name__)
 

@@ -20,12 +20,13 @@ from models.errors import AlreadySubscribed, TokenExpired, TokenForged
 from models.money import orders
 from models.money.orders import OrderInfo
 from models.users import UserInfo
-from web import bot, words
-from web.limits import limiter
-from web.outcome import Result
-from web.paypal import PayPalError
-from web.shop import PATIENCE_S, shop
-from web.words import Message
+from web import messages
+from web.messages import Message
+from web.paypal import branding
+from web.paypal.client import PayPalError
+from web.paypal.outcome import Result
+from web.paypal.shop import PATIENCE_S, shop
+from web.rate_limits import limiter
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def offer(token: str) -> Response:
     """Show the plan that the link sells."""
     user, plan = _buyer(token)
     texts = translator(user.language)
-    return _page("checkout.html", 200, texts, plan=words.offer(plan, texts), name=user.first_name or str(user.id))
+    return _page("checkout.html", 200, texts, plan=messages.offer(plan, texts), name=user.first_name or str(user.id))
 
 
 @blueprint.post("/pay/<token>")
@@ -53,17 +54,17 @@ def pay(token: str) -> BaseResponse:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect(request.path, 303)  # somebody else's page pressed the button: let the buyer see it first
     if user.banned:
-        return _outcome(texts, words.banned(texts), 403)
+        return _outcome(texts, messages.banned(texts), 403)
     try:
         with shop().paypal.within(PATIENCE_S):
             order, outcome = shop().sell(user.id, plan, texts, now)
     except AlreadySubscribed as error:
-        return _outcome(texts, words.already_subscribed(texts, error.suspended), 409)
+        return _outcome(texts, messages.already_subscribed(texts, error.suspended), 409)
     except PayPalError as error:
         logger.warning("purchase not opened", extra={"cause": str(error), "debug_id": error.debug_id})
-        return _outcome(texts, words.away(texts, request.path), 503)
+        return _outcome(texts, messages.away(texts, request.path), 503)
     if outcome.approve_url is None:
-        return _outcome(texts, words.message(outcome, texts, request.path), 200, own=True)
+        return _outcome(texts, messages.message(outcome, texts, request.path), 200, own=True)
     logger.info("purchase opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
     return _to_paypal(outcome.approve_url, user.id)
 
@@ -89,10 +90,10 @@ def success() -> BaseResponse:
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
-        return _outcome(texts, words.anothers(texts), 403)
+        return _outcome(texts, messages.anothers(texts), 403)
     with shop().paypal.within(PATIENCE_S):
         outcome = shop().reconcile(order, int(time.time()))
-    return _outcome(texts, words.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
+    return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
 
 
 @blueprint.get("/paypal/cancel")
@@ -106,15 +107,15 @@ def cancel() -> BaseResponse:
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
-        return _outcome(texts, words.anothers(texts), 403)
+        return _outcome(texts, messages.anothers(texts), 403)
     now = int(time.time())
     if not orders.is_left_to_its_payer(order.id):
         with shop().paypal.within(PATIENCE_S):
             outcome = shop().reconcile(order, now)
         if outcome.result is not Result.NOT_APPROVED:
-            return _outcome(texts, words.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
+            return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
     orders.cancel(order.id, now)
-    return _outcome(texts, words.cancelled(texts, _own_pay_url(order)), 200)
+    return _outcome(texts, messages.cancelled(texts, _own_pay_url(order)), 200)
 
 
 def _buyer(token: str) -> tuple[UserInfo, Plan]:
@@ -174,11 +175,11 @@ def _outcome(texts: Texts, message: Message, status: int, own: bool = False) -> 
 
 def _page(template: str, status: int, texts: Texts, **values: object) -> Response:
     contact = shop().settings.support_contact
-    html = render_template(template, t=texts, _=texts.gettext, bot=bot.noted(), contact=contact, **values)
+    html = render_template(template, t=texts, _=texts.gettext, bot=branding.noted(), contact=contact, **values)
     return make_response(html, status)
 
 
 def error_page(status: int) -> Response:
     """A page of ours for 404, 410, 429 and 500, in the browser's language."""
     texts = translator(request.accept_languages.best_match(LANGUAGES))
-    return _outcome(texts, words.error(texts, status), status)
+    return _outcome(texts, messages.error(texts, status), status)

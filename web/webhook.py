@@ -16,12 +16,12 @@ from models.money import orders, payments, subscriptions, webhooks
 from models.money.orders import OrderInfo
 from models.money.payments import Change
 from models.money.webhooks import Received, WebhookInfo
-from web import disputes
-from web.outcome import Result
-from web.paypal import FORBIDDEN, NOT_FOUND, PayPalError, Refused
-from web.reading import PROVIDER, failed_at, linked_capture, read_refund, read_sale_refund
-from web.shop import Shop, shop
-from web.signature import CertificateUnavailable, Forged
+from web.paypal import disputes
+from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused
+from web.paypal.outcome import Result
+from web.paypal.parsing import PROVIDER, failed_at, linked_capture, read_refund, read_sale_refund
+from web.paypal.shop import Shop, shop
+from web.paypal.signature import CertificateUnavailable, Forged
 
 logger = logging.getLogger(__name__)
 

@@ -31,8 +31,8 @@ from models.money.facts import RefundFact
 from models.tables import Refund, User
 from tests import environment
 from tests.purchases import NOW, customer, fact, order
-from web import offsite, safekeeping
-from web.offsite import OffsiteFailed
+from web.upkeep import backup_job, s3
+from web.upkeep.s3 import S3Error
 
 MIB = 1 << 20
 
@@ -261,22 +261,22 @@ def told() -> list[tuple[str, str]]:
 
 
 def test_upkeep_makes_one_when_it_is_due_and_only_then(settings: Settings) -> None:
-    safekeeping.back_up(settings, NOW)
-    safekeeping.back_up(settings, NOW + 60)
+    backup_job.back_up(settings, NOW)
+    backup_job.back_up(settings, NOW + 60)
     assert len(backups.in_directory(settings.backups)) == 1
-    safekeeping.back_up(settings, NOW + 6 * 3600)
+    backup_job.back_up(settings, NOW + 6 * 3600)
     assert len(backups.in_directory(settings.backups)) == 2
     assert told() == []
 
 
 def test_the_admins_hear_once_that_it_fails_and_once_that_it_works_again(settings: Settings) -> None:
     settings.backups.write_text("a file where the directory should be")
-    safekeeping.back_up(settings, NOW)
-    safekeeping.back_up(settings, NOW + 60)
+    backup_job.back_up(settings, NOW)
+    backup_job.back_up(settings, NOW + 60)
     assert told() == [("incident_opened", "backup_failed")]
 
     settings.backups.unlink()
-    safekeeping.back_up(settings, NOW + 120)
+    backup_job.back_up(settings, NOW + 120)
 
     assert told() == [("incident_opened", "backup_failed"), ("incident_closed", "backup_failed")]
     assert health.incidents() == []
@@ -286,18 +286,18 @@ def test_the_admins_hear_once_of_each_contradiction_in_the_ledger(settings: Sett
     hours = 6 * 3600
     gone_back_twice()
     for number in range(2):
-        safekeeping.back_up(settings, NOW + number * hours)
+        backup_job.back_up(settings, NOW + number * hours)
     assert told() == [("incident_opened", "ledger_contradicts_itself")]
     assert [each.text for each in health.incidents()] == ["payment 1 (paypal CAPTURE-500): 700 of 500 went back"]
 
     gone_back_twice(400)
     for number in range(2, 4):
-        safekeeping.back_up(settings, NOW + number * hours)
+        backup_job.back_up(settings, NOW + number * hours)
     assert told() == 2 * [("incident_opened", "ledger_contradicts_itself")]
     assert "payment 2 (paypal CAPTURE-400): 600 of 500 went back" in health.incidents()[0].text
 
     Refund.delete().execute()
-    safekeeping.back_up(settings, NOW + 4 * hours)
+    backup_job.back_up(settings, NOW + 4 * hours)
     assert told()[2:] == [("incident_closed", "ledger_contradicts_itself")]
     assert backups.in_directory(settings.backups)[0].at == NOW + 4 * hours
 
@@ -306,7 +306,7 @@ def test_the_admins_hear_once_of_each_contradiction_in_the_ledger(settings: Sett
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
+def local_s3() -> Iterator[str]:
     """A local S3."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -316,21 +316,21 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture
-def elsewhere(settings: Settings, s3: str) -> Settings:
+def elsewhere(settings: Settings, local_s3: str) -> Settings:
     """Settings with a bucket, which is empty."""
     there = replace(
         settings,
-        backup_s3_endpoint=s3,
+        backup_s3_endpoint=local_s3,
         backup_s3_bucket=f"bucket-{time.time_ns()}",
         backup_s3_access_key="key",
         backup_s3_secret_key="secret",
     )
-    offsite.build(there)._request("PUT", "")  # type: ignore[union-attr]
+    s3.build(there)._request("PUT", "")  # type: ignore[union-attr]
     return there
 
 
-def bucket(settings: Settings) -> offsite.Bucket:
-    built = offsite.build(settings)
+def bucket(settings: Settings) -> s3.Bucket:
+    built = s3.build(settings)
     assert built is not None
     return built
 
@@ -344,7 +344,7 @@ def test_the_newest_is_copied_once_and_old_copies_are_forgotten(elsewhere: Setti
     (tmp_path / "peaje-notes.txt").write_text("the operator's own")
     bucket(elsewhere).put(tmp_path / "peaje-notes.txt")
 
-    safekeeping.back_up(elsewhere, NOW + 3600)
+    backup_job.back_up(elsewhere, NOW + 3600)
     names = set(bucket(elsewhere).names())
 
     (made,) = backups.in_directory(elsewhere.backups)
@@ -352,24 +352,24 @@ def test_the_newest_is_copied_once_and_old_copies_are_forgotten(elsewhere: Setti
     assert "peaje-notes.txt" in names
     assert len(names) <= 13
     bucket(elsewhere).delete(made.name)
-    safekeeping.back_up(elsewhere, NOW + 3660)
+    backup_job.back_up(elsewhere, NOW + 3660)
     assert made.name not in set(bucket(elsewhere).names()), "copied once"
 
 
 def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> None:
     users.seen(7, "Ana", None, "es", NOW)
-    safekeeping.back_up(elsewhere, NOW)
+    backup_job.back_up(elsewhere, NOW)
     (made,) = backups.in_directory(elsewhere.backups)
     original = (elsewhere.backups / made.name).read_bytes()
     (elsewhere.backups / made.name).unlink()
 
-    found = next(safekeeping.find(elsewhere, "latest", tmp_path, NOW))
+    found = next(backup_job.find(elsewhere, "latest", tmp_path, NOW))
 
     assert found == tmp_path / made.name
     assert found.read_bytes() == original
-    assert next(safekeeping.find(elsewhere, made.name, tmp_path, NOW)).read_bytes() == original
+    assert next(backup_job.find(elsewhere, made.name, tmp_path, NOW)).read_bytes() == original
     with pytest.raises(BackupNotFound, match="or the bucket"):
-        next(safekeeping.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path, NOW))
+        next(backup_job.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path, NOW))
 
 
 def test_a_bucket_that_is_away_keeps_nothing_from_coming_back_that_is_here(
@@ -378,23 +378,23 @@ def test_a_bucket_that_is_away_keeps_nothing_from_coming_back_that_is_here(
     away = replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9")
     made = backups.make(away, NOW).file
 
-    assert next(safekeeping.find(away, made.name, tmp_path, NOW)) == made
+    assert next(backup_job.find(away, made.name, tmp_path, NOW)) == made
     assert caplog.messages == [], "what is here by that name is what is meant"
-    assert next(safekeeping.find(away, "latest", tmp_path, NOW)) == made
+    assert next(backup_job.find(away, "latest", tmp_path, NOW)) == made
     assert "only the backups that are here are looked at" in caplog.text
-    with pytest.raises(OffsiteFailed):
-        next(safekeeping.find(away, "peaje-20200101T000000Z.db.gz", tmp_path, NOW))
+    with pytest.raises(S3Error):
+        next(backup_job.find(away, "peaje-20200101T000000Z.db.gz", tmp_path, NOW))
     made.unlink()
-    with pytest.raises(OffsiteFailed):
-        next(safekeeping.find(away, "latest", tmp_path, NOW))
+    with pytest.raises(S3Error):
+        next(backup_job.find(away, "latest", tmp_path, NOW))
 
 
 COPYING = """
 import sys, tracemalloc
 from pathlib import Path
 from config.settings import load
-from web import offsite
-bucket = offsite.build(load(dotenv=None))
+from web.upkeep import s3
+bucket = s3.build(load(dotenv=None))
 tracemalloc.start()
 bucket.put(Path(sys.argv[1]))
 print(tracemalloc.get_traced_memory()[1])
@@ -403,7 +403,7 @@ print(tracemalloc.get_traced_memory()[1])
 
 def test_what_a_clock_that_was_ahead_left_behind_is_not_what_is_copied(elsewhere: Settings) -> None:
     backups.make(elsewhere, NOW + 30 * 86_400)
-    safekeeping.back_up(elsewhere, NOW)
+    backup_job.back_up(elsewhere, NOW)
 
     assert backups._name(NOW, None, False) in set(bucket(elsewhere).names())
 
@@ -453,38 +453,38 @@ def test_a_bucket_lists_more_than_a_page(elsewhere: Settings, tmp_path: Path) ->
 
 def test_a_copy_that_fails_is_an_incident_and_is_made_up_for(elsewhere: Settings) -> None:
     broken = replace(elsewhere, backup_s3_bucket="nobody-made-this")
-    safekeeping.back_up(broken, NOW)
-    safekeeping.back_up(broken, NOW + 600)
+    backup_job.back_up(broken, NOW)
+    backup_job.back_up(broken, NOW + 600)
     assert told() == [("incident_opened", "backup_copy_failed")]
     assert "NoSuchBucket" in health.incidents()[0].text
     assert len(backups.in_directory(elsewhere.backups)) == 1, "the backup itself is there"
 
-    safekeeping.back_up(elsewhere, NOW + 1200)
+    backup_job.back_up(elsewhere, NOW + 1200)
 
     assert told()[-1] == ("incident_closed", "backup_copy_failed")
     assert len(list(bucket(elsewhere).names())) == 1
 
 
 def test_a_key_that_may_only_put_copies_each_backup_once(elsewhere: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    put = offsite.Bucket.put
+    put = s3.Bucket.put
     sent: list[str] = []
 
     def refuse(*_: object) -> NoReturn:
-        raise OffsiteFailed("GET bucket/: 403 AccessDenied", 403)
+        raise S3Error("GET bucket/: 403 AccessDenied", 403)
 
-    def watched(bucket: offsite.Bucket, file: Path) -> None:
+    def watched(bucket: s3.Bucket, file: Path) -> None:
         sent.append(file.name)
         put(bucket, file)
 
     with monkeypatch.context() as patched:
-        patched.setattr(offsite.Bucket, "names", refuse)
-        patched.setattr(offsite.Bucket, "put", watched)
-        safekeeping.back_up(elsewhere, NOW)
-        safekeeping.back_up(elsewhere, NOW + 600)
+        patched.setattr(s3.Bucket, "names", refuse)
+        patched.setattr(s3.Bucket, "put", watched)
+        backup_job.back_up(elsewhere, NOW)
+        backup_job.back_up(elsewhere, NOW + 600)
     assert sent == [backups._name(NOW, None, False)]
     assert told() == [("incident_opened", "backup_copies_kept")]
 
-    safekeeping.back_up(elsewhere, NOW + 1200)
+    backup_job.back_up(elsewhere, NOW + 1200)
 
     assert told()[1:] == [("incident_closed", "backup_copies_kept")]
 
@@ -494,14 +494,14 @@ def test_a_bucket_of_another_databases_backups_is_left_alone(elsewhere: Settings
     theirs.write_bytes(b"a shop with customers")
     bucket(elsewhere).put(theirs)
 
-    safekeeping.back_up(elsewhere, NOW)
-    safekeeping.back_up(elsewhere, NOW + 6 * 3600)
+    backup_job.back_up(elsewhere, NOW)
+    backup_job.back_up(elsewhere, NOW + 6 * 3600)
     assert list(bucket(elsewhere).names()) == [theirs.name]
     assert told() == [("incident_opened", "backup_copy_elsewhere")]
     assert theirs.name in health.incidents()[0].text
 
     bucket(elsewhere).delete(theirs.name)
-    safekeeping.back_up(elsewhere, NOW + 7 * 3600)
+    backup_job.back_up(elsewhere, NOW + 7 * 3600)
     assert list(bucket(elsewhere).names()) == [backups._name(NOW + 6 * 3600, None, False)]
     assert told()[1:] == [("incident_closed", "backup_copy_elsewhere")]
 
@@ -514,7 +514,7 @@ def test_a_restored_database_goes_on_copying_to_its_bucket(elsewhere: Settings) 
     first.unlink()
     database.open_database(elsewhere.database_file)
 
-    safekeeping.back_up(elsewhere, NOW + 120)
+    backup_job.back_up(elsewhere, NOW + 120)
 
     assert len(list(bucket(elsewhere).names())) == 2
     assert health.incidents() == []
@@ -523,23 +523,23 @@ def test_a_restored_database_goes_on_copying_to_its_bucket(elsewhere: Settings) 
 def test_a_copy_that_a_crash_kept_from_being_noted_is_no_strangers(elsewhere: Settings) -> None:
     bucket(elsewhere).put(backups.make(elsewhere, NOW).file)
 
-    safekeeping.back_up(elsewhere, NOW + 6 * 3600)
+    backup_job.back_up(elsewhere, NOW + 6 * 3600)
 
     assert len(list(bucket(elsewhere).names())) == 2
     assert health.incidents() == []
 
 
 def test_a_copy_that_is_no_longer_wanted_does_not_stay_wrong(elsewhere: Settings) -> None:
-    safekeeping.back_up(replace(elsewhere, backup_s3_bucket="nobody-made-this"), NOW)
+    backup_job.back_up(replace(elsewhere, backup_s3_bucket="nobody-made-this"), NOW)
 
-    safekeeping.back_up(replace(elsewhere, backup_s3_bucket=None), NOW + 600)
+    backup_job.back_up(replace(elsewhere, backup_s3_bucket=None), NOW + 600)
 
     assert told()[-1] == ("incident_closed", "backup_copy_failed")
 
 
 def test_a_storage_that_is_away_is_told(elsewhere: Settings) -> None:
     away = bucket(replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9"))
-    with pytest.raises(OffsiteFailed, match="cannot be reached"):
+    with pytest.raises(S3Error, match="cannot be reached"):
         list(away.names())
 
 
@@ -561,7 +561,7 @@ def test_what_is_no_storage_at_all_is_told(elsewhere: Settings) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        with pytest.raises(OffsiteFailed, match="does not answer as S3 does"):
+        with pytest.raises(S3Error, match="does not answer as S3 does"):
             list(bucket(replace(elsewhere, backup_s3_endpoint=address)).names())
         server.shutdown()
 
@@ -580,7 +580,7 @@ def test_what_is_no_storage_at_all_is_told(elsewhere: Settings) -> None:
     ],
 )
 def test_the_region_is_read_from_the_address(endpoint: str, region: str) -> None:
-    assert offsite.region_of(endpoint) == region
+    assert s3.region_of(endpoint) == region
 
 
 def test_the_packed_file_is_plain_gzip(settings: Settings, tmp_path: Path) -> None:

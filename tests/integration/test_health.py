@@ -9,7 +9,7 @@ import pytest
 from models import notes, outbox
 from models.maintenance import health
 from web.health import Health, Status
-from web.paypal import PayPal
+from web.paypal.client import PayPal
 
 pytestmark = pytest.mark.usefixtures("database_file")
 

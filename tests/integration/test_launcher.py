@@ -46,7 +46,8 @@ AWAY = "raise SystemExit(75)"
 BEATING = """
 import time
 from config import program
-from models import database, health
+from models import database
+from models.maintenance import health
 settings = program.begin("daemon")
 database.open_database(settings.database_file)
 while True:

@@ -13,7 +13,7 @@ from models.money.payments import PaymentState
 from models.money.subscriptions import SubscriptionInfo
 from models.tables import Order, Request, Subscription
 from tests.paypal_shop import ADMIN, Buyer, PayPalShop, heading, until
-from web.reading import next_billing
+from web.paypal.parsing import next_billing
 
 DAY = 86_400
 

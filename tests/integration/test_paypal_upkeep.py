@@ -29,13 +29,13 @@ from tests.paypal_shop import MORE_PLANS, PLANS
 from tests.purchases import payments_of
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
-from web import disputes, errands, reconciliation, registration
-from web import shop as tills
-from web.chores import Chore
-from web.outcome import Result
-from web.reading import read_dispute, rfc3339
-from web.shop import Shop
-from web.upkeep import Upkeep
+from web.paypal import disputes, operations, reconciliation, registration
+from web.paypal import shop as tills
+from web.paypal.outcome import Result
+from web.paypal.parsing import read_dispute, rfc3339
+from web.paypal.shop import Shop
+from web.upkeep.periodic_tasks import PeriodicTask
+from web.upkeep.runner import Upkeep
 from web.webhook import EVENT_TYPES
 
 HOUR, DAY = 3600, 86_400
@@ -308,7 +308,7 @@ def test_a_chore_that_fails_does_not_keep_the_others_waiting() -> None:
     def fail(moment: int) -> None:
         raise ValueError("a fault of ours")
 
-    chores = [Chore("breaks", 0, fail), Chore("works", 0, done.append)]
+    chores = [PeriodicTask("breaks", 0, fail), PeriodicTask("works", 0, done.append)]
     for chore in chores:
         chore.turn(1)
 
@@ -644,7 +644,7 @@ def test_a_request_that_paypal_has_forgotten_is_given_up_and_told(till: Shop, pa
     errand = asked.claim("paypal", now())
     assert errand is not None and errand.id == asked_id
 
-    errands.Errands(till).run(errand, now())
+    operations.Operations(till).run(errand, now())
 
     (told,) = [row for row in Event.select() if row.kind == "request_done"]
     assert (told.payload["ok"], told.payload["result"]) == (False, "gave_up")
@@ -660,7 +660,7 @@ def test_an_errand_waits_longer_after_each_failure(till: Shop, paypal: LocalPayP
         errand = asked.claim("paypal", moment)
         assert errand is not None
         with till.paypal.within(0):
-            errands.Errands(till).run(errand, moment)
+            operations.Operations(till).run(errand, moment)
         waits.append(Request.get_by_id(errand.id).not_before - moment)
         moment = Request.get_by_id(errand.id).not_before
 

@@ -20,7 +20,7 @@ from tests.purchases import BOT
 from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import REPOSITORY, Sandbox
 from tests.store import NOW, PLANS
-from web import disputes, reconciliation
+from web.paypal import disputes, reconciliation
 
 DAY = 86_400
 

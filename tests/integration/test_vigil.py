@@ -21,12 +21,12 @@ from tests.purchases import customer, fact, order
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from tests.store import customers, enqueue
-from web import shop as tills
-from web.chores import SETTLE_S, Chore
-from web.paypal import AccessDenied, PayPalError
-from web.shop import Shop
-from web.upkeep import STANDSTILL_S, Upkeep
-from web.vigil import AWAY_S, Vigil, judge
+from web.paypal import shop as tills
+from web.paypal.client import AccessDenied, PayPalError
+from web.paypal.monitor import AWAY_S, Monitor, judge
+from web.paypal.shop import Shop
+from web.upkeep.periodic_tasks import SETTLE_S, PeriodicTask
+from web.upkeep.runner import STANDSTILL_S, Upkeep
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
@@ -69,7 +69,7 @@ def test_an_hour_without_paypal_is_told_once_and_its_end_once_and_settles_what_w
     assert found is not None and found.remote_id is not None
     paypal.approve_order(found.remote_id)
     paypal.switch("lost_request", on="* /v*", count=100_000)
-    vigil = Vigil(till)
+    vigil = Monitor(till)
     # When an hour passes
     opened_after = None
     for minute in range(60):
@@ -90,7 +90,7 @@ def test_an_hour_without_paypal_is_told_once_and_its_end_once_and_settles_what_w
 
 def test_credentials_are_asked_for_anew_although_the_token_would_still_do(till: Shop, paypal: LocalPayPal) -> None:
     now = int(time.time())
-    vigil = Vigil(till)
+    vigil = Monitor(till)
     vigil.ask_in(now)
     paypal.switch("error", on="POST /v1/oauth2/token", status=401, issue="invalid_client", count=100)
     with pytest.raises(AccessDenied):
@@ -105,7 +105,7 @@ def test_credentials_are_asked_for_anew_although_the_token_would_still_do(till: 
 def test_a_clock_that_was_set_back_does_not_make_the_wait_endless(till: Shop, paypal: LocalPayPal) -> None:
     now = int(time.time())
     paypal.switch("lost_request", on="* /v*", count=100_000)
-    vigil = Vigil(till)
+    vigil = Monitor(till)
     for moment in (now, now - DAY, now - DAY + AWAY_S):
         with pytest.raises(PayPalError):
             vigil.ask_in(moment)
@@ -122,7 +122,7 @@ def test_payments_without_a_notification_are_a_trouble_and_one_that_comes_ends_i
             provider="paypal", remote_id=f"capture{number}", user=1, amount=500, currency="USD", state="completed",
             created_at=now - HOUR, effective_at=now - HOUR, completed_at=now - HOUR, recorded_at=now - HOUR,
         )  # fmt: skip
-    vigil = Vigil(configured)
+    vigil = Monitor(configured)
     vigil.watch_notifications(now)
     assert [incident.key for incident in health.incidents()] == ["webhooks_failing"]
     assert "2 payments without a notification" in health.incidents()[0].text
@@ -156,7 +156,7 @@ def test_how_notifications_are_judged(
 
 def test_a_chore_comes_again_when_the_clock_was_set_back() -> None:
     turns: list[int] = []
-    chore = Chore("count", HOUR, turns.append)
+    chore = PeriodicTask("count", HOUR, turns.append)
     for moment in (DAY, DAY + MINUTE, MINUTE, 2 * MINUTE, MINUTE + HOUR):
         chore.turn(moment)
 
@@ -262,7 +262,7 @@ def test_a_chore_that_goes_on_failing_is_told_and_a_restart_does_not_call_it_ove
         raise ValueError("a fault of ours")
 
     with monkeypatch.context() as broken:
-        broken.setattr("web.upkeep.checkpoint", fail)
+        broken.setattr("web.upkeep.runner.checkpoint", fail)
         first = Upkeep(configured, None)
         for moment in (0, 300, 600):
             assert told("incident_opened") == []

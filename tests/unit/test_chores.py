@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.chores import FAILING_S, SETTLE_S, Chore, Steadiness
+from web.upkeep.periodic_tasks import FAILING_S, SETTLE_S, PeriodicTask, Steadiness
 
 NOW = 1_800_000_000
 HOUR = 3600
@@ -10,7 +10,7 @@ HOUR = 3600
 
 def test_a_chore_runs_in_its_rhythm() -> None:
     ran: list[int] = []
-    chore = Chore("hourly", HOUR, ran.append)
+    chore = PeriodicTask("hourly", HOUR, ran.append)
 
     for at in (NOW, NOW + 1, NOW + HOUR - 1, NOW + HOUR, NOW + 3 * HOUR):
         chore.turn(at)
@@ -20,7 +20,7 @@ def test_a_chore_runs_in_its_rhythm() -> None:
 
 def test_a_chore_of_every_turn_runs_at_every_turn() -> None:
     ran: list[int] = []
-    chore = Chore("prompt", 0, ran.append)
+    chore = PeriodicTask("prompt", 0, ran.append)
 
     for at in (NOW, NOW, NOW - HOUR, NOW + 1):
         chore.turn(at)
@@ -30,7 +30,7 @@ def test_a_chore_of_every_turn_runs_at_every_turn() -> None:
 
 def test_a_clock_that_was_wrong_does_not_put_a_chore_off_until_then() -> None:
     ran: list[int] = []
-    chore = Chore("hourly", HOUR, ran.append)
+    chore = PeriodicTask("hourly", HOUR, ran.append)
 
     for at in (NOW + 1000 * HOUR, NOW, NOW + 1, NOW + HOUR):
         chore.turn(at)
@@ -45,7 +45,7 @@ def test_a_chore_that_fails_comes_again() -> None:
         asked.append(now)
         raise RuntimeError
 
-    chore = Chore("broken", HOUR, fail)
+    chore = PeriodicTask("broken", HOUR, fail)
     for at in (NOW, NOW + HOUR):
         chore.turn(at)
 
@@ -59,7 +59,7 @@ def test_a_chore_that_goes_on_failing_is_broken_until_it_runs_well() -> None:
         if fails:
             raise RuntimeError
 
-    prompt, hourly = Chore("prompt", 0, work), Chore("hourly", HOUR, work)
+    prompt, hourly = PeriodicTask("prompt", 0, work), PeriodicTask("hourly", HOUR, work)
     for at in range(NOW, NOW + FAILING_S, 5):
         prompt.turn(at)
         assert not prompt.is_broken(at)
@@ -78,7 +78,7 @@ def test_a_chore_that_goes_on_failing_is_broken_until_it_runs_well() -> None:
 
 def test_a_clock_that_jumps_is_not_believed_until_it_goes_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monotonic = 0.0
-    monkeypatch.setattr("web.chores.time.monotonic", lambda: monotonic)
+    monkeypatch.setattr("web.upkeep.periodic_tasks.time.monotonic", lambda: monotonic)
     steadiness = Steadiness()
     assert steadiness.has_come(NOW)
     monotonic = 5.0
@@ -96,7 +96,7 @@ def test_a_clock_that_jumps_is_not_believed_until_it_goes_evenly(monkeypatch: py
 def test_a_chore_that_is_not_possible_now_is_due_as_soon_as_it_is() -> None:
     ran: list[int] = []
     possible = False
-    chore = Chore("careful", HOUR, ran.append, is_possible=lambda _now: possible)
+    chore = PeriodicTask("careful", HOUR, ran.append, is_possible=lambda _now: possible)
     chore.turn(NOW)
     possible = True
     chore.turn(NOW + 1)

@@ -29,7 +29,7 @@ _REGION = re.compile(r"s3[.-](?:dualstack\.)?(?P<region>[a-z]+-[a-z0-9-]+)\.")
 _XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
-class OffsiteFailed(Exception):
+class S3Error(Exception):
     """The storage could not be reached, or refused: then ``status`` says how."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -77,7 +77,7 @@ class Bucket:
                 for piece in answer.iter_content(PIECE_BYTES):
                     file.write(piece)
         except requests.RequestException as error:
-            raise OffsiteFailed(f"{name}: {error}") from error
+            raise S3Error(f"{name}: {error}") from error
 
     def delete(self, name: str) -> None:
         """Delete what is there under *name*; nothing may be.
@@ -105,17 +105,17 @@ class Bucket:
         try:
             return ElementTree.fromstring(answer.content)
         except ElementTree.ParseError as error:
-            raise OffsiteFailed(f"{self.endpoint} does not answer as S3 does: {error}") from error
+            raise S3Error(f"{self.endpoint} does not answer as S3 does: {error}") from error
 
     def _request(self, method: str, key: str, **more: object) -> requests.Response:
         address = f"{self.endpoint}/{self.name}/{quote(key)}".rstrip("/")
         try:
             answer = requests.request(method, address, auth=self.auth, timeout=TIMEOUT_S, **more)  # type: ignore[arg-type]
         except requests.RequestException as error:
-            raise OffsiteFailed(f"{self.endpoint} cannot be reached: {type(error).__name__}") from error
+            raise S3Error(f"{self.endpoint} cannot be reached: {type(error).__name__}") from error
         if not answer.ok:
             reason = f"{method} {self.name}/{key}: {answer.status_code} {_reason(answer.text)}"
-            raise OffsiteFailed(reason, answer.status_code)
+            raise S3Error(reason, answer.status_code)
         return answer
 
 

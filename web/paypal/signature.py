@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from werkzeug.datastructures import Headers
 
-from web.certificates import Certificates
-from web.certificates import CertificateUnavailable as CertificateUnavailable
-from web.certificates import Forged as Forged
+from web.paypal.certificates import Certificates
+from web.paypal.certificates import CertificateUnavailable as CertificateUnavailable
+from web.paypal.certificates import Forged as Forged
 
 HEADERS = (
     "Paypal-Transmission-Id",

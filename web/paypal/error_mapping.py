@@ -5,9 +5,9 @@ import logging
 from models import outbox
 from models.money import orders
 from models.money.orders import OrderInfo
-from web.outcome import Outcome, Result
-from web.paypal import NOT_FOUND, Refused
-from web.reading import approve_url
+from web.paypal.client import NOT_FOUND, Refused
+from web.paypal.outcome import Outcome, Result
+from web.paypal.parsing import approve_url
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from models import notes
 from models.maintenance import health
-from web.paypal import PayPalError, Refused
-from web.reading import identifier
-from web.shop import Shop
+from web.paypal.client import PayPalError, Refused
+from web.paypal.parsing import identifier
+from web.paypal.shop import Shop
 from web.webhook import EVENT_TYPES
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from config.plans import KINDS, Limit, Plan
 from config.texts import Texts
-from web.outcome import Outcome, Result
+from web.paypal.outcome import Outcome, Result
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from models import notes
 from models.money import orders, payments
 from models.money.orders import OrderInfo
 from models.money.subscriptions import SubscriptionInfo
-from web import refusals
-from web.checkout import Checkout
-from web.outcome import Look, Outcome, Result
-from web.paypal import ENDPOINTS, PayPal, PayPalError, Refused
-from web.reading import PROVIDER
-from web.renewals import Renewals
-from web.signature import Verifier
+from web.paypal import error_mapping
+from web.paypal.checkout import Checkout
+from web.paypal.client import ENDPOINTS, PayPal, PayPalError, Refused
+from web.paypal.outcome import Outcome, Poll, Result
+from web.paypal.parsing import PROVIDER
+from web.paypal.renewals import Renewals
+from web.paypal.signature import Verifier
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Shop:
             order, outcome = self._open(user_id, plan, texts, now)
         return order, outcome
 
-    def look(self, order: OrderInfo, now: int) -> Look:
+    def look(self, order: OrderInfo, now: int) -> Poll:
         """Read how *order* stands at PayPal, taking the money if it is approved. Nothing is recorded yet.
 
         :raises PayPalError: PayPal could not be asked.
@@ -62,7 +62,7 @@ class Shop:
         try:
             look = self._till(order).look(order, now)
         except Refused as refusal:
-            look = Look(refusals.take(order, refusal, now))
+            look = Poll(error_mapping.take(order, refusal, now))
         _end_with(look.outcome, order, now)
         return look
 
@@ -121,7 +121,7 @@ class Shop:
         try:
             return order, Outcome(Result.NOT_APPROVED, self._till(order).create(order, texts, now))
         except Refused as refusal:
-            outcome = refusals.take(order, refusal, now)
+            outcome = error_mapping.take(order, refusal, now)
             _end_with(outcome, order, now)
             return order, outcome
 

@@ -8,10 +8,10 @@ from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
 from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.subscriptions import SubscriptionInfo
-from web.outcome import Result
-from web.paypal import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unavailable
-from web.reading import PROVIDER, identifier, read_refund, read_sale_refund
-from web.shop import Shop
+from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unavailable
+from web.paypal.outcome import Result
+from web.paypal.parsing import PROVIDER, identifier, read_refund, read_sale_refund
+from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class NotPossible(Exception):
     """It cannot be done, and trying again would not help. The text is the code that is told in chat."""
 
 
-class Errands:
+class Operations:
     """Carries out requests of one shop, each with the idempotency key of its row."""
 
     def __init__(self, till: Shop) -> None:

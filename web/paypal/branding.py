@@ -10,18 +10,18 @@ BRAND_LENGTH = 127
 
 
 @dataclass(frozen=True)
-class Bot:
+class Branding:
     """The shop's name on every page, ours and PayPal's, and the way back into the chat (None: not known yet)."""
 
     brand: str
     chat_url: str | None
 
 
-def noted() -> Bot:
+def noted() -> Branding:
     """What is known of the bot since it logged in for the first time."""
     note = notes.get(NOTE)
     known = note if isinstance(note, dict) else {}
     username = known.get("username")
-    return Bot(
+    return Branding(
         str(known.get("name") or UNNAMED)[:BRAND_LENGTH], f"https://t.me/{username}?start=paid" if username else None
     )

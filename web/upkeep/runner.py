@@ -22,14 +22,16 @@ from models.jobs import batches, cache
 from models.maintenance import clock_repair, health, privacy, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
-from web import disputes, heart, reconciliation, registration, safekeeping, shop, webhook
-from web.chores import Chore, Steadiness
-from web.errands import Errands
-from web.outcome import Result
-from web.paypal import PayPalError
-from web.ping import Ping
-from web.shop import Shop
-from web.vigil import AWAY, DENIED, FAILING, Vigil
+from web import webhook
+from web.paypal import disputes, reconciliation, registration, shop
+from web.paypal.client import PayPalError
+from web.paypal.monitor import AWAY, DENIED, FAILING, Monitor
+from web.paypal.operations import Operations
+from web.paypal.outcome import Result
+from web.paypal.shop import Shop
+from web.upkeep import backup_job, heartbeat
+from web.upkeep.periodic_tasks import PeriodicTask, Steadiness
+from web.upkeep.ping import Ping
 
 logger = logging.getLogger("web.upkeep")
 
@@ -64,7 +66,7 @@ class Upkeep:
         self._steadiness = Steadiness()
         self.chores = [*(self._selling(till) if till else self._not_selling()), *self._keeping()]
         self.long_chores = self._long()
-        self.ping = Chore("ping", PING_LOOK_S, Ping(settings, till).send)
+        self.ping = PeriodicTask("ping", PING_LOOK_S, Ping(settings, till).send)
         self._moved_at = time.monotonic()
         self._broken = self._known_as_broken()
 
@@ -97,7 +99,7 @@ class Upkeep:
                     seen = version
                     break
 
-    def _work_beside(self, chores: Iterable[Chore]) -> None:
+    def _work_beside(self, chores: Iterable[PeriodicTask]) -> None:
         """Do what would keep customers, or each other, waiting, beside the turns. It may be interrupted anywhere."""
         with database.connection_context():
             while not self._stopping.wait(TURN_S):
@@ -128,44 +130,46 @@ class Upkeep:
                 chore.remember_as_broken()
         return names
 
-    def _selling(self, till: Shop) -> list[Chore]:
-        vigil = Vigil(till)
+    def _selling(self, till: Shop) -> list[PeriodicTask]:
+        vigil = Monitor(till)
         return [
-            Chore("ask PayPal in", MINUTE_S, vigil.ask_in),
-            Chore("watch notifications", MINUTE_S, vigil.watch_notifications),
-            Chore("register the webhook", MINUTE_S, lambda now: registration.ensure(till, now)),
-            Chore("carry out requests", 0, lambda now: self._carry_out_requests(till, now)),
-            Chore("finish webhooks", 0, lambda now: self._finish_webhooks(till, now)),
-            Chore("look at orders", 0, lambda now: self._look_at_orders(till, now)),
-            Chore("look at subscriptions", MINUTE_S, lambda now: self._look_at_subscriptions(till, now)),
-            Chore("compare with PayPal", HOUR_S, lambda now: reconciliation.compare(till, now)),
-            Chore("compare disputes", HOUR_S, lambda now: disputes.compare(till, now)),
+            PeriodicTask("ask PayPal in", MINUTE_S, vigil.ask_in),
+            PeriodicTask("watch notifications", MINUTE_S, vigil.watch_notifications),
+            PeriodicTask("register the webhook", MINUTE_S, lambda now: registration.ensure(till, now)),
+            PeriodicTask("carry out requests", 0, lambda now: self._carry_out_requests(till, now)),
+            PeriodicTask("finish webhooks", 0, lambda now: self._finish_webhooks(till, now)),
+            PeriodicTask("look at orders", 0, lambda now: self._look_at_orders(till, now)),
+            PeriodicTask("look at subscriptions", MINUTE_S, lambda now: self._look_at_subscriptions(till, now)),
+            PeriodicTask("compare with PayPal", HOUR_S, lambda now: reconciliation.compare(till, now)),
+            PeriodicTask("compare disputes", HOUR_S, lambda now: disputes.compare(till, now)),
         ]
 
-    def _not_selling(self) -> list[Chore]:
+    def _not_selling(self) -> list[PeriodicTask]:
         """Left open when PayPal was taken out, an incident would never end, and hide the next of its kind."""
-        return [Chore("end what was PayPal's", DAY_S, _end_all_of_paypal)]
+        return [PeriodicTask("end what was PayPal's", DAY_S, _end_all_of_paypal)]
 
-    def _keeping(self) -> list[Chore]:
+    def _keeping(self) -> list[PeriodicTask]:
         return [
-            Chore("mend times", MINUTE_S, lambda now: _discard(clock_repair.mend(now))),
-            Chore("checkpoint", 1, lambda now: checkpoint()),
+            PeriodicTask("mend times", MINUTE_S, lambda now: _discard(clock_repair.mend(now))),
+            PeriodicTask("checkpoint", 1, lambda now: checkpoint()),
             self._settled("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
             self._settled("remind", MINUTE_S, self._remind),
             self._settled("let go of what is held", HOUR_S, _let_go),
             self._settled("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
         ]
 
-    def _long(self) -> list[Chore]:
+    def _long(self) -> list[PeriodicTask]:
         return [
-            Chore("forget the erased", MINUTE_S, lambda now: _discard(privacy.finish(self._settings.timezone, now))),
+            PeriodicTask(
+                "forget the erased", MINUTE_S, lambda now: _discard(privacy.finish(self._settings.timezone, now))
+            ),
             self._settled("forget what is old", HOUR_S, self._forget),
-            Chore("back up", 10 * MINUTE_S, lambda now: safekeeping.back_up(self._settings, now)),
+            PeriodicTask("back up", 10 * MINUTE_S, lambda now: backup_job.back_up(self._settings, now)),
         ]
 
-    def _settled(self, name: str, every_s: int, run: Callable[[int], None]) -> Chore:
+    def _settled(self, name: str, every_s: int, run: Callable[[int], None]) -> PeriodicTask:
         """A chore that a wrong clock must not do: what it ends, tells or deletes does not come back."""
-        return Chore(name, every_s, run, is_possible=self._steadiness.has_come)
+        return PeriodicTask(name, every_s, run, is_possible=self._steadiness.has_come)
 
     def _forget(self, now: int) -> None:
         gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
@@ -181,7 +185,7 @@ class Upkeep:
             yield piece
 
     def _carry_out_requests(self, till: Shop, now: int) -> None:
-        errands = Errands(till)
+        errands = Operations(till)
         for errand in self._while_wanted(iter(lambda: provider_requests.claim("paypal", now), None)):
             with till.paypal.within(PATIENCE_S):
                 errands.run(errand, now)
@@ -247,7 +251,7 @@ def main() -> int:
     Path(settings.db_path).mkdir(parents=True, exist_ok=True)
     open_database(settings.database_file)
     upkeep = Upkeep(settings, shop.build(settings))
-    heart.start(PROGRAM, lambda: upkeep.is_moving)
+    heartbeat.start(PROGRAM, lambda: upkeep.is_moving)
     for received in (signal.SIGTERM, signal.SIGINT):
         signal.signal(received, lambda *_: upkeep.stop())
     logger.info("upkeep started", extra={"paypal": settings.paypal_enabled})
@@ -255,7 +259,3 @@ def main() -> int:
     close_database()
     logger.info("upkeep stopped")
     return EXIT_OK
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -7,7 +7,7 @@ import requests
 
 from config.settings import Settings
 from web.health import Health, Status
-from web.shop import Shop
+from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 

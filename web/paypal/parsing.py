@@ -16,8 +16,8 @@ from models.money import subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import DisputeFact, Fact, PaymentState, RefundFact
 from models.money.subscriptions import SubscriptionInfo
-from web.outcome import Outcome, Result
-from web.paypal import Unavailable, Unreadable, minor
+from web.paypal.client import Unavailable, Unreadable, minor
+from web.paypal.outcome import Outcome, Result
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import Fact, PaymentState
 from models.money.subscriptions import News, SubscriptionInfo
-from web import bot
-from web.checkout import CANCEL_PATH, LOCALES, SUCCESS_PATH
-from web.outcome import Look, Outcome, Result
-from web.paypal import NOT_FOUND, PayPal, Refused, Unavailable, money
-from web.reading import (
+from web.paypal import branding
+from web.paypal.checkout import CANCEL_PATH, LOCALES, SUCCESS_PATH
+from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, money
+from web.paypal.outcome import Outcome, Poll, Result
+from web.paypal.parsing import (
     PROVIDER,
     SUBSCRIPTION_STATES,
     approve_url,
@@ -62,15 +62,15 @@ class Renewals:
         orders.attach_remote(order.id, remote_id, now, url)
         return url
 
-    def look(self, order: OrderInfo, now: int) -> Look:
+    def look(self, order: OrderInfo, now: int) -> Poll:
         """Read how the subscription that *order* began stands, and its payments.
 
         :raises PayPalError: PayPal could not be asked, or refused.
         """
         known = subscriptions.by_remote(PROVIDER, order.remote_id or "")
-        return self.look_at(known, now) if known else Look(Outcome(Result.NOT_APPROVED, order.approve_url))
+        return self.look_at(known, now) if known else Poll(Outcome(Result.NOT_APPROVED, order.approve_url))
 
-    def look_at(self, known: SubscriptionInfo, now: int) -> Look:
+    def look_at(self, known: SubscriptionInfo, now: int) -> Poll:
         """Read a subscription and its payments.
 
         :raises PayPalError: PayPal could not be asked, or refused.
@@ -79,27 +79,27 @@ class Renewals:
             remote = self._paypal.subscription(known.remote_id)
         except Refused as refusal:
             if refusal.status == NOT_FOUND and known.state is subscriptions.SubscriptionState.PENDING:
-                return Look(Outcome(Result.OVER), (_never_approved(known, now),))
+                return Poll(Outcome(Result.OVER), (_never_approved(known, now),))
             raise
         order = orders.get(known.order_id)
         if order is None or remote.get("custom_id") != order.public_id:
             logger.error("subscription does not fit", extra={"subscription": known.id})
             orders.doubt(known.order_id, "another purchase's custom_id", now)
-            return Look(Outcome(Result.TROUBLE))
+            return Poll(Outcome(Result.TROUBLE))
         with readable("the subscription"):
             return self._read(known, order, remote, now)
 
-    def _read(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> Look:
+    def _read(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> Poll:
         facts = self._sales(known, order, remote, now)
         state = SUBSCRIPTION_STATES.get(str(remote.get("status")))
         if state is None:
             logger.warning(
                 "unknown subscription status", extra={"subscription": known.id, "status": remote.get("status")}
             )
-            return Look(Outcome(Result.LATER), tuple(facts))
+            return Poll(Outcome(Result.LATER), tuple(facts))
         at = instant(remote.get("status_update_time") or remote.get("update_time"), now, now)
         news = News(PROVIDER, known.remote_id, state, next_billing(remote), at)
-        return Look(_outcome(state, facts, remote), (*facts, news))
+        return Poll(_outcome(state, facts, remote), (*facts, news))
 
     def _sales(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> list[Fact]:
         begun = instant(remote.get("create_time"), now, known.created_at)
@@ -112,7 +112,7 @@ class Renewals:
             "plan_id": self._billing_plan(order, now),
             "custom_id": order.public_id,
             "application_context": {
-                "brand_name": bot.noted().brand,
+                "brand_name": branding.noted().brand,
                 "locale": LOCALES[texts.language],
                 "shipping_preference": "NO_SHIPPING",
                 "user_action": "SUBSCRIBE_NOW",
@@ -144,7 +144,7 @@ class Renewals:
         return self._once(f"plan_by_period:{terms}", lambda request_id: self._paypal.create_plan(body, request_id), now)
 
     def _product(self, now: int) -> str:
-        body = {"name": bot.noted().brand, "type": "SERVICE"}
+        body = {"name": branding.noted().brand, "type": "SERVICE"}
         return self._once("product", lambda request_id: self._paypal.create_product(body, request_id), now)
 
     def _once(self, name: str, make: Callable[[str], Mapping[str, Any]], now: int) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from models.maintenance import health
 from models.money import payments, webhooks
-from web.paypal import AccessDenied, PayPalError
-from web.reading import PROVIDER
-from web.shop import Shop
+from web.paypal.client import AccessDenied, PayPalError
+from web.paypal.parsing import PROVIDER
+from web.paypal.shop import Shop
 
 DENIED = "paypal_denied"
 AWAY = "paypal_away"
@@ -23,7 +23,7 @@ STUCK, ATTEMPTS = 3, 5
 """So many notifications, each looked at so often in vain, are none either."""
 
 
-class Vigil:
+class Monitor:
     """Opens incidents, and closes them."""
 
     def __init__(self, till: Shop) -> None:

@@ -30,7 +30,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Look:
+class Poll:
     """One look at PayPal: what to tell, and what to record."""
 
     outcome: Outcome

@@ -11,10 +11,10 @@ from models.maintenance import health
 from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
-from web.outcome import Result
-from web.paypal import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
-from web.reading import PROVIDER, instant, read_refund, read_sale_refund, readable, rfc3339
-from web.shop import Shop
+from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
+from web.paypal.outcome import Result
+from web.paypal.parsing import PROVIDER, instant, read_refund, read_sale_refund, readable, rfc3339
+from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from config.texts import Texts
 from models import notes
 from models.money import orders
 from models.money.orders import OrderInfo
-from web import bot
-from web.outcome import Look, Outcome, Result
-from web.paypal import OutcomeUnknown, PayPal, Refused, Unavailable, money
-from web.reading import Reading, Stage, approve_url, identifier, outcome_of, payee, read_order
-from web.refusals import DECLINES
+from web.paypal import branding
+from web.paypal.client import OutcomeUnknown, PayPal, Refused, Unavailable, money
+from web.paypal.error_mapping import DECLINES
+from web.paypal.outcome import Outcome, Poll, Result
+from web.paypal.parsing import Reading, Stage, approve_url, identifier, outcome_of, payee, read_order
 
 logger = logging.getLogger(__name__)
 
@@ -54,21 +54,21 @@ class Checkout:
         orders.attach_remote(order.id, identifier(remote), now, url)
         return url
 
-    def look(self, order: OrderInfo, now: int) -> Look:
+    def look(self, order: OrderInfo, now: int) -> Poll:
         """Read how *order* stands, taking the money if it is approved.
 
         :raises PayPalError: PayPal could not be asked, or refused to go on.
         """
         if order.remote_id is None:
-            return Look(Outcome(Result.NOT_APPROVED))
+            return Poll(Outcome(Result.NOT_APPROVED))
         reading = self._read(order, order.remote_id, now)
         if reading.stage is Stage.APPROVED and not reading.fault:
             reading = self._capture(order, order.remote_id, now)
         if reading.fault:
             logger.error("order does not fit", extra={"order": order.id, "fault": reading.fault})
             orders.doubt(order.id, reading.fault, now)
-            return Look(Outcome(Result.TROUBLE), reading.facts)
-        return Look(outcome_of(order, reading), (*reading.facts, *reading.refunds))
+            return Poll(Outcome(Result.TROUBLE), reading.facts)
+        return Poll(outcome_of(order, reading), (*reading.facts, *reading.refunds))
 
     def _read(self, order: OrderInfo, remote_id: str, now: int) -> Reading:
         return read_order(self._paypal.order(remote_id), order, self._merchant(), now)
@@ -115,7 +115,7 @@ class Checkout:
 
     def _experience(self, texts: Texts) -> dict[str, str]:
         return {
-            "brand_name": bot.noted().brand,
+            "brand_name": branding.noted().brand,
             "locale": LOCALES[texts.language],
             "shipping_preference": "NO_SHIPPING",
             "user_action": "PAY_NOW",

@@ -15,8 +15,8 @@ from models.errors import BackupError, BackupNotFound, BackupUnsound
 from models.maintenance import backups, health, restoring
 from models.maintenance.backups import Backup
 from models.maintenance.restoring import Prepared
-from web import offsite
-from web.offsite import FORBIDDEN, OffsiteFailed
+from web.upkeep import s3
+from web.upkeep.s3 import FORBIDDEN, S3Error
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ COPYING, PRUNING, ANOTHERS = "backup_copy_failed", "backup_copies_kept", "backup
 PRUNED_NOTE = "backup_copies_pruned"
 """The copy after whose arrival old ones were last deleted."""
 
-FAILURES = (BackupError, OffsiteFailed, OSError, sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired)
+FAILURES = (BackupError, S3Error, OSError, sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired)
 
 
 def back_up(settings: Settings, now: int) -> None:
@@ -33,7 +33,7 @@ def back_up(settings: Settings, now: int) -> None:
     if backups.is_due(settings, now):
         _watched(MAKING, lambda: _make(settings, now), now)
         memory.give_back()  # some megabytes, not needed again for hours
-    bucket = offsite.build(settings)
+    bucket = s3.build(settings)
     if bucket is None:
         for incident in (COPYING, PRUNING, ANOTHERS):
             health.close_incident(incident, now)
@@ -73,7 +73,7 @@ def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Iterator[
         yield Path(wanted)
         return
     here = backups.in_directory(settings.backups)
-    bucket = offsite.build(settings)
+    bucket = s3.build(settings)
     meant = _named(Path(wanted).name, here)
     if not meant:
         there = _in_bucket(bucket, here if wanted == "latest" else ()) if bucket is not None else []
@@ -93,11 +93,11 @@ def _named(name: str, known: Collection[Backup]) -> list[Backup]:
     return [backup for backup in known if backup.name == name]
 
 
-def _in_bucket(bucket: offsite.Bucket, instead: Collection[Backup]) -> list[Backup]:
+def _in_bucket(bucket: s3.Bucket, instead: Collection[Backup]) -> list[Backup]:
     """The backups in the bucket; none, with a warning, where it cannot be asked and there are others *instead*."""
     try:
         return backups.among(bucket.names())
-    except OffsiteFailed as error:
+    except S3Error as error:
         if not instead:
             raise
         logger.warning("only the backups that are here are looked at: %s", error)
@@ -128,7 +128,7 @@ def _tell(contradictions: list[str], now: int) -> None:
     health.tell_incident(CONTRADICTED, text, now)
 
 
-def _copy(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
+def _copy(settings: Settings, bucket: s3.Bucket, now: int) -> None:
     newest = backups.newest(backups.in_directory(settings.backups), now)
     copied = notes.get(notes.BACKUP_COPIED)
     if newest is None or copied == newest.name:
@@ -141,14 +141,14 @@ def _copy(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
     logger.info("backup copied", extra={"file": newest.name, "bucket": bucket.name})
 
 
-def _is_anothers(settings: Settings, bucket: offsite.Bucket, now: int) -> bool:
+def _is_anothers(settings: Settings, bucket: s3.Bucket, now: int) -> bool:
     """Whether the backups in the bucket are another database's, which ours would push out in time; the admins are told.
 
     On a new volume that other one is most likely the operator's own, lost. A copy of what is here as well is ours.
     """
     try:
         there = backups.among(bucket.names())
-    except OffsiteFailed as error:
+    except S3Error as error:
         if error.status != FORBIDDEN:
             raise
         return False  # a key that may not list deletes nothing either
@@ -159,7 +159,7 @@ def _is_anothers(settings: Settings, bucket: offsite.Bucket, now: int) -> bool:
     return True
 
 
-def _prune(settings: Settings, bucket: offsite.Bucket, now: int) -> None:
+def _prune(settings: Settings, bucket: s3.Bucket, now: int) -> None:
     """Delete old copies after each new one. A key that may only put copies all the same."""
     copied = notes.get(notes.BACKUP_COPIED)
     if copied is None or notes.get(PRUNED_NOTE) == copied:

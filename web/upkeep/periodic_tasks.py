@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from config.settings import EXIT_GAVE_UP
 from models.database import is_damage
 from models.errors import Damaged
-from web.paypal import PayPalError
+from web.paypal.client import PayPalError
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Steadiness:
 
 
 @dataclass
-class Chore:
+class PeriodicTask:
     """Something to do every *every_s* seconds; 0 is at each turn."""
 
     name: str

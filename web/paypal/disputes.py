@@ -6,9 +6,9 @@ from models import notes, outbox
 from models.maintenance import health
 from models.money import payments
 from models.money.payments import Change, DisputeFact
-from web.paypal import FORBIDDEN, NOT_FOUND, Refused
-from web.reading import PROVIDER, outcome_code, read_dispute, rfc3339
-from web.shop import Shop
+from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused
+from web.paypal.parsing import PROVIDER, outcome_code, read_dispute, rfc3339
+from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 
