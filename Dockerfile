@@ -36,10 +36,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     PEAJE_RUN=/run/peaje
 # Whether everything that the programs import is there; and compiles what of Python itself they use, which the base image
 # ships as source only and which `peaje` could not keep: else each program would compile it again at each start.
-RUN python -c "import manage, daemon.launcher, daemon.service, daemon.warden, web.__main__, web.upkeep.runner"
+RUN python -c "import manage, daemon.supervision.launcher, daemon.service, daemon.supervision.watchdog, web.__main__, web.upkeep.runner"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # `docker run --env-file` leaves quotes around PORT; the settings do without them, and so must this.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
     CMD ["python", "-ISc", "import os, urllib.request as r; port = os.environ['PORT'].strip(' \"\\''); r.urlopen(f'http://127.0.0.1:{port}/health', timeout=8)"]
-ENTRYPOINT ["python", "-m", "daemon.launcher"]
+ENTRYPOINT ["python", "-m", "daemon.supervision"]

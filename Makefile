@@ -28,7 +28,7 @@ node_modules/.installed: package.json package-lock.json
 	@touch $@
 
 run: venv ## Start all programs with the settings in .env
-	$(RUN) -m daemon.launcher
+	$(RUN) -m daemon.supervision
 
 demo: venv node_modules/.installed ## Show the whole way of a customer, without any credentials (ONCE=1: then stop)
 	$(RUN) -m tests.demo

@@ -36,8 +36,8 @@ def session() -> None:
     # Imported here, so that other commands need not wait for the library.
     from pyrogram.errors import RPCError
 
-    from daemon import login
-    from daemon.errors import DaemonError
+    from daemon.telegram import login
+    from daemon.telegram.errors import DaemonError
 
     try:
         logged_in = asyncio.run(login.log_in(load_application(), _ask))
@@ -85,7 +85,7 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
     """
     import daemon.live_check
     import web.live_check
-    from daemon import login
+    from daemon.telegram import login
 
     settings = _settings()
     if session_string is None:
@@ -182,7 +182,7 @@ def restore(source: str) -> None:
 
     The programs are stopped for it and started again. Payments made since come back from PayPal and Telegram.
     """
-    from daemon import programs
+    from daemon.supervision import programs
     from models.errors import BackupError, SchemaTooNew
     from models.maintenance import restoring
     from web.upkeep import backup_job

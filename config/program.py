@@ -37,6 +37,8 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
     except OSError as error:
         logger.error("DB_PATH must be a directory that can be written to: %s (%s)", loaded.logs, error.strerror)
         raise SystemExit(settings.EXIT_CONFIG) from None
+    for warning in loaded.warnings:
+        logger.warning("%s", warning)
     return loaded
 
 

@@ -45,6 +45,13 @@ EXIT_CONFIG = 78
 _QUOTED = 8
 """Whatever is longer and no number is not shown: it may be a secret that was pasted into the wrong line."""
 
+RENAMED = {
+    "WATCHDOG_CRASHES": "WARDEN_CRASHES",
+    "WATCHDOG_WINDOW": "WARDEN_WINDOW",
+    "WATCHDOG_STALE": "WARDEN_STALE",
+}
+"""Names of today, and what they were called before 1.0.0: read still, with a warning."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -120,14 +127,17 @@ class Settings:
     backup_s3_access_key: str | None = field(repr=False)
     backup_s3_secret_key: str | None = field(repr=False)
 
-    warden_crashes: int
-    warden_window: int
-    warden_stale: int
+    watchdog_crashes: int
+    watchdog_window: int
+    watchdog_stale: int
 
     canary_hour: int | None
     canary_link: str | None
     """The post that is delivered, as an address."""
     ping_url: str | None = field(repr=False)
+
+    warnings: tuple[str, ...]
+    """What works, but not as the operator may think: each a sentence that names the setting."""
 
     @property
     def paypal_enabled(self) -> bool:
@@ -188,7 +198,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
         **_transfers(reader),
         **_backups(reader),
         **_watching(reader),
-        **_warden(reader),
+        **_watchdog(reader),
     }
     if values["backend_url"] is None and values["paypal_endpoint"]:
         values["backend_url"] = f"http://127.0.0.1:{values['port']}"
@@ -200,7 +210,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
         values["secret_key"] = reader.text("SECRET_KEY") or _kept_secret(values["db_path"], reader)
     if reader.faults:
         raise ConfigurationError(reader.faults)
-    return Settings(**values)
+    return Settings(**values, warnings=tuple(reader.warnings))
 
 
 def secret_values(settings: Settings) -> list[str]:
@@ -340,11 +350,11 @@ def _backups(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _warden(reader: _Reader) -> dict[str, Any]:
+def _watchdog(reader: _Reader) -> dict[str, Any]:
     return {
-        "warden_crashes": reader.integer("WARDEN_CRASHES", 5, low=1),
-        "warden_window": reader.integer("WARDEN_WINDOW", 300, low=1),
-        "warden_stale": reader.integer("WARDEN_STALE", 45, low=1),
+        "watchdog_crashes": reader.integer("WATCHDOG_CRASHES", 5, low=1),
+        "watchdog_window": reader.integer("WATCHDOG_WINDOW", 300, low=1),
+        "watchdog_stale": reader.integer("WATCHDOG_STALE", 45, low=1),
     }
 
 
@@ -353,6 +363,7 @@ class _Reader:
 
     def __init__(self, environ: Mapping[str, str], dotenv: Path | None) -> None:
         self.faults: list[str] = []
+        self.warnings: list[str] = []
         self._sources: list[Mapping[str, str]] = [environ, self._dotenv(dotenv)]
 
     def fault(self, name: str, text: str) -> None:
@@ -360,7 +371,11 @@ class _Reader:
 
     def text(self, name: str, required: str | None = None) -> str | None:
         """The value, or None when unset; `required` says how to get one and makes its absence a fault."""
-        value = next((found for source in self._sources if (found := self._from(source, name))), None)
+        value = self._value(name)
+        if value is None and name in RENAMED:
+            value = self._value(RENAMED[name])
+            if value is not None:
+                self.warnings.append(f"{RENAMED[name]} is called {name} now: rename it")
         if value is None and required:
             self.fault(name, f"is missing: {required}")
         return value
@@ -388,6 +403,9 @@ class _Reader:
 
     def choice(self, name: str, choices: Collection[str], default: str) -> Any:
         return self.parsed(name, lambda text: _choice(text, choices)) or default
+
+    def _value(self, name: str) -> str | None:
+        return next((found for source in self._sources if (found := self._from(source, name))), None)
 
     def _from(self, source: Mapping[str, str], name: str) -> str | None:
         direct, file = _plain(source.get(name, "")), _plain(source.get(f"{name}_FILE", ""))

@@ -10,11 +10,11 @@ import time
 from datetime import datetime
 
 from config.settings import Settings
-from daemon import links
-from daemon.bell import Bell
-from daemon.links import PostLink
+from daemon.database import Database
+from daemon.telegram import links
+from daemon.telegram.links import PostLink
+from daemon.wakeup import Wakeup
 from models import notes, users
-from models.database import Calls
 from models.errors import NotFound
 from models.jobs import cache, queue
 from models.jobs.queue import TooMany
@@ -35,7 +35,7 @@ CAP = 1_000
 class Canary:
     """Sings at ``CANARY_HOUR``, or as soon as the daemon runs after it."""
 
-    def __init__(self, settings: Settings, calls: Calls, bell: Bell) -> None:
+    def __init__(self, settings: Settings, calls: Database, bell: Wakeup) -> None:
         self._settings = settings
         self._calls = calls
         self._bell = bell

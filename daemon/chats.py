@@ -2,19 +2,19 @@
 
 from pyrogram import raw
 
-from daemon import links
-from daemon.links import InviteLink, PostLink, RangeLink
-from daemon.transfer.errors import Refusal
+from daemon.database import Database
+from daemon.telegram import links
+from daemon.telegram.links import InviteLink, PostLink, RangeLink
+from daemon.transfer.errors import PermanentFailure
 from daemon.transfer.invitations import remember
-from daemon.transfer.source import Reader
-from models.database import Calls
+from daemon.transfer.reader import Reader
 from models.jobs import sources
 
 
 class Chats:
     """Finds the channel behind a link, an @name or a number, with the operator's account where need be."""
 
-    def __init__(self, reader: Reader, calls: Calls) -> None:
+    def __init__(self, reader: Reader, calls: Database) -> None:
         self._reader = reader
         self._calls = calls
 
@@ -39,7 +39,7 @@ class Chats:
     async def _behind_invitation(self, code: str, now: int) -> int:
         invite = await self._reader.call(raw.functions.messages.CheckChatInvite(hash=code))
         if not isinstance(invite, raw.types.ChatInviteAlready):
-            raise Refusal("no_access")
+            raise PermanentFailure("no_access")
         channel = self._reader.learn(invite.chat)
         await remember(self._calls, channel, now)
         return channel.id

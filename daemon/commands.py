@@ -7,7 +7,7 @@ from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
-from daemon.rpc import invoke
+from daemon.telegram.rpc import invoke
 
 logger = logging.getLogger(__name__)
 

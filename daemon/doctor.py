@@ -19,7 +19,8 @@ from supervisor.xmlrpc import SupervisorTransport
 from config.findings import Finding, clock, fail, ok, warn
 from config.money import STARS, STARS_RULE
 from config.settings import Settings
-from daemon import endpoint, programs
+from daemon.supervision import programs
+from daemon.telegram import endpoint
 
 PATIENCE_S = 25.0
 STOP_S = 5.0

@@ -20,8 +20,8 @@ from pyrogram.utils import get_channel_id
 
 from config.findings import Finding, fail, ok, warn
 from config.settings import Settings
-from daemon import endpoint, links
-from daemon.links import PostLink
+from daemon.telegram import endpoint, links
+from daemon.telegram.links import PostLink
 
 ANSWER_S = 30.0
 LOGIN_S = 60.0

@@ -13,22 +13,24 @@ import signal
 import time
 
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
-from daemon import clients, commands, endpoint
-from daemon.alarm import Alarm
-from daemon.announcer import Announcer
-from daemon.bell import Bell
+from daemon import commands
 from daemon.canary import Canary
 from daemon.chats import Chats
-from daemon.clients import Link, State
-from daemon.errors import ClockSetBack, GaveUp, LoginLost
-from daemon.intake import Intake
-from daemon.outgoing import Outgoing
+from daemon.database import Database
+from daemon.disk_monitor import DiskMonitor
+from daemon.dispatcher import Dispatcher
+from daemon.outbox_worker import OutboxWorker
 from daemon.stars import Stars
 from daemon.tasks import Tasks
-from daemon.transfer.source import Reader
+from daemon.telegram import clients, endpoint
+from daemon.telegram.clients import Connection, ConnectionState
+from daemon.telegram.errors import ClockSetBack, GaveUp, LoginLost
+from daemon.telegram.sender import Sender
+from daemon.transfer.reader import Reader
 from daemon.transfer.worker import Transfers
+from daemon.wakeup import Wakeup
 from models import notes
-from models.database import Calls, Watcher
+from models.database import Watcher
 from models.jobs import queue
 from models.maintenance import health
 
@@ -45,7 +47,7 @@ ACCOUNT_AGAIN_S = 300.0
 CLOCK_LOOK_S = 1.0
 SET_BACK_S = 10.0
 
-INCIDENTS = {State.REVOKED: "account_revoked", State.BANNED: "account_banned"}
+INCIDENTS = {ConnectionState.REVOKED: "account_revoked", ConnectionState.BANNED: "account_banned"}
 
 
 class Service:
@@ -56,23 +58,23 @@ class Service:
             endpoint.trust(settings.telegram_public_key)
         self.settings = settings
         self.plans = plans = settings.plans
-        self.calls = Calls()
+        self.calls = Database()
         self.bot = clients.build_bot(settings)
         self.account = clients.build_account(settings)
-        self.bot_link = Link(self.bot, self._bot_changed)
-        self.account_link = Link(self.account, self._account_changed)
-        self.outgoing = Outgoing(self.bot, self.calls)
-        self.bell = Bell(Watcher())
+        self.bot_link = Connection(self.bot, self._bot_changed)
+        self.account_link = Connection(self.account, self._account_changed)
+        self.outgoing = Sender(self.bot, self.calls)
+        self.bell = Wakeup(Watcher())
         self.stars = Stars(self.bot, self.calls, self.bell, plans)
         self.chats = Chats(Reader(self.account), self.calls)
-        self.announcer = Announcer(settings, plans, self.calls, self.outgoing, self.bell)
+        self.announcer = OutboxWorker(settings, plans, self.calls, self.outgoing, self.bell)
         self.transfers = Transfers(
             self.bot, self.account, self.calls, self.bell, self.outgoing, settings, plans, self.account_link.up.is_set
         )
         self.announcer.tellers.update(self.transfers.tellers)
-        self.alarm = Alarm(settings, self.calls, self.outgoing)
+        self.alarm = DiskMonitor(settings, self.calls, self.outgoing)
         self.canary = Canary(settings, self.calls, self.bell)
-        self.intake = Intake(self)
+        self.intake = Dispatcher(self)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
@@ -134,18 +136,18 @@ class Service:
             await self.account_link.stop()
             await asyncio.sleep(ACCOUNT_AGAIN_S)
 
-    async def _bot_changed(self, state: State, reason: str) -> None:
+    async def _bot_changed(self, state: ConnectionState, reason: str) -> None:
         """Nobody can be told in chat; the heartbeat says it. The pages learn the way back into the chat."""
         self._changed.set()
         me = self.bot.me
-        if state is State.OK and me is not None:
+        if state is ConnectionState.OK and me is not None:
             noted = {"id": me.id, "username": me.username, "name": me.first_name}
             await self.calls(notes.put, "bot", noted, int(time.time()))
 
-    async def _account_changed(self, state: State, reason: str) -> None:
+    async def _account_changed(self, state: ConnectionState, reason: str) -> None:
         self._changed.set()
         now = int(time.time())
-        if state is State.OK:
+        if state is ConnectionState.OK:
             for key in INCIDENTS.values():
                 await self.calls(health.close_incident, key, now)
         elif state.is_ended:

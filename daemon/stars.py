@@ -18,11 +18,11 @@ from pyrogram.types import SuccessfulPayment
 from config.money import STARS
 from config.plans import Plan, Plans
 from config.texts import Texts, translator
-from daemon.bell import Bell
-from daemon.rpc import invoke
+from daemon.database import Database
 from daemon.screens import checkout
+from daemon.telegram.rpc import invoke
+from daemon.wakeup import Wakeup
 from models import notes, outbox, users
-from models.database import Calls
 from models.money import orders, payments, provider_requests, stars_cursor, subscriptions
 from models.money.access import GRACE_S
 from models.money.orders import OrderInfo, Verdict
@@ -60,7 +60,7 @@ class Line:
 class Stars:
     """Everything about Stars that needs Telegram."""
 
-    def __init__(self, bot: Client, calls: Calls, bell: Bell, plans: Plans) -> None:
+    def __init__(self, bot: Client, calls: Database, bell: Wakeup, plans: Plans) -> None:
         self._bot = bot
         self._plans = plans
         self._calls = calls

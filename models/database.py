@@ -11,17 +11,12 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import peewee
 from playhouse.migrations import Runner
 
-from models.errors import Damaged, NestedTransaction, SchemaTooNew
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from models.errors import NestedTransaction, SchemaTooNew
 
 BUSY_TIMEOUT_MS = 5_000
 POLL_S = 0.05
@@ -42,9 +37,6 @@ PRAGMAS = (
     ("wal_autocheckpoint", CHECKPOINT_PAGES),
     ("temp_store", "memory"),
 )
-
-STUCK_S = 1.0
-"""Between two attempts to write to a database that cannot be written to."""
 
 PRIMARY_CODE = 0xFF
 PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR})
@@ -171,78 +163,6 @@ def data_version() -> int:
     return int(database.data_version)
 
 
-class Calls:
-    """The one way from an event loop to the database: a single thread that owns a connection.
-
-    Peewee keeps transaction state per thread, not per task: two tasks on one connection would join each other's
-    transactions. One thread makes calls serial and never blocks the loop.
-
-    A call that finds the disk full, or the database locked for too long, has changed nothing and is made again until it
-    succeeds: the process waits where it stands, and loses nothing of what it knows. Others may read meanwhile.
-    """
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
-        self._stuck = 0
-        self._damaged = asyncio.Event()
-
-    @property
-    def is_stuck(self) -> bool:
-        """Is a call waiting for a database that can be written to?"""
-        return self._stuck > 0
-
-    @property
-    def met_damage(self) -> bool:
-        """Has a call found the file damaged? Then nothing more should be built on it."""
-        return self._damaged.is_set()
-
-    async def watch(self) -> None:
-        """Wait for as long as no call finds the file damaged.
-
-        :raises Damaged: one has.
-        """
-        await self._damaged.wait()
-        raise Damaged
-
-    async def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``function(*args, **kwargs)`` in the database thread and return its result."""
-        try:
-            return await self._run(function, *args, **kwargs)
-        except peewee.OperationalError as error:
-            if not is_passing(error):
-                raise
-            logger.error("the database cannot be written to: waiting", extra={"reason": str(error)})
-        self._stuck += 1
-        try:
-            return await self._persist(function, *args, **kwargs)
-        finally:
-            self._stuck -= 1
-
-    async def _persist(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        while True:
-            await asyncio.sleep(STUCK_S)
-            try:
-                return await self._run(function, *args, **kwargs)
-            except peewee.OperationalError as error:
-                if not is_passing(error):
-                    raise
-
-    async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._executor, lambda: _connected(function, *args, **kwargs))
-        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
-            if is_damage(error):
-                self._damaged.set()
-            raise
-
-    async def close(self) -> None:
-        """Wait for calls under way, then close the thread's connection."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, close_database)
-        self._executor.shutdown(wait=True)
-
-
 def is_passing(error: peewee.OperationalError) -> bool:
     """Whether nothing is wrong with the database itself: its disk is full, or somebody holds it for long."""
     return _code(error) in PASSING
@@ -262,11 +182,6 @@ def _code(error: BaseException) -> int:
     """SQLite's primary code for what went wrong; what comes while rows are fetched is not in Peewee's words."""
     code: int = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
     return code & PRIMARY_CODE
-
-
-def _connected(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    database.connect(reuse_if_open=True)
-    return function(*args, **kwargs)
 
 
 class Watcher:

@@ -13,14 +13,15 @@ from pyrogram import Client, raw
 
 from config import settings as settings_module
 from config.settings import Settings
-from daemon import clients
-from daemon.bell import Bell
-from daemon.clients import Link, State
-from daemon.endpoint import trust
-from daemon.outgoing import Outgoing
+from daemon.database import Database
+from daemon.telegram import clients
+from daemon.telegram.clients import Connection, ConnectionState
+from daemon.telegram.endpoint import trust
+from daemon.telegram.sender import Sender
 from daemon.transfer.worker import Transfers
+from daemon.wakeup import Wakeup
 from models import users
-from models.database import Calls, Watcher
+from models.database import Watcher
 from models.jobs import queue
 from models.jobs.states import ENDED, JobInfo
 from models.money import access
@@ -36,10 +37,10 @@ class Rig:
     """What a test drives and looks at."""
 
     sandbox: Sandbox
-    calls: Calls
+    calls: Database
     bot: Client
     account: Client
-    bell: Bell
+    bell: Wakeup
     settings: Settings
     transfers: Transfers
     keys: int = 0
@@ -147,12 +148,12 @@ async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIte
     environment = {**sandbox.env, "DB_PATH": str(database_file.parent)}
     settings = replace(settings_module.load(environment, None), **changes)
     trust(settings.telegram_public_key or "")
-    calls = Calls()
+    calls = Database()
     bot, account = clients.build_bot(settings), clients.build_account(settings)
-    bot_link, account_link = Link(bot, _unheard), Link(account, _unheard)
+    bot_link, account_link = Connection(bot, _unheard), Connection(account, _unheard)
     await bot_link.start()
     await account_link.start()
-    bell, outgoing = Bell(Watcher()), Outgoing(bot, calls)
+    bell, outgoing = Wakeup(Watcher()), Sender(bot, calls)
     transfers = Transfers(bot, account, calls, bell, outgoing, settings, settings.plans, account_link.up.is_set)
     tasks = [asyncio.create_task(work) for work in (account_link.watch(), transfers.run())]
     try:
@@ -188,7 +189,7 @@ async def customer(rig: Rig, number: int, *, level: int = 2) -> AsyncIterator[Cu
             await session.stop()
 
 
-async def _unheard(state: State, reason: str) -> None:
+async def _unheard(state: ConnectionState, reason: str) -> None:
     """Nobody here needs to hear how a client stands."""
 
 

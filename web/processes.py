@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-LAUNCHER = "daemon.launcher"
+LAUNCHER = "daemon.supervision"
 PROC = Path("/proc")
 KIB = 1024
 

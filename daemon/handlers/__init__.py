@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from pyrogram.types import Message
 
-from daemon.chat import Turn
+from daemon.context import Context
 from daemon.handlers import account, admin, data, links, shop, start, support
 from daemon.screens import keyboard, notices
 
-Handler = Callable[[Turn], Awaitable[None]]
+Handler = Callable[[Context], Awaitable[None]]
 
 COMMANDS: dict[str, Handler] = {
     **start.COMMANDS,
@@ -33,7 +33,7 @@ DEEP_LINKS: dict[str, Handler] = {
 """``t.me/bot?start=plans`` and the like; any other argument shows the first screen."""
 
 
-async def message(turn: Turn, sent: Message) -> None:
+async def message(turn: Context, sent: Message) -> None:
     """Answer a message of a private chat."""
     text = str(sent.text or "")
     if text.startswith("/"):
@@ -48,7 +48,7 @@ async def message(turn: Turn, sent: Message) -> None:
         await turn.say(notices.guidance(turn.t))
 
 
-async def command(turn: Turn, name: str) -> None:
+async def command(turn: Context, name: str) -> None:
     """Answer a command; one for admins does not exist for anybody else."""
     handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if turn.is_admin else None)
     if name == "start" and turn.argument in DEEP_LINKS:
@@ -59,7 +59,7 @@ async def command(turn: Turn, name: str) -> None:
         await handler(turn)
 
 
-async def button(turn: Turn, data: str) -> None:
+async def button(turn: Context, data: str) -> None:
     """Answer a button; one of an older version leads to the first screen."""
     in_place = turn.pressed and not data.startswith(keyboard.ANEW)
     name, _, argument = data.removeprefix(keyboard.ANEW).partition(":")

@@ -8,10 +8,11 @@ from pyrogram.errors import RPCError
 
 from config.money import STARS, decimals
 from config.plans import DAY
-from daemon.chat import Screen, Turn
+from daemon.context import Context
 from daemon.handlers import data, shop
 from daemon.screens import admin
-from daemon.transfer.errors import PutBack, Refusal
+from daemon.telegram.screen import Screen
+from daemon.transfer.errors import PermanentFailure, RetryLater
 from models import outbox, users
 from models.errors import MoveRefused, RefundRefused
 from models.jobs import queue, sources
@@ -24,17 +25,19 @@ USER_ID = re.compile(r"[0-9]{1,15}")
 AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?")
 
 
-class Usage(Exception):
+class CommandError(Exception):
     """The arguments make no sense: the command's usage is the answer."""
 
 
-def command(name: str, act: Callable[[Turn, list[str]], Awaitable[Screen | None]]) -> Callable[[Turn], Awaitable[None]]:
+def command(
+    name: str, act: Callable[[Context, list[str]], Awaitable[Screen | None]]
+) -> Callable[[Context], Awaitable[None]]:
     """Give *act* the words behind the command, and show what it answers, or how the command is used."""
 
-    async def handle(turn: Turn) -> None:
+    async def handle(turn: Context) -> None:
         try:
             screen = await act(turn, turn.argument.split())
-        except Usage:
+        except CommandError:
             screen = admin.usage(turn.t, name, [plan.code for plan in turn.service.plans.plans if plan.level])
         if screen is not None:
             await turn.show(screen)
@@ -43,17 +46,17 @@ def command(name: str, act: Callable[[Turn, list[str]], Awaitable[Screen | None]
     return handle
 
 
-async def grant(turn: Turn, words: list[str]) -> Screen:
+async def grant(turn: Context, words: list[str]) -> Screen:
     """``/grant USER PLAN DAYS|forever [REASON]``"""
     if len(words) < 3:
-        raise Usage
+        raise CommandError
     user = await _user(turn, words[0])
     plan = turn.service.plans.by_code(words[1])
     if plan is None or not plan.level:
-        raise Usage
+        raise CommandError
     forever = words[2] == "forever"
     if not forever and not (words[2].isdecimal() and 0 < int(words[2]) <= 36_500):
-        raise Usage
+        raise CommandError
     if user is None:
         return admin.unknown_user(turn.t, words[0])
     new = await turn.service.calls(
@@ -72,14 +75,14 @@ async def grant(turn: Turn, words: list[str]) -> Screen:
     return admin.granted(turn.t, user, held, now_has, new, turn.service.settings.timezone)
 
 
-async def revoke(turn: Turn, words: list[str]) -> Screen:
+async def revoke(turn: Context, words: list[str]) -> Screen:
     """``/revoke USER [PLAN]``: all that is left, of one plan or of all, and what would renew it."""
     if not 1 <= len(words) <= 2:
-        raise Usage
+        raise CommandError
     user = await _user(turn, words[0])
     plan = turn.service.plans.by_code(words[1]) if len(words) == 2 else None
     if len(words) == 2 and (plan is None or not plan.level):
-        raise Usage
+        raise CommandError
     if user is None:
         return admin.unknown_user(turn.t, words[0])
     level = plan.level if plan else None
@@ -90,10 +93,10 @@ async def revoke(turn: Turn, words: list[str]) -> Screen:
     return admin.revoked(turn.t, user, held, now_has, taken, ended, turn.service.settings.timezone)
 
 
-async def refund(turn: Turn, words: list[str]) -> Screen:
+async def refund(turn: Context, words: list[str]) -> Screen:
     """``/refund PAYMENT [AMOUNT]``: by the provider's number of it. What is given back whole renews no more."""
     if not 1 <= len(words) <= 2 or (len(words) == 2 and not AMOUNT.fullmatch(words[1])):
-        raise Usage
+        raise CommandError
     service = turn.service
     found = await service.calls(payments.find, None, words[0])
     if found is None:
@@ -110,7 +113,7 @@ async def refund(turn: Turn, words: list[str]) -> Screen:
     return admin.refund_asked(turn.t, amount, found.currency, ended)
 
 
-async def ban(turn: Turn, words: list[str]) -> Screen:
+async def ban(turn: Context, words: list[str]) -> Screen:
     """``/ban USER``: shut out; his waiting jobs end, and he is charged no more for what he cannot use."""
     user = await _one_user(turn, words)
     if user is None:
@@ -123,7 +126,7 @@ async def ban(turn: Turn, words: list[str]) -> Screen:
     return admin.banned(turn.t, user, ended)
 
 
-async def unban(turn: Turn, words: list[str]) -> Screen:
+async def unban(turn: Context, words: list[str]) -> Screen:
     """``/unban USER``"""
     user = await _one_user(turn, words)
     if user is None:
@@ -132,17 +135,17 @@ async def unban(turn: Turn, words: list[str]) -> Screen:
     return admin.unbanned(turn.t, user)
 
 
-async def allow(turn: Turn, words: list[str]) -> Screen:
+async def allow(turn: Context, words: list[str]) -> Screen:
     """``/allow LINK``: a private chat becomes open to all customers."""
     return await _decide(turn, words, sources.allow, admin.allowed)
 
 
-async def block(turn: Turn, words: list[str]) -> Screen:
+async def block(turn: Context, words: list[str]) -> Screen:
     """``/block LINK``: nobody gets anything from this chat."""
     return await _decide(turn, words, sources.block, admin.blocked)
 
 
-async def testpay(turn: Turn, words: list[str]) -> None:
+async def testpay(turn: Context, words: list[str]) -> None:
     """``/testpay``: a payment of 1 Star that gives nothing and goes back."""
     plan = next((plan for plan in turn.service.plans.plans if plan.level), turn.service.plans.free)
     trial = dataclasses.replace(plan, prices={STARS: TEST_PRICE}, renews=False)
@@ -152,7 +155,7 @@ async def testpay(turn: Turn, words: list[str]) -> None:
     await shop.offer(turn, order, trial)
 
 
-async def status(turn: Turn, words: list[str]) -> Screen:
+async def status(turn: Context, words: list[str]) -> Screen:
     """``/status``: the health of each part."""
     calls = turn.service.calls
     return admin.status(
@@ -165,7 +168,7 @@ async def status(turn: Turn, words: list[str]) -> Screen:
     )
 
 
-async def _end_renewal(turn: Turn, subscription_id: int | None) -> bool:
+async def _end_renewal(turn: Context, subscription_id: int | None) -> bool:
     """Ask the provider to renew no more what a payment was for; False when nothing renews it."""
     if subscription_id is None:
         return False
@@ -176,13 +179,13 @@ async def _end_renewal(turn: Turn, subscription_id: int | None) -> bool:
     return True
 
 
-async def _one_user(turn: Turn, words: list[str]) -> UserInfo | None:
+async def _one_user(turn: Context, words: list[str]) -> UserInfo | None:
     if len(words) != 1:
-        raise Usage
+        raise CommandError
     return await _user(turn, words[0])
 
 
-async def _user(turn: Turn, text: str) -> UserInfo | None:
+async def _user(turn: Context, text: str) -> UserInfo | None:
     """A customer by id or @name."""
     if USER_ID.fullmatch(text):
         return await turn.service.calls(users.get, int(text))
@@ -190,16 +193,16 @@ async def _user(turn: Turn, text: str) -> UserInfo | None:
 
 
 async def _decide(
-    turn: Turn,
+    turn: Context,
     words: list[str],
     decide: Callable[[int, int, int], None],
     answer: Callable[..., Screen],
 ) -> Screen:
     if len(words) != 1:
-        raise Usage
+        raise CommandError
     try:
         chat_id = await turn.service.chats.id_of(words[0], turn.now)
-    except (Refusal, PutBack, RPCError, OSError):
+    except (PermanentFailure, RetryLater, RPCError, OSError):
         return admin.unknown_chat(turn.t, words[0])
     await turn.service.calls(decide, chat_id, turn.user.id, turn.now)
     return answer(turn.t, await turn.service.calls(sources.get, chat_id), chat_id)
@@ -210,7 +213,7 @@ def _minor(text: str, currency: str) -> int:
     whole, _, fraction = text.partition(".")
     digits = decimals(currency)
     if len(fraction) > digits:
-        raise Usage
+        raise CommandError
     minor: int = int(whole) * 10**digits + int(fraction.ljust(digits, "0") or 0)
     return minor
 

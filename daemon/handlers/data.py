@@ -3,12 +3,13 @@
 import io
 import json
 
-from daemon.chat import Screen, Turn
+from daemon.context import Context
 from daemon.screens import data
+from daemon.telegram.screen import Screen
 from models.maintenance import backups, privacy
 
 
-async def mydata(turn: Turn) -> None:
+async def mydata(turn: Context) -> None:
     """``/mydata``: all that is stored about the customer, as a file."""
     stored = await turn.service.calls(privacy.export, turn.user.id)
     file = io.BytesIO(json.dumps(stored, indent=2, ensure_ascii=False).encode())
@@ -17,12 +18,12 @@ async def mydata(turn: Turn) -> None:
     )
 
 
-async def ask_erasure(turn: Turn) -> None:
+async def ask_erasure(turn: Context) -> None:
     """``/deletemydata``: asks first."""
     await turn.show(data.confirm_erasure(turn.t))
 
 
-async def erase(turn: Turn) -> None:
+async def erase(turn: Context) -> None:
     """The button under that question."""
     if turn.argument != "yes":
         await ask_erasure(turn)
@@ -32,7 +33,7 @@ async def erase(turn: Turn) -> None:
     await turn.show(data.erased(turn.t))
 
 
-async def backup(turn: Turn, words: list[str]) -> Screen | None:
+async def backup(turn: Context, words: list[str]) -> Screen | None:
     """``/backup``: the newest backup, as a file."""
     directory = turn.service.settings.backups
     newest = backups.newest(backups.in_directory(directory), turn.now)

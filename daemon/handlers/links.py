@@ -2,10 +2,10 @@
 
 from pyrogram.types import Message
 
-from daemon import links
-from daemon.chat import Turn
-from daemon.links import Link, Refused
+from daemon.context import Context
 from daemon.screens import links as screens
+from daemon.telegram import links
+from daemon.telegram.links import Link, Refused
 from models.jobs import batches, queue
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import TooMany
@@ -15,7 +15,7 @@ WAITING_CAP = 200
 """How many links one customer may have in line."""
 
 
-async def deliver(turn: Turn, sent: Message, found: list[Link]) -> None:
+async def deliver(turn: Context, sent: Message, found: list[Link]) -> None:
     """Put what *found* names in line, and answer for what cannot be: an answer that fails loses no link."""
     wanted = [str(link) for link in links.each(found)]
     if len(wanted) > WAITING_CAP:
@@ -26,7 +26,7 @@ async def deliver(turn: Turn, sent: Message, found: list[Link]) -> None:
         await turn.say(screens.refused(turn.t, refused))
 
 
-async def _enqueue(turn: Turn, wanted: list[str], key: str) -> None:
+async def _enqueue(turn: Context, wanted: list[str], key: str) -> None:
     priority = (await turn.plan()).level
     user_id, to = turn.user.id, turn.message_id
     put: JobInfo | BatchInfo | TooMany

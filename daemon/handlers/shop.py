@@ -2,15 +2,16 @@
 
 from config.money import STARS
 from config.plans import Plan
-from daemon.chat import Screen, Turn
+from daemon.context import Context
 from daemon.screens import checkout
+from daemon.telegram.screen import Screen
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.subscriptions import SubscriptionInfo
 
 
-async def plans(turn: Turn) -> None:
+async def plans(turn: Context) -> None:
     """``/premium``: what is on sale, or what the customer has and how to go on."""
     service, settings = turn.service, turn.service.settings
     access = await turn.access()
@@ -31,7 +32,7 @@ async def plans(turn: Turn) -> None:
     )
 
 
-async def buy(turn: Turn) -> None:
+async def buy(turn: Context) -> None:
     """A plan was chosen: its order, and the invoice made from it."""
     plan = turn.service.plans.by_code(turn.argument)
     if plan is None or not plan.on_sale or STARS not in plan.prices:
@@ -47,7 +48,7 @@ async def buy(turn: Turn) -> None:
     await offer(turn, order, plan)
 
 
-async def offer(turn: Turn, order: OrderInfo, plan: Plan) -> None:
+async def offer(turn: Context, order: OrderInfo, plan: Plan) -> None:
     """Show the customer how to pay *order*."""
     if order.renews:
         address = await turn.service.stars.subscription_link(order, plan, turn.t)
@@ -56,7 +57,7 @@ async def offer(turn: Turn, order: OrderInfo, plan: Plan) -> None:
         await turn.service.stars.send_invoice(order, plan, turn.t)
 
 
-async def stop_renewal(turn: Turn) -> None:
+async def stop_renewal(turn: Context) -> None:
     """A second thought before the end of a subscription."""
     found = await _own_subscription(turn)
     screen = checkout.renewal_cannot_change(turn.t)
@@ -65,17 +66,17 @@ async def stop_renewal(turn: Turn) -> None:
     await turn.show(screen)
 
 
-async def unsubscribe(turn: Turn) -> None:
+async def unsubscribe(turn: Context) -> None:
     """Ask the provider to renew no more."""
     await _change_renewal(turn, resume=False)
 
 
-async def renew(turn: Turn) -> None:
+async def renew(turn: Context) -> None:
     """Ask the provider to renew again."""
     await _change_renewal(turn, resume=True)
 
 
-async def _change_renewal(turn: Turn, *, resume: bool) -> None:
+async def _change_renewal(turn: Context, *, resume: bool) -> None:
     ask = subscriptions.ask_resume if resume else subscriptions.ask_cancel
     found = await _own_subscription(turn)
     screen: Screen = checkout.renewal_cannot_change(turn.t)
@@ -91,7 +92,7 @@ async def _change_renewal(turn: Turn, *, resume: bool) -> None:
     await turn.show(screen)
 
 
-async def _own_subscription(turn: Turn) -> SubscriptionInfo | None:
+async def _own_subscription(turn: Context) -> SubscriptionInfo | None:
     if turn.number is None:
         return None
     found = await turn.service.calls(subscriptions.get, turn.number)
@@ -105,12 +106,12 @@ def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
     return subscription.state is subscriptions.SubscriptionState.CANCELLED and (subscription.period_end or 0) > now
 
 
-def sells_by_paypal(turn: Turn, plan: Plan) -> bool:
+def sells_by_paypal(turn: Context, plan: Plan) -> bool:
     """PayPal takes money, and the plan has a price in it."""
     return turn.service.settings.paypal_enabled and any(currency != STARS for currency in plan.prices)
 
 
-def pay_link(turn: Turn, plan: Plan) -> str:
+def pay_link(turn: Context, plan: Plan) -> str:
     """The signed address of the page where this customer pays this plan."""
     settings = turn.service.settings
     token = orders.pay_token(settings.secret_key, turn.user.id, plan.code, turn.now)

@@ -2,20 +2,20 @@
 
 from config.texts import LANGUAGES, translator
 from daemon import commands
-from daemon.chat import Turn
+from daemon.context import Context
 from daemon.screens import home
 from models import users
 from models.jobs import usage
 
 
-async def start(turn: Turn) -> None:
+async def start(turn: Context) -> None:
     """``/start``; the router has followed a deep link (``t.me/bot?start=plans``) where it knows one."""
     await show_home(turn)
     if turn.is_admin:
         await commands.register_admin(turn.service.bot, turn.user.id)
 
 
-async def show_home(turn: Turn) -> None:
+async def show_home(turn: Context) -> None:
     """Plan, what is left, how to go on."""
     settings = turn.service.settings
     access = await turn.access()
@@ -35,12 +35,12 @@ async def show_home(turn: Turn) -> None:
     )
 
 
-async def guide(turn: Turn) -> None:
+async def guide(turn: Context) -> None:
     """``/help``."""
     await turn.show(home.guide(turn.t, commands.listing(turn.t)))
 
 
-async def language(turn: Turn) -> None:
+async def language(turn: Context) -> None:
     """``/language``: the choice, or what was chosen."""
     chosen = turn.argument.strip().lower()
     if chosen not in LANGUAGES:

@@ -5,7 +5,7 @@ import re
 
 from pyrogram.errors import RPCError
 
-from daemon.chat import Turn
+from daemon.context import Context
 from daemon.screens import support
 from models.money import payments, provider_requests
 from models.money.payments import PaymentInfo
@@ -17,7 +17,7 @@ PAYPAL_ID = re.compile(r"[0-9A-Z]{17}|I-[0-9A-Z]{10,14}")
 CHARGE_ID = re.compile(r"[\w.:+/=-]{6,255}")
 
 
-async def paysupport(turn: Turn) -> None:
+async def paysupport(turn: Context) -> None:
     """``/paysupport``, with or without the number of a payment."""
     settings = turn.service.settings
     if not turn.argument:
@@ -28,12 +28,12 @@ async def paysupport(turn: Turn) -> None:
         await _look_up(turn, turn.argument)
 
 
-async def how_to_look_up(turn: Turn) -> None:
+async def how_to_look_up(turn: Context) -> None:
     """The button "I paid and got nothing"."""
     await turn.show(support.how_to_look_up(turn.t, turn.service.settings.paypal_enabled))
 
 
-async def _look_up(turn: Turn, remote_id: str) -> None:
+async def _look_up(turn: Context, remote_id: str) -> None:
     """Find a payment here, else at the provider; one of somebody else is not found."""
     service = turn.service
     found = await service.calls(payments.find, None, remote_id)
@@ -51,7 +51,7 @@ async def _look_up(turn: Turn, remote_id: str) -> None:
     await turn.show(_answer(turn, found))
 
 
-async def _ask_paypal(turn: Turn, remote_id: str) -> None:
+async def _ask_paypal(turn: Context, remote_id: str) -> None:
     user_id = turn.user.id
     await turn.service.calls(
         provider_requests.ask,
@@ -65,19 +65,19 @@ async def _ask_paypal(turn: Turn, remote_id: str) -> None:
     await turn.show(support.looking(turn.t))
 
 
-def _answer(turn: Turn, found: PaymentInfo | None) -> support.Screen:
+def _answer(turn: Context, found: PaymentInfo | None) -> support.Screen:
     settings = turn.service.settings
     if found is None or found.user_id != turn.user.id:
         return support.not_found(turn.t, settings.support_contact)
     return support.found(turn.t, found, settings.timezone, settings.support_contact)
 
 
-async def terms(turn: Turn) -> None:
+async def terms(turn: Context) -> None:
     """``/terms``."""
     await turn.show(support.terms(turn.t, turn.service.settings.terms_url))
 
 
-async def privacy(turn: Turn) -> None:
+async def privacy(turn: Context) -> None:
     """``/privacy``."""
     settings = turn.service.settings
     await turn.show(support.privacy(turn.t, settings.privacy_url, settings.support_contact, settings.retention_days))

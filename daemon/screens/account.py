@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Plan, Plans
 from config.texts import Texts
-from daemon.chat import Screen
-from daemon.outgoing import Button
 from daemon.screens import home, keyboard, limits
+from daemon.telegram.screen import Button, Screen
 from models import users
 from models.jobs import queue
 from models.jobs.states import JobInfo, JobState

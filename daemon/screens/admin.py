@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Plan
 from config.texts import Texts
-from daemon.chat import Screen
 from daemon.screens import announcements
+from daemon.telegram.screen import Screen
 from models.errors import RefundRefused
 from models.jobs.queue import Overview
 from models.jobs.sources import SourceInfo

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Plans
 from config.texts import Texts
-from daemon.chat import Screen
-from daemon.outgoing import Button
 from daemon.screens import keyboard
+from daemon.telegram.screen import Button, Screen
 
 Payload = Mapping[str, Any]
 

@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 from config.money import STARS
 from config.plans import Plan
 from config.texts import Texts
-from daemon.chat import Screen
-from daemon.outgoing import Button
 from daemon.screens import home, keyboard, limits
+from daemon.telegram.screen import Button, Screen
 from models.money.access import Access
 from models.money.orders import OrderInfo
 from models.money.subscriptions import RENEWING, SubscriptionInfo, SubscriptionState

@@ -1,9 +1,8 @@
 """What is stored: shown to a customer, deleted for him; the backups of the operator."""
 
 from config.texts import Texts
-from daemon.chat import Screen
-from daemon.outgoing import Button
 from daemon.screens import keyboard
+from daemon.telegram.screen import Button, Screen
 from models.maintenance.backups import Backup
 
 

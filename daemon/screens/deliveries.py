@@ -7,10 +7,9 @@ from typing import Any
 
 from config.plans import Limit
 from config.texts import Texts
-from daemon.chat import Screen
-from daemon.links import REASONS
-from daemon.outgoing import Button
 from daemon.screens import keyboard, limits, links
+from daemon.telegram.links import REASONS
+from daemon.telegram.screen import Button, Screen
 from models.jobs.states import JobState
 from models.jobs.usage import Left
 

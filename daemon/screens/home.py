@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Plan
 from config.texts import Texts
-from daemon.chat import Screen
-from daemon.outgoing import Button
 from daemon.screens import keyboard, limits
+from daemon.telegram.screen import Button, Screen
 from models.jobs.usage import Left
 from models.money.access import Access
 

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from config.texts import Texts
-from daemon.chat import Screen
-from daemon.outgoing import Button, Keyboard
+from daemon.telegram.screen import Button, Keyboard, Screen
 
 ANEW = "new:"
 """Before a button's data: what it opens comes as a new message."""

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from html import escape
 
 from config.texts import Texts
-from daemon import links
-from daemon.chat import Screen
-from daemon.links import Refused
-from daemon.outgoing import Button
 from daemon.screens import keyboard
+from daemon.telegram import links
+from daemon.telegram.links import Refused
+from daemon.telegram.screen import Button, Screen
 
 SHOWN = 5
 
@@ -25,7 +24,7 @@ def refused(t: Texts, of: Sequence[Refused]) -> Screen:
 
 
 def reason(t: Texts, code: str) -> str:
-    """One reason of ``daemon.links.REASONS`` in words: what it is, and what to send instead."""
+    """One reason of ``daemon.telegram.links.REASONS`` in words: what it is, and what to send instead."""
     return {
         "no_post": t.gettext(
             "this names a chat or a person, but no post. Hold the post itself and choose “Copy link”."

@@ -5,8 +5,8 @@ from html import escape
 
 from config.settings import Settings
 from config.texts import Texts
-from daemon.chat import Screen
 from daemon.screens import keyboard
+from daemon.telegram.screen import Screen
 
 
 def private_only(t: Texts) -> Screen:

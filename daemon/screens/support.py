@@ -4,9 +4,9 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from config.texts import Texts
-from daemon.chat import Screen as Screen
-from daemon.outgoing import Button
 from daemon.screens import account, keyboard
+from daemon.telegram.screen import Button
+from daemon.telegram.screen import Screen as Screen
 from models.money.payments import PaymentInfo, PaymentState
 
 

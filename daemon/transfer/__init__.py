@@ -1,7 +1,7 @@
 """Transfers: from a link to a delivered file.
 
-``worker.py`` claims jobs; ``source.py`` finds the post and asks whether this customer may have it; ``delivery.py``
-sends it the cheapest way that works: what the bot holds already (``cache.py``), by reference, or streamed by
-``pipe.py`` over ``lane.py`` and ``sessions.py``. ``media.py`` knows what kinds of media there are, ``adaptive.py`` how
-many calls may be under way, ``progress.py`` what the customer sees meanwhile.
+``worker`` claims jobs and ``pipeline`` is the way of each: ``resolver`` finds the post (``reader``, ``invitations``)
+and asks whether this customer may have it; ``delivery`` sends it the cheapest way that works: what the bot holds
+already, by reference, or what ``fetch`` brings, streamed by ``streaming`` between ``datacentres``. ``media`` knows what
+kinds there are, ``progress`` what the customer sees meanwhile, ``delivery_notifier`` says how it ended.
 """

@@ -1,8 +1,8 @@
 """Sending a post to a customer, each message with the random id that was stored for it.
 
-Everything is sent as a file that the bot holds (:class:`~daemon.transfer.cache.Held`): kept from before, seen in a
-public post, or just uploaded by ``messages.UploadMedia``. So an upload that is lost is no message that is lost, and a
-message that is tried again is the same call again.
+Everything is sent as a file that the bot holds (:class:`~daemon.transfer.media.stored_files.StoredFile`): kept from
+before, seen in a public post, or just uploaded by ``messages.UploadMedia``. So an upload that is lost is no message
+that is lost, and a message that is tried again is the same call again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from pyrogram import Client, raw
 from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, VoiceMessagesForbidden
 from pyrogram.raw.core import TLObject
 
-from daemon import rpc
-from daemon.errors import AlreadySent
-from daemon.outgoing import GONE, sent_id
-from daemon.transfer import caption
-from daemon.transfer.cache import Held
-from daemon.transfer.errors import Declined, Flooded, PartsLost, Unreachable
-from daemon.transfer.media import Item, attributes_of
-from daemon.transfer.source import Post
+from daemon.telegram import rpc
+from daemon.telegram.errors import AlreadySent
+from daemon.telegram.sender import GONE, sent_id
+from daemon.transfer.errors import Flooded, PartsLost, RecipientRestricted, Unreachable
+from daemon.transfer.media import captions
+from daemon.transfer.media.items import Item, attributes_of
+from daemon.transfer.media.stored_files import StoredFile
+from daemon.transfer.reader import Post
 
 CALL_TIMEOUT_S = 6.0
 SLOWEST_BYTES_S = 20 << 20  # at which Telegram puts an uploaded file together
@@ -45,7 +45,7 @@ class Message:
 
     items: tuple[int, ...]
     """Indexes into the post's items; none for a message of text."""
-    words: tuple[caption.Styled, ...]
+    words: tuple[captions.Styled, ...]
     """One for each item, or one for the text."""
     spoilers: tuple[bool, ...] = ()
     """For each item: is it veiled until the reader taps it?"""
@@ -59,15 +59,15 @@ class Message:
 def plan(post: Post) -> list[Message]:
     """The calls that deliver a post: files first, then what does not fit into captions."""
     if not post.items:
-        return [Message((), (piece,)) for piece in caption.pieces(post.text, post.entities)]
-    split = [caption.split(item.caption, item.entities, caption.MAX_CAPTION) for item in post.items]
+        return [Message((), (piece,)) for piece in captions.pieces(post.text, post.entities)]
+    split = [captions.split(item.caption, item.entities, captions.MAX_CAPTION) for item in post.items]
     heads = [head for head, _ in split]
     spoilers = [bool(item.media.spoiler) for item in post.items]
     messages = [
         Message(tuple(group), tuple(heads[index] for index in group), tuple(spoilers[index] for index in group))
         for group in _groups(post.items)
     ]
-    rests = [piece for _, rest in split for piece in caption.pieces(*rest)]
+    rests = [piece for _, rest in split for piece in captions.pieces(*rest)]
     return messages + [Message((), (rest,)) for rest in rests]
 
 
@@ -78,7 +78,7 @@ class Delivery:
         self._bot = bot
 
     async def send(
-        self, chat_id: int, message: Message, held: Sequence[Held], random_ids: Sequence[int]
+        self, chat_id: int, message: Message, held: Sequence[StoredFile], random_ids: Sequence[int]
     ) -> Mapping[int, int]:
         """Make the call and return random id -> message id (0: Telegram had the message already).
 
@@ -97,7 +97,7 @@ class Delivery:
             raise (_about(error) if message.items else error) from error
         return {random_id: sent_id(answer, random_id) or 0 for random_id in random_ids}
 
-    async def upload(self, chat_id: int, item: Item, file: Any, thumbnail: Any) -> Held:
+    async def upload(self, chat_id: int, item: Item, file: Any, thumbnail: Any) -> StoredFile:
         """Turn an uploaded *file* into one that the bot holds.
 
         :raises PartsLost: the server misses parts of it.
@@ -107,7 +107,7 @@ class Delivery:
         peer = await self._bot.resolve_peer(chat_id)
         query = raw.functions.messages.UploadMedia(peer=peer, media=_uploaded(item, file, thumbnail))
         try:
-            return Held.of(await self._call(query, CALL_TIMEOUT_S + item.size / SLOWEST_BYTES_S))
+            return StoredFile.of(await self._call(query, CALL_TIMEOUT_S + item.size / SLOWEST_BYTES_S))
         except BadRequest as error:
             if (error.ID or "").startswith(("FILE_PART", "MD5_CHECKSUM")):
                 raise PartsLost(str(error.ID)) from error
@@ -119,11 +119,13 @@ class Delivery:
         except (FloodWait, FloodPremiumWait) as error:
             raise Flooded(rpc.flood_seconds(error)) from error
         except VoiceMessagesForbidden as error:
-            raise Declined("voice_forbidden") from error
+            raise RecipientRestricted("voice_forbidden") from error
         except GONE as error:
             raise Unreachable(str(error.ID)) from error
 
-    def _query(self, peer: Any, message: Message, held: Sequence[Held], random_ids: Sequence[int]) -> "TLObject[Any]":
+    def _query(
+        self, peer: Any, message: Message, held: Sequence[StoredFile], random_ids: Sequence[int]
+    ) -> "TLObject[Any]":
         words = [{"message": text, "entities": list(entities) or None} for text, entities in message.words]
         if not message.items:
             return raw.functions.messages.SendMessage(random_id=random_ids[0], no_webpage=True, **words[0], peer=peer)

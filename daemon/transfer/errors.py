@@ -20,7 +20,7 @@ class TransferError(Exception):
     """Base of everything raised by ``daemon.transfer``."""
 
 
-class Refusal(TransferError):
+class PermanentFailure(TransferError):
     """The link will not be delivered. ``reason`` is a code, ``values`` fill the placeholders of its words."""
 
     def __init__(self, reason: str, **values: str | int) -> None:
@@ -28,11 +28,11 @@ class Refusal(TransferError):
         super().__init__(reason)
 
 
-class Declined(Refusal):
+class RecipientRestricted(PermanentFailure):
     """The customer's own settings keep it out: it says nothing of the file."""
 
 
-class PutBack(TransferError):
+class RetryLater(TransferError):
     """The job cannot go on now. ``seconds`` from now it may; ``counts`` when it used up one of its attempts."""
 
     def __init__(self, seconds: float, reason: str, *, counts: bool = False) -> None:
@@ -40,21 +40,21 @@ class PutBack(TransferError):
         super().__init__(f"{reason}: again in {seconds:g} s")
 
 
-class AccountAway(PutBack):
+class AccountAway(RetryLater):
     """The operator's account cannot be used now."""
 
     def __init__(self) -> None:
         super().__init__(15, ACCOUNT_AWAY)
 
 
-class Flooded(PutBack):
+class Flooded(RetryLater):
     """Telegram asked for a wait that is too long to hold a slot for."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds, FLOOD_WAIT)
 
 
-class Silent(PutBack):
+class ResponseTimeout(RetryLater):
     """A data centre has answered nothing, or not this call, for too long."""
 
     def __init__(self, data_centre: int) -> None:

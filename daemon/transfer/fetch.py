@@ -10,15 +10,15 @@ from typing import Any
 from pyrogram import raw
 from pyrogram.errors import RPCError
 
-from daemon.transfer.cache import Held
+from daemon.database import Database
 from daemon.transfer.delivery import Delivery
 from daemon.transfer.errors import PartsLost, SourceChanged, TransferError
-from daemon.transfer.finder import Finder
-from daemon.transfer.media import Item
-from daemon.transfer.pipe import PART, PIECE, Download, Pipe, Upload
+from daemon.transfer.media.items import Item
+from daemon.transfer.media.stored_files import StoredFile
+from daemon.transfer.reader import Post
+from daemon.transfer.resolver import Resolver
 from daemon.transfer.run import Run, Track
-from daemon.transfer.source import Post
-from models.database import Calls
+from daemon.transfer.streaming import PART, PIECE, Download, Stream, Upload
 from models.errors import LeaseLost
 from models.jobs import uploads
 from models.jobs.uploads import UploadInfo
@@ -33,10 +33,10 @@ _PARTS_A_PIECE = PIECE // PART
 class Fetcher:
     """Streams the files of a post from the account to the bot."""
 
-    def __init__(self, finder: Finder, pipe: Pipe, delivery: Delivery, calls: Calls) -> None:
+    def __init__(self, finder: Resolver, pipe: Stream, delivery: Delivery, calls: Database) -> None:
         self._finder, self._pipe, self._delivery, self._calls = finder, pipe, delivery, calls
 
-    async def fetch(self, post: Post, run: Run, track: Track) -> tuple[Held, ...]:
+    async def fetch(self, post: Post, run: Run, track: Track) -> tuple[StoredFile, ...]:
         """Bring every file of *post*, read with the account, to the bot.
 
         Acknowledged parts of a large file are kept with the job of *run*, so that a restart goes on with them.
@@ -48,7 +48,7 @@ class Fetcher:
             held.append(await self._item(post, item, run, track))
         return tuple(held)
 
-    async def _item(self, post: Post, item: Item, run: Run, track: Track) -> Held:
+    async def _item(self, post: Post, item: Item, run: Run, track: Track) -> StoredFile:
         resumable = item.size > RESUMABLE_BYTES and len(post.items) == 1
         for first in (True, False):
             upload = await self._begin(item, run) if resumable else Upload(item.size)
@@ -63,7 +63,7 @@ class Fetcher:
                     raise
         raise AssertionError("unreachable")
 
-    async def _carry(self, post: Post, item: Item, upload: Upload, run: Run, track: Track) -> Held:
+    async def _carry(self, post: Post, item: Item, upload: Upload, run: Run, track: Track) -> StoredFile:
         async def refresh() -> Any:
             return (await self._again(post, item)).location
 

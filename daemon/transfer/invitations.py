@@ -20,9 +20,9 @@ from pyrogram.errors import (
 )
 
 from config.settings import Settings
-from daemon.transfer.errors import Flooded, Refusal
-from daemon.transfer.source import Channel, Reader
-from models.database import Calls
+from daemon.database import Database
+from daemon.transfer.errors import Flooded, PermanentFailure
+from daemon.transfer.reader import Channel, Reader
 from models.jobs import sources, usage
 from models.jobs.sources import ReadingPolicy
 
@@ -40,7 +40,7 @@ _OUTCOMES: dict[type[RPCError], str] = {
 class Invitations:
     """Follows a customer's invitation with the operator's account, within the operator's rules."""
 
-    def __init__(self, reader: Reader, calls: Calls, settings: Settings, policy: ReadingPolicy) -> None:
+    def __init__(self, reader: Reader, calls: Database, settings: Settings, policy: ReadingPolicy) -> None:
         self._reader, self._calls, self._settings, self._policy = reader, calls, settings, policy
 
     async def follow(self, user_id: int, paying: bool, code: str, now: int) -> tuple[Channel, bool]:
@@ -52,9 +52,9 @@ class Invitations:
         channel = await self._join(user_id, paying, code, now) if chat is None else self._reader.learn(chat)
         known = await remember(self._calls, channel, now)
         if sources.may_read(known, True, self._policy, names=channel.usernames).reason == "blocked":
-            raise Refusal("blocked")
+            raise PermanentFailure("blocked")
         if chat is not None and channel.asks_to_join and channel.username is None:
-            raise Refusal("entry_approved")  # to hold an invitation is not to be let in
+            raise PermanentFailure("entry_approved")  # to hold an invitation is not to be let in
         await self._calls(sources.open_for, user_id, channel.id, now, invite_hash=code)
         return channel, chat is None
 
@@ -68,9 +68,9 @@ class Invitations:
             return invite.chat
         if isinstance(invite, raw.types.ChatInvite):
             if not (invite.channel or invite.broadcast or invite.megagroup):
-                raise Refusal("basic_group")
+                raise PermanentFailure("basic_group")
             if invite.subscription_pricing:
-                raise Refusal("invite_paid")
+                raise PermanentFailure("invite_paid")
         return None
 
     async def _join(self, user_id: int, paying: bool, code: str, now: int) -> Channel:
@@ -79,10 +79,10 @@ class Invitations:
         joined = await self._calls(sources.joined_today, day)
         reason = sources.may_join(settings.join_by_invitation, paying, joined, settings.joins_per_day)
         if reason is not None:
-            raise Refusal(f"join_{reason}")
+            raise PermanentFailure(f"join_{reason}")
         join = await self._calls(sources.begin_join, user_id, code, day, settings.joins_per_day, now)
         if join is None:
-            raise Refusal("join_cap")
+            raise PermanentFailure("join_cap")
         try:
             answer = await self._reader.call(raw.functions.messages.ImportChatInvite(hash=code))
             channel = self._reader.learn(_chat(answer))
@@ -102,7 +102,7 @@ class Invitations:
         return channel
 
 
-async def remember(calls: Calls, channel: Channel, now: int) -> sources.SourceInfo:
+async def remember(calls: Database, channel: Channel, now: int) -> sources.SourceInfo:
     """Write down what the account sees of a chat, unless it is known, and return what is known of it."""
     known = await calls(sources.get, channel.id)
     if known is not None and _as_known(known) == _as_seen(channel):
@@ -131,9 +131,11 @@ def _chat(answer: Any) -> Any:
     """The chat that was joined. Telegram may ask for a visit to a web page first: then there is none."""
     chats = getattr(getattr(answer, "updates", answer), "chats", None)
     if not chats:
-        raise Refusal("join_requested")
+        raise PermanentFailure("join_requested")
     return chats[0]
 
 
-def _refusal(error: RPCError) -> Refusal:
-    return Refusal(next((reason for kind, reason in _OUTCOMES.items() if isinstance(error, kind)), "join_refused"))
+def _refusal(error: RPCError) -> PermanentFailure:
+    return PermanentFailure(
+        next((reason for kind, reason in _OUTCOMES.items() if isinstance(error, kind)), "join_refused")
+    )

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
 
 from config.texts import Texts, translator
-from daemon.errors import Unreachable
-from daemon.outgoing import Button, Keyboard, Outgoing
-from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
+from daemon.database import Database
+from daemon.telegram.errors import Unreachable
+from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
+from daemon.telegram.screen import Button, Keyboard
+from daemon.telegram.sender import Sender
 from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
 from daemon.transfer.run import Run, Track
 from models import users
-from models.database import Calls
 from models.errors import NotFound
 from models.jobs import batches, queue
 from models.jobs.states import JobInfo, JobState
@@ -117,8 +118,8 @@ class Board:
 
     def __init__(
         self,
-        outgoing: Outgoing,
-        calls: Calls,
+        outgoing: Sender,
+        calls: Database,
         running: Callable[[], list[Run]],
         why_waiting: Callable[[int], str | None] = lambda job_id: None,
     ) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from daemon.transfer.errors import PutBack
+from daemon.transfer.errors import RetryLater
 from models.jobs.scheduling import LARGE_BYTES
 from models.jobs.states import JobInfo
 
@@ -48,5 +48,5 @@ class Run:
         if size <= LARGE_BYTES or self.is_large:
             return
         if not self.has_room_for_large():
-            raise PutBack(0, "large files are under way")
+            raise RetryLater(0, "large files are under way")
         self.is_large = True

@@ -18,24 +18,24 @@ from pyrogram.errors import RPCError
 from config import memory
 from config.plans import Plans
 from config.settings import Settings
-from daemon import clients
-from daemon.bell import Bell
-from daemon.outgoing import Outgoing
-from daemon.transfer.cipher import cipher
-from daemon.transfer.courier import Courier, LimitReached
+from daemon.database import Database
+from daemon.telegram import clients
+from daemon.telegram.sender import Sender
+from daemon.transfer.datacentres.cipher import cipher
+from daemon.transfer.datacentres.pool import Bounds, DataCentrePools
 from daemon.transfer.delivery import Delivery
-from daemon.transfer.errors import ACCOUNT_AWAY, AccountAway, PutBack, Refusal, TransferError, Unreachable
+from daemon.transfer.delivery_notifier import DeliveryNotifier
+from daemon.transfer.errors import ACCOUNT_AWAY, AccountAway, PermanentFailure, RetryLater, TransferError, Unreachable
 from daemon.transfer.fetch import Fetcher
-from daemon.transfer.finder import Finder
-from daemon.transfer.lane import Bounds, Lanes
-from daemon.transfer.pipe import Budget, Pipe
+from daemon.transfer.pipeline import LimitReached, Pipeline
 from daemon.transfer.progress import Board
+from daemon.transfer.reader import Reader
+from daemon.transfer.resolver import Resolver
 from daemon.transfer.run import Run
-from daemon.transfer.source import Reader
-from daemon.transfer.teller import Teller
+from daemon.transfer.streaming import Budget, Stream
 from daemon.transfer.waits import Waits
+from daemon.wakeup import Wakeup
 from models import users
-from models.database import Calls
 from models.errors import LeaseLost
 from models.jobs import queue
 from models.jobs.states import JobInfo
@@ -63,9 +63,9 @@ class Transfers:
         self,
         bot: Client,
         account: Client,
-        calls: Calls,
-        bell: Bell,
-        outgoing: Outgoing,
+        calls: Database,
+        bell: Wakeup,
+        outgoing: Sender,
         settings: Settings,
         plans: Plans,
         account_is_up: Callable[[], bool] = lambda: True,
@@ -84,9 +84,9 @@ class Transfers:
         reads = Bounds(min(12, most), most, calls_per_session=6)
         writes = Bounds(min(24, 2 * most), 2 * most, calls_per_session=12)
         chosen = cipher(settings.transfer_cipher)
-        self._reading, self._writing = Lanes(account, reads, chosen), Lanes(bot, writes, chosen)
+        self._reading, self._writing = DataCentrePools(account, reads, chosen), DataCentrePools(bot, writes, chosen)
         self._board = Board(outgoing, calls, self._running, self._why_waiting)
-        self.tellers = Teller(calls, outgoing, settings, plans, self._account_name).tellers()
+        self.tellers = DeliveryNotifier(calls, outgoing, settings, plans, self._account_name).tellers()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -115,15 +115,15 @@ class Transfers:
         await self._board.drain()
         await asyncio.gather(self._reading.stop(), self._writing.stop())
 
-    async def _courier(self) -> Courier:
+    async def _courier(self) -> Pipeline:
         home = await self._bot.storage.dc_id()
-        finder = Finder(Reader(self._bot), Reader(self._account), self._calls, self._settings, self._account_is_up)
+        finder = Resolver(Reader(self._bot), Reader(self._account), self._calls, self._settings, self._account_is_up)
         delivery = Delivery(self._bot)
-        pipe = Pipe(
+        pipe = Stream(
             self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
         )
         fetcher = Fetcher(finder, pipe, delivery, self._calls)
-        return Courier(self._settings.bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
+        return Pipeline(self._settings.bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
 
     def _account_name(self) -> str | None:
         """Whom to add to a chat that the account cannot read."""
@@ -135,7 +135,7 @@ class Transfers:
 
     # ---- claiming
 
-    async def _claim(self, courier: Courier) -> None:
+    async def _claim(self, courier: Pipeline) -> None:
         while True:
             async with self._claiming:
                 job = await self._next()
@@ -157,7 +157,7 @@ class Transfers:
         small = len(self._runs) - large
         return small < self._settings.transfer_files_small, large < self._settings.transfer_files_large
 
-    def _begin(self, courier: Courier, job: JobInfo) -> None:
+    def _begin(self, courier: Pipeline, job: JobInfo) -> None:
         if (before := self._runs.get(job.id)) is not None:
             self._withdraw(before)  # its lease lapsed under it: the clock has jumped
         run = Run(job, lambda: self._room()[1])
@@ -166,7 +166,7 @@ class Transfers:
 
     # ---- working
 
-    async def _work(self, courier: Courier, run: Run) -> None:
+    async def _work(self, courier: Pipeline, run: Run) -> None:
         try:
             await self._settle(courier, run)
         except LeaseLost:
@@ -178,7 +178,7 @@ class Transfers:
                 del self._runs[run.job.id]
             self._bell.ring()
 
-    async def _settle(self, courier: Courier, run: Run) -> None:
+    async def _settle(self, courier: Pipeline, run: Run) -> None:
         """Deliver, and record whatever end it comes to."""
         job, owner = run.job, self._owner
         try:
@@ -187,7 +187,7 @@ class Transfers:
             pass
         except LeaseLost:
             raise
-        except Refusal as refusal:
+        except PermanentFailure as refusal:
             logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
             await self._calls(queue.refuse, job.id, owner, refusal.reason, _now(), refusal.values)
         except Unreachable as error:
@@ -203,18 +203,18 @@ class Transfers:
             logger.exception("attempt broke", extra={"job": job.id})
             await self._put_back(job, self._judge(job, error))
 
-    def _judge(self, job: JobInfo, error: Exception) -> PutBack:
+    def _judge(self, job: JobInfo, error: Exception) -> RetryLater:
         """When to try again, and whether it was the job's fault."""
-        if isinstance(error, PutBack) and not error.counts:
+        if isinstance(error, RetryLater) and not error.counts:
             return error
         login = clients.verdict(error)
         if (login is not None and login.is_ended) or not self._account_is_up():
             return AccountAway()
-        if isinstance(error, PutBack):
+        if isinstance(error, RetryLater):
             return error
-        return PutBack(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True)
+        return RetryLater(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True)
 
-    async def _put_back(self, job: JobInfo, why: PutBack) -> None:
+    async def _put_back(self, job: JobInfo, why: RetryLater) -> None:
         waited = self._waits.put_back(job.id, why.reason, time.monotonic())
         if why.reason == ACCOUNT_AWAY and waited > PATIENCE_S:
             await self._calls(queue.fail, job.id, self._owner, "waited_too_long", _now())

@@ -23,7 +23,7 @@ ENDED_S = 60
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Installation]:
-    built = installation.start(tmp_path / "place", WARDEN_CRASHES="2")
+    built = installation.start(tmp_path / "place", WATCHDOG_CRASHES="2")
     yield built
     assert built.stop() == 0
 

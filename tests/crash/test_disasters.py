@@ -58,7 +58,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def town(disk: Path, clock: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """Everything is well before and after each test, and the books agree at the end."""
-    settings = {"WARDEN_CRASHES": "1000", "PEAJE_TEST_CLOCK": str(clock), "PYTHONPATH": f"{CLOCK}:{REPOSITORY}"}
+    settings = {"WATCHDOG_CRASHES": "1000", "PEAJE_TEST_CLOCK": str(clock), "PYTHONPATH": f"{CLOCK}:{REPOSITORY}"}
     running = installation.start(tmp_path_factory.mktemp("installation") / "place", disk, **settings)
     try:
         town = Town(running, random.Random(1), 4)

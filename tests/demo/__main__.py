@@ -155,7 +155,7 @@ def stay(running: Installation) -> None:
     """Say what runs and how to look at it, until Ctrl-C."""
     tell(
         f"""
-Still running: a local Telegram and PayPal, and under supervisord daemon, web, upkeep and warden.
+Still running: a local Telegram and PayPal, and under supervisord daemon, web, upkeep and watchdog.
 
   health    {running.base_url}/health
   status    .venv/bin/supervisorctl status            (also: restart peaje:daemon)

@@ -63,7 +63,7 @@ class Installation:
         """Start the programs."""
         with self.console.open("ab") as output:
             self.launcher = subprocess.Popen(
-                [sys.executable, "-m", "daemon.launcher"],
+                [sys.executable, "-m", "daemon.supervision"],
                 cwd=self.place,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,

@@ -24,7 +24,7 @@ from tests.image.container import IMAGE, Container, podman
 from tests.sandbox_process import REPOSITORY, Sandbox
 
 HERE = Path(__file__).parent
-PROGRAMS = {"peaje:daemon", "peaje:web", "peaje:upkeep", "warden"}
+PROGRAMS = {"peaje:daemon", "peaje:web", "peaje:upkeep", "watchdog"}
 MIB = 1024 * 1024
 MEMORY_LIMIT = 320 * MIB
 HEALTHY_WITHIN_S = 5
@@ -266,7 +266,7 @@ def test_it_is_healthy_five_seconds_after_its_start(env_file: Path, tmp_path: Pa
 
 
 def test_a_program_that_crashes_again_and_again_ends_it_with_70(env_file: Path, tmp_path: Path) -> None:
-    with started(*options(env_file, tmp_path, WARDEN_CRASHES="2")) as running:
+    with started(*options(env_file, tmp_path, WATCHDOG_CRASHES="2")) as running:
         running.wait_healthy()
         deadline = time.monotonic() + 40
         while running.is_running():

@@ -13,13 +13,14 @@ import pytest
 from pyrogram.errors import ChannelInvalid, FloodWait, Forbidden, InternalServerError, NotAcceptable
 
 from config import settings
-from daemon import announcer
-from daemon.announcer import Announcer
-from daemon.bell import Bell
-from daemon.errors import Unreachable
-from daemon.outgoing import Outgoing
+from daemon import outbox_worker
+from daemon.database import Database
+from daemon.outbox_worker import OutboxWorker
+from daemon.telegram.errors import Unreachable
+from daemon.telegram.sender import Sender
+from daemon.wakeup import Wakeup
 from models import database, outbox, users
-from models.database import Calls, Watcher
+from models.database import Watcher
 from models.maintenance import clock_repair, health
 from models.money import access
 from models.tables import Event
@@ -33,7 +34,8 @@ BOT = "peaje_sandbox_bot"
 def write(daemon: Daemon, code: str) -> None:
     """Run *code* against the daemon's database from another process, as upkeep or web would."""
     prelude = (
-        "from pathlib import Path; import time; from models import access, database, events, health, users\n"
+        "from pathlib import Path; import time; from models import database, outbox, users\n"
+        "from models.maintenance import health; from models.money import access\n"
         f"database.open_database(Path({str(daemon.db_path / 'peaje.db')!r})); now = int(time.time())\n"
     )
     subprocess.run([sys.executable, "-c", prelude + code], cwd=REPOSITORY, check=True, timeout=20, env=os.environ)
@@ -137,7 +139,7 @@ async def test_a_flood_wait_delays_what_is_told_but_loses_nothing(
         assert time.monotonic() - began > 4
 
 
-class Post(Outgoing):
+class Post(Sender):
     """Takes messages to those for whom it has no ``trouble``, each once."""
 
     def __init__(self, trouble: dict[int, Exception]) -> None:
@@ -156,9 +158,9 @@ class Post(Outgoing):
 async def told_of_an_incident(tmp_path: Path, post: Post) -> Event:
     """The event of an incident, when it has been told once to three admins."""
     configured = settings.load(environment.minimal(tmp_path) | {"ADMIN_IDS": "1 2 3"}, None)
-    calls = Calls()
+    calls = Database()
     await calls(health.open_incident, "disk_nearly_full", "97 % full", int(time.time()))
-    await Announcer(configured, configured.plans, calls, post, Bell(Watcher())).tell_due()
+    await OutboxWorker(configured, configured.plans, calls, post, Wakeup(Watcher())).tell_due()
     await calls.close()
     event: Event = Event.get()
     return event
@@ -185,7 +187,7 @@ async def test_an_admin_who_cannot_be_told_now_is_told_later_and_the_others_now(
     event = await told_of_an_incident(tmp_path, post)
     # Telegram's longest wait is obeyed
     assert sorted(post.asked) == [1, 2, 3]
-    assert event.heard_at is None and event.not_before >= began + 7200 + announcer.FLOOD_MARGIN_S
+    assert event.heard_at is None and event.not_before >= began + 7200 + outbox_worker.FLOOD_MARGIN_S
     # And nothing makes it due before
     assert clock_repair.mend(began + 60) == 0
 
@@ -193,8 +195,8 @@ async def test_an_admin_who_cannot_be_told_now_is_told_later_and_the_others_now(
 async def told_to_customers(tmp_path: Path, post: Post) -> None:
     """One turn of an announcer without admins to hear it."""
     configured = settings.load(environment.minimal(tmp_path), None)
-    calls = Calls()
-    await Announcer(configured, configured.plans, calls, post, Bell(Watcher())).tell_due()
+    calls = Database()
+    await OutboxWorker(configured, configured.plans, calls, post, Wakeup(Watcher())).tell_due()
     await calls.close()
 
 
@@ -220,7 +222,7 @@ async def test_what_telegram_refuses_for_good_is_given_up_and_the_admins_hear_of
 async def test_an_event_without_words_is_tried_some_times_and_given_up(database_file: Path, tmp_path: Path) -> None:
     users.seen(7, "Lucía", None, "en", int(time.time()))
     access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
-    for attempt in range(announcer.MOST_ATTEMPTS):
+    for attempt in range(outbox_worker.MOST_ATTEMPTS):
         assert Event.get(Event.kind == "access_given").heard_at is None, f"given up after {attempt}"
         Event.update(not_before=0).execute()
         await told_to_customers(tmp_path, Post({7: KeyError("until")}))
@@ -230,7 +232,7 @@ async def test_an_event_without_words_is_tried_some_times_and_given_up(database_
 
 async def test_an_alert_without_words_makes_no_further_alert(database_file: Path, tmp_path: Path) -> None:
     health.open_incident("disk_nearly_full", "97 % full", int(time.time()))
-    Event.update(attempts=announcer.MOST_ATTEMPTS).execute()
+    Event.update(attempts=outbox_worker.MOST_ATTEMPTS).execute()
     await told_of_an_incident(tmp_path, Post(dict.fromkeys((1, 2, 3), KeyError("text"))))
     assert Event.get().heard_at is not None and alerts() == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import rpc
+from daemon.telegram import rpc
 from models import database
 from models.maintenance import health
 from tests.daemon_process import Daemon, chat

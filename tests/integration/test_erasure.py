@@ -16,14 +16,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config import settings
-from daemon.bell import Bell
 from daemon.canary import Canary
-from daemon.outgoing import Outgoing
-from daemon.session_file import SessionFile
+from daemon.database import Database
+from daemon.telegram.sender import Sender
+from daemon.telegram.session_file import SessionFile
 from daemon.transfer.progress import FIRST_S, Board
 from daemon.transfer.run import Run
+from daemon.wakeup import Wakeup
 from models import database, outbox, users
-from models.database import Calls, Watcher
+from models.database import Watcher
 from models.errors import LeaseLost
 from models.jobs import batches, queue, sources, uploads, usage
 from models.jobs.queue import Delivered
@@ -223,7 +224,7 @@ def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None
     assert Event.select().where(Event.payload.contains("mother")).count() == 0
 
 
-class Wall(Outgoing):
+class Wall(Sender):
     """Where progress is shown: it remembers what hangs on it."""
 
     def __init__(self) -> None:
@@ -242,7 +243,7 @@ async def test_the_progress_of_a_batch_of_hers_that_is_being_worked_on_is_taken_
     users.seen(7, "P.", None, "en", NOW)
     links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
     batches.enqueue(7, 7, links, 0, None, NOW, dedupe="b", cap=9)
-    calls, wall, run = Calls(), Wall(), Run(claim("w"), lambda: True)
+    calls, wall, run = Database(), Wall(), Run(claim("w"), lambda: True)
     board = Board(wall, calls, lambda: [run])
     for moment in (0.0, FIRST_S):
         await board.look(moment)
@@ -261,8 +262,8 @@ async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tm
     admin = 7
     users.seen(admin, "P.", None, "en", NOW)
     environ = {"ADMIN_IDS": str(admin), "CANARY_HOUR": "0", "CANARY_LINK": "https://t.me/channel/1"}
-    calls, up = Calls(), asyncio.Event()
-    canary = Canary(settings.load(environment.minimal(tmp_path) | environ, None), calls, Bell(Watcher()))
+    calls, up = Database(), asyncio.Event()
+    canary = Canary(settings.load(environment.minimal(tmp_path) | environ, None), calls, Wakeup(Watcher()))
     up.set()
     singing = asyncio.create_task(canary.run(up))
     # Given a canary that waits for its post to arrive, when the admin has himself taken out
@@ -293,8 +294,8 @@ async def test_the_bots_session_knows_no_names_of_persons(tmp_path: Path) -> Non
 
 async def test_a_canary_that_was_switched_off_does_not_stay_wrong(database_file: Path, tmp_path: Path) -> None:
     health.open_incident("canary_failed", "not within 600 s", NOW)
-    calls = Calls()
-    canary = Canary(settings.load(environment.minimal(tmp_path), None), calls, Bell(Watcher()))
+    calls = Database()
+    canary = Canary(settings.load(environment.minimal(tmp_path), None), calls, Wakeup(Watcher()))
     singing = asyncio.create_task(canary.run(asyncio.Event()))
 
     await until(lambda: not health.incidents())

@@ -12,10 +12,10 @@ import peewee
 import pytest
 from pyrogram.storage import UpdateState
 
-from daemon.alarm import Room
-from daemon.session_file import SessionFile
+from daemon.database import Database
+from daemon.disk_monitor import Room
+from daemon.telegram.session_file import SessionFile
 from models import database, notes
-from models.database import Calls
 from models.tables import Note
 
 MIB = 1 << 20
@@ -28,7 +28,7 @@ def limit(pages: int) -> None:
 
 
 async def test_a_call_waits_for_room_and_is_made_then(database_file: Path) -> None:
-    calls = Calls()
+    calls = Database()
     await calls(limit, 0)
     writing = asyncio.create_task(calls(notes.put, "long", "x" * 100_000, 1))
     await asyncio.sleep(0.3)
@@ -44,7 +44,7 @@ async def test_a_call_waits_for_room_and_is_made_then(database_file: Path) -> No
 
 
 async def test_a_call_that_waits_can_be_given_up(database_file: Path) -> None:
-    calls = Calls()
+    calls = Database()
     await calls(limit, 0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
@@ -54,7 +54,7 @@ async def test_a_call_that_waits_can_be_given_up(database_file: Path) -> None:
 
 
 async def test_what_is_wrong_with_the_database_itself_is_raised(database_file: Path) -> None:
-    calls = Calls()
+    calls = Database()
     with pytest.raises(peewee.OperationalError):
         await calls(lambda: database.database.execute_sql("SELECT * FROM nothing_of_that_name"))
     await calls.close()

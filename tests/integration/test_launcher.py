@@ -1,4 +1,4 @@
-"""The launcher, supervisord and the warden, as they are; only what the programs do is replaced."""
+"""The launcher, supervisord and the watchdog, as they are; only what the programs do is replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from config.settings import load
-from daemon.warden import Warden
+from daemon.supervision.watchdog import Watchdog
 from models import database
 from tests import environment
 
@@ -72,8 +72,8 @@ class Instance:
         for name in PROGRAMS:
             conf[f"program:{name}"]["command"] = self._fake(name, programs.get(name, STEADY))
             conf[f"program:{name}"].update(options)
-        if "warden" in programs:
-            conf["eventlistener:warden"]["command"] = self._fake("warden", programs["warden"])
+        if "watchdog" in programs:
+            conf["eventlistener:watchdog"]["command"] = self._fake("watchdog", programs["watchdog"])
         with (self.home / "supervisord.conf").open("w") as file:
             conf.write(file)
 
@@ -85,7 +85,7 @@ class Instance:
     def launch(self) -> subprocess.Popen[bytes]:
         with (self.home / "console").open("ab") as console:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "daemon.launcher", "--config", str(self.home / "supervisord.conf")],
+                [sys.executable, "-m", "daemon.supervision", "--config", str(self.home / "supervisord.conf")],
                 cwd=self.home,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
@@ -155,7 +155,7 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
 def test_everything_starts_is_seen_and_stops_cleanly(instance: Instance) -> None:
     instance.launch()
 
-    assert set(instance.wait_until_up()) == {"peaje:daemon", "peaje:web", "peaje:upkeep", "warden"}
+    assert set(instance.wait_until_up()) == {"peaje:daemon", "peaje:web", "peaje:upkeep", "watchdog"}
     assert instance.stop() == 0
     assert instance.messages("launcher")[-1] == "all programs have stopped"
     assert (instance.home / "data" / "logs" / "supervisord.txt").exists()
@@ -214,7 +214,7 @@ def test_the_time_to_stop_is_under_half_a_minute() -> None:
     conf.read(REPOSITORY / "supervisord.conf")
     programs = max(int(conf[f"program:{name}"]["stopwaitsecs"]) for name in PROGRAMS)
 
-    assert programs + int(conf["eventlistener:warden"]["stopwaitsecs"]) < 30
+    assert programs + int(conf["eventlistener:watchdog"]["stopwaitsecs"]) < 30
 
 
 def test_every_fault_of_settings_and_plans_is_told_before_anything_starts(instance: Instance) -> None:
@@ -251,7 +251,7 @@ def test_a_database_of_a_newer_version_is_refused(instance: Instance) -> None:
 
 
 def test_a_crash_loop_ends_with_70(instance: Instance) -> None:
-    instance.environ["WARDEN_CRASHES"] = "2"
+    instance.environ["WATCHDOG_CRASHES"] = "2"
     instance.configure({"web": CRASHING})
 
     assert instance.launch().wait(timeout=30) == 70
@@ -259,7 +259,7 @@ def test_a_crash_loop_ends_with_70(instance: Instance) -> None:
 
 
 def test_a_crash_loop_is_written_down_for_the_next_start_to_tell_and_ends_in_quiet(instance: Instance) -> None:
-    instance.environ |= {"WARDEN_CRASHES": "2", "WARDEN_WINDOW": "3"}
+    instance.environ |= {"WATCHDOG_CRASHES": "2", "WATCHDOG_WINDOW": "3"}
     instance.configure({"web": CRASHING})
     assert instance.launch().wait(timeout=30) == 70
     assert _news(instance) == ["incident_opened"]
@@ -284,7 +284,7 @@ def test_a_program_that_cannot_be_started_ends_with_70(instance: Instance) -> No
 
 
 def test_a_program_whose_dependency_is_away_is_tried_again_and_not_counted(instance: Instance) -> None:
-    instance.environ["WARDEN_CRASHES"] = "1"
+    instance.environ["WATCHDOG_CRASHES"] = "1"
     attempts = instance.home / "attempts"
     instance.configure({"upkeep": f"open({str(attempts)!r}, 'a').write('x')\n{AWAY}"})
     process = instance.launch()
@@ -295,7 +295,7 @@ def test_a_program_whose_dependency_is_away_is_tried_again_and_not_counted(insta
 
 
 def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
-    instance.environ["WARDEN_STALE"] = "1"
+    instance.environ["WATCHDOG_STALE"] = "1"
     instance.configure({"daemon": BEATING})
     process = instance.launch()
     pid = instance.wait_until_up()["peaje:daemon"]
@@ -307,7 +307,7 @@ def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
 
     assert not is_alive(pid)
     assert process.poll() is None
-    assert "a program hangs: killed, to be started again" in instance.messages("warden")
+    assert "a program hangs: killed, to be started again" in instance.messages("watchdog")
 
 
 NO_ROOM = "CREATE TRIGGER no_room BEFORE INSERT ON heartbeat BEGIN SELECT RAISE(ABORT, 'no room'); END"
@@ -325,16 +325,16 @@ def test_nobody_is_killed_for_a_heart_that_cannot_be_written_down(
     migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hindrance: str, killed: bool
 ) -> None:
     monkeypatch.setattr(database, "PRAGMAS", (("busy_timeout", 100), *database.PRAGMAS[1:]))
-    settings = load(environment.minimal(tmp_path) | {"WARDEN_STALE": "1"}, None)
+    settings = load(environment.minimal(tmp_path) | {"WATCHDOG_STALE": "1"}, None)
     shutil.copy(migrated, settings.database_file)
     program = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    warden = Warden(settings, Supervisord(program.pid), tmp_path / "verdict")
+    watchdog = Watchdog(settings, Supervisord(program.pid), tmp_path / "verdict")
     with contextlib.closing(sqlite3.connect(settings.database_file, isolation_level=None)) as connection:
         connection.execute("INSERT INTO heartbeat (program, detail, at) VALUES ('daemon', '{}', 1)")
         connection.execute(hindrance)
-        warden.on_event("TICK_5", {})
+        watchdog.on_event("TICK_5", {})
         time.sleep(1.1)
-        warden.on_event("TICK_5", {})
+        watchdog.on_event("TICK_5", {})
 
     time.sleep(0.1)
     assert (program.poll() == -signal.SIGKILL) is killed
@@ -352,41 +352,41 @@ class Supervisord:
         return [{"name": "daemon", "pid": self.pid, "statename": "RUNNING"}]
 
 
-def test_a_stopped_warden_is_found_and_replaced(instance: Instance) -> None:
-    instance.environ["WARDEN_STALE"] = "3"
+def test_a_stopped_watchdog_is_found_and_replaced(instance: Instance) -> None:
+    instance.environ["WATCHDOG_STALE"] = "3"
     process = instance.launch()
     before = instance.wait_until_up()
 
-    os.kill(before["warden"], signal.SIGSTOP)
-    wait(lambda: instance.pids().get("warden", before["warden"]) != before["warden"], 40)
+    os.kill(before["watchdog"], signal.SIGSTOP)
+    wait(lambda: instance.pids().get("watchdog", before["watchdog"]) != before["watchdog"], 40)
 
-    assert not is_alive(before["warden"])
+    assert not is_alive(before["watchdog"])
     assert process.poll() is None
     after = instance.pids()
-    assert {name: after[name] for name in after if name != "warden"} == {
-        name: before[name] for name in before if name != "warden"
+    assert {name: after[name] for name in after if name != "watchdog"} == {
+        name: before[name] for name in before if name != "watchdog"
     }
     assert "a listener hangs: killed, to be started again" in instance.messages("launcher")
-    wait(lambda: "warden" in _beaten(instance.home / "data" / "peaje.db"))
+    wait(lambda: "watchdog" in _beaten(instance.home / "data" / "peaje.db"))
 
 
-def test_a_warden_that_crashes_again_and_again_ends_with_70(instance: Instance) -> None:
-    instance.environ["WARDEN_CRASHES"] = "2"
-    instance.configure({"warden": CRASHING})
+def test_a_watchdog_that_crashes_again_and_again_ends_with_70(instance: Instance) -> None:
+    instance.environ["WATCHDOG_CRASHES"] = "2"
+    instance.configure({"watchdog": CRASHING})
 
     assert instance.launch().wait(timeout=30) == 70
     assert instance.messages("launcher").count("a listener crashed") == 3
-    assert instance.messages("launcher")[-1] == "given up: warden crashes again and again"
+    assert instance.messages("launcher")[-1] == "given up: watchdog crashes again and again"
     assert _news(instance) == ["incident_opened"]
 
 
-def test_a_warden_that_cannot_be_started_ends_with_70(instance: Instance) -> None:
+def test_a_watchdog_that_cannot_be_started_ends_with_70(instance: Instance) -> None:
     conf = (instance.home / "supervisord.conf").read_text()
     unfit = "command = /nowhere\nstartretries = 0"
-    (instance.home / "supervisord.conf").write_text(re.sub("command = .* -m daemon.warden", unfit, conf))
+    (instance.home / "supervisord.conf").write_text(re.sub("command = .* -m daemon.supervision.watchdog", unfit, conf))
 
     assert instance.launch().wait(timeout=30) == 70
-    assert instance.messages("launcher")[-1] == "given up: warden cannot be started"
+    assert instance.messages("launcher")[-1] == "given up: watchdog cannot be started"
 
 
 def test_a_signal_to_stop_is_heard_before_anything_is_imported(instance: Instance) -> None:

@@ -149,7 +149,7 @@ def test_programs_that_start_together_migrate_once(tmp_path: Path) -> None:
     ]
     said = [process.communicate(timeout=60)[0].strip() for process in started]
     assert [process.returncode for process in started] == [0, 0, 0, 0]
-    assert sorted(said) == ["['0001_initial']", "[]", "[]", "[]"]
+    assert sorted(said) == ["['0001_initial', '0002_watchdog']", "[]", "[]", "[]"]
 
 
 def test_the_file_is_in_wal_mode_and_every_commit_reaches_the_disk(database_file: Path) -> None:

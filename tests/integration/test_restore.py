@@ -319,7 +319,7 @@ def test_programs_at_work_are_stopped_for_it_and_started_again(instance: Instanc
     wait(lambda: len(ask(file, NAMES)) > 20)
     assert ask(file, "PRAGMA integrity_check") == ["ok"]
     assert instance.stop() == 0
-    assert not [line for line in instance.messages("warden") if "given up" in line]
+    assert not [line for line in instance.messages("watchdog") if "given up" in line]
 
 
 def test_a_terminal_that_is_closed_meanwhile_leaves_nothing_stopped(instance: Instance) -> None:

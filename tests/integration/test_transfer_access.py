@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from daemon.transfer import source
+from daemon.transfer import reader
 from models.jobs import sources, usage
 from models.jobs.states import JobInfo, JobState
 from tests.transfer_rig import Customer, Rig, customer, now, until
@@ -127,7 +127,7 @@ async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(
     assert (await running.deliver(lucia, post["url"])).reason == "no_access"
     # When the account is added to it
     running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
-    await asyncio.sleep(source.NEWEST_DIALOGS_EVERY_S)
+    await asyncio.sleep(reader.NEWEST_DIALOGS_EVERY_S)
     # Then it is still not open to everybody, but to whoever brings an invitation of his own
     assert (await running.deliver(lucia, post["url"])).reason == "private"
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from daemon.transfer import adaptive, lane, pipe, waits, worker
+from daemon.transfer import streaming, waits, worker
+from daemon.transfer.datacentres import congestion, pool
 from models.jobs import cache, sources, usage
 from models.jobs.states import JobInfo, JobState
 from tests.transfer_rig import Customer, Rig, now, until
@@ -92,7 +93,7 @@ async def test_a_reply_that_cannot_be_read_is_not_waited_for(
     running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     for name in ("FIRST_TIMEOUT_S", "SHORTEST_TIMEOUT_S"):
-        monkeypatch.setattr(adaptive, name, 15.0)
+        monkeypatch.setattr(congestion, name, 15.0)
     post = publish(running, private_chat)
     strike(running, "garble", method=method, after=3)
     started = time.monotonic()
@@ -104,8 +105,8 @@ async def test_a_call_that_alone_is_never_answered_gives_the_job_back(
     running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a piece of a file that never comes, from a server that is quick otherwise
-    monkeypatch.setattr(lane, "TRIES", 3)
-    monkeypatch.setattr(adaptive, "LONGEST_TIMEOUT_S", 2.0)  # whatever patience earlier tests have taught the lane
+    monkeypatch.setattr(pool, "TRIES", 3)
+    monkeypatch.setattr(congestion, "LONGEST_TIMEOUT_S", 2.0)  # whatever patience earlier tests have taught the lane
     post, other = publish(running, private_chat, size=4 * MIB), publish(running, private_chat, size=1000)
     await running.deliver(lucia, other["url"])
     for way in running.transfers._reading._lanes.values():
@@ -159,7 +160,7 @@ async def test_references_that_are_refused_however_fresh_cost_an_attempt(
     job = await running.ask(lucia, post["url"])
     waiting = await put_back(running, job)
     assert waiting.attempts == 1
-    assert running.control("GET", "/stats")["calls"]["channels.getMessages"] - before <= 1 + pipe.RENEWALS
+    assert running.control("GET", "/stats")["calls"]["channels.getMessages"] - before <= 1 + streaming.RENEWALS
     running.control("DELETE", "/faults")
     await running.hurry(job)
     await arrived_once(running, lucia, await running.ended(job), post)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.transfer.cipher import MODULES
+from daemon.transfer.datacentres.cipher import MODULES
 from models.jobs.states import JobState
 from tests.transfer_rig import Customer, Rig
 

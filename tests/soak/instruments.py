@@ -4,7 +4,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAMS = {"daemon": "-m daemon", "web": "-m web", "upkeep": "-m web.upkeep", "warden": "-m daemon.warden"}
+PROGRAMS = {
+    "daemon": "-m daemon",
+    "web": "-m web",
+    "upkeep": "-m web.upkeep",
+    "watchdog": "-m daemon.supervision.watchdog",
+}
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from tests.soak.shoppers import Shoppers
 from tests.soak.town import MIB, OPERATOR, Town, until
 
 HEALTHY_AGAIN_S = 30.0
-SETTINGS = {"WARDEN_CRASHES": "1000", "JOBS_PER_CUSTOMER": "4"}
+SETTINGS = {"WATCHDOG_CRASHES": "1000", "JOBS_PER_CUSTOMER": "4"}
 CUSTOMERS, LARGEST = 12, 12 * MIB
 BANDWIDTH = 3 * MIB
 """Bytes a second and connection: slow enough that there is always something under way."""
 JOBS_AT_ONCE, JOBS_LEFT = 5, 3
 LONGEST_PAUSE_S = 1.5
-VICTIMS = ("daemon", "daemon", "daemon", "web", "upkeep", "warden", "launcher")
+VICTIMS = ("daemon", "daemon", "daemon", "web", "upkeep", "watchdog", "launcher")
 """The daemon holds most of what can be lost."""
 BEATING = ("daemon", "web", "upkeep")
 

@@ -29,7 +29,7 @@ IDLE_S = 180.0
 SETTINGS = {
     "JOBS_PER_CUSTOMER": "4",
     "LOG_LEVEL": "INFO",
-    "WARDEN_CRASHES": "1000",
+    "WATCHDOG_CRASHES": "1000",
     "BACKUP_HOURS": "1",
     "BACKUP_PASSPHRASE": "only for the soak",
     "METRICS_TOKEN": "soaked-metrics-token",

@@ -4,13 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.transfer.adaptive import (
-    EPOCH_S,
-    LONGEST_TIMEOUT_S,
-    SHORTEST_TIMEOUT_S,
-    ReplyTime,
-    Window,
-)
+from daemon.transfer.datacentres.congestion import EPOCH_S, LONGEST_TIMEOUT_S, SHORTEST_TIMEOUT_S, ReplyTime, Window
 
 PIECE = 1 << 20
 

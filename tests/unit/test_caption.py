@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyrogram import raw
 
-from daemon.transfer.caption import pieces, split, utf16_length
+from daemon.transfer.media.captions import pieces, split, utf16_length
 
 
 def bold(offset: int, length: int) -> raw.types.MessageEntityBold:

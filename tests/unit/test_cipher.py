@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load
-from daemon.transfer.cipher import MODULES, cipher
+from daemon.transfer.datacentres.cipher import MODULES, cipher
 from tests import environment
 
 BLOCK = 16

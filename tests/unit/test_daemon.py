@@ -11,27 +11,28 @@ from pyrogram.errors import AuthKeyDuplicated, AuthKeyUnregistered, FloodWait, U
 from pyrogram.session.session import AuthKeyNotFound
 
 from config.texts import translator
-from daemon import chat, clients, rpc, stars
-from daemon.clients import State
+from daemon import context, stars
 from daemon.limiter import Limiter
-from daemon.outgoing import Pace, sent_id
 from daemon.tasks import Tasks
+from daemon.telegram import clients, rpc
+from daemon.telegram.clients import ConnectionState
+from daemon.telegram.sender import Pace, sent_id
 
 
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (AuthKeyUnregistered(), State.REVOKED),
-        (AuthKeyDuplicated(), State.REVOKED),
-        (AuthKeyNotFound(), State.REVOKED),
-        (UserDeactivatedBan(), State.BANNED),
-        (TimeoutError(), State.LOST),
-        (ConnectionError(), State.LOST),
+        (AuthKeyUnregistered(), ConnectionState.REVOKED),
+        (AuthKeyDuplicated(), ConnectionState.REVOKED),
+        (AuthKeyNotFound(), ConnectionState.REVOKED),
+        (UserDeactivatedBan(), ConnectionState.BANNED),
+        (TimeoutError(), ConnectionState.LOST),
+        (ConnectionError(), ConnectionState.LOST),
         (FloodWait(3), None),
         (None, None),
     ],
 )
-def test_what_an_error_says_about_a_login(error: Exception | None, state: State | None) -> None:
+def test_what_an_error_says_about_a_login(error: Exception | None, state: ConnectionState | None) -> None:
     assert clients.verdict(error) is state
 
 
@@ -99,10 +100,10 @@ async def test_a_task_that_loses_its_cancellation_is_stopped_all_the_same() -> N
 
 
 def test_a_derived_id_is_the_same_again_and_differs_by_key() -> None:
-    ids = {chat.derived_id(f"12345:{person}") for person in range(1000)}
+    ids = {context.derived_id(f"12345:{person}") for person in range(1000)}
     assert len(ids) == 1000
     assert all(0 < each < 2**63 for each in ids)
-    assert chat.derived_id("12345:7") in ids
+    assert context.derived_id("12345:7") in ids
 
 
 def transaction(**changes: object) -> raw.types.StarsTransaction:
@@ -160,6 +161,6 @@ def test_the_id_of_a_sent_message_is_found() -> None:
 @pytest.mark.parametrize("forged", ["", "all", "0", "-1", "1.5", "٣", "9" * 19, " 7", "7\n"])
 def test_forged_data_of_a_button_names_no_row(forged: str) -> None:
     nobody: Any = None
-    turn = chat.Turn(nobody, nobody, translator("en"), 1, 1, "key", forged)
+    turn = context.Context(nobody, nobody, translator("en"), 1, 1, "key", forged)
     assert turn.number is None
     assert dataclasses.replace(turn, argument="7").number == 7

@@ -81,7 +81,7 @@ def test_railway_waits_longer_than_the_programs_need_to_stop() -> None:
     conf.read(REPOSITORY / "supervisord.conf")
     waits = [int(conf[section]["stopwaitsecs"]) for section in conf.sections() if "stopwaitsecs" in conf[section]]
 
-    assert service()["deploy"]["drainingSeconds"] > max(waits) + int(conf["eventlistener:warden"]["stopwaitsecs"])
+    assert service()["deploy"]["drainingSeconds"] > max(waits) + int(conf["eventlistener:watchdog"]["stopwaitsecs"])
 
 
 def test_the_health_check_asks_what_the_web_program_answers() -> None:
@@ -109,7 +109,7 @@ def test_the_image_starts_from_the_release_that_it_was_tried_on() -> None:
 
 
 def test_the_launcher_is_process_1_and_hears_the_signal() -> None:
-    assert 'ENTRYPOINT ["python", "-m", "daemon.launcher"]' in dockerfile()
+    assert 'ENTRYPOINT ["python", "-m", "daemon.supervision"]' in dockerfile()
     assert "STOPSIGNAL SIGTERM" in dockerfile()
     # Railway refuses this instruction.
     assert not re.search(r"^VOLUME", dockerfile(), re.MULTILINE)

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from daemon.transfer.cache import Flights, Held
+from daemon.transfer.media.stored_files import StoredFile
+from daemon.transfer.single_flight import SingleFlight
 
 
 class Fetch:
@@ -30,7 +31,7 @@ async def settled() -> None:
 
 
 async def test_those_who_want_the_same_wait_for_one_fetch() -> None:
-    flights, fetch = Flights(), Fetch()
+    flights, fetch = SingleFlight(), Fetch()
     waiters = [asyncio.create_task(flights.join("post", fetch)) for _ in range(10)]
     await settled()
     assert flights.is_under_way("post")
@@ -41,7 +42,7 @@ async def test_those_who_want_the_same_wait_for_one_fetch() -> None:
 
 
 async def test_one_who_leaves_does_not_end_it_for_the_others_but_the_last_does() -> None:
-    flights, fetch = Flights(), Fetch()
+    flights, fetch = SingleFlight(), Fetch()
     leader, follower = (asyncio.create_task(flights.join("post", fetch)) for _ in range(2))
     await settled()
     leader.cancel()
@@ -53,7 +54,7 @@ async def test_one_who_leaves_does_not_end_it_for_the_others_but_the_last_does()
 
 
 async def test_a_failure_is_everybodys_and_is_not_kept() -> None:
-    flights, fetch, again = Flights(), Fetch(), Fetch()
+    flights, fetch, again = SingleFlight(), Fetch(), Fetch()
     waiters = [asyncio.create_task(flights.join("post", fetch)) for _ in range(2)]
     await settled()
     fetch.result.set_exception(ConnectionError("gone"))
@@ -65,5 +66,5 @@ async def test_a_failure_is_everybodys_and_is_not_kept() -> None:
 
 
 def test_what_the_bot_holds_survives_the_database() -> None:
-    held = Held("document", 5, -6, b"\x00\xff")
-    assert Held.read(held.row()) == held
+    held = StoredFile("document", 5, -6, b"\x00\xff")
+    assert StoredFile.read(held.row()) == held

@@ -62,7 +62,7 @@ def test_only_models_knows_the_tables() -> None:
 
 def test_only_config_and_the_launchers_plumbing_read_the_environment() -> None:
     allowed = {"config/settings.py", "config/program.py"}
-    allowed |= {"daemon/launcher.py", "daemon/programs.py", "daemon/warden.py"}
+    allowed |= {"daemon/supervision/launcher.py", "daemon/supervision/programs.py", "daemon/supervision/watchdog.py"}
     readers = {
         str(source.relative_to(REPOSITORY))
         for folder in PACKAGES

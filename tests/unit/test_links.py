@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from daemon.links import (
+from daemon.telegram.links import (
     MAX_LINKS,
     MAX_RANGE,
     REASONS,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pyrogram import raw
 
-from daemon.transfer.errors import Refusal
-from daemon.transfer.media import attributes_of, items_of, kind_of
+from daemon.transfer.errors import PermanentFailure
+from daemon.transfer.media.items import attributes_of, items_of, kind_of
 
 T = raw.types
 VIDEO = T.DocumentAttributeVideo(duration=1.0, w=1, h=1)
@@ -72,7 +72,7 @@ def test_the_largest_size_of_a_photo_is_what_is_fetched() -> None:
     ],
 )
 def test_what_is_never_delivered(media: Any, reason: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(PermanentFailure) as refusal:
         items_of([message(media)])
     assert refusal.value.reason == reason
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from pyrogram import raw
 
-from daemon.transfer.pipe import PIECE, Budget, Download, Pipe, Upload
-from daemon.transfer.sessions import Chunk
+from daemon.transfer.datacentres.sessions import Chunk
+from daemon.transfer.streaming import PIECE, Budget, Download, Stream, Upload
 
 HOME, SILENT = 2, 4
 BUDGET = 40  # pieces
@@ -42,10 +42,10 @@ class Lanes:
 def pipe(silent: Lane) -> Any:
     source: Any = Lanes(dc2=Lane(READS), dc4=silent)
     target: Any = Lanes(dc2=Lane(WRITES))
-    return Pipe(source, target, HOME, Budget(BUDGET * PIECE))
+    return Stream(source, target, HOME, Budget(BUDGET * PIECE))
 
 
-def copy(through: Pipe, data_centre: int, pieces: int = 64) -> "asyncio.Task[Any]":
+def copy(through: Stream, data_centre: int, pieces: int = 64) -> "asyncio.Task[Any]":
     async def refresh() -> None:
         raise AssertionError("no location was stale")
 

@@ -10,11 +10,11 @@ import pytest
 
 from config import plans as plans_module
 from config.texts import LANGUAGES, Texts, translator
-from daemon import links
-from daemon.chat import Screen
-from daemon.links import Refused
 from daemon.screens import account, admin, announcements, checkout, deliveries, home, limits, notices, support
 from daemon.screens import links as link_screens
+from daemon.telegram import links
+from daemon.telegram.links import Refused
+from daemon.telegram.screen import Screen
 from models import users
 from models.errors import RefundRefused
 from models.jobs import queue

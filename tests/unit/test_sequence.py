@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from daemon import sequence
-from daemon.sequence import Sequence
+from daemon.telegram import update_gaps
+from daemon.telegram.update_gaps import UpdateSequence
 
 
 @dataclass
@@ -25,8 +25,8 @@ class Updates:
     updates: list[Any] = field(default_factory=list)
 
 
-def following(mark: int) -> Sequence:
-    numbers = Sequence()
+def following(mark: int) -> UpdateSequence:
+    numbers = UpdateSequence()
     numbers.begin(mark)
     return numbers
 
@@ -52,12 +52,12 @@ def test_the_mark_stays_before_a_gap_and_leaps_when_it_is_filled() -> None:
 
 def test_a_gap_is_one_when_it_has_stood_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(sequence.time, "monotonic", lambda: now)
+    monkeypatch.setattr(update_gaps.time, "monotonic", lambda: now)
     numbers = following(10)
     numbers.note(New(12))
     assert not numbers.has_gap
 
-    now += sequence.PATIENCE_S + 0.1
+    now += update_gaps.PATIENCE_S + 0.1
     assert numbers.has_gap
 
     numbers.begin(12)
@@ -73,7 +73,7 @@ def test_what_comes_twice_or_from_channels_does_not_count() -> None:
 
 
 def test_nothing_counts_before_the_beginning_is_known() -> None:
-    numbers = Sequence()
+    numbers = UpdateSequence()
     numbers.note(New(500))
     numbers.begin(480)
 
@@ -82,14 +82,14 @@ def test_nothing_counts_before_the_beginning_is_known() -> None:
 
 def test_what_telegram_says_to_have_sent_is_missed_until_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(sequence.time, "monotonic", lambda: now)
+    monkeypatch.setattr(update_gaps.time, "monotonic", lambda: now)
     numbers = following(10)
     numbers.expect(10)
-    now += sequence.PATIENCE_S + 0.1
+    now += update_gaps.PATIENCE_S + 0.1
     assert not numbers.has_gap
 
     numbers.expect(12)
-    now += sequence.PATIENCE_S + 0.1
+    now += update_gaps.PATIENCE_S + 0.1
     assert numbers.has_gap
 
     numbers.note(New(11))

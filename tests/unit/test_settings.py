@@ -277,8 +277,9 @@ def test_the_example_explains_every_setting_and_shows_the_defaults(environ: dict
     bare = load(asked)
     of_files = {name for name in asked.names if name.endswith("_FILE") and name.removesuffix("_FILE") in asked.names}
     of_platforms = {"RAILWAY_PUBLIC_DOMAIN"}
+    old = set(settings.RENAMED.values())
 
-    assert explained == asked.names - of_files - of_platforms
+    assert explained == asked.names - of_files - of_platforms - old - {f"{name}_FILE" for name in old}
     filled_in = load(
         {name: environ[name] for name in environ if name != "WEB_ADDRESS"} | {"SECRET_KEY": "k" * 40}, example
     )
@@ -290,3 +291,10 @@ def _names(example: Path) -> Iterator[str]:
     for line in example.read_text().splitlines():
         if line and not line.startswith("#"):
             yield line.partition("=")[0]
+
+
+def test_old_names_of_the_watchdog_are_read_with_a_warning(environ: dict[str, str]) -> None:
+    loaded = load(environ | {"WARDEN_STALE": "7", "WATCHDOG_CRASHES": "3", "WARDEN_CRASHES": "9"}, None)
+
+    assert (loaded.watchdog_stale, loaded.watchdog_crashes) == (7, 3)
+    assert loaded.warnings == ("WARDEN_STALE is called WATCHDOG_STALE now: rename it",)

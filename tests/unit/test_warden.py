@@ -1,6 +1,6 @@
-"""What the warden decides, without supervisord."""
+"""What the watchdog decides, without supervisord."""
 
-from daemon.warden import Calm, CrashLoop, Hearts
+from daemon.supervision.watchdog import Calm, CrashLoop, Hearts
 
 
 def test_more_crashes_than_allowed_within_the_window_are_a_loop() -> None:
@@ -45,7 +45,7 @@ def test_who_never_gave_a_sign_or_does_not_run_is_not_judged() -> None:
     hearts = Hearts(stale_s=45)
 
     for now in (0, 100):
-        assert hearts.stopped({"warden": 1}, {"daemon": 1000}, now) == []
+        assert hearts.stopped({"watchdog": 1}, {"daemon": 1000}, now) == []
 
 
 def test_nothing_is_held_against_a_time_without_judgement() -> None:

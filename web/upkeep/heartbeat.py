@@ -1,4 +1,4 @@
-"""The sign of life of a program whose work may wait for others for longer than the warden would."""
+"""The sign of life of a program whose work may wait for others for longer than the watchdog would."""
 
 import logging
 import threading

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 from config.plans import Plans
 from config.settings import Settings
-from daemon import links
-from daemon.links import InviteLink, PostLink
-from daemon.transfer.cache import Flights, Held
+from daemon.database import Database
+from daemon.telegram import links
+from daemon.telegram.links import InviteLink, PostLink
 from daemon.transfer.delivery import Delivery, MediaRefused, Message, ReferenceExpired, plan
-from daemon.transfer.errors import Declined, PutBack, Refusal, SourceChanged, Unreachable
+from daemon.transfer.errors import PermanentFailure, RecipientRestricted, RetryLater, SourceChanged, Unreachable
 from daemon.transfer.fetch import Fetcher
-from daemon.transfer.finder import Customer, Finder, Found
-from daemon.transfer.media import MAX_BYTES
+from daemon.transfer.media.items import MAX_BYTES
+from daemon.transfer.media.stored_files import StoredFile
+from daemon.transfer.reader import Post
+from daemon.transfer.resolver import Customer, Found, Resolver
 from daemon.transfer.run import Run, Track
-from daemon.transfer.source import Post
-from models.database import Calls, transaction
+from daemon.transfer.single_flight import SingleFlight
+from models.database import transaction
 from models.jobs import batches, cache, queue, usage
 from models.jobs.cache import CachedInfo
 from models.jobs.queue import Delivered
@@ -32,22 +34,22 @@ class LimitReached(Exception):
     """The customer's limit leaves no room for the job, which has been refused or held."""
 
 
-class Courier:
+class Pipeline:
     """Delivers jobs."""
 
     def __init__(
         self,
         bot_id: int,
-        finder: Finder,
+        finder: Resolver,
         fetcher: Fetcher,
         delivery: Delivery,
-        calls: Calls,
+        calls: Database,
         settings: Settings,
         plans: Plans,
     ) -> None:
         self._bot_id, self._finder, self._fetcher, self._delivery = bot_id, finder, fetcher, delivery
         self._calls, self._settings, self._plans = calls, settings, plans
-        self._flights = Flights()
+        self._flights = SingleFlight()
         self._tracks: dict[object, Track] = {}
 
     async def deliver(self, run: Run) -> None:
@@ -66,7 +68,7 @@ class Courier:
         elif isinstance(link, PostLink):
             await self._bring(run, customer, link, level)
         else:
-            raise Refusal(link.reason if isinstance(link, links.Refused) else "not_a_post")
+            raise PermanentFailure(link.reason if isinstance(link, links.Refused) else "not_a_post")
 
     async def _accept(self, run: Run, customer: Customer, link: InviteLink) -> None:
         channel, joined = await self._finder.follow(customer, link.hash)
@@ -81,7 +83,7 @@ class Courier:
                 return await self._deliver(run, found)
             except SourceChanged as change:
                 logger.info("begun again", extra={"job": run.job.id, "reason": str(change)})
-        raise PutBack(5, "the post keeps changing", counts=True)
+        raise RetryLater(5, "the post keeps changing", counts=True)
 
     async def _reserve(self, run: Run, post: Post, level: int) -> None:
         """See that the customer may have so much, and set it aside.
@@ -91,9 +93,9 @@ class Courier:
         limits = self._plans.for_level(level)
         largest = max((item.size for item in post.items), default=0)
         if largest > MAX_BYTES:
-            raise Refusal("too_large_for_bots", size=largest, limit=MAX_BYTES)
+            raise PermanentFailure("too_large_for_bots", size=largest, limit=MAX_BYTES)
         if largest > limits.max_bytes:
-            raise Refusal("too_large_for_plan", size=largest, limit=limits.max_bytes)
+            raise PermanentFailure("too_large_for_plan", size=largest, limit=limits.max_bytes)
         await self._calls(queue.size_known, run.job.id, _kind(post), post.size)
         day = usage.day_of(_now(), self._settings.timezone)
         answer = await self._calls(usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day, _now())
@@ -112,7 +114,7 @@ class Courier:
         if run.job.batch_id is not None and limit.count:
             await self._calls(batches.hold, run.job.id, str(run.job.owner), _now(), said)
             raise LimitReached
-        raise Refusal("limit", **said)
+        raise PermanentFailure("limit", **said)
 
     async def _deliver(self, run: Run, found: Found) -> None:
         post, messages = found.post, plan(found.post)
@@ -158,17 +160,17 @@ class Courier:
             logger.warning("file refused", extra={"job": run.job.id, "reason": str(refusal)})
             await self._calls(cache.drop, self._bot_id, post.channel.id, post.message_id)
             if isinstance(refusal, ReferenceExpired):
-                raise PutBack(EXPIRED_S, "a fresh reference has expired", counts=True) from refusal
-            raise Refusal("file_refused") from refusal
+                raise RetryLater(EXPIRED_S, "a fresh reference has expired", counts=True) from refusal
+            raise PermanentFailure("file_refused") from refusal
 
-    async def _cached(self, post: Post) -> tuple[Held, ...]:
+    async def _cached(self, post: Post) -> tuple[StoredFile, ...]:
         kept = await self._calls(
             cache.get, self._bot_id, post.channel.id, post.message_id, post.edit_date, _now(), single=post.single
         )
-        return tuple(Held.read(row) for row in kept.items) if kept else ()
+        return tuple(StoredFile.read(row) for row in kept.items) if kept else ()
 
     async def _send(
-        self, run: Run, messages: Sequence[Message], held: Sequence[Held], random_ids: Sequence[int]
+        self, run: Run, messages: Sequence[Message], held: Sequence[StoredFile], random_ids: Sequence[int]
     ) -> None:
         """Make the calls that have not been made yet, writing down each."""
         job = await self._calls(queue.delivering, run.job.id, str(run.job.owner), _now())
@@ -188,7 +190,7 @@ class Courier:
             raise SourceChanged("the post was edited")
         return seen
 
-    async def _fetch(self, run: Run, post: Post) -> Sequence[Held]:
+    async def _fetch(self, run: Run, post: Post) -> Sequence[StoredFile]:
         """Have the files brought to the bot; whoever wants the same ones at the same time waits for the same fetch."""
         run.grow(post.size)
         key = (post.channel.id, post.message_id, post.edit_date, post.single)
@@ -196,9 +198,9 @@ class Courier:
             leads = not self._flights.is_under_way(key)
             run.track = self._tracks[key] = Track(post.size) if leads else self._tracks[key]
             try:
-                held: Sequence[Held] = await self._flights.join(key, lambda: self._fetch_and_keep(run, post))
+                held: Sequence[StoredFile] = await self._flights.join(key, lambda: self._fetch_and_keep(run, post))
                 return held
-            except (Unreachable, Declined):
+            except (Unreachable, RecipientRestricted):
                 if leads:
                     raise
                 # It was somebody else's customer who blocked the bot, or takes no voice messages: begin again for
@@ -207,7 +209,7 @@ class Courier:
                 if not self._flights.is_under_way(key):
                     self._tracks.pop(key, None)
 
-    async def _fetch_and_keep(self, run: Run, post: Post) -> tuple[Held, ...]:
+    async def _fetch_and_keep(self, run: Run, post: Post) -> tuple[StoredFile, ...]:
         held = await self._fetcher.fetch(post, run, run.track or Track(post.size))
         rows = tuple(one.row() for one in held)
         kept = CachedInfo(self._bot_id, post.channel.id, post.message_id, post.edit_date, rows, post.single)

@@ -1,24 +1,19 @@
-"""Starts everything (``python -m daemon.launcher``): checks the settings, prepares ``DB_PATH``, then is supervisord.
+"""Starts everything (``python -m daemon.supervision``): checks the settings, prepares ``DB_PATH``, then is supervisord.
 
 In the container it is process 1. It checks first because supervisord would try a program that ends at once again and
 again; it runs supervisord in this very process so that signals and orphans arrive where they are handled, and so that
-the warden is watched as well; and it turns supervisord's end, which is 0 even when the warden gave up, into the exit
-code that a platform acts on.
+the watchdog is watched as well; and it turns supervisord's end, which is 0 even when the watchdog gave up, into the
+exit code that a platform acts on.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-
-if __name__ == "__main__":
-    # Process 1 ignores a signal that it has no handler for, and what follows takes a while to import.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-
 import contextlib
 import fcntl
 import logging
+import os
 import pwd
+import signal
 import sqlite3
 import sys
 import time
@@ -37,15 +32,15 @@ from supervisor.supervisord import Supervisor
 
 from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
-from daemon import programs
-from daemon.warden import CRASH_LOOP, CrashLoop
+from daemon.supervision import programs
+from daemon.supervision.watchdog import CRASH_LOOP, CrashLoop
 from models import database
 from models.errors import BackupError, SchemaTooNew
 from models.maintenance import backups, health, integrity, restoring
 
 CONTAINER_USER = "peaje"
 
-logger = logging.getLogger("daemon.launcher")
+logger = logging.getLogger("daemon.supervision.launcher")
 
 
 @click.command(help="Start all programs under supervisord and stay until they are stopped.")
@@ -205,15 +200,15 @@ class _Options(ServerOptions):
 
 
 class _Supervisor(Supervisor):
-    """Watches the warden, who watches all others: he is to stay alive, and to be ready for another event after each.
+    """Watches the watchdog, who watches all others: he is to stay alive, and to be ready for another event after each.
 
-    `verdict` is the file for the reason why we gave up, the same as the warden's.
+    `verdict` is the file for the reason why we gave up, the same as the watchdog's.
     """
 
     def __init__(self, options: ServerOptions, settings: Settings, verdict: Path) -> None:
         super().__init__(options)
-        self._patience_s = settings.warden_stale
-        self._crashes = CrashLoop(settings.warden_crashes, settings.warden_window)
+        self._patience_s = settings.watchdog_stale
+        self._crashes = CrashLoop(settings.watchdog_crashes, settings.watchdog_window)
         self._verdict = verdict
         self._silent_since: dict[int, float] = {}
 
@@ -308,7 +303,3 @@ def _leads_to(link: Path, target: Path) -> bool:
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     """Stopped before supervisord took over: process 1 would otherwise ignore the signal."""
     raise SystemExit(EXIT_OK)
-
-
-if __name__ == "__main__":
-    main()

@@ -23,8 +23,8 @@ from pyrogram.errors import (
 )
 from pyrogram.raw.core import Int, Long, TLObject
 
-from daemon.transfer.errors import PartsLost, PutBack, SourceChanged
-from daemon.transfer.lane import Lane, Lanes
+from daemon.transfer.datacentres.pool import DataCentrePool, DataCentrePools
+from daemon.transfer.errors import PartsLost, RetryLater, SourceChanged
 
 PIECE = 1 << 20  # one read: upload.getFile never crosses a boundary of 1 MiB
 PART = 512 << 10  # one write
@@ -118,7 +118,7 @@ class Download:
             if self.location is not stale:
                 return
             if self._renewals >= RENEWALS:
-                raise PutBack(REFUSED_S, "fresh file references are refused", counts=True)
+                raise RetryLater(REFUSED_S, "fresh file references are refused", counts=True)
             self._renewals += 1
             self.location = await self.refresh()
 
@@ -128,10 +128,10 @@ class Download:
             self._renewals = 0
 
 
-class Pipe:
+class Stream:
     """Copies files from the lanes of one client to those of another."""
 
-    def __init__(self, source: Lanes, target: Lanes, target_centre: int, budget: Budget) -> None:
+    def __init__(self, source: DataCentrePools, target: DataCentrePools, target_centre: int, budget: Budget) -> None:
         self._source, self._target, self._target_centre, self._budget = source, target, target_centre, budget
         self._shares: dict[int, Budget] = {}
 
@@ -225,7 +225,7 @@ class Pipe:
                 group.create_task(_save(lane, upload, first + at // PART, data[at : at + PART]))
 
 
-async def _save(lane: Lane, upload: Upload, part: int, data: memoryview) -> None:
+async def _save(lane: DataCentrePool, upload: Upload, part: int, data: memoryview) -> None:
     method, head = _head(upload, part)
     head += b"\xfe" + len(data).to_bytes(3, "little") if len(data) > 253 else bytes([len(data)])
     prefix = 4 if len(data) > 253 else 1

@@ -25,10 +25,10 @@ from pyrogram.errors import (
 )
 from pyrogram.raw.core import TLObject
 
-from daemon.transfer.adaptive import ReplyTime, Window
-from daemon.transfer.cipher import Cipher
-from daemon.transfer.errors import AccountAway, Flooded, Silent
-from daemon.transfer.sessions import Buffers, KeyRefused, LoginForgotten, MediaSession, Opener
+from daemon.transfer.datacentres.cipher import Cipher
+from daemon.transfer.datacentres.congestion import ReplyTime, Window
+from daemon.transfer.datacentres.sessions import Buffers, KeyRefused, LoginForgotten, MediaSession, Opener
+from daemon.transfer.errors import AccountAway, Flooded, ResponseTimeout
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Bounds:
     sessions_high: int = 4
 
 
-class Lane:
+class DataCentrePool:
     """Calls for parts of files to one data centre."""
 
     def __init__(self, opener: Opener, data_centre: int, bounds: Bounds) -> None:
@@ -190,7 +190,7 @@ class Lane:
         now = time.monotonic()
         logger.info("no answer", extra={"dc": self.data_centre, "reason": repr(error), "call": method.QUALNAME})
         if now - max(started, self._heard_at) > PATIENCE_S or alone == TRIES:
-            raise Silent(self.data_centre) from error
+            raise ResponseTimeout(self.data_centre) from error
         if isinstance(error, TimeoutError):
             self.replies.missed()
             self.window.failed(now, self.replies.smoothed_s)
@@ -251,18 +251,18 @@ class Lane:
         self._wake()
 
 
-class Lanes:
+class DataCentrePools:
     """The lanes of one client, by data centre."""
 
     def __init__(self, client: Client, bounds: Bounds, cipher: Cipher) -> None:
         self._opener = Opener(client, cipher)
         self._bounds = bounds
-        self._lanes: dict[int, Lane] = {}
+        self._lanes: dict[int, DataCentrePool] = {}
 
-    def to(self, data_centre: int) -> Lane:
+    def to(self, data_centre: int) -> DataCentrePool:
         """The lane to *data_centre*; made at first use, connected at first call."""
         if data_centre not in self._lanes:
-            self._lanes[data_centre] = Lane(self._opener, data_centre, self._bounds)
+            self._lanes[data_centre] = DataCentrePool(self._opener, data_centre, self._bounds)
         return self._lanes[data_centre]
 
     async def close_idle(self, now: float) -> None:

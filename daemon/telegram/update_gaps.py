@@ -12,7 +12,7 @@ PATIENCE_S = 1.0
 """Updates may overtake each other by so much, without one being lost."""
 
 
-class Sequence:
+class UpdateSequence:
     """Numbers seen so far. ``mark`` is the last one up to which all have come; None while it is not known."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from pyrogram import Client, raw
 from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
 
-from daemon.errors import AlreadySent
+from daemon.telegram.errors import AlreadySent
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from config.plans import Plans
 from config.settings import Settings
 from config.texts import Texts, translator
-from daemon.chat import Screen
-from daemon.errors import Unreachable
-from daemon.outgoing import Outgoing
+from daemon.database import Database
 from daemon.screens import deliveries
 from daemon.screens.deliveries import Standing
+from daemon.telegram.errors import Unreachable
+from daemon.telegram.screen import Screen
+from daemon.telegram.sender import Sender
 from models import users
-from models.database import Calls
 from models.jobs import batches, usage
 from models.money import access
 from models.outbox import EventInfo
@@ -23,11 +23,16 @@ logger = logging.getLogger(__name__)
 LONGEST_FLOOD_S = 0  # the announcer tries again
 
 
-class Teller:
+class DeliveryNotifier:
     """Puts the ends of deliveries into words and sends them."""
 
     def __init__(
-        self, calls: Calls, outgoing: Outgoing, settings: Settings, plans: Plans, account_name: Callable[[], str | None]
+        self,
+        calls: Database,
+        outgoing: Sender,
+        settings: Settings,
+        plans: Plans,
+        account_name: Callable[[], str | None],
     ) -> None:
         self._calls, self._outgoing = calls, outgoing
         self._settings, self._plans, self._account_name = settings, plans, account_name

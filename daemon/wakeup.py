@@ -7,7 +7,7 @@ from models.database import Watcher
 LOOK_S = 60.0
 
 
-class Bell:
+class Wakeup:
     """Rings when any process has committed. Whoever commits for a consumer in this process rings it himself."""
 
     def __init__(self, watcher: Watcher) -> None:
@@ -29,14 +29,14 @@ class Bell:
         """Listen no more."""
         self._watcher.close()
 
-    def subscribe(self) -> "Ear":
+    def subscribe(self) -> "Subscription":
         """Return an ear of one's own; a ring between two waits is not missed."""
         waiter = asyncio.Event()
         self._waiters.add(waiter)
-        return Ear(waiter)
+        return Subscription(waiter)
 
 
-class Ear:
+class Subscription:
     """One consumer's hearing."""
 
     def __init__(self, rung: asyncio.Event) -> None:

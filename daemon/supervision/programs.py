@@ -29,7 +29,7 @@ def runtime_directory(db_path: Path) -> Path:
 
 @contextlib.contextmanager
 def standing_still(db_path: Path) -> Iterator[bool]:
-    """Stop all programs, the warden too, and start them again afterwards, whatever happens meanwhile.
+    """Stop all programs, the watchdog too, and start them again afterwards, whatever happens meanwhile.
 
     The value tells whether there were any: where no launcher runs, none can start in the meantime either. Meanwhile
     this process does not hear the signals that would end it, that of a closed terminal for instance.

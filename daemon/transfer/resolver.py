@@ -8,13 +8,13 @@ from typing import Any
 from pyrogram.errors import RPCError
 
 from config.settings import Settings
-from daemon import links
-from daemon.links import PostLink
-from daemon.transfer.cache import Held
-from daemon.transfer.errors import AccountAway, PutBack, Refusal
+from daemon.database import Database
+from daemon.telegram import links
+from daemon.telegram.links import PostLink
+from daemon.transfer.errors import AccountAway, PermanentFailure, RetryLater
 from daemon.transfer.invitations import Invitations, remember
-from daemon.transfer.source import Channel, Post, Reader
-from models.database import Calls
+from daemon.transfer.media.stored_files import StoredFile
+from daemon.transfer.reader import Channel, Post, Reader
 from models.jobs import sources
 from models.jobs.sources import ReadingPolicy
 
@@ -32,14 +32,14 @@ class Found:
     """A post that the customer may have. ``held``: the bot saw it itself and may send its files as they are."""
 
     post: Post
-    held: tuple[Held, ...] = ()
+    held: tuple[StoredFile, ...] = ()
 
 
-class Finder:
+class Resolver:
     """Looks posts up: public ones with the bot's own eyes first, everything else with the operator's account."""
 
     def __init__(
-        self, bot: Reader, account: Reader, calls: Calls, settings: Settings, account_is_up: Callable[[], bool]
+        self, bot: Reader, account: Reader, calls: Database, settings: Settings, account_is_up: Callable[[], bool]
     ) -> None:
         self._bot, self._account, self._calls = bot, account, calls
         self._account_is_up = account_is_up
@@ -58,9 +58,9 @@ class Finder:
             return found
         try:
             followed = await self._look(customer, inner)
-        except Refusal:
+        except PermanentFailure:
             return found
-        except (PutBack, RPCError, OSError):
+        except (RetryLater, RPCError, OSError):
             if await self._is_closed_to(customer, inner):
                 return found
             raise
@@ -96,7 +96,7 @@ class Finder:
         channel = await self._channel(customer, link)
         try:
             post = await self._named(channel, link)
-        except Refusal as refusal:
+        except PermanentFailure as refusal:
             if refusal.reason != "no_access":  # what a chat holds is for those to know who may read it
                 await self._admit(customer, await self._remember(channel), channel)
             raise
@@ -121,11 +121,11 @@ class Finder:
         name = str(link.chat)
         try:
             post = await self._read_with_bot(name, link)
-        except Refusal as refusal:
+        except PermanentFailure as refusal:
             if refusal.reason == "no_access":
                 return None
             raise
-        except (RPCError, OSError, PutBack):
+        except (RPCError, OSError, RetryLater):
             return None
         if post is None:
             return None
@@ -139,14 +139,14 @@ class Finder:
                 administered=bool(known and known.administered),
             )  # fmt: skip
         await self._admit(customer, known, post.channel, post)
-        return Found(post, tuple(Held.of(item.media) for item in post.items))
+        return Found(post, tuple(StoredFile.of(item.media) for item in post.items))
 
     async def _read_with_bot(self, name: str, link: PostLink) -> Post | None:
         """The post; None where the bot sees none: in a public group that it is not in, every message is empty to it."""
         channel = await self._bot.by_name(name)
         try:
             return await self._bot.post(channel, link.message_id, single=link.single)
-        except Refusal as refusal:
+        except PermanentFailure as refusal:
             if refusal.reason in ("not_found", "nothing_to_deliver"):
                 return None
             raise
@@ -175,7 +175,7 @@ class Finder:
         protected = post is not None and post.protected
         verdict = sources.may_read(info, opened, self._policy, post_protected=protected, names=channel.usernames)
         if not verdict.allowed:
-            raise Refusal(str(verdict.reason))
+            raise PermanentFailure(str(verdict.reason))
 
     async def _admit_comment(self, comment: Post) -> None:
         """Comments are as open as the post that they belong to; only what is blocked or protected stays closed."""

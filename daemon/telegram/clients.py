@@ -17,11 +17,11 @@ from pyrogram.session.session import AuthKeyNotFound, Session, SessionState
 from pyrogram.storage import UpdateState
 
 from config.settings import Settings
-from daemon import endpoint
-from daemon.errors import GaveUp, LoginLost
-from daemon.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
-from daemon.sequence import Sequence
-from daemon.session_file import SessionFile
+from daemon.telegram import endpoint
+from daemon.telegram.errors import GaveUp, LoginLost
+from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
+from daemon.telegram.session_file import SessionFile
+from daemon.telegram.update_gaps import UpdateSequence
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ AWAY_WAIT_S = 10
 REMEMBERED = 200  # messages that a client keeps, parsed: each is 12 KiB, and by default it keeps a thousand
 
 
-class State(enum.StrEnum):
+class ConnectionState(enum.StrEnum):
     """How a client stands with Telegram."""
 
     STARTING = "starting"
@@ -51,7 +51,7 @@ class State(enum.StrEnum):
     @property
     def is_ended(self) -> bool:
         """Only the operator can change it."""
-        return self in (State.REVOKED, State.BANNED)
+        return self in (ConnectionState.REVOKED, ConnectionState.BANNED)
 
 
 class Bot(Client):
@@ -61,7 +61,7 @@ class Bot(Client):
     """
 
     is_open = True
-    numbers: Sequence
+    numbers: UpdateSequence
     session_file: SessionFile
     urgent: tuple[type, ...] = (raw.types.UpdateBotPrecheckoutQuery, raw.types.UpdateBotStarsSubscription)
     on_urgent: Callable[[Any], None] | None = None
@@ -116,7 +116,7 @@ def build_bot(settings: Settings) -> Bot:
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
         **_NO_LOOKUPS,
     )
-    bot.numbers = Sequence()
+    bot.numbers = UpdateSequence()
     bot.session_file = session_file
     return bot
 
@@ -145,26 +145,26 @@ def refusal_wait(refusals: int) -> int:
     return int(min(2**refusals, LONGEST_WAIT_S))
 
 
-def verdict(error: BaseException | None) -> State | None:
+def verdict(error: BaseException | None) -> ConnectionState | None:
     """What an error says about the login itself; None when it says nothing."""
     if isinstance(error, UserDeactivated | UserDeactivatedBan):
-        return State.BANNED
+        return ConnectionState.BANNED
     if isinstance(error, Unauthorized | AuthKeyNotFound) or getattr(error, "ID", "") == "AUTH_KEY_DUPLICATED":
-        return State.REVOKED
+        return ConnectionState.REVOKED
     if isinstance(error, OSError):
-        return State.LOST
+        return ConnectionState.LOST
     return None
 
 
-class Link:
+class Connection:
     """One client's tie to Telegram: started with patience, watched, mended, stopped in bounded time.
 
     *on_change* is awaited with each new state and the reason for it.
     """
 
-    def __init__(self, client: Client, on_change: Callable[[State, str], Awaitable[None]]) -> None:
+    def __init__(self, client: Client, on_change: Callable[[ConnectionState, str], Awaitable[None]]) -> None:
         self.client = client
-        self.state = State.STARTING
+        self.state = ConnectionState.STARTING
         self.reason = ""
         self.up = asyncio.Event()
         self._on_change = on_change
@@ -193,14 +193,14 @@ class Link:
                 error = _cause_of_death(self.client.session) or raised
             await self._abandon()
             found = verdict(error)
-            if found is State.LOST:
+            if found is ConnectionState.LOST:
                 away += 1
-                await self._move(State.LOST, repr(error))
+                await self._move(ConnectionState.LOST, repr(error))
                 await asyncio.sleep(min(2**away, AWAY_WAIT_S))
                 continue
             refusals += 1
             await self._refused(error, found, refusals)
-        await self._move(State.OK)
+        await self._move(ConnectionState.OK)
 
     async def watch(self) -> None:
         """Look at the session every second and ask Telegram now and then, for ever.
@@ -213,7 +213,7 @@ class Link:
             await asyncio.sleep(LOOK_S)
             try:
                 await self._look()
-                if loop.time() - self._asked >= (PROBE_S if self.state is State.OK else PROBE_LOST_S):
+                if loop.time() - self._asked >= (PROBE_S if self.state is ConnectionState.OK else PROBE_LOST_S):
                     self._asked = loop.time()
                     await self._probe()
             except (RPCError, OSError, AuthKeyNotFound) as error:
@@ -239,7 +239,7 @@ class Link:
         for session in leftovers:
             await _bounded(session.stop(), "session")
 
-    async def _refused(self, error: BaseException, found: State | None, refusals: int) -> None:
+    async def _refused(self, error: BaseException, found: ConnectionState | None, refusals: int) -> None:
         if found is not None:
             await self._move(found, str(error))
             await self._forget_login()
@@ -313,25 +313,25 @@ class Link:
         except RPCError as error:
             if verdict(error) is not None:
                 raise
-        await self._move(State.OK)
+        await self._move(ConnectionState.OK)
 
     async def _fell(self, error: BaseException) -> None:
-        found = verdict(error) or State.LOST
+        found = verdict(error) or ConnectionState.LOST
         await self._move(found, str(error) or repr(error))
         if found.is_ended:
             await self._forget_login()
             raise LoginLost(self.name, str(error)) from error
 
-    async def _move(self, state: State, reason: str = "") -> None:
+    async def _move(self, state: ConnectionState, reason: str = "") -> None:
         if state is self.state:
             return
         self.state, self.reason = state, reason
-        if state is State.OK:
+        if state is ConnectionState.OK:
             self.up.set()
         else:
             self.up.clear()
         logger.log(
-            logging.INFO if state is State.OK else logging.WARNING,
+            logging.INFO if state is ConnectionState.OK else logging.WARNING,
             "%s is %s", self.name, state, extra={"client": self.name, "reason": reason},
         )  # fmt: skip
         await self._on_change(state, reason)

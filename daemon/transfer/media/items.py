@@ -10,7 +10,7 @@ from typing import Any
 
 from pyrogram import raw
 
-from daemon.transfer.errors import Refusal
+from daemon.transfer.errors import PermanentFailure
 
 MAX_BYTES = 2000 << 20
 """What a bot may upload; nothing larger is begun."""
@@ -111,9 +111,9 @@ def _item(message: Any) -> Item | None:
     media = message.media
     name = type(media).__name__
     if name in _REFUSED:
-        raise Refusal(_REFUSED[name])
+        raise PermanentFailure(_REFUSED[name])
     if getattr(media, "ttl_seconds", None):
-        raise Refusal("self_destructing")
+        raise PermanentFailure("self_destructing")
     if isinstance(media, raw.types.MessageMediaPhoto) and isinstance(media.photo, raw.types.Photo):
         return _photo(message, media)
     if isinstance(media, raw.types.MessageMediaDocument) and isinstance(media.document, raw.types.Document):
@@ -125,7 +125,7 @@ def _photo(message: Any, media: Any) -> Item | None:
     photo = media.photo
     sizes = {size.type: _bytes_of(size) for size in photo.sizes}
     if not any(sizes.values()):
-        raise Refusal("nothing_to_deliver")
+        raise PermanentFailure("nothing_to_deliver")
     largest = max(sizes, key=lambda name: sizes[name])
     location = raw.types.InputPhotoFileLocation(
         id=photo.id, access_hash=photo.access_hash, file_reference=photo.file_reference, thumb_size=largest
@@ -139,7 +139,7 @@ def _photo(message: Any, media: Any) -> Item | None:
 def _document(message: Any, media: Any) -> Item:
     document = media.document
     if document.size <= 0:
-        raise Refusal("nothing_to_deliver")
+        raise PermanentFailure("nothing_to_deliver")
     location = raw.types.InputDocumentFileLocation(
         id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
     )

@@ -12,14 +12,14 @@ from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, Forbidden, 
 from config.plans import Plans
 from config.settings import Settings
 from config.texts import translator
-from daemon.bell import Bell
-from daemon.chat import derived_id
-from daemon.errors import Unreachable
-from daemon.outgoing import Outgoing
-from daemon.rpc import FLOOD_MARGIN_S, flood_seconds
+from daemon.context import derived_id
+from daemon.database import Database
 from daemon.screens import announcements
+from daemon.telegram.errors import Unreachable
+from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
+from daemon.telegram.sender import Sender
+from daemon.wakeup import Wakeup
 from models import outbox, users
-from models.database import Calls
 from models.jobs import queue
 from models.maintenance import clock_repair
 from models.money import access
@@ -42,10 +42,10 @@ REFUSED = (BadRequest, Forbidden, NotAcceptable)
 Teller = Callable[[EventInfo], Awaitable[None]]
 
 
-class Announcer:
+class OutboxWorker:
     """Says events to customers and admins. ``tellers`` take over kinds that somebody else has the words for."""
 
-    def __init__(self, settings: Settings, plans: Plans, calls: Calls, outgoing: Outgoing, bell: Bell) -> None:
+    def __init__(self, settings: Settings, plans: Plans, calls: Database, outgoing: Sender, bell: Wakeup) -> None:
         self._settings = settings
         self._plans = plans
         self._calls = calls

@@ -20,12 +20,12 @@ from pyrogram.types import CallbackQuery, Message, User
 
 from config.texts import translator
 from daemon import handlers
-from daemon.chat import Turn, now
-from daemon.clients import Bot
-from daemon.errors import Unreachable
+from daemon.context import Context, now
 from daemon.limiter import Limiter
-from daemon.rpc import invoke
 from daemon.screens import notices
+from daemon.telegram.clients import Bot
+from daemon.telegram.errors import Unreachable
+from daemon.telegram.rpc import invoke
 from models import users
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ REMEMBERED = 4096
 NOTICE_EVERY_S = 30.0
 
 
-class Intake:
+class Dispatcher:
     """Takes messages and buttons of private chats, each once, and sees that each is answered."""
 
     def __init__(self, service: "Service") -> None:
@@ -148,14 +148,14 @@ class Intake:
             screen = notices.private_only(translator(message.from_user.language_code))
             await self._service.outgoing.send_text(message.chat.id, screen.text, reply_to=message.id)
 
-    async def _turn(self, person: User, message_id: int, key: str, pressed: bool = False) -> Turn:
+    async def _turn(self, person: User, message_id: int, key: str, pressed: bool = False) -> Context:
         moment = now()
         user = await self._service.calls(
             users.seen, person.id, person.first_name or "", person.username, person.language_code, moment
         )
-        return Turn(self._service, user, translator(user.language), message_id, moment, key, pressed=pressed)
+        return Context(self._service, user, translator(user.language), message_id, moment, key, pressed=pressed)
 
-    async def _may_speak(self, turn: Turn) -> bool:
+    async def _may_speak(self, turn: Context) -> bool:
         wait = self._limiter.wait(turn.user.id, time.monotonic())
         if not wait and not turn.user.banned:
             return True

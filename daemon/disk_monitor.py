@@ -15,11 +15,11 @@ from pyrogram.errors import RPCError
 
 from config.settings import Settings
 from config.texts import translator
-from daemon.errors import Unreachable
-from daemon.outgoing import Outgoing
+from daemon.database import Database
 from daemon.screens import announcements
+from daemon.telegram.errors import Unreachable
+from daemon.telegram.sender import Sender
 from models import users
-from models.database import Calls
 from models.maintenance import health
 
 logger = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ class Room:
         return min(FREE_BYTES, self.total // FREE_SHARE)
 
 
-class Alarm:
+class DiskMonitor:
     """Looks at the disk, and at whether calls to the database come through."""
 
-    def __init__(self, settings: Settings, calls: Calls, outgoing: Outgoing) -> None:
+    def __init__(self, settings: Settings, calls: Database, outgoing: Sender) -> None:
         self._settings = settings
         self._calls = calls
         self._outgoing = outgoing

@@ -11,8 +11,8 @@ from pyrogram.errors import PasswordHashInvalid, PhoneCodeInvalid, SessionPasswo
 from pyrogram.types import User
 
 from config.settings import Application
-from daemon import endpoint
-from daemon.errors import DaemonError
+from daemon.telegram import endpoint
+from daemon.telegram.errors import DaemonError
 
 ATTEMPTS = 3
 

@@ -1,9 +1,12 @@
-"""The warden: watches the programs from inside supervisord, as its event listener (``python -m daemon.warden``).
+"""The watchdog: watches the programs from inside supervisord, as its event listener.
+
+It is started as ``python -m daemon.supervision.watchdog``.
 
 supervisord starts again what ends; it does not see a program that hangs, and it goes on for ever with one that starts
-well and crashes later. The warden kills a program whose heart has stopped, and ends the whole container when a program
-cannot be started or crashes again and again, so that the platform learns of it. Its own word, the reason, goes into
-a file that the launcher reads; the launcher turns it into the exit code. The launcher also kills a warden that hangs.
+well and crashes later. The watchdog kills a program whose heart has stopped, and ends the whole container when a
+program cannot be started or crashes again and again, so that the platform learns of it. Its own word, the reason, goes
+into a file that the launcher reads; the launcher turns it into the exit code. The launcher also kills a watchdog that
+hangs.
 
 stdin and stdout belong to supervisord's listener protocol: the log goes to stderr.
 """
@@ -31,9 +34,9 @@ from config.settings import EXIT_OK, Settings
 from models import database
 from models.maintenance import health
 
-logger = logging.getLogger("daemon.warden")
+logger = logging.getLogger("daemon.supervision.watchdog")
 
-PROGRAM = "warden"
+PROGRAM = "watchdog"
 RUNNING = "RUNNING"
 CRASH_LOOP = "crash_loop"
 ROOM_TO_WRITE = 1024 * 1024
@@ -107,16 +110,16 @@ class Hearts:
         self._signs.clear()
 
 
-class Warden:
+class Watchdog:
     """Acts on supervisord's events. `verdict` is the file for the reason why it gave up."""
 
     def __init__(self, settings: Settings, supervisor: Any, verdict: Path) -> None:
         self._settings = settings
         self._supervisor = supervisor
         self._verdict = verdict
-        self._crashes = CrashLoop(settings.warden_crashes, settings.warden_window)
-        self._calm = Calm(settings.warden_window, time.monotonic())
-        self._hearts = Hearts(settings.warden_stale)
+        self._crashes = CrashLoop(settings.watchdog_crashes, settings.watchdog_window)
+        self._calm = Calm(settings.watchdog_window, time.monotonic())
+        self._hearts = Hearts(settings.watchdog_stale)
 
     def on_event(self, name: str, details: Mapping[str, str]) -> None:
         """Act on the event `name`; `details` are the words of its payload."""
@@ -136,7 +139,7 @@ class Warden:
             self._write(lambda now: health.open_incident(CRASH_LOOP, program, now))
 
     def _write(self, change: Callable[[int], object]) -> bool:
-        """Change something in the database; what it refuses is left out, the warden has more to do.
+        """Change something in the database; what it refuses is left out, the watchdog has more to do.
 
         Returns whether it can be written to. It can while somebody else holds it: that may be a program that hangs.
         """
@@ -218,9 +221,9 @@ def main() -> None:
     """Watch until supervisord stops this process."""
     settings = program.begin(PROGRAM, console=sys.stderr)
     supervisor = childutils.getRPCInterface(os.environ).supervisor
-    warden = Warden(settings, supervisor, Path(os.environ["PEAJE_RUN"]) / "verdict")
+    watchdog = Watchdog(settings, supervisor, Path(os.environ["PEAJE_RUN"]) / "verdict")
     for name, details in events():
-        warden.on_event(name, details)
+        watchdog.on_event(name, details)
 
 
 if __name__ == "__main__":

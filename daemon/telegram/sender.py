@@ -12,7 +12,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from pyrogram import Client, enums, raw
@@ -28,10 +27,11 @@ from pyrogram.errors import (
     UserIsBlocked,
 )
 
-from daemon.errors import AlreadySent, Unreachable
-from daemon.rpc import LONGEST_FLOOD_S, invoke
+from daemon.database import Database
+from daemon.telegram.errors import AlreadySent, Unreachable
+from daemon.telegram.rpc import LONGEST_FLOOD_S, invoke
+from daemon.telegram.screen import Button, Keyboard
 from models import users
-from models.database import Calls
 from models.errors import NotFound
 
 logger = logging.getLogger(__name__)
@@ -41,18 +41,6 @@ PART_BYTES = 512 << 10
 SMALL_BYTES = 10 << 20
 """Telegram's own: up to here a file is small, and uploaded with a checksum."""
 GONE = (UserIsBlocked, InputUserDeactivated, UserDeactivated, PeerIdInvalid, UserIdInvalid, ChatWriteForbidden)
-
-
-@dataclass(frozen=True)
-class Button:
-    """An inline button: it sends *data* back, or opens *url*."""
-
-    text: str
-    data: str = ""
-    url: str = ""
-
-
-Keyboard = tuple[tuple[Button, ...], ...]
 
 
 class Pace:
@@ -71,10 +59,10 @@ class Pace:
             await asyncio.sleep(at - now)
 
 
-class Outgoing:
+class Sender:
     """Sends, edits and deletes the bot's messages. Texts are HTML."""
 
-    def __init__(self, bot: Client, calls: Calls) -> None:
+    def __init__(self, bot: Client, calls: Database) -> None:
         self._bot = bot
         self._calls = calls
         self._edits = Pace(EDITS_PER_SECOND)

@@ -24,8 +24,8 @@ from pyrogram.raw.core import TLObject
 from pyrogram.session import Session
 from pyrogram.session.session import AuthKeyNotFound, Result, SessionState
 
-from daemon.transfer.cipher import Cipher
-from daemon.transfer.wire import Wire
+from daemon.transfer.datacentres.cipher import Cipher
+from daemon.transfer.datacentres.transport import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ class MediaSession(Session):
 
         The library waits for its ping first, and on a path that takes nothing any more the ping waits to be written.
         """
-        if isinstance(wire := getattr(self.connection, "protocol", None), Wire):
+        if isinstance(wire := getattr(self.connection, "protocol", None), Transport):
             wire.cut()
         self._fail_pending()
 
@@ -278,7 +278,7 @@ class _MediaClient:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self.protocol_factory = Wire if client.proxy is None else client.protocol_factory
+        self.protocol_factory = Transport if client.proxy is None else client.protocol_factory
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from config.plans import Plan
 from config.texts import Texts
-from daemon.outgoing import Keyboard
+from daemon.telegram.screen import Screen
 from models.money import access
 from models.money.access import Access
 from models.users import UserInfo
@@ -22,15 +22,7 @@ ROW = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
-class Screen:
-    """A text (HTML) with its keyboard."""
-
-    text: str
-    keyboard: Keyboard = ()
-
-
-@dataclass(frozen=True)
-class Turn:
+class Context:
     """One thing that a customer said or pressed.
 
     ``argument`` is what stood behind the command, or behind the colon of a button. ``message_id`` is the message that

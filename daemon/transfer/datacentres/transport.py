@@ -16,7 +16,7 @@ SCRATCH = 16 << 10
 LONGEST_PACKET = 2 << 20  # the largest answer is a piece of 1 MiB; anything beyond is not MTProto
 
 
-class Wire:
+class Transport:
     """What :class:`pyrogram.connection.Connection` expects of a transport, without proxies."""
 
     def __init__(self, *, ipv6: bool, loop: asyncio.AbstractEventLoop, **_: Any) -> None:
