@@ -6,15 +6,15 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 README = (TESTS / "README.md").read_text()
 FILES = {
-    "free": "integration/test_paypal_free_access.py",
-    "lost": "integration/test_paypal_lost_money.py",
-    "back": "integration/test_paypal_reversals.py",
-    "ops": "integration/test_paypal_operations.py",
-    "subs": "integration/test_paypal_subscriptions.py",
-    "keep": "integration/test_paypal_upkeep.py",
-    "chat": "integration/test_paypal_chat.py",
-    "forged": "integration/test_paypal_forged_input.py",
-    "browser": "integration/test_browser_paypal.py",
+    "free": "integration/paypal/test_free_access.py",
+    "lost": "integration/paypal/test_lost_money.py",
+    "back": "integration/paypal/test_reversals.py",
+    "ops": "integration/paypal/test_operations.py",
+    "subs": "integration/paypal/test_paypal_subscriptions.py",
+    "keep": "integration/paypal/test_upkeep.py",
+    "chat": "integration/paypal/test_chat.py",
+    "forged": "integration/paypal/test_forged_input.py",
+    "browser": "integration/paypal/test_browser.py",
 }
 ENTRY = re.compile(rf"(?:\b({'|'.join(FILES)}) )?`([^`]+)`")
 

@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 from tests.sandbox.paypal import LocalPayPal, SpecificationsMissing, start
 from tests.sandbox.paypal.specifications import UNDECLARED, Specifications
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DAY = 86_400
 ORDERS = "/v2/checkout/orders"
 RETURN_URL, CANCEL_URL = "http://127.0.0.1:9/paypal/success?kept=1", "http://127.0.0.1:9/paypal/cancel"

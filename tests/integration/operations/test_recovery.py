@@ -14,7 +14,7 @@ from models.money import orders, payments, subscriptions
 from models.tables import Payment, User
 from tests import daemon_process, machine, paypal_shop
 from tests.daemon_process import Daemon, chat
-from tests.integration.test_paypal_subscriptions import subscribed
+from tests.integration.paypal.test_paypal_subscriptions import subscribed
 from tests.paypal_shop import Buyer, PayPalShop, until
 from tests.purchases import BOT
 from tests.sandbox.paypal import start as start_paypal

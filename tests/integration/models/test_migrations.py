@@ -16,7 +16,7 @@ from models import database
 from models.errors import SchemaTooNew
 from models.tables import TABLES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def schema(path: Path) -> dict[tuple[str, str], str]:

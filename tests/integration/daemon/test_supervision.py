@@ -26,7 +26,7 @@ from daemon.supervision.watchdog import Watchdog
 from models import database
 from tests import environment
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 PROGRAMS = ("daemon", "web", "upkeep")
 
 STEADY = """

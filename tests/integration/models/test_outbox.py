@@ -12,7 +12,7 @@ from tests.purchases import NOW
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def write(kind: str = "payment_completed", key: str | None = None, now: int = NOW) -> int | None:

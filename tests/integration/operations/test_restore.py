@@ -26,7 +26,7 @@ from models import database, users
 from models.jobs import queue
 from models.maintenance import backups, restoring
 from tests import environment
-from tests.integration.test_launcher import STUBBORN, Instance, instance, wait
+from tests.integration.daemon.test_supervision import STUBBORN, Instance, instance, wait
 from tests.purchases import NOW
 from tests.sandbox_process import REPOSITORY
 
