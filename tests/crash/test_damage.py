@@ -48,7 +48,7 @@ def spoil(file: Path, table: str) -> None:
             whole.write(os.urandom(PAGE))
 
 
-def test_a_database_spoiled_under_the_programs_is_noticed_and_brought_back(running: Installation) -> None:
+def test_a_database_spoiled_under_programs_is_restored(running: Installation) -> None:
     # Given a backup, and a payment that is younger
     town = Town(running, random.Random(1), 2)
     town.move_in()

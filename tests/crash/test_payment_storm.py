@@ -7,7 +7,7 @@ from tests.crash import storm
 from tests.crash.storm import Course
 
 
-def test_no_money_is_lost_or_doubled_however_often_programs_are_killed(tmp_path: Path) -> None:
+def test_kills_neither_lose_nor_double_money(tmp_path: Path) -> None:
     machine.need_npm_packages()
 
     report = storm.run(tmp_path, Course(seed=1, purchases=24, kill_every_s=(0.5, 1.5)))

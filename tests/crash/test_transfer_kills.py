@@ -173,7 +173,7 @@ async def test_a_large_file_goes_on_where_it_was(scene: Scene) -> None:
     assert scene.moved() - halfway < 80 * MIB
 
 
-async def test_a_large_file_of_which_a_part_was_lost_meanwhile_begins_again(scene: Scene) -> None:
+async def test_a_large_file_with_a_lost_part_begins_again(scene: Scene) -> None:
     # Given a file over 100 MiB that stops half way, and parts of it that have been written down
     post = scene.publish(101 * MIB)
     scene.strike("drop_request", method="upload.getFile", account=OPERATOR, after=50, count=None)

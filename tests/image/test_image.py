@@ -217,7 +217,7 @@ def running_jobs(peaje: Container) -> int:
     return int(float(line.split()[1]))
 
 
-async def test_a_redeploy_in_the_middle_of_a_transfer_is_clean_and_loses_nothing(
+async def test_a_redeploy_during_a_transfer_loses_nothing(
     peaje: Container, sandbox: Sandbox, private_chat: int
 ) -> None:
     post = sandbox.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": 40 * MIB, "seed": 99})
@@ -278,9 +278,7 @@ def test_a_program_that_crashes_again_and_again_ends_it_with_70(env_file: Path, 
         assert running.log()[-1]["message"] == "given up: upkeep crashes again and again"
 
 
-def test_a_start_command_brings_a_backup_back_where_the_container_does_not_start(
-    env_file: Path, tmp_path: Path
-) -> None:
+def test_a_start_command_restores_a_backup(env_file: Path, tmp_path: Path) -> None:
     # Given a backup, and a database that is gone
     with started(*options(env_file, tmp_path)) as running:
         running.wait_healthy()

@@ -48,7 +48,7 @@ def test_nothing_gives_nothing() -> None:
     assert at((), 5) == 0
 
 
-def test_the_higher_level_is_consumed_first_and_the_lower_one_pauses() -> None:
+def test_the_lower_level_pauses_while_the_higher_runs() -> None:
     intervals = fold([budget("a", PREMIUM, 0, 100), budget("b", VIP, 30, 50)])
     assert intervals == (Interval(0, 30, PREMIUM), Interval(30, 80, VIP), Interval(80, 150, PREMIUM))
     assert [at(intervals, moment) for moment in (0, 29, 30, 79, 80, 149, 150)] == [1, 1, 2, 2, 1, 1, 0]
@@ -63,7 +63,7 @@ def test_a_gap_is_free() -> None:
     assert intervals == (Interval(0, 10, PREMIUM), Interval(50, 60, PREMIUM))
 
 
-def test_a_window_runs_by_the_clock_and_budgets_of_its_level_wait() -> None:
+def test_budgets_wait_while_a_window_of_their_level_runs() -> None:
     intervals = fold([window("a", PREMIUM, 0, 100), budget("b", PREMIUM, 10, 30), budget("c", VIP, 20, 30)])
     assert intervals == (Interval(0, 20, PREMIUM), Interval(20, 50, VIP), Interval(50, 130, PREMIUM))
 
@@ -92,14 +92,14 @@ def test_a_refund_removes_unlived_time_in_proportion(
     assert fold([Grant("a", PREMIUM, 0, amount=100, refunds=refunds, **span)]) == (Interval(0, end, PREMIUM),)
 
 
-def test_a_refund_removes_a_paused_budget_of_its_own_payment_only() -> None:
+def test_a_refund_removes_only_its_own_paused_budget() -> None:
     refunded = budget("a", PREMIUM, 0, 100, refunds=(Refunded(50, 100),))
     intervals = fold([refunded, budget("b", PREMIUM, 5, 40), budget("c", VIP, 10, 50)])
     assert intervals == (Interval(0, 10, PREMIUM), Interval(10, 60, VIP), Interval(60, 100, PREMIUM))
 
 
 @pytest.mark.parametrize("span", [{"seconds": 100}, {"until": 100}])
-def test_a_dispute_suspends_and_a_won_one_gives_back_what_it_withheld(span: dict[str, int]) -> None:
+def test_a_won_dispute_gives_back_what_it_withheld(span: dict[str, int]) -> None:
     open_ = Grant("a", PREMIUM, 0, disputes=(Disputed(40),), **span)
     assert fold([open_]) == (Interval(0, 40, PREMIUM),)
     won = dataclasses.replace(open_, disputes=(Disputed(40, 500, True),))
@@ -128,13 +128,13 @@ def test_an_admin_takes_from_the_newest_to_the_oldest() -> None:
     assert fold(grants, [Take("t", 30, VIP)]) == (Interval(0, 20, 1), Interval(20, 30, 2), Interval(30, 210, 1))
 
 
-def test_a_number_of_seconds_is_not_taken_from_what_lasts_for_ever() -> None:
+def test_seconds_are_not_taken_from_unlimited_access() -> None:
     forever = Grant("a", PREMIUM, 0, forever=True)
     assert fold([forever], [Take("t", 10, None, 5)]) == (Interval(0, None, PREMIUM),)
     assert fold([forever], [Take("t", 10)]) == (Interval(0, 10, PREMIUM),)
 
 
-def test_in_one_second_what_was_taken_first_does_not_touch_what_was_given_after() -> None:
+def test_in_one_second_a_taking_leaves_what_was_given_after() -> None:
     given_after = budget("adjustment:2", PREMIUM, 10, 50)
     assert fold([given_after], [Take("adjustment:1", 10)]) == (Interval(10, 60, PREMIUM),)
     assert fold([given_after], [Take("adjustment:3", 10)]) == ()
@@ -275,9 +275,7 @@ def test_twelve_premiums_and_one_vip_give_all_of_both(premiums: list[int], vip: 
 
 
 @given(many(), grants(events=False, name="x"), moments, st.integers(0, 40))
-def test_a_refund_before_any_of_it_was_lived_equals_its_never_having_been(
-    others: list[Grant], bought: Grant, earlier: int, later: int
-) -> None:
+def test_a_refund_before_use_equals_no_payment(others: list[Grant], bought: Grant, earlier: int, later: int) -> None:
     _, lived = sweep([*others, bought])
     moment = bought.start - earlier
     if bought.seconds is not None and not _lived_by(others, bought, bought.start + later):
@@ -306,14 +304,14 @@ def test_no_operation_on_one_payment_shortens_another(others: list[Grant], touch
 
 
 @given(many(events=False), grants(name="x"))
-def test_whatever_happens_to_one_payment_the_others_alone_never_give_more(others: list[Grant], touched: Grant) -> None:
+def test_the_other_payments_alone_never_give_more(others: list[Grant], touched: Grant) -> None:
     alone, beside = fold(others), fold([*others, touched])
     for level in (1, 2, 3):
         assert measure_from(beside, level) >= measure_from(alone, level)
 
 
 @given(many(), takes)
-def test_intervals_are_disjoint_in_order_and_never_touch_at_one_level(grants: list[Grant], takes: list[Take]) -> None:
+def test_intervals_are_disjoint_and_in_order(grants: list[Grant], takes: list[Take]) -> None:
     for first, second in itertools.pairwise(fold(grants, takes)):
         assert first.start < (first.end or 0) <= second.start
         assert (first.end, first.level) != (second.start, second.level)

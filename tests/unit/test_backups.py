@@ -47,7 +47,7 @@ def test_what_is_kept(known: set[Backup]) -> None:
 
 @settings(max_examples=10)
 @given(st.integers(1, 12), st.integers(0, 23))
-def test_a_year_of_backups_leaves_seven_days_and_four_weeks_at_any_moment(every: int, first: int) -> None:
+def test_seven_daily_and_four_weekly_backups_are_kept(every: int, first: int) -> None:
     held: set[Backup] = set()
     for at in range(NOW + first * HOUR, NOW + 120 * DAY, every * HOUR):
         held.add(Backup(at, f"peaje-{at}"))

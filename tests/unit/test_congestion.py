@@ -38,7 +38,7 @@ def test_it_does_not_grow_when_it_is_not_what_holds_up() -> None:
     assert window.size == 8
 
 
-def test_it_halves_once_for_all_calls_that_fail_together_and_comes_back() -> None:
+def test_it_halves_once_for_calls_that_fail_together() -> None:
     window = Window(start=32, low=1, high=32)
     for _ in range(20):
         window.failed(now=10.0, reply_s=0.1)
@@ -73,7 +73,7 @@ def test_the_timeout_follows_the_replies() -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_each_reply_that_does_not_come_makes_it_more_patient_up_to_a_bound(known: bool) -> None:
+def test_each_missing_reply_raises_patience_up_to_a_bound(known: bool) -> None:
     replies = ReplyTime()
     if known:
         replies.measured(0.05)

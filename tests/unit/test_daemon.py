@@ -80,7 +80,7 @@ async def test_a_task_that_ends_by_itself_is_noticed() -> None:
     await tasks.stop()
 
 
-async def test_a_task_that_loses_its_cancellation_is_stopped_all_the_same() -> None:
+async def test_a_task_that_loses_its_cancellation_is_stopped() -> None:
     tasks = Tasks()
     swallowed = 0
 

@@ -58,7 +58,7 @@ def test_both_files_tell_railway_the_same() -> None:
     assert service()["deploy"] == railway_toml()["deploy"]
 
 
-def test_there_is_one_service_with_one_volume_where_the_state_is() -> None:
+def test_one_service_has_one_volume_for_the_state() -> None:
     graph = railway_graph()
     (mount,) = service()["volumeAttachments"].values()
 

@@ -60,7 +60,7 @@ def test_only_models_knows_the_tables() -> None:
     assert not [str(source) for source in outside for name in imports(source) if name.startswith("models.tables")]
 
 
-def test_only_config_and_the_launchers_plumbing_read_the_environment() -> None:
+def test_only_config_and_the_launcher_read_the_environment() -> None:
     allowed = {"config/settings.py", "config/program.py"}
     allowed |= {"daemon/supervision/launcher.py", "daemon/supervision/programs.py", "daemon/supervision/watchdog.py"}
     readers = {
@@ -99,7 +99,7 @@ def third_party(*paths: Path) -> set[str]:
     return {holders[top][0].lower().replace("_", "-") for top in tops - {*PACKAGES, "tests", "manage"}}
 
 
-def test_every_import_is_a_pinned_requirement_and_every_requirement_is_needed() -> None:
+def test_imports_and_pinned_requirements_agree() -> None:
     programs = [source for folder in PACKAGES for source in sources(folder)] + [REPOSITORY / "manage.py"]
     needed_unimported = {"tgcrypto", "cryptg", "tzdata"}  # the first two by name
 
@@ -109,7 +109,7 @@ def test_every_import_is_a_pinned_requirement_and_every_requirement_is_needed() 
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
-def test_every_text_is_translated_and_no_translation_is_left_over(language: str) -> None:
+def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
     marked = {message.id for message in texts.extract() if message.id}
     known = {message.id: message for message in texts.catalogue(language) if message.id}
 
@@ -136,7 +136,7 @@ def _placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
-def test_durations_sizes_and_dates_are_written_in_the_customers_language() -> None:
+def test_durations_sizes_and_dates_follow_the_language() -> None:
     english, spanish = texts.translator("en"), texts.translator("es-MX")
 
     assert [english.duration(s) for s in (0, 59, 60, 3600 * 28, 30 * 86400)] == [

@@ -148,7 +148,7 @@ def test_a_console_line_is_never_longer_than_a_pipe_keeps_whole(
     assert json.loads(line)["level"] == "error"
 
 
-def test_a_long_traceback_keeps_its_end_and_half_a_secret_never_shows() -> None:
+def test_a_long_traceback_keeps_its_end_and_no_half_secret() -> None:
     log = Log(limit=CONSOLE_BYTES - 1)
     try:
         raise ValueError((SECRET * 2000) + " at the end")

@@ -82,7 +82,7 @@ def test_what_holds_no_file_is_no_item() -> None:
     assert items_of([message(place), message(None)]) == ()
 
 
-def test_a_sticker_forgets_the_set_that_only_one_account_can_name() -> None:
+def test_a_sticker_forgets_the_set_of_another_account() -> None:
     known = T.InputStickerSetID(id=1, access_hash=2)
     sticker = document(T.DocumentAttributeSticker(alt="🎫", stickerset=known), T.DocumentAttributeHasStickers())
     (kept,) = attributes_of(sticker)

@@ -19,7 +19,7 @@ def test_a_public_chat_is_open_to_all() -> None:
     assert may_read(PUBLIC, False, NOBODY) == Verdict() and Verdict().allowed
 
 
-def test_a_private_chat_is_open_only_to_whose_invitation_opened_it() -> None:
+def test_a_private_chat_is_open_only_to_the_invited() -> None:
     assert reason(PRIVATE) == "private"
     assert reason(PRIVATE, opened=True) is None
 
@@ -30,7 +30,7 @@ def test_the_operator_opens_a_private_chat_to_all() -> None:
     assert reason(PRIVATE, policy=ReadingPolicy(allowed=frozenset({"123"}))) == "private"
 
 
-def test_a_chat_that_turned_private_is_not_opened_by_the_name_that_it_had() -> None:
+def test_a_chat_turned_private_is_not_opened_by_its_old_name() -> None:
     assert reason(PRIVATE, policy=ReadingPolicy(allowed=frozenset({"channel"}))) == "private"
 
 
@@ -54,7 +54,7 @@ def test_protected_content_is_declined(chat: bool, post: bool) -> None:
     assert reason(replace(source, allowed=True), opened=True, post=post) == "protected"
 
 
-def test_protected_says_nothing_about_a_chat_that_is_closed_anyway() -> None:
+def test_protected_says_nothing_about_a_closed_chat() -> None:
     assert reason(replace(PRIVATE, protected=True)) == "private"
 
 

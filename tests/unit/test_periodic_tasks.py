@@ -28,7 +28,7 @@ def test_a_chore_of_every_turn_runs_at_every_turn() -> None:
     assert len(ran) == 4
 
 
-def test_a_clock_that_was_wrong_does_not_put_a_chore_off_until_then() -> None:
+def test_a_wrong_clock_does_not_put_a_task_off() -> None:
     ran: list[int] = []
     chore = PeriodicTask("hourly", HOUR, ran.append)
 
@@ -52,7 +52,7 @@ def test_a_chore_that_fails_comes_again() -> None:
     assert asked == [NOW, NOW + HOUR]
 
 
-def test_a_chore_that_goes_on_failing_is_broken_until_it_runs_well() -> None:
+def test_a_failing_task_is_broken_until_it_runs_well() -> None:
     fails = True
 
     def work(_now: int) -> None:
@@ -76,7 +76,7 @@ def test_a_chore_that_goes_on_failing_is_broken_until_it_runs_well() -> None:
     assert not hourly.is_broken(NOW + 3 * HOUR)
 
 
-def test_a_clock_that_jumps_is_not_believed_until_it_goes_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_jumps_is_believed_once_it_runs_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monotonic = 0.0
     monkeypatch.setattr("web.upkeep.periodic_tasks.time.monotonic", lambda: monotonic)
     steadiness = Steadiness()
@@ -93,7 +93,7 @@ def test_a_clock_that_jumps_is_not_believed_until_it_goes_evenly(monkeypatch: py
     assert even
 
 
-def test_a_chore_that_is_not_possible_now_is_due_as_soon_as_it_is() -> None:
+def test_a_task_not_possible_now_is_due_as_soon_as_it_is() -> None:
     ran: list[int] = []
     possible = False
     chore = PeriodicTask("careful", HOUR, ran.append, is_possible=lambda _now: possible)

@@ -62,7 +62,7 @@ def test_every_shipped_text_is_in_every_language() -> None:
         assert set(plan.title) == set(plan.description) == {"en", "es"}
 
 
-def test_a_level_that_left_the_file_falls_to_the_next_better_one() -> None:
+def test_a_removed_level_falls_to_the_next_better_one() -> None:
     shipped = plans.load(SHIPPED)
     without_premium = Plans((shipped.plans[0], shipped.plans[2]))
     without_vip = Plans(shipped.plans[:2])

@@ -315,7 +315,7 @@ ADDED, BESIDE = "is added to what you have", "goes on beside whatever you buy"
         (SubscriptionState.ACTIVE, [("premium", True)], set()),
     ],
 )
-def test_who_has_a_renewal_reads_that_it_goes_on_beside_what_he_buys(
+def test_a_buyer_reads_that_their_renewal_goes_on(
     state: SubscriptionState | None, offered: list[tuple[str, bool]], told: set[str]
 ) -> None:
     on_sale = [replace(PREMIUM, code=code, renews=renews) for code, renews in offered]
@@ -363,7 +363,7 @@ def test_who_looks_up_his_payment_hears_what_became_of_it(
 
 
 @pytest.mark.parametrize(("returned", "ends"), [(250, False), (500, True)])
-def test_a_refund_is_told_as_the_end_only_when_all_of_the_payment_has_gone_back(returned: int, ends: bool) -> None:
+def test_only_a_whole_refund_is_told_as_the_end(returned: int, ends: bool) -> None:
     setting = announcements.Setting(translator("en"), PLANS, UTC, None)
     told = announcements.render("payment_refunded", MONEY | {"returned": returned}, setting)
     assert told is not None and ("ended" in told.text) is ends
@@ -380,7 +380,7 @@ def test_limits_are_put_into_words() -> None:
     assert limits.limit(t, ever) == "3 in all"
 
 
-def test_the_usage_of_a_command_names_users_only_where_it_takes_one() -> None:
+def test_a_commands_usage_names_users_only_if_it_takes_one() -> None:
     for language in LANGUAGES:
         t = translator(language)
         for command in ("grant", "revoke", "refund", "ban", "unban", "allow", "block"):

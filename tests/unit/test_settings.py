@@ -152,7 +152,7 @@ def test_a_dotenv_line_that_cannot_be_read_is_named(environ: dict[str, str], tmp
     assert "line 2" in faults(environ, dotenv)[0]
 
 
-def test_the_dotenv_of_the_bot_that_peaje_grew_from_is_understood(tmp_path: Path) -> None:
+def test_the_dotenv_of_the_earlier_bot_is_understood(tmp_path: Path) -> None:
     minimal = environment.minimal(tmp_path)
     dotenv = tmp_path / ".env"
     dotenv.write_text(
@@ -270,7 +270,7 @@ class Asked(dict[str, str]):
         return super().get(name, default)
 
 
-def test_the_example_explains_every_setting_and_shows_the_defaults(environ: dict[str, str]) -> None:
+def test_the_example_explains_all_settings_and_defaults(environ: dict[str, str]) -> None:
     example = REPOSITORY / ".env.example"
     explained = set(_names(example))
     asked = Asked(environ | {"SECRET_KEY": "k" * 40})

@@ -41,7 +41,7 @@ async def test_those_who_want_the_same_wait_for_one_fetch() -> None:
     assert not flights.is_under_way("post")
 
 
-async def test_one_who_leaves_does_not_end_it_for_the_others_but_the_last_does() -> None:
+async def test_a_flight_ends_when_the_last_caller_leaves() -> None:
     flights, fetch = SingleFlight(), Fetch()
     leader, follower = (asyncio.create_task(flights.join("post", fetch)) for _ in range(2))
     await settled()

@@ -60,7 +60,7 @@ async def ended(*tasks: "asyncio.Task[Any]") -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_data_centre_that_answers_nothing_leaves_room_for_the_others() -> None:
+async def test_a_silent_data_centre_leaves_room_for_others() -> None:
     # Given files of a data centre that answers nothing, which could use more memory than there is
     silent = Lane(READS, answers=False)
     through = pipe(silent)

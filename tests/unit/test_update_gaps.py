@@ -40,7 +40,7 @@ def test_numbers_that_follow_each_other_move_the_mark() -> None:
     assert not numbers.has_gap
 
 
-def test_the_mark_stays_before_a_gap_and_leaps_when_it_is_filled() -> None:
+def test_the_mark_stays_before_a_gap_until_it_is_filled() -> None:
     numbers = following(10)
     numbers.note(New(12))
     numbers.note(New(13))
@@ -80,7 +80,7 @@ def test_nothing_counts_before_the_beginning_is_known() -> None:
     assert (numbers.mark, numbers.has_gap) == (480, False)
 
 
-def test_what_telegram_says_to_have_sent_is_missed_until_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_announced_update_is_missed_until_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(update_gaps.time, "monotonic", lambda: now)
     numbers = following(10)

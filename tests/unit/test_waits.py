@@ -20,7 +20,7 @@ def test_a_wait_lasts_from_the_first_refusal_to_the_last() -> None:
     assert away(Waits(), 0.0, 900.0) == 900.0
 
 
-def test_the_account_was_back_meanwhile_and_the_wait_begins_anew() -> None:
+def test_the_wait_begins_anew_once_the_account_was_back() -> None:
     # Given a job that waited for the account, which came back then
     jobs = Waits()
     away(jobs, 0.0, 60.0)
@@ -29,7 +29,7 @@ def test_the_account_was_back_meanwhile_and_the_wait_begins_anew() -> None:
     assert jobs.put_back(JOB, ACCOUNT_AWAY, 960.0) == 0.0
 
 
-def test_an_account_that_is_up_and_refuses_all_the_same_is_one_wait() -> None:
+def test_an_account_that_is_up_and_refuses_is_one_wait() -> None:
     jobs = Waits()
     for second in range(900):
         jobs.account_is_up(float(second))
@@ -38,7 +38,7 @@ def test_an_account_that_is_up_and_refuses_all_the_same_is_one_wait() -> None:
     assert jobs.put_back(JOB, ACCOUNT_AWAY, 900.5) == 900.0
 
 
-def test_a_job_whose_turn_is_long_in_coming_still_waits_for_an_account_that_was_never_back() -> None:
+def test_a_late_job_still_waits_for_an_absent_account() -> None:
     jobs = Waits()
     jobs.account_is_up(-1.0)
     jobs.put_back(JOB, ACCOUNT_AWAY, 0.0)

@@ -102,9 +102,7 @@ async def test_a_link_is_delivered(daemon_sandbox: Sandbox, shared_daemon: Daemo
         assert (await customer.until(lambda message: message.media is not None)).photo
 
 
-async def test_a_link_is_delivered_though_the_refusal_of_another_is_not_heard(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon
-) -> None:
+async def test_an_unheard_refusal_does_not_stop_another_link(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         lost = {"fault": "error", "code": 400, "error": "CHAT_RESTRICTED", "account": customer.bot}
         daemon_sandbox.control("POST", "/faults", {**lost, "method": "messages.sendMessage", "count": 1})
@@ -113,9 +111,7 @@ async def test_a_link_is_delivered_though_the_refusal_of_another_is_not_heard(
         daemon_sandbox.control("DELETE", "/faults")
 
 
-async def test_a_limit_that_ends_in_the_middle_of_several_links_is_told(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon
-) -> None:
+async def test_a_limit_that_ends_amid_several_links_is_told(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.say(" ".join(customer.link(f"video{number}") for number in range(1, 6)))
         told = await customer.until_text("Your limit is reached")
@@ -170,7 +166,7 @@ async def test_too_many_messages_are_told_once(daemon_sandbox: Sandbox, shared_d
         assert sum("too fast" in (message.text or "") for message in rest) == 1
 
 
-async def test_the_commands_are_registered_by_language_and_for_admins_apart(
+async def test_commands_are_registered_by_language_and_for_admins(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:

@@ -55,7 +55,7 @@ def beat(daemon: Daemon) -> health.Beat | None:
         database.close_database()
 
 
-def test_it_stops_at_once_when_idle_and_says_how_it_is_while_it_lives(own_daemon: Daemon) -> None:
+def test_it_stops_at_once_when_idle_and_reports_its_state(own_daemon: Daemon) -> None:
     own_daemon.until_logged("account is ok")
     deadline = time.monotonic() + 8
     while time.monotonic() < deadline:
@@ -110,9 +110,7 @@ async def test_what_was_said_while_it_was_down_is_answered(daemon_sandbox: Sandb
         await customer.silence(1)
 
 
-async def test_an_outage_is_outlived_and_nothing_said_meanwhile_is_lost(
-    daemon_sandbox: Sandbox, own_daemon: Daemon
-) -> None:
+async def test_an_outage_is_outlived_and_no_message_is_lost(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.ask("/start")
         for who in (BOT, OPERATOR):
@@ -128,7 +126,7 @@ async def test_an_outage_is_outlived_and_nothing_said_meanwhile_is_lost(
 
 
 @pytest.mark.parametrize("how", ["unregistered", "revoked", "404"])
-async def test_a_revoked_account_leaves_the_bot_answering_and_the_admins_told_once(
+async def test_a_revoked_account_is_told_once_and_the_bot_answers(
     daemon_sandbox: Sandbox, own_daemon: Daemon, how: str
 ) -> None:
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:

@@ -113,9 +113,7 @@ async def test_who_blocked_the_bot_is_marked_and_holds_nobody_up(
         assert "Your plan" in (await gone.ask("/start")).text
 
 
-async def test_an_incident_is_told_to_admins_when_it_begins_and_when_it_ends(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon
-) -> None:
+async def test_admins_hear_when_an_incident_begins_and_ends(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
         write(shared_daemon, "for text in ('97 % full', 'again'): health.open_incident('disk', text, now - 60)")
@@ -167,7 +165,7 @@ async def told_of_an_incident(tmp_path: Path, post: Post) -> Event:
 
 
 @pytest.mark.parametrize("trouble", [ChannelInvalid(), Unreachable(1, "USER_IS_BLOCKED")])
-async def test_an_admin_who_cannot_be_told_keeps_nothing_from_the_others(
+async def test_an_unreachable_admin_keeps_nothing_from_others(
     database_file: Path, tmp_path: Path, trouble: Exception
 ) -> None:
     for first in (1, 2, 3):
@@ -179,9 +177,7 @@ async def test_an_admin_who_cannot_be_told_keeps_nothing_from_the_others(
         Event.delete().execute()
 
 
-async def test_an_admin_who_cannot_be_told_now_is_told_later_and_the_others_now(
-    database_file: Path, tmp_path: Path
-) -> None:
+async def test_an_admin_away_is_told_later_and_the_others_now(database_file: Path, tmp_path: Path) -> None:
     post = Post({1: FloodWait(7200), 2: InternalServerError(), 3: ChannelInvalid()})
     began = int(time.time())
     event = await told_of_an_incident(tmp_path, post)
@@ -206,7 +202,7 @@ def alerts() -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("refusal", [ChannelInvalid(), Forbidden(), NotAcceptable()])
-async def test_what_telegram_refuses_for_good_is_given_up_and_the_admins_hear_of_it(
+async def test_an_event_refused_for_good_is_given_up_and_told(
     database_file: Path, tmp_path: Path, refusal: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     users.seen(7, "Lucía", None, "en", int(time.time()))
@@ -219,7 +215,7 @@ async def test_what_telegram_refuses_for_good_is_given_up_and_the_admins_hear_of
     assert vars(said)["event"] == lost.id
 
 
-async def test_an_event_without_words_is_tried_some_times_and_given_up(database_file: Path, tmp_path: Path) -> None:
+async def test_an_event_without_a_text_is_given_up_after_tries(database_file: Path, tmp_path: Path) -> None:
     users.seen(7, "Lucía", None, "en", int(time.time()))
     access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
     for attempt in range(outbox_worker.MOST_ATTEMPTS):

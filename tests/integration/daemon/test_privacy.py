@@ -26,9 +26,7 @@ def stored(daemon: Daemon, question: str) -> list[tuple[Any, ...]]:
         return connection.execute(question).fetchall()
 
 
-async def test_a_customer_gets_everything_as_a_file_and_has_it_deleted(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon
-) -> None:
+async def test_a_customer_exports_and_deletes_their_data(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.say(customer.link("photo2"))
         await customer.until(lambda message: message.media is not None)

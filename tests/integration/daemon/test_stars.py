@@ -119,7 +119,7 @@ async def test_a_lookup_finds_ones_own_payment_and_nobody_elses(daemon_sandbox: 
 @pytest.mark.parametrize(
     "fault", [{"fault": "flood_wait", "seconds": 600}, {"fault": "error", "code": 500, "error": "RPC_CALL_FAIL"}]
 )
-async def test_a_lookup_that_telegram_cannot_answer_is_not_told_as_found_nothing(
+async def test_a_failed_lookup_is_not_told_as_nothing_found(
     daemon_sandbox: Sandbox, shared_daemon: Daemon, fault: dict[str, object]
 ) -> None:
     rule = {**fault, "method": "payments.getStarsTransactionsByID", "count": 4}

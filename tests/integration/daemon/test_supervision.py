@@ -217,7 +217,7 @@ def test_the_time_to_stop_is_under_half_a_minute() -> None:
     assert programs + int(conf["eventlistener:watchdog"]["stopwaitsecs"]) < 30
 
 
-def test_every_fault_of_settings_and_plans_is_told_before_anything_starts(instance: Instance) -> None:
+def test_every_configuration_fault_is_told_before_the_start(instance: Instance) -> None:
     plans = instance.home / "plans.toml"
     plans.write_text((REPOSITORY / "plans.toml").read_text().replace("level = 2", "level = -2"))
     instance.environ |= {"PORT": "eighty", "TELEGRAM_BOT_TOKEN": "", "PLANS_FILE": str(plans)}
@@ -231,7 +231,7 @@ def test_every_fault_of_settings_and_plans_is_told_before_anything_starts(instan
     assert not (instance.home / "data").exists()
 
 
-def test_a_second_launcher_on_the_same_state_is_told_to_come_back_later(instance: Instance) -> None:
+def test_a_second_launcher_on_one_state_exits_with_75(instance: Instance) -> None:
     first = instance.launch()
     instance.wait_until_up()
 
@@ -258,7 +258,7 @@ def test_a_crash_loop_ends_with_70(instance: Instance) -> None:
     assert instance.messages("launcher")[-1] == "given up: web crashes again and again"
 
 
-def test_a_crash_loop_is_written_down_for_the_next_start_to_tell_and_ends_in_quiet(instance: Instance) -> None:
+def test_a_crash_loop_is_recorded_and_told_by_the_next_start(instance: Instance) -> None:
     instance.environ |= {"WATCHDOG_CRASHES": "2", "WATCHDOG_WINDOW": "3"}
     instance.configure({"web": CRASHING})
     assert instance.launch().wait(timeout=30) == 70
@@ -283,7 +283,7 @@ def test_a_program_that_cannot_be_started_ends_with_70(instance: Instance) -> No
     assert "cannot be started" in instance.messages("launcher")[-1]
 
 
-def test_a_program_whose_dependency_is_away_is_tried_again_and_not_counted(instance: Instance) -> None:
+def test_a_missing_dependency_is_retried_and_not_counted(instance: Instance) -> None:
     instance.environ["WATCHDOG_CRASHES"] = "1"
     attempts = instance.home / "attempts"
     instance.configure({"upkeep": f"open({str(attempts)!r}, 'a').write('x')\n{AWAY}"})
@@ -321,7 +321,7 @@ NO_ROOM = "CREATE TRIGGER no_room BEFORE INSERT ON heartbeat BEGIN SELECT RAISE(
         ("SELECT 1", True),
     ],
 )
-def test_nobody_is_killed_for_a_heart_that_cannot_be_written_down(
+def test_an_unwritable_heartbeat_kills_no_program(
     migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hindrance: str, killed: bool
 ) -> None:
     monkeypatch.setattr(database, "PRAGMAS", (("busy_timeout", 100), *database.PRAGMAS[1:]))
@@ -398,7 +398,7 @@ def test_a_signal_to_stop_is_heard_before_anything_is_imported(instance: Instanc
     assert instance.console() == []
 
 
-def test_a_signal_to_stop_while_supervisord_reads_its_configuration_is_no_failure(instance: Instance) -> None:
+def test_a_stop_while_supervisord_starts_is_no_failure(instance: Instance) -> None:
     (instance.home / "supervisord.conf").unlink()
     os.mkfifo(instance.home / "supervisord.conf")  # nobody writes to it: reading takes for ever
     instance.launch()

@@ -52,7 +52,7 @@ def restored(settings: Settings, packed: Path) -> Path:
     return backups.unpack(packed, packed.parent / "unpacked.db", settings.backup_passphrase)
 
 
-def test_a_backup_holds_one_moment_of_a_database_that_is_written_to(settings: Settings) -> None:
+def test_a_backup_of_a_busy_database_holds_one_moment(settings: Settings) -> None:
     writing = threading.Event()
     stop = threading.Event()
 
@@ -77,7 +77,7 @@ def test_a_backup_holds_one_moment_of_a_database_that_is_written_to(settings: Se
     assert content(file, "PRAGMA journal_mode") == "delete"
 
 
-def test_it_is_for_the_eyes_of_its_owner_and_nothing_is_left_beside_it(settings: Settings) -> None:
+def test_a_backup_is_private_and_leaves_nothing_beside_it(settings: Settings) -> None:
     made = backups.make(settings, NOW).file
 
     assert made.name == "peaje-20270115T080000Z.db.gz"
@@ -165,7 +165,7 @@ def gone_back_twice(amount: int = 500) -> None:
     payments.apply([paid, *back], NOW)
 
 
-def test_a_ledger_that_contradicts_itself_makes_a_backup_that_says_so(settings: Settings) -> None:
+def test_a_backup_says_that_its_ledger_contradicts_itself(settings: Settings) -> None:
     payments.settle(fact(order(customer())), NOW)
     assert backups.make(settings, NOW).contradictions == []
     gone_back_twice()
@@ -180,7 +180,7 @@ def test_a_ledger_that_contradicts_itself_makes_a_backup_that_says_so(settings: 
 @pytest.mark.parametrize(
     ("read", "since"), [(None, {"first": NOW - 600, "last": NOW}), ({"first": 1, "last": 2}, {"first": 1, "last": 2})]
 )
-def test_stars_that_came_after_a_backup_are_ours_even_if_it_knows_no_statement(
+def test_stars_after_a_backup_without_a_statement_are_ours(
     settings: Settings, read: dict[str, int] | None, since: dict[str, int]
 ) -> None:
     if read is not None:
@@ -269,7 +269,7 @@ def test_upkeep_makes_one_when_it_is_due_and_only_then(settings: Settings) -> No
     assert told() == []
 
 
-def test_the_admins_hear_once_that_it_fails_and_once_that_it_works_again(settings: Settings) -> None:
+def test_admins_hear_once_that_backups_fail_and_recover(settings: Settings) -> None:
     settings.backups.write_text("a file where the directory should be")
     backup_job.back_up(settings, NOW)
     backup_job.back_up(settings, NOW + 60)
@@ -282,7 +282,7 @@ def test_the_admins_hear_once_that_it_fails_and_once_that_it_works_again(setting
     assert health.incidents() == []
 
 
-def test_the_admins_hear_once_of_each_contradiction_in_the_ledger(settings: Settings) -> None:
+def test_admins_hear_once_of_each_ledger_contradiction(settings: Settings) -> None:
     hours = 6 * 3600
     gone_back_twice()
     for number in range(2):
@@ -372,7 +372,7 @@ def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> Non
         next(backup_job.find(elsewhere, "peaje-20200101T000000Z.db.gz", tmp_path, NOW))
 
 
-def test_a_bucket_that_is_away_keeps_nothing_from_coming_back_that_is_here(
+def test_a_bucket_away_does_not_block_a_local_restore(
     elsewhere: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9")
@@ -401,7 +401,7 @@ print(tracemalloc.get_traced_memory()[1])
 """
 
 
-def test_what_a_clock_that_was_ahead_left_behind_is_not_what_is_copied(elsewhere: Settings) -> None:
+def test_a_backup_from_a_clock_ahead_is_not_the_one_copied(elsewhere: Settings) -> None:
     backups.make(elsewhere, NOW + 30 * 86_400)
     backup_job.back_up(elsewhere, NOW)
 
@@ -520,7 +520,7 @@ def test_a_restored_database_goes_on_copying_to_its_bucket(elsewhere: Settings) 
     assert health.incidents() == []
 
 
-def test_a_copy_that_a_crash_kept_from_being_noted_is_no_strangers(elsewhere: Settings) -> None:
+def test_a_copy_not_noted_before_a_crash_is_still_ours(elsewhere: Settings) -> None:
     bucket(elsewhere).put(backups.make(elsewhere, NOW).file)
 
     backup_job.back_up(elsewhere, NOW + 6 * 3600)

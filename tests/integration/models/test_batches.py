@@ -79,7 +79,7 @@ def test_a_batch_is_cancelled_by_its_customer() -> None:
 
 
 @pytest.mark.parametrize("end", [queue.refuse, queue.fail, None])
-def test_what_was_delivered_or_refused_before_the_rest_was_cancelled_is_told(end: Callable[..., None] | None) -> None:
+def test_what_ended_before_a_cancelled_rest_is_told(end: Callable[..., None] | None) -> None:
     three = batch(3)
     if end is None:
         queue.finish(claim("w").id, "w", Delivered(), NOW)
@@ -92,14 +92,14 @@ def test_what_was_delivered_or_refused_before_the_rest_was_cancelled_is_told(end
     assert told() == [("batch_finished", {"batch": three.id})]
 
 
-def test_a_batch_that_was_cancelled_as_a_whole_is_not_told_again() -> None:
+def test_a_batch_cancelled_as_a_whole_is_not_told_again() -> None:
     three = batch(3)
     claim("w")
     assert len(batches.cancel(1, three.id, NOW)) == 3
     assert told() == []
 
 
-def test_a_batch_whose_last_link_was_cancelled_on_its_way_and_not_sent_is_told() -> None:
+def test_a_batch_is_told_when_its_last_link_is_cancelled() -> None:
     two = batch(2)
     queue.finish(claim("w").id, "w", Delivered(), NOW)
     job = claim("w")
@@ -109,7 +109,7 @@ def test_a_batch_whose_last_link_was_cancelled_on_its_way_and_not_sent_is_told()
     assert told() == [("batch_finished", {"batch": two.id})]
 
 
-def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_asked() -> None:
+def test_a_spent_quota_holds_the_rest_until_it_is_released() -> None:
     five = batch(5)
     for _ in range(3):
         job = claim("w")
@@ -135,7 +135,7 @@ def test_a_quota_that_ends_in_the_middle_holds_the_rest_and_releases_it_when_ask
     assert told() == [quota_ended, ("batch_finished", {"batch": five.id})]
 
 
-def test_a_link_of_which_something_has_arrived_is_not_held_with_the_others() -> None:
+def test_a_partly_delivered_link_is_not_held() -> None:
     three = batch(3)
     partly = claim("w")
     usage.reserve(partly.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
@@ -163,7 +163,7 @@ def test_the_end_of_the_quota_is_told_once_until_it_is_released() -> None:
     assert [kind for kind, _ in told()] == ["batch_held"] * 2
 
 
-def test_what_waits_counts_those_that_another_worker_is_about_to_hold() -> None:
+def test_what_waits_counts_links_about_to_be_held() -> None:
     five = batch(5)
     sure, undecided = claim("w"), claim("w")
     assert isinstance(usage.reserve(sure.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Reserved)

@@ -55,7 +55,7 @@ def test_a_dead_file_is_forgotten() -> None:
     assert [row.message_id for row in CachedMedia.select()] == [8]
 
 
-def test_pruning_forgets_what_is_unused_for_long_and_the_longest_unused_of_too_many() -> None:
+def test_pruning_forgets_the_longest_unused() -> None:
     for number in range(6):
         put(number, now=NOW + number * DAY_S)
     assert cache.prune(max_age_s=4 * DAY_S, max_posts=100, now=NOW + 5 * DAY_S) == 1

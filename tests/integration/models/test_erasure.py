@@ -238,7 +238,7 @@ class Wall(Sender):
         self.shown -= set(message_ids)
 
 
-async def test_the_progress_of_a_batch_of_hers_that_is_being_worked_on_is_taken_down(database_file: Path) -> None:
+async def test_erasure_takes_down_the_progress_of_a_running_batch(database_file: Path) -> None:
     # Given a batch of which a link is being worked on, and its progress
     users.seen(7, "P.", None, "en", NOW)
     links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
@@ -305,7 +305,7 @@ async def test_a_canary_that_was_switched_off_does_not_stay_wrong(database_file:
     await calls.close()
 
 
-def test_a_worker_on_a_job_of_hers_hears_that_it_is_not_his_any_more(database_file: Path) -> None:
+def test_a_worker_hears_that_an_erased_job_is_not_its_own(database_file: Path) -> None:
     users.seen(7, "P.", None, "en", NOW)
     enqueue(7, "private_link/1")
     job = claim("w")

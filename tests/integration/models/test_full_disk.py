@@ -66,7 +66,7 @@ def test_the_reason_of_a_rollback_is_not_hidden_by_it(database_file: Path) -> No
         Note.insert(key="long", value="x" * 100_000, at=1).execute()
 
 
-async def test_a_session_goes_on_in_memory_while_its_file_cannot_be_written(
+async def test_a_session_lives_in_memory_while_the_disk_is_full(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = tmp_path / "state"
@@ -91,7 +91,7 @@ async def test_a_session_goes_on_in_memory_while_its_file_cannot_be_written(
     await again.close()
 
 
-async def test_a_login_that_was_forgotten_stays_so_and_what_it_had_heard_does_not(tmp_path: Path) -> None:
+async def test_a_forgotten_login_stays_forgotten_with_its_updates(tmp_path: Path) -> None:
     kept = SessionFile("bot", tmp_path, 7)
     await kept.open()
     await kept.user_id(7)

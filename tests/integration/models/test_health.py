@@ -24,7 +24,7 @@ def test_the_newest_sign_of_life_of_each_program_is_kept() -> None:
     assert health.all() == {"web": health.Beat(NOW, {}), "daemon": health.Beat(NOW + 5, {"account": "lost"})}
 
 
-def test_an_incident_is_told_once_when_it_begins_and_once_when_it_ends() -> None:
+def test_an_incident_is_told_once_at_each_end() -> None:
     assert health.open_incident("account", "the account is away", NOW)
     assert not health.open_incident("account", "the account is still away", NOW + 5)
     assert health.incidents() == [health.IncidentInfo("account", "the account is away", NOW, None)]

@@ -146,7 +146,7 @@ def test_premium_and_its_level(former: Former, row: dict[str, Any], level: int, 
     assert (person.level, person.until) == (level, until)
 
 
-def test_the_counters_of_today_count_today_and_downloads_for_ever(former: Former) -> None:
+def test_counters_of_today_count_today_and_downloads_always(former: Former) -> None:
     counters = {"downloads": 3, "daily_photo": 4, "daily_video": 0, "daily_music": 1, "daily_apk": 2}
     former.add(1, last_reset=TODAY, **counters).add(2, last_reset="2027-01-14", **counters)
     today, yesterday = former.read().persons
@@ -270,7 +270,7 @@ def test_a_newer_file_of_the_same_bot_adds_what_is_new_in_it(database_file: Path
     assert len(privacy.export(1)["imported"][0]["payments"]) == 2
 
 
-def test_an_older_file_in_between_does_not_make_anything_count_twice(database_file: Path, ana: Former) -> None:
+def test_an_older_file_in_between_counts_nothing_twice(database_file: Path, ana: Former) -> None:
     ana.take_over()
     ana.change(1, downloads=1)
     ana.take_over()
@@ -341,7 +341,7 @@ def test_the_command_shows_first_and_does_it_when_told_to(tmp_path: Path, former
     assert "0 new here" in command(data, str(former.file), "--apply")[1]
 
 
-def test_a_database_that_is_gone_is_restored_before_anything_is_imported(tmp_path: Path, former: Former) -> None:
+def test_a_lost_database_is_restored_before_an_import(tmp_path: Path, former: Former) -> None:
     data = tmp_path / "data"
     former.add(1)
     assert command(data, str(former.file), "--apply")[0] == 0
@@ -354,7 +354,7 @@ def test_a_database_that_is_gone_is_restored_before_anything_is_imported(tmp_pat
         assert not (data / "peaje.db").exists()
 
 
-def test_showing_leaves_the_database_of_an_older_version_as_it_is(tmp_path: Path, former: Former) -> None:
+def test_showing_leaves_an_older_database_as_it_is(tmp_path: Path, former: Former) -> None:
     data = tmp_path / "data"
     former.add(1)
     assert command(data, str(former.file), "--apply")[0] == 0

@@ -29,7 +29,7 @@ def schema(path: Path) -> dict[tuple[str, str], str]:
     return {(kind, name): sql for kind, name, sql in rows if not name.startswith(("schema_migration", "sqlite_"))}
 
 
-def test_a_migrated_file_has_exactly_the_tables_and_indexes_of_the_code(tmp_path: Path) -> None:
+def test_a_migrated_file_has_the_tables_of_the_code(tmp_path: Path) -> None:
     database.migrate(tmp_path / "migrated.db")
     created = peewee.SqliteDatabase(str(tmp_path / "created.db"))
     with created.bind_ctx(TABLES), created.connection_context():
@@ -152,7 +152,7 @@ def test_programs_that_start_together_migrate_once(tmp_path: Path) -> None:
     assert sorted(said) == ["['0001_initial', '0002_watchdog']", "[]", "[]", "[]"]
 
 
-def test_the_file_is_in_wal_mode_and_every_commit_reaches_the_disk(database_file: Path) -> None:
+def test_the_file_uses_wal_and_commits_reach_the_disk(database_file: Path) -> None:
     pragma = {name: database.database.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert database.database.pragma("busy_timeout") == 5000

@@ -69,7 +69,7 @@ def test_editing_the_plans_changes_no_order_made_before() -> None:
 # The checkout
 
 
-def test_an_open_order_is_offered_once_and_again_when_no_money_came() -> None:
+def test_an_open_order_is_offered_again_when_no_money_came() -> None:
     made = order(customer())
     assert orders.claim_checkout(made.id, NOW)
     assert not orders.claim_checkout(made.id, NOW + 1)
@@ -109,7 +109,7 @@ def test_a_checkout_is_judged_by_the_row(changes: dict[str, object], reason: str
     assert orders.judge_precheckout(**question) == orders.Verdict(not reason, reason)  # type: ignore[arg-type]
 
 
-def test_a_checkout_is_refused_to_others_to_the_banned_and_after_the_end() -> None:
+def test_a_checkout_refuses_others_the_banned_and_the_late() -> None:
     user = customer()
     made, payer = order(user), users.get(user)
     assert payer is not None
@@ -150,7 +150,7 @@ def test_a_paid_order_does_not_end_any_other_way() -> None:
     assert orders.get(made.id).state is OrderState.PAID  # type: ignore[union-attr]
 
 
-def test_the_table_of_moves_knows_every_state_and_nothing_leaves_paid() -> None:
+def test_order_moves_cover_every_state_and_paid_is_final() -> None:
     assert MOVES.keys() == set(OrderState)
     assert not MOVES[OrderState.PAID]
 
@@ -172,7 +172,7 @@ def test_a_cancelled_checkout_is_told_once() -> None:
     assert [(event.user_id, event.payload) for event in told] == [(user, {"order": made.public_id, "plan": "premium"})]
 
 
-def test_orders_expire_but_not_those_that_the_provider_knows_or_that_are_being_paid() -> None:
+def test_only_orders_that_nobody_is_paying_expire() -> None:
     forgotten, remote, paying = order(customer()), order(customer(), provider="paypal"), order(customer())
     orders.attach_remote(remote.id, "O-1", NOW)
     orders.claim_checkout(paying.id, paying.expires_at - 1)
@@ -195,7 +195,7 @@ def test_the_key_of_a_call_is_written_before_it_and_stays() -> None:
         orders.request_id(10**9, "create", NOW)
 
 
-def test_an_order_at_the_provider_is_looked_at_less_and_less_often_until_paid() -> None:
+def test_an_order_is_polled_less_and_less_until_paid() -> None:
     made = order(customer(), provider="paypal")
     orders.attach_remote(made.id, "O-2", NOW, approve_url="https://example.test/approve")
     assert orders.by_remote("paypal", "O-2").approve_url == "https://example.test/approve"  # type: ignore[union-attr]
@@ -258,7 +258,7 @@ def test_whatever_else_is_sent_is_forged(sent: str | int) -> None:
         orders.read_pay_token(KEY, sent, 3600, NOW)
 
 
-def test_a_doubt_about_the_providers_order_is_told_once_for_each_fault() -> None:
+def test_a_doubtful_order_is_told_once_for_each_fault() -> None:
     made = order(customer(), provider="paypal")
     for fault in ("another payee", "another payee", "two units"):
         orders.doubt(made.id, fault, NOW)

@@ -50,7 +50,7 @@ def test_what_waits_is_claimed_in_order_and_by_one_only() -> None:
     assert outbox.claim(NOW) == []
 
 
-def test_an_event_that_nobody_finished_comes_again_with_the_same_random_id() -> None:
+def test_an_unfinished_event_returns_with_its_random_id() -> None:
     write()
     [first] = outbox.claim(NOW, lease_s=60)
     assert outbox.claim(NOW + 59) == []
@@ -77,7 +77,7 @@ def test_a_retry_waits_until_its_time() -> None:
     assert [again.id for again in outbox.claim(NOW + 5)] == [event.id]
 
 
-def test_two_tellers_at_the_same_moment_never_get_the_same_event() -> None:
+def test_two_workers_never_claim_the_same_event() -> None:
     for _ in range(40):
         write()
     got: list[int] = []

@@ -66,7 +66,7 @@ def until(user_id: int, at: int = NOW + 60) -> int | None:
 # Arriving
 
 
-def test_a_payment_is_recorded_credited_and_announced_with_a_receipt() -> None:
+def test_a_payment_is_recorded_credited_and_announced() -> None:
     user = customer()
     bought = order(user)
     paid = fact(bought)
@@ -104,7 +104,7 @@ def test_arriving_twice_changes_nothing() -> None:
     assert PaymentHistory.select().where(PaymentHistory.payment == first.payment_id).count() == 2
 
 
-def test_the_same_news_at_the_same_moment_in_many_threads_is_recorded_once() -> None:
+def test_one_payment_told_in_many_threads_is_recorded_once() -> None:
     user = customer()
     paid = fact(order(user))
     barrier, outcomes = threading.Barrier(8), []
@@ -133,7 +133,7 @@ def test_a_second_payment_of_one_order_is_credited_too() -> None:
     assert [event.payload["again"] for event in told(user)] == [False, True]
 
 
-def test_what_a_banned_customer_pays_is_credited_and_the_operator_hears_of_it() -> None:
+def test_a_banned_customers_payment_is_credited_and_told() -> None:
     user = customer()
     bought = order(user)
     users.ban(user, NOW)
@@ -142,7 +142,7 @@ def test_what_a_banned_customer_pays_is_credited_and_the_operator_hears_of_it() 
     assert reasons() == ["banned_user_paid"]
 
 
-def test_a_test_purchase_grants_nothing_and_its_money_is_asked_to_go_back() -> None:
+def test_a_test_purchase_grants_nothing_and_is_refunded() -> None:
     user = customer()
     bought = order(user, purpose="test")
     settled = payments.settle(fact(bought), NOW)
@@ -167,7 +167,7 @@ def test_a_test_purchase_grants_nothing_and_its_money_is_asked_to_go_back() -> N
         ({"provider": "paypal"}, "wrong_provider"),
     ],
 )
-def test_what_does_not_fit_its_order_is_recorded_and_buys_nothing(wrong: dict[str, object], reason: str) -> None:
+def test_a_payment_unlike_its_order_buys_nothing(wrong: dict[str, object], reason: str) -> None:
     user, stranger = customer(), customer()
     bought = order(user)
     if wrong == {"user_id": 0}:
@@ -183,7 +183,7 @@ def test_what_does_not_fit_its_order_is_recorded_and_buys_nothing(wrong: dict[st
     assert recorded is not None and not recorded.grants and recorded.order_id == bought.id
 
 
-def test_what_an_unknown_person_pays_for_somebodys_order_is_not_in_that_ones_history() -> None:
+def test_a_strangers_payment_is_not_in_the_buyers_history() -> None:
     user = customer()
     assert payments.settle(fact(order(user), user_id=10**12), NOW).outcome == "mismatch"
     assert payments.history_of(user) == []
@@ -199,7 +199,7 @@ def test_a_payment_of_nothing_we_know_is_recorded_and_told_once() -> None:
     assert payments.ask_refund(recorded.id, None, 1, NOW)
 
 
-def test_a_payment_without_an_order_is_credited_when_the_provider_names_it_later() -> None:
+def test_a_payment_is_credited_when_its_order_is_named_later() -> None:
     user = customer()
     bought = order(user)
     whole = fact(bought)
@@ -212,7 +212,7 @@ def test_a_payment_without_an_order_is_credited_when_the_provider_names_it_later
     assert orders.get(bought.id).state is orders.OrderState.PAID  # type: ignore[union-attr]
 
 
-def test_an_amount_that_changes_afterwards_is_told_and_changes_nothing() -> None:
+def test_a_changed_amount_is_told_and_changes_nothing() -> None:
     user = customer()
     paid = fact(order(user))
     payments.settle(replace(paid, state=PaymentState.PENDING), NOW)
@@ -250,7 +250,7 @@ def test_time_counts_from_at_most_three_days_before_completion() -> None:
     assert access.of(user, NOW + 10 * DAY).intervals[0].start == NOW + 7 * DAY
 
 
-def test_a_denied_payment_fails_its_order_and_late_news_does_not_revive_it() -> None:
+def test_a_denied_payment_fails_its_order_for_good() -> None:
     user = customer()
     bought = order(user)
     paid = fact(bought)
@@ -263,7 +263,7 @@ def test_a_denied_payment_fails_its_order_and_late_news_does_not_revive_it() -> 
     assert kinds(user) == ["payment_pending", "payment_denied"]
 
 
-def test_a_reversed_payment_keeps_what_was_lived_and_late_news_does_not_revive_it() -> None:
+def test_a_reversed_payment_keeps_used_time_and_stays_reversed() -> None:
     user = customer()
     paid = fact(order(user))
     payments.settle(paid, NOW)
@@ -279,7 +279,7 @@ def test_nobody_may_say_that_a_payment_is_frozen() -> None:
         payments.settle(fact(order(customer()), state=PaymentState.FROZEN), NOW)
 
 
-def test_the_table_of_moves_knows_every_state_and_what_has_ended_stays() -> None:
+def test_payment_moves_cover_every_state_and_ended_is_final() -> None:
     assert MOVES.keys() == set(PaymentState)
     assert not MOVES[PaymentState.DENIED] and not MOVES[PaymentState.REVERSED]
 
@@ -319,7 +319,7 @@ def test_a_refund_is_recorded_once_and_removes_its_share() -> None:
     assert (refunded.payload["refund"], refunded.payload["refunded"]) == ("r-1", 250)
 
 
-def test_each_refund_in_parts_is_told_with_all_that_has_gone_back() -> None:
+def test_each_partial_refund_is_told_with_the_total() -> None:
     user = customer()
     paid = fact(order(user, provider="paypal"))
     payments.settle(paid, NOW)
@@ -347,7 +347,7 @@ def test_refunded_and_bought_again_holds_the_new_purchase_only() -> None:
     assert access.of(user, NOW + 2 * DAY).intervals[1] == access.Interval(NOW + 2 * DAY, NOW + 2 * DAY + MONTH, 1)
 
 
-def test_asking_for_a_refund_writes_one_request_with_what_is_left() -> None:
+def test_a_refund_asks_once_for_what_is_left() -> None:
     user = customer()
     bought = order(user, provider="paypal")
     paid = fact(bought)
@@ -382,7 +382,7 @@ def test_a_refund_that_cannot_be_is_refused_here(
     assert Request.select().count() == 0
 
 
-def test_a_refund_of_another_amount_waits_for_the_end_of_the_one_under_way() -> None:
+def test_a_second_refund_waits_for_the_one_under_way() -> None:
     paid = fact(order(customer(), provider="paypal"))
     settled = payments.settle(paid, NOW)
     part = payments.ask_refund(settled.payment_id or 0, 100, 99, NOW)
@@ -397,7 +397,7 @@ def test_a_refund_of_another_amount_waits_for_the_end_of_the_one_under_way() -> 
     assert rest is not None and rest.amount == 400
 
 
-def test_the_end_of_a_refund_names_the_payment_as_its_provider_does() -> None:
+def test_a_refund_names_the_payment_as_its_provider_does() -> None:
     paid = fact(order(customer(), provider="paypal"))
     settled = payments.settle(paid, NOW)
     provider_requests.finish(payments.ask_refund(settled.payment_id or 0, None, 99, NOW), "refunded", NOW)
@@ -429,7 +429,7 @@ def test_a_dispute_freezes_and_a_won_one_gives_everything_back() -> None:
     assert reasons() == ["dispute_opened"]
 
 
-def test_a_lost_dispute_leaves_nothing_from_its_opening_on_and_stays_lost() -> None:
+def test_a_lost_dispute_ends_access_from_its_opening() -> None:
     user = customer()
     paid = fact(order(user))
     payments.settle(paid, NOW)
@@ -544,7 +544,7 @@ def _which(event: Event) -> tuple[object, object]:
     return event.payload.get("refund"), event.payload.get("dispute")
 
 
-def test_a_refund_before_use_of_one_purchase_leaves_the_others_as_they_were() -> None:
+def test_an_unused_purchase_refunded_leaves_the_others() -> None:
     user, witness = customer(), customer()
     for buyer in (user, witness):
         payments.settle(fact(order(buyer)), NOW)
@@ -578,7 +578,7 @@ def test_one_look_is_one_transaction() -> None:
     assert kinds(user) == []
 
 
-def test_a_notification_is_done_in_the_transaction_of_its_effects_and_only_once() -> None:
+def test_a_notification_is_done_once_with_its_effects() -> None:
     user = customer()
     paid = fact(order(user))
     _, webhook = webhooks.receive("paypal", "WH-1", "PAYMENT.CAPTURE.COMPLETED", "C-1", "{}", NOW)
@@ -646,7 +646,7 @@ def test_the_audit_sees_what_does_not_add_up() -> None:
         orders.Order.update(state="open").execute()
 
 
-def test_the_audit_needs_no_more_memory_for_a_ledger_that_has_grown() -> None:
+def test_the_audits_memory_does_not_grow_with_the_ledger() -> None:
     known = payments.get(payments.settle(fact(order(customer())), NOW).payment_id or 0)
     assert known is not None
 

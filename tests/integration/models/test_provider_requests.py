@@ -23,7 +23,7 @@ def test_a_request_is_asked_once_while_it_waits() -> None:
     assert ask() != first
 
 
-def test_each_of_two_customers_who_look_up_one_payment_gets_an_answer() -> None:
+def test_two_lookups_of_one_payment_are_both_answered() -> None:
     asked = [
         provider_requests.ask(RequestKind.LOOKUP, "paypal", argument="TX-1", user_id=who, asked_by=who, now=NOW)
         for who in (7, 8)
@@ -77,7 +77,7 @@ def conclude(webhook_id: int) -> bool:
         return webhooks.conclude(webhook_id, NOW)
 
 
-def test_a_notification_is_stored_before_anything_is_done_and_done_once() -> None:
+def test_a_notification_is_stored_first_and_done_once() -> None:
     received, webhook = receive()
     assert received is Received.NEW
     assert receive() == (Received.UNFINISHED, webhook)
@@ -99,7 +99,7 @@ def test_an_unfinished_notification_is_found_again() -> None:
     assert webhooks.claim(NOW + 10**6) is None
 
 
-def test_a_notification_is_not_done_outside_the_transaction_of_its_effects() -> None:
+def test_a_notification_needs_the_transaction_of_its_effects() -> None:
     _, webhook = receive()
     with pytest.raises(RuntimeError, match="transaction"):
         webhooks.conclude(webhook.id, NOW)

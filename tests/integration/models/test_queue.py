@@ -108,14 +108,14 @@ def served_beside_two_who_always_have_one(count: int) -> Counter[int]:
     return turns
 
 
-def test_who_sent_many_at_once_is_served_in_turn_with_who_sends_one_after_the_other() -> None:
+def test_many_links_at_once_take_turns_with_single_ones() -> None:
     for number in range(30):
         enqueue(1, f"many {number}")
     served(5)
     assert served_beside_two_who_always_have_one(30) == {1: 10, 2: 10, 3: 10}
 
 
-def test_an_old_job_that_comes_back_does_not_turn_the_rounds_back() -> None:
+def test_a_requeued_old_job_does_not_turn_the_rounds_back() -> None:
     flooded = enqueue(4, "flood wait")
     claim("w")
     queue.put_back(flooded.id, "w", NOW + 60, False, NOW)
@@ -147,7 +147,7 @@ def test_while_somebody_waits_nobody_is_served_more_than_twice(seed: int) -> Non
                 passed[user_id] = Counter()
 
 
-def test_more_links_beside_one_that_was_put_back_are_no_way_to_the_front() -> None:
+def test_more_links_beside_a_requeued_one_gain_no_place() -> None:
     stuck = enqueue(4, "flood wait")
     claim("w")
     queue.put_back(stuck.id, "w", NOW + 60, False, NOW)
@@ -159,7 +159,7 @@ def test_more_links_beside_one_that_was_put_back_are_no_way_to_the_front() -> No
     assert served(6) == [1, 4, 1, 4, 1, 4]
 
 
-def test_paying_customers_go_first_and_every_fourth_claim_is_for_the_others() -> None:
+def test_every_fourth_claim_is_for_those_who_do_not_pay() -> None:
     for number in range(12):
         enqueue(1, f"free {number}")
         enqueue(2, f"paying {number}", priority=1)
@@ -186,7 +186,7 @@ def test_nobody_has_more_running_than_he_may() -> None:
     assert claim("w", per_customer=2).user_id == 1
 
 
-def test_large_files_wait_for_a_large_slot_while_small_ones_pass() -> None:
+def test_small_files_pass_large_ones_that_wait_for_a_slot() -> None:
     large, small = enqueue(1, "large"), enqueue(2, "small")
     job = claim("w")
     queue.size_known(job.id, "video", 300 << 20)
@@ -245,7 +245,7 @@ def test_who_lost_the_lease_changes_nothing(step: object) -> None:
     assert queue.get(job.id) == before
 
 
-def test_a_poison_job_fails_after_its_attempts_and_costs_nothing() -> None:
+def test_a_poison_job_fails_after_its_attempts_at_no_cost() -> None:
     job = enqueue(1, "poison")
     for attempt in range(queue.MAX_ATTEMPTS):
         now = NOW + attempt * 60
@@ -280,7 +280,7 @@ def test_a_counted_attempt_too_many_ends_the_job() -> None:
     assert states == [JobState.QUEUED] * (queue.MAX_ATTEMPTS - 1) + [JobState.FAILED]
 
 
-def test_a_worker_that_starts_takes_over_from_its_dead_predecessor_at_once() -> None:
+def test_a_new_worker_takes_over_from_a_dead_one_at_once() -> None:
     mine, other = enqueue(1, "1"), enqueue(2, "2")
     claim("daemon/a")
     claim("other/a")
@@ -328,7 +328,7 @@ def test_who_cannot_be_written_to_has_nothing_fetched_for_him() -> None:
     enqueue(1, "again", cap=1)
 
 
-def test_a_link_that_its_customer_has_cancelled_is_not_told_again() -> None:
+def test_a_link_cancelled_by_its_customer_is_not_told() -> None:
     enqueue(1, "1")
     queue.cancel(1, enqueue(1, "2").id, NOW)
     assert told() == []
@@ -364,7 +364,7 @@ def test_cancelled_on_its_way_and_not_sent_it_ends(how: str) -> None:
     assert (queue.get(job.id).state, reserved()) == (JobState.CANCELLED, 0)
 
 
-def test_refused_by_one_way_it_goes_on_by_another_and_can_be_cancelled_again() -> None:
+def test_a_job_refused_one_way_goes_on_by_another() -> None:
     job = enqueue(1, "1")
     claim("w")
     ids = queue.plan_messages(job.id, 1, NOW)
@@ -388,7 +388,7 @@ def test_random_ids_are_for_ever() -> None:
     assert three[:2] == two and queue.get(job.id).random_ids == tuple(three)
 
 
-def test_a_delivery_is_recorded_once_with_all_that_belongs_to_it() -> None:
+def test_a_delivery_is_recorded_once_with_its_parts() -> None:
     job = enqueue(1, "1")
     claim("w")
     usage.reserve(job.id, 1, {"photo": 2}, FREE.limits, TODAY, NOW)
@@ -408,7 +408,7 @@ def test_a_delivery_is_recorded_once_with_all_that_belongs_to_it() -> None:
     assert queue.history(1, 5) == (done,)
 
 
-def test_what_a_worker_sent_after_its_lease_lapsed_is_recorded_and_the_next_one_stops() -> None:
+def test_a_delivery_after_a_lapsed_lease_stops_the_next_worker() -> None:
     job = enqueue(1, "1")
     claim("slow")
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
@@ -427,7 +427,7 @@ def test_what_a_worker_sent_after_its_lease_lapsed_is_recorded_and_the_next_one_
     assert len(told()) == 1
 
 
-def test_who_has_written_down_all_messages_may_finish_without_the_lease() -> None:
+def test_a_worker_with_all_recorded_finishes_without_a_lease() -> None:
     job = enqueue(1, "1")
     claim("slow")
     (random_id,) = queue.plan_messages(job.id, 1, NOW)
@@ -439,7 +439,7 @@ def test_who_has_written_down_all_messages_may_finish_without_the_lease() -> Non
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "failed"])
-def test_sent_after_the_customer_was_told_otherwise_costs_nothing(ended: str) -> None:
+def test_a_delivery_after_a_refusal_was_told_costs_nothing(ended: str) -> None:
     job = enqueue(1, "1")
     claim("slow")
     (random_id,) = queue.plan_messages(job.id, 1, NOW)
@@ -458,7 +458,7 @@ def test_sent_after_the_customer_was_told_otherwise_costs_nothing(ended: str) ->
     assert reserved() == 0
 
 
-def test_all_sent_and_recorded_is_done_whatever_happened_to_the_worker() -> None:
+def test_a_job_sent_and_recorded_is_done_without_its_worker() -> None:
     job = enqueue(1, "1")
     for attempt in range(queue.MAX_ATTEMPTS):
         claim("w", NOW + attempt * 60)
@@ -506,7 +506,7 @@ def test_what_has_arrived_is_charged_whatever_ends_the_rest(end: str) -> None:
     assert [(kind, payload["used"]) for kind, payload in told()] == [("job_finished", {"photo": 2})]
 
 
-def test_what_has_arrived_is_charged_as_it_was_even_when_the_post_has_grown_since() -> None:
+def test_a_post_that_grew_is_charged_as_it_arrived() -> None:
     job = album_without_its_last_words()
     claim("w")
     more = {"photo": 1 + (FREE.limits["photo"].count or 0)}
@@ -526,7 +526,7 @@ def test_the_first_of_two_messages_is_remembered_between_them() -> None:
     assert queue.get(job.id).sent == {one: 5, two: 6}
 
 
-def test_a_message_that_was_not_planned_is_a_fault_of_the_caller() -> None:
+def test_an_unplanned_message_is_the_callers_fault() -> None:
     job = enqueue(1, "1")
     claim("w")
     with pytest.raises(ValueError, match="not planned"):
@@ -570,7 +570,7 @@ def test_an_upload_goes_with_its_job(end: str) -> None:
     assert uploads.of(job.id, 1) is None
 
 
-def test_what_stood_in_line_when_a_backup_was_made_is_not_sent_again_by_it() -> None:
+def test_a_restored_backup_sends_no_queued_link_again() -> None:
     alone = enqueue(1, "alone")
     batch = batches.enqueue(2, 2, ("a", "b"), 0, None, NOW, dedupe="batch", cap=9)
     assert isinstance(batch, BatchInfo)
@@ -631,7 +631,7 @@ def test_a_wait_begins_when_the_job_could_be_claimed() -> None:
     assert queue.overview(NOW + 260_004).oldest_wait_s == 4
 
 
-def test_the_progress_message_is_remembered_and_found_when_it_was_left_standing() -> None:
+def test_a_progress_message_left_standing_is_found() -> None:
     job = enqueue(1, "1")
     queue.set_status_message(job.id, 77)
     assert queue.get(job.id).status_message_id == 77
@@ -643,7 +643,7 @@ def test_the_progress_message_is_remembered_and_found_when_it_was_left_standing(
     assert queue.left_standing(NOW) == ()
 
 
-def test_the_paying_stand_first_and_within_a_line_each_in_his_turn() -> None:
+def test_paying_customers_go_first_each_in_their_turn() -> None:
     for number in range(3):
         for user_id, priority in ((1, 0), (2, 1), (3, 1)):
             enqueue(user_id, f"{user_id}/{number}", priority=priority)

@@ -76,7 +76,7 @@ def test_what_was_missed_for_long_is_not_told_late() -> None:
     assert told(user) == [("access_ending", 1)]
 
 
-def test_a_subscription_that_renews_is_not_told_to_end_but_that_it_has_ended() -> None:
+def test_a_renewing_subscription_is_told_only_that_it_ended() -> None:
     user = customer()
     paid = fact(order(user, MONTHLY), period_end=NOW + MONTH)
     payments.settle(paid, NOW)
@@ -135,7 +135,7 @@ def test_what_a_part_of_a_refund_leaves_ends_like_any_plan() -> None:
     assert told(user)[-1] == ("access_ended", None)
 
 
-def test_a_customer_can_switch_reminders_off_and_a_banned_one_gets_none() -> None:
+def test_reminders_can_be_off_and_the_banned_get_none() -> None:
     quiet, plain, banned = customer(), customer(), customer()
     for user in (quiet, plain, banned):
         access.give(user, 1, seconds=5 * DAY, reason="gift", by=None, now=NOW)

@@ -51,7 +51,7 @@ def test_a_name_that_moved_to_another_chat_opens_only_that_one() -> None:
     assert (reason(1, CHAT), reason(1, OTHER_CHAT)) == ("private", None)
 
 
-def test_allow_and_block_undo_each_other_and_survive_news_of_the_chat() -> None:
+def test_allow_and_block_undo_each_other_and_persist() -> None:
     sources.allow(CHAT, ADMIN, NOW)
     sources.remember(CHAT, None, "Private", False, NOW + 1)
     assert reason() is None
@@ -71,14 +71,14 @@ def test_a_chat_is_blocked_under_any_of_its_names() -> None:
     assert sources.may_read(source, False, policy, names=("first",)).allowed
 
 
-def test_what_telegram_says_is_remembered_and_the_access_hash_is_kept() -> None:
+def test_a_chat_is_remembered_with_its_access_hash() -> None:
     sources.remember(CHAT, "name", "Title", True, NOW, administered=True, access_hash=-(2**60))
     sources.remember(CHAT, "name", "New title", True, NOW + 1, administered=True)
     known = sources.get(CHAT)
     assert known == sources.SourceInfo(CHAT, "name", "New title", True, True, False, False, -(2**60))
 
 
-def test_the_days_joins_are_counted_and_a_refused_one_gives_its_place_back() -> None:
+def test_a_refused_join_gives_its_place_of_the_day_back() -> None:
     first = sources.begin_join(1, "a", TODAY, 2, NOW)
     second = sources.begin_join(2, "b", TODAY, 2, NOW)
     assert first is not None and second is not None
@@ -92,7 +92,7 @@ def test_the_days_joins_are_counted_and_a_refused_one_gives_its_place_back() -> 
     assert sources.joined_today(TODAY) == 2
 
 
-def test_an_invitation_that_waits_for_an_admin_takes_one_place_however_often_it_is_sent() -> None:
+def test_an_invitation_awaiting_approval_takes_one_place() -> None:
     first = sources.begin_join(1, "a", TODAY, 2, NOW)
     assert first is not None
     sources.record_join(first, None, sources.REQUESTED)

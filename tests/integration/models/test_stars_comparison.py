@@ -31,7 +31,7 @@ def test_a_payment_that_telegram_does_not_list_is_told_once() -> None:
     assert told() == [missing]
 
 
-def test_what_is_too_new_too_old_or_not_to_be_told_from_an_empty_list_accuses_nobody() -> None:
+def test_a_doubtful_comparison_accuses_nobody() -> None:
     paid(NOW - 60)
     paid(NOW - 2 * DAY)
 

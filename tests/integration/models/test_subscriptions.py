@@ -57,7 +57,7 @@ def sale(number: int, at: int, remote_id: str = "I-1", **more: object) -> paymen
 # Renewals
 
 
-def test_each_renewal_reaches_the_period_it_pays_and_a_day_of_grace() -> None:
+def test_each_renewal_pays_its_period_and_a_day_of_grace() -> None:
     user = customer()
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
@@ -69,7 +69,7 @@ def test_each_renewal_reaches_the_period_it_pays_and_a_day_of_grace() -> None:
 
 
 @pytest.mark.parametrize("said", [None, NOW, NOW - DAY])
-def test_a_renewal_without_a_sensible_end_lasts_as_long_as_the_order(said: int | None) -> None:
+def test_a_renewal_without_an_end_lasts_as_long_as_the_order(said: int | None) -> None:
     user = customer()
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=said), NOW)
@@ -124,7 +124,7 @@ def test_a_renewal_at_another_price_buys_nothing() -> None:
     assert access.of(user, NOW).level == 0
 
 
-def test_a_sale_that_comes_before_its_subscription_is_credited_when_it_is_told_again() -> None:
+def test_a_sale_before_its_subscription_is_credited_on_retry() -> None:
     user = customer()
     paid = sale(1, NOW, remote_id="I-9", period_end=NOW + MONTH)
     assert payments.settle(paid, NOW).outcome == "unknown_order"
@@ -306,7 +306,7 @@ def test_one_that_begins_after_its_customer_was_erased_is_ended() -> None:
     assert (request.kind, request.provider) == (RequestKind.CANCEL_SUBSCRIPTION, "paypal")
 
 
-def test_news_without_a_time_is_newer_than_what_is_known_also_where_our_clock_is_slow() -> None:
+def test_news_without_a_time_is_the_newest_on_a_slow_clock() -> None:
     user = customer()
     paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
@@ -338,7 +338,7 @@ def test_cancelling_and_resuming_are_asked_for_once() -> None:
         subscriptions.ask_cancel(10**9, user, NOW)
 
 
-def test_a_cancelled_stars_subscription_resumes_unless_another_one_renews_meanwhile() -> None:
+def test_a_cancelled_stars_subscription_resumes_unless_replaced() -> None:
     user = customer()
     paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
@@ -350,7 +350,7 @@ def test_a_cancelled_stars_subscription_resumes_unless_another_one_renews_meanwh
         subscriptions.ask_resume(stars.id, user, NOW)
 
 
-def test_those_that_have_not_ended_are_looked_at_from_time_to_time() -> None:
+def test_subscriptions_that_run_are_polled() -> None:
     user = customer()
     row = paypal_subscription(user)
     assert [due.id for due in subscriptions.to_look_at("paypal", NOW)] == [row]

@@ -110,7 +110,7 @@ def test_asking_again_with_the_same_wants_changes_nothing(store: None) -> None:
     assert used(day=TOMORROW) == {}
 
 
-def test_other_wants_of_an_edited_post_take_the_place_of_the_first(store: None) -> None:
+def test_an_edited_posts_reservation_replaces_the_first(store: None) -> None:
     job = running_job("a")
     limits = {"photo": Limit(3, "day"), "video": Limit(1, "all")}
     usage.reserve(job, 1, {"photo": 3}, limits, TODAY, NOW)
@@ -128,7 +128,7 @@ def test_what_is_not_delivered_costs_nothing(store: None, end: object) -> None:
     assert used() == {}
 
 
-def test_a_delivery_after_midnight_is_charged_to_the_day_that_it_was_reserved_in(store: None) -> None:
+def test_a_delivery_after_midnight_is_charged_to_its_day(store: None) -> None:
     madrid = zoneinfo.ZoneInfo("Europe/Madrid")
     just_before, just_after = NOW + 53_999, NOW + 54_001  # midnight in Madrid is 23:00 UTC
     assert (usage.day_of(just_before, madrid), usage.day_of(just_after, madrid)) == (TODAY, TOMORROW)

@@ -15,7 +15,7 @@ def seen(user_id: int = 7, name: str = "Ana", code: str | None = "es-MX", now: i
     return users.seen(user_id, name, "ana_9", code, now)
 
 
-def test_a_customer_is_remembered_and_what_telegram_says_is_kept_up_to_date() -> None:
+def test_a_customer_is_kept_as_telegram_last_described_them() -> None:
     first = seen()
     assert first == users.UserInfo(7, "Ana", "ana_9", "es", False, False, True, None, NOW)
     assert seen(name="Ana María", now=NOW + 5).first_name == "Ana María"
@@ -66,7 +66,7 @@ def test_nothing_is_decided_about_nobody() -> None:
             decide(404, NOW)
 
 
-def test_a_customer_is_found_by_his_name_in_any_case_and_literally() -> None:
+def test_a_customer_is_found_by_name_in_any_case() -> None:
     seen()
     assert users.find("@ANA_9") == users.find("ana_9") == users.get(7)
     assert users.find("anaX9") is None

@@ -110,7 +110,7 @@ def test_it_shows_no_secret(repository: Repository) -> None:
         assert not [secret for secret in SECRETS if secret in told or secret[:8] in told]
 
 
-def test_apply_makes_the_tree_safe_and_keeps_the_operators_files(repository: Repository) -> None:
+def test_apply_cleans_the_tree_and_keeps_operators_files(repository: Repository) -> None:
     spoil(repository)
 
     repository.clean("--apply")
@@ -125,7 +125,7 @@ def test_apply_makes_the_tree_safe_and_keeps_the_operators_files(repository: Rep
     assert section(told, "Tracked by git").strip().count("\n") == 0
 
 
-def test_what_lies_over_several_lines_or_beside_the_code_is_found(repository: Repository) -> None:
+def test_secrets_over_several_lines_are_found(repository: Repository) -> None:
     dashes = "-" * 5
     key = f"{dashes}BEGIN OPENSSH PRIVATE KEY{dashes}\n{made_up(64)}\n{dashes}END OPENSSH PRIVATE KEY{dashes}\n"
     repository.commit({"notes.md": f"the server's key:\n{key}", "peaje-20260801T000000Z.db.gz": "", "users.db.bak": ""})

@@ -129,7 +129,7 @@ def test_doctor_misses_a_program_that_gives_no_sign_of_life(environ: dict[str, s
     assert said.count("FAIL") == 1
 
 
-def test_doctor_takes_a_contradiction_in_the_ledger_for_no_damage(environ: dict[str, str]) -> None:
+def test_doctor_takes_no_ledger_contradiction_for_damage(environ: dict[str, str]) -> None:
     file = Path(environ["DB_PATH"]) / "peaje.db"
     file.parent.mkdir()
     database.migrate(file)
@@ -157,7 +157,7 @@ def test_doctor_tells_of_a_database_that_is_none(environ: dict[str, str]) -> Non
     assert "Traceback" not in said
 
 
-def test_doctor_says_when_something_else_answers_at_telegrams_address(environ: dict[str, str]) -> None:
+def test_doctor_says_when_a_stranger_answers_as_telegram(environ: dict[str, str]) -> None:
     class Portal(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             while self.request.recv(4096):

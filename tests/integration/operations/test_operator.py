@@ -130,9 +130,7 @@ def test_doctor_compares_the_clock_with_telegrams(running: Installation) -> None
     assert re.match(r"1[12]\d s behind", found["clock (Telegram)"][1])
 
 
-def test_a_customers_tour_for_the_operator_with_a_report_that_holds_no_secret(
-    running: Installation, tmp_path: Path
-) -> None:
+def test_the_operators_tour_reports_no_secret(running: Installation, tmp_path: Path) -> None:
     customer = running.sandbox.scenario["customers"][3]
     links = running.sandbox.scenario["links"]
     report = tmp_path / "report.json"

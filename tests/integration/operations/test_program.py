@@ -36,7 +36,7 @@ def run(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environ, cwd=directory, capture_output=True, text=True, timeout=60)
 
 
-def test_all_that_a_program_says_is_json_on_the_console_and_in_its_file(tmp_path: Path) -> None:
+def test_a_program_logs_json_to_console_and_file(tmp_path: Path) -> None:
     ended = run(PROGRAM, tmp_path)
     console = [json.loads(line) for line in ended.stdout.splitlines()]
     file = [json.loads(line) for line in (tmp_path / "logs" / "web.log").read_text().splitlines()]
@@ -64,7 +64,7 @@ def test_a_full_disk_does_not_bring_plain_text_onto_the_console(tmp_path: Path) 
     assert json.loads(ended.stdout)["message"] == "said"
 
 
-def test_a_place_that_cannot_be_written_to_is_a_fault_of_configuration(tmp_path: Path) -> None:
+def test_an_unwritable_place_is_a_configuration_fault(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("no directory")
     program = 'import os\nos.environ["SECRET_KEY"] = "s" * 40\nfrom config import program\nprogram.begin("web")'
 

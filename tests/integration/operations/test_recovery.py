@@ -99,9 +99,7 @@ def test_what_was_bought_through_paypal_comes_back(lost_shop: PayPalShop) -> Non
 
 
 @pytest.mark.parametrize(("compared", "days"), [(None, 3), (NOW, 3), (NOW - 40 * DAY, 43), (NOW - 5000 * DAY, 1095)])
-def test_the_comparison_looks_back_to_what_the_backup_does_not_know(
-    database_file: Path, compared: int | None, days: int
-) -> None:
+def test_the_comparison_covers_all_since_the_last_one(database_file: Path, compared: int | None, days: int) -> None:
     if compared is not None:
         notes.put(reconciliation.COMPARED_NOTE, compared, NOW)
 

@@ -165,9 +165,7 @@ def test_a_database_that_a_program_has_open_is_left_alone(data: Path, environ: d
     assert not list(data.glob("*restor*"))
 
 
-def test_the_log_of_a_program_that_was_killed_does_not_reach_the_restored_database(
-    data: Path, environ: dict[str, str]
-) -> None:
+def test_a_killed_programs_wal_does_not_reach_a_restore(data: Path, environ: dict[str, str]) -> None:
     manage(environ, "backup")
     writer = (
         "import os, sys; from pathlib import Path; from models import database, users\n"
@@ -322,7 +320,7 @@ def test_programs_at_work_are_stopped_for_it_and_started_again(instance: Instanc
     assert not [line for line in instance.messages("watchdog") if "given up" in line]
 
 
-def test_a_terminal_that_is_closed_meanwhile_leaves_nothing_stopped(instance: Instance) -> None:
+def test_a_closed_terminal_leaves_nothing_stopped(instance: Instance) -> None:
     instance.configure({"daemon": STUBBORN}, stopwaitsecs="3")
     instance.launch()
     before = instance.wait_until_up()
@@ -360,7 +358,7 @@ def test_a_damaged_database_stops_the_start_and_names_the_cure(instance: Instanc
     assert "is damaged" in said and "python manage.py restore latest" in said
 
 
-def test_a_database_that_vanished_beside_its_backups_is_not_begun_anew(
+def test_a_database_lost_beside_backups_is_not_begun_anew(
     instance: Instance, data: Path, environ: dict[str, str]
 ) -> None:
     manage(environ, "backup")

@@ -108,9 +108,7 @@ def press(driver: webdriver.Chrome, button: str) -> None:
     WebDriverWait(driver, PATIENCE_S).until(lambda it: it.find_element(By.TAG_NAME, "html").id != before)
 
 
-async def test_from_the_button_in_the_chat_to_the_paid_page_and_the_message_in_the_chat(
-    town: Town, browser: webdriver.Chrome
-) -> None:
+async def test_from_the_chats_button_to_the_paid_page_and_back(town: Town, browser: webdriver.Chrome) -> None:
     async with chat(town.sandbox, "es") as customer:
         plans = await customer.ask("/premium")
         link = next(it.url for row in plans.reply_markup.inline_keyboard for it in row if it.url)

@@ -45,7 +45,7 @@ async def test_from_the_button_to_the_receipt_within_a_second(town: Town) -> Non
     assert took < 1
 
 
-async def test_a_customer_who_turns_back_hears_that_nothing_was_charged(town: Town) -> None:
+async def test_a_customer_who_turns_back_was_charged_nothing(town: Town) -> None:
     async with chat(town.sandbox) as customer:
         buyer = await offered(town, customer)
         buyer.go(buyer.choose(buyer.start(), "cancel"))
@@ -77,7 +77,7 @@ async def test_an_admin_refunds_in_the_chat_and_both_hear_of_it(town: Town) -> N
     assert sorted(refunds) == ["2.00", "3.00"]
 
 
-async def test_a_refund_that_paypal_refuses_is_told_to_the_admin_with_its_reason(town: Town) -> None:
+async def test_a_refund_refused_by_paypal_is_told_with_its_reason(town: Town) -> None:
     async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
         await admin.ask("/start")
         (await offered(town, customer)).pay()
@@ -90,7 +90,7 @@ async def test_a_refund_that_paypal_refuses_is_told_to_the_admin_with_its_reason
     assert town.shop.access(customer.id).level == 1
 
 
-async def test_who_paid_and_got_nothing_is_helped_by_the_number_of_his_payment(town: Town) -> None:
+async def test_a_payments_number_helps_who_got_nothing(town: Town) -> None:
     town.shop.silence_webhooks()
     async with chat(town.sandbox) as customer:
         buyer = await offered(town, customer)
@@ -188,7 +188,7 @@ async def test_who_keeps_his_plan_keeps_its_renewal(town: Town, command: str) ->
         assert Request.select().where(Request.subscription == known.id).count() == 0
 
 
-async def test_a_subscription_is_cancelled_in_the_chat_and_its_time_stays(town: Town) -> None:
+async def test_a_subscription_cancelled_in_chat_keeps_its_time(town: Town) -> None:
     async with chat(town.sandbox) as customer:
         await subscribed(town, customer)
 
@@ -203,7 +203,7 @@ async def test_a_subscription_is_cancelled_in_the_chat_and_its_time_stays(town: 
     assert town.shop.access(customer.id).level == 1
 
 
-async def test_who_blocked_the_bot_before_the_money_came_has_what_he_paid_and_is_not_waited_for(town: Town) -> None:
+async def test_a_payer_who_blocked_the_bot_is_not_waited_for(town: Town) -> None:
     async with chat(town.sandbox) as customer:
         buyer = await offered(town, customer)
         remote_id = buyer.start()

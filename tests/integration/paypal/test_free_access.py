@@ -15,7 +15,7 @@ from tests.paypal_shop import PayPalShop, heading, until
 SUCCESS = "/paypal/success"
 
 
-def test_a_return_page_of_an_order_that_nobody_approved_gives_nothing(shop: PayPalShop) -> None:
+def test_a_return_page_of_an_unapproved_order_gives_nothing(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     remote_id = buyer.start()
 
@@ -37,7 +37,7 @@ def test_a_return_page_of_an_unknown_order_gives_nothing(shop: PayPalShop, token
     assert Order.select().count() == before
 
 
-def test_a_return_page_called_with_anothers_order_gives_nothing_to_the_caller(shop: PayPalShop) -> None:
+def test_a_return_page_with_anothers_order_gives_nothing(shop: PayPalShop) -> None:
     owner, thief = shop.buyer(), shop.buyer()
     theirs, _ = owner.pay()
     thief.start()
@@ -50,7 +50,7 @@ def test_a_return_page_called_with_anothers_order_gives_nothing_to_the_caller(sh
     assert shop.access(owner.id).level == 1
 
 
-def test_a_stranger_with_an_order_id_learns_neither_the_buyer_nor_the_charge(shop: PayPalShop) -> None:
+def test_an_order_id_tells_a_stranger_nothing(shop: PayPalShop) -> None:
     buyer = shop.buyer(shop.customer(first_name="Rosalinda"))
     remote_id, own_page = buyer.pay()
     charge = shop.payments(buyer.id)[0].remote_id
@@ -72,7 +72,7 @@ def test_a_stranger_with_an_order_id_learns_neither_the_buyer_nor_the_charge(sho
         ("other_custom_id", "another purchase's custom_id"),
     ],
 )
-def test_an_order_that_is_not_what_was_ordered_is_not_even_charged(shop: PayPalShop, lie: str, fault: str) -> None:
+def test_an_order_unlike_what_was_ordered_is_not_charged(shop: PayPalShop, lie: str, fault: str) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -88,7 +88,7 @@ def test_an_order_that_is_not_what_was_ordered_is_not_even_charged(shop: PayPalS
     assert fault in told["fault"]
 
 
-def test_money_of_another_amount_is_recorded_grants_nothing_and_is_told(shop: PayPalShop) -> None:
+def test_another_amount_is_recorded_and_grants_nothing(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -165,7 +165,7 @@ def test_a_pending_capture_grants_when_paypal_completes_it(shop: PayPalShop) -> 
     ],
 )
 @pytest.mark.parametrize("seen", [True, False])
-def test_who_turns_back_in_another_tab_is_told_how_his_payment_stands(
+def test_turning_back_in_another_tab_shows_the_payment(
     shop: PayPalShop, status: str, title: str, told: list[str], seen: bool
 ) -> None:
     shop.silence_webhooks()
@@ -185,7 +185,7 @@ def test_who_turns_back_in_another_tab_is_told_how_his_payment_stands(
     assert shop.order(remote_id).state == ("paid" if status == "COMPLETED" else "open")
 
 
-def test_who_turns_back_while_paypal_is_away_is_promised_nothing(shop: PayPalShop) -> None:
+def test_turning_back_while_paypal_is_away_promises_nothing(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     url = buyer.choose(buyer.start(), "cancel")
     shop.paypal.switch("internal_error", on="GET /v2/checkout/orders/*", count=100)
@@ -293,7 +293,7 @@ def test_a_webhook_with_one_byte_changed_is_refused(shop: PayPalShop, position: 
     assert WebhookEvent.select().count() == before
 
 
-def test_a_genuine_event_sent_again_under_a_new_transmission_changes_nothing(shop: PayPalShop) -> None:
+def test_an_event_under_a_new_transmission_changes_nothing(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     buyer.pay()
     assert shop.paypal.wait_delivered()
@@ -308,7 +308,7 @@ def test_a_genuine_event_sent_again_under_a_new_transmission_changes_nothing(sho
     assert shop.heard(buyer.id) == ["payment_completed"]
 
 
-def test_an_event_of_the_live_paypal_is_refused_by_a_sandbox_and_the_reverse(shop: PayPalShop) -> None:
+def test_live_events_are_refused_in_a_sandbox_and_reverse(shop: PayPalShop) -> None:
     event = captured(shop)
     of_live = shop.paypal.forgery.genuine(event, shop.webhook_id, certificate="CERT-live")
     of_sandbox = shop.paypal.forgery.genuine(event, shop.webhook_id)
@@ -335,7 +335,7 @@ def test_an_event_of_the_live_paypal_is_refused_by_a_sandbox_and_the_reverse(sho
         ("CATALOG.PRODUCT.CREATED", {"id": "PROD-XY"}),
     ],
 )
-def test_a_genuine_event_about_anothers_business_is_taken_and_left_alone(
+def test_a_genuine_event_of_another_shop_is_left_alone(
     shop: PayPalShop, event_type: str, resource: dict[str, Any]
 ) -> None:
     before = Payment.select().count()

@@ -47,7 +47,7 @@ def test_two_clicks_at_the_same_moment_are_one_order(shop: PayPalShop) -> None:
     assert Order.select().where(Order.user == buyer.id).count() == 1
 
 
-def test_of_two_orders_for_one_purchase_both_paid_the_second_is_credited_too(shop: PayPalShop) -> None:
+def test_two_paid_orders_for_one_purchase_are_both_credited(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     first = buyer.start()
     buyer.go(buyer.choose(first, "cancel"))
@@ -76,15 +76,13 @@ def closed_tab(shop: PayPalShop) -> Iterator[Callable[[], tuple[Buyer, str]]]:
     yield approve
 
 
-def test_a_tab_closed_after_approving_is_settled_by_the_webhook(
-    shop: PayPalShop, closed_tab: Callable[[], tuple[Buyer, str]]
-) -> None:
+def test_a_closed_tab_is_settled_by_the_webhook(shop: PayPalShop, closed_tab: Callable[[], tuple[Buyer, str]]) -> None:
     buyer, remote_id = closed_tab()
 
     until(lambda: granted_once(shop, buyer, remote_id), "the grant", 3)
 
 
-def test_a_tab_closed_after_approving_is_settled_without_any_webhook(
+def test_a_closed_tab_is_settled_without_any_webhook(
     shop: PayPalShop, closed_tab: Callable[[], tuple[Buyer, str]]
 ) -> None:
     shop.silence_webhooks()
@@ -96,7 +94,7 @@ def test_a_tab_closed_after_approving_is_settled_without_any_webhook(
     until(lambda: granted_once(shop, buyer, remote_id), "the grant")
 
 
-def test_a_click_after_the_tab_was_closed_settles_instead_of_selling_twice(
+def test_a_click_after_a_closed_tab_settles_and_sells_once(
     shop: PayPalShop, closed_tab: Callable[[], tuple[Buyer, str]]
 ) -> None:
     shop.silence_webhooks()
@@ -162,7 +160,7 @@ def test_killed_between_capture_and_commit_nothing_is_lost(shop: PayPalShop) -> 
     assert heading(buyer.go(url)) == "Paid, thank you!"
 
 
-def test_killed_between_making_an_order_and_noting_it_the_next_click_finds_the_same(shop: PayPalShop) -> None:
+def test_a_click_after_a_kill_finds_the_order_made_before(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     known = {order["id"] for order in shop.paypal.orders()}
     shop.paypal.switch("timeout", on="POST /v2/checkout/orders", seconds=30)
@@ -176,7 +174,7 @@ def test_killed_between_making_an_order_and_noting_it_the_next_click_finds_the_s
     assert buyer.start() == made
 
 
-def test_a_retry_after_the_request_ids_life_looks_first_and_charges_no_second_time(shop: PayPalShop) -> None:
+def test_a_retry_after_the_request_ids_life_charges_once(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -194,7 +192,7 @@ def test_a_retry_after_the_request_ids_life_looks_first_and_charges_no_second_ti
     assert len(calls(shop, remote_id, "capture")) == 1
 
 
-def test_the_capture_of_an_old_order_gets_a_request_id_of_its_own(shop: PayPalShop) -> None:
+def test_an_old_orders_capture_has_its_own_request_id(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -211,7 +209,7 @@ def test_the_capture_of_an_old_order_gets_a_request_id_of_its_own(shop: PayPalSh
     assert granted_once(shop, buyer, remote_id)
 
 
-def test_an_order_that_somebody_has_captured_already_is_credited(shop: PayPalShop) -> None:
+def test_an_order_captured_already_is_credited(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -226,7 +224,7 @@ def test_an_order_that_somebody_has_captured_already_is_credited(shop: PayPalSho
     assert granted_once(shop, buyer, remote_id)
 
 
-def test_return_and_webhook_at_the_same_moment_in_two_processes_grant_once(shop: PayPalShop) -> None:
+def test_return_and_webhook_at_the_same_moment_grant_once(shop: PayPalShop) -> None:
     with shop.second_web() as second:
         for _ in range(3):
             shop.silence_webhooks()
@@ -259,7 +257,7 @@ def test_cancelled_then_paid_by_the_old_link_is_credited(shop: PayPalShop) -> No
     assert granted_once(shop, buyer, remote_id)
 
 
-def test_a_customer_banned_before_the_money_came_is_recorded_and_told_to_the_operator(shop: PayPalShop) -> None:
+def test_a_customer_banned_before_paying_is_told_to_operators(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     remote_id = buyer.start()
     users.ban(buyer.id, int(time.time()))
@@ -271,7 +269,7 @@ def test_a_customer_banned_before_the_money_came_is_recorded_and_told_to_the_ope
     assert buyer.click().status_code == 403
 
 
-def test_a_customer_who_blocked_the_bot_before_the_money_came_gets_what_he_paid(shop: PayPalShop) -> None:
+def test_a_customer_who_blocked_the_bot_gets_what_they_paid(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     remote_id = buyer.start()
     users.mark_blocked_bot(buyer.id, True, int(time.time()))
@@ -281,7 +279,7 @@ def test_a_customer_who_blocked_the_bot_before_the_money_came_gets_what_he_paid(
     assert granted_once(shop, buyer, remote_id)
 
 
-def test_the_price_of_the_order_rules_when_the_plan_became_dearer_meanwhile(shop: PayPalShop) -> None:
+def test_the_orders_price_rules_when_the_plan_became_dearer(shop: PayPalShop) -> None:
     plans = shop.place / "dearer.toml"
     plans.write_text((shop.place / "plans.toml").read_text().replace('USD = "5.00"', 'USD = "7.00"'))
     buyer = shop.buyer()
@@ -296,7 +294,7 @@ def test_the_price_of_the_order_rules_when_the_plan_became_dearer_meanwhile(shop
     assert "$7.00" in offer.text
 
 
-def test_an_order_that_ended_at_paypal_is_begun_anew_by_the_same_link(shop: PayPalShop) -> None:
+def test_an_order_that_ended_at_paypal_is_begun_anew(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     first = buyer.start()
     shop.paypal.advance(4 * 3600)  # PayPal gives a payer three hours

@@ -43,7 +43,7 @@ def test_a_declined_instrument_leads_back_to_the_same_link(shop: PayPalShop) -> 
     assert len(set(keys)) > 1  # a replayed refusal must not answer the second try
 
 
-def test_who_turns_back_after_his_card_was_declined_is_not_charged_for_it(shop: PayPalShop) -> None:
+def test_turning_back_after_a_declined_card_costs_nothing(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -57,7 +57,7 @@ def test_who_turns_back_after_his_card_was_declined_is_not_charged_for_it(shop: 
     assert shop.access(buyer.id).level == 0
 
 
-def test_an_order_that_is_not_approved_after_all_shows_the_link_again(shop: PayPalShop) -> None:
+def test_an_unapproved_order_shows_the_link_again(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -71,9 +71,7 @@ def test_an_order_that_is_not_approved_after_all_shows_the_link_again(shop: PayP
 
 
 @pytest.mark.parametrize("issue", ["PAYEE_ACCOUNT_RESTRICTED", "PAYEE_ACCOUNT_LOCKED_OR_CLOSED"])
-def test_a_payee_that_paypal_holds_back_is_told_to_the_operator_and_hidden_from_the_buyer(
-    shop: PayPalShop, issue: str
-) -> None:
+def test_a_restricted_payee_is_told_to_operators_only(shop: PayPalShop, issue: str) -> None:
     buyer = shop.buyer()
     shop.paypal.switch("error", on=CREATE, issue=issue)
 
@@ -87,7 +85,7 @@ def test_a_payee_that_paypal_holds_back_is_told_to_the_operator_and_hidden_from_
     assert len(shop.alerts(reason="paypal_account", issues=issue)) == 1  # once a day is enough
 
 
-def test_a_payee_that_is_blocked_at_the_capture_is_told_to_the_operator(shop: PayPalShop) -> None:
+def test_a_payee_blocked_at_capture_is_told_to_operators(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer = shop.buyer()
     remote_id = buyer.start()
@@ -114,7 +112,7 @@ def test_an_order_that_was_declined_too_often_is_begun_anew(shop: PayPalShop) ->
     assert buyer.start() != remote_id
 
 
-def test_a_refusal_that_nobody_has_foreseen_is_shown_to_the_operator(shop: PayPalShop) -> None:
+def test_an_unknown_refusal_is_shown_to_the_operator(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     shop.paypal.switch("error", on=CREATE, issue="INVALID_CURRENCY_CODE")
 
@@ -163,7 +161,7 @@ def test_a_token_that_ends_in_the_middle_is_replaced_once(shop: PayPalShop) -> N
     assert tokens(shop) - before <= 2  # one a program: the page and, beside it, the webhook share one
 
 
-def test_credentials_that_paypal_no_longer_takes_are_told_at_once(shop: PayPalShop) -> None:
+def test_revoked_credentials_are_told_at_once(shop: PayPalShop) -> None:
     shop.paypal.revoke_tokens()
     shop.paypal.switch("error", on="POST /v1/oauth2/token", status=401, issue="invalid_client", count=1000)
     buyer = shop.buyer()
@@ -183,7 +181,7 @@ def tokens(shop: PayPalShop) -> int:
     return sum(call["path"] == "/v1/oauth2/token" for call in shop.paypal.calls())
 
 
-def test_while_paypal_hangs_everybody_is_answered_in_time_and_the_money_is_found_later(shop: PayPalShop) -> None:
+def test_pages_answer_in_time_while_paypal_hangs(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     told, charged, coming = shop.buyer(), shop.buyer(), shop.buyer()
     told_id, charged_id = told.start(), charged.start()
@@ -238,14 +236,14 @@ def test_clocks_that_differ_by_ten_minutes_delay_nothing(shop: PayPalShop, offse
     assert shop.access(buyer.id).level == 1
 
 
-def test_a_webhook_from_a_clock_ten_minutes_ahead_is_refused_and_one_behind_is_taken(shop: PayPalShop) -> None:
+def test_a_webhook_ten_minutes_ahead_is_refused(shop: PayPalShop) -> None:
     event = {"id": "WH-CLOCK", "event_type": "CATALOG.PRODUCT.CREATED", "resource": {"id": "PROD"}}
 
     assert shop.send_webhook(shop.paypal.forgery.genuine(event, shop.webhook_id, age=-600)) == 400
     assert shop.send_webhook(shop.paypal.forgery.genuine(event, shop.webhook_id, age=600)) == 200
 
 
-def test_a_database_that_is_busy_makes_paypal_repeat_and_loses_nothing(shop: PayPalShop) -> None:
+def test_a_busy_database_makes_paypal_repeat_the_webhook(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     remote_id = buyer.start()
     shop.paypal.switch("webhook_drop", on="PAYMENT.CAPTURE.COMPLETED")
@@ -348,7 +346,7 @@ def test_a_payment_link_lives_for_a_day(shop: PayPalShop, age: int, status: int)
     assert page.status_code == status
 
 
-def test_a_forged_payment_link_is_no_page_and_a_plan_that_left_the_shop_is_gone(shop: PayPalShop) -> None:
+def test_a_forged_payment_link_and_a_removed_plan_are_no_page(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     # Not its last letter, of which four bits decide: some others mean the same.
     forged = Buyer(shop, buyer.id, buyer.link[:-2] + ("A" if buyer.link[-2] != "A" else "B") + buyer.link[-1])
@@ -365,7 +363,7 @@ def test_a_link_of_somebody_who_had_himself_erased_is_gone(shop: PayPalShop) -> 
     assert (buyer.page().status_code, buyer.click().status_code) == (410, 410)
 
 
-def test_pages_speak_the_customers_language_and_escape_what_he_is_called(shop: PayPalShop) -> None:
+def test_pages_speak_the_customers_language_and_escape_names(shop: PayPalShop) -> None:
     buyer = shop.buyer(shop.customer("es", first_name="<b>José</b> {0}"))
 
     page = buyer.page()
@@ -404,7 +402,7 @@ def test_anothers_page_cannot_press_the_button(shop: PayPalShop) -> None:
 # Our webhook at PayPal
 
 
-def test_without_a_webhook_id_webhooks_are_refused_and_the_operator_is_told_once(
+def test_webhooks_are_refused_without_a_webhook_id(
     shop: PayPalShop,
 ) -> None:
     with shop.second_web(BACKEND_URL="https://elsewhere.example.org", PAYPAL_CLIENT_ID="another") as unregistered:
@@ -415,7 +413,7 @@ def test_without_a_webhook_id_webhooks_are_refused_and_the_operator_is_told_once
     assert not WebhookEvent.get_or_none(WebhookEvent.event_id == "WH-NONE")
 
 
-def test_telegrams_rule_about_stars_is_told_to_the_operator_at_start(shop: PayPalShop) -> None:
+def test_telegrams_rule_about_stars_is_told_at_start(shop: PayPalShop) -> None:
     told = [line for line in shop.web.program.logged() if "tos/bot-developers" in line["message"]]
 
     assert told and told[0]["level"] == "warning"

@@ -61,7 +61,7 @@ def done(request_id: int) -> Request | None:
     return row if row.state != "open" else None
 
 
-def test_approved_the_first_period_is_paid_and_holds_with_a_day_of_grace(shop: PayPalShop) -> None:
+def test_the_first_period_is_paid_with_a_day_of_grace(shop: PayPalShop) -> None:
     buyer, page = subscriber(shop)
 
     outcome = buyer.go(choose(page, "approve"))
@@ -83,7 +83,7 @@ def test_turned_back_it_can_be_begun_again(shop: PayPalShop) -> None:
     until(lambda: shop.access(buyer.id).level == 1, "access")
 
 
-def test_a_tab_closed_after_approving_is_settled_without_any_webhook(shop: PayPalShop) -> None:
+def test_a_closed_tab_is_settled_without_any_webhook(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     buyer, page = subscriber(shop)
     remote_id = remote_of(choose(page, "approve"))
@@ -146,7 +146,7 @@ def test_a_failed_payment_is_told_once_and_takes_nothing(shop: PayPalShop) -> No
     assert shop.access(buyer.id).level == 1
 
 
-def test_the_payment_after_a_failed_one_is_for_one_period_and_pays_it(shop: PayPalShop) -> None:
+def test_the_payment_after_a_failed_one_pays_one_period(shop: PayPalShop) -> None:
     buyer, known = subscribed(shop)
     shop.paypal.renew_subscription(known.remote_id, fail=True)
 
@@ -158,7 +158,7 @@ def test_the_payment_after_a_failed_one_is_for_one_period_and_pays_it(shop: PayP
     assert not shop.alerts(user=buyer.id)
 
 
-def test_a_plan_that_was_made_before_it_billed_one_period_at_a_time_sells_no_more(shop: PayPalShop) -> None:
+def test_a_plan_that_billed_several_periods_sells_no_more(shop: PayPalShop) -> None:
     account, order = shop.merchant.account, subscribed(shop)[1]
     key = f"paypal_plan:monthly:{order.amount}:{order.currency}:{30 * DAY}:{account}"
     notes.put(key, {"request_id": "before", "id": "P-BEFORE"}, int(time.time()))
@@ -180,7 +180,7 @@ def test_the_retry_of_a_failed_payment_is_no_time_that_was_paid(
     assert next_billing({"status": status, "billing_info": info}) == paid_until
 
 
-def test_suspended_after_two_failures_and_taken_up_again_from_the_chat(shop: PayPalShop) -> None:
+def test_a_suspended_subscription_resumes_from_the_chat(shop: PayPalShop) -> None:
     buyer, known = subscribed(shop)
     time.sleep(1)  # PayPal tells the time of a state in whole seconds
     for _ in range(2):
@@ -220,7 +220,7 @@ def test_a_cancellation_whose_answer_was_lost_is_done(shop: PayPalShop) -> None:
     assert until(lambda: done(request), "the answer").state == "done"
 
 
-def test_cancelled_at_paypal_the_paid_time_stays_and_late_news_does_not_revive_it(shop: PayPalShop) -> None:
+def test_a_subscription_cancelled_at_paypal_keeps_its_time(shop: PayPalShop) -> None:
     buyer, known = subscribed(shop)
     activated = [it for it in shop.paypal.events() if it["event_type"] == "BILLING.SUBSCRIPTION.ACTIVATED"][-1]
     shop.paypal.end_subscription(known.remote_id)
@@ -250,7 +250,7 @@ def test_nobody_renews_one_plan_twice(shop: PayPalShop) -> None:
     assert (answer.status_code, heading(answer)) == (409, "You have this plan already")
 
 
-def test_a_second_subscription_that_began_in_another_tab_is_ended_and_credited(shop: PayPalShop) -> None:
+def test_a_second_subscription_is_ended_and_credited(shop: PayPalShop) -> None:
     buyer, first = subscriber(shop)
     buyer.go(f"{shop.web.url}/paypal/cancel?subscription_id={pending(buyer)}")
     _, second = subscriber(shop, buyer.id)
@@ -303,7 +303,7 @@ def test_a_sale_is_refunded_from_the_chat(shop: PayPalShop) -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_a_refund_of_a_sale_that_paypal_did_not_make_is_told_as_such(shop: PayPalShop, state: str) -> None:
+def test_a_sale_refund_that_paypal_did_not_make_is_told(shop: PayPalShop, state: str) -> None:
     buyer, _ = subscribed(shop)
     (payment,) = shop.payments(buyer.id)
     shop.silence_webhooks()

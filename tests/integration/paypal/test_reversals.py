@@ -53,7 +53,7 @@ def test_a_full_refund_from_the_dashboard_revokes(shop: PayPalShop) -> None:
     assert shop.heard(buyer.id) == ["payment_completed", "payment_refunded"]
 
 
-def test_a_partial_refund_takes_its_part_of_the_time_and_is_recorded_once(shop: PayPalShop) -> None:
+def test_a_partial_refund_takes_its_part_of_the_time_once(shop: PayPalShop) -> None:
     buyer, payment = bought(shop)
 
     shop.paypal.refund_capture(payment.remote_id, value="2.00")
@@ -128,7 +128,7 @@ def test_a_refund_above_the_rest_is_refused_here_and_never_sent(shop: PayPalShop
     assert not [call for call in shop.paypal.calls()[sent:] if "refund" in call["path"]]
 
 
-def test_a_refund_that_is_pending_at_paypal_counts_when_it_completes(shop: PayPalShop) -> None:
+def test_a_refund_pending_at_paypal_counts_when_complete(shop: PayPalShop) -> None:
     buyer, payment = bought(shop)
     shop.paypal.switch("refund_status", status="PENDING")
     request = ask(shop, payment)
@@ -144,7 +144,7 @@ def test_a_refund_that_is_pending_at_paypal_counts_when_it_completes(shop: PayPa
     assert len([refund for refund in shop.paypal.refunds() if refund["capture"] == payment.remote_id]) == 1
 
 
-def test_a_refund_that_fails_at_paypal_takes_nothing_and_is_told(shop: PayPalShop) -> None:
+def test_a_refund_failed_at_paypal_takes_nothing(shop: PayPalShop) -> None:
     buyer, payment = bought(shop)
     shop.paypal.switch("refund_status", status="FAILED")
 
@@ -181,7 +181,7 @@ def test_a_dispute_freezes_and_the_sellers_favour_restores(shop: PayPalShop) -> 
     assert shop.heard(buyer.id) == ["payment_completed", "dispute_opened", "dispute_closed"]
 
 
-def test_a_plan_whose_code_holds_an_underscore_can_be_disputed_like_any_other(shop: PayPalShop) -> None:
+def test_a_plan_code_with_an_underscore_can_be_disputed(shop: PayPalShop) -> None:
     """PayPal's files let the invoice number of a dispute hold none: the fixture looks for departures."""
     buyer, payment = bought(shop, shop.buyer(plan="week_pass"))
 
@@ -191,9 +191,7 @@ def test_a_plan_whose_code_holds_an_underscore_can_be_disputed_like_any_other(sh
 
 
 @pytest.mark.parametrize("reverse", [True, False])
-def test_a_dispute_decided_for_the_buyer_revokes_whether_or_not_a_reversal_is_heard_of(
-    shop: PayPalShop, reverse: bool
-) -> None:
+def test_a_dispute_decided_for_the_buyer_revokes(shop: PayPalShop, reverse: bool) -> None:
     buyer, payment = bought(shop)
     dispute = shop.paypal.open_dispute(payment.remote_id)
 
@@ -234,7 +232,7 @@ def test_after_a_refund_a_new_purchase_gives_its_own_time_only(shop: PayPalShop)
     assert 29.9 < left(shop, buyer) < 30.1
 
 
-def test_a_refund_and_a_dispute_heard_of_before_their_payment_are_not_lost(shop: PayPalShop) -> None:
+def test_a_refund_and_a_dispute_before_their_payment_are_kept(shop: PayPalShop) -> None:
     """The events of the capture are dropped, and nobody has looked yet: these are the first that we hear of it."""
     for happen in (shop.paypal.refund_capture, shop.paypal.open_dispute):
         shop.paypal.switch("webhook_drop", on="PAYMENT.CAPTURE.COMPLETED")
@@ -254,7 +252,7 @@ def test_a_refund_and_a_dispute_heard_of_before_their_payment_are_not_lost(shop:
         assert shop.payments(buyer.id)[0].state in (PaymentState.COMPLETED, PaymentState.FROZEN)
 
 
-def test_refunds_that_no_webhook_told_of_are_found_by_the_comparison(shop: PayPalShop) -> None:
+def test_refunds_without_a_webhook_are_found_by_comparison(shop: PayPalShop) -> None:
     shop.silence_webhooks()
     whole, first = bought(shop)
     part, second = bought(shop)

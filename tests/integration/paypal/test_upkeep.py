@@ -150,7 +150,7 @@ def delete_webhook(paypal: LocalPayPal, webhook_id: str) -> None:
 # The webhook
 
 
-def test_the_webhook_is_registered_for_every_event_that_is_understood(till: Shop, paypal: LocalPayPal) -> None:
+def test_the_webhook_is_registered_for_every_known_event(till: Shop, paypal: LocalPayPal) -> None:
     registration.ensure(till, now())
 
     (webhook,) = registered(paypal)
@@ -214,7 +214,7 @@ def test_the_operators_own_webhook_id_is_taken_as_it_is(configured: Settings, pa
     assert registered(paypal) == []
 
 
-def test_a_webhook_that_paypal_refuses_is_an_incident_until_it_is_there(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_webhook_refused_by_paypal_is_an_incident(till: Shop, paypal: LocalPayPal) -> None:
     paypal.switch("error", on="POST /v1/notifications/webhooks", status=400, issue="VALIDATION_ERROR")
 
     registration.ensure(till, now())
@@ -237,9 +237,7 @@ def test_an_address_that_paypal_would_not_call_is_an_incident(configured: Settin
 # Orders
 
 
-def test_looks_at_open_orders_become_rarer_and_end_a_day_after_the_order(
-    till: Shop, configured: Settings, paypal: LocalPayPal
-) -> None:
+def test_polls_of_open_orders_become_rarer_and_end(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     order = begun(till)
     upkeep = Upkeep(configured, till)
     looked = []
@@ -278,7 +276,7 @@ def test_a_pending_payment_is_awaited_for_as_long_as_it_takes(
     assert Order.get_by_id(order.id).state == "paid"
 
 
-def test_an_order_that_cannot_be_read_does_not_hold_up_the_others(
+def test_an_unreadable_order_does_not_hold_up_others(
     till: Shop, configured: Settings, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, good = begun(till), begun(till)
@@ -369,7 +367,7 @@ def test_money_that_nobody_told_of_is_found_by_comparison(till: Shop, paypal: Lo
     assert found.remote_id not in {told["remote_id"] for told in alerts("money_not_in_ledger")}
 
 
-def test_a_dispute_that_no_webhook_told_of_is_found_by_comparison(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_dispute_without_a_webhook_is_found_by_comparison(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
     (payment,) = payments_of(order.id)
     dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
@@ -382,7 +380,7 @@ def test_a_dispute_that_no_webhook_told_of_is_found_by_comparison(till: Shop, pa
     assert payments_of(order.id)[0].state is PaymentState.COMPLETED
 
 
-def test_a_dispute_whose_outcome_says_nothing_stays_suspended_and_is_told_once(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_dispute_without_an_outcome_stays_suspended(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
     (payment,) = payments_of(order.id)
     dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
@@ -490,7 +488,7 @@ def with_other_books(order_id: int | None) -> None:
     Order.delete().where(Order.id == order_id).execute()
 
 
-def test_a_subscription_that_followed_the_one_in_the_backup_comes_back(renewing: Shop, paypal: LocalPayPal) -> None:
+def test_a_subscription_made_after_the_backup_comes_back(renewing: Shop, paypal: LocalPayPal) -> None:
     # Given a customer who cancelled and subscribed anew, and somebody who bought after that
     first = subscribed(renewing, paypal)
     paypal.end_subscription(first.remote_id)
@@ -548,7 +546,7 @@ def belongs_to_no_order(till: Shop, paypal: LocalPayPal, capture_id: str) -> Non
     paypal.switch("alter", on="GET /v1/reporting/transactions", set={kind: "TXN"})
 
 
-def test_a_refund_that_failed_takes_nothing_whatever_the_list_says(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_failed_refund_on_the_list_takes_nothing(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
     (payment,) = payments_of(order.id)
     paypal.switch("refund_status", status="FAILED")
@@ -574,7 +572,7 @@ def test_a_reversal_that_only_the_list_shows_is_taken_from_it(till: Shop, paypal
     assert payments_of(order.id)[0].refunded == 200
 
 
-def test_what_the_account_sells_elsewhere_is_none_of_our_business(till: Shop, paypal: LocalPayPal) -> None:
+def test_sales_elsewhere_by_the_account_are_ignored(till: Shop, paypal: LocalPayPal) -> None:
     body = {
         "intent": "CAPTURE",
         "purchase_units": [{"invoice_id": f"WC-{now()}", "amount": {"currency_code": "USD", "value": "19.00"}}],
@@ -588,7 +586,7 @@ def test_what_the_account_sells_elsewhere_is_none_of_our_business(till: Shop, pa
     assert not [told for told in alerts("money_not_in_ledger") if told["amount"] == "19.00"]
 
 
-def test_what_another_bot_sells_through_the_account_is_not_credited_here(till: Shop, paypal: LocalPayPal) -> None:
+def test_sales_of_another_bot_are_not_credited(till: Shop, paypal: LocalPayPal) -> None:
     others = replace(till, settings=replace(till.settings, telegram_bot_token="8111111111:" + "x" * 35))
     order = paid(others, paypal)
     capture = payments_of(order.id)[0].remote_id
@@ -603,9 +601,7 @@ def test_what_another_bot_sells_through_the_account_is_not_credited_here(till: S
     assert orders.by_public(order.public_id) is not None
 
 
-def test_a_payment_that_paypal_does_not_list_is_told_when_its_list_is_no_longer_late(
-    till: Shop, paypal: LocalPayPal
-) -> None:
+def test_a_payment_that_paypal_does_not_list_is_told_in_time(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
     Payment.update(remote_id="0NOTATPAYPAL00000", created_at=now() - 6 * HOUR, completed_at=now() - 6 * HOUR).where(
         Payment.order == order.id
@@ -638,7 +634,7 @@ def test_a_list_that_paypal_does_not_show_is_an_incident(till: Shop, paypal: Loc
 # Errands
 
 
-def test_a_request_that_paypal_has_forgotten_is_given_up_and_told(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_request_forgotten_by_paypal_is_given_up(till: Shop, paypal: LocalPayPal) -> None:
     order = paid(till, paypal)
     asked_id = payments.ask_refund(payments_of(order.id)[0].id, None, 1, now() - 46 * DAY)
     errand = asked.claim("paypal", now())

@@ -164,7 +164,7 @@ async def test_what_was_missed_comes_with_the_difference(sandbox: Sandbox, bot: 
     assert [told["text"] for told in sandbox.control("GET", f"/messages?user={user.me.id}")][-1] == "missed 1"
 
 
-async def test_channel_posts_are_pushed_to_members_and_kept_in_the_difference(sandbox: Sandbox, user: Client) -> None:
+async def test_channel_posts_reach_members_and_the_difference(sandbox: Sandbox, user: Client) -> None:
     chat = await control(sandbox, "POST", "/chats", {"title": "News", "members": [user.me.id]})
     await control(sandbox, "POST", "/posts", {"chat": chat["chat_id"], "kind": "text", "caption": "zero"})
     [dialog] = [dialog async for dialog in user.get_dialogs()]
@@ -599,7 +599,7 @@ async def test_refused_connections(sandbox: Sandbox, person: dict[str, Any], fau
             break
 
 
-async def test_a_slow_network_delays_each_answer_but_not_one_after_another(
+async def test_a_slow_network_delays_answers_in_parallel(
     sandbox: Sandbox, user: Client, faults: Callable[..., Any]
 ) -> None:
     await control(sandbox, "POST", "/network", {"rtt_ms": 300, "account": user.me.id})

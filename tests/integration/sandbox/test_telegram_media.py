@@ -173,7 +173,7 @@ async def test_another_account_cannot_use_what_one_account_was_shown(cast: Cast)
         await cast.bot.send_document(cast.customer_id, seen_by_account.document.file_id)
 
 
-async def test_a_reference_that_expires_in_the_middle_is_renewed_by_reading_the_post_again(cast: Cast) -> None:
+async def test_an_expired_reference_is_renewed_by_reading_the_post(cast: Cast) -> None:
     message = await cast.post("document1")
     fault = {"fault": "expire_references", "url": cast.link("document1")["url"], "after_chunks": 2}
     cast.sandbox.control("POST", "/faults", fault)
@@ -286,7 +286,7 @@ async def test_what_was_sent_once_is_sent_again_by_its_id(cast: Cast) -> None:
     assert cast.sandbox.control("GET", "/stats")["media_bytes_in"] == before
 
 
-async def test_a_bot_sends_a_public_post_on_by_reference_but_not_a_protected_one(cast: Cast) -> None:
+async def test_a_bot_resends_a_public_but_not_a_protected_post(cast: Cast) -> None:
     public = await cast.post("video1", cast.bot)
     await cast.bot.send_video(cast.customer_id, public.video.file_id)
     assert sha256(await downloaded(cast.customer, await cast.newest())) == cast.link("video1")["sha256"]

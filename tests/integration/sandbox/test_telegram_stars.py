@@ -274,7 +274,7 @@ async def test_the_payer_sees_his_side_without_the_bots_payload(shop: Shop) -> N
     assert line.peer.peer.user_id == shop.bot_id
 
 
-async def test_a_payment_missed_while_the_bot_was_away_is_on_the_statement(shop: Shop) -> None:
+async def test_a_payment_missed_while_away_is_on_the_statement(shop: Shop) -> None:
     await shop.offer("missed")
     done = shop.control("pay", customer=shop.customer_id, payload="missed", skip_precheckout=True, silent=True)
     newest = (await shop.statement(limit=1)).history[0]

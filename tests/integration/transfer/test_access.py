@@ -56,7 +56,7 @@ async def test_a_text_cannot_lend_access_to_what_it_links_to(running: Rig, lucia
     assert await lucia.media() == []
 
 
-async def test_a_text_is_not_held_up_by_a_private_post_that_it_links_to(running: Rig, lucia: Customer) -> None:
+async def test_a_text_does_not_wait_for_a_private_post_it_links(running: Rig, lucia: Customer) -> None:
     secret = running.link("secret1")["url"]
     post = running.control("POST", "/posts", {"chat": "library", "kind": "text", "caption": f"Look: {secret}"})
     # Given the account may not read for a minute
@@ -68,7 +68,7 @@ async def test_a_text_is_not_held_up_by_a_private_post_that_it_links_to(running:
     assert (job.state, job.kind) == (JobState.DONE, "text")
 
 
-async def test_a_text_waits_for_a_private_post_that_its_reader_may_have(running: Rig, lucia: Customer) -> None:
+async def test_a_text_waits_for_a_private_post_open_to_its_reader(running: Rig, lucia: Customer) -> None:
     invitation, private = running.link("invite_already1")["url"], running.link("private_document1")["url"]
     assert (await running.deliver(lucia, invitation)).state is JobState.DONE
     post = running.control("POST", "/posts", {"chat": "library", "kind": "text", "caption": f"Look: {private}"})
@@ -86,7 +86,7 @@ async def waits(running: Rig, job: JobInfo) -> bool:
     return present.state is JobState.QUEUED and present.not_before > 0
 
 
-async def test_a_comment_link_reads_no_other_message_of_the_discussion(running: Rig, lucia: Customer) -> None:
+async def test_a_comment_link_reads_only_its_comment(running: Rig, lucia: Customer) -> None:
     # Given a message in the discussion group that belongs to no post
     stray = running.control("POST", "/posts", {"chat": "discussion", "kind": "document", "caption": "not a comment"})
     number = stray["url"].rsplit("/", 1)[1]
@@ -120,7 +120,7 @@ async def test_nobody_learns_which_posts_a_private_chat_has(running: Rig, lucia:
     assert (await running.deliver(lucia, f"{chat}/{number}")).reason == "private"
 
 
-async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(running: Rig, lucia: Customer) -> None:
+async def test_a_chat_opens_once_account_and_customer_are_in(running: Rig, lucia: Customer) -> None:
     # Given a private chat that nobody here knows
     chat = running.control("POST", "/chats", {"title": "Later"})["id"]
     post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})
@@ -135,9 +135,7 @@ async def test_a_chat_opens_once_the_account_was_added_and_the_customer_invited(
     assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
 
 
-async def test_an_invitation_that_an_admin_has_to_approve_opens_the_chat_when_it_is_sent_again(
-    running: Rig, lucia: Customer
-) -> None:
+async def test_an_approved_invitation_opens_when_sent_again(running: Rig, lucia: Customer) -> None:
     # Given an invitation that makes the account ask, and is sent twice before anybody has answered
     chat = running.control("POST", "/chats", {"title": "Asking"})["id"]
     post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})
@@ -167,9 +165,7 @@ async def test_an_invitation_to_a_blocked_chat_opens_nothing(running: Rig, lucia
 
 
 @pytest.mark.parametrize("number", [4_400_000_001, 6_200_000_001, 7_100_000_002, 4_100_001])
-async def test_the_number_of_a_person_a_bot_or_a_group_names_no_channel(
-    running: Rig, lucia: Customer, number: int
-) -> None:
+async def test_an_id_of_a_person_bot_or_group_names_no_channel(running: Rig, lucia: Customer, number: int) -> None:
     for message_id in (1, 2, 4):
         job = await running.deliver(lucia, f"https://t.me/c/{number}/{message_id}")
         assert (job.state, job.reason) == (JobState.REFUSED, "no_access")
@@ -209,7 +205,7 @@ async def test_a_name_that_moved_leads_to_its_new_owner(running: Rig, lucia: Cus
     assert "the old owner's" not in texts
 
 
-async def test_what_a_public_group_hides_from_the_bot_the_account_reads(running: Rig, lucia: Customer) -> None:
+async def test_the_account_reads_what_a_group_hides_from_the_bot(running: Rig, lucia: Customer) -> None:
     # Given a public group that the bot is not in, so that it sees no message there
     running.control("POST", "/chats", {"title": "Talk", "username": "talk", "megagroup": True})
     post = running.control("POST", "/posts", {"chat": "talk", "kind": "document", "size": 2000})
@@ -226,7 +222,7 @@ async def test_a_name_that_nobody_has_is_looked_up_once(running: Rig, lucia: Cus
     assert running.control("GET", "/stats")["calls"]["contacts.resolveUsername"] == before + 1
 
 
-async def test_a_chat_that_forbids_saving_from_now_on_is_declined_from_now_on(running: Rig, lucia: Customer) -> None:
+async def test_a_chat_that_now_forbids_saving_is_declined(running: Rig, lucia: Customer) -> None:
     chat = running.control("POST", "/chats", {"title": "Turning", "username": "turning"})
     post = running.control("POST", "/posts", {"chat": "turning", "kind": "photo"})
     assert (await running.deliver(lucia, post["url"])).state is JobState.DONE

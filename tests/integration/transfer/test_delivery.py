@@ -12,7 +12,7 @@ from tests.transfer_rig import Customer, Rig, customer
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_public_post_arrives_by_reference_within_three_round_trips(running: Rig, lucia: Customer) -> None:
+async def test_a_public_post_arrives_within_three_round_trips(running: Rig, lucia: Customer) -> None:
     # Given the bot has met the channel before
     await running.deliver(lucia, running.link("photo2")["url"])
     await lucia.forget()
@@ -146,7 +146,7 @@ async def test_a_long_caption_goes_on_in_a_message(running: Rig, lucia: Customer
         ("invite_requested1", "join_requested"),
     ],
 )
-async def test_what_is_not_delivered_has_its_own_reason_and_costs_nothing(
+async def test_each_refusal_has_its_reason_and_costs_nothing(
     running: Rig, lucia: Customer, name: str, reason: str
 ) -> None:
     job = await running.deliver(lucia, running.link(name)["url"])
@@ -190,9 +190,7 @@ async def test_the_limit_refuses_before_anything_is_sent(running: Rig, lucia: Cu
         assert (await running.deliver(free, running.link("document_big")["url"])).reason == "too_large_for_plan"
 
 
-async def test_more_than_a_bot_may_send_is_refused_before_a_byte_is_read(
-    running: Rig, lucia: Customer, private_chat: int
-) -> None:
+async def test_an_oversized_file_is_refused_before_it_is_read(running: Rig, lucia: Customer, private_chat: int) -> None:
     post = running.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": (2000 << 20) + 1})
     before = running.control("GET", "/stats")["media_bytes_out"]
     job = await running.deliver(lucia, post["url"])

@@ -12,7 +12,7 @@ from tests.transfer_rig import Customer, Rig, now
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_job_that_is_being_claimed_when_the_drain_begins_may_end(running: Rig, lucia: Customer) -> None:
+async def test_a_job_claimed_as_the_drain_begins_may_end(running: Rig, lucia: Customer) -> None:
     # Given a claim on its way to the database, which is busy, and a post that takes a moment to read
     running.control("POST", "/faults", {"fault": "delay", "method": "channels.getMessages", "seconds": 0.5})
     busy = threading.Event()

@@ -151,9 +151,7 @@ async def test_a_file_reference_expires_in_the_middle(running: Rig, lucia: Custo
     await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
 
 
-async def test_references_that_are_refused_however_fresh_cost_an_attempt(
-    running: Rig, lucia: Customer, private_chat: int
-) -> None:
+async def test_fresh_references_refused_cost_an_attempt(running: Rig, lucia: Customer, private_chat: int) -> None:
     post = publish(running, private_chat)
     strike(running, "error", method="upload.getFile", code=400, error="FILE_REFERENCE_EXPIRED", count=10**6)
     before = running.control("GET", "/stats")["calls"].get("channels.getMessages", 0)
@@ -260,7 +258,7 @@ async def test_an_absence_long_ago_does_not_count_against_a_job(
 
 
 @pytest.mark.parametrize("how", ["unregistered", "revoked", "404"])
-async def test_a_login_that_ends_in_another_data_centre_alone_is_replaced(
+async def test_a_login_lost_in_one_data_centre_is_replaced(
     running: Rig, lucia: Customer, private_chat: int, how: str
 ) -> None:
     # Given an account that has read in data centre 4, where its login is ended then
@@ -275,7 +273,7 @@ async def test_a_login_that_ends_in_another_data_centre_alone_is_replaced(
 
 
 @pytest.mark.parametrize(("dc", "count"), [(2, 1), (4, None)])
-async def test_a_login_that_is_refused_at_home_or_when_fresh_is_waited_for(
+async def test_a_login_refused_at_home_or_when_fresh_is_awaited(
     running: Rig, lucia: Customer, private_chat: int, dc: int, count: int | None
 ) -> None:
     # Given a login that is refused as it reads a file: at home once, in another data centre every fresh one too
@@ -308,7 +306,7 @@ async def test_a_chat_that_closes_is_refused_at_once(
     ("fault", "settings"),
     [("flood_wait", {"seconds": 60}), ("error", {"code": 406, "error": "UPDATE_APP_TO_LOGIN"})],
 )
-async def test_an_invitation_that_is_tried_again_takes_one_of_the_days_joins(
+async def test_a_retried_invitation_takes_one_of_the_days_joins(
     running: Rig, lucia: Customer, fault: str, settings: dict[str, Any]
 ) -> None:
     # Given an invitation that Telegram does not let the account follow now
@@ -456,7 +454,7 @@ async def test_a_public_post_refused_by_reference_is_streamed(running: Rig, luci
 
 
 @pytest.mark.parametrize("code", [400, 403])
-async def test_who_takes_no_voice_messages_hears_so_and_the_file_stays(
+async def test_a_refused_voice_message_is_told_and_the_file_stays(
     running: Rig, lucia: Customer, private_chat: int, code: int
 ) -> None:
     # Given a customer whose privacy settings keep voice messages out
@@ -471,7 +469,7 @@ async def test_who_takes_no_voice_messages_hears_so_and_the_file_stays(
     assert moved(running) - begun == post["size"]
 
 
-async def test_who_takes_no_voice_messages_keeps_them_from_nobody_else(
+async def test_refusing_voice_messages_keeps_them_from_no_other(
     running: Rig, lucia: Customer, private_chat: int
 ) -> None:
     # Given two who wait for the same file, of whom the first takes no voice messages
@@ -530,7 +528,7 @@ async def test_a_dead_file_is_forgotten_and_fetched_anew(running: Rig, lucia: Cu
 
 
 @pytest.mark.parametrize("method", ["messages.sendMedia", "messages.uploadMedia"])
-async def test_a_fresh_file_whose_reference_has_expired_is_fetched_again(
+async def test_a_fresh_file_with_an_expired_reference_is_refetched(
     running: Rig, lucia: Customer, private_chat: int, method: str
 ) -> None:
     """It says nothing of the file: somebody's references expire at any moment."""

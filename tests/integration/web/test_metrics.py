@@ -113,7 +113,7 @@ def test_it_tells_memory_and_files_of_the_programs(web: Web) -> None:
     assert 5 < numbers["peaje_program_open_files", "web"] < 200
 
 
-def test_it_counts_jobs_as_they_end_and_does_not_count_backwards(web: Web) -> None:
+def test_jobs_are_counted_as_they_end_never_backwards(web: Web) -> None:
     before = web.numbers()
     assert before["peaje_jobs_ended_total", "done"] == 0
     store.customers(1)

@@ -56,9 +56,7 @@ def told(kind: str) -> list[str]:
     return [row.payload["key"] for row in Event.select().where(Event.kind == kind).order_by(Event.id)]
 
 
-def test_an_hour_without_paypal_is_told_once_and_its_end_once_and_settles_what_was_approved(
-    till: Shop, configured: Settings, paypal: LocalPayPal
-) -> None:
+def test_paypal_outage_opens_and_closes_one_incident(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     now = int(time.time())
     users.seen(1, "Ana", None, "en", now)
     plan = configured.plans.by_code("premium")
@@ -88,7 +86,7 @@ def test_an_hour_without_paypal_is_told_once_and_its_end_once_and_settles_what_w
     assert [row.state for row in Payment.select()] == ["completed"]
 
 
-def test_credentials_are_asked_for_anew_although_the_token_would_still_do(till: Shop, paypal: LocalPayPal) -> None:
+def test_credentials_are_checked_though_the_token_is_valid(till: Shop, paypal: LocalPayPal) -> None:
     now = int(time.time())
     vigil = Monitor(till)
     vigil.ask_in(now)
@@ -102,7 +100,7 @@ def test_credentials_are_asked_for_anew_although_the_token_would_still_do(till: 
     assert told("incident_closed") == ["paypal_denied"]
 
 
-def test_a_clock_that_was_set_back_does_not_make_the_wait_endless(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_clock_set_back_makes_no_endless_wait(till: Shop, paypal: LocalPayPal) -> None:
     now = int(time.time())
     paypal.switch("lost_request", on="* /v*", count=100_000)
     vigil = Monitor(till)
@@ -112,7 +110,7 @@ def test_a_clock_that_was_set_back_does_not_make_the_wait_endless(till: Shop, pa
     assert told("incident_opened") == ["paypal_away"]
 
 
-def test_payments_without_a_notification_are_a_trouble_and_one_that_comes_ends_it(till: Shop) -> None:
+def test_a_notification_ends_the_missing_webhook_incident(till: Shop) -> None:
     now = int(time.time())
     users.seen(1, "Ana", None, "en", now - DAY)
     configured = replace(till, settings=replace(till.settings, paypal_webhook_id="WH-1"))
@@ -163,7 +161,7 @@ def test_a_chore_comes_again_when_the_clock_was_set_back() -> None:
     assert turns == [DAY, MINUTE, MINUTE + HOUR]
 
 
-def test_what_a_clock_that_was_ahead_has_put_off_is_due_when_it_is_right_again(database_file: Path) -> None:
+def test_tasks_put_off_by_a_clock_ahead_are_due_again(database_file: Path) -> None:
     now, ahead = 1_800_000_000, 1_800_000_000 + DAY
     customers(1)
     job = enqueue(1, "update 1", now=now)
@@ -188,7 +186,7 @@ def test_what_a_clock_that_was_ahead_has_put_off_is_due_when_it_is_right_again(d
     assert provider_requests.claim("stars", now) is None
 
 
-def test_a_flood_wait_that_a_clock_ahead_wrote_down_excuses_nothing(database_file: Path) -> None:
+def test_a_flood_wait_from_a_clock_ahead_excuses_nothing(database_file: Path) -> None:
     now, ahead = 1_800_000_000, 1_800_000_000 + DAY
     customers(1)
     with database.transaction():
@@ -210,7 +208,7 @@ def test_a_flood_wait_that_a_clock_ahead_wrote_down_excuses_nothing(database_fil
     assert [one.id for one in outbox.claim(now + 2 * HOUR)] == [event.id]
 
 
-def test_access_is_told_of_in_its_time_after_a_clock_that_was_far_ahead(database_file: Path) -> None:
+def test_access_is_told_in_time_after_a_clock_far_ahead(database_file: Path) -> None:
     now = 1_800_000_000
     user = customer(now)
     payments.settle(fact(order(user, now=now), now), now)
@@ -253,9 +251,7 @@ def test_a_wrong_clock_ends_no_order(configured: Settings, monkeypatch: pytest.M
     assert Order.get_by_id(made.id).state == "expired"
 
 
-def test_a_chore_that_goes_on_failing_is_told_and_a_restart_does_not_call_it_over(
-    configured: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_restart_does_not_end_a_failing_tasks_incident(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     now = int(time.time())
 
     def fail() -> None:

@@ -118,7 +118,7 @@ def test_a_daemon_that_is_silent_or_lost_its_account_is_told(web: Web) -> None:
 
 
 @pytest.mark.parametrize("web", [PAYPAL_AWAY], indirect=True)
-def test_a_paypal_that_is_away_is_told_and_not_asked_again_at_once(web: Web) -> None:
+def test_an_absent_paypal_is_told_and_not_asked_again(web: Web) -> None:
     beat()
     first = web.checks()["paypal"]
     started = time.monotonic()
@@ -130,7 +130,7 @@ def test_a_paypal_that_is_away_is_told_and_not_asked_again_at_once(web: Web) -> 
     assert time.monotonic() - started < 1
 
 
-def test_a_broken_database_is_told_by_a_program_that_still_answers(web: Web, database_file: Path) -> None:
+def test_a_broken_database_is_told_and_health_answers(web: Web, database_file: Path) -> None:
     for suffix in ("-wal", "-shm"):
         Path(f"{database_file}{suffix}").unlink(missing_ok=True)
     database_file.write_bytes(b"no database" * 1000)
@@ -146,7 +146,7 @@ def test_it_gives_signs_of_life(web: Web) -> None:
     wait(lambda: "web" in health.all())
 
 
-def test_the_access_log_is_json_without_signed_links_or_healthy_checks(web: Web) -> None:
+def test_the_access_log_holds_no_signed_links_or_checks(web: Web) -> None:
     beat()
     web.get("/health")
     web.get("/pay/signed.secret.token?token=EC-secret")
@@ -180,7 +180,7 @@ def test_no_worker_outlives_it(web: Web) -> None:
 
 
 @pytest.mark.parametrize("port", ["{}", '"{}"', "'{}'", " {} "])
-def test_the_images_health_check_reads_the_port_as_the_settings_do(port: str) -> None:
+def test_the_image_and_the_settings_read_one_port(port: str) -> None:
     """`docker run --env-file` leaves the quotes on."""
     written = re.search(r"HEALTHCHECK .*\\\n +CMD (.*)", (REPOSITORY / "Dockerfile").read_text())
     assert written
