@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -162,13 +161,14 @@ def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
 @cli.command()
 def backup() -> None:
     """Make a backup now, without stopping anything, and print its file."""
+    from models import database
     from models.errors import BackupError
     from models.maintenance import backups
 
     settings = _settings()
     try:
         made = backups.make(settings, int(time.time()))
-    except (BackupError, OSError, sqlite3.Error, subprocess.TimeoutExpired) as error:
+    except (BackupError, OSError, *database.ERRORS, subprocess.TimeoutExpired) as error:
         raise click.ClickException(str(error)) from None
     click.echo(made.file)
     for contradiction in made.contradictions:
@@ -239,7 +239,7 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
             database.open_database(file)
         except (
             legacy_import.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError, BackupError, SchemaTooNew,
-            sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired,
+            *database.ERRORS, subprocess.TimeoutExpired,
         ) as error:  # fmt: skip
             raise click.ClickException(str(error)) from None
         try:

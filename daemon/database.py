@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 import peewee
 
-from models.database import close_database, database, is_damage, is_passing
+from models.database import ERRORS, close_database, connect, is_damage, is_passing
 from models.errors import Damaged
 
 P = ParamSpec("P")
@@ -81,7 +80,7 @@ class Database:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._executor, lambda: _connected(function, *args, **kwargs))
-        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
+        except ERRORS as error:
             if is_damage(error):
                 self._damaged.set()
             raise
@@ -94,5 +93,5 @@ class Database:
 
 
 def _connected(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    database.connect(reuse_if_open=True)
+    connect()
     return function(*args, **kwargs)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from models.database import database, transaction
+from models.database import execute, transaction
 from models.tables import Note
 
 BACKUP_COPIED = "backup_copied"
@@ -13,7 +13,7 @@ BACKUP_COPIED = "backup_copied"
 def get(key: str) -> Any:
     """Return the value, or None when nothing is remembered."""
     # In SQL, because every page and every webhook reads one.
-    row = database.execute_sql("SELECT value FROM note WHERE key = ?", (key,)).fetchone()
+    row = execute("SELECT value FROM note WHERE key = ?", (key,)).fetchone()
     return None if row is None or row[0] is None else json.loads(row[0])
 
 

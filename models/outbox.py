@@ -35,7 +35,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.database import database, transaction
+from models.database import execute, in_transaction, transaction
 from models.tables import Event
 
 _APPEND = """
@@ -68,12 +68,12 @@ def append(kind: str, user_id: int | None, payload: Mapping[str, Any], now: int,
 
     Call it inside the transaction that makes the event true: on its own it would announce what may be rolled back.
     """
-    if not database.in_transaction():
+    if not in_transaction():
         raise RuntimeError("an event belongs to the transaction that makes it true")
     if key is not None and Event.select(Event.id).where(Event.key == key).exists():
         return None
     values = (kind, user_id, Event.payload.db_value(dict(payload)), key, secrets.randbits(63) or 1, now)
-    return int(database.execute_sql(_APPEND, (*values, time.time_ns() // 1_000_000)).lastrowid)
+    return int(execute(_APPEND, (*values, time.time_ns() // 1_000_000)).lastrowid)
 
 
 def alert(reason: str, detail: Mapping[str, Any], now: int, key: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import peewee
 
-from models.database import database
+from models.database import bound
 
 
 class JSONText(peewee.TextField):
@@ -35,7 +35,7 @@ class Table(peewee.Model):
             """Nor do they see ``<name>_id`` beside a foreign key."""
 
     class Meta:
-        database = database
+        database = bound
         legacy_table_names = False
 
 

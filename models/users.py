@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from models.database import database, transaction
+from models.database import execute, transaction
 from models.errors import NotFound
 from models.tables import User
 
@@ -153,7 +153,7 @@ def _derive(language_code: str | None) -> str:
 
 
 def _one(statement: str, values: tuple[object, ...]) -> User | None:
-    cursor = database.execute_sql(statement, values)
+    cursor = execute(statement, values)
     rows = cursor.fetchall()
     return User(**dict(zip((column[0] for column in cursor.description), rows[0], strict=True))) if rows else None
 

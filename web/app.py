@@ -59,7 +59,7 @@ def _explain(error: HTTPException) -> Response:
 def _connect() -> None:
     # These must answer when there is no database to connect to.
     if request.blueprint not in (health.blueprint.name, metrics.blueprint.name):
-        database.database.connect(reuse_if_open=True)
+        database.connect()
 
 
 def _disconnect(error: BaseException | None) -> None:

@@ -120,7 +120,7 @@ def live() -> Response:
 def _of_database(now: int) -> dict[str, Check]:
     parts: dict[str, Callable[[int], Check]] = {"bot": _bot, "account": _account, "jobs": _jobs, "events": _events}
     try:
-        database.database.connect(reuse_if_open=True)
+        database.connect()
         return {"database": Check(Status.OK, 0, "readable"), **{name: check(now) for name, check in parts.items()}}
     except peewee.DatabaseError as error:
         unknown = Check(Status.FAILING, 0, "unknown: the database cannot be read")

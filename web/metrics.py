@@ -115,7 +115,7 @@ class Rows(Collector):
     def collect(self) -> Iterator[Metric]:
         now = int(time.time())
         try:
-            database.database.connect(reuse_if_open=True)
+            database.connect()
             yield from (*_programs(now), *_incidents(), *_line(now), *self._ended.count(now), *_waiting(now), *_money())
             yield self._heads.count(now)
         except peewee.DatabaseError as error:

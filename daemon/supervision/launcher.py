@@ -14,7 +14,6 @@ import logging
 import os
 import pwd
 import signal
-import sqlite3
 import sys
 import time
 from dataclasses import dataclass
@@ -82,7 +81,7 @@ def launch(settings: Settings, config: Path) -> int:
     except (SchemaTooNew, Unusable) as error:
         logger.error("%s", error)
         return EXIT_CONFIG
-    except (OSError, peewee.DatabaseError, sqlite3.Error, BackupError) as error:
+    except (OSError, *database.ERRORS, BackupError) as error:
         logger.error("cannot start on %s: %s", settings.db_path, error)
         return EXIT_GAVE_UP
 

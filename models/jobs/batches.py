@@ -11,7 +11,7 @@ from typing import Any
 import peewee
 
 from models import outbox
-from models.database import database, transaction
+from models.database import fetch, transaction
 from models.errors import NotFound
 from models.jobs import queue, scheduling, states, usage
 from models.jobs.queue import TooMany
@@ -86,7 +86,7 @@ def get(batch_id: int) -> BatchInfo:
 def counts(batch_id: int) -> Mapping[JobState, int]:
     """How many jobs of the batch are in each state; every state is a key."""
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.batch == batch_id).group_by(Job.state)
-    return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in database.execute(by_state)}
+    return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in fetch(by_state)}
 
 
 def waiting(batch_id: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.database import database, transaction
+from models.database import execute, transaction
 from models.tables import CachedMedia
 
 TOUCH_S = 86_400  # a use is written down at most so often: reading must not cost a commit
@@ -41,7 +41,7 @@ def get(
     bot_id: int, chat_id: int, message_id: int, edit_date: int, now: int, *, single: bool = False
 ) -> CachedInfo | None:
     """What was kept of this very version of the post. File ids belong to one bot: another bot finds nothing."""
-    row = database.execute_sql(_GET, (bot_id, chat_id, message_id, single, edit_date)).fetchone()
+    row = execute(_GET, (bot_id, chat_id, message_id, single, edit_date)).fetchone()
     if row is None:
         return None
     row_id, items, used_at = row
@@ -55,8 +55,8 @@ def put(post: CachedInfo, now: int) -> None:
     """Keep a post in place of its older versions. Inside the caller's transaction."""
     key = (post.bot_id, post.source_chat, post.message_id, post.single)
     items = json.dumps(post.items, separators=(",", ":"), ensure_ascii=False)
-    database.execute_sql(_DROP_VERSIONS, key)
-    database.execute_sql(_PUT, (*key, post.edit_date, items, now, now))
+    execute(_DROP_VERSIONS, key)
+    execute(_PUT, (*key, post.edit_date, items, now, now))
 
 
 def drop(bot_id: int, chat_id: int, message_id: int) -> None:

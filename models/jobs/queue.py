@@ -27,7 +27,7 @@ from typing import Any
 import peewee
 
 from models import outbox
-from models.database import database, transaction
+from models.database import execute, fetch, transaction
 from models.errors import LeaseLost
 from models.jobs import cache, scheduling, states, uploads, usage
 from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, words
@@ -127,7 +127,7 @@ def enqueue(
     job of the first time is returned.
     """
     with transaction():
-        known = database.execute_sql(_BY_KEY, (dedupe,)).fetchone()
+        known = execute(_BY_KEY, (dedupe,)).fetchone()
         if known is not None:
             return states.info(known)
         waiting = waiting_count(user_id)
@@ -151,7 +151,7 @@ def add(
     added = []
     for (key, link), place in zip(links, scheduling.places(user_id, priority), strict=False):
         values = {"key": key, "link": link, "round": place, **shared}
-        added += database.execute_sql(_ADD, values).fetchall()
+        added += execute(_ADD, values).fetchall()
     return tuple(map(states.info, added))
 
 
@@ -170,13 +170,13 @@ def waiting(user_id: int) -> tuple[JobInfo, ...]:
 
 def waiting_count(user_id: int) -> int:
     """How many of the user's jobs stand in line or are held; those being worked on do not count."""
-    (count,) = database.execute_sql(_WAITING, (user_id,)).fetchone()
+    (count,) = execute(_WAITING, (user_id,)).fetchone()
     return int(count)
 
 
 def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
     """The user's newest deliveries, newest first."""
-    return tuple(map(states.info, database.execute_sql(_HISTORY, (user_id, limit))))
+    return tuple(map(states.info, execute(_HISTORY, (user_id, limit))))
 
 
 def overview(now: int) -> Overview:
@@ -185,8 +185,8 @@ def overview(now: int) -> Overview:
     Whoever is being served, or just was, does not wait for us: his next link waits for the one before it.
     """
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.state.in_(OPEN)).group_by(Job.state)
-    count = dict.fromkeys(OPEN, 0) | {JobState(state): number for state, number in database.execute(by_state)}
-    (since,) = database.execute_sql(_OLDEST, {"now": now, "recently": now - JUST_SERVED_S}).fetchone()
+    count = dict.fromkeys(OPEN, 0) | {JobState(state): number for state, number in fetch(by_state)}
+    (since,) = execute(_OLDEST, {"now": now, "recently": now - JUST_SERVED_S}).fetchone()
     running_now = sum(count[state] for state in RUNNING)
     return Overview(count[JobState.QUEUED], running_now, count[JobState.HELD], None if since is None else now - since)
 
@@ -198,7 +198,7 @@ def totals(since: int, until: int | None = None) -> Totals:
     )
     if until is not None:
         ended = ended.where(Job.moved_at < until)
-    rows = {JobState(state): (number, size or 0) for state, number, size in database.execute(ended.group_by(Job.state))}
+    rows = {JobState(state): (number, size or 0) for state, number, size in fetch(ended.group_by(Job.state))}
     done, refused, failed, cancelled = (rows.get(state, (0, 0)) for state in ENDED)
     return Totals(done[0], refused[0], failed[0], cancelled[0], bytes=done[1])
 
@@ -207,7 +207,7 @@ def in_line(limit: int) -> tuple[JobInfo, ...]:
     """The first *limit* jobs of the line, in the order of their turns: the n-th has n before it."""
     first: list[JobInfo] = []
     for priority in scheduling.priorities():
-        first += map(states.info, database.execute_sql(_IN_LINE, (priority, limit - len(first))))
+        first += map(states.info, execute(_IN_LINE, (priority, limit - len(first))))
     return tuple(first)
 
 
@@ -284,7 +284,7 @@ def claim(
 def heartbeat(job_id: int, owner: str, lease_s: int, now: int) -> bool:
     """Extend the lease; False when the job is not the owner's any more: cancelled, ended, or claimed by another."""
     with transaction(durable=False):
-        return bool(database.execute_sql(_HEARTBEAT, (now + lease_s, job_id, owner)).rowcount)
+        return bool(execute(_HEARTBEAT, (now + lease_s, job_id, owner)).rowcount)
 
 
 def held_by(owner: str) -> frozenset[int]:
@@ -295,7 +295,7 @@ def held_by(owner: str) -> frozenset[int]:
 def size_known(job_id: int, kind: str, size: int) -> None:
     """Write down what the job turned out to be: kind and size in bytes of the whole delivery."""
     with transaction(durable=False):
-        database.execute_sql("UPDATE job SET kind = ?, size = ? WHERE id = ?", (kind, size, job_id))
+        execute("UPDATE job SET kind = ?, size = ? WHERE id = ?", (kind, size, job_id))
 
 
 def plan_messages(job_id: int, n: int, now: int) -> list[int]:
@@ -313,7 +313,7 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
         known = job.random_ids
         ids = [*known, *(_random_id() for _ in range(n - len(known)))]
         if len(ids) > len(known):
-            database.execute_sql("UPDATE job SET random_ids = ? WHERE id = ?", (json.dumps(ids), job_id))
+            execute("UPDATE job SET random_ids = ? WHERE id = ?", (json.dumps(ids), job_id))
     return ids[:n]
 
 
@@ -467,7 +467,7 @@ def _give_back(job_id: int) -> None:
 
 
 def _recover_lapsed(now: int) -> tuple[JobInfo, ...]:
-    lapsed = map(states.info, database.execute_sql(_LAPSED, (now,)).fetchall())
+    lapsed = map(states.info, execute(_LAPSED, (now,)).fetchall())
     return tuple(_back(job, job.attempts, now, now) for job in lapsed)
 
 
@@ -499,7 +499,7 @@ def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:
     if unknown:
         raise ValueError(f"job {job.id}: random ids that were not planned: {sorted(unknown)}")
     known = {**job.sent, **messages}
-    database.execute_sql("UPDATE job SET sent = ? WHERE id = ?", (json.dumps(known), job.id))
+    execute("UPDATE job SET sent = ? WHERE id = ?", (json.dumps(known), job.id))
     return replace(job, sent=known)
 
 

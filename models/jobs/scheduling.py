@@ -15,7 +15,7 @@ All functions run inside the caller's transaction.
 import itertools
 from collections.abc import Iterator
 
-from models.database import database
+from models.database import execute
 from models.jobs.states import RUNNING, JobState, words
 
 TURN_OF_THE_OTHERS = 4  # every so many claims, the line served longest ago
@@ -41,32 +41,28 @@ WHERE user_id = ? AND state IN ({words((JobState.QUEUED, *RUNNING))}) AND priori
 
 def places(user_id: int, priority: int) -> Iterator[int]:
     """The rounds in which the user's next jobs of this priority stand, one after the other."""
-    database.execute_sql(
-        "INSERT INTO line (priority, round, turn) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", (priority,)
-    )
-    (served,) = database.execute_sql("SELECT round FROM line WHERE priority = ?", (priority,)).fetchone()
-    (mine,) = database.execute_sql(_LAST_OF_USER, (user_id, priority)).fetchone()
+    execute("INSERT INTO line (priority, round, turn) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", (priority,))
+    (served,) = execute("SELECT round FROM line WHERE priority = ?", (priority,)).fetchone()
+    (mine,) = execute(_LAST_OF_USER, (user_id, priority)).fetchone()
     return itertools.count(max(served, mine or 0) + 1)
 
 
 def take(per_customer: int, small: bool, large: bool, now: int) -> int | None:
     """Choose the job that is served next and count the turn; None when nobody can be served now."""
-    lines = database.execute_sql("SELECT priority, turn FROM line ORDER BY priority DESC").fetchall()
+    lines = execute("SELECT priority, turn FROM line ORDER BY priority DESC").fetchall()
     turn = max((last for _, last in lines), default=0) + 1
     if turn % TURN_OF_THE_OTHERS == 0:
         lines.sort(key=lambda line: line[1])
     smallest, largest = (0 if small else LARGE_BYTES + 1), (_ANY_BYTES if large else LARGE_BYTES)
     for priority, _ in lines:
-        found = database.execute_sql(FIRST, (priority, now, smallest, largest, per_customer)).fetchone()
+        found = execute(FIRST, (priority, now, smallest, largest, per_customer)).fetchone()
         if found is not None:
             job_id, round_ = found
-            database.execute_sql(
-                "UPDATE line SET round = MAX(round, ?), turn = ? WHERE priority = ?", (round_, turn, priority)
-            )
+            execute("UPDATE line SET round = MAX(round, ?), turn = ? WHERE priority = ?", (round_, turn, priority))
             return int(job_id)
     return None
 
 
 def priorities() -> list[int]:
     """The lines there are, the best first."""
-    return [priority for (priority,) in database.execute_sql("SELECT priority FROM line ORDER BY priority DESC")]
+    return [priority for (priority,) in execute("SELECT priority FROM line ORDER BY priority DESC")]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from models.database import database, transaction
+from models.database import execute, transaction
 from models.tables import Join, Source, SourceOpening
 
 Reason = Literal["blocked", "private", "protected"]
@@ -166,7 +166,7 @@ def remember(
 
 def get(chat_id: int) -> SourceInfo | None:
     """The chat with this bare id, or None when it has never been seen."""
-    row = database.execute_sql(f"SELECT {_COLUMNS} FROM source WHERE id = ?", (chat_id,)).fetchone()
+    row = execute(f"SELECT {_COLUMNS} FROM source WHERE id = ?", (chat_id,)).fetchone()
     return None if row is None else _info(row)
 
 
@@ -180,7 +180,7 @@ def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> 
 
 def is_open_for(user_id: int, chat_id: int) -> bool:
     """Whether the customer's own invitation has opened this chat to him."""
-    return database.execute_sql(_OPENED, (user_id, chat_id)).fetchone() is not None
+    return execute(_OPENED, (user_id, chat_id)).fetchone() is not None
 
 
 def allow(chat_id: int, by: int, now: int) -> None:
@@ -215,11 +215,11 @@ def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> 
     there keeps the place that it has today, however often it is sent.
     """
     with transaction():
-        waiting = database.execute_sql(_REQUESTED, (day, invite_hash)).fetchone()
+        waiting = execute(_REQUESTED, (day, invite_hash)).fetchone()
         if waiting is not None:
             return int(waiting[0])
         values = {"user": user_id, "hash": invite_hash, "day": day, "cap": cap, "now": now}
-        cursor = database.execute_sql(_BEGIN_JOIN, values)
+        cursor = execute(_BEGIN_JOIN, values)
         return int(cursor.lastrowid) if cursor.rowcount == 1 else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import peewee
 
-from models.database import database
+from models.database import execute, fetch
 from models.errors import LeaseLost, MoveRefused, NotFound
 from models.tables import Job
 
@@ -100,7 +100,7 @@ def info(row: tuple[Any, ...]) -> JobInfo:
 
 def select(*where: peewee.Expression) -> tuple[JobInfo, ...]:
     """The jobs that satisfy all of *where*, in the order in which they came."""
-    return tuple(map(info, database.execute(Job.select(*_FIELDS).where(*where).order_by(Job.id))))
+    return tuple(map(info, fetch(Job.select(*_FIELDS).where(*where).order_by(Job.id))))
 
 
 def get(job_id: int) -> JobInfo:
@@ -116,7 +116,7 @@ def get(job_id: int) -> JobInfo:
 
 def find(job_id: int) -> JobInfo | None:
     """The same, or None: whoever has himself taken out takes his jobs with him, those being worked on too."""
-    row = database.execute_sql(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
+    row = execute(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
     return None if row is None else info(row)
 
 
@@ -149,7 +149,7 @@ def move(job_id: int, wanted: JobState, now: int, **changes: Any) -> JobInfo:
     if wanted not in RUNNING:
         changes |= {"owner": None, "lease_until": None}
     columns = "".join(f", {name} = :{name}" for name in changes)
-    rows = database.execute_sql(
+    rows = execute(
         f"UPDATE job SET state = :state, moved_at = :now{columns} WHERE id = :id AND state IN ({_BEFORE[wanted]})"
         f" RETURNING {COLUMNS}",
         {"state": wanted, "now": now, "id": job_id, **changes},

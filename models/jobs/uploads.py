@@ -5,7 +5,7 @@ Kept per job and keyed on the source document's id: parts of two files are never
 
 from dataclasses import dataclass
 
-from models.database import database, transaction
+from models.database import execute, transaction
 from models.jobs import states
 from models.tables import Upload
 
@@ -64,4 +64,4 @@ def drop(job_id: int) -> None:
 
 def forget(job_id: int) -> None:
     """The same inside the caller's transaction, when the job ends."""
-    database.execute_sql("DELETE FROM upload WHERE job_id = ?", (job_id,))
+    execute("DELETE FROM upload WHERE job_id = ?", (job_id,))

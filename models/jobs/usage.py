@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import peewee
 
 from config.plans import Limit, Plan
-from models.database import database, transaction
+from models.database import execute, fetch, transaction
 from models.errors import LeaseLost
 from models.jobs import states
 from models.tables import Usage
@@ -98,22 +98,22 @@ def reserve(
 
 def commit(job_id: int) -> None:
     """Charge what the job holds. One statement: part of the caller's transaction, or its own."""
-    database.execute_sql("UPDATE usage SET state = 'committed' WHERE job_id = ? AND state = 'reserved'", (job_id,))
+    execute("UPDATE usage SET state = 'committed' WHERE job_id = ? AND state = 'reserved'", (job_id,))
 
 
 def release(job_id: int) -> None:
     """Give back what the job holds. One statement: part of the caller's transaction, or its own."""
-    database.execute_sql("DELETE FROM usage WHERE job_id = ? AND state = 'reserved'", (job_id,))
+    execute("DELETE FROM usage WHERE job_id = ? AND state = 'reserved'", (job_id,))
 
 
 def of_job(job_id: int) -> dict[str, int]:
     """What the job holds or has used, by kind."""
-    return dict(database.execute_sql("SELECT kind, count FROM usage WHERE job_id = ?", (job_id,)).fetchall())
+    return dict(execute("SELECT kind, count FROM usage WHERE job_id = ?", (job_id,)).fetchall())
 
 
 def of_batch(batch_id: int) -> dict[str, int]:
     """What the delivered jobs of a batch have used, by kind."""
-    return dict(database.execute_sql(_OF_BATCH, (batch_id,)).fetchall())
+    return dict(execute(_OF_BATCH, (batch_id,)).fetchall())
 
 
 def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:
@@ -126,13 +126,13 @@ def total(user_id: int) -> dict[str, int]:
     """How many deliveries of each kind the user has ever had."""
     charged = (Usage.user == user_id) & (Usage.state == "committed")
     by_kind = Usage.select(Usage.kind, peewee.fn.SUM(Usage.count)).where(charged).group_by(Usage.kind)
-    return {kind: int(count) for kind, count in database.execute(by_kind)}
+    return {kind: int(count) for kind, count in fetch(by_kind)}
 
 
 def _reserve(job_id: int, user_id: int, kind: str, count: int, limit: Limit, day: str, now: int) -> bool:
     values = {"job": job_id, "user": user_id, "kind": kind, "count": count, "now": now}
     period = {"period": _period(limit, day), "most": limit.count}
-    return int(database.execute_sql(_RESERVE, values | period).rowcount) == 1
+    return int(execute(_RESERVE, values | period).rowcount) == 1
 
 
 def _period(limit: Limit, day: str) -> str:
@@ -141,5 +141,5 @@ def _period(limit: Limit, day: str) -> str:
 
 
 def _used(user_id: int, day: str) -> dict[tuple[str, str], int]:
-    rows = database.execute_sql(_USED, (user_id, day, LIFETIME))
+    rows = execute(_USED, (user_id, day, LIFETIME))
     return {(kind, period): int(count) for kind, period, count in rows}

@@ -11,7 +11,6 @@ import gzip
 import os
 import re
 import shutil
-import sqlite3
 import tempfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
@@ -20,6 +19,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from config.settings import Settings
+from models.database import files
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
 from models.maintenance import encryption, integrity
 
@@ -31,7 +31,6 @@ BEFORE_MIGRATION_S = 30 * 86_400
 """How long a backup that was made before a migration is kept."""
 
 COMPRESSION = 6
-BUSY_S = 30.0
 
 _NAME = re.compile(r"peaje-(?P<at>\d{8}T\d{6}Z)(?:-before-(?P<before>\w+))?\.db\.gz(?P<sealed>\.sealed)?")
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -91,7 +90,7 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
         raise BackupNotFound(f"no database at {settings.database_file}")
     settings.backups.mkdir(parents=True, exist_ok=True)
     with _workshop(settings.backups) as workshop:
-        packed = _pack(_copy(settings.database_file, workshop / "copy.db"), settings.backup_passphrase)
+        packed = _pack(files.copy(settings.database_file, workshop / "copy.db"), settings.backup_passphrase)
         found = integrity.examine(unpack(packed, workshop / "unpacked.db", settings.backup_passphrase))
         if found.faults:
             raise BackupUnsound(found.faults)
@@ -180,22 +179,6 @@ def _workshop(directory: Path) -> Iterator[Path]:
             shutil.rmtree(left)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=directory) as place:
             yield Path(place)
-
-
-def _copy(source: Path, target: Path) -> Path:
-    """Copy a database that others are writing to, as it is at one moment, into a single file."""
-    with (
-        contextlib.closing(sqlite3.connect(source, timeout=BUSY_S)) as live,
-        contextlib.closing(sqlite3.connect(target)) as copy,
-    ):
-        try:
-            live.backup(copy)
-            copy.execute("PRAGMA journal_mode = delete")
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise BackupUnsound([str(error)]) from error
-    return target
 
 
 def _pack(plain: Path, passphrase: str | None) -> Path:

@@ -8,10 +8,8 @@ database at a time, and the program that asks is using it.
 """
 
 import json
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import peewee
 
 from config.settings import PROJECT
 from models import database
+from models.database import files
 from models.errors import SchemaTooNew
 from models.money import payments
 
@@ -45,11 +44,11 @@ def examine(file: Path) -> Report:
 
 def is_damaged(file: Path) -> bool:
     """Whether SQLite itself finds the file damaged, at a quick look; a file that is not there is not."""
-    return file.exists() and bool(_integrity(file, "quick_check(1)"))
+    return file.exists() and bool(files.quick_faults(file))
 
 
 def _examine(file: Path) -> Report:
-    faults = _integrity(file, f"integrity_check({FAULTS_SHOWN})") or _references(file)
+    faults = files.faults(file, FAULTS_SHOWN)
     if faults:
         return Report(faults)
     try:
@@ -57,23 +56,6 @@ def _examine(file: Path) -> Report:
         return Report() if database.pending(file) else _ledger(file)
     except SchemaTooNew as error:
         return Report([str(error)])
-
-
-def _integrity(file: Path, check: str) -> list[str]:
-    try:
-        with closing(sqlite3.connect(file)) as connection:
-            said = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        return [str(error)]
-    return [] if said == ["ok"] else said
-
-
-def _references(file: Path) -> list[str]:
-    with closing(sqlite3.connect(file)) as connection:
-        lost = connection.execute("PRAGMA foreign_key_check").fetchmany(FAULTS_SHOWN)
-    return [f"{table} {row}: refers to a row of {parent} that is not there" for table, row, parent, _ in lost]
 
 
 def _ledger(file: Path) -> Report:

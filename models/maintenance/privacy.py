@@ -9,7 +9,7 @@ import zoneinfo
 from datetime import UTC, datetime
 from typing import Any
 
-from models.database import database, snapshot, transaction
+from models.database import execute, fetch, mentions, snapshot, transaction
 from models.errors import MoveRefused
 from models.jobs import queue, usage
 from models.jobs.states import ENDED
@@ -36,10 +36,6 @@ from models.tables import (
 )
 
 _INSTANTS = ("at", "until", "period_end")
-
-_NOTIFICATIONS = """
-SELECT id FROM webhook_event WHERE EXISTS (SELECT 1 FROM json_each(?) AS named WHERE instr(body, named.value))
-"""
 
 Record = dict[str, Any]
 
@@ -179,14 +175,14 @@ def _notifications(user_id: int) -> list[int]:
     his_payments = Payment.select(Payment.id).where(Payment.user == user_id)
     names |= {row.remote_id for row in Dispute.select(Dispute.remote_id).where(Dispute.payment.in_(his_payments))}
     listed = json.dumps(sorted(filter(None, names)))
-    return [id_ for (id_,) in database.execute_sql(_NOTIFICATIONS, (listed,))]
+    return [id_ for (id_,) in execute(f"SELECT id FROM webhook_event WHERE {mentions('body')}", (listed,))]
 
 
 def _drop_ended(user_id: int, timezone: zoneinfo.ZoneInfo) -> None:
     ended = Job.select(Job.id, Job.moved_at, Job.kind, Job.state, Job.size).where(
         Job.user == user_id, Job.state.in_(ENDED)
     )
-    retention.drop([retention.Ended(*row) for row in database.execute(ended)], timezone)
+    retention.drop([retention.Ended(*row) for row in fetch(ended)], timezone)
     going_on = Job.select(Job.batch).where(Job.user == user_id, Job.batch.is_null(False))
     Batch.delete().where((Batch.user == user_id) & Batch.id.not_in(going_on)).execute()
     # The numbers of the newest are given away again, and their keys would silence the news of the next customer.

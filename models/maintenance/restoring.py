@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from pathlib import Path
 
 from config.settings import Settings
 from models import database, notes, outbox
-from models.errors import BackupUnsound, DatabaseInUse
+from models.database import files
+from models.errors import BackupUnsound
 from models.jobs import queue
 from models.maintenance import backups, integrity
 from models.money import stars_cursor
@@ -84,9 +84,9 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
     :raises DatabaseInUse: a program still has the present one open.
     """
     present = settings.database_file
-    _close(present)
     aside = None
     if present.exists():
+        files.close_log(present)
         aside = present.with_name(f"peaje.db.before-restore-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
         os.link(present, aside)
     for suffix in LEFTOVERS:
@@ -135,20 +135,3 @@ def _tell(file: Path, made_at: int, now: int) -> None:
         queue.lose(now)
     finally:
         database.close_database()
-
-
-def _close(file: Path) -> None:
-    """Bring a database into one file without a log. That works only when nobody else has it open.
-
-    One that is damaged, which may be why it is to be replaced, is left as it is.
-    """
-    if not file.exists():
-        return
-    try:
-        with contextlib.closing(sqlite3.connect(file, timeout=0)) as connection:
-            connection.execute("PRAGMA journal_mode = delete").fetchall()
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise DatabaseInUse(f"{file} is still open in a program: stop all of them first") from error
-    except sqlite3.DatabaseError:
-        return

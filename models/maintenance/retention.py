@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models.database import database, transaction
+from models.database import execute, transaction
 from models.jobs import usage
 from models.jobs.states import ENDED, words
 
@@ -102,9 +102,9 @@ def drop(jobs: Iterable[Ended], timezone: zoneinfo.ZoneInfo) -> None:
         key = (usage.day_of(job.moved_at, timezone), job.kind or "", job.state)
         counts[key] += 1
         sizes[key] += job.size or 0
-        database.execute_sql("DELETE FROM job WHERE id = ?", (job.id,))
+        execute("DELETE FROM job WHERE id = ?", (job.id,))
     for key, count in counts.items():
-        database.execute_sql(_TOTAL, (*key, count, sizes[key]))
+        execute(_TOTAL, (*key, count, sizes[key]))
 
 
 def add_up(user_id: int, before: int, day: str) -> int:
@@ -113,20 +113,20 @@ def add_up(user_id: int, before: int, day: str) -> int:
     Inside the caller's transaction. Returns by how many rows there are fewer.
     """
     values = {"user": user_id, "before": before, "day": day}
-    sums = database.execute_sql(_SUMS, values).fetchall()
-    gone = int(database.execute_sql(_DROP, values).rowcount)
+    sums = execute(_SUMS, values).fetchall()
+    gone = int(execute(_DROP, values).rowcount)
     for kind, period, count in sums:
-        database.execute_sql(_ADD, (user_id, kind, period, count))
+        execute(_ADD, (user_id, kind, period, count))
     return gone - len(sums)
 
 
 def _ended(before: int) -> list[Ended]:
-    return [Ended(*row) for row in database.execute_sql(_JOBS, (before,))]
+    return [Ended(*row) for row in execute(_JOBS, (before,))]
 
 
 def _add_up_all(before: int, day: str) -> int:
     gone = 0
-    while users := database.execute_sql(_USERS, {"before": before, "day": day}).fetchall():
+    while users := execute(_USERS, {"before": before, "day": day}).fetchall():
         for (user_id,) in users:
             with transaction():
                 gone += add_up(user_id, before, day)
@@ -141,7 +141,7 @@ def _prune(table: str, condition: str, values: dict[str, object]) -> int:
     gone = 0
     while True:
         with transaction():
-            deleted = int(database.execute_sql(statement, values).rowcount)
+            deleted = int(execute(statement, values).rowcount)
         gone += deleted
         if not deleted:
             return gone

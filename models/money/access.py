@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import Any
 
 from models import outbox
-from models.database import database, snapshot, transaction
+from models.database import execute, snapshot, transaction
 from models.errors import NotFound
 from models.tables import Adjustment, User
 
@@ -384,7 +384,7 @@ def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
 
 def _rows(statement: str, user_id: int) -> list[dict[str, Any]]:
     """Read rows as dictionaries. In SQL, because this runs per message and building the queries cost the most."""
-    cursor = database.execute_sql(statement, (user_id,))
+    cursor = execute(statement, (user_id,))
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 

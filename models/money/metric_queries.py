@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from models.database import database, snapshot
+from models.database import fetch, snapshot
 from models.tables import Dispute, Event, Order, Payment, Refund, Request, Subscription, WebhookEvent
 
 
@@ -43,7 +43,7 @@ def money() -> list[Money]:
         .group_by(Payment.provider, Payment.currency, Payment.state)
         .order_by(Payment.provider, Payment.currency, Payment.state)
     )
-    return [Money(*row) for row in database.execute(rows)]
+    return [Money(*row) for row in fetch(rows)]
 
 
 def refunded() -> dict[tuple[str, str], int]:
@@ -53,7 +53,7 @@ def refunded() -> dict[tuple[str, str], int]:
         .join(Payment)
         .group_by(Refund.provider, Payment.currency)
     )
-    return {(provider, currency): amount for provider, currency, amount in database.execute(rows)}
+    return {(provider, currency): amount for provider, currency, amount in fetch(rows)}
 
 
 def subscriptions() -> dict[tuple[str, str], int]:
@@ -61,7 +61,7 @@ def subscriptions() -> dict[tuple[str, str], int]:
     rows = Subscription.select(Subscription.provider, Subscription.state, peewee.fn.COUNT(Subscription.id)).group_by(
         Subscription.provider, Subscription.state
     )
-    return {(provider, state): number for provider, state, number in database.execute(rows)}
+    return {(provider, state): number for provider, state, number in fetch(rows)}
 
 
 def waiting() -> Waiting:

@@ -7,7 +7,7 @@ applied by ``payments.apply``, whose transaction also marks it done.
 from dataclasses import dataclass
 from enum import Enum
 
-from models.database import database, transaction
+from models.database import in_transaction, transaction
 from models.tables import WebhookEvent
 
 LEASE_S = 60
@@ -73,7 +73,7 @@ def claim(now: int, lease_s: int = LEASE_S) -> WebhookInfo | None:
 
 def conclude(webhook_id: int, now: int) -> bool:
     """Mark it done inside the transaction of its effects; False when somebody else has done it meanwhile."""
-    if not database.in_transaction():
+    if not in_transaction():
         raise RuntimeError("a notification is done in the transaction of its effects")
     unfinished = (WebhookEvent.id == webhook_id) & (WebhookEvent.state == "received")
     return bool(WebhookEvent.update(state="done", done_at=now).where(unfinished).execute())

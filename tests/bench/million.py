@@ -13,7 +13,6 @@ from typing import ParamSpec, TypeVar
 from config import plans
 from config.plans import Plans
 from models import database, users
-from models.database import database as connection
 from models.jobs import cache, queue, usage
 from models.money import access
 from tests.bench.report import Row, quantile, row
@@ -103,16 +102,16 @@ def generate(path: Path, scale: Scale) -> None:
     """
     database.migrate(path)
     database.open_database(path)
-    connection.execute_sql("PRAGMA journal_mode = OFF")
-    connection.execute_sql("PRAGMA synchronous = OFF")
-    connection.execute_sql("PRAGMA cache_size = -262144")
-    indexes = connection.execute_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql > ''").fetchall()
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("PRAGMA synchronous = OFF")
+    database.execute("PRAGMA cache_size = -262144")
+    indexes = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql > ''").fetchall()
     for name, _ in indexes:
-        connection.execute_sql(f'DROP INDEX "{name}"')
+        database.execute(f'DROP INDEX "{name}"')
     with database.transaction():
         _fill(scale)
     for _, sql in indexes:
-        connection.execute_sql(sql)
+        database.execute(sql)
     database.close_database()
     with path.open("rb+") as file:
         os.fsync(file)  # or the first commits to be measured would wait for a gigabyte
@@ -122,7 +121,7 @@ def generate(path: Path, scale: Scale) -> None:
 def _fill(scale: Scale) -> None:
     bought = scale.users // scale.paying_every
     shared = {"now": NOW, "users": scale.users, "jobs": scale.jobs, "every": scale.paying_every, "bot": BOT}
-    connection.execute_sql("INSERT INTO line (priority, round, turn) VALUES (0, 0, 0), (1, 0, 0)")
+    database.execute("INSERT INTO line (priority, round, turn) VALUES (0, 0, 0), (1, 0, 0)")
     for statement, rows in (
         (_USERS, scale.users),
         (_ORDERS, bought),
@@ -132,7 +131,7 @@ def _fill(scale: Scale) -> None:
         (_CACHED, scale.cached),
         (_LINE, scale.waiting),
     ):
-        connection.execute_sql(_ROWS + statement, shared | {"rows": rows})
+        database.execute(_ROWS + statement, shared | {"rows": rows})
 
 
 @dataclass
@@ -195,7 +194,7 @@ def upkeep() -> Iterator[None]:
     stopping = threading.Event()
 
     def work() -> None:
-        with connection.connection_context():
+        with database.connected():
             while not stopping.wait(1):
                 database.checkpoint()
 
@@ -213,7 +212,7 @@ def measure(scale: Scale, rounds: int, seed: int = 1) -> Iterator[Row]:
     choice = random.Random(seed)
     offered = plans.load(PLANS_FILE)
     watch = Stopwatch()
-    (before,) = connection.execute_sql("SELECT MAX(id) FROM job").fetchone()
+    (before,) = database.execute("SELECT MAX(id) FROM job").fetchone()
     with upkeep():
         began = time.monotonic()
         for turn in range(rounds):

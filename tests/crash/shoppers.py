@@ -169,7 +169,7 @@ class Aftermath:
 
     def _chat(self, identifier: str) -> None:
         """What ``/refund`` in the chat does."""
-        database.database.connect(reuse_if_open=True)
+        database.connect()
         known = payments.find("paypal", identifier)
         if known is not None:
             amount = self._dice.choice((None, None, 100))

@@ -1,16 +1,14 @@
 """Backups on time, a copy elsewhere, and an incident while either does not work or the ledger does not add up."""
 
 import logging
-import sqlite3
 import subprocess
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-import peewee
-
 from config import memory
 from config.settings import Settings
 from models import notes
+from models.database import ERRORS
 from models.errors import BackupError, BackupNotFound, BackupUnsound
 from models.maintenance import backups, health, restoring
 from models.maintenance.backups import Backup
@@ -25,7 +23,7 @@ COPYING, PRUNING, ANOTHERS = "backup_copy_failed", "backup_copies_kept", "backup
 PRUNED_NOTE = "backup_copies_pruned"
 """The copy after whose arrival old ones were last deleted."""
 
-FAILURES = (BackupError, S3Error, OSError, sqlite3.Error, peewee.DatabaseError, subprocess.TimeoutExpired)
+FAILURES = (BackupError, S3Error, OSError, *ERRORS, subprocess.TimeoutExpired)
 
 
 def back_up(settings: Settings, now: int) -> None:

@@ -21,7 +21,7 @@ def start(program: str, is_moving: Callable[[], bool] = lambda: True) -> None:
 
 
 def _beat(program: str, is_moving: Callable[[], bool]) -> None:
-    database.database.connect(reuse_if_open=True)
+    database.connect()
     while True:
         try:
             if is_moving():

@@ -17,7 +17,7 @@ import peewee
 
 from config import program
 from config.settings import EXIT_OK, Settings
-from models.database import checkpoint, close_database, data_version, database, open_database
+from models.database import checkpoint, close_database, connected, open_database, wakes
 from models.jobs import batches, cache
 from models.maintenance import clock_repair, health, privacy, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
@@ -38,7 +38,6 @@ logger = logging.getLogger("web.upkeep")
 T = TypeVar("T")
 
 PROGRAM = "upkeep"
-POLL_S = 0.05
 TURN_S = 5
 STANDSTILL_S = 900
 """No piece of work takes so long: PayPal has :data:`PATIENCE_S`, and a comparison some pages."""
@@ -63,6 +62,7 @@ class Upkeep:
     def __init__(self, settings: Settings, till: Shop | None) -> None:
         self._settings = settings
         self._stopping = threading.Event()
+        self._commits = wakes()
         self._steadiness = Steadiness()
         self.chores = [*(self._selling(till) if till else self._not_selling()), *self._keeping()]
         self.long_chores = self._long()
@@ -73,6 +73,7 @@ class Upkeep:
     def stop(self) -> None:
         """Begin nothing more."""
         self._stopping.set()
+        self._commits.close()
 
     def run_once(self, now: int) -> None:
         """Do every chore that is due."""
@@ -89,19 +90,13 @@ class Upkeep:
         """Take a turn whenever another process has committed, and every few seconds anyway, until stopped."""
         for name, chores in (("long chores", self.long_chores), ("ping", [self.ping])):
             threading.Thread(target=self._work_beside, args=(chores,), name=name, daemon=True).start()
-        seen: int | None = None
         while not self._stopping.is_set():
             self.run_once(int(time.time()))
-            deadline = time.monotonic() + TURN_S
-            while time.monotonic() < deadline and not self._stopping.wait(POLL_S):
-                version = data_version()
-                if version != seen:
-                    seen = version
-                    break
+            self._commits.wait(TURN_S)
 
     def _work_beside(self, chores: Iterable[PeriodicTask]) -> None:
         """Do what would keep customers, or each other, waiting, beside the turns. It may be interrupted anywhere."""
-        with database.connection_context():
+        with connected():
             while not self._stopping.wait(TURN_S):
                 for chore in chores:
                     if not self._stopping.is_set():

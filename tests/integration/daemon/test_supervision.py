@@ -23,7 +23,7 @@ import pytest
 
 from config.settings import load
 from daemon.supervision.watchdog import Watchdog
-from models import database
+from models.database import sqlite
 from tests import environment
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -324,7 +324,7 @@ NO_ROOM = "CREATE TRIGGER no_room BEFORE INSERT ON heartbeat BEGIN SELECT RAISE(
 def test_an_unwritable_heartbeat_kills_no_program(
     migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hindrance: str, killed: bool
 ) -> None:
-    monkeypatch.setattr(database, "PRAGMAS", (("busy_timeout", 100), *database.PRAGMAS[1:]))
+    monkeypatch.setattr(sqlite, "PRAGMAS", (("busy_timeout", 100), *sqlite.PRAGMAS[1:]))
     settings = load(environment.minimal(tmp_path) | {"WATCHDOG_STALE": "1"}, None)
     shutil.copy(migrated, settings.database_file)
     program = subprocess.Popen(["sleep", "60"], start_new_session=True)

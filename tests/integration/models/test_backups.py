@@ -57,7 +57,7 @@ def test_a_backup_of_a_busy_database_holds_one_moment(settings: Settings) -> Non
     stop = threading.Event()
 
     def write() -> None:
-        with database.database.connection_context():
+        with database.connected():
             for number in range(1, 100_000):
                 users.seen(number, f"Customer {number}", None, "en", NOW)
                 writing.set()

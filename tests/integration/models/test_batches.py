@@ -184,7 +184,7 @@ def test_of_workers_that_hold_at_once_one_tells(tmp_path: Path) -> None:
 
     def hold(job: queue.JobInfo | None) -> bool:
         assert job is not None
-        database.database.connect(reuse_if_open=True)
+        database.connect()
         try:
             return batches.hold(job.id, "w", NOW).tell
         finally:

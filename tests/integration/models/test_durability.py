@@ -3,7 +3,6 @@
 import pytest
 
 from models import database
-from models.database import database as connection
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -11,7 +10,7 @@ NORMAL, FULL = 1, 2
 
 
 def level() -> int:
-    return int(connection.execute_sql("PRAGMA synchronous").fetchone()[0])
+    return int(database.execute("PRAGMA synchronous").fetchone()[0])
 
 
 def test_a_commit_waits_for_the_disk_unless_it_says_otherwise() -> None:

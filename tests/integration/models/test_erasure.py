@@ -64,7 +64,7 @@ def penelope(database_file: Path) -> int:
 
 def dump() -> str:
     """Every value of every table."""
-    with closing(sqlite3.connect(database.database.database)) as connection:
+    with closing(sqlite3.connect(database.bound.database)) as connection:
         return "\n".join(connection.iterdump())
 
 

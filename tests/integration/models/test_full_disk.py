@@ -23,8 +23,8 @@ MIB = 1 << 20
 
 def limit(pages: int) -> None:
     """Let the file of this thread's connection have so many pages; 0 is as many as it has."""
-    present = int(database.database.execute_sql("PRAGMA page_count").fetchone()[0])
-    database.database.execute_sql(f"PRAGMA max_page_count = {pages or present}")
+    present = int(database.execute("PRAGMA page_count").fetchone()[0])
+    database.execute(f"PRAGMA max_page_count = {pages or present}")
 
 
 async def test_a_call_waits_for_room_and_is_made_then(database_file: Path) -> None:
@@ -56,7 +56,7 @@ async def test_a_call_that_waits_can_be_given_up(database_file: Path) -> None:
 async def test_what_is_wrong_with_the_database_itself_is_raised(database_file: Path) -> None:
     calls = Database()
     with pytest.raises(peewee.OperationalError):
-        await calls(lambda: database.database.execute_sql("SELECT * FROM nothing_of_that_name"))
+        await calls(lambda: database.execute("SELECT * FROM nothing_of_that_name"))
     await calls.close()
 
 

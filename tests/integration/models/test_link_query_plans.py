@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 
 from models import database
-from models.database import database as connection
 from models.jobs import batches, queue, scheduling, sources, uploads, usage
 from tests.bench import million
 from tests.store import FREE, NOW, PLANS, TODAY, recover
@@ -27,14 +26,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def statements(store: None) -> Iterator[set[str]]:
     """The statements that run during the test."""
     heard: set[str] = set()
-    connection.connection().set_trace_callback(heard.add)
+    database.bound.connection().set_trace_callback(heard.add)
     yield heard
-    connection.connection().set_trace_callback(None)
+    database.bound.connection().set_trace_callback(None)
 
 
 def scans(statement: str) -> list[str]:
     """The steps of the statement's plan that walk through a table that grows."""
-    steps = [row[3] for row in connection.execute_sql(f"EXPLAIN QUERY PLAN {statement}")]
+    steps = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}")]
     walked = {step: re.match(r"SCAN (?:TABLE )?(\w+)", step) for step in steps}
     return [step for step, match in walked.items() if match and match[1] in GROWS]
 
@@ -42,7 +41,7 @@ def scans(statement: str) -> list[str]:
 def assert_no_scans(statements: set[str]) -> None:
     explained = [text for text in statements if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text)]
     assert explained
-    connection.connection().set_trace_callback(None)
+    database.bound.connection().set_trace_callback(None)
     found = {statement: scans(statement) for statement in explained}
     assert {statement: steps for statement, steps in found.items() if steps} == {}
 
@@ -97,5 +96,5 @@ def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]
 
 def test_the_line_is_read_in_its_order_without_sorting(store: None) -> None:
     values = (0, NOW, 0, 1 << 62, 2)
-    steps = [row[3] for row in connection.execute_sql(f"EXPLAIN QUERY PLAN {scheduling.FIRST}", values)]
+    steps = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {scheduling.FIRST}", values)]
     assert not [step for step in steps if "TEMP B-TREE" in step]

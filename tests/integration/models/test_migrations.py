@@ -13,6 +13,7 @@ import pytest
 from playhouse.migrations import Runner
 
 from models import database
+from models.database import sqlite
 from models.errors import SchemaTooNew
 from models.tables import TABLES
 
@@ -70,7 +71,7 @@ ROWS = 3
 
 def migrated_to(path: Path, name: str, migrations: Path) -> None:
     """Make a database as the version of the code made it whose newest migration was *name*."""
-    old = peewee.SqliteDatabase(str(path), pragmas=database.PRAGMAS)
+    old = peewee.SqliteDatabase(str(path), pragmas=sqlite.PRAGMAS)
     with old.connection_context():
         Runner(old, str(migrations)).up(name)
 
@@ -153,6 +154,6 @@ def test_programs_that_start_together_migrate_once(tmp_path: Path) -> None:
 
 
 def test_the_file_uses_wal_and_commits_reach_the_disk(database_file: Path) -> None:
-    pragma = {name: database.database.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")}
+    pragma = {name: database.bound.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
-    assert database.database.pragma("busy_timeout") == 5000
+    assert database.bound.pragma("busy_timeout") == 5000

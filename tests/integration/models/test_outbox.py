@@ -83,7 +83,7 @@ def test_two_workers_never_claim_the_same_event() -> None:
     got: list[int] = []
 
     def teller() -> None:
-        database.database.connect()
+        database.connect()
         while claimed := outbox.claim(NOW, limit=3):
             got.extend(event.id for event in claimed)
         database.close_database()

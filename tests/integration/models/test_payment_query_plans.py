@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("database_file")
 @contextmanager
 def statements() -> Iterator[list[str]]:
     """Collect the statements that this thread's connection runs, with their values filled in."""
-    connection: sqlite3.Connection = database.database.connection()
+    connection: sqlite3.Connection = database.bound.connection()
     ran: list[str] = []
     connection.set_trace_callback(ran.append)
     try:
@@ -30,7 +30,7 @@ def statements() -> Iterator[list[str]]:
 
 def scans(statement: str) -> list[str]:
     """Return the steps of a statement's plan that walk a whole table or index."""
-    plan = database.database.execute_sql(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+    plan = database.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
     return [step[3] for step in plan if step[3].startswith("SCAN ") and "CONSTANT ROW" not in step[3]]
 
 

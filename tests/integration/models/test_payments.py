@@ -110,7 +110,7 @@ def test_one_payment_told_in_many_threads_is_recorded_once() -> None:
     barrier, outcomes = threading.Barrier(8), []
 
     def settle() -> None:
-        database.database.connect()
+        database.connect()
         barrier.wait()
         outcomes.append(payments.settle(paid, NOW).outcome)
         database.close_database()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from config.plans import Limit
 from models import outbox
-from models.database import close_database, database, open_database, transaction
+from models.database import close_database, execute, open_database, transaction
 from models.jobs import batches, queue, sources, usage
 from models.jobs.queue import Delivered
 from models.maintenance import health, privacy, retention
@@ -126,7 +126,7 @@ def test_forgetting_changes_no_limit_and_loses_no_delivery(migrated: Path, sent:
             old = now - DAYS * DAY
             assert Job.select().where(Job.moved_at < old).count() <= 1
             assert Usage.select().where(Usage.period < usage.day_of(old, MADRID), Usage.job.is_null(False)).count() == 0
-        assert [row[0] for row in database.execute_sql("PRAGMA foreign_key_check")] == []
+        assert [row[0] for row in execute("PRAGMA foreign_key_check")] == []
 
 
 def test_the_lifetime_limit_stays_used_up(database_file: Path) -> None:
@@ -147,7 +147,7 @@ def test_what_is_recent_or_under_way_stays(database_file: Path) -> None:
     customers(1)
     enqueue(1, "waits since long ago", now=NOW - 200 * DAY)
     send(Link(1, "photo", DAYS - 1, True, 0), 1)
-    database.execute_sql("UPDATE job SET round = round + 10 WHERE state = 'queued'")
+    execute("UPDATE job SET round = round + 10 WHERE state = 'queued'")
     send(Link(1, "photo", 0, True, 0), 2)
 
     assert not retention.forget(DAYS, MADRID, NOW)

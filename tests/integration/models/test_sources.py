@@ -105,7 +105,7 @@ def test_an_invitation_awaiting_approval_takes_one_place() -> None:
 
 def test_joins_at_once_do_not_pass_the_cap() -> None:
     def join(number: int) -> bool:
-        database.database.connect(reuse_if_open=True)
+        database.connect()
         try:
             return sources.begin_join(1, str(number), TODAY, 5, NOW) is not None
         finally:

@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 
 from config.plans import Limit
 from models import database
-from models.database import database as connection
 from models.errors import LeaseLost
 from models.jobs import queue, usage
 from models.jobs.states import ENDED, JobState
@@ -244,13 +243,13 @@ class Limits(RuleBasedStateMachine):
 
 def _sums(*states: str) -> list[tuple[int, str, str, int]]:
     counted = ", ".join(f"'{state}'" for state in states or ("reserved", "committed"))
-    return connection.execute_sql(
+    return database.execute(
         f"SELECT user_id, period, kind, SUM(count) FROM usage WHERE state IN ({counted}) GROUP BY 1, 2, 3"
     ).fetchall()
 
 
 def test_limits_hold_in_any_order(database_file: Path) -> None:
-    connection.execute_sql("PRAGMA synchronous = OFF")
+    database.execute("PRAGMA synchronous = OFF")
     machine = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Limits, settings=machine)
 
@@ -271,7 +270,7 @@ def rival(number: int) -> int:
     """Deliver links of customer 1, or fail, as one of several workers; return how many were delivered."""
     chance = random.Random(number)
     delivered = 0
-    database.database.connect(reuse_if_open=True)
+    database.connect()
     try:
         for link in range(LINKS_EACH):
             enqueue(1, f"{number}/{link}")
@@ -298,7 +297,7 @@ def rival_process(path: Path, number: int) -> int:
 
 @pytest.fixture
 def watched(store: None, database_file: Path) -> Path:
-    connection.execute_sql(_WATCH)
+    database.execute(_WATCH)
     return database_file
 
 

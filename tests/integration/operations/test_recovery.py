@@ -189,7 +189,7 @@ def environ(daemon: Daemon) -> dict[str, str]:
 def statement_was_read(daemon: Daemon) -> bool:
     database.open_database(daemon.db_path / "peaje.db")
     try:
-        return bool(database.database.execute_sql("SELECT 1 FROM note WHERE key = 'stars_seen'").fetchone())
+        return bool(database.execute("SELECT 1 FROM note WHERE key = 'stars_seen'").fetchone())
     finally:
         database.close_database()
 

@@ -122,7 +122,7 @@ def test_jobs_are_counted_as_they_end_never_backwards(web: Web) -> None:
     web.until(lambda numbers: numbers["peaje_jobs_ended_total", "done"] == 1)
     assert web.numbers()["peaje_delivered_bytes_total",] == 3_000_000
 
-    database.database.execute_sql("DELETE FROM job")
+    database.execute("DELETE FROM job")
     deliver("second", 10)
     web.until(lambda numbers: numbers["peaje_jobs_ended_total", "done"] == 2)
 
@@ -140,7 +140,7 @@ def deliver(key: str, size: int) -> None:
 def test_news_that_nobody_tells_shows_as_lag(web: Web) -> None:
     with database.transaction():
         outbox.append("admin_alert", None, {}, int(time.time()))
-        database.database.execute_sql("UPDATE event SET created_ms = created_ms - 600000")
+        database.execute("UPDATE event SET created_ms = created_ms - 600000")
 
     assert web.numbers()["peaje_event_oldest_wait_seconds",] >= 600
 
