@@ -20,11 +20,13 @@ import click
 from config.findings import Finding, Grade, ok
 from config.logging import Redactor
 from config.settings import EXIT_CONFIG, ConfigurationError, Settings, load, load_application, secret_values
+from config.version import VERSION
 
 MARKS = {Grade.OK: "ok  ", Grade.WARN: "WARN", Grade.FAIL: "FAIL"}
 
 
 @click.group(help=__doc__)
+@click.version_option(VERSION, prog_name="Peaje")
 def cli() -> None:
     pass
 

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from config import logging as log
 from config import settings
+from config.version import VERSION
 
 SUPERVISOR = "PEAJE_SUPERVISOR"
 """Environment: the process id under which the launcher runs supervisord. Unset for a program started by hand."""
@@ -21,6 +22,7 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
     """The settings, with the log of `process` set up as `config.logging.setup` says.
 
     Ends the process with `EXIT_CONFIG` when they are wrong; the log then ends with one line for each fault.
+    Otherwise its first line names the version.
     """
     supervisor = os.environ.get(SUPERVISOR)
     if supervisor:
@@ -37,6 +39,7 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
     except OSError as error:
         logger.error("DB_PATH must be a directory that can be written to: %s (%s)", loaded.logs, error.strerror)
         raise SystemExit(settings.EXIT_CONFIG) from None
+    logger.info("program.started", extra={"version": VERSION})
     for warning in loaded.warnings:
         logger.warning("%s", warning)
     return loaded

@@ -16,9 +16,12 @@ from gunicorn.workers.base import Worker
 from config import logging as log
 from config import program
 from config.settings import Settings
+from config.version import VERSION
 from models import database
 from web.app import create_app
 from web.upkeep import heartbeat
+
+logger = logging.getLogger(__name__)
 
 QUIET_PATHS = ("/health", "/health/live", "/metrics")
 """Asked for every few seconds: logged only when the answer is bad."""
@@ -86,6 +89,7 @@ class Server(BaseApplication):
     def _begin_worker(self, arbiter: Arbiter, _worker: Worker) -> None:
         program.end_with(arbiter.pid)
         log.setup(self._settings, "web")
+        logger.info("worker.started", extra={"version": VERSION})
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import peewee
 from flask import Blueprint, Response, current_app, jsonify
 
+from config.version import VERSION
 from models import database, outbox
 from models.jobs import queue
 from models.maintenance import health
@@ -101,11 +102,12 @@ class _PayPalCheck:
 
 @blueprint.get("/health")
 def report() -> tuple[Response, int]:
-    """200 when every part is well, else 503; which part, and why, in the body."""
+    """200 when every part is well, else 503; which part, and why, and the version in the body."""
     checks = current_app.extensions["health"].checks(int(time.time()))
     failing = any(check.status is Status.FAILING for check in checks.values())
     body = {
         "status": Status.FAILING if failing else Status.OK,
+        "version": VERSION,
         "checks": {name: asdict(check) for name, check in checks.items()},
     }
     return jsonify(body), 503 if failing else 200

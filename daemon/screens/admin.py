@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Plan
 from config.texts import Texts
+from config.version import VERSION
 from daemon.screens import announcements
 from daemon.telegram.screen import Screen
 from models.errors import RefundRefused
@@ -149,8 +150,8 @@ def status(
     oldest_event_ms: int | None,
     now: int,
 ) -> Screen:
-    """Health of each part."""
-    parts = [t.gettext("<b>Programs</b>")]
+    """The version, and the health of each part."""
+    parts = [f"Peaje {VERSION}", "", t.gettext("<b>Programs</b>")]
     parts += [_beat(t, program, beat, now) for program, beat in sorted(beats.items())]
     waited = t.duration(line.oldest_wait_s) if line.oldest_wait_s is not None else t.gettext("none")
     parts += [

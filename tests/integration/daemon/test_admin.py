@@ -2,6 +2,7 @@
 
 import pytest
 
+from config.version import VERSION
 from daemon import commands
 from tests.daemon_process import Daemon, chat
 from tests.sandbox_process import Sandbox
@@ -98,6 +99,7 @@ async def test_status_and_totals(daemon_sandbox: Sandbox, shared_daemon: Daemon)
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")
         status = (await admin.ask("/status")).text
+        assert status.startswith(f"Peaje {VERSION}\n")
         assert "daemon: seen" in status and "bot ok" in status and "account ok" in status
         assert "All together" in (await admin.ask("/stats")).text
         assert "All together" not in (await customer.ask("/stats")).text

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from config.version import VERSION
 from models import database
 from models.maintenance import health
 from models.money import payments
@@ -47,6 +48,10 @@ def run(environ: dict[str, str], *words: str) -> tuple[int, str]:
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.chdir(tmp_path)
     return environment.minimal(tmp_path / "data")
+
+
+def test_the_version_is_told_without_any_settings() -> None:
+    assert run({}, "--version") == (0, f"Peaje, version {VERSION}\n")
 
 
 def test_session_logs_in_by_phone_and_password(sandbox: Sandbox) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from config import settings
+from config.version import VERSION
 from tests import environment
 
 PROGRAM = """
@@ -52,6 +53,14 @@ def test_a_program_logs_json_to_console_and_file(tmp_path: Path) -> None:
     assert {entry["process"] for entry in console} == {"web"}
 
 
+def test_the_first_line_names_the_version(tmp_path: Path) -> None:
+    ended = run('from config import program\nprogram.begin("daemon")', tmp_path)
+
+    first = json.loads((tmp_path / "logs" / "daemon.log").read_text().splitlines()[0])
+    assert (first["message"], first["process"], first["version"]) == ("program.started", "daemon", VERSION)
+    assert json.loads(ended.stdout.splitlines()[0]) == first
+
+
 def test_a_full_disk_does_not_bring_plain_text_onto_the_console(tmp_path: Path) -> None:
     program = 'from config import program\nimport logging\nprogram.begin("web")\nlogging.getLogger("x").error("said")'
     logs = tmp_path / "logs"
@@ -61,7 +70,7 @@ def test_a_full_disk_does_not_bring_plain_text_onto_the_console(tmp_path: Path) 
     ended = run(program, tmp_path)
 
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout)["message"] == "said"
+    assert json.loads(ended.stdout.splitlines()[-1])["message"] == "said"
 
 
 def test_an_unwritable_place_is_a_configuration_fault(tmp_path: Path) -> None:

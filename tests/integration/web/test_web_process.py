@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import requests
 
+from config.version import VERSION
 from models.maintenance import health
 from tests import environment
 from tests.sandbox_process import REPOSITORY
@@ -94,7 +95,7 @@ def test_all_is_well_while_the_daemon_lives(web: Web) -> None:
 
     answer = web.get("/health")
 
-    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert (answer.status_code, answer.json()["status"], answer.json()["version"]) == (200, "ok", VERSION)
     checks = web.checks()
     assert set(checks) == {"database", "paypal", "bot", "account", "jobs", "events", "disk"}
     assert checks["paypal"]["status"] == "off"
