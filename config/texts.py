@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 import sys
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
 from io import BytesIO
@@ -23,8 +24,31 @@ from babel.units import format_unit
 
 from config.money import format_price
 
-DEFAULT_LANGUAGE = "en"
-LANGUAGES = ("en", "es")
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language that customers may choose.
+
+    ``code`` is what Telegram and Babel call it, and the name of its catalogue's folder; ``locale`` is its BCP 47 tag
+    with a region, for PayPal; ``name`` is in the language itself.
+    """
+
+    code: str
+    locale: str
+    name: str
+
+
+LANGUAGES = {
+    language.code: language
+    for language in (
+        Language("en", "en-US", "English"),
+        Language("es", "es-ES", "Español"),
+    )
+}
+"""Every language by its code. Nothing else in the code names one: a new one is a line here and a catalogue."""
+
+DEFAULT_LANGUAGE = next(iter(LANGUAGES))
+"""The first: the language of the texts in the code."""
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _LOCALES = Path(__file__).resolve().parent / "locales"
@@ -41,6 +65,11 @@ class Texts:
     def __init__(self, language: str, translations: gettext.NullTranslations) -> None:
         self.language = language
         self._translations = translations
+
+    @property
+    def locale(self) -> str:
+        """The language with a region, as PayPal wants it: ``en-US``."""
+        return LANGUAGES[self.language].locale
 
     def gettext(self, message: str, /, **values: Any) -> str:
         return self._translations.gettext(message).format(**values)
@@ -78,13 +107,16 @@ class Texts:
         return format_decimal(value, "0.#" if value < 10 else "0", locale=self.language)
 
 
+def language_of(tag: str | None) -> str:
+    """The code of the language that *tag* means, as Telegram gives it (``pt``, ``pt-BR``); else the default one."""
+    code = (tag or "").replace("_", "-").split("-")[0].lower()
+    return code if code in LANGUAGES else DEFAULT_LANGUAGE
+
+
 @cache
-def translator(language: str | None) -> Texts:
-    """The texts of `language`, a code such as Telegram gives ("es", "es-MX"); English where there are none."""
-    code = (language or DEFAULT_LANGUAGE).replace("_", "-").split("-")[0].lower()
-    if code not in LANGUAGES:
-        code = DEFAULT_LANGUAGE
-    return _texts(code)
+def translator(tag: str | None) -> Texts:
+    """The texts in the language that *tag* means to :func:`language_of`."""
+    return _texts(language_of(tag))
 
 
 @cache

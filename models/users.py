@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import peewee
 
+from config.texts import language_of
 from models.database import execute, transaction
 from models.errors import NotFound
 from models.tables import User
@@ -148,10 +149,6 @@ def _is_fresh(row: User, first_name: str, username: str | None, language_code: s
     return same and row.blocked_bot_at is None and row.erased_at is None and 0 <= now - row.seen_at < SEEN_EVERY_S
 
 
-def _derive(language_code: str | None) -> str:
-    return "es" if (language_code or "").lower().startswith("es") else "en"
-
-
 def _one(statement: str, values: tuple[object, ...]) -> User | None:
     cursor = execute(statement, values)
     rows = cursor.fetchall()
@@ -163,7 +160,7 @@ def _info(row: User) -> UserInfo:
         id=row.id,
         first_name=row.first_name,
         username=row.username,
-        language=row.language or _derive(row.language_code),
+        language=row.language or language_of(row.language_code),
         banned=row.banned_at is not None,
         blocked_bot=row.blocked_bot_at is not None,
         reminders=bool(row.reminders),

@@ -32,6 +32,7 @@ class Daemon:
     sandbox: Sandbox
     db_path: Path
     settings: dict[str, str] = field(default_factory=dict)
+    code: Path = REPOSITORY
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -47,7 +48,7 @@ class Daemon:
         with (self.db_path / "stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "daemon"],
-                cwd=REPOSITORY,
+                cwd=self.code,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -101,13 +101,14 @@ class Program:
     module: str
     env: dict[str, str]
     log: Path
+    code: Path = REPOSITORY
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module],
-                cwd=REPOSITORY,
+                cwd=self.code,
                 env={**os.environ, **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -172,6 +173,7 @@ class PayPalShop:
     paypal: LocalPayPal
     place: Path
     extra: dict[str, str] = field(default_factory=dict)
+    code: Path = REPOSITORY
     webs: list[Web] = field(default_factory=list)
     upkeeps: list[Program] = field(default_factory=list)
 
@@ -210,7 +212,7 @@ class PayPalShop:
     def start_web(self, **changes: str) -> Web:
         """One more web program on the same database."""
         port = free_port()
-        program = Program("web", self.settings(port, **changes), self.place / f"web{len(self.webs)}.out")
+        program = Program("web", self.settings(port, **changes), self.place / f"web{len(self.webs)}.out", self.code)
         web = Web(program, f"http://127.0.0.1:{port}")
         self.webs.append(web)
         return web.start()
@@ -227,7 +229,9 @@ class PayPalShop:
 
     def start_upkeep(self, **changes: str) -> Program:
         """Start upkeep and wait until it has registered the webhook."""
-        program = Program("web.upkeep", self.settings(1, **changes), self.place / f"upkeep{len(self.upkeeps)}.out")
+        program = Program(
+            "web.upkeep", self.settings(1, **changes), self.place / f"upkeep{len(self.upkeeps)}.out", self.code
+        )
         self.upkeeps.append(program)
         program.start()
         until(lambda: program.has_logged("webhook registered"), "the webhook's registration", START_S)

@@ -5,13 +5,11 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from config.plans import Plan
-from config.texts import Texts
+from config.texts import LANGUAGES, Texts
 from daemon.screens import keyboard, limits
 from daemon.telegram.screen import Button, Screen
 from models.jobs.usage import Left
 from models.money.access import Access
-
-LANGUAGE_NAMES = {"en": "English", "es": "Español"}
 
 
 def start(
@@ -72,6 +70,7 @@ def guide(t: Texts, commands: str) -> Screen:
 def language(t: Texts, chosen: str) -> Screen:
     """The choice of language; each is written in itself."""
     buttons = [
-        Button(("✓ " if code == chosen else "") + name, f"language:{code}") for code, name in LANGUAGE_NAMES.items()
+        Button(("✓ " if each.code == chosen else "") + each.name, f"language:{each.code}")
+        for each in LANGUAGES.values()
     ]
     return Screen(t.gettext("Which language shall I speak?"), (*keyboard.rows(*buttons), (keyboard.home(t),)))

@@ -22,7 +22,6 @@ from web.paypal.parsing import Reading, Stage, approve_url, identifier, outcome_
 logger = logging.getLogger(__name__)
 
 SUCCESS_PATH, CANCEL_PATH = "/paypal/success", "/paypal/cancel"
-LOCALES = {"en": "en-US", "es": "es-ES"}
 DESCRIPTION_LENGTH = 127
 REQUEST_LIFE_S = 6 * 3600
 """PayPal forgets a request id of an order after this time."""
@@ -116,7 +115,7 @@ class Checkout:
     def _experience(self, texts: Texts) -> dict[str, str]:
         return {
             "brand_name": branding.noted().brand,
-            "locale": LOCALES[texts.language],
+            "locale": texts.locale,
             "shipping_preference": "NO_SHIPPING",
             "user_action": "PAY_NOW",
             "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from config.plans import Plans
-from config.texts import Texts
+from config.texts import DEFAULT_LANGUAGE, Texts
 from models import notes
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import Fact, PaymentState
 from models.money.subscriptions import News, SubscriptionInfo
 from web.paypal import branding
-from web.paypal.checkout import CANCEL_PATH, LOCALES, SUCCESS_PATH
+from web.paypal.checkout import CANCEL_PATH, SUCCESS_PATH
 from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, money
 from web.paypal.outcome import Outcome, Poll, Result
 from web.paypal.parsing import (
@@ -113,7 +113,7 @@ class Renewals:
             "custom_id": order.public_id,
             "application_context": {
                 "brand_name": branding.noted().brand,
-                "locale": LOCALES[texts.language],
+                "locale": texts.locale,
                 "shipping_preference": "NO_SHIPPING",
                 "user_action": "SUBSCRIBE_NOW",
                 "return_url": self._backend_url + SUCCESS_PATH,
@@ -125,7 +125,7 @@ class Renewals:
         """PayPal's plan for these terms, made once and remembered. Other terms make another plan."""
         terms = f"{order.plan_code}:{order.amount}:{order.currency}:{order.seconds}"
         plan = self._plans.by_code(order.plan_code)
-        title = plan.title_in("en") if plan else order.plan_code
+        title = plan.title_in(DEFAULT_LANGUAGE) if plan else order.plan_code
         body = {
             "product_id": self._product(now),
             "name": title,

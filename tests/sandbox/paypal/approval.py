@@ -28,7 +28,9 @@ class Approval:
         try:
             if request.method == "POST":
                 return redirect(self._choose_for_order(order_id, request.form.get("choice", "")))
-            return self._render(title=self._orders.title(order_id), amount=self._orders.payable(order_id))
+            return self._render(
+                self._orders.locale(order_id), title=self._orders.title(order_id), amount=self._orders.payable(order_id)
+            )
         except Refusal as refusal:
             return self._problem(refusal)
 
@@ -39,7 +41,9 @@ class Approval:
             if request.method == "POST":
                 return redirect(self._choose_for_subscription(subscription_id, request.form.get("choice", "")))
             return self._render(
-                title=self._subscriptions.title(subscription_id), amount=self._subscriptions.price(subscription_id)
+                self._subscriptions.locale(subscription_id),
+                title=self._subscriptions.title(subscription_id),
+                amount=self._subscriptions.price(subscription_id),
             )
         except Refusal as refusal:
             return self._problem(refusal)
@@ -66,12 +70,13 @@ class Approval:
                     return self._subscriptions.turn_back(subscription_id)
         raise Refusal(400, "INVALID_PARAMETER_VALUE", "choice")
 
-    def _render(self, status: int = 200, **values: object) -> Response:
-        return Response(self._page.render(**values), status, content_type="text/html; charset=utf-8")
+    def _render(self, locale: str = "en-US", status: int = 200, **values: object) -> Response:
+        page = self._page.render(locale=locale, **values)
+        return Response(page, status, content_type="text/html; charset=utf-8")
 
     def _problem(self, refusal: Refusal) -> Response:
         texts = {
             "INVALID_RESOURCE_ID": "This payment is not known here, or its time is over.",
             "ORDER_ALREADY_CAPTURED": "This order was paid already.",
         }
-        return self._render(refusal.status, problem=texts.get(refusal.issue, refusal.issue))
+        return self._render(status=refusal.status, problem=texts.get(refusal.issue, refusal.issue))

@@ -195,6 +195,10 @@ class Orders:
         unit = order["body"]["purchase_units"][0]
         return str(unit.get("description") or order["experience"].get("brand_name") or order_id)
 
+    def locale(self, order_id: str) -> str:
+        """The language of the approve page, as the merchant asked for it."""
+        return str(self._order(order_id)["experience"].get("locale", "en-US"))
+
     def _unit(self, index: int, unit: Body) -> Body:
         money.check(unit["amount"], f"/purchase_units/{index}/amount")
         payee = {"email_address": EMAIL, "merchant_id": MERCHANT_ID}

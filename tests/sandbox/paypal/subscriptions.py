@@ -188,6 +188,10 @@ class Subscriptions:
     def title(self, subscription_id: str) -> str:
         return str(self._catalogue.plan(self._subscription(subscription_id)["body"]["plan_id"])["name"])
 
+    def locale(self, subscription_id: str) -> str:
+        """The language of the approve page, as the merchant asked for it."""
+        return str(self._subscription(subscription_id)["experience"].get("locale", "en-US"))
+
     def price(self, subscription_id: str) -> money.Money:
         plan = self._catalogue.plan(self._subscription(subscription_id)["body"]["plan_id"])
         price: money.Money = regular_cycle(plan)["pricing_scheme"]["fixed_price"]
