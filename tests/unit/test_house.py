@@ -173,3 +173,32 @@ def test_nothing_published_tells_where_it_was_made() -> None:
     ]
 
     assert not found
+
+
+def literals(source: Path) -> Iterator[tuple[int, str]]:
+    """Every string of `source` but docstrings and what stands in f-strings, with its line."""
+    tree = ast.parse(source.read_text("utf-8"))
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.lineno, node.value
+
+
+def programs() -> list[Path]:
+    return [*(source for folder in PACKAGES for source in sources(folder)), REPOSITORY / "manage.py"]
+
+
+def test_no_language_is_named_outside_its_table() -> None:
+    named = {name for each in texts.LANGUAGES.values() for name in (each.code, each.locale, each.name)}
+    table = REPOSITORY / "config" / "texts.py"
+    templates = [page for page in (REPOSITORY / "web").rglob("*.html") if re.search(r'lang="\w', page.read_text())]
+    found = [
+        f"{source.relative_to(REPOSITORY)}:{line}"
+        for source in programs()
+        if source != table
+        for line, text in literals(source)
+        if text in named
+    ]
+
+    assert not found
+    assert not templates
