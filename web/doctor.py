@@ -11,9 +11,9 @@ from config.settings import Settings
 from models import database
 from web.paypal import registration, shop
 from web.paypal.client import AccessDenied, PayPalError
+from web.paypal.events import EVENT_TYPES
 from web.paypal.parsing import identifier
 from web.paypal.shop import Shop
-from web.webhook import EVENT_TYPES
 
 PATIENCE_S = 15.0
 TIMEOUT_S = (3.05, 10.0)

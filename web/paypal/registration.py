@@ -8,9 +8,9 @@ from typing import Any
 from models import notes
 from models.maintenance import health
 from web.paypal.client import PayPalError, Refused
+from web.paypal.events import EVENT_TYPES
 from web.paypal.parsing import identifier
 from web.paypal.shop import Shop
-from web.webhook import EVENT_TYPES
 
 logger = logging.getLogger(__name__)
 

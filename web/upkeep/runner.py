@@ -22,8 +22,7 @@ from models.jobs import batches, cache
 from models.maintenance import clock_repair, health, privacy, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
-from web import webhook
-from web.paypal import disputes, reconciliation, registration, shop
+from web.paypal import disputes, events, reconciliation, registration, shop
 from web.paypal.client import PayPalError
 from web.paypal.monitor import AWAY, DENIED, FAILING, Monitor
 from web.paypal.operations import Operations
@@ -189,8 +188,8 @@ class Upkeep:
         for event in self._while_wanted(iter(lambda: webhooks.claim(now), None)):
             try:
                 with till.paypal.within(PATIENCE_S):
-                    webhook.follow(till, event, now)
-            except (webhook.Unfinished, PayPalError) as error:
+                    events.follow(till, event, now)
+            except (events.Unfinished, PayPalError) as error:
                 logger.warning("webhook unfinished", extra={"event": event.event_id, "cause": str(error)})
                 webhooks.retry(event.id, now + WEBHOOK_RETRY_S * 2 ** min(event.attempts, WEBHOOK_DOUBLINGS))
 

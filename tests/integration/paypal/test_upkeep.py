@@ -31,12 +31,12 @@ from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from web.paypal import disputes, operations, reconciliation, registration
 from web.paypal import shop as tills
+from web.paypal.events import EVENT_TYPES
 from web.paypal.outcome import Result
 from web.paypal.parsing import read_dispute, rfc3339
 from web.paypal.shop import Shop
 from web.upkeep.periodic_tasks import PeriodicTask
 from web.upkeep.runner import Upkeep
-from web.webhook import EVENT_TYPES
 
 HOUR, DAY = 3600, 86_400
 BACKEND = "http://127.0.0.1:9"
