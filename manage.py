@@ -193,7 +193,7 @@ def restore(source: str) -> None:
     with contextlib.ExitStack() as stack:
         try:
             workshop = stack.enter_context(restoring.workshop(settings))
-            packed, prepared = backup_job.prepare(settings, source, workshop, now)
+            packed, prepared = backup_job.prepare(settings, source, workshop, now, tell=_warn)
         except (*backup_job.FAILURES, SchemaTooNew) as error:
             raise click.ClickException(f"nothing was changed: {error}") from None
         click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
@@ -260,6 +260,10 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
 def _ask(question: str, hidden: bool) -> str:
     answer: str = click.prompt(question, hide_input=hidden)
     return answer
+
+
+def _warn(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _settings() -> Settings:

@@ -234,7 +234,7 @@ class PayPalShop:
         )
         self.upkeeps.append(program)
         program.start()
-        until(lambda: program.has_logged("webhook registered"), "the webhook's registration", START_S)
+        until(lambda: program.has_logged("webhook.registered"), "the webhook's registration", START_S)
         return program
 
     def stop(self) -> None:

@@ -1,8 +1,10 @@
-"""The web program and upkeep: PayPal, the pages that customers see, health.
+"""The web program and upkeep: selling through PayPal, the pages that customers see, health, and the periodic work.
 
-``__main__.py`` serves the application of ``app.py``; ``health.py`` and ``metrics.py`` tell how all programs are;
-``upkeep.py`` does what calls PayPal without a browser waiting. Money comes through ``shop.py``: ``checkout.py`` and
-``renewals.py`` sell by the client in ``paypal.py``, ``reading.py`` translates PayPal's answers and ``refusals.py`` its
-refusals; ``webhook.py``, ``errands.py``, ``disputes.py`` and ``reconciliation.py`` are the ways by which news of money
-arrives. ``pages.py`` shows what ``words.py`` says. May import ``config`` and ``models``; never ``daemon``.
+``__main__`` serves the application of ``app``. ``pages`` are what a buyer sees, in the words of ``messages``;
+``webhook`` takes PayPal's events; ``health`` and ``metrics`` tell how all programs are (``processes`` counts them).
+``headers`` and ``rate_limits`` stand before every page. ``doctor`` and ``live_check`` examine an installation from
+outside.
+
+``paypal/`` sells through PayPal, ``upkeep/`` is the third program. May import ``config`` and ``models``; never
+``daemon``.
 """

@@ -1,4 +1,4 @@
-"""``python -m web``: gunicorn in this process, one worker with four threads, configured from the settings alone."""
+"""``python -m web``: gunicorn with one worker of four threads, configured from the settings alone."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from web.upkeep import heartbeat
 logger = logging.getLogger(__name__)
 
 QUIET_PATHS = ("/health", "/health/live", "/metrics")
-"""Asked for every few seconds: logged only when the answer is bad."""
+"""Paths that monitors ask for every few seconds: such a request is logged only when it fails."""
 
 
 class AccessLog(Logger):
-    """gunicorn's log through ours: one line a request, without query strings, which hold PayPal's tokens.
+    """gunicorn's log through ours: one line a request.
 
-    Nor does it say whose request it was: what is logged is kept.
+    The line has no query string, which holds PayPal's tokens, and no address: visitors are not recorded.
     """
 
     def setup(self, cfg: Any) -> None:
@@ -48,11 +48,11 @@ class AccessLog(Logger):
             "status": status,
             "ms": round(request_time.total_seconds() * 1000),
         }
-        self.access_log.info("request", extra=fields)
+        self.access_log.info("request.served", extra=fields)
 
 
 class Server(BaseApplication):
-    """gunicorn for these settings, whatever is in its own configuration files or environment."""
+    """gunicorn for these settings; it reads no configuration file or environment of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -63,7 +63,7 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        # What the master has loaded is shared with it until the collector writes its marks into every page of it.
+        # The worker shares memory with the master until the garbage collector writes its marks into every page.
         gc.freeze()
         database.open_database(self._settings.database_file)
         heartbeat.start("web")
@@ -78,7 +78,7 @@ class Server(BaseApplication):
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
             "timeout": 30,
             "graceful_timeout": 10,
-            # Longer than the idle time of the platform's proxy, which would else meet connections that just closed.
+            # Longer than the idle time of the platform's proxy, which could otherwise meet a connection just closed.
             "keepalive": 75,
             "forwarded_allow_ips": "*" if self._settings.behind_proxy else "127.0.0.1",
             "control_socket_disable": True,
@@ -93,7 +93,7 @@ class Server(BaseApplication):
 
 
 def main() -> None:
-    """Serve until stopped."""
+    """Serve until SIGTERM."""
     Server(program.begin("web", file=False)).run()
 
 

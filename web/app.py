@@ -11,22 +11,25 @@ from config.money import STARS_RULE
 from config.settings import Settings
 from models import database
 from web import headers, health, metrics, pages, webhook
-from web.paypal import shop
+from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
 
 logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> Flask:
-    """Build the application for `settings`. The database must have been opened in this process before it serves."""
+    """Build the application for *settings*. The caller opens the database in this process before it serves.
+
+    PayPal's pages and webhook are part of it where the settings turn PayPal on.
+    """
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         BEHIND_PROXY=settings.behind_proxy,
         MAX_CONTENT_LENGTH=webhook.LARGEST_BODY,
     )
-    till = shop.build(settings)
-    checks = health.Health(settings.db_path, till.paypal if till else None)
+    shop = build_shop(settings)
+    checks = health.Health(settings.db_path, shop.paypal if shop else None)
     app.extensions["health"] = checks
     app.extensions["metrics"] = metrics.Metrics(settings, checks)
     app.register_blueprint(health.blueprint)
@@ -34,16 +37,16 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(_connect)
     app.teardown_request(_disconnect)
     limiter.init_app(app)
-    headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if till else None)
-    if till:
-        _sell(app, till)
+    headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if shop else None)
+    if shop:
+        _sell(app, shop)
     return app
 
 
-def _sell(app: Flask, till: shop.Shop) -> None:
-    """Open the shop window: pages, webhook, and words for what goes wrong there."""
-    app.extensions["shop"] = till
-    logger.warning("PayPal is on. %s.", STARS_RULE)
+def _sell(app: Flask, shop: Shop) -> None:
+    """Add the pages, the webhook, and error pages in the buyer's language."""
+    app.extensions["shop"] = shop
+    logger.warning("paypal.enabled", extra={"note": STARS_RULE})
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(webhook.blueprint)
     app.register_error_handler(HTTPException, _explain)
@@ -52,17 +55,17 @@ def _sell(app: Flask, till: shop.Shop) -> None:
 def _explain(error: HTTPException) -> Response:
     page = pages.error_page(error.code or 500)
     if isinstance(error, InternalServerError):
-        database.close_database()  # it may be what is wrong
+        database.close_database()  # the connection may be the cause
     return page
 
 
 def _connect() -> None:
-    # These must answer when there is no database to connect to.
+    # Health and metrics must answer when there is no database to connect to.
     if request.blueprint not in (health.blueprint.name, metrics.blueprint.name):
         database.connect()
 
 
 def _disconnect(error: BaseException | None) -> None:
-    # Each of the few threads keeps its connection otherwise: opening one takes longer than most requests do.
+    # Without an error each of the few threads keeps its connection: opening one takes longer than most requests do.
     if error is not None:
         database.close_database()

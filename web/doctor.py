@@ -1,4 +1,4 @@
-"""Examines what selling through PayPal needs: credentials, clock, webhook, and the way in from outside."""
+"""Examines what sales through PayPal need: credentials, clock, webhook, and the way in from outside."""
 
 import email.utils
 import time
@@ -9,29 +9,33 @@ import requests
 from config.findings import Finding, clock, fail, ok, warn
 from config.settings import Settings
 from models import database
-from web.paypal import registration, shop
+from web.paypal import registration
 from web.paypal.client import AccessDenied, PayPalError
 from web.paypal.events import EVENT_TYPES
 from web.paypal.parsing import identifier
-from web.paypal.shop import Shop
+from web.paypal.shop import Shop, build_shop
 
 PATIENCE_S = 15.0
 TIMEOUT_S = (3.05, 10.0)
 FORGED = 400
-"""What our own webhook answers to somebody who is not PayPal."""
+"""The status with which our webhook answers a notification that is not PayPal's."""
 
 
 def examine(settings: Settings, running: bool, *, offline: bool) -> Iterator[Finding]:
-    """Everything of the web's. *running*: the programs run on this ``DB_PATH`` at the moment."""
-    till = shop.build(settings)
-    if till is None:
+    """The findings about PayPal and the web program, one after the other.
+
+    :param running: whether the programs run on this ``DB_PATH`` at the moment.
+    :param offline: ask nobody outside this machine.
+    """
+    shop = build_shop(settings)
+    if shop is None:
         yield _off(settings)
         return
     yield _address(settings)
     if offline:
         return
-    yield from _paypal(till)
-    yield _webhook(till)
+    yield from _paypal(shop)
+    yield _webhook(shop)
     if running:
         yield _way_in(settings)
     else:
@@ -53,11 +57,11 @@ def _address(settings: Settings) -> Finding:
     return fail("BACKEND_URL", f"{url} is not https: PayPal sends webhooks to https addresses only")
 
 
-def _paypal(till: Shop) -> Iterator[Finding]:
-    mode = till.settings.paypal_mode
+def _paypal(shop: Shop) -> Iterator[Finding]:
+    mode = shop.settings.paypal_mode
     try:
-        with till.paypal.within(PATIENCE_S):
-            till.paypal.check()
+        with shop.paypal.within(PATIENCE_S):
+            shop.paypal.check()
     except AccessDenied as error:
         yield fail("PayPal", f"{error}. Put PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET of the {mode} account in")
     except PayPalError as error:
@@ -65,18 +69,18 @@ def _paypal(till: Shop) -> Iterator[Finding]:
     else:
         yield ok("PayPal", f"accepts the credentials ({mode})")
     try:
-        date = requests.head(till.paypal.base_url, timeout=TIMEOUT_S).headers.get("Date", "")
+        date = requests.head(shop.paypal.base_url, timeout=TIMEOUT_S).headers.get("Date", "")
         yield clock("clock (PayPal)", email.utils.parsedate_to_datetime(date).timestamp(), time.time())
     except (requests.RequestException, ValueError) as error:
         yield warn("clock (PayPal)", f"not compared: {type(error).__name__}")
 
 
-def _webhook(till: Shop) -> Finding:
-    url = f"{till.settings.backend_url}{registration.PATH}"
-    expected = _expected(till)
+def _webhook(shop: Shop) -> Finding:
+    url = f"{shop.settings.backend_url}{registration.PATH}"
+    expected = _expected(shop)
     try:
-        with till.paypal.within(PATIENCE_S):
-            registered = till.paypal.webhooks()
+        with shop.paypal.within(PATIENCE_S):
+            registered = shop.paypal.webhooks()
     except PayPalError as error:
         return fail("webhook", f"not known: {error}")
     found = next((one for one in registered if identifier(one) == expected or one.get("url") == url), None)
@@ -91,19 +95,19 @@ def _webhook(till: Shop) -> Finding:
     return ok("webhook", f"registered for {found.get('url')}")
 
 
-def _expected(till: Shop) -> str | None:
-    """The id that signatures are checked with: set by the operator, or noted by upkeep."""
-    if till.settings.paypal_webhook_id or not till.settings.database_file.exists():
-        return till.settings.paypal_webhook_id
-    database.open_database(till.settings.database_file)
+def _expected(shop: Shop) -> str | None:
+    """The webhook's id that signatures are verified with: set by the operator, or noted by upkeep."""
+    if shop.settings.paypal_webhook_id or not shop.settings.database_file.exists():
+        return shop.settings.paypal_webhook_id
+    database.open_database(shop.settings.database_file)
     try:
-        return till.webhook_id()
+        return shop.webhook_id()
     finally:
         database.close_database()
 
 
 def _way_in(settings: Settings) -> Finding:
-    """Take the way that PayPal and customers take, through whatever stands in front of the web program."""
+    """Call the web program by the address that PayPal and customers use, through every proxy in front of it."""
     url = settings.backend_url or ""
     try:
         live = requests.get(f"{url}/health/live", timeout=TIMEOUT_S)

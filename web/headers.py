@@ -1,7 +1,7 @@
-"""What every page tells the browser to refuse.
+"""Headers that tell the browser what to refuse on every page.
 
-Written out here: flask-talisman has had no release since 2023, and its forced HTTPS would break health checks and
-webhooks behind a proxy that ends TLS.
+Written out here, because flask-talisman has had no release since 2023, and its forced HTTPS would break health checks
+and webhooks behind a proxy that ends TLS.
 """
 
 from urllib.parse import urlsplit
@@ -12,9 +12,9 @@ PAYPAL_PAGES = {"live": "https://www.paypal.com", "sandbox": "https://www.sandbo
 
 
 def protect(app: Flask, paypal_origin: str | None) -> None:
-    """Add the headers to every answer.
+    """Add the headers to every answer of *app*.
 
-    :param paypal_origin: where our form may lead: Chromium applies ``form-action`` to the redirect of a POST too.
+    :param paypal_origin: where our form may lead. Chromium applies ``form-action`` to the redirect of a POST too.
     """
     form_action = f"form-action 'self' {paypal_origin}" if paypal_origin else "form-action 'self'"
     policy = "; ".join(
@@ -46,7 +46,7 @@ def protect(app: Flask, paypal_origin: str | None) -> None:
 
 
 def pages_origin(mode: str, endpoint: str | None) -> str:
-    """The origin on which PayPal's approve page lives: a local server's is its API's."""
+    """The origin of PayPal's approval page; a local server has it on the origin of its API."""
     if endpoint is None:
         return PAYPAL_PAGES[mode]
     parts = urlsplit(endpoint)

@@ -1,7 +1,7 @@
-"""How the whole system is: ``/health`` for platforms and monitors, ``/health/live`` for whether this process answers.
+"""``/health`` tells platforms and monitors how all parts are, ``/health/live`` whether this process answers.
 
-Each check looks at what is true for customers: a daemon whose heart does not beat, or whose bot is not logged in, is
-unhealthy even though its process lives.
+Each check is about what customers meet: a daemon without a heartbeat, or whose bot is not logged in, is unhealthy even
+though its process lives.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BEAT_STALE_S = 30
 JOB_WAIT_S = 900
 EVENT_WAIT_S = 300
 DISK_FREE = 64 * 1024 * 1024
-"""Bytes that must be free, or a twentieth of a disk that is smaller than twenty times this."""
+"""Bytes that must be free; on a disk smaller than twenty times this, a twentieth of it."""
 PAYPAL_EVERY_S = 30
 PAYPAL_PATIENCE_S = 3
 NEVER = float("-inf")
@@ -43,7 +43,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """How one part is; `age_s` is how old the news of it is, in seconds."""
+    """How one part is; ``age_s`` is the age of that knowledge in seconds."""
 
     status: Status
     age_s: int
@@ -51,14 +51,14 @@ class Check:
 
 
 class Health:
-    """The checks, and what they remember between requests."""
+    """The checks, with what they remember between requests."""
 
     def __init__(self, db_path: Path, paypal: PayPal | None) -> None:
         self._db_path = db_path
         self._paypal = _PayPalCheck(paypal) if paypal else None
 
     def checks(self, now: int) -> dict[str, Check]:
-        """Every part's check."""
+        """The check of every part, by its name."""
         found = _of_database(now)
         found["paypal"] = self._paypal.check() if self._paypal else Check(Status.OFF, 0, "not set up")
         found["disk"] = self._disk()
@@ -71,9 +71,9 @@ class Health:
 
 
 class _PayPalCheck:
-    """Asks PayPal for a token, at most every 30 seconds, and one request at a time: the others get the last answer.
+    """Asks PayPal for a token, at most every 30 seconds and in one thread; the others get the last answer.
 
-    Before there is any, they wait for it.
+    Until there is a first answer, they wait for it.
     """
 
     def __init__(self, paypal: PayPal) -> None:
@@ -102,7 +102,7 @@ class _PayPalCheck:
 
 @blueprint.get("/health")
 def report() -> tuple[Response, int]:
-    """200 when every part is well, else 503; which part, and why, and the version in the body."""
+    """200 when every part is well, else 503; the body has the version, each part, and why it fails."""
     checks = current_app.extensions["health"].checks(int(time.time()))
     failing = any(check.status is Status.FAILING for check in checks.values())
     body = {

@@ -1,4 +1,4 @@
-"""The browser of the live check: the health page, our payment page, and where it leads."""
+"""The browser's part of the live check: the health page, our payment page, and where it leads."""
 
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ SUCCESS, REDIRECTS = 200, (301, 302, 303)
 
 
 def health(settings: Settings) -> Finding:
-    """What ``/health`` says, from outside where there is an address for that."""
+    """What ``/health`` says, asked at ``BACKEND_URL``, or on this machine where there is none."""
     url = settings.backend_url or f"http://127.0.0.1:{settings.port}"
     try:
         answer = requests.get(f"{url}/health", timeout=TIMEOUT_S)
@@ -24,7 +24,10 @@ def health(settings: Settings) -> Finding:
 
 
 def open_page(address: str) -> tuple[Finding, str | None]:
-    """Open the signed payment page and press its button; where PayPal then wants the payment to be approved."""
+    """Open the signed payment page and press its button.
+
+    Returns the finding, and PayPal's approval page (None when it was not reached).
+    """
     browser = requests.Session()
     part = "PayPal's page"
     try:

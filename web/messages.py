@@ -1,4 +1,4 @@
-"""What the pages say: a plan on offer, how a purchase stands, and what went wrong."""
+"""What the pages say: a plan on offer, the state of a purchase, and what went wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from web.paypal.outcome import Outcome, Result
 
 @dataclass(frozen=True)
 class Offer:
-    """A plan as its page shows it."""
+    """A plan, in the texts of its page."""
 
     title: str
     description: str
@@ -22,7 +22,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Message:
-    """An outcome as its page shows it; ``tone`` is good, bad, wait or empty."""
+    """An outcome, in the texts of its page; ``tone`` is good, bad, wait or empty."""
 
     title: str
     text: str
@@ -33,7 +33,7 @@ class Message:
 
 
 def offer(plan: Plan, texts: Texts) -> Offer:
-    """A plan in the words of its page."""
+    """*plan* in the customer's language, with its price, period, limits and largest file."""
     currency = plan.paypal_currency or ""
     benefits = [(kind_name(kind, texts), limit_text(plan.limits[kind], texts)) for kind in KINDS]
     benefits.append((texts.gettext("Largest file"), texts.size(plan.max_bytes)))
@@ -50,7 +50,7 @@ def offer(plan: Plan, texts: Texts) -> Offer:
 
 
 def kind_name(kind: str, texts: Texts) -> str:
-    """What a kind of media is called on a page."""
+    """The name of a kind of media."""
     return {
         "photo": texts.gettext("Photos"),
         "video": texts.gettext("Videos"),
@@ -62,7 +62,7 @@ def kind_name(kind: str, texts: Texts) -> str:
 
 
 def limit_text(limit: Limit, texts: Texts) -> str:
-    """A limit in words."""
+    """A limit in words: a number for a time, unlimited, or not included."""
     if limit.count is None:
         return texts.gettext("unlimited")
     if limit.count == 0:
@@ -73,7 +73,10 @@ def limit_text(limit: Limit, texts: Texts) -> str:
 
 
 def message(outcome: Outcome, texts: Texts, pay_url: str | None) -> Message:
-    """How a purchase stands, in words. The way on leads to PayPal where it can be approved, else to *pay_url*."""
+    """The state of a purchase in words.
+
+    The button leads to PayPal's approval page; where there is none, to *pay_url*.
+    """
     title, text, tone = _told(texts)[outcome.result]
     again = _again(texts).get(outcome.result, "")
     again_url = (outcome.approve_url or pay_url) if again else None
@@ -81,7 +84,7 @@ def message(outcome: Outcome, texts: Texts, pay_url: str | None) -> Message:
 
 
 def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
-    """Title, text and tone."""
+    """Title, text and tone of each result."""
     _ = texts.gettext
     return {
         Result.PAID: (_("Paid, thank you!"), _("Your access is active. The chat has your receipt."), "good"),
@@ -121,7 +124,7 @@ def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
 
 
 def _again(texts: Texts) -> Mapping[Result, str]:
-    """What the button says, where there is a way on."""
+    """The text of the button, for results that have one."""
     _ = texts.gettext
     return {
         Result.NOT_APPROVED: _("Approve at PayPal"),
@@ -132,7 +135,7 @@ def _again(texts: Texts) -> Mapping[Result, str]:
 
 
 def cancelled(texts: Texts, pay_url: str | None) -> Message:
-    """The buyer turned back."""
+    """The buyer turned back at PayPal."""
     return Message(
         texts.gettext("Payment cancelled"),
         texts.gettext("Nothing was charged. You can try again whenever you like."),
@@ -142,7 +145,7 @@ def cancelled(texts: Texts, pay_url: str | None) -> Message:
 
 
 def anothers(texts: Texts) -> Message:
-    """Somebody else's browser."""
+    """The purchase belongs to another customer than this browser's."""
     return Message(
         texts.gettext("This purchase belongs to somebody else"),
         texts.gettext("Open the payment link from your own chat with the bot."),
@@ -151,14 +154,14 @@ def anothers(texts: Texts) -> Message:
 
 
 def banned(texts: Texts) -> Message:
-    """A customer who is shut out."""
+    """The customer is banned."""
     return Message(
         texts.gettext("You cannot buy here"), texts.gettext("Your access to the bot has been withdrawn."), "bad"
     )
 
 
 def already_subscribed(texts: Texts, suspended: bool) -> Message:
-    """Nobody renews one plan twice."""
+    """The plan already renews for this customer, or would if its renewal were not *suspended*."""
     if suspended:
         return Message(
             texts.gettext("Your subscription to this plan is suspended"),
@@ -176,7 +179,7 @@ def already_subscribed(texts: Texts, suspended: bool) -> Message:
 
 
 def away(texts: Texts, again_url: str) -> Message:
-    """PayPal could not be reached before anything was opened there."""
+    """PayPal could not be reached, and no purchase was opened there."""
     return Message(
         texts.gettext("PayPal does not answer right now"),
         texts.gettext("Nothing was charged. Please try again in a minute."),
@@ -187,7 +190,7 @@ def away(texts: Texts, again_url: str) -> Message:
 
 
 def error(texts: Texts, status: int) -> Message:
-    """A page that is not there, or went wrong."""
+    """The page for an HTTP *status* that is an error."""
     _ = texts.gettext
     ask_again = _("Open the chat and ask for a new link with /premium.")
     messages = {

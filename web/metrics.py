@@ -1,7 +1,7 @@
-"""``/metrics`` for Prometheus: read from the database and the kernel when asked, nothing is kept between requests.
+"""``/metrics`` for Prometheus, read from the database and the kernel when asked.
 
-The one exception are the counters of ended jobs: finished jobs are pruned after a while, and a counter must not fall.
-They begin at 0 with this process, as Prometheus expects of a program that was restarted.
+Only the counters of ended jobs are kept between requests: finished jobs are pruned after a while, and a counter must
+not fall. They begin at 0 with this process, as Prometheus expects of a program that was restarted.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ blueprint = Blueprint("metrics", __name__)
 
 logger = logging.getLogger(__name__)
 
-HEADS_EVERY_S = 60
-"""Counting heads reads the whole table of users."""
+USERS_EVERY_S = 60
+"""Seconds between two counts of users, which read their whole table."""
 SETTLED_AFTER_S = 2
-"""A job is stamped a moment before its commit can be seen: the newest seconds are counted the next time."""
+"""A job's end is stamped a moment before its commit is visible: the newest seconds are counted the next time."""
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
 class Metrics:
-    """The exporter of one application. `token` is what whoever asks must know; None: only this machine may ask."""
+    """The exporter of one application. ``token`` is what a scraper must present; None: only this machine may scrape."""
 
     def __init__(self, settings: Settings, health_of: Health) -> None:
         self.token = settings.metrics_token
@@ -53,7 +53,7 @@ class Metrics:
 
 
 class Kernel(Collector):
-    """Disk, files and processes: what is true without the database."""
+    """Disk, files and processes: what is known without the database."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -80,7 +80,7 @@ class Kernel(Collector):
 
 
 def _by_program(running: list[processes.Process]) -> dict[str, tuple[int, int | None]]:
-    """Memory and open files of each program; gunicorn and its worker are one."""
+    """Memory in bytes and open files of each program; gunicorn and its worker count as one."""
     found: dict[str, tuple[int, int | None]] = {}
     for process in running:
         memory, files = found.get(process.program, (0, 0))
@@ -106,23 +106,23 @@ class Parts(Collector):
 
 
 class Rows(Collector):
-    """What the database holds. A database that cannot be read makes these missing, and ``peaje_health`` says why."""
+    """What the database holds. Where it cannot be read, these are missing and ``peaje_health`` says why."""
 
     def __init__(self) -> None:
         self._ended = _EndedJobs(int(time.time()))
-        self._heads = _Heads()
+        self._users = _Users()
 
     def collect(self) -> Iterator[Metric]:
         now = int(time.time())
         try:
             database.connect()
-            yield from (*_programs(now), *_incidents(), *_line(now), *self._ended.count(now), *_waiting(now), *_money())
-            yield self._heads.count(now)
+            yield from (*_programs(now), *_incidents(), *_jobs(now), *self._ended.count(now), *_waiting(now), *_money())
+            yield self._users.count(now)
         except peewee.DatabaseError as error:
-            logger.warning("the database cannot be read: %s", error)
+            logger.warning("database.unreadable", extra={"cause": str(error)})
 
     def describe(self) -> list[Metric]:
-        """Nothing: registering must not read the database."""
+        """Nothing, so that registering does not read the database."""
         return []
 
 
@@ -138,11 +138,11 @@ def _incidents() -> Iterator[Metric]:
     )
 
 
-def _line(now: int) -> Iterator[Metric]:
-    line = queue.overview(now)
-    states = {"queued": line.queued, "running": line.running, "held": line.held}
+def _jobs(now: int) -> Iterator[Metric]:
+    jobs = queue.overview(now)
+    states = {"queued": jobs.queued, "running": jobs.running, "held": jobs.held}
     yield _labelled("jobs", "Links that are not delivered yet.", "state", states)
-    yield _gauge("job_oldest_wait_seconds", "How long the first of the line has waited.", line.oldest_wait_s or 0)
+    yield _gauge("job_oldest_wait_seconds", "How long the first of the line has waited.", jobs.oldest_wait_s or 0)
 
 
 def _waiting(now: int) -> Iterator[Metric]:
@@ -174,7 +174,7 @@ def _money() -> Iterator[Metric]:
 
 
 class _EndedJobs:
-    """Counts jobs as they end. Requests may come at the same time: each second is counted once."""
+    """Counts jobs as they end. Of requests at the same time, one counts each second."""
 
     def __init__(self, now: int) -> None:
         self._lock = threading.Lock()
@@ -202,8 +202,8 @@ class _EndedJobs:
             self._ended[outcome] += number
 
 
-class _Heads:
-    """Head counts, counted anew only now and then."""
+class _Users:
+    """Numbers of users, counted anew every :data:`USERS_EVERY_S` seconds."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -212,7 +212,7 @@ class _Heads:
 
     def count(self, now: int) -> Metric:
         with self._lock:
-            if self._counted_at is None or not 0 <= now - self._counted_at < HEADS_EVERY_S:
+            if self._counted_at is None or not 0 <= now - self._counted_at < USERS_EVERY_S:
                 self._counts = asdict(users.totals(now))
                 self._counted_at = now
             counts = dict(self._counts)
@@ -233,18 +233,18 @@ def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> Metri
 
 @blueprint.get("/metrics")
 def export() -> Response:
-    """Every number, in the format that whoever asks prefers."""
+    """Every number, in the format that the scraper prefers; 403 without the token."""
     metrics: Metrics = current_app.extensions["metrics"]
-    if not _may_ask(metrics.token):
+    if not _may_scrape(metrics.token):
         return Response("metrics are for the operator: METRICS_TOKEN, or this machine\n", 403, mimetype="text/plain")
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(metrics.registry), content_type=content_type)
 
 
-def _may_ask(token: str | None) -> bool:
+def _may_scrape(token: str | None) -> bool:
     if token:
         given = request.headers.get("Authorization", "").encode()
         return hmac.compare_digest(given, f"Bearer {token}".encode())
-    # A proxy on this machine is not this machine asking.
+    # A request through a proxy on this machine does not come from this machine.
     forwarded = any(request.headers.get(name) for name in FORWARDED)
     return not forwarded and ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback

@@ -1,8 +1,8 @@
-"""The pages that a buyer sees: the plan and its price, and how the purchase stands.
+"""The pages that a buyer sees: the plan with its price, and the state of the purchase.
 
-A page's address is its key: ``/pay/<token>`` is signed, expires and is bound to one customer. Nothing else identifies a
-visitor. A cookie set on the way out tells an own purchase from another's; telephones come back from PayPal in another
-browser often enough, so that without it a return page tells the outcome and no more.
+The address is the key: ``/pay/<token>`` is signed, expires, and is bound to one customer. Nothing else identifies a
+visitor. A cookie set before PayPal tells the buyer's own purchase from another's. Phones often return from PayPal in
+another browser, so a return page without the cookie tells the outcome and no more.
 """
 
 import logging
@@ -25,7 +25,7 @@ from web.messages import Message
 from web.paypal import branding
 from web.paypal.client import PayPalError
 from web.paypal.outcome import Result
-from web.paypal.shop import PATIENCE_S, shop
+from web.paypal.shop import PATIENCE_S, current_shop
 from web.rate_limits import limiter
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ BUYER_COOKIE = "buyer"
 @blueprint.get("/pay/<token>")
 @limiter.limit("60 per minute")
 def offer(token: str) -> Response:
-    """Show the plan that the link sells."""
+    """Show the plan that the link offers."""
     user, plan = _buyer(token)
     texts = translator(user.language)
     return _page("checkout.html", 200, texts, plan=messages.offer(plan, texts), name=user.first_name or str(user.id))
@@ -48,24 +48,24 @@ def offer(token: str) -> Response:
 @blueprint.post("/pay/<token>")
 @limiter.limit("20 per minute")
 def pay(token: str) -> BaseResponse:
-    """Open the purchase at PayPal, or find the one that is open, and go there."""
+    """Open the purchase at PayPal, or find the open one, and redirect there."""
     user, plan = _buyer(token)
     texts, now = translator(user.language), int(time.time())
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
-        return redirect(request.path, 303)  # somebody else's page pressed the button: let the buyer see it first
+        return redirect(request.path, 303)  # another site pressed the button: the buyer sees the offer first
     if user.banned:
         return _outcome(texts, messages.banned(texts), 403)
     try:
-        with shop().paypal.within(PATIENCE_S):
-            order, outcome = shop().sell(user.id, plan, texts, now)
+        with current_shop().paypal.within(PATIENCE_S):
+            order, outcome = current_shop().sell(user.id, plan, texts, now)
     except AlreadySubscribed as error:
         return _outcome(texts, messages.already_subscribed(texts, error.suspended), 409)
     except PayPalError as error:
-        logger.warning("purchase not opened", extra={"cause": str(error), "debug_id": error.debug_id})
+        logger.warning("purchase.failed", extra={"cause": str(error), "debug_id": error.debug_id})
         return _outcome(texts, messages.away(texts, request.path), 503)
     if outcome.approve_url is None:
         return _outcome(texts, messages.message(outcome, texts, request.path), 200, own=True)
-    logger.info("purchase opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
+    logger.info("purchase.opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
     return _to_paypal(outcome.approve_url, user.id)
 
 
@@ -86,23 +86,23 @@ def _to_paypal(url: str, user_id: int) -> BaseResponse:
 @blueprint.get("/paypal/success")
 @limiter.limit("60 per minute")
 def success() -> BaseResponse:
-    """Where PayPal sends the buyer after approving: settle, and tell how it stands."""
+    """PayPal's return address after approval: settle the purchase, and show its state."""
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
         return _outcome(texts, messages.anothers(texts), 403)
-    with shop().paypal.within(PATIENCE_S):
-        outcome = shop().reconcile(order, int(time.time()))
+    with current_shop().paypal.within(PATIENCE_S):
+        outcome = current_shop().reconcile(order, int(time.time()))
     return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
 
 
 @blueprint.get("/paypal/cancel")
 @limiter.limit("60 per minute")
 def cancel() -> BaseResponse:
-    """Where PayPal sends the buyer who turned back. Nothing is lost: the link goes on working.
+    """PayPal's return address for a buyer who turned back. The payment link stays valid.
 
-    He may have paid before, or in another tab: what PayPal says is what he is told. After a card was declined PayPal is
-    not asked: to ask would be to charge it again.
+    The buyer may have paid before, or in another tab, so the page shows what PayPal says. After a declined card PayPal
+    is not asked: a poll of an approved order would charge the card again.
     """
     order = _returned()
     texts = translator(_language(order))
@@ -110,8 +110,8 @@ def cancel() -> BaseResponse:
         return _outcome(texts, messages.anothers(texts), 403)
     now = int(time.time())
     if not orders.is_left_to_its_payer(order.id):
-        with shop().paypal.within(PATIENCE_S):
-            outcome = shop().reconcile(order, now)
+        with current_shop().paypal.within(PATIENCE_S):
+            outcome = current_shop().reconcile(order, now)
         if outcome.result is not Result.NOT_APPROVED:
             return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
     orders.cancel(order.id, now)
@@ -119,21 +119,21 @@ def cancel() -> BaseResponse:
 
 
 def _buyer(token: str) -> tuple[UserInfo, Plan]:
-    """The customer and plan that a link names; 404 for a forged link, 410 for one whose time is over."""
+    """The customer and plan that a link names; 404 for a forged link, 410 for one that has expired."""
     try:
-        said = orders.read_pay_token(shop().settings.secret_key, token, LINK_LIFE_S, int(time.time()))
+        said = orders.read_pay_token(current_shop().settings.secret_key, token, LINK_LIFE_S, int(time.time()))
     except TokenExpired:
         abort(410)
     except TokenForged:
         abort(404)
-    user, plan = users.get(said.user_id), shop().plans.by_code(said.plan_code)
+    user, plan = users.get(said.user_id), current_shop().plans.by_code(said.plan_code)
     if user is None or user.erased or plan is None or not plan.on_sale or plan.paypal_currency is None:
         abort(410)
     return user, plan
 
 
 def _returned() -> OrderInfo:
-    """The order that PayPal's redirect names; 404 when it is none of ours."""
+    """The order that PayPal's redirect names; 404 when it is not ours."""
     remote_id = request.args.get("subscription_id") or request.args.get("token") or ""
     order = orders.by_remote("paypal", remote_id) if 0 < len(remote_id) <= 64 and remote_id.isascii() else None
     if order is None:
@@ -142,8 +142,8 @@ def _returned() -> OrderInfo:
 
 
 def _buyer_mark(user_id: int) -> str:
-    """What the cookie of this buyer's browser says, signed."""
-    mark = URLSafeSerializer(shop().settings.secret_key, salt="buyer").dumps(user_id)
+    """The signed value of the cookie in this buyer's browser."""
+    mark = URLSafeSerializer(current_shop().settings.secret_key, salt="buyer").dumps(user_id)
     return mark if isinstance(mark, str) else mark.decode()
 
 
@@ -161,25 +161,25 @@ def _language(order: OrderInfo) -> str | None:
 
 
 def _own_pay_url(order: OrderInfo) -> str | None:
-    """A fresh payment link, for nobody but the buyer: it shows his name."""
+    """A fresh payment link, for the buyer only: its page shows their name."""
     if not _is_own(order):
         return None
-    token = orders.pay_token(shop().settings.secret_key, order.user_id, order.plan_code, int(time.time()))
+    token = orders.pay_token(current_shop().settings.secret_key, order.user_id, order.plan_code, int(time.time()))
     return url_for("pages.offer", token=token)
 
 
 def _outcome(texts: Texts, message: Message, status: int, own: bool = False) -> Response:
-    """A page that tells *message*; the charge's number is for its *own* buyer."""
+    """A page that shows *message*. Only the *own* buyer sees the charge's number."""
     return _page("outcome.html", status, texts, outcome=message if own else replace(message, reference=""))
 
 
 def _page(template: str, status: int, texts: Texts, **values: object) -> Response:
-    contact = shop().settings.support_contact
+    contact = current_shop().settings.support_contact
     html = render_template(template, t=texts, _=texts.gettext, bot=branding.noted(), contact=contact, **values)
     return make_response(html, status)
 
 
 def error_page(status: int) -> Response:
-    """A page of ours for 404, 410, 429 and 500, in the browser's language."""
+    """Our page for an error such as 404, 410, 429 or 500, in the browser's language."""
     texts = translator(request.accept_languages.best_match(LANGUAGES))
     return _outcome(texts, messages.error(texts, status), status)

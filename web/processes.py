@@ -1,4 +1,4 @@
-"""The programs of this installation as the kernel sees them: which run, and what memory and files each holds."""
+"""The running programs of this installation, with the memory and the open files of each, from ``/proc``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class Process:
-    """One process: the module it runs, its share of memory in bytes, its open files (None: not ours to look at)."""
+    """One process: the module it runs, its share of memory in bytes, its open files (None: not readable for us)."""
 
     program: str
     memory: int
@@ -22,33 +22,33 @@ class Process:
 
 
 def family() -> list[Process]:
-    """Everything that runs under our launcher, itself included; without one, only ourselves."""
+    """The launcher and all that runs under it; without a launcher, only this process."""
     parents = dict(_parents())
     ancestors = [os.getpid()]
     while (parent := parents.get(ancestors[-1])) is not None:
         ancestors.append(parent)
     root = next((pid for pid in ancestors if _program(pid) == LAUNCHER), os.getpid())
-    members = (pid for pid in parents if pid == root or root in _line(pid, parents))
-    return [process for pid in sorted(members) if (process := _look(pid)) is not None]
+    members = (pid for pid in parents if pid == root or root in _ancestors(pid, parents))
+    return [process for pid in sorted(members) if (process := _process(pid)) is not None]
 
 
 def _parents() -> Iterator[tuple[int, int]]:
     for directory in PROC.glob("[0-9]*"):
         try:
-            # The name between the brackets may itself hold brackets and blanks.
+            # The name between the brackets may hold brackets and blanks itself.
             fields = (directory / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         except OSError:
             continue
         yield int(directory.name), int(fields[1])
 
 
-def _line(pid: int, parents: dict[int, int]) -> Iterator[int]:
+def _ancestors(pid: int, parents: dict[int, int]) -> Iterator[int]:
     while (pid := parents.get(pid, 0)) > 0:
         yield pid
 
 
-def _look(pid: int) -> Process | None:
-    """None for a process that has just ended, and for what is none of our programs."""
+def _process(pid: int) -> Process | None:
+    """None for a process that has just ended, and for one that is none of our programs."""
     program = _program(pid)
     try:
         return Process(program, _memory(PROC / str(pid)), _files(PROC / str(pid))) if program else None
@@ -57,7 +57,7 @@ def _look(pid: int) -> Process | None:
 
 
 def _program(pid: int) -> str | None:
-    """The module that a process runs, `python -m MODULE`."""
+    """The module that a process runs, ``python -m MODULE``."""
     try:
         words = (PROC / str(pid) / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     except OSError:
@@ -66,7 +66,7 @@ def _program(pid: int) -> str | None:
 
 
 def _memory(directory: Path) -> int:
-    """Its proportional share where we may read that, else everything resident, which counts shared pages in full."""
+    """Bytes: the proportional share where we may read it, else all that is resident, shared pages in full."""
     try:
         for line in (directory / "smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

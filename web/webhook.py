@@ -1,7 +1,8 @@
-"""PayPal's notifications: proved, remembered once, and then only a hint to look at the API.
+"""PayPal's webhook: each notification is verified, stored once, and followed as a hint to read the API.
 
-400: forged, nothing stored. 200: done, known, of no interest, or about somebody else's business. 500: stored,
-unfinished; PayPal repeats, and upkeep goes on by itself. 503: it cannot be proved right now.
+Answers: 400 for a forged notification, of which nothing is stored. 200 when it is done, known, of no interest, or about
+somebody else's business. 500 when it is stored and unfinished: PayPal repeats it, and upkeep continues without that.
+503 when it cannot be verified now.
 """
 
 import json
@@ -17,7 +18,7 @@ from models.money.webhooks import Received
 from web.paypal import events
 from web.paypal.client import PayPalError
 from web.paypal.parsing import PROVIDER
-from web.paypal.shop import shop
+from web.paypal.shop import current_shop
 from web.paypal.signature import CertificateUnavailable, Forged
 
 logger = logging.getLogger(__name__)
@@ -26,31 +27,31 @@ blueprint = Blueprint("webhook", __name__)
 
 LARGEST_BODY = 256 << 10
 ANSWER_WITHIN_S = 7.5
-"""Whatever PayPal does: what takes longer is stored, and left to upkeep."""
+"""Seconds until the answer, whatever PayPal's API does: what takes longer is stored, and left to upkeep."""
 
 LEFT_TO_UPKEEP_S = 2
 HINTS = ("id", "order_id", "dispute_id", "sale_id", "billing_agreement_id", "links")
-"""What is stored of an event's resource: where to look. Names and addresses of payers are not."""
+"""The fields of an event's resource that are stored: ids to read by. Names and addresses of payers are not stored."""
 
 
 @blueprint.post("/paypal/webhook")
 @blueprint.post("/webhook/paypal")
 def receive() -> Response:
-    """Take one notification."""
+    """Take one notification, at the address that we register or at the one that operators typed in by hand."""
     started, now = time.monotonic(), int(time.time())
-    webhook_id = shop().webhook_id()
+    webhook_id = current_shop().webhook_id()
     if webhook_id is None:
-        logger.warning("webhook refused: no webhook is registered yet")
+        logger.warning("webhook.refused", extra={"cause": "no webhook is registered yet"})
         return _answer(503, "no webhook is registered")
     body = request.get_data(cache=False)
     try:
-        shop().verifier.verify(request.headers, body, webhook_id, now)
+        current_shop().verifier.verify(request.headers, body, webhook_id, now)
         event = _parse(body)
     except Forged as error:
-        logger.warning("webhook refused", extra={"cause": str(error)})
+        logger.warning("webhook.refused", extra={"cause": str(error)})
         return _answer(400, "not proved to come from PayPal")
     except CertificateUnavailable as error:
-        logger.warning("webhook not proved", extra={"cause": str(error)})
+        logger.warning("webhook.unverified", extra={"cause": str(error)})
         return _answer(503, "the certificate cannot be fetched now")
     return _take(event, started + ANSWER_WITHIN_S, now)
 
@@ -81,10 +82,10 @@ def _take(event: Mapping[str, Any], deadline: float, now: int) -> Response:
     if received is Received.DONE:
         return _answer(200, "known")
     try:
-        with shop().paypal.within(max(0.0, deadline - time.monotonic())):
-            events.follow(shop(), stored, now)
+        with current_shop().paypal.within(max(0.0, deadline - time.monotonic())):
+            events.follow(current_shop(), stored, now)
     except (events.Unfinished, PayPalError) as error:
-        logger.warning("webhook unfinished", extra={"event": stored.event_id, "cause": str(error)})
+        logger.warning("webhook.unfinished", extra={"event": stored.event_id, "cause": str(error)})
         webhooks.retry(stored.id, now + LEFT_TO_UPKEEP_S)
         return _answer(500, "stored, to be finished")
     return _answer(200, "done")

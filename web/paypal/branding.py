@@ -1,4 +1,4 @@
-"""What the daemon has noted of the bot: how it is called, and where its chat is."""
+"""The bot's name and chat, as the daemon has noted them."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ BRAND_LENGTH = 127
 
 @dataclass(frozen=True)
 class Branding:
-    """The shop's name on every page, ours and PayPal's, and the way back into the chat (None: not known yet)."""
+    """The shop's name on our pages and PayPal's, and the link back into the chat (None: not known yet)."""
 
     brand: str
     chat_url: str | None
 
 
 def noted() -> Branding:
-    """What is known of the bot since it logged in for the first time."""
+    """What is known of the bot; a stand-in name until it has logged in for the first time."""
     note = notes.get(NOTE)
     known = note if isinstance(note, dict) else {}
     username = known.get("username")

@@ -1,4 +1,4 @@
-"""The certificates that PayPal signs its webhooks with: from where they may come, and which are believed."""
+"""The certificates that PayPal signs its webhooks with: where they may come from, and which are trusted."""
 
 import functools
 import threading
@@ -29,30 +29,30 @@ NAMES = {
 }
 PATH = "/v1/notifications/certs/"
 BODY_CAP = 64 << 10
-PROVED_KEPT, FAILED_KEPT = 8, 64
+VERIFIED_KEPT, FAILED_KEPT = 8, 64
 FAILURE_S = 30.0
 TIMEOUT_S = (1.5, 1.5)
 PATIENCE_S = 3.0
 FETCHES, FETCHES_S = 20, 60.0
-"""How many addresses are asked in how many seconds: anybody can name one, and each makes us call PayPal."""
+"""At most so many fetches in so many seconds: anybody can send an address, and each makes us call PayPal."""
 
 GONE = frozenset({404, 410})
 
 
 class Forged(Exception):
-    """The message does not prove that it comes from PayPal. Nothing of it may be stored."""
+    """The notification does not prove that PayPal sent it. Nothing of it may be stored."""
 
 
 class CertificateUnavailable(Exception):
-    """The certificate could not be fetched: neither true nor forged yet, PayPal will repeat."""
+    """The certificate could not be fetched, so nothing can be said yet. PayPal repeats the notification."""
 
 
 class Certificates:
-    """Fetched once, proved once, and kept.
+    """A cache of certificates: each is fetched once and verified once.
 
-    :param mode: live or sandbox, which fixes host and name.
-    :param origin: a local server's origin in place of PayPal's, exactly.
-    :param pinned: the authority that must have signed; None: the public ones, as far as a chain is served.
+    :param mode: live or sandbox; it decides host and name.
+    :param origin: the exact origin of a local server, in place of PayPal's.
+    :param pinned: the authority that must have signed; None: the public ones, where PayPal serves a chain.
     """
 
     def __init__(self, mode: str, origin: str | None, pinned: x509.Certificate | None) -> None:
@@ -61,7 +61,7 @@ class Certificates:
         self._pinned = pinned
         self._http = requests.Session()
         self._http.trust_env = False
-        self._proved: dict[str, x509.Certificate] = {}
+        self._verified: dict[str, x509.Certificate] = {}
         self._failed: dict[str, tuple[float, Exception]] = {}
         self._fetches: deque[float] = deque(maxlen=FETCHES)
         self._fetching = threading.Lock()
@@ -69,11 +69,11 @@ class Certificates:
     def key(self, url: str, now: int) -> rsa.RSAPublicKey:
         """The key of the certificate at *url*.
 
-        :raises Forged: it is not PayPal's.
-        :raises CertificateUnavailable: it cannot be told now.
+        :raises Forged: the certificate is not PayPal's.
+        :raises CertificateUnavailable: it cannot be fetched now.
         """
         check_address(url, self._origins)
-        certificate = self._proved.get(url) or self._fetch_once(url, now)
+        certificate = self._verified.get(url) or self._fetch_once(url, now)
         check_certificate(certificate, self._name, now)
         key = certificate.public_key()
         if not isinstance(key, rsa.RSAPublicKey):
@@ -81,23 +81,23 @@ class Certificates:
         return key
 
     def _fetch_once(self, url: str, now: int) -> x509.Certificate:
-        """Fetch and prove a certificate, one at a time; a failure is not repeated for a while."""
+        """Fetch and verify a certificate, one at a time; a failure is remembered for :data:`FAILURE_S` seconds."""
         if not self._fetching.acquire(timeout=PATIENCE_S):
             raise CertificateUnavailable("another certificate is being waited for")
         try:
-            if url in self._proved:
-                return self._proved[url]
+            if url in self._verified:
+                return self._verified[url]
             failed_at, failure = self._failed.get(url, (float("-inf"), None))
             if failure and time.monotonic() - failed_at < FAILURE_S:
                 raise type(failure)(str(failure))
             self._count_fetch()
-            certificate = self._proved_now(url, now)
-            _keep(self._proved, url, certificate, PROVED_KEPT)
+            certificate = self._fetch(url, now)
+            _keep(self._verified, url, certificate, VERIFIED_KEPT)
             return certificate
         finally:
             self._fetching.release()
 
-    def _proved_now(self, url: str, now: int) -> x509.Certificate:
+    def _fetch(self, url: str, now: int) -> x509.Certificate:
         try:
             leaf, *served = _parse(self._download(url))
             check_certificate(leaf, self._name, now)
@@ -145,7 +145,7 @@ def _parse(pem: bytes) -> list[x509.Certificate]:
 
 
 def _keep(kept: dict[str, T], url: str, value: T, limit: int) -> None:
-    """Remember a value, and forget the oldest one."""
+    """Remember a value, and forget the oldest beyond *limit*."""
     kept.pop(url, None)
     while len(kept) >= limit:
         kept.pop(next(iter(kept)))
@@ -153,9 +153,9 @@ def _keep(kept: dict[str, T], url: str, value: T, limit: int) -> None:
 
 
 def check_address(url: str, origins: Sequence[str]) -> None:
-    """Refuse every address but a plain one below the certificates' path of exactly one of *origins*.
+    """Accept only a plain address below the certificates' path of exactly one of *origins*.
 
-    :raises Forged: the address leads, or could be read as leading, elsewhere.
+    :raises Forged: the address leads elsewhere, or some parser could read it so.
     """
     if not url.isascii() or not url.isprintable() or any(odd in url for odd in ' \\%?#@"<>'):
         raise Forged("an odd certificate address")
@@ -172,7 +172,7 @@ def check_address(url: str, origins: Sequence[str]) -> None:
 
 
 def check_certificate(certificate: x509.Certificate, name: str, now: int) -> None:
-    """Refuse a certificate of another name or time.
+    """Check the certificate's name, validity and hash.
 
     :raises Forged: it is not valid for *name* at *now*.
     """
@@ -192,12 +192,12 @@ def check_certificate(certificate: x509.Certificate, name: str, now: int) -> Non
 def check_chain(
     leaf: x509.Certificate, served: list[x509.Certificate], pinned: x509.Certificate | None, name: str, now: int
 ) -> None:
-    """Follow the certificate up to an authority: the pinned one, or else the public ones.
+    """Verify the chain up to an authority: the pinned one, or else the public ones.
 
-    PayPal has been seen serving the leaf alone. Then, and only when nothing is pinned, the address that it was fetched
-    from (TLS to PayPal's own host) is what vouches for it, and a certificate that vouches for itself is refused.
+    PayPal has been seen to serve the leaf alone. Then, and only when nothing is pinned, its source (TLS to PayPal's own
+    host) is the proof, and a self-signed certificate is rejected.
 
-    :raises Forged: the chain does not hold.
+    :raises Forged: the chain cannot be verified.
     """
     if pinned is None and not served:
         if leaf.issuer == leaf.subject:

@@ -1,7 +1,7 @@
-"""A purchase through PayPal: opened once, compared before its money is taken, taken once.
+"""A one-off purchase through PayPal: created once, compared before the capture, captured once.
 
-``look`` is the one way from "something may have happened at PayPal" to what our ledger is to record. The return page,
-the webhook and upkeep all come by it; PayPal's own answer is the truth, whatever brought us here.
+``Checkout.poll`` is the only way from "something may have happened at PayPal" to what the ledger records. The return
+page, the webhook and upkeep all call it, and all of them record what PayPal's API then says.
 """
 
 import logging
@@ -17,22 +17,22 @@ from web.paypal import branding
 from web.paypal.client import OutcomeUnknown, PayPal, Refused, Unavailable, money
 from web.paypal.error_mapping import DECLINES
 from web.paypal.outcome import Outcome, Poll, Result
-from web.paypal.parsing import Reading, Stage, approve_url, identifier, outcome_of, payee, read_order
+from web.paypal.parsing import ParsedOrder, Stage, approve_url, identifier, outcome_of, parse_order, payee
 
 logger = logging.getLogger(__name__)
 
 SUCCESS_PATH, CANCEL_PATH = "/paypal/success", "/paypal/cancel"
 DESCRIPTION_LENGTH = 127
 REQUEST_LIFE_S = 6 * 3600
-"""PayPal forgets a request id of an order after this time."""
+"""Seconds after which PayPal forgets the request id of an order."""
 
 CAPTURED = frozenset({"ORDER_ALREADY_CAPTURED"})
 
 
 class Checkout:
-    """Sells through one PayPal account.
+    """Sells single periods through one PayPal account.
 
-    :param backend_url: where the world reaches our pages.
+    :param backend_url: the public address of our pages.
     """
 
     def __init__(self, paypal: PayPal, plans: Plans, backend_url: str) -> None:
@@ -41,9 +41,9 @@ class Checkout:
         self._backend_url = backend_url
 
     def create(self, order: OrderInfo, texts: Texts, now: int) -> str:
-        """Make *order* at PayPal and return the page where it is approved. Repeated, it is the same one.
+        """Create *order* at PayPal and return the page where the buyer approves it. A repeat creates no other.
 
-        :raises PayPalError: it could not be made.
+        :raises PayPalError: the order could not be created.
         """
         remote = self._paypal.create_order(self._body(order, texts), orders.request_id(order.id, "create", now))
         url = approve_url(remote.get("links"))
@@ -53,45 +53,45 @@ class Checkout:
         orders.attach_remote(order.id, identifier(remote), now, url)
         return url
 
-    def look(self, order: OrderInfo, now: int) -> Poll:
-        """Read how *order* stands, taking the money if it is approved.
+    def poll(self, order: OrderInfo, now: int) -> Poll:
+        """Read the state of *order*, and capture its money if the buyer has approved it.
 
         :raises PayPalError: PayPal could not be asked, or refused to go on.
         """
         if order.remote_id is None:
             return Poll(Outcome(Result.NOT_APPROVED))
-        reading = self._read(order, order.remote_id, now)
-        if reading.stage is Stage.APPROVED and not reading.fault:
-            reading = self._capture(order, order.remote_id, now)
-        if reading.fault:
-            logger.error("order does not fit", extra={"order": order.id, "fault": reading.fault})
-            orders.doubt(order.id, reading.fault, now)
-            return Poll(Outcome(Result.TROUBLE), reading.facts)
-        return Poll(outcome_of(order, reading), (*reading.facts, *reading.refunds))
+        parsed = self._read(order, order.remote_id, now)
+        if parsed.stage is Stage.APPROVED and not parsed.fault:
+            parsed = self._capture(order, order.remote_id, now)
+        if parsed.fault:
+            logger.error("order.mismatched", extra={"order": order.id, "fault": parsed.fault})
+            orders.doubt(order.id, parsed.fault, now)
+            return Poll(Outcome(Result.TROUBLE), parsed.facts)
+        return Poll(outcome_of(order, parsed), (*parsed.facts, *parsed.refunds))
 
-    def _read(self, order: OrderInfo, remote_id: str, now: int) -> Reading:
-        return read_order(self._paypal.order(remote_id), order, self._merchant(), now)
+    def _read(self, order: OrderInfo, remote_id: str, now: int) -> ParsedOrder:
+        return parse_order(self._paypal.order(remote_id), order, self._merchant(), now)
 
-    def _capture(self, order: OrderInfo, remote_id: str, now: int) -> Reading:
-        """Take the money. Whatever came of it, what counts is what the order then says."""
+    def _capture(self, order: OrderInfo, remote_id: str, now: int) -> ParsedOrder:
+        """Capture the money. Whatever the capture answered, the order that is read afterwards counts."""
         try:
             self._paypal.capture_order(remote_id, self._capture_id(order, now))
         except OutcomeUnknown as error:
-            logger.warning("capture without an answer", extra={"order": order.id, "cause": str(error)})
+            logger.warning("capture.unanswered", extra={"order": order.id, "cause": str(error)})
         except Refused as refusal:
             if not refusal.issues & CAPTURED:
-                # Nothing moved: the next try is another call, which a replayed refusal must not answer.
+                # No money moved. The next try needs a new request id, or PayPal would answer it with this refusal.
                 orders.request_id(order.id, "capture", now, fresh=True)
                 if refusal.issues & DECLINES:
-                    # The next try is the payer's: he was told that nothing was charged, and may have bought elsewhere.
+                    # The payer decides on the next try: they were told that nothing was charged, and may buy elsewhere.
                     orders.looked(order.id, False, now)
                 raise
         return self._read(order, remote_id, now)
 
     def _capture_id(self, order: OrderInfo, now: int) -> str:
-        """The key of the call that takes the money.
+        """The request id of the capture.
 
-        When PayPal may have forgotten the old one it gets a new one: a look has just shown that nothing was taken.
+        It is a new one when PayPal may have forgotten the old one: the order was read just before, and is not captured.
         """
         return orders.request_id(order.id, "capture", now, fresh=now - order.created_at >= REQUEST_LIFE_S)
 
@@ -124,7 +124,7 @@ class Checkout:
         }
 
     def _remember_merchant(self, remote: Mapping[str, Any], now: int) -> None:
-        """Keep who the payee of our own orders is, so that another's order can be told from ours."""
+        """Note the payee of our own orders, so that an order that pays another merchant is noticed."""
         merchant = payee(remote)
         if merchant and self._merchant() is None:
             notes.put(self._merchant_note, merchant, now)

@@ -1,15 +1,15 @@
-"""A thin PayPal client: REST over requests, money as whole minor units.
+"""A thin PayPal client: REST over requests, amounts in whole minor units.
 
-PayPalError            debug_id: PayPal's own reference for its support
-├── Refused            PayPal said no: status, name, issues, links. Asking the same again changes nothing
-├── Unavailable        nothing happened, or nothing was asked that changes anything: try later
-│   ├── AccessDenied   it is us whom PayPal refuses, not what was asked: the operator has to act
-│   └── Unreadable     it is there, but this one answer has a shape that no answer should have
-└── OutcomeUnknown     the call may have moved money: look before asking again
+PayPalError            debug_id: PayPal's reference for its support
+├── Refused            PayPal said no: status, name, issues, links. The same request gets the same answer
+├── Unavailable        the call changed nothing: try later
+│   ├── AccessDenied   PayPal refuses our credentials, not the request: the operator has to act
+│   └── Unreadable     PayPal answered, in a shape that this answer should not have
+└── OutcomeUnknown     the call may have moved money: read the state before the next call
 
-Every POST carries a ``PayPal-Request-Id`` that the caller stored beforehand, so that a repeat is the same request.
-PayPal remembers those for 6 hours (orders), 45 days (payments) and 72 hours (subscriptions); after that, read first.
-Source: PayPal's REST API reference, "Idempotency".
+Every POST carries a ``PayPal-Request-Id`` that the caller has stored before, so that a repeat is the same request.
+PayPal remembers these ids for 6 hours (orders), 45 days (payments) and 72 hours (subscriptions). A caller that repeats
+later than that reads first. Source: PayPal's REST API reference, "Idempotency".
 """
 
 import contextlib
@@ -43,7 +43,7 @@ Json = dict[str, Any]
 
 
 class PayPalError(Exception):
-    """Base of everything that a PayPal call can raise."""
+    """Base of all that a PayPal call raises."""
 
     permanent = False
 
@@ -53,7 +53,7 @@ class PayPalError(Exception):
 
 
 class Refused(PayPalError):
-    """PayPal answered with a refusal (4xx) of what was asked."""
+    """PayPal refused the request (4xx)."""
 
     permanent = True
 
@@ -71,17 +71,17 @@ class Refused(PayPalError):
 
 
 class Unavailable(PayPalError):
-    """PayPal could not be asked, and nothing can have happened."""
+    """PayPal could not be asked, and the call changed nothing."""
 
 
 class AccessDenied(Unavailable):
-    """PayPal does not accept our credentials, or does not let them do this."""
+    """PayPal does not accept our credentials, or does not allow them this call."""
 
     permanent = True
 
 
 class Unreadable(Unavailable):
-    """PayPal answered, but what it said cannot be read. Its other answers may."""
+    """PayPal answered, but this answer cannot be read. Others may be readable."""
 
 
 class OutcomeUnknown(PayPalError):
@@ -89,7 +89,7 @@ class OutcomeUnknown(PayPalError):
 
 
 class _Transient(Exception):
-    """One attempt failed in a way that another may not."""
+    """One attempt failed, and the next may succeed."""
 
     def __init__(self, cause: str, retry_after: float | None = None, debug_id: str = "") -> None:
         self.retry_after, self.debug_id = retry_after, debug_id
@@ -111,7 +111,7 @@ class PayPal:
     def __init__(self, base_url: str, client_id: str, client_secret: str) -> None:
         self.base_url = base_url.rstrip("/")
         self.account = hashlib.sha256(client_id.encode()).hexdigest()[:12]
-        """Names this account in what is remembered of it: another account has other products, webhooks and payees."""
+        """Identifies this account in our notes: another account has other products, webhooks and payees."""
         self._auth = (client_id, client_secret)
         self._http = requests.Session()
         self._http.trust_env = False  # a stray .netrc entry must not replace our Authorization header
@@ -122,7 +122,7 @@ class PayPal:
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Let this thread's calls take *seconds* in all; what then is unfinished raises instead of retrying on."""
+        """Limit this thread's calls to *seconds* in all; what is unfinished then raises instead of another retry."""
         outer = getattr(self._limits, "deadline", None)
         self._limits.deadline = time.monotonic() + seconds
         try:
@@ -141,7 +141,7 @@ class PayPal:
         return self._get(f"/v2/checkout/orders/{_segment(order_id)}")
 
     def capture_order(self, order_id: str, request_id: str) -> Json:
-        """Take the money of an approved order."""
+        """Capture the money of an approved order."""
         return self._post(f"/v2/checkout/orders/{_segment(order_id)}/capture", {}, request_id)
 
     def capture(self, capture_id: str) -> Json:
@@ -188,11 +188,11 @@ class PayPal:
         return self._get(f"/v1/billing/subscriptions/{_segment(subscription_id)}")
 
     def cancel_subscription(self, subscription_id: str, reason: str, request_id: str) -> None:
-        """End the renewals; what is paid stays paid."""
+        """Cancel the renewals; the paid period stays paid."""
         self._post(f"/v1/billing/subscriptions/{_segment(subscription_id)}/cancel", {"reason": reason}, request_id)
 
     def activate_subscription(self, subscription_id: str, reason: str, request_id: str) -> None:
-        """Take up a suspended subscription again."""
+        """Resume a suspended subscription."""
         self._post(f"/v1/billing/subscriptions/{_segment(subscription_id)}/activate", {"reason": reason}, request_id)
 
     def subscription_sales(self, subscription_id: str, start: str, end: str) -> list[Json]:
@@ -210,7 +210,7 @@ class PayPal:
         return self._get(f"/v1/customer/disputes/{_segment(dispute_id)}")
 
     def disputes(self, updated_after: str, page_size: int = 50) -> list[Json]:
-        """The disputes that have moved since an RFC 3339 instant, in short."""
+        """Summaries of the disputes that were updated since an RFC 3339 instant."""
         found: list[Json] = []
         query = {"update_time_after": updated_after, "page_size": str(page_size)}
         while True:
@@ -230,7 +230,7 @@ class PayPal:
         return self._post("/v1/notifications/webhooks", {"url": url, "event_types": _named(event_types)}, request_id)
 
     def subscribe_webhook(self, webhook_id: str, event_types: list[str], request_id: str) -> Json:
-        """Let a registered webhook hear of the named events, and of no others."""
+        """Subscribe a registered webhook to the named events, and to no others."""
         change = {"op": "replace", "path": "/event_types", "value": _named(event_types)}
         return self._change("PATCH", f"/v1/notifications/webhooks/{_segment(webhook_id)}", [change], request_id)
 
@@ -247,17 +247,17 @@ class PayPal:
         return found
 
     def check(self) -> None:
-        """Ask for a token, also when the one that we have would still do: is PayPal there, does it know us?
+        """Fetch a new token, although the present one may still be valid: does PayPal answer, and know us?
 
         :raises AccessDenied: PayPal does not accept our credentials.
-        :raises Unavailable: it cannot be asked.
+        :raises Unavailable: PayPal cannot be asked.
         """
         try:
             self._bearer(self._token.value if self._token else None)
         except _Transient as error:
             raise Unavailable(f"no access token: {error}", error.debug_id) from error
 
-    # The wire
+    # Transport
 
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         try:
@@ -340,7 +340,7 @@ class PayPal:
             raise _Transient(type(error).__name__) from error
 
     def _bearer(self, stale: str | None = None) -> str:
-        """The access token, fetched once for all threads; *stale* is one that was just answered with 401.
+        """The access token, fetched once for all threads; *stale* is a token that was just answered with 401.
 
         :raises AccessDenied: the credentials are wrong.
         """
@@ -366,15 +366,15 @@ class PayPal:
 
 
 def _read(method: str, path: str, response: requests.Response) -> Json:
-    """Turn an HTTP answer into its body.
+    """The body of an HTTP answer.
 
-    :raises Refused: PayPal said no.
-    :raises AccessDenied: PayPal does not know us.
-    :raises _Transient: the answer says "not now", or is no answer of PayPal's at all.
+    :raises Refused: PayPal refused the request.
+    :raises AccessDenied: PayPal does not accept our credentials.
+    :raises _Transient: the answer says "not now", or does not come from PayPal's API at all.
     """
     status, debug_id = response.status_code, response.headers.get("PayPal-Debug-Id", "")
     level = logging.DEBUG if method == "GET" else logging.INFO
-    logger.log(level, "paypal", extra={"call": f"{method} {path}", "status": status, "debug_id": debug_id})
+    logger.log(level, "paypal.answered", extra={"call": f"{method} {path}", "status": status, "debug_id": debug_id})
     if status == TOO_MANY_REQUESTS or status >= FAULTS:
         raise _Transient(f"status {status}", _retry_after(response), debug_id)
     body = _json(response, debug_id)
@@ -413,7 +413,7 @@ def _named(event_types: list[str]) -> list[Json]:
 
 
 def _segment(identifier: str) -> str:
-    """One path segment: an id from outside must not become a path of its own."""
+    """One path segment, so that an id from outside cannot become a path of its own."""
     return quote(identifier, safe="")
 
 
@@ -425,9 +425,9 @@ def money(amount: int, currency: str) -> Json:
 
 
 def minor(amount: Mapping[str, Any]) -> tuple[int, str]:
-    """Read PayPal's amount, v2 (``value``, ``currency_code``) or v1 (``total``, ``currency``), into minor units.
+    """PayPal's amount, v2 (``value``, ``currency_code``) or v1 (``total``, ``currency``), as minor units and currency.
 
-    :raises ValueError: it is no amount, or finer than its currency's smallest unit.
+    :raises ValueError: the amount is malformed, or finer than the currency's smallest unit.
     """
     currency = str(amount.get("currency_code") or amount.get("currency") or "")
     text = amount.get("value") if "value" in amount else amount.get("total")

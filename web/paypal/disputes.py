@@ -1,4 +1,4 @@
-"""Disputes: how each stands for the payments that it names, also where no notification told of it."""
+"""Disputes: the state of each, for the payments that it names, whether or not a webhook told of it."""
 
 import logging
 
@@ -7,37 +7,37 @@ from models.maintenance import health
 from models.money import payments
 from models.money.payments import Change, DisputeFact
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused
-from web.paypal.parsing import PROVIDER, outcome_code, read_dispute, rfc3339
+from web.paypal.parsing import PROVIDER, outcome_code, parse_dispute, rfc3339
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 
 LOOK_BACK_S = 4 * 86_400
-"""A notification is repeated for three days."""
+"""Seconds before the last comparison: PayPal repeats a notification for three days."""
 
 OLDEST_S = 179 * 86_400
-"""PayPal lists what has moved within 180 days."""
+"""Seconds: PayPal lists the disputes of the last 180 days."""
 
 COMPARED_NOTE = "paypal_disputes_compared"
-"""When they were last compared. Restored with a backup, it leads back to what the backup does not know."""
+"""The note of the last comparison. A restored backup brings back an old one, and what came since is compared again."""
 
 INCIDENT = "disputes_refused"
 
 
-def look(till: Shop, dispute_id: str, now: int) -> list[Change]:
-    """Read a dispute. It may be heard of before its payment: then that is looked at first.
+def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
+    """Read a dispute. Its payment is polled first where the ledger does not know it yet.
 
-    :raises PayPalError: PayPal could not be asked, or does not show it to us.
+    :raises PayPalError: PayPal could not be asked, or does not show us the dispute.
     """
     changes: list[Change] = []
-    dispute = till.paypal.dispute(dispute_id)
+    dispute = shop.paypal.dispute(dispute_id)
     outcome = outcome_code(dispute)
-    for fact in read_dispute(dispute, now):
+    for fact in parse_dispute(dispute, now):
         if payments.find(PROVIDER, fact.payment_remote_id) is None:
-            order = till.order_of_payment(fact.payment_remote_id)
+            order = shop.order_of_payment(fact.payment_remote_id)
             if order is None:
                 continue
-            changes += till.look(order, now).changes
+            changes += shop.poll(order, now).changes
         changes.append(fact)
         if outcome is not None and fact.won is None:
             _report(fact, outcome, now)
@@ -45,18 +45,18 @@ def look(till: Shop, dispute_id: str, now: int) -> list[Change]:
 
 
 def _report(fact: DisputeFact, outcome: str, now: int) -> None:
-    logger.error("a dispute ended in an unknown way", extra={"dispute": fact.remote_id, "outcome": outcome})
+    logger.error("dispute.unexplained", extra={"dispute": fact.remote_id, "outcome": outcome})
     detail = {"provider": PROVIDER, "remote_id": fact.payment_remote_id, "dispute": fact.remote_id, "outcome": outcome}
     outbox.alert("dispute_unexplained", detail, now, key=f"unexplained:{PROVIDER}:{fact.remote_id}")
 
 
-def compare(till: Shop, now: int) -> None:
-    """Lay the disputes of the last days beside the ledger.
+def compare(shop: Shop, now: int) -> None:
+    """Compare the disputes of the last days with the ledger.
 
     :raises PayPalError: PayPal could not be asked.
     """
     try:
-        listed = till.paypal.disputes(rfc3339(_start(now)))
+        listed = shop.paypal.disputes(rfc3339(_start(now)))
     except Refused as refusal:
         if refusal.status != FORBIDDEN:
             raise
@@ -64,20 +64,20 @@ def compare(till: Shop, now: int) -> None:
         return
     health.close_incident(INCIDENT, now)
     for short in listed:
-        _compare_one(till, str(short.get("dispute_id")), now)
+        _compare_one(shop, str(short.get("dispute_id")), now)
     notes.put(COMPARED_NOTE, now, now)
 
 
 def _start(now: int) -> int:
-    """From when on to compare: the last days, or all the time since the last comparison if that is longer."""
+    """The start of the comparison: some days ago, or the last comparison if that was earlier."""
     compared = notes.get(COMPARED_NOTE) or now
     return max(min(now, compared) - LOOK_BACK_S, now - OLDEST_S)
 
 
-def _compare_one(till: Shop, dispute_id: str, now: int) -> None:
+def _compare_one(shop: Shop, dispute_id: str, now: int) -> None:
     try:
-        payments.apply(look(till, dispute_id, now), now)
+        payments.apply(poll(shop, dispute_id, now), now)
     except Refused as refusal:
         if refusal.status not in (FORBIDDEN, NOT_FOUND):
             raise
-        logger.info("a dispute about somebody else's business", extra={"dispute": dispute_id})
+        logger.info("dispute.ignored", extra={"dispute": dispute_id})

@@ -1,4 +1,4 @@
-"""What it means for a purchase that PayPal refused to go on with it."""
+"""What a refusal of PayPal's means for the purchase, and for its buyer."""
 
 import logging
 
@@ -25,7 +25,7 @@ DECLINES = frozenset(
     }
 )
 SPENT = frozenset({"MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED", "DUPLICATE_INVOICE_ID"})
-"""PayPal will never take this order's money: the buyer needs a new one."""
+"""PayPal will never capture this order: the buyer needs a new one."""
 
 ACCOUNT = frozenset(
     {
@@ -37,15 +37,15 @@ ACCOUNT = frozenset(
         "USER_ACCOUNT_CLOSED",
     }
 )
-"""Besides everything that begins with ``PAYEE_``: what is wrong with the operator's own account."""
+"""Faults of the operator's own account, besides everything that begins with ``PAYEE_``."""
 
 ALERT_EVERY_S = 86_400
 
 
-def take(order: OrderInfo, refusal: Refused, now: int) -> Outcome:
-    """Do what a refusal asks for, and say what the buyer is to hear."""
+def handle(order: OrderInfo, refusal: Refused, now: int) -> Outcome:
+    """Record a refusal of *order*, alert the admins where they must act, and return what the buyer hears."""
     logger.warning(
-        "paypal refused",
+        "purchase.refused",
         extra={"order": order.id, "issues": sorted(refusal.issues), "debug_id": refusal.debug_id},
     )
     outcome = outcome_of(order, refusal)
@@ -57,7 +57,7 @@ def take(order: OrderInfo, refusal: Refused, now: int) -> Outcome:
 
 
 def outcome_of(order: OrderInfo, refusal: Refused) -> Outcome:
-    """What the buyer is to hear of a refusal."""
+    """What the buyer hears of a refusal."""
     link = approve_url(refusal.links) or order.approve_url
     if refusal.status == NOT_FOUND or refusal.issues & SPENT:
         return Outcome(Result.OVER)
@@ -71,7 +71,7 @@ def outcome_of(order: OrderInfo, refusal: Refused) -> Outcome:
 
 
 def _tell_account(refusal: Refused, now: int) -> None:
-    """Tell the admins, once a day for each cause: every buyer meets it."""
+    """Alert the admins once a day for each cause: every buyer meets the same fault."""
     issues = ", ".join(sorted(refusal.issues))
     detail = {"issues": issues, "debug_id": refusal.debug_id}
     outbox.alert("paypal_account", detail, now, key=f"paypal_account:{issues}:{now // ALERT_EVERY_S}")

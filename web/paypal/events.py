@@ -15,7 +15,7 @@ from models.money.webhooks import WebhookInfo
 from web.paypal import disputes
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused
 from web.paypal.outcome import Result
-from web.paypal.parsing import PROVIDER, failed_at, linked_capture, read_refund, read_sale_refund
+from web.paypal.parsing import PROVIDER, failed_at, linked_capture, parse_refund, parse_sale_refund
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -25,116 +25,116 @@ Resource = Mapping[str, Any]
 
 
 class Unfinished(Exception):
-    """The event is true but could not be followed to its end now."""
+    """The event is genuine, but could not be followed to its end now."""
 
 
 class NotOurs(Exception):
-    """The event is true, and about somebody else's business."""
+    """The event is genuine, and about a sale that is not ours."""
 
 
-def follow(till: Shop, event: WebhookInfo, now: int) -> None:
-    """Look where an event points, record what is there, and with it that the event is done.
+def follow(shop: Shop, event: WebhookInfo, now: int) -> None:
+    """Read what an event points to, and record it in one transaction with the event's end.
 
     :raises Unfinished: PayPal could not tell yet.
     :raises PayPalError: PayPal could not be asked.
     """
-    payments.apply(_changes(till, event, now), now, event.id)
+    payments.apply(_changes(shop, event, now), now, event.id)
 
 
-def _changes(till: Shop, event: WebhookInfo, now: int) -> Changes:
-    look = LOOKS.get(event.event_type)
+def _changes(shop: Shop, event: WebhookInfo, now: int) -> Changes:
+    look = POLLS.get(event.event_type)
     if look is None:
         return ()
     try:
-        return look(till, json.loads(event.body)["resource"], now)
+        return look(shop, json.loads(event.body)["resource"], now)
     except NotOurs as reason:
-        logger.info("webhook about somebody else's business", extra={"event": event.event_id, "cause": str(reason)})
+        logger.info("webhook.ignored", extra={"event": event.event_id, "cause": str(reason)})
     except Refused as refusal:
         if refusal.status not in (FORBIDDEN, NOT_FOUND):
             raise
-        logger.info("webhook about what is not shown to us", extra={"event": event.event_id, "cause": str(refusal)})
+        logger.info("webhook.hidden", extra={"event": event.event_id, "cause": str(refusal)})
     return ()
 
 
-def _order(till: Shop, resource: Resource, now: int) -> Changes:
+def _order(shop: Shop, resource: Resource, now: int) -> Changes:
     order = orders.by_remote(PROVIDER, str(resource.get("id") or resource.get("order_id")))
     if order is None:
         raise NotOurs("an order that is not known here")
-    return _of_order(till, order, now)
+    return _of_order(shop, order, now)
 
 
-def _capture(till: Shop, resource: Resource, now: int) -> Changes:
-    return _of_payment(till, str(resource.get("id")), now)
+def _capture(shop: Shop, resource: Resource, now: int) -> Changes:
+    return _of_payment(shop, str(resource.get("id")), now)
 
 
-def _given_back(till: Shop, resource: Resource, now: int) -> Changes:
-    """A refund or reversal: the resource is the refund, the capture is where its link leads."""
+def _given_back(shop: Shop, resource: Resource, now: int) -> Changes:
+    """A refund or reversal: the resource is the refund, and its ``up`` link leads to the capture."""
     capture_id = linked_capture(resource)
     if capture_id is None:
         raise Unfinished("a refund that names no capture")
-    changes = _of_payment(till, capture_id, now)
+    changes = _of_payment(shop, capture_id, now)
     try:
-        refund = read_refund(till.paypal.refund(str(resource.get("id"))), now)
+        refund = parse_refund(shop.paypal.refund(str(resource.get("id"))), now)
     except Refused as refusal:
         if refusal.status != NOT_FOUND:
             raise
-        # What a bank has reversed may not be shown as a refund. Its order and the transaction list tell of it.
+        # A reversal by a bank may not be shown as a refund. The order and the transaction list tell of it.
         refund = None
     return [*changes, *([refund] if refund else [])]
 
 
-def _of_payment(till: Shop, remote_id: str, now: int) -> Changes:
-    """Look at the purchase that a capture or sale belongs to."""
-    order = till.order_of_payment(remote_id)
+def _of_payment(shop: Shop, remote_id: str, now: int) -> Changes:
+    """Poll the purchase that a capture or sale belongs to."""
+    order = shop.order_of_payment(remote_id)
     if order is None:
         raise NotOurs("a payment of no order that is known here")
-    return _of_order(till, order, now)
+    return _of_order(shop, order, now)
 
 
-def _of_order(till: Shop, order: OrderInfo, now: int) -> Changes:
-    return till.look(order, now).changes
+def _of_order(shop: Shop, order: OrderInfo, now: int) -> Changes:
+    return shop.poll(order, now).changes
 
 
-def _dispute(till: Shop, resource: Resource, now: int) -> Changes:
-    return disputes.look(till, str(resource.get("dispute_id")), now)
+def _dispute(shop: Shop, resource: Resource, now: int) -> Changes:
+    return disputes.poll(shop, str(resource.get("dispute_id")), now)
 
 
-def _sale(till: Shop, resource: Resource, now: int) -> Changes:
-    return _of_subscription(till, str(resource.get("billing_agreement_id")), now)
+def _sale(shop: Shop, resource: Resource, now: int) -> Changes:
+    return _of_subscription(shop, str(resource.get("billing_agreement_id")), now)
 
 
-def _sale_given_back(till: Shop, resource: Resource, now: int) -> Changes:
-    """A refunded or reversed sale: the v1 resource names the sale, the refund is read by its own id."""
+def _sale_given_back(shop: Shop, resource: Resource, now: int) -> Changes:
+    """A refunded or reversed sale: the v1 resource names the sale; the refund is read by its own id."""
     sale_id = str(resource.get("sale_id"))
-    changes: Changes = () if payments.find(PROVIDER, sale_id) else _of_payment(till, sale_id, now)
-    refund = read_sale_refund(till.paypal.sale_refund(str(resource.get("id"))), sale_id, now)
+    changes: Changes = () if payments.find(PROVIDER, sale_id) else _of_payment(shop, sale_id, now)
+    refund = parse_sale_refund(shop.paypal.sale_refund(str(resource.get("id"))), sale_id, now)
     return [*changes, *([refund] if refund else [])]
 
 
-def _subscription(till: Shop, resource: Resource, now: int) -> Changes:
-    return _of_subscription(till, str(resource.get("id")), now)
+def _subscription(shop: Shop, resource: Resource, now: int) -> Changes:
+    return _of_subscription(shop, str(resource.get("id")), now)
 
 
-def _payment_failed(till: Shop, resource: Resource, now: int) -> Changes:
+def _payment_failed(shop: Shop, resource: Resource, now: int) -> Changes:
     remote_id = str(resource.get("id"))
-    changes = _of_subscription(till, remote_id, now)
-    at = failed_at(till.paypal.subscription(remote_id), now)
+    changes = _of_subscription(shop, remote_id, now)
+    at = failed_at(shop.paypal.subscription(remote_id), now)
     if at is not None:
         subscriptions.payment_failed(PROVIDER, remote_id, at, now)
     return changes
 
 
-def _of_subscription(till: Shop, remote_id: str, now: int) -> Changes:
+def _of_subscription(shop: Shop, remote_id: str, now: int) -> Changes:
     known = subscriptions.by_remote(PROVIDER, remote_id)
     if known is None:
         raise NotOurs("a subscription that is not known here")
-    look = till.renewals.look_at(known, now)
-    if look.outcome.result is Result.OVER and known.state is subscriptions.SubscriptionState.PENDING:
+    poll = shop.renewals.poll_subscription(known, now)
+    if poll.outcome.result is Result.OVER and known.state is subscriptions.SubscriptionState.PENDING:
         orders.expire(known.order_id, now)
-    return look.changes
+    return poll.changes
 
 
-LOOKS: Mapping[str, Callable[[Shop, Resource, int], Changes]] = {
+POLLS: Mapping[str, Callable[[Shop, Resource, int], Changes]] = {
     "CHECKOUT.ORDER.APPROVED": _order,
     "CHECKOUT.ORDER.COMPLETED": _order,
     "CHECKOUT.PAYMENT-APPROVAL.REVERSED": _order,
@@ -161,5 +161,5 @@ LOOKS: Mapping[str, Callable[[Shop, Resource, int], Changes]] = {
     "BILLING.SUBSCRIPTION.EXPIRED": _subscription,
     "BILLING.SUBSCRIPTION.PAYMENT.FAILED": _payment_failed,
 }
-EVENT_TYPES = tuple(sorted(LOOKS))
+EVENT_TYPES = tuple(sorted(POLLS))
 """What our webhook is subscribed to."""

@@ -1,4 +1,4 @@
-"""What upkeep watches over at PayPal: that it answers, that it takes us in, that its notifications come through."""
+"""Watches that PayPal answers, that it accepts our credentials, and that its notifications arrive."""
 
 from collections.abc import Iterable
 
@@ -13,27 +13,31 @@ AWAY = "paypal_away"
 FAILING = "webhooks_failing"
 
 AWAY_S = 600
+"""Seconds without an answer until PayPal counts as away."""
+
 LOOK_BACK_S = 86_400
 SETTLED_S = 900
-"""A payment so old should have been notified of, whatever PayPal's queues are like."""
+"""Seconds after which a payment's notification should have arrived, however long PayPal's queues are."""
 MARGIN_S = 60
 SILENT = 2
-"""So many payments without a notification are no accident."""
+"""Payments without a notification; fewer may be chance."""
 STUCK, ATTEMPTS = 3, 5
-"""So many notifications, each looked at so often in vain, are none either."""
+"""Notifications, and failed attempts at each; fewer may be chance."""
 
 
 class Monitor:
-    """Opens incidents, and closes them."""
+    """Opens the incidents about PayPal, and closes them."""
 
-    def __init__(self, till: Shop) -> None:
-        self._till = till
+    def __init__(self, shop: Shop) -> None:
+        self._till = shop
         self._away_since: int | None = None
 
-    def ask_in(self, now: int) -> None:
-        """Credentials that PayPal no longer takes are told at once, not when the next customer pays.
+    def check_access(self, now: int) -> None:
+        """Open an incident when PayPal no longer accepts our credentials, before the next customer pays.
 
-        :raises PayPalError: it does not take them, or does not answer.
+        PayPal that does not answer becomes one after :data:`AWAY_S` seconds.
+
+        :raises PayPalError: PayPal does not accept them, or does not answer.
         """
         try:
             self._till.paypal.check()
@@ -48,10 +52,10 @@ class Monitor:
         health.close_incident(DENIED, now)
 
     def watch_notifications(self, now: int) -> None:
-        """Notice a webhook that is registered and of no use."""
+        """Open an incident while a webhook is registered, but its notifications do not arrive or cannot be followed."""
         if self._till.webhook_id() is None:
-            return  # that is an incident of its own
-        # What gave rise to it is looked at for as long as it lasts: payments that grow old are not notified of thereby.
+            return  # a missing webhook is another incident
+        # While the incident lasts, the payments that opened it stay in view: their age is no proof that all is well.
         began = next((each.opened_at for each in health.incidents() if each.key == FAILING), now)
         known = payments.since(PROVIDER, min(began, now) - LOOK_BACK_S)
         completed = [each.completed_at for each in known if each.completed_at and each.completed_at <= now - SETTLED_S]
@@ -66,18 +70,18 @@ class Monitor:
         health.close_incident(AWAY, now)
 
     def _unanswered(self, reason: str, now: int) -> None:
-        # A clock that was set back must not make the wait endless.
+        # After a clock was set back, the old start would lie in the future and the wait would be too long.
         self._away_since = now if self._away_since is None else min(self._away_since, now)
         if now - self._away_since >= AWAY_S:
             health.open_incident(AWAY, reason, now)
 
 
 def judge(completed: Iterable[int], newest: int | None, stuck: int) -> str | None:
-    """What is wrong with the notifications; nothing ("") when they come through; None when that cannot be told.
+    """What is wrong with the notifications: "" when they arrive, None when that cannot be told.
 
-    :param completed: when PayPal's payments were completed that should have been notified of.
-    :param newest: when the newest notification came.
-    :param stuck: how many notifications have been followed again and again in vain.
+    :param completed: when those payments were completed whose notifications should have arrived.
+    :param newest: when the newest notification arrived.
+    :param stuck: the number of notifications that failed too often.
     """
     moments = list(completed)
     if stuck >= STUCK:

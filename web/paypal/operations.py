@@ -1,4 +1,4 @@
-"""Remote work asked for in chat, carried out at PayPal: refunds, cancellations, look-ups."""
+"""Carries out at PayPal what was asked for in chat: refunds, cancellations, resumed renewals, lookups."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.subscriptions import SubscriptionInfo
 from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unavailable
 from web.paypal.outcome import Result
-from web.paypal.parsing import PROVIDER, identifier, read_refund, read_sale_refund
+from web.paypal.parsing import PROVIDER, identifier, parse_refund, parse_sale_refund
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ LIFE_S: Mapping[RequestKind, int] = {
     RequestKind.RESUME_SUBSCRIPTION: 3 * DAY_S,
     RequestKind.LOOKUP: DAY_S,
 }
-"""How long a request is tried: PayPal forgets the request id of a refund after 45 days, of a subscription after 3."""
+"""Seconds of retries: PayPal forgets the request id of a refund after 45 days, of a subscription after 3."""
 
 REFUNDED = frozenset({"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"})
 STATUS_INVALID = "SUBSCRIPTION_STATUS_INVALID"
@@ -34,45 +34,47 @@ NO_PAYMENT = frozenset({400, FORBIDDEN, NOT_FOUND, 422})
 
 
 class NotPossible(Exception):
-    """It cannot be done, and trying again would not help. The text is the code that is told in chat."""
+    """The request cannot be carried out, now or later. The text is the reason's code, which the chat words."""
 
 
 class Operations:
-    """Carries out requests of one shop, each with the idempotency key of its row."""
+    """Carries out the requests of one shop, each with the idempotency key of its row."""
 
-    def __init__(self, till: Shop) -> None:
-        self._till = till
-        self._acts: Mapping[RequestKind, Callable[[RequestInfo, int], str]] = {
+    def __init__(self, shop: Shop) -> None:
+        self._till = shop
+        self._handlers: Mapping[RequestKind, Callable[[RequestInfo, int], str]] = {
             RequestKind.REFUND: self._refund,
-            RequestKind.CANCEL_SUBSCRIPTION: self._end_renewals,
+            RequestKind.CANCEL_SUBSCRIPTION: self._cancel,
             RequestKind.RESUME_SUBSCRIPTION: self._resume,
             RequestKind.LOOKUP: self._look_up,
         }
 
-    def run(self, errand: RequestInfo, now: int) -> None:
-        """Carry out a request that was claimed: it is done, has failed, or is tried again later."""
-        logger.info("request", extra={"request": errand.id, "kind": str(errand.kind), "attempt": errand.attempts})
+    def run(self, request: RequestInfo, now: int) -> None:
+        """Carry out a claimed request; its row then says that it is done, has failed, or is retried later."""
+        logger.info(
+            "request.started", extra={"request": request.id, "kind": str(request.kind), "attempt": request.attempts}
+        )
         try:
-            if now - errand.created_at >= LIFE_S[errand.kind]:
+            if now - request.created_at >= LIFE_S[request.kind]:
                 raise NotPossible("gave_up")
-            provider_requests.finish(errand.id, self._acts[errand.kind](errand, now), now)
+            provider_requests.finish(request.id, self._handlers[request.kind](request, now), now)
         except NotPossible as reason:
-            provider_requests.fail(errand.id, str(reason), now)
+            provider_requests.fail(request.id, str(reason), now)
         except Refused as refusal:
-            _log_refusal(errand, refusal)
-            provider_requests.fail(errand.id, ",".join(sorted(refusal.issues)) or refusal.name or "refused", now)
+            _log_refusal(request, refusal)
+            provider_requests.fail(request.id, ",".join(sorted(refusal.issues)) or refusal.name or "refused", now)
         except PayPalError as error:
-            logger.warning("request put off", extra={"request": errand.id, "cause": str(error)})
-            provider_requests.retry(errand.id, now + FIRST_RETRY_S * 2 ** min(errand.attempts, DOUBLINGS))
+            logger.warning("request.postponed", extra={"request": request.id, "cause": str(error)})
+            provider_requests.retry(request.id, now + FIRST_RETRY_S * 2 ** min(request.attempts, DOUBLINGS))
 
     # Refunds
 
-    def _refund(self, errand: RequestInfo, now: int) -> str:
-        payment = payments.get(errand.payment_id or 0)
+    def _refund(self, request: RequestInfo, now: int) -> str:
+        payment = payments.get(request.payment_id or 0)
         if payment is None:
             raise NotPossible("unknown")
         try:
-            fact = self._give_back(payment, errand, now)
+            fact = self._refunded(payment, request, now)
         except Refused as refusal:
             if not REFUNDED & {refusal.name, *refusal.issues}:
                 raise
@@ -81,18 +83,18 @@ class Operations:
         payments.apply([fact], now)
         return "refunded"
 
-    def _give_back(self, payment: PaymentInfo, errand: RequestInfo, now: int) -> RefundFact:
-        """Refund what was asked for; a repeat of the same request is answered with the same refund.
+    def _refunded(self, payment: PaymentInfo, request: RequestInfo, now: int) -> RefundFact:
+        """Refund the amount of the request. PayPal answers a repeat of the request with the same refund.
 
-        :raises Unavailable: it is accepted, and still on its way.
+        :raises Unavailable: the refund is accepted, and still pending.
         """
-        paypal, wanted = self._till.paypal, (payment.remote_id, errand.amount, payment.currency, errand.request_id)
+        paypal, wanted = self._till.paypal, (payment.remote_id, request.amount, payment.currency, request.request_id)
         if payment.subscription_id is not None:
             made = paypal.sale_refund(identifier(paypal.refund_sale(*wanted)))
-            fact = read_sale_refund(made, payment.remote_id, now)
+            fact = parse_sale_refund(made, payment.remote_id, now)
         else:
             made = paypal.refund(identifier(paypal.refund_capture(*wanted)))
-            fact = read_refund(made, now)
+            fact = parse_refund(made, now)
         state = str(made.get("status") or made.get("state")).upper()  # of a sale it is ``state``, in lower case
         if state in ENDED_REFUNDS:
             raise NotPossible("refund_failed")
@@ -107,37 +109,37 @@ class Operations:
 
     # Subscriptions
 
-    def _end_renewals(self, errand: RequestInfo, now: int) -> str:
-        known = _subscription(errand)
+    def _cancel(self, request: RequestInfo, now: int) -> str:
+        known = _subscription(request)
         try:
-            self._till.paypal.cancel_subscription(known.remote_id, REASON, errand.request_id)
+            self._till.paypal.cancel_subscription(known.remote_id, REASON, request.request_id)
         except Refused as refusal:
             if STATUS_INVALID not in refusal.issues:
                 raise
         self._till.settle_subscription(known, now)
-        if _subscription(errand).state in subscriptions.RENEWING:
+        if _subscription(request).state in subscriptions.RENEWING:
             raise Unavailable("PayPal still renews it")
         return "cancelled"
 
-    def _resume(self, errand: RequestInfo, now: int) -> str:
-        known = _subscription(errand)
+    def _resume(self, request: RequestInfo, now: int) -> str:
+        known = _subscription(request)
         try:
-            self._till.paypal.activate_subscription(known.remote_id, REASON, errand.request_id)
+            self._till.paypal.activate_subscription(known.remote_id, REASON, request.request_id)
         except Refused as refusal:
             if STATUS_INVALID not in refusal.issues:
                 raise
         self._till.settle_subscription(known, now)
-        if _subscription(errand).state is not subscriptions.SubscriptionState.ACTIVE:
+        if _subscription(request).state is not subscriptions.SubscriptionState.ACTIVE:
             raise NotPossible(STATUS_INVALID)
         return "resumed"
 
-    # Look-ups
+    # Lookups
 
-    def _look_up(self, errand: RequestInfo, now: int) -> str:
-        """A customer says that he paid: find the charge, the order or the subscription by its id, and settle it."""
-        told = errand.argument.strip()
+    def _look_up(self, request: RequestInfo, now: int) -> str:
+        """A customer says that they paid: find the charge, order or subscription by the id they gave, and settle it."""
+        told = request.argument.strip()
         order = orders.by_remote(PROVIDER, told) or orders.by_public(told) or self._order_of(told)
-        if order is None or (errand.user_id is not None and order.user_id != errand.user_id):
+        if order is None or (request.user_id is not None and order.user_id != request.user_id):
             raise NotPossible("not_found")
         result = self._till.settle(order, now).result
         if result is Result.LATER:
@@ -153,15 +155,15 @@ class Operations:
             raise
 
 
-def _subscription(errand: RequestInfo) -> SubscriptionInfo:
-    known = subscriptions.get(errand.subscription_id or 0)
+def _subscription(request: RequestInfo) -> SubscriptionInfo:
+    known = subscriptions.get(request.subscription_id or 0)
     if known is None:
         raise NotPossible("unknown")
     return known
 
 
-def _log_refusal(errand: RequestInfo, refusal: Refused) -> None:
+def _log_refusal(request: RequestInfo, refusal: Refused) -> None:
     logger.warning(
-        "request refused",
-        extra={"request": errand.id, "issues": sorted(refusal.issues), "debug_id": refusal.debug_id},
+        "request.refused",
+        extra={"request": request.id, "issues": sorted(refusal.issues), "debug_id": refusal.debug_id},
     )

@@ -1,4 +1,4 @@
-"""How a purchase stands: what its buyer is to hear, and what the ledger is to record."""
+"""The state of a purchase: what its buyer hears, and what the ledger records."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from models.money.payments import Change
 
 
 class Result(Enum):
-    """How a purchase stands, as its buyer is to hear it."""
+    """The state of a purchase, as its buyer hears it."""
 
     PAID = "paid"
     PENDING = "pending"
@@ -15,14 +15,14 @@ class Result(Enum):
     DECLINED = "declined"
     OVER = "over"
     REFUNDED = "refunded"
-    UNABLE = "unable"  # PayPal does not let the operator's account take it: he has been told
-    TROUBLE = "trouble"  # something does not fit: the operator has been told
-    LATER = "later"  # PayPal cannot be asked now, or says what we do not know: the poller goes on
+    UNABLE = "unable"  # the operator's account may not receive the payment; the operator has been told
+    TROUBLE = "trouble"  # the order differs from ours at PayPal; the operator has been told
+    LATER = "later"  # PayPal cannot be asked now, or answers an unknown status; upkeep polls on
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a purchase stands. ``approve_url`` is where the buyer can (still) approve, ``reference`` the charge's id."""
+    """The state of a purchase; ``approve_url`` is where the buyer can approve it, ``reference`` the charge's id."""
 
     result: Result
     approve_url: str | None = None
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Poll:
-    """One look at PayPal: what to tell, and what to record."""
+    """One answer of PayPal's: what to tell, and what to record."""
 
     outcome: Outcome
     changes: tuple[Change, ...] = ()

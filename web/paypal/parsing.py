@@ -1,7 +1,7 @@
-"""PayPal's answers in our terms: pure functions of what it said.
+"""Parses PayPal's answers into our terms: pure functions of JSON.
 
-Its words are translated by table, once; an unknown word is tolerated and grants nothing. Its instants are taken to be
-past: where its clock runs ahead of ours, a payment counts from now rather than from later.
+Statuses are translated by table; an unknown one is tolerated and grants nothing. Instants are capped at now: where
+PayPal's clock is ahead of ours, a payment counts from now.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ PROVIDER = "paypal"
 
 
 class Stage(Enum):
-    """How far PayPal's order has come. Completed does not mean paid: its captures tell that."""
+    """The stage of PayPal's order. Completed does not mean paid: the captures tell that."""
 
     WAITING = "waiting"
     APPROVED = "approved"
@@ -67,14 +67,14 @@ VERDICTS = {
     "RESOLVED_BUYER_FAVOUR": False,
     "ACCEPTED": False,
 }
-"""Who has won a dispute, from our side. Others, ``NONE`` for instance, decide nothing."""
+"""Outcome codes of a dispute: True where the seller, us, has won. Others, such as ``NONE``, decide nothing."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedOrder:
     """PayPal's order in our terms.
 
-    ``fault`` says what keeps it from being ours. Money that came in spite of it is among the ``facts``, to be recorded.
+    ``fault`` says in what the order differs from ours. Money that was captured nevertheless is among the ``facts``.
     """
 
     stage: Stage
@@ -86,9 +86,9 @@ class Reading:
 
 @contextlib.contextmanager
 def readable(what: str) -> Iterator[None]:
-    """Take an answer of a shape that no answer should have for none at all.
+    """Turn errors over the shape of an answer into one that callers expect.
 
-    :raises Unreadable: in place of what went wrong over its parts.
+    :raises Unreadable: *what* lacks a part, or a part is of another type.
     """
     try:
         yield
@@ -96,23 +96,23 @@ def readable(what: str) -> Iterator[None]:
         raise Unreadable(f"{what} cannot be read: {error!r}") from error
 
 
-def read_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | None, now: int) -> Reading:
-    """Translate PayPal's order, after comparing it with ours.
+def parse_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | None, now: int) -> ParsedOrder:
+    """PayPal's order in our terms, compared with ours.
 
-    :raises Unreadable: it is none that can be read.
+    :raises Unreadable: the order cannot be parsed.
     """
     with readable("the order"):
         stage = STAGES.get(str(remote.get("status")), Stage.UNKNOWN)
         units = remote.get("purchase_units") or []
         if len(units) != 1:
-            return Reading(stage, f"{len(units)} purchase units instead of one")
+            return ParsedOrder(stage, f"{len(units)} purchase units instead of one")
         fault = _foreign(units[0], order, merchant)
         if fault:
-            return Reading(stage, fault)
+            return ParsedOrder(stage, fault)
         moved = units[0].get("payments") or {}
-        facts = [read_capture(capture, order, now) for capture in moved.get("captures") or ()]
-        refunds = [read_refund(refund, now) for refund in moved.get("refunds") or ()]
-        return Reading(
+        facts = [parse_capture(capture, order, now) for capture in moved.get("captures") or ()]
+        refunds = [parse_refund(refund, now) for refund in moved.get("refunds") or ()]
+        return ParsedOrder(
             stage,
             _difference(units[0], order),
             approve_url(remote.get("links")),
@@ -122,7 +122,7 @@ def read_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | None
 
 
 def _foreign(unit: Mapping[str, Any], order: OrderInfo, merchant: str | None) -> str:
-    """What tells that a purchase unit is not this purchase, or not paid to us."""
+    """Why a purchase unit is not this purchase, or not paid to us; "" where it is."""
     if unit.get("custom_id") != order.public_id:
         return "another purchase's custom_id"
     payee = (unit.get("payee") or {}).get("merchant_id")
@@ -141,29 +141,29 @@ def _difference(unit: Mapping[str, Any], order: OrderInfo) -> str:
     return ""
 
 
-def outcome_of(order: OrderInfo, reading: Reading) -> Outcome:
-    """What the buyer is to hear of a reading that fits."""
-    states = {fact.state: fact for fact in reading.facts}
+def outcome_of(order: OrderInfo, parsed: ParsedOrder) -> Outcome:
+    """What the buyer hears of an order without a fault."""
+    states = {fact.state: fact for fact in parsed.facts}
     if PaymentState.COMPLETED in states:
         reference = states[PaymentState.COMPLETED].remote_id
-        given_back = sum(refund.amount for refund in reading.refunds if refund.payment_remote_id == reference)
+        given_back = sum(refund.amount for refund in parsed.refunds if refund.payment_remote_id == reference)
         return Outcome(Result.REFUNDED if given_back >= order.amount else Result.PAID, reference=reference)
     if PaymentState.PENDING in states:
         return Outcome(Result.PENDING, reference=states[PaymentState.PENDING].remote_id)
     if PaymentState.DENIED in states:
-        return Outcome(Result.DECLINED)  # that order is used up: the way back is a new one
-    if reading.stage is Stage.OVER:
+        return Outcome(Result.DECLINED)  # PayPal captures an order once: the next try needs a new one
+    if parsed.stage is Stage.OVER:
         return Outcome(Result.OVER)
-    if reading.stage in (Stage.WAITING, Stage.APPROVED):
-        return Outcome(Result.NOT_APPROVED, reading.approve_url or order.approve_url)
+    if parsed.stage in (Stage.WAITING, Stage.APPROVED):
+        return Outcome(Result.NOT_APPROVED, parsed.approve_url or order.approve_url)
     return Outcome(Result.LATER)
 
 
-def read_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fact | None:
-    """A capture in our terms; None for a status that nobody has told us of."""
+def parse_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fact | None:
+    """A capture in our terms; None for an unknown status."""
     state = CAPTURE_STATES.get(str(capture.get("status")))
     if state is None:
-        logger.warning("unknown capture status", extra={"order": order.id, "status": capture.get("status")})
+        logger.warning("capture.unknown", extra={"order": order.id, "status": capture.get("status")})
         return None
     amount, currency = minor(capture["amount"])
     created = instant(capture.get("create_time"), now, order.created_at)
@@ -182,7 +182,7 @@ def read_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fact
 
 
 @readable("the refund")
-def read_refund(refund: Mapping[str, Any], now: int) -> RefundFact | None:
+def parse_refund(refund: Mapping[str, Any], now: int) -> RefundFact | None:
     """A refund of a capture in our terms; None while it is not completed."""
     capture_id = linked_capture(refund)
     if refund.get("status") != "COMPLETED" or capture_id is None:
@@ -192,7 +192,7 @@ def read_refund(refund: Mapping[str, Any], now: int) -> RefundFact | None:
 
 
 @readable("the refund")
-def read_sale_refund(refund: Mapping[str, Any], sale_id: str, now: int) -> RefundFact | None:
+def parse_sale_refund(refund: Mapping[str, Any], sale_id: str, now: int) -> RefundFact | None:
     """A refund of a sale (v1) in our terms; None while it is not completed."""
     if str(refund.get("state", "")).lower() != "completed":
         return None
@@ -203,18 +203,18 @@ def read_sale_refund(refund: Mapping[str, Any], sale_id: str, now: int) -> Refun
 
 @readable("the links")
 def linked_capture(refund: Mapping[str, Any]) -> str | None:
-    """The id of the capture that a refund gives back: the last segment of its ``up`` link."""
+    """The id of the capture that a refund belongs to: the last segment of its ``up`` link."""
     for link in refund.get("links") or ():
         if link.get("rel") == "up" and "/captures/" in str(link.get("href")):
             return str(link["href"]).rstrip("/").rsplit("/", 1)[-1]
     return None
 
 
-def read_sale(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo, now: int) -> Fact | None:
-    """A subscription's payment in our terms: by itself it reaches one period past its own time."""
+def parse_sale(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo, now: int) -> Fact | None:
+    """A subscription's payment in our terms, which pays one period from its own time; None for an unknown status."""
     state = SALE_STATES.get(str(sale.get("status")))
     if state is None:
-        logger.warning("unknown sale status", extra={"subscription": known.id, "status": sale.get("status")})
+        logger.warning("sale.unknown", extra={"subscription": known.id, "status": sale.get("status")})
         return None
     amount, currency = minor((sale.get("amount_with_breakdown") or {}).get("gross_amount") or {})
     at = instant(sale.get("time"), now, known.created_at)
@@ -233,19 +233,19 @@ def read_sale(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo
     )
 
 
-def reach(facts: Iterable[Fact], next_billing: int | None) -> list[Fact]:
-    """Let the newest completed payment reach as far as PayPal says that the subscription is paid."""
+def extend_newest(facts: Iterable[Fact], next_billing: int | None) -> list[Fact]:
+    """Extend the newest completed payment to where PayPal says that the subscription is paid."""
     found = list(facts)
     paid = [fact for fact in found if fact.state is PaymentState.COMPLETED]
     if not paid or next_billing is None:
         return found
     newest = max(reversed(paid), key=lambda fact: fact.at)
-    reaching = replace(newest, period_end=max(newest.period_end or 0, next_billing))
-    return [reaching if fact is newest else fact for fact in found]
+    extended = replace(newest, period_end=max(newest.period_end or 0, next_billing))
+    return [extended if fact is newest else fact for fact in found]
 
 
 def next_billing(remote: Mapping[str, Any]) -> int | None:
-    """When a subscription is to be paid next: how far it is paid. None where a failed payment is to be tried again."""
+    """When a subscription is paid next, which is how far it is paid. None where PayPal will retry a failed payment."""
     info = remote.get("billing_info") or {}
     text = info.get("next_billing_time")
     if text is None or remote.get("status") != "ACTIVE" or info.get("failed_payments_count"):
@@ -255,24 +255,24 @@ def next_billing(remote: Mapping[str, Any]) -> int | None:
 
 @readable("the subscription")
 def failed_at(remote: Mapping[str, Any], now: int) -> int | None:
-    """When a subscription's payment last failed."""
+    """When a payment of the subscription last failed, in Unix seconds; None: never."""
     failed = (remote.get("billing_info") or {}).get("last_failed_payment")
     return instant(failed.get("time"), now, now) if failed else None
 
 
 @readable("the dispute")
 def outcome_code(dispute: Mapping[str, Any]) -> str | None:
-    """PayPal's word for how a dispute ended, which may be empty; None while it has not."""
+    """PayPal's code for the outcome of a dispute, which may be empty; None while the dispute is open."""
     if dispute.get("status") != "RESOLVED":
         return None
     return str((dispute.get("dispute_outcome") or {}).get("outcome_code") or "")
 
 
 @readable("the dispute")
-def read_dispute(dispute: Mapping[str, Any], now: int) -> list[DisputeFact]:
-    """How a dispute stands, for each payment that it names.
+def parse_dispute(dispute: Mapping[str, Any], now: int) -> list[DisputeFact]:
+    """The state of a dispute, for each payment that it names.
 
-    One whose outcome is not known stays open: lost could not be undone.
+    A dispute with an unknown outcome stays open, because a lost one could not be reopened.
     """
     won = VERDICTS.get(outcome_code(dispute) or "")
     closed = None if won is None else instant(dispute.get("update_time"), now, now)
@@ -284,23 +284,23 @@ def read_dispute(dispute: Mapping[str, Any], now: int) -> list[DisputeFact]:
 
 
 def approve_url(links: object) -> str | None:
-    """Where the buyer approves: ``payer-action``, formerly ``approve``, and ``redirect`` after a declined card."""
+    """The page where the buyer approves: ``payer-action``, formerly ``approve``; ``redirect`` after a declined card."""
     found = {link.get("rel"): link.get("href") for link in (links if isinstance(links, list) else ())}
     return found.get("payer-action") or found.get("approve") or found.get("redirect")
 
 
 def identifier(made: Mapping[str, Any]) -> str:
-    """The id of something that PayPal has just made.
+    """The id of something that PayPal has just created.
 
-    :raises Unavailable: it says none.
+    :raises Unavailable: the answer has no id.
     """
     if not isinstance(made.get("id"), str):
-        raise Unavailable("PayPal made something without an id")
+        raise Unavailable("PayPal created something without an id")
     return str(made["id"])
 
 
 def payee(remote: Mapping[str, Any]) -> str | None:
-    """The merchant whom an order pays, where its answer says so."""
+    """The merchant whom an order pays; None where the answer does not say."""
     with readable("the payee"):
         units = remote.get("purchase_units") or [{}]
         merchant = (units[0].get("payee") or {}).get("merchant_id")
@@ -310,7 +310,7 @@ def payee(remote: Mapping[str, Any]) -> str | None:
 def instant(text: object, now: int, default: int) -> int:
     """PayPal's RFC 3339 instant as Unix seconds, but never later than *now*; *default* where there is none.
 
-    :raises ValueError: it is no instant.
+    :raises ValueError: the text is no instant.
     """
     return min(unix(text), now) if isinstance(text, str) and text else default
 
@@ -318,7 +318,7 @@ def instant(text: object, now: int, default: int) -> int:
 def unix(text: str) -> int:
     """An RFC 3339 instant as Unix seconds.
 
-    :raises ValueError: it is no instant.
+    :raises ValueError: the text is no instant.
     """
     return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
 

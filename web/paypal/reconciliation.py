@@ -1,4 +1,4 @@
-"""Every hour the last days' money at PayPal is laid beside the ledger; what neither side can explain is reported."""
+"""Compares the transactions of the last days at PayPal with the ledger, and reports what neither side explains."""
 
 import contextlib
 import logging
@@ -13,44 +13,44 @@ from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
 from web.paypal.outcome import Result
-from web.paypal.parsing import PROVIDER, instant, read_refund, read_sale_refund, readable, rfc3339
+from web.paypal.parsing import PROVIDER, instant, parse_refund, parse_sale_refund, readable, rfc3339
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 
 LOOK_BACK_S = 3 * 86_400
 REPORT_LAG_S = 4 * 3600
-"""PayPal's report shows a transaction up to three hours late."""
+"""Seconds: PayPal's report shows a transaction up to three hours late."""
 
 PAYMENTS = "T00"
-GIVEN_BACK = frozenset({"T1106", "T1107"})
-"""Event codes of the report: what begins with T00 is a payment; these are reversals and refunds."""
+REFUNDS = frozenset({"T1106", "T1107"})
+"""Event codes of the report: those that begin with T00 are payments, these are reversals and refunds."""
 
 ORDERED = "ODR"
-"""Kind of what a payment refers to, where that is its order."""
+"""The type of a payment's reference, where it refers to an order."""
 
 LONGEST_SPAN_S = 31 * 86_400
 OLDEST_S = 3 * 365 * 86_400
-"""How much of its report PayPal shows at once, and how old it may be."""
+"""The longest span that PayPal reports at once, and the age of the oldest transactions, in seconds."""
 
 COMPARED_NOTE = "paypal_compared"
-"""When the report was last compared. Restored with a backup, it leads back to what the backup does not know."""
+"""The note of the last comparison. A restored backup brings back an old one, and what came since is compared again."""
 
 INCIDENT = "report_refused"
 
 Row = Mapping[str, Any]
 
 
-def compare(till: Shop, now: int) -> None:
-    """Settle what PayPal has and we have not; report what stays unexplained, once each.
+def compare(shop: Shop, now: int) -> None:
+    """Settle payments that PayPal has and the ledger lacks; report once what stays unexplained.
 
-    What fails over one transaction is left for the next time, which then looks back as far as this one.
+    A transaction that fails is left to the next comparison, which then starts no later than this one.
 
     :raises PayPalError: PayPal could not be asked.
     """
     start = _start(now)
     try:
-        rows = [row for span in spans(start, now) for row in till.paypal.transactions(*map(rfc3339, span))]
+        rows = [row for span in spans(start, now) for row in shop.paypal.transactions(*map(rfc3339, span))]
     except Refused as refusal:
         if refusal.status != FORBIDDEN:
             raise
@@ -61,32 +61,32 @@ def compare(till: Shop, now: int) -> None:
         reported = {str(row["transaction_id"]): row for row in rows}
     failed: list[str] = []
     for row in incoming(reported.values()):
-        with _apart(row, failed):
-            _explain(till, row, now)
+        with _isolated(row, failed):
+            _explain(shop, row, now)
         if failed[-1:] == [row["transaction_id"]]:
             _unexplained(row, now)
-    payments.apply(given_back(till, reported.values(), failed, now), now)
+    payments.apply(refunds(shop, reported.values(), failed, now), now)
     for payment in missing(payments.since(PROVIDER, start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
-        logger.error("payment that PayPal does not report", extra={"payment": payment.id})
+        logger.error("payment.unreported", extra={"payment": payment.id})
         _report("not_at_provider", payment.remote_id, payment.amount, payment.currency, now)
     if not failed:
         notes.put(COMPARED_NOTE, now, now)
 
 
 def spans(start: int, end: int) -> list[tuple[int, int]]:
-    """The time from *start* to *end* in pieces that PayPal answers for."""
+    """The time from *start* to *end*, in spans that PayPal accepts."""
     starts = range(start, end, LONGEST_SPAN_S)
     return [(first, min(first + LONGEST_SPAN_S, end)) for first in starts]
 
 
 def _start(now: int) -> int:
-    """From when on to compare: the last days, or all the time since the last comparison if that is longer."""
+    """The start of the comparison: some days ago, or the last comparison if that was earlier."""
     compared = notes.get(COMPARED_NOTE) or now
     return max(min(now, compared) - LOOK_BACK_S, now - OLDEST_S)
 
 
 def incoming(rows: Iterable[Row]) -> list[Row]:
-    """Successful payments to us: positive amounts whose event code is a payment's."""
+    """Successful payments to us: positive amounts with the event code of a payment."""
     return [
         row
         for row in rows
@@ -96,44 +96,44 @@ def incoming(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def given_back(till: Shop, rows: Iterable[Row], failed: list[str], now: int) -> list[RefundFact]:
-    """Refunds and reversals, whoever made them, of payments that are in the ledger, and that the ledger does not know.
+def refunds(shop: Shop, rows: Iterable[Row], failed: list[str], now: int) -> list[RefundFact]:
+    """Refunds and reversals that the ledger lacks, of payments that it has.
 
     :raises PayPalError: PayPal could not be asked about one.
     """
     found = []
     for row in rows:
-        taken = row.get("transaction_event_code") in GIVEN_BACK and row.get("transaction_status") == "S"
+        taken = row.get("transaction_event_code") in REFUNDS and row.get("transaction_status") == "S"
         if taken and not payments.knows_refund(PROVIDER, str(row["transaction_id"])):
             payment = payments.find(PROVIDER, str(row.get("paypal_reference_id", "")))
-            with _apart(row, failed):
-                fact = _refund(till, payment, row, now) if payment else None
+            with _isolated(row, failed):
+                fact = _refund(shop, payment, row, now) if payment else None
                 if fact is not None:
                     found.append(fact)
     return found
 
 
 @contextlib.contextmanager
-def _apart(row: Row, failed: list[str]) -> Iterator[None]:
-    """Let what is wrong with one transaction keep nobody else's money away: it is logged, and added to *failed*.
+def _isolated(row: Row, failed: list[str]) -> Iterator[None]:
+    """Keep a fault of one transaction from the others: it is logged, and added to *failed*.
 
-    :raises PayPalError: PayPal could not be asked, which it could not about the others either.
+    :raises PayPalError: PayPal cannot be asked, which holds for the others too.
     """
     try:
         yield
     except (ModelError, Refused, Unreadable) as error:
         found = {"transaction": row["transaction_id"], "purchase": row.get("custom_field"), "cause": str(error)}
-        logger.error("transaction not compared", extra=found)
+        logger.error("transaction.failed", extra=found)
         failed.append(str(row["transaction_id"]))
 
 
-def _refund(till: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact | None:
-    """What PayPal says of a refund itself; what it shows nowhere else (a reversal) is taken from the list."""
+def _refund(shop: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact | None:
+    """A refund as PayPal shows it; a reversal, which it shows nowhere else, is taken from the list."""
     refund_id = str(row["transaction_id"])
     try:
         if payment.subscription_id is not None:
-            return read_sale_refund(till.paypal.sale_refund(refund_id), payment.remote_id, now)
-        return read_refund(till.paypal.refund(refund_id), now)
+            return parse_sale_refund(shop.paypal.sale_refund(refund_id), payment.remote_id, now)
+        return parse_refund(shop.paypal.refund(refund_id), now)
     except Refused as refusal:
         if refusal.status != NOT_FOUND:
             raise
@@ -144,7 +144,7 @@ def _refund(till: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact 
 
 
 def missing(known: Iterable[PaymentInfo], reported: Mapping[str, object], until: int) -> list[PaymentInfo]:
-    """Payments of ours, completed by *until*, that the report lacks. An empty report says nothing at all."""
+    """Payments of ours, completed by *until*, that the report lacks. An empty report proves nothing."""
     if not reported:
         return []
     return [
@@ -154,57 +154,59 @@ def missing(known: Iterable[PaymentInfo], reported: Mapping[str, object], until:
     ]
 
 
-def _explain(till: Shop, row: Row, now: int) -> None:
+def _explain(shop: Shop, row: Row, now: int) -> None:
     transaction_id = str(row["transaction_id"])
     if payments.find(PROVIDER, transaction_id):
         return
     purchase = str(row.get("custom_field") or row.get("invoice_id") or "")
     order = orders.by_public(purchase)
-    if order is None and purchase and not orders.is_sold_by(till.settings.bot_id, purchase):
+    if order is None and purchase and not orders.is_sold_by(shop.settings.bot_id, purchase):
         return  # the account sells elsewhere too, perhaps through another bot
     if order is None or order.remote_id is None:
-        order = _recall(till, row, purchase, now)
-    if order is not None and till.reconcile(order, now).result is Result.LATER:
+        order = _recall(shop, row, purchase, now)
+    if order is not None and shop.reconcile(order, now).result is Result.LATER:
         return
     if payments.find(PROVIDER, transaction_id):
-        logger.warning("payment found by comparison", extra={"transaction": transaction_id})
+        logger.warning("payment.recovered", extra={"transaction": transaction_id})
         return
     _unexplained(row, now)
 
 
 def _unexplained(row: Row, now: int) -> None:
     amount, transaction_id = row.get("transaction_amount") or {}, str(row["transaction_id"])
-    logger.error("unexplained money at PayPal", extra={"transaction": transaction_id})
+    logger.error("payment.unexplained", extra={"transaction": transaction_id})
     _report("not_in_ledger", transaction_id, str(amount.get("value")), str(amount.get("currency_code")), now)
 
 
-def _recall(till: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
-    """Write anew what was bought after the backup that has been restored, as far as PayPal remembers it.
+def _recall(shop: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
+    """Write the order anew that a restored backup does not know, as far as PayPal remembers it.
 
     :raises PayPalError: PayPal could not be asked what the payment belongs to.
     """
     with readable("a transaction"):
         amount, currency = minor(row["transaction_amount"])
         at = instant(row.get("transaction_initiation_date"), now, now)
-    order = orders.recall(purchase, PROVIDER, amount, currency, till.plans, at, now)
+    order = orders.recall(purchase, PROVIDER, amount, currency, shop.plans, at, now)
     if order is None:
         return None
-    logger.warning("order written anew", extra={"order": order.id, "transaction": row["transaction_id"]})
-    remote_id = _subscription_of(till, row, order, now) if order.renews else _order_of(till, row)
+    logger.warning("order.recalled", extra={"order": order.id, "transaction": row["transaction_id"]})
+    remote_id = _subscription_of(shop, row, order, now) if order.renews else _order_of(shop, row)
     return orders.attach_remote(order.id, remote_id, now) if remote_id else None
 
 
-def _subscription_of(till: Shop, row: Row, order: OrderInfo, now: int) -> str:
-    """PayPal's subscription that a payment belongs to, which is written anew with its order."""
-    # The report leaves the hyphen of I-… out.
+def _subscription_of(shop: Shop, row: Row, order: OrderInfo, now: int) -> str:
+    """The id of the subscription that a payment belongs to, which is written anew with its order."""
+    # The report writes the id without the hyphen of ``I-…``.
     remote_id = f"I-{str(row.get('paypal_reference_id', '')).removeprefix('I').removeprefix('-')}"
-    _look_at_other(till, order, now)
+    _poll_other(shop, order, now)
     subscriptions.recall(order.id, remote_id, now)
     return remote_id
 
 
-def _look_at_other(till: Shop, order: OrderInfo, now: int) -> None:
-    """What the backup says renews this plan may have ended since. Else what took its place is ended as a second one.
+def _poll_other(shop: Shop, order: OrderInfo, now: int) -> None:
+    """Poll the subscription that renews this plan according to the backup, because it may have ended since.
+
+    Otherwise the one that took its place would be cancelled as a second one.
 
     :raises PayPalError: PayPal could not be asked.
     """
@@ -212,17 +214,17 @@ def _look_at_other(till: Shop, order: OrderInfo, now: int) -> None:
     if other is None or other.provider != PROVIDER:
         return
     try:
-        till.settle_subscription(other, now)
+        shop.settle_subscription(other, now)
     except Refused as refusal:
-        logger.warning("subscription not read", extra={"subscription": other.id, "cause": str(refusal)})
+        logger.warning("subscription.unread", extra={"subscription": other.id, "cause": str(refusal)})
 
 
-def _order_of(till: Shop, row: Row) -> str | None:
-    """PayPal's order that a payment belongs to. The report may name it; the capture always does, if there is one."""
+def _order_of(shop: Shop, row: Row) -> str | None:
+    """The id of the order that a payment belongs to: the report may name it, a capture always does."""
     if row.get("paypal_reference_id_type") == ORDERED:
         return str(row["paypal_reference_id"])
     try:
-        capture = till.paypal.capture(str(row["transaction_id"]))
+        capture = shop.paypal.capture(str(row["transaction_id"]))
     except Refused as refusal:
         if refusal.status != NOT_FOUND:
             raise

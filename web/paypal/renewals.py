@@ -1,4 +1,4 @@
-"""Purchases that renew themselves at PayPal: product and billing plan made once, then one subscription a customer."""
+"""Purchases that renew at PayPal: product and billing plan are created once, then a subscription for each customer."""
 
 import logging
 import threading
@@ -21,11 +21,11 @@ from web.paypal.parsing import (
     PROVIDER,
     SUBSCRIPTION_STATES,
     approve_url,
+    extend_newest,
     identifier,
     instant,
     next_billing,
-    reach,
-    read_sale,
+    parse_sale,
     readable,
     rfc3339,
 )
@@ -42,13 +42,13 @@ class Renewals:
         self._paypal = paypal
         self._plans = plans
         self._backend_url = backend_url
-        self._making = threading.RLock()
+        self._creating = threading.RLock()
 
     def create(self, order: OrderInfo, texts: Texts, now: int) -> str:
-        """Make a subscription at PayPal and return the page where it is approved. Repeated, it is the same one.
+        """Create a subscription at PayPal and return the page where the buyer approves it. A repeat creates no other.
 
-        :raises PayPalError: it could not be made.
-        :raises AlreadySubscribed: another one has begun to renew this plan meanwhile.
+        :raises PayPalError: the subscription could not be created.
+        :raises AlreadySubscribed: another subscription has begun to renew this plan meanwhile.
         """
         remote = self._paypal.create_subscription(
             self._body(order, texts, now), orders.request_id(order.id, "create", now)
@@ -57,20 +57,20 @@ class Renewals:
         if url is None:
             raise Unavailable("PayPal gave no page to approve the subscription on")
         remote_id = identifier(remote)
-        # In this order: what can be approved must be known here as a subscription.
+        # The subscription is recorded first: whatever a buyer can approve must be known here.
         subscriptions.begin(order.id, remote_id, now)
         orders.attach_remote(order.id, remote_id, now, url)
         return url
 
-    def look(self, order: OrderInfo, now: int) -> Poll:
-        """Read how the subscription that *order* began stands, and its payments.
+    def poll(self, order: OrderInfo, now: int) -> Poll:
+        """Read the subscription that *order* began, and its payments.
 
         :raises PayPalError: PayPal could not be asked, or refused.
         """
         known = subscriptions.by_remote(PROVIDER, order.remote_id or "")
-        return self.look_at(known, now) if known else Poll(Outcome(Result.NOT_APPROVED, order.approve_url))
+        return self.poll_subscription(known, now) if known else Poll(Outcome(Result.NOT_APPROVED, order.approve_url))
 
-    def look_at(self, known: SubscriptionInfo, now: int) -> Poll:
+    def poll_subscription(self, known: SubscriptionInfo, now: int) -> Poll:
         """Read a subscription and its payments.
 
         :raises PayPalError: PayPal could not be asked, or refused.
@@ -83,7 +83,7 @@ class Renewals:
             raise
         order = orders.get(known.order_id)
         if order is None or remote.get("custom_id") != order.public_id:
-            logger.error("subscription does not fit", extra={"subscription": known.id})
+            logger.error("subscription.mismatched", extra={"subscription": known.id})
             orders.doubt(known.order_id, "another purchase's custom_id", now)
             return Poll(Outcome(Result.TROUBLE))
         with readable("the subscription"):
@@ -93,9 +93,7 @@ class Renewals:
         facts = self._sales(known, order, remote, now)
         state = SUBSCRIPTION_STATES.get(str(remote.get("status")))
         if state is None:
-            logger.warning(
-                "unknown subscription status", extra={"subscription": known.id, "status": remote.get("status")}
-            )
+            logger.warning("subscription.unknown", extra={"subscription": known.id, "status": remote.get("status")})
             return Poll(Outcome(Result.LATER), tuple(facts))
         at = instant(remote.get("status_update_time") or remote.get("update_time"), now, now)
         news = News(PROVIDER, known.remote_id, state, next_billing(remote), at)
@@ -104,8 +102,8 @@ class Renewals:
     def _sales(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> list[Fact]:
         begun = instant(remote.get("create_time"), now, known.created_at)
         sales = self._paypal.subscription_sales(known.remote_id, rfc3339(begun - DAY_S), rfc3339(now + DAY_S))
-        facts = [read_sale(sale, order, known, now) for sale in sorted(sales, key=lambda sale: str(sale.get("time")))]
-        return reach((fact for fact in facts if fact), next_billing(remote))
+        facts = [parse_sale(sale, order, known, now) for sale in sorted(sales, key=lambda sale: str(sale.get("time")))]
+        return extend_newest((fact for fact in facts if fact), next_billing(remote))
 
     def _body(self, order: OrderInfo, texts: Texts, now: int) -> dict[str, Any]:
         return {
@@ -148,13 +146,13 @@ class Renewals:
         return self._once("product", lambda request_id: self._paypal.create_product(body, request_id), now)
 
     def _once(self, name: str, make: Callable[[str], Mapping[str, Any]], now: int) -> str:
-        """Make something at PayPal and remember its id.
+        """Create a product or billing plan at PayPal once, and note its id.
 
-        The request id is kept first, so that a lost answer makes no second one while PayPal remembers it; a second one
-        after that would cost nothing and sell nothing.
+        The request id is noted before the call, so that a lost answer creates no second one while PayPal remembers the
+        id. A second one after that would do no harm: it costs nothing and sells nothing.
         """
         key = f"paypal_{name}:{self._paypal.account}"
-        with self._making:
+        with self._creating:
             known = notes.get(key) or {"request_id": str(uuid.uuid4())}
             if known.get("id"):
                 return str(known["id"])
@@ -176,5 +174,5 @@ def _outcome(state: subscriptions.SubscriptionState, facts: list[Fact], remote: 
 
 
 def _never_approved(known: SubscriptionInfo, now: int) -> News:
-    """PayPal forgets a subscription that nobody approved in time."""
+    """The news of a subscription that nobody approved in time, which PayPal has forgotten."""
     return News(PROVIDER, known.remote_id, subscriptions.SubscriptionState.EXPIRED, None, now)

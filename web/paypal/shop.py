@@ -24,15 +24,15 @@ from web.paypal.signature import Verifier
 logger = logging.getLogger(__name__)
 
 ENDED = frozenset({Result.PAID, Result.REFUNDED, Result.OVER})
-"""Outcomes after which the poller has nothing more to find."""
+"""Results after which a poll finds nothing new."""
 
 PATIENCE_S = 6.5
-"""What a page waits for PayPal in all: four threads share one worker with ``/health``."""
+"""Seconds that a page waits for PayPal in all: four threads share one worker with ``/health``."""
 
 
 @dataclass(frozen=True)
 class Shop:
-    """The tills: one-off purchases and renewing ones, and the account that both are paid into."""
+    """One PayPal account, with the two ways to sell through it: single periods and subscriptions."""
 
     settings: Settings
     plans: Plans
@@ -42,60 +42,60 @@ class Shop:
     verifier: Verifier
 
     def sell(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
-        """Open the purchase of *plan*, or find the one that is open: where it is approved, or how it stands already.
+        """Open the purchase of *plan*, or find the open one; the outcome says where to approve it, or its state.
 
-        PayPal's order ends sooner than ours. A purchase that is over there is begun anew.
+        PayPal's order ends sooner than ours. A purchase that is over there is opened anew.
 
-        :raises AlreadySubscribed: the plan renews, and does so for this customer.
-        :raises PayPalError: it could not be opened.
+        :raises AlreadySubscribed: the plan already renews for this customer.
+        :raises PayPalError: the purchase could not be opened.
         """
         order, outcome = self._open(user_id, plan, texts, now)
         if outcome.result is Result.OVER:
             order, outcome = self._open(user_id, plan, texts, now)
         return order, outcome
 
-    def look(self, order: OrderInfo, now: int) -> Poll:
-        """Read how *order* stands at PayPal, taking the money if it is approved. Nothing is recorded yet.
+    def poll(self, order: OrderInfo, now: int) -> Poll:
+        """Read the state of *order* at PayPal, and capture its money if it is approved. Nothing is recorded yet.
 
         :raises PayPalError: PayPal could not be asked.
         """
         try:
-            look = self._till(order).look(order, now)
+            poll = self._seller(order).poll(order, now)
         except Refused as refusal:
-            look = Poll(error_mapping.take(order, refusal, now))
-        _end_with(look.outcome, order, now)
-        return look
+            poll = Poll(error_mapping.handle(order, refusal, now))
+        _end_with(poll.outcome, order, now)
+        return poll
 
     def settle(self, order: OrderInfo, now: int) -> Outcome:
-        """Bring the ledger to where PayPal stands with *order*.
+        """Poll *order*, and record in the ledger what PayPal says.
 
         :raises PayPalError: PayPal could not be asked.
         """
-        look = self.look(order, now)
-        payments.apply(look.changes, now)
-        return look.outcome
+        poll = self.poll(order, now)
+        payments.apply(poll.changes, now)
+        return poll.outcome
 
     def reconcile(self, order: OrderInfo, now: int) -> Outcome:
-        """Do as :meth:`settle`; when PayPal cannot be asked, that is the outcome."""
+        """Do as :meth:`settle`; the outcome is ``LATER`` when PayPal cannot be asked."""
         try:
             return self.settle(order, now)
         except PayPalError as error:
             logger.warning(
-                "order not settled yet", extra={"order": order.id, "cause": str(error), "debug_id": error.debug_id}
+                "order.unsettled", extra={"order": order.id, "cause": str(error), "debug_id": error.debug_id}
             )
             return Outcome(Result.LATER, order.approve_url)
 
     def settle_subscription(self, known: SubscriptionInfo, now: int) -> None:
-        """Bring the ledger to where PayPal stands with a subscription.
+        """Poll a subscription, and record in the ledger what PayPal says.
 
         :raises PayPalError: PayPal could not be asked.
         """
-        payments.apply(self.renewals.look_at(known, now).changes, now)
+        payments.apply(self.renewals.poll_subscription(known, now).changes, now)
 
     def order_of_payment(self, remote_id: str) -> OrderInfo | None:
-        """The order that a capture or sale was for, asked of PayPal where the ledger does not know; None: not ours.
+        """The order that a capture or sale paid for, from the ledger or else from PayPal; None: it is not ours.
 
-        :raises PayPalError: PayPal could not be asked, or does not show it to us.
+        :raises PayPalError: PayPal could not be asked, or does not show us the payment.
         """
         known = payments.find(PROVIDER, remote_id)
         if known is not None and known.order_id is not None:
@@ -104,11 +104,11 @@ class Shop:
 
     @property
     def webhook_note(self) -> str:
-        """Where the webhook that upkeep has found or made is noted."""
+        """The key of the note about the webhook that upkeep has found or created."""
         return f"paypal_webhook:{self.paypal.account}"
 
     def webhook_id(self) -> str | None:
-        """The id that our webhook's signatures are made for: set by the operator, or found by upkeep."""
+        """The webhook's id, which PayPal signs with each event: set by the operator, or noted by upkeep."""
         if self.settings.paypal_webhook_id:
             return self.settings.paypal_webhook_id
         noted = notes.get(self.webhook_note)
@@ -119,24 +119,24 @@ class Shop:
         if order.remote_id is not None:
             return order, self.settle(order, now)
         try:
-            return order, Outcome(Result.NOT_APPROVED, self._till(order).create(order, texts, now))
+            return order, Outcome(Result.NOT_APPROVED, self._seller(order).create(order, texts, now))
         except Refused as refusal:
-            outcome = error_mapping.take(order, refusal, now)
+            outcome = error_mapping.handle(order, refusal, now)
             _end_with(outcome, order, now)
             return order, outcome
 
-    def _till(self, order: OrderInfo) -> Checkout | Renewals:
+    def _seller(self, order: OrderInfo) -> Checkout | Renewals:
         return self.renewals if order.renews else self.checkout
 
 
 def _end_with(outcome: Outcome, order: OrderInfo, now: int) -> None:
-    """An order that is over at PayPal is over here: the next click begins another one."""
+    """Expire an order that is over at PayPal: the buyer's next click opens another one."""
     if outcome.result is Result.OVER:
         orders.expire(order.id, now)
 
 
-def build(settings: Settings) -> Shop | None:
-    """The shop, or None where PayPal is not set up."""
+def build_shop(settings: Settings) -> Shop | None:
+    """The shop that the settings describe; None where PayPal is not set up."""
     if not settings.paypal_enabled:
         return None
     base_url = settings.paypal_endpoint or ENDPOINTS[settings.paypal_mode]
@@ -158,7 +158,7 @@ def build(settings: Settings) -> Shop | None:
     )
 
 
-def shop() -> Shop:
-    """The shop of the application that answers the present request."""
+def current_shop() -> Shop:
+    """The shop of the application that serves the present request."""
     found: Shop = current_app.extensions["shop"]
     return found

@@ -1,7 +1,7 @@
-"""Is this webhook really from PayPal? Verified here, from the raw bytes, without asking anybody.
+"""Verifies that PayPal sent a webhook, from the raw bytes and without a call to its API.
 
 The signed text is ``transmission_id|transmission_time|webhook_id|crc32(raw body)``, RSA PKCS#1 v1.5 with SHA-256.
-Source: PayPal's guide "Integrate webhooks", self-verification. A wrong signature never falls back to another method.
+Source: PayPal's guide "Integrate webhooks", self-verification. A wrong signature is final.
 """
 
 import base64
@@ -34,7 +34,7 @@ NEWEST_S = 5 * 60
 
 @dataclass(frozen=True)
 class Transmission:
-    """The five headers that carry the proof."""
+    """The five headers that carry the signature."""
 
     id: str
     time: int
@@ -44,7 +44,7 @@ class Transmission:
 
     @classmethod
     def read(cls, headers: Headers) -> "Transmission":
-        """Take the headers apart.
+        """Parse the headers.
 
         :raises Forged: one is missing, malformed or of another algorithm.
         """
@@ -68,16 +68,16 @@ class Transmission:
 
 
 class Verifier:
-    """Checks webhooks of one PayPal mode. The parameters are those of :class:`Certificates`."""
+    """Verifies webhooks of one PayPal mode. The parameters are those of :class:`Certificates`."""
 
     def __init__(self, mode: str, origin: str | None = None, pinned: x509.Certificate | None = None) -> None:
         self._certificates = Certificates(mode, origin, pinned)
 
     def verify(self, headers: Headers, body: bytes, webhook_id: str, now: int) -> Transmission:
-        """Prove that *body* was sent by PayPal for *webhook_id*.
+        """Verify that PayPal sent *body* to the webhook *webhook_id*.
 
-        :raises Forged: it was not, or not provably.
-        :raises CertificateUnavailable: it cannot be told now.
+        :raises Forged: the headers, the time, the certificate or the signature are wrong.
+        :raises CertificateUnavailable: the certificate cannot be fetched now.
         """
         transmission = Transmission.read(headers)
         if not now - OLDEST_S <= transmission.time <= now + NEWEST_S:

@@ -1,5 +1,6 @@
-"""The third program, ``python -m web.upkeep``: whatever must happen with nobody waiting.
+"""The third program, ``python -m web.upkeep``: what must happen while nobody waits for it.
 
-``runner`` is the list of periodic tasks and their turns, ``periodic_tasks`` what a task is, ``backup_job`` and ``s3``
-make and copy backups, ``ping`` tells an outside monitor, ``heartbeat`` is the program's sign of life.
+``runner`` holds the list of periodic tasks and takes their turns, ``periodic_tasks`` says what a task is.
+``backup_job`` makes backups and ``s3`` copies them, ``ping`` tells an outside monitor that all is well, ``heartbeat``
+is a program's sign of life.
 """

@@ -1,4 +1,7 @@
-"""Backups on time, a copy elsewhere, and an incident while either does not work or the ledger does not add up."""
+"""Makes backups on time, copies them to a bucket, and opens an incident while either fails.
+
+The ledger in each backup is audited too: a contradiction is an incident. ``prepare`` and ``find`` are for a restore.
+"""
 
 import logging
 import subprocess
@@ -18,19 +21,21 @@ from web.upkeep.s3 import FORBIDDEN, S3Error
 
 logger = logging.getLogger(__name__)
 
+Tell = Callable[[str], None]
+
 MAKING, CONTRADICTED = "backup_failed", "ledger_contradicts_itself"
 COPYING, PRUNING, ANOTHERS = "backup_copy_failed", "backup_copies_kept", "backup_copy_elsewhere"
 PRUNED_NOTE = "backup_copies_pruned"
-"""The copy after whose arrival old ones were last deleted."""
+"""The note of the copy after which old copies were last deleted."""
 
 FAILURES = (BackupError, S3Error, OSError, *ERRORS, subprocess.TimeoutExpired)
 
 
 def back_up(settings: Settings, now: int) -> None:
-    """Make a backup when one is due, and copy the newest to where the operator wants it. Repeats what failed."""
+    """Make a backup when one is due, and copy the newest into the operator's bucket. What failed is tried again."""
     if backups.is_due(settings, now):
         _watched(MAKING, lambda: _make(settings, now), now)
-        memory.give_back()  # some megabytes, not needed again for hours
+        memory.give_back()  # some megabytes that are not needed again for hours
     bucket = s3.build(settings)
     if bucket is None:
         for incident in (COPYING, PRUNING, ANOTHERS):
@@ -40,32 +45,33 @@ def back_up(settings: Settings, now: int) -> None:
     _watched(PRUNING, lambda: _prune(settings, bucket, now), now)
 
 
-def prepare(settings: Settings, wanted: str, workshop: Path, now: int) -> tuple[Path, Prepared]:
-    """Make the backup that the operator means ready to be restored; of ``latest`` it is the newest that is good.
+def prepare(settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tell) -> tuple[Path, Prepared]:
+    """Prepare the backup that the operator names for a restore; ``latest`` is the newest that is good.
 
+    :param tell: is called with what the operator should know about backups that are passed over.
     :raises BackupNotFound: there is no such backup.
-    :raises BackupUnsound: what there is is damaged, or was made by a newer version.
-    :raises PassphraseWrong: it is sealed, and does not open with ``BACKUP_PASSPHRASE``.
-    :raises OffsiteFailed: it is not here, and the bucket cannot be asked.
+    :raises BackupUnsound: the backup is damaged, or was made by a newer version.
+    :raises PassphraseWrong: the backup is encrypted, and does not open with ``BACKUP_PASSPHRASE``.
+    :raises S3Error: the backup is not here, and the bucket cannot be asked.
     """
     unsound = []
-    for packed in find(settings, wanted, workshop, now):
+    for packed in find(settings, wanted, workshop, now, tell=tell):
         try:
             return packed, restoring.prepare(settings, packed, now)
         except BackupUnsound as error:
-            logger.warning("%s is not good: %s", packed.name, error)
+            tell(f"{packed.name} is not good: {error}")
             unsound.append(error)
     raise unsound[0]
 
 
-def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Iterator[Path]:
-    """The file of the backup that the operator means: a path, or the name of one here or in the bucket.
+def find(settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tell) -> Iterator[Path]:
+    """The file of the backup that the operator names: a path, or the name of a backup here or in the bucket.
 
-    ``latest`` means all that there are, the newest first, for it may not be good. What is only in the bucket is fetched
-    into the directory *workshop* when its turn comes.
+    ``latest`` gives all backups, the newest first, because the newest may not be good. A backup that is only in the
+    bucket is fetched into the directory *workshop* when its turn comes.
 
     :raises BackupNotFound: there is no such backup.
-    :raises OffsiteFailed: it is not here, and the bucket cannot be asked.
+    :raises S3Error: the backup is not here, and the bucket cannot be asked.
     """
     if Path(wanted).is_file():
         yield Path(wanted)
@@ -74,8 +80,8 @@ def find(settings: Settings, wanted: str, workshop: Path, now: int) -> Iterator[
     bucket = s3.build(settings)
     meant = _named(Path(wanted).name, here)
     if not meant:
-        there = _in_bucket(bucket, here if wanted == "latest" else ()) if bucket is not None else []
-        meant = _newest_first({*here, *there}, now) if wanted == "latest" else _named(Path(wanted).name, there)
+        there = _in_bucket(bucket, here if wanted == "latest" else (), tell) if bucket is not None else []
+        meant = _newest_first({*here, *there}, now, tell) if wanted == "latest" else _named(Path(wanted).name, there)
     if not meant:
         places = f"{settings.backups}" + (f" or the bucket {bucket.name}" if bucket is not None else "")
         raise BackupNotFound(f"no backup {wanted} in {places}")
@@ -91,21 +97,21 @@ def _named(name: str, known: Collection[Backup]) -> list[Backup]:
     return [backup for backup in known if backup.name == name]
 
 
-def _in_bucket(bucket: s3.Bucket, instead: Collection[Backup]) -> list[Backup]:
-    """The backups in the bucket; none, with a warning, where it cannot be asked and there are others *instead*."""
+def _in_bucket(bucket: s3.Bucket, instead: Collection[Backup], tell: Tell) -> list[Backup]:
+    """The backups in the bucket; none where it cannot be asked, if there are others *instead*."""
     try:
         return backups.among(bucket.names())
     except S3Error as error:
         if not instead:
             raise
-        logger.warning("only the backups that are here are looked at: %s", error)
+        tell(f"only the backups that are here are looked at: {error}")
         return []
 
 
-def _newest_first(known: Collection[Backup], now: int) -> list[Backup]:
-    """What a clock that was ahead has dated comes last."""
+def _newest_first(known: Collection[Backup], now: int, tell: Tell) -> list[Backup]:
+    """The newest first; backups with a date in the future, from a clock that was ahead, come last."""
     for backup in sorted(backup for backup in known if backup.at > now):
-        logger.warning("%s is dated in the future: a clock is wrong, or was", backup.name)
+        tell(f"{backup.name} is dated in the future: a clock is wrong, or was")
     return sorted(known, key=lambda backup: (backup.at <= now, backup), reverse=True)
 
 
@@ -113,16 +119,16 @@ def _make(settings: Settings, now: int) -> None:
     made = backups.make(settings, now)
     forgotten = backups.forget_old(settings, now)
     size = made.file.stat().st_size
-    logger.info("backup made", extra={"file": made.file.name, "bytes": size, "forgotten": len(forgotten)})
-    _tell(made.contradictions, now)
+    logger.info("backup.made", extra={"file": made.file.name, "bytes": size, "forgotten": len(forgotten)})
+    _report(made.contradictions, now)
 
 
-def _tell(contradictions: list[str], now: int) -> None:
+def _report(contradictions: list[str], now: int) -> None:
     if not contradictions:
         health.close_incident(CONTRADICTED, now)
         return
     text = "; ".join(contradictions)
-    logger.error("the ledger contradicts itself", extra={"cause": text})
+    logger.error("ledger.contradicted", extra={"cause": text})
     health.tell_incident(CONTRADICTED, text, now)
 
 
@@ -136,20 +142,21 @@ def _copy(settings: Settings, bucket: s3.Bucket, now: int) -> None:
     health.close_incident(ANOTHERS, now)
     bucket.put(settings.backups / newest.name)
     notes.put(notes.BACKUP_COPIED, newest.name, now)
-    logger.info("backup copied", extra={"file": newest.name, "bucket": bucket.name})
+    logger.info("backup.copied", extra={"file": newest.name, "bucket": bucket.name})
 
 
 def _is_anothers(settings: Settings, bucket: s3.Bucket, now: int) -> bool:
-    """Whether the backups in the bucket are another database's, which ours would push out in time; the admins are told.
+    """Whether the backups in the bucket are another database's, which ours would replace in time; opens an incident.
 
-    On a new volume that other one is most likely the operator's own, lost. A copy of what is here as well is ours.
+    On a new volume that other database is most likely the operator's own, lost one. A bucket that holds a backup that
+    is here too is ours.
     """
     try:
         there = backups.among(bucket.names())
     except S3Error as error:
         if error.status != FORBIDDEN:
             raise
-        return False  # a key that may not list deletes nothing either
+        return False  # a key that may not list may not delete either
     newest = backups.newest(there, now)
     if newest is None or not {*backups.in_directory(settings.backups)}.isdisjoint(there):
         return False
@@ -158,7 +165,7 @@ def _is_anothers(settings: Settings, bucket: s3.Bucket, now: int) -> bool:
 
 
 def _prune(settings: Settings, bucket: s3.Bucket, now: int) -> None:
-    """Delete old copies after each new one. A key that may only put copies all the same."""
+    """Delete old copies after each new one. It fails by itself: a key that may only write still copies."""
     copied = notes.get(notes.BACKUP_COPIED)
     if copied is None or notes.get(PRUNED_NOTE) == copied:
         return
@@ -172,7 +179,7 @@ def _watched(incident: str, work: Callable[[], None], now: int) -> None:
     try:
         work()
     except FAILURES as error:
-        logger.error("%s", incident, extra={"cause": str(error)})
+        logger.error("backup.failed", extra={"incident": incident, "cause": str(error)})
         health.open_incident(incident, str(error), now)
     else:
         health.close_incident(incident, now)

@@ -1,4 +1,4 @@
-"""The sign of life of a program whose work may wait for others for longer than the watchdog would."""
+"""The sign of life of a program whose work may take longer than the watchdog waits."""
 
 import logging
 import threading
@@ -16,8 +16,8 @@ BEAT_EVERY_S = 5
 
 
 def start(program: str, is_moving: Callable[[], bool] = lambda: True) -> None:
-    """Beat for `program` in a thread of its own, for as long as this process lives and its work `is_moving`."""
-    threading.Thread(target=_beat, args=(program, is_moving), name="heart", daemon=True).start()
+    """Beat for *program* in a thread of its own, as long as this process lives and its work ``is_moving``."""
+    threading.Thread(target=_beat, args=(program, is_moving), name="heartbeat", daemon=True).start()
 
 
 def _beat(program: str, is_moving: Callable[[], bool]) -> None:
@@ -27,5 +27,5 @@ def _beat(program: str, is_moving: Callable[[], bool]) -> None:
             if is_moving():
                 health.beat(program, {}, int(time.time()))
         except peewee.DatabaseError as error:
-            logger.warning("no heartbeat: %s", error)
+            logger.warning("heartbeat.failed", extra={"cause": str(error)})
         time.sleep(BEAT_EVERY_S)

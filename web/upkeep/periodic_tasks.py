@@ -1,4 +1,4 @@
-"""Something to do in a rhythm, again and again, whatever comes of it."""
+"""Periodic tasks: each runs when it is due, and a failure is logged, counted and followed by the next run."""
 
 import logging
 import os
@@ -14,21 +14,21 @@ from web.paypal.client import PayPalError
 logger = logging.getLogger(__name__)
 
 FAILURES, FAILING_S = 3, 600
-"""A chore that failed so often in a row, for so long, does not mend itself."""
+"""A task that has failed so often in a row, for so many seconds, needs somebody to look at it."""
 
 JUMP_S, SETTLE_S = 300, 600
-"""A step of more than that is no drift; and so long a clock goes evenly before it is believed again."""
+"""A clock that steps by more seconds than the first has been set; it is trusted again after the second."""
 
 
-class Steadiness:
-    """Tells whether the clock on the wall has gone as evenly as the machine's own for :data:`SETTLE_S` seconds."""
+class WallClock:
+    """Tells whether the wall clock has kept pace with the monotonic clock for :data:`SETTLE_S` seconds."""
 
     def __init__(self) -> None:
         self._lead: float | None = None
         self._jumped_at = float("-inf")
 
-    def has_come(self, now: int) -> bool:
-        """Whether *now* may be believed. A clock that was wrong before the first look is not found out."""
+    def is_steady(self, now: int) -> bool:
+        """Whether *now* may be trusted. A clock that was wrong before the first call is not noticed."""
         monotonic = time.monotonic()
         lead = now - monotonic
         if self._lead is not None and abs(lead - self._lead) > JUMP_S:
@@ -39,7 +39,7 @@ class Steadiness:
 
 @dataclass
 class PeriodicTask:
-    """Something to do every *every_s* seconds; 0 is at each turn."""
+    """Runs every ``every_s`` seconds; 0 is at each turn."""
 
     name: str
     every_s: int
@@ -50,8 +50,8 @@ class PeriodicTask:
     _failing_since: int = 0
 
     def turn(self, now: int) -> None:
-        """Do it when it is due. A failure is logged and does not keep the others waiting."""
-        if self.next_at - self.every_s <= now < self.next_at:  # before that: the clock was set back
+        """Run when the task is due and possible. A failure is logged, and the other tasks go on."""
+        if self.next_at - self.every_s <= now < self.next_at:  # an earlier now: the clock was set back
             return
         if not self.is_possible(now):
             return
@@ -59,21 +59,23 @@ class PeriodicTask:
         try:
             self.run(now)
         except PayPalError as error:
-            logger.warning("chore put off", extra={"chore": self.name, "cause": str(error), "debug_id": error.debug_id})
+            logger.warning(
+                "task.postponed", extra={"chore": self.name, "cause": str(error), "debug_id": error.debug_id}
+            )
         except Exception as error:
-            logger.exception("chore failed", extra={"chore": self.name})
+            logger.exception("task.failed", extra={"chore": self.name})
             if is_damage(error):
                 logger.critical("%s", Damaged())
-                os._exit(EXIT_GAVE_UP)  # from whichever thread
+                os._exit(EXIT_GAVE_UP)  # sys.exit would end this thread only
             self._failing_since = min(self._failing_since, now) if self._failures else now
             self._failures += 1
         else:
             self._failures = 0
 
     def is_broken(self, now: int) -> bool:
-        """Whether somebody should look at it. What is put off because of PayPal is told of elsewhere."""
+        """Whether somebody must look at the task. Errors of PayPal do not count: they have their own incidents."""
         return self._failures >= FAILURES and now - self._failing_since >= FAILING_S
 
     def remember_as_broken(self) -> None:
-        """Until it has run well."""
+        """Count as broken until the next run succeeds."""
         self._failures, self._failing_since = FAILURES, 0

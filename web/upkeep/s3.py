@@ -1,7 +1,7 @@
-"""The copy of the backups in another place: a bucket of any storage that speaks S3.
+"""Copies of the backups in a bucket of any storage that speaks S3.
 
-Three kinds of requests are all it takes, so they are made with the HTTP library that is here anyway, signed by
-requests-aws4auth: a whole SDK would cost upkeep more memory than upkeep itself takes.
+Three kinds of requests are enough, so they are made with the HTTP library that is here anyway and signed by
+requests-aws4auth: an SDK would take more memory than the rest of upkeep.
 """
 
 import io
@@ -30,7 +30,7 @@ _XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class S3Error(Exception):
-    """The storage could not be reached, or refused: then ``status`` says how."""
+    """The storage could not be reached, or refused; ``status`` is then its HTTP status."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         self.status = status
@@ -38,7 +38,7 @@ class S3Error(Exception):
 
 
 class _Signature(AWS4Auth):
-    """Signs a file without holding it in memory; the library, left alone, would read and send all of it at once."""
+    """Signs a file without holding it in memory; the library itself would read and send it as a whole."""
 
     def __call__(self, request: Any) -> Any:
         file = request.body
@@ -61,15 +61,15 @@ class Bucket:
     def put(self, file: Path) -> None:
         """Copy a file into the bucket under its own name.
 
-        :raises OffsiteFailed: it did not work.
+        :raises S3Error: the copy failed.
         """
         with file.open("rb") as content:
             self._request("PUT", file.name, data=content)
 
     def fetch(self, name: str, target: Path) -> None:
-        """Copy what is there under *name* into a file.
+        """Copy the object *name* into a file.
 
-        :raises OffsiteFailed: it did not work, or nothing is there.
+        :raises S3Error: the fetch failed, or there is no such backup.
         """
         answer = self._request("GET", name, stream=True)
         try:
@@ -80,16 +80,16 @@ class Bucket:
             raise S3Error(f"{name}: {error}") from error
 
     def delete(self, name: str) -> None:
-        """Delete what is there under *name*; nothing may be.
+        """Delete the object *name*, which may be missing.
 
-        :raises OffsiteFailed: it did not work.
+        :raises S3Error: the deletion failed.
         """
         self._request("DELETE", name)
 
     def names(self) -> Iterator[str]:
-        """What is in the bucket.
+        """The names of our backups in the bucket.
 
-        :raises OffsiteFailed: it cannot be listed.
+        :raises S3Error: the bucket cannot be listed.
         """
         query = {"list-type": "2", "prefix": "peaje-"}
         while True:
@@ -120,7 +120,7 @@ class Bucket:
 
 
 def build(settings: Settings) -> Bucket | None:
-    """The bucket that the settings name, or None."""
+    """The bucket that the settings name; None where they name none."""
     if not settings.backup_s3_bucket:
         return None
     endpoint = settings.backup_s3_endpoint or AWS
@@ -129,12 +129,12 @@ def build(settings: Settings) -> Bucket | None:
 
 
 def region_of(endpoint: str) -> str:
-    """The region that a signature must name: providers that care have it in their address, ``s3.<region>.…``."""
+    """The region for the signature: providers that check it have it in their address, ``s3.<region>.…``."""
     match = _REGION.match(urlsplit(endpoint).hostname or "")
     return match["region"] if match else DEFAULT_REGION
 
 
 def _reason(text: str) -> str:
-    """S3's own words for a refusal."""
+    """The code and message of an S3 error."""
     match = re.search(r"<Code>(?P<code>\w+)</Code>(?:\s*<Message>(?P<words>[^<]*))?", text)
     return f"{match['code']}: {match['words'] or ''}".rstrip(": ") if match else text[:200]

@@ -414,7 +414,7 @@ def test_webhooks_are_refused_without_a_webhook_id(
 
 
 def test_telegrams_rule_about_stars_is_told_at_start(shop: PayPalShop) -> None:
-    told = [line for line in shop.web.program.logged() if "tos/bot-developers" in line["message"]]
+    told = [line for line in shop.web.program.logged() if "tos/bot-developers" in line.get("note", "")]
 
     assert told and told[0]["level"] == "warning"
 

@@ -30,11 +30,10 @@ from tests.purchases import payments_of
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from web.paypal import disputes, operations, reconciliation, registration
-from web.paypal import shop as tills
 from web.paypal.events import EVENT_TYPES
 from web.paypal.outcome import Result
-from web.paypal.parsing import read_dispute, rfc3339
-from web.paypal.shop import Shop
+from web.paypal.parsing import parse_dispute, rfc3339
+from web.paypal.shop import Shop, build_shop
 from web.upkeep.periodic_tasks import PeriodicTask
 from web.upkeep.runner import Upkeep
 
@@ -70,7 +69,7 @@ def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def till(configured: Settings) -> Shop:
-    built = tills.build(configured)
+    built = build_shop(configured)
     assert built is not None
     return built
 
@@ -102,7 +101,7 @@ def renewing(paypal: LocalPayPal, tmp_path: Path) -> Shop:
     """A till that sells a plan which renews, too."""
     (tmp_path / "plans.toml").write_text(PLANS + MORE_PLANS)
     more = {**paypal.env(), "BACKEND_URL": BACKEND, "PLANS_FILE": str(tmp_path / "plans.toml")}
-    built = tills.build(settings.load({**environment.minimal(tmp_path), **more}, None))
+    built = build_shop(settings.load({**environment.minimal(tmp_path), **more}, None))
     assert built is not None
     return built
 
@@ -193,7 +192,7 @@ def test_one_that_was_deleted_at_paypal_is_made_again(till: Shop, paypal: LocalP
 
 def test_another_address_gets_a_webhook_of_its_own(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     registration.ensure(till, now())
-    moved = tills.build(replace(configured, backend_url="http://127.0.0.1:8"))
+    moved = build_shop(replace(configured, backend_url="http://127.0.0.1:8"))
     assert moved is not None
 
     registration.ensure(moved, now())
@@ -205,7 +204,7 @@ def test_another_address_gets_a_webhook_of_its_own(till: Shop, configured: Setti
 
 
 def test_the_operators_own_webhook_id_is_taken_as_it_is(configured: Settings, paypal: LocalPayPal) -> None:
-    own = tills.build(replace(configured, paypal_webhook_id="8JG123"))
+    own = build_shop(replace(configured, paypal_webhook_id="8JG123"))
     assert own is not None
 
     registration.ensure(own, now())
@@ -226,7 +225,7 @@ def test_a_webhook_refused_by_paypal_is_an_incident(till: Shop, paypal: LocalPay
 
 
 def test_an_address_that_paypal_would_not_call_is_an_incident(configured: Settings) -> None:
-    real = tills.build(replace(configured, paypal_endpoint=None, backend_url="http://shop.example.org"))
+    real = build_shop(replace(configured, paypal_endpoint=None, backend_url="http://shop.example.org"))
     assert real is not None
 
     registration.ensure(real, now())
@@ -422,7 +421,7 @@ def test_a_dispute_is_decided_by_words_that_are_known(outcome: dict[str, str] | 
         "dispute_outcome": outcome,
     }
     closed = None if won is None else 2000
-    assert read_dispute(resolved, now()) == [DisputeFact("paypal", "CAP", "PP-D-1", 1000, closed, won)]
+    assert parse_dispute(resolved, now()) == [DisputeFact("paypal", "CAP", "PP-D-1", 1000, closed, won)]
 
 
 def test_disputes_that_paypal_does_not_show_are_an_incident(till: Shop, paypal: LocalPayPal) -> None:
@@ -463,7 +462,7 @@ def test_all_pages_of_the_disputes_are_read(till: Shop, paypal: LocalPayPal) -> 
 
 
 def facts_of(till: Shop, listed: dict[str, Any]) -> list[DisputeFact]:
-    return read_dispute(till.paypal.dispute(listed["dispute_id"]), now())
+    return parse_dispute(till.paypal.dispute(listed["dispute_id"]), now())
 
 
 def test_money_that_neither_side_can_explain_is_told_once(till: Shop, paypal: LocalPayPal) -> None:

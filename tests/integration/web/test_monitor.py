@@ -21,10 +21,9 @@ from tests.purchases import customer, fact, order
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from tests.store import customers, enqueue
-from web.paypal import shop as tills
 from web.paypal.client import AccessDenied, PayPalError
 from web.paypal.monitor import AWAY_S, Monitor, judge
-from web.paypal.shop import Shop
+from web.paypal.shop import Shop, build_shop
 from web.upkeep.periodic_tasks import SETTLE_S, PeriodicTask
 from web.upkeep.runner import STANDSTILL_S, Upkeep
 
@@ -47,7 +46,7 @@ def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def till(configured: Settings) -> Shop:
-    built = tills.build(configured)
+    built = build_shop(configured)
     assert built is not None
     return built
 
@@ -72,7 +71,7 @@ def test_paypal_outage_opens_and_closes_one_incident(till: Shop, configured: Set
     opened_after = None
     for minute in range(60):
         with pytest.raises(PayPalError):
-            vigil.ask_in(now + minute * MINUTE)
+            vigil.check_access(now + minute * MINUTE)
         if opened_after is None and health.incidents():
             opened_after = minute * MINUTE
     # Then that was told, after ten minutes, once
@@ -80,7 +79,7 @@ def test_paypal_outage_opens_and_closes_one_incident(till: Shop, configured: Set
     assert told("incident_opened") == ["paypal_away"]
     # And its end is, once, and the payment is settled by itself
     paypal.clear_switches()
-    vigil.ask_in(now + HOUR)
+    vigil.check_access(now + HOUR)
     Upkeep(configured, till).run_once(now + HOUR)
     assert told("incident_closed") == ["paypal_away"]
     assert [row.state for row in Payment.select()] == ["completed"]
@@ -89,14 +88,14 @@ def test_paypal_outage_opens_and_closes_one_incident(till: Shop, configured: Set
 def test_credentials_are_checked_though_the_token_is_valid(till: Shop, paypal: LocalPayPal) -> None:
     now = int(time.time())
     vigil = Monitor(till)
-    vigil.ask_in(now)
+    vigil.check_access(now)
     paypal.switch("error", on="POST /v1/oauth2/token", status=401, issue="invalid_client", count=100)
     with pytest.raises(AccessDenied):
-        vigil.ask_in(now + MINUTE)
+        vigil.check_access(now + MINUTE)
     assert told("incident_opened") == ["paypal_denied"]
 
     paypal.clear_switches()
-    vigil.ask_in(now + 2 * MINUTE)
+    vigil.check_access(now + 2 * MINUTE)
     assert told("incident_closed") == ["paypal_denied"]
 
 
@@ -106,7 +105,7 @@ def test_a_clock_set_back_makes_no_endless_wait(till: Shop, paypal: LocalPayPal)
     vigil = Monitor(till)
     for moment in (now, now - DAY, now - DAY + AWAY_S):
         with pytest.raises(PayPalError):
-            vigil.ask_in(moment)
+            vigil.check_access(moment)
     assert told("incident_opened") == ["paypal_away"]
 
 
