@@ -35,22 +35,22 @@ CAP = 1_000
 class Canary:
     """Sings at ``CANARY_HOUR``, or as soon as the daemon runs after it."""
 
-    def __init__(self, settings: Settings, calls: Database, bell: Wakeup) -> None:
+    def __init__(self, settings: Settings, database: Database, wakeup: Wakeup) -> None:
         self._settings = settings
-        self._calls = calls
-        self._bell = bell
+        self._database = database
+        self._wakeup = wakeup
 
     async def run(self, up: asyncio.Event) -> None:
         """Sing once a day while the bot is *up*, for ever."""
         if self._settings.canary_hour is None:
             # Switched off while something was wrong: left open, it would hide the next one.
-            await self._calls(health.close_incident, INCIDENT, _now())
+            await self._database(health.close_incident, INCIDENT, _now())
         while True:
             await up.wait()
             day = self._due(time.time())
-            if day is not None and await self._calls(notes.get, NOTE) != day:
+            if day is not None and await self._database(notes.get, NOTE) != day:
                 await self._judge(await self._sing(day))
-                await self._calls(notes.put, NOTE, day, _now())
+                await self._database(notes.put, NOTE, day, _now())
             await asyncio.sleep(LOOK_S)
 
     def _due(self, at: float) -> str | None:
@@ -64,20 +64,20 @@ class Canary:
         link = links.read(self._settings.canary_link or "")
         if not isinstance(link, PostLink):
             return "CANARY_LINK leads to no post"
-        admin_id = await self._calls(_listener, self._settings.admin_ids)
+        admin_id = await self._database(_listener, self._settings.admin_ids)
         if admin_id is None:
             return "no admin has ever written to the bot"
-        job_id = await self._calls(_enqueue, self._settings.bot_id, admin_id, link, day, _now())
+        job_id = await self._database(_enqueue, self._settings.bot_id, admin_id, link, day, _now())
         if job_id is None:
             return "the admin has too many links in line"
-        self._bell.ring()
+        self._wakeup.wake()
         return await self._ended(job_id)
 
     async def _ended(self, job_id: int) -> str:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
-                job = await self._calls(queue.get, job_id)
+                job = await self._database(queue.get, job_id)
             except NotFound:
                 return "the admin had his data deleted meanwhile"
             if job.state in ENDED:
@@ -88,11 +88,11 @@ class Canary:
     async def _judge(self, trouble: str) -> None:
         if trouble:
             logger.error("the canary did not sing", extra={"reason": trouble})
-            await self._calls(health.open_incident, INCIDENT, trouble, _now())
+            await self._database(health.open_incident, INCIDENT, trouble, _now())
         else:
             logger.info("the canary sang")
-            await self._calls(health.close_incident, INCIDENT, _now())
-        self._bell.ring()
+            await self._database(health.close_incident, INCIDENT, _now())
+        self._wakeup.wake()
 
 
 def _listener(admin_ids: frozenset[int]) -> int | None:

@@ -14,9 +14,9 @@ from models.jobs import sources
 class Chats:
     """Finds the channel behind a link, an @name or a number, with the operator's account where need be."""
 
-    def __init__(self, reader: Reader, calls: Database) -> None:
+    def __init__(self, reader: Reader, database: Database) -> None:
         self._reader = reader
-        self._calls = calls
+        self._database = database
 
     async def id_of(self, text: str, now: int) -> int:
         """Return the bare id of the channel that *text* means.
@@ -33,7 +33,7 @@ class Chats:
         if isinstance(chat, int) or (chat or "").isdecimal():
             return int(chat or 0)
         channel = await self._reader.by_name(str(chat))
-        await remember(self._calls, channel, now)
+        await remember(self._database, channel, now)
         return channel.id
 
     async def _behind_invitation(self, code: str, now: int) -> int:
@@ -41,5 +41,5 @@ class Chats:
         if not isinstance(invite, raw.types.ChatInviteAlready):
             raise PermanentFailure("no_access")
         channel = self._reader.learn(invite.chat)
-        await remember(self._calls, channel, now)
+        await remember(self._database, channel, now)
         return channel.id

@@ -6,17 +6,14 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from config.plans import Plan
 from config.texts import Texts
+from daemon.deps import Deps
 from daemon.telegram.screen import Screen
 from models.money import access
 from models.money.access import Access
 from models.users import UserInfo
-
-if TYPE_CHECKING:
-    from daemon.service import Service
 
 ROW = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -29,7 +26,7 @@ class Context:
     was sent or, when ``pressed``, the one that carries the button.
     """
 
-    service: "Service"
+    deps: Deps
     user: UserInfo
     t: Texts
     message_id: int
@@ -47,12 +44,11 @@ class Context:
     @property
     def is_admin(self) -> bool:
         """One of the operator's people?"""
-        return self.user.id in self.service.settings.admin_ids
+        return self.user.id in self.deps.settings.admin_ids
 
     async def show(self, screen: Screen) -> None:
         """Answer: in place of the screen whose button was pressed, or as a new message."""
-        outgoing = self.service.outgoing
-        if self.pressed and await outgoing.edit_text(
+        if self.pressed and await self.deps.sender.edit_text(
             self.user.id, self.message_id, screen.text, keyboard=screen.keyboard
         ):
             return
@@ -61,17 +57,17 @@ class Context:
     async def say(self, screen: Screen) -> int | None:
         """Answer as a new message and return its id; None when it was answered before a crash."""
         random_id = derived_id(f"{self.key}/{next(self.answers)}")
-        return await self.service.outgoing.send_text(
+        return await self.deps.sender.send_text(
             self.user.id, screen.text, keyboard=screen.keyboard, random_id=random_id
         )
 
     async def access(self) -> Access:
         """What this customer has now."""
-        return await self.service.calls(access.of, self.user.id, self.now)
+        return await self.deps.database(access.of, self.user.id, self.now)
 
     async def plan(self) -> Plan:
         """The plan whose limits hold for this customer now."""
-        return self.service.plans.for_level((await self.access()).level)
+        return self.deps.plans.for_level((await self.access()).level)
 
 
 def derived_id(key: str) -> int:

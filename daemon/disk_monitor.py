@@ -14,12 +14,9 @@ from pathlib import Path
 from pyrogram.errors import RPCError
 
 from config.settings import Settings
-from config.texts import translator
 from daemon.database import Database
-from daemon.screens import announcements
+from daemon.notifier import Notifier
 from daemon.telegram.errors import Unreachable
-from daemon.telegram.sender import Sender
-from models import users
 from models.maintenance import health
 
 logger = logging.getLogger(__name__)
@@ -60,10 +57,10 @@ class Room:
 class DiskMonitor:
     """Looks at the disk, and at whether calls to the database come through."""
 
-    def __init__(self, settings: Settings, calls: Database, outgoing: Sender) -> None:
+    def __init__(self, settings: Settings, database: Database, notifier: Notifier) -> None:
         self._settings = settings
-        self._calls = calls
-        self._outgoing = outgoing
+        self._database = database
+        self._notifier = notifier
         self._stuck_since: float | None = None
         self._was_short: bool | None = None
 
@@ -76,7 +73,7 @@ class DiskMonitor:
 
     async def look(self) -> None:
         """Look once."""
-        if self._calls.is_stuck:
+        if self._database.is_stuck:
             await self._begin()
         elif self._stuck_since is not None:
             await self._end(self._stuck_since)
@@ -106,24 +103,15 @@ class DiskMonitor:
     async def _note(self, found: Room, now: int) -> None:
         if found.is_short:
             left = f"{found.free >> 20} MiB of {found.total >> 20}"
-            await self._calls(health.open_incident, NEARLY_FULL, left, now)
+            await self._database(health.open_incident, NEARLY_FULL, left, now)
         else:
-            await self._calls(health.close_incident, NEARLY_FULL, now)
+            await self._database(health.close_incident, NEARLY_FULL, now)
 
     async def _cry(self, kind: str, payload: dict[str, object]) -> None:
         for admin_id in self._settings.admin_ids:
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    user = await self._calls(users.get, admin_id)
-                    setting = announcements.Setting(
-                        translator(user.language if user else None),
-                        self._settings.plans,
-                        self._settings.timezone,
-                        self._settings.support_contact,
-                    )
-                    screen = announcements.render(kind, payload, setting)
-                    if screen is not None:
-                        await self._outgoing.send_text(admin_id, screen.text, longest_flood=0)
+                    await self._notifier.announce(admin_id, kind, payload)
             except (RPCError, OSError, Unreachable) as error:
                 logger.warning("admin not told", extra={"user": admin_id, "incident": STUCK, "reason": str(error)})
 

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyrogram import Client, raw
 from pyrogram.enums import ChatType
@@ -21,15 +21,13 @@ from pyrogram.types import CallbackQuery, Message, User
 from config.texts import translator
 from daemon import handlers
 from daemon.context import Context, now
+from daemon.deps import Deps
 from daemon.limiter import Limiter
 from daemon.screens import notices
 from daemon.telegram.clients import Bot
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import invoke
 from models import users
-
-if TYPE_CHECKING:
-    from daemon.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +38,8 @@ NOTICE_EVERY_S = 30.0
 class Dispatcher:
     """Takes messages and buttons of private chats, each once, and sees that each is answered."""
 
-    def __init__(self, service: "Service") -> None:
-        self._service = service
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: OrderedDict[object, None] = OrderedDict()
         self._newest: dict[int, asyncio.Task[None]] = {}
@@ -55,7 +53,7 @@ class Dispatcher:
 
     def register(self, bot: Bot) -> None:
         """Have *bot* hand over what it receives."""
-        bot.on_urgent = self._service.stars.hear
+        bot.on_urgent = self._deps.stars.hear
         bot.add_handler(MessageHandler(self._on_message))
         bot.add_handler(CallbackQueryHandler(self._on_button))
         bot.add_handler(RawUpdateHandler(self._on_other), group=1)
@@ -86,7 +84,7 @@ class Dispatcher:
     async def _on_other(self, _: Client, update: object, users: object, chats: object) -> None:
         """Urgent updates that came by the recovery of gaps instead of by themselves."""
         if isinstance(update, Bot.urgent):
-            self._service.stars.hear(update)
+            self._deps.stars.hear(update)
 
     def _is_new(self, key: object) -> bool:
         """The recovery of gaps brings again what has arrived by itself."""
@@ -122,47 +120,47 @@ class Dispatcher:
             await self._apologise(user_id)
 
     async def _message(self, message: Message) -> None:
-        turn = await self._turn(message.from_user, message.id, f"message {message.chat.id} {message.id}")
+        context = await self._context(message.from_user, message.id, f"message {message.chat.id} {message.id}")
         if message.successful_payment is not None:
-            at = int(message.date.timestamp()) if message.date else turn.now
-            await self._service.stars.paid(turn.user.id, message.successful_payment, at, turn.now)
-        elif await self._may_speak(turn):
-            await handlers.message(turn, message)
+            at = int(message.date.timestamp()) if message.date else context.now
+            await self._deps.stars.paid(context.user.id, message.successful_payment, at, context.now)
+        elif await self._may_speak(context):
+            await handlers.message(context, message)
 
     async def _refunded(self, message: Message) -> None:
         payment = message.refunded_payment
         at = int(message.date.timestamp()) if message.date else now()
-        await self._service.stars.refunded(payment.telegram_payment_charge_id, int(payment.total_amount), at, now())
+        await self._deps.stars.refunded(payment.telegram_payment_charge_id, int(payment.total_amount), at, now())
 
     async def _button(self, query: CallbackQuery) -> None:
         await self._acknowledge(query)
-        turn = await self._turn(query.from_user, query.message.id, f"button {query.id}", pressed=True)
-        if await self._may_speak(turn):
-            await handlers.button(turn, query.data if isinstance(query.data, str) else "")
+        context = await self._context(query.from_user, query.message.id, f"button {query.id}", pressed=True)
+        if await self._may_speak(context):
+            await handlers.button(context, query.data if isinstance(query.data, str) else "")
 
     async def _elsewhere(self, message: Message) -> None:
         """In groups the bot only says, when it is spoken to, where it works."""
-        bot = self._service.bot
+        bot = self._deps.bot
         addressed = f"@{bot.me.username}".lower() if bot.me else ""
         if (message.text or "").startswith("/") and addressed in message.text.lower():
             screen = notices.private_only(translator(message.from_user.language_code))
-            await self._service.outgoing.send_text(message.chat.id, screen.text, reply_to=message.id)
+            await self._deps.sender.send_text(message.chat.id, screen.text, reply_to=message.id)
 
-    async def _turn(self, person: User, message_id: int, key: str, pressed: bool = False) -> Context:
+    async def _context(self, person: User, message_id: int, key: str, pressed: bool = False) -> Context:
         moment = now()
-        user = await self._service.calls(
+        user = await self._deps.database(
             users.seen, person.id, person.first_name or "", person.username, person.language_code, moment
         )
-        return Context(self._service, user, translator(user.language), message_id, moment, key, pressed=pressed)
+        return Context(self._deps, user, translator(user.language), message_id, moment, key, pressed=pressed)
 
-    async def _may_speak(self, turn: Context) -> bool:
-        wait = self._limiter.wait(turn.user.id, time.monotonic())
-        if not wait and not turn.user.banned:
+    async def _may_speak(self, context: Context) -> bool:
+        wait = self._limiter.wait(context.user.id, time.monotonic())
+        if not wait and not context.user.banned:
             return True
-        if self._should_notice(turn.user.id):
-            settings = self._service.settings
-            screen = notices.banned(turn.t, settings) if turn.user.banned else notices.too_fast(turn.t, wait)
-            await turn.say(screen)
+        if self._should_notice(context.user.id):
+            settings = self._deps.settings
+            screen = notices.banned(context.t, settings) if context.user.banned else notices.too_fast(context.t, wait)
+            await context.say(screen)
         return False
 
     def _should_notice(self, user_id: int) -> bool:
@@ -180,12 +178,10 @@ class Dispatcher:
         """Stop the little clock on the button. A button pressed while the bot was away is too old for it."""
         answer = raw.functions.messages.SetBotCallbackAnswer(query_id=int(query.id), cache_time=0)
         with contextlib.suppress(RPCError, OSError):
-            await invoke(self._service.bot, answer, failures=1, longest_flood=0)
+            await invoke(self._deps.bot, answer, failures=1, longest_flood=0)
 
     async def _apologise(self, user_id: int) -> None:
         try:
-            user = await self._service.calls(users.get, user_id)
-            screen = notices.failed(translator(user.language if user else None))
-            await self._service.outgoing.send_text(user_id, screen.text)
+            await self._deps.notifier.send(user_id, notices.failed)
         except Exception:
             logger.exception("apology failed", extra={"user": user_id})

@@ -3,23 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from itertools import groupby
 
 import peewee
 from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, Forbidden, NotAcceptable, RPCError
 
-from config.plans import Plans
-from config.settings import Settings
-from config.texts import translator
 from daemon.context import derived_id
 from daemon.database import Database
-from daemon.screens import announcements
+from daemon.notifier import Notifier
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
-from daemon.telegram.sender import Sender
 from daemon.wakeup import Wakeup
-from models import outbox, users
+from models import outbox
 from models.jobs import queue
 from models.maintenance import clock_repair
 from models.money import access
@@ -30,7 +26,6 @@ logger = logging.getLogger(__name__)
 BATCH = 20
 LOOK_S = 1.0
 LONGEST_RETRY_S = 300
-LONGEST_FLOOD_S = 0
 MOST_ATTEMPTS = 8
 """How often an event is tried whose words raise an exception: for four minutes, if nothing else stood in its way."""
 BETTER_PLACE = frozenset({"payment_completed", "access_given"})
@@ -39,28 +34,35 @@ BETTER_PLACE = frozenset({"payment_completed", "access_given"})
 REFUSED = (BadRequest, Forbidden, NotAcceptable)
 """What Telegram answers however often it is asked."""
 
-Teller = Callable[[EventInfo], Awaitable[None]]
+EventHandler = Callable[[EventInfo], Awaitable[None]]
 
 
 class OutboxWorker:
-    """Says events to customers and admins. ``tellers`` take over kinds that somebody else has the words for."""
+    """Tells events to customers and admins. *handlers* tell the kinds whose words take more than the event."""
 
-    def __init__(self, settings: Settings, plans: Plans, calls: Database, outgoing: Sender, bell: Wakeup) -> None:
-        self._settings = settings
-        self._plans = plans
-        self._calls = calls
-        self._outgoing = outgoing
-        self._bell = bell
-        self.tellers: dict[str, Teller] = {}
+    def __init__(
+        self,
+        admin_ids: Collection[int],
+        notifier: Notifier,
+        database: Database,
+        wakeup: Wakeup,
+        *,
+        handlers: Mapping[str, EventHandler] | None = None,
+    ) -> None:
+        self._admin_ids = admin_ids
+        self._notifier = notifier
+        self._database = database
+        self._wakeup = wakeup
+        self._handlers = handlers or {}
 
     async def run(self, up: asyncio.Event) -> None:
         """Tell what is due while the bot is *up*, for ever."""
-        ear = self._bell.subscribe()
-        await self._calls(outbox.take_over, int(time.time()))
+        subscription = self._wakeup.subscribe()
+        await self._database(outbox.take_over, int(time.time()))
         while True:
             await up.wait()
             if not await self.tell_due():
-                await ear.wait(LOOK_S)
+                await subscription.wait(LOOK_S)
 
     async def flush(self) -> None:
         """Tell everything that is due now, once; for the end of the process."""
@@ -69,7 +71,7 @@ class OutboxWorker:
 
     async def tell_due(self) -> bool:
         """Tell one handful; False when nothing was due. Different people are told beside each other."""
-        due = await self._calls(outbox.claim, int(time.time()), BATCH)
+        due = await self._database(outbox.claim, int(time.time()), BATCH)
         by_person = groupby(sorted(due, key=_person), key=_person)
         await asyncio.gather(*(self._tell_in_order(list(each)) for _, each in by_person))
         return bool(due)
@@ -88,31 +90,39 @@ class OutboxWorker:
                 if event.attempts >= MOST_ATTEMPTS:
                     await self._give_up(event, error)
                 else:
-                    await self._calls(outbox.retry, event.id, int(time.time()) + retry_wait(event.attempts))
+                    await self._database(outbox.retry, event.id, int(time.time()) + retry_wait(event.attempts))
             else:
-                await self._calls(outbox.heard, event.id, int(time.time()))
+                await self._database(outbox.heard, event.id, int(time.time()))
 
     async def _tell(self, event: EventInfo) -> None:
         if event.kind in BETTER_PLACE and event.user_id is not None:
-            await self._calls(_promote, event.user_id, int(time.time()))
-            self._bell.ring()
-        if event.kind in self.tellers:
-            await self.tellers[event.kind](event)
-        elif event.user_id is not None:
-            await self._say(event, event.user_id, event.random_id)
-        else:
-            await self._say_to_admins(event)
+            await self._database(_promote, event.user_id, int(time.time()))
+            self._wakeup.wake()
+        handle = self._handlers.get(event.kind, self._announce)
+        try:
+            await handle(event)
+        except Unreachable as error:
+            _note_unreachable(event, error)
 
-    async def _say_to_admins(self, event: EventInfo) -> None:
+    async def _announce(self, event: EventInfo) -> None:
+        if event.user_id is None:
+            await self._tell_admins(event)
+        else:
+            await self._notifier.announce(event.user_id, event.kind, event.payload, random_id=event.random_id)
+
+    async def _tell_admins(self, event: EventInfo) -> None:
         """Say it to each, whatever becomes of the others. Those who had it do not get it twice when it is said again.
 
         :raises RPCError: somebody could not be told now (also OSError). The one that asks for the longest wait.
         """
         put_off: list[Exception] = []
-        for admin_id in sorted(self._settings.admin_ids):
+        for admin_id in sorted(self._admin_ids):
             try:
                 # Telegram remembers a random_id by its sender: each admin needs one of his own.
-                await self._say(event, admin_id, derived_id(f"{event.random_id}:{admin_id}"))
+                random_id = derived_id(f"{event.random_id}:{admin_id}")
+                await self._notifier.announce(admin_id, event.kind, event.payload, random_id=random_id)
+            except Unreachable as error:
+                _note_unreachable(event, error)
             except REFUSED as error:
                 logger.warning("admin not told", extra={"event": event.id, "user": admin_id, "reason": str(error)})
             except (RPCError, OSError) as error:
@@ -120,35 +130,21 @@ class OutboxWorker:
         if put_off:
             raise max(put_off, key=lambda error: _wait(event, error))
 
-    async def _say(self, event: EventInfo, user_id: int, random_id: int) -> None:
-        user = await self._calls(users.get, user_id)
-        setting = announcements.Setting(
-            translator(user.language if user else None),
-            self._plans,
-            self._settings.timezone,
-            self._settings.support_contact,
-        )
-        screen = announcements.render(event.kind, event.payload, setting)
-        if screen is None:
-            return
-        try:
-            await self._outgoing.send_text(
-                user_id, screen.text, random_id=random_id, keyboard=screen.keyboard, longest_flood=LONGEST_FLOOD_S
-            )
-        except Unreachable as error:
-            logger.info("event not heard", extra={"event": event.id, "user": user_id, "reason": error.reason})
-
     async def _give_up(self, event: EventInfo, error: Exception) -> None:
         """Say it no more: what waits for ever makes everything else look late."""
         extra = {"event": event.id, "kind": event.kind, "user": event.user_id, "reason": repr(error)}
         logger.error("event given up, nobody has heard it", extra=extra)
-        await self._calls(outbox.give_up, event, repr(error), int(time.time()))
+        await self._database(outbox.give_up, event, repr(error), int(time.time()))
 
     async def _later(self, event: EventInfo, seconds: int, error: Exception) -> None:
         logger.warning("event told later", extra={"event": event.id, "seconds": seconds, "reason": str(error)})
         now = int(time.time())
-        await self._calls(clock_repair.honour, now + seconds, now)
-        await self._calls(outbox.retry, event.id, now + seconds)
+        await self._database(clock_repair.honour, now + seconds, now)
+        await self._database(outbox.retry, event.id, now + seconds)
+
+
+def _note_unreachable(event: EventInfo, error: Unreachable) -> None:
+    logger.info("event not heard", extra={"event": event.id, "user": error.user_id, "reason": error.reason})
 
 
 def _wait(event: EventInfo, error: Exception) -> int:

@@ -13,76 +13,68 @@ import signal
 import time
 
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
-from daemon import commands
+from daemon import commands, deps
 from daemon.canary import Canary
-from daemon.chats import Chats
-from daemon.database import Database
+from daemon.connections import Connections
 from daemon.disk_monitor import DiskMonitor
 from daemon.dispatcher import Dispatcher
 from daemon.outbox_worker import OutboxWorker
-from daemon.stars import Stars
 from daemon.tasks import Tasks
 from daemon.telegram import clients, endpoint
-from daemon.telegram.clients import Connection, ConnectionState
 from daemon.telegram.errors import ClockSetBack, GaveUp, LoginLost
-from daemon.telegram.sender import Sender
-from daemon.transfer.reader import Reader
-from daemon.transfer.worker import Transfers
-from daemon.wakeup import Wakeup
-from models import notes
-from models.database import Watcher
-from models.jobs import queue
-from models.maintenance import health
+from daemon.transfer.delivery_notifier import DeliveryNotifier
+from daemon.transfer.worker import TransferClients, Transfers
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_S = 5.0
 SAVE_S = 0.5
 SAVE_PAUSES = 50
 SAVE_PATIENCE_S = 5.0
 HANDLERS_DRAIN_S = 3.0
 TRANSFERS_DRAIN_S = 15.0
 EVENTS_DRAIN_S = 2.0
-ACCOUNT_AGAIN_S = 300.0
 CLOCK_LOOK_S = 1.0
 SET_BACK_S = 10.0
 
-INCIDENTS = {ConnectionState.REVOKED: "account_revoked", ConnectionState.BANNED: "account_banned"}
-
 
 class Service:
-    """Everything that a handler, the announcer or a transfer needs, and the order in which it lives."""
+    """All parts of the daemon, and the order in which they live."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.telegram_public_key:
             endpoint.trust(settings.telegram_public_key)
-        self.settings = settings
-        self.plans = plans = settings.plans
-        self.calls = Database()
-        self.bot = clients.build_bot(settings)
-        self.account = clients.build_account(settings)
-        self.bot_link = Connection(self.bot, self._bot_changed)
-        self.account_link = Connection(self.account, self._account_changed)
-        self.outgoing = Sender(self.bot, self.calls)
-        self.bell = Wakeup(Watcher())
-        self.stars = Stars(self.bot, self.calls, self.bell, plans)
-        self.chats = Chats(Reader(self.account), self.calls)
-        self.announcer = OutboxWorker(settings, plans, self.calls, self.outgoing, self.bell)
+        bot, account = clients.build_bot(settings), clients.build_account(settings)
+        self.deps = parts = deps.assemble(settings, bot, account)
+        database, wakeup = parts.database, parts.wakeup
+        self.connections = Connections(bot, account, database, wakeup)
+        self.dispatcher = Dispatcher(parts)
         self.transfers = Transfers(
-            self.bot, self.account, self.calls, self.bell, self.outgoing, settings, plans, self.account_link.up.is_set
+            TransferClients(bot, account, self.connections.account.up.is_set),
+            database=database,
+            wakeup=wakeup,
+            sender=parts.sender,
+            settings=settings,
+            plans=parts.plans,
         )
-        self.announcer.tellers.update(self.transfers.tellers)
-        self.alarm = DiskMonitor(settings, self.calls, self.outgoing)
-        self.canary = Canary(settings, self.calls, self.bell)
-        self.intake = Dispatcher(self)
+        deliveries = DeliveryNotifier(
+            parts.notifier,
+            database=database,
+            plans=parts.plans,
+            timezone=settings.timezone,
+            account_name=lambda: account.me.username if account.me else None,
+        )
+        self.outbox_worker = OutboxWorker(
+            settings.admin_ids, parts.notifier, database, wakeup, handlers=deliveries.handlers()
+        )
+        self.disk_monitor = DiskMonitor(settings, database, parts.notifier)
+        self.canary = Canary(settings, database, wakeup)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()
-        self._changed = asyncio.Event()
 
     async def run(self) -> int:
         """Live until stopped; return the exit code."""
         self._obey_signals()
-        self.intake.register(self.bot)
+        self.dispatcher.register(self.deps.bot)
         self._start()
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
         failure = asyncio.create_task(self.tasks.failure(), name="failure")
@@ -91,7 +83,7 @@ class Service:
         code = EXIT_OK if stopping.done() else _exit_code(error)
         stopping.cancel()
         failure.cancel()
-        if isinstance(error, ClockSetBack) or self.calls.met_damage:
+        if isinstance(error, ClockSetBack) or self.deps.database.met_damage:
             # Telegram answers nothing now, or a damaged database must not be written to: an orderly end would wait in
             # vain, or make it worse. A sudden one loses nothing.
             os._exit(code)
@@ -99,72 +91,32 @@ class Service:
         return code
 
     def _start(self) -> None:
-        up = self.bot_link.up
-        self.tasks.start("heartbeat", self._heartbeats())
+        bot_is_up = self.connections.bot.up
+        self.tasks.start("heartbeat", self.connections.beat())
         self.tasks.start("clock", _watch_clock())
-        self.tasks.start("database", self.calls.watch())
-        self.tasks.start("bot", self._tend_bot())
-        self.tasks.start("account", self._tend_account())
-        self.tasks.start("bell", self.bell.run())
-        self.tasks.start("announcer", self.announcer.run(up))
-        self.tasks.start("statement of stars", self.stars.reconcile(up))
-        self.tasks.start("requests", self.stars.carry_out(up))
+        self.tasks.start("database", self.deps.database.watch())
+        self.tasks.start("bot", self._keep_bot())
+        self.tasks.start("account", self.connections.keep_account())
+        self.tasks.start("wakeup", self.deps.wakeup.run())
+        self.tasks.start("outbox worker", self.outbox_worker.run(bot_is_up))
+        self.tasks.start("Stars transactions", self.deps.stars.reconcile(bot_is_up))
+        self.tasks.start("provider requests", self.deps.stars.carry_out(bot_is_up))
         self.tasks.start("transfers", self._transfer())
-        self.tasks.start("alarm", self.alarm.run(up))
-        self.tasks.start("canary", self.canary.run(up))
+        self.tasks.start("disk monitor", self.disk_monitor.run(bot_is_up))
+        self.tasks.start("canary", self.canary.run(bot_is_up))
 
-    async def _tend_bot(self) -> None:
-        await self.bot_link.start()
-        await commands.register(self.bot, self.settings.admin_ids)
+    async def _keep_bot(self) -> None:
+        connection = self.connections.bot
+        await connection.start()
+        await commands.register(self.deps.bot, self.deps.settings.admin_ids)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.bot_link.watch())
-            group.create_task(self.bot_link.mend_gaps())
+            group.create_task(connection.watch())
+            group.create_task(connection.mend_gaps())
             group.create_task(self._save_session())
 
     async def _transfer(self) -> None:
-        await self.bot_link.up.wait()
+        await self.connections.bot.up.wait()
         await self.transfers.run()
-
-    async def _tend_account(self) -> None:
-        while True:
-            try:
-                await self.account_link.start()
-                await self.account_link.watch()
-            except (GaveUp, LoginLost):
-                if not self.account_link.state.is_ended:
-                    raise
-            await self.account_link.stop()
-            await asyncio.sleep(ACCOUNT_AGAIN_S)
-
-    async def _bot_changed(self, state: ConnectionState, reason: str) -> None:
-        """Nobody can be told in chat; the heartbeat says it. The pages learn the way back into the chat."""
-        self._changed.set()
-        me = self.bot.me
-        if state is ConnectionState.OK and me is not None:
-            noted = {"id": me.id, "username": me.username, "name": me.first_name}
-            await self.calls(notes.put, "bot", noted, int(time.time()))
-
-    async def _account_changed(self, state: ConnectionState, reason: str) -> None:
-        self._changed.set()
-        now = int(time.time())
-        if state is ConnectionState.OK:
-            for key in INCIDENTS.values():
-                await self.calls(health.close_incident, key, now)
-        elif state.is_ended:
-            await self.calls(health.open_incident, INCIDENTS[state], reason, now)
-        self.bell.ring()
-
-    async def _heartbeats(self) -> None:
-        """A sign of life that a blocked loop or a stuck database thread would not give."""
-        while True:
-            now = int(time.time())
-            line = await self.calls(queue.overview, now)
-            detail = {"bot": self.bot_link.state, "account": self.account_link.state, "jobs": line.running}
-            await self.calls(health.beat, "daemon", detail, now)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_S):
-                    await self._changed.wait()
-            self._changed.clear()
 
     async def _save_session(self) -> None:
         """Write the update state down, but only when everything up to it has been handled.
@@ -177,12 +129,12 @@ class Service:
             await asyncio.sleep(pause)
             if await self._quiet():
                 began = time.monotonic()
-                await self.bot.session_file.save()
+                await self.deps.bot.session_file.save()
                 pause = max(SAVE_S, SAVE_PAUSES * (time.monotonic() - began))
 
     async def _quiet(self) -> bool:
         deadline = time.monotonic() + SAVE_PATIENCE_S
-        while not (self.intake.is_quiet and self.bot.dispatcher.updates_queue.empty()):
+        while not (self.dispatcher.is_quiet and self.deps.bot.dispatcher.updates_queue.empty()):
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(0.02)
@@ -190,24 +142,25 @@ class Service:
 
     async def _stop(self) -> None:
         logger.info("stopping")
-        self.bot.is_open = False
-        if not (await self.intake.drain(HANDLERS_DRAIN_S) and self.bot.dispatcher.updates_queue.empty()):
-            self.bot.session_file.freeze()  # the next start answers what was cut off
+        bot = self.deps.bot
+        bot.is_open = False
+        if not (await self.dispatcher.drain(HANDLERS_DRAIN_S) and bot.dispatcher.updates_queue.empty()):
+            bot.session_file.freeze()  # the next start answers what was cut off
         await self.transfers.drain(TRANSFERS_DRAIN_S)
         await self._flush_events()
         await self.tasks.stop()
-        await asyncio.gather(self.bot_link.stop(), self.account_link.stop())
-        self.bell.close()
-        await self.calls.close()
+        await self.connections.stop()
+        self.deps.wakeup.close()
+        await self.deps.database.close()
         logger.info("stopped")
 
     async def _flush_events(self) -> None:
         """What has happened is told before the clients stop; what is not told in time waits for the next start."""
-        if not self.bot_link.up.is_set():
+        if not self.connections.bot.up.is_set():
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EVENTS_DRAIN_S):
-                await self.announcer.flush()
+                await self.outbox_worker.flush()
 
     def _obey_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -60,11 +60,11 @@ class Line:
 class Stars:
     """Everything about Stars that needs Telegram."""
 
-    def __init__(self, bot: Client, calls: Database, bell: Wakeup, plans: Plans) -> None:
+    def __init__(self, bot: Client, database: Database, wakeup: Wakeup, plans: Plans) -> None:
         self._bot = bot
         self._plans = plans
-        self._calls = calls
-        self._bell = bell
+        self._database = database
+        self._wakeup = wakeup
         self._heard: set[asyncio.Task[None]] = set()
 
     # ---- selling
@@ -98,7 +98,7 @@ class Stars:
         started = time.monotonic()
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):  # a full disk must not cost the answer
-                verdict, language = await self._calls(judge, query, int(time.time()))
+                verdict, language = await self._database(judge, query, int(time.time()))
         except Exception:
             logger.exception("pre-checkout failed", extra={"user": query.user_id})
             verdict, language = Verdict(False, "fault"), None
@@ -135,12 +135,12 @@ class Stars:
 
     async def refunded(self, charge_id: str, amount: int, at: int, now: int) -> None:
         """Record Stars that went back, whoever gave them."""
-        await self._calls(payments.apply, [refund_of(charge_id, amount, at)], now)
-        self._bell.ring()
+        await self._database(payments.apply, [refund_of(charge_id, amount, at)], now)
+        self._wakeup.wake()
 
     async def _settle(self, fact: Fact, now: int) -> None:
-        settled = await self._calls(payments.settle, fact, now)
-        self._bell.ring()
+        settled = await self._database(payments.settle, fact, now)
+        self._wakeup.wake()
         logger.info("stars payment", extra={"user": fact.user_id, "charge": fact.remote_id, "outcome": settled.outcome})
 
     # ---- the statement
@@ -151,7 +151,7 @@ class Stars:
             await up.wait()
             try:
                 await self.read_statement(int(time.time()))
-                await self._calls(end_lapsed, int(time.time()))
+                await self._database(end_lapsed, int(time.time()))
             except (RPCError, OSError) as error:
                 logger.warning("statement not read", extra={"reason": str(error)})
                 await asyncio.sleep(RECONCILE_S / 20)
@@ -160,16 +160,16 @@ class Stars:
 
     async def read_statement(self, now: int) -> None:
         """Settle everything since the last reading, with a day of overlap; known lines change nothing."""
-        since = await self._calls(notes.get, stars_cursor.NOTE)
+        since = await self._database(notes.get, stars_cursor.NOTE)
         if since is None:
             since = stars_cursor.beginning(now)
-            await self._calls(notes.put, stars_cursor.NOTE, since, now)
+            await self._database(notes.put, stars_cursor.NOTE, since, now)
         oldest = max(since["first"], since["last"] - OVERLAP_S)
         lines = [line async for line in self._statement(oldest)]
         for line in reversed(lines):
             await self._take(line, now)
-        await self._calls(report_missing, {line.charge_id for line in lines}, oldest, now)
-        await self._calls(notes.put, stars_cursor.NOTE, {"first": since["first"], "last": now}, now)
+        await self._database(report_missing, {line.charge_id for line in lines}, oldest, now)
+        await self._database(notes.put, stars_cursor.NOTE, {"first": since["first"], "last": now}, now)
 
     async def look_up(self, charge_id: str, now: int) -> PaymentInfo | None:
         """Ask Telegram for one charge and settle it; None when there is no such charge.
@@ -188,7 +188,7 @@ class Stars:
             line = line_of(transaction)
             if line is not None:
                 await self._take(line, now)
-        return await self._calls(payments.find, PROVIDER, charge_id)
+        return await self._database(payments.find, PROVIDER, charge_id)
 
     async def _statement(self, oldest: int) -> AsyncIterator[Line]:
         offset = ""
@@ -212,7 +212,7 @@ class Stars:
             await self.refunded(line.charge_id, line.amount, line.at, now)
         else:
             # A restored database may be older than the order.
-            await self._calls(orders.recall, line.payload, PROVIDER, line.amount, STARS, self._plans, line.at, now)
+            await self._database(orders.recall, line.payload, PROVIDER, line.amount, STARS, self._plans, line.at, now)
             period_end = line.at + line.period if line.period else None
             await self._settle(fact_of(line, period_end, "statement"), now)
 
@@ -220,15 +220,15 @@ class Stars:
 
     async def carry_out(self, up: asyncio.Event) -> None:
         """Do the remote work that chat or rules have asked for, for ever."""
-        ear = self._bell.subscribe()
+        subscription = self._wakeup.subscribe()
         while True:
             await up.wait()
-            request = await self._calls(provider_requests.claim, PROVIDER, int(time.time()))
+            request = await self._database(provider_requests.claim, PROVIDER, int(time.time()))
             if request is None:
-                await ear.wait(REQUESTS_EVERY_S)
+                await subscription.wait(REQUESTS_EVERY_S)
                 continue
             await self._carry_out(request, int(time.time()))
-            self._bell.ring()
+            self._wakeup.wake()
 
     async def _carry_out(self, request: RequestInfo, now: int) -> None:
         work = {
@@ -240,19 +240,19 @@ class Stars:
             result = await work(request, now)
         except RPCError as error:
             if (error.CODE or 0) in (420, 500, 503):
-                await self._calls(provider_requests.retry, request.id, now + retry_wait(request.attempts))
+                await self._database(provider_requests.retry, request.id, now + retry_wait(request.attempts))
             else:
                 logger.warning("request refused", extra={"request": request.id, "reason": str(error)})
-                await self._calls(provider_requests.fail, request.id, str(error.ID or error), now)
+                await self._database(provider_requests.fail, request.id, str(error.ID or error), now)
         except OSError:
-            await self._calls(provider_requests.retry, request.id, now + retry_wait(request.attempts))
+            await self._database(provider_requests.retry, request.id, now + retry_wait(request.attempts))
         else:
-            await self._calls(
+            await self._database(
                 provider_requests.finish if result.ok else provider_requests.fail, request.id, result.reason, now
             )
 
     async def _refund(self, request: RequestInfo, now: int) -> Verdict:
-        payment = await self._calls(payments.get, request.payment_id or 0)
+        payment = await self._database(payments.get, request.payment_id or 0)
         if payment is None or payment.user_id is None:
             return Verdict(False, "unknown_payment")
         query = raw.functions.payments.RefundStarsCharge(
@@ -266,7 +266,7 @@ class Stars:
         return Verdict(True, "refunded")
 
     async def _change_subscription(self, request: RequestInfo, now: int) -> Verdict:
-        subscription = await self._calls(subscriptions.get, request.subscription_id or 0)
+        subscription = await self._database(subscriptions.get, request.subscription_id or 0)
         if subscription is None:
             return Verdict(False, "unknown_subscription")
         resume = request.kind is RequestKind.RESUME_SUBSCRIPTION
@@ -283,16 +283,16 @@ class Stars:
                 raise
         if resume:
             return Verdict(True, "permitted")  # only its payer switches it on, and Telegram gives news of that
-        await self._calls(_subscription_changed, subscription, False, now)
+        await self._database(_subscription_changed, subscription, False, now)
         return Verdict(True, "cancelled")
 
     async def _renewal_changed(self, update: raw.types.UpdateBotStarsSubscription) -> None:
         """A customer cancelled or re-enabled his subscription in Telegram's settings, or it could not be paid."""
         try:
-            await self._calls(_subscription_news, update, int(time.time()))
+            await self._database(_subscription_news, update, int(time.time()))
         except Exception:
             logger.exception("news of a subscription lost", extra={"user": update.user_id})
-        self._bell.ring()
+        self._wakeup.wake()
 
 
 # ---- decided or written in the database's thread

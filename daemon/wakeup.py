@@ -1,53 +1,53 @@
-"""Wakes whoever waits for rows: one look at the database for all consumers of this process."""
+"""Wakes the tasks of this process that wait for rows: one watcher of the database's commits serves them all."""
 
 import asyncio
 
 from models.database import Watcher
 
-LOOK_S = 60.0
+WATCH_S = 60.0
 
 
 class Wakeup:
-    """Rings when any process has committed. Whoever commits for a consumer in this process rings it himself."""
+    """Wakes its subscribers when another process has committed. Tasks of this process that commit call :meth:`wake`."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self._waiters: set[asyncio.Event] = set()
+        self._events: set[asyncio.Event] = set()
 
-    def ring(self) -> None:
-        """Wake everybody. Call it from the event loop's thread."""
-        for waiter in self._waiters:
-            waiter.set()
+    def wake(self) -> None:
+        """Wake every subscriber. Call it from the event loop's thread."""
+        for event in self._events:
+            event.set()
 
     async def run(self) -> None:
-        """Listen for commits of other processes, for ever."""
+        """Watch for commits of other processes until cancelled."""
         while True:
-            if await self._watcher.wait(LOOK_S):
-                self.ring()
+            if await self._watcher.wait(WATCH_S):
+                self.wake()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop watching."""
         self._watcher.close()
 
     def subscribe(self) -> "Subscription":
-        """Return an ear of one's own; a ring between two waits is not missed."""
-        waiter = asyncio.Event()
-        self._waiters.add(waiter)
-        return Subscription(waiter)
+        """Return a subscription of the caller's own."""
+        event = asyncio.Event()
+        self._events.add(event)
+        return Subscription(event)
 
 
 class Subscription:
-    """One consumer's hearing."""
+    """One consumer's side. A wake-up between two waits is not missed."""
 
-    def __init__(self, rung: asyncio.Event) -> None:
-        self._rung = rung
+    def __init__(self, woken: asyncio.Event) -> None:
+        self._woken = woken
 
     async def wait(self, timeout: float) -> bool:
-        """Wait for a ring since the last call; False after *timeout* seconds without."""
+        """Wait for a wake-up since the last call; False after *timeout* seconds without one."""
         try:
             async with asyncio.timeout(timeout):
-                await self._rung.wait()
+                await self._woken.wait()
         except TimeoutError:
             return False
-        self._rung.clear()
+        self._woken.clear()
         return True

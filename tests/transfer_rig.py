@@ -18,7 +18,7 @@ from daemon.telegram import clients
 from daemon.telegram.clients import Connection, ConnectionState
 from daemon.telegram.endpoint import trust
 from daemon.telegram.sender import Sender
-from daemon.transfer.worker import Transfers
+from daemon.transfer.worker import TransferClients, Transfers
 from daemon.wakeup import Wakeup
 from models import users
 from models.database import Watcher
@@ -37,10 +37,10 @@ class Rig:
     """What a test drives and looks at."""
 
     sandbox: Sandbox
-    calls: Database
+    database: Database
     bot: Client
     account: Client
-    bell: Wakeup
+    wakeup: Wakeup
     settings: Settings
     transfers: Transfers
     keys: int = 0
@@ -54,18 +54,18 @@ class Rig:
         """Put a link in line, as the handler does."""
         self.keys += 1
         key = f"{time.time_ns()}/{self.keys}"
-        job = await self.calls(
+        job = await self.database(
             queue.enqueue, customer.id, customer.id, url, None, priority, None, now(), dedupe=key, cap=10_000
         )
         assert isinstance(job, JobInfo)
-        self.bell.ring()
+        self.wakeup.wake()
         return job
 
     async def ended(self, job: JobInfo, deadline_s: float = DEADLINE_S) -> JobInfo:
         """The job once it has ended."""
 
         async def look() -> JobInfo | None:
-            present = await self.calls(queue.get, job.id)
+            present = await self.database(queue.get, job.id)
             return present if present.state in ENDED else None
 
         return await until(look, deadline_s)
@@ -76,16 +76,16 @@ class Rig:
 
     async def job(self, job: JobInfo) -> JobInfo:
         """The job as it is now."""
-        return await self.calls(queue.get, job.id)
+        return await self.database(queue.get, job.id)
 
     async def cancel(self, job: JobInfo) -> None:
         """Cancel it, as the customer's button does."""
-        await self.calls(queue.cancel, job.user_id, job.id, now())
-        self.bell.ring()
+        await self.database(queue.cancel, job.user_id, job.id, now())
+        self.wakeup.wake()
 
     async def upgrade(self, customer: "Customer", level: int) -> None:
         """Give a plan, as a payment does."""
-        await self.calls(access.give, customer.id, level, forever=True, reason="test", by=None, now=now())
+        await self.database(access.give, customer.id, level, forever=True, reason="test", by=None, now=now())
 
     async def hurry(self, job: JobInfo) -> None:
         """Let the time come for which a job was put back."""
@@ -93,8 +93,8 @@ class Rig:
         def forward() -> None:
             Job.update(not_before=0).where(Job.id == job.id).execute()
 
-        await self.calls(forward)
-        self.bell.ring()
+        await self.database(forward)
+        self.wakeup.wake()
 
     async def is_idle(self) -> bool:
         """Is nothing being worked on?"""
@@ -148,24 +148,31 @@ async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIte
     environment = {**sandbox.env, "DB_PATH": str(database_file.parent)}
     settings = replace(settings_module.load(environment, None), **changes)
     trust(settings.telegram_public_key or "")
-    calls = Database()
+    database = Database()
     bot, account = clients.build_bot(settings), clients.build_account(settings)
-    bot_link, account_link = Connection(bot, _unheard), Connection(account, _unheard)
-    await bot_link.start()
-    await account_link.start()
-    bell, outgoing = Wakeup(Watcher()), Sender(bot, calls)
-    transfers = Transfers(bot, account, calls, bell, outgoing, settings, settings.plans, account_link.up.is_set)
-    tasks = [asyncio.create_task(work) for work in (account_link.watch(), transfers.run())]
+    bot_connection, account_connection = Connection(bot, _unheard), Connection(account, _unheard)
+    await bot_connection.start()
+    await account_connection.start()
+    wakeup = Wakeup(Watcher())
+    transfers = Transfers(
+        TransferClients(bot, account, account_connection.up.is_set),
+        database=database,
+        wakeup=wakeup,
+        sender=Sender(bot, database),
+        settings=settings,
+        plans=settings.plans,
+    )
+    tasks = [asyncio.create_task(work) for work in (account_connection.watch(), transfers.run())]
     try:
-        yield Rig(sandbox, calls, bot, account, bell, settings, transfers)
+        yield Rig(sandbox, database, bot, account, wakeup, settings, transfers)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await transfers.drain(0)
-        await account_link.stop()
-        await bot_link.stop()
-        await calls.close()
+        await account_connection.stop()
+        await bot_connection.stop()
+        await database.close()
 
 
 @contextlib.asynccontextmanager
@@ -176,7 +183,7 @@ async def customer(rig: Rig, number: int, *, level: int = 2) -> AsyncIterator[Cu
     await who.start()
     try:
         await who.send_message(rig.sandbox.scenario["bot"]["username"], "hello")
-        await rig.calls(users.seen, row["id"], row["first_name"], None, row["language_code"], now())
+        await rig.database(users.seen, row["id"], row["first_name"], None, row["language_code"], now())
         someone = Customer(row["id"], who, rig.sandbox.scenario["bot"]["id"])
         if level:
             await rig.upgrade(someone, level)

@@ -33,35 +33,35 @@ DEEP_LINKS: dict[str, Handler] = {
 """``t.me/bot?start=plans`` and the like; any other argument shows the first screen."""
 
 
-async def message(turn: Context, sent: Message) -> None:
+async def message(context: Context, sent: Message) -> None:
     """Answer a message of a private chat."""
     text = str(sent.text or "")
     if text.startswith("/"):
         name, _, argument = text[1:].partition(" ")
         name = name.partition("@")[0].lower()
-        await command(replace(turn, argument=argument.strip()), name)
+        await command(replace(context, argument=argument.strip()), name)
     elif found := links.read(sent):
-        await links.deliver(turn, sent, found)
+        await links.deliver(context, sent, found)
     elif sent.media is not None:
-        await turn.say(notices.no_media(turn.t))
+        await context.say(notices.no_media(context.t))
     else:
-        await turn.say(notices.guidance(turn.t))
+        await context.say(notices.guidance(context.t))
 
 
-async def command(turn: Context, name: str) -> None:
+async def command(context: Context, name: str) -> None:
     """Answer a command; one for admins does not exist for anybody else."""
-    handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if turn.is_admin else None)
-    if name == "start" and turn.argument in DEEP_LINKS:
-        handler, turn = DEEP_LINKS[turn.argument], replace(turn, argument="")
+    handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if context.is_admin else None)
+    if name == "start" and context.argument in DEEP_LINKS:
+        handler, context = DEEP_LINKS[context.argument], replace(context, argument="")
     if handler is None:
-        await turn.say(notices.unknown_command(turn.t))
+        await context.say(notices.unknown_command(context.t))
     else:
-        await handler(turn)
+        await handler(context)
 
 
-async def button(turn: Context, data: str) -> None:
+async def button(context: Context, data: str) -> None:
     """Answer a button; one of an older version leads to the first screen."""
-    in_place = turn.pressed and not data.startswith(keyboard.ANEW)
+    in_place = context.pressed and not data.startswith(keyboard.ANEW)
     name, _, argument = data.removeprefix(keyboard.ANEW).partition(":")
     handler = BUTTONS.get(name, start.show_home)
-    await handler(replace(turn, argument=argument, pressed=in_place))
+    await handler(replace(context, argument=argument, pressed=in_place))

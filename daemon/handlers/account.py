@@ -12,87 +12,87 @@ DELIVERIES_SHOWN = 10
 DAY_S = 86_400
 
 
-async def stats(turn: Context) -> None:
+async def stats(context: Context) -> None:
     """``/stats``: my use of the limits; for admins the totals too."""
-    service, settings = turn.service, turn.service.settings
-    access = await turn.access()
-    plan = service.plans.for_level(access.level)
-    left = await service.calls(usage.left, turn.user.id, plan, usage.day_of(turn.now, settings.timezone))
-    waiting = await service.calls(queue.waiting_count, turn.user.id)
-    screen = account.stats(turn.t, plan, access, left, waiting, now=turn.now, timezone=settings.timezone)
-    if turn.is_admin:
-        people = await service.calls(users.totals, turn.now)
-        day = await service.calls(queue.totals, turn.now - DAY_S)
-        line = await service.calls(queue.overview, turn.now)
-        money = await service.calls(payments.totals)
-        screen = account.with_totals(turn.t, screen, people, day, line, money)
-    await turn.show(screen)
+    deps, settings = context.deps, context.deps.settings
+    access = await context.access()
+    plan = deps.plans.for_level(access.level)
+    left = await deps.database(usage.left, context.user.id, plan, usage.day_of(context.now, settings.timezone))
+    waiting = await deps.database(queue.waiting_count, context.user.id)
+    screen = account.stats(context.t, plan, access, left, waiting, now=context.now, timezone=settings.timezone)
+    if context.is_admin:
+        people = await deps.database(users.totals, context.now)
+        day = await deps.database(queue.totals, context.now - DAY_S)
+        line = await deps.database(queue.overview, context.now)
+        money = await deps.database(payments.totals)
+        screen = account.with_totals(context.t, screen, people, day, line, money)
+    await context.show(screen)
 
 
-async def history(turn: Context) -> None:
+async def history(context: Context) -> None:
     """``/history``: my payments and deliveries."""
-    paid = await turn.service.calls(payments.history_of, turn.user.id, PAYMENTS_SHOWN)
-    delivered = await turn.service.calls(queue.history, turn.user.id, DELIVERIES_SHOWN)
-    service = turn.service
-    await turn.show(account.history(turn.t, paid, delivered, service.plans, service.settings.timezone))
+    paid = await context.deps.database(payments.history_of, context.user.id, PAYMENTS_SHOWN)
+    delivered = await context.deps.database(queue.history, context.user.id, DELIVERIES_SHOWN)
+    deps = context.deps
+    await context.show(account.history(context.t, paid, delivered, deps.plans, deps.settings.timezone))
 
 
-async def cancel(turn: Context) -> None:
+async def cancel(context: Context) -> None:
     """``/cancel``: the only link under way is cancelled at once; of several the customer chooses."""
-    waiting = await turn.service.calls(queue.waiting, turn.user.id)
+    waiting = await context.deps.database(queue.waiting, context.user.id)
     only = waiting[0].id if len(waiting) == 1 else None
-    await turn.show(account.waiting(turn.t, waiting) if only is None else await _cancelled(turn, only))
+    await context.show(account.waiting(context.t, waiting) if only is None else await _cancelled(context, only))
 
 
-async def show_waiting(turn: Context) -> None:
+async def show_waiting(context: Context) -> None:
     """What waits, with a button to cancel each."""
-    await turn.show(account.waiting(turn.t, await turn.service.calls(queue.waiting, turn.user.id)))
+    await context.show(account.waiting(context.t, await context.deps.database(queue.waiting, context.user.id)))
 
 
-async def drop(turn: Context) -> None:
+async def drop(context: Context) -> None:
     """A button of ``/cancel``: one job, or ``all``; the list shows what is left."""
-    if turn.argument == "all":
-        await turn.show(await _cancelled(turn, None))
-    elif turn.number is not None:
-        await turn.show(await _cancelled(turn, turn.number))
+    if context.argument == "all":
+        await context.show(await _cancelled(context, None))
+    elif context.number is not None:
+        await context.show(await _cancelled(context, context.number))
     else:
-        await show_waiting(turn)
+        await show_waiting(context)
 
 
-async def cancel_one(turn: Context) -> None:
+async def cancel_one(context: Context) -> None:
     """The button of a progress message, which disappears with its job."""
-    if turn.number is not None:
-        await turn.say(await _cancelled(turn, turn.number))
+    if context.number is not None:
+        await context.say(await _cancelled(context, context.number))
 
 
-async def cancel_batch(turn: Context) -> None:
+async def cancel_batch(context: Context) -> None:
     """The button of a batch's progress message: all that is open of it."""
-    if turn.number is not None:
-        stopped = await turn.service.calls(batches.cancel, turn.user.id, turn.number, turn.now)
-        turn.service.bell.ring()
-        await turn.say(account.cancelled(turn.t, len(stopped), ()))
+    if context.number is not None:
+        stopped = await context.deps.database(batches.cancel, context.user.id, context.number, context.now)
+        context.deps.wakeup.wake()
+        await context.say(account.cancelled(context.t, len(stopped), ()))
 
 
-async def _cancelled(turn: Context, job_id: int | None) -> Screen:
+async def _cancelled(context: Context, job_id: int | None) -> Screen:
     """Cancel a job of this customer, or all of them for None."""
-    stopped = await turn.service.calls(queue.cancel, turn.user.id, job_id, turn.now)
-    turn.service.bell.ring()
-    return account.cancelled(turn.t, len(stopped), await turn.service.calls(queue.waiting, turn.user.id))
+    stopped = await context.deps.database(queue.cancel, context.user.id, job_id, context.now)
+    context.deps.wakeup.wake()
+    return account.cancelled(context.t, len(stopped), await context.deps.database(queue.waiting, context.user.id))
 
 
-async def release_batch(turn: Context) -> None:
+async def release_batch(context: Context) -> None:
     """A button under a batch that a limit has ended: put the rest in line again."""
-    plan = await turn.plan()
-    released = await turn.service.calls(batches.release, turn.user.id, turn.number, plan.level, turn.now)
-    turn.service.bell.ring()
-    await turn.say(account.released(turn.t, len(released)))
+    plan = await context.plan()
+    released = await context.deps.database(batches.release, context.user.id, context.number, plan.level, context.now)
+    context.deps.wakeup.wake()
+    await context.say(account.released(context.t, len(released)))
 
 
-async def reminders(turn: Context) -> None:
+async def reminders(context: Context) -> None:
     """Switch the reminders of an ending plan on or off."""
-    on = turn.argument != "off"
-    await turn.service.calls(users.set_reminders, turn.user.id, on, turn.now)
-    await turn.show(account.reminders(turn.t, on))
+    on = context.argument != "off"
+    await context.deps.database(users.set_reminders, context.user.id, on, context.now)
+    await context.show(account.reminders(context.t, on))
 
 
 COMMANDS = {"stats": stats, "history": history, "cancel": cancel, "reminders": reminders}

@@ -34,166 +34,170 @@ def command(
 ) -> Callable[[Context], Awaitable[None]]:
     """Give *act* the words behind the command, and show what it answers, or how the command is used."""
 
-    async def handle(turn: Context) -> None:
+    async def handle(context: Context) -> None:
         try:
-            screen = await act(turn, turn.argument.split())
+            screen = await act(context, context.argument.split())
         except CommandError:
-            screen = admin.usage(turn.t, name, [plan.code for plan in turn.service.plans.plans if plan.level])
+            screen = admin.usage(context.t, name, [plan.code for plan in context.deps.plans.plans if plan.level])
         if screen is not None:
-            await turn.show(screen)
-        turn.service.bell.ring()
+            await context.show(screen)
+        context.deps.wakeup.wake()
 
     return handle
 
 
-async def grant(turn: Context, words: list[str]) -> Screen:
+async def grant(context: Context, words: list[str]) -> Screen:
     """``/grant USER PLAN DAYS|forever [REASON]``"""
     if len(words) < 3:
         raise CommandError
-    user = await _user(turn, words[0])
-    plan = turn.service.plans.by_code(words[1])
+    user = await _user(context, words[0])
+    plan = context.deps.plans.by_code(words[1])
     if plan is None or not plan.level:
         raise CommandError
     forever = words[2] == "forever"
     if not forever and not (words[2].isdecimal() and 0 < int(words[2]) <= 36_500):
         raise CommandError
     if user is None:
-        return admin.unknown_user(turn.t, words[0])
-    new = await turn.service.calls(
+        return admin.unknown_user(context.t, words[0])
+    new = await context.deps.database(
         access.give,
         user.id,
         plan.level,
         seconds=None if forever else int(words[2]) * DAY,
         forever=forever,
         reason=" ".join(words[3:]),
-        by=turn.user.id,
-        now=turn.now,
-        source=f"message:{turn.service.settings.bot_id}:{turn.user.id}:{turn.message_id}",
+        by=context.user.id,
+        now=context.now,
+        source=f"message:{context.deps.settings.bot_id}:{context.user.id}:{context.message_id}",
     )
-    now_has = await turn.service.calls(access.of, user.id, turn.now)
-    held = turn.service.plans.for_level(now_has.level)
-    return admin.granted(turn.t, user, held, now_has, new, turn.service.settings.timezone)
+    now_has = await context.deps.database(access.of, user.id, context.now)
+    held = context.deps.plans.for_level(now_has.level)
+    return admin.granted(context.t, user, held, now_has, new, context.deps.settings.timezone)
 
 
-async def revoke(turn: Context, words: list[str]) -> Screen:
+async def revoke(context: Context, words: list[str]) -> Screen:
     """``/revoke USER [PLAN]``: all that is left, of one plan or of all, and what would renew it."""
     if not 1 <= len(words) <= 2:
         raise CommandError
-    user = await _user(turn, words[0])
-    plan = turn.service.plans.by_code(words[1]) if len(words) == 2 else None
+    user = await _user(context, words[0])
+    plan = context.deps.plans.by_code(words[1]) if len(words) == 2 else None
     if len(words) == 2 and (plan is None or not plan.level):
         raise CommandError
     if user is None:
-        return admin.unknown_user(turn.t, words[0])
+        return admin.unknown_user(context.t, words[0])
     level = plan.level if plan else None
-    ended = await turn.service.calls(subscriptions.ask_end, user.id, level, turn.user.id, turn.now)
-    taken = await turn.service.calls(access.take, user.id, level, None, "revoked by an admin", turn.user.id, turn.now)
-    now_has = await turn.service.calls(access.of, user.id, turn.now)
-    held = turn.service.plans.for_level(now_has.level)
-    return admin.revoked(turn.t, user, held, now_has, taken, ended, turn.service.settings.timezone)
+    ended = await context.deps.database(subscriptions.ask_end, user.id, level, context.user.id, context.now)
+    taken = await context.deps.database(
+        access.take, user.id, level, None, "revoked by an admin", context.user.id, context.now
+    )
+    now_has = await context.deps.database(access.of, user.id, context.now)
+    held = context.deps.plans.for_level(now_has.level)
+    return admin.revoked(context.t, user, held, now_has, taken, ended, context.deps.settings.timezone)
 
 
-async def refund(turn: Context, words: list[str]) -> Screen:
+async def refund(context: Context, words: list[str]) -> Screen:
     """``/refund PAYMENT [AMOUNT]``: by the provider's number of it. What is given back whole renews no more."""
     if not 1 <= len(words) <= 2 or (len(words) == 2 and not AMOUNT.fullmatch(words[1])):
         raise CommandError
-    service = turn.service
-    found = await service.calls(payments.find, None, words[0])
+    deps = context.deps
+    found = await deps.database(payments.find, None, words[0])
     if found is None:
-        return admin.unknown_payment(turn.t, words[0])
+        return admin.unknown_payment(context.t, words[0])
     rest = found.amount - found.refunded
     amount = _minor(words[1], found.currency) if len(words) == 2 else rest
     try:
-        await service.calls(payments.ask_refund, found.id, amount, turn.user.id, turn.now)
+        await deps.database(payments.ask_refund, found.id, amount, context.user.id, context.now)
     except RefundRefused as error:
         if not rest:
-            await _end_renewal(turn, found.subscription_id)  # a crash may have come in between, the first time
-        return admin.refund_refused(turn.t, error, found.currency)
-    ended = amount == rest and await _end_renewal(turn, found.subscription_id)
-    return admin.refund_asked(turn.t, amount, found.currency, ended)
+            await _end_renewal(context, found.subscription_id)  # a crash may have come in between, the first time
+        return admin.refund_refused(context.t, error, found.currency)
+    ended = amount == rest and await _end_renewal(context, found.subscription_id)
+    return admin.refund_asked(context.t, amount, found.currency, ended)
 
 
-async def ban(turn: Context, words: list[str]) -> Screen:
+async def ban(context: Context, words: list[str]) -> Screen:
     """``/ban USER``: shut out; his waiting jobs end, and he is charged no more for what he cannot use."""
-    user = await _one_user(turn, words)
+    user = await _one_user(context, words)
     if user is None:
-        return admin.unknown_user(turn.t, words[0])
-    if user.id in turn.service.settings.admin_ids:
-        return admin.not_an_admin(turn.t)
-    await turn.service.calls(users.ban, user.id, turn.now)  # first: what begins to renew from now on is ended by itself
-    ended = await turn.service.calls(subscriptions.ask_end, user.id, None, turn.user.id, turn.now)
-    await turn.service.calls(queue.cancel, user.id, None, turn.now)
-    return admin.banned(turn.t, user, ended)
+        return admin.unknown_user(context.t, words[0])
+    if user.id in context.deps.settings.admin_ids:
+        return admin.not_an_admin(context.t)
+    await context.deps.database(
+        users.ban, user.id, context.now
+    )  # first: what begins to renew from now on is ended by itself
+    ended = await context.deps.database(subscriptions.ask_end, user.id, None, context.user.id, context.now)
+    await context.deps.database(queue.cancel, user.id, None, context.now)
+    return admin.banned(context.t, user, ended)
 
 
-async def unban(turn: Context, words: list[str]) -> Screen:
+async def unban(context: Context, words: list[str]) -> Screen:
     """``/unban USER``"""
-    user = await _one_user(turn, words)
+    user = await _one_user(context, words)
     if user is None:
-        return admin.unknown_user(turn.t, words[0])
-    await turn.service.calls(users.unban, user.id, turn.now)
-    return admin.unbanned(turn.t, user)
+        return admin.unknown_user(context.t, words[0])
+    await context.deps.database(users.unban, user.id, context.now)
+    return admin.unbanned(context.t, user)
 
 
-async def allow(turn: Context, words: list[str]) -> Screen:
+async def allow(context: Context, words: list[str]) -> Screen:
     """``/allow LINK``: a private chat becomes open to all customers."""
-    return await _decide(turn, words, sources.allow, admin.allowed)
+    return await _decide(context, words, sources.allow, admin.allowed)
 
 
-async def block(turn: Context, words: list[str]) -> Screen:
+async def block(context: Context, words: list[str]) -> Screen:
     """``/block LINK``: nobody gets anything from this chat."""
-    return await _decide(turn, words, sources.block, admin.blocked)
+    return await _decide(context, words, sources.block, admin.blocked)
 
 
-async def testpay(turn: Context, words: list[str]) -> None:
+async def testpay(context: Context, words: list[str]) -> None:
     """``/testpay``: a payment of 1 Star that gives nothing and goes back."""
-    plan = next((plan for plan in turn.service.plans.plans if plan.level), turn.service.plans.free)
+    plan = next((plan for plan in context.deps.plans.plans if plan.level), context.deps.plans.free)
     trial = dataclasses.replace(plan, prices={STARS: TEST_PRICE}, renews=False)
-    order = await turn.service.calls(
-        orders.create, turn.user.id, trial, "stars", STARS, turn.now, "test", seller=turn.service.settings.bot_id
+    order = await context.deps.database(
+        orders.create, context.user.id, trial, "stars", STARS, context.now, "test", seller=context.deps.settings.bot_id
     )
-    await shop.offer(turn, order, trial)
+    await shop.offer(context, order, trial)
 
 
-async def status(turn: Context, words: list[str]) -> Screen:
+async def status(context: Context, words: list[str]) -> Screen:
     """``/status``: the health of each part."""
-    calls = turn.service.calls
+    database = context.deps.database
     return admin.status(
-        turn.t,
-        await calls(health.all),
-        await calls(health.incidents),
-        await calls(queue.overview, turn.now),
-        await calls(outbox.oldest_unheard_ms),
-        turn.now,
+        context.t,
+        await database(health.all),
+        await database(health.incidents),
+        await database(queue.overview, context.now),
+        await database(outbox.oldest_unheard_ms),
+        context.now,
     )
 
 
-async def _end_renewal(turn: Context, subscription_id: int | None) -> bool:
+async def _end_renewal(context: Context, subscription_id: int | None) -> bool:
     """Ask the provider to renew no more what a payment was for; False when nothing renews it."""
     if subscription_id is None:
         return False
     try:
-        await turn.service.calls(subscriptions.ask_cancel, subscription_id, turn.user.id, turn.now)
+        await context.deps.database(subscriptions.ask_cancel, subscription_id, context.user.id, context.now)
     except MoveRefused:
         return False
     return True
 
 
-async def _one_user(turn: Context, words: list[str]) -> UserInfo | None:
+async def _one_user(context: Context, words: list[str]) -> UserInfo | None:
     if len(words) != 1:
         raise CommandError
-    return await _user(turn, words[0])
+    return await _user(context, words[0])
 
 
-async def _user(turn: Context, text: str) -> UserInfo | None:
+async def _user(context: Context, text: str) -> UserInfo | None:
     """A customer by id or @name."""
     if USER_ID.fullmatch(text):
-        return await turn.service.calls(users.get, int(text))
-    return await turn.service.calls(users.find, text)
+        return await context.deps.database(users.get, int(text))
+    return await context.deps.database(users.find, text)
 
 
 async def _decide(
-    turn: Context,
+    context: Context,
     words: list[str],
     decide: Callable[[int, int, int], None],
     answer: Callable[..., Screen],
@@ -201,11 +205,11 @@ async def _decide(
     if len(words) != 1:
         raise CommandError
     try:
-        chat_id = await turn.service.chats.id_of(words[0], turn.now)
+        chat_id = await context.deps.chats.id_of(words[0], context.now)
     except (PermanentFailure, RetryLater, RPCError, OSError):
-        return admin.unknown_chat(turn.t, words[0])
-    await turn.service.calls(decide, chat_id, turn.user.id, turn.now)
-    return answer(turn.t, await turn.service.calls(sources.get, chat_id), chat_id)
+        return admin.unknown_chat(context.t, words[0])
+    await context.deps.database(decide, chat_id, context.user.id, context.now)
+    return answer(context.t, await context.deps.database(sources.get, chat_id), chat_id)
 
 
 def _minor(text: str, currency: str) -> int:

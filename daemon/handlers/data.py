@@ -9,40 +9,40 @@ from daemon.telegram.screen import Screen
 from models.maintenance import backups, privacy
 
 
-async def mydata(turn: Context) -> None:
+async def mydata(context: Context) -> None:
     """``/mydata``: all that is stored about the customer, as a file."""
-    stored = await turn.service.calls(privacy.export, turn.user.id)
+    stored = await context.deps.database(privacy.export, context.user.id)
     file = io.BytesIO(json.dumps(stored, indent=2, ensure_ascii=False).encode())
-    await turn.service.outgoing.send_file(
-        turn.user.id, f"mydata-{turn.user.id}.json", "application/json", file, data.exported(turn.t)
+    await context.deps.sender.send_file(
+        context.user.id, f"mydata-{context.user.id}.json", "application/json", file, data.exported(context.t)
     )
 
 
-async def ask_erasure(turn: Context) -> None:
+async def ask_erasure(context: Context) -> None:
     """``/deletemydata``: asks first."""
-    await turn.show(data.confirm_erasure(turn.t))
+    await context.show(data.confirm_erasure(context.t))
 
 
-async def erase(turn: Context) -> None:
+async def erase(context: Context) -> None:
     """The button under that question."""
-    if turn.argument != "yes":
-        await ask_erasure(turn)
+    if context.argument != "yes":
+        await ask_erasure(context)
         return
-    await turn.service.calls(privacy.erase, turn.user.id, turn.service.settings.timezone, turn.now)
-    turn.service.bell.ring()
-    await turn.show(data.erased(turn.t))
+    await context.deps.database(privacy.erase, context.user.id, context.deps.settings.timezone, context.now)
+    context.deps.wakeup.wake()
+    await context.show(data.erased(context.t))
 
 
-async def backup(turn: Context, words: list[str]) -> Screen | None:
+async def backup(context: Context, words: list[str]) -> Screen | None:
     """``/backup``: the newest backup, as a file."""
-    directory = turn.service.settings.backups
-    newest = backups.newest(backups.in_directory(directory), turn.now)
+    directory = context.deps.settings.backups
+    newest = backups.newest(backups.in_directory(directory), context.now)
     if newest is None:
-        return data.no_backup(turn.t)
+        return data.no_backup(context.t)
     path = directory / newest.name
-    words_below = data.backup(turn.t, newest, path.stat().st_size, turn.now)
+    words_below = data.backup(context.t, newest, path.stat().st_size, context.now)
     with path.open("rb") as file:
-        await turn.service.outgoing.send_file(turn.user.id, newest.name, "application/gzip", file, words_below)
+        await context.deps.sender.send_file(context.user.id, newest.name, "application/gzip", file, words_below)
     return None
 
 

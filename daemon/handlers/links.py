@@ -15,33 +15,33 @@ WAITING_CAP = 200
 """How many links one customer may have in line."""
 
 
-async def deliver(turn: Context, sent: Message, found: list[Link]) -> None:
+async def deliver(context: Context, sent: Message, found: list[Link]) -> None:
     """Put what *found* names in line, and answer for what cannot be: an answer that fails loses no link."""
     wanted = [str(link) for link in links.each(found)]
     if len(wanted) > WAITING_CAP:
-        await turn.say(screens.too_many_at_once(turn.t, len(wanted), WAITING_CAP))
+        await context.say(screens.too_many_at_once(context.t, len(wanted), WAITING_CAP))
     elif wanted:
-        await _enqueue(turn, wanted, f"{turn.service.settings.bot_id}:{turn.user.id}:{sent.id}")
+        await _enqueue(context, wanted, f"{context.deps.settings.bot_id}:{context.user.id}:{sent.id}")
     if refused := [link for link in found if isinstance(link, Refused)]:
-        await turn.say(screens.refused(turn.t, refused))
+        await context.say(screens.refused(context.t, refused))
 
 
-async def _enqueue(turn: Context, wanted: list[str], key: str) -> None:
-    priority = (await turn.plan()).level
-    user_id, to = turn.user.id, turn.message_id
+async def _enqueue(context: Context, wanted: list[str], key: str) -> None:
+    priority = (await context.plan()).level
+    user_id, to = context.user.id, context.message_id
     put: JobInfo | BatchInfo | TooMany
     if len(wanted) == 1:
-        put = await turn.service.calls(
-            queue.enqueue, user_id, user_id, wanted[0], None, priority, to, turn.now, dedupe=key, cap=WAITING_CAP
+        put = await context.deps.database(
+            queue.enqueue, user_id, user_id, wanted[0], None, priority, to, context.now, dedupe=key, cap=WAITING_CAP
         )
     else:
-        put = await turn.service.calls(
-            batches.enqueue, user_id, user_id, tuple(wanted), priority, to, turn.now, dedupe=key, cap=WAITING_CAP
+        put = await context.deps.database(
+            batches.enqueue, user_id, user_id, tuple(wanted), priority, to, context.now, dedupe=key, cap=WAITING_CAP
         )
     if isinstance(put, TooMany):
-        await turn.say(screens.too_many_waiting(turn.t, put.waiting, put.cap))
+        await context.say(screens.too_many_waiting(context.t, put.waiting, put.cap))
         return
-    turn.service.bell.ring()
+    context.deps.wakeup.wake()
 
 
 def read(sent: Message) -> list[Link]:

@@ -11,92 +11,92 @@ from models.money.orders import OrderInfo
 from models.money.subscriptions import SubscriptionInfo
 
 
-async def plans(turn: Context) -> None:
+async def plans(context: Context) -> None:
     """``/premium``: what is on sale, or what the customer has and how to go on."""
-    service, settings = turn.service, turn.service.settings
-    access = await turn.access()
-    owned = [each for each in await service.calls(subscriptions.of, turn.user.id) if is_shown(each, turn.now)]
-    on_sale = service.plans.on_sale()
-    await turn.show(
+    deps, settings = context.deps, context.deps.settings
+    access = await context.access()
+    owned = [each for each in await deps.database(subscriptions.of, context.user.id) if is_shown(each, context.now)]
+    on_sale = deps.plans.on_sale()
+    await context.show(
         checkout.plans(
-            turn.t,
-            service.plans.for_level(access.level),
+            context.t,
+            deps.plans.for_level(access.level),
             access,
             on_sale,
             owned,
-            {plan.code: pay_link(turn, plan) for plan in on_sale if sells_by_paypal(turn, plan)},
-            now=turn.now,
+            {plan.code: pay_link(context, plan) for plan in on_sale if sells_by_paypal(context, plan)},
+            now=context.now,
             timezone=settings.timezone,
             protected_refused=settings.protected_content == "refuse",
         )
     )
 
 
-async def buy(turn: Context) -> None:
+async def buy(context: Context) -> None:
     """A plan was chosen: its order, and the invoice made from it."""
-    plan = turn.service.plans.by_code(turn.argument)
+    plan = context.deps.plans.by_code(context.argument)
     if plan is None or not plan.on_sale or STARS not in plan.prices:
-        await turn.show(checkout.not_on_sale(turn.t))
+        await context.show(checkout.not_on_sale(context.t))
         return
     try:
-        order = await turn.service.calls(
-            orders.create, turn.user.id, plan, "stars", STARS, turn.now, seller=turn.service.settings.bot_id
+        order = await context.deps.database(
+            orders.create, context.user.id, plan, "stars", STARS, context.now, seller=context.deps.settings.bot_id
         )
     except AlreadySubscribed as error:
-        await turn.show(checkout.already_subscribed(turn.t, error.suspended))
+        await context.show(checkout.already_subscribed(context.t, error.suspended))
         return
-    await offer(turn, order, plan)
+    await offer(context, order, plan)
 
 
-async def offer(turn: Context, order: OrderInfo, plan: Plan) -> None:
+async def offer(context: Context, order: OrderInfo, plan: Plan) -> None:
     """Show the customer how to pay *order*."""
     if order.renews:
-        address = await turn.service.stars.subscription_link(order, plan, turn.t)
-        await turn.show(checkout.subscribe(turn.t, plan, address))
+        address = await context.deps.stars.subscription_link(order, plan, context.t)
+        await context.show(checkout.subscribe(context.t, plan, address))
     else:
-        await turn.service.stars.send_invoice(order, plan, turn.t)
+        await context.deps.stars.send_invoice(order, plan, context.t)
 
 
-async def stop_renewal(turn: Context) -> None:
+async def stop_renewal(context: Context) -> None:
     """A second thought before the end of a subscription."""
-    found = await _own_subscription(turn)
-    screen = checkout.renewal_cannot_change(turn.t)
+    found = await _own_subscription(context)
+    screen = checkout.renewal_cannot_change(context.t)
     if found is not None and found.state in subscriptions.RENEWING:
-        screen = checkout.confirm_cancel_renewal(turn.t, found, turn.service.settings.timezone)
-    await turn.show(screen)
+        screen = checkout.confirm_cancel_renewal(context.t, found, context.deps.settings.timezone)
+    await context.show(screen)
 
 
-async def unsubscribe(turn: Context) -> None:
+async def unsubscribe(context: Context) -> None:
     """Ask the provider to renew no more."""
-    await _change_renewal(turn, resume=False)
+    await _change_renewal(context, resume=False)
 
 
-async def renew(turn: Context) -> None:
+async def renew(context: Context) -> None:
     """Ask the provider to renew again."""
-    await _change_renewal(turn, resume=True)
+    await _change_renewal(context, resume=True)
 
 
-async def _change_renewal(turn: Context, *, resume: bool) -> None:
+async def _change_renewal(context: Context, *, resume: bool) -> None:
     ask = subscriptions.ask_resume if resume else subscriptions.ask_cancel
-    found = await _own_subscription(turn)
-    screen: Screen = checkout.renewal_cannot_change(turn.t)
+    found = await _own_subscription(context)
+    screen: Screen = checkout.renewal_cannot_change(context.t)
     if found is not None:
         try:
-            await turn.service.calls(ask, found.id, turn.user.id, turn.now)
-            turn.service.bell.ring()
-            screen = checkout.asked_to_change_renewal(turn.t, resume, found.provider)
+            await context.deps.database(ask, found.id, context.user.id, context.now)
+            context.deps.wakeup.wake()
+            screen = checkout.asked_to_change_renewal(context.t, resume, found.provider)
         except AlreadySubscribed as error:
-            screen = checkout.already_subscribed(turn.t, error.suspended)
+            screen = checkout.already_subscribed(context.t, error.suspended)
         except (MoveRefused, NotFound):
             pass
-    await turn.show(screen)
+    await context.show(screen)
 
 
-async def _own_subscription(turn: Context) -> SubscriptionInfo | None:
-    if turn.number is None:
+async def _own_subscription(context: Context) -> SubscriptionInfo | None:
+    if context.number is None:
         return None
-    found = await turn.service.calls(subscriptions.get, turn.number)
-    return found if found is not None and found.user_id == turn.user.id else None
+    found = await context.deps.database(subscriptions.get, context.number)
+    return found if found is not None and found.user_id == context.user.id else None
 
 
 def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
@@ -106,15 +106,15 @@ def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
     return subscription.state is subscriptions.SubscriptionState.CANCELLED and (subscription.period_end or 0) > now
 
 
-def sells_by_paypal(turn: Context, plan: Plan) -> bool:
+def sells_by_paypal(context: Context, plan: Plan) -> bool:
     """PayPal takes money, and the plan has a price in it."""
-    return turn.service.settings.paypal_enabled and any(currency != STARS for currency in plan.prices)
+    return context.deps.settings.paypal_enabled and any(currency != STARS for currency in plan.prices)
 
 
-def pay_link(turn: Context, plan: Plan) -> str:
+def pay_link(context: Context, plan: Plan) -> str:
     """The signed address of the page where this customer pays this plan."""
-    settings = turn.service.settings
-    token = orders.pay_token(settings.secret_key, turn.user.id, plan.code, turn.now)
+    settings = context.deps.settings
+    token = orders.pay_token(settings.secret_key, context.user.id, plan.code, context.now)
     return f"{settings.backend_url}/pay/{token}"
 
 

@@ -8,46 +8,46 @@ from models import users
 from models.jobs import usage
 
 
-async def start(turn: Context) -> None:
+async def start(context: Context) -> None:
     """``/start``; the router has followed a deep link (``t.me/bot?start=plans``) where it knows one."""
-    await show_home(turn)
-    if turn.is_admin:
-        await commands.register_admin(turn.service.bot, turn.user.id)
+    await show_home(context)
+    if context.is_admin:
+        await commands.register_admin(context.deps.bot, context.user.id)
 
 
-async def show_home(turn: Context) -> None:
+async def show_home(context: Context) -> None:
     """Plan, what is left, how to go on."""
-    settings = turn.service.settings
-    access = await turn.access()
-    plan = turn.service.plans.for_level(access.level)
-    left = await turn.service.calls(usage.left, turn.user.id, plan, usage.day_of(turn.now, settings.timezone))
-    await turn.show(
+    settings = context.deps.settings
+    access = await context.access()
+    plan = context.deps.plans.for_level(access.level)
+    left = await context.deps.database(usage.left, context.user.id, plan, usage.day_of(context.now, settings.timezone))
+    await context.show(
         home.start(
-            turn.t,
-            turn.user.first_name,
+            context.t,
+            context.user.first_name,
             plan,
             access,
             left,
-            now=turn.now,
+            now=context.now,
             timezone=settings.timezone,
             channel_url=settings.channel_url,
         )
     )
 
 
-async def guide(turn: Context) -> None:
+async def guide(context: Context) -> None:
     """``/help``."""
-    await turn.show(home.guide(turn.t, commands.listing(turn.t)))
+    await context.show(home.guide(context.t, commands.listing(context.t)))
 
 
-async def language(turn: Context) -> None:
+async def language(context: Context) -> None:
     """``/language``: the choice, or what was chosen."""
-    chosen = turn.argument.strip().lower()
+    chosen = context.argument.strip().lower()
     if chosen not in LANGUAGES:
-        await turn.show(home.language(turn.t, turn.user.language))
+        await context.show(home.language(context.t, context.user.language))
         return
-    await turn.service.calls(users.set_language, turn.user.id, chosen, turn.now)
-    await turn.show(home.language(translator(chosen), chosen))
+    await context.deps.database(users.set_language, context.user.id, chosen, context.now)
+    await context.show(home.language(translator(chosen), chosen))
 
 
 COMMANDS = {"start": start, "help": guide, "language": language}

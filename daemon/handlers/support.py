@@ -17,70 +17,72 @@ PAYPAL_ID = re.compile(r"[0-9A-Z]{17}|I-[0-9A-Z]{10,14}")
 CHARGE_ID = re.compile(r"[\w.:+/=-]{6,255}")
 
 
-async def paysupport(turn: Context) -> None:
+async def paysupport(context: Context) -> None:
     """``/paysupport``, with or without the number of a payment."""
-    settings = turn.service.settings
-    if not turn.argument:
-        await turn.show(support.contact(turn.t, settings.support_contact))
-    elif not CHARGE_ID.fullmatch(turn.argument):
-        await turn.show(support.not_a_number(turn.t))
+    settings = context.deps.settings
+    if not context.argument:
+        await context.show(support.contact(context.t, settings.support_contact))
+    elif not CHARGE_ID.fullmatch(context.argument):
+        await context.show(support.not_a_number(context.t))
     else:
-        await _look_up(turn, turn.argument)
+        await _look_up(context, context.argument)
 
 
-async def how_to_look_up(turn: Context) -> None:
+async def how_to_look_up(context: Context) -> None:
     """The button "I paid and got nothing"."""
-    await turn.show(support.how_to_look_up(turn.t, turn.service.settings.paypal_enabled))
+    await context.show(support.how_to_look_up(context.t, context.deps.settings.paypal_enabled))
 
 
-async def _look_up(turn: Context, remote_id: str) -> None:
+async def _look_up(context: Context, remote_id: str) -> None:
     """Find a payment here, else at the provider; one of somebody else is not found."""
-    service = turn.service
-    found = await service.calls(payments.find, None, remote_id)
+    deps = context.deps
+    found = await deps.database(payments.find, None, remote_id)
     if found is None and PAYPAL_ID.fullmatch(remote_id):
-        if service.settings.paypal_enabled:
-            await _ask_paypal(turn, remote_id)
+        if deps.settings.paypal_enabled:
+            await _ask_paypal(context, remote_id)
             return
     elif found is None:
         try:
-            found = await service.stars.look_up(remote_id, turn.now)
+            found = await deps.stars.look_up(remote_id, context.now)
         except (RPCError, OSError) as error:
             logger.warning("charge not looked up", extra={"charge": remote_id, "reason": str(error)})
-            await turn.show(support.cannot_tell(turn.t))
+            await context.show(support.cannot_tell(context.t))
             return
-    await turn.show(_answer(turn, found))
+    await context.show(_answer(context, found))
 
 
-async def _ask_paypal(turn: Context, remote_id: str) -> None:
-    user_id = turn.user.id
-    await turn.service.calls(
+async def _ask_paypal(context: Context, remote_id: str) -> None:
+    user_id = context.user.id
+    await context.deps.database(
         provider_requests.ask,
         RequestKind.LOOKUP,
         "paypal",
         argument=remote_id,
         user_id=user_id,
         asked_by=user_id,
-        now=turn.now,
+        now=context.now,
     )
-    await turn.show(support.looking(turn.t))
+    await context.show(support.looking(context.t))
 
 
-def _answer(turn: Context, found: PaymentInfo | None) -> support.Screen:
-    settings = turn.service.settings
-    if found is None or found.user_id != turn.user.id:
-        return support.not_found(turn.t, settings.support_contact)
-    return support.found(turn.t, found, settings.timezone, settings.support_contact)
+def _answer(context: Context, found: PaymentInfo | None) -> support.Screen:
+    settings = context.deps.settings
+    if found is None or found.user_id != context.user.id:
+        return support.not_found(context.t, settings.support_contact)
+    return support.found(context.t, found, settings.timezone, settings.support_contact)
 
 
-async def terms(turn: Context) -> None:
+async def terms(context: Context) -> None:
     """``/terms``."""
-    await turn.show(support.terms(turn.t, turn.service.settings.terms_url))
+    await context.show(support.terms(context.t, context.deps.settings.terms_url))
 
 
-async def privacy(turn: Context) -> None:
+async def privacy(context: Context) -> None:
     """``/privacy``."""
-    settings = turn.service.settings
-    await turn.show(support.privacy(turn.t, settings.privacy_url, settings.support_contact, settings.retention_days))
+    settings = context.deps.settings
+    await context.show(
+        support.privacy(context.t, settings.privacy_url, settings.support_contact, settings.retention_days)
+    )
 
 
 COMMANDS = {"paysupport": paysupport, "support": paysupport, "terms": terms, "privacy": privacy}

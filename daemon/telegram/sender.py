@@ -62,9 +62,9 @@ class Pace:
 class Sender:
     """Sends, edits and deletes the bot's messages. Texts are HTML."""
 
-    def __init__(self, bot: Client, calls: Database) -> None:
+    def __init__(self, bot: Client, database: Database) -> None:
         self._bot = bot
-        self._calls = calls
+        self._database = database
         self._edits = Pace(EDITS_PER_SECOND)
 
     async def send_text(
@@ -201,7 +201,7 @@ class Sender:
     async def _lost(self, user_id: int, error: RPCError) -> None:
         logger.info("customer unreachable", extra={"user": user_id, "reason": str(error.ID)})
         with contextlib.suppress(NotFound):  # an admin who has never written
-            await self._calls(users.mark_blocked_bot, user_id, True, int(time.time()))
+            await self._database(users.mark_blocked_bot, user_id, True, int(time.time()))
 
 
 def markup(keyboard: Keyboard) -> raw.types.ReplyInlineMarkup | None:

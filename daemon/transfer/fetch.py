@@ -33,8 +33,8 @@ _PARTS_A_PIECE = PIECE // PART
 class Fetcher:
     """Streams the files of a post from the account to the bot."""
 
-    def __init__(self, finder: Resolver, pipe: Stream, delivery: Delivery, calls: Database) -> None:
-        self._finder, self._pipe, self._delivery, self._calls = finder, pipe, delivery, calls
+    def __init__(self, finder: Resolver, pipe: Stream, delivery: Delivery, database: Database) -> None:
+        self._finder, self._pipe, self._delivery, self._database = finder, pipe, delivery, database
 
     async def fetch(self, post: Post, run: Run, track: Track) -> tuple[StoredFile, ...]:
         """Bring every file of *post*, read with the account, to the bot.
@@ -58,7 +58,7 @@ class Fetcher:
                     return await self._carry(post, item, upload, run, track)
             except PartsLost as error:
                 logger.warning("parts lost", extra={"job": run.job.id, "reason": str(error)})
-                await self._calls(uploads.drop, run.job.id)
+                await self._database(uploads.drop, run.job.id)
                 if not first:
                     raise
         raise AssertionError("unreachable")
@@ -103,7 +103,7 @@ class Fetcher:
         return same
 
     async def _begin(self, item: Item, run: Run) -> Upload:
-        kept = await self._calls(uploads.of, run.job.id, item.media_id)
+        kept = await self._database(uploads.of, run.job.id, item.media_id)
         if kept is None or kept.part_bytes != PART:
             return Upload(item.size)
         upload = Upload(item.size, kept.file_id)
@@ -131,7 +131,7 @@ class Fetcher:
     async def _save(self, upload: Upload, item: Item, run: Run) -> None:
         info = UploadInfo(item.media_id, upload.file_id, PART, upload.parts, _bits(upload))
         with contextlib.suppress(LeaseLost):  # others may be waiting for the file of a job that was cancelled
-            await self._calls(uploads.save, run.job.id, str(run.job.owner), info, int(time.time()))
+            await self._database(uploads.save, run.job.id, str(run.job.owner), info, int(time.time()))
 
 
 def _bits(upload: Upload) -> bytes:

@@ -40,8 +40,8 @@ _OUTCOMES: dict[type[RPCError], str] = {
 class Invitations:
     """Follows a customer's invitation with the operator's account, within the operator's rules."""
 
-    def __init__(self, reader: Reader, calls: Database, settings: Settings, policy: ReadingPolicy) -> None:
-        self._reader, self._calls, self._settings, self._policy = reader, calls, settings, policy
+    def __init__(self, reader: Reader, database: Database, settings: Settings, policy: ReadingPolicy) -> None:
+        self._reader, self._database, self._settings, self._policy = reader, database, settings, policy
 
     async def follow(self, user_id: int, paying: bool, code: str, now: int) -> tuple[Channel, bool]:
         """Be in the chat that *code* invites to, and open it to this customer. True: joined just now.
@@ -50,12 +50,12 @@ class Invitations:
         """
         chat = await self._check(code)
         channel = await self._join(user_id, paying, code, now) if chat is None else self._reader.learn(chat)
-        known = await remember(self._calls, channel, now)
+        known = await remember(self._database, channel, now)
         if sources.may_read(known, True, self._policy, names=channel.usernames).reason == "blocked":
             raise PermanentFailure("blocked")
         if chat is not None and channel.asks_to_join and channel.username is None:
             raise PermanentFailure("entry_approved")  # to hold an invitation is not to be let in
-        await self._calls(sources.open_for, user_id, channel.id, now, invite_hash=code)
+        await self._database(sources.open_for, user_id, channel.id, now, invite_hash=code)
         return channel, chat is None
 
     async def _check(self, code: str) -> Any:
@@ -76,38 +76,38 @@ class Invitations:
     async def _join(self, user_id: int, paying: bool, code: str, now: int) -> Channel:
         settings = self._settings
         day = usage.day_of(now, settings.timezone)
-        joined = await self._calls(sources.joined_today, day)
+        joined = await self._database(sources.joined_today, day)
         reason = sources.may_join(settings.join_by_invitation, paying, joined, settings.joins_per_day)
         if reason is not None:
             raise PermanentFailure(f"join_{reason}")
-        join = await self._calls(sources.begin_join, user_id, code, day, settings.joins_per_day, now)
+        join = await self._database(sources.begin_join, user_id, code, day, settings.joins_per_day, now)
         if join is None:
             raise PermanentFailure("join_cap")
         try:
             answer = await self._reader.call(raw.functions.messages.ImportChatInvite(hash=code))
             channel = self._reader.learn(_chat(answer))
         except UserAlreadyParticipant:
-            await self._calls(sources.record_join, join, None, sources.REFUSED)
+            await self._database(sources.record_join, join, None, sources.REFUSED)
             return self._reader.learn(await self._check(code))
         except (BadRequest, Forbidden) as error:
             outcome = sources.REQUESTED if isinstance(error, InviteRequestSent) else sources.REFUSED
-            await self._calls(sources.record_join, join, None, outcome)
+            await self._database(sources.record_join, join, None, outcome)
             raise _refusal(error) from error
         except (Flooded, NotAcceptable, Unauthorized):
             # Certainly not joined: the place is free again, and whoever tries again takes one anew.
-            await self._calls(sources.record_join, join, None, sources.REFUSED)
+            await self._database(sources.record_join, join, None, sources.REFUSED)
             raise
-        await remember(self._calls, channel, now)
-        await self._calls(sources.record_join, join, channel.id, sources.JOINED)
+        await remember(self._database, channel, now)
+        await self._database(sources.record_join, join, channel.id, sources.JOINED)
         return channel
 
 
-async def remember(calls: Database, channel: Channel, now: int) -> sources.SourceInfo:
+async def remember(database: Database, channel: Channel, now: int) -> sources.SourceInfo:
     """Write down what the account sees of a chat, unless it is known, and return what is known of it."""
-    known = await calls(sources.get, channel.id)
+    known = await database(sources.get, channel.id)
     if known is not None and _as_known(known) == _as_seen(channel):
         return known
-    return await calls(
+    return await database(
         sources.remember,
         channel.id,
         channel.username,

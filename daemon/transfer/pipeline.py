@@ -43,12 +43,12 @@ class Pipeline:
         finder: Resolver,
         fetcher: Fetcher,
         delivery: Delivery,
-        calls: Database,
+        database: Database,
         settings: Settings,
         plans: Plans,
     ) -> None:
         self._bot_id, self._finder, self._fetcher, self._delivery = bot_id, finder, fetcher, delivery
-        self._calls, self._settings, self._plans = calls, settings, plans
+        self._database, self._settings, self._plans = database, settings, plans
         self._flights = SingleFlight()
         self._tracks: dict[object, Track] = {}
 
@@ -61,7 +61,7 @@ class Pipeline:
         :raises LeaseLost: the job is not ours any more.
         """
         link = links.read(run.job.link)
-        level = (await self._calls(access.of, run.job.user_id, _now())).level
+        level = (await self._database(access.of, run.job.user_id, _now())).level
         customer = Customer(run.job.user_id, paying=level > 0)
         if isinstance(link, InviteLink):
             await self._accept(run, customer, link)
@@ -73,7 +73,7 @@ class Pipeline:
     async def _accept(self, run: Run, customer: Customer, link: InviteLink) -> None:
         channel, joined = await self._finder.follow(customer, link.hash)
         detail = {"invitation": "joined" if joined else "already_member", "chat": channel.title}
-        await self._calls(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
+        await self._database(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
 
     async def _bring(self, run: Run, customer: Customer, link: PostLink, level: int) -> None:
         for _ in range(CHANGES):
@@ -96,9 +96,11 @@ class Pipeline:
             raise PermanentFailure("too_large_for_bots", size=largest, limit=MAX_BYTES)
         if largest > limits.max_bytes:
             raise PermanentFailure("too_large_for_plan", size=largest, limit=limits.max_bytes)
-        await self._calls(queue.size_known, run.job.id, _kind(post), post.size)
+        await self._database(queue.size_known, run.job.id, _kind(post), post.size)
         day = usage.day_of(_now(), self._settings.timezone)
-        answer = await self._calls(usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day, _now())
+        answer = await self._database(
+            usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day, _now()
+        )
         if isinstance(answer, usage.Refused):
             await self._limit_reached(run, answer, post)
 
@@ -112,20 +114,20 @@ class Pipeline:
             "wanted": post.kinds[refused.kind],
         }
         if run.job.batch_id is not None and limit.count:
-            await self._calls(batches.hold, run.job.id, str(run.job.owner), _now(), said)
+            await self._database(batches.hold, run.job.id, str(run.job.owner), _now(), said)
             raise LimitReached
         raise PermanentFailure("limit", **said)
 
     async def _deliver(self, run: Run, found: Found) -> None:
         post, messages = found.post, plan(found.post)
         total = sum(message.count for message in messages)
-        random_ids = await self._calls(queue.plan_messages, run.job.id, total, _now())
+        random_ids = await self._database(queue.plan_messages, run.job.id, total, _now())
         if not post.items:
             await self._send(run, messages, (), random_ids)
         elif not await self._send_held(run, found, messages, random_ids):
             await self._send_fetched(run, found, messages, random_ids)
         detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title}
-        await self._calls(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
+        await self._database(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
         logger.info("delivered", extra={"job": run.job.id, "user": run.job.user_id, "bytes": post.size})
 
     async def _send_held(self, run: Run, found: Found, messages: Sequence[Message], random_ids: Sequence[int]) -> bool:
@@ -138,8 +140,8 @@ class Pipeline:
                 await self._send(run, messages, held, random_ids)
             except MediaRefused as refusal:
                 logger.info("not by reference", extra={"job": run.job.id, "reason": str(refusal)})
-                await self._calls(queue.unsent, run.job.id, str(run.job.owner), _now())
-                await self._calls(cache.drop, self._bot_id, post.channel.id, post.message_id)
+                await self._database(queue.unsent, run.job.id, str(run.job.owner), _now())
+                await self._database(cache.drop, self._bot_id, post.channel.id, post.message_id)
             else:
                 return True
         return False
@@ -158,13 +160,13 @@ class Pipeline:
             await self._send(run, messages, held, random_ids)
         except MediaRefused as refusal:
             logger.warning("file refused", extra={"job": run.job.id, "reason": str(refusal)})
-            await self._calls(cache.drop, self._bot_id, post.channel.id, post.message_id)
+            await self._database(cache.drop, self._bot_id, post.channel.id, post.message_id)
             if isinstance(refusal, ReferenceExpired):
                 raise RetryLater(EXPIRED_S, "a fresh reference has expired", counts=True) from refusal
             raise PermanentFailure("file_refused") from refusal
 
     async def _cached(self, post: Post) -> tuple[StoredFile, ...]:
-        kept = await self._calls(
+        kept = await self._database(
             cache.get, self._bot_id, post.channel.id, post.message_id, post.edit_date, _now(), single=post.single
         )
         return tuple(StoredFile.read(row) for row in kept.items) if kept else ()
@@ -173,13 +175,13 @@ class Pipeline:
         self, run: Run, messages: Sequence[Message], held: Sequence[StoredFile], random_ids: Sequence[int]
     ) -> None:
         """Make the calls that have not been made yet, writing down each."""
-        job = await self._calls(queue.delivering, run.job.id, str(run.job.owner), _now())
+        job = await self._database(queue.delivering, run.job.id, str(run.job.owner), _now())
         left = iter(random_ids)
         for message in messages:
             ids = [next(left) for _ in range(message.count)]
             if not job.sent.keys() >= set(ids):
                 sent = await self._delivery.send(job.chat_id, message, held, ids)
-                await self._calls(queue.sent, job.id, sent)
+                await self._database(queue.sent, job.id, sent)
 
     async def _as_the_account_sees(self, found: Found) -> Post:
         """The post with locations that the account can read, when the bot was the one that found it."""
@@ -213,7 +215,7 @@ class Pipeline:
         held = await self._fetcher.fetch(post, run, run.track or Track(post.size))
         rows = tuple(one.row() for one in held)
         kept = CachedInfo(self._bot_id, post.channel.id, post.message_id, post.edit_date, rows, post.single)
-        await self._calls(_keep, kept)
+        await self._database(_keep, kept)
         return held
 
 

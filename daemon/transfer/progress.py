@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
 
-from config.texts import Texts, translator
+from config.texts import Texts
 from daemon.database import Database
+from daemon.notifier import texts_of
+from daemon.screens import progress
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.telegram.screen import Button, Keyboard
 from daemon.telegram.sender import Sender
 from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
-from daemon.transfer.run import Run, Track
-from models import users
+from daemon.transfer.run import Run
 from models.errors import NotFound
 from models.jobs import batches, queue
 from models.jobs.states import JobInfo, JobState
@@ -34,56 +35,6 @@ LONGEST_FLOOD_S = 0  # what is said later is out of date by then
 DAY_S = 86_400
 SHOWN = 200
 """Waiting jobs whose message is kept up to date; those further back wait long enough not to miss it."""
-
-
-# ---- the words
-
-
-def in_line(t: Texts, ahead: int, wait_s: int, why: str | None) -> str:
-    """A job that waits: its turn, or for *wait_s* seconds because of *why* (the reason it was put back for)."""
-    if why == ACCOUNT_AWAY:
-        return t.gettext("⚠️ The account that reads is away. Your link goes on when it is back.")
-    if wait_s > 3 and why == FLOOD_WAIT:
-        return t.gettext("⏳ Telegram asks for a pause. Your link goes on in {wait}.", wait=t.duration(wait_s))
-    if wait_s > 3:
-        return t.gettext("⏳ That did not work. I try again in {wait}.", wait=t.duration(wait_s))
-    if ahead == 0:
-        return t.gettext("⏳ In line, yours is next.")
-    return "⏳ " + t.ngettext("In line, {n} before you.", "In line, {n} before you.", ahead)
-
-
-def under_way(t: Texts, track: Track | None, now: float) -> str:
-    """A job that is being worked on; *now* is monotonic."""
-    if track is None or not track.moved:
-        return t.gettext("🔎 Looking at your link…")
-    total, share = max(track.total, 1), min(track.moved / max(track.total, 1), 1.0)
-    rate = track.rate(now)
-    if share >= 1 or rate <= 0:
-        return t.gettext("⬆️ Almost there…")
-    return t.gettext(
-        "⬇️ {percent} % of {size}, {rate}/s, {left} left",
-        percent=int(100 * share),
-        size=t.size(total),
-        rate=t.size(int(rate)),
-        left=t.duration(max(1, round((total - track.moved) / rate))),
-    )
-
-
-def batch(t: Texts, counts: Mapping[JobState, int]) -> str:
-    """A batch and how far it has come."""
-    total = sum(counts.values())
-    refused = counts[JobState.REFUSED] + counts[JobState.FAILED]
-    lines = [t.gettext("📦 {done} of {total} delivered", done=counts[JobState.DONE], total=total)]
-    if refused:
-        lines.append("✖️ " + t.ngettext("{n} could not be delivered", "{n} could not be delivered", refused))
-    if counts[JobState.HELD]:
-        lines.append(
-            "⏸ " + t.ngettext("{n} waits for a larger plan", "{n} wait for a larger plan", counts[JobState.HELD])
-        )
-    return "\n".join(lines)
-
-
-# ---- the messages
 
 
 @dataclass
@@ -118,25 +69,25 @@ class Board:
 
     def __init__(
         self,
-        outgoing: Sender,
-        calls: Database,
+        sender: Sender,
+        database: Database,
         running: Callable[[], list[Run]],
         why_waiting: Callable[[int], str | None] = lambda job_id: None,
     ) -> None:
-        self._outgoing, self._calls = outgoing, calls
+        self._sender, self._database = sender, database
         self._running, self._why_waiting = running, why_waiting
         self._cards: dict[tuple[str, int], Card] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Look several times a second, for ever. Begins with taking down what a crash left standing."""
-        for job in await self._calls(queue.left_standing, int(time.time()) - DAY_S):
+        for job in await self._database(queue.left_standing, int(time.time()) - DAY_S):
             try:
-                await self._outgoing.delete(job.chat_id, [job.status_message_id or 0])
+                await self._sender.delete(job.chat_id, [job.status_message_id or 0])
             except (RPCError, OSError) as error:  # it stays for the next start
                 logger.info("progress not taken down", extra={"user": job.chat_id, "reason": str(error)})
             else:
-                await self._calls(queue.set_status_message, job.id, None)
+                await self._database(queue.set_status_message, job.id, None)
         while True:
             await self.look(time.monotonic())
             await asyncio.sleep(TICK_S)
@@ -170,7 +121,7 @@ class Board:
 
     async def _shown(self, now: float) -> dict[tuple[str, int], Shown]:
         runs = {run.job.id: run for run in self._running()}
-        waiting = await self._calls(queue.in_line, SHOWN)
+        waiting = await self._database(queue.in_line, SHOWN)
         runs |= {run.job.id: run for run in self._running()}  # a job that has just been claimed is in either
         shown: dict[tuple[str, int], Shown] = {}
         in_batches = {}
@@ -186,10 +137,10 @@ class Board:
                 shown["job", job.id] = _card_of(job, _in_line(job, ahead, self._why_waiting(job.id)))
         for batch_id, job in in_batches.items():
             try:
-                info = await self._calls(batches.get, batch_id)
+                info = await self._database(batches.get, batch_id)
             except NotFound:
                 continue  # its customer has had himself taken out
-            counts = await self._calls(batches.counts, batch_id)
+            counts = await self._database(batches.counts, batch_id)
             shown["batch", batch_id] = Shown(
                 job.user_id, job.chat_id, info.status_message_id, _batch(counts), f"cancel_batch:{batch_id}"
             )
@@ -200,11 +151,10 @@ class Board:
         keep = queue.set_status_message if kind == "job" else batches.set_status_message
 
         async def remember(message_id: int | None) -> None:
-            await self._calls(keep, number, message_id)
+            await self._database(keep, number, message_id)
 
-        user = await self._calls(users.get, one.user_id)
-        t = translator(user.language if user else None)
-        keyboard = ((Button(t.gettext("✖ Cancel"), one.cancel),),)
+        t = await texts_of(self._database, one.user_id)
+        keyboard = ((Button(progress.cancel(t), one.cancel),),)
         card = Card(one.chat_id, t, keyboard, one.message_id, remember, now)
         self._cards[key] = card
         return card
@@ -212,7 +162,7 @@ class Board:
     async def _show(self, card: Card, text: str, now: float) -> None:
         try:
             if card.message_id is not None:
-                await self._outgoing.edit_text(
+                await self._sender.edit_text(
                     card.chat_id,
                     card.message_id,
                     text,
@@ -221,7 +171,7 @@ class Board:
                     longest_flood=LONGEST_FLOOD_S,
                 )
             else:
-                card.message_id = await self._outgoing.send_text(
+                card.message_id = await self._sender.send_text(
                     card.chat_id, text, keyboard=card.keyboard, silent=True, longest_flood=LONGEST_FLOOD_S
                 )
                 await card.remember(card.message_id)
@@ -236,7 +186,7 @@ class Board:
         if card.message_id is None:
             return
         try:
-            await self._outgoing.delete(card.chat_id, [card.message_id])
+            await self._sender.delete(card.chat_id, [card.message_id])
             await card.remember(None)
         except (RPCError, OSError) as error:
             logger.info("progress not taken down", extra={"user": card.chat_id, "reason": str(error)})
@@ -254,12 +204,15 @@ def _card_of(job: JobInfo, words: Callable[[Texts], str]) -> Shown:
 
 
 def _under_way(run: Run, now: float) -> Callable[[Texts], str]:
-    return lambda t: under_way(t, run.track, now)
+    track = run.track
+    moved, size, rate = (track.moved, track.total, track.rate(now)) if track is not None else (0, 0, 0.0)
+    return lambda t: progress.under_way(t, moved, size, rate)
 
 
 def _in_line(job: JobInfo, ahead: int, why: str | None) -> Callable[[Texts], str]:
-    return lambda t: in_line(t, ahead, job.not_before - int(time.time()), why)
+    wait_s = job.not_before - int(time.time())
+    return lambda t: progress.in_line(t, ahead, wait_s, account_away=why == ACCOUNT_AWAY, flooded=why == FLOOD_WAIT)
 
 
 def _batch(counts: Mapping[JobState, int]) -> Callable[[Texts], str]:
-    return lambda t: batch(t, counts)
+    return lambda t: progress.batch(t, counts)

@@ -39,12 +39,12 @@ class Resolver:
     """Looks posts up: public ones with the bot's own eyes first, everything else with the operator's account."""
 
     def __init__(
-        self, bot: Reader, account: Reader, calls: Database, settings: Settings, account_is_up: Callable[[], bool]
+        self, bot: Reader, account: Reader, database: Database, settings: Settings, account_is_up: Callable[[], bool]
     ) -> None:
-        self._bot, self._account, self._calls = bot, account, calls
+        self._bot, self._account, self._database = bot, account, database
         self._account_is_up = account_is_up
         self._policy = ReadingPolicy.of(settings.source_chats, settings.blocked_chats, settings.protected_content)
-        self._invitations = Invitations(account, calls, settings, self._policy)
+        self._invitations = Invitations(account, database, settings, self._policy)
 
     async def find(self, customer: Customer, link: PostLink) -> Found:
         """The post that *link* leads to. Of a text that links to a post with files, that post.
@@ -70,10 +70,10 @@ class Resolver:
         """Is it, by what is known without asking Telegram, a private chat that this customer may not read?"""
         if isinstance(link.chat, str):
             return False
-        known = await self._calls(sources.get, int(link.chat or 0))
+        known = await self._database(sources.get, int(link.chat or 0))
         if known is None:
             return True
-        opened = await self._calls(sources.is_open_for, customer.id, known.id)
+        opened = await self._database(sources.is_open_for, customer.id, known.id)
         return not sources.may_read(known, opened, self._policy).allowed
 
     async def follow(self, customer: Customer, code: str) -> tuple[Channel, bool]:
@@ -129,12 +129,12 @@ class Resolver:
             return None
         if post is None:
             return None
-        known = await self._calls(sources.get, post.channel.id)
+        known = await self._database(sources.get, post.channel.id)
         if name not in post.channel.usernames or post.protected or post.channel.protected:
             self._bot.forget(post.channel.id)
             return None
         if known is None or (known.username, known.title, known.protected) != _seen(post.channel):
-            known = await self._calls(
+            known = await self._database(
                 sources.remember, post.channel.id, post.channel.username, post.channel.title, False, int(time.time()),
                 administered=bool(known and known.administered),
             )  # fmt: skip
@@ -162,14 +162,14 @@ class Resolver:
     async def _by_id(self, channel_id: int, username: str | None) -> Channel:
         if username is not None:
             return await self._account.by_name(username)
-        known = await self._calls(sources.get, channel_id)
+        known = await self._database(sources.get, channel_id)
         return await self._account.by_id(channel_id, known.access_hash if known else None)
 
     async def _admit(
         self, customer: Customer, info: sources.SourceInfo, channel: Channel, post: Post | None = None
     ) -> None:
         """See that the customer may read the chat, and the post where there is one."""
-        self._decide(info, await self._calls(sources.is_open_for, customer.id, info.id), channel, post)
+        self._decide(info, await self._database(sources.is_open_for, customer.id, info.id), channel, post)
 
     def _decide(self, info: sources.SourceInfo, opened: bool, channel: Channel, post: Post | None) -> None:
         protected = post is not None and post.protected
@@ -182,7 +182,7 @@ class Resolver:
         self._decide(await self._remember(comment.channel), True, comment.channel, comment)
 
     async def _remember(self, channel: Channel) -> sources.SourceInfo:
-        return await remember(self._calls, channel, int(time.time()))
+        return await remember(self._database, channel, int(time.time()))
 
     def _need_account(self) -> None:
         if not self._account_is_up():

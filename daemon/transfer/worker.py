@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pyrogram import Client
 from pyrogram.errors import RPCError
@@ -19,12 +20,11 @@ from config import memory
 from config.plans import Plans
 from config.settings import Settings
 from daemon.database import Database
-from daemon.telegram import clients
+from daemon.telegram.clients import verdict
 from daemon.telegram.sender import Sender
 from daemon.transfer.datacentres.cipher import cipher
 from daemon.transfer.datacentres.pool import Bounds, DataCentrePools
 from daemon.transfer.delivery import Delivery
-from daemon.transfer.delivery_notifier import DeliveryNotifier
 from daemon.transfer.errors import ACCOUNT_AWAY, AccountAway, PermanentFailure, RetryLater, TransferError, Unreachable
 from daemon.transfer.fetch import Fetcher
 from daemon.transfer.pipeline import LimitReached, Pipeline
@@ -56,42 +56,48 @@ PATIENCE_S = 900
 """How long a job waits for the account to come back before the customer is told to send it again."""
 
 
+@dataclass(frozen=True)
+class TransferClients:
+    """The client that delivers, and the one that reads what the other cannot see."""
+
+    bot: Client
+    account: Client
+    account_is_up: Callable[[], bool]
+
+
 class Transfers:
     """Everything between a job in line and a delivered file."""
 
     def __init__(
         self,
-        bot: Client,
-        account: Client,
-        calls: Database,
-        bell: Wakeup,
-        outgoing: Sender,
+        clients: TransferClients,
+        *,
+        database: Database,
+        wakeup: Wakeup,
+        sender: Sender,
         settings: Settings,
         plans: Plans,
-        account_is_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._bot, self._account, self._calls = bot, account, calls
-        self._outgoing, self._settings, self._plans = outgoing, settings, plans
-        self._account_is_up = account_is_up
+        self._clients, self._database, self._settings, self._plans = clients, database, settings, plans
         self._owner = f"{NAME}/{secrets.token_hex(4)}"
         self._runs: dict[int, Run] = {}
         self._waits = Waits()
-        self._ear = bell.subscribe()
-        self._bell = bell
+        self._subscription = wakeup.subscribe()
+        self._wakeup = wakeup
         self._draining = False
         self._claiming = asyncio.Lock()
         most = settings.transfer_requests_max
         reads = Bounds(min(12, most), most, calls_per_session=6)
         writes = Bounds(min(24, 2 * most), 2 * most, calls_per_session=12)
         chosen = cipher(settings.transfer_cipher)
-        self._reading, self._writing = DataCentrePools(account, reads, chosen), DataCentrePools(bot, writes, chosen)
-        self._board = Board(outgoing, calls, self._running, self._why_waiting)
-        self.tellers = DeliveryNotifier(calls, outgoing, settings, plans, self._account_name).tellers()
+        self._reading = DataCentrePools(clients.account, reads, chosen)
+        self._writing = DataCentrePools(clients.bot, writes, chosen)
+        self._board = Board(sender, database, self._running, self._why_waiting)
 
     async def run(self) -> None:
         """Work until cancelled."""
         courier = await self._courier()
-        await self._calls(queue.take_over, NAME, _now())
+        await self._database(queue.take_over, NAME, _now())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._claim(courier), name="claim jobs")
             group.create_task(self._keep_leases(), name="keep leases")
@@ -116,19 +122,20 @@ class Transfers:
         await asyncio.gather(self._reading.stop(), self._writing.stop())
 
     async def _courier(self) -> Pipeline:
-        home = await self._bot.storage.dc_id()
-        finder = Resolver(Reader(self._bot), Reader(self._account), self._calls, self._settings, self._account_is_up)
-        delivery = Delivery(self._bot)
+        home = await self._clients.bot.storage.dc_id()
+        finder = Resolver(
+            Reader(self._clients.bot),
+            Reader(self._clients.account),
+            self._database,
+            self._settings,
+            self._clients.account_is_up,
+        )
+        delivery = Delivery(self._clients.bot)
         pipe = Stream(
             self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
         )
-        fetcher = Fetcher(finder, pipe, delivery, self._calls)
-        return Pipeline(self._settings.bot_id, finder, fetcher, delivery, self._calls, self._settings, self._plans)
-
-    def _account_name(self) -> str | None:
-        """Whom to add to a chat that the account cannot read."""
-        me = self._account.me
-        return me.username if me else None
+        fetcher = Fetcher(finder, pipe, delivery, self._database)
+        return Pipeline(self._settings.bot_id, finder, fetcher, delivery, self._database, self._settings, self._plans)
 
     def _running(self) -> list[Run]:
         return list(self._runs.values())
@@ -142,13 +149,13 @@ class Transfers:
                 if job is not None:
                     self._begin(courier, job)
             if job is None:
-                await self._ear.wait(IDLE_S)
+                await self._subscription.wait(IDLE_S)
 
     async def _next(self) -> JobInfo | None:
         small, large = self._room()
         if self._draining or not (small or large):
             return None
-        return await self._calls(
+        return await self._database(
             queue.claim, self._owner, LEASE_S, self._settings.jobs_per_customer, _now(), small=small, large=large
         )
 
@@ -176,7 +183,7 @@ class Transfers:
         finally:
             if self._runs.get(run.job.id) is run:
                 del self._runs[run.job.id]
-            self._bell.ring()
+            self._wakeup.wake()
 
     async def _settle(self, courier: Pipeline, run: Run) -> None:
         """Deliver, and record whatever end it comes to."""
@@ -189,14 +196,14 @@ class Transfers:
             raise
         except PermanentFailure as refusal:
             logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
-            await self._calls(queue.refuse, job.id, owner, refusal.reason, _now(), refusal.values)
+            await self._database(queue.refuse, job.id, owner, refusal.reason, _now(), refusal.values)
         except Unreachable as error:
             logger.info("customer unreachable", extra={"job": job.id, "reason": str(error)})
-            await self._calls(users.mark_blocked_bot, job.user_id, True, _now())
-            await self._calls(queue.unreachable, job.id, owner, _now())
+            await self._database(users.mark_blocked_bot, job.user_id, True, _now())
+            await self._database(queue.unreachable, job.id, owner, _now())
         except asyncio.CancelledError:
             if not run.withdrawn:
-                await asyncio.shield(self._calls(queue.put_back, job.id, owner, _now(), False, _now()))
+                await asyncio.shield(self._database(queue.put_back, job.id, owner, _now(), False, _now()))
         except (RPCError, OSError, TransferError) as error:
             await self._put_back(job, self._judge(job, error))
         except Exception as error:
@@ -207,8 +214,8 @@ class Transfers:
         """When to try again, and whether it was the job's fault."""
         if isinstance(error, RetryLater) and not error.counts:
             return error
-        login = clients.verdict(error)
-        if (login is not None and login.is_ended) or not self._account_is_up():
+        login = verdict(error)
+        if (login is not None and login.is_ended) or not self._clients.account_is_up():
             return AccountAway()
         if isinstance(error, RetryLater):
             return error
@@ -217,14 +224,14 @@ class Transfers:
     async def _put_back(self, job: JobInfo, why: RetryLater) -> None:
         waited = self._waits.put_back(job.id, why.reason, time.monotonic())
         if why.reason == ACCOUNT_AWAY and waited > PATIENCE_S:
-            await self._calls(queue.fail, job.id, self._owner, "waited_too_long", _now())
+            await self._database(queue.fail, job.id, self._owner, "waited_too_long", _now())
             return
         logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
         not_before = _now() + round(why.seconds)
-        await self._calls(queue.put_back, job.id, self._owner, not_before, why.counts, _now())
+        await self._database(queue.put_back, job.id, self._owner, not_before, why.counts, _now())
 
     def _why_waiting(self, job_id: int) -> str | None:
-        return self._waits.why(job_id, account_is_up=self._account_is_up())
+        return self._waits.why(job_id, account_is_up=self._clients.account_is_up())
 
     # ---- side tasks
 
@@ -232,17 +239,17 @@ class Transfers:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             for run in self._running():
-                if not await self._calls(queue.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
+                if not await self._database(queue.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
                     self._withdraw(run)
 
     async def _watch(self) -> None:
         """Stop what was cancelled within a second, and note that the account is there while it is."""
         while True:
             await asyncio.sleep(LOOK_S)
-            if self._account_is_up():
+            if self._clients.account_is_up():
                 self._waits.account_is_up(time.monotonic())
             if runs := self._running():
-                held = await self._calls(queue.held_by, self._owner)
+                held = await self._database(queue.held_by, self._owner)
                 for run in runs:
                     if run.job.id not in held:
                         self._withdraw(run)

@@ -161,6 +161,6 @@ def test_the_id_of_a_sent_message_is_found() -> None:
 @pytest.mark.parametrize("forged", ["", "all", "0", "-1", "1.5", "٣", "9" * 19, " 7", "7\n"])
 def test_forged_data_of_a_button_names_no_row(forged: str) -> None:
     nobody: Any = None
-    turn = context.Context(nobody, nobody, translator("en"), 1, 1, "key", forged)
-    assert turn.number is None
-    assert dataclasses.replace(turn, argument="7").number == 7
+    pressed = context.Context(nobody, nobody, translator("en"), 1, 1, "key", forged)
+    assert pressed.number is None
+    assert dataclasses.replace(pressed, argument="7").number == 7

@@ -54,6 +54,40 @@ def test_arrows_point_one_way(folder: str) -> None:
     assert not wrong
 
 
+def imported_modules(folder: str) -> dict[str, set[str]]:
+    """For each module of a package, those of the same package that it imports, for types alone too."""
+    files = {".".join(source.relative_to(REPOSITORY).with_suffix("").parts): source for source in sources(folder)}
+    files = {name.removesuffix(".__init__"): source for name, source in files.items()}
+    found = {}
+    for module, source in files.items():
+        names = {name if name in files else name.rpartition(".")[0] for name in imports(source)}
+        found[module] = (names & files.keys()) - {module}
+    return found
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_no_imports_go_round_in_a_circle(folder: str) -> None:
+    left = imported_modules(folder)
+    assert left
+    while leaves := {module for module, imported in left.items() if not imported & left.keys()}:
+        left = {module: imported for module, imported in left.items() if module not in leaves}
+
+    assert not left, "each of these is in a circle, or leads to one"
+
+
+def test_screens_are_made_of_values_alone() -> None:
+    allowed = ("config.", "models.", "daemon.screens", "daemon.telegram.screen", "daemon.telegram.links")
+    ours = {*PACKAGES, "pyrogram", "asyncio"}
+    wrong = [
+        f"{source.name} imports {name}"
+        for source in [*sources("daemon/screens"), REPOSITORY / "daemon/telegram/links.py"]
+        for name in imports(source)
+        if name.partition(".")[0] in ours and not name.startswith(allowed)
+    ]
+
+    assert not wrong
+
+
 def test_only_models_knows_the_tables() -> None:
     outside = [source for folder in ("config", "daemon", "web") for source in sources(folder)]
 

@@ -13,8 +13,10 @@ import pytest
 from pyrogram.errors import ChannelInvalid, FloodWait, Forbidden, InternalServerError, NotAcceptable
 
 from config import settings
+from config.settings import Settings
 from daemon import outbox_worker
 from daemon.database import Database
+from daemon.notifier import Notifier
 from daemon.outbox_worker import OutboxWorker
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.sender import Sender
@@ -153,13 +155,19 @@ class Post(Sender):
         return 1
 
 
+def worker(configured: Settings, database: Database, post: Post) -> OutboxWorker:
+    """A worker that writes to nobody but *post*."""
+    notifier = Notifier(configured, configured.plans, database, post)
+    return OutboxWorker(configured.admin_ids, notifier, database, Wakeup(Watcher()))
+
+
 async def told_of_an_incident(tmp_path: Path, post: Post) -> Event:
     """The event of an incident, when it has been told once to three admins."""
     configured = settings.load(environment.minimal(tmp_path) | {"ADMIN_IDS": "1 2 3"}, None)
-    calls = Database()
-    await calls(health.open_incident, "disk_nearly_full", "97 % full", int(time.time()))
-    await OutboxWorker(configured, configured.plans, calls, post, Wakeup(Watcher())).tell_due()
-    await calls.close()
+    database = Database()
+    await database(health.open_incident, "disk_nearly_full", "97 % full", int(time.time()))
+    await worker(configured, database, post).tell_due()
+    await database.close()
     event: Event = Event.get()
     return event
 
@@ -189,11 +197,11 @@ async def test_an_admin_away_is_told_later_and_the_others_now(database_file: Pat
 
 
 async def told_to_customers(tmp_path: Path, post: Post) -> None:
-    """One turn of an announcer without admins to hear it."""
+    """One turn of an outbox worker without admins to hear it."""
     configured = settings.load(environment.minimal(tmp_path), None)
-    calls = Database()
-    await OutboxWorker(configured, configured.plans, calls, post, Wakeup(Watcher())).tell_due()
-    await calls.close()
+    database = Database()
+    await worker(configured, database, post).tell_due()
+    await database.close()
 
 
 def alerts() -> list[tuple[str, int]]:

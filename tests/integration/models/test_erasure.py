@@ -243,39 +243,39 @@ async def test_erasure_takes_down_the_progress_of_a_running_batch(database_file:
     users.seen(7, "P.", None, "en", NOW)
     links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
     batches.enqueue(7, 7, links, 0, None, NOW, dedupe="b", cap=9)
-    calls, wall, run = Database(), Wall(), Run(claim("w"), lambda: True)
-    board = Board(wall, calls, lambda: [run])
+    database, wall, run = Database(), Wall(), Run(claim("w"), lambda: True)
+    board = Board(wall, database, lambda: [run])
     for moment in (0.0, FIRST_S):
         await board.look(moment)
     await board.drain()
     assert wall.shown
     # When she has herself taken out, and the worker has not heard of it yet
-    await calls(privacy.erase, 7, UTC, NOW + 1)
+    await database(privacy.erase, 7, UTC, NOW + 1)
     await board.look(2 * FIRST_S)
     # Then it goes
     await board.drain()
     assert not wall.shown
-    await calls.close()
+    await database.close()
 
 
 async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tmp_path: Path) -> None:
     admin = 7
     users.seen(admin, "P.", None, "en", NOW)
     environ = {"ADMIN_IDS": str(admin), "CANARY_HOUR": "0", "CANARY_LINK": "https://t.me/channel/1"}
-    calls, up = Database(), asyncio.Event()
-    canary = Canary(settings.load(environment.minimal(tmp_path) | environ, None), calls, Wakeup(Watcher()))
+    database, up = Database(), asyncio.Event()
+    canary = Canary(settings.load(environment.minimal(tmp_path) | environ, None), database, Wakeup(Watcher()))
     up.set()
     singing = asyncio.create_task(canary.run(up))
     # Given a canary that waits for its post to arrive, when the admin has himself taken out
     await until(lambda: bool(queue.waiting(admin)))
-    await calls(privacy.erase, admin, UTC, int(time.time()))
+    await database(privacy.erase, admin, UTC, int(time.time()))
     # Then it says that it has not heard, and goes on
     await until(lambda: bool(health.incidents()))
     assert health.incidents()[0].text == "the admin had his data deleted meanwhile"
     assert not singing.done()
     singing.cancel()
     await asyncio.wait({singing})
-    await calls.close()
+    await database.close()
 
 
 async def test_the_bots_session_knows_no_names_of_persons(tmp_path: Path) -> None:
@@ -294,15 +294,15 @@ async def test_the_bots_session_knows_no_names_of_persons(tmp_path: Path) -> Non
 
 async def test_a_canary_that_was_switched_off_does_not_stay_wrong(database_file: Path, tmp_path: Path) -> None:
     health.open_incident("canary_failed", "not within 600 s", NOW)
-    calls = Database()
-    canary = Canary(settings.load(environment.minimal(tmp_path), None), calls, Wakeup(Watcher()))
+    database = Database()
+    canary = Canary(settings.load(environment.minimal(tmp_path), None), database, Wakeup(Watcher()))
     singing = asyncio.create_task(canary.run(asyncio.Event()))
 
     await until(lambda: not health.incidents())
 
     singing.cancel()
     await asyncio.wait({singing})
-    await calls.close()
+    await database.close()
 
 
 def test_a_worker_hears_that_an_erased_job_is_not_its_own(database_file: Path) -> None:

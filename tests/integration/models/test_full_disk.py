@@ -15,7 +15,8 @@ from pyrogram.storage import UpdateState
 from daemon.database import Database
 from daemon.disk_monitor import Room
 from daemon.telegram.session_file import SessionFile
-from models import database, notes
+from models import notes
+from models.database import execute, transaction
 from models.tables import Note
 
 MIB = 1 << 20
@@ -23,46 +24,46 @@ MIB = 1 << 20
 
 def limit(pages: int) -> None:
     """Let the file of this thread's connection have so many pages; 0 is as many as it has."""
-    present = int(database.execute("PRAGMA page_count").fetchone()[0])
-    database.execute(f"PRAGMA max_page_count = {pages or present}")
+    present = int(execute("PRAGMA page_count").fetchone()[0])
+    execute(f"PRAGMA max_page_count = {pages or present}")
 
 
 async def test_a_call_waits_for_room_and_is_made_then(database_file: Path) -> None:
-    calls = Database()
-    await calls(limit, 0)
-    writing = asyncio.create_task(calls(notes.put, "long", "x" * 100_000, 1))
+    database = Database()
+    await database(limit, 0)
+    writing = asyncio.create_task(database(notes.put, "long", "x" * 100_000, 1))
     await asyncio.sleep(0.3)
     # It waits; others may read
-    assert calls.is_stuck and not writing.done()
-    assert await calls(notes.get, "long") is None
+    assert database.is_stuck and not writing.done()
+    assert await database(notes.get, "long") is None
     # There is room again
-    await calls(limit, 1 << 20)
+    await database(limit, 1 << 20)
     await writing
-    assert not calls.is_stuck
-    assert len(await calls(notes.get, "long")) == 100_000
-    await calls.close()
+    assert not database.is_stuck
+    assert len(await database(notes.get, "long")) == 100_000
+    await database.close()
 
 
 async def test_a_call_that_waits_can_be_given_up(database_file: Path) -> None:
-    calls = Database()
-    await calls(limit, 0)
+    database = Database()
+    await database(limit, 0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
-            await calls(notes.put, "long", "x" * 100_000, 1)
-    assert not calls.is_stuck
-    await calls.close()
+            await database(notes.put, "long", "x" * 100_000, 1)
+    assert not database.is_stuck
+    await database.close()
 
 
 async def test_what_is_wrong_with_the_database_itself_is_raised(database_file: Path) -> None:
-    calls = Database()
+    database = Database()
     with pytest.raises(peewee.OperationalError):
-        await calls(lambda: database.execute("SELECT * FROM nothing_of_that_name"))
-    await calls.close()
+        await database(lambda: execute("SELECT * FROM nothing_of_that_name"))
+    await database.close()
 
 
 def test_the_reason_of_a_rollback_is_not_hidden_by_it(database_file: Path) -> None:
     limit(0)
-    with pytest.raises(peewee.OperationalError, match="full"), database.transaction():
+    with pytest.raises(peewee.OperationalError, match="full"), transaction():
         Note.insert(key="long", value="x" * 100_000, at=1).execute()
 
 

@@ -141,11 +141,11 @@ async def test_an_approved_invitation_opens_when_sent_again(running: Rig, lucia:
     post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})
     invitation = running.control("POST", "/invitations", {"chat": chat, "request_needed": True})["url"]
     day = usage.day_of(now(), running.settings.timezone)
-    before = await running.calls(sources.joined_today, day)
+    before = await running.database(sources.joined_today, day)
     for _ in range(2):
         assert (await running.deliver(lucia, invitation)).reason == "join_requested"
     # Then it has taken one of the day's joins
-    assert await running.calls(sources.joined_today, day) == before + 1
+    assert await running.database(sources.joined_today, day) == before + 1
     # And once the account was let in it opens the chat
     running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
     assert (await running.deliver(lucia, invitation)).state is JobState.DONE
@@ -157,11 +157,11 @@ async def test_an_invitation_to_a_blocked_chat_opens_nothing(running: Rig, lucia
     # Given a chat that the operator has blocked, with the account in it or not
     chat = running.control("POST", "/chats", {"title": "Blocked", "members": members})["id"]
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
-    await running.calls(sources.block, chat, 42, now())
+    await running.database(sources.block, chat, 42, now())
     # Then who brings an invitation to it hears that it is, and would read nothing if the operator changed his mind
     job = await running.deliver(lucia, invitation)
     assert (job.state, job.reason) == (JobState.REFUSED, "blocked")
-    assert not await running.calls(sources.is_open_for, lucia.id, chat)
+    assert not await running.database(sources.is_open_for, lucia.id, chat)
 
 
 @pytest.mark.parametrize("number", [4_400_000_001, 6_200_000_001, 7_100_000_002, 4_100_001])

@@ -67,7 +67,7 @@ async def test_an_album_arrives_as_an_album_and_counts_each_item(running: Rig, l
     messages = await lucia.media()
     assert len(messages) == 5
     assert len({message.grouped_id for message in messages}) == 1
-    assert await running.calls(usage.of_job, job.id) == {"photo": 5}
+    assert await running.database(usage.of_job, job.id) == {"photo": 5}
 
 
 @pytest.mark.parametrize("order", [{"kind": "photo"}, {"kind": "video"}, {"kind": "album", "count": 2}])
@@ -88,7 +88,7 @@ async def test_what_is_veiled_arrives_veiled(
 
 async def test_single_brings_one_item_of_an_album(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, running.link("album1")["url"] + "?single")
-    assert await running.calls(usage.of_job, job.id) == {"photo": 1}
+    assert await running.database(usage.of_job, job.id) == {"photo": 1}
     assert len(await lucia.media()) == 1
 
 
@@ -151,7 +151,7 @@ async def test_each_refusal_has_its_reason_and_costs_nothing(
 ) -> None:
     job = await running.deliver(lucia, running.link(name)["url"])
     assert (job.state, job.reason) == (JobState.REFUSED, reason)
-    assert await running.calls(usage.of_job, job.id) == {}
+    assert await running.database(usage.of_job, job.id) == {}
     assert await lucia.media() == []
 
 

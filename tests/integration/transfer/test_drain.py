@@ -24,9 +24,9 @@ async def test_a_job_claimed_as_the_drain_begins_may_end(running: Rig, lucia: Cu
         busy.wait(10)
         return job.id
 
-    putting = asyncio.create_task(running.calls(put_in_line))
+    putting = asyncio.create_task(running.database(put_in_line))
     await asyncio.sleep(0.1)
-    running.bell.ring()
+    running.wakeup.wake()
     await asyncio.sleep(0.1)
     # When the worker is drained, and then the database answers
     draining = asyncio.create_task(running.transfers.drain(10))
@@ -34,4 +34,4 @@ async def test_a_job_claimed_as_the_drain_begins_may_end(running: Rig, lucia: Cu
     busy.set()
     # Then the drain has waited for that job
     await draining
-    assert (await running.calls(queue.get, await putting)).state is JobState.DONE
+    assert (await running.database(queue.get, await putting)).state is JobState.DONE

@@ -66,7 +66,7 @@ async def arrived_once(running: Rig, lucia: Customer, job: JobInfo, post: dict[s
     assert message.media.document.size == post["size"]
     (delivered,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
     assert delivered["sha256"] == post["sha256"]
-    assert await running.calls(usage.of_job, job.id) == {"document": 1}
+    assert await running.database(usage.of_job, job.id) == {"document": 1}
 
 
 async def test_connections_reset_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
@@ -313,7 +313,7 @@ async def test_a_retried_invitation_takes_one_of_the_days_joins(
     chat = running.control("POST", "/chats", {"title": "Flooded"})["id"]
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
     day = usage.day_of(int(time.time()), running.settings.timezone)
-    before = await running.calls(sources.joined_today, day)
+    before = await running.database(sources.joined_today, day)
     strike(running, fault, method="messages.importChatInvite", count=1, **settings)
     job = await running.ask(lucia, invitation)
 
@@ -323,11 +323,11 @@ async def test_a_retried_invitation_takes_one_of_the_days_joins(
 
     # Then nothing of the day is used up by the refusal
     await until(put_back)
-    assert await running.calls(sources.joined_today, day) == before
+    assert await running.database(sources.joined_today, day) == before
     # And once it works, one join is
     await running.hurry(job)
     assert (await running.ended(job)).state is JobState.DONE
-    assert await running.calls(sources.joined_today, day) == before + 1
+    assert await running.database(sources.joined_today, day) == before + 1
 
 
 async def test_a_post_deleted_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
@@ -343,7 +343,7 @@ async def test_a_post_deleted_in_the_middle(running: Rig, lucia: Customer, priva
         await arrived_once(running, lucia, ended, post)
     else:
         assert ended.reason == "not_found"
-        assert await running.calls(usage.of_job, job.id) == {}
+        assert await running.database(usage.of_job, job.id) == {}
         assert await lucia.media() == []
 
 
@@ -366,7 +366,7 @@ async def test_a_post_edited_in_the_middle_is_never_mixed(running: Rig, lucia: C
     (delivered,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
     (message,) = await lucia.media()
     assert (delivered["sha256"], message.message) in ((post["sha256"], ""), (fresh["sha256"], "new"))
-    assert await running.calls(usage.of_job, job.id) == {"document": 1}
+    assert await running.database(usage.of_job, job.id) == {"document": 1}
 
 
 async def test_the_bot_is_blocked_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:
@@ -379,7 +379,7 @@ async def test_the_bot_is_blocked_in_the_middle(running: Rig, lucia: Customer, p
     ended = await running.ended(job)
     strike(running, "block", user=lucia.id, blocks=lucia.bot_id, blocked=False)
     assert (ended.state, ended.reason) == (JobState.REFUSED, "unreachable")
-    assert await running.calls(usage.of_job, job.id) == {}
+    assert await running.database(usage.of_job, job.id) == {}
     # And what stood in line behind it is not fetched for nobody
     left = [await running.ended(one) for one in behind]
     assert {one.reason for one in left} == {"unreachable"}
@@ -495,7 +495,7 @@ async def test_a_file_that_is_refused_when_fresh_is_refused_for_good(
     job = await running.deliver(lucia, post["url"])
     assert (job.state, job.reason, job.attempts) == (JobState.REFUSED, "file_refused", 1)
     assert moved(running) - begun == post["size"]
-    assert await running.calls(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
+    assert await running.database(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
 
 
 async def test_an_error_that_is_not_the_files_fetches_it_once(running: Rig, lucia: Customer, private_chat: int) -> None:
@@ -518,7 +518,7 @@ async def test_a_dead_file_is_forgotten_and_fetched_anew(running: Rig, lucia: Cu
     job = await running.ask(lucia, post["url"])
     await put_back(running, job)
     # Then the bot does not take it for held any more
-    assert await running.calls(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
+    assert await running.database(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
     # And it is fetched anew, and held from then on
     await running.hurry(job)
     await arrived_once(running, lucia, await running.ended(job), post)

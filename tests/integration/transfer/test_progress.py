@@ -68,16 +68,16 @@ async def test_a_batch_has_one_message_with_counts(running: Rig, lucia: Customer
     ]
     slow(running, 1)
     links = (*[post["url"] for post in posts], running.link("missing1")["url"])
-    batch = await running.calls(
+    batch = await running.database(
         batches.enqueue, lucia.id, lucia.id, links, 0, None, now(), dedupe=str(time.time_ns()), cap=1000
     )
-    running.bell.ring()
+    running.wakeup.wake()
     shown = await until(lambda: texts(lucia))
     assert len(shown) == 1 and "de 7" in shown[0]
     running.control("DELETE", "/network")
 
     async def over() -> bool:
-        counts: Any = await running.calls(batches.counts, batch.id)
+        counts: Any = await running.database(batches.counts, batch.id)
         return counts[JobState.DONE] == 6 and counts[JobState.REFUSED] == 1
 
     await until(over)
@@ -89,13 +89,13 @@ async def test_a_quota_that_ends_in_the_middle_keeps_the_rest(running: Rig, luci
     # Given a free customer, who may have three videos in all, and five videos sent together
     async with customer(running, 7, level=0) as free:
         links = tuple(running.link(f"video{number}")["url"] for number in range(1, 6))
-        batch = await running.calls(
+        batch = await running.database(
             batches.enqueue, free.id, free.id, links, 0, None, now(), dedupe=str(time.time_ns()), cap=1000
         )
-        running.bell.ring()
+        running.wakeup.wake()
 
         async def held() -> Any:
-            counts: Any = await running.calls(batches.counts, batch.id)
+            counts: Any = await running.database(batches.counts, batch.id)
             return counts[JobState.HELD] == 2 and counts[JobState.DONE] == 3
 
         # Then three arrive, and two wait until he asks
@@ -103,8 +103,8 @@ async def test_a_quota_that_ends_in_the_middle_keeps_the_rest(running: Rig, luci
         assert len(await free.media()) == 3
         # When he has a plan and says so, they go on
         await running.upgrade(free, 2)
-        await running.calls(batches.release, free.id, batch.id, 2, now())
-        running.bell.ring()
+        await running.database(batches.release, free.id, batch.id, 2, now())
+        running.wakeup.wake()
 
         async def over() -> bool:
             return len(await free.media()) == 5
@@ -131,7 +131,7 @@ async def test_the_paying_overtake_and_each_sees_his_place(running: Rig, lucia: 
         await until(places)
         # When a paying customer comes later
         late = await running.ask(lucia, running.control("POST", "/posts", small)["url"], priority=2)
-        assert (await running.calls(queue.in_line, 9))[0].id == late.id
+        assert (await running.database(queue.in_line, 9))[0].id == late.id
         running.control("DELETE", "/network")
         # Then he is served before most of them, and nobody is forgotten
         ended = [await running.ended(job) for job in [late, *early, *busy]]
@@ -146,7 +146,7 @@ async def test_a_cancelled_job_leaves_no_message(running: Rig, lucia: Customer, 
     await until(lambda: texts(lucia))
     await running.cancel(job)
     await until(lambda: gone(lucia))
-    assert await running.calls(queue.waiting, lucia.id) == ()
+    assert await running.database(queue.waiting, lucia.id) == ()
 
 
 def said(running: Rig) -> int:

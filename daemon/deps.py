@@ -1,0 +1,49 @@
+"""What handlers work with, put together once at the start."""
+
+from dataclasses import dataclass
+
+from pyrogram import Client
+
+from config.plans import Plans
+from config.settings import Settings
+from daemon.chats import Chats
+from daemon.database import Database
+from daemon.notifier import Notifier
+from daemon.stars import Stars
+from daemon.telegram.clients import Bot
+from daemon.telegram.sender import Sender
+from daemon.transfer.reader import Reader
+from daemon.wakeup import Wakeup
+from models.database import Watcher
+
+
+@dataclass(frozen=True)
+class Deps:
+    """Everything that the dispatcher and the handlers need, and nothing that starts or stops anything."""
+
+    settings: Settings
+    plans: Plans
+    database: Database
+    wakeup: Wakeup
+    bot: Bot
+    sender: Sender
+    notifier: Notifier
+    stars: Stars
+    chats: Chats
+
+
+def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
+    """Everything that handlers need, for a bot and an account that need not be connected yet."""
+    plans, database, wakeup = settings.plans, Database(), Wakeup(Watcher())
+    sender = Sender(bot, database)
+    return Deps(
+        settings=settings,
+        plans=plans,
+        database=database,
+        wakeup=wakeup,
+        bot=bot,
+        sender=sender,
+        notifier=Notifier(settings, plans, database, sender),
+        stars=Stars(bot, database, wakeup, plans),
+        chats=Chats(Reader(account), database),
+    )

@@ -1,0 +1,59 @@
+"""Tells people something that they did not just ask for, in the language of each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from config.plans import Plans
+from config.settings import Settings
+from config.texts import Texts, translator
+from daemon.database import Database
+from daemon.screens import announcements
+from daemon.telegram.rpc import LONGEST_FLOOD_S
+from daemon.telegram.screen import Screen
+from daemon.telegram.sender import Sender
+from models import users
+
+
+class Notifier:
+    """Looks up a person's language, has the words made in it, and sends them."""
+
+    def __init__(self, settings: Settings, plans: Plans, database: Database, sender: Sender) -> None:
+        self._settings = settings
+        self._plans = plans
+        self._database = database
+        self._sender = sender
+
+    async def send(
+        self,
+        user_id: int,
+        words: Callable[[Texts], Screen | None],
+        *,
+        random_id: int | None = None,
+        longest_flood: float = LONGEST_FLOOD_S,
+    ) -> None:
+        """Send the screen that *words* makes; nothing where there is none.
+
+        :raises Unreachable: as :meth:`Sender.send_text`, and so the others.
+        """
+        screen = words(await texts_of(self._database, user_id))
+        if screen is not None:
+            await self._sender.send_text(
+                user_id, screen.text, random_id=random_id, keyboard=screen.keyboard, longest_flood=longest_flood
+            )
+
+    async def announce(
+        self, user_id: int, kind: str, payload: Mapping[str, Any], *, random_id: int | None = None
+    ) -> None:
+        """Send the words for an event; nothing for a kind that has none. A flood wait is the caller's to sit out."""
+
+        def words(t: Texts) -> Screen | None:
+            setting = announcements.Setting(t, self._plans, self._settings.timezone, self._settings.support_contact)
+            return announcements.render(kind, payload, setting)
+
+        await self.send(user_id, words, random_id=random_id, longest_flood=0)
+
+
+async def texts_of(database: Database, user_id: int) -> Texts:
+    """The texts in the language of this person; in the default one for a person who has never written."""
+    user = await database(users.get, user_id)
+    return translator(user.language if user else None)
