@@ -73,11 +73,6 @@ class Plan:
     def seconds(self) -> int:
         return self.days * DAY
 
-    @property
-    def paypal_currency(self) -> str | None:
-        """The currency that PayPal sells it for: the one that is not Stars."""
-        return next((currency for currency in self.prices if currency != STARS), None)
-
     def title_in(self, language: str) -> str:
         return self.title.get(language, self.title[DEFAULT_LANGUAGE])
 

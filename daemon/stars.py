@@ -28,11 +28,12 @@ from models.money.access import GRACE_S
 from models.money.orders import OrderInfo, Verdict
 from models.money.payments import Fact, PaymentInfo, RefundFact
 from models.money.provider_requests import RequestInfo, RequestKind
+from models.money.providers import Provider
 from models.money.subscriptions import SubscriptionInfo
 
 logger = logging.getLogger(__name__)
 
-PROVIDER = "stars"
+PROVIDER = Provider.STARS
 PERIOD_S = 30 * 86_400
 """Telegram renews every 30 days exactly."""
 

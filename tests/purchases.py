@@ -10,6 +10,7 @@ from models.money import ledger, orders, payments
 from models.money.facts import DisputeFact, Fact, PaymentState, RefundFact, Settled
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo
+from models.money.providers import TRAITS, Provider
 
 DAY = 86_400
 MONTH = 30 * DAY
@@ -39,8 +40,8 @@ def customer(now: int = NOW, **more: Any) -> int:
 
 def order(user_id: int, bought: Plan = PREMIUM, provider: str = "stars", now: int = NOW, **more: Any) -> OrderInfo:
     """Return a customer's open order."""
-    currency = "XTR" if provider == "stars" else "USD"
-    return orders.create(user_id, bought, provider, currency, now, seller=BOT, **more)  # type: ignore[arg-type]
+    currency = TRAITS[provider].currency or "USD"
+    return orders.create(user_id, bought, Provider(provider), currency, now, seller=BOT, **more)
 
 
 def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: Any) -> Fact:
@@ -62,7 +63,7 @@ def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: 
 
 def payments_of(order_id: int) -> list[PaymentInfo]:
     """Return the payments of an order, newest first."""
-    found = (payment for provider in payments.PROVIDERS for payment in payments.since(provider, 0))
+    found = (payment for provider in Provider for payment in payments.since(provider, 0))
     return [payment for payment in found if payment.order_id == order_id]
 
 

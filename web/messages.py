@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from config.plans import KINDS, Limit, Plan
 from config.texts import Texts
-from web.paypal.outcome import Outcome, Result
+from models.money.providers import PAYPAL
+from models.money.seller import Outcome, Result
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Message:
 
 def offer(plan: Plan, texts: Texts) -> Offer:
     """*plan* in the customer's language, with its price, period, limits and largest file."""
-    currency = plan.paypal_currency or ""
+    currency = PAYPAL.currency_of(plan) or ""
     benefits = [(kind_name(kind, texts), limit_text(plan.limits[kind], texts)) for kind in KINDS]
     benefits.append((texts.gettext("Largest file"), texts.size(plan.max_bytes)))
     return Offer(

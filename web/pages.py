@@ -19,13 +19,13 @@ from models import users
 from models.errors import AlreadySubscribed, TokenExpired, TokenForged
 from models.money import orders
 from models.money.orders import OrderInfo
+from models.money.providers import PAYPAL
+from models.money.seller import Result, SellerError
 from models.users import UserInfo
 from web import messages
 from web.messages import Message
 from web.paypal import branding
-from web.paypal.client import PayPalError
-from web.paypal.outcome import Result
-from web.paypal.shop import PATIENCE_S, current_shop
+from web.paypal.shop import current_shop
 from web.rate_limits import limiter
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 blueprint = Blueprint("pages", __name__)
 
 LINK_LIFE_S = 24 * 3600
+PATIENCE_S = 6.5
+"""Seconds that a page waits for the provider in all: four threads share one worker with ``/health``."""
 BUYER_COOKIE = "buyer"
 
 
@@ -56,11 +58,11 @@ def pay(token: str) -> BaseResponse:
     if user.banned:
         return _outcome(texts, messages.banned(texts), 403)
     try:
-        with current_shop().paypal.within(PATIENCE_S):
+        with current_shop().within(PATIENCE_S):
             order, outcome = current_shop().sell(user.id, plan, texts, now)
     except AlreadySubscribed as error:
         return _outcome(texts, messages.already_subscribed(texts, error.suspended), 409)
-    except PayPalError as error:
+    except SellerError as error:
         logger.warning("purchase.failed", extra={"cause": str(error), "debug_id": error.debug_id})
         return _outcome(texts, messages.away(texts, request.path), 503)
     if outcome.approve_url is None:
@@ -91,7 +93,7 @@ def success() -> BaseResponse:
     texts = translator(_language(order))
     if _is_anothers(order):
         return _outcome(texts, messages.anothers(texts), 403)
-    with current_shop().paypal.within(PATIENCE_S):
+    with current_shop().within(PATIENCE_S):
         outcome = current_shop().reconcile(order, int(time.time()))
     return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
 
@@ -110,7 +112,7 @@ def cancel() -> BaseResponse:
         return _outcome(texts, messages.anothers(texts), 403)
     now = int(time.time())
     if not orders.is_left_to_its_payer(order.id):
-        with current_shop().paypal.within(PATIENCE_S):
+        with current_shop().within(PATIENCE_S):
             outcome = current_shop().reconcile(order, now)
         if outcome.result is not Result.NOT_APPROVED:
             return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
@@ -127,7 +129,7 @@ def _buyer(token: str) -> tuple[UserInfo, Plan]:
     except TokenForged:
         abort(404)
     user, plan = users.get(said.user_id), current_shop().plans.by_code(said.plan_code)
-    if user is None or user.erased or plan is None or not plan.on_sale or plan.paypal_currency is None:
+    if user is None or user.erased or plan is None or not plan.on_sale or PAYPAL.currency_of(plan) is None:
         abort(410)
     return user, plan
 
@@ -135,7 +137,11 @@ def _buyer(token: str) -> tuple[UserInfo, Plan]:
 def _returned() -> OrderInfo:
     """The order that PayPal's redirect names; 404 when it is not ours."""
     remote_id = request.args.get("subscription_id") or request.args.get("token") or ""
-    order = orders.by_remote("paypal", remote_id) if 0 < len(remote_id) <= 64 and remote_id.isascii() else None
+    order = (
+        orders.by_remote(current_shop().provider, remote_id)
+        if 0 < len(remote_id) <= 64 and remote_id.isascii()
+        else None
+    )
     if order is None:
         abort(404)
     return order

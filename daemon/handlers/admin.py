@@ -18,6 +18,7 @@ from models.errors import MoveRefused, RefundRefused
 from models.jobs import queue, sources
 from models.maintenance import health
 from models.money import access, orders, payments, subscriptions
+from models.money.providers import Provider
 from models.users import UserInfo
 
 TEST_PRICE = 1
@@ -154,7 +155,14 @@ async def testpay(context: Context, words: list[str]) -> None:
     plan = next((plan for plan in context.deps.plans.plans if plan.level), context.deps.plans.free)
     trial = dataclasses.replace(plan, prices={STARS: TEST_PRICE}, renews=False)
     order = await context.deps.database(
-        orders.create, context.user.id, trial, "stars", STARS, context.now, "test", seller=context.deps.settings.bot_id
+        orders.create,
+        context.user.id,
+        trial,
+        Provider.STARS,
+        STARS,
+        context.now,
+        "test",
+        seller=context.deps.settings.bot_id,
     )
     await shop.offer(context, order, trial)
 

@@ -8,6 +8,7 @@ from daemon.telegram.screen import Screen
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
+from models.money.providers import PAYPAL, Provider
 from models.money.subscriptions import SubscriptionInfo
 
 
@@ -40,7 +41,13 @@ async def buy(context: Context) -> None:
         return
     try:
         order = await context.deps.database(
-            orders.create, context.user.id, plan, "stars", STARS, context.now, seller=context.deps.settings.bot_id
+            orders.create,
+            context.user.id,
+            plan,
+            Provider.STARS,
+            STARS,
+            context.now,
+            seller=context.deps.settings.bot_id,
         )
     except AlreadySubscribed as error:
         await context.show(checkout.already_subscribed(context.t, error.suspended))
@@ -108,7 +115,7 @@ def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
 
 def sells_by_paypal(context: Context, plan: Plan) -> bool:
     """PayPal takes money, and the plan has a price in it."""
-    return context.deps.settings.paypal_enabled and any(currency != STARS for currency in plan.prices)
+    return context.deps.settings.paypal_enabled and PAYPAL.currency_of(plan) is not None
 
 
 def pay_link(context: Context, plan: Plan) -> str:

@@ -1,20 +1,17 @@
 """Help with payments, terms, privacy."""
 
 import logging
-import re
 
 from pyrogram.errors import RPCError
 
 from daemon.context import Context
 from daemon.screens import support
-from models.money import payments, provider_requests
+from models.money import payments, provider_requests, providers
 from models.money.payments import PaymentInfo
 from models.money.provider_requests import RequestKind
+from models.money.providers import ProviderTraits
 
 logger = logging.getLogger(__name__)
-
-PAYPAL_ID = re.compile(r"[0-9A-Z]{17}|I-[0-9A-Z]{10,14}")
-CHARGE_ID = re.compile(r"[\w.:+/=-]{6,255}")
 
 
 async def paysupport(context: Context) -> None:
@@ -22,10 +19,10 @@ async def paysupport(context: Context) -> None:
     settings = context.deps.settings
     if not context.argument:
         await context.show(support.contact(context.t, settings.support_contact))
-    elif not CHARGE_ID.fullmatch(context.argument):
+    elif (provider := providers.of_number(context.argument)) is None:
         await context.show(support.not_a_number(context.t))
     else:
-        await _look_up(context, context.argument)
+        await _look_up(context, context.argument, provider)
 
 
 async def how_to_look_up(context: Context) -> None:
@@ -33,13 +30,13 @@ async def how_to_look_up(context: Context) -> None:
     await context.show(support.how_to_look_up(context.t, context.deps.settings.paypal_enabled))
 
 
-async def _look_up(context: Context, remote_id: str) -> None:
+async def _look_up(context: Context, remote_id: str, provider: ProviderTraits) -> None:
     """Find a payment here, else at the provider; one of somebody else is not found."""
     deps = context.deps
     found = await deps.database(payments.find, None, remote_id)
-    if found is None and PAYPAL_ID.fullmatch(remote_id):
+    if found is None and provider.is_asked_later:
         if deps.settings.paypal_enabled:
-            await _ask_paypal(context, remote_id)
+            await _ask(context, remote_id, provider)
             return
     elif found is None:
         try:
@@ -51,12 +48,12 @@ async def _look_up(context: Context, remote_id: str) -> None:
     await context.show(_answer(context, found))
 
 
-async def _ask_paypal(context: Context, remote_id: str) -> None:
+async def _ask(context: Context, remote_id: str, provider: ProviderTraits) -> None:
     user_id = context.user.id
     await context.deps.database(
         provider_requests.ask,
         RequestKind.LOOKUP,
-        "paypal",
+        provider.name,
         argument=remote_id,
         user_id=user_id,
         asked_by=user_id,

@@ -11,6 +11,7 @@ from daemon.screens import home, keyboard, limits
 from daemon.telegram.screen import Button, Screen
 from models.money.access import Access
 from models.money.orders import OrderInfo
+from models.money.providers import TRAITS
 from models.money.subscriptions import RENEWING, SubscriptionInfo, SubscriptionState
 
 DESCRIPTION_LENGTH = 255
@@ -148,7 +149,7 @@ def asked_to_change_renewal(t: Texts, resume: bool, provider: str) -> Screen:
         text = t.gettext(
             "I am cancelling the renewal and will tell you as soon as it is done. What you paid for stays."
         )
-    elif provider == "stars":
+    elif TRAITS[provider].payer_resumes:
         text = t.gettext("I am asking Telegram to permit the renewal again and will tell you what is left to do.")
     else:
         text = t.gettext("I am switching the renewal on again and will tell you as soon as it is done.")
@@ -188,12 +189,8 @@ def _buttons(t: Texts, plan: Plan, pay_link: str | None) -> tuple[Button, ...]:
 def _subscription_buttons(t: Texts, subscription: SubscriptionInfo) -> tuple[Button, ...]:
     renew = Button(t.gettext("Renew again"), f"renew:{subscription.id}")
     cancel = Button(t.gettext("Cancel the renewal"), f"stop_renewal:{subscription.id}")
-    match subscription.state, subscription.provider:
-        case SubscriptionState.SUSPENDED, "paypal":
-            return renew, cancel
-        case ((SubscriptionState.ACTIVE | SubscriptionState.SUSPENDED), _):
-            return (cancel,)
-        case SubscriptionState.CANCELLED, "stars":
-            return (renew,)
-        case _:
-            return ()
+    possible = (
+        (renew, subscription.state is TRAITS[subscription.provider].resumable),
+        (cancel, subscription.state in RENEWING),
+    )
+    return tuple(button for button, is_possible in possible if is_possible)

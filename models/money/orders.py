@@ -19,11 +19,9 @@ from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
 from models.money import subscriptions
+from models.money.providers import TRAITS, Provider
 from models.tables import Order, Payment, User
 from models.users import UserInfo
-
-LIFE_S: Mapping[str, int] = {"stars": 24 * 3600, "paypal": 6 * 3600}
-"""How long an order may be paid, by provider. PayPal forgets our request ids after 6 hours."""
 
 REUSE_MARGIN_S = 900
 """An order that ends sooner is not offered again: the customer needs time to pay."""
@@ -109,7 +107,7 @@ class PayToken:
 def create(
     user_id: int,
     plan: Plan,
-    provider: Literal["stars", "paypal"],
+    provider: Provider,
     currency: str,
     now: int,
     purpose: Literal["plan", "test"] = "plan",
@@ -141,7 +139,7 @@ def create(
         if row is None:
             row = Order.create(
                 public_id=_public_id(seller, secrets.token_hex(6), f"{user_id}-{plan.code}"),
-                expires_at=now + LIFE_S[provider],
+                expires_at=now + TRAITS[provider].order_life_s,
                 created_at=now,
                 **bought,
             )

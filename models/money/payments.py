@@ -20,9 +20,9 @@ from models.money.facts import state_of
 from models.money.ledger import Change as Change
 from models.money.ledger import apply as apply
 from models.money.provider_requests import RequestKind
+from models.money.providers import TRAITS, Provider
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund
 
-PROVIDERS = ("stars", "paypal")
 _THEIRS = Payment.provider.concat(" ").concat(Payment.remote_id)
 """The number under which a payment is found at its provider."""
 
@@ -87,7 +87,7 @@ def get(payment_id: int) -> PaymentInfo | None:
 
 def find(provider: str | None, remote_id: str) -> PaymentInfo | None:
     """Return a payment by the provider's id of it, or None. *provider* None looks at all of them."""
-    providers = PROVIDERS if provider is None else (provider,)
+    providers = tuple(Provider) if provider is None else (provider,)
     return next(_infos(Payment.provider.in_(providers) & (Payment.remote_id == remote_id)), None)
 
 
@@ -173,7 +173,7 @@ def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
         (payment.state is not PaymentState.COMPLETED, "not_completed"),
         (rest <= 0, "nothing_left"),
         (not 0 < wanted <= rest, "above_rest"),
-        (payment.provider == "stars" and wanted != payment.amount, "whole_only"),
+        (wanted != payment.amount and not TRAITS[payment.provider].partial_refunds, "whole_only"),
     )
     return next((reason for refused, reason in refusals if refused), "")
 

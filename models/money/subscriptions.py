@@ -2,25 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.money import provider_requests
 from models.money.provider_requests import RequestKind
+from models.money.providers import TRAITS
+from models.money.providers import SubscriptionState as SubscriptionState
 from models.tables import Order, Subscription
-
-
-class SubscriptionState(StrEnum):
-    """What the provider says. A cancelled one keeps the time that was paid."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
 
 RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 LIVING = (SubscriptionState.PENDING, *RENEWING)
@@ -38,7 +28,7 @@ MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
         {SubscriptionState.ACTIVE, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
     ),
     SubscriptionState.CANCELLED: frozenset({SubscriptionState.ACTIVE, SubscriptionState.EXPIRED}),
-    SubscriptionState.EXPIRED: frozenset({SubscriptionState.ACTIVE}),  # of Stars alone, see _is_revived
+    SubscriptionState.EXPIRED: frozenset({SubscriptionState.ACTIVE}),  # only where we guessed it, see _is_revived
 }
 
 _RANK = {state: rank for rank, state in enumerate(SubscriptionState)}
@@ -246,8 +236,8 @@ def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
         other = active(row.user_id, row.plan_code)
         if other is not None and other.id != row.id:
             raise AlreadySubscribed(other.id, suspended=other.state is SubscriptionState.SUSPENDED)
-        resumable = (SubscriptionState.CANCELLED,) if row.provider == "stars" else (SubscriptionState.SUSPENDED,)
-        return _ask(subscription_id, RequestKind.RESUME_SUBSCRIPTION, resumable, SubscriptionState.ACTIVE, by, now)
+        resumable = TRAITS[row.provider].resumable
+        return _ask(subscription_id, RequestKind.RESUME_SUBSCRIPTION, (resumable,), SubscriptionState.ACTIVE, by, now)
 
 
 def _ask(
@@ -267,9 +257,12 @@ def _ask(
 
 
 def _may_follow(provider: str, present: SubscriptionState, wanted: SubscriptionState) -> bool:
-    """Tell whether a state may follow. Only Stars take back a cancellation; the same state may be confirmed."""
+    """Tell whether a state may follow. The same state may be confirmed.
+
+    A cancellation is taken back only where a cancelled renewal can be resumed.
+    """
     if present is SubscriptionState.CANCELLED and wanted is SubscriptionState.ACTIVE:
-        return provider == "stars"
+        return TRAITS[provider].resumable is present
     if present is SubscriptionState.EXPIRED:
         return wanted is present
     return wanted is present or wanted in MOVES[present]
@@ -283,7 +276,7 @@ def _is_revived(row: Subscription, news: News) -> bool:
     """
     is_further = news.period_end is not None and news.period_end > (row.period_end or 0)
     return (
-        row.provider == "stars"
+        not TRAITS[row.provider].tells_of_expiry
         and row.state == SubscriptionState.EXPIRED
         and news.state is SubscriptionState.ACTIVE
         and is_further

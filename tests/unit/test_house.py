@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from config import texts
+from models.money.providers import Provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("config", "models", "daemon", "web")
@@ -236,3 +237,88 @@ def test_no_language_is_named_outside_its_table() -> None:
 
     assert not found
     assert not templates
+
+
+PROVIDERS = set(Provider)
+
+
+def names_provider(node: ast.AST) -> bool:
+    """Whether `node` is a provider's name, its member of the enum, or its traits."""
+    if isinstance(node, ast.Constant):
+        return node.value in PROVIDERS
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Name) and (node.value.id, node.attr) in {
+            *(("Provider", each.name) for each in Provider),
+            *(("providers", each.name) for each in Provider),
+        }
+    return False
+
+
+def tells_providers_apart(node: ast.AST) -> bool:
+    """Whether `node` decides by a provider's name: it compares one, matches one, or maps several."""
+    if isinstance(node, ast.Compare):
+        operands = [part for each in (node.left, *node.comparators) for part in ast.walk(each)]
+        return any(map(names_provider, operands))
+    if isinstance(node, ast.MatchValue):
+        return names_provider(node.value)
+    return isinstance(node, ast.Dict) and sum(key is not None and names_provider(key) for key in node.keys) > 1
+
+
+def test_no_provider_is_told_apart_outside_its_traits() -> None:
+    traits = REPOSITORY / "models" / "money" / "providers.py"
+    found = [
+        f"{source.relative_to(REPOSITORY)}:{node.lineno}"
+        for source in programs()
+        if source != traits
+        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        if tells_providers_apart(node)
+    ]
+
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        'row.provider == "stars"',
+        "Provider.PAYPAL is not given",
+        'given in ("stars", "paypal")',
+        'match given:\n    case "paypal":\n        pass',
+        '{"stars": 1, "paypal": 2}[given]',
+    ],
+)
+def test_a_branch_on_a_providers_name_is_seen(branch: str) -> None:
+    assert any(map(tells_providers_apart, ast.walk(ast.parse(branch))))
+
+
+SQLITE_ITSELF = {
+    "daemon/telegram/session_file.py",  # the library's own file
+    "models/maintenance/legacy_import.py",  # the file of the bot before this one
+}
+"""Read SQLite files that are not the database."""
+
+DIALECT = re.compile(
+    r"\b(PRAGMA|BEGIN (IMMEDIATE|DEFERRED|EXCLUSIVE)|wal_checkpoint|sqlite_\w+|rowid"
+    r"|json_each|instr|(INSERT|UPDATE) OR \w+)\b"
+)
+"""What only SQLite understands."""
+
+
+def speaks_a_dialect(source: Path) -> Iterator[str]:
+    """What in `source` depends on one kind of database."""
+    tree = ast.parse(source.read_text("utf-8"))
+    yield from (name for name in imports(source) if name.partition(".")[0] in ("sqlite3", "apsw", "psycopg"))
+    yield from (node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "execute_sql")
+    yield from (match[0] for _, text in literals(source) if (match := DIALECT.search(text)))
+
+
+def test_only_the_database_package_speaks_a_dialect_of_sql() -> None:
+    inside = [REPOSITORY / "models" / "database", REPOSITORY / "models" / "migrations"]
+    found = {
+        str(source.relative_to(REPOSITORY)): said
+        for source in programs()
+        if not any(source.is_relative_to(folder) for folder in inside) and (said := list(speaks_a_dialect(source)))
+    }
+
+    assert not found.keys() - SQLITE_ITSELF, found
+    assert found.keys() >= SQLITE_ITSELF

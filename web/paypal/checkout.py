@@ -13,17 +13,18 @@ from config.texts import Texts
 from models import notes
 from models.money import orders
 from models.money.orders import OrderInfo
+from models.money.providers import PAYPAL
+from models.money.seller import Outcome, Poll, Result
 from web.paypal import branding
 from web.paypal.client import OutcomeUnknown, PayPal, Refused, Unavailable, money
 from web.paypal.error_mapping import DECLINES
-from web.paypal.outcome import Outcome, Poll, Result
 from web.paypal.parsing import ParsedOrder, Stage, approve_url, identifier, outcome_of, parse_order, payee
 
 logger = logging.getLogger(__name__)
 
 SUCCESS_PATH, CANCEL_PATH = "/paypal/success", "/paypal/cancel"
 DESCRIPTION_LENGTH = 127
-REQUEST_LIFE_S = 6 * 3600
+REQUEST_LIFE_S = PAYPAL.order_life_s
 """Seconds after which PayPal forgets the request id of an order."""
 
 CAPTURED = frozenset({"ORDER_ALREADY_CAPTURED"})

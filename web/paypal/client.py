@@ -1,6 +1,6 @@
 """A thin PayPal client: REST over requests, amounts in whole minor units.
 
-PayPalError            debug_id: PayPal's reference for its support
+PayPalError            a SellerError; debug_id: PayPal's reference for its support
 ├── Refused            PayPal said no: status, name, issues, links. The same request gets the same answer
 ├── Unavailable        the call changed nothing: try later
 │   ├── AccessDenied   PayPal refuses our credentials, not the request: the operator has to act
@@ -29,6 +29,7 @@ from requests.adapters import HTTPAdapter
 from retrying import Retrying
 
 from config.plans import decimals
+from models.money.seller import SellerError
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +43,10 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY_REQUESTS, FAULTS = 401, 403, 404, 4
 Json = dict[str, Any]
 
 
-class PayPalError(Exception):
+class PayPalError(SellerError):
     """Base of all that a PayPal call raises."""
 
     permanent = False
-
-    def __init__(self, message: str, debug_id: str = "") -> None:
-        self.debug_id = debug_id
-        super().__init__(message)
 
 
 class Refused(PayPalError):

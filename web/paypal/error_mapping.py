@@ -5,8 +5,8 @@ import logging
 from models import outbox
 from models.money import orders
 from models.money.orders import OrderInfo
+from models.money.seller import Outcome, Result
 from web.paypal.client import NOT_FOUND, Refused
-from web.paypal.outcome import Outcome, Result
 from web.paypal.parsing import approve_url
 
 logger = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from typing import Any
 from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import Change
+from models.money.seller import Result
 from models.money.webhooks import WebhookInfo
 from web.paypal import disputes
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused
-from web.paypal.outcome import Result
 from web.paypal.parsing import PROVIDER, failed_at, linked_capture, parse_refund, parse_sale_refund
 from web.paypal.shop import Shop
 

@@ -7,9 +7,9 @@ from models.money import orders, payments, provider_requests, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
 from models.money.provider_requests import RequestInfo, RequestKind
+from models.money.seller import Result
 from models.money.subscriptions import SubscriptionInfo
 from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unavailable
-from web.paypal.outcome import Result
 from web.paypal.parsing import PROVIDER, identifier, parse_refund, parse_sale_refund
 from web.paypal.shop import Shop
 

@@ -15,13 +15,14 @@ from typing import Any
 from models.money import subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import DisputeFact, Fact, PaymentState, RefundFact
+from models.money.providers import Provider
+from models.money.seller import Outcome, Result
 from models.money.subscriptions import SubscriptionInfo
 from web.paypal.client import Unavailable, Unreadable, minor
-from web.paypal.outcome import Outcome, Result
 
 logger = logging.getLogger(__name__)
 
-PROVIDER = "paypal"
+PROVIDER = Provider.PAYPAL
 
 
 class Stage(Enum):

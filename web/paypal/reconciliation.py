@@ -11,8 +11,8 @@ from models.maintenance import health
 from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
+from models.money.seller import Result
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
-from web.paypal.outcome import Result
 from web.paypal.parsing import PROVIDER, instant, parse_refund, parse_sale_refund, readable, rfc3339
 from web.paypal.shop import Shop
 

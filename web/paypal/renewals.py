@@ -12,11 +12,11 @@ from models import notes
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import Fact, PaymentState
+from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import News, SubscriptionInfo
 from web.paypal import branding
 from web.paypal.checkout import CANCEL_PATH, SUCCESS_PATH
 from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, money
-from web.paypal.outcome import Outcome, Poll, Result
 from web.paypal.parsing import (
     PROVIDER,
     SUBSCRIPTION_STATES,

@@ -1,6 +1,7 @@
 """What a program needs to sell through PayPal, built once from the settings."""
 
 import logging
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -12,11 +13,12 @@ from config.texts import Texts
 from models import notes
 from models.money import orders, payments
 from models.money.orders import OrderInfo
+from models.money.providers import PAYPAL, Provider
+from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import SubscriptionInfo
 from web.paypal import error_mapping
 from web.paypal.checkout import Checkout
 from web.paypal.client import ENDPOINTS, PayPal, PayPalError, Refused
-from web.paypal.outcome import Outcome, Poll, Result
 from web.paypal.parsing import PROVIDER
 from web.paypal.renewals import Renewals
 from web.paypal.signature import Verifier
@@ -25,9 +27,6 @@ logger = logging.getLogger(__name__)
 
 ENDED = frozenset({Result.PAID, Result.REFUNDED, Result.OVER})
 """Results after which a poll finds nothing new."""
-
-PATIENCE_S = 6.5
-"""Seconds that a page waits for PayPal in all: four threads share one worker with ``/health``."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,15 @@ class Shop:
     checkout: Checkout
     renewals: Renewals
     verifier: Verifier
+
+    @property
+    def provider(self) -> Provider:
+        """The name under which rows hold what is sold here."""
+        return PROVIDER
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Let this thread wait for PayPal for *seconds* in all."""
+        return self.paypal.within(seconds)
 
     def sell(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
         """Open the purchase of *plan*, or find the open one; the outcome says where to approve it, or its state.
@@ -115,7 +123,7 @@ class Shop:
         return str(noted["id"]) if isinstance(noted, dict) else None
 
     def _open(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
-        order = orders.create(user_id, plan, "paypal", plan.paypal_currency or "", now, seller=self.settings.bot_id)
+        order = orders.create(user_id, plan, PROVIDER, PAYPAL.currency_of(plan) or "", now, seller=self.settings.bot_id)
         if order.remote_id is not None:
             return order, self.settle(order, now)
         try:

@@ -22,11 +22,11 @@ from models.jobs import batches, cache
 from models.maintenance import clock_repair, health, privacy, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
+from models.money.seller import Result, Seller, SellerError
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.client import PayPalError
 from web.paypal.monitor import AWAY, DENIED, FAILING, Monitor
 from web.paypal.operations import Operations
-from web.paypal.outcome import Result
 from web.paypal.shop import ENDED, Shop, build_shop
 from web.upkeep import backup_job, heartbeat
 from web.upkeep.periodic_tasks import PeriodicTask, WallClock
@@ -180,25 +180,23 @@ class Upkeep:
 
     def _carry_out_requests(self, shop: Shop, now: int) -> None:
         operations = Operations(shop)
-        for request in self._while_wanted(iter(lambda: provider_requests.claim("paypal", now), None)):
-            with shop.paypal.within(PATIENCE_S):
+        for request in self._while_wanted(iter(lambda: provider_requests.claim(shop.provider, now), None)):
+            with shop.within(PATIENCE_S):
                 operations.run(request, now)
 
     def _finish_webhooks(self, shop: Shop, now: int) -> None:
         for event in self._while_wanted(iter(lambda: webhooks.claim(now), None)):
             try:
-                with shop.paypal.within(PATIENCE_S):
+                with shop.within(PATIENCE_S):
                     events.follow(shop, event, now)
             except (events.Unfinished, PayPalError) as error:
                 logger.warning("webhook.unfinished", extra={"event": event.event_id, "cause": str(error)})
                 webhooks.retry(event.id, now + WEBHOOK_RETRY_S * 2 ** min(event.attempts, WEBHOOK_DOUBLINGS))
 
-    def _poll_orders(self, shop: Shop, now: int) -> None:
-        for order in self._while_wanted(orders.to_look_at("paypal", now)):
-            orders.looked(
-                order.id, True, now
-            )  # before the poll: an order that cannot be read must not hold up the others
-            with shop.paypal.within(PATIENCE_S):
+    def _poll_orders(self, shop: Seller, now: int) -> None:
+        for order in self._while_wanted(orders.to_look_at(shop.provider, now)):
+            orders.looked(order.id, True, now)  # first: an order that cannot be read must not hold up the others
+            with shop.within(PATIENCE_S):
                 result = shop.reconcile(order, now).result
             if not self._goes_on(order, result, now):
                 orders.looked(order.id, False, now)
@@ -214,13 +212,13 @@ class Upkeep:
             return False
         return True
 
-    def _poll_subscriptions(self, shop: Shop, now: int) -> None:
-        for known in self._while_wanted(subscriptions.to_look_at("paypal", now)):
+    def _poll_subscriptions(self, shop: Seller, now: int) -> None:
+        for known in self._while_wanted(subscriptions.to_look_at(shop.provider, now)):
             subscriptions.looked(known.id, now + subscriptions.LOOK_EVERY_S)
             try:
-                with shop.paypal.within(PATIENCE_S):
+                with shop.within(PATIENCE_S):
                     shop.settle_subscription(known, now)
-            except PayPalError as error:
+            except SellerError as error:
                 logger.warning("subscription.unread", extra={"subscription": known.id, "cause": str(error)})
 
     def _remind(self, now: int) -> None:

@@ -22,6 +22,7 @@ from models.money import provider_requests as asked
 from models.money.orders import OrderInfo
 from models.money.payments import DisputeFact, PaymentState
 from models.money.provider_requests import RequestKind
+from models.money.seller import Result
 from models.money.subscriptions import SubscriptionInfo
 from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request, Subscription
 from tests import environment, machine
@@ -31,7 +32,6 @@ from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from web.paypal import disputes, operations, reconciliation, registration
 from web.paypal.events import EVENT_TYPES
-from web.paypal.outcome import Result
 from web.paypal.parsing import parse_dispute, rfc3339
 from web.paypal.shop import Shop, build_shop
 from web.upkeep.periodic_tasks import PeriodicTask
