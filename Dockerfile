@@ -1,24 +1,21 @@
 # One image, one container: supervisord with all programs.
 #   make image      builds it      make test-image      builds it and tries it
 
-FROM docker.io/library/python:3.11-slim-bookworm AS build
+# The index of all processors' images of one day; `make pins` renews it.
+ARG BASE=docker.io/library/python:3.11-slim-bookworm@sha256:fe556eaffd0d96abd8685b83bb8a69addd0dc730fa193669a7df0d49ddcfac02
+
+FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app
-# Every dependency comes as a wheel on x86-64. Elsewhere TgCrypto has to be compiled; its compiler stays in this stage.
-# hadolint ignore=DL3008
-RUN if [ "$(uname -m)" != x86_64 ]; then \
-        apt-get update \
-        && apt-get install -y --no-install-recommends gcc libc6-dev \
-        && rm -rf /var/lib/apt/lists/*; \
-    fi
 RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt .
+# Every version by its hash; every compiled package as a wheel, on x86-64 and ARM alike.
 RUN python -m pip --python /opt/venv/bin/python install -r requirements.txt
 COPY . .
 # Compiled ahead: the programs may not write here. Readable for all, whatever the umask was under which it was cloned.
 RUN python -m compileall -q . && chmod -R a+rX . && ln -s /run/peaje run
 
-FROM docker.io/library/python:3.11-slim-bookworm
+FROM ${BASE}
 LABEL org.opencontainers.image.title="Peaje" \
       org.opencontainers.image.description="A Telegram bot that delivers media from links and charges for it" \
       org.opencontainers.image.licenses="MIT"

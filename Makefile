@@ -7,35 +7,46 @@ RUN := $(VENV)/bin/python
 MANAGE := doctor session backup restore import live-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test crash soak kills bench lint audit image test-image $(MANAGE)
+.PHONY: help venv run demo test test-newest crash soak kills bench lint audit pins wheels image test-image $(MANAGE)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo 'The operator'"'"'s commands, with their arguments in ARGS="...": $(MANAGE)'
 
-venv: $(VENV)/.installed ## Make .venv with everything in it
+venv: $(VENV)/.dev ## Make .venv with everything in it
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt
+# One environment, filled as far as a target needs it: the programs, the demo, or all that develops them.
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || tests/packages.sh python3-venv
-	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python requirements.txt
+$(VENV)/.demo: $(VENV)/bin/python requirements-demo.txt
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.txt
+$(VENV)/.run $(VENV)/.demo $(VENV)/.dev:
+	@echo 'Installing what $(lastword $^) lists into $(VENV): a minute or less…'
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --requirement $(lastword $^)
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json
 	@command -v npm > /dev/null || tests/packages.sh nodejs npm
-	npm ci --silent
+	@echo "Installing PayPal's own API descriptions into node_modules…"
+	@npm ci --silent
 	@touch $@
 
-run: venv ## Start all programs with the settings in .env
+run: $(VENV)/.run ## Start all programs with the settings in .env
 	$(RUN) -m daemon.supervision
 
-demo: venv node_modules/.installed ## Show the whole way of a customer, without any credentials (ONCE=1: then stop)
+demo: $(VENV)/.demo node_modules/.installed ## Show the whole way of a customer, without any credentials (ONCE=1: then stop)
 	$(RUN) -m tests.demo
 
 test: venv ## Run all tests, after installing what they need
 	tests/setup.sh
 	$(RUN) -m pytest -n 3 --dist loadfile
+
+test-newest: ## Run the unit tests on the newest Python that is here
+	tests/newest.sh
 
 crash: venv node_modules/.installed ## Kill programs at random moments (SEED=n) and look whether anything was lost
 	$(RUN) -m tests.crash --seed $(or $(SEED),1) $(ARGS)
@@ -58,6 +69,16 @@ audit: venv ## Ask the public database for known vulnerabilities of what require
 	$(RUN) -m venv build/audit && build/audit/bin/python -m pip install --quiet pip-audit==2.10.1
 	build/audit/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip
 
+pins: venv ## Pin anew what the .in files ask for (UPGRADE=1: to the newest allowed) and the image's base
+	for each in requirements requirements-demo requirements-dev; do \
+		$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+			--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade) $$each.in --output-file $$each.txt || exit; \
+	done
+	tests/image/pin
+
+wheels: venv ## Ask the registry whether each pin has a wheel for Python 3.11 to 3.14 on x86-64 and ARM
+	$(RUN) -m tests.image.wheels
+
 image: ## Build the container image with docker, podman or buildah
 	tests/image/build
 
@@ -65,5 +86,5 @@ test-image: venv ## Build the image and try it as a platform would
 	tests/setup.sh image
 	$(RUN) -m pytest tests/image
 
-$(MANAGE): venv
+$(MANAGE): $(VENV)/.run
 	$(RUN) manage.py $@ $(ARGS)

@@ -103,9 +103,15 @@ def test_the_dockerfile_is_free_of_known_mistakes() -> None:
 
 
 def test_the_image_starts_from_the_release_that_it_was_tried_on() -> None:
-    bases = set(re.findall(r"^FROM (\S+)", dockerfile(), re.MULTILINE))
+    assert set(re.findall(r"^FROM (\S+)", dockerfile(), re.MULTILINE)) == {"${BASE}"}
+    (base,) = re.findall(r"^ARG BASE=(\S+)", dockerfile(), re.MULTILINE)
+    name, digest = base.split("@")
+    assert name == "docker.io/library/python:3.11-slim-bookworm"
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
 
-    assert bases == {"docker.io/library/python:3.11-slim-bookworm"}
+
+def test_the_image_needs_no_compiler() -> None:
+    assert not re.search(r"\b(gcc|cc|build-essential|apt-get)\b", dockerfile())
 
 
 def test_the_launcher_is_process_1_and_hears_the_signal() -> None:

@@ -122,8 +122,9 @@ def test_modules_are_named_after_what_they_are() -> None:
 
 
 def requirements(name: str) -> dict[str, str]:
+    """The pins of a file by distribution, its marker and its comments left out."""
     lines = (REPOSITORY / name).read_text().splitlines()
-    pins = [line.split("==") for line in lines if line and line[0] not in "#-"]
+    pins = [line.split(";")[0].rstrip(" \\").split("==") for line in lines if line and line[0] not in "#- "]
     return {distribution.lower().replace("_", "-"): version for distribution, version in pins}
 
 
@@ -136,11 +137,24 @@ def third_party(*paths: Path) -> set[str]:
 
 def test_imports_and_pinned_requirements_agree() -> None:
     programs = [source for folder in PACKAGES for source in sources(folder)] + [REPOSITORY / "manage.py"]
-    needed_unimported = {"tgcrypto", "cryptg", "tzdata"}  # the first two by name
+    needed_unimported = {"tgcrypto", "tgcrypto-pyrofork", "cryptg", "tzdata"}  # the first three by name
 
-    pinned = requirements("requirements.txt")
+    pinned = requirements("requirements.in")
     assert third_party(*programs) == pinned.keys() - needed_unimported
-    assert third_party(*sources("tests")) <= pinned.keys() | requirements("requirements-dev.txt").keys()
+    demo = pinned.keys() | requirements("requirements-demo.in").keys()
+    used_by_demo = [*sources("tests/demo"), *sources("tests/sandbox"), REPOSITORY / "tests" / "sandbox_process.py"]
+    assert third_party(*used_by_demo) <= demo | {"jinja2"}  # Flask brings it
+    assert third_party(*sources("tests")) <= demo | requirements("requirements-dev.in").keys()
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-demo", "requirements-dev"])
+def test_the_locks_say_what_is_asked_for_by_version_and_hash(name: str) -> None:
+    locked = (REPOSITORY / f"{name}.txt").read_text()
+
+    assert requirements(f"{name}.in").items() <= requirements(f"{name}.txt").items()
+    for pin in re.split(r"\n(?=\S)", locked.strip()):
+        assert pin.startswith("#") or "--hash=sha256:" in pin, pin
+    assert "://" not in locked
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
