@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from config.money import CURRENCIES, STARS
 from config.money import decimals as decimals
@@ -39,6 +39,10 @@ class PlansError(Exception):
         self.faults = faults
 
 
+Period: TypeAlias = Literal["day", "all"]
+"""Where a limit counts: a day of the operator's, or all time."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """How many deliveries of a kind: `count` of them a `period`, where "all" is for all time; None is without limit."""
@@ -47,7 +51,7 @@ class Limit:
     NONE: ClassVar[Limit]
 
     count: int | None
-    period: Literal["day", "all"]
+    period: Period
 
 
 Limit.UNLIMITED = Limit(None, "day")

@@ -17,6 +17,7 @@ from config.settings import Settings
 from daemon.database import Database
 from daemon.notifier import Notifier
 from daemon.telegram.errors import Unreachable
+from models.event_kinds import IncidentClosed, IncidentOpened
 from models.maintenance import health
 
 logger = logging.getLogger(__name__)
@@ -83,11 +84,11 @@ class DiskMonitor:
     async def _begin(self) -> None:
         if self._stuck_since is None:
             self._stuck_since = time.monotonic()
-            await self._cry("incident_opened", {"key": STUCK, "text": ""})
+            await self._cry(IncidentOpened(key=STUCK, text=""))
 
     async def _end(self, since: float) -> None:
         self._stuck_since = None
-        await self._cry("incident_closed", {"key": STUCK, "seconds": round(time.monotonic() - since)})
+        await self._cry(IncidentClosed(key=STUCK, seconds=round(time.monotonic() - since)))
 
     async def _watch(self, found: Room) -> None:
         if found.is_short is self._was_short or not (found.is_short or found.is_ample):
@@ -107,11 +108,11 @@ class DiskMonitor:
         else:
             await self._database(health.close_incident, NEARLY_FULL, now)
 
-    async def _cry(self, kind: str, payload: dict[str, object]) -> None:
+    async def _cry(self, payload: IncidentOpened | IncidentClosed) -> None:
         for admin_id in self._settings.admin_ids:
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    await self._notifier.announce(admin_id, kind, payload)
+                    await self._notifier.announce(admin_id, payload)
             except (RPCError, OSError, Unreachable) as error:
                 logger.warning("admin not told", extra={"user": admin_id, "incident": STUCK, "reason": str(error)})
 

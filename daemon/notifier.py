@@ -1,7 +1,6 @@
 """Tells people something that they did not just ask for, in the language of each."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from config.plans import Plans
 from config.settings import Settings
@@ -12,6 +11,7 @@ from daemon.telegram.rpc import LONGEST_FLOOD_S
 from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
 from models import users
+from models.event_kinds import Payload
 
 
 class Notifier:
@@ -41,14 +41,12 @@ class Notifier:
                 user_id, screen.text, random_id=random_id, keyboard=screen.keyboard, longest_flood=longest_flood
             )
 
-    async def announce(
-        self, user_id: int, kind: str, payload: Mapping[str, Any], *, random_id: int | None = None
-    ) -> None:
+    async def announce(self, user_id: int, payload: Payload | None, *, random_id: int | None = None) -> None:
         """Send the words for an event; nothing for a kind that has none. A flood wait is the caller's to sit out."""
 
         def words(t: Texts) -> Screen | None:
             setting = announcements.Setting(t, self._plans, self._settings.timezone, self._settings.support_contact)
-            return announcements.render(kind, payload, setting)
+            return announcements.render(payload, setting)
 
         await self.send(user_id, words, random_id=random_id, longest_flood=0)
 

@@ -16,6 +16,7 @@ from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.wakeup import Wakeup
 from models import outbox
+from models.event_kinds import EventKind
 from models.jobs import queue
 from models.maintenance import clock_repair
 from models.money import access
@@ -28,7 +29,7 @@ LOOK_S = 1.0
 LONGEST_RETRY_S = 300
 MOST_ATTEMPTS = 8
 """How often an event is tried whose words raise an exception: for four minutes, if nothing else stood in its way."""
-BETTER_PLACE = frozenset({"payment_completed", "access_given"})
+BETTER_PLACE = frozenset({EventKind.PAYMENT_COMPLETED, EventKind.ACCESS_GIVEN})
 """Kinds after which a customer's waiting links may stand in a better line."""
 
 REFUSED = (BadRequest, Forbidden, NotAcceptable)
@@ -108,7 +109,7 @@ class OutboxWorker:
         if event.user_id is None:
             await self._tell_admins(event)
         else:
-            await self._notifier.announce(event.user_id, event.kind, event.payload, random_id=event.random_id)
+            await self._notifier.announce(event.user_id, event.payload, random_id=event.random_id)
 
     async def _tell_admins(self, event: EventInfo) -> None:
         """Say it to each, whatever becomes of the others. Those who had it do not get it twice when it is said again.
@@ -120,7 +121,7 @@ class OutboxWorker:
             try:
                 # Telegram remembers a random_id by its sender: each admin needs one of his own.
                 random_id = derived_id(f"{event.random_id}:{admin_id}")
-                await self._notifier.announce(admin_id, event.kind, event.payload, random_id=random_id)
+                await self._notifier.announce(admin_id, event.payload, random_id=random_id)
             except Unreachable as error:
                 _note_unreachable(event, error)
             except REFUSED as error:

@@ -1,41 +1,18 @@
 """The outbox: what the customer, or the admins, must hear.
 
 A row is written in the transaction that made it true and told later, at least once; its ``random_id`` lets Telegram
-refuse a second copy. ``user_id`` None means all admins. Kinds about money, and what their payload holds:
-
-======================= ==============================================================================================
-``payment_completed``   payment, provider, remote_id, order (public id), plan, level, amount, currency, purpose,
-                        renewal, again (a second payment of one order), until (end of that level's time, None: none
-                        or for ever; of a subscription the end of the period that was paid), forever, renews (on until)
-``payment_pending``     the same without until, forever and renews
-``payment_denied``      the same as pending
-``payment_reversed``    the same as pending
-``payment_refunded``    the same as pending, and refund (remote id), refunded (this refund's amount), returned (all that
-                        has gone back of the payment)
-``dispute_opened``      the same as pending, and dispute (remote id)
-``dispute_closed``      the same, and won
-``subscription_*``      ``resumed suspended cancelled expired payment_failed``: subscription, provider,
-                        remote_id, plan, amount, currency, period_end
-``access_given``        level, seconds, until, forever, reason
-``access_taken``        level, seconds, reason
-``access_ending``       until, days (3 or 1)
-``access_ended``        until
-``checkout_cancelled``  order, plan
-``request_done``        request, kind, ok, result, payment, its remote_id and currency, subscription, argument, amount,
-                        about (the customer)
-``admin_alert``         reason (a code) and what it names
-``incident_opened``     key, text
-``incident_closed``     key, text, seconds
-======================= ==============================================================================================
+refuse a second copy. ``user_id`` None means all admins. What each kind of event tells is in ``models.event_kinds``.
 """
 
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from models import event_kinds
 from models.database import execute, in_transaction, transaction
+from models.event_kinds import AdminAlert, Payload
 from models.tables import Event
 
 _APPEND = """
@@ -50,6 +27,9 @@ MONEY = ("payment_", "dispute_", "subscription_", "access_", "request_done")
 DAY_S = 86_400
 
 
+AnyPayload = TypeVar("AnyPayload", bound=Payload)
+
+
 @dataclass(frozen=True, slots=True)
 class EventInfo:
     """Something to tell. ``created_ms`` is the real clock in milliseconds, for measuring how long it took."""
@@ -57,13 +37,30 @@ class EventInfo:
     id: int
     kind: str
     user_id: int | None
-    payload: Mapping[str, Any]
+    stored: Mapping[str, Any]
     random_id: int
     attempts: int
     created_ms: int
 
+    @property
+    def payload(self) -> Payload | None:
+        """What the event tells; None when this version does not know its kind.
 
-def append(kind: str, user_id: int | None, payload: Mapping[str, Any], now: int, key: str | None = None) -> int | None:
+        :raises TypeError: the row does not hold what its kind needs.
+        """
+        return event_kinds.read(self.kind, self.stored)
+
+    def read(self, wanted: type[AnyPayload]) -> AnyPayload:
+        """What the event tells, where its kind is known to the caller.
+
+        :raises TypeError: the event is of another kind, or its row does not hold what its kind needs.
+        """
+        if self.kind != wanted.event_kind:
+            raise TypeError(f"event {self.id} is {self.kind}, not {wanted.event_kind}")
+        return wanted.read(self.stored)
+
+
+def append(payload: Payload, user_id: int | None, now: int, key: str | None = None) -> int | None:
     """Write an event and return its id; None when *key* has been used before, ever.
 
     Call it inside the transaction that makes the event true: on its own it would announce what may be rolled back.
@@ -72,14 +69,15 @@ def append(kind: str, user_id: int | None, payload: Mapping[str, Any], now: int,
         raise RuntimeError("an event belongs to the transaction that makes it true")
     if key is not None and Event.select(Event.id).where(Event.key == key).exists():
         return None
-    values = (kind, user_id, Event.payload.db_value(dict(payload)), key, secrets.randbits(63) or 1, now)
+    stored = Event.payload.db_value(payload.stored())
+    values = (payload.event_kind, user_id, stored, key, secrets.randbits(63) or 1, now)
     return int(execute(_APPEND, (*values, time.time_ns() // 1_000_000)).lastrowid)
 
 
 def alert(reason: str, detail: Mapping[str, Any], now: int, key: str) -> bool:
     """Tell the admins something of its own, once for each *key*; False when they know."""
     with transaction():
-        return append("admin_alert", None, {"reason": reason, **detail}, now, key) is not None
+        return append(AdminAlert(reason=reason, detail=detail), None, now, key) is not None
 
 
 def due(now: int, limit: int = 100) -> list[EventInfo]:
@@ -117,11 +115,11 @@ def give_up(event: EventInfo, why: str, now: int) -> None:
     What the admins themselves could not be told is only marked: an alert about an alert would have no end.
     """
     about = event.id if event.kind.startswith(MONEY) else f"{event.kind}:{now // DAY_S}"
-    detail = {"reason": "event_not_told", "event": event.id, "kind": event.kind, "user": event.user_id, "why": why}
+    detail = {"event": event.id, "kind": event.kind, "user": event.user_id, "why": why}
     with transaction():
         Event.update(heard_at=now).where((Event.id == event.id) & Event.heard_at.is_null()).execute()
         if event.user_id is not None:
-            append("admin_alert", None, detail, now, key=f"event_not_told:{about}")
+            append(AdminAlert(reason="event_not_told", detail=detail), None, now, key=f"event_not_told:{about}")
 
 
 def retry(event_id: int, not_before: int) -> None:

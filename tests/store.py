@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from config import plans
 from models import database, users
+from models.event_kinds import OverLimit
 from models.jobs import queue, usage
 from models.jobs.queue import Delivered
 from models.jobs.states import JobInfo
@@ -13,6 +14,7 @@ NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
 TODAY = "2027-01-15"
 PLANS = plans.load(Path(__file__).parents[1] / "plans.toml")
 FREE, PREMIUM = PLANS.free, PLANS.for_level(1)
+OVER = OverLimit(kind="video", limit=3, period="all", used=3, wanted=1)
 
 
 def customers(*ids: int) -> None:

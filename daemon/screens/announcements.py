@@ -10,8 +10,32 @@ from config.plans import Plans
 from config.texts import Texts
 from daemon.screens import keyboard
 from daemon.telegram.screen import Button, Screen
-
-Payload = Mapping[str, Any]
+from models.event_kinds import (
+    AccessEnded,
+    AccessEnding,
+    AccessGiven,
+    AccessTaken,
+    AdminAlert,
+    CheckoutCancelled,
+    DisputeClosed,
+    DisputeOpened,
+    IncidentClosed,
+    IncidentOpened,
+    Payload,
+    PaymentCompleted,
+    PaymentDenied,
+    PaymentPayload,
+    PaymentPending,
+    PaymentRefunded,
+    PaymentReversed,
+    RequestDone,
+    SubscriptionCancelled,
+    SubscriptionExpired,
+    SubscriptionPayload,
+    SubscriptionPaymentFailed,
+    SubscriptionResumed,
+    SubscriptionSuspended,
+)
 
 
 @dataclass(frozen=True)
@@ -32,9 +56,9 @@ class Setting:
         """A moment on the operator's clock."""
         return self.t.date(unix, self.timezone)
 
-    def price(self, payload: Payload, amount: str = "amount") -> str:
-        """An amount of the payload in its currency."""
-        return self.t.price(payload[amount], payload["currency"])
+    def price(self, payload: PaymentPayload | SubscriptionPayload) -> str:
+        """The amount that was, or was to be, paid."""
+        return self.t.price(payload.amount, payload.currency)
 
     def contact(self) -> str:
         """A closing line with the way to a person."""
@@ -44,24 +68,24 @@ class Setting:
         return "\n" + t.gettext("Questions? Send /paysupport.")
 
 
-def render(kind: str, payload: Payload, setting: Setting) -> Screen | None:
+def render(payload: Payload | None, setting: Setting) -> Screen | None:
     """The words for an event, or None where there is nothing to say."""
-    words = KINDS.get(kind)
+    words = KINDS.get(type(payload))
     screen = words(payload, setting) if words else None
     return keyboard.lasting(screen) if screen else None
 
 
-def _payment_completed(payload: Payload, setting: Setting) -> Screen:
+def _payment_completed(payload: PaymentCompleted, setting: Setting) -> Screen:
     t = setting.t
     receipt = t.gettext(
-        "Receipt: {price}, <code>{id}</code>", price=setting.price(payload), id=escape(payload["remote_id"])
+        "Receipt: {price}, <code>{id}</code>", price=setting.price(payload), id=escape(payload.remote_id)
     )
-    if payload["purpose"] == "test":
+    if payload.purpose == "test":
         return Screen(t.gettext("✅ The test payment arrived. It goes back now.") + "\n" + receipt)
-    plan = setting.plan(payload["plan"])
-    if payload["renewal"]:
+    plan = setting.plan(payload.plan)
+    if payload.renewal:
         head = t.gettext("✅ Your plan <b>{plan}</b> has been renewed.", plan=plan)
-    elif payload["again"]:
+    elif payload.again:
         head = t.gettext(
             "✅ Your payment arrived. It was the second one of this invoice, so its time of <b>{plan}</b> was added.",
             plan=plan,
@@ -69,55 +93,55 @@ def _payment_completed(payload: Payload, setting: Setting) -> Screen:
     else:
         head = t.gettext("✅ Thank you! Your payment arrived and <b>{plan}</b> is yours.", plan=plan)
     lines = [head]
-    if payload["forever"]:
+    if payload.forever:
         lines.append(t.gettext("It lasts for ever."))
-    elif payload.get("renews"):
-        lines.append(t.gettext("🔁 It renews by itself on {date}.", date=setting.date(payload["until"])))
-    elif payload["until"] is not None:
-        lines.append(t.gettext("It lasts until {date}.", date=setting.date(payload["until"])))
+    elif payload.until is not None and payload.renews:
+        lines.append(t.gettext("🔁 It renews by itself on {date}.", date=setting.date(payload.until)))
+    elif payload.until is not None:
+        lines.append(t.gettext("It lasts until {date}.", date=setting.date(payload.until)))
     lines.append(receipt)
     return Screen("\n".join(lines), keyboard.rows(keyboard.home(t)))
 
 
-def _payment_pending(payload: Payload, setting: Setting) -> Screen:
+def _payment_pending(payload: PaymentPending, setting: Setting) -> Screen:
     t = setting.t
     return Screen(
         t.gettext(
             "⏳ Your payment of {price} for <b>{plan}</b> is being checked by the payment service. "
             "I will write as soon as it is through; you need to do nothing.",
             price=setting.price(payload),
-            plan=setting.plan(payload["plan"]),
+            plan=setting.plan(payload.plan),
         )
     )
 
 
-def _payment_denied(payload: Payload, setting: Setting) -> Screen:
+def _payment_denied(payload: PaymentDenied, setting: Setting) -> Screen:
     t = setting.t
     text = t.gettext(
         "❌ Your payment of {price} for <b>{plan}</b> was declined. Nothing was charged; you can try again or pay "
         "in another way.",
         price=setting.price(payload),
-        plan=setting.plan(payload["plan"]),
+        plan=setting.plan(payload.plan),
     )
     return Screen(text + setting.contact(), keyboard.rows(keyboard.plans(t)))
 
 
-def _payment_reversed(payload: Payload, setting: Setting) -> Screen:
+def _payment_reversed(payload: PaymentReversed, setting: Setting) -> Screen:
     text = setting.t.gettext(
         "↩️ Your payment of {price} for <b>{plan}</b> was reversed by the payment service, and its time was taken back.",
         price=setting.price(payload),
-        plan=setting.plan(payload["plan"]),
+        plan=setting.plan(payload.plan),
     )
     return Screen(text + setting.contact())
 
 
-def _payment_refunded(payload: Payload, setting: Setting) -> Screen:
+def _payment_refunded(payload: PaymentRefunded, setting: Setting) -> Screen:
     t = setting.t
-    price = setting.price(payload, "refunded")
-    if payload["purpose"] == "test":
+    price = t.price(payload.refunded, payload.currency)
+    if payload.purpose == "test":
         return Screen(t.gettext("↩️ The test payment of {price} went back. Payments work.", price=price))
-    plan = setting.plan(payload["plan"])
-    if payload["returned"] < payload["amount"]:
+    plan = setting.plan(payload.plan)
+    if payload.returned < payload.amount:
         text = t.gettext(
             "↩️ {price} of your payment for <b>{plan}</b> went back to you, and with it its share of the time that was "
             "left.",
@@ -130,22 +154,22 @@ def _payment_refunded(payload: Payload, setting: Setting) -> Screen:
             price=price,
             plan=plan,
         )
-    return Screen(text + "\n" + t.gettext("Receipt: <code>{id}</code>", id=escape(payload["remote_id"])))
+    return Screen(text + "\n" + t.gettext("Receipt: <code>{id}</code>", id=escape(payload.remote_id)))
 
 
-def _dispute_opened(payload: Payload, setting: Setting) -> Screen:
+def _dispute_opened(payload: DisputeOpened, setting: Setting) -> Screen:
     text = setting.t.gettext(
         "⚠️ Your payment of {price} for <b>{plan}</b> is disputed. Its time rests until that is decided; "
         "if it is decided for us, nothing of it is lost.",
         price=setting.price(payload),
-        plan=setting.plan(payload["plan"]),
+        plan=setting.plan(payload.plan),
     )
     return Screen(text + setting.contact())
 
 
-def _dispute_closed(payload: Payload, setting: Setting) -> Screen:
-    t, plan = setting.t, setting.plan(payload["plan"])
-    if payload["won"]:
+def _dispute_closed(payload: DisputeClosed, setting: Setting) -> Screen:
+    t, plan = setting.t, setting.plan(payload.plan)
+    if payload.won:
         return Screen(t.gettext("✅ The dispute is settled, and your time of <b>{plan}</b> goes on.", plan=plan))
     return Screen(
         t.gettext("The dispute is settled: the money went back to you, and <b>{plan}</b> ended.", plan=plan),
@@ -153,120 +177,109 @@ def _dispute_closed(payload: Payload, setting: Setting) -> Screen:
     )
 
 
-def _subscription_resumed(payload: Payload, setting: Setting) -> Screen:
-    text = setting.t.gettext("🔁 <b>{plan}</b> renews by itself again.", plan=setting.plan(payload["plan"]))
+def _subscription_resumed(payload: SubscriptionResumed, setting: Setting) -> Screen:
+    text = setting.t.gettext("🔁 <b>{plan}</b> renews by itself again.", plan=setting.plan(payload.plan))
     return Screen(text + _period(payload, setting))
 
 
-def _subscription_suspended(payload: Payload, setting: Setting) -> Screen:
-    text = setting.t.gettext("⚠️ The renewal of <b>{plan}</b> is suspended.", plan=setting.plan(payload["plan"]))
+def _subscription_suspended(payload: SubscriptionSuspended, setting: Setting) -> Screen:
+    text = setting.t.gettext("⚠️ The renewal of <b>{plan}</b> is suspended.", plan=setting.plan(payload.plan))
     return Screen(text + _end(payload, setting) + setting.contact())
 
 
-def _subscription_cancelled(payload: Payload, setting: Setting) -> Screen:
+def _subscription_cancelled(payload: SubscriptionCancelled, setting: Setting) -> Screen:
     t = setting.t
-    text = t.gettext("The renewal of <b>{plan}</b> is cancelled.", plan=setting.plan(payload["plan"]))
+    text = t.gettext("The renewal of <b>{plan}</b> is cancelled.", plan=setting.plan(payload.plan))
     return Screen(text + _end(payload, setting), keyboard.rows(keyboard.plans(t)))
 
 
-def _subscription_expired(payload: Payload, setting: Setting) -> Screen:
+def _subscription_expired(payload: SubscriptionExpired, setting: Setting) -> Screen:
     t = setting.t
-    text = t.gettext("Your subscription to <b>{plan}</b> has ended.", plan=setting.plan(payload["plan"]))
+    text = t.gettext("Your subscription to <b>{plan}</b> has ended.", plan=setting.plan(payload.plan))
     return Screen(text, keyboard.rows(keyboard.plans(t)))
 
 
-def _subscription_payment_failed(payload: Payload, setting: Setting) -> Screen:
+def _subscription_payment_failed(payload: SubscriptionPaymentFailed, setting: Setting) -> Screen:
     text = setting.t.gettext(
         "⚠️ The renewal of <b>{plan}</b> ({price}) could not be collected. Please see to your balance or card, "
         "else the plan ends.",
-        plan=setting.plan(payload["plan"]),
+        plan=setting.plan(payload.plan),
         price=setting.price(payload),
     )
     return Screen(text + _end(payload, setting))
 
 
-def _period(payload: Payload, setting: Setting) -> str:
-    end = payload.get("period_end")
+def _period(payload: SubscriptionPayload, setting: Setting) -> str:
+    end = payload.period_end
     return "\n" + setting.t.gettext("Next renewal: {date}.", date=setting.date(end)) if end else ""
 
 
-def _end(payload: Payload, setting: Setting) -> str:
-    end = payload.get("period_end")
+def _end(payload: SubscriptionPayload, setting: Setting) -> str:
+    end = payload.period_end
     return "\n" + setting.t.gettext("What you have paid for lasts until {date}.", date=setting.date(end)) if end else ""
 
 
-def _access_given(payload: Payload, setting: Setting) -> Screen:
-    t, plan = setting.t, setting.plan(None, payload["level"])
-    if payload["forever"]:
+def _access_given(payload: AccessGiven, setting: Setting) -> Screen:
+    t, plan = setting.t, setting.plan(None, payload.level)
+    if payload.forever:
         text = t.gettext("🎁 You were given <b>{plan}</b>, for ever.", plan=plan)
-    elif payload["until"] is not None:
-        text = t.gettext(
-            "🎁 You were given <b>{plan}</b> until {date}.", plan=plan, date=setting.date(payload["until"])
-        )
+    elif payload.until is not None:
+        text = t.gettext("🎁 You were given <b>{plan}</b> until {date}.", plan=plan, date=setting.date(payload.until))
     else:
-        text = t.gettext("🎁 You were given <b>{plan}</b> for {span}.", plan=plan, span=t.duration(payload["seconds"]))
+        text = t.gettext(
+            "🎁 You were given <b>{plan}</b> for {span}.", plan=plan, span=t.duration(payload.seconds or 0)
+        )
     return Screen(text, keyboard.rows(keyboard.home(t)))
 
 
-def _access_taken(payload: Payload, setting: Setting) -> Screen:
+def _access_taken(payload: AccessTaken, setting: Setting) -> Screen:
     t = setting.t
-    if payload["level"] is None:
+    if payload.level is None:
         text = t.gettext("Your paid time was ended by the operator.")
     else:
-        plan = setting.plan(None, payload["level"])
+        plan = setting.plan(None, payload.level)
         text = t.gettext("Your time of <b>{plan}</b> was ended by the operator.", plan=plan)
     return Screen(text + setting.contact(), keyboard.rows(keyboard.home(t)))
 
 
-def _access_ending(payload: Payload, setting: Setting) -> Screen:
+def _access_ending(payload: AccessEnding, setting: Setting) -> Screen:
     t = setting.t
     text = t.ngettext(
         "⏰ Your plan ends in {n} day, on {date}.",
         "⏰ Your plan ends in {n} days, on {date}.",
-        payload["days"],
-        date=setting.date(payload["until"]),
+        payload.days,
+        date=setting.date(payload.until),
     )
     return Screen(text, ((keyboard.plans(t), Button(t.gettext("No more reminders"), "reminders:off")),))
 
 
-def _access_ended(payload: Payload, setting: Setting) -> Screen:
+def _access_ended(payload: AccessEnded, setting: Setting) -> Screen:
     t = setting.t
     text = t.gettext("Your plan has ended, and the limits of the free one hold again. Thank you for your support!")
     return Screen(text, keyboard.rows(keyboard.plans(t)))
 
 
-def _checkout_cancelled(payload: Payload, setting: Setting) -> Screen:
-    t, plan = setting.t, setting.plan(payload["plan"])
+def _checkout_cancelled(payload: CheckoutCancelled, setting: Setting) -> Screen:
+    t, plan = setting.t, setting.plan(payload.plan)
     return Screen(
         t.gettext("You left the payment for <b>{plan}</b>. Nothing was charged.", plan=plan),
         keyboard.rows(keyboard.plans(t)),
     )
 
 
-def _request_done(payload: Payload, setting: Setting) -> Screen | None:
+def _request_done(payload: RequestDone, setting: Setting) -> Screen | None:
     t = setting.t
-    result = escape(str(payload["result"]))
-    match payload["kind"], payload["ok"]:
-        case "refund", True:
-            text = t.gettext(
-                "✅ The refund of {price} of payment <code>{id}</code> was carried out.",
-                price=setting.price(payload),
-                id=escape(payload["remote_id"]),
-            )
-        case "refund", False:
-            text = t.gettext(
-                "❌ The refund of {price} of payment <code>{id}</code> was refused: <code>{result}</code>.",
-                price=setting.price(payload),
-                id=escape(payload["remote_id"]),
-                result=result,
-            )
+    result = escape(payload.result)
+    match payload.kind, payload.ok:
+        case "refund", _:
+            text = _refund_done(payload, t)
         case "lookup", True:
-            text = _looked_up(t, str(payload["result"]))
+            text = _looked_up(t, payload.result)
         case "lookup", False:
             text = t.gettext(
                 "I found no payment of yours under <code>{id}</code>. Please check the number. A fresh payment can "
                 "take some minutes to show.",
-                id=escape(payload["argument"]),
+                id=escape(payload.argument),
             )
             text += setting.contact()
         case "resume_subscription", True if result == "permitted":
@@ -285,6 +298,21 @@ def _request_done(payload: Payload, setting: Setting) -> Screen | None:
     return Screen(text)
 
 
+def _refund_done(payload: RequestDone, t: Texts) -> str:
+    assert payload.amount is not None and payload.currency is not None and payload.remote_id is not None
+    price, remote_id = t.price(payload.amount, payload.currency), escape(payload.remote_id)
+    if payload.ok:
+        return t.gettext(
+            "✅ The refund of {price} of payment <code>{id}</code> was carried out.", price=price, id=remote_id
+        )
+    return t.gettext(
+        "❌ The refund of {price} of payment <code>{id}</code> was refused: <code>{result}</code>.",
+        price=price,
+        id=remote_id,
+        result=escape(payload.result),
+    )
+
+
 def _looked_up(t: Texts, result: str) -> str:
     """What a look at PayPal has shown of a payment that a customer missed."""
     texts = {
@@ -298,14 +326,14 @@ def _looked_up(t: Texts, result: str) -> str:
     )
 
 
-def _admin_alert(payload: Payload, setting: Setting) -> Screen:
+def _admin_alert(payload: AdminAlert, setting: Setting) -> Screen:
     t = setting.t
     details = "\n".join(
         f"{escape(key)}: <code>{escape(str(value))}</code>"
-        for key, value in payload.items()
-        if key != "reason" and value is not None
+        for key, value in payload.detail.items()
+        if value is not None
     )
-    return Screen(f"🔔 {alert(t, str(payload['reason']))}\n{details}")
+    return Screen(f"🔔 {alert(t, payload.reason)}\n{details}")
 
 
 def alert(t: Texts, reason: str) -> str:
@@ -351,14 +379,14 @@ def alert(t: Texts, reason: str) -> str:
     return texts.get(reason) or escape(reason)
 
 
-def _incident_opened(payload: Payload, setting: Setting) -> Screen:
-    return Screen(f"🔴 {incident(setting.t, payload['key'])}\n{escape(payload['text'])}")
+def _incident_opened(payload: IncidentOpened, setting: Setting) -> Screen:
+    return Screen(f"🔴 {incident(setting.t, payload.key)}\n{escape(payload.text)}")
 
 
-def _incident_closed(payload: Payload, setting: Setting) -> Screen:
+def _incident_closed(payload: IncidentClosed, setting: Setting) -> Screen:
     t = setting.t
-    text = t.gettext("It is over, after {span}.", span=t.duration(payload["seconds"]))
-    return Screen(f"🟢 {incident(t, payload['key'])}\n{text}")
+    text = t.gettext("It is over, after {span}.", span=t.duration(payload.seconds))
+    return Screen(f"🟢 {incident(t, payload.key)}\n{text}")
 
 
 def incident(t: Texts, key: str) -> str:
@@ -434,26 +462,26 @@ def incident(t: Texts, key: str) -> str:
     return texts.get(key) or escape(key)
 
 
-KINDS: Mapping[str, Callable[[Payload, Setting], Screen | None]] = {
-    "payment_completed": _payment_completed,
-    "payment_pending": _payment_pending,
-    "payment_denied": _payment_denied,
-    "payment_reversed": _payment_reversed,
-    "payment_refunded": _payment_refunded,
-    "dispute_opened": _dispute_opened,
-    "dispute_closed": _dispute_closed,
-    "subscription_resumed": _subscription_resumed,
-    "subscription_suspended": _subscription_suspended,
-    "subscription_cancelled": _subscription_cancelled,
-    "subscription_expired": _subscription_expired,
-    "subscription_payment_failed": _subscription_payment_failed,
-    "access_given": _access_given,
-    "access_taken": _access_taken,
-    "access_ending": _access_ending,
-    "access_ended": _access_ended,
-    "checkout_cancelled": _checkout_cancelled,
-    "request_done": _request_done,
-    "admin_alert": _admin_alert,
-    "incident_opened": _incident_opened,
-    "incident_closed": _incident_closed,
+KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
+    PaymentCompleted: _payment_completed,
+    PaymentPending: _payment_pending,
+    PaymentDenied: _payment_denied,
+    PaymentReversed: _payment_reversed,
+    PaymentRefunded: _payment_refunded,
+    DisputeOpened: _dispute_opened,
+    DisputeClosed: _dispute_closed,
+    SubscriptionResumed: _subscription_resumed,
+    SubscriptionSuspended: _subscription_suspended,
+    SubscriptionCancelled: _subscription_cancelled,
+    SubscriptionExpired: _subscription_expired,
+    SubscriptionPaymentFailed: _subscription_payment_failed,
+    AccessGiven: _access_given,
+    AccessTaken: _access_taken,
+    AccessEnding: _access_ending,
+    AccessEnded: _access_ended,
+    CheckoutCancelled: _checkout_cancelled,
+    RequestDone: _request_done,
+    AdminAlert: _admin_alert,
+    IncidentOpened: _incident_opened,
+    IncidentClosed: _incident_closed,
 }

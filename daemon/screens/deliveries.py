@@ -10,6 +10,7 @@ from config.texts import Texts
 from daemon.screens import keyboard, limits, links
 from daemon.telegram.links import REASONS
 from daemon.telegram.screen import Button, Screen
+from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, OverLimit, TooLarge
 from models.jobs.states import JobState
 from models.jobs.usage import Left
 
@@ -24,14 +25,13 @@ class Standing:
     """The account's user name, without @."""
 
 
-def job(payload: Mapping[str, Any], standing: Standing) -> Screen | None:
+def job(payload: JobFinished, standing: Standing) -> Screen | None:
     """The end of one link."""
-    detail = payload["detail"]
-    if payload["state"] != JobState.DONE:
-        return refusal(payload["reason"], detail, standing)
-    if "invitation" in detail:
-        return _invitation(standing.t, detail)
-    return Screen("✅ " + used(standing, payload["used"])) if payload["used"] else None
+    if payload.state != JobState.DONE:
+        return refusal(str(payload.reason), payload.detail, standing)
+    if "invitation" in payload.detail:
+        return _invitation(standing.t, InvitationFollowed.read(payload.detail))
+    return Screen("✅ " + used(standing, payload.used)) if payload.used else None
 
 
 def used(standing: Standing, counts: Mapping[str, int]) -> str:
@@ -81,18 +81,18 @@ def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
     return "\n".join(lines)
 
 
-def batch_held(t: Texts, payload: Mapping[str, Any], waiting: int) -> Screen:
+def batch_held(t: Texts, payload: BatchHeld, waiting: int) -> Screen:
     """A limit has ended a batch in the middle; so many of it wait."""
-    limit = Limit(payload["limit"], payload["period"])
+    limit = Limit(payload.limit, payload.period)
     text = t.ngettext(
         "⏸ Your limit is reached ({kind}: {limit}). {n} link waits for you: get a larger plan and let it go on.",
         "⏸ Your limit is reached ({kind}: {limit}). {n} links wait for you: get a larger plan and let them go on.",
         waiting,
-        kind=limits.kind(t, payload["kind"]),
+        kind=limits.kind(t, payload.kind),
         limit=limits.limit(t, limit),
     )
-    go_on = keyboard.go_on(t, payload["batch"])
-    stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload['batch']}")
+    go_on = keyboard.go_on(t, payload.batch)
+    stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload.batch}")
     return keyboard.lasting(Screen(text, keyboard.rows(keyboard.plans(t), go_on, stop)))
 
 
@@ -102,24 +102,24 @@ def refusal(reason: str, detail: Mapping[str, Any], standing: Standing) -> Scree
     if reason == "unreachable":
         return None
     if reason == "limit":
-        return _limit(t, detail)
+        return _limit(t, OverLimit.read(detail))
     if reason in ("too_large_for_plan", "too_large_for_bots"):
-        return _too_large(t, reason, detail)
+        return _too_large(t, reason, TooLarge.read(detail))
     words = _words(t, reason, standing.account)
     buttons = (keyboard.plans(t),) if reason == "join_only_paying" else ()
     return Screen("✖️ " + words, keyboard.rows(*buttons, keyboard.home(t)))
 
 
-def _limit(t: Texts, detail: Mapping[str, Any]) -> Screen:
-    limit = Limit(detail["limit"], detail["period"])
-    kind, allowed = limits.kind(t, detail["kind"]), limits.limit(t, limit)
+def _limit(t: Texts, over: OverLimit) -> Screen:
+    limit = Limit(over.limit, over.period)
+    kind, allowed = limits.kind(t, over.kind), limits.limit(t, limit)
     if not limit.count:
         text = t.gettext("✖️ Your plan does not include this. {kind}: {limit}.", kind=kind, limit=allowed)
-    elif detail["wanted"] > 1:
+    elif over.wanted > 1:
         text = t.gettext(
             "✖️ This post needs {wanted}, and your limit leaves {left}. {kind}: {limit}.",
-            wanted=detail["wanted"],
-            left=max(0, limit.count - detail["used"]),
+            wanted=over.wanted,
+            left=max(0, limit.count - over.used),
             kind=kind,
             limit=allowed,
         )
@@ -129,8 +129,8 @@ def _limit(t: Texts, detail: Mapping[str, Any]) -> Screen:
     return Screen(f"{text}\n{more}", keyboard.rows(keyboard.plans(t), keyboard.home(t)))
 
 
-def _too_large(t: Texts, reason: str, detail: Mapping[str, Any]) -> Screen:
-    size, limit = t.size(detail["size"]), t.size(detail["limit"])
+def _too_large(t: Texts, reason: str, file: TooLarge) -> Screen:
+    size, limit = t.size(file.size), t.size(file.limit)
     if reason == "too_large_for_bots":
         text = t.gettext("✖️ This file is {size}. Telegram lets no bot send more than {limit}.", size=size, limit=limit)
         return Screen(text, keyboard.rows(keyboard.home(t)))
@@ -138,9 +138,9 @@ def _too_large(t: Texts, reason: str, detail: Mapping[str, Any]) -> Screen:
     return Screen(text, keyboard.rows(keyboard.plans(t), keyboard.home(t)))
 
 
-def _invitation(t: Texts, detail: Mapping[str, Any]) -> Screen:
-    chat = escape(str(detail["chat"]))
-    if detail["invitation"] == "joined":
+def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:
+    chat = escape(followed.chat)
+    if followed.invitation == "joined":
         text = t.gettext("✅ I have joined <b>{chat}</b>. Now send me the links of its posts.", chat=chat)
     else:
         text = t.gettext("✅ I am in <b>{chat}</b> already. Send me the links of its posts.", chat=chat)

@@ -11,6 +11,7 @@ from daemon.notifier import Notifier
 from daemon.screens import deliveries
 from daemon.screens.deliveries import Standing
 from daemon.telegram.screen import Screen
+from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished
 from models.jobs import batches, usage
 from models.jobs.usage import Left
 from models.money import access
@@ -36,22 +37,27 @@ class DeliveryNotifier:
 
     def handlers(self) -> Mapping[str, Callable[[EventInfo], Awaitable[None]]]:
         """By kind of event. Each raises what :meth:`Notifier.send` raises."""
-        return {"job_finished": self._job, "batch_finished": self._batch, "batch_held": self._batch_held}
+        return {
+            EventKind.JOB_FINISHED: self._job,
+            EventKind.BATCH_FINISHED: self._batch,
+            EventKind.BATCH_HELD: self._batch_held,
+        }
 
     async def _job(self, event: EventInfo) -> None:
-        left = await self._left(event.user_id or 0)
-        await self._send(event, lambda t: deliveries.job(event.payload, self._standing(t, left)))
+        finished, left = event.read(JobFinished), await self._left(event.user_id or 0)
+        await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left)))
 
     async def _batch(self, event: EventInfo) -> None:
-        batch_id = event.payload["batch"]
+        batch_id = event.read(BatchFinished).batch
         counts = await self._database(batches.counts, batch_id)
         used = await self._database(usage.of_batch, batch_id)
         left = await self._left(event.user_id or 0)
         await self._send(event, lambda t: deliveries.batch(counts, used, self._standing(t, left)))
 
     async def _batch_held(self, event: EventInfo) -> None:
-        waiting = await self._database(batches.waiting, event.payload["batch"])
-        await self._send(event, lambda t: deliveries.batch_held(t, event.payload, waiting))
+        held = event.read(BatchHeld)
+        waiting = await self._database(batches.waiting, held.batch)
+        await self._send(event, lambda t: deliveries.batch_held(t, held, waiting))
 
     def _standing(self, t: Texts, left: Mapping[str, Left]) -> Standing:
         return Standing(t, left, self._account_name())

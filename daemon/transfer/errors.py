@@ -12,6 +12,8 @@ TransferError
 └── Unreachable     the customer blocked the bot, or is gone
 """
 
+from models.event_kinds import Stored
+
 ACCOUNT_AWAY = "account_away"
 FLOOD_WAIT = "flood_wait"
 
@@ -21,10 +23,10 @@ class TransferError(Exception):
 
 
 class PermanentFailure(TransferError):
-    """The link will not be delivered. ``reason`` is a code, ``values`` fill the placeholders of its words."""
+    """The link will not be delivered. ``reason`` is a code, ``detail`` what its words depend on."""
 
-    def __init__(self, reason: str, **values: str | int) -> None:
-        self.reason, self.values = reason, values
+    def __init__(self, reason: str, detail: Stored | None = None) -> None:
+        self.reason, self.detail = reason, detail.stored() if detail else {}
         super().__init__(reason)
 
 

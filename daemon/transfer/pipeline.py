@@ -19,6 +19,7 @@ from daemon.transfer.resolver import Customer, Found, Resolver
 from daemon.transfer.run import Run, Track
 from daemon.transfer.single_flight import SingleFlight
 from models.database import transaction
+from models.event_kinds import InvitationFollowed, OverLimit, TooLarge
 from models.jobs import batches, cache, queue, usage
 from models.jobs.cache import CachedInfo
 from models.jobs.queue import Delivered
@@ -72,8 +73,8 @@ class Pipeline:
 
     async def _accept(self, run: Run, customer: Customer, link: InviteLink) -> None:
         channel, joined = await self._finder.follow(customer, link.hash)
-        detail = {"invitation": "joined" if joined else "already_member", "chat": channel.title}
-        await self._database(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
+        followed = InvitationFollowed(invitation="joined" if joined else "already_member", chat=channel.title)
+        await self._database(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=followed.stored()), _now())
 
     async def _bring(self, run: Run, customer: Customer, link: PostLink, level: int) -> None:
         for _ in range(CHANGES):
@@ -93,9 +94,9 @@ class Pipeline:
         limits = self._plans.for_level(level)
         largest = max((item.size for item in post.items), default=0)
         if largest > MAX_BYTES:
-            raise PermanentFailure("too_large_for_bots", size=largest, limit=MAX_BYTES)
+            raise PermanentFailure("too_large_for_bots", TooLarge(size=largest, limit=MAX_BYTES))
         if largest > limits.max_bytes:
-            raise PermanentFailure("too_large_for_plan", size=largest, limit=limits.max_bytes)
+            raise PermanentFailure("too_large_for_plan", TooLarge(size=largest, limit=limits.max_bytes))
         await self._database(queue.size_known, run.job.id, _kind(post), post.size)
         day = usage.day_of(_now(), self._settings.timezone)
         answer = await self._database(
@@ -106,17 +107,17 @@ class Pipeline:
 
     async def _limit_reached(self, run: Run, refused: usage.Refused, post: Post) -> None:
         limit = refused.limit
-        said: dict[str, str | int] = {
-            "kind": refused.kind,
-            "limit": limit.count or 0,
-            "period": limit.period,
-            "used": refused.used,
-            "wanted": post.kinds[refused.kind],
-        }
+        over = OverLimit(
+            kind=refused.kind,
+            limit=limit.count or 0,
+            period=limit.period,
+            used=refused.used,
+            wanted=post.kinds[refused.kind],
+        )
         if run.job.batch_id is not None and limit.count:
-            await self._database(batches.hold, run.job.id, str(run.job.owner), _now(), said)
+            await self._database(batches.hold, run.job.id, str(run.job.owner), over, _now())
             raise LimitReached
-        raise PermanentFailure("limit", **said)
+        raise PermanentFailure("limit", over)
 
     async def _deliver(self, run: Run, found: Found) -> None:
         post, messages = found.post, plan(found.post)

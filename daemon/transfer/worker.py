@@ -196,7 +196,7 @@ class Transfers:
             raise
         except PermanentFailure as refusal:
             logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
-            await self._database(queue.refuse, job.id, owner, refusal.reason, _now(), refusal.values)
+            await self._database(queue.refuse, job.id, owner, refusal.reason, _now(), refusal.detail)
         except Unreachable as error:
             logger.info("customer unreachable", extra={"job": job.id, "reason": str(error)})
             await self._database(users.mark_blocked_bot, job.user_id, True, _now())

@@ -6,13 +6,13 @@ the customer asks for it after an upgrade, or leave after some days.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import peewee
 
 from models import outbox
 from models.database import fetch, transaction
 from models.errors import NotFound
+from models.event_kinds import BatchHeld, OverLimit
 from models.jobs import queue, scheduling, states, usage
 from models.jobs.queue import TooMany
 from models.jobs.states import JobState
@@ -112,13 +112,13 @@ def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
         return [job.id for job in queue.stop(now, Job.batch == batch_id, Job.user == user_id)]
 
 
-def hold(job_id: int, owner: str, now: int, detail: Mapping[str, Any] | None = None) -> Held:
-    """Hold a job that the limit has refused, and all of its batch that are still in line.
+def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
+    """Hold a job that goes *over* a limit, and all of its batch that are still in line.
 
     One of which something has been sent stays in line: it has its usage, and only words are missing.
 
     ``tell`` is True once until :func:`release`, whoever of several workers comes first; with it goes the event
-    ``batch_held``: batch, and *detail*, what the limit said.
+    ``BatchHeld``.
 
     :raises LeaseLost: the job is another's.
     :raises NotFound: the job belongs to no batch: refuse it instead.
@@ -136,7 +136,7 @@ def hold(job_id: int, owner: str, now: int, detail: Mapping[str, Any] | None = N
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
         tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
         if tell:
-            outbox.append("batch_held", job.user_id, {"batch": job.batch_id, **(detail or {})}, now)
+            outbox.append(BatchHeld(batch=job.batch_id, **over.stored()), job.user_id, now)
     return Held(tuple(each.id for each in held), tell)
 
 

@@ -29,6 +29,7 @@ import peewee
 from models import outbox
 from models.database import execute, fetch, transaction
 from models.errors import LeaseLost
+from models.event_kinds import BatchFinished, JobFinished
 from models.jobs import cache, scheduling, states, uploads, usage
 from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, words
 from models.tables import Job
@@ -483,15 +484,16 @@ def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
 
 
 def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
-    """Write what the customer must hear of a job that ended; of a batch only its end. Inside the caller's transaction.
+    """Write what the customer must hear of a job that ended; of a batch only its end.
 
-    ``job_finished``: job, state, reason, used (kind -> count, as charged), detail. ``batch_finished``: batch.
+    Runs inside the caller's transaction.
     """
     if job.batch_id is None:
-        told = {"job": job.id, "state": job.state, "reason": job.reason, "used": usage.of_job(job.id)}
-        outbox.append("job_finished", job.user_id, told | {"detail": dict(detail)}, now)
+        used = usage.of_job(job.id)
+        told = JobFinished(job=job.id, state=job.state, reason=job.reason, used=used, detail=dict(detail))
+        outbox.append(told, job.user_id, now)
     elif not Job.select().where(Job.batch == job.batch_id, Job.state.in_(OPEN)).exists():
-        outbox.append("batch_finished", job.user_id, {"batch": job.batch_id}, now, key=f"batch_finished:{job.batch_id}")
+        outbox.append(BatchFinished(batch=job.batch_id), job.user_id, now, key=f"batch_finished:{job.batch_id}")
 
 
 def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:

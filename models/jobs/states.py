@@ -159,9 +159,9 @@ def move(job_id: int, wanted: JobState, now: int, **changes: Any) -> JobInfo:
     return info(rows[0])
 
 
-def words(states: Iterable[JobState]) -> str:
-    """The states as a list for SQL."""
-    return ", ".join(f"'{state}'" for state in states)
+def words(values: Iterable[StrEnum]) -> str:
+    """States, or other values of an enum, as a list for SQL."""
+    return ", ".join(f"'{value}'" for value in values)
 
 
 _BEFORE = {wanted: words(state for state, following in MOVES.items() if wanted in following) for wanted in JobState}

@@ -6,6 +6,7 @@ from typing import Any
 
 from models import outbox
 from models.database import transaction
+from models.event_kinds import IncidentClosed, IncidentOpened
 from models.tables import Heartbeat, Incident
 
 
@@ -44,7 +45,7 @@ def open_incident(key: str, text: str, now: int) -> bool:
         if _open(key).exists():
             return False
         incident: int = Incident.insert(key=key, text=text, opened_at=now).execute()
-        outbox.append("incident_opened", None, {"key": key, "text": text}, now, key=f"incident:{incident}:opened")
+        outbox.append(IncidentOpened(key=key, text=text), None, now, key=f"incident:{incident}:opened")
         return True
 
 
@@ -61,7 +62,7 @@ def tell_incident(key: str, text: str, now: int) -> bool:
             return False
         Incident.update(text=text).where(Incident.id == row.id).execute()
         told = f"incident:{row.id}:opened:{now}"
-        outbox.append("incident_opened", None, {"key": key, "text": text}, now, key=told)
+        outbox.append(IncidentOpened(key=key, text=text), None, now, key=told)
         return True
 
 
@@ -72,8 +73,8 @@ def close_incident(key: str, now: int) -> bool:
         if row is None:
             return False
         Incident.update(closed_at=now).where(Incident.id == row.id).execute()
-        payload = {"key": key, "text": row.text, "seconds": now - row.opened_at}
-        outbox.append("incident_closed", None, payload, now, key=f"incident:{row.id}:closed")
+        told = IncidentClosed(key=key, text=row.text, seconds=now - row.opened_at)
+        outbox.append(told, None, now, key=f"incident:{row.id}:closed")
         return True
 
 

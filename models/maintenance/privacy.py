@@ -11,6 +11,7 @@ from typing import Any
 
 from models.database import execute, fetch, mentions, snapshot, transaction
 from models.errors import MoveRefused
+from models.event_kinds import EventKind
 from models.jobs import queue, usage
 from models.jobs.states import ENDED
 from models.maintenance import retention
@@ -115,7 +116,7 @@ def export(user_id: int) -> Record:
             # What somebody asked for is among the requests, his own: an admin is told of others' too.
             "news": _rows(
                 Event.select(Event.kind, Event.payload, (Event.created_ms / 1000).alias("created_at"), Event.heard_at)
-                .where((Event.user_id == user_id) & (Event.kind != "request_done"))
+                .where((Event.user_id == user_id) & (Event.kind != EventKind.REQUEST_DONE))
                 .order_by(Event.id)
             ),
         }  # fmt: skip

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from models.database import execute, transaction
+from models.event_kinds import EventKind
 from models.jobs import usage
 from models.jobs.states import ENDED, words
 
@@ -20,17 +21,17 @@ DAY_S = 86_400
 AT_ONCE = 500
 
 FORGETTABLE = (
-    "access_ended",
-    "access_ending",
-    "access_given",
-    "access_taken",
-    "batch_finished",
-    "batch_held",
-    "checkout_cancelled",
-    "incident_closed",
-    "incident_opened",
-    "job_finished",
-    "request_done",
+    EventKind.ACCESS_ENDED,
+    EventKind.ACCESS_ENDING,
+    EventKind.ACCESS_GIVEN,
+    EventKind.ACCESS_TAKEN,
+    EventKind.BATCH_FINISHED,
+    EventKind.BATCH_HELD,
+    EventKind.CHECKOUT_CANCELLED,
+    EventKind.INCIDENT_CLOSED,
+    EventKind.INCIDENT_OPENED,
+    EventKind.JOB_FINISHED,
+    EventKind.REQUEST_DONE,
 )
 """Events whose key may be used again. News of money keeps its key for ever: it is told once."""
 
@@ -60,7 +61,7 @@ ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, bytes = bytes + excluded.
 
 _PRUNED = {
     "batch": "created_at < :before AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch_id = batch.id)",
-    "event": f"heard_at < :before AND kind IN {FORGETTABLE}",
+    "event": f"heard_at < :before AND kind IN ({words(FORGETTABLE)})",
     "incident": "closed_at < :before",
     "join": "day < :day",
     "request": "done_at < :before AND kind <> 'refund'",

@@ -22,6 +22,7 @@ from typing import Any
 from models import outbox
 from models.database import execute, snapshot, transaction
 from models.errors import NotFound
+from models.event_kinds import AccessGiven, AccessTaken
 from models.tables import Adjustment, User
 
 GRACE_S = 86_400
@@ -312,9 +313,9 @@ def give(
         _require_user(user_id)
         if source is not None and Adjustment.select().where(Adjustment.source == source).exists():
             return False
-        span = {"level": level, "seconds": seconds, "until": until, "forever": forever, "reason": reason}
-        Adjustment.insert(user=user_id, kind="give", source=source, by=by, at=now, **span).execute()
-        outbox.append("access_given", user_id, span, now)
+        given = AccessGiven(level=level, seconds=seconds, until=until, forever=forever, reason=reason)
+        Adjustment.insert(user=user_id, kind="give", source=source, by=by, at=now, **given.stored()).execute()
+        outbox.append(given, user_id, now)
         changed(user_id, now)
         return True
 
@@ -331,12 +332,12 @@ def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: 
         raise ValueError("nothing to take")
     with transaction():
         _require_user(user_id)
-        span = {"level": level, "seconds": seconds, "reason": reason}
+        taken = AccessTaken(level=level, seconds=seconds, reason=reason)
         before = _intervals(user_id)
-        Adjustment.insert(user=user_id, kind="take", by=by, at=now, **span).execute()
+        Adjustment.insert(user=user_id, kind="take", by=by, at=now, **taken.stored()).execute()
         if _intervals(user_id) == before:
             return False
-        outbox.append("access_taken", user_id, span, now)
+        outbox.append(taken, user_id, now)
         changed(user_id, now)
         return True
 

@@ -5,13 +5,24 @@ provider's own clock, and its state is derived from that; so the order of arriva
 recorded: what does not fit its order buys nothing, and the admins are told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import peewee
 
 from models import outbox, users
 from models.database import transaction
+from models.event_kinds import (
+    AdminAlert,
+    DisputeClosed,
+    DisputeOpened,
+    PaymentCompleted,
+    PaymentDenied,
+    PaymentPayload,
+    PaymentPending,
+    PaymentRefunded,
+    PaymentReversed,
+)
 from models.money import access, orders, provider_requests, subscriptions, webhooks
 from models.money.access import Disputed
 from models.money.facts import (
@@ -28,6 +39,11 @@ from models.money.facts import (
 )
 from models.money.provider_requests import RequestKind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
+
+_ENDS_UNPAID: Mapping[PaymentState, type[PaymentPayload]] = {
+    PaymentState.DENIED: PaymentDenied,
+    PaymentState.REVERSED: PaymentReversed,
+}
 
 Change = Fact | RefundFact | DisputeFact | subscriptions.News
 
@@ -95,7 +111,7 @@ def _record(fact: Fact, now: int) -> Settled:
         table.update(payment=payment).where(orphans).execute()
     fault = _identify(payment, fact, now)
     if not _happened(payment, fact, now):
-        _tell(payment, "payment_pending", now)
+        _tell(payment, PaymentPending, now)
     _tell_past(payment, now)
     outcome = fault if fault in ("", "unknown_order") else "mismatch"
     return Settled(payment.id, outcome or "recorded")
@@ -176,7 +192,7 @@ def _happened(payment: Payment, fact: Fact, now: int) -> bool:
         _return_test(payment, now)
         _tell_completed(payment, now)
     else:
-        _tell(payment, f"payment_{fact.state}", now)
+        _tell(payment, _ENDS_UNPAID[fact.state], now)
     return True
 
 
@@ -316,7 +332,7 @@ def _tell_completed(payment: Payment, now: int) -> None:
         subscription = Subscription.get_by_id(payment.subscription_id)
         renews = subscription.state == subscriptions.SubscriptionState.ACTIVE
         told = {"until": payment.period_end, "forever": False, "renews": renews}
-    _tell(payment, "payment_completed", now, **told)
+    _tell(payment, PaymentCompleted, now, **told)
     if payment.user is not None and payment.user.banned_at is not None:
         _alert(payment, "banned_user_paid", now)
 
@@ -332,39 +348,39 @@ def _tell_past(payment: Payment, now: int) -> None:
 def _tell_refund(payment: Payment, refund: Refund, now: int) -> None:
     returned = Refund.select(peewee.fn.SUM(Refund.amount)).where(Refund.payment == payment).scalar()
     told = {"refund": refund.remote_id, "refunded": refund.amount, "returned": returned}
-    _tell(payment, "payment_refunded", now, key=f"refund:{refund.id}", **told)
+    _tell(payment, PaymentRefunded, now, key=f"refund:{refund.id}", **told)
 
 
 def _tell_dispute(payment: Payment, dispute: Dispute, now: int) -> None:
     told = {"dispute": dispute.remote_id}
-    _tell(payment, "dispute_opened", now, key=f"dispute:{dispute.id}:opened", **told)
+    _tell(payment, DisputeOpened, now, key=f"dispute:{dispute.id}:opened", **told)
     _alert(payment, "dispute_opened", now, key=f"dispute:{dispute.id}:alert", **told)
     if dispute.won is not None:
         key = f"dispute:{dispute.id}:{'won' if dispute.won else 'lost'}"
-        _tell(payment, "dispute_closed", now, key=key, won=dispute.won, **told)
+        _tell(payment, DisputeClosed, now, key=key, won=dispute.won, **told)
 
 
-def _tell(payment: Payment, kind: str, now: int, key: str | None = None, **more: Any) -> None:
+def _tell(payment: Payment, payload: type[PaymentPayload], now: int, key: str | None = None, **more: Any) -> None:
     """Announce to the customer, once; not what buys nothing, of which he would not know what to think."""
     order = payment.order
     if payment.user_id is None or order is None or not (payment.grants or order.purpose == "test"):
         return
-    payload = {
+    told = payload(
         **_payload(payment),
-        "order": order.public_id,
-        "plan": order.plan_code,
-        "purpose": order.purpose,
-        "level": payment.level,
-        "renewal": payment.subscription_id is not None and _is_second(payment),
-        "again": payment.subscription_id is None and _is_second(payment),
+        order=order.public_id,
+        plan=order.plan_code,
+        purpose=order.purpose,
+        level=payment.level,
+        renewal=payment.subscription_id is not None and _is_second(payment),
+        again=payment.subscription_id is None and _is_second(payment),
         **more,
-    }
-    outbox.append(kind, payment.user_id, payload, now, key=key or f"{kind}:{payment.id}")
+    )
+    outbox.append(told, payment.user_id, now, key=key or f"{payload.event_kind}:{payment.id}")
 
 
 def _alert(payment: Payment, reason: str, now: int, key: str | None = None, **more: Any) -> None:
-    payload = {"reason": reason, "user": payment.user_id, **_payload(payment), **more}
-    outbox.append("admin_alert", None, payload, now, key=key or f"{reason}:{payment.id}")
+    alert = AdminAlert(reason=reason, detail={"user": payment.user_id, **_payload(payment), **more})
+    outbox.append(alert, None, now, key=key or f"{reason}:{payment.id}")
 
 
 def _payload(payment: Payment) -> dict[str, Any]:

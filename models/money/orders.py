@@ -18,6 +18,7 @@ from config.plans import Plan, Plans
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
+from models.event_kinds import AdminAlert, CheckoutCancelled
 from models.money import subscriptions
 from models.money.providers import TRAITS, Provider
 from models.tables import Order, Payment, User
@@ -271,8 +272,8 @@ def cancel(order_id: int, now: int) -> bool:
             return False
         row = _move_open(order_id, OrderState.CANCELLED)
         if row is not None:
-            payload = {"order": row.public_id, "plan": row.plan_code}
-            outbox.append("checkout_cancelled", row.user_id, payload, now, key=f"checkout_cancelled:{row.id}")
+            told = CheckoutCancelled(order=row.public_id, plan=row.plan_code)
+            outbox.append(told, row.user_id, now, key=f"checkout_cancelled:{row.id}")
         return row is not None
 
 
@@ -289,8 +290,9 @@ def doubt(order_id: int, fault: str, now: int) -> None:
     """
     with transaction():
         row = _updated(order_id)
-        payload = {"reason": "order_mismatch", "order": row.public_id, "user": row.user_id, "fault": fault}
-        outbox.append("admin_alert", None, payload, now, key=f"order_mismatch:{row.id}:{fault}")
+        detail = {"order": row.public_id, "user": row.user_id, "fault": fault}
+        alert = AdminAlert(reason="order_mismatch", detail=detail)
+        outbox.append(alert, None, now, key=f"order_mismatch:{row.id}:{fault}")
 
 
 def expire_due(now: int) -> int:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from models import outbox
 from models.database import transaction
+from models.event_kinds import RequestDone
 from models.tables import Request
 
 LEASE_S = 120
@@ -165,20 +166,20 @@ def _end(request_id: int, state: str, result: str, now: int) -> bool:
         if not Request.update(**values).where((Request.id == request_id) & (Request.state == "open")).execute():
             return False
         row = Request.get_by_id(request_id)
-        payload = {
-            "request": row.id,
-            "kind": row.kind,
-            "ok": state == "done",
-            "result": result,
-            "payment": row.payment_id,
-            "remote_id": row.payment.remote_id if row.payment else None,
-            "currency": row.payment.currency if row.payment else None,
-            "subscription": row.subscription_id,
-            "argument": row.argument,
-            "amount": row.amount,
-            "about": row.user_id,
-        }
-        outbox.append("request_done", row.asked_by, payload, now, key=f"request_done:{row.id}")
+        told = RequestDone(
+            request=row.id,
+            kind=row.kind,
+            ok=state == "done",
+            result=result,
+            payment=row.payment_id,
+            remote_id=row.payment.remote_id if row.payment else None,
+            currency=row.payment.currency if row.payment else None,
+            subscription=row.subscription_id,
+            argument=row.argument,
+            amount=row.amount,
+            about=row.user_id,
+        )
+        outbox.append(told, row.asked_by, now, key=f"request_done:{row.id}")
         return True
 
 

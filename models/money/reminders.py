@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from models import outbox
 from models.database import transaction
+from models.event_kinds import AccessEnded, AccessEnding
 from models.money import access
 from models.money.subscriptions import SubscriptionState
 from models.tables import Subscription, User
@@ -85,12 +86,12 @@ def _tell(user_id: int, reminder: Reminder, now: int) -> None:
     if not reminder.days:
         if now - reminder.at <= LATE_S and reminder.until not in access.cuts(user_id):
             key = f"access_ended:{user_id}:{reminder.until}"
-            outbox.append("access_ended", user_id, {"until": reminder.until}, now, key=key)
+            outbox.append(AccessEnded(until=reminder.until), user_id, now, key=key)
         return
     if now - reminder.at > LATE_S or now >= reminder.until or _renews(user_id):
         return
     key = f"access_ending:{user_id}:{reminder.until}:{reminder.days}"
-    outbox.append("access_ending", user_id, {"until": reminder.until, "days": reminder.days}, now, key=key)
+    outbox.append(AccessEnding(until=reminder.until, days=reminder.days), user_id, now, key=key)
 
 
 def _renews(user_id: int) -> bool:

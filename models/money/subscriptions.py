@@ -2,10 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
+from models.event_kinds import (
+    AdminAlert,
+    SubscriptionCancelled,
+    SubscriptionExpired,
+    SubscriptionPayload,
+    SubscriptionPaymentFailed,
+    SubscriptionResumed,
+    SubscriptionSuspended,
+)
 from models.money import provider_requests
 from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS
@@ -33,10 +43,10 @@ MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
 
 _RANK = {state: rank for rank, state in enumerate(SubscriptionState)}
 
-_EVENTS = {
-    SubscriptionState.SUSPENDED: "subscription_suspended",
-    SubscriptionState.CANCELLED: "subscription_cancelled",
-    SubscriptionState.EXPIRED: "subscription_expired",
+_EVENTS: Mapping[SubscriptionState, type[SubscriptionPayload]] = {
+    SubscriptionState.SUSPENDED: SubscriptionSuspended,
+    SubscriptionState.CANCELLED: SubscriptionCancelled,
+    SubscriptionState.EXPIRED: SubscriptionExpired,
 }
 
 
@@ -155,7 +165,7 @@ def payment_failed(provider: str, remote_id: str, at: int, now: int) -> bool:
         if row is None:
             return False
         key = f"subscription_payment_failed:{row.id}:{at}"
-        outbox.append("subscription_payment_failed", row.user_id, _payload(row), now, key=key)
+        outbox.append(SubscriptionPaymentFailed(**_payload(row)), row.user_id, now, key=key)
         return True
 
 
@@ -285,10 +295,10 @@ def _is_revived(row: Subscription, news: News) -> bool:
 
 def _announce(row: Subscription, present: SubscriptionState, wanted: SubscriptionState, now: int) -> None:
     if wanted in _EVENTS and present is not SubscriptionState.PENDING:
-        outbox.append(_EVENTS[wanted], row.user_id, _payload(row), now)
+        outbox.append(_EVENTS[wanted](**_payload(row)), row.user_id, now)
     if wanted is SubscriptionState.ACTIVE:
         if present is not SubscriptionState.PENDING:
-            outbox.append("subscription_resumed", row.user_id, _payload(row), now)
+            outbox.append(SubscriptionResumed(**_payload(row)), row.user_id, now)
         _end_unwanted(row, now)
 
 
@@ -305,7 +315,7 @@ def _end_unwanted(row: Subscription, now: int) -> None:
     )
     is_second = second.exists()
     if is_second:
-        outbox.append("admin_alert", None, {"reason": "second_subscription", **_payload(row)}, now)
+        outbox.append(AdminAlert(reason="second_subscription", detail=_payload(row)), None, now)
     if is_second or row.user.banned_at is not None or row.user.erased_at is not None:
         provider_requests.append(
             RequestKind.CANCEL_SUBSCRIPTION,
@@ -338,7 +348,7 @@ def _required(subscription_id: int) -> Subscription:
     return row
 
 
-def _payload(row: Subscription) -> dict[str, object]:
+def _payload(row: Subscription) -> dict[str, Any]:
     return {
         "subscription": row.id,
         "user": row.user_id,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from models import database, outbox
+from models.event_kinds import JobFinished
 from models.jobs import cache, queue, uploads, usage
 from models.jobs.states import JobInfo, JobState
 from models.tables import Usage
@@ -110,7 +111,9 @@ def assert_delivered_once(job_id: int, directory: Path) -> None:
     assert job.all_sent and len(job.sent) == 2
     assert usage.total(1) == {"photo": 2}
     assert not Usage.select().where(Usage.state == "reserved").exists()
-    assert [(event.kind, event.payload["used"]) for event in outbox.due(NOW + 999)] == [("job_finished", {"photo": 2})]
+    assert [(event.kind, event.read(JobFinished).used) for event in outbox.due(NOW + 999)] == [
+        ("job_finished", {"photo": 2})
+    ]
     assert uploads.of(job_id, 1) is None
 
 

@@ -15,8 +15,9 @@ from daemon.screens import links as link_screens
 from daemon.telegram import links
 from daemon.telegram.links import Refused
 from daemon.telegram.screen import Screen
-from models import users
+from models import event_kinds, users
 from models.errors import RefundRefused
+from models.event_kinds import BatchHeld, EventKind, JobFinished, PaymentRefunded
 from models.jobs import queue
 from models.jobs.queue import Overview
 from models.jobs.states import JobInfo
@@ -51,7 +52,7 @@ MONEY: dict[str, Any] = {
 }  # fmt: skip
 REFUNDED = {"remote_id": EVIL, "amount": 250, "currency": "USD"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
-    *[(kind, MONEY) for kind in announcements.KINDS if kind.startswith(("payment", "dispute", "subscription"))],
+    *[(kind, MONEY) for kind in EventKind if kind.startswith(("payment", "dispute", "subscription"))],
     ("payment_completed", MONEY | {"purpose": "test"}),
     ("payment_completed", MONEY | {"renewal": True, "renews": True}),
     ("payment_completed", MONEY | {"again": True, "until": None, "forever": True}),
@@ -70,11 +71,14 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("access_ended", {"until": NOW}),
     ("checkout_cancelled", {"order": "x", "plan": "premium"}),
     *[
-        ("request_done", {"kind": kind, "ok": ok, "result": EVIL, "payment": 7, "argument": EVIL, **REFUNDED})
+        (
+            "request_done",
+            {"kind": kind, "request": 1, "ok": ok, "result": EVIL, "payment": 7, "argument": EVIL, **REFUNDED},
+        )
         for kind in ("refund", "lookup", "cancel_subscription", "resume_subscription")
         for ok in (True, False)
     ],
-    ("request_done", {"kind": "resume_subscription", "ok": True, "result": "permitted"}),
+    ("request_done", {"request": 1, "kind": "resume_subscription", "ok": True, "result": "permitted"}),
     ("admin_alert", {"reason": "unknown_order", "remote_id": EVIL, "user": None}),
     ("admin_alert", {"reason": "a_reason_without_words"}),
     ("incident_opened", {"key": "account_revoked", "text": EVIL}),
@@ -134,13 +138,13 @@ def plans(t: Texts, access: Access, owned: list[SubscriptionInfo], pay_links: di
 
 def delivered(t: Texts) -> list[Screen]:
     standing = deliveries.Standing(t, LEFT, "operator")
-    done: dict[str, Any] = {"state": JobState.DONE, "reason": None}
+    done: dict[str, Any] = {"job": 1, "state": JobState.DONE, "reason": None}
     payloads = (
         {"detail": {}, "used": {"photo": 5, "video": 1}},
         {"detail": {"invitation": "joined", "chat": EVIL}, "used": {}},
         {"detail": {"invitation": "already_member", "chat": EVIL}, "used": {}},
     )
-    found = [deliveries.job(done | payload, standing) for payload in payloads]
+    found = [deliveries.job(JobFinished.read(done | payload), standing) for payload in payloads]
     return [screen for screen in found if screen is not None]
 
 
@@ -150,7 +154,7 @@ def screens(t: Texts) -> list[Screen]:
     money = payments.Totals(3, (Turnover("XTR", 2, 1000, 500), Turnover("USD", 1, 500, 0)))
     mine = account.stats(t, PREMIUM, PAID, LEFT, 2, now=NOW, timezone=UTC)
     told = [
-        announcements.render(kind, payload, announcements.Setting(t, PLANS, UTC, contact))
+        announcements.render(event_kinds.read(kind, payload), announcements.Setting(t, PLANS, UTC, contact))
         for kind, payload in EVENTS
         for contact in (None, EVIL)
     ]
@@ -204,7 +208,7 @@ def screens(t: Texts) -> list[Screen]:
         ],
         deliveries.batch(dict.fromkeys(JobState, 2), {"photo": 2, "video": 1}, deliveries.Standing(t, LEFT, None)),
         deliveries.batch(dict.fromkeys(JobState, 0) | {JobState.DONE: 3}, {}, deliveries.Standing(t, LEFT, None)),
-        deliveries.batch_held(t, {"batch": 1, "kind": "video", "limit": 3, "period": "all"}, 2),
+        deliveries.batch_held(t, BatchHeld(batch=1, **SAID, wanted=1), 2),
         link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
         link_screens.too_many_at_once(t, 300, 200),
         link_screens.too_many_waiting(t, 200, 200),
@@ -365,7 +369,7 @@ def test_who_looks_up_his_payment_hears_what_became_of_it(
 @pytest.mark.parametrize(("returned", "ends"), [(250, False), (500, True)])
 def test_only_a_whole_refund_is_told_as_the_end(returned: int, ends: bool) -> None:
     setting = announcements.Setting(translator("en"), PLANS, UTC, None)
-    told = announcements.render("payment_refunded", MONEY | {"returned": returned}, setting)
+    told = announcements.render(PaymentRefunded.read(MONEY | {"returned": returned}), setting)
     assert told is not None and ("ended" in told.text) is ends
 
 

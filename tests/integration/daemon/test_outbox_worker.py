@@ -23,6 +23,7 @@ from daemon.telegram.sender import Sender
 from daemon.wakeup import Wakeup
 from models import database, outbox, users
 from models.database import Watcher
+from models.event_kinds import CheckoutCancelled
 from models.maintenance import clock_repair, health
 from models.money import access
 from models.tables import Event
@@ -246,7 +247,7 @@ async def test_of_lost_news_about_money_each_is_reported(database_file: Path, tm
     for _ in range(2):
         access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
         with database.transaction():
-            outbox.append("checkout_cancelled", 7, {"order": "x", "plan": "premium"}, int(time.time()))
+            outbox.append(CheckoutCancelled(order="x", plan="premium"), 7, int(time.time()))
     await told_to_customers(tmp_path, Post({7: ChannelInvalid()}))
     kinds = [Event.get_by_id(event).kind for _, event in alerts()]
     assert sorted(kinds) == ["access_given", "access_given", "checkout_cancelled"]

@@ -257,7 +257,7 @@ def test_old_ones_are_forgotten(settings: Settings) -> None:
 
 def told() -> list[tuple[str, str]]:
     found = (event for event in outbox.due(NOW + 2 * 86_400) if event.kind.startswith("incident"))
-    return [(event.kind, str(event.payload["key"])) for event in found]
+    return [(event.kind, str(event.stored["key"])) for event in found]
 
 
 def test_upkeep_makes_one_when_it_is_due_and_only_then(settings: Settings) -> None:

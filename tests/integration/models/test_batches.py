@@ -12,7 +12,7 @@ from models.jobs import batches, queue, usage
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
 from models.jobs.states import JobState
-from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue
+from tests.store import FREE, NOW, OVER, PREMIUM, TODAY, claim, customers, enqueue
 
 DAY_S = 86_400
 
@@ -34,7 +34,7 @@ def states(batch_id: int) -> dict[str, int]:
 
 
 def told() -> list[tuple[str, dict[str, object]]]:
-    return [(event.kind, dict(event.payload)) for event in outbox.due(NOW + 99 * DAY_S)]
+    return [(event.kind, dict(event.stored)) for event in outbox.due(NOW + 99 * DAY_S)]
 
 
 def test_all_links_stand_in_line_in_their_order() -> None:
@@ -118,12 +118,12 @@ def test_a_spent_quota_holds_the_rest_until_it_is_released() -> None:
     job = claim("w")
     assert isinstance(usage.reserve(job.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Refused)
 
-    held = batches.hold(job.id, "w", NOW, {"kind": "video"})
+    held = batches.hold(job.id, "w", OVER, NOW)
 
     assert (len(held.job_ids), held.tell) == (2, True)
     assert states(five.id) == {"done": 3, "held": 2}
     assert queue.claim("w", 60, 2, NOW) is None
-    quota_ended = ("batch_held", {"batch": five.id, "kind": "video"})
+    quota_ended = ("batch_held", {"batch": five.id, **OVER.stored()})
     assert told() == [quota_ended]
 
     assert batches.release(1, five.id, PREMIUM.level, NOW) == list(held.job_ids)
@@ -144,7 +144,7 @@ def test_a_partly_delivered_link_is_not_held() -> None:
     queue.sent(partly.id, {one: 5})
     queue.put_back(partly.id, "w", NOW + 30, False, NOW)
 
-    held = batches.hold(claim("w").id, "w", NOW)
+    held = batches.hold(claim("w").id, "w", OVER, NOW)
 
     assert partly.id not in held.job_ids and states(three.id) == {"held": 2, "queued": 1}
     assert usage.of_job(partly.id) == {"photo": 1}
@@ -156,9 +156,9 @@ def test_a_partly_delivered_link_is_not_held() -> None:
 def test_the_end_of_the_quota_is_told_once_until_it_is_released() -> None:
     four = batch(4)
     at_once = [claim("w"), claim("w")]
-    assert [batches.hold(job.id, "w", NOW).tell for job in at_once] == [True, False]
+    assert [batches.hold(job.id, "w", OVER, NOW).tell for job in at_once] == [True, False]
     batches.release(1, None, 0, NOW)
-    assert batches.hold(claim("w").id, "w", NOW).tell
+    assert batches.hold(claim("w").id, "w", OVER, NOW).tell
     assert states(four.id) == {"held": 4}
     assert [kind for kind, _ in told()] == ["batch_held"] * 2
 
@@ -169,10 +169,10 @@ def test_what_waits_counts_links_about_to_be_held() -> None:
     assert isinstance(usage.reserve(sure.id, 1, {"video": 1}, FREE.limits, TODAY, NOW), usage.Reserved)
     third = queue.claim("w", 60, 3, NOW)
     assert third is not None
-    batches.hold(third.id, "w", NOW)
+    batches.hold(third.id, "w", OVER, NOW)
     assert states(five.id) == {"claimed": 2, "held": 3}
     assert batches.waiting(five.id) == 4
-    batches.hold(undecided.id, "w", NOW)
+    batches.hold(undecided.id, "w", OVER, NOW)
     assert batches.waiting(five.id) == 4
     queue.finish(sure.id, "w", Delivered(), NOW)
     assert batches.waiting(five.id) == 4
@@ -186,7 +186,7 @@ def test_of_workers_that_hold_at_once_one_tells(tmp_path: Path) -> None:
         assert job is not None
         database.connect()
         try:
-            return batches.hold(job.id, "w", NOW).tell
+            return batches.hold(job.id, "w", OVER, NOW).tell
         finally:
             database.close_database()
 
@@ -198,25 +198,25 @@ def test_a_held_job_has_nothing_reserved() -> None:
     batch(2)
     job = claim("w")
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
-    batches.hold(job.id, "w", NOW)
+    batches.hold(job.id, "w", OVER, NOW)
     assert usage.of_job(job.id) == {}
 
 
 def test_only_jobs_of_a_batch_are_held() -> None:
     enqueue(1, "alone")
     with pytest.raises(NotFound):
-        batches.hold(claim("w").id, "w", NOW)
+        batches.hold(claim("w").id, "w", OVER, NOW)
 
 
 def test_nobody_releases_what_is_held_for_another() -> None:
     batch(2)
-    batches.hold(claim("w").id, "w", NOW)
+    batches.hold(claim("w").id, "w", OVER, NOW)
     assert batches.release(2, None, 2, NOW) == []
 
 
 def test_held_jobs_leave_after_some_days() -> None:
     two = batch(2)
-    batches.hold(claim("w").id, "w", NOW)
+    batches.hold(claim("w").id, "w", OVER, NOW)
     assert batches.expire_held(NOW, NOW) == 0
     assert batches.expire_held(NOW + 1, NOW + 7 * DAY_S) == 2
     assert states(two.id) == {"cancelled": 2}
@@ -226,7 +226,7 @@ def test_held_jobs_leave_after_some_days() -> None:
 
 def test_held_jobs_can_be_cancelled() -> None:
     two = batch(2)
-    batches.hold(claim("w").id, "w", NOW)
+    batches.hold(claim("w").id, "w", OVER, NOW)
     assert len(queue.cancel(1, None, NOW)) == 2
     assert states(two.id) == {"cancelled": 2}
     assert all(count == 0 for state, count in batches.counts(two.id).items() if state is not JobState.CANCELLED)

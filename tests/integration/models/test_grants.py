@@ -4,6 +4,7 @@ import pytest
 
 from models import outbox
 from models.errors import NotFound
+from models.event_kinds import AccessGiven
 from models.money import access, payments
 from tests.purchases import DAY, MONTH, NOW, VIP, customer, fact, order
 
@@ -28,7 +29,7 @@ def test_seconds_an_end_or_for_ever_can_be_given(span: dict[str, object], until:
     granted = access.of(user, NOW)
     assert (granted.level, granted.until, granted.forever) == (1, until, until is None)
     [told] = outbox.claim(NOW)
-    assert (told.kind, told.user_id, told.payload["reason"]) == ("access_given", user, "gift")
+    assert (told.kind, told.user_id, told.read(AccessGiven).reason) == ("access_given", user, "gift")
 
 
 @pytest.mark.parametrize(

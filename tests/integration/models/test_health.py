@@ -31,7 +31,7 @@ def test_an_incident_is_told_once_at_each_end() -> None:
     assert health.close_incident("account", NOW + 60)
     assert not health.close_incident("account", NOW + 61)
     assert health.open_incident("account", "the account is away", NOW + 100)
-    told = [(event.kind, event.user_id, event.payload.get("seconds")) for event in outbox.claim(NOW + 100)]
+    told = [(event.kind, event.user_id, event.stored.get("seconds")) for event in outbox.claim(NOW + 100)]
     assert told == [("incident_opened", None, None), ("incident_closed", None, 60), ("incident_opened", None, None)]
 
 

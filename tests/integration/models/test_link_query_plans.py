@@ -8,7 +8,7 @@ import pytest
 from models import database
 from models.jobs import batches, queue, scheduling, sources, uploads, usage
 from tests.bench import million
-from tests.store import FREE, NOW, PLANS, TODAY, recover
+from tests.store import FREE, NOW, OVER, PLANS, TODAY, recover
 
 SMALL = million.Scale(users=2_000, usage=20_000, jobs=4_000, cached=1_000, waiting=200)
 GROWS = {"user", "order", "payment", "refund", "dispute", "adjustment", "subscription", "job", "usage", "cached_media"}
@@ -71,7 +71,7 @@ def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]
     uploads.of(job.id, 1)
     queue.put_back(job.id, "w", NOW, False, NOW)
     assert queue.claim("w", 60, 2, NOW) is not None
-    assert batches.hold(job.id, "w", NOW).tell
+    assert batches.hold(job.id, "w", OVER, NOW).tell
     batches.counts(batch.id)
     assert len(batches.release(5, batch.id, 1, NOW)) == 3
     queue.promote(5, 2, NOW)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models import outbox, users
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
+from models.event_kinds import AdminAlert
 from models.money import orders, payments, subscriptions
 from models.money.orders import MOVES, OrderState
 from models.tables import Order
@@ -169,7 +170,7 @@ def test_a_cancelled_checkout_is_told_once() -> None:
     assert orders.cancel(made.id, NOW)
     assert not orders.cancel(made.id, NOW)
     told = [event for event in outbox.claim(NOW) if event.kind == "checkout_cancelled"]
-    assert [(event.user_id, event.payload) for event in told] == [(user, {"order": made.public_id, "plan": "premium"})]
+    assert [(event.user_id, event.stored) for event in told] == [(user, {"order": made.public_id, "plan": "premium"})]
 
 
 def test_only_orders_that_nobody_is_paying_expire() -> None:
@@ -262,4 +263,4 @@ def test_a_doubtful_order_is_told_once_for_each_fault() -> None:
     made = order(customer(), provider="paypal")
     for fault in ("another payee", "another payee", "two units"):
         orders.doubt(made.id, fault, NOW)
-    assert [event.payload["fault"] for event in outbox.claim(NOW)] == ["another payee", "two units"]
+    assert [event.read(AdminAlert).detail["fault"] for event in outbox.claim(NOW)] == ["another payee", "two units"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import database, outbox
+from models.event_kinds import CheckoutCancelled
 from tests.purchases import NOW
 
 pytestmark = pytest.mark.usefixtures("database_file")
@@ -15,19 +16,22 @@ pytestmark = pytest.mark.usefixtures("database_file")
 ROOT = Path(__file__).parents[3]
 
 
-def write(kind: str = "payment_completed", key: str | None = None, now: int = NOW) -> int | None:
+CANCELLED = CheckoutCancelled(order="ñ", plan="✓")
+
+
+def write(key: str | None = None, now: int = NOW) -> int | None:
     with database.transaction():
-        return outbox.append(kind, 7, {"plan": "vip", "ñ": "✓"}, now, key)
+        return outbox.append(CANCELLED, 7, now, key)
 
 
 def test_an_event_outside_a_transaction_is_refused() -> None:
     with pytest.raises(RuntimeError, match="transaction"):
-        outbox.append("payment_completed", 7, {}, NOW)
+        outbox.append(CANCELLED, 7, NOW)
 
 
 def test_an_event_goes_with_its_transaction() -> None:
     with pytest.raises(ZeroDivisionError), database.transaction():
-        outbox.append("payment_completed", 7, {}, NOW)
+        outbox.append(CANCELLED, 7, NOW)
         raise ZeroDivisionError
     assert outbox.due(NOW) == []
 
@@ -45,7 +49,8 @@ def test_what_waits_is_claimed_in_order_and_by_one_only() -> None:
     ids = [write() for _ in range(3)]
     claimed = outbox.claim(NOW, limit=2)
     assert [event.id for event in claimed] == ids[:2]
-    assert claimed[0].payload == {"plan": "vip", "ñ": "✓"}
+    assert claimed[0].payload == CANCELLED
+    assert claimed[0].stored == {"order": "ñ", "plan": "✓"}
     assert [event.id for event in outbox.claim(NOW)] == ids[2:]
     assert outbox.claim(NOW) == []
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from models import database, outbox, users
 from models.errors import NotFound, RefundRefused
+from models.event_kinds import RequestDone
 from models.money import access, orders, payments, provider_requests, webhooks
 from models.money.facts import MOVES, PaymentState, merge, state_of
 from models.money.ledger import Change
@@ -402,7 +403,8 @@ def test_a_refund_names_the_payment_as_its_provider_does() -> None:
     settled = payments.settle(paid, NOW)
     provider_requests.finish(payments.ask_refund(settled.payment_id or 0, None, 99, NOW), "refunded", NOW)
     [told] = [event for event in outbox.claim(NOW) if event.user_id == 99]
-    assert (told.payload["remote_id"], told.payload["currency"]) == (paid.remote_id, paid.currency)
+    done = told.read(RequestDone)
+    assert (done.remote_id, done.currency) == (paid.remote_id, paid.currency)
 
 
 def test_a_refund_of_nothing_is_not_found() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from models import database, outbox
+from models.event_kinds import RequestDone
 from models.money import provider_requests, webhooks
 from models.money.provider_requests import RequestKind
 from models.money.webhooks import Received
@@ -61,7 +62,8 @@ def test_whoever_asked_hears_the_result_once(end, ok: bool) -> None:  # type: ig
     assert provider_requests.claim("paypal", NOW + 10**6) is None
     [told] = outbox.claim(NOW)
     assert (told.kind, told.user_id) == ("request_done", 7)
-    assert (told.payload["kind"], told.payload["ok"], told.payload["result"]) == ("lookup", ok, "because")
+    done = told.read(RequestDone)
+    assert (done.kind, done.ok, done.result) == ("lookup", ok, "because")
     assert provider_requests.get(asked).argument == "TX-1"  # type: ignore[union-attr]
 
 

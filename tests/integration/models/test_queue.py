@@ -13,7 +13,7 @@ from models.jobs import batches, cache, queue, states, uploads, usage
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
 from models.jobs.states import JobState
-from tests.store import FREE, NOW, TODAY, claim, customers, enqueue, recover
+from tests.store import FREE, NOW, OVER, TODAY, claim, customers, enqueue, recover
 
 HOUR = 3600
 
@@ -28,7 +28,7 @@ def reserved(user_id: int = 1) -> int:
 
 
 def told() -> list[tuple[str, dict[str, object]]]:
-    return [(event.kind, dict(event.payload)) for event in outbox.due(NOW + 9 * HOUR)]
+    return [(event.kind, dict(event.stored)) for event in outbox.due(NOW + 9 * HOUR)]
 
 
 # ---- in line
@@ -230,7 +230,7 @@ def test_a_lease_lives_by_its_heartbeat() -> None:
         lambda job: queue.fail(job, "lost", "broken", NOW),
         lambda job: queue.put_back(job, "lost", NOW, True, NOW),
         lambda job: queue.finish(job, "lost", Delivered(), NOW),
-        lambda job: batches.hold(job, "lost", NOW),
+        lambda job: batches.hold(job, "lost", OVER, NOW),
         lambda job: uploads.save(job, "lost", uploads.UploadInfo(1, 2, 512, 8, b"\0"), NOW),
     ],
 )
@@ -626,7 +626,7 @@ def test_a_wait_begins_when_the_job_could_be_claimed() -> None:
     queue.cancel(1, None, NOW + 1203)
     batch = batches.enqueue(2, 2, ("a", "b"), 0, None, NOW + 1203, dedupe="batch", cap=9)
     assert isinstance(batch, BatchInfo)
-    batches.hold(claim("w", NOW + 1300).id, "w", NOW + 1300)
+    batches.hold(claim("w", NOW + 1300).id, "w", OVER, NOW + 1300)
     batches.release(2, batch.id, 1, NOW + 260_000)
     assert queue.overview(NOW + 260_004).oldest_wait_s == 4
 

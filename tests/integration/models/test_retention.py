@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from config.plans import Limit
 from models import outbox
 from models.database import close_database, execute, open_database, transaction
+from models.event_kinds import BatchFinished
 from models.jobs import batches, queue, sources, usage
 from models.jobs.queue import Delivered
 from models.maintenance import health, privacy, retention
@@ -172,16 +173,16 @@ def test_old_messages_go_and_news_of_money_stays_told(database_file: Path) -> No
     health.open_incident("disk", "full", NOW)
     health.close_incident("disk", NOW)
     with transaction():
-        outbox.append("job_finished", user, {"job": 1}, NOW)
+        outbox.append(BatchFinished(batch=1), user, NOW)
     for event in outbox.due(NOW):
         outbox.heard(event.id, NOW)
     with transaction():
-        outbox.append("job_finished", user, {"job": 2}, NOW)
+        outbox.append(BatchFinished(batch=2), user, NOW)
 
     retention.forget(DAYS, MADRID, NOW + 200 * DAY)
 
     kinds = [row.kind for row in Event.select().order_by(Event.id)]
-    assert kinds == ["payment_completed", "job_finished"], "and what was not heard yet"
+    assert kinds == ["payment_completed", "batch_finished"], "and what was not heard yet"
     assert payments.settle(purchases.fact(bought, NOW, remote_id=Payment.get().remote_id), NOW).outcome == "unchanged"
     assert (Payment.select().count(), PaymentHistory.select().count()) == (1, 2)
     assert Incident.select().count() == 1, "the newest keeps its number"

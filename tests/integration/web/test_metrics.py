@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config.settings import EXIT_OK
 from models import database, outbox
+from models.event_kinds import AdminAlert
 from models.jobs import queue
 from models.jobs.queue import Delivered
 from models.maintenance import health
@@ -139,7 +140,7 @@ def deliver(key: str, size: int) -> None:
 
 def test_news_that_nobody_tells_shows_as_lag(web: Web) -> None:
     with database.transaction():
-        outbox.append("admin_alert", None, {}, int(time.time()))
+        outbox.append(AdminAlert(reason="x"), None, int(time.time()))
         database.execute("UPDATE event SET created_ms = created_ms - 600000")
 
     assert web.numbers()["peaje_event_oldest_wait_seconds",] >= 600

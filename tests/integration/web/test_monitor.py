@@ -11,6 +11,7 @@ from config import settings
 from config.settings import Settings
 from config.texts import translator
 from models import database, outbox, users
+from models.event_kinds import AccessEnded
 from models.jobs import queue
 from models.jobs.queue import JobInfo
 from models.maintenance import clock_repair, health
@@ -171,7 +172,7 @@ def test_tasks_put_off_by_a_clock_ahead_are_due_again(database_file: Path) -> No
         assert claimed is not None and claimed.id == owner.id
         queue.put_back(claimed.id, "worker/1", put_off + 2 * HOUR, False, put_off)
     with database.transaction():
-        outbox.append("access_ended", 1, {}, ahead)
+        outbox.append(AccessEnded(until=ahead), 1, ahead)
     (event,) = outbox.claim(ahead)
     outbox.retry(event.id, ahead + 300)
     # When the clock is right again
@@ -189,7 +190,7 @@ def test_a_flood_wait_from_a_clock_ahead_excuses_nothing(database_file: Path) ->
     now, ahead = 1_800_000_000, 1_800_000_000 + DAY
     customers(1)
     with database.transaction():
-        outbox.append("access_ended", 1, {}, now)
+        outbox.append(AccessEnded(until=now), 1, now)
     # Given a wait of two hours, asked for while the clock was a day ahead
     (event,) = outbox.claim(ahead)
     clock_repair.honour(ahead + 2 * HOUR, ahead)

@@ -1,0 +1,404 @@
+"""What the outbox can tell: a dataclass for each kind of event, which is stored as JSON under the names of its fields.
+
+Rows that earlier versions wrote stay readable: keys that a dataclass does not know are left out, and a field that was
+added later has a default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+from config.plans import Period
+
+
+class EventKind(StrEnum):
+    """The kinds of events, as they are stored."""
+
+    PAYMENT_COMPLETED = "payment_completed"
+    PAYMENT_PENDING = "payment_pending"
+    PAYMENT_DENIED = "payment_denied"
+    PAYMENT_REVERSED = "payment_reversed"
+    PAYMENT_REFUNDED = "payment_refunded"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_CLOSED = "dispute_closed"
+    SUBSCRIPTION_RESUMED = "subscription_resumed"
+    SUBSCRIPTION_SUSPENDED = "subscription_suspended"
+    SUBSCRIPTION_CANCELLED = "subscription_cancelled"
+    SUBSCRIPTION_EXPIRED = "subscription_expired"
+    SUBSCRIPTION_PAYMENT_FAILED = "subscription_payment_failed"
+    ACCESS_GIVEN = "access_given"
+    ACCESS_TAKEN = "access_taken"
+    ACCESS_ENDING = "access_ending"
+    ACCESS_ENDED = "access_ended"
+    CHECKOUT_CANCELLED = "checkout_cancelled"
+    REQUEST_DONE = "request_done"
+    JOB_FINISHED = "job_finished"
+    BATCH_FINISHED = "batch_finished"
+    BATCH_HELD = "batch_held"
+    ADMIN_ALERT = "admin_alert"
+    INCIDENT_OPENED = "incident_opened"
+    INCIDENT_CLOSED = "incident_closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Values that are stored as JSON under the names of their fields."""
+
+    def stored(self) -> dict[str, Any]:
+        """The values as they are stored."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Self:
+        """The values of a stored row, whichever version wrote it.
+
+        :raises TypeError: a value that has no default is missing.
+        """
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in stored.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload(Stored):
+    """What an event tells. Times are Unix seconds, amounts minor units of their currency."""
+
+    event_kind: ClassVar[EventKind]
+
+
+# Payments and disputes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPayload(Payload):
+    """What all news of a payment tells. ``order`` is the public id of the order that it paid."""
+
+    payment: int
+    provider: str
+    remote_id: str
+    amount: int
+    currency: str
+    order: str
+    plan: str
+    purpose: str
+    level: int
+    renewal: bool
+    """A later period of a subscription was paid."""
+    again: bool
+    """The order had been paid before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCompleted(PaymentPayload):
+    """The money arrived.
+
+    ``until`` is the end of the customer's time of that level, None when there is none or it has no end; of a
+    subscription it is the end of the period that was paid, and ``renews`` says that it is charged again then.
+    """
+
+    event_kind: ClassVar = EventKind.PAYMENT_COMPLETED
+    until: int | None
+    forever: bool
+    renews: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPending(PaymentPayload):
+    """The provider still checks the payment."""
+
+    event_kind: ClassVar = EventKind.PAYMENT_PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDenied(PaymentPayload):
+    """The provider declined the payment."""
+
+    event_kind: ClassVar = EventKind.PAYMENT_DENIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReversed(PaymentPayload):
+    """The provider took the money back."""
+
+    event_kind: ClassVar = EventKind.PAYMENT_REVERSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefunded(PaymentPayload):
+    """Money went back to the customer: ``refunded`` now, ``returned`` in all. ``refund`` is the refund's remote id."""
+
+    event_kind: ClassVar = EventKind.PAYMENT_REFUNDED
+    refund: str
+    refunded: int
+    returned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeOpened(PaymentPayload):
+    """The customer disputes the payment. ``dispute`` is the dispute's remote id."""
+
+    event_kind: ClassVar = EventKind.DISPUTE_OPENED
+    dispute: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeClosed(PaymentPayload):
+    """The dispute was decided; ``won`` when the money stays with the operator."""
+
+    event_kind: ClassVar = EventKind.DISPUTE_CLOSED
+    dispute: str
+    won: bool
+
+
+# Subscriptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionPayload(Payload):
+    """What all news of a subscription tells. ``period_end`` is how far the subscription is paid."""
+
+    subscription: int
+    user: int
+    provider: str
+    remote_id: str
+    plan: str
+    amount: int
+    currency: str
+    period_end: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionResumed(SubscriptionPayload):
+    """The subscription renews again."""
+
+    event_kind: ClassVar = EventKind.SUBSCRIPTION_RESUMED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionSuspended(SubscriptionPayload):
+    """The provider stopped charging for the subscription, and may begin again."""
+
+    event_kind: ClassVar = EventKind.SUBSCRIPTION_SUSPENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionCancelled(SubscriptionPayload):
+    """The subscription renews no more."""
+
+    event_kind: ClassVar = EventKind.SUBSCRIPTION_CANCELLED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionExpired(SubscriptionPayload):
+    """The subscription has ended."""
+
+    event_kind: ClassVar = EventKind.SUBSCRIPTION_EXPIRED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionPaymentFailed(SubscriptionPayload):
+    """A renewal could not be collected."""
+
+    event_kind: ClassVar = EventKind.SUBSCRIPTION_PAYMENT_FAILED
+
+
+# Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessGiven(Payload):
+    """The operator gave time of a level: one of ``seconds``, ``until`` and ``forever``."""
+
+    event_kind: ClassVar = EventKind.ACCESS_GIVEN
+    level: int
+    seconds: int | None
+    until: int | None
+    forever: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessTaken(Payload):
+    """The operator took time back: of all levels when ``level`` is None, all of it when ``seconds`` is None."""
+
+    event_kind: ClassVar = EventKind.ACCESS_TAKEN
+    level: int | None
+    seconds: int | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEnding(Payload):
+    """The customer's access ends in ``days`` days."""
+
+    event_kind: ClassVar = EventKind.ACCESS_ENDING
+    until: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEnded(Payload):
+    """The customer's access has ended by itself."""
+
+    event_kind: ClassVar = EventKind.ACCESS_ENDED
+    until: int
+
+
+# Orders and requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutCancelled(Payload):
+    """The customer left the provider's page without paying. ``order`` is the order's public id."""
+
+    event_kind: ClassVar = EventKind.CHECKOUT_CANCELLED
+    order: str
+    plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestDone(Payload):
+    """Remote work that somebody asked for has ended. ``kind`` is the request's; ``about`` the customer it concerns."""
+
+    event_kind: ClassVar = EventKind.REQUEST_DONE
+    request: int
+    kind: str
+    ok: bool
+    result: str
+    payment: int | None = None
+    remote_id: str | None = None
+    currency: str | None = None
+    subscription: int | None = None
+    argument: str = ""
+    amount: int | None = None
+    about: int | None = None
+
+
+# Deliveries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverLimit(Stored):
+    """A post holds ``wanted`` media of ``kind``. The plan allows ``limit`` a ``period``; ``used`` were used."""
+
+    kind: str
+    limit: int
+    period: Period
+    used: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooLarge(Stored):
+    """A file of ``size`` bytes where at most ``limit`` are allowed."""
+
+    size: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationFollowed(Stored):
+    """The account is in a chat: ``invitation`` is ``joined``, or ``already_member`` when it was there before."""
+
+    invitation: str
+    chat: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFinished(Payload):
+    """A single link has ended.
+
+    ``used`` is what was charged, by kind of media. ``detail`` holds the values that the words need, which depend on
+    ``state`` and ``reason``.
+    """
+
+    event_kind: ClassVar = EventKind.JOB_FINISHED
+    job: int
+    state: str
+    reason: str | None
+    used: Mapping[str, int] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFinished(Payload):
+    """All links of a batch have ended."""
+
+    event_kind: ClassVar = EventKind.BATCH_FINISHED
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchHeld(Payload):
+    """A limit has stopped a batch; the values are those of :class:`OverLimit`."""
+
+    event_kind: ClassVar = EventKind.BATCH_HELD
+    batch: int
+    kind: str
+    limit: int
+    period: Period
+    used: int = 0
+    wanted: int = 1
+
+
+# For admins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminAlert(Payload):
+    """Something that an admin must look into: ``reason`` is a code, ``detail`` what it concerns.
+
+    Both are stored side by side.
+    """
+
+    event_kind: ClassVar = EventKind.ADMIN_ALERT
+    reason: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def stored(self) -> dict[str, Any]:
+        """The reason, then the details beside it."""
+        return {"reason": self.reason, **self.detail}
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Self:
+        """Whatever stands beside the reason is detail."""
+        return cls(reason=stored["reason"], detail={name: value for name, value in stored.items() if name != "reason"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentOpened(Payload):
+    """Something is wrong: ``key`` is a code, ``text`` says more."""
+
+    event_kind: ClassVar = EventKind.INCIDENT_OPENED
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentClosed(Payload):
+    """An incident is over, after so many seconds."""
+
+    event_kind: ClassVar = EventKind.INCIDENT_CLOSED
+    key: str
+    seconds: int
+    text: str = ""
+
+
+PAYLOADS: Mapping[EventKind, type[Payload]] = {
+    payload.event_kind: payload
+    for payload in (
+        PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
+        SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
+        SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled, RequestDone,
+        JobFinished, BatchFinished, BatchHeld, AdminAlert, IncidentOpened, IncidentClosed,
+    )
+}  # fmt: skip
+
+
+def read(kind: str, stored: Mapping[str, Any]) -> Payload | None:
+    """The payload of a stored row; None when its kind is not known: a newer or older version wrote it.
+
+    :raises TypeError: a value that has no default is missing.
+    """
+    payload = PAYLOADS.get(EventKind(kind)) if kind in set(EventKind) else None
+    return None if payload is None else payload.read(stored)
