@@ -7,10 +7,10 @@ RUN := $(VENV)/bin/python
 MANAGE := doctor session backup restore import live-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test test-newest crash soak kills bench lint audit pins wheels image test-image $(MANAGE)
+.PHONY: help venv run demo test test-newest crash soak kills bench lint audit pins wheels image test-acceptance test-image $(MANAGE)
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo 'The operator'"'"'s commands, with their arguments in ARGS="...": $(MANAGE)'
 
 venv: $(VENV)/.dev ## Make .venv with everything in it
@@ -41,9 +41,13 @@ run: $(VENV)/.run ## Start all programs with the settings in .env
 demo: $(VENV)/.demo node_modules/.installed ## Show the whole way of a customer, without any credentials (ONCE=1: then stop)
 	$(RUN) -m tests.demo
 
-test: venv ## Run all tests, after installing what they need
+test: venv ## Run the tests, after installing what they need
 	tests/setup.sh
-	$(RUN) -m pytest -n 3 --dist loadfile
+	$(RUN) -m pytest -n 3 --dist loadfile -m 'not acceptance'
+
+test-acceptance: venv ## Run what needs a browser, every language, or other switches
+	tests/setup.sh acceptance
+	$(RUN) -m pytest -n 2 --dist loadfile -m acceptance
 
 test-newest: ## Run the unit tests on the newest Python that is here
 	tests/newest.sh

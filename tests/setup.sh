@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the tests need beside Python. Without the right to install it, tests that need it are skipped and say so;
-# with CI=true they must not be, and this fails. With the word "image": what the tests of the image need besides.
+# with CI=true they must not be, and this fails. With the word "acceptance" or "image": what those tests need besides.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,9 +12,12 @@ missing() {
 	[ "${CI:-}" != true ]
 }
 
-have chromium && have chromedriver || tests/packages.sh chromium chromium-driver || missing
 have npm || tests/packages.sh nodejs npm || missing
 ! have npm || make --no-print-directory node_modules/.installed
+
+if [ "${1:-}" = acceptance ]; then
+	have chromium && have chromedriver || tests/packages.sh chromium chromium-driver || missing
+fi
 
 if [ "${1:-}" = image ]; then
 	have buildah && have mmdebstrap && have podman && have runc ||

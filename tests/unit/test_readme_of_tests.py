@@ -14,7 +14,7 @@ FILES = {
     "keep": "integration/paypal/test_upkeep.py",
     "chat": "integration/paypal/test_chat.py",
     "forged": "integration/paypal/test_forged_input.py",
-    "browser": "integration/paypal/test_browser.py",
+    "browser": "acceptance/test_checkout.py",
 }
 ENTRY = re.compile(rf"(?:\b({'|'.join(FILES)}) )?`([^`]+)`")
 
