@@ -20,7 +20,9 @@ def get(key: str) -> Any:
 def put(key: str, value: Any, now: int) -> None:
     """Remember *value* (anything that JSON can hold)."""
     with transaction():
-        Note.insert(key=key, value=value, at=now).on_conflict_replace().execute()
+        Note.insert(key=key, value=value, at=now).on_conflict(
+            conflict_target=[Note.key], preserve=[Note.value, Note.at]
+        ).execute()
 
 
 def drop(key: str) -> None:

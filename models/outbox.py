@@ -18,6 +18,7 @@ from models.tables import Event
 _APPEND = """
 INSERT INTO event (kind, user_id, payload, "key", random_id, not_before, attempts, created_ms)
 VALUES (?, ?, ?, ?, ?, ?, 0, ?)
+RETURNING id
 """
 
 LEASE_S = 60
@@ -71,7 +72,8 @@ def append(payload: Payload, user_id: int | None, now: int, key: str | None = No
         return None
     stored = Event.payload.db_value(payload.stored())
     values = (payload.event_kind, user_id, stored, key, secrets.randbits(63) or 1, now)
-    return int(execute(_APPEND, (*values, time.time_ns() // 1_000_000)).lastrowid)
+    ((event_id,),) = execute(_APPEND, (*values, time.time_ns() // 1_000_000)).fetchall()
+    return int(event_id)
 
 
 def alert(reason: str, detail: Mapping[str, Any], now: int, key: str) -> bool:

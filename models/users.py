@@ -15,14 +15,14 @@ SEEN_EVERY_S = 600
 DAY_S = 86_400
 
 # In SQL, because these run per message, and building a query takes Peewee ten times longer than SQLite to run it.
-_ONE = "SELECT * FROM user WHERE id = ?"
+_ONE = 'SELECT * FROM "user" WHERE id = ?'
 _SEEN = """
-INSERT INTO user (id, first_name, username, language_code, reminders, created_at, seen_at)
-VALUES (?, ?, ?, ?, 1, ?, ?)
+INSERT INTO "user" AS known (id, first_name, username, language_code, reminders, created_at, seen_at)
+VALUES (?, ?, ?, ?, TRUE, ?, ?)
 ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, username = excluded.username,
     language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_bot_at = NULL,
-    reminders = CASE WHEN erased_at IS NULL THEN reminders ELSE 1 END,
-    created_at = CASE WHEN erased_at IS NULL THEN created_at ELSE excluded.created_at END, erased_at = NULL
+    reminders = CASE WHEN known.erased_at IS NULL THEN known.reminders ELSE TRUE END,
+    created_at = CASE WHEN known.erased_at IS NULL THEN known.created_at ELSE excluded.created_at END, erased_at = NULL
 RETURNING *
 """
 

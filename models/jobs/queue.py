@@ -49,7 +49,7 @@ _WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((Jo
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
 _OLDEST = f"""
-SELECT MIN(MAX(moved_at, not_before)) FROM job
+SELECT MIN(CASE WHEN moved_at > not_before THEN moved_at ELSE not_before END) FROM job
 WHERE state = '{JobState.QUEUED}' AND not_before <= :now AND user_id NOT IN (
     SELECT user_id FROM job WHERE state IN ({words(RUNNING)}) AND lease_until > :now
     UNION ALL SELECT user_id FROM job WHERE state IN ({words(_SERVED)}) AND moved_at > :recently)

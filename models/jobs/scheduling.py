@@ -39,6 +39,11 @@ WHERE user_id = ? AND state IN ({words((JobState.QUEUED, *RUNNING))}) AND priori
 """
 
 
+_SERVED = """
+UPDATE line SET round = CASE WHEN round < :round THEN :round ELSE round END, turn = :turn WHERE priority = :priority
+"""
+
+
 def places(user_id: int, priority: int) -> Iterator[int]:
     """The rounds in which the user's next jobs of this priority stand, one after the other."""
     execute("INSERT INTO line (priority, round, turn) VALUES (?, 0, 0) ON CONFLICT DO NOTHING", (priority,))
@@ -58,7 +63,7 @@ def take(per_customer: int, small: bool, large: bool, now: int) -> int | None:
         found = execute(FIRST, (priority, now, smallest, largest, per_customer)).fetchone()
         if found is not None:
             job_id, round_ = found
-            execute("UPDATE line SET round = MAX(round, ?), turn = ? WHERE priority = ?", (round_, turn, priority))
+            execute(_SERVED, {"priority": priority, "round": round_, "turn": turn})
             return int(job_id)
     return None
 

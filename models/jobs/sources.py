@@ -29,6 +29,7 @@ _BEGIN_JOIN = """
 INSERT INTO "join" (user_id, invite_hash, day, outcome, at)
 SELECT :user, :hash, :day, 'pending', :now
 WHERE (SELECT COUNT(*) FROM "join" WHERE day = :day AND outcome <> 'refused') < :cap
+RETURNING id
 """
 
 
@@ -219,8 +220,8 @@ def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> 
         if waiting is not None:
             return int(waiting[0])
         values = {"user": user_id, "hash": invite_hash, "day": day, "cap": cap, "now": now}
-        cursor = execute(_BEGIN_JOIN, values)
-        return int(cursor.lastrowid) if cursor.rowcount == 1 else None
+        begun = execute(_BEGIN_JOIN, values).fetchall()
+        return int(begun[0][0]) if begun else None
 
 
 def record_join(join_id: int, source_id: int | None, outcome: str) -> None:

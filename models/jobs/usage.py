@@ -27,7 +27,7 @@ WHERE job.batch_id = ? AND usage.state = 'committed' GROUP BY usage.kind ORDER B
 _RESERVE = """
 INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
 SELECT :job, :user, :kind, :period, :count, 'reserved', :now
-WHERE :most IS NULL OR :count + COALESCE(
+WHERE CAST(:most AS BIGINT) IS NULL OR :count + COALESCE(
     (SELECT SUM(count) FROM usage WHERE user_id = :user AND period = :period AND kind = :kind), 0) <= :most
 """
 

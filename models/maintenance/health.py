@@ -31,7 +31,9 @@ class IncidentInfo:
 def beat(program: str, detail: Mapping[str, Any], now: int) -> None:
     """Leave a sign of life."""
     with transaction():
-        Heartbeat.insert(program=program, detail=dict(detail), at=now).on_conflict_replace().execute()
+        Heartbeat.insert(program=program, detail=dict(detail), at=now).on_conflict(
+            conflict_target=[Heartbeat.program], preserve=[Heartbeat.detail, Heartbeat.at]
+        ).execute()
 
 
 def all() -> dict[str, Beat]:

@@ -56,7 +56,8 @@ WHERE state IN ({words(ENDED)}) AND moved_at < ? AND id < (SELECT MAX(id) FROM j
 """
 _TOTAL = """
 INSERT INTO daily_total (day, kind, outcome, jobs, bytes) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, bytes = bytes + excluded.bytes
+ON CONFLICT (day, kind, outcome)
+DO UPDATE SET jobs = daily_total.jobs + excluded.jobs, bytes = daily_total.bytes + excluded.bytes
 """
 
 _PRUNED = {

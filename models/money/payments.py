@@ -229,10 +229,10 @@ def _audit_orders() -> Iterator[str]:
 
 def _audit_refunds() -> Iterator[str]:
     """No more goes back than came."""
-    total = peewee.fn.SUM(Refund.amount)
-    query = Refund.select(Refund.payment, _THEIRS, Payment.amount, total).join(Payment).group_by(Refund.payment)
-    for payment_id, theirs, amount, refunded in _tuples(query.having(total > Payment.amount)):
-        yield f"payment {payment_id} ({theirs}): {refunded} of {amount} went back"
+    refunded, theirs, paid = peewee.fn.SUM(Refund.amount), peewee.fn.MIN(_THEIRS), peewee.fn.MIN(Payment.amount)
+    query = Refund.select(Refund.payment, theirs, paid, refunded).join(Payment).group_by(Refund.payment)
+    for payment_id, number, amount, total in _tuples(query.having(refunded > paid)):
+        yield f"payment {payment_id} ({number}): {total} of {amount} went back"
 
 
 def _tuples(query: Any) -> Iterator[tuple[Any, ...]]:

@@ -311,6 +311,7 @@ SQLITE_ITSELF = {
 }
 """Read SQLite files that are not the database."""
 
+DIALECT_OF_PEEWEE = {"execute_sql", "lastrowid", "on_conflict_replace"}
 DIALECT = re.compile(
     r"\b(PRAGMA|BEGIN (IMMEDIATE|DEFERRED|EXCLUSIVE)|wal_checkpoint|sqlite_\w+|rowid"
     r"|json_each|instr|(INSERT|UPDATE) OR \w+)\b"
@@ -322,7 +323,9 @@ def speaks_a_dialect(source: Path) -> Iterator[str]:
     """What in `source` depends on one kind of database."""
     tree = ast.parse(source.read_text("utf-8"))
     yield from (name for name in imports(source) if name.partition(".")[0] in ("sqlite3", "apsw", "psycopg"))
-    yield from (node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "execute_sql")
+    yield from (
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in DIALECT_OF_PEEWEE
+    )
     yield from (match[0] for _, text in literals(source) if (match := DIALECT.search(text)))
 
 
