@@ -6,7 +6,7 @@ A state tells what is certain. ``claimed``: a worker is on it and no message has
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -44,7 +44,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobInfo:
     """A job as it was when it was read."""
 
@@ -65,7 +65,8 @@ class JobInfo:
     cancel_asked_at: int | None
     status_message_id: int | None
     random_ids: tuple[int, ...]
-    sent: Mapping[int, int]  # random id -> message id, 0 when Telegram only said that it has it already
+    sent: Mapping[int, int]
+    """Random id -> message id; 0 when Telegram only said that it has the message already."""
     size: int | None
     kind: str | None
     reason: str | None
@@ -77,11 +78,8 @@ class JobInfo:
         return bool(self.random_ids) and self.sent.keys() >= set(self.random_ids)
 
 
-_FIELDS = (
-    Job.id, Job.user, Job.chat_id, Job.link, Job.batch, Job.reply_to, Job.state, Job.moved_at, Job.priority, Job.round,
-    Job.owner, Job.lease_until, Job.attempts, Job.not_before, Job.cancel_asked_at, Job.status_message_id,
-    Job.random_ids, Job.sent, Job.size, Job.kind, Job.reason, Job.created_at,
-)  # fmt: skip
+_NAMES = tuple(each.name for each in fields(JobInfo))
+_FIELDS = tuple(getattr(Job, name) for name in _NAMES)
 COLUMNS = ", ".join(field.column_name for field in _FIELDS)
 """What :func:`info` reads, in its order: for statements that run per message.
 
@@ -91,11 +89,10 @@ Those are written in SQL, because Peewee takes ten times longer to build them th
 
 def info(row: tuple[Any, ...]) -> JobInfo:
     """The value of a row of :data:`COLUMNS`."""
-    values = list(row)
-    values[6] = JobState(values[6])
-    values[16] = tuple(json.loads(values[16]))
-    values[17] = {int(random_id): message_id for random_id, message_id in json.loads(values[17]).items()}
-    return JobInfo(*values)
+    values = dict(zip(_NAMES, row, strict=True))
+    sent = {int(random_id): message_id for random_id, message_id in json.loads(values["sent"]).items()}
+    read = {"state": JobState(values["state"]), "random_ids": tuple(json.loads(values["random_ids"])), "sent": sent}
+    return JobInfo(**values | read)
 
 
 def select(*where: peewee.Expression) -> tuple[JobInfo, ...]:

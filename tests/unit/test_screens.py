@@ -108,8 +108,10 @@ REFUSALS: list[tuple[str, dict[str, Any]]] = [
 
 def job(number: int) -> JobInfo:
     return JobInfo(
-        number, 42, 42, f"https://t.me/{'long_name_' * 6}{number}", None, None, JobState.DONE, NOW, 0, 0, None, None, 1,
-        0, None, None, (), {}, 5 << 20, "video", None, NOW,
+        id=number, user_id=42, chat_id=42, link=f"https://t.me/{'long_name_' * 6}{number}", batch_id=None,
+        reply_to=None, state=JobState.DONE, moved_at=NOW, priority=0, round=0, owner=None, lease_until=None, attempts=1,
+        not_before=0, cancel_asked_at=None, status_message_id=None, random_ids=(), sent={}, size=5 << 20, kind="video",
+        reason=None, created_at=NOW,
     )  # fmt: skip
 
 
