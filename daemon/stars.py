@@ -23,6 +23,7 @@ from daemon.screens import checkout
 from daemon.telegram.rpc import invoke
 from daemon.wakeup import Wakeup
 from models import notes, outbox, users
+from models.event_kinds import AlertReason
 from models.money import orders, payments, provider_requests, stars_cursor, subscriptions
 from models.money.access import GRACE_S
 from models.money.orders import OrderInfo, Verdict
@@ -341,7 +342,7 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
             "amount": payment.amount,
             "currency": payment.currency,
         }
-        outbox.alert("money_not_at_provider", detail, now, key=f"unexplained:{PROVIDER}:{payment.remote_id}")
+        outbox.alert(AlertReason.MONEY_NOT_AT_PROVIDER, detail, now, key=f"unexplained:{PROVIDER}:{payment.remote_id}")
 
 
 def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, now: int) -> None:

@@ -344,11 +344,32 @@ class BatchHeld(Payload):
 # For admins
 
 
+class AlertReason(StrEnum):
+    """What an admin must look into, as it is stored."""
+
+    UNKNOWN_ORDER = "unknown_order"
+    WRONG_USER = "wrong_user"
+    WRONG_AMOUNT = "wrong_amount"
+    WRONG_CURRENCY = "wrong_currency"
+    WRONG_PROVIDER = "wrong_provider"
+    AMOUNT_CHANGED = "amount_changed"
+    BANNED_USER_PAID = "banned_user_paid"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_UNEXPLAINED = "dispute_unexplained"
+    ORDER_MISMATCH = "order_mismatch"
+    PAYPAL_ACCOUNT = "paypal_account"
+    MONEY_NOT_IN_LEDGER = "money_not_in_ledger"
+    MONEY_NOT_AT_PROVIDER = "money_not_at_provider"
+    DATABASE_RESTORED = "database_restored"
+    EVENT_NOT_TOLD = "event_not_told"
+    SECOND_SUBSCRIPTION = "second_subscription"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminAlert(Payload):
-    """Something that an admin must look into: ``reason`` is a code, ``detail`` what it concerns.
+    """Something that an admin must look into: ``reason`` is an :class:`AlertReason`, ``detail`` what it concerns.
 
-    Both are stored side by side.
+    Both are stored side by side. A reason of another version is read as it stands.
     """
 
     event_kind: ClassVar = EventKind.ADMIN_ALERT

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from models import event_kinds
 from models.database import execute, in_transaction, transaction
-from models.event_kinds import AdminAlert, Payload
+from models.event_kinds import AdminAlert, AlertReason, Payload
 from models.tables import Event
 
 _APPEND = """
@@ -76,7 +76,7 @@ def append(payload: Payload, user_id: int | None, now: int, key: str | None = No
     return int(event_id)
 
 
-def alert(reason: str, detail: Mapping[str, Any], now: int, key: str) -> bool:
+def alert(reason: AlertReason, detail: Mapping[str, Any], now: int, key: str) -> bool:
     """Tell the admins something of its own, once for each *key*; False when they know."""
     with transaction():
         return append(AdminAlert(reason=reason, detail=detail), None, now, key) is not None
@@ -121,7 +121,9 @@ def give_up(event: EventInfo, why: str, now: int) -> None:
     with transaction():
         Event.update(heard_at=now).where((Event.id == event.id) & Event.heard_at.is_null()).execute()
         if event.user_id is not None:
-            append(AdminAlert(reason="event_not_told", detail=detail), None, now, key=f"event_not_told:{about}")
+            append(
+                AdminAlert(reason=AlertReason.EVENT_NOT_TOLD, detail=detail), None, now, key=f"event_not_told:{about}"
+            )
 
 
 def retry(event_id: int, not_before: int) -> None:

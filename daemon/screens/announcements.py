@@ -16,6 +16,7 @@ from models.event_kinds import (
     AccessGiven,
     AccessTaken,
     AdminAlert,
+    AlertReason,
     CheckoutCancelled,
     DisputeClosed,
     DisputeOpened,
@@ -338,41 +339,51 @@ def _admin_alert(payload: AdminAlert, setting: Setting) -> Screen:
 
 def alert(t: Texts, reason: str) -> str:
     """An alert in words that say what to do."""
-    texts = {
-        "unknown_order": t.gettext("A payment arrived for no order that is known here. It gave nothing: look into it."),
-        "wrong_user": t.gettext(
+    texts: dict[str, str] = {
+        AlertReason.UNKNOWN_ORDER: t.gettext(
+            "A payment arrived for no order that is known here. It gave nothing: look into it."
+        ),
+        AlertReason.WRONG_USER: t.gettext(
             "Somebody paid an order of somebody else. It gave nothing: refund it or grant by hand."
         ),
-        "wrong_amount": t.gettext("A payment does not have the price of its order. It gave nothing: look into it."),
-        "wrong_currency": t.gettext("A payment is in another currency than its order. It gave nothing: look into it."),
-        "wrong_provider": t.gettext("A payment came by another way than its order. It gave nothing: look into it."),
-        "amount_changed": t.gettext("The provider now reports another amount for a payment that is recorded already."),
-        "banned_user_paid": t.gettext("A banned customer has paid. Refund it, or let him in again."),
-        "dispute_opened": t.gettext("A customer disputes a payment. Answer it at the provider in time."),
-        "dispute_unexplained": t.gettext(
+        AlertReason.WRONG_AMOUNT: t.gettext(
+            "A payment does not have the price of its order. It gave nothing: look into it."
+        ),
+        AlertReason.WRONG_CURRENCY: t.gettext(
+            "A payment is in another currency than its order. It gave nothing: look into it."
+        ),
+        AlertReason.WRONG_PROVIDER: t.gettext(
+            "A payment came by another way than its order. It gave nothing: look into it."
+        ),
+        AlertReason.AMOUNT_CHANGED: t.gettext(
+            "The provider now reports another amount for a payment that is recorded already."
+        ),
+        AlertReason.BANNED_USER_PAID: t.gettext("A banned customer has paid. Refund it, or let him in again."),
+        AlertReason.DISPUTE_OPENED: t.gettext("A customer disputes a payment. Answer it at the provider in time."),
+        AlertReason.DISPUTE_UNEXPLAINED: t.gettext(
             "A dispute has ended, but not in a way that is known here, so its payment stays suspended. See at PayPal "
             "who has the money: /grant gives the customer his time back."
         ),
-        "order_mismatch": t.gettext(
+        AlertReason.ORDER_MISMATCH: t.gettext(
             "PayPal's order is not what was ordered here. It gave nothing: look into it at PayPal."
         ),
-        "paypal_account": t.gettext(
+        AlertReason.PAYPAL_ACCOUNT: t.gettext(
             "PayPal does not let your account take a payment. See what it wants of you at paypal.com."
         ),
-        "money_not_in_ledger": t.gettext(
+        AlertReason.MONEY_NOT_IN_LEDGER: t.gettext(
             "The provider has a payment that is not known here, and belongs to no order. Look into it."
         ),
-        "money_not_at_provider": t.gettext(
+        AlertReason.MONEY_NOT_AT_PROVIDER: t.gettext(
             "A payment that is recorded here is missing in the provider's own list. Look into it."
         ),
-        "database_restored": t.gettext(
+        AlertReason.DATABASE_RESTORED: t.gettext(
             "The database was restored from a backup. What was paid since then is fetched from Telegram and PayPal."
         ),
-        "event_not_told": t.gettext(
+        AlertReason.EVENT_NOT_TOLD: t.gettext(
             "A customer could not be told something, and it will not be tried again. Tell the customer yourself if it "
             "matters; the log names each such event."
         ),
-        "second_subscription": t.gettext(
+        AlertReason.SECOND_SUBSCRIPTION: t.gettext(
             "A second subscription to the same plan began. Its renewal is being cancelled; refund it if you wish."
         ),
     }

@@ -19,6 +19,7 @@ from config.settings import Settings
 from models import database, notes, outbox
 from models.database import files
 from models.errors import BackupUnsound
+from models.event_kinds import AlertReason
 from models.jobs import queue
 from models.maintenance import backups, integrity
 from models.money import stars_cursor
@@ -127,7 +128,7 @@ def _tell(file: Path, made_at: int, now: int) -> None:
     database.open_database(file)
     try:
         made = datetime.fromtimestamp(made_at, UTC).isoformat()
-        outbox.alert("database_restored", {"backup": made}, now, key=f"restored:{now}")
+        outbox.alert(AlertReason.DATABASE_RESTORED, {"backup": made}, now, key=f"restored:{now}")
         if notes.get(notes.BACKUP_COPIED) is None:
             notes.put(notes.BACKUP_COPIED, "", now)  # what is in the bucket is its own
         if notes.get(stars_cursor.NOTE) is None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models.event_kinds import AlertReason
 from models.money.access import Disputed
 from models.money.orders import OrderInfo
 
@@ -79,12 +80,21 @@ class DisputeFact:
     won: bool | None = None
 
 
+class SettlementOutcome(StrEnum):
+    """What a change did. The last two are a payment's: it is recorded and buys nothing."""
+
+    RECORDED = "recorded"
+    UNCHANGED = "unchanged"
+    MISMATCH = "mismatch"
+    UNKNOWN_ORDER = "unknown_order"
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a change did: ``recorded``, ``unchanged``, or for a payment ``mismatch`` or ``unknown_order``."""
+    """What a change did, and to which payment."""
 
     payment_id: int | None
-    outcome: str
+    outcome: SettlementOutcome
 
 
 def state_of(
@@ -105,15 +115,15 @@ def effective_at(created_at: int, completed_at: int) -> int:
     return max(created_at, completed_at - EARLIEST_S)
 
 
-def fault_of(fact: Fact, order: OrderInfo) -> str:
-    """Say what does not fit between a payment and its order, ``wrong_…`` as below, or nothing."""
+def fault_of(fact: Fact, order: OrderInfo) -> AlertReason | None:
+    """Say what does not fit between a payment and its order, or None."""
     faults = (
-        (fact.provider != order.provider, "wrong_provider"),
-        (fact.user_id is not None and fact.user_id != order.user_id, "wrong_user"),
-        (fact.currency != order.currency, "wrong_currency"),
-        (fact.amount != order.amount, "wrong_amount"),
+        (fact.provider != order.provider, AlertReason.WRONG_PROVIDER),
+        (fact.user_id is not None and fact.user_id != order.user_id, AlertReason.WRONG_USER),
+        (fact.currency != order.currency, AlertReason.WRONG_CURRENCY),
+        (fact.amount != order.amount, AlertReason.WRONG_AMOUNT),
     )
-    return next((fault for wrong, fault in faults if wrong), "")
+    return next((fault for wrong, fault in faults if wrong), None)
 
 
 def merge(known: Disputed, said: Disputed) -> Disputed:

@@ -14,6 +14,7 @@ from models import outbox, users
 from models.database import transaction
 from models.event_kinds import (
     AdminAlert,
+    AlertReason,
     DisputeClosed,
     DisputeOpened,
     PaymentCompleted,
@@ -32,6 +33,7 @@ from models.money.facts import (
     PaymentState,
     RefundFact,
     Settled,
+    SettlementOutcome,
     effective_at,
     fault_of,
     merge,
@@ -39,6 +41,12 @@ from models.money.facts import (
 )
 from models.money.provider_requests import RequestKind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
+
+_OUTCOMES: Mapping[AlertReason | None, SettlementOutcome] = {
+    None: SettlementOutcome.RECORDED,
+    AlertReason.UNKNOWN_ORDER: SettlementOutcome.UNKNOWN_ORDER,
+}
+"""What became of a new payment, by what is wrong with it; anything else is a mismatch."""
 
 _ENDS_UNPAID: Mapping[PaymentState, type[PaymentPayload]] = {
     PaymentState.DENIED: PaymentDenied,
@@ -69,7 +77,7 @@ def _apply(change: Change, now: int) -> Settled:
         case DisputeFact():
             return _dispute(change, now)
         case subscriptions.News():
-            return Settled(None, "recorded" if subscriptions.record(change, now) else "unchanged")
+            return Settled(None, _outcome(subscriptions.record(change, now)))
 
 
 # A payment
@@ -82,11 +90,11 @@ def _settle(fact: Fact, now: int) -> Settled:
     if payment is None:
         return _record(fact, now)
     if (fact.amount, fact.currency) != (payment.amount, payment.currency):
-        _alert(payment, "amount_changed", now, said_amount=fact.amount, said_currency=fact.currency)
-        return Settled(payment.id, "mismatch")
+        _alert(payment, AlertReason.AMOUNT_CHANGED, now, said_amount=fact.amount, said_currency=fact.currency)
+        return Settled(payment.id, SettlementOutcome.MISMATCH)
     adopted = payment.order_id is None and _adopt(payment, fact, now)
     moved = _happened(payment, fact, now)
-    return Settled(payment.id, "recorded" if adopted or moved else "unchanged")
+    return Settled(payment.id, _outcome(adopted or moved))
 
 
 def _record(fact: Fact, now: int) -> Settled:
@@ -113,8 +121,7 @@ def _record(fact: Fact, now: int) -> Settled:
     if not _happened(payment, fact, now):
         _tell(payment, PaymentPending, now)
     _tell_past(payment, now)
-    outcome = fault if fault in ("", "unknown_order") else "mismatch"
-    return Settled(payment.id, outcome or "recorded")
+    return Settled(payment.id, _OUTCOMES.get(fault, SettlementOutcome.MISMATCH))
 
 
 def _adopt(payment: Payment, fact: Fact, now: int) -> bool:
@@ -132,20 +139,20 @@ def _adopt(payment: Payment, fact: Fact, now: int) -> bool:
     return True
 
 
-def _identify(payment: Payment, fact: Fact, now: int) -> str:
+def _identify(payment: Payment, fact: Fact, now: int) -> AlertReason | None:
     """Find out what a payment is for and what it buys. Returns what is wrong with it, or nothing."""
     order, subscription = _purchase(fact, now)
-    fault = "unknown_order" if order is None else fault_of(fact, orders.info(order))
+    fault = AlertReason.UNKNOWN_ORDER if order is None else fault_of(fact, orders.info(order))
     if order is not None:
-        if payment.user_id is None and fault != "wrong_user":
+        if payment.user_id is None and fault is not AlertReason.WRONG_USER:
             payment.user = order.user
         payment.order = order
         payment.subscription = subscription
-        payment.grants = not fault and order.purpose == "plan"
+        payment.grants = fault is None and order.purpose == "plan"
         payment.level = order.level
         payment.seconds = order.seconds if subscription is None else None
         payment.save()
-    if fault:
+    if fault is not None:
         _alert(payment, fault, now)
     return fault
 
@@ -156,7 +163,7 @@ def _purchase(fact: Fact, now: int) -> tuple[Order | None, Subscription | None]:
     subscription = _subscription(fact, order)
     if order is None and subscription is not None:
         order = subscription.order
-    if subscription is None and order is not None and order.renews and not fault_of(fact, orders.info(order)):
+    if subscription is None and order is not None and order.renews and fault_of(fact, orders.info(order)) is None:
         subscription = subscriptions.open_for(order, fact.subscription_remote_id or fact.remote_id, now)
     return order, subscription
 
@@ -168,6 +175,10 @@ def _subscription(fact: Fact, order: Order | None) -> Subscription | None:
     if row is None and order is not None and order.renews:
         row = Subscription.get_or_none(Subscription.order == order)
     return row
+
+
+def _outcome(has_changed: bool) -> SettlementOutcome:
+    return SettlementOutcome.RECORDED if has_changed else SettlementOutcome.UNCHANGED
 
 
 def _happened(payment: Payment, fact: Fact, now: int) -> bool:
@@ -262,7 +273,7 @@ def _refund(fact: RefundFact, now: int) -> Settled:
     payment_id = None if payment is None else payment.id
     known = (Refund.provider == fact.provider) & (Refund.remote_id == fact.remote_id)
     if Refund.select().where(known).exists():
-        return Settled(payment_id, "unchanged")
+        return Settled(payment_id, SettlementOutcome.UNCHANGED)
     row = Refund.create(
         payment=payment,
         provider=fact.provider,
@@ -277,7 +288,7 @@ def _refund(fact: RefundFact, now: int) -> Settled:
         if payment.user_id is not None:
             access.changed(payment.user_id, now)
         _tell_refund(payment, row, now)
-    return Settled(payment_id, "recorded")
+    return Settled(payment_id, SettlementOutcome.RECORDED)
 
 
 def _dispute(fact: DisputeFact, now: int) -> Settled:
@@ -295,13 +306,13 @@ def _dispute(fact: DisputeFact, now: int) -> Settled:
             created_at=now,
         )
     elif merged == _disputed(row):
-        return Settled(payment_id, "unchanged")
+        return Settled(payment_id, SettlementOutcome.UNCHANGED)
     row.opened_at, row.closed_at, row.won = merged.opened_at, merged.closed_at, merged.won
     row.save()
     if payment is not None:
         _derive(payment, "disputed", now, dispute=fact.remote_id, closed_at=merged.closed_at, won=merged.won)
         _tell_dispute(payment, row, now)
-    return Settled(payment_id, "recorded")
+    return Settled(payment_id, SettlementOutcome.RECORDED)
 
 
 def _dispute_row(fact: DisputeFact) -> Dispute | None:
@@ -334,7 +345,7 @@ def _tell_completed(payment: Payment, now: int) -> None:
         told = {"until": payment.period_end, "forever": False, "renews": renews}
     _tell(payment, PaymentCompleted, now, **told)
     if payment.user is not None and payment.user.banned_at is not None:
-        _alert(payment, "banned_user_paid", now)
+        _alert(payment, AlertReason.BANNED_USER_PAID, now)
 
 
 def _tell_past(payment: Payment, now: int) -> None:
@@ -354,7 +365,7 @@ def _tell_refund(payment: Payment, refund: Refund, now: int) -> None:
 def _tell_dispute(payment: Payment, dispute: Dispute, now: int) -> None:
     told = {"dispute": dispute.remote_id}
     _tell(payment, DisputeOpened, now, key=f"dispute:{dispute.id}:opened", **told)
-    _alert(payment, "dispute_opened", now, key=f"dispute:{dispute.id}:alert", **told)
+    _alert(payment, AlertReason.DISPUTE_OPENED, now, key=f"dispute:{dispute.id}:alert", **told)
     if dispute.won is not None:
         key = f"dispute:{dispute.id}:{'won' if dispute.won else 'lost'}"
         _tell(payment, DisputeClosed, now, key=key, won=dispute.won, **told)
@@ -378,7 +389,7 @@ def _tell(payment: Payment, payload: type[PaymentPayload], now: int, key: str | 
     outbox.append(told, payment.user_id, now, key=key or f"{payload.event_kind}:{payment.id}")
 
 
-def _alert(payment: Payment, reason: str, now: int, key: str | None = None, **more: Any) -> None:
+def _alert(payment: Payment, reason: AlertReason, now: int, key: str | None = None, **more: Any) -> None:
     alert = AdminAlert(reason=reason, detail={"user": payment.user_id, **_payload(payment), **more})
     outbox.append(alert, None, now, key=key or f"{reason}:{payment.id}")
 

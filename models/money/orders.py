@@ -18,7 +18,7 @@ from config.plans import Plan, Plans
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
-from models.event_kinds import AdminAlert, CheckoutCancelled
+from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled
 from models.money import subscriptions
 from models.money.providers import TRAITS, Provider
 from models.tables import Order, Payment, User
@@ -291,7 +291,7 @@ def doubt(order_id: int, fault: str, now: int) -> None:
     with transaction():
         row = _updated(order_id)
         detail = {"order": row.public_id, "user": row.user_id, "fault": fault}
-        alert = AdminAlert(reason="order_mismatch", detail=detail)
+        alert = AdminAlert(reason=AlertReason.ORDER_MISMATCH, detail=detail)
         outbox.append(alert, None, now, key=f"order_mismatch:{row.id}:{fault}")
 
 

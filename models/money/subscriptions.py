@@ -9,6 +9,7 @@ from models.database import transaction
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.event_kinds import (
     AdminAlert,
+    AlertReason,
     SubscriptionCancelled,
     SubscriptionExpired,
     SubscriptionPayload,
@@ -315,7 +316,7 @@ def _end_unwanted(row: Subscription, now: int) -> None:
     )
     is_second = second.exists()
     if is_second:
-        outbox.append(AdminAlert(reason="second_subscription", detail=_payload(row)), None, now)
+        outbox.append(AdminAlert(reason=AlertReason.SECOND_SUBSCRIPTION, detail=_payload(row)), None, now)
     if is_second or row.user.banned_at is not None or row.user.erased_at is not None:
         provider_requests.append(
             RequestKind.CANCEL_SUBSCRIPTION,

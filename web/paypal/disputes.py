@@ -3,6 +3,7 @@
 import logging
 
 from models import notes, outbox
+from models.event_kinds import AlertReason
 from models.maintenance import health
 from models.money import payments
 from models.money.payments import Change, DisputeFact
@@ -47,7 +48,7 @@ def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
 def _report(fact: DisputeFact, outcome: str, now: int) -> None:
     logger.error("dispute.unexplained", extra={"dispute": fact.remote_id, "outcome": outcome})
     detail = {"provider": PROVIDER, "remote_id": fact.payment_remote_id, "dispute": fact.remote_id, "outcome": outcome}
-    outbox.alert("dispute_unexplained", detail, now, key=f"unexplained:{PROVIDER}:{fact.remote_id}")
+    outbox.alert(AlertReason.DISPUTE_UNEXPLAINED, detail, now, key=f"unexplained:{PROVIDER}:{fact.remote_id}")
 
 
 def compare(shop: Shop, now: int) -> None:

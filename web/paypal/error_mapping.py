@@ -3,6 +3,7 @@
 import logging
 
 from models import outbox
+from models.event_kinds import AlertReason
 from models.money import orders
 from models.money.orders import OrderInfo
 from models.money.seller import Outcome, Result
@@ -74,4 +75,4 @@ def _tell_account(refusal: Refused, now: int) -> None:
     """Alert the admins once a day for each cause: every buyer meets the same fault."""
     issues = ", ".join(sorted(refusal.issues))
     detail = {"issues": issues, "debug_id": refusal.debug_id}
-    outbox.alert("paypal_account", detail, now, key=f"paypal_account:{issues}:{now // ALERT_EVERY_S}")
+    outbox.alert(AlertReason.PAYPAL_ACCOUNT, detail, now, key=f"paypal_account:{issues}:{now // ALERT_EVERY_S}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from models import notes, outbox
 from models.errors import ModelError
+from models.event_kinds import AlertReason
 from models.maintenance import health
 from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
@@ -68,7 +69,8 @@ def compare(shop: Shop, now: int) -> None:
     payments.apply(refunds(shop, reported.values(), failed, now), now)
     for payment in missing(payments.since(PROVIDER, start + REPORT_LAG_S), reported, now - REPORT_LAG_S):
         logger.error("payment.unreported", extra={"payment": payment.id})
-        _report("not_at_provider", payment.remote_id, payment.amount, payment.currency, now)
+        money = {"amount": payment.amount, "currency": payment.currency}
+        _report(AlertReason.MONEY_NOT_AT_PROVIDER, payment.remote_id, money, now)
     if not failed:
         notes.put(COMPARED_NOTE, now, now)
 
@@ -175,7 +177,8 @@ def _explain(shop: Shop, row: Row, now: int) -> None:
 def _unexplained(row: Row, now: int) -> None:
     amount, transaction_id = row.get("transaction_amount") or {}, str(row["transaction_id"])
     logger.error("payment.unexplained", extra={"transaction": transaction_id})
-    _report("not_in_ledger", transaction_id, str(amount.get("value")), str(amount.get("currency_code")), now)
+    money = {"amount": str(amount.get("value")), "currency": str(amount.get("currency_code"))}
+    _report(AlertReason.MONEY_NOT_IN_LEDGER, transaction_id, money, now)
 
 
 def _recall(shop: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
@@ -234,6 +237,6 @@ def _order_of(shop: Shop, row: Row) -> str | None:
         return addresses["up"].rpartition("/")[2]
 
 
-def _report(reason: str, remote_id: str, amount: object, currency: str, now: int) -> None:
-    detail = {"provider": PROVIDER, "remote_id": remote_id, "amount": amount, "currency": currency}
-    outbox.alert(f"money_{reason}", detail, now, key=f"unexplained:{PROVIDER}:{remote_id}")
+def _report(reason: AlertReason, remote_id: str, money: Mapping[str, object], now: int) -> None:
+    detail = {"provider": PROVIDER, "remote_id": remote_id, **money}
+    outbox.alert(reason, detail, now, key=f"unexplained:{PROVIDER}:{remote_id}")
