@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 _CONTROL_MODULES = (
     "tests.sandbox.telegram.controls",
     "tests.sandbox.telegram.fault_controls",
+    "tests.sandbox.telegram.account_controls",
+    "tests.sandbox.telegram.update_controls",
+    "tests.sandbox.telegram.object_controls",
     "tests.sandbox.telegram.delivery_controls",
     "tests.sandbox.telegram.payment_controls",
     "tests.sandbox.paypal_controls",

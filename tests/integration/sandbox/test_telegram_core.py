@@ -3,11 +3,10 @@
 import ast
 import asyncio
 import base64
-import contextlib
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,79 +23,9 @@ from telethon.network.connection import (
 from telethon.sessions import MemorySession
 
 from tests import clients, sandbox_process
+from tests.integration.sandbox.accounts import BOT, account, collect, control, new_user, running, soon
 from tests.sandbox.telegram import errors as sandbox_errors
 from tests.sandbox_process import Sandbox
-
-BOT = "peaje_sandbox_bot"
-
-
-@contextlib.asynccontextmanager
-async def running(client: Client) -> AsyncIterator[Client]:
-    await client.start()
-    try:
-        yield client
-    finally:
-        with contextlib.suppress(ConnectionError):
-            await client.stop()
-
-
-def account(sandbox: Sandbox, session: str, **options: Any) -> Client:
-    return clients.client(sandbox.scenario, session_string=session, **options)
-
-
-def new_user(sandbox: Sandbox, **settings: Any) -> dict[str, Any]:
-    """A fresh account, so that tests do not meet each other's messages."""
-    return sandbox.control("POST", "/users", settings)["users"][0]
-
-
-@pytest.fixture
-async def bot(sandbox: Sandbox) -> AsyncIterator[Client]:
-    async with running(clients.client(sandbox.scenario, bot_token=sandbox.env["TELEGRAM_BOT_TOKEN"])) as client:
-        yield client
-
-
-@pytest.fixture
-def person(sandbox: Sandbox) -> dict[str, Any]:
-    return new_user(sandbox)
-
-
-@pytest.fixture
-async def user(sandbox: Sandbox, person: dict[str, Any]) -> AsyncIterator[Client]:
-    async with running(account(sandbox, person["session_string"])) as client:
-        yield client
-
-
-@pytest.fixture
-async def operator(sandbox: Sandbox) -> AsyncIterator[Client]:
-    async with running(account(sandbox, sandbox.env["TELEGRAM_SESSION_STRING"], no_updates=True)) as client:
-        yield client
-
-
-@pytest.fixture
-def faults(sandbox: Sandbox) -> Iterator[Callable[..., Any]]:
-    yield lambda fault, **settings: sandbox.control("POST", "/faults", {"fault": fault, **settings})
-    sandbox.control("DELETE", "/faults")
-
-
-async def control(sandbox: Sandbox, *arguments: Any) -> Any:
-    """Make a control call without blocking the clients' event loop."""
-    return await asyncio.to_thread(sandbox.control, *arguments)
-
-
-def collect(client: Client, handler: type, *filters_: Any) -> asyncio.Queue[Any]:
-    """A queue of what the client's handlers of this kind get."""
-    queue: asyncio.Queue[Any] = asyncio.Queue()
-
-    async def put(_: Client, update: Any) -> None:
-        queue.put_nowait(update)
-
-    client.add_handler(handler(put, *filters_))
-    return queue
-
-
-async def soon(queue: asyncio.Queue[Any]) -> Any:
-    return await asyncio.wait_for(queue.get(), 5)
-
 
 # Conversation
 

@@ -312,6 +312,41 @@ async def test_what_was_missed_is_caught_up(trio: Trio) -> None:
     assert [(await soon(missed)).raw_text[-1] for _ in range(3)] == ["0", "1", "2"]
 
 
+async def test_memberships_come_with_qts_and_are_caught_up(trio: Trio) -> None:
+    control = trio.sandbox.control
+    heard_of = await heard(trio.bot, events.Raw(types.UpdateChannelParticipant))
+    chat = await asyncio.to_thread(control, "POST", "/chats", {"title": "Telethon's"})
+    before = await trio.bot(functions.updates.GetStateRequest())
+    body = {"chat": chat["chat_id"], "user": trio.bot_name, "role": "admin"}
+    await asyncio.to_thread(control, "POST", "/members", body)
+    update = await soon(heard_of)
+    assert (update.channel_id, update.qts) == (chat["id"], before.qts + 1)
+    assert isinstance(update.new_participant, types.ChannelParticipantAdmin)
+    difference = await trio.bot(functions.updates.GetDifferenceRequest(before.pts, before.date, before.qts))
+    assert [type(one) for one in difference.other_updates] == [types.UpdateChannelParticipant]
+    assert difference.state.qts == before.qts + 1
+
+
+async def test_updates_in_other_wrappings_are_understood(trio: Trio) -> None:
+    control = trio.sandbox.control
+    messages = await heard(trio.customer, events.NewMessage(incoming=True))
+    for packing in ("short", "combined", "too_long"):
+        body = {"account": trio.customer_id, "packing": packing}
+        await asyncio.to_thread(control, "POST", "/control/manners", body)
+        await trio.bot.send_message(trio.customer_id, packing)
+        assert (await soon(messages)).raw_text == packing
+    await asyncio.to_thread(control, "DELETE", "/faults")
+
+
+async def test_a_frozen_account_is_told_so(trio: Trio) -> None:
+    control = trio.sandbox.control
+    await asyncio.to_thread(control, "POST", "/faults", {"fault": "freeze", "account": trio.customer_id})
+    with pytest.raises(errors.RPCError, match="FROZEN_METHOD_INVALID|frozen"):
+        await trio.customer.send_message(trio.bot_name, "/start")
+    body = {"fault": "freeze", "account": trio.customer_id, "frozen": False}
+    await asyncio.to_thread(control, "POST", "/faults", body)
+
+
 async def test_a_flood_wait_is_slept_through_or_raised(trio: Trio) -> None:
     fault = {"fault": "flood_wait", "method": "messages.sendMessage", "account": trio.customer_id}
     trio.sandbox.control("POST", "/faults", {**fault, "seconds": 1})

@@ -6,9 +6,12 @@ From the wire upwards:
     handshake.py   key exchange with the server's RSA key (rsa_key.py)
     connection.py  one TCP connection: encryption, acknowledgements, the emulated network (network.py)
     session.py     authorisation keys and sessions, which outlive connections
-    server.py      listeners of the data centres, dispatch of calls, delivery of updates
+    server.py      listeners of the data centres, keys and sessions, state on disk
+    dispatch.py    calls: carried out, delayed, refused or lost, and answered
+    delivery.py    updates: to which sessions, in which wrapping
     registry.py    `@method`, and `Call`: everything that a handler gets
     world.py       what exists: users, chats, messages, in Telegram's sense (timeline.py: a numbered history with pts)
+    membership.py  who is in a channel, and who hears when that changes (qts.py: what bots are told besides messages)
     view.py        the world as one account sees it, in TL objects
     posting.py     sending, editing and deleting messages, with the updates that follow
     writing.py     what all writing calls check and answer
@@ -16,6 +19,7 @@ From the wire upwards:
                    (content.py: their bytes; picture.py: JPEG; uploads.py: parts on their way in)
     ledger.py      Stars: balances, charges, refunds, subscriptions
     faults.py      what goes wrong on request
+    objects.py     TL objects of any kind, described in JSON or filled by type
 
 **A method module** registers one function per call by its TL name and is listed in `METHOD_MODULES` of server.py:
 

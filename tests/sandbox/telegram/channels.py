@@ -3,12 +3,11 @@
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
-from . import posting
+from . import membership, posting
 from .errors import RpcError
 from .messages import message_ids
 from .registry import Call, method
-from .view import ADMIN_RIGHTS, View
-from .world import Channel, Invitation, Member, Role, is_user
+from .world import Channel, Invitation, Role, is_user
 
 
 @method("channels.getMessages")
@@ -68,33 +67,8 @@ def get_participant(call: Call, query: raw.functions.channels.GetParticipant) ->
         raise RpcError(400, "CHAT_ADMIN_REQUIRED")
     view = call.view()
     view.mention(peer)
-    participant = _participant(view, channel, peer, member)
+    participant = membership.participant(view, channel, peer, member)
     return raw.types.channels.ChannelParticipant(participant=participant, chats=view.chats(), users=view.users())
-
-
-def _participant(view: View, channel: Channel, user_id: int, member: Member) -> TLObject:
-    view.mention(channel.creator)
-    if member.role is Role.CREATOR:
-        return raw.types.ChannelParticipantCreator(user_id=user_id, admin_rights=ADMIN_RIGHTS)
-    if member.role is Role.ADMIN:
-        return raw.types.ChannelParticipantAdmin(
-            user_id=user_id,
-            promoted_by=channel.creator,
-            date=member.date,
-            admin_rights=ADMIN_RIGHTS,
-            is_self=user_id == view.viewer or None,
-        )
-    if member.role is Role.BANNED:
-        return raw.types.ChannelParticipantBanned(
-            peer=view.mention(user_id),
-            kicked_by=channel.creator,
-            date=member.date,
-            banned_rights=raw.types.ChatBannedRights(until_date=0, view_messages=True),
-            left=True,
-        )
-    if user_id == view.viewer:
-        return raw.types.ChannelParticipantSelf(user_id=user_id, inviter_id=channel.creator, date=member.date)
-    return raw.types.ChannelParticipant(user_id=user_id, date=member.date)
 
 
 @method("channels.getParticipants")
@@ -108,7 +82,7 @@ def get_participants(call: Call, query: raw.functions.channels.GetParticipants) 
     participants = []
     for user_id in page:
         view.mention(user_id)
-        participants.append(_participant(view, channel, user_id, channel.members[user_id]))
+        participants.append(membership.participant(view, channel, user_id, channel.members[user_id]))
     return raw.types.channels.ChannelParticipants(
         count=len(inside), participants=participants, chats=view.chats(), users=view.users()
     )
@@ -139,23 +113,21 @@ def read_history(call: Call, query: raw.functions.channels.ReadHistory) -> bool:
 # Joining and leaving
 
 
-def enter(call: Call, channel: Channel) -> TLObject:
+def enter(call: Call, channel: Channel, invitation: Invitation | None = None) -> TLObject:
     """Let the caller in, and answer as joining calls do."""
     if call.world.channels_joined(call.user.id) >= call.world.channel_limit(call.user):
         raise RpcError(400, "CHANNELS_TOO_MUCH")
-    channel.members[call.user.id] = Member(Role.MEMBER, call.world.now())
-    call.server.changed()
+    _set_own_role(call, channel, Role.MEMBER, invitation)
     return raw.types.messages.ChatInviteJoinResultOk(updates=_channel_changed(call, channel))
 
 
-def _channel_changed(call: Call, channel: Channel) -> TLObject:
-    def build(view: View) -> list[TLObject]:
-        view.mention(channel.peer)
-        return [raw.types.UpdateChannel(channel_id=channel.id)]
+def _set_own_role(call: Call, channel: Channel, role: Role, invitation: Invitation | None = None) -> None:
+    membership.set_role(call.server, channel, call.user.id, role, invitation=invitation, session=call.session)
 
-    call.server.push(call.user.id, build, exclude=call.session)
+
+def _channel_changed(call: Call, channel: Channel) -> TLObject:
     view = call.view()
-    return view.updates(build(view))
+    return view.updates(membership.channel_changed(view, channel))
 
 
 @method("channels.joinChannel", bots=False)
@@ -174,8 +146,7 @@ def leave_channel(call: Call, query: raw.functions.channels.LeaveChannel) -> TLO
         raise RpcError(400, "USER_CREATOR")
     if not channel.has(call.user.id):
         raise RpcError(400, "USER_NOT_PARTICIPANT")
-    channel.members[call.user.id] = Member(Role.LEFT, call.world.now())
-    call.server.changed()
+    _set_own_role(call, channel, Role.LEFT)
     return _channel_changed(call, channel)
 
 
@@ -222,9 +193,8 @@ def import_chat_invite(call: Call, query: raw.functions.messages.ImportChatInvit
         raise RpcError(400, "USER_ALREADY_PARTICIPANT")
     _check_usable(call, channel, invitation)
     if invitation.request_needed:
-        channel.members[call.user.id] = Member(Role.REQUESTED, call.world.now())
-        call.server.changed()
+        _set_own_role(call, channel, Role.REQUESTED, invitation)
         raise RpcError(400, "INVITE_REQUEST_SENT")
-    answer = enter(call, channel)
+    answer = enter(call, channel, invitation)
     invitation.usage += 1
     return answer

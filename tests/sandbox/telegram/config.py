@@ -7,6 +7,7 @@ from pyrogram.raw.core import TLObject
 
 from .posting import MAX_CAPTION, MAX_TEXT
 from .registry import Call, method
+from .restrictions import Restrictions
 from .server import HOME_DC, HOST
 
 _CONFIG_LIFETIME_S = 3600
@@ -72,10 +73,26 @@ def get_app_config(call: Call, query: raw.functions.help.GetAppConfig) -> TLObje
     def value(setting: object) -> TLObject:
         if isinstance(setting, bool):
             return raw.types.JsonBool(value=setting)
+        if isinstance(setting, str):
+            return raw.types.JsonString(value=setting)
         return raw.types.JsonNumber(value=float(setting))
 
-    values = [raw.types.JsonObjectValue(key=key, value=value(setting)) for key, setting in _APP_CONFIG.items()]
+    settings = {**_APP_CONFIG, **_freeze(call)}
+    values = [raw.types.JsonObjectValue(key=key, value=value(setting)) for key, setting in settings.items()]
     return raw.types.help.AppConfig(hash=1, config=raw.types.JsonObject(value=values))
+
+
+def _freeze(call: Call) -> dict[str, object]:
+    """How a client learns that its account is frozen."""
+    user_id = call.session.user_id
+    freeze = call.world.part(Restrictions).frozen.get(user_id) if user_id else None
+    if freeze is None:
+        return {}
+    return {
+        "freeze_since_date": freeze.since,
+        "freeze_until_date": freeze.until,
+        "freeze_appeal_url": "https://t.me/spambot",
+    }
 
 
 @method("help.getNearestDc", anyone=True)

@@ -128,7 +128,7 @@ class Connection:
         if service is not None:
             self.send_object(session, service)
         elif not isinstance(body, _UNANSWERED):
-            self.server.handle(session, message.msg_id, body)
+            self.server.calls.handle(session, message.msg_id, body)
 
     def _service_answer(self, session: Session, message: Message) -> TLObject | None:
         """Answer what belongs to the protocol rather than to the API."""

@@ -9,12 +9,11 @@ from pyrogram.raw.core import TLObject
 
 from .. import scenario
 from ..control import ControlError, Request, route
-from . import posting, posts
+from . import membership, posting, posts
 from .authorization import Logins
 from .posts import KINDS, Order
 from .timeline import Message
-from .view import View
-from .world import Channel, Invitation, Member, Role, User, channel_id_of
+from .world import Channel, Invitation, Role, User, channel_id_of
 
 if TYPE_CHECKING:
     from ..__main__ import Sandbox
@@ -195,14 +194,14 @@ def set_member(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
         role = Role(request.body.get("role", "member"))
     except ValueError as error:
         raise ControlError(f"role is one of {', '.join(role.value for role in Role)}") from error
-    channel.members[user.id] = Member(role, sandbox.telegram.world.now())
-    sandbox.telegram.changed()
-
-    def build(view: View) -> list[TLObject]:
-        view.mention(channel.peer)
-        return [raw.types.UpdateChannel(channel_id=channel.id)]
-
-    sandbox.telegram.push(user.id, build)
+    membership.set_role(
+        sandbox.telegram,
+        channel,
+        user.id,
+        role,
+        actor=channel.creator,
+        subscribed_until=request.body.get("subscribed_until"),
+    )
     return {"chat_id": channel.peer, "user_id": user.id, "role": role.value}
 
 

@@ -3,6 +3,7 @@
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
+from . import qts
 from .errors import RpcError
 from .registry import Call, method
 from .timeline import Change, Event, Timeline
@@ -14,15 +15,20 @@ _CHANNEL_TIMEOUT_S = 30
 
 
 def state_of(call: Call, pts: int | None = None) -> raw.types.updates.State:
+    """How far the account's updates have come: its own points, or `pts` in the middle of a difference."""
     timeline = call.user.timeline
     return raw.types.updates.State(
-        pts=timeline.pts if pts is None else pts, qts=0, date=call.world.now(), seq=0, unread_count=0
+        pts=timeline.pts if pts is None else pts,
+        qts=qts.queue_of(call.world, call.user.id).qts,
+        date=call.world.now(),
+        seq=0,
+        unread_count=0,
     )
 
 
 @method("updates.getState")
 def get_state(call: Call, query: raw.functions.updates.GetState) -> TLObject:
-    return state_of(call)
+    return state_of(call, call.user.timeline.pts + call.server.faults.state_ahead.get(call.user.id, 0))
 
 
 @method("updates.getDifference")
@@ -30,16 +36,19 @@ def get_difference(call: Call, query: raw.functions.updates.GetDifference) -> TL
     timeline = call.user.timeline
     if query.pts < 1:
         raise RpcError(400, "PERSISTENT_TIMESTAMP_EMPTY")
-    if query.pts > timeline.pts:
+    if query.pts > timeline.pts + call.server.faults.state_ahead.get(call.user.id, 0):
         raise RpcError(400, "PERSISTENT_TIMESTAMP_INVALID")
     events = timeline.since(query.pts)
-    if not events:
+    told = qts.queue_of(call.world, call.user.id).since(query.qts)
+    if not events and not told:
         return raw.types.updates.DifferenceEmpty(date=call.world.now(), seq=0)
     if query.pts_total_limit is not None and timeline.pts - query.pts > query.pts_total_limit:
         return raw.types.updates.DifferenceTooLong(pts=timeline.pts)
     slice_ = events[:_SLICE]
     view = call.view()
     messages, others = _told(view, timeline, slice_, None)
+    if len(slice_) == len(events):
+        others += [one.render(view) for one in told]
     common = {
         "new_messages": messages,
         "new_encrypted_messages": [],

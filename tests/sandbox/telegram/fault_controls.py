@@ -47,19 +47,21 @@ def list_faults(sandbox: "Sandbox", request: Request) -> list[dict[str, object]]
 
 @route("DELETE", "/faults")
 def remove_faults(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """One rule by its id, or all of them together with the network's conditions."""
+    """One rule by its id, or all of them together with the network's conditions and the manners of updates."""
     server = sandbox.telegram
     if request.rest:
         return {"removed": server.faults.remove(int(request.rest))}
     server.faults.clear()
     server.network.clear()
+    server.delivery.manners.clear()
     return {"removed": True}
 
 
 # Calls that fail
 
 
-def _add_rule(sandbox: "Sandbox", request: Request, **effect: Any) -> dict[str, Any]:
+def add_rule(sandbox: "Sandbox", request: Request, **effect: Any) -> dict[str, Any]:
+    """Add the rule that the body describes and return it as JSON."""
     settings = {name: request.body[name] for name in _RULE_FIELDS if name in request.body}
     if settings.get("account") is not None:
         settings["account"] = find_user(sandbox, settings["account"]).id
@@ -76,37 +78,37 @@ def _error(code: int, name: str) -> RpcError:
 
 @fault("flood_wait")
 async def _flood_wait(sandbox: "Sandbox", request: Request) -> Any:
-    return _add_rule(sandbox, request, error=_error(420, f"FLOOD_WAIT_{int(request.need('seconds'))}"))
+    return add_rule(sandbox, request, error=_error(420, f"FLOOD_WAIT_{int(request.need('seconds'))}"))
 
 
 @fault("flood_premium_wait")
 async def _flood_premium_wait(sandbox: "Sandbox", request: Request) -> Any:
-    return _add_rule(sandbox, request, error=_error(420, f"FLOOD_PREMIUM_WAIT_{int(request.need('seconds'))}"))
+    return add_rule(sandbox, request, error=_error(420, f"FLOOD_PREMIUM_WAIT_{int(request.need('seconds'))}"))
 
 
 @fault("error")
 async def _any_error(sandbox: "Sandbox", request: Request) -> Any:
-    return _add_rule(sandbox, request, error=_error(int(request.need("code")), str(request.need("error"))))
+    return add_rule(sandbox, request, error=_error(int(request.need("code")), str(request.need("error"))))
 
 
 @fault("drop_request")
 async def _drop_request(sandbox: "Sandbox", request: Request) -> Any:
-    return _add_rule(sandbox, request, drop_request=True)
+    return add_rule(sandbox, request, drop_request=True)
 
 
 @fault("drop_reply")
 async def _drop_reply(sandbox: "Sandbox", request: Request) -> Any:
-    return _add_rule(sandbox, request, drop_reply=True)
+    return add_rule(sandbox, request, drop_reply=True)
 
 
 @fault("garble")
 async def _garble(sandbox: "Sandbox", request: Request) -> Any:
-    return _add_rule(sandbox, request, garble=True)
+    return add_rule(sandbox, request, garble=True)
 
 
 @fault("delay")
 async def _delay(sandbox: "Sandbox", request: Request) -> Any:
-    return _add_rule(sandbox, request, delay_s=float(request.need("seconds")))
+    return add_rule(sandbox, request, delay_s=float(request.need("seconds")))
 
 
 @fault("random_id_code")

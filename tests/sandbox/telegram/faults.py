@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import count
@@ -11,9 +12,11 @@ from pyrogram.raw.core import TLObject
 
 from .errors import RpcError
 from .network import PERFECT, Conditions
+from .restrictions import MethodLimit
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .registry import Call
 
 
 @dataclass
@@ -23,8 +26,8 @@ class Rule:
     `where` narrows it to calls with these arguments.
 
     `error` answers with an RPC error; `drop_request` loses the call before it is carried out, `drop_reply` afterwards;
-    `garble` answers with what nobody can read; `delay_s` answers late. `after` lets that many fitting calls through
-    first.
+    `garble` answers with what nobody can read; `delay_s` answers late; `answer` stands in for the method and `alter`
+    changes what it has answered. `after` lets that many fitting calls through first.
     """
 
     id: int
@@ -39,6 +42,8 @@ class Rule:
     drop_reply: bool = False
     garble: bool = False
     delay_s: float = 0.0
+    answer: Callable[["Call", Any], Any] | None = None
+    alter: Callable[[Any], Any] | None = None
     hits: int = 0
 
     def fits(self, method: str, account: int | None, query: TLObject) -> bool:
@@ -59,7 +64,12 @@ class Rule:
 
     def describe(self) -> dict[str, object]:
         """The rule as JSON."""
-        return {**vars(self), "error": str(self.error) if self.error else None}
+        told = {
+            "error": str(self.error) if self.error else None,
+            "answer": bool(self.answer),
+            "alter": bool(self.alter),
+        }
+        return {**vars(self), **told}
 
 
 @dataclass
@@ -85,6 +95,9 @@ class Faults:
         self._ids = count(1)
         # Telegram answers a repeated random_id with either code.
         self.random_id_code = 400
+        # By account: getState runs so far ahead of what the difference holds.
+        self.state_ahead: dict[int, int] = {}
+        self.limits: list[MethodLimit] = []
 
     def add(self, method: str, **settings: object) -> Rule:
         rule = Rule(next(self._ids), method, **settings)  # type: ignore[arg-type]
@@ -98,6 +111,8 @@ class Faults:
         self._rules.clear()
         self._silences.clear()
         self.random_id_code = 400
+        self.state_ahead.clear()
+        self.limits.clear()
 
     def rules(self) -> list[Rule]:
         return list(self._rules.values())

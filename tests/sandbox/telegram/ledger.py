@@ -96,7 +96,6 @@ class Ledger:
     charges: dict[str, Charge] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     balances: dict[int, int] = field(default_factory=dict)
-    subscription_updates: int = 0
     _transactions: dict[int, list[Transaction]] = field(default_factory=dict)
     _count: int = 0
 

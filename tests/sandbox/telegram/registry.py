@@ -8,6 +8,7 @@ from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
 from .errors import RpcError
+from .restrictions import Restrictions
 from .session import Session
 from .view import View
 from .world import Channel, User, World, channel_peer
@@ -106,13 +107,16 @@ class Call:
     def channel(self, given: TLObject) -> Channel:
         """The channel that an InputChannel or InputPeerChannel names, if the caller may read it.
 
-        Raises RpcError CHANNEL_INVALID or CHANNEL_PRIVATE.
+        Raises RpcError CHANNEL_INVALID, CHANNEL_PRIVATE or, for a frozen account outside, FROZEN_PARTICIPANT_MISSING.
         """
         if not isinstance(given, (raw.types.InputChannel, raw.types.InputPeerChannel)):
             raise RpcError(400, "CHANNEL_INVALID")
         if not self._hash_fits(channel_peer(given.channel_id), given.access_hash):
             raise RpcError(400, "CHANNEL_INVALID")
-        return self.world.channel_for(self.user.id, given.channel_id)
+        channel = self.world.channel_for(self.user.id, given.channel_id)
+        if self.user.id in self.world.part(Restrictions).frozen and not channel.has(self.user.id):
+            raise RpcError(400, "FROZEN_PARTICIPANT_MISSING")
+        return channel
 
     def peer(self, given: TLObject) -> int:
         """Marked id of the chat that an InputPeer names. Raises RpcError PEER_ID_INVALID, CHANNEL_*."""

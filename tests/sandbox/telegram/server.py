@@ -1,29 +1,25 @@
-"""The server: a listener per data centre, dispatch of calls, delivery of updates, state on disk."""
+"""The server: a listener per data centre, keys and sessions, state on disk."""
 
 import asyncio
-import inspect
 import logging
 import os
 import pickle
 import time
 from collections import Counter
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pyrogram import raw
-from pyrogram.raw.core import TLObject
 
-from . import registry, tl
+from . import qts
 from .connection import Connection
-from .errors import RpcError
-from .faults import Faults, Network, Rule
-from .registry import Call, Method
+from .delivery import Build, Delivery
+from .dispatch import Dispatcher
+from .faults import Faults, Network
 from .rsa_key import RsaKey
 from .session import AuthKey, Session
 from .stats import Stats
-from .view import View
 from .world import World
 
 logger = logging.getLogger(__name__)
@@ -36,6 +32,7 @@ METHOD_MODULES = (
     "config",
     "users",
     "messages",
+    "dialogs",
     "channels",
     "difference",
     "bots",
@@ -45,7 +42,6 @@ METHOD_MODULES = (
 )
 _STREAM_LIMIT = 4 * 1024 * 1024
 _QUIET_S = 2
-_NO_UPDATES = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
 
 
 def load_methods() -> None:
@@ -68,6 +64,8 @@ class Server:
         self.stats = Stats()
         self.faults = Faults()
         self.network = Network()
+        self.calls = Dispatcher(self)
+        self.delivery = Delivery(self)
         self.ports: dict[int, int] = {}
         self.connections: set[Connection] = set()
         self._keys: dict[bytes, AuthKey] = {}
@@ -222,130 +220,15 @@ class Server:
 
     # Updates
 
-    def push(self, user_id: int, build: Callable[[View], list[TLObject]], exclude: Session | None = None) -> None:
+    def push(self, user_id: int, build: Build, exclude: Session | None = None) -> None:
         """Send updates to the sessions of an account that are connected; others ask for the difference later."""
-        sessions = [
-            session
-            for session in self.sessions_of(user_id)
-            if session is not exclude
-            and session.wants_updates
-            and session.connection in self.connections
-            and session.key.verdict is None
-        ]
-        if not sessions:
-            return
-        view = View(self.world, user_id)
-        updates = build(view)
-        if not updates:
-            return
-        body = view.updates(updates).write()
-        for session in sessions:
-            session.connection.send(session, body, reply=False)
+        self.delivery.push(user_id, build, exclude)
 
     def set_blocked(self, user_id: int, blocked_id: int, blocked: bool) -> None:
         """A user blocks or unblocks somebody; a bot hears that it was stopped."""
         blocker = self.world.users[user_id]
         (blocker.blocked.add if blocked else blocker.blocked.discard)(blocked_id)
         self.changed()
-        if self.world.users[blocked_id].bot is None:
-            return
-
-        def build(view: View) -> list[TLObject]:
-            view.mention(user_id)
-            return [raw.types.UpdateBotStopped(user_id=user_id, date=self.world.now(), stopped=blocked, qts=0)]
-
-        self.push(blocked_id, build)
-
-    # Calls
-
-    def handle(self, session: Session, request_id: int, query: TLObject) -> None:
-        """Carry out one call and answer it."""
-        query, wants_updates = self._unwrap(session, query)
-        name = tl.method_name(query)
-        self.stats.call_began(session.user_id, name)
-        if wants_updates and not name.startswith(_NO_UPDATES):
-            session.wants_updates = True
-        method = registry.find(name)
-        rules = self.faults.striking(name, session.user_id, query)
-        if rules or (method and inspect.iscoroutinefunction(method.handler)):
-            self.spawn(self._answer_later(session, request_id, name, method, query, rules), name)
-            return
-        result = self._guarded(name, lambda: self._carry_out(session, name, method, query))
-        self._reply(session, request_id, name, result)
-
-    @staticmethod
-    def _unwrap(session: Session, query: TLObject) -> tuple[TLObject, bool]:
-        wants_updates = True
-        while isinstance(inner := getattr(query, "query", None), TLObject):
-            if isinstance(query, raw.functions.InitConnection):
-                session.initialised = True
-            if isinstance(query, raw.functions.InvokeWithoutUpdates):
-                wants_updates = False
-            query = inner
-        return query, wants_updates
-
-    def _carry_out(self, session: Session, name: str, method: Method | None, query: TLObject) -> Any:
-        if method is None:
-            self.stats.unsupported[name] += 1
-            logger.error("unsupported call %s by %s: %s", name, session.user_id, query)
-            raise RpcError(400, "INPUT_METHOD_INVALID")
-        call = Call(self, session, name)
-        call.check_allowed(method)
-        return method.handler(call, query)
-
-    async def _answer_later(
-        self, session: Session, request_id: int, name: str, method: Method | None, query: TLObject, rules: list[Rule]
-    ) -> None:
-        if any(rule.drop_request for rule in rules):
-            self.stats.call_ended(name)
-            return
-        error = next((rule.error for rule in rules if rule.error is not None), None)
-        if error is not None:
-            result: TLObject | bytes = self._error(error)
-        else:
-            result = self._guarded(name, lambda: self._carry_out(session, name, method, query))
-            if inspect.isawaitable(result):
-                result = await self._guarded_async(name, result)
-        await asyncio.sleep(sum(rule.delay_s for rule in rules))
-        if any(rule.drop_reply for rule in rules):
-            self.stats.call_ended(name)
-            return
-        self._reply(session, request_id, name, tl.UNKNOWN if any(rule.garble for rule in rules) else result)
-
-    def _guarded(self, name: str, carry_out: Callable[[], Any]) -> Any:
-        try:
-            return carry_out()
-        except RpcError as error:
-            return self._error(error)
-        except Exception:
-            logger.exception("handler of %s failed", name)
-            return self._crashed()
-
-    async def _guarded_async(self, name: str, result: Any) -> Any:
-        try:
-            return await result
-        except RpcError as error:
-            return self._error(error)
-        except Exception:
-            logger.exception("handler of %s failed", name)
-            return self._crashed()
-
-    def _error(self, error: RpcError) -> TLObject:
-        self.stats.errors[error.message] += 1
-        return raw.types.RpcError(error_code=error.code, error_message=error.message)
-
-    def _crashed(self) -> TLObject:
-        """A bug of this server must not look like Telegram's weather: loud here, and final for the client."""
-        self.stats.server_errors += 1
-        return raw.types.RpcError(error_code=400, error_message="INPUT_FETCH_ERROR")
-
-    def _reply(self, session: Session, request_id: int, name: str, result: Any) -> None:
-        try:
-            body = tl.rpc_result(request_id, result)
-        except Exception:
-            logger.exception("answer to %s cannot be written", name)
-            body = tl.rpc_result(request_id, self._crashed())
-        if session.connection in self.connections:
-            session.connection.send(session, body, reply=True, sent=lambda: self.stats.call_ended(name))
-        else:
-            self.stats.call_ended(name)
+        if self.world.users[blocked_id].bot is not None:
+            update = raw.types.UpdateBotStopped(user_id=user_id, date=self.world.now(), stopped=blocked, qts=0)
+            qts.tell(self, blocked_id, update, [user_id])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
-from . import posting
+from . import posting, qts
 from .errors import RpcError
 from .input_media import input_media
 from .ledger import SUBSCRIPTION_LIMIT, SUBSCRIPTION_PERIOD, Charge, Invoice, Ledger, Subscription, Transaction
@@ -556,19 +556,12 @@ def _tell_of_subscription(
     payment_failed: bool = False,
 ) -> None:
     """Tell the bot what became of a subscription."""
-    ledger = ledger_of(server)
-    ledger.subscription_updates += 1
     update = raw.types.UpdateBotStarsSubscription(
         user_id=subscription.payer_id,
         payload=subscription.invoice.payload,
-        qts=ledger.subscription_updates,
+        qts=0,
         canceled=canceled or None,
         restored=restored or None,
         payment_failed=payment_failed or None,
     )
-
-    def build(view: View) -> list[TLObject]:
-        view.mention(subscription.payer_id)
-        return [update]
-
-    server.push(subscription.invoice.bot_id, build)
+    qts.tell(server, subscription.invoice.bot_id, update, [subscription.payer_id])

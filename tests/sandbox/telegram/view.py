@@ -6,6 +6,7 @@ from typing import Any
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
+from .restrictions import Restrictions
 from .timeline import Change, Event, Message, Timeline
 from .world import Channel, Group, Role, User, World, channel_id_of, is_channel, is_user
 
@@ -39,9 +40,10 @@ _MENTIONS = (raw.types.MessageEntityMentionName,)
 class View:
     """Renders for one viewer, and collects the users and chats that what it rendered mentions."""
 
-    def __init__(self, world: World, viewer: int) -> None:
+    def __init__(self, world: World, viewer: int, *, min_peers: bool = False) -> None:
         self.world = world
         self.viewer = viewer
+        self._min_peers = min_peers
         self._mentioned: dict[int, None] = {}
 
     def mention(self, marked_id: int) -> TLObject:
@@ -49,13 +51,22 @@ class View:
         self._mentioned[marked_id] = None
         return peer(marked_id)
 
+    def mention_known(self, marked_id: int) -> None:
+        """Describe a chat or a user as well, if there is such a one."""
+        if marked_id in self.world.users or -marked_id in self.world.groups:
+            self.mention(marked_id)
+        elif is_channel(marked_id) and channel_id_of(marked_id) in self.world.channels:
+            self.mention(marked_id)
+
     def users(self) -> list[TLObject]:
         """Descriptions of the users mentioned so far."""
-        return [self.user(self.world.users[id_]) for id_ in self._mentioned if id_ in self.world.users]
+        found = [self.user(self.world.users[id_]) for id_ in self._mentioned if id_ in self.world.users]
+        return [_as_min(user) for user in found] if self._min_peers else found
 
     def chats(self) -> list[TLObject]:
         """Descriptions of the groups and channels mentioned so far."""
-        return [self.chat(id_) for id_ in self._mentioned if not is_user(id_)]
+        found = [self.chat(id_) for id_ in self._mentioned if not is_user(id_)]
+        return [_as_min(chat) for chat in found] if self._min_peers else found
 
     def updates(self, updates: Iterable[TLObject]) -> raw.types.Updates:
         """Wrap updates together with everybody they mention."""
@@ -66,6 +77,7 @@ class View:
     def user(self, user: User) -> raw.types.User:
         is_self = user.id == self.viewer
         viewer_is_bot = self.world.users[self.viewer].bot is not None
+        flagged = self.world.part(Restrictions).flagged.get(user.id)
         return raw.types.User(
             id=user.id,
             is_self=is_self or None,
@@ -82,6 +94,9 @@ class View:
             bot_info_version=1 if user.bot else None,
             bot_nochats=None if not user.bot or user.bot.can_join_groups else True,
             status=None if user.bot else raw.types.UserStatusRecently(),
+            restricted=flagged is not None or None,
+            scam=flagged is not None or None,
+            restriction_reason=_restriction(flagged) if flagged is not None else None,
         )
 
     def chat(self, marked_id: int) -> TLObject:
@@ -256,6 +271,18 @@ class View:
         if event.change is Change.READ_INBOX:
             return raw.types.UpdateReadHistoryInbox(still_unread_count=0, **marks)
         return raw.types.UpdateReadHistoryOutbox(**marks)
+
+
+def _restriction(text: str) -> list[TLObject]:
+    return [raw.types.RestrictionReason(platform="all", reason="terms", text=text)]
+
+
+def _as_min(described: TLObject) -> TLObject:
+    """A description as Telegram gives it of who is only mentioned: its access hash opens nothing but pictures."""
+    if isinstance(described, (raw.types.User, raw.types.Channel)) and not getattr(described, "is_self", None):
+        described.min = True
+        described.access_hash ^= 1
+    return described
 
 
 _USER_UPDATES = {Change.NEW: raw.types.UpdateNewMessage, Change.EDITED: raw.types.UpdateEditMessage}

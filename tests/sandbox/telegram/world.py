@@ -103,8 +103,11 @@ class Role(Enum):
 
 @dataclass(eq=False)
 class Member:
+    """A place in a channel; `subscribed_until` where it is paid for by the month."""
+
     role: Role
     date: int
+    subscribed_until: int | None = None
 
 
 @dataclass(eq=False)

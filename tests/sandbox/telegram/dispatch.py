@@ -1,0 +1,152 @@
+"""Calls on their way through: what a session asks is carried out, delayed, refused or lost, and answered."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyrogram import raw
+from pyrogram.raw.core import TLObject
+
+from . import registry, tl
+from .errors import RpcError
+from .faults import Rule
+from .registry import Call, Method
+from .restrictions import Restrictions
+from .session import Session
+
+if TYPE_CHECKING:
+    from .server import Server
+
+logger = logging.getLogger(__name__)
+
+_NO_UPDATES = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call on its way."""
+
+    session: Session
+    id: int
+    name: str
+    query: TLObject
+
+    @property
+    def method(self) -> Method | None:
+        return registry.find(self.name)
+
+
+class Dispatcher:
+    """Carries out the calls of all sessions of one server."""
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+
+    def handle(self, session: Session, request_id: int, query: TLObject) -> None:
+        """Carry out one call and answer it."""
+        query, wants_updates = self._unwrap(session, query)
+        request = Request(session, request_id, tl.method_name(query), query)
+        self._server.stats.call_began(session.user_id, request.name)
+        if wants_updates and not request.name.startswith(_NO_UPDATES):
+            session.wants_updates = True
+        rules = self._server.faults.striking(request.name, session.user_id, query)
+        method = request.method
+        if rules or (method and inspect.iscoroutinefunction(method.handler)):
+            self._server.spawn(self._answer_later(request, rules), request.name)
+            return
+        self._reply(request, self._guarded(request.name, lambda: self._carry_out(request)))
+
+    @staticmethod
+    def _unwrap(session: Session, query: TLObject) -> tuple[TLObject, bool]:
+        wants_updates = True
+        while isinstance(inner := getattr(query, "query", None), TLObject):
+            if isinstance(query, raw.functions.InitConnection):
+                session.initialised = True
+            if isinstance(query, raw.functions.InvokeWithoutUpdates):
+                wants_updates = False
+            query = inner
+        return query, wants_updates
+
+    def _carry_out(self, request: Request) -> Any:
+        method = request.method
+        if method is None:
+            self._server.stats.unsupported[request.name] += 1
+            logger.error("unsupported call %s by %s: %s", request.name, request.session.user_id, request.query)
+            raise RpcError(400, "INPUT_METHOD_INVALID")
+        call = Call(self._server, request.session, request.name)
+        call.check_allowed(method)
+        self._server.world.part(Restrictions).check(call)
+        for limit in self._server.faults.limits:
+            limit.check(request.name, request.session.user_id, self._server.world.now())
+        return method.handler(call, request.query)
+
+    async def _answer_later(self, request: Request, rules: list[Rule]) -> None:
+        if any(rule.drop_request for rule in rules):
+            self._server.stats.call_ended(request.name)
+            return
+        result = await self._result(request, rules)
+        await asyncio.sleep(sum(rule.delay_s for rule in rules))
+        if any(rule.drop_reply for rule in rules):
+            self._server.stats.call_ended(request.name)
+            return
+        self._reply(request, tl.UNKNOWN if any(rule.garble for rule in rules) else result)
+
+    async def _result(self, request: Request, rules: list[Rule]) -> Any:
+        """What the first rule that answers says, else what the method does; altered by every rule that does so."""
+        error = next((rule.error for rule in rules if rule.error is not None), None)
+        if error is not None:
+            return self._error(error)
+        answer = next((rule.answer for rule in rules if rule.answer is not None), None)
+        if answer is not None:
+            call = Call(self._server, request.session, request.name)
+            result = self._guarded(request.name, lambda: answer(call, request.query))
+        else:
+            result = self._guarded(request.name, lambda: self._carry_out(request))
+        if inspect.isawaitable(result):
+            result = await self._guarded_async(request.name, result)
+        for rule in rules:
+            if rule.alter is not None:
+                result = rule.alter(result)
+        return result
+
+    def _guarded(self, name: str, carry_out: Callable[[], Any]) -> Any:
+        try:
+            return carry_out()
+        except RpcError as error:
+            return self._error(error)
+        except Exception:
+            logger.exception("handler of %s failed", name)
+            return self._crashed()
+
+    async def _guarded_async(self, name: str, result: Any) -> Any:
+        try:
+            return await result
+        except RpcError as error:
+            return self._error(error)
+        except Exception:
+            logger.exception("handler of %s failed", name)
+            return self._crashed()
+
+    def _error(self, error: RpcError) -> TLObject:
+        self._server.stats.errors[error.message] += 1
+        return raw.types.RpcError(error_code=error.code, error_message=error.message)
+
+    def _crashed(self) -> TLObject:
+        """A bug of this server must not look like Telegram's weather: loud here, and final for the client."""
+        self._server.stats.server_errors += 1
+        return raw.types.RpcError(error_code=400, error_message="INPUT_FETCH_ERROR")
+
+    def _reply(self, request: Request, result: Any) -> None:
+        session, stats = request.session, self._server.stats
+        try:
+            body = tl.rpc_result(request.id, result)
+        except Exception:
+            logger.exception("answer to %s cannot be written", request.name)
+            body = tl.rpc_result(request.id, self._crashed())
+        if session.connection in self._server.connections:
+            session.connection.send(session, body, reply=True, sent=lambda: stats.call_ended(request.name))
+        else:
+            stats.call_ended(request.name)
