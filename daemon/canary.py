@@ -17,7 +17,7 @@ from daemon.wakeup import Wakeup
 from models import notes, users
 from models.errors import NotFound
 from models.jobs import cache, queue
-from models.jobs.queue import TooMany
+from models.jobs.queue import NewJob, TooMany
 from models.jobs.states import ENDED, JobState
 from models.maintenance import health
 
@@ -67,7 +67,9 @@ class Canary:
         admin_id = await self._database(_listener, self._settings.admin_ids)
         if admin_id is None:
             return "no admin has ever written to the bot"
-        job_id = await self._database(_enqueue, self._settings.bot_id, admin_id, link, day, _now())
+        key = f"canary:{admin_id}:{day}"
+        job = NewJob(user_id=admin_id, chat_id=admin_id, link=str(link), dedupe=key, priority=PRIORITY)
+        job_id = await self._database(_enqueue, job, link, self._settings.bot_id, _now())
         if job_id is None:
             return "the admin has too many links in line"
         self._wakeup.wake()
@@ -101,13 +103,11 @@ def _listener(admin_ids: frozenset[int]) -> int | None:
     return next((user.id for user in known if user is not None and not user.blocked_bot), None)
 
 
-def _enqueue(bot_id: int, admin_id: int, link: PostLink, day: str, now: int) -> int | None:
+def _enqueue(job: NewJob, link: PostLink, bot_id: int, now: int) -> int | None:
     """Put the link in line as the admin's own; a second time on one day it is the same job."""
     if isinstance(link.chat, int):
         cache.drop(bot_id, link.chat, link.message_id)
-    put = queue.enqueue(
-        admin_id, admin_id, str(link), None, PRIORITY, None, now, dedupe=f"canary:{admin_id}:{day}", cap=CAP
-    )
+    put = queue.enqueue(job, CAP, now)
     return None if isinstance(put, TooMany) else put.id
 
 

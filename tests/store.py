@@ -7,7 +7,8 @@ from config import plans
 from models import database, users
 from models.event_kinds import OverLimit
 from models.jobs import queue, usage
-from models.jobs.queue import Delivered
+from models.jobs.batches import NewBatch
+from models.jobs.queue import Delivered, NewJob
 from models.jobs.states import JobInfo
 
 NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
@@ -23,9 +24,20 @@ def customers(*ids: int) -> None:
         users.seen(user_id, f"Customer {user_id}", None, "en", NOW)
 
 
+def new_job(user_id: int, key: str, *, priority: int = 0) -> NewJob:
+    """A link of this person that came with the update *key*."""
+    link = f"https://t.me/channel/{key}"
+    return NewJob(user_id=user_id, chat_id=user_id, link=link, dedupe=key, priority=priority, reply_to=1)
+
+
+def new_batch(user_id: int, key: str, links: tuple[str, ...], *, priority: int = 0) -> NewBatch:
+    """Links of this person that came with the update *key*."""
+    return NewBatch(user_id=user_id, chat_id=user_id, links=links, dedupe=key, priority=priority, reply_to=3)
+
+
 def enqueue(user_id: int, key: str, *, priority: int = 0, now: int = NOW, cap: int = 1000) -> JobInfo:
     """Put a link in line that came with the update *key*."""
-    job = queue.enqueue(user_id, user_id, f"https://t.me/channel/{key}", None, priority, 1, now, dedupe=key, cap=cap)
+    job = queue.enqueue(new_job(user_id, key, priority=priority), cap, now)
     assert isinstance(job, JobInfo)
     return job
 

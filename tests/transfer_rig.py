@@ -54,9 +54,8 @@ class Rig:
         """Put a link in line, as the handler does."""
         self.keys += 1
         key = f"{time.time_ns()}/{self.keys}"
-        job = await self.database(
-            queue.enqueue, customer.id, customer.id, url, None, priority, None, now(), dedupe=key, cap=10_000
-        )
+        new = queue.NewJob(user_id=customer.id, chat_id=customer.id, link=url, dedupe=key, priority=priority)
+        job = await self.database(queue.enqueue, new, 10_000, now())
         assert isinstance(job, JobInfo)
         self.wakeup.wake()
         return job

@@ -7,8 +7,8 @@ from daemon.screens import links as screens
 from daemon.telegram import links
 from daemon.telegram.links import Link, Refused
 from models.jobs import batches, queue
-from models.jobs.batches import BatchInfo
-from models.jobs.queue import TooMany
+from models.jobs.batches import BatchInfo, NewBatch
+from models.jobs.queue import NewJob, TooMany
 from models.jobs.states import JobInfo
 
 WAITING_CAP = 200
@@ -31,13 +31,13 @@ async def _enqueue(context: Context, wanted: list[str], key: str) -> None:
     user_id, to = context.user.id, context.message_id
     put: JobInfo | BatchInfo | TooMany
     if len(wanted) == 1:
-        put = await context.deps.database(
-            queue.enqueue, user_id, user_id, wanted[0], None, priority, to, context.now, dedupe=key, cap=WAITING_CAP
-        )
+        job = NewJob(user_id=user_id, chat_id=user_id, link=wanted[0], dedupe=key, priority=priority, reply_to=to)
+        put = await context.deps.database(queue.enqueue, job, WAITING_CAP, context.now)
     else:
-        put = await context.deps.database(
-            batches.enqueue, user_id, user_id, tuple(wanted), priority, to, context.now, dedupe=key, cap=WAITING_CAP
+        batch = NewBatch(
+            user_id=user_id, chat_id=user_id, links=tuple(wanted), dedupe=key, priority=priority, reply_to=to
         )
+        put = await context.deps.database(batches.enqueue, batch, WAITING_CAP, context.now)
     if isinstance(put, TooMany):
         await context.say(screens.too_many_waiting(context.t, put.waiting, put.cap))
         return

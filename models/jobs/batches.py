@@ -14,12 +14,39 @@ from models.database import fetch, transaction
 from models.errors import NotFound
 from models.event_kinds import BatchHeld, OverLimit
 from models.jobs import queue, scheduling, states, usage
-from models.jobs.queue import TooMany
+from models.jobs.queue import NewJob, TooMany
 from models.jobs.states import JobState
 from models.tables import Batch, Job, Usage
 
 HELD_TOO_LONG = "held_too_long"
 QUOTA = "quota"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBatch:
+    """Links to put in line together. ``dedupe`` names the update that they came from."""
+
+    user_id: int
+    chat_id: int
+    links: tuple[str, ...]
+    dedupe: str
+    priority: int = 0
+    reply_to: int | None = None
+
+    def jobs(self, batch_id: int) -> list[NewJob]:
+        """A job for each link."""
+        return [
+            NewJob(
+                user_id=self.user_id,
+                chat_id=self.chat_id,
+                link=link,
+                dedupe=f"{self.dedupe}/{position}",
+                priority=self.priority,
+                reply_to=self.reply_to,
+                batch_id=batch_id,
+            )
+            for position, link in enumerate(self.links)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +70,22 @@ class Held:
     tell: bool
 
 
-def enqueue(
-    user_id: int,
-    chat_id: int,
-    links: tuple[str, ...],
-    priority: int,
-    reply_to: int | None,
-    now: int,
-    *,
-    dedupe: str,
-    cap: int,
-) -> BatchInfo | TooMany:
+def enqueue(new: NewBatch, cap: int, now: int) -> BatchInfo | TooMany:
     """Put all links in line as one batch, or none when the user would have more than *cap* jobs waiting.
 
-    *dedupe* names the update that they came from: a second time nothing is added and the batch of the first time is
-    returned.
+    A second time nothing is added, and the batch of the first time is returned.
     """
     with transaction():
-        known = Batch.get_or_none(Batch.source_key == dedupe)
+        known = Batch.get_or_none(Batch.source_key == new.dedupe)
         if known is not None:
             return _info(known)
-        waiting = queue.waiting_count(user_id)
-        if waiting + len(links) > cap:
+        waiting = queue.waiting_count(new.user_id)
+        if waiting + len(new.links) > cap:
             return TooMany(waiting, cap)
-        batch = Batch.create(user=user_id, chat_id=chat_id, source_key=dedupe, total=len(links), created_at=now)
-        keyed = tuple((f"{dedupe}/{i}", link) for i, link in enumerate(links))
-        queue.add(user_id, chat_id, keyed, batch.id, priority, reply_to, now)
+        batch = Batch.create(
+            user=new.user_id, chat_id=new.chat_id, source_key=new.dedupe, total=len(new.links), created_at=now
+        )
+        queue.add(new.jobs(batch.id), now)
     return _info(batch)
 
 

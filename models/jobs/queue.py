@@ -20,8 +20,8 @@ whole is not told: the answer to his wish has said it.
 
 import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import peewee
@@ -59,10 +59,23 @@ _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND sta
 _ADD = f"""
 INSERT INTO job (user_id, chat_id, link, batch_id, source_key, reply_to, state, moved_at, priority, round, attempts,
                  not_before, random_ids, sent, created_at)
-VALUES (:user, :chat, :link, :batch, :key, :reply, '{JobState.QUEUED}', :now, :priority, :round, 0,
+VALUES (:user_id, :chat_id, :link, :batch_id, :dedupe, :reply_to, '{JobState.QUEUED}', :now, :priority, :round, 0,
         0, '[]', '{{}}', :now)
 RETURNING {COLUMNS}
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A link to put in line. ``dedupe`` names the update, and the position in it, that the link came from."""
+
+    user_id: int
+    chat_id: int
+    link: str
+    dedupe: str
+    priority: int = 0
+    reply_to: int | None = None
+    batch_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,50 +123,30 @@ class Totals:
 # ---- in line
 
 
-def enqueue(
-    user_id: int,
-    chat_id: int,
-    link: str,
-    batch_id: int | None,
-    priority: int,
-    reply_to: int | None,
-    now: int,
-    *,
-    dedupe: str,
-    cap: int,
-) -> JobInfo | TooMany:
+def enqueue(new: NewJob, cap: int, now: int) -> JobInfo | TooMany:
     """Put a link in line, unless the user has *cap* jobs waiting already.
 
-    *dedupe* names the update (and the position in it) that the link came from: a second time nothing is added and the
-    job of the first time is returned.
+    A second time nothing is added, and the job of the first time is returned.
     """
     with transaction():
-        known = execute(_BY_KEY, (dedupe,)).fetchone()
+        known = execute(_BY_KEY, (new.dedupe,)).fetchone()
         if known is not None:
             return states.info(known)
-        waiting = waiting_count(user_id)
+        waiting = waiting_count(new.user_id)
         if waiting >= cap:
             return TooMany(waiting, cap)
-        (job,) = add(user_id, chat_id, ((dedupe, link),), batch_id, priority, reply_to, now)
+        (job,) = add((new,), now)
     return job
 
 
-def add(
-    user_id: int,
-    chat_id: int,
-    links: tuple[tuple[str, str], ...],
-    batch_id: int | None,
-    priority: int,
-    reply_to: int | None,
-    now: int,
-) -> tuple[JobInfo, ...]:
-    """Insert a job for each (dedupe key, link), at the end of the user's own. Inside the caller's transaction."""
-    shared = {"user": user_id, "chat": chat_id, "batch": batch_id, "reply": reply_to, "priority": priority, "now": now}
-    added = []
-    for (key, link), place in zip(links, scheduling.places(user_id, priority), strict=False):
-        values = {"key": key, "link": link, "round": place, **shared}
-        added += execute(_ADD, values).fetchall()
-    return tuple(map(states.info, added))
+def add(jobs: Sequence[NewJob], now: int) -> tuple[JobInfo, ...]:
+    """Insert jobs of one user and one priority at the end of the user's own. Inside the caller's transaction."""
+    places = scheduling.places(jobs[0].user_id, jobs[0].priority)
+    rows = [
+        execute(_ADD, {**asdict(job), "round": place, "now": now}).fetchone()
+        for job, place in zip(jobs, places, strict=False)
+    ]
+    return tuple(map(states.info, rows))
 
 
 def get(job_id: int) -> JobInfo:

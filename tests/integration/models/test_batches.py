@@ -12,7 +12,7 @@ from models.jobs import batches, queue, usage
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
 from models.jobs.states import JobState
-from tests.store import FREE, NOW, OVER, PREMIUM, TODAY, claim, customers, enqueue
+from tests.store import FREE, NOW, OVER, PREMIUM, TODAY, claim, customers, enqueue, new_batch
 
 DAY_S = 86_400
 
@@ -24,7 +24,7 @@ def store(database_file: Path) -> None:
 
 def batch(count: int, *, key: str = "update 1", user_id: int = 1, cap: int = 100) -> BatchInfo:
     links = tuple(f"https://t.me/channel/{number}?single" for number in range(count))
-    created = batches.enqueue(user_id, user_id, links, 0, 3, NOW, dedupe=key, cap=cap)
+    created = batches.enqueue(new_batch(user_id, key, links), cap, NOW)
     assert isinstance(created, BatchInfo)
     return created
 
@@ -53,7 +53,7 @@ def test_the_same_update_makes_no_second_batch() -> None:
 
 def test_a_batch_over_the_cap_is_refused_as_a_whole() -> None:
     enqueue(1, "one")
-    assert batches.enqueue(1, 1, ("a", "b", "c"), 0, 3, NOW, dedupe="b", cap=3) == TooMany(waiting=1, cap=3)
+    assert batches.enqueue(new_batch(1, "b", ("a", "b", "c")), 3, NOW) == TooMany(waiting=1, cap=3)
     assert len(queue.waiting(1)) == 1
     batch(2, cap=3)
 

@@ -34,7 +34,7 @@ from models.money import access, payments, provider_requests, subscriptions, web
 from models.money.provider_requests import RequestKind
 from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
 from tests import environment, purchases
-from tests.store import FREE, NOW, claim, deliver, enqueue
+from tests.store import FREE, NOW, claim, deliver, enqueue, new_batch
 
 UTC = ZoneInfo("UTC")
 SECRETS = ("Penélope", "penelope_g", "private_link", "invite_of_hers", "her mother said", "es-AR")
@@ -53,9 +53,8 @@ def penelope(database_file: Path) -> int:
     access.give(user, 2, seconds=86_400, reason="her mother said", by=1, now=NOW)
     deliver(user, "private_link/1", now=NOW - 86_400)
     deliver(user, "private_link/2")
-    batches.enqueue(
-        user, user, ("https://t.me/private_link/3", "https://t.me/private_link/4"), 0, 1, NOW, dedupe="b", cap=9
-    )
+    links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
+    batches.enqueue(new_batch(user, "b", links), 9, NOW)
     sources.remember(5, None, "Her channel", False, NOW)
     sources.open_for(user, 5, NOW, invite_hash="invite_of_hers")
     sources.begin_join(user, "invite_of_hers", usage.day_of(NOW, UTC), 10, NOW)
@@ -200,7 +199,7 @@ def test_what_is_being_sent_is_forgotten_when_it_has_ended(penelope: int) -> Non
 def test_the_next_batch_that_has_the_number_of_hers_is_told_of(database_file: Path) -> None:
     # Given a batch of hers that ends after she has had herself taken out
     users.seen(7, "P.", None, "en", NOW)
-    hers = batches.enqueue(7, 7, ("https://t.me/private_link/1",), 0, None, NOW, dedupe="hers", cap=9)
+    hers = batches.enqueue(new_batch(7, "hers", ("https://t.me/private_link/1",)), 9, NOW)
     job = claim("w")
     queue.delivering(job.id, "w", NOW)
     (random_id,) = queue.plan_messages(job.id, 1, NOW)
@@ -209,7 +208,7 @@ def test_the_next_batch_that_has_the_number_of_hers_is_told_of(database_file: Pa
     privacy.finish(UTC, NOW + 3)
     # When somebody else's batch is given its number
     users.seen(8, "Ana", None, "en", NOW + 4)
-    his = batches.enqueue(8, 8, ("https://t.me/channel/1",), 0, None, NOW + 4, dedupe="his", cap=9)
+    his = batches.enqueue(new_batch(8, "his", ("https://t.me/channel/1",)), 9, NOW + 4)
     assert his == replace(hers, user_id=8, chat_id=8, created_at=NOW + 4)
     queue.refuse(claim("w", NOW + 5).id, "w", "missing", NOW + 5)
     # Then he hears of its end, and she of nothing
@@ -242,7 +241,7 @@ async def test_erasure_takes_down_the_progress_of_a_running_batch(database_file:
     # Given a batch of which a link is being worked on, and its progress
     users.seen(7, "P.", None, "en", NOW)
     links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
-    batches.enqueue(7, 7, links, 0, None, NOW, dedupe="b", cap=9)
+    batches.enqueue(new_batch(7, "b", links), 9, NOW)
     database, wall, run = Database(), Wall(), Run(claim("w"), lambda: True)
     board = Board(wall, database, lambda: [run])
     for moment in (0.0, FIRST_S):

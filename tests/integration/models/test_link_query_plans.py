@@ -8,7 +8,7 @@ import pytest
 from models import database
 from models.jobs import batches, queue, scheduling, sources, uploads, usage
 from tests.bench import million
-from tests.store import FREE, NOW, OVER, PLANS, TODAY, recover
+from tests.store import FREE, NOW, OVER, PLANS, TODAY, new_batch, recover
 
 SMALL = million.Scale(users=2_000, usage=20_000, jobs=4_000, cached=1_000, waiting=200)
 GROWS = {"user", "order", "payment", "refund", "dispute", "adjustment", "subscription", "job", "usage", "cached_media"}
@@ -61,7 +61,7 @@ def test_start_and_a_link_walk_through_no_table(statements: set[str]) -> None:
 
 
 def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]) -> None:
-    batch = batches.enqueue(5, 5, ("a", "b", "c"), 2, 1, NOW, dedupe="batch", cap=99)
+    batch = batches.enqueue(new_batch(5, "batch", ("a", "b", "c"), priority=2), 99, NOW)
     assert isinstance(batch, batches.BatchInfo)
     job = queue.claim("w", 60, 2, NOW)
     assert job is not None and job.batch_id == batch.id

@@ -13,7 +13,7 @@ from models.jobs import batches, cache, queue, states, uploads, usage
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
 from models.jobs.states import JobState
-from tests.store import FREE, NOW, OVER, TODAY, claim, customers, enqueue, recover
+from tests.store import FREE, NOW, OVER, TODAY, claim, customers, enqueue, new_batch, new_job, recover
 
 HOUR = 3600
 
@@ -45,7 +45,7 @@ def test_an_update_that_comes_again_adds_nothing() -> None:
 def test_a_user_may_not_have_more_waiting_than_the_cap() -> None:
     for number in range(3):
         enqueue(1, f"{number}", cap=3)
-    assert queue.enqueue(1, 1, "link", None, 0, None, NOW, dedupe="4th", cap=3) == TooMany(waiting=3, cap=3)
+    assert queue.enqueue(new_job(1, "4th"), 3, NOW) == TooMany(waiting=3, cap=3)
     claim("w")
     enqueue(1, "4th", cap=3)
 
@@ -572,7 +572,7 @@ def test_an_upload_goes_with_its_job(end: str) -> None:
 
 def test_a_restored_backup_sends_no_queued_link_again() -> None:
     alone = enqueue(1, "alone")
-    batch = batches.enqueue(2, 2, ("a", "b"), 0, None, NOW, dedupe="batch", cap=9)
+    batch = batches.enqueue(new_batch(2, "batch", ("a", "b")), 9, NOW)
     assert isinstance(batch, BatchInfo)
     sending = enqueue(3, "on its way", priority=1)
     claim("w")
@@ -624,7 +624,7 @@ def test_a_wait_begins_when_the_job_could_be_claimed() -> None:
     queue.put_back(claim("w").id, "w", NOW + 1200, False, NOW)
     assert queue.overview(NOW + 1203).oldest_wait_s == 3
     queue.cancel(1, None, NOW + 1203)
-    batch = batches.enqueue(2, 2, ("a", "b"), 0, None, NOW + 1203, dedupe="batch", cap=9)
+    batch = batches.enqueue(new_batch(2, "batch", ("a", "b")), 9, NOW + 1203)
     assert isinstance(batch, BatchInfo)
     batches.hold(claim("w", NOW + 1300).id, "w", OVER, NOW + 1300)
     batches.release(2, batch.id, 1, NOW + 260_000)

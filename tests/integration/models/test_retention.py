@@ -39,7 +39,7 @@ from models.tables import (
 )
 from tests import purchases
 from tests.paypal_shop import PayPalShop, until
-from tests.store import FREE, NOW, PREMIUM, claim, customers, deliver, enqueue
+from tests.store import FREE, NOW, PREMIUM, claim, customers, deliver, enqueue, new_batch
 
 MADRID = ZoneInfo("Europe/Madrid")
 DAY = 86_400
@@ -194,7 +194,7 @@ def test_notifications_requests_joins_and_batches_go(database_file: Path) -> Non
         webhooks.receive("paypal", f"WH-{number}", "X", "", "{}", NOW)
         provider_requests.ask(RequestKind.LOOKUP, "paypal", argument=f"{number}", user_id=1, asked_by=1, now=NOW)
         sources.begin_join(1, f"hash{number}", usage.day_of(NOW, MADRID), 10, NOW)
-        batch = batches.enqueue(1, 1, ("a", "b"), 0, 1, NOW, dedupe=f"batch{number}", cap=99)
+        batch = batches.enqueue(new_batch(1, f"batch{number}", ("a", "b")), 99, NOW)
         assert isinstance(batch, batches.BatchInfo)
     WebhookEvent.update(state="done", done_at=NOW).where(WebhookEvent.id != 2).execute()
     for number in (1, 3):

@@ -9,6 +9,7 @@ from models.jobs.states import JobInfo
 from models.money import access
 from tests.daemon_process import daemon
 from tests.sandbox_process import Sandbox
+from tests.store import new_job
 
 WAITS_S = 3600
 
@@ -20,7 +21,7 @@ def test_waiting_links_move_to_the_line_of_the_new_plan(sandbox: Sandbox, tmp_pa
     database.open_database(file)
     customer, now = sandbox.scenario["customers"][3]["id"], int(time.time())
     users.seen(customer, "Emma", None, "en", now)
-    queued = queue.enqueue(customer, customer, "https://t.me/sandbox_gallery/1", None, 0, None, now, dedupe="1", cap=10)
+    queued = queue.enqueue(new_job(customer, "1"), 10, now)
     assert isinstance(queued, JobInfo)
     claimed = queue.claim("earlier daemon", 60, 2, now)
     assert claimed is not None

@@ -29,6 +29,7 @@ from tests import environment
 from tests.integration.daemon.test_supervision import STUBBORN, Instance, instance, wait
 from tests.purchases import NOW
 from tests.sandbox_process import REPOSITORY
+from tests.store import new_job
 
 __all__ = ["instance"]
 
@@ -105,7 +106,7 @@ def test_a_backup_comes_back(data: Path, environ: dict[str, str]) -> None:
 
 def test_what_stood_in_line_then_is_not_sent_again(data: Path, environ: dict[str, str]) -> None:
     database.open_database(data / "peaje.db")
-    queue.enqueue(1, 1, "https://t.me/channel/1", None, 0, None, NOW, dedupe="update 1", cap=9)
+    queue.enqueue(new_job(1, "1"), 9, NOW)
     database.close_database()
     manage(environ, "backup")
 

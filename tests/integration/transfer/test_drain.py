@@ -19,7 +19,7 @@ async def test_a_job_claimed_as_the_drain_begins_may_end(running: Rig, lucia: Cu
 
     def put_in_line() -> int:
         url = running.link("document1")["url"]
-        job = queue.enqueue(lucia.id, lucia.id, url, None, 0, None, now(), dedupe="drain", cap=1000)
+        job = queue.enqueue(queue.NewJob(user_id=lucia.id, chat_id=lucia.id, link=url, dedupe="drain"), 1000, now())
         assert isinstance(job, JobInfo)
         busy.wait(10)
         return job.id

@@ -8,6 +8,7 @@ import pytest
 
 from models.jobs import batches, queue
 from models.jobs.states import JobInfo, JobState
+from tests.store import new_batch
 from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,9 +69,7 @@ async def test_a_batch_has_one_message_with_counts(running: Rig, lucia: Customer
     ]
     slow(running, 1)
     links = (*[post["url"] for post in posts], running.link("missing1")["url"])
-    batch = await running.database(
-        batches.enqueue, lucia.id, lucia.id, links, 0, None, now(), dedupe=str(time.time_ns()), cap=1000
-    )
+    batch = await running.database(batches.enqueue, new_batch(lucia.id, str(time.time_ns()), links), 1000, now())
     running.wakeup.wake()
     shown = await until(lambda: texts(lucia))
     assert len(shown) == 1 and "de 7" in shown[0]
@@ -89,9 +88,7 @@ async def test_a_quota_that_ends_in_the_middle_keeps_the_rest(running: Rig, luci
     # Given a free customer, who may have three videos in all, and five videos sent together
     async with customer(running, 7, level=0) as free:
         links = tuple(running.link(f"video{number}")["url"] for number in range(1, 6))
-        batch = await running.database(
-            batches.enqueue, free.id, free.id, links, 0, None, now(), dedupe=str(time.time_ns()), cap=1000
-        )
+        batch = await running.database(batches.enqueue, new_batch(free.id, str(time.time_ns()), links), 1000, now())
         running.wakeup.wake()
 
         async def held() -> Any:
