@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
-from config.plans import KINDS, Limit, Plan
+from config import plan_texts
+from config.plans import Plan
+from config.settings import Settings
 from config.texts import Texts
+from models.money.access import Access
 from models.money.providers import PAYPAL
 from models.money.seller import Outcome, Result
 
@@ -16,9 +20,19 @@ class Offer:
     title: str
     description: str
     price: str
-    period: str
-    benefits: tuple[tuple[str, str], ...]
+    terms: str
+    gives: list[tuple[str, str]]
     renews: bool
+    owned: str
+    """What becomes of the same plan that the customer already has; empty for everybody else."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way to something that a buyer may want to read first."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -33,44 +47,47 @@ class Message:
     again_url: str | None = None
 
 
-def offer(plan: Plan, texts: Texts) -> Offer:
-    """*plan* in the customer's language, with its price, period, limits and largest file."""
+def offer(plan: Plan, texts: Texts, access: Access, timezone: ZoneInfo) -> Offer:
+    """*plan* in the customer's language, with what it costs and gives, for a customer who has *access*."""
     currency = PAYPAL.currency_of(plan) or ""
-    benefits = [(kind_name(kind, texts), limit_text(plan.limits[kind], texts)) for kind in KINDS]
-    benefits.append((texts.gettext("Largest file"), texts.size(plan.max_bytes)))
     return Offer(
         plan.title_in(texts.language),
         plan.description_in(texts.language),
         texts.price(plan.prices[currency], currency),
-        texts.gettext("every {period}", period=texts.duration(plan.seconds))
-        if plan.renews
-        else texts.gettext("for {period}", period=texts.duration(plan.seconds)),
-        tuple(benefits),
+        plan_texts.terms(texts, plan),
+        plan_texts.gives(texts, plan),
         plan.renews,
+        _owned(plan, texts, access, timezone),
     )
 
 
-def kind_name(kind: str, texts: Texts) -> str:
-    """The name of a kind of media."""
-    return {
-        "photo": texts.gettext("Photos"),
-        "video": texts.gettext("Videos"),
-        "music": texts.gettext("Music"),
-        "apk": texts.gettext("APK files"),
-        "document": texts.gettext("Documents"),
-        "text": texts.gettext("Text"),
-    }[kind]
+def _owned(plan: Plan, texts: Texts, access: Access, timezone: ZoneInfo) -> str:
+    if plan.renews or access.level != plan.level or access.until is None:
+        return ""
+    date, span = texts.date(access.until, timezone), texts.duration(plan.seconds)
+    return texts.gettext("You already have this plan, until {date}. Paying again adds {span}.", date=date, span=span)
 
 
-def limit_text(limit: Limit, texts: Texts) -> str:
-    """A limit in words: a number for a time, unlimited, or not included."""
-    if limit.count is None:
-        return texts.gettext("unlimited")
-    if limit.count == 0:
-        return texts.gettext("not included")
-    if limit.period == "day":
-        return texts.gettext("{count} a day", count=limit.count)
-    return texts.gettext("{count} in all", count=limit.count)
+def links(texts: Texts, settings: Settings, chat_url: str | None) -> list[Link]:
+    """What a buyer may want to read before paying; only what the operator has set up."""
+    refunds = f"{chat_url.partition('?')[0]}?start=paysupport" if chat_url else None
+    known = (
+        (texts.gettext("Terms of use"), settings.terms_url),
+        (texts.gettext("Refunds and help"), refunds),
+        (texts.gettext("Privacy"), settings.privacy_url),
+    )
+    return [Link(label, url) for label, url in known if url]
+
+
+def contact_url(contact: str | None) -> str | None:
+    """Where *contact* leads: an @name to its chat, a mail address to the mail program. None: it is only words."""
+    if contact is None or any(letter.isspace() for letter in contact):
+        return None
+    if contact.startswith("https://"):
+        return contact
+    if contact.startswith("@"):
+        return f"https://t.me/{contact[1:]}"
+    return f"mailto:{contact}" if "@" in contact else None
 
 
 def message(outcome: Outcome, texts: Texts, pay_url: str | None) -> Message:
@@ -90,8 +107,11 @@ def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
     return {
         Result.PAID: (_("Paid, thank you!"), _("Your access is active. The chat has your receipt."), "good"),
         Result.PENDING: (
-            _("Your payment is on its way"),
-            _("PayPal is still checking it. Access begins by itself when it is confirmed, and the chat tells you."),
+            _("Your payment is being checked"),
+            _(
+                "PayPal is still checking your payment. Your access begins when the payment is confirmed, and the chat "
+                "tells you. You need to do nothing."
+            ),
             "wait",
         ),
         Result.NOT_APPROVED: (
@@ -104,21 +124,32 @@ def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
             _("Nothing was charged. Choose another card or account at PayPal and try again."),
             "bad",
         ),
-        Result.OVER: (_("This purchase is over"), _("It was not paid in time, and nothing was charged."), "bad"),
-        Result.REFUNDED: (_("This payment was refunded"), _("The money is on its way back to you."), ""),
+        Result.OVER: (
+            _("This purchase is over"),
+            _("The payment did not come in time, and nothing was charged."),
+            "bad",
+        ),
+        Result.REFUNDED: (
+            _("This payment was refunded"),
+            _("You get the money back, so this payment gives you no access any more."),
+            "",
+        ),
         Result.UNABLE: (
             _("This shop cannot take the payment right now"),
-            _("Nothing was charged. The operator has been told; please try again later."),
+            _("Nothing was charged. We have told the operator; please try again later."),
             "bad",
         ),
         Result.TROUBLE: (
             _("This payment needs a look"),
-            _("Something does not fit, and the operator has been told. Nothing is lost."),
+            _(
+                "Something does not match, so this payment gave you no access yet. We have told the operator, who will "
+                "look at it."
+            ),
             "bad",
         ),
         Result.LATER: (
             _("PayPal does not answer right now"),
-            _("We keep asking. If you approved the payment, the chat tells you as soon as it is through."),
+            _("We keep asking. If you approved the payment, the chat tells you as soon as it is confirmed."),
             "wait",
         ),
     }
@@ -157,7 +188,9 @@ def anothers(texts: Texts) -> Message:
 def banned(texts: Texts) -> Message:
     """The customer is banned."""
     return Message(
-        texts.gettext("You cannot buy here"), texts.gettext("Your access to the bot has been withdrawn."), "bad"
+        texts.gettext("You cannot buy here"),
+        texts.gettext("The operator has banned you from this bot. Nothing was charged."),
+        "bad",
     )
 
 
@@ -165,16 +198,16 @@ def already_subscribed(texts: Texts, suspended: bool) -> Message:
     """The plan already renews for this customer, or would if its renewal were not *suspended*."""
     if suspended:
         return Message(
-            texts.gettext("Your subscription to this plan is suspended"),
+            texts.gettext("The renewal of this plan is suspended"),
             texts.gettext(
-                "Its renewal could not be collected. In the chat, /premium lets you renew it again; or cancel its "
-                "renewal there, then you can buy anew."
+                "Its payment failed. In the chat, /premium lets you renew again, or cancel the renewal and then buy "
+                "again."
             ),
             "bad",
         )
     return Message(
-        texts.gettext("You have this plan already"),
-        texts.gettext("It renews by itself. The chat shows until when, with /premium."),
+        texts.gettext("You already have this plan"),
+        texts.gettext("It renews until you cancel. In the chat, /premium shows when."),
         "good",
     )
 
@@ -199,6 +232,8 @@ def error(texts: Texts, status: int) -> Message:
         405: Message(_("Nothing here"), ask_again),
         410: Message(_("This link is no longer valid"), ask_again),
         429: Message(_("Too many requests"), _("Please wait a minute and try again.")),
-        500: Message(_("Something went wrong"), _("Nothing is lost. Please try again in a minute.")),
+        500: Message(
+            _("Something went wrong on our side"), _("Please try again in a minute. What you have paid is not lost.")
+        ),
     }
     return messages.get(status, messages[500])

@@ -17,7 +17,7 @@ from config.plans import Plan
 from config.texts import LANGUAGES, Texts, translator
 from models import users
 from models.errors import AlreadySubscribed, TokenExpired, TokenForged
-from models.money import orders
+from models.money import access, orders
 from models.money.orders import OrderInfo
 from models.money.providers import PAYPAL
 from models.money.seller import Result, SellerError
@@ -44,7 +44,10 @@ def offer(token: str) -> Response:
     """Show the plan that the link offers."""
     user, plan = _buyer(token)
     texts = translator(user.language)
-    return _page("checkout.html", 200, texts, plan=messages.offer(plan, texts), name=user.first_name or str(user.id))
+    settings = current_shop().settings
+    offered = messages.offer(plan, texts, access.of(user.id, int(time.time())), settings.timezone)
+    links = messages.links(texts, settings, branding.noted().chat_url)
+    return _page("checkout.html", 200, texts, plan=offered, links=links, name=user.first_name or str(user.id))
 
 
 @blueprint.post("/pay/<token>")
@@ -181,7 +184,15 @@ def _outcome(texts: Texts, message: Message, status: int, own: bool = False) -> 
 
 def _page(template: str, status: int, texts: Texts, **values: object) -> Response:
     contact = current_shop().settings.support_contact
-    html = render_template(template, t=texts, _=texts.gettext, bot=branding.noted(), contact=contact, **values)
+    html = render_template(
+        template,
+        t=texts,
+        _=texts.gettext,
+        bot=branding.noted(),
+        contact=contact,
+        contact_url=messages.contact_url(contact),
+        **values,
+    )
     return make_response(html, status)
 
 

@@ -1,6 +1,6 @@
 """A customer's use, history and waiting jobs; the operator's totals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,7 @@ def stats(
     """My use."""
     parts = [home.plan_line(t, plan, access, now, timezone), limits.what_is_used(t, left)]
     if waiting:
-        parts.append(t.ngettext("{n} link is waiting.", "{n} links are waiting.", waiting))
+        parts.append(t.ngettext("You have {n} link in the queue.", "You have {n} links in the queue.", waiting))
     return Screen(
         "\n\n".join(parts),
         keyboard.rows(Button(t.gettext("🧾 History"), "history"), keyboard.plans(t), keyboard.home(t)),
@@ -42,43 +42,46 @@ def with_totals(
     money: payments.Totals,
 ) -> Screen:
     """The operator's totals under his own use."""
-    turnover = [
-        t.gettext(
-            "• {amount} from {payments} payments, {refunded} given back",
-            amount=t.price(each.amount, each.currency),
-            payments=each.payments,
-            refunded=t.price(each.refunded, each.currency),
-        )
-        for each in money.turnover
-    ]
     lines = [
-        t.gettext("<b>All together</b>"),
-        t.gettext(
-            "• {users} customers, {new} new and {seen} seen in 24 hours, {paying} have paid",
-            users=people.users,
-            new=people.new_today,
-            seen=people.seen_today,
-            paying=money.customers,
-        ),
-        t.gettext(
-            "• {banned} banned, {blocked} have blocked the bot", banned=people.banned, blocked=people.blocked_bot
-        ),
-        t.gettext(
-            "• in 24 hours {done} delivered ({size}), {refused} refused, {failed} failed",
-            done=day.done,
-            size=t.size(day.bytes),
-            refused=day.refused,
-            failed=day.failed,
-        ),
-        t.gettext(
-            "• {queued} in line, {running} under way, {held} held",
-            queued=line.queued,
-            running=line.running,
-            held=line.held,
-        ),
-        *turnover,
+        t.gettext("<b>All customers</b>"),
+        "• " + ", ".join(_people(t, people, money.customers)),
+        "• " + t.gettext("last 24 hours: {links}", links=", ".join(_ended(t, day))),
+        "• " + in_queue(t, line),
+        *("• " + _turnover(t, each) for each in money.turnover),
     ]
     return Screen(screen.text + "\n\n" + "\n".join(lines), screen.keyboard)
+
+
+def in_queue(t: Texts, line: queue.Overview) -> str:
+    """What is not delivered yet, of all customers."""
+    text = t.ngettext("{n} link in the queue", "{n} links in the queue", line.queued)
+    if line.oldest_wait_s is not None:
+        text += " " + t.gettext("(longest wait: {wait})", wait=t.duration(line.oldest_wait_s))
+    under_way = t.ngettext("{n} under way", "{n} under way", line.running)
+    on_hold = t.ngettext("{n} on hold", "{n} on hold", line.held)
+    return f"{text}, {under_way}, {on_hold}"
+
+
+def _people(t: Texts, people: users.Totals, paying: int) -> Iterator[str]:
+    yield t.ngettext("{n} customer", "{n} customers", people.users)
+    yield t.ngettext("{n} has paid", "{n} have paid", paying)
+    yield t.ngettext("{n} new in 24 hours", "{n} new in 24 hours", people.new_today)
+    yield t.ngettext("{n} seen in 24 hours", "{n} seen in 24 hours", people.seen_today)
+    yield t.ngettext("{n} banned", "{n} banned", people.banned)
+    yield t.ngettext("{n} has blocked the bot", "{n} have blocked the bot", people.blocked_bot)
+
+
+def _ended(t: Texts, day: queue.Totals) -> Iterator[str]:
+    size = t.size(day.bytes)
+    yield t.ngettext("{n} link delivered ({size})", "{n} links delivered ({size})", day.done, size=size)
+    yield t.ngettext("{n} refused", "{n} refused", day.refused)
+    yield t.ngettext("{n} failed", "{n} failed", day.failed)
+
+
+def _turnover(t: Texts, of: payments.Turnover) -> str:
+    amount = t.price(of.amount, of.currency)
+    text = t.ngettext("{amount} from {n} payment", "{amount} from {n} payments", of.payments, amount=amount)
+    return text + ", " + t.gettext("refunded: {price}", price=t.price(of.refunded, of.currency))
 
 
 def history(
@@ -115,8 +118,8 @@ def payment_state(t: Texts, payment: PaymentInfo) -> str:
 def waiting(t: Texts, open_jobs: Sequence[JobInfo]) -> Screen:
     """What can be cancelled."""
     if not open_jobs:
-        return Screen(t.gettext("Nothing of yours is waiting."), keyboard.rows(keyboard.home(t)))
-    lines = [t.ngettext("{n} link of yours is waiting:", "{n} links of yours are waiting:", len(open_jobs))]
+        return Screen(t.gettext("You have no links in the queue."), keyboard.rows(keyboard.home(t)))
+    lines = [t.ngettext("You have {n} link in the queue:", "You have {n} links in the queue:", len(open_jobs))]
     shown = open_jobs[:WAITING_SHOWN]
     lines += [f"{number}. {_short(job.link)}" for number, job in enumerate(shown, 1)]
     if len(open_jobs) > len(shown):
@@ -133,7 +136,7 @@ def cancelled(t: Texts, count: int, open_jobs: Sequence[JobInfo]) -> Screen:
     head = (
         t.ngettext("{n} link cancelled; it cost you nothing.", "{n} links cancelled; they cost you nothing.", count)
         if count
-        else t.gettext("There was nothing to cancel any more.")
+        else t.gettext("There was nothing left to cancel.")
     )
     if not open_jobs:
         return Screen(head, keyboard.rows(keyboard.home(t)))
@@ -144,8 +147,8 @@ def cancelled(t: Texts, count: int, open_jobs: Sequence[JobInfo]) -> Screen:
 def released(t: Texts, count: int) -> Screen:
     """The rest of a batch goes on."""
     if not count:
-        return Screen(t.gettext("There is nothing left to go on with."), keyboard.rows(keyboard.home(t)))
-    return Screen(t.ngettext("{n} link is in line again.", "{n} links are in line again.", count))
+        return Screen(t.gettext("You have no links on hold any more."), keyboard.rows(keyboard.home(t)))
+    return Screen(t.ngettext("{n} link is back in the queue.", "{n} links are back in the queue.", count))
 
 
 def reminders(t: Texts, on: bool) -> Screen:

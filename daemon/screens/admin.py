@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from config.plans import Plan
 from config.texts import Texts
 from config.version import VERSION
-from daemon.screens import announcements
+from daemon.screens import account, announcements
 from daemon.telegram.screen import Screen
 from models.errors import RefundRefused
 from models.jobs.queue import Overview
@@ -39,7 +39,7 @@ def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
         "Usage: <code>{form}</code>\nExample: <code>{example}</code>", form=escape(form), example=escape(example)
     )
     if who in form:
-        text += "\n" + t.gettext("USER is a number or an @name.")
+        text += "\n" + t.gettext("USER is a Telegram id or an @name.")
     return Screen(text)
 
 
@@ -47,7 +47,8 @@ def unknown_user(t: Texts, text: str) -> Screen:
     """Nobody of that id or name has written to the bot."""
     return Screen(
         t.gettext(
-            "I do not know <code>{user}</code>. Only people who have written to me can be named, by number or @name.",
+            "I do not know <code>{user}</code>. I only know people who have written to me, by their Telegram id or "
+            "@name.",
             user=escape(text),
         )
     )
@@ -55,7 +56,7 @@ def unknown_user(t: Texts, text: str) -> Screen:
 
 def granted(t: Texts, user: UserInfo, plan: Plan, access: Access, new: bool, timezone: ZoneInfo) -> Screen:
     """Time was given."""
-    head = t.gettext("✅ Given to {user}.", user=name(user)) if new else t.gettext("That was done already.")
+    head = t.gettext("✅ Given to {user}.", user=name(user)) if new else t.gettext("That was already done.")
     return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
 
 
@@ -66,7 +67,7 @@ def revoked(
     head = (
         t.gettext("✅ Taken from {user}.", user=name(user))
         if taken
-        else t.gettext("{user} has nothing of it that could be taken.", user=name(user))
+        else t.gettext("{user} has no access that you could take back.", user=name(user))
     )
     return Screen(f"{head}\n{_has(t, plan, access, timezone)}{_ends(t, ended)}")
 
@@ -75,30 +76,34 @@ def unknown_payment(t: Texts, text: str) -> Screen:
     """No such payment in the ledger."""
     return Screen(
         t.gettext(
-            "I know no payment <code>{id}</code>. Its number stands in the receipt and in /history.", id=escape(text)
+            "I do not know a payment <code>{id}</code>. The customer finds the payment number in the receipt and in "
+            "/history.",
+            id=escape(text),
         )
     )
 
 
 def refund_asked(t: Texts, amount: int, currency: str, ended: int) -> Screen:
     """The provider is being told."""
-    text = t.gettext("The refund of {price} is under way; you will hear how it ended.", price=t.price(amount, currency))
+    text = t.gettext(
+        "The refund of {price} is under way. I will tell you how it ends.", price=t.price(amount, currency)
+    )
     return Screen(text + _ends(t, ended))
 
 
 def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
     """It cannot be refunded, or not like this."""
     texts = {
-        "not_completed": t.gettext("This payment is not completed, so there is nothing to give back."),
-        "nothing_left": t.gettext("This payment was given back already."),
+        "not_completed": t.gettext("This payment is not completed, so there is nothing to refund."),
+        "nothing_left": t.gettext("This payment is already refunded."),
         "above_rest": t.gettext(
-            "That is more than is left of it: {rest}.",
+            "Only {rest} of this payment is left to refund. Name that amount or less.",
             rest=t.price(refused.rest, currency),
         ),
-        "whole_only": t.gettext("Stars can only be given back as a whole: leave out the amount."),
+        "whole_only": t.gettext("A payment in Stars can only be refunded whole. Leave out the amount."),
         "under_way": t.gettext(
-            "A refund of {price} of this payment is under way. Ask for another amount when you have heard how it "
-            "ended.",
+            "A refund of {price} of this payment is under way. I will tell you how it ends; ask for another amount "
+            "after that.",
             price=t.price(refused.under_way, currency),
         ),
     }
@@ -107,12 +112,14 @@ def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
 
 def not_an_admin(t: Texts) -> Screen:
     """Admins do not shut each other out."""
-    return Screen(t.gettext("That is an admin. Take the number out of ADMIN_IDS first."))
+    return Screen(t.gettext("That is an admin. Take the id out of ADMIN_IDS first."))
 
 
 def banned(t: Texts, user: UserInfo, ended: int) -> Screen:
     """Shut out."""
-    text = t.gettext("⛔ {user} is shut out, and what he had waiting is cancelled. /unban undoes it.", user=name(user))
+    text = t.gettext(
+        "⛔ {user} is banned, and their links in the queue are cancelled. /unban lifts the ban.", user=name(user)
+    )
     return Screen(text + _ends(t, ended))
 
 
@@ -126,7 +133,7 @@ def unknown_chat(t: Texts, text: str) -> Screen:
     return Screen(
         t.gettext(
             "I cannot find the channel of <code>{link}</code>. Send a link to one of its posts; the reading account "
-            "must be a member of it.",
+            "must be a member of the channel.",
             link=escape(text),
         )
     )
@@ -139,7 +146,7 @@ def allowed(t: Texts, source: SourceInfo | None, chat_id: int) -> Screen:
 
 def blocked(t: Texts, source: SourceInfo | None, chat_id: int) -> Screen:
     """Closed to all."""
-    return Screen(t.gettext("⛔ {chat} is closed to everybody. /allow opens it.", chat=chat(source, chat_id)))
+    return Screen(t.gettext("⛔ {chat} is closed to all customers. /allow opens it.", chat=chat(source, chat_id)))
 
 
 def status(
@@ -153,27 +160,16 @@ def status(
     """The version, and the health of each part."""
     parts = [f"Peaje {VERSION}", "", t.gettext("<b>Programs</b>")]
     parts += [_beat(t, program, beat, now) for program, beat in sorted(beats.items())]
-    waited = t.duration(line.oldest_wait_s) if line.oldest_wait_s is not None else t.gettext("none")
-    parts += [
-        "",
-        t.gettext("<b>Deliveries</b>"),
-        t.gettext(
-            "{queued} in line (longest wait: {wait}), {running} under way, {held} held",
-            queued=line.queued,
-            wait=waited,
-            running=line.running,
-            held=line.held,
-        ),
-    ]
+    parts += ["", t.gettext("<b>Deliveries</b>"), account.in_queue(t, line)]
     if oldest_event_ms is not None:
         age = max(0, now - oldest_event_ms // 1000)
-        parts.append(t.gettext("The oldest message not yet told is {age} old.", age=t.duration(age)))
+        parts.append(t.gettext("The oldest message not sent yet is {age} old.", age=t.duration(age)))
     parts.append("")
     if incidents:
-        parts.append(t.gettext("<b>Wrong at the moment</b>"))
+        parts.append(t.gettext("<b>Problems now</b>"))
         parts += [f"🔴 {announcements.incident(t, each.key)} ({escape(each.text)})" for each in incidents]
     else:
-        parts.append(t.gettext("🟢 Nothing is wrong."))
+        parts.append(t.gettext("🟢 No problems."))
     return Screen("\n".join(parts))
 
 
@@ -192,7 +188,7 @@ def chat(source: SourceInfo | None, chat_id: int) -> str:
 def _has(t: Texts, plan: Plan, access: Access, timezone: ZoneInfo) -> str:
     title = escape(plan.title_in(t.language))
     if access.forever:
-        return t.gettext("Now: <b>{plan}</b>, for ever.", plan=title)
+        return t.gettext("Now: <b>{plan}</b>, forever.", plan=title)
     if access.until is not None:
         return t.gettext("Now: <b>{plan}</b> until {date}.", plan=title, date=t.date(access.until, timezone))
     return t.gettext("Now: <b>{plan}</b>.", plan=title)
@@ -200,7 +196,7 @@ def _has(t: Texts, plan: Plan, access: Access, timezone: ZoneInfo) -> str:
 
 def _ends(t: Texts, renewals: int) -> str:
     """A line that says that somebody is charged no more, if he was."""
-    return "\n" + t.gettext("The renewal is being cancelled.") if renewals else ""
+    return "\n" + t.gettext("I am cancelling the renewal.") if renewals else ""
 
 
 def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from zoneinfo import ZoneInfo
 
+from config import plan_texts
 from config.money import STARS
 from config.plans import Plan
 from config.texts import Texts
@@ -37,7 +38,7 @@ def plans(
         parts.append(t.gettext("Nothing is on sale at the moment."))
     parts += _beside(t, access, on_sale, subscriptions)
     if protected_refused and on_sale:
-        parts.append(t.gettext("Posts of channels that forbid saving cannot be delivered under any plan."))
+        parts.append(t.gettext("No plan includes posts of channels that forbid saving."))
     if on_sale:
         parts.append(t.gettext("By paying you accept the /terms."))
     rows = [_buttons(t, plan, pay_links.get(plan.code)) for plan in on_sale]
@@ -53,11 +54,11 @@ def _beside(
     more = [plan for plan in on_sale if not (plan.renews and plan.code in renewed)]
     if renewed and more:
         yield t.gettext(
-            "Your present renewal goes on beside whatever you buy, and you pay for both. If you do not want that, "
-            "cancel the renewal with the button here."
+            "Your renewal goes on beside what you buy now, and you pay for both. If you do not want that, cancel the "
+            "renewal first, with the button below."
         )
     if access.level and more and not (renewed and any(plan.renews for plan in more)):
-        yield t.gettext("Time that you buy is added to what you have; nothing is lost.")
+        yield t.gettext("The time that you buy is added to what you have.")
 
 
 def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
@@ -65,23 +66,20 @@ def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
     prices = " · ".join(
         t.price(amount, currency) for currency, amount in plan.prices.items() if currency == STARS or by_paypal
     )
-    span = t.duration(plan.seconds)
-    price = (
-        t.gettext("{price} every {span}, renewed until you cancel", price=prices, span=span)
-        if plan.renews
-        else t.gettext("{price} for {span}", price=prices, span=span)
-    )
+    between = ", " if plan.renews else " "
     title, description = escape(plan.title_in(t.language)), escape(plan.description_in(t.language))
-    return f"<b>{title}</b>: {price}\n{description}\n{limits.what_it_gives(t, plan)}"
+    return (
+        f"<b>{title}</b>: {prices}{between}{plan_texts.terms(t, plan)}\n{description}\n{limits.what_it_gives(t, plan)}"
+    )
 
 
 def renewal_line(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> str:
     """What becomes of a renewing purchase."""
     date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
     if subscription.state is SubscriptionState.ACTIVE:
-        return t.gettext("🔁 It renews by itself on {date}.", date=date)
+        return t.gettext("🔁 Your plan renews on {date}.", date=date)
     if subscription.state is SubscriptionState.SUSPENDED:
-        return t.gettext("⚠️ The renewal could not be collected. Your plan ends on {date}.", date=date)
+        return t.gettext("⚠️ The payment for the renewal failed. Your plan ends on {date}.", date=date)
     return t.gettext("The renewal is cancelled. Your plan ends on {date}.", date=date)
 
 
@@ -89,7 +87,7 @@ def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
     """The way into a purchase in Stars that renews."""
     price = t.price(plan.prices[STARS], STARS)
     text = t.gettext(
-        "<b>{plan}</b>: {price} every {span}. It renews by itself until you cancel, here or in Telegram's settings.",
+        "<b>{plan}</b>: {price}, renews every {span} until you cancel, here or in Telegram's settings.",
         plan=escape(plan.title_in(t.language)),
         price=price,
         span=t.duration(plan.seconds),
@@ -101,22 +99,22 @@ def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
 def invoice_description(t: Texts, order: OrderInfo, plan: Plan) -> str:
     """Under the title of the invoice; Telegram cuts nothing, it refuses."""
     if order.purpose == "test":
-        return t.gettext("A test. It gives nothing, and the Star comes back.")
-    return f"{plan.description_in(t.language)} ({t.duration(order.seconds)})"[:DESCRIPTION_LENGTH]
+        return t.gettext("A test payment. It gives no access, and I refund the Star.")
+    return f"{plan.description_in(t.language)} ({plan_texts.terms(t, plan)})"[:DESCRIPTION_LENGTH]
 
 
 def refusal(t: Texts, reason: str) -> str:
     """Why a payment may not go on, shown by Telegram over the invoice."""
     texts = {
-        "banned": t.gettext("You cannot buy here any more. Nothing was charged."),
-        "not_yours": t.gettext("This invoice was made for somebody else. Send /premium for one of your own."),
-        "already_paid": t.gettext("This invoice is paid already. Send /premium to buy again."),
+        "banned": t.gettext("The operator has banned you, so you cannot buy here. Nothing was charged."),
+        "not_yours": t.gettext("This invoice belongs to somebody else. Send /premium for your own."),
+        "already_paid": t.gettext("This invoice is already paid. Send /premium to buy again."),
         "closed": t.gettext("This invoice is no longer valid. Send /premium for a new one."),
-        "expired": t.gettext("This invoice is too old. Send /premium for a new one."),
+        "expired": t.gettext("This invoice has expired. Send /premium for a new one."),
         "price": t.gettext("The price has changed. Send /premium for a new invoice."),
-        "already_subscribed": t.gettext("You are subscribed to this plan already. /premium shows until when."),
-        "under_way": t.gettext("A payment of this invoice is under way. Wait a minute before you try again."),
-        "unknown_order": t.gettext("This invoice is not known here. Send /premium for a new one."),
+        "already_subscribed": t.gettext("You already have this plan, and it renews. /premium shows when."),
+        "under_way": t.gettext("A payment for this invoice is under way. Wait a minute before you try again."),
+        "unknown_order": t.gettext("I do not know this invoice. Send /premium for a new one."),
     }
     return texts.get(reason) or t.gettext("Something went wrong on our side. Nothing was charged; please try again.")
 
@@ -125,20 +123,18 @@ def already_subscribed(t: Texts, suspended: bool) -> Screen:
     """Two renewing purchases of one plan make no sense."""
     if suspended:
         text = t.gettext(
-            "Your subscription to this plan is suspended, because its renewal could not be collected. /premium lets "
-            "you renew it again; or cancel its renewal there, then you can buy anew."
+            "The renewal of this plan is suspended, because its payment failed. /premium lets you renew again, or "
+            "cancel the renewal and then buy again."
         )
     else:
-        text = t.gettext(
-            "You are subscribed to this plan already, so there is nothing to buy. /premium shows until when."
-        )
+        text = t.gettext("You already have this plan, and it renews. /premium shows when.")
     return Screen(text, keyboard.rows(keyboard.plans(t)))
 
 
 def not_on_sale(t: Texts) -> Screen:
     """The button is older than the plans."""
     return Screen(
-        t.gettext("That plan is no longer on sale. Have a look at the present ones."),
+        t.gettext("That plan is no longer on sale. The button below shows those that are."),
         keyboard.rows(keyboard.plans(t)),
     )
 
@@ -147,12 +143,12 @@ def asked_to_change_renewal(t: Texts, resume: bool, provider: str) -> Screen:
     """The provider is being told."""
     if not resume:
         text = t.gettext(
-            "I am cancelling the renewal and will tell you as soon as it is done. What you paid for stays."
+            "I am cancelling the renewal and will tell you as soon as that is done. What you have paid for stays yours."
         )
     elif TRAITS[provider].payer_resumes:
         text = t.gettext("I am asking Telegram to permit the renewal again and will tell you what is left to do.")
     else:
-        text = t.gettext("I am switching the renewal on again and will tell you as soon as it is done.")
+        text = t.gettext("I am switching the renewal on again and will tell you as soon as that is done.")
     return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
 
 
@@ -171,7 +167,8 @@ def confirm_cancel_renewal(t: Texts, subscription: SubscriptionInfo, timezone: Z
 def renewal_cannot_change(t: Texts) -> Screen:
     """It has changed meanwhile."""
     return Screen(
-        t.gettext("That is not possible any more; /premium shows how things stand."), keyboard.rows(keyboard.plans(t))
+        t.gettext("This renewal has changed meanwhile. /premium shows how it stands now."),
+        keyboard.rows(keyboard.plans(t)),
     )
 
 

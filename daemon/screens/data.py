@@ -19,10 +19,11 @@ def confirm_erasure(t: Texts) -> Screen:
     return Screen(
         t.gettext(
             "<b>Delete your data?</b>\n"
-            "I forget your name, your language, the links that you sent and the chats that you opened to yourself. "
-            "What waits is cancelled, and what renews by itself is asked to end.\n"
-            "What stays, under a number without a name: your payments, as the law wants, and how much of the limits "
-            "you have used. A plan that you have paid for remains yours. Backups lose it within about a month."
+            "I will delete your name, your language, the links that you sent and the chats that you opened. I will "
+            "also cancel your links in the queue and your renewals.\n"
+            "I keep, under a number without a name: your payments, as the law requires, and how much of your limits "
+            "you have used. A plan that you have paid for stays yours. Your data disappears from the backups within "
+            "about a month."
         ),
         ((Button(t.gettext("Yes, delete it"), "erase:yes"),), (keyboard.home(t),)),
     )
@@ -30,17 +31,27 @@ def confirm_erasure(t: Texts) -> Screen:
 
 def erased(t: Texts) -> Screen:
     """It is done."""
-    return Screen(t.gettext("Done. I no longer know who you are. If you write to me again, we begin anew."))
+    return Screen(t.gettext("Done. I no longer know who you are. If you write to me again, we start over."))
 
 
 def backup(t: Texts, newest: Backup, size: int, now: int) -> str:
     """The words under a backup."""
     text = t.gettext("Backup made {age} ago, {size}.", age=t.duration(now - newest.at), size=t.size(size))
     if newest.sealed:
-        return text + "\n" + t.gettext("It opens only with your BACKUP_PASSPHRASE. Keep that elsewhere too.")
-    return text + "\n" + t.gettext("Whoever has this file can read it. With BACKUP_PASSPHRASE set, nobody else could.")
+        return (
+            text
+            + "\n"
+            + t.gettext("It opens only with your BACKUP_PASSPHRASE. Keep the passphrase in another place too.")
+        )
+    return (
+        text
+        + "\n"
+        + t.gettext(
+            "Anybody who has this file can read it. Set BACKUP_PASSPHRASE, and only you can read the next ones."
+        )
+    )
 
 
 def no_backup(t: Texts) -> Screen:
     """There is none yet."""
-    return Screen(t.gettext("There is no backup yet. The first one is made a few seconds after the start."))
+    return Screen(t.gettext("There is no backup yet. I make the first one a few seconds after the start."))

@@ -27,7 +27,7 @@ def start(
     text = "\n\n".join(
         (
             t.gettext("Hello, {name}!", name=escape(first_name) or "👋"),
-            t.gettext("Send me the link of a Telegram post, and I will bring you what is in it."),
+            t.gettext("Send me the link to a Telegram post, and I will send you what is in it."),
             plan_line(t, plan, access, now, timezone) + "\n" + limits.what_is_left(t, left),
         )
     )
@@ -41,11 +41,11 @@ def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo
     """The plan and how long it lasts."""
     title = escape(plan.title_in(t.language))
     if access.forever:
-        return t.gettext("Your plan: <b>{plan}</b>, for ever.", plan=title)
+        return t.gettext("Your plan: <b>{plan}</b>, forever.", plan=title)
     if access.until is None:
         return t.gettext("Your plan: <b>{plan}</b>.", plan=title)
     return t.gettext(
-        "Your plan: <b>{plan}</b>, {left} left, until {date}.",
+        "Your plan: <b>{plan}</b> until {date} (time left: {left}).",
         plan=title,
         left=t.duration(access.until - now),
         date=t.date(access.until, timezone),
@@ -55,13 +55,14 @@ def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo
 def guide(t: Texts, commands: str) -> Screen:
     """How it is used."""
     text = t.gettext(
-        "<b>How it works</b>\n"
-        "1. In Telegram, hold the post that you want and choose “Copy link”.\n"
-        "2. Send me the link. Several in one message are fine, and so is a range: t.me/name/10-20.\n"
-        "3. The file arrives here, as it was: photo, video, album, music, document or text.\n\n"
+        "<b>How I work</b>\n"
+        "1. In Telegram, press and hold the post that you want and choose “Copy link”.\n"
+        "2. Send me the link. You can send several in one message, or a range: t.me/name/10-20.\n"
+        "3. I send you the post as it was: photo, video, album, sticker, music, document or text.\n\n"
         "<b>Private channels</b>\n"
-        "Send me the invitation link first (t.me/+…), then the links of the posts.\n\n"
-        "<b>Commands</b>\n{commands}",
+        "Send me the invitation link first (t.me/+…), then the links to the posts.\n\n"
+        "<b>Commands</b>\n"
+        "{commands}",
         commands=commands,
     )
     return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
@@ -73,4 +74,4 @@ def language(t: Texts, chosen: str) -> Screen:
         Button(("✓ " if each.code == chosen else "") + each.name, f"language:{each.code}")
         for each in LANGUAGES.values()
     ]
-    return Screen(t.gettext("Which language shall I speak?"), (*keyboard.rows(*buttons), (keyboard.home(t),)))
+    return Screen(t.gettext("Which language do you want to read?"), (*keyboard.rows(*buttons), (keyboard.home(t),)))

@@ -11,7 +11,7 @@ ANEW = "new:"
 
 def home(t: Texts) -> Button:
     """Back to the first screen."""
-    return Button(t.gettext("« Back"), "home")
+    return Button(t.gettext("🏠 Home"), "home")
 
 
 def plans(t: Texts) -> Button:

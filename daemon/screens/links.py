@@ -27,19 +27,25 @@ def reason(t: Texts, code: str) -> str:
     """One reason of ``daemon.telegram.links.REASONS`` in words: what it is, and what to send instead."""
     return {
         "no_post": t.gettext(
-            "this names a chat or a person, but no post. Hold the post itself and choose “Copy link”."
+            "this leads to a chat or a person, not to a post. Press and hold the post itself and choose “Copy link”."
         ),
-        "story": t.gettext("stories cannot be delivered, only posts of channels and groups."),
-        "stickers": t.gettext("this is a set of stickers. Send the link of a post instead."),
-        "boost": t.gettext("this asks for a boost; it is no post. Hold the post and choose “Copy link”."),
-        "phone": t.gettext("this is somebody's phone number. I only read posts of channels and groups."),
-        "not_a_post": t.gettext("this is not the link of a post. Hold the post and choose “Copy link”."),
-        "bad_number": t.gettext("there can be no post with this number. Please copy the link again."),
-        "range_too_long": t.gettext(
-            "that is a range of too many posts. Send at most {most} at a time.", most=links.MAX_RANGE
+        "story": t.gettext("I cannot deliver stories. Send the link to a post of a channel or group."),
+        "stickers": t.gettext("this is a sticker set. Send the link to a post instead."),
+        "boost": t.gettext(
+            "this asks for a boost and leads to no post. Press and hold the post and choose “Copy link”."
         ),
-        "too_many": t.gettext(
-            "I read the first {most} links of a message. Please send the others again.", most=links.MAX_LINKS
+        "phone": t.gettext("this is somebody's phone number. Send the link to a post of a channel or group."),
+        "not_a_post": t.gettext("this is not the link to a post. Press and hold the post and choose “Copy link”."),
+        "bad_number": t.gettext("no post can have this number. Please copy the link again."),
+        "range_too_long": t.ngettext(
+            "this range has too many posts. Send at most {n} post at a time.",
+            "this range has too many posts. Send at most {n} posts at a time.",
+            links.MAX_RANGE,
+        ),
+        "too_many": t.ngettext(
+            "I read the first {n} link of a message. Please send the others again.",
+            "I read the first {n} links of a message. Please send the others again.",
+            links.MAX_LINKS,
         ),
     }[code]
 
@@ -47,8 +53,11 @@ def reason(t: Texts, code: str) -> str:
 def too_many_at_once(t: Texts, posts: int, cap: int) -> Screen:
     """A message that names more posts than fit into an empty line."""
     return Screen(
-        t.gettext(
-            "These are {posts} posts, and you may have {cap} in line. Send fewer at a time.", posts=posts, cap=cap
+        t.ngettext(
+            "This is {n} post, and your queue has room for {cap}. Send fewer at a time.",
+            "These are {n} posts, and your queue has room for {cap}. Send fewer at a time.",
+            posts,
+            cap=cap,
         ),
         keyboard.rows(keyboard.home(t)),
     )
@@ -57,11 +66,13 @@ def too_many_at_once(t: Texts, posts: int, cap: int) -> Screen:
 def too_many_waiting(t: Texts, waiting: int, cap: int) -> Screen:
     """The customer's line is full."""
     return Screen(
-        t.gettext(
-            "You have {waiting} links in line, and there is room for {cap}. Send these again when some have arrived, "
-            "or cancel what you no longer need.",
-            waiting=waiting,
+        t.ngettext(
+            "You have {n} link in the queue, which has room for {cap}. Send the new links again when some have "
+            "arrived, or cancel what you no longer need.",
+            "You have {n} links in the queue, which has room for {cap}. Send the new links again when some have "
+            "arrived, or cancel what you no longer need.",
+            waiting,
             cap=cap,
         ),
-        keyboard.rows(Button(t.gettext("What is waiting"), "waiting"), keyboard.home(t)),
+        keyboard.rows(Button(t.gettext("See the queue"), "waiting"), keyboard.home(t)),
     )

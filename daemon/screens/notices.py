@@ -11,12 +11,12 @@ from daemon.telegram.screen import Screen
 
 def private_only(t: Texts) -> Screen:
     """Said in a group."""
-    return Screen(t.gettext("I only work in private: open a chat with me and send the link there."))
+    return Screen(t.gettext("I only answer in a private chat. Open one with me and send the link there."))
 
 
 def banned(t: Texts, settings: Settings) -> Screen:
     """The one answer that a banned customer gets."""
-    text = t.gettext("You cannot use this bot any more.")
+    text = t.gettext("The operator of this bot has banned you, so I deliver nothing to you any more.")
     if settings.support_contact:
         contact = escape(settings.support_contact)
         text += "\n" + t.gettext("If you think that this is a mistake, write to {contact}.", contact=contact)
@@ -27,7 +27,7 @@ def too_fast(t: Texts, seconds: float) -> Screen:
     """Too many messages; the last one was not read."""
     return Screen(
         t.gettext(
-            "That was too fast for me, and I have not read your last message. Wait {wait} and send it again.",
+            "You are writing too fast, and I have not read your last message. Wait {wait} and send it again.",
             wait=t.duration(max(1, math.ceil(seconds))),
         )
     )
@@ -35,7 +35,7 @@ def too_fast(t: Texts, seconds: float) -> Screen:
 
 def failed(t: Texts) -> Screen:
     """A fault of ours."""
-    return Screen(t.gettext("Something went wrong on our side, and it has been noted. Please try again in a moment."))
+    return Screen(t.gettext("Something went wrong on our side. Please try again in a moment."))
 
 
 def unknown_command(t: Texts) -> Screen:
@@ -47,8 +47,9 @@ def guidance(t: Texts) -> Screen:
     """Neither a link nor a command."""
     return Screen(
         t.gettext(
-            "Send me the link of a post, and I will bring you what is in it. In Telegram: hold the post, "
-            "then “Copy link”.\n\n/help explains it step by step."
+            "Send me the link to a Telegram post, and I will send you what is in it. To get the link, press and hold "
+            "the post and choose “Copy link”.\n\n"
+            "/help explains every step. /premium shows plans and prices."
         ),
         keyboard.rows(keyboard.home(t)),
     )
@@ -58,8 +59,8 @@ def no_media(t: Texts) -> Screen:
     """The customer sent a file himself."""
     return Screen(
         t.gettext(
-            "Files come from me, not to me. Send me the <b>link</b> of the post that you want: hold the post, "
-            "then “Copy link”."
+            "I cannot use files that you send me. Send me the <b>link</b> to the post that you want: press and hold "
+            "the post and choose “Copy link”."
         ),
         keyboard.rows(keyboard.home(t)),
     )

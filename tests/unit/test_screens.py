@@ -306,7 +306,7 @@ def test_a_renewal_can_be_changed_as_its_provider_allows(
     assert [each for each in data if each.startswith(("renew:", "stop_renewal:"))] == buttons
 
 
-ADDED, BESIDE = "is added to what you have", "goes on beside whatever you buy"
+ADDED, BESIDE = "is added to what you have", "goes on beside what you buy"
 
 
 @pytest.mark.parametrize(
@@ -348,16 +348,16 @@ def test_every_refusal_of_a_payment_has_words_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("state", "refunded", "grants", "words"),
     [
-        (PaymentState.COMPLETED, 0, True, "What it bought is yours"),
-        (PaymentState.COMPLETED, 499, True, "What it bought is yours"),
-        (PaymentState.COMPLETED, 500, True, "money went back to you"),
-        (PaymentState.COMPLETED, 500, False, "money went back to you"),
-        (PaymentState.COMPLETED, 0, False, "It bought nothing"),
-        (PaymentState.PENDING, 0, True, "I will write when it is through"),
-        (PaymentState.DENIED, 0, True, "was not charged"),
-        (PaymentState.REVERSED, 0, True, "money went back to you"),
-        (PaymentState.REVERSED, 500, True, "money went back to you"),
-        (PaymentState.FROZEN, 0, True, "rests until that is decided"),
+        (PaymentState.COMPLETED, 0, True, "Your access is active"),
+        (PaymentState.COMPLETED, 499, True, "Your access is active"),
+        (PaymentState.COMPLETED, 500, True, "got the money back"),
+        (PaymentState.COMPLETED, 500, False, "got the money back"),
+        (PaymentState.COMPLETED, 0, False, "gave you no access yet"),
+        (PaymentState.PENDING, 0, True, "I will tell you when it is confirmed"),
+        (PaymentState.DENIED, 0, True, "Nothing was charged"),
+        (PaymentState.REVERSED, 0, True, "got the money back"),
+        (PaymentState.REVERSED, 500, True, "got the money back"),
+        (PaymentState.FROZEN, 0, True, "is paused until the dispute is settled"),
     ],
 )
 def test_who_looks_up_his_payment_hears_what_became_of_it(
@@ -365,7 +365,7 @@ def test_who_looks_up_his_payment_hears_what_became_of_it(
 ) -> None:
     found = support.found(translator("en"), replace(payment(state, refunded), grants=grants), UTC, "operator")
     assert words in found.text
-    assert ("is yours" in found.text) is (words == "What it bought is yours")
+    assert ("is active" in found.text) is (words == "Your access is active")
 
 
 @pytest.mark.parametrize(("returned", "ends"), [(250, False), (500, True)])
@@ -381,7 +381,7 @@ def test_limits_are_put_into_words() -> None:
     assert limits.left(t, Left(4, daily)) == "6 of 10 left today"
     assert limits.left(t, Left(5, ever)) == "0 of 3 left in all"
     assert limits.left(t, Left(5, plans_module.Limit.UNLIMITED)) == "unlimited"
-    assert limits.left(t, Left(0, plans_module.Limit.NONE)) == "not in this plan"
+    assert limits.left(t, Left(0, plans_module.Limit.NONE)) == "not included"
     assert limits.used(t, Left(4, daily)) == "4 of 10 today"
     assert limits.limit(t, ever) == "3 in all"
 
@@ -393,3 +393,22 @@ def test_a_commands_usage_names_users_only_if_it_takes_one() -> None:
             text = admin.usage(t, command, ["premium"]).text
             assert ("@" in text.splitlines()[-1]) is (command in ("grant", "revoke", "ban", "unban"))
         assert "USER" not in admin.usage(translator("es"), "grant", ["premium"]).text
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 cliente, 1 ha pagado"), (9, "9 clientes, 9 han pagado")])
+def test_the_operators_totals_agree_in_number(number: int, said: str) -> None:
+    t = translator("es")
+    people, day = users.Totals(number, 0, 0, 0, 0), queue.Totals(number, 0, 0, 0, 0)
+    mine = account.stats(t, PREMIUM, PAID, LEFT, 0, now=NOW, timezone=UTC)
+    money = payments.Totals(number, (Turnover("XTR", number, 500, 0),))
+    shown = account.with_totals(t, mine, people, day, Overview(number, 0, 0, None), money).text
+    assert said in shown
+    for many in (f"{number} enlaces entregados", f"{number} pagos", f"{number} enlaces en cola"):
+        assert (many in shown) is (number > 1)
+
+
+def test_what_is_left_agrees_in_number() -> None:
+    t = translator("es")
+    daily = plans_module.Limit(10, "day")
+    assert limits.left(t, Left(9, daily)) == "queda 1 de 10 hoy"
+    assert limits.left(t, Left(8, daily)) == "quedan 2 de 10 hoy"

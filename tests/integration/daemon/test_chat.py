@@ -51,7 +51,7 @@ async def test_each_command_answers_and_leads_back(
     async with chat(daemon_sandbox) as customer:
         answer = await customer.ask(f"/{command}")
         assert answer.text
-        home = await customer.press(answer, "« Back")
+        home = await customer.press(answer, "🏠 Home")
         assert home.id == answer.id, "the screen is changed in place"
         assert "Your plan" in home.text
 
@@ -67,16 +67,16 @@ async def test_the_plans_are_shown_with_what_they_give(daemon_sandbox: Sandbox, 
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("hello there", "Send me the link of a post"),
+        ("hello there", "Send me the link to a Telegram post"),
         ("/nonsense", "I do not know that command"),
         ("/grant 1 premium 30", "I do not know that command"),
-        ("t.me/somebody", "names a chat or a person"),
-        ("https://t.me/joinchat/x", "not the link of a post"),
-        ("t.me/c/99999999999999/1", "no post with this number"),
-        ("t.me/sandbox_gallery/1-5000", "range of too many posts"),
+        ("t.me/somebody", "leads to a chat or a person"),
+        ("https://t.me/joinchat/x", "not the link to a post"),
+        ("t.me/c/99999999999999/1", "no post can have this number"),
+        ("t.me/sandbox_gallery/1-5000", "range has too many posts"),
         (
             "t.me/sandbox_gallery/1-100 t.me/sandbox_gallery/101-200 t.me/sandbox_gallery/201-300",
-            "These are 300 posts, and you may have 200 in line. Send fewer at a time.",
+            "These are 300 posts, and your queue has room for 200. Send fewer at a time.",
         ),
     ],
 )
@@ -93,7 +93,7 @@ async def test_a_file_of_the_customers_own_gets_guidance(
     async with chat(daemon_sandbox) as customer:
         (tmp_path / "mine.txt").write_text("my own file")
         await customer.client.send_document(customer.bot, str(tmp_path / "mine.txt"))
-        assert "Files come from me" in (await customer.next()).text
+        assert "cannot use files that you send" in (await customer.next()).text
 
 
 async def test_a_link_is_delivered(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
@@ -125,7 +125,7 @@ async def test_a_limit_that_ends_amid_several_links_is_told(daemon_sandbox: Sand
         answers = [(await customer.next()).text for _ in range(2)]
         assert any("2 links cancelled" in text for text in answers)
         assert any("3 of 5 links delivered" in text and "2 were cancelled" in text for text in answers)
-        assert "Nothing of yours is waiting" in (await customer.ask("/cancel")).text
+        assert "no links in the queue" in (await customer.ask("/cancel")).text
 
 
 async def test_cancel_ends_the_only_link_at_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
@@ -137,7 +137,7 @@ async def test_cancel_ends_the_only_link_at_once(daemon_sandbox: Sandbox, shared
         await customer.until_text("Looking at your link")
         told = await customer.ask("/cancel")
         assert "1 link cancelled; it cost you nothing" in told.text
-        assert "Nothing of yours is waiting" in (await customer.ask("/cancel")).text
+        assert "no links in the queue" in (await customer.ask("/cancel")).text
         assert time.monotonic() - began < 3
         await customer.silence(4)
         daemon_sandbox.control("DELETE", "/faults")
@@ -147,7 +147,7 @@ async def test_several_links_end_with_what_is_left(daemon_sandbox: Sandbox, shar
     async with chat(daemon_sandbox) as customer:
         await customer.say(f"{customer.link('photo1')} {customer.link('album1')} {customer.link('text1')}")
         told = await customer.until_text("All 3 links delivered")
-        assert "Delivered: 6 photos, 1 text. Photos: 4 of 10 left today; Texts: unlimited." in told.text
+        assert "Delivered: 6 photos, 1 text. Photos and stickers: 4 of 10 left today; Texts: unlimited." in told.text
 
 
 async def test_a_button_that_no_longer_exists_leads_home(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
@@ -194,4 +194,4 @@ async def test_groups_are_told_where_it_works(daemon_sandbox: Sandbox, shared_da
 
         customer.client.add_handler(MessageHandler(take), group=5)
         await customer.client.send_message("talking_here", f"/start@{customer.bot}")
-        assert "only work in private" in await asyncio.wait_for(told, 5)
+        assert "only answer in a private chat" in await asyncio.wait_for(told, 5)

@@ -56,7 +56,7 @@ async def test_a_customer_exports_and_deletes_their_data(daemon_sandbox: Sandbox
 
 async def test_a_second_thought_leaves_everything(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
-        home = await customer.press(await customer.ask("/deletemydata"), "« Back")
+        home = await customer.press(await customer.ask("/deletemydata"), "🏠 Home")
         assert "Your plan" in home.text
         assert stored(shared_daemon, f"SELECT erased_at FROM user WHERE id = {customer.id}") == [(None,)]
 
@@ -70,7 +70,7 @@ async def test_the_admin_gets_the_newest_backup(daemon_sandbox: Sandbox, shared_
         sent = await admin.ask("/backup")
 
         assert sent.document.file_name == made.name
-        assert "Whoever has this file can read it" in sent.caption
+        assert "Anybody who has this file can read it" in sent.caption
         content = await file_of(admin, sent)
         assert content == made.read_bytes()
         assert gzip.decompress(content).startswith(b"SQLite format 3")

@@ -104,7 +104,7 @@ async def test_a_payments_number_helps_who_got_nothing(town: Town) -> None:
 
         assert town.shop.access(customer.id).level == 1
         await customer.say(f"/paysupport {charge}")
-        await customer.until_text("I found it")
+        await customer.until_text("I found your payment: ")
 
 
 def captured_by_hand(town: Town, remote_id: str) -> str:
@@ -183,7 +183,9 @@ async def test_who_keeps_his_plan_keeps_its_renewal(town: Town, command: str) ->
 
         await admin.say(command.format(user=customer.id, payment=payment.remote_id))
 
-        answer = await admin.until_text("is under way" if "refund" in command else "has nothing of it")
+        answer = await admin.until_text(
+            "is under way" if "refund" in command else "has no access that you could take back"
+        )
         assert "renewal" not in answer.text
         assert Request.select().where(Request.subscription == known.id).count() == 0
 

@@ -111,7 +111,7 @@ def order_of(shop: PayPalShop, remote_id: str) -> str:
 @pytest.mark.parametrize(
     ("status", "title", "state"),
     [
-        ("PENDING", "Your payment is on its way", PaymentState.PENDING),
+        ("PENDING", "Your payment is being checked", PaymentState.PENDING),
         ("DECLINED", "PayPal declined the payment", PaymentState.DENIED),
         ("FAILED", "PayPal declined the payment", PaymentState.DENIED),
     ],
@@ -160,7 +160,7 @@ def test_a_pending_capture_grants_when_paypal_completes_it(shop: PayPalShop) -> 
 @pytest.mark.parametrize(
     ("status", "title", "told"),
     [
-        ("PENDING", "Your payment is on its way", ["payment_pending"]),
+        ("PENDING", "Your payment is being checked", ["payment_pending"]),
         ("COMPLETED", "Paid, thank you!", ["payment_completed"]),
     ],
 )

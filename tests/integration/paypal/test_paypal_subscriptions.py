@@ -189,7 +189,7 @@ def test_a_suspended_subscription_resumes_from_the_chat(shop: PayPalShop) -> Non
     time.sleep(1)
     assert "subscription_suspended" in shop.heard(buyer.id)
     answer = buyer.click()
-    assert (answer.status_code, heading(answer)) == (409, "Your subscription to this plan is suspended")
+    assert (answer.status_code, heading(answer)) == (409, "The renewal of this plan is suspended")
 
     request = subscriptions.ask_resume(known.id, buyer.id, int(time.time()))
 
@@ -247,7 +247,7 @@ def test_nobody_renews_one_plan_twice(shop: PayPalShop) -> None:
 
     answer = buyer.click()
 
-    assert (answer.status_code, heading(answer)) == (409, "You have this plan already")
+    assert (answer.status_code, heading(answer)) == (409, "You already have this plan")
 
 
 def test_a_second_subscription_is_ended_and_credited(shop: PayPalShop) -> None:

@@ -1,0 +1,53 @@
+"""What a plan gives and costs, in words: the same in the chat and on the pages."""
+
+from config.plans import KINDS, Limit, Plan
+from config.texts import Texts
+
+
+def kind(t: Texts, code: str) -> str:
+    """A kind of media as a heading."""
+    return {
+        "photo": t.gettext("Photos and stickers"),
+        "video": t.gettext("Videos"),
+        "music": t.gettext("Music"),
+        "apk": t.gettext("Android apps (APK)"),
+        "document": t.gettext("Documents"),
+        "text": t.gettext("Texts"),
+    }[code]
+
+
+def not_included(t: Texts, code: str) -> str:
+    """A kind of media that the customer's plan leaves out, as a sentence."""
+    return {
+        "photo": t.gettext("Photos and stickers are not in your plan."),
+        "video": t.gettext("Videos are not in your plan."),
+        "music": t.gettext("Music is not in your plan."),
+        "apk": t.gettext("Android apps (APK) are not in your plan."),
+        "document": t.gettext("Documents are not in your plan."),
+        "text": t.gettext("Texts are not in your plan."),
+    }[code]
+
+
+def limit(t: Texts, of: Limit) -> str:
+    """A limit by itself: ``10 a day``."""
+    if of.count is None:
+        return t.gettext("unlimited")
+    if of.count == 0:
+        return t.gettext("not included")
+    if of.period == "day":
+        return t.gettext("{limit} a day", limit=of.count)
+    return t.gettext("{limit} in all", limit=of.count)
+
+
+def gives(t: Texts, plan: Plan) -> list[tuple[str, str]]:
+    """What *plan* includes: each kind with its limit, and the largest file."""
+    included = [(kind(t, code), limit(t, plan.limits[code])) for code in KINDS]
+    return [*included, (t.gettext("Largest file"), t.size(plan.max_bytes))]
+
+
+def terms(t: Texts, plan: Plan) -> str:
+    """What stands behind the price of *plan*: for how long it is, and whether it is paid again."""
+    span = t.duration(plan.seconds)
+    if plan.renews:
+        return t.gettext("renews every {span} until you cancel", span=span)
+    return t.gettext("for {span}, one payment, does not renew", span=span)
