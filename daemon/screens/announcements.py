@@ -79,25 +79,26 @@ def render(payload: Payload | None, setting: Setting) -> Screen | None:
 def _payment_completed(payload: PaymentCompleted, setting: Setting) -> Screen:
     t = setting.t
     receipt = t.gettext(
-        "Receipt: {price}, <code>{id}</code>", price=setting.price(payload), id=escape(payload.remote_id)
+        "Receipt: {price}, payment number <code>{id}</code>", price=setting.price(payload), id=escape(payload.remote_id)
     )
     if payload.purpose == "test":
-        return Screen(t.gettext("✅ The test payment arrived. It goes back now.") + "\n" + receipt)
+        return Screen(t.gettext("✅ The test payment arrived. I am refunding it now.") + "\n" + receipt)
     plan = setting.plan(payload.plan)
     if payload.renewal:
         head = t.gettext("✅ Your plan <b>{plan}</b> has been renewed.", plan=plan)
     elif payload.again:
         head = t.gettext(
-            "✅ Your payment arrived. It was the second one of this invoice, so its time of <b>{plan}</b> was added.",
+            "✅ Your payment arrived. It was your second one for this invoice, so I have added its time to your "
+            "<b>{plan}</b>.",
             plan=plan,
         )
     else:
         head = t.gettext("✅ Thank you! Your payment arrived and <b>{plan}</b> is yours.", plan=plan)
     lines = [head]
     if payload.forever:
-        lines.append(t.gettext("It lasts for ever."))
+        lines.append(t.gettext("It lasts forever."))
     elif payload.until is not None and payload.renews:
-        lines.append(t.gettext("🔁 It renews by itself on {date}.", date=setting.date(payload.until)))
+        lines.append(t.gettext("🔁 Your plan renews on {date}.", date=setting.date(payload.until)))
     elif payload.until is not None:
         lines.append(t.gettext("It lasts until {date}.", date=setting.date(payload.until)))
     lines.append(receipt)
@@ -108,8 +109,8 @@ def _payment_pending(payload: PaymentPending, setting: Setting) -> Screen:
     t = setting.t
     return Screen(
         t.gettext(
-            "⏳ Your payment of {price} for <b>{plan}</b> is being checked by the payment service. "
-            "I will write as soon as it is through; you need to do nothing.",
+            "⏳ The payment service is still checking your payment of {price} for <b>{plan}</b>. Your access begins "
+            "when the payment is confirmed, and I will tell you. You need to do nothing.",
             price=setting.price(payload),
             plan=setting.plan(payload.plan),
         )
@@ -119,8 +120,8 @@ def _payment_pending(payload: PaymentPending, setting: Setting) -> Screen:
 def _payment_denied(payload: PaymentDenied, setting: Setting) -> Screen:
     t = setting.t
     text = t.gettext(
-        "❌ Your payment of {price} for <b>{plan}</b> was declined. Nothing was charged; you can try again or pay "
-        "in another way.",
+        "❌ The payment service declined your payment of {price} for <b>{plan}</b>. Nothing was charged. You can try "
+        "again or pay in another way.",
         price=setting.price(payload),
         plan=setting.plan(payload.plan),
     )
@@ -129,7 +130,8 @@ def _payment_denied(payload: PaymentDenied, setting: Setting) -> Screen:
 
 def _payment_reversed(payload: PaymentReversed, setting: Setting) -> Screen:
     text = setting.t.gettext(
-        "↩️ Your payment of {price} for <b>{plan}</b> was reversed by the payment service, and its time was taken back.",
+        "↩️ The payment service reversed your payment of {price} for <b>{plan}</b>, so the access that it gave you "
+        "has ended.",
         price=setting.price(payload),
         plan=setting.plan(payload.plan),
     )
@@ -140,28 +142,28 @@ def _payment_refunded(payload: PaymentRefunded, setting: Setting) -> Screen:
     t = setting.t
     price = t.price(payload.refunded, payload.currency)
     if payload.purpose == "test":
-        return Screen(t.gettext("↩️ The test payment of {price} went back. Payments work.", price=price))
+        return Screen(t.gettext("↩️ The test payment of {price} was refunded. Payments work.", price=price))
     plan = setting.plan(payload.plan)
     if payload.returned < payload.amount:
         text = t.gettext(
-            "↩️ {price} of your payment for <b>{plan}</b> went back to you, and with it its share of the time that was "
-            "left.",
+            "↩️ You got {price} of your payment for <b>{plan}</b> back. The access that it still gave you is shorter "
+            "by the same share.",
             price=price,
             plan=plan,
         )
     else:
         text = t.gettext(
-            "↩️ {price} of your payment for <b>{plan}</b> went back to you, and the time that it still held ended.",
+            "↩️ You got {price} of your payment for <b>{plan}</b> back. The access that it still gave you has ended.",
             price=price,
             plan=plan,
         )
-    return Screen(text + "\n" + t.gettext("Receipt: <code>{id}</code>", id=escape(payload.remote_id)))
+    return Screen(text + "\n" + t.gettext("Payment number: <code>{id}</code>", id=escape(payload.remote_id)))
 
 
 def _dispute_opened(payload: DisputeOpened, setting: Setting) -> Screen:
     text = setting.t.gettext(
-        "⚠️ Your payment of {price} for <b>{plan}</b> is disputed. Its time rests until that is decided; "
-        "if it is decided for us, nothing of it is lost.",
+        "⚠️ There is a dispute about your payment of {price} for <b>{plan}</b>. Your access is paused until it is "
+        "settled. If the payment stands, you lose none of your time.",
         price=setting.price(payload),
         plan=setting.plan(payload.plan),
     )
@@ -171,20 +173,25 @@ def _dispute_opened(payload: DisputeOpened, setting: Setting) -> Screen:
 def _dispute_closed(payload: DisputeClosed, setting: Setting) -> Screen:
     t, plan = setting.t, setting.plan(payload.plan)
     if payload.won:
-        return Screen(t.gettext("✅ The dispute is settled, and your time of <b>{plan}</b> goes on.", plan=plan))
+        return Screen(
+            t.gettext("✅ The dispute is settled: your payment stands, and your <b>{plan}</b> goes on.", plan=plan)
+        )
     return Screen(
-        t.gettext("The dispute is settled: the money went back to you, and <b>{plan}</b> ended.", plan=plan),
+        t.gettext("The dispute is settled: you got the money back, and your <b>{plan}</b> has ended.", plan=plan),
         keyboard.rows(keyboard.plans(t)),
     )
 
 
 def _subscription_resumed(payload: SubscriptionResumed, setting: Setting) -> Screen:
-    text = setting.t.gettext("🔁 <b>{plan}</b> renews by itself again.", plan=setting.plan(payload.plan))
+    text = setting.t.gettext("🔁 Your <b>{plan}</b> renews again.", plan=setting.plan(payload.plan))
     return Screen(text + _period(payload, setting))
 
 
 def _subscription_suspended(payload: SubscriptionSuspended, setting: Setting) -> Screen:
-    text = setting.t.gettext("⚠️ The renewal of <b>{plan}</b> is suspended.", plan=setting.plan(payload.plan))
+    text = setting.t.gettext(
+        "⚠️ The renewal of <b>{plan}</b> is suspended: nothing more is charged. /premium shows how to renew again.",
+        plan=setting.plan(payload.plan),
+    )
     return Screen(text + _end(payload, setting) + setting.contact())
 
 
@@ -196,14 +203,17 @@ def _subscription_cancelled(payload: SubscriptionCancelled, setting: Setting) ->
 
 def _subscription_expired(payload: SubscriptionExpired, setting: Setting) -> Screen:
     t = setting.t
-    text = t.gettext("Your subscription to <b>{plan}</b> has ended.", plan=setting.plan(payload.plan))
+    text = t.gettext(
+        "The renewal of <b>{plan}</b> has ended: nothing more is charged. You can choose a plan again at any time.",
+        plan=setting.plan(payload.plan),
+    )
     return Screen(text, keyboard.rows(keyboard.plans(t)))
 
 
 def _subscription_payment_failed(payload: SubscriptionPaymentFailed, setting: Setting) -> Screen:
     text = setting.t.gettext(
-        "⚠️ The renewal of <b>{plan}</b> ({price}) could not be collected. Please see to your balance or card, "
-        "else the plan ends.",
+        "⚠️ The payment of {price} for the renewal of <b>{plan}</b> failed. Please check your balance or card; "
+        "otherwise your plan ends.",
         plan=setting.plan(payload.plan),
         price=setting.price(payload),
     )
@@ -223,12 +233,14 @@ def _end(payload: SubscriptionPayload, setting: Setting) -> str:
 def _access_given(payload: AccessGiven, setting: Setting) -> Screen:
     t, plan = setting.t, setting.plan(None, payload.level)
     if payload.forever:
-        text = t.gettext("🎁 You were given <b>{plan}</b>, for ever.", plan=plan)
+        text = t.gettext("🎁 You have been given <b>{plan}</b>, forever.", plan=plan)
     elif payload.until is not None:
-        text = t.gettext("🎁 You were given <b>{plan}</b> until {date}.", plan=plan, date=setting.date(payload.until))
+        text = t.gettext(
+            "🎁 You have been given <b>{plan}</b> until {date}.", plan=plan, date=setting.date(payload.until)
+        )
     else:
         text = t.gettext(
-            "🎁 You were given <b>{plan}</b> for {span}.", plan=plan, span=t.duration(payload.seconds or 0)
+            "🎁 You have been given <b>{plan}</b> for {span}.", plan=plan, span=t.duration(payload.seconds or 0)
         )
     return Screen(text, keyboard.rows(keyboard.home(t)))
 
@@ -236,18 +248,18 @@ def _access_given(payload: AccessGiven, setting: Setting) -> Screen:
 def _access_taken(payload: AccessTaken, setting: Setting) -> Screen:
     t = setting.t
     if payload.level is None:
-        text = t.gettext("Your paid time was ended by the operator.")
+        text = t.gettext("The operator has ended your access.")
     else:
         plan = setting.plan(None, payload.level)
-        text = t.gettext("Your time of <b>{plan}</b> was ended by the operator.", plan=plan)
+        text = t.gettext("The operator has ended your <b>{plan}</b>.", plan=plan)
     return Screen(text + setting.contact(), keyboard.rows(keyboard.home(t)))
 
 
 def _access_ending(payload: AccessEnding, setting: Setting) -> Screen:
     t = setting.t
     text = t.ngettext(
-        "⏰ Your plan ends in {n} day, on {date}.",
-        "⏰ Your plan ends in {n} days, on {date}.",
+        "⏰ Your plan ends in {n} day, on {date}. To go on, choose a plan.",
+        "⏰ Your plan ends in {n} days, on {date}. To go on, choose a plan.",
         payload.days,
         date=setting.date(payload.until),
     )
@@ -263,7 +275,9 @@ def _access_ended(payload: AccessEnded, setting: Setting) -> Screen:
 def _checkout_cancelled(payload: CheckoutCancelled, setting: Setting) -> Screen:
     t, plan = setting.t, setting.plan(payload.plan)
     return Screen(
-        t.gettext("You left the payment for <b>{plan}</b>. Nothing was charged.", plan=plan),
+        t.gettext(
+            "Payment for <b>{plan}</b> cancelled. Nothing was charged. You can try again whenever you like.", plan=plan
+        ),
         keyboard.rows(keyboard.plans(t)),
     )
 
@@ -278,22 +292,22 @@ def _request_done(payload: RequestDone, setting: Setting) -> Screen | None:
             text = _looked_up(t, payload.result)
         case "lookup", False:
             text = t.gettext(
-                "I found no payment of yours under <code>{id}</code>. Please check the number. A fresh payment can "
-                "take some minutes to show.",
+                "I found no payment of yours with the number <code>{id}</code>. Please check the number. A new "
+                "payment can take some minutes to show.",
                 id=escape(payload.argument),
             )
             text += setting.contact()
         case "resume_subscription", True if result == "permitted":
             text = t.gettext(
-                "Telegram permits the renewal again, but only you can switch it on: open Settings → My Stars in "
-                "Telegram, choose this subscription and renew it. Until then nothing is charged."
+                "Telegram allows the renewal again, but only you can switch it on: in Telegram, open Settings → My "
+                "Stars, choose this subscription and renew it. Until then nothing is charged."
             )
         case _, True:
             return None  # the subscription's own news says it
         case _:
             text = t.gettext(
-                "❌ The renewal could not be changed: <code>{result}</code>. You can change it in Telegram's or "
-                "PayPal's own settings.",
+                "❌ I could not change the renewal: <code>{result}</code>. You can change it yourself in the settings "
+                "of Telegram or PayPal.",
                 result=result,
             )
     return Screen(text)
@@ -303,11 +317,10 @@ def _refund_done(payload: RequestDone, t: Texts) -> str:
     assert payload.amount is not None and payload.currency is not None and payload.remote_id is not None
     price, remote_id = t.price(payload.amount, payload.currency), escape(payload.remote_id)
     if payload.ok:
-        return t.gettext(
-            "✅ The refund of {price} of payment <code>{id}</code> was carried out.", price=price, id=remote_id
-        )
+        return t.gettext("✅ The refund of {price} of payment <code>{id}</code> is done.", price=price, id=remote_id)
     return t.gettext(
-        "❌ The refund of {price} of payment <code>{id}</code> was refused: <code>{result}</code>.",
+        "❌ The refund of {price} of payment <code>{id}</code> failed: <code>{result}</code>. Look at the payment at "
+        "the provider, then try /refund again.",
         price=price,
         id=remote_id,
         result=escape(payload.result),
@@ -317,10 +330,15 @@ def _refund_done(payload: RequestDone, t: Texts) -> str:
 def _looked_up(t: Texts, result: str) -> str:
     """What a look at PayPal has shown of a payment that a customer missed."""
     texts = {
-        "paid": t.gettext("✅ I found your payment, and what it bought is yours: /start shows it."),
-        "pending": t.gettext("⏳ I found your payment. PayPal is still checking it; I will write when it is through."),
+        "paid": t.gettext("✅ I found your payment, and your access is active: /start shows it."),
+        "pending": t.gettext(
+            "⏳ I found your payment. PayPal is still checking it; I will tell you when it is confirmed."
+        ),
         "refunded": t.gettext("↩️ I found your payment. It has been refunded."),
-        "trouble": t.gettext("⚠️ I found your payment, but something does not fit. The operator has been told."),
+        "trouble": t.gettext(
+            "⚠️ I found your payment, but something does not match, so it gave you no access yet. I have told "
+            "the operator, who will look at it."
+        ),
     }
     return texts.get(result) or t.gettext(
         "I found your purchase, but PayPal has not taken any money for it. Send /premium to start again."
@@ -341,50 +359,64 @@ def alert(t: Texts, reason: str) -> str:
     """An alert in words that say what to do."""
     texts: dict[str, str] = {
         AlertReason.UNKNOWN_ORDER: t.gettext(
-            "A payment arrived for no order that is known here. It gave nothing: look into it."
+            "A payment arrived that belongs to no order known here. It gave no access: look at it at the provider, "
+            "then refund it or give the plan with /grant."
         ),
         AlertReason.WRONG_USER: t.gettext(
-            "Somebody paid an order of somebody else. It gave nothing: refund it or grant by hand."
+            "Somebody has paid another customer's order. The payment gave no access: refund it, or give the plan with "
+            "/grant."
         ),
         AlertReason.WRONG_AMOUNT: t.gettext(
-            "A payment does not have the price of its order. It gave nothing: look into it."
+            "A payment is not the price of its order. The payment gave no access: refund it, or give the plan with "
+            "/grant."
         ),
         AlertReason.WRONG_CURRENCY: t.gettext(
-            "A payment is in another currency than its order. It gave nothing: look into it."
+            "A payment is in another currency than its order. The payment gave no access: refund it, or give the plan "
+            "with /grant."
         ),
         AlertReason.WRONG_PROVIDER: t.gettext(
-            "A payment came by another way than its order. It gave nothing: look into it."
+            "A payment came through another provider than its order. The payment gave no access: refund it, or give "
+            "the plan with /grant."
         ),
         AlertReason.AMOUNT_CHANGED: t.gettext(
-            "The provider now reports another amount for a payment that is recorded already."
+            "The provider now reports another amount for a payment that is already recorded. Compare the two at the "
+            "provider."
         ),
-        AlertReason.BANNED_USER_PAID: t.gettext("A banned customer has paid. Refund it, or let him in again."),
-        AlertReason.DISPUTE_OPENED: t.gettext("A customer disputes a payment. Answer it at the provider in time."),
+        AlertReason.BANNED_USER_PAID: t.gettext(
+            "A banned customer has paid. Refund the payment, or let the customer back in with /unban."
+        ),
+        AlertReason.DISPUTE_OPENED: t.gettext(
+            "A customer disputes a payment. Answer the dispute at the provider in time."
+        ),
         AlertReason.DISPUTE_UNEXPLAINED: t.gettext(
-            "A dispute has ended, but not in a way that is known here, so its payment stays suspended. See at PayPal "
-            "who has the money: /grant gives the customer his time back."
+            "A dispute has ended in a way that I do not know, so the customer's access stays paused. Look at PayPal "
+            "who has the money: if you have it, give the customer their time back with /grant."
         ),
         AlertReason.ORDER_MISMATCH: t.gettext(
-            "PayPal's order is not what was ordered here. It gave nothing: look into it at PayPal."
+            "PayPal's order differs from the customer's order. It gave no access: look at it at PayPal, then refund "
+            "it or give the plan with /grant."
         ),
         AlertReason.PAYPAL_ACCOUNT: t.gettext(
-            "PayPal does not let your account take a payment. See what it wants of you at paypal.com."
+            "PayPal does not let your account take a payment. Log in at paypal.com to see what PayPal needs from you."
         ),
         AlertReason.MONEY_NOT_IN_LEDGER: t.gettext(
-            "The provider has a payment that is not known here, and belongs to no order. Look into it."
+            "The provider has a payment that belongs to no order known here. Look at it at the provider, then refund "
+            "it or give the plan with /grant."
         ),
         AlertReason.MONEY_NOT_AT_PROVIDER: t.gettext(
-            "A payment that is recorded here is missing in the provider's own list. Look into it."
+            "A payment that is recorded here is missing from the provider's list. Look for it at the provider."
         ),
         AlertReason.DATABASE_RESTORED: t.gettext(
-            "The database was restored from a backup. What was paid since then is fetched from Telegram and PayPal."
+            "The database was restored from a backup. I am fetching what was paid since then from Telegram and "
+            "PayPal; you need to do nothing."
         ),
         AlertReason.EVENT_NOT_TOLD: t.gettext(
-            "A customer could not be told something, and it will not be tried again. Tell the customer yourself if it "
-            "matters; the log names each such event."
+            "I could not send a customer a message and will not try again. Tell the customer yourself if it matters; "
+            "the log names each such message."
         ),
         AlertReason.SECOND_SUBSCRIPTION: t.gettext(
-            "A second subscription to the same plan began. Its renewal is being cancelled; refund it if you wish."
+            "A customer has begun a second subscription to the same plan. I am cancelling its renewal; refund its "
+            "payment if you wish."
         ),
     }
     return texts.get(reason) or escape(reason)
@@ -396,7 +428,7 @@ def _incident_opened(payload: IncidentOpened, setting: Setting) -> Screen:
 
 def _incident_closed(payload: IncidentClosed, setting: Setting) -> Screen:
     t = setting.t
-    text = t.gettext("It is over, after {span}.", span=t.duration(payload.seconds))
+    text = t.gettext("Solved after {span}.", span=t.duration(payload.seconds))
     return Screen(f"🟢 {incident(t, payload.key)}\n{text}")
 
 
@@ -404,71 +436,70 @@ def incident(t: Texts, key: str) -> str:
     """What is wrong, with what to do about it."""
     texts = {
         "account_revoked": t.gettext(
-            "The reading account was logged out, so nothing can be delivered. Make a new session (make session), put "
-            "it into TELEGRAM_SESSION_STRING and restart. The bot itself goes on answering."
+            "Telegram has logged out the reading account, so I cannot deliver anything. Make a new session (make "
+            "session), put it into TELEGRAM_SESSION_STRING and restart. I still answer customers."
         ),
         "account_banned": t.gettext(
-            "The reading account was banned by Telegram, so nothing can be delivered. Put the session of another "
-            "account into TELEGRAM_SESSION_STRING and restart. The bot itself goes on answering."
+            "Telegram has banned the reading account, so I cannot deliver anything. Put the session of another "
+            "account into TELEGRAM_SESSION_STRING and restart. I still answer customers."
         ),
         "backup_failed": t.gettext(
-            "The database could not be backed up. The reason stands below; a damaged database is brought back by "
-            "manage.py restore latest."
+            "I could not back up the database; the reason is below. If the database is damaged, this command restores "
+            "it: manage.py restore latest."
         ),
         "backup_copy_failed": t.gettext(
-            "The newest backup could not be copied to your storage. It is safe here; see to the BACKUP_S3_ settings."
+            "I could not copy the newest backup to your storage. The backup is safe on this server; check the "
+            "BACKUP_S3_ settings."
         ),
         "backup_copy_elsewhere": t.gettext(
-            "The bucket of BACKUP_S3_BUCKET holds backups of another database, so nothing is copied there. If that one "
-            "was yours and is lost, bring it back: manage.py restore, with the name below. Else name another bucket, "
+            "The bucket of BACKUP_S3_BUCKET holds backups of another database, so I copy nothing there. If you have "
+            "lost that database, restore it with manage.py restore and the name below. Otherwise name another bucket, "
             "or empty this one."
         ),
         "backup_copies_kept": t.gettext(
-            "Old backups could not be deleted from your storage; new ones arrive there as before. Let the key of "
-            "BACKUP_S3_ACCESS_KEY list and delete too, or delete old ones yourself."
+            "I could not delete old backups from your storage; new ones arrive there as before. Let the key of "
+            "BACKUP_S3_ACCESS_KEY list and delete too, or delete old backups yourself."
         ),
         "ledger_contradicts_itself": t.gettext(
-            "The ledger does not add up. Nothing is damaged, and backups are made as before; but look at this money at "
-            "the provider, under the number in brackets."
+            "The ledger does not add up. Nothing is damaged, and backups go on as before. Look at this payment at the "
+            "provider, under the number in brackets."
         ),
         "webhook_missing": t.gettext(
-            "PayPal has no webhook of this bot, so payments are noticed up to a minute later, and refunds up to an "
-            "hour."
+            "PayPal has no webhook of this bot, so I notice payments up to a minute late, and refunds up to an hour "
+            "late. Check that PayPal can reach BACKEND_URL (make doctor)."
         ),
         "paypal_denied": t.gettext(
-            "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more: nobody can pay. Put new ones "
-            "into the settings and restart."
+            "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more, so nobody can pay with "
+            "PayPal. Put new ones into the settings and restart."
         ),
         "disputes_refused": t.gettext(
-            "PayPal does not show its disputes, so they cannot suspend what was paid. Switch on “Customer disputes” "
-            "for the application in PayPal's developer pages."
+            "PayPal does not show me its disputes, so a disputed payment does not pause access. Switch on “Customer "
+            "disputes” for the application in PayPal's developer pages."
         ),
         "report_refused": t.gettext(
-            "PayPal does not show its list of transactions, so nothing is compared with it. Switch on “Transaction "
-            "search” for the application in PayPal's developer pages."
+            "PayPal does not show me its list of transactions, so I cannot compare the ledger with it. Switch on "
+            "“Transaction search” for the application in PayPal's developer pages."
         ),
         "paypal_away": t.gettext(
-            "PayPal has not answered for more than ten minutes, so nobody can pay with it. What was paid is settled "
-            "when it is back; Stars go on."
+            "PayPal has not answered for more than ten minutes, so nobody can pay with PayPal. I will settle what was "
+            "paid when it is back. Stars still work."
         ),
         "webhooks_failing": t.gettext(
-            "PayPal's notifications do not come through. Payments are noticed all the same, up to a minute later. See "
-            "whether BACKEND_URL leads here from outside (make doctor)."
+            "PayPal's notifications do not arrive. I notice payments all the same, up to a minute late. Check that "
+            "PayPal can reach BACKEND_URL (make doctor)."
         ),
         "disk_nearly_full": t.gettext(
-            "The disk is nearly full. Make room or enlarge it: once it is full, nothing can be delivered or sold."
+            "The disk is nearly full. Make room or enlarge the disk: once it is full, I can deliver and sell nothing."
         ),
         "disk_full": t.gettext(
-            "The database cannot be written to; the disk seems to be full. Deliveries and sales wait. Make room: "
-            "everything goes on by itself, and what was paid meanwhile is settled."
+            "I cannot write to the database; the disk seems to be full. Deliveries and sales wait. Make room: then "
+            "everything goes on by itself, and I settle what was paid meanwhile."
         ),
-        "crash_loop": t.gettext("A program crashes again and again. Its log says why."),
+        "crash_loop": t.gettext("A program keeps crashing. Its log says why."),
         "canary_failed": t.gettext(
-            "Today's test delivery to you did not arrive, so customers may wait in vain too. See /status."
+            "Today's test delivery to you did not arrive, so customers may be waiting in vain too. /status shows more."
         ),
-        "chore_failing": t.gettext(
-            "What is done in the background fails again and again: what stands below. The log of upkeep says why."
-        ),
+        "chore_failing": t.gettext("A background task keeps failing; its name is below. The log of upkeep says why."),
     }
     return texts.get(key) or escape(key)
 

@@ -146,7 +146,9 @@ def asked_to_change_renewal(t: Texts, resume: bool, provider: str) -> Screen:
             "I am cancelling the renewal and will tell you as soon as that is done. What you have paid for stays yours."
         )
     elif TRAITS[provider].payer_resumes:
-        text = t.gettext("I am asking Telegram to permit the renewal again and will tell you what is left to do.")
+        text = t.gettext(
+            "I am asking Telegram to allow the renewal again and will tell you what is left for you to do."
+        )
     else:
         text = t.gettext("I am switching the renewal on again and will tell you as soon as that is done.")
     return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))

@@ -71,13 +71,13 @@ def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
     if undeliverable:
         lines.append(
             t.ngettext(
-                "{n} could not be delivered and cost you nothing. Send it alone to hear why.",
-                "{n} could not be delivered and cost you nothing. Send one alone to hear why.",
+                "{n} link could not be delivered and cost you nothing. Send it alone to learn why.",
+                "{n} links could not be delivered and cost you nothing. Send one of them alone to learn why.",
                 undeliverable,
             )
         )
     if counts[JobState.CANCELLED]:
-        lines.append(t.ngettext("{n} was cancelled.", "{n} were cancelled.", counts[JobState.CANCELLED]))
+        lines.append(t.ngettext("{n} link was cancelled.", "{n} links were cancelled.", counts[JobState.CANCELLED]))
     return "\n".join(lines)
 
 
@@ -132,18 +132,22 @@ def _limit(t: Texts, over: OverLimit) -> Screen:
 def _too_large(t: Texts, reason: str, file: TooLarge) -> Screen:
     size, limit = t.size(file.size), t.size(file.limit)
     if reason == "too_large_for_bots":
-        text = t.gettext("✖️ This file is {size}. Telegram lets no bot send more than {limit}.", size=size, limit=limit)
+        text = t.gettext(
+            "✖️ This file is {size}, and Telegram lets no bot send more than {limit}. Please choose another post.",
+            size=size,
+            limit=limit,
+        )
         return Screen(text, keyboard.rows(keyboard.home(t)))
-    text = t.gettext("✖️ This file is {size}, and your plan brings files up to {limit}.", size=size, limit=limit)
+    text = t.gettext("✖️ This file is {size}, and your plan includes files up to {limit}.", size=size, limit=limit)
     return Screen(text, keyboard.rows(keyboard.plans(t), keyboard.home(t)))
 
 
 def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:
     chat = escape(followed.chat)
     if followed.invitation == "joined":
-        text = t.gettext("✅ I have joined <b>{chat}</b>. Now send me the links of its posts.", chat=chat)
+        text = t.gettext("✅ I have joined <b>{chat}</b>. Now send me the links to its posts.", chat=chat)
     else:
-        text = t.gettext("✅ I am in <b>{chat}</b> already. Send me the links of its posts.", chat=chat)
+        text = t.gettext("✅ I am already in <b>{chat}</b>. Send me the links to its posts.", chat=chat)
     return Screen(text)
 
 
@@ -152,62 +156,79 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         return links.reason(t, reason)
     if reason == "no_access":
         return _no_access(t, account)
-    again = t.gettext("Please send the link again in a while; it cost you nothing.")
+    again = t.gettext("Please send the link again later; this attempt cost you nothing.")
     other = t.gettext("Please choose another post.")
     return {
-        "not_found": t.gettext("There is no such post. It may have been deleted: please check the link."),
-        "person": t.gettext("This link leads to a person or a bot. I only read posts of channels and groups."),
+        "not_found": t.gettext("This post does not exist; it may have been deleted. Please check the link."),
+        "person": t.gettext(
+            "This link leads to a person or a bot, and I only read channels and groups. Please send the link "
+            "to a post in one of those."
+        ),
         "basic_group": t.gettext(
-            "This is a small group of the old sort, which I do not read. Its admins can make it a supergroup."
+            "I cannot read this group: Telegram gives it no links to posts until it becomes a supergroup. Its admins "
+            "can do that by showing the history to new members."
         ),
         "private": t.gettext(
-            "This chat is private. Send me an invitation link to it first (t.me/+…), then this link again."
+            "This chat is private. Send me an invitation link to the chat first (t.me/+…), then this link again."
         ),
-        "blocked": t.gettext("Posts of this chat are not delivered here. Please choose another source."),
-        "protected": t.gettext("The owner of this chat does not allow its content to be saved, so I do not deliver it.")
+        "blocked": t.gettext(
+            "The operator has closed this chat, so I do not deliver its posts. Please choose a post of another chat."
+        ),
+        "protected": t.gettext("The owner of this chat does not allow saving its posts, so I do not deliver them.")
         + f" {other}",
-        "self_destructing": t.gettext("This post destroys itself when seen. Such posts are never delivered.")
+        "self_destructing": t.gettext("This post disappears after viewing, and I never deliver such posts.")
         + f" {other}",
-        "paid_media": t.gettext("This post has to be paid for in Telegram itself, so I do not deliver it.")
+        "paid_media": t.gettext("The owner of this post sells it in Telegram itself, so I do not deliver it.")
         + f" {other}",
-        "nothing_to_deliver": t.gettext("There is nothing in this post that I could deliver. Please choose another."),
+        "nothing_to_deliver": t.gettext("I found nothing in this post that I can deliver. Please choose another post."),
         "file_refused": t.gettext("Telegram does not let me send the file of this post.") + f" {other}",
         "voice_forbidden": t.gettext(
-            "Your privacy settings keep me from sending you voice and video messages. In Telegram, open Settings › "
-            "Privacy and Security › Voice Messages and always allow them to me. Then send the link again."
+            "Your privacy settings do not let me send you voice and video messages. In Telegram, open Settings → "
+            "Privacy and Security → Voice Messages and add me under “Always Allow”. Then send the link again."
         ),
         "invite_expired": t.gettext("This invitation has expired. Please ask for a new one."),
         "invite_invalid": t.gettext("This invitation does not exist. Please copy it again."),
-        "invite_paid": t.gettext("This invitation asks for a paid subscription, which I do not take out."),
+        "invite_paid": t.gettext(
+            "This invitation asks for a paid subscription, and I do not buy any. Please choose a post of another chat."
+        ),
         "join_requested": t.gettext(
-            "I have asked to join. Once an admin there has let me in, send me this invitation again."
+            "I have asked to join this chat. Once one of its admins has let me in, send me this invitation again."
         ),
         "entry_approved": t.gettext(
-            "I am in this chat, but its admins let in each person themselves, so an invitation does not show that you "
-            "may read it. Please ask the operator to open it for you."
+            "I am in this chat, but its admins admit each person themselves, so an invitation does not show that you "
+            "may read the chat. Please ask the operator to open the chat for you."
         ),
-        "too_many_channels": t.gettext("I am in as many chats as Telegram allows. Please tell the operator."),
-        "chat_full": t.gettext("This chat is full. Please try again another day."),
-        "banned_there": t.gettext("I may not enter this chat. Its admins decide that; please choose another source."),
-        "join_nobody": t.gettext("I do not join chats by invitation here. Please ask the operator to add this one."),
+        "too_many_channels": t.gettext(
+            "I am in as many chats as Telegram allows, so I cannot join this one. Please tell the operator."
+        ),
+        "chat_full": t.gettext("This chat is full, so I cannot join it. Please send the invitation again another day."),
+        "banned_there": t.gettext(
+            "The admins of this chat have banned me, so I cannot join it. Please choose a post of another chat."
+        ),
+        "join_nobody": t.gettext("I do not join chats by invitation. Please ask the operator to add this chat."),
         "join_only_paying": t.gettext(
-            "I follow the invitations of customers with a paid plan. Get one, then send it again."
+            "I join chats only for customers with a paid plan. Choose a plan, then send the invitation again."
         ),
-        "join_cap": t.gettext("I have joined as many chats as I may today. Please send the invitation again tomorrow."),
-        "join_refused": t.gettext("I was not let in by this invitation. Please ask for another one."),
-        "waited_too_long": t.gettext("I could not reach this post for too long.") + " " + again,
+        "join_cap": t.gettext(
+            "I have joined as many chats as I may in one day. Please send the invitation again tomorrow."
+        ),
+        "join_refused": t.gettext("This invitation does not let me in. Please ask for a new one."),
+        "waited_too_long": t.gettext("I could not read this post for too long and have stopped trying.") + " " + again,
         "restored": t.gettext(
-            "I was set back to an earlier state, and do not know whether this one has reached you. If not, send the "
-            "link again; it cost you nothing."
+            "My data was restored from a backup, so I do not know whether this post reached you. If it did not, send "
+            "the link again; this attempt cost you nothing."
         ),
-        "gave_up": t.gettext("I tried several times and could not bring you this post.") + " " + again,
+        "gave_up": t.gettext("I tried several times and could not deliver this post.") + " " + again,
     }[reason]
 
 
 def _no_access(t: Texts, account: str | None) -> str:
     if account is None:
-        return t.gettext("I cannot read this chat. Send me an invitation link to it (t.me/+…), then this link again.")
+        return t.gettext(
+            "I cannot read this chat. Send me an invitation link to the chat (t.me/+…), then this link again."
+        )
     return t.gettext(
-        "I cannot read this chat. Add @{account} to it, or send me an invitation link (t.me/+…), then this link again.",
+        "I cannot read this chat. Add @{account} to the chat, or send me an invitation link to it (t.me/+…). Then "
+        "send this link again.",
         account=account,
     )

@@ -9,14 +9,16 @@ from models.jobs.states import JobState
 def in_line(t: Texts, ahead: int, wait_s: int, *, account_away: bool, flooded: bool) -> str:
     """A job that waits: its turn after *ahead* others, or *wait_s* seconds for what kept it from going on."""
     if account_away:
-        return t.gettext("⚠️ The account that reads is away. Your link goes on when it is back.")
+        return t.gettext(
+            "⚠️ I cannot read Telegram posts at the moment. Your link stays in the queue and goes on as soon as I can."
+        )
     if wait_s > 3 and flooded:
-        return t.gettext("⏳ Telegram asks for a pause. Your link goes on in {wait}.", wait=t.duration(wait_s))
+        return t.gettext("⏳ Telegram asks me to pause. Your link goes on in {wait}.", wait=t.duration(wait_s))
     if wait_s > 3:
-        return t.gettext("⏳ That did not work. I try again in {wait}.", wait=t.duration(wait_s))
+        return t.gettext("⏳ The delivery did not work. I try again in {wait}.", wait=t.duration(wait_s))
     if ahead == 0:
-        return t.gettext("⏳ In line, yours is next.")
-    return "⏳ " + t.ngettext("In line, {n} before you.", "In line, {n} before you.", ahead)
+        return t.gettext("⏳ In the queue: your link is next.")
+    return "⏳ " + t.ngettext("In the queue: {n} link before yours.", "In the queue: {n} links before yours.", ahead)
 
 
 def under_way(t: Texts, moved: int, size: int, rate: float) -> str:
@@ -27,7 +29,7 @@ def under_way(t: Texts, moved: int, size: int, rate: float) -> str:
     if share >= 1 or rate <= 0:
         return t.gettext("⬆️ Almost there…")
     return t.gettext(
-        "⬇️ {percent} % of {size}, {rate}/s, {left} left",
+        "⬇️ {percent} % of {size}, {rate}/s, time left: {left}",
         percent=int(100 * share),
         size=t.size(total),
         rate=t.size(int(rate)),
@@ -41,10 +43,15 @@ def batch(t: Texts, counts: Mapping[JobState, int]) -> str:
     refused = counts[JobState.REFUSED] + counts[JobState.FAILED]
     lines = [t.gettext("📦 {done} of {total} delivered", done=counts[JobState.DONE], total=total)]
     if refused:
-        lines.append("✖️ " + t.ngettext("{n} could not be delivered", "{n} could not be delivered", refused))
+        lines.append("✖️ " + t.ngettext("{n} link could not be delivered", "{n} links could not be delivered", refused))
     if counts[JobState.HELD]:
         lines.append(
-            "⏸ " + t.ngettext("{n} waits for a larger plan", "{n} wait for a larger plan", counts[JobState.HELD])
+            "⏸ "
+            + t.ngettext(
+                "{n} link on hold, your limit is reached",
+                "{n} links on hold, your limit is reached",
+                counts[JobState.HELD],
+            )
         )
     return "\n".join(lines)
 

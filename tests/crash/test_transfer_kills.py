@@ -215,7 +215,7 @@ async def test_an_account_ended_in_the_middle_is_told_and_waited_for(scene: Scen
     # When the account's sessions are ended from outside
     scene.strike("revoke", account=OPERATOR, how=how, reset=True)
     # Then the customer hears that it is away, the bot goes on answering, and nothing has been charged
-    await scene.chat.until_text("La cuenta que lee", 90)
+    await scene.chat.until_text("no puedo leer publicaciones", 90)
     await scene.chat.say("/start")
     await scene.chat.until(lambda message: bool(message.reply_markup) and "/help" not in (message.text or ""), 15)
     assert scene.rows()["usage"] == ["reserved"]

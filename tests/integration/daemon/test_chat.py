@@ -124,7 +124,7 @@ async def test_a_limit_that_ends_amid_several_links_is_told(daemon_sandbox: Sand
         await customer.tap(told, "Cancel the rest")
         answers = [(await customer.next()).text for _ in range(2)]
         assert any("2 links cancelled" in text for text in answers)
-        assert any("3 of 5 links delivered" in text and "2 were cancelled" in text for text in answers)
+        assert any("3 of 5 links delivered" in text and "2 links were cancelled" in text for text in answers)
         assert "no links in the queue" in (await customer.ask("/cancel")).text
 
 

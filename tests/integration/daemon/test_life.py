@@ -134,7 +134,7 @@ async def test_a_revoked_account_is_told_once_and_the_bot_answers(
         own_daemon.until_logged("account is ok")
         fault(daemon_sandbox, "revoke", account=OPERATOR, how=how, reset=how != "404")
         try:
-            told = await admin.until_text("was logged out", timeout=40)
+            told = await admin.until_text("has logged out", timeout=40)
             assert "TELEGRAM_SESSION_STRING" in told.text
             assert "Your plan" in (await customer.ask("/start")).text
             assert "account revoked" in (await admin.ask("/status")).text or "🔴" in (await admin.ask("/status")).text
@@ -143,7 +143,7 @@ async def test_a_revoked_account_is_told_once_and_the_bot_answers(
             fault(daemon_sandbox, "restore_keys", account=OPERATOR)
         own_daemon.stop()
         own_daemon.start()
-        await admin.until_text("It is over", timeout=20)
+        await admin.until_text("Solved after", timeout=20)
 
 
 async def test_a_banned_account_is_told_apart(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
@@ -153,7 +153,7 @@ async def test_a_banned_account_is_told_apart(daemon_sandbox: Sandbox, own_daemo
         fault(daemon_sandbox, "ban", account=OPERATOR)
         fault(daemon_sandbox, "reset", account=OPERATOR)
         try:
-            await admin.until_text("was banned by Telegram", timeout=40)
+            await admin.until_text("has banned the reading account", timeout=40)
         finally:
             fault(daemon_sandbox, "ban", account=OPERATOR, banned=False)
 

@@ -123,7 +123,7 @@ async def test_admins_hear_when_an_incident_begins_and_ends(daemon_sandbox: Sand
         assert "97 % full" in (await admin.next()).text
         assert "97 % full" in (await admin.ask("/status")).text
         write(shared_daemon, "health.close_incident('disk', now)")
-        assert "It is over, after 1 minute" in (await admin.next()).text
+        assert "Solved after 1 minute" in (await admin.next()).text
         await admin.silence(0.3)
 
 

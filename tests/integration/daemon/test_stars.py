@@ -78,7 +78,7 @@ async def test_paid_twice_by_a_race_both_count(daemon_sandbox: Sandbox, shared_d
             paid = {"action": "pay", "customer": customer.id, "skip_precheckout": True}
             daemon_sandbox.control("POST", "/payments", paid)
         await customer.until_text("Thank you")
-        assert "second one of this invoice" in (await customer.until(is_receipt)).text
+        assert "second one for this invoice" in (await customer.until(is_receipt)).text
         start = (await customer.ask("/start")).text
         assert "59 days 23 hours left" in start or "60 days left" in start
 
@@ -137,8 +137,8 @@ async def test_an_admin_tries_a_payment_and_gets_it_back(daemon_sandbox: Sandbox
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
         await admin.pay(await admin.ask("/testpay"))
-        await admin.until_text("test payment of 1 ⭐ went back")
-        await admin.until_text("was carried out")
+        await admin.until_text("test payment of 1 ⭐ was refunded")
+        await admin.until_text("is done")
         assert charges(daemon_sandbox, admin)[0]["refunded"]
         assert "Your plan: Free" in (await admin.ask("/start")).text
 
@@ -151,8 +151,8 @@ async def test_a_refund_takes_the_time_back(daemon_sandbox: Sandbox, shared_daem
         await admin.ask("/language en")
         assert "can only be refunded whole" in (await admin.ask(f"/refund {number} 5")).text
         assert "under way" in (await admin.ask(f"/refund {number}")).text
-        assert "500 ⭐ of your payment for Premium went back" in (await customer.until_text("went back")).text
-        await admin.until_text("was carried out")
+        assert "You got 500 ⭐ of your payment for Premium back" in (await customer.until_text("You got")).text
+        await admin.until_text("is done")
         assert "already refunded" in (await admin.ask(f"/refund {number}")).text
         assert "Your plan: Free" in (await customer.ask("/start")).text
 
@@ -222,7 +222,7 @@ async def test_a_subscription_renews_is_cancelled_and_taken_up_again(
             assert "has been renewed" in receipt
 
             plans = await customer.ask("/premium")
-            renewal = next(line for line in plans.text.splitlines() if "renews by itself on" in line)
+            renewal = next(line for line in plans.text.splitlines() if "Your plan renews on" in line)
             assert renewal in receipt.splitlines(), "both name the day of the next charge"
             confirm = await customer.press(plans, "Cancel the renewal")
             await customer.tap(confirm, "Yes, cancel")
@@ -238,7 +238,7 @@ async def test_a_subscription_renews_is_cancelled_and_taken_up_again(
             await customer.until_text("The renewal is cancelled")
             take_up = {"action": "cancel", "subscription_id": subscription, "canceled": False}
             daemon_sandbox.control("POST", "/payments", take_up)
-            await customer.until_text("renews by itself again")
+            await customer.until_text("renews again")
 
             daemon_sandbox.control("POST", "/payments", {"action": "cancel", "subscription_id": subscription})
             await customer.until_text("The renewal of Premium is cancelled")

@@ -122,7 +122,7 @@ async def test_the_paying_overtake_and_each_sees_his_place(running: Rig, lucia: 
             return sorted(await texts(free)) == [
                 "⏳ En la cola, 1 delante de ti.",
                 "⏳ En la cola, 2 delante de ti.",
-                "⏳ En la cola: el tuyo es el siguiente.",
+                "⏳ En cola: tu enlace es el siguiente.",
             ]
 
         await until(places)
