@@ -15,9 +15,8 @@ import pytest
 
 from config import texts
 from models.money.providers import Provider
+from tests.source_text import PACKAGES, REPOSITORY, imports, sources
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("config", "models", "daemon", "web")
 MAY_IMPORT = {
     "config": {"config"},
     "models": {"config", "models"},
@@ -26,19 +25,6 @@ MAY_IMPORT = {
     "tests/sandbox": {"tests"},
 }
 TRANSLATIONS = [language for language in texts.LANGUAGES if language != texts.DEFAULT_LANGUAGE]
-
-
-def sources(folder: str) -> list[Path]:
-    return sorted((REPOSITORY / folder).rglob("*.py"))
-
-
-def imports(source: Path) -> Iterator[str]:
-    """The full name of every module that `source` imports, wherever in it; relative ones stay inside its package."""
-    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)

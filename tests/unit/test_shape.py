@@ -1,0 +1,117 @@
+"""The shape of the programs, measured: what rooms import, and how large folders, classes and functions are."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+from collections import Counter
+
+import pytest
+
+from tests.source_text import (
+    attributes,
+    classes,
+    functions,
+    graph,
+    is_inside,
+    lines,
+    modules,
+    sources,
+    tree,
+)
+
+ROOMS_THAT_MAY_NOT = {
+    "models.money": {"models.jobs", "models.maintenance"},
+    "models.jobs": {"models.maintenance"},
+    "models.migrations": {"models.money", "models.jobs", "models.maintenance"},
+    "daemon.screens": {"daemon.handlers", "daemon.transfer", "daemon.supervision"},
+    "daemon.telegram": {"daemon.handlers", "daemon.screens", "daemon.transfer", "daemon.supervision"},
+    "daemon.transfer": {"daemon.handlers", "daemon.supervision"},
+    "daemon.supervision": {"daemon.handlers", "daemon.screens", "daemon.telegram", "daemon.transfer"},
+    "web.paypal": {"web.upkeep"},
+}
+"""Inside a package: what a room may not import."""
+
+MODULES_A_FOLDER = 18
+ATTRIBUTES_A_CLASS = 14
+LONG = 50
+"""Lines of a function, its docstring not counted."""
+
+
+@pytest.mark.parametrize("room", ROOMS_THAT_MAY_NOT)
+def test_rooms_import_only_the_rooms_below_them(room: str) -> None:
+    members = [name for name in modules() if is_inside(name, room)]
+    wrong = [
+        f"{name} imports {used}"
+        for name in members
+        for used in graph()[name]
+        if any(is_inside(used, other) for other in ROOMS_THAT_MAY_NOT[room])
+    ]
+
+    assert members
+    assert not wrong
+
+
+def test_paypal_imports_nothing_of_web_outside_its_folder() -> None:
+    used = {name for module in modules() if is_inside(module, "web.paypal") for name in graph()[module]}
+
+    assert not {name for name in used if is_inside(name, "web") and not is_inside(name, "web.paypal")}
+
+
+def test_no_file_imports_a_folder_that_imports_it() -> None:
+    folders = {name for name, source in modules().items() if source.name == "__init__.py"}
+    wrong = [
+        f"{name} and {folder} import each other"
+        for folder in folders
+        for name in modules()
+        if not is_inside(name, folder)
+        and any(is_inside(used, folder) for used in graph()[name])
+        and any(name in graph()[member] for member in modules() if is_inside(member, folder))
+    ]
+
+    assert not wrong
+
+
+def test_screens_call_no_operation_of_the_models() -> None:
+    assert not [call for source in sources("daemon/screens") for call in _calls_of_models(tree(source))]
+
+
+def _calls_of_models(screen: ast.Module) -> list[str]:
+    """What a screen calls of the models that is not a class: an operation, which would read or write."""
+    operations = {
+        alias.asname or alias.name
+        for node in ast.walk(screen)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "models"
+        for alias in node.names
+        if alias.name[0].islower()
+    }
+    called = [ast.unparse(node.func).split(".") for node in ast.walk(screen) if isinstance(node, ast.Call)]
+    return [".".join(name) for name in called if name[0] in operations and not name[-1][0].isupper()]
+
+
+def test_no_folder_holds_more_modules_than_one_can_survey() -> None:
+    counted = Counter(source.parent for source in modules().values() if source.stem not in ("__init__", "__main__"))
+
+    assert not {folder: number for folder, number in counted.items() if number > MODULES_A_FOLDER}
+
+
+def test_no_class_has_more_attributes_than_one_can_survey() -> None:
+    large = [place for place, node in classes() if len(attributes(node)) > ATTRIBUTES_A_CLASS and not _is_row(node)]
+
+    assert [place.rpartition(" ")[2] for place in large] == ["Settings"]
+
+
+def _is_row(node: ast.ClassDef) -> bool:
+    """Whether a class is a table, the values of one of its rows, or an enumeration of kinds."""
+    frozen = any("frozen=True" in ast.unparse(decorator) for decorator in node.decorator_list)
+    is_table_or_enum = [ast.unparse(base) for base in node.bases] in (["Table"], ["StrEnum"])
+    return is_table_or_enum or (frozen and node.name.endswith("Info"))
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(lines(node) for _, node in functions())
+    long = [(place, lines(node)) for place, node in functions() if lines(node) > LONG]
+
+    assert statistics.median(lengths) <= 6
+    assert lengths[len(lengths) * 9 // 10] <= 14
+    assert len(long) <= len(lengths) * 0.005, long
