@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from babel.dates import format_datetime
+from babel.lists import format_list
 from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -96,6 +98,10 @@ class Texts:
             if count >= threshold:
                 return f"{self._decimal(count / unit)} {name}"
         return f"{count} B"
+
+    def listed(self, items: Sequence[str]) -> str:
+        """The items as a sentence names them: ``Premium and VIP``."""
+        return format_list(items, locale=self.language)
 
     def price(self, minor: int, currency: str) -> str:
         return format_price(minor, currency, self.language)

@@ -268,7 +268,8 @@ def _access_ending(payload: AccessEnding, setting: Setting) -> Screen:
 
 def _access_ended(payload: AccessEnded, setting: Setting) -> Screen:
     t = setting.t
-    text = t.gettext("Your plan has ended, and the limits of the free one hold again. Thank you for your support!")
+    free = escape(setting.plans.free.title_in(t.language))
+    text = t.gettext("Your plan has ended, and you are back on {plan} with its limits. Thank you!", plan=free)
     return Screen(text, keyboard.rows(keyboard.plans(t)))
 
 

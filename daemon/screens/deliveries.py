@@ -1,11 +1,12 @@
 """What customers hear at the end of a delivery: what it used and what is left, or why there was none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from config.plans import Limit
+from config import plan_texts
+from config.plans import Limit, Plan, Plans
 from config.texts import Texts
 from daemon.screens import keyboard, limits, links
 from daemon.telegram.links import REASONS
@@ -17,9 +18,10 @@ from models.jobs.usage import Left
 
 @dataclass(frozen=True)
 class Standing:
-    """What the words depend on besides the event: what the customer has left, and the account that reads."""
+    """What the words depend on besides the event: what the customer has left, the plans, the account that reads."""
 
     t: Texts
+    plans: Plans
     left: Mapping[str, Left]
     account: str | None
     """The account's user name, without @."""
@@ -31,27 +33,33 @@ def job(payload: JobFinished, standing: Standing) -> Screen | None:
         return refusal(str(payload.reason), payload.detail, standing)
     if "invitation" in payload.detail:
         return _invitation(standing.t, InvitationFollowed.read(payload.detail))
-    return Screen("✅ " + used(standing, payload.used)) if payload.used else None
+    if not payload.used:
+        return None
+    return Screen("✅ " + used(standing, payload.used, payload.detail.get("names")))
 
 
-def used(standing: Standing, counts: Mapping[str, int]) -> str:
-    """One line: what it used and what is left."""
+def used(standing: Standing, counts: Mapping[str, int], names: Mapping[str, int] | None = None) -> str:
+    """One line: what was delivered, by the *names* that customers use where they are known, and what is left."""
     t = standing.t
-    what = ", ".join(counted(t, kind, number) for kind, number in counts.items())
+    what = ", ".join(counted(t, name, number) for name, number in (names or counts).items())
     left = "; ".join(f"{limits.kind(t, kind)}: {limits.left(t, standing.left[kind])}" for kind in counts)
     return t.gettext("Delivered: {what}. {left}.", what=what, left=left)
 
 
-def counted(t: Texts, kind: str, number: int) -> str:
-    """So many of a kind."""
+def counted(t: Texts, name: str, number: int) -> str:
+    """So many files of a kind, or of a more exact name."""
     return {
+        "sticker": t.ngettext("{n} sticker", "{n} stickers", number),
+        "animation": t.ngettext("{n} GIF", "{n} GIFs", number),
+        "video_note": t.ngettext("{n} video message", "{n} video messages", number),
+        "voice": t.ngettext("{n} voice message", "{n} voice messages", number),
         "photo": t.ngettext("{n} photo", "{n} photos", number),
         "video": t.ngettext("{n} video", "{n} videos", number),
         "music": t.ngettext("{n} music file", "{n} music files", number),
         "apk": t.ngettext("{n} Android app", "{n} Android apps", number),
         "document": t.ngettext("{n} document", "{n} documents", number),
         "text": t.ngettext("{n} text", "{n} texts", number),
-    }[kind]
+    }[name]
 
 
 def batch(counts: Mapping[JobState, int], used_up: Mapping[str, int], standing: Standing) -> Screen:
@@ -66,7 +74,7 @@ def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
     total, done = sum(counts.values()), counts[JobState.DONE]
     if done == total:
         return t.ngettext("✅ {n} link delivered.", "✅ All {n} links delivered.", total)
-    lines = [t.gettext("🏁 {done} of {total} links delivered.", done=done, total=total)]
+    lines = [t.ngettext("🏁 {n} of {total} links delivered.", "🏁 {n} of {total} links delivered.", done, total=total)]
     undeliverable = counts[JobState.REFUSED] + counts[JobState.FAILED]
     if undeliverable:
         lines.append(
@@ -81,19 +89,29 @@ def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
     return "\n".join(lines)
 
 
-def batch_held(t: Texts, payload: BatchHeld, waiting: int) -> Screen:
+def batch_held(t: Texts, payload: BatchHeld, waiting: int, plans: Plans) -> Screen:
     """A limit has ended a batch in the middle; so many of it wait."""
-    limit = Limit(payload.limit, payload.period)
-    text = t.ngettext(
-        "⏸ Your limit is reached ({kind}: {limit}). {n} link waits for you: get a larger plan and let it go on.",
-        "⏸ Your limit is reached ({kind}: {limit}). {n} links wait for you: get a larger plan and let them go on.",
-        waiting,
-        kind=limits.kind(t, payload.kind),
-        limit=limits.limit(t, limit),
-    )
     go_on = keyboard.go_on(t, payload.batch)
+    on_hold = t.ngettext("{n} link is on hold.", "{n} links are on hold.", waiting)
+    ways = "\n".join(_ways_on(t, payload, limits.that_allow(plans, payload), go_on.text))
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload.batch}")
+    text = f"⏸ {_reached(t, payload)} {on_hold}\n{ways}"
     return keyboard.lasting(Screen(text, keyboard.rows(keyboard.plans(t), go_on, stop)))
+
+
+def _ways_on(t: Texts, held: BatchHeld, able: Sequence[Plan], button: str) -> Iterator[str]:
+    if able:
+        yield t.ngettext(
+            "{plans} allows more: buy it, then press “{button}”.",
+            "{plans} allow more: buy one, then press “{button}”.",
+            len(able),
+            plans=_titles(t, able),
+            button=button,
+        )
+    if held.period == "day":
+        yield t.gettext("Your limit starts again tomorrow: press “{button}” then.", button=button)
+    elif not able:
+        yield t.gettext("No plan on sale allows more.")
 
 
 def refusal(reason: str, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
@@ -102,34 +120,38 @@ def refusal(reason: str, detail: Mapping[str, Any], standing: Standing) -> Scree
     if reason == "unreachable":
         return None
     if reason == "limit":
-        return _limit(t, OverLimit.read(detail))
+        return _limit(standing, OverLimit.read(detail))
     if reason in ("too_large_for_plan", "too_large_for_bots"):
-        return _too_large(t, reason, TooLarge.read(detail))
+        return _too_large(standing, reason, TooLarge.read(detail))
     words = _words(t, reason, standing.account)
     buttons = (keyboard.plans(t),) if reason == "join_only_paying" else ()
     return Screen("✖️ " + words, keyboard.rows(*buttons, keyboard.home(t)))
 
 
-def _limit(t: Texts, over: OverLimit) -> Screen:
-    limit = Limit(over.limit, over.period)
-    kind, allowed = limits.kind(t, over.kind), limits.limit(t, limit)
+def _limit(standing: Standing, over: OverLimit) -> Screen:
+    t, limit = standing.t, Limit(over.limit, over.period)
     if not limit.count:
-        text = t.gettext("✖️ Your plan does not include this. {kind}: {limit}.", kind=kind, limit=allowed)
+        text = plan_texts.not_included(t, over.kind)
     elif over.wanted > 1:
         text = t.gettext(
-            "✖️ This post needs {wanted}, and your limit leaves {left}. {kind}: {limit}.",
-            wanted=over.wanted,
-            left=max(0, limit.count - over.used),
-            kind=kind,
-            limit=allowed,
+            "This post has {what}, more than your limit leaves. {kind}: {left}.",
+            what=counted(t, over.kind, over.wanted),
+            kind=limits.kind(t, over.kind),
+            left=limits.left(t, Left(over.used, limit)),
         )
     else:
-        text = t.gettext("✖️ You have reached your limit. {kind}: {limit}.", kind=kind, limit=allowed)
-    more = t.gettext("It cost you nothing. A larger plan brings it to you:")
-    return Screen(f"{text}\n{more}", keyboard.rows(keyboard.plans(t), keyboard.home(t)))
+        text = _reached(t, over)
+    again = over.period == "day" and over.wanted <= over.limit
+    return _with_way_on(t, text, limits.that_allow(standing.plans, over), tomorrow=again)
 
 
-def _too_large(t: Texts, reason: str, file: TooLarge) -> Screen:
+def _reached(t: Texts, over: OverLimit | BatchHeld) -> str:
+    limit = limits.limit(t, Limit(over.limit, over.period))
+    return t.gettext("You have reached your limit. {kind}: {limit}.", kind=limits.kind(t, over.kind), limit=limit)
+
+
+def _too_large(standing: Standing, reason: str, file: TooLarge) -> Screen:
+    t = standing.t
     size, limit = t.size(file.size), t.size(file.limit)
     if reason == "too_large_for_bots":
         text = t.gettext(
@@ -138,8 +160,29 @@ def _too_large(t: Texts, reason: str, file: TooLarge) -> Screen:
             limit=limit,
         )
         return Screen(text, keyboard.rows(keyboard.home(t)))
-    text = t.gettext("✖️ This file is {size}, and your plan includes files up to {limit}.", size=size, limit=limit)
-    return Screen(text, keyboard.rows(keyboard.plans(t), keyboard.home(t)))
+    text = t.gettext("This file is {size}, and your plan includes files up to {limit}.", size=size, limit=limit)
+    able = [plan for plan in standing.plans.on_sale() if plan.max_bytes >= file.size]
+    return _with_way_on(t, text, able, tomorrow=False)
+
+
+def _with_way_on(t: Texts, text: str, able: Sequence[Plan], *, tomorrow: bool) -> Screen:
+    """What a plan has refused: why, which plans are *able* to deliver it, and whether it is worth asking *tomorrow*."""
+    sentences = [t.gettext("This post cost you nothing."), *_include(t, able)]
+    if tomorrow:
+        sentences.append(t.gettext("Your limit starts again tomorrow."))
+    elif not able:
+        sentences.append(t.gettext("No plan on sale includes it."))
+    buttons = (keyboard.plans(t),) if able else ()
+    return Screen(f"✖️ {text}\n{' '.join(sentences)}", keyboard.rows(*buttons, keyboard.home(t)))
+
+
+def _include(t: Texts, able: Sequence[Plan]) -> Iterator[str]:
+    if able:
+        yield t.ngettext("{plans} includes it.", "{plans} include it.", len(able), plans=_titles(t, able))
+
+
+def _titles(t: Texts, plans: Sequence[Plan]) -> str:
+    return t.listed([escape(plan.title_in(t.language)) for plan in plans])
 
 
 def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:

@@ -41,7 +41,9 @@ def batch(t: Texts, counts: Mapping[JobState, int]) -> str:
     """A batch whose jobs are in these states."""
     total = sum(counts.values())
     refused = counts[JobState.REFUSED] + counts[JobState.FAILED]
-    lines = [t.gettext("📦 {done} of {total} delivered", done=counts[JobState.DONE], total=total)]
+    lines = [
+        t.ngettext("📦 {n} of {total} delivered", "📦 {n} of {total} delivered", counts[JobState.DONE], total=total)
+    ]
     if refused:
         lines.append("✖️ " + t.ngettext("{n} link could not be delivered", "{n} links could not be delivered", refused))
     if counts[JobState.HELD]:

@@ -57,10 +57,10 @@ class DeliveryNotifier:
     async def _batch_held(self, event: EventInfo) -> None:
         held = event.read(BatchHeld)
         waiting = await self._database(batches.waiting, held.batch)
-        await self._send(event, lambda t: deliveries.batch_held(t, held, waiting))
+        await self._send(event, lambda t: deliveries.batch_held(t, held, waiting, self._plans))
 
     def _standing(self, t: Texts, left: Mapping[str, Left]) -> Standing:
-        return Standing(t, left, self._account_name())
+        return Standing(t, self._plans, left, self._account_name())
 
     async def _left(self, user_id: int) -> Mapping[str, Left]:
         now = int(time.time())

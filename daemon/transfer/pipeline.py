@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from config.plans import Plans
@@ -12,7 +13,7 @@ from daemon.telegram.links import InviteLink, PostLink
 from daemon.transfer.delivery import Delivery, MediaRefused, Message, ReferenceExpired, plan
 from daemon.transfer.errors import PermanentFailure, RecipientRestricted, RetryLater, SourceChanged, Unreachable
 from daemon.transfer.fetch import Fetcher
-from daemon.transfer.media.items import MAX_BYTES
+from daemon.transfer.media.items import MAX_BYTES, name_of
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
 from daemon.transfer.resolver import Customer, Found, Resolver
@@ -127,7 +128,8 @@ class Pipeline:
             await self._send(run, messages, (), random_ids)
         elif not await self._send_held(run, found, messages, random_ids):
             await self._send_fetched(run, found, messages, random_ids)
-        detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title}
+        names = Counter(name_of(item) for item in post.items) or post.kinds
+        detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title, "names": names}
         await self._database(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
         logger.info("delivered", extra={"job": run.job.id, "user": run.job.user_id, "bytes": post.size})
 

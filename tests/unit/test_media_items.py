@@ -6,10 +6,11 @@ import pytest
 from pyrogram import raw
 
 from daemon.transfer.errors import PermanentFailure
-from daemon.transfer.media.items import attributes_of, items_of, kind_of
+from daemon.transfer.media.items import attributes_of, items_of, kind_of, name_of
 
 T = raw.types
 VIDEO = T.DocumentAttributeVideo(duration=1.0, w=1, h=1)
+STICKER = T.DocumentAttributeSticker(alt="", stickerset=T.InputStickerSetEmpty())
 
 
 def document(*attributes: Any, mime_type: str = "application/pdf") -> Any:
@@ -30,24 +31,28 @@ def message(media: Any, number: int = 1) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "mime_type", "kind"),
+    ("attributes", "mime_type", "kind", "name"),
     [
-        ([VIDEO], "video/mp4", "video"),
-        ([T.DocumentAttributeAnimated(), VIDEO], "video/mp4", "video"),
-        ([T.DocumentAttributeVideo(duration=1.0, w=1, h=1, round_message=True)], "video/mp4", "video"),
-        ([T.DocumentAttributeAudio(duration=1)], "audio/mpeg", "music"),
-        ([T.DocumentAttributeAudio(duration=1, voice=True)], "audio/ogg", "music"),
-        ([T.DocumentAttributeSticker(alt="", stickerset=T.InputStickerSetEmpty())], "image/webp", "photo"),
-        ([T.DocumentAttributeSticker(alt="", stickerset=T.InputStickerSetEmpty()), VIDEO], "video/webm", "photo"),
-        ([], "application/vnd.android.package-archive", "apk"),
-        ([T.DocumentAttributeFilename(file_name="Toll.APK")], "application/octet-stream", "apk"),
-        ([T.DocumentAttributeFilename(file_name="toll.pdf")], "application/pdf", "document"),
-        ([], "application/pdf", "document"),
-        ([T.DocumentAttributeImageSize(w=1, h=1)], "image/png", "document"),
+        ([VIDEO], "video/mp4", "video", "video"),
+        ([T.DocumentAttributeAnimated(), VIDEO], "video/mp4", "video", "animation"),
+        ([VIDEO, T.DocumentAttributeAnimated()], "video/mp4", "video", "animation"),
+        ([T.DocumentAttributeVideo(duration=1.0, w=1, h=1, round_message=True)], "video/mp4", "video", "video_note"),
+        ([T.DocumentAttributeAudio(duration=1)], "audio/mpeg", "music", "music"),
+        ([T.DocumentAttributeAudio(duration=1, voice=True)], "audio/ogg", "music", "voice"),
+        ([STICKER], "image/webp", "photo", "sticker"),
+        ([STICKER, VIDEO], "video/webm", "photo", "sticker"),
+        ([VIDEO, STICKER], "video/webm", "photo", "sticker"),
+        ([], "application/vnd.android.package-archive", "apk", "apk"),
+        ([T.DocumentAttributeFilename(file_name="Toll.APK")], "application/octet-stream", "apk", "apk"),
+        ([T.DocumentAttributeFilename(file_name="toll.pdf")], "application/pdf", "document", "document"),
+        ([], "application/pdf", "document", "document"),
+        ([T.DocumentAttributeImageSize(w=1, h=1)], "image/png", "document", "document"),
     ],
 )
-def test_each_kind(attributes: list[Any], mime_type: str, kind: str) -> None:
-    assert kind_of(document(*attributes, mime_type=mime_type)) == kind
+def test_each_kind_and_its_name(attributes: list[Any], mime_type: str, kind: str, name: str) -> None:
+    sent = document(*attributes, mime_type=mime_type)
+    (item,) = items_of([message(T.MessageMediaDocument(document=sent))])
+    assert (kind_of(sent), name_of(item)) == (kind, name)
 
 
 def test_the_largest_size_of_a_photo_is_what_is_fetched() -> None:

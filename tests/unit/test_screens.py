@@ -87,11 +87,15 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+NAMES = "photo sticker video animation video_note music voice apk document text".split()
 SAID = {"kind": "video", "limit": 3, "period": "all", "used": 2}
 REFUSALS: list[tuple[str, dict[str, Any]]] = [
     ("limit", SAID | {"wanted": 1}),
     ("limit", SAID | {"wanted": 5}),
     ("limit", SAID | {"limit": 0, "wanted": 1}),
+    ("limit", SAID | {"kind": "music", "limit": 0, "used": 0, "wanted": 1}),
+    ("limit", SAID | {"limit": 50, "period": "day", "used": 50, "wanted": 1}),
+    ("limit", SAID | {"kind": "photo", "limit": 10, "period": "day", "used": 8, "wanted": 5}),
     ("too_large_for_plan", {"size": 60 << 20, "limit": 50 << 20}),
     ("too_large_for_bots", {"size": 3000 << 20, "limit": 2000 << 20}),
     *[
@@ -139,10 +143,12 @@ def plans(t: Texts, access: Access, owned: list[SubscriptionInfo], pay_links: di
 
 
 def delivered(t: Texts) -> list[Screen]:
-    standing = deliveries.Standing(t, LEFT, "operator")
+    standing = deliveries.Standing(t, PLANS, LEFT, "operator")
     done: dict[str, Any] = {"job": 1, "state": JobState.DONE, "reason": None}
     payloads = (
         {"detail": {}, "used": {"photo": 5, "video": 1}},
+        {"detail": {"names": dict.fromkeys(NAMES, 1)}, "used": {"photo": 1}},
+        {"detail": {"names": dict.fromkeys(NAMES, 2)}, "used": {"photo": 2}},
         {"detail": {"invitation": "joined", "chat": EVIL}, "used": {}},
         {"detail": {"invitation": "already_member", "chat": EVIL}, "used": {}},
     )
@@ -206,11 +212,15 @@ def screens(t: Texts) -> list[Screen]:
             screen
             for account_name in (None, "operator")
             for reason, detail in REFUSALS
-            if (screen := deliveries.refusal(reason, detail, deliveries.Standing(t, LEFT, account_name)))
+            if (screen := deliveries.refusal(reason, detail, deliveries.Standing(t, PLANS, LEFT, account_name)))
         ],
-        deliveries.batch(dict.fromkeys(JobState, 2), {"photo": 2, "video": 1}, deliveries.Standing(t, LEFT, None)),
-        deliveries.batch(dict.fromkeys(JobState, 0) | {JobState.DONE: 3}, {}, deliveries.Standing(t, LEFT, None)),
-        deliveries.batch_held(t, BatchHeld(batch=1, **SAID, wanted=1), 2),
+        deliveries.batch(
+            dict.fromkeys(JobState, 2), {"photo": 2, "video": 1}, deliveries.Standing(t, PLANS, LEFT, None)
+        ),
+        deliveries.batch(
+            dict.fromkeys(JobState, 0) | {JobState.DONE: 3}, {}, deliveries.Standing(t, PLANS, LEFT, None)
+        ),
+        deliveries.batch_held(t, BatchHeld(batch=1, **SAID, wanted=1), 2, PLANS),
         link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
         link_screens.too_many_at_once(t, 300, 200),
         link_screens.too_many_waiting(t, 200, 200),
@@ -412,3 +422,48 @@ def test_what_is_left_agrees_in_number() -> None:
     daily = plans_module.Limit(10, "day")
     assert limits.left(t, Left(9, daily)) == "queda 1 de 10 hoy"
     assert limits.left(t, Left(8, daily)) == "quedan 2 de 10 hoy"
+
+
+def refused(language: str, reason: str, **detail: Any) -> Screen:
+    found = deliveries.refusal(reason, detail, deliveries.Standing(translator(language), PLANS, LEFT, None))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "english", "spanish"),
+    [
+        ("limit", SAID | {"wanted": 1}, "Premium and VIP include it.", "Premium y VIP la incluyen."),
+        (
+            "limit",
+            SAID | {"limit": 50, "period": "day", "used": 50, "wanted": 1},
+            "VIP includes it.",
+            "VIP la incluye.",
+        ),
+        (
+            "too_large_for_plan",
+            {"size": 60 << 20, "limit": 50 << 20},
+            "Premium and VIP include it.",
+            "Premium y VIP la",
+        ),
+        ("limit", SAID | {"limit": 0, "kind": "music", "wanted": 51}, "VIP includes it.", "VIP la incluye."),
+    ],
+)
+def test_a_limit_names_the_plans_that_include_the_post(
+    reason: str, detail: dict[str, Any], english: str, spanish: str
+) -> None:
+    shown = refused("en", reason, **detail)
+    assert english in shown.text and "plans" in {button.data for row in shown.keyboard for button in row}
+    assert spanish in refused("es", reason, **detail).text
+
+
+def test_where_no_plan_includes_the_post_none_is_offered() -> None:
+    shown = refused("en", "too_large_for_plan", size=2001 << 20, limit=2000 << 20)
+    assert "No plan on sale includes it." in shown.text
+    assert [button.data for row in shown.keyboard for button in row] == ["home"]
+
+
+def test_a_daily_limit_says_when_it_starts_again() -> None:
+    said = SAID | {"kind": "photo", "limit": 10, "period": "day"}
+    assert "starts again tomorrow" in refused("en", "limit", **said | {"used": 10, "wanted": 1}).text
+    assert "tomorrow" not in refused("en", "limit", **said | {"used": 0, "wanted": 11}).text

@@ -80,6 +80,22 @@ def kind_of(document: Any) -> str:
     return "apk" if document.mime_type == APK or name.lower().endswith(".apk") else "document"
 
 
+def name_of(item: Item) -> str:
+    """What a customer calls the file: ``sticker``, ``animation``, ``video_note`` or ``voice``, else its kind."""
+    document = getattr(item.media, "document", None)
+    for attribute in document.attributes if document is not None else ():
+        match attribute:
+            case raw.types.DocumentAttributeSticker() | raw.types.DocumentAttributeCustomEmoji():
+                return "sticker"
+            case raw.types.DocumentAttributeAnimated():
+                return "animation"
+            case raw.types.DocumentAttributeVideo(round_message=True):
+                return "video_note"
+            case raw.types.DocumentAttributeAudio(voice=True):
+                return "voice"
+    return item.kind
+
+
 def text_of(message: Any) -> tuple[str, tuple[Any, ...]]:
     """The words of a message without a file, and their entities; a poll is told as text."""
     poll = message.media.poll if isinstance(message.media, raw.types.MessageMediaPoll) else None

@@ -114,8 +114,8 @@ async def test_an_unheard_refusal_does_not_stop_another_link(daemon_sandbox: San
 async def test_a_limit_that_ends_amid_several_links_is_told(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.say(" ".join(customer.link(f"video{number}") for number in range(1, 6)))
-        told = await customer.until_text("Your limit is reached")
-        assert "2 links wait for you" in told.text
+        told = await customer.until_text("You have reached your limit")
+        assert "2 links are on hold" in told.text and "Premium and VIP allow more" in told.text
         assert labels(told) == ["⭐ Plans", "▶️ Go on", "✖ Cancel the rest"]
         # Then he can look at the plans and still let them go on, or end them
         plans = await customer.press(told, "Plans")
@@ -148,6 +148,13 @@ async def test_several_links_end_with_what_is_left(daemon_sandbox: Sandbox, shar
         await customer.say(f"{customer.link('photo1')} {customer.link('album1')} {customer.link('text1')}")
         told = await customer.until_text("All 3 links delivered")
         assert "Delivered: 6 photos, 1 text. Photos and stickers: 4 of 10 left today; Texts: unlimited." in told.text
+
+
+async def test_a_sticker_is_called_a_sticker(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(customer.link("sticker1"))
+        told = await customer.until_text("Delivered")
+        assert "Delivered: 1 sticker. Photos and stickers: 9 of 10 left today." in told.text
 
 
 async def test_a_button_that_no_longer_exists_leads_home(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
