@@ -1,4 +1,4 @@
-"""The operator's commands, in the container and on a desk alike. ``make`` only calls them."""
+"""The operator's commands, in the container and on a desk. ``make`` only calls them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,33 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from config.findings import Finding, Grade, ok
 from config.logging import Redactor
-from config.settings import EXIT_CONFIG, ConfigurationError, Settings, load, load_application, secret_values
+from config.settings import (
+    EXIT_CONFIG,
+    Application,
+    ConfigurationError,
+    Settings,
+    load,
+    load_application,
+    secret_values,
+)
 from config.version import VERSION
+
+if TYPE_CHECKING:
+    from daemon.live_check import Wishes
+    from models.maintenance.legacy_import import Person
+    from models.maintenance.restoring import Prepared
 
 MARKS = {Grade.OK: "ok  ", Grade.WARN: "WARN", Grade.FAIL: "FAIL"}
 
@@ -34,18 +48,14 @@ def cli() -> None:
 @cli.command()
 def session() -> None:
     """Log in to Telegram with a phone number and print the session string for .env."""
-    # Imported here, so that other commands need not wait for the library.
+    # Each command imports what it needs itself, so that no other command waits for it.
     from pyrogram.errors import RPCError
 
     from daemon.telegram import login
     from daemon.telegram.errors import DaemonError
 
-    try:
-        logged_in = asyncio.run(login.log_in(load_application(), _ask))
-    except ConfigurationError as error:
-        _refuse(error)
-    except (RPCError, DaemonError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+    with _failing_with(RPCError, DaemonError, OSError):
+        logged_in = asyncio.run(login.log_in(_application(), _ask))
     click.echo(f"\nLogged in as {logged_in.name}. Put this line into .env, and show it to nobody:\n")
     click.echo(f"TELEGRAM_SESSION_STRING={logged_in.session_string}")
 
@@ -58,14 +68,12 @@ def doctor(offline: bool, as_json: bool) -> None:
     settings = _settings()
     redactor = Redactor(secret_values(settings))
     findings = [replace(finding, text=redactor.text(finding.text)) for finding in _examine(settings, offline)]
-    well = all(finding.grade is not Grade.FAIL for finding in findings)
     if as_json:
-        click.echo(json.dumps({"ok": well, "findings": [asdict(finding) for finding in findings]}, indent=2))
+        click.echo(_as_json(findings))
     else:
         for finding in findings:
             _show(finding)
-    if not well:
-        raise click.exceptions.Exit(1)
+    _end_with(findings)
 
 
 @cli.command("live-check")
@@ -84,15 +92,12 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
     Takes an account of yours that is not the reading one: its session in LIVE_CHECK_SESSION_STRING, else you are asked
     to log in. For Telegram's test data centre set TELEGRAM_ENDPOINT, for these programs and for the bot's.
     """
-    import daemon.live_check
-    import web.live_check
-    from daemon.telegram import login
+    from daemon.live_check import Wishes
 
     settings = _settings()
-    if session_string is None:
-        session_string = asyncio.run(login.log_in(load_application(), _ask)).session_string
+    session_string = _log_in() if session_string is None else session_string
     redactor = Redactor([*secret_values(settings), session_string])
-    wishes = daemon.live_check.Wishes(
+    wishes = Wishes(
         links=options["links"],
         plan=options["plan"],
         pay_stars=options["pay_stars"],
@@ -102,53 +107,78 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
     )
     name = bot or _bot_name(settings)
 
+    async def check() -> list[Finding]:
+        found = []
+        async for finding in _live_check(settings, session_string, name, wishes):
+            found.append(replace(finding, text=redactor.text(finding.text)))
+            _show(found[-1])
+        return found
+
+    findings = asyncio.run(check())
+    if report is not None:
+        report.write_text(_as_json(findings) + "\n")
+    _end_with(findings)
+
+
+def _log_in() -> str:
+    """The session string of an account that the operator logs in to now."""
+    from daemon.telegram import login
+
+    return asyncio.run(login.log_in(_application(), _ask)).session_string
+
+
+async def _live_check(settings: Settings, session_string: str, bot: str, wishes: Wishes) -> AsyncIterator[Finding]:
+    """What the health page says, then each step of the tour through the bot."""
+    import daemon.live_check
+    import web.live_check
+
     async def open_page(address: str) -> tuple[Finding, bool]:
         finding, approval = await asyncio.to_thread(web.live_check.open_page, address)
         if approval and wishes.pay_paypal:
             click.echo(f"      approve within {wishes.approval_s:.0f} s: {approval}")
         return finding, approval is not None
 
-    async def look() -> list[Finding]:
-        found = [web.live_check.health(settings)]
-        _show(found[0])
-        async for finding in daemon.live_check.tour(settings, session_string, name, wishes, open_page):
-            found.append(replace(finding, text=redactor.text(finding.text)))
-            _show(found[-1])
-        return found
-
-    _conclude(asyncio.run(look()), report)
+    yield web.live_check.health(settings)
+    async for finding in daemon.live_check.tour(settings, session_string, bot, wishes, open_page):
+        yield finding
 
 
 def _bot_name(settings: Settings) -> str:
-    """The name that the daemon has noted."""
+    """The bot's name, as the daemon has noted it."""
     from models import database, notes
 
+    noted = None
     if settings.database_file.exists():
         database.open_database(settings.database_file)
         try:
             noted = notes.get("bot")
         finally:
             database.close_database()
-        if noted:
-            return str(noted["username"])
-    raise click.ClickException("the bot has not run on this DB_PATH yet: start it, or name it with --bot")
+    if not noted:
+        raise click.ClickException("the bot has not run on this DB_PATH yet: start it, or name it with --bot")
+    return str(noted["username"])
 
 
 def _show(finding: Finding) -> None:
     click.echo(f"{MARKS[finding.grade]}  {finding.part}: {finding.text}")
 
 
-def _conclude(findings: list[Finding], report: Path | None) -> None:
-    """Write the report, and end with 1 when something is wrong."""
-    well = all(finding.grade is not Grade.FAIL for finding in findings)
-    if report is not None:
-        report.write_text(json.dumps({"ok": well, "findings": [asdict(one) for one in findings]}, indent=2) + "\n")
-    if not well:
+def _as_json(findings: list[Finding]) -> str:
+    return json.dumps({"ok": _is_well(findings), "findings": [asdict(one) for one in findings]}, indent=2)
+
+
+def _is_well(findings: list[Finding]) -> bool:
+    return all(finding.grade is not Grade.FAIL for finding in findings)
+
+
+def _end_with(findings: list[Finding]) -> None:
+    """Exit with 1 when something is wrong."""
+    if not _is_well(findings):
         raise click.exceptions.Exit(1)
 
 
 def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
-    # Imported here, so that other commands need not wait for the libraries.
+    """What every part's doctor finds."""
     import daemon.doctor
     import models.maintenance.doctor
     import web.doctor
@@ -162,16 +192,14 @@ def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
 
 @cli.command()
 def backup() -> None:
-    """Make a backup now, without stopping anything, and print its file."""
+    """Make a backup now, while the programs run, and print its file."""
     from models import database
     from models.errors import BackupError
     from models.maintenance import backups
 
     settings = _settings()
-    try:
+    with _failing_with(BackupError, OSError, *database.ERRORS, subprocess.TimeoutExpired):
         made = backups.make(settings, int(time.time()))
-    except (BackupError, OSError, *database.ERRORS, subprocess.TimeoutExpired) as error:
-        raise click.ClickException(str(error)) from None
     click.echo(made.file)
     for contradiction in made.contradictions:
         click.echo(f"The ledger does not add up, `doctor` says more: {contradiction}", err=True)
@@ -184,26 +212,17 @@ def restore(source: str) -> None:
 
     The programs are stopped for it and started again. Payments made since come back from PayPal and Telegram.
     """
-    from daemon.supervision import programs
-    from models.errors import BackupError, SchemaTooNew
+    from models.errors import SchemaTooNew
     from models.maintenance import restoring
     from web.upkeep import backup_job
 
     settings, now = _settings(), int(time.time())
     with contextlib.ExitStack() as stack:
-        try:
+        with _failing_with(*backup_job.FAILURES, SchemaTooNew, before="nothing was changed: "):
             workshop = stack.enter_context(restoring.workshop(settings))
             packed, prepared = backup_job.prepare(settings, source, workshop, now, tell=_warn)
-        except (*backup_job.FAILURES, SchemaTooNew) as error:
-            raise click.ClickException(f"nothing was changed: {error}") from None
         click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
-        try:
-            with programs.standing_still(settings.db_path) as running:
-                aside = restoring.exchange(settings, prepared, now)
-        except (BackupError, programs.NotSteered, OSError) as error:
-            raise click.ClickException(str(error)) from None
-        finally:
-            restoring.discard(prepared.file)
+        aside, running = _exchange(settings, prepared, now)
     made = datetime.fromtimestamp(prepared.made_at, settings.timezone)
     click.echo(f"Restored {packed.name}, the state of {made:%Y-%m-%d %H:%M %Z}.")
     if aside:
@@ -214,14 +233,27 @@ def restore(source: str) -> None:
     )
 
 
+def _exchange(settings: Settings, prepared: Prepared, now: int) -> tuple[Path | None, bool]:
+    """Put the prepared database in place; returns where the old one is now, and whether the programs run again."""
+    from daemon.supervision import programs
+    from models.errors import BackupError
+    from models.maintenance import restoring
+
+    try:
+        with _failing_with(BackupError, programs.NotSteered, OSError):
+            with programs.standing_still(settings.db_path) as running:
+                aside = restoring.exchange(settings, prepared, now)
+            return aside, running
+    finally:
+        restoring.discard(prepared.file)
+
+
 @cli.command("import")
 @click.argument("source", metavar="FROM", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--apply", is_flag=True, help="Do it. Without this, only show what would be done.")
 @click.option("--timezone", default="UTC", help="Of times in it that name none. Default: UTC, as in a container.")
 def import_(source: Path, apply: bool, timezone: str) -> None:
     """Take over the customers of the former bot: FROM is its users.db. Doing it again doubles nothing."""
-    import peewee
-
     from models import database
     from models.errors import BackupError, SchemaTooNew
     from models.maintenance import backups, legacy_import
@@ -232,29 +264,50 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
         raise click.ClickException("the database is gone, but it has backups: first `python manage.py restore latest`")
     with tempfile.TemporaryDirectory(prefix="peaje-import-") as nowhere:
         file = Path(nowhere) / "peaje.db" if is_new and not apply else settings.database_file
-        try:
-            reading = legacy_import.read(source, ZoneInfo(timezone), settings.timezone, now)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if not apply and not is_new and database.pending(file):
-                raise click.ClickException("the database is of an older version: start the programs of this one first")
-            database.migrate(file, lambda name: backups.make(settings, now, before=name))
-            database.open_database(file)
-        except (
-            legacy_import.NotTheSeeds, ZoneInfoNotFoundError, ValueError, OSError, BackupError, SchemaTooNew,
-            *database.ERRORS, subprocess.TimeoutExpired,
-        ) as error:  # fmt: skip
-            raise click.ClickException(str(error)) from None
-        try:
-            done = legacy_import.summary(
-                (legacy_import.take_over if apply else legacy_import.changes)(reading.persons, now)
-            )
-        except peewee.DatabaseError as error:
-            reason = "not all were taken over; doing it again doubles nothing" if apply else "nothing was changed"
-            raise click.ClickException(f"{reason}: {error}") from None
-        finally:
-            database.close_database()
-    for line in legacy_import.report(done, reading.faults, apply, timezone):
+        ours = (legacy_import.NotTheSeeds, BackupError, SchemaTooNew, *database.ERRORS)
+        with _failing_with(*ours, ZoneInfoNotFoundError, ValueError, OSError, subprocess.TimeoutExpired):
+            former = legacy_import.read(source, ZoneInfo(timezone), settings.timezone, now)
+            _prepare_import(settings, file, now, may_migrate=apply or is_new)
+        done = _take_over(former.persons, apply, now)
+    for line in legacy_import.report(done, former.faults, apply, timezone):
         click.echo(line)
+
+
+def _prepare_import(settings: Settings, file: Path, now: int, *, may_migrate: bool) -> None:
+    """Open the database that the import goes into, after a backup and the migrations that it lacks."""
+    from models import database
+    from models.maintenance import backups
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not may_migrate and database.pending(file):
+        raise click.ClickException("the database is of an older version: start the programs of this one first")
+    database.migrate(file, lambda name: backups.make(settings, now, before=name))
+    database.open_database(file)
+
+
+def _take_over(persons: Iterable[Person], apply: bool, now: int) -> Counter[str]:
+    """Import the customers, or only say what that would do; closes the database."""
+    import peewee
+
+    from models import database
+    from models.maintenance import legacy_import
+
+    unfinished = "not all were taken over; doing it again doubles nothing" if apply else "nothing was changed"
+    try:
+        with _failing_with(peewee.DatabaseError, before=f"{unfinished}: "):
+            work = legacy_import.take_over if apply else legacy_import.changes
+            return legacy_import.summary(work(persons, now))
+    finally:
+        database.close_database()
+
+
+@contextlib.contextmanager
+def _failing_with(*errors: type[Exception], before: str = "") -> Iterator[None]:
+    """Turn *errors* into the command's own message, with the text *before* it, and exit code 1."""
+    try:
+        yield
+    except errors as error:
+        raise click.ClickException(f"{before}{error}") from None
 
 
 def _ask(question: str, hidden: bool) -> str:
@@ -269,6 +322,13 @@ def _warn(text: str) -> None:
 def _settings() -> Settings:
     try:
         return load()
+    except ConfigurationError as error:
+        _refuse(error)
+
+
+def _application() -> Application:
+    try:
+        return load_application()
     except ConfigurationError as error:
         _refuse(error)
 

@@ -298,7 +298,7 @@ class PayPalShop:
     # Fate
 
     def restart_upkeep(self) -> None:
-        """Its first turn does every chore, also those that are due once an hour."""
+        """Its first turn runs every task, also those that are due once an hour."""
         assert self.upkeep.stop() == 0
         self.upkeep.start()
 

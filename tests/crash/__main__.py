@@ -1,4 +1,4 @@
-"""``python -m tests.crash --seed N [--purchases 300]``: a storm over the tills, and what is left of the books."""
+"""``python -m tests.crash --seed N [--purchases 300]``: a storm over payments, and what is left of the books."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""What people do at the till while the house shakes: they pay, hesitate, turn back, close tabs, and want money back."""
+"""What customers do while programs are killed: they pay, hesitate, turn back, close tabs, and want money back."""
 
 import random
 import time

@@ -19,7 +19,7 @@ from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import Sandbox
 
 CROWD = 6
-"""How many people are at the till at once."""
+"""How many customers buy at once."""
 
 QUIET_S = 60
 Tell = Callable[[str], None]
@@ -123,7 +123,7 @@ class _Storm:
         """Let time pass: whatever waits for its hour has it now, and upkeep begins its day."""
         self._shop.web.ready()
         self._shop.upkeep.kill()
-        self._shop.upkeep.start()  # its first turn does every chore, also those that are due once an hour
+        self._shop.upkeep.start()  # its first turn runs every task, also those that are due once an hour
         self._pass_time()
         deadline = time.monotonic() + QUIET_S
         next_hour = time.monotonic() + 5

@@ -2,7 +2,7 @@
 
 How far they are scaled: an hour in which Telegram or PayPal is away is some seconds here. What such an hour consists of
 for the programs are retries, and their waits end at ten seconds (logins, calls) or are moved by the clock that the
-chores are driven with (tests/integration/web/test_monitor.py drives one of those through a whole hour). The disk is a
+tasks are driven with (tests/integration/web/test_monitor.py drives one of those through a whole hour). The disk is a
 real one, of 24 MiB. The clock is the programs' own, not the kernel's (see ``clock/sitecustomize.py``).
 """
 

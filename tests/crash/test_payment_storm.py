@@ -1,4 +1,4 @@
-"""A short storm over the tills: ``python -m tests.crash`` is the long one."""
+"""A short storm over payments: ``python -m tests.crash`` is the long one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""When upkeep's chores are due, whatever the clock does."""
+"""When upkeep's tasks are due, whatever the clock does."""
 
 import pytest
 
@@ -8,46 +8,46 @@ NOW = 1_800_000_000
 HOUR = 3600
 
 
-def test_a_chore_runs_in_its_rhythm() -> None:
+def test_a_task_runs_every_so_many_seconds() -> None:
     ran: list[int] = []
-    chore = PeriodicTask("hourly", HOUR, ran.append)
+    task = PeriodicTask("hourly", HOUR, ran.append)
 
     for at in (NOW, NOW + 1, NOW + HOUR - 1, NOW + HOUR, NOW + 3 * HOUR):
-        chore.turn(at)
+        task.turn(at)
 
     assert ran == [NOW, NOW + HOUR, NOW + 3 * HOUR]
 
 
-def test_a_chore_of_every_turn_runs_at_every_turn() -> None:
+def test_a_task_of_every_turn_runs_at_every_turn() -> None:
     ran: list[int] = []
-    chore = PeriodicTask("prompt", 0, ran.append)
+    task = PeriodicTask("prompt", 0, ran.append)
 
     for at in (NOW, NOW, NOW - HOUR, NOW + 1):
-        chore.turn(at)
+        task.turn(at)
 
     assert len(ran) == 4
 
 
 def test_a_wrong_clock_does_not_put_a_task_off() -> None:
     ran: list[int] = []
-    chore = PeriodicTask("hourly", HOUR, ran.append)
+    task = PeriodicTask("hourly", HOUR, ran.append)
 
     for at in (NOW + 1000 * HOUR, NOW, NOW + 1, NOW + HOUR):
-        chore.turn(at)
+        task.turn(at)
 
     assert ran == [NOW + 1000 * HOUR, NOW, NOW + HOUR]
 
 
-def test_a_chore_that_fails_comes_again() -> None:
+def test_a_task_that_fails_comes_again() -> None:
     asked: list[int] = []
 
     def fail(now: int) -> None:
         asked.append(now)
         raise RuntimeError
 
-    chore = PeriodicTask("broken", HOUR, fail)
+    task = PeriodicTask("broken", HOUR, fail)
     for at in (NOW, NOW + HOUR):
-        chore.turn(at)
+        task.turn(at)
 
     assert asked == [NOW, NOW + HOUR]
 
@@ -96,9 +96,9 @@ def test_a_clock_that_jumps_is_believed_once_it_runs_evenly(monkeypatch: pytest.
 def test_a_task_not_possible_now_is_due_as_soon_as_it_is() -> None:
     ran: list[int] = []
     possible = False
-    chore = PeriodicTask("careful", HOUR, ran.append, is_possible=lambda _now: possible)
-    chore.turn(NOW)
+    task = PeriodicTask("careful", HOUR, ran.append, is_possible=lambda _now: possible)
+    task.turn(NOW)
     possible = True
-    chore.turn(NOW + 1)
+    task.turn(NOW + 1)
 
     assert ran == [NOW + 1]

@@ -68,7 +68,7 @@ def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def till(configured: Settings) -> Shop:
+def shop(configured: Settings) -> Shop:
     built = build_shop(configured)
     assert built is not None
     return built
@@ -78,27 +78,27 @@ def now() -> int:
     return int(time.time())
 
 
-def begun(till: Shop, plan: str = "premium", user_id: int | None = None) -> OrderInfo:
+def begun(shop: Shop, plan: str = "premium", user_id: int | None = None) -> OrderInfo:
     """A purchase that somebody has begun and not approved."""
     user_id = user_id or next(_people)
     users.seen(user_id, "Ana", None, "en", now())
-    order, _ = till.sell(user_id, plan_of(till, plan), translator("en"), now())
+    order, _ = shop.sell(user_id, plan_of(shop, plan), translator("en"), now())
     found = orders.get(order.id)
     assert found is not None and found.remote_id is not None
     return found
 
 
-def paid(till: Shop, paypal: LocalPayPal) -> OrderInfo:
+def paid(shop: Shop, paypal: LocalPayPal) -> OrderInfo:
     """A purchase that somebody has approved, whose money came."""
-    order = begun(till)
+    order = begun(shop)
     paypal.approve_order(str(order.remote_id))
-    assert till.settle(order, now()).result is Result.PAID
+    assert shop.settle(order, now()).result is Result.PAID
     return order
 
 
 @pytest.fixture
 def renewing(paypal: LocalPayPal, tmp_path: Path) -> Shop:
-    """A till that sells a plan which renews, too."""
+    """A shop that sells a plan which renews, too."""
     (tmp_path / "plans.toml").write_text(PLANS + MORE_PLANS)
     more = {**paypal.env(), "BACKEND_URL": BACKEND, "PLANS_FILE": str(tmp_path / "plans.toml")}
     built = build_shop(settings.load({**environment.minimal(tmp_path), **more}, None))
@@ -106,16 +106,16 @@ def renewing(paypal: LocalPayPal, tmp_path: Path) -> Shop:
     return built
 
 
-def subscribed(till: Shop, paypal: LocalPayPal, user_id: int | None = None) -> SubscriptionInfo:
+def subscribed(shop: Shop, paypal: LocalPayPal, user_id: int | None = None) -> SubscriptionInfo:
     """A subscription that somebody has approved, whose first money came."""
-    order = begun(till, "monthly", user_id)
+    order = begun(shop, "monthly", user_id)
     paypal.approve_subscription(str(order.remote_id))
-    assert till.settle(order, now()).result is Result.PAID
+    assert shop.settle(order, now()).result is Result.PAID
     return subscriptions.of(order.user_id)[0]
 
 
-def plan_of(till: Shop, code: str) -> Plan:
-    plan = till.plans.by_code(code)
+def plan_of(shop: Shop, code: str) -> Plan:
+    plan = shop.plans.by_code(code)
     assert plan is not None
     return plan
 
@@ -149,49 +149,49 @@ def delete_webhook(paypal: LocalPayPal, webhook_id: str) -> None:
 # The webhook
 
 
-def test_the_webhook_is_registered_for_every_known_event(till: Shop, paypal: LocalPayPal) -> None:
-    registration.ensure(till, now())
+def test_the_webhook_is_registered_for_every_known_event(shop: Shop, paypal: LocalPayPal) -> None:
+    registration.ensure(shop, now())
 
     (webhook,) = registered(paypal)
     assert webhook["url"] == f"{BACKEND}/paypal/webhook"
     assert {event["name"] for event in webhook["event_types"]} == set(EVENT_TYPES)
-    assert till.webhook_id() == webhook["id"]
+    assert shop.webhook_id() == webhook["id"]
 
 
-def test_one_that_is_there_is_found_not_made_again(till: Shop, paypal: LocalPayPal) -> None:
-    registration.ensure(till, now())
-    known = till.webhook_id()
-    notes.put(till.webhook_note, None, now())
+def test_one_that_is_there_is_found_not_made_again(shop: Shop, paypal: LocalPayPal) -> None:
+    registration.ensure(shop, now())
+    known = shop.webhook_id()
+    notes.put(shop.webhook_note, None, now())
 
-    registration.ensure(till, now())
+    registration.ensure(shop, now())
 
-    assert till.webhook_id() == known
+    assert shop.webhook_id() == known
     assert len(registered(paypal)) == 1
 
 
-def test_one_of_an_older_version_learns_what_is_new(till: Shop, paypal: LocalPayPal) -> None:
-    till.paypal.create_webhook(f"{BACKEND}/paypal/webhook", ["CHECKOUT.ORDER.APPROVED"], "older")
+def test_one_of_an_older_version_learns_what_is_new(shop: Shop, paypal: LocalPayPal) -> None:
+    shop.paypal.create_webhook(f"{BACKEND}/paypal/webhook", ["CHECKOUT.ORDER.APPROVED"], "older")
 
-    registration.ensure(till, now())
+    registration.ensure(shop, now())
 
     (webhook,) = registered(paypal)
     assert {event["name"] for event in webhook["event_types"]} == set(EVENT_TYPES)
 
 
-def test_one_that_was_deleted_at_paypal_is_made_again(till: Shop, paypal: LocalPayPal) -> None:
-    registration.ensure(till, now())
-    deleted = str(till.webhook_id())
+def test_one_that_was_deleted_at_paypal_is_made_again(shop: Shop, paypal: LocalPayPal) -> None:
+    registration.ensure(shop, now())
+    deleted = str(shop.webhook_id())
     delete_webhook(paypal, deleted)
 
-    registration.ensure(till, now() + HOUR)
-    assert till.webhook_id() == deleted
-    registration.ensure(till, now() + 7 * HOUR)
+    registration.ensure(shop, now() + HOUR)
+    assert shop.webhook_id() == deleted
+    registration.ensure(shop, now() + 7 * HOUR)
 
-    assert till.webhook_id() not in (None, deleted)
+    assert shop.webhook_id() not in (None, deleted)
 
 
-def test_another_address_gets_a_webhook_of_its_own(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
-    registration.ensure(till, now())
+def test_another_address_gets_a_webhook_of_its_own(shop: Shop, configured: Settings, paypal: LocalPayPal) -> None:
+    registration.ensure(shop, now())
     moved = build_shop(replace(configured, backend_url="http://127.0.0.1:8"))
     assert moved is not None
 
@@ -213,13 +213,13 @@ def test_the_operators_own_webhook_id_is_taken_as_it_is(configured: Settings, pa
     assert registered(paypal) == []
 
 
-def test_a_webhook_refused_by_paypal_is_an_incident(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_webhook_refused_by_paypal_is_an_incident(shop: Shop, paypal: LocalPayPal) -> None:
     paypal.switch("error", on="POST /v1/notifications/webhooks", status=400, issue="VALIDATION_ERROR")
 
-    registration.ensure(till, now())
+    registration.ensure(shop, now())
     assert [incident.key for incident in health.incidents()] == ["webhook_missing"]
-    assert till.webhook_id() is None
-    registration.ensure(till, now())
+    assert shop.webhook_id() is None
+    registration.ensure(shop, now())
 
     assert health.incidents() == []
 
@@ -236,9 +236,9 @@ def test_an_address_that_paypal_would_not_call_is_an_incident(configured: Settin
 # Orders
 
 
-def test_polls_of_open_orders_become_rarer_and_end(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
-    order = begun(till)
-    upkeep = Upkeep(configured, till)
+def test_polls_of_open_orders_become_rarer_and_end(shop: Shop, configured: Settings, paypal: LocalPayPal) -> None:
+    order = begun(shop)
+    upkeep = Upkeep(configured, shop)
     looked = []
     moment = now()
     while moment < order.expires_at + 2 * DAY:
@@ -257,13 +257,13 @@ def test_polls_of_open_orders_become_rarer_and_end(till: Shop, configured: Setti
 
 
 def test_a_pending_payment_is_awaited_for_as_long_as_it_takes(
-    till: Shop, configured: Settings, paypal: LocalPayPal
+    shop: Shop, configured: Settings, paypal: LocalPayPal
 ) -> None:
-    order = begun(till)
+    order = begun(shop)
     paypal.approve_order(str(order.remote_id))
     paypal.switch("capture_status", status="PENDING")
-    upkeep = Upkeep(configured, till)
-    till.settle(order, now())
+    upkeep = Upkeep(configured, shop)
+    shop.settle(order, now())
 
     Order.update(next_look_at=0).where(Order.id == order.id).execute()
     upkeep.run_once(now() + 30 * DAY)
@@ -276,13 +276,13 @@ def test_a_pending_payment_is_awaited_for_as_long_as_it_takes(
 
 
 def test_an_unreadable_order_does_not_hold_up_others(
-    till: Shop, configured: Settings, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, configured: Settings, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, good = begun(till), begun(till)
+    broken, good = begun(shop), begun(shop)
     paypal.approve_order(str(good.remote_id))
     Order.update(next_look_at=0).execute()
-    monkeypatch.setattr(type(till), "reconcile", breaking_at(broken, type(till).reconcile))
-    upkeep = Upkeep(configured, till)
+    monkeypatch.setattr(type(shop), "reconcile", breaking_at(broken, type(shop).reconcile))
+    upkeep = Upkeep(configured, shop)
 
     upkeep.run_once(now())
     upkeep.run_once(now())
@@ -299,25 +299,25 @@ def breaking_at(broken: OrderInfo, reconcile: Any) -> Any:
     return broken_reconcile
 
 
-def test_a_chore_that_fails_does_not_keep_the_others_waiting() -> None:
+def test_a_task_that_fails_does_not_keep_the_others_waiting() -> None:
     done = []
 
     def fail(moment: int) -> None:
         raise ValueError("a fault of ours")
 
-    chores = [PeriodicTask("breaks", 0, fail), PeriodicTask("works", 0, done.append)]
-    for chore in chores:
-        chore.turn(1)
+    tasks = [PeriodicTask("breaks", 0, fail), PeriodicTask("works", 0, done.append)]
+    for task in tasks:
+        task.turn(1)
 
     assert done == [1]
 
 
-def test_it_stops_in_the_middle_of_a_long_turn(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
+def test_it_stops_in_the_middle_of_a_long_turn(shop: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     for _ in range(6):
-        begun(till)
+        begun(shop)
     Order.update(next_look_at=0).execute()
     paypal.switch("slow", on="GET /v2/checkout/orders/*", count=100, seconds=0.3)
-    upkeep = Upkeep(configured, till)
+    upkeep = Upkeep(configured, shop)
     threading.Timer(0.5, upkeep.stop).start()
 
     started = time.monotonic()
@@ -328,11 +328,11 @@ def test_it_stops_in_the_middle_of_a_long_turn(till: Shop, configured: Settings,
 
 
 def test_what_a_card_declined_is_not_charged_later_by_ourselves(
-    till: Shop, configured: Settings, paypal: LocalPayPal
+    shop: Shop, configured: Settings, paypal: LocalPayPal
 ) -> None:
-    order = begun(till)
+    order = begun(shop)
     paypal.approve_order(str(order.remote_id), instrument="declined")
-    upkeep = Upkeep(configured, till)
+    upkeep = Upkeep(configured, shop)
     Order.update(next_look_at=0).where(Order.id == order.id).execute()
     upkeep.run_once(now())
     assert orders.is_left_to_its_payer(order.id)
@@ -343,7 +343,7 @@ def test_what_a_card_declined_is_not_charged_later_by_ourselves(
     upkeep.run_once(now() + 3 * HOUR)
     assert captures_tried(paypal, order) == tries
     # He comes back himself
-    assert till.settle(order, now()).result is Result.PAID
+    assert shop.settle(order, now()).result is Result.PAID
 
 
 def captures_tried(paypal: LocalPayPal, order: OrderInfo) -> int:
@@ -353,46 +353,46 @@ def captures_tried(paypal: LocalPayPal, order: OrderInfo) -> int:
 # Comparing with PayPal
 
 
-def test_money_that_nobody_told_of_is_found_by_comparison(till: Shop, paypal: LocalPayPal) -> None:
-    order = begun(till)
+def test_money_that_nobody_told_of_is_found_by_comparison(shop: Shop, paypal: LocalPayPal) -> None:
+    order = begun(shop)
     paypal.approve_order(str(order.remote_id))
-    till.paypal.capture_order(str(order.remote_id), "by-hand")
+    shop.paypal.capture_order(str(order.remote_id), "by-hand")
     Order.update(next_look_at=None).where(Order.id == order.id).execute()
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert Order.get_by_id(order.id).state == "paid"
     (found,) = payments_of(order.id)
     assert found.remote_id not in {told["remote_id"] for told in alerts("money_not_in_ledger")}
 
 
-def test_a_dispute_without_a_webhook_is_found_by_comparison(till: Shop, paypal: LocalPayPal) -> None:
-    order = paid(till, paypal)
+def test_a_dispute_without_a_webhook_is_found_by_comparison(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
     (payment,) = payments_of(order.id)
     dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
 
-    disputes.compare(till, now())
+    disputes.compare(shop, now())
     assert payments_of(order.id)[0].state is PaymentState.FROZEN
     paypal.resolve_dispute(dispute, favour="seller")
-    disputes.compare(till, now())
+    disputes.compare(shop, now())
 
     assert payments_of(order.id)[0].state is PaymentState.COMPLETED
 
 
-def test_a_dispute_without_an_outcome_stays_suspended(till: Shop, paypal: LocalPayPal) -> None:
-    order = paid(till, paypal)
+def test_a_dispute_without_an_outcome_stays_suspended(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
     (payment,) = payments_of(order.id)
     dispute = paypal.open_dispute(payment.remote_id)["dispute_id"]
     paypal.resolve_dispute(dispute, favour="seller")
     for _ in range(2):
         paypal.switch("alter", on=f"GET /v1/customer/disputes/{dispute}", set={"/dispute_outcome/outcome_code": "NONE"})
-        disputes.compare(till, now())
+        disputes.compare(shop, now())
 
     assert payments_of(order.id)[0].state is PaymentState.FROZEN
     (told,) = [it for it in alerts("dispute_unexplained") if it["dispute"] == dispute]
     assert (told["remote_id"], told["outcome"]) == (payment.remote_id, "NONE")
 
-    disputes.compare(till, now())
+    disputes.compare(shop, now())
     assert payments_of(order.id)[0].state is PaymentState.COMPLETED
 
 
@@ -424,52 +424,52 @@ def test_a_dispute_is_decided_by_words_that_are_known(outcome: dict[str, str] | 
     assert parse_dispute(resolved, now()) == [DisputeFact("paypal", "CAP", "PP-D-1", 1000, closed, won)]
 
 
-def test_disputes_that_paypal_does_not_show_are_an_incident(till: Shop, paypal: LocalPayPal) -> None:
+def test_disputes_that_paypal_does_not_show_are_an_incident(shop: Shop, paypal: LocalPayPal) -> None:
     paypal.switch("error", on="GET /v1/customer/disputes", status=403, issue="NOT_AUTHORIZED")
 
-    disputes.compare(till, now())
+    disputes.compare(shop, now())
     assert [incident.key for incident in health.incidents()] == ["disputes_refused"]
     assert notes.get(disputes.COMPARED_NOTE) is None
-    disputes.compare(till, now())
+    disputes.compare(shop, now())
 
     assert health.incidents() == []
     assert notes.get(disputes.COMPARED_NOTE)
 
 
 def test_disputes_are_asked_for_since_the_last_comparison(
-    till: Shop, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked_since: list[str] = []
-    monkeypatch.setattr(type(till.paypal), "disputes", lambda _, since: asked_since.append(since) or [])
+    monkeypatch.setattr(type(shop.paypal), "disputes", lambda _, since: asked_since.append(since) or [])
     at = now()
     notes.put(disputes.COMPARED_NOTE, at - 40 * DAY, at)
 
     for _ in range(2):
-        disputes.compare(till, at)
+        disputes.compare(shop, at)
 
     assert asked_since == [rfc3339(at - 44 * DAY), rfc3339(at - 4 * DAY)]
 
 
-def test_all_pages_of_the_disputes_are_read(till: Shop, paypal: LocalPayPal) -> None:
-    orders_ = [paid(till, paypal) for _ in range(3)]
+def test_all_pages_of_the_disputes_are_read(shop: Shop, paypal: LocalPayPal) -> None:
+    orders_ = [paid(shop, paypal) for _ in range(3)]
     for order in orders_:
         paypal.open_dispute(payments_of(order.id)[0].remote_id)
 
-    listed = till.paypal.disputes(rfc3339(now() - DAY), page_size=2)
+    listed = shop.paypal.disputes(rfc3339(now() - DAY), page_size=2)
 
     contested = {payments_of(order.id)[0].remote_id for order in orders_}
-    assert contested <= {paid_.payment_remote_id for it in listed for paid_ in facts_of(till, it)}
+    assert contested <= {paid_.payment_remote_id for it in listed for paid_ in facts_of(shop, it)}
 
 
-def facts_of(till: Shop, listed: dict[str, Any]) -> list[DisputeFact]:
-    return parse_dispute(till.paypal.dispute(listed["dispute_id"]), now())
+def facts_of(shop: Shop, listed: dict[str, Any]) -> list[DisputeFact]:
+    return parse_dispute(shop.paypal.dispute(listed["dispute_id"]), now())
 
 
-def test_money_that_neither_side_can_explain_is_told_once(till: Shop, paypal: LocalPayPal) -> None:
-    order = paid(till, paypal)
+def test_money_that_neither_side_can_explain_is_told_once(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
     capture = payments_of(order.id)[0].remote_id
     with_other_books(order.id)
-    sells_that_no_more = replace(till, plans=Plans((till.plans.free,)))
+    sells_that_no_more = replace(shop, plans=Plans((shop.plans.free,)))
 
     reconciliation.compare(sells_that_no_more, now())
     reconciliation.compare(sells_that_no_more, now() + HOUR)
@@ -509,89 +509,89 @@ def test_a_subscription_made_after_the_backup_comes_back(renewing: Shop, paypal:
     assert notes.get(reconciliation.COMPARED_NOTE)
 
 
-def test_a_payment_that_cannot_be_read_keeps_nobody_elses_away(till: Shop, paypal: LocalPayPal) -> None:
-    refused, other = (payments_of(paid(till, paypal).id)[0] for _ in range(2))
+def test_a_payment_that_cannot_be_read_keeps_nobody_elses_away(shop: Shop, paypal: LocalPayPal) -> None:
+    refused, other = (payments_of(paid(shop, paypal).id)[0] for _ in range(2))
     for payment in (refused, other):
         with_other_books(payment.order_id)
-    belongs_to_no_order(till, paypal, refused.remote_id)
+    belongs_to_no_order(shop, paypal, refused.remote_id)
     paypal.switch("error", on=f"GET /v2/payments/captures/{refused.remote_id}", status=403, issue="PERMISSION_DENIED")
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
     assert not payments.find("paypal", refused.remote_id)
     assert payments.find("paypal", other.remote_id)
     assert notes.get(reconciliation.COMPARED_NOTE) is None, "the next one looks back as far"
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
     assert payments.find("paypal", refused.remote_id)
     assert notes.get(reconciliation.COMPARED_NOTE)
 
 
-def test_a_payment_that_paypal_lists_but_does_not_know_is_told(till: Shop, paypal: LocalPayPal) -> None:
-    (payment,) = payments_of(paid(till, paypal).id)
+def test_a_payment_that_paypal_lists_but_does_not_know_is_told(shop: Shop, paypal: LocalPayPal) -> None:
+    (payment,) = payments_of(paid(shop, paypal).id)
     with_other_books(payment.order_id)
-    belongs_to_no_order(till, paypal, payment.remote_id)
+    belongs_to_no_order(shop, paypal, payment.remote_id)
     capture = f"GET /v2/payments/captures/{payment.remote_id}"
     paypal.switch("error", on=capture, status=404, issue="INVALID_RESOURCE_ID")
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert payment.remote_id in {told["remote_id"] for told in alerts("money_not_in_ledger")}
 
 
-def belongs_to_no_order(till: Shop, paypal: LocalPayPal, capture_id: str) -> None:
+def belongs_to_no_order(shop: Shop, paypal: LocalPayPal, capture_id: str) -> None:
     """The report does not name the order of a capture, the next time that it is asked for."""
-    listed = [row["transaction_id"] for row in till.paypal.transactions(rfc3339(now() - DAY), rfc3339(now()))]
+    listed = [row["transaction_id"] for row in shop.paypal.transactions(rfc3339(now() - DAY), rfc3339(now()))]
     kind = f"/transaction_details/{listed.index(capture_id)}/transaction_info/paypal_reference_id_type"
     paypal.switch("alter", on="GET /v1/reporting/transactions", set={kind: "TXN"})
 
 
-def test_a_failed_refund_on_the_list_takes_nothing(till: Shop, paypal: LocalPayPal) -> None:
-    order = paid(till, paypal)
+def test_a_failed_refund_on_the_list_takes_nothing(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
     (payment,) = payments_of(order.id)
     paypal.switch("refund_status", status="FAILED")
-    made = till.paypal.refund_capture(payment.remote_id, None, "USD", "by-hand")
-    listed = [row["transaction_id"] for row in till.paypal.transactions(rfc3339(now() - DAY), rfc3339(now()))]
+    made = shop.paypal.refund_capture(payment.remote_id, None, "USD", "by-hand")
+    listed = [row["transaction_id"] for row in shop.paypal.transactions(rfc3339(now() - DAY), rfc3339(now()))]
     untrue = f"/transaction_details/{listed.index(made['id'])}/transaction_info/transaction_status"
     paypal.switch("alter", on="GET /v1/reporting/transactions", set={untrue: "S"})
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert made["status"] == "FAILED"
     assert payments_of(order.id)[0].refunded == 0
 
 
-def test_a_reversal_that_only_the_list_shows_is_taken_from_it(till: Shop, paypal: LocalPayPal) -> None:
-    order = paid(till, paypal)
+def test_a_reversal_that_only_the_list_shows_is_taken_from_it(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
     (payment,) = payments_of(order.id)
     paypal.reverse_capture(payment.remote_id, value="2.00")
     paypal.switch("error", on="GET /v2/payments/refunds/*", status=404, issue="INVALID_RESOURCE_ID", count=99)
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert payments_of(order.id)[0].refunded == 200
 
 
-def test_sales_elsewhere_by_the_account_are_ignored(till: Shop, paypal: LocalPayPal) -> None:
+def test_sales_elsewhere_by_the_account_are_ignored(shop: Shop, paypal: LocalPayPal) -> None:
     body = {
         "intent": "CAPTURE",
         "purchase_units": [{"invoice_id": f"WC-{now()}", "amount": {"currency_code": "USD", "value": "19.00"}}],
     }
-    elsewhere = till.paypal.create_order(body, f"elsewhere-{now()}")["id"]
+    elsewhere = shop.paypal.create_order(body, f"elsewhere-{now()}")["id"]
     paypal.approve_order(elsewhere)
-    till.paypal.capture_order(elsewhere, f"elsewhere-{elsewhere}")
+    shop.paypal.capture_order(elsewhere, f"elsewhere-{elsewhere}")
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert not [told for told in alerts("money_not_in_ledger") if told["amount"] == "19.00"]
 
 
-def test_sales_of_another_bot_are_not_credited(till: Shop, paypal: LocalPayPal) -> None:
-    others = replace(till, settings=replace(till.settings, telegram_bot_token="8111111111:" + "x" * 35))
+def test_sales_of_another_bot_are_not_credited(shop: Shop, paypal: LocalPayPal) -> None:
+    others = replace(shop, settings=replace(shop.settings, telegram_bot_token="8111111111:" + "x" * 35))
     order = paid(others, paypal)
     capture = payments_of(order.id)[0].remote_id
     with_other_books(order.id)
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert orders.by_public(order.public_id) is None
     assert not [told for told in alerts("money_not_in_ledger") if told["remote_id"] == capture]
@@ -600,32 +600,32 @@ def test_sales_of_another_bot_are_not_credited(till: Shop, paypal: LocalPayPal) 
     assert orders.by_public(order.public_id) is not None
 
 
-def test_a_payment_that_paypal_does_not_list_is_told_in_time(till: Shop, paypal: LocalPayPal) -> None:
-    order = paid(till, paypal)
+def test_a_payment_that_paypal_does_not_list_is_told_in_time(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
     Payment.update(remote_id="0NOTATPAYPAL00000", created_at=now() - 6 * HOUR, completed_at=now() - 6 * HOUR).where(
         Payment.order == order.id
     ).execute()
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert [told["remote_id"] for told in alerts("money_not_at_provider")] == ["0NOTATPAYPAL00000"]
 
 
-def test_a_list_that_lags_behind_accuses_nobody(till: Shop, paypal: LocalPayPal) -> None:
-    paid(till, paypal)
+def test_a_list_that_lags_behind_accuses_nobody(shop: Shop, paypal: LocalPayPal) -> None:
+    paid(shop, paypal)
     paypal.switch("reporting_lag", seconds=3 * HOUR)
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert not alerts("money_not_at_provider")
 
 
-def test_a_list_that_paypal_does_not_show_is_an_incident(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_list_that_paypal_does_not_show_is_an_incident(shop: Shop, paypal: LocalPayPal) -> None:
     paypal.switch("error", on="GET /v1/reporting/transactions", status=403, issue="PERMISSION_DENIED")
 
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
     assert [incident.key for incident in health.incidents()] == ["report_refused"]
-    reconciliation.compare(till, now())
+    reconciliation.compare(shop, now())
 
     assert Incident.get().closed_at is not None
 
@@ -633,31 +633,31 @@ def test_a_list_that_paypal_does_not_show_is_an_incident(till: Shop, paypal: Loc
 # Errands
 
 
-def test_a_request_forgotten_by_paypal_is_given_up(till: Shop, paypal: LocalPayPal) -> None:
-    order = paid(till, paypal)
+def test_a_request_forgotten_by_paypal_is_given_up(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
     asked_id = payments.ask_refund(payments_of(order.id)[0].id, None, 1, now() - 46 * DAY)
-    errand = asked.claim("paypal", now())
-    assert errand is not None and errand.id == asked_id
+    request = asked.claim("paypal", now())
+    assert request is not None and request.id == asked_id
 
-    operations.Operations(till).run(errand, now())
+    operations.Operations(shop).run(request, now())
 
     (told,) = [row for row in Event.select() if row.kind == "request_done"]
     assert (told.payload["ok"], told.payload["result"]) == (False, "gave_up")
     assert not [call for call in paypal.calls() if call["path"].endswith(f"{order.remote_id}/refund")]
 
 
-def test_an_errand_waits_longer_after_each_failure(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_request_waits_longer_after_each_failure(shop: Shop, paypal: LocalPayPal) -> None:
     asked.ask(RequestKind.LOOKUP, "paypal", argument="42311647XV020574X", user_id=1, asked_by=1, now=now())
     paypal.switch("bad_gateway", on="GET /v2/payments/captures/*", count=1000)
     waits = []
     moment = now()
     for _ in range(3):
-        errand = asked.claim("paypal", moment)
-        assert errand is not None
-        with till.paypal.within(0):
-            operations.Operations(till).run(errand, moment)
-        waits.append(Request.get_by_id(errand.id).not_before - moment)
-        moment = Request.get_by_id(errand.id).not_before
+        request = asked.claim("paypal", moment)
+        assert request is not None
+        with shop.paypal.within(0):
+            operations.Operations(shop).run(request, moment)
+        waits.append(Request.get_by_id(request.id).not_before - moment)
+        moment = Request.get_by_id(request.id).not_before
 
     assert waits == [30, 60, 120]
     assert outbox.due(now()) == []

@@ -1,4 +1,4 @@
-"""What upkeep watches, on the test's own clock: PayPal, its notifications, the clock itself, and its own chores."""
+"""What upkeep watches, on the test's own clock: PayPal, its notifications, the clock itself, and its own tasks."""
 
 import time
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def till(configured: Settings) -> Shop:
+def shop(configured: Settings) -> Shop:
     built = build_shop(configured)
     assert built is not None
     return built
@@ -56,23 +56,23 @@ def told(kind: str) -> list[str]:
     return [row.payload["key"] for row in Event.select().where(Event.kind == kind).order_by(Event.id)]
 
 
-def test_paypal_outage_opens_and_closes_one_incident(till: Shop, configured: Settings, paypal: LocalPayPal) -> None:
+def test_paypal_outage_opens_and_closes_one_incident(shop: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     now = int(time.time())
     users.seen(1, "Ana", None, "en", now)
     plan = configured.plans.by_code("premium")
     assert plan is not None
-    order, _ = till.sell(1, plan, translator("en"), now)
+    order, _ = shop.sell(1, plan, translator("en"), now)
     # Given a payment approved just before PayPal's servers go away
     found = orders.get(order.id)
     assert found is not None and found.remote_id is not None
     paypal.approve_order(found.remote_id)
     paypal.switch("lost_request", on="* /v*", count=100_000)
-    vigil = Monitor(till)
+    monitor = Monitor(shop)
     # When an hour passes
     opened_after = None
     for minute in range(60):
         with pytest.raises(PayPalError):
-            vigil.check_access(now + minute * MINUTE)
+            monitor.check_access(now + minute * MINUTE)
         if opened_after is None and health.incidents():
             opened_after = minute * MINUTE
     # Then that was told, after ten minutes, once
@@ -80,56 +80,56 @@ def test_paypal_outage_opens_and_closes_one_incident(till: Shop, configured: Set
     assert told("incident_opened") == ["paypal_away"]
     # And its end is, once, and the payment is settled by itself
     paypal.clear_switches()
-    vigil.check_access(now + HOUR)
-    Upkeep(configured, till).run_once(now + HOUR)
+    monitor.check_access(now + HOUR)
+    Upkeep(configured, shop).run_once(now + HOUR)
     assert told("incident_closed") == ["paypal_away"]
     assert [row.state for row in Payment.select()] == ["completed"]
 
 
-def test_credentials_are_checked_though_the_token_is_valid(till: Shop, paypal: LocalPayPal) -> None:
+def test_credentials_are_checked_though_the_token_is_valid(shop: Shop, paypal: LocalPayPal) -> None:
     now = int(time.time())
-    vigil = Monitor(till)
-    vigil.check_access(now)
+    monitor = Monitor(shop)
+    monitor.check_access(now)
     paypal.switch("error", on="POST /v1/oauth2/token", status=401, issue="invalid_client", count=100)
     with pytest.raises(AccessDenied):
-        vigil.check_access(now + MINUTE)
+        monitor.check_access(now + MINUTE)
     assert told("incident_opened") == ["paypal_denied"]
 
     paypal.clear_switches()
-    vigil.check_access(now + 2 * MINUTE)
+    monitor.check_access(now + 2 * MINUTE)
     assert told("incident_closed") == ["paypal_denied"]
 
 
-def test_a_clock_set_back_makes_no_endless_wait(till: Shop, paypal: LocalPayPal) -> None:
+def test_a_clock_set_back_makes_no_endless_wait(shop: Shop, paypal: LocalPayPal) -> None:
     now = int(time.time())
     paypal.switch("lost_request", on="* /v*", count=100_000)
-    vigil = Monitor(till)
+    monitor = Monitor(shop)
     for moment in (now, now - DAY, now - DAY + AWAY_S):
         with pytest.raises(PayPalError):
-            vigil.check_access(moment)
+            monitor.check_access(moment)
     assert told("incident_opened") == ["paypal_away"]
 
 
-def test_a_notification_ends_the_missing_webhook_incident(till: Shop) -> None:
+def test_a_notification_ends_the_missing_webhook_incident(shop: Shop) -> None:
     now = int(time.time())
     users.seen(1, "Ana", None, "en", now - DAY)
-    configured = replace(till, settings=replace(till.settings, paypal_webhook_id="WH-1"))
+    configured = replace(shop, settings=replace(shop.settings, paypal_webhook_id="WH-1"))
     webhooks.receive("paypal", "WH-EVENT-0", "PAYMENT.CAPTURE.COMPLETED", "capture0", "{}", now - 7 * DAY)
     for number in (1, 2):
         Payment.create(
             provider="paypal", remote_id=f"capture{number}", user=1, amount=500, currency="USD", state="completed",
             created_at=now - HOUR, effective_at=now - HOUR, completed_at=now - HOUR, recorded_at=now - HOUR,
         )  # fmt: skip
-    vigil = Monitor(configured)
-    vigil.watch_notifications(now)
+    monitor = Monitor(configured)
+    monitor.watch_notifications(now)
     assert [incident.key for incident in health.incidents()] == ["webhooks_failing"]
     assert "2 payments without a notification" in health.incidents()[0].text
     # That nothing is bought for two days mends nothing
-    vigil.watch_notifications(now + 2 * DAY)
+    monitor.watch_notifications(now + 2 * DAY)
     assert [incident.key for incident in health.incidents()] == ["webhooks_failing"]
 
     webhooks.receive("paypal", "WH-EVENT-1", "PAYMENT.CAPTURE.COMPLETED", "capture1", "{}", now + 2 * DAY)
-    vigil.watch_notifications(now + 2 * DAY + MINUTE)
+    monitor.watch_notifications(now + 2 * DAY + MINUTE)
     assert health.incidents() == []
 
 
@@ -152,11 +152,11 @@ def test_how_notifications_are_judged(
     assert judge(completed, newest, stuck) == expected
 
 
-def test_a_chore_comes_again_when_the_clock_was_set_back() -> None:
+def test_a_task_comes_again_when_the_clock_was_set_back() -> None:
     turns: list[int] = []
-    chore = PeriodicTask("count", HOUR, turns.append)
+    task = PeriodicTask("count", HOUR, turns.append)
     for moment in (DAY, DAY + MINUTE, MINUTE, 2 * MINUTE, MINUTE + HOUR):
-        chore.turn(moment)
+        task.turn(moment)
 
     assert turns == [DAY, MINUTE, MINUTE + HOUR]
 
