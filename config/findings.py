@@ -1,11 +1,11 @@
-"""What an examination found: part by part, good or not, and what to do about it."""
+"""The result of an examination: for each part whether it works, and what to do if not."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Grade(StrEnum):
-    """``WARN`` works, and will not go well for ever; ``FAIL`` does not work."""
+    """``OK`` needs nothing, ``WARN`` works but needs the operator's attention, ``FAIL`` does not work."""
 
     OK = "ok"
     WARN = "warn"
@@ -14,7 +14,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """How one part is. What is not good says what to do."""
+    """The state of one part. ``text`` says what to do unless the grade is ``OK``."""
 
     grade: Grade
     part: str
@@ -22,17 +22,17 @@ class Finding:
 
 
 def ok(part: str, text: str) -> Finding:
-    """It is as it should be."""
+    """A part that works."""
     return Finding(Grade.OK, part, text)
 
 
 def warn(part: str, text: str) -> Finding:
-    """It works, but the operator should know."""
+    """A part that works but needs the operator's attention."""
     return Finding(Grade.WARN, part, text)
 
 
 def fail(part: str, text: str) -> Finding:
-    """It does not work."""
+    """A part that does not work."""
     return Finding(Grade.FAIL, part, text)
 
 
@@ -40,7 +40,7 @@ CLOCK_OFF_S = 30
 
 
 def clock(part: str, theirs: float, ours: float) -> Finding:
-    """Compare our clock with somebody else's, both in Unix seconds."""
+    """Compare our clock with another one, both in Unix seconds."""
     off = round(ours - theirs)
     if abs(off) <= CLOCK_OFF_S:
         return ok(part, f"within {abs(off)} s of theirs")

@@ -1,7 +1,8 @@
-"""The log: one JSON object a line, on the console and in `DB_PATH/logs/<process>.log`, with no secret in it.
+"""The log: one JSON object a line, on the console and in ``DB_PATH/logs/<process>.log``, with no secret in it.
 
-Fields: `timestamp` (RFC 3339, UTC, milliseconds), `level` (lower case), `logger`, `message`, `process`, and whatever a
-call adds: `logger.info("delivered", extra={"job": 12, "user": 7})`.
+Fields: ``timestamp`` (RFC 3339, UTC, milliseconds), ``level`` (lower case), ``logger``, ``message``, ``process``, and
+what a call adds. The message is an event, ``noun.verb``, and its rows are fields:
+``logger.info("job.delivered", extra={"job": 12, "user": 7})``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from config.settings import Settings, secret_values
 FILE_BYTES = 10 * 1024 * 1024
 FILE_BACKUPS = 5
 CONSOLE_BYTES = 4095
-"""Several programs share one console pipe, and Linux keeps writes to a pipe whole only up to 4096 bytes."""
+"""Several programs share one console pipe, and Linux writes at most 4096 bytes to a pipe in one piece."""
 
 _QUIET_LIBRARIES = ("pyrogram", "urllib3", "werkzeug", "asyncio", "peewee", "limits", "flask-limiter")
 _REDACTED = "[REDACTED]"
@@ -39,14 +40,14 @@ _PATTERNS = (
     (re.compile(r"(/pay/)[A-Za-z0-9._~%=-]+"), rf"\1{_REDACTED}"),
     (re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{340,}=*"), _REDACTED),
 )
-"""In this order: bot tokens, authorization headers, PayPal access tokens, signed payment links, session strings."""
+"""Bot tokens, authorization headers, PayPal access tokens, signed payment links, session strings, in this order."""
 
 
 def setup(settings: Settings | None, process: str, console: TextIO | None = None, *, file: bool = True) -> None:
-    """Send every record, warning and uncaught exception of this process to the console (stdout) and to `<process>.log`.
+    """Send all records, warnings and uncaught exceptions of this process to *console* (stdout) and ``<process>.log``.
 
-    A file belongs to one process at a time, or lines are lost when it is full; `file=False` leaves it to another.
-    Without settings (they are what is wrong) there is only the console, at INFO.
+    A file belongs to one process at a time, because a rotation loses the lines of a second one; ``file=False`` leaves
+    it to another process. Without settings, when they are the fault, there is only the console, at INFO.
     """
     redactor = Redactor(secret_values(settings) if settings else ())
     handlers: list[logging.Handler] = [_console(console or sys.stdout, process, redactor)]
@@ -61,7 +62,7 @@ def setup(settings: Settings | None, process: str, console: TextIO | None = None
     root.setLevel(settings.log_level if settings else "INFO")
     for name in _QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    # A record that cannot be written (disk full) must not become a plain-text traceback on the console.
+    # A record that cannot be written, on a full disk, must not become a plain-text traceback on the console.
     logging.raiseExceptions = False
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
@@ -70,7 +71,7 @@ def setup(settings: Settings | None, process: str, console: TextIO | None = None
 
 
 class Redactor:
-    """Replaces secrets, known by value or by shape, in text and in nested values."""
+    """Replaces secrets in text and in nested values. It knows them by their value or their shape."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
@@ -85,7 +86,7 @@ class Redactor:
         return text
 
     def value(self, value: Any) -> Any:
-        """`value` as JSON can hold it, without secrets. What JSON does not know is written as its text."""
+        """*value* as JSON can hold it, without secrets. What JSON does not know becomes its text."""
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, Mapping):
@@ -98,9 +99,9 @@ class Redactor:
 
 
 class JsonFormatter(json_lines.JsonFormatter):
-    """One record as one line of JSON, at most `limit` bytes long where a limit is given.
+    """One record as one line of JSON, of at most *limit* bytes if there is a limit.
 
-    Values are redacted before they are shortened or escaped: neither half a secret nor an escaped one comes through.
+    Values are redacted before they are shortened or escaped, so that no part and no escaped form of a secret remains.
     """
 
     def __init__(self, process: str, redactor: Redactor, limit: int | None = None) -> None:
@@ -113,7 +114,7 @@ class JsonFormatter(json_lines.JsonFormatter):
         try:
             return super().format(record)
         except (TypeError, ValueError):
-            # The arguments do not fit the message: the caller's fault, but its record is worth more than silence.
+            # The arguments do not fit the message: that is the caller's fault, but the record is worth keeping.
             record.msg, record.args = f"{record.msg} {record.args}", None
             return super().format(record)
 
@@ -155,7 +156,7 @@ def _file(settings: Settings, process: str, redactor: Redactor) -> logging.Handl
 
 
 def _forms(secret: str) -> set[str]:
-    """The ways in which a secret is written: as it is, inside JSON, inside an address."""
+    """The ways in which a secret can be written: plain, inside JSON, inside an address."""
     return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], quote(secret, safe="")}
 
 
@@ -164,7 +165,7 @@ def _timestamp(created: float) -> str:
 
 
 def _shorten(fields: dict[str, Any], limit: int) -> None:
-    """Cut the longest of `fields` until all fit into `limit` bytes: a traceback loses its head, others their tail."""
+    """Cut the longest of *fields* until all fit into *limit* bytes. A traceback loses its head, other text its tail."""
     while len(json.dumps(fields)) > limit:
         key = max(fields, key=lambda name: len(json.dumps(fields[name])))
         text = fields[key] if isinstance(fields[key], str) else json.dumps(fields[key])
@@ -178,16 +179,19 @@ def _shorten(fields: dict[str, Any], limit: int) -> None:
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
-    logging.getLogger("uncaught").critical("uncaught exception: %s", kind.__name__, exc_info=(kind, error, trace))
+    extra = {"exception": kind.__name__}
+    logging.getLogger("uncaught").critical("exception.uncaught", extra=extra, exc_info=(kind, error, trace))
 
 
 def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None:
         name = args.thread.name if args.thread else "?"
         info = (args.exc_type, args.exc_value, args.exc_traceback)
-        logging.getLogger("uncaught").critical("uncaught exception in thread %s", name, exc_info=info)
+        extra = {"exception": args.exc_type.__name__, "thread": name}
+        logging.getLogger("uncaught").critical("exception.uncaught", extra=extra, exc_info=info)
 
 
 def _log_unraisable(args: sys.UnraisableHookArgs) -> None:
     info = (args.exc_type, args.exc_value, args.exc_traceback) if args.exc_value is not None else None
-    logging.getLogger("uncaught").error("%s: %r", args.err_msg or "ignored exception", args.object, exc_info=info)
+    extra = {"reason": args.err_msg or "", "object": repr(args.object)}
+    logging.getLogger("uncaught").error("exception.ignored", extra=extra, exc_info=info)

@@ -1,8 +1,8 @@
-"""How the C library keeps the memory that is free, above all the megabytes that files are moved in.
+"""What the C library does with freed memory, above all with the blocks of a megabyte that transfers use.
 
-By default glibc maps each block of a megabyte anew and gives it back when freed, which costs about a tenth of a
-transfer in page faults, and it keeps a heap for each thread, each as large as its busiest moment. One heap that keeps
-what it has is both faster and smaller; when nothing is under way it is given back. Other C libraries are left alone.
+By default glibc maps each such block anew and unmaps it when it is freed, which costs about a tenth of a transfer in
+page faults; and it keeps a heap for each thread, as large as the thread ever needed. One heap that keeps freed blocks
+is faster and smaller. The daemon returns it to the system when no transfer runs. Other C libraries stay as they are.
 """
 
 import ctypes
@@ -17,9 +17,9 @@ _library = ctypes.CDLL(None)
 
 
 def keep_blocks() -> None:
-    """Keep freed blocks for the next ones, in one heap for all threads; to be called before there is a second thread.
+    """Keep freed blocks for reuse, in one heap for all threads. Call it before there is a second thread.
 
-    One that has a heap of its own already shares it with those to come, and what it holds is never given back.
+    A thread that has its own heap already would share it with later threads, and that heap is never given back.
     """
     mallopt = getattr(_library, "mallopt", None)
     if mallopt is not None:
@@ -29,7 +29,7 @@ def keep_blocks() -> None:
 
 
 def give_back() -> None:
-    """Give what is free back to the system."""
+    """Give free memory back to the system."""
     trim = getattr(_library, "malloc_trim", None)
     if trim is not None:
         trim(0)

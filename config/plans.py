@@ -1,4 +1,4 @@
-"""The plans: what each allows, what it costs, for how long. A faulty `plans.toml` is refused as a whole."""
+"""The plans: what each allows, its prices, its duration. A faulty ``plans.toml`` is refused as a whole."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _RENEWAL_DAYS = 30
 _RENEWAL_STARS = 10_000
 _TITLE_LENGTH = 32
 _DESCRIPTION_LENGTH = 255
-"""These five are Telegram's: what a bot may upload, how Stars renew, what an invoice can hold."""
+"""These five are Telegram's limits: of a bot's upload, of renewals in Stars, of an invoice."""
 _PAYPAL_RENEWAL_DAYS = 365
-"""The longest period of a PayPal subscription that is counted in days."""
+"""PayPal's limit for the period of a subscription in days."""
 
 
 class PlansError(Exception):
-    """The plans file cannot be used. `faults` holds every fault: file, plan, key, what is wrong."""
+    """The plans file cannot be used. ``faults`` says of every fault where it is (file, plan, key) and what it is."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -45,7 +45,7 @@ Period: TypeAlias = Literal["day", "all"]
 
 @dataclass(frozen=True)
 class Limit:
-    """How many deliveries of a kind: `count` of them a `period`, where "all" is for all time; None is without limit."""
+    """``count`` deliveries of a kind in a ``period``: a day, or "all" time. ``count`` None is without limit."""
 
     UNLIMITED: ClassVar[Limit]
     NONE: ClassVar[Limit]
@@ -60,7 +60,7 @@ Limit.NONE = Limit(0, "all")
 
 @dataclass(frozen=True)
 class Plan:
-    """One plan. `prices` are in minor units (cents; whole Stars); the free plan has none and lasts 0 days."""
+    """One plan. ``prices`` are in minor units (cents, Stars). The free plan has no price and 0 days."""
 
     code: str
     level: int
@@ -98,7 +98,7 @@ class Plans:
         return next((plan for plan in self.plans if plan.code == code), None)
 
     def for_level(self, level: int) -> Plan:
-        """The plan whose limits hold at `level`; for a level that left the file the next better one, else the best."""
+        """The plan whose limits hold at *level*. A level that left the file gets the next better plan or the best."""
         levels = {plan.level for plan in self.plans}
         nearest = min((known for known in levels if known >= level), default=max(levels))
         return next(plan for plan in self.plans if plan.level == nearest)
@@ -108,7 +108,10 @@ class Plans:
 
 
 def load(path: Path) -> Plans:
-    """Read the plans file. Raises `PlansError` with every fault found."""
+    """Read the plans file.
+
+    :raises PlansError: the file cannot be used. The error holds every fault.
+    """
     try:
         document = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
     except OSError as error:
@@ -123,7 +126,7 @@ def load(path: Path) -> Plans:
 
 
 class _Table:
-    """A table of the file and where it is. Faults are collected with their place, so that all are told at once."""
+    """A table of the file. It collects faults with their place, so that the operator sees all of them at once."""
 
     def __init__(self, where: str, values: Mapping[str, Any], faults: list[str]) -> None:
         self.where = where

@@ -1,4 +1,4 @@
-"""How every program begins: settings read, log set up; and how it ends when the settings are wrong."""
+"""The start of every program: read the settings, set up the log, and end if the settings are wrong."""
 
 import ctypes
 import logging
@@ -11,7 +11,7 @@ from config import settings
 from config.version import VERSION
 
 SUPERVISOR = "PEAJE_SUPERVISOR"
-"""Environment: the process id under which the launcher runs supervisord. Unset for a program started by hand."""
+"""Environment variable with supervisord's process id. It is unset for a program that was started by hand."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> settings.Settings:
-    """The settings, with the log of `process` set up as `config.logging.setup` says.
+    """Return the settings, with the log of *process* set up by :func:`config.logging.setup`.
 
-    Ends the process with `EXIT_CONFIG` when they are wrong; the log then ends with one line for each fault.
-    Otherwise its first line names the version.
+    The first line of the log names the version. Wrong settings end the process with ``EXIT_CONFIG`` instead; then the
+    last lines of the log name every fault.
     """
     supervisor = os.environ.get(SUPERVISOR)
     if supervisor:
@@ -32,23 +32,25 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
         loaded = settings.load()
     except settings.ConfigurationError as error:
         for fault in error.faults:
-            logger.error("%s", fault)
+            logger.error("settings.refused: %s", fault)
         raise SystemExit(settings.EXIT_CONFIG) from None
     try:
         log.setup(loaded, process, console, file=file)
     except OSError as error:
-        logger.error("DB_PATH must be a directory that can be written to: %s (%s)", loaded.logs, error.strerror)
+        fault = f"DB_PATH must be a directory that can be written to: {loaded.logs} ({error.strerror})"
+        logger.error("settings.refused: %s", fault)
         raise SystemExit(settings.EXIT_CONFIG) from None
     logger.info("program.started", extra={"version": VERSION})
     for warning in loaded.warnings:
-        logger.warning("%s", warning)
+        logger.warning("settings.warned: %s", warning)
     return loaded
 
 
 def end_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent dies, however it dies.
+    """Let the kernel kill this process when *parent* dies, however it dies.
 
-    Left alone, it would go on beside its successor: two daemons on one Telegram account, one port asked for twice.
+    Otherwise this process would run on beside its successor: two daemons on one Telegram account, two listeners on one
+    port.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -1,6 +1,6 @@
-"""Session strings: what kind was given, and Telethon's turned into Pyrogram's.
+"""Session strings: tells the library's kind from Telethon's, and converts Telethon's.
 
-Both hold the same thing, an authorization key and the data centre it belongs to; only the packing differs.
+Both hold an authorization key and its data centre; only the packing differs.
 """
 
 import base64
@@ -10,18 +10,18 @@ import struct
 
 _PYROGRAM = ">BI?256sQ?"
 _PYROGRAM_LENGTHS = (351, 356, 362)
-"""Two older formats, which the library still reads, and the present one."""
+"""Two older formats, which the library still reads, and today's."""
 _TELETHON = {352: ">B4sH256s", 368: ">B16sH256s"}
-"""By length without the leading version digit: with an IPv4 or an IPv6 address."""
+"""By the length without the leading version digit: one holds an IPv4 address, the other an IPv6 address."""
 _TEST_ADDRESSES = frozenset(map(ipaddress.ip_address, ("149.154.175.10", "149.154.167.40", "149.154.175.117")))
 _UNKNOWN_USER = 1
-"""Telethon's string does not tell whose it is. The library only asks whether an id is set: 0 means 'not logged in'."""
+"""Telethon's string holds no user id. The library only asks whether an id is set: 0 means "not logged in"."""
 
 
 def to_pyrogram(text: str, api_id: int) -> str:
-    """`text` as Pyrogram reads it; `api_id` is the application's, which Telethon's string leaves out.
+    """*text* as Pyrogram reads it. *api_id* is the application's, which Telethon's string leaves out.
 
-    Raises ValueError, with words that complete 'TELEGRAM_SESSION_STRING ...', for anything that is neither.
+    :raises ValueError: it is of neither kind, or damaged. The message completes "TELEGRAM_SESSION_STRING …".
     """
     if text.startswith("1") and len(text) - 1 in _TELETHON:
         return _from_telethon(text[1:], api_id)

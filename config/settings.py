@@ -1,8 +1,8 @@
-"""The settings: one frozen object, read once from the environment, refusing what it does not understand.
+"""The settings: one frozen object, read once from the environment. A value that cannot be understood is refused.
 
-A value comes from the real environment or from `.env` in the working directory, in this order; `NAME_FILE` names a file
-that holds the value of `NAME`. An empty value counts as unset. `.env.example` explains each name. No other module reads
-settings from `os.environ`.
+A value comes from the environment or from ``.env`` in the working directory, in this order. ``NAME_FILE`` names a file
+that holds the value of ``NAME``. An empty value counts as unset. ``.env.example`` explains each name. No other module
+reads settings from ``os.environ``.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ _CHAT = re.compile(
 )
 
 LARGEST_USER_ID = (1 << 40) - 1
-"""What Telegram says of the ids of persons."""
+"""Telegram documents that users' ids stay below 2^40."""
 
 EXIT_OK = 0
 EXIT_GAVE_UP = 70
-"""A program was given up on: whoever supervises this process should start it again."""
+"""A program failed too often: the supervisor of this process should start it again."""
 EXIT_AWAY = 75
-"""Something that this program depends on is away: try again later, it is no crash."""
+"""A dependency of this program is away. This is no crash: try again later."""
 EXIT_CONFIG = 78
-"""The settings are wrong: starting again does not help."""
+"""The settings are wrong: another start does not help."""
 
 _QUOTED = 8
-"""Whatever is longer and no number is not shown: it may be a secret that was pasted into the wrong line."""
+"""A value that is longer, and is no number, is not shown: it may be a secret that was pasted into the wrong line."""
 
 RENAMED = {
     "WATCHDOG_CRASHES": "WARDEN_CRASHES",
     "WATCHDOG_WINDOW": "WARDEN_WINDOW",
     "WATCHDOG_STALE": "WARDEN_STALE",
 }
-"""Names of today, and what they were called before 1.0.0: read still, with a warning."""
+"""Today's names, and their names before 1.0.0, which are still read, with a warning."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 class ConfigurationError(Exception):
-    """The settings cannot be used. `faults` holds every fault, each with the setting's name and what to do."""
+    """The settings cannot be used. ``faults`` holds every fault, with the setting's name and what to do."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -65,13 +65,13 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the operator set. Names, meanings and defaults are those of `.env.example`."""
+    """What the operator set. Names, meanings and defaults are those of ``.env.example``."""
 
     telegram_bot_token: str = field(repr=False)
     telegram_api_id: int
     telegram_api_hash: str = field(repr=False)
     telegram_session_string: str = field(repr=False)
-    """Always in Pyrogram's format, whatever the operator gave."""
+    """In Pyrogram's format, also if the operator set Telethon's."""
     telegram_endpoint: tuple[str, int] | None
     telegram_public_key: str | None
     """PEM text."""
@@ -82,10 +82,10 @@ class Settings:
     paypal_webhook_id: str | None
     paypal_endpoint: str | None
     paypal_authority: str | None
-    """PEM text of the authority that must stand behind a webhook's certificate; None: the public ones."""
+    """PEM text of the authority that must have signed a webhook's certificate; None: the public authorities."""
 
     backend_url: str | None
-    """Where the world reaches the web program, without a trailing slash."""
+    """The public address of the web program, without a trailing slash."""
     web_address: str
     port: int
     behind_proxy: bool
@@ -95,7 +95,7 @@ class Settings:
     secret_key: str = field(repr=False)
     plans_file: Path
     plans: plans.Plans
-    """What `plans_file` says."""
+    """The content of ``plans_file``."""
     timezone: ZoneInfo
     log_level: str
     retention_days: int
@@ -133,20 +133,20 @@ class Settings:
 
     canary_hour: int | None
     canary_link: str | None
-    """The post that is delivered, as an address."""
+    """The address of the post that the canary delivers."""
     ping_url: str | None = field(repr=False)
 
     warnings: tuple[str, ...]
-    """What works, but not as the operator may think: each a sentence that names the setting."""
+    """Settings that work, but not as the operator may expect: one sentence each, which names the setting."""
 
     @property
     def paypal_enabled(self) -> bool:
-        """PayPal sells only with credentials and with an address that it can send customers back to."""
+        """PayPal needs credentials, and an address to which it can send customers back."""
         return bool(self.paypal_client_id and self.backend_url)
 
     @property
     def bot_id(self) -> int:
-        """The bot's own id: its token begins with it."""
+        """The bot's id, with which its token begins."""
         return int(self.telegram_bot_token.split(":")[0])
 
     @property
@@ -164,7 +164,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Application:
-    """What logging in to Telegram takes before there is a session: the application, and where a local Telegram is."""
+    """What a login to Telegram needs before there is a session: the application, and where a local Telegram is."""
 
     api_id: int
     api_hash: str = field(repr=False)
@@ -173,7 +173,10 @@ class Application:
 
 
 def load_application(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Application:
-    """Read only what `Application` holds, as `load` does. Raises `ConfigurationError` with the faults of that."""
+    """Read the values of :class:`Application` alone, as :func:`load` does.
+
+    :raises ConfigurationError: one of these values cannot be used.
+    """
     reader = _Reader(os.environ if environ is None else environ, dotenv)
     values = {name.removeprefix("telegram_"): value for name, value in _application(reader).items()}
     if reader.faults:
@@ -182,10 +185,11 @@ def load_application(environ: Mapping[str, str] | None = None, dotenv: Path | No
 
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
-    """Read the settings; `environ` stands in for the process's environment, `dotenv` is left out when None or missing.
+    """Read the settings, and make a ``SECRET_KEY`` under ``DB_PATH`` if none is set.
 
-    Makes and keeps a `SECRET_KEY` under `DB_PATH` when none is set. Raises `ConfigurationError` with every fault found,
-    those of the plans file included.
+    :param environ: stands in for the environment of the process.
+    :param dotenv: None, or a file that does not exist, is left out.
+    :raises ConfigurationError: the settings or the plans file cannot be used. The error holds every fault.
     """
     reader = _Reader(os.environ if environ is None else environ, dotenv)
     values = {
@@ -359,7 +363,7 @@ def _watchdog(reader: _Reader) -> dict[str, Any]:
 
 
 class _Reader:
-    """Typed values by name. Faults are collected, not raised, so that the operator learns of all at once."""
+    """Typed values by name. It collects faults, so that the operator sees all of them at once."""
 
     def __init__(self, environ: Mapping[str, str], dotenv: Path | None) -> None:
         self.faults: list[str] = []
@@ -370,7 +374,7 @@ class _Reader:
         self.faults.append(f"{name} {text}")
 
     def text(self, name: str, required: str | None = None) -> str | None:
-        """The value, or None when unset; `required` says how to get one and makes its absence a fault."""
+        """The value, or None if it is unset. *required* says how to get one, and makes its absence a fault."""
         value = self._value(name)
         if value is None and name in RENAMED:
             value = self._value(RENAMED[name])
@@ -381,7 +385,7 @@ class _Reader:
         return value
 
     def parsed(self, name: str, parse: Callable[[str], Any], required: str | None = None) -> Any:
-        """The value put through `parse`, whose ValueError completes the sentence 'NAME ...' and quotes no secret."""
+        """The value after *parse*, whose ValueError completes the sentence "NAME …" and quotes no secret."""
         text = self.text(name, required)
         if text is None:
             return None
@@ -436,7 +440,7 @@ class _Reader:
 
 
 def _plain(value: str) -> str:
-    """Without the quotes that `docker run --env-file` leaves on; an unresolved Railway reference is nothing."""
+    """*value* without the quotes that ``docker run --env-file`` keeps; an unresolved reference of Railway is empty."""
     value = value.strip()
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]
@@ -510,7 +514,7 @@ def _url(text: str) -> str:
 
 
 def _private_url(text: str) -> str:
-    """An address that is as good as a password: no fault quotes it."""
+    """An address that works like a password: no fault quotes it."""
     try:
         return _url(text)
     except ValueError:
@@ -551,9 +555,9 @@ def _pem(text: str) -> str:
 
 
 def _kept_secret(db_path: Path, reader: _Reader) -> str:
-    """The secret key of this installation, made at the first start.
+    """The secret key of this installation, which the first start makes.
 
-    It signs links that customers hold, so it outlives the process, and programs that start at once agree on one.
+    The key signs links that customers keep, so it outlives the process. Programs that start at once agree on one key.
     """
     kept = db_path / "secret_key"
     try:
@@ -569,7 +573,7 @@ def _kept_secret(db_path: Path, reader: _Reader) -> str:
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Create `path` with the whole text or not at all; whoever comes second keeps what the first one wrote."""
+    """Create *path* with all of *text*, or not at all. If another process was first, its text stays."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

@@ -1,7 +1,8 @@
-"""The words for customers: English in the code, other languages in gettext catalogues under `locales/`.
+"""The customers' texts: English in the code, other languages in gettext catalogues under ``locales/``.
 
-Mark a text where it is used: `t.gettext("{left} left", left=3)`, `t.ngettext("{n} day", "{n} days", n)` (in templates
-`_(...)` and `ngettext(...)`). Then `python -m config.texts update` brings it into the catalogues, to be translated.
+Mark a text where it is used: ``t.gettext("{left} left", left=3)``, ``t.ngettext("{n} day", "{n} days", n)``; in
+templates ``_(...)`` and ``ngettext(...)``. Then ``python -m config.texts update`` adds it to the catalogues, to be
+translated there.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ _SOURCES = ("config", "models", "daemon", "web")
 _EXTRACTORS = [("**.py", "python"), ("**.html", "jinja2")]
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 _SIZES = (("GB", 10 * 1024**3, 1024**3), ("MB", 1024**2, 1024**2), ("KB", 1024, 1024))
-"""Name, from how many bytes on it is used, its bytes. The largest file is known as 2000 MB: gigabytes begin late."""
+"""Name, smallest size in bytes, bytes of the unit. Customers know the largest file as 2000 MB: gigabytes begin late."""
 
 
 class Texts:
-    """The texts of one language. Placeholders are `{name}` and are filled from keyword arguments."""
+    """The texts of one language. Keyword arguments fill the placeholders, ``{name}``."""
 
     def __init__(self, language: str, translations: gettext.NullTranslations) -> None:
         self.language = language
@@ -77,11 +78,11 @@ class Texts:
         return self._translations.gettext(message).format(**values)
 
     def ngettext(self, one: str, many: str, n: int, /, **values: Any) -> str:
-        """The form for `n`, which is itself the placeholder `{n}`."""
+        """The plural form for *n*, which fills the placeholder ``{n}``."""
         return self._translations.ngettext(one, many, n).format(n=n, **values)
 
     def duration(self, seconds: int) -> str:
-        """`30 days`, `1 day 4 hours`, `40 seconds`: the two largest units, rounded down."""
+        """``30 days``, ``1 day 4 hours``, ``40 seconds``: the two largest units, rounded down."""
         for (unit, size), (smaller, smaller_size) in zip(_UNITS, _UNITS[1:], strict=False):
             if seconds >= size:
                 parts = [(seconds // size, unit), (seconds % size // smaller_size, smaller)]
@@ -93,7 +94,7 @@ class Texts:
         return f"{format_datetime(moment, 'd MMM y, HH:mm', locale=self.language)} ({moment.tzname()})"
 
     def size(self, count: int) -> str:
-        """Bytes in the units that Telegram's own applications show: powers of 1024 under the usual names."""
+        """Bytes in the units of Telegram's own applications: powers of 1024 with the usual names."""
         for name, threshold, unit in _SIZES:
             if count >= threshold:
                 return f"{self._decimal(count / unit)} {name}"
@@ -121,7 +122,7 @@ def language_of(tag: str | None) -> str:
 
 @cache
 def translator(tag: str | None) -> Texts:
-    """The texts in the language that *tag* means to :func:`language_of`."""
+    """The texts in the language that *tag* means to :func:``language_of``."""
     return _texts(language_of(tag))
 
 
@@ -136,13 +137,13 @@ def _texts(code: str) -> Texts:
 
 
 def catalogue(language: str) -> Catalog:
-    """The catalogue of translations as it is in the repository."""
+    """The catalogue of a language, as it is in the repository."""
     with _path(language).open("rb") as file:
         return pofile.read_po(file, locale=language)
 
 
 def extract() -> Catalog:
-    """Every text that is marked in the code."""
+    """Every marked text of the code."""
     found = Catalog()
     for package in _SOURCES:
         for _file, _line, message, comments, context in extract_from_dir(
@@ -153,7 +154,7 @@ def extract() -> Catalog:
 
 
 def update() -> None:
-    """Bring new texts of the code into every catalogue, and drop what the code no longer says."""
+    """Add new texts of the code to every catalogue, and drop the texts that the code no longer has."""
     marked = extract()
     for language in LANGUAGES:
         if language == DEFAULT_LANGUAGE:

@@ -81,7 +81,9 @@ def test_an_unwritable_place_is_a_configuration_fault(tmp_path: Path) -> None:
 
     assert (ended.returncode, ended.stderr) == (78, "")
     (line,) = ended.stdout.splitlines()
-    assert json.loads(line)["message"].startswith("DB_PATH must be a directory that can be written to")
+    assert json.loads(line)["message"].startswith(
+        "settings.refused: DB_PATH must be a directory that can be written to"
+    )
 
 
 def test_its_files_rotate_and_stay_under_their_bound(tmp_path: Path) -> None:
