@@ -33,7 +33,7 @@ def limit(t: Texts, of: Limit) -> str:
     if of.count is None:
         return t.gettext("unlimited")
     if of.count == 0:
-        return t.gettext("not included")
+        return t.gettext("not in this plan")
     if of.period == "day":
         return t.gettext("{limit} a day", limit=of.count)
     return t.gettext("{limit} in all", limit=of.count)

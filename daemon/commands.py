@@ -17,7 +17,7 @@ DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
     "stats": lambda t: t.gettext("what you have used"),
     "history": lambda t: t.gettext("your payments and deliveries"),
     "cancel": lambda t: t.gettext("cancel links in the queue"),
-    "help": lambda t: t.gettext("how I work"),
+    "help": lambda t: t.gettext("how to use this bot"),
     "language": lambda t: t.gettext("choose the language"),
     "paysupport": lambda t: t.gettext("help with a payment"),
     "terms": lambda t: t.gettext("terms of use"),

@@ -189,7 +189,7 @@ def _subscription_resumed(payload: SubscriptionResumed, setting: Setting) -> Scr
 
 def _subscription_suspended(payload: SubscriptionSuspended, setting: Setting) -> Screen:
     text = setting.t.gettext(
-        "⚠️ The renewal of <b>{plan}</b> is suspended: nothing more is charged. /premium shows how to renew again.",
+        "⚠️ The renewal of <b>{plan}</b> is suspended. /premium shows what you can do.",
         plan=setting.plan(payload.plan),
     )
     return Screen(text + _end(payload, setting) + setting.contact())
@@ -390,7 +390,7 @@ def alert(t: Texts, reason: str) -> str:
             "A customer disputes a payment. Answer the dispute at the provider in time."
         ),
         AlertReason.DISPUTE_UNEXPLAINED: t.gettext(
-            "A dispute has ended in a way that I do not know, so the customer's access stays paused. Look at PayPal "
+            "A dispute has ended in a way that I do not know, so the customer's access stays paused. See at PayPal "
             "who has the money: if you have it, give the customer their time back with /grant."
         ),
         AlertReason.ORDER_MISMATCH: t.gettext(
@@ -429,8 +429,8 @@ def _incident_opened(payload: IncidentOpened, setting: Setting) -> Screen:
 
 def _incident_closed(payload: IncidentClosed, setting: Setting) -> Screen:
     t = setting.t
-    text = t.gettext("Solved after {span}.", span=t.duration(payload.seconds))
-    return Screen(f"🟢 {incident(t, payload.key)}\n{text}")
+    text = t.gettext("Solved after {span}:", span=t.duration(payload.seconds))
+    return Screen(f"🟢 {text} {incident(t, payload.key)}")
 
 
 def incident(t: Texts, key: str) -> str:

@@ -209,7 +209,7 @@ def _words(t: Texts, reason: str, account: str | None) -> str:
         ),
         "basic_group": t.gettext(
             "I cannot read this group: Telegram gives it no links to posts until it becomes a supergroup. Its admins "
-            "can do that by showing the history to new members."
+            "make it one by showing the history to new members."
         ),
         "private": t.gettext(
             "This chat is private. Send me an invitation link to the chat first (t.me/+…), then this link again."

@@ -45,7 +45,7 @@ def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo
     if access.until is None:
         return t.gettext("Your plan: <b>{plan}</b>.", plan=title)
     return t.gettext(
-        "Your plan: <b>{plan}</b> until {date} (time left: {left}).",
+        "Your plan: <b>{plan}</b> until {date}. Time left: {left}.",
         plan=title,
         left=t.duration(access.until - now),
         date=t.date(access.until, timezone),
@@ -55,7 +55,7 @@ def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo
 def guide(t: Texts, commands: str) -> Screen:
     """How it is used."""
     text = t.gettext(
-        "<b>How I work</b>\n"
+        "<b>How to use this bot</b>\n"
         "1. In Telegram, press and hold the post that you want and choose “Copy link”.\n"
         "2. Send me the link. You can send several in one message, or a range: t.me/name/10-20.\n"
         "3. I send you the post as it was: photo, video, album, sticker, music, document or text.\n\n"

@@ -17,7 +17,7 @@ def left(t: Texts, of: Left) -> str:
     if count is None:
         return t.gettext("unlimited")
     if most == 0:
-        return t.gettext("not included")
+        return t.gettext("not in this plan")
     if of.limit.period == "day":
         return t.ngettext("{n} of {limit} left today", "{n} of {limit} left today", count, limit=most)
     return t.ngettext("{n} of {limit} left in all", "{n} of {limit} left in all", count, limit=most)
@@ -36,7 +36,7 @@ def what_it_gives(t: Texts, plan: Plan) -> str:
 def used(t: Texts, of: Left) -> str:
     """What was used of one kind: ``3 of 10 today``."""
     if of.limit.count == 0:
-        return t.gettext("not included")
+        return t.gettext("not in this plan")
     if of.limit.count is None:
         return t.gettext("{used} today, unlimited", used=of.used)
     if of.limit.period == "day":

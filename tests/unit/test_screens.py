@@ -391,7 +391,7 @@ def test_limits_are_put_into_words() -> None:
     assert limits.left(t, Left(4, daily)) == "6 of 10 left today"
     assert limits.left(t, Left(5, ever)) == "0 of 3 left in all"
     assert limits.left(t, Left(5, plans_module.Limit.UNLIMITED)) == "unlimited"
-    assert limits.left(t, Left(0, plans_module.Limit.NONE)) == "not included"
+    assert limits.left(t, Left(0, plans_module.Limit.NONE)) == "not in this plan"
     assert limits.used(t, Left(4, daily)) == "4 of 10 today"
     assert limits.limit(t, ever) == "3 in all"
 
