@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# Tests start some hundred programs: each would compile all of the code again where bytecode is not to be written.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest
 MANAGE := doctor session backup restore import live-check
 
 .DEFAULT_GOAL := help
@@ -43,11 +45,11 @@ demo: $(VENV)/.demo node_modules/.installed ## Show the whole way of a customer,
 
 test: venv ## Run the tests, after installing what they need
 	tests/setup.sh
-	$(RUN) -m pytest -n 3 --dist loadfile -m 'not acceptance'
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not acceptance'
 
 test-acceptance: venv ## Run what needs a browser, every language, or other switches
 	tests/setup.sh acceptance
-	$(RUN) -m pytest -n 2 --dist loadfile -m acceptance
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m acceptance
 
 test-newest: ## Run the unit tests on the newest Python that is here
 	tests/newest.sh
@@ -88,7 +90,7 @@ image: ## Build the container image with docker, podman or buildah
 
 test-image: venv ## Build the image and try it as a platform would
 	tests/setup.sh image
-	$(RUN) -m pytest tests/image
+	$(PYTEST) tests/image
 
 $(MANAGE): $(VENV)/.run
 	$(RUN) manage.py $@ $(ARGS)

@@ -19,6 +19,20 @@ from tests.town import Town
 hypothesis.settings.register_profile("shared", deadline=None)  # the machine may be busy with something else
 hypothesis.settings.load_profile("shared")
 
+TESTS = Path(__file__).parent
+FAST = ("integration/transfer", "integration/sandbox", "integration/web", "integration/models", "unit")
+"""Folders whose files are soon done, the quickest last."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long in front, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: _speed(item.path.relative_to(TESTS).as_posix()))
+
+
+def _speed(file: str) -> int:
+    """The place of a file in the run: 0 for one that takes long, or that nobody has judged."""
+    return next((place for place, folder in enumerate(FAST, 1) if file.startswith(f"{folder}/")), 0)
+
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:

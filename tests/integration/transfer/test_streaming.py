@@ -6,9 +6,11 @@ from daemon.transfer.datacentres.cipher import MODULES
 from models.jobs.states import JobState
 from tests.transfer_rig import Customer, Rig
 
+USUAL = "tgcrypto"
+RUNS = [pytest.param(module, marks=() if module == USUAL else pytest.mark.acceptance) for module in MODULES]
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.parametrize("running", MODULES, indirect=True, scope="module"),
+    pytest.mark.parametrize("running", RUNS, indirect=True, scope="module"),
 ]
 MIB = 1 << 20
 
