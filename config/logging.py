@@ -187,7 +187,7 @@ def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None:
         name = args.thread.name if args.thread else "?"
         info = (args.exc_type, args.exc_value, args.exc_traceback)
-        extra = {"exception": args.exc_type.__name__, "thread": name}
+        extra = {"exception": args.exc_type.__name__, "thread_name": name}
         logging.getLogger("uncaught").critical("exception.uncaught", extra=extra, exc_info=info)
 
 
