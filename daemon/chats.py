@@ -9,6 +9,7 @@ from daemon.transfer.errors import PermanentFailure
 from daemon.transfer.invitations import remember
 from daemon.transfer.reader import Reader
 from models.jobs import sources
+from models.jobs.reasons import RefusalReason
 
 
 class Chats:
@@ -39,7 +40,7 @@ class Chats:
     async def _behind_invitation(self, code: str, now: int) -> int:
         invite = await self._reader.call(raw.functions.messages.CheckChatInvite(hash=code))
         if not isinstance(invite, raw.types.ChatInviteAlready):
-            raise PermanentFailure("no_access")
+            raise PermanentFailure(RefusalReason.NO_ACCESS)
         channel = self._reader.learn(invite.chat)
         await remember(self._database, channel, now)
         return channel.id

@@ -12,6 +12,7 @@ from daemon.screens import keyboard, limits, links
 from daemon.telegram.links import REASONS
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, OverLimit, TooLarge
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.jobs.usage import Left
 
@@ -30,7 +31,7 @@ class Standing:
 def job(payload: JobFinished, standing: Standing) -> Screen | None:
     """The end of one link."""
     if payload.state != JobState.DONE:
-        return refusal(str(payload.reason), payload.detail, standing)
+        return refusal(RefusalReason(str(payload.reason)), payload.detail, standing)
     if "invitation" in payload.detail:
         return _invitation(standing.t, InvitationFollowed.read(payload.detail))
     if not payload.used:
@@ -114,17 +115,17 @@ def _ways_on(t: Texts, held: BatchHeld, able: Sequence[Plan], button: str) -> It
         yield t.gettext("No plan on sale allows more.")
 
 
-def refusal(reason: str, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
+def refusal(reason: RefusalReason, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
     """Why a link was not delivered, and what to do next. None: nobody is there to hear it."""
     t = standing.t
-    if reason == "unreachable":
+    if reason is RefusalReason.UNREACHABLE:
         return None
-    if reason == "limit":
+    if reason is RefusalReason.LIMIT:
         return _limit(standing, OverLimit.read(detail))
-    if reason in ("too_large_for_plan", "too_large_for_bots"):
+    if reason in (RefusalReason.TOO_LARGE_FOR_PLAN, RefusalReason.TOO_LARGE_FOR_BOTS):
         return _too_large(standing, reason, TooLarge.read(detail))
     words = _words(t, reason, standing.account)
-    buttons = (keyboard.plans(t),) if reason == "join_only_paying" else ()
+    buttons = (keyboard.plans(t),) if reason is RefusalReason.JOIN_ONLY_PAYING else ()
     return Screen("✖️ " + words, keyboard.rows(*buttons, keyboard.home(t)))
 
 
@@ -150,10 +151,10 @@ def _reached(t: Texts, over: OverLimit | BatchHeld) -> str:
     return t.gettext("You have reached your limit. {kind}: {limit}.", kind=limits.kind(t, over.kind), limit=limit)
 
 
-def _too_large(standing: Standing, reason: str, file: TooLarge) -> Screen:
+def _too_large(standing: Standing, reason: RefusalReason, file: TooLarge) -> Screen:
     t = standing.t
     size, limit = t.size(file.size), t.size(file.limit)
-    if reason == "too_large_for_bots":
+    if reason is RefusalReason.TOO_LARGE_FOR_BOTS:
         text = t.gettext(
             "✖️ This file is {size}, and Telegram lets no bot send more than {limit}. Please choose another post.",
             size=size,
@@ -194,74 +195,88 @@ def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:
     return Screen(text)
 
 
-def _words(t: Texts, reason: str, account: str | None) -> str:
+def _words(t: Texts, reason: RefusalReason, account: str | None) -> str:
     if reason in REASONS:
         return links.reason(t, reason)
-    if reason == "no_access":
+    if reason is RefusalReason.NO_ACCESS:
         return _no_access(t, account)
     again = t.gettext("Please send the link again later; this attempt cost you nothing.")
     other = t.gettext("Please choose another post.")
     return {
-        "not_found": t.gettext("This post does not exist; it may have been deleted. Please check the link."),
-        "person": t.gettext(
+        RefusalReason.NOT_FOUND: t.gettext(
+            "This post does not exist; it may have been deleted. Please check the link."
+        ),
+        RefusalReason.PERSON: t.gettext(
             "This link leads to a person or a bot, and I only read channels and groups. Please send the link "
             "to a post in one of those."
         ),
-        "basic_group": t.gettext(
+        RefusalReason.BASIC_GROUP: t.gettext(
             "I cannot read this group: Telegram gives it no links to posts until it becomes a supergroup. Its admins "
             "make it one by showing the history to new members."
         ),
-        "private": t.gettext(
+        RefusalReason.PRIVATE: t.gettext(
             "This chat is private. Send me an invitation link to the chat first (t.me/+…), then this link again."
         ),
-        "blocked": t.gettext(
+        RefusalReason.BLOCKED: t.gettext(
             "The operator has closed this chat, so I do not deliver its posts. Please choose a post of another chat."
         ),
-        "protected": t.gettext("The owner of this chat does not allow saving its posts, so I do not deliver them.")
+        RefusalReason.PROTECTED: t.gettext(
+            "The owner of this chat does not allow saving its posts, so I do not deliver them."
+        )
         + f" {other}",
-        "self_destructing": t.gettext("This post disappears after viewing, and I never deliver such posts.")
+        RefusalReason.SELF_DESTRUCTING: t.gettext("This post disappears after viewing, and I never deliver such posts.")
         + f" {other}",
-        "paid_media": t.gettext("The owner of this post sells it in Telegram itself, so I do not deliver it.")
+        RefusalReason.PAID_MEDIA: t.gettext(
+            "The owner of this post sells it in Telegram itself, so I do not deliver it."
+        )
         + f" {other}",
-        "nothing_to_deliver": t.gettext("I found nothing in this post that I can deliver. Please choose another post."),
-        "file_refused": t.gettext("Telegram does not let me send the file of this post.") + f" {other}",
-        "voice_forbidden": t.gettext(
+        RefusalReason.NOTHING_TO_DELIVER: t.gettext(
+            "I found nothing in this post that I can deliver. Please choose another post."
+        ),
+        RefusalReason.FILE_REFUSED: t.gettext("Telegram does not let me send the file of this post.") + f" {other}",
+        RefusalReason.VOICE_FORBIDDEN: t.gettext(
             "Your privacy settings do not let me send you voice and video messages. In Telegram, open Settings → "
             "Privacy and Security → Voice Messages and add me under “Always Allow”. Then send the link again."
         ),
-        "invite_expired": t.gettext("This invitation has expired. Please ask for a new one."),
-        "invite_invalid": t.gettext("This invitation does not exist. Please copy it again."),
-        "invite_paid": t.gettext(
+        RefusalReason.INVITE_EXPIRED: t.gettext("This invitation has expired. Please ask for a new one."),
+        RefusalReason.INVITE_INVALID: t.gettext("This invitation does not exist. Please copy it again."),
+        RefusalReason.INVITE_PAID: t.gettext(
             "This invitation asks for a paid subscription, and I do not buy any. Please choose a post of another chat."
         ),
-        "join_requested": t.gettext(
+        RefusalReason.JOIN_REQUESTED: t.gettext(
             "I have asked to join this chat. Once one of its admins has let me in, send me this invitation again."
         ),
-        "entry_approved": t.gettext(
+        RefusalReason.ENTRY_APPROVED: t.gettext(
             "I am in this chat, but its admins admit each person themselves, so an invitation does not show that you "
             "may read the chat. Please ask the operator to open the chat for you."
         ),
-        "too_many_channels": t.gettext(
+        RefusalReason.TOO_MANY_CHANNELS: t.gettext(
             "I am in as many chats as Telegram allows, so I cannot join this one. Please tell the operator."
         ),
-        "chat_full": t.gettext("This chat is full, so I cannot join it. Please send the invitation again another day."),
-        "banned_there": t.gettext(
+        RefusalReason.CHAT_FULL: t.gettext(
+            "This chat is full, so I cannot join it. Please send the invitation again another day."
+        ),
+        RefusalReason.BANNED_THERE: t.gettext(
             "The admins of this chat have banned me, so I cannot join it. Please choose a post of another chat."
         ),
-        "join_nobody": t.gettext("I do not join chats by invitation. Please ask the operator to add this chat."),
-        "join_only_paying": t.gettext(
+        RefusalReason.JOIN_NOBODY: t.gettext(
+            "I do not join chats by invitation. Please ask the operator to add this chat."
+        ),
+        RefusalReason.JOIN_ONLY_PAYING: t.gettext(
             "I join chats only for customers with a paid plan. Choose a plan, then send the invitation again."
         ),
-        "join_cap": t.gettext(
+        RefusalReason.JOIN_CAP: t.gettext(
             "I have joined as many chats as I may in one day. Please send the invitation again tomorrow."
         ),
-        "join_refused": t.gettext("This invitation does not let me in. Please ask for a new one."),
-        "waited_too_long": t.gettext("I could not read this post for too long and have stopped trying.") + " " + again,
-        "restored": t.gettext(
+        RefusalReason.JOIN_REFUSED: t.gettext("This invitation does not let me in. Please ask for a new one."),
+        RefusalReason.WAITED_TOO_LONG: t.gettext("I could not read this post for too long and have stopped trying.")
+        + " "
+        + again,
+        RefusalReason.RESTORED: t.gettext(
             "My data was restored from a backup, so I do not know whether this post reached you. If it did not, send "
             "the link again; this attempt cost you nothing."
         ),
-        "gave_up": t.gettext("I tried several times and could not deliver this post.") + " " + again,
+        RefusalReason.GAVE_UP: t.gettext("I tried several times and could not deliver this post.") + " " + again,
     }[reason]
 
 

@@ -8,6 +8,7 @@ from daemon.screens import keyboard
 from daemon.telegram import links
 from daemon.telegram.links import Refused
 from daemon.telegram.screen import Button, Screen
+from models.jobs.reasons import RefusalReason
 
 SHOWN = 5
 
@@ -23,26 +24,30 @@ def refused(t: Texts, of: Sequence[Refused]) -> Screen:
     return Screen("\n".join(lines), keyboard.rows(Button(t.gettext("📖 Guide"), "help"), keyboard.home(t)))
 
 
-def reason(t: Texts, code: str) -> str:
+def reason(t: Texts, code: RefusalReason) -> str:
     """One reason of ``daemon.telegram.links.REASONS`` in words: what it is, and what to send instead."""
     return {
-        "no_post": t.gettext(
+        RefusalReason.NO_POST: t.gettext(
             "this leads to a chat or a person, not to a post. Press and hold the post itself and choose “Copy link”."
         ),
-        "story": t.gettext("I cannot deliver stories. Send the link to a post of a channel or group."),
-        "stickers": t.gettext("this is a sticker set. Send the link to a post instead."),
-        "boost": t.gettext(
+        RefusalReason.STORY: t.gettext("I cannot deliver stories. Send the link to a post of a channel or group."),
+        RefusalReason.STICKERS: t.gettext("this is a sticker set. Send the link to a post instead."),
+        RefusalReason.BOOST: t.gettext(
             "this asks for a boost and leads to no post. Press and hold the post and choose “Copy link”."
         ),
-        "phone": t.gettext("this is somebody's phone number. Send the link to a post of a channel or group."),
-        "not_a_post": t.gettext("this is not the link to a post. Press and hold the post and choose “Copy link”."),
-        "bad_number": t.gettext("no post can have this number. Please copy the link again."),
-        "range_too_long": t.ngettext(
+        RefusalReason.PHONE: t.gettext(
+            "this is somebody's phone number. Send the link to a post of a channel or group."
+        ),
+        RefusalReason.NOT_A_POST: t.gettext(
+            "this is not the link to a post. Press and hold the post and choose “Copy link”."
+        ),
+        RefusalReason.BAD_NUMBER: t.gettext("no post can have this number. Please copy the link again."),
+        RefusalReason.RANGE_TOO_LONG: t.ngettext(
             "this range has too many posts. Send at most {n} post at a time.",
             "this range has too many posts. Send at most {n} posts at a time.",
             links.MAX_RANGE,
         ),
-        "too_many": t.ngettext(
+        RefusalReason.TOO_MANY: t.ngettext(
             "I read the first {n} link of a message. Please send the others again.",
             "I read the first {n} links of a message. Please send the others again.",
             links.MAX_LINKS,

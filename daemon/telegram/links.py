@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
+from models.jobs.reasons import RefusalReason
+
 MAX_LINKS = 100  # of one message
 MAX_RANGE = 100  # posts of one range
 MAX_TEXT = 16_384  # characters looked at; Telegram's own messages end at 4096
@@ -24,17 +26,18 @@ MAX_CHANNEL_ID = 10**12 - 2**31
 
 REASONS = frozenset(
     {
-        "no_post",  # a person, bot or chat without a message number
-        "story",
-        "stickers",
-        "boost",
-        "phone",
-        "not_a_post",  # proxies, invoices, logins, folders, …
-        "bad_number",  # a message or channel number that cannot exist
-        "range_too_long",
-        "too_many",  # more than MAX_LINKS in one message: the rest was not read
+        RefusalReason.NO_POST,
+        RefusalReason.STORY,
+        RefusalReason.STICKERS,
+        RefusalReason.BOOST,
+        RefusalReason.PHONE,
+        RefusalReason.NOT_A_POST,
+        RefusalReason.BAD_NUMBER,
+        RefusalReason.RANGE_TOO_LONG,
+        RefusalReason.TOO_MANY,
     }
 )
+"""Why a text that looks like a link is not read."""
 
 
 class TextLink(Protocol):
@@ -103,7 +106,7 @@ class InviteLink:
 class Refused:
     """Something that looks like a Telegram link but is not to be read. ``reason`` is one of :data:`REASONS`."""
 
-    reason: str
+    reason: RefusalReason
     text: str = ""
 
     def __str__(self) -> str:
@@ -131,16 +134,21 @@ _CHANNEL = re.compile(r"(?:-100)?([0-9]{1,19})", re.ASCII)
 _TRAILING = ".?:#@~&=\u2013"
 
 _RESERVED = {
-    "addstickers": "stickers",
-    "addemoji": "stickers",
-    "boost": "boost",
+    "addstickers": RefusalReason.STICKERS,
+    "addemoji": RefusalReason.STICKERS,
+    "boost": RefusalReason.BOOST,
     **dict.fromkeys(
         "a addlist addstyle addtheme bg call confirmphone contact giftcode invoice iv k login m msg newbot nft proxy "
         "setlanguage share socks stars_topup web".split(),
-        "not_a_post",
+        RefusalReason.NOT_A_POST,
     ),
 }
-_TG_REFUSED = {"addstickers": "stickers", "addemoji": "stickers", "boost": "boost", "user": "no_post"}
+_TG_REFUSED = {
+    "addstickers": RefusalReason.STICKERS,
+    "addemoji": RefusalReason.STICKERS,
+    "boost": RefusalReason.BOOST,
+    "user": RefusalReason.NO_POST,
+}
 
 
 def parse(text: str, entities: Iterable[TextLink] | None = None) -> list[Link]:
@@ -151,7 +159,7 @@ def parse(text: str, entities: Iterable[TextLink] | None = None) -> list[Link]:
     found: dict[Link, None] = {}
     for link in _in_order(text[:MAX_TEXT], entities or ()):
         if len(found) == MAX_LINKS and link not in found:
-            found[Refused("too_many")] = None
+            found[Refused(RefusalReason.TOO_MANY)] = None
             break
         found[link] = None
     return list(found)
@@ -218,31 +226,31 @@ def _web(segments: list[str], options: dict[str, str], written: str) -> Link:
         head, *tail = tail
         kind = head.lower()
     if kind in _RESERVED or not _NAME.fullmatch(head):
-        return Refused(_RESERVED.get(kind, "not_a_post"), written)
-    return _posts(kind, None, tail, options, written)
+        return Refused(_RESERVED.get(kind, RefusalReason.NOT_A_POST), written)
+    return _posts(kind, tail, options, written)
 
 
 def _private(tail: list[str], options: dict[str, str], written: str) -> Link:
     channel = _CHANNEL.fullmatch(tail[0]) if tail else None
     if channel is None:
-        return Refused("bad_number" if tail else "not_a_post", written)
+        return Refused(RefusalReason.BAD_NUMBER if tail else RefusalReason.NOT_A_POST, written)
     number = int(channel[1])
     if not 0 < number <= MAX_CHANNEL_ID:
-        return Refused("bad_number", written)
-    return _posts(number, None, tail[1:], options, written)
+        return Refused(RefusalReason.BAD_NUMBER, written)
+    return _posts(number, tail[1:], options, written)
 
 
 def _invitation(code: str, tail: list[str], options: dict[str, str], written: str) -> Link:
     if code.isdigit():
-        return Refused("phone", written)
+        return Refused(RefusalReason.PHONE, written)
     if not _HASH.fullmatch(code):
-        return Refused("not_a_post", written)
-    return _posts(None, code, tail, options, written) if tail else InviteLink(code)
+        return Refused(RefusalReason.NOT_A_POST, written)
+    return _posts(None, tail, options, written, invite=code) if tail else InviteLink(code)
 
 
 def _tg(command: str, options: dict[str, str], written: str) -> Link | None:
     if command == "resolve" and "phone" in options:
-        return Refused("phone", written)
+        return Refused(RefusalReason.PHONE, written)
     if command == "join":
         return _invitation(options.get("invite", ""), [], options, written)
     post = [options["post"]] if options.get("post") else []
@@ -251,27 +259,29 @@ def _tg(command: str, options: dict[str, str], written: str) -> Link | None:
         return _web([options.get("domain", ""), *(post or story)], options, written)
     if command == "privatepost":
         return _private([options.get("channel", ""), *post], options, written)
-    return Refused(_TG_REFUSED.get(command, "not_a_post"), written)
+    return Refused(_TG_REFUSED.get(command, RefusalReason.NOT_A_POST), written)
 
 
-def _posts(chat: str | int | None, invite: str | None, tail: list[str], options: dict[str, str], written: str) -> Link:
+def _posts(
+    chat: str | int | None, tail: list[str], options: dict[str, str], written: str, *, invite: str | None = None
+) -> Link:
     """The post, or the range of them, that the numbers after a chat mean."""
     if not tail:
-        return Refused("boost" if "boost" in options else "no_post", written)
+        return Refused(RefusalReason.BOOST if "boost" in options else RefusalReason.NO_POST, written)
     *threads, newest = (_NUMBERS.fullmatch(segment) for segment in tail)
     if len(threads) > 1 or newest is None or None in threads:
-        return Refused("story" if tail[0] in ("s", "a") else "not_a_post", written)
+        return Refused(RefusalReason.STORY if tail[0] in ("s", "a") else RefusalReason.NOT_A_POST, written)
     thread_id = _message_id(tail[0] if threads else options.get("thread"))
     comment_id = _message_id(options.get("comment"))
     first, last = _message_id(newest[1]), _message_id(newest[2])
     if 0 in (first, last, thread_id, comment_id) or first is None:
-        return Refused("bad_number", written)
+        return Refused(RefusalReason.BAD_NUMBER, written)
     if last is None or last == first:
-        return PostLink(chat, first, thread_id, "single" in options, comment_id, invite)
+        return PostLink(chat, first, thread_id, single="single" in options, comment_id=comment_id, invite=invite)
     first, last = sorted((first, last))
     if last - first >= MAX_RANGE:
-        return Refused("range_too_long", written)
-    return RangeLink(chat, first, last, thread_id, invite)
+        return Refused(RefusalReason.RANGE_TOO_LONG, written)
+    return RangeLink(chat, first, last, thread_id, invite=invite)
 
 
 def _message_id(text: str | None) -> int | None:

@@ -21,6 +21,7 @@ from daemon.transfer.media import captions
 from daemon.transfer.media.items import Item, attributes_of
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
+from models.jobs.reasons import RefusalReason
 
 CALL_TIMEOUT_S = 6.0
 SLOWEST_BYTES_S = 20 << 20  # at which Telegram puts an uploaded file together
@@ -119,7 +120,7 @@ class Delivery:
         except (FloodWait, FloodPremiumWait) as error:
             raise Flooded(rpc.flood_seconds(error)) from error
         except VoiceMessagesForbidden as error:
-            raise RecipientRestricted("voice_forbidden") from error
+            raise RecipientRestricted(RefusalReason.VOICE_FORBIDDEN) from error
         except GONE as error:
             raise Unreachable(str(error.ID)) from error
 

@@ -13,6 +13,7 @@ TransferError
 """
 
 from models.event_kinds import Stored
+from models.jobs.reasons import RefusalReason
 
 ACCOUNT_AWAY = "account_away"
 FLOOD_WAIT = "flood_wait"
@@ -23,9 +24,9 @@ class TransferError(Exception):
 
 
 class PermanentFailure(TransferError):
-    """The link will not be delivered. ``reason`` is a code, ``detail`` what its words depend on."""
+    """The link will not be delivered. ``detail`` is what its words depend on."""
 
-    def __init__(self, reason: str, detail: Stored | None = None) -> None:
+    def __init__(self, reason: RefusalReason, detail: Stored | None = None) -> None:
         self.reason, self.detail = reason, detail.stored() if detail else {}
         super().__init__(reason)
 

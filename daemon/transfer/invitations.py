@@ -24,16 +24,17 @@ from daemon.database import Database
 from daemon.transfer.errors import Flooded, PermanentFailure
 from daemon.transfer.reader import Channel, Reader
 from models.jobs import sources, usage
-from models.jobs.sources import ReadingPolicy
+from models.jobs.reasons import RefusalReason
+from models.jobs.sources import JoinOutcome, ReadingPolicy
 
-_OUTCOMES: dict[type[RPCError], str] = {
-    InviteHashExpired: "invite_expired",
-    InviteHashInvalid: "invite_invalid",
-    InviteHashEmpty: "invite_invalid",
-    InviteRequestSent: "join_requested",
-    ChannelsTooMuch: "too_many_channels",
-    UsersTooMuch: "chat_full",
-    ChannelPrivate: "banned_there",
+_OUTCOMES: dict[type[RPCError], RefusalReason] = {
+    InviteHashExpired: RefusalReason.INVITE_EXPIRED,
+    InviteHashInvalid: RefusalReason.INVITE_INVALID,
+    InviteHashEmpty: RefusalReason.INVITE_INVALID,
+    InviteRequestSent: RefusalReason.JOIN_REQUESTED,
+    ChannelsTooMuch: RefusalReason.TOO_MANY_CHANNELS,
+    UsersTooMuch: RefusalReason.CHAT_FULL,
+    ChannelPrivate: RefusalReason.BANNED_THERE,
 }
 
 
@@ -51,10 +52,10 @@ class Invitations:
         chat = await self._check(code)
         channel = await self._join(user_id, paying, code, now) if chat is None else self._reader.learn(chat)
         known = await remember(self._database, channel, now)
-        if sources.may_read(known, True, self._policy, names=channel.usernames).reason == "blocked":
-            raise PermanentFailure("blocked")
+        if sources.may_read(known, True, self._policy, names=channel.usernames).reason is RefusalReason.BLOCKED:
+            raise PermanentFailure(RefusalReason.BLOCKED)
         if chat is not None and channel.asks_to_join and channel.username is None:
-            raise PermanentFailure("entry_approved")  # to hold an invitation is not to be let in
+            raise PermanentFailure(RefusalReason.ENTRY_APPROVED)  # to hold an invitation is not to be let in
         await self._database(sources.open_for, user_id, channel.id, now, invite_hash=code)
         return channel, chat is None
 
@@ -68,9 +69,9 @@ class Invitations:
             return invite.chat
         if isinstance(invite, raw.types.ChatInvite):
             if not (invite.channel or invite.broadcast or invite.megagroup):
-                raise PermanentFailure("basic_group")
+                raise PermanentFailure(RefusalReason.BASIC_GROUP)
             if invite.subscription_pricing:
-                raise PermanentFailure("invite_paid")
+                raise PermanentFailure(RefusalReason.INVITE_PAID)
         return None
 
     async def _join(self, user_id: int, paying: bool, code: str, now: int) -> Channel:
@@ -79,26 +80,26 @@ class Invitations:
         joined = await self._database(sources.joined_today, day)
         reason = sources.may_join(settings.join_by_invitation, paying, joined, settings.joins_per_day)
         if reason is not None:
-            raise PermanentFailure(f"join_{reason}")
+            raise PermanentFailure(reason)
         join = await self._database(sources.begin_join, user_id, code, day, settings.joins_per_day, now)
         if join is None:
-            raise PermanentFailure("join_cap")
+            raise PermanentFailure(RefusalReason.JOIN_CAP)
         try:
             answer = await self._reader.call(raw.functions.messages.ImportChatInvite(hash=code))
             channel = self._reader.learn(_chat(answer))
         except UserAlreadyParticipant:
-            await self._database(sources.record_join, join, None, sources.REFUSED)
+            await self._database(sources.record_join, join, None, JoinOutcome.REFUSED)
             return self._reader.learn(await self._check(code))
         except (BadRequest, Forbidden) as error:
-            outcome = sources.REQUESTED if isinstance(error, InviteRequestSent) else sources.REFUSED
+            outcome = JoinOutcome.REQUESTED if isinstance(error, InviteRequestSent) else JoinOutcome.REFUSED
             await self._database(sources.record_join, join, None, outcome)
             raise _refusal(error) from error
         except (Flooded, NotAcceptable, Unauthorized):
             # Certainly not joined: the place is free again, and whoever tries again takes one anew.
-            await self._database(sources.record_join, join, None, sources.REFUSED)
+            await self._database(sources.record_join, join, None, JoinOutcome.REFUSED)
             raise
         await remember(self._database, channel, now)
-        await self._database(sources.record_join, join, channel.id, sources.JOINED)
+        await self._database(sources.record_join, join, channel.id, JoinOutcome.JOINED)
         return channel
 
 
@@ -131,11 +132,11 @@ def _chat(answer: Any) -> Any:
     """The chat that was joined. Telegram may ask for a visit to a web page first: then there is none."""
     chats = getattr(getattr(answer, "updates", answer), "chats", None)
     if not chats:
-        raise PermanentFailure("join_requested")
+        raise PermanentFailure(RefusalReason.JOIN_REQUESTED)
     return chats[0]
 
 
 def _refusal(error: RPCError) -> PermanentFailure:
     return PermanentFailure(
-        next((reason for kind, reason in _OUTCOMES.items() if isinstance(error, kind)), "join_refused")
+        next((reason for kind, reason in _OUTCOMES.items() if isinstance(error, kind)), RefusalReason.JOIN_REFUSED)
     )

@@ -24,6 +24,7 @@ from models.event_kinds import InvitationFollowed, OverLimit, TooLarge
 from models.jobs import batches, cache, queue, usage
 from models.jobs.cache import CachedInfo
 from models.jobs.queue import Delivered
+from models.jobs.reasons import RefusalReason
 from models.money import access
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Pipeline:
         elif isinstance(link, PostLink):
             await self._bring(run, customer, link, level)
         else:
-            raise PermanentFailure(link.reason if isinstance(link, links.Refused) else "not_a_post")
+            raise PermanentFailure(link.reason if isinstance(link, links.Refused) else RefusalReason.NOT_A_POST)
 
     async def _accept(self, run: Run, customer: Customer, link: InviteLink) -> None:
         channel, joined = await self._finder.follow(customer, link.hash)
@@ -95,9 +96,9 @@ class Pipeline:
         limits = self._plans.for_level(level)
         largest = max((item.size for item in post.items), default=0)
         if largest > MAX_BYTES:
-            raise PermanentFailure("too_large_for_bots", TooLarge(size=largest, limit=MAX_BYTES))
+            raise PermanentFailure(RefusalReason.TOO_LARGE_FOR_BOTS, TooLarge(size=largest, limit=MAX_BYTES))
         if largest > limits.max_bytes:
-            raise PermanentFailure("too_large_for_plan", TooLarge(size=largest, limit=limits.max_bytes))
+            raise PermanentFailure(RefusalReason.TOO_LARGE_FOR_PLAN, TooLarge(size=largest, limit=limits.max_bytes))
         await self._database(queue.size_known, run.job.id, _kind(post), post.size)
         day = usage.day_of(_now(), self._settings.timezone)
         answer = await self._database(
@@ -118,7 +119,7 @@ class Pipeline:
         if run.job.batch_id is not None and limit.count:
             await self._database(batches.hold, run.job.id, str(run.job.owner), over, _now())
             raise LimitReached
-        raise PermanentFailure("limit", over)
+        raise PermanentFailure(RefusalReason.LIMIT, over)
 
     async def _deliver(self, run: Run, found: Found) -> None:
         post, messages = found.post, plan(found.post)
@@ -166,7 +167,7 @@ class Pipeline:
             await self._database(cache.drop, self._bot_id, post.channel.id, post.message_id)
             if isinstance(refusal, ReferenceExpired):
                 raise RetryLater(EXPIRED_S, "a fresh reference has expired", counts=True) from refusal
-            raise PermanentFailure("file_refused") from refusal
+            raise PermanentFailure(RefusalReason.FILE_REFUSED) from refusal
 
     async def _cached(self, post: Post) -> tuple[StoredFile, ...]:
         kept = await self._database(

@@ -28,6 +28,7 @@ from pyrogram.raw.core import TLObject
 from daemon.telegram import rpc
 from daemon.transfer.errors import Flooded, PermanentFailure
 from daemon.transfer.media.items import Item, items_of, text_of
+from models.jobs.reasons import RefusalReason
 
 ALBUM_REACH = 9  # an album has at most ten messages with neighbouring numbers
 REMEMBERED = 10_000
@@ -105,9 +106,9 @@ class Reader:
         try:
             found = await self.call(raw.functions.contacts.ResolveUsername(username=username))
         except (UsernameNotOccupied, UsernameInvalid):
-            raise PermanentFailure("not_found") from None
+            raise PermanentFailure(RefusalReason.NOT_FOUND) from None
         if not isinstance(found.peer, raw.types.PeerChannel):
-            raise PermanentFailure("person")
+            raise PermanentFailure(RefusalReason.PERSON)
         return self._learn(found.chats, found.peer.channel_id)
 
     async def by_id(self, channel_id: int, access_hash: int | None = None) -> Channel:
@@ -125,7 +126,7 @@ class Reader:
         if channel_id not in self._channels:
             await self._read_dialogs(channel_id)
         if channel_id not in self._channels:
-            raise PermanentFailure("no_access")
+            raise PermanentFailure(RefusalReason.NO_ACCESS)
         return self._channels[channel_id]
 
     async def post(self, channel: Channel, message_id: int, *, single: bool = False) -> Post:
@@ -138,7 +139,7 @@ class Reader:
         channel, messages = await self.messages(channel, numbers)
         main = next((message for message in messages if message.id == message_id), None)
         if main is None:
-            raise PermanentFailure("not_found")
+            raise PermanentFailure(RefusalReason.NOT_FOUND)
         return self._post(
             channel, main, [main] if single or main.grouped_id is None else _album(main, messages), single
         )
@@ -150,7 +151,7 @@ class Reader:
         """
         channel, messages = await self.messages(channel, [message_id])
         if not messages:
-            raise PermanentFailure("not_found")
+            raise PermanentFailure(RefusalReason.NOT_FOUND)
         return Post(
             channel=channel,
             message_id=message_id,
@@ -168,15 +169,15 @@ class Reader:
         try:
             found = await self.call(raw.functions.messages.GetDiscussionMessage(peer=peer, msg_id=message_id))
         except BadRequest:
-            raise PermanentFailure("not_found") from None
+            raise PermanentFailure(RefusalReason.NOT_FOUND) from None
         root = next((message for message in found.messages if message.id), None)
         if root is None or not isinstance(root.peer_id, raw.types.PeerChannel):
-            raise PermanentFailure("not_found")
+            raise PermanentFailure(RefusalReason.NOT_FOUND)
         group = self._learn(found.chats, root.peer_id.channel_id)
         _, answers = await self.messages(group, [comment_id])
         thread = getattr(answers[0], "reply_to", None) if answers else None
         if root.id not in (getattr(thread, "reply_to_top_id", None), getattr(thread, "reply_to_msg_id", None)):
-            raise PermanentFailure("not_found")
+            raise PermanentFailure(RefusalReason.NOT_FOUND)
         return await self.post(group, comment_id, single=single)
 
     async def messages(self, channel: Channel, numbers: Sequence[int]) -> tuple[Channel, list[Any]]:
@@ -189,7 +190,7 @@ class Reader:
             found = await self.call(query)
         except _CLOSED:
             self.forget(channel.id)
-            raise PermanentFailure("no_access") from None
+            raise PermanentFailure(RefusalReason.NO_ACCESS) from None
         messages = [message for message in found.messages if isinstance(message, raw.types.Message)]
         return self._learn(found.chats, channel.id), messages
 
@@ -206,7 +207,9 @@ class Reader:
         :raises Refusal: it is a basic group, or closed to this client.
         """
         if not isinstance(chat, raw.types.Channel) or chat.access_hash is None:
-            raise PermanentFailure("basic_group" if isinstance(chat, raw.types.Chat) else "no_access")
+            raise PermanentFailure(
+                RefusalReason.BASIC_GROUP if isinstance(chat, raw.types.Chat) else RefusalReason.NO_ACCESS
+            )
         channel = Channel(
             id=chat.id,
             access_hash=chat.access_hash,
@@ -231,7 +234,7 @@ class Reader:
     def _learn(self, chats: Sequence[Any], channel_id: int) -> Channel:
         chat = next((chat for chat in chats if chat.id == channel_id), None)
         if chat is None:
-            raise PermanentFailure("no_access")
+            raise PermanentFailure(RefusalReason.NO_ACCESS)
         return self.learn(chat)
 
     async def _read_dialogs(self, wanted: int) -> None:
@@ -269,7 +272,7 @@ class Reader:
         items = items_of(messages)
         text, entities = text_of(main) if not items else ("", ())
         if not items and not text:
-            raise PermanentFailure("nothing_to_deliver")
+            raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
         return Post(
             channel=channel,
             message_id=messages[0].id,

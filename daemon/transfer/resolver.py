@@ -16,6 +16,7 @@ from daemon.transfer.invitations import Invitations, remember
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Channel, Post, Reader
 from models.jobs import sources
+from models.jobs.reasons import RefusalReason
 from models.jobs.sources import ReadingPolicy
 
 
@@ -97,7 +98,7 @@ class Resolver:
         try:
             post = await self._named(channel, link)
         except PermanentFailure as refusal:
-            if refusal.reason != "no_access":  # what a chat holds is for those to know who may read it
+            if refusal.reason is not RefusalReason.NO_ACCESS:  # what a chat holds is for those to know who may read it
                 await self._admit(customer, await self._remember(channel), channel)
             raise
         if isinstance(link.chat, str) and link.chat not in post.channel.usernames:
@@ -122,7 +123,7 @@ class Resolver:
         try:
             post = await self._read_with_bot(name, link)
         except PermanentFailure as refusal:
-            if refusal.reason == "no_access":
+            if refusal.reason is RefusalReason.NO_ACCESS:
                 return None
             raise
         except (RPCError, OSError, RetryLater):
@@ -147,7 +148,7 @@ class Resolver:
         try:
             return await self._bot.post(channel, link.message_id, single=link.single)
         except PermanentFailure as refusal:
-            if refusal.reason in ("not_found", "nothing_to_deliver"):
+            if refusal.reason in (RefusalReason.NOT_FOUND, RefusalReason.NOTHING_TO_DELIVER):
                 return None
             raise
 
@@ -174,8 +175,8 @@ class Resolver:
     def _decide(self, info: sources.SourceInfo, opened: bool, channel: Channel, post: Post | None) -> None:
         protected = post is not None and post.protected
         verdict = sources.may_read(info, opened, self._policy, post_protected=protected, names=channel.usernames)
-        if not verdict.allowed:
-            raise PermanentFailure(str(verdict.reason))
+        if verdict.reason is not None:
+            raise PermanentFailure(verdict.reason)
 
     async def _admit_comment(self, comment: Post) -> None:
         """Comments are as open as the post that they belong to; only what is blocked or protected stays closed."""

@@ -38,6 +38,7 @@ from daemon.wakeup import Wakeup
 from models import users
 from models.errors import LeaseLost
 from models.jobs import queue
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobInfo
 
 logger = logging.getLogger(__name__)
@@ -196,7 +197,7 @@ class Transfers:
             raise
         except PermanentFailure as refusal:
             logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
-            await self._database(queue.refuse, job.id, owner, refusal.reason, _now(), refusal.detail)
+            await self._database(queue.refuse, job.id, owner, refusal.reason, _now(), detail=refusal.detail)
         except Unreachable as error:
             logger.info("customer unreachable", extra={"job": job.id, "reason": str(error)})
             await self._database(users.mark_blocked_bot, job.user_id, True, _now())
@@ -224,7 +225,7 @@ class Transfers:
     async def _put_back(self, job: JobInfo, why: RetryLater) -> None:
         waited = self._waits.put_back(job.id, why.reason, time.monotonic())
         if why.reason == ACCOUNT_AWAY and waited > PATIENCE_S:
-            await self._database(queue.fail, job.id, self._owner, "waited_too_long", _now())
+            await self._database(queue.fail, job.id, self._owner, RefusalReason.WAITED_TOO_LONG, _now())
             return
         logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
         not_before = _now() + round(why.seconds)

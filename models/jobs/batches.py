@@ -15,11 +15,9 @@ from models.errors import NotFound
 from models.event_kinds import BatchHeld, OverLimit
 from models.jobs import queue, scheduling, states, usage
 from models.jobs.queue import NewJob, TooMany
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.tables import Batch, Job, Usage
-
-HELD_TOO_LONG = "held_too_long"
-QUOTA = "quota"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +145,7 @@ def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
         in_line = [
             each for each in states.select(Job.batch == job.batch_id, Job.state == JobState.QUEUED) if not each.sent
         ]
-        held = [states.move(each.id, JobState.HELD, now, reason=QUOTA) for each in (job, *in_line)]
+        held = [states.move(each.id, JobState.HELD, now, reason=RefusalReason.QUOTA) for each in (job, *in_line)]
         for each in held:
             usage.release(each.id)
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
@@ -172,7 +170,7 @@ def expire_held(before: int, now: int) -> int:
     with transaction():
         expired = states.select(Job.state == JobState.HELD, Job.moved_at < before)
         for job in expired:
-            queue.announce(states.move(job.id, JobState.CANCELLED, now, reason=HELD_TOO_LONG), {}, now)
+            queue.announce(states.move(job.id, JobState.CANCELLED, now, reason=RefusalReason.HELD_TOO_LONG), {}, now)
     return len(expired)
 
 

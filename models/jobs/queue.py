@@ -31,16 +31,14 @@ from models.database import execute, fetch, transaction
 from models.errors import LeaseLost
 from models.event_kinds import BatchFinished, JobFinished
 from models.jobs import cache, scheduling, states, uploads, usage
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, words
 from models.tables import Job
 
 MAX_ATTEMPTS = 5
 JUST_SERVED_S = 60
-GAVE_UP = "gave_up"
-CANCELLED = "cancelled_by_customer"
-UNREACHABLE = "unreachable"
-RESTORED = "restored"
 
+_BY_CUSTOMER = RefusalReason.CANCELLED_BY_CUSTOMER
 _SERVED = (JobState.DONE, JobState.REFUSED, JobState.FAILED)
 _STOPPABLE = (JobState.QUEUED, JobState.HELD, JobState.CLAIMED)
 
@@ -96,6 +94,15 @@ class Delivered:
 
     sent: Mapping[int, int] = field(default_factory=dict)
     cached: cache.CachedInfo | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a job ends that is not delivered."""
+
+    state: JobState
+    reason: RefusalReason
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -236,7 +243,7 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
         return [job.id for job in stop(now, *his)]
 
 
-def stop(now: int, *where: peewee.Expression, reason: str = CANCELLED) -> tuple[JobInfo, ...]:
+def stop(now: int, *where: peewee.Expression, reason: RefusalReason = _BY_CUSTOMER) -> tuple[JobInfo, ...]:
     """End the open jobs that satisfy *where* as cancelled, those being sent apart. Inside the caller's transaction."""
     Job.update(cancel_asked_at=now).where(Job.state == JobState.DELIVERING, *where).execute()
     ended = [_cancel(job, now, reason) for job in states.select(Job.state.in_(_STOPPABLE), *where)]
@@ -249,7 +256,7 @@ def lose(now: int) -> int:
     Whether it has arrived since, nobody knows any more. What was being sent has its random ids: Telegram takes it once.
     """
     with transaction():
-        lost = stop(now, Job.state.in_((JobState.QUEUED, JobState.CLAIMED)), reason=RESTORED)
+        lost = stop(now, Job.state.in_((JobState.QUEUED, JobState.CLAIMED)), reason=RefusalReason.RESTORED)
         for job in lost:
             announce(job, {}, now)
     return len(lost)
@@ -393,36 +400,35 @@ def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
     return True
 
 
-def refuse(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, Any] | None = None) -> None:
+def refuse(
+    job_id: int, owner: str, reason: RefusalReason, now: int, *, detail: Mapping[str, Any] | None = None
+) -> None:
     """End the job because it may not or cannot be delivered; *detail* goes into the event, for the words.
 
-    :raises LeaseLost: it is another's.
+    :raises LeaseLost: the job belongs to another worker.
     """
-    _end(job_id, owner, JobState.REFUSED, reason, detail, now)
+    with transaction():
+        _unfulfilled(states.held_by(job_id, owner), _End(JobState.REFUSED, reason, detail or {}), now)
 
 
 def unreachable(job_id: int, owner: str, now: int) -> None:
-    """Refuse the job because its customer cannot be written to, and cancel what else he has open: nobody is there.
+    """Refuse the job because its customer cannot be written to, and cancel what else that customer has open.
 
-    :raises LeaseLost: it is another's.
+    :raises LeaseLost: the job belongs to another worker.
     """
     with transaction():
         job = states.held_by(job_id, owner)
-        stop(now, Job.user == job.user_id, Job.id != job_id, reason=UNREACHABLE)
-        _unfulfilled(job, JobState.REFUSED, UNREACHABLE, {}, now)
+        stop(now, Job.user == job.user_id, Job.id != job_id, reason=RefusalReason.UNREACHABLE)
+        _unfulfilled(job, _End(JobState.REFUSED, RefusalReason.UNREACHABLE), now)
 
 
-def fail(job_id: int, owner: str, reason: str, now: int, detail: Mapping[str, Any] | None = None) -> None:
+def fail(job_id: int, owner: str, reason: RefusalReason, now: int) -> None:
     """End the job because something broke for good.
 
-    :raises LeaseLost: it is another's.
+    :raises LeaseLost: the job belongs to another worker.
     """
-    _end(job_id, owner, JobState.FAILED, reason, detail, now)
-
-
-def _end(job_id: int, owner: str, state: JobState, reason: str, detail: Mapping[str, Any] | None, now: int) -> None:
     with transaction():
-        _unfulfilled(states.held_by(job_id, owner), state, reason, detail or {}, now)
+        _unfulfilled(states.held_by(job_id, owner), _End(JobState.FAILED, reason), now)
 
 
 def _done(job_id: int, now: int, detail: Mapping[str, Any]) -> JobInfo:
@@ -433,17 +439,17 @@ def _done(job_id: int, now: int, detail: Mapping[str, Any]) -> JobInfo:
     return job
 
 
-def _unfulfilled(job: JobInfo, state: JobState, reason: str, detail: Mapping[str, Any], now: int) -> JobInfo:
-    """End a job that cannot go on. What it has sent is not taken back, and so neither is its usage."""
+def _unfulfilled(job: JobInfo, end: _End, now: int) -> JobInfo:
+    """End a job that cannot go on. What the job has sent is not taken back, and so neither is its usage."""
     if job.sent:
         return _done(job.id, now, {})
-    job = states.move(job.id, state, now, reason=reason)
+    job = states.move(job.id, end.state, now, reason=end.reason)
     _give_back(job.id)
-    announce(job, detail, now)
+    announce(job, end.detail, now)
     return job
 
 
-def _cancel(job: JobInfo, now: int, reason: str = CANCELLED) -> JobInfo:
+def _cancel(job: JobInfo, now: int, reason: RefusalReason = _BY_CUSTOMER) -> JobInfo:
     """End a job that its customer does not wait for. Only a batch that ended in more ways than this is told."""
     if job.sent:
         return _done(job.id, now, {})
@@ -472,7 +478,7 @@ def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
     if job.cancel_asked_at is not None:
         return _cancel(job, now)
     if attempts >= MAX_ATTEMPTS:
-        return _unfulfilled(job, JobState.FAILED, GAVE_UP, {}, now)
+        return _unfulfilled(job, _End(JobState.FAILED, RefusalReason.GAVE_UP), now)
     return states.move(job.id, JobState.QUEUED, now, attempts=attempts, not_before=not_before)
 
 

@@ -8,15 +8,22 @@ and what its owner has protected from saving is declined, unless the operator ad
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any
 
 from models.database import execute, transaction
+from models.jobs.reasons import RefusalReason
 from models.tables import Join, Source, SourceOpening
 
-Reason = Literal["blocked", "private", "protected"]
-JoinReason = Literal["nobody", "only_paying", "cap"]
 
-PENDING, JOINED, REQUESTED, REFUSED = "pending", "joined", "requested", "refused"
+class JoinOutcome(StrEnum):
+    """What became of an invitation that the account followed, as it is stored."""
+
+    PENDING = "pending"
+    JOINED = "joined"
+    REQUESTED = "requested"
+    REFUSED = "refused"
+
 
 _CHAT = re.compile(
     r"(?:(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?:s/|c/)?)?@?(?P<name>-?[a-z0-9_]+)(?:/.*)?", re.IGNORECASE
@@ -72,7 +79,7 @@ class ReadingPolicy:
 class Verdict:
     """Whether a customer may read a chat, and if not, why."""
 
-    reason: Reason | None = None
+    reason: RefusalReason | None = None
 
     @property
     def allowed(self) -> bool:
@@ -106,27 +113,27 @@ def may_read(
     """
     names = {str(source.id), *names} | ({source.username} if source.username else set())
     if source.blocked or names & policy.blocked:
-        return Verdict("blocked")
+        return Verdict(RefusalReason.BLOCKED)
     allowed = source.allowed or bool(names & policy.allowed)
     if source.username is None and not (opened or allowed):
-        return Verdict("private")
+        return Verdict(RefusalReason.PRIVATE)
     protected = source.protected or post_protected
     if protected and not (source.administered or policy.deliver_protected):
-        return Verdict("protected")
+        return Verdict(RefusalReason.PROTECTED)
     return Verdict()
 
 
-def may_join(who: str, paying: bool, joined: int, cap: int) -> JoinReason | None:
+def may_join(who: str, paying: bool, joined: int, cap: int) -> RefusalReason | None:
     """Why the account should not follow a customer's invitation, or None.
 
     :param who: ``JOIN_BY_INVITATION``: nobody, paying or everyone.
     :param joined: :func:`joined_today`; :func:`begin_join` counts again, and for good.
     """
     if who == "nobody":
-        return "nobody"
+        return RefusalReason.JOIN_NOBODY
     if who == "paying" and not paying:
-        return "only_paying"
-    return "cap" if joined >= cap else None
+        return RefusalReason.JOIN_ONLY_PAYING
+    return RefusalReason.JOIN_CAP if joined >= cap else None
 
 
 # ---- remembered
@@ -206,7 +213,7 @@ def _decide(chat_id: int, now: int, **decision: int | None) -> None:
 
 def joined_today(day: str) -> int:
     """How many invitations count against the cap of this day (``usage.day_of``)."""
-    return int(Join.select().where(Join.day == day, Join.outcome != REFUSED).count())
+    return int(Join.select().where(Join.day == day, Join.outcome != JoinOutcome.REFUSED).count())
 
 
 def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> int | None:
@@ -224,7 +231,7 @@ def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> 
         return int(begun[0][0]) if begun else None
 
 
-def record_join(join_id: int, source_id: int | None, outcome: str) -> None:
+def record_join(join_id: int, source_id: int | None, outcome: JoinOutcome) -> None:
     """What became of it: joined, requested (waits for an admin there), or refused, which gives the place back."""
     with transaction():
         Join.update(source=source_id, outcome=outcome).where(Join.id == join_id).execute()

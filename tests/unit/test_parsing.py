@@ -80,12 +80,12 @@ def test_the_policy_reads_the_settings() -> None:
 @pytest.mark.parametrize(
     ("who", "paying", "joined", "reason"),
     [
-        ("nobody", True, 0, "nobody"),
-        ("paying", False, 0, "only_paying"),
+        ("nobody", True, 0, "join_nobody"),
+        ("paying", False, 0, "join_only_paying"),
         ("paying", True, 0, None),
         ("everyone", False, 9, None),
-        ("everyone", True, 10, "cap"),
-        ("paying", True, 11, "cap"),
+        ("everyone", True, 10, "join_cap"),
+        ("paying", True, 11, "join_cap"),
     ],
 )
 def test_who_has_an_invitation_followed(who: str, paying: bool, joined: int, reason: str | None) -> None:

@@ -20,6 +20,7 @@ from models.errors import RefundRefused
 from models.event_kinds import BatchHeld, EventKind, JobFinished, PaymentRefunded
 from models.jobs import queue
 from models.jobs.queue import Overview
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobInfo
 from models.jobs.states import JobState as JobState
 from models.jobs.usage import Left
@@ -89,24 +90,20 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
 
 NAMES = "photo sticker video animation video_note music voice apk document text".split()
 SAID = {"kind": "video", "limit": 3, "period": "all", "used": 2}
-REFUSALS: list[tuple[str, dict[str, Any]]] = [
-    ("limit", SAID | {"wanted": 1}),
-    ("limit", SAID | {"wanted": 5}),
-    ("limit", SAID | {"limit": 0, "wanted": 1}),
-    ("limit", SAID | {"kind": "music", "limit": 0, "used": 0, "wanted": 1}),
-    ("limit", SAID | {"limit": 50, "period": "day", "used": 50, "wanted": 1}),
-    ("limit", SAID | {"kind": "photo", "limit": 10, "period": "day", "used": 8, "wanted": 5}),
-    ("too_large_for_plan", {"size": 60 << 20, "limit": 50 << 20}),
-    ("too_large_for_bots", {"size": 3000 << 20, "limit": 2000 << 20}),
-    *[
-        (reason, {})
-        for reason in (
-            "unreachable no_access not_found person basic_group private blocked protected self_destructing paid_media "
-            "nothing_to_deliver file_refused voice_forbidden invite_expired invite_invalid invite_paid join_requested "
-            "too_many_channels chat_full banned_there join_nobody join_only_paying join_cap join_refused "
-            "waited_too_long gave_up restored entry_approved"
-        ).split()
-    ],
+NEVER_TOLD = {RefusalReason.QUOTA, RefusalReason.HELD_TOO_LONG, RefusalReason.CANCELLED_BY_CUSTOMER}
+"""Reasons of jobs whose batch is told as a whole, or whose customer has had the answer already."""
+WITH_DETAIL: list[tuple[RefusalReason, dict[str, Any]]] = [
+    (RefusalReason.LIMIT, SAID | {"wanted": 1}),
+    (RefusalReason.LIMIT, SAID | {"wanted": 5}),
+    (RefusalReason.LIMIT, SAID | {"limit": 0, "wanted": 1}),
+    (RefusalReason.LIMIT, SAID | {"kind": "music", "limit": 0, "used": 0, "wanted": 1}),
+    (RefusalReason.LIMIT, SAID | {"limit": 50, "period": "day", "used": 50, "wanted": 1}),
+    (RefusalReason.LIMIT, SAID | {"kind": "photo", "limit": 10, "period": "day", "used": 8, "wanted": 5}),
+    (RefusalReason.TOO_LARGE_FOR_PLAN, {"size": 60 << 20, "limit": 50 << 20}),
+    (RefusalReason.TOO_LARGE_FOR_BOTS, {"size": 3000 << 20, "limit": 2000 << 20}),
+]
+REFUSALS = WITH_DETAIL + [
+    (reason, {}) for reason in RefusalReason if reason not in NEVER_TOLD and reason not in dict(WITH_DETAIL)
 ]
 
 
@@ -425,7 +422,9 @@ def test_what_is_left_agrees_in_number() -> None:
 
 
 def refused(language: str, reason: str, **detail: Any) -> Screen:
-    found = deliveries.refusal(reason, detail, deliveries.Standing(translator(language), PLANS, LEFT, None))
+    found = deliveries.refusal(
+        RefusalReason(reason), detail, deliveries.Standing(translator(language), PLANS, LEFT, None)
+    )
     assert found is not None
     return found
 

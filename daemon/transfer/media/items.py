@@ -11,6 +11,7 @@ from typing import Any
 from pyrogram import raw
 
 from daemon.transfer.errors import PermanentFailure
+from models.jobs.reasons import RefusalReason
 
 MAX_BYTES = 2000 << 20
 """What a bot may upload; nothing larger is begun."""
@@ -20,10 +21,10 @@ MAX_THUMBNAIL_BYTES = 200 << 10
 APK = "application/vnd.android.package-archive"
 
 _REFUSED = {
-    "MessageMediaPaidMedia": "paid_media",
-    "MessageMediaStory": "story",
-    "MessageMediaInvoice": "nothing_to_deliver",
-    "MessageMediaUnsupported": "nothing_to_deliver",
+    "MessageMediaPaidMedia": RefusalReason.PAID_MEDIA,
+    "MessageMediaStory": RefusalReason.STORY,
+    "MessageMediaInvoice": RefusalReason.NOTHING_TO_DELIVER,
+    "MessageMediaUnsupported": RefusalReason.NOTHING_TO_DELIVER,
 }
 
 _ENTITIES = tuple(
@@ -129,7 +130,7 @@ def _item(message: Any) -> Item | None:
     if name in _REFUSED:
         raise PermanentFailure(_REFUSED[name])
     if getattr(media, "ttl_seconds", None):
-        raise PermanentFailure("self_destructing")
+        raise PermanentFailure(RefusalReason.SELF_DESTRUCTING)
     if isinstance(media, raw.types.MessageMediaPhoto) and isinstance(media.photo, raw.types.Photo):
         return _photo(message, media)
     if isinstance(media, raw.types.MessageMediaDocument) and isinstance(media.document, raw.types.Document):
@@ -141,7 +142,7 @@ def _photo(message: Any, media: Any) -> Item | None:
     photo = media.photo
     sizes = {size.type: _bytes_of(size) for size in photo.sizes}
     if not any(sizes.values()):
-        raise PermanentFailure("nothing_to_deliver")
+        raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
     largest = max(sizes, key=lambda name: sizes[name])
     location = raw.types.InputPhotoFileLocation(
         id=photo.id, access_hash=photo.access_hash, file_reference=photo.file_reference, thumb_size=largest
@@ -155,7 +156,7 @@ def _photo(message: Any, media: Any) -> Item | None:
 def _document(message: Any, media: Any) -> Item:
     document = media.document
     if document.size <= 0:
-        raise PermanentFailure("nothing_to_deliver")
+        raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
     location = raw.types.InputDocumentFileLocation(
         id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
     )

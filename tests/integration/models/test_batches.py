@@ -11,6 +11,7 @@ from models.errors import NotFound
 from models.jobs import batches, queue, usage
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from tests.store import FREE, NOW, OVER, PREMIUM, TODAY, claim, customers, enqueue, new_batch
 
@@ -61,7 +62,7 @@ def test_a_batch_over_the_cap_is_refused_as_a_whole() -> None:
 def test_the_end_of_a_batch_is_told_once_and_its_jobs_are_not() -> None:
     three = batch(3)
     for end in (queue.refuse, queue.fail):
-        end(claim("w").id, "w", "missing", NOW)
+        end(claim("w").id, "w", RefusalReason.NOT_FOUND, NOW)
     assert told() == []
     queue.finish(claim("w").id, "w", Delivered(), NOW)
     assert told() == [("batch_finished", {"batch": three.id})]
@@ -84,7 +85,7 @@ def test_what_ended_before_a_cancelled_rest_is_told(end: Callable[..., None] | N
     if end is None:
         queue.finish(claim("w").id, "w", Delivered(), NOW)
     else:
-        end(claim("w").id, "w", "missing", NOW)
+        end(claim("w").id, "w", RefusalReason.NOT_FOUND, NOW)
     first, last = queue.waiting(1)
     queue.cancel(1, first.id, NOW)
     assert told() == []
@@ -220,7 +221,7 @@ def test_held_jobs_leave_after_some_days() -> None:
     assert batches.expire_held(NOW, NOW) == 0
     assert batches.expire_held(NOW + 1, NOW + 7 * DAY_S) == 2
     assert states(two.id) == {"cancelled": 2}
-    assert {queue.get(job_id).reason for job_id in (1, 2)} == {batches.HELD_TOO_LONG}
+    assert {queue.get(job_id).reason for job_id in (1, 2)} == {RefusalReason.HELD_TOO_LONG}
     assert told()[1:] == [("batch_finished", {"batch": two.id})]
 
 

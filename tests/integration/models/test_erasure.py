@@ -28,6 +28,7 @@ from models.database import Watcher
 from models.errors import LeaseLost
 from models.jobs import batches, queue, sources, uploads, usage
 from models.jobs.queue import Delivered
+from models.jobs.reasons import RefusalReason
 from models.jobs.uploads import UploadInfo
 from models.maintenance import health, privacy
 from models.money import access, payments, provider_requests, subscriptions, webhooks
@@ -210,7 +211,7 @@ def test_the_next_batch_that_has_the_number_of_hers_is_told_of(database_file: Pa
     users.seen(8, "Ana", None, "en", NOW + 4)
     his = batches.enqueue(new_batch(8, "his", ("https://t.me/channel/1",)), 9, NOW + 4)
     assert his == replace(hers, user_id=8, chat_id=8, created_at=NOW + 4)
-    queue.refuse(claim("w", NOW + 5).id, "w", "missing", NOW + 5)
+    queue.refuse(claim("w", NOW + 5).id, "w", RefusalReason.NOT_FOUND, NOW + 5)
     # Then he hears of its end, and she of nothing
     assert [(event.kind, event.user_id) for event in outbox.due(NOW + 9)] == [("batch_finished", 8)]
 

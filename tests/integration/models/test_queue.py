@@ -12,6 +12,7 @@ from models.errors import LeaseLost, MoveRefused, NotFound
 from models.jobs import batches, cache, queue, states, uploads, usage
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from tests.store import FREE, NOW, OVER, TODAY, claim, customers, enqueue, new_batch, new_job, recover
 
@@ -63,7 +64,7 @@ def test_only_the_customer_cancels_his_jobs() -> None:
     mine, other = enqueue(1, "1"), enqueue(2, "2")
     assert queue.cancel(1, other.id, NOW) == []
     assert queue.cancel(1, None, NOW) == [mine.id]
-    assert queue.get(mine.id).reason == queue.CANCELLED
+    assert queue.get(mine.id).reason == RefusalReason.CANCELLED_BY_CUSTOMER
     assert queue.get(other.id).state is JobState.QUEUED
     with pytest.raises(NotFound):
         queue.get(99)
@@ -226,8 +227,8 @@ def test_a_lease_lives_by_its_heartbeat() -> None:
     [
         lambda job: queue.delivering(job, "lost", NOW),
         lambda job: queue.unsent(job, "lost", NOW),
-        lambda job: queue.refuse(job, "lost", "missing", NOW),
-        lambda job: queue.fail(job, "lost", "broken", NOW),
+        lambda job: queue.refuse(job, "lost", RefusalReason.NOT_FOUND, NOW),
+        lambda job: queue.fail(job, "lost", RefusalReason.GAVE_UP, NOW),
         lambda job: queue.put_back(job, "lost", NOW, True, NOW),
         lambda job: queue.finish(job, "lost", Delivered(), NOW),
         lambda job: batches.hold(job, "lost", OVER, NOW),
@@ -252,7 +253,7 @@ def test_a_poison_job_fails_after_its_attempts_at_no_cost() -> None:
         assert claim("w", now).attempts == attempt + 1
         usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, now)
     (failed,) = recover(now + 60)
-    assert (failed.state, failed.reason) == (JobState.FAILED, queue.GAVE_UP)
+    assert (failed.state, failed.reason) == (JobState.FAILED, RefusalReason.GAVE_UP)
     assert reserved() == 0
     told_once = {"job": job.id, "state": "failed", "reason": "gave_up", "used": {}, "detail": {}}
     assert told() == [("job_finished", told_once)]
@@ -319,7 +320,7 @@ def test_who_cannot_be_written_to_has_nothing_fetched_for_him() -> None:
     # Then nothing of his is left, and he has paid for nothing
     ended = [queue.get(job.id) for job in (sending, fetched, held, queued)]
     assert [job.state for job in ended] == [JobState.REFUSED, *[JobState.CANCELLED] * 3]
-    assert {job.reason for job in ended} == {queue.UNREACHABLE}
+    assert {job.reason for job in ended} == {RefusalReason.UNREACHABLE}
     assert reserved() == 0
     assert queue.get(other.id).state is JobState.QUEUED
     with pytest.raises(LeaseLost):
@@ -447,7 +448,7 @@ def test_a_delivery_after_a_refusal_was_told_costs_nothing(ended: str) -> None:
     claim("next", NOW + 61)
     usage.reserve(job.id, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
     if ended == "failed":
-        queue.fail(job.id, "next", "broken", NOW + 61)
+        queue.fail(job.id, "next", RefusalReason.GAVE_UP, NOW + 61)
     else:
         queue.cancel(1, None, NOW + 61)
 
@@ -501,7 +502,7 @@ def test_what_has_arrived_is_charged_whatever_ends_the_rest(end: str) -> None:
         queue.unreachable(job.id, "w", NOW)
     else:
         claim("w")
-        (queue.refuse if end == "refused" else queue.fail)(job.id, "w", "not_found", NOW)
+        (queue.refuse if end == "refused" else queue.fail)(job.id, "w", RefusalReason.NOT_FOUND, NOW)
     assert (queue.get(job.id).state, usage.total(1)) == (JobState.DONE, {"photo": 2})
     assert [(kind, payload["used"]) for kind, payload in told()] == [("job_finished", {"photo": 2})]
 

@@ -21,6 +21,7 @@ from models.database import close_database, execute, open_database, transaction
 from models.event_kinds import BatchFinished
 from models.jobs import batches, queue, sources, usage
 from models.jobs.queue import Delivered
+from models.jobs.reasons import RefusalReason
 from models.maintenance import health, privacy, retention
 from models.money import payments, provider_requests, webhooks
 from models.money.provider_requests import RequestKind
@@ -85,13 +86,13 @@ def send(link: Link, number: int) -> None:
     queue.size_known(job.id, link.kind, 100)
     held = usage.reserve(job.id, link.user, wants, limits, usage.day_of(at, MADRID), at)
     if isinstance(held, usage.Refused):
-        queue.refuse(job.id, "w", "limit", at)
+        queue.refuse(job.id, "w", RefusalReason.LIMIT, at)
     elif link.delivered:
         queue.delivering(job.id, "w", at)
         (random_id,) = queue.plan_messages(job.id, 1, at)
         queue.finish(job.id, "w", Delivered({random_id: 7}), at)
     else:
-        queue.fail(job.id, "w", "broken", at)
+        queue.fail(job.id, "w", RefusalReason.GAVE_UP, at)
 
 
 def seen_by_limits(now: int) -> list[object]:

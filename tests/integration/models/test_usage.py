@@ -23,6 +23,7 @@ from config.plans import Limit
 from models import database
 from models.errors import LeaseLost
 from models.jobs import queue, usage
+from models.jobs.reasons import RefusalReason
 from models.jobs.states import ENDED, JobState
 from models.tables import TABLES, Job, Usage
 from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, recover
@@ -123,7 +124,7 @@ def test_an_edited_posts_reservation_replaces_the_first(store: None) -> None:
 def test_what_is_not_delivered_costs_nothing(store: None, end: object) -> None:
     job = running_job("a")
     usage.reserve(job, 1, {"video": 3}, FREE.limits, TODAY, NOW)
-    end(job, "worker", "missing", NOW)  # type: ignore[operator]
+    end(job, "worker", RefusalReason.NOT_FOUND, NOW)  # type: ignore[operator]
     assert used() == {}
 
 
@@ -205,7 +206,7 @@ class Limits(RuleBasedStateMachine):
     @rule(job=claimed, end=st.sampled_from((queue.refuse, queue.fail)))
     def it_ends_otherwise(self, job: int, end: object) -> None:
         try:
-            end(job, "worker", "broken", self.now)  # type: ignore[operator]
+            end(job, "worker", RefusalReason.GAVE_UP, self.now)  # type: ignore[operator]
         except LeaseLost:
             return
         assert usage.of_job(job) == {}
@@ -277,9 +278,9 @@ def rival(number: int) -> int:
             job = queue.claim(f"rival/{number}", 60, 99, NOW)
             assert job is not None
             if isinstance(usage.reserve(job.id, 1, {"photo": 1}, _LIMITS, TODAY, NOW), usage.Refused):
-                queue.refuse(job.id, f"rival/{number}", "quota", NOW)
+                queue.refuse(job.id, f"rival/{number}", RefusalReason.QUOTA, NOW)
             elif chance.random() < 0.4:
-                queue.fail(job.id, f"rival/{number}", "broken", NOW)
+                queue.fail(job.id, f"rival/{number}", RefusalReason.GAVE_UP, NOW)
             else:
                 delivered += queue.finish(job.id, f"rival/{number}", queue.Delivered(), NOW)
     finally:
