@@ -313,14 +313,14 @@ def judge(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> tuple[Verdict
 
 def end_lapsed(now: int) -> None:
     """End the subscriptions whose paid time is over without a renewal: Telegram gives no news of that."""
-    for subscription in subscriptions.to_look_at(PROVIDER, now):
+    for subscription in subscriptions.to_poll(PROVIDER, now):
         over = (subscription.period_end or subscription.created_at + PERIOD_S) + GRACE_S
         if over <= now:
             subscriptions.update(
                 PROVIDER, subscription.remote_id, subscriptions.SubscriptionState.EXPIRED, None, now, now
             )
         else:
-            subscriptions.looked(subscription.id, over)
+            subscriptions.polled(subscription.id, over)
 
 
 def report_missing(listed: Collection[str], oldest: int, now: int) -> None:

@@ -47,7 +47,7 @@ def mend(now: int) -> int:
 
 def _mend_looks(now: int) -> int:
     """The poller is not to be blind until then either."""
-    order_at, renewal_at = now + SKEW_S + orders.LOOK_AT_MOST_S, now + SKEW_S + subscriptions.LOOK_EVERY_S
+    order_at, renewal_at = now + SKEW_S + orders.POLL_AT_MOST_S, now + SKEW_S + subscriptions.POLL_EVERY_S
     ordered = Order.state.in_(orders.UNPAID) & (Order.next_look_at > order_at)
     renewed = Subscription.state.in_(subscriptions.LIVING) & (Subscription.next_look_at > renewal_at)
     mended = int(Order.update(next_look_at=now).where(ordered).execute())

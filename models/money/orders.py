@@ -37,8 +37,8 @@ PUBLIC_ID = re.compile(r"[0-9a-f]{24}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1
 The second half of the digits says which bot sold it, see :func:`is_sold_by`: two bots may share an account at PayPal.
 """
 
-LOOK_EVERY_S = 60
-LOOK_AT_MOST_S = 1800
+POLL_EVERY_S = 60
+POLL_AT_MOST_S = 1800
 
 
 class OrderState(StrEnum):
@@ -209,7 +209,7 @@ def attach_remote(order_id: int, remote_id: str, now: int, approve_url: str | No
 
     :raises NotFound: no such order.
     """
-    values = {"remote_id": remote_id, "approve_url": approve_url, "next_look_at": now + LOOK_EVERY_S, "looks": 0}
+    values = {"remote_id": remote_id, "approve_url": approve_url, "next_look_at": now + POLL_EVERY_S, "looks": 0}
     with transaction():
         return info(_updated(order_id, **values))
 
@@ -311,32 +311,32 @@ def expire_due(now: int) -> int:
         return int(Order.update(state=OrderState.EXPIRED).where(due).execute())
 
 
-def to_look_at(provider: str, now: int, limit: int = 50) -> list[OrderInfo]:
-    """Return unpaid orders that the provider knows and whose next look there is due, the longest due first."""
+def to_poll(provider: str, now: int, limit: int = 50) -> list[OrderInfo]:
+    """The unpaid orders that the provider knows and whose next poll is due, the longest due first."""
     due = (Order.provider == provider) & Order.state.in_(UNPAID) & (Order.next_look_at <= now)
     return [info(row) for row in Order.select().where(due).order_by(Order.next_look_at).limit(limit)]
 
 
-def looked(order_id: int, again: bool, now: int) -> None:
-    """Remember a look at the provider: *again* later, each time waiting twice as long, or never.
+def polled(order_id: int, again: bool, now: int) -> None:
+    """Note a poll of the provider. The next one follows after twice the time, or not at all without *again*.
 
     :raises NotFound: no such order.
     """
     with transaction():
         row = _updated(order_id)
-        next_look_at = now + look_delay(row.looks + 1) if again else None
+        next_look_at = now + poll_delay(row.looks + 1) if again else None
         _updated(order_id, looks=row.looks + 1, next_look_at=next_look_at)
 
 
 def is_left_to_its_payer(order_id: int) -> bool:
-    """Whether an open order is looked at no more: what its payer chose was declined, and he may choose again."""
+    """Whether an open order is no longer polled: the payer's card was declined, and they may choose another."""
     left = (Order.id == order_id) & (Order.state == OrderState.OPEN) & Order.remote_id.is_null(False)
     return bool(Order.select().where(left & Order.next_look_at.is_null()).exists())
 
 
-def look_delay(looks: int) -> int:
-    """Return how many seconds to wait after this many looks."""
-    return int(min(LOOK_EVERY_S * 2 ** min(looks, 10), LOOK_AT_MOST_S))
+def poll_delay(polls: int) -> int:
+    """Seconds between a poll and the next, after so many polls."""
+    return int(min(POLL_EVERY_S * 2 ** min(polls, 10), POLL_AT_MOST_S))
 
 
 def paid(row: Order) -> bool:

@@ -25,7 +25,7 @@ from models.tables import Order, Subscription
 
 RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 LIVING = (SubscriptionState.PENDING, *RENEWING)
-LOOK_EVERY_S = 6 * 3600
+POLL_EVERY_S = 6 * 3600
 """How often the provider's word about one that lives is asked for, where it has not come by itself."""
 
 MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
@@ -195,8 +195,8 @@ def by_remote(provider: str, remote_id: str) -> SubscriptionInfo | None:
     return None if row is None else info(row)
 
 
-def to_look_at(provider: str, now: int, limit: int = 50) -> list[SubscriptionInfo]:
-    """Return those that have not ended and whose next look at the provider is due."""
+def to_poll(provider: str, now: int, limit: int = 50) -> list[SubscriptionInfo]:
+    """The subscriptions that have not ended and whose next poll is due."""
     due = (
         (Subscription.provider == provider)
         & Subscription.state.in_(LIVING)
@@ -205,8 +205,8 @@ def to_look_at(provider: str, now: int, limit: int = 50) -> list[SubscriptionInf
     return [info(row) for row in Subscription.select().where(due).order_by(Subscription.id).limit(limit)]
 
 
-def looked(subscription_id: int, next_look_at: int) -> None:
-    """Remember when to look at the provider's again."""
+def polled(subscription_id: int, next_look_at: int) -> None:
+    """Note when the next poll of a subscription is due."""
     with transaction():
         Subscription.update(next_look_at=next_look_at).where(Subscription.id == subscription_id).execute()
 

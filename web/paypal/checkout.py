@@ -85,7 +85,7 @@ class Checkout:
                 orders.request_id(order.id, "capture", now, fresh=True)
                 if refusal.issues & DECLINES:
                     # The payer decides on the next try: they were told that nothing was charged, and may buy elsewhere.
-                    orders.looked(order.id, False, now)
+                    orders.polled(order.id, False, now)
                 raise
         return self._read(order, remote_id, now)
 

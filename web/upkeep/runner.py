@@ -194,12 +194,12 @@ class Upkeep:
                 webhooks.retry(event.id, now + WEBHOOK_RETRY_S * 2 ** min(event.attempts, WEBHOOK_DOUBLINGS))
 
     def _poll_orders(self, shop: Seller, now: int) -> None:
-        for order in self._while_wanted(orders.to_look_at(shop.provider, now)):
-            orders.looked(order.id, True, now)  # first: an order that cannot be read must not hold up the others
+        for order in self._while_wanted(orders.to_poll(shop.provider, now)):
+            orders.polled(order.id, True, now)  # first: an order that cannot be read must not hold up the others
             with shop.within(PATIENCE_S):
                 result = shop.reconcile(order, now).result
             if not self._goes_on(order, result, now):
-                orders.looked(order.id, False, now)
+                orders.polled(order.id, False, now)
 
     def _goes_on(self, order: OrderInfo, result: Result, now: int) -> bool:
         """Whether the order is polled again. A pending payment is polled for as long as it takes."""
@@ -213,8 +213,8 @@ class Upkeep:
         return True
 
     def _poll_subscriptions(self, shop: Seller, now: int) -> None:
-        for known in self._while_wanted(subscriptions.to_look_at(shop.provider, now)):
-            subscriptions.looked(known.id, now + subscriptions.LOOK_EVERY_S)
+        for known in self._while_wanted(subscriptions.to_poll(shop.provider, now)):
+            subscriptions.polled(known.id, now + subscriptions.POLL_EVERY_S)
             try:
                 with shop.within(PATIENCE_S):
                     shop.settle_subscription(known, now)

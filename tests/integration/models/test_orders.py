@@ -200,20 +200,20 @@ def test_an_order_is_polled_less_and_less_until_paid() -> None:
     made = order(customer(), provider="paypal")
     orders.attach_remote(made.id, "O-2", NOW, approve_url="https://example.test/approve")
     assert orders.by_remote("paypal", "O-2").approve_url == "https://example.test/approve"  # type: ignore[union-attr]
-    assert orders.to_look_at("paypal", NOW) == []
-    assert [due.id for due in orders.to_look_at("paypal", NOW + 60)] == [made.id]
-    assert orders.to_look_at("stars", NOW + 60) == []
-    orders.looked(made.id, True, NOW + 60)
-    assert orders.to_look_at("paypal", NOW + 60 + 119) == []
-    assert orders.to_look_at("paypal", NOW + 60 + 120)
+    assert orders.to_poll("paypal", NOW) == []
+    assert [due.id for due in orders.to_poll("paypal", NOW + 60)] == [made.id]
+    assert orders.to_poll("stars", NOW + 60) == []
+    orders.polled(made.id, True, NOW + 60)
+    assert orders.to_poll("paypal", NOW + 60 + 119) == []
+    assert orders.to_poll("paypal", NOW + 60 + 120)
     orders.cancel(made.id, NOW)
-    assert orders.to_look_at("paypal", NOW + DAY)  # the old link may still be paid
+    assert orders.to_poll("paypal", NOW + DAY)  # the old link may still be paid
     payments.settle(fact(made), NOW)
-    assert orders.to_look_at("paypal", NOW + DAY) == []
+    assert orders.to_poll("paypal", NOW + DAY) == []
 
 
 def test_looks_wait_twice_as_long_each_time_up_to_half_an_hour() -> None:
-    delays = [orders.look_delay(looks) for looks in range(12)]
+    delays = [orders.poll_delay(looks) for looks in range(12)]
     assert delays[:4] == [60, 120, 240, 480]
     assert max(delays) == 1800
     assert all(first <= second for first, second in itertools.pairwise(delays))

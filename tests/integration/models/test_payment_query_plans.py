@@ -49,7 +49,7 @@ def _renew() -> None:
     paid = fact(order(customer(), MONTHLY), period_end=NOW + 5)
     payments.settle(paid, NOW)
     subscriptions.update("stars", paid.remote_id, subscriptions.SubscriptionState.CANCELLED, None, NOW + 1, NOW)
-    subscriptions.to_look_at("stars", NOW)
+    subscriptions.to_poll("stars", NOW)
 
 
 def _checkout() -> None:
@@ -58,7 +58,7 @@ def _checkout() -> None:
     orders.attach_remote(made.id, "O-1", NOW)
     orders.by_remote("paypal", "O-1")
     orders.claim_checkout(made.id, NOW)
-    orders.to_look_at("paypal", NOW)
+    orders.to_poll("paypal", NOW)
     orders.expire_due(NOW)
 
 

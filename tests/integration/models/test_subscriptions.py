@@ -353,11 +353,11 @@ def test_a_cancelled_stars_subscription_resumes_unless_replaced() -> None:
 def test_subscriptions_that_run_are_polled() -> None:
     user = customer()
     row = paypal_subscription(user)
-    assert [due.id for due in subscriptions.to_look_at("paypal", NOW)] == [row]
-    subscriptions.looked(row, NOW + DAY)
-    assert subscriptions.to_look_at("paypal", NOW + DAY - 1) == []
-    assert [due.id for due in subscriptions.to_look_at("paypal", NOW + DAY)] == [row]
+    assert [due.id for due in subscriptions.to_poll("paypal", NOW)] == [row]
+    subscriptions.polled(row, NOW + DAY)
+    assert subscriptions.to_poll("paypal", NOW + DAY - 1) == []
+    assert [due.id for due in subscriptions.to_poll("paypal", NOW + DAY)] == [row]
     subscriptions.update("paypal", "I-1", SubscriptionState.EXPIRED, None, NOW + 5, NOW)
-    assert subscriptions.to_look_at("paypal", NOW + DAY) == []
+    assert subscriptions.to_poll("paypal", NOW + DAY) == []
     assert subscriptions.get(row) == subscriptions.by_remote("paypal", "I-1")
     assert outbox.due(NOW)

@@ -229,12 +229,12 @@ def test_the_poller_is_not_blind_after_a_clock_that_was_ahead(database_file: Pat
     now = 1_800_000_000
     made = order(customer(now), provider="paypal", now=now)
     orders.attach_remote(made.id, "O-1", now)
-    orders.looked(made.id, True, now + DAY)
-    assert not orders.to_look_at("paypal", now + HOUR)
+    orders.polled(made.id, True, now + DAY)
+    assert not orders.to_poll("paypal", now + HOUR)
 
     assert clock_repair.mend(now + HOUR) == 1
 
-    assert [each.id for each in orders.to_look_at("paypal", now + HOUR)] == [made.id]
+    assert [each.id for each in orders.to_poll("paypal", now + HOUR)] == [made.id]
 
 
 def test_a_wrong_clock_ends_no_order(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
