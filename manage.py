@@ -32,7 +32,7 @@ from config.settings import (
 from config.version import VERSION
 
 if TYPE_CHECKING:
-    from daemon.live_check import Wishes
+    from daemon.live_check import TourOptions
     from models.maintenance.legacy_import import Person
     from models.maintenance.restoring import Prepared
 
@@ -92,12 +92,12 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
     Takes an account of yours that is not the reading one: its session in LIVE_CHECK_SESSION_STRING, else you are asked
     to log in. For Telegram's test data centre set TELEGRAM_ENDPOINT, for these programs and for the bot's.
     """
-    from daemon.live_check import Wishes
+    from daemon.live_check import TourOptions
 
     settings = _settings()
     session_string = _log_in() if session_string is None else session_string
     redactor = Redactor([*secret_values(settings), session_string])
-    wishes = Wishes(
+    tour_options = TourOptions(
         links=options["links"],
         plan=options["plan"],
         pay_stars=options["pay_stars"],
@@ -109,7 +109,7 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
 
     async def check() -> list[Finding]:
         found = []
-        async for finding in _live_check(settings, session_string, name, wishes):
+        async for finding in _live_check(settings, session_string, name, tour_options):
             found.append(replace(finding, text=redactor.text(finding.text)))
             _show(found[-1])
         return found
@@ -127,19 +127,19 @@ def _log_in() -> str:
     return asyncio.run(login.log_in(_application(), _ask)).session_string
 
 
-async def _live_check(settings: Settings, session_string: str, bot: str, wishes: Wishes) -> AsyncIterator[Finding]:
+async def _live_check(settings: Settings, session_string: str, bot: str, tour_options: TourOptions) -> AsyncIterator[Finding]:
     """What the health page says, then each step of the tour through the bot."""
     import daemon.live_check
     import web.live_check
 
     async def open_page(address: str) -> tuple[Finding, bool]:
         finding, approval = await asyncio.to_thread(web.live_check.open_page, address)
-        if approval and wishes.pay_paypal:
-            click.echo(f"      approve within {wishes.approval_s:.0f} s: {approval}")
+        if approval and tour_options.pay_paypal:
+            click.echo(f"      approve within {tour_options.approval_s:.0f} s: {approval}")
         return finding, approval is not None
 
     yield web.live_check.health(settings)
-    async for finding in daemon.live_check.tour(settings, session_string, bot, wishes, open_page):
+    async for finding in daemon.live_check.tour(settings, session_string, bot, tour_options, open_page):
         yield finding
 
 

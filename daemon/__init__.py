@@ -1,6 +1,7 @@
 """The daemon: everything that speaks to Telegram.
 
-``service.py`` starts and stops it, ``clients.py`` keeps the two connections, ``intake.py`` takes what customers send
-and ``handlers/`` answers it, ``transfer/`` delivers, ``stars.py`` takes Stars, ``announcer.py`` tells what happened.
+``service`` starts and stops it; ``connections`` keeps the two clients of ``telegram`` connected. ``dispatcher`` takes
+updates, ``handlers`` answers them with ``screens``, ``transfer`` delivers, ``stars`` takes payments in Stars, and
+``outbox_worker`` tells people what happened, through ``notifier``. ``supervision`` starts and watches all programs.
 May import ``config`` and ``models``; never ``web``.
 """

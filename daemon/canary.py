@@ -1,7 +1,8 @@
-"""The canary: once a day a real delivery to an admin, so that he hears of a trouble before his customers do.
+"""The canary: one real delivery a day to an admin, so that they hear of a fault before their customers do.
 
-It goes the whole way: line, account, transfer, chat. A post of a private channel is fetched anew each day, a public one
-is sent by reference. It counts against the admin's own limits, like any delivery. Whether it arrived, its job says.
+The delivery goes the whole way: queue, account, transfer, chat. A post of a private channel is fetched anew each day, a
+public one is sent by reference. It counts against the admin's own limits, like any delivery. The state of its job says
+whether it arrived.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 5.0
-WAIT_S = 1.0
-PATIENCE_S = 600.0
+CHECK_S = 5.0
+POLL_S = 1.0
+TIMEOUT_S = 600.0
 INCIDENT = "canary_failed"
 NOTE = "canary"
 PRIORITY = 1
@@ -33,7 +34,7 @@ CAP = 1_000
 
 
 class Canary:
-    """Sings at ``CANARY_HOUR``, or as soon as the daemon runs after it."""
+    """Delivers at ``CANARY_HOUR``, or as soon as the daemon runs after that hour."""
 
     def __init__(self, settings: Settings, database: Database, wakeup: Wakeup) -> None:
         self._settings = settings
@@ -41,30 +42,30 @@ class Canary:
         self._wakeup = wakeup
 
     async def run(self, up: asyncio.Event) -> None:
-        """Sing once a day while the bot is *up*, for ever."""
+        """Deliver once a day while the bot is *up*, until cancelled."""
         if self._settings.canary_hour is None:
-            # Switched off while something was wrong: left open, it would hide the next one.
+            # Switched off while its incident was open: left open, it would hide the next one.
             await self._database(health.close_incident, INCIDENT, _now())
         while True:
             await up.wait()
-            day = self._due(time.time())
+            day = self._due_day(time.time())
             if day is not None and await self._database(notes.get, NOTE) != day:
-                await self._judge(await self._sing(day))
+                await self._record(await self._deliver(day))
                 await self._database(notes.put, NOTE, day, _now())
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_S)
 
-    def _due(self, at: float) -> str | None:
-        """The operator's day, once its hour has come."""
+    def _due_day(self, at: float) -> str | None:
+        """Today in the operator's time zone, once the hour has come."""
         hour = self._settings.canary_hour
         here = datetime.fromtimestamp(at, self._settings.timezone)
         return here.date().isoformat() if hour is not None and here.hour >= hour else None
 
-    async def _sing(self, day: str) -> str:
-        """Deliver; what went wrong, or nothing."""
+    async def _deliver(self, day: str) -> str:
+        """Deliver, and return what went wrong, or an empty text."""
         link = links.read(self._settings.canary_link or "")
         if not isinstance(link, PostLink):
             return "CANARY_LINK leads to no post"
-        admin_id = await self._database(_listener, self._settings.admin_ids)
+        admin_id = await self._database(_recipient, self._settings.admin_ids)
         if admin_id is None:
             return "no admin has ever written to the bot"
         key = f"canary:{admin_id}:{day}"
@@ -73,10 +74,10 @@ class Canary:
         if job_id is None:
             return "the admin has too many links in line"
         self._wakeup.wake()
-        return await self._ended(job_id)
+        return await self._result(job_id)
 
-    async def _ended(self, job_id: int) -> str:
-        deadline = time.monotonic() + PATIENCE_S
+    async def _result(self, job_id: int) -> str:
+        deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             try:
                 job = await self._database(queue.get, job_id)
@@ -84,27 +85,27 @@ class Canary:
                 return "the admin had his data deleted meanwhile"
             if job.state in ENDED:
                 return "" if job.state is JobState.DONE else job.reason or str(job.state)
-            await asyncio.sleep(WAIT_S)
-        return f"not within {PATIENCE_S:.0f} s"
+            await asyncio.sleep(POLL_S)
+        return f"not within {TIMEOUT_S:.0f} s"
 
-    async def _judge(self, trouble: str) -> None:
-        if trouble:
-            logger.error("the canary did not sing", extra={"reason": trouble})
-            await self._database(health.open_incident, INCIDENT, trouble, _now())
+    async def _record(self, fault: str) -> None:
+        if fault:
+            logger.error("canary.failed", extra={"reason": fault})
+            await self._database(health.open_incident, INCIDENT, fault, _now())
         else:
-            logger.info("the canary sang")
+            logger.info("canary.delivered")
             await self._database(health.close_incident, INCIDENT, _now())
         self._wakeup.wake()
 
 
-def _listener(admin_ids: frozenset[int]) -> int | None:
-    """The admin to deliver to: the first by number whom the bot can write to."""
+def _recipient(admin_ids: frozenset[int]) -> int | None:
+    """The admin to deliver to: the one with the lowest id to whom the bot can write."""
     known = (users.get(admin_id) for admin_id in sorted(admin_ids))
     return next((user.id for user in known if user is not None and not user.blocked_bot), None)
 
 
 def _enqueue(job: NewJob, link: PostLink, bot_id: int, now: int) -> int | None:
-    """Put the link in line as the admin's own; a second time on one day it is the same job."""
+    """Queue the link as the admin's own. A second time on one day it is the same job."""
     if isinstance(link.chat, int):
         cache.drop(bot_id, link.chat, link.message_id)
     put = queue.enqueue(job, CAP, now)

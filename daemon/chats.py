@@ -22,8 +22,8 @@ class Chats:
     async def id_of(self, text: str, now: int) -> int:
         """Return the bare id of the channel that *text* means.
 
-        :raises Refusal: it is none, or one that the account cannot see.
-        :raises PutBack: Telegram asks to wait.
+        :raises PermanentFailure: *text* names no channel, or one that the account cannot see.
+        :raises RetryLater: Telegram asks for a wait.
         :raises OSError: the account is away.
         """
         link = links.read(text)

@@ -1,4 +1,4 @@
-"""The list of commands that Telegram shows: by language, and for admins apart."""
+"""The lists of commands that Telegram shows, by language: one for customers, a longer one for admins."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -41,12 +41,12 @@ ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
 
 
 def listing(t: Texts) -> str:
-    """The commands of customers, one a line, for the guide."""
+    """The customers' commands, one a line, for the guide."""
     return "\n".join(f"/{name}: {describe(t)}" for name, describe in DESCRIPTIONS.items())
 
 
 async def register(bot: Client, admin_ids: Iterable[int]) -> None:
-    """Tell Telegram the commands. A refusal is no reason not to work: the commands themselves are answered anyway."""
+    """Tell Telegram the commands. A refusal is only logged: the bot answers the commands all the same."""
     for language in LANGUAGES:
         await _set(bot, raw.types.BotCommandScopeUsers(), language, DESCRIPTIONS)
     for admin_id in admin_ids:
@@ -54,11 +54,11 @@ async def register(bot: Client, admin_ids: Iterable[int]) -> None:
 
 
 async def register_admin(bot: Client, admin_id: int) -> None:
-    """Show an admin his commands too. Possible from his first message on: before, Telegram does not name him to us."""
+    """Show an admin their commands too. Before their first message the bot cannot resolve them as a peer."""
     try:
         scope = raw.types.BotCommandScopePeer(peer=await bot.resolve_peer(admin_id))
     except (RPCError, OSError, KeyError):
-        logger.info("no command list for an admin who never wrote to the bot", extra={"user": admin_id})
+        logger.info("commands.skipped", extra={"user": admin_id, "reason": "never wrote to the bot"})
         return
     for language in LANGUAGES:
         await _set(bot, scope, language, DESCRIPTIONS | ADMIN_DESCRIPTIONS)
@@ -73,4 +73,4 @@ async def _set(
     try:
         await invoke(bot, raw.functions.bots.SetBotCommands(scope=scope, lang_code=lang_code, commands=commands))
     except (RPCError, OSError) as error:
-        logger.warning("commands not registered", extra={"language": language, "reason": str(error)})
+        logger.warning("commands.unregistered", extra={"language": language, "reason": str(error)})

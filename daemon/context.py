@@ -1,4 +1,4 @@
-"""What a handler holds: one customer's message or button, and the ways to answer it."""
+"""What a handler takes: one message or pressed button of a customer, and the ways to answer it."""
 
 import hashlib
 import itertools
@@ -20,9 +20,9 @@ ROW = re.compile(r"[1-9][0-9]{0,17}")
 
 @dataclass(frozen=True)
 class Context:
-    """One thing that a customer said or pressed.
+    """One message or pressed button.
 
-    ``argument`` is what stood behind the command, or behind the colon of a button. ``message_id`` is the message that
+    ``argument`` is what follows the command, or the colon in a button's data. ``message_id`` is the message that
     was sent or, when ``pressed``, the one that carries the button.
     """
 
@@ -38,16 +38,16 @@ class Context:
 
     @property
     def number(self) -> int | None:
-        """The row that the argument names. Data of buttons can be forged: None where it names none."""
+        """The row id in the argument; None where there is none. Anybody can forge a button's data."""
         return int(self.argument) if ROW.fullmatch(self.argument) else None
 
     @property
     def is_admin(self) -> bool:
-        """One of the operator's people?"""
+        """Is the customer one of ``ADMIN_IDS``?"""
         return self.user.id in self.deps.settings.admin_ids
 
     async def show(self, screen: Screen) -> None:
-        """Answer: in place of the screen whose button was pressed, or as a new message."""
+        """Answer in place of the screen whose button was pressed, or else with a new message."""
         if self.pressed and await self.deps.sender.edit_text(
             self.user.id, self.message_id, screen.text, keyboard=screen.keyboard
         ):
@@ -55,14 +55,14 @@ class Context:
         await self.say(screen)
 
     async def say(self, screen: Screen) -> int | None:
-        """Answer as a new message and return its id; None when it was answered before a crash."""
+        """Answer with a new message and return its id; None when this answer had arrived before a crash."""
         random_id = derived_id(f"{self.key}/{next(self.answers)}")
         return await self.deps.sender.send_text(
             self.user.id, screen.text, keyboard=screen.keyboard, random_id=random_id
         )
 
     async def access(self) -> Access:
-        """What this customer has now."""
+        """The access that this customer has now."""
         return await self.deps.database(access.of, self.user.id, self.now)
 
     async def plan(self) -> Plan:
@@ -71,14 +71,14 @@ class Context:
 
 
 def derived_id(key: str) -> int:
-    """A random id (63 bits, never 0) that is the same whenever it is asked for again.
+    """A random id (63 bits, never 0), always the same for the same key.
 
-    Only for keys that nobody uses twice: Telegram's own numbers, not those of rows, which a restored backup repeats.
+    Keys are made of Telegram's own ids, which are never used twice. Row ids are: a restored backup repeats them.
     """
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1 | 1
 
 
 def now() -> int:
-    """The present as Unix seconds."""
+    """Now, as Unix seconds."""
     return int(time.time())

@@ -14,8 +14,8 @@ from models.errors import Damaged
 P = ParamSpec("P")
 T = TypeVar("T")
 
-STUCK_S = 1.0
-"""Between two attempts to write to a database that cannot be written to."""
+RETRY_S = 1.0
+"""Between two attempts to write to a database that is full or locked."""
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ class Database:
     Peewee keeps transaction state per thread, not per task: two tasks on one connection would join each other's
     transactions. One thread makes calls serial and never blocks the loop.
 
-    A call that finds the disk full, or the database locked for too long, has changed nothing and is made again until it
-    succeeds: the process waits where it stands, and loses nothing of what it knows. Others may read meanwhile.
+    A call that finds the disk full, or the database locked for too long, has changed nothing. It is made again until it
+    succeeds: its caller waits and loses nothing. Other calls may read meanwhile.
     """
 
     def __init__(self) -> None:
@@ -37,18 +37,18 @@ class Database:
 
     @property
     def is_stuck(self) -> bool:
-        """Is a call waiting for a database that can be written to?"""
+        """Is a call waiting because the database is full or locked?"""
         return self._stuck > 0
 
     @property
     def met_damage(self) -> bool:
-        """Has a call found the file damaged? Then nothing more should be built on it."""
+        """Has a call found the file damaged? Then nothing more may be written to it."""
         return self._damaged.is_set()
 
     async def watch(self) -> None:
-        """Wait for as long as no call finds the file damaged.
+        """Wait until a call finds the file damaged.
 
-        :raises Damaged: one has.
+        :raises Damaged: a call has found it.
         """
         await self._damaged.wait()
         raise Damaged
@@ -60,16 +60,16 @@ class Database:
         except peewee.OperationalError as error:
             if not is_passing(error):
                 raise
-            logger.error("the database cannot be written to: waiting", extra={"reason": str(error)})
+            logger.error("database.stuck", extra={"reason": str(error)})
         self._stuck += 1
         try:
-            return await self._persist(function, *args, **kwargs)
+            return await self._retry(function, *args, **kwargs)
         finally:
             self._stuck -= 1
 
-    async def _persist(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _retry(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         while True:
-            await asyncio.sleep(STUCK_S)
+            await asyncio.sleep(RETRY_S)
             try:
                 return await self._run(function, *args, **kwargs)
             except peewee.OperationalError as error:

@@ -1,7 +1,7 @@
-"""Tells the admins of a disk that fills up, also when it is full and nothing can be written down any more.
+"""Tells the admins when the disk fills up, even when it is so full that no event can be written.
 
-While the database can be written to, a full disk is an incident like any other, told once. When it cannot, the alarm
-speaks for itself, from memory: once when it begins, once when it is over.
+While the database can be written to, a nearly full disk is an incident like any other. When it cannot, the monitor
+alerts the admins from memory, without a row: once when that begins and once when it is over.
 """
 
 import asyncio
@@ -22,33 +22,33 @@ from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 2.0
-PATIENCE_S = 4.0
+CHECK_S = 2.0
+TIMEOUT_S = 4.0
 NEARLY_FULL = "disk_nearly_full"
 STUCK = "disk_full"
 FREE_BYTES = 256 * 1024 * 1024
 FREE_SHARE = 10
 """Nearly full: less than this many bytes are free, and less than a tenth of the disk."""
-RELIEF = 2
-"""It is over when twice as much is free, so that a disk at the border is not told of again and again."""
+HYSTERESIS = 2
+"""The incident closes when twice as much is free, so that a disk at the border does not open and close it all day."""
 
 
 @dataclass(frozen=True)
-class Room:
-    """Bytes free and in all, where the state is kept."""
+class DiskSpace:
+    """Free and total bytes of the disk that holds ``DB_PATH``."""
 
     free: int
     total: int
 
     @property
     def is_short(self) -> bool:
-        """Nearly full."""
+        """Is the disk nearly full?"""
         return self.free < self._wanted
 
     @property
     def is_ample(self) -> bool:
-        """Enough to say that it is over."""
-        return self.free >= min(RELIEF * self._wanted, self.total // 2)
+        """Is there enough room again to close the incident?"""
+        return self.free >= min(HYSTERESIS * self._wanted, self.total // 2)
 
     @property
     def _wanted(self) -> int:
@@ -56,7 +56,7 @@ class Room:
 
 
 class DiskMonitor:
-    """Looks at the disk, and at whether calls to the database come through."""
+    """Checks the free space, and whether calls to the database come through."""
 
     def __init__(self, settings: Settings, database: Database, notifier: Notifier) -> None:
         self._settings = settings
@@ -66,58 +66,58 @@ class DiskMonitor:
         self._was_short: bool | None = None
 
     async def run(self, up: asyncio.Event) -> None:
-        """Watch for ever; speak while the bot is *up*."""
+        """Check every two seconds while the bot is *up*, until cancelled."""
         while True:
             await up.wait()
-            await self.look()
-            await asyncio.sleep(LOOK_S)
+            await self.check()
+            await asyncio.sleep(CHECK_S)
 
-    async def look(self) -> None:
-        """Look once."""
+    async def check(self) -> None:
+        """Check once."""
         if self._database.is_stuck:
-            await self._begin()
+            await self._begin_outage()
         elif self._stuck_since is not None:
-            await self._end(self._stuck_since)
+            await self._end_outage(self._stuck_since)
         else:
-            await self._watch(room(self._settings.db_path))
+            await self._check_space(disk_space(self._settings.db_path))
 
-    async def _begin(self) -> None:
+    async def _begin_outage(self) -> None:
         if self._stuck_since is None:
             self._stuck_since = time.monotonic()
-            await self._cry(IncidentOpened(key=STUCK, text=""))
+            await self._alert(IncidentOpened(key=STUCK, text=""))
 
-    async def _end(self, since: float) -> None:
+    async def _end_outage(self, since: float) -> None:
         self._stuck_since = None
-        await self._cry(IncidentClosed(key=STUCK, seconds=round(time.monotonic() - since)))
+        await self._alert(IncidentClosed(key=STUCK, seconds=round(time.monotonic() - since)))
 
-    async def _watch(self, found: Room) -> None:
-        if found.is_short is self._was_short or not (found.is_short or found.is_ample):
+    async def _check_space(self, space: DiskSpace) -> None:
+        if space.is_short is self._was_short or not (space.is_short or space.is_ample):
             return
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._note(found, int(time.time()))
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._record(space, int(time.time()))
         except TimeoutError:
-            logger.warning("the disk is not looked after: the database does not answer")
+            logger.warning("disk.unchecked", extra={"reason": "the database does not answer"})
         else:
-            self._was_short = found.is_short
+            self._was_short = space.is_short
 
-    async def _note(self, found: Room, now: int) -> None:
-        if found.is_short:
-            left = f"{found.free >> 20} MiB of {found.total >> 20}"
+    async def _record(self, space: DiskSpace, now: int) -> None:
+        if space.is_short:
+            left = f"{space.free >> 20} MiB of {space.total >> 20}"
             await self._database(health.open_incident, NEARLY_FULL, left, now)
         else:
             await self._database(health.close_incident, NEARLY_FULL, now)
 
-    async def _cry(self, payload: IncidentOpened | IncidentClosed) -> None:
+    async def _alert(self, payload: IncidentOpened | IncidentClosed) -> None:
         for admin_id in self._settings.admin_ids:
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(TIMEOUT_S):
                     await self._notifier.announce(admin_id, payload)
             except (RPCError, OSError, Unreachable) as error:
-                logger.warning("admin not told", extra={"user": admin_id, "incident": STUCK, "reason": str(error)})
+                logger.warning("alert.unsent", extra={"user": admin_id, "incident": STUCK, "reason": str(error)})
 
 
-def room(path: Path) -> Room:
-    """How much room there is at *path*."""
+def disk_space(path: Path) -> DiskSpace:
+    """The space of the disk that holds *path*."""
     usage = shutil.disk_usage(path)
-    return Room(usage.free, usage.total)
+    return DiskSpace(usage.free, usage.total)

@@ -1,7 +1,7 @@
-"""What customers send, on its way to the handlers.
+"""Hands the updates of private chats to the handlers.
 
-Everything that arrives is taken out of the library's hands at once and runs as a task of its own: a slow answer holds
-up neither a pre-checkout query nor another customer. What one customer sends is handled in order.
+Each update becomes a task of its own as soon as the library hands it over, so a slow answer delays neither a
+pre-checkout query nor another customer. The updates of one customer are handled in order.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ NOTICE_EVERY_S = 30.0
 
 
 class Dispatcher:
-    """Takes messages and buttons of private chats, each once, and sees that each is answered."""
+    """Takes messages and pressed buttons, each once, and has each answered."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -52,14 +52,14 @@ class Dispatcher:
         return not self._tasks
 
     def register(self, bot: Bot) -> None:
-        """Have *bot* hand over what it receives."""
-        bot.on_urgent = self._deps.stars.hear
+        """Have *bot* hand over its updates."""
+        bot.on_urgent = self._deps.stars.handle_urgent
         bot.add_handler(MessageHandler(self._on_message))
         bot.add_handler(CallbackQueryHandler(self._on_button))
         bot.add_handler(RawUpdateHandler(self._on_other), group=1)
 
     async def drain(self, timeout: float) -> bool:
-        """Let what is being handled finish, but no longer than *timeout* seconds. Returns whether all of it has."""
+        """Give what is being handled *timeout* seconds to finish, cancel the rest, and return whether all finished."""
         if not self._tasks:
             return True
         _, late = await asyncio.wait(self._tasks, timeout=timeout)
@@ -75,19 +75,19 @@ class Dispatcher:
             return
         if self._is_new((message.chat.id, message.id)):
             private = message.chat.type is ChatType.PRIVATE
-            self._spawn(message.from_user.id, self._message(message) if private else self._elsewhere(message))
+            self._spawn(message.from_user.id, self._message(message) if private else self._group_message(message))
 
     async def _on_button(self, _: Client, query: CallbackQuery) -> None:
         if query.message is not None and self._is_new(query.id):
             self._spawn(query.from_user.id, self._button(query))
 
     async def _on_other(self, _: Client, update: object, users: object, chats: object) -> None:
-        """Urgent updates that came by the recovery of gaps instead of by themselves."""
+        """Take urgent updates that came with a fetched difference; :class:`Bot` hands over the others itself."""
         if isinstance(update, Bot.urgent):
-            self._deps.stars.hear(update)
+            self._deps.stars.handle_urgent(update)
 
     def _is_new(self, key: object) -> bool:
-        """The recovery of gaps brings again what has arrived by itself."""
+        """A fetched difference repeats updates that have arrived by themselves."""
         if key in self._seen:
             return False
         self._seen[key] = None
@@ -108,15 +108,15 @@ class Dispatcher:
         task.add_done_callback(ended)
 
     async def _after(self, earlier: asyncio.Task[None] | None, user_id: int, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work when what the customer sent before has been answered."""
+        """Do the work once the customer's earlier update has been answered."""
         if earlier is not None:
             await asyncio.wait({earlier})
         try:
             await work
         except Unreachable as error:
-            logger.info("answer not delivered", extra={"user": user_id, "reason": error.reason})
+            logger.info("answer.unreachable", extra={"user": user_id, "reason": error.reason})
         except Exception:
-            logger.exception("handler failed", extra={"user": user_id})
+            logger.exception("handler.failed", extra={"user": user_id})
             await self._apologise(user_id)
 
     async def _message(self, message: Message) -> None:
@@ -124,7 +124,7 @@ class Dispatcher:
         if message.successful_payment is not None:
             at = int(message.date.timestamp()) if message.date else context.now
             await self._deps.stars.paid(context.user.id, message.successful_payment, at, context.now)
-        elif await self._may_speak(context):
+        elif await self._is_admitted(context):
             await handlers.message(context, message)
 
     async def _refunded(self, message: Message) -> None:
@@ -135,11 +135,11 @@ class Dispatcher:
     async def _button(self, query: CallbackQuery) -> None:
         await self._acknowledge(query)
         context = await self._context(query.from_user, query.message.id, f"button {query.id}", pressed=True)
-        if await self._may_speak(context):
+        if await self._is_admitted(context):
             await handlers.button(context, query.data if isinstance(query.data, str) else "")
 
-    async def _elsewhere(self, message: Message) -> None:
-        """In groups the bot only says, when it is spoken to, where it works."""
+    async def _group_message(self, message: Message) -> None:
+        """In a group the bot answers only a command addressed to it, and says that it works in private chats."""
         bot = self._deps.bot
         addressed = f"@{bot.me.username}".lower() if bot.me else ""
         if (message.text or "").startswith("/") and addressed in message.text.lower():
@@ -153,7 +153,7 @@ class Dispatcher:
         )
         return Context(self._deps, user, translator(user.language), message_id, moment, key, pressed=pressed)
 
-    async def _may_speak(self, context: Context) -> bool:
+    async def _is_admitted(self, context: Context) -> bool:
         wait = self._limiter.wait(context.user.id, time.monotonic())
         if not wait and not context.user.banned:
             return True
@@ -164,7 +164,7 @@ class Dispatcher:
         return False
 
     def _should_notice(self, user_id: int) -> bool:
-        """One notice in a while is clear enough; a flood of answers is none."""
+        """One notice in 30 seconds is enough: a flood is not answered with a flood."""
         moment = time.monotonic()
         if moment - self._noticed.get(user_id, -NOTICE_EVERY_S) < NOTICE_EVERY_S:
             return False
@@ -175,7 +175,7 @@ class Dispatcher:
         return True
 
     async def _acknowledge(self, query: CallbackQuery) -> None:
-        """Stop the little clock on the button. A button pressed while the bot was away is too old for it."""
+        """Stop the button's progress indicator. Telegram refuses that for a button pressed while the bot was away."""
         answer = raw.functions.messages.SetBotCallbackAnswer(query_id=int(query.id), cache_time=0)
         with contextlib.suppress(RPCError, OSError):
             await invoke(self._deps.bot, answer, failures=1, longest_flood=0)
@@ -184,4 +184,4 @@ class Dispatcher:
         try:
             await self._deps.notifier.send(user_id, notices.failed)
         except Exception:
-            logger.exception("apology failed", extra={"user": user_id})
+            logger.exception("apology.failed", extra={"user": user_id})

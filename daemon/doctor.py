@@ -1,4 +1,4 @@
-"""Examines what the daemon needs: Telegram, both logins, the clock, supervisord.
+"""Checks what the daemon needs: Telegram, both logins, the clock, supervisord.
 
 The bot logs in anew, in memory, and out again. The account's session is never opened beside a running daemon: Telegram
 ends a session that is used from two places.
@@ -22,14 +22,14 @@ from config.settings import Settings
 from daemon.supervision import programs
 from daemon.telegram import endpoint
 
-PATIENCE_S = 25.0
+TIMEOUT_S = 25.0
 STOP_S = 5.0
 
 _FAILURES = (RPCError, OSError, AuthKeyNotFound)
 
 
 def examine(settings: Settings, running: bool, *, offline: bool) -> list[Finding]:
-    """Everything of the daemon's. *running*: the programs run on this ``DB_PATH`` at the moment."""
+    """The daemon's findings. *running*: the programs run on this ``DB_PATH`` now."""
     findings = [_stars(settings), *(_supervisor(settings) if running else ())]
     return findings if offline else [*findings, *asyncio.run(_telegram(settings, running))]
 
@@ -68,7 +68,7 @@ async def _telegram(settings: Settings, running: bool) -> list[Finding]:
         endpoint.trust(settings.telegram_public_key)
     findings = [finding async for finding in _bot(settings)]
     if any(finding.part == "Telegram" for finding in findings):
-        return findings  # not reached: the account could not say more
+        return findings  # not reached: the account would not reach it either
     if running:
         findings.append(ok("account", "its session is in use by the running daemon: left alone, see /health"))
     else:
@@ -79,7 +79,7 @@ async def _telegram(settings: Settings, running: bool) -> list[Finding]:
 async def _bot(settings: Settings) -> AsyncIterator[Finding]:
     bot = _client(settings, "doctor's bot", bot_token=settings.telegram_bot_token)
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await bot.start()
             yield ok("bot", f"@{bot.me.username}" if bot.me else "logged in")
             state = await bot.invoke(raw.functions.updates.GetState())
@@ -94,16 +94,16 @@ async def _bot(settings: Settings) -> AsyncIterator[Finding]:
             "Telegram",
             f"cannot be reached ({type(error).__name__}): is port 443 open, is the clock right to half a minute?",
         )
-    except KeyError:  # the library's word for an answer that it cannot read
+    except KeyError:  # what the library raises for an answer that it cannot read
         yield fail("Telegram", "something else answers at its address: is a proxy in between that reads along?")
     finally:
-        await _leave(bot)
+        await _close(bot)
 
 
 async def _account(settings: Settings) -> Finding:
     account = _client(settings, "doctor's account", session_string=settings.telegram_session_string)
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await account.start()
         me = account.me
         if me is not None and me.is_bot:
@@ -116,7 +116,7 @@ async def _account(settings: Settings) -> Finding:
     except OSError as error:
         return fail("account", f"Telegram cannot be reached ({type(error).__name__})")
     finally:
-        await _leave(account)
+        await _close(account)
 
 
 def _client(settings: Settings, name: str, **login: str) -> Client:
@@ -132,8 +132,8 @@ def _client(settings: Settings, name: str, **login: str) -> Client:
     )
 
 
-async def _leave(client: Client) -> None:
-    """Close what is open; never longer than a few seconds, whatever came of the login."""
+async def _close(client: Client) -> None:
+    """Close what is open, in a few seconds at most, whether or not the login succeeded."""
     try:
         async with asyncio.timeout(STOP_S):
             if client.is_initialized:

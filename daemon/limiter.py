@@ -1,15 +1,15 @@
-"""How often one customer may write: bursts are fine, floods are not."""
+"""How often one customer may write: bursts pass, floods do not."""
 
 from collections import OrderedDict
 
 BURST = 120
-"""Telegram's own programs forward a hundred posts at once."""
+"""Telegram's own applications forward a hundred posts at once."""
 PER_SECOND = 2.0
 REMEMBERED = 10_000
 
 
 class Limiter:
-    """A bucket of tokens for each customer; the least recently seen ones are forgotten, which fills their bucket."""
+    """A token bucket for each customer. The least recently seen customers are forgotten, which fills their buckets."""
 
     def __init__(self, burst: float = BURST, per_second: float = PER_SECOND) -> None:
         self._burst = burst

@@ -1,7 +1,7 @@
-"""The tour of one customer through the running bot, on whatever Telegram the settings lead to.
+"""Uses the running bot as a customer would, on the Telegram that the settings name.
 
-It acts for the operator: as an account of his, which is not the reading one, it greets the bot, has posts delivered and
-compares them with what was posted, and buys where that is wanted. What it finds is said step by step.
+It acts as an account of the operator's, which is not the reading one: it greets the bot, has posts delivered, compares
+them with what was posted, and pays where the options say so. Each step gives a finding.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ LARGEST_COMPARED = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the tour is to do. Seconds for *patience_s* of a delivery and *approval_s* of a payment in a browser."""
+class TourOptions:
+    """What the tour does. Seconds for *patience_s* of a delivery and *approval_s* of a payment in a browser."""
 
     links: tuple[str, ...]
     plan: str
@@ -45,14 +45,14 @@ OpenPage = Callable[[str], Awaitable[tuple[Finding, bool]]]
 """Opens the payment page behind a link, tells the operator where to approve, and says whether that can be awaited."""
 
 
-class Missing(Exception):
-    """What the customer waited for did not come."""
+class StepFailed(Exception):
+    """A message did not come, or is not what was posted."""
 
 
 async def tour(
-    settings: Settings, session_string: str, bot: str, wishes: Wishes, open_page: OpenPage
+    settings: Settings, session_string: str, bot: str, options: TourOptions, open_page: OpenPage
 ) -> AsyncIterator[Finding]:
-    """Go through everything; each finding comes as soon as it is known."""
+    """Go through all steps; each finding comes as soon as it is known."""
     if settings.telegram_public_key:
         endpoint.trust(settings.telegram_public_key)
     client = Client(
@@ -73,21 +73,21 @@ async def tour(
     try:
         customer = Customer(client, bot)
         yield await _step("greeting", customer.greet())
-        for link in wishes.links:
-            yield await _step("delivery", customer.fetch(link, wishes.patience_s))
-        yield await _step("invoice", customer.buy_with_stars(wishes))
-        async for finding in customer.buy_with_paypal(wishes, open_page):
+        for link in options.links:
+            yield await _step("delivery", customer.fetch(link, options.patience_s))
+        yield await _step("invoice", customer.buy_with_stars(options))
+        async for finding in customer.buy_with_paypal(options, open_page):
             yield finding
     finally:
         await client.stop()
 
 
 async def _step(part: str, work: Awaitable[str]) -> Finding:
-    """Do one thing, and say how long it took or why it failed. What begins with "not " was left out."""
+    """Take one step, and say how long it took or why it failed. A result that begins with "not " was left out."""
     began = time.monotonic()
     try:
         said = await work
-    except Missing as error:
+    except StepFailed as error:
         return fail(part, str(error))
     except (RPCError, OSError) as error:
         return fail(part, f"{type(error).__name__}: {error}")
@@ -100,21 +100,21 @@ class Customer:
 
     def __init__(self, client: Client, bot: str) -> None:
         self._client, self._bot = client, bot
-        self._news: asyncio.Queue[Message] = asyncio.Queue()
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
         from_bot = filters.private & filters.incoming & filters.user(bot)
         client.add_handler(MessageHandler(self._take, from_bot))
         client.add_handler(EditedMessageHandler(self._take, from_bot))
 
     async def greet(self) -> str:
         """``/start`` is answered with buttons."""
-        await self._say("/start")
-        await self._hear(lambda message: bool(message.reply_markup), "an answer to /start")
+        await self._send("/start")
+        await self._wait_for(lambda message: bool(message.reply_markup), "an answer to /start")
         return "answered"
 
     async def fetch(self, link: str, patience_s: float) -> str:
         """A post arrives, and is what was posted."""
-        await self._say(link)
-        arrived = await self._hear(_is_file, f"the file of {link}", patience_s)
+        await self._send(link)
+        arrived = await self._wait_for(_is_file, f"the file of {link}", patience_s)
         size = int(getattr(arrived, arrived.media.value).file_size or 0)
         if size > LARGEST_COMPARED:
             return f"{link} arrived, {size} bytes, too many to compare"
@@ -122,28 +122,28 @@ class Customer:
         if original is None:
             return f"{link} arrived, {size} bytes; this account cannot read the post itself, so it was not compared"
         if await self._digest(arrived) != await self._digest(original):
-            raise Missing(f"{link} arrived, but its bytes are others than those of the post")
+            raise StepFailed(f"{link} arrived, but its bytes are others than those of the post")
         return f"{link} arrived, {size} bytes, each as posted"
 
-    async def buy_with_stars(self, wishes: Wishes) -> str:
+    async def buy_with_stars(self, options: TourOptions) -> str:
         """The plan's button brings an invoice, which is paid where that is wanted."""
         plans = await self._plans()
-        await self._press(plans, f"buy:{wishes.plan}")
-        bill = await self._hear(lambda message: bool(message.invoice), "an invoice")
+        await self._press(plans, f"buy:{options.plan}")
+        bill = await self._wait_for(lambda message: bool(message.invoice), "an invoice")
         said = f"{bill.invoice.total_amount} {bill.invoice.currency}"
-        if not wishes.pay_stars:
+        if not options.pay_stars:
             return f"{said}, left unpaid: --pay-stars pays it, and /refund gives it back"
         invoice = raw.types.InputInvoiceMessage(peer=await self._client.resolve_peer(self._bot), msg_id=bill.id)
         form = await self._client.invoke(raw.functions.payments.GetPaymentForm(invoice=invoice))
         await self._client.invoke(raw.functions.payments.SendStarsForm(form_id=form.form_id, invoice=invoice))
-        await self._hear(_is_receipt, "a receipt")
+        await self._wait_for(_is_receipt, "a receipt")
         return f"{said}, paid, receipt received"
 
-    async def buy_with_paypal(self, wishes: Wishes, open_page: OpenPage) -> AsyncIterator[Finding]:
+    async def buy_with_paypal(self, options: TourOptions, open_page: OpenPage) -> AsyncIterator[Finding]:
         """The plans hold a link to our page, which leads to PayPal; once the payment is approved, a receipt comes."""
         try:
             plans = await self._plans()
-        except (Missing, RPCError, OSError) as error:
+        except (StepFailed, RPCError, OSError) as error:
             yield fail("PayPal's page", str(error))
             return
         address = _address(plans, "/pay/")
@@ -152,34 +152,34 @@ class Customer:
             return
         finding, leads_on = await open_page(address)
         yield finding
-        if leads_on and wishes.pay_paypal:
-            yield await _step("PayPal's payment", self._receipt(wishes.approval_s))
+        if leads_on and options.pay_paypal:
+            yield await _step("PayPal's payment", self._receipt(options.approval_s))
 
     async def _receipt(self, patience_s: float) -> str:
-        await self._hear(_is_receipt, "a receipt", patience_s)
+        await self._wait_for(_is_receipt, "a receipt", patience_s)
         return "approved, receipt received"
 
     async def _plans(self) -> Message:
-        await self._say("/premium")
-        return await self._hear(lambda message: "buy:" in str(message.reply_markup), "the plans")
+        await self._send("/premium")
+        return await self._wait_for(lambda message: "buy:" in str(message.reply_markup), "the plans")
 
-    async def _say(self, text: str) -> None:
-        while not self._news.empty():
-            self._news.get_nowait()
+    async def _send(self, text: str) -> None:
+        while not self._messages.empty():
+            self._messages.get_nowait()
         await self._client.send_message(self._bot, text)
 
     async def _press(self, message: Message, data: str) -> None:
         await self._client.request_callback_answer(message.chat.id, message.id, data)
 
-    async def _hear(self, wanted: Callable[[Message], bool], what: str, patience_s: float = ANSWER_S) -> Message:
+    async def _wait_for(self, wanted: Callable[[Message], bool], what: str, patience_s: float = ANSWER_S) -> Message:
         try:
             async with asyncio.timeout(patience_s):
                 while True:
-                    message = await self._news.get()
+                    message = await self._messages.get()
                     if wanted(message):
                         return message
         except TimeoutError:
-            raise Missing(f"waited {patience_s:.0f} s in vain for {what}") from None
+            raise StepFailed(f"waited {patience_s:.0f} s in vain for {what}") from None
 
     async def _original(self, link: str) -> Message | None:
         """The post itself, where this account may read it."""
@@ -200,7 +200,7 @@ class Customer:
         return digest.hexdigest()
 
     async def _take(self, _client: Client, message: Message) -> None:
-        self._news.put_nowait(message)
+        self._messages.put_nowait(message)
 
 
 def _is_file(message: Message) -> bool:

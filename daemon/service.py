@@ -1,8 +1,8 @@
 """The daemon's life: what starts in which order, what watches over what, and how it all stops.
 
-Start: database, bot, commands; then the account, the transfers and everything else beside each other, so that the bot
-answers even while the account is away. Stop (SIGTERM): nothing new is taken in; transfers may finish until the
-deadline; what has happened is told; clients stop; the database closes. A second SIGTERM ends the process at once.
+Start: database, bot, commands; the account, the transfers and everything else start at the same time, so that the bot
+answers even while the account is away. Stop (SIGTERM): no update is taken any more; transfers may finish until the
+deadline; due events are told; clients stop; the database closes. A second SIGTERM ends the process at once.
 """
 
 import asyncio
@@ -28,17 +28,17 @@ from daemon.transfer.worker import TransferClients, Transfers
 logger = logging.getLogger(__name__)
 
 SAVE_S = 0.5
-SAVE_PAUSES = 50
-SAVE_PATIENCE_S = 5.0
+SAVE_SHARE = 50
+QUIET_TIMEOUT_S = 5.0
 HANDLERS_DRAIN_S = 3.0
 TRANSFERS_DRAIN_S = 15.0
 EVENTS_DRAIN_S = 2.0
-CLOCK_LOOK_S = 1.0
+CLOCK_CHECK_S = 1.0
 SET_BACK_S = 10.0
 
 
 class Service:
-    """All parts of the daemon, and the order in which they live."""
+    """All parts of the daemon, and the order in which they start and stop."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.telegram_public_key:
@@ -72,8 +72,8 @@ class Service:
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
-        """Live until stopped; return the exit code."""
-        self._obey_signals()
+        """Run until stopped; return the exit code."""
+        self._handle_signals()
         self.dispatcher.register(self.deps.bot)
         self._start()
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
@@ -84,8 +84,8 @@ class Service:
         stopping.cancel()
         failure.cancel()
         if isinstance(error, ClockSetBack) or self.deps.database.met_damage:
-            # Telegram answers nothing now, or a damaged database must not be written to: an orderly end would wait in
-            # vain, or make it worse. A sudden one loses nothing.
+            # Telegram answers nothing now, or the damaged database must not be written to: an orderly stop would wait
+            # in vain, or make the damage worse. A sudden one loses nothing.
             os._exit(code)
         await self._stop()
         return code
@@ -119,7 +119,7 @@ class Service:
         await self.transfers.run()
 
     async def _save_session(self) -> None:
-        """Write the update state down, but only when everything up to it has been handled.
+        """Save the update state, but only when every update before it has been handled.
 
         A crash then brings back what was not saved (handlers are idempotent), and loses nothing. A session that has
         grown large is saved less often: it takes no more than a fiftieth of the time.
@@ -127,13 +127,13 @@ class Service:
         pause = SAVE_S
         while True:
             await asyncio.sleep(pause)
-            if await self._quiet():
+            if await self._is_quiet():
                 began = time.monotonic()
                 await self.deps.bot.session_file.save()
-                pause = max(SAVE_S, SAVE_PAUSES * (time.monotonic() - began))
+                pause = max(SAVE_S, SAVE_SHARE * (time.monotonic() - began))
 
-    async def _quiet(self) -> bool:
-        deadline = time.monotonic() + SAVE_PATIENCE_S
+    async def _is_quiet(self) -> bool:
+        deadline = time.monotonic() + QUIET_TIMEOUT_S
         while not (self.dispatcher.is_quiet and self.deps.bot.dispatcher.updates_queue.empty()):
             if time.monotonic() > deadline:
                 return False
@@ -141,49 +141,49 @@ class Service:
         return True
 
     async def _stop(self) -> None:
-        logger.info("stopping")
+        logger.info("daemon.stopping")
         bot = self.deps.bot
         bot.is_open = False
         if not (await self.dispatcher.drain(HANDLERS_DRAIN_S) and bot.dispatcher.updates_queue.empty()):
-            bot.session_file.freeze()  # the next start answers what was cut off
+            bot.session_file.freeze()  # the next start answers the updates that were cut off
         await self.transfers.drain(TRANSFERS_DRAIN_S)
         await self._flush_events()
         await self.tasks.stop()
         await self.connections.stop()
         self.deps.wakeup.close()
         await self.deps.database.close()
-        logger.info("stopped")
+        logger.info("daemon.stopped")
 
     async def _flush_events(self) -> None:
-        """What has happened is told before the clients stop; what is not told in time waits for the next start."""
+        """Tell due events before the clients stop. What is not told in time waits for the next start."""
         if not self.connections.bot.up.is_set():
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EVENTS_DRAIN_S):
                 await self.outbox_worker.flush()
 
-    def _obey_signals(self) -> None:
+    def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop)
+            loop.add_signal_handler(number, self._stop_requested)
 
-    def _asked_to_stop(self) -> None:
+    def _stop_requested(self) -> None:
         if self._stopping.is_set():
             os._exit(EXIT_GAVE_UP)
         self._stopping.set()
 
 
 async def _watch_clock() -> None:
-    """See that the clock is not set back.
+    """Notice when the clock is set back.
 
-    The library numbers its calls by the clock, and always upwards: after a clock that was ahead it would go on with
-    numbers of the future, which Telegram refuses, until that time has come.
+    The library takes its message ids from the clock and never lets them decrease: after the clock was ahead it would
+    go on with ids of the future, which Telegram refuses, until that time has come.
 
-    :raises ClockSetBack: it was; a new process begins with the right numbers.
+    :raises ClockSetBack: the clock was set back. A new process begins with the right ids.
     """
     lead = time.time() - time.monotonic()
     while True:
-        await asyncio.sleep(CLOCK_LOOK_S)
+        await asyncio.sleep(CLOCK_CHECK_S)
         now = time.time() - time.monotonic()
         if lead - now > SET_BACK_S:
             raise ClockSetBack(lead - now)

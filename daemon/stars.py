@@ -1,7 +1,8 @@
-"""Telegram Stars: an invoice from an order, the word before each payment, the charge into the ledger, refunds.
+"""Telegram Stars: invoices, answers to pre-checkout queries, charges into the ledger, refunds, renewals.
 
-Money never depends on updates alone: the bot's own statement (``payments.GetStarsTransactions``) is read at start and
-every ten minutes, and settles what is missing.
+No payment depends on updates alone: the bot's transactions (``payments.getStarsTransactions``) are read at start and
+every ten minutes, and settle what is missing. See https://core.telegram.org/api/stars and
+https://core.telegram.org/api/payments.
 """
 
 import asyncio
@@ -47,8 +48,8 @@ REQUESTS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of the bot's statement: Stars that came from a customer, or went back to him."""
+class StarsTransaction:
+    """A transaction of the bot: Stars that a customer paid, or that went back to them."""
 
     charge_id: str
     user_id: int
@@ -67,7 +68,7 @@ class Stars:
         self._plans = plans
         self._database = database
         self._wakeup = wakeup
-        self._heard: set[asyncio.Task[None]] = set()
+        self._urgent: set[asyncio.Task[None]] = set()
 
     # ---- selling
 
@@ -89,20 +90,22 @@ class Stars:
         exported = await invoke(self._bot, raw.functions.payments.ExportInvoice(invoice_media=_invoice(order, plan, t)))
         return str(exported.url)
 
-    def hear(self, update: raw.types.UpdateBotPrecheckoutQuery | raw.types.UpdateBotStarsSubscription) -> None:
-        """Take an update that must not wait: it is handled beside everything else that goes on."""
+    def handle_urgent(self, update: raw.types.UpdateBotPrecheckoutQuery | raw.types.UpdateBotStarsSubscription) -> None:
+        """Handle an update that must not wait, in a task of its own."""
         is_question = isinstance(update, raw.types.UpdateBotPrecheckoutQuery)
-        task = asyncio.create_task(self._answer(update) if is_question else self._renewal_changed(update))
-        self._heard.add(task)
-        task.add_done_callback(self._heard.discard)
+        task = asyncio.create_task(
+            self._answer_precheckout(update) if is_question else self._subscription_updated(update)
+        )
+        self._urgent.add(task)
+        task.add_done_callback(self._urgent.discard)
 
-    async def _answer(self, query: raw.types.UpdateBotPrecheckoutQuery) -> None:
+    async def _answer_precheckout(self, query: raw.types.UpdateBotPrecheckoutQuery) -> None:
         started = time.monotonic()
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):  # a full disk must not cost the answer
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):  # Telegram waits ten seconds, also while the disk is full
                 verdict, language = await self._database(judge, query, int(time.time()))
         except Exception:
-            logger.exception("pre-checkout failed", extra={"user": query.user_id})
+            logger.exception("precheckout.failed", extra={"user": query.user_id})
             verdict, language = Verdict(False, "fault"), None
         answer = raw.functions.messages.SetBotPrecheckoutResults(
             query_id=query.query_id,
@@ -112,19 +115,19 @@ class Stars:
         try:
             await invoke(self._bot, answer, timeout=ANSWER_TIMEOUT_S, longest_flood=0, failures=2)
         except (RPCError, OSError) as error:
-            logger.warning("pre-checkout not answered", extra={"user": query.user_id, "reason": str(error)})
+            logger.warning("precheckout.unanswered", extra={"user": query.user_id, "reason": str(error)})
         milliseconds = round((time.monotonic() - started) * 1000)
         logger.info(
-            "pre-checkout answered",
+            "precheckout.answered",
             extra={"user": query.user_id, "ok": verdict.ok, "reason": verdict.reason, "ms": milliseconds},
         )
 
-    # ---- what arrives
+    # ---- charges and refunds
 
     async def paid(self, user_id: int, payment: SuccessfulPayment, at: int, now: int) -> None:
-        """Settle a payment that Telegram has just told of."""
+        """Settle a payment that an update reports."""
         until = payment.subscription_expiration_date
-        line = Line(
+        transaction = StarsTransaction(
             charge_id=payment.telegram_payment_charge_id,
             user_id=user_id,
             amount=int(payment.total_amount),
@@ -133,95 +136,106 @@ class Stars:
             payload=payment.invoice_payload if isinstance(payment.invoice_payload, str) else "",
             period=None,
         )
-        await self._settle(fact_of(line, int(until.timestamp()) if until else None, "update"), now)
+        await self._settle(fact_of(transaction, int(until.timestamp()) if until else None, "update"), now)
 
     async def refunded(self, charge_id: str, amount: int, at: int, now: int) -> None:
-        """Record Stars that went back, whoever gave them."""
+        """Record Stars that went back to a customer, whoever refunded them."""
         await self._database(payments.apply, [refund_of(charge_id, amount, at)], now)
         self._wakeup.wake()
 
     async def _settle(self, fact: Fact, now: int) -> None:
         settled = await self._database(payments.settle, fact, now)
         self._wakeup.wake()
-        logger.info("stars payment", extra={"user": fact.user_id, "charge": fact.remote_id, "outcome": settled.outcome})
+        logger.info(
+            "payment.settled", extra={"user": fact.user_id, "charge": fact.remote_id, "outcome": settled.outcome}
+        )
 
-    # ---- the statement
+    # ---- transactions
 
     async def reconcile(self, up: asyncio.Event) -> None:
-        """Read the statement whenever the bot has come up, and every ten minutes, for ever."""
+        """Read the transactions whenever the bot is *up*, every ten minutes, until cancelled."""
         while True:
             await up.wait()
             try:
-                await self.read_statement(int(time.time()))
+                await self.read_transactions(int(time.time()))
                 await self._database(end_lapsed, int(time.time()))
             except (RPCError, OSError) as error:
-                logger.warning("statement not read", extra={"reason": str(error)})
+                logger.warning("transactions.unread", extra={"reason": str(error)})
                 await asyncio.sleep(RECONCILE_S / 20)
                 continue
             await asyncio.sleep(RECONCILE_S)
 
-    async def read_statement(self, now: int) -> None:
-        """Settle everything since the last reading, with a day of overlap; known lines change nothing."""
+    async def read_transactions(self, now: int) -> None:
+        """Settle all transactions since the last time, with a day of overlap. Known ones change nothing."""
         since = await self._database(notes.get, stars_cursor.NOTE)
         if since is None:
             since = stars_cursor.beginning(now)
             await self._database(notes.put, stars_cursor.NOTE, since, now)
         oldest = max(since["first"], since["last"] - OVERLAP_S)
-        lines = [line async for line in self._statement(oldest)]
-        for line in reversed(lines):
-            await self._take(line, now)
-        await self._database(report_missing, {line.charge_id for line in lines}, oldest, now)
+        transactions = [each async for each in self._transactions(oldest)]
+        for transaction in reversed(transactions):
+            await self._record(transaction, now)
+        await self._database(report_missing, {each.charge_id for each in transactions}, oldest, now)
         await self._database(notes.put, stars_cursor.NOTE, {"first": since["first"], "last": now}, now)
 
     async def look_up(self, charge_id: str, now: int) -> PaymentInfo | None:
         """Ask Telegram for one charge and settle it; None when there is no such charge.
 
-        :raises RPCError: Telegram cannot tell now: a flood wait longer than somebody waits for an answer, a fault.
-        :raises OSError: it does not answer.
+        :raises RPCError: Telegram has a fault, or asks for a longer wait than a customer waits for an answer.
+        :raises OSError: Telegram does not answer.
         """
         asked = raw.types.InputStarsTransaction(id=charge_id)
         query = raw.functions.payments.GetStarsTransactionsByID(peer=raw.types.InputPeerSelf(), id=[asked])
         try:
             status = await invoke(self._bot, query, longest_flood=ANSWER_TIMEOUT_S)
         except BadRequest as error:
-            logger.info("charge not found", extra={"charge": charge_id, "reason": str(error)})
+            logger.info("charge.missing", extra={"charge": charge_id, "reason": str(error)})
             return None
-        for transaction in status.history or ():
-            line = line_of(transaction)
-            if line is not None:
-                await self._take(line, now)
+        for listed in status.history or ():
+            transaction = transaction_of(listed)
+            if transaction is not None:
+                await self._record(transaction, now)
         return await self._database(payments.find, PROVIDER, charge_id)
 
-    async def _statement(self, oldest: int) -> AsyncIterator[Line]:
+    async def _transactions(self, oldest: int) -> AsyncIterator[StarsTransaction]:
         offset = ""
         while True:
             query = raw.functions.payments.GetStarsTransactions(
                 peer=raw.types.InputPeerSelf(), offset=offset, limit=PAGE
             )
             status = await invoke(self._bot, query)
-            for transaction in status.history or ():
-                if transaction.date < oldest:
+            for listed in status.history or ():
+                if listed.date < oldest:
                     return
-                line = line_of(transaction)
-                if line is not None:
-                    yield line
+                transaction = transaction_of(listed)
+                if transaction is not None:
+                    yield transaction
             offset = status.next_offset or ""
             if not offset:
                 return
 
-    async def _take(self, line: Line, now: int) -> None:
-        if line.refund:
-            await self.refunded(line.charge_id, line.amount, line.at, now)
+    async def _record(self, transaction: StarsTransaction, now: int) -> None:
+        if transaction.refund:
+            await self.refunded(transaction.charge_id, transaction.amount, transaction.at, now)
         else:
             # A restored database may be older than the order.
-            await self._database(orders.recall, line.payload, PROVIDER, line.amount, STARS, self._plans, line.at, now)
-            period_end = line.at + line.period if line.period else None
-            await self._settle(fact_of(line, period_end, "statement"), now)
+            await self._database(
+                orders.recall,
+                transaction.payload,
+                PROVIDER,
+                transaction.amount,
+                STARS,
+                self._plans,
+                transaction.at,
+                now,
+            )
+            period_end = transaction.at + transaction.period if transaction.period else None
+            await self._settle(fact_of(transaction, period_end, "statement"), now)
 
-    # ---- what was asked for
+    # ---- provider requests
 
     async def carry_out(self, up: asyncio.Event) -> None:
-        """Do the remote work that chat or rules have asked for, for ever."""
+        """Carry out provider requests (refunds, renewals ended or resumed) while the bot is *up*, until cancelled."""
         subscription = self._wakeup.subscribe()
         while True:
             await up.wait()
@@ -244,7 +258,7 @@ class Stars:
             if (error.CODE or 0) in (420, 500, 503):
                 await self._database(provider_requests.retry, request.id, now + retry_wait(request.attempts))
             else:
-                logger.warning("request refused", extra={"request": request.id, "reason": str(error)})
+                logger.warning("request.refused", extra={"request": request.id, "reason": str(error)})
                 await self._database(provider_requests.fail, request.id, str(error.ID or error), now)
         except OSError:
             await self._database(provider_requests.retry, request.id, now + retry_wait(request.attempts))
@@ -263,7 +277,7 @@ class Stars:
         try:
             await invoke(self._bot, query)
         except ChargeAlreadyRefunded:
-            logger.info("refunded before", extra={"charge": payment.remote_id})
+            logger.info("refund.repeated", extra={"charge": payment.remote_id})
         await self.refunded(payment.remote_id, payment.amount, now, now)
         return Verdict(True, "refunded")
 
@@ -280,28 +294,28 @@ class Stars:
         try:
             await invoke(self._bot, query)
         except RPCError as error:
-            # What is as it was asked to be is as good as done now.
+            # The subscription is already as it was asked to be.
             if error.ID != "SUBSCRIPTION_NOT_MODIFIED":
                 raise
         if resume:
-            return Verdict(True, "permitted")  # only its payer switches it on, and Telegram gives news of that
-        await self._database(_subscription_changed, subscription, False, now)
+            return Verdict(True, "permitted")  # the customer switches it on, and an update reports that
+        await self._database(_record_renewal, subscription, False, now)
         return Verdict(True, "cancelled")
 
-    async def _renewal_changed(self, update: raw.types.UpdateBotStarsSubscription) -> None:
-        """A customer cancelled or re-enabled his subscription in Telegram's settings, or it could not be paid."""
+    async def _subscription_updated(self, update: raw.types.UpdateBotStarsSubscription) -> None:
+        """A customer ended or resumed their subscription in Telegram's settings, or its renewal could not be paid."""
         try:
-            await self._database(_subscription_news, update, int(time.time()))
+            await self._database(_record_subscription_update, update, int(time.time()))
         except Exception:
-            logger.exception("news of a subscription lost", extra={"user": update.user_id})
+            logger.exception("subscription.unrecorded", extra={"user": update.user_id})
         self._wakeup.wake()
 
 
-# ---- decided or written in the database's thread
+# ---- run in the database's thread
 
 
 def judge(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> tuple[Verdict, str | None]:
-    """May this payment go on? Claims the order when it may. Returns the customer's language beside."""
+    """May this payment go on? Claims the order when it may. Also returns the customer's language."""
     order = orders.by_public(_text(query.payload))
     user = users.get(query.user_id)
     subscribed = order is not None and subscriptions.active(query.user_id, order.plan_code) is not None
@@ -312,7 +326,7 @@ def judge(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> tuple[Verdict
 
 
 def end_lapsed(now: int) -> None:
-    """End the subscriptions whose paid time is over without a renewal: Telegram gives no news of that."""
+    """End the subscriptions whose paid period is over without a renewal: Telegram sends no update about that."""
     for subscription in subscriptions.to_poll(PROVIDER, now):
         over = (subscription.period_end or subscription.created_at + PERIOD_S) + GRACE_S
         if over <= now:
@@ -324,9 +338,9 @@ def end_lapsed(now: int) -> None:
 
 
 def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
-    """Tell the admins, once each, of payments since *oldest* that Telegram's statement does not list.
+    """Tell the admins, once each, of payments since *oldest* that Telegram does not list.
 
-    An empty statement says nothing at all, and a payment of the last minutes may not stand in it yet.
+    An empty list proves nothing, and Telegram may not list a payment of the last minutes yet.
     """
     for payment in payments.since(PROVIDER, oldest) if listed else ():
         if (
@@ -335,7 +349,7 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
             or payment.remote_id in listed
         ):
             continue
-        logger.error("payment that Telegram does not list", extra={"payment": payment.id})
+        logger.error("payment.unlisted", extra={"payment": payment.id})
         detail = {
             "provider": PROVIDER,
             "remote_id": payment.remote_id,
@@ -345,12 +359,12 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
         outbox.alert(AlertReason.MONEY_NOT_AT_PROVIDER, detail, now, key=f"unexplained:{PROVIDER}:{payment.remote_id}")
 
 
-def _subscription_changed(subscription: SubscriptionInfo, resumed: bool, now: int) -> None:
+def _record_renewal(subscription: SubscriptionInfo, resumed: bool, now: int) -> None:
     state = subscriptions.SubscriptionState.ACTIVE if resumed else subscriptions.SubscriptionState.CANCELLED
     subscriptions.update_untimed(PROVIDER, subscription.remote_id, state, now)
 
 
-def _subscription_news(update: raw.types.UpdateBotStarsSubscription, now: int) -> None:
+def _record_subscription_update(update: raw.types.UpdateBotStarsSubscription, now: int) -> None:
     order = orders.by_public(_text(update.payload))
     if order is None:
         return
@@ -359,58 +373,58 @@ def _subscription_news(update: raw.types.UpdateBotStarsSubscription, now: int) -
         if update.payment_failed:
             subscriptions.payment_failed(PROVIDER, subscription.remote_id, now, now)
         else:
-            _subscription_changed(subscription, bool(update.restored), now)
+            _record_renewal(subscription, bool(update.restored), now)
 
 
-# ---- pure
+# ---- pure functions
 
 
-def line_of(transaction: raw.types.StarsTransaction) -> Line | None:
-    """Read a line of the statement; None for what is neither a customer's payment nor its refund."""
-    peer = transaction.peer.peer if isinstance(transaction.peer, raw.types.StarsTransactionPeer) else None
-    amount = transaction.amount.amount if isinstance(transaction.amount, raw.types.StarsAmount) else 0
-    moved = not (transaction.pending or transaction.failed)
-    if not isinstance(peer, raw.types.PeerUser) or not moved or not transaction.bot_payload:
+def transaction_of(listed: raw.types.StarsTransaction) -> StarsTransaction | None:
+    """Read one of Telegram's transactions; None for what is neither a customer's payment nor its refund."""
+    peer = listed.peer.peer if isinstance(listed.peer, raw.types.StarsTransactionPeer) else None
+    amount = listed.amount.amount if isinstance(listed.amount, raw.types.StarsAmount) else 0
+    moved = not (listed.pending or listed.failed)
+    if not isinstance(peer, raw.types.PeerUser) or not moved or not listed.bot_payload:
         return None
-    refund = bool(transaction.refund)
+    refund = bool(listed.refund)
     if (amount < 0) is not refund:
         return None
-    return Line(
-        charge_id=transaction.id,
+    return StarsTransaction(
+        charge_id=listed.id,
         user_id=peer.user_id,
         amount=abs(amount),
-        at=transaction.date,
+        at=listed.date,
         refund=refund,
-        payload=_text(transaction.bot_payload),
-        period=transaction.subscription_period,
+        payload=_text(listed.bot_payload),
+        period=listed.subscription_period,
     )
 
 
-def fact_of(line: Line, period_end: int | None, source: str) -> Fact:
-    """A payment of the statement, as the ledger takes it."""
+def fact_of(transaction: StarsTransaction, period_end: int | None, source: str) -> Fact:
+    """A payment as the ledger takes it."""
     return Fact(
         provider=PROVIDER,
-        remote_id=line.charge_id,
-        order_public_id=line.payload or None,
+        remote_id=transaction.charge_id,
+        order_public_id=transaction.payload or None,
         subscription_remote_id=None,
-        user_id=line.user_id,
-        amount=line.amount,
+        user_id=transaction.user_id,
+        amount=transaction.amount,
         currency=STARS,
         state=payments.PaymentState.COMPLETED,
-        created_at=line.at,
-        at=line.at,
+        created_at=transaction.at,
+        at=transaction.at,
         period_end=period_end,
         raw_ref=source,
     )
 
 
 def refund_of(charge_id: str, amount: int, at: int) -> RefundFact:
-    """Stars are refunded wholly and once: the refund is named after its charge."""
+    """A refund as the ledger takes it. Stars are refunded whole and once, so its id is made of the charge's."""
     return RefundFact(PROVIDER, charge_id, f"refund:{charge_id}", amount, at)
 
 
 def retry_wait(attempts: int) -> int:
-    """Seconds until remote work is tried again."""
+    """Seconds until a provider request is tried again."""
     return int(min(5 * 2**attempts, 600))
 
 

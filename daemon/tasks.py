@@ -1,4 +1,4 @@
-"""Named background tasks under one monitor: one that ends before it was asked to stops the process."""
+"""Named background tasks under one monitor: a task that ends without being asked to stops the process."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ CANCEL_AGAIN_S = 0.2
 
 
 class Tasks:
-    """Holds the tasks (the event loop itself would let them be collected) and sees how they end."""
+    """Holds the tasks, which the event loop itself references only weakly, and notices how they end."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._failed: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
     def start(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run *work*, which is to go on until it is cancelled."""
+        """Run *work*, which goes on until it is cancelled."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -31,8 +31,8 @@ class Tasks:
     async def stop(self) -> None:
         """Cancel all tasks and wait for them.
 
-        Again and again: ``asyncio.wait_for`` of Python 3.11 loses a cancellation that arrives together with the result
-        that it waits for, and the library waits with it everywhere.
+        Each is cancelled until it ends: ``asyncio.wait_for`` of Python 3.11 loses a cancellation that arrives together
+        with the result that it waits for, and the library waits with it everywhere.
         """
         while self._tasks:
             for task in self._tasks:
@@ -44,5 +44,5 @@ class Tasks:
         if task.cancelled() or self._failed.done():
             return
         error = task.exception()
-        logger.error("task %s ended by itself", task.get_name(), exc_info=error)
+        logger.error("task.ended", extra={"task": task.get_name()}, exc_info=error)
         self._failed.set_result(error)

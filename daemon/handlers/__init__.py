@@ -1,6 +1,6 @@
-"""Answers. One subject a module; each lists its commands and buttons, and the tables here join them.
+"""Answers to messages and buttons. Each module lists its commands and buttons, and the tables here join them.
 
-Handlers are thin: they parse, check, write a row and answer. What takes longer is somebody else's work.
+Handlers are thin: they parse, check, write a row and answer. Longer work is done by the workers that claim the row.
 """
 
 from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ async def message(context: Context, sent: Message) -> None:
 
 
 async def command(context: Context, name: str) -> None:
-    """Answer a command; one for admins does not exist for anybody else."""
+    """Answer a command. An admin's command is unknown to everybody else."""
     handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if context.is_admin else None)
     if name == "start" and context.argument in DEEP_LINKS:
         handler, context = DEEP_LINKS[context.argument], replace(context, argument="")
@@ -60,7 +60,7 @@ async def command(context: Context, name: str) -> None:
 
 
 async def button(context: Context, data: str) -> None:
-    """Answer a button; one of an older version leads to the first screen."""
+    """Answer a button. A button that is not known any more shows the first screen."""
     in_place = context.pressed and not data.startswith(keyboard.ANEW)
     name, _, argument = data.removeprefix(keyboard.ANEW).partition(":")
     handler = BUTTONS.get(name, start.show_home)

@@ -1,4 +1,4 @@
-"""What a customer may ask about himself: use, history, waiting jobs, reminders."""
+"""A customer's own use, history, waiting jobs and reminders."""
 
 from daemon.context import Context
 from daemon.screens import account
@@ -13,7 +13,7 @@ DAY_S = 86_400
 
 
 async def stats(context: Context) -> None:
-    """``/stats``: my use of the limits; for admins the totals too."""
+    """``/stats``: the use of the limits; for admins the totals too."""
     deps, settings = context.deps, context.deps.settings
     access = await context.access()
     plan = deps.plans.for_level(access.level)
@@ -30,7 +30,7 @@ async def stats(context: Context) -> None:
 
 
 async def history(context: Context) -> None:
-    """``/history``: my payments and deliveries."""
+    """``/history``: the newest payments and deliveries."""
     paid = await context.deps.database(payments.history_of, context.user.id, PAYMENTS_SHOWN)
     delivered = await context.deps.database(queue.history, context.user.id, DELIVERIES_SHOWN)
     deps = context.deps
@@ -38,19 +38,19 @@ async def history(context: Context) -> None:
 
 
 async def cancel(context: Context) -> None:
-    """``/cancel``: the only link under way is cancelled at once; of several the customer chooses."""
+    """``/cancel``: a single waiting link is cancelled at once; among several the customer chooses."""
     waiting = await context.deps.database(queue.waiting, context.user.id)
     only = waiting[0].id if len(waiting) == 1 else None
     await context.show(account.waiting(context.t, waiting) if only is None else await _cancelled(context, only))
 
 
 async def show_waiting(context: Context) -> None:
-    """What waits, with a button to cancel each."""
+    """The waiting links, with a button to cancel each."""
     await context.show(account.waiting(context.t, await context.deps.database(queue.waiting, context.user.id)))
 
 
 async def drop(context: Context) -> None:
-    """A button of ``/cancel``: one job, or ``all``; the list shows what is left."""
+    """A button of ``/cancel``: one job, or ``all``. The list then shows the rest."""
     if context.argument == "all":
         await context.show(await _cancelled(context, None))
     elif context.number is not None:
@@ -60,13 +60,13 @@ async def drop(context: Context) -> None:
 
 
 async def cancel_one(context: Context) -> None:
-    """The button of a progress message, which disappears with its job."""
+    """The button of a job's progress message. The answer is a new message: that one disappears with its job."""
     if context.number is not None:
         await context.say(await _cancelled(context, context.number))
 
 
 async def cancel_batch(context: Context) -> None:
-    """The button of a batch's progress message: all that is open of it."""
+    """The button of a batch's progress message: cancel all of its open jobs."""
     if context.number is not None:
         stopped = await context.deps.database(batches.cancel, context.user.id, context.number, context.now)
         context.deps.wakeup.wake()
@@ -74,14 +74,14 @@ async def cancel_batch(context: Context) -> None:
 
 
 async def _cancelled(context: Context, job_id: int | None) -> Screen:
-    """Cancel a job of this customer, or all of them for None."""
+    """Cancel one of this customer's jobs, or all of them for None."""
     stopped = await context.deps.database(queue.cancel, context.user.id, job_id, context.now)
     context.deps.wakeup.wake()
     return account.cancelled(context.t, len(stopped), await context.deps.database(queue.waiting, context.user.id))
 
 
 async def release_batch(context: Context) -> None:
-    """A button under a batch that a limit has ended: put the rest in line again."""
+    """The button of a batch that a limit holds: put its held jobs in the queue again."""
     plan = await context.plan()
     released = await context.deps.database(batches.release, context.user.id, context.number, plan.level, context.now)
     context.deps.wakeup.wake()
@@ -89,7 +89,7 @@ async def release_batch(context: Context) -> None:
 
 
 async def reminders(context: Context) -> None:
-    """Switch the reminders of an ending plan on or off."""
+    """``/reminders``: switch the reminders of an ending plan on or off."""
     on = context.argument != "off"
     await context.deps.database(users.set_reminders, context.user.id, on, context.now)
     await context.show(account.reminders(context.t, on))

@@ -1,4 +1,4 @@
-"""Commands of the operator's people. For anybody else they do not exist."""
+"""Commands of the admins. To everybody else they are unknown commands."""
 
 import dataclasses
 import re
@@ -26,19 +26,19 @@ USER_ID = re.compile(r"[0-9]{1,15}")
 AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?")
 
 
-class CommandError(Exception):
-    """The arguments make no sense: the command's usage is the answer."""
+class BadArguments(Exception):
+    """A command's arguments cannot be read: its usage is the answer."""
 
 
 def command(
     name: str, act: Callable[[Context, list[str]], Awaitable[Screen | None]]
 ) -> Callable[[Context], Awaitable[None]]:
-    """Give *act* the words behind the command, and show what it answers, or how the command is used."""
+    """Make a handler that gives *act* the command's words and shows its answer, or how the command is used."""
 
     async def handle(context: Context) -> None:
         try:
             screen = await act(context, context.argument.split())
-        except CommandError:
+        except BadArguments:
             screen = admin.usage(context.t, name, [plan.code for plan in context.deps.plans.plans if plan.level])
         if screen is not None:
             await context.show(screen)
@@ -50,14 +50,14 @@ def command(
 async def grant(context: Context, words: list[str]) -> Screen:
     """``/grant USER PLAN DAYS|forever [REASON]``"""
     if len(words) < 3:
-        raise CommandError
+        raise BadArguments
     user = await _user(context, words[0])
     plan = context.deps.plans.by_code(words[1])
     if plan is None or not plan.level:
-        raise CommandError
+        raise BadArguments
     forever = words[2] == "forever"
     if not forever and not (words[2].isdecimal() and 0 < int(words[2]) <= 36_500):
-        raise CommandError
+        raise BadArguments
     if user is None:
         return admin.unknown_user(context.t, words[0])
     new = await context.deps.database(
@@ -77,13 +77,13 @@ async def grant(context: Context, words: list[str]) -> Screen:
 
 
 async def revoke(context: Context, words: list[str]) -> Screen:
-    """``/revoke USER [PLAN]``: all that is left, of one plan or of all, and what would renew it."""
+    """``/revoke USER [PLAN]``: take all that is left of one plan or of all, and end their renewals."""
     if not 1 <= len(words) <= 2:
-        raise CommandError
+        raise BadArguments
     user = await _user(context, words[0])
     plan = context.deps.plans.by_code(words[1]) if len(words) == 2 else None
     if len(words) == 2 and (plan is None or not plan.level):
-        raise CommandError
+        raise BadArguments
     if user is None:
         return admin.unknown_user(context.t, words[0])
     level = plan.level if plan else None
@@ -97,9 +97,9 @@ async def revoke(context: Context, words: list[str]) -> Screen:
 
 
 async def refund(context: Context, words: list[str]) -> Screen:
-    """``/refund PAYMENT [AMOUNT]``: by the provider's number of it. What is given back whole renews no more."""
+    """``/refund PAYMENT [AMOUNT]``, by the provider's id. A full refund also ends the payment's renewal."""
     if not 1 <= len(words) <= 2 or (len(words) == 2 and not AMOUNT.fullmatch(words[1])):
-        raise CommandError
+        raise BadArguments
     deps = context.deps
     found = await deps.database(payments.find, None, words[0])
     if found is None:
@@ -110,14 +110,14 @@ async def refund(context: Context, words: list[str]) -> Screen:
         await deps.database(payments.ask_refund, found.id, amount, context.user.id, context.now)
     except RefundRefused as error:
         if not rest:
-            await _end_renewal(context, found.subscription_id)  # a crash may have come in between, the first time
+            await _end_renewal(context, found.subscription_id)  # a crash may have come in between the first time
         return admin.refund_refused(context.t, error, found.currency)
     ended = amount == rest and await _end_renewal(context, found.subscription_id)
     return admin.refund_asked(context.t, amount, found.currency, ended)
 
 
 async def ban(context: Context, words: list[str]) -> Screen:
-    """``/ban USER``: shut out; his waiting jobs end, and he is charged no more for what he cannot use."""
+    """``/ban USER``: the customer's waiting jobs and renewals end."""
     user = await _one_user(context, words)
     if user is None:
         return admin.unknown_user(context.t, words[0])
@@ -125,7 +125,7 @@ async def ban(context: Context, words: list[str]) -> Screen:
         return admin.not_an_admin(context.t)
     await context.deps.database(
         users.ban, user.id, context.now
-    )  # first: what begins to renew from now on is ended by itself
+    )  # first: a renewal that begins from now on is ended by itself
     ended = await context.deps.database(subscriptions.ask_end, user.id, None, context.user.id, context.now)
     await context.deps.database(queue.cancel, user.id, None, context.now)
     return admin.banned(context.t, user, ended)
@@ -141,17 +141,17 @@ async def unban(context: Context, words: list[str]) -> Screen:
 
 
 async def allow(context: Context, words: list[str]) -> Screen:
-    """``/allow LINK``: a private chat becomes open to all customers."""
+    """``/allow LINK``: open a private chat to all customers."""
     return await _decide(context, words, sources.allow, admin.allowed)
 
 
 async def block(context: Context, words: list[str]) -> Screen:
-    """``/block LINK``: nobody gets anything from this chat."""
+    """``/block LINK``: close a chat to everybody."""
     return await _decide(context, words, sources.block, admin.blocked)
 
 
 async def testpay(context: Context, words: list[str]) -> None:
-    """``/testpay``: a payment of 1 Star that gives nothing and goes back."""
+    """``/testpay``: a payment of 1 Star that gives nothing and is refunded."""
     plan = next((plan for plan in context.deps.plans.plans if plan.level), context.deps.plans.free)
     trial = dataclasses.replace(plan, prices={STARS: TEST_PRICE}, renews=False)
     order = await context.deps.database(
@@ -181,7 +181,7 @@ async def status(context: Context, words: list[str]) -> Screen:
 
 
 async def _end_renewal(context: Context, subscription_id: int | None) -> bool:
-    """Ask the provider to renew no more what a payment was for; False when nothing renews it."""
+    """Ask the provider to end a renewal; False when there is none."""
     if subscription_id is None:
         return False
     try:
@@ -193,7 +193,7 @@ async def _end_renewal(context: Context, subscription_id: int | None) -> bool:
 
 async def _one_user(context: Context, words: list[str]) -> UserInfo | None:
     if len(words) != 1:
-        raise CommandError
+        raise BadArguments
     return await _user(context, words[0])
 
 
@@ -211,7 +211,7 @@ async def _decide(
     answer: Callable[..., Screen],
 ) -> Screen:
     if len(words) != 1:
-        raise CommandError
+        raise BadArguments
     try:
         chat_id = await context.deps.chats.id_of(words[0], context.now)
     except (PermanentFailure, RetryLater, RPCError, OSError):
@@ -221,11 +221,11 @@ async def _decide(
 
 
 def _minor(text: str, currency: str) -> int:
-    """An amount as it was typed, in minor units."""
+    """A typed amount in minor units."""
     whole, _, fraction = text.partition(".")
     digits = decimals(currency)
     if len(fraction) > digits:
-        raise CommandError
+        raise BadArguments
     minor: int = int(whole) * 10**digits + int(fraction.ljust(digits, "0") or 0)
     return minor
 

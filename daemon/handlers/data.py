@@ -1,4 +1,4 @@
-"""A customer's own data, to be seen and to be deleted; the operator's backups."""
+"""A customer's stored data, exported and deleted; the operator's backups."""
 
 import io
 import json
@@ -19,12 +19,12 @@ async def mydata(context: Context) -> None:
 
 
 async def ask_erasure(context: Context) -> None:
-    """``/deletemydata``: asks first."""
+    """``/deletemydata``: ask for confirmation."""
     await context.show(data.confirm_erasure(context.t))
 
 
 async def erase(context: Context) -> None:
-    """The button under that question."""
+    """The button that confirms ``/deletemydata``."""
     if context.argument != "yes":
         await ask_erasure(context)
         return

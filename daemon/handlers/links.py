@@ -1,4 +1,4 @@
-"""Links on their way into the line: read, refused with a reason, or put in line as jobs."""
+"""Links in a message: put in the queue as jobs, or refused with a reason."""
 
 from pyrogram.types import Message
 
@@ -12,11 +12,11 @@ from models.jobs.queue import NewJob, TooMany
 from models.jobs.states import JobInfo
 
 WAITING_CAP = 200
-"""How many links one customer may have in line."""
+"""How many links one customer may have in the queue."""
 
 
 async def deliver(context: Context, sent: Message, found: list[Link]) -> None:
-    """Put what *found* names in line, and answer for what cannot be: an answer that fails loses no link."""
+    """Queue the posts that *found* names, then answer the links that cannot be read: a failed answer loses no link."""
     wanted = [str(link) for link in links.each(found)]
     if len(wanted) > WAITING_CAP:
         await context.say(screens.too_many_at_once(context.t, len(wanted), WAITING_CAP))
@@ -45,7 +45,7 @@ async def _enqueue(context: Context, wanted: list[str], key: str) -> None:
 
 
 def read(sent: Message) -> list[Link]:
-    """Every link of a message, typed or behind words."""
+    """Every link of a message, typed or hidden behind words."""
     if sent.text is not None:
         return links.parse(str(sent.text), sent.entities or ())
     return links.parse(str(sent.caption or ""), sent.caption_entities or ())

@@ -13,7 +13,7 @@ from models.money.subscriptions import SubscriptionInfo
 
 
 async def plans(context: Context) -> None:
-    """``/premium``: what is on sale, or what the customer has and how to go on."""
+    """``/premium``: the plans on sale, what the customer has, and its renewals."""
     deps, settings = context.deps, context.deps.settings
     access = await context.access()
     owned = [each for each in await deps.database(subscriptions.of, context.user.id) if is_shown(each, context.now)]
@@ -34,7 +34,7 @@ async def plans(context: Context) -> None:
 
 
 async def buy(context: Context) -> None:
-    """A plan was chosen: its order, and the invoice made from it."""
+    """The button of a plan: create its order and send the invoice."""
     plan = context.deps.plans.by_code(context.argument)
     if plan is None or not plan.on_sale or STARS not in plan.prices:
         await context.show(checkout.not_on_sale(context.t))
@@ -56,7 +56,7 @@ async def buy(context: Context) -> None:
 
 
 async def offer(context: Context, order: OrderInfo, plan: Plan) -> None:
-    """Show the customer how to pay *order*."""
+    """Offer *order* for payment: an invoice, or the link of one that renews."""
     if order.renews:
         address = await context.deps.stars.subscription_link(order, plan, context.t)
         await context.show(checkout.subscribe(context.t, plan, address))
@@ -65,7 +65,7 @@ async def offer(context: Context, order: OrderInfo, plan: Plan) -> None:
 
 
 async def stop_renewal(context: Context) -> None:
-    """A second thought before the end of a subscription."""
+    """Ask for confirmation before the renewal is cancelled."""
     found = await _own_subscription(context)
     screen = checkout.renewal_cannot_change(context.t)
     if found is not None and found.state in subscriptions.RENEWING:
@@ -74,12 +74,12 @@ async def stop_renewal(context: Context) -> None:
 
 
 async def unsubscribe(context: Context) -> None:
-    """Ask the provider to renew no more."""
+    """Ask the provider to cancel the renewal."""
     await _change_renewal(context, resume=False)
 
 
 async def renew(context: Context) -> None:
-    """Ask the provider to renew again."""
+    """Ask the provider to resume the renewal."""
     await _change_renewal(context, resume=True)
 
 
@@ -107,14 +107,14 @@ async def _own_subscription(context: Context) -> SubscriptionInfo | None:
 
 
 def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
-    """Does it still matter to the customer?"""
+    """Does the subscription renew, or does its paid period still run?"""
     if subscription.state in subscriptions.RENEWING:
         return True
     return subscription.state is subscriptions.SubscriptionState.CANCELLED and (subscription.period_end or 0) > now
 
 
 def sells_by_paypal(context: Context, plan: Plan) -> bool:
-    """PayPal takes money, and the plan has a price in it."""
+    """Is PayPal on, and does the plan have a price in one of its currencies?"""
     return context.deps.settings.paypal_enabled and PAYPAL.currency_of(plan) is not None
 
 

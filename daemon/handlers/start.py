@@ -9,14 +9,14 @@ from models.jobs import usage
 
 
 async def start(context: Context) -> None:
-    """``/start``; the router has followed a deep link (``t.me/bot?start=plans``) where it knows one."""
+    """``/start`` without a known deep link (``t.me/bot?start=plans``), which has a handler of its own."""
     await show_home(context)
     if context.is_admin:
         await commands.register_admin(context.deps.bot, context.user.id)
 
 
 async def show_home(context: Context) -> None:
-    """Plan, what is left, how to go on."""
+    """The first screen: the plan, what is left of it, and the ways on."""
     settings = context.deps.settings
     access = await context.access()
     plan = context.deps.plans.for_level(access.level)
@@ -41,7 +41,7 @@ async def guide(context: Context) -> None:
 
 
 async def language(context: Context) -> None:
-    """``/language``: the choice, or what was chosen."""
+    """``/language``: the choice of languages, or the one just chosen."""
     chosen = context.argument.strip().lower()
     if chosen not in LANGUAGES:
         await context.show(home.language(context.t, context.user.language))

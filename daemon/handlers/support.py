@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 async def paysupport(context: Context) -> None:
-    """``/paysupport``, with or without the number of a payment."""
+    """``/paysupport``, with or without a payment's id."""
     settings = context.deps.settings
     if not context.argument:
         await context.show(support.contact(context.t, settings.support_contact))
@@ -31,7 +31,7 @@ async def how_to_look_up(context: Context) -> None:
 
 
 async def _look_up(context: Context, remote_id: str, provider: ProviderTraits) -> None:
-    """Find a payment here, else at the provider; one of somebody else is not found."""
+    """Find a payment here, or else at its provider. Somebody else's payment is not found."""
     deps = context.deps
     found = await deps.database(payments.find, None, remote_id)
     if found is None and provider.is_asked_later:
@@ -42,7 +42,7 @@ async def _look_up(context: Context, remote_id: str, provider: ProviderTraits) -
         try:
             found = await deps.stars.look_up(remote_id, context.now)
         except (RPCError, OSError) as error:
-            logger.warning("charge not looked up", extra={"charge": remote_id, "reason": str(error)})
+            logger.warning("charge.lookup_failed", extra={"charge": remote_id, "reason": str(error)})
             await context.show(support.cannot_tell(context.t))
             return
     await context.show(_answer(context, found))

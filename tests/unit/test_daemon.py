@@ -106,7 +106,7 @@ def test_a_derived_id_is_the_same_again_and_differs_by_key() -> None:
     assert context.derived_id("12345:7") in ids
 
 
-def transaction(**changes: object) -> raw.types.StarsTransaction:
+def listed(**changes: object) -> raw.types.StarsTransaction:
     values = {
         "id": "stx1",
         "amount": raw.types.StarsAmount(amount=500, nanos=0),
@@ -117,19 +117,19 @@ def transaction(**changes: object) -> raw.types.StarsTransaction:
     return raw.types.StarsTransaction(**{**values, **changes})
 
 
-def test_a_line_of_the_statement_becomes_a_fact() -> None:
-    line = stars.line_of(transaction(subscription_period=2_592_000))
-    assert line == stars.Line("stx1", 42, 500, 1000, False, "public", 2_592_000)
-    fact = stars.fact_of(line, line.at + line.period, "statement")
+def test_a_stars_transaction_becomes_a_fact() -> None:
+    transaction = stars.transaction_of(listed(subscription_period=2_592_000))
+    assert transaction == stars.StarsTransaction("stx1", 42, 500, 1000, False, "public", 2_592_000)
+    fact = stars.fact_of(transaction, transaction.at + transaction.period, "statement")
     assert (fact.provider, fact.remote_id, fact.order_public_id, fact.amount, fact.currency) == (
         "stars", "stx1", "public", 500, "XTR",
     )  # fmt: skip
     assert fact.period_end == 2_593_000
 
 
-def test_a_refund_of_the_statement_is_one() -> None:
-    line = stars.line_of(transaction(refund=True, amount=raw.types.StarsAmount(amount=-500, nanos=0)))
-    assert line is not None and line.refund and line.amount == 500
+def test_a_refunding_stars_transaction_is_a_refund() -> None:
+    transaction = stars.transaction_of(listed(refund=True, amount=raw.types.StarsAmount(amount=-500, nanos=0)))
+    assert transaction is not None and transaction.refund and transaction.amount == 500
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_a_refund_of_the_statement_is_one() -> None:
         {"refund": True},  # Stars that came back to the bot
     ],
 )
-def test_other_lines_of_the_statement_are_left_alone(changes: dict[str, object]) -> None:
-    assert stars.line_of(transaction(**changes)) is None
+def test_other_stars_transactions_are_ignored(changes: dict[str, object]) -> None:
+    assert stars.transaction_of(listed(**changes)) is None
 
 
 def test_the_id_of_a_sent_message_is_found() -> None:

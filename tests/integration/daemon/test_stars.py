@@ -46,7 +46,7 @@ async def test_a_payment_gives_access_and_a_receipt(daemon_sandbox: Sandbox, sha
         assert "Premium, 29 days 23 hours left" in start or "Premium, 30 days left" in start
         history = await customer.ask("/history")
         assert "Premium, 500 ⭐, paid" in history.text
-        answered = shared_daemon.until_logged("pre-checkout answered", seen)
+        answered = shared_daemon.until_logged("precheckout.answered", seen)
         assert answered["ok"] and answered["ms"] < 1000
 
 

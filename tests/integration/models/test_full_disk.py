@@ -13,7 +13,7 @@ import pytest
 from pyrogram.storage import UpdateState
 
 from daemon.database import Database
-from daemon.disk_monitor import Room
+from daemon.disk_monitor import DiskSpace
 from daemon.telegram.session_file import SessionFile
 from models import notes
 from models.database import execute, transaction
@@ -140,6 +140,6 @@ async def test_the_session_of_another_bot_is_not_taken_for_ours(tmp_path: Path) 
     ],
 )
 def test_when_a_disk_is_nearly_full(free: int, total: int, short: bool, ample: bool) -> None:
-    room = Room(free, total)
+    room = DiskSpace(free, total)
 
     assert (room.is_short, room.is_ample) == (short, ample)
