@@ -8,7 +8,7 @@ from pyrogram import Client
 
 from daemon.database import Database
 from daemon.telegram.clients import Bot, Connection, ConnectionState
-from daemon.telegram.errors import GaveUp, LoginLost
+from daemon.telegram.errors import LoginLost, LoginRefused
 from daemon.wakeup import Wakeup
 from models import notes
 from models.jobs import queue
@@ -36,7 +36,7 @@ class Connections:
             try:
                 await self.account.start()
                 await self.account.watch()
-            except (GaveUp, LoginLost):
+            except (LoginLost, LoginRefused):
                 if not self.account.state.is_ended:
                     raise
             await self.account.stop()

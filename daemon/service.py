@@ -21,7 +21,7 @@ from daemon.dispatcher import Dispatcher
 from daemon.outbox_worker import OutboxWorker
 from daemon.tasks import Tasks
 from daemon.telegram import clients, endpoint
-from daemon.telegram.errors import ClockSetBack, GaveUp, LoginLost
+from daemon.telegram.errors import ClockSetBack, LoginLost, LoginRefused
 from daemon.transfer.delivery_notifier import DeliveryNotifier
 from daemon.transfer.worker import TransferClients, Transfers
 
@@ -111,7 +111,7 @@ class Service:
         await commands.register(self.deps.bot, self.deps.settings.admin_ids)
         async with asyncio.TaskGroup() as group:
             group.create_task(connection.watch())
-            group.create_task(connection.mend_gaps())
+            group.create_task(connection.recover_gaps())
             group.create_task(self._save_session())
 
     async def _transfer(self) -> None:
@@ -195,4 +195,4 @@ def _first(error: BaseException | None) -> BaseException | None:
 
 
 def _exit_code(error: BaseException | None) -> int:
-    return EXIT_AWAY if isinstance(error, GaveUp | LoginLost | ClockSetBack) else EXIT_GAVE_UP
+    return EXIT_AWAY if isinstance(error, LoginRefused | LoginLost | ClockSetBack) else EXIT_GAVE_UP

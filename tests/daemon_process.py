@@ -40,7 +40,7 @@ class Daemon:
         """Is the process running?"""
         return self.process is not None and self.process.poll() is None
 
-    def start(self, wait_for: str = "bot is ok") -> "Daemon":
+    def start(self, wait_for: str = "bot.connected") -> "Daemon":
         """Run it until its log says *wait_for*."""
         self.db_path.mkdir(parents=True, exist_ok=True)
         seen = len(self.log())

@@ -1,7 +1,7 @@
-"""The two clients: the bot that speaks with customers and the account that reads. How they are built, and watched.
+"""The two clients: the bot that chats with customers and the account that reads posts. Built, and kept connected.
 
-A Pyrogram client heals a lost connection by itself, but does not say that it has lost one, and hangs when its session
-was ended from outside. :class:`Link` starts a client, keeps asking how it is, and replaces a session that died.
+A Pyrogram client reconnects by itself, but does not report that it has lost its connection, and hangs when its session
+was ended from outside. :class:`Connection` starts a client, probes it, and replaces a session that does not come back.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from pyrogram.storage import UpdateState
 
 from config.settings import Settings
 from daemon.telegram import endpoint
-from daemon.telegram.errors import GaveUp, LoginLost
+from daemon.telegram.errors import LoginLost, LoginRefused
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
 from daemon.telegram.session_file import SessionFile
 from daemon.telegram.update_gaps import UpdateSequence
@@ -28,19 +28,19 @@ logger = logging.getLogger(__name__)
 UPDATE_WORKERS = 16
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 3.0
-LOOK_S = 1.0
+CHECK_S = 1.0
 PROBE_S = 15.0
 PROBE_LOST_S = 3.0
 PROBE_TIMEOUT_S = 8.0
 STUCK_S = 2.0
-REFUSALS = 10
-LONGEST_WAIT_S = 300
-AWAY_WAIT_S = 10
-REMEMBERED = 200  # messages that a client keeps, parsed: each is 12 KiB, and by default it keeps a thousand
+MAX_REFUSALS = 10
+MAX_REFUSAL_WAIT_S = 300
+MAX_RECONNECT_WAIT_S = 10
+CACHED_MESSAGES = 200  # messages that a client keeps, parsed: each is 12 KiB, and by default it keeps a thousand
 
 
 class ConnectionState(enum.StrEnum):
-    """How a client stands with Telegram."""
+    """The state of a client's connection. The values are stored in the daemon's heartbeat."""
 
     STARTING = "starting"
     OK = "ok"
@@ -50,46 +50,57 @@ class ConnectionState(enum.StrEnum):
 
     @property
     def is_ended(self) -> bool:
-        """Only the operator can change it."""
+        """Has the login ended, so that only the operator can go on?"""
         return self in (ConnectionState.REVOKED, ConnectionState.BANNED)
 
 
-class Bot(Client):
-    """The bot's client. Updates about money jump the queue, and an intake that is closed takes nothing in.
+_VERBS = {
+    ConnectionState.STARTING: "starting",
+    ConnectionState.OK: "connected",
+    ConnectionState.LOST: "lost",
+    ConnectionState.REVOKED: "revoked",
+    ConnectionState.BANNED: "banned",
+}
+"""What the log says of a client in that state."""
 
-    An update that is not taken in does not move the stored ``pts`` either: the next start fetches it again.
+
+class Bot(Client):
+    """The bot's client: hands over urgent updates at once, and takes no update any more once ``is_open`` is False.
+
+    An update that is not taken does not advance the stored ``pts``: the next start fetches it again.
+    See https://core.telegram.org/api/updates.
     """
 
     is_open = True
-    numbers: UpdateSequence
+    sequence: UpdateSequence
     session_file: SessionFile
     urgent: tuple[type, ...] = (raw.types.UpdateBotPrecheckoutQuery, raw.types.UpdateBotStarsSubscription)
     on_urgent: Callable[[Any], None] | None = None
 
     async def handle_updates(self, updates: raw.base.Updates) -> None:
-        """Let everything through but what is urgent, and nothing once the intake is closed."""
+        """Take updates: urgent ones are handed over, the others go the library's way, and none while closed."""
         if not self.is_open:
             return
-        if self.numbers.mark is None:
-            self.numbers.begin(await self.stored_number())
-        self.numbers.note(updates)
+        if self.sequence.pts is None:
+            self.sequence.begin(await self.stored_pts())
+        self.sequence.note(updates)
         if isinstance(updates, raw.types.Updates | raw.types.UpdatesCombined):
             updates.updates = [update for update in updates.updates if not self._divert(update)]
         elif isinstance(updates, raw.types.UpdateShort) and self._divert(updates.update):
             return
         await super().handle_updates(updates)
-        if self.numbers.mark is None:  # the first update of a new session
-            self.numbers.begin(await self.stored_number())
-        await self.storage.set_update_state(UpdateState(0, self.numbers.mark, None, None, None))
+        if self.sequence.pts is None:  # the first update of a new session
+            self.sequence.begin(await self.stored_pts())
+        await self.storage.set_update_state(UpdateState(0, self.sequence.pts, None, None, None))
 
     async def recover_gaps(self, ids: Any = None) -> tuple[int, int]:
-        """Fetch what is missing, from the number on up to which nothing is."""
+        """Fetch the difference (``updates.getDifference``) from the last ``pts`` before the gap."""
         recovered: tuple[int, int] = await super().recover_gaps(ids)
-        self.numbers.begin(await self.stored_number())
+        self.sequence.begin(await self.stored_pts())
         return recovered
 
-    async def stored_number(self) -> int | None:
-        """Up to where the stored state goes; None for a session that has none yet."""
+    async def stored_pts(self) -> int | None:
+        """The ``pts`` of the stored update state; None for a session that has none yet."""
         states = await self.storage.get_update_states(0)
         return states[0].pts if states else None
 
@@ -101,7 +112,7 @@ class Bot(Client):
 
 
 def build_bot(settings: Settings) -> Bot:
-    """The bot's client, its session kept in a file under ``DB_PATH`` so that peers and the update state outlive it."""
+    """The bot's client. Its session is kept in a file under ``DB_PATH``, with its peers and its update state."""
     session_file = SessionFile("bot", settings.db_path, settings.bot_id)
     bot = Bot(
         "bot",
@@ -111,25 +122,25 @@ def build_bot(settings: Settings) -> Bot:
         storage_engine=session_file,
         workers=UPDATE_WORKERS,
         skip_updates=False,
-        max_message_cache_size=REMEMBERED,
+        max_message_cache_size=CACHED_MESSAGES,
         parse_mode=enums.ParseMode.HTML,
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
         **_NO_LOOKUPS,
     )
-    bot.numbers = UpdateSequence()
+    bot.sequence = UpdateSequence()
     bot.session_file = session_file
     return bot
 
 
 def build_account(settings: Settings) -> Client:
-    """The operator's account. It needs no updates, and asking for none keeps them from piling up."""
+    """The account's client. It takes no updates, so that none pile up."""
     return Client(
         "account",
         api_id=settings.telegram_api_id,
         api_hash=settings.telegram_api_hash,
         session_string=settings.telegram_session_string,
         no_updates=True,
-        max_message_cache_size=REMEMBERED,
+        max_message_cache_size=CACHED_MESSAGES,
         parse_mode=enums.ParseMode.DISABLED,
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
         **_NO_LOOKUPS,
@@ -141,12 +152,12 @@ _NO_LOOKUPS = {"fetch_replies": False, "fetch_topics": False, "fetch_stories": F
 
 
 def refusal_wait(refusals: int) -> int:
-    """Seconds to wait after the n-th refusal in a row: 2^n, at most 300."""
-    return int(min(2**refusals, LONGEST_WAIT_S))
+    """Seconds to wait after that many refusals in a row: 2^n, at most 300."""
+    return int(min(2**refusals, MAX_REFUSAL_WAIT_S))
 
 
-def verdict(error: BaseException | None) -> ConnectionState | None:
-    """What an error says about the login itself; None when it says nothing."""
+def state_after(error: BaseException | None) -> ConnectionState | None:
+    """The connection's state after *error*; None when the error says nothing about the login or the connection."""
     if isinstance(error, UserDeactivated | UserDeactivatedBan):
         return ConnectionState.BANNED
     if isinstance(error, Unauthorized | AuthKeyNotFound) or getattr(error, "ID", "") == "AUTH_KEY_DUPLICATED":
@@ -157,7 +168,7 @@ def verdict(error: BaseException | None) -> ConnectionState | None:
 
 
 class Connection:
-    """One client's tie to Telegram: started with patience, watched, mended, stopped in bounded time.
+    """One client's connection: started with retries, watched, repaired, stopped in bounded time.
 
     *on_change* is awaited with each new state and the reason for it.
     """
@@ -169,7 +180,7 @@ class Connection:
         self.up = asyncio.Event()
         self._on_change = on_change
         self._gap = asyncio.Event()
-        self._asked = 0.0
+        self._probed_at = 0.0
         self._stuck_since: float | None = None
         client.connect_handler = self._connected
 
@@ -179,9 +190,9 @@ class Connection:
         return str(self.client.name)
 
     async def start(self) -> None:
-        """Log in, however long the network is away.
+        """Log in, and retry for as long as the network is away.
 
-        :raises GaveUp: refused ten times in a row.
+        :raises LoginRefused: Telegram refused ten times in a row.
         """
         refusals = away = 0
         while True:
@@ -190,49 +201,49 @@ class Connection:
                     await self.client.start()
                 break
             except (RPCError, OSError, AuthKeyNotFound) as raised:
-                error = _cause_of_death(self.client.session) or raised
+                error = _auth_key_error(self.client.session) or raised
             await self._abandon()
-            found = verdict(error)
+            found = state_after(error)
             if found is ConnectionState.LOST:
                 away += 1
-                await self._move(ConnectionState.LOST, repr(error))
-                await asyncio.sleep(min(2**away, AWAY_WAIT_S))
+                await self._set_state(ConnectionState.LOST, repr(error))
+                await asyncio.sleep(min(2**away, MAX_RECONNECT_WAIT_S))
                 continue
             refusals += 1
             await self._refused(error, found, refusals)
-        await self._move(ConnectionState.OK)
+        await self._set_state(ConnectionState.OK)
 
     async def watch(self) -> None:
-        """Look at the session every second and ask Telegram now and then, for ever.
+        """Check the session every second and probe Telegram every 15 seconds, until cancelled.
 
         :raises LoginLost: the session was ended from outside.
         """
         loop = asyncio.get_running_loop()
-        self._asked = loop.time()
+        self._probed_at = loop.time()
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_S)
             try:
-                await self._look()
-                if loop.time() - self._asked >= (PROBE_S if self.state is ConnectionState.OK else PROBE_LOST_S):
-                    self._asked = loop.time()
+                await self._check()
+                if loop.time() - self._probed_at >= (PROBE_S if self.state is ConnectionState.OK else PROBE_LOST_S):
+                    self._probed_at = loop.time()
                     await self._probe()
             except (RPCError, OSError, AuthKeyNotFound) as error:
-                await self._fell(error)
+                await self._failed(error)
 
-    async def mend_gaps(self) -> None:
-        """After each reconnection fetch what was missed: the library advances ``pts`` without looking for gaps."""
+    async def recover_gaps(self) -> None:
+        """Fetch missed updates after each reconnection and each gap: the library advances ``pts`` over gaps."""
         while True:
             await self._gap.wait()
             self._gap.clear()
             try:
                 await self.client.recover_gaps()
             except (RPCError, OSError) as error:
-                logger.warning("gaps not recovered yet", extra={"client": self.name, "reason": repr(error)})
+                logger.warning("gap.unrecovered", extra={"client": self.name, "reason": repr(error)})
                 await asyncio.sleep(1)
                 self._gap.set()
 
     async def stop(self) -> None:
-        """Close all connections; never takes longer than a few seconds, whatever state the client is in."""
+        """Close all connections, in a few seconds at most, whatever state the client is in."""
         client = self.client
         leftovers = [*client.media_sessions.values(), *client.sessions.values()]
         await _bounded(client.stop() if client.is_initialized else self._abandon(), f"client {self.name}")
@@ -241,24 +252,24 @@ class Connection:
 
     async def _refused(self, error: BaseException, found: ConnectionState | None, refusals: int) -> None:
         if found is not None:
-            await self._move(found, str(error))
+            await self._set_state(found, str(error))
             await self._forget_login()
-        if refusals >= REFUSALS:
-            raise GaveUp(self.name, str(error)) from error
+        if refusals >= MAX_REFUSALS:
+            raise LoginRefused(self.name, str(error)) from error
         wait = refusal_wait(refusals)
         if isinstance(error, FloodWait):
             wait = max(wait, flood_seconds(error) + FLOOD_MARGIN_S)
-        logger.warning("login refused", extra={"client": self.name, "reason": str(error), "seconds": wait})
+        logger.warning("login.refused", extra={"client": self.name, "reason": str(error), "seconds": wait})
         await asyncio.sleep(wait)
 
     async def _forget_login(self) -> None:
-        """A bot whose session was ended logs in anew with its token; an account's session is all that there is."""
+        """Delete the bot's session file, so that it logs in anew with its token. An account cannot log in anew."""
         if self.client.bot_token and not self.client.in_memory:
             with contextlib.suppress(FileNotFoundError):
                 await self.client.storage.delete()
 
     async def _abandon(self) -> None:
-        """Undo a start that came half way, so that the client can start again."""
+        """Undo a start that failed half way, so that the client can start again."""
         client = self.client
         if client.session is not None:
             await _bounded(client.session.stop(), "session")
@@ -273,14 +284,17 @@ class Connection:
     async def _connected(self, _: Client, session: Session) -> None:
         if session is self.client.session:
             self._gap.set()
-            self._asked = 0.0  # why was the connection lost? Ask at once
+            self._probed_at = 0.0  # probe at once: why was the connection lost?
 
-    async def _look(self) -> None:
-        """Notice a session that will not come back by itself, and put another in its place."""
+    async def _check(self) -> None:
+        """Replace a session that will not come back by itself.
+
+        :raises AuthKeyNotFound: Telegram does not know the session's key any more.
+        """
         session = self.client.session
-        if (cause := _cause_of_death(session)) is not None:
+        if (cause := _auth_key_error(session)) is not None:
             raise cause
-        if isinstance(self.client, Bot) and self.client.numbers.has_gap:
+        if isinstance(self.client, Bot) and self.client.sequence.has_gap:
             self._gap.set()
         now = asyncio.get_running_loop().time()
         if session is not None and session.state in (SessionState.STARTED, SessionState.STARTING):
@@ -288,11 +302,11 @@ class Connection:
             return
         self._stuck_since = self._stuck_since or now
         if now - self._stuck_since >= STUCK_S:
-            await self._revive()
+            await self._replace_session()
 
-    async def _revive(self) -> None:
+    async def _replace_session(self) -> None:
         client, storage = self.client, self.client.storage
-        logger.warning("session replaced", extra={"client": self.name})
+        logger.warning("session.replaced", extra={"client": self.name})
         if client.session is not None:
             await _bounded(client.session.stop(), "session")
         client.session = await client.get_session(
@@ -309,20 +323,20 @@ class Connection:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 state = await invoke(self.client, raw.functions.updates.GetState(), longest_flood=0, failures=1)
             if isinstance(self.client, Bot):
-                self.client.numbers.expect(state.pts)
+                self.client.sequence.expect(state.pts)
         except RPCError as error:
-            if verdict(error) is not None:
+            if state_after(error) is not None:
                 raise
-        await self._move(ConnectionState.OK)
+        await self._set_state(ConnectionState.OK)
 
-    async def _fell(self, error: BaseException) -> None:
-        found = verdict(error) or ConnectionState.LOST
-        await self._move(found, str(error) or repr(error))
+    async def _failed(self, error: BaseException) -> None:
+        found = state_after(error) or ConnectionState.LOST
+        await self._set_state(found, str(error) or repr(error))
         if found.is_ended:
             await self._forget_login()
             raise LoginLost(self.name, str(error)) from error
 
-    async def _move(self, state: ConnectionState, reason: str = "") -> None:
+    async def _set_state(self, state: ConnectionState, reason: str = "") -> None:
         if state is self.state:
             return
         self.state, self.reason = state, reason
@@ -332,26 +346,26 @@ class Connection:
             self.up.clear()
         logger.log(
             logging.INFO if state is ConnectionState.OK else logging.WARNING,
-            "%s is %s", self.name, state, extra={"client": self.name, "reason": reason},
+            f"{self.name}.{_VERBS[state]}", extra={"client": self.name, "reason": reason},
         )  # fmt: skip
         await self._on_change(state, reason)
 
 
-def _cause_of_death(session: Session | None) -> BaseException | None:
-    """What ended the session's reader, where it was Telegram not knowing the key (the library does not tell)."""
-    reader = session.recv_task if session is not None else None
-    if reader is None or not reader.done() or reader.cancelled():
+def _auth_key_error(session: Session | None) -> BaseException | None:
+    """The error that ended the session's receiver because Telegram does not know its key: the library hides it."""
+    receiver = session.recv_task if session is not None else None
+    if receiver is None or not receiver.done() or receiver.cancelled():
         return None
-    error = reader.exception()
+    error = receiver.exception()
     return error if isinstance(error, AuthKeyNotFound) else None
 
 
 async def _bounded(work: Coroutine[Any, Any, Any], what: str) -> None:
-    """Give *work*, the end of something, a few seconds, then go on without it: the library may wait for ever."""
+    """Give *work*, which stops *what*, three seconds and then go on without it: the library may wait forever."""
     task = asyncio.create_task(work)
     done, _ = await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
     if not done:
         task.cancel()
-        logger.warning("%s does not stop", what)
+        logger.warning("stop.timed_out", extra={"what": what})
     elif (error := task.exception()) is not None:
-        logger.warning("%s not stopped cleanly", what, extra={"reason": repr(error)})
+        logger.warning("stop.failed", extra={"what": what, "reason": repr(error)})

@@ -1,4 +1,4 @@
-"""Where Telegram is. In life the library knows; in tests and in the demo ``TELEGRAM_ENDPOINT`` says it."""
+"""Telegram's address: the library's own, or ``TELEGRAM_ENDPOINT`` in tests and in the demo."""
 
 from hashlib import sha1
 from typing import Any
@@ -10,14 +10,14 @@ from pyrogram.crypto import rsa
 from pyrogram.raw.core.primitives import Bytes
 from pyrogram.storage.sqlite_storage import PROD, TEST
 
-KNOWN_BY_HEART = frozenset({*PROD.values(), *TEST.values()})
+SHIPPED_ADDRESSES = frozenset({*PROD.values(), *TEST.values()})
 
 
 def connection_class(endpoint: tuple[str, int] | None) -> type[Connection]:
-    """The connection that clients are to use.
+    """The connection class that clients use.
 
-    With an *endpoint* the addresses that the library was shipped with lead there instead; those that the server
-    itself names (``help.getConfig``, for its other data centres) are left as they are.
+    With an *endpoint*, connections to the addresses that the library ships with go there instead. Addresses that the
+    server names (``help.getConfig``, for its other data centres) are left as they are.
     """
     if endpoint is None:
         stock: type[Connection] = Connection
@@ -26,7 +26,7 @@ def connection_class(endpoint: tuple[str, int] | None) -> type[Connection]:
 
     class LocalConnection(Connection):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            if kwargs["server_address"] in KNOWN_BY_HEART:
+            if kwargs["server_address"] in SHIPPED_ADDRESSES:
                 kwargs |= {"server_address": host, "port": port}
             super().__init__(*args, **kwargs)
 
@@ -34,9 +34,9 @@ def connection_class(endpoint: tuple[str, int] | None) -> type[Connection]:
 
 
 def trust(public_key: str) -> None:
-    """Let clients of this process shake hands with the holder of *public_key* (PEM text).
+    """Let clients of this process complete the handshake with the holder of *public_key* (PEM text).
 
-    :raises ValueError: it is not an RSA public key.
+    :raises ValueError: *public_key* is not an RSA public key.
     """
     key = load_pem_public_key(public_key.encode())
     if not isinstance(key, RSAPublicKey):
@@ -46,7 +46,7 @@ def trust(public_key: str) -> None:
 
 
 def _fingerprint(modulus: int, exponent: int) -> int:
-    """How MTProto names a key: the low 64 bits of the SHA-1 of its two numbers in TL form."""
+    """MTProto's fingerprint of a key: the low 64 bits of the SHA-1 of its two numbers in TL form."""
     parts = (number.to_bytes((number.bit_length() + 7) // 8, "big") for number in (modulus, exponent))
     digest = sha1(b"".join(bytes(Bytes(part)) for part in parts)).digest()
     return int.from_bytes(digest[-8:], "little", signed=True)

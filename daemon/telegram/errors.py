@@ -1,11 +1,11 @@
 """What can go wrong between the daemon and Telegram.
 
 DaemonError
-├── GaveUp          Telegram refused a login again and again; the supervisor should try later
-├── ClockSetBack    the library numbers its calls by the clock: only a new process can go on
-├── LoginLost       the bot's own session is dead: a new process logs in again with the token
+├── LoginRefused    Telegram refused a login ten times: the supervisor tries later
+├── ClockSetBack    the library takes message ids from the clock: only a new process can go on
+├── LoginLost       the session was ended from outside: a new process logs the bot in with its token
 ├── AlreadySent     the server has a message with this random_id: a success, without its message id
-└── Unreachable     the customer blocked the bot, or is gone: no retry helps
+└── Unreachable     the customer has blocked the bot, or their account is gone: no retry helps
 """
 
 
@@ -13,8 +13,8 @@ class DaemonError(Exception):
     """Base of everything that the daemon raises itself."""
 
 
-class GaveUp(DaemonError):
-    """A login was refused as often as we are willing to try."""
+class LoginRefused(DaemonError):
+    """Telegram refused a login too many times in a row."""
 
     def __init__(self, client: str, reason: str) -> None:
         self.client, self.reason = client, reason
@@ -30,7 +30,7 @@ class LoginLost(DaemonError):
 
 
 class ClockSetBack(DaemonError):
-    """The clock on the wall was set back by so many seconds."""
+    """The system clock was set back by ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -38,11 +38,11 @@ class ClockSetBack(DaemonError):
 
 
 class AlreadySent(DaemonError):
-    """The server remembers the ``random_id``: the message had arrived before."""
+    """The server knows the ``random_id``: the message arrived before."""
 
 
 class Unreachable(DaemonError):
-    """This customer cannot be written to."""
+    """The bot cannot write to this customer."""
 
     def __init__(self, user_id: int, reason: str) -> None:
         self.user_id, self.reason = user_id, reason

@@ -3,8 +3,8 @@
 Read: ``t.me/name/1``, ``t.me/c/123/1``, topics ``t.me/name/7/1`` and ``t.me/c/123/7/1``, ``?single``, ``?comment=``,
 ``?thread=``, ``t.me/s/name/1``, ``name.t.me/1``, ranges ``.../10-14``, invitations ``t.me/+hash`` and
 ``t.me/joinchat/hash``, ``t.me/+hash/1`` (join, then that post), the same on ``telegram.me`` and ``telegram.dog``, and
-their ``tg://`` forms. Whatever else looks like a Telegram link comes back as :class:`Refused` with a reason, so that
-the customer hears why; ``@names`` and other sites are ignored.
+their ``tg://`` forms. Anything else that looks like a Telegram link becomes :class:`Refused` with a reason for the
+customer; ``@names`` and other sites are ignored.
 
 ``str(link)`` is the canonical form, and ``read(str(link)) == link``.
 """
@@ -104,7 +104,7 @@ class InviteLink:
 
 @dataclass(frozen=True)
 class Refused:
-    """Something that looks like a Telegram link but is not to be read. ``reason`` is one of :data:`REASONS`."""
+    """Something that looks like a Telegram link but names no post. ``reason`` is one of :data:`REASONS`."""
 
     reason: RefusalReason
     text: str = ""
@@ -152,10 +152,7 @@ _TG_REFUSED = {
 
 
 def parse(text: str, entities: Iterable[TextLink] | None = None) -> list[Link]:
-    """Every link of a message, in the order of reading, each once, at most :data:`MAX_LINKS`.
-
-    Never raises, whatever the text.
-    """
+    """Every link of a message, in reading order, each once, at most :data:`MAX_LINKS`. Never raises."""
     found: dict[Link, None] = {}
     for link in _in_order(text[:MAX_TEXT], entities or ()):
         if len(found) == MAX_LINKS and link not in found:
@@ -166,15 +163,14 @@ def parse(text: str, entities: Iterable[TextLink] | None = None) -> list[Link]:
 
 
 def read(text: str) -> Link | None:
-    """The one link that *text* is, None where it is none. The inverse of ``str(link)``."""
+    """The one link that *text* is; None where it is none. The inverse of ``str(link)``."""
     match = _ADDRESS.match(text.strip()[:MAX_TEXT])
     return _link(match) if match else None
 
 
 def each(found: Iterable[Link]) -> list[PostLink | InviteLink]:
-    """What *found* asks for, ranges opened, each post once: alone and with its album are one, the first that came.
-
-    Whatever was refused is left out.
+    """The posts and invitations in *found*, ranges expanded, each once. A post alone and the same post with its album
+    are one: the first is kept. Refused links are left out.
     """
     once: dict[PostLink | InviteLink, PostLink | InviteLink] = {}
     for link in found:
@@ -265,7 +261,7 @@ def _tg(command: str, options: dict[str, str], written: str) -> Link | None:
 def _posts(
     chat: str | int | None, tail: list[str], options: dict[str, str], written: str, *, invite: str | None = None
 ) -> Link:
-    """The post, or the range of them, that the numbers after a chat mean."""
+    """The post or range that the numbers after a chat name."""
     if not tail:
         return Refused(RefusalReason.BOOST if "boost" in options else RefusalReason.NO_POST, written)
     *threads, newest = (_NUMBERS.fullmatch(segment) for segment in tail)
@@ -285,7 +281,7 @@ def _posts(
 
 
 def _message_id(text: str | None) -> int | None:
-    """The number that *text* is: None for no text, 0 for one that no message can have."""
+    """The message id in *text*: None for no text, 0 for an impossible id."""
     if not text:
         return None
     match = _NUMBERS.fullmatch(text)

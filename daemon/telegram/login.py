@@ -1,4 +1,4 @@
-"""Logging in with a phone number, once, to get the session string that the account client lives on."""
+"""Logs in with a phone number, once, to get the session string that the account's client uses."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from daemon.telegram.errors import DaemonError
 ATTEMPTS = 3
 
 Ask = Callable[[str, bool], str]
-"""Puts a question to the operator and returns the answer; True hides what is typed."""
+"""Asks the operator a question and returns the answer; True hides what is typed."""
 
 
-class NoAccount(DaemonError):
-    """The phone number belongs to nobody on Telegram."""
+class PhoneNumberUnoccupied(DaemonError):
+    """Nobody on Telegram has the phone number."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """A session that now exists: whose it is, and the string that opens it."""
+    """A new session: the name of its person, and the session string."""
 
     name: str
     session_string: str
@@ -35,7 +35,7 @@ class Login:
 async def log_in(application: Application, ask: Ask) -> Login:
     """Log in as the person who answers.
 
-    :raises NoAccount: there is nobody to log in as.
+    :raises PhoneNumberUnoccupied: nobody has the phone number.
     :raises pyrogram.errors.RPCError: Telegram refuses.
     """
     if application.public_key:
@@ -68,14 +68,16 @@ async def _authorize(client: Client, ask: Ask) -> User:
     except SessionPasswordNeeded:
         user = await _answered(ask, "Two-step password", True, client.check_password, PasswordHashInvalid)
     if not isinstance(user, User):
-        raise NoAccount("nobody on Telegram has this number: sign up with one of Telegram's own applications first")
+        raise PhoneNumberUnoccupied(
+            "nobody on Telegram has this number: sign up with one of Telegram's own applications first"
+        )
     return user
 
 
 async def _answered(
     ask: Ask, question: str, hidden: bool, attempt: Callable[[str], Awaitable[object]], wrong: type[Exception]
 ) -> object:
-    """What `attempt` makes of the answer; a wrong one may be given again a few times."""
+    """The result of *attempt* with the answer. A wrong answer may be given three times."""
     for _ in range(ATTEMPTS - 1):
         try:
             return await attempt(await asyncio.to_thread(ask, question, hidden))

@@ -1,4 +1,4 @@
-"""One call to Telegram, with its waits obeyed and its ambiguous answers made plain."""
+"""One call to Telegram, with its flood waits and retries."""
 
 import asyncio
 import logging
@@ -30,8 +30,8 @@ async def invoke(
 
     A flood wait of at most *longest_flood* seconds is slept out with a margin, three times. Server errors and lost
     replies are tried *failures* times with the very same query, so that a ``random_id`` in it keeps its meaning.
-    Goes past ``Client.invoke`` because that one retries ``RANDOM_ID_DUPLICATE`` with code 500 ten times and then
-    hides it behind a ``TimeoutError``.
+    It bypasses ``Client.invoke``, which retries ``RANDOM_ID_DUPLICATE`` with code 500 ten times and then
+    hides that code behind a ``TimeoutError``.
 
     :raises AlreadySent: the server has the query's ``random_id`` already.
     :raises RPCError: Telegram refused, or a flood wait was too long or one too many.
@@ -46,7 +46,7 @@ async def invoke(
             seconds = flood_seconds(error)
             if floods > FLOOD_WAITS or seconds > longest_flood:
                 raise
-            logger.warning("flood wait", extra={"call": query.QUALNAME, "seconds": seconds})
+            logger.warning("call.flooded", extra={"call": query.QUALNAME, "seconds": seconds})
             await asyncio.sleep(seconds + FLOOD_MARGIN_S)
         except (RPCError, OSError) as error:
             if is_duplicate(error):
@@ -54,17 +54,17 @@ async def invoke(
             failed += 1
             if not is_transient(error) or failed >= failures:
                 raise
-            logger.info("retrying", extra={"call": query.QUALNAME, "reason": str(error)})
+            logger.info("call.retried", extra={"call": query.QUALNAME, "reason": str(error)})
             await asyncio.sleep(2.0 ** (failed - 2))
 
 
 def flood_seconds(error: FloodWait | FloodPremiumWait) -> int:
-    """How long a flood wait asks us to wait."""
+    """The seconds that a flood wait asks for."""
     return error.value if isinstance(error.value, int) else 0
 
 
 def is_duplicate(error: Exception) -> bool:
-    """Does the server say that it has this ``random_id`` already? It may say so with code 400 or 500."""
+    """Does the server know this ``random_id`` already? It says so with code 400 or 500."""
     return isinstance(error, RPCError) and error.ID == "RANDOM_ID_DUPLICATE"
 
 
@@ -82,10 +82,10 @@ async def _send(client: Client, query: Any, timeout: float) -> Any:
     wrapped = raw.functions.InvokeWithoutUpdates(query=query) if client.no_updates else query
     result = await session.send(wrapped, timeout=timeout)
     if isinstance(result, raw.types.BadMsgNotification):
-        # Not carried out: for a clock that is wrong, for instance. The library logs it and returns it as the result.
+        # The call was not carried out, because of a wrong clock for instance. The library returns this as its result.
         raise ConnectionError(f"message refused: {result.error_code}")
-    if (numbers := getattr(client, "numbers", None)) is not None:
-        numbers.note(result)
+    if (sequence := getattr(client, "sequence", None)) is not None:
+        sequence.note(result)
     await client.fetch_peers(getattr(result, "users", []))
     await client.fetch_peers(getattr(result, "chats", []))
     return result

@@ -1,4 +1,4 @@
-"""What the bot shows, as values: a text with its keyboard of buttons. Nothing here speaks to Telegram."""
+"""What a message shows, as values: a text and its keyboard of buttons."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
-"""The one place through which everything is said in chat.
+"""The one place from which the bot sends, edits and deletes its messages.
 
-A message goes out with a ``random_id``: with the same one, however often it is tried, it arrives once. Where the
-caller keeps it in a row (events, deliveries), that holds across crashes too.
+A message is sent with a ``random_id``: tried again with the same one, it still arrives once. Where the caller keeps the
+``random_id`` in a row (events, deliveries), that holds across crashes too.
 """
 
 import asyncio
@@ -39,19 +39,19 @@ logger = logging.getLogger(__name__)
 EDITS_PER_SECOND = 20
 PART_BYTES = 512 << 10
 SMALL_BYTES = 10 << 20
-"""Telegram's own: up to here a file is small, and uploaded with a checksum."""
+"""Telegram's limit: up to here a file is uploaded with ``upload.saveFilePart`` and a checksum."""
 GONE = (UserIsBlocked, InputUserDeactivated, UserDeactivated, PeerIdInvalid, UserIdInvalid, ChatWriteForbidden)
 
 
 class Pace:
-    """Lets *per_second* callers through, evenly; the others wait their turn."""
+    """Lets *per_second* callers through, evenly spaced; the others wait."""
 
     def __init__(self, per_second: float) -> None:
         self._gap = 1 / per_second
         self._next = 0.0
 
-    async def turn(self) -> None:
-        """Wait until it is this caller's turn."""
+    async def wait(self) -> None:
+        """Wait until this caller may go on."""
         now = asyncio.get_running_loop().time()
         at = max(now, self._next)
         self._next = at + self._gap
@@ -78,13 +78,13 @@ class Sender:
         silent: bool = False,
         longest_flood: float = LONGEST_FLOOD_S,
     ) -> int | None:
-        """Send a message and return its id; None when the server had this *random_id* already and told nothing more.
+        """Send a message and return its id; None when the server knew this *random_id* already.
 
         A flood wait of at most *longest_flood* seconds is slept out.
 
-        :raises Unreachable: the customer blocked the bot or is gone; this is remembered with the customer.
-        :raises RPCError: Telegram refused otherwise.
-        :raises OSError: no answer; trying again with the same *random_id* is safe.
+        :raises Unreachable: the customer has blocked the bot or is gone; that is stored with the customer.
+        :raises RPCError: Telegram refused for another reason.
+        :raises OSError: no answer; the same *random_id* may be tried again.
         """
         random_id = secrets.randbits(63) if random_id is None else random_id
         parsed = await self._parsed(text)
@@ -103,7 +103,7 @@ class Sender:
         return await self._send(chat_id, random_id, query, longest_flood)
 
     async def send_file(self, chat_id: int, name: str, mime_type: str, content: BinaryIO, caption: str) -> int | None:
-        """Send a file of our own and return the message's id: an export, a backup. Customers' media go other ways.
+        """Send a file of the bot's own (an export, a backup) and return the message's id.
 
         :raises Unreachable: as :meth:`send_text`, and so the others.
         """
@@ -133,11 +133,11 @@ class Sender:
         except AlreadySent:
             return None
         except GONE as error:
-            await self._lost(chat_id, error)
+            await self._mark_unreachable(chat_id, error)
             raise Unreachable(chat_id, str(error.ID)) from error
 
     async def _upload(self, name: str, content: BinaryIO) -> raw.base.InputFile:
-        """Upload piece by piece over the bot's own connection: it is rare, and nobody waits behind it for long."""
+        """Upload part by part over the bot's main connection: such files are small and rare."""
         size = content.seek(0, io.SEEK_END)
         content.seek(0)
         parts, file_id, digest = -(-size // PART_BYTES), secrets.randbits(63), hashlib.md5(usedforsecurity=False)
@@ -164,13 +164,13 @@ class Sender:
         paced: bool = False,
         longest_flood: float = LONGEST_FLOOD_S,
     ) -> bool:
-        """Change a message; False when it is no longer there or the customer is unreachable.
+        """Edit a message; False when it no longer exists or the customer is unreachable.
 
-        A flood wait of at most *longest_flood* seconds is slept out. *paced* edits (progress) share one limit of 20 a
-        second; answers to a button go at once.
+        A flood wait of at most *longest_flood* seconds is slept out. *paced* edits (progress) share a limit of 20 a
+        second; answers to a button are sent at once.
         """
         if paced:
-            await self._edits.turn()
+            await self._edits.wait()
         try:
             query = raw.functions.messages.EditMessage(
                 peer=await self._bot.resolve_peer(chat_id),
@@ -187,25 +187,25 @@ class Sender:
         return True
 
     async def delete(self, chat_id: int, message_ids: Iterable[int]) -> None:
-        """Delete messages for both sides; those already gone are no error."""
+        """Delete messages for both sides. Messages that are gone already are no error."""
         query = raw.functions.messages.DeleteMessages(id=list(message_ids), revoke=True)
         try:
             await invoke(self._bot, query)
         except RPCError as error:
-            logger.info("not deleted", extra={"user": chat_id, "reason": str(error)})
+            logger.info("message.undeleted", extra={"user": chat_id, "reason": str(error)})
 
     async def _parsed(self, text: str) -> dict[str, object]:
         parsed: dict[str, object] = await self._bot.parser.parse(text, enums.ParseMode.HTML)
         return parsed
 
-    async def _lost(self, user_id: int, error: RPCError) -> None:
-        logger.info("customer unreachable", extra={"user": user_id, "reason": str(error.ID)})
-        with contextlib.suppress(NotFound):  # an admin who has never written
+    async def _mark_unreachable(self, user_id: int, error: RPCError) -> None:
+        logger.info("customer.unreachable", extra={"user": user_id, "reason": str(error.ID)})
+        with contextlib.suppress(NotFound):  # an admin who has never written to the bot
             await self._database(users.mark_blocked_bot, user_id, True, int(time.time()))
 
 
 def markup(keyboard: Keyboard) -> raw.types.ReplyInlineMarkup | None:
-    """The keyboard as Telegram wants it."""
+    """The keyboard in Telegram's form; None for an empty one."""
     if not keyboard:
         return None
     rows = [raw.types.KeyboardInlineButtonRow(buttons=[_button(button) for button in row]) for row in keyboard]
@@ -213,7 +213,7 @@ def markup(keyboard: Keyboard) -> raw.types.ReplyInlineMarkup | None:
 
 
 def sent_id(updates: raw.base.Updates, random_id: int) -> int | None:
-    """The id of the message that was sent with *random_id*, from what the server answered."""
+    """The id of the message sent with *random_id*, from the server's answer; None where the answer lacks it."""
     if isinstance(updates, raw.types.UpdateShortSentMessage):
         return int(updates.id)
     for update in getattr(updates, "updates", ()):

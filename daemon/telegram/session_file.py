@@ -1,7 +1,7 @@
-"""The bot's session: peers and update state live in memory, and are written to a file from time to time.
+"""The bot's session: peers and update state are kept in memory, and saved to a file from time to time.
 
-The library's own storage writes to the disk whenever an update arrives, and an update that it cannot write down it
-loses: on a full disk the bot would be deaf. Here only :meth:`SessionFile.save` needs the disk, and may fail.
+The library's own storage writes to the disk for every update, and loses an update that it cannot write: on a full disk
+the bot would receive nothing. Here only :meth:`SessionFile.save` writes, and it may fail.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class SessionFile(SQLiteStorage):
-    """A session kept in *directory* as ``<name>.session``. One of another bot than *owner* is begun anew."""
+    """A session saved as ``<name>.session`` in *directory*. The session of another bot than *owner* starts anew."""
 
     def __init__(self, name: str, directory: Path, owner: int) -> None:
         super().__init__(name, directory)
@@ -27,7 +27,7 @@ class SessionFile(SQLiteStorage):
         self._is_open = self._is_frozen = self._is_failing = False
 
     async def open(self) -> None:
-        """Read the file, or begin a new session where there is none that can be read."""
+        """Read the file, or start a new session where no file can be read."""
         self.conn = sqlite3.connect(":memory:", timeout=1, check_same_thread=False)
         if not self._file.exists() or not self._read():
             await self.create()
@@ -37,17 +37,17 @@ class SessionFile(SQLiteStorage):
         self._is_open, self._is_frozen = True, False
 
     async def update_peers(self, peers: Iterable[tuple[int, int, str, str | None]]) -> None:
-        """Keep who can be written to, without telephone numbers."""
+        """Keep the peers, without phone numbers."""
         await super().update_peers([(peer_id, access, kind, None) for peer_id, access, kind, _ in peers])
 
     async def update_usernames(self, usernames: Iterable[tuple[int, list[str | None]]]) -> None:
-        """Keep the names of chats alone: those of persons would outlive their wish to be forgotten."""
+        """Keep the names of chats only: those of people would outlive the deletion of their data."""
         await super().update_usernames([(peer_id, names) for peer_id, names in usernames if peer_id < 0])
 
     async def save(self) -> None:
-        """Write down what has changed. What cannot be written now is written the next time.
+        """Write what has changed to the file. What cannot be written now is written the next time.
 
-        A login under way is nothing to be kept: the file would no longer say whose it is.
+        Nothing is saved during a login: the file would not say whose session it is.
         """
         self.conn.commit()
         if self._is_frozen or self.conn.total_changes == self._written or not await self.user_id():
@@ -59,24 +59,24 @@ class SessionFile(SQLiteStorage):
                 self.conn.backup(file)
         except (sqlite3.Error, OSError) as error:
             if not self._is_failing:
-                logger.warning("the session cannot be written down", extra={"reason": str(error)})
+                logger.warning("session.unsaved", extra={"reason": str(error)})
             self._is_failing = True
             return
         self._is_failing = False
         self._written = self.conn.total_changes
 
     async def close(self) -> None:
-        """Write it down and end."""
+        """Save, and close."""
         await self.save()
         self._is_open = False
         await super().close()
 
     def freeze(self) -> None:
-        """Write nothing more: the next start fetches again what came since it was last written down."""
+        """Save nothing more: the next start fetches the updates since the last save again."""
         self._is_frozen = True
 
     async def delete(self) -> None:
-        """Forget the login, and only that: the next one still fetches what was said until then."""
+        """Forget the login alone: the next login still fetches the updates that came until then."""
         if self._is_open:
             await self.save()
         self.freeze()
@@ -92,10 +92,10 @@ class SessionFile(SQLiteStorage):
                 file.backup(self.conn)
             (owner,) = self.conn.execute("SELECT user_id FROM sessions").fetchone()
         except (sqlite3.Error, TypeError) as error:
-            logger.warning("the session cannot be read: logging in anew", extra={"reason": str(error)})
+            logger.warning("session.unreadable", extra={"reason": str(error)})
         else:
             if owner in (None, self._owner):
                 return True
-            logger.warning("the session is another bot's: logging in anew", extra={"owner": owner})
+            logger.warning("session.foreign", extra={"owner": owner})
         self.conn = sqlite3.connect(":memory:", timeout=1, check_same_thread=False)
         return False

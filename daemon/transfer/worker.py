@@ -20,7 +20,7 @@ from config import memory
 from config.plans import Plans
 from config.settings import Settings
 from daemon.database import Database
-from daemon.telegram.clients import verdict
+from daemon.telegram.clients import state_after
 from daemon.telegram.sender import Sender
 from daemon.transfer.datacentres.cipher import cipher
 from daemon.transfer.datacentres.pool import Bounds, DataCentrePools
@@ -215,7 +215,7 @@ class Transfers:
         """When to try again, and whether it was the job's fault."""
         if isinstance(error, RetryLater) and not error.counts:
             return error
-        login = verdict(error)
+        login = state_after(error)
         if (login is not None and login.is_ended) or not self._clients.account_is_up():
             return AccountAway()
         if isinstance(error, RetryLater):

@@ -62,7 +62,7 @@ def run(place: Path, course: Course, tell: Tell = lambda _: None) -> Report:
         shop.start_upkeep()
         daemon.env = shop.settings(1)
         daemon.start()
-        until(lambda: daemon.has_logged("bot is ok"), "the bot", 60)
+        until(lambda: daemon.has_logged("bot.connected"), "the bot", 60)
         return _Storm(sandbox, shop, daemon, course, tell).run()
     finally:
         for program in (*shop.upkeeps, *(web.program for web in shop.webs), daemon):

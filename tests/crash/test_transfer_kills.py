@@ -100,7 +100,7 @@ async def scene(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Scene]:
             access.give(chat.id, 2, forever=True, reason="test", by=None, now=int(time.time()))
             assert users.get(chat.id) is not None
             database.close_database()
-            daemon.until_logged("account is ok")
+            daemon.until_logged("account.connected")
             built = Scene(sandbox, daemon, chat, opened["id"])
             yield built
             built.strike("restore_keys", account=OPERATOR)

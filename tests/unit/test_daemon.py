@@ -33,7 +33,7 @@ from daemon.telegram.sender import Pace, sent_id
     ],
 )
 def test_what_an_error_says_about_a_login(error: Exception | None, state: ConnectionState | None) -> None:
-    assert clients.verdict(error) is state
+    assert clients.state_after(error) is state
 
 
 def test_refusals_are_retried_ever_more_slowly() -> None:
@@ -64,7 +64,7 @@ def test_bursts_pass_and_floods_do_not() -> None:
 async def test_turns_are_evenly_spaced() -> None:
     pace, loop = Pace(per_second=100), asyncio.get_running_loop()
     began = loop.time()
-    await asyncio.gather(*(pace.turn() for _ in range(11)))
+    await asyncio.gather(*(pace.wait() for _ in range(11)))
     assert loop.time() - began >= 0.1
 
 

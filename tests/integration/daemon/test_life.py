@@ -56,7 +56,7 @@ def beat(daemon: Daemon) -> health.Beat | None:
 
 
 def test_it_stops_at_once_when_idle_and_reports_its_state(own_daemon: Daemon) -> None:
-    own_daemon.until_logged("account is ok")
+    own_daemon.until_logged("account.connected")
     deadline = time.monotonic() + 8
     while time.monotonic() < deadline:
         newest = beat(own_daemon)
@@ -93,8 +93,8 @@ async def test_refusals_at_login_are_waited_out(daemon_sandbox: Sandbox, own_dae
     login = "auth.importBotAuthorization"
     fault(daemon_sandbox, "error", method=login, code=400, error="ACCESS_TOKEN_EXPIRED", count=1)
     fault(daemon_sandbox, "error", method=login, code=500, error="AUTH_RESTART", count=1)
-    own_daemon.start(wait_for="login refused")
-    own_daemon.until_logged("bot is ok", after=len(own_daemon.log()) - 1)
+    own_daemon.start(wait_for="login.refused")
+    own_daemon.until_logged("bot.connected", after=len(own_daemon.log()) - 1)
     async with chat(daemon_sandbox) as customer:
         assert "Your plan" in (await customer.ask("/start")).text
 
@@ -131,7 +131,7 @@ async def test_a_revoked_account_is_told_once_and_the_bot_answers(
 ) -> None:
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")
-        own_daemon.until_logged("account is ok")
+        own_daemon.until_logged("account.connected")
         fault(daemon_sandbox, "revoke", account=OPERATOR, how=how, reset=how != "404")
         try:
             told = await admin.until_text("has logged out", timeout=40)
@@ -149,7 +149,7 @@ async def test_a_revoked_account_is_told_once_and_the_bot_answers(
 async def test_a_banned_account_is_told_apart(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
-        own_daemon.until_logged("account is ok")
+        own_daemon.until_logged("account.connected")
         fault(daemon_sandbox, "ban", account=OPERATOR)
         fault(daemon_sandbox, "reset", account=OPERATOR)
         try:
@@ -186,7 +186,7 @@ async def test_what_a_stop_cuts_off_is_answered_after_the_next_start(
         said = len(own_daemon.log())
         fault(daemon_sandbox, "flood_wait", method="messages.sendMessage", seconds=60, count=1, account=BOT)
         await customer.say("/help")
-        await asyncio.to_thread(own_daemon.until_logged, "flood wait", said)
+        await asyncio.to_thread(own_daemon.until_logged, "call.flooded", said)
         await customer.say(customer.link("photo1"))
         await asyncio.sleep(0.5)
         # When it is stopped and started again

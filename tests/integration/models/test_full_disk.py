@@ -80,7 +80,7 @@ async def test_a_session_lives_in_memory_while_the_disk_is_full(
     with caplog.at_level(logging.WARNING):
         await kept.save()
         await kept.save()
-    assert [record.message for record in caplog.records] == ["the session cannot be written down"]
+    assert [record.message for record in caplog.records] == ["session.unsaved"]
     assert await kept.user_id() == 7
     # When it can be again
     (tmp_path / "elsewhere").rename(place)
