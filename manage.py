@@ -97,7 +97,7 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
     settings = _settings()
     session_string = _log_in() if session_string is None else session_string
     redactor = Redactor([*secret_values(settings), session_string])
-    tour_options = TourOptions(
+    tour = TourOptions(
         links=options["links"],
         plan=options["plan"],
         pay_stars=options["pay_stars"],
@@ -109,7 +109,7 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
 
     async def check() -> list[Finding]:
         found = []
-        async for finding in _live_check(settings, session_string, name, tour_options):
+        async for finding in _live_check(settings, session_string, name, tour):
             found.append(replace(finding, text=redactor.text(finding.text)))
             _show(found[-1])
         return found
@@ -127,19 +127,19 @@ def _log_in() -> str:
     return asyncio.run(login.log_in(_application(), _ask)).session_string
 
 
-async def _live_check(settings: Settings, session_string: str, bot: str, tour_options: TourOptions) -> AsyncIterator[Finding]:
+async def _live_check(settings: Settings, session_string: str, bot: str, tour: TourOptions) -> AsyncIterator[Finding]:
     """What the health page says, then each step of the tour through the bot."""
     import daemon.live_check
     import web.live_check
 
     async def open_page(address: str) -> tuple[Finding, bool]:
         finding, approval = await asyncio.to_thread(web.live_check.open_page, address)
-        if approval and tour_options.pay_paypal:
-            click.echo(f"      approve within {tour_options.approval_s:.0f} s: {approval}")
+        if approval and tour.pay_paypal:
+            click.echo(f"      approve within {tour.approval_s:.0f} s: {approval}")
         return finding, approval is not None
 
     yield web.live_check.health(settings)
-    async for finding in daemon.live_check.tour(settings, session_string, bot, tour_options, open_page):
+    async for finding in daemon.live_check.tour(settings, session_string, bot, tour, open_page):
         yield finding
 
 
@@ -240,8 +240,8 @@ def _exchange(settings: Settings, prepared: Prepared, now: int) -> tuple[Path | 
     from models.maintenance import restoring
 
     try:
-        with _failing_with(BackupError, programs.NotSteered, OSError):
-            with programs.standing_still(settings.db_path) as running:
+        with _failing_with(BackupError, programs.ControlFailed, OSError):
+            with programs.stopped_programs(settings.db_path) as running:
                 aside = restoring.exchange(settings, prepared, now)
             return aside, running
     finally:

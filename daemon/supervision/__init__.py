@@ -1,5 +1,5 @@
-"""What starts the programs and watches over them: ``python -m daemon.supervision``.
+"""Starts the programs and supervises them: ``python -m daemon.supervision``.
 
-``launcher`` checks, prepares and then is supervisord; ``watchdog`` is supervisord's event listener; ``programs`` lets
-others (a restore) have the programs stand still.
+``launcher`` checks, prepares and then becomes supervisord; ``watchdog`` is supervisord's event listener; ``programs``
+stops the programs while something else (a restore) runs.
 """

@@ -3,7 +3,7 @@
 import os
 import signal
 
-# Process 1 ignores a signal that it has no handler for, and what follows takes a while to import.
+# Process 1 ignores a signal without a handler, and the imports below take a while.
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 from daemon.supervision.launcher import main  # noqa: E402 - after the handler

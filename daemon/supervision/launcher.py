@@ -1,9 +1,9 @@
-"""Starts everything (``python -m daemon.supervision``): checks the settings, prepares ``DB_PATH``, then is supervisord.
+"""The launcher (``python -m daemon.supervision``): checks settings, prepares ``DB_PATH``, then becomes supervisord.
 
-In the container it is process 1. It checks first because supervisord would try a program that ends at once again and
-again; it runs supervisord in this very process so that signals and orphans arrive where they are handled, and so that
-the watchdog is watched as well; and it turns supervisord's end, which is 0 even when the watchdog gave up, into the
-exit code that a platform acts on.
+In the container it is process 1. It checks first, because supervisord would restart a program that ends at once over
+and over. It runs supervisord in its own process, so that signals and orphans reach their handlers and the watchdog is
+watched too. It turns supervisord's exit code, which is 0 even when the watchdog gave up, into the one that a platform
+acts on.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ logger = logging.getLogger("daemon.supervision.launcher")
     help="supervisord's configuration.",
 )
 def main(check: bool, config: Path) -> None:
-    """Exits with 0 after SIGTERM, 70 when given up, 75 when DB_PATH is in use, 78 for faults of configuration."""
+    """Exits with 0 after SIGTERM, 70 after giving up, 75 when ``DB_PATH`` is in use, 78 for configuration faults."""
     signal.signal(signal.SIGTERM, _stop)
     os.umask(0o077)
-    # supervisord opens our output again for the programs, to append: with `> file` we must not write over their lines.
+    # supervisord opens our output again for the programs, to append: with `> file` we must not overwrite their lines.
     fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
     settings = program.begin("launcher")
     if check:
@@ -78,7 +78,7 @@ def launch(settings: Settings, config: Path) -> int:
     except BlockingIOError:
         logger.error("another launcher already runs on %s", settings.db_path)
         return EXIT_AWAY
-    except (SchemaTooNew, Unusable) as error:
+    except (SchemaTooNew, DatabaseUnusable) as error:
         logger.error("%s", error)
         return EXIT_CONFIG
     except (OSError, *database.ERRORS, BackupError) as error:
@@ -88,7 +88,7 @@ def launch(settings: Settings, config: Path) -> int:
 
 @dataclass(frozen=True)
 class _User:
-    """Whom the programs run as. `changes` when that is not who we are: what they write must become theirs."""
+    """The user that the programs run as. ``changes``: not the present user, so files must be handed over."""
 
     name: str
     uid: int
@@ -98,7 +98,7 @@ class _User:
 
 
 def _user() -> _User | None:
-    """The container's own user where it exists and we are root, else whoever we are; None when that has no name."""
+    """The container's own user for root where it exists, else the present user; None when that one has no name."""
     for known in (CONTAINER_USER, os.getuid()) if os.getuid() == 0 else (os.getuid(),):
         try:
             entry = pwd.getpwnam(known) if isinstance(known, str) else pwd.getpwuid(known)
@@ -113,45 +113,47 @@ def _prepare(settings: Settings, user: _User) -> None:
     settings.logs.mkdir(exist_ok=True)
     settings.backups.mkdir(exist_ok=True)
     restoring.sweep(settings)
-    _examine(settings)
+    _check_database(settings)
     for migration in database.migrate(settings.database_file, lambda name: _back_up(settings, name)):
-        logger.info("migrated the database", extra={"migration": migration})
+        logger.info("database.migrated", extra={"migration": migration})
     if user.changes:
-        _give(settings.db_path, user)
+        _hand_over(settings.db_path, user)
 
 
-class Unusable(Exception):
-    """The database cannot be worked with, and starting again does not help."""
+class DatabaseUnusable(Exception):
+    """The database cannot be used, and starting again does not help."""
 
 
-def _examine(settings: Settings) -> None:
-    """Refuse to go on with a damaged database, or to begin anew beside the backups of one that is gone."""
+def _check_database(settings: Settings) -> None:
+    """Refuse a damaged database, and an empty start beside the backups of a database that is gone."""
     file = settings.database_file
     advice = "`python manage.py restore latest` brings back the newest backup"
     if integrity.is_damaged(file):
-        raise Unusable(f"the database {file} is damaged: {advice}; the damaged file stays beside it")
+        raise DatabaseUnusable(f"the database {file} is damaged: {advice}; the damaged file stays beside it")
     lost = not file.exists() or not file.stat().st_size
     if lost and backups.in_directory(settings.backups):
-        raise Unusable(f"the database {file} is gone, but it has backups: {advice}; move them away to begin anew")
+        raise DatabaseUnusable(
+            f"the database {file} is gone, but it has backups: {advice}; move them away to begin anew"
+        )
 
 
 def _back_up(settings: Settings, migration: str) -> None:
     made = backups.make(settings, int(time.time()), before=migration)
-    logger.info("backup made before a migration", extra={"file": made.file.name, "migration": migration})
+    logger.info("backup.made", extra={"file": made.file.name, "migration": migration})
 
 
-def _give(directory: Path, user: _User) -> None:
-    """Make `directory` and all that is in it the user's; a volume belongs to root when it is new."""
+def _hand_over(directory: Path, user: _User) -> None:
+    """Make *user* the owner of *directory* and all that is in it: a new volume belongs to root."""
     for path in (directory, *directory.rglob("*")):
         os.chown(path, user.uid, user.gid, follow_symlinks=False)
 
 
 def _supervise(settings: Settings, user: _User, config: Path) -> int:
-    """Be supervisord until it ends. Returns the exit code."""
-    run, pointer = _runtime(settings, user)
+    """Run supervisord until it ends, and return the exit code."""
+    run, pointer = _runtime_directory(settings, user)
     verdict = run / "verdict"
     verdict.unlink(missing_ok=True)
-    # A killed predecessor leaves its socket; supervisord would say so, in plain text, among our lines.
+    # A killed predecessor leaves its socket, and supervisord would complain in plain text among the JSON lines.
     (run / "supervisor.sock").unlink(missing_ok=True)
     os.environ |= {
         program.SUPERVISOR: str(os.getpid()),
@@ -162,82 +164,82 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
         "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))),
         "HOME": user.home,
     }
-    logger.info("starting the programs", extra={"user": user.name, "run": str(run)})
+    logger.info("programs.starting", extra={"user": user.name, "run": str(run)})
     try:
-        _be_supervisord(config, settings, verdict)
+        _run_supervisord(config, settings, verdict)
     except SystemExit as end:
         if end.code == EXIT_OK:  # asked to stop before it had begun
             raise
         logger.error("supervisord ended with %s, see %s", end.code, settings.logs / "supervisord.txt")
         return EXIT_GAVE_UP
     finally:
-        if pointer and _leads_to(pointer, run):
+        if pointer and _points_to(pointer, run):
             pointer.unlink(missing_ok=True)
     if verdict.exists():
         reason = verdict.read_text("utf-8")
-        _note(settings, reason)
+        _open_incident(settings, reason)
         logger.critical("given up: %s", reason)
         return EXIT_GAVE_UP
-    logger.info("all programs have stopped")
+    logger.info("programs.stopped")
     return EXIT_OK
 
 
-def _note(settings: Settings, reason: str) -> None:
-    """Have the daemon of the next start, if there is one, tell the admins why."""
+def _open_incident(settings: Settings, reason: str) -> None:
+    """Open an incident, which the daemon of the next start tells the admins."""
     try:
         database.open_database(settings.database_file)
         health.open_incident(CRASH_LOOP, reason, int(time.time()))
     except peewee.DatabaseError as error:
-        logger.warning("not written down: %s", error)
+        logger.warning("incident.unrecorded", extra={"reason": str(error)})
     finally:
         database.close_database()
 
 
 class _Options(ServerOptions):
     def cleanup_fds(self) -> None:
-        """Leave them open: after a reload supervisord would take our lock and our log for leaks."""
+        """Close nothing: after a reload supervisord would take the lock and the log for leaks."""
 
 
 class _Supervisor(Supervisor):
-    """Watches the watchdog, who watches all others: he is to stay alive, and to be ready for another event after each.
+    """Watches the watchdog, which watches all others: it must stay alive, and be ready again after each event.
 
-    `verdict` is the file for the reason why we gave up, the same as the watchdog's.
+    *verdict* is the file for the reason for giving up, shared with the watchdog.
     """
 
     def __init__(self, options: ServerOptions, settings: Settings, verdict: Path) -> None:
         super().__init__(options)
-        self._patience_s = settings.watchdog_stale
+        self._stale_s = settings.watchdog_stale
         self._crashes = CrashLoop(settings.watchdog_crashes, settings.watchdog_window)
         self._verdict = verdict
-        self._silent_since: dict[int, float] = {}
+        self._hung_since: dict[int, float] = {}
 
     def tick(self, now: float | None = None) -> None:
-        """At every turn, after the dead were noted and before any of them is started again."""
+        """Run each round, after dead processes were noted and before they are restarted."""
         super().tick(now)
         monotonic = time.monotonic()
-        self._end_the_silent(monotonic)
+        self._kill_hung_listeners(monotonic)
         if self.options.mood >= SupervisorStates.RUNNING:
-            self._look_for_the_dead(monotonic)
+            self._check_dead_listeners(monotonic)
 
-    def _end_the_silent(self, monotonic: float) -> None:
-        """Kill a listener that has not been ready for too long. supervisord starts it again."""
+    def _kill_hung_listeners(self, monotonic: float) -> None:
+        """Kill a listener that has not been ready for too long. supervisord restarts it."""
         running = [each for each in self._listeners() if each.state == ProcessStates.RUNNING]
-        silent = [each for each in running if each.listener_state != EventListenerStates.READY]
-        self._silent_since = {each.pid: self._silent_since.get(each.pid, monotonic) for each in silent}
-        for each in silent:
-            if monotonic - self._silent_since[each.pid] > self._patience_s:
+        hung = [each for each in running if each.listener_state != EventListenerStates.READY]
+        self._hung_since = {each.pid: self._hung_since.get(each.pid, monotonic) for each in hung}
+        for each in hung:
+            if monotonic - self._hung_since[each.pid] > self._stale_s:
                 found = {"program": each.config.name, "pid": each.pid}
-                logger.error("a listener hangs: killed, to be started again", extra=found)
+                logger.error("listener.hung", extra=found)
                 each.signal(signal.SIGKILL)
-                del self._silent_since[each.pid]
+                del self._hung_since[each.pid]
 
-    def _look_for_the_dead(self, monotonic: float) -> None:
-        """End everything when a listener cannot be started or crashes again and again: nobody else would count it."""
+    def _check_dead_listeners(self, monotonic: float) -> None:
+        """Give up when a listener cannot be started or crashes over and over: nothing else counts its crashes."""
         for each in self._listeners():
             if each.state == ProcessStates.FATAL:
                 self._give_up(f"{each.config.name} cannot be started")
             elif each.state == ProcessStates.EXITED:
-                logger.error("a listener crashed", extra={"program": each.config.name, "code": each.exitstatus})
+                logger.error("listener.crashed", extra={"program": each.config.name, "code": each.exitstatus})
                 if self._crashes.crashed(each.config.name, monotonic):
                     self._give_up(f"{each.config.name} crashes again and again")
 
@@ -250,8 +252,8 @@ class _Supervisor(Supervisor):
         return [each for pool in pools for each in pool.processes.values()]
 
 
-def _be_supervisord(config: Path, settings: Settings, verdict: Path) -> None:
-    """What ``supervisord.main`` does, with our options: run, and once more after each ``supervisorctl reload``."""
+def _run_supervisord(config: Path, settings: Settings, verdict: Path) -> None:
+    """Do what ``supervisord.main`` does, with our options: run, and run again after each ``supervisorctl reload``."""
     first, mood = True, SupervisorStates.RESTARTING
     while mood >= SupervisorStates.RESTARTING:
         options = _Options()
@@ -264,10 +266,10 @@ def _be_supervisord(config: Path, settings: Settings, verdict: Path) -> None:
         first, mood = False, options.mood
 
 
-def _runtime(settings: Settings, user: _User) -> tuple[Path, Path | None]:
-    """The directory of socket and pid file, and the link that leads `supervisorctl` to it, where we make one.
+def _runtime_directory(settings: Settings, user: _User) -> tuple[Path, Path | None]:
+    """The directory of socket and pid file, and the link to it for ``supervisorctl``; None where we make no link.
 
-    Whoever sets ``PEAJE_RUN`` knows where it is: the image's own ``run`` leads there.
+    With ``PEAJE_RUN`` set there is none: the image has a link of its own.
     """
     run = programs.runtime_directory(settings.db_path)
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -275,24 +277,26 @@ def _runtime(settings: Settings, user: _User) -> tuple[Path, Path | None]:
         raise PermissionError(f"{run} belongs to somebody else")
     if user.changes:
         os.chown(run, user.uid, user.gid)
-    return run, None if os.environ.get("PEAJE_RUN") else _point(PROJECT / "run", run)
+    return run, None if os.environ.get("PEAJE_RUN") else _make_link(PROJECT / "run", run)
 
 
-def _point(link: Path, target: Path) -> Path | None:
-    """Make `link` lead to `target`, away from an instance started earlier. None where that is not possible."""
+def _make_link(link: Path, target: Path) -> Path | None:
+    """Point *link* to *target*, away from an instance started earlier. None where that is not possible."""
     draft = link.with_name(f".run.{os.getpid()}")
     try:
         draft.symlink_to(target)
         draft.replace(link)
     except OSError as error:
-        logger.warning("supervisorctl needs -s unix://%s/supervisor.sock: %s", target, error)
+        logger.warning(
+            "link.failed", extra={"reason": str(error), "supervisorctl": f"-s unix://{target}/supervisor.sock"}
+        )
         draft.unlink(missing_ok=True)
         return None
     return link
 
 
-def _leads_to(link: Path, target: Path) -> bool:
-    """Whether the link is still ours: an instance started later makes it its own, and takes it away at its end."""
+def _points_to(link: Path, target: Path) -> bool:
+    """Does the link still point to *target*? An instance started later points it to its own directory."""
     try:
         return link.readlink() == target
     except OSError:
@@ -300,5 +304,5 @@ def _leads_to(link: Path, target: Path) -> bool:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Stopped before supervisord took over: process 1 would otherwise ignore the signal."""
+    """Stop before supervisord has taken over: process 1 would ignore the signal otherwise."""
     raise SystemExit(EXIT_OK)

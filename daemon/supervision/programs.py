@@ -1,4 +1,4 @@
-"""The programs under supervisord, seen from beside: where they are steered from, and how to have them stand still."""
+"""The programs under supervisord, from the outside: where its socket is, and how to stop the programs for a while."""
 
 import contextlib
 import fcntl
@@ -13,28 +13,30 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import SupervisorTransport
 
 LOCK = "launcher.lock"
-"""In ``DB_PATH``: held by the launcher for as long as it lives."""
+"""In ``DB_PATH``: locked by the launcher while it runs."""
 
 
-class NotSteered(Exception):
-    """A launcher runs, but its supervisord does not do what we ask."""
+class ControlFailed(Exception):
+    """A launcher runs, but its supervisord does not do what was asked."""
 
 
 def runtime_directory(db_path: Path) -> Path:
-    """Where supervisord of this installation has its socket: short, because a socket's path must be, and always the
-    same for the same ``DB_PATH``. Whoever sets ``PEAJE_RUN`` knows where it is."""
+    """The directory of this installation's supervisord socket: ``PEAJE_RUN``, or always the same one for a ``DB_PATH``.
+
+    Its path is short, because a socket's path must be.
+    """
     chosen = os.environ.get("PEAJE_RUN")
     return Path(chosen) if chosen else _base() / f"peaje-{_digest(db_path)}"
 
 
 @contextlib.contextmanager
-def standing_still(db_path: Path) -> Iterator[bool]:
-    """Stop all programs, the watchdog too, and start them again afterwards, whatever happens meanwhile.
+def stopped_programs(db_path: Path) -> Iterator[bool]:
+    """Stop all programs, the watchdog too, and start them again afterwards, also after an error.
 
-    The value tells whether there were any: where no launcher runs, none can start in the meantime either. Meanwhile
-    this process does not hear the signals that would end it, that of a closed terminal for instance.
+    The value tells whether a launcher runs; where none does, none can start meanwhile. Meanwhile this process ignores
+    the signals that would end it, that of a closed terminal for instance.
 
-    :raises NotSteered: they run, but cannot be stopped from here.
+    :raises ControlFailed: the programs run, but cannot be stopped from here.
     """
     with (db_path / LOCK).open("a") as lock:
         try:
@@ -50,13 +52,16 @@ def standing_still(db_path: Path) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def _stopped(socket: Path) -> Iterator[None]:
-    with ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}")) as server, _deaf():
+    with (
+        ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}")) as server,
+        _signals_ignored(),
+    ):
         try:
             server.supervisor.stopAllProcesses()
         except (OSError, Fault) as error:
-            with contextlib.suppress(NotSteered):
+            with contextlib.suppress(ControlFailed):
                 _start(server)
-            raise NotSteered(f"the programs run, but cannot be stopped through {socket}: {error}") from error
+            raise ControlFailed(f"the programs run, but cannot be stopped through {socket}: {error}") from error
         try:
             yield
         finally:
@@ -64,8 +69,8 @@ def _stopped(socket: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deaf() -> Iterator[None]:
-    """Ended in between, we would leave everything stopped, with nobody to start it or to tell of it."""
+def _signals_ignored() -> Iterator[None]:
+    """Ignore the signals that end a process: one that ended now would leave everything stopped."""
     before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -78,7 +83,7 @@ def _start(server: ServerProxy) -> None:
     try:
         server.supervisor.startAllProcesses(False)
     except (OSError, Fault) as error:
-        raise NotSteered(f"the programs were stopped, and could not be started again: {error}") from error
+        raise ControlFailed(f"the programs were stopped, and could not be started again: {error}") from error
 
 
 def _base() -> Path:

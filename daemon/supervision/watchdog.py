@@ -1,12 +1,9 @@
-"""The watchdog: watches the programs from inside supervisord, as its event listener.
+"""The watchdog: supervisord's event listener, started as ``python -m daemon.supervision.watchdog``.
 
-It is started as ``python -m daemon.supervision.watchdog``.
-
-supervisord starts again what ends; it does not see a program that hangs, and it goes on for ever with one that starts
-well and crashes later. The watchdog kills a program whose heart has stopped, and ends the whole container when a
-program cannot be started or crashes again and again, so that the platform learns of it. Its own word, the reason, goes
-into a file that the launcher reads; the launcher turns it into the exit code. The launcher also kills a watchdog that
-hangs.
+supervisord restarts a program that ends. It does not notice one that hangs, and restarts forever one that starts well
+and crashes later. The watchdog kills a program whose heartbeat has stopped, and stops the whole container when a
+program cannot be started or crashes over and over, so that the platform notices. It writes the reason to a file, which
+the launcher turns into the exit code. The launcher also kills a watchdog that hangs.
 
 stdin and stdout belong to supervisord's listener protocol: the log goes to stderr.
 """
@@ -40,13 +37,13 @@ PROGRAM = "watchdog"
 RUNNING = "RUNNING"
 CRASH_LOOP = "crash_loop"
 ROOM_TO_WRITE = 1024 * 1024
-"""Bytes free on the disk below which a heart may be silent because it cannot be written down."""
+"""With fewer bytes free on the disk, heartbeats may be missing because they cannot be written."""
 
 Event = tuple[str, Mapping[str, str]]
 
 
 class CrashLoop:
-    """Counts crashes of each program. More than `limit` within `window_s` seconds are a loop."""
+    """Counts the crashes of each program. More than *limit* within *window_s* seconds are a loop."""
 
     def __init__(self, limit: int, window_s: int) -> None:
         self._limit = limit
@@ -54,7 +51,7 @@ class CrashLoop:
         self._crashes: dict[str, deque[float]] = {}
 
     def crashed(self, name: str, monotonic: float) -> bool:
-        """Note a crash of program `name`; True when it is one too many."""
+        """Note a crash of program *name*; True when it completes a loop."""
         crashes = self._crashes.setdefault(name, deque())
         crashes.append(monotonic)
         while crashes[0] <= monotonic - self._window_s:
@@ -62,111 +59,112 @@ class CrashLoop:
         return len(crashes) > self._limit
 
     def is_likely(self, name: str) -> bool:
-        """Whether program `name` has come more than half way to a loop."""
+        """Has program *name* come more than half way to a loop?"""
         return len(self._crashes.get(name, ())) > max(1, self._limit // 2)
 
 
-class Calm:
-    """Tells when enough time has passed without a crash to say that a loop is over: twice its window, told once."""
+class QuietPeriod:
+    """Tells, once, when a crash loop is over: after twice its window without a crash."""
 
     def __init__(self, window_s: int, monotonic: float) -> None:
         self._wanted_s = 2 * window_s
         self._since: float | None = monotonic
 
-    def disturb(self, monotonic: float) -> None:
+    def crashed(self, monotonic: float) -> None:
         """A program crashed."""
         self._since = monotonic
 
-    def has_come(self, monotonic: float) -> bool:
-        """Whether it has, for the first time since the start or the last crash."""
+    def is_over(self, monotonic: float) -> bool:
+        """Is it over, for the first time since the start or the last crash?"""
         if self._since is None or monotonic - self._since < self._wanted_s:
             return False
         self._since = None
         return True
 
 
-class Hearts:
-    """Tells which program's heart has stopped: the same process, and no new beat for `stale_s` seconds.
+class Heartbeats:
+    """Tells which programs have no heartbeat any more: the same process, and no new beat for *stale_s* seconds.
 
-    Beats are only compared with each other, never with the clock on the wall, which may jump.
+    Beats are compared only with each other, never with the system clock, which may jump.
     """
 
     def __init__(self, stale_s: int) -> None:
         self._stale_s = stale_s
-        self._signs: dict[str, tuple[int, int]] = {}
+        self._last: dict[str, tuple[int, int]] = {}
         self._since: dict[str, float] = {}
 
     def stopped(self, pids: Mapping[str, int], beats: Mapping[str, int], monotonic: float) -> list[str]:
-        """The programs to restart, of those that run (`pids`) and have ever given a beat (`beats`, Unix seconds)."""
-        signs = {name: (pid, beats[name]) for name, pid in pids.items() if name in beats}
+        """The programs to restart, of those that run (*pids*) and have a beat (*beats*, Unix seconds)."""
+        latest = {name: (pid, beats[name]) for name, pid in pids.items() if name in beats}
         self._since = {
-            name: self._since[name] if self._signs.get(name) == sign else monotonic for name, sign in signs.items()
+            name: self._since[name] if self._last.get(name) == beat else monotonic for name, beat in latest.items()
         }
-        self._signs = signs
+        self._last = latest
         return [name for name, since in self._since.items() if monotonic - since > self._stale_s]
 
     def forget(self) -> None:
-        """Start all over, after a time in which no heart could be judged."""
-        self._signs.clear()
+        """Start anew, after a time in which beats could not be written."""
+        self._last.clear()
 
 
 class Watchdog:
-    """Acts on supervisord's events. `verdict` is the file for the reason why it gave up."""
+    """Acts on supervisord's events. *verdict* is the file for the reason for giving up."""
 
     def __init__(self, settings: Settings, supervisor: Any, verdict: Path) -> None:
         self._settings = settings
         self._supervisor = supervisor
         self._verdict = verdict
         self._crashes = CrashLoop(settings.watchdog_crashes, settings.watchdog_window)
-        self._calm = Calm(settings.watchdog_window, time.monotonic())
-        self._hearts = Hearts(settings.watchdog_stale)
+        self._quiet_period = QuietPeriod(settings.watchdog_window, time.monotonic())
+        self._heartbeats = Heartbeats(settings.watchdog_stale)
 
     def on_event(self, name: str, details: Mapping[str, str]) -> None:
-        """Act on the event `name`; `details` are the words of its payload."""
+        """Act on the event *name*; *details* are the fields of its payload."""
         if name == "TICK_5":
-            self._listen()
+            self._check()
         elif name == "PROCESS_STATE_FATAL":
             self._give_up(f"{details['processname']} cannot be started")
         elif name == "PROCESS_STATE_EXITED" and details["expected"] == "0":
             self._note_crash(details["processname"], int(details["pid"]), time.monotonic())
 
     def _note_crash(self, program: str, pid: int, monotonic: float) -> None:
-        logger.error("a program crashed", extra={"program": program, "pid": pid})
-        self._calm.disturb(monotonic)
+        logger.error("program.crashed", extra={"program": program, "pid": pid})
+        self._quiet_period.crashed(monotonic)
         if self._crashes.crashed(program, monotonic):
             self._give_up(f"{program} crashes again and again")
         if self._crashes.is_likely(program):
             self._write(lambda now: health.open_incident(CRASH_LOOP, program, now))
 
     def _write(self, change: Callable[[int], object]) -> bool:
-        """Change something in the database; what it refuses is left out, the watchdog has more to do.
+        """Change something in the database, and return whether the database can be written to.
 
-        Returns whether it can be written to. It can while somebody else holds it: that may be a program that hangs.
+        A change that it refuses is skipped. A locked database counts as one that can be written to: a program that
+        hangs may hold the lock.
         """
         try:
             database.open_database(self._settings.database_file)
             change(int(time.time()))
         except peewee.DatabaseError as error:
-            logger.warning("not written down: %s", error)
+            logger.warning("database.unwritten", extra={"reason": str(error)})
             return database.is_locked(error)
         finally:
             database.close_database()
         return True
 
-    def _listen(self) -> None:
-        if self._calm.has_come(time.monotonic()):
+    def _check(self) -> None:
+        if self._quiet_period.is_over(time.monotonic()):
             self._write(lambda now: health.close_incident(CRASH_LOOP, now))
         no_room = shutil.disk_usage(self._settings.db_path).free < ROOM_TO_WRITE
         if no_room or not self._write(lambda now: health.beat(PROGRAM, {}, now)):
-            self._hearts.forget()  # they may beat, and nobody can write it down
+            self._heartbeats.forget()  # programs may be alive without being able to write it
             return
         pids = self._running()
-        for name in self._hearts.stopped(pids, _beats(self._settings.database_file), time.monotonic()):
-            logger.error("a program hangs: killed, to be started again", extra={"program": name, "pid": pids[name]})
+        for name in self._heartbeats.stopped(pids, _beats(self._settings.database_file), time.monotonic()):
+            logger.error("program.hung", extra={"program": name, "pid": pids[name]})
             _kill(pids[name])
 
     def _running(self) -> dict[str, int]:
-        """The process id of each other program that runs; none while supervisord shuts everything down."""
+        """The process id of each other running program; none while supervisord shuts down."""
         try:
             processes = self._supervisor.getAllProcessInfo()
         except Fault as fault:
@@ -185,27 +183,27 @@ class Watchdog:
 
 
 def _beats(file: Path) -> dict[str, int]:
-    """The newest beat of each program. A database that cannot be read says nothing about the programs' hearts."""
+    """The newest beat of each program; none from a database that cannot be read."""
     try:
         database.open_database(file)
         return {name: beat.at for name, beat in health.all().items()}
     except peewee.DatabaseError as error:
-        logger.warning("heartbeats cannot be read: %s", error)
+        logger.warning("heartbeats.unread", extra={"reason": str(error)})
         return {}
     finally:
         database.close_database()
 
 
 def _kill(pid: int) -> None:
-    """End a program and what it started: supervisord makes each the leader of a group. A stopped one dies too."""
+    """Kill a program and what it started: supervisord makes each program the leader of a process group."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
-        logger.info("it had ended by itself", extra={"pid": pid})
+        logger.info("program.gone", extra={"pid": pid})
 
 
 def events() -> Iterator[Event]:
-    """supervisord's events, each acknowledged as soon as it has been read, until supervisord is gone."""
+    """supervisord's events, each acknowledged when read, until supervisord is gone."""
     while True:
         childutils.listener.ready(sys.stdout)
         line = sys.stdin.readline()

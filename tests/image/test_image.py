@@ -237,7 +237,7 @@ async def test_a_redeploy_during_a_transfer_loses_nothing(
         assert await asyncio.to_thread(peaje.stop) == 0
         assert time.monotonic() - began < 30
         log = peaje.log()
-        assert log[-1]["message"] == "all programs have stopped"
+        assert log[-1]["message"] == "programs.stopped"
         assert not [line for line in log if line["level"] in ("error", "critical")]
         assert len(received(sandbox, customer_id)) == before
 

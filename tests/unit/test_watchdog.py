@@ -1,6 +1,6 @@
 """What the watchdog decides, without supervisord."""
 
-from daemon.supervision.watchdog import Calm, CrashLoop, Hearts
+from daemon.supervision.watchdog import CrashLoop, Heartbeats, QuietPeriod
 
 
 def test_more_crashes_than_allowed_within_the_window_are_a_loop() -> None:
@@ -17,7 +17,7 @@ def test_crashes_far_apart_and_of_different_programs_are_none() -> None:
 
 
 def test_a_heart_that_stops_is_missed_after_a_while() -> None:
-    hearts = Hearts(stale_s=45)
+    hearts = Heartbeats(stale_s=45)
 
     assert hearts.stopped({"daemon": 1}, {"daemon": 1000}, 0) == []
     assert hearts.stopped({"daemon": 1}, {"daemon": 1005}, 5) == []
@@ -26,7 +26,7 @@ def test_a_heart_that_stops_is_missed_after_a_while() -> None:
 
 
 def test_a_new_process_gets_its_own_time() -> None:
-    hearts = Hearts(stale_s=45)
+    hearts = Heartbeats(stale_s=45)
     hearts.stopped({"daemon": 1}, {"daemon": 1000}, 0)
 
     assert hearts.stopped({"daemon": 2}, {"daemon": 1000}, 60) == []
@@ -34,7 +34,7 @@ def test_a_new_process_gets_its_own_time() -> None:
 
 
 def test_the_clock_on_the_wall_may_jump() -> None:
-    hearts = Hearts(stale_s=45)
+    hearts = Heartbeats(stale_s=45)
     hearts.stopped({"daemon": 1}, {"daemon": 1_000_000}, 0)
 
     assert hearts.stopped({"daemon": 1}, {"daemon": 5}, 5) == []
@@ -42,14 +42,14 @@ def test_the_clock_on_the_wall_may_jump() -> None:
 
 
 def test_who_never_gave_a_sign_or_does_not_run_is_not_judged() -> None:
-    hearts = Hearts(stale_s=45)
+    hearts = Heartbeats(stale_s=45)
 
     for now in (0, 100):
         assert hearts.stopped({"watchdog": 1}, {"daemon": 1000}, now) == []
 
 
 def test_nothing_is_held_against_a_time_without_judgement() -> None:
-    hearts = Hearts(stale_s=45)
+    hearts = Heartbeats(stale_s=45)
     hearts.stopped({"daemon": 1}, {"daemon": 1000}, 0)
     hearts.forget()
 
@@ -68,10 +68,10 @@ def test_more_than_half_way_to_a_loop_it_is_likely() -> None:
 
 
 def test_calm_comes_once_twice_the_window_after_the_last_crash() -> None:
-    calm = Calm(window_s=300, monotonic=0)
+    calm = QuietPeriod(window_s=300, monotonic=0)
 
-    assert not calm.has_come(599)
-    calm.disturb(599)
-    assert not calm.has_come(1198)
-    assert calm.has_come(1199)
-    assert not calm.has_come(5000)
+    assert not calm.is_over(599)
+    calm.crashed(599)
+    assert not calm.is_over(1198)
+    assert calm.is_over(1199)
+    assert not calm.is_over(5000)

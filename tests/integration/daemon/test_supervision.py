@@ -172,7 +172,7 @@ def test_everything_starts_is_seen_and_stops_cleanly(instance: Instance) -> None
 
     assert set(instance.wait_until_up()) == {"peaje:daemon", "peaje:web", "peaje:upkeep", "watchdog"}
     assert instance.stop() == 0
-    assert instance.messages("launcher")[-1] == "all programs have stopped"
+    assert instance.messages("launcher")[-1] == "programs.stopped"
     assert (instance.home / "data" / "logs" / "supervisord.txt").exists()
     assert not (instance.home / "run" / "supervisor.sock").exists()
 
@@ -213,7 +213,7 @@ def test_a_reload_keeps_the_lock_and_the_log(instance: Instance) -> None:
     first.terminate()
     assert first.wait(timeout=30) == 0
     log = (instance.home / "data" / "logs" / "launcher.log").read_text().splitlines()
-    assert json.loads(log[-1])["message"] == "all programs have stopped"
+    assert json.loads(log[-1])["message"] == "programs.stopped"
 
 
 def test_a_program_that_ignores_the_signal_is_killed_in_time(instance: Instance) -> None:
@@ -322,7 +322,7 @@ def test_a_stopped_process_is_found_and_replaced(instance: Instance) -> None:
 
     assert not is_alive(pid)
     assert process.poll() is None
-    assert "a program hangs: killed, to be started again" in instance.messages("watchdog")
+    assert "program.hung" in instance.messages("watchdog")
 
 
 NO_ROOM = "CREATE TRIGGER no_room BEFORE INSERT ON heartbeat BEGIN SELECT RAISE(ABORT, 'no room'); END"
@@ -381,7 +381,7 @@ def test_a_stopped_watchdog_is_found_and_replaced(instance: Instance) -> None:
     assert {name: after[name] for name in after if name != "watchdog"} == {
         name: before[name] for name in before if name != "watchdog"
     }
-    assert "a listener hangs: killed, to be started again" in instance.messages("launcher")
+    assert "listener.hung" in instance.messages("launcher")
     wait(lambda: "watchdog" in _beaten(instance.home / "data" / "peaje.db"))
 
 
@@ -390,7 +390,7 @@ def test_a_watchdog_that_crashes_again_and_again_ends_with_70(instance: Instance
     instance.configure({"watchdog": CRASHING})
 
     assert instance.launch().wait(timeout=30) == 70
-    assert instance.messages("launcher").count("a listener crashed") == 3
+    assert instance.messages("launcher").count("listener.crashed") == 3
     assert instance.messages("launcher")[-1] == "given up: watchdog crashes again and again"
     assert _news(instance) == ["incident_opened"]
 
@@ -417,7 +417,7 @@ def test_a_stop_while_supervisord_starts_is_no_failure(instance: Instance) -> No
     (instance.home / "supervisord.conf").unlink()
     os.mkfifo(instance.home / "supervisord.conf")  # nobody writes to it: reading takes for ever
     instance.launch()
-    wait(lambda: "starting the programs" in instance.messages("launcher"))
+    wait(lambda: "programs.starting" in instance.messages("launcher"))
 
     assert instance.stop() == 0
 
