@@ -1,7 +1,7 @@
 """Transfers: from a link to a delivered file.
 
-``worker`` claims jobs and ``pipeline`` is the way of each: ``resolver`` finds the post (``reader``, ``invitations``)
-and asks whether this customer may have it; ``delivery`` sends it the cheapest way that works: what the bot holds
-already, by reference, or what ``fetch`` brings, streamed by ``streaming`` between ``datacentres``. ``media`` knows what
-kinds there are, ``progress`` what the customer sees meanwhile, ``delivery_notifier`` says how it ended.
+``worker`` claims jobs and runs each through ``pipeline``: ``resolver`` finds the post (``reader``, ``invitations``) and
+decides whether this customer may have it; ``delivery`` sends it the cheapest way that works: from the cache, by
+reference, or as a file that ``fetch`` uploads, streamed by ``streaming`` between ``datacentres``. ``media`` knows the
+kinds of files, ``progress`` shows how far a job has come, ``delivery_notifier`` tells how it ended.
 """

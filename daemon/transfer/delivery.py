@@ -1,8 +1,8 @@
 """Sending a post to a customer, each message with the random id that was stored for it.
 
-Everything is sent as a file that the bot holds (:class:`~daemon.transfer.media.stored_files.StoredFile`): kept from
-before, seen in a public post, or just uploaded by ``messages.UploadMedia``. So an upload that is lost is no message
-that is lost, and a message that is tried again is the same call again.
+Every file is sent as one that Telegram has stored (:class:`~daemon.transfer.media.stored_files.StoredFile`): from the
+cache, from a public post, or just uploaded with ``messages.uploadMedia``. So a lost upload loses no message, and a
+message that is tried again is the same call again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from pyrogram.raw.core import TLObject
 from daemon.telegram import rpc
 from daemon.telegram.errors import AlreadySent
 from daemon.telegram.sender import GONE, sent_id
-from daemon.transfer.errors import Flooded, PartsLost, RecipientRestricted, Unreachable
+from daemon.transfer.errors import FloodWaitTooLong, PartsMissing, RecipientRestricted, RecipientUnreachable
 from daemon.transfer.media import captions
 from daemon.transfer.media.items import Item, attributes_of
 from daemon.transfer.media.stored_files import StoredFile
@@ -24,36 +24,36 @@ from daemon.transfer.reader import Post
 from models.jobs.reasons import RefusalReason
 
 CALL_TIMEOUT_S = 6.0
-SLOWEST_BYTES_S = 20 << 20  # at which Telegram puts an uploaded file together
+ASSEMBLY_BYTES_S = 20 << 20  # the slowest rate at which Telegram assembles an uploaded file
 LONGEST_FLOOD_S = 8
-_OF_THE_FILE = (
+_FILE_ERRORS = (
     "AUDIO_", "CHAT_FORWARDS_RESTRICTED", "DOCUMENT_", "FILE_", "GROUPED_MEDIA_", "IMAGE_", "MEDIA_", "PHOTO_",
     "STICKER_", "VIDEO_",
 )  # fmt: skip
 
 
 class MediaRefused(Exception):
-    """Telegram does not take the file by this name (any more): another way may do."""
+    """Telegram refuses the file under this reference: another way may work."""
 
 
 class ReferenceExpired(MediaRefused):
-    """What names the file is too old. It says nothing of the file."""
+    """The file reference is too old. The file itself may be fine."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One call to come: its files (more than one: an album), its words, and its entities per file."""
+    """One call to make: its files (several are an album) and the texts that go with them."""
 
     items: tuple[int, ...]
     """Indexes into the post's items; none for a message of text."""
-    words: tuple[captions.Styled, ...]
+    texts: tuple[captions.Styled, ...]
     """One for each item, or one for the text."""
     spoilers: tuple[bool, ...] = ()
-    """For each item: is it veiled until the reader taps it?"""
+    """For each item: is it a spoiler, hidden until the reader taps it?"""
 
     @property
     def count(self) -> int:
-        """How many messages, and random ids, the call makes."""
+        """How many messages the call sends, which is how many random ids it takes."""
         return max(1, len(self.items))
 
 
@@ -73,88 +73,88 @@ def plan(post: Post) -> list[Message]:
 
 
 class Delivery:
-    """The bot's sending side."""
+    """Sends and uploads with the bot's client."""
 
     def __init__(self, bot: Client) -> None:
         self._bot = bot
 
     async def send(
-        self, chat_id: int, message: Message, held: Sequence[StoredFile], random_ids: Sequence[int]
+        self, chat_id: int, message: Message, stored: Sequence[StoredFile], random_ids: Sequence[int]
     ) -> Mapping[int, int]:
         """Make the call and return random id -> message id (0: Telegram had the message already).
 
-        :raises MediaRefused: a file cannot be sent by that name; nothing was sent.
-        :raises Declined: the customer takes no voice messages.
-        :raises Unreachable: the customer blocked the bot.
-        :raises Flooded: Telegram asks for a long wait.
+        :raises MediaRefused: Telegram refuses a file under its reference; nothing was sent.
+        :raises RecipientRestricted: the customer takes no voice messages.
+        :raises RecipientUnreachable: the customer has blocked the bot.
+        :raises FloodWaitTooLong: Telegram asks for a long wait.
         :raises OSError: no answer; the same call may be made again.
         """
-        query = self._query(await self._bot.resolve_peer(chat_id), message, held, random_ids)
+        query = self._query(await self._bot.resolve_peer(chat_id), message, stored, random_ids)
         try:
             answer = await self._call(query)
         except AlreadySent:
             return dict.fromkeys(random_ids, 0)
         except BadRequest as error:
-            raise (_about(error) if message.items else error) from error
+            raise (_as_media_error(error) if message.items else error) from error
         return {random_id: sent_id(answer, random_id) or 0 for random_id in random_ids}
 
     async def upload(self, chat_id: int, item: Item, file: Any, thumbnail: Any) -> StoredFile:
-        """Turn an uploaded *file* into one that the bot holds.
+        """Have Telegram store an uploaded *file*, so that the bot can send it.
 
-        :raises PartsLost: the server misses parts of it.
-        :raises MediaRefused: it takes no such file.
-        :raises Declined: the customer takes no voice messages.
+        :raises PartsMissing: the server lacks parts of it.
+        :raises MediaRefused: Telegram refuses the file.
+        :raises RecipientRestricted: the customer takes no voice messages.
         """
         peer = await self._bot.resolve_peer(chat_id)
         query = raw.functions.messages.UploadMedia(peer=peer, media=_uploaded(item, file, thumbnail))
         try:
-            return StoredFile.of(await self._call(query, CALL_TIMEOUT_S + item.size / SLOWEST_BYTES_S))
+            return StoredFile.of(await self._call(query, CALL_TIMEOUT_S + item.size / ASSEMBLY_BYTES_S))
         except BadRequest as error:
             if (error.ID or "").startswith(("FILE_PART", "MD5_CHECKSUM")):
-                raise PartsLost(str(error.ID)) from error
-            raise _about(error) from error
+                raise PartsMissing(str(error.ID)) from error
+            raise _as_media_error(error) from error
 
     async def _call(self, query: "TLObject[Any]", timeout: float = CALL_TIMEOUT_S) -> Any:
         try:
             return await rpc.invoke(self._bot, query, timeout=timeout, longest_flood=LONGEST_FLOOD_S)
         except (FloodWait, FloodPremiumWait) as error:
-            raise Flooded(rpc.flood_seconds(error)) from error
+            raise FloodWaitTooLong(rpc.flood_seconds(error)) from error
         except VoiceMessagesForbidden as error:
             raise RecipientRestricted(RefusalReason.VOICE_FORBIDDEN) from error
         except GONE as error:
-            raise Unreachable(str(error.ID)) from error
+            raise RecipientUnreachable(str(error.ID)) from error
 
     def _query(
-        self, peer: Any, message: Message, held: Sequence[StoredFile], random_ids: Sequence[int]
+        self, peer: Any, message: Message, stored: Sequence[StoredFile], random_ids: Sequence[int]
     ) -> "TLObject[Any]":
-        words = [{"message": text, "entities": list(entities) or None} for text, entities in message.words]
+        texts = [{"message": text, "entities": list(entities) or None} for text, entities in message.texts]
         if not message.items:
-            return raw.functions.messages.SendMessage(random_id=random_ids[0], no_webpage=True, **words[0], peer=peer)
+            return raw.functions.messages.SendMessage(random_id=random_ids[0], no_webpage=True, **texts[0], peer=peer)
         media = [
-            held[index].input_media(spoiler=spoiler)
+            stored[index].input_media(spoiler=spoiler)
             for index, spoiler in zip(message.items, message.spoilers, strict=True)
         ]
         if len(media) == 1:
-            return raw.functions.messages.SendMedia(media=media[0], random_id=random_ids[0], **words[0], peer=peer)
+            return raw.functions.messages.SendMedia(media=media[0], random_id=random_ids[0], **texts[0], peer=peer)
         return raw.functions.messages.SendMultiMedia(
             multi_media=[
-                raw.types.InputSingleMedia(media=one, random_id=random_id, **said)
-                for one, random_id, said in zip(media, random_ids, words, strict=True)
+                raw.types.InputSingleMedia(media=one, random_id=random_id, **text)
+                for one, random_id, text in zip(media, random_ids, texts, strict=True)
             ],
             peer=peer,
         )
 
 
-def _about(error: BadRequest) -> Exception:
-    """The same, told as a matter of the file when it is one: only then does another way help."""
+def _as_media_error(error: BadRequest) -> Exception:
+    """*error* as :class:`MediaRefused` where it is about the file: only then may another way work."""
     name = str(error.ID)
     if name.startswith("FILE_REFERENCE"):
         return ReferenceExpired(name)
-    return MediaRefused(name) if name.startswith(_OF_THE_FILE) else error
+    return MediaRefused(name) if name.startswith(_FILE_ERRORS) else error
 
 
 def _groups(items: Sequence[Item]) -> list[list[int]]:
-    """Albums that Telegram takes: pictures with videos, music with music, files with files; at most ten."""
+    """The albums that Telegram allows: photos with videos, music with music, files with files; ten items at most."""
     groups: list[list[int]] = []
     last = None
     for index, item in enumerate(items):
@@ -167,7 +167,7 @@ def _groups(items: Sequence[Item]) -> list[list[int]]:
 
 
 def _uploaded(item: Item, file: Any, thumbnail: Any) -> Any:
-    """The media object of a fresh upload, with all that the original's file had."""
+    """The media object of an uploaded file, with the attributes of the original."""
     media = item.media
     if isinstance(media, raw.types.MessageMediaPhoto):
         return raw.types.InputMediaUploadedPhoto(file=file)

@@ -1,4 +1,4 @@
-"""Says how jobs and batches ended. The outbox worker hands it the events, so each is said once, crash or not."""
+"""Tells customers how jobs and batches ended. The outbox worker hands over the events, so each is told once."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping

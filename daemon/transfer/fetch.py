@@ -1,4 +1,4 @@
-"""Fetching: what only the account can read becomes a file that the bot holds."""
+"""Fetching: files that only the account can read become files that the bot can send."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from pyrogram.errors import RPCError
 
 from daemon.database import Database
 from daemon.transfer.delivery import Delivery
-from daemon.transfer.errors import PartsLost, SourceChanged, TransferError
+from daemon.transfer.errors import PartsMissing, SourceChanged, TransferError
 from daemon.transfer.media.items import Item
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
@@ -33,20 +33,20 @@ _PARTS_A_PIECE = PIECE // PART
 class Fetcher:
     """Streams the files of a post from the account to the bot."""
 
-    def __init__(self, finder: Resolver, pipe: Stream, delivery: Delivery, database: Database) -> None:
-        self._finder, self._pipe, self._delivery, self._database = finder, pipe, delivery, database
+    def __init__(self, resolver: Resolver, stream: Stream, delivery: Delivery, database: Database) -> None:
+        self._resolver, self._stream, self._delivery, self._database = resolver, stream, delivery, database
 
     async def fetch(self, post: Post, run: Run, track: Track) -> tuple[StoredFile, ...]:
-        """Bring every file of *post*, read with the account, to the bot.
+        """Upload every file of *post*, which the account has read, to the bot.
 
-        Acknowledged parts of a large file are kept with the job of *run*, so that a restart goes on with them.
+        The acknowledged parts of a large file are stored with the job of *run*, so that a restart resumes the upload.
 
-        :raises SourceChanged: the post is no longer what it was.
+        :raises SourceChanged: the post has changed meanwhile.
         """
-        held = []
+        stored = []
         for item in post.items:
-            held.append(await self._item(post, item, run, track))
-        return tuple(held)
+            stored.append(await self._item(post, item, run, track))
+        return tuple(stored)
 
     async def _item(self, post: Post, item: Item, run: Run, track: Track) -> StoredFile:
         resumable = item.size > RESUMABLE_BYTES and len(post.items) == 1
@@ -55,48 +55,50 @@ class Fetcher:
             track.moved = track.resumed = len(upload.done) * PIECE if resumable else track.moved
             try:
                 async with self._saved(upload, item, run) if resumable else contextlib.nullcontext():
-                    return await self._carry(post, item, upload, run, track)
-            except PartsLost as error:
-                logger.warning("parts lost", extra={"job": run.job.id, "reason": str(error)})
+                    return await self._transfer(post, item, upload, run, track)
+            except PartsMissing as error:
+                logger.warning(
+                    "upload.restarted", extra={"job": run.job.id, "user": run.job.user_id, "reason": str(error)}
+                )
                 await self._database(uploads.drop, run.job.id)
                 if not first:
                     raise
         raise AssertionError("unreachable")
 
-    async def _carry(self, post: Post, item: Item, upload: Upload, run: Run, track: Track) -> StoredFile:
+    async def _transfer(self, post: Post, item: Item, upload: Upload, run: Run, track: Track) -> StoredFile:
         async def refresh() -> Any:
-            return (await self._again(post, item)).location
+            return (await self._reread(post, item)).location
 
         download = Download(item.location, item.size, item.data_centre, refresh)
         thumbnail = asyncio.create_task(self._thumbnail(post, item))
         try:
-            file = await self._pipe.copy(download, upload, _file_name(item), track.advance)
+            file = await self._stream.copy(download, upload, _file_name(item), track.advance)
             return await self._delivery.upload(run.job.chat_id, item, file, await thumbnail)
         finally:
             thumbnail.cancel()
 
     async def _thumbnail(self, post: Post, item: Item) -> Any:
-        """The preview as an input file. A file without its preview is better than none."""
+        """The thumbnail as an input file; None where it cannot be had, because the file matters more."""
         thumbnail = item.thumbnail
         if thumbnail is None:
             return None
 
         async def refresh() -> Any:
-            fresh = (await self._again(post, item)).thumbnail
+            fresh = (await self._reread(post, item)).thumbnail
             if fresh is None:
-                raise SourceChanged("the preview is gone")
+                raise SourceChanged("the thumbnail is gone")
             return fresh.location
 
         download = Download(thumbnail.location, thumbnail.size, item.data_centre, refresh)
         try:
-            return await self._pipe.copy(download, Upload(thumbnail.size), "thumb.jpg")
+            return await self._stream.copy(download, Upload(thumbnail.size), "thumb.jpg")
         except (RPCError, TransferError) as error:
-            logger.info("no preview", extra={"reason": str(error)})
+            logger.info("thumbnail.failed", extra={"reason": str(error)})
             return None
 
-    async def _again(self, post: Post, item: Item) -> Item:
-        """The same file, read from its post anew."""
-        fresh = await self._finder.reread(post)
+    async def _reread(self, post: Post, item: Item) -> Item:
+        """The same file with a fresh location, from its post read again."""
+        fresh = await self._resolver.reread(post)
         same = next((other for other in fresh.items if other.media_id == item.media_id), None)
         if same is None:
             raise SourceChanged("the post holds another file now")
@@ -115,7 +117,7 @@ class Fetcher:
 
     @contextlib.asynccontextmanager
     async def _saved(self, upload: Upload, item: Item, run: Run) -> AsyncIterator[None]:
-        """Keep writing down what has been acknowledged, and once more at the end, whatever the end."""
+        """Save the acknowledged parts every two seconds, and once more at the end, also after an error."""
         keeper = asyncio.create_task(self._keep_saving(upload, item, run))
         try:
             yield
@@ -130,12 +132,12 @@ class Fetcher:
 
     async def _save(self, upload: Upload, item: Item, run: Run) -> None:
         info = UploadInfo(item.media_id, upload.file_id, PART, upload.parts, _bits(upload))
-        with contextlib.suppress(LeaseLost):  # others may be waiting for the file of a job that was cancelled
+        with contextlib.suppress(LeaseLost):  # the fetch goes on for others after this job was cancelled
             await self._database(uploads.save, run.job.id, str(run.job.owner), info, int(time.time()))
 
 
 def _bits(upload: Upload) -> bytes:
-    """One bit a part, the lowest bit of the first byte being part 0."""
+    """One bit for each part. The lowest bit of the first byte is part 0."""
     bits = bytearray(-(-upload.parts // 8))
     for piece in upload.done:
         for part in range(piece * _PARTS_A_PIECE, min((piece + 1) * _PARTS_A_PIECE, upload.parts)):

@@ -1,4 +1,4 @@
-"""Invitations: whether the account follows them, and what comes of it. Every outcome has a reason of its own."""
+"""Invitations: whether the account follows one, and with what outcome. Each outcome has a reason of its own."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from pyrogram.errors import (
 
 from config.settings import Settings
 from daemon.database import Database
-from daemon.transfer.errors import Flooded, PermanentFailure
+from daemon.transfer.errors import FloodWaitTooLong, PermanentFailure
 from daemon.transfer.reader import Channel, Reader
 from models.jobs import sources, usage
 from models.jobs.reasons import RefusalReason
@@ -39,15 +39,15 @@ _OUTCOMES: dict[type[RPCError], RefusalReason] = {
 
 
 class Invitations:
-    """Follows a customer's invitation with the operator's account, within the operator's rules."""
+    """Follows a customer's invitation with the account, within the operator's settings."""
 
     def __init__(self, reader: Reader, database: Database, settings: Settings, policy: ReadingPolicy) -> None:
         self._reader, self._database, self._settings, self._policy = reader, database, settings, policy
 
     async def follow(self, user_id: int, paying: bool, code: str, now: int) -> tuple[Channel, bool]:
-        """Be in the chat that *code* invites to, and open it to this customer. True: joined just now.
+        """Join the chat that *code* invites to, and open it to this customer. True: the account joined just now.
 
-        :raises Refusal: not followed, and why.
+        :raises PermanentFailure: the invitation is not followed, for its ``reason``.
         """
         chat = await self._check(code)
         channel = await self._join(user_id, paying, code, now) if chat is None else self._reader.learn(chat)
@@ -55,12 +55,12 @@ class Invitations:
         if sources.may_read(known, True, self._policy, names=channel.usernames).reason is RefusalReason.BLOCKED:
             raise PermanentFailure(RefusalReason.BLOCKED)
         if chat is not None and channel.asks_to_join and channel.username is None:
-            raise PermanentFailure(RefusalReason.ENTRY_APPROVED)  # to hold an invitation is not to be let in
+            raise PermanentFailure(RefusalReason.ENTRY_APPROVED)  # whoever has the invitation need not be let in
         await self._database(sources.open_for, user_id, channel.id, now, invite_hash=code)
         return channel, chat is None
 
     async def _check(self, code: str) -> Any:
-        """The chat, when the account is in it already; None when it may try to join."""
+        """The chat when the account is in it already; None when the account may try to join."""
         try:
             invite = await self._reader.call(raw.functions.messages.CheckChatInvite(hash=code))
         except (BadRequest, Forbidden) as error:
@@ -94,8 +94,8 @@ class Invitations:
             outcome = JoinOutcome.REQUESTED if isinstance(error, InviteRequestSent) else JoinOutcome.REFUSED
             await self._database(sources.record_join, join, None, outcome)
             raise _refusal(error) from error
-        except (Flooded, NotAcceptable, Unauthorized):
-            # Certainly not joined: the place is free again, and whoever tries again takes one anew.
+        except (FloodWaitTooLong, NotAcceptable, Unauthorized):
+            # Certainly not joined: the attempt does not count for the day.
             await self._database(sources.record_join, join, None, JoinOutcome.REFUSED)
             raise
         await remember(self._database, channel, now)
@@ -104,9 +104,9 @@ class Invitations:
 
 
 async def remember(database: Database, channel: Channel, now: int) -> sources.SourceInfo:
-    """Write down what the account sees of a chat, unless it is known, and return what is known of it."""
+    """Store what the account sees of a chat, unless it is stored already, and return what is stored."""
     known = await database(sources.get, channel.id)
-    if known is not None and _as_known(known) == _as_seen(channel):
+    if known is not None and _stored_fields(known) == _seen_fields(channel):
         return known
     return await database(
         sources.remember,
@@ -120,16 +120,16 @@ async def remember(database: Database, channel: Channel, now: int) -> sources.So
     )
 
 
-def _as_known(source: sources.SourceInfo) -> tuple[Any, ...]:
+def _stored_fields(source: sources.SourceInfo) -> tuple[Any, ...]:
     return source.username, source.title, source.protected, source.administered, source.access_hash
 
 
-def _as_seen(channel: Channel) -> tuple[Any, ...]:
+def _seen_fields(channel: Channel) -> tuple[Any, ...]:
     return channel.username, channel.title, channel.protected, channel.administered, channel.access_hash
 
 
 def _chat(answer: Any) -> Any:
-    """The chat that was joined. Telegram may ask for a visit to a web page first: then there is none."""
+    """The chat that was joined. There is none where Telegram asks for a visit to a web page first."""
     chats = getattr(getattr(answer, "updates", answer), "chats", None)
     if not chats:
         raise PermanentFailure(RefusalReason.JOIN_REQUESTED)

@@ -1,6 +1,6 @@
-"""What a customer sees while a job is open: one message a job, or one a batch, gone when it has ended.
+"""Progress messages: one for each open job, or one for each batch, deleted when it has ended.
 
-It appears only when a job is not done at once, is edited every three seconds at most, and disappears with the job.
+A message is sent only when a job is not done at once, and is edited every three seconds at most.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ TICK_S = 0.25
 FIRST_S = 0.5
 EDIT_S = 3.0
 DRAIN_S = 2.0
-LONGEST_FLOOD_S = 0  # what is said later is out of date by then
+LONGEST_FLOOD_S = 0  # after a flood wait the text would be out of date
 DAY_S = 86_400
 SHOWN = 200
-"""Waiting jobs whose message is kept up to date; those further back wait long enough not to miss it."""
+"""How many waiting jobs have their message kept up to date: those further back wait long anyway."""
 
 
 @dataclass
-class Card:
+class ProgressMessage:
     """One message and what it shows."""
 
     chat_id: int
@@ -46,26 +46,26 @@ class Card:
     keyboard: Keyboard
     message_id: int | None
     remember: Callable[[int | None], Awaitable[None]]
-    seen: float
+    since: float
     text: str = ""
-    rests_until: float = float("-inf")
+    next_edit_at: float = float("-inf")
     task: asyncio.Task[None] | None = None
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An open job or batch with the words that its card should show now."""
+class OpenItem:
+    """An open job or batch with the text that its message should show now."""
 
     user_id: int
     chat_id: int
     message_id: int | None
     words: Callable[[Texts], str]
     cancel: str
-    """The data of its button."""
+    """The data of the message's button."""
 
 
-class Board:
-    """Keeps the cards of all open jobs up to date."""
+class ProgressMessages:
+    """Keeps the messages of all open jobs up to date."""
 
     def __init__(
         self,
@@ -76,77 +76,77 @@ class Board:
     ) -> None:
         self._sender, self._database = sender, database
         self._running, self._why_waiting = running, why_waiting
-        self._cards: dict[tuple[str, int], Card] = {}
+        self._messages: dict[tuple[str, int], ProgressMessage] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Look several times a second, for ever. Begins with taking down what a crash left standing."""
+        """Update four times a second until cancelled. Begins with deleting the messages that a crash left."""
         for job in await self._database(queue.left_standing, int(time.time()) - DAY_S):
             try:
                 await self._sender.delete(job.chat_id, [job.status_message_id or 0])
-            except (RPCError, OSError) as error:  # it stays for the next start
-                logger.info("progress not taken down", extra={"user": job.chat_id, "reason": str(error)})
+            except (RPCError, OSError) as error:  # the next start tries again
+                logger.info("progress.undeleted", extra={"user": job.chat_id, "reason": str(error)})
             else:
                 await self._database(queue.set_status_message, job.id, None)
         while True:
-            await self.look(time.monotonic())
+            await self.update(time.monotonic())
             await asyncio.sleep(TICK_S)
 
-    async def look(self, now: float) -> None:
-        """Show what is open, take down what is not; *now* is monotonic."""
+    async def update(self, now: float) -> None:
+        """Send and edit the messages of open jobs, delete the others; *now* is monotonic seconds."""
         shown = await self._shown(now)
         for key, one in shown.items():
-            card = self._cards.get(key) or await self._open(key, one, now)
-            if card.task is None or card.task.done():
-                due = now >= card.rests_until and (card.message_id is not None or now - card.seen >= FIRST_S)
-                text = one.words(card.t)
-                if due and text != card.text:
-                    card.task = asyncio.create_task(self._show(card, text, now))
-        for key in self._cards.keys() - shown.keys():
-            closing = asyncio.create_task(self._close(self._cards.pop(key)))
+            message = self._messages.get(key) or await self._open(key, one, now)
+            if message.task is None or message.task.done():
+                due = now >= message.next_edit_at and (message.message_id is not None or now - message.since >= FIRST_S)
+                text = one.words(message.t)
+                if due and text != message.text:
+                    message.task = asyncio.create_task(self._show(message, text, now))
+        for key in self._messages.keys() - shown.keys():
+            closing = asyncio.create_task(self._close(self._messages.pop(key)))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
     async def drain(self) -> None:
-        """Let messages on their way arrive, for a moment: what comes after this in the drain matters more.
+        """Give messages under way two seconds: what follows in the drain matters more.
 
-        Cards of jobs that stay open stay, for the next process to go on with.
+        Messages of jobs that stay open stay, for the next process to go on with.
         """
-        tasks = self._closing | {card.task for card in self._cards.values() if card.task is not None}
+        tasks = self._closing | {message.task for message in self._messages.values() if message.task is not None}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _shown(self, now: float) -> dict[tuple[str, int], Shown]:
+    async def _shown(self, now: float) -> dict[tuple[str, int], OpenItem]:
         runs = {run.job.id: run for run in self._running()}
         waiting = await self._database(queue.in_line, SHOWN)
-        runs |= {run.job.id: run for run in self._running()}  # a job that has just been claimed is in either
-        shown: dict[tuple[str, int], Shown] = {}
+        runs |= {run.job.id: run for run in self._running()}  # a job that has just been claimed is in one of the two
+        shown: dict[tuple[str, int], OpenItem] = {}
         in_batches = {}
         for run in runs.values():
             if run.job.batch_id is None:
-                shown["job", run.job.id] = _card_of(run.job, _under_way(run, now))
+                shown["job", run.job.id] = _item_of(run.job, _under_way(run, now))
             else:
                 in_batches[run.job.batch_id] = run.job
         for ahead, job in enumerate(waiting):
             if job.batch_id is not None:
                 in_batches[job.batch_id] = job
             elif job.id not in runs:
-                shown["job", job.id] = _card_of(job, _in_line(job, ahead, self._why_waiting(job.id)))
+                shown["job", job.id] = _item_of(job, _in_line(job, ahead, self._why_waiting(job.id)))
         for batch_id, job in in_batches.items():
             try:
                 info = await self._database(batches.get, batch_id)
             except NotFound:
-                continue  # its customer has had himself taken out
+                continue  # its customer has had their data deleted
             counts = await self._database(batches.counts, batch_id)
-            shown["batch", batch_id] = Shown(
+            shown["batch", batch_id] = OpenItem(
                 job.user_id, job.chat_id, info.status_message_id, _batch(counts), f"cancel_batch:{batch_id}"
             )
         return shown
 
-    async def _open(self, key: tuple[str, int], one: Shown, now: float) -> Card:
+    async def _open(self, key: tuple[str, int], one: OpenItem, now: float) -> ProgressMessage:
         kind, number = key
         keep = queue.set_status_message if kind == "job" else batches.set_status_message
 
@@ -155,52 +155,52 @@ class Board:
 
         t = await texts_of(self._database, one.user_id)
         keyboard = ((Button(progress.cancel(t), one.cancel),),)
-        card = Card(one.chat_id, t, keyboard, one.message_id, remember, now)
-        self._cards[key] = card
-        return card
+        message = ProgressMessage(one.chat_id, t, keyboard, one.message_id, remember, now)
+        self._messages[key] = message
+        return message
 
-    async def _show(self, card: Card, text: str, now: float) -> None:
+    async def _show(self, message: ProgressMessage, text: str, now: float) -> None:
         try:
-            if card.message_id is not None:
+            if message.message_id is not None:
                 await self._sender.edit_text(
-                    card.chat_id,
-                    card.message_id,
+                    message.chat_id,
+                    message.message_id,
                     text,
-                    keyboard=card.keyboard,
+                    keyboard=message.keyboard,
                     paced=True,
                     longest_flood=LONGEST_FLOOD_S,
                 )
             else:
-                card.message_id = await self._sender.send_text(
-                    card.chat_id, text, keyboard=card.keyboard, silent=True, longest_flood=LONGEST_FLOOD_S
+                message.message_id = await self._sender.send_text(
+                    message.chat_id, text, keyboard=message.keyboard, silent=True, longest_flood=LONGEST_FLOOD_S
                 )
-                await card.remember(card.message_id)
-            card.text, card.rests_until = text, now + EDIT_S
+                await message.remember(message.message_id)
+            message.text, message.next_edit_at = text, now + EDIT_S
         except (RPCError, OSError, Unreachable) as error:
-            card.rests_until = now + _rest(error)
-            logger.info("progress not shown", extra={"user": card.chat_id, "reason": str(error)})
+            message.next_edit_at = now + _edit_wait(error)
+            logger.info("progress.unsent", extra={"user": message.chat_id, "reason": str(error)})
 
-    async def _close(self, card: Card) -> None:
-        if card.task is not None:
-            await asyncio.gather(card.task, return_exceptions=True)
-        if card.message_id is None:
+    async def _close(self, message: ProgressMessage) -> None:
+        if message.task is not None:
+            await asyncio.gather(message.task, return_exceptions=True)
+        if message.message_id is None:
             return
         try:
-            await self._sender.delete(card.chat_id, [card.message_id])
-            await card.remember(None)
+            await self._sender.delete(message.chat_id, [message.message_id])
+            await message.remember(None)
         except (RPCError, OSError) as error:
-            logger.info("progress not taken down", extra={"user": card.chat_id, "reason": str(error)})
+            logger.info("progress.undeleted", extra={"user": message.chat_id, "reason": str(error)})
 
 
-def _rest(error: Exception) -> float:
-    """For how many seconds a card is left as it is after *error*."""
+def _edit_wait(error: Exception) -> float:
+    """Seconds until a message is edited again after *error*."""
     if isinstance(error, FloodWait | FloodPremiumWait):
         return flood_seconds(error) + FLOOD_MARGIN_S
     return EDIT_S
 
 
-def _card_of(job: JobInfo, words: Callable[[Texts], str]) -> Shown:
-    return Shown(job.user_id, job.chat_id, job.status_message_id, words, f"cancel:{job.id}")
+def _item_of(job: JobInfo, words: Callable[[Texts], str]) -> OpenItem:
+    return OpenItem(job.user_id, job.chat_id, job.status_message_id, words, f"cancel:{job.id}")
 
 
 def _under_way(run: Run, now: float) -> Callable[[Texts], str]:

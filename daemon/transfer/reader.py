@@ -1,8 +1,8 @@
-"""Where posts come from: chats resolved, posts read, by one client.
+"""Resolves chats and reads posts with one client.
 
-Only channels and supergroups. For anything else Telegram's ``messages.getMessages`` would ignore the peer and hand out
-the operator's private mail, so persons, bots and basic groups are refused before any message is asked for, and
-messages are only ever read with ``channels.getMessages``.
+Only channels and supergroups. For other chats Telegram's ``messages.getMessages`` ignores the peer and returns messages
+of the operator's private chats. So people, bots and basic groups are refused before any message is requested, and
+messages are read with ``channels.getMessages`` alone. See https://core.telegram.org/method/channels.getMessages.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from pyrogram.errors import (
 from pyrogram.raw.core import TLObject
 
 from daemon.telegram import rpc
-from daemon.transfer.errors import Flooded, PermanentFailure
+from daemon.transfer.errors import FloodWaitTooLong, PermanentFailure
 from daemon.transfer.media.items import Item, items_of, text_of
 from models.jobs.reasons import RefusalReason
 
-ALBUM_REACH = 9  # an album has at most ten messages with neighbouring numbers
+ALBUM_REACH = 9  # an album has at most ten messages with neighbouring ids
 REMEMBERED = 10_000
 DIALOGS_EVERY_S = 300.0
 NEWEST_DIALOGS_EVERY_S = 2.0
@@ -38,7 +38,7 @@ DIALOGS_PAGE = 100
 DIALOGS_PAGES = 20
 CALL_TIMEOUT_S = 8.0
 LONGEST_FLOOD_S = 8
-_CLOSED = (ChannelInvalid, ChannelPrivate, ChannelPublicGroupNa)  # and nothing that speaks of the login or the call
+_CLOSED = (ChannelInvalid, ChannelPrivate, ChannelPublicGroupNa)  # not errors about the login or the call
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Channel:
 
     @property
     def username(self) -> str | None:
-        """Its public name; None for a private chat."""
+        """The channel's public name; None for a private one."""
         return self.usernames[0] if self.usernames else None
 
 
@@ -74,7 +74,7 @@ class Post:
 
     @property
     def kinds(self) -> dict[str, int]:
-        """How many deliveries of which kind it counts as."""
+        """How many deliveries of each kind the post counts as."""
         found: dict[str, int] = {}
         for kind in [item.kind for item in self.items] or ["text"]:
             found[kind] = found.get(kind, 0) + 1
@@ -87,7 +87,7 @@ class Post:
 
 
 class Reader:
-    """Reads chats and posts through one client and remembers which chats are which."""
+    """Reads chats and posts with one client, and remembers the chats."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -97,9 +97,9 @@ class Reader:
         self._dialogs = asyncio.Lock()
 
     async def by_name(self, username: str) -> Channel:
-        """The channel of that public name.
+        """The channel with that public name.
 
-        :raises Refusal: nobody has it, or it belongs to a person or a bot.
+        :raises PermanentFailure: nobody has the name, or a person or a bot has it.
         """
         if username in self._names:
             return self._channels[self._names[username]]
@@ -112,9 +112,9 @@ class Reader:
         return self._learn(found.chats, found.peer.channel_id)
 
     async def by_id(self, channel_id: int, access_hash: int | None = None) -> Channel:
-        """The channel with that bare id, by the *access_hash* that was kept, or else from the client's dialogs.
+        """The channel with that bare id, by the stored *access_hash*, or else from the client's dialogs.
 
-        :raises Refusal: the client is not in it.
+        :raises PermanentFailure: the client is not in the channel.
         """
         if channel_id not in self._channels and access_hash is not None:
             peer = raw.types.InputChannel(channel_id=channel_id, access_hash=access_hash)
@@ -122,7 +122,7 @@ class Reader:
                 found = await self.call(raw.functions.channels.GetChannels(id=[peer]))
                 self._learn(found.chats, channel_id)
             except (ChannelInvalid, ChannelPrivate):
-                pass  # kept from an account that the operator has replaced since
+                pass  # stored for an account that the operator has replaced since
         if channel_id not in self._channels:
             await self._read_dialogs(channel_id)
         if channel_id not in self._channels:
@@ -130,13 +130,13 @@ class Reader:
         return self._channels[channel_id]
 
     async def post(self, channel: Channel, message_id: int, *, single: bool = False) -> Post:
-        """The post with that number, its whole album unless *single*. Its channel is as it is now.
+        """The post with that id, with its whole album unless *single*. Its channel is as Telegram sees it now.
 
-        :raises Refusal: no such post, no access, or a post of a sort that is never delivered.
+        :raises PermanentFailure: no such post, no access, or a post that is never delivered.
         """
         reach = 0 if single else ALBUM_REACH
-        numbers = range(max(1, message_id - reach), message_id + reach + 1)
-        channel, messages = await self.messages(channel, numbers)
+        message_ids = range(max(1, message_id - reach), message_id + reach + 1)
+        channel, messages = await self.messages(channel, message_ids)
         main = next((message for message in messages if message.id == message_id), None)
         if main is None:
             raise PermanentFailure(RefusalReason.NOT_FOUND)
@@ -145,9 +145,9 @@ class Reader:
         )
 
     async def parent(self, channel: Channel, message_id: int) -> Post:
-        """The post that a comment stands under, of whatever sort: only what says who may read it.
+        """The post that a comment belongs to, with only what says who may read it.
 
-        :raises Refusal: no such post, or no access.
+        :raises PermanentFailure: no such post, or no access.
         """
         channel, messages = await self.messages(channel, [message_id])
         if not messages:
@@ -180,11 +180,11 @@ class Reader:
             raise PermanentFailure(RefusalReason.NOT_FOUND)
         return await self.post(group, comment_id, single=single)
 
-    async def messages(self, channel: Channel, numbers: Sequence[int]) -> tuple[Channel, list[Any]]:
-        """The messages with those numbers that exist, and the channel as it is now."""
+    async def messages(self, channel: Channel, message_ids: Sequence[int]) -> tuple[Channel, list[Any]]:
+        """Those messages with these ids that exist, and the channel as Telegram sees it now."""
         query = raw.functions.channels.GetMessages(
             channel=raw.types.InputChannel(channel_id=channel.id, access_hash=channel.access_hash),
-            id=[raw.types.InputMessageID(id=number) for number in numbers],
+            id=[raw.types.InputMessageID(id=each) for each in message_ids],
         )
         try:
             found = await self.call(query)
@@ -195,16 +195,19 @@ class Reader:
         return self._learn(found.chats, channel.id), messages
 
     async def call(self, query: "TLObject[Any]") -> Any:
-        """Make a call whose flood waits, when long, send the job back in line."""
+        """Make a call.
+
+        :raises FloodWaitTooLong: Telegram asks for a long flood wait.
+        """
         try:
             return await rpc.invoke(self._client, query, timeout=CALL_TIMEOUT_S, longest_flood=LONGEST_FLOOD_S)
         except (FloodWait, FloodPremiumWait) as error:
-            raise Flooded(rpc.flood_seconds(error)) from error
+            raise FloodWaitTooLong(rpc.flood_seconds(error)) from error
 
     def learn(self, chat: Any) -> Channel:
-        """Remember a channel from what Telegram says of it.
+        """Remember a channel as Telegram describes it.
 
-        :raises Refusal: it is a basic group, or closed to this client.
+        :raises PermanentFailure: *chat* is a basic group, or closed to this client.
         """
         if not isinstance(chat, raw.types.Channel) or chat.access_hash is None:
             raise PermanentFailure(
@@ -227,7 +230,7 @@ class Reader:
         return channel
 
     def forget(self, channel_id: int) -> None:
-        """Know nothing of a channel any more."""
+        """Forget a channel and its names."""
         if self._channels.pop(channel_id, None) is not None:
             self._names = {name: owner for name, owner in self._names.items() if owner != channel_id}
 
@@ -238,10 +241,10 @@ class Reader:
         return self.learn(chat)
 
     async def _read_dialogs(self, wanted: int) -> None:
-        """Learn the chats that the client is in: a session string begins without any.
+        """Learn the chats that the client is in: a new session knows none.
 
-        All of them now and then; in between only the newest, where a chat appears that the client was just added to.
-        One job at a time reads them; the others wait for what it learns.
+        All dialogs are read every five minutes at most; in between only the newest, where a chat appears that the
+        client has just joined. One job at a time reads them; the others wait for the result.
         """
         async with self._dialogs:
             now = time.monotonic()

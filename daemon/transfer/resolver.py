@@ -1,4 +1,4 @@
-"""From a link to a post that this customer may have: who may read what is decided here, on what Telegram says now."""
+"""From a link to a post that this customer may have: decides who may read what, by what Telegram says now."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from models.jobs.sources import ReadingPolicy
 
 @dataclass(frozen=True)
 class Customer:
-    """For whom a post is looked up."""
+    """The customer for whom a post is looked up."""
 
     id: int
     paying: bool
@@ -30,14 +30,14 @@ class Customer:
 
 @dataclass(frozen=True)
 class Found:
-    """A post that the customer may have. ``held``: the bot saw it itself and may send its files as they are."""
+    """A post that the customer may have. ``stored``: its files, where the bot has seen them and can send them."""
 
     post: Post
-    held: tuple[StoredFile, ...] = ()
+    stored: tuple[StoredFile, ...] = ()
 
 
 class Resolver:
-    """Looks posts up: public ones with the bot's own eyes first, everything else with the operator's account."""
+    """Looks posts up: public ones with the bot first, all others with the account."""
 
     def __init__(
         self, bot: Reader, account: Reader, database: Database, settings: Settings, account_is_up: Callable[[], bool]
@@ -48,17 +48,17 @@ class Resolver:
         self._invitations = Invitations(account, database, settings, self._policy)
 
     async def find(self, customer: Customer, link: PostLink) -> Found:
-        """The post that *link* leads to. Of a text that links to a post with files, that post.
+        """The post that *link* names. For a text that links to a post with files, that post.
 
-        :raises Refusal: there is none, or this customer may not have it.
-        :raises PutBack: not to be known now.
+        :raises PermanentFailure: there is no such post, or this customer may not have it.
+        :raises RetryLater: it cannot be read now.
         """
-        found = await self._look(customer, link)
+        found = await self._find_post(customer, link)
         inner = _link_within(found.post)
         if inner is None:
             return found
         try:
-            followed = await self._look(customer, inner)
+            followed = await self._find_post(customer, inner)
         except PermanentFailure:
             return found
         except (RetryLater, RPCError, OSError):
@@ -68,7 +68,7 @@ class Resolver:
         return followed if followed.post.items else found
 
     async def _is_closed_to(self, customer: Customer, link: PostLink) -> bool:
-        """Is it, by what is known without asking Telegram, a private chat that this customer may not read?"""
+        """Is it a private chat that this customer may not read, by what is stored? Asks nothing of Telegram."""
         if isinstance(link.chat, str):
             return False
         known = await self._database(sources.get, int(link.chat or 0))
@@ -78,47 +78,47 @@ class Resolver:
         return not sources.may_read(known, opened, self._policy).allowed
 
     async def follow(self, customer: Customer, code: str) -> tuple[Channel, bool]:
-        """Follow an invitation; True when the account joined just now."""
-        self._need_account()
+        """Follow an invitation. True: the account joined just now."""
+        self._require_account()
         return await self._invitations.follow(customer.id, customer.paying, code, int(time.time()))
 
     async def reread(self, post: Post) -> Post:
         """The same post as the account sees it now, with locations that the account can read."""
-        self._need_account()
+        self._require_account()
         channel = await self._by_id(post.channel.id, post.channel.username)
         return await self._account.post(channel, post.message_id, single=post.single)
 
-    async def _look(self, customer: Customer, link: PostLink) -> Found:
+    async def _find_post(self, customer: Customer, link: PostLink) -> Found:
         if isinstance(link.chat, str) and link.comment_id is None:
-            found = await self._look_with_bot(customer, link)
+            found = await self._find_with_bot(customer, link)
             if found is not None:
                 return found
-        self._need_account()
+        self._require_account()
         channel = await self._channel(customer, link)
         try:
-            post = await self._named(channel, link)
+            post = await self._read_named(channel, link)
         except PermanentFailure as refusal:
-            if refusal.reason is not RefusalReason.NO_ACCESS:  # what a chat holds is for those to know who may read it
-                await self._admit(customer, await self._remember(channel), channel)
+            if refusal.reason is not RefusalReason.NO_ACCESS:  # only those who may read a chat are told what is in it
+                await self._check_access(customer, await self._remember(channel), channel)
             raise
         if isinstance(link.chat, str) and link.chat not in post.channel.usernames:
             self._account.forget(channel.id)  # the name has moved since it was learnt
             channel = await self._account.by_name(link.chat)
-            post = await self._named(channel, link)
-        await self._admit(customer, await self._remember(post.channel), post.channel, post)
+            post = await self._read_named(channel, link)
+        await self._check_access(customer, await self._remember(post.channel), post.channel, post)
         if link.comment_id is not None:
             post = await self._account.comment(post.channel, link.message_id, link.comment_id, single=link.single)
-            await self._admit_comment(post)
+            await self._check_comment(post)
         return Found(post)
 
-    async def _named(self, channel: Channel, link: PostLink) -> Post:
-        """The post that the link names. Of a comment that is its parent, which need not be one to deliver."""
+    async def _read_named(self, channel: Channel, link: PostLink) -> Post:
+        """The post that the link names. For a comment that is its parent, which need not be deliverable."""
         if link.comment_id is not None:
             return await self._account.parent(channel, link.message_id)
         return await self._account.post(channel, link.message_id, single=link.single)
 
-    async def _look_with_bot(self, customer: Customer, link: PostLink) -> Found | None:
-        """What the bot can see of a public post by itself; None when it takes the account."""
+    async def _find_with_bot(self, customer: Customer, link: PostLink) -> Found | None:
+        """A public post as the bot itself sees it; None when only the account may see it."""
         name = str(link.chat)
         try:
             post = await self._read_with_bot(name, link)
@@ -139,11 +139,11 @@ class Resolver:
                 sources.remember, post.channel.id, post.channel.username, post.channel.title, False, int(time.time()),
                 administered=bool(known and known.administered),
             )  # fmt: skip
-        await self._admit(customer, known, post.channel, post)
+        await self._check_access(customer, known, post.channel, post)
         return Found(post, tuple(StoredFile.of(item.media) for item in post.items))
 
     async def _read_with_bot(self, name: str, link: PostLink) -> Post | None:
-        """The post; None where the bot sees none: in a public group that it is not in, every message is empty to it."""
+        """The post; None where the bot sees none: every message of a public group that it is not in is empty to it."""
         channel = await self._bot.by_name(name)
         try:
             return await self._bot.post(channel, link.message_id, single=link.single)
@@ -166,10 +166,10 @@ class Resolver:
         known = await self._database(sources.get, channel_id)
         return await self._account.by_id(channel_id, known.access_hash if known else None)
 
-    async def _admit(
+    async def _check_access(
         self, customer: Customer, info: sources.SourceInfo, channel: Channel, post: Post | None = None
     ) -> None:
-        """See that the customer may read the chat, and the post where there is one."""
+        """Check that the customer may read the chat, and the post where one is given."""
         self._decide(info, await self._database(sources.is_open_for, customer.id, info.id), channel, post)
 
     def _decide(self, info: sources.SourceInfo, opened: bool, channel: Channel, post: Post | None) -> None:
@@ -178,14 +178,14 @@ class Resolver:
         if verdict.reason is not None:
             raise PermanentFailure(verdict.reason)
 
-    async def _admit_comment(self, comment: Post) -> None:
-        """Comments are as open as the post that they belong to; only what is blocked or protected stays closed."""
+    async def _check_comment(self, comment: Post) -> None:
+        """Check a comment: it is as open as its post, unless its group is blocked or protected."""
         self._decide(await self._remember(comment.channel), True, comment.channel, comment)
 
     async def _remember(self, channel: Channel) -> sources.SourceInfo:
         return await remember(self._database, channel, int(time.time()))
 
-    def _need_account(self) -> None:
+    def _require_account(self) -> None:
         if not self._account_is_up():
             raise AccountAway
 
@@ -195,7 +195,7 @@ def _seen(channel: Channel) -> tuple[Any, ...]:
 
 
 def _link_within(post: Post) -> PostLink | None:
-    """The first post that a text links to; an invitation in it is nobody's own and is not followed."""
+    """The first post that a text links to. An invitation in a text is not the customer's own and is not followed."""
     if post.items:
         return None
     urls = [_TextLink(entity.offset, getattr(entity, "url", None)) for entity in post.entities]

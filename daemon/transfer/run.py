@@ -1,4 +1,4 @@
-"""What is known of a job while it is being worked on. Lives in memory only; what must survive is in the rows."""
+"""A job while it is worked on. Kept in memory only: what must survive a crash is in the rows."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from models.jobs.states import JobInfo
 
 @dataclass
 class Track:
-    """How far a fetch has come. Several jobs that wait for the same file share one."""
+    """How far a fetch has come. Jobs that wait for the same fetch share one."""
 
     total: int
     moved: int = 0
@@ -36,14 +36,14 @@ class Run:
     has_room_for_large: Callable[[], bool]
     is_large: bool = False
     withdrawn: bool = False
-    """The lease is gone: the customer cancelled, or another worker has the job."""
+    """The lease is lost: the customer cancelled, or another worker has the job."""
     track: Track | None = None
     task: asyncio.Task[None] | None = None
 
-    def grow(self, size: int) -> None:
-        """Learn how large the job is.
+    def set_size(self, size: int) -> None:
+        """Set the job's size in bytes.
 
-        :raises PutBack: it is a large one, and as many of those are under way as may be.
+        :raises RetryLater: the job is large, and as many large ones as allowed are under way.
         """
         if size <= LARGE_BYTES or self.is_large:
             return

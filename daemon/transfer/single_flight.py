@@ -1,4 +1,4 @@
-"""One fetch for all who ask for the same at once: the others wait for what the first one brings."""
+"""Single flight: callers that ask for the same at the same time share one fetch."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -7,36 +7,36 @@ from typing import Any
 
 
 @dataclass
-class _Flight:
+class _Fetch:
     task: asyncio.Task[Any]
-    aboard: int = 0
+    waiting: int = 0
 
 
 class SingleFlight:
-    """Fetches under way. Whoever wants what is being fetched already joins in; the last one to leave ends it."""
+    """The fetches under way. A caller joins its key's fetch; when the last caller is cancelled, so is the fetch."""
 
     def __init__(self) -> None:
-        self._flights: dict[Hashable, _Flight] = {}
+        self._fetches: dict[Hashable, _Fetch] = {}
 
     def is_under_way(self, key: Hashable) -> bool:
-        """Is it being fetched?"""
-        return key in self._flights
+        """Is there a fetch under this key?"""
+        return key in self._fetches
 
     async def join(self, key: Hashable, fetch: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The result of the *fetch* under that key, begun now if there is none. Its failure is everybody's."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.create_task(fetch()))
-            flight.task.add_done_callback(lambda _: self._landed(key, flight))
-        flight.aboard += 1
+        """The result of the fetch under *key*, which is started with *fetch* if there is none. All get its error."""
+        running = self._fetches.get(key)
+        if running is None:
+            running = self._fetches[key] = _Fetch(asyncio.create_task(fetch()))
+            running.task.add_done_callback(lambda _: self._remove(key, running))
+        running.waiting += 1
         try:
-            return await asyncio.shield(flight.task)
+            return await asyncio.shield(running.task)
         finally:
-            flight.aboard -= 1
-            if flight.aboard == 0 and not flight.task.done():
-                flight.task.cancel()
-                self._landed(key, flight)
+            running.waiting -= 1
+            if running.waiting == 0 and not running.task.done():
+                running.task.cancel()
+                self._remove(key, running)
 
-    def _landed(self, key: Hashable, flight: _Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+    def _remove(self, key: Hashable, running: _Fetch) -> None:
+        if self._fetches.get(key) is running:
+            del self._fetches[key]

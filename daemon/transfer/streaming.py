@@ -1,7 +1,7 @@
-"""The pipe: bytes flow from the account that may read a file to the bot that sends it, and never touch the disk.
+"""Streams files from the account that may read them to the bot that sends them, without touching the disk.
 
-Pieces of 1 MiB are read and written at the same time, as many at once as the two lanes bear; one budget of bytes
-bounds what all pipes together hold in memory.
+Pieces of 1 MiB are read and written at the same time, as many at once as the two pools take. One memory budget bounds
+what all streams together have in memory. See https://core.telegram.org/api/files.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from pyrogram.errors import (
 from pyrogram.raw.core import Int, Long, TLObject
 
 from daemon.transfer.datacentres.pool import DataCentrePool, DataCentrePools
-from daemon.transfer.errors import PartsLost, RetryLater, SourceChanged
+from daemon.transfer.errors import PartsMissing, RetryLater, SourceChanged
 
-PIECE = 1 << 20  # one read: upload.getFile never crosses a boundary of 1 MiB
-PART = 512 << 10  # one write
-SMALL = 10 << 20  # up to here upload.saveFilePart and a checksum
+PIECE = 1 << 20  # one upload.getFile, which must not cross a boundary of 1 MiB
+PART = 512 << 10  # one upload.saveFilePart
+SMALL = 10 << 20  # up to here upload.saveFilePart with a checksum, above it upload.saveBigFilePart
 
-RENEWALS = 3
-"""How often a location is renewed before one of them must have been good for a piece."""
+MAX_REFRESHES = 3
+"""How often a location is refreshed in a row without reading a piece."""
 REFUSED_S = 15.0
 
 _STALE = (FileReferenceExpired, FileReferenceInvalid, FileReferenceEmpty)
 
 
 class Budget:
-    """Bytes that may be in memory at once, for all pipes together. First come, first served."""
+    """Bytes that all streams together may have in memory. First come, first served."""
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
@@ -46,7 +46,7 @@ class Budget:
 
     @contextlib.asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
-        """Hold *size* bytes of it; a piece larger than the whole budget waits for all of it."""
+        """Take *size* bytes of the budget; a larger piece than the whole budget takes all of it."""
         size = min(size, self._size)
         if self._waiting or size > self._free:
             await self._queue(size)
@@ -58,27 +58,27 @@ class Budget:
             self._give_back(size)
 
     async def _queue(self, size: int) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, turn))
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, granted))
         try:
-            await turn
+            await granted
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if granted.done() and not granted.cancelled():
                 self._give_back(size)
             raise
 
     def _give_back(self, size: int) -> None:
         self._free += size
         while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
-            wanted, turn = self._waiting.popleft()
-            if not turn.done():
+            wanted, granted = self._waiting.popleft()
+            if not granted.done():
                 self._free -= wanted
-                turn.set_result(None)
+                granted.set_result(None)
 
 
 @dataclass
 class Upload:
-    """A file on its way up to the bot: its number there and the pieces that the server has acknowledged."""
+    """A file being uploaded: its file id and the pieces that the server has acknowledged."""
 
     size: int
     file_id: int = field(default_factory=lambda: secrets.randbits(63))
@@ -86,50 +86,50 @@ class Upload:
 
     @property
     def parts(self) -> int:
-        """How many parts the server counts."""
+        """How many parts the upload has."""
         return -(-self.size // PART)
 
     @property
     def pieces(self) -> int:
-        """How many reads make the file."""
+        """How many pieces the download has."""
         return -(-self.size // PIECE)
 
 
 @dataclass
 class Download:
-    """Where a file is read. ``refresh`` reads its post again and returns a fresh location of the same file.
+    """A file being downloaded. ``refresh`` reads its post again and returns a fresh location of the same file.
 
-    It raises :class:`SourceChanged` when the post holds another file now, or none.
+    It raises :class:`SourceChanged` when the post has another file now, or none.
     """
 
     location: Any
     size: int
     data_centre: int
     refresh: Callable[[], Awaitable[Any]]
-    _renewals: int = 0
+    _refreshes: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def renew(self, stale: Any) -> None:
-        """Have a location newer than *stale*; readers that found it stale together refresh once.
+    async def refresh_location(self, stale: Any) -> None:
+        """Have a newer location than *stale*. Readers that found it stale at the same time refresh once.
 
-        :raises PutBack: Telegram refuses the fresh ones too.
+        :raises RetryLater: Telegram refuses the fresh locations too.
         """
         async with self._lock:
             if self.location is not stale:
                 return
-            if self._renewals >= RENEWALS:
+            if self._refreshes >= MAX_REFRESHES:
                 raise RetryLater(REFUSED_S, "fresh file references are refused", counts=True)
-            self._renewals += 1
+            self._refreshes += 1
             self.location = await self.refresh()
 
     def succeeded(self, location: Any) -> None:
-        """Know that a piece was read by *location*. One read by an older one says nothing of the newest."""
+        """Note that a piece was read from *location*. A read from an older one says nothing about the newest."""
         if location is self.location:
-            self._renewals = 0
+            self._refreshes = 0
 
 
 class Stream:
-    """Copies files from the lanes of one client to those of another."""
+    """Copies files from one client's data centres to another's."""
 
     def __init__(self, source: DataCentrePools, target: DataCentrePools, target_centre: int, budget: Budget) -> None:
         self._source, self._target, self._target_centre, self._budget = source, target, target_centre, budget
@@ -138,12 +138,12 @@ class Stream:
     async def copy(
         self, download: Download, upload: Upload, name: str, moved: Callable[[int], None] = lambda size: None
     ) -> Any:
-        """Copy the pieces that *upload* misses and return the input file for ``messages.UploadMedia``.
+        """Copy the pieces that *upload* lacks and return the input file for ``messages.uploadMedia``.
 
-        *moved* hears the size of each piece once the server has acknowledged it.
+        *moved* is called with the size of each piece that the server has acknowledged.
 
-        :raises SourceChanged: the post is no longer what it was.
-        :raises PutBack: the job should wait.
+        :raises SourceChanged: the post has changed meanwhile.
+        :raises RetryLater: the job must wait.
         :raises RPCError: Telegram refused.
         """
         checksum = _Checksum() if upload.size <= SMALL else None
@@ -187,14 +187,14 @@ class Stream:
         for index in missing:
             size = min(PIECE, download.size - index * PIECE)
             async with self._share(download.data_centre).hold(size), self._budget.hold(size):
-                await self._carry(index, size, download, upload, checksum)
+                await self._copy_piece(index, size, download, upload, checksum)
             upload.done.add(index)
             moved(size)
 
-    async def _carry(
+    async def _copy_piece(
         self, index: int, size: int, download: Download, upload: Upload, checksum: "_Checksum | None"
     ) -> None:
-        """Read one piece and write it. Its bytes are gone when this returns: the budget counts on it."""
+        """Read one piece and write it. Its bytes are freed when this returns: the budget relies on it."""
         data = await self._read(download, index * PIECE, size)
         if checksum:
             checksum.add(index, data)
@@ -202,14 +202,14 @@ class Stream:
 
     async def _read(self, download: Download, offset: int, size: int) -> memoryview:
         while True:
-            lane, location = self._source.to(download.data_centre), download.location
+            pool, location = self._source.to(download.data_centre), download.location
             query = raw.functions.upload.GetFile(location=location, offset=offset, limit=PIECE)
             try:
-                file = await lane.request(raw.functions.upload.GetFile, [query.write()], size)
+                file = await pool.request(raw.functions.upload.GetFile, [query.write()], size)
             except FileMigrate as error:
                 download.data_centre = int(error.value or 0)
             except _STALE:
-                await download.renew(location)
+                await download.refresh_location(location)
             else:
                 download.succeeded(location)
                 if len(file.bytes) != size:
@@ -218,27 +218,27 @@ class Stream:
                 return data
 
     async def _write(self, upload: Upload, index: int, data: memoryview) -> None:
-        lane = self._target.to(self._target_centre)
+        pool = self._target.to(self._target_centre)
         first = index * (PIECE // PART)
         async with asyncio.TaskGroup() as group:
             for at in range(0, len(data), PART):
-                group.create_task(_save(lane, upload, first + at // PART, data[at : at + PART]))
+                group.create_task(_save(pool, upload, first + at // PART, data[at : at + PART]))
 
 
-async def _save(lane: DataCentrePool, upload: Upload, part: int, data: memoryview) -> None:
+async def _save(pool: DataCentrePool, upload: Upload, part: int, data: memoryview) -> None:
     method, head = _head(upload, part)
     head += b"\xfe" + len(data).to_bytes(3, "little") if len(data) > 253 else bytes([len(data)])
     prefix = 4 if len(data) > 253 else 1
     try:
-        saved = await lane.request(method, [head, data, bytes(-(prefix + len(data)) % 4)], len(data))
+        saved = await pool.request(method, [head, data, bytes(-(prefix + len(data)) % 4)], len(data))
     except BadRequest as error:
-        raise (PartsLost(str(error)) if (error.ID or "").startswith("FILE_PART") else error) from None
+        raise (PartsMissing(str(error)) if (error.ID or "").startswith("FILE_PART") else error) from None
     if not saved:
-        raise PartsLost(f"part {part} was not kept")
+        raise PartsMissing(f"part {part} was not kept")
 
 
 def _head(upload: Upload, part: int) -> tuple[type[TLObject[Any]], bytes]:
-    """The call that saves a part, serialised up to its bytes, which follow without being copied here."""
+    """The call that saves a part, serialised up to the part's bytes, which are not copied here."""
     save: type[TLObject[Any]]
     if upload.size <= SMALL:
         save = raw.functions.upload.SaveFilePart
@@ -248,7 +248,7 @@ def _head(upload: Upload, part: int) -> tuple[type[TLObject[Any]], bytes]:
 
 
 class _Checksum:
-    """MD5 over pieces that arrive in any order; the early ones wait, which the size of a small file bounds."""
+    """MD5 over pieces that arrive in any order. Early pieces wait in memory, which the size of a small file bounds."""
 
     def __init__(self) -> None:
         self._digest = hashlib.md5(usedforsecurity=False)
@@ -266,6 +266,6 @@ class _Checksum:
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The failure that ended a group; what it cancelled counts only when there is nothing else."""
+    """The error that ended a task group."""
     first = failures.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first

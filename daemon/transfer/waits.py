@@ -1,4 +1,4 @@
-"""For what jobs that were put back wait, and since when. Lives in memory only; the clock is an argument (monotonic)."""
+"""What requeued jobs wait for, and since when. Kept in memory only; the clock is an argument (monotonic seconds)."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from daemon.transfer.errors import ACCOUNT_AWAY
 
 REMEMBERED = 10_000
 BREAK_S = 120.0
-"""A job that comes back sooner never got anywhere, even if the account was up in between."""
+"""A job that is requeued again sooner than this has not got anywhere, even if the account was up in between."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Why a job was put back, the first time and the last time."""
+    """Why a job waits, since when, and when it was last requeued."""
 
     reason: str
     since: float
@@ -20,27 +20,27 @@ class Wait:
 
 
 class Waits:
-    """Tells one long wait from several short ones: a job is given up only for the former."""
+    """Tells one long wait from several short ones: only the former makes a job fail."""
 
     def __init__(self) -> None:
         self._waits: OrderedDict[int, Wait] = OrderedDict()
         self._account_up_at = float("-inf")
 
     def account_is_up(self, now: float) -> None:
-        """Know that the account is there: who waited for it waits no more."""
+        """Note that the account is up at *now*: waits for it end."""
         self._account_up_at = now
 
-    def put_back(self, job_id: int, reason: str, now: float) -> float:
-        """Note that a job was put back, and return for how many seconds it has waited for that *reason*."""
+    def requeued(self, job_id: int, reason: str, now: float) -> float:
+        """Note that a job was requeued, and return for how many seconds it has waited for *reason*."""
         before = self._waits.pop(job_id, None)
         since = before.since if before is not None and self._goes_on(before, reason, now) else now
         self._waits[job_id] = Wait(reason, since, now)
-        if len(self._waits) > REMEMBERED:  # none is taken out when its job ends
+        if len(self._waits) > REMEMBERED:  # none is removed when its job ends
             self._waits.popitem(last=False)
         return now - since
 
     def why(self, job_id: int, *, account_is_up: bool) -> str | None:
-        """The reason to show for a job in line; that the account is away only while it is."""
+        """The reason to show for a waiting job. That the account is away is shown only while it is."""
         wait = self._waits.get(job_id)
         return None if wait is None or (wait.reason == ACCOUNT_AWAY and account_is_up) else wait.reason
 

@@ -1,8 +1,8 @@
-"""The transfer worker: takes jobs from the line under leases, runs them side by side, and says how each ended.
+"""The transfer worker: claims jobs from the queue under leases, runs them concurrently, and records how each ended.
 
-Start: leases of dead predecessors end, then jobs are claimed as there is room. Drain: nothing new is claimed; what is
-under way may finish until the deadline and otherwise goes back in line, where its acknowledged parts wait for it.
-Stop: media sessions are closed.
+Start: the leases of dead predecessors end, then jobs are claimed as there is room. Drain: no job is claimed any more;
+running jobs may finish until the deadline and otherwise go back in the queue, where a resumed upload keeps its
+acknowledged parts. Stop: media sessions are closed.
 """
 
 import asyncio
@@ -23,12 +23,19 @@ from daemon.database import Database
 from daemon.telegram.clients import state_after
 from daemon.telegram.sender import Sender
 from daemon.transfer.datacentres.cipher import cipher
-from daemon.transfer.datacentres.pool import Bounds, DataCentrePools
+from daemon.transfer.datacentres.pool import DataCentrePools, PoolLimits
 from daemon.transfer.delivery import Delivery
-from daemon.transfer.errors import ACCOUNT_AWAY, AccountAway, PermanentFailure, RetryLater, TransferError, Unreachable
+from daemon.transfer.errors import (
+    ACCOUNT_AWAY,
+    AccountAway,
+    PermanentFailure,
+    RecipientUnreachable,
+    RetryLater,
+    TransferError,
+)
 from daemon.transfer.fetch import Fetcher
 from daemon.transfer.pipeline import LimitReached, Pipeline
-from daemon.transfer.progress import Board
+from daemon.transfer.progress import ProgressMessages
 from daemon.transfer.reader import Reader
 from daemon.transfer.resolver import Resolver
 from daemon.transfer.run import Run
@@ -46,20 +53,20 @@ logger = logging.getLogger(__name__)
 NAME = "transfers"
 LEASE_S = 60
 HEARTBEAT_S = 15.0
-LOOK_S = 0.5
-IDLE_S = 1.0
-TIDY_S = 20.0
+CHECK_S = 0.5
+POLL_S = 1.0
+CLOSE_IDLE_S = 20.0
 CANCEL_S = 5.0
 CLAIM_S = 2.0
 FIRST_RETRY_S = 2
-COPIES = 1.2  # a piece on its way is in memory a little more than once: what is being decrypted and encrypted
-PATIENCE_S = 900
-"""How long a job waits for the account to come back before the customer is told to send it again."""
+COPIES = 1.2  # a piece is in memory a little more than once, while it is decrypted and encrypted
+ACCOUNT_TIMEOUT_S = 900
+"""How long a job waits for the account before it fails and the customer is asked to send the link again."""
 
 
 @dataclass(frozen=True)
 class TransferClients:
-    """The client that delivers, and the one that reads what the other cannot see."""
+    """The bot, which delivers, and the account, which reads what the bot cannot see."""
 
     bot: Client
     account: Client
@@ -67,7 +74,7 @@ class TransferClients:
 
 
 class Transfers:
-    """Everything between a job in line and a delivered file."""
+    """Takes jobs from the queue to their end."""
 
     def __init__(
         self,
@@ -88,30 +95,30 @@ class Transfers:
         self._draining = False
         self._claiming = asyncio.Lock()
         most = settings.transfer_requests_max
-        reads = Bounds(min(12, most), most, calls_per_session=6)
-        writes = Bounds(min(24, 2 * most), 2 * most, calls_per_session=12)
+        reads = PoolLimits(min(12, most), most, calls_per_session=6)
+        writes = PoolLimits(min(24, 2 * most), 2 * most, calls_per_session=12)
         chosen = cipher(settings.transfer_cipher)
         self._reading = DataCentrePools(clients.account, reads, chosen)
         self._writing = DataCentrePools(clients.bot, writes, chosen)
-        self._board = Board(sender, database, self._running, self._why_waiting)
+        self._progress = ProgressMessages(sender, database, self._running, self._why_waiting)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        courier = await self._courier()
+        pipeline = await self._build_pipeline()
         await self._database(queue.take_over, NAME, _now())
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._claim(courier), name="claim jobs")
+            group.create_task(self._claim(pipeline), name="claim jobs")
             group.create_task(self._keep_leases(), name="keep leases")
-            group.create_task(self._watch(), name="watch cancellations and the account")
-            group.create_task(self._tidy(), name="close idle media sessions")
-            group.create_task(self._board.run(), name="progress")
+            group.create_task(self._check_leases(), name="check leases and the account")
+            group.create_task(self._close_idle(), name="close idle media sessions")
+            group.create_task(self._progress.run(), name="progress")
 
     async def drain(self, seconds: float) -> None:
-        """Claim nothing more, let jobs finish for *seconds*, put the rest back in line, close the media sessions."""
+        """Claim no more jobs, give running ones *seconds* to finish, requeue the rest, close the media sessions."""
         self._draining = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLAIM_S), self._claiming:
-                pass  # what was being claimed as the drain began is under way now
+                pass  # a job that was being claimed when the drain began is running now
         tasks = [run.task for run in self._runs.values() if run.task]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -119,12 +126,12 @@ class Transfers:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=CANCEL_S)
-        await self._board.drain()
+        await self._progress.drain()
         await asyncio.gather(self._reading.stop(), self._writing.stop())
 
-    async def _courier(self) -> Pipeline:
+    async def _build_pipeline(self) -> Pipeline:
         home = await self._clients.bot.storage.dc_id()
-        finder = Resolver(
+        resolver = Resolver(
             Reader(self._clients.bot),
             Reader(self._clients.account),
             self._database,
@@ -132,25 +139,25 @@ class Transfers:
             self._clients.account_is_up,
         )
         delivery = Delivery(self._clients.bot)
-        pipe = Stream(
+        stream = Stream(
             self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
         )
-        fetcher = Fetcher(finder, pipe, delivery, self._database)
-        return Pipeline(self._settings.bot_id, finder, fetcher, delivery, self._database, self._settings, self._plans)
+        fetcher = Fetcher(resolver, stream, delivery, self._database)
+        return Pipeline(self._settings.bot_id, resolver, fetcher, delivery, self._database, self._settings, self._plans)
 
     def _running(self) -> list[Run]:
         return list(self._runs.values())
 
     # ---- claiming
 
-    async def _claim(self, courier: Pipeline) -> None:
+    async def _claim(self, pipeline: Pipeline) -> None:
         while True:
             async with self._claiming:
                 job = await self._next()
                 if job is not None:
-                    self._begin(courier, job)
+                    self._begin(pipeline, job)
             if job is None:
-                await self._subscription.wait(IDLE_S)
+                await self._subscription.wait(POLL_S)
 
     async def _next(self) -> JobInfo | None:
         small, large = self._room()
@@ -165,54 +172,54 @@ class Transfers:
         small = len(self._runs) - large
         return small < self._settings.transfer_files_small, large < self._settings.transfer_files_large
 
-    def _begin(self, courier: Pipeline, job: JobInfo) -> None:
+    def _begin(self, pipeline: Pipeline, job: JobInfo) -> None:
         if (before := self._runs.get(job.id)) is not None:
-            self._withdraw(before)  # its lease lapsed under it: the clock has jumped
+            self._withdraw(before)  # its lease expired while it ran: the clock has jumped
         run = Run(job, lambda: self._room()[1])
         self._runs[job.id] = run
-        run.task = asyncio.create_task(self._work(courier, run), name=f"job {job.id}")
+        run.task = asyncio.create_task(self._work(pipeline, run), name=f"job {job.id}")
 
     # ---- working
 
-    async def _work(self, courier: Pipeline, run: Run) -> None:
+    async def _work(self, pipeline: Pipeline, run: Run) -> None:
         try:
-            await self._settle(courier, run)
+            await self._deliver(pipeline, run)
         except LeaseLost:
-            logger.info("not ours any more", extra={"job": run.job.id})
+            logger.info("lease.lost", extra={"job": run.job.id, "user": run.job.user_id})
         except Exception:
-            logger.exception("the end of a job was not recorded", extra={"job": run.job.id})
+            logger.exception("job.unrecorded", extra={"job": run.job.id, "user": run.job.user_id})
         finally:
             if self._runs.get(run.job.id) is run:
                 del self._runs[run.job.id]
             self._wakeup.wake()
 
-    async def _settle(self, courier: Pipeline, run: Run) -> None:
-        """Deliver, and record whatever end it comes to."""
+    async def _deliver(self, pipeline: Pipeline, run: Run) -> None:
+        """Deliver, and record how the job ended."""
         job, owner = run.job, self._owner
         try:
-            await courier.deliver(run)
+            await pipeline.deliver(run)
         except LimitReached:
             pass
         except LeaseLost:
             raise
         except PermanentFailure as refusal:
-            logger.info("refused", extra={"job": job.id, "reason": refusal.reason})
+            logger.info("job.refused", extra={"job": job.id, "user": job.user_id, "reason": refusal.reason})
             await self._database(queue.refuse, job.id, owner, refusal.reason, _now(), detail=refusal.detail)
-        except Unreachable as error:
-            logger.info("customer unreachable", extra={"job": job.id, "reason": str(error)})
+        except RecipientUnreachable as error:
+            logger.info("customer.unreachable", extra={"job": job.id, "user": job.user_id, "reason": str(error)})
             await self._database(users.mark_blocked_bot, job.user_id, True, _now())
             await self._database(queue.unreachable, job.id, owner, _now())
         except asyncio.CancelledError:
             if not run.withdrawn:
                 await asyncio.shield(self._database(queue.put_back, job.id, owner, _now(), False, _now()))
         except (RPCError, OSError, TransferError) as error:
-            await self._put_back(job, self._judge(job, error))
+            await self._requeue(job, self._retry_after(job, error))
         except Exception as error:
-            logger.exception("attempt broke", extra={"job": job.id})
-            await self._put_back(job, self._judge(job, error))
+            logger.exception("job.broken", extra={"job": job.id, "user": job.user_id})
+            await self._requeue(job, self._retry_after(job, error))
 
-    def _judge(self, job: JobInfo, error: Exception) -> RetryLater:
-        """When to try again, and whether it was the job's fault."""
+    def _retry_after(self, job: JobInfo, error: Exception) -> RetryLater:
+        """When to try again after *error*, and whether that counts as an attempt."""
         if isinstance(error, RetryLater) and not error.counts:
             return error
         login = state_after(error)
@@ -222,12 +229,13 @@ class Transfers:
             return error
         return RetryLater(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True)
 
-    async def _put_back(self, job: JobInfo, why: RetryLater) -> None:
-        waited = self._waits.put_back(job.id, why.reason, time.monotonic())
-        if why.reason == ACCOUNT_AWAY and waited > PATIENCE_S:
+    async def _requeue(self, job: JobInfo, why: RetryLater) -> None:
+        waited = self._waits.requeued(job.id, why.reason, time.monotonic())
+        if why.reason == ACCOUNT_AWAY and waited > ACCOUNT_TIMEOUT_S:
             await self._database(queue.fail, job.id, self._owner, RefusalReason.WAITED_TOO_LONG, _now())
             return
-        logger.info("put back", extra={"job": job.id, "seconds": why.seconds, "reason": why.reason})
+        fields = {"job": job.id, "user": job.user_id, "seconds": why.seconds, "reason": why.reason}
+        logger.info("job.requeued", extra=fields)
         not_before = _now() + round(why.seconds)
         await self._database(queue.put_back, job.id, self._owner, not_before, why.counts, _now())
 
@@ -243,16 +251,16 @@ class Transfers:
                 if not await self._database(queue.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
                     self._withdraw(run)
 
-    async def _watch(self) -> None:
-        """Stop what was cancelled within a second, and note that the account is there while it is."""
+    async def _check_leases(self) -> None:
+        """Stop cancelled jobs within a second, and note that the account is up while it is."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_S)
             if self._clients.account_is_up():
                 self._waits.account_is_up(time.monotonic())
             if runs := self._running():
-                held = await self._database(queue.held_by, self._owner)
+                leased = await self._database(queue.held_by, self._owner)
                 for run in runs:
-                    if run.job.id not in held:
+                    if run.job.id not in leased:
                         self._withdraw(run)
 
     def _withdraw(self, run: Run) -> None:
@@ -260,9 +268,9 @@ class Transfers:
         if run.task is not None and not run.task.done():
             run.task.cancel()
 
-    async def _tidy(self) -> None:
+    async def _close_idle(self) -> None:
         while True:
-            await asyncio.sleep(TIDY_S)
+            await asyncio.sleep(CLOSE_IDLE_S)
             await self._reading.close_idle(time.monotonic())
             await self._writing.close_idle(time.monotonic())
             if not self._runs:

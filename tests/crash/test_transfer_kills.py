@@ -136,7 +136,7 @@ async def when_sent_but_not_answered(scene: Scene, url: str) -> None:
 async def when_recorded_but_not_told(scene: Scene, url: str) -> None:
     seen = len(scene.daemon.log())
     await scene.chat.say(url)
-    await asyncio.to_thread(scene.daemon.until_logged, "delivered", seen)
+    await asyncio.to_thread(scene.daemon.until_logged, "job.delivered", seen)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The daemon's decisions: pure, without a wire."""
+"""The daemon's decisions: pure, without a connection."""
 
 import asyncio
 import dataclasses

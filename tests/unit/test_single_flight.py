@@ -31,40 +31,40 @@ async def settled() -> None:
 
 
 async def test_those_who_want_the_same_wait_for_one_fetch() -> None:
-    flights, fetch = SingleFlight(), Fetch()
-    waiters = [asyncio.create_task(flights.join("post", fetch)) for _ in range(10)]
+    fetches, fetch = SingleFlight(), Fetch()
+    waiters = [asyncio.create_task(fetches.join("post", fetch)) for _ in range(10)]
     await settled()
-    assert flights.is_under_way("post")
+    assert fetches.is_under_way("post")
     fetch.result.set_result("file")
     assert await asyncio.gather(*waiters) == ["file"] * 10
     assert fetch.begun == 1
-    assert not flights.is_under_way("post")
+    assert not fetches.is_under_way("post")
 
 
 async def test_a_flight_ends_when_the_last_caller_leaves() -> None:
-    flights, fetch = SingleFlight(), Fetch()
-    leader, follower = (asyncio.create_task(flights.join("post", fetch)) for _ in range(2))
+    fetches, fetch = SingleFlight(), Fetch()
+    leader, follower = (asyncio.create_task(fetches.join("post", fetch)) for _ in range(2))
     await settled()
     leader.cancel()
     await settled()
-    assert (fetch.cancelled, flights.is_under_way("post")) == (0, True)
+    assert (fetch.cancelled, fetches.is_under_way("post")) == (0, True)
     follower.cancel()
     await settled()
-    assert (fetch.cancelled, flights.is_under_way("post")) == (1, False)
+    assert (fetch.cancelled, fetches.is_under_way("post")) == (1, False)
 
 
 async def test_a_failure_is_everybodys_and_is_not_kept() -> None:
-    flights, fetch, again = SingleFlight(), Fetch(), Fetch()
-    waiters = [asyncio.create_task(flights.join("post", fetch)) for _ in range(2)]
+    fetches, fetch, again = SingleFlight(), Fetch(), Fetch()
+    waiters = [asyncio.create_task(fetches.join("post", fetch)) for _ in range(2)]
     await settled()
     fetch.result.set_exception(ConnectionError("gone"))
     for waiter in waiters:
         with pytest.raises(ConnectionError):
             await waiter
     again.result.set_result("file")
-    assert await flights.join("post", again) == "file"
+    assert await fetches.join("post", again) == "file"
 
 
-def test_what_the_bot_holds_survives_the_database() -> None:
-    held = StoredFile("document", 5, -6, b"\x00\xff")
-    assert StoredFile.read(held.row()) == held
+def test_a_stored_file_survives_the_database() -> None:
+    stored = StoredFile("document", 5, -6, b"\x00\xff")
+    assert StoredFile.read(stored.row()) == stored

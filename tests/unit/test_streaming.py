@@ -15,7 +15,7 @@ READS, WRITES = 16, 32
 WIDEST = READS + WRITES // 2
 
 
-class Lane:
+class Pool:
     """Answers at once or never, and counts the calls that wait."""
 
     def __init__(self, calls_high: int, *, answers: bool = True) -> None:
@@ -31,27 +31,27 @@ class Lane:
         return Chunk(memoryview(bytes(size))) if method is raw.functions.upload.GetFile else True
 
 
-class Lanes:
-    def __init__(self, **lanes: Lane) -> None:
-        self._lanes = lanes
+class Pools:
+    def __init__(self, **pools: Pool) -> None:
+        self._pools = pools
 
-    def to(self, data_centre: int) -> Lane:
-        return self._lanes[f"dc{data_centre}"]
+    def to(self, data_centre: int) -> Pool:
+        return self._pools[f"dc{data_centre}"]
 
 
-def pipe(silent: Lane) -> Any:
-    source: Any = Lanes(dc2=Lane(READS), dc4=silent)
-    target: Any = Lanes(dc2=Lane(WRITES))
+def stream(silent: Pool) -> Any:
+    source: Any = Pools(dc2=Pool(READS), dc4=silent)
+    target: Any = Pools(dc2=Pool(WRITES))
     return Stream(source, target, HOME, Budget(BUDGET * PIECE))
 
 
-def copy(through: Stream, data_centre: int, pieces: int = 64) -> "asyncio.Task[Any]":
+def copy(streaming: Stream, data_centre: int, pieces: int = 64) -> "asyncio.Task[Any]":
     async def refresh() -> None:
         raise AssertionError("no location was stale")
 
     location = raw.types.InputDocumentFileLocation(id=1, access_hash=1, file_reference=b"", thumb_size="")
     size = pieces * PIECE
-    return asyncio.create_task(through.copy(Download(location, size, data_centre, refresh), Upload(size), "file"))
+    return asyncio.create_task(streaming.copy(Download(location, size, data_centre, refresh), Upload(size), "file"))
 
 
 async def ended(*tasks: "asyncio.Task[Any]") -> None:
@@ -62,18 +62,18 @@ async def ended(*tasks: "asyncio.Task[Any]") -> None:
 
 async def test_a_silent_data_centre_leaves_room_for_others() -> None:
     # Given files of a data centre that answers nothing, which could use more memory than there is
-    silent = Lane(READS, answers=False)
-    through = pipe(silent)
-    stuck = [copy(through, SILENT) for _ in range(3)]
+    silent = Pool(READS, answers=False)
+    streaming = stream(silent)
+    stuck = [copy(streaming, SILENT) for _ in range(3)]
     await asyncio.sleep(0.05)
     # Then a file of another comes at once
-    await asyncio.wait_for(copy(through, HOME), 5)
+    await asyncio.wait_for(copy(streaming, HOME), 5)
     await ended(*stuck)
 
 
 async def test_a_file_alone_fills_both_windows() -> None:
-    silent = Lane(READS, answers=False)
-    alone = copy(pipe(silent), SILENT)
+    silent = Pool(READS, answers=False)
+    alone = copy(stream(silent), SILENT)
     await asyncio.sleep(0.05)
     assert silent.waiting == WIDEST
     await ended(alone)

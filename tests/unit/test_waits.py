@@ -11,8 +11,8 @@ JOB, OTHER = 1, 2
 def away(jobs: Waits, begun: float, seconds: float) -> float:
     """The account is away that long and the job tried again and again; how long it has waited at the end."""
     waited = 0.0
-    for turn in range(int(seconds / RETRY_S) + 1):
-        waited = jobs.put_back(JOB, ACCOUNT_AWAY, begun + turn * RETRY_S)
+    for attempt in range(int(seconds / RETRY_S) + 1):
+        waited = jobs.requeued(JOB, ACCOUNT_AWAY, begun + attempt * RETRY_S)
     return waited
 
 
@@ -26,7 +26,7 @@ def test_the_wait_begins_anew_once_the_account_was_back() -> None:
     away(jobs, 0.0, 60.0)
     jobs.account_is_up(70.0)
     # When it goes away for a moment much later, then nothing is left of the first wait
-    assert jobs.put_back(JOB, ACCOUNT_AWAY, 960.0) == 0.0
+    assert jobs.requeued(JOB, ACCOUNT_AWAY, 960.0) == 0.0
 
 
 def test_an_account_that_is_up_and_refuses_is_one_wait() -> None:
@@ -34,29 +34,29 @@ def test_an_account_that_is_up_and_refuses_is_one_wait() -> None:
     for second in range(900):
         jobs.account_is_up(float(second))
         if second % RETRY_S == 0:
-            jobs.put_back(JOB, ACCOUNT_AWAY, second + 0.5)
-    assert jobs.put_back(JOB, ACCOUNT_AWAY, 900.5) == 900.0
+            jobs.requeued(JOB, ACCOUNT_AWAY, second + 0.5)
+    assert jobs.requeued(JOB, ACCOUNT_AWAY, 900.5) == 900.0
 
 
 def test_a_late_job_still_waits_for_an_absent_account() -> None:
     jobs = Waits()
     jobs.account_is_up(-1.0)
-    jobs.put_back(JOB, ACCOUNT_AWAY, 0.0)
-    assert jobs.put_back(JOB, ACCOUNT_AWAY, 2 * BREAK_S) == 2 * BREAK_S
+    jobs.requeued(JOB, ACCOUNT_AWAY, 0.0)
+    assert jobs.requeued(JOB, ACCOUNT_AWAY, 2 * BREAK_S) == 2 * BREAK_S
 
 
 def test_another_reason_and_another_job_are_other_waits() -> None:
     jobs = Waits()
-    jobs.put_back(JOB, ACCOUNT_AWAY, 0.0)
-    assert jobs.put_back(OTHER, ACCOUNT_AWAY, 5.0) == 0.0
-    assert jobs.put_back(JOB, FLOOD_WAIT, 10.0) == 0.0
-    assert jobs.put_back(JOB, ACCOUNT_AWAY, 20.0) == 0.0
+    jobs.requeued(JOB, ACCOUNT_AWAY, 0.0)
+    assert jobs.requeued(OTHER, ACCOUNT_AWAY, 5.0) == 0.0
+    assert jobs.requeued(JOB, FLOOD_WAIT, 10.0) == 0.0
+    assert jobs.requeued(JOB, ACCOUNT_AWAY, 20.0) == 0.0
 
 
 def test_that_the_account_is_away_is_shown_while_it_is() -> None:
     jobs = Waits()
-    jobs.put_back(JOB, ACCOUNT_AWAY, 0.0)
-    jobs.put_back(OTHER, FLOOD_WAIT, 0.0)
+    jobs.requeued(JOB, ACCOUNT_AWAY, 0.0)
+    jobs.requeued(OTHER, FLOOD_WAIT, 0.0)
     assert [jobs.why(job, account_is_up=False) for job in (JOB, OTHER, 3)] == [ACCOUNT_AWAY, FLOOD_WAIT, None]
     assert [jobs.why(job, account_is_up=True) for job in (JOB, OTHER, 3)] == [None, FLOOD_WAIT, None]
 
@@ -65,9 +65,9 @@ def test_those_that_were_put_back_last_are_remembered() -> None:
     # Given as many jobs as are remembered, the first of which is put back once more
     jobs = Waits()
     for job in range(waits.REMEMBERED):
-        jobs.put_back(job, ACCOUNT_AWAY, 0.0)
-    jobs.put_back(0, ACCOUNT_AWAY, 1.0)
+        jobs.requeued(job, ACCOUNT_AWAY, 0.0)
+    jobs.requeued(0, ACCOUNT_AWAY, 1.0)
     # When another is put back, then it is not the first that is forgotten
-    jobs.put_back(waits.REMEMBERED, ACCOUNT_AWAY, 1.0)
-    assert jobs.put_back(0, ACCOUNT_AWAY, 2.0) == 2.0
+    jobs.requeued(waits.REMEMBERED, ACCOUNT_AWAY, 1.0)
+    assert jobs.requeued(0, ACCOUNT_AWAY, 2.0) == 2.0
     assert jobs.why(1, account_is_up=False) is None

@@ -1,5 +1,5 @@
-"""Telegram's data centres: how bytes are asked for and handed over.
+"""Telegram's data centres: how parts of files are requested and saved.
 
-``pool`` is everything between one client and one data centre: warm ``sessions`` over ``transport``, with ``cipher``,
-and ``congestion`` to learn how many calls may be under way.
+``pool`` makes the calls of one client to one data centre, over open ``sessions`` on a ``transport`` with a ``cipher``;
+``congestion`` learns how many calls may be under way.
 """

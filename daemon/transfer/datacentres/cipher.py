@@ -1,6 +1,6 @@
-"""The AES that media connections use: the library's own module, or one that uses the processor's AES instructions.
+"""The AES of media connections: the library's own module, or one that uses the processor's AES instructions.
 
-AES in IGE mode is most of what moving a file costs, because every megabyte is decrypted once and encrypted once.
+AES in IGE mode is most of the processor time of a transfer: each megabyte is decrypted once and encrypted once.
 """
 
 import importlib
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Function = Callable[[bytes, bytes, bytes], bytes]
-"""Data, key and initialisation vector in, data out. The data is a whole number of blocks of 16 bytes."""
+"""Takes data (whole blocks of 16 bytes), key and initialisation vector, and returns the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ MODULES = tuple(_NAMES)
 
 
 def cipher(module: str) -> Cipher:
-    """The functions of *module*, one of :data:`MODULES`; it is imported now."""
+    """The cipher of *module*, one of :data:`MODULES`, which is imported now."""
     loaded = importlib.import_module(module)
     encrypt, decrypt = _NAMES[module]
     return Cipher(getattr(loaded, encrypt), getattr(loaded, decrypt))

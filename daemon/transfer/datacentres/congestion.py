@@ -1,12 +1,12 @@
-"""How many calls to a data centre may be under way, and how long to wait for one: learnt from its answers.
+"""How many calls to a data centre may be under way, and the time-out of each: learnt from its answers.
 
-Real servers differ from ours and from each other, so nothing here is a constant of theirs. Pure: the clock is an
-argument (seconds, monotonic), and nothing waits.
+Servers differ, so no constant here describes one. Pure: the clock is an argument (monotonic seconds), and nothing
+waits.
 """
 
 EPOCH_S = 0.25
-GROWTH = 1.08  # what counts as "throughput grew"
-HOLD_EPOCHS = 12  # after a step that brought nothing
+GROWTH = 1.08  # the growth of throughput that confirms a step
+HOLD_EPOCHS = 12  # epochs without a step after one that brought nothing
 
 SHORTEST_TIMEOUT_S = 1.5
 LONGEST_TIMEOUT_S = 15.0
@@ -14,12 +14,12 @@ FIRST_TIMEOUT_S = 8.0
 
 
 class Window:
-    """The number of calls that may be outstanding: grows while throughput grows, halves on a failure."""
+    """The number of calls that may be under way: grows while throughput grows, halves on a failure."""
 
     def __init__(self, start: int, low: int, high: int) -> None:
         self._low, self._high = low, max(low, high)
         self.size = min(max(start, low), self._high)
-        self._before: int | None = None  # the size before the step now being judged
+        self._before: int | None = None  # the size before the last step
         self._reference = 0.0  # bytes a second that the step must beat
         self._hold = 0
         self._epoch_started: float | None = None
@@ -28,7 +28,7 @@ class Window:
         self._halved_at = float("-inf")
 
     def arrived(self, size: int, now: float, *, saturated: bool, reply_s: float) -> None:
-        """Count *size* bytes moved. *saturated*: calls were waiting for the window when this one was let in."""
+        """Count *size* bytes moved. *saturated*: other calls waited for a slot when this one got its own."""
         if self._epoch_started is None:
             self._epoch_started = now
         self._epoch_bytes += size
@@ -38,10 +38,10 @@ class Window:
             rate, saturated = self._epoch_bytes / elapsed, self._saturated
             self._epoch_started, self._epoch_bytes, self._saturated = now, 0, False
             if saturated:
-                self._judge(rate)
+                self._end_epoch(rate)
 
     def failed(self, now: float, reply_s: float) -> None:
-        """Halve after a flood wait or a time-out; once for all calls that were under way together."""
+        """Halve after a flood wait or a time-out, once for all calls that were under way together."""
         if now - self._halved_at < max(EPOCH_S, 2 * reply_s):
             return
         self._halved_at = now
@@ -49,7 +49,7 @@ class Window:
         self._before, self._hold = None, HOLD_EPOCHS
         self._epoch_started, self._epoch_bytes, self._saturated = None, 0, False
 
-    def _judge(self, rate: float) -> None:
+    def _end_epoch(self, rate: float) -> None:
         if self._hold:
             self._hold -= 1
         elif self._before is None or rate >= self._reference * GROWTH:
@@ -64,7 +64,7 @@ class Window:
 
 
 class ReplyTime:
-    """The time that replies take, smoothed as TCP does (RFC 6298), and the time-out that follows from it."""
+    """The time that replies take, smoothed as in TCP (RFC 6298), and the time-out that follows."""
 
     def __init__(self) -> None:
         self.smoothed_s = 0.0
@@ -72,7 +72,7 @@ class ReplyTime:
         self._backoff = 1
 
     def measured(self, seconds: float) -> None:
-        """Learn from a reply that came."""
+        """Take the time of a reply."""
         if self.smoothed_s:
             self._deviation_s += 0.25 * (abs(seconds - self.smoothed_s) - self._deviation_s)
             self.smoothed_s += 0.125 * (seconds - self.smoothed_s)
@@ -81,12 +81,12 @@ class ReplyTime:
         self._backoff = 1
 
     def missed(self) -> None:
-        """Learn from a reply that did not come: be more patient with the next."""
+        """Take a reply that did not come: the next time-out is longer."""
         self._backoff = min(self._backoff * 2, 16)
 
     @property
     def timeout_s(self) -> float:
-        """How long to wait for the next reply."""
+        """Seconds to wait for the next reply."""
         if not self.smoothed_s:
             return min(FIRST_TIMEOUT_S * self._backoff, LONGEST_TIMEOUT_S)
         expected = self.smoothed_s + 4 * self._deviation_s

@@ -1,8 +1,8 @@
-"""Media connections: opened under one lock, failing at once when their connection does, copying little.
+"""Media sessions: opened under one lock, failing as soon as their connection does, and copying little.
 
-The library's ``Session`` costs a transfer three things that this subclass spares it: a call whose connection was reset
-waits out its whole time-out; a cancelled call leaves its late reply in memory for good; and each part is serialised
-twice and copied some ten times on its way out.
+The library's ``Session`` has three faults that this subclass avoids: a call whose connection was reset waits out its
+whole time-out; the late reply to a cancelled call stays in memory for good; each part is serialised twice and copied
+about ten times before it is sent. See https://core.telegram.org/mtproto/description.
 """
 
 import asyncio
@@ -33,23 +33,23 @@ Buffers = Sequence[bytes | bytearray | memoryview]
 
 OPEN_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 3.0
-SEALED = 2  # one on its way out, one being encrypted meanwhile: more would only stand in memory
+MAX_ENCRYPTED = 2  # one being sent, one being encrypted: more would only take memory
 
 
 class ConnectionLost(ConnectionError):
     """The connection ended while the call was under way."""
 
 
-class KeyRefused(Exception):
-    """The server does not take the authorization key any more: the login was ended from outside."""
+class AuthKeyRefused(Exception):
+    """The server refuses the authorization key: the login was ended from outside."""
 
     def __init__(self, auth_key: bytes) -> None:
         self.auth_key = auth_key
         super().__init__("authorization key refused")
 
 
-class LoginForgotten(KeyRefused):
-    """It was that of a data centre away from home, and was let go of: the next session begins a fresh login."""
+class AuthorizationDropped(AuthKeyRefused):
+    """The key of a data centre other than home was refused and dropped: the next session begins a new authorization."""
 
 
 class MediaSession(Session):
@@ -59,11 +59,11 @@ class MediaSession(Session):
         super().__init__(*args, **kwargs)
         self._cipher = cipher
         self.key_refused = asyncio.Event()
-        self._sealing = asyncio.Semaphore(SEALED)
+        self._encrypting = asyncio.Semaphore(MAX_ENCRYPTED)
 
     @property
     def is_dead(self) -> bool:
-        """Will it never be up again? What restarts is only away."""
+        """Will the session never be up again? One that restarts will."""
         ended = self.state is SessionState.STOPPED and not self.restart_lock.locked()
         return ended or self.key_refused.is_set()
 
@@ -85,23 +85,25 @@ class MediaSession(Session):
                 return result
 
     async def handle_packet(self, packet: bytearray) -> None:
-        """Take in what arrived: answers to :meth:`request` on a short way, everything else as the library does."""
+        """Handle a packet: answers to :meth:`request` here, everything else as the library does."""
         executor = self.connection.protocol.crypto_executor
         loop = asyncio.get_running_loop()
         try:
-            answer = await loop.run_in_executor(executor, _open, self._cipher, packet, self.session_id, self.auth_key)
+            response = await loop.run_in_executor(
+                executor, _decrypt, self._cipher, packet, self.session_id, self.auth_key
+            )
         except Exception:
-            logger.exception("unreadable packet", extra={"dc": self.dc_id})
-            self._cut()  # whose answer it was is not known; the receiver connects anew
+            logger.exception("packet.unreadable", extra={"dc": self.dc_id})
+            self._abort()  # which call it answered is not known: the receiver reconnects
             return
-        waiting = self.results.get(answer.request_id) if answer else None
-        if answer is None or isinstance(waiting, Result):
+        waiting = self.results.get(response.request_id) if response else None
+        if response is None or isinstance(waiting, Result):
             await super().handle_packet(bytes(packet))
             return
-        if waiting is not None:  # else nobody waits for it any more
-            waiting.value = answer.result
+        if waiting is not None:  # else its call was cancelled
+            waiting.value = response.result
             waiting.set()
-        self.pending_acks.add(answer.message_id)
+        self.pending_acks.add(response.message_id)
         if len(self.pending_acks) >= self.ACKS_THRESHOLD:
             acknowledged = raw.types.MsgsAck(msg_ids=list(self.pending_acks))
             self.pending_acks.clear()
@@ -109,15 +111,15 @@ class MediaSession(Session):
                 await self.send(acknowledged, False)
 
     async def restart(self) -> None:
-        """Connect anew. Calls under way fail now: their answers will not come."""
-        self._cut()
+        """Reconnect. Calls under way fail now: their answers will not come."""
+        self._abort()
         try:
             await super().restart()
         except RPCError as error:
-            logger.info("media session ended", extra={"dc": self.dc_id, "reason": str(error)})
+            logger.info("media_session.ended", extra={"dc": self.dc_id, "reason": str(error)})
 
     async def recv_worker(self) -> None:
-        """Receive until the connection ends. A server that does not know the key any more says so once."""
+        """Receive until the connection ends, and note when the server does not know the key any more."""
         try:
             await super().recv_worker()
         except AuthKeyNotFound:
@@ -125,8 +127,8 @@ class MediaSession(Session):
             self._fail_pending()
 
     async def stop(self) -> None:
-        """End the connection for good."""
-        self._cut()
+        """Close the session for good."""
+        self._abort()
         await super().stop()
 
     async def _exchange(self, body: Buffers, timeout: float) -> Any:
@@ -136,22 +138,22 @@ class MediaSession(Session):
         message_id = None
         try:
             async with asyncio.timeout(timeout):
-                async with self._sealing:
+                async with self._encrypting:
                     message_id, answer = await self._send(connection, body)
                 return await answer.future
         finally:
             self.results.pop(message_id, None)
 
-    async def _send(self, connection: Connection, body: Buffers) -> "tuple[int, _Answer]":
+    async def _send(self, connection: Connection, body: Buffers) -> "tuple[int, _PendingResult]":
         loop = asyncio.get_running_loop()
         message_id = await self.msg_factory.allocate_message_identity()
         sequence = await self.msg_factory.allocate_message_sequence(True)
-        answer = self.results[message_id] = _Answer(loop)
+        answer = self.results[message_id] = _PendingResult(loop)
         head = message_id.to_bytes(8, "little", signed=True) + sequence.to_bytes(4, "little")
         try:
             packet = await loop.run_in_executor(
                 connection.protocol.crypto_executor,
-                partial(_seal, self._cipher, head, body, self.salt, self.session_id, self.auth_key),
+                partial(_encrypt, self._cipher, head, body, self.salt, self.session_id, self.auth_key),
             )
             await connection.send(packet)
         except BaseException:
@@ -160,23 +162,23 @@ class MediaSession(Session):
             raise
         return message_id, answer
 
-    def _cut(self) -> None:
-        """End the connection under everybody's feet.
+    def _abort(self) -> None:
+        """End the connection at once, and fail its calls.
 
-        The library waits for its ping first, and on a path that takes nothing any more the ping waits to be written.
+        The library waits for its ping first, and on a dead path the ping waits forever to be written.
         """
-        if isinstance(wire := getattr(self.connection, "protocol", None), Transport):
-            wire.cut()
+        if isinstance(transport := getattr(self.connection, "protocol", None), Transport):
+            transport.abort()
         self._fail_pending()
 
     def _fail_pending(self) -> None:
         for answer in list(self.results.values()):
-            if isinstance(answer, _Answer):
+            if isinstance(answer, _PendingResult):
                 answer.fail()
 
 
-class _Answer:
-    """What the session's receiver fills in: it assigns ``value``, then calls ``event.set()``."""
+class _PendingResult:
+    """The result of a call, in the form that the library's receiver fills in: it sets ``value``, then ``event``."""
 
     __slots__ = ("future", "value")
 
@@ -185,8 +187,8 @@ class _Answer:
         self.value: Any = None
 
     @property
-    def event(self) -> "_Answer":
-        # No attribute: what refers to itself keeps its megabyte until the collector comes to look for cycles.
+    def event(self) -> "_PendingResult":
+        # No attribute: a reference to itself would keep a megabyte in memory until the garbage collector runs.
         return self
 
     def set(self) -> None:
@@ -194,7 +196,7 @@ class _Answer:
             self.future.set_result(self.value)
 
     def drop(self) -> None:
-        """Nobody waits for it: how it ended need not be told."""
+        """Ignore the result: nobody waits for it."""
         if not self.future.cancel() and not self.future.cancelled():
             self.future.exception()
 
@@ -203,8 +205,8 @@ class _Answer:
             self.future.set_exception(ConnectionLost("the connection ended"))
 
 
-def _seal(cipher: Cipher, head: bytes, body: Buffers, salt: int, session_id: bytes, auth_key: bytes) -> bytes:
-    """Encrypt one message as MTProto 2.0 wants it: the library's ``pack`` in fewer copies."""
+def _encrypt(cipher: Cipher, head: bytes, body: Buffers, salt: int, session_id: bytes, auth_key: bytes) -> bytes:
+    """Encrypt one message with MTProto 2.0: the library's ``pack`` with fewer copies."""
     length = sum(len(piece) for piece in body)
     padding = os.urandom(-(length + 32 + 12) % 16 + 12)
     start = (salt.to_bytes(8, "little", signed=True), session_id, head, length.to_bytes(4, "little"))
@@ -217,8 +219,8 @@ def _seal(cipher: Cipher, head: bytes, body: Buffers, salt: int, session_id: byt
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """An answer as it came: which message it is, which call it answers, and the result."""
+class _Response:
+    """An answer: its message id, the id of the call that it answers, and the result."""
 
     message_id: int
     request_id: int
@@ -232,13 +234,13 @@ class Chunk:
     bytes: memoryview
 
 
-def _open(cipher: Cipher, packet: bytearray, session_id: bytes, auth_key: bytes) -> _Opened | None:
-    """Decrypt a packet when it is the answer to a call; None for whatever else it is, or is not authentic."""
+def _decrypt(cipher: Cipher, packet: bytearray, session_id: bytes, auth_key: bytes) -> _Response | None:
+    """Decrypt a packet that answers a call; None for any other packet, and for one that is not authentic."""
     view = memoryview(packet)
     if len(packet) < 24 + 48:
         return None
     key, vector = kdf(auth_key, bytes(view[8:24]), False)
-    plain = cipher.decrypt(bytes(view[24:]), key, vector)  # not every module takes a view
+    plain = cipher.decrypt(bytes(view[24:]), key, vector)  # not every cipher takes a view
     digest = hashlib.sha256(auth_key[96:128])
     digest.update(plain)
     length = int.from_bytes(plain[28:32], "little")
@@ -253,7 +255,7 @@ def _open(cipher: Cipher, packet: bytearray, session_id: bytes, auth_key: bytes)
         return None
     message_id = int.from_bytes(plain[16:24], "little", signed=True)
     request_id = int.from_bytes(plain[36:44], "little", signed=True)
-    return _Opened(message_id, request_id, _result(plain, 44, 32 + length))
+    return _Response(message_id, request_id, _result(plain, 44, 32 + length))
 
 
 def _result(plain: bytes, start: int, end: int) -> Any:
@@ -274,7 +276,7 @@ _FILE = raw.types.upload.File.ID.to_bytes(4, "little")
 
 
 class _MediaClient:
-    """The client as its media sessions see it: the same in everything but the transport."""
+    """The client as its media sessions see it: with another transport."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -285,9 +287,9 @@ class _MediaClient:
 
 
 class Opener:
-    """Opens media sessions of one client, one at a time per data centre.
+    """Opens media sessions of one client, one at a time for each data centre.
 
-    ``Client.get_session`` has no lock: first uses at once would each make a connection, and leak all but one.
+    ``Client.get_session`` has no lock: concurrent first uses would each make a connection, and leak all but one.
     """
 
     def __init__(self, client: Client, cipher: Cipher) -> None:
@@ -296,10 +298,10 @@ class Opener:
         self._addresses: dict[int, tuple[str, int]] = {}
 
     async def open(self, data_centre: int) -> MediaSession:
-        """Return a started session, which is the caller's to stop.
+        """Return a started session, which the caller stops.
 
-        :raises RPCError: Telegram gave no login there.
-        :raises KeyRefused: the server does not take the key any more.
+        :raises RPCError: Telegram refused an authorization there.
+        :raises AuthKeyRefused: the server refuses the key.
         :raises OSError: no connection.
         """
         async with self._locks.setdefault(data_centre, asyncio.Lock()):
@@ -312,17 +314,17 @@ class Opener:
         )
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await _started(session)
+                await _start(session)
         except BaseException:
             self._addresses.pop(data_centre, None)
             await session.stop()
             raise
         return session
 
-    async def forget(self, data_centre: int, auth_key: bytes) -> bool:
-        """Let go of the login that *auth_key* has there: the next opening begins a fresh one. False at home.
+    async def drop_authorization(self, data_centre: int, auth_key: bytes) -> bool:
+        """Drop the authorization with *auth_key* there, so that the next session begins a new one. False at home.
 
-        The library would hand out its session there for ever, whatever has become of the key.
+        The library would return its session there forever, even with a refused key.
         """
         if data_centre == await self._client.storage.dc_id():
             return False
@@ -330,22 +332,22 @@ class Opener:
         main = sessions.get(data_centre)
         if main is not None and main.auth_key == auth_key:
             del sessions[data_centre]
-            logger.warning("login let go of", extra={"client": self._client.name, "dc": data_centre})
-            await _ended(main)
+            logger.warning("authorization.dropped", extra={"client": self._client.name, "dc": data_centre})
+            await _stop(main)
         return True
 
     async def _main(self, data_centre: int) -> Session:
-        """The client's own session there. The library would keep one whose login failed, and hand it out as good."""
+        """The client's own session there. The library would keep and return one whose login failed."""
         sessions = self._client.sessions
         known = sessions.get(data_centre)
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 return await self._client.get_session(data_centre)
         except BaseException:
-            half = sessions.get(data_centre)
-            if half is not None and half is not known:
+            failed = sessions.get(data_centre)
+            if failed is not None and failed is not known:
                 del sessions[data_centre]
-                await _ended(half)
+                await _stop(failed)
             raise
 
     async def _address(self, data_centre: int) -> tuple[str, int]:
@@ -355,15 +357,18 @@ class Opener:
         return self._addresses[data_centre]
 
 
-async def _ended(session: Session) -> None:
-    """Stop a session of the library's in bounded time, whatever its reader has died of."""
+async def _stop(session: Session) -> None:
+    """Stop a session of the library's in bounded time, whatever error its receiver ended with."""
     with contextlib.suppress(TimeoutError, AuthKeyNotFound):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await session.stop()
 
 
-async def _started(session: MediaSession) -> None:
-    """Start it, or learn at once that it cannot be started: the library would try for ever."""
+async def _start(session: MediaSession) -> None:
+    """Start a session, or raise at once where the library would retry forever.
+
+    :raises AuthKeyRefused: the server refuses the key.
+    """
     refused = asyncio.create_task(session.key_refused.wait())
     up = asyncio.create_task(session.is_started.wait())
     starting = asyncio.create_task(session.start())
@@ -373,9 +378,9 @@ async def _started(session: MediaSession) -> None:
             starting.result()
         await asyncio.wait((up, refused), return_when=asyncio.FIRST_COMPLETED)
         if refused.done():
-            raise KeyRefused(session.auth_key)
+            raise AuthKeyRefused(session.auth_key)
     except Unauthorized as error:
-        raise KeyRefused(session.auth_key) from error
+        raise AuthKeyRefused(session.auth_key) from error
     finally:
         for task in (refused, up, starting):
             task.cancel()

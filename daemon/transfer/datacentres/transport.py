@@ -1,7 +1,8 @@
-"""The TCP transport of media connections: abridged MTProto packets, received where they stay.
+"""The TCP transport of media connections: abridged MTProto packets, received into their final buffers.
 
-The library's transport gathers a packet of 1 MiB with a task, a timer and a growing copy for every 64 KiB, which costs
-about a third of the processor time of a download. Here the kernel writes straight into the packet's own buffer.
+The library's transport collects a packet of 1 MiB with a task, a timer and a growing copy for every 64 KiB, which takes
+about a third of a download's processor time. Here the kernel writes directly into the packet's own buffer.
+See https://core.telegram.org/mtproto/mtproto-transports#abridged.
 """
 
 import asyncio
@@ -11,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 CONNECT_TIMEOUT_S = 10.0
-SILENCE_S = 10.0
+IDLE_TIMEOUT_S = 10.0
 SCRATCH = 16 << 10
 LONGEST_PACKET = 2 << 20  # the largest answer is a piece of 1 MiB; anything beyond is not MTProto
 
 
 class Transport:
-    """What :class:`pyrogram.connection.Connection` expects of a transport, without proxies."""
+    """The transport interface of :class:`pyrogram.connection.Connection`, without proxies."""
 
     def __init__(self, *, ipv6: bool, loop: asyncio.AbstractEventLoop, **_: Any) -> None:
         self.crypto_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="media crypto")
@@ -37,7 +38,7 @@ class Transport:
         transport.write(b"\xef")
 
     async def send(self, data: bytes) -> None:
-        """Send one packet; returns when the connection can take another.
+        """Send one packet, and return when the connection can take another.
 
         :raises OSError: the connection is gone.
         """
@@ -47,20 +48,20 @@ class Transport:
             await self._packets.write(head, data)
 
     async def recv(self) -> bytearray | None:
-        """Return the next packet; None when the connection ended, or has been silent for :data:`SILENCE_S`."""
-        return await self._packets.next(SILENCE_S)
+        """Return the next packet; None when the connection ended, or was silent for :data:`IDLE_TIMEOUT_S` seconds."""
+        return await self._packets.next(IDLE_TIMEOUT_S)
 
-    def cut(self) -> None:
-        """End the connection at once; who waits to write or to receive need not wait any more."""
+    def abort(self) -> None:
+        """End the connection at once. Waiting sends and receives end too."""
         self._packets.abort()
 
     async def close(self) -> None:
-        """End the connection. The crypto thread ends with this object: late packets may still be on their way in."""
-        self.cut()
+        """End the connection. The crypto thread lives as long as this object: late packets may still need it."""
+        self.abort()
 
 
 class _Packets(asyncio.BufferedProtocol):
-    """Cuts the stream into packets. A head is read into a scratch buffer, a large body into a buffer of its size."""
+    """Splits the stream into packets. Headers are read into a scratch buffer, a large body into one of its size."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -74,7 +75,7 @@ class _Packets(asyncio.BufferedProtocol):
         self._progress = 0
         self._ended = False
 
-    # ---- asked by the transport
+    # ---- called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -111,9 +112,9 @@ class _Packets(asyncio.BufferedProtocol):
                 self._body = None
         else:
             self._filled += nbytes
-            self._cut()
+            self._split()
 
-    # ---- asked by the wire
+    # ---- called by Transport
 
     async def write(self, head: bytes, data: bytes) -> None:
         if self._ended or self._transport is None:
@@ -123,14 +124,14 @@ class _Packets(asyncio.BufferedProtocol):
         if self._writable is not None:
             await asyncio.shield(self._writable)
 
-    async def next(self, silence_s: float) -> bytearray | None:
+    async def next(self, idle_s: float) -> bytearray | None:
         while not self._ready:
             if self._ended:
                 return None
             before = self._progress
             self._arrival = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(silence_s):
+                async with asyncio.timeout(idle_s):
                     await self._arrival
             except TimeoutError:
                 if self._progress == before:
@@ -143,10 +144,10 @@ class _Packets(asyncio.BufferedProtocol):
             self._transport.abort()
         self._wake()
 
-    # ---- inside
+    # ---- parsing
 
-    def _cut(self) -> None:
-        """Take the packets out of the scratch buffer; the start of a large one moves to a buffer of its own."""
+    def _split(self) -> None:
+        """Take the packets out of the scratch buffer. The start of a large one moves to a buffer of its own."""
         view, at = memoryview(self._scratch), 0
         while (head := self._head(at)) is not None:
             start, size = head
@@ -165,7 +166,7 @@ class _Packets(asyncio.BufferedProtocol):
         self._filled = len(rest)
 
     def _head(self, at: int) -> tuple[int, int] | None:
-        """Where the body of the packet at *at* begins and how long it is; None when its head is not whole yet."""
+        """Where the body of the packet at *at* begins and its size; None while its header is incomplete."""
         if at >= self._filled:
             return None
         if self._scratch[at] != 0x7F:

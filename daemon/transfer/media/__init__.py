@@ -1,2 +1,2 @@
-"""Media as values: ``items`` are what a post carries, ``captions`` what stands under it, ``stored_files`` what the bot
-can send again."""
+"""Media as values: ``items`` are the files of a post, ``captions`` their texts, ``stored_files`` what the bot can send
+again."""

@@ -8,13 +8,13 @@ MAX_CAPTION = 1024
 MAX_TEXT = 4096
 
 Styled = tuple[str, tuple[Any, ...]]
-"""A text and the entities that style it."""
+"""A text and its entities."""
 
 
 def split(text: str, entities: Sequence[Any], longest: int) -> tuple[Styled, Styled]:
-    """Cut into a head of at most *longest* units and the rest, at a line end or space near the border if there is one.
+    """Split into a head of at most *longest* units and the rest, at a line end or a space near the limit if possible.
 
-    An entity across the cut styles both sides.
+    An entity across the split styles both sides.
     """
     if utf16_length(text) <= longest:
         return (text, tuple(entities)), ("", ())
@@ -28,7 +28,7 @@ def split(text: str, entities: Sequence[Any], longest: int) -> tuple[Styled, Sty
 
 
 def pieces(text: str, entities: Sequence[Any], first: int = MAX_TEXT) -> list[Styled]:
-    """As many messages as the text needs: the first of at most *first* units, the others as long as messages may be."""
+    """The messages that the text needs: the first of at most *first* units, the others as long as a message may be."""
     found: list[Styled] = []
     longest = first
     while text:
@@ -45,7 +45,7 @@ def utf16_length(text: str) -> int:
 
 def _cut(text: str, longest: int) -> str:
     encoded = text.encode("utf-16-le", "surrogatepass")[: 2 * longest]
-    head = encoded.decode("utf-16-le", "ignore")  # drops half a character at the end
+    head = encoded.decode("utf-16-le", "ignore")  # drops half a surrogate pair at the end
     nearest = len(head) * 3 // 4
     for border in ("\n", " "):
         at = head.rfind(border, nearest)

@@ -1,4 +1,4 @@
-"""What a message carries, in the terms of the plans: pure functions of raw messages.
+"""The files of a message, in the kinds that plans count: pure functions of raw messages.
 
 A photo counts as ``photo``, as does a sticker; an animation and a video note as ``video``; a voice message as
 ``music``; an Android package as ``apk``; any other file as ``document``.
@@ -14,7 +14,7 @@ from daemon.transfer.errors import PermanentFailure
 from models.jobs.reasons import RefusalReason
 
 MAX_BYTES = 2000 << 20
-"""What a bot may upload; nothing larger is begun."""
+"""The largest file that a bot may upload."""
 
 MAX_THUMBNAIL_BYTES = 200 << 10
 
@@ -35,7 +35,7 @@ _ENTITIES = tuple(
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small preview that belongs to a file."""
+    """A file's small preview."""
 
     location: Any
     size: int
@@ -49,27 +49,27 @@ class Item:
     kind: str
     size: int
     media_id: int
-    """The file's own number: another one means another file."""
+    """The file's own id: another id is another file."""
     data_centre: int
     location: Any
-    """What ``upload.GetFile`` takes; good for the account that read it, and for a while."""
+    """What ``upload.getFile`` takes: valid for the account that read the post, and for some hours."""
     media: Any
-    """The raw media of the message: a photo's or a document's."""
+    """The raw media of the message: a photo or a document."""
     caption: str
     entities: tuple[Any, ...]
     thumbnail: Thumbnail | None = None
 
 
 def items_of(messages: Sequence[Any]) -> tuple[Item, ...]:
-    """The files of the messages of one post, in their order. Empty: the post is only text.
+    """The files of one post's messages, in order. Empty for a post of text alone.
 
-    :raises Refusal: it holds something that is never delivered.
+    :raises PermanentFailure: the post has something that is never delivered.
     """
     return tuple(item for message in messages if (item := _item(message)) is not None)
 
 
 def kind_of(document: Any) -> str:
-    """The kind that a plan counts a document as."""
+    """The kind that plans count a document as."""
     named = {type(attribute): attribute for attribute in document.attributes}
     if raw.types.DocumentAttributeSticker in named or raw.types.DocumentAttributeCustomEmoji in named:
         return "photo"
@@ -98,7 +98,7 @@ def name_of(item: Item) -> str:
 
 
 def text_of(message: Any) -> tuple[str, tuple[Any, ...]]:
-    """The words of a message without a file, and their entities; a poll is told as text."""
+    """The text of a message without a file, and its entities. A poll becomes text."""
     poll = message.media.poll if isinstance(message.media, raw.types.MessageMediaPoll) else None
     if poll is None:
         return message.message or "", sendable(message.entities or ())
@@ -107,12 +107,12 @@ def text_of(message: Any) -> tuple[str, tuple[Any, ...]]:
 
 
 def sendable(entities: Sequence[Any]) -> tuple[Any, ...]:
-    """The entities that may be sent again: those that style. Telegram finds links and names by itself."""
+    """The entities that can be sent again: those that style. Telegram finds links and names by itself."""
     return tuple(entity for entity in entities if isinstance(entity, _ENTITIES))
 
 
 def attributes_of(document: Any) -> list[Any]:
-    """A document's attributes as a new upload may carry them: sticker sets belong to the account that saw them."""
+    """A document's attributes for a new upload. A sticker set is left out: its reference belongs to one account."""
     kept = []
     for attribute in document.attributes:
         if isinstance(attribute, raw.types.DocumentAttributeSticker):
@@ -179,7 +179,7 @@ def _thumbnail(document: Any) -> Thumbnail | None:
 
 
 def _bytes_of(size: Any) -> int:
-    """How many bytes a photo size has on the server; 0 for the tiny ones that travel inside the message."""
+    """The bytes of a photo size on the server; 0 for the tiny ones that are part of the message."""
     if isinstance(size, raw.types.PhotoSizeProgressive):
         return int(max(size.sizes))
     return int(size.size) if isinstance(size, raw.types.PhotoSize) else 0

@@ -1,6 +1,6 @@
-"""What the bot holds: files it has uploaded or sent, which it can send again with one call.
+"""Files that Telegram has stored for the bot, which it can send again with one call.
 
-A :class:`StoredFile` is a value: it goes to the database as JSON and comes back.
+A :class:`StoredFile` is a value, kept in the database as JSON.
 """
 
 import base64
@@ -13,7 +13,7 @@ from pyrogram import raw
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file as the bot may name it. ``kind`` is ``photo`` or ``document``."""
+    """A file as the bot refers to it. ``kind`` is ``photo`` or ``document``."""
 
     kind: str
     id: int
@@ -22,7 +22,7 @@ class StoredFile:
 
     @classmethod
     def of(cls, media: Any) -> "StoredFile":
-        """The file in a message's media that the bot itself received or uploaded."""
+        """The file in *media*, which the bot itself has received or uploaded."""
         if isinstance(media, raw.types.MessageMediaPhoto):
             return cls("photo", media.photo.id, media.photo.access_hash, media.photo.file_reference)
         document = media.document
@@ -30,7 +30,7 @@ class StoredFile:
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> "StoredFile":
-        """What :meth:`row` wrote."""
+        """The file that :meth:`row` gave."""
         return cls(row["kind"], row["id"], row["access_hash"], base64.b64decode(row["file_reference"]))
 
     def row(self) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class StoredFile:
         return {"kind": self.kind, "id": self.id, "access_hash": self.access_hash, "file_reference": reference}
 
     def input_media(self, *, spoiler: bool) -> Any:
-        """The media object that sends it, under a *spoiler* or not: that is the message's, not the file's."""
+        """The media object that sends the file. *spoiler* belongs to the message, not to the file."""
         named = {"id": self.id, "access_hash": self.access_hash, "file_reference": self.file_reference}
         if self.kind == "photo":
             return raw.types.InputMediaPhoto(id=raw.types.InputPhoto(**named), spoiler=spoiler or None)

@@ -198,7 +198,7 @@ async def test_an_admin_away_is_told_later_and_the_others_now(database_file: Pat
 
 
 async def told_to_customers(tmp_path: Path, post: Post) -> None:
-    """One turn of an outbox worker without admins to hear it."""
+    """Tell what is due, once, without admins to hear it."""
     configured = settings.load(environment.minimal(tmp_path), None)
     database = Database()
     await worker(configured, database, post).tell_due()

@@ -20,7 +20,7 @@ from daemon.canary import Canary
 from daemon.database import Database
 from daemon.telegram.sender import Sender
 from daemon.telegram.session_file import SessionFile
-from daemon.transfer.progress import FIRST_S, Board
+from daemon.transfer.progress import FIRST_S, ProgressMessages
 from daemon.transfer.run import Run
 from daemon.wakeup import Wakeup
 from models import database, outbox, users
@@ -244,16 +244,16 @@ async def test_erasure_takes_down_the_progress_of_a_running_batch(database_file:
     links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
     batches.enqueue(new_batch(7, "b", links), 9, NOW)
     database, wall, run = Database(), Wall(), Run(claim("w"), lambda: True)
-    board = Board(wall, database, lambda: [run])
+    messages = ProgressMessages(wall, database, lambda: [run])
     for moment in (0.0, FIRST_S):
-        await board.look(moment)
-    await board.drain()
+        await messages.update(moment)
+    await messages.drain()
     assert wall.shown
     # When she has herself taken out, and the worker has not heard of it yet
     await database(privacy.erase, 7, UTC, NOW + 1)
-    await board.look(2 * FIRST_S)
+    await messages.update(2 * FIRST_S)
     # Then it goes
-    await board.drain()
+    await messages.drain()
     assert not wall.shown
     await database.close()
 

@@ -1,4 +1,4 @@
-"""What goes wrong on a real wire: the file arrives once and whole, or the customer hears why and pays nothing."""
+"""What goes wrong on a real connection: the file arrives once and whole, or the customer hears why and pays nothing."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ def strike(running: Rig, fault: str, **settings: Any) -> Any:
 
 
 def slow(running: Rig, megabytes_s: int = 8) -> None:
-    """Make the wire slow enough to be in the middle of something."""
+    """Make the connection slow enough to be in the middle of something."""
     running.control("POST", "/network", {"bandwidth": megabytes_s * MIB, "account": "peaje_operator"})
 
 
@@ -106,7 +106,7 @@ async def test_a_call_that_alone_is_never_answered_gives_the_job_back(
 ) -> None:
     # Given a piece of a file that never comes, from a server that is quick otherwise
     monkeypatch.setattr(pool, "TRIES", 3)
-    monkeypatch.setattr(congestion, "LONGEST_TIMEOUT_S", 2.0)  # whatever patience earlier tests have taught the lane
+    monkeypatch.setattr(congestion, "LONGEST_TIMEOUT_S", 2.0)  # whatever time-out earlier tests have taught the pool
     post, other = publish(running, private_chat, size=4 * MIB), publish(running, private_chat, size=1000)
     await running.deliver(lucia, other["url"])
     for way in running.transfers._reading._lanes.values():
@@ -158,7 +158,7 @@ async def test_fresh_references_refused_cost_an_attempt(running: Rig, lucia: Cus
     job = await running.ask(lucia, post["url"])
     waiting = await put_back(running, job)
     assert waiting.attempts == 1
-    assert running.control("GET", "/stats")["calls"]["channels.getMessages"] - before <= 1 + streaming.RENEWALS
+    assert running.control("GET", "/stats")["calls"]["channels.getMessages"] - before <= 1 + streaming.MAX_REFRESHES
     running.control("DELETE", "/faults")
     await running.hurry(job)
     await arrived_once(running, lucia, await running.ended(job), post)
@@ -310,7 +310,7 @@ async def test_a_retried_invitation_takes_one_of_the_days_joins(
     running: Rig, lucia: Customer, fault: str, settings: dict[str, Any]
 ) -> None:
     # Given an invitation that Telegram does not let the account follow now
-    chat = running.control("POST", "/chats", {"title": "Flooded"})["id"]
+    chat = running.control("POST", "/chats", {"title": "FloodWaitTooLong"})["id"]
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
     day = usage.day_of(int(time.time()), running.settings.timezone)
     before = await running.database(sources.joined_today, day)
