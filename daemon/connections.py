@@ -1,4 +1,4 @@
-"""The connections to Telegram: kept up, and what others are told of how they are."""
+"""The connections to Telegram: kept up, and their state reported."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ INCIDENTS = {ConnectionState.REVOKED: "account_revoked", ConnectionState.BANNED:
 
 
 class Connections:
-    """The bot's connection, without which nothing goes on, and the account's, without which only reading waits."""
+    """The bot's connection, which everything needs, and the account's, which only reading needs."""
 
     def __init__(self, bot: Bot, account: Client, database: Database, wakeup: Wakeup) -> None:
         self.bot = Connection(bot, self._bot_changed)
@@ -59,7 +59,7 @@ class Connections:
         await asyncio.gather(self.bot.stop(), self.account.stop())
 
     async def _bot_changed(self, state: ConnectionState, reason: str) -> None:
-        """Nobody can be told in chat; the heartbeat says it. The pages learn the way back into the chat."""
+        """Have the next heartbeat say so, and store the bot's name, from which the pages make links into the chat."""
         self._changed.set()
         me = self.bot.client.me
         if state is ConnectionState.OK and me is not None:

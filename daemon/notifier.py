@@ -1,4 +1,4 @@
-"""Tells people something that they did not just ask for, in the language of each."""
+"""Tells people what they did not just ask for, each in their own language."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from models.event_kinds import Payload
 
 
 class Notifier:
-    """Looks up a person's language, has the words made in it, and sends them."""
+    """Looks up a person's language, renders a screen in it, and sends it."""
 
     def __init__(self, settings: Settings, plans: Plans, database: Database, sender: Sender) -> None:
         self._settings = settings
@@ -26,29 +26,29 @@ class Notifier:
     async def send(
         self,
         user_id: int,
-        words: Callable[[Texts], Screen | None],
+        render: Callable[[Texts], Screen | None],
         *,
         random_id: int | None = None,
         longest_flood: float = LONGEST_FLOOD_S,
     ) -> None:
-        """Send the screen that *words* makes; nothing where there is none.
+        """Render a screen and send it; send nothing where *render* gives none.
 
         :raises Unreachable: as :meth:`Sender.send_text`, and so the others.
         """
-        screen = words(await texts_of(self._database, user_id))
+        screen = render(await texts_of(self._database, user_id))
         if screen is not None:
             await self._sender.send_text(
                 user_id, screen.text, random_id=random_id, keyboard=screen.keyboard, longest_flood=longest_flood
             )
 
     async def announce(self, user_id: int, payload: Payload | None, *, random_id: int | None = None) -> None:
-        """Send the words for an event; nothing for a kind that has none. A flood wait is the caller's to sit out."""
+        """Send the message for an event; nothing for a kind that has none. A flood wait is raised, not sat out."""
 
-        def words(t: Texts) -> Screen | None:
+        def render(t: Texts) -> Screen | None:
             setting = announcements.Setting(t, self._plans, self._settings.timezone, self._settings.support_contact)
             return announcements.render(payload, setting)
 
-        await self.send(user_id, words, random_id=random_id, longest_flood=0)
+        await self.send(user_id, render, random_id=random_id, longest_flood=0)
 
 
 async def texts_of(database: Database, user_id: int) -> Texts:

@@ -39,7 +39,7 @@ EventHandler = Callable[[EventInfo], Awaitable[None]]
 
 
 class OutboxWorker:
-    """Tells events to customers and admins. *handlers* tell the kinds whose words take more than the event."""
+    """Tells events to customers and admins. *handlers* tell the kinds whose message takes more than the event."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A customer's use, history and waiting jobs; the operator's totals."""
+"""A customer's use, history and waiting jobs; the totals of all customers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -23,7 +23,7 @@ LINK_SHOWN = 48
 def stats(
     t: Texts, plan: Plan, access: Access, left: Mapping[str, Left], waiting: int, *, now: int, timezone: ZoneInfo
 ) -> Screen:
-    """My use."""
+    """What the customer has used."""
     parts = [home.plan_line(t, plan, access, now, timezone), limits.what_is_used(t, left)]
     if waiting:
         parts.append(t.ngettext("You have {n} link in the queue.", "You have {n} links in the queue.", waiting))
@@ -41,7 +41,7 @@ def with_totals(
     line: queue.Overview,
     money: payments.Totals,
 ) -> Screen:
-    """The operator's totals under his own use."""
+    """The totals of all customers, under an admin's own use."""
     lines = [
         t.gettext("<b>All customers</b>"),
         "• " + ", ".join(_people(t, people, money.customers)),
@@ -103,7 +103,7 @@ def history(
 
 
 def payment_state(t: Texts, payment: PaymentInfo) -> str:
-    """What has become of a payment."""
+    """The state of a payment, in words."""
     if payment.refunded:
         return t.gettext("refunded") if payment.refunded >= payment.amount else t.gettext("refunded in part")
     return {
@@ -116,7 +116,7 @@ def payment_state(t: Texts, payment: PaymentInfo) -> str:
 
 
 def waiting(t: Texts, open_jobs: Sequence[JobInfo]) -> Screen:
-    """What can be cancelled."""
+    """The open jobs, each with a button to cancel it."""
     if not open_jobs:
         return Screen(t.gettext("You have no links in the queue."), keyboard.rows(keyboard.home(t)))
     lines = [t.ngettext("You have {n} link in the queue:", "You have {n} links in the queue:", len(open_jobs))]
@@ -132,7 +132,7 @@ def waiting(t: Texts, open_jobs: Sequence[JobInfo]) -> Screen:
 
 
 def cancelled(t: Texts, count: int, open_jobs: Sequence[JobInfo]) -> Screen:
-    """What was cancelled, and what still waits."""
+    """How many were cancelled, and the jobs that still wait."""
     head = (
         t.ngettext("{n} link cancelled; it cost you nothing.", "{n} links cancelled; they cost you nothing.", count)
         if count
@@ -145,14 +145,14 @@ def cancelled(t: Texts, count: int, open_jobs: Sequence[JobInfo]) -> Screen:
 
 
 def released(t: Texts, count: int) -> Screen:
-    """The rest of a batch goes on."""
+    """How many held jobs go on."""
     if not count:
         return Screen(t.gettext("You have no links on hold any more."), keyboard.rows(keyboard.home(t)))
     return Screen(t.ngettext("{n} link is back in the queue.", "{n} links are back in the queue.", count))
 
 
 def reminders(t: Texts, on: bool) -> Screen:
-    """The reminders of an ending plan."""
+    """Whether reminders of an ending plan are on, with a button to switch them."""
     if on:
         text, button = t.gettext("I will remind you before your plan ends."), t.gettext("No more reminders")
     else:

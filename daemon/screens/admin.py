@@ -1,4 +1,4 @@
-"""Answers to the operator's people."""
+"""Answers to admins."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -20,7 +20,7 @@ STALE_S = 30
 
 
 def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
-    """How a command is written."""
+    """A command's usage and an example."""
     plans, who = "|".join(plan_codes), t.gettext("USER")
     forms = {
         "grant": (
@@ -44,7 +44,7 @@ def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
 
 
 def unknown_user(t: Texts, text: str) -> Screen:
-    """Nobody of that id or name has written to the bot."""
+    """Nobody with that id or name has written to the bot."""
     return Screen(
         t.gettext(
             "I do not know <code>{user}</code>. I only know people who have written to me, by their Telegram id or "
@@ -55,7 +55,7 @@ def unknown_user(t: Texts, text: str) -> Screen:
 
 
 def granted(t: Texts, user: UserInfo, plan: Plan, access: Access, new: bool, timezone: ZoneInfo) -> Screen:
-    """Time was given."""
+    """A plan was given."""
     head = t.gettext("✅ Given to {user}.", user=name(user)) if new else t.gettext("That was already done.")
     return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
 
@@ -63,7 +63,7 @@ def granted(t: Texts, user: UserInfo, plan: Plan, access: Access, new: bool, tim
 def revoked(
     t: Texts, user: UserInfo, plan: Plan, access: Access, taken: bool, ended: int, timezone: ZoneInfo
 ) -> Screen:
-    """Time was taken, or there was none to take; so many renewals end."""
+    """A plan was taken, or there was none to take; *ended* renewals are cancelled."""
     head = (
         t.gettext("✅ Taken from {user}.", user=name(user))
         if taken
@@ -73,7 +73,7 @@ def revoked(
 
 
 def unknown_payment(t: Texts, text: str) -> Screen:
-    """No such payment in the ledger."""
+    """There is no such payment in the ledger."""
     return Screen(
         t.gettext(
             "I do not know a payment <code>{id}</code>. The customer finds the payment number in the receipt and in "
@@ -84,7 +84,7 @@ def unknown_payment(t: Texts, text: str) -> Screen:
 
 
 def refund_asked(t: Texts, amount: int, currency: str, ended: int) -> Screen:
-    """The provider is being told."""
+    """The provider is asked for the refund."""
     text = t.gettext(
         "The refund of {price} is under way. I will tell you how it ends.", price=t.price(amount, currency)
     )
@@ -92,7 +92,7 @@ def refund_asked(t: Texts, amount: int, currency: str, ended: int) -> Screen:
 
 
 def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
-    """It cannot be refunded, or not like this."""
+    """The payment cannot be refunded, or not by this amount."""
     texts = {
         "not_completed": t.gettext("This payment is not completed, so there is nothing to refund."),
         "nothing_left": t.gettext("This payment is already refunded."),
@@ -111,12 +111,12 @@ def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
 
 
 def not_an_admin(t: Texts) -> Screen:
-    """Admins do not shut each other out."""
+    """An admin cannot be banned."""
     return Screen(t.gettext("That is an admin. Take the id out of ADMIN_IDS first."))
 
 
 def banned(t: Texts, user: UserInfo, ended: int) -> Screen:
-    """Shut out."""
+    """The customer is banned."""
     text = t.gettext(
         "⛔ {user} is banned, and their links in the queue are cancelled. /unban lifts the ban.", user=name(user)
     )
@@ -124,12 +124,12 @@ def banned(t: Texts, user: UserInfo, ended: int) -> Screen:
 
 
 def unbanned(t: Texts, user: UserInfo) -> Screen:
-    """Let in again."""
+    """The customer is no longer banned."""
     return Screen(t.gettext("✅ {user} may use the bot again.", user=name(user)))
 
 
 def unknown_chat(t: Texts, text: str) -> Screen:
-    """The account cannot say which chat that is."""
+    """The account cannot find the chat."""
     return Screen(
         t.gettext(
             "I cannot find the channel of <code>{link}</code>. Send a link to one of its posts; the reading account "
@@ -140,12 +140,12 @@ def unknown_chat(t: Texts, text: str) -> Screen:
 
 
 def allowed(t: Texts, source: SourceInfo | None, chat_id: int) -> Screen:
-    """Open to all."""
+    """The chat is open to all customers."""
     return Screen(t.gettext("✅ {chat} is open to all customers. /block closes it.", chat=chat(source, chat_id)))
 
 
 def blocked(t: Texts, source: SourceInfo | None, chat_id: int) -> Screen:
-    """Closed to all."""
+    """The chat is closed to everybody."""
     return Screen(t.gettext("⛔ {chat} is closed to all customers. /allow opens it.", chat=chat(source, chat_id)))
 
 
@@ -174,13 +174,13 @@ def status(
 
 
 def name(user: UserInfo) -> str:
-    """A customer, so that he is recognised."""
+    """A customer by name and id."""
     title = f"@{user.username}" if user.username else user.first_name
     return f"{escape(title)} (<code>{user.id}</code>)"
 
 
 def chat(source: SourceInfo | None, chat_id: int) -> str:
-    """A chat, so that it is recognised."""
+    """A chat by title, or else by id."""
     title = (source.title or source.username) if source else None
     return f"<b>{escape(title)}</b>" if title else f"<code>{chat_id}</code>"
 
@@ -195,7 +195,7 @@ def _has(t: Texts, plan: Plan, access: Access, timezone: ZoneInfo) -> str:
 
 
 def _ends(t: Texts, renewals: int) -> str:
-    """A line that says that somebody is charged no more, if he was."""
+    """A line about the renewals that are being cancelled, where there are any."""
     return "\n" + t.gettext("I am cancelling the renewal.") if renewals else ""
 
 

@@ -1,4 +1,4 @@
-"""What happened, told: events in words. A kind that needs no words gives None."""
+"""Events as messages."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ from models.event_kinds import (
 
 @dataclass(frozen=True)
 class Setting:
-    """What the words depend on besides the event."""
+    """What the text depends on besides the event."""
 
     t: Texts
     plans: Plans
@@ -49,12 +49,12 @@ class Setting:
     support: str | None
 
     def plan(self, code: str | None, level: int | None = None) -> str:
-        """A plan's title, also when it has left the file."""
+        """A plan's title, or its code when no plan has that code any more."""
         plan = self.plans.by_code(code) if code else self.plans.for_level(level or 0)
         return escape(plan.title_in(self.t.language) if plan else code or "")
 
     def date(self, unix: int) -> str:
-        """A moment on the operator's clock."""
+        """A moment in the operator's time zone."""
         return self.t.date(unix, self.timezone)
 
     def price(self, payload: PaymentPayload | SubscriptionPayload) -> str:
@@ -62,7 +62,7 @@ class Setting:
         return self.t.price(payload.amount, payload.currency)
 
     def contact(self) -> str:
-        """A closing line with the way to a person."""
+        """A closing line that says whom to ask."""
         t = self.t
         if self.support:
             return "\n" + t.gettext("Questions? Write to {contact} or send /paysupport.", contact=escape(self.support))
@@ -70,7 +70,7 @@ class Setting:
 
 
 def render(payload: Payload | None, setting: Setting) -> Screen | None:
-    """The words for an event, or None where there is nothing to say."""
+    """The message for an event; None for an event that is not told."""
     words = KINDS.get(type(payload))
     screen = words(payload, setting) if words else None
     return keyboard.lasting(screen) if screen else None
@@ -304,7 +304,7 @@ def _request_done(payload: RequestDone, setting: Setting) -> Screen | None:
                 "Stars, choose this subscription and renew it. Until then nothing is charged."
             )
         case _, True:
-            return None  # the subscription's own news says it
+            return None  # the event of the subscription tells it
         case _:
             text = t.gettext(
                 "❌ I could not change the renewal: <code>{result}</code>. You can change it yourself in the settings "
@@ -329,7 +329,7 @@ def _refund_done(payload: RequestDone, t: Texts) -> str:
 
 
 def _looked_up(t: Texts, result: str) -> str:
-    """What a look at PayPal has shown of a payment that a customer missed."""
+    """What PayPal said about a payment that a customer asked about."""
     texts = {
         "paid": t.gettext("✅ I found your payment, and your access is active: /start shows it."),
         "pending": t.gettext(
@@ -357,7 +357,7 @@ def _admin_alert(payload: AdminAlert, setting: Setting) -> Screen:
 
 
 def alert(t: Texts, reason: str) -> str:
-    """An alert in words that say what to do."""
+    """An alert, and what to do about it."""
     texts: dict[str, str] = {
         AlertReason.UNKNOWN_ORDER: t.gettext(
             "A payment arrived that belongs to no order known here. It gave no access: look at it at the provider, "

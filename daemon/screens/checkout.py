@@ -1,4 +1,4 @@
-"""Plans on sale, invoices, and what is said around a payment."""
+"""Plans on sale, invoices, renewals, and why a payment is refused."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -30,7 +30,7 @@ def plans(
     timezone: ZoneInfo,
     protected_refused: bool,
 ) -> Screen:
-    """What can be bought, or for a paying customer: what he has and how to go on. *pay_links*: plan code to address."""
+    """What the customer has, its renewals, and the plans on sale. *pay_links*: plan code to address."""
     parts = [home.plan_line(t, current, access, now, timezone)]
     parts += [renewal_line(t, subscription, timezone) for subscription in subscriptions]
     parts += [offer(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
@@ -49,7 +49,7 @@ def plans(
 def _beside(
     t: Texts, access: Access, on_sale: Sequence[Plan], subscriptions: Sequence[SubscriptionInfo]
 ) -> Iterator[str]:
-    """What becomes of what a customer has when he buys more. The renewing plan that he has cannot be bought again."""
+    """What happens to the present plan when the customer buys more. A plan that renews cannot be bought again."""
     renewed = {subscription.plan_code for subscription in subscriptions if subscription.state in RENEWING}
     more = [plan for plan in on_sale if not (plan.renews and plan.code in renewed)]
     if renewed and more:
@@ -62,7 +62,7 @@ def _beside(
 
 
 def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
-    """A plan as it is offered, with the prices that can be paid."""
+    """A plan with its limits, and the prices that can be paid."""
     prices = " · ".join(
         t.price(amount, currency) for currency, amount in plan.prices.items() if currency == STARS or by_paypal
     )
@@ -74,7 +74,7 @@ def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
 
 
 def renewal_line(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> str:
-    """What becomes of a renewing purchase."""
+    """When a renewing purchase renews or ends."""
     date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
     if subscription.state is SubscriptionState.ACTIVE:
         return t.gettext("🔁 Your plan renews on {date}.", date=date)
@@ -84,7 +84,7 @@ def renewal_line(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -
 
 
 def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
-    """The way into a purchase in Stars that renews."""
+    """The link to a renewing purchase in Stars."""
     price = t.price(plan.prices[STARS], STARS)
     text = t.gettext(
         "<b>{plan}</b>: {price}, renews every {span} until you cancel, here or in Telegram's settings.",
@@ -97,7 +97,7 @@ def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
 
 
 def invoice_description(t: Texts, order: OrderInfo, plan: Plan) -> str:
-    """Under the title of the invoice; Telegram cuts nothing, it refuses."""
+    """An invoice's description, cut to what Telegram accepts."""
     if order.purpose == "test":
         return t.gettext("A test payment. It gives no access, and I refund the Star.")
     return f"{plan.description_in(t.language)} ({plan_texts.terms(t, plan)})"[:DESCRIPTION_LENGTH]
@@ -120,7 +120,7 @@ def refusal(t: Texts, reason: str) -> str:
 
 
 def already_subscribed(t: Texts, suspended: bool) -> Screen:
-    """Two renewing purchases of one plan make no sense."""
+    """The plan renews already, so it cannot be bought."""
     if suspended:
         text = t.gettext(
             "The renewal of this plan is suspended, because its payment failed. /premium lets you renew again, or "
@@ -132,7 +132,7 @@ def already_subscribed(t: Texts, suspended: bool) -> Screen:
 
 
 def not_on_sale(t: Texts) -> Screen:
-    """The button is older than the plans."""
+    """The plan is no longer on sale."""
     return Screen(
         t.gettext("That plan is no longer on sale. The button below shows those that are."),
         keyboard.rows(keyboard.plans(t)),
@@ -140,7 +140,7 @@ def not_on_sale(t: Texts) -> Screen:
 
 
 def asked_to_change_renewal(t: Texts, resume: bool, provider: str) -> Screen:
-    """The provider is being told."""
+    """The provider is asked to change the renewal."""
     if not resume:
         text = t.gettext(
             "I am cancelling the renewal and will tell you as soon as that is done. What you have paid for stays yours."
@@ -155,7 +155,7 @@ def asked_to_change_renewal(t: Texts, resume: bool, provider: str) -> Screen:
 
 
 def confirm_cancel_renewal(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> Screen:
-    """A second thought before the end of a subscription."""
+    """Asks for confirmation before a renewal is cancelled."""
     date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
     return Screen(
         t.gettext("Shall I cancel the renewal? Your plan then ends on {date}.", date=date),
@@ -167,7 +167,7 @@ def confirm_cancel_renewal(t: Texts, subscription: SubscriptionInfo, timezone: Z
 
 
 def renewal_cannot_change(t: Texts) -> Screen:
-    """It has changed meanwhile."""
+    """The renewal has changed meanwhile."""
     return Screen(
         t.gettext("This renewal has changed meanwhile. /premium shows how it stands now."),
         keyboard.rows(keyboard.plans(t)),

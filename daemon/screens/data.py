@@ -1,4 +1,4 @@
-"""What is stored: shown to a customer, deleted for him; the backups of the operator."""
+"""A customer's stored data, exported and deleted; the operator's backups."""
 
 from config.texts import Texts
 from daemon.screens import keyboard
@@ -7,7 +7,7 @@ from models.maintenance.backups import Backup
 
 
 def exported(t: Texts) -> str:
-    """The words under the file with all that is stored."""
+    """The caption of the exported file."""
     return t.gettext(
         "Everything that I store about you. Times are in UTC, amounts in the smallest unit of their currency. "
         "/deletemydata deletes it."
@@ -15,7 +15,7 @@ def exported(t: Texts) -> str:
 
 
 def confirm_erasure(t: Texts) -> Screen:
-    """A second thought before everything is deleted."""
+    """Asks for confirmation before the data is deleted."""
     return Screen(
         t.gettext(
             "<b>Delete your data?</b>\n"
@@ -30,12 +30,12 @@ def confirm_erasure(t: Texts) -> Screen:
 
 
 def erased(t: Texts) -> Screen:
-    """It is done."""
+    """The data is deleted."""
     return Screen(t.gettext("Done. I no longer know who you are. If you write to me again, we start over."))
 
 
 def backup(t: Texts, newest: Backup, size: int, now: int) -> str:
-    """The words under a backup."""
+    """The caption of a backup."""
     text = t.gettext("Backup made {age} ago, {size}.", age=t.duration(now - newest.at), size=t.size(size))
     if newest.sealed:
         return (
@@ -53,5 +53,5 @@ def backup(t: Texts, newest: Backup, size: int, now: int) -> str:
 
 
 def no_backup(t: Texts) -> Screen:
-    """There is none yet."""
+    """There is no backup yet."""
     return Screen(t.gettext("There is no backup yet. I make the first one a few seconds after the start."))

@@ -1,4 +1,4 @@
-"""What customers hear at the end of a delivery: what it used and what is left, or why there was none."""
+"""How a delivery ended: what it used and what is left, or why it failed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Standing:
 
 
 def job(payload: JobFinished, standing: Standing) -> Screen | None:
-    """The end of one link."""
+    """The end of one job; None where there is nothing to tell."""
     if payload.state != JobState.DONE:
         return refusal(RefusalReason(str(payload.reason)), payload.detail, standing)
     if "invitation" in payload.detail:
@@ -64,7 +64,7 @@ def counted(t: Texts, name: str, number: int) -> str:
 
 
 def batch(counts: Mapping[JobState, int], used_up: Mapping[str, int], standing: Standing) -> Screen:
-    """The end of several links that came together: what became of them, what they used and what is left."""
+    """The end of a batch: its outcomes, what it used and what is left."""
     lines = [_outcome(standing.t, counts)]
     if used_up:
         lines.append(used(standing, used_up))
@@ -91,7 +91,7 @@ def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
 
 
 def batch_held(t: Texts, payload: BatchHeld, waiting: int, plans: Plans) -> Screen:
-    """A limit has ended a batch in the middle; so many of it wait."""
+    """A limit holds a batch, of which *waiting* links wait."""
     go_on = keyboard.go_on(t, payload.batch)
     on_hold = t.ngettext("{n} link is on hold.", "{n} links are on hold.", waiting)
     ways = "\n".join(_ways_on(t, payload, limits.that_allow(plans, payload), go_on.text))
@@ -116,7 +116,7 @@ def _ways_on(t: Texts, held: BatchHeld, able: Sequence[Plan], button: str) -> It
 
 
 def refusal(reason: RefusalReason, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
-    """Why a link was not delivered, and what to do next. None: nobody is there to hear it."""
+    """Why a link was not delivered, and what to do. None for a customer who cannot be reached."""
     t = standing.t
     if reason is RefusalReason.UNREACHABLE:
         return None

@@ -23,7 +23,7 @@ def start(
     timezone: ZoneInfo,
     channel_url: str | None,
 ) -> Screen:
-    """Who the customer is here: plan, what is left, how to use it."""
+    """The first screen: the plan, what is left of it, how to use the bot."""
     text = "\n\n".join(
         (
             t.gettext("Hello, {name}!", name=escape(first_name) or "👋"),
@@ -53,7 +53,7 @@ def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo
 
 
 def guide(t: Texts, commands: str) -> Screen:
-    """How it is used."""
+    """The guide."""
     text = t.gettext(
         "<b>How to use this bot</b>\n"
         "1. In Telegram, press and hold the post that you want and choose “Copy link”.\n"
@@ -69,7 +69,7 @@ def guide(t: Texts, commands: str) -> Screen:
 
 
 def language(t: Texts, chosen: str) -> Screen:
-    """The choice of language; each is written in itself."""
+    """The choice of language, each named in itself."""
     buttons = [
         Button(("✓ " if each.code == chosen else "") + each.name, f"language:{each.code}")
         for each in LANGUAGES.values()

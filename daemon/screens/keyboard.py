@@ -6,16 +6,16 @@ from config.texts import Texts
 from daemon.telegram.screen import Button, Keyboard, Screen
 
 ANEW = "new:"
-"""Before a button's data: what it opens comes as a new message."""
+"""A prefix of a button's data: the button's screen comes as a new message."""
 
 
 def home(t: Texts) -> Button:
-    """Back to the first screen."""
+    """Opens the first screen."""
     return Button(t.gettext("🏠 Home"), "home")
 
 
 def plans(t: Texts) -> Button:
-    """To the plans."""
+    """Opens the plans."""
     return Button(t.gettext("⭐ Plans"), "plans")
 
 
@@ -25,12 +25,12 @@ def rows(*buttons: Button, width: int = 2) -> Keyboard:
 
 
 def go_on(t: Texts, batch_id: int | None = None) -> Button:
-    """Put what a limit holds in line again: of one batch, or of all."""
+    """Puts held jobs in the queue again: those of one batch, or all."""
     return Button(t.gettext("▶️ Go on"), "release" if batch_id is None else f"release:{batch_id}")
 
 
 def lasting(screen: Screen) -> Screen:
-    """The screen as a message that stays, a receipt for instance: its buttons do not put others in its place."""
+    """The screen as a message that stays, a receipt for instance: its buttons open new messages."""
     keyboard = tuple(
         tuple(replace(button, data=ANEW + button.data) if button.data else button for button in row)
         for row in screen.keyboard

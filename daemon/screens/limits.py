@@ -24,12 +24,12 @@ def left(t: Texts, of: Left) -> str:
 
 
 def what_is_left(t: Texts, of: Mapping[str, Left]) -> str:
-    """One line a kind."""
+    """One line for each kind."""
     return "\n".join(f"• {kind(t, code)}: {left(t, of[code])}" for code in KINDS)
 
 
 def what_it_gives(t: Texts, plan: Plan) -> str:
-    """One line a kind, and the size."""
+    """One line for each kind, and the largest file."""
     return "\n".join(f"• {label}: {value}" for label, value in plan_texts.gives(t, plan))
 
 
@@ -45,7 +45,7 @@ def used(t: Texts, of: Left) -> str:
 
 
 def what_is_used(t: Texts, of: Mapping[str, Left]) -> str:
-    """One line a kind."""
+    """One line for each kind."""
     return "\n".join(f"• {kind(t, code)}: {used(t, of[code])}" for code in KINDS)
 
 

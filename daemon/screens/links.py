@@ -56,7 +56,7 @@ def reason(t: Texts, code: RefusalReason) -> str:
 
 
 def too_many_at_once(t: Texts, posts: int, cap: int) -> Screen:
-    """A message that names more posts than fit into an empty line."""
+    """One message names more posts than a customer may have in the queue."""
     return Screen(
         t.ngettext(
             "This is {n} post, and your queue has room for {cap}. Send fewer at a time.",
@@ -69,7 +69,7 @@ def too_many_at_once(t: Texts, posts: int, cap: int) -> Screen:
 
 
 def too_many_waiting(t: Texts, waiting: int, cap: int) -> Screen:
-    """The customer's line is full."""
+    """The customer has as many links in the queue as allowed."""
     return Screen(
         t.ngettext(
             "You have {n} link in the queue, which has room for {cap}. Send the new links again when some have "

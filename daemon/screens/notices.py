@@ -1,4 +1,4 @@
-"""Short answers to what cannot be done."""
+"""Short answers to what the bot does not do."""
 
 import math
 from html import escape
@@ -10,7 +10,7 @@ from daemon.telegram.screen import Screen
 
 
 def private_only(t: Texts) -> Screen:
-    """Said in a group."""
+    """The answer in a group."""
     return Screen(t.gettext("I only answer in a private chat. Open one with me and send the link there."))
 
 
@@ -24,7 +24,7 @@ def banned(t: Texts, settings: Settings) -> Screen:
 
 
 def too_fast(t: Texts, seconds: float) -> Screen:
-    """Too many messages; the last one was not read."""
+    """The customer sends too fast, and the last message was not read."""
     return Screen(
         t.gettext(
             "You are writing too fast, and I have not read your last message. Wait {wait} and send it again.",
@@ -34,17 +34,17 @@ def too_fast(t: Texts, seconds: float) -> Screen:
 
 
 def failed(t: Texts) -> Screen:
-    """A fault of ours."""
+    """A handler failed."""
     return Screen(t.gettext("Something went wrong on our side. Please try again in a moment."))
 
 
 def unknown_command(t: Texts) -> Screen:
-    """A command that does not exist, or not for this customer."""
+    """The command does not exist, or not for this customer."""
     return Screen(t.gettext("I do not know that command. /help shows what I can do."), keyboard.rows(keyboard.home(t)))
 
 
 def guidance(t: Texts) -> Screen:
-    """Neither a link nor a command."""
+    """The message is neither a link nor a command."""
     return Screen(
         t.gettext(
             "Send me the link to a Telegram post, and I will send you what is in it. To get the link, press and hold "
@@ -56,7 +56,7 @@ def guidance(t: Texts) -> Screen:
 
 
 def no_media(t: Texts) -> Screen:
-    """The customer sent a file himself."""
+    """The customer sent a file instead of a link."""
     return Screen(
         t.gettext(
             "I cannot use files that you send me. Send me the <b>link</b> to the post that you want: press and hold "

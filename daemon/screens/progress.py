@@ -7,7 +7,7 @@ from models.jobs.states import JobState
 
 
 def in_line(t: Texts, ahead: int, wait_s: int, *, account_away: bool, flooded: bool) -> str:
-    """A job that waits: its turn after *ahead* others, or *wait_s* seconds for what kept it from going on."""
+    """A waiting job: behind *ahead* others, or for *wait_s* seconds after a failed attempt."""
     if account_away:
         return t.gettext(
             "⚠️ I cannot read Telegram posts at the moment. Your link stays in the queue and goes on as soon as I can."
@@ -22,7 +22,7 @@ def in_line(t: Texts, ahead: int, wait_s: int, *, account_away: bool, flooded: b
 
 
 def under_way(t: Texts, moved: int, size: int, rate: float) -> str:
-    """A job that is being worked on: *moved* of *size* bytes have arrived, at *rate* bytes a second."""
+    """A running job: *moved* of *size* bytes have arrived, at *rate* bytes a second."""
     if not moved:
         return t.gettext("🔎 Looking at your link…")
     total, share = max(size, 1), min(moved / max(size, 1), 1.0)
@@ -59,5 +59,5 @@ def batch(t: Texts, counts: Mapping[JobState, int]) -> str:
 
 
 def cancel(t: Texts) -> str:
-    """The button under it."""
+    """The text of the button that cancels."""
     return t.gettext("✖ Cancel")

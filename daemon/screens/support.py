@@ -30,7 +30,7 @@ def contact(t: Texts, support: str | None) -> Screen:
 
 
 def how_to_look_up(t: Texts, paypal: bool) -> Screen:
-    """Where the number of a payment stands, and how to send it."""
+    """Where to find a payment's id, and how to send it."""
     lines = [
         t.gettext("Send me <code>/paysupport</code> and then the payment number. You find the number here:"),
         t.gettext("• Stars: in Telegram, Settings → My Stars → the payment → “Transaction ID”"),
@@ -42,7 +42,7 @@ def how_to_look_up(t: Texts, paypal: bool) -> Screen:
 
 
 def not_a_number(t: Texts) -> Screen:
-    """What was sent cannot be a payment's number."""
+    """The text cannot be a payment's id."""
     return Screen(
         t.gettext("That is not a payment number. Payment numbers have no spaces; copy it from the receipt."),
         keyboard.rows(Button(t.gettext("Where is the number?"), "lookup"), keyboard.home(t)),
@@ -50,12 +50,12 @@ def not_a_number(t: Texts) -> Screen:
 
 
 def looking(t: Texts) -> Screen:
-    """PayPal is being asked."""
+    """PayPal is asked."""
     return Screen(t.gettext("I am asking PayPal and will tell you as soon as I know."), keyboard.rows(keyboard.home(t)))
 
 
 def not_found(t: Texts, support: str | None) -> Screen:
-    """Nothing of this customer under this number."""
+    """The customer has no payment with that id."""
     text = t.gettext(
         "I found no payment of yours with this number. Please check the number. A new payment can take some minutes "
         "to show."
@@ -74,7 +74,7 @@ def cannot_tell(t: Texts) -> Screen:
 
 
 def found(t: Texts, payment: PaymentInfo, timezone: ZoneInfo, support: str | None) -> Screen:
-    """A payment of this customer, and what it did."""
+    """A payment of the customer, and what came of it."""
     text = t.gettext(
         "I found your payment: {price} on {date}, {state}.",
         price=t.price(payment.amount, payment.currency),
@@ -85,7 +85,7 @@ def found(t: Texts, payment: PaymentInfo, timezone: ZoneInfo, support: str | Non
 
 
 def _became(t: Texts, payment: PaymentInfo, support: str | None) -> str:
-    """What the customer has of a payment."""
+    """What the customer got for a payment."""
     if payment.state is PaymentState.PENDING:
         return t.gettext("The payment service is still checking this payment; I will tell you when it is confirmed.")
     if payment.state is PaymentState.DENIED:
@@ -106,7 +106,7 @@ def _became(t: Texts, payment: PaymentInfo, support: str | None) -> str:
 
 
 def terms(t: Texts, url: str | None) -> Screen:
-    """The terms; the operator's own where he has written some."""
+    """The terms: the operator's own where there are some."""
     text = t.gettext(
         "<b>Terms of use</b>\n"
         "• I deliver posts that you could open yourself. What you do with them is your responsibility; respect the "

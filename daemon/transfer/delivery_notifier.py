@@ -21,7 +21,7 @@ LONGEST_FLOOD_S = 0  # the outbox worker tries again
 
 
 class DeliveryNotifier:
-    """Gathers what the words for the end of a delivery depend on, and has them sent."""
+    """Looks up what the message about the end of a delivery depends on, and has it sent."""
 
     def __init__(
         self,
@@ -68,6 +68,6 @@ class DeliveryNotifier:
         day = usage.day_of(now, self._timezone)
         return await self._database(usage.left, user_id, self._plans.for_level(level), day)
 
-    async def _send(self, event: EventInfo, words: Callable[[Texts], Screen | None]) -> None:
+    async def _send(self, event: EventInfo, render: Callable[[Texts], Screen | None]) -> None:
         if event.user_id is not None:
-            await self._notifier.send(event.user_id, words, random_id=event.random_id, longest_flood=LONGEST_FLOOD_S)
+            await self._notifier.send(event.user_id, render, random_id=event.random_id, longest_flood=LONGEST_FLOOD_S)

@@ -59,7 +59,7 @@ class OpenItem:
     user_id: int
     chat_id: int
     message_id: int | None
-    words: Callable[[Texts], str]
+    render: Callable[[Texts], str]
     cancel: str
     """The data of the message's button."""
 
@@ -99,7 +99,7 @@ class ProgressMessages:
             message = self._messages.get(key) or await self._open(key, one, now)
             if message.task is None or message.task.done():
                 due = now >= message.next_edit_at and (message.message_id is not None or now - message.since >= FIRST_S)
-                text = one.words(message.t)
+                text = one.render(message.t)
                 if due and text != message.text:
                     message.task = asyncio.create_task(self._show(message, text, now))
         for key in self._messages.keys() - shown.keys():
@@ -199,8 +199,8 @@ def _edit_wait(error: Exception) -> float:
     return EDIT_S
 
 
-def _item_of(job: JobInfo, words: Callable[[Texts], str]) -> OpenItem:
-    return OpenItem(job.user_id, job.chat_id, job.status_message_id, words, f"cancel:{job.id}")
+def _item_of(job: JobInfo, render: Callable[[Texts], str]) -> OpenItem:
+    return OpenItem(job.user_id, job.chat_id, job.status_message_id, render, f"cancel:{job.id}")
 
 
 def _under_way(run: Run, now: float) -> Callable[[Texts], str]:

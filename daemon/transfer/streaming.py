@@ -150,7 +150,7 @@ class Stream:
         missing = iter([index for index in range(upload.pieces) if checksum or index not in upload.done])
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._breadth(download, upload)):
+                for _ in range(self._concurrency(download, upload)):
                     group.create_task(self._run(missing, download, upload, checksum, moved))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
@@ -158,22 +158,22 @@ class Stream:
             return raw.types.InputFileBig(id=upload.file_id, parts=upload.parts, name=name)
         return raw.types.InputFile(id=upload.file_id, parts=upload.parts, name=name, md5_checksum=checksum.hexdigest())
 
-    def _breadth(self, download: Download, upload: Upload) -> int:
+    def _concurrency(self, download: Download, upload: Upload) -> int:
         """How many pieces of one file are under way: enough to fill both windows at their widest, no more."""
-        return min(upload.pieces, self._widest(download.data_centre))
+        return min(upload.pieces, self._max_pieces(download.data_centre))
 
-    def _widest(self, data_centre: int) -> int:
+    def _max_pieces(self, data_centre: int) -> int:
         source, target = self._source.to(data_centre), self._target.to(self._target_centre)
         return source.calls_high + target.calls_high // 2
 
     def _share(self, data_centre: int) -> Budget:
-        """What all files of a data centre hold together: what its windows can use, as one file alone.
+        """The budget of all files of one data centre together: as much as its windows can use.
 
-        Pieces hold their bytes while a server that says nothing is asked again and again: those of more files would
-        only take the room of the data centres that answer.
+        Pieces keep their bytes while calls to a server that does not answer are retried. Without this budget they
+        would take the memory of the data centres that answer.
         """
         if data_centre not in self._shares:
-            self._shares[data_centre] = Budget(self._widest(data_centre) * PIECE)
+            self._shares[data_centre] = Budget(self._max_pieces(data_centre) * PIECE)
         return self._shares[data_centre]
 
     async def _run(
