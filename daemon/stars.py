@@ -103,7 +103,7 @@ class Stars:
         started = time.monotonic()
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):  # Telegram waits ten seconds, also while the disk is full
-                verdict, language = await self._database(judge, query, int(time.time()))
+                verdict, language = await self._database(check_precheckout, query, int(time.time()))
         except Exception:
             logger.exception("precheckout.failed", extra={"user": query.user_id})
             verdict, language = Verdict(False, "fault"), None
@@ -314,7 +314,7 @@ class Stars:
 # ---- run in the database's thread
 
 
-def judge(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> tuple[Verdict, str | None]:
+def check_precheckout(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> tuple[Verdict, str | None]:
     """May this payment go on? Claims the order when it may. Also returns the customer's language."""
     order = orders.by_public(_text(query.payload))
     user = users.get(query.user_id)

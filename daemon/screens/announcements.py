@@ -71,8 +71,8 @@ class Setting:
 
 def render(payload: Payload | None, setting: Setting) -> Screen | None:
     """The message for an event; None for an event that is not told."""
-    words = KINDS.get(type(payload))
-    screen = words(payload, setting) if words else None
+    render_kind = KINDS.get(type(payload))
+    screen = render_kind(payload, setting) if render_kind else None
     return keyboard.lasting(screen) if screen else None
 
 

@@ -124,9 +124,9 @@ def refusal(reason: RefusalReason, detail: Mapping[str, Any], standing: Standing
         return _limit(standing, OverLimit.read(detail))
     if reason in (RefusalReason.TOO_LARGE_FOR_PLAN, RefusalReason.TOO_LARGE_FOR_BOTS):
         return _too_large(standing, reason, TooLarge.read(detail))
-    words = _words(t, reason, standing.account)
+    text = _reason(t, reason, standing.account)
     buttons = (keyboard.plans(t),) if reason is RefusalReason.JOIN_ONLY_PAYING else ()
-    return Screen("✖️ " + words, keyboard.rows(*buttons, keyboard.home(t)))
+    return Screen("✖️ " + text, keyboard.rows(*buttons, keyboard.home(t)))
 
 
 def _limit(standing: Standing, over: OverLimit) -> Screen:
@@ -195,7 +195,7 @@ def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:
     return Screen(text)
 
 
-def _words(t: Texts, reason: RefusalReason, account: str | None) -> str:
+def _reason(t: Texts, reason: RefusalReason, account: str | None) -> str:
     if reason in REASONS:
         return links.reason(t, reason)
     if reason is RefusalReason.NO_ACCESS:

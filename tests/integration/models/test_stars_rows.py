@@ -26,9 +26,9 @@ def query(order: orders.OrderInfo, **changes: object) -> raw.types.UpdateBotPrec
 
 def test_an_unpaid_checkout_makes_room_for_the_next() -> None:
     order = purchases.order(purchases.customer())
-    assert stars.judge(query(order), NOW)[0].ok
-    assert stars.judge(query(order), NOW + 5)[0].reason == "under_way"
-    assert stars.judge(query(order), NOW + orders.CHECKOUT_S + 1)[0].ok
+    assert stars.check_precheckout(query(order), NOW)[0].ok
+    assert stars.check_precheckout(query(order), NOW + 5)[0].reason == "under_way"
+    assert stars.check_precheckout(query(order), NOW + orders.CHECKOUT_S + 1)[0].ok
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_an_unpaid_checkout_makes_room_for_the_next() -> None:
 )
 def test_a_checkout_that_does_not_fit_is_refused(changes: dict[str, object], reason: str) -> None:
     order = purchases.order(purchases.customer())
-    assert stars.judge(query(order, **changes), NOW)[0].reason == reason
+    assert stars.check_precheckout(query(order, **changes), NOW)[0].reason == reason
 
 
 def test_the_banned_and_strangers_are_refused() -> None:
     order, stranger = purchases.order(purchases.customer()), purchases.customer()
-    assert stars.judge(query(order, user_id=stranger), NOW)[0].reason == "not_yours"
+    assert stars.check_precheckout(query(order, user_id=stranger), NOW)[0].reason == "not_yours"
     users.ban(order.user_id, NOW)
-    assert stars.judge(query(order), NOW)[0].reason == "banned"
+    assert stars.check_precheckout(query(order), NOW)[0].reason == "banned"
 
 
 def test_a_subscription_not_renewed_can_be_bought_again() -> None:
