@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from config.plans import Plan
 from config.texts import Texts
 from daemon.deps import Deps
+from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
 from models.money import access
-from models.money.access import Access
 from models.users import UserInfo
 
 ROW = re.compile(r"[1-9][0-9]{0,17}")
@@ -48,26 +48,24 @@ class Context:
 
     async def show(self, screen: Screen) -> None:
         """Answer in place of the screen whose button was pressed, or else with a new message."""
-        if self.pressed and await self.deps.sender.edit_text(
-            self.user.id, self.message_id, screen.text, keyboard=screen.keyboard
-        ):
+        if self.pressed and await self.deps.sender.edit_screen(self.user.id, self.message_id, screen):
             return
         await self.say(screen)
 
     async def say(self, screen: Screen) -> int | None:
         """Answer with a new message and return its id; None when this answer had arrived before a crash."""
         random_id = derived_id(f"{self.key}/{next(self.answers)}")
-        return await self.deps.sender.send_text(
-            self.user.id, screen.text, keyboard=screen.keyboard, random_id=random_id
-        )
+        return await self.deps.sender.send_screen(self.user.id, screen, random_id=random_id)
 
-    async def access(self) -> Access:
-        """The access that this customer has now."""
-        return await self.deps.database(access.of, self.user.id, self.now)
+    async def plan_status(self, user_id: int | None = None) -> PlanStatus:
+        """The plan that this customer, or another one, has now."""
+        now_has = await self.deps.database(access.of, self.user.id if user_id is None else user_id, self.now)
+        plan = self.deps.plans.for_level(now_has.level)
+        return PlanStatus(plan, now_has, self.now, self.deps.settings.timezone)
 
     async def plan(self) -> Plan:
-        """The plan whose limits hold for this customer now."""
-        return self.deps.plans.for_level((await self.access()).level)
+        """The plan whose limits this customer has now."""
+        return (await self.plan_status()).plan
 
 
 def derived_id(key: str) -> int:

@@ -144,14 +144,22 @@ class Dispatcher:
         addressed = f"@{bot.me.username}".lower() if bot.me else ""
         if (message.text or "").startswith("/") and addressed in message.text.lower():
             screen = notices.private_only(translator(message.from_user.language_code))
-            await self._deps.sender.send_text(message.chat.id, screen.text, reply_to=message.id)
+            await self._deps.sender.send_screen(message.chat.id, screen, reply_to=message.id)
 
     async def _context(self, person: User, message_id: int, key: str, pressed: bool = False) -> Context:
         moment = now()
         user = await self._deps.database(
             users.seen, person.id, person.first_name or "", person.username, person.language_code, moment
         )
-        return Context(self._deps, user, translator(user.language), message_id, moment, key, pressed=pressed)
+        return Context(
+            deps=self._deps,
+            user=user,
+            t=translator(user.language),
+            message_id=message_id,
+            now=moment,
+            key=key,
+            pressed=pressed,
+        )
 
     async def _is_admitted(self, context: Context) -> bool:
         wait = self._limiter.wait(context.user.id, time.monotonic())

@@ -33,13 +33,11 @@ class Notifier:
     ) -> None:
         """Render a screen and send it; send nothing where *render* gives none.
 
-        :raises Unreachable: as :meth:`Sender.send_text`, and so the others.
+        :raises Unreachable: as :meth:`Sender.send_screen`, and so the others.
         """
         screen = render(await texts_of(self._database, user_id))
         if screen is not None:
-            await self._sender.send_text(
-                user_id, screen.text, random_id=random_id, keyboard=screen.keyboard, longest_flood=longest_flood
-            )
+            await self._sender.send_screen(user_id, screen, random_id=random_id, longest_flood=longest_flood)
 
     async def announce(self, user_id: int, payload: Payload | None, *, random_id: int | None = None) -> None:
         """Send the message for an event; nothing for a kind that has none. A flood wait is raised, not sat out."""

@@ -319,7 +319,9 @@ def check_precheckout(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> t
     order = orders.by_public(_text(query.payload))
     user = users.get(query.user_id)
     subscribed = order is not None and subscriptions.active(query.user_id, order.plan_code) is not None
-    verdict = orders.judge_precheckout(order, user, query.total_amount, query.currency, now, subscribed)
+    verdict = orders.judge_precheckout(
+        order, user, amount=query.total_amount, currency=query.currency, now=now, subscribed=subscribed
+    )
     if verdict.ok and order is not None and not orders.claim_checkout(order.id, now):
         verdict = Verdict(False, "under_way")
     return verdict, user.language if user else None
@@ -330,9 +332,8 @@ def end_lapsed(now: int) -> None:
     for subscription in subscriptions.to_poll(PROVIDER, now):
         over = (subscription.period_end or subscription.created_at + PERIOD_S) + GRACE_S
         if over <= now:
-            subscriptions.update(
-                PROVIDER, subscription.remote_id, subscriptions.SubscriptionState.EXPIRED, None, now, now
-            )
+            expired = subscriptions.SubscriptionState.EXPIRED
+            subscriptions.update(PROVIDER, subscription.remote_id, expired, period_end=None, at=now, now=now)
         else:
             subscriptions.polled(subscription.id, over)
 
@@ -420,7 +421,7 @@ def fact_of(transaction: StarsTransaction, period_end: int | None, source: str) 
 
 def refund_of(charge_id: str, amount: int, at: int) -> RefundFact:
     """A refund as the ledger takes it. Stars are refunded whole and once, so its id is made of the charge's."""
-    return RefundFact(PROVIDER, charge_id, f"refund:{charge_id}", amount, at)
+    return RefundFact(PROVIDER, charge_id, f"refund:{charge_id}", amount=amount, at=at)
 
 
 def retry_wait(attempts: int) -> int:

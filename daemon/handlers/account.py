@@ -14,18 +14,17 @@ DAY_S = 86_400
 
 async def stats(context: Context) -> None:
     """``/stats``: the use of the limits; for admins the totals too."""
-    deps, settings = context.deps, context.deps.settings
-    access = await context.access()
-    plan = deps.plans.for_level(access.level)
-    left = await deps.database(usage.left, context.user.id, plan, usage.day_of(context.now, settings.timezone))
+    deps = context.deps
+    status = await context.plan_status()
+    left = await deps.database(usage.left, context.user.id, status.plan, usage.day_of(context.now, status.timezone))
     waiting = await deps.database(queue.waiting_count, context.user.id)
-    screen = account.stats(context.t, plan, access, left, waiting, now=context.now, timezone=settings.timezone)
+    screen = account.stats(context.t, status, left, waiting)
     if context.is_admin:
         people = await deps.database(users.totals, context.now)
         day = await deps.database(queue.totals, context.now - DAY_S)
-        line = await deps.database(queue.overview, context.now)
+        overview = await deps.database(queue.overview, context.now)
         money = await deps.database(payments.totals)
-        screen = account.with_totals(context.t, screen, people, day, line, money)
+        screen = account.with_totals(context.t, screen, people=people, day=day, overview=overview, money=money)
     await context.show(screen)
 
 
@@ -34,7 +33,7 @@ async def history(context: Context) -> None:
     paid = await context.deps.database(payments.history_of, context.user.id, PAYMENTS_SHOWN)
     delivered = await context.deps.database(queue.history, context.user.id, DELIVERIES_SHOWN)
     deps = context.deps
-    await context.show(account.history(context.t, paid, delivered, deps.plans, deps.settings.timezone))
+    await context.show(account.history(context.t, paid, delivered, plans=deps.plans, timezone=deps.settings.timezone))
 
 
 async def cancel(context: Context) -> None:

@@ -71,9 +71,7 @@ async def grant(context: Context, words: list[str]) -> Screen:
         now=context.now,
         source=f"message:{context.deps.settings.bot_id}:{context.user.id}:{context.message_id}",
     )
-    now_has = await context.deps.database(access.of, user.id, context.now)
-    held = context.deps.plans.for_level(now_has.level)
-    return admin.granted(context.t, user, held, now_has, new, context.deps.settings.timezone)
+    return admin.granted(context.t, user, await context.plan_status(user.id), new=new)
 
 
 async def revoke(context: Context, words: list[str]) -> Screen:
@@ -91,9 +89,7 @@ async def revoke(context: Context, words: list[str]) -> Screen:
     taken = await context.deps.database(
         access.take, user.id, level, None, "revoked by an admin", context.user.id, context.now
     )
-    now_has = await context.deps.database(access.of, user.id, context.now)
-    held = context.deps.plans.for_level(now_has.level)
-    return admin.revoked(context.t, user, held, now_has, taken, ended, context.deps.settings.timezone)
+    return admin.revoked(context.t, user, await context.plan_status(user.id), taken=taken, ended=ended)
 
 
 async def refund(context: Context, words: list[str]) -> Screen:
@@ -174,9 +170,9 @@ async def status(context: Context, words: list[str]) -> Screen:
         context.t,
         await database(health.all),
         await database(health.incidents),
-        await database(queue.overview, context.now),
-        await database(outbox.oldest_unheard_ms),
-        context.now,
+        overview=await database(queue.overview, context.now),
+        oldest_event_ms=await database(outbox.oldest_unheard_ms),
+        now=context.now,
     )
 
 

@@ -14,7 +14,11 @@ async def mydata(context: Context) -> None:
     stored = await context.deps.database(privacy.export, context.user.id)
     file = io.BytesIO(json.dumps(stored, indent=2, ensure_ascii=False).encode())
     await context.deps.sender.send_file(
-        context.user.id, f"mydata-{context.user.id}.json", "application/json", file, data.exported(context.t)
+        context.user.id,
+        file,
+        name=f"mydata-{context.user.id}.json",
+        mime_type="application/json",
+        caption=data.exported(context.t),
     )
 
 
@@ -40,9 +44,11 @@ async def backup(context: Context, words: list[str]) -> Screen | None:
     if newest is None:
         return data.no_backup(context.t)
     path = directory / newest.name
-    words_below = data.backup(context.t, newest, path.stat().st_size, context.now)
+    caption = data.backup(context.t, newest, path.stat().st_size, context.now)
     with path.open("rb") as file:
-        await context.deps.sender.send_file(context.user.id, newest.name, "application/gzip", file, words_below)
+        await context.deps.sender.send_file(
+            context.user.id, file, name=newest.name, mime_type="application/gzip", caption=caption
+        )
     return None
 
 

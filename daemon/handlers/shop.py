@@ -15,19 +15,16 @@ from models.money.subscriptions import SubscriptionInfo
 async def plans(context: Context) -> None:
     """``/premium``: the plans on sale, what the customer has, and its renewals."""
     deps, settings = context.deps, context.deps.settings
-    access = await context.access()
+    status = await context.plan_status()
     owned = [each for each in await deps.database(subscriptions.of, context.user.id) if is_shown(each, context.now)]
     on_sale = deps.plans.on_sale()
     await context.show(
         checkout.plans(
             context.t,
-            deps.plans.for_level(access.level),
-            access,
+            status,
             on_sale,
             owned,
-            {plan.code: pay_link(context, plan) for plan in on_sale if sells_by_paypal(context, plan)},
-            now=context.now,
-            timezone=settings.timezone,
+            pay_links={plan.code: pay_link(context, plan) for plan in on_sale if sells_by_paypal(context, plan)},
             protected_refused=settings.protected_content == "refuse",
         )
     )

@@ -18,21 +18,10 @@ async def start(context: Context) -> None:
 async def show_home(context: Context) -> None:
     """The first screen: the plan, what is left of it, and the ways on."""
     settings = context.deps.settings
-    access = await context.access()
-    plan = context.deps.plans.for_level(access.level)
-    left = await context.deps.database(usage.left, context.user.id, plan, usage.day_of(context.now, settings.timezone))
-    await context.show(
-        home.start(
-            context.t,
-            context.user.first_name,
-            plan,
-            access,
-            left,
-            now=context.now,
-            timezone=settings.timezone,
-            channel_url=settings.channel_url,
-        )
-    )
+    status = await context.plan_status()
+    day = usage.day_of(context.now, settings.timezone)
+    left = await context.deps.database(usage.left, context.user.id, status.plan, day)
+    await context.show(home.start(context.t, context.user.first_name, status, left, channel_url=settings.channel_url))
 
 
 async def guide(context: Context) -> None:

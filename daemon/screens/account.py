@@ -4,27 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from zoneinfo import ZoneInfo
 
-from config.plans import Plan, Plans
+from config.plans import Plans
 from config.texts import Texts
 from daemon.screens import home, keyboard, limits
+from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Button, Screen
 from models import users
 from models.jobs import queue
 from models.jobs.states import JobInfo, JobState
 from models.jobs.usage import Left
 from models.money import payments
-from models.money.access import Access
 from models.money.payments import PaymentInfo
 
 WAITING_SHOWN = 8
 LINK_SHOWN = 48
 
 
-def stats(
-    t: Texts, plan: Plan, access: Access, left: Mapping[str, Left], waiting: int, *, now: int, timezone: ZoneInfo
-) -> Screen:
+def stats(t: Texts, status: PlanStatus, left: Mapping[str, Left], waiting: int) -> Screen:
     """What the customer has used."""
-    parts = [home.plan_line(t, plan, access, now, timezone), limits.what_is_used(t, left)]
+    parts = [home.plan_line(t, status), limits.what_is_used(t, left)]
     if waiting:
         parts.append(t.ngettext("You have {n} link in the queue.", "You have {n} links in the queue.", waiting))
     return Screen(
@@ -36,9 +34,10 @@ def stats(
 def with_totals(
     t: Texts,
     screen: Screen,
+    *,
     people: users.Totals,
     day: queue.Totals,
-    line: queue.Overview,
+    overview: queue.Overview,
     money: payments.Totals,
 ) -> Screen:
     """The totals of all customers, under an admin's own use."""
@@ -46,19 +45,19 @@ def with_totals(
         t.gettext("<b>All customers</b>"),
         "• " + ", ".join(_people(t, people, money.customers)),
         "• " + t.gettext("last 24 hours: {links}", links=", ".join(_ended(t, day))),
-        "• " + in_queue(t, line),
+        "• " + in_queue(t, overview),
         *("• " + _turnover(t, each) for each in money.turnover),
     ]
     return Screen(screen.text + "\n\n" + "\n".join(lines), screen.keyboard)
 
 
-def in_queue(t: Texts, line: queue.Overview) -> str:
+def in_queue(t: Texts, overview: queue.Overview) -> str:
     """What is not delivered yet, of all customers."""
-    text = t.ngettext("{n} link in the queue", "{n} links in the queue", line.queued)
-    if line.oldest_wait_s is not None:
-        text += " " + t.gettext("(longest wait: {wait})", wait=t.duration(line.oldest_wait_s))
-    under_way = t.ngettext("{n} under way", "{n} under way", line.running)
-    on_hold = t.ngettext("{n} on hold", "{n} on hold", line.held)
+    text = t.ngettext("{n} link in the queue", "{n} links in the queue", overview.queued)
+    if overview.oldest_wait_s is not None:
+        text += " " + t.gettext("(longest wait: {wait})", wait=t.duration(overview.oldest_wait_s))
+    under_way = t.ngettext("{n} under way", "{n} under way", overview.running)
+    on_hold = t.ngettext("{n} on hold", "{n} on hold", overview.held)
     return f"{text}, {under_way}, {on_hold}"
 
 
@@ -85,7 +84,7 @@ def _turnover(t: Texts, of: payments.Turnover) -> str:
 
 
 def history(
-    t: Texts, paid: Sequence[PaymentInfo], delivered: Sequence[JobInfo], plans: Plans, timezone: ZoneInfo
+    t: Texts, paid: Sequence[PaymentInfo], delivered: Sequence[JobInfo], *, plans: Plans, timezone: ZoneInfo
 ) -> Screen:
     """Payments with their receipts, then deliveries."""
     payments_part = [_payment(t, each, plans, timezone) for each in paid] or [t.gettext("none yet")]

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from zoneinfo import ZoneInfo
 
-from config.plans import Plan
 from config.texts import Texts
 from config.version import VERSION
 from daemon.screens import account, announcements
+from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
 from models.errors import RefundRefused
 from models.jobs.queue import Overview
 from models.jobs.sources import SourceInfo
 from models.maintenance.health import Beat, IncidentInfo
-from models.money.access import Access
 from models.users import UserInfo
 
 STALE_S = 30
@@ -54,22 +52,20 @@ def unknown_user(t: Texts, text: str) -> Screen:
     )
 
 
-def granted(t: Texts, user: UserInfo, plan: Plan, access: Access, new: bool, timezone: ZoneInfo) -> Screen:
+def granted(t: Texts, user: UserInfo, status: PlanStatus, *, new: bool) -> Screen:
     """A plan was given."""
     head = t.gettext("✅ Given to {user}.", user=name(user)) if new else t.gettext("That was already done.")
-    return Screen(f"{head}\n{_has(t, plan, access, timezone)}")
+    return Screen(f"{head}\n{_has(t, status)}")
 
 
-def revoked(
-    t: Texts, user: UserInfo, plan: Plan, access: Access, taken: bool, ended: int, timezone: ZoneInfo
-) -> Screen:
+def revoked(t: Texts, user: UserInfo, status: PlanStatus, *, taken: bool, ended: int) -> Screen:
     """A plan was taken, or there was none to take; *ended* renewals are cancelled."""
     head = (
         t.gettext("✅ Taken from {user}.", user=name(user))
         if taken
         else t.gettext("{user} has no access that you could take back.", user=name(user))
     )
-    return Screen(f"{head}\n{_has(t, plan, access, timezone)}{_ends(t, ended)}")
+    return Screen(f"{head}\n{_has(t, status)}{_ends(t, ended)}")
 
 
 def unknown_payment(t: Texts, text: str) -> Screen:
@@ -153,14 +149,15 @@ def status(
     t: Texts,
     beats: Mapping[str, Beat],
     incidents: Sequence[IncidentInfo],
-    line: Overview,
+    *,
+    overview: Overview,
     oldest_event_ms: int | None,
     now: int,
 ) -> Screen:
     """The version, and the health of each part."""
     parts = [f"Peaje {VERSION}", "", t.gettext("<b>Programs</b>")]
     parts += [_beat(t, program, beat, now) for program, beat in sorted(beats.items())]
-    parts += ["", t.gettext("<b>Deliveries</b>"), account.in_queue(t, line)]
+    parts += ["", t.gettext("<b>Deliveries</b>"), account.in_queue(t, overview)]
     if oldest_event_ms is not None:
         age = max(0, now - oldest_event_ms // 1000)
         parts.append(t.gettext("The oldest message not sent yet is {age} old.", age=t.duration(age)))
@@ -185,12 +182,12 @@ def chat(source: SourceInfo | None, chat_id: int) -> str:
     return f"<b>{escape(title)}</b>" if title else f"<code>{chat_id}</code>"
 
 
-def _has(t: Texts, plan: Plan, access: Access, timezone: ZoneInfo) -> str:
-    title = escape(plan.title_in(t.language))
+def _has(t: Texts, status: PlanStatus) -> str:
+    access, title = status.access, escape(status.plan.title_in(t.language))
     if access.forever:
         return t.gettext("Now: <b>{plan}</b>, forever.", plan=title)
     if access.until is not None:
-        return t.gettext("Now: <b>{plan}</b> until {date}.", plan=title, date=t.date(access.until, timezone))
+        return t.gettext("Now: <b>{plan}</b> until {date}.", plan=title, date=t.date(access.until, status.timezone))
     return t.gettext("Now: <b>{plan}</b>.", plan=title)
 
 

@@ -9,6 +9,7 @@ from config.money import STARS
 from config.plans import Plan
 from config.texts import Texts
 from daemon.screens import home, keyboard, limits
+from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Button, Screen
 from models.money.access import Access
 from models.money.orders import OrderInfo
@@ -20,23 +21,20 @@ DESCRIPTION_LENGTH = 255
 
 def plans(
     t: Texts,
-    current: Plan,
-    access: Access,
+    status: PlanStatus,
     on_sale: Sequence[Plan],
     subscriptions: Sequence[SubscriptionInfo],
-    pay_links: Mapping[str, str],
     *,
-    now: int,
-    timezone: ZoneInfo,
+    pay_links: Mapping[str, str],
     protected_refused: bool,
 ) -> Screen:
     """What the customer has, its renewals, and the plans on sale. *pay_links*: plan code to address."""
-    parts = [home.plan_line(t, current, access, now, timezone)]
-    parts += [renewal_line(t, subscription, timezone) for subscription in subscriptions]
+    parts = [home.plan_line(t, status)]
+    parts += [renewal_line(t, subscription, status.timezone) for subscription in subscriptions]
     parts += [offer(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
     if not on_sale:
         parts.append(t.gettext("Nothing is on sale at the moment."))
-    parts += _beside(t, access, on_sale, subscriptions)
+    parts += _beside(t, status.access, on_sale, subscriptions)
     if protected_refused and on_sale:
         parts.append(t.gettext("No plan includes posts of channels that forbid saving."))
     if on_sale:

@@ -1,6 +1,7 @@
 """The first screen, the guide, the choice of language."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -12,23 +13,25 @@ from models.jobs.usage import Left
 from models.money.access import Access
 
 
+@dataclass(frozen=True)
+class PlanStatus:
+    """The plan that a customer has at ``now``, and how long it lasts."""
+
+    plan: Plan
+    access: Access
+    now: int
+    timezone: ZoneInfo
+
+
 def start(
-    t: Texts,
-    first_name: str,
-    plan: Plan,
-    access: Access,
-    left: Mapping[str, Left],
-    *,
-    now: int,
-    timezone: ZoneInfo,
-    channel_url: str | None,
+    t: Texts, first_name: str, status: PlanStatus, left: Mapping[str, Left], *, channel_url: str | None
 ) -> Screen:
     """The first screen: the plan, what is left of it, how to use the bot."""
     text = "\n\n".join(
         (
             t.gettext("Hello, {name}!", name=escape(first_name) or "👋"),
             t.gettext("Send me the link to a Telegram post, and I will send you what is in it."),
-            plan_line(t, plan, access, now, timezone) + "\n" + limits.what_is_left(t, left),
+            plan_line(t, status) + "\n" + limits.what_is_left(t, left),
         )
     )
     buttons = [keyboard.plans(t), Button(t.gettext("📖 Guide"), "help")]
@@ -37,9 +40,9 @@ def start(
     return Screen(text, keyboard.rows(*buttons))
 
 
-def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo) -> str:
+def plan_line(t: Texts, status: PlanStatus) -> str:
     """The plan and how long it lasts."""
-    title = escape(plan.title_in(t.language))
+    access, title = status.access, escape(status.plan.title_in(t.language))
     if access.forever:
         return t.gettext("Your plan: <b>{plan}</b>, forever.", plan=title)
     if access.until is None:
@@ -47,8 +50,8 @@ def plan_line(t: Texts, plan: Plan, access: Access, now: int, timezone: ZoneInfo
     return t.gettext(
         "Your plan: <b>{plan}</b> until {date}. Time left: {left}.",
         plan=title,
-        left=t.duration(access.until - now),
-        date=t.date(access.until, timezone),
+        left=t.duration(access.until - status.now),
+        date=t.date(access.until, status.timezone),
     )
 
 

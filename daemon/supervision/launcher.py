@@ -104,7 +104,13 @@ def _user() -> _User | None:
             entry = pwd.getpwnam(known) if isinstance(known, str) else pwd.getpwuid(known)
         except KeyError:
             continue
-        return _User(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, entry.pw_uid != os.getuid())
+        return _User(
+            name=entry.pw_name,
+            uid=entry.pw_uid,
+            gid=entry.pw_gid,
+            home=entry.pw_dir,
+            changes=entry.pw_uid != os.getuid(),
+        )
     return None
 
 

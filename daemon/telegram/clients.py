@@ -91,7 +91,7 @@ class Bot(Client):
         await super().handle_updates(updates)
         if self.sequence.pts is None:  # the first update of a new session
             self.sequence.begin(await self.stored_pts())
-        await self.storage.set_update_state(UpdateState(0, self.sequence.pts, None, None, None))
+        await self.storage.set_update_state(UpdateState(0, self.sequence.pts, qts=None, date=None, seq=None))
 
     async def recover_gaps(self, ids: Any = None) -> tuple[int, int]:
         """Fetch the difference (``updates.getDifference``) from the last ``pts`` before the gap."""

@@ -64,9 +64,11 @@ async def _authorize(client: Client, ask: Ask) -> User:
         return await client.sign_in(phone, sent.phone_code_hash, code)
 
     try:
-        user = await _answered(ask, "Login code that Telegram has just sent", False, with_code, PhoneCodeInvalid)
+        user = await _answered(
+            ask, "Login code that Telegram has just sent", with_code, hidden=False, wrong=PhoneCodeInvalid
+        )
     except SessionPasswordNeeded:
-        user = await _answered(ask, "Two-step password", True, client.check_password, PasswordHashInvalid)
+        user = await _answered(ask, "Two-step password", client.check_password, hidden=True, wrong=PasswordHashInvalid)
     if not isinstance(user, User):
         raise PhoneNumberUnoccupied(
             "nobody on Telegram has this number: sign up with one of Telegram's own applications first"
@@ -75,7 +77,7 @@ async def _authorize(client: Client, ask: Ask) -> User:
 
 
 async def _answered(
-    ask: Ask, question: str, hidden: bool, attempt: Callable[[str], Awaitable[object]], wrong: type[Exception]
+    ask: Ask, question: str, attempt: Callable[[str], Awaitable[object]], *, hidden: bool, wrong: type[Exception]
 ) -> object:
     """The result of *attempt* with the answer. A wrong answer may be given three times."""
     for _ in range(ATTEMPTS - 1):

@@ -30,7 +30,7 @@ from pyrogram.errors import (
 from daemon.database import Database
 from daemon.telegram.errors import AlreadySent, Unreachable
 from daemon.telegram.rpc import LONGEST_FLOOD_S, invoke
-from daemon.telegram.screen import Button, Keyboard
+from daemon.telegram.screen import Button, Keyboard, Screen
 from models import users
 from models.errors import NotFound
 
@@ -67,13 +67,12 @@ class Sender:
         self._database = database
         self._edits = Pace(EDITS_PER_SECOND)
 
-    async def send_text(
+    async def send_screen(
         self,
         chat_id: int,
-        text: str,
+        screen: Screen,
         *,
         random_id: int | None = None,
-        keyboard: Keyboard = (),
         reply_to: int | None = None,
         silent: bool = False,
         longest_flood: float = LONGEST_FLOOD_S,
@@ -87,7 +86,7 @@ class Sender:
         :raises OSError: no answer; the same *random_id* may be tried again.
         """
         random_id = secrets.randbits(63) if random_id is None else random_id
-        parsed = await self._parsed(text)
+        parsed = await self._parsed(screen.text)
 
         def query(peer: raw.base.InputPeer) -> Any:
             return raw.functions.messages.SendMessage(
@@ -96,16 +95,18 @@ class Sender:
                 no_webpage=True,
                 silent=silent or None,
                 reply_to=raw.types.InputReplyToMessage(reply_to_msg_id=reply_to) if reply_to else None,
-                reply_markup=markup(keyboard),
+                reply_markup=markup(screen.keyboard),
                 **parsed,
             )
 
         return await self._send(chat_id, random_id, query, longest_flood)
 
-    async def send_file(self, chat_id: int, name: str, mime_type: str, content: BinaryIO, caption: str) -> int | None:
+    async def send_file(
+        self, chat_id: int, content: BinaryIO, *, name: str, mime_type: str, caption: str
+    ) -> int | None:
         """Send a file of the bot's own (an export, a backup) and return the message's id.
 
-        :raises Unreachable: as :meth:`send_text`, and so the others.
+        :raises Unreachable: as :meth:`send_screen`, and so the others.
         """
         media = raw.types.InputMediaUploadedDocument(
             file=await self._upload(name, content),
@@ -154,13 +155,12 @@ class Sender:
             return raw.types.InputFileBig(id=file_id, parts=parts, name=name)
         return raw.types.InputFile(id=file_id, parts=parts, name=name, md5_checksum=digest.hexdigest())
 
-    async def edit_text(
+    async def edit_screen(
         self,
         chat_id: int,
         message_id: int,
-        text: str,
+        screen: Screen,
         *,
-        keyboard: Keyboard = (),
         paced: bool = False,
         longest_flood: float = LONGEST_FLOOD_S,
     ) -> bool:
@@ -176,8 +176,8 @@ class Sender:
                 peer=await self._bot.resolve_peer(chat_id),
                 id=message_id,
                 no_webpage=True,
-                reply_markup=markup(keyboard),
-                **await self._parsed(text),
+                reply_markup=markup(screen.keyboard),
+                **await self._parsed(screen.text),
             )
             await invoke(self._bot, query, longest_flood=longest_flood)
         except MessageNotModified:

@@ -55,7 +55,7 @@ class Fetcher:
             track.moved = track.resumed = len(upload.done) * PIECE if resumable else track.moved
             try:
                 async with self._saved(upload, item, run) if resumable else contextlib.nullcontext():
-                    return await self._transfer(post, item, upload, run, track)
+                    return await self._transfer(post, item, upload, run=run, track=track)
             except PartsMissing as error:
                 logger.warning(
                     "upload.restarted", extra={"job": run.job.id, "user": run.job.user_id, "reason": str(error)}
@@ -65,7 +65,7 @@ class Fetcher:
                     raise
         raise AssertionError("unreachable")
 
-    async def _transfer(self, post: Post, item: Item, upload: Upload, run: Run, track: Track) -> StoredFile:
+    async def _transfer(self, post: Post, item: Item, upload: Upload, *, run: Run, track: Track) -> StoredFile:
         async def refresh() -> Any:
             return (await self._reread(post, item)).location
 
@@ -131,7 +131,13 @@ class Fetcher:
             await self._save(upload, item, run)
 
     async def _save(self, upload: Upload, item: Item, run: Run) -> None:
-        info = UploadInfo(item.media_id, upload.file_id, PART, upload.parts, _bits(upload))
+        info = UploadInfo(
+            document_id=item.media_id,
+            file_id=upload.file_id,
+            part_bytes=PART,
+            parts_total=upload.parts,
+            parts=_bits(upload),
+        )
         with contextlib.suppress(LeaseLost):  # the fetch goes on for others after this job was cancelled
             await self._database(uploads.save, run.job.id, str(run.job.owner), info, int(time.time()))
 

@@ -48,7 +48,6 @@ class Pipeline:
 
     def __init__(
         self,
-        bot_id: int,
         resolver: Resolver,
         fetcher: Fetcher,
         delivery: Delivery,
@@ -56,7 +55,7 @@ class Pipeline:
         settings: Settings,
         plans: Plans,
     ) -> None:
-        self._bot_id, self._resolver, self._fetcher, self._delivery = bot_id, resolver, fetcher, delivery
+        self._resolver, self._fetcher, self._delivery = resolver, fetcher, delivery
         self._database, self._settings, self._plans = database, settings, plans
         self._fetches = SingleFlight()
         self._tracks: dict[object, Track] = {}
@@ -155,7 +154,7 @@ class Pipeline:
             except MediaRefused as refusal:
                 logger.info("reference.refused", extra=_fields(run) | {"reason": str(refusal)})
                 await self._database(queue.unsent, run.job.id, str(run.job.owner), _now())
-                await self._database(cache.drop, self._bot_id, post.channel.id, post.message_id)
+                await self._database(cache.drop, self._settings.bot_id, post.channel.id, post.message_id)
             else:
                 return True
         return False
@@ -174,14 +173,20 @@ class Pipeline:
             await self._send(run, messages, stored, random_ids)
         except MediaRefused as refusal:
             logger.warning("file.refused", extra=_fields(run) | {"reason": str(refusal)})
-            await self._database(cache.drop, self._bot_id, post.channel.id, post.message_id)
+            await self._database(cache.drop, self._settings.bot_id, post.channel.id, post.message_id)
             if isinstance(refusal, ReferenceExpired):
                 raise RetryLater(REFERENCE_RETRY_S, "a fresh reference has expired", counts=True) from refusal
             raise PermanentFailure(RefusalReason.FILE_REFUSED) from refusal
 
     async def _cached(self, post: Post) -> tuple[StoredFile, ...]:
         kept = await self._database(
-            cache.get, self._bot_id, post.channel.id, post.message_id, post.edit_date, _now(), single=post.single
+            cache.get,
+            self._settings.bot_id,
+            post.channel.id,
+            post.message_id,
+            post.edit_date,
+            _now(),
+            single=post.single,
         )
         return tuple(StoredFile.read(row) for row in kept.items) if kept else ()
 
@@ -228,7 +233,14 @@ class Pipeline:
     async def _fetch_and_keep(self, run: Run, post: Post) -> tuple[StoredFile, ...]:
         stored = await self._fetcher.fetch(post, run, run.track or Track(post.size))
         rows = tuple(one.row() for one in stored)
-        kept = CachedInfo(self._bot_id, post.channel.id, post.message_id, post.edit_date, rows, post.single)
+        kept = CachedInfo(
+            bot_id=self._settings.bot_id,
+            source_chat=post.channel.id,
+            message_id=post.message_id,
+            edit_date=post.edit_date,
+            items=rows,
+            single=post.single,
+        )
         await self._database(_keep, kept)
         return stored
 

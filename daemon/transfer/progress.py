@@ -17,7 +17,7 @@ from daemon.notifier import texts_of
 from daemon.screens import progress
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
-from daemon.telegram.screen import Button, Keyboard
+from daemon.telegram.screen import Button, Keyboard, Screen
 from daemon.telegram.sender import Sender
 from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
 from daemon.transfer.run import Run
@@ -142,7 +142,11 @@ class ProgressMessages:
                 continue  # its customer has had their data deleted
             counts = await self._database(batches.counts, batch_id)
             shown["batch", batch_id] = OpenItem(
-                job.user_id, job.chat_id, info.status_message_id, _batch(counts), f"cancel_batch:{batch_id}"
+                user_id=job.user_id,
+                chat_id=job.chat_id,
+                message_id=info.status_message_id,
+                render=_batch(counts),
+                cancel=f"cancel_batch:{batch_id}",
             )
         return shown
 
@@ -155,24 +159,22 @@ class ProgressMessages:
 
         t = await texts_of(self._database, one.user_id)
         keyboard = ((Button(progress.cancel(t), one.cancel),),)
-        message = ProgressMessage(one.chat_id, t, keyboard, one.message_id, remember, now)
+        message = ProgressMessage(
+            chat_id=one.chat_id, t=t, keyboard=keyboard, message_id=one.message_id, remember=remember, since=now
+        )
         self._messages[key] = message
         return message
 
     async def _show(self, message: ProgressMessage, text: str, now: float) -> None:
         try:
+            screen = Screen(text, message.keyboard)
             if message.message_id is not None:
-                await self._sender.edit_text(
-                    message.chat_id,
-                    message.message_id,
-                    text,
-                    keyboard=message.keyboard,
-                    paced=True,
-                    longest_flood=LONGEST_FLOOD_S,
+                await self._sender.edit_screen(
+                    message.chat_id, message.message_id, screen, paced=True, longest_flood=LONGEST_FLOOD_S
                 )
             else:
-                message.message_id = await self._sender.send_text(
-                    message.chat_id, text, keyboard=message.keyboard, silent=True, longest_flood=LONGEST_FLOOD_S
+                message.message_id = await self._sender.send_screen(
+                    message.chat_id, screen, silent=True, longest_flood=LONGEST_FLOOD_S
                 )
                 await message.remember(message.message_id)
             message.text, message.next_edit_at = text, now + EDIT_S
@@ -200,7 +202,13 @@ def _edit_wait(error: Exception) -> float:
 
 
 def _item_of(job: JobInfo, render: Callable[[Texts], str]) -> OpenItem:
-    return OpenItem(job.user_id, job.chat_id, job.status_message_id, render, f"cancel:{job.id}")
+    return OpenItem(
+        user_id=job.user_id,
+        chat_id=job.chat_id,
+        message_id=job.status_message_id,
+        render=render,
+        cancel=f"cancel:{job.id}",
+    )
 
 
 def _under_way(run: Run, now: float) -> Callable[[Texts], str]:

@@ -151,7 +151,7 @@ class Stream:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._concurrency(download, upload)):
-                    group.create_task(self._run(missing, download, upload, checksum, moved))
+                    group.create_task(self._run(missing, download, upload, checksum=checksum, moved=moved))
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
         if checksum is None:
@@ -181,18 +181,19 @@ class Stream:
         missing: Any,
         download: Download,
         upload: Upload,
+        *,
         checksum: "_Checksum | None",
         moved: Callable[[int], None],
     ) -> None:
         for index in missing:
             size = min(PIECE, download.size - index * PIECE)
             async with self._share(download.data_centre).hold(size), self._budget.hold(size):
-                await self._copy_piece(index, size, download, upload, checksum)
+                await self._copy_piece(index, size, download, upload, checksum=checksum)
             upload.done.add(index)
             moved(size)
 
     async def _copy_piece(
-        self, index: int, size: int, download: Download, upload: Upload, checksum: "_Checksum | None"
+        self, index: int, size: int, download: Download, upload: Upload, *, checksum: "_Checksum | None"
     ) -> None:
         """Read one piece and write it. Its bytes are freed when this returns: the budget relies on it."""
         data = await self._read(download, index * PIECE, size)

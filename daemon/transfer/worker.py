@@ -134,16 +134,23 @@ class Transfers:
         resolver = Resolver(
             Reader(self._clients.bot),
             Reader(self._clients.account),
-            self._database,
-            self._settings,
-            self._clients.account_is_up,
+            database=self._database,
+            settings=self._settings,
+            account_is_up=self._clients.account_is_up,
         )
         delivery = Delivery(self._clients.bot)
         stream = Stream(
             self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
         )
         fetcher = Fetcher(resolver, stream, delivery, self._database)
-        return Pipeline(self._settings.bot_id, resolver, fetcher, delivery, self._database, self._settings, self._plans)
+        return Pipeline(
+            resolver,
+            fetcher,
+            delivery,
+            database=self._database,
+            settings=self._settings,
+            plans=self._plans,
+        )
 
     def _running(self) -> list[Run]:
         return list(self._runs.values())

@@ -12,6 +12,7 @@ from config import plans as plans_module
 from config.texts import LANGUAGES, Texts, translator
 from daemon.screens import account, admin, announcements, checkout, deliveries, home, limits, notices, support
 from daemon.screens import links as link_screens
+from daemon.screens.home import PlanStatus
 from daemon.telegram import links
 from daemon.telegram.links import Refused
 from daemon.telegram.screen import Screen
@@ -133,9 +134,13 @@ def order(purpose: str) -> OrderInfo:
     )  # fmt: skip
 
 
+def status(plan: plans_module.Plan, access: Access) -> PlanStatus:
+    return PlanStatus(plan, access, NOW, UTC)
+
+
 def plans(t: Texts, access: Access, owned: list[SubscriptionInfo], pay_links: dict[str, str]) -> Screen:
     return checkout.plans(
-        t, PREMIUM, access, PLANS.on_sale(), owned, pay_links, now=NOW, timezone=UTC, protected_refused=True
+        t, status(PREMIUM, access), PLANS.on_sale(), owned, pay_links=pay_links, protected_refused=True
     )
 
 
@@ -157,15 +162,15 @@ def screens(t: Texts) -> list[Screen]:
     """Every screen there is, in one language."""
     people, day, line = users.Totals(9, 1, 2, 3, 4), queue.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
     money = payments.Totals(3, (Turnover("XTR", 2, 1000, 500), Turnover("USD", 1, 500, 0)))
-    mine = account.stats(t, PREMIUM, PAID, LEFT, 2, now=NOW, timezone=UTC)
+    mine = account.stats(t, status(PREMIUM, PAID), LEFT, 2)
     told = [
         announcements.render(event_kinds.read(kind, payload), announcements.Setting(t, PLANS, UTC, contact))
         for kind, payload in EVENTS
         for contact in (None, EVIL)
     ]
     return [
-        home.start(t, EVIL, PREMIUM, PAID, LEFT, now=NOW, timezone=UTC, channel_url="https://t.me/x"),
-        home.start(t, "", PLANS.free, FREE, LEFT, now=NOW, timezone=UTC, channel_url=None),
+        home.start(t, EVIL, status(PREMIUM, PAID), LEFT, channel_url="https://t.me/x"),
+        home.start(t, "", status(PLANS.free, FREE), LEFT, channel_url=None),
         home.guide(t, "/start: x"),
         home.language(t, "es"),
         plans(t, FREE, [], {}),
@@ -181,10 +186,14 @@ def screens(t: Texts) -> list[Screen]:
         checkout.confirm_cancel_renewal(t, subscription(SubscriptionState.ACTIVE), UTC),
         checkout.renewal_cannot_change(t),
         mine,
-        account.with_totals(t, mine, people, day, line, money),
-        account.history(t, [], [], PLANS, UTC),
+        account.with_totals(t, mine, people=people, day=day, overview=line, money=money),
+        account.history(t, [], [], plans=PLANS, timezone=UTC),
         account.history(
-            t, [payment(s) for s in PaymentState] + [payment(PaymentState.COMPLETED, 9, None)], [job(1)], PLANS, UTC
+            t,
+            [payment(s) for s in PaymentState] + [payment(PaymentState.COMPLETED, 9, None)],
+            [job(1)],
+            plans=PLANS,
+            timezone=UTC,
         ),
         account.waiting(t, []),
         account.waiting(t, [job(number) for number in range(30)]),
@@ -229,10 +238,10 @@ def screens(t: Texts) -> list[Screen]:
         notices.no_media(t),
         *[admin.usage(t, name, ["premium", "vip"]) for name in ("grant", "revoke", "refund", "ban", "allow", "status")],
         admin.unknown_user(t, EVIL),
-        admin.granted(t, USER, PREMIUM, PAID, True, UTC),
-        admin.granted(t, USER, PREMIUM, Access(1, None, True, ()), False, UTC),
-        admin.revoked(t, USER, PLANS.free, FREE, True, 1, UTC),
-        admin.revoked(t, USER, PLANS.free, FREE, False, 0, UTC),
+        admin.granted(t, USER, status(PREMIUM, PAID), new=True),
+        admin.granted(t, USER, status(PREMIUM, Access(1, None, True, ())), new=False),
+        admin.revoked(t, USER, status(PLANS.free, FREE), taken=True, ended=1),
+        admin.revoked(t, USER, status(PLANS.free, FREE), taken=False, ended=0),
         admin.unknown_payment(t, EVIL),
         admin.refund_asked(t, 100, "USD", ended=False),
         *[
@@ -245,9 +254,14 @@ def screens(t: Texts) -> list[Screen]:
         admin.unknown_chat(t, EVIL),
         admin.allowed(t, None, 1),
         admin.blocked(t, None, 1),
-        admin.status(t, {}, [], line, None, NOW),
+        admin.status(t, {}, [], overview=line, oldest_event_ms=None, now=NOW),
         admin.status(
-            t, {"daemon": Beat(NOW - 99, {"bot": "ok"})}, [IncidentInfo("x", EVIL, NOW, None)], line, NOW * 1000, NOW
+            t,
+            {"daemon": Beat(NOW - 99, {"bot": "ok"})},
+            [IncidentInfo("x", EVIL, NOW, None)],
+            overview=line,
+            oldest_event_ms=NOW * 1000,
+            now=NOW,
         ),
         *[screen for screen in told if screen is not None],
     ]
@@ -334,7 +348,7 @@ def test_a_buyer_reads_that_their_renewal_goes_on(
     on_sale = [replace(PREMIUM, code=code, renews=renews) for code, renews in offered]
     owned = [subscription(state)] if state else []
     shown = checkout.plans(
-        translator("en"), PREMIUM, PAID, on_sale, owned, {}, now=NOW, timezone=UTC, protected_refused=False
+        translator("en"), status(PREMIUM, PAID), on_sale, owned, pay_links={}, protected_refused=False
     )
     assert {words for words in (ADDED, BESIDE) if words in shown.text} == told
 
@@ -406,9 +420,10 @@ def test_a_commands_usage_names_users_only_if_it_takes_one() -> None:
 def test_the_operators_totals_agree_in_number(number: int, said: str) -> None:
     t = translator("es")
     people, day = users.Totals(number, 0, 0, 0, 0), queue.Totals(number, 0, 0, 0, 0)
-    mine = account.stats(t, PREMIUM, PAID, LEFT, 0, now=NOW, timezone=UTC)
+    mine = account.stats(t, status(PREMIUM, PAID), LEFT, 0)
     money = payments.Totals(number, (Turnover("XTR", number, 500, 0),))
-    shown = account.with_totals(t, mine, people, day, Overview(number, 0, 0, None), money).text
+    overview = Overview(number, 0, 0, None)
+    shown = account.with_totals(t, mine, people=people, day=day, overview=overview, money=money).text
     assert said in shown
     for many in (f"{number} enlaces entregados", f"{number} pagos", f"{number} enlaces en cola"):
         assert (many in shown) is (number > 1)

@@ -90,7 +90,7 @@ class MediaSession(Session):
         loop = asyncio.get_running_loop()
         try:
             response = await loop.run_in_executor(
-                executor, _decrypt, self._cipher, packet, self.session_id, self.auth_key
+                executor, lambda: _decrypt(self._cipher, packet, self.session_id, self.auth_key)
             )
         except Exception:
             logger.exception("packet.unreadable", extra={"dc": self.dc_id})
@@ -153,7 +153,15 @@ class MediaSession(Session):
         try:
             packet = await loop.run_in_executor(
                 connection.protocol.crypto_executor,
-                partial(_encrypt, self._cipher, head, body, self.salt, self.session_id, self.auth_key),
+                partial(
+                    _encrypt,
+                    self._cipher,
+                    head,
+                    body,
+                    salt=self.salt,
+                    session_id=self.session_id,
+                    auth_key=self.auth_key,
+                ),
             )
             await connection.send(packet)
         except BaseException:
@@ -205,7 +213,7 @@ class _PendingResult:
             self.future.set_exception(ConnectionLost("the connection ended"))
 
 
-def _encrypt(cipher: Cipher, head: bytes, body: Buffers, salt: int, session_id: bytes, auth_key: bytes) -> bytes:
+def _encrypt(cipher: Cipher, head: bytes, body: Buffers, *, salt: int, session_id: bytes, auth_key: bytes) -> bytes:
     """Encrypt one message with MTProto 2.0: the library's ``pack`` with fewer copies."""
     length = sum(len(piece) for piece in body)
     padding = os.urandom(-(length + 32 + 12) % 16 + 12)
@@ -310,7 +318,14 @@ class Opener:
         test_mode = await self._client.storage.test_mode()
         client = _MediaClient(self._client)
         session = MediaSession(
-            self._cipher, client, data_centre, address, port, main.auth_key, test_mode, is_media=True
+            self._cipher,
+            client,
+            data_centre,
+            server_address=address,
+            port=port,
+            auth_key=main.auth_key,
+            test_mode=test_mode,
+            is_media=True,
         )
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):

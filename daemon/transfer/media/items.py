@@ -148,9 +148,16 @@ def _photo(message: Any, media: Any) -> Item | None:
         id=photo.id, access_hash=photo.access_hash, file_reference=photo.file_reference, thumb_size=largest
     )
     return Item(
-        message.id, "photo", sizes[largest], photo.id, photo.dc_id, location, media,
-        message.message or "", sendable(message.entities or ()),
-    )  # fmt: skip
+        message_id=message.id,
+        kind="photo",
+        size=sizes[largest],
+        media_id=photo.id,
+        data_centre=photo.dc_id,
+        location=location,
+        media=media,
+        caption=message.message or "",
+        entities=sendable(message.entities or ()),
+    )
 
 
 def _document(message: Any, media: Any) -> Item:
@@ -161,9 +168,17 @@ def _document(message: Any, media: Any) -> Item:
         id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
     )
     return Item(
-        message.id, kind_of(document), document.size, document.id, document.dc_id, location, media,
-        message.message or "", sendable(message.entities or ()), _thumbnail(document),
-    )  # fmt: skip
+        message_id=message.id,
+        kind=kind_of(document),
+        size=document.size,
+        media_id=document.id,
+        data_centre=document.dc_id,
+        location=location,
+        media=media,
+        caption=message.message or "",
+        entities=sendable(message.entities or ()),
+        thumbnail=_thumbnail(document),
+    )
 
 
 def _thumbnail(document: Any) -> Thumbnail | None:

@@ -19,6 +19,7 @@ from daemon.database import Database
 from daemon.notifier import Notifier
 from daemon.outbox_worker import OutboxWorker
 from daemon.telegram.errors import Unreachable
+from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
 from daemon.wakeup import Wakeup
 from models import database, outbox, users
@@ -148,7 +149,7 @@ class Post(Sender):
         self.asked: list[int] = []
         self.heard: dict[int, set[int]] = {}
 
-    async def send_text(self, chat_id: int, text: str, *, random_id: int | None = None, **_: Any) -> int:
+    async def send_screen(self, chat_id: int, screen: Screen, *, random_id: int | None = None, **_: Any) -> int:
         self.asked.append(chat_id)
         if chat_id in self.trouble:
             raise self.trouble[chat_id]
@@ -227,7 +228,7 @@ async def test_an_event_refused_for_good_is_given_up_and_told(
 async def test_an_event_without_a_text_is_given_up_after_tries(database_file: Path, tmp_path: Path) -> None:
     users.seen(7, "Lucía", None, "en", int(time.time()))
     access.give(7, 1, seconds=60, reason="test", by=None, now=int(time.time()))
-    for attempt in range(outbox_worker.MOST_ATTEMPTS):
+    for attempt in range(outbox_worker.MAX_ATTEMPTS):
         assert Event.get(Event.kind == "access_given").heard_at is None, f"given up after {attempt}"
         Event.update(not_before=0).execute()
         await told_to_customers(tmp_path, Post({7: KeyError("until")}))
@@ -237,7 +238,7 @@ async def test_an_event_without_a_text_is_given_up_after_tries(database_file: Pa
 
 async def test_an_alert_without_words_makes_no_further_alert(database_file: Path, tmp_path: Path) -> None:
     health.open_incident("disk_nearly_full", "97 % full", int(time.time()))
-    Event.update(attempts=outbox_worker.MOST_ATTEMPTS).execute()
+    Event.update(attempts=outbox_worker.MAX_ATTEMPTS).execute()
     await told_of_an_incident(tmp_path, Post(dict.fromkeys((1, 2, 3), KeyError("text"))))
     assert Event.get().heard_at is not None and alerts() == []
 

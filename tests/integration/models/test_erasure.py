@@ -230,7 +230,7 @@ class Wall(Sender):
     def __init__(self) -> None:
         self.shown: set[int] = set()
 
-    async def send_text(self, *_: object, **__: object) -> int:
+    async def send_screen(self, *_: object, **__: object) -> int:
         self.shown.add(5)
         return 5
 

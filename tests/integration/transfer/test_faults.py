@@ -105,11 +105,11 @@ async def test_a_call_that_alone_is_never_answered_gives_the_job_back(
     running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a piece of a file that never comes, from a server that is quick otherwise
-    monkeypatch.setattr(pool, "TRIES", 3)
+    monkeypatch.setattr(pool, "MAX_TRIES", 3)
     monkeypatch.setattr(congestion, "LONGEST_TIMEOUT_S", 2.0)  # whatever time-out earlier tests have taught the pool
     post, other = publish(running, private_chat, size=4 * MIB), publish(running, private_chat, size=1000)
     await running.deliver(lucia, other["url"])
-    for way in running.transfers._reading._lanes.values():
+    for way in running.transfers._reading._pools.values():
         monkeypatch.setattr(way.window, "size", 1)  # as after many failures: the others are answered in between
     strike(running, "drop_request", method="upload.getFile", where={"offset": 2 * MIB}, count=None)
     job = await running.ask(lucia, post["url"])
@@ -240,7 +240,7 @@ async def test_an_absence_long_ago_does_not_count_against_a_job(
     running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a job that was put back for the account, which has been there ever since
-    monkeypatch.setattr(worker, "PATIENCE_S", 1)
+    monkeypatch.setattr(worker, "ACCOUNT_TIMEOUT_S", 1)
     monkeypatch.setattr(waits, "BREAK_S", 0.1)
     post = publish(running, private_chat, size=MIB)
     refusal = {"method": "channels.getMessages", "code": 401, "error": "SESSION_REVOKED"}

@@ -182,6 +182,6 @@ async def test_a_drain_does_not_wait_for_progress_that_is_held_up(
 ) -> None:
     job = await under_way(running, lucia, private_chat, fault)
     began = time.monotonic()
-    await asyncio.wait_for(running.transfers._board.drain(), 10)
+    await asyncio.wait_for(running.transfers._progress.drain(), 10)
     assert time.monotonic() - began < 3
     await running.cancel(job)
