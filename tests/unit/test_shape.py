@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 from collections import Counter
 
@@ -36,6 +37,10 @@ MODULES_A_FOLDER = 18
 ATTRIBUTES_A_CLASS = 14
 LONG = 50
 """Lines of a function, its docstring not counted."""
+
+
+SENTENCES = ("config.program", "daemon.supervision.launcher", "daemon.supervision.watchdog")
+"""Where the log ends with a sentence for the operator: a fault of configuration, or why it was given up."""
 
 
 @pytest.mark.parametrize("room", ROOMS_THAT_MAY_NOT)
@@ -115,3 +120,18 @@ def test_functions_are_short() -> None:
     assert statistics.median(lengths) <= 6
     assert lengths[len(lengths) * 9 // 10] <= 14
     assert len(long) <= len(lengths) * 0.005, long
+
+
+def test_log_messages_are_a_noun_and_a_verb() -> None:
+    said = [
+        (module, message.value)
+        for module, source in modules().items()
+        if module not in SENTENCES and module != "manage"
+        for node in ast.walk(tree(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("logger.")
+        for message in node.args[:2]
+        if isinstance(message, ast.Constant) and isinstance(message.value, str)
+    ]
+
+    assert said
+    assert not [each for each in said if not re.fullmatch(r"[a-z_]+\.[a-z_]+|%s", each[1])]
