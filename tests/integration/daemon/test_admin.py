@@ -46,12 +46,12 @@ async def test_time_is_given_and_taken(daemon_sandbox: Sandbox, shared_daemon: D
         await admin.ask("/language en")
         await customer.ask("/start")
         assert "Now: VIP until" in (await admin.ask(f"/grant {customer.id} vip 30 for the trouble")).text
-        assert "You were given VIP for 30 days" in (await customer.next()).text
+        assert "You have been given VIP for 30 days" in (await customer.next()).text
         assert "Your plan: VIP" in (await customer.ask("/start")).text
         assert "Now: VIP, for ever" in (await admin.ask(f"/grant @{customer.client.me.username} vip forever")).text
         await customer.next()
         assert "Now: Free" in (await admin.ask(f"/revoke {customer.id} vip")).text
-        assert "Your time of VIP was ended" in (await customer.next()).text
+        assert "The operator has ended your VIP" in (await customer.next()).text
 
 
 async def test_a_banned_customer_gets_one_clear_answer_and_cannot_buy(

@@ -74,7 +74,7 @@ async def test_what_happened_while_it_was_down_is_told_at_start_once(
         shared_daemon.stop()
         write(shared_daemon, give(customer, 3600))
         shared_daemon.start()
-        assert "You were given Premium for 1 hour" in (await customer.next()).text
+        assert "You have been given Premium for 1 hour" in (await customer.next()).text
         await customer.silence(0.5)
 
 

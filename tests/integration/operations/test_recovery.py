@@ -206,7 +206,7 @@ async def test_what_was_bought_for_stars_comes_back(daemon_sandbox: Sandbox, los
         lost_daemon.start()
 
         assert (await customer.until_text("Receipt:", 20)).text == receipt
-        assert "Premium, 29 days 23 hours left" in (await customer.ask("/start")).text
+        assert "Time left: 29 days 23 hours" in (await customer.ask("/start")).text
     database.open_database(lost_daemon.db_path / "peaje.db")
     (payment,) = payments.history_of(customer.id)
     assert (payment.user_id, payment.amount, payment.grants) == (customer.id, 500, True)

@@ -120,8 +120,8 @@ async def test_the_paying_overtake_and_each_sees_his_place(running: Rig, lucia: 
 
         async def places() -> bool:
             return sorted(await texts(free)) == [
-                "⏳ En la cola, 1 delante de ti.",
-                "⏳ En la cola, 2 delante de ti.",
+                "⏳ En cola: 1 enlace delante del tuyo.",
+                "⏳ En cola: 2 enlaces delante del tuyo.",
                 "⏳ En cola: tu enlace es el siguiente.",
             ]
 
