@@ -155,12 +155,12 @@ def mentions(column: str) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether nothing is wrong with the database itself: its disk is full, or somebody holds it for long."""
+    """Whether the database itself is sound: its disk is full, or another connection holds it for long."""
     return _engine.trouble(error) in (Trouble.PASSING, Trouble.LOCKED)
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether somebody else has held the database for too long."""
+    """Whether another connection has held the database for too long."""
     return _engine.trouble(error) is Trouble.LOCKED
 
 

@@ -9,13 +9,13 @@ import peewee
 
 
 class Trouble(enum.Enum):
-    """What an error of the database means for whoever meets it."""
+    """What an error of the database means for the caller."""
 
     PASSING = "passing"
     """Nothing is wrong with the database itself: the disk is full, or cannot be written to for a moment."""
 
     LOCKED = "locked"
-    """Somebody else has held the database for too long. That passes too."""
+    """Another connection has held the database for too long. That passes too."""
 
     DAMAGE = "damage"
     """The database is not what it should be. No retry helps."""

@@ -1,8 +1,8 @@
-"""Copies of the database that can be relied on: made while the programs work, opened and examined before they count.
+"""Backups of the database, made while the programs run. Each is unpacked and examined before it counts.
 
-A backup is one file, ``peaje-<UTC time>.db.gz``, with ``.sealed`` behind it when it needs the passphrase
-(:mod:`models.maintenance.encryption`). One made because a migration was about to run has ``-before-<migration>`` in
-its name.
+A backup is one file, ``peaje-<UTC time>.db.gz``, with the suffix ``.sealed`` if it is encrypted
+(:mod:`models.maintenance.encryption`). A backup that was made before a migration has ``-before-<migration>`` in its
+name.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ from models.maintenance import encryption, integrity
 
 DAILY, WEEKLY = 7, 4
 RECENT_S = 86_400
-"""All backups of the last day are kept: whoever notices a mistake in the evening wants the morning back."""
+"""Seconds for which all backups are kept: a mistake noticed in the evening needs the backup of the morning."""
 
 BEFORE_MIGRATION_S = 30 * 86_400
-"""How long a backup that was made before a migration is kept."""
+"""Seconds for which a backup that was made before a migration is kept."""
 
 COMPRESSION = 6
 
@@ -38,7 +38,7 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Backup:
-    """What the name of a backup says: when it was made, before which migration, whether it is sealed."""
+    """The contents of a backup's name: when it was made, before which migration, whether it is encrypted."""
 
     at: int
     name: str
@@ -48,14 +48,14 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup that has just been made, and the contradictions in its ledger, in words."""
+    """A new backup, and the contradictions in its ledger in words."""
 
     file: Path
     contradictions: list[str]
 
 
 def named(name: str) -> Backup | None:
-    """Read the name of a file; None when it is no backup."""
+    """Parse the name of a file; None if it is not a backup's."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -75,16 +75,16 @@ def among(names: Iterable[str]) -> list[Backup]:
 
 
 def newest(known: Collection[Backup], now: int) -> Backup | None:
-    """The newest of the *known* that is not from the future, where a clock that was ahead puts it; else the newest."""
+    """The newest backup that is not from the future, where a wrong clock puts it; if there is none, the newest."""
     return max((backup for backup in known if backup.at <= now), default=max(known, default=None))
 
 
 def make(settings: Settings, now: int, before: str | None = None) -> Made:
-    """Make a backup and examine it. *before* names the migration it is made for.
+    """Make a backup and examine it. *before* names the migration that follows.
 
     :raises BackupNotFound: there is no database yet.
-    :raises BackupUnsound: what was made cannot be relied on, most likely because the database is damaged.
-    :raises OSError: no room, or no right to write.
+    :raises BackupUnsound: the backup is not sound, most likely because the database is damaged.
+    :raises OSError: the disk is full or not writable.
     """
     if not settings.database_file.exists():
         raise BackupNotFound(f"no database at {settings.database_file}")
@@ -103,9 +103,9 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
 
 
 def unpack(packed: Path, target: Path, passphrase: str | None) -> Path:
-    """Write the database of a backup to *target* and return that. Whether it is sound is not asked here.
+    """Write the database in a backup to *target*, without examining it; return *target*.
 
-    :raises PassphraseWrong: it is sealed, and does not open with *passphrase*.
+    :raises PassphraseWrong: the backup is encrypted, with another passphrase.
     :raises BackupUnsound: the file is damaged.
     """
     try:
@@ -117,9 +117,9 @@ def unpack(packed: Path, target: Path, passphrase: str | None) -> Path:
 
 
 def kept(backups: Collection[Backup], timezone: tzinfo, now: int) -> set[Backup]:
-    """Those to keep: the newest of each of the last 7 days and 4 weeks that have any, and recent ones.
+    """The backups to keep: the newest of each of the last 7 days and 4 weeks that have any, and the recent ones.
 
-    Days and weeks are the operator's. Forgetting again what was kept forgets nothing.
+    Days and weeks are in the operator's time zone. Applied to its own result, the rule keeps everything.
     """
     regular = sorted((backup for backup in backups if backup.before is None), reverse=True)
     days: dict[object, Backup] = {}
@@ -133,7 +133,7 @@ def kept(backups: Collection[Backup], timezone: tzinfo, now: int) -> set[Backup]
 
 
 def forget_old(settings: Settings, now: int) -> list[str]:
-    """Delete the backups of this installation that need not be kept; return their names."""
+    """Delete the backups of this installation that :func:`kept` leaves out; return their names."""
     known = in_directory(settings.backups)
     old = [backup.name for backup in known if backup not in kept(known, settings.timezone, now)]
     for name in old:
@@ -142,13 +142,13 @@ def forget_old(settings: Settings, now: int) -> list[str]:
 
 
 def is_due(settings: Settings, now: int) -> bool:
-    """Whether the newest backup is older than the operator wants, or there is none."""
+    """Whether the newest backup is older than ``BACKUP_HOURS``, or there is none."""
     last = newest(in_directory(settings.backups), now)
     return last is None or not 0 <= now - last.at < settings.backup_hours * 3600
 
 
 def belong_like(model: Path, path: Path) -> None:
-    """Give *path* to the owner of *model*, for his eyes only: root may be making it for the programs' user."""
+    """Make *path* belong to the owner of *model* alone: root may have made it for the programs' user."""
     path.chmod(0o600)
     if os.geteuid() == 0:
         owner = model.stat()
@@ -161,7 +161,7 @@ def _name(now: int, before: str | None, sealed: bool) -> str:
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until what a file holds, or how a directory names its files, outlives a power cut."""
+    """Wait until the contents of a file, or the names in a directory, survive a power cut."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -171,7 +171,7 @@ def _to_disk(path: Path) -> None:
 
 @contextlib.contextmanager
 def _workshop(directory: Path) -> Iterator[Path]:
-    """A place beside the backups for one that is being made, one at a time; what a crash left there is swept out."""
+    """A directory beside the backups, for one process at a time. What a crash has left there is deleted first."""
     with (directory / ".lock").open("a") as lock:
         belong_like(directory, directory / ".lock")
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -182,7 +182,7 @@ def _workshop(directory: Path) -> Iterator[Path]:
 
 
 def _pack(plain: Path, passphrase: str | None) -> Path:
-    """Compress a file, seal it when there is a passphrase, and delete it."""
+    """Compress *plain*, encrypt the result if there is a passphrase, and delete *plain*."""
     packed = plain.with_suffix(".gz")
     with plain.open("rb") as source, gzip.open(packed, "wb", COMPRESSION) as target:
         shutil.copyfileobj(source, target, 1 << 20)

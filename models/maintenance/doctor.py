@@ -1,4 +1,4 @@
-"""Examines what is kept under ``DB_PATH``, from beside the running programs."""
+"""Examines the files under ``DB_PATH``, also while the programs run."""
 
 import fcntl
 import shutil
@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Disk, database, programs, and whether anybody would hear of a trouble."""
+    """Examine disk, database, programs, incidents, backups, and whether the admins can be told of incidents."""
     yield _disk(settings.db_path)
     file = settings.database_file
     if not file.exists():
@@ -129,5 +129,5 @@ def _admins(settings: Settings) -> Finding:
     strangers = sorted(number for number in settings.admin_ids if users.get(number) is None)
     if strangers:
         who = ", ".join(map(str, strangers))
-        return warn("admins", f"{who} has never written to the bot, which therefore cannot write to him: send /start")
+        return warn("admins", f"{who} has never written to the bot, which therefore cannot answer: send /start")
     return ok("admins", f"{len(settings.admin_ids)}, reachable")

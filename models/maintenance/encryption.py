@@ -1,15 +1,15 @@
-"""A file that opens only with a passphrase.
+"""Encryption of a file with a passphrase.
 
-The format, so that it can be opened in ten years without this program::
+The format, so that the file can be read without this program::
 
     15 bytes  b"PEAJE-SEALED-1\\n"
     16 bytes  salt
      7 bytes  prefix of the nonces
-    then, again and again, 65536 bytes of the content (the last time fewer, perhaps none) sealed with AES-256-GCM,
-    each followed by its 16 bytes of tag
+    then, for each 65536 bytes of the content (fewer, perhaps none, in the last piece), the ciphertext of AES-256-GCM,
+    followed by its tag of 16 bytes
 
 The key is scrypt(passphrase in UTF-8, salt, n=2**15, r=8, p=1), 32 bytes. The nonce of a piece is the prefix, its
-number from 0 on (4 bytes, most significant first), and a byte that is 1 for the last piece and else 0: pieces can be
+number from 0 on (4 bytes, most significant first), and a byte that is 1 for the last piece, else 0: pieces can be
 neither exchanged nor cut off. The 38 bytes of the head are the additional data of every piece.
 """
 
@@ -29,7 +29,7 @@ PIECE_BYTES = 64 << 10
 
 
 def seal(source: BinaryIO, target: BinaryIO, passphrase: str) -> None:
-    """Write what *source* holds into *target*, sealed."""
+    """Write the content of *source* to *target*, encrypted."""
     head = MAGIC + secrets.token_bytes(SALT_BYTES + PREFIX_BYTES)
     target.write(head)
     cipher = _cipher(head, passphrase)
@@ -38,9 +38,9 @@ def seal(source: BinaryIO, target: BinaryIO, passphrase: str) -> None:
 
 
 def unseal(source: BinaryIO, target: BinaryIO, passphrase: str) -> None:
-    """Write what was sealed into *source* to *target*.
+    """Write the content of *source* to *target*, decrypted.
 
-    :raises PassphraseWrong: it does not open with this passphrase, or was altered or cut off since.
+    :raises PassphraseWrong: the passphrase is another one, or the file was altered or cut off.
     """
     head = source.read(len(MAGIC) + SALT_BYTES + PREFIX_BYTES)
     if not head.startswith(MAGIC):
@@ -59,7 +59,7 @@ def _cipher(head: bytes, passphrase: str) -> AESGCM:
 
 
 def _pieces(source: BinaryIO, head: bytes, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """The content in pieces of *size* bytes, each with its nonce; there is always a last one, maybe empty."""
+    """The content in pieces of *size* bytes, each with its nonce. The last piece may be empty."""
     prefix = head[len(MAGIC) + SALT_BYTES :]
     number, piece = 0, source.read(size)
     while True:

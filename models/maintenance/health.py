@@ -1,4 +1,4 @@
-"""Signs of life of the programs, and what is wrong at the moment."""
+"""Heartbeats of the programs, and open incidents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from models.tables import Heartbeat, Incident
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The newest sign of life of a program, and what it said about its parts."""
+    """The newest heartbeat of a program, with what the program said about its parts."""
 
     at: int
     detail: Mapping[str, Any]
@@ -20,7 +20,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class IncidentInfo:
-    """Something that is wrong, or was until ``closed_at``."""
+    """An incident. It is open while ``closed_at`` is None."""
 
     key: str
     text: str
@@ -29,7 +29,7 @@ class IncidentInfo:
 
 
 def beat(program: str, detail: Mapping[str, Any], now: int) -> None:
-    """Leave a sign of life."""
+    """Write a program's heartbeat."""
     with transaction():
         Heartbeat.insert(program=program, detail=dict(detail), at=now).on_conflict(
             conflict_target=[Heartbeat.program], preserve=[Heartbeat.detail, Heartbeat.at]
@@ -37,12 +37,12 @@ def beat(program: str, detail: Mapping[str, Any], now: int) -> None:
 
 
 def all() -> dict[str, Beat]:
-    """Return the newest sign of life of each program that ever gave one."""
+    """Return the newest heartbeat of each program that ever had one."""
     return {row.program: Beat(row.at, row.detail) for row in Heartbeat.select()}
 
 
 def open_incident(key: str, text: str, now: int) -> bool:
-    """Tell the admins that something is wrong; False when they know already."""
+    """Open an incident and tell the admins; False if it is open already."""
     with transaction():
         if _open(key).exists():
             return False
@@ -52,9 +52,9 @@ def open_incident(key: str, text: str, now: int) -> bool:
 
 
 def tell_incident(key: str, text: str, now: int) -> bool:
-    """Tell the admins that something is wrong, and again when it is something else; False when they know that already.
+    """Open an incident and tell the admins, or tell them its new *text*; False if the text is the same.
 
-    For what may never be over, so that it does not hide what comes after it.
+    For an incident that may stay open for long, so that it does not hide what happens after it.
     """
     if open_incident(key, text, now):
         return True
@@ -69,7 +69,7 @@ def tell_incident(key: str, text: str, now: int) -> bool:
 
 
 def close_incident(key: str, now: int) -> bool:
-    """Tell the admins that it is over; False when nothing of this key was wrong."""
+    """Close an incident and tell the admins; False if none with this key is open."""
     with transaction():
         row = _open(key).first()
         if row is None:
@@ -81,7 +81,7 @@ def close_incident(key: str, now: int) -> bool:
 
 
 def incidents() -> list[IncidentInfo]:
-    """Return what is wrong at the moment, oldest first."""
+    """Return the open incidents, oldest first."""
     rows = Incident.select().where(Incident.closed_at.is_null()).order_by(Incident.id)
     return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
 

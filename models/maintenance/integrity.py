@@ -1,10 +1,10 @@
-"""Whether a database file is sound, and whether its ledger adds up: two questions.
+"""Checks whether a database file is sound, and whether its ledger adds up.
 
-A file that SQLite finds damaged, or that is not ours, is good for nothing. One whose ledger contradicts itself is
-whole: a provider may well say what does not add up, and somebody must look at that payment.
+A file that is damaged, or not ours, is useless. A file whose ledger contradicts itself is whole: a provider can report
+amounts that do not add up, and a person must look at that payment.
 
-The checks run in a process of their own (``python -m models.maintenance.integrity FILE``), because the models know one
-database at a time, and the program that asks is using it.
+The checks run in a process of their own (``python -m models.maintenance.integrity FILE``), because the models use one
+database at a time, and the caller's is open.
 """
 
 import json
@@ -27,14 +27,14 @@ FAULTS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found, in words: ``faults`` of the file, and, when it has none, ``contradictions`` in its ledger."""
+    """The result in words: ``faults`` of the file or, if it has none, ``contradictions`` in its ledger."""
 
     faults: list[str] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
 
 
 def examine(file: Path) -> Report:
-    """Examine the file."""
+    """Examine the file and its ledger."""
     command = [sys.executable, "-m", "models.maintenance.integrity", str(file.absolute())]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S)
     if run.returncode:
@@ -43,7 +43,7 @@ def examine(file: Path) -> Report:
 
 
 def is_damaged(file: Path) -> bool:
-    """Whether SQLite itself finds the file damaged, at a quick look; a file that is not there is not."""
+    """Whether a quick check finds the file damaged; a missing file is not."""
     return file.exists() and bool(files.quick_faults(file))
 
 

@@ -1,11 +1,11 @@
-"""Coming from the bot that this one grew from: its ``users.db`` is read, compared with what is here, and taken over.
+"""Imports the ``users.db`` of this bot's predecessor: reads it, compares it with the database, and takes it over.
 
-That bot wrote times in several ways: with ``T`` or a blank, in its own local time or, where SQLite itself wrote them,
-in UTC. It kept one row a person: premium until a time (or for ever: ``premium = 1`` without an end), counters of the
-day ``last_reset``, and ``downloads``, which its limit of free videos counted. Later versions added columns.
+The predecessor wrote times in several ways: with ``T`` or a blank, in its local time or, where SQLite wrote them, in
+UTC. It kept one row a person: premium until a time (without an end: ``premium = 1`` and no time), counters of the day
+``last_reset``, and ``downloads``, which its limit of free videos counted. Later versions added columns.
 
-:func:`read` only reads. :func:`changes` says what would change here, :func:`take_over` changes it. Doing so again
-changes nothing; a newer ``users.db`` of the same bot adds what is new in it.
+:func:`read` only reads. :func:`changes` tells what would change, :func:`take_over` changes it. A second import of the
+same file changes nothing; a newer ``users.db`` adds what is new in it.
 """
 
 import re
@@ -33,7 +33,7 @@ LIFETIME_KIND = "video"
 DIFFERENT = (
     "Posts whose owner forbids saving are refused. PROTECTED_CONTENT=allow delivers them again.",
     "A private channel is open to those whose own invitation leads there. /allow opens one to all.",
-    "Payments of the former bot are kept for reading. Whoever wants one back: refund it at Telegram or PayPal.",
+    "Payments of the former bot are kept for reading. Refund them at Telegram or PayPal.",
     "Its users hear nothing of the change until they write. Their plans and counters are as they were.",
     "Its secrets lay in files. Make new ones: the bot's token (@BotFather, /revoke), the session (make session, and "
     "end the old one in Telegram's settings, Devices), PayPal's client secret. Then delete its .env, users.db and "
@@ -41,22 +41,22 @@ DIFFERENT = (
 )
 
 LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
-"""Whoever wrote an end as late as this, or later, meant that there is none."""
+"""An end as late as this, or later, means no end."""
 
 _MILLISECONDS, _NO_TIME = 1e12, 1e15
-"""From how many on a number counts milliseconds, and from how many it is no time at all."""
+"""A number from the first on counts milliseconds, and from the second on is no time at all."""
 
 _SQLITES_OWN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class NotTheSeeds(ModelError):
-    """The file is no ``users.db`` of that bot."""
+    """The file is not a ``users.db`` of the predecessor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row of ``users``, in our terms. ``until`` None with a level above 0 is for ever; ``counts``: (kind, period)."""
+    """A row of ``users``. ``until`` None with a level above 0: no end. ``counts`` is keyed by kind and period."""
 
     id: int
     first_name: str = ""
@@ -72,7 +72,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a ``users.db`` says. ``faults``: what in it could not be understood, and is therefore not taken over."""
+    """The contents of a ``users.db``. ``faults`` describes what could not be parsed and is left out."""
 
     persons: tuple[Person, ...]
     faults: tuple[str, ...]
@@ -80,7 +80,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What taking over one person would add here."""
+    """What the import of one person adds."""
 
     person: Person
     is_new: bool
@@ -91,19 +91,19 @@ class Change:
 
     @property
     def is_any(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether there is anything to add."""
         return bool(self.is_new or self.profile or self.grants or self.counts or self.payments)
 
 
-# ---- that bot's file
+# ---- the predecessor's file
 
 
 def read(file: Path, local: tzinfo, timezone: ZoneInfo, now: int) -> Reading:
     """Read a ``users.db``.
 
-    :param local: the time zone in which that bot wrote times that name none.
-    :param timezone: the operator's, whose day it is now.
-    :raises NotTheSeeds: it is something else.
+    :param local: the time zone of times that name none.
+    :param timezone: the operator's, which decides what day it is.
+    :raises NotTheSeeds: the file is something else.
     """
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
@@ -177,7 +177,7 @@ class _Reader:
         return found
 
     def _instant(self, row: dict[str, Any], column: str) -> int | None:
-        """The Unix seconds of a column; None when it is empty or cannot be understood, which is noted then."""
+        """The Unix seconds of a column; None if it is empty, or cannot be parsed, which is a fault."""
         value = row.get(column)
         if value in (None, ""):
             return None
@@ -190,9 +190,9 @@ class _Reader:
 
 
 def instant(value: object, local: tzinfo) -> int:
-    """Unix seconds of a time as that bot wrote it, :data:`LATEST` at most. A bare day means its end.
+    """The Unix seconds of a time as the predecessor wrote it, :data:`LATEST` at most. A bare day means its end.
 
-    :raises ValueError: it is none.
+    :raises ValueError: *value* is not a time.
     """
     text = str(value).strip()
     seconds = _epoch(float(text)) if re.fullmatch(r"\d+(\.\d+)?", text) else _calendar(text, local)
@@ -217,18 +217,18 @@ def _calendar(text: str, local: tzinfo) -> float:
 
 
 def _number(value: object) -> int:
-    """A counter or a switch; what is no number counts as 0."""
+    """A counter or a switch; what is not a number counts as 0."""
     try:
         return int(str(value))
     except ValueError:
         return 0
 
 
-# ---- here
+# ---- the database
 
 
 def changes(persons: Iterable[Person], now: int) -> Iterator[Change]:
-    """What taking over these people would add. Whoever had himself erased here is left out."""
+    """What the import of *persons* would add. People who were erased here are left out."""
     for person in persons:
         change = _change(person, now)
         if change is not None:
@@ -236,7 +236,7 @@ def changes(persons: Iterable[Person], now: int) -> Iterator[Change]:
 
 
 def take_over(persons: Iterable[Person], now: int) -> Iterator[Change]:
-    """Take these people over, each in a transaction of his own, and yield what was added."""
+    """Import *persons*, each in a transaction of its own, and yield what was added."""
     for person in persons:
         with transaction():
             change = _change(person, now)
@@ -247,23 +247,23 @@ def take_over(persons: Iterable[Person], now: int) -> Iterator[Change]:
 
 
 def summary(made: Iterable[Change]) -> Counter[str]:
-    """The sums of many changes, by what they are."""
+    """The sums of many changes by their kind."""
     sums: Counter[str] = Counter()
     for change in made:
         sums["people"] += 1
         sums["new"] += change.is_new
         sums["updated"] += not change.is_new and change.is_any
         sums["premium"] += change.grants and change.person.until is not None
-        sums["for ever"] += change.grants and change.person.until is None
+        sums["endless"] += change.grants and change.person.until is None
         sums["deliveries"] += sum(change.counts.values())
         sums["payments"] += change.payments
     return sums
 
 
 def report(done: Counter[str], faults: Iterable[str], applied: bool, local: str) -> Iterator[str]:
-    """What was done, or would be, what could not be understood, and what the operator must know, line by line."""
+    """What was or would be done, what could not be parsed, and what the operator must know, line by line."""
     yield f"{done['people']} people: {done['new']} new here, {done['updated']} known here and completed"
-    yield f"premium: {done['premium']} until a date, {done['for ever']} for ever"
+    yield f"premium: {done['premium']} until a date, {done['endless']} without an end"
     yield f"deliveries that limits count: {done['deliveries']}; payments kept for reading: {done['payments']}"
     yield f"times that name no time zone were taken for {local}; --timezone takes them for another"
     for fault in faults:
@@ -294,7 +294,7 @@ def _change(person: Person, now: int) -> Change | None:
 
 
 def _profile(user: User, person: Person) -> dict[str, Any]:
-    """What that bot knows of a person and we do not. What he has told us himself is newer."""
+    """What the predecessor knows of a person and we do not. What the person told us is newer."""
     names = ("first_name", "username", "language", "referred_by")
     missing = {name: getattr(person, name) for name in names if getattr(person, name) and not getattr(user, name)}
     if person.created_at is not None and person.created_at < user.created_at:
@@ -331,7 +331,7 @@ def _apply(change: Change, now: int) -> None:
 
 
 def _source(person: Person) -> str:
-    """The name under which premium is given once. Another end is other premium: windows do not add up, they overlap."""
+    """The key under which premium is given once. Another end is another grant: windows overlap, they do not add up."""
     return f"seed:{person.id}:{person.level}:{person.until or 'forever'}"
 
 

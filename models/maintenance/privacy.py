@@ -1,7 +1,7 @@
-"""What is known of one person: shown to him, and taken out when he wants.
+"""Exports and erases what is stored about one person.
 
-Taking out leaves the ledger as it is, under a bare number: what was paid, given back and given, and how much of the
-limits was used. Everything that says who somebody is or what he looked at goes. Whoever writes again begins anew.
+Erasure keeps the ledger under a bare id: payments, refunds, what admins gave, and how much of the limits was used. All
+that tells who the person is or what they asked for is deleted. A person who writes again starts anew.
 """
 
 import json
@@ -42,7 +42,7 @@ Record = dict[str, Any]
 
 
 def export(user_id: int) -> Record:
-    """Everything that is stored about a person, ready for JSON. Instants are in UTC, amounts in minor units."""
+    """Everything that is stored about a person, ready for JSON. Times are in UTC, amounts in minor units."""
     his_payments = Payment.select(Payment.id).where(Payment.user == user_id)
     with snapshot():
         return {
@@ -113,7 +113,7 @@ def export(user_id: int) -> Record:
                     WebhookEvent.received_at, WebhookEvent.done_at,
                 ).where(WebhookEvent.id.in_(_notifications(user_id)))
             ),
-            # What somebody asked for is among the requests, his own: an admin is told of others' too.
+            # A person's own requests are listed above; an admin also hears of other people's.
             "news": _rows(
                 Event.select(Event.kind, Event.payload, (Event.created_ms / 1000).alias("created_at"), Event.heard_at)
                 .where((Event.user_id == user_id) & (Event.kind != EventKind.REQUEST_DONE))
@@ -123,9 +123,9 @@ def export(user_id: int) -> Record:
 
 
 def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> None:
-    """Take a person out: cancel what waits and renews, forget who he is and what he wanted.
+    """Erase a person: cancel waiting jobs and renewals, delete who they are and what they asked for.
 
-    What is being sent to him at this moment is forgotten as soon as it has ended, by :func:`finish`.
+    :func:`finish` deletes the job that is being delivered at this moment, once it has ended.
     """
     for subscription in subscriptions.of(user_id):
         if subscription.state in subscriptions.RENEWING:
@@ -151,7 +151,7 @@ def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> None:
 
 
 def finish(timezone: zoneinfo.ZoneInfo, now: int) -> int:
-    """Forget what was still under way when its person was taken out; return of how many persons."""
+    """Delete the jobs that were under way at an erasure; return for how many persons."""
     left = Job.select(Job.user).join(User).where(User.erased_at.is_null(False)).distinct()
     ids = [row.user_id for row in left]
     for user_id in ids:
@@ -164,12 +164,12 @@ def _stop_renewal(subscription_id: int, user_id: int, now: int) -> None:
     try:
         subscriptions.ask_cancel(subscription_id, user_id, now)
     except MoveRefused:
-        # It has ended by itself in this moment.
+        # The renewal has just ended by itself.
         return
 
 
 def _notifications(user_id: int) -> list[int]:
-    """The ids of the provider's notifications about his purchases: those that name one of them."""
+    """The ids of the notifications that name one of the person's purchases."""
     names: set[str | None] = {row.public_id for row in Order.select(Order.public_id).where(Order.user == user_id)}
     for table in (Order, Subscription, Payment):
         names |= {row.remote_id for row in table.select(table.remote_id).where(table.user == user_id)}
@@ -186,7 +186,7 @@ def _drop_ended(user_id: int, timezone: zoneinfo.ZoneInfo) -> None:
     retention.drop([retention.Ended(*row) for row in fetch(ended)], timezone)
     going_on = Job.select(Job.batch).where(Job.user == user_id, Job.batch.is_null(False))
     Batch.delete().where((Batch.user == user_id) & Batch.id.not_in(going_on)).execute()
-    # The numbers of the newest are given away again, and their keys would silence the news of the next customer.
+    # SQLite reuses the ids of the newest jobs, and the keys of these events would suppress the next customer's.
     Event.delete().where((Event.user_id == user_id) & Event.kind.in_(retention.FORGETTABLE)).execute()
 
 

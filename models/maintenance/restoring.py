@@ -1,8 +1,8 @@
-"""A backup takes the place of the database. The programs must be stopped; whoever calls sees to that.
+"""Puts a backup in the place of the database. The caller stops the programs before that.
 
-The new file is made ready beside the old one: unpacked, examined and migrated. Then it takes the old one's place in one
-step. The old one stays beside it under another name. A ``-wal`` of the old one never meets the new one: SQLite would
-mix them without a word.
+The new file is prepared beside the old one: unpacked, examined and migrated. Then it takes the old file's place in one
+step, and the old file stays under another name. A ``-wal`` of the old file never meets the new one: SQLite would mix
+them without an error.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ from models.money import stars_cursor
 LEFTOVERS = ("-wal", "-shm", "-journal")
 
 LOCK = "exchange.lock"
-"""In ``DB_PATH``: held by a restore for as long as it lives."""
+"""A lock file in ``DB_PATH``, which a restore holds until its process ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A database that is ready to take the place of the present one."""
+    """A database that is ready to replace the present one."""
 
     file: Path
     made_at: int
@@ -41,7 +41,7 @@ class Prepared:
 
 @contextlib.contextmanager
 def workshop(settings: Settings) -> Iterator[Path]:
-    """A place for what one restore fetches, to be held until it has ended: nobody sweeps its files out meanwhile."""
+    """A directory for what a restore downloads. While it is held, :func:`sweep` deletes nothing."""
     settings.db_path.mkdir(parents=True, exist_ok=True)
     with _locked(settings.db_path, fcntl.LOCK_EX):
         _sweep(settings.db_path)
@@ -50,16 +50,16 @@ def workshop(settings: Settings) -> Iterator[Path]:
 
 
 def sweep(settings: Settings) -> None:
-    """Delete what a restore that was killed has left, perhaps a whole database; nothing while one is under way."""
+    """Delete what a killed restore has left, perhaps a whole database. Does nothing while a restore runs."""
     with contextlib.suppress(BlockingIOError), _locked(settings.db_path, fcntl.LOCK_EX | fcntl.LOCK_NB):
         _sweep(settings.db_path)
 
 
 def prepare(settings: Settings, packed: Path, now: int) -> Prepared:
-    """Make a backup ready beside the database, which may be in use meanwhile.
+    """Prepare a backup beside the database, which may be in use.
 
-    :raises PassphraseWrong: it is sealed, and does not open with ``BACKUP_PASSPHRASE``.
-    :raises BackupUnsound: it is damaged, or was made by a newer version.
+    :raises PassphraseWrong: the backup is encrypted, with another passphrase than ``BACKUP_PASSPHRASE``.
+    :raises BackupUnsound: the backup is damaged, or was made by a newer version.
     """
     file = _place(settings.db_path)
     discard(file)
@@ -80,9 +80,9 @@ def prepare(settings: Settings, packed: Path, now: int) -> Prepared:
 
 
 def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
-    """Let a prepared database take the present one's place; return where that is now, None when there was none.
+    """Replace the present database by a prepared one; return where the old file is now, None if there was none.
 
-    :raises DatabaseInUse: a program still has the present one open.
+    :raises DatabaseInUse: a program has the present database open.
     """
     present = settings.database_file
     aside = None
@@ -99,7 +99,7 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
 
 
 def discard(file: Path) -> None:
-    """Delete a prepared database and all that lies around it."""
+    """Delete a prepared database and the files beside it."""
     for suffix in ("", ".migrate.lock", *LEFTOVERS):
         Path(f"{file}{suffix}").unlink(missing_ok=True)
 
@@ -119,18 +119,18 @@ def _sweep(directory: Path) -> None:
 
 
 def _place(directory: Path) -> Path:
-    """Where a database is made ready to take the place of the one in *directory*."""
+    """Where the replacement for the database in *directory* is prepared."""
     return directory / "peaje.db.restoring"
 
 
 def _tell(file: Path, made_at: int, now: int) -> None:
-    """Have the admins told, and the restored database know what only a later one would."""
+    """Tell the admins, and write into the restored database what only a later one would hold."""
     database.open_database(file)
     try:
         made = datetime.fromtimestamp(made_at, UTC).isoformat()
         outbox.alert(AlertReason.DATABASE_RESTORED, {"backup": made}, now, key=f"restored:{now}")
         if notes.get(notes.BACKUP_COPIED) is None:
-            notes.put(notes.BACKUP_COPIED, "", now)  # what is in the bucket is its own
+            notes.put(notes.BACKUP_COPIED, "", now)  # the copies in the bucket belong to this database
         if notes.get(stars_cursor.NOTE) is None:
             notes.put(stars_cursor.NOTE, stars_cursor.beginning(made_at), now)
         queue.lose(now)

@@ -1,10 +1,10 @@
-"""What is not kept for ever. Old deliveries become sums, old messages go, the ledger stays.
+"""Deletes old rows. Deliveries become sums, events go, the ledger stays.
 
-Nothing that a limit counts changes: what was used "in all" stays used, only the jobs behind it are forgotten. Work is
-done in many short transactions, so that customers never wait for it, and it may be interrupted between any two.
+Limits count as before: what was used "in all" stays used, only its jobs are deleted. The work is done in many short
+transactions, so that customers never wait for it, and may be interrupted between any two.
 
-The newest row of a table is never deleted: SQLite would give its number away again, and some numbers are spoken of
-elsewhere, in keys of events and behind the buttons of old messages.
+The newest row of a table is never deleted: SQLite would reuse its id, and keys of events and buttons of old messages
+refer to ids.
 """
 
 import zoneinfo
@@ -33,7 +33,7 @@ FORGETTABLE = (
     EventKind.JOB_FINISHED,
     EventKind.REQUEST_DONE,
 )
-"""Events whose key may be used again. News of money keeps its key for ever: it is told once."""
+"""Events whose key may be used again. An event about money keeps its key, so that it is told once."""
 
 _OLD = """
 state = 'committed' AND (
@@ -72,7 +72,7 @@ _PRUNED = {
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A job that has ended, as far as the sums want to know it."""
+    """A job that has ended, as far as the sums need it."""
 
     id: int
     moved_at: int
@@ -82,10 +82,10 @@ class Ended:
 
 
 def forget(days: int, timezone: zoneinfo.ZoneInfo, now: int) -> Counter[str]:
-    """Forget what is older than *days*; return how many rows of each table went."""
+    """Delete what is older than *days* days; return how many rows of each table were deleted."""
     before = now - days * DAY_S
     day = usage.day_of(before, timezone)
-    # The use of a job is added up before the job goes.
+    # The usage of a job is added up before the job is deleted.
     gone: Counter[str] = Counter(usage=_add_up_all(before, day))
     while jobs := _ended(before):
         with transaction():
@@ -97,7 +97,7 @@ def forget(days: int, timezone: zoneinfo.ZoneInfo, now: int) -> Counter[str]:
 
 
 def drop(jobs: Iterable[Ended], timezone: zoneinfo.ZoneInfo) -> None:
-    """Delete jobs that have ended, leaving them in the sums of their days. Inside the caller's transaction."""
+    """Delete jobs that have ended, and add them to the sums of their days. Inside the caller's transaction."""
     counts: Counter[tuple[str, str, str]] = Counter()
     sizes: Counter[tuple[str, str, str]] = Counter()
     for job in jobs:
@@ -110,9 +110,9 @@ def drop(jobs: Iterable[Ended], timezone: zoneinfo.ZoneInfo) -> None:
 
 
 def add_up(user_id: int, before: int, day: str) -> int:
-    """Make one sum of what a person used before the day *day* and, of what counts for ever, the time *before*.
+    """Replace a customer's old usage by its sum: before *day* or, for usage "in all", before the time *before*.
 
-    Inside the caller's transaction. Returns by how many rows there are fewer.
+    Inside the caller's transaction. Returns by how many rows the table shrank.
     """
     values = {"user": user_id, "before": before, "day": day}
     sums = execute(_SUMS, values).fetchall()

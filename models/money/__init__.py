@@ -1,7 +1,8 @@
-"""Money and the access it buys. May import ``models``' own modules, never ``models.jobs`` or ``models.maintenance``.
+"""Money and the access it buys. It may import ``models``' own modules, never ``models.jobs`` or ``models.maintenance``.
 
-``orders`` are what somebody set out to buy, ``facts`` what a provider says, ``ledger`` how that becomes rows,
-``payments`` the operations and questions, ``subscriptions`` what renews, ``access`` what follows from all of it for a
-customer, ``reminders`` its end, ``provider_requests`` and ``webhooks`` remote work and hints, ``stars_cursor`` how far
-the list of Stars transactions has been read, ``metric_queries`` what monitors draw.
+``providers`` tells what each provider is like and ``seller`` what a page needs of one. ``orders`` holds what customers
+want to buy, ``facts`` what a provider reports, ``ledger`` turns reports into rows, ``payments`` has the operations and
+queries, ``subscriptions`` what renews. ``access`` computes what a customer may use and ``reminders`` announces its end.
+``provider_requests`` is the remote work, ``webhooks`` the notifications, ``stars_cursor`` how far the Stars
+transactions are read, ``metric_queries`` the numbers for monitoring.
 """

@@ -1,15 +1,15 @@
 """What a customer may use, and until when.
 
-Access is not stored, it is computed: a pure fold over what was paid, refunded, disputed, given and taken. Nothing is
-overwritten, so the order in which news arrives does not matter.
+Access is not stored but computed: a pure fold over payments, refunds, disputes, and what admins gave and took. Nothing
+is overwritten, so the order in which reports arrive does not matter.
 
 - A *budget* holds seconds of a level. At any moment the highest level that holds any is consumed, the oldest grant
   first, while lower levels pause.
-- A *window* runs by the wall clock, whatever else there is: a renewed subscription, an end that an admin set, for ever.
-  Budgets of its level and below pause meanwhile; a higher budget is consumed over it.
-- A refund removes the unconsumed time of its own grant, in proportion, rounded down; the one that completes the amount
-  removes all that is left. A dispute suspends from its opening and gives back, if won, all that it withheld.
-  Neither touches time already lived nor another grant.
+- A *window* runs by the wall clock, whatever else there is: a renewed subscription, an end that an admin set, or no
+  end. Budgets of its level and below pause meanwhile; a higher budget is consumed over it.
+- A refund removes the unconsumed time of its own grant, in proportion, rounded down; the refund that completes the
+  amount removes all that is left. A dispute suspends its grant from the opening on, and gives back all that it withheld
+  if we win it. Neither touches consumed time or another grant.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ from models.event_kinds import AccessGiven, AccessTaken
 from models.tables import Adjustment, User
 
 GRACE_S = 86_400
-"""A renewed period reaches this far past the provider's end: the next payment is rarely there on the second."""
+"""Seconds by which a renewed period exceeds the provider's end: the next payment rarely arrives on the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Refunded:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """A contest of a grant. ``won`` None: not decided yet; False: for the payer."""
+    """A dispute of a grant. ``won`` None: not decided yet; False: the payer won."""
 
     opened_at: int
     closed_at: int | None = None
@@ -50,8 +50,8 @@ class Disputed:
 class Grant:
     """Time of a level: a budget of ``seconds``, or a window from ``start`` to ``until`` or ``forever``.
 
-    ``id`` breaks ties between grants of one second, so it must not depend on when we heard of them.
-    ``ended_at``: reversed, nothing is left from then on.
+    ``id`` breaks ties between grants of one second, so it must not depend on when their reports arrived.
+    ``ended_at`` is when the payment was reversed: nothing is left from then on.
     """
 
     id: str
@@ -68,9 +68,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """What an admin took back at a moment: from the newest grant to the oldest; None means every level, all seconds.
+    """What an admin took back, from the newest grant to the oldest. None means every level, or all seconds.
 
-    A number of seconds cannot be taken from what lasts for ever.
+    A number of seconds cannot be taken from a grant without an end.
     """
 
     id: str
@@ -81,7 +81,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """``[start, end)`` at a level; ``end`` None is for ever."""
+    """``[start, end)`` at a level; ``end`` None: no end."""
 
     start: int
     end: int | None
@@ -90,7 +90,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A customer's access at a moment: level 0 is free; ``until`` is when this level's interval ends."""
+    """A customer's access at a moment. Level 0 is free; ``until`` is when the interval of this level ends."""
 
     level: int
     until: int | None
@@ -99,12 +99,12 @@ class Access:
 
 
 def fold(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[Interval, ...]:
-    """Return when which level holds: disjoint intervals in order of time, gaps are free."""
+    """Return which level holds when: disjoint intervals in order of time. Gaps are free."""
     return sweep(grants, takes)[0]
 
 
 def sweep(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[tuple[Interval, ...], Mapping[str, int]]:
-    """Return the intervals of :func:`fold` and how many seconds each grant lives in all (finite part)."""
+    """Return the intervals of :func:`fold`, and how many seconds of each grant are consumed in all (finite part)."""
     state = _Sweep()
     for second, *_, apply in _happenings(state, grants, takes):
         state.advance(second)
@@ -115,7 +115,7 @@ def sweep(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[tuple[In
 
 @dataclass(slots=True, eq=False)
 class _Holding:
-    """What is left of a grant during the sweep. ``left`` None is for ever; ``owed`` is the amount not yet refunded."""
+    """The rest of a grant during the sweep. ``left`` None: no end; ``owed`` is the amount that is not refunded yet."""
 
     grant: Grant
     left: int | None
@@ -152,7 +152,7 @@ class _Holding:
 
 @dataclass(slots=True)
 class _Sweep:
-    """A walk along time. Between two happenings nothing changes but by being lived."""
+    """A walk along time. Between two happenings grants change by being consumed alone."""
 
     now: int | None = None
     holdings: list[_Holding] = field(default_factory=list)
@@ -180,14 +180,14 @@ class _Sweep:
                 rest -= cut
 
     def advance(self, until: int | None) -> None:
-        """Live on to *until* (None: to the end of everything)."""
+        """Consume time up to *until* (None: all there is)."""
         now = until if self.now is None else self.now
         while now is not None and (until is None or now < until):
             now = self._live(now, until)
         self.now = until
 
     def _live(self, now: int, until: int | None) -> int | None:
-        """Live one stretch in which nothing changes; return its end."""
+        """Consume one stretch in which nothing else changes, and return its end."""
         self.windows = [holding for holding in self.windows if holding.left != 0]
         living = [holding for holding in self.windows if not holding.suspensions]
         level = max((holding.grant.level for holding in living), default=0)
@@ -228,10 +228,10 @@ class _Sweep:
 
 
 _BEGIN, _AFTER = 0, 1
-"""Within one second: what is given or taken comes first, in order of id, then what happens to it."""
+"""Order within one second: grants and takes first, by id, then what happens to them."""
 
 _Happening = tuple[int, int, str, int, int, int, Callable[[], None]]
-"""A change, behind what it is sorted by: second, phase, id, the second it was said to be at, rank, amount."""
+"""A change and its sort key in front of it: second, phase, id, reported second, rank, amount."""
 
 
 def _happenings(state: _Sweep, grants: Iterable[Grant], takes: Iterable[Take]) -> list[_Happening]:
@@ -247,7 +247,7 @@ def _happenings(state: _Sweep, grants: Iterable[Grant], takes: Iterable[Take]) -
 
 
 def _news(holding: _Holding) -> Iterator[tuple[int, int, int, Callable[[], None]]]:
-    """Yield what happens to a grant after its start: second, rank and amount (for those of one second), and the act."""
+    """Yield what happens to a grant after its start: second, rank and amount (which order one second), and the act."""
     grant = holding.grant
     for dispute in grant.disputes:
         if dispute.won is False:
@@ -278,7 +278,7 @@ def _covering(intervals: Sequence[Interval], moment: int) -> Interval | None:
 
 
 def of(user_id: int, now: int) -> Access:
-    """Return a customer's access. Also to be called inside a transaction: it sees what was just written."""
+    """Return a customer's access. Inside a transaction it sees what the transaction wrote."""
     intervals = _intervals(user_id)
     interval = _covering(intervals, now)
     if interval is None:
@@ -300,10 +300,10 @@ def give(
 ) -> bool:
     """Give time of a level: exactly one of *seconds*, *until* and *forever*.
 
-    *source* names what must not be given twice (an import's row): False when it was given before.
+    *source* names what must not be given twice, such as a row of an import. Returns False if it was given before.
 
     :raises NotFound: nobody has this id.
-    :raises ValueError: not exactly one span, or one that holds no time.
+    :raises ValueError: not exactly one span, or a span without time.
     """
     if [seconds is not None, until is not None, forever].count(True) != 1:
         raise ValueError("exactly one of seconds, until and forever")
@@ -321,9 +321,10 @@ def give(
 
 
 def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: int | None, now: int) -> bool:
-    """Take time back, from the newest grant to the oldest: None means every level, or all that is left.
+    """Take time back, from the newest grant to the oldest. None means every level, or all that is left.
 
-    False when there was none to be seen. It is written down even so: what a dispute withholds does not come back.
+    Returns False if the customer's access stays as it was. The take is stored even then: time that a dispute withholds
+    does not come back after it.
 
     :raises NotFound: nobody has this id.
     :raises ValueError: no time to take.
@@ -343,7 +344,7 @@ def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: 
 
 
 def changed(user_id: int, now: int) -> None:
-    """Have the reminders look at this customer again. Call it inside the transaction that changed his access."""
+    """Have the reminders check this customer again. Call it inside the transaction that changed their access."""
     User.update(access_look_at=now).where(User.id == user_id).execute()
 
 
@@ -353,9 +354,9 @@ def _require_user(user_id: int) -> None:
 
 
 def cuts(user_id: int) -> frozenset[int]:
-    """Return when something was taken back: refunded, reversed, disputed or taken by an admin.
+    """Return the moments of refunds, reversals, disputes and takes.
 
-    What ends at such a moment did not end by itself, and its customer hears of it as what it was.
+    Access that ends at such a moment was cut short, and the customer hears of the cause instead of an end.
     """
     grants, takes = _history(user_id)
     moments = {take.at for take in takes}
@@ -384,7 +385,7 @@ def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
 
 
 def _rows(statement: str, user_id: int) -> list[dict[str, Any]]:
-    """Read rows as dictionaries. In SQL, because this runs per message and building the queries cost the most."""
+    """Read rows as dictionaries. In SQL, because this runs per message, and Peewee's queries took longer to build."""
     cursor = execute(statement, (user_id,))
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -1,4 +1,4 @@
-"""What providers say about money, and what follows from it: values and pure functions."""
+"""What providers report about money, and what follows from it: values and pure functions."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from models.money.access import Disputed
 from models.money.orders import OrderInfo
 
 EARLIEST_S = 72 * 3600
-"""Time counts from when the provider first knew of the payment, but from at most this long before it completed."""
+"""Time counts from the payment's creation at the provider, but from at most this many seconds before it completed."""
 
 
 class PaymentState(StrEnum):
-    """What has become of the money."""
+    """The state of a payment."""
 
     PENDING = "pending"
     COMPLETED = "completed"
@@ -31,16 +31,16 @@ MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.DENIED: frozenset(),
     PaymentState.REVERSED: frozenset(),
 }
-"""Late news never revives what has ended."""
+"""A late report never revives a payment that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a provider says about one payment.
+    """What a provider reports about one payment.
 
-    ``created_at`` and ``at`` are the provider's times: of the payment, and of its state. ``state`` is any but
-    ``frozen``: a payment is frozen by its dispute. A refunded payment is ``completed``; its refunds are
-    :class:`RefundFact`. ``period_end`` is how far a renewal pays; ``raw_ref`` says where the news came from.
+    ``created_at`` and ``at`` are the provider's times: of the payment, and of its state. ``state`` is never ``frozen``:
+    a dispute freezes a payment. A refunded payment is ``completed``; its refunds are :class:`RefundFact`.
+    ``period_end`` is the end of the period that a renewal pays; ``raw_ref`` names the source of the report.
     """
 
     provider: str
@@ -59,7 +59,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """What a provider says about one refund: ``amount`` in minor units went back at ``at``."""
+    """What a provider reports about one refund: ``amount`` in minor units went back at ``at``."""
 
     provider: str
     payment_remote_id: str
@@ -70,7 +70,7 @@ class RefundFact:
 
 @dataclass(frozen=True, slots=True)
 class DisputeFact:
-    """What a provider says about one dispute. ``won`` is from our side: the payer did not get his money back."""
+    """What a provider reports about one dispute. ``won`` is from our side: the payer did not get the money back."""
 
     provider: str
     payment_remote_id: str
@@ -100,7 +100,7 @@ class Settled:
 def state_of(
     completed_at: int | None, denied_at: int | None, reversed_at: int | None, verdicts: Collection[bool | None]
 ) -> PaymentState:
-    """Derive a payment's state from what has happened to it; *verdicts*: who won each dispute, None while open."""
+    """Derive a payment's state from its times and *verdicts*: whether we won each dispute, None while it is open."""
     if denied_at is not None:
         return PaymentState.DENIED
     if reversed_at is not None or (completed_at is not None and False in verdicts):
@@ -111,7 +111,7 @@ def state_of(
 
 
 def effective_at(created_at: int, completed_at: int) -> int:
-    """Return from when a payment's time counts. Both are the provider's: it does not matter when we heard."""
+    """Return from when a payment's time counts. Both times are the provider's: when we heard does not matter."""
     return max(created_at, completed_at - EARLIEST_S)
 
 
@@ -127,7 +127,7 @@ def fault_of(fact: Fact, order: OrderInfo) -> AlertReason | None:
 
 
 def merge(known: Disputed, said: Disputed) -> Disputed:
-    """Join two reports of one dispute. Whichever comes first, the result is the same: a lost one stays lost."""
+    """Join two reports of one dispute. Their order does not matter: a lost dispute stays lost."""
     verdicts = {known.won, said.won}
     closings = [moment for moment in (known.closed_at, said.closed_at) if moment is not None]
     return Disputed(

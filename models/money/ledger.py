@@ -1,8 +1,8 @@
-"""How news about money becomes rows.
+"""How reports about money become rows.
 
-News of one payment arrives by many ways, in any order, more than once. A row keeps *what happened when* by the
-provider's own clock, and its state is derived from that; so the order of arrival does not matter. Whatever arrives is
-recorded: what does not fit its order buys nothing, and the admins are told.
+Reports of one payment arrive by many ways, in any order, more than once. A row keeps *what happened when* by the
+provider's clock, and its state follows from that; so the order of arrival does not matter. Every report is recorded: a
+payment that does not fit its order buys nothing, and the admins are told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,10 +57,10 @@ Change = Fact | RefundFact | DisputeFact | subscriptions.News
 
 
 def apply(changes: Sequence[Change], now: int, webhook_id: int | None = None) -> list[Settled]:
-    """Record everything that one look at a provider has shown, in one transaction.
+    """Record what one poll of a provider has shown, in one transaction.
 
-    With *webhook_id* the notification that led to the look is done in the same transaction; if somebody else was
-    faster nothing is applied, and the result is empty.
+    With *webhook_id* the same transaction marks the notification done that led to the poll. If another process was
+    faster, nothing is applied and the result is empty.
     """
     with transaction():
         if webhook_id is not None and not webhooks.conclude(webhook_id, now):
@@ -99,7 +99,7 @@ def _settle(fact: Fact, now: int) -> Settled:
 
 def _record(fact: Fact, now: int) -> Settled:
     if fact.user_id is not None:
-        # Whoever paid is somebody, known or not: his money can be given back.
+        # A payer becomes a user, known before or not: their money can be refunded.
         User.insert(id=fact.user_id, created_at=fact.created_at, seen_at=fact.created_at).on_conflict_ignore().execute()
     payment = Payment.create(
         provider=fact.provider,
@@ -125,7 +125,7 @@ def _record(fact: Fact, now: int) -> Settled:
 
 
 def _adopt(payment: Payment, fact: Fact, now: int) -> bool:
-    """Find the order of a payment that came without one, now that the provider names it."""
+    """Find the order of a payment that arrived without one, now that the provider names it."""
     _identify(payment, fact, now)
     if payment.order_id is None:
         return False
@@ -140,7 +140,7 @@ def _adopt(payment: Payment, fact: Fact, now: int) -> bool:
 
 
 def _identify(payment: Payment, fact: Fact, now: int) -> AlertReason | None:
-    """Find out what a payment is for and what it buys. Returns what is wrong with it, or nothing."""
+    """Find the order of a payment and what the payment buys. Returns what does not fit, or None."""
     order, subscription = _purchase(fact, now)
     fault = AlertReason.UNKNOWN_ORDER if order is None else fault_of(fact, orders.info(order))
     if order is not None:
@@ -158,7 +158,7 @@ def _identify(payment: Payment, fact: Fact, now: int) -> AlertReason | None:
 
 
 def _purchase(fact: Fact, now: int) -> tuple[Order | None, Subscription | None]:
-    """Return the order that a payment names, or that of its subscription, and the subscription it belongs to."""
+    """Return the order that a payment names, or its subscription's, and the subscription that it belongs to."""
     order: Order | None = Order.get_or_none(Order.public_id == fact.order_public_id)
     subscription = _subscription(fact, order)
     if order is None and subscription is not None:
@@ -182,7 +182,7 @@ def _outcome(has_changed: bool) -> SettlementOutcome:
 
 
 def _happened(payment: Payment, fact: Fact, now: int) -> bool:
-    """Add what the fact says has happened; False when that is known, or may not follow what has."""
+    """Add what the fact reports; False if that is known, or may not follow the present state."""
     if payment.state == PaymentState.DENIED:
         return False
     if fact.state is PaymentState.COMPLETED and payment.completed_at is None:
@@ -208,7 +208,7 @@ def _happened(payment: Payment, fact: Fact, now: int) -> bool:
 
 
 def _return_test(payment: Payment, now: int) -> None:
-    """Have the money of a test purchase go back: it has done its work when it is here."""
+    """Have the money of a test purchase refunded: its arrival was the test."""
     if payment.order is not None and payment.order.purpose == "test" and payment.user_id == payment.order.user_id:
         provider_requests.append(
             RequestKind.REFUND,
@@ -222,7 +222,7 @@ def _return_test(payment: Payment, now: int) -> None:
 
 
 def _set_period(payment: Payment, fact: Fact) -> None:
-    """Say how far a renewal pays: as the provider says, if that makes sense, else as long as the order did."""
+    """Set the end of a renewal's period: the provider's, if that makes sense, else the order's duration."""
     order = payment.order
     if order is None or payment.subscription_id is None or payment.period_end is not None:
         return
@@ -231,7 +231,7 @@ def _set_period(payment: Payment, fact: Fact) -> None:
 
 
 def _derive(payment: Payment, change: str, now: int, **detail: Any) -> bool:
-    """Save a payment with the state that follows from what has happened to it, and let that take effect."""
+    """Save a payment with the state that follows from its times and disputes, and apply that state."""
     verdicts = [dispute.won for dispute in Dispute.select(Dispute.won).where(Dispute.payment == payment)]
     present = PaymentState(payment.state)
     wanted = state_of(payment.completed_at, payment.denied_at, payment.reversed_at, verdicts)
@@ -245,7 +245,7 @@ def _derive(payment: Payment, change: str, now: int, **detail: Any) -> bool:
 
 
 def _take_effect(payment: Payment, now: int) -> None:
-    """Let a payment reach its order, its subscription and the customer's access. Repeating it changes nothing."""
+    """Apply a payment's state to its order, its subscription and the customer's access. Idempotent."""
     if payment.user_id is not None:
         access.changed(payment.user_id, now)
     order = payment.order
@@ -265,7 +265,7 @@ def _take_effect(payment: Payment, now: int) -> None:
         subscriptions.record(renewed, now)
 
 
-# Refunds and disputes: of a payment that is not known yet they are remembered until it is.
+# Refunds and disputes. Those of an unknown payment are kept until it is known.
 
 
 def _refund(fact: RefundFact, now: int) -> Settled:
@@ -328,7 +328,7 @@ def _disputed(row: Dispute) -> Disputed:
     return Disputed(row.opened_at, row.closed_at, row.won)
 
 
-# What the customer and the admins hear of it
+# What the customer and the admins hear
 
 
 def _tell_completed(payment: Payment, now: int) -> None:
@@ -339,7 +339,7 @@ def _tell_completed(payment: Payment, now: int) -> None:
     until = ends[-1] if ends else None
     told: dict[str, Any] = {"until": until, "forever": bool(ends) and until is None, "renews": False}
     if ends and payment.subscription_id is not None:
-        # The next charge comes when the period ends: the day of grace after it is nothing to count on.
+        # The next charge comes when the period ends: the day of grace after it is not promised.
         subscription = Subscription.get_by_id(payment.subscription_id)
         renews = subscription.state == subscriptions.SubscriptionState.ACTIVE
         told = {"until": payment.period_end, "forever": False, "renews": renews}
@@ -349,7 +349,7 @@ def _tell_completed(payment: Payment, now: int) -> None:
 
 
 def _tell_past(payment: Payment, now: int) -> None:
-    """Tell what had been heard of a payment before the payment itself, or before anybody knew whose it was."""
+    """Announce the refunds and disputes that were recorded before the payment, or before its customer was known."""
     for refund in Refund.select().where(Refund.payment == payment).order_by(Refund.at):
         _tell_refund(payment, refund, now)
     for dispute in Dispute.select().where(Dispute.payment == payment).order_by(Dispute.opened_at):
@@ -372,7 +372,7 @@ def _tell_dispute(payment: Payment, dispute: Dispute, now: int) -> None:
 
 
 def _tell(payment: Payment, payload: type[PaymentPayload], now: int, key: str | None = None, **more: Any) -> None:
-    """Announce to the customer, once; not what buys nothing, of which he would not know what to think."""
+    """Announce a payment to its customer, once. A payment that buys nothing would only confuse them."""
     order = payment.order
     if payment.user_id is None or order is None or not (payment.grants or order.purpose == "test"):
         return
@@ -405,7 +405,7 @@ def _payload(payment: Payment) -> dict[str, Any]:
 
 
 def _is_second(payment: Payment) -> bool:
-    """Tell whether another payment has completed the same order, or an earlier period of the same subscription."""
+    """Whether another payment has completed the same order, or an earlier period of the same subscription."""
     other = (Payment.order == payment.order) & (Payment.id != payment.id) & Payment.completed_at.is_null(False)
     return Payment.select().where(other).exists()
 

@@ -1,4 +1,4 @@
-"""What monitors draw curves of: numbers read in one go, each from an index or from a table that stays small."""
+"""Numbers for monitoring. Each comes from an index, or from a table that stays small."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from models.tables import Dispute, Event, Order, Payment, Refund, Request, Subsc
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Payments of one provider, currency and state: how many, and their sum in minor units."""
+    """The number of payments of one provider, currency and state, and their sum in minor units."""
 
     provider: str
     currency: str
@@ -21,7 +21,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for somebody: customers in checkouts, the house for a provider, admins and customers for news."""
+    """Counts of what waits: open orders, requests, unfinished webhooks, undelivered events, open disputes."""
 
     orders: int
     requests: int
@@ -31,7 +31,7 @@ class Waiting:
 
 
 def money() -> list[Money]:
-    """Every payment ever recorded, added up."""
+    """All payments ever recorded, added up."""
     rows = (
         Payment.select(
             Payment.provider,
@@ -47,7 +47,7 @@ def money() -> list[Money]:
 
 
 def refunded() -> dict[tuple[str, str], int]:
-    """What was given back, in minor units, by provider and currency. A refund whose payment is unknown has none."""
+    """Refunds in minor units by provider and currency. Those of an unknown payment have no currency: left out."""
     rows = (
         Refund.select(Refund.provider, Payment.currency, peewee.fn.SUM(Refund.amount))
         .join(Payment)
@@ -57,7 +57,7 @@ def refunded() -> dict[tuple[str, str], int]:
 
 
 def subscriptions() -> dict[tuple[str, str], int]:
-    """How many purchases renew themselves, by provider and state."""
+    """The number of subscriptions by provider and state."""
     rows = Subscription.select(Subscription.provider, Subscription.state, peewee.fn.COUNT(Subscription.id)).group_by(
         Subscription.provider, Subscription.state
     )
@@ -65,7 +65,7 @@ def subscriptions() -> dict[tuple[str, str], int]:
 
 
 def waiting() -> Waiting:
-    """What waits now."""
+    """Count what waits now."""
     with snapshot():
         return Waiting(
             orders=Order.select().where(Order.state == "open").count(),

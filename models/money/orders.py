@@ -1,6 +1,6 @@
-"""What customers set out to buy: plan, price and duration as they were when they asked.
+"""What customers want to buy: plan, price and duration at the moment of the order.
 
-Editing the plans changes no order. Money that arrives for an order counts whatever has become of it meanwhile.
+An edit of the plans changes no order. A payment counts for its order in any state of the order.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ from models.tables import Order, Payment, User
 from models.users import UserInfo
 
 REUSE_MARGIN_S = 900
-"""An order that ends sooner is not offered again: the customer needs time to pay."""
+"""Seconds that an order must have left to be offered again: the customer needs time to pay."""
 
 CHECKOUT_S = 60
-"""A checkout that brings no money in this time was given up, and the order may be paid by another one: Telegram
-completes a payment within seconds of our word."""
+"""Seconds after which a checkout without a payment has failed, so that another one may pay the order: Telegram
+completes a payment within seconds of our answer."""
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{24}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1,32})")
-"""What providers are told of an order. It says whose it is and for what, so that one can be written anew from it.
+"""The id of an order that providers see. It holds customer and plan, so that a lost order can be recreated from it.
 
-The second half of the digits says which bot sold it, see :func:`is_sold_by`: two bots may share an account at PayPal.
+The second half of the digits marks the bot that sold it, see :func:`is_sold_by`: two bots may share a PayPal account.
 """
 
 POLL_EVERY_S = 60
@@ -42,7 +42,7 @@ POLL_AT_MOST_S = 1800
 
 
 class OrderState(StrEnum):
-    """Where an order stands."""
+    """The state of an order."""
 
     OPEN = "open"
     PAID = "paid"
@@ -64,7 +64,7 @@ UNPAID = tuple(state for state in OrderState if state is not OrderState.PAID)
 
 @dataclass(frozen=True, slots=True)
 class OrderInfo:
-    """An order. ``public_id`` is what providers are shown; ``amount`` is in minor units; ``seconds`` is what it buys.
+    """An order. ``public_id`` is the id that providers see; ``amount`` is in minor units; ``seconds`` is what it buys.
 
     ``purpose`` is ``plan``, or ``test`` for a purchase that grants nothing.
     """
@@ -91,7 +91,7 @@ class OrderInfo:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a checkout may go on. ``reason`` is empty, or a code whose words are in the catalogue."""
+    """Whether a checkout may go on. ``reason`` is empty, or a code for which the screens have a text."""
 
     ok: bool
     reason: str = ""
@@ -99,7 +99,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PayToken:
-    """What a payment link says: who buys which plan."""
+    """The content of a payment link: the customer and the plan."""
 
     user_id: int
     plan_code: str
@@ -115,11 +115,11 @@ def create(
     *,
     seller: int,
 ) -> OrderInfo:
-    """Return the order for this purchase: the open one for the same thing at the same price, else a new one.
+    """Return the order for this purchase: the open one for the same plan at the same price, else a new one.
 
     *seller* is the id of the bot.
 
-    :raises AlreadySubscribed: the plan renews, and the customer's subscription to it does already.
+    :raises AlreadySubscribed: the plan renews, and the customer is subscribed to it already.
     :raises KeyError: the plan has no price in this currency.
     """
     bought = {
@@ -148,7 +148,7 @@ def create(
 
 
 def is_sold_by(seller: int, public_id: str) -> bool:
-    """Whether this bot has given an order this id: another one's, and what another program sells, look different."""
+    """Whether an order of this bot has this id. Ids of another bot, and of other programs, look different."""
     chance, rest = public_id[:12], public_id[25:]
     return bool(PUBLIC_ID.fullmatch(public_id)) and public_id == _public_id(seller, chance, rest)
 
@@ -161,10 +161,11 @@ def _public_id(seller: int, chance: str, rest: str) -> str:
 def recall(
     public_id: str, provider: str, amount: int, currency: str, plans: Plans, at: int, now: int
 ) -> OrderInfo | None:
-    """Return the order that was paid under this id, written anew if the database has been restored to before it.
+    """Return the order that was paid under this id. It is recreated if a restored backup is older than the order.
 
-    The plan is today's, and only for its price: a made-up id would buy what it pays for, for whom it names. None when
-    there is no such order and none can be made. *at* is when the provider was first told of it, or later.
+    The plan is today's, and must have the price that was paid: a forged id buys no more than its payment, for the
+    customer that it names. Returns None if there is no such order and none can be recreated. *at* is when the provider
+    first saw the id, or later.
     """
     match = PUBLIC_ID.fullmatch(public_id)
     plan = plans.by_code(match["plan"]) if match else None
@@ -183,7 +184,7 @@ def recall(
             currency=currency,
             provider=provider,
             renews=plan.renews,
-            expires_at=now + REUSE_MARGIN_S,  # it is not offered again
+            expires_at=now + REUSE_MARGIN_S,  # too soon to be offered again
             created_at=at,
         )
         return info(row)
@@ -195,7 +196,7 @@ def get(order_id: int) -> OrderInfo | None:
 
 
 def by_public(public_id: str) -> OrderInfo | None:
-    """Return an order by the id that providers are shown, or None."""
+    """Return an order by the id that providers see, or None."""
     return _found(Order.public_id == public_id)
 
 
@@ -205,7 +206,7 @@ def by_remote(provider: str, remote_id: str) -> OrderInfo | None:
 
 
 def attach_remote(order_id: int, remote_id: str, now: int, approve_url: str | None = None) -> OrderInfo:
-    """Remember the provider's order, where it is approved, and to look at it from time to time.
+    """Store the provider's id of the order and its approval page, and schedule the polling of it.
 
     :raises NotFound: no such order.
     """
@@ -215,10 +216,10 @@ def attach_remote(order_id: int, remote_id: str, now: int, approve_url: str | No
 
 
 def request_id(order_id: int, call: Literal["create", "capture"], now: int, fresh: bool = False) -> str:
-    """Return the idempotency key of an outgoing call, written before the call is made.
+    """Return the idempotency key of an outgoing call, which is stored before the call.
 
-    The same one comes back until *fresh* asks for another: when the provider may have forgotten the old one, and a
-    look has shown that it did nothing.
+    The key stays the same until *fresh* asks for another: after the provider may have forgotten the old one, and a
+    poll has shown that the call did nothing.
 
     :raises NotFound: no such order.
     """
@@ -255,9 +256,9 @@ def judge_precheckout(
 
 
 def claim_checkout(order_id: int, now: int) -> bool:
-    """Take the order for one checkout; False when another one is under way or the order is no longer open.
+    """Claim the order for one checkout; False if another one is under way or the order is not open.
 
-    An open order is offered once: a claim holds for ``CHECKOUT_S`` without money.
+    Without a payment the claim holds for ``CHECKOUT_S`` seconds.
     """
     free = Order.checkout_started_at.is_null() | (Order.checkout_started_at <= now - CHECKOUT_S)
     with transaction():
@@ -266,7 +267,7 @@ def claim_checkout(order_id: int, now: int) -> bool:
 
 
 def cancel(order_id: int, now: int) -> bool:
-    """The customer turned back: he hears so in the chat. False when the order was not open, or money is on the way."""
+    """Cancel an order that its customer gave up, and tell them. False if it was not open, or a payment exists."""
     with transaction():
         if Order.select().where((Order.id == order_id) & _has_payment()).exists():
             return False
@@ -278,13 +279,13 @@ def cancel(order_id: int, now: int) -> bool:
 
 
 def expire(order_id: int, now: int) -> bool:
-    """It was not paid in time. False when the order was not open."""
+    """End an order that was not paid in time. False if it was not open."""
     with transaction():
         return _move_open(order_id, OrderState.EXPIRED) is not None
 
 
 def doubt(order_id: int, fault: str, now: int) -> None:
-    """Tell the admins, once for each *fault*, that the provider's order is not what was ordered here.
+    """Tell the admins, once for each *fault*, that the provider's order differs from ours.
 
     :raises NotFound: no such order.
     """
@@ -296,9 +297,9 @@ def doubt(order_id: int, fault: str, now: int) -> None:
 
 
 def expire_due(now: int) -> int:
-    """End the open orders whose time is over; returns how many.
+    """End the open orders whose time is over; return how many.
 
-    Not those that the provider knows, whose truth is read there first, nor those with money on the way.
+    Orders that the provider knows are polled first, and orders with a payment stay.
     """
     due = (
         (Order.state == OrderState.OPEN)
@@ -340,12 +341,12 @@ def poll_delay(polls: int) -> int:
 
 
 def paid(row: Order) -> bool:
-    """Mark it paid inside the caller's transaction; False when it was."""
+    """Mark an order paid inside the caller's transaction; False if it was paid."""
     return _move(row, OrderState.PAID)
 
 
 def failed(row: Order) -> bool:
-    """Mark it failed inside the caller's transaction, unless it has ended; False when it had."""
+    """Mark an order failed inside the caller's transaction; False if it had ended."""
     return OrderState(row.state) is OrderState.OPEN and _move(row, OrderState.FAILED)
 
 
@@ -356,10 +357,10 @@ def pay_token(secret_key: str, user_id: int, plan_code: str, now: int) -> str:
 
 
 def read_pay_token(secret_key: str, token: str, max_age_s: int, now: int) -> PayToken:
-    """Return what a payment link says.
+    """Return the content of a payment link.
 
-    :raises TokenForged: it was not signed with this key.
-    :raises TokenExpired: it was signed more than *max_age_s* seconds ago.
+    :raises TokenForged: the link was not signed with this key.
+    :raises TokenExpired: the link was signed more than *max_age_s* seconds ago.
     """
     try:
         user_id, plan_code, signed_at = _signer(secret_key).loads(token)
@@ -388,7 +389,7 @@ def _reusable(bought: Mapping[str, Any], now: int) -> Order | None:
 
 
 def _has_payment() -> Any:
-    """Match orders for which money is on the way: they are neither offered again nor given up."""
+    """Match orders with a payment: they are neither offered again nor ended."""
     return Order.id.in_(Payment.select(Payment.order).where(Payment.order == Order.id))
 
 

@@ -1,4 +1,4 @@
-"""Money that moved: the operations on it and the questions about it. How news becomes rows is in ``ledger``."""
+"""Payments: the operations and the queries. ``ledger`` turns reports into rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _THEIRS = Payment.provider.concat(" ").concat(Payment.remote_id)
 
 @dataclass(frozen=True, slots=True)
 class PaymentInfo:
-    """A payment. ``grants`` False: it buys nothing. ``refunded`` is what went back so far, in minor units."""
+    """A payment. ``grants`` False: it buys nothing. ``refunded`` is the sum of its refunds in minor units."""
 
     id: int
     provider: str
@@ -55,7 +55,7 @@ class PaymentInfo:
 
 @dataclass(frozen=True, slots=True)
 class Turnover:
-    """Money of one currency, in minor units: what came, and what of it went back."""
+    """Income and refunds of one currency in minor units."""
 
     currency: str
     payments: int
@@ -72,10 +72,10 @@ class Totals:
 
 
 def settle(fact: Fact, now: int) -> Settled:
-    """Record what a provider says about a payment, check it against its order, credit it, and announce it.
+    """Record what a provider reports about a payment, compare it with its order, credit it, and announce it.
 
-    The same fact twice changes nothing. A mismatch of user, amount or currency, and a payment of an unknown order, are
-    recorded, grant nothing and are told to the admins. A second payment of one order is credited like the first.
+    The same fact twice changes nothing. A payment whose user, amount or currency differs, or whose order is unknown,
+    is recorded and grants nothing, and the admins are told. A second payment of one order is credited like the first.
     """
     return ledger.apply([fact], now)[0]
 
@@ -86,13 +86,13 @@ def get(payment_id: int) -> PaymentInfo | None:
 
 
 def find(provider: str | None, remote_id: str) -> PaymentInfo | None:
-    """Return a payment by the provider's id of it, or None. *provider* None looks at all of them."""
+    """Return a payment by the provider's id, or None. *provider* None searches all providers."""
     providers = tuple(Provider) if provider is None else (provider,)
     return next(_infos(Payment.provider.in_(providers) & (Payment.remote_id == remote_id)), None)
 
 
 def knows_refund(provider: str, refund_remote_id: str) -> bool:
-    """Tell whether a refund has been recorded."""
+    """Whether a refund has been recorded."""
     known = (Refund.provider == provider) & (Refund.remote_id == refund_remote_id)
     return Refund.select().where(known).exists()
 
@@ -103,15 +103,15 @@ def history_of(user_id: int, limit: int = 50) -> list[PaymentInfo]:
 
 
 def since(provider: str, created_at: int) -> list[PaymentInfo]:
-    """Return the payments that a provider made at this time or later (its clock), newest first."""
+    """Return the payments created at a provider at this time or later (its clock), newest first."""
     return list(_infos((Payment.provider == provider) & (Payment.created_at >= created_at)))
 
 
 def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) -> int:
-    """Ask for money to go back (None: all that is left) and return the request's id; a waiting one is not doubled.
+    """Request a refund (*amount* None: all that is left) and return the request's id. An open request is reused.
 
     :raises NotFound: no such payment.
-    :raises RefundRefused: it cannot be refunded, or not by this amount, or not before another refund has ended.
+    :raises RefundRefused: the payment cannot be refunded, or not by this amount, or another refund is under way.
     """
     with transaction():
         payment = get(payment_id)
@@ -137,9 +137,9 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
 
 
 def totals(since: int = 0) -> Totals:
-    """Add up what was completed from *since* on. It reads every payment of that time: for an admin's question.
+    """Add up the payments completed from *since* on. It reads each of them: for an admin's question.
 
-    What was reversed, by a lost dispute for instance, went back whole, whatever of it had been refunded before.
+    A reversed payment, after a lost dispute for instance, went back whole, whatever had been refunded before.
     """
     completed = Payment.completed_at.is_null(False) & (Payment.completed_at >= since)
     reversed_ = peewee.fn.SUM(peewee.Case(None, ((Payment.state == PaymentState.REVERSED, Payment.amount),), 0))
@@ -159,9 +159,9 @@ def totals(since: int = 0) -> Totals:
 
 
 def audit(most: int | None = None) -> list[str]:
-    """Return the contradictions in the ledger, *most* of them or all, in words: there should be none.
+    """Return the contradictions in the ledger in words, up to *most* of them: there should be none.
 
-    It holds one payment at a time, however many there are.
+    It holds one payment in memory at a time.
     """
     audits = (_audit_states, _audit_histories, _audit_grants, _audit_orders, _audit_refunds)
     with snapshot():
@@ -179,7 +179,7 @@ def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
 
 
 def _audit_states() -> Iterator[str]:
-    """A state must follow from what happened."""
+    """A payment's state must follow from its times and disputes."""
     happened = (Payment.id, _THEIRS, Payment.state, Payment.completed_at, Payment.denied_at, Payment.reversed_at)
     query = Payment.select(*happened, Dispute.id, Dispute.won).join(Dispute, peewee.JOIN.LEFT_OUTER)
     # A payment comes once for each of its disputes, one after the other.
@@ -192,14 +192,14 @@ def _audit_states() -> Iterator[str]:
 
 
 def _audit_histories() -> Iterator[str]:
-    """What became of a payment must be written down."""
+    """Every payment must have a history."""
     written = PaymentHistory.select().where(PaymentHistory.payment == Payment.id)
     for payment_id, theirs in _tuples(Payment.select(Payment.id, _THEIRS).where(~peewee.fn.EXISTS(written))):
         yield f"payment {payment_id} ({theirs}): has no history"
 
 
 def _audit_grants() -> Iterator[str]:
-    """What grants must belong to somebody, fit its order, and say how much it grants."""
+    """A payment that grants must have a customer, fit its order, and say how much it grants."""
     granting = Payment.select(Payment.id, _THEIRS, Order.id).join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.grants)
     nobodys = Order.id.is_null() | Payment.user.is_null()
     for payment_id, theirs, _ in _tuples(granting.where(nobodys)):
@@ -218,7 +218,7 @@ def _audit_grants() -> Iterator[str]:
 
 
 def _audit_orders() -> Iterator[str]:
-    """An order is paid if, and only if, money came for it."""
+    """An order is paid if, and only if, a payment completed for it."""
     counts = Payment.completed_at.is_null(False) & (Payment.grants | (Order.purpose == "test"))
     came = peewee.fn.EXISTS(Payment.select().where((Payment.order == Order.id) & counts))
     for order_id, _ in _tuples(Order.select(Order.id, Order.state).where((Order.state == "paid") & ~came)):
@@ -228,7 +228,7 @@ def _audit_orders() -> Iterator[str]:
 
 
 def _audit_refunds() -> Iterator[str]:
-    """No more goes back than came."""
+    """The refunds of a payment must not exceed its amount."""
     refunded, theirs, paid = peewee.fn.SUM(Refund.amount), peewee.fn.MIN(_THEIRS), peewee.fn.MIN(Payment.amount)
     query = Refund.select(Refund.payment, theirs, paid, refunded).join(Payment).group_by(Refund.payment)
     for payment_id, number, amount, total in _tuples(query.having(refunded > paid)):
@@ -236,7 +236,7 @@ def _audit_refunds() -> Iterator[str]:
 
 
 def _tuples(query: Any) -> Iterator[tuple[Any, ...]]:
-    """The rows one by one. They must be read before the snapshot ends."""
+    """The rows one by one. Read them before the snapshot ends."""
     rows: Iterator[tuple[Any, ...]] = query.tuples().iterator()
     return rows
 

@@ -1,8 +1,8 @@
-"""Remote work that was asked for: refunds, cancellations, look-ups. Rows of ``paypal`` are carried out by ``upkeep``,
-those of ``stars`` by the daemon.
+"""Requests for remote work: refunds, cancellations, look-ups. Upkeep carries out those of ``paypal``, the daemon those
+of ``stars``.
 
-At least once: a claim that is not finished comes back, and the row's ``request_id`` keeps the provider from doing it
-twice.
+They are carried out at least once: an unfinished claim is claimed again, and the row's ``request_id`` keeps the
+provider from doing it twice.
 """
 
 import uuid
@@ -15,24 +15,24 @@ from models.event_kinds import RequestDone
 from models.tables import Request
 
 LEASE_S = 120
-"""How long one attempt may take before another one is made."""
+"""Seconds for which a request belongs to the program that claimed it."""
 
 
 class RequestKind(StrEnum):
-    """What is asked for."""
+    """The kind of work."""
 
     REFUND = "refund"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     RESUME_SUBSCRIPTION = "resume_subscription"
-    LOOKUP = "lookup"  # of PayPal only: Telegram is asked at once
+    LOOKUP = "lookup"  # of PayPal alone: the daemon asks Telegram at once
 
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
     """A piece of remote work.
 
-    ``amount`` of a refund is in minor units of the payment. ``user_id`` is whom it concerns, ``asked_by`` who hears of
-    the result (None: the admins). ``request_id`` is the idempotency key of the outgoing call.
+    ``amount`` of a refund is in minor units of the payment. ``user_id`` is the customer concerned, ``asked_by`` the
+    person who hears the result (None: the admins). ``request_id`` is the idempotency key of the outgoing call.
     """
 
     id: int
@@ -61,7 +61,7 @@ def ask(
     asked_by: int | None,
     now: int,
 ) -> int:
-    """Ask for remote work and return the request's id."""
+    """Request remote work; return the request's id."""
     with transaction():
         return append(
             kind,
@@ -88,9 +88,9 @@ def append(
     asked_by: int | None,
     now: int,
 ) -> int:
-    """Do as :func:`ask` inside the caller's transaction. Work that waits already is not asked for twice.
+    """Do as :func:`ask` inside the caller's transaction. An open request for the same work is reused.
 
-    A look-up is a customer's own: another customer's of the same payment is other work, with another answer.
+    A look-up belongs to one customer: another customer's look-up of the same payment has another answer.
     """
     same = Request.select(Request.id).where(
         (Request.state == "open")
@@ -122,7 +122,7 @@ def append(
 
 
 def claim(provider: str, now: int, lease_s: int = LEASE_S) -> RequestInfo | None:
-    """Take the oldest request that is due; nobody else gets it for *lease_s* seconds. None when nothing is due."""
+    """Claim the oldest request that is due, for *lease_s* seconds. None if none is due."""
     due = (Request.provider == provider) & (Request.state == "open") & (Request.not_before <= now)
     with transaction():
         row = Request.select().where(due).order_by(Request.id).first()
@@ -139,23 +139,23 @@ def get(request_id: int) -> RequestInfo | None:
 
 
 def refund_under_way(payment_id: int) -> int | None:
-    """How much of a payment is being given back, in minor units; None when no refund of it is open."""
+    """The amount of a payment's open refund in minor units, or None."""
     refund = (Request.kind == RequestKind.REFUND) & (Request.payment == payment_id) & (Request.state == "open")
     return next((row.amount for row in Request.select(Request.amount).where(refund)), None)
 
 
 def finish(request_id: int, result: str, now: int) -> bool:
-    """It is done: whoever asked hears *result* (a code). False when it had ended before."""
+    """End a request as done. The person who asked hears *result*, a code. False if it had ended before."""
     return _end(request_id, "done", result, now)
 
 
 def fail(request_id: int, result: str, now: int) -> bool:
-    """It cannot be done, and trying again would not help. False when it had ended before."""
+    """End a request as impossible, now and later. False if it had ended before."""
     return _end(request_id, "failed", result, now)
 
 
 def retry(request_id: int, not_before: int) -> None:
-    """Try again later, with the same idempotency key."""
+    """Make a request due again at *not_before*, with the same idempotency key."""
     with transaction():
         Request.update(not_before=not_before).where((Request.id == request_id) & (Request.state == "open")).execute()
 

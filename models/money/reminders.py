@@ -1,7 +1,7 @@
-"""What customers are told about the end of their paid access: 3 days and 1 day before, and when it has ended.
+"""Messages about the end of paid access: 3 days and 1 day before, and when it has ended.
 
-Access is computed, so its end is in no column. ``User.access_look_at`` says when to compute it again: at once after
-each change, else at the next moment that would be told. It is a schedule, nothing depends on its truth.
+Access is computed, so no column holds its end. ``User.access_look_at`` says when to compute it again: at once after
+each change, else at the next moment of a message. It is a schedule alone: a wrong value costs a computation.
 """
 
 from collections.abc import Sequence
@@ -18,26 +18,26 @@ DAY_S = 86_400
 DAYS_BEFORE = (3, 1)
 
 LATE_S = DAY_S
-"""What could not be told in time is not told later than this: an old "has ended" would only confuse."""
+"""Seconds after which a reminder is dropped: an old "has ended" would only confuse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """Something to tell about an access that ends at ``until``; ``days`` 0: it has ended."""
+    """A message about access that ends at ``until``; ``days`` 0: it has ended."""
 
     until: int
     days: int
 
     @property
     def at(self) -> int:
-        """When it is to be told."""
+        """When the message is due."""
         return self.until - self.days * DAY_S
 
 
 def of_access(intervals: Sequence[access.Interval]) -> list[Reminder]:
-    """Return everything that is ever to be told about these intervals, in order of time.
+    """Return all reminders of these intervals, in order of time.
 
-    Nothing is told from before the paid time began: a plan of two days does not end "in three days".
+    None is due before the paid time begins: a plan of two days never ends "in three days".
     """
     told: list[Reminder] = []
     for start, end in _runs(intervals):
@@ -47,7 +47,7 @@ def of_access(intervals: Sequence[access.Interval]) -> list[Reminder]:
 
 
 def write(now: int, limit: int = 500) -> int:
-    """Look at the customers whose turn it is, and write what they must hear; returns at how many it looked."""
+    """Write the reminders of the customers whose check is due; return how many customers were checked."""
     due = User.select(User.id).where(User.access_look_at <= now).order_by(User.access_look_at).limit(limit)
     ids = [row.id for row in due]
     for user_id in ids:
@@ -56,7 +56,7 @@ def write(now: int, limit: int = 500) -> int:
 
 
 def _runs(intervals: Sequence[access.Interval]) -> list[tuple[int, int | None]]:
-    """Join what follows without a gap: the unbroken runs of paid time, whatever their levels."""
+    """Join adjacent intervals: the unbroken runs of paid time, whatever their levels."""
     runs: list[tuple[int, int | None]] = []
     for interval in intervals:
         start = interval.start
@@ -79,9 +79,9 @@ def _look(user_id: int, now: int) -> None:
 
 
 def _tell(user_id: int, reminder: Reminder, now: int) -> None:
-    """Write one reminder, once ever, unless its moment has passed or the access is about to renew itself.
+    """Write one reminder, once ever, unless its moment has passed or a subscription is about to renew.
 
-    Time that was taken back has not ended by itself: what took it is told where it happens.
+    Access that was cut short does not "end": the customer hears of the refund, dispute or take instead.
     """
     if not reminder.days:
         if now - reminder.at <= LATE_S and reminder.until not in access.cuts(user_id):
@@ -95,6 +95,6 @@ def _tell(user_id: int, reminder: Reminder, now: int) -> None:
 
 
 def _renews(user_id: int) -> bool:
-    """Tell whether a subscription will pay for more without anybody doing anything."""
+    """Whether a subscription renews the access by itself."""
     active = (Subscription.user == user_id) & (Subscription.state == SubscriptionState.ACTIVE)
     return Subscription.select().where(active).exists()

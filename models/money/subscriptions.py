@@ -1,4 +1,4 @@
-"""Purchases that renew themselves at the provider, and the provider's word about them."""
+"""Subscriptions: purchases that renew at the provider, and the provider's reports about them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from models.tables import Order, Subscription
 RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 LIVING = (SubscriptionState.PENDING, *RENEWING)
 POLL_EVERY_S = 6 * 3600
-"""How often the provider's word about one that lives is asked for, where it has not come by itself."""
+"""Seconds between two polls of a live subscription."""
 
 MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
     SubscriptionState.PENDING: frozenset(
@@ -53,7 +53,7 @@ _EVENTS: Mapping[SubscriptionState, type[SubscriptionPayload]] = {
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The provider's word about a subscription, and when (its own clock) it became so."""
+    """A provider's report of a subscription's state. ``at`` is since when, by the provider's clock."""
 
     provider: str
     remote_id: str
@@ -64,7 +64,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionInfo:
-    """A purchase that renews itself. ``period_end`` is how far it is paid, as the provider says."""
+    """A purchase that renews. ``period_end`` is the end of the paid period, as the provider reports."""
 
     id: int
     user_id: int
@@ -81,10 +81,10 @@ class SubscriptionInfo:
 
 
 def begin(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
-    """Remember a subscription that the provider has made for an order, before the customer approves it.
+    """Store a subscription that the provider has made for an order, before the customer approves it.
 
     :raises NotFound: no such order.
-    :raises AlreadySubscribed: another one renews this plan for the customer.
+    :raises AlreadySubscribed: another subscription renews this plan for the customer.
     """
     with transaction():
         order = _order(order_id)
@@ -98,7 +98,7 @@ def begin(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
 
 
 def recall(order_id: int, remote_id: str, now: int) -> SubscriptionInfo:
-    """Do as :func:`begin` for one that has been paid already: whatever else renews, its money came.
+    """Do as :func:`begin` for a subscription that is paid already, whatever else renews.
 
     :raises NotFound: no such order.
     """
@@ -124,7 +124,7 @@ def open_for(order: Order, remote_id: str, now: int) -> Subscription:
 
 
 def update(provider: str, remote_id: str, state: SubscriptionState, period_end: int | None, at: int, now: int) -> bool:
-    """Take the provider's word. *at* is its own time of the state: older news changes nothing.
+    """Apply a provider's report. *at* is the provider's time of the state: an older report changes nothing.
 
     Returns whether the subscription is known.
     """
@@ -133,7 +133,7 @@ def update(provider: str, remote_id: str, state: SubscriptionState, period_end: 
 
 
 def update_untimed(provider: str, remote_id: str, state: SubscriptionState, now: int) -> bool:
-    """Take a word to which the provider gives no time: it is newer than whatever is known, whatever our clock says."""
+    """Apply a report without a time: it counts as newer than all known ones, whatever our clock says."""
     with transaction():
         row = _row(provider, remote_id)
         return row is not None and record(News(provider, remote_id, state, None, max(now, row.state_at + 1)), now)
@@ -160,7 +160,7 @@ def record(news: News, now: int) -> bool:
 
 
 def payment_failed(provider: str, remote_id: str, at: int, now: int) -> bool:
-    """Tell the customer, once per failure, that a renewal could not be collected. False when it is unknown."""
+    """Tell the customer, once per failure, that a renewal could not be collected. False if it is unknown."""
     with transaction():
         row = _row(provider, remote_id)
         if row is None:
@@ -212,17 +212,17 @@ def polled(subscription_id: int, next_look_at: int) -> None:
 
 
 def ask_cancel(subscription_id: int, by: int | None, now: int) -> int:
-    """Ask for its end at the provider; returns the request's id. The paid time stays.
+    """Request the cancellation at the provider; return the request's id. The paid time stays.
 
     :raises NotFound: no such subscription.
-    :raises MoveRefused: it does not renew.
+    :raises MoveRefused: the subscription does not renew.
     """
     with transaction():
         return _ask(subscription_id, RequestKind.CANCEL_SUBSCRIPTION, RENEWING, SubscriptionState.CANCELLED, by, now)
 
 
 def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
-    """Ask for the end of all that renews for a customer, of one level or (None) of every one; returns of how many."""
+    """Request the cancellation of a customer's subscriptions, of one level or (None) of all; return how many."""
     wanted = (Subscription.user == user_id) & Subscription.state.in_(RENEWING)
     if level is not None:
         wanted &= Subscription.level == level
@@ -234,13 +234,13 @@ def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
 
 
 def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
-    """Ask the provider to renew a suspended PayPal subscription again, or to permit it for a cancelled one of Stars.
+    """Request that a subscription renews again; return the request's id.
 
-    That of Stars stays cancelled until its payer switches it on in Telegram.
+    Where the payer resumes it (:class:`~models.money.providers.ProviderTraits`), it stays cancelled until they do.
 
     :raises NotFound: no such subscription.
-    :raises MoveRefused: its state, or its provider, does not allow it.
-    :raises AlreadySubscribed: another one renews this plan meanwhile.
+    :raises MoveRefused: the provider does not resume a subscription in this state.
+    :raises AlreadySubscribed: another subscription renews this plan.
     """
     with transaction():
         row = _required(subscription_id)
@@ -268,9 +268,9 @@ def _ask(
 
 
 def _may_follow(provider: str, present: SubscriptionState, wanted: SubscriptionState) -> bool:
-    """Tell whether a state may follow. The same state may be confirmed.
+    """Whether a state may follow, or confirm, another.
 
-    A cancellation is taken back only where a cancelled renewal can be resumed.
+    A cancellation is undone only where a cancelled renewal can be resumed.
     """
     if present is SubscriptionState.CANCELLED and wanted is SubscriptionState.ACTIVE:
         return TRAITS[provider].resumable is present
@@ -280,10 +280,10 @@ def _may_follow(provider: str, present: SubscriptionState, wanted: SubscriptionS
 
 
 def _is_revived(row: Subscription, news: News) -> bool:
-    """Tell whether a payment has come for one that was taken to have ended.
+    """Whether a payment has arrived for a subscription whose end was our guess.
 
-    Telegram gives no news of the end, so that of Stars is guessed from the time that was paid: a payment that reaches
-    further proves the guess wrong, even one that was made before it. PayPal's own word stays final.
+    A provider that does not report the end has it guessed from the paid period: a payment for a later period proves the
+    guess wrong, even one that was made before it. A reported end is final.
     """
     is_further = news.period_end is not None and news.period_end > (row.period_end or 0)
     return (
@@ -304,9 +304,9 @@ def _announce(row: Subscription, present: SubscriptionState, wanted: Subscriptio
 
 
 def _end_unwanted(row: Subscription, now: int) -> None:
-    """Have the provider end what began to renew beside another one of its plan, or for somebody banned or erased since.
+    """Have the provider end a second subscription to one plan, or one of a banned or erased customer.
 
-    The first one stays; what this one has been paid is credited like every payment.
+    The first subscription stays. Payments of this one are credited like all others.
     """
     second = Subscription.select().where(
         (Subscription.user == row.user_id)

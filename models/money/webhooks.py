@@ -1,7 +1,7 @@
-"""Verified notifications of a provider: hints to look, each acted on once.
+"""Verified notifications of a provider: each is a reason to poll, and is processed once.
 
-A notification is stored before anything is done about it, so that an unfinished one is found again. Its effects are
-applied by ``payments.apply``, whose transaction also marks it done.
+A notification is stored before it is processed, so that an unfinished one is found again. ``payments.apply`` applies
+its effects and marks it done in one transaction.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from models.database import in_transaction, transaction
 from models.tables import WebhookEvent
 
 LEASE_S = 60
-"""How long whoever received or claimed it may take before another one tries."""
+"""Seconds for which a notification belongs to the process that received or claimed it."""
 
 
 class Received(Enum):
-    """What a notification is to us: ``NEW`` and ``UNFINISHED`` are to be worked on, ``DONE`` was dealt with."""
+    """Whether a notification is to be processed (``NEW``, ``UNFINISHED``) or was (``DONE``)."""
 
     NEW = "new"
     UNFINISHED = "unfinished"
@@ -24,7 +24,7 @@ class Received(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookInfo:
-    """A stored notification. ``body`` is what its sender was proved to say, as far as it is kept."""
+    """A stored notification. ``body`` is the part of the verified body that is kept."""
 
     id: int
     provider: str
@@ -38,9 +38,10 @@ class WebhookInfo:
 def receive(
     provider: str, event_id: str, event_type: str, resource_id: str, body: str, now: int
 ) -> tuple[Received, WebhookInfo]:
-    """Store a verified notification, claimed for the caller, and say whether it is new.
+    """Store a verified notification, claimed for the caller, and return whether it is new.
 
-    The disk is not waited for: what a power cut takes has not been answered yet, and the provider repeats it.
+    The commit does not wait for the disk: a power cut takes a notification that is not answered yet, and the provider
+    sends it again.
     """
     with transaction(durable=False):
         row = WebhookEvent.get_or_none((WebhookEvent.provider == provider) & (WebhookEvent.event_id == event_id))
@@ -72,7 +73,10 @@ def claim(now: int, lease_s: int = LEASE_S) -> WebhookInfo | None:
 
 
 def conclude(webhook_id: int, now: int) -> bool:
-    """Mark it done inside the transaction of its effects; False when somebody else has done it meanwhile."""
+    """Mark a notification done inside the transaction of its effects; False if another process has done it.
+
+    :raises RuntimeError: no transaction is open.
+    """
     if not in_transaction():
         raise RuntimeError("a notification is done in the transaction of its effects")
     unfinished = (WebhookEvent.id == webhook_id) & (WebhookEvent.state == "received")
@@ -80,20 +84,20 @@ def conclude(webhook_id: int, now: int) -> bool:
 
 
 def retry(webhook_id: int, not_before: int) -> None:
-    """Look at it again later."""
+    """Process a notification again from *not_before* on."""
     with transaction(durable=False):
         unfinished = (WebhookEvent.id == webhook_id) & (WebhookEvent.state == "received")
         WebhookEvent.update(not_before=not_before).where(unfinished).execute()
 
 
 def newest(provider: str) -> int | None:
-    """When the newest notification came, or None."""
+    """When the newest notification arrived, or None."""
     row = WebhookEvent.select().where(WebhookEvent.provider == provider).order_by(WebhookEvent.id.desc()).first()
     return None if row is None else int(row.received_at)
 
 
 def stuck(provider: str, attempts: int) -> int:
-    """How many are unfinished after so many attempts."""
+    """The number of notifications that are unfinished after *attempts* attempts."""
     unfinished = (WebhookEvent.state == "received") & (WebhookEvent.attempts >= attempts)
     return int(WebhookEvent.select().where((WebhookEvent.provider == provider) & unfinished).count())
 

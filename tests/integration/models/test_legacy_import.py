@@ -232,9 +232,9 @@ def test_a_customer_goes_on_as_before(database_file: Path, ana: Former) -> None:
     assert outbox.due(NOW) == [], "nobody is written to"
 
 
-def test_for_ever_is_for_ever(database_file: Path, former: Former) -> None:
+def test_premium_without_an_end_stays_without_one(database_file: Path, former: Former) -> None:
     former.add(1, premium=1)
-    assert former.take_over()["for ever"] == 1
+    assert former.take_over()["endless"] == 1
     assert access.of(1, NOW).forever
 
 
@@ -327,7 +327,7 @@ def test_the_command_shows_first_and_does_it_when_told_to(tmp_path: Path, former
     code, said = command(data, str(former.file))
     assert code == 0, said
     assert "2 people: 2 new here" in said
-    assert "premium: 0 until a date, 1 for ever" in said
+    assert "premium: 0 until a date, 1 without an end" in said
     assert "not understood, not taken over: user 2: premium_until is 'soon'" in said
     assert "PROTECTED_CONTENT" in said and "/revoke" in said
     assert "Nothing was changed" in said
