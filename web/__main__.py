@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from config.version import VERSION
 from models import database
 from web.app import create_app
 from web.upkeep import heartbeat
+from web.worker import BufferingWorker
 
 logger = logging.getLogger(__name__)
 
 QUIET_PATHS = ("/health", "/health/live", "/metrics")
 """Paths that monitors ask for every few seconds: such a request is logged only when it fails."""
+
+_OF_VISITOR = re.compile(r" from ip=\S*(?=:)")
 
 
 class AccessLog(Logger):
@@ -39,16 +43,19 @@ class AccessLog(Logger):
         self.error_log.setLevel(logging.WARNING)
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
-        status = int(resp.status_code)
-        if status < 400 and environ["PATH_INFO"] in QUIET_PATHS:
+        status, path = int(str(resp.status).partition(" ")[0]), environ.get("PATH_INFO")  # None: the head could not be read
+        if status < 400 and path in QUIET_PATHS:
             return
         fields = {
             "method": environ["REQUEST_METHOD"],
-            "path": environ["PATH_INFO"],
+            "path": path,
             "status": status,
             "ms": round(request_time.total_seconds() * 1000),
         }
         self.access_log.info("request.served", extra=fields)
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        super().warning(_OF_VISITOR.sub("", str(msg)), *args, **kwargs)
 
 
 class Server(BaseApplication):
@@ -72,7 +79,7 @@ class Server(BaseApplication):
     def _options(self) -> dict[str, Any]:
         return {
             "bind": f"{self._settings.web_address}:{self._settings.port}",
-            "worker_class": "gthread",
+            "worker_class": BufferingWorker,
             "workers": 1,
             "threads": 4,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
