@@ -43,7 +43,10 @@ class AccessLog(Logger):
         self.error_log.setLevel(logging.WARNING)
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
-        status, path = int(str(resp.status).partition(" ")[0]), environ.get("PATH_INFO")  # None: the head could not be read
+        status, path = (
+            int(str(resp.status).partition(" ")[0]),
+            environ.get("PATH_INFO"),
+        )  # None: the head could not be read
         if status < 400 and path in QUIET_PATHS:
             return
         fields = {

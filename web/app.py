@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from config.money import STARS_RULE
@@ -13,6 +14,8 @@ from models import database
 from web import headers, health, metrics, pages, webhook
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["metrics"] = metrics.Metrics(settings, checks)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
+    hosts = _known_hosts(settings.backend_url)
+    app.before_request(lambda: _refuse_unknown(hosts))
     app.before_request(_connect)
     app.teardown_request(_disconnect)
     limiter.init_app(app)
@@ -57,6 +62,25 @@ def _explain(error: HTTPException) -> Response:
     if isinstance(error, InternalServerError):
         database.close_database()  # the connection may be the cause
     return page
+
+
+def _known_hosts(backend_url: str | None) -> frozenset[str]:
+    """The names under which we are asked for. None are known where no address is set: then all are."""
+    own = urlsplit(backend_url or "").hostname
+    return frozenset((own, *LOCAL_NAMES)) if own else frozenset()
+
+
+def _refuse_unknown(hosts: frozenset[str]) -> None:
+    # Platforms and monitors ask for health under whatever name they have for us.
+    if hosts and request.blueprint != health.blueprint.name and _host() not in hosts:
+        abort(400)
+
+
+def _host() -> str | None:
+    try:
+        return urlsplit(request.host_url).hostname
+    except ValueError:
+        return None
 
 
 def _connect() -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from urllib.parse import urlsplit
 
 import peewee
 from flask import Blueprint, Response, current_app, request
@@ -38,7 +39,8 @@ USERS_EVERY_S = 60
 """Seconds between two counts of users, which read their whole table."""
 SETTLED_AFTER_S = 2
 """A job's end is stamped a moment before its commit is visible: the newest seconds are counted the next time."""
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+PROXIED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
+"""Headers of which a proxy adds at least one, as a rule."""
 
 
 class Metrics:
@@ -245,6 +247,14 @@ def _may_scrape(token: str | None) -> bool:
     if token:
         given = request.headers.get("Authorization", "").encode()
         return hmac.compare_digest(given, f"Bearer {token}".encode())
-    # A request through a proxy on this machine does not come from this machine.
-    forwarded = any(request.headers.get(name) for name in FORWARDED)
-    return not forwarded and ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback
+    # A request through a proxy on this machine does not come from this machine: it was sent to another name.
+    if any(name in request.headers for name in PROXIED) or not _is_loopback(urlsplit(request.host_url).hostname):
+        return False
+    return _is_loopback(request.remote_addr)
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -1,14 +1,35 @@
 """How often one visitor may ask, counted in memory: there is one worker, and a restart may forget."""
 
+import ipaddress
+
 from flask import current_app, request
 from flask_limiter import Limiter
 
+SITE_BITS = 64
+"""An IPv6 customer is given a network of so many bits, and may use any address in it."""
+
 
 def visitor() -> str:
-    """The visitor's address: from the header of the platform's edge where we are behind one, else the peer's."""
-    if current_app.config["BEHIND_PROXY"]:
-        return request.headers.get("X-Real-IP") or request.remote_addr or "unknown"
-    return request.remote_addr or "unknown"
+    """Whom to count: the address that the platform's edge names where we are behind one, else the peer's.
+
+    The header counts only from a peer in a private network, where edges are: nobody else can say who they are.
+    """
+    peer = _address(request.remote_addr)
+    if peer is None:
+        return "unknown"
+    if current_app.config["BEHIND_PROXY"] and not peer.is_global:
+        peer = _address(request.headers.get("X-Real-IP")) or peer
+    if isinstance(peer, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((peer, SITE_BITS), strict=False))
+    return str(peer)
+
+
+def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text or "")
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
 
 
 limiter = Limiter(visitor, storage_uri="memory://", strategy="moving-window")

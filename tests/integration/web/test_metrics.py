@@ -161,8 +161,12 @@ def test_a_broken_database_leaves_what_is_true_without_it(web: Web, database_fil
 
 def test_without_a_token_only_this_machine_may_ask(web: Web) -> None:
     assert web.ask().status_code == 200
-    for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
+    for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"):
         assert web.ask(**{header: "203.0.113.7"}).status_code == 403
+        assert web.ask(**{header: ""}).status_code == 403
+    for host in ("shop.example", "shop.example:443", "203.0.113.7", "[", "localhost.example"):
+        assert web.ask(Host=host).status_code in (400, 403)
+    assert web.ask(Host="localhost:8000").status_code == web.ask(Host="[::1]:8000").status_code == 200
 
 
 @pytest.mark.parametrize("web", [{"METRICS_TOKEN": TOKEN}], indirect=True)

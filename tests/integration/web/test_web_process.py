@@ -102,6 +102,16 @@ def test_all_is_well_while_the_daemon_lives(web: Web) -> None:
     assert all(set(check) == {"status", "age_s", "detail"} for check in checks.values())
 
 
+@pytest.mark.parametrize("web", [PAYPAL_AWAY | {"BACKEND_URL": "https://shop.example"}], indirect=True)
+def test_names_that_are_not_ours_are_refused(web: Web) -> None:
+    def ask(path: str, host: str) -> int:
+        return requests.get(web.url + path, headers={"Host": host}, timeout=10).status_code
+
+    assert ask("/paypal/cancel", "shop.example") == ask("/paypal/cancel", "SHOP.example:443") != 400
+    assert ask("/paypal/cancel", "other.example") == ask("/paypal/cancel", "shop.example.other.example") == 400
+    assert ask("/health/live", "healthcheck.railway.app") == ask("/health/live", "10.0.0.7:8000") == 200
+
+
 def test_a_daemon_that_is_silent_or_lost_its_account_is_told(web: Web) -> None:
     assert web.get("/health").status_code == 503
 
