@@ -104,7 +104,7 @@ def test_two_hundred_slow_clients_are_cut_off_unnoticed(web: Web) -> None:
     assert answers[2::3] == [b""] * 67
 
 
-def test_a_request_in_pieces_is_answered_and_the_connection_kept(web: Web) -> None:
+def test_a_request_in_pieces_is_answered_and_kept_alive(web: Web) -> None:
     with connect(web) as client:
         for byte in b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":
             client.sendall(bytes([byte]))
