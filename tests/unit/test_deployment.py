@@ -20,6 +20,7 @@ from web import health
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted((REPOSITORY / "docs").glob("*.md"))
+GUIDES = [document for document in DOCUMENTS if document.name.startswith("RAILWAY")]
 MIB = 1024 * 1024
 
 
@@ -43,6 +44,14 @@ def service() -> dict[str, Any]:
     return found
 
 
+def memory_limit() -> int:
+    return int(service()["deploy"]["limitOverride"]["containers"]["memoryBytes"])
+
+
+def step_5(guide: Path) -> str:
+    return guide.read_text("utf-8").partition("\n## 5. Railway")[2].partition("\n## 6.")[0]
+
+
 def dockerfile() -> str:
     return (REPOSITORY / "Dockerfile").read_text()
 
@@ -56,6 +65,26 @@ def test_railway_toml_is_what_railway_reads() -> None:
 def test_both_files_tell_railway_the_same() -> None:
     assert service()["build"] == railway_toml()["build"]
     assert service()["deploy"] == railway_toml()["deploy"]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_the_table_to_set_by_hand_agrees_with_the_files(guide: Path) -> None:
+    deploy = service()["deploy"]
+    table = step_5(guide).partition("|---|---|---|")[2].partition("\n\n")[0]
+    values = [row.split("|")[2].strip() for row in table.strip().splitlines()]
+
+    assert values[0].upper() == service()["build"]["builder"]
+    assert values[1] == f"`{deploy['healthcheckPath']}`, {deploy['healthcheckTimeout']} s"
+    assert re.fullmatch(rf"on failure, {deploy['restartPolicyMaxRetries']} \w+", values[2])
+    assert values[3:5] == [f"{deploy['drainingSeconds']} s", f"{deploy['overlapSeconds']} s"]
+    assert values[5:7] == [str(deploy["numReplicas"]), f"{memory_limit() // MIB} MB"]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_a_guide_leads_with_what_works_for_every_service(guide: Path) -> None:
+    step = step_5(guide)
+
+    assert step.index("|---|---|---|") < step.index("railway.py") < step.index("railway.toml")
 
 
 def test_one_service_has_one_volume_for_the_state() -> None:
@@ -92,7 +121,7 @@ def test_the_health_check_asks_what_the_web_program_answers() -> None:
 
 
 def test_the_memory_limit_leaves_room() -> None:
-    assert service()["deploy"]["limitOverride"]["containers"]["memoryBytes"] >= 512 * MIB
+    assert memory_limit() >= 512 * MIB
 
 
 def test_the_dockerfile_is_free_of_known_mistakes() -> None:
@@ -149,7 +178,7 @@ def test_every_variable_that_a_guide_names_exists(document: Path) -> None:
     known = set(re.findall(r"^([A-Z_]+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
     railways = {"RAILWAY_PUBLIC_DOMAIN", "RAILWAY_RUN_UID"}
     named = re.findall(
-        r"`((?:TELEGRAM|PAYPAL|BACKUP|WARDEN|TRANSFER|RAILWAY|METRICS)_[A-Z_]+)\b", document.read_text("utf-8")
+        r"`((?:TELEGRAM|PAYPAL|BACKUP|WATCHDOG|TRANSFER|RAILWAY|METRICS)_[A-Z_]+)\b", document.read_text("utf-8")
     )
 
     assert set(named) <= known | railways
