@@ -154,14 +154,15 @@ def extract() -> Catalog:
 
 
 def update() -> None:
-    """Add new texts of the code to every catalogue, and drop the texts that the code no longer has."""
+    """Add new texts of the code to every catalogue, and drop texts that the code no longer has. Make missing ones."""
     marked = extract()
     for language in LANGUAGES:
         if language == DEFAULT_LANGUAGE:
             continue
-        known = catalogue(language)
+        known = catalogue(language) if _path(language).exists() else Catalog(language, fuzzy=False)
         marked.creation_date = known.creation_date
         known.update(marked, no_fuzzy_matching=True)
+        _path(language).parent.mkdir(parents=True, exist_ok=True)
         with _path(language).open("wb") as file:
             pofile.write_po(file, known, width=120, no_location=True, sort_output=True, ignore_obsolete=True)
 

@@ -163,6 +163,17 @@ def test_a_translation_has_the_placeholders_of_its_original(language: str) -> No
                 assert _placeholders(form) <= wanted, message.id
 
 
+def test_a_new_language_gets_a_catalogue_to_translate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_LOCALES", tmp_path)
+    monkeypatch.setattr(texts, "LANGUAGES", {code: texts.Language(code, code, code) for code in ("en", "pt")})
+
+    texts.update()
+
+    made = {message.id: message.string for message in texts.catalogue("pt") if message.id}
+    assert made.keys() == {message.id for message in texts.extract() if message.id}
+    assert not [text for text in made.values() if any(_forms(text))]
+
+
 def _forms(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text)
 
