@@ -58,6 +58,20 @@ def test_the_map_shows_every_folder_of_the_programs() -> None:
     assert not sorted(folders - named)
 
 
+def test_every_constant_that_the_map_names_is_in_its_file() -> None:
+    numbers = ARCHITECTURE.read_text("utf-8").partition("## Numbers")[2].partition("\n## ")[0]
+    rows = [row.split("|") for row in numbers.splitlines() if row.startswith("| ")][1:]
+    lost = [
+        (name, row[3])
+        for row in rows
+        for name in quoted(row[2])
+        if not any(re.search(rf"\b{name}\b", (REPOSITORY / file).read_text("utf-8")) for file in quoted(row[3]))
+    ]
+
+    assert rows
+    assert not lost
+
+
 def test_every_term_of_the_glossary_has_a_meaning_and_a_file() -> None:
     glossary = ARCHITECTURE.read_text("utf-8").partition("## Glossary")[2]
     rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in glossary.splitlines() if row.startswith("| ")][
