@@ -11,6 +11,7 @@ It needs chromium, and fonts with emoji (Debian's ``fonts-noto-color-emoji``).
 
 import html
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,14 +19,13 @@ from dataclasses import dataclass, field
 from itertools import dropwhile, takewhile
 from pathlib import Path
 
-from selenium.webdriver.common.by import By
-
-from tests import browser
 from tests.demo.customer import WIDTH
 
 SPOKEN = re.compile(r" *(\S+) ([<>]) (.*)")
 BUTTONS = re.compile(r"(?:\[[^\]]+\] ?)+")
 MEDIA = re.compile(r"\[(photo|video|audio|document|invoice:)([^\]]*)\] ?(.*)")
+WIDTH_PX = 760
+MEASURE = "<script>document.body.dataset.height = document.querySelector('main').offsetHeight</script>"
 STYLE = """
 body { margin: 0; background: #fff; font: 15px/1.35 "Noto Sans", "DejaVu Sans", sans-serif; color: #111 }
 main { box-sizing: border-box; width: 760px; padding: 14px; column-count: 2; column-gap: 14px; background: #dbe6ee }
@@ -93,12 +93,14 @@ def drawn(bubble: Bubble) -> str:
 def main(transcript: Path, picture: Path, begin: str) -> None:
     """Draw the part that begins with the customer's words *begin* into *picture*."""
     body = "".join(map(drawn, bubbles(transcript.read_text("utf-8"), begin)))
-    with tempfile.TemporaryDirectory() as place, browser.chromium(Path(place) / "profile") as driver:
+    with tempfile.TemporaryDirectory() as place:
         page = Path(place) / "chat.html"
-        page.write_text(f"<meta charset=utf-8><style>{STYLE}</style><main>{body}</main>", "utf-8")
-        driver.get(page.as_uri())
-        driver.set_window_size(800, driver.execute_script("return document.documentElement.scrollHeight") + 200)
-        picture.write_bytes(driver.find_element(By.TAG_NAME, "main").screenshot_as_png)
+        page.write_text(f"<meta charset=utf-8><style>{STYLE}</style><main>{body}</main>{MEASURE}", "utf-8")
+        browser = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={place}/profile"]
+        dom = subprocess.run([*browser, "--dump-dom", page.as_uri()], check=True, capture_output=True, text=True).stdout
+        (height,) = re.findall(r"data-height=.([0-9]+)", dom)
+        size = f"--window-size={WIDTH_PX},{height}"
+        subprocess.run([*browser, size, f"--screenshot={picture.absolute()}", page.as_uri()], check=True)
 
 
 if __name__ == "__main__":
