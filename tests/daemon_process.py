@@ -61,7 +61,7 @@ class Daemon:
         """Wait for a line of the log with this message, past the first *after* lines."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            for line in self.log()[after:]:
+            for line in self.log(after):
                 if line["message"] == message:
                     return line
             if self.process is not None and self.process.poll() not in (None, 0):
@@ -69,13 +69,13 @@ class Daemon:
             time.sleep(0.02)
         raise AssertionError(f"not logged: {message}\n{(self.db_path / 'stderr').read_text()}\n{self.log()[-15:]}")
 
-    def log(self) -> list[dict[str, Any]]:
-        """Everything that it has logged, over all its lives. Each line must be JSON."""
+    def log(self, after: int = 0) -> list[dict[str, Any]]:
+        """What it has logged, over all its lives, past the first *after* lines. Each line must be JSON."""
         file = self.db_path / "logs" / "daemon.log"
         if not file.exists():
             return []
         text = file.read_text()
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()[after:]]
 
     def stop(self, timeout: float = 30.0) -> int:
         """SIGTERM, and the exit code."""

@@ -355,7 +355,8 @@ def test_a_damaged_database_stops_the_start_and_names_the_cure(instance: Instanc
     (data / "peaje.db").write_bytes(b"no database" * 1000)
 
     assert instance.launch().wait(20) == 78
-    (said,) = instance.messages("launcher")
+    started, said = instance.messages("launcher")
+    assert started == "program.started"
     assert "is damaged" in said and "python manage.py restore latest" in said
 
 
@@ -366,7 +367,8 @@ def test_a_database_lost_beside_backups_is_not_begun_anew(
     (data / "peaje.db").unlink()
 
     assert instance.launch().wait(20) == 78
-    (said,) = instance.messages("launcher")
+    started, said = instance.messages("launcher")
+    assert started == "program.started"
     assert "is gone, but it has backups" in said
     assert not (data / "peaje.db").exists()
 
