@@ -149,7 +149,7 @@ class Dispatcher:
     async def _context(self, person: User, message_id: int, key: str, pressed: bool = False) -> Context:
         moment = now()
         user = await self._deps.database(
-            users.seen, person.id, person.first_name or "", person.username, person.language_code, moment
+            users.seen, person.id, person.first_name or "", person.username, person.language_code, now=moment
         )
         return Context(
             deps=self._deps,

@@ -225,9 +225,9 @@ class Stars:
                 PROVIDER,
                 transaction.amount,
                 STARS,
-                self._plans,
-                transaction.at,
-                now,
+                plans=self._plans,
+                at=transaction.at,
+                now=now,
             )
             period_end = transaction.at + transaction.period if transaction.period else None
             await self._settle(fact_of(transaction, period_end, "statement"), now)
@@ -333,7 +333,7 @@ def end_lapsed(now: int) -> None:
         over = (subscription.period_end or subscription.created_at + PERIOD_S) + GRACE_S
         if over <= now:
             expired = subscriptions.SubscriptionState.EXPIRED
-            subscriptions.update(PROVIDER, subscription.remote_id, expired, period_end=None, at=now, now=now)
+            subscriptions.update(subscriptions.News(PROVIDER, subscription.remote_id, expired, None, at=now), now)
         else:
             subscriptions.polled(subscription.id, over)
 

@@ -143,4 +143,12 @@ def _waiting(now: int) -> Any:
 
 
 def _info(row: Event) -> EventInfo:
-    return EventInfo(row.id, row.kind, row.user_id, row.payload, row.random_id, row.attempts, row.created_ms)
+    return EventInfo(
+        id=row.id,
+        kind=row.kind,
+        user_id=row.user_id,
+        stored=row.payload,
+        random_id=row.random_id,
+        attempts=row.attempts,
+        created_ms=row.created_ms,
+    )

@@ -60,7 +60,7 @@ def seen(user_id: int, first_name: str, username: str | None, language_code: str
     Somebody who has had himself erased begins anew.
     """
     row = _one(_ONE, (user_id,))
-    if row is not None and _is_fresh(row, first_name, username, language_code, now):
+    if row is not None and _is_fresh(row, (first_name, username, language_code), now):
         return _info(row)
     with transaction(durable=False):
         row = _one(_SEEN, (user_id, first_name, username, language_code, now, now))
@@ -144,8 +144,8 @@ def _update(user_id: int, now: int, **values: object) -> None:
             raise NotFound("user", user_id)
 
 
-def _is_fresh(row: User, first_name: str, username: str | None, language_code: str | None, now: int) -> bool:
-    same = (row.first_name, row.username, row.language_code) == (first_name, username, language_code)
+def _is_fresh(row: User, told: tuple[str | None, ...], now: int) -> bool:
+    same = (row.first_name, row.username, row.language_code) == told
     return same and row.blocked_bot_at is None and row.erased_at is None and 0 <= now - row.seen_at < SEEN_EVERY_S
 
 

@@ -51,13 +51,13 @@ def offer(plan: Plan, texts: Texts, access: Access, timezone: ZoneInfo) -> Offer
     """*plan* in the customer's language, with what it costs and gives, for a customer who has *access*."""
     currency = PAYPAL.currency_of(plan) or ""
     return Offer(
-        plan.title_in(texts.language),
-        plan.description_in(texts.language),
-        texts.price(plan.prices[currency], currency),
-        plan_texts.terms(texts, plan),
-        plan_texts.gives(texts, plan),
-        plan.renews,
-        _owned(plan, texts, access, timezone),
+        title=plan.title_in(texts.language),
+        description=plan.description_in(texts.language),
+        price=texts.price(plan.prices[currency], currency),
+        terms=plan_texts.terms(texts, plan),
+        gives=plan_texts.gives(texts, plan),
+        renews=plan.renews,
+        owned=_owned(plan, texts, access, timezone),
     )
 
 
@@ -98,7 +98,7 @@ def message(outcome: Outcome, texts: Texts, pay_url: str | None) -> Message:
     title, text, tone = _told(texts)[outcome.result]
     again = _again(texts).get(outcome.result, "")
     again_url = (outcome.approve_url or pay_url) if again else None
-    return Message(title, text, tone, outcome.reference, again, again_url)
+    return Message(title, text, tone, reference=outcome.reference, again=again, again_url=again_url)
 
 
 def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:

@@ -74,10 +74,10 @@ def _take(event: Mapping[str, Any], deadline: float, now: int) -> Response:
     received, stored = webhooks.receive(
         PROVIDER,
         event["id"],
-        str(event.get("event_type")),
-        str(resource.get("id", "")),
-        json.dumps({"resource": resource}),
-        now,
+        event_type=str(event.get("event_type")),
+        resource_id=str(resource.get("id", "")),
+        body=json.dumps({"resource": resource}),
+        now=now,
     )
     if received is Received.DONE:
         return _answer(200, "known")

@@ -87,7 +87,13 @@ async def revoke(context: Context, words: list[str]) -> Screen:
     level = plan.level if plan else None
     ended = await context.deps.database(subscriptions.ask_end, user.id, level, context.user.id, context.now)
     taken = await context.deps.database(
-        access.take, user.id, level, None, "revoked by an admin", context.user.id, context.now
+        access.take,
+        user.id,
+        level,
+        seconds=None,
+        reason="revoked by an admin",
+        by=context.user.id,
+        now=context.now,
     )
     return admin.revoked(context.t, user, await context.plan_status(user.id), taken=taken, ended=ended)
 
@@ -156,8 +162,8 @@ async def testpay(context: Context, words: list[str]) -> None:
         trial,
         Provider.STARS,
         STARS,
-        context.now,
-        "test",
+        now=context.now,
+        purpose="test",
         seller=context.deps.settings.bot_id,
     )
     await shop.offer(context, order, trial)

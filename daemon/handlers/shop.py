@@ -43,7 +43,7 @@ async def buy(context: Context) -> None:
             plan,
             Provider.STARS,
             STARS,
-            context.now,
+            now=context.now,
             seller=context.deps.settings.bot_id,
         )
     except AlreadySubscribed as error:

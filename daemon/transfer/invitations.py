@@ -81,7 +81,7 @@ class Invitations:
         reason = sources.may_join(settings.join_by_invitation, paying, joined, settings.joins_per_day)
         if reason is not None:
             raise PermanentFailure(reason)
-        join = await self._database(sources.begin_join, user_id, code, day, settings.joins_per_day, now)
+        join = await self._database(sources.begin_join, user_id, code, day, cap=settings.joins_per_day, now=now)
         if join is None:
             raise PermanentFailure(RefusalReason.JOIN_CAP)
         try:
@@ -113,8 +113,8 @@ async def remember(database: Database, channel: Channel, now: int) -> sources.So
         channel.id,
         channel.username,
         channel.title,
-        channel.protected,
-        now,
+        protected=channel.protected,
+        now=now,
         administered=channel.administered,
         access_hash=channel.access_hash,
     )

@@ -109,7 +109,7 @@ class Pipeline:
         await self._database(queue.size_known, run.job.id, _kind(post), post.size)
         day = usage.day_of(_now(), self._settings.timezone)
         answer = await self._database(
-            usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day, _now()
+            usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day=day, now=_now()
         )
         if isinstance(answer, usage.Refused):
             await self._limit_reached(run, answer, post)
@@ -185,7 +185,7 @@ class Pipeline:
             post.channel.id,
             post.message_id,
             post.edit_date,
-            _now(),
+            now=_now(),
             single=post.single,
         )
         return tuple(StoredFile.read(row) for row in kept.items) if kept else ()

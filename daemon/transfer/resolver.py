@@ -136,9 +136,14 @@ class Resolver:
             return None
         if known is None or (known.username, known.title, known.protected) != _seen(post.channel):
             known = await self._database(
-                sources.remember, post.channel.id, post.channel.username, post.channel.title, False, int(time.time()),
+                sources.remember,
+                post.channel.id,
+                post.channel.username,
+                post.channel.title,
+                protected=False,
+                now=int(time.time()),
                 administered=bool(known and known.administered),
-            )  # fmt: skip
+            )
         await self._check_access(customer, known, post.channel, post)
         return Found(post, tuple(StoredFile.of(item.media) for item in post.items))
 

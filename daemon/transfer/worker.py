@@ -218,7 +218,9 @@ class Transfers:
             await self._database(queue.unreachable, job.id, owner, _now())
         except asyncio.CancelledError:
             if not run.withdrawn:
-                await asyncio.shield(self._database(queue.put_back, job.id, owner, _now(), False, _now()))
+                await asyncio.shield(
+                    self._database(queue.put_back, job.id, owner, _now(), count_attempt=False, now=_now())
+                )
         except (RPCError, OSError, TransferError) as error:
             await self._requeue(job, self._retry_after(job, error))
         except Exception as error:
@@ -244,7 +246,7 @@ class Transfers:
         fields = {"job": job.id, "user": job.user_id, "seconds": why.seconds, "reason": why.reason}
         logger.info("job.requeued", extra=fields)
         not_before = _now() + round(why.seconds)
-        await self._database(queue.put_back, job.id, self._owner, not_before, why.counts, _now())
+        await self._database(queue.put_back, job.id, self._owner, not_before, count_attempt=why.counts, now=_now())
 
     def _why_waiting(self, job_id: int) -> str | None:
         return self._waits.why(job_id, account_is_up=self._clients.account_is_up())

@@ -48,7 +48,14 @@ def get(
     if now - used_at >= TOUCH_S:
         with transaction(durable=False):
             CachedMedia.update(used_at=now).where(CachedMedia.id == row_id).execute()
-    return CachedInfo(bot_id, chat_id, message_id, edit_date, tuple(json.loads(items)), single)
+    return CachedInfo(
+        bot_id=bot_id,
+        source_chat=chat_id,
+        message_id=message_id,
+        edit_date=edit_date,
+        items=tuple(json.loads(items)),
+        single=single,
+    )
 
 
 def put(post: CachedInfo, now: int) -> None:

@@ -34,7 +34,13 @@ def of(job_id: int, document_id: int) -> UploadInfo | None:
         if row.document_id != document_id:
             row.delete_instance()
             return None
-    return UploadInfo(row.document_id, row.file_id, row.part_bytes, row.parts_total, bytes(row.parts))
+    return UploadInfo(
+        document_id=row.document_id,
+        file_id=row.file_id,
+        part_bytes=row.part_bytes,
+        parts_total=row.parts_total,
+        parts=bytes(row.parts),
+    )
 
 
 def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:

@@ -90,7 +90,9 @@ def reserve(
         if held:
             release(job_id)
         for kind, count in wants.items():
-            if not _reserve(job_id, user_id, kind, count, limits[kind], day, now):
+            limit = {"period": _period(limits[kind], day), "most": limits[kind].count}
+            row = {"job": job_id, "user": user_id, "kind": kind, "count": count, "now": now}
+            if not execute(_RESERVE, row | limit).rowcount:
                 release(job_id)
                 return Refused(kind, limits[kind], _used(user_id, day).get((kind, _period(limits[kind], day)), 0))
     return Reserved(dict(wants))
@@ -127,12 +129,6 @@ def total(user_id: int) -> dict[str, int]:
     charged = (Usage.user == user_id) & (Usage.state == "committed")
     by_kind = Usage.select(Usage.kind, peewee.fn.SUM(Usage.count)).where(charged).group_by(Usage.kind)
     return {kind: int(count) for kind, count in fetch(by_kind)}
-
-
-def _reserve(job_id: int, user_id: int, kind: str, count: int, limit: Limit, day: str, now: int) -> bool:
-    values = {"job": job_id, "user": user_id, "kind": kind, "count": count, "now": now}
-    period = {"period": _period(limit, day), "most": limit.count}
-    return int(execute(_RESERVE, values | period).rowcount) == 1
 
 
 def _period(limit: Limit, day: str) -> str:

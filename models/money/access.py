@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from models import outbox
@@ -243,7 +242,7 @@ def _happenings(state: _Sweep, grants: Iterable[Grant], takes: Iterable[Take]) -
         happenings.append((grant.start, _BEGIN, grant.id, grant.start, 0, 0, partial(state.start, holding)))
         for moment, rank, amount, apply in _news(holding):
             happenings.append((max(moment, grant.start), _AFTER, grant.id, moment, rank, amount, apply))
-    return sorted(happenings, key=itemgetter(0, 1, 2, 3, 4, 5))
+    return sorted(happenings, key=lambda happening: happening[:-1])
 
 
 def _news(holding: _Holding) -> Iterator[tuple[int, int, int, Callable[[], None]]]:
@@ -426,7 +425,14 @@ def _payment_grant(row: Mapping[str, Any], refunds: Iterable[Refunded], disputes
 
 
 def _adjustment_grant(row: Mapping[str, Any]) -> Grant:
-    return Grant(_adjustment_id(row), row["level"], row["at"], row["seconds"], row["until"], bool(row["forever"]))
+    return Grant(
+        id=_adjustment_id(row),
+        level=row["level"],
+        start=row["at"],
+        seconds=row["seconds"],
+        until=row["until"],
+        forever=bool(row["forever"]),
+    )
 
 
 def _adjustment_id(row: Mapping[str, Any]) -> str:

@@ -261,7 +261,13 @@ def _take_effect(payment: Payment, now: int) -> None:
         and payment.subscription is not None
     ):
         row, active = payment.subscription, subscriptions.SubscriptionState.ACTIVE
-        renewed = subscriptions.News(row.provider, row.remote_id, active, payment.period_end, payment.completed_at)
+        renewed = subscriptions.News(
+            provider=row.provider,
+            remote_id=row.remote_id,
+            state=active,
+            period_end=payment.period_end,
+            at=payment.completed_at,
+        )
         subscriptions.record(renewed, now)
 
 

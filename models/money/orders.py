@@ -159,7 +159,7 @@ def _public_id(seller: int, chance: str, rest: str) -> str:
 
 
 def recall(
-    public_id: str, provider: str, amount: int, currency: str, plans: Plans, at: int, now: int
+    public_id: str, provider: str, amount: int, currency: str, *, plans: Plans, at: int, now: int
 ) -> OrderInfo | None:
     """Return the order that was paid under this id. It is recreated if a restored backup is older than the order.
 
@@ -234,7 +234,7 @@ def request_id(order_id: int, call: Literal["create", "capture"], now: int, fres
 
 
 def judge_precheckout(
-    order: OrderInfo | None, user: UserInfo | None, amount: int, currency: str, now: int, subscribed: bool = False
+    order: OrderInfo | None, user: UserInfo | None, amount: int, currency: str, *, now: int, subscribed: bool = False
 ) -> Verdict:
     """Decide whether a customer may pay this order now. *subscribed*: a subscription renews the plan already.
 

@@ -63,6 +63,18 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
+class _Change:
+    """What may be asked of the provider: from which states, and the one it leads to."""
+
+    kind: RequestKind
+    allowed: tuple[SubscriptionState, ...]
+    wanted: SubscriptionState
+
+
+_CANCELLATION = _Change(RequestKind.CANCEL_SUBSCRIPTION, allowed=RENEWING, wanted=SubscriptionState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionInfo:
     """A purchase that renews. ``period_end`` is the end of the paid period, as the provider reports."""
 
@@ -123,20 +135,23 @@ def open_for(order: Order, remote_id: str, now: int) -> Subscription:
     )
 
 
-def update(provider: str, remote_id: str, state: SubscriptionState, period_end: int | None, at: int, now: int) -> bool:
-    """Apply a provider's report. *at* is the provider's time of the state: an older report changes nothing.
+def update(news: News, now: int) -> bool:
+    """Apply a provider's report. One that is older than what is known changes nothing.
 
     Returns whether the subscription is known.
     """
     with transaction():
-        return record(News(provider, remote_id, state, period_end, at), now)
+        return record(news, now)
 
 
 def update_untimed(provider: str, remote_id: str, state: SubscriptionState, now: int) -> bool:
     """Apply a report without a time: it counts as newer than all known ones, whatever our clock says."""
     with transaction():
         row = _row(provider, remote_id)
-        return row is not None and record(News(provider, remote_id, state, None, max(now, row.state_at + 1)), now)
+        if row is None:
+            return False
+        at = max(now, row.state_at + 1)
+        return record(News(provider=provider, remote_id=remote_id, state=state, period_end=None, at=at), now)
 
 
 def record(news: News, now: int) -> bool:
@@ -218,7 +233,7 @@ def ask_cancel(subscription_id: int, by: int | None, now: int) -> int:
     :raises MoveRefused: the subscription does not renew.
     """
     with transaction():
-        return _ask(subscription_id, RequestKind.CANCEL_SUBSCRIPTION, RENEWING, SubscriptionState.CANCELLED, by, now)
+        return _ask(subscription_id, _CANCELLATION, by, now)
 
 
 def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
@@ -229,7 +244,7 @@ def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
     with transaction():
         ids = [row.id for row in Subscription.select(Subscription.id).where(wanted).order_by(Subscription.id)]
         for subscription_id in ids:
-            _ask(subscription_id, RequestKind.CANCEL_SUBSCRIPTION, RENEWING, SubscriptionState.CANCELLED, by, now)
+            _ask(subscription_id, _CANCELLATION, by, now)
         return len(ids)
 
 
@@ -247,23 +262,17 @@ def ask_resume(subscription_id: int, by: int | None, now: int) -> int:
         other = active(row.user_id, row.plan_code)
         if other is not None and other.id != row.id:
             raise AlreadySubscribed(other.id, suspended=other.state is SubscriptionState.SUSPENDED)
-        resumable = TRAITS[row.provider].resumable
-        return _ask(subscription_id, RequestKind.RESUME_SUBSCRIPTION, (resumable,), SubscriptionState.ACTIVE, by, now)
+        resumable = (TRAITS[row.provider].resumable,)
+        resumption = _Change(RequestKind.RESUME_SUBSCRIPTION, allowed=resumable, wanted=SubscriptionState.ACTIVE)
+        return _ask(subscription_id, resumption, by, now)
 
 
-def _ask(
-    subscription_id: int,
-    kind: RequestKind,
-    allowed: tuple[SubscriptionState, ...],
-    wanted: SubscriptionState,
-    by: int | None,
-    now: int,
-) -> int:
+def _ask(subscription_id: int, change: _Change, by: int | None, now: int) -> int:
     row = _required(subscription_id)
-    if row.state not in allowed:
-        raise MoveRefused("subscription", row.id, row.state, wanted)
+    if row.state not in change.allowed:
+        raise MoveRefused("subscription", row.id, row.state, change.wanted)
     return provider_requests.append(
-        kind, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=by, now=now
+        change.kind, row.provider, subscription_id=row.id, user_id=row.user_id, asked_by=by, now=now
     )
 
 

@@ -103,4 +103,12 @@ def stuck(provider: str, attempts: int) -> int:
 
 
 def _info(row: WebhookEvent) -> WebhookInfo:
-    return WebhookInfo(row.id, row.provider, row.event_id, row.event_type, row.resource_id, row.body, row.attempts)
+    return WebhookInfo(
+        id=row.id,
+        provider=row.provider,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        resource_id=row.resource_id,
+        body=row.body,
+        attempts=row.attempts,
+    )

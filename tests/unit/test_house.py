@@ -94,6 +94,34 @@ def test_only_config_and_the_launcher_read_the_environment() -> None:
     assert readers <= allowed
 
 
+MOST_BY_PLACE = 4
+ANY_NUMBER = {
+    "select": "the columns of a query",
+    "pack": "the values of a struct's format",
+}
+"""Calls that take values of one sort, as many as there are."""
+HAND_ON = {"database": 1, "_database": 1, "partial": 1, "run_in_executor": 2}
+"""Calls that hand the rest of their arguments on to a function, and how many come before those."""
+
+
+def by_place(call: ast.Call) -> int:
+    """How many arguments the called function gets by their place."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return 0 if name in ANY_NUMBER else len(call.args) - HAND_ON.get(name, 0)
+
+
+def test_what_takes_many_values_gets_them_by_name() -> None:
+    calls = [
+        (source, node)
+        for folder in PACKAGES
+        for source in sources(folder)
+        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+
+    assert not [f"{source}:{call.lineno}" for source, call in calls if by_place(call) > MOST_BY_PLACE]
+
+
 def test_every_package_says_what_lives_there() -> None:
     for source in REPOSITORY.glob("*/**/__init__.py"):
         folder = source.relative_to(REPOSITORY).parts[0]

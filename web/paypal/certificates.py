@@ -101,7 +101,7 @@ class Certificates:
         try:
             leaf, *served = _parse(self._download(url))
             check_certificate(leaf, self._name, now)
-            check_chain(leaf, served, self._pinned, self._name, now)
+            check_chain(leaf, served, self._pinned, name=self._name, now=now)
         except (Forged, CertificateUnavailable) as failure:
             _keep(self._failed, url, (time.monotonic(), failure), FAILED_KEPT)
             raise
@@ -190,7 +190,7 @@ def check_certificate(certificate: x509.Certificate, name: str, now: int) -> Non
 
 
 def check_chain(
-    leaf: x509.Certificate, served: list[x509.Certificate], pinned: x509.Certificate | None, name: str, now: int
+    leaf: x509.Certificate, served: list[x509.Certificate], pinned: x509.Certificate | None, *, name: str, now: int
 ) -> None:
     """Verify the chain up to an authority: the pinned one, or else the public ones.
 

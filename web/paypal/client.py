@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -309,24 +310,19 @@ class PayPal:
         body: Json | list[Json] | None = None,
         request_id: str | None = None,
     ) -> Json:
-        response = self._send(method, path, token, query, body, request_id)
+        headers = {"Prefer": "return=representation"}
+        if request_id is not None:
+            headers["PayPal-Request-Id"] = request_id
+        send = partial(self._send, method, path, headers=headers, params=query, json=body)
+        response = send(token)
         if response.status_code == UNAUTHORIZED:
-            response = self._send(method, path, self._bearer(stale=token), query, body, request_id)
+            response = send(self._bearer(stale=token))
         return _read(method, path, response)
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        token: str,
-        query: Mapping[str, str] | None,
-        body: Json | list[Json] | None,
-        request_id: str | None,
+        self, method: str, path: str, token: str, *, headers: Mapping[str, str], **options: Any
     ) -> requests.Response:
-        headers = {"Authorization": f"Bearer {token}", "Prefer": "return=representation"}
-        if request_id is not None:
-            headers["PayPal-Request-Id"] = request_id
-        return self._exchange(method, path, headers=headers, params=query, json=body)
+        return self._exchange(method, path, headers={**headers, "Authorization": f"Bearer {token}"}, **options)
 
     def _exchange(self, method: str, path: str, **options: Any) -> requests.Response:
         try:

@@ -116,9 +116,9 @@ def parse_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | Non
         return ParsedOrder(
             stage,
             _difference(units[0], order),
-            approve_url(remote.get("links")),
-            tuple(fact for fact in facts if fact),
-            tuple(refund for refund in refunds if refund),
+            approve_url=approve_url(remote.get("links")),
+            facts=tuple(fact for fact in facts if fact),
+            refunds=tuple(refund for refund in refunds if refund),
         )
 
 
@@ -189,7 +189,8 @@ def parse_refund(refund: Mapping[str, Any], now: int) -> RefundFact | None:
     if refund.get("status") != "COMPLETED" or capture_id is None:
         return None
     amount, _currency = minor(refund["amount"])
-    return RefundFact(PROVIDER, capture_id, str(refund["id"]), amount, instant(refund.get("create_time"), now, now))
+    at = instant(refund.get("create_time"), now, now)
+    return RefundFact(PROVIDER, capture_id, str(refund["id"]), amount, at=at)
 
 
 @readable("the refund")
@@ -199,7 +200,7 @@ def parse_sale_refund(refund: Mapping[str, Any], sale_id: str, now: int) -> Refu
         return None
     amount, _currency = minor(refund["amount"])
     at = instant(refund.get("create_time"), now, now)
-    return RefundFact(PROVIDER, sale_id, str(refund["id"]), abs(amount), at)
+    return RefundFact(PROVIDER, sale_id, str(refund["id"]), abs(amount), at=at)
 
 
 @readable("the links")
@@ -279,7 +280,14 @@ def parse_dispute(dispute: Mapping[str, Any], now: int) -> list[DisputeFact]:
     closed = None if won is None else instant(dispute.get("update_time"), now, now)
     opened = instant(dispute.get("create_time"), now, now)
     return [
-        DisputeFact(PROVIDER, str(contested["seller_transaction_id"]), str(dispute["dispute_id"]), opened, closed, won)
+        DisputeFact(
+            PROVIDER,
+            str(contested["seller_transaction_id"]),
+            str(dispute["dispute_id"]),
+            opened_at=opened,
+            closed_at=closed,
+            won=won,
+        )
         for contested in dispute.get("disputed_transactions") or ()
     ]
 

@@ -142,7 +142,7 @@ def _refund(shop: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact 
     with readable("a transaction"):
         amount, _currency = minor(row["transaction_amount"])
         at = instant(row.get("transaction_initiation_date"), now, now)
-        return RefundFact(PROVIDER, payment.remote_id, refund_id, abs(amount), at)
+        return RefundFact(PROVIDER, payment.remote_id, refund_id, abs(amount), at=at)
 
 
 def missing(known: Iterable[PaymentInfo], reported: Mapping[str, object], until: int) -> list[PaymentInfo]:
@@ -189,7 +189,7 @@ def _recall(shop: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
     with readable("a transaction"):
         amount, currency = minor(row["transaction_amount"])
         at = instant(row.get("transaction_initiation_date"), now, now)
-    order = orders.recall(purchase, PROVIDER, amount, currency, shop.plans, at, now)
+    order = orders.recall(purchase, PROVIDER, amount, currency, plans=shop.plans, at=at, now=now)
     if order is None:
         return None
     logger.warning("order.recalled", extra={"order": order.id, "transaction": row["transaction_id"]})

@@ -96,7 +96,7 @@ class Renewals:
             logger.warning("subscription.unknown", extra={"subscription": known.id, "status": remote.get("status")})
             return Poll(Outcome(Result.LATER), tuple(facts))
         at = instant(remote.get("status_update_time") or remote.get("update_time"), now, now)
-        news = News(PROVIDER, known.remote_id, state, next_billing(remote), at)
+        news = News(PROVIDER, known.remote_id, state, next_billing(remote), at=at)
         return Poll(_outcome(state, facts, remote), (*facts, news))
 
     def _sales(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> list[Fact]:
@@ -175,4 +175,4 @@ def _outcome(state: subscriptions.SubscriptionState, facts: list[Fact], remote: 
 
 def _never_approved(known: SubscriptionInfo, now: int) -> News:
     """The news of a subscription that nobody approved in time, which PayPal has forgotten."""
-    return News(PROVIDER, known.remote_id, subscriptions.SubscriptionState.EXPIRED, None, now)
+    return News(PROVIDER, known.remote_id, subscriptions.SubscriptionState.EXPIRED, None, at=now)

@@ -123,7 +123,9 @@ class Shop:
         return str(noted["id"]) if isinstance(noted, dict) else None
 
     def _open(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
-        order = orders.create(user_id, plan, PROVIDER, PAYPAL.currency_of(plan) or "", now, seller=self.settings.bot_id)
+        order = orders.create(
+            user_id, plan, PROVIDER, PAYPAL.currency_of(plan) or "", now=now, seller=self.settings.bot_id
+        )
         if order.remote_id is not None:
             return order, self.settle(order, now)
         try:
@@ -157,12 +159,12 @@ def build_shop(settings: Settings) -> Shop | None:
         x509.load_pem_x509_certificate(pinned.encode()) if pinned else None,
     )
     return Shop(
-        settings,
-        plans,
-        paypal,
-        Checkout(paypal, plans, backend_url),
-        Renewals(paypal, plans, backend_url),
-        verifier,
+        settings=settings,
+        plans=plans,
+        paypal=paypal,
+        checkout=Checkout(paypal, plans, backend_url),
+        renewals=Renewals(paypal, plans, backend_url),
+        verifier=verifier,
     )
 
 

@@ -57,11 +57,11 @@ class Transmission:
         try:
             sent = datetime.fromisoformat(time_text)
             return cls(
-                transmission_id,
-                int((sent if sent.tzinfo else sent.replace(tzinfo=UTC)).timestamp()),
-                time_text,
-                base64.b64decode(signature, validate=True),
-                certificate_url,
+                id=transmission_id,
+                time=int((sent if sent.tzinfo else sent.replace(tzinfo=UTC)).timestamp()),
+                time_text=time_text,
+                signature=base64.b64decode(signature, validate=True),
+                certificate_url=certificate_url,
             )
         except (ValueError, OverflowError, binascii.Error) as error:
             raise Forged("a malformed signature header") from error

@@ -120,9 +120,11 @@ def test_a_checkout_refuses_others_the_banned_and_the_late() -> None:
         (replace(made, state=OrderState.PAID), payer, "already_paid"),
         (replace(made, state=OrderState.CANCELLED), payer, "closed"),
     ):
-        assert orders.judge_precheckout(of, by, 500, "XTR", NOW).reason == reason
+        assert orders.judge_precheckout(of, by, 500, "XTR", now=NOW).reason == reason
     renewing = replace(made, renews=True)
-    assert orders.judge_precheckout(renewing, payer, 500, "XTR", NOW, subscribed=True).reason == "already_subscribed"
+    assert (
+        orders.judge_precheckout(renewing, payer, 500, "XTR", now=NOW, subscribed=True).reason == "already_subscribed"
+    )
 
 
 # States

@@ -48,7 +48,9 @@ def _settle_and_undo() -> None:
 def _renew() -> None:
     paid = fact(order(customer(), MONTHLY), period_end=NOW + 5)
     payments.settle(paid, NOW)
-    subscriptions.update("stars", paid.remote_id, subscriptions.SubscriptionState.CANCELLED, None, NOW + 1, NOW)
+    subscriptions.update(
+        subscriptions.News("stars", paid.remote_id, subscriptions.SubscriptionState.CANCELLED, None, NOW + 1), NOW
+    )
     subscriptions.to_poll("stars", NOW)
 
 

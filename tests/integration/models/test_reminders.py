@@ -85,7 +85,9 @@ def test_a_renewing_subscription_is_told_only_that_it_ended() -> None:
     other = customer()
     cancelled = fact(order(other, MONTHLY), period_end=NOW + MONTH)
     payments.settle(cancelled, NOW)
-    subscriptions.update("stars", cancelled.remote_id, subscriptions.SubscriptionState.CANCELLED, None, NOW + 9, NOW)
+    subscriptions.update(
+        subscriptions.News("stars", cancelled.remote_id, subscriptions.SubscriptionState.CANCELLED, None, NOW + 9), NOW
+    )
     live(NOW, NOW + 40 * DAY)
     assert told(other) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
 

@@ -34,7 +34,7 @@ def receipts() -> list[dict[str, Any]]:
 
 def paypal_subscription(user: int, remote_id: str = "I-1", state: SubscriptionState = SubscriptionState.ACTIVE) -> int:
     begun = subscriptions.begin(order(user, MONTHLY, "paypal").id, remote_id, NOW)
-    subscriptions.update("paypal", remote_id, state, None, NOW, NOW)
+    subscriptions.update(subscriptions.News("paypal", remote_id, state, None, NOW), NOW)
     return begun.id
 
 
@@ -81,7 +81,7 @@ def test_a_receipt_names_the_day_of_the_next_charge() -> None:
     paypal_subscription(user)
     payments.settle(fact(order(user, PREMIUM), NOW), NOW)
     payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
-    subscriptions.update("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + MONTH + 10, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + MONTH + 10), NOW)
     payments.settle(sale(2, NOW + MONTH, period_end=NOW + 2 * MONTH), NOW + MONTH + 20)
     assert [(told["until"], told["renews"]) for told in receipts()] == [
         (NOW + MONTH, False),
@@ -154,7 +154,7 @@ def test_the_newest_word_holds_in_whatever_order_it_comes(order_: tuple[int, ...
         (SubscriptionState.CANCELLED, NOW + 2 * MONTH, NOW + 30),
     ]
     for index in order_:
-        subscriptions.update("paypal", "I-1", *words[index], NOW)
+        subscriptions.update(subscriptions.News("paypal", "I-1", *words[index]), NOW)
     [subscription] = subscriptions.of(user)
     assert (subscription.state, subscription.period_end) == (SubscriptionState.CANCELLED, NOW + 2 * MONTH)
 
@@ -162,8 +162,8 @@ def test_the_newest_word_holds_in_whatever_order_it_comes(order_: tuple[int, ...
 def test_a_late_activation_does_not_revive_a_cancelled_one() -> None:
     user = customer()
     paypal_subscription(user)
-    subscriptions.update("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 10, NOW)
-    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW + 20, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 10), NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW + 20), NOW)
     assert subscriptions.of(user)[0].state is SubscriptionState.CANCELLED
 
 
@@ -171,8 +171,8 @@ def test_stars_may_take_back_a_cancellation() -> None:
     user = customer()
     paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
-    subscriptions.update("stars", paid.remote_id, SubscriptionState.CANCELLED, None, NOW + 10, NOW)
-    subscriptions.update("stars", paid.remote_id, SubscriptionState.ACTIVE, None, NOW + 20, NOW)
+    subscriptions.update(subscriptions.News("stars", paid.remote_id, SubscriptionState.CANCELLED, None, NOW + 10), NOW)
+    subscriptions.update(subscriptions.News("stars", paid.remote_id, SubscriptionState.ACTIVE, None, NOW + 20), NOW)
     assert subscriptions.of(user)[0].state is SubscriptionState.ACTIVE
     assert kinds(user) == ["payment_completed", "subscription_cancelled", "subscription_resumed"]
 
@@ -183,7 +183,7 @@ def expired_stars(user: int) -> OrderInfo:
     paid = fact(bought, NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
     over = NOW + MONTH + GRACE
-    subscriptions.update("stars", paid.remote_id, SubscriptionState.EXPIRED, None, over, over)
+    subscriptions.update(subscriptions.News("stars", paid.remote_id, SubscriptionState.EXPIRED, None, over), over)
     assert subscriptions.of(user)[0].state is SubscriptionState.EXPIRED
     return bought
 
@@ -206,13 +206,17 @@ def test_only_a_payment_that_reaches_further_takes_the_end_back() -> None:
     expired_stars(user)
     [ended] = subscriptions.of(user)
     late = NOW + MONTH + 3 * DAY
-    subscriptions.update("stars", ended.remote_id, SubscriptionState.ACTIVE, None, late, late)
-    subscriptions.update("stars", ended.remote_id, SubscriptionState.ACTIVE, ended.period_end, late + 1, late)
-    subscriptions.update("stars", ended.remote_id, SubscriptionState.CANCELLED, None, late + 2, late)
+    subscriptions.update(subscriptions.News("stars", ended.remote_id, SubscriptionState.ACTIVE, None, late), late)
+    subscriptions.update(
+        subscriptions.News("stars", ended.remote_id, SubscriptionState.ACTIVE, ended.period_end, late + 1), late
+    )
+    subscriptions.update(
+        subscriptions.News("stars", ended.remote_id, SubscriptionState.CANCELLED, None, late + 2), late
+    )
     assert subscriptions.of(user)[0].state is SubscriptionState.EXPIRED
     paypal_subscription(user)
-    subscriptions.update("paypal", "I-1", SubscriptionState.EXPIRED, NOW + MONTH, NOW + 10, NOW)
-    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, NOW + 2 * MONTH, NOW + 20, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.EXPIRED, NOW + MONTH, NOW + 10), NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.ACTIVE, NOW + 2 * MONTH, NOW + 20), NOW)
     assert subscriptions.of(user)[0].state is SubscriptionState.EXPIRED
 
 
@@ -220,7 +224,7 @@ def test_a_cancelled_one_keeps_its_paid_time() -> None:
     user = customer()
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
-    subscriptions.update("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 10), NOW)
     assert access.of(user, NOW + 20).until == NOW + MONTH + GRACE
 
 
@@ -233,7 +237,7 @@ def test_changes_are_told_once() -> None:
         (SubscriptionState.ACTIVE, 20),
         (SubscriptionState.EXPIRED, 30),
     ]:
-        subscriptions.update("paypal", "I-1", state, None, NOW + at, NOW)
+        subscriptions.update(subscriptions.News("paypal", "I-1", state, None, NOW + at), NOW)
     assert kinds(user) == ["subscription_suspended", "subscription_resumed", "subscription_expired"]
 
 
@@ -247,7 +251,7 @@ def test_a_failed_renewal_is_told_once_per_failure() -> None:
 
 
 def test_an_unknown_one_is_of_no_interest() -> None:
-    assert not subscriptions.update("paypal", "I-404", SubscriptionState.ACTIVE, None, NOW, NOW)
+    assert not subscriptions.update(subscriptions.News("paypal", "I-404", SubscriptionState.ACTIVE, None, NOW), NOW)
     news = News("paypal", "I-404", SubscriptionState.ACTIVE, None, NOW)
     assert payments.apply([news], NOW) == [payments.Settled(None, "unchanged")]
 
@@ -264,7 +268,7 @@ def test_a_second_one_to_the_same_plan_is_refused_or_ended() -> None:
     user = customer()
     first_order, second_order = order(user, MONTHLY, "paypal"), order(user, MONTHLY)
     subscriptions.begin(first_order.id, "I-1", NOW)
-    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW), NOW)
     with pytest.raises(AlreadySubscribed):
         subscriptions.begin(second_order.id, "charge", NOW)
     # but a checkout that was under way may still bring money: it is credited, and its renewal ended at once
@@ -287,7 +291,7 @@ def test_one_that_begins_after_its_customer_was_banned_is_ended(provider: str) -
     users.ban(user, NOW)
 
     if provider == "paypal":
-        subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW, NOW)
+        subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW), NOW)
     else:
         payments.settle(fact(wanted, NOW, period_end=NOW + MONTH), NOW)
 
@@ -300,7 +304,7 @@ def test_one_that_begins_after_its_customer_was_erased_is_ended() -> None:
     subscriptions.begin(order(user, MONTHLY, "paypal").id, "I-1", NOW)
     privacy.erase(user, ZoneInfo("UTC"), NOW)
 
-    subscriptions.update("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW), NOW)
 
     [request] = Request.select()
     assert (request.kind, request.provider) == (RequestKind.CANCEL_SUBSCRIPTION, "paypal")
@@ -328,7 +332,7 @@ def test_cancelling_and_resuming_are_asked_for_once() -> None:
     assert subscriptions.ask_cancel(paypal, user, NOW) == asked
     with pytest.raises(MoveRefused):
         subscriptions.ask_resume(paypal, user, NOW)
-    subscriptions.update("paypal", "I-1", SubscriptionState.SUSPENDED, None, NOW + 5, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.SUSPENDED, None, NOW + 5), NOW)
     subscriptions.ask_resume(paypal, user, NOW)
     assert [row.kind for row in Request.select().order_by(Request.id)] == [
         RequestKind.CANCEL_SUBSCRIPTION,
@@ -343,7 +347,7 @@ def test_a_cancelled_stars_subscription_resumes_unless_replaced() -> None:
     paid = fact(order(user, MONTHLY), NOW, period_end=NOW + MONTH)
     payments.settle(paid, NOW)
     stars = subscriptions.of(user)[0]
-    subscriptions.update("stars", paid.remote_id, SubscriptionState.CANCELLED, None, NOW + 10, NOW)
+    subscriptions.update(subscriptions.News("stars", paid.remote_id, SubscriptionState.CANCELLED, None, NOW + 10), NOW)
     assert subscriptions.ask_resume(stars.id, user, NOW)
     paypal_subscription(user, "I-7")
     with pytest.raises(AlreadySubscribed):
@@ -357,7 +361,7 @@ def test_subscriptions_that_run_are_polled() -> None:
     subscriptions.polled(row, NOW + DAY)
     assert subscriptions.to_poll("paypal", NOW + DAY - 1) == []
     assert [due.id for due in subscriptions.to_poll("paypal", NOW + DAY)] == [row]
-    subscriptions.update("paypal", "I-1", SubscriptionState.EXPIRED, None, NOW + 5, NOW)
+    subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.EXPIRED, None, NOW + 5), NOW)
     assert subscriptions.to_poll("paypal", NOW + DAY) == []
     assert subscriptions.get(row) == subscriptions.by_remote("paypal", "I-1")
     assert outbox.due(NOW)

@@ -126,12 +126,12 @@ ID = f"{'0' * 24}-77-premium"
 
 
 def test_an_order_is_written_anew_from_its_id_and_todays_plan(database_file: Path) -> None:
-    order = orders.recall(ID, "stars", 500, "XTR", PLANS, 1_000, 2_000)
+    order = orders.recall(ID, "stars", 500, "XTR", plans=PLANS, at=1_000, now=2_000)
     assert order is not None
     assert (order.public_id, order.user_id, order.plan_code, order.level) == (ID, 77, "premium", 1)
     assert order.state is orders.OrderState.OPEN
     assert users.get(77) is not None
-    assert orders.recall(ID, "stars", 500, "XTR", PLANS, 1_000, 2_000) == order, "once"
+    assert orders.recall(ID, "stars", 500, "XTR", plans=PLANS, at=1_000, now=2_000) == order, "once"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_an_order_is_written_anew_from_its_id_and_todays_plan(database_file: Pat
     ],
 )
 def test_nothing_is_made_up(database_file: Path, public_id: str, amount: int, currency: str) -> None:
-    assert orders.recall(public_id, "stars", amount, currency, PLANS, 1_000, 2_000) is None
+    assert orders.recall(public_id, "stars", amount, currency, plans=PLANS, at=1_000, now=2_000) is None
     assert users.get(77) is None
 
 
