@@ -48,7 +48,7 @@ async def test_time_is_given_and_taken(daemon_sandbox: Sandbox, shared_daemon: D
         assert "Now: VIP until" in (await admin.ask(f"/grant {customer.id} vip 30 for the trouble")).text
         assert "You have been given VIP for 30 days" in (await customer.next()).text
         assert "Your plan: VIP" in (await customer.ask("/start")).text
-        assert "Now: VIP, for ever" in (await admin.ask(f"/grant @{customer.client.me.username} vip forever")).text
+        assert "Now: VIP, forever" in (await admin.ask(f"/grant @{customer.client.me.username} vip forever")).text
         await customer.next()
         assert "Now: Free" in (await admin.ask(f"/revoke {customer.id} vip")).text
         assert "The operator has ended your VIP" in (await customer.next()).text
