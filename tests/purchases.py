@@ -41,7 +41,7 @@ def customer(now: int = NOW, **more: Any) -> int:
 def order(user_id: int, bought: Plan = PREMIUM, provider: str = "stars", now: int = NOW, **more: Any) -> OrderInfo:
     """Return a customer's open order."""
     currency = TRAITS[provider].currency or "USD"
-    return orders.create(user_id, bought, Provider(provider), currency, now, seller=BOT, **more)
+    return orders.create(user_id, bought, Provider(provider), currency, now=now, seller=BOT, **more)
 
 
 def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: Any) -> Fact:

@@ -143,9 +143,9 @@ def remember(
     chat_id: int,
     username: str | None,
     title: str,
+    *,
     protected: bool,
     now: int,
-    *,
     administered: bool = False,
     access_hash: int | None = None,
 ) -> SourceInfo:

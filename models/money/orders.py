@@ -110,10 +110,10 @@ def create(
     plan: Plan,
     provider: Provider,
     currency: str,
-    now: int,
-    purpose: Literal["plan", "test"] = "plan",
     *,
     seller: int,
+    now: int,
+    purpose: Literal["plan", "test"] = "plan",
 ) -> OrderInfo:
     """Return the order for this purchase: the open one for the same plan at the same price, else a new one.
 

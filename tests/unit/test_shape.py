@@ -29,12 +29,15 @@ ROOMS_THAT_MAY_NOT = {
     "daemon.telegram": {"daemon.handlers", "daemon.screens", "daemon.transfer", "daemon.supervision"},
     "daemon.transfer": {"daemon.handlers", "daemon.supervision"},
     "daemon.supervision": {"daemon.handlers", "daemon.screens", "daemon.telegram", "daemon.transfer"},
-    "web.paypal": {"web.upkeep"},
 }
 """Inside a package: what a room may not import."""
 
 MODULES_A_FOLDER = 18
 ATTRIBUTES_A_CLASS = 14
+PARAMETERS = 6
+POSITIONAL_OF_MANY = 4
+"""A function with more than six parameters takes all but four of them by name."""
+
 LONG = 50
 """Lines of a function, its docstring not counted."""
 
@@ -111,6 +114,17 @@ def _is_row(node: ast.ClassDef) -> bool:
     frozen = any("frozen=True" in ast.unparse(decorator) for decorator in node.decorator_list)
     is_table_or_enum = [ast.unparse(base) for base in node.bases] in (["Table"], ["StrEnum"])
     return is_table_or_enum or (frozen and node.name.endswith("Info"))
+
+
+def test_functions_take_few_parameters_or_take_them_by_name() -> None:
+    wrong = []
+    for place, node in functions():
+        positional = [each.arg for each in (*node.args.posonlyargs, *node.args.args) if each.arg not in ("self", "cls")]
+        many = len(positional) + len(node.args.kwonlyargs) > PARAMETERS
+        if many and len(positional) > POSITIONAL_OF_MANY:
+            wrong.append(f"{place}: {', '.join(positional)}")
+
+    assert not wrong
 
 
 def test_functions_are_short() -> None:

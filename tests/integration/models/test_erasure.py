@@ -56,7 +56,7 @@ def penelope(database_file: Path) -> int:
     deliver(user, "private_link/2")
     links = ("https://t.me/private_link/3", "https://t.me/private_link/4")
     batches.enqueue(new_batch(user, "b", links), 9, NOW)
-    sources.remember(5, None, "Her channel", False, NOW)
+    sources.remember(5, None, "Her channel", protected=False, now=NOW)
     sources.open_for(user, 5, NOW, invite_hash="invite_of_hers")
     sources.begin_join(user, "invite_of_hers", usage.day_of(NOW, UTC), 10, NOW)
     return user

@@ -85,7 +85,7 @@ def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]
     queue.in_line(200)
     usage.left(5, FREE, TODAY)
     usage.total(5)
-    sources.remember(7, "name", "Title", False, NOW)
+    sources.remember(7, "name", "Title", protected=False, now=NOW)
     sources.get(7)
     sources.open_for(5, 7, NOW)
     sources.is_open_for(5, 7)

@@ -154,7 +154,7 @@ def test_nothing_is_made_up(database_file: Path, public_id: str, amount: int, cu
 
 def test_an_id_tells_whose_order_it_is(database_file: Path) -> None:
     users.seen(5, "Ana", None, "es", 1_000)
-    order = orders.create(5, PLANS.for_level(2), "stars", "XTR", 1_000, seller=BOT)
+    order = orders.create(5, PLANS.for_level(2), "stars", "XTR", now=1_000, seller=BOT)
     match = orders.PUBLIC_ID.fullmatch(order.public_id)
     assert match is not None
     assert (match["user"], match["plan"]) == ("5", "vip")
