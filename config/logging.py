@@ -23,8 +23,9 @@ from urllib.parse import quote
 from pythonjsonlogger import json as json_lines
 
 from config.settings import Settings, secret_values
+from config.units import MIB
 
-FILE_BYTES = 10 * 1024 * 1024
+FILE_BYTES = 10 * MIB
 FILE_BACKUPS = 5
 CONSOLE_BYTES = 4095
 """Several programs share one console pipe, and Linux writes at most 4096 bytes to a pipe in one piece."""

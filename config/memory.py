@@ -7,11 +7,13 @@ is faster and smaller. The daemon returns it to the system when no transfer runs
 
 import ctypes
 
+from config.units import MIB
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
-_KEPT = 64 << 20
-_LARGEST_FROM_HEAP = 32 << 20
+_KEPT = 64 * MIB
+_LARGEST_FROM_HEAP = 32 * MIB
 
 _library = ctypes.CDLL(None)
 

@@ -14,14 +14,13 @@ from config.money import CURRENCIES, STARS
 from config.money import decimals as decimals
 from config.money import format_price as format_price
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES
+from config.units import DAY_S, MIB
 
 KINDS = ("photo", "video", "music", "apk", "document", "text")
-DAY = 86400
-MIB = 1024 * 1024
 
 _FAULTY = -1
 """Stands for a number that was refused."""
-_LARGEST_FILE_MIB = 2000
+LARGEST_FILE_MIB = 2000
 _RENEWAL_DAYS = 30
 _RENEWAL_STARS = 10_000
 _TITLE_LENGTH = 32
@@ -75,7 +74,7 @@ class Plan:
 
     @property
     def seconds(self) -> int:
-        return self.days * DAY
+        return self.days * DAY_S
 
     def title_in(self, language: str) -> str:
         return self.title.get(language, self.title[DEFAULT_LANGUAGE])
@@ -207,7 +206,7 @@ def _plan(code: str, table: _Table) -> Plan:
         title=_words(table.inner("title"), _TITLE_LENGTH),
         description=_words(table.inner("description"), _DESCRIPTION_LENGTH),
         limits=_limits(table.inner("limits")),
-        max_bytes=table.integer("max_mib", 1, _LARGEST_FILE_MIB) * MIB,
+        max_bytes=table.integer("max_mib", 1, LARGEST_FILE_MIB) * MIB,
         **offer,
     )
 

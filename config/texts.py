@@ -26,6 +26,7 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from config.money import format_price
+from config.units import DAY_S, GIB, HOUR_S, KIB, MIB, MINUTE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ _PROJECT = Path(__file__).resolve().parent.parent
 _LOCALES = Path(__file__).resolve().parent / "locales"
 _SOURCES = ("config", "models", "daemon", "web")
 _EXTRACTORS = [("**.py", "python"), ("**.html", "jinja2")]
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-_SIZES = (("GB", 10 * 1024**3, 1024**3), ("MB", 1024**2, 1024**2), ("KB", 1024, 1024))
+_UNITS = (("day", DAY_S), ("hour", HOUR_S), ("minute", MINUTE_S), ("second", 1))
+_SIZES = (("GB", 10 * GIB, GIB), ("MB", MIB, MIB), ("KB", KIB, KIB))
 """Name, smallest size in bytes, bytes of the unit. Customers know the largest file as 2000 MB: gigabytes begin late."""
 
 

@@ -17,6 +17,7 @@ from daemon.telegram.links import PostLink
 from daemon.wakeup import Wakeup
 from models import notes, users
 from models.errors import NotFound
+from models.event_kinds import IncidentKey
 from models.jobs import cache, queue
 from models.jobs.queue import NewJob, TooMany
 from models.jobs.states import ENDED, JobState
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 CHECK_S = 5.0
 POLL_S = 1.0
 TIMEOUT_S = 600.0
-INCIDENT = "canary_failed"
 NOTE = "canary"
 PRIORITY = 1
 CAP = 1_000
@@ -45,7 +45,7 @@ class Canary:
         """Deliver once a day while the bot is *up*, until cancelled."""
         if self._settings.canary_hour is None:
             # Switched off while its incident was open: left open, it would hide the next one.
-            await self._database(health.close_incident, INCIDENT, _now())
+            await self._database(health.close_incident, IncidentKey.CANARY_FAILED, _now())
         while True:
             await up.wait()
             day = self._due_day(time.time())
@@ -91,10 +91,10 @@ class Canary:
     async def _record(self, fault: str) -> None:
         if fault:
             logger.error("canary.failed", extra={"reason": fault})
-            await self._database(health.open_incident, INCIDENT, fault, _now())
+            await self._database(health.open_incident, IncidentKey.CANARY_FAILED, fault, _now())
         else:
             logger.info("canary.delivered")
-            await self._database(health.close_incident, INCIDENT, _now())
+            await self._database(health.close_incident, IncidentKey.CANARY_FAILED, _now())
         self._wakeup.wake()
 
 

@@ -11,13 +11,17 @@ from daemon.telegram.clients import Bot, Connection, ConnectionState
 from daemon.telegram.errors import LoginLost, LoginRefused
 from daemon.wakeup import Wakeup
 from models import notes
+from models.event_kinds import IncidentKey
 from models.jobs import queue
 from models.maintenance import health
 
 HEARTBEAT_S = 5.0
 ACCOUNT_AGAIN_S = 300.0
 
-INCIDENTS = {ConnectionState.REVOKED: "account_revoked", ConnectionState.BANNED: "account_banned"}
+INCIDENTS = {
+    ConnectionState.REVOKED: IncidentKey.ACCOUNT_REVOKED,
+    ConnectionState.BANNED: IncidentKey.ACCOUNT_BANNED,
+}
 
 
 class Connections:

@@ -17,18 +17,15 @@ from config.settings import Settings
 from daemon.database import Database
 from daemon.notifier import Notifier
 from daemon.telegram.errors import Unreachable
-from models.event_kinds import IncidentClosed, IncidentOpened
+from models.event_kinds import IncidentClosed, IncidentKey, IncidentOpened
 from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
 CHECK_S = 2.0
 TIMEOUT_S = 4.0
-NEARLY_FULL = "disk_nearly_full"
-STUCK = "disk_full"
-FREE_BYTES = 256 * 1024 * 1024
 FREE_SHARE = 10
-"""Nearly full: less than this many bytes are free, and less than a tenth of the disk."""
+"""Nearly full: less than ``LOW_DISK_BYTES`` are free, and less than a tenth of the disk."""
 HYSTERESIS = 2
 """The incident closes when twice as much is free, so that a disk at the border does not open and close it all day."""
 
@@ -52,7 +49,7 @@ class DiskSpace:
 
     @property
     def _wanted(self) -> int:
-        return min(FREE_BYTES, self.total // FREE_SHARE)
+        return min(health.LOW_DISK_BYTES, self.total // FREE_SHARE)
 
 
 class DiskMonitor:
@@ -84,11 +81,11 @@ class DiskMonitor:
     async def _begin_outage(self) -> None:
         if self._stuck_since is None:
             self._stuck_since = time.monotonic()
-            await self._alert(IncidentOpened(key=STUCK, text=""))
+            await self._alert(IncidentOpened(key=IncidentKey.DISK_FULL, text=""))
 
     async def _end_outage(self, since: float) -> None:
         self._stuck_since = None
-        await self._alert(IncidentClosed(key=STUCK, seconds=round(time.monotonic() - since)))
+        await self._alert(IncidentClosed(key=IncidentKey.DISK_FULL, seconds=round(time.monotonic() - since)))
 
     async def _check_space(self, space: DiskSpace) -> None:
         if space.is_short is self._was_short or not (space.is_short or space.is_ample):
@@ -104,9 +101,9 @@ class DiskMonitor:
     async def _record(self, space: DiskSpace, now: int) -> None:
         if space.is_short:
             left = f"{space.free >> 20} MiB of {space.total >> 20}"
-            await self._database(health.open_incident, NEARLY_FULL, left, now)
+            await self._database(health.open_incident, IncidentKey.DISK_NEARLY_FULL, left, now)
         else:
-            await self._database(health.close_incident, NEARLY_FULL, now)
+            await self._database(health.close_incident, IncidentKey.DISK_NEARLY_FULL, now)
 
     async def _alert(self, payload: IncidentOpened | IncidentClosed) -> None:
         for admin_id in self._settings.admin_ids:
@@ -114,7 +111,9 @@ class DiskMonitor:
                 async with asyncio.timeout(TIMEOUT_S):
                     await self._notifier.announce(admin_id, payload)
             except (RPCError, OSError, Unreachable) as error:
-                logger.warning("alert.unsent", extra={"user": admin_id, "incident": STUCK, "reason": str(error)})
+                logger.warning(
+                    "alert.unsent", extra={"user": admin_id, "incident": IncidentKey.DISK_FULL, "reason": str(error)}
+                )
 
 
 def disk_space(path: Path) -> DiskSpace:

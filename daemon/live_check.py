@@ -20,12 +20,13 @@ from pyrogram.utils import get_channel_id
 
 from config.findings import Finding, fail, ok, warn
 from config.settings import Settings
+from config.units import MIB
 from daemon.telegram import endpoint, links
 from daemon.telegram.links import PostLink
 
 ANSWER_S = 30.0
 LOGIN_S = 60.0
-LARGEST_COMPARED = 64 * 1024 * 1024
+LARGEST_COMPARED = 64 * MIB
 """Bytes of a file that is downloaded twice, from its post and from the chat, to compare both."""
 
 

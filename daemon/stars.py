@@ -19,6 +19,7 @@ from pyrogram.types import SuccessfulPayment
 from config.money import STARS
 from config.plans import Plan, Plans
 from config.texts import Texts, translator
+from config.units import DAY_S
 from daemon.database import Database
 from daemon.screens import checkout
 from daemon.telegram.rpc import invoke
@@ -36,11 +37,11 @@ from models.money.subscriptions import SubscriptionInfo
 logger = logging.getLogger(__name__)
 
 PROVIDER = Provider.STARS
-PERIOD_S = 30 * 86_400
+PERIOD_S = 30 * DAY_S
 """Telegram renews every 30 days exactly."""
 
 RECONCILE_S = 600
-OVERLAP_S = 86_400
+OVERLAP_S = DAY_S
 PAGE = 100
 
 ANSWER_TIMEOUT_S = 4.0

@@ -386,9 +386,32 @@ class AdminAlert(Payload):
         return cls(reason=stored["reason"], detail={name: value for name, value in stored.items() if name != "reason"})
 
 
+class IncidentKey(StrEnum):
+    """What is wrong, as it is stored. At most one incident of a key is open."""
+
+    ACCOUNT_REVOKED = "account_revoked"
+    ACCOUNT_BANNED = "account_banned"
+    BACKUP_FAILED = "backup_failed"
+    BACKUP_COPY_FAILED = "backup_copy_failed"
+    BACKUP_COPY_ELSEWHERE = "backup_copy_elsewhere"
+    BACKUP_COPIES_KEPT = "backup_copies_kept"
+    CANARY_FAILED = "canary_failed"
+    CHORE_FAILING = "chore_failing"
+    CRASH_LOOP = "crash_loop"
+    DISK_FULL = "disk_full"
+    DISK_NEARLY_FULL = "disk_nearly_full"
+    DISPUTES_REFUSED = "disputes_refused"
+    LEDGER_CONTRADICTS_ITSELF = "ledger_contradicts_itself"
+    PAYPAL_AWAY = "paypal_away"
+    PAYPAL_DENIED = "paypal_denied"
+    REPORT_REFUSED = "report_refused"
+    WEBHOOK_MISSING = "webhook_missing"
+    WEBHOOKS_FAILING = "webhooks_failing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentOpened(Payload):
-    """Something is wrong: ``key`` is a code, ``text`` says more."""
+    """Something is wrong: ``key`` is an :class:`IncidentKey`, ``text`` says more."""
 
     event_kind: ClassVar = EventKind.INCIDENT_OPENED
     key: str

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from config.units import DAY_S
 from models import event_kinds
 from models.database import execute, in_transaction, transaction
 from models.event_kinds import AdminAlert, AlertReason, Payload
@@ -25,7 +26,6 @@ LEASE_S = 60
 """How long a teller may take before another one tries."""
 MONEY = ("payment_", "dispute_", "subscription_", "access_", "request_done")
 """How the kinds begin of whose loss the admins hear one by one; of the others once a day and kind."""
-DAY_S = 86_400
 
 
 AnyPayload = TypeVar("AnyPayload", bound=Payload)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import peewee
 
 from config.texts import language_of
+from config.units import DAY_S
 from models.database import execute, transaction
 from models.errors import NotFound
 from models.tables import User
@@ -12,7 +13,6 @@ from models.tables import User
 SEEN_EVERY_S = 600
 """A customer who keeps writing is noted at most this often: a message should not cost a commit."""
 
-DAY_S = 86_400
 
 # In SQL, because these run per message, and building a query takes Peewee ten times longer than SQLite to run it.
 _ONE = 'SELECT * FROM "user" WHERE id = ?'

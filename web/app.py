@@ -12,6 +12,7 @@ from config.money import STARS_RULE
 from config.settings import Settings
 from models import database
 from web import headers, health, metrics, pages, webhook
+from web.arrival import LARGEST_BODY
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
 
@@ -29,7 +30,7 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         BEHIND_PROXY=settings.behind_proxy,
-        MAX_CONTENT_LENGTH=webhook.LARGEST_BODY,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
     )
     shop = build_shop(settings)
     checks = health.Health(settings.db_path, shop.paypal if shop else None)

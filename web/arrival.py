@@ -7,8 +7,10 @@ Whatever is malformed counts as whole, so that the server refuses it in its own 
 import re
 from enum import Enum
 
-LARGEST_HEAD = 32 << 10
-LARGEST_BODY = 256 << 10
+from config.units import KIB
+
+LARGEST_HEAD = 32 * KIB
+LARGEST_BODY = 256 * KIB
 """Bytes. Everything that is sent to us on purpose is far smaller."""
 
 _END_OF_HEAD = b"\r\n\r\n"

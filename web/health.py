@@ -17,6 +17,7 @@ from pathlib import Path
 import peewee
 from flask import Blueprint, Response, current_app, jsonify
 
+from config.units import MIB
 from config.version import VERSION
 from models import database, outbox
 from models.jobs import queue
@@ -25,10 +26,9 @@ from web.paypal.client import PayPal, PayPalError
 
 blueprint = Blueprint("health", __name__)
 
-BEAT_STALE_S = 30
 JOB_WAIT_S = 900
 EVENT_WAIT_S = 300
-DISK_FREE = 64 * 1024 * 1024
+DISK_FREE = 64 * MIB
 """Bytes that must be free; on a disk smaller than twenty times this, a twentieth of it."""
 PAYPAL_EVERY_S = 30
 PAYPAL_PATIENCE_S = 3
@@ -67,7 +67,7 @@ class Health:
     def _disk(self) -> Check:
         usage = shutil.disk_usage(self._db_path)
         enough = usage.free >= min(DISK_FREE, usage.total // 20)
-        return Check(_status(enough), 0, f"{usage.free // 1024**2} MiB free")
+        return Check(_status(enough), 0, f"{usage.free // MIB} MiB free")
 
 
 class _PayPalCheck:
@@ -142,7 +142,7 @@ def _client(name: str, now: int) -> Check:
     if beat is None:
         return Check(Status.FAILING, 0, "the daemon has not started yet")
     age = max(0, now - beat.at)
-    if age > BEAT_STALE_S:
+    if age > health.BEAT_STALE_S:
         return Check(Status.FAILING, age, "the daemon gives no sign of life")
     state = str(beat.detail.get(name, "unknown"))
     return Check(_status(state == "ok"), age, state)

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.plans import Plan
 from config.texts import LANGUAGES, Texts, translator
+from config.units import DAY_S
 from models import users
 from models.errors import AlreadySubscribed, TokenExpired, TokenForged
 from models.money import access, orders
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("pages", __name__)
 
-LINK_LIFE_S = 24 * 3600
+LINK_LIFE_S = DAY_S
 PATIENCE_S = 6.5
 """Seconds that a page waits for the provider in all: four threads share one worker with ``/health``."""
 BUYER_COOKIE = "buyer"

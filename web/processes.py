@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.units import KIB
+
 LAUNCHER = "daemon.supervision"
 PROC = Path("/proc")
-KIB = 1024
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("webhook", __name__)
 
-LARGEST_BODY = 256 << 10
 ANSWER_WITHIN_S = 7.5
 """Seconds until the answer, whatever PayPal's API does: what takes longer is stored, and left to upkeep."""
 

@@ -21,6 +21,7 @@ from typing import Any
 from gunicorn import http
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from config.units import KIB, MIB
 from web.arrival import Arrival, Progress
 
 PATIENCE_S = 14.0
@@ -31,11 +32,11 @@ LINGER_S = 2.0
 """How long a connection that we have closed may still send, so that its end reaches the client (RFC 9112, 9.6)."""
 MOST_OPEN = 800
 """Connections that are idle or unfinished; below gunicorn's own limit, at which it would accept nobody."""
-MOST_BUFFERED = 16 << 20
+MOST_BUFFERED = 16 * MIB
 """Bytes of unfinished requests in all."""
 MONITORED = ("/health", "/metrics")
 MONITOR_THREADS = 2
-PIECE = 64 << 10
+PIECE = 64 * KIB
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 REFUSALS = {

@@ -1,5 +1,6 @@
 """A customer's own use, history, waiting jobs and reminders."""
 
+from config.units import DAY_S
 from daemon.context import Context
 from daemon.screens import account
 from daemon.telegram.screen import Screen
@@ -9,7 +10,6 @@ from models.money import payments
 
 PAYMENTS_SHOWN = 10
 DELIVERIES_SHOWN = 10
-DAY_S = 86_400
 
 
 async def stats(context: Context) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pyrogram.errors import RPCError
 
 from config.money import STARS, decimals
-from config.plans import DAY
+from config.units import DAY_S
 from daemon.context import Context
 from daemon.handlers import data, shop
 from daemon.screens import admin
@@ -64,7 +64,7 @@ async def grant(context: Context, words: list[str]) -> Screen:
         access.give,
         user.id,
         plan.level,
-        seconds=None if forever else int(words[2]) * DAY,
+        seconds=None if forever else int(words[2]) * DAY_S,
         forever=forever,
         reason=" ".join(words[3:]),
         by=context.user.id,

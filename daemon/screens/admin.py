@@ -11,10 +11,8 @@ from daemon.telegram.screen import Screen
 from models.errors import RefundRefused
 from models.jobs.queue import Overview
 from models.jobs.sources import SourceInfo
-from models.maintenance.health import Beat, IncidentInfo
+from models.maintenance.health import BEAT_STALE_S, Beat, IncidentInfo
 from models.users import UserInfo
-
-STALE_S = 30
 
 
 def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
@@ -198,7 +196,7 @@ def _ends(t: Texts, renewals: int) -> str:
 
 def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:
     age = max(0, now - beat.at)
-    mark = "🟢" if age <= STALE_S else "🔴"
+    mark = "🟢" if age <= BEAT_STALE_S else "🔴"
     details = ", ".join(f"{escape(str(key))} {escape(str(value))}" for key, value in beat.detail.items())
     seen = t.gettext("seen {age} ago", age=t.duration(age))
     return f"{mark} {escape(program)}: {seen}" + (f" ({details})" if details else "")

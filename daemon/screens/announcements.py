@@ -21,6 +21,7 @@ from models.event_kinds import (
     DisputeClosed,
     DisputeOpened,
     IncidentClosed,
+    IncidentKey,
     IncidentOpened,
     Payload,
     PaymentCompleted,
@@ -435,72 +436,74 @@ def _incident_closed(payload: IncidentClosed, setting: Setting) -> Screen:
 
 def incident(t: Texts, key: str) -> str:
     """What is wrong, with what to do about it."""
-    texts = {
-        "account_revoked": t.gettext(
+    texts: dict[str, str] = {
+        IncidentKey.ACCOUNT_REVOKED: t.gettext(
             "Telegram has logged out the reading account, so I cannot deliver anything. Make a new session (make "
             "session), put it into TELEGRAM_SESSION_STRING and restart. I still answer customers."
         ),
-        "account_banned": t.gettext(
+        IncidentKey.ACCOUNT_BANNED: t.gettext(
             "Telegram has banned the reading account, so I cannot deliver anything. Put the session of another "
             "account into TELEGRAM_SESSION_STRING and restart. I still answer customers."
         ),
-        "backup_failed": t.gettext(
+        IncidentKey.BACKUP_FAILED: t.gettext(
             "I could not back up the database; the reason is below. If the database is damaged, this command restores "
             "it: manage.py restore latest."
         ),
-        "backup_copy_failed": t.gettext(
+        IncidentKey.BACKUP_COPY_FAILED: t.gettext(
             "I could not copy the newest backup to your storage. The backup is safe on this server; check the "
             "BACKUP_S3_ settings."
         ),
-        "backup_copy_elsewhere": t.gettext(
+        IncidentKey.BACKUP_COPY_ELSEWHERE: t.gettext(
             "The bucket of BACKUP_S3_BUCKET holds backups of another database, so I copy nothing there. If you have "
             "lost that database, restore it with manage.py restore and the name below. Otherwise name another bucket, "
             "or empty this one."
         ),
-        "backup_copies_kept": t.gettext(
+        IncidentKey.BACKUP_COPIES_KEPT: t.gettext(
             "I could not delete old backups from your storage; new ones arrive there as before. Let the key of "
             "BACKUP_S3_ACCESS_KEY list and delete too, or delete old backups yourself."
         ),
-        "ledger_contradicts_itself": t.gettext(
+        IncidentKey.LEDGER_CONTRADICTS_ITSELF: t.gettext(
             "The ledger does not add up. Nothing is damaged, and backups go on as before. Look at this payment at the "
             "provider, under the number in brackets."
         ),
-        "webhook_missing": t.gettext(
+        IncidentKey.WEBHOOK_MISSING: t.gettext(
             "PayPal has no webhook of this bot, so I notice payments up to a minute late, and refunds up to an hour "
             "late. Check that PayPal can reach BACKEND_URL (make doctor)."
         ),
-        "paypal_denied": t.gettext(
+        IncidentKey.PAYPAL_DENIED: t.gettext(
             "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more, so nobody can pay with "
             "PayPal. Put new ones into the settings and restart."
         ),
-        "disputes_refused": t.gettext(
+        IncidentKey.DISPUTES_REFUSED: t.gettext(
             "PayPal does not show me its disputes, so a disputed payment does not pause access. Switch on “Customer "
             "disputes” for the application in PayPal's developer pages."
         ),
-        "report_refused": t.gettext(
+        IncidentKey.REPORT_REFUSED: t.gettext(
             "PayPal does not show me its list of transactions, so I cannot compare the ledger with it. Switch on "
             "“Transaction search” for the application in PayPal's developer pages."
         ),
-        "paypal_away": t.gettext(
+        IncidentKey.PAYPAL_AWAY: t.gettext(
             "PayPal has not answered for more than ten minutes, so nobody can pay with PayPal. I will settle what was "
             "paid when it is back. Stars still work."
         ),
-        "webhooks_failing": t.gettext(
+        IncidentKey.WEBHOOKS_FAILING: t.gettext(
             "PayPal's notifications do not arrive. I notice payments all the same, up to a minute late. Check that "
             "PayPal can reach BACKEND_URL (make doctor)."
         ),
-        "disk_nearly_full": t.gettext(
+        IncidentKey.DISK_NEARLY_FULL: t.gettext(
             "The disk is nearly full. Make room or enlarge the disk: once it is full, I can deliver and sell nothing."
         ),
-        "disk_full": t.gettext(
+        IncidentKey.DISK_FULL: t.gettext(
             "I cannot write to the database; the disk seems to be full. Deliveries and sales wait. Make room: then "
             "everything goes on by itself, and I settle what was paid meanwhile."
         ),
-        "crash_loop": t.gettext("A program keeps crashing. Its log says why."),
-        "canary_failed": t.gettext(
+        IncidentKey.CRASH_LOOP: t.gettext("A program keeps crashing. Its log says why."),
+        IncidentKey.CANARY_FAILED: t.gettext(
             "Today's test delivery to you did not arrive, so customers may be waiting in vain too. /status shows more."
         ),
-        "chore_failing": t.gettext("A background task keeps failing; its name is below. The log of upkeep says why."),
+        IncidentKey.CHORE_FAILING: t.gettext(
+            "A background task keeps failing; its name is below. The log of upkeep says why."
+        ),
     }
     return texts.get(key) or escape(key)
 

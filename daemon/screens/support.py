@@ -3,8 +3,8 @@
 from html import escape
 from zoneinfo import ZoneInfo
 
-from config.plans import DAY
 from config.texts import Texts
+from config.units import DAY_S
 from daemon.screens import account, keyboard
 from daemon.telegram.screen import Button
 from daemon.telegram.screen import Screen as Screen
@@ -128,7 +128,7 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
         "I do not keep them. I share nothing, except for payments: Telegram knows those in Stars, and PayPal gets "
         "your Telegram id with the others. The operator may keep backups in rented storage; what you delete "
         "disappears from them within about a month.",
-        span=t.duration(days * DAY),
+        span=t.duration(days * DAY_S),
     )
     text += "\n" + t.gettext("/mydata sends you everything that I store about you. /deletemydata deletes it.")
     if support:

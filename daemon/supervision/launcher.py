@@ -32,9 +32,10 @@ from supervisor.supervisord import Supervisor
 from config import program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
 from daemon.supervision import programs
-from daemon.supervision.watchdog import CRASH_LOOP, CrashLoop
+from daemon.supervision.watchdog import CrashLoop
 from models import database
 from models.errors import BackupError, SchemaTooNew
+from models.event_kinds import IncidentKey
 from models.maintenance import backups, health, integrity, restoring
 
 CONTAINER_USER = "peaje"
@@ -194,7 +195,7 @@ def _open_incident(settings: Settings, reason: str) -> None:
     """Open an incident, which the daemon of the next start tells the admins."""
     try:
         database.open_database(settings.database_file)
-        health.open_incident(CRASH_LOOP, reason, int(time.time()))
+        health.open_incident(IncidentKey.CRASH_LOOP, reason, int(time.time()))
     except peewee.DatabaseError as error:
         logger.warning("incident.unrecorded", extra={"reason": str(error)})
     finally:

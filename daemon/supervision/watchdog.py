@@ -28,15 +28,16 @@ from supervisor.xmlrpc import Faults
 
 from config import program
 from config.settings import EXIT_OK, Settings
+from config.units import MIB
 from models import database
+from models.event_kinds import IncidentKey
 from models.maintenance import health
 
 logger = logging.getLogger("daemon.supervision.watchdog")
 
 PROGRAM = "watchdog"
 RUNNING = "RUNNING"
-CRASH_LOOP = "crash_loop"
-ROOM_TO_WRITE = 1024 * 1024
+ROOM_TO_WRITE = MIB
 """With fewer bytes free on the disk, heartbeats may be missing because they cannot be written."""
 
 Event = tuple[str, Mapping[str, str]]
@@ -133,7 +134,7 @@ class Watchdog:
         if self._crashes.crashed(program, monotonic):
             self._give_up(f"{program} crashes again and again")
         if self._crashes.is_likely(program):
-            self._write(lambda now: health.open_incident(CRASH_LOOP, program, now))
+            self._write(lambda now: health.open_incident(IncidentKey.CRASH_LOOP, program, now))
 
     def _write(self, change: Callable[[int], object]) -> bool:
         """Change something in the database, and return whether the database can be written to.
@@ -153,7 +154,7 @@ class Watchdog:
 
     def _check(self) -> None:
         if self._quiet_period.is_over(time.monotonic()):
-            self._write(lambda now: health.close_incident(CRASH_LOOP, now))
+            self._write(lambda now: health.close_incident(IncidentKey.CRASH_LOOP, now))
         no_room = shutil.disk_usage(self._settings.db_path).free < ROOM_TO_WRITE
         if no_room or not self._write(lambda now: health.beat(PROGRAM, {}, now)):
             self._heartbeats.forget()  # programs may be alive without being able to write it

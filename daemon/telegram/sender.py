@@ -27,6 +27,7 @@ from pyrogram.errors import (
     UserIsBlocked,
 )
 
+from config.units import KIB, MIB
 from daemon.database import Database
 from daemon.telegram.errors import AlreadySent, Unreachable
 from daemon.telegram.rpc import LONGEST_FLOOD_S, invoke
@@ -37,9 +38,10 @@ from models.errors import NotFound
 logger = logging.getLogger(__name__)
 
 EDITS_PER_SECOND = 20
-PART_BYTES = 512 << 10
-SMALL_BYTES = 10 << 20
-"""Telegram's limit: up to here a file is uploaded with ``upload.saveFilePart`` and a checksum."""
+PART_BYTES = 512 * KIB
+"""The size of the part that one ``upload.saveFilePart`` takes."""
+SMALL_BYTES = 10 * MIB
+"""Up to here a file is sent by ``upload.saveFilePart`` with a checksum, above it by ``upload.saveBigFilePart``."""
 GONE = (UserIsBlocked, InputUserDeactivated, UserDeactivated, PeerIdInvalid, UserIdInvalid, ChatWriteForbidden)
 
 

@@ -13,6 +13,7 @@ from pyrogram import Client, raw
 from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, VoiceMessagesForbidden
 from pyrogram.raw.core import TLObject
 
+from config.units import MIB
 from daemon.telegram import rpc
 from daemon.telegram.errors import AlreadySent
 from daemon.telegram.sender import GONE, sent_id
@@ -24,7 +25,7 @@ from daemon.transfer.reader import Post
 from models.jobs.reasons import RefusalReason
 
 CALL_TIMEOUT_S = 6.0
-ASSEMBLY_BYTES_S = 20 << 20  # the slowest rate at which Telegram assembles an uploaded file
+ASSEMBLY_BYTES_S = 20 * MIB  # the slowest rate at which Telegram assembles an uploaded file
 LONGEST_FLOOD_S = 8
 _FILE_ERRORS = (
     "AUDIO_", "CHAT_FORWARDS_RESTRICTED", "DOCUMENT_", "FILE_", "GROUPED_MEDIA_", "IMAGE_", "MEDIA_", "PHOTO_",

@@ -10,7 +10,9 @@ from typing import Any
 from pyrogram import raw
 from pyrogram.errors import RPCError
 
+from config.units import MIB
 from daemon.database import Database
+from daemon.telegram.sender import PART_BYTES
 from daemon.transfer.delivery import Delivery
 from daemon.transfer.errors import PartsMissing, SourceChanged, TransferError
 from daemon.transfer.media.items import Item
@@ -18,16 +20,16 @@ from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
 from daemon.transfer.resolver import Resolver
 from daemon.transfer.run import Run, Track
-from daemon.transfer.streaming import PART, PIECE, Download, Stream, Upload
+from daemon.transfer.streaming import PIECE, Download, Stream, Upload
 from models.errors import LeaseLost
 from models.jobs import uploads
 from models.jobs.uploads import UploadInfo
 
 logger = logging.getLogger(__name__)
 
-RESUMABLE_BYTES = 100 << 20
+RESUMABLE_BYTES = 100 * MIB
 SAVE_EVERY_S = 2.0
-_PARTS_A_PIECE = PIECE // PART
+_PARTS_A_PIECE = PIECE // PART_BYTES
 
 
 class Fetcher:
@@ -106,7 +108,7 @@ class Fetcher:
 
     async def _begin(self, item: Item, run: Run) -> Upload:
         kept = await self._database(uploads.of, run.job.id, item.media_id)
-        if kept is None or kept.part_bytes != PART:
+        if kept is None or kept.part_bytes != PART_BYTES:
             return Upload(item.size)
         upload = Upload(item.size, kept.file_id)
         for piece in range(upload.pieces):
@@ -134,7 +136,7 @@ class Fetcher:
         info = UploadInfo(
             document_id=item.media_id,
             file_id=upload.file_id,
-            part_bytes=PART,
+            part_bytes=PART_BYTES,
             parts_total=upload.parts,
             parts=_bits(upload),
         )

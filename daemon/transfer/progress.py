@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
 
 from config.texts import Texts
+from config.units import DAY_S
 from daemon.database import Database
 from daemon.notifier import texts_of
 from daemon.screens import progress
@@ -32,7 +33,6 @@ FIRST_S = 0.5
 EDIT_S = 3.0
 DRAIN_S = 2.0
 LONGEST_FLOOD_S = 0  # after a flood wait the text would be out of date
-DAY_S = 86_400
 SHOWN = 200
 """How many waiting jobs have their message kept up to date: those further back wait long anyway."""
 

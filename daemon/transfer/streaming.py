@@ -23,12 +23,12 @@ from pyrogram.errors import (
 )
 from pyrogram.raw.core import Int, Long, TLObject
 
+from config.units import MIB
+from daemon.telegram.sender import PART_BYTES, SMALL_BYTES
 from daemon.transfer.datacentres.pool import DataCentrePool, DataCentrePools
 from daemon.transfer.errors import PartsMissing, RetryLater, SourceChanged
 
-PIECE = 1 << 20  # one upload.getFile, which must not cross a boundary of 1 MiB
-PART = 512 << 10  # one upload.saveFilePart
-SMALL = 10 << 20  # up to here upload.saveFilePart with a checksum, above it upload.saveBigFilePart
+PIECE = MIB  # one upload.getFile, which must not cross a boundary of 1 MiB
 
 MAX_REFRESHES = 3
 """How often a location is refreshed in a row without reading a piece."""
@@ -87,7 +87,7 @@ class Upload:
     @property
     def parts(self) -> int:
         """How many parts the upload has."""
-        return -(-self.size // PART)
+        return -(-self.size // PART_BYTES)
 
     @property
     def pieces(self) -> int:
@@ -146,7 +146,7 @@ class Stream:
         :raises RetryLater: the job must wait.
         :raises RPCError: Telegram refused.
         """
-        checksum = _Checksum() if upload.size <= SMALL else None
+        checksum = _Checksum() if upload.size <= SMALL_BYTES else None
         missing = iter([index for index in range(upload.pieces) if checksum or index not in upload.done])
         try:
             async with asyncio.TaskGroup() as group:
@@ -220,10 +220,10 @@ class Stream:
 
     async def _write(self, upload: Upload, index: int, data: memoryview) -> None:
         pool = self._target.to(self._target_centre)
-        first = index * (PIECE // PART)
+        first = index * (PIECE // PART_BYTES)
         async with asyncio.TaskGroup() as group:
-            for at in range(0, len(data), PART):
-                group.create_task(_save(pool, upload, first + at // PART, data[at : at + PART]))
+            for at in range(0, len(data), PART_BYTES):
+                group.create_task(_save(pool, upload, first + at // PART_BYTES, data[at : at + PART_BYTES]))
 
 
 async def _save(pool: DataCentrePool, upload: Upload, part: int, data: memoryview) -> None:
@@ -241,7 +241,7 @@ async def _save(pool: DataCentrePool, upload: Upload, part: int, data: memoryvie
 def _head(upload: Upload, part: int) -> tuple[type[TLObject[Any]], bytes]:
     """The call that saves a part, serialised up to the part's bytes, which are not copied here."""
     save: type[TLObject[Any]]
-    if upload.size <= SMALL:
+    if upload.size <= SMALL_BYTES:
         save = raw.functions.upload.SaveFilePart
         return save, bytes(Int(save.ID, False) + Long(upload.file_id) + Int(part))
     save = raw.functions.upload.SaveBigFilePart

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import peewee
 
+from config.units import MIB
 from models.database.engine import Trouble
 
 BUSY_TIMEOUT_MS = 5_000
@@ -27,7 +28,7 @@ PRAGMAS = (
     ("journal_mode", "wal"),
     ("synchronous", "full"),
     ("foreign_keys", 1),
-    ("journal_size_limit", 64 << 20),
+    ("journal_size_limit", 64 * MIB),
     ("wal_autocheckpoint", CHECKPOINT_PAGES),
     ("temp_store", "memory"),
 )

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.units import DAY_S
 from models.database import execute, transaction
 from models.tables import CachedMedia
 
-TOUCH_S = 86_400  # a use is written down at most so often: reading must not cost a commit
+TOUCH_S = DAY_S  # a use is written down at most so often: reading must not cost a commit
 
 _GET = """
 SELECT id, items, used_at FROM cached_media

@@ -15,13 +15,14 @@ All functions run inside the caller's transaction.
 import itertools
 from collections.abc import Iterator
 
+from config.units import MIB
 from models.database import execute
 from models.jobs.states import RUNNING, JobState, words
 
 TURN_OF_THE_OTHERS = 4  # every so many claims, the line served longest ago
 
 # Telegram's border between its queues of small and of large files. A size still unknown counts as small.
-LARGE_BYTES = 20 << 20
+LARGE_BYTES = 20 * MIB
 _ANY_BYTES = 1 << 62
 
 FIRST = f"""

@@ -19,15 +19,16 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from config.settings import Settings
+from config.units import DAY_S, HOUR_S, MIB
 from models.database import files
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
 from models.maintenance import encryption, integrity
 
 DAILY, WEEKLY = 7, 4
-RECENT_S = 86_400
+RECENT_S = DAY_S
 """Seconds for which all backups are kept: a mistake noticed in the evening needs the backup of the morning."""
 
-BEFORE_MIGRATION_S = 30 * 86_400
+BEFORE_MIGRATION_S = 30 * DAY_S
 """Seconds for which a backup that was made before a migration is kept."""
 
 COMPRESSION = 6
@@ -110,7 +111,7 @@ def unpack(packed: Path, target: Path, passphrase: str | None) -> Path:
     """
     try:
         with _opened(packed, passphrase) as compressed, target.open("wb") as file:
-            shutil.copyfileobj(compressed, file, 1 << 20)
+            shutil.copyfileobj(compressed, file, MIB)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BackupUnsound([str(error)]) from error
     return target
@@ -144,7 +145,7 @@ def forget_old(settings: Settings, now: int) -> list[str]:
 def is_due(settings: Settings, now: int) -> bool:
     """Whether the newest backup is older than ``BACKUP_HOURS``, or there is none."""
     last = newest(in_directory(settings.backups), now)
-    return last is None or not 0 <= now - last.at < settings.backup_hours * 3600
+    return last is None or not 0 <= now - last.at < settings.backup_hours * HOUR_S
 
 
 def belong_like(model: Path, path: Path) -> None:
@@ -185,7 +186,7 @@ def _pack(plain: Path, passphrase: str | None) -> Path:
     """Compress *plain*, encrypt the result if there is a passphrase, and delete *plain*."""
     packed = plain.with_suffix(".gz")
     with plain.open("rb") as source, gzip.open(packed, "wb", COMPRESSION) as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+        shutil.copyfileobj(source, target, MIB)
     plain.unlink()
     if not passphrase:
         return packed

@@ -7,13 +7,13 @@ of its state, and for events a note holds the longest of those waits.
 
 from typing import Any
 
+from config.units import HOUR_S
 from models import notes
 from models.database import transaction
 from models.money import orders, subscriptions
 from models.tables import Adjustment, Event, Job, Order, Payment, Request, Subscription, User, WebhookEvent
 
 SKEW_S = 60
-HOUR_S = 3600
 LONGEST_S: dict[Any, int] = {Event: HOUR_S, Request: HOUR_S, WebhookEvent: 3 * HOUR_S}
 """The longest intended waits in seconds: leases and retries, but not Telegram's flood waits."""
 NOTE = "flood_wait"

@@ -10,13 +10,12 @@ import peewee
 
 from config.findings import Finding, fail, ok, warn
 from config.settings import Settings
+from config.units import HOUR_S, MIB
 from models import database, notes, users
 from models.errors import SchemaTooNew
 from models.maintenance import backups, health, integrity
 
-DISK_FREE = 256 * 1024 * 1024
 BEAT_STALE_S = 45
-MIB = 1024 * 1024
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -81,14 +80,18 @@ def _disk(db_path: Path) -> Finding:
     place = db_path if db_path.exists() else db_path.parent
     free = shutil.disk_usage(place).free
     said = f"{free // MIB} MiB free at {place}"
-    return ok("disk", said) if free >= DISK_FREE else fail("disk", f"{said}: make room, a full disk stops sales")
+    return (
+        ok("disk", said)
+        if free >= health.LOW_DISK_BYTES
+        else fail("disk", f"{said}: make room, a full disk stops sales")
+    )
 
 
 def _backups(settings: Settings, now: int) -> Finding:
     newest = backups.newest(backups.in_directory(settings.backups), now)
     if newest is None:
         return ok("backups", "none yet: upkeep makes one a few seconds after the start")
-    hours = (now - newest.at) // 3600
+    hours = (now - newest.at) // HOUR_S
     said = f"the newest was made {hours} hours ago: {settings.backups / newest.name}"
     if hours >= 2 * settings.backup_hours:
         return warn("backups", f"{said}. Is upkeep running? What does {settings.logs}/upkeep.log say?")

@@ -21,11 +21,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from config.units import KIB
 from models.errors import PassphraseWrong
 
 MAGIC = b"PEAJE-SEALED-1\n"
 SALT_BYTES, PREFIX_BYTES, TAG_BYTES = 16, 7, 16
-PIECE_BYTES = 64 << 10
+PIECE_BYTES = 64 * KIB
 
 
 def seal(source: BinaryIO, target: BinaryIO, passphrase: str) -> None:

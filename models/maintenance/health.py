@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.units import MIB
 from models import outbox
 from models.database import transaction
-from models.event_kinds import IncidentClosed, IncidentOpened
+from models.event_kinds import IncidentClosed, IncidentKey, IncidentOpened
 from models.tables import Heartbeat, Incident
+
+BEAT_STALE_S = 30
+"""A program whose newest heartbeat is older does not run."""
+LOW_DISK_BYTES = 256 * MIB
+"""With less free than this the disk is nearly full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ def all() -> dict[str, Beat]:
     return {row.program: Beat(row.at, row.detail) for row in Heartbeat.select()}
 
 
-def open_incident(key: str, text: str, now: int) -> bool:
+def open_incident(key: IncidentKey, text: str, now: int) -> bool:
     """Open an incident and tell the admins; False if it is open already."""
     with transaction():
         if _open(key).exists():
@@ -51,7 +57,7 @@ def open_incident(key: str, text: str, now: int) -> bool:
         return True
 
 
-def tell_incident(key: str, text: str, now: int) -> bool:
+def tell_incident(key: IncidentKey, text: str, now: int) -> bool:
     """Open an incident and tell the admins, or tell them its new *text*; False if the text is the same.
 
     For an incident that may stay open for long, so that it does not hide what happens after it.
@@ -68,7 +74,7 @@ def tell_incident(key: str, text: str, now: int) -> bool:
         return True
 
 
-def close_incident(key: str, now: int) -> bool:
+def close_incident(key: IncidentKey, now: int) -> bool:
     """Close an incident and tell the admins; False if none with this key is open."""
     with transaction():
         row = _open(key).first()

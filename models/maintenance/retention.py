@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from config.units import DAY_S
 from models.database import execute, transaction
 from models.event_kinds import EventKind
 from models.jobs import usage
 from models.jobs.states import ENDED, words
 
-DAY_S = 86_400
 AT_ONCE = 500
 
 FORGETTABLE = (

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from config.units import DAY_S
 from models import outbox
 from models.database import execute, snapshot, transaction
 from models.errors import NotFound
 from models.event_kinds import AccessGiven, AccessTaken
 from models.tables import Adjustment, User
 
-GRACE_S = 86_400
+GRACE_S = DAY_S
 """Seconds by which a renewed period exceeds the provider's end: the next payment rarely arrives on the second."""
 
 

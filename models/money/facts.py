@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from config.units import HOUR_S
 from models.event_kinds import AlertReason
 from models.money.access import Disputed
 from models.money.orders import OrderInfo
 
-EARLIEST_S = 72 * 3600
+EARLIEST_S = 72 * HOUR_S
 """Time counts from the payment's creation at the provider, but from at most this many seconds before it completed."""
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from config import money
 from config.plans import Plan
+from config.units import DAY_S, HOUR_S
 
 
 class Provider(StrEnum):
@@ -65,7 +66,7 @@ class ProviderTraits:
 PAYPAL = ProviderTraits(
     name=Provider.PAYPAL,
     currency=None,
-    order_life_s=6 * 3600,  # then PayPal forgets our request ids
+    order_life_s=6 * HOUR_S,  # then PayPal forgets our request ids
     partial_refunds=True,
     number=re.compile(r"[0-9A-Z]{17}|I-[0-9A-Z]{10,14}"),
     is_asked_later=True,
@@ -76,7 +77,7 @@ PAYPAL = ProviderTraits(
 STARS = ProviderTraits(
     name=Provider.STARS,
     currency=money.STARS,
-    order_life_s=24 * 3600,
+    order_life_s=DAY_S,
     partial_refunds=False,
     number=re.compile(r"[\w.:+/=-]{6,255}"),
     is_asked_later=False,

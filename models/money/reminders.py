@@ -7,6 +7,7 @@ each change, else at the next moment of a message. It is a schedule alone: a wro
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from config.units import DAY_S
 from models import outbox
 from models.database import transaction
 from models.event_kinds import AccessEnded, AccessEnding
@@ -14,7 +15,6 @@ from models.money import access
 from models.money.subscriptions import SubscriptionState
 from models.tables import Subscription, User
 
-DAY_S = 86_400
 DAYS_BEFORE = (3, 1)
 
 LATE_S = DAY_S

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.units import HOUR_S
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
@@ -25,7 +26,7 @@ from models.tables import Order, Subscription
 
 RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 LIVING = (SubscriptionState.PENDING, *RENEWING)
-POLL_EVERY_S = 6 * 3600
+POLL_EVERY_S = 6 * HOUR_S
 """Seconds between two polls of a live subscription."""
 
 MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {

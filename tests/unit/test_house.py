@@ -122,6 +122,19 @@ def test_what_takes_many_values_gets_them_by_name() -> None:
     assert not [f"{source}:{call.lineno}" for source, call in calls if by_place(call) > MOST_BY_PLACE]
 
 
+def test_units_of_time_and_size_are_named_once() -> None:
+    amounts = {3600, 86_400, 1024 * 1024}
+    programs = [source for folder in PACKAGES for source in sources(folder) if "migrations" not in source.parts]
+    found = [
+        f"{source}:{node.lineno}"
+        for source in programs
+        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in amounts
+    ]
+
+    assert not found, "config/units.py has their names"
+
+
 def test_every_package_says_what_lives_there() -> None:
     for source in REPOSITORY.glob("*/**/__init__.py"):
         folder = source.relative_to(REPOSITORY).parts[0]

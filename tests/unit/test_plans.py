@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from config import plans
-from config.plans import MIB, Limit, Plans, PlansError
+from config.plans import Limit, Plans, PlansError
+from config.units import MIB
 
 SHIPPED = Path(__file__).resolve().parents[2] / "plans.toml"
 

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from config.units import KIB
+
 T = TypeVar("T")
 
 ORIGINS = {
@@ -28,7 +30,7 @@ NAMES = {
     "sandbox": "messageverificationcerts.sandbox.paypal.com",
 }
 PATH = "/v1/notifications/certs/"
-BODY_CAP = 64 << 10
+BODY_CAP = 64 * KIB
 VERIFIED_KEPT, FAILED_KEPT = 8, 64
 FAILURE_S = 30.0
 TIMEOUT_S = (1.5, 1.5)

@@ -2,8 +2,9 @@
 
 import logging
 
+from config.units import DAY_S
 from models import notes, outbox
-from models.event_kinds import AlertReason
+from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
 from models.money import payments
 from models.money.payments import Change, DisputeFact
@@ -13,16 +14,14 @@ from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 
-LOOK_BACK_S = 4 * 86_400
+LOOK_BACK_S = 4 * DAY_S
 """Seconds before the last comparison: PayPal repeats a notification for three days."""
 
-OLDEST_S = 179 * 86_400
+OLDEST_S = 179 * DAY_S
 """Seconds: PayPal lists the disputes of the last 180 days."""
 
 COMPARED_NOTE = "paypal_disputes_compared"
 """The note of the last comparison. A restored backup brings back an old one, and what came since is compared again."""
-
-INCIDENT = "disputes_refused"
 
 
 def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
@@ -61,9 +60,9 @@ def compare(shop: Shop, now: int) -> None:
     except Refused as refusal:
         if refusal.status != FORBIDDEN:
             raise
-        health.open_incident(INCIDENT, str(refusal), now)
+        health.open_incident(IncidentKey.DISPUTES_REFUSED, str(refusal), now)
         return
-    health.close_incident(INCIDENT, now)
+    health.close_incident(IncidentKey.DISPUTES_REFUSED, now)
     for short in listed:
         _compare_one(shop, str(short.get("dispute_id")), now)
     notes.put(COMPARED_NOTE, now, now)

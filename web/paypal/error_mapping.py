@@ -2,6 +2,7 @@
 
 import logging
 
+from config.units import DAY_S
 from models import outbox
 from models.event_kinds import AlertReason
 from models.money import orders
@@ -40,7 +41,7 @@ ACCOUNT = frozenset(
 )
 """Faults of the operator's own account, besides everything that begins with ``PAYEE_``."""
 
-ALERT_EVERY_S = 86_400
+ALERT_EVERY_S = DAY_S
 
 
 def handle(order: OrderInfo, refusal: Refused, now: int) -> Outcome:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 
+from config.units import DAY_S
 from models.money import orders, payments, provider_requests, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
@@ -18,7 +19,6 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_S = 15
 DOUBLINGS = 8
 REASON = "Asked for in the chat"
-DAY_S = 86_400
 LIFE_S: Mapping[RequestKind, int] = {
     RequestKind.REFUND: 44 * DAY_S,
     RequestKind.CANCEL_SUBSCRIPTION: 3 * DAY_S,

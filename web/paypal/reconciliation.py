@@ -5,9 +5,10 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from config.units import DAY_S, HOUR_S
 from models import notes, outbox
 from models.errors import ModelError
-from models.event_kinds import AlertReason
+from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
 from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
@@ -19,8 +20,8 @@ from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 
-LOOK_BACK_S = 3 * 86_400
-REPORT_LAG_S = 4 * 3600
+LOOK_BACK_S = 3 * DAY_S
+REPORT_LAG_S = 4 * HOUR_S
 """Seconds: PayPal's report shows a transaction up to three hours late."""
 
 PAYMENTS = "T00"
@@ -30,14 +31,13 @@ REFUNDS = frozenset({"T1106", "T1107"})
 ORDERED = "ODR"
 """The type of a payment's reference, where it refers to an order."""
 
-LONGEST_SPAN_S = 31 * 86_400
-OLDEST_S = 3 * 365 * 86_400
+LONGEST_SPAN_S = 31 * DAY_S
+OLDEST_S = 3 * 365 * DAY_S
 """The longest span that PayPal reports at once, and the age of the oldest transactions, in seconds."""
 
 COMPARED_NOTE = "paypal_compared"
 """The note of the last comparison. A restored backup brings back an old one, and what came since is compared again."""
 
-INCIDENT = "report_refused"
 
 Row = Mapping[str, Any]
 
@@ -55,9 +55,9 @@ def compare(shop: Shop, now: int) -> None:
     except Refused as refusal:
         if refusal.status != FORBIDDEN:
             raise
-        health.open_incident(INCIDENT, str(refusal), now)
+        health.open_incident(IncidentKey.REPORT_REFUSED, str(refusal), now)
         return
-    health.close_incident(INCIDENT, now)
+    health.close_incident(IncidentKey.REPORT_REFUSED, now)
     with readable("the transaction list"):
         reported = {str(row["transaction_id"]): row for row in rows}
     failed: list[str] = []

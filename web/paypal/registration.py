@@ -5,7 +5,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from config.units import HOUR_S
 from models import notes
+from models.event_kinds import IncidentKey
 from models.maintenance import health
 from web.paypal.client import PayPalError, Refused
 from web.paypal.events import EVENT_TYPES
@@ -15,15 +17,14 @@ from web.paypal.shop import Shop
 logger = logging.getLogger(__name__)
 
 PATH = "/paypal/webhook"
-INCIDENT = "webhook_missing"
-CHECK_EVERY_S = 6 * 3600
+CHECK_EVERY_S = 6 * HOUR_S
 """Seconds between two checks of a registered webhook: somebody can delete it on PayPal's own pages."""
 
 
 def ensure(shop: Shop, now: int) -> None:
     """Register the webhook where it is missing. Until that succeeds upkeep polls, and an incident tells the admins."""
     if shop.settings.paypal_webhook_id:
-        health.close_incident(INCIDENT, now)
+        health.close_incident(IncidentKey.WEBHOOK_MISSING, now)
         return
     url = f"{shop.settings.backend_url}{PATH}"
     if not _is_due(notes.get(shop.webhook_note), url, now):
@@ -37,7 +38,7 @@ def ensure(shop: Shop, now: int) -> None:
         _missing(f"PayPal did not register the webhook {url}: {error}", now)
         return
     notes.put(shop.webhook_note, {"id": webhook_id, "url": url, "looked_at": now}, now)
-    health.close_incident(INCIDENT, now)
+    health.close_incident(IncidentKey.WEBHOOK_MISSING, now)
     logger.info("webhook.registered", extra={"webhook": webhook_id, "url": url})
 
 
@@ -79,4 +80,4 @@ def _create(shop: Shop, url: str) -> str:
 
 def _missing(text: str, now: int) -> None:
     logger.warning("webhook.missing", extra={"cause": text})
-    health.open_incident(INCIDENT, text, now)
+    health.open_incident(IncidentKey.WEBHOOK_MISSING, text, now)

@@ -8,6 +8,7 @@ from typing import Any
 
 from config.plans import Plans
 from config.texts import DEFAULT_LANGUAGE, Texts
+from config.units import DAY_S
 from models import notes
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
@@ -31,8 +32,6 @@ from web.paypal.parsing import (
 )
 
 logger = logging.getLogger(__name__)
-
-DAY_S = 86_400
 
 
 class Renewals:

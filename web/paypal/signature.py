@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from werkzeug.datastructures import Headers
 
+from config.units import DAY_S
 from web.paypal.certificates import Certificates
 from web.paypal.certificates import CertificateUnavailable as CertificateUnavailable
 from web.paypal.certificates import Forged as Forged
@@ -28,7 +29,7 @@ HEADERS = (
     "Paypal-Auth-Algo",
 )
 ALGORITHM = "SHA256withRSA"
-OLDEST_S = 4 * 86_400
+OLDEST_S = 4 * DAY_S
 NEWEST_S = 5 * 60
 
 

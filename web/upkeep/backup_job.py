@@ -13,6 +13,7 @@ from config.settings import Settings
 from models import notes
 from models.database import ERRORS
 from models.errors import BackupError, BackupNotFound, BackupUnsound
+from models.event_kinds import IncidentKey
 from models.maintenance import backups, health, restoring
 from models.maintenance.backups import Backup
 from models.maintenance.restoring import Prepared
@@ -23,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 Tell = Callable[[str], None]
 
-MAKING, CONTRADICTED = "backup_failed", "ledger_contradicts_itself"
-COPYING, PRUNING, ANOTHERS = "backup_copy_failed", "backup_copies_kept", "backup_copy_elsewhere"
 PRUNED_NOTE = "backup_copies_pruned"
 """The note of the copy after which old copies were last deleted."""
 
@@ -34,15 +33,19 @@ FAILURES = (BackupError, S3Error, OSError, *ERRORS, subprocess.TimeoutExpired)
 def back_up(settings: Settings, now: int) -> None:
     """Make a backup when one is due, and copy the newest into the operator's bucket. What failed is tried again."""
     if backups.is_due(settings, now):
-        _watched(MAKING, lambda: _make(settings, now), now)
+        _watched(IncidentKey.BACKUP_FAILED, lambda: _make(settings, now), now)
         memory.give_back()  # some megabytes that are not needed again for hours
     bucket = s3.build(settings)
     if bucket is None:
-        for incident in (COPYING, PRUNING, ANOTHERS):
+        for incident in (
+            IncidentKey.BACKUP_COPY_FAILED,
+            IncidentKey.BACKUP_COPIES_KEPT,
+            IncidentKey.BACKUP_COPY_ELSEWHERE,
+        ):
             health.close_incident(incident, now)
         return
-    _watched(COPYING, lambda: _copy(settings, bucket, now), now)
-    _watched(PRUNING, lambda: _prune(settings, bucket, now), now)
+    _watched(IncidentKey.BACKUP_COPY_FAILED, lambda: _copy(settings, bucket, now), now)
+    _watched(IncidentKey.BACKUP_COPIES_KEPT, lambda: _prune(settings, bucket, now), now)
 
 
 def prepare(settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tell) -> tuple[Path, Prepared]:
@@ -125,11 +128,11 @@ def _make(settings: Settings, now: int) -> None:
 
 def _report(contradictions: list[str], now: int) -> None:
     if not contradictions:
-        health.close_incident(CONTRADICTED, now)
+        health.close_incident(IncidentKey.LEDGER_CONTRADICTS_ITSELF, now)
         return
     text = "; ".join(contradictions)
     logger.error("ledger.contradicted", extra={"cause": text})
-    health.tell_incident(CONTRADICTED, text, now)
+    health.tell_incident(IncidentKey.LEDGER_CONTRADICTS_ITSELF, text, now)
 
 
 def _copy(settings: Settings, bucket: s3.Bucket, now: int) -> None:
@@ -139,7 +142,7 @@ def _copy(settings: Settings, bucket: s3.Bucket, now: int) -> None:
         return
     if copied is None and _is_anothers(settings, bucket, now):
         return
-    health.close_incident(ANOTHERS, now)
+    health.close_incident(IncidentKey.BACKUP_COPY_ELSEWHERE, now)
     bucket.put(settings.backups / newest.name)
     notes.put(notes.BACKUP_COPIED, newest.name, now)
     logger.info("backup.copied", extra={"file": newest.name, "bucket": bucket.name})
@@ -160,7 +163,7 @@ def _is_anothers(settings: Settings, bucket: s3.Bucket, now: int) -> bool:
     newest = backups.newest(there, now)
     if newest is None or not {*backups.in_directory(settings.backups)}.isdisjoint(there):
         return False
-    health.open_incident(ANOTHERS, f"{bucket.name}: {newest.name}", now)
+    health.open_incident(IncidentKey.BACKUP_COPY_ELSEWHERE, f"{bucket.name}: {newest.name}", now)
     return True
 
 
@@ -175,7 +178,7 @@ def _prune(settings: Settings, bucket: s3.Bucket, now: int) -> None:
     notes.put(PRUNED_NOTE, copied, now)
 
 
-def _watched(incident: str, work: Callable[[], None], now: int) -> None:
+def _watched(incident: IncidentKey, work: Callable[[], None], now: int) -> None:
     try:
         work()
     except FAILURES as error:

@@ -17,7 +17,9 @@ import peewee
 
 from config import program
 from config.settings import EXIT_OK, Settings
+from config.units import DAY_S, HOUR_S, MINUTE_S
 from models.database import checkpoint, close_database, connected, open_database, wakes
+from models.event_kinds import IncidentKey
 from models.jobs import batches, cache
 from models.maintenance import clock_repair, health, privacy, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
@@ -25,7 +27,7 @@ from models.money.orders import OrderInfo
 from models.money.seller import Result, Seller, SellerError
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.client import PayPalError
-from web.paypal.monitor import AWAY, DENIED, FAILING, Monitor
+from web.paypal.monitor import Monitor
 from web.paypal.operations import Operations
 from web.paypal.shop import ENDED, Shop, build_shop
 from web.upkeep import backup_job, heartbeat
@@ -43,13 +45,18 @@ STANDSTILL_S = 900
 PATIENCE_S = 20.0
 """Seconds that one poll of PayPal may take in all, so that a slow one delays neither the others nor a stop."""
 
-MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 PING_CHECK_S = 10
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
 HELD_S = 7 * DAY_S
 CACHE_AGE_S, CACHE_POSTS = 30 * DAY_S, 100_000
-BROKEN = "chore_failing"
-OF_PAYPAL = (AWAY, DENIED, FAILING, registration.INCIDENT, reconciliation.INCIDENT, disputes.INCIDENT)
+OF_PAYPAL = (
+    IncidentKey.PAYPAL_AWAY,
+    IncidentKey.PAYPAL_DENIED,
+    IncidentKey.WEBHOOKS_FAILING,
+    IncidentKey.WEBHOOK_MISSING,
+    IncidentKey.REPORT_REFUSED,
+    IncidentKey.DISPUTES_REFUSED,
+)
 
 
 class Upkeep:
@@ -108,17 +115,19 @@ class Upkeep:
             return
         try:
             if broken:
-                health.tell_incident(BROKEN, ", ".join(broken), now)
+                health.tell_incident(IncidentKey.CHORE_FAILING, ", ".join(broken), now)
             else:
-                health.close_incident(BROKEN, now)
+                health.close_incident(IncidentKey.CHORE_FAILING, now)
         except peewee.DatabaseError as error:
-            logger.warning("incident.unwritten", extra={"incident": BROKEN, "cause": str(error)})
+            logger.warning("incident.unwritten", extra={"incident": IncidentKey.CHORE_FAILING, "cause": str(error)})
         else:
             self._broken = broken
 
     def _known_as_broken(self) -> list[str]:
         """The tasks of which admins were told before this start: they count as broken until they succeed."""
-        names = next((each.text.split(", ") for each in health.incidents() if each.key == BROKEN), [])
+        names = next(
+            (each.text.split(", ") for each in health.incidents() if each.key == IncidentKey.CHORE_FAILING), []
+        )
         for task in (*self.tasks, *self.long_tasks, self.ping):
             if task.name in names:
                 task.remember_as_broken()

@@ -18,11 +18,12 @@ import requests
 from requests_aws4auth import AWS4Auth
 
 from config.settings import Settings
+from config.units import MIB
 
 AWS = "https://s3.amazonaws.com"
 DEFAULT_REGION = "us-east-1"
 TIMEOUT_S = (10, 120)
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = MIB
 FORBIDDEN = 403
 
 _REGION = re.compile(r"s3[.-](?:dualstack\.)?(?P<region>[a-z]+-[a-z0-9-]+)\.")

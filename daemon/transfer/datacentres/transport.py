@@ -11,10 +11,12 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from config.units import KIB, MIB
+
 CONNECT_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 10.0
-SCRATCH = 16 << 10
-LONGEST_PACKET = 2 << 20  # the largest answer is a piece of 1 MiB; anything beyond is not MTProto
+SCRATCH = 16 * KIB
+LONGEST_PACKET = 2 * MIB  # the largest answer is a piece of 1 MiB; anything beyond is not MTProto
 
 
 class Transport:

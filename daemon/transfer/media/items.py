@@ -10,13 +10,15 @@ from typing import Any
 
 from pyrogram import raw
 
+from config.plans import LARGEST_FILE_MIB
+from config.units import KIB, MIB
 from daemon.transfer.errors import PermanentFailure
 from models.jobs.reasons import RefusalReason
 
-MAX_BYTES = 2000 << 20
+MAX_BYTES = LARGEST_FILE_MIB * MIB
 """The largest file that a bot may upload."""
 
-MAX_THUMBNAIL_BYTES = 200 << 10
+MAX_THUMBNAIL_BYTES = 200 * KIB
 
 APK = "application/vnd.android.package-archive"
 

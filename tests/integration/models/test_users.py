@@ -2,6 +2,7 @@
 
 import pytest
 
+from config.units import DAY_S
 from models import users
 from models.errors import NotFound
 from models.tables import User
@@ -74,7 +75,7 @@ def test_a_customer_is_found_by_name_in_any_case() -> None:
 
 
 def test_totals_count_everybody() -> None:
-    seen(1, now=NOW - 2 * users.DAY_S)
+    seen(1, now=NOW - 2 * DAY_S)
     seen(2)
     seen(3)
     users.ban(2, NOW)
