@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _CONTROL_MODULES = (
     "tests.sandbox.telegram.controls",
+    "tests.sandbox.telegram.message_controls",
     "tests.sandbox.telegram.fault_controls",
     "tests.sandbox.telegram.account_controls",
     "tests.sandbox.telegram.update_controls",

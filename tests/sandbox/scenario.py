@@ -7,6 +7,7 @@ from typing import Any
 
 from pyrogram import raw
 
+from . import extras
 from .telegram import posting, posts
 from .telegram.authorization import SERVICE_ACCOUNT
 from .telegram.content import MIB
@@ -21,6 +22,7 @@ BOT_ID = 7_100_000_001
 FOREIGN_BOT_ID = 7_100_000_002
 OPERATOR_ID = 6_200_000_001
 ADMIN_ID = 5_300_000_001
+SECOND_ADMIN_ID = 5_300_000_002
 PERSON_ID = 4_400_000_001
 PUBLISHER_ID = 4_400_000_002
 _FIRST_CUSTOMER_ID = 8_000_000_001
@@ -41,6 +43,7 @@ class Scene:
     api_id: int = 0
     api_hash: str = ""
     admin_session: str = ""
+    second_admin_session: str = ""
     operator_session: str = ""
     customer_sessions: dict[int, str] = field(default_factory=dict)
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -54,6 +57,7 @@ def build(server: Server) -> Scene:
     scene.api_id, scene.api_hash = server.api_id, server.api_hash
     _populate(server)
     scene.admin_session = server.new_session_string(ADMIN_ID)
+    scene.second_admin_session = server.new_session_string(SECOND_ADMIN_ID)
     scene.operator_session = server.new_session_string(OPERATOR_ID)
     for customer in customers(server):
         scene.customer_sessions[customer.id] = server.new_session_string(customer.id)
@@ -61,6 +65,7 @@ def build(server: Server) -> Scene:
     _write_gallery(server, scene)
     _write_elsewhere(server, scene)
     _write_private_mail(server, scene)
+    extras.write(lambda chat: _Writer(server, scene, chat), scene.links)
     return scene
 
 
@@ -85,6 +90,7 @@ def _populate(server: Server) -> None:
     add(User(FOREIGN_BOT_ID, "Bank", username="sandbox_bank_bot", bot=Bot(_token(FOREIGN_BOT_ID))))
     add(User(OPERATOR_ID, "Operator", username="peaje_operator", phone="34600000001", premium=True))
     add(User(ADMIN_ID, "Alba", username="peaje_admin", phone="34600000002", language_code="es"))
+    add(User(SECOND_ADMIN_ID, "Bruno", username="peaje_admin_2", phone="34600000005", language_code="en"))
     add(User(PERSON_ID, "Marta", username="marta_private", phone="34600000003", language_code="es"))
     add(User(PUBLISHER_ID, "Publisher", username="sandbox_publisher", phone="34600000004"))
     for number, name in enumerate(_NAMES):
@@ -134,6 +140,7 @@ def _open_chats(server: Server, scene: Scene) -> None:
         "secret": open_channel(server, "Operator's own", members=inside),
     }
     channels["discussed"] = open_channel(server, "Discussed", username="sandbox_discussed")
+    channels["extras"] = open_channel(server, "Extras", username="sandbox_extras")
     channels["discussed"].discussion = channels["discussion"].id
     scene.chats = {name: channel.id for name, channel in channels.items()}
     for name in ("invited", "requested", "expired", "private"):
@@ -331,6 +338,11 @@ def description(server: Server, control_url: str) -> dict[str, Any]:
         "bot": {"id": BOT_ID, "username": world.users[BOT_ID].username},
         "foreign_bot": {"id": FOREIGN_BOT_ID, "username": foreign.username, "token": foreign.bot.token},
         "admin": {"id": ADMIN_ID, "session_string": scene.admin_session, "language_code": "es"},
+        "second_admin": {
+            "id": SECOND_ADMIN_ID,
+            "session_string": scene.second_admin_session,
+            "language_code": "en",
+        },
         "operator": {"id": OPERATOR_ID, "username": "peaje_operator", "phone": "+34600000001"},
         "customers": [_customer(scene, user) for user in customers(server)],
         "chats": {name: world.channels[id_].peer for name, id_ in scene.chats.items()},

@@ -241,6 +241,28 @@ async def test_the_statement_is_paged_and_told_apart_by_direction(shop: Shop) ->
     assert oldest.history[0].date <= first.history[0].date
 
 
+async def test_a_forwarded_invoice_is_paid_by_somebody_whom_the_bot_never_met(shop: Shop) -> None:
+    invoice = await shop.offer("forwarded-1")
+    stranger = shop.sandbox.control("POST", "/users", {})["users"][0]
+    async with clients.client(shop.sandbox.scenario, session_string=stranger["session_string"]) as client:
+        await shop.customer.forward_messages(f"extra_{str(stranger['id'])[-6:]}", shop.bot_name, invoice.msg_id)
+        forward = await anext(client.get_chat_history(shop.customer_id, limit=1))
+        given = raw.types.InputInvoiceMessage(peer=await client.resolve_peer(shop.customer_id), msg_id=forward.id)
+        form = await client.invoke(raw.functions.payments.GetPaymentForm(invoice=given))
+        await client.invoke(raw.functions.payments.SendStarsForm(form_id=form.form_id, invoice=given))
+    assert shop.asked[-1].from_user.id == stranger["id"]
+    assert (await shop.took()).invoice_payload == "forwarded-1"
+
+
+async def test_the_statement_may_not_name_the_payer(shop: Shop) -> None:
+    await shop.offer("unnamed-1")
+    shop.control("pay", customer=shop.customer_id, payload="unnamed-1", anonymous=True, skip_precheckout=True)
+    await shop.took()
+    line = (await shop.statement(limit=1)).history[0]
+    assert isinstance(line.peer, raw.types.StarsTransactionPeerUnsupported)
+    assert line.bot_payload == b"unnamed-1"
+
+
 async def test_a_page_does_not_move_when_a_payment_comes_between(shop: Shop) -> None:
     for number in range(3):
         await shop.pay(await shop.offer(f"between-{number}"))

@@ -338,6 +338,16 @@ async def test_updates_in_other_wrappings_are_understood(trio: Trio) -> None:
     await asyncio.to_thread(control, "DELETE", "/faults")
 
 
+@pytest.mark.parametrize("wrong_s", [1000, -1000])
+async def test_a_wrong_clock_is_put_right_by_the_server(trio: Trio, wrong_s: int) -> None:
+    """Telegram answers such a message `bad_msg_notification`, by which the library finds the time."""
+    state = trio.customer._sender._state
+    state.time_offset += wrong_s
+    state._last_msg_id = 0
+    assert (await trio.customer.get_me()).id == trio.customer_id
+    assert abs(state.time_offset) < 60
+
+
 async def test_a_frozen_account_is_told_so(trio: Trio) -> None:
     control = trio.sandbox.control
     await asyncio.to_thread(control, "POST", "/faults", {"fault": "freeze", "account": trio.customer_id})

@@ -51,9 +51,17 @@ def get_full_channel(call: Call, query: raw.functions.channels.GetFullChannel) -
         bot_info=[],
         pts=channel.timeline.pts,
         participants_count=sum(1 for _ in channel.inside()),
-        can_view_participants=channel.megagroup or channel.is_admin(call.user.id) or None,
+        can_view_participants=channel.is_admin(call.user.id)
+        or (channel.megagroup and not channel.hidden_members)
+        or None,
+        participants_hidden=channel.hidden_members or None,
     )
     return raw.types.messages.ChatFull(full_chat=full, chats=view.chats(), users=view.users())
+
+
+def _sees_members(call: Call, channel: Channel) -> bool:
+    """Admins do; in groups everybody does, unless the admins hide the members."""
+    return channel.is_admin(call.user.id) or (channel.megagroup and not channel.hidden_members)
 
 
 @method("channels.getParticipant")
@@ -63,7 +71,7 @@ def get_participant(call: Call, query: raw.functions.channels.GetParticipant) ->
     member = channel.members.get(peer) if is_user(peer) else None
     if member is None or member.role in (Role.LEFT, Role.REQUESTED):
         raise RpcError(400, "USER_NOT_PARTICIPANT")
-    if peer != call.user.id and not channel.megagroup and not channel.is_admin(call.user.id):
+    if peer != call.user.id and not _sees_members(call, channel):
         raise RpcError(400, "CHAT_ADMIN_REQUIRED")
     view = call.view()
     view.mention(peer)
@@ -74,22 +82,36 @@ def get_participant(call: Call, query: raw.functions.channels.GetParticipant) ->
 @method("channels.getParticipants")
 def get_participants(call: Call, query: raw.functions.channels.GetParticipants) -> TLObject:
     channel = call.channel(query.channel)
-    if not channel.megagroup and not channel.is_admin(call.user.id):
+    for_admins = isinstance(query.filter, _FOR_ADMINS)
+    if not _sees_members(call, channel) or (for_admins and not channel.is_admin(call.user.id)):
         raise RpcError(400, "CHAT_ADMIN_REQUIRED")
     view = call.view()
-    inside = [user_id for user_id in channel.inside() if _wanted(channel, user_id, query.filter)]
-    page = inside[query.offset : query.offset + query.limit]
+    found = [user_id for user_id in channel.members if _wanted(call, channel, user_id, query.filter)]
+    page = found[query.offset : query.offset + query.limit]
     participants = []
     for user_id in page:
         view.mention(user_id)
         participants.append(membership.participant(view, channel, user_id, channel.members[user_id]))
     return raw.types.channels.ChannelParticipants(
-        count=len(inside), participants=participants, chats=view.chats(), users=view.users()
+        count=len(found), participants=participants, chats=view.chats(), users=view.users()
     )
 
 
-def _wanted(channel: Channel, user_id: int, filter_: TLObject) -> bool:
-    return channel.is_admin(user_id) or not isinstance(filter_, raw.types.ChannelParticipantsAdmins)
+_FOR_ADMINS = (raw.types.ChannelParticipantsKicked, raw.types.ChannelParticipantsBanned)
+
+
+def _wanted(call: Call, channel: Channel, user_id: int, filter_: TLObject) -> bool:
+    user = call.world.users[user_id]
+    if isinstance(filter_, _FOR_ADMINS):
+        return channel.role(user_id) is Role.BANNED
+    if isinstance(filter_, raw.types.ChannelParticipantsAdmins):
+        return channel.is_admin(user_id)
+    if isinstance(filter_, raw.types.ChannelParticipantsBots):
+        return channel.has(user_id) and user.bot is not None
+    if isinstance(filter_, raw.types.ChannelParticipantsSearch):
+        names = f"{user.first_name} {user.last_name or ''} {user.username or ''}".lower()
+        return channel.has(user_id) and filter_.q.lower() in names
+    return channel.has(user_id)
 
 
 @method("channels.deleteMessages")
@@ -135,6 +157,9 @@ def join_channel(call: Call, query: raw.functions.channels.JoinChannel) -> TLObj
     channel = call.channel(query.channel)
     if channel.has(call.user.id):
         raise RpcError(400, "USER_ALREADY_PARTICIPANT")
+    if channel.join_request:
+        _set_own_role(call, channel, Role.REQUESTED)
+        raise RpcError(400, "INVITE_REQUEST_SENT")
     return enter(call, channel)
 
 
@@ -182,6 +207,8 @@ def check_chat_invite(call: Call, query: raw.functions.messages.CheckChatInvite)
         megagroup=channel.megagroup or None,
         public=channel.username is not None or None,
         request_needed=invitation.request_needed or None,
+        subscription_pricing=membership.pricing(invitation),
+        subscription_form_id=1 if invitation.price else None,
         about=channel.about or None,
     )
 
@@ -192,6 +219,8 @@ def import_chat_invite(call: Call, query: raw.functions.messages.ImportChatInvit
     if channel.has(call.user.id):
         raise RpcError(400, "USER_ALREADY_PARTICIPANT")
     _check_usable(call, channel, invitation)
+    if invitation.price:
+        raise RpcError(400, "STARS_PAYMENT_REQUIRED")
     if invitation.request_needed:
         _set_own_role(call, channel, Role.REQUESTED, invitation)
         raise RpcError(400, "INVITE_REQUEST_SENT")

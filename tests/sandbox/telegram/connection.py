@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 _NO_SUCH_KEY = struct.pack("<i", -404)
 _BAD_SALT = 48
+# Codes of bad_msg_notification, and how far the clocks of client and server may be apart.
+_TOO_LOW, _TOO_HIGH, _NOT_DIVISIBLE = 16, 17, 18
+_MAX_AHEAD_S, _MAX_BEHIND_S = 30, 300
 _DEAF_LOOK_S = 0.1
 
 
@@ -118,6 +121,13 @@ class Connection:
                 ),
             )
             return
+        code = _fault_of(message.msg_id)
+        if code is not None:
+            notification = raw.types.BadMsgNotification(
+                bad_msg_id=message.msg_id, bad_msg_seqno=message.seq_no, error_code=code
+            )
+            self.send_object(session, notification)
+            return
         if not session.announced:
             session.announced = True
             created = raw.types.NewSessionCreated(
@@ -187,3 +197,13 @@ class Connection:
 
 
 _UNANSWERED = (raw.types.MsgsStateInfo, raw.types.MsgsAllInfo, raw.types.MsgResendReq)
+
+
+def _fault_of(message_id: int) -> int | None:
+    """What Telegram finds wrong with a client's message id: its clock, or that it is not divisible by 4."""
+    if message_id % 4:
+        return _NOT_DIVISIBLE
+    ahead_s = message_id / 2**32 - time.time()
+    if ahead_s > _MAX_AHEAD_S:
+        return _TOO_HIGH
+    return _TOO_LOW if ahead_s < -_MAX_BEHIND_S else None

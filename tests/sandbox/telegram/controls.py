@@ -87,17 +87,22 @@ async def post(sandbox: "Sandbox", request: Request) -> Any:
     return await action(sandbox, request)
 
 
-def _order(request: Request) -> Order:
+def _order(sandbox: "Sandbox", request: Request) -> Order:
     known = {field.name for field in fields(Order)} - {"entities", "markup"}
     settings = {name: value for name, value in request.body.items() if name in known}
-    settings["entities"] = _entities(request)
+    settings["entities"] = entities_of(request)
+    settings["buttons"] = tuple(
+        tuple((button["text"], button["url"]) for button in row) for row in request.body.get("buttons", ())
+    )
+    settings["bought"] = tuple(find_user(sandbox, given).id for given in request.body.get("bought", ()))
     order = Order(**{"kind": "photo", **settings})
     if order.kind not in KINDS:
         raise ControlError(f"kind is one of {', '.join(KINDS)}")
     return order
 
 
-def _entities(request: Request) -> list[TLObject]:
+def entities_of(request: Request) -> list[TLObject]:
+    """The entities of a text, from the body. Raises ControlError."""
     found = []
     for entity in request.body.get("entities", ()):
         kind = _ENTITIES.get(entity["type"])
@@ -109,7 +114,7 @@ def _entities(request: Request) -> list[TLObject]:
 
 async def _create(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel = find_channel(sandbox, request.body.get("chat", "gallery"))
-    order = _order(request)
+    order = _order(sandbox, request)
     messages = posts.publish(sandbox.telegram, channel, channel.creator, order)
     # The digest of a large file takes a second, in which the others go on.
     return await asyncio.to_thread(posts.describe, channel, order, messages)
@@ -119,8 +124,8 @@ async def _edit(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel, message = find_post(sandbox, request)
     changes: dict[str, Any] = {}
     if "caption" in request.body:
-        changes = {"text": request.body["caption"], "entities": _entities(request)}
-    order = _order(request)
+        changes = {"text": request.body["caption"], "entities": entities_of(request)}
+    order = _order(sandbox, request)
     if "kind" in request.body:
         changes["media"] = posts.media_of(sandbox.telegram, order)
     posting.edit(sandbox.telegram, channel.creator, channel.peer, message.id, changes)
@@ -142,7 +147,7 @@ def open_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
         return _edit_chat(sandbox, request)
     settings = {
         name: request.body[name]
-        for name in ("username", "megagroup", "forum", "noforwards", "about")
+        for name in ("username", "megagroup", "forum", "noforwards", "about", "join_request", "hidden_members")
         if name in request.body
     }
     members = tuple(find_user(sandbox, given).id for given in request.body.get("members", ()))
@@ -154,7 +159,7 @@ def open_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 def _edit_chat(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel = find_channel(sandbox, request.need("chat"))
-    for name in ("title", "username", "noforwards"):
+    for name in ("title", "username", "noforwards", "join_request", "hidden_members"):
         if name in request.body:
             setattr(channel, name, request.body[name])
     return _as_it_is(sandbox, channel)
@@ -177,7 +182,7 @@ def open_topic(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 @route("POST", "/invitations")
 def invite(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     channel = find_channel(sandbox, request.need("chat"))
-    names = ("request_needed", "expires_at", "usage_limit", "revoked")
+    names = ("request_needed", "expires_at", "usage_limit", "revoked", "price")
     made: Invitation = scenario.invitation(
         sandbox.telegram, **{name: request.body[name] for name in names if name in request.body}
     )
@@ -227,53 +232,6 @@ def new_session(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     """One more session string for an account that exists."""
     user = find_user(sandbox, request.need("user"))
     return {"id": user.id, "session_string": sandbox.telegram.new_session_string(user.id)}
-
-
-@route("POST", "/messages")
-def write(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """Somebody without a client writes to somebody."""
-    sender, recipient = (find_user(sandbox, request.need(name)) for name in ("from", "to"))
-    draft = posting.Draft(request.need("text"), _entities(request))
-    message = posting.send(sandbox.telegram, sender.id, recipient.id, draft).message
-    return {"message_id": message.id}
-
-
-@route("GET", "/messages")
-def transcript(sandbox: "Sandbox", request: Request) -> list[dict[str, Any]]:
-    """What stands in one account's private chats, oldest first; `with` narrows it to one chat."""
-    if "user" not in request.query:
-        raise ControlError("missing parameter: user")
-    user = find_user(sandbox, request.query["user"])
-    wanted = find_user(sandbox, request.query["with"]).id if "with" in request.query else None
-    after = int(request.query.get("after", 0))
-    return [
-        _told(message)
-        for message in sorted(user.timeline.messages.values(), key=lambda message: message.id)
-        if message.id > after and wanted in (None, message.peer)
-    ]
-
-
-def _told(message: Message) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "id": message.id,
-        "chat_id": message.peer,
-        "from": message.sender,
-        "out": message.out,
-        "date": message.date,
-        "text": message.text,
-    }
-    if hasattr(message.media, "file"):
-        told["file"] = posts.facts(message)
-    elif message.media is not None:
-        told["media"] = type(message.media).__name__
-    if message.action is not None:
-        told["action"] = type(message.action).__name__
-    if message.grouped_id:
-        told["grouped_id"] = str(message.grouped_id)
-    rows = getattr(message.markup, "rows", None)
-    if rows:
-        told["buttons"] = [[button.text for button in row.buttons] for row in rows]
-    return told
 
 
 @route("GET", "/login-code")

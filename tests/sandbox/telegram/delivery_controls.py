@@ -8,6 +8,7 @@ from pyrogram import raw
 from ..control import Request, route
 from .controls import find_user
 from .files import Document, File, FileMedia, Photo
+from .posts import beside
 from .timeline import Message
 from .uploads import Uploads
 
@@ -44,6 +45,7 @@ def _delivered(message: Message) -> dict[str, Any]:
         "file_name": _file_name(file),
         "caption": message.text,
         "grouped_id": message.grouped_id,
+        **beside(message.media),
         "thumbnail_sha256": file.sizes[0].content.sha256() if isinstance(file, Document) and file.sizes else None,
     }
 

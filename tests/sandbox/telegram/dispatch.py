@@ -87,12 +87,24 @@ class Dispatcher:
         if any(rule.drop_request for rule in rules):
             self._server.stats.call_ended(request.name)
             return
+        bad = next((rule.bad_message for rule in rules if rule.bad_message), 0)
+        if bad:
+            self._refuse_message(request, bad)
+            return
         result = await self._result(request, rules)
         await asyncio.sleep(sum(rule.delay_s for rule in rules))
         if any(rule.drop_reply for rule in rules):
             self._server.stats.call_ended(request.name)
             return
         self._reply(request, tl.UNKNOWN if any(rule.garble for rule in rules) else result)
+
+    def _refuse_message(self, request: Request, code: int) -> None:
+        self._server.stats.call_ended(request.name)
+        if request.session.connection is not None:
+            request.session.connection.send_object(
+                request.session,
+                raw.types.BadMsgNotification(bad_msg_id=request.id, bad_msg_seqno=1, error_code=code),
+            )
 
     async def _result(self, request: Request, rules: list[Rule]) -> Any:
         """What the first rule that answers says, else what the method does; altered by every rule that does so."""

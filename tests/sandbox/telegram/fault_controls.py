@@ -106,6 +106,12 @@ async def _garble(sandbox: "Sandbox", request: Request) -> Any:
     return add_rule(sandbox, request, garble=True)
 
 
+@fault("bad_message")
+async def _bad_message(sandbox: "Sandbox", request: Request) -> Any:
+    """Answered `bad_msg_notification`: 16 and 17 are ids from the past and the future, 32 and 33 sequence numbers."""
+    return add_rule(sandbox, request, bad_message=int(request.need("code")))
+
+
 @fault("delay")
 async def _delay(sandbox: "Sandbox", request: Request) -> Any:
     return add_rule(sandbox, request, delay_s=float(request.need("seconds")))
@@ -269,6 +275,15 @@ async def _migrate_file(sandbox: "Sandbox", request: Request) -> Any:
         raise ControlError(f"dc is one of {', '.join(map(str, sandbox.telegram.ports))}")
     _file_media(sandbox, request).file.dc = dc
     sandbox.telegram.changed()
+
+
+@fault("cdn")
+async def _cdn(sandbox: "Sandbox", request: Request) -> Any:
+    """A post's file is fetched from a content delivery network; `state`: uploaded, missing, or null for no longer."""
+    state = request.body.get("state", "uploaded")
+    if state not in (None, "uploaded", "missing"):
+        raise ControlError("state is uploaded, missing or null")
+    _file_media(sandbox, request).file.outsourced = state
 
 
 @fault("lose_part")

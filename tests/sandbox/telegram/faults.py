@@ -26,8 +26,9 @@ class Rule:
     `where` narrows it to calls with these arguments.
 
     `error` answers with an RPC error; `drop_request` loses the call before it is carried out, `drop_reply` afterwards;
-    `garble` answers with what nobody can read; `delay_s` answers late; `answer` stands in for the method and `alter`
-    changes what it has answered. `after` lets that many fitting calls through first.
+    `garble` answers with what nobody can read; `delay_s` answers late; `bad_message` is a code of the protocol;
+    `answer` stands in for the method and `alter` changes what it has answered. `after` lets that many fitting calls
+    through first.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Rule:
     drop_reply: bool = False
     garble: bool = False
     delay_s: float = 0.0
+    bad_message: int = 0
     answer: Callable[["Call", Any], Any] | None = None
     alter: Callable[[Any], Any] | None = None
     hits: int = 0

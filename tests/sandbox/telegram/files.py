@@ -57,6 +57,8 @@ class File:
     expiries: int = 0
     # After this many more chunks every file reference given out so far expires.
     chunks_until_expiry: int | None = None
+    # Whether it is fetched from a content delivery network: "uploaded", or "missing" there until it is asked for.
+    outsourced: str | None = None
 
     def sized(self, type_: str) -> Content:
         """Content of one size, or of the file itself for "". Raises RpcError LOCATION_INVALID."""
@@ -229,28 +231,48 @@ def _fit(width: int, height: int, side: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class FileMedia:
-    """A file in a message. With `ttl_seconds` it destroys itself that long after being looked at."""
+    """A file in a message. With `ttl_seconds` it destroys itself that long after being looked at.
+
+    A video may have a `cover`, a second to `start` at, and other `qualities`; a live photo has its `motion`.
+    """
 
     file: Photo | Document
     spoiler: bool = False
     ttl_seconds: int | None = None
+    cover: Photo | None = None
+    start: int | None = None
+    qualities: tuple[Document, ...] = ()
+    motion: Document | None = None
 
     def view(self, view: "View", message: "Message | None" = None) -> TLObject:
         """Render for one account, with references that name `message` as the place where it saw the file."""
+        flags = {"spoiler": self.spoiler or None, "ttl_seconds": self.ttl_seconds}
+        if isinstance(self.file, Photo):
+            return raw.types.MessageMediaPhoto(
+                photo=self._shown(view, message, self.file),
+                live_photo=self.motion is not None or None,
+                video=self._shown(view, message, self.motion) if self.motion else None,
+                **flags,
+            )
+        return raw.types.MessageMediaDocument(
+            document=self._shown(view, message, self.file),
+            video_cover=self._shown(view, message, self.cover) if self.cover else None,
+            video_timestamp=self.start,
+            alt_documents=[self._shown(view, message, quality) for quality in self.qualities] or None,
+            **self._kind_flags(self.file),
+            **flags,
+        )
+
+    def _shown(self, view: "View", message: "Message | None", file: "Photo | Document") -> TLObject:
         files = view.world.part(Files)
-        access_hash = files.access_hash(view.viewer, self.file)
         reference = files.reference(
             view.viewer,
-            self.file,
+            file,
             message.peer if message else 0,
             message.id if message else 0,
             self.ttl_seconds is None and not (message and _is_protected(view, message)),
         )
-        rendered = self.file.view(access_hash, reference)
-        flags = {"spoiler": self.spoiler or None, "ttl_seconds": self.ttl_seconds}
-        if isinstance(self.file, Photo):
-            return raw.types.MessageMediaPhoto(photo=rendered, **flags)
-        return raw.types.MessageMediaDocument(document=rendered, **self._kind_flags(self.file), **flags)
+        return file.view(files.access_hash(view.viewer, file), reference)
 
     @staticmethod
     def _kind_flags(document: Document) -> dict[str, bool | None]:

@@ -96,6 +96,8 @@ class Ledger:
     charges: dict[str, Charge] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     balances: dict[int, int] = field(default_factory=dict)
+    # Ids of payments whose payer the statement does not name.
+    anonymous: set[str] = field(default_factory=set)
     _transactions: dict[int, list[Transaction]] = field(default_factory=dict)
     _count: int = 0
 

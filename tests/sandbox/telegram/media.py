@@ -6,7 +6,7 @@ from typing import Any
 from pyrogram import raw
 from pyrogram.raw.core import Int, TLObject
 
-from . import picture, posting, writing
+from . import cdn, picture, posting, writing
 from .content import KIB, MIB, Content
 from .errors import RpcError
 from .files import VIEW_ONCE, Document, File, FileMedia, Files, Photo, Size
@@ -93,7 +93,7 @@ _LOCATIONS = (raw.types.InputDocumentFileLocation, raw.types.InputPhotoFileLocat
 
 
 @method("upload.getFile")
-def get_file(call: Call, query: raw.functions.upload.GetFile) -> bytes:
+def get_file(call: Call, query: raw.functions.upload.GetFile) -> bytes | TLObject:
     location = query.location
     if not isinstance(location, _LOCATIONS):
         raise RpcError(400, "LOCATION_INVALID")
@@ -105,6 +105,8 @@ def get_file(call: Call, query: raw.functions.upload.GetFile) -> bytes:
     if file.dc != call.dc:
         raise RpcError(303, f"FILE_MIGRATE_{file.dc}")
     files.open(call.user.id, file, location.file_reference)
+    if file.outsourced and not location.thumb_size:
+        return cdn.redirect(call, file.content, uploaded=file.outsourced == "uploaded")
     data = file.sized(location.thumb_size).read(query.offset, query.limit)
     file.count_chunk()
     call.server.stats.media_out(call.user.id, len(data))
@@ -134,7 +136,18 @@ def _uploaded_photo(call: Call, given: raw.types.InputMediaUploadedPhoto) -> Fil
     if max(width, height) > _MAX_PHOTO_RATIO * min(width, height):
         raise RpcError(400, "PHOTO_INVALID_DIMENSIONS")
     photo = call.world.part(Files).keep_photo(content, width, height, call.world.now())
-    return FileMedia(photo, bool(given.spoiler), _ttl(given))
+    return FileMedia(photo, bool(given.spoiler), _ttl(given), motion=_motion(call, given))
+
+
+def _motion(call: Call, given: TLObject) -> Document | None:
+    """The video of a live photo."""
+    return _known_file(call, given.video, Document) if given.live_photo and given.video else None
+
+
+def _video_settings(call: Call, given: TLObject) -> dict[str, Any]:
+    """The cover of a video, and where it starts."""
+    cover = _known_file(call, given.video_cover, Photo) if given.video_cover else None
+    return {"cover": cover, "start": given.video_timestamp}
 
 
 @input_media(raw.types.InputMediaUploadedDocument)
@@ -154,7 +167,7 @@ def _uploaded_document(call: Call, given: raw.types.InputMediaUploadedDocument) 
     if given.thumb is not None:
         document.sizes = _thumbnail(_take_upload(call, given.thumb))
     call.world.part(Files).add(document)
-    return FileMedia(document, bool(given.spoiler), _ttl(given))
+    return FileMedia(document, bool(given.spoiler), _ttl(given), **_video_settings(call, given))
 
 
 def _thumbnail(content: Content) -> list[Size]:
@@ -185,12 +198,14 @@ def _known_file(call: Call, given: TLObject, kind: type[File]) -> Any:
 
 @input_media(raw.types.InputMediaPhoto)
 def _known_photo(call: Call, given: raw.types.InputMediaPhoto) -> FileMedia:
-    return FileMedia(_known_file(call, given.id, Photo), bool(given.spoiler), _ttl(given))
+    photo = _known_file(call, given.id, Photo)
+    return FileMedia(photo, bool(given.spoiler), _ttl(given), motion=_motion(call, given))
 
 
 @input_media(raw.types.InputMediaDocument)
 def _known_document(call: Call, given: raw.types.InputMediaDocument) -> FileMedia:
-    return FileMedia(_known_file(call, given.id, Document), bool(given.spoiler), _ttl(given))
+    document = _known_file(call, given.id, Document)
+    return FileMedia(document, bool(given.spoiler), _ttl(given), **_video_settings(call, given))
 
 
 @input_media(raw.types.InputMediaEmpty)

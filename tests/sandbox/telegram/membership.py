@@ -6,6 +6,7 @@ from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
 from . import qts
+from .ledger import SUBSCRIPTION_PERIOD
 from .session import Session
 from .view import ADMIN_RIGHTS, View
 from .world import Channel, Invitation, Member, Role
@@ -139,4 +140,12 @@ def exported(invitation: Invitation) -> TLObject:
         expire_date=invitation.expires_at,
         usage_limit=invitation.usage_limit,
         usage=invitation.usage or None,
+        subscription_pricing=pricing(invitation),
     )
+
+
+def pricing(invitation: Invitation) -> TLObject | None:
+    """What the invitation costs a month, if it does."""
+    if invitation.price is None:
+        return None
+    return raw.types.StarsSubscriptionPricing(period=SUBSCRIPTION_PERIOD, amount=invitation.price)

@@ -8,10 +8,10 @@ from .errors import RpcError
 from .input_media import build_media
 from .posting import Draft
 from .registry import Call, method
-from .timeline import Event, Message, Origin, Timeline
+from .timeline import Event, Message, Timeline
 from .view import View
 from .world import channel_id_of, is_channel, is_user
-from .writing import check_entities, check_markup, check_send, check_text, reply_fields, reply_sent
+from .writing import check_entities, check_markup, check_send, check_text, copy_of, reply_fields, reply_sent
 
 _MAX_IDS = 200
 _MAX_HISTORY = 100
@@ -219,19 +219,13 @@ def _forwarded(
         raise RpcError(400, "CHAT_FORWARDS_RESTRICTED")
     if getattr(message.media, "ttl_seconds", None):
         raise RpcError(400, "MEDIA_INVALID")
-    origin = message.forwarded
-    if origin is None:
-        by_channel = message.sender is None
-        origin = Origin(message.sender or message.peer, message.date, message.id if by_channel else None)
-    text = "" if query.drop_media_captions and message.media is not None else message.text
-    return Draft(
-        text,
-        message.entities if text else [],
-        message.media,
-        forwarded=None if query.drop_author else origin,
-        grouped_id=message.grouped_id,
-        silent=bool(query.silent),
-    )
+    draft = copy_of(message)
+    if query.drop_media_captions and message.media is not None:
+        draft.text, draft.entities = "", []
+    if query.drop_author:
+        draft.forwarded = None
+    draft.silent = bool(query.silent)
+    return draft
 
 
 @method("messages.getMessagesViews", bots=False)

@@ -13,7 +13,7 @@ from .delivery import PACKINGS, Manners
 from .fault_controls import add_rule
 from .server import Server
 from .view import View
-from .world import User, channel_peer
+from .world import User
 
 if TYPE_CHECKING:
     from ..__main__ import Sandbox
@@ -71,7 +71,7 @@ async def push_update(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     if request.body.get("record"):
         if "qts" not in objects.fields_of(type(update)):
             raise ControlError("only what has a qts can be recorded")
-        return {"constructor": update.QUALNAME, "sessions": qts.tell(server, user.id, update, _mentioned(update))}
+        return {"constructor": update.QUALNAME, "sessions": qts.tell(server, user.id, update, objects.peers_in(update))}
     sessions = _send(server, user.id, update, media=bool(request.body.get("media")))
     return {"constructor": update.QUALNAME, "sessions": sessions}
 
@@ -80,7 +80,7 @@ def _send(server: Server, user_id: int, obj: TLObject, *, media: bool) -> int:
     """An Update is wrapped with whom it mentions; any other object leaves as it is."""
     if type(obj) not in objects.constructors_of("Update"):
         return server.delivery.send(user_id, obj, media=media)
-    peers = _mentioned(obj)
+    peers = objects.peers_in(obj)
 
     def build(view: View) -> list[TLObject]:
         for peer in peers:
@@ -88,18 +88,6 @@ def _send(server: Server, user_id: int, obj: TLObject, *, media: bool) -> int:
         return [obj]
 
     return server.delivery.push(user_id, build, media=media)
-
-
-def _mentioned(obj: TLObject) -> list[int]:
-    """Marked ids of everybody that an object names."""
-    found = []
-    for part in objects.within(obj):
-        for field, value in ((field, getattr(part, field)) for field in part.__slots__):
-            if field == "user_id" and isinstance(value, int):
-                found.append(value)
-            elif field == "channel_id" and isinstance(value, int):
-                found.append(channel_peer(value))
-    return found
 
 
 @route("POST", "/control/answer")

@@ -12,6 +12,8 @@ from pyrogram import raw
 from pyrogram.raw.all import objects
 from pyrogram.raw.core import TLObject
 
+from .world import channel_peer
+
 # The constructors say in a comment what type the schema gives a field: `self.pts = pts  # flags.0?int`.
 _FIELD = re.compile(r"self\.(\w+) = \w+  # (?:flags\d*\.\d+\?)?(\S+)")
 _OPTIONAL = re.compile(r"self\.(\w+) = \w+  # flags")
@@ -155,3 +157,23 @@ def within(obj: Any) -> Iterator[TLObject]:
     elif isinstance(obj, list):
         for item in obj:
             yield from within(item)
+
+
+_USERS = ("user_id", "winners")
+_CHANNELS = ("channel_id", "channels")
+
+
+def peers_in(obj: Any) -> list[int]:
+    """Marked ids of everybody that an object names, there or not."""
+    found = []
+    for part in within(obj):
+        for field in part.__slots__:
+            if field in _USERS:
+                found += _numbers(getattr(part, field))
+            elif field in _CHANNELS:
+                found += [channel_peer(id_) for id_ in _numbers(getattr(part, field))]
+    return found
+
+
+def _numbers(value: Any) -> list[int]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int)]

@@ -8,9 +8,10 @@ from typing import Any
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
-from . import posting
+from . import objects, posting
+from .attachments import ATTACHMENTS, Attachment, PaidMedia, attachment
 from .content import KIB, MIB
-from .files import HOME_DC, FileMedia, Files
+from .files import HOME_DC, Document, FileMedia, Files
 from .posting import Draft
 from .server import Server
 from .timeline import Message
@@ -46,6 +47,17 @@ class Order:
     reply_to: int | None = None
     noforwards: bool = False
     markup: Any = None
+    # Of videos: whether it has a cover, where it starts in seconds, how many other qualities there are.
+    cover: bool = False
+    start: int | None = None
+    qualities: int = 0
+    # Of paid media: the price, and the ids of those who have paid it.
+    stars: int = 50
+    bought: tuple[int, ...] = ()
+    # Rows of buttons, each (text, address).
+    buttons: tuple[tuple[tuple[str, str], ...], ...] = ()
+    # Any other media, as JSON with `_`.
+    media: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,13 +113,44 @@ _TEMPLATES = {
     "apk": Template("application/vnd.android.package-archive", "apk", 5 * MIB, lambda o, w, h: []),
     "document": Template("application/pdf", "pdf", 2 * MIB, lambda o, w, h: []),
 }
-KINDS = ("text", "photo", "album", *_TEMPLATES)
+KINDS = ("text", "photo", "live_photo", "album", "paid", "any", *_TEMPLATES, *ATTACHMENTS)
 
 
-def media_of(server: Server, order: Order) -> FileMedia | None:
+def media_of(server: Server, order: Order) -> Any:
     """Make the media that an order asks for; None for text."""
     if order.kind == "text":
         return None
+    if order.kind in ATTACHMENTS:
+        return attachment(order.kind)
+    if order.kind == "any":
+        return Attachment(objects.make(order.media or {}))
+    if order.kind == "paid":
+        return PaidMedia(order.stars, tuple(_paid_items(server, order)), frozenset(order.bought))
+    if order.kind == "live_photo":
+        still = file_of(server, replace(order, kind="photo"))
+        return replace(still, motion=file_of(server, _sibling(order, "video_note")).file)
+    media = file_of(server, order)
+    if order.kind != "video":
+        return media
+    return replace(
+        media,
+        cover=file_of(server, _sibling(order, "photo")).file if order.cover else None,
+        start=order.start,
+        qualities=tuple(file_of(server, _sibling(order, "video")).file for _ in range(order.qualities)),
+    )
+
+
+def _sibling(order: Order, kind: str) -> Order:
+    """A file that belongs to a post's main one, of the same sides."""
+    return Order(kind, width=order.width, height=order.height, dc=order.dc)
+
+
+def _paid_items(server: Server, order: Order) -> list[FileMedia]:
+    return [file_of(server, _sibling(order, order.items)) for _ in range(order.count)]
+
+
+def file_of(server: Server, order: Order) -> FileMedia:
+    """Make the file of an order for a photo or one of the documents."""
     files = server.world.part(Files)
     seed = order.seed if order.seed is not None else secrets.randbits(62)
     now = server.world.now()
@@ -149,12 +192,26 @@ def _draft(server: Server, order: Order, grouped_id: int | None) -> Draft:
         text=order.caption,
         entities=order.entities if order.caption else [],
         media=media_of(server, order),
-        markup=order.markup,
+        markup=order.markup or _buttons(order),
         grouped_id=grouped_id,
         topic=order.topic,
         reply_to=order.reply_to,
         noforwards=order.noforwards,
     )
+
+
+def _buttons(order: Order) -> TLObject | None:
+    """The keyboard under a post: buttons that open addresses."""
+    rows = [
+        raw.types.KeyboardInlineButtonRow(
+            buttons=[
+                raw.types.KeyboardInlineButton(text=text, type=raw.types.InlineButtonTypeUrl(url=url))
+                for text, url in row
+            ]
+        )
+        for row in order.buttons
+    ]
+    return raw.types.ReplyInlineMarkup(rows=rows) if rows else None
 
 
 def link(channel: Channel, message: Message) -> str:
@@ -167,18 +224,30 @@ def link(channel: Channel, message: Message) -> str:
 def facts(message: Message) -> dict[str, Any]:
     """What a test compares a delivered file with."""
     media = message.media
-    if media is None:
-        return {"kind": "text", "size": 0, "sha256": None, "file_name": None, "caption": message.text}
-    name = None
-    if hasattr(media.file, "attribute"):
+    if not isinstance(media, FileMedia):
+        kind = {"kind": "text"} if media is None else {}
+        return {**kind, "size": 0, "sha256": None, "file_name": None, "caption": message.text}
+    attribute = None
+    if isinstance(media.file, Document):
         attribute = media.file.attribute(raw.types.DocumentAttributeFilename)
-        name = attribute.file_name if attribute else None
     return {
         "size": media.file.content.size,
         "sha256": media.file.content.sha256(),
-        "file_name": name,
+        "file_name": attribute.file_name if attribute else None,
         "caption": message.text,
+        **beside(media),
     }
+
+
+def beside(media: FileMedia) -> dict[str, Any]:
+    """What a file has beside its bytes, where it has it: cover, start, motion, other qualities."""
+    found: dict[str, Any] = {
+        "cover_sha256": media.cover.content.sha256() if media.cover else None,
+        "start": media.start,
+        "motion_sha256": media.motion.content.sha256() if media.motion else None,
+        "qualities": len(media.qualities) or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def describe(channel: Channel, order: Order, messages: list[Message]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ METHOD_MODULES = (
     "bots",
     "threads",
     "media",
+    "cdn",
     "stars",
 )
 _STREAM_LIMIT = 4 * 1024 * 1024

@@ -396,11 +396,15 @@ def _own_account(call: Call, given: TLObject) -> int:
 
 def _tl_transaction(view: View, line: Transaction) -> raw.types.StarsTransaction:
     is_bot = line.invoice.bot_id == view.viewer
+    if line.id in view.world.part(Ledger).anonymous:
+        partner: TLObject = raw.types.StarsTransactionPeerUnsupported()
+    else:
+        partner = raw.types.StarsTransactionPeer(peer=view.mention(line.partner_id))
     return raw.types.StarsTransaction(
         id=line.id,
         amount=_stars(line.amount),
         date=line.date,
-        peer=raw.types.StarsTransactionPeer(peer=view.mention(line.partner_id)),
+        peer=partner,
         refund=line.refund or None,
         title=line.invoice.title,
         description=line.invoice.description,

@@ -5,6 +5,7 @@ from pyrogram.raw.core import TLObject
 
 from .errors import RpcError
 from .registry import Call, method
+from .timeline import Message
 from .view import View
 from .world import Channel, channel_id_of, is_channel
 
@@ -76,12 +77,19 @@ def get_discussion_message(call: Call, query: raw.functions.messages.GetDiscussi
     root = group.timeline.messages.get(channel.discussed[query.msg_id])
     if root is None:
         raise RpcError(400, "MSG_ID_INVALID")
+    thread = _thread(group, root)
     view = call.view()
-    message = view.message(root)
     return raw.types.messages.DiscussionMessage(
-        messages=[message],
+        messages=[view.message(message) for message in thread],
         unread_count=0,
-        max_id=max(group.comments(root.id), default=None),
+        max_id=max(group.comments(thread[-1].id), default=None),
         chats=view.chats(),
         users=view.users(),
     )
+
+
+def _thread(group: Channel, root: Message) -> list[Message]:
+    """The copy that comments answer; of an album all its items, newest first, so that comments answer the last."""
+    if root.grouped_id is None:
+        return [root]
+    return [message for message in group.timeline.history(group.peer) if message.grouped_id == root.grouped_id]

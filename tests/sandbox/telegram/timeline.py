@@ -41,13 +41,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a forwarded message comes from. `post` is its id when it was a channel's."""
+    """Where a forwarded message comes from. `post` is its id when it was a channel's; `name`: all that is known."""
 
     peer: int
     date: int
     post: int | None = None
     # The post that a discussion group got its copy of.
     saved_from: tuple[int, int] | None = None
+    name: str | None = None
 
 
 class Change(Enum):

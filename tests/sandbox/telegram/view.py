@@ -129,7 +129,8 @@ class View:
                 broadcast=not channel.megagroup or None,
                 megagroup=channel.megagroup or None,
             )
-        role = channel.role(self.viewer)
+        member = channel.members.get(self.viewer)
+        role = member.role if member else None
         return raw.types.Channel(
             id=channel.id,
             title=channel.title,
@@ -143,6 +144,9 @@ class View:
             megagroup=channel.megagroup or None,
             forum=channel.forum or None,
             noforwards=channel.noforwards or None,
+            join_request=channel.join_request or None,
+            join_to_send=channel.join_request or None,
+            subscription_until_date=member.subscribed_until if member else None,
             admin_rights=ADMIN_RIGHTS if channel.is_admin(self.viewer) else None,
             default_banned_rights=raw.types.ChatBannedRights(until_date=_FOREVER) if channel.megagroup else None,
         )
@@ -216,8 +220,9 @@ class View:
         saved = origin.saved_from
         return raw.types.MessageFwdHeader(
             date=origin.date,
-            from_id=self.mention(origin.peer),
-            channel_post=origin.post,
+            from_id=self.mention(origin.peer) if origin.name is None else None,
+            from_name=origin.name,
+            channel_post=origin.post if origin.name is None else None,
             saved_from_peer=self.mention(saved[0]) if saved else None,
             saved_from_msg_id=saved[1] if saved else None,
         )

@@ -112,7 +112,7 @@ class Member:
 
 @dataclass(eq=False)
 class Invitation:
-    """A link into a channel. `expires_at` in Unix seconds; `usage_limit` as set by its maker."""
+    """A link into a channel. `expires_at` in Unix seconds; `usage_limit` as set by its maker; `price` in Stars."""
 
     hash: str
     creator: int
@@ -122,6 +122,7 @@ class Invitation:
     usage_limit: int | None = None
     usage: int = 0
     revoked: bool = False
+    price: int | None = None
 
 
 @dataclass(eq=False)
@@ -136,6 +137,9 @@ class Channel:
     megagroup: bool = False
     forum: bool = False
     noforwards: bool = False
+    # Who wants in has to be let in by an admin; only admins see who is in.
+    join_request: bool = False
+    hidden_members: bool = False
     about: str = ""
     members: dict[int, Member] = field(default_factory=dict)
     invitations: dict[str, Invitation] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from . import posting
 from .errors import RpcError
 from .posting import Draft
 from .registry import Call
+from .timeline import Message, Origin
 from .world import channel_id_of, is_channel
 
 # Simpler than the real rules, and enough for what people send to a bot.
@@ -19,6 +20,7 @@ _MARKED = re.compile(
 )
 _BUTTON_URL = re.compile(r"(?:https?|tg|ton)://")
 _MAX_BUTTON_DATA = 64
+_FORWARDED_BUTTONS = (raw.types.InlineButtonTypeUrl, raw.types.InlineButtonTypeBuy)
 _MARKS = {
     "url": raw.types.MessageEntityUrl,
     "command": raw.types.MessageEntityBotCommand,
@@ -77,6 +79,29 @@ def check_markup(call: Call, markup: TLObject | None) -> TLObject | None:
             if not _BUTTON_URL.match(getattr(button.type, "url", None) or "tg://"):
                 raise RpcError(400, "BUTTON_URL_INVALID")
     return markup
+
+
+def copy_of(message: Message, *, hidden_behind: str | None = None) -> Draft:
+    """A forward of a message, with the buttons that mean something elsewhere; its origin may be only a name."""
+    origin = message.forwarded
+    if origin is None:
+        by_channel = message.sender is None
+        origin = Origin(message.sender or message.peer, message.date, message.id if by_channel else None)
+    if hidden_behind is not None:
+        origin = Origin(origin.peer, origin.date, name=hidden_behind)
+    return Draft(
+        message.text,
+        message.entities,
+        message.media,
+        markup=message.markup if _works_anywhere(message.markup) else None,
+        forwarded=origin,
+        grouped_id=message.grouped_id,
+    )
+
+
+def _works_anywhere(markup: TLObject | None) -> bool:
+    rows = markup.rows if isinstance(markup, raw.types.ReplyInlineMarkup) else []
+    return all(isinstance(button.type, _FORWARDED_BUTTONS) for row in rows for button in row.buttons)
 
 
 def reply_fields(call: Call, peer: int, reply_to: TLObject | None) -> dict[str, int | None]:
