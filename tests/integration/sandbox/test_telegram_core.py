@@ -638,3 +638,4 @@ def test_the_scenario_holds_what_is_promised(sandbox: Sandbox) -> None:
     assert scenario["links"]["document1"]["size"] == 20 * 2**20
     assert scenario["links"]["document_big"]["size"] == 300 * 2**20
     assert len(scenario["links"]["album1"]["items"]) == 5
+    assert scenario["second_admin"]["session_string"] != scenario["admin"]["session_string"]

@@ -241,7 +241,7 @@ async def test_the_statement_is_paged_and_told_apart_by_direction(shop: Shop) ->
     assert oldest.history[0].date <= first.history[0].date
 
 
-async def test_a_forwarded_invoice_is_paid_by_somebody_whom_the_bot_never_met(shop: Shop) -> None:
+async def test_a_stranger_pays_a_forwarded_invoice(shop: Shop) -> None:
     invoice = await shop.offer("forwarded-1")
     stranger = shop.sandbox.control("POST", "/users", {})["users"][0]
     async with clients.client(shop.sandbox.scenario, session_string=stranger["session_string"]) as client:

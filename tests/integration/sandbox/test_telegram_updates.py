@@ -266,6 +266,18 @@ async def test_a_missing_post_may_come_without_its_chat(
     assert (missing.chats, [type(one).__name__ for one in missing.messages]) == ([], ["MessageEmpty"])
 
 
+async def test_what_is_optional_may_be_left_out(sandbox: Sandbox, operator: Client, faults: Callable[..., Any]) -> None:
+    channel = await operator.resolve_peer("sandbox_gallery")
+    query = raw.functions.channels.GetMessages(channel=channel, id=[raw.types.InputMessageID(id=1)])
+    whole = (await operator.invoke(query)).messages[0]
+    assert whole.views is not None and whole.media is not None
+    body = {"method": "channels.getMessages", "fields": ["views", "media", "id"], "of": "message", "count": 1}
+    await asyncio.to_thread(faults, "leave_out", **body)
+    bare = (await operator.invoke(query)).messages[0]
+    assert (bare.views, bare.media, bare.message) == (None, None, whole.message)
+    assert (await operator.invoke(query)).messages[0].media is not None
+
+
 async def test_a_salt_may_change_while_the_client_runs(
     sandbox: Sandbox, user: Client, faults: Callable[..., Any]
 ) -> None:

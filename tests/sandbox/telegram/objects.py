@@ -16,7 +16,7 @@ from .world import channel_peer
 
 # The constructors say in a comment what type the schema gives a field: `self.pts = pts  # flags.0?int`.
 _FIELD = re.compile(r"self\.(\w+) = \w+  # (?:flags\d*\.\d+\?)?(\S+)")
-_OPTIONAL = re.compile(r"self\.(\w+) = \w+  # flags")
+_FLAG = re.compile(r"self\.(\w+) = \w+  # (flags\d*\.\d+)\?")
 _VECTOR = re.compile(r"[Vv]ector<(.+)>")
 _PLAIN: dict[str, Any] = {
     "int": 1,
@@ -72,9 +72,9 @@ def fields_of(kind: type[TLObject]) -> dict[str, str]:
 
 
 @cache
-def optional_fields_of(kind: type[TLObject]) -> frozenset[str]:
-    """Names of the fields that may be left out."""
-    return frozenset(_OPTIONAL.findall(inspect.getsource(kind.__init__)))
+def flags_of(kind: type[TLObject]) -> dict[str, str]:
+    """The flag that says whether an optional field is there; fields of one flag come together or not at all."""
+    return dict(_FLAG.findall(inspect.getsource(kind.__init__)))
 
 
 def make(described: Mapping[str, Any], given: Mapping[str, Any] | None = None, *, everything: bool = False) -> TLObject:
@@ -88,12 +88,13 @@ def make(described: Mapping[str, Any], given: Mapping[str, Any] | None = None, *
     unknown = described.keys() - types.keys() - {"_"}
     if unknown:
         raise UnknownObject(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-    left_out = frozenset() if everything else optional_fields_of(kind)
+    flags = flags_of(kind)
+    there = {flags.get(field) for field in types if everything or field in described} | {None}
     values = {}
     for field, type_ in types.items():
         if field in described:
             values[field] = _value(type_, described[field], given or {})
-        elif field not in left_out:
+        elif flags.get(field) in there and (everything or type_ != "true"):
             values[field] = _filled(field, type_, given or {})
     return kind(**values)
 
@@ -141,7 +142,7 @@ def _depth(kind: type[TLObject]) -> int:
 @cache
 def _ends_within(kind: type[TLObject], depth: int) -> bool:
     """Whether the constructor can be filled with no more than `depth` objects in each other."""
-    required = [type_ for field, type_ in fields_of(kind).items() if field not in optional_fields_of(kind)]
+    required = [type_ for field, type_ in fields_of(kind).items() if field not in flags_of(kind)]
     inner = {type_ for type_ in required if type_ not in _PLAIN and not _VECTOR.fullmatch(type_)}
     if "Object" in inner:  # the schema's word for anything
         return False
@@ -177,3 +178,12 @@ def peers_in(obj: Any) -> list[int]:
 
 def _numbers(value: Any) -> list[int]:
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int)]
+
+
+def leave_out(obj: TLObject, fields: frozenset[str]) -> None:
+    """Take these optional fields out of one object, with those that share their flags."""
+    flags = flags_of(type(obj))
+    gone = {flags[field] for field in fields if field in flags}
+    for field, flag in flags.items():
+        if flag in gone:
+            setattr(obj, field, None)

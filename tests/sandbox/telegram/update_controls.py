@@ -1,13 +1,14 @@
 """Faults of updates: points that do not fit, differences that are too long, salts and clocks that change."""
 
 import random
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
 from ..control import ControlError, Request
-from . import dialogs
+from . import dialogs, objects
 from .controls import find_channel, find_user
 from .fault_controls import add_rule, fault
 from .registry import Call
@@ -91,4 +92,26 @@ def _without_chats(result: Any) -> Any:
     messages = getattr(result, "messages", None)
     if messages and all(isinstance(message, raw.types.MessageEmpty) for message in messages):
         result.chats, result.users = [], []
+    return result
+
+
+@fault("leave_out")
+async def _leave_out(sandbox: "Sandbox", request: Request) -> Any:
+    """Answers of `method` come without the optional `fields`; with `of`, only in objects of that constructor."""
+    fields = frozenset(request.need("fields"))
+    try:
+        kind = objects.named(request.body["of"]) if "of" in request.body else TLObject
+    except objects.UnknownObject as error:
+        raise ControlError(str(error)) from error
+    request.need("method")
+    request.body.setdefault("count", None)
+    return add_rule(sandbox, request, alter=lambda result: _without(result, kind, fields))
+
+
+def _without(result: Any, kind: type[TLObject], fields: frozenset[str]) -> Any:
+    """A copy: parts of an answer belong to the world."""
+    result = deepcopy(result)
+    for part in objects.within(result):
+        if isinstance(part, kind):
+            objects.leave_out(part, fields)
     return result
