@@ -1,15 +1,19 @@
 """The lists of commands that Telegram shows, by language: one for customers, a longer one for admins."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
 from pyrogram import Client, raw
-from pyrogram.errors import RPCError
+from pyrogram.errors import FloodWait, RPCError
 
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
-from daemon.telegram.rpc import invoke
+from daemon.telegram.rpc import flood_seconds, invoke
 
 logger = logging.getLogger(__name__)
+
+AGAIN_S = 60
+"""Seconds until what Telegram refused is tried again."""
 
 DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
     "start": lambda t: t.gettext("your plan and what is left"),
@@ -45,32 +49,48 @@ def listing(t: Texts) -> str:
     return "\n".join(f"/{name}: {describe(t)}" for name, describe in DESCRIPTIONS.items())
 
 
-async def register(bot: Client, admin_ids: Iterable[int]) -> None:
-    """Tell Telegram the commands. A refusal is only logged: the bot answers the commands all the same."""
-    for language in LANGUAGES:
-        await _set(bot, raw.types.BotCommandScopeUsers(), language, DESCRIPTIONS)
-    for admin_id in admin_ids:
-        await register_admin(bot, admin_id)
+class CommandMenu:
+    """Tells Telegram the commands, beside everything else: a flood wait of this one method must hold up nothing."""
 
+    def __init__(self, bot: Client, admin_ids: Iterable[int]) -> None:
+        self._bot = bot
+        self._wanted: asyncio.Queue[int | None] = asyncio.Queue()
+        for wanted in (None, *admin_ids):
+            self._wanted.put_nowait(wanted)
 
-async def register_admin(bot: Client, admin_id: int) -> None:
-    """Show an admin their commands too. Before their first message the bot cannot resolve them as a peer."""
-    try:
-        scope = raw.types.BotCommandScopePeer(peer=await bot.resolve_peer(admin_id))
-    except (RPCError, OSError, KeyError):
-        logger.info("commands.skipped", extra={"user": admin_id, "reason": "never wrote to the bot"})
-        return
-    for language in LANGUAGES:
-        await _set(bot, scope, language, DESCRIPTIONS | ADMIN_DESCRIPTIONS)
+    def show_to(self, admin_id: int) -> None:
+        """Have an admin see their commands too. Before their first message the bot cannot resolve them as a peer."""
+        self._wanted.put_nowait(admin_id)
 
+    async def run(self, up: asyncio.Event) -> None:
+        """Tell Telegram whatever is wanted while the bot is *up*. What it refuses is tried again much later."""
+        while True:
+            wanted = await self._wanted.get()
+            await up.wait()
+            try:
+                await self._show(wanted)
+            except (RPCError, OSError) as error:
+                seconds = max(AGAIN_S, flood_seconds(error) if isinstance(error, FloodWait) else 0)
+                logger.warning(
+                    "commands.unregistered", extra={"user": wanted, "reason": str(error), "seconds": seconds}
+                )
+                asyncio.get_running_loop().call_later(seconds, self._wanted.put_nowait, wanted)
 
-async def _set(
-    bot: Client, scope: raw.base.BotCommandScope, language: str, descriptions: dict[str, Callable[[Texts], str]]
-) -> None:
-    t = translator(language)
-    commands = [raw.types.BotCommand(command=name, description=describe(t)) for name, describe in descriptions.items()]
-    lang_code = "" if language == DEFAULT_LANGUAGE else language
-    try:
-        await invoke(bot, raw.functions.bots.SetBotCommands(scope=scope, lang_code=lang_code, commands=commands))
-    except (RPCError, OSError) as error:
-        logger.warning("commands.unregistered", extra={"language": language, "reason": str(error)})
+    async def _show(self, admin_id: int | None) -> None:
+        if admin_id is None:
+            await self._set_all(raw.types.BotCommandScopeUsers(), DESCRIPTIONS)
+            return
+        try:
+            scope = raw.types.BotCommandScopePeer(peer=await self._bot.resolve_peer(admin_id))
+        except (RPCError, OSError, KeyError):
+            logger.info("commands.skipped", extra={"user": admin_id, "reason": "never wrote to the bot"})
+            return
+        await self._set_all(scope, DESCRIPTIONS | ADMIN_DESCRIPTIONS)
+
+    async def _set_all(self, scope: raw.base.BotCommandScope, descriptions: dict[str, Callable[[Texts], str]]) -> None:
+        for language in LANGUAGES:
+            t = translator(language)
+            commands = [raw.types.BotCommand(command=name, description=say(t)) for name, say in descriptions.items()]
+            code = "" if language == DEFAULT_LANGUAGE else language
+            query = raw.functions.bots.SetBotCommands(scope=scope, lang_code=code, commands=commands)
+            await invoke(self._bot, query, longest_flood=0)

@@ -7,7 +7,8 @@ import time
 from pyrogram import Client
 
 from daemon.database import Database
-from daemon.telegram.clients import Bot, Connection, ConnectionState
+from daemon.telegram.bot import Bot
+from daemon.telegram.clients import Connection, ConnectionState
 from daemon.telegram.errors import LoginLost, LoginRefused
 from daemon.wakeup import Wakeup
 from models import notes

@@ -7,10 +7,11 @@ from pyrogram import Client
 from config.plans import Plans
 from config.settings import Settings
 from daemon.chats import Chats
+from daemon.commands import CommandMenu
 from daemon.database import Database
 from daemon.notifier import Notifier
 from daemon.stars import Stars
-from daemon.telegram.clients import Bot
+from daemon.telegram.bot import Bot
 from daemon.telegram.sender import Sender
 from daemon.transfer.reader import Reader
 from daemon.wakeup import Wakeup
@@ -30,6 +31,7 @@ class Deps:
     notifier: Notifier
     stars: Stars
     chats: Chats
+    commands: CommandMenu
 
 
 def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
@@ -46,4 +48,5 @@ def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
         notifier=Notifier(settings, plans, database, sender),
         stars=Stars(bot, database, wakeup, plans),
         chats=Chats(Reader(account), database),
+        commands=CommandMenu(bot, settings.admin_ids),
     )

@@ -24,7 +24,7 @@ from daemon.context import Context, now
 from daemon.deps import Deps
 from daemon.limiter import Limiter
 from daemon.screens import notices
-from daemon.telegram.clients import Bot
+from daemon.telegram.bot import Bot
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import invoke
 from models import users

@@ -13,7 +13,7 @@ import signal
 import time
 
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
-from daemon import commands, deps
+from daemon import deps
 from daemon.canary import Canary
 from daemon.connections import Connections
 from daemon.disk_monitor import DiskMonitor
@@ -96,6 +96,7 @@ class Service:
         self.tasks.start("clock", _watch_clock())
         self.tasks.start("database", self.deps.database.watch())
         self.tasks.start("bot", self._keep_bot())
+        self.tasks.start("commands", self.deps.commands.run(bot_is_up))
         self.tasks.start("account", self.connections.keep_account())
         self.tasks.start("wakeup", self.deps.wakeup.run())
         self.tasks.start("outbox worker", self.outbox_worker.run(bot_is_up))
@@ -108,10 +109,9 @@ class Service:
     async def _keep_bot(self) -> None:
         connection = self.connections.bot
         await connection.start()
-        await commands.register(self.deps.bot, self.deps.settings.admin_ids)
         async with asyncio.TaskGroup() as group:
             group.create_task(connection.watch())
-            group.create_task(connection.recover_gaps())
+            group.create_task(connection.recover_gaps(self.deps.bot))
             group.create_task(self._save_session())
 
     async def _transfer(self) -> None:

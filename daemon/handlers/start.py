@@ -12,7 +12,7 @@ async def start(context: Context) -> None:
     """``/start`` without a known deep link (``t.me/bot?start=plans``), which has a handler of its own."""
     await show_home(context)
     if context.is_admin:
-        await commands.register_admin(context.deps.bot, context.user.id)
+        context.deps.commands.show_to(context.user.id)
 
 
 async def show_home(context: Context) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 from pyrogram import Client, enums, raw
 from pyrogram.errors import FloodWait, RPCError, Unauthorized, UserDeactivated, UserDeactivatedBan
 from pyrogram.session.session import AuthKeyNotFound, Session, SessionState
-from pyrogram.storage import UpdateState
 
 from config.settings import Settings
 from daemon.telegram import endpoint
+from daemon.telegram.bot import Bot
 from daemon.telegram.errors import LoginLost, LoginRefused
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
 from daemon.telegram.session_file import SessionFile
@@ -36,6 +36,7 @@ STUCK_S = 2.0
 MAX_REFUSALS = 10
 MAX_REFUSAL_WAIT_S = 300
 MAX_RECONNECT_WAIT_S = 10
+MAX_RECOVERY_WAIT_S = 60
 CACHED_MESSAGES = 200  # messages that a client keeps, parsed: each is 12 KiB, and by default it keeps a thousand
 
 
@@ -62,53 +63,6 @@ _VERBS = {
     ConnectionState.BANNED: "banned",
 }
 """What the log says of a client in that state."""
-
-
-class Bot(Client):
-    """The bot's client: hands over urgent updates at once, and takes no update any more once ``is_open`` is False.
-
-    An update that is not taken does not advance the stored ``pts``: the next start fetches it again.
-    See https://core.telegram.org/api/updates.
-    """
-
-    is_open = True
-    sequence: UpdateSequence
-    session_file: SessionFile
-    urgent: tuple[type, ...] = (raw.types.UpdateBotPrecheckoutQuery, raw.types.UpdateBotStarsSubscription)
-    on_urgent: Callable[[Any], None] | None = None
-
-    async def handle_updates(self, updates: raw.base.Updates) -> None:
-        """Take updates: urgent ones are handed over, the others go the library's way, and none while closed."""
-        if not self.is_open:
-            return
-        if self.sequence.pts is None:
-            self.sequence.begin(await self.stored_pts())
-        self.sequence.note(updates)
-        if isinstance(updates, raw.types.Updates | raw.types.UpdatesCombined):
-            updates.updates = [update for update in updates.updates if not self._divert(update)]
-        elif isinstance(updates, raw.types.UpdateShort) and self._divert(updates.update):
-            return
-        await super().handle_updates(updates)
-        if self.sequence.pts is None:  # the first update of a new session
-            self.sequence.begin(await self.stored_pts())
-        await self.storage.set_update_state(UpdateState(0, self.sequence.pts, qts=None, date=None, seq=None))
-
-    async def recover_gaps(self, ids: Any = None) -> tuple[int, int]:
-        """Fetch the difference (``updates.getDifference``) from the last ``pts`` before the gap."""
-        recovered: tuple[int, int] = await super().recover_gaps(ids)
-        self.sequence.begin(await self.stored_pts())
-        return recovered
-
-    async def stored_pts(self) -> int | None:
-        """The ``pts`` of the stored update state; None for a session that has none yet."""
-        states = await self.storage.get_update_states(0)
-        return states[0].pts if states else None
-
-    def _divert(self, update: object) -> bool:
-        if self.on_urgent is None or not isinstance(update, self.urgent):
-            return False
-        self.on_urgent(update)
-        return True
 
 
 def build_bot(settings: Settings) -> Bot:
@@ -202,6 +156,9 @@ class Connection:
                 break
             except (RPCError, OSError, AuthKeyNotFound) as raised:
                 error = _auth_key_error(self.client.session) or raised
+            except Exception as raised:
+                logger.exception("login.failed", extra={"client": self.name})
+                error = ConnectionError(repr(raised))
             await self._abandon()
             found = state_after(error)
             if found is ConnectionState.LOST:
@@ -211,6 +168,7 @@ class Connection:
                 continue
             refusals += 1
             await self._refused(error, found, refusals)
+        self._gap.set()
         await self._set_state(ConnectionState.OK)
 
     async def watch(self) -> None:
@@ -229,18 +187,25 @@ class Connection:
                     await self._probe()
             except (RPCError, OSError, AuthKeyNotFound) as error:
                 await self._failed(error)
+            except Exception as error:
+                logger.exception("probe.failed", extra={"client": self.name})
+                await self._set_state(ConnectionState.LOST, repr(error))
 
-    async def recover_gaps(self) -> None:
-        """Fetch missed updates after each reconnection and each gap: the library advances ``pts`` over gaps."""
+    async def recover_gaps(self, bot: Bot) -> None:
+        """Fetch missed updates after each reconnection and each gap: the library advances ``pts`` over gaps.
+
+        What cannot be fetched is tried again with growing pauses, and logged once.
+        """
+        failures = 0
         while True:
             await self._gap.wait()
             self._gap.clear()
-            try:
-                await self.client.recover_gaps()
-            except (RPCError, OSError) as error:
-                logger.warning("gap.unrecovered", extra={"client": self.name, "reason": repr(error)})
-                await asyncio.sleep(1)
-                self._gap.set()
+            if await bot.recover():
+                failures = 0
+                continue
+            failures += 1
+            await asyncio.sleep(min(2 ** (failures - 1), MAX_RECOVERY_WAIT_S))
+            self._gap.set()
 
     async def stop(self) -> None:
         """Close all connections, in a few seconds at most, whatever state the client is in."""

@@ -22,7 +22,6 @@ from pyrogram.errors import (
     MessageNotModified,
     PeerIdInvalid,
     RPCError,
-    UserDeactivated,
     UserIdInvalid,
     UserIsBlocked,
 )
@@ -42,7 +41,8 @@ PART_BYTES = 512 * KIB
 """The size of the part that one ``upload.saveFilePart`` takes."""
 SMALL_BYTES = 10 * MIB
 """Up to here a file is sent by ``upload.saveFilePart`` with a checksum, above it by ``upload.saveBigFilePart``."""
-GONE = (UserIsBlocked, InputUserDeactivated, UserDeactivated, PeerIdInvalid, UserIdInvalid, ChatWriteForbidden)
+GONE = (UserIsBlocked, InputUserDeactivated, PeerIdInvalid, UserIdInvalid, ChatWriteForbidden)
+"""What says that a customer cannot be written to. ``USER_DEACTIVATED`` says that the bot itself cannot write."""
 
 
 class Pace:

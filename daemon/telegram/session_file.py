@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyrogram.storage import SQLiteStorage
+from pyrogram.storage import SQLiteStorage, UpdateState
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class SessionFile(SQLiteStorage):
             await self.create()
         else:
             await self.update()
+        self.conn.execute("DELETE FROM update_state WHERE id <> 0")  # of channels, kept by earlier versions
         self._written = self.conn.total_changes
         self._is_open, self._is_frozen = True, False
 
@@ -43,6 +44,11 @@ class SessionFile(SQLiteStorage):
     async def update_usernames(self, usernames: Iterable[tuple[int, list[str | None]]]) -> None:
         """Keep the names of chats only: those of people would outlive the deletion of their data."""
         await super().update_usernames([(peer_id, names) for peer_id, names in usernames if peer_id < 0])
+
+    async def set_update_state(self, update_state: UpdateState | Iterable[UpdateState]) -> None:
+        """Keep the state of the bot's own updates alone: those of channels are never recovered."""
+        states = [update_state] if isinstance(update_state, UpdateState) else update_state
+        await super().set_update_state([state for state in states if state.id == 0])
 
     async def save(self) -> None:
         """Write what has changed to the file. What cannot be written now is written the next time.

@@ -19,11 +19,37 @@ class UpdateSequence:
         self.pts: int | None = None
         self._ahead: dict[int, int] = {}
         self._gap_since: float | None = None
+        self._suspected = False
 
     @property
     def has_gap(self) -> bool:
         """Has an update been missing for longer than updates overtake each other?"""
         return self._gap_since is not None and time.monotonic() - self._gap_since > REORDERING_S
+
+    @property
+    def noted(self) -> int:
+        """The furthest ``pts`` that was seen, beyond gaps too; 0 while none is known."""
+        return max((self.pts or 0, *self._ahead.values()))
+
+    def suspect(self) -> None:
+        """Take it that something is missing: Telegram said so without saying what, or what came could not be read."""
+        self._gap_since = self._gap_since or time.monotonic() - 2 * REORDERING_S
+        self._suspected = True
+
+    def resume(self, pts: int, noted: int) -> None:
+        """Go on after a difference that Telegram calls complete.
+
+        It reaches to *pts*; a gap before *noted*, which was known when it was asked for, is none: what it does not
+        explain does not exist. Else it would be asked for again and again.
+        """
+        self._suspected = False
+        self.begin(max(pts, noted))
+
+    def restart(self, pts: int) -> None:
+        """Go on from *pts*, which may be before what was seen: Telegram has lost what came after it."""
+        self.pts, self._suspected = pts, False
+        self._ahead.clear()
+        self._gap_since = None
 
     def begin(self, pts: int | None) -> None:
         """Go on from *pts*, which the stored state or a fetched difference gives."""
@@ -61,8 +87,11 @@ class UpdateSequence:
                 break
             present = max(present, self._ahead.pop(start))
         self.pts = present
+        for start in [start for start, end in self._ahead.items() if end <= present]:
+            del self._ahead[start]
         if not self._ahead:
-            self._gap_since = None
+            if not self._suspected:
+                self._gap_since = None
         elif self._gap_since is None:
             self._gap_since = time.monotonic()
 

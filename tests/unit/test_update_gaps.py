@@ -95,3 +95,32 @@ def test_an_announced_update_is_missed_until_it_comes(monkeypatch: pytest.Monkey
     sequence.note(New(11))
     sequence.note(New(12))
     assert (sequence.pts, sequence.has_gap) == (12, False)
+
+
+def test_what_a_complete_difference_does_not_explain_is_dropped() -> None:
+    sequence = following(10)
+    sequence.expect(15)
+    asked_at = sequence.noted
+    sequence.note(New(18))  # while it is being fetched, with a gap of its own
+    sequence.resume(10, asked_at)
+
+    assert sequence.pts == 15
+    assert sequence.noted == 18
+
+
+def test_a_suspicion_lasts_until_the_difference_has_come() -> None:
+    sequence = following(10)
+    sequence.suspect()
+    sequence.note(New(11))
+    assert sequence.has_gap
+    sequence.resume(11, sequence.noted)
+    assert not sequence.has_gap
+
+
+def test_a_state_that_telegram_has_lost_is_gone_on_from() -> None:
+    sequence = following(10)
+    sequence.note(New(14))
+    sequence.restart(7)
+    sequence.note(New(8))
+
+    assert (sequence.pts, sequence.noted, sequence.has_gap) == (8, 8, False)
