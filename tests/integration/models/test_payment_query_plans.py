@@ -73,7 +73,7 @@ def _outbox() -> None:
     reminders.write(NOW)
 
 
-def _errands() -> None:
+def _requests() -> None:
     asked = provider_requests.ask(RequestKind.LOOKUP, "paypal", argument="x", user_id=1, asked_by=1, now=NOW)
     provider_requests.claim("paypal", NOW)
     provider_requests.finish(asked, "", NOW)
@@ -90,7 +90,7 @@ def _message() -> None:
     access.of(1, NOW)
 
 
-@pytest.mark.parametrize("operation", [_message, _line, _checkout, _settle_and_undo, _renew, _outbox, _errands])
+@pytest.mark.parametrize("operation", [_message, _line, _checkout, _settle_and_undo, _renew, _outbox, _requests])
 def test_no_statement_walks_a_whole_table(operation: Callable[[], Any]) -> None:
     with statements() as ran:
         operation()
