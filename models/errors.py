@@ -1,21 +1,21 @@
-"""What the models refuse.
+"""The errors of ``models``.
 
 ModelError
 ├── NestedTransaction     a write transaction was opened inside another
-├── Damaged               the database file is not what it should be
+├── Damaged               SQLite has found the database file damaged
 ├── SchemaTooNew          the database was written by a newer version of the code
-├── MoveRefused           a state may not follow another
-├── NotFound              no such row
+├── MoveRefused           a row may not change to this state
+├── NotFound              there is no such row
 ├── LeaseLost             the job belongs to another worker now, or was cancelled
-├── AlreadySubscribed     the customer's subscription to this plan renews already
-├── RefundRefused         this much of this payment cannot be given back
+├── AlreadySubscribed     another subscription of the customer renews this plan
+├── RefundRefused         the payment does not allow this refund
 ├── TokenError
-│   ├── TokenForged       not signed by us
-│   └── TokenExpired      signed by us, too long ago
+│   ├── TokenForged       the payment link was not signed with our key
+│   └── TokenExpired      the payment link is too old
 └── BackupError
-    ├── BackupNotFound    there is none of that name, or nothing to make one of
-    ├── BackupUnsound     what it holds cannot be relied on
-    ├── PassphraseWrong   it does not open
+    ├── BackupNotFound    there is no such backup, or no database to back up
+    ├── BackupUnsound     the database in the backup is damaged or too new
+    ├── PassphraseWrong   the backup does not open with this passphrase
     └── DatabaseInUse     a program still has the database open
 """
 
@@ -29,14 +29,14 @@ class NestedTransaction(ModelError):
 
 
 class Damaged(ModelError):
-    """SQLite has found the database file damaged: this process must write no more into it."""
+    """SQLite has found the database file damaged: this process must stop writing to the file."""
 
     def __init__(self) -> None:
         super().__init__("the database is damaged: a start says how a backup is restored")
 
 
 class SchemaTooNew(ModelError):
-    """The database holds migrations that this version of the code does not know."""
+    """The database has had migrations that this version of the code does not know."""
 
     def __init__(self, unknown: list[str]) -> None:
         self.unknown = unknown
@@ -47,7 +47,7 @@ class SchemaTooNew(ModelError):
 
 
 class MoveRefused(ModelError):
-    """A row may not go from its present state to the wanted one."""
+    """A row may not change from its present state to the wanted one."""
 
     def __init__(self, table: str, row: int, present: str, wanted: str) -> None:
         self.table, self.row, self.present, self.wanted = table, row, present, wanted
@@ -55,7 +55,7 @@ class MoveRefused(ModelError):
 
 
 class NotFound(ModelError):
-    """No row answers to the given key."""
+    """No row has the given key."""
 
     def __init__(self, table: str, key: object) -> None:
         self.table, self.key = table, key
@@ -63,7 +63,7 @@ class NotFound(ModelError):
 
 
 class LeaseLost(ModelError):
-    """The worker no longer holds the job it tried to change."""
+    """The worker no longer holds the lease of the job that it tried to change."""
 
     def __init__(self, job_id: int) -> None:
         self.job_id = job_id
@@ -71,9 +71,9 @@ class LeaseLost(ModelError):
 
 
 class AlreadySubscribed(ModelError):
-    """A second renewing subscription to one plan was about to begin.
+    """A second subscription to a plan that renews already was about to begin.
 
-    A suspended one may renew again, so it counts; but its customer must see to it.
+    ``suspended`` says that the first one is suspended: it counts, because its customer may resume it.
     """
 
     def __init__(self, subscription_id: int, *, suspended: bool) -> None:
@@ -83,11 +83,11 @@ class AlreadySubscribed(ModelError):
 
 
 class RefundRefused(ModelError):
-    """A refund was asked for that the payment does not allow.
+    """The payment does not allow a refund of this amount.
 
-    ``reason`` is ``not_completed`` (no money to give back), ``nothing_left``, ``above_rest``, ``whole_only`` (no
-    parts of Stars) or ``under_way``: a refund of another amount, ``under_way``, has not ended yet. ``rest`` is what
-    could still be refunded; both in minor units.
+    ``reason`` is ``not_completed`` (no money has arrived), ``nothing_left``, ``above_rest`` (more than is left),
+    ``whole_only`` (Stars are refunded whole) or ``under_way`` (a refund of another amount has not ended). ``rest`` is
+    what can still be refunded, ``under_way`` the amount of the refund that has not ended, both in minor units.
     """
 
     def __init__(self, payment_id: int, reason: str, rest: int, under_way: int = 0) -> None:
@@ -96,15 +96,15 @@ class RefundRefused(ModelError):
 
 
 class TokenError(ModelError):
-    """A payment link does not open."""
+    """A payment link is not valid."""
 
 
 class TokenForged(TokenError):
-    """The link was not signed with our key, or was altered."""
+    """The link was not signed with our key, or was altered after signing."""
 
 
 class TokenExpired(TokenError):
-    """The link is ours but too old."""
+    """The link was signed with our key, too long ago."""
 
 
 class BackupError(ModelError):
@@ -112,11 +112,11 @@ class BackupError(ModelError):
 
 
 class BackupNotFound(BackupError):
-    """There is no such backup, or no database to make one of."""
+    """There is no such backup, or no database to back up."""
 
 
 class BackupUnsound(BackupError):
-    """The database in a backup is damaged, or was made by a newer version. ``faults`` says how, in words."""
+    """The database in a backup is damaged, or was written by a newer version. ``faults`` describes each fault."""
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
@@ -124,8 +124,8 @@ class BackupUnsound(BackupError):
 
 
 class PassphraseWrong(BackupError):
-    """A sealed backup does not open with the passphrase, or there is none."""
+    """An encrypted backup does not open with the passphrase, or no passphrase is set."""
 
 
 class DatabaseInUse(BackupError):
-    """The database cannot be exchanged while a program has it open."""
+    """The database cannot be replaced while a program has it open."""

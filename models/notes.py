@@ -1,4 +1,4 @@
-"""Small remembered values: the webhook's id, the newest Stars transaction seen."""
+"""Small named values: the webhook's id, the newest Stars transaction that was read."""
 
 import json
 from typing import Any
@@ -7,18 +7,18 @@ from models.database import execute, transaction
 from models.tables import Note
 
 BACKUP_COPIED = "backup_copied"
-"""The newest backup that is in the bucket. Without it, those that are there may be another database's."""
+"""The name of the newest backup in the bucket. Without this note, the backups there may be another database's."""
 
 
 def get(key: str) -> Any:
-    """Return the value, or None when nothing is remembered."""
+    """Return the value of a note, or None when there is none."""
     # In SQL, because every page and every webhook reads one.
     row = execute("SELECT value FROM note WHERE key = ?", (key,)).fetchone()
     return None if row is None or row[0] is None else json.loads(row[0])
 
 
 def put(key: str, value: Any, now: int) -> None:
-    """Remember *value* (anything that JSON can hold)."""
+    """Store *value* (anything that JSON can hold) under *key*."""
     with transaction():
         Note.insert(key=key, value=value, at=now).on_conflict(
             conflict_target=[Note.key], preserve=[Note.value, Note.at]
@@ -26,6 +26,6 @@ def put(key: str, value: Any, now: int) -> None:
 
 
 def drop(key: str) -> None:
-    """Forget it; harmless when nothing is remembered."""
+    """Delete a note; one that does not exist is no error."""
     with transaction():
         Note.delete().where(Note.key == key).execute()

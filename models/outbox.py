@@ -1,7 +1,8 @@
-"""The outbox: what the customer, or the admins, must hear.
+"""The transactional outbox: events that a customer, or all admins, must hear.
 
-A row is written in the transaction that made it true and told later, at least once; its ``random_id`` lets Telegram
-refuse a second copy. ``user_id`` None means all admins. What each kind of event tells is in ``models.event_kinds``.
+An event is written in the transaction that makes it true, and sent later, at least once. Its ``random_id`` lets
+Telegram refuse a second copy. An event without ``user_id`` is for all admins. ``models.event_kinds`` holds what each
+kind tells.
 """
 
 import secrets
@@ -23,9 +24,9 @@ RETURNING id
 """
 
 LEASE_S = 60
-"""How long a teller may take before another one tries."""
+"""Seconds for which a claimed event belongs to its claimer."""
 MONEY = ("payment_", "dispute_", "subscription_", "access_", "request_done")
-"""How the kinds begin of whose loss the admins hear one by one; of the others once a day and kind."""
+"""Prefixes of the kinds about money. Admins hear of each lost event of these; of the others once a day and kind."""
 
 
 AnyPayload = TypeVar("AnyPayload", bound=Payload)
@@ -33,7 +34,7 @@ AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
 @dataclass(frozen=True, slots=True)
 class EventInfo:
-    """Something to tell. ``created_ms`` is the real clock in milliseconds, for measuring how long it took."""
+    """An event. ``created_ms`` is the system clock in milliseconds, to measure how long the event waited."""
 
     id: int
     kind: str
@@ -52,9 +53,9 @@ class EventInfo:
         return event_kinds.read(self.kind, self.stored)
 
     def read(self, wanted: type[AnyPayload]) -> AnyPayload:
-        """What the event tells, where its kind is known to the caller.
+        """What the event tells, for a caller who knows its kind.
 
-        :raises TypeError: the event is of another kind, or its row does not hold what its kind needs.
+        :raises TypeError: the event has another kind, or its row does not hold what its kind needs.
         """
         if self.kind != wanted.event_kind:
             raise TypeError(f"event {self.id} is {self.kind}, not {wanted.event_kind}")
@@ -62,9 +63,11 @@ class EventInfo:
 
 
 def append(payload: Payload, user_id: int | None, now: int, key: str | None = None) -> int | None:
-    """Write an event and return its id; None when *key* has been used before, ever.
+    """Write an event and return its id; None when an event with this *key* was written before, ever.
 
-    Call it inside the transaction that makes the event true: on its own it would announce what may be rolled back.
+    Call it inside the transaction that makes the event true: otherwise an event could announce what is rolled back.
+
+    :raises RuntimeError: no transaction is open.
     """
     if not in_transaction():
         raise RuntimeError("an event belongs to the transaction that makes it true")
@@ -77,19 +80,19 @@ def append(payload: Payload, user_id: int | None, now: int, key: str | None = No
 
 
 def alert(reason: AlertReason, detail: Mapping[str, Any], now: int, key: str) -> bool:
-    """Tell the admins something of its own, once for each *key*; False when they know."""
+    """Write an event for the admins, once for each *key*; False when it was written before."""
     with transaction():
         return append(AdminAlert(reason=reason, detail=detail), None, now, key) is not None
 
 
 def due(now: int, limit: int = 100) -> list[EventInfo]:
-    """Return what waits to be told, oldest first, without claiming it."""
+    """Return the events that are due, oldest first, without claiming them."""
     rows = Event.select().where(_waiting(now)).order_by(Event.id).limit(limit)
     return [_info(row) for row in rows]
 
 
 def claim(now: int, limit: int = 20, lease_s: int = LEASE_S) -> list[EventInfo]:
-    """Take what waits, oldest first: nobody else gets it for *lease_s* seconds."""
+    """Claim events that are due, oldest first: no other process gets them for *lease_s* seconds."""
     with transaction():
         ids = [row.id for row in Event.select(Event.id).where(_waiting(now)).order_by(Event.id).limit(limit)]
         if not ids:
@@ -99,22 +102,22 @@ def claim(now: int, limit: int = 20, lease_s: int = LEASE_S) -> list[EventInfo]:
 
 
 def take_over(now: int) -> None:
-    """Let what a dead predecessor had taken be due at once: only one process tells, and it begins now."""
+    """Make due at once what an earlier process had claimed. Only for the one process that sends, at its start."""
     with transaction():
         taken = Event.heard_at.is_null() & (Event.attempts > 0) & (Event.not_before <= now + LEASE_S)
         Event.update(not_before=now).where(taken).execute()
 
 
 def heard(event_id: int, now: int) -> None:
-    """Mark it told: it never comes again."""
+    """Mark an event as sent: it is never claimed again."""
     with transaction():
         Event.update(heard_at=now).where((Event.id == event_id) & Event.heard_at.is_null()).execute()
 
 
 def give_up(event: EventInfo, why: str, now: int) -> None:
-    """Never tell it, and let the admins know what its customer has not heard.
+    """Mark an event as ended without being sent, and alert the admins to what its customer has not heard.
 
-    What the admins themselves could not be told is only marked: an alert about an alert would have no end.
+    An event for the admins themselves is only marked: alerts about alerts would never end.
     """
     about = event.id if event.kind.startswith(MONEY) else f"{event.kind}:{now // DAY_S}"
     detail = {"event": event.id, "kind": event.kind, "user": event.user_id, "why": why}
@@ -127,13 +130,13 @@ def give_up(event: EventInfo, why: str, now: int) -> None:
 
 
 def retry(event_id: int, not_before: int) -> None:
-    """Tell it again, not before this time."""
+    """Make an event due again at *not_before*."""
     with transaction():
         Event.update(not_before=not_before).where((Event.id == event_id) & Event.heard_at.is_null()).execute()
 
 
 def oldest_unheard_ms() -> int | None:
-    """Return when the oldest untold event was written (real clock, milliseconds), or None."""
+    """Return when the oldest unsent event was written (system clock, milliseconds), or None."""
     row = Event.select(Event.created_ms).where(Event.heard_at.is_null()).order_by(Event.id).first()
     return None if row is None else int(row.created_ms)
 

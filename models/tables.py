@@ -1,7 +1,8 @@
-"""Every table, in one place, so that the noun modules never import each other in circles.
+"""All tables in one module, so that the modules with the operations need not import each other.
 
-Times are Unix seconds in UTC. Amounts are whole minor units (Stars, cents). States are words; the tables of allowed
-moves stand in the noun modules. Every index here serves a query that runs per message, per job or per payment.
+Times are Unix seconds in UTC. Amounts are whole minor units (Stars, cents). States are stored as text; the moves that
+are allowed stand in the modules with the operations. Each index serves a query that runs for every message, job or
+payment.
 """
 
 import json
@@ -16,7 +17,7 @@ class JSONText(peewee.TextField):
     """A JSON document in a TEXT column."""
 
     def db_value(self, value: Any) -> str | None:
-        """Serialise compactly; None stays NULL."""
+        """Serialise without spaces; None stays NULL."""
         return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
     def python_value(self, value: str | None) -> Any:
@@ -25,14 +26,14 @@ class JSONText(peewee.TextField):
 
 
 class Table(peewee.Model):
-    """Base of all tables: binds them to the shared database."""
+    """Base of all tables, which binds them to the shared database."""
 
     id: Any  # Peewee's implicit key, which type checkers cannot see
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Nor do they see ``<name>_id`` beside a foreign key."""
+            """Type checkers do not see ``<name>_id`` beside a foreign key either."""
 
     class Meta:
         database = bound
@@ -40,26 +41,26 @@ class Table(peewee.Model):
 
 
 class User(Table):
-    """A person who has spoken to the bot. The key is Telegram's own id."""
+    """A customer. The key is Telegram's own id."""
 
     id = peewee.BigIntegerField(primary_key=True)
     first_name = peewee.TextField(default="")
     username = peewee.TextField(null=True)
-    language_code = peewee.TextField(null=True)  # what Telegram says
-    language = peewee.TextField(null=True)  # what the customer chose
+    language_code = peewee.TextField(null=True)  # of the Telegram application
+    language = peewee.TextField(null=True)  # chosen by the customer
     banned_at = peewee.IntegerField(null=True)
     blocked_bot_at = peewee.IntegerField(null=True)
     referred_by = peewee.BigIntegerField(null=True)
     accepted_terms_at = peewee.IntegerField(null=True)
     reminders = peewee.BooleanField(default=True)
-    access_look_at = peewee.IntegerField(null=True, index=True)  # when reminders look at this access again
+    access_look_at = peewee.IntegerField(null=True, index=True)  # when reminders check this access again
     erased_at = peewee.IntegerField(null=True)
     created_at = peewee.IntegerField()
     seen_at = peewee.IntegerField()
 
 
 class Order(Table):
-    """What somebody set out to buy, with plan, price and duration as they were."""
+    """A purchase that a customer began, with the plan, price and duration of that moment."""
 
     public_id = peewee.TextField(unique=True)  # opaque: invoice payload, PayPal custom_id and invoice_id
     user = peewee.ForeignKeyField(User, backref="orders", on_delete="RESTRICT")
@@ -76,8 +77,8 @@ class Order(Table):
     approve_url = peewee.TextField(null=True)
     create_request_id = peewee.TextField(null=True)
     capture_request_id = peewee.TextField(null=True)
-    checkout_started_at = peewee.IntegerField(null=True)  # the money may be moving: offered once
-    next_look_at = peewee.IntegerField(null=True)  # when the poller reads it again
+    checkout_started_at = peewee.IntegerField(null=True)  # money may be moving: offered for payment once
+    next_look_at = peewee.IntegerField(null=True)  # when the order is polled again
     looks = peewee.IntegerField(default=0)
     expires_at = peewee.IntegerField()
     created_at = peewee.IntegerField()
@@ -87,7 +88,7 @@ class Order(Table):
 
 
 class Subscription(Table):
-    """A purchase that renews itself at the provider."""
+    """A purchase that renews at the provider."""
 
     user = peewee.ForeignKeyField(User, backref="subscriptions", on_delete="RESTRICT")
     order = peewee.ForeignKeyField(Order, backref="subscriptions", on_delete="RESTRICT")
@@ -98,7 +99,7 @@ class Subscription(Table):
     amount = peewee.IntegerField()
     currency = peewee.TextField()
     state = peewee.TextField(default="pending")  # pending active suspended cancelled expired
-    state_at = peewee.IntegerField()  # the provider's time of the newest state: older news is ignored
+    state_at = peewee.IntegerField()  # the provider's time of the newest state: older reports are ignored
     period_end = peewee.IntegerField(null=True)
     next_look_at = peewee.IntegerField(null=True)
     created_at = peewee.IntegerField()
@@ -108,7 +109,7 @@ class Subscription(Table):
 
 
 class Payment(Table):
-    """Money that moved. ``(provider, remote_id)`` is the charge, capture or sale id and is unique."""
+    """A payment. ``remote_id`` is the provider's id of the charge, capture or sale."""
 
     provider = peewee.TextField()
     remote_id = peewee.TextField()
@@ -118,23 +119,23 @@ class Payment(Table):
     amount = peewee.IntegerField()
     currency = peewee.TextField()
     state = peewee.TextField()  # pending completed denied reversed frozen
-    grants = peewee.BooleanField(default=True)  # False: recorded, but it buys nothing (mismatch, test purchase)
+    grants = peewee.BooleanField(default=True)  # False: the payment gives no access (mismatch, test purchase)
     level = peewee.IntegerField(default=0)
-    seconds = peewee.IntegerField(null=True)  # a budget of time, or
-    period_end = peewee.IntegerField(null=True)  # a window up to here (renewals)
+    seconds = peewee.IntegerField(null=True)  # a span of access, or
+    period_end = peewee.IntegerField(null=True)  # access up to here (renewals)
     effective_at = peewee.IntegerField()
     completed_at = peewee.IntegerField(null=True)
     denied_at = peewee.IntegerField(null=True)
     reversed_at = peewee.IntegerField(null=True)
-    created_at = peewee.IntegerField()  # the provider's
-    recorded_at = peewee.IntegerField()  # ours
+    created_at = peewee.IntegerField()  # by the provider's clock
+    recorded_at = peewee.IntegerField()  # by our clock
 
     class Meta:
         indexes = ((("provider", "remote_id"), True), (("user", "effective_at"), False))
 
 
 class Refund(Table):
-    """Money given back, wholly or in part. It may be heard of before its payment, which adopts it then."""
+    """A refund, whole or partial. It may be reported before its payment, and is linked to it then."""
 
     payment = peewee.ForeignKeyField(Payment, backref="refunds", null=True, on_delete="RESTRICT")
     provider = peewee.TextField()
@@ -149,9 +150,9 @@ class Refund(Table):
 
 
 class Dispute(Table):
-    """A payment contested by its payer: it suspends from its opening until it is decided.
+    """A dispute of a payment by its payer. It suspends the payment's access from its opening until it is decided.
 
-    Like a refund it may be heard of before its payment.
+    Like a refund, a dispute may be reported before its payment.
     """
 
     payment = peewee.ForeignKeyField(Payment, backref="disputes", null=True, on_delete="RESTRICT")
@@ -168,7 +169,7 @@ class Dispute(Table):
 
 
 class PaymentHistory(Table):
-    """Append-only: each change that a payment ever saw."""
+    """Each change of a payment, append-only."""
 
     payment = peewee.ForeignKeyField(Payment, backref="history", on_delete="RESTRICT")
     change = peewee.TextField()
@@ -177,7 +178,7 @@ class PaymentHistory(Table):
 
 
 class Adjustment(Table):
-    """What an admin or an import gave or took."""
+    """Access that an admin or an import gave or took."""
 
     user = peewee.ForeignKeyField(User, backref="adjustments", on_delete="RESTRICT")
     kind = peewee.TextField()  # give | take
@@ -186,7 +187,7 @@ class Adjustment(Table):
     until = peewee.IntegerField(null=True)
     forever = peewee.BooleanField(default=False)
     reason = peewee.TextField(default="")
-    source = peewee.TextField(unique=True, null=True)  # what an import must not do twice
+    source = peewee.TextField(unique=True, null=True)  # the row of an import, which is applied once
     by = peewee.BigIntegerField(null=True)
     at = peewee.IntegerField()
 
@@ -195,15 +196,15 @@ class Adjustment(Table):
 
 
 class Request(Table):
-    """Remote work asked for in chat or by a rule: a refund, a cancellation, a look-up."""
+    """A request to a provider, from the chat or from a rule: a refund, a cancellation, a look-up."""
 
     kind = peewee.TextField()  # refund cancel_subscription resume_subscription lookup
-    provider = peewee.TextField()  # who carries it out: paypal -> upkeep, stars -> daemon
+    provider = peewee.TextField()  # paypal: upkeep carries it out; stars: the daemon
     payment = peewee.ForeignKeyField(Payment, null=True, on_delete="RESTRICT")
     subscription = peewee.ForeignKeyField(Subscription, null=True, on_delete="RESTRICT")
     argument = peewee.TextField(default="")  # the id to look up
     amount = peewee.IntegerField(null=True)
-    user_id = peewee.BigIntegerField(null=True)  # whom it concerns
+    user_id = peewee.BigIntegerField(null=True)  # the customer that it concerns
     asked_by = peewee.BigIntegerField(null=True)
     request_id = peewee.TextField(unique=True)  # idempotency key of the outgoing call
     state = peewee.TextField(default="open")  # open done failed
@@ -218,7 +219,7 @@ class Request(Table):
 
 
 class WebhookEvent(Table):
-    """A verified notification, claimed once by its id."""
+    """A verified webhook notification, processed once for each id."""
 
     provider = peewee.TextField()
     event_id = peewee.TextField()
@@ -240,7 +241,7 @@ class Batch(Table):
 
     user = peewee.ForeignKeyField(User, on_delete="RESTRICT")
     chat_id = peewee.BigIntegerField()
-    source_key = peewee.TextField(unique=True)  # the update it came from: a re-delivered update adds nothing
+    source_key = peewee.TextField(unique=True)  # the update that held the links; delivered again, it adds nothing
     total = peewee.IntegerField()
     status_message_id = peewee.IntegerField(null=True)
     quota_told_at = peewee.IntegerField(null=True)
@@ -249,29 +250,29 @@ class Batch(Table):
 
 
 class Job(Table):
-    """A link to deliver."""
+    """A job: one link to deliver."""
 
     user = peewee.ForeignKeyField(User, backref="jobs", index=False, on_delete="RESTRICT")
     chat_id = peewee.BigIntegerField()
     link = peewee.TextField()  # canonical form, parsed again by the worker
     batch = peewee.ForeignKeyField(Batch, backref="jobs", index=False, null=True, on_delete="RESTRICT")
-    source_key = peewee.TextField(unique=True)  # update it came from + position: a re-delivered update adds nothing
+    source_key = peewee.TextField(unique=True)  # update and position of the link; delivered again, it adds nothing
     reply_to = peewee.IntegerField(null=True)
     state = peewee.TextField(default="queued")
-    moved_at = peewee.IntegerField()  # when it came into its state
-    priority = peewee.IntegerField(default=0)  # higher first; 0 does not pay
-    round = peewee.IntegerField()  # users take turns: its place among the jobs of equal priority
+    moved_at = peewee.IntegerField()  # when the job came into its state
+    priority = peewee.IntegerField(default=0)  # higher first; 0: no paid plan
+    round = peewee.IntegerField()  # the place among the jobs of equal priority: customers take turns
     owner = peewee.TextField(null=True)
     lease_until = peewee.IntegerField(null=True)
     attempts = peewee.IntegerField(default=0)
     not_before = peewee.IntegerField(default=0)
-    cancel_asked_at = peewee.IntegerField(null=True)  # asked while the message was already on its way
+    cancel_asked_at = peewee.IntegerField(null=True)  # asked for while the message was being sent
     status_message_id = peewee.IntegerField(null=True)
     random_ids = JSONText(default=list)  # one per message to be sent, stored before sending
     sent = JSONText(default=dict)  # random id -> message id, 0 when Telegram only said "duplicate"
     size = peewee.BigIntegerField(null=True)
     kind = peewee.TextField(null=True)
-    reason = peewee.TextField(null=True)  # a code; the words are in the catalogue
+    reason = peewee.TextField(null=True)  # see models.jobs.reasons
     created_at = peewee.IntegerField()
 
     class Meta:
@@ -284,35 +285,35 @@ class Job(Table):
 
 
 class Line(Table):
-    """How far the line of one priority has been served: what makes turns fair between users and between lines."""
+    """How far the line of one priority has been served. It keeps turns fair between customers and between lines."""
 
     priority = peewee.IntegerField(primary_key=True)
-    round = peewee.IntegerField(default=0)  # newcomers join the next
-    turn = peewee.IntegerField(default=0)  # number of the claim that last took a job of this line
+    round = peewee.IntegerField(default=0)  # of the job that was served last; new jobs join the next round
+    turn = peewee.IntegerField(default=0)  # the number of the claim that last took a job of this line
 
 
 class Upload(Table):
-    """What Telegram has acknowledged of a large file, so that a restart need not begin again."""
+    """The parts of a large upload that Telegram has acknowledged, so that an upload continues after a restart."""
 
     job = peewee.ForeignKeyField(Job, primary_key=True, on_delete="CASCADE")
-    document_id = peewee.BigIntegerField()  # of the source: another id means that the post changed
-    file_id = peewee.BigIntegerField()  # ours, of the upload
+    document_id = peewee.BigIntegerField()  # of the source; another id means that the post has changed
+    file_id = peewee.BigIntegerField()  # our id of the upload
     part_bytes = peewee.IntegerField()
     parts_total = peewee.IntegerField()
-    parts = peewee.BlobField()  # one bit a part, the lowest bit of the first byte is part 0
+    parts = peewee.BlobField()  # one bit for each part; the lowest bit of the first byte is part 0
     at = peewee.IntegerField()
 
 
 class Usage(Table):
-    """One reservation per job and kind, kept in the period that it was made in. Released means deleted.
+    """A reservation of a job for one kind, in the period that it was made in. A released reservation is deleted.
 
-    Without a job: what of a person's use is old, or was imported, added up.
+    A row without a job is the sum of a customer's old or imported usage.
     """
 
     job = peewee.ForeignKeyField(Job, backref="usage", index=False, null=True, on_delete="SET NULL")
     user = peewee.ForeignKeyField(User, backref="usage", index=False, on_delete="RESTRICT")
     kind = peewee.TextField()
-    period = peewee.TextField()  # the operator's day, 2026-05-31, or "all"; "past" holds forgotten days together
+    period = peewee.TextField()  # the operator's day (2026-05-31), "all", or "past": the sum of forgotten days
     count = peewee.IntegerField()
     state = peewee.TextField(default="reserved")  # reserved committed
     at = peewee.IntegerField()
@@ -325,10 +326,10 @@ class Usage(Table):
 
 
 class DailyTotal(Table):
-    """What came of a day's jobs, all customers together. All that is left of a job that has been forgotten."""
+    """Sums of the jobs of a day over all customers, kept when the jobs themselves are deleted."""
 
-    day = peewee.TextField()  # the operator's
-    kind = peewee.TextField()  # of the delivery; "" where nobody came to know it
+    day = peewee.TextField()  # the operator's day
+    kind = peewee.TextField()  # of the delivery; "" where it never became known
     outcome = peewee.TextField()  # done refused failed cancelled
     jobs = peewee.IntegerField()
     bytes = peewee.BigIntegerField()
@@ -338,16 +339,16 @@ class DailyTotal(Table):
 
 
 class Imported(Table):
-    """What an import has taken over of one person from another bot: so that it takes over nothing twice."""
+    """What an import has taken over of a customer of another bot, so that nothing is taken over twice."""
 
     user = peewee.ForeignKeyField(User, primary_key=True, on_delete="RESTRICT")
-    counts = JSONText(default=dict)  # "kind period" -> count that has been added to the usage
-    payments = JSONText(default=list)  # as that bot wrote them down: for reading, they grant nothing
+    counts = JSONText(default=dict)  # "kind period" -> count that was added to the usage
+    payments = JSONText(default=list)  # as the other bot stored them, to be read; they give no access
     at = peewee.IntegerField()
 
 
 class Source(Table):
-    """A channel or supergroup that is known, and how it is open."""
+    """A channel or supergroup, and for whom it is open."""
 
     id = peewee.BigIntegerField(primary_key=True)  # bare channel id, without the -100 prefix
     username = peewee.TextField(null=True, index=True)  # lower case; None: private
@@ -357,12 +358,12 @@ class Source(Table):
     allowed_at = peewee.IntegerField(null=True)
     blocked_at = peewee.IntegerField(null=True)
     decided_by = peewee.BigIntegerField(null=True)  # the admin who allowed or blocked it
-    access_hash = peewee.BigIntegerField(null=True)  # the account's own: a session string starts without peers
+    access_hash = peewee.BigIntegerField(null=True)  # of the operator's account: a session string starts without peers
     seen_at = peewee.IntegerField()
 
 
 class SourceOpening(Table):
-    """A private chat opened to one customer by an invitation of his own."""
+    """A private chat that a customer's own invitation has opened for them."""
 
     user = peewee.ForeignKeyField(User, index=False, on_delete="RESTRICT")
     source = peewee.ForeignKeyField(Source, on_delete="CASCADE")
@@ -374,7 +375,7 @@ class SourceOpening(Table):
 
 
 class Join(Table):
-    """An invitation that the account followed: counted against the daily cap."""
+    """An invitation that the operator's account followed, counted against the cap of the day."""
 
     user = peewee.ForeignKeyField(User, null=True, on_delete="SET NULL")
     source = peewee.ForeignKeyField(Source, null=True, on_delete="SET NULL")
@@ -388,12 +389,12 @@ class Join(Table):
 
 
 class CachedMedia(Table):
-    """What the bot has sent once and may send again by reference."""
+    """A post that the bot has sent and can send again by reference."""
 
     bot_id = peewee.BigIntegerField()
     source_chat = peewee.BigIntegerField()
     message_id = peewee.IntegerField()
-    single = peewee.BooleanField(default=False)  # one item of an album rather than the album
+    single = peewee.BooleanField(default=False)  # one item of an album, not the whole album
     edit_date = peewee.IntegerField(default=0)
     items = JSONText()  # [{kind, size, id, access_hash, file_reference, caption, entities, …}], one per album item
     created_at = peewee.IntegerField()
@@ -404,7 +405,7 @@ class CachedMedia(Table):
 
 
 class Event(Table):
-    """The outbox: what the customer, or the admins, must hear. Written in the transaction that made it true."""
+    """The outbox: what a customer or the admins must hear, written in the transaction that made it true."""
 
     kind = peewee.TextField()
     user_id = peewee.BigIntegerField(null=True)  # None: all admins
@@ -421,7 +422,7 @@ class Event(Table):
 
 
 class Heartbeat(Table):
-    """The newest sign of life of each program, with what it knows about its parts."""
+    """The newest heartbeat of each program, with what the program says about its parts."""
 
     program = peewee.TextField(primary_key=True)
     detail = JSONText(default=dict)
@@ -429,7 +430,7 @@ class Heartbeat(Table):
 
 
 class Incident(Table):
-    """Something is wrong: told to the admins once when it begins and once when it ends."""
+    """Something that is wrong. The admins hear once when it begins and once when it ends."""
 
     key = peewee.TextField(index=True)
     text = peewee.TextField()
@@ -438,7 +439,7 @@ class Incident(Table):
 
 
 class Note(Table):
-    """A small remembered value: the webhook's id, the newest Stars transaction seen."""
+    """A small named value: the webhook's id, the newest Stars transaction that was read."""
 
     key = peewee.TextField(primary_key=True)
     value = JSONText(null=True)

@@ -1,4 +1,4 @@
-"""People who have spoken to the bot."""
+"""Customers: everybody who has written to the bot or paid."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from models.errors import NotFound
 from models.tables import User
 
 SEEN_EVERY_S = 600
-"""A customer who keeps writing is noted at most this often: a message should not cost a commit."""
+"""``seen_at`` is updated at most this often, so that not every message costs a commit."""
 
 
-# In SQL, because these run per message, and building a query takes Peewee ten times longer than SQLite to run it.
+# In SQL, because these run for each message, and Peewee takes ten times longer to build a query than SQLite to run it.
 _ONE = 'SELECT * FROM "user" WHERE id = ?'
 _SEEN = """
 INSERT INTO "user" AS known (id, first_name, username, language_code, reminders, created_at, seen_at)
@@ -29,7 +29,7 @@ RETURNING *
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """A customer as the rest of the program sees him. ``language`` is his choice, else derived from Telegram's."""
+    """A customer. ``language`` is the one that they chose, otherwise the one of their Telegram application."""
 
     id: int
     first_name: str
@@ -45,7 +45,7 @@ class UserInfo:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Head counts for the operator. "Today" is the last 24 hours."""
+    """Numbers of customers, for the operator. "Today" is the last 24 hours."""
 
     users: int
     new_today: int
@@ -55,9 +55,9 @@ class Totals:
 
 
 def seen(user_id: int, first_name: str, username: str | None, language_code: str | None, now: int) -> UserInfo:
-    """Remember that this person wrote, and what Telegram says about him; whoever writes has not blocked the bot.
+    """Record that a person wrote, and what Telegram says about them, and return the customer.
 
-    Somebody who has had himself erased begins anew.
+    A person who writes has not blocked the bot. One whose data was erased begins as a new customer.
     """
     row = _one(_ONE, (user_id,))
     if row is not None and _is_fresh(row, (first_name, username, language_code), now):
@@ -69,20 +69,20 @@ def seen(user_id: int, first_name: str, username: str | None, language_code: str
 
 
 def get(user_id: int) -> UserInfo | None:
-    """Return the person, or None when he has never written."""
+    """Return a customer, or None when nobody has this id."""
     row = _one(_ONE, (user_id,))
     return None if row is None else _info(row)
 
 
 def find(username: str) -> UserInfo | None:
-    """Return who last wrote under this @name (with or without the @, in any case)."""
+    """Return the customer who last wrote under this @name (with or without the @, in any case), or None."""
     same = peewee.fn.LOWER(User.username) == username.removeprefix("@").lower()
     row = User.select().where(same).order_by(User.seen_at.desc()).first()
     return None if row is None else _info(row)
 
 
 def set_language(user_id: int, language: str | None, now: int) -> None:
-    """Remember the chosen language; None goes back to Telegram's.
+    """Set the language; None means the one of the customer's Telegram application.
 
     :raises NotFound: nobody has this id.
     """
@@ -90,7 +90,7 @@ def set_language(user_id: int, language: str | None, now: int) -> None:
 
 
 def set_reminders(user_id: int, on: bool, now: int) -> None:
-    """Switch reminders of an ending access on or off.
+    """Switch the reminders that access ends on or off.
 
     :raises NotFound: nobody has this id.
     """
@@ -98,7 +98,7 @@ def set_reminders(user_id: int, on: bool, now: int) -> None:
 
 
 def ban(user_id: int, now: int) -> None:
-    """Refuse this person everything but what he has paid for to be refunded.
+    """Ban a customer, who can then only have payments refunded.
 
     :raises NotFound: nobody has this id.
     """
@@ -114,7 +114,7 @@ def unban(user_id: int, now: int) -> None:
 
 
 def mark_blocked_bot(user_id: int, blocked: bool, now: int) -> None:
-    """Remember that messages to this person are refused, or arrive again.
+    """Record that the customer has blocked the bot, or receives its messages again.
 
     :raises NotFound: nobody has this id.
     """
@@ -122,12 +122,12 @@ def mark_blocked_bot(user_id: int, blocked: bool, now: int) -> None:
 
 
 def accept_terms(user_id: int, at: int) -> None:
-    """Remember when the terms were accepted first; paying is accepting. For callers in a transaction."""
+    """Record when the customer first accepted the terms, which paying does. Inside the caller's transaction."""
     User.update(accepted_terms_at=at).where(User.id == user_id, User.accepted_terms_at.is_null()).execute()
 
 
 def totals(now: int) -> Totals:
-    """Count everybody. It reads the whole table: for an admin's question, not for a message."""
+    """Count the customers. This reads the whole table: call it for an admin's command, not for each message."""
     since = now - DAY_S
     return Totals(
         users=User.select().where(User.erased_at.is_null()).count(),

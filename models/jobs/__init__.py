@@ -1,6 +1,6 @@
-"""Jobs: links on their way to delivered files. May import ``models.money``, never the reverse.
+"""Jobs: links to deliver, and all that decides how they are served. May import ``models.money``, never the reverse.
 
-``queue`` holds the operations on jobs, ``states`` their states and allowed moves, ``scheduling`` whose turn it is,
-``batches`` several links of one message, ``usage`` what counts against a plan, ``cache`` what was sent before,
-``uploads`` acknowledged parts of files, ``sources`` which chats may be read for whom.
+``queue`` holds the operations on jobs, ``states`` their states and moves, ``reasons`` why a job was not delivered,
+``scheduling`` whose turn it is, ``batches`` several links of one message, ``usage`` what counts against a plan,
+``cache`` posts that the bot has sent, ``uploads`` acknowledged parts of files, ``sources`` who may read which chat.
 """

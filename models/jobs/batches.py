@@ -1,7 +1,7 @@
-"""Several links sent together: one status message, counts, a cancellation for all, and a quota that ends in the middle.
+"""Batches: several links of one message, with one progress message, one cancellation and one end.
 
-When the limit refuses one of them it is held together with those still in line. That is told once. They go on when
-the customer asks for it after an upgrade, or leave after some days.
+When a limit stops one job of a batch, that job is held together with the queued ones, and the customer hears so once.
+Held jobs are queued again when the customer asks, or cancelled after some days.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from models.tables import Batch, Job, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
-    """Links to put in line together. ``dedupe`` names the update that they came from."""
+    """Links to add to the queue together. ``dedupe`` names the update that they came from."""
 
     user_id: int
     chat_id: int
@@ -62,16 +62,16 @@ class BatchInfo:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The jobs held now, and whether this is the moment to tell the customer that his limit has ended the batch."""
+    """The ids of the jobs that were held, and whether this call was the first to hold jobs of the batch."""
 
     job_ids: tuple[int, ...]
     tell: bool
 
 
 def enqueue(new: NewBatch, cap: int, now: int) -> BatchInfo | TooMany:
-    """Put all links in line as one batch, or none when the user would have more than *cap* jobs waiting.
+    """Add all links to the queue as one batch, or none when the customer would have more than *cap* jobs waiting.
 
-    A second time nothing is added, and the batch of the first time is returned.
+    A second call with the same ``dedupe`` adds nothing and returns the batch of the first one.
     """
     with transaction():
         known = Batch.get_or_none(Batch.source_key == new.dedupe)
@@ -88,9 +88,9 @@ def enqueue(new: NewBatch, cap: int, now: int) -> BatchInfo | TooMany:
 
 
 def get(batch_id: int) -> BatchInfo:
-    """One batch.
+    """Return a batch.
 
-    :raises NotFound: there is none.
+    :raises NotFound: there is no such batch.
     """
     row = Batch.get_or_none(Batch.id == batch_id)
     if row is None:
@@ -99,15 +99,15 @@ def get(batch_id: int) -> BatchInfo:
 
 
 def counts(batch_id: int) -> Mapping[JobState, int]:
-    """How many jobs of the batch are in each state; every state is a key."""
+    """How many jobs of the batch are in each state. Every state is a key."""
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.batch == batch_id).group_by(Job.state)
     return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in fetch(by_state)}
 
 
 def waiting(batch_id: int) -> int:
-    """How many jobs of a batch that :func:`hold` has stopped wait for the customer.
+    """How many jobs of a batch wait for the customer after :func:`hold`.
 
-    A job that another worker has just claimed and that holds nothing of the limit yet is on its way to being held.
+    A job that another worker has just claimed and that has no reservation yet counts too: it is about to be held.
     """
     reserved = Usage.select(Usage.job).where(Usage.job == Job.id)
     undecided = (Job.state == JobState.CLAIMED) & ~peewee.fn.EXISTS(reserved)
@@ -115,28 +115,27 @@ def waiting(batch_id: int) -> int:
 
 
 def set_status_message(batch_id: int, message_id: int | None) -> None:
-    """Remember the message that shows the progress of the batch."""
+    """Store the id of the message that shows the progress of the batch."""
     with transaction(durable=False):
         Batch.update(status_message_id=message_id).where(Batch.id == batch_id).execute()
 
 
 def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
-    """Cancel what is open of the user's batch; return the jobs that will not be delivered (see :func:`jobs.cancel`)."""
+    """Cancel the open jobs of a customer's batch; return the ids of those that will not be delivered."""
     with transaction():
         Batch.update(cancelled_at=now).where(Batch.id == batch_id, Batch.user == user_id).execute()
         return [job.id for job in queue.stop(now, Job.batch == batch_id, Job.user == user_id)]
 
 
 def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
-    """Hold a job that goes *over* a limit, and all of its batch that are still in line.
+    """Hold a job that goes *over* a limit, and the queued jobs of its batch.
 
-    One of which something has been sent stays in line: it has its usage, and only words are missing.
+    A job that has sent a message stays queued: it has its reservation, and only text is missing.
 
-    ``tell`` is True once until :func:`release`, whoever of several workers comes first; with it goes the event
-    ``BatchHeld``.
+    ``tell`` is True once until :func:`release`, for the first of several workers; then ``BatchHeld`` is written too.
 
-    :raises LeaseLost: the job is another's.
-    :raises NotFound: the job belongs to no batch: refuse it instead.
+    :raises LeaseLost: the job belongs to another worker.
+    :raises NotFound: the job belongs to no batch. Refuse it instead.
     """
     with transaction():
         job = states.held_by(job_id, owner)
@@ -156,7 +155,7 @@ def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
 
 
 def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list[int]:
-    """Put the user's held jobs, of one batch or of all, in line again at his present priority, because he asks."""
+    """Queue the customer's held jobs again, of one batch or of all, at the *priority* of their present plan."""
     with transaction():
         held = states.select(Job.user == user_id, Job.state == JobState.HELD, *_of(batch_id))
         for job, place in zip(held, scheduling.places(user_id, priority), strict=False):
@@ -166,7 +165,7 @@ def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list
 
 
 def expire_held(before: int, now: int) -> int:
-    """Cancel jobs that have been held since before the time *before*; return how many."""
+    """Cancel the jobs that have been held since before *before*; return how many."""
     with transaction():
         expired = states.select(Job.state == JobState.HELD, Job.moved_at < before)
         for job in expired:

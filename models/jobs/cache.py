@@ -1,7 +1,7 @@
-"""What the bot has sent before and can send again with one call, not a byte moved.
+"""Posts that the bot has sent before and can send again with one call, without moving a byte.
 
-The cache knows nothing of who may read what: it would hand a private post to anybody. Whoever asks it has asked
-:func:`models.jobs.sources.may_read` first, for this customer and this chat.
+The cache does not know who may read a post. Call :func:`models.jobs.sources.may_read` for the customer and the chat
+before reading from it.
 """
 
 import json
@@ -13,7 +13,8 @@ from config.units import DAY_S
 from models.database import execute, transaction
 from models.tables import CachedMedia
 
-TOUCH_S = DAY_S  # a use is written down at most so often: reading must not cost a commit
+TOUCH_S = DAY_S
+"""``used_at`` is updated at most this often, so that not every read costs a commit."""
 
 _GET = """
 SELECT id, items, used_at FROM cached_media
@@ -35,13 +36,14 @@ class CachedInfo:
     message_id: int
     edit_date: int
     items: tuple[Mapping[str, Any], ...]
-    single: bool = False  # one item of an album, asked for with ?single
+    single: bool = False
+    """One item of an album alone, by a link with ``?single``."""
 
 
 def get(
     bot_id: int, chat_id: int, message_id: int, edit_date: int, now: int, *, single: bool = False
 ) -> CachedInfo | None:
-    """What was kept of this very version of the post. File ids belong to one bot: another bot finds nothing."""
+    """Return this version of the post, or None. File ids belong to one bot: another bot finds nothing."""
     row = execute(_GET, (bot_id, chat_id, message_id, single, edit_date)).fetchone()
     if row is None:
         return None
@@ -60,7 +62,7 @@ def get(
 
 
 def put(post: CachedInfo, now: int) -> None:
-    """Keep a post in place of its older versions. Inside the caller's transaction."""
+    """Store a post in place of its older versions. Inside the caller's transaction."""
     key = (post.bot_id, post.source_chat, post.message_id, post.single)
     items = json.dumps(post.items, separators=(",", ":"), ensure_ascii=False)
     execute(_DROP_VERSIONS, key)
@@ -68,7 +70,7 @@ def put(post: CachedInfo, now: int) -> None:
 
 
 def drop(bot_id: int, chat_id: int, message_id: int) -> None:
-    """Forget a post in all its versions: Telegram says that the file is dead, or the source has deleted it."""
+    """Delete all versions of a post: Telegram no longer accepts its files, or the post was deleted."""
     with transaction():
         CachedMedia.delete().where(
             CachedMedia.bot_id == bot_id, CachedMedia.source_chat == chat_id, CachedMedia.message_id == message_id
@@ -76,7 +78,7 @@ def drop(bot_id: int, chat_id: int, message_id: int) -> None:
 
 
 def prune(max_age_s: int, max_posts: int, now: int) -> int:
-    """Forget posts not used for *max_age_s*, and the longest unused ones beyond *max_posts*; return how many."""
+    """Delete posts not used for *max_age_s* seconds, and the oldest ones beyond *max_posts*; return how many."""
     with transaction():
         old = CachedMedia.delete().where(CachedMedia.used_at < now - max_age_s).execute()
         newest = CachedMedia.select(CachedMedia.id).order_by(CachedMedia.used_at.desc()).limit(max_posts)

@@ -1,21 +1,21 @@
-"""Links to deliver: put in line, claimed by a worker under a lease, delivered once, ended with their usage settled.
+"""The queue of jobs: each is a link, claimed by a worker under a lease, delivered once, ended with its usage settled.
 
-The life of a job, as a worker drives it::
+The steps of a worker::
 
     claim -> (size_known) -> usage.reserve -> plan_messages -> delivering -> [Telegram] -> sent -> finish
                  |                |                                |
                  put_back         refuse, batches.hold             unsent (refused: another way), put_back
 
-Each step is one transaction, and after a ``kill -9`` between any two of them the job runs again with the same random
-ids, what is in :attr:`JobInfo.sent` is not sent again, and what it had reserved is still its own.
+Each step is one transaction. After a ``kill -9`` between any two of them the job runs again with the same random ids:
+messages in :attr:`JobInfo.sent` are not sent again, and the job keeps its reservation.
 
-What has gone out is charged: a job of which the customer has something ends as done, whatever ends it. Files go first:
-what may be missing are words, or the rest of an album that Telegram takes only in several.
+Messages that were sent are charged: a job of which the customer has received a message ends as done, whatever ends the
+job. Files are sent first, so what may be missing is text, or the rest of an album that Telegram takes only in parts.
 
-Whoever is told :class:`LeaseLost` stops working on the job and says nothing to the customer: another worker has it, or
-the customer has cancelled it. What the customer must hear of an end is written with the end, as an event:
-``job_finished`` for a single link, ``batch_finished`` when the last of a batch has ended. What he has cancelled as a
-whole is not told: the answer to his wish has said it.
+A worker that gets :class:`LeaseLost` stops working on the job and tells the customer nothing: another worker has the
+job, or the customer has cancelled it. The end of a job and the event that tells it are one commit: ``JobFinished`` for
+a single link, ``BatchFinished`` when the last job of a batch has ended. A customer who cancels everything gets no
+event: the bot's answer to the command has said it.
 """
 
 import json
@@ -32,7 +32,7 @@ from models.errors import LeaseLost
 from models.event_kinds import BatchFinished, JobFinished
 from models.jobs import cache, scheduling, states, uploads, usage
 from models.jobs.reasons import RefusalReason
-from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, words
+from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, sql_list
 from models.tables import Job
 
 MAX_ATTEMPTS = 5
@@ -43,17 +43,17 @@ _SERVED = (JobState.DONE, JobState.REFUSED, JobState.FAILED)
 _STOPPABLE = (JobState.QUEUED, JobState.HELD, JobState.CLAIMED)
 
 _BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
-_WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({words((JobState.QUEUED, JobState.HELD))})"
+_WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({sql_list((JobState.QUEUED, JobState.HELD))})"
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
 _OLDEST = f"""
 SELECT MIN(CASE WHEN moved_at > not_before THEN moved_at ELSE not_before END) FROM job
 WHERE state = '{JobState.QUEUED}' AND not_before <= :now AND user_id NOT IN (
-    SELECT user_id FROM job WHERE state IN ({words(RUNNING)}) AND lease_until > :now
-    UNION ALL SELECT user_id FROM job WHERE state IN ({words(_SERVED)}) AND moved_at > :recently)
+    SELECT user_id FROM job WHERE state IN ({sql_list(RUNNING)}) AND lease_until > :now
+    UNION ALL SELECT user_id FROM job WHERE state IN ({sql_list(_SERVED)}) AND moved_at > :recently)
 """
-_LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({words(RUNNING)}) AND lease_until <= ? ORDER BY id"
-_HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({words(RUNNING)})"
+_LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({sql_list(RUNNING)}) AND lease_until <= ? ORDER BY id"
+_HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({sql_list(RUNNING)})"
 _ADD = f"""
 INSERT INTO job (user_id, chat_id, link, batch_id, source_key, reply_to, state, moved_at, priority, round, attempts,
                  not_before, random_ids, sent, created_at)
@@ -65,7 +65,7 @@ RETURNING {COLUMNS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A link to put in line. ``dedupe`` names the update, and the position in it, that the link came from."""
+    """A link to add to the queue. ``dedupe`` names the update, and the position in it, that the link came from."""
 
     user_id: int
     chat_id: int
@@ -78,7 +78,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class TooMany:
-    """The user has as many jobs waiting as he may have."""
+    """The customer has as many jobs waiting as one customer may have."""
 
     waiting: int
     cap: int
@@ -86,10 +86,10 @@ class TooMany:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a worker knows at the end: the messages that went out, what the cache shall keep, words for the customer.
+    """The result of a worker: the messages that were sent, what to cache, and details for the event.
 
-    ``sent`` maps random id to message id (0: Telegram said that it has it already). It may be empty when nothing had
-    to be sent, an invitation followed for instance, or when :func:`sent` has recorded it before.
+    ``sent`` maps random id to message id (0: Telegram said that it has the message already). It is empty when nothing
+    had to be sent (an invitation), or when :func:`sent` has recorded the messages before.
     """
 
     sent: Mapping[int, int] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How a job ends that is not delivered."""
+    """The end of a job that is not delivered."""
 
     state: JobState
     reason: RefusalReason
@@ -108,17 +108,18 @@ class _End:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The state of the line, for health and statistics."""
+    """The state of the queue, for health and statistics."""
 
     queued: int
     running: int
     held: int
-    oldest_wait_s: int | None  # how long a job could have been claimed by now, of customers whom nobody serves
+    oldest_wait_s: int | None
+    """The longest time for which a job could have been claimed, of customers who are not being served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What came of the jobs that ended in a span of time, and how many bytes the delivered ones had."""
+    """How many jobs ended in a span of time, by their ends, and the bytes of the delivered ones."""
 
     done: int
     refused: int
@@ -127,13 +128,13 @@ class Totals:
     bytes: int
 
 
-# ---- in line
+# ---- queued
 
 
 def enqueue(new: NewJob, cap: int, now: int) -> JobInfo | TooMany:
-    """Put a link in line, unless the user has *cap* jobs waiting already.
+    """Add a link to the queue, unless the customer has *cap* jobs waiting already.
 
-    A second time nothing is added, and the job of the first time is returned.
+    A second call with the same ``dedupe`` adds nothing and returns the job of the first one.
     """
     with transaction():
         known = execute(_BY_KEY, (new.dedupe,)).fetchone()
@@ -147,7 +148,7 @@ def enqueue(new: NewJob, cap: int, now: int) -> JobInfo | TooMany:
 
 
 def add(jobs: Sequence[NewJob], now: int) -> tuple[JobInfo, ...]:
-    """Insert jobs of one user and one priority at the end of the user's own. Inside the caller's transaction."""
+    """Insert jobs of one customer and one priority after that customer's others. Inside the caller's transaction."""
     places = scheduling.places(jobs[0].user_id, jobs[0].priority)
     rows = [
         execute(_ADD, {**asdict(job), "round": place, "now": now}).fetchone()
@@ -157,33 +158,33 @@ def add(jobs: Sequence[NewJob], now: int) -> tuple[JobInfo, ...]:
 
 
 def get(job_id: int) -> JobInfo:
-    """One job.
+    """Return a job.
 
-    :raises NotFound: there is none.
+    :raises NotFound: there is no such job.
     """
     return states.get(job_id)
 
 
 def waiting(user_id: int) -> tuple[JobInfo, ...]:
-    """The user's jobs that have not ended, in the order in which they came."""
+    """The customer's jobs that have not ended, in the order in which they were added."""
     return states.select(Job.user == user_id, Job.state.in_(OPEN))
 
 
 def waiting_count(user_id: int) -> int:
-    """How many of the user's jobs stand in line or are held; those being worked on do not count."""
+    """How many of the customer's jobs are queued or held; running ones do not count."""
     (count,) = execute(_WAITING, (user_id,)).fetchone()
     return int(count)
 
 
 def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
-    """The user's newest deliveries, newest first."""
+    """The customer's newest deliveries, newest first."""
     return tuple(map(states.info, execute(_HISTORY, (user_id, limit))))
 
 
 def overview(now: int) -> Overview:
-    """How the line stands.
+    """Count the open jobs and find the oldest wait.
 
-    Whoever is being served, or just was, does not wait for us: his next link waits for the one before it.
+    Customers who are being served, or just were, do not count as waiting: their next job waits for the one before it.
     """
     by_state = Job.select(Job.state, peewee.fn.COUNT(Job.id)).where(Job.state.in_(OPEN)).group_by(Job.state)
     count = dict.fromkeys(OPEN, 0) | {JobState(state): number for state, number in fetch(by_state)}
@@ -193,7 +194,7 @@ def overview(now: int) -> Overview:
 
 
 def totals(since: int, until: int | None = None) -> Totals:
-    """What came of the jobs that have ended since then, and before *until* where that is given."""
+    """Count the jobs that have ended since *since*, and before *until* where it is given."""
     ended = Job.select(Job.state, peewee.fn.COUNT(Job.id), peewee.fn.SUM(Job.size)).where(
         Job.state.in_(ENDED), Job.moved_at >= since
     )
@@ -205,7 +206,7 @@ def totals(since: int, until: int | None = None) -> Totals:
 
 
 def in_line(limit: int) -> tuple[JobInfo, ...]:
-    """The first *limit* jobs of the line, in the order of their turns: the n-th has n before it."""
+    """The first *limit* queued jobs, in the order of their turns."""
     first: list[JobInfo] = []
     for priority in scheduling.priorities():
         first += map(states.info, execute(_IN_LINE, (priority, limit - len(first))))
@@ -213,12 +214,12 @@ def in_line(limit: int) -> tuple[JobInfo, ...]:
 
 
 def left_standing(since: int) -> tuple[JobInfo, ...]:
-    """Jobs that have ended since then while their progress message still stands: a crash came between."""
+    """Jobs that have ended since *since* and still have a progress message, because of a crash in between."""
     return states.select(Job.state.in_(ENDED), Job.moved_at >= since, Job.status_message_id.is_null(False))
 
 
 def promote(user_id: int, priority: int, now: int) -> int:
-    """Move the user's waiting jobs to the line of his new plan; return how many moved."""
+    """Move the customer's queued jobs to the priority of their new plan; return how many moved."""
     with transaction():
         moving = states.select(Job.user == user_id, Job.state == JobState.QUEUED, Job.priority != priority)
         for job, place in zip(moving, scheduling.places(user_id, priority), strict=False):
@@ -227,33 +228,34 @@ def promote(user_id: int, priority: int, now: int) -> int:
 
 
 def set_status_message(job_id: int, message_id: int | None) -> None:
-    """Remember the message that shows the progress of the job."""
+    """Store the id of the message that shows the progress of the job."""
     with transaction(durable=False):
         Job.update(status_message_id=message_id).where(Job.id == job_id).execute()
 
 
 def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
-    """Cancel one of the user's jobs, or all; return those that will not be delivered.
+    """Cancel one of the customer's jobs, or all; return the ids of those that will not be delivered.
 
-    A job whose message may be on its way already is not among them: it is only marked, so that it ends instead of
-    running again should its sending fail. Nor is one of which something has arrived: it ends as delivered.
+    A job that is being sent is not among them: it is marked, and ends instead of running again if the sending fails.
+    Nor is a job that has sent a message: it ends as delivered.
     """
     with transaction():
-        his = (Job.user == user_id,) if job_id is None else (Job.user == user_id, Job.id == job_id)
-        return [job.id for job in stop(now, *his)]
+        wanted = (Job.user == user_id,) if job_id is None else (Job.user == user_id, Job.id == job_id)
+        return [job.id for job in stop(now, *wanted)]
 
 
 def stop(now: int, *where: peewee.Expression, reason: RefusalReason = _BY_CUSTOMER) -> tuple[JobInfo, ...]:
-    """End the open jobs that satisfy *where* as cancelled, those being sent apart. Inside the caller's transaction."""
+    """Cancel the open jobs that satisfy *where*, and mark those being sent. Inside the caller's transaction."""
     Job.update(cancel_asked_at=now).where(Job.state == JobState.DELIVERING, *where).execute()
     ended = [_cancel(job, now, reason) for job in states.select(Job.state.in_(_STOPPABLE), *where)]
     return tuple(job for job in ended if job.state is JobState.CANCELLED)
 
 
 def lose(now: int) -> int:
-    """End what stood in line when a backup was made, for whoever puts that in place; return how many.
+    """Cancel the jobs that were queued or claimed when a restored backup was made; return how many.
 
-    Whether it has arrived since, nobody knows any more. What was being sent has its random ids: Telegram takes it once.
+    Nobody knows whether they were delivered since. A job that was being sent has its random ids, by which Telegram
+    accepts each message once.
     """
     with transaction():
         lost = stop(now, Job.state.in_((JobState.QUEUED, JobState.CLAIMED)), reason=RefusalReason.RESTORED)
@@ -262,16 +264,16 @@ def lose(now: int) -> int:
     return len(lost)
 
 
-# ---- being worked on
+# ---- running
 
 
 def claim(
     owner: str, lease_s: int, per_customer: int, now: int, *, small: bool = True, large: bool = True
 ) -> JobInfo | None:
-    """Take the next job for *owner*, who must :func:`heartbeat` before *lease_s* seconds have passed.
+    """Claim the next job for *owner*, who must :func:`heartbeat` before *lease_s* seconds have passed.
 
-    Who is next is the rule of :mod:`models.jobs.scheduling`. *small* and *large* say for which sizes the worker
-    has room.
+    :mod:`models.jobs.scheduling` decides which job is next. *small* and *large* say for which sizes the worker has
+    room.
     """
     with transaction(durable=False):
         _recover_lapsed(now)
@@ -283,29 +285,29 @@ def claim(
 
 
 def heartbeat(job_id: int, owner: str, lease_s: int, now: int) -> bool:
-    """Extend the lease; False when the job is not the owner's any more: cancelled, ended, or claimed by another."""
+    """Extend the lease; False when *owner* no longer holds it: the job has ended or belongs to another worker."""
     with transaction(durable=False):
         return bool(execute(_HEARTBEAT, (now + lease_s, job_id, owner)).rowcount)
 
 
 def held_by(owner: str) -> frozenset[int]:
-    """The jobs that *owner* is working on: one cheap read to learn of cancellations, without writing."""
+    """The ids of the jobs that *owner* runs: one cheap read to learn of cancellations."""
     return frozenset(row.id for row in Job.select(Job.id).where(Job.state.in_(RUNNING), Job.owner == owner))
 
 
 def size_known(job_id: int, kind: str, size: int) -> None:
-    """Write down what the job turned out to be: kind and size in bytes of the whole delivery."""
+    """Store the kind and the size in bytes of the whole delivery, once they are known."""
     with transaction(durable=False):
         execute("UPDATE job SET kind = ?, size = ? WHERE id = ?", (kind, size, job_id))
 
 
 def plan_messages(job_id: int, n: int, now: int) -> list[int]:
-    """The random ids of the *n* messages to be sent, stored before anything is sent.
+    """Return the random ids of the *n* messages to send, stored before any of them is sent.
 
-    The i-th message of a job has the same id for ever: ids are added, never changed or dropped, because an earlier
+    The i-th message of a job always has the same id: ids are added, never changed or removed, because an earlier
     attempt may have sent with them.
 
-    :raises LeaseLost: the job is gone.
+    :raises LeaseLost: the job was deleted.
     """
     with transaction(durable=False):
         job = states.find(job_id)
@@ -319,9 +321,9 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
 
 
 def delivering(job_id: int, owner: str, now: int) -> JobInfo:
-    """The last moment before a message goes out: from here on the job cannot be cancelled.
+    """Note that a message is about to be sent: from here on the job cannot be cancelled.
 
-    :raises LeaseLost: it was cancelled, or is another's: send nothing.
+    :raises LeaseLost: the job was cancelled or belongs to another worker. Send nothing.
     """
     with transaction():
         states.held_by(job_id, owner)
@@ -329,9 +331,9 @@ def delivering(job_id: int, owner: str, now: int) -> JobInfo:
 
 
 def unsent(job_id: int, owner: str, now: int) -> JobInfo:
-    """Telegram has refused the message, none of this attempt went out: the worker goes on by another way.
+    """Note that Telegram has refused the message and this attempt has sent none: the worker tries another way.
 
-    :raises LeaseLost: the job is another's, or its cancellation was asked for meanwhile and has now taken place.
+    :raises LeaseLost: the job belongs to another worker, or was cancelled now because the customer had asked for it.
     """
     with transaction():
         job = states.held_by(job_id, owner)
@@ -343,22 +345,22 @@ def unsent(job_id: int, owner: str, now: int) -> JobInfo:
 
 
 def sent(job_id: int, messages: Mapping[int, int]) -> None:
-    """Record messages that went out, random id -> message id (0: Telegram said "duplicate"). Never refused: it is so.
+    """Record messages that were sent, also when the lease is lost: random id -> message id (0: "duplicate").
 
-    For jobs of several messages: a crash between them does not send the first again. It waits for no disk: the end of
-    the job does, a moment later, and a power cut before that is as one before this call.
+    For jobs of several messages: a crash between them does not send the first one again. This commit does not wait for
+    the disk; the end of the job does, a moment later.
     """
     with transaction(durable=False):
         _record(states.get(job_id), messages)
 
 
 def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now: int) -> JobInfo:
-    """Give the job back to the line, not to be claimed before *not_before*; its reservation stays with it.
+    """Requeue the job, which cannot be claimed before *not_before*. The job keeps its reservation.
 
-    *count_attempt* False for what is not the job's fault: a flood wait, a full size class, a shutdown. A job that has
-    used up its attempts fails, one whose cancellation was asked for is cancelled.
+    *count_attempt* is False where the job is not at fault: a flood wait, no room for its size, a shutdown. A job
+    without attempts left fails; one that its customer wants cancelled is cancelled.
 
-    :raises LeaseLost: it is another's.
+    :raises LeaseLost: the job belongs to another worker.
     """
     with transaction():
         job = states.held_by(job_id, owner)
@@ -366,9 +368,9 @@ def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now:
 
 
 def take_over(name: str, now: int) -> tuple[JobInfo, ...]:
-    """End all leases of earlier workers called *name*, whose owner is ``name/<instance>``.
+    """Requeue the jobs of earlier workers called *name*, whose leases have the owner ``name/<instance>``.
 
-    For a worker that starts and knows that its predecessors of the same name are dead.
+    For a worker that starts when no other worker of its name can be running.
     """
     with transaction():
         theirs = states.select(Job.state.in_(RUNNING), Job.owner.startswith(f"{name}/"))
@@ -379,12 +381,12 @@ def take_over(name: str, now: int) -> tuple[JobInfo, ...]:
 
 
 def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
-    """Record a delivery: usage committed, cache filled, state, message ids and event together.
+    """Record a delivery: usage, cache, state, message ids and event in one commit.
 
-    What was really sent is recorded even though the lease has lapsed meanwhile, and once: False says that it had been
-    recorded before, or that the job had ended otherwise (then the message ids are kept and nothing is charged).
+    A delivery is recorded even when the lease has lapsed meanwhile, and only once. False: the job had ended before;
+    then the message ids are kept, and nothing is charged.
 
-    :raises LeaseLost: nothing was sent, and the job is another's.
+    :raises LeaseLost: nothing was sent, and the job belongs to another worker.
     """
     with transaction():
         job = states.get(job_id)
@@ -403,7 +405,7 @@ def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
 def refuse(
     job_id: int, owner: str, reason: RefusalReason, now: int, *, detail: Mapping[str, Any] | None = None
 ) -> None:
-    """End the job because it may not or cannot be delivered; *detail* goes into the event, for the words.
+    """End the job because it may not or cannot be delivered; *detail* is stored with the event.
 
     :raises LeaseLost: the job belongs to another worker.
     """
@@ -440,7 +442,7 @@ def _done(job_id: int, now: int, detail: Mapping[str, Any]) -> JobInfo:
 
 
 def _unfulfilled(job: JobInfo, end: _End, now: int) -> JobInfo:
-    """End a job that cannot go on. What the job has sent is not taken back, and so neither is its usage."""
+    """End a job that cannot continue. A job that has sent a message ends as done and is charged."""
     if job.sent:
         return _done(job.id, now, {})
     job = states.move(job.id, end.state, now, reason=end.reason)
@@ -450,7 +452,7 @@ def _unfulfilled(job: JobInfo, end: _End, now: int) -> JobInfo:
 
 
 def _cancel(job: JobInfo, now: int, reason: RefusalReason = _BY_CUSTOMER) -> JobInfo:
-    """End a job that its customer does not wait for. Only a batch that ended in more ways than this is told."""
+    """Cancel a job. Its customer gets an event only for a batch in which other jobs ended otherwise."""
     if job.sent:
         return _done(job.id, now, {})
     job = states.move(job.id, JobState.CANCELLED, now, reason=reason)
@@ -472,7 +474,7 @@ def _recover_lapsed(now: int) -> tuple[JobInfo, ...]:
 
 
 def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
-    """What becomes of a job whose worker lets go of it: sent is sent, then the customer's wish, then patience."""
+    """End or requeue a job that its worker gives back: done, cancelled, failed or queued, the first that applies."""
     if job.all_sent:
         return _done(job.id, now, {})
     if job.cancel_asked_at is not None:
@@ -483,7 +485,7 @@ def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
 
 
 def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
-    """Write what the customer must hear of a job that ended; of a batch only its end.
+    """Write the event of a job that has ended, or of the batch whose last job it was.
 
     Runs inside the caller's transaction.
     """
@@ -505,5 +507,5 @@ def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:
 
 
 def _random_id() -> int:
-    """A random id for Telegram: 63 bits, never 0."""
+    """A ``random_id`` for Telegram: 63 bits, never 0."""
     return secrets.randbits(63) or 1

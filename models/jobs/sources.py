@@ -1,8 +1,9 @@
-"""Channels and supergroups: which are known, and who may read what through the operator's account.
+"""Sources: the channels and supergroups that are known, and who may read them through the operator's account.
 
-The account reads far more than a customer may see. A public chat is open to all. A private one only to customers whose
-own invitation opened it, or to all when the operator has allowed it. What the operator has blocked is closed to all,
-and what its owner has protected from saving is declined, unless the operator administers the chat or decided otherwise.
+The account can read more than a customer may see. A public chat is open to all customers. A private chat is open to
+customers whose own invitation opened it, or to all when the operator has allowed it. A chat that the operator has
+blocked is closed to all. Content that its owner protects from saving is refused, unless the operator administers the
+chat or the settings allow protected content.
 """
 
 import re
@@ -42,21 +43,24 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A chat as it was last seen. ``id`` is the bare channel id, without the -100 in front."""
+    """A chat as Telegram last described it. ``id`` is the bare channel id, without the prefix -100."""
 
     id: int
-    username: str | None  # None: private
+    username: str | None
+    """None for a private chat."""
     title: str
     protected: bool
-    administered: bool  # by the operator's account
+    administered: bool
+    """The operator's account is an admin of the chat."""
     allowed: bool
     blocked: bool
-    access_hash: int | None  # the account's own
+    access_hash: int | None
+    """The operator's account's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingPolicy:
-    """What the settings say: chats by lower-case user name or bare id, and whether protected content is delivered."""
+    """The settings about sources. Chats stand by lower-case user name or bare id."""
 
     allowed: frozenset[str] = frozenset()
     blocked: frozenset[str] = frozenset()
@@ -66,7 +70,7 @@ class ReadingPolicy:
     def of(cls, source_chats: Iterable[str], blocked_chats: Iterable[str], protected_content: str) -> "ReadingPolicy":
         """Read ``SOURCE_CHATS``, ``BLOCKED_CHATS`` and ``PROTECTED_CONTENT``.
 
-        Chats may be written as ``@name``, ``name``, any link to the chat or a post of it, and ids with or without -100.
+        A chat is written as ``@name``, ``name``, a link to the chat or to a post, or an id with or without -100.
         """
         return cls(
             frozenset(map(chat_key, source_chats)),
@@ -83,15 +87,15 @@ class Verdict:
 
     @property
     def allowed(self) -> bool:
-        """True when there is nothing against it."""
+        """Whether the customer may read the chat."""
         return self.reason is None
 
 
-# ---- decided purely
+# ---- pure decisions
 
 
 def chat_key(text: str) -> str:
-    """The form in which chats are compared: lower-case user name, or the bare id in digits."""
+    """The form in which chats are compared: the lower-case user name, or the bare id in digits."""
     match = _CHAT.fullmatch(text.strip())
     name = (match["name"] if match else text.strip()).lower()
     return name.removeprefix("-100") if re.fullmatch(r"-?\d+", name) else name
@@ -107,9 +111,9 @@ def may_read(
 ) -> Verdict:
     """Whether a customer may have posts of *source* delivered.
 
-    :param opened: the customer's own invitation has opened this chat to him.
+    :param opened: the customer's own invitation has opened this chat for them.
     :param post_protected: the post itself forbids saving, whatever its chat does.
-    :param names: all its user names in lower case: the settings may name it by any of them.
+    :param names: all user names of the chat in lower case, any of which the settings may use.
     """
     names = {str(source.id), *names} | ({source.username} if source.username else set())
     if source.blocked or names & policy.blocked:
@@ -127,7 +131,7 @@ def may_join(who: str, paying: bool, joined: int, cap: int) -> RefusalReason | N
     """Why the account should not follow a customer's invitation, or None.
 
     :param who: ``JOIN_BY_INVITATION``: nobody, paying or everyone.
-    :param joined: :func:`joined_today`; :func:`begin_join` counts again, and for good.
+    :param joined: what :func:`joined_today` says; :func:`begin_join` counts again when it takes a join.
     """
     if who == "nobody":
         return RefusalReason.JOIN_NOBODY
@@ -136,7 +140,7 @@ def may_join(who: str, paying: bool, joined: int, cap: int) -> RefusalReason | N
     return RefusalReason.JOIN_CAP if joined >= cap else None
 
 
-# ---- remembered
+# ---- known chats
 
 
 def remember(
@@ -149,7 +153,7 @@ def remember(
     administered: bool = False,
     access_hash: int | None = None,
 ) -> SourceInfo:
-    """Write down what Telegram has just said about a chat. Call it with each answer: chats turn private, names move.
+    """Store what Telegram has just said about a chat. Call it for each answer: names move, and chats turn private.
 
     An *access_hash* of None keeps the known one.
     """
@@ -173,13 +177,13 @@ def remember(
 
 
 def get(chat_id: int) -> SourceInfo | None:
-    """The chat with this bare id, or None when it has never been seen."""
+    """Return the chat with this bare id, or None when it is not known."""
     row = execute(f"SELECT {_COLUMNS} FROM source WHERE id = ?", (chat_id,)).fetchone()
     return None if row is None else _info(row)
 
 
 def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> None:
-    """The customer's own invitation leads into this chat: it is open to him from now on."""
+    """Open a chat for a customer, because their own invitation leads into it."""
     with transaction():
         SourceOpening.insert(
             user=user_id, source=chat_id, invite_hash=invite_hash, at=now
@@ -187,17 +191,17 @@ def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> 
 
 
 def is_open_for(user_id: int, chat_id: int) -> bool:
-    """Whether the customer's own invitation has opened this chat to him."""
+    """Whether the customer's own invitation has opened this chat for them."""
     return execute(_OPENED, (user_id, chat_id)).fetchone() is not None
 
 
 def allow(chat_id: int, by: int, now: int) -> None:
-    """Open the chat to all customers; undoes :func:`block`, but not ``BLOCKED_CHATS``."""
+    """Open the chat for all customers. This undoes :func:`block`, but not ``BLOCKED_CHATS``."""
     _decide(chat_id, now, allowed_at=now, blocked_at=None, decided_by=by)
 
 
 def block(chat_id: int, by: int, now: int) -> None:
-    """Close the chat to everybody; undoes :func:`allow`."""
+    """Close the chat for all customers. This undoes :func:`allow`."""
     _decide(chat_id, now, allowed_at=None, blocked_at=now, decided_by=by)
 
 
@@ -217,10 +221,10 @@ def joined_today(day: str) -> int:
 
 
 def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> int | None:
-    """Take one of the day's *cap* joins, before calling Telegram; its id, or None when none is left.
+    """Take one of the day's *cap* joins before calling Telegram; return its id, or None when none is left.
 
-    A join that is never ended (a crash) stays counted: it may have happened. An invitation that waits for an admin
-    there keeps the place that it has today, however often it is sent.
+    A join whose outcome is never recorded, because of a crash, stays counted: it may have happened. An invitation that
+    waits for an admin of the chat counts once a day, however often the customer sends it.
     """
     with transaction():
         waiting = execute(_REQUESTED, (day, invite_hash)).fetchone()
@@ -232,7 +236,7 @@ def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> 
 
 
 def record_join(join_id: int, source_id: int | None, outcome: JoinOutcome) -> None:
-    """What became of it: joined, requested (waits for an admin there), or refused, which gives the place back."""
+    """Record the outcome of a join. ``REFUSED`` gives the join of the day back."""
     with transaction():
         Join.update(source=source_id, outcome=outcome).where(Join.id == join_id).execute()
 

@@ -1,7 +1,7 @@
-"""The states of a job, which may follow which, and the one function that changes them.
+"""The states of a job, the moves between them, and the one function that changes a state.
 
-A state tells what is certain. ``claimed``: a worker is on it and no message has gone out by this attempt.
-``delivering``: a message may have gone out. ``held``: waits for the customer to ask for it again, after an upgrade.
+A state says what is certain. ``claimed``: a worker has the job, and this attempt has sent no message. ``delivering``: a
+message may have been sent. ``held``: the job waits until the customer releases it, after buying more.
 """
 
 import json
@@ -18,7 +18,7 @@ from models.tables import Job
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The states of a job, as they are stored."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"
@@ -34,7 +34,7 @@ RUNNING = (JobState.CLAIMED, JobState.DELIVERING)
 OPEN = (JobState.QUEUED, JobState.HELD, *RUNNING)
 ENDED = (JobState.DONE, JobState.REFUSED, JobState.FAILED, JobState.CANCELLED)
 
-# Any open state may end in ``done``: what Telegram has taken is true, whatever the lease says.
+# Any open state may end in ``done``: what Telegram has accepted is delivered, whichever worker holds the lease.
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.CLAIMED, JobState.HELD, JobState.DONE, JobState.CANCELLED}),
     JobState.CLAIMED: frozenset(set(JobState) - {JobState.CLAIMED}),
@@ -81,9 +81,9 @@ class JobInfo:
 _NAMES = tuple(each.name for each in fields(JobInfo))
 _FIELDS = tuple(getattr(Job, name) for name in _NAMES)
 COLUMNS = ", ".join(field.column_name for field in _FIELDS)
-"""What :func:`info` reads, in its order: for statements that run per message.
+"""What :func:`info` reads, in its order, for statements that run for each message.
 
-Those are written in SQL, because Peewee takes ten times longer to build them than SQLite to run them (measured).
+These are written in SQL, because Peewee takes ten times longer to build them than SQLite to run them (measured).
 """
 
 
@@ -96,14 +96,14 @@ def info(row: tuple[Any, ...]) -> JobInfo:
 
 
 def select(*where: peewee.Expression) -> tuple[JobInfo, ...]:
-    """The jobs that satisfy all of *where*, in the order in which they came."""
+    """The jobs that satisfy all of *where*, in the order in which they were added."""
     return tuple(map(info, fetch(Job.select(*_FIELDS).where(*where).order_by(Job.id))))
 
 
 def get(job_id: int) -> JobInfo:
-    """One job.
+    """Return a job.
 
-    :raises NotFound: there is none.
+    :raises NotFound: there is no such job.
     """
     job = find(job_id)
     if job is None:
@@ -112,15 +112,15 @@ def get(job_id: int) -> JobInfo:
 
 
 def find(job_id: int) -> JobInfo | None:
-    """The same, or None: whoever has himself taken out takes his jobs with him, those being worked on too."""
+    """Return a job, or None: erasing a customer's data deletes their jobs, even while a worker has them."""
     row = execute(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
     return None if row is None else info(row)
 
 
 def held_by(job_id: int, owner: str) -> JobInfo:
-    """The job, provided that *owner* is the one working on it.
+    """Return a job whose lease *owner* holds.
 
-    :raises LeaseLost: it ended, was cancelled, is gone, or belongs to another worker now.
+    :raises LeaseLost: the job has ended, was deleted, or belongs to another worker.
     """
     job = find(job_id)
     if job is None:
@@ -129,19 +129,19 @@ def held_by(job_id: int, owner: str) -> JobInfo:
 
 
 def must_hold(job: JobInfo, owner: str) -> JobInfo:
-    """The same for a job that has just been read in this transaction."""
+    """Do as :func:`held_by` for a job that was just read in this transaction."""
     if job.owner != owner or job.state not in RUNNING:
         raise LeaseLost(job.id)
     return job
 
 
 def move(job_id: int, wanted: JobState, now: int, **changes: Any) -> JobInfo:
-    """Change the state of a job, and *changes* (column -> value) with it; return the job as it is then.
+    """Change the state of a job, and *changes* (column -> value) with it; return the job after the change.
 
-    The only statement in the house that writes ``job.state``. Must run inside the caller's transaction. Leaving the
-    running states gives up the lease.
+    No other statement writes ``job.state``. Runs inside the caller's transaction. A job that leaves the running states
+    loses its lease.
 
-    :raises MoveRefused: its present state does not lead to *wanted*.
+    :raises MoveRefused: no move leads from the present state to *wanted*.
     """
     if wanted not in RUNNING:
         changes |= {"owner": None, "lease_until": None}
@@ -156,9 +156,9 @@ def move(job_id: int, wanted: JobState, now: int, **changes: Any) -> JobInfo:
     return info(rows[0])
 
 
-def words(values: Iterable[StrEnum]) -> str:
+def sql_list(values: Iterable[StrEnum]) -> str:
     """States, or other values of an enum, as a list for SQL."""
     return ", ".join(f"'{value}'" for value in values)
 
 
-_BEFORE = {wanted: words(state for state, following in MOVES.items() if wanted in following) for wanted in JobState}
+_BEFORE = {wanted: sql_list(state for state, following in MOVES.items() if wanted in following) for wanted in JobState}

@@ -1,6 +1,6 @@
-"""Large files half uploaded: what Telegram has acknowledged, so that a restart goes on instead of beginning again.
+"""Large uploads: the parts that Telegram has acknowledged, so that an upload continues after a restart.
 
-Kept per job and keyed on the source document's id: parts of two files are never mixed.
+A row belongs to one job and names the source document, so parts of two files are never mixed.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from models.tables import Upload
 
 @dataclass(frozen=True, slots=True)
 class UploadInfo:
-    """Progress of one upload. ``parts`` has a bit for each part, the lowest bit of the first byte is part 0."""
+    """The progress of one upload. ``parts`` has a bit for each part; the lowest bit of the first byte is part 0."""
 
     document_id: int
     file_id: int
@@ -26,7 +26,7 @@ class UploadInfo:
 
 
 def of(job_id: int, document_id: int) -> UploadInfo | None:
-    """What is left of an earlier attempt with the same document. Of another one (the post changed) it is dropped."""
+    """Return the progress of an earlier attempt with this document. That of another document (an edit) is deleted."""
     with transaction():
         row = Upload.get_or_none(Upload.job == job_id)
         if row is None:
@@ -44,9 +44,9 @@ def of(job_id: int, document_id: int) -> UploadInfo | None:
 
 
 def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:
-    """Write down what has been acknowledged so far, in place of what was there.
+    """Store the acknowledged parts in place of those that were stored.
 
-    :raises LeaseLost: the job is another's, or ended.
+    :raises LeaseLost: the job has ended or belongs to another worker.
     """
     with transaction(durable=False):
         states.held_by(job_id, owner)
@@ -63,11 +63,11 @@ def save(job_id: int, owner: str, upload: UploadInfo, now: int) -> None:
 
 
 def drop(job_id: int) -> None:
-    """Forget the upload: Telegram refused it, begin again with a new file id."""
+    """Delete the progress: Telegram has refused it, and the upload begins anew with another file id."""
     with transaction():
         forget(job_id)
 
 
 def forget(job_id: int) -> None:
-    """The same inside the caller's transaction, when the job ends."""
+    """Do as :func:`drop` inside the caller's transaction, when the job ends."""
     execute("DELETE FROM upload WHERE job_id = ?", (job_id,))

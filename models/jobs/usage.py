@@ -1,8 +1,8 @@
 """What customers have used of their limits.
 
-A job reserves before it delivers, commits when it has delivered, and releases when it has not: one row per job and
-kind, in the period in which it was reserved, so that midnight moves nothing. ``committed + reserved <= limit`` holds
-under any interleaving because each reservation is one conditional statement inside an IMMEDIATE transaction.
+A job reserves before the delivery, commits after it, and releases when there is none. There is one row for each job and
+kind, in the period of the reservation, so midnight moves nothing. ``committed + reserved <= limit`` holds under any
+interleaving, because each reservation is one conditional statement inside an IMMEDIATE transaction.
 """
 
 import datetime
@@ -38,14 +38,14 @@ SELECT kind, period, SUM(count) FROM usage WHERE user_id = ? AND period IN (?, ?
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """The job holds what it wants."""
+    """The job has its reservations, by kind."""
 
     wants: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The limit of *kind* leaves no room for the job. Nothing is reserved for it."""
+    """The limit of ``kind`` leaves no room for the job, which has no reservation now."""
 
     kind: str
     limit: Limit
@@ -54,14 +54,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What was used of one kind in the limit's present period, and the limit."""
+    """What was used of one kind in the present period of its limit, and the limit."""
 
     used: int
     limit: Limit
 
     @property
     def count(self) -> int | None:
-        """How many remain; None is without end."""
+        """How many are left; None where there is no limit."""
         return None if self.limit.count is None else max(0, self.limit.count - self.used)
 
 
@@ -75,10 +75,10 @@ def reserve(
 ) -> Reserved | Refused:
     """Reserve every kind that the job *wants*, or none.
 
-    Asked again with the same wants, the job keeps what it holds, in the period in which it holds it. With other wants
-    (the post was edited) it gives that back first, unless some of it has been sent: then that is what it costs.
+    A second call with the same wants keeps the reservations and their period. With other wants (the post was edited)
+    the old reservations are released first, unless the job has sent a message: then the job costs what it had reserved.
 
-    :raises LeaseLost: the job is not running (any more), so that nothing could ever give the reservation back.
+    :raises LeaseLost: the job is not running, so nothing would release the reservations.
     """
     with transaction(durable=False):
         job = states.find(job_id)
@@ -99,17 +99,17 @@ def reserve(
 
 
 def commit(job_id: int) -> None:
-    """Charge what the job holds. One statement: part of the caller's transaction, or its own."""
+    """Charge the job's reservations. One statement, in the caller's transaction or its own."""
     execute("UPDATE usage SET state = 'committed' WHERE job_id = ? AND state = 'reserved'", (job_id,))
 
 
 def release(job_id: int) -> None:
-    """Give back what the job holds. One statement: part of the caller's transaction, or its own."""
+    """Delete the job's reservations. One statement, in the caller's transaction or its own."""
     execute("DELETE FROM usage WHERE job_id = ? AND state = 'reserved'", (job_id,))
 
 
 def of_job(job_id: int) -> dict[str, int]:
-    """What the job holds or has used, by kind."""
+    """What the job has reserved or used, by kind."""
     return dict(execute("SELECT kind, count FROM usage WHERE job_id = ?", (job_id,)).fetchall())
 
 
@@ -119,20 +119,20 @@ def of_batch(batch_id: int) -> dict[str, int]:
 
 
 def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:
-    """What the user has used and may still use of each kind under *plan*."""
+    """What the customer has used and may still use of each kind under *plan*."""
     used = _used(user_id, day)
     return {kind: Left(used.get((kind, _period(limit, day)), 0), limit) for kind, limit in plan.limits.items()}
 
 
 def total(user_id: int) -> dict[str, int]:
-    """How many deliveries of each kind the user has ever had."""
+    """How many deliveries of each kind the customer has ever had."""
     charged = (Usage.user == user_id) & (Usage.state == "committed")
     by_kind = Usage.select(Usage.kind, peewee.fn.SUM(Usage.count)).where(charged).group_by(Usage.kind)
     return {kind: int(count) for kind, count in fetch(by_kind)}
 
 
 def _period(limit: Limit, day: str) -> str:
-    """Where a limit counts. Kinds without a limit are recorded by the day, for the statistics."""
+    """The period in which a limit counts. Kinds without a limit are recorded by the day, for the statistics."""
     return LIFETIME if limit.count is not None and limit.period == LIFETIME else day
 
 

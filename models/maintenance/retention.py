@@ -16,7 +16,7 @@ from config.units import DAY_S
 from models.database import execute, transaction
 from models.event_kinds import EventKind
 from models.jobs import usage
-from models.jobs.states import ENDED, words
+from models.jobs.states import ENDED, sql_list
 
 AT_ONCE = 500
 
@@ -52,7 +52,7 @@ INSERT INTO usage (job_id, user_id, kind, period, count, state, at) VALUES (NULL
 
 _JOBS = f"""
 SELECT id, moved_at, kind, state, size FROM job
-WHERE state IN ({words(ENDED)}) AND moved_at < ? AND id < (SELECT MAX(id) FROM job) LIMIT {AT_ONCE}
+WHERE state IN ({sql_list(ENDED)}) AND moved_at < ? AND id < (SELECT MAX(id) FROM job) LIMIT {AT_ONCE}
 """
 _TOTAL = """
 INSERT INTO daily_total (day, kind, outcome, jobs, bytes) VALUES (?, ?, ?, ?, ?)
@@ -62,7 +62,7 @@ DO UPDATE SET jobs = daily_total.jobs + excluded.jobs, bytes = daily_total.bytes
 
 _PRUNED = {
     "batch": "created_at < :before AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch_id = batch.id)",
-    "event": f"heard_at < :before AND kind IN ({words(FORGETTABLE)})",
+    "event": f"heard_at < :before AND kind IN ({sql_list(FORGETTABLE)})",
     "incident": "closed_at < :before",
     "join": "day < :day",
     "request": "done_at < :before AND kind <> 'refund'",
