@@ -219,6 +219,8 @@ async def test_a_file_may_lie_in_a_delivery_network(
     data = b"".join([chunk async for chunk in user.stream_media(message)])
     assert digest(data) == made["sha256"]
     assert (await control(sandbox, "GET", "/stats"))["calls"]["upload.getCdnFile"] >= 1
+    keys = (await user.invoke(raw.functions.help.GetCdnConfig())).public_keys
+    assert {key.dc_id for key in keys} == {2, 4}
 
 
 async def test_a_message_that_the_protocol_refuses(sandbox: Sandbox, user: Client, faults: Callable[..., Any]) -> None:

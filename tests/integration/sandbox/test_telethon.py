@@ -348,6 +348,34 @@ async def test_a_wrong_clock_is_put_right_by_the_server(trio: Trio, wrong_s: int
     assert abs(state.time_offset) < 60
 
 
+async def test_posts_of_every_kind_are_understood(trio: Trio) -> None:
+    kinds = {
+        "button1": type(None),
+        "paid1": types.MessageMediaPaidMedia,
+        "cover1": types.MessageMediaDocument,
+        "poll1": types.MessageMediaPoll,
+        "giveaway1": types.MessageMediaGiveaway,
+        "contact1": types.MessageMediaContact,
+        "location1": types.MessageMediaGeo,
+        "venue1": types.MessageMediaVenue,
+        "dice1": types.MessageMediaDice,
+        "todo1": types.MessageMediaToDo,
+        "livephoto1": types.MessageMediaPhoto,
+    }
+    found = {}
+    for name in kinds:
+        chat, number = trio.link(name)["url"].rsplit("/", 2)[1:]
+        found[name] = type((await trio.account.get_messages(chat, ids=int(number))).media)
+    assert found == kinds
+
+
+async def test_a_cover_is_fetched_with_its_video(trio: Trio) -> None:
+    described = trio.link("cover1")
+    media = (await trio.post("cover1")).media
+    assert sha256(await trio.account.download_media(media.video_cover, file=bytes)) == described["cover_sha256"]
+    assert (media.video_timestamp, len(media.alt_documents)) == (described["start"], described["qualities"])
+
+
 async def test_a_frozen_account_is_told_so(trio: Trio) -> None:
     control = trio.sandbox.control
     await asyncio.to_thread(control, "POST", "/faults", {"fault": "freeze", "account": trio.customer_id})

@@ -60,6 +60,13 @@ def _hashes(content: Content, offset: int) -> list[TLObject]:
     return [raw.types.FileHash(offset=start, limit=len(piece), hash=sha256(piece).digest()) for start, piece in pieces]
 
 
+@method("help.getCdnConfig", anyone=True)
+def get_cdn_config(call: Call, query: raw.functions.help.GetCdnConfig) -> TLObject:
+    key = call.server.rsa.public_pem().decode()
+    keys = [raw.types.CdnPublicKey(dc_id=dc, public_key=key) for dc in call.server.ports]
+    return raw.types.CdnConfig(public_keys=keys)
+
+
 @method("upload.getCdnFile", anyone=True)
 def get_cdn_file(call: Call, query: raw.functions.upload.GetCdnFile) -> TLObject:
     outsourced = call.world.part(Network).named(query.file_token)
