@@ -1,6 +1,7 @@
-"""Peaje on Railway, as Infrastructure as Code: `railway config plan` shows what it would change, `apply` does it.
+"""Peaje on Railway, as Infrastructure as Code: ``railway config plan`` shows what it would change, ``apply`` does it.
 
-Values of variables live at Railway, never here: `preserve()` leaves them as they were set there. Add the names of those
+Values of variables live at Railway, never here: ``preserve()`` leaves them as they were set there. Add the names of
+those
 that you set beside these.
 """
 

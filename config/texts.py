@@ -123,7 +123,7 @@ def language_of(tag: str | None) -> str:
 
 @cache
 def translator(tag: str | None) -> Texts:
-    """The texts in the language that *tag* means to :func:``language_of``."""
+    """The texts in the language that *tag* means to :func:`language_of`."""
     return _texts(language_of(tag))
 
 

@@ -82,7 +82,7 @@ class Canary:
             try:
                 job = await self._database(queue.get, job_id)
             except NotFound:
-                return "the admin had his data deleted meanwhile"
+                return "the admin had their data deleted meanwhile"
             if job.state in ENDED:
                 return "" if job.state is JobState.DONE else job.reason or str(job.state)
             await asyncio.sleep(POLL_S)

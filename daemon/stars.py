@@ -140,7 +140,7 @@ class Stars:
         await self._settle(fact_of(transaction, int(until.timestamp()) if until else None, "update"), now)
 
     async def refunded(self, charge_id: str, amount: int, at: int, now: int) -> None:
-        """Record Stars that went back to a customer, whoever refunded them."""
+        """Record Stars that went back to a customer, no matter who refunded them."""
         await self._database(payments.apply, [refund_of(charge_id, amount, at)], now)
         self._wakeup.wake()
 

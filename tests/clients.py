@@ -31,9 +31,9 @@ def trust(scenario: dict[str, Any]) -> None:
 
 
 def connections_to(endpoint: str) -> type[Connection]:
-    """Return a connection class that reaches the home data centre at `endpoint` (host:port).
+    """Return a connection class that reaches the home data centre at ``endpoint`` (host:port).
 
-    Addresses that the server itself named (`help.getConfig`) are loopback already and stay as they are.
+    Addresses that the server itself named (``help.getConfig``) are loopback already and stay as they are.
     """
     host, port = endpoint.rsplit(":", 1)
 
@@ -47,7 +47,7 @@ def connections_to(endpoint: str) -> type[Connection]:
 
 
 def client(scenario: dict[str, Any], name: str = "client", **options: Any) -> Client:
-    """Return a Pyrogram client for the sandbox; pass `session_string=`, `bot_token=` or `phone_number=`."""
+    """Return a Pyrogram client for the sandbox; pass ``session_string=``, ``bot_token=`` or ``phone_number=``."""
     trust(scenario)
     defaults = {
         "api_id": scenario["api_id"],

@@ -124,7 +124,7 @@ def open_town(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def town(open_town: Town) -> Iterator[Town]:
-    """The town with no fault set, its database open in this thread; checked at the end as `shop` is."""
+    """The town with no fault set, its database open in this thread; checked at the end as ``shop`` is."""
     database.open_database(open_town.shop.database_file)
     yield open_town
     open_town.sandbox.control("DELETE", "/faults")

@@ -15,7 +15,7 @@ def session_string() -> str:
 
 
 def minimal(db_path: Path) -> dict[str, str]:
-    """What every program needs, with its state in `db_path`."""
+    """What every program needs, with its state in ``db_path``."""
     return {
         "TELEGRAM_BOT_TOKEN": "123456789:AAHfiqksKZ8WmR2zSjiQ7_v4TMAKdiHm9T0",
         "TELEGRAM_API_ID": str(API_ID),

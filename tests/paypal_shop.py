@@ -124,7 +124,7 @@ class Program:
         return self.process.wait(15)
 
     def kill(self) -> None:
-        """`kill -9`, with the workers that it has."""
+        """``kill -9``, with the workers that it has."""
         assert self.process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)

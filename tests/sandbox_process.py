@@ -50,7 +50,7 @@ class Sandbox:
 
 
 def start(state: Path, *arguments: str) -> Sandbox:
-    """Start a sandbox with its state in `state` and wait until it is ready. Raises SandboxFailed."""
+    """Start a sandbox with its state in ``state`` and wait until it is ready. Raises SandboxFailed."""
     state.mkdir(parents=True, exist_ok=True)
     ready = [state / "env", state / "scenario.json"]
     started = time.time()

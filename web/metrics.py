@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 from config.settings import Settings
 from models import database, outbox, users
 from models.jobs import queue
+from models.jobs.states import ENDED
 from models.maintenance import health
 from models.money import metric_queries
 from web import processes
@@ -181,7 +182,7 @@ class _EndedJobs:
     def __init__(self, now: int) -> None:
         self._lock = threading.Lock()
         self._since = now
-        self._ended: dict[str, int] = dict.fromkeys(("done", "refused", "failed", "cancelled"), 0)
+        self._ended: dict[str, int] = dict.fromkeys(ENDED, 0)
         self._bytes = 0
 
     def count(self, now: int) -> Iterator[Metric]:

@@ -135,7 +135,7 @@ class BufferingWorker(ThreadWorker):
                 connection.sock.send(CONTINUE)
 
     def _make_room(self) -> None:
-        """Let go of whoever has been idle, or unfinished, for longest."""
+        """Let go of the connection that has been idle, or unfinished, for longest."""
         if self.nr_conns <= MOST_OPEN:
             return
         if self.keepalived_conns:
@@ -146,7 +146,7 @@ class BufferingWorker(ThreadWorker):
             self._refuse(next(iter(self._arriving)), Progress.PARTIAL)
 
     def _refuse(self, connection: _Connection, progress: Progress) -> None:
-        """Say why, to whoever still listens, and close."""
+        """Say why, to a client that still listens, and close."""
         self._forget(connection)
         status = REFUSALS[progress]
         answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

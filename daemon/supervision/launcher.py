@@ -59,7 +59,7 @@ def main(check: bool, config: Path) -> None:
     fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
     settings = program.begin("launcher")
     if check:
-        logger.info("the settings and the plans are good")
+        logger.info("settings.accepted")
         sys.exit(EXIT_OK)
     sys.exit(launch(settings, config))
 
@@ -248,7 +248,7 @@ class _Supervisor(Supervisor):
             elif each.state == ProcessStates.EXITED:
                 logger.error("listener.crashed", extra={"program": each.config.name, "code": each.exitstatus})
                 if self._crashes.crashed(each.config.name, monotonic):
-                    self._give_up(f"{each.config.name} crashes again and again")
+                    self._give_up(f"{each.config.name} keeps crashing")
 
     def _give_up(self, reason: str) -> None:
         self._verdict.write_text(reason, "utf-8")

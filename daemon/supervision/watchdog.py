@@ -132,7 +132,7 @@ class Watchdog:
         logger.error("program.crashed", extra={"program": program, "pid": pid})
         self._quiet_period.crashed(monotonic)
         if self._crashes.crashed(program, monotonic):
-            self._give_up(f"{program} crashes again and again")
+            self._give_up(f"{program} keeps crashing")
         if self._crashes.is_likely(program):
             self._write(lambda now: health.open_incident(IncidentKey.CRASH_LOOP, program, now))
 

@@ -40,7 +40,7 @@ class UpdateSequence:
         """Go on after a difference that Telegram calls complete.
 
         It reaches to *pts*; a gap before *noted*, which was known when it was asked for, is none: what it does not
-        explain does not exist. Else it would be asked for again and again.
+        explain does not exist. Else it would be asked for without end.
         """
         self._suspected = False
         self.begin(max(pts, noted))

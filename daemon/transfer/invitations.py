@@ -55,7 +55,7 @@ class Invitations:
         if sources.may_read(known, True, self._policy, names=channel.usernames).reason is RefusalReason.BLOCKED:
             raise PermanentFailure(RefusalReason.BLOCKED)
         if chat is not None and channel.asks_to_join and channel.username is None:
-            raise PermanentFailure(RefusalReason.ENTRY_APPROVED)  # whoever has the invitation need not be let in
+            raise PermanentFailure(RefusalReason.ENTRY_APPROVED)  # an invitation alone lets nobody in
         await self._database(sources.open_for, user_id, channel.id, now, invite_hash=code)
         return channel, chat is None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import peewee
 
 from models.database import fetch, snapshot
+from models.money.orders import OrderState
 from models.tables import Dispute, Event, Order, Payment, Refund, Request, Subscription, WebhookEvent
 
 
@@ -68,7 +69,7 @@ def waiting() -> Waiting:
     """Count what waits now."""
     with snapshot():
         return Waiting(
-            orders=Order.select().where(Order.state == "open").count(),
+            orders=Order.select().where(Order.state == OrderState.OPEN).count(),
             requests=Request.select().where(Request.state == "open").count(),
             webhooks=WebhookEvent.select().where(WebhookEvent.state == "received").count(),
             events=Event.select().where(Event.heard_at.is_null()).count(),

@@ -19,6 +19,7 @@ from models.money.facts import Settled as Settled
 from models.money.facts import state_of
 from models.money.ledger import Change as Change
 from models.money.ledger import apply as apply
+from models.money.orders import OrderState
 from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS, Provider
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund
@@ -221,9 +222,9 @@ def _audit_orders() -> Iterator[str]:
     """An order is paid if, and only if, a payment completed for it."""
     counts = Payment.completed_at.is_null(False) & (Payment.grants | (Order.purpose == "test"))
     came = peewee.fn.EXISTS(Payment.select().where((Payment.order == Order.id) & counts))
-    for order_id, _ in _tuples(Order.select(Order.id, Order.state).where((Order.state == "paid") & ~came)):
+    for order_id, _ in _tuples(Order.select(Order.id, Order.state).where((Order.state == OrderState.PAID) & ~came)):
         yield f"order {order_id}: is paid, but no payment is"
-    for order_id, state in _tuples(Order.select(Order.id, Order.state).where((Order.state != "paid") & came)):
+    for order_id, state in _tuples(Order.select(Order.id, Order.state).where((Order.state != OrderState.PAID) & came)):
         yield f"order {order_id}: is {state}, but a payment came for it"
 
 

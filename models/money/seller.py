@@ -34,8 +34,8 @@ class Result(Enum):
     OVER = "over"
     REFUNDED = "refunded"
     UNABLE = "unable"  # the operator's account may not receive the payment; the operator has been told
-    TROUBLE = "trouble"  # the order differs from ours at PayPal; the operator has been told
-    LATER = "later"  # PayPal cannot be asked now, or answers an unknown status; upkeep polls on
+    TROUBLE = "trouble"  # the order differs from ours at the provider; the operator has been told
+    LATER = "later"  # the provider cannot be asked now, or answers an unknown status; upkeep polls on
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Container:
         return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
 
     def wait_healthy(self) -> None:
-        """Wait until `/health` answers 200."""
+        """Wait until ``/health`` answers 200."""
         answer = "nothing"
         while time.monotonic() - self.started < START_TIMEOUT_S and self.is_running():
             try:
@@ -66,7 +66,7 @@ class Container:
         return podman("exec", self.name, *command, check=check).stdout
 
     def programs(self) -> dict[str, list[str]]:
-        """What `supervisorctl status` says inside: state and the rest, by program."""
+        """What ``supervisorctl status`` says inside: state and the rest, by program."""
         lines = self.execute("supervisorctl", "status", check=False).splitlines()
         return {line.split()[0]: line.split()[1:] for line in lines}
 
@@ -117,7 +117,7 @@ class Container:
 
 
 def run(*options: str) -> Container:
-    """Start a container of the image, on a port of its own, with these options of `podman run`."""
+    """Start a container of the image, on a port of its own, with these options of ``podman run``."""
     port = _free_port()
     name = f"peaje-test-{next(_numbers)}"
     podman("rm", "--force", name, check=False)

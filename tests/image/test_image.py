@@ -1,4 +1,4 @@
-"""The image as an operator's platform sees it. `make test-image` runs only this."""
+"""The image as an operator's platform sees it. ``make test-image`` runs only this."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def test_a_program_that_crashes_again_and_again_ends_it_with_70(env_file: Path, 
                 os.kill(pid, signal.SIGKILL)
 
         assert running.exit_code() == 70
-        assert running.log()[-1]["message"] == "given up: upkeep crashes again and again"
+        assert running.log()[-1]["message"] == "given up: upkeep keeps crashing"
 
 
 def test_a_start_command_restores_a_backup(env_file: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.sandbox --state DIR`: run the local Telegram, and the local PayPal, until stopped.
+"""``python -m tests.sandbox --state DIR``: run the local Telegram, and the local PayPal, until stopped.
 
 The same DIR brings back the same ports, keys and state. When everything answers, DIR/env (settings for the programs)
 and DIR/scenario.json (what is there to play with) are put in place.
@@ -38,7 +38,7 @@ _CONTROL_MODULES = (
 
 @dataclass
 class Sandbox:
-    """Everything that runs; what control calls are given. `paypal` is None where that server is not there."""
+    """Everything that runs; what control calls are given. ``paypal`` is None where that server is not there."""
 
     state: Path
     telegram: Server

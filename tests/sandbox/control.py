@@ -1,6 +1,6 @@
 """Control calls: JSON over HTTP on the loopback, by which tests make things happen.
 
-A module registers its calls with `@route("POST", "/posts")`; README.md describes each of them.
+A module registers its calls with ``@route("POST", "/posts")``; README.md describes each of them.
 """
 
 import asyncio

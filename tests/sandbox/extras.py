@@ -9,7 +9,7 @@ Links = dict[str, dict[str, Any]]
 
 
 def write(writer: Callable[[str], Any], links: Links) -> None:
-    """Write them with the writer of each chat, into the channel `extras` and the one that is discussed."""
+    """Write them with the writer of each chat, into the channel ``extras`` and the one that is discussed."""
     extras = writer("extras")
     target = links["photo1"]["url"]
     extras.post("button1", kind="text", caption="Press the button", buttons=((("Open", target),),))

@@ -41,7 +41,7 @@ for _verb in ("GET", "POST", "DELETE"):
 
 @route("POST", "/clock")
 def move_clock(sandbox: "Sandbox", request: Request) -> dict[str, int]:
-    """Move both servers' clocks on by `advance` seconds, or put them `offset` seconds ahead of the machine's."""
+    """Move both servers' clocks on by ``advance`` seconds, or put them ``offset`` seconds ahead of the machine's."""
     world = sandbox.telegram.world
     if "offset" in request.body:
         world.clock_offset = int(request.body["offset"])

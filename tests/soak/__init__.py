@@ -2,11 +2,11 @@
 
 | question | file |
 |---|---|
-| How is it called, what does it print? | `__main__.py` |
-| Who asks for what? | `town.py` |
-| What goes wrong? | `trouble.py` |
-| Who pays? | `shoppers.py` |
-| What do the processes use? | `instruments.py` |
-| What must be true at the end? | `books.py` |
-| The soak, the kills | `marathon.py`, `kills.py` |
+| How is it called, what does it print? | ``__main__.py`` |
+| Who asks for what? | ``town.py`` |
+| What goes wrong? | ``trouble.py`` |
+| Who pays? | ``shoppers.py`` |
+| What do the processes use? | ``instruments.py`` |
+| What must be true at the end? | ``books.py`` |
+| The soak, the kills | ``marathon.py``, ``kills.py`` |
 """

@@ -263,7 +263,7 @@ def test_nothing_published_tells_where_it_was_made() -> None:
 
 
 def literals(source: Path) -> Iterator[tuple[int, str]]:
-    """Every string of `source` but docstrings and what stands in f-strings, with its line."""
+    """Every string of ``source`` but docstrings and what stands in f-strings, with its line."""
     tree = ast.parse(source.read_text("utf-8"))
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -295,7 +295,7 @@ PROVIDERS = set(Provider)
 
 
 def names_provider(node: ast.AST) -> bool:
-    """Whether `node` is a provider's name, its member of the enum, or its traits."""
+    """Whether ``node`` is a provider's name, its member of the enum, or its traits."""
     if isinstance(node, ast.Constant):
         return node.value in PROVIDERS
     if isinstance(node, ast.Attribute):
@@ -307,7 +307,7 @@ def names_provider(node: ast.AST) -> bool:
 
 
 def tells_providers_apart(node: ast.AST) -> bool:
-    """Whether `node` decides by a provider's name: it compares one, matches one, or maps several."""
+    """Whether ``node`` decides by a provider's name: it compares one, matches one, or maps several."""
     if isinstance(node, ast.Compare):
         operands = [part for each in (node.left, *node.comparators) for part in ast.walk(each)]
         return any(map(names_provider, operands))
@@ -358,7 +358,7 @@ DIALECT = re.compile(
 
 
 def speaks_a_dialect(source: Path) -> Iterator[str]:
-    """What in `source` depends on one kind of database."""
+    """What in ``source`` depends on one kind of database."""
     tree = ast.parse(source.read_text("utf-8"))
     yield from (name for name in imports(source) if name.partition(".")[0] in ("sqlite3", "apsw", "psycopg"))
     yield from (

@@ -100,7 +100,7 @@ def test_no_secret_comes_through_whichever_way_it_is_logged(log: Log, text: str)
 
 
 def _secrets_in(text: str) -> list[str]:
-    """The parts of `text` that must not be seen again: all that is not its harmless surroundings."""
+    """The parts of ``text`` that must not be seen again: all that is not its harmless surroundings."""
     harmless = (
         r"https?://\S+?/(bot|\?key=)?|/getMe|authorization|bearer|basic|access|token|GET|/pay/|HTTP/1\.1|password"
     )

@@ -23,7 +23,7 @@ PAIRS = [
 
 
 def scheme(name: str) -> dict[str, str]:
-    """The colours of `light` or `dark`: the second `:root` overrides the first."""
+    """The colours of ``light`` or ``dark``: the second ``:root`` overrides the first."""
     roots = re.findall(r":root\s*\{(.*?)\}", SHEET, re.DOTALL)
     assert len(roots) == 2
     colours: dict[str, str] = {}

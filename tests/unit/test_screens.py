@@ -381,7 +381,7 @@ def test_every_refusal_of_a_payment_has_words_of_its_own() -> None:
         (PaymentState.FROZEN, 0, True, "is paused until the dispute is settled"),
     ],
 )
-def test_who_looks_up_his_payment_hears_what_became_of_it(
+def test_who_looks_up_a_payment_hears_what_became_of_it(
     state: PaymentState, refunded: int, grants: bool, words: str
 ) -> None:
     found = support.found(translator("en"), replace(payment(state, refunded), grants=grants), UTC, "operator")

@@ -27,7 +27,7 @@ class Monitor:
     """Opens the incidents about PayPal, and closes them."""
 
     def __init__(self, shop: Shop) -> None:
-        self._till = shop
+        self._shop = shop
         self._away_since: int | None = None
 
     def check_access(self, now: int) -> None:
@@ -38,7 +38,7 @@ class Monitor:
         :raises PayPalError: PayPal does not accept them, or does not answer.
         """
         try:
-            self._till.paypal.check()
+            self._shop.paypal.check()
         except AccessDenied as error:
             self._answered(now)
             health.open_incident(IncidentKey.PAYPAL_DENIED, str(error), now)
@@ -51,7 +51,7 @@ class Monitor:
 
     def watch_notifications(self, now: int) -> None:
         """Open an incident while a webhook is registered, but its notifications do not arrive or cannot be followed."""
-        if self._till.webhook_id() is None:
+        if self._shop.webhook_id() is None:
             return  # a missing webhook is another incident
         # While the incident lasts, the payments that opened it stay in view: their age is no proof that all is well.
         began = next((each.opened_at for each in health.incidents() if each.key == IncidentKey.WEBHOOKS_FAILING), now)

@@ -41,7 +41,7 @@ class Operations:
     """Carries out the requests of one shop, each with the idempotency key of its row."""
 
     def __init__(self, shop: Shop) -> None:
-        self._till = shop
+        self._shop = shop
         self._handlers: Mapping[RequestKind, Callable[[RequestInfo, int], str]] = {
             RequestKind.REFUND: self._refund,
             RequestKind.CANCEL_SUBSCRIPTION: self._cancel,
@@ -88,7 +88,7 @@ class Operations:
 
         :raises Unavailable: the refund is accepted, and still pending.
         """
-        paypal, wanted = self._till.paypal, (payment.remote_id, request.amount, payment.currency, request.request_id)
+        paypal, wanted = self._shop.paypal, (payment.remote_id, request.amount, payment.currency, request.request_id)
         if payment.subscription_id is not None:
             made = paypal.sale_refund(identifier(paypal.refund_sale(*wanted)))
             fact = parse_sale_refund(made, payment.remote_id, now)
@@ -105,18 +105,18 @@ class Operations:
     def _settle_again(self, payment: PaymentInfo, now: int) -> None:
         order = orders.get(payment.order_id) if payment.order_id is not None else None
         if order is not None:
-            self._till.settle(order, now)
+            self._shop.settle(order, now)
 
     # Subscriptions
 
     def _cancel(self, request: RequestInfo, now: int) -> str:
         known = _subscription(request)
         try:
-            self._till.paypal.cancel_subscription(known.remote_id, REASON, request.request_id)
+            self._shop.paypal.cancel_subscription(known.remote_id, REASON, request.request_id)
         except Refused as refusal:
             if STATUS_INVALID not in refusal.issues:
                 raise
-        self._till.settle_subscription(known, now)
+        self._shop.settle_subscription(known, now)
         if _subscription(request).state in subscriptions.RENEWING:
             raise Unavailable("PayPal still renews it")
         return "cancelled"
@@ -124,11 +124,11 @@ class Operations:
     def _resume(self, request: RequestInfo, now: int) -> str:
         known = _subscription(request)
         try:
-            self._till.paypal.activate_subscription(known.remote_id, REASON, request.request_id)
+            self._shop.paypal.activate_subscription(known.remote_id, REASON, request.request_id)
         except Refused as refusal:
             if STATUS_INVALID not in refusal.issues:
                 raise
-        self._till.settle_subscription(known, now)
+        self._shop.settle_subscription(known, now)
         if _subscription(request).state is not subscriptions.SubscriptionState.ACTIVE:
             raise NotPossible(STATUS_INVALID)
         return "resumed"
@@ -141,14 +141,14 @@ class Operations:
         order = orders.by_remote(PROVIDER, told) or orders.by_public(told) or self._order_of(told)
         if order is None or (request.user_id is not None and order.user_id != request.user_id):
             raise NotPossible("not_found")
-        result = self._till.settle(order, now).result
+        result = self._shop.settle(order, now).result
         if result is Result.LATER:
             raise Unavailable("PayPal could not tell how the order stands")
         return str(result.value)
 
     def _order_of(self, remote_id: str) -> OrderInfo | None:
         try:
-            return self._till.order_of_payment(remote_id)
+            return self._shop.order_of_payment(remote_id)
         except Refused as refusal:
             if refusal.status in NO_PAYMENT:
                 return None

@@ -71,7 +71,7 @@ class Instance:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def configure(self, programs: dict[str, str], **options: str) -> None:
-        """Write the real supervisord.conf with other things to run, and `options` for every program."""
+        """Write the real supervisord.conf with other things to run, and ``options`` for every program."""
         conf = configparser.RawConfigParser(inline_comment_prefixes=None)
         conf.read(REPOSITORY / "supervisord.conf")
         for name in PROGRAMS:
@@ -270,7 +270,7 @@ def test_a_crash_loop_ends_with_70(instance: Instance) -> None:
     instance.configure({"web": CRASHING})
 
     assert instance.launch().wait(timeout=30) == 70
-    assert instance.messages("launcher")[-1] == "given up: web crashes again and again"
+    assert instance.messages("launcher")[-1] == "given up: web keeps crashing"
 
 
 def test_a_crash_loop_is_recorded_and_told_by_the_next_start(instance: Instance) -> None:
@@ -391,7 +391,7 @@ def test_a_watchdog_that_crashes_again_and_again_ends_with_70(instance: Instance
 
     assert instance.launch().wait(timeout=30) == 70
     assert instance.messages("launcher").count("listener.crashed") == 3
-    assert instance.messages("launcher")[-1] == "given up: watchdog crashes again and again"
+    assert instance.messages("launcher")[-1] == "given up: watchdog keeps crashing"
     assert _news(instance) == ["incident_opened"]
 
 

@@ -105,7 +105,7 @@ def test_news_and_notifications_are_shown_too(penelope: int) -> None:
     assert told["access_given"]["reason"] == "her mother said"
 
 
-def test_what_an_admin_is_told_of_others_is_not_his(database_file: Path) -> None:
+def test_what_an_admin_is_told_of_others_is_not_theirs(database_file: Path) -> None:
     customer, admin = purchases.customer(), 4242
     payments.settle(purchases.fact(purchases.order(customer), NOW), NOW)
     (payment,) = payments.history_of(customer)
@@ -271,7 +271,7 @@ async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tm
     await database(privacy.erase, admin, UTC, int(time.time()))
     # Then it says that it has not heard, and goes on
     await until(lambda: bool(health.incidents()))
-    assert health.incidents()[0].text == "the admin had his data deleted meanwhile"
+    assert health.incidents()[0].text == "the admin had their data deleted meanwhile"
     assert not singing.done()
     singing.cancel()
     await asyncio.wait({singing})

@@ -58,7 +58,7 @@ class Slow(PayPal):
         self.answers.wait(20)
 
 
-def test_whoever_asks_first_waits_for_paypals_first_answer(tmp_path: Path) -> None:
+def test_the_first_to_ask_waits_for_paypals_first_answer(tmp_path: Path) -> None:
     paypal = Slow()
     checks = Health(tmp_path, paypal)
     with ThreadPoolExecutor(2) as pool:

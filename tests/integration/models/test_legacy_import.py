@@ -289,7 +289,7 @@ def test_what_somebody_has_told_us_himself_stays(database_file: Path, ana: Forme
     assert (user.first_name, user.username, user.language, user.created_at) == ("Anita", "ana", "en", 1_767_225_600)
 
 
-def test_whoever_was_erased_stays_erased(database_file: Path, ana: Former) -> None:
+def test_an_erased_customer_stays_erased(database_file: Path, ana: Former) -> None:
     users.seen(1, "Ana", None, "es", NOW)
     privacy.erase(1, UTC, NOW)
     before = everything()

@@ -87,13 +87,13 @@ def test_two_workers_never_claim_the_same_event() -> None:
         write()
     got: list[int] = []
 
-    def teller() -> None:
+    def worker() -> None:
         database.connect()
         while claimed := outbox.claim(NOW, limit=3):
             got.extend(event.id for event in claimed)
         database.close_database()
 
-    threads = [threading.Thread(target=teller) for _ in range(4)]
+    threads = [threading.Thread(target=worker) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

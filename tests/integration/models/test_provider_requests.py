@@ -54,7 +54,7 @@ def test_an_unfinished_request_comes_again_with_the_same_key() -> None:
 
 
 @pytest.mark.parametrize(("end", "ok"), [(provider_requests.finish, True), (provider_requests.fail, False)])
-def test_whoever_asked_hears_the_result_once(end, ok: bool) -> None:  # type: ignore[no-untyped-def]
+def test_the_one_who_asked_hears_the_result_once(end, ok: bool) -> None:  # type: ignore[no-untyped-def]
     asked = ask()
     assert end(asked, "because", NOW)
     assert not end(asked, "again", NOW)

@@ -60,7 +60,7 @@ def test_the_line_is_shown_as_it_stands() -> None:
     assert queue.in_line(9) == (one, other, two)
 
 
-def test_only_the_customer_cancels_his_jobs() -> None:
+def test_only_the_customer_cancels_their_jobs() -> None:
     mine, other = enqueue(1, "1"), enqueue(2, "2")
     assert queue.cancel(1, other.id, NOW) == []
     assert queue.cancel(1, None, NOW) == [mine.id]
@@ -176,7 +176,7 @@ def test_no_line_starves_however_many_better_ones_never_end() -> None:
     assert turns[2] == turns[1] == 5
 
 
-def test_nobody_has_more_running_than_he_may() -> None:
+def test_nobody_has_more_running_than_allowed() -> None:
     for number in range(3):
         enqueue(1, f"{number}")
     enqueue(2, "other")
@@ -305,7 +305,7 @@ def test_a_job_being_fetched_is_cancelled_at_once() -> None:
         queue.delivering(job.id, "w", NOW)
 
 
-def test_who_cannot_be_written_to_has_nothing_fetched_for_him() -> None:
+def test_nothing_is_fetched_for_who_cannot_be_written_to() -> None:
     # Given a customer with one link on its way, one being fetched, one held and one in line; and somebody else
     sending, fetched, held, queued = (enqueue(1, str(number)) for number in range(4))
     for job in (sending, fetched):

@@ -43,14 +43,14 @@ def test_the_language_is_derived_until_it_is_chosen(code: str | None, language: 
     assert users.get(7).language == language  # type: ignore[union-attr]
 
 
-def test_whoever_writes_has_not_blocked_the_bot() -> None:
+def test_a_customer_who_writes_has_not_blocked_the_bot() -> None:
     seen()
     users.mark_blocked_bot(7, True, NOW)
     assert users.get(7).blocked_bot  # type: ignore[union-attr]
     assert not seen().blocked_bot
 
 
-def test_what_is_decided_about_a_customer_stays_when_he_writes() -> None:
+def test_what_is_decided_stays_when_the_customer_writes() -> None:
     seen()
     users.ban(7, NOW)
     users.set_reminders(7, False, NOW)

@@ -1,4 +1,4 @@
-"""`cleanup_repo.sh` in a repository that is not fit to be published, and in this one, which has to be."""
+"""``cleanup_repo.sh`` in a repository that is not fit to be published, and in this one, which has to be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator learns of a running installation: `doctor`, `live-check`, the canary, and the ping."""
+"""What the operator learns of a running installation: ``doctor``, ``live-check``, the canary, and the ping."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ async def test_whom_the_operator_takes_a_plan_from_is_charged_no_more(town: Town
 
 
 @pytest.mark.parametrize("command", ["/revoke {user} vip", "/refund {payment} 1.00"])
-async def test_who_keeps_his_plan_keeps_its_renewal(town: Town, command: str) -> None:
+async def test_who_keeps_a_plan_keeps_its_renewal(town: Town, command: str) -> None:
     async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
         await admin.ask("/language en")
         known = await subscribed(town, customer)

@@ -29,7 +29,7 @@ def left(shop: PayPalShop, buyer: Buyer) -> float:
 
 
 def ask(shop: PayPalShop, payment: PaymentInfo, amount: int | None = None) -> int:
-    """What `/refund` in the chat does."""
+    """What ``/refund`` in the chat does."""
     return payments.ask_refund(payment.id, amount, ADMIN, int(time.time()))
 
 

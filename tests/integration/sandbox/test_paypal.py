@@ -244,7 +244,7 @@ class TestGuard:
     specifications = Specifications()
 
     def test_the_files_own_examples_pass_but_two(self) -> None:
-        """Both use `payment_method_selected`, a name that the schema beside them does not declare."""
+        """Both use ``payment_method_selected``, a name that the schema beside them does not declare."""
         examples = list(self.specifications.examples())
         failing = {f"{operation} {name}": faults for operation, name, _, faults in examples if faults}
         assert len(examples) == 45

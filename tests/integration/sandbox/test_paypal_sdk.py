@@ -1,7 +1,7 @@
 """The local PayPal is honest: PayPal's official SDK, which knows nothing of it, runs a shop's whole life against it.
 
 The SDK (paypal-server-sdk 2.4.0) has no option for a base URL: its two environments are constants. But it takes any
-requests.Session as `http_client_instance`, and a session sends each URL through the adapter that is mounted for it.
+requests.Session as ``http_client_instance``, and a session sends each URL through the adapter that is mounted for it.
 So the adapter below, mounted on the sandbox's host, sends the very same bytes to the local server; not a line of the
 SDK is replaced. It has no calls for catalogue products, so that one call is made by hand.
 """

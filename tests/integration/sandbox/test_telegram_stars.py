@@ -18,7 +18,7 @@ REFUNDED = filters.create(lambda _, __, message: message.refunded_payment is not
 
 
 class Shop:
-    """A bot that sells, and a customer who buys. `refusal`: what the bot says before a payment, None for yes."""
+    """A bot that sells, and a customer who buys. ``refusal``: what the bot says before a payment, None for yes."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         scenario = sandbox.scenario
@@ -288,7 +288,7 @@ async def test_transactions_are_found_by_id(shop: Shop) -> None:
         await by_id("nothing")
 
 
-async def test_the_payer_sees_his_side_without_the_bots_payload(shop: Shop) -> None:
+async def test_the_payer_sees_their_side_without_the_bots_payload(shop: Shop) -> None:
     await shop.pay(await shop.offer("secret-payload"))
     await shop.took()
     line = (await shop.statement(shop.customer, limit=1)).history[0]

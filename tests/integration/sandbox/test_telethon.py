@@ -340,7 +340,7 @@ async def test_updates_in_other_wrappings_are_understood(trio: Trio) -> None:
 
 @pytest.mark.parametrize("wrong_s", [1000, -1000])
 async def test_a_wrong_clock_is_put_right_by_the_server(trio: Trio, wrong_s: int) -> None:
-    """Telegram answers such a message `bad_msg_notification`, by which the library finds the time."""
+    """Telegram answers such a message ``bad_msg_notification``, by which the library finds the time."""
     state = trio.customer._sender._state
     state.time_offset += wrong_s
     state._last_msg_id = 0

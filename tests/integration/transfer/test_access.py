@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         ("private1", "private"),
     ],
 )
-async def test_the_operators_mail_stays_his(running: Rig, lucia: Customer, name: str, reason: str) -> None:
+async def test_the_operators_mail_stays_theirs(running: Rig, lucia: Customer, name: str, reason: str) -> None:
     link = running.link(name)
     before = running.control("GET", "/stats")["calls"].get("messages.getMessages", 0)
     job = await running.deliver(lucia, link["url"])

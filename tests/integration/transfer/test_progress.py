@@ -109,7 +109,7 @@ async def test_a_quota_that_ends_in_the_middle_keeps_the_rest(running: Rig, luci
         await until(over)
 
 
-async def test_the_paying_overtake_and_each_sees_his_place(running: Rig, lucia: Customer, private_chat: int) -> None:
+async def test_the_paying_overtake_and_each_sees_their_place(running: Rig, lucia: Customer, private_chat: int) -> None:
     # Given all slots taken by slow files, and links of a free customer in line
     running.control("POST", "/network", {"bandwidth": MIB, "account": "peaje_operator"})
     order = {"chat": private_chat, "kind": "document", "size": 8 * MIB}

@@ -192,7 +192,7 @@ def test_no_worker_outlives_it(web: Web) -> None:
 
 @pytest.mark.parametrize("port", ["{}", '"{}"', "'{}'", " {} "])
 def test_the_image_and_the_settings_read_one_port(port: str) -> None:
-    """`docker run --env-file` leaves the quotes on."""
+    """``docker run --env-file`` leaves the quotes on."""
     written = re.search(r"HEALTHCHECK .*\\\n +CMD (.*)", (REPOSITORY / "Dockerfile").read_text())
     assert written
     command = [sys.executable, *json.loads(written[1])[1:]]

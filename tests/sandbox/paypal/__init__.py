@@ -1,4 +1,4 @@
-"""A local PayPal that tests, `make demo` and curious people run against.
+"""A local PayPal that tests, ``make demo`` and curious people run against.
 
 It speaks the API, shows the pages on which a payer approves, sends really signed webhooks, fails on request, and
 holds every request and answer against PayPal's own OpenAPI files. It imports nothing of the bot. See README.md.

@@ -1,4 +1,4 @@
-"""`python -m tests.sandbox.paypal --state DIR [--port N]`: runs until it is stopped."""
+"""``python -m tests.sandbox.paypal --state DIR [--port N]``: runs until it is stopped."""
 
 import argparse
 import signal

@@ -63,7 +63,7 @@ def _unknown_field(body: Body) -> None:
 
 
 def _set(body: Body, **values: Any) -> None:
-    """Each name is a JSON pointer: `{"/purchase_units/0/amount/value": "1.00"}`."""
+    """Each name is a JSON pointer: ``{"/purchase_units/0/amount/value": "1.00"}``."""
     for pointer, value in values["set"].items():
         *parents, last = pointer.strip("/").split("/")
         node: Any = body

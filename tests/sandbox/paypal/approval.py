@@ -15,7 +15,7 @@ PAGES = Path(__file__).parent / "pages"
 
 
 class Approval:
-    """`/checkoutnow?token=` for orders, `/webapps/billing/subscriptions?ba_token=` for subscriptions."""
+    """``/checkoutnow?token=`` for orders, ``/webapps/billing/subscriptions?ba_token=`` for subscriptions."""
 
     def __init__(self, store: Store, orders: Orders, subscriptions: Subscriptions) -> None:
         self._store = store

@@ -1,7 +1,7 @@
 """The keys and certificates that webhook events are signed with, and those that a forger would use.
 
 Made once per state directory. The genuine leaf is issued by a local CA and served with it, so that a receiver can
-check the whole chain against the pinned `ca.pem`.
+check the whole chain against the pinned ``ca.pem``.
 """
 
 from collections.abc import Callable

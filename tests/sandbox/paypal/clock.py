@@ -29,7 +29,7 @@ class Clock:
 
 
 def rfc3339(seconds: int) -> str:
-    """`2026-11-24T07:03:00Z`, the form that PayPal writes."""
+    """``2026-11-24T07:03:00Z``, the form that PayPal writes."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

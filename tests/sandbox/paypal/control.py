@@ -1,4 +1,4 @@
-"""What tests do with this PayPal: as plain methods, and the same by HTTP under `/_control/`."""
+"""What tests do with this PayPal: as plain methods, and the same by HTTP under ``/_control/``."""
 
 import base64
 from collections.abc import Callable
@@ -40,14 +40,14 @@ class Control:
     _gateway: Gateway
 
     def deviations(self) -> list[Body]:
-        """Every departure from PayPal's files so far: `{what, where, field, rule, description}`."""
+        """Every departure from PayPal's files so far: ``{what, where, field, rule, description}``."""
         return self._guard.deviations()
 
     def clear_deviations(self) -> None:
         self._guard.clear()
 
     def switch(self, fault: str, **options: Any) -> int:
-        """Arms a fault: see `Switches.set`. Raises ValueError for an unknown one."""
+        """Arms a fault: see ``Switches.set``. Raises ValueError for an unknown one."""
         return self._switches.set(fault, **options)
 
     def switches(self) -> list[Body]:
@@ -57,7 +57,7 @@ class Control:
         self._switches.clear(switch_id)
 
     def calls(self) -> list[Body]:
-        """The last calls of the API: `{method, path, request_id, status, debug_id, fault}`; status null: hung up."""
+        """The last calls of the API: ``{method, path, request_id, status, debug_id, fault}``; status null: hung up."""
         return list(self._gateway.calls)
 
     def revoke_tokens(self) -> int:
@@ -82,7 +82,8 @@ class Control:
         return self._orders.all()
 
     def approve_order(self, order_id: str, *, instrument: str = "good") -> str:
-        """The payer approves without a browser; returns where it would have been sent. `instrument`: good, declined."""
+        """The payer approves without a browser; returns where it would have been sent. ``instrument``: good,
+        declined."""
         with self._store.transaction():
             return self._orders.approve(order_id, instrument=instrument)
 
@@ -94,11 +95,11 @@ class Control:
         return [capture["body"] for capture in self._payments.all_captures()]
 
     def refunds(self) -> list[Body]:
-        """Refunds and reversals of captures, each with the `capture` it takes back."""
+        """Refunds and reversals of captures, each with the ``capture`` it takes back."""
         return [{**refund["body"], "capture": refund["capture"]} for refund in self._payments.all_refunds()]
 
     def sale_refunds(self) -> list[Body]:
-        """Refunds and reversals of sales, each with its `sale_id`."""
+        """Refunds and reversals of sales, each with its ``sale_id``."""
         return [refund["body"] for refund in self._sales.all_refunds()]
 
     def complete_capture(self, capture_id: str) -> Body:
@@ -106,7 +107,7 @@ class Control:
             return self._payments.settle_pending(capture_id, "COMPLETED")
 
     def deny_capture(self, capture_id: str, *, event_type: str = "PAYMENT.CAPTURE.DENIED") -> Body:
-        """PayPal has two names for this event; the other one is `PAYMENT.CAPTURE.DECLINED`."""
+        """PayPal has two names for this event; the other one is ``PAYMENT.CAPTURE.DECLINED``."""
         with self._store.transaction():
             return self._payments.settle_pending(capture_id, "DECLINED", event_type)
 
@@ -153,7 +154,7 @@ class Control:
         return self._disputes.all()
 
     def open_dispute(self, transaction_id: str, **options: Any) -> Body:
-        """Of a capture or a sale; options `reason`, `stage`, `value`."""
+        """Of a capture or a sale; options ``reason``, ``stage``, ``value``."""
         with self._store.transaction():
             return self._disputes.open(transaction_id, **options)
 
@@ -162,7 +163,7 @@ class Control:
             return self._disputes.update(dispute_id, **options)
 
     def resolve_dispute(self, dispute_id: str, *, favour: str, reverse: bool = True) -> Body:
-        """For the `seller`, the `buyer`, or `cancelled` by the buyer."""
+        """For the ``seller``, the ``buyer``, or ``cancelled`` by the buyer."""
         with self._store.transaction():
             return self._disputes.resolve(dispute_id, favour, reverse=reverse)
 
@@ -187,7 +188,7 @@ class Control:
                 self._events.enqueue(event, webhook_id, url, prepared=True)
 
     def deliveries(self) -> list[Document]:
-        """Every transmission: `{event_id, event_type, webhook_id, url, attempts, answers, status, …}`."""
+        """Every transmission: ``{event_id, event_type, webhook_id, url, attempts, answers, status, …}``."""
         return self._deliveries.all()
 
     def wait_delivered(self, timeout: float = 10) -> bool:
@@ -195,7 +196,7 @@ class Control:
         return self._deliveries.wait(timeout)
 
     def forge(self, event: Body, webhook_id: str) -> dict[str, Body]:
-        """`Forgery.all` and the `genuine` one as JSON: headers, and the body in base64."""
+        """``Forgery.all`` and the ``genuine`` one as JSON: headers, and the body in base64."""
         transmissions = {"genuine": self.forgery.genuine(event, webhook_id), **self.forgery.all(event, webhook_id)}
         return {
             name: {"headers": it.headers, "body_base64": base64.b64encode(it.body).decode()}

@@ -95,7 +95,8 @@ class Disputes:
         return dispute
 
     def resolve(self, dispute_id: str, favour: str, *, reverse: bool = True) -> Body:
-        """Decided for `seller` or `buyer`, or `cancelled`; for the buyer the money goes back unless told otherwise."""
+        """Decided for ``seller`` or ``buyer``, or ``cancelled``; for the buyer the money goes back unless told
+        otherwise."""
         dispute = self._undecided(dispute_id)
         transaction_id = _transaction_id(dispute)
         amount = dispute["dispute_amount"]

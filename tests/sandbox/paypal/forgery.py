@@ -30,7 +30,8 @@ class Forgery:
         self._base_url = base_url
 
     def genuine(self, event: Body | bytes, webhook_id: str, **changes: Any) -> Transmission:
-        """As PayPal sends it, but for `certificate`, `cert_url`, `algorithm`, `transmission_id`, `age` (seconds)."""
+        """As PayPal sends it, but for ``certificate``, ``cert_url``, ``algorithm``, ``transmission_id``, ``age``
+        (seconds)."""
         body = event if isinstance(event, bytes) else json.dumps(event, separators=(",", ":")).encode()
         name = changes.get("certificate", Certificates.GENUINE)
         return sign(

@@ -57,7 +57,7 @@ class Hangup(Exception):
 
 
 class Gateway:
-    """Answers everything below `/v1` and `/v2`."""
+    """Answers everything below ``/v1`` and ``/v2``."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ DEFAULT_RETURN_URL = "about:blank"
 
 
 class Orders:
-    """A stored order: the public `body`, and what PayPal keeps to itself beside it."""
+    """A stored order: the public ``body``, and what PayPal keeps to itself beside it."""
 
     def __init__(self, store: Store, clock: Clock, payments: Payments, events: Events, base_url: str) -> None:
         self._store = store
@@ -118,7 +118,7 @@ class Orders:
         return Answer(201, answer)
 
     def approve(self, order_id: str, *, instrument: str = "good") -> str:
-        """The payer agrees, with an instrument that is `good` or `declined`; says where the browser goes next."""
+        """The payer agrees, with an instrument that is ``good`` or ``declined``; says where the browser goes next."""
         order = self._order(order_id)
         body = order["body"]
         if body["status"] == "COMPLETED":

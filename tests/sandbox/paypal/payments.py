@@ -23,7 +23,8 @@ PENDING_EVENTS = {
 
 
 class Payments:
-    """A stored capture: the public `body`, its `order` and the ids of its `refunds`; a refund names its `capture`."""
+    """A stored capture: the public ``body``, its ``order`` and the ids of its ``refunds``; a refund names its
+    ``capture``."""
 
     def __init__(self, store: Store, clock: Clock, sales: Sales, events: Events, base_url: str) -> None:
         self._store = store
@@ -180,7 +181,7 @@ class Payments:
         return self._store.all(REFUND)
 
     def of_capture(self, capture_id: str) -> Body:
-        """The `payments` of a purchase unit."""
+        """The ``payments`` of a purchase unit."""
         capture = self._capture(capture_id)
         payments: Body = {"captures": [capture["body"]]}
         refunds = [self._store.get(REFUND, refund_id) for refund_id in capture["refunds"]]

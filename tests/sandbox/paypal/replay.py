@@ -1,4 +1,4 @@
-"""`PayPal-Request-Id`: the same id on the same path is the same call, and gets the same answer for a while."""
+"""``PayPal-Request-Id``: the same id on the same path is the same call, and gets the same answer for a while."""
 
 import hashlib
 

@@ -16,7 +16,7 @@ STATUSES = {"completed": "COMPLETED", "refunded": "REFUNDED", "partially_refunde
 
 
 class Sales:
-    """A stored sale: the public `body`, its `subscription` and what was `refunded` of it."""
+    """A stored sale: the public ``body``, its ``subscription`` and what was ``refunded`` of it."""
 
     def __init__(self, store: Store, clock: Clock, events: Events, base_url: str) -> None:
         self._store = store
@@ -78,7 +78,8 @@ class Sales:
         return sale
 
     def take_back(self, sale_id: str, event_type: str, value: str | None = None) -> Document:
-        """Refunds (`PAYMENT.SALE.REFUNDED`) or reverses (`….REVERSED`) a sale, all that is left of it by default."""
+        """Refunds (``PAYMENT.SALE.REFUNDED``) or reverses (``….REVERSED``) a sale, all that is left of it by
+        default."""
         sale = self._sale(sale_id)
         amount = sale["money"]
         rest = self.rest(sale)
@@ -113,7 +114,7 @@ class Sales:
         return self._store.get(SALE, sale_id)
 
     def as_capture(self, sale_id: str) -> Body:
-        """The sale as `GET /v2/payments/captures/{id}` shows it."""
+        """The sale as ``GET /v2/payments/captures/{id}`` shows it."""
         sale = self._sale(sale_id)
         body = sale["body"]
         custom = {"custom_id": sale["custom"]} if "custom" in sale else {}
@@ -167,7 +168,7 @@ class Sales:
         }
 
     def _told(self, sale: Document) -> Body:
-        """The sale as events tell it, with the subscription's `custom`."""
+        """The sale as events tell it, with the subscription's ``custom``."""
         return {**sale["body"], "custom": sale["custom"]} if "custom" in sale else sale["body"]
 
     def _publish(self, event_type: str, resource_type: str, resource: Body) -> None:

@@ -40,7 +40,7 @@ CERTIFICATES = "/v1/notifications/certs/"
 
 
 class LocalPayPal(Control):
-    """A running local PayPal. What tests may do with it is in `Control`."""
+    """A running local PayPal. What tests may do with it is in ``Control``."""
 
     def __init__(self, state_dir: Path, port: int | None = None) -> None:
         state_dir.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ class LocalPayPal(Control):
 
 
 def start(state_dir: Path, port: int | None = None) -> LocalPayPal:
-    """A local PayPal that runs in threads of this process until `stop()`.
+    """A local PayPal that runs in threads of this process until ``stop()``.
 
     Without a port it takes the one that the state directory remembers, or a free one. Raises SpecificationsMissing
     when PayPal's files are not installed, and OSError when the port is taken.
@@ -167,7 +167,7 @@ class _Handler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Says nothing: the calls are listed under `/_control/calls`."""
+        """Says nothing: the calls are listed under ``/_control/calls``."""
 
 
 class _Listener(ThreadedWSGIServer):

@@ -36,7 +36,7 @@ def sign(
     *,
     algorithm: str = ALGORITHM,
 ) -> Transmission:
-    """A signed transmission; the algorithm is `SHA256withRSA`, or `SHA1withRSA` for a forgery."""
+    """A signed transmission; the algorithm is ``SHA256withRSA``, or ``SHA1withRSA`` for a forgery."""
     digest: HashAlgorithm = SHA256() if algorithm == ALGORITHM else SHA1()  # noqa: S303
     text = signed_text(transmission_id, transmission_time, webhook_id, body)
     return Transmission(

@@ -1,7 +1,7 @@
 """PayPal's own OpenAPI files: which operations exist, what their bodies must look like, which errors they list.
 
 The files come as an npm package and are read where npm puts them; they are never copied into this repository.
-PayPal's schemas never forbid additional properties, so a misspelt name would pass: `undeclared` walks for those.
+PayPal's schemas never forbid additional properties, so a misspelt name would pass: ``undeclared`` walks for those.
 """
 
 import json
@@ -220,13 +220,13 @@ class Specifications:
         return ErrorTexts(names[0], messages[0], descriptions) if names and messages else None
 
     def _of_status(self, file: str, schema: Schema, status: int) -> Schema:
-        """The part for one status of the `default` answer, which lists all of them under `oneOf`."""
+        """The part for one status of the ``default`` answer, which lists all of them under ``oneOf``."""
         resolved = self._resolve(file, schema)
         named = [part for part in resolved.get("oneOf", []) if str(part.get("$ref", "")).endswith(f"error_{status}")]
         return named[0] if named else resolved
 
     def _properties(self, file: str, node: Json, seen: frozenset[int] = frozenset()) -> Iterator[Schema]:
-        """Every `properties` object below a schema, references followed."""
+        """Every ``properties`` object below a schema, references followed."""
         if isinstance(node, dict):
             node = self._resolve(file, node)
             if id(node) in seen:

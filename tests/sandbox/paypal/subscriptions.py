@@ -27,7 +27,7 @@ SUBSCRIBER = {
 
 
 class Subscriptions:
-    """A stored subscription: the public `body`, its agreement `token`, `experience` and `instrument`."""
+    """A stored subscription: the public ``body``, its agreement ``token``, ``experience`` and ``instrument``."""
 
     def __init__(
         self, store: Store, clock: Clock, catalogue: Catalogue, sales: Sales, events: Events, base_url: str

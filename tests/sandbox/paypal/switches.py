@@ -55,7 +55,7 @@ FAULTS: Mapping[str, str] = {**TRANSPORT, **BEHAVIOUR, **ALTERATION, **DELIVERY}
 
 @dataclass
 class Switch:
-    """One fault that is set. `remaining` None: until it is cleared."""
+    """One fault that is set. ``remaining`` None: until it is cleared."""
 
     id: int
     fault: str
@@ -102,7 +102,7 @@ class Switches:
         seed: int = 0,
         **parameters: Any,
     ) -> int:
-        """Arms a fault: for the next `count` matching calls (default one; with a probability, until cleared).
+        """Arms a fault: for the next ``count`` matching calls (default one; with a probability, until cleared).
 
         Raises ValueError for an unknown fault.
         """

@@ -15,7 +15,7 @@ _MONTH_S = 30 * 24 * 3600
 
 @fault("freeze")
 async def _freeze(sandbox: "Sandbox", request: Request) -> Any:
-    """Telegram freezes the account; `frozen: false` takes it back. `methods` (globs): what it may not do."""
+    """Telegram freezes the account; ``frozen: false`` takes it back. ``methods`` (globs): what it may not do."""
     account, frozen = find_user(sandbox, request.need("account")), request.body.get("frozen", True)
     now = sandbox.telegram.world.now()
     freeze = Freeze(now, now + _MONTH_S, tuple(request.body.get("methods", FROZEN_METHODS)))
@@ -24,7 +24,8 @@ async def _freeze(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("limit")
 async def _limit(sandbox: "Sandbox", request: Request) -> Any:
-    """PEER_FLOOD for an account that was reported too often, on `methods` (globs); `limited: false` takes it back."""
+    """PEER_FLOOD for an account that was reported too often, on ``methods`` (globs); ``limited: false`` takes it
+    back."""
     account = find_user(sandbox, request.need("account"))
     methods = tuple(request.body.get("methods", LIMITED_METHODS))
     _set(sandbox, "limited", account.id, methods if request.body.get("limited", True) else None)
@@ -32,7 +33,7 @@ async def _limit(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("flag")
 async def _flag(sandbox: "Sandbox", request: Request) -> Any:
-    """Everybody sees the account as restricted, with `reason`; null takes it back."""
+    """Everybody sees the account as restricted, with ``reason``; null takes it back."""
     account = find_user(sandbox, request.need("account"))
     reason = request.body.get("reason", "This account was reported for spam.")
     _set(sandbox, "flagged", account.id, reason)
@@ -49,7 +50,7 @@ def _set(sandbox: "Sandbox", name: str, account: int, value: Any) -> None:
 
 @fault("method_limit")
 async def _method_limit(sandbox: "Sandbox", request: Request) -> Any:
-    """FLOOD_WAIT for an account (default each) that calls `method` more than `calls` times in `per_s` seconds."""
+    """FLOOD_WAIT for an account (default each) that calls ``method`` more than ``calls`` times in ``per_s`` seconds."""
     account = request.body.get("account")
     limit = MethodLimit(
         str(request.need("method")),

@@ -104,7 +104,7 @@ def attachment(kind: str) -> Attachment:
 
 @dataclass(frozen=True)
 class PaidMedia:
-    """Pictures and videos that who has not paid sees blurred. `bought` holds the ids of those who have."""
+    """Pictures and videos that who has not paid sees blurred. ``bought`` holds the ids of those who have."""
 
     stars: int
     items: tuple[FileMedia, ...]

@@ -32,7 +32,7 @@ _PEER_SCOPES: dict[type, str] = {
 
 
 def scope_key(call: Call, scope: TLObject) -> str:
-    """Name a scope: `default`, `users`, …, or `peer:<marked id>`."""
+    """Name a scope: ``default``, ``users``, …, or ``peer:<marked id>``."""
     if type(scope) in _SCOPES:
         return _SCOPES[type(scope)]
     key = f"{_PEER_SCOPES[type(scope)]}:{call.peer(scope.peer)}"

@@ -1,4 +1,4 @@
-"""Files in a content delivery network: `upload.getFile` answers with a redirect, and the bytes come encrypted.
+"""Files in a content delivery network: ``upload.getFile`` answers with a redirect, and the bytes come encrypted.
 
 Every data centre of this server plays the network's part, too.
 """
@@ -20,7 +20,7 @@ _HASHED = 128 * KIB
 
 @dataclass
 class Outsourced:
-    """A file as the network holds it. `uploaded`: whether it has it already, or asks for it first."""
+    """A file as the network holds it. ``uploaded``: whether it has it already, or asks for it first."""
 
     content: Content
     key: bytes = field(default_factory=lambda: os.urandom(32))

@@ -173,7 +173,7 @@ class Connection:
         content: bool = True,
         sent: Callable[[], None] | None = None,
     ) -> None:
-        """Send a message to the client; numbered and encrypted when it leaves, and `sent` called then."""
+        """Send a message to the client; numbered and encrypted when it leaves, and ``sent`` called then."""
 
         def packet() -> bytes:
             message_id = session.next_message_id(reply)

@@ -27,7 +27,7 @@ class Content(Protocol):
     def size(self) -> int: ...
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return at most `length` bytes from `offset`, fewer at the end of the file."""
+        """Return at most ``length`` bytes from ``offset``, fewer at the end of the file."""
 
     def sha256(self) -> str:
         """Return the digest in hexadecimal; for a large file the first call takes about a second per 1.5 GB."""
@@ -60,7 +60,7 @@ def _generated_digest(seed: int, size: int) -> str:
 
 
 class Generated:
-    """A file of `size` bytes that is a function of `seed` (63 bits) alone."""
+    """A file of ``size`` bytes that is a function of ``seed`` (63 bits) alone."""
 
     __slots__ = ("seed", "size")
 
@@ -97,7 +97,7 @@ class Generated:
 
 
 def stamp_of(data: bytes | memoryview) -> tuple[int, int] | None:
-    """Return (seed, page number) that the first page of `data` would carry were it generated."""
+    """Return (seed, page number) that the first page of ``data`` would carry were it generated."""
     return _STAMP.unpack_from(data) if len(data) >= _STAMP.size else None
 
 
@@ -158,13 +158,13 @@ class Piece(NamedTuple):
     length: int
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """Return `length` bytes from `start` within the piece, all of it by default."""
+        """Return ``length`` bytes from ``start`` within the piece, all of it by default."""
         wanted = self.length - start if length is None else min(length, self.length - start)
         return self.source.read(self.offset + start, wanted)
 
 
 class Assembled:
-    """A large file put together from pieces, all of `piece_size` bytes but the last."""
+    """A large file put together from pieces, all of ``piece_size`` bytes but the last."""
 
     def __init__(self, pieces: Sequence[Piece], piece_size: int) -> None:
         self._pieces = tuple(pieces)

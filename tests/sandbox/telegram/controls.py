@@ -61,7 +61,7 @@ def find_channel(sandbox: "Sandbox", given: Any) -> Channel:
 
 
 def find_post(sandbox: "Sandbox", request: Request) -> tuple[Channel, Message]:
-    """The post that `url`, or `chat` and `message_id`, name."""
+    """The post that ``url``, or ``chat`` and ``message_id``, name."""
     if "url" in request.body:
         parts = str(request.body["url"]).split("t.me/")[-1].split("/")
         chat: Any = int(parts[1]) if parts[0] == "c" else parts[0]
@@ -242,7 +242,7 @@ def login_code(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 @route("GET", "/commands")
 def commands(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """Command lists of a bot by `scope/language`."""
+    """Command lists of a bot by ``scope/language``."""
     bot = find_user(sandbox, request.query.get("bot", "")).bot
     if bot is None:
         raise ControlError("not a bot")

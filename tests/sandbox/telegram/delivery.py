@@ -19,9 +19,10 @@ PACKINGS = ("updates", "short", "combined", "too_long")
 
 @dataclass
 class Manners:
-    """How an account is told of updates: `packing` is one of PACKINGS.
+    """How an account is told of updates: ``packing`` is one of PACKINGS.
 
-    `min_peers`: who is mentioned comes as a `min` description; `bare`: not at all. `media`: sessions that only move
+    ``min_peers``: who is mentioned comes as a ``min`` description; ``bare``: not at all. ``media``: sessions that
+    only move
     files hear of it too.
     """
 
@@ -43,7 +44,7 @@ class Delivery:
         return self.manners.get(user_id) or self.manners.get(None) or Manners()
 
     def push(self, user_id: int, build: Build, exclude: Session | None = None, *, media: bool = False) -> int:
-        """Send what `build` returns; answers how many sessions there were for it."""
+        """Send what ``build`` returns; answers how many sessions there were for it."""
         sessions = self._sessions(user_id, exclude, media=media)
         if not sessions:
             return 0
@@ -97,7 +98,7 @@ def _wrapped(view: View, updates: list[TLObject], manners: Manners) -> TLObject:
 
 
 def _short(view: View, update: TLObject) -> TLObject:
-    """A new text in a private chat as `updateShortMessage`, in a group as `updateShortChatMessage`; else short."""
+    """A new text in a private chat as ``updateShortMessage``, in a group as ``updateShortChatMessage``; else short."""
     message = getattr(update, "message", None)
     if not isinstance(update, raw.types.UpdateNewMessage) or not isinstance(message, raw.types.Message):
         return raw.types.UpdateShort(update=update, date=view.world.now())

@@ -1,4 +1,4 @@
-"""`/deliveries`: which files reached whom. `/uploads`: what arrived for it."""
+"""``/deliveries``: which files reached whom. ``/uploads``: what arrived for it."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @route("GET", "/deliveries")
 async def deliveries(sandbox: "Sandbox", request: Request) -> list[dict[str, Any]]:
-    """Files that stand in the private chats of the account `customer`, oldest first, with their sha256.
+    """Files that stand in the private chats of the account ``customer``, oldest first, with their sha256.
 
-    With `after` only messages with a higher id.
+    With ``after`` only messages with a higher id.
     """
     after = int(request.query.get("after", 0))
     timeline = find_user(sandbox, request.query.get("customer")).timeline
@@ -74,6 +74,6 @@ def _kind(file: File) -> str:
 
 @route("GET", "/uploads")
 def uploads(sandbox: "Sandbox", request: Request) -> list[dict[str, int]]:
-    """What `account` has uploaded, sent or not, oldest first: the file ids that it chose, and the parts of each."""
+    """What ``account`` has uploaded, sent or not, oldest first: the file ids that it chose, and the parts of each."""
     found = sandbox.telegram.world.part(Uploads).of(find_user(sandbox, request.query.get("account")).id)
     return [{"file_id": file_id, "parts": parts} for file_id, parts in found.items()]

@@ -15,7 +15,7 @@ _CHANNEL_TIMEOUT_S = 30
 
 
 def state_of(call: Call, pts: int | None = None) -> raw.types.updates.State:
-    """How far the account's updates have come: its own points, or `pts` in the middle of a difference."""
+    """How far the account's updates have come: its own points, or ``pts`` in the middle of a difference."""
     timeline = call.user.timeline
     return raw.types.updates.State(
         pts=timeline.pts if pts is None else pts,

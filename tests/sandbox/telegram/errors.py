@@ -6,9 +6,9 @@ from pyrogram.errors.exceptions.all import exceptions
 
 
 class RpcError(Exception):
-    """Ends a call with `rpc_error`.
+    """Ends a call with ``rpc_error``.
 
-    `message` is Telegram's name of the error, numbers filled in (`FLOOD_WAIT_30`). Raises ValueError for a name and
+    ``message`` is Telegram's name of the error, numbers filled in (``FLOOD_WAIT_30``). Raises ValueError for a name and
     code that the client library does not list: the real server would not answer it either.
     """
 
@@ -31,7 +31,7 @@ def listed() -> list[tuple[int, str]]:
 
 
 def named(name: str, value: int = 1, code: int | None = None) -> RpcError:
-    """The error of a name as the lists spell it, its X filled with `value`; `code` where several have the name.
+    """The error of a name as the lists spell it, its X filled with ``value``; ``code`` where several have the name.
 
     Raises ValueError for an unknown one.
     """

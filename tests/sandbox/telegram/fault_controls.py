@@ -23,7 +23,7 @@ _FAULTS: dict[str, Fault] = {}
 
 
 def fault(name: str) -> Callable[[Fault], Fault]:
-    """Register what `{"fault": name, …}` does."""
+    """Register what ``{"fault": name, …}`` does."""
 
     def register(handler: Fault) -> Fault:
         _FAULTS[name] = handler
@@ -108,7 +108,7 @@ async def _garble(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("bad_message")
 async def _bad_message(sandbox: "Sandbox", request: Request) -> Any:
-    """Answered `bad_msg_notification`: 16 and 17 are ids from the past and the future, 32 and 33 sequence numbers."""
+    """Answered ``bad_msg_notification``: 16 and 17 are ids from the past and the future, 32 and 33 sequence numbers."""
     return add_rule(sandbox, request, bad_message=int(request.need("code")))
 
 
@@ -158,14 +158,14 @@ async def _reset(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("black_hole")
 async def _black_hole(sandbox: "Sandbox", request: Request) -> Any:
-    """Accept and read, answer nothing, for `seconds`; with `deaf` read nothing either, of what stands now."""
+    """Accept and read, answer nothing, for ``seconds``; with ``deaf`` read nothing either, of what stands now."""
     seconds, deaf = float(request.need("seconds")), bool(request.body.get("deaf", False))
     sandbox.telegram.faults.silence(seconds, *_account_and_dc(sandbox, request), deaf=deaf)
 
 
 @fault("refuse")
 async def _refuse(sandbox: "Sandbox", request: Request) -> Any:
-    """Do not listen for `seconds`; with `reset` (default) connections that stand are reset too."""
+    """Do not listen for ``seconds``; with ``reset`` (default) connections that stand are reset too."""
     if request.body.get("reset", True):
         await _reset(sandbox, request)
     await sandbox.telegram.refuse_connections(float(request.need("seconds")), request.body.get("dc"))
@@ -178,7 +178,7 @@ async def _refuse(sandbox: "Sandbox", request: Request) -> Any:
 async def _revoke(sandbox: "Sandbox", request: Request) -> Any:
     """End the sessions of an account, everywhere or in one data centre.
 
-    `how` is unregistered (default), revoked, or 404 (the key itself is gone).
+    ``how`` is unregistered (default), revoked, or 404 (the key itself is gone).
     """
     verdict = _VERDICTS.get(str(request.body.get("how", "unregistered")))
     if verdict is None:
@@ -206,7 +206,7 @@ def _pass_verdict(sandbox: "Sandbox", request: Request, verdict: str) -> dict[st
 
 @fault("restore_keys")
 async def _restore_keys(sandbox: "Sandbox", request: Request) -> Any:
-    """Take back what `revoke` and `duplicate_key` did."""
+    """Take back what ``revoke`` and ``duplicate_key`` did."""
     keys = sandbox.telegram.keys_of(find_user(sandbox, request.need("account")).id)
     for key in keys:
         key.verdict = None
@@ -215,14 +215,14 @@ async def _restore_keys(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("ban")
 async def _ban(sandbox: "Sandbox", request: Request) -> Any:
-    """Telegram bans the account; `banned: false` takes it back."""
+    """Telegram bans the account; ``banned: false`` takes it back."""
     find_user(sandbox, request.need("account")).banned = bool(request.body.get("banned", True))
     sandbox.telegram.changed()
 
 
 @fault("block")
 async def _block(sandbox: "Sandbox", request: Request) -> Any:
-    """A user blocks a bot or a person (`blocked: false` unblocks)."""
+    """A user blocks a bot or a person (``blocked: false`` unblocks)."""
     user, other = find_user(sandbox, request.need("user")), find_user(sandbox, request.need("blocks"))
     sandbox.telegram.set_blocked(user.id, other.id, bool(request.body.get("blocked", True)))
 
@@ -254,7 +254,7 @@ def _file_media(sandbox: "Sandbox", request: Request) -> FileMedia:
 
 @fault("expire_references")
 async def _expire_references(sandbox: "Sandbox", request: Request) -> Any:
-    """References given out so far expire: of one post's file, or of all; `after_chunks` more are served first."""
+    """References given out so far expire: of one post's file, or of all; ``after_chunks`` more are served first."""
     if "url" in request.body or "message_id" in request.body:
         files = [_file_media(sandbox, request).file]
     else:
@@ -279,7 +279,7 @@ async def _migrate_file(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("cdn")
 async def _cdn(sandbox: "Sandbox", request: Request) -> Any:
-    """A post's file is fetched from a content delivery network; `state`: uploaded, missing, or null for no longer."""
+    """A post's file is fetched from a content delivery network; ``state``: uploaded, missing, or null for no longer."""
     state = request.body.get("state", "uploaded")
     if state not in (None, "uploaded", "missing"):
         raise ControlError("state is uploaded, missing or null")
@@ -288,7 +288,8 @@ async def _cdn(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("lose_part")
 async def _lose_part(sandbox: "Sandbox", request: Request) -> Any:
-    """Forget part number `part` of what `account` is uploading as `file_id`: FILE_PART_X_MISSING when it is sent."""
+    """Forget part number ``part`` of what ``account`` is uploading as ``file_id``: FILE_PART_X_MISSING when it is
+    sent."""
     key = UploadKey(find_user(sandbox, request.need("account")).id, int(request.need("file_id")))
     if not sandbox.telegram.world.part(Uploads).lose(key, int(request.need("part"))):
         raise ControlError("there is no such part")
@@ -299,7 +300,7 @@ async def _lose_part(sandbox: "Sandbox", request: Request) -> Any:
 
 @route("POST", "/network")
 def set_network(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """`rtt_ms`, `bandwidth` (bytes per second and connection, both ways) and `loss` (0 to 1)."""
+    """``rtt_ms``, ``bandwidth`` (bytes per second and connection, both ways) and ``loss`` (0 to 1)."""
     conditions = Conditions(
         float(request.body.get("rtt_ms", 0)) / 1000,
         request.body.get("bandwidth"),

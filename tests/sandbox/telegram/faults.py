@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Rule:
-    """Applies to calls whose name fits the glob `method`, of one account or all, `count` times (None: for ever).
+    """Applies to calls whose name fits the glob ``method``, of one account or all, ``count`` times (None: for ever).
 
-    `where` narrows it to calls with these arguments.
+    ``where`` narrows it to calls with these arguments.
 
-    `error` answers with an RPC error; `drop_request` loses the call before it is carried out, `drop_reply` afterwards;
-    `garble` answers with what nobody can read; `delay_s` answers late; `bad_message` is a code of the protocol;
-    `answer` stands in for the method and `alter` changes what it has answered. `after` lets that many fitting calls
+    ``error`` answers with an RPC error; ``drop_request`` loses the call before it is carried out, ``drop_reply``
+    afterwards;
+    ``garble`` answers with what nobody can read; ``delay_s`` answers late; ``bad_message`` is a code of the protocol;
+    ``answer`` stands in for the method and ``alter`` changes what it has answered. ``after`` lets that many fitting
+    calls
     through first.
     """
 
@@ -76,9 +78,9 @@ class Rule:
 
 @dataclass
 class Silence:
-    """Until `until` (monotonic seconds) the server answers nothing on these connections.
+    """Until ``until`` (monotonic seconds) the server answers nothing on these connections.
 
-    `deaf`: it reads nothing either, on those that stand at `began`: as when a router has forgotten them.
+    ``deaf``: it reads nothing either, on those that stand at ``began``: as when a router has forgotten them.
     """
 
     account: int | None
@@ -124,7 +126,7 @@ class Faults:
         return [rule for rule in self._rules.values() if rule.fits(method, account, query) and rule.strikes()]
 
     def silence(self, seconds: float, account: int | None, dc: int | None, *, deaf: bool = False) -> None:
-        """Black-hole connections, those made meanwhile included but where they are `deaf`."""
+        """Black-hole connections, those made meanwhile included but where they are ``deaf``."""
         now = time.monotonic()
         self._silences.append(Silence(account, dc, now + seconds, now, deaf))
 

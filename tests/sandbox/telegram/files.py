@@ -88,7 +88,7 @@ class File:
 
 @dataclass(eq=False)
 class Photo(File):
-    """A photo; `content` is its largest size."""
+    """A photo; ``content`` is its largest size."""
 
     def view(self, access_hash: int, file_reference: bytes) -> TLObject:
         return raw.types.Photo(
@@ -135,7 +135,7 @@ class Opened:
 
 @dataclass
 class Files:
-    """All files of this Telegram. `seeds` are those of generated content, to recognise it in uploads."""
+    """All files of this Telegram. ``seeds`` are those of generated content, to recognise it in uploads."""
 
     files: dict[int, File] = field(default_factory=dict)
     seeds: set[int] = field(default_factory=set)
@@ -158,7 +158,7 @@ class Files:
         dc: int = HOME_DC,
         thumbnail: tuple[int, int] | None = None,
     ) -> Document:
-        """Make a document of `size` bytes out of nothing; `thumbnail` is (width, height) in pixels."""
+        """Make a document of ``size`` bytes out of nothing; ``thumbnail`` is (width, height) in pixels."""
         document = Document(
             secrets.randbits(62), dc, date, Generated(seed, size), mime_type=mime_type, attributes=attributes
         )
@@ -231,9 +231,9 @@ def _fit(width: int, height: int, side: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class FileMedia:
-    """A file in a message. With `ttl_seconds` it destroys itself that long after being looked at.
+    """A file in a message. With ``ttl_seconds`` it destroys itself that long after being looked at.
 
-    A video may have a `cover`, a second to `start` at, and other `qualities`; a live photo has its `motion`.
+    A video may have a ``cover``, a second to ``start`` at, and other ``qualities``; a live photo has its ``motion``.
     """
 
     file: Photo | Document
@@ -245,7 +245,7 @@ class FileMedia:
     motion: Document | None = None
 
     def view(self, view: "View", message: "Message | None" = None) -> TLObject:
-        """Render for one account, with references that name `message` as the place where it saw the file."""
+        """Render for one account, with references that name ``message`` as the place where it saw the file."""
         flags = {"spoiler": self.spoiler or None, "ttl_seconds": self.ttl_seconds}
         if isinstance(self.file, Photo):
             return raw.types.MessageMediaPhoto(

@@ -28,7 +28,7 @@ def _random(size: int) -> int:
 
 
 class Handshake:
-    """One exchange on one connection; `key` is set when it has ended well."""
+    """One exchange on one connection; ``key`` is set when it has ended well."""
 
     def __init__(self, rsa: RsaKey, dc: int) -> None:
         self._rsa = rsa

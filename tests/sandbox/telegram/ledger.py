@@ -39,7 +39,7 @@ class Form:
 
 @dataclass
 class Charge:
-    """One payment that happened. `paid_until` is the end of the period that a subscription's payment covers."""
+    """One payment that happened. ``paid_until`` is the end of the period that a subscription's payment covers."""
 
     id: str
     provider_id: str
@@ -67,7 +67,7 @@ class Transaction:
 
 @dataclass
 class Subscription:
-    """A renewing purchase. `until` is the Unix time at which the paid period ends."""
+    """A renewing purchase. ``until`` is the Unix time at which the paid period ends."""
 
     id: str
     payer_id: int
@@ -121,7 +121,7 @@ class Ledger:
         return form
 
     def submit(self, form_id: int, payer_id: int, invoice: Invoice, now: int) -> Form:
-        """Return the form that `payer_id` sends in.
+        """Return the form that ``payer_id`` sends in.
 
         Raises RpcError FORM_EXPIRED, FORM_SUBMIT_DUPLICATE or BALANCE_TOO_LOW.
         """
@@ -227,7 +227,7 @@ class Ledger:
         ascending: bool = False,
         subscription_id: str | None = None,
     ) -> Statement:
-        """Return a page of the owner's transactions, the newest first unless `ascending`.
+        """Return a page of the owner's transactions, the newest first unless ``ascending``.
 
         The offset names the last line seen, not a position, so lines booked between two pages move nothing.
         """

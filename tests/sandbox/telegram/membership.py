@@ -65,7 +65,7 @@ def set_role(
 ) -> None:
     """Let somebody in, out or up, and tell those concerned: the account itself, and bots as they are told.
 
-    A bot hears of its own membership, and as an admin of everybody's. `session` hears of it in its answer.
+    A bot hears of its own membership, and as an admin of everybody's. ``session`` hears of it in its answer.
     """
     before = channel.members.get(user_id)
     after = Member(role, server.world.now(), subscribed_until)

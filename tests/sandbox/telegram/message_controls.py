@@ -1,4 +1,4 @@
-"""`/messages`: what people without a client write, forward and edit, and what stands in their chats."""
+"""``/messages``: what people without a client write, forward and edit, and what stands in their chats."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ def _written(request: Request) -> posting.Draft:
 
 
 def _forwarded(sandbox: "Sandbox", request: Request) -> posting.Draft:
-    """A copy of the post behind the link `forward`; `hidden`: its origin is only a name."""
+    """A copy of the post behind the link ``forward``; ``hidden``: its origin is only a name."""
     _, post = find_post(sandbox, Request({"url": request.body["forward"]}, {}, ""))
     return copy_of(post, hidden_behind="Somebody" if request.body.get("hidden") else None)
 
@@ -46,7 +46,7 @@ def _edit(sandbox: "Sandbox", sender: User, request: Request) -> dict[str, Any]:
 
 @route("GET", "/messages")
 def transcript(sandbox: "Sandbox", request: Request) -> list[dict[str, Any]]:
-    """What stands in one account's private chats, oldest first; `with` narrows it to one chat."""
+    """What stands in one account's private chats, oldest first; ``with`` narrows it to one chat."""
     if "user" not in request.query:
         raise ControlError("missing parameter: user")
     user = find_user(sandbox, request.query["user"])

@@ -11,7 +11,7 @@ RETRANSMISSION_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """`bandwidth` in bytes per second and direction, `loss` a probability per packet."""
+    """``bandwidth`` in bytes per second and direction, ``loss`` a probability per packet."""
 
     round_trip_s: float = 0.0
     bandwidth: float | None = None
@@ -34,7 +34,7 @@ class Link:
         self._up_busy_until = 0.0
 
     def send(self, conditions: Conditions, size: int, deliver: Callable[[], None]) -> None:
-        """Call `deliver` when a packet of `size` bytes sent now, with the request before it, would have arrived."""
+        """Call ``deliver`` when a packet of ``size`` bytes sent now, with the request before it, would have arrived."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if conditions.perfect and self._last_arrival <= now:
@@ -50,7 +50,7 @@ class Link:
         loop.call_at(self._last_arrival, deliver)
 
     async def receive(self, conditions: Conditions, size: int) -> None:
-        """Take as long as `size` bytes from the client need; reading no further meanwhile pushes back on him."""
+        """Take as long as ``size`` bytes from the client need; reading no further meanwhile pushes back on him."""
         if not conditions.bandwidth:
             return
         now = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""`/control/…`: any update, any answer and any error that the layer knows, sent by name."""
+"""``/control/…``: any update, any answer and any error that the layer knows, sent by name."""
 
 import asyncio
 from base64 import b64decode
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @route("GET", "/control/constructors")
 def constructors(sandbox: "Sandbox", request: Request) -> list[str]:
-    """Names of all constructors of a `type`, `Update` by default."""
+    """Names of all constructors of a ``type``, ``Update`` by default."""
     try:
         found = objects.constructors_of(request.query.get("type", "Update"))
     except objects.UnknownObject as error:
@@ -64,7 +64,8 @@ def _usual_values(sandbox: "Sandbox", user: User) -> dict[str, Any]:
 
 @route("POST", "/control/update")
 async def push_update(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """Send `update` to all sessions of `account`; with `record` it takes the next qts and stays in the difference."""
+    """Send ``update`` to all sessions of ``account``; with ``record`` it takes the next qts and stays in the
+    difference."""
     user = find_user(sandbox, request.need("account"))
     update = await _described(request, "update", {**_usual_values(sandbox, user), **request.body.get("fields", {})})
     server = sandbox.telegram
@@ -92,7 +93,7 @@ def _send(server: Server, user_id: int, obj: TLObject, *, media: bool) -> int:
 
 @route("POST", "/control/answer")
 async def answer(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """Calls of `method` are answered with the object `answer` instead of being carried out, as a rule of faults."""
+    """Calls of ``method`` are answered with the object ``answer`` instead of being carried out, as a rule of faults."""
     request.need("method")
     made = await _described(request, "answer", request.body.get("fields", {}))
     return add_rule(sandbox, request, answer=lambda call, query: made)
@@ -100,7 +101,7 @@ async def answer(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 @route("POST", "/control/error")
 def answer_with_error(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """Calls of `method` are answered with the error `name`, its X filled with `value`, as a rule of faults."""
+    """Calls of ``method`` are answered with the error ``name``, its X filled with ``value``, as a rule of faults."""
     request.need("method")
     try:
         error = errors.named(str(request.need("name")), int(request.body.get("value", 1)), request.body.get("code"))
@@ -111,7 +112,7 @@ def answer_with_error(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 @route("POST", "/control/manners")
 def set_manners(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """How updates come to `account` (default all) from now on: `packing`, `min_peers`, `bare`, `media`."""
+    """How updates come to ``account`` (default all) from now on: ``packing``, ``min_peers``, ``bare``, ``media``."""
     account = request.body.get("account")
     names = ("packing", "min_peers", "bare", "media")
     manners = Manners(**{name: request.body[name] for name in names if name in request.body})

@@ -47,7 +47,7 @@ def _is_type(kind: Any) -> bool:
 
 
 def named(name: str) -> type[TLObject]:
-    """The constructor `updateNewMessage`, `UpdateNewMessage` or `updates.state`. Raises UnknownObject."""
+    """The constructor ``updateNewMessage``, ``UpdateNewMessage`` or ``updates.state``. Raises UnknownObject."""
     kind = _by_name().get(name.removeprefix("types.").lower())
     if kind is None:
         raise UnknownObject(f"no such constructor: {name}")
@@ -56,7 +56,7 @@ def named(name: str) -> type[TLObject]:
 
 @cache
 def constructors_of(base: str) -> tuple[type[TLObject], ...]:
-    """All constructors of a type, such as `Update` or `updates.Difference`. Raises UnknownObject."""
+    """All constructors of a type, such as ``Update`` or ``updates.Difference``. Raises UnknownObject."""
     found: Any = raw.base
     for part in base.split("."):
         found = getattr(found, part, None)
@@ -78,9 +78,10 @@ def flags_of(kind: type[TLObject]) -> dict[str, str]:
 
 
 def make(described: Mapping[str, Any], given: Mapping[str, Any] | None = None, *, everything: bool = False) -> TLObject:
-    """Make the object that `{"_": constructor, field: value, …}` describes, all that is missing filled by its type.
+    """Make the object that ``{"_": constructor, field: value, …}`` describes, all that is missing filled by its type.
 
-    `given` holds values for fields of these names at any depth; `everything` fills optional fields too, one level deep.
+    ``given`` holds values for fields of these names at any depth; ``everything`` fills optional fields too, one
+    level deep.
     Bytes are base64 in JSON. Raises UnknownObject.
     """
     kind = named(str(described.get("_", "")))
@@ -141,7 +142,7 @@ def _depth(kind: type[TLObject]) -> int:
 
 @cache
 def _ends_within(kind: type[TLObject], depth: int) -> bool:
-    """Whether the constructor can be filled with no more than `depth` objects in each other."""
+    """Whether the constructor can be filled with no more than ``depth`` objects in each other."""
     required = [type_ for field, type_ in fields_of(kind).items() if field not in flags_of(kind)]
     inner = {type_ for type_ in required if type_ not in _PLAIN and not _VECTOR.fullmatch(type_)}
     if "Object" in inner:  # the schema's word for anything

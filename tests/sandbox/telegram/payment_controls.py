@@ -1,4 +1,4 @@
-"""`/payments`: what customers, and Telegram itself, do with Stars."""
+"""``/payments``: what customers, and Telegram itself, do with Stars."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @route("POST", "/payments")
 async def payments(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """Carry out one `action`; README.md describes each."""
+    """Carry out one ``action``; README.md describes each."""
     name = request.body.get("action", "pay")
     action = _ACTIONS.get(name)
     if action is None:
@@ -63,7 +63,7 @@ def _subscription(subscription: Subscription) -> dict[str, Any]:
 
 
 async def _pay(server: Server, request: Request) -> dict[str, Any]:
-    """Pay `count` times at once, as a customer does who presses the button twice before the first answer."""
+    """Pay ``count`` times at once, as a customer does who presses the button twice before the first answer."""
     customer = int(request.need("customer"))
     invoice, message_id = _invoice(server, customer, request)
     stars.open_account(server, server.world.user(customer))
@@ -93,7 +93,8 @@ async def _pay_once(
 
 
 def _invoice(server: Server, customer: int, request: Request) -> tuple[Invoice, int | None]:
-    """The invoice meant: by `slug`, by `message_id`, by `payload`, else the newest one that the customer was sent."""
+    """The invoice meant: by ``slug``, by ``message_id``, by ``payload``, else the newest one that the customer was
+    sent."""
     ledger = stars.ledger_of(server)
     body = request.body
     if "slug" in body:
@@ -143,14 +144,14 @@ def _charge(server: Server, request: Request) -> Charge:
 
 
 async def _cancel(server: Server, request: Request) -> dict[str, Any]:
-    """The customer cancels a subscription in his client, or takes it up again with `canceled` false."""
+    """The customer cancels a subscription in his client, or takes it up again with ``canceled`` false."""
     subscription = _named_subscription(server, request)
     stars.set_canceled(server, subscription, bool(request.body.get("canceled", True)))
     return {"subscription": _subscription(subscription)}
 
 
 async def _refund(server: Server, request: Request) -> dict[str, Any]:
-    """Telegram itself gives a payment back; with `silent` no message tells the bot."""
+    """Telegram itself gives a payment back; with ``silent`` no message tells the bot."""
     charge = _charge(server, request)
     stars.refund(server, charge, silent=bool(request.body.get("silent")))
     return {"charges": [_described(server, charge)]}

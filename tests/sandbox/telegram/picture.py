@@ -51,7 +51,7 @@ def _block(difference: int, table: _Table) -> str:
 
 
 def _scan(seed: int, units: int, layout: Sequence[int], tables: Sequence[_Table], step: int, limit: int) -> bytes:
-    """Entropy-coded colours of `units` groups of blocks; `layout` tells the component of each block of a group."""
+    """Entropy-coded colours of ``units`` groups of blocks; ``layout`` tells the component of each block of a group."""
     rng = random.Random(seed)
     coded = [{value: _block(value, table) for value in range(-2 * step, 2 * step + 1)} for table in tables]
     last = [0, 0, 0]
@@ -87,14 +87,14 @@ def _header(width: int, height: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def jpeg(seed: int, width: int, height: int) -> bytes:
-    """Return a JPEG mosaic of `width` x `height` pixels, the same for the same seed."""
+    """Return a JPEG mosaic of ``width`` x ``height`` pixels, the same for the same seed."""
     units = -(-width // 8) * -(-height // 8)
     return _header(width, height) + _scan(seed, units, (0, 1, 2), (_FULL,) * 3, 12, _DC_LIMIT) + b"\xff\xd9"
 
 
 @lru_cache(maxsize=1024)
 def stripped(seed: int, width: int, height: int) -> bytes:
-    """Return a `photoStrippedSize`: a picture of at most 40 pixels a side without its JPEG header."""
+    """Return a ``photoStrippedSize``: a picture of at most 40 pixels a side without its JPEG header."""
     scale = 40 / max(width, height)
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
     units = -(-width // 16) * -(-height // 16)

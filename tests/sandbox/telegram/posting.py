@@ -22,7 +22,7 @@ MAX_CAPTION_PREMIUM = 2048
 
 @dataclass
 class Draft:
-    """What a message is to say. `as_channel` signs a channel's post with the channel instead of its writer."""
+    """What a message is to say. ``as_channel`` signs a channel's post with the channel instead of its writer."""
 
     text: str = ""
     entities: list[Any] = field(default_factory=list)
@@ -86,7 +86,7 @@ def check_random_id(server: "Server", sender: User, random_id: int) -> None:
 def send(
     server: "Server", sender: int, peer: int, draft: Draft, *, random_id: int = 0, session: Session | None = None
 ) -> Posted:
-    """Post a message without asking whether the sender may; everybody but `session` gets the update."""
+    """Post a message without asking whether the sender may; everybody but ``session`` gets the update."""
     world = server.world
     if is_channel(peer):
         posted = _post_to_channel(server, sender, world.channels[channel_id_of(peer)], draft, session)
@@ -214,7 +214,7 @@ def _tell_channel(server: "Server", channel: Channel, event: Event, session: Ses
 def edit(
     server: "Server", owner: int, peer: int, message_id: int, changes: dict[str, Any], session: Session | None = None
 ) -> Posted:
-    """Change a message in every copy. `changes` are fields of Message; returns the owner's copy."""
+    """Change a message in every copy. ``changes`` are fields of Message; returns the owner's copy."""
     world = server.world
     changes = {**changes, "edit_date": world.now()}
     server.changed()
@@ -246,7 +246,7 @@ def _change(timeline: Timeline, message_id: int, changes: dict[str, Any]) -> Eve
 def delete_for_people(
     server: "Server", owner: int, ids: list[int], revoke: bool, session: Session | None = None
 ) -> Event | None:
-    """Delete messages of private chats and basic groups: the owner's copies, with `revoke` everybody's."""
+    """Delete messages of private chats and basic groups: the owner's copies, with ``revoke`` everybody's."""
     world = server.world
     timeline = world.users[owner].timeline
     doomed: dict[int, list[int]] = {owner: [id_ for id_ in ids if id_ in timeline.messages]}

@@ -24,7 +24,7 @@ _DURATION_S = 30
 
 @dataclass(frozen=True)
 class Order:
-    """What a post is to be. `size` in bytes (ignored for photos, whose size follows from the picture)."""
+    """What a post is to be. ``size`` in bytes (ignored for photos, whose size follows from the picture)."""
 
     kind: str
     caption: str = ""
@@ -251,7 +251,7 @@ def beside(media: FileMedia) -> dict[str, Any]:
 
 
 def describe(channel: Channel, order: Order, messages: list[Message]) -> dict[str, Any]:
-    """Link and facts of a post as JSON; an album also lists its `items`."""
+    """Link and facts of a post as JSON; an album also lists its ``items``."""
     first = messages[0]
     described = {
         "url": link(channel, first),

@@ -33,7 +33,7 @@ class Told:
 
 @dataclass
 class Queue:
-    """What one account was told so, oldest first; `qts` is the number of the last."""
+    """What one account was told so, oldest first; ``qts`` is the number of the last."""
 
     qts: int = 0
     told: list[Told] = field(default_factory=list)

@@ -32,7 +32,7 @@ _METHODS: dict[str, Method] = {}
 
 
 def method(name: str, *, bots: bool = True, users: bool = True, anyone: bool = False) -> Callable:
-    """Register a handler for the call `name` of the schema, such as `messages.sendMessage`."""
+    """Register a handler for the call ``name`` of the schema, such as ``messages.sendMessage``."""
 
     def register(handler: Callable[["Call", Any], Any]) -> Callable[["Call", Any], Any]:
         if name in _METHODS:

@@ -42,7 +42,7 @@ class Freeze:
 
 @dataclass
 class Restrictions:
-    """Accounts by id. `flagged` are those that everybody sees as restricted, with the reason."""
+    """Accounts by id. ``flagged`` are those that everybody sees as restricted, with the reason."""
 
     frozen: dict[int, Freeze] = field(default_factory=dict)
     limited: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -64,9 +64,10 @@ def _among(method: str, globs: tuple[str, ...]) -> bool:
 
 @dataclass
 class MethodLimit:
-    """Each account may call `method` (a glob) `calls` times in `per_s` seconds; then it has to wait `wait_s`.
+    """Each account may call ``method`` (a glob) ``calls`` times in ``per_s`` seconds; then it has to wait ``wait_s``.
 
-    The wait runs from the first call too many, and calls meanwhile are told what is left of it. With `account` it holds
+    The wait runs from the first call too many, and calls meanwhile are told what is left of it. With ``account`` it
+    holds
     for that one alone.
     """
 

@@ -215,7 +215,7 @@ class Server:
         return key.session_string(self.api_id, self.world.users[user_id].bot is not None)
 
     def connections_by_account(self) -> dict[str, int]:
-        """Open connections; `none` before a login."""
+        """Open connections; ``none`` before a login."""
         counts = Counter("none" if one.user_id is None else str(one.user_id) for one in self.connections)
         return dict(counts)
 

@@ -365,7 +365,7 @@ def refund_stars_charge(call: Call, query: raw.functions.payments.RefundStarsCha
 
 
 def refund(server: "Server", charge: Charge, silent: bool = False, session: Session | None = None) -> Posted | None:
-    """Give the Stars of a charge back and, unless `silent`, tell both sides; `session` hears of it in its answer.
+    """Give the Stars of a charge back and, unless ``silent``, tell both sides; ``session`` hears of it in its answer.
 
     Raises RpcError CHARGE_ALREADY_REFUNDED.
     """
@@ -525,7 +525,7 @@ def set_canceled(server: "Server", subscription: Subscription, canceled: bool) -
 
 
 def renew(server: "Server", subscription: Subscription, silent: bool = False) -> Charge | None:
-    """Charge the next period and, unless `silent`, tell both sides; None where nothing was charged."""
+    """Charge the next period and, unless ``silent``, tell both sides; None where nothing was charged."""
     charge = ledger_of(server).renew(subscription, server.world.now())
     server.changed()
     if charge is None:

@@ -59,7 +59,7 @@ class Stats:
         self.duplicates[random_id] += 1
 
     def snapshot(self) -> dict[str, Any]:
-        """All counters as JSON: accounts and random ids become strings, nobody is `none`."""
+        """All counters as JSON: accounts and random ids become strings, nobody is ``none``."""
         total: Counter[str] = sum(self.calls.values(), Counter())
         return {
             "calls": dict(total),

@@ -41,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a forwarded message comes from. `post` is its id when it was a channel's; `name`: all that is known."""
+    """Where a forwarded message comes from. ``post`` is its id when it was a channel's; ``name``: all that is known."""
 
     peer: int
     date: int
@@ -61,7 +61,7 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step of the timeline: after it, the timeline stands at `pts`."""
+    """A step of the timeline: after it, the timeline stands at ``pts``."""
 
     pts: int
     count: int
@@ -84,7 +84,7 @@ class Timeline:
         self.read_outbox: dict[int, int] = {}
 
     def add(self, message: Message) -> Event:
-        """Append a message whose id was taken from `next_id`."""
+        """Append a message whose id was taken from ``next_id``."""
         self.messages[message.id] = message
         self.by_peer.setdefault(message.peer, []).append(message.id)
         return self._record(Change.NEW, (message.id,), 1)

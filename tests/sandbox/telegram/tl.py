@@ -35,7 +35,7 @@ def read(data: bytes) -> TLObject:
 
 
 def method_name(query: TLObject) -> str:
-    """`functions.messages.SendMessage` -> `messages.sendMessage`, the name in the schema."""
+    """``functions.messages.SendMessage`` -> ``messages.sendMessage``, the name in the schema."""
     namespace, _, name = query.QUALNAME.removeprefix("functions.").rpartition(".")
     name = name[0].lower() + name[1:]
     return f"{namespace}.{name}" if namespace else name
@@ -63,5 +63,5 @@ def rpc_result(request_id: int, result: Any) -> bytes:
 
 
 def numbers(values: list[int], size: type[Int] = Int) -> bytes:
-    """Encode Vector<int>, or Vector<long> with `size=Long`."""
+    """Encode Vector<int>, or Vector<long> with ``size=Long``."""
     return Vector(values, size)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @fault("difference_too_long")
 async def _difference_too_long(sandbox: "Sandbox", request: Request) -> Any:
-    """`updates.getDifference` says that there is too much to tell; the client goes on from the points that it names."""
+    """``updates.getDifference`` says that there is too much to tell; the client goes on from the points that it
+    names."""
     request.body["method"] = "updates.getDifference"
 
     def answer(call: Call, query: TLObject) -> TLObject:
@@ -30,7 +31,7 @@ async def _difference_too_long(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("channel_difference_too_long")
 async def _channel_difference_too_long(sandbox: "Sandbox", request: Request) -> Any:
-    """The same of `updates.getChannelDifference`."""
+    """The same of ``updates.getChannelDifference``."""
     request.body["method"] = "updates.getChannelDifference"
     return add_rule(sandbox, request, answer=_too_long)
 
@@ -50,14 +51,15 @@ def _too_long(call: Call, query: raw.functions.updates.GetChannelDifference) -> 
 
 @fault("state_ahead")
 async def _state_ahead(sandbox: "Sandbox", request: Request) -> Any:
-    """`getState` names `points` more than the difference will ever explain; 0 takes it back."""
+    """``getState`` names ``points`` more than the difference will ever explain; 0 takes it back."""
     account = find_user(sandbox, request.need("account"))
     sandbox.telegram.faults.state_ahead[account.id] = int(request.body.get("points", 1))
 
 
 @fault("rewind")
 async def _rewind(sandbox: "Sandbox", request: Request) -> Any:
-    """The server loses the last `points` of an account's or a `chat`'s timeline: clients that know them are ahead."""
+    """The server loses the last ``points`` of an account's or a ``chat``'s timeline: clients that know them are
+    ahead."""
     if "chat" in request.body:
         timeline = find_channel(sandbox, request.body["chat"]).timeline
     else:
@@ -73,7 +75,7 @@ async def _rewind(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("change_salt")
 async def _change_salt(sandbox: "Sandbox", request: Request) -> Any:
-    """The salt of an account's keys changes: the next packet under an old one is answered `bad_server_salt`."""
+    """The salt of an account's keys changes: the next packet under an old one is answered ``bad_server_salt``."""
     keys = sandbox.telegram.keys_of(find_user(sandbox, request.need("account")).id)
     for key in keys:
         key.salt = random.getrandbits(62)
@@ -82,7 +84,7 @@ async def _change_salt(sandbox: "Sandbox", request: Request) -> Any:
 
 @fault("empty_chats")
 async def _empty_chats(sandbox: "Sandbox", request: Request) -> Any:
-    """Answers about posts that do not exist leave `chats` empty, as the real server's may."""
+    """Answers about posts that do not exist leave ``chats`` empty, as the real server's may."""
     request.body.setdefault("method", "channels.getMessages")
     request.body.setdefault("count", None)
     return add_rule(sandbox, request, alter=_without_chats)
@@ -97,7 +99,7 @@ def _without_chats(result: Any) -> Any:
 
 @fault("leave_out")
 async def _leave_out(sandbox: "Sandbox", request: Request) -> Any:
-    """Answers of `method` come without the optional `fields`; with `of`, only in objects of that constructor."""
+    """Answers of ``method`` come without the optional ``fields``; with ``of``, only in objects of that constructor."""
     fields = frozenset(request.need("fields"))
     try:
         kind = objects.named(request.body["of"]) if "of" in request.body else TLObject

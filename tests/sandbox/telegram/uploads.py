@@ -49,7 +49,7 @@ class Upload:
     spilled: Spilled | None = None
 
     def assemble(self, parts: int) -> Content:
-        """Put `parts` parts together.
+        """Put ``parts`` parts together.
 
         Raises RpcError FILE_PART_X_MISSING or FILE_PART_SIZE_INVALID.
         """
@@ -92,7 +92,7 @@ def _generated_whole(pieces: list[Piece], part_size: int, size: int) -> Generate
 
 @dataclass
 class Uploads:
-    """Uploads of all accounts. What nobody generated and is too large for memory goes to `directory`."""
+    """Uploads of all accounts. What nobody generated and is too large for memory goes to ``directory``."""
 
     directory: Path = Path()
     known_seeds: set[int] = field(default_factory=set)
@@ -108,7 +108,7 @@ class Uploads:
         self._save(key, number, data, big=False)
 
     def save_big(self, key: UploadKey, number: int, total: int, data: bytes, limit: int) -> None:
-        """Take a part of a larger file of `total` parts (-1: not known yet), at most `limit`.
+        """Take a part of a larger file of ``total`` parts (-1: not known yet), at most ``limit``.
 
         Raises RpcError FILE_PART*.
         """
@@ -160,7 +160,7 @@ class Uploads:
         return {key.file_id: len(one.pieces) for key, one in self._uploads.items() if key.account_id == account_id}
 
     def take_small(self, key: UploadKey, parts: int, md5: str) -> Content:
-        """Return the file that an `inputFile` names.
+        """Return the file that an ``inputFile`` names.
 
         Raises RpcError FILE_PARTS_INVALID, FILE_PART_X_MISSING, FILE_PART_SIZE_INVALID, MD5_CHECKSUM_INVALID.
         """
@@ -172,7 +172,7 @@ class Uploads:
         return content
 
     def take_big(self, key: UploadKey, parts: int, limit: int) -> Content:
-        """Return the file that an `inputFileBig` names. Raises RpcError as `take_small` does."""
+        """Return the file that an ``inputFileBig`` names. Raises RpcError as ``take_small`` does."""
         return self._take(key, parts, limit, big=True)
 
     def _take(self, key: UploadKey, parts: int, limit: int, big: bool) -> Content:

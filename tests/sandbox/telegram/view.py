@@ -47,7 +47,7 @@ class View:
         self._mentioned: dict[int, None] = {}
 
     def mention(self, marked_id: int) -> TLObject:
-        """Name a chat or a user, to be described among `users` or `chats`."""
+        """Name a chat or a user, to be described among ``users`` or ``chats``."""
         self._mentioned[marked_id] = None
         return peer(marked_id)
 
@@ -187,7 +187,7 @@ class View:
         )
 
     def _rendered(self, part: Any, message: Message) -> Any:
-        """TL objects are the same for everybody; what is not has a `view` of its own."""
+        """TL objects are the same for everybody; what is not has a ``view`` of its own."""
         return part.view(self, message) if hasattr(part, "view") else part
 
     def _is_post(self, message: Message) -> bool:

@@ -55,7 +55,7 @@ class Bot:
 
 @dataclass(eq=False)
 class User:
-    """An account. `blocked` holds whom this user blocked; `password` the SRP verifier of two-step verification."""
+    """An account. ``blocked`` holds whom this user blocked; ``password`` the SRP verifier of two-step verification."""
 
     id: int
     first_name: str
@@ -103,7 +103,7 @@ class Role(Enum):
 
 @dataclass(eq=False)
 class Member:
-    """A place in a channel; `subscribed_until` where it is paid for by the month."""
+    """A place in a channel; ``subscribed_until`` where it is paid for by the month."""
 
     role: Role
     date: int
@@ -112,7 +112,8 @@ class Member:
 
 @dataclass(eq=False)
 class Invitation:
-    """A link into a channel. `expires_at` in Unix seconds; `usage_limit` as set by its maker; `price` in Stars."""
+    """A link into a channel. ``expires_at`` in Unix seconds; ``usage_limit`` as set by its maker; ``price`` in
+    Stars."""
 
     hash: str
     creator: int
@@ -226,7 +227,7 @@ class World:
         return None
 
     def access_hash(self, viewer: int, peer: int) -> int:
-        """What `viewer` must show to name `peer`: different for each account, so that borrowed ones are refused."""
+        """What ``viewer`` must show to name ``peer``: different for each account, so that borrowed ones are refused."""
         digest = hmac.digest(self.secret, f"{viewer} {peer}".encode(), "sha256")
         return int.from_bytes(digest[:8], "little", signed=True)
 
@@ -243,7 +244,7 @@ class World:
         return group
 
     def timeline_of(self, viewer: int, peer: int) -> Timeline:
-        """The timeline in which `viewer` finds the messages of `peer`."""
+        """The timeline in which ``viewer`` finds the messages of ``peer``."""
         if is_channel(peer):
             return self.channels[channel_id_of(peer)].timeline
         return self.users[viewer].timeline
@@ -255,7 +256,7 @@ class World:
         return channel.username is not None and channel.role(viewer) is not Role.BANNED
 
     def channel_for(self, viewer: int, channel_id: int) -> Channel:
-        """The channel, if `viewer` may read it. Raises RpcError CHANNEL_INVALID or CHANNEL_PRIVATE."""
+        """The channel, if ``viewer`` may read it. Raises RpcError CHANNEL_INVALID or CHANNEL_PRIVATE."""
         channel = self.channels.get(channel_id)
         if channel is None:
             raise RpcError(400, "CHANNEL_INVALID")
@@ -264,7 +265,7 @@ class World:
         return channel
 
     def group_for(self, viewer: int, group_id: int) -> Group:
-        """The basic group, if `viewer` is in it. Raises RpcError CHAT_ID_INVALID."""
+        """The basic group, if ``viewer`` is in it. Raises RpcError CHAT_ID_INVALID."""
         group = self.groups.get(group_id)
         if group is None or viewer not in group.members:
             raise RpcError(400, "CHAT_ID_INVALID")
@@ -283,7 +284,7 @@ class World:
         return None
 
     def has_talked_to(self, owner: int, peer: int) -> bool:
-        """Whether there is a dialog with `peer` in the owner's list."""
+        """Whether there is a dialog with ``peer`` in the owner's list."""
         return bool(self.users[owner].timeline.by_peer.get(peer))
 
     def knows(self, viewer: int, peer: int) -> bool:

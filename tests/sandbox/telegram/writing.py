@@ -105,7 +105,7 @@ def _works_anywhere(markup: TLObject | None) -> bool:
 
 
 def reply_fields(call: Call, peer: int, reply_to: TLObject | None) -> dict[str, int | None]:
-    """`reply_to` and `topic` of a Draft, from an InputReplyTo."""
+    """``reply_to`` and ``topic`` of a Draft, from an InputReplyTo."""
     if not isinstance(reply_to, raw.types.InputReplyToMessage):
         return {"reply_to": None, "topic": None}
     topic = None
