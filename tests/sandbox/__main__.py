@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import memory, scenario
+from . import announcement, memory, scenario
 from .control import ControlServer
 from .telegram.server import HOME_DC, SECOND_DC, Server
 
@@ -125,7 +125,7 @@ def _given_ports(arguments: argparse.Namespace) -> dict[str, int]:
 
 
 def _announce(state: Path, telegram: Server, paypal: Any, control: ControlServer) -> None:
-    environment = scenario.environment(telegram)
+    environment = announcement.environment(telegram)
     ports = {
         "telegram": telegram.ports[HOME_DC],
         "telegram_second": telegram.ports[SECOND_DC],
@@ -135,7 +135,7 @@ def _announce(state: Path, telegram: Server, paypal: Any, control: ControlServer
         environment |= paypal.env()
         ports["paypal"] = int(paypal.endpoint.rpartition(":")[2])
     _write(state / "ports.json", json.dumps(ports))
-    _write(state / "scenario.json", json.dumps(scenario.description(telegram, control.url), indent=1))
+    _write(state / "scenario.json", json.dumps(announcement.description(telegram, control.url), indent=1))
     _write(state / "env", "".join(f"{name}={value}\n" for name, value in environment.items()))
     logger.info("sandbox ready: Telegram on %s, control on %s", telegram.endpoint, control.url)
 
