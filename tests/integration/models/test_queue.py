@@ -582,7 +582,7 @@ def test_a_restored_backup_sends_no_queued_link_again() -> None:
     assert queue.lose(NOW + HOUR) == 3
 
     assert [kind for kind, _ in told()] == ["job_finished", "batch_finished"]
-    assert (queue.get(alone.id).state, queue.get(alone.id).reason) == (JobState.CANCELLED, queue.RESTORED)
+    assert (queue.get(alone.id).state, queue.get(alone.id).reason) == (JobState.CANCELLED, RefusalReason.RESTORED)
     assert queue.get(sending.id).state is JobState.DELIVERING
 
 
