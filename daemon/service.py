@@ -109,10 +109,10 @@ class Service:
     async def _keep_bot(self) -> None:
         connection = self.connections.bot
         await connection.start()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(connection.watch())
-            group.create_task(connection.recover_gaps(self.deps.bot))
-            group.create_task(self._save_session())
+        # Not a TaskGroup: it cancels its tasks once, and the library may lose that one cancellation.
+        self.tasks.start("update gaps", connection.recover_gaps(self.deps.bot))
+        self.tasks.start("session file", self._save_session())
+        await connection.watch()
 
     async def _transfer(self) -> None:
         await self.connections.bot.up.wait()

@@ -55,6 +55,12 @@ def beat(daemon: Daemon) -> health.Beat | None:
         database.close_database()
 
 
+def test_it_stops_as_soon_as_it_has_started(own_daemon: Daemon) -> None:
+    for _ in range(6):  # what is under way then differs
+        assert own_daemon.stop() == 0
+        own_daemon.start()
+
+
 def test_it_stops_at_once_when_idle_and_reports_its_state(own_daemon: Daemon) -> None:
     own_daemon.until_logged("account.connected")
     deadline = time.monotonic() + 8
