@@ -91,9 +91,7 @@ async def test_channels_that_answer_with_errors_are_not_even_asked(
 
     reset(daemon_sandbox)
     await customer.ask("/start", timeout=30)
-    assert await control(daemon_sandbox, "GET", "/stats")
-    rules = await control(daemon_sandbox, "GET", "/faults")
-    assert not any(rule["hits"] for rule in rules)
+    assert [rule["hits"] for rule in await control(daemon_sandbox, "GET", "/faults")] == [0]
 
 
 async def test_a_state_ahead_of_telegrams_is_given_up_once(
