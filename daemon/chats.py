@@ -19,10 +19,13 @@ class Chats:
         self._reader = reader
         self._database = database
 
-    async def id_of(self, text: str, now: int) -> int:
+    async def id_of(self, text: str, now: int, *, seen: bool = True) -> int:
         """Return the bare id of the channel that *text* means.
 
-        :raises PermanentFailure: *text* names no channel, or one that the account cannot see.
+        :param seen: a number counts only if the account can see a channel of that number.
+
+        :raises PermanentFailure: *text* names no channel, or one that the account cannot see. A number that no channel
+            can have is none either.
         :raises RetryLater: Telegram asks for a wait.
         :raises OSError: the account is away.
         """
@@ -32,10 +35,18 @@ class Chats:
             return await self._behind_invitation(invite, now)
         chat = link.chat if isinstance(link, PostLink | RangeLink) else sources.chat_key(text)
         if isinstance(chat, int) or (chat or "").isdecimal():
-            return int(chat or 0)
+            return await self._by_number(int(chat or 0), now, seen)
         channel = await self._reader.by_name(str(chat))
         await remember(self._database, channel, now)
         return channel.id
+
+    async def _by_number(self, chat_id: int, now: int, seen: bool) -> int:
+        if not 0 < chat_id <= links.MAX_CHANNEL_ID:
+            raise PermanentFailure(RefusalReason.BAD_NUMBER)
+        known = await self._database(sources.get, chat_id)
+        if seen and (known is None or not known.title):
+            await remember(self._database, await self._reader.by_id(chat_id), now)
+        return chat_id
 
     async def _behind_invitation(self, code: str, now: int) -> int:
         invite = await self._reader.call(raw.functions.messages.CheckChatInvite(hash=code))

@@ -120,6 +120,8 @@ class Dispatcher:
             await self._apologise(user_id)
 
     async def _message(self, message: Message) -> None:
+        if message.successful_payment is None and not await self._is_in_pace(message.from_user.id):
+            return
         context = await self._context(message.from_user, message.id, f"message {message.chat.id} {message.id}")
         if message.successful_payment is not None:
             at = int(message.date.timestamp()) if message.date else context.now
@@ -133,16 +135,23 @@ class Dispatcher:
         await self._deps.stars.refunded(payment.telegram_payment_charge_id, int(payment.total_amount), at, now())
 
     async def _button(self, query: CallbackQuery) -> None:
+        if not await self._is_in_pace(query.from_user.id):
+            return
         await self._acknowledge(query)
         context = await self._context(query.from_user, query.message.id, f"button {query.id}", pressed=True)
         if await self._is_admitted(context):
             await handlers.button(context, query.data if isinstance(query.data, str) else "")
 
     async def _group_message(self, message: Message) -> None:
-        """In a group the bot answers only a command addressed to it, and says that it works in private chats."""
+        """In a group the bot answers only a command addressed to it, and says that it works in private chats.
+
+        Each group hears so once in a while, and not from whoever writes too fast in many.
+        """
         bot = self._deps.bot
         addressed = f"@{bot.me.username}".lower() if bot.me else ""
-        if (message.text or "").startswith("/") and addressed in message.text.lower():
+        if not ((message.text or "").startswith("/") and addressed in message.text.lower()):
+            return
+        if not self._limiter.wait(message.from_user.id, time.monotonic()) and self._should_notice(message.chat.id):
             screen = notices.private_only(translator(message.from_user.language_code))
             await self._deps.sender.send_screen(message.chat.id, screen, reply_to=message.id)
 
@@ -161,23 +170,25 @@ class Dispatcher:
             pressed=pressed,
         )
 
-    async def _is_admitted(self, context: Context) -> bool:
-        wait = self._limiter.wait(context.user.id, time.monotonic())
-        if not wait and not context.user.banned:
-            return True
-        if self._should_notice(context.user.id):
-            settings = self._deps.settings
-            screen = notices.banned(context.t, settings) if context.user.banned else notices.too_fast(context.t, wait)
-            await context.say(screen)
-        return False
+    async def _is_in_pace(self, user_id: int) -> bool:
+        """Does this person write slowly enough? It comes before all that costs a call or a write."""
+        wait = self._limiter.wait(user_id, time.monotonic())
+        if wait and self._should_notice(user_id):
+            await self._deps.notifier.send(user_id, lambda t: notices.too_fast(t, wait))
+        return not wait
 
-    def _should_notice(self, user_id: int) -> bool:
+    async def _is_admitted(self, context: Context) -> bool:
+        if context.user.banned and self._should_notice(context.user.id):
+            await context.say(notices.banned(context.t, self._deps.settings))
+        return not context.user.banned
+
+    def _should_notice(self, chat_id: int) -> bool:
         """One notice in 30 seconds is enough: a flood is not answered with a flood."""
         moment = time.monotonic()
-        if moment - self._noticed.get(user_id, -NOTICE_EVERY_S) < NOTICE_EVERY_S:
+        if moment - self._noticed.get(chat_id, -NOTICE_EVERY_S) < NOTICE_EVERY_S:
             return False
-        self._noticed[user_id] = moment
-        self._noticed.move_to_end(user_id)
+        self._noticed[chat_id] = moment
+        self._noticed.move_to_end(chat_id)
         if len(self._noticed) > REMEMBERED:
             self._noticed.popitem(last=False)
         return True

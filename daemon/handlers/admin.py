@@ -148,8 +148,8 @@ async def allow(context: Context, words: list[str]) -> Screen:
 
 
 async def block(context: Context, words: list[str]) -> Screen:
-    """``/block LINK``: close a chat to everybody."""
-    return await _decide(context, words, sources.block, admin.blocked)
+    """``/block LINK``: close a chat to everybody, also one that the account is not in yet."""
+    return await _decide(context, words, sources.block, admin.blocked, seen=False)
 
 
 async def testpay(context: Context, words: list[str]) -> None:
@@ -211,11 +211,13 @@ async def _decide(
     words: list[str],
     decide: Callable[[int, int, int], None],
     answer: Callable[..., Screen],
+    *,
+    seen: bool = True,
 ) -> Screen:
     if len(words) != 1:
         raise BadArguments
     try:
-        chat_id = await context.deps.chats.id_of(words[0], context.now)
+        chat_id = await context.deps.chats.id_of(words[0], context.now, seen=seen)
     except (PermanentFailure, RetryLater, RPCError, OSError):
         return admin.unknown_chat(context.t, words[0])
     await context.deps.database(decide, chat_id, context.user.id, context.now)

@@ -95,6 +95,20 @@ async def test_persons_and_unknown_chats_cannot_be_opened(daemon_sandbox: Sandbo
             assert "cannot find the channel" in (await admin.ask(f"/allow {link.split()[0]}")).text
 
 
+async def test_numbers_that_no_channel_has_are_answered(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        for number in ("98765432109876543210", "-10098765432109876543210", "0", "-1", "1" * 300, "١٢٣"):
+            assert "cannot find the channel" in (await admin.ask(f"/allow {number}")).text, number
+            assert "cannot find the channel" in (await admin.ask(f"/block {number}")).text or number == "١٢٣", number
+        # A channel that nobody knows can be closed beforehand, but there is nothing to open
+        for unknown in ("4800000001", "https://t.me/c/4800000001/5"):
+            assert "cannot find the channel" in (await admin.ask(f"/allow {unknown}")).text
+            assert "is closed to all" in (await admin.ask(f"/block {unknown}")).text
+            assert "is closed to all" in (await admin.ask(f"/block {unknown}")).text
+            assert "cannot find the channel" in (await admin.ask(f"/allow {unknown}")).text
+
+
 async def test_status_and_totals(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pyrogram import Client
+from pyrogram import Client, raw
 from pyrogram.handlers import MessageHandler
 from pyrogram.types import Message
 
@@ -202,3 +202,35 @@ async def test_groups_are_told_where_it_works(daemon_sandbox: Sandbox, shared_da
         customer.client.add_handler(MessageHandler(take), group=5)
         await customer.client.send_message("talking_here", f"/start@{customer.bot}")
         assert "only answer in a private chat" in await asyncio.wait_for(told, 5)
+
+
+async def test_a_group_that_asks_on_and_on_gets_few_answers(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer, chat(daemon_sandbox) as other:
+        members = [customer.bot, customer.id, other.id]
+        about = {"title": "Flood", "username": "flooding_here", "megagroup": True, "members": members}
+        group = daemon_sandbox.control("POST", "/chats", about)
+        for _ in range(60):
+            for person in (customer, other):
+                await person.client.send_message("flooding_here", f"/x@{customer.bot}")
+        # Another chat of the same persons is answered after all of that
+        await other.ask("/start")
+        found = [message async for message in customer.client.get_chat_history(group["chat_id"], limit=200)]
+        assert sum(bool(message.from_user and message.from_user.is_bot) for message in found) == 1
+
+
+async def test_buttons_pressed_on_and_on_are_not_all_answered(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        home = await customer.ask("/start")
+        before = daemon_sandbox.control("GET", "/stats")["calls"].get("messages.setBotCallbackAnswer", 0)
+        peer, data = await customer.client.resolve_peer(customer.bot), button(home, "Guide").callback_data.encode()
+        presses = [
+            customer.client.invoke(
+                raw.functions.messages.GetBotCallbackAnswer(peer=peer, msg_id=home.id, data=data),
+                retries=1,
+                timeout=2,
+            )
+            for _ in range(300)
+        ]
+        await asyncio.gather(*presses, return_exceptions=True)
+        assert "too fast" in (await customer.until_text("too fast")).text
+        assert daemon_sandbox.control("GET", "/stats")["calls"]["messages.setBotCallbackAnswer"] - before < 200
