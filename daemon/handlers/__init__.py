@@ -10,7 +10,7 @@ from pyrogram.types import Message
 
 from daemon.context import Context
 from daemon.handlers import account, admin, data, links, shop, start, support
-from daemon.screens import keyboard, notices
+from daemon.screens import keyboard, notices, vocabulary
 
 Handler = Callable[[Context], Awaitable[None]]
 
@@ -21,6 +21,8 @@ COMMANDS: dict[str, Handler] = {
     **support.COMMANDS,
     **data.COMMANDS,
 }
+ANSWERS: dict[str, Handler] = {**COMMANDS, "cancel": account.show_waiting}
+"""What words lead to, by topic: nothing is cancelled by a word."""
 ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS}
 BUTTONS: dict[str, Handler] = {**start.BUTTONS, **shop.BUTTONS, **account.BUTTONS, **support.BUTTONS, **data.BUTTONS}
 DEEP_LINKS: dict[str, Handler] = {
@@ -29,6 +31,8 @@ DEEP_LINKS: dict[str, Handler] = {
     "history": account.history,
     "help": start.guide,
     "paysupport": support.paysupport,
+    "terms": support.terms,
+    "privacy": support.privacy,
 }
 """``t.me/bot?start=plans`` and the like; any other argument shows the first screen."""
 
@@ -44,13 +48,18 @@ async def message(context: Context, sent: Message) -> None:
         await links.deliver(context, sent, found)
     elif sent.media is not None:
         await context.say(notices.no_media(context.t))
+    elif (asked := vocabulary.topic(text)) is not None:
+        await ANSWERS[asked](context)
     else:
         await context.say(notices.guidance(context.t))
 
 
 async def command(context: Context, name: str) -> None:
-    """Answer a command. An admin's command is unknown to everybody else."""
+    """Answer a command, by its name or another word for it. An admin's command is unknown to everybody else."""
     handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if context.is_admin else None)
+    if handler is None and name not in ADMIN_COMMANDS:
+        asked = vocabulary.topic(name.replace("_", " "))
+        handler = COMMANDS.get(asked or "")
     if name == "start" and context.argument in DEEP_LINKS:
         handler, context = DEEP_LINKS[context.argument], replace(context, argument="")
     if handler is None:

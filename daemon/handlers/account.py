@@ -2,7 +2,7 @@
 
 from config.units import DAY_S
 from daemon.context import Context
-from daemon.screens import account
+from daemon.screens import account, vocabulary
 from daemon.telegram.screen import Screen
 from models import users
 from models.jobs import batches, queue, usage
@@ -89,7 +89,7 @@ async def release_batch(context: Context) -> None:
 
 async def reminders(context: Context) -> None:
     """``/reminders``: switch the reminders of an ending plan on or off."""
-    on = context.argument != "off"
+    on = not vocabulary.says(vocabulary.off, context.argument)
     await context.deps.database(users.set_reminders, context.user.id, on, context.now)
     await context.show(account.reminders(context.t, on))
 

@@ -1,9 +1,9 @@
 """The first screen, the guide and the language."""
 
-from config.texts import LANGUAGES, translator
+from config.texts import translator
 from daemon import commands
 from daemon.context import Context
-from daemon.screens import home
+from daemon.screens import home, vocabulary
 from models import users
 from models.jobs import usage
 
@@ -31,8 +31,8 @@ async def guide(context: Context) -> None:
 
 async def language(context: Context) -> None:
     """``/language``: the choice of languages, or the one just chosen."""
-    chosen = context.argument.strip().lower()
-    if chosen not in LANGUAGES:
+    chosen = vocabulary.language(context.argument)
+    if chosen is None:
         await context.show(home.language(context.t, context.user.language))
         return
     await context.deps.database(users.set_language, context.user.id, chosen, context.now)

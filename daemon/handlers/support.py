@@ -69,6 +69,14 @@ def _answer(context: Context, found: PaymentInfo | None) -> support.Screen:
     return support.found(context.t, found, settings.timezone, settings.support_contact)
 
 
+async def help_out(context: Context) -> None:
+    """``/support``: what to do when something does not work. With a payment's id as ``/paysupport``."""
+    if context.argument:
+        await paysupport(context)
+        return
+    await context.show(support.trouble(context.t, context.deps.settings.support_contact))
+
+
 async def terms(context: Context) -> None:
     """``/terms``."""
     await context.show(support.terms(context.t, context.deps.settings.terms_url))
@@ -82,5 +90,5 @@ async def privacy(context: Context) -> None:
     )
 
 
-COMMANDS = {"paysupport": paysupport, "support": paysupport, "terms": terms, "privacy": privacy}
+COMMANDS = {"paysupport": paysupport, "support": help_out, "terms": terms, "privacy": privacy}
 BUTTONS = {"paysupport": paysupport, "lookup": how_to_look_up}

@@ -29,6 +29,27 @@ def contact(t: Texts, support: str | None) -> Screen:
     )
 
 
+def trouble(t: Texts, support: str | None) -> Screen:
+    """What to do when something does not work."""
+    lines = [
+        t.gettext("<b>What does not work?</b>"),
+        t.gettext("• A link does not arrive: the queue shows whether it waits. If it was refused, my answer says why."),
+        t.gettext("• I do not understand your link: the guide shows which links I read, and how to copy one."),
+        t.gettext("• You paid and have no access: the button finds your payment."),
+    ]
+    if support:
+        lines.append(t.gettext("• Something else? Write to {contact}.", contact=escape(support)))
+    return Screen(
+        "\n".join(lines),
+        keyboard.rows(
+            Button(t.gettext("See the queue"), "waiting"),
+            Button(t.gettext("📖 Guide"), "help"),
+            Button(t.gettext("I paid, no access"), "lookup"),
+            keyboard.home(t),
+        ),
+    )
+
+
 def how_to_look_up(t: Texts, paypal: bool) -> Screen:
     """Where to find a payment's id, and how to send it."""
     lines = [

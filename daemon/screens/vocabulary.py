@@ -1,0 +1,137 @@
+"""What people type instead of a command: its other names, and words that lead to a screen.
+
+The words of every language are understood, whichever language a customer has chosen. The catalogues hold them: phrases
+between commas, of which the longest that a message holds decides. ``*`` stands for any ending.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+
+from babel import Locale
+
+from config.texts import LANGUAGES, Texts, translator
+
+LONGEST = 300
+"""Characters of the longest message that is searched for words: more is a text, not a question."""
+ALIKE = 0.8
+"""How alike a mistyped word and a known one must be."""
+TYPED_WRONG = 5
+"""Letters from which a word may be mistyped: shorter ones are too much alike."""
+
+# Translators: what people type, in lower case, between commas. Add whatever your language says; * is any ending.
+TOPICS: Mapping[str, Callable[[Texts], str]] = {
+    "deletemydata": lambda t: t.gettext("delete my data, delete me, forget me, erase my data, delete my account"),
+    "mydata": lambda t: t.gettext("my data, export, export my data"),
+    "privacy": lambda t: t.gettext("privacy, privacy policy, data protection"),
+    "terms": lambda t: t.gettext("terms, conditions, terms of use, terms and conditions, rules, legal"),
+    "paysupport": lambda t: t.gettext(
+        "refund*, money back, i paid, have paid, already paid, paid but, paid and, paid and not, i paid and, "
+        "was charged, charged twice, payment problem, problem with payment, problem with my payment, payment failed, "
+        "cannot pay, cant pay"
+    ),
+    "support": lambda t: t.gettext(
+        "not work*, doesnt work, dont work, does not work, isnt working, no work, broken, error*, bug, bugs, problem*, "
+        "fail*, nothing happens, nothing arrives, nothing came, not arrive*, didnt arrive, not receive*, stuck, "
+        "not respond*, complain*, contact*, human, operator, admin, owner, talk to somebody, customer service"
+    ),
+    "reminders": lambda t: t.gettext("reminders, reminder, remind me, no reminders"),
+    "history": lambda t: t.gettext("history, receipt, receipts, bill, bills, my payments, my purchases, my orders"),
+    "stats": lambda t: t.gettext(
+        "stats, statistics, usage, my usage, what is left, whats left, how much is left, how many are left, "
+        "how many do i have, quota, limit, limits, my limit, my plan, status, account, my account"
+    ),
+    "cancel": lambda t: t.gettext("cancel, cancel it, stop, queue, my queue, my links, abort"),
+    "language": lambda t: t.gettext("language, languages, english, spanish, in english, in spanish, translate"),
+    "premium": lambda t: t.gettext(
+        "price*, pricing, cost*, how much, how much is it, how expensive, buy*, purchase*, pay, pays, paying, "
+        "payment*, premium, vip, plan, plans, subscription*, subscri*, upgrade*, stars, paypal, credit card, "
+        "unlimited, renew*, cancel subscription, cancel my subscription, cancel the subscription, cancel renewal, "
+        "cancel my plan, unsubscribe, free, is it free, offer*, discount*"
+    ),
+    "help": lambda t: t.gettext(
+        "how, help, guide, instructions, manual, tutorial, example*, what, what is this, what can you do, "
+        "what do you do, what can this bot do, how does it work, how does this work, how do i, how to, commands, info, "
+        "information, faq, who are you, download*, copy link, get the link"
+    ),
+    "start": lambda t: t.gettext(
+        "start, menu, home, main menu, back, hello, hello there, hi, hey, good morning, good afternoon, good evening, "
+        "thanks, thank you, ok, okay, bot"
+    ),
+}
+"""Topic to phrases. Where two topics have a phrase of the same length in a message, the first one is meant."""
+
+
+def off(t: Texts) -> str:
+    """What switches something off."""
+    return t.gettext("off, no, stop, none, never")
+
+
+def words(text: str) -> list[str]:
+    """The words of *text* in lower case, without accents and apostrophes; ``*`` is kept."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter) and letter not in "'’`´")
+    return re.findall(r"[^\W_]+\*?", plain)
+
+
+def topic(text: str) -> str | None:
+    """The topic that *text* asks for, or None: a question that holds none of the words, or a longer text."""
+    said = words(text[: LONGEST + 1])
+    if len(text) > LONGEST or not said:
+        return "help" if text.strip() and not text.strip("?¿!¡ \n") else None
+    found = [(length, -place, name) for place, name, length in _found(said)]
+    if found:
+        return max(found)[2]
+    return _mistyped(said[0]) if len(said) == 1 else None
+
+
+def says(say: Callable[[Texts], str], text: str) -> bool:
+    """Whether *text* is one of the phrases of a text of the catalogues, in any language."""
+    return tuple(words(text)) in alternatives(say)
+
+
+def language(text: str) -> str | None:
+    """The code of the language that *text* names: by code, or by its name in any language."""
+    said = words(text)
+    for code, each in LANGUAGES.items():
+        names = {Locale.parse(code).get_display_name(other) or "" for other in LANGUAGES}
+        if said in map(words, {code, each.name, *names}):
+            return code
+    return None
+
+
+def alternatives(say: Callable[[Texts], str]) -> tuple[tuple[str, ...], ...]:
+    """Every phrase of a text of the catalogues, in all languages, as its words."""
+    texts = (say(translator(language)) for language in LANGUAGES)
+    return tuple(tuple(words(phrase)) for text in texts for phrase in text.split(","))
+
+
+def _found(said: list[str]) -> Iterator[tuple[int, str, int]]:
+    """Place and name of each topic that *said* holds, with the length of the phrase."""
+    for place, (name, phrases) in enumerate(_phrases().items()):
+        for phrase in phrases:
+            starts = range(len(said) - len(phrase) + 1)
+            if any(all(map(_fits, phrase, said[start:])) for start in starts):
+                yield place, name, len(phrase)
+
+
+def _fits(wanted: str, word: str) -> bool:
+    return word.startswith(wanted[:-1]) if wanted.endswith("*") else word == wanted
+
+
+def _mistyped(word: str) -> str | None:
+    known = {
+        phrase[0].rstrip("*"): name
+        for name, phrases in reversed(_phrases().items())
+        for phrase in phrases
+        if len(phrase) == 1 and len(phrase[0]) >= TYPED_WRONG
+    }
+    close = difflib.get_close_matches(word, known, 1, ALIKE) if len(word) >= TYPED_WRONG else []
+    return known[close[0]] if close else None
+
+
+@cache
+def _phrases() -> dict[str, tuple[tuple[str, ...], ...]]:
+    return {name: ((name,), *alternatives(say)) for name, say in TOPICS.items()}

@@ -1,0 +1,64 @@
+"""What people type, and the screen that they mean."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.texts import LANGUAGES
+from daemon import handlers
+from daemon.screens import vocabulary
+
+TYPED = {
+    "premium": (
+        "price|Prices?|how much is it|how much does premium cost|can I buy VIP|PREMIUM|cancel my subscription|"
+        "precio|precios|¿Cuánto cuesta?|cuanto cuesta|CUÁNTO VALE EL PREMIUM|planes|quiero comprar|cómo pago|premuim|"
+        "cancelar la suscripción|hola, cuánto cuesta"
+    ),
+    "help": (
+        "how|How?|help|help me please|what is this|?|¿?|ayuda|AYUDA!!|como funciona|¿Cómo funciona esto?|para qué sirve"
+    ),
+    "support": "it doesn't work|it doesn’t work|does not work|no funciona|no me funciona|no va|error|soporte|contacto",
+    "paysupport": (
+        "refund please|I paid and nothing happened|reembolso|pagué y no me llegó nada|me han cobrado dos veces"
+    ),
+    "start": "hello|Hi!|hola|buenas tardes|thank you|gracias|menú|« volver",
+    "history": "history|receipt|historial|recibos|historal",
+    "stats": "what is left|uso|estadísticas|cuánto me queda",
+    "cancel": "cancel|cancelar|cola",
+    "language": "language|idioma|español|en inglés",
+    "mydata": "my data|mis datos|misdatos",
+    "deletemydata": "delete my data|borrar mis datos|borrarmisdatos",
+    "privacy": "privacy|privacidad",
+    "terms": "terms|términos|terminos y condiciones",
+    "reminders": "reminders|recordatorios",
+}
+
+
+@pytest.mark.parametrize(("topic", "text"), [(topic, text) for topic in TYPED for text in TYPED[topic].split("|")])
+def test_words_lead_to_what_they_mean(topic: str, text: str) -> None:
+    assert vocabulary.topic(text) == topic
+
+
+@pytest.mark.parametrize("text", ["", " ", "…", "nonsense", "no_such_command", "xyz", "123", "🎉", "price " * 100])
+def test_other_texts_lead_nowhere(text: str) -> None:
+    assert vocabulary.topic(text) is None
+
+
+def test_each_topic_has_an_answer_and_is_reached_by_its_name() -> None:
+    assert vocabulary.TOPICS.keys() == handlers.ANSWERS.keys() - {"plans"}
+    for name in vocabulary.TOPICS:
+        assert vocabulary.topic(name) == name
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    assert vocabulary.topic(text) in {None, *vocabulary.TOPICS}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("es", "es"), ("Español", "es"), ("espanol", "es"), ("Spanish", "es"), ("inglés", "en"), ("fr", None), ("", None)],
+)
+def test_a_language_is_known_by_its_names(text: str, code: str | None) -> None:
+    assert code in {None, *LANGUAGES}
+    assert vocabulary.language(text) == code
