@@ -207,10 +207,14 @@ def backup() -> None:
 
 @cli.command()
 @click.argument("source", metavar="FROM")
-def restore(source: str) -> None:
+@click.option("--unsealed", is_flag=True, help="Take an unencrypted backup although BACKUP_PASSPHRASE is set.")
+def restore(source: str, unsealed: bool) -> None:
     """Put a backup in the place of the database: FROM is a file, the name of a backup, or "latest".
 
     The programs are stopped for it and started again. Payments made since come back from PayPal and Telegram.
+
+    While BACKUP_PASSPHRASE is set, only backups that are sealed with it are restored: whoever can write into the bucket
+    could otherwise hand you a database of their own. --unsealed takes one that you made before you set it.
     """
     from models.errors import SchemaTooNew
     from models.maintenance import restoring
@@ -220,7 +224,7 @@ def restore(source: str) -> None:
     with contextlib.ExitStack() as stack:
         with _failing_with(*backup_job.FAILURES, SchemaTooNew, before="nothing was changed: "):
             workshop = stack.enter_context(restoring.workshop(settings))
-            packed, prepared = backup_job.prepare(settings, source, workshop, now, tell=_warn)
+            packed, prepared = backup_job.prepare(settings, source, workshop, now, tell=_warn, unsealed=unsealed)
         click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
         aside, running = _exchange(settings, prepared, now)
     made = datetime.fromtimestamp(prepared.made_at, settings.timezone)

@@ -16,6 +16,7 @@ ModelError
     ├── BackupNotFound    there is no such backup, or no database to back up
     ├── BackupUnsound     the database in the backup is damaged or too new
     ├── PassphraseWrong   the backup does not open with this passphrase
+    ├── NotSealed         the backup is not encrypted, although a passphrase is set
     └── DatabaseInUse     a program still has the database open
 """
 
@@ -125,6 +126,16 @@ class BackupUnsound(BackupError):
 
 class PassphraseWrong(BackupError):
     """An encrypted backup does not open with the passphrase, or no passphrase is set."""
+
+
+class NotSealed(BackupError):
+    """A backup is not encrypted although a passphrase is set: anybody who may write to its place can have made it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it is not sealed, and BACKUP_PASSPHRASE is set: anybody can have put it there. If you made it before you "
+            "set the passphrase, restore it with --unsealed"
+        )
 
 
 class DatabaseInUse(BackupError):

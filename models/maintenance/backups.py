@@ -21,7 +21,7 @@ from pathlib import Path
 from config.settings import Settings
 from config.units import DAY_S, HOUR_S, MIB
 from models.database import files
-from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
+from models.errors import BackupNotFound, BackupUnsound, NotSealed, PassphraseWrong
 from models.maintenance import encryption, integrity
 
 DAILY, WEEKLY = 7, 4
@@ -103,14 +103,16 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
     return Made(target, found.contradictions)
 
 
-def unpack(packed: Path, target: Path, passphrase: str | None) -> Path:
+def unpack(packed: Path, target: Path, passphrase: str | None, *, unsealed: bool = False) -> Path:
     """Write the database in a backup to *target*, without examining it; return *target*.
 
+    :param unsealed: take a backup that is not encrypted, although there is a passphrase.
     :raises PassphraseWrong: the backup is encrypted, with another passphrase.
+    :raises NotSealed: the backup is not encrypted, although there is a passphrase.
     :raises BackupUnsound: the file is damaged.
     """
     try:
-        with _opened(packed, passphrase) as compressed, target.open("wb") as file:
+        with _opened(packed, passphrase, unsealed) as compressed, target.open("wb") as file:
             shutil.copyfileobj(compressed, file, MIB)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BackupUnsound([str(error)]) from error
@@ -198,11 +200,13 @@ def _pack(plain: Path, passphrase: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def _opened(packed: Path, passphrase: str | None) -> Iterator[gzip.GzipFile]:
+def _opened(packed: Path, passphrase: str | None, unsealed: bool) -> Iterator[gzip.GzipFile]:
     with packed.open("rb") as file:
         sealed = file.read(len(encryption.MAGIC)) == encryption.MAGIC
         file.seek(0)
         if not sealed:
+            if passphrase and not unsealed:
+                raise NotSealed
             with gzip.GzipFile(fileobj=file) as compressed:
                 yield compressed
             return

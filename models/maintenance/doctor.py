@@ -2,8 +2,9 @@
 
 import fcntl
 import shutil
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import peewee
@@ -16,11 +17,16 @@ from models.errors import SchemaTooNew
 from models.maintenance import backups, health, integrity
 
 BEAT_STALE_S = 45
+BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Examine disk, database, programs, incidents, backups, and whether the admins can be told of incidents."""
+    """Examine disk, secrets, database, programs, incidents, backups, and whether the admins can be told of incidents.
+
+    ``.env`` is the one of the working directory, as for the programs.
+    """
     yield _disk(settings.db_path)
+    yield from _secrets((Path(".env").absolute(), settings.database_file, settings.db_path / "bot.session"))
     file = settings.database_file
     if not file.exists():
         yield ok("database", "not there yet: the first start makes it")
@@ -85,6 +91,14 @@ def _disk(db_path: Path) -> Finding:
         if free >= health.LOW_DISK_BYTES
         else fail("disk", f"{said}: make room, a full disk stops sales")
     )
+
+
+def _secrets(files: Iterable[Path]) -> Iterator[Finding]:
+    """What to do about files with secrets in them that others may read."""
+    for file in files:
+        mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0
+        if mode & BY_OTHERS:
+            yield warn(file.name, f"others on this machine may read it ({mode:04o}): chmod 600 {file}")
 
 
 def _backups(settings: Settings, now: int) -> Finding:

@@ -26,6 +26,7 @@ from models.errors import PassphraseWrong
 
 MAGIC = b"PEAJE-SEALED-1\n"
 SALT_BYTES, PREFIX_BYTES, TAG_BYTES = 16, 7, 16
+HEAD_BYTES = len(MAGIC) + SALT_BYTES + PREFIX_BYTES
 PIECE_BYTES = 64 * KIB
 
 
@@ -43,9 +44,11 @@ def unseal(source: BinaryIO, target: BinaryIO, passphrase: str) -> None:
 
     :raises PassphraseWrong: the passphrase is another one, or the file was altered or cut off.
     """
-    head = source.read(len(MAGIC) + SALT_BYTES + PREFIX_BYTES)
+    head = source.read(HEAD_BYTES)
     if not head.startswith(MAGIC):
         raise PassphraseWrong("not a sealed file")
+    if len(head) < HEAD_BYTES:
+        raise PassphraseWrong("the file is cut off")
     cipher = _cipher(head, passphrase)
     try:
         for nonce, piece in _pieces(source, head, PIECE_BYTES + TAG_BYTES):

@@ -55,16 +55,18 @@ def sweep(settings: Settings) -> None:
         _sweep(settings.db_path)
 
 
-def prepare(settings: Settings, packed: Path, now: int) -> Prepared:
+def prepare(settings: Settings, packed: Path, now: int, *, unsealed: bool = False) -> Prepared:
     """Prepare a backup beside the database, which may be in use.
 
+    :param unsealed: take a backup that is not encrypted, although ``BACKUP_PASSPHRASE`` is set.
     :raises PassphraseWrong: the backup is encrypted, with another passphrase than ``BACKUP_PASSPHRASE``.
+    :raises NotSealed: the backup is not encrypted, although ``BACKUP_PASSPHRASE`` is set.
     :raises BackupUnsound: the backup is damaged, or was made by a newer version.
     """
     file = _place(settings.db_path)
     discard(file)
     try:
-        backups.unpack(packed, file, settings.backup_passphrase)
+        backups.unpack(packed, file, settings.backup_passphrase, unsealed=unsealed)
         found = integrity.examine(file)
         if found.faults:
             raise BackupUnsound(found.faults)

@@ -112,6 +112,14 @@ def test_nothing_else_opens_it() -> None:
             pytest.fail(what)
 
 
+@given(st.integers(len(encryption.MAGIC), 120))
+def test_a_sealed_file_that_was_cut_off_does_not_open(size: int) -> None:
+    box = sealed(b"")[:-1] + bytes(120)
+
+    with pytest.raises(PassphraseWrong):
+        unsealed(box[:size])
+
+
 def test_the_format_is_the_one_described(tmp_path: Path) -> None:
     """Opened by hand, from the description alone."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

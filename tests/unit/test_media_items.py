@@ -67,6 +67,37 @@ def test_the_largest_size_of_a_photo_is_what_is_fetched() -> None:
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        T.PhotoSizeProgressive(type="y", w=1, h=1, sizes=[]),
+        T.PhotoSizeProgressive(type="y", w=1, h=1, sizes=[0, 0]),
+        T.PhotoSizeProgressive(type="y", w=1, h=1, sizes=[-5]),
+        T.PhotoSize(type="y", w=0, h=0, size=0),
+        T.PhotoSize(type="y", w=0, h=0, size=-1),
+        T.PhotoSizeEmpty(type="y"),
+        T.PhotoCachedSize(type="y", w=1, h=1, bytes=b""),
+        T.PhotoStrippedSize(type="y", bytes=b""),
+        T.PhotoPathSize(type="y", bytes=b""),
+    ],
+)
+def test_odd_sizes_of_a_photo_are_passed_over(odd: Any) -> None:
+    def photo(*sizes: Any) -> Any:
+        known = T.Photo(id=1, access_hash=2, file_reference=b"ref", date=0, sizes=list(sizes), dc_id=4)
+        return message(T.MessageMediaPhoto(photo=known))
+
+    (item,) = items_of([photo(odd, T.PhotoSize(type="m", w=1, h=1, size=100))])
+    assert (item.size, item.location.thumb_size) == (100, "m")
+    for sizes in ((odd,), ()):
+        with pytest.raises(PermanentFailure) as refusal:
+            items_of([photo(*sizes)])
+        assert refusal.value.reason == "nothing_to_deliver"
+    thumbnailed = document()
+    thumbnailed.thumbs = [odd]
+    (item,) = items_of([message(T.MessageMediaDocument(document=thumbnailed))])
+    assert item.thumbnail is None
+
+
+@pytest.mark.parametrize(
     ("media", "reason"),
     [
         (T.MessageMediaDocument(document=document(), ttl_seconds=5), "self_destructing"),

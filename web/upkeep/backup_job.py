@@ -12,7 +12,7 @@ from config import memory
 from config.settings import Settings
 from models import notes
 from models.database import ERRORS
-from models.errors import BackupError, BackupNotFound, BackupUnsound
+from models.errors import BackupError, BackupNotFound, BackupUnsound, NotSealed, PassphraseWrong
 from models.event_kinds import IncidentKey
 from models.maintenance import backups, health, restoring
 from models.maintenance.backups import Backup
@@ -26,6 +26,9 @@ Tell = Callable[[str], None]
 
 PRUNED_NOTE = "backup_copies_pruned"
 """The note of the copy after which old copies were last deleted."""
+
+UNFIT = (BackupUnsound, NotSealed, PassphraseWrong)
+"""What says that one backup cannot be restored; the one before it may be good."""
 
 FAILURES = (BackupError, S3Error, OSError, *ERRORS, subprocess.TimeoutExpired)
 
@@ -48,23 +51,27 @@ def back_up(settings: Settings, now: int) -> None:
     _watched(IncidentKey.BACKUP_COPIES_KEPT, lambda: _prune(settings, bucket, now), now)
 
 
-def prepare(settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tell) -> tuple[Path, Prepared]:
+def prepare(
+    settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tell, unsealed: bool = False
+) -> tuple[Path, Prepared]:
     """Prepare the backup that the operator names for a restore; ``latest`` is the newest that is good.
 
     :param tell: is called with what the operator should know about backups that are passed over.
+    :param unsealed: take a backup that is not encrypted, although ``BACKUP_PASSPHRASE`` is set.
     :raises BackupNotFound: there is no such backup.
     :raises BackupUnsound: the backup is damaged, or was made by a newer version.
     :raises PassphraseWrong: the backup is encrypted, and does not open with ``BACKUP_PASSPHRASE``.
+    :raises NotSealed: the backup is not encrypted, although ``BACKUP_PASSPHRASE`` is set.
     :raises S3Error: the backup is not here, and the bucket cannot be asked.
     """
-    unsound = []
+    passed_over: list[BackupError] = []
     for packed in find(settings, wanted, workshop, now, tell=tell):
         try:
-            return packed, restoring.prepare(settings, packed, now)
-        except BackupUnsound as error:
+            return packed, restoring.prepare(settings, packed, now, unsealed=unsealed)
+        except UNFIT as error:
             tell(f"{packed.name} is not good: {error}")
-            unsound.append(error)
-    raise unsound[0]
+            passed_over.append(error)
+    raise passed_over[0]
 
 
 def find(settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tell) -> Iterator[Path]:

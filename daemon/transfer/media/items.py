@@ -142,8 +142,8 @@ def _item(message: Any) -> Item | None:
 
 def _photo(message: Any, media: Any) -> Item | None:
     photo = media.photo
-    sizes = {size.type: _bytes_of(size) for size in photo.sizes}
-    if not any(sizes.values()):
+    sizes = {size.type: _bytes_of(size) for size in photo.sizes or ()}
+    if max(sizes.values(), default=0) <= 0:
         raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
     largest = max(sizes, key=lambda name: sizes[name])
     location = raw.types.InputPhotoFileLocation(
@@ -164,7 +164,7 @@ def _photo(message: Any, media: Any) -> Item | None:
 
 def _document(message: Any, media: Any) -> Item:
     document = media.document
-    if document.size <= 0:
+    if (document.size or 0) <= 0:
         raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
     location = raw.types.InputDocumentFileLocation(
         id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
@@ -198,5 +198,5 @@ def _thumbnail(document: Any) -> Thumbnail | None:
 def _bytes_of(size: Any) -> int:
     """The bytes of a photo size on the server; 0 for the tiny ones that are part of the message."""
     if isinstance(size, raw.types.PhotoSizeProgressive):
-        return int(max(size.sizes))
-    return int(size.size) if isinstance(size, raw.types.PhotoSize) else 0
+        return int(max(size.sizes or (), default=0))
+    return int(size.size or 0) if isinstance(size, raw.types.PhotoSize) else 0

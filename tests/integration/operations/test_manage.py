@@ -134,6 +134,19 @@ def test_doctor_misses_a_program_that_gives_no_sign_of_life(environ: dict[str, s
     assert said.count("FAIL") == 1
 
 
+def test_doctor_names_files_with_secrets_that_others_may_read(environ: dict[str, str], tmp_path: Path) -> None:
+    dotenv, file = tmp_path / ".env", Path(environ["DB_PATH"]) / "peaje.db"
+    dotenv.write_text("")
+    file.parent.mkdir()
+    database.migrate(file)
+    for mode, warned in ((0o644, True), (0o604, True), (0o640, True), (0o600, False)):
+        for path in (dotenv, file):
+            path.chmod(mode)
+        _, said = run(environ, "doctor", "--offline")
+        assert (f"chmod 600 {dotenv}" in said) is warned
+        assert (f"chmod 600 {file}" in said) is warned
+
+
 def test_doctor_takes_no_ledger_contradiction_for_damage(environ: dict[str, str]) -> None:
     file = Path(environ["DB_PATH"]) / "peaje.db"
     file.parent.mkdir()

@@ -222,6 +222,49 @@ def test_a_lost_disk_comes_back_from_a_file(data: Path, environ: dict[str, str],
     assert datetime.fromtimestamp(known.at, UTC).isoformat() in told
 
 
+@pytest.mark.parametrize("size", [0, 3, 15, 16, 33, 37, 38, 50])
+def test_the_latest_goes_on_behind_a_sealed_file_that_was_cut_off(
+    data: Path, environ: dict[str, str], size: int
+) -> None:
+    environ |= {"BACKUP_PASSPHRASE": "open sesame"}
+    settings, now = load(environ, dotenv=None), int(time.time())
+    older, torn = backups.make(settings, now - 3600).file, backups.make(settings, now - 60).file
+    torn.write_bytes(torn.read_bytes()[:size])
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert f"{torn.name} is not good" in said and f"Restored {older.name}" in said
+
+
+def test_who_may_write_to_the_backups_cannot_hand_over_a_database(
+    data: Path, environ: dict[str, str], tmp_path: Path
+) -> None:
+    # Given a sealed backup, and a newer one that somebody without the passphrase has put beside it
+    sealed = environ | {"BACKUP_PASSPHRASE": "open sesame"}
+    now = int(time.time())
+    ours = backups.make(load(sealed, dotenv=None), now - 3600).file
+    database.open_database(data / "peaje.db")
+    users.seen(2, "Mallory", None, "es", NOW)
+    database.close_database()
+    theirs = backups.make(load(environ, dotenv=None), now - 60).file
+    shutil.copy(theirs, tmp_path / "a-copy")
+    disguised = theirs.rename(f"{theirs}.sealed")
+    # When the newest is restored, it is passed over
+    code, said = manage(sealed, "restore", "latest")
+    assert code == 0, said
+    assert f"{disguised.name} is not good: it is not sealed" in said and f"Restored {ours.name}" in said
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+    # And by its name too, unless the operator says that it is theirs
+    for named in (disguised.name, str(tmp_path / "a-copy")):
+        code, said = manage(sealed, "restore", named)
+        assert code == 1
+        assert "nothing was changed: it is not sealed" in said and "--unsealed" in said
+    code, said = manage(sealed, "restore", "--unsealed", str(tmp_path / "a-copy"))
+    assert code == 0, said
+    assert ask(data / "peaje.db", NAMES) == ["Ana", "Mallory"]
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
