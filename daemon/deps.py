@@ -6,9 +6,11 @@ from pyrogram import Client
 
 from config.plans import Plans
 from config.settings import Settings
+from config.units import HOUR_S
 from daemon.chats import Chats
 from daemon.commands import CommandMenu
 from daemon.database import Database
+from daemon.limiter import Limiter
 from daemon.notifier import Notifier
 from daemon.stars import Stars
 from daemon.telegram.bot import Bot
@@ -16,6 +18,9 @@ from daemon.telegram.sender import Sender
 from daemon.transfer.reader import Reader
 from daemon.wakeup import Wakeup
 from models.database import Watcher
+
+LOOKUPS = 10
+"""How many payments one customer may have the bot ask Telegram or PayPal for in an hour."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Deps:
     stars: Stars
     chats: Chats
     commands: CommandMenu
+    lookups: Limiter
 
 
 def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
@@ -49,4 +55,5 @@ def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
         stars=Stars(bot, database, wakeup, plans),
         chats=Chats(Reader(account), database),
         commands=CommandMenu(bot, settings.admin_ids),
+        lookups=Limiter(LOOKUPS, LOOKUPS / HOUR_S),
     )

@@ -1,5 +1,6 @@
 """Help with payments, terms, privacy."""
 
+import math
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,17 @@ def not_a_number(t: Texts) -> Screen:
     return Screen(
         t.gettext("That is not a payment number. Payment numbers have no spaces; copy it from the receipt."),
         keyboard.rows(Button(t.gettext("Where is the number?"), "lookup"), keyboard.home(t)),
+    )
+
+
+def too_many(t: Texts, seconds: float) -> Screen:
+    """The customer has had too many payments looked up."""
+    return Screen(
+        t.gettext(
+            "You have asked me for many payments, and I have not looked for this one. Wait {wait} and ask again.",
+            wait=t.duration(max(1, math.ceil(seconds))),
+        ),
+        keyboard.rows(keyboard.home(t)),
     )
 
 

@@ -6,16 +6,22 @@ provider from doing it twice.
 """
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+import peewee
+
 from models import outbox
-from models.database import transaction
+from models.database import fetch, transaction
 from models.event_kinds import RequestDone
 from models.tables import Request
 
 LEASE_S = 120
 """Seconds for which a request belongs to the program that claimed it."""
+
+CONSIDERED = 200
+"""The oldest look-ups, among which the next one is chosen."""
 
 
 class RequestKind(StrEnum):
@@ -121,15 +127,21 @@ def append(
     )
 
 
-def claim(provider: str, now: int, lease_s: int = LEASE_S) -> RequestInfo | None:
-    """Claim the oldest request that is due, for *lease_s* seconds. None if none is due."""
+def claim(provider: str, now: int, lease_s: int = LEASE_S, *, lookups: bool = True) -> RequestInfo | None:
+    """Claim the next request that is due, for *lease_s* seconds. None if none is due.
+
+    Refunds and renewals come first, the oldest of them. Then, with *lookups*, come look-ups: the oldest of a customer
+    who waits for the fewest.
+    """
     due = (Request.provider == provider) & (Request.state == "open") & (Request.not_before <= now)
     with transaction():
-        row = Request.select().where(due).order_by(Request.id).first()
-        if row is None:
+        chosen = _first(due & (Request.kind != RequestKind.LOOKUP))
+        if chosen is None and lookups:
+            chosen = _next_lookup(due & (Request.kind == RequestKind.LOOKUP))
+        if chosen is None:
             return None
-        Request.update(not_before=now + lease_s, attempts=Request.attempts + 1).where(Request.id == row.id).execute()
-        return _info(Request.get_by_id(row.id))
+        Request.update(not_before=now + lease_s, attempts=Request.attempts + 1).where(Request.id == chosen).execute()
+        return _info(Request.get_by_id(chosen))
 
 
 def get(request_id: int) -> RequestInfo | None:
@@ -158,6 +170,18 @@ def retry(request_id: int, not_before: int) -> None:
     """Make a request due again at *not_before*, with the same idempotency key."""
     with transaction():
         Request.update(not_before=not_before).where((Request.id == request_id) & (Request.state == "open")).execute()
+
+
+def _first(wanted: peewee.Expression) -> int | None:
+    row = Request.select(Request.id).where(wanted).order_by(Request.id).first()
+    return None if row is None else int(row.id)
+
+
+def _next_lookup(due: peewee.Expression) -> int | None:
+    oldest = Request.select(Request.id, Request.user_id).where(due).order_by(Request.id).limit(CONSIDERED)
+    waiting: list[tuple[int, int | None]] = fetch(oldest).fetchall()
+    of_each = Counter(user_id for _, user_id in waiting)
+    return min(waiting, key=lambda each: (of_each[each[1]], each[0]), default=(None,))[0]
 
 
 def _end(request_id: int, state: str, result: str, now: int) -> bool:

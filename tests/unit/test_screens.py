@@ -208,6 +208,7 @@ def screens(t: Texts) -> list[Screen]:
         support.how_to_look_up(t, True),
         support.not_a_number(t),
         support.looking(t),
+        support.too_many(t, 359.2),
         support.not_found(t, EVIL),
         support.cannot_tell(t),
         *[support.found(t, payment(state), UTC, EVIL) for state in PaymentState],

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from models.jobs import batches, cache
 from models.maintenance import clock_repair, health, privacy, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
+from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.seller import Result, Seller, SellerError
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.client import PayPalError
@@ -44,6 +46,10 @@ STANDSTILL_S = 900
 """No piece of work takes so long: PayPal has :data:`PATIENCE_S`, and a comparison some pages."""
 PATIENCE_S = 20.0
 """Seconds that one poll of PayPal may take in all, so that a slow one delays neither the others nor a stop."""
+
+A_TURN, LOOKUPS_A_TURN = 50, 3
+"""Requests, or webhooks, that one turn carries out, so that those who wait for something else wait for one turn only.
+Anybody may ask for look-ups, which are often for nothing."""
 
 PING_CHECK_S = 10
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
@@ -188,13 +194,14 @@ class Upkeep:
             yield piece
 
     def _carry_out_requests(self, shop: Shop, now: int) -> None:
+        """Carry out what is due, as far as one turn goes: whatever is asked for, orders and webhooks have theirs."""
         operations = Operations(shop)
-        for request in self._while_wanted(iter(lambda: provider_requests.claim(shop.provider, now), None)):
+        for request in self._while_wanted(_next_requests(shop, now)):
             with shop.within(PATIENCE_S):
                 operations.run(request, now)
 
     def _finish_webhooks(self, shop: Shop, now: int) -> None:
-        for event in self._while_wanted(iter(lambda: webhooks.claim(now), None)):
+        for event in self._while_wanted(islice(iter(lambda: webhooks.claim(now), None), A_TURN)):
             try:
                 with shop.within(PATIENCE_S):
                     events.follow(shop, event, now)
@@ -233,6 +240,17 @@ class Upkeep:
     def _remind(self, now: int) -> None:
         if self._settings.reminders:
             reminders.write(now)
+
+
+def _next_requests(shop: Shop, now: int) -> Iterator[RequestInfo]:
+    """The requests of one turn: refunds and renewals first, at most a few look-ups, and no more after a slow one."""
+    until, lookups = time.monotonic() + PATIENCE_S, 0
+    for _ in range(A_TURN):
+        request = provider_requests.claim(shop.provider, now, lookups=lookups < LOOKUPS_A_TURN)
+        if request is None or time.monotonic() > until:
+            return
+        lookups += request.kind is RequestKind.LOOKUP
+        yield request
 
 
 def _let_go(now: int) -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from models import database, outbox
 from models.event_kinds import RequestDone
-from models.money import provider_requests, webhooks
+from models.money import payments, provider_requests, webhooks
 from models.money.provider_requests import RequestKind
 from models.money.webhooks import Received
+from tests import purchases
 from tests.purchases import NOW
 
 pytestmark = pytest.mark.usefixtures("database_file")
@@ -39,6 +40,28 @@ def test_each_provider_claims_its_own_the_oldest_first() -> None:
     claimed = [provider_requests.claim("paypal", NOW) for _ in range(3)]
     assert [request and request.id for request in claimed] == [first, second, None]
     assert provider_requests.claim("stars", NOW).id == stars  # type: ignore[union-attr]
+
+
+def test_refunds_and_renewals_come_before_every_look_up() -> None:
+    looked_up = [ask(f"TX-{number}") for number in range(5)]
+    user = purchases.customer()
+    payments.settle(purchases.fact(purchases.order(user, purchases.PREMIUM, "paypal"), NOW), NOW)
+    (paid,) = payments.history_of(user)
+    refund = payments.ask_refund(paid.id, None, 1, NOW)
+
+    claimed = [provider_requests.claim("paypal", NOW) for _ in range(2)]
+
+    assert [request and request.id for request in claimed] == [refund, looked_up[0]]
+    assert provider_requests.claim("paypal", NOW, lookups=False) is None
+
+
+def test_who_has_much_looked_up_waits_for_the_others() -> None:
+    many = [ask(f"TX-{number}") for number in range(5)]
+    one = provider_requests.ask(RequestKind.LOOKUP, "paypal", argument="TX-9", user_id=8, asked_by=8, now=NOW)
+
+    claimed = [provider_requests.claim("paypal", NOW) for _ in range(3)]
+
+    assert [request and request.id for request in claimed] == [one, *many[:2]]
 
 
 def test_an_unfinished_request_comes_again_with_the_same_key() -> None:

@@ -150,6 +150,31 @@ async def test_nobody_gets_anothers_payment_by_its_number(town: Town) -> None:
     assert not town.shop.payments(thief.id)
 
 
+async def test_payments_asked_for_at_random_delay_nobody(town: Town) -> None:
+    town.shop.silence_webhooks()
+    # Given a PayPal that takes its time, and one customer who asks for payments that do not exist
+    town.shop.paypal.switch("slow", on="GET /v2/payments/captures/*", count=1000, seconds=1)
+    async with chat(town.sandbox) as stranger, chat(town.sandbox) as other, chat(town.sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        paid = await offered(town, other)
+        paid.go(paid.choose(paid.start(), "approve"))
+        await other.until_text("Receipt")
+        for number in range(110):
+            await stranger.say(f"/paysupport {number:017}")
+        await stranger.until_text("You have asked me for many payments")
+        # When an admin refunds, and another customer has approved without coming back
+        approved = (await offered(town, other)).start()
+        Buyer(town.shop, other.id, "").choose(approved, "approve")
+        town.shop.make_due(approved)
+        await admin.say(f"/refund {town.shop.payments(other.id)[0].remote_id}")
+        # Then both are served before the stranger, whose look-ups are few
+        await admin.until_text("is done")
+        until(lambda: len(town.shop.payments(other.id)) == 2, "the approved order")
+        asked = Request.select().where(Request.user_id == stranger.id)
+        assert asked.count() == 10
+        assert asked.where(Request.state == "open").count() > 0
+
+
 async def subscribed(town: Town, customer: Chat) -> SubscriptionInfo:
     """Somebody whose monthly plan renews at PayPal."""
     buyer = await offered(town, customer, plan=2)
