@@ -223,9 +223,7 @@ def test_a_lost_disk_comes_back_from_a_file(data: Path, environ: dict[str, str],
 
 
 @pytest.mark.parametrize("size", [0, 3, 15, 16, 33, 37, 38, 50])
-def test_the_latest_goes_on_behind_a_sealed_file_that_was_cut_off(
-    data: Path, environ: dict[str, str], size: int
-) -> None:
+def test_the_latest_goes_on_behind_a_file_that_was_cut_off(data: Path, environ: dict[str, str], size: int) -> None:
     environ |= {"BACKUP_PASSPHRASE": "open sesame"}
     settings, now = load(environ, dotenv=None), int(time.time())
     older, torn = backups.make(settings, now - 3600).file, backups.make(settings, now - 60).file
@@ -237,9 +235,7 @@ def test_the_latest_goes_on_behind_a_sealed_file_that_was_cut_off(
     assert f"{torn.name} is not good" in said and f"Restored {older.name}" in said
 
 
-def test_who_may_write_to_the_backups_cannot_hand_over_a_database(
-    data: Path, environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_no_stranger_can_hand_over_a_database(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
     # Given a sealed backup, and a newer one that somebody without the passphrase has put beside it
     sealed = environ | {"BACKUP_PASSPHRASE": "open sesame"}
     now = int(time.time())
