@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from config.findings import Finding, Grade, ok
+from config import advice
+from config.findings import Finding, Grade, ok, title, warn
 from config.logging import Redactor
 from config.settings import (
     EXIT_CONFIG,
@@ -27,8 +28,10 @@ from config.settings import (
     Settings,
     load,
     load_application,
+    load_language,
     secret_values,
 )
+from config.texts import Message, translator
 from config.version import VERSION
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from models.maintenance.legacy_import import Person
     from models.maintenance.restoring import Prepared
 
-MARKS = {Grade.OK: "ok  ", Grade.WARN: "WARN", Grade.FAIL: "FAIL"}
+MARKS = {Grade.OK: Message("ok  "), Grade.WARN: Message("WARN"), Grade.FAIL: Message("FAIL")}
 
 
 @click.group(help=__doc__)
@@ -160,7 +163,8 @@ def _bot_name(settings: Settings) -> str:
 
 
 def _show(finding: Finding) -> None:
-    click.echo(f"{MARKS[finding.grade]}  {finding.part}: {finding.text}")
+    t = load_language()
+    click.echo(f"{MARKS[finding.grade].said_in(t)}  {title(finding.part, t)}: {finding.text}")
 
 
 def _as_json(findings: list[Finding]) -> str:
@@ -183,11 +187,14 @@ def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
     import models.maintenance.doctor
     import web.doctor
 
-    running = models.maintenance.doctor.is_running(settings)
-    yield ok("settings and plans", "good")
-    yield from models.maintenance.doctor.examine(settings)
-    yield from daemon.doctor.examine(settings, running, offline=offline)
-    yield from web.doctor.examine(settings, running, offline=offline)
+    t, running = translator(settings.language), models.maintenance.doctor.is_running(settings)
+    yield ok("settings and plans", t.gettext("can be read"))
+    for warning in settings.warnings:
+        yield warn("settings", warning)
+    yield from advice.about_settings(settings, t)
+    yield from models.maintenance.doctor.examine(settings, t)
+    yield from daemon.doctor.examine(settings, t, running, offline=offline)
+    yield from web.doctor.examine(settings, t, running, offline=offline)
 
 
 @cli.command()
@@ -338,8 +345,10 @@ def _application() -> Application:
 
 
 def _refuse(error: ConfigurationError) -> NoReturn:
-    for fault in error.faults:
-        click.echo(f"FAIL  {fault}", err=True)
+    t = load_language()
+    for grade, lines in ((Grade.WARN, error.warnings), (Grade.FAIL, error.faults)):
+        for line in lines:
+            click.echo(f"{MARKS[grade].said_in(t)}  {line}", err=True)
     raise click.exceptions.Exit(EXIT_CONFIG)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from config.texts import Message, Texts
+
 
 class Grade(StrEnum):
     """``OK`` needs nothing, ``WARN`` works but needs the operator's attention, ``FAIL`` does not work."""
@@ -39,10 +41,44 @@ def fail(part: str, text: str) -> Finding:
 CLOCK_OFF_S = 30
 
 
-def clock(part: str, theirs: float, ours: float) -> Finding:
+def clock(part: str, theirs: float, ours: float, t: Texts) -> Finding:
     """Compare our clock with another one, both in Unix seconds."""
     off = round(ours - theirs)
     if abs(off) <= CLOCK_OFF_S:
-        return ok(part, f"within {abs(off)} s of theirs")
-    way = "ahead" if off > 0 else "behind"
-    return warn(part, f"{abs(off)} s {way}: periods and signatures go by it, so set it (timedatectl set-ntp true)")
+        return ok(part, t.gettext("within {seconds} s of theirs", seconds=abs(off)))
+    way = t.gettext("{seconds} s ahead", seconds=off) if off > 0 else t.gettext("{seconds} s behind", seconds=-off)
+    cure = t.gettext("periods and signatures go by it, so set it (timedatectl set-ntp true)")
+    return warn(part, f"{way}: {cure}")
+
+
+_TITLES = {
+    "account": Message("account"),
+    "admins": Message("admins"),
+    "backups": Message("backups"),
+    "clock (PayPal)": Message("clock (PayPal)"),
+    "clock (Telegram)": Message("clock (Telegram)"),
+    "currencies": Message("currencies"),
+    "database": Message("database"),
+    "delivery": Message("delivery"),
+    "disk": Message("disk"),
+    "greeting": Message("greeting"),
+    "health": Message("health"),
+    "incident": Message("incident"),
+    "invoice": Message("invoice"),
+    "ledger": Message("ledger"),
+    "migrations": Message("migrations"),
+    "port": Message("port"),
+    "settings": Message("settings"),
+    "settings and plans": Message("settings and plans"),
+    "PayPal's page": Message("PayPal's page"),
+    "PayPal's payment": Message("PayPal's payment"),
+    "Telegram's rule": Message("Telegram's rule"),
+    "way in": Message("way in"),
+}
+"""Parts that are called otherwise in other languages. Names of programs and settings are not."""
+
+
+def title(part: str, t: Texts) -> str:
+    """What a part is called for the operator."""
+    known = _TITLES.get(part)
+    return known.said_in(t) if known else part

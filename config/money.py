@@ -6,16 +6,19 @@ from babel import Locale
 from babel.numbers import format_currency
 
 STARS = "XTR"
-STARS_RULE = (
-    "Telegram's terms for bots (https://telegram.org/tos/bot-developers, 6.2) want digital goods to be paid in Stars; "
-    "selling for money beside them is the operator's own decision and risk"
-)
-"""The operator reads this wherever PayPal is on."""
-
 CURRENCIES = {STARS: 0, "HUF": 0, "JPY": 0, "TWD": 0} | dict.fromkeys(
     "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD ILS MXN MYR NOK NZD PHP PLN SEK SGD THB USD".split(), 2
 )
 """Decimals of Telegram's Stars, and of every currency as PayPal takes it (HUF and TWD are whole)."""
+
+_IN_COUNTRY = {"BRL": "BR", "CNY": "CN", "MYR": "MY"}
+"""Currencies that PayPal moves only between accounts of one country (developer.paypal.com, "Currency codes")."""
+
+
+def country_of_currency(currency: str, language: str) -> str | None:
+    """The country outside of which PayPal does not take *currency*, in *language*; None: it is taken anywhere."""
+    territory = _IN_COUNTRY.get(currency)
+    return None if territory is None else str(Locale.parse(language).territories[territory])
 
 
 def decimals(currency: str) -> int:

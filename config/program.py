@@ -6,8 +6,9 @@ import os
 import signal
 from typing import TextIO
 
+from config import advice, settings
 from config import logging as log
-from config import settings
+from config.texts import translator
 from config.version import VERSION
 
 SUPERVISOR = "PEAJE_SUPERVISOR"
@@ -31,18 +32,22 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
     try:
         loaded = settings.load()
     except settings.ConfigurationError as error:
+        for warning in error.warnings:
+            logger.warning("settings.warned: %s", warning)
         for fault in error.faults:
             logger.error("settings.refused: %s", fault)
         raise SystemExit(settings.EXIT_CONFIG) from None
+    t = translator(loaded.language)
     try:
         log.setup(loaded, process, console, file=file)
     except OSError as error:
-        fault = f"DB_PATH must be a directory that can be written to: {loaded.logs} ({error.strerror})"
-        logger.error("settings.refused: %s", fault)
+        fault = settings.unwritable(loaded.logs, error).said_in(t)
+        logger.error("settings.refused: DB_PATH %s", fault)
         raise SystemExit(settings.EXIT_CONFIG) from None
     logger.info("program.started", extra={"version": VERSION})
-    for warning in loaded.warnings:
-        logger.warning("settings.warned: %s", warning)
+    if not supervisor:  # else the launcher has said it
+        for warning in advice.warnings(loaded, t):
+            logger.warning("settings.warned: %s", warning)
     return loaded
 
 

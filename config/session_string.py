@@ -8,6 +8,8 @@ import binascii
 import ipaddress
 import struct
 
+from config.texts import Message
+
 _PYROGRAM = ">BI?256sQ?"
 _PYROGRAM_LENGTHS = (351, 356, 362)
 """Two older formats, which the library still reads, and today's."""
@@ -28,7 +30,9 @@ def to_pyrogram(text: str, api_id: int) -> str:
     if len(text.rstrip("=")) in _PYROGRAM_LENGTHS:
         _decode(text)
         return text
-    raise ValueError("is neither a Pyrogram session string nor a Telethon StringSession: make one with `make session`")
+    raise ValueError(
+        Message("is neither a Pyrogram session string nor a Telethon StringSession: make one with `make session`")
+    )
 
 
 def _from_telethon(text: str, api_id: int) -> str:
@@ -42,4 +46,4 @@ def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
-        raise ValueError("is damaged: copy it again, all of it, in one line") from None
+        raise ValueError(Message("is damaged: copy it again, all of it, in one line")) from None

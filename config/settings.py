@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 
 from dotenv.parser import parse_stream
 
-from config import plans, session_string
+from config import plans, session_string, unknown_names
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Message, Texts, language_named, translator
 
 _CHAT = re.compile(
     r"""
@@ -45,6 +46,10 @@ EXIT_CONFIG = 78
 _QUOTED = 8
 """A value that is longer, and is no number, is not shown: it may be a secret that was pasted into the wrong line."""
 
+_LOCALE_NAMES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_LOCALE = re.compile(r"[a-z]{2,3}([_.@-].*)?|C(\..*)?|POSIX", re.ASCII)
+"""Where a system keeps its language, and what it calls one."""
+
 RENAMED = {
     "WATCHDOG_CRASHES": "WARDEN_CRASHES",
     "WATCHDOG_WINDOW": "WARDEN_WINDOW",
@@ -56,11 +61,15 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class ConfigurationError(Exception):
-    """The settings cannot be used. ``faults`` holds every fault, with the setting's name and what to do."""
+    """The settings cannot be used. ``faults`` holds every fault, with the setting's name and what to do.
 
-    def __init__(self, faults: list[str]) -> None:
+    ``warnings`` may say why: a name that nobody reads. Both are in the operator's language.
+    """
+
+    def __init__(self, faults: list[str], warnings: Collection[str] = ()) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+        self.warnings = tuple(warnings)
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,8 @@ class Settings:
     plans: plans.Plans
     """The content of ``plans_file``."""
     timezone: ZoneInfo
+    language: str
+    """The code of the language that ``doctor``, ``manage.py`` and the log's last lines speak to the operator."""
     log_level: str
     retention_days: int
 
@@ -179,9 +190,13 @@ def load_application(environ: Mapping[str, str] | None = None, dotenv: Path | No
     """
     reader = _Reader(os.environ if environ is None else environ, dotenv)
     values = {name.removeprefix("telegram_"): value for name, value in _application(reader).items()}
-    if reader.faults:
-        raise ConfigurationError(reader.faults)
+    reader.refuse()
     return Application(**values)
+
+
+def load_language(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Texts:
+    """The texts in the operator's language, whatever is wrong with the other settings."""
+    return _Reader(os.environ if environ is None else environ, dotenv).texts
 
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
@@ -212,8 +227,8 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
         reader.faults.extend(error.faults)
     if not reader.faults:
         values["secret_key"] = reader.text("SECRET_KEY") or _kept_secret(values["db_path"], reader)
-    if reader.faults:
-        raise ConfigurationError(reader.faults)
+    reader.find_unknown_names()
+    reader.refuse()
     return Settings(**values, warnings=tuple(reader.warnings))
 
 
@@ -239,9 +254,9 @@ def _application(reader: _Reader) -> dict[str, Any]:
         "telegram_api_id": reader.integer(
             "TELEGRAM_API_ID",
             low=1,
-            required="https://my.telegram.org shows it under 'API development tools'",
+            required=Message("https://my.telegram.org shows it under 'API development tools'"),
         ),
-        "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required="it is shown beside TELEGRAM_API_ID"),
+        "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required=Message("it is shown beside TELEGRAM_API_ID")),
         "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
         "telegram_public_key": reader.parsed("TELEGRAM_PUBLIC_KEY", _pem),
     }
@@ -252,12 +267,12 @@ def _telegram(reader: _Reader) -> dict[str, Any]:
     return {
         **application,
         "telegram_bot_token": reader.parsed(
-            "TELEGRAM_BOT_TOKEN", _bot_token, required="ask @BotFather for one with /newbot"
+            "TELEGRAM_BOT_TOKEN", _bot_token, required=Message("ask @BotFather for one with /newbot")
         ),
         "telegram_session_string": reader.parsed(
             "TELEGRAM_SESSION_STRING",
             lambda text: session_string.to_pyrogram(text, application["telegram_api_id"] or 0),
-            required="make one with `make session`",
+            required=Message("make one with `make session`"),
         ),
     }
 
@@ -267,7 +282,10 @@ def _paypal(reader: _Reader) -> dict[str, Any]:
     if bool(client_id) != bool(client_secret):
         missing = "PAYPAL_CLIENT_SECRET" if client_id else "PAYPAL_CLIENT_ID"
         reader.fault(
-            missing, "is missing: PayPal needs both the client id and the secret; leave out both to sell for Stars only"
+            missing,
+            Message(
+                "is missing: PayPal needs both the client id and the secret; leave out both to sell for Stars only"
+            ),
         )
     return {
         "paypal_client_id": client_id,
@@ -295,6 +313,7 @@ def _state(reader: _Reader) -> dict[str, Any]:
         "db_path": Path(reader.text("DB_PATH") or "data").absolute(),
         "plans_file": Path(reader.text("PLANS_FILE") or PROJECT / "plans.toml").absolute(),
         "timezone": reader.parsed("TIMEZONE", _timezone) or ZoneInfo("UTC"),
+        "language": reader.texts.language,
         "log_level": reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
         "retention_days": reader.integer("RETENTION_DAYS", 90, low=1),
     }
@@ -314,7 +333,9 @@ def _customers(reader: _Reader) -> dict[str, Any]:
 def _watching(reader: _Reader) -> dict[str, Any]:
     hour, link = reader.integer("CANARY_HOUR", low=0, high=23), reader.parsed("CANARY_LINK", _url)
     if hour is not None and link is None:
-        reader.fault("CANARY_LINK", "is missing: CANARY_HOUR needs a post to deliver; leave out both for no canary")
+        reader.fault(
+            "CANARY_LINK", Message("is missing: CANARY_HOUR needs a post to deliver; leave out both for no canary")
+        )
     return {"canary_hour": hour, "canary_link": link, "ping_url": reader.parsed("PING_URL", _private_url)}
 
 
@@ -345,7 +366,10 @@ def _backups(reader: _Reader) -> dict[str, Any]:
     if any(values.values()):
         for name in (name for name in names[1:] if not values[name]):
             reader.fault(
-                name, "is missing: a copy to S3 needs the bucket and both keys; leave out all BACKUP_S3_ names for none"
+                name,
+                Message(
+                    "is missing: a copy to S3 needs the bucket and both keys; leave out all BACKUP_S3_ names for none"
+                ),
             )
     return {
         "backup_hours": reader.integer("BACKUP_HOURS", 6, low=1, high=168),
@@ -368,23 +392,48 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str], dotenv: Path | None) -> None:
         self.faults: list[str] = []
         self.warnings: list[str] = []
-        self._sources: list[Mapping[str, str]] = [environ, self._dotenv(dotenv)]
+        self._asked = dict.fromkeys(("LANGUAGE", "SECRET_KEY"))  # the second is asked for only where all else is good
+        self._environ = environ
+        self._dotenv, faults = _read_dotenv(dotenv)
+        self._sources: list[Mapping[str, str]] = [environ, self._dotenv]
+        self.texts = translator(DEFAULT_LANGUAGE)
+        named, language = self._language()
+        self.texts = translator(language)
+        for fault in faults:
+            self.fault(str(dotenv), fault)
+        if named is not None:
+            known = ", ".join(LANGUAGES)
+            self.warnings.append(
+                self._said(Message("LANGUAGE must be one of {known}, not {text!r}", known=known, text=named))
+            )
 
-    def fault(self, name: str, text: str) -> None:
-        self.faults.append(f"{name} {text}")
+    def fault(self, name: str, text: Message | str) -> None:
+        self.faults.append(f"{name} {self._said(text)}")
 
-    def text(self, name: str, required: str | None = None) -> str | None:
+    def refuse(self) -> None:
+        """:raises ConfigurationError: there are faults."""
+        if self.faults:
+            raise ConfigurationError(self.faults, self.warnings)
+
+    def find_unknown_names(self) -> None:
+        """Warn of names that nobody has asked for. To be called when all that is known was."""
+        read = [*self._asked, *RENAMED.values()]
+        known = [*read, *(f"{name}_FILE" for name in read)]
+        self.warnings += map(self._said, unknown_names.find(known, self._dotenv, self._environ))
+
+    def text(self, name: str, required: Message | None = None) -> str | None:
         """The value, or None if it is unset. *required* says how to get one, and makes its absence a fault."""
         value = self._value(name)
         if value is None and name in RENAMED:
             value = self._value(RENAMED[name])
             if value is not None:
-                self.warnings.append(f"{RENAMED[name]} is called {name} now: rename it")
+                old, new = RENAMED[name], name
+                self.warnings.append(self._said(Message("{old} is called {new} now: rename it", old=old, new=new)))
         if value is None and required:
-            self.fault(name, f"is missing: {required}")
+            self.fault(name, Message("is missing: {cure}", cure=required))
         return value
 
-    def parsed(self, name: str, parse: Callable[[str], Any], required: str | None = None) -> Any:
+    def parsed(self, name: str, parse: Callable[[str], Any], required: Message | None = None) -> Any:
         """The value after *parse*, whose ValueError completes the sentence "NAME …" and quotes no secret."""
         text = self.text(name, required)
         if text is None:
@@ -392,11 +441,17 @@ class _Reader:
         try:
             return parse(text)
         except ValueError as error:
-            self.fault(name, str(error))
+            self.fault(name, error.args[0])
             return None
 
     def integer(
-        self, name: str, default: int | None = None, *, low: int, high: int | None = None, required: str | None = None
+        self,
+        name: str,
+        default: int | None = None,
+        *,
+        low: int,
+        high: int | None = None,
+        required: Message | None = None,
     ) -> Any:
         value = self.parsed(name, lambda text: _integer(text, low, high), required)
         return default if value is None else value
@@ -408,35 +463,54 @@ class _Reader:
     def choice(self, name: str, choices: Collection[str], default: str) -> Any:
         return self.parsed(name, lambda text: _choice(text, choices)) or default
 
+    def _language(self) -> tuple[str | None, str]:
+        """What ``LANGUAGE`` says if that is no language, and the one to speak: that of ``LANGUAGE``, else the system's.
+
+        ``.env`` wins for this one: desktop systems set ``LANGUAGE`` too, for all programs.
+        """
+        set_here = self._from(self._dotenv, "LANGUAGE") or self._from(self._environ, "LANGUAGE") or ""
+        locales = [self._environ[name] for name in _LOCALE_NAMES if name in self._environ]
+        system = next(filter(None, locales), "")
+        named = language_named(set_here)
+        wrong = set_here if named is None and set_here and not _LOCALE.fullmatch(set_here) else None
+        return wrong, named or language_named(system) or DEFAULT_LANGUAGE
+
+    def _said(self, text: Message | str) -> str:
+        return text.said_in(self.texts) if isinstance(text, Message) else text
+
     def _value(self, name: str) -> str | None:
+        self._asked[name] = None
         return next((found for source in self._sources if (found := self._from(source, name))), None)
 
     def _from(self, source: Mapping[str, str], name: str) -> str | None:
         direct, file = _plain(source.get(name, "")), _plain(source.get(f"{name}_FILE", ""))
         if direct and file:
-            self.fault(name, f"is set twice: keep either {name} or {name}_FILE")
+            self.fault(name, Message("is set twice: keep either {name} or {name}_FILE", name=name))
         if direct or not file:
             return direct or None
         try:
             return Path(file).read_text("utf-8").strip() or None
         except (OSError, UnicodeDecodeError) as error:
-            self.fault(f"{name}_FILE", f"names a file that cannot be read: {file} ({_reason(error)})")
+            self.fault(f"{name}_FILE", _unreadable(file, error))
             return None
 
-    def _dotenv(self, path: Path | None) -> dict[str, str]:
-        if path is None or not path.exists():
-            return {}
-        values: dict[str, str] = {}
-        try:
-            with path.open(encoding="utf-8") as stream:
-                for binding in parse_stream(stream):
-                    if binding.error:
-                        self.fault(str(path), f"line {binding.original.line} is not NAME=value")
-                    elif binding.key is not None and binding.value is not None:
-                        values[binding.key] = binding.value
-        except (OSError, UnicodeDecodeError) as error:
-            self.fault(str(path), f"cannot be read ({_reason(error)})")
-        return values
+
+def _read_dotenv(path: Path | None) -> tuple[dict[str, str], list[Message]]:
+    """The values of ``.env``, and what is wrong with it."""
+    if path is None or not path.exists():
+        return {}, []
+    values: dict[str, str] = {}
+    faults = []
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for binding in parse_stream(stream):
+                if binding.error:
+                    faults.append(Message("line {n} is not NAME=value", n=binding.original.line))
+                elif binding.key is not None and binding.value is not None:
+                    values[binding.key] = binding.value
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(Message("cannot be read ({reason})", reason=_reason(error)))
+    return values, faults
 
 
 def _plain(value: str) -> str:
@@ -451,18 +525,30 @@ def _reason(error: Exception) -> str:
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else "not UTF-8 text"
 
 
+def unwritable(path: Path, error: OSError) -> Message:
+    """What is wrong with a ``DB_PATH`` in which *path* cannot be written; completes "DB_PATH …"."""
+    return Message("must be a directory that can be written to: {path} ({reason})", path=path, reason=_reason(error))
+
+
+def _unreadable(file: str, error: Exception) -> Message:
+    return Message("names a file that cannot be read: {file} ({reason})", file=file, reason=_reason(error))
+
+
 def _integer(text: str, low: int, high: int | None) -> int:
-    expected = (
-        f"must be a whole number {f'from {low} to {high}' if high is not None else f'of at least {low}'}, "
-        f"not {repr(text) if len(text) <= _QUOTED else 'what stands there'}"
-    )
     try:
         value = int(text)
     except ValueError:
-        raise ValueError(expected) from None
-    if value < low or (high is not None and value > high):
-        raise ValueError(expected)
+        value = None
+    if value is None or value < low or (high is not None and value > high):
+        shown = repr(text) if len(text) <= _QUOTED else Message("what stands there")
+        raise ValueError(_expected_integer(shown, low, high))
     return value
+
+
+def _expected_integer(shown: str | Message, low: int, high: int | None) -> Message:
+    if high is None:
+        return Message("must be a whole number of at least {low}, not {text}", low=low, text=shown)
+    return Message("must be a whole number from {low} to {high}, not {text}", low=low, high=high, text=shown)
 
 
 def _boolean(text: str) -> bool:
@@ -470,14 +556,14 @@ def _boolean(text: str) -> bool:
     try:
         return words[text.lower()]
     except KeyError:
-        raise ValueError(f"must be yes or no, not {text!r}") from None
+        raise ValueError(Message("must be yes or no, not {text!r}", text=text)) from None
 
 
 def _choice(text: str, choices: Collection[str]) -> str:
     for choice in choices:
         if text.lower() == choice.lower():
             return choice
-    raise ValueError(f"must be one of {', '.join(choices)}, not {text!r}")
+    raise ValueError(Message("must be one of {choices}, not {text!r}", choices=", ".join(choices), text=text))
 
 
 def _words(text: str) -> list[str]:
@@ -489,8 +575,11 @@ def _ids(text: str) -> list[int]:
     for word in words:
         if not (word.isdecimal() and 0 < int(word) <= LARGEST_USER_ID):
             raise ValueError(
-                "must be Telegram ids of persons (whole numbers, no minus sign) with commas between them, not "
-                f"{word!r}; @userinfobot tells yours"
+                Message(
+                    "must be Telegram ids of persons (whole numbers, no minus sign) with commas between them, not "
+                    "{word!r}; @userinfobot tells yours",
+                    word=word,
+                )
             )
     return [int(word) for word in words]
 
@@ -500,8 +589,11 @@ def _chats(text: str) -> frozenset[str]:
     for chat in chats:
         if not _CHAT.fullmatch(chat):
             raise ValueError(
-                f"must be @names, ids or links of chats and their posts, not {chat!r}; of a private chat take the "
-                "link of one of its posts, t.me/c/..."
+                Message(
+                    "must be @names, ids or links of chats and their posts, not {chat!r}; of a private chat take the "
+                    "link of one of its posts, t.me/c/...",
+                    chat=chat,
+                )
             )
     return chats
 
@@ -509,7 +601,7 @@ def _chats(text: str) -> frozenset[str]:
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"must be an address that begins with https://, not {text!r}")
+        raise ValueError(Message("must be an address that begins with https://, not {text!r}", text=text))
     return text.rstrip("/")
 
 
@@ -518,20 +610,20 @@ def _private_url(text: str) -> str:
     try:
         return _url(text)
     except ValueError:
-        raise ValueError("must be an address that begins with https://") from None
+        raise ValueError(Message("must be an address that begins with https://")) from None
 
 
 def _endpoint(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"must be host:port, not {text!r}")
+        raise ValueError(Message("must be host:port, not {text!r}", text=text))
     return host.strip("[]"), int(port)
 
 
 def _bot_token(text: str) -> str:
     number, colon, secret = text.partition(":")
     if not (number.isdigit() and colon and len(secret) >= 20):
-        raise ValueError("is not a bot token: @BotFather gives it as 123456789:AAH…, copy all of it")
+        raise ValueError(Message("is not a bot token: @BotFather gives it as 123456789:AAH…, copy all of it"))
     return text
 
 
@@ -539,7 +631,7 @@ def _timezone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"must be a time zone's name such as Europe/Madrid, not {text!r}") from None
+        raise ValueError(Message("must be a time zone's name such as Europe/Madrid, not {text!r}", text=text)) from None
 
 
 def _pem(text: str) -> str:
@@ -548,9 +640,9 @@ def _pem(text: str) -> str:
     try:
         content = Path(text).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"names a file that cannot be read: {text} ({_reason(error)})") from None
+        raise ValueError(_unreadable(text, error)) from None
     if "-----BEGIN" not in content:
-        raise ValueError(f"names a file without a PEM block: {text}")
+        raise ValueError(Message("names a file without a PEM block: {file}", file=text))
     return content
 
 
@@ -566,9 +658,7 @@ def _kept_secret(db_path: Path, reader: _Reader) -> str:
             _write_once(kept, secrets.token_urlsafe(48))
         return kept.read_text("utf-8").strip()
     except OSError as error:
-        reader.fault(
-            "DB_PATH", f"must be a directory that can be written to: {error.filename or db_path} ({_reason(error)})"
-        )
+        reader.fault("DB_PATH", unwritable(Path(error.filename or db_path), error))
         return ""
 
 

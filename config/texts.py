@@ -1,15 +1,16 @@
 """The customers' texts: English in the code, other languages in gettext catalogues under ``locales/``.
 
 Mark a text where it is used: ``t.gettext("{left} left", left=3)``, ``t.ngettext("{n} day", "{n} days", n)``; in
-templates ``_(...)`` and ``ngettext(...)``. Then ``python -m config.texts update`` adds it to the catalogues, to be
-translated there.
+templates ``_(...)`` and ``ngettext(...)``; as a :class:`Message` where the language is not known yet. Then
+``python -m config.texts update`` adds it to the catalogues, to be translated there.
 """
 
 from __future__ import annotations
 
 import gettext
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
@@ -17,11 +18,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_datetime
 from babel.lists import format_list
 from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_from_file
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
@@ -57,7 +59,10 @@ DEFAULT_LANGUAGE = next(iter(LANGUAGES))
 _PROJECT = Path(__file__).resolve().parent.parent
 _LOCALES = Path(__file__).resolve().parent / "locales"
 _SOURCES = ("config", "models", "daemon", "web")
+_COMMANDS = _PROJECT / "manage.py"
 _EXTRACTORS = [("**.py", "python"), ("**.html", "jinja2")]
+_KEYWORDS = DEFAULT_KEYWORDS | {"Message": None}
+_TAGS = ("Translators:",)
 _UNITS = (("day", DAY_S), ("hour", HOUR_S), ("minute", MINUTE_S), ("second", 1))
 _SIZES = (("GB", 10 * GIB, GIB), ("MB", MIB, MIB), ("KB", KIB, KIB))
 """Name, smallest size in bytes, bytes of the unit. Customers know the largest file as 2000 MB: gigabytes begin late."""
@@ -115,6 +120,42 @@ class Texts:
         return format_decimal(value, "0.#" if value < 10 else "0", locale=self.language)
 
 
+class Message:
+    """A text for the operator that is put into words where their language is known: ``message.said_in(t)``.
+
+    Keyword arguments fill the placeholders, as in :meth:`Texts.gettext`; they may be messages themselves.
+    """
+
+    def __init__(self, text: str, /, **values: Any) -> None:
+        self._text = text
+        self._values = values
+
+    def said_in(self, t: Texts) -> str:
+        """The text in the language of *t*."""
+        said = {name: value.said_in(t) if isinstance(value, Message) else value for name, value in self._values.items()}
+        return t.gettext(self._text, **said)
+
+    def __str__(self) -> str:
+        return self.said_in(translator(DEFAULT_LANGUAGE))
+
+
+def language_named(text: str) -> str | None:
+    """The code of the first language that *text* names and that is known here; None when there is none.
+
+    It may be what a system's locale is called (``es_ES.UTF-8``, ``pt_BR:es``), or the language's own or English name.
+    """
+    return next((code for part in text.split(":") if (code := _language_called(part.strip().casefold()))), None)
+
+
+def _language_called(word: str) -> str | None:
+    code = re.split(r"[-_.@]", word)[0]
+    for language in LANGUAGES.values():
+        names = {language.name.casefold(), str(Locale(language.code).english_name).casefold()}
+        if code == language.code or word in names:
+            return language.code
+    return None
+
+
 def language_of(tag: str | None) -> str:
     """The code of the language that *tag* means, as Telegram gives it (``pt``, ``pt-BR``); else the default one."""
     code = (tag or "").replace("_", "-").split("-")[0].lower()
@@ -146,12 +187,20 @@ def catalogue(language: str) -> Catalog:
 def extract() -> Catalog:
     """Every marked text of the code."""
     found = Catalog()
-    for package in _SOURCES:
-        for _file, _line, message, comments, context in extract_from_dir(
-            _PROJECT / package, _EXTRACTORS, comment_tags=("Translators:",), strip_comment_tags=True
-        ):
-            found.add(message, auto_comments=comments, context=context)
+    for message, comments, context in _marked():
+        found.add(message, auto_comments=comments, context=context)
     return found
+
+
+def _marked() -> Iterator[Any]:
+    """Message, comments and context of each marked text."""
+    for package in _SOURCES:
+        for _file, _line, *marked in extract_from_dir(
+            _PROJECT / package, _EXTRACTORS, keywords=_KEYWORDS, comment_tags=_TAGS, strip_comment_tags=True
+        ):
+            yield marked
+    for _line, *marked in extract_from_file("python", _COMMANDS, _KEYWORDS, _TAGS, strip_comment_tags=True):
+        yield marked
 
 
 def update() -> None:

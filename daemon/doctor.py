@@ -11,110 +11,193 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
+import requests
 from pyrogram import Client, raw
 from pyrogram.errors import FloodWait, RPCError
 from pyrogram.session.session import AuthKeyNotFound
 from supervisor.xmlrpc import SupervisorTransport
 
+from config.advice import STARS_RULE
 from config.findings import Finding, clock, fail, ok, warn
-from config.money import STARS, STARS_RULE
+from config.money import STARS
 from config.settings import Settings
+from config.texts import Message, Texts
 from daemon.supervision import programs
-from daemon.telegram import endpoint
+from daemon.telegram import account_guard, endpoint
 
 TIMEOUT_S = 25.0
+HEALTH_TIMEOUT_S = 3.0
 STOP_S = 5.0
 
 _FAILURES = (RPCError, OSError, AuthKeyNotFound)
 
+_OF_TOKEN = Message("Telegram refuses TELEGRAM_BOT_TOKEN: ask @BotFather for the present one")
+_OF_APPLICATION = Message(
+    "Telegram refuses TELEGRAM_API_ID and TELEGRAM_API_HASH: copy both again from https://my.telegram.org; they belong "
+    "together"
+)
+_OF_BOT = Message("Telegram refuses the bot's login")
+BOT_REFUSALS = {
+    "ACCESS_TOKEN_INVALID": _OF_TOKEN,
+    "ACCESS_TOKEN_EXPIRED": _OF_TOKEN,
+    "BOT_TOKEN_INVALID": _OF_TOKEN,
+    "USER_DEACTIVATED": _OF_TOKEN,
+    "USER_DEACTIVATED_BAN": Message("Telegram has banned this bot: only @BotSupport can help"),
+    "API_ID_INVALID": _OF_APPLICATION,
+    "API_ID_PUBLISHED_FLOOD": _OF_APPLICATION,
+}
+"""What a refused login of the bot is to be blamed on."""
 
-def examine(settings: Settings, running: bool, *, offline: bool) -> list[Finding]:
+_ENDED = Message("Telegram has ended the session: make a new one with `make session`")
+_BANNED = Message("Telegram has banned or deleted this account: take another one, with `make session`")
+ACCOUNT_REFUSALS = {
+    "API_ID_INVALID": _OF_APPLICATION,
+    "API_ID_PUBLISHED_FLOOD": _OF_APPLICATION,
+    "AUTH_KEY_DUPLICATED": Message(
+        "Telegram has ended the session because it was used from two places: make a new one with `make session`, and "
+        "use it in one"
+    ),
+    "USER_DEACTIVATED": _BANNED,
+    "USER_DEACTIVATED_BAN": _BANNED,
+}
+"""What a refused session is to be blamed on, where Telegram has not simply ended it."""
+
+
+def examine(settings: Settings, t: Texts, running: bool, *, offline: bool) -> list[Finding]:
     """The daemon's findings. *running*: the programs run on this ``DB_PATH`` now."""
-    findings = [_stars(settings), *(_supervisor(settings) if running else ())]
-    return findings if offline else [*findings, *asyncio.run(_telegram(settings, running))]
+    findings = [_stars(settings, t), *(_supervisor(settings, t) if running else ())]
+    if offline:
+        return findings
+    in_use = _in_use(settings, t, running)
+    return [*findings, *asyncio.run(_telegram(settings, t, in_use))]
 
 
-def _stars(settings: Settings) -> Finding:
+def _stars(settings: Settings, t: Texts) -> Finding:
     if settings.paypal_enabled:
-        return warn("Telegram's rule", f"PayPal is on. {STARS_RULE}. For Stars only, leave out PAYPAL_CLIENT_ID")
+        rule = STARS_RULE.said_in(t)
+        return warn(
+            "Telegram's rule",
+            t.gettext("PayPal is on. {rule}. For Stars only, leave out PAYPAL_CLIENT_ID", rule=rule),
+        )
     if not any(STARS in plan.prices for plan in settings.plans.on_sale()):
-        return warn("Telegram's rule", "no plan has a price in Stars (XTR), so nothing can be bought")
-    return ok("Telegram's rule", "only Stars are taken")
+        return warn("Telegram's rule", t.gettext("no plan has a price in Stars (XTR), so nothing can be bought"))
+    return ok("Telegram's rule", t.gettext("only Stars are taken"))
 
 
-def _supervisor(settings: Settings) -> Iterator[Finding]:
+def _in_use(settings: Settings, t: Texts, running: bool) -> str | None:
+    """Who uses the account's session now, under this ``DB_PATH`` or another; None where nobody is seen to."""
+    if running:
+        return t.gettext("its session is in use by the running daemon: left alone, see /health")
+    if account_guard.is_held(settings):
+        return t.gettext("its session is in use by a daemon with another DB_PATH: left alone")
+    for address in (f"http://127.0.0.1:{settings.port}", settings.backend_url):
+        if address and _answers(address):
+            return t.gettext("a bot answers at {address} and may be using its session: left alone", address=address)
+    return None
+
+
+def _answers(address: str) -> bool:
+    """Whether a Peaje answers there: in a container on this machine, or on another machine."""
+    try:
+        said = requests.get(f"{address}/health", timeout=HEALTH_TIMEOUT_S, allow_redirects=False).json()
+    except (requests.RequestException, ValueError):
+        return False
+    return isinstance(said, dict) and "checks" in said
+
+
+def _supervisor(settings: Settings, t: Texts) -> Iterator[Finding]:
     socket = programs.runtime_directory(settings.db_path) / "supervisor.sock"
     if not socket.exists():
-        yield warn("supervisord", f"no socket at {socket}: supervisorctl cannot steer the programs")
+        yield warn(
+            "supervisord", t.gettext("no socket at {socket}: supervisorctl cannot steer the programs", socket=socket)
+        )
         return
     if stat.S_IMODE(socket.stat().st_mode) & 0o077:
-        yield fail("supervisord", f"others may steer the programs: chmod 0700 {socket}")
+        yield fail("supervisord", t.gettext("others may steer the programs: chmod 0700 {socket}", socket=socket))
     try:
         server = ServerProxy("http://localhost", SupervisorTransport(None, None, f"unix://{socket}"))
         processes: Any = server.supervisor.getAllProcessInfo()
         states = {str(info["name"]): str(info["statename"]) for info in processes}
     except (OSError, Fault) as error:
-        yield fail("supervisord", f"does not answer at {socket}: {error}")
+        yield fail("supervisord", t.gettext("does not answer at {socket}: {error}", socket=socket, error=error))
         return
     down = [f"{name} {state}" for name, state in states.items() if state != "RUNNING"]
     if down:
-        yield fail("supervisord", f"{', '.join(down)}: see {settings.logs}, then supervisorctl start all")
+        programs_down = ", ".join(down)
+        yield fail(
+            "supervisord",
+            t.gettext("{programs}: see `python manage.py logs`, then supervisorctl start all", programs=programs_down),
+        )
     else:
-        yield ok("supervisord", f"runs {', '.join(sorted(states))}")
+        yield ok("supervisord", t.gettext("runs {programs}", programs=", ".join(sorted(states))))
 
 
-async def _telegram(settings: Settings, running: bool) -> list[Finding]:
+async def _telegram(settings: Settings, t: Texts, in_use: str | None) -> list[Finding]:
+    """What Telegram says of both logins; the account's is left alone where it is *in_use*."""
     if settings.telegram_public_key:
         endpoint.trust(settings.telegram_public_key)
-    findings = [finding async for finding in _bot(settings)]
+    findings = [finding async for finding in _bot(settings, t)]
     if any(finding.part == "Telegram" for finding in findings):
         return findings  # not reached: the account would not reach it either
-    if running:
-        findings.append(ok("account", "its session is in use by the running daemon: left alone, see /health"))
-    else:
-        findings.append(await _account(settings))
+    findings.append(ok("account", in_use) if in_use else await _account(settings, t))
     return findings
 
 
-async def _bot(settings: Settings) -> AsyncIterator[Finding]:
+async def _bot(settings: Settings, t: Texts) -> AsyncIterator[Finding]:
     bot = _client(settings, "doctor's bot", bot_token=settings.telegram_bot_token)
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await bot.start()
-            yield ok("bot", f"@{bot.me.username}" if bot.me else "logged in")
+            yield ok("bot", f"@{bot.me.username}" if bot.me else t.gettext("logged in"))
             state = await bot.invoke(raw.functions.updates.GetState())
-            yield clock("clock (Telegram)", state.date, time.time())
+            yield clock("clock (Telegram)", state.date, time.time(), t)
             await bot.log_out()
     except FloodWait as error:
-        yield warn("bot", f"Telegram wants {error.value} s of rest before another login: ask again later")
+        yield warn("bot", _flooded(error, t))
     except RPCError as error:
-        yield fail("bot", f"Telegram refuses TELEGRAM_BOT_TOKEN ({error.ID}): ask @BotFather for the present one")
+        yield fail("bot", f"{BOT_REFUSALS.get(error.ID or '', _OF_BOT).said_in(t)} ({error.ID})")
     except (OSError, AuthKeyNotFound) as error:
-        yield fail(
-            "Telegram",
-            f"cannot be reached ({type(error).__name__}): is port 443 open, is the clock right to half a minute?",
-        )
+        yield fail("Telegram", _unreachable(error, t))
     except KeyError:  # what the library raises for an answer that it cannot read
-        yield fail("Telegram", "something else answers at its address: is a proxy in between that reads along?")
+        yield fail(
+            "Telegram", t.gettext("something else answers at its address: is a proxy in between that reads along?")
+        )
     finally:
         await _close(bot)
 
 
-async def _account(settings: Settings) -> Finding:
+def _flooded(error: FloodWait, t: Texts) -> str:
+    rest = t.duration(int(str(error.value)))
+    return t.gettext("Telegram wants a rest of {rest} before another login: ask again later", rest=rest)
+
+
+def _unreachable(error: Exception, t: Texts) -> str:
+    return t.gettext(
+        "cannot be reached ({error}): is port 443 open, is the clock right to half a minute?",
+        error=type(error).__name__,
+    )
+
+
+async def _account(settings: Settings, t: Texts) -> Finding:
     account = _client(settings, "doctor's account", session_string=settings.telegram_session_string)
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await account.start()
         me = account.me
         if me is not None and me.is_bot:
-            return fail("account", "TELEGRAM_SESSION_STRING belongs to a bot: it takes a person's, see `make session`")
-        return ok("account", f"{me.full_name if me else 'somebody'} is logged in")
+            return fail(
+                "account",
+                t.gettext("TELEGRAM_SESSION_STRING belongs to a bot: it takes a person's, see `make session`"),
+            )
+        return ok("account", t.gettext("{name} is logged in", name=me.full_name if me else "?"))
+    except FloodWait as error:
+        return warn("account", _flooded(error, t))
     except RPCError as error:
-        return fail("account", f"Telegram has ended the session ({error.ID}): make a new one with `make session`")
+        return fail("account", f"{ACCOUNT_REFUSALS.get(error.ID or '', _ENDED).said_in(t)} ({error.ID})")
     except AuthKeyNotFound:
-        return fail("account", "Telegram does not know the session any more: make a new one with `make session`")
+        return fail("account", _ENDED.said_in(t))
     except OSError as error:
-        return fail("account", f"Telegram cannot be reached ({type(error).__name__})")
+        return fail("account", _unreachable(error, t))
     finally:
         await _close(account)
 

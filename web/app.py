@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from config.money import STARS_RULE
+from config.advice import STARS_RULE
 from config.settings import Settings
+from config.texts import translator
 from models import database
 from web import headers, health, metrics, pages, webhook
 from web.arrival import LARGEST_BODY
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     limiter.init_app(app)
     headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if shop else None)
     if shop:
+        logger.warning("paypal.enabled", extra={"note": STARS_RULE.said_in(translator(settings.language))})
         _sell(app, shop)
     return app
 
@@ -52,7 +54,6 @@ def create_app(settings: Settings) -> Flask:
 def _sell(app: Flask, shop: Shop) -> None:
     """Add the pages, the webhook, and error pages in the buyer's language."""
     app.extensions["shop"] = shop
-    logger.warning("paypal.enabled", extra={"note": STARS_RULE})
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(webhook.blueprint)
     app.register_error_handler(HTTPException, _explain)

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import requests
 
+from config import advice, port
 from config.findings import Finding, clock, fail, ok, warn
+from config.money import country_of_currency
 from config.settings import Settings
+from config.texts import Texts
 from models import database
 from web.paypal import registration
 from web.paypal.client import AccessDenied, PayPalError
@@ -21,78 +24,122 @@ FORGED = 400
 """The status with which our webhook answers a notification that is not PayPal's."""
 
 
-def examine(settings: Settings, running: bool, *, offline: bool) -> Iterator[Finding]:
+def examine(settings: Settings, t: Texts, running: bool, *, offline: bool) -> Iterator[Finding]:
     """The findings about PayPal and the web program, one after the other.
 
     :param running: whether the programs run on this ``DB_PATH`` at the moment.
     :param offline: ask nobody outside this machine.
     """
+    if not running:
+        yield _port(settings, t)
     shop = build_shop(settings)
     if shop is None:
-        yield _off(settings)
+        yield _off(settings, t)
         return
-    yield _address(settings)
+    yield advice.backend_url(settings, t)
+    yield from _currencies(shop, t)
     if offline:
         return
-    yield from _paypal(shop)
-    yield _webhook(shop)
+    yield from _paypal(shop, t)
+    yield _webhook(shop, t, running)
     if running:
-        yield _way_in(settings)
+        yield _way_in(settings, t)
     else:
-        yield warn("way in", "not tried: the programs are not running")
+        yield warn("way in", t.gettext("not tried: the programs are not running"))
 
 
-def _off(settings: Settings) -> Finding:
+def _port(settings: Settings, t: Texts) -> Finding:
+    fault = port.fault(settings)
+    return fail("port", fault.text.said_in(t)) if fault else ok("port", t.gettext("{port} is free", port=settings.port))
+
+
+def _off(settings: Settings, t: Texts) -> Finding:
     if settings.paypal_client_id:
-        return fail("PayPal", "does not sell: set BACKEND_URL, where customers come back to")
-    return ok("PayPal", "off: Stars only")
+        return fail("PayPal", t.gettext("does not sell: set BACKEND_URL, where customers come back to"))
+    return ok("PayPal", t.gettext("off: Stars only"))
 
 
-def _address(settings: Settings) -> Finding:
-    url = settings.backend_url or ""
-    if url.startswith("https://"):
-        return ok("BACKEND_URL", url)
-    if settings.paypal_endpoint:
-        return warn("BACKEND_URL", f"{url} is not https: enough for a local PayPal only")
-    return fail("BACKEND_URL", f"{url} is not https: PayPal sends webhooks to https addresses only")
+def _currencies(shop: Shop, t: Texts) -> Iterator[Finding]:
+    """Currencies that PayPal takes from accounts of one country alone."""
+    for currency in sorted({each for plan in shop.settings.plans.on_sale() for each in plan.prices}):
+        country = country_of_currency(currency, t.language)
+        if country is not None:
+            yield warn(
+                "currencies",
+                t.gettext(
+                    "{currency} works only if your PayPal account and your customers' are of {country}: else take "
+                    "another currency in plans.toml",
+                    currency=currency,
+                    country=country,
+                ),
+            )
 
 
-def _paypal(shop: Shop) -> Iterator[Finding]:
+def _paypal(shop: Shop, t: Texts) -> Iterator[Finding]:
     mode = shop.settings.paypal_mode
     try:
         with shop.paypal.within(PATIENCE_S):
             shop.paypal.check()
     except AccessDenied as error:
-        yield fail("PayPal", f"{error}. Put PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET of the {mode} account in")
+        advised = t.gettext(
+            "refuses PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET: put those of the {mode} account in, or set PAYPAL_MODE",
+            mode=mode,
+        )
+        yield fail("PayPal", f"{advised} ({error})")
     except PayPalError as error:
-        yield fail("PayPal", f"cannot be asked: {error}. See paypal-status.com, and whether this machine may go out")
+        advised = t.gettext("cannot be asked: see paypal-status.com, and whether this machine may go out")
+        yield fail("PayPal", f"{advised} ({error})")
     else:
-        yield ok("PayPal", f"accepts the credentials ({mode})")
+        yield ok("PayPal", t.gettext("accepts the credentials ({mode})", mode=mode))
     try:
         date = requests.head(shop.paypal.base_url, timeout=TIMEOUT_S).headers.get("Date", "")
-        yield clock("clock (PayPal)", email.utils.parsedate_to_datetime(date).timestamp(), time.time())
+        yield clock("clock (PayPal)", email.utils.parsedate_to_datetime(date).timestamp(), time.time(), t)
     except (requests.RequestException, ValueError) as error:
-        yield warn("clock (PayPal)", f"not compared: {type(error).__name__}")
+        yield warn("clock (PayPal)", t.gettext("not compared: {error}", error=type(error).__name__))
 
 
-def _webhook(shop: Shop) -> Finding:
+def _webhook(shop: Shop, t: Texts, running: bool) -> Finding:
     url = f"{shop.settings.backend_url}{registration.PATH}"
     expected = _expected(shop)
     try:
         with shop.paypal.within(PATIENCE_S):
             registered = shop.paypal.webhooks()
     except PayPalError as error:
-        return fail("webhook", f"not known: {error}")
+        return fail("webhook", t.gettext("not known: {error}", error=error))
     found = next((one for one in registered if identifier(one) == expected or one.get("url") == url), None)
     if found is None:
-        return fail("webhook", f"PayPal has none for {url}. upkeep registers it within a minute: see its log")
+        return _unregistered(shop, url, t, running)
     if expected is not None and identifier(found) != expected:
-        return fail("webhook", "PAYPAL_WEBHOOK_ID names another webhook: leave it out, and the right one is found")
+        return fail(
+            "webhook", t.gettext("PAYPAL_WEBHOOK_ID names another webhook: leave it out, and the right one is found")
+        )
     names = {str(event.get("name")) for event in found.get("event_types") or ()}
     missing = set() if "*" in names else set(EVENT_TYPES) - names
     if missing:
-        return warn("webhook", f"is not told of {', '.join(sorted(missing))}: subscribe it to all events")
-    return ok("webhook", f"registered for {found.get('url')}")
+        names_missing = ", ".join(sorted(missing))
+        return warn("webhook", t.gettext("is not told of {names}: subscribe it to all events", names=names_missing))
+    return ok("webhook", t.gettext("registered for {url}", url=found.get("url")))
+
+
+def _unregistered(shop: Shop, url: str, t: Texts, running: bool) -> Finding:
+    """PayPal has no webhook for our address: nothing to see to unless the programs run, which register it."""
+    if shop.settings.paypal_webhook_id:
+        return fail(
+            "webhook",
+            t.gettext(
+                "PayPal has none called PAYPAL_WEBHOOK_ID, and none for {url}: leave PAYPAL_WEBHOOK_ID out", url=url
+            ),
+        )
+    if not running:
+        return ok("webhook", t.gettext("none for {url} yet: the start registers it", url=url))
+    return fail(
+        "webhook",
+        t.gettext(
+            "PayPal has none for {url}. upkeep registers it within a minute; `python manage.py logs --program upkeep` "
+            "says why not",
+            url=url,
+        ),
+    )
 
 
 def _expected(shop: Shop) -> str | None:
@@ -106,16 +153,21 @@ def _expected(shop: Shop) -> str | None:
         database.close_database()
 
 
-def _way_in(settings: Settings) -> Finding:
+def _way_in(settings: Settings, t: Texts) -> Finding:
     """Call the web program by the address that PayPal and customers use, through every proxy in front of it."""
     url = settings.backend_url or ""
     try:
         live = requests.get(f"{url}/health/live", timeout=TIMEOUT_S)
         forged = requests.post(f"{url}{registration.PATH}", data=b"{}", timeout=TIMEOUT_S, allow_redirects=False)
     except requests.RequestException as error:
-        return fail("way in", f"{url} cannot be reached ({type(error).__name__}): see domain, port and proxy")
+        kind = type(error).__name__
+        return fail(
+            "way in", t.gettext("{url} cannot be reached ({error}): see domain, port and proxy", url=url, error=kind)
+        )
     if not live.ok or "status" not in live.text:
-        return fail("way in", f"{url} answers, but not as this bot ({live.status_code}): see where the domain leads")
+        said = t.gettext("{url} answers, but not as this bot: see where the domain leads", url=url)
+        return fail("way in", f"{said} ({live.status_code})")
     if forged.status_code != FORGED:
-        return fail("way in", f"{registration.PATH} answers {forged.status_code}, not {FORGED}: is it let through?")
-    return ok("way in", f"{url} leads here")
+        said = t.gettext("{path} is not let through to this bot", path=registration.PATH)
+        return fail("way in", f"{said} ({forged.status_code})")
+    return ok("way in", t.gettext("{url} leads here", url=url))

@@ -1,6 +1,7 @@
 """What can go wrong between the daemon and Telegram.
 
 DaemonError
+├── AccountInUse    another process on this machine uses the account
 ├── LoginRefused    Telegram refused a login ten times: the supervisor tries later
 ├── ClockSetBack    the library takes message ids from the clock: only a new process can go on
 ├── LoginLost       the session was ended from outside: a new process logs the bot in with its token
@@ -11,6 +12,10 @@ DaemonError
 
 class DaemonError(Exception):
     """Base of everything that the daemon raises itself."""
+
+
+class AccountInUse(DaemonError):
+    """Another process on this machine uses the account, and a second one would end its session."""
 
 
 class LoginRefused(DaemonError):

@@ -11,6 +11,7 @@ import peewee
 
 from config.findings import Finding, fail, ok, warn
 from config.settings import Settings
+from config.texts import Texts
 from config.units import HOUR_S, MIB
 from models import database, notes, users
 from models.errors import SchemaTooNew
@@ -20,35 +21,38 @@ BEAT_STALE_S = 45
 BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings, t: Texts) -> Iterator[Finding]:
     """Examine disk, secrets, database, programs, incidents, backups, and whether the admins can be told of incidents.
 
     ``.env`` is the one of the working directory, as for the programs.
     """
-    yield _disk(settings.db_path)
-    yield from _secrets((Path(".env").absolute(), settings.database_file, settings.db_path / "bot.session"))
+    yield _disk(settings.db_path, t)
+    yield from _secrets((Path(".env").absolute(), settings.database_file, settings.db_path / "bot.session"), t)
     file = settings.database_file
     if not file.exists():
-        yield ok("database", "not there yet: the first start makes it")
+        yield ok("database", t.gettext("not there yet: the first start makes it"))
         return
     try:
         found = integrity.examine(file)
         if found.faults:
-            yield fail("database", f"damaged: stop the programs and restore a backup. {'; '.join(found.faults)}")
+            advice = t.gettext("damaged: stop the programs and restore a backup")
+            yield fail("database", f"{advice}. {'; '.join(found.faults)}")
             return
-        yield _schema(file)
+        yield _schema(file, t)
         database.open_database(file)
         notes.put("doctor", int(time.time()), int(time.time()))
-        yield ok("database", f"sound and writable, {file.stat().st_size // MIB} MiB at {file}")
-        yield _ledger(found.contradictions)
-        yield from _programs(settings, int(time.time()))
-        yield from _incidents()
-        yield _admins(settings)
-        yield _backups(settings, int(time.time()))
+        mib = file.stat().st_size // MIB
+        yield ok("database", t.gettext("sound and writable, {mib} MiB at {file}", mib=mib, file=file))
+        yield _ledger(found.contradictions, t)
+        yield from _programs(settings, int(time.time()), t)
+        yield from _incidents(t)
+        yield from _admins(settings, t)
+        yield _backups(settings, int(time.time()), t)
     except SchemaTooNew as error:
         yield fail("migrations", str(error))
     except (peewee.DatabaseError, OSError) as error:
-        yield fail("database", f"{error}: see whether the disk is full and {file} belongs to the programs' user")
+        advice = t.gettext("see whether the disk is full and {file} belongs to the programs' user", file=file)
+        yield fail("database", f"{error}: {advice}")
     finally:
         database.close_database()
 
@@ -82,69 +86,80 @@ def _is_alive(file: Path) -> bool:
     return beat is not None and time.time() - beat.at <= BEAT_STALE_S
 
 
-def _disk(db_path: Path) -> Finding:
+def _disk(db_path: Path, t: Texts) -> Finding:
     place = db_path if db_path.exists() else db_path.parent
     free = shutil.disk_usage(place).free
-    said = f"{free // MIB} MiB free at {place}"
-    return (
-        ok("disk", said)
-        if free >= health.LOW_DISK_BYTES
-        else fail("disk", f"{said}: make room, a full disk stops sales")
-    )
+    said = t.gettext("{mib} MiB free at {place}", mib=free // MIB, place=place)
+    if free >= health.LOW_DISK_BYTES:
+        return ok("disk", said)
+    advice = t.gettext("make room, a full disk stops sales")
+    return fail("disk", f"{said}: {advice}")
 
 
-def _secrets(files: Iterable[Path]) -> Iterator[Finding]:
+def _secrets(files: Iterable[Path], t: Texts) -> Iterator[Finding]:
     """What to do about files with secrets in them that others may read."""
     for file in files:
         mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0
         if mode & BY_OTHERS:
-            yield warn(file.name, f"others on this machine may read it ({mode:04o}): chmod 600 {file}")
+            said = t.gettext(
+                "others on this machine may read it ({mode}): chmod 600 {file}", mode=f"{mode:04o}", file=file
+            )
+            yield warn(file.name, said)
 
 
-def _backups(settings: Settings, now: int) -> Finding:
+def _backups(settings: Settings, now: int, t: Texts) -> Finding:
     newest = backups.newest(backups.in_directory(settings.backups), now)
     if newest is None:
-        return ok("backups", "none yet: upkeep makes one a few seconds after the start")
-    hours = (now - newest.at) // HOUR_S
-    said = f"the newest was made {hours} hours ago: {settings.backups / newest.name}"
-    if hours >= 2 * settings.backup_hours:
-        return warn("backups", f"{said}. Is upkeep running? What does {settings.logs}/upkeep.log say?")
+        return ok("backups", t.gettext("none yet: upkeep makes one a few seconds after the start"))
+    age, file = t.duration(now - newest.at), settings.backups / newest.name
+    said = t.gettext("the newest was made {age} ago: {file}", age=age, file=file)
+    if now - newest.at >= 2 * settings.backup_hours * HOUR_S:
+        advice = t.gettext("Is upkeep running? `python manage.py logs --program upkeep` says more")
+        return warn("backups", f"{said}. {advice}")
     return ok("backups", said)
 
 
-def _ledger(contradictions: list[str]) -> Finding:
+def _ledger(contradictions: list[str], t: Texts) -> Finding:
     if not contradictions:
-        return ok("ledger", "adds up")
-    advice = "nothing is damaged, do not restore a backup: see the provider for this money"
-    return warn("ledger", f"does not add up; {advice}. {'; '.join(contradictions)}")
+        return ok("ledger", t.gettext("adds up"))
+    advice = t.gettext("does not add up; nothing is damaged, do not restore a backup: see the provider for this money")
+    return warn("ledger", f"{advice}. {'; '.join(contradictions)}")
 
 
-def _schema(file: Path) -> Finding:
+def _schema(file: Path, t: Texts) -> Finding:
     pending = database.pending(file)
     if pending:
-        return warn("migrations", f"{len(pending)} to come at the next start, after a backup: {', '.join(pending)}")
-    return ok("migrations", "all applied")
+        names = ", ".join(pending)
+        return warn("migrations", t.gettext("to come at the next start, after a backup: {names}", names=names))
+    return ok("migrations", t.gettext("all applied"))
 
 
-def _programs(settings: Settings, now: int) -> Iterator[Finding]:
+def _programs(settings: Settings, now: int, t: Texts) -> Iterator[Finding]:
     for name, beat in sorted(health.all().items()):
         age = now - beat.at
         if age <= BEAT_STALE_S:
-            yield ok(name, "alive")
+            yield ok(name, t.gettext("alive"))
         else:
-            yield fail(name, f"no sign of life for {age} s: see `supervisorctl status` and {settings.logs}/{name}.log")
+            log = settings.logs / f"{name}.log"
+            yield fail(
+                name,
+                t.gettext("no sign of life for {age} s: see `supervisorctl status` and {log}", age=age, log=log),
+            )
 
 
-def _incidents() -> Iterator[Finding]:
+def _incidents(t: Texts) -> Iterator[Finding]:
     for incident in health.incidents():
-        yield warn("incident", f"{incident.key}, not over yet: {incident.text}")
+        yield warn("incident", t.gettext("{incident}, not over yet: {text}", incident=incident.key, text=incident.text))
 
 
-def _admins(settings: Settings) -> Finding:
-    if not settings.admin_ids:
-        return warn("admins", "none: nobody hears when something is wrong. Put your Telegram id into ADMIN_IDS")
+def _admins(settings: Settings, t: Texts) -> Iterator[Finding]:
+    """Whether the admins can be written to; that there are none is said of ``ADMIN_IDS``."""
     strangers = sorted(number for number in settings.admin_ids if users.get(number) is None)
     if strangers:
         who = ", ".join(map(str, strangers))
-        return warn("admins", f"{who} has never written to the bot, which therefore cannot answer: send /start")
-    return ok("admins", f"{len(settings.admin_ids)}, reachable")
+        yield warn(
+            "admins",
+            t.gettext("{who} has never written to the bot, which therefore cannot answer: send /start", who=who),
+        )
+    elif settings.admin_ids:
+        yield ok("admins", t.gettext("all reachable"))

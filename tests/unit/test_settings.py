@@ -298,3 +298,93 @@ def test_old_names_of_the_watchdog_are_read_with_a_warning(environ: dict[str, st
 
     assert (loaded.watchdog_stale, loaded.watchdog_crashes) == (7, 3)
     assert loaded.warnings == ("WARDEN_STALE is called WATCHDOG_STALE now: rename it",)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("ADMIN_ID=6200000001", "ADMIN_ID in .env is no setting: is ADMIN_IDS meant?"),
+        ("admin_ids=6200000001", "admin_ids in .env is no setting: is ADMIN_IDS meant?"),
+        ("BOT_TOKEN=x", "BOT_TOKEN in .env is no setting: is TELEGRAM_BOT_TOKEN meant?"),
+        ("STRING_SESSION=x", "STRING_SESSION in .env is no setting: is TELEGRAM_SESSION_STRING meant?"),
+        ("PAYPAL_SECRET=x", "PAYPAL_SECRET in .env is no setting: is PAYPAL_CLIENT_SECRET meant?"),
+        ("BACKEND_URL_FIEL=x", "BACKEND_URL_FIEL in .env is no setting: is BACKEND_URL_FILE meant?"),
+        ("WEBHOOK_URL=x", "WEBHOOK_URL in .env is no setting: is BACKEND_URL meant?"),
+        ("DATABASE_URL=x", "DATABASE_URL in .env is no setting: .env.example has them all"),
+        ("FAVOURITE_COLOUR=red", "FAVOURITE_COLOUR in .env is no setting: .env.example has them all"),
+    ],
+)
+def test_an_unknown_name_in_dotenv_is_told_with_the_nearest(
+    environ: dict[str, str], tmp_path: Path, typed: str, told: str
+) -> None:
+    (tmp_path / ".env").write_text(f"{typed}\nCOMPOSE_PROJECT_NAME=peaje\nTZ=Europe/Madrid\n")
+
+    assert load(environ, tmp_path / ".env").warnings == (told,)
+
+
+def test_of_the_environment_only_what_is_meant_for_us_is_told(environ: dict[str, str]) -> None:
+    of_others = {
+        "PATH": "/bin",
+        "HOME": "/",
+        "LOGNAME": "me",
+        "DB_HOST": "x",
+        "GPG_KEY": "x",
+        "API_URL": "x",
+        "PORTS": "1",
+    }
+    ours = {"TELEGRAM_TOKEN": "x", "PAYPAL_SECRT": "x", "ADMIN_ID": "1", "API_HASH_FILE": "x"}
+
+    told = load(environ | of_others | ours).warnings
+
+    assert [warning.split()[0] for warning in told] == ["ADMIN_ID", "API_HASH_FILE", "PAYPAL_SECRT", "TELEGRAM_TOKEN"]
+    assert all("in the environment is no setting: is " in warning for warning in told)
+
+
+def test_a_missing_setting_is_told_with_its_misspelling(environ: dict[str, str]) -> None:
+    environ["TELEGRAM_TOKEN"] = environ.pop("TELEGRAM_BOT_TOKEN")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load(environ)
+
+    assert caught.value.faults == ["TELEGRAM_BOT_TOKEN is missing: ask @BotFather for one with /newbot"]
+    assert caught.value.warnings == ("TELEGRAM_TOKEN in the environment is no setting: is TELEGRAM_BOT_TOKEN meant?",)
+
+
+@pytest.mark.parametrize(
+    ("environ_said", "dotenv_said", "language"),
+    [
+        ({}, "", "en"),
+        ({"LANG": "es_ES.UTF-8"}, "", "es"),
+        ({"LANG": "es_ES.UTF-8", "LC_ALL": "C.UTF-8"}, "", "en"),
+        ({"LANG": "fr_FR.UTF-8"}, "", "en"),
+        ({"LANGUAGE": "es"}, "", "es"),
+        ({"LANGUAGE": "pt_BR:es", "LANG": "pt_BR.UTF-8"}, "", "es"),
+        ({"LANGUAGE": "en_US:en"}, "es", "es"),
+        ({}, "Español", "es"),
+        ({"LANG": "es_ES"}, "english", "en"),
+    ],
+)
+def test_the_operators_language(
+    environ: dict[str, str], tmp_path: Path, environ_said: dict[str, str], dotenv_said: str, language: str
+) -> None:
+    (tmp_path / ".env").write_text(f"LANGUAGE={dotenv_said}\n")
+
+    loaded = load(environ | environ_said, tmp_path / ".env")
+
+    assert (loaded.language, loaded.warnings) == (language, ())
+
+
+def test_a_language_that_is_none_is_told(environ: dict[str, str]) -> None:
+    loaded = load(environ | {"LANGUAGE": "klingon", "LANG": "es_ES.UTF-8"})
+
+    assert loaded.language == "es"
+    assert loaded.warnings == ("LANGUAGE debe ser uno de en, es, no 'klingon'",)
+
+
+def test_faults_speak_the_operators_language(environ: dict[str, str]) -> None:
+    told = faults(environ | {"LANGUAGE": "es", "PORT": "many", "TELEGRAM_BOT_TOKEN": ""})
+
+    assert told == [
+        "TELEGRAM_BOT_TOKEN falta: pide uno a @BotFather con /newbot",
+        "PORT debe ser un número entero de 1 a 65535, no 'many'",
+    ]
