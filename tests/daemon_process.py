@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pyrogram.enums import ParseMode
 from pyrogram.handlers import DeletedMessagesHandler, EditedMessageHandler, MessageHandler
 from pyrogram.types import Message
 
+from tests import preloaded
 from tests.clients import client
 from tests.sandbox_process import REPOSITORY, Sandbox
 
@@ -33,7 +33,7 @@ class Daemon:
     db_path: Path
     settings: dict[str, str] = field(default_factory=dict)
     code: Path = REPOSITORY
-    process: "subprocess.Popen[bytes] | None" = None
+    process: preloaded.Running | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -46,14 +46,7 @@ class Daemon:
         seen = len(self.log())
         environment = {**os.environ, **self.sandbox.env, "DB_PATH": str(self.db_path), **self.settings}
         with (self.db_path / "stderr").open("ab") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "daemon"],
-                cwd=self.code,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-            )
+            self.process = preloaded.run("daemon", cwd=self.code, env=environment, output=None, errors=stderr)
         self.until_logged(wait_for, seen)
         return self
 

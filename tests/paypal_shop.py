@@ -8,8 +8,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +23,7 @@ from models.money.access import Access
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo
 from models.tables import Event, Note, Order
-from tests import environment
+from tests import environment, preloaded
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal.signatures import Transmission
 from web.paypal.client import PayPal
@@ -102,19 +100,12 @@ class Program:
     env: dict[str, str]
     log: Path
     code: Path = REPOSITORY
-    process: "subprocess.Popen[bytes] | None" = None
+    process: preloaded.Running | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
-                cwd=self.code,
-                env={**os.environ, **self.env},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # gunicorn's worker goes with its master
-            )
+            environment = {**os.environ, **self.env}
+            self.process = preloaded.run(self.module, cwd=self.code, env=environment, output=log, errors=log)
 
     def stop(self) -> int:
         """As supervisord stops it; returns the exit code."""

@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests import preloaded
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 30.0
@@ -24,7 +24,7 @@ class SandboxFailed(Exception):
 class Sandbox:
     """A running sandbox."""
 
-    process: subprocess.Popen[bytes] | None
+    process: preloaded.Running | None
     """None when somebody else has started it, and will stop it."""
     state: Path
     scenario: dict[str, Any]
@@ -55,14 +55,8 @@ def start(state: Path, *arguments: str) -> Sandbox:
     ready = [state / "env", state / "scenario.json"]
     started = time.time()
     with (state / "sandbox.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.sandbox", "--state", str(state), *arguments],
-            cwd=REPOSITORY,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        words = ("tests.sandbox", "--state", str(state), *arguments)
+        process = preloaded.run(*words, cwd=REPOSITORY, env={**os.environ}, output=log, errors=log)
     while not all(file.exists() and file.stat().st_mtime >= started - 1 for file in ready):
         if process.poll() is not None or time.time() - started > START_TIMEOUT:
             process.kill()

@@ -20,7 +20,7 @@ import requests
 
 from config.version import VERSION
 from models.maintenance import health
-from tests import environment
+from tests import environment, preloaded
 from tests.sandbox_process import REPOSITORY
 
 PAYPAL_AWAY = {
@@ -34,7 +34,7 @@ PAYPAL_AWAY = {
 class Web:
     """The running program."""
 
-    process: subprocess.Popen[bytes]
+    process: preloaded.Running | subprocess.Popen[bytes]
     url: str
     console: Path
 
@@ -76,9 +76,7 @@ def web(database_file: Path, tmp_path: Path, request: pytest.FixtureRequest) -> 
     environ |= getattr(request, "param", {})
     console = tmp_path / "console"
     with console.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "web"], cwd=REPOSITORY, env=environ, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = preloaded.run("web", cwd=REPOSITORY, env=environ, output=output, errors=output)
     running = Web(process, f"http://127.0.0.1:{port}", console)
     wait(running.answers)
     yield running
