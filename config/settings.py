@@ -117,6 +117,8 @@ class Settings:
     terms_url: str | None
     privacy_url: str | None
     reminders: bool
+    links_per_hour: int
+    links_per_day: int
 
     source_chats: frozenset[str]
     blocked_chats: frozenset[str]
@@ -327,6 +329,8 @@ def _customers(reader: _Reader) -> dict[str, Any]:
         "terms_url": reader.parsed("TERMS_URL", _url),
         "privacy_url": reader.parsed("PRIVACY_URL", _url),
         "reminders": reader.boolean("REMINDERS", True),
+        "links_per_hour": reader.integer("LINKS_PER_HOUR", 300, low=1),
+        "links_per_day": reader.integer("LINKS_PER_DAY", 1500, low=1),
     }
 
 

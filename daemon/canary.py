@@ -19,8 +19,8 @@ from models import notes, users
 from models.errors import NotFound
 from models.event_kinds import IncidentKey
 from models.jobs import cache, queue
-from models.jobs.queue import NewJob, TooMany
-from models.jobs.states import ENDED, JobState
+from models.jobs.queue import NewJob
+from models.jobs.states import ENDED, JobInfo, JobState
 from models.maintenance import health
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _enqueue(job: NewJob, link: PostLink, bot_id: int, now: int) -> int | None:
     if isinstance(link.chat, int):
         cache.drop(bot_id, link.chat, link.message_id)
     put = queue.enqueue(job, CAP, now)
-    return None if isinstance(put, TooMany) else put.id
+    return put.id if isinstance(put, JobInfo) else None
 
 
 def _now() -> int:

@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     JOB_FINISHED = "job_finished"
     BATCH_FINISHED = "batch_finished"
     BATCH_HELD = "batch_held"
+    BUDGET_SPENT = "budget_spent"
     ADMIN_ALERT = "admin_alert"
     INCIDENT_OPENED = "incident_opened"
     INCIDENT_CLOSED = "incident_closed"
@@ -341,6 +342,22 @@ class BatchHeld(Payload):
     wanted: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSpent(Payload):
+    """The customer has used up a budget of ``limit`` in ``seconds``, which goes on at ``until``.
+
+    Of the message that met it ``taken`` links were taken and ``left_out`` were not.
+    """
+
+    event_kind: ClassVar = EventKind.BUDGET_SPENT
+    purpose: str
+    limit: int
+    seconds: int
+    until: int
+    taken: int
+    left_out: int
+
+
 # For admins
 
 
@@ -434,7 +451,7 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
         SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled, RequestDone,
-        JobFinished, BatchFinished, BatchHeld, AdminAlert, IncidentOpened, IncidentClosed,
+        JobFinished, BatchFinished, BatchHeld, BudgetSpent, AdminAlert, IncidentOpened, IncidentClosed,
     )
 }  # fmt: skip
 

@@ -292,6 +292,20 @@ class Line(Table):
     turn = peewee.IntegerField(default=0)  # the number of the claim that last took a job of this line
 
 
+class Budget(Table):
+    """How much of one budget a customer has used since *began_at*, the start of its present span."""
+
+    user = peewee.ForeignKeyField(User, index=False, on_delete="RESTRICT")
+    purpose = peewee.TextField()  # links lookups
+    seconds = peewee.IntegerField()  # how long the span is
+    began_at = peewee.IntegerField(index=True)
+    count = peewee.IntegerField()
+    told_at = peewee.IntegerField(null=True)  # of the span of which the customer heard that it is used up
+
+    class Meta:
+        primary_key = peewee.CompositeKey("user", "purpose", "seconds")
+
+
 class Upload(Table):
     """The parts of a large upload that Telegram has acknowledged, so that an upload continues after a restart."""
 
@@ -360,6 +374,30 @@ class Source(Table):
     decided_by = peewee.BigIntegerField(null=True)  # the admin who allowed or blocked it
     access_hash = peewee.BigIntegerField(null=True)  # of the operator's account: a session string starts without peers
     seen_at = peewee.IntegerField()
+    bot_access_hash = peewee.BigIntegerField(null=True)  # the bot's own
+
+
+class Lookup(Table):
+    """What Telegram said about a name or an invitation, so that it is not asked again soon, after a restart too."""
+
+    key = peewee.TextField(primary_key=True)  # "@name" in lower case, or "+" and a digest of the invitation
+    source = peewee.ForeignKeyField(Source, null=True, on_delete="CASCADE")  # None: there is none, for the reason
+    reason = peewee.TextField(null=True)  # see models.jobs.reasons
+    failures = peewee.IntegerField(default=0)  # in a row: each doubles the time for which Telegram is not asked
+    again_at = peewee.IntegerField(index=True)  # from when on Telegram is asked again
+    asks = peewee.BooleanField(default=False)  # an invitation that lets in only whom an admin of the chat accepts
+
+
+class ListedChat(Table):
+    """A chat that once had a name of ``BLOCKED_CHATS`` or ``SOURCE_CHATS``. The list holds for it whatever its name."""
+
+    listed = peewee.TextField()  # blocked | allowed
+    name = peewee.TextField()
+    source_id = peewee.BigIntegerField(index=True)
+    at = peewee.IntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("listed", "name", "source_id")
 
 
 class SourceOpening(Table):
@@ -369,6 +407,8 @@ class SourceOpening(Table):
     source = peewee.ForeignKeyField(Source, on_delete="CASCADE")
     invite_hash = peewee.TextField(default="")
     at = peewee.IntegerField()
+    looked_at = peewee.IntegerField(null=True)  # when it was last seen to hold; None: never since it began
+    ended_at = peewee.IntegerField(null=True)  # when it was seen that the customer is no member
 
     class Meta:
         indexes = ((("user", "source"), True),)
@@ -448,6 +488,6 @@ class Note(Table):
 
 TABLES: tuple[type[Table], ...] = (
     User, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request, WebhookEvent, Batch, Job,
-    Line, Upload, Usage, DailyTotal, Imported, Source, SourceOpening, Join, CachedMedia, Event, Heartbeat, Incident,
-    Note,
+    Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup, ListedChat, SourceOpening, Join, CachedMedia,
+    Event, Heartbeat, Incident, Note,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from models.event_kinds import (
     AccessTaken,
     AdminAlert,
     AlertReason,
+    BudgetSpent,
     CheckoutCancelled,
     DisputeClosed,
     DisputeOpened,
@@ -38,6 +39,7 @@ from models.event_kinds import (
     SubscriptionResumed,
     SubscriptionSuspended,
 )
+from models.jobs.budgets import Purpose
 
 
 @dataclass(frozen=True)
@@ -424,6 +426,44 @@ def alert(t: Texts, reason: str) -> str:
     return texts.get(reason) or escape(reason)
 
 
+def _budget_spent(payload: BudgetSpent, setting: Setting) -> Screen:
+    t = setting.t
+    if payload.purpose == Purpose.LOOKUPS:
+        return Screen(_lookups_spent(payload, setting), keyboard.rows(keyboard.home(t)))
+    text = _links_spent(payload, setting)
+    if payload.taken:
+        text += "\n" + t.ngettext(
+            "Of your last message I have taken the first {taken} and left out {n} link.",
+            "Of your last message I have taken the first {taken} and left out {n} links.",
+            payload.left_out,
+            taken=payload.taken,
+        )
+    return Screen(text, keyboard.rows(keyboard.plans(t), keyboard.home(t)))
+
+
+def _lookups_spent(payload: BudgetSpent, setting: Setting) -> str:
+    return setting.t.ngettext(
+        "⏳ {n} link of yours led to a name or an invitation that does not exist. I look for others again from "
+        "{date} on. Links to chats that I know work as before.",
+        "⏳ {n} links of yours led to names or invitations that do not exist. I look for others again from {date} "
+        "on. Links to chats that I know work as before.",
+        payload.limit,
+        date=setting.date(payload.until),
+    )
+
+
+def _links_spent(payload: BudgetSpent, setting: Setting) -> str:
+    return setting.t.ngettext(
+        "⏳ I take {n} link in {span} from one person, and you have sent as many. Send the next ones from {date} on; "
+        "until then I leave links unanswered.",
+        "⏳ I take {n} links in {span} from one person, and you have sent as many. Send the next ones from {date} on; "
+        "until then I leave links unanswered.",
+        payload.limit,
+        span=setting.t.duration(payload.seconds),
+        date=setting.date(payload.until),
+    )
+
+
 def _incident_opened(payload: IncidentOpened, setting: Setting) -> Screen:
     return Screen(f"🔴 {incident(setting.t, payload.key)}\n{escape(payload.text)}")
 
@@ -527,6 +567,7 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     AccessEnded: _access_ended,
     CheckoutCancelled: _checkout_cancelled,
     RequestDone: _request_done,
+    BudgetSpent: _budget_spent,
     AdminAlert: _admin_alert,
     IncidentOpened: _incident_opened,
     IncidentClosed: _incident_closed,

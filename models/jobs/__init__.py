@@ -2,5 +2,6 @@
 
 ``queue`` holds the operations on jobs, ``states`` their states and moves, ``reasons`` why a job was not delivered,
 ``scheduling`` whose turn it is, ``batches`` several links of one message, ``usage`` what counts against a plan,
-``cache`` posts that the bot has sent, ``uploads`` acknowledged parts of files, ``sources`` who may read which chat.
+``budgets`` how much one customer may ask for, ``cache`` posts that the bot has sent, ``uploads`` acknowledged parts of
+files, ``sources`` who may read which chat.
 """

@@ -5,7 +5,7 @@ Held jobs are queued again when the customer asks, or cancelled after some days.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import peewee
 
@@ -13,7 +13,8 @@ from models import outbox
 from models.database import fetch, transaction
 from models.errors import NotFound
 from models.event_kinds import BatchHeld, OverLimit
-from models.jobs import queue, scheduling, states, usage
+from models.jobs import budgets, queue, scheduling, states, usage
+from models.jobs.budgets import Budget
 from models.jobs.queue import NewJob, TooMany
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
@@ -68,10 +69,13 @@ class Held:
     tell: bool
 
 
-def enqueue(new: NewBatch, cap: int, now: int) -> BatchInfo | TooMany:
+def enqueue(new: NewBatch, cap: int, now: int, budget: Budget | None = None) -> BatchInfo | TooMany | None:
     """Add all links to the queue as one batch, or none when the customer would have more than *cap* jobs waiting.
 
     A second call with the same ``dedupe`` adds nothing and returns the batch of the first one.
+
+    :param budget: what the customer may ask for. Links that it leaves no room for are left out, the last ones first,
+        of which the customer hears once; None when it leaves room for none.
     """
     with transaction():
         known = Batch.get_or_none(Batch.source_key == new.dedupe)
@@ -80,6 +84,10 @@ def enqueue(new: NewBatch, cap: int, now: int) -> BatchInfo | TooMany:
         waiting = queue.waiting_count(new.user_id)
         if waiting + len(new.links) > cap:
             return TooMany(waiting, cap)
+        if budget is not None:
+            new = replace(new, links=new.links[: budgets.take(new.user_id, budget, len(new.links), now)])
+        if not new.links:
+            return None
         batch = Batch.create(
             user=new.user_id, chat_id=new.chat_id, source_key=new.dedupe, total=len(new.links), created_at=now
         )

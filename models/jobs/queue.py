@@ -30,7 +30,8 @@ from models import outbox
 from models.database import execute, fetch, transaction
 from models.errors import LeaseLost
 from models.event_kinds import BatchFinished, JobFinished
-from models.jobs import cache, scheduling, states, uploads, usage
+from models.jobs import budgets, cache, scheduling, states, uploads, usage
+from models.jobs.budgets import Budget
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, sql_list
 from models.tables import Job
@@ -131,10 +132,12 @@ class Totals:
 # ---- queued
 
 
-def enqueue(new: NewJob, cap: int, now: int) -> JobInfo | TooMany:
+def enqueue(new: NewJob, cap: int, now: int, budget: Budget | None = None) -> JobInfo | TooMany | None:
     """Add a link to the queue, unless the customer has *cap* jobs waiting already.
 
     A second call with the same ``dedupe`` adds nothing and returns the job of the first one.
+
+    :param budget: what the customer may ask for; None when it is used up, of which they hear once.
     """
     with transaction():
         known = execute(_BY_KEY, (new.dedupe,)).fetchone()
@@ -143,6 +146,8 @@ def enqueue(new: NewJob, cap: int, now: int) -> JobInfo | TooMany:
         waiting = waiting_count(new.user_id)
         if waiting >= cap:
             return TooMany(waiting, cap)
+        if budget is not None and not budgets.take(new.user_id, budget, 1, now):
+            return None
         (job,) = add((new,), now)
     return job
 

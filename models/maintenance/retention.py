@@ -27,6 +27,7 @@ FORGETTABLE = (
     EventKind.ACCESS_TAKEN,
     EventKind.BATCH_FINISHED,
     EventKind.BATCH_HELD,
+    EventKind.BUDGET_SPENT,
     EventKind.CHECKOUT_CANCELLED,
     EventKind.INCIDENT_CLOSED,
     EventKind.INCIDENT_OPENED,

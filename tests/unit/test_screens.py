@@ -71,6 +71,11 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("access_ending", {"until": NOW, "days": 3}),
     ("access_ending", {"until": NOW, "days": 1}),
     ("access_ended", {"until": NOW}),
+    *[
+        ("budget_spent", {"purpose": purpose, "limit": 40, "seconds": 3600, "until": NOW, "taken": n, "left_out": 1})
+        for purpose in ("links", "lookups")
+        for n in (0, 7)
+    ],
     ("checkout_cancelled", {"order": "x", "plan": "premium"}),
     *[
         (

@@ -21,7 +21,7 @@ from config.settings import EXIT_OK, Settings
 from config.units import DAY_S, HOUR_S, MINUTE_S
 from models.database import checkpoint, close_database, connected, open_database, wakes
 from models.event_kinds import IncidentKey
-from models.jobs import batches, cache
+from models.jobs import batches, budgets, cache
 from models.maintenance import clock_repair, health, privacy, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
@@ -181,6 +181,7 @@ class Upkeep:
         return PeriodicTask(name, every_s, run, is_possible=self._clock.is_steady)
 
     def _forget(self, now: int) -> None:
+        budgets.forget(now)
         gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
         if gone:
             logger.info("rows.forgotten", extra={"rows": dict(gone)})
