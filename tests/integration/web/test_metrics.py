@@ -6,6 +6,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ from models.jobs import queue
 from models.jobs.queue import Delivered
 from models.maintenance import health
 from models.money import payments
-from tests import environment, preloaded, store
+from tests import environment, store
 from tests.purchases import customer, fact, order
 from tests.sandbox_process import REPOSITORY
 
@@ -34,7 +36,7 @@ TOKEN = "a-token-for-metrics"
 class Web:
     """The running program, and its numbers by name and labels."""
 
-    process: preloaded.Running
+    process: subprocess.Popen[bytes]
     url: str
 
     def ask(self, **headers: str) -> requests.Response:
@@ -60,8 +62,13 @@ def web(database_file: Path, request: pytest.FixtureRequest) -> Iterator[Web]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environ = environment.minimal(database_file.parent) | {"PORT": str(port), "PATH": os.environ["PATH"]}
-    environ |= getattr(request, "param", {})
-    process = preloaded.run("web", cwd=REPOSITORY, env=environ, output=None, errors=None)
+    process = subprocess.Popen(  # not forked from another: it is found by its command line
+        [sys.executable, "-m", "web"],
+        cwd=REPOSITORY,
+        env=environ | getattr(request, "param", {}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
     running = Web(process, f"http://127.0.0.1:{port}")
     deadline = time.monotonic() + 20
     while True:
