@@ -12,10 +12,13 @@ from config.texts import Texts
 from daemon.deps import Deps
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
+from models import users
 from models.money import access
 from models.users import UserInfo
 
 ROW = re.compile(r"[1-9][0-9]{0,17}")
+USER_ID = re.compile(r"[0-9]{1,15}")
+USER_LINK = re.compile(r"(?:(?:https?://)?(?:www\.)?t(?:elegram)?\.me/|tg://user\?id=)(?P<who>\w+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,14 @@ class Context:
         """Answer with a new message and return its id; None when this answer had arrived before a crash."""
         random_id = derived_id(f"{self.key}/{next(self.answers)}")
         return await self.deps.sender.send_screen(self.user.id, screen, random_id=random_id)
+
+    async def find_user(self, text: str) -> UserInfo | None:
+        """The customer whom an admin means by an id, an @name or a link; None: nobody who has written to the bot."""
+        link = USER_LINK.fullmatch(text)
+        who = link["who"] if link else text
+        if USER_ID.fullmatch(who):
+            return await self.deps.database(users.get, int(who))
+        return await self.deps.database(users.find, who)
 
     async def plan_status(self, user_id: int | None = None) -> PlanStatus:
         """The plan that this customer, or another one, has now."""

@@ -2,38 +2,64 @@
 
 from config.units import DAY_S
 from daemon.context import Context
-from daemon.screens import account, vocabulary
+from daemon.screens import account, admin, vocabulary
 from daemon.telegram.screen import Screen
 from models import users
 from models.jobs import batches, queue, usage
 from models.money import payments
+from models.users import UserInfo
 
 PAYMENTS_SHOWN = 10
 DELIVERIES_SHOWN = 10
 
 
 async def stats(context: Context) -> None:
-    """``/stats``: the use of the limits; for admins the totals too."""
+    """``/stats``: the use of the limits; for admins the totals too, or the use of the customer that they name."""
+    if (user := await _named(context)) is None:
+        return
     deps = context.deps
-    status = await context.plan_status()
-    left = await deps.database(usage.left, context.user.id, status.plan, usage.day_of(context.now, status.timezone))
-    waiting = await deps.database(queue.waiting_count, context.user.id)
+    status = await context.plan_status(user.id)
+    left = await deps.database(usage.left, user.id, status.plan, usage.day_of(context.now, status.timezone))
+    waiting = await deps.database(queue.waiting_count, user.id)
+    if user.id != context.user.id:
+        await context.show(admin.use_of(context.t, user, status, left=left, waiting=waiting))
+        return
     screen = account.stats(context.t, status, left, waiting)
-    if context.is_admin:
-        people = await deps.database(users.totals, context.now)
-        day = await deps.database(queue.totals, context.now - DAY_S)
-        overview = await deps.database(queue.overview, context.now)
-        money = await deps.database(payments.totals)
-        screen = account.with_totals(context.t, screen, people=people, day=day, overview=overview, money=money)
-    await context.show(screen)
+    await context.show(await _with_totals(context, screen) if context.is_admin else screen)
+
+
+async def _with_totals(context: Context, screen: Screen) -> Screen:
+    database = context.deps.database
+    return account.with_totals(
+        context.t,
+        screen,
+        people=await database(users.totals, context.now),
+        day=await database(queue.totals, context.now - DAY_S),
+        overview=await database(queue.overview, context.now),
+        money=await database(payments.totals),
+    )
 
 
 async def history(context: Context) -> None:
-    """``/history``: the newest payments and deliveries."""
-    paid = await context.deps.database(payments.history_of, context.user.id, PAYMENTS_SHOWN)
-    delivered = await context.deps.database(queue.history, context.user.id, DELIVERIES_SHOWN)
+    """``/history``: the newest payments and deliveries; for admins those of the customer that they name."""
+    if (user := await _named(context)) is None:
+        return
     deps = context.deps
-    await context.show(account.history(context.t, paid, delivered, plans=deps.plans, timezone=deps.settings.timezone))
+    paid = await deps.database(payments.history_of, user.id, PAYMENTS_SHOWN)
+    delivered = await deps.database(queue.history, user.id, DELIVERIES_SHOWN)
+    of = None if user.id == context.user.id else user
+    screen = account.history(context.t, paid, delivered, plans=deps.plans, timezone=deps.settings.timezone, of=of)
+    await context.show(screen)
+
+
+async def _named(context: Context) -> UserInfo | None:
+    """Whom a command is about: the customer that an admin names, else oneself. Nobody known: the admin is told so."""
+    if not (context.is_admin and context.argument):
+        return context.user
+    user = await context.find_user(context.argument)
+    if user is None:
+        await context.show(admin.unknown_user(context.t, context.argument))
+    return user
 
 
 async def cancel(context: Context) -> None:

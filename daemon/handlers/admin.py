@@ -1,33 +1,29 @@
 """Commands of the admins. To everybody else they are unknown commands."""
 
 import dataclasses
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
-from pyrogram.errors import RPCError
+from pyrogram.errors import BadRequest, RPCError
 
-from config.money import STARS, decimals
-from config.units import DAY_S
+from config.money import STARS
+from config.plans import Plan
 from daemon.context import Context
-from daemon.handlers import data, shop
-from daemon.screens import admin
+from daemon.handlers import data, shop, typed
+from daemon.handlers.typed import BadArguments, Span
+from daemon.screens import admin, vocabulary
 from daemon.telegram.screen import Screen
 from daemon.transfer.errors import PermanentFailure, RetryLater
 from models import outbox, users
 from models.errors import MoveRefused, RefundRefused
 from models.jobs import queue, sources
+from models.jobs.reasons import RefusalReason
 from models.maintenance import health
 from models.money import access, orders, payments, subscriptions
 from models.money.providers import Provider
 from models.users import UserInfo
 
 TEST_PRICE = 1
-USER_ID = re.compile(r"[0-9]{1,15}")
-AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?")
-
-
-class BadArguments(Exception):
-    """A command's arguments cannot be read: its usage is the answer."""
 
 
 def command(
@@ -38,8 +34,9 @@ def command(
     async def handle(context: Context) -> None:
         try:
             screen = await act(context, context.argument.split())
-        except BadArguments:
-            screen = admin.usage(context.t, name, [plan.code for plan in context.deps.plans.plans if plan.level])
+        except BadArguments as error:
+            wrong = error.reason(context.t) if error.reason else ""
+            screen = admin.usage(context.t, name, [plan.code for plan in _given(context)], wrong)
         if screen is not None:
             await context.show(screen)
         context.deps.wakeup.wake()
@@ -49,24 +46,19 @@ def command(
 
 async def grant(context: Context, words: list[str]) -> Screen:
     """``/grant USER PLAN DAYS|forever [REASON]``"""
-    if len(words) < 3:
+    if not words:
         raise BadArguments
-    user = await _user(context, words[0])
-    plan = context.deps.plans.by_code(words[1])
-    if plan is None or not plan.level:
-        raise BadArguments
-    forever = words[2] == "forever"
-    if not forever and not (words[2].isdecimal() and 0 < int(words[2]) <= 36_500):
-        raise BadArguments
+    user = await context.find_user(words[0])
+    plan, span, reason = _what_to_give(context, words[1:])
     if user is None:
         return admin.unknown_user(context.t, words[0])
     new = await context.deps.database(
         access.give,
         user.id,
         plan.level,
-        seconds=None if forever else int(words[2]) * DAY_S,
-        forever=forever,
-        reason=" ".join(words[3:]),
+        seconds=span.seconds,
+        forever=span.seconds is None,
+        reason=" ".join(reason),
         by=context.user.id,
         now=context.now,
         source=f"message:{context.deps.settings.bot_id}:{context.user.id}:{context.message_id}",
@@ -76,12 +68,11 @@ async def grant(context: Context, words: list[str]) -> Screen:
 
 async def revoke(context: Context, words: list[str]) -> Screen:
     """``/revoke USER [PLAN]``: take all that is left of one plan or of all, and end their renewals."""
-    if not 1 <= len(words) <= 2:
+    if not words:
         raise BadArguments
-    user = await _user(context, words[0])
-    plan = context.deps.plans.by_code(words[1]) if len(words) == 2 else None
-    if len(words) == 2 and (plan is None or not plan.level):
-        raise BadArguments
+    user = await context.find_user(words[0])
+    named = "" if vocabulary.says(vocabulary.everything, " ".join(words[1:])) else words[1:]
+    plan = _plan(context, named)[0] if named else None
     if user is None:
         return admin.unknown_user(context.t, words[0])
     level = plan.level if plan else None
@@ -100,14 +91,17 @@ async def revoke(context: Context, words: list[str]) -> Screen:
 
 async def refund(context: Context, words: list[str]) -> Screen:
     """``/refund PAYMENT [AMOUNT]``, by the provider's id. A full refund also ends the payment's renewal."""
-    if not 1 <= len(words) <= 2 or (len(words) == 2 and not AMOUNT.fullmatch(words[1])):
+    if not words:
         raise BadArguments
     deps = context.deps
     found = await deps.database(payments.find, None, words[0])
+    if found is None and words[0].startswith("@"):
+        raise BadArguments(partial(admin.a_customer_is_no_payment, text=words[0]))
     if found is None:
         return admin.unknown_payment(context.t, words[0])
     rest = found.amount - found.refunded
-    amount = _minor(words[1], found.currency) if len(words) == 2 else rest
+    named = typed.amount(" ".join(words[1:]), found.currency) if words[1:] else None
+    amount = rest if named is None else named
     try:
         await deps.database(payments.ask_refund, found.id, amount, context.user.id, context.now)
     except RefundRefused as error:
@@ -194,16 +188,59 @@ async def _end_renewal(context: Context, subscription_id: int | None) -> bool:
 
 
 async def _one_user(context: Context, words: list[str]) -> UserInfo | None:
+    return await context.find_user(_only(words))
+
+
+def _only(words: list[str]) -> str:
     if len(words) != 1:
-        raise BadArguments
-    return await _user(context, words[0])
+        raise BadArguments(admin.one_at_a_time if words else None)
+    return words[0]
 
 
-async def _user(context: Context, text: str) -> UserInfo | None:
-    """A customer by id or @name."""
-    if USER_ID.fullmatch(text):
-        return await context.deps.database(users.get, int(text))
-    return await context.deps.database(users.find, text)
+def _given(context: Context) -> list[Plan]:
+    """The plans that can be given."""
+    return [plan for plan in context.deps.plans.plans if plan.level]
+
+
+def _what_to_give(context: Context, words: list[str]) -> tuple[Plan, Span, list[str]]:
+    """Plan and span, in either order, and the reason behind them."""
+    span, took = typed.span(words)
+    if span is not None:
+        plan, more = _plan_behind(context, words[took:])
+        return plan, span, words[took + more :]
+    plan, took = _plan(context, words)
+    span, more = typed.span(words[took:])
+    if span is None:
+        rest = " ".join(words[took : took + 2])
+        raise BadArguments(partial(admin.unreadable_span, text=rest) if rest else admin.how_long)
+    return plan, span, words[took + more :]
+
+
+def _plan_behind(context: Context, words: Sequence[str]) -> tuple[Plan, int]:
+    """The plan that *words* behind a span begin with; where there is only one, it may be left out."""
+    plans = _given(context)
+    plan, took = typed.plan(words, plans)
+    if plan is None and len(plans) != 1:
+        raise BadArguments(partial(admin.which_plan, titles=_titles(context, plans)))
+    return plan or plans[0], took
+
+
+def _plan(context: Context, words: Sequence[str]) -> tuple[Plan, int]:
+    """The plan that *words* begin with, and how many words that takes."""
+    plans = context.deps.plans
+    found, took = typed.plan(words, plans.plans)
+    if found is not None and found.level:
+        return found, took
+    if found is not None:
+        raise BadArguments(admin.free_plan)
+    titles = _titles(context, _given(context))
+    raise BadArguments(
+        partial(admin.unknown_plan, text=words[0], titles=titles) if words else partial(admin.which_plan, titles=titles)
+    )
+
+
+def _titles(context: Context, plans: list[Plan]) -> list[str]:
+    return [plan.title_in(context.t.language) for plan in plans]
 
 
 async def _decide(
@@ -214,24 +251,15 @@ async def _decide(
     *,
     seen: bool = True,
 ) -> Screen:
-    if len(words) != 1:
-        raise BadArguments
+    text = _only(words)
     try:
-        chat_id = await context.deps.chats.id_of(words[0], context.now, seen=seen)
-    except (PermanentFailure, RetryLater, RPCError, OSError):
-        return admin.unknown_chat(context.t, words[0])
+        chat_id = await context.deps.chats.id_of(text, context.now, seen=seen)
+    except (PermanentFailure, BadRequest) as error:
+        return admin.unknown_chat(context.t, text, getattr(error, "reason", RefusalReason.NO_ACCESS))
+    except (RetryLater, RPCError, OSError):
+        return admin.chat_not_seen(context.t, text)
     await context.deps.database(decide, chat_id, context.user.id, context.now)
     return answer(context.t, await context.deps.database(sources.get, chat_id), chat_id)
-
-
-def _minor(text: str, currency: str) -> int:
-    """A typed amount in minor units."""
-    whole, _, fraction = text.partition(".")
-    digits = decimals(currency)
-    if len(fraction) > digits:
-        raise BadArguments
-    minor: int = int(whole) * 10**digits + int(fraction.ljust(digits, "0") or 0)
-    return minor
 
 
 COMMANDS = {

@@ -15,6 +15,7 @@ from models.jobs.states import JobInfo, JobState
 from models.jobs.usage import Left
 from models.money import payments
 from models.money.payments import PaymentInfo
+from models.users import UserInfo
 
 WAITING_SHOWN = 8
 LINK_SHOWN = 48
@@ -84,21 +85,30 @@ def _turnover(t: Texts, of: payments.Turnover) -> str:
 
 
 def history(
-    t: Texts, paid: Sequence[PaymentInfo], delivered: Sequence[JobInfo], *, plans: Plans, timezone: ZoneInfo
+    t: Texts,
+    paid: Sequence[PaymentInfo],
+    delivered: Sequence[JobInfo],
+    *,
+    plans: Plans,
+    timezone: ZoneInfo,
+    of: UserInfo | None = None,
 ) -> Screen:
-    """Payments with their receipts, then deliveries."""
+    """Payments with their receipts, then deliveries: the reader's own, or for an admin those *of* a customer."""
     payments_part = [_payment(t, each, plans, timezone) for each in paid] or [t.gettext("none yet")]
     deliveries = [_delivery(t, each, timezone) for each in delivered] or [t.gettext("nothing yet")]
-    text = "\n".join(
-        [
-            t.gettext("<b>Your payments</b>"),
-            *payments_part,
-            "",
-            t.gettext("<b>Your deliveries</b>"),
-            *deliveries,
-        ]
-    )
+    heads = (t.gettext("<b>Payments</b>"), t.gettext("<b>Deliveries</b>"))
+    if of is None:
+        heads = (t.gettext("<b>Your payments</b>"), t.gettext("<b>Your deliveries</b>"))
+    text = "\n".join([heads[0], *payments_part, "", heads[1], *deliveries])
+    if of is not None:
+        return Screen(f"👤 {name(of)}\n\n{text}")
     return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
+
+
+def name(user: UserInfo) -> str:
+    """A customer by name and id."""
+    title = f"@{user.username}" if user.username else user.first_name
+    return f"{escape(title)} (<code>{user.id}</code>)"
 
 
 def payment_state(t: Texts, payment: PaymentInfo) -> str:

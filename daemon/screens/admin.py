@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from config.money import STARS
 from config.texts import Texts
 from config.version import VERSION
-from daemon.screens import account, announcements
+from daemon.screens import account, announcements, limits
+from daemon.screens.account import name as name
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
 from models.errors import RefundRefused
 from models.jobs.queue import Overview
+from models.jobs.reasons import RefusalReason
 from models.jobs.sources import SourceInfo
+from models.jobs.usage import Left
 from models.maintenance.health import BEAT_STALE_S, Beat, IncidentInfo
 from models.users import UserInfo
 
 
-def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
-    """A command's usage and an example."""
+def usage(t: Texts, command: str, plan_codes: Sequence[str], wrong: str = "") -> Screen:
+    """A command's usage and an example, under what is *wrong* in what was sent."""
     plans, who = "|".join(plan_codes), t.gettext("USER")
     forms = {
         "grant": (
@@ -36,7 +40,92 @@ def usage(t: Texts, command: str, plan_codes: Sequence[str]) -> Screen:
     )
     if who in form:
         text += "\n" + t.gettext("USER is a Telegram id or an @name.")
-    return Screen(text)
+    return Screen(f"{wrong}\n\n{text}" if wrong else text)
+
+
+def unknown_plan(t: Texts, text: str, titles: Sequence[str]) -> str:
+    """No plan that can be given has that name."""
+    shown, plans = escape(text), escape(t.listed(titles))
+    return t.gettext(
+        "I know no plan <code>{text}</code> that can be given. Yours are {plans}.", text=shown, plans=plans
+    )
+
+
+def free_plan(t: Texts) -> str:
+    """The free plan cannot be given or taken."""
+    return t.gettext("Everybody has the free plan. To take another one away, send /revoke.")
+
+
+def which_plan(t: Texts, titles: Sequence[str]) -> str:
+    """The plan is missing."""
+    return t.gettext("Which plan? Yours are {plans}.", plans=escape(t.listed(titles)))
+
+
+def how_long(t: Texts) -> str:
+    """The span is missing."""
+    return t.gettext("For how long? Write a number of days, or for instance 7d, 2 weeks, 1 month, forever.")
+
+
+def unreadable_span(t: Texts, text: str) -> str:
+    """The text is no span of time."""
+    return t.gettext(
+        "I cannot read <code>{text}</code> as a time. Write a number of days, or for instance 7d, 2 weeks, 1 month, "
+        "forever.",
+        text=escape(text),
+    )
+
+
+def span_out_of_bounds(t: Texts) -> str:
+    """The span is nothing, or too long."""
+    return t.gettext("A plan can be given for an hour to a hundred years, or forever.")
+
+
+def unreadable_amount(t: Texts, text: str) -> str:
+    """The text is no amount."""
+    return t.gettext(
+        "I cannot read <code>{text}</code> as an amount. Write for instance 1.50 or 1,50; without it, all is refunded.",
+        text=escape(text),
+    )
+
+
+def ambiguous_amount(t: Texts, thousands: str, units: str) -> str:
+    """The amount can be read in two ways."""
+    return t.gettext("Do you mean {thousands} or {units}? Please write it like that.", thousands=thousands, units=units)
+
+
+def too_fine(t: Texts, currency: str, digits: int) -> str:
+    """The amount has more decimals than its currency."""
+    if currency == STARS:
+        return t.gettext("Stars are whole: write the amount without decimals.")
+    return t.ngettext(
+        "An amount in {currency} has at most {n} decimal.",
+        "An amount in {currency} has at most {n} decimals.",
+        digits,
+        currency=currency,
+    )
+
+
+def other_currency(t: Texts, currency: str) -> str:
+    """The amount is in another currency than the payment."""
+    name = t.gettext("Stars") if currency == STARS else currency
+    return t.gettext("This payment is in {currency}: write the amount in that.", currency=name)
+
+
+def nothing_to_refund(t: Texts) -> str:
+    """The amount is zero."""
+    return t.gettext("The amount must be more than nothing.")
+
+
+def one_at_a_time(t: Texts) -> str:
+    """The command takes one argument, and there are several."""
+    return t.gettext("I can do this for one at a time; you named several.")
+
+
+def a_customer_is_no_payment(t: Texts, text: str) -> str:
+    """A customer was named where a payment is wanted."""
+    return t.gettext(
+        "<code>{text}</code> is a customer. /history {text} shows the numbers of their payments.", text=escape(text)
+    )
 
 
 def unknown_user(t: Texts, text: str) -> Screen:
@@ -48,6 +137,14 @@ def unknown_user(t: Texts, text: str) -> Screen:
             user=escape(text),
         )
     )
+
+
+def use_of(t: Texts, user: UserInfo, status: PlanStatus, *, left: Mapping[str, Left], waiting: int) -> Screen:
+    """What a customer has, and has used."""
+    parts = [f"👤 {name(user)}\n{_has(t, status)}", limits.what_is_used(t, left)]
+    if waiting:
+        parts.append(t.ngettext("{n} link in the queue", "{n} links in the queue", waiting))
+    return Screen("\n\n".join(parts))
 
 
 def granted(t: Texts, user: UserInfo, status: PlanStatus, *, new: bool) -> Screen:
@@ -122,12 +219,24 @@ def unbanned(t: Texts, user: UserInfo) -> Screen:
     return Screen(t.gettext("✅ {user} may use the bot again.", user=name(user)))
 
 
-def unknown_chat(t: Texts, text: str) -> Screen:
-    """The account cannot find the chat."""
+def unknown_chat(t: Texts, text: str, reason: str) -> Screen:
+    """The account cannot find the chat, for a *reason* of :class:`RefusalReason`."""
+    why = {
+        RefusalReason.PERSON: t.gettext("That is a person or a bot; only channels and groups have posts that I read."),
+        RefusalReason.NOT_FOUND: t.gettext("No channel has that name. Copy the link of one of its posts."),
+        RefusalReason.BAD_NUMBER: t.gettext("No channel can have that number. Copy the link of one of its posts."),
+    }
+    else_ = t.gettext("Send a link to one of its posts; the reading account must be a member of the channel.")
+    head = t.gettext("I cannot find the channel of <code>{link}</code>.", link=escape(text))
+    return Screen(f"{head} {why.get(RefusalReason(reason), else_)}")
+
+
+def chat_not_seen(t: Texts, text: str) -> Screen:
+    """The account could not look for the chat just now."""
     return Screen(
         t.gettext(
-            "I cannot find the channel of <code>{link}</code>. Send a link to one of its posts; the reading account "
-            "must be a member of the channel.",
+            "I cannot look for the channel of <code>{link}</code> right now: the reading account does not answer, or "
+            "Telegram asks it to wait. /status shows more; try again in a few minutes.",
             link=escape(text),
         )
     )
@@ -166,12 +275,6 @@ def status(
     else:
         parts.append(t.gettext("🟢 No problems."))
     return Screen("\n".join(parts))
-
-
-def name(user: UserInfo) -> str:
-    """A customer by name and id."""
-    title = f"@{user.username}" if user.username else user.first_name
-    return f"{escape(title)} (<code>{user.id}</code>)"
 
 
 def chat(source: SourceInfo | None, chat_id: int) -> str:

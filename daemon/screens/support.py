@@ -40,15 +40,9 @@ def trouble(t: Texts, support: str | None) -> Screen:
     ]
     if support:
         lines.append(t.gettext("• Something else? Write to {contact}.", contact=escape(support)))
-    return Screen(
-        "\n".join(lines),
-        keyboard.rows(
-            Button(t.gettext("See the queue"), "waiting"),
-            Button(t.gettext("📖 Guide"), "help"),
-            Button(t.gettext("I paid, no access"), "lookup"),
-            keyboard.home(t),
-        ),
-    )
+    queue, guide = Button(t.gettext("See the queue"), "waiting"), Button(t.gettext("📖 Guide"), "help")
+    paid = Button(t.gettext("I paid, no access"), "lookup")
+    return Screen("\n".join(lines), keyboard.rows(queue, guide, paid, keyboard.home(t)))
 
 
 def how_to_look_up(t: Texts, paypal: bool) -> Screen:

@@ -13,6 +13,7 @@ from functools import cache
 from babel import Locale
 
 from config.texts import LANGUAGES, Texts, translator
+from config.units import DAY_S, HOUR_S
 
 LONGEST = 300
 """Characters of the longest message that is searched for words: more is a text, not a question."""
@@ -62,6 +63,36 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
     ),
 }
 """Topic to phrases. Where two topics have a phrase of the same length in a message, the first one is meant."""
+
+
+UNITS: Mapping[int, Callable[[Texts], str]] = {
+    HOUR_S: lambda t: t.gettext("h, hour, hours"),
+    DAY_S: lambda t: t.gettext("d, day, days"),
+    7 * DAY_S: lambda t: t.gettext("w, week, weeks"),
+    30 * DAY_S: lambda t: t.gettext("m, mo, month, months"),
+    365 * DAY_S: lambda t: t.gettext("y, year, years"),
+}
+"""Seconds to how a span's unit is written."""
+
+
+def one(t: Texts) -> str:
+    """The number one as a word."""
+    return t.gettext("a, an, one")
+
+
+def forever(t: Texts) -> str:
+    """A span without an end."""
+    return t.gettext("forever, for ever, always, lifetime, for life, unlimited")
+
+
+def everything(t: Texts) -> str:
+    """The whole of an amount."""
+    return t.gettext("all, everything, all of it, the rest, rest, whole, full")
+
+
+def stars(t: Texts) -> str:
+    """Telegram's Stars beside a number."""
+    return t.gettext("star, stars")
 
 
 def off(t: Texts) -> str:
