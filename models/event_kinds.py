@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     ACCESS_ENDING = "access_ending"
     ACCESS_ENDED = "access_ended"
     CHECKOUT_CANCELLED = "checkout_cancelled"
+    CHECKOUT_REFUSED = "checkout_refused"
     REQUEST_DONE = "request_done"
     JOB_FINISHED = "job_finished"
     BATCH_FINISHED = "batch_finished"
@@ -144,11 +145,15 @@ class DisputeOpened(PaymentPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeClosed(PaymentPayload):
-    """The dispute was decided; ``won`` when the money stays with the operator."""
+    """The dispute was decided; ``won`` when the money stays with the operator.
+
+    Otherwise the customer got ``part`` of the payment back, or all of it where None.
+    """
 
     event_kind: ClassVar = EventKind.DISPUTE_CLOSED
     dispute: str
     won: bool
+    part: int | None = None
 
 
 # Subscriptions
@@ -255,6 +260,16 @@ class CheckoutCancelled(Payload):
     event_kind: ClassVar = EventKind.CHECKOUT_CANCELLED
     order: str
     plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutRefused(Payload):
+    """The provider refused to take the money, and the payer may pay in another way, at ``url`` for instance."""
+
+    event_kind: ClassVar = EventKind.CHECKOUT_REFUSED
+    order: str
+    plan: str
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +390,11 @@ class AlertReason(StrEnum):
     DISPUTE_UNEXPLAINED = "dispute_unexplained"
     ORDER_MISMATCH = "order_mismatch"
     PAYPAL_ACCOUNT = "paypal_account"
+    PAYPAL_REFUSAL = "paypal_refusal"
+    REFUND_OPEN = "refund_open"
+    DISPUTE_UNREADABLE = "dispute_unreadable"
+    TRANSACTION_UNREADABLE = "transaction_unreadable"
+    WEBHOOK_UNEXPLAINED = "webhook_unexplained"
     MONEY_NOT_IN_LEDGER = "money_not_in_ledger"
     MONEY_NOT_AT_PROVIDER = "money_not_at_provider"
     DATABASE_RESTORED = "database_restored"
@@ -450,8 +470,9 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
     for payload in (
         PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
         SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
-        SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled, RequestDone,
-        JobFinished, BatchFinished, BatchHeld, BudgetSpent, AdminAlert, IncidentOpened, IncidentClosed,
+        SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled,
+        CheckoutRefused, RequestDone, JobFinished, BatchFinished, BatchHeld, BudgetSpent, AdminAlert, IncidentOpened,
+        IncidentClosed,
     )
 }  # fmt: skip
 

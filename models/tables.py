@@ -82,6 +82,7 @@ class Order(Table):
     looks = peewee.IntegerField(default=0)
     expires_at = peewee.IntegerField()
     created_at = peewee.IntegerField()
+    refused_at = peewee.IntegerField(null=True)  # nothing is captured since then before the payer acts
 
     class Meta:
         indexes = ((("provider", "remote_id"), True), (("user", "state"), False), (("state", "next_look_at"), False))
@@ -163,6 +164,8 @@ class Dispute(Table):
     closed_at = peewee.IntegerField(null=True)
     won = peewee.BooleanField(null=True)
     created_at = peewee.IntegerField()
+    amount = peewee.IntegerField(null=True)  # what is disputed, and then lost, of the payment; None: all of it
+    currency = peewee.TextField(null=True)  # of the amount
 
     class Meta:
         indexes = ((("provider", "payment_remote_id", "remote_id"), True),)

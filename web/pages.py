@@ -98,7 +98,7 @@ def success() -> BaseResponse:
     if _is_anothers(order):
         return _outcome(texts, messages.anothers(texts), 403)
     with current_shop().within(PATIENCE_S):
-        outcome = current_shop().reconcile(order, int(time.time()))
+        outcome = current_shop().reconcile(order, int(time.time()), by_payer=True)
     return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
 
 

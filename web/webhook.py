@@ -29,7 +29,18 @@ ANSWER_WITHIN_S = 7.5
 """Seconds until the answer, whatever PayPal's API does: what takes longer is stored, and left to upkeep."""
 
 LEFT_TO_UPKEEP_S = 2
-HINTS = ("id", "order_id", "dispute_id", "sale_id", "billing_agreement_id", "links")
+HINTS = (
+    "id",
+    "order_id",
+    "dispute_id",
+    "sale_id",
+    "billing_agreement_id",
+    "custom",
+    "custom_id",
+    "invoice_id",
+    "invoice_number",
+    "links",
+)
 """The fields of an event's resource that are stored: ids to read by. Names and addresses of payers are not stored."""
 
 
@@ -75,7 +86,7 @@ def _take(event: Mapping[str, Any], deadline: float, now: int) -> Response:
         event["id"],
         event_type=str(event.get("event_type")),
         resource_id=str(resource.get("id", "")),
-        body=json.dumps({"resource": resource}),
+        body=json.dumps({"create_time": event.get("create_time"), "resource": resource}),
         now=now,
     )
     if received is Received.DONE:
@@ -85,7 +96,8 @@ def _take(event: Mapping[str, Any], deadline: float, now: int) -> Response:
             events.follow(current_shop(), stored, now)
     except (events.Unfinished, PayPalError) as error:
         logger.warning("webhook.unfinished", extra={"event": stored.event_id, "cause": str(error)})
-        webhooks.retry(stored.id, now + LEFT_TO_UPKEEP_S)
+        if received is Received.NEW:
+            webhooks.retry(stored.id, now + LEFT_TO_UPKEEP_S)
         return _answer(500, "stored, to be finished")
     return _answer(200, "done")
 

@@ -19,6 +19,7 @@ from models.event_kinds import (
     AlertReason,
     BudgetSpent,
     CheckoutCancelled,
+    CheckoutRefused,
     DisputeClosed,
     DisputeOpened,
     IncidentClosed,
@@ -179,6 +180,14 @@ def _dispute_closed(payload: DisputeClosed, setting: Setting) -> Screen:
         return Screen(
             t.gettext("✅ The dispute is settled: your payment stands, and your <b>{plan}</b> goes on.", plan=plan)
         )
+    if payload.part is not None:
+        part = t.price(payload.part, payload.currency)
+        text = t.gettext(
+            "The dispute is settled: you got {price} back, and your <b>{plan}</b> keeps the time of the rest.",
+            price=part,
+            plan=plan,
+        )
+        return Screen(text)
     return Screen(
         t.gettext("The dispute is settled: you got the money back, and your <b>{plan}</b> has ended.", plan=plan),
         keyboard.rows(keyboard.plans(t)),
@@ -284,6 +293,18 @@ def _checkout_cancelled(payload: CheckoutCancelled, setting: Setting) -> Screen:
         ),
         keyboard.rows(keyboard.plans(t)),
     )
+
+
+def _checkout_refused(payload: CheckoutRefused, setting: Setting) -> Screen:
+    t = setting.t
+    text = t.gettext(
+        "PayPal declined your payment for <b>{plan}</b>. Nothing was charged. Choose another card or account at "
+        "PayPal and try again.",
+        plan=setting.plan(payload.plan),
+    )
+    label = t.gettext("Choose another way to pay")
+    again = [Button(label, url=payload.url)] if payload.url else []
+    return Screen(text, keyboard.rows(*again, keyboard.plans(t)))
 
 
 def _request_done(payload: RequestDone, setting: Setting) -> Screen | None:
@@ -401,7 +422,28 @@ def alert(t: Texts, reason: str) -> str:
             "it or give the plan with /grant."
         ),
         AlertReason.PAYPAL_ACCOUNT: t.gettext(
-            "PayPal does not let your account take a payment. Log in at paypal.com to see what PayPal needs from you."
+            "PayPal does not let your account take this payment. Where the issue names a currency or a country, your "
+            "account cannot sell in it: change the price in plans.toml. Otherwise log in at paypal.com to see what "
+            "PayPal needs from you."
+        ),
+        AlertReason.PAYPAL_REFUSAL: t.gettext(
+            "PayPal refused to take a payment for a reason that I do not know. Nothing was charged, and the customer "
+            "was asked to pay in another way. Look the reason up at PayPal if it comes again."
+        ),
+        AlertReason.REFUND_OPEN: t.gettext(
+            "PayPal answers a refund with something that I do not know. I keep asking with the same number, so that "
+            "it is never made twice, and look whether it was made. Look at the payment at PayPal."
+        ),
+        AlertReason.DISPUTE_UNREADABLE: t.gettext(
+            "PayPal shows a dispute that I cannot read, or whose payment I cannot find. Look at it at PayPal and "
+            "answer it there in time."
+        ),
+        AlertReason.TRANSACTION_UNREADABLE: t.gettext(
+            "The provider's list of transactions has an entry that I cannot read. Look for it at the provider."
+        ),
+        AlertReason.WEBHOOK_UNEXPLAINED: t.gettext(
+            "PayPal has told me of something that I could not find at PayPal for three days. Look for it at PayPal: "
+            "it may be a payment or a refund that is not recorded here."
         ),
         AlertReason.MONEY_NOT_IN_LEDGER: t.gettext(
             "The provider has a payment that belongs to no order known here. Look at it at the provider, then refund "
@@ -566,6 +608,7 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     AccessEnding: _access_ending,
     AccessEnded: _access_ended,
     CheckoutCancelled: _checkout_cancelled,
+    CheckoutRefused: _checkout_refused,
     RequestDone: _request_done,
     BudgetSpent: _budget_spent,
     AdminAlert: _admin_alert,

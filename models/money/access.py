@@ -39,11 +39,17 @@ class Refunded:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """A dispute of a grant. ``won`` None: not decided yet; False: the payer won."""
+    """A dispute of a grant. ``won`` None: not decided yet; False: the payer won ``amount``, or all of it where None."""
 
     opened_at: int
     closed_at: int | None = None
     won: bool | None = None
+    amount: int | None = None
+
+
+def part_of(amount: int | None, currency: str | None, paid: int, paid_currency: str) -> int | None:
+    """What a dispute takes of a payment, in its minor units; None: all of it."""
+    return amount if amount is not None and currency == paid_currency and 0 < amount < paid else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,16 +256,27 @@ def _news(holding: _Holding) -> Iterator[tuple[int, int, int, Callable[[], None]
     """Yield what happens to a grant after its start: second, rank and amount (which order one second), and the act."""
     grant = holding.grant
     for dispute in grant.disputes:
-        if dispute.won is False:
-            yield dispute.opened_at, 0, 0, holding.end
-            continue
-        yield dispute.opened_at, 1, 0, holding.suspend
-        if dispute.closed_at is not None:
-            yield max(dispute.opened_at, dispute.closed_at), 2, 0, holding.resume
+        yield from _news_of_dispute(holding, dispute)
     for refund in grant.refunds:
         yield refund.at, 3, refund.amount, partial(holding.refund, refund.amount)
     if grant.ended_at is not None:
         yield grant.ended_at, 4, 0, holding.end
+
+
+def _news_of_dispute(holding: _Holding, dispute: Disputed) -> Iterator[tuple[int, int, int, Callable[[], None]]]:
+    if dispute.won is False and dispute.amount is None:
+        yield dispute.opened_at, 0, 0, holding.end
+        return
+    if dispute.won is False and dispute.amount is not None and not _is_refunded(dispute, holding.grant.refunds):
+        yield dispute.opened_at, 0, dispute.amount, partial(holding.refund, dispute.amount)
+    yield dispute.opened_at, 1, 0, holding.suspend
+    if dispute.closed_at is not None:
+        yield max(dispute.opened_at, dispute.closed_at), 2, 0, holding.resume
+
+
+def _is_refunded(lost: Disputed, refunds: Iterable[Refunded]) -> bool:
+    """Whether the lost part of a payment is among its refunds: the provider reports that money twice."""
+    return any(refund.amount == lost.amount and refund.at >= lost.opened_at for refund in refunds)
 
 
 def _whole(grant: Grant) -> int | None:
@@ -394,7 +411,10 @@ def _rows(statement: str, user_id: int) -> list[dict[str, Any]]:
 _BOUGHT = 'payment.user_id = ? AND payment."grants" AND payment.completed_at IS NOT NULL'
 _PAYMENTS = f"SELECT * FROM payment WHERE {_BOUGHT}"
 _REFUNDS = f"SELECT refund.* FROM payment JOIN refund ON refund.payment_id = payment.id WHERE {_BOUGHT}"
-_DISPUTES = f"SELECT dispute.* FROM payment JOIN dispute ON dispute.payment_id = payment.id WHERE {_BOUGHT}"
+_DISPUTES = (
+    "SELECT dispute.*, payment.amount AS paid, payment.currency AS paid_currency "
+    f"FROM payment JOIN dispute ON dispute.payment_id = payment.id WHERE {_BOUGHT}"
+)
 
 
 def _payment_grants(user_id: int) -> list[Grant]:
@@ -407,7 +427,8 @@ def _payment_grants(user_id: int) -> list[Grant]:
     disputes: dict[int, list[Disputed]] = {}
     for row in _rows(_DISPUTES, user_id):
         won = None if row["won"] is None else bool(row["won"])
-        disputes.setdefault(row["payment_id"], []).append(Disputed(row["opened_at"], row["closed_at"], won))
+        part = part_of(row["amount"], row["currency"], row["paid"], row["paid_currency"])
+        disputes.setdefault(row["payment_id"], []).append(Disputed(row["opened_at"], row["closed_at"], won, part))
     return [_payment_grant(row, refunds.get(row["id"], ()), disputes.get(row["id"], ())) for row in rows]
 
 

@@ -71,7 +71,10 @@ class RefundFact:
 
 @dataclass(frozen=True, slots=True)
 class DisputeFact:
-    """What a provider reports about one dispute. ``won`` is from our side: the payer did not get the money back."""
+    """What a provider reports about one dispute. ``won`` is from our side: the payer did not get the money back.
+
+    ``amount``, in minor units of ``currency``, is what is disputed, or what was lost; None: the whole payment.
+    """
 
     provider: str
     payment_remote_id: str
@@ -79,6 +82,8 @@ class DisputeFact:
     opened_at: int
     closed_at: int | None = None
     won: bool | None = None
+    amount: int | None = None
+    currency: str | None = None
 
 
 class SettlementOutcome(StrEnum):
@@ -98,10 +103,15 @@ class Settled:
     outcome: SettlementOutcome
 
 
+def verdict_of(won: bool | None, part: int | None) -> bool | None:
+    """What a dispute decides about the payment as a whole: a lost part leaves us the rest."""
+    return True if won is False and part is not None else won
+
+
 def state_of(
     completed_at: int | None, denied_at: int | None, reversed_at: int | None, verdicts: Collection[bool | None]
 ) -> PaymentState:
-    """Derive a payment's state from its times and *verdicts*: whether we won each dispute, None while it is open."""
+    """Derive a payment's state from its times and *verdicts*, see :func:`verdict_of`; None while one is open."""
     if denied_at is not None:
         return PaymentState.DENIED
     if reversed_at is not None or (completed_at is not None and False in verdicts):
@@ -131,8 +141,11 @@ def merge(known: Disputed, said: Disputed) -> Disputed:
     """Join two reports of one dispute. Their order does not matter: a lost dispute stays lost."""
     verdicts = {known.won, said.won}
     closings = [moment for moment in (known.closed_at, said.closed_at) if moment is not None]
+    lost = [report.amount for report in (known, said) if report.won is False]
+    amounts = lost or [known.amount, said.amount]
     return Disputed(
         opened_at=min(known.opened_at, said.opened_at),
         closed_at=min(closings, default=None),
         won=False if False in verdicts else True if True in verdicts else None,
+        amount=None if None in amounts else max(amount for amount in amounts if amount is not None),
     )

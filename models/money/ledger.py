@@ -25,7 +25,7 @@ from models.event_kinds import (
     PaymentReversed,
 )
 from models.money import access, orders, provider_requests, subscriptions, webhooks
-from models.money.access import Disputed
+from models.money.access import Disputed, part_of
 from models.money.facts import (
     MOVES,
     DisputeFact,
@@ -38,6 +38,7 @@ from models.money.facts import (
     fault_of,
     merge,
     state_of,
+    verdict_of,
 )
 from models.money.provider_requests import RequestKind
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
@@ -53,7 +54,7 @@ _ENDS_UNPAID: Mapping[PaymentState, type[PaymentPayload]] = {
     PaymentState.REVERSED: PaymentReversed,
 }
 
-Change = Fact | RefundFact | DisputeFact | subscriptions.News
+Change = Fact | RefundFact | DisputeFact | subscriptions.News | subscriptions.PaymentFailure
 
 
 def apply(changes: Sequence[Change], now: int, webhook_id: int | None = None) -> list[Settled]:
@@ -78,6 +79,8 @@ def _apply(change: Change, now: int) -> Settled:
             return _dispute(change, now)
         case subscriptions.News():
             return Settled(None, _outcome(subscriptions.record(change, now)))
+        case subscriptions.PaymentFailure():
+            return Settled(None, _outcome(subscriptions.record_failure(change, now)))
 
 
 # A payment
@@ -232,7 +235,10 @@ def _set_period(payment: Payment, fact: Fact) -> None:
 
 def _derive(payment: Payment, change: str, now: int, **detail: Any) -> bool:
     """Save a payment with the state that follows from its times and disputes, and apply that state."""
-    verdicts = [dispute.won for dispute in Dispute.select(Dispute.won).where(Dispute.payment == payment)]
+    verdicts = [
+        verdict_of(row.won, part_of(row.amount, row.currency, payment.amount, payment.currency))
+        for row in Dispute.select().where(Dispute.payment == payment)
+    ]
     present = PaymentState(payment.state)
     wanted = state_of(payment.completed_at, payment.denied_at, payment.reversed_at, verdicts)
     if wanted is not present and wanted not in MOVES[present]:
@@ -300,7 +306,7 @@ def _refund(fact: RefundFact, now: int) -> Settled:
 def _dispute(fact: DisputeFact, now: int) -> Settled:
     payment = _row(fact.provider, fact.payment_remote_id)
     payment_id = None if payment is None else payment.id
-    said = Disputed(fact.opened_at, fact.closed_at, fact.won)
+    said = Disputed(fact.opened_at, fact.closed_at, fact.won, fact.amount)
     row = _dispute_row(fact)
     merged = said if row is None else merge(_disputed(row), said)
     if row is None:
@@ -309,11 +315,13 @@ def _dispute(fact: DisputeFact, now: int) -> Settled:
             provider=fact.provider,
             payment_remote_id=fact.payment_remote_id,
             remote_id=fact.remote_id,
+            currency=fact.currency,
             created_at=now,
         )
     elif merged == _disputed(row):
         return Settled(payment_id, SettlementOutcome.UNCHANGED)
-    row.opened_at, row.closed_at, row.won = merged.opened_at, merged.closed_at, merged.won
+    row.opened_at, row.closed_at, row.won, row.amount = merged.opened_at, merged.closed_at, merged.won, merged.amount
+    row.currency = fact.currency or row.currency
     row.save()
     if payment is not None:
         _derive(payment, "disputed", now, dispute=fact.remote_id, closed_at=merged.closed_at, won=merged.won)
@@ -331,7 +339,7 @@ def _dispute_row(fact: DisputeFact) -> Dispute | None:
 
 
 def _disputed(row: Dispute) -> Disputed:
-    return Disputed(row.opened_at, row.closed_at, row.won)
+    return Disputed(row.opened_at, row.closed_at, row.won, row.amount)
 
 
 # What the customer and the admins hear
@@ -369,12 +377,13 @@ def _tell_refund(payment: Payment, refund: Refund, now: int) -> None:
 
 
 def _tell_dispute(payment: Payment, dispute: Dispute, now: int) -> None:
-    told = {"dispute": dispute.remote_id}
+    told: dict[str, Any] = {"dispute": dispute.remote_id}
     _tell(payment, DisputeOpened, now, key=f"dispute:{dispute.id}:opened", **told)
     _alert(payment, AlertReason.DISPUTE_OPENED, now, key=f"dispute:{dispute.id}:alert", **told)
     if dispute.won is not None:
         key = f"dispute:{dispute.id}:{'won' if dispute.won else 'lost'}"
-        _tell(payment, DisputeClosed, now, key=key, won=dispute.won, **told)
+        part = None if dispute.won else part_of(dispute.amount, dispute.currency, payment.amount, payment.currency)
+        _tell(payment, DisputeClosed, now, key=key, won=dispute.won, part=part, **told)
 
 
 def _tell(payment: Payment, payload: type[PaymentPayload], now: int, key: str | None = None, **more: Any) -> None:

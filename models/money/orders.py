@@ -18,7 +18,7 @@ from config.plans import Plan, Plans
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
-from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled
+from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled, CheckoutRefused
 from models.money import subscriptions
 from models.money.providers import TRAITS, Provider
 from models.tables import Order, Payment, User
@@ -66,7 +66,8 @@ UNPAID = tuple(state for state in OrderState if state is not OrderState.PAID)
 class OrderInfo:
     """An order. ``public_id`` is the id that providers see; ``amount`` is in minor units; ``seconds`` is what it buys.
 
-    ``purpose`` is ``plan``, or ``test`` for a purchase that grants nothing.
+    ``purpose`` is ``plan``, or ``test`` for a purchase that grants nothing. ``refused_at`` is when the provider refused
+    to take the money: until its payer acts, nothing is taken.
     """
 
     id: int
@@ -87,6 +88,7 @@ class OrderInfo:
     looks: int
     expires_at: int
     created_at: int
+    refused_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,12 +301,12 @@ def doubt(order_id: int, fault: str, now: int) -> None:
 def expire_due(now: int) -> int:
     """End the open orders whose time is over; return how many.
 
-    Orders that the provider knows are polled first, and orders with a payment stay.
+    Orders that the provider knows are polled first, unless it has refused to take the money. Those with a payment stay.
     """
     due = (
         (Order.state == OrderState.OPEN)
         & (Order.expires_at <= now)
-        & Order.remote_id.is_null()
+        & (Order.remote_id.is_null() | Order.refused_at.is_null(False))
         & (Order.checkout_started_at.is_null() | (Order.checkout_started_at <= now - CHECKOUT_S))
         & ~_has_payment()
     )
@@ -329,10 +331,33 @@ def polled(order_id: int, again: bool, now: int) -> None:
         _updated(order_id, looks=row.looks + 1, next_look_at=next_look_at)
 
 
+def refused(order_id: int, now: int, *, told: bool) -> None:
+    """Leave an order to its payer, because the provider refused to take the money. With *told* they hear it, once.
+
+    It is no longer polled, and the next attempt, which is the payer's, has a key of its own.
+
+    :raises NotFound: no such order.
+    """
+    with transaction():
+        row = _updated(order_id, refused_at=now, next_look_at=None, capture_request_id=None)
+        if told and row.state != OrderState.PAID:
+            refusal = CheckoutRefused(order=row.public_id, plan=row.plan_code, url=row.approve_url)
+            outbox.append(refusal, row.user_id, now, key=f"checkout_refused:{row.id}")
+
+
 def is_left_to_its_payer(order_id: int) -> bool:
-    """Whether an open order is no longer polled: the payer's card was declined, and they may choose another."""
-    left = (Order.id == order_id) & (Order.state == OrderState.OPEN) & Order.remote_id.is_null(False)
-    return bool(Order.select().where(left & Order.next_look_at.is_null()).exists())
+    """Whether the provider refused to take the money of an open order: the payer may choose another way to pay."""
+    left = (Order.id == order_id) & (Order.state == OrderState.OPEN) & Order.refused_at.is_null(False)
+    return bool(Order.select().where(left).exists())
+
+
+def resume(order_id: int, now: int) -> OrderInfo:
+    """Take an order up again that was left to its payer, because they have acted. It is polled again.
+
+    :raises NotFound: no such order.
+    """
+    with transaction():
+        return info(_updated(order_id, refused_at=None, next_look_at=now + POLL_EVERY_S, looks=0))
 
 
 def poll_delay(polls: int) -> int:
@@ -440,6 +465,7 @@ def info(row: Order) -> OrderInfo:
         approve_url=row.approve_url,
         checkout_started_at=row.checkout_started_at,
         looks=row.looks,
+        refused_at=row.refused_at,
         expires_at=row.expires_at,
         created_at=row.created_at,
     )

@@ -1,5 +1,6 @@
 """Payments: the operations and the queries. ``ledger`` turns reports into rows."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
@@ -11,12 +12,13 @@ import peewee
 from models.database import snapshot, transaction
 from models.errors import NotFound, RefundRefused
 from models.money import ledger, provider_requests
+from models.money.access import part_of
 from models.money.facts import DisputeFact as DisputeFact
 from models.money.facts import Fact as Fact
 from models.money.facts import PaymentState as PaymentState
 from models.money.facts import RefundFact as RefundFact
 from models.money.facts import Settled as Settled
-from models.money.facts import state_of
+from models.money.facts import state_of, verdict_of
 from models.money.ledger import Change as Change
 from models.money.ledger import apply as apply
 from models.money.orders import OrderState
@@ -98,6 +100,12 @@ def knows_refund(provider: str, refund_remote_id: str) -> bool:
     return Refund.select().where(known).exists()
 
 
+def refunded_since(payment_id: int, amount: int | None, since: int) -> bool:
+    """Whether this amount of a payment went back at *since* or later, by our clock of recording it."""
+    made = (Refund.payment == payment_id) & (Refund.created_at >= since)
+    return Refund.select().where(made if amount is None else made & (Refund.amount == amount)).exists()
+
+
 def history_of(user_id: int, limit: int = 50) -> list[PaymentInfo]:
     """Return a customer's payments, newest first."""
     return list(_infos(Payment.user == user_id, limit))
@@ -140,7 +148,8 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
 def totals(since: int = 0) -> Totals:
     """Add up the payments completed from *since* on. It reads each of them: for an admin's question.
 
-    A reversed payment, after a lost dispute for instance, went back whole, whatever had been refunded before.
+    A reversed payment, after a lost dispute for instance, went back whole, whatever had been refunded before. Of a
+    dispute about a part only that part went back, unless a refund tells of the same money.
     """
     completed = Payment.completed_at.is_null(False) & (Payment.completed_at >= since)
     reversed_ = peewee.fn.SUM(peewee.Case(None, ((Payment.state == PaymentState.REVERSED, Payment.amount),), 0))
@@ -149,14 +158,24 @@ def totals(since: int = 0) -> Totals:
     ).where(completed)
     partly = completed & (Payment.state != PaymentState.REVERSED)
     refunds = Refund.select(Payment.currency, peewee.fn.SUM(Refund.amount)).join(Payment).where(partly)
+    lost_parts = _lost_parts(partly)
     with snapshot():
-        refunded = dict(_tuples(refunds.group_by(Payment.currency)))
+        refunded = Counter(dict(_tuples(refunds.group_by(Payment.currency))))
+        refunded.update(dict(_tuples(lost_parts.group_by(Payment.currency))))
         turnover = tuple(
-            Turnover(currency, count, amount, lost + refunded.get(currency, 0))
+            Turnover(currency, count, amount, lost + refunded[currency])
             for currency, count, amount, lost in _tuples(amounts.group_by(Payment.currency).order_by(Payment.currency))
         )
         customers = Payment.select(Payment.user).where(completed & Payment.user.is_null(False)).distinct().count()
     return Totals(customers, turnover)
+
+
+def _lost_parts(condition: Any) -> Any:
+    """The lost disputes about a part of a payment, where no refund tells of the same money, with their sum."""
+    told = (Refund.payment == Payment.id) & (Refund.amount == Dispute.amount) & (Refund.at >= Dispute.opened_at)
+    is_part = (Dispute.won == False) & (Dispute.currency == Payment.currency) & (Dispute.amount < Payment.amount)  # noqa: E712
+    query = Dispute.select(Payment.currency, peewee.fn.SUM(Dispute.amount)).join(Payment)
+    return query.where(condition & is_part & ~peewee.fn.EXISTS(Refund.select().where(told)))
 
 
 def audit(most: int | None = None) -> list[str]:
@@ -182,14 +201,21 @@ def _refund_refusal(payment: PaymentInfo, wanted: int, rest: int) -> str:
 def _audit_states() -> Iterator[str]:
     """A payment's state must follow from its times and disputes."""
     happened = (Payment.id, _THEIRS, Payment.state, Payment.completed_at, Payment.denied_at, Payment.reversed_at)
-    query = Payment.select(*happened, Dispute.id, Dispute.won).join(Dispute, peewee.JOIN.LEFT_OUTER)
+    paid, disputed = (Payment.amount, Payment.currency), (Dispute.amount, Dispute.currency)
+    query = Payment.select(*happened, *paid, Dispute.id, Dispute.won, *disputed).join(Dispute, peewee.JOIN.LEFT_OUTER)
     # A payment comes once for each of its disputes, one after the other.
-    for payment, rows in groupby(_tuples(query.order_by(Payment.id)), itemgetter(slice(6))):
-        payment_id, theirs, state, completed_at, denied_at, reversed_at = payment
-        verdicts = [won for *_, dispute_id, won in rows if dispute_id is not None]
+    for payment, rows in groupby(_tuples(query.order_by(Payment.id)), itemgetter(slice(8))):
+        payment_id, theirs, state, completed_at, denied_at, reversed_at, amount, currency = payment
+        verdicts = _verdicts((row[8:] for row in rows), amount, currency)
         expected = state_of(completed_at, denied_at, reversed_at, verdicts)
         if state != expected:
             yield f"payment {payment_id} ({theirs}): is {state}, but what happened to it says {expected}"
+
+
+def _verdicts(disputes: Iterator[tuple[Any, ...]], amount: int, currency: str) -> list[bool | None]:
+    """What the disputes of a payment decide; a payment without any has one without an id."""
+    found = [dispute for dispute in disputes if dispute[0] is not None]
+    return [verdict_of(won, part_of(lost, lost_currency, amount, currency)) for _id, won, lost, lost_currency in found]
 
 
 def _audit_histories() -> Iterator[str]:

@@ -24,6 +24,10 @@ CONSIDERED = 200
 """The oldest look-ups, among which the next one is chosen."""
 
 
+_SENT = "sent"
+"""The result of an open request whose call may have been carried out."""
+
+
 class RequestKind(StrEnum):
     """The kind of work."""
 
@@ -39,6 +43,7 @@ class RequestInfo:
 
     ``amount`` of a refund is in minor units of the payment. ``user_id`` is the customer concerned, ``asked_by`` the
     person who hears the result (None: the admins). ``request_id`` is the idempotency key of the outgoing call.
+    ``sent``: an earlier attempt may have carried it out without our hearing of it.
     """
 
     id: int
@@ -51,6 +56,7 @@ class RequestInfo:
     user_id: int | None
     asked_by: int | None
     request_id: str
+    sent: bool
     attempts: int
     created_at: int
 
@@ -172,6 +178,21 @@ def retry(request_id: int, not_before: int) -> None:
         Request.update(not_before=not_before).where((Request.id == request_id) & (Request.state == "open")).execute()
 
 
+def sending(request_id: int) -> None:
+    """Note, before the call, that a request may be carried out without our hearing of it."""
+    _note(request_id, _SENT)
+
+
+def not_sent(request_id: int) -> None:
+    """Take back :func:`sending`: the provider said that it did nothing."""
+    _note(request_id, "")
+
+
+def _note(request_id: int, result: str) -> None:
+    with transaction():
+        Request.update(result=result).where((Request.id == request_id) & (Request.state == "open")).execute()
+
+
 def _first(wanted: peewee.Expression) -> int | None:
     row = Request.select(Request.id).where(wanted).order_by(Request.id).first()
     return None if row is None else int(row.id)
@@ -219,6 +240,7 @@ def _info(row: Request) -> RequestInfo:
         user_id=row.user_id,
         asked_by=row.asked_by,
         request_id=row.request_id,
+        sent=row.result == _SENT,
         attempts=row.attempts,
         created_at=row.created_at,
     )

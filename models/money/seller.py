@@ -49,10 +49,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Poll:
-    """One answer of the provider: what to tell, and what to record."""
+    """One answer of the provider: what to tell, and what to record.
+
+    ``is_settled`` is False while the provider does not show what it has done already.
+    """
 
     outcome: Outcome
     changes: tuple[Change, ...] = ()
+    is_settled: bool = True
 
 
 class Seller(Protocol):
@@ -72,8 +76,11 @@ class Seller(Protocol):
         :raises SellerError: it could not be opened.
         """
 
-    def reconcile(self, order: OrderInfo, now: int) -> Outcome:
-        """Bring the ledger to where the provider stands with *order*, if it can be asked, and say how it stands."""
+    def reconcile(self, order: OrderInfo, now: int, *, by_payer: bool = False) -> Outcome:
+        """Bring the ledger to where the provider stands with *order*, if it can be asked, and say how it stands.
+
+        *by_payer*: the payer has just come back, so what the provider refused before may be tried again.
+        """
 
     def settle_subscription(self, known: SubscriptionInfo, now: int) -> None:
         """Bring the ledger to where the provider stands with a subscription.

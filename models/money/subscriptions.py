@@ -64,6 +64,15 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentFailure:
+    """A provider's report that a renewal could not be collected, at ``at`` by its clock."""
+
+    provider: str
+    remote_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Change:
     """What may be asked of the provider: from which states, and the one it leads to."""
 
@@ -178,12 +187,17 @@ def record(news: News, now: int) -> bool:
 def payment_failed(provider: str, remote_id: str, at: int, now: int) -> bool:
     """Tell the customer, once per failure, that a renewal could not be collected. False if it is unknown."""
     with transaction():
-        row = _row(provider, remote_id)
-        if row is None:
-            return False
-        key = f"subscription_payment_failed:{row.id}:{at}"
-        outbox.append(SubscriptionPaymentFailed(**_payload(row)), row.user_id, now, key=key)
-        return True
+        return record_failure(PaymentFailure(provider, remote_id, at), now)
+
+
+def record_failure(failure: PaymentFailure, now: int) -> bool:
+    """Do as :func:`payment_failed` inside the caller's transaction."""
+    row = _row(failure.provider, failure.remote_id)
+    if row is None:
+        return False
+    key = f"subscription_payment_failed:{row.id}:{failure.at}"
+    outbox.append(SubscriptionPaymentFailed(**_payload(row)), row.user_id, now, key=key)
+    return True
 
 
 def of(user_id: int) -> list[SubscriptionInfo]:

@@ -7,7 +7,9 @@ its effects and marks it done in one transaction.
 from dataclasses import dataclass
 from enum import Enum
 
+from models import outbox
 from models.database import in_transaction, transaction
+from models.event_kinds import AdminAlert, AlertReason
 from models.tables import WebhookEvent
 
 LEASE_S = 60
@@ -33,6 +35,7 @@ class WebhookInfo:
     resource_id: str
     body: str
     attempts: int
+    received_at: int
 
 
 def receive(
@@ -83,6 +86,15 @@ def conclude(webhook_id: int, now: int) -> bool:
     return bool(WebhookEvent.update(state="done", done_at=now).where(unfinished).execute())
 
 
+def give_up(event: WebhookInfo, why: str, now: int) -> None:
+    """End a notification that could not be followed, and tell the admins what it was about."""
+    detail = {"provider": event.provider, "event": event.event_type, "about": event.resource_id, "why": why}
+    alert = AdminAlert(reason=AlertReason.WEBHOOK_UNEXPLAINED, detail=detail)
+    with transaction():
+        if conclude(event.id, now):
+            outbox.append(alert, None, now, key=f"webhook_unexplained:{event.id}")
+
+
 def retry(webhook_id: int, not_before: int) -> None:
     """Process a notification again from *not_before* on."""
     with transaction(durable=False):
@@ -111,4 +123,5 @@ def _info(row: WebhookEvent) -> WebhookInfo:
         resource_id=row.resource_id,
         body=row.body,
         attempts=row.attempts,
+        received_at=row.received_at,
     )

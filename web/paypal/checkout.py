@@ -13,21 +13,18 @@ from config.texts import Texts
 from models import notes
 from models.money import orders
 from models.money.orders import OrderInfo
-from models.money.providers import PAYPAL
 from models.money.seller import Outcome, Poll, Result
-from web.paypal import branding
-from web.paypal.client import OutcomeUnknown, PayPal, Refused, Unavailable, money
-from web.paypal.error_mapping import DECLINES
+from web.paypal import branding, refusals
+from web.paypal.client import KEY_LIVES_S, OutcomeUnknown, PayPal, PayPalError, Refused, Unavailable, money
 from web.paypal.parsing import ParsedOrder, Stage, approve_url, identifier, outcome_of, parse_order, payee
+from web.paypal.refusals import Fate
 
 logger = logging.getLogger(__name__)
 
 SUCCESS_PATH, CANCEL_PATH = "/paypal/success", "/paypal/cancel"
 DESCRIPTION_LENGTH = 127
-REQUEST_LIFE_S = PAYPAL.order_life_s
+REQUEST_LIFE_S = KEY_LIVES_S["/v2/checkout/orders"]
 """Seconds after which PayPal forgets the request id of an order."""
-
-CAPTURED = frozenset({"ORDER_ALREADY_CAPTURED"})
 
 
 class Checkout:
@@ -54,40 +51,73 @@ class Checkout:
         orders.attach_remote(order.id, identifier(remote), now, url)
         return url
 
-    def poll(self, order: OrderInfo, now: int) -> Poll:
+    def poll(self, order: OrderInfo, now: int, *, by_payer: bool = False) -> Poll:
         """Read the state of *order*, and capture its money if the buyer has approved it.
 
-        :raises PayPalError: PayPal could not be asked, or refused to go on.
+        After PayPal has refused a capture, only an act of the payer (*by_payer*) leads to another.
+
+        :raises PayPalError: PayPal could not be asked.
         """
         if order.remote_id is None:
             return Poll(Outcome(Result.NOT_APPROVED))
-        parsed = self._read(order, order.remote_id, now)
-        if parsed.stage is Stage.APPROVED and not parsed.fault:
-            parsed = self._capture(order, order.remote_id, now)
+        try:
+            parsed = self._read(order, order.remote_id, now)
+        except Refused as refusal:
+            return Poll(refusals.after_reading(order, refusal))
+        if parsed.stage is not Stage.APPROVED or parsed.fault:
+            return self._poll(order, parsed, now)
+        if order.refused_at is not None and not by_payer:
+            return Poll(Outcome(Result.DECLINED, parsed.approve_url or order.approve_url))
+        try:
+            return self._poll(order, self._capture(order, order.remote_id, now), now)
+        except Refused as refusal:
+            return Poll(refusals.after_capture(order, refusal, now))
+
+    def _poll(self, order: OrderInfo, parsed: ParsedOrder, now: int) -> Poll:
+        """What to tell and to record of an order; the admins hear how it differs from ours."""
         if parsed.fault:
             logger.error("order.mismatched", extra={"order": order.id, "fault": parsed.fault})
             orders.doubt(order.id, parsed.fault, now)
             return Poll(Outcome(Result.TROUBLE), parsed.facts)
-        return Poll(outcome_of(order, parsed), (*parsed.facts, *parsed.refunds))
+        is_settled = parsed.stage is not Stage.APPROVED
+        return Poll(outcome_of(order, parsed), (*parsed.facts, *parsed.refunds), is_settled)
 
     def _read(self, order: OrderInfo, remote_id: str, now: int) -> ParsedOrder:
         return parse_order(self._paypal.order(remote_id), order, self._merchant(), now)
 
     def _capture(self, order: OrderInfo, remote_id: str, now: int) -> ParsedOrder:
-        """Capture the money. Whatever the capture answered, the order that is read afterwards counts."""
+        """Capture the money, and return the order that is read afterwards.
+
+        An order that is read may be older than its capture: then what the capture answered counts.
+
+        :raises Refused: PayPal does not capture it, and the order that is read afterwards has no capture either.
+        """
+        if order.refused_at is not None:
+            orders.resume(order.id, now)
+        answer: Mapping[str, Any] = {}
+        refused: Refused | None = None
         try:
-            self._paypal.capture_order(remote_id, self._capture_id(order, now))
+            answer = self._paypal.capture_order(remote_id, self._capture_id(order, now))
         except OutcomeUnknown as error:
             logger.warning("capture.unanswered", extra={"order": order.id, "cause": str(error)})
         except Refused as refusal:
-            if not refusal.issues & CAPTURED:
-                # No money moved. The next try needs a new request id, or PayPal would answer it with this refusal.
-                orders.request_id(order.id, "capture", now, fresh=True)
-                if refusal.issues & DECLINES:
-                    # The payer decides on the next try: they were told that nothing was charged, and may buy elsewhere.
-                    orders.polled(order.id, False, now)
-                raise
-        return self._read(order, remote_id, now)
+            if refusals.fate(refusal, refusals.CAPTURE) is not Fate.DONE:
+                refused = refusal
+        try:
+            parsed = self._read(order, remote_id, now)
+        except PayPalError as error:
+            raise refused or error from error
+        if parsed.stage is Stage.APPROVED and refused is not None:
+            raise refused
+        return parsed if parsed.stage is not Stage.APPROVED else self._answered(answer, order, now) or parsed
+
+    def _answered(self, answer: Mapping[str, Any], order: OrderInfo, now: int) -> ParsedOrder | None:
+        """The order as the capture answered it; None where the answer does not say what was captured."""
+        try:
+            parsed = parse_order(answer, order, self._merchant(), now)
+        except Unavailable:
+            return None
+        return parsed if parsed.facts and not parsed.fault else None
 
     def _capture_id(self, order: OrderInfo, now: int) -> str:
         """The request id of the capture.

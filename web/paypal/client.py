@@ -1,15 +1,20 @@
 """A thin PayPal client: REST over requests, amounts in whole minor units.
 
 PayPalError            a SellerError; debug_id: PayPal's reference for its support
-├── Refused            PayPal said no: status, name, issues, links. The same request gets the same answer
+├── Refused            PayPal said no: status, name, issues, links
 ├── Unavailable        the call changed nothing: try later
 │   ├── AccessDenied   PayPal refuses our credentials, not the request: the operator has to act
 │   └── Unreadable     PayPal answered, in a shape that this answer should not have
 └── OutcomeUnknown     the call may have moved money: read the state before the next call
+    └── InProgress     PayPal is still busy with an earlier call about the same thing: wait, then the same key
 
 Every POST carries a ``PayPal-Request-Id`` that the caller has stored before, so that a repeat is the same request.
-PayPal remembers these ids for 6 hours (orders), 45 days (payments) and 72 hours (subscriptions). A caller that repeats
-later than that reads first. Source: PayPal's REST API reference, "Idempotency".
+PayPal remembers these ids for some time (:data:`KEY_LIVES_S`); a caller that repeats later than that reads first.
+Source: PayPal's REST API reference, "Idempotency". Which key each call has, and what follows it, is in
+``docs/ARCHITECTURE.md``, "The calls that change something".
+
+A refusal counts only when every attempt of the call was answered. One that follows an attempt without an answer is an
+:class:`OutcomeUnknown`, because that attempt may have done what the next one was refused for.
 """
 
 import contextlib
@@ -30,6 +35,7 @@ from requests.adapters import HTTPAdapter
 from retrying import Retrying
 
 from config.plans import decimals
+from config.units import DAY_S, HOUR_S
 from models.money.seller import SellerError
 
 logger = logging.getLogger(__name__)
@@ -39,7 +45,23 @@ TIMEOUT_S = (3.05, 10.0)
 ATTEMPTS = 4
 TOKEN_LEEWAY_S = 60
 LONGEST_WAIT_S = 8.0
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_MANY_REQUESTS, FAULTS = 401, 403, 404, 429, 500
+LARGEST_AMOUNT = 2**53
+"""Minor units; no column or file holds more without loss."""
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS, FAULTS = 401, 403, 404, 409, 429, 500
+
+KEY_LIVES_S: Mapping[str, int] = {
+    "/v2/checkout/orders": 6 * HOUR_S,
+    "/v2/payments": 45 * DAY_S,
+    "/v1/payments": 45 * DAY_S,
+    "/v1/billing": 72 * HOUR_S,
+    "/v1/catalogs": 72 * HOUR_S,
+    "/v1/notifications": 0,
+}
+"""For how many seconds PayPal answers a repeat with the first outcome, by the beginning of the path. 0: it never does.
+"""
+IN_PROGRESS = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "ORDER_COMPLETION_IN_PROGRESS"})
+"""Issues of an earlier call that PayPal has not finished. Source: PayPal's files ``payments_payment_v2``, 409, and
+``checkout_orders_v2``, 422."""
 
 Json = dict[str, Any]
 
@@ -86,11 +108,17 @@ class OutcomeUnknown(PayPalError):
     """A call that may move money got no clear answer."""
 
 
-class _Transient(Exception):
-    """One attempt failed, and the next may succeed."""
+class InProgress(OutcomeUnknown):
+    """PayPal has not finished an earlier call about the same thing."""
 
-    def __init__(self, cause: str, retry_after: float | None = None, debug_id: str = "") -> None:
-        self.retry_after, self.debug_id = retry_after, debug_id
+
+class _Transient(Exception):
+    """One attempt failed, and the next may succeed. ``is_refusal``: PayPal said that it did nothing."""
+
+    def __init__(
+        self, cause: str, retry_after: float | None = None, debug_id: str = "", *, is_refusal: bool = False
+    ) -> None:
+        self.retry_after, self.debug_id, self.is_refusal = retry_after, debug_id, is_refusal
         super().__init__(cause)
 
 
@@ -147,8 +175,13 @@ class PayPal:
         return self._get(f"/v2/payments/captures/{_segment(capture_id)}")
 
     def refund_capture(self, capture_id: str, amount: int | None, currency: str, request_id: str) -> Json:
-        """Give back *amount* minor units of a capture; None gives back all that is left."""
-        body = {} if amount is None else {"amount": money(amount, currency)}
+        """Give back *amount* minor units of a capture; None gives back all that is left.
+
+        The refund bears the request id as its invoice number, of which PayPal accepts each only once.
+        """
+        body: Json = {"invoice_id": request_id}
+        if amount is not None:
+            body["amount"] = money(amount, currency)
         return self._post(f"/v2/payments/captures/{_segment(capture_id)}/refund", body, request_id)
 
     def refund(self, refund_id: str) -> Json:
@@ -162,6 +195,10 @@ class PayPal:
         total = {} if amount is None else money(amount, currency)
         body = {"amount": {"total": total["value"], "currency": currency}} if total else {}
         return self._post(f"/v1/payments/sale/{_segment(sale_id)}/refund", body, request_id)
+
+    def sale(self, sale_id: str) -> Json:
+        """Read a sale."""
+        return self._get(f"/v1/payments/sale/{_segment(sale_id)}")
 
     def sale_refund(self, refund_id: str) -> Json:
         """Read a refund of a sale."""
@@ -233,14 +270,17 @@ class PayPal:
         return self._change("PATCH", f"/v1/notifications/webhooks/{_segment(webhook_id)}", [change], request_id)
 
     def transactions(self, start: str, end: str) -> list[Json]:
-        """All transactions between two RFC 3339 instants, at most 31 days apart. New ones show after up to 3 hours."""
+        """All transactions between two RFC 3339 instants, at most 31 days apart. New ones show after up to 3 hours.
+
+        One that cannot be read is empty.
+        """
         found: list[Json] = []
         page, pages = 1, 1
         while page <= pages:
             query = {"start_date": start, "end_date": end, "fields": "transaction_info", "page_size": "500"}
             answer = self._get("/v1/reporting/transactions", {**query, "page": str(page)})
-            found += [row["transaction_info"] for row in answer.get("transaction_details") or ()]
-            pages = int(answer.get("total_pages") or 1)
+            found += [_info(row) for row in answer.get("transaction_details") or ()]
+            pages = _count(answer.get("total_pages"))
             page += 1
         return found
 
@@ -267,19 +307,28 @@ class PayPal:
         return self._change("POST", path, body, request_id)
 
     def _change(self, method: str, path: str, body: Json | list[Json], request_id: str) -> Json:
-        sent = 0
+        unanswered = 0
 
         def attempt() -> Json:
-            nonlocal sent
+            nonlocal unanswered
             token = self._bearer()
-            sent += 1
-            return self._attempt(method, path, token, body=body, request_id=request_id)
+            try:
+                return self._attempt(method, path, token, body=body, request_id=request_id)
+            except _Transient as error:
+                unanswered += not error.is_refusal
+                raise
 
         try:
             return self._retrying(attempt)
         except _Transient as error:
-            kind = OutcomeUnknown if sent else Unavailable
+            kind = OutcomeUnknown if unanswered else Unavailable
             raise kind(f"{method} {path}: {error}", error.debug_id) from error
+        except Refused as refusal:
+            if refusal.status == CONFLICT or refusal.issues & IN_PROGRESS:
+                raise InProgress(f"{method} {path}: {refusal}", refusal.debug_id) from refusal
+            if unanswered:
+                raise OutcomeUnknown(f"{method} {path}: {refusal}, after no answer", refusal.debug_id) from refusal
+            raise
 
     def _retrying(self, attempt: Callable[[], Json]) -> Json:
         asked_wait: float | None = None
@@ -369,7 +418,8 @@ def _read(method: str, path: str, response: requests.Response) -> Json:
     level = logging.DEBUG if method == "GET" else logging.INFO
     logger.log(level, "paypal.answered", extra={"call": f"{method} {path}", "status": status, "debug_id": debug_id})
     if status == TOO_MANY_REQUESTS or status >= FAULTS:
-        raise _Transient(f"status {status}", _retry_after(response), debug_id)
+        is_refusal = status == TOO_MANY_REQUESTS
+        raise _Transient(f"status {status}", _retry_after(response), debug_id, is_refusal=is_refusal)
     body = _json(response, debug_id)
     if status == UNAUTHORIZED:
         raise AccessDenied(f"PayPal does not accept our credentials: {body.get('error') or body.get('name')}", debug_id)
@@ -401,6 +451,23 @@ def _next_page(links: object) -> str | None:
     return None
 
 
+def _info(row: object) -> Json:
+    """What a row of the transaction list tells; nothing where it has another shape."""
+    info = row.get("transaction_info") if isinstance(row, dict) else None
+    return info if isinstance(info, dict) else {}
+
+
+def _count(pages: object) -> int:
+    """The number of pages of a list; 1 where the answer does not say.
+
+    :raises Unreadable: it is no number.
+    """
+    try:
+        return int(str(pages or 1))
+    except ValueError as error:
+        raise Unreadable(f"the number of pages is {pages!r}") from error
+
+
 def _named(event_types: list[str]) -> list[Json]:
     return [{"name": name} for name in event_types]
 
@@ -429,6 +496,8 @@ def minor(amount: Mapping[str, Any]) -> tuple[int, str]:
         whole = int(scaled)
     except (InvalidOperation, KeyError, OverflowError, ValueError) as error:
         raise ValueError(f"not an amount: {text!r} {currency!r}") from error
+    if abs(whole) > LARGEST_AMOUNT:
+        raise ValueError(f"more than can be recorded: {text!r} {currency!r}")
     if whole != scaled:
         raise ValueError(f"finer than the smallest unit: {text!r} {currency!r}")
     return whole, currency

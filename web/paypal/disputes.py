@@ -1,15 +1,19 @@
 """Disputes: the state of each, for the payments that it names, whether or not a webhook told of it."""
 
 import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from config.units import DAY_S
 from models import notes, outbox
+from models.errors import ModelError
 from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
-from models.money import payments
+from models.money import orders, payments
 from models.money.payments import Change, DisputeFact
-from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused
-from web.paypal.parsing import PROVIDER, outcome_code, parse_dispute, rfc3339
+from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable
+from web.paypal.parsing import PROVIDER, digest, outcome_code, parse_dispute, readable, rfc3339
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -20,6 +24,9 @@ LOOK_BACK_S = 4 * DAY_S
 OLDEST_S = 179 * DAY_S
 """Seconds: PayPal lists the disputes of the last 180 days."""
 
+ELSEWHERE = ""
+"""The name of a payment that another shop of this account has taken."""
+
 COMPARED_NOTE = "paypal_disputes_compared"
 """The note of the last comparison. A restored backup brings back an old one, and what came since is compared again."""
 
@@ -27,12 +34,14 @@ COMPARED_NOTE = "paypal_disputes_compared"
 def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
     """Read a dispute. Its payment is polled first where the ledger does not know it yet.
 
-    :raises PayPalError: PayPal could not be asked, or does not show us the dispute.
+    :raises PayPalError: PayPal could not be asked, or does not show us the dispute, or shows no payment of it.
     """
     changes: list[Change] = []
     dispute = shop.paypal.dispute(dispute_id)
     outcome = outcome_code(dispute)
-    for fact in parse_dispute(dispute, now):
+    for fact in parse_dispute(dispute, now, partial(_name_payment, shop)):
+        if fact.payment_remote_id == ELSEWHERE:
+            continue
         if payments.find(PROVIDER, fact.payment_remote_id) is None:
             order = shop.order_of_payment(fact.payment_remote_id)
             if order is None:
@@ -42,6 +51,24 @@ def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
         if outcome is not None and fact.won is None:
             _report(fact, outcome, now)
     return changes
+
+
+def _name_payment(shop: Shop, contested: Mapping[str, Any]) -> str:
+    """The payment that a dispute is about: PayPal may leave its id out, and name our order only.
+
+    :raises KeyError: nothing names a payment.
+    """
+    named = contested.get("seller_transaction_id")
+    if named:
+        return str(named)
+    purchase = str(contested.get("custom") or str(contested.get("invoice_number") or "").replace(":", "_"))
+    order = orders.by_public(purchase)
+    if order is not None:
+        (payment,) = [each for each in payments.history_of(order.user_id) if each.order_id == order.id]
+        return payment.remote_id
+    if purchase and not orders.is_sold_by(shop.settings.bot_id, purchase):
+        return ELSEWHERE
+    raise KeyError("seller_transaction_id")
 
 
 def _report(fact: DisputeFact, outcome: str, now: int) -> None:
@@ -64,8 +91,25 @@ def compare(shop: Shop, now: int) -> None:
         return
     health.close_incident(IncidentKey.DISPUTES_REFUSED, now)
     for short in listed:
-        _compare_one(shop, str(short.get("dispute_id")), now)
+        _compare_listed(shop, short, now)
     notes.put(COMPARED_NOTE, now, now)
+
+
+def _compare_listed(shop: Shop, short: Mapping[str, Any], now: int) -> None:
+    try:
+        with readable("a dispute"):
+            _compare_one(shop, str(short["dispute_id"]), now)
+    except (ModelError, Refused, Unreadable) as error:
+        _set_apart(short, error, now)
+
+
+def _set_apart(short: object, error: Exception, now: int) -> None:
+    """Tell the admins, once, of a dispute that cannot be read; the others are compared all the same."""
+    known = short if isinstance(short, dict) else {}
+    name = str(known.get("dispute_id") or digest(short))
+    logger.error("dispute.failed", extra={"dispute": name, "cause": str(error)})
+    detail = {"provider": PROVIDER, "dispute": name, "why": str(error)}
+    outbox.alert(AlertReason.DISPUTE_UNREADABLE, detail, now, key=f"unreadable:{PROVIDER}:dispute:{name}")
 
 
 def _start(now: int) -> int:

@@ -6,21 +6,37 @@ An event is a hint. What it points to is read from the API, and that answer is w
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from models.money import orders, payments, subscriptions
+from config.units import DAY_S
+from models.money import orders, payments, subscriptions, webhooks
 from models.money.orders import OrderInfo
-from models.money.payments import Change
+from models.money.payments import Change, Fact, RefundFact
 from models.money.seller import Result
 from models.money.webhooks import WebhookInfo
 from web.paypal import disputes
-from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused
-from web.paypal.parsing import PROVIDER, failed_at, linked_capture, parse_refund, parse_sale_refund
+from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unreadable
+from web.paypal.parsing import (
+    ENDED_REFUNDS,
+    PROVIDER,
+    SUBSCRIPTION_STATES,
+    failure_of,
+    linked_capture,
+    parse_refund,
+    parse_sale_refund,
+    readable,
+    unix,
+)
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
 
-Changes = Sequence[Change]
+GIVEN_UP_S = 3 * DAY_S
+"""Seconds after which PayPal's lists have shown everything: what an event names and they lack is left to the admins."""
+
+APPROVED = "CHECKOUT.ORDER.APPROVED"
+
 Resource = Mapping[str, Any]
 
 
@@ -32,109 +48,262 @@ class NotOurs(Exception):
     """The event is genuine, and about a sale that is not ours."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """What following an event has shown. ``missing`` says what PayPal does not show yet of what the event names."""
+
+    changes: Sequence[Change] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stored event: its type, when PayPal wrote it (Unix seconds; None: it does not say) and what it is about."""
+
+    type: str
+    created_at: int | None
+    resource: Resource
+
+
 def follow(shop: Shop, event: WebhookInfo, now: int) -> None:
     """Read what an event points to, and record it in one transaction with the event's end.
 
-    :raises Unfinished: PayPal could not tell yet.
+    The event ends when what it names is recorded, or is proved not to be ours.
+
+    :raises Unfinished: PayPal could not tell yet; what it has told is recorded.
     :raises PayPalError: PayPal could not be asked.
     """
-    payments.apply(_changes(shop, event, now), now, event.id)
+    with readable("the event"):
+        look = _look(shop, event, now)
+    if look.missing:
+        payments.apply(look.changes, now)
+        raise Unfinished(look.missing)
+    payments.apply(look.changes, now, event.id)
 
 
-def _changes(shop: Shop, event: WebhookInfo, now: int) -> Changes:
-    look = POLLS.get(event.event_type)
-    if look is None:
-        return ()
+def finish(shop: Shop, event: WebhookInfo, now: int) -> str:
+    """Do as :func:`follow`, and say why it could not be followed to its end; "" when it was.
+
+    After :data:`GIVEN_UP_S` seconds the admins are told of what PayPal does not show, and the event ends.
+    """
     try:
-        return look(shop, json.loads(event.body)["resource"], now)
+        follow(shop, event, now)
+    except (Unfinished, Refused, Unreadable) as error:
+        if now - event.received_at < GIVEN_UP_S:
+            return str(error)
+        logger.error("webhook.given_up", extra={"event": event.event_id, "cause": str(error)})
+        webhooks.give_up(event, str(error), now)
+    except PayPalError as error:
+        return str(error)
+    return ""
+
+
+def _look(shop: Shop, stored: WebhookInfo, now: int) -> Look:
+    look = POLLS.get(stored.event_type)
+    try:
+        return look(shop, _read(stored), now) if look else Look()
     except NotOurs as reason:
-        logger.info("webhook.ignored", extra={"event": event.event_id, "cause": str(reason)})
+        logger.info("webhook.ignored", extra={"event": stored.event_id, "cause": str(reason)})
     except Refused as refusal:
         if refusal.status not in (FORBIDDEN, NOT_FOUND):
             raise
-        logger.info("webhook.hidden", extra={"event": event.event_id, "cause": str(refusal)})
-    return ()
+        logger.info("webhook.hidden", extra={"event": stored.event_id, "cause": str(refusal)})
+    return Look()
 
 
-def _order(shop: Shop, resource: Resource, now: int) -> Changes:
-    order = orders.by_remote(PROVIDER, str(resource.get("id") or resource.get("order_id")))
+def _read(stored: WebhookInfo) -> Event:
+    body = json.loads(stored.body)
+    created = body.get("create_time")
+    return Event(stored.event_type, unix(created) if isinstance(created, str) else None, body["resource"])
+
+
+# Orders and captures
+
+
+def _order(shop: Shop, event: Event, now: int) -> Look:
+    remote_id = _named(event, "id", "order_id")
+    order = orders.by_remote(PROVIDER, remote_id)
     if order is None:
-        raise NotOurs("an order that is not known here")
-    return _of_order(shop, order, now)
+        units = shop.paypal.order(remote_id).get("purchase_units") or [{}]
+        order = _owner(shop, units[0], "an order")
+        if order.remote_id is None:
+            order = orders.attach_remote(order.id, remote_id, now)
+    by_payer = event.type == APPROVED and (event.created_at or 0) > (order.refused_at or now)
+    poll = shop.poll(replace(order, remote_id=remote_id), now, by_payer=by_payer)
+    return Look(poll.changes, "" if poll.is_settled else "the capture of an order")
 
 
-def _capture(shop: Shop, resource: Resource, now: int) -> Changes:
-    return _of_payment(shop, str(resource.get("id")), now)
+def _capture(shop: Shop, event: Event, now: int) -> Look:
+    capture_id = _named(event, "id")
+    changes, is_over = _of_payment(shop, capture_id, event, now)
+    return Look(changes, "" if is_over or _is_booked(capture_id, changes) else f"capture {capture_id}")
 
 
-def _given_back(shop: Shop, resource: Resource, now: int) -> Changes:
-    """A refund or reversal: the resource is the refund, and its ``up`` link leads to the capture."""
-    capture_id = linked_capture(resource)
+def _given_back(shop: Shop, event: Event, now: int) -> Look:
+    """A refund or reversal of a capture: the resource is the refund, and its ``up`` link leads to the capture."""
+    refund_id = _named(event, "id")
+    capture_id = linked_capture(event.resource)
+    refund: Resource | None = None
     if capture_id is None:
-        raise Unfinished("a refund that names no capture")
-    changes = _of_payment(shop, capture_id, now)
-    try:
-        refund = parse_refund(shop.paypal.refund(str(resource.get("id"))), now)
-    except Refused as refusal:
-        if refusal.status != NOT_FOUND:
-            raise
-        # A reversal by a bank may not be shown as a refund. The order and the transaction list tell of it.
-        refund = None
-    return [*changes, *([refund] if refund else [])]
+        refund = _shown(shop.paypal.refund, refund_id)
+        capture_id = linked_capture(refund or {})
+    changes, is_over = _of_refunded(shop, capture_id, event, now)
+    refund = refund or _shown(shop.paypal.refund, refund_id)
+    fact = parse_refund(refund, now, capture_id) if refund else None
+    return _of_refund(refund_id, refund, [*changes, *([fact] if fact else [])], is_over)
 
 
-def _of_payment(shop: Shop, remote_id: str, now: int) -> Changes:
-    """Poll the purchase that a capture or sale belongs to."""
-    order = shop.order_of_payment(remote_id)
+def _of_refunded(shop: Shop, payment_id: str | None, event: Event, now: int) -> tuple[Sequence[Change], bool]:
+    """Do as :func:`_of_payment` for what was given back. A refund need not name its payment: the lists do, later."""
+    known = payments.find(PROVIDER, payment_id) if payment_id else None
+    if payment_id is None and not any(orders.by_public(name) for name in _names(event.resource)):
+        return (), False
+    if known is not None and known.subscription_id is not None:
+        return (), known.refunded >= known.amount
+    return _of_payment(shop, payment_id, event, now)
+
+
+def _of_refund(refund_id: str, refund: Resource | None, changes: Sequence[Change], is_over: bool) -> Look:
+    """A refund has been followed when it is recorded, or did not come about, or nothing was left to take.
+
+    A reversal by a bank may not be shown as a refund. The order and the transaction list tell of it.
+    """
+    state = str((refund or {}).get("status") or (refund or {}).get("state")).upper()
+    booked = payments.knows_refund(PROVIDER, refund_id) or any(
+        isinstance(change, RefundFact) and change.remote_id == refund_id for change in changes
+    )
+    return Look(changes, "" if booked or is_over or state in ENDED_REFUNDS else f"refund {refund_id}")
+
+
+def _of_payment(shop: Shop, remote_id: str | None, event: Event, now: int) -> tuple[Sequence[Change], bool]:
+    """Poll the purchase that a capture or sale belongs to. Also returns whether nothing more is to be read of it."""
+    known_here = remote_id is not None and payments.find(PROVIDER, remote_id) is not None
+    if _names(event.resource) and not known_here:
+        order: OrderInfo | None = _owner(shop, event.resource, "a payment")
+    else:
+        order = shop.order_of_payment(remote_id or "")
     if order is None:
-        raise NotOurs("a payment of no order that is known here")
-    return _of_order(shop, order, now)
+        raise NotOurs("a payment of no order of ours")
+    poll = shop.poll(order, now)
+    known = payments.find(PROVIDER, remote_id or "")
+    is_gone = known is not None and known.refunded >= known.amount
+    return poll.changes, is_gone or poll.outcome.result is Result.TROUBLE
 
 
-def _of_order(shop: Shop, order: OrderInfo, now: int) -> Changes:
-    return shop.poll(order, now).changes
+def _is_booked(remote_id: str, changes: Sequence[Change]) -> bool:
+    return payments.find(PROVIDER, remote_id) is not None or any(
+        isinstance(change, Fact) and change.remote_id == remote_id for change in changes
+    )
 
 
-def _dispute(shop: Shop, resource: Resource, now: int) -> Changes:
-    return disputes.poll(shop, str(resource.get("dispute_id")), now)
+# Disputes
 
 
-def _sale(shop: Shop, resource: Resource, now: int) -> Changes:
-    return _of_subscription(shop, str(resource.get("billing_agreement_id")), now)
+def _dispute(shop: Shop, event: Event, now: int) -> Look:
+    return Look(disputes.poll(shop, _named(event, "dispute_id"), now))
 
 
-def _sale_given_back(shop: Shop, resource: Resource, now: int) -> Changes:
-    """A refunded or reversed sale: the v1 resource names the sale; the refund is read by its own id."""
-    sale_id = str(resource.get("sale_id"))
-    changes: Changes = () if payments.find(PROVIDER, sale_id) else _of_payment(shop, sale_id, now)
-    refund = parse_sale_refund(shop.paypal.sale_refund(str(resource.get("id"))), sale_id, now)
-    return [*changes, *([refund] if refund else [])]
+# Subscriptions and sales
 
 
-def _subscription(shop: Shop, resource: Resource, now: int) -> Changes:
-    return _of_subscription(shop, str(resource.get("id")), now)
+def _sale(shop: Shop, event: Event, now: int) -> Look:
+    sale_id = _named(event, "id")
+    agreement = event.resource.get("billing_agreement_id")
+    agreement = agreement or (_shown(shop.paypal.sale, sale_id) or {}).get("billing_agreement_id")
+    if agreement is None:
+        changes, is_over = _of_payment(shop, sale_id, event, now)
+    else:
+        changes, is_over = _of_subscription(shop, str(agreement), now), False
+    return Look(changes, "" if is_over or _is_booked(sale_id, changes) else f"sale {sale_id}")
 
 
-def _payment_failed(shop: Shop, resource: Resource, now: int) -> Changes:
-    remote_id = str(resource.get("id"))
+def _sale_given_back(shop: Shop, event: Event, now: int) -> Look:
+    """A refunded or reversed sale: the v1 resource may name the sale; the refund is read by its own id."""
+    refund_id = _named(event, "id")
+    refund: Resource | None = None
+    sale_id = event.resource.get("sale_id")
+    if sale_id is None:
+        refund = _shown(shop.paypal.sale_refund, refund_id) or {}
+        sale_id = refund.get("sale_id") or linked_capture(_shown(shop.paypal.refund, refund_id) or {})
+    changes, is_over = _of_refunded(shop, sale_id, event, now)
+    refund = refund or _shown(shop.paypal.sale_refund, refund_id)
+    fact = parse_sale_refund(refund, str(sale_id), now) if refund and sale_id else None
+    return _of_refund(refund_id, refund, [*changes, *([fact] if fact else [])], is_over)
+
+
+def _subscription(shop: Shop, event: Event, now: int) -> Look:
+    return Look(_of_subscription(shop, _named(event, "id"), now))
+
+
+def _payment_failed(shop: Shop, event: Event, now: int) -> Look:
+    remote_id = _named(event, "id")
     changes = _of_subscription(shop, remote_id, now)
-    at = failed_at(shop.paypal.subscription(remote_id), now)
-    if at is not None:
-        subscriptions.payment_failed(PROVIDER, remote_id, at, now)
-    return changes
+    failure = failure_of(shop.paypal.subscription(remote_id), now)
+    return Look([*changes, *([failure] if failure else [])])
 
 
-def _of_subscription(shop: Shop, remote_id: str, now: int) -> Changes:
+def _of_subscription(shop: Shop, remote_id: str, now: int) -> Sequence[Change]:
     known = subscriptions.by_remote(PROVIDER, remote_id)
     if known is None:
-        raise NotOurs("a subscription that is not known here")
+        remote = shop.paypal.subscription(remote_id)
+        order = _owner(shop, remote, "a subscription")
+        if SUBSCRIPTION_STATES.get(str(remote.get("status"))) is subscriptions.SubscriptionState.PENDING:
+            raise NotOurs("a subscription that nobody has approved")
+        known = subscriptions.recall(order.id, remote_id, now)
+        if order.remote_id is None:
+            orders.attach_remote(order.id, remote_id, now)
     poll = shop.renewals.poll_subscription(known, now)
     if poll.outcome.result is Result.OVER and known.state is subscriptions.SubscriptionState.PENDING:
         orders.expire(known.order_id, now)
     return poll.changes
 
 
-POLLS: Mapping[str, Callable[[Shop, Resource, int], Changes]] = {
+# Whose it is
+
+
+def _named(event: Event, *names: str) -> str:
+    """The first of these ids that the event has.
+
+    :raises Unfinished: it has none.
+    """
+    found = next((event.resource[name] for name in names if event.resource.get(name)), None)
+    if found is None:
+        raise Unfinished(f"an event without {names[0]}")
+    return str(found)
+
+
+def _names(told: Resource) -> list[str]:
+    """The ids of an order that a resource bears; ours hold no colon, but their invoice numbers no underscore."""
+    found = (told.get(name) for name in ("custom_id", "custom", "invoice_id", "invoice_number"))
+    return [str(name).replace(":", "_") for name in found if name]
+
+
+def _owner(shop: Shop, told: Resource, what: str) -> OrderInfo:
+    """Our order that a resource names.
+
+    :raises NotOurs: it names none of ours.
+    :raises Unfinished: it names one of ours that is not known here, after a restored backup for instance.
+    """
+    for purchase in _names(told):
+        order = orders.by_public(purchase)
+        if order is not None:
+            return order
+        if orders.is_sold_by(shop.settings.bot_id, purchase):
+            raise Unfinished(f"{what} of an order that is not known here yet")
+    raise NotOurs(f"{what} of no order of ours")
+
+
+def _shown(read: Callable[[str], Resource], remote_id: str) -> Resource | None:
+    """What PayPal shows under an id; None where it does not show it, or not yet."""
+    try:
+        return read(remote_id)
+    except Refused as refusal:
+        if refusal.status != NOT_FOUND:
+            raise
+        return None
+
+
+POLLS: Mapping[str, Callable[[Shop, Event, int], Look]] = {
     "CHECKOUT.ORDER.APPROVED": _order,
     "CHECKOUT.ORDER.COMPLETED": _order,
     "CHECKOUT.PAYMENT-APPROVAL.REVERSED": _order,

@@ -5,8 +5,9 @@ PayPal's clock is ahead of ours, a payment counts from now.
 """
 
 import contextlib
+import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -14,10 +15,10 @@ from typing import Any
 
 from models.money import subscriptions
 from models.money.orders import OrderInfo
-from models.money.payments import DisputeFact, Fact, PaymentState, RefundFact
+from models.money.payments import DisputeFact, Fact, PaymentInfo, PaymentState, RefundFact
 from models.money.providers import Provider
 from models.money.seller import Outcome, Result
-from models.money.subscriptions import SubscriptionInfo
+from models.money.subscriptions import PaymentFailure, SubscriptionInfo
 from web.paypal.client import Unavailable, Unreadable, minor
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,9 @@ SUBSCRIPTION_STATES = {
     "CANCELLED": subscriptions.SubscriptionState.CANCELLED,
     "EXPIRED": subscriptions.SubscriptionState.EXPIRED,
 }
+ENDED_REFUNDS = frozenset({"FAILED", "CANCELLED"})
+"""States of a refund that did not come about."""
+
 VERDICTS = {
     "RESOLVED_SELLER_FAVOUR": True,
     "RESOLVED_WITH_PAYOUT": True,
@@ -111,8 +115,10 @@ def parse_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | Non
         if fault:
             return ParsedOrder(stage, fault)
         moved = units[0].get("payments") or {}
-        facts = [parse_capture(capture, order, now) for capture in moved.get("captures") or ()]
-        refunds = [parse_refund(refund, now) for refund in moved.get("refunds") or ()]
+        captures: Sequence[Mapping[str, Any]] = moved.get("captures") or ()
+        facts = [parse_capture(capture, order, now) for capture in captures]
+        only = str(captures[0]["id"]) if len(captures) == 1 else None
+        refunds = [_refund_of(order, refund, only, now) for refund in moved.get("refunds") or ()]
         return ParsedOrder(
             stage,
             _difference(units[0], order),
@@ -122,9 +128,21 @@ def parse_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | Non
         )
 
 
+def _refund_of(order: OrderInfo, refund: Mapping[str, Any], capture_id: str | None, now: int) -> RefundFact | None:
+    """A refund of *order*; None where it cannot be read: it must not keep the captures beside it away."""
+    try:
+        return parse_refund(refund, now, capture_id)
+    except Unreadable as error:
+        logger.error("refund.unread", extra={"order": order.id, "cause": str(error)})
+        return None
+
+
 def _foreign(unit: Mapping[str, Any], order: OrderInfo, merchant: str | None) -> str:
-    """Why a purchase unit is not this purchase, or not paid to us; "" where it is."""
-    if unit.get("custom_id") != order.public_id:
+    """Why a purchase unit is not this purchase, or not paid to us; "" where it is.
+
+    PayPal may leave the id out: the order was found by PayPal's own id, which we noted when we created it.
+    """
+    if unit.get("custom_id", order.public_id) != order.public_id:
         return "another purchase's custom_id"
     payee = (unit.get("payee") or {}).get("merchant_id")
     if merchant and payee and payee != merchant:
@@ -155,9 +173,9 @@ def outcome_of(order: OrderInfo, parsed: ParsedOrder) -> Outcome:
         return Outcome(Result.DECLINED)  # PayPal captures an order once: the next try needs a new one
     if parsed.stage is Stage.OVER:
         return Outcome(Result.OVER)
-    if parsed.stage in (Stage.WAITING, Stage.APPROVED):
+    if parsed.stage is Stage.WAITING:
         return Outcome(Result.NOT_APPROVED, parsed.approve_url or order.approve_url)
-    return Outcome(Result.LATER)
+    return Outcome(Result.LATER)  # an approved one too: it is captured, and PayPal does not show that yet
 
 
 def parse_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fact | None:
@@ -167,7 +185,7 @@ def parse_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fac
         logger.warning("capture.unknown", extra={"order": order.id, "status": capture.get("status")})
         return None
     amount, currency = minor(capture["amount"])
-    created = instant(capture.get("create_time"), now, order.created_at)
+    created = instant(capture.get("create_time"), now, now)
     return Fact(
         provider=PROVIDER,
         remote_id=str(capture["id"]),
@@ -182,10 +200,20 @@ def parse_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fac
     )
 
 
+def parse_refund_of(payment: PaymentInfo, refund: Mapping[str, Any], now: int) -> RefundFact | None:
+    """A refund of *payment*, which may be a sale, in our terms; None while it is not completed."""
+    if payment.subscription_id is not None:
+        return parse_sale_refund(refund, payment.remote_id, now)
+    return parse_refund(refund, now, payment.remote_id)
+
+
 @readable("the refund")
-def parse_refund(refund: Mapping[str, Any], now: int) -> RefundFact | None:
-    """A refund of a capture in our terms; None while it is not completed."""
-    capture_id = linked_capture(refund)
+def parse_refund(refund: Mapping[str, Any], now: int, known: str | None = None) -> RefundFact | None:
+    """A refund of a capture in our terms; None while it is not completed, or where it names no capture.
+
+    *known* is the capture's id where the caller knows it.
+    """
+    capture_id = known or linked_capture(refund)
     if refund.get("status") != "COMPLETED" or capture_id is None:
         return None
     amount, _currency = minor(refund["amount"])
@@ -208,6 +236,18 @@ def linked_capture(refund: Mapping[str, Any]) -> str | None:
     """The id of the capture that a refund belongs to: the last segment of its ``up`` link."""
     for link in refund.get("links") or ():
         if link.get("rel") == "up" and "/captures/" in str(link.get("href")):
+            return str(link["href"]).rstrip("/").rsplit("/", 1)[-1]
+    return None
+
+
+@readable("the capture")
+def linked_order(capture: Mapping[str, Any]) -> str | None:
+    """The id of the order that a capture belongs to: named beside it, or the last segment of its ``up`` link."""
+    named = ((capture.get("supplementary_data") or {}).get("related_ids") or {}).get("order_id")
+    if named:
+        return str(named)
+    for link in capture.get("links") or ():
+        if link.get("rel") == "up" and "/orders/" in str(link.get("href")):
             return str(link["href"]).rstrip("/").rsplit("/", 1)[-1]
     return None
 
@@ -256,10 +296,30 @@ def next_billing(remote: Mapping[str, Any]) -> int | None:
 
 
 @readable("the subscription")
-def failed_at(remote: Mapping[str, Any], now: int) -> int | None:
-    """When a payment of the subscription last failed, in Unix seconds; None: never."""
-    failed = (remote.get("billing_info") or {}).get("last_failed_payment")
-    return instant(failed.get("time"), now, now) if failed else None
+def failure_of(remote: Mapping[str, Any], now: int) -> PaymentFailure | None:
+    """The last payment of a subscription that failed; None: none has.
+
+    Where PayPal leaves out when that was, the time of its next try tells one failure from another.
+    """
+    info = remote.get("billing_info") or {}
+    failed = info.get("last_failed_payment")
+    count = info.get("failed_payments_count")
+    if failed:
+        at = instant(failed.get("time"), now, now)
+    elif count:
+        at = unix(info["next_billing_time"]) if info.get("next_billing_time") else int(count)
+    else:
+        return None
+    return PaymentFailure(PROVIDER, str(remote["id"]), at)
+
+
+def is_failing(remote: Mapping[str, Any]) -> bool:
+    """Whether the newest payment of a subscription has failed, and PayPal will try it again."""
+    return bool((remote.get("billing_info") or {}).get("failed_payments_count"))
+
+
+def _seller_transaction(contested: Mapping[str, Any]) -> str:
+    return str(contested["seller_transaction_id"])
 
 
 @readable("the dispute")
@@ -271,25 +331,43 @@ def outcome_code(dispute: Mapping[str, Any]) -> str | None:
 
 
 @readable("the dispute")
-def parse_dispute(dispute: Mapping[str, Any], now: int) -> list[DisputeFact]:
-    """The state of a dispute, for each payment that it names.
+def parse_dispute(
+    dispute: Mapping[str, Any], now: int, name: Callable[[Mapping[str, Any]], str] = _seller_transaction
+) -> list[DisputeFact]:
+    """The state of a dispute, for each payment that it is about.
 
     A dispute with an unknown outcome stays open, because a lost one could not be reopened.
+
+    :param name: finds the payment's id for a disputed transaction.
+    :raises Unreadable: the dispute names no payment.
     """
     won = VERDICTS.get(outcome_code(dispute) or "")
     closed = None if won is None else instant(dispute.get("update_time"), now, now)
     opened = instant(dispute.get("create_time"), now, now)
+    contested = dispute["disputed_transactions"]
+    amount, currency = _disputed_amount(dispute, won) if len(contested) == 1 else (None, None)
     return [
         DisputeFact(
             PROVIDER,
-            str(contested["seller_transaction_id"]),
+            name(each),
             str(dispute["dispute_id"]),
             opened_at=opened,
             closed_at=closed,
             won=won,
+            amount=amount,
+            currency=currency,
         )
-        for contested in dispute.get("disputed_transactions") or ()
+        for each in contested
     ]
+
+
+def _disputed_amount(dispute: Mapping[str, Any], won: bool | None) -> tuple[int | None, str | None]:
+    """What is disputed, or what was lost, and its currency; None where PayPal does not say: then it is all."""
+    outcome = dispute.get("dispute_outcome") or {}
+    said = outcome.get("amount_refunded") if won is False else None
+    if said and minor(said)[0] > 0:
+        return minor(said)
+    return minor(dispute["dispute_amount"]) if dispute.get("dispute_amount") else (None, None)
 
 
 def approve_url(links: object) -> str | None:
@@ -330,6 +408,11 @@ def unix(text: str) -> int:
     :raises ValueError: the text is no instant.
     """
     return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
+
+
+def digest(unreadable: object) -> str:
+    """A short name for an item of a list that has none."""
+    return hashlib.sha256(repr(unreadable).encode()).hexdigest()[:12]
 
 
 def rfc3339(seconds: int) -> str:

@@ -15,7 +15,16 @@ from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
 from models.money.seller import Result
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
-from web.paypal.parsing import PROVIDER, instant, parse_refund, parse_sale_refund, readable, rfc3339
+from web.paypal.parsing import (
+    PROVIDER,
+    digest,
+    instant,
+    linked_order,
+    parse_refund,
+    parse_sale_refund,
+    readable,
+    rfc3339,
+)
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -58,12 +67,12 @@ def compare(shop: Shop, now: int) -> None:
         health.open_incident(IncidentKey.REPORT_REFUSED, str(refusal), now)
         return
     health.close_incident(IncidentKey.REPORT_REFUSED, now)
-    with readable("the transaction list"):
-        reported = {str(row["transaction_id"]): row for row in rows}
+    reported = _by_id(rows, now)
     failed: list[str] = []
-    for row in incoming(reported.values()):
-        with _isolated(row, failed):
-            _explain(shop, row, now)
+    for row in reported.values():
+        with _isolated(row, failed, now):
+            if is_incoming(row):
+                _explain(shop, row, now)
         if failed[-1:] == [row["transaction_id"]]:
             _unexplained(row, now)
     payments.apply(refunds(shop, reported.values(), failed, now), now)
@@ -87,15 +96,29 @@ def _start(now: int) -> int:
     return max(min(now, compared) - LOOK_BACK_S, now - OLDEST_S)
 
 
-def incoming(rows: Iterable[Row]) -> list[Row]:
-    """Successful payments to us: positive amounts with the event code of a payment."""
-    return [
-        row
-        for row in rows
-        if str(row.get("transaction_event_code", "")).startswith(PAYMENTS)
-        and row.get("transaction_status") == "S"
-        and not str((row.get("transaction_amount") or {}).get("value", "-")).startswith("-")
-    ]
+def _by_id(rows: Iterable[Row], now: int) -> dict[str, Row]:
+    """The rows by their ids. Of one without an id the admins are told once."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        if row.get("transaction_id"):
+            found[str(row["transaction_id"])] = row
+            continue
+        logger.error("transaction.unread", extra={"transaction": digest(row)})
+        _set_apart(row, digest(row), now)
+    return found
+
+
+def is_incoming(row: Row) -> bool:
+    """Whether a row is a successful payment to us: a positive amount with the event code of a payment.
+
+    :raises Unreadable: the row cannot be read.
+    """
+    with readable("a transaction"):
+        return (
+            str(row.get("transaction_event_code", "")).startswith(PAYMENTS)
+            and row.get("transaction_status") == "S"
+            and not str((row.get("transaction_amount") or {}).get("value", "-")).startswith("-")
+        )
 
 
 def refunds(shop: Shop, rows: Iterable[Row], failed: list[str], now: int) -> list[RefundFact]:
@@ -108,7 +131,7 @@ def refunds(shop: Shop, rows: Iterable[Row], failed: list[str], now: int) -> lis
         taken = row.get("transaction_event_code") in REFUNDS and row.get("transaction_status") == "S"
         if taken and not payments.knows_refund(PROVIDER, str(row["transaction_id"])):
             payment = payments.find(PROVIDER, str(row.get("paypal_reference_id", "")))
-            with _isolated(row, failed):
+            with _isolated(row, failed, now):
                 fact = _refund(shop, payment, row, now) if payment else None
                 if fact is not None:
                     found.append(fact)
@@ -116,8 +139,11 @@ def refunds(shop: Shop, rows: Iterable[Row], failed: list[str], now: int) -> lis
 
 
 @contextlib.contextmanager
-def _isolated(row: Row, failed: list[str]) -> Iterator[None]:
-    """Keep a fault of one transaction from the others: it is logged, and added to *failed*.
+def _isolated(row: Row, failed: list[str], now: int) -> Iterator[None]:
+    """Keep a fault of one transaction from the others.
+
+    It is logged. Of a row that cannot be read the admins are told once; any other is added to *failed*, and compared
+    again.
 
     :raises PayPalError: PayPal cannot be asked, which holds for the others too.
     """
@@ -126,7 +152,16 @@ def _isolated(row: Row, failed: list[str]) -> Iterator[None]:
     except (ModelError, Refused, Unreadable) as error:
         found = {"transaction": row["transaction_id"], "purchase": row.get("custom_field"), "cause": str(error)}
         logger.error("transaction.failed", extra=found)
-        failed.append(str(row["transaction_id"]))
+        if isinstance(error, Unreadable):
+            _set_apart(row, str(row["transaction_id"]), now)
+        else:
+            failed.append(str(row["transaction_id"]))
+
+
+def _set_apart(row: Row, name: str, now: int) -> None:
+    detail = {"provider": PROVIDER, "transaction": name, "code": row.get("transaction_event_code")}
+    key = f"unreadable:{PROVIDER}:transaction:{name}"
+    outbox.alert(AlertReason.TRANSACTION_UNREADABLE, detail, now, key=key)
 
 
 def _refund(shop: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact | None:
@@ -135,7 +170,7 @@ def _refund(shop: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact 
     try:
         if payment.subscription_id is not None:
             return parse_sale_refund(shop.paypal.sale_refund(refund_id), payment.remote_id, now)
-        return parse_refund(shop.paypal.refund(refund_id), now)
+        return parse_refund(shop.paypal.refund(refund_id), now, payment.remote_id)
     except Refused as refusal:
         if refusal.status != NOT_FOUND:
             raise
@@ -175,8 +210,9 @@ def _explain(shop: Shop, row: Row, now: int) -> None:
 
 
 def _unexplained(row: Row, now: int) -> None:
-    amount, transaction_id = row.get("transaction_amount") or {}, str(row["transaction_id"])
+    said, transaction_id = row.get("transaction_amount"), str(row["transaction_id"])
     logger.error("payment.unexplained", extra={"transaction": transaction_id})
+    amount = said if isinstance(said, dict) else {}
     money = {"amount": str(amount.get("value")), "currency": str(amount.get("currency_code"))}
     _report(AlertReason.MONEY_NOT_IN_LEDGER, transaction_id, money, now)
 
@@ -232,9 +268,7 @@ def _order_of(shop: Shop, row: Row) -> str | None:
         if refusal.status != NOT_FOUND:
             raise
         return None
-    with readable("the capture"):
-        addresses = {link["rel"]: str(link["href"]) for link in capture["links"]}
-        return addresses["up"].rpartition("/")[2]
+    return linked_order(capture)
 
 
 def _report(reason: AlertReason, remote_id: str, money: Mapping[str, object], now: int) -> None:

@@ -23,8 +23,10 @@ from web.paypal.parsing import (
     SUBSCRIPTION_STATES,
     approve_url,
     extend_newest,
+    failure_of,
     identifier,
     instant,
+    is_failing,
     next_billing,
     parse_sale,
     readable,
@@ -81,7 +83,7 @@ class Renewals:
                 return Poll(Outcome(Result.OVER), (_never_approved(known, now),))
             raise
         order = orders.get(known.order_id)
-        if order is None or remote.get("custom_id") != order.public_id:
+        if order is None or remote.get("custom_id", order.public_id) != order.public_id:
             logger.error("subscription.mismatched", extra={"subscription": known.id})
             orders.doubt(known.order_id, "another purchase's custom_id", now)
             return Poll(Outcome(Result.TROUBLE))
@@ -96,13 +98,21 @@ class Renewals:
             return Poll(Outcome(Result.LATER), tuple(facts))
         at = instant(remote.get("status_update_time") or remote.get("update_time"), now, now)
         news = News(PROVIDER, known.remote_id, state, next_billing(remote), at=at)
-        return Poll(_outcome(state, facts, remote), (*facts, news))
+        failure = failure_of(remote, now) if is_failing(remote) else None
+        return Poll(_outcome(state, facts, remote), (*facts, *([failure] if failure else []), news))
 
     def _sales(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> list[Fact]:
         begun = instant(remote.get("create_time"), now, known.created_at)
         sales = self._paypal.subscription_sales(known.remote_id, rfc3339(begun - DAY_S), rfc3339(now + DAY_S))
-        facts = [parse_sale(sale, order, known, now) for sale in sorted(sales, key=lambda sale: str(sale.get("time")))]
+        in_order = sorted(map(self._with_status, sales), key=lambda sale: str(sale.get("time")))
+        facts = [parse_sale(sale, order, known, now) for sale in in_order]
         return extend_newest((fact for fact in facts if fact), next_billing(remote))
+
+    def _with_status(self, sale: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A payment of the list, with its status, which the list may leave out."""
+        if sale.get("status"):
+            return sale
+        return {**sale, "status": str(self._paypal.sale(str(sale["id"])).get("state")).upper()}
 
     def _body(self, order: OrderInfo, texts: Texts, now: int) -> dict[str, Any]:
         return {

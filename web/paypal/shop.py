@@ -1,8 +1,10 @@
 """What a program needs to sell through PayPal, built once from the settings."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from flask import current_app
@@ -16,10 +18,10 @@ from models.money.orders import OrderInfo
 from models.money.providers import PAYPAL, Provider
 from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import SubscriptionInfo
-from web.paypal import error_mapping
+from web.paypal import refusals
 from web.paypal.checkout import Checkout
 from web.paypal.client import ENDPOINTS, PayPal, PayPalError, Refused
-from web.paypal.parsing import PROVIDER
+from web.paypal.parsing import PROVIDER, linked_order
 from web.paypal.renewals import Renewals
 from web.paypal.signature import Verifier
 
@@ -62,31 +64,33 @@ class Shop:
             order, outcome = self._open(user_id, plan, texts, now)
         return order, outcome
 
-    def poll(self, order: OrderInfo, now: int) -> Poll:
+    def poll(self, order: OrderInfo, now: int, *, by_payer: bool = False) -> Poll:
         """Read the state of *order* at PayPal, and capture its money if it is approved. Nothing is recorded yet.
+
+        After a refusal nothing is captured unless the payer has acted, which *by_payer* says.
 
         :raises PayPalError: PayPal could not be asked.
         """
-        try:
-            poll = self._seller(order).poll(order, now)
-        except Refused as refusal:
-            poll = Poll(error_mapping.handle(order, refusal, now))
+        if order.renews:
+            poll = self.renewals.poll(order, now)
+        else:
+            poll = self.checkout.poll(order, now, by_payer=by_payer)
         _end_with(poll.outcome, order, now)
         return poll
 
-    def settle(self, order: OrderInfo, now: int) -> Outcome:
-        """Poll *order*, and record in the ledger what PayPal says.
+    def settle(self, order: OrderInfo, now: int, *, by_payer: bool = False) -> Outcome:
+        """Do as :meth:`poll`, and record in the ledger what PayPal says.
 
         :raises PayPalError: PayPal could not be asked.
         """
-        poll = self.poll(order, now)
+        poll = self.poll(order, now, by_payer=by_payer)
         payments.apply(poll.changes, now)
         return poll.outcome
 
-    def reconcile(self, order: OrderInfo, now: int) -> Outcome:
+    def reconcile(self, order: OrderInfo, now: int, *, by_payer: bool = False) -> Outcome:
         """Do as :meth:`settle`; the outcome is ``LATER`` when PayPal cannot be asked."""
         try:
-            return self.settle(order, now)
+            return self.settle(order, now, by_payer=by_payer)
         except PayPalError as error:
             logger.warning(
                 "order.unsettled", extra={"order": order.id, "cause": str(error), "debug_id": error.debug_id}
@@ -108,7 +112,13 @@ class Shop:
         known = payments.find(PROVIDER, remote_id)
         if known is not None and known.order_id is not None:
             return orders.get(known.order_id)
-        return orders.by_public(str(self.paypal.capture(remote_id).get("custom_id", "")))
+        return self._order_of(self.paypal.capture(remote_id))
+
+    def _order_of(self, capture: Mapping[str, Any]) -> OrderInfo | None:
+        """Our order by the ids that a capture shows, any of which PayPal may leave out."""
+        named = (capture.get("custom_id"), str(capture.get("invoice_id") or "").replace(":", "_"))
+        known = next((order for name in named if name and (order := orders.by_public(str(name)))), None)
+        return known or orders.by_remote(PROVIDER, linked_order(capture) or "")
 
     @property
     def webhook_note(self) -> str:
@@ -127,16 +137,12 @@ class Shop:
             user_id, plan, PROVIDER, PAYPAL.currency_of(plan) or "", now=now, seller=self.settings.bot_id
         )
         if order.remote_id is not None:
-            return order, self.settle(order, now)
+            return order, self.settle(order, now, by_payer=True)
+        seller = self.renewals if order.renews else self.checkout
         try:
-            return order, Outcome(Result.NOT_APPROVED, self._seller(order).create(order, texts, now))
+            return order, Outcome(Result.NOT_APPROVED, seller.create(order, texts, now))
         except Refused as refusal:
-            outcome = error_mapping.handle(order, refusal, now)
-            _end_with(outcome, order, now)
-            return order, outcome
-
-    def _seller(self, order: OrderInfo) -> Checkout | Renewals:
-        return self.renewals if order.renews else self.checkout
+            return order, refusals.after_creation(order, refusal, now)
 
 
 def _end_with(outcome: Outcome, order: OrderInfo, now: int) -> None:

@@ -28,7 +28,6 @@ from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.seller import Result, Seller, SellerError
 from web.paypal import disputes, events, reconciliation, registration
-from web.paypal.client import PayPalError
 from web.paypal.monitor import Monitor
 from web.paypal.operations import Operations
 from web.paypal.shop import ENDED, Shop, build_shop
@@ -203,11 +202,10 @@ class Upkeep:
 
     def _finish_webhooks(self, shop: Shop, now: int) -> None:
         for event in self._while_wanted(islice(iter(lambda: webhooks.claim(now), None), A_TURN)):
-            try:
-                with shop.within(PATIENCE_S):
-                    events.follow(shop, event, now)
-            except (events.Unfinished, PayPalError) as error:
-                logger.warning("webhook.unfinished", extra={"event": event.event_id, "cause": str(error)})
+            with shop.within(PATIENCE_S):
+                cause = events.finish(shop, event, now)
+            if cause:
+                logger.warning("webhook.unfinished", extra={"event": event.event_id, "cause": cause})
                 webhooks.retry(event.id, now + WEBHOOK_RETRY_S * 2 ** min(event.attempts, WEBHOOK_DOUBLINGS))
 
     def _poll_orders(self, shop: Seller, now: int) -> None:

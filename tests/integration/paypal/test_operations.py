@@ -11,8 +11,9 @@ import pytest
 import requests
 
 from models.maintenance import privacy
-from models.money import orders
-from models.tables import Event, Incident, WebhookEvent
+from models.money import orders, provider_requests
+from models.money.provider_requests import RequestKind
+from models.tables import Event, Incident, Request, WebhookEvent
 from tests.paypal_shop import ADMIN, SECRET_KEY, Buyer, PayPalShop, heading, until
 
 CAPTURE = "POST */capture"
@@ -112,14 +113,111 @@ def test_an_order_that_was_declined_too_often_is_begun_anew(shop: PayPalShop) ->
     assert buyer.start() != remote_id
 
 
-def test_an_unknown_refusal_is_shown_to_the_operator(shop: PayPalShop) -> None:
+@pytest.mark.parametrize("issue", ["INVALID_CURRENCY_CODE", "DOMESTIC_TRANSACTION_REQUIRED", "AN_ISSUE_OF_TOMORROW"])
+def test_what_the_account_may_not_sell_is_one_alert(shop: PayPalShop, issue: str) -> None:
+    buyers = [shop.buyer() for _ in range(5)]
+    shop.paypal.switch("error", on=CREATE, issue=issue, count=5)
+
+    pages = [buyer.click() for buyer in buyers]
+
+    assert {heading(page) for page in pages} == {"This shop cannot take the payment right now"}
+    (told,) = shop.alerts(reason="paypal_account", issues=issue)
+    assert (told["currency"], told["plan"]) == ("USD", "premium")
+    assert not [shop.alerts(reason="order_mismatch", user=buyer.id) for buyer in buyers if shop.alerts(user=buyer.id)]
+
+
+# Refusals at the capture: nothing is charged again before the payer has acted
+
+
+@pytest.mark.parametrize(
+    "issue", ["PAYMENT_DENIED", "CARD_EXPIRED", "TRANSACTION_REFUSED", "PAYER_CANNOT_PAY", "AN_ISSUE_OF_TOMORROW"]
+)
+def test_a_refused_capture_is_the_payers_turn(shop: PayPalShop, issue: str) -> None:
+    shop.silence_webhooks()
     buyer = shop.buyer()
-    shop.paypal.switch("error", on=CREATE, issue="INVALID_CURRENCY_CODE")
+    remote_id = buyer.start()
+    url = buyer.choose(remote_id, "approve")
+    shop.paypal.switch("error", on=CAPTURE, issue=issue)
 
-    page = buyer.click()
+    page = buyer.go(url)
 
-    assert heading(page) == "This payment needs a look"
-    assert "INVALID_CURRENCY_CODE" in shop.alerts(reason="order_mismatch", user=buyer.id)[0]["fault"]
+    assert heading(page) == "PayPal declined the payment"
+    assert again_link(page) == f"{shop.paypal.endpoint}/checkoutnow?token={remote_id}"
+    assert shop.heard(buyer.id) == ["checkout_refused"]
+    assert not shop.alerts(user=buyer.id)
+    # Whatever looks at the order now charges nothing
+    tried = captures(shop, remote_id)
+    repeat_approval(shop, remote_id)
+    shop.restart_upkeep()
+    ask_about(shop, buyer, remote_id)
+    assert captures(shop, remote_id) == tried
+    # Until the buyer acts
+    assert heading(buyer.go(buyer.choose(remote_id, "approve"))) == "Paid, thank you!"
+    assert shop.heard(buyer.id).count("checkout_refused") == 1
+
+
+def captures(shop: PayPalShop, remote_id: str) -> int:
+    return sum(f"{remote_id}/capture" in call["path"] for call in shop.paypal.calls())
+
+
+def repeat_approval(shop: PayPalShop, remote_id: str) -> None:
+    """PayPal sends the event of the approval again, which came before the refusal."""
+    event = next(it for it in shop.paypal.events() if it["resource"].get("id") == remote_id)
+    assert shop.send_webhook(shop.paypal.forgery.genuine({**event, "id": f"{event['id']}-2"}, shop.webhook_id)) == 200
+
+
+def ask_about(shop: PayPalShop, buyer: Buyer, remote_id: str) -> None:
+    """The buyer asks in the chat what became of the purchase."""
+    asked = provider_requests.ask(
+        RequestKind.LOOKUP, "paypal", argument=remote_id, user_id=buyer.id, asked_by=buyer.id, now=int(time.time())
+    )
+    until(lambda: Request.get_by_id(asked).state != "open", "the answer")
+
+
+def test_a_second_approval_in_a_closed_tab_is_the_payers_act(shop: PayPalShop) -> None:
+    shop.silence_webhooks()
+    buyer = shop.buyer()
+    remote_id = buyer.start()
+    assert heading(buyer.go(buyer.choose(remote_id, "decline"))) == "PayPal declined the payment"
+    time.sleep(1.1)  # PayPal's events tell the time in whole seconds
+    shop.paypal.clear_switches()
+
+    buyer.choose(remote_id, "approve")
+
+    until(lambda: shop.access(buyer.id).level == 1, "the grant")
+
+
+def test_a_capture_still_under_way_keeps_its_key(shop: PayPalShop) -> None:
+    shop.silence_webhooks()
+    buyer = shop.buyer()
+    remote_id = buyer.start()
+    url = buyer.choose(remote_id, "approve")
+    shop.paypal.switch("conflict", on=CAPTURE, performed=True)
+
+    page = buyer.go(url)
+
+    assert heading(page) == "Paid, thank you!"
+    shop.paypal.switch("conflict", on=CAPTURE)
+    other = shop.buyer()
+    other_id = other.start()
+    assert heading(other.go(other.choose(other_id, "approve"))) == "PayPal does not answer right now"
+    shop.make_due(other_id)
+    until(lambda: shop.access(other.id).level == 1, "upkeep, which asks again")
+    keys = [call["request_id"] for call in shop.paypal.calls() if f"{other_id}/capture" in call["path"]]
+    assert len(keys) == 2 and len(set(keys)) == 1
+
+
+def test_an_order_that_reads_approved_after_its_capture_is_paid(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    remote_id = buyer.start()
+    shop.silence_webhooks()
+    url = buyer.choose(remote_id, "approve")
+    shop.paypal.switch("order_lag", on=f"GET /v2/checkout/orders/{remote_id}", count=2)
+
+    page = buyer.go(url)
+
+    assert heading(page) == "Paid, thank you!"
+    assert len(shop.payments(buyer.id)) == 1
 
 
 # When PayPal is slow, busy or away

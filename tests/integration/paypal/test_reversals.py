@@ -166,6 +166,87 @@ def test_a_refund_that_paypal_refuses_is_told_with_its_reason(shop: PayPalShop) 
     assert shop.access(buyer.id).level == 1
 
 
+@pytest.mark.parametrize("amount", [200, None])
+def test_a_refund_made_without_an_answer_is_never_doubled(shop: PayPalShop, amount: int | None) -> None:
+    """The first call is carried out, and its answer lost; the repeats meet the one that is still in progress."""
+    buyer, payment = bought(shop)
+    shop.silence_webhooks()
+    shop.paypal.switch("lost_response", on="POST */refund")
+    shop.paypal.switch("conflict", on="POST */refund", count=3)
+
+    request = ask(shop, payment, amount)
+    made = f"/v2/payments/captures/{payment.remote_id}/refund"
+    until(lambda: len([call for call in shop.paypal.calls() if call["path"] == made]) >= 2, "the repeat")
+    assert done(request) is None
+    assert ask(shop, payment, amount) == request  # asked again, it is the same request
+    until(lambda: done(due(request)), "the refund")
+
+    calls = [call for call in shop.paypal.calls() if call["path"] == made]
+    assert len({call["request_id"] for call in calls}) == 1
+    assert [it for it in shop.paypal.refunds() if it["capture"] == payment.remote_id][1:] == []
+    assert Request.get_by_id(request).state == "done"
+    assert shop.payments(buyer.id)[0].refunded == (amount or 500)
+
+
+def test_a_refund_refused_after_silence_is_looked_up_first(shop: PayPalShop) -> None:
+    buyer, payment = bought(shop)
+    shop.silence_webhooks()
+    shop.paypal.switch("lost_response", on="POST */refund", count=4)
+    shop.paypal.switch("error", on="POST */refund", issue="REFUND_NOT_ALLOWED", count=1)
+
+    request = ask(shop, payment, 200)
+
+    row = until(lambda: done(due(request)), "the refund")
+    assert (row.state, row.result) == ("done", "refunded")
+    assert shop.payments(buyer.id)[0].refunded == 200
+
+
+def test_a_refund_that_paypal_has_made_and_does_not_show_yet(shop: PayPalShop) -> None:
+    buyer, payment = bought(shop)
+    shop.silence_webhooks()
+    shop.paypal.switch("error", on="GET /v2/payments/refunds/*", status=404, issue="INVALID_RESOURCE_ID")
+
+    request = ask(shop, payment, 200)
+
+    assert until(lambda: done(due(request)), "the refund").state == "done"
+    assert shop.payments(buyer.id)[0].refunded == 200
+
+
+def test_a_refund_refused_for_an_unknown_reason_stays_open(shop: PayPalShop) -> None:
+    buyer, payment = bought(shop)
+    shop.paypal.switch("error", on="POST */refund", issue="A_REASON_OF_TOMORROW")
+
+    request = ask(shop, payment, 200)
+
+    until(lambda: shop.alerts(reason="refund_open", remote_id=payment.remote_id), "the alert")
+    assert done(request) is None
+    assert until(lambda: done(due(request)), "the refund").state == "done"
+    assert shop.payments(buyer.id)[0].refunded == 200
+
+
+@pytest.mark.parametrize("reverse", [True, False])
+def test_a_dispute_lost_in_part_takes_that_share(shop: PayPalShop, reverse: bool) -> None:
+    buyer, payment = bought(shop)
+    income = turnover()
+
+    dispute = shop.paypal.open_dispute(payment.remote_id, value="1.00")
+    until(lambda: shop.access(buyer.id).level == 0, "the freeze")
+    shop.paypal.resolve_dispute(dispute["dispute_id"], favour="buyer", reverse=reverse)
+
+    until(lambda: shop.access(buyer.id).level == 1, "the decision")
+    assert shop.paypal.wait_delivered()
+    assert shop.payments(buyer.id)[0].state is PaymentState.COMPLETED
+    assert 23.9 < left(shop, buyer) < 24.1  # four fifths of the month
+    assert turnover() == income - 100
+    assert shop.heard(buyer.id)[:3] == ["payment_completed", "dispute_opened", "dispute_closed"]
+
+
+def turnover() -> int:
+    """What ``/stats`` says is left of all payments in dollars."""
+    (usd,) = [each for each in payments.totals().turnover if each.currency == "USD"]
+    return usd.amount - usd.refunded
+
+
 def test_a_dispute_freezes_and_the_sellers_favour_restores(shop: PayPalShop) -> None:
     buyer, payment = bought(shop)
 

@@ -56,6 +56,10 @@ class Control:
     def clear_switches(self, switch_id: int | None = None) -> None:
         self._switches.clear(switch_id)
 
+    def leave_out_optional(self, left_out: bool = True) -> None:
+        """From now on, leave out of every answer and event what PayPal's files do not require."""
+        self._gateway.leaves_out_optional = self._deliveries.leaves_out_optional = left_out
+
     def calls(self) -> list[Body]:
         """The last calls of the API: ``{method, path, request_id, status, debug_id, fault}``; status null: hung up."""
         return list(self._gateway.calls)
@@ -232,6 +236,7 @@ class Control:
             ("DELETE", "deviations"): lambda body: self.clear_deviations(),
             ("POST", "switches"): lambda body: {"id": self.switch(**body)},
             ("DELETE", "switches"): lambda body: self.clear_switches(),
+            ("POST", "optional"): lambda body: self.leave_out_optional(**body),
             ("POST", "tokens/revoke"): lambda body: {"revoked": self.revoke_tokens()},
             ("POST", "deliveries/wait"): lambda body: {"delivered": self.wait_delivered(**body)},
             ("POST", "events"): lambda body: self.publish_event(**body),

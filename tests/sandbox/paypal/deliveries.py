@@ -11,9 +11,10 @@ import requests
 from .certificates import Certificates
 from .clock import Clock, rfc3339
 from .events import DELIVERY, EVENT, OUTBOX, Events
+from .guard import Guard
 from .signatures import Transmission, sign
 from .store import Document, Store
-from .switches import Switches
+from .switches import LEFT_OUT, Switches
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Deliveries:
         events: Events,
         certificates: Certificates,
         switches: Switches,
+        guard: Guard,
         base_url: str,
     ) -> None:
         self._store = store
@@ -41,7 +43,9 @@ class Deliveries:
         self._events = events
         self._certificates = certificates
         self._switches = switches
+        self._guard = guard
         self._base_url = base_url
+        self.leaves_out_optional = False
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._changed = threading.Condition()
@@ -72,6 +76,10 @@ class Deliveries:
     def transmission(self, delivery: Document) -> Transmission:
         """The bytes and headers of a delivery; the same for each attempt."""
         event = self._store.get(EVENT, delivery["event_id"]) or {}
+        if delivery.get("sparse"):
+            event = self._guard.sparse_event(event)
+        if left_out := delivery.get("left_out"):
+            event = {**event, "resource": {k: v for k, v in event["resource"].items() if k not in left_out}}
         body = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
         name = self._certificates.GENUINE
         return sign(
@@ -118,6 +126,9 @@ class Deliveries:
         delivery["prepared"] = True
         delivery["transmission_time"] = rfc3339(self._clock.now())
         event_type = delivery["event_type"]
+        delivery["sparse"] = self.leaves_out_optional or bool(self._switches.take(LEFT_OUT, event_type))
+        if without := self._switches.take("webhook_without", event_type):
+            delivery["left_out"] = without.parameters["fields"]
         if self._switches.take("webhook_drop", event_type):
             self._finish(delivery, "DROPPED")
             return False

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from . import identifiers, money
 from .calls import Answer, Body, Call, Refusal, Routes, link, not_found
-from .clock import Clock, rfc3339
+from .clock import Clock, rfc3339, unix
 from .events import Events
 from .merchant import EMAIL, MERCHANT_ID
 from .orders import PAYER
@@ -41,6 +41,10 @@ class Disputes:
 
     def search(self, call: Call) -> Answer:
         disputes = list(reversed(self._store.all(KIND)))
+        lag = call.effect("list_lag")
+        if lag is not None:
+            shown = self._clock.now() - lag.get("seconds", 3600)
+            disputes = [dispute for dispute in disputes if unix(dispute["create_time"]) <= shown]
         wanted = call.query.get("disputed_transaction_id")
         if wanted:
             disputes = [dispute for dispute in disputes if _transaction_id(dispute) == wanted]

@@ -15,7 +15,7 @@ from .merchant import INVALID_CLIENT, INVALID_TOKEN, UNSUPPORTED_GRANT, Merchant
 from .replay import Replay, digest
 from .specifications import UNDECLARED, ErrorTexts, Fault, Operation, Specifications
 from .store import Store
-from .switches import ALTERATION, TOKEN_CALL, TRANSPORT, Switch, Switches
+from .switches import ALTERATION, IN_PROGRESS, LEFT_OUT, TOKEN_CALL, TRANSPORT, Switch, Switches
 
 BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -78,11 +78,12 @@ class Gateway:
         self._switches = switches
         self._routes = routes
         self._stopping = stopping
+        self.leaves_out_optional = False
         self.calls: deque[Body] = deque(maxlen=10_000)
 
     def respond(self, request: Request) -> Response:
         """The answer to a request, or what an armed switch makes of it. Raises Hangup."""
-        switch = self._switches.take(TRANSPORT, _subject(request))
+        switch = self._switches.take({**TRANSPORT, **IN_PROGRESS}, _subject(request))
         fault = switch.fault if switch else None
         try:
             response = self._misbehave(switch, request) if switch else self._perform(request)
@@ -114,8 +115,8 @@ class Gateway:
             case "unauthorized":
                 self._merchant.revoke_tokens()
                 return _response(Answer(401, dict(INVALID_TOKEN)))
-            case "error":
-                return self._refuse(request, Refusal(parameters.get("status", 422), parameters["issue"]))
+            case "error" | "conflict":
+                return self._refuse(request, _wanted(switch))
             case _:
                 return _response(_error(500))
 
@@ -157,7 +158,7 @@ class Gateway:
         with self._store.transaction():
             replayed = self._replayed(request, operation, text)
             if replayed is not None:
-                return _response(replayed)
+                return _response(self._sparse(request, operation, replayed))
             try:
                 answer = handler(self._call(request, operation, parameters, text))
             except Refusal as refusal:
@@ -166,7 +167,7 @@ class Gateway:
             self._guard.check_response(operation, answer)
             if request.method == "POST" and (request_id := request.headers.get("PayPal-Request-Id")):
                 self._replay.keep(request.path, request_id, text, answer)
-        return _response(self._altered(request, answer))
+        return _response(self._sparse(request, operation, self._altered(request, answer)))
 
     def _token(self, request: Request) -> Response:
         credentials = request.authorization
@@ -229,6 +230,21 @@ class Gateway:
             return answer
         switch = self._switches.take(ALTERATION, _subject(request))
         return Answer(answer.status, alter(switch.fault, answer.body, switch.parameters)) if switch else answer
+
+    def _sparse(self, request: Request, operation: Operation, answer: Answer) -> Answer:
+        """The answer without what is optional, if it is to be so."""
+        wanted = self.leaves_out_optional or self._switches.take(LEFT_OUT, _subject(request))
+        if not wanted or answer.body is None:
+            return answer
+        if answer.status >= 400 and isinstance(answer.body, dict):
+            return Answer(answer.status, {name: value for name, value in answer.body.items() if name != "links"})
+        return Answer(answer.status, self._specifications.sparse_response(operation, answer.status, answer.body))
+
+
+def _wanted(switch: Switch) -> Refusal:
+    if switch.fault == "conflict":
+        return Refusal(409, "PREVIOUS_REQUEST_IN_PROGRESS")
+    return Refusal(switch.parameters.get("status", 422), switch.parameters["issue"])
 
 
 def _subject(request: Request) -> str:

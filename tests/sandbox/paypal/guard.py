@@ -58,6 +58,13 @@ class Guard:
                 faults += self._specifications.component_faults(file, schema, event["resource"])
         self._record("event", event["event_type"], faults)
 
+    def sparse_event(self, event: Body) -> Body:
+        """The event without what is optional in its resource."""
+        for prefix, file, schema in RESOURCES:
+            if f"{event['event_type']} {event['resource_type']}".startswith(prefix):
+                return {**event, "resource": self._specifications.sparse_component(file, schema, event["resource"])}
+        return event
+
     def report(self, where: str, rule: str, description: str) -> None:
         """A request's departure that no schema can see."""
         self._record("request", where, [Fault("", rule, description)])

@@ -76,7 +76,10 @@ class Orders:
         )
 
     def show(self, call: Call) -> Answer:
-        return Answer(200, self.public(self._order(call.parameters["id"])))
+        order = self._order(call.parameters["id"])
+        if order["captures"] and call.effect("order_lag") is not None:
+            order = {**order, "body": {**order["body"], "status": "APPROVED"}, "captures": []}
+        return Answer(200, self.public(order))
 
     def patch(self, call: Call) -> Answer:
         """Replaces what may still change of the first unit while nothing was captured."""

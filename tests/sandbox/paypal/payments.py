@@ -62,6 +62,7 @@ class Payments:
         self._check_refundable(capture)
         amount = call.body.get("amount") or money.money(self._currency(capture), self._rest(capture))
         self._check_refund_amount(capture, amount)
+        self._check_refund_invoice(call.body.get("invoice_id"))
         status = (call.effect("refund_status") or {}).get("status", "COMPLETED")
         kept: Body = {
             name: call.body[name] for name in ("custom_id", "invoice_id", "note_to_payer") if name in call.body
@@ -227,6 +228,11 @@ class Payments:
 
     def _check_refund_amount(self, capture: Document, amount: money.Money) -> None:
         _check_amount(amount, self._currency(capture), self._rest(capture))
+
+    def _check_refund_invoice(self, invoice_id: str | None) -> None:
+        """An invoice number refunds once."""
+        if any(invoice_id and refund["body"].get("invoice_id") == invoice_id for refund in self._store.all(REFUND)):
+            raise Refusal(422, "DUPLICATE_INVOICE_ID", "/invoice_id")
 
     def _take_back(self, capture: Document, amount: money.Money, status: str, kept: dict[str, Any]) -> Document:
         refund_id = identifiers.transaction_id()

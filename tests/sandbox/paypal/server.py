@@ -91,7 +91,7 @@ class LocalPayPal(Control):
         self._catalogue = Catalogue(store, clock, url)
         self._subscriptions = Subscriptions(store, clock, self._catalogue, self._sales, events, url)
         self._disputes = Disputes(store, clock, self._payments, self._sales, events, url)
-        self._deliveries = Deliveries(store, clock, events, self._certificates, self._switches, url)
+        self._deliveries = Deliveries(store, clock, events, self._certificates, self._switches, guard, url)
         self._approval = Approval(store, self._orders, self._subscriptions)
         self.forgery = Forgery(self._certificates, clock, url)
         parts = (

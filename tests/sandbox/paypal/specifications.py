@@ -30,6 +30,19 @@ FILES = (
     "reporting_transactions_v1",
     "payments_payment_v1",
 )
+ESSENTIAL = frozenset(
+    "id status state amount value currency_code total currency links href rel name url event_types "
+    "purchase_units payments captures refunds transactions items webhooks billing_info dispute_id "
+    "disputed_transactions seller_transaction_id dispute_outcome outcome_code dispute_amount amount_refunded order_id "
+    "transaction_details transaction_info transaction_id transaction_event_code transaction_status transaction_amount "
+    "paypal_reference_id paypal_reference_id_type custom_field total_pages".split()
+)
+"""Fields that the files require nowhere, and without which an answer would say nothing: what it is about, how that
+stands, how much it is. All other optional fields may be missing."""
+
+FOLLOWED = frozenset({"approve", "payer-action", "redirect", "next", "up"})
+"""Relations of links that lead on from an answer."""
+
 UNDECLARED = "undeclared"  # the rule of a name that no schema knows
 METHODS = ("get", "post", "patch", "put", "delete")
 
@@ -159,6 +172,16 @@ class Specifications:
         """What is wrong with a value, held against a named schema of a file; undeclared names are let through."""
         return self._validate(file, f"/components/schemas/{name}", OAS30ReadValidator, value)
 
+    def sparse_response(self, operation: Operation, status: int, body: Json) -> Json:
+        """An answer without the fields that the files do not require, see :data:`ESSENTIAL`."""
+        _, described = self._response(operation, status)
+        schema = (described or {}).get("content", {}).get("application/json", {}).get("schema")
+        return body if schema is None else self._sparse(operation.file, [schema], body)
+
+    def sparse_component(self, file: str, name: str, value: Json) -> Json:
+        """Do as :meth:`sparse_response` for a value that follows a named schema of a file."""
+        return self._sparse(file, [{"$ref": f"#/components/schemas/{name}"}], value)
+
     def error_texts(self, operation: Operation, status: int) -> ErrorTexts | None:
         """The files' wording for an error status of an operation; None where they have none."""
         key = (operation.method, operation.template, str(status))
@@ -261,6 +284,19 @@ class Specifications:
             for index, child in enumerate(value):
                 faults += self._undeclared(file, items, child, f"{path}/{index}")
         return faults
+
+    def _sparse(self, file: str, schemas: list[Schema], value: Json) -> Json:
+        if isinstance(value, list):
+            items = [part["items"] for part in self._parts(file, schemas) if "items" in part]
+            kept = [each for each in value if not isinstance(each, dict) or each.get("rel", "up") in FOLLOWED]
+            return [self._sparse(file, items, each) for each in kept]
+        if not isinstance(value, dict):
+            return value
+        parts, declared = list(self._parts(file, schemas)), self._names(file, schemas)
+        needed = ESSENTIAL.union(*(part.get("required", ()) for part in parts))
+        return {
+            name: self._sparse(file, declared.get(name, []), child) for name, child in value.items() if name in needed
+        }
 
     def _names(self, file: str, schemas: list[Schema]) -> dict[str, list[Schema]]:
         key = tuple(id(schema) for schema in schemas)

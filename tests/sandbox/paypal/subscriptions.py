@@ -107,6 +107,8 @@ class Subscriptions:
     def list_transactions(self, call: Call) -> Answer:
         subscription = self._subscription(call.parameters["id"])
         start, end = (_time(call.query, name) for name in ("start_time", "end_time"))
+        lag = call.effect("list_lag")
+        end = end if lag is None else min(end, self._clock.now() - lag.get("seconds", 3600))
         sales = [
             sale
             for sale in self._sales.of_subscription(subscription["body"]["id"])

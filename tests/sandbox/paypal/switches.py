@@ -30,11 +30,16 @@ TRANSPORT = dict.fromkeys(
     ),
     "*",
 )
+IN_PROGRESS = {
+    "conflict": "POST /v[12]/*",  # 409: an earlier call about the same thing is still in progress
+}
 BEHAVIOUR = {
     "declined_instrument": CAPTURE_CALL,
     "capture_status": CAPTURE_CALL,  # `status` PENDING, DECLINED or FAILED, `reason` of a pending one
     "refund_status": REFUND_CALL,  # `status` PENDING or FAILED
     "reporting_lag": "GET /v1/reporting/transactions",  # the last `seconds` are not listed yet
+    "list_lag": "GET /v1/*",  # nor among a subscription's payments, or the disputes
+    "order_lag": ORDER_READ,  # an order reads as before its capture
 }
 ALTERATION = dict.fromkeys(
     (
@@ -49,8 +54,20 @@ ALTERATION = dict.fromkeys(
     ),
     ORDER_READ,
 )
-DELIVERY = dict.fromkeys(("webhook_drop", "webhook_delay", "webhook_duplicate", "webhook_reorder"), "*")
-FAULTS: Mapping[str, str] = {**TRANSPORT, **BEHAVIOUR, **ALTERATION, **DELIVERY}
+LEFT_OUT = {
+    "optional_left_out": "*",  # of an answer or an event, every field that PayPal's files do not require
+}
+DELIVERY = dict.fromkeys(
+    (
+        "webhook_drop",
+        "webhook_delay",
+        "webhook_duplicate",
+        "webhook_reorder",
+        "webhook_without",  # the `fields` of the event's resource are left out
+    ),
+    "*",
+)
+FAULTS: Mapping[str, str] = {**TRANSPORT, **IN_PROGRESS, **BEHAVIOUR, **ALTERATION, **LEFT_OUT, **DELIVERY}
 
 
 @dataclass
