@@ -1,5 +1,7 @@
 """The log: one JSON object a line, on the console and in ``DB_PATH/logs/<process>.log``, with no secret in it.
 
+``LOG_TOTAL_MB`` bounds all files together: each process has a share, and rotates its file within it.
+
 Fields: ``timestamp`` (RFC 3339, UTC, milliseconds), ``level`` (lower case), ``logger``, ``message``, ``process``, and
 what a call adds. The message is an event, ``noun.verb``, and its rows are fields:
 ``logger.info("job.delivered", extra={"job": 12, "user": 7})``.
@@ -16,6 +18,7 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -23,10 +26,18 @@ from urllib.parse import quote
 from pythonjsonlogger import json as json_lines
 
 from config.settings import Settings, secret_values
-from config.units import MIB
+from config.units import KIB, MIB
 
-FILE_BYTES = 10 * MIB
 FILE_BACKUPS = 5
+SHARES = {"daemon": 40, "web": 24, "upkeep": 18, "launcher": 4, "watchdog": 4}
+"""Percent of the budget that the files of a process may take."""
+OTHER_SHARE = 4
+"""Of any other process."""
+SUPERVISORD_SHARE = 2
+"""Of supervisord's own text, in one file and one backup."""
+LEFTOVER_SHARE = 4
+"""Of all that is left there: by programs that are no more, and by libraries."""
+LINE_BYTES = 64 * KIB
 CONSOLE_BYTES = 4095
 """Several programs share one console pipe, and Linux writes at most 4096 bytes to a pipe in one piece."""
 
@@ -99,6 +110,49 @@ class Redactor:
         return value if is_number and text == str(value) else text
 
 
+def budget(settings: Settings, share: int) -> int:
+    """The bytes of *share* percent of ``LOG_TOTAL_MB``."""
+    return settings.log_total_mb * MIB * share // 100
+
+
+def prune(settings: Settings) -> None:
+    """Delete leftovers, the oldest first, until the rest is within its share."""
+    ours = {*SHARES, "supervisord"}
+    leftovers = [file for file in settings.logs.iterdir() if file.is_file() and file.name.split(".")[0] not in ours]
+    _delete_oldest(leftovers, budget(settings, LEFTOVER_SHARE))
+
+
+class BoundedHandler(logging.handlers.RotatingFileHandler):
+    """A rotating file that, with its backups, never holds more than *limit* bytes.
+
+    Files that are larger, since the limit was, are deleted.
+    """
+
+    def __init__(self, file: Path, limit: int) -> None:
+        self._file = file
+        self._limit = limit
+        super().__init__(file, maxBytes=limit // (FILE_BACKUPS + 1), backupCount=FILE_BACKUPS, encoding="utf-8")
+        self._prune()
+
+    def doRollover(self) -> None:
+        super().doRollover()
+        self._prune()
+
+    def _prune(self) -> None:
+        backups = list(self._file.parent.glob(f"{self._file.name}.*"))
+        _delete_oldest(backups, self._limit - self._file.stat().st_size)
+
+
+def _delete_oldest(files: Iterable[Path], limit: int) -> None:
+    """Delete the oldest of *files* until the others hold at most *limit* bytes."""
+    newest_first = sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    total = 0
+    for file in newest_first:
+        total += file.stat().st_size
+        if total > limit:
+            file.unlink(missing_ok=True)
+
+
 class JsonFormatter(json_lines.JsonFormatter):
     """One record as one line of JSON, of at most *limit* bytes if there is a limit.
 
@@ -149,10 +203,8 @@ def _console(stream: TextIO, process: str, redactor: Redactor) -> logging.Handle
 
 def _file(settings: Settings, process: str, redactor: Redactor) -> logging.Handler:
     settings.logs.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(
-        settings.logs / f"{process}.log", maxBytes=FILE_BYTES, backupCount=FILE_BACKUPS, encoding="utf-8"
-    )
-    handler.setFormatter(JsonFormatter(process, redactor))
+    handler = BoundedHandler(settings.logs / f"{process}.log", budget(settings, SHARES.get(process, OTHER_SHARE)))
+    handler.setFormatter(JsonFormatter(process, redactor, min(LINE_BYTES, handler.maxBytes) - len("\n")))
     return handler
 
 

@@ -31,18 +31,21 @@ def fault(settings: Settings, *, as_root: bool | None = None) -> PortFault | Non
     if as_root is False and port < _first_unprivileged():
         return PortFault(_privileged(port), passes=False)
     try:
-        _listen(address, port)
+        _bind(address, port)
     except OSError as error:
         return _fault_of(error, address, port)
     return None
 
 
-def _listen(address: str, port: int) -> None:
+def _bind(address: str, port: int) -> None:
+    """Bind, and no more: Linux then refuses what somebody listens at, and two who only try do not meet.
+
+    :raises OSError: it cannot be.
+    """
     family, kind, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     with contextlib.closing(socket.socket(family, kind)) as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         tried.bind(where)
-        tried.listen()
 
 
 def _fault_of(error: OSError, address: str, port: int) -> PortFault:

@@ -109,6 +109,7 @@ class Settings:
     language: str
     """The code of the language that ``doctor``, ``manage.py`` and the log's last lines speak to the operator."""
     log_level: str
+    log_total_mb: int
     retention_days: int
 
     admin_ids: frozenset[int]
@@ -317,6 +318,7 @@ def _state(reader: _Reader) -> dict[str, Any]:
         "timezone": reader.parsed("TIMEZONE", _timezone) or ZoneInfo("UTC"),
         "language": reader.texts.language,
         "log_level": reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+        "log_total_mb": reader.integer("LOG_TOTAL_MB", 50, low=5),
         "retention_days": reader.integer("RETENTION_DAYS", 90, low=1),
     }
 

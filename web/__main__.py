@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
 from config import logging as log
-from config import program
-from config.settings import Settings
+from config import port, program
+from config.settings import EXIT_AWAY, Settings
+from config.texts import translator
 from config.version import VERSION
 from models import database
 from web.app import create_app
@@ -27,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 QUIET_PATHS = ("/health", "/health/live", "/metrics")
 """Paths that monitors ask for every few seconds: such a request is logged only when it fails."""
+
+PORT_PATIENCE_S = 10.0
+PORT_CHECK_S = 0.5
 
 _OF_VISITOR = re.compile(r" from ip=\S*(?=:)")
 
@@ -103,8 +108,18 @@ class Server(BaseApplication):
 
 
 def main() -> None:
-    """Serve until SIGTERM."""
-    Server(program.begin("web", file=False)).run()
+    """Serve until SIGTERM.
+
+    The launcher has tried the port before it started this program; since then somebody else may have taken it.
+    """
+    settings = program.begin("web", file=False)
+    deadline = time.monotonic() + PORT_PATIENCE_S
+    while (fault := port.fault(settings)) is not None:
+        if time.monotonic() > deadline:
+            logger.error("port.refused", extra={"cause": fault.text.said_in(translator(settings.language))})
+            raise SystemExit(EXIT_AWAY)
+        time.sleep(PORT_CHECK_S)
+    Server(settings).run()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Links in a message: put in the queue as jobs, or refused with a reason."""
 
+import logging
+
 from pyrogram.types import Message
 
 from daemon.context import Context
@@ -11,6 +13,8 @@ from models.jobs.batches import BatchInfo, NewBatch
 from models.jobs.budgets import Budget
 from models.jobs.queue import NewJob, TooMany
 from models.jobs.states import JobInfo
+
+logger = logging.getLogger(__name__)
 
 WAITING_CAP = 200
 """How many links one customer may have in the queue."""
@@ -26,6 +30,8 @@ async def deliver(context: Context, sent: Message, found: list[Link]) -> None:
     if refused := [link for link in found if isinstance(link, Refused)]:
         budget = _budget(context, (await context.plan()).level)
         if await context.deps.database(budgets.spend, context.user.id, budget, len(refused), context.now):
+            for link in refused:
+                logger.info("link.refused", extra={"user": context.user.id, "link": str(link), "reason": link.reason})
             await context.say(screens.refused(context.t, refused))
 
 

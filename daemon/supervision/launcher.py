@@ -29,8 +29,10 @@ from supervisor.process import EventListenerPool
 from supervisor.states import EventListenerStates, ProcessStates, SupervisorStates
 from supervisor.supervisord import Supervisor
 
-from config import program
+from config import logging as log
+from config import port, program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
+from config.texts import Message, translator
 from daemon.supervision import programs
 from daemon.supervision.watchdog import CrashLoop
 from models import database
@@ -66,24 +68,33 @@ def main(check: bool, config: Path) -> None:
 
 def launch(settings: Settings, config: Path) -> int:
     """Prepare, run supervisord until it ends, and return the exit code."""
-    user = _user()
+    t, user = translator(settings.language), _user()
     if user is None:
-        logger.error("user id %d has no name on this system: run as root or as a user that exists", os.getuid())
+        said = t.gettext(
+            "user id {uid} has no name on this system: run as root or as a user that exists", uid=os.getuid()
+        )
+        logger.error("%s", said)
         return EXIT_CONFIG
     try:
         settings.db_path.mkdir(parents=True, exist_ok=True)
         with (settings.db_path / programs.LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (fault := port.fault(settings, as_root=user.uid == 0)) is not None:
+                logger.error("%s", fault.text.said_in(t))
+                return EXIT_AWAY if fault.passes else EXIT_CONFIG
             _prepare(settings, user)
             return _supervise(settings, user, config)
     except BlockingIOError:
-        logger.error("another launcher already runs on %s", settings.db_path)
+        logger.error("%s", t.gettext("another launcher already runs on {path}", path=settings.db_path))
         return EXIT_AWAY
-    except (SchemaTooNew, DatabaseUnusable) as error:
+    except DatabaseUnusable as error:
+        logger.error("%s", error.message.said_in(t))
+        return EXIT_CONFIG
+    except SchemaTooNew as error:
         logger.error("%s", error)
         return EXIT_CONFIG
     except (OSError, *database.ERRORS, BackupError) as error:
-        logger.error("cannot start on %s: %s", settings.db_path, error)
+        logger.error("%s", t.gettext("cannot start on {path}: {error}", path=settings.db_path, error=error))
         return EXIT_GAVE_UP
 
 
@@ -118,6 +129,7 @@ def _user() -> _User | None:
 def _prepare(settings: Settings, user: _User) -> None:
     """Bring ``DB_PATH`` into the state that the programs expect."""
     settings.logs.mkdir(exist_ok=True)
+    log.prune(settings)
     settings.backups.mkdir(exist_ok=True)
     restoring.sweep(settings)
     _check_database(settings)
@@ -130,17 +142,29 @@ def _prepare(settings: Settings, user: _User) -> None:
 class DatabaseUnusable(Exception):
     """The database cannot be used, and starting again does not help."""
 
+    def __init__(self, message: Message) -> None:
+        super().__init__(str(message))
+        self.message = message
+
 
 def _check_database(settings: Settings) -> None:
     """Refuse a damaged database, and an empty start beside the backups of a database that is gone."""
     file = settings.database_file
-    advice = "`python manage.py restore latest` brings back the newest backup"
+    advice = Message("`python manage.py restore latest` brings back the newest backup")
     if integrity.is_damaged(file):
-        raise DatabaseUnusable(f"the database {file} is damaged: {advice}; the damaged file stays beside it")
+        raise DatabaseUnusable(
+            Message(
+                "the database {file} is damaged: {advice}; the damaged file stays beside it", file=file, advice=advice
+            )
+        )
     lost = not file.exists() or not file.stat().st_size
     if lost and backups.in_directory(settings.backups):
         raise DatabaseUnusable(
-            f"the database {file} is gone, but it has backups: {advice}; move them away to begin anew"
+            Message(
+                "the database {file} is gone, but it has backups: {advice}; move them away to begin anew",
+                file=file,
+                advice=advice,
+            )
         )
 
 
@@ -157,6 +181,7 @@ def _hand_over(directory: Path, user: _User) -> None:
 
 def _supervise(settings: Settings, user: _User, config: Path) -> int:
     """Run supervisord until it ends, and return the exit code."""
+    t = translator(settings.language)
     run, pointer = _runtime_directory(settings, user)
     verdict = run / "verdict"
     verdict.unlink(missing_ok=True)
@@ -166,6 +191,7 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
         program.SUPERVISOR: str(os.getpid()),
         "PEAJE_RUN": str(run),
         "PEAJE_LOGS": str(settings.logs),
+        "PEAJE_LOG_BYTES": str(log.budget(settings, log.SUPERVISORD_SHARE) // 2),
         "PEAJE_USER": user.name,
         "PEAJE_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))),
@@ -177,7 +203,8 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     except SystemExit as end:
         if end.code == EXIT_OK:  # asked to stop before it had begun
             raise
-        logger.error("supervisord ended with %s, see %s", end.code, settings.logs / "supervisord.txt")
+        file = settings.logs / "supervisord.txt"
+        logger.error("%s", t.gettext("supervisord ended with {code}, see {file}", code=end.code, file=file))
         return EXIT_GAVE_UP
     finally:
         if pointer and _points_to(pointer, run):
@@ -185,7 +212,7 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     if verdict.exists():
         reason = verdict.read_text("utf-8")
         _open_incident(settings, reason)
-        logger.critical("given up: %s", reason)
+        logger.critical("%s", t.gettext("given up: {reason}", reason=reason))
         return EXIT_GAVE_UP
     logger.info("programs.stopped")
     return EXIT_OK
@@ -215,6 +242,7 @@ class _Supervisor(Supervisor):
 
     def __init__(self, options: ServerOptions, settings: Settings, verdict: Path) -> None:
         super().__init__(options)
+        self._t = translator(settings.language)
         self._stale_s = settings.watchdog_stale
         self._crashes = CrashLoop(settings.watchdog_crashes, settings.watchdog_window)
         self._verdict = verdict
@@ -244,11 +272,11 @@ class _Supervisor(Supervisor):
         """Give up when a listener cannot be started or crashes over and over: nothing else counts its crashes."""
         for each in self._listeners():
             if each.state == ProcessStates.FATAL:
-                self._give_up(f"{each.config.name} cannot be started")
+                self._give_up(self._t.gettext("{program} cannot be started", program=each.config.name))
             elif each.state == ProcessStates.EXITED:
                 logger.error("listener.crashed", extra={"program": each.config.name, "code": each.exitstatus})
                 if self._crashes.crashed(each.config.name, monotonic):
-                    self._give_up(f"{each.config.name} keeps crashing")
+                    self._give_up(self._t.gettext("{program} keeps crashing", program=each.config.name))
 
     def _give_up(self, reason: str) -> None:
         self._verdict.write_text(reason, "utf-8")

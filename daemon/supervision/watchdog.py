@@ -28,6 +28,7 @@ from supervisor.xmlrpc import Faults
 
 from config import program
 from config.settings import EXIT_OK, Settings
+from config.texts import translator
 from config.units import MIB
 from models import database
 from models.event_kinds import IncidentKey
@@ -113,6 +114,7 @@ class Watchdog:
 
     def __init__(self, settings: Settings, supervisor: Any, verdict: Path) -> None:
         self._settings = settings
+        self._t = translator(settings.language)
         self._supervisor = supervisor
         self._verdict = verdict
         self._crashes = CrashLoop(settings.watchdog_crashes, settings.watchdog_window)
@@ -124,7 +126,7 @@ class Watchdog:
         if name == "TICK_5":
             self._check()
         elif name == "PROCESS_STATE_FATAL":
-            self._give_up(f"{details['processname']} cannot be started")
+            self._give_up(self._t.gettext("{program} cannot be started", program=details["processname"]))
         elif name == "PROCESS_STATE_EXITED" and details["expected"] == "0":
             self._note_crash(details["processname"], int(details["pid"]), time.monotonic())
 
@@ -132,7 +134,7 @@ class Watchdog:
         logger.error("program.crashed", extra={"program": program, "pid": pid})
         self._quiet_period.crashed(monotonic)
         if self._crashes.crashed(program, monotonic):
-            self._give_up(f"{program} keeps crashing")
+            self._give_up(self._t.gettext("{program} keeps crashing", program=program))
         if self._crashes.is_likely(program):
             self._write(lambda now: health.open_incident(IncidentKey.CRASH_LOOP, program, now))
 
@@ -177,7 +179,7 @@ class Watchdog:
         }
 
     def _give_up(self, reason: str) -> NoReturn:
-        logger.critical("given up: %s", reason)
+        logger.critical("%s", self._t.gettext("given up: {reason}", reason=reason))
         self._verdict.write_text(reason, "utf-8")
         self._supervisor.shutdown()
         raise SystemExit(EXIT_OK)

@@ -247,7 +247,7 @@ class Pipeline:
 
 def _fields(run: Run) -> dict[str, object]:
     """What the log says of a job."""
-    return {"job": run.job.id, "user": run.job.user_id}
+    return {"job": run.job.id, "user": run.job.user_id, "link": run.job.link}
 
 
 def _files(post: Post) -> list[int]:

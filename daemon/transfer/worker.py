@@ -210,7 +210,8 @@ class Transfers:
         except LeaseLost:
             raise
         except PermanentFailure as refusal:
-            logger.info("job.refused", extra={"job": job.id, "user": job.user_id, "reason": refusal.reason})
+            fields = {"job": job.id, "user": job.user_id, "link": job.link, "reason": refusal.reason}
+            logger.info("job.refused", extra=fields)
             await self._database(queue.refuse, job.id, owner, refusal.reason, _now(), detail=refusal.detail)
         except RecipientUnreachable as error:
             logger.info("customer.unreachable", extra={"job": job.id, "user": job.user_id, "reason": str(error)})

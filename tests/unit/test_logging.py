@@ -14,7 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.logging import CONSOLE_BYTES, JsonFormatter, Redactor
+from config.logging import (
+    CONSOLE_BYTES,
+    LEFTOVER_SHARE,
+    OTHER_SHARE,
+    SHARES,
+    SUPERVISORD_SHARE,
+    JsonFormatter,
+    Redactor,
+)
 from tests import environment
 
 SECRET = 'p"w\\d-é€ñ/+ x'
@@ -158,3 +166,7 @@ def test_a_long_traceback_keeps_its_end_and_no_half_secret() -> None:
     shown = log.entries()[0]["exc_info"]
     assert shown.endswith("at the end")
     assert "é€ñ" not in shown
+
+
+def test_the_shares_of_all_programs_fit_into_the_budget() -> None:
+    assert sum(SHARES.values()) + OTHER_SHARE + SUPERVISORD_SHARE + LEFTOVER_SHARE <= 100

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -440,3 +441,40 @@ def _beaten(file: Path) -> set[str]:
     """Whose heart has beaten."""
     with contextlib.closing(sqlite3.connect(file)) as database:
         return {str(name) for (name,) in database.execute("SELECT program FROM heartbeat")}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "is taken by another program"), ("es", "lo ocupa otro programa")]
+)
+def test_a_taken_port_is_said_in_one_line(instance: Instance, language: str, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        instance.environ |= {"PORT": str(port), "LANGUAGE": language, "ADMIN_IDS": "1"}
+
+        assert instance.launch().wait(timeout=20) == 75
+
+    assert [line["message"] for line in instance.console()][0] == "program.started"
+    (told,) = instance.console()[1:]
+    assert told["message"].startswith(f"PORT {port} {said}")
+    assert not (instance.home / "data" / "peaje.db").exists(), "nothing was begun"
+
+
+def test_an_address_of_another_machine_is_a_configuration_fault(instance: Instance) -> None:
+    instance.environ["WEB_ADDRESS"] = "203.0.113.7"
+
+    assert instance.launch().wait(timeout=20) == 78
+
+    assert instance.console()[-1]["message"].startswith("WEB_ADDRESS 203.0.113.7 is no address of this machine")
+
+
+def test_what_programs_of_old_have_left_makes_room(instance: Instance) -> None:
+    logs = instance.home / "data" / "logs"
+    logs.mkdir(parents=True)
+    for number in range(1, 4):
+        (logs / f"warden.log.{number}").write_bytes(b"x" * 1_500_000)
+
+    instance.launch()
+    instance.wait_until_up()
+
+    assert instance.stop() == 0
+    assert len(list(logs.glob("warden.log.*"))) == 1

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from config import settings
+from config.units import KIB, MIB
 from config.version import VERSION
 from tests import environment
 
@@ -31,8 +32,9 @@ raise ValueError("at the end")
 """
 
 
-def run(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
+def run(program: str, directory: Path, **environ_more: str) -> subprocess.CompletedProcess[str]:
     environ = environment.minimal(directory) | {"PYTHONPATH": str(settings.PROJECT), "PYTHONWARNINGS": "default"}
+    environ |= environ_more
     command = [sys.executable, "-c", program]
     return subprocess.run(command, env=environ, cwd=directory, capture_output=True, text=True, timeout=60)
 
@@ -90,16 +92,39 @@ def test_its_files_rotate_and_stay_under_their_bound(tmp_path: Path) -> None:
     program = (
         "from config import logging as log, program\n"
         "import logging\n"
-        "log.FILE_BYTES = 20_000\n"
+        'log.SHARES["web"] = 2\n'
         'program.begin("web")\n'
         'for number in range(2000): logging.getLogger("x").info("said", extra={"number": number})\n'
     )
 
-    assert run(program, tmp_path).returncode == 0
+    assert run(program, tmp_path, LOG_TOTAL_MB="5").returncode == 0
 
     files = sorted((tmp_path / "logs").iterdir(), key=lambda file: int(file.suffix[1:] if file.suffix != ".log" else 0))
     assert [file.name for file in files] == ["web.log", *(f"web.log.{number}" for number in range(1, 6))]
-    assert all(file.stat().st_size <= 20_000 for file in files)
+    assert all(file.stat().st_size <= 5 * MIB * 2 // 100 // 6 for file in files)
     lines = [line for file in reversed(files) for line in file.read_text().splitlines()]
     numbers = [json.loads(line)["number"] for line in lines]
     assert numbers == list(range(numbers[0], 2000)), "the newest are there, in order, and none is lost in between"
+
+
+def test_files_of_a_larger_budget_make_room(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for name in ("web.log", *(f"web.log.{number}" for number in range(1, 6))):
+        (tmp_path / "logs" / name).write_bytes(b"x" * MIB)
+
+    run('from config import program\nprogram.begin("web")', tmp_path, LOG_TOTAL_MB="10")
+
+    assert sum(file.stat().st_size for file in (tmp_path / "logs").iterdir()) <= 10 * MIB * 24 // 100
+
+
+def test_one_line_never_fills_a_file(tmp_path: Path) -> None:
+    program = (
+        "from config import program\nimport logging\n"
+        'program.begin("web")\nlogging.getLogger("x").error("said", extra={"reason": "long " * 100_000})'
+    )
+
+    run(program, tmp_path)
+
+    lines = (tmp_path / "logs" / "web.log").read_text().splitlines()
+    assert json.loads(lines[-1])["message"] == "said"
+    assert len(lines[-1]) < 64 * KIB
