@@ -1,20 +1,25 @@
 """The grammar of Telegram links: text in, values out. Pure: no network, no database.
 
 Read: ``t.me/name/1``, ``t.me/c/123/1``, topics ``t.me/name/7/1`` and ``t.me/c/123/7/1``, ``?single``, ``?comment=``,
-``?thread=``, ``t.me/s/name/1``, ``name.t.me/1``, ranges ``.../10-14``, invitations ``t.me/+hash`` and
-``t.me/joinchat/hash``, ``t.me/+hash/1`` (join, then that post), the same on ``telegram.me`` and ``telegram.dog``, and
-their ``tg://`` forms. Anything else that looks like a Telegram link becomes :class:`Refused` with a reason for the
-customer; ``@names`` and other sites are ignored.
+``?thread=``, ``t.me/s/name/1``, ``t.me/@name/1``, ``@name/1``, ``name.t.me/1``, ranges ``.../10-14``, invitations
+``t.me/+hash`` and ``t.me/joinchat/hash``, ``t.me/+hash/1`` (join, then that post), the same on ``telegram.me`` and
+``telegram.dog``, their ``tg://`` forms, what ``t.me/share/url?url=`` shares, and the addresses of
+``web.telegram.org``. ``&`` may be escaped as in HTML. The numbers that people write after a link belong to it
+(``daemon/telegram/numbers.py``); where they can mean two things, the result is a :class:`Choice`.
 
-``str(link)`` is the canonical form, and ``read(str(link)) == link``.
+Anything else that looks like a Telegram link becomes :class:`Refused` with a reason for the customer; ``@names`` and
+other sites are ignored. ``str(link)`` is the canonical form, and ``read(str(link)) == link``.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
+from daemon.telegram import numbers
+from daemon.telegram.numbers import Span, Written
 from models.jobs.reasons import RefusalReason
 
 MAX_LINKS = 100  # of one message
@@ -23,6 +28,8 @@ MAX_TEXT = 16_384  # characters looked at; Telegram's own messages end at 4096
 
 MAX_MESSAGE_ID = 2**31 - 1
 MAX_CHANNEL_ID = 10**12 - 2**31
+CHANNEL_MARK = 10**12  # Telegram's programs show a channel as minus (this + its id)
+SCHEME = "https://t.me/"
 
 REASONS = frozenset(
     {
@@ -113,25 +120,73 @@ class Refused:
         return self.text
 
 
-Link = PostLink | RangeLink | InviteLink | Refused
+@dataclass(frozen=True)
+class Reading:
+    """One meaning of a link and the numbers after it."""
+
+    links: "tuple[PostLink | RangeLink, ...]"
+
+    @property
+    def address(self) -> str:
+        """What means this and nothing else, as it stands after ``https://t.me/``."""
+        spans = (str(first) if first == last else f"{first}-{last}" for first, last in self.spans[1:])
+        return ",".join([str(self.links[0]).removeprefix(SCHEME), *spans])
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The first and the last number of each link."""
+        return tuple(_span(link) for link in self.links)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A link and numbers that can mean several things. The customer chooses; the last reading is the narrowest.
+
+    ``reason``: why the likeliest meaning is not among them, if it is not.
+    """
+
+    text: str
+    readings: tuple[Reading, ...]
+    reason: RefusalReason | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Link = PostLink | RangeLink | InviteLink | Refused | Choice
+
+LONGEST_ADDRESS = 58
+"""Characters of a reading's address: it travels in a button, which carries 64."""
 
 _ADDRESS = re.compile(
     r"""
     (?: (?P<tg>tg:(?://)?) (?P<command>[a-z_]+)
+      | (?<![\w.\-@/+]) @(?P<at>[a-z][a-z0-9_]{3,31}) (?= /[0-9] )
       | (?: https?:// | (?<![\w.\-@/]) )
-        (?: www\. | (?P<subdomain>[a-z][a-z0-9_]{3,31})\. )?
-        (?: t\.me | telegram\.me | telegram\.dog ) (?: :\d{1,5} )?
+        (?: (?P<client>web\.telegram\.org)
+          | (?: www\. | (?P<subdomain>[a-z][a-z0-9_]{3,31})\. )?
+            (?: t\.me | telegram\.me | telegram\.dog ) (?: :\d{1,5} )?
+        )
         (?= [/?] )
     )
-    (?P<rest> (?: (?! https?:// | tg:// ) [a-z0-9_+/?=&%$\#@:.~\u2013-] )* )
+    (?P<rest>
+      (?: &(?: (?:amp;)+ | \#38; | \#x26; )
+        | (?: (?<=share/url\?url=) | (?<=share\?url=) | (?<=msg_url\?url=) | (?<=iv\?url=) ) (?: https?:// | tg:// )
+        | (?! https?:// | tg:// ) [a-z0-9_+/?=&%$\#@:.~\u2013\u2014-]
+      )*
+    )
     """,
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
+_AMPERSAND = re.compile(r"&(?:(?:amp;)+|#38;|#x26;)", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{3,31}", re.IGNORECASE | re.ASCII)
 _HASH = re.compile(r"[a-z0-9_-]{8,64}", re.IGNORECASE | re.ASCII)
-_NUMBERS = re.compile(r"([0-9]{1,19})(?:[-\u2013]([0-9]{1,19}))?[_-]*", re.ASCII)
+_NUMBERS = re.compile(r"([0-9]{1,19})(?:(?:[-\u2013\u2014~]|\.{2,3})([0-9]{1,19}))?[_-]*", re.ASCII)
 _CHANNEL = re.compile(r"(?:-100)?([0-9]{1,19})", re.ASCII)
-_TRAILING = ".?:#@~&=\u2013"
+_CLIENT_CHAT = re.compile(
+    r"/?(?:im\?p=)?(?:@?(?P<name>[a-z]\w{3,31})|-(?P<id>[0-9]{1,19}))(?P<tail>(?:[/_][0-9]+)*)", re.I | re.A
+)
+_TRAILING = ".?:#@~&=\u2013\u2014"
 
 _RESERVED = {
     "addstickers": RefusalReason.STICKERS,
@@ -149,6 +204,7 @@ _TG_REFUSED = {
     "boost": RefusalReason.BOOST,
     "user": RefusalReason.NO_POST,
 }
+_SHARING = frozenset({"share", "msg_url", "iv"})
 
 
 def parse(text: str, entities: Iterable[TextLink] | None = None) -> list[Link]:
@@ -164,19 +220,19 @@ def parse(text: str, entities: Iterable[TextLink] | None = None) -> list[Link]:
 
 def read(text: str) -> Link | None:
     """The one link that *text* is; None where it is none. The inverse of ``str(link)``."""
-    match = _ADDRESS.match(text.strip()[:MAX_TEXT])
-    return _link(match) if match else None
+    first = next(_typed(text.strip()[:MAX_TEXT]), None)
+    return first[1] if first is not None and first[0] == 0 else None
 
 
 def each(found: Iterable[Link]) -> list[PostLink | InviteLink]:
     """The posts and invitations in *found*, ranges expanded, each once. A post alone and the same post with its album
-    are one: the first is kept. Refused links are left out.
+    are one: the first is kept. Refused links and choices are left out.
     """
     once: dict[PostLink | InviteLink, PostLink | InviteLink] = {}
     for link in found:
         if isinstance(link, InviteLink):
             once.setdefault(link, link)
-        elif not isinstance(link, Refused):
+        elif isinstance(link, PostLink | RangeLink):
             for post in link.posts() if isinstance(link, RangeLink) else [link]:
                 once.setdefault(replace(post, single=False), post)
     return list(once.values())
@@ -186,32 +242,176 @@ def _in_order(text: str, entities: Iterable[TextLink]) -> Iterator[Link]:
     hidden = [(entity.offset, read(entity.url)) for entity in entities if entity.url]
     hidden.sort(key=lambda pair: pair[0])
     units = seen = 0  # UTF-16 code units before the character `seen`
-    for match in _ADDRESS.finditer(text):
-        units += len(text[seen : match.start()].encode("utf-16-le", "surrogatepass")) // 2
-        seen = match.start()
+    for start, link in _typed(text):
+        units += len(text[seen:start].encode("utf-16-le", "surrogatepass")) // 2
+        seen = start
         while hidden and hidden[0][0] <= units:
-            if (link := hidden.pop(0)[1]) is not None:
-                yield link
-        if (link := _link(match)) is not None:
-            yield link
+            if (earlier := hidden.pop(0)[1]) is not None:
+                yield earlier
+        yield link
     yield from (link for _, link in hidden if link is not None)
 
 
-def _link(match: re.Match[str]) -> Link | None:
-    rest = match["rest"].rstrip(_TRAILING)
+def _typed(text: str) -> Iterator[tuple[int, Link]]:
+    """The links that stand in a text, each with its place."""
+    taken = False  # as the end of a range that the link before begins
+    for match, following in pairwise([*_ADDRESS.finditer(text), None]):
+        if match is None or taken:
+            taken = False
+            continue
+        ends = _as_ends(text, match, following) if following else ()
+        taken = bool(ends)
+        yield from ((match.start(), link) for link in ends or _with_numbers(text, match))
+
+
+def _as_ends(text: str, match: re.Match[str], following: re.Match[str]) -> Sequence[Link]:
+    """The range that two links are the ends of (``t.me/name/15 to t.me/name/17``); nothing where they are two links."""
+    between = text[_end_of(match) : following.start()]
+    certain = numbers.makes_a_range(between)
+    first, last = (_link(match), _link(following)) if certain is not False else (None, None)
+    if not isinstance(first, PostLink) or not isinstance(last, PostLink) or first.comment_id or last.comment_id:
+        return ()
+    if replace(last, message_id=first.message_id, single=first.single) != first or last.message_id <= first.message_id:
+        return ()
+    readings: tuple[tuple[Span, ...], ...] = (((first.message_id, last.message_id),),)
+    if certain is None:
+        readings = (*readings, (_span(first), _span(last)))
+    return _meant(first, readings, f"{first}{between}{last}", certain=bool(certain))
+
+
+def _with_numbers(text: str, match: re.Match[str]) -> Sequence[Link]:
+    """A link and what the numbers after it name."""
+    link = _link(match)
+    end = _end_of(match)
+    if isinstance(link, PostLink | RangeLink):
+        written = _numbers_of(text, match, _span(link))
+        return [link] if written is None else _continued(link, written, text[end : written.end])
+    if isinstance(link, InviteLink) or (isinstance(link, Refused) and link.reason is RefusalReason.NO_POST):
+        written = _numbers_of(text, match, None)
+        return [link] if written is None else _in_chat(link, written, text[end : written.end])
+    if isinstance(link, Refused | Choice) and (written := numbers.after(text, end, None)):
+        return [replace(link, text=link.text + text[end : written.end])]
+    return [link] if link is not None else []
+
+
+def _numbers_of(text: str, match: re.Match[str], base: Span | None) -> Written | None:
+    """The numbers after a link, or else a range before it."""
+    before = numbers.around(text, match.start(), base)
+    if before is not None and _problem(before.readings[0]):
+        before = None
+    return numbers.after(text, _end_of(match), base) or before
+
+
+def _continued(link: PostLink | RangeLink, written: Written, words: str) -> Sequence[Link]:
+    meant = _meant(link, written.readings, f"{link}{words}", certain=written.certain)
+    return [*meant, Refused(RefusalReason.TOO_MANY)] if written.too_many else meant
+
+
+def _in_chat(link: InviteLink | Refused, written: Written, words: str) -> Sequence[Link]:
+    """The posts of a chat that numbers beside its link name; or else the link alone, refused together with them."""
+    first = written.readings[0][0][0]
+    post = read(f"{str(link).rstrip('/')}/{first}") if written.certain else None
+    if isinstance(post, PostLink):
+        return _continued(post, written, words)
+    return [link if isinstance(link, InviteLink) else replace(link, text=link.text + words)]
+
+
+def _meant(
+    link: PostLink | RangeLink, meanings: Sequence[tuple[Span, ...]], text: str, *, certain: bool
+) -> Sequence[Link]:
+    """The links that are meant where that is *certain*, or else a choice between the meanings."""
+    problems = [_problem(spans) for spans in meanings]
+    readings = [Reading(_links(link, spans)) for spans, problem in zip(meanings, problems, strict=True) if not problem]
+    reason = problems[0]
+    offered = [reading for reading in (*readings, Reading((link,))) if len(reading.address) <= LONGEST_ADDRESS]
+    if reason is None and (certain or len(offered) <= len(readings)):
+        return readings[0].links
+    if not offered:
+        return [link, Refused(reason or RefusalReason.BAD_NUMBER, text)]
+    return [Choice(text, tuple(dict.fromkeys(offered)), reason)]
+
+
+def _problem(spans: Iterable[Span]) -> RefusalReason | None:
+    for first, last in spans:
+        if not 0 < first <= last <= MAX_MESSAGE_ID:
+            return RefusalReason.BAD_NUMBER
+        if last - first >= MAX_RANGE:
+            return RefusalReason.RANGE_TOO_LONG
+    return None
+
+
+def _links(link: PostLink | RangeLink, spans: Iterable[Span]) -> tuple[PostLink | RangeLink, ...]:
+    return tuple(each for span in spans for each in _links_of(link, *span))
+
+
+def _links_of(link: PostLink | RangeLink, first: int, last: int) -> Sequence[PostLink | RangeLink]:
+    """The links to the numbers from *first* to *last*, in the chat of *link*, or among the comments of its post."""
+    if (first, last) == _span(link):
+        return [link]
+    if isinstance(link, PostLink) and link.comment_id is not None:
+        return [replace(link, comment_id=number) for number in range(first, last + 1)]
+    if first == last:
+        return [PostLink(link.chat, first, link.thread_id, invite=link.invite)]
+    return [RangeLink(link.chat, first, last, link.thread_id, invite=link.invite)]
+
+
+def _span(link: PostLink | RangeLink) -> Span:
+    """The first and the last number of a link; of a comment's, the comment's."""
+    if isinstance(link, RangeLink):
+        return link.first, link.last
+    number = link.comment_id or link.message_id
+    return number, number
+
+
+def _end_of(match: re.Match[str]) -> int:
+    """Where the link ends and the words after it begin."""
+    return match.start("rest") + len(re.sub(r"(?<=[0-9])[-_]+$", "", match["rest"].rstrip(_TRAILING)))
+
+
+def _link(match: re.Match[str], *, shared: bool = False) -> Link | None:
+    rest = _AMPERSAND.sub("&", match["rest"]).rstrip(_TRAILING)
     written = match[0].rstrip(_TRAILING)
+    if match["client"]:
+        return _client(rest.partition("#")[2], written)
     path, _, query = rest.partition("#")[0].partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    if match["tg"]:
-        return _tg(match["command"].lower(), options, written)
     segments = [segment for segment in unquote(path).split("/") if segment]
-    if match["subdomain"]:
-        segments.insert(0, match["subdomain"])
+    if host := match["subdomain"] or match["at"]:
+        segments.insert(0, host)
+    command = match["command"].lower() if match["tg"] else segments[0].lower() if segments else ""
+    if command in _SHARING and not shared:
+        return _shared([query.partition("url=")[2], options.get("url", ""), options.get("text", "")], written)
+    if match["tg"]:
+        return _tg(command, options, written)
     return _web(segments, options, written) if segments else None
+
+
+def _shared(inner: Iterable[str], written: str) -> Link | None:
+    """The link that a link for sharing shares. None for an empty one: what it shares stands after it."""
+    for address in inner:
+        match = _ADDRESS.search(address)
+        link = _link(match, shared=True) if match else None
+        if isinstance(link, PostLink | RangeLink | InviteLink):
+            return link
+    return None if written.endswith("url") else Refused(RefusalReason.NOT_A_POST, written)
+
+
+def _client(fragment: str, written: str) -> Link | None:
+    """An address of Telegram in a browser: a chat, and perhaps a message, after ``#``."""
+    if "tgaddr=" in fragment:
+        return _shared([dict(parse_qsl(fragment.partition("?")[2])).get("tgaddr", "")], written)
+    chat = _CLIENT_CHAT.match(fragment)
+    if chat is None:
+        return Refused(RefusalReason.NO_POST, written) if fragment else None
+    posts = re.findall(r"[0-9]+", chat["tail"], re.ASCII)
+    if chat["name"]:
+        return _web([chat["name"], *posts], {}, written)
+    return _private([str(int(chat["id"]) % CHANNEL_MARK), *posts], {}, written)
 
 
 def _web(segments: list[str], options: dict[str, str], written: str) -> Link:
     head, *tail = segments
+    head = head.removeprefix("@")
     kind = head.lower()
     if kind == "joinchat" or head.startswith("+"):
         code, tail = (tail[0], tail[1:]) if kind == "joinchat" and tail else (head[1:], tail)
@@ -220,6 +420,7 @@ def _web(segments: list[str], options: dict[str, str], written: str) -> Link:
         return _private(tail, options, written)
     if kind == "s" and tail:
         head, *tail = tail
+        head = head.removeprefix("@")
         kind = head.lower()
     if kind in _RESERVED or not _NAME.fullmatch(head):
         return Refused(_RESERVED.get(kind, RefusalReason.NOT_A_POST), written)
@@ -274,6 +475,9 @@ def _posts(
         return Refused(RefusalReason.BAD_NUMBER, written)
     if last is None or last == first:
         return PostLink(chat, first, thread_id, single="single" in options, comment_id=comment_id, invite=invite)
+    if whole := numbers.completed(first, newest[2]):
+        post = PostLink(chat, first, thread_id, invite=invite)
+        return _meant(post, (((first, whole),), ((last, first),)), f"{post}-{newest[2]}", certain=False)[0]
     first, last = sorted((first, last))
     if last - first >= MAX_RANGE:
         return Refused(RefusalReason.RANGE_TOO_LONG, written)

@@ -10,7 +10,7 @@ from pyrogram.errors import RPCError
 from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram import links
-from daemon.telegram.links import PostLink
+from daemon.telegram.links import Choice, Link, PostLink, RangeLink
 from daemon.transfer.errors import AccountAway, PermanentFailure, RetryLater
 from daemon.transfer.invitations import Invitations, remember
 from daemon.transfer.media.stored_files import StoredFile
@@ -204,8 +204,17 @@ def _link_within(post: Post) -> PostLink | None:
     if post.items:
         return None
     urls = [_TextLink(entity.offset, getattr(entity, "url", None)) for entity in post.entities]
-    found = (link for link in links.parse(post.text, urls) if isinstance(link, PostLink) and link.invite is None)
-    return next(found, None)
+    found = (_first_of(link) for link in links.parse(post.text, urls))
+    return next((link for link in found if link is not None and link.invite is None), None)
+
+
+def _first_of(link: Link) -> PostLink | None:
+    """The first post that a link names; of a choice, the one that is in every reading."""
+    if isinstance(link, Choice):
+        (link,) = link.readings[-1].links
+    if isinstance(link, RangeLink):
+        return PostLink(link.chat, link.first, link.thread_id, invite=link.invite)
+    return link if isinstance(link, PostLink) else None
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,30 @@ class Entity:
         ("https://t.me/c/123/10-14", RangeLink(123, 10, 14)),
         ("https://t.me/c/123/7/10-14", RangeLink(123, 10, 14, thread_id=7)),
         (f"https://t.me/durov/1-{MAX_RANGE}", RangeLink("durov", 1, MAX_RANGE)),
+        ("https://t.me/durov/10—14", RangeLink("durov", 10, 14)),
+        ("https://t.me/durov/10..14", RangeLink("durov", 10, 14)),
+        ("https://t.me/@durov/1", PostLink("durov", 1)),
+        ("https://t.me/s/@durov/1", PostLink("durov", 1)),
+        ("@durov/1", PostLink("durov", 1)),
+        ("@durov/10-14", RangeLink("durov", 10, 14)),
+        ("https://t.me/durov/1?single&amp;comment=9", PostLink("durov", 1, single=True, comment_id=9)),
+        ("https://t.me/durov/1?single&amp;amp;comment=9", PostLink("durov", 1, single=True, comment_id=9)),
+        ("https://t.me/durov/1?single&#38;comment=9", PostLink("durov", 1, single=True, comment_id=9)),
+        ("tg://resolve?domain=durov&amp;post=1&amp;thread=7", PostLink("durov", 1, thread_id=7)),
+        ("https://t.me/share/url?url=https://t.me/durov/1?single", PostLink("durov", 1, single=True)),
+        ("https://t.me/share/url?url=https%3A%2F%2Ft.me%2Fdurov%2F1&text=look", PostLink("durov", 1)),
+        ("https://t.me/share?url=t.me/durov/1", PostLink("durov", 1)),
+        ("t.me/share/url?text=look&url=https://t.me/durov/1", PostLink("durov", 1)),
+        ("t.me/share/url?url=https%3A//example.com&text=see+https%3A//t.me/durov/1", PostLink("durov", 1)),
+        (f"t.me/share/url?url=https://t.me/+{HASH}", InviteLink(HASH)),
+        ("tg://msg_url?url=https://t.me/durov/1", PostLink("durov", 1)),
+        ("https://t.me/iv?url=https%3A%2F%2Ft.me%2Fdurov%2F1&rhash=0", PostLink("durov", 1)),
+        ("https://web.telegram.org/k/#-1001234567890_17", PostLink(1234567890, 17)),
+        ("https://web.telegram.org/a/#-1001234567890_7_17", PostLink(1234567890, 17, thread_id=7)),
+        ("web.telegram.org/k/#-1234567890_17", PostLink(1234567890, 17)),
+        ("https://web.telegram.org/k/#@durov/17", PostLink("durov", 17)),
+        ("https://web.telegram.org/#/im?p=@durov/17", PostLink("durov", 17)),
+        ("https://web.telegram.org/a/#?tgaddr=tg%3A%2F%2Fresolve%3Fdomain%3Ddurov%26post%3D17", PostLink("durov", 17)),
     ],
 )
 def test_a_form_is_read_and_its_canonical_text_means_the_same(text: str, link: Link) -> None:
@@ -112,10 +136,18 @@ def test_a_form_is_read_and_its_canonical_text_means_the_same(text: str, link: L
         ("https://t.me/durov/2147483648", "bad_number"),
         ("https://t.me/durov/1?comment=x", "bad_number"),
         (f"https://t.me/durov/1-{MAX_RANGE + 1}", "range_too_long"),
+        ("https://t.me/@durov", "no_post"),
+        ("https://t.me/share/url?url=https://example.com/1", "not_a_post"),
+        ("https://t.me/share/url?url=https://t.me/durov", "not_a_post"),
+        ("t.me/share/url?url=t.me/share/url?url=t.me/durov/1", "not_a_post"),
+        ("https://web.telegram.org/k/#1234567", "no_post"),
+        ("https://web.telegram.org/k/#@durov", "no_post"),
+        ("https://web.telegram.org/a/#-1001234567890", "no_post"),
     ],
 )
 def test_what_is_not_to_be_read_is_refused_with_its_reason(text: str, reason: str) -> None:
     assert parse(text) == [Refused(reason, text)]
+    assert read(text) == Refused(reason, text)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +164,9 @@ def test_what_is_not_to_be_read_is_refused_with_its_reason(text: str, reason: st
         "t.me",
         "https://t.me/",
         "t.me/?",
+        "someone@durov/1",
+        "@durov/about",
+        "https://web.telegram.org/k/",
     ],
 )
 def test_what_is_no_telegram_link_is_ignored(text: str) -> None:
