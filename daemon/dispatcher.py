@@ -15,12 +15,12 @@ from typing import Any
 from pyrogram import Client, raw
 from pyrogram.enums import ChatType
 from pyrogram.errors import RPCError
-from pyrogram.handlers import CallbackQueryHandler, MessageHandler, RawUpdateHandler
+from pyrogram.handlers import CallbackQueryHandler, EditedMessageHandler, MessageHandler, RawUpdateHandler
 from pyrogram.types import CallbackQuery, Message, User
 
 from config.texts import translator
 from daemon import handlers
-from daemon.context import Context, now
+from daemon.context import Context, derived_id, now
 from daemon.deps import Deps
 from daemon.limiter import Limiter
 from daemon.screens import notices
@@ -55,6 +55,7 @@ class Dispatcher:
         """Have *bot* hand over its updates."""
         bot.on_urgent = self._deps.stars.handle_urgent
         bot.add_handler(MessageHandler(self._on_message))
+        bot.add_handler(EditedMessageHandler(self._on_edited))
         bot.add_handler(CallbackQueryHandler(self._on_button))
         bot.add_handler(RawUpdateHandler(self._on_other), group=1)
 
@@ -76,6 +77,14 @@ class Dispatcher:
         if self._is_new((message.chat.id, message.id)):
             private = message.chat.type is ChatType.PRIVATE
             self._spawn(message.from_user.id, self._message(message) if private else self._group_message(message))
+
+    async def _on_edited(self, _: Client, message: Message) -> None:
+        """Take what a customer has made of a message: they mend a link and wait."""
+        sender = message.from_user
+        if message.outgoing or sender is None or sender.is_bot or message.chat.type is not ChatType.PRIVATE:
+            return
+        if self._is_new((message.chat.id, message.id, message.text or message.caption)):
+            self._spawn(sender.id, self._edited(message))
 
     async def _on_button(self, _: Client, query: CallbackQuery) -> None:
         if query.message is not None and self._is_new(query.id):
@@ -128,6 +137,14 @@ class Dispatcher:
             await self._deps.stars.paid(context.user.id, message.successful_payment, at, context.now)
         elif await self._is_admitted(context):
             await handlers.message(context, message)
+
+    async def _edited(self, message: Message) -> None:
+        if not await self._is_in_pace(message.from_user.id):
+            return
+        text = derived_id(str(message.text or message.caption))
+        context = await self._context(message.from_user, message.id, f"edit {message.chat.id} {message.id} {text}")
+        if await self._is_admitted(context):
+            await handlers.edited(context, message)
 
     async def _refunded(self, message: Message) -> None:
         payment = message.refunded_payment

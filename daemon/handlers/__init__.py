@@ -24,7 +24,14 @@ COMMANDS: dict[str, Handler] = {
 ANSWERS: dict[str, Handler] = {**COMMANDS, "cancel": account.show_waiting}
 """What words lead to, by topic: nothing is cancelled by a word."""
 ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS}
-BUTTONS: dict[str, Handler] = {**start.BUTTONS, **shop.BUTTONS, **account.BUTTONS, **support.BUTTONS, **data.BUTTONS}
+BUTTONS: dict[str, Handler] = {
+    **start.BUTTONS,
+    **links.BUTTONS,
+    **shop.BUTTONS,
+    **account.BUTTONS,
+    **support.BUTTONS,
+    **data.BUTTONS,
+}
 DEEP_LINKS: dict[str, Handler] = {
     "plans": shop.plans,
     "premium": shop.plans,
@@ -40,18 +47,26 @@ DEEP_LINKS: dict[str, Handler] = {
 async def message(context: Context, sent: Message) -> None:
     """Answer a message of a private chat."""
     text = str(sent.text or "")
-    if text.startswith("/"):
+    if (post := links.origin(sent)) is not None:
+        await links.deliver_forwarded(context, sent, post)
+    elif text.startswith("/"):
         name, _, argument = text[1:].partition(" ")
         name = name.partition("@")[0].lower()
         await command(replace(context, argument=argument.strip()), name)
     elif found := links.read(sent):
         await links.deliver(context, sent, found)
     elif sent.media is not None:
-        await context.say(notices.no_media(context.t))
+        await links.answer_file(context, sent)
     elif (asked := vocabulary.topic(text)) is not None:
         await ANSWERS[asked](context)
     else:
         await context.say(notices.guidance(context.t))
+
+
+async def edited(context: Context, sent: Message) -> None:
+    """Answer an edited message: by the links that it names now. A command counts when it is sent."""
+    if not str(sent.text or "").startswith("/"):
+        await links.deliver_edited(context, sent)
 
 
 async def command(context: Context, name: str) -> None:

@@ -60,7 +60,8 @@ def guide(t: Texts, commands: str) -> Screen:
     text = t.gettext(
         "<b>How to use this bot</b>\n"
         "1. In Telegram, press and hold the post that you want and choose “Copy link”.\n"
-        "2. Send me the link. You can send several in one message, or a range: t.me/name/10-20.\n"
+        "2. Send me the link, or forward the post. You can send several links in one message, a range "
+        "(t.me/name/10-20) or a list (t.me/name/10, 12, 15).\n"
         "3. I send you the post as it was: photo, video, album, sticker, music, document or text.\n\n"
         "<b>Private channels</b>\n"
         "Send me the invitation link first (t.me/+…), then the links to the posts.\n\n"

@@ -1,4 +1,4 @@
-"""Why a link cannot be read."""
+"""What links mean, where that is not clear, and why a link cannot be read."""
 
 from collections.abc import Sequence
 from html import escape
@@ -6,11 +6,63 @@ from html import escape
 from config.texts import Texts
 from daemon.screens import keyboard
 from daemon.telegram import links
-from daemon.telegram.links import Refused
+from daemon.telegram.links import Choice, PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Button, Screen
 from models.jobs.reasons import RefusalReason
 
 SHOWN = 5
+LONGEST_QUOTE = 300
+
+
+def choice(t: Texts, of: Choice) -> Screen:
+    """A link and numbers that can mean several things: the customer says which."""
+    quoted = f"<code>{escape(of.text[:LONGEST_QUOTE])}</code>"
+    if of.reason is None:
+        text = quoted + "\n" + t.gettext("This can be read in several ways. Which posts do you want?")
+    else:
+        text = f"{quoted}: {reason(t, of.reason)}"
+    *wider, narrow = of.readings
+    buttons = [Button(numbers(t, each), f"pick:{each.address}") for each in wider]
+    only = Button(t.gettext("Only {numbers}", numbers=numbers(t, narrow)), f"pick:{narrow.address}")
+    return Screen(text, keyboard.rows(*buttons, only))
+
+
+def picked(t: Texts, reading: Reading) -> Screen:
+    """The customer has said what they mean."""
+    return Screen(t.gettext("👍 I bring {numbers}.", numbers=f"<b>{numbers(t, reading)}</b>"))
+
+
+def more_choices(t: Texts, left: int) -> Screen:
+    """More links than are asked about can be read in several ways."""
+    return Screen(
+        t.ngettext(
+            "{n} more link can be read in several ways. Please send it alone.",
+            "{n} more links can be read in several ways. Please send them one at a time.",
+            left,
+        ),
+        keyboard.rows(keyboard.home(t)),
+    )
+
+
+def numbers(t: Texts, reading: Reading) -> str:
+    """The numbers of a reading: ``15 to 17 and 20``."""
+    return t.listed([str(first) if first == last else _span(t, first, last) for first, last in reading.spans])
+
+
+def _span(t: Texts, first: int, last: int) -> str:
+    return t.gettext("{first} to {last}", first=first, last=last)
+
+
+def linked(t: Texts, inside: Sequence[PostLink | RangeLink]) -> Screen:
+    """A forwarded post is brought, and links to others, which the customer may want too."""
+    text = t.ngettext(
+        "This post links to {n} other post. Do you want it too?",
+        "This post links to {n} other posts. Which of them do you want too?",
+        len(inside),
+    )
+    addresses = [address for link in inside if len(address := Reading((link,)).address) <= links.LONGEST_ADDRESS]
+    buttons = [Button(address, f"also:{address}") for address in addresses[:SHOWN]]
+    return Screen(text, keyboard.rows(*buttons, keyboard.home(t), width=1))
 
 
 def refused(t: Texts, of: Sequence[Refused]) -> Screen:

@@ -64,3 +64,14 @@ def no_media(t: Texts) -> Screen:
         ),
         keyboard.rows(keyboard.home(t)),
     )
+
+
+def no_origin(t: Texts) -> Screen:
+    """The customer forwarded something, and Telegram does not say which post it was."""
+    return Screen(
+        t.gettext(
+            "Telegram does not tell me which post this was. Send me its <b>link</b>: press and hold the post and "
+            "choose “Copy link”."
+        ),
+        keyboard.rows(keyboard.home(t)),
+    )

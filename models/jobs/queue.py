@@ -44,6 +44,7 @@ _SERVED = (JobState.DONE, JobState.REFUSED, JobState.FAILED)
 _STOPPABLE = (JobState.QUEUED, JobState.HELD, JobState.CLAIMED)
 
 _BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
+_ASKED = "SELECT link FROM job WHERE source_key >= ? AND source_key < ?"
 _WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({sql_list((JobState.QUEUED, JobState.HELD))})"
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
@@ -130,6 +131,11 @@ class Totals:
 
 
 # ---- queued
+
+
+def asked(source: str) -> frozenset[str]:
+    """The links that came from the update with this ``dedupe``, and from those whose ``dedupe`` goes on with ``/``."""
+    return frozenset(link for (link,) in execute(_ASKED, (source, f"{source}0")))  # "0" comes next after "/"
 
 
 def enqueue(new: NewJob, cap: int, now: int, budget: Budget | None = None) -> JobInfo | TooMany | None:

@@ -14,7 +14,7 @@ from daemon.screens import account, admin, announcements, checkout, deliveries, 
 from daemon.screens import links as link_screens
 from daemon.screens.home import PlanStatus
 from daemon.telegram import links
-from daemon.telegram.links import Refused
+from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
 from models import event_kinds, users
 from models.errors import RefundRefused
@@ -44,6 +44,12 @@ PREMIUM = next(plan for plan in PLANS.plans if plan.level == 1)
 PAID = Access(1, NOW + 30 * 86_400, False, (Interval(NOW, NOW + 30 * 86_400, 1),))
 FREE = Access(0, None, False, ())
 LEFT = {kind: Left(1, limit) for kind, limit in PLANS.free.limits.items()}
+CHOICES = [
+    choice
+    for text in (f"t.me/{'d' * 32}/1234567 - 89", "t.me/durov/15, 17 <b>", "t.me/durov/15 - 5000")
+    for choice in links.parse(text)
+    if isinstance(choice, links.Choice)
+]
 USER = UserInfo(42, EVIL, None, "en", False, False, True, None, NOW)
 MONEY: dict[str, Any] = {
     "payment": 7, "provider": "stars", "remote_id": "stxA<b>", "order": "x", "plan": "premium", "level": 1,
@@ -234,6 +240,10 @@ def screens(t: Texts) -> list[Screen]:
         ),
         deliveries.batch_held(t, BatchHeld(batch=1, **SAID, wanted=1), 2, PLANS),
         link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
+        *[link_screens.choice(t, choice) for choice in CHOICES],
+        link_screens.picked(t, Reading((RangeLink("durov", 15, 17), PostLink("durov", 20)))),
+        link_screens.more_choices(t, 2),
+        link_screens.linked(t, [PostLink("durov", 1)] * 7),
         link_screens.too_many_at_once(t, 300, 200),
         link_screens.too_many_waiting(t, 200, 200),
         notices.private_only(t),
@@ -242,6 +252,7 @@ def screens(t: Texts) -> list[Screen]:
         notices.unknown_command(t),
         notices.guidance(t),
         notices.no_media(t),
+        notices.no_origin(t),
         *[admin.usage(t, name, ["premium", "vip"]) for name in ("grant", "revoke", "refund", "ban", "allow", "status")],
         admin.unknown_user(t, EVIL),
         admin.granted(t, USER, status(PREMIUM, PAID), new=True),

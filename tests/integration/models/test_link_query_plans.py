@@ -75,6 +75,7 @@ def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]
     batches.counts(batch.id)
     assert len(batches.release(5, batch.id, 1, NOW)) == 3
     queue.promote(5, 2, NOW)
+    queue.asked("batch")
     queue.waiting(5)
     queue.history(5, 10)
     queue.cancel(5, None, NOW)

@@ -43,6 +43,13 @@ def test_an_update_that_comes_again_adds_nothing() -> None:
     assert len(queue.waiting(1)) == 1
 
 
+def test_what_one_update_asked_for_is_known_and_of_no_other() -> None:
+    for key in ("1:7", "1:7/0", "1:7/123/1", "1:70", "1:7:x", "1:6"):
+        enqueue(1, key)
+    assert queue.asked("1:7") == {f"https://t.me/channel/{key}" for key in ("1:7", "1:7/0", "1:7/123/1")}
+    assert queue.asked("1:71") == frozenset()
+
+
 def test_a_user_may_not_have_more_waiting_than_the_cap() -> None:
     for number in range(3):
         enqueue(1, f"{number}", cap=3)
