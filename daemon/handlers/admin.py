@@ -102,13 +102,14 @@ async def refund(context: Context, words: list[str]) -> Screen:
     rest = found.amount - found.refunded
     named = typed.amount(" ".join(words[1:]), found.currency) if words[1:] else None
     amount = rest if named is None else named
+    renewal = await deps.database(subscriptions.get, found.subscription_id or 0)
     try:
         await deps.database(payments.ask_refund, found.id, amount, context.user.id, context.now)
     except RefundRefused as error:
         if not rest:
-            await _end_renewal(context, found.subscription_id)  # a crash may have come in between the first time
+            await _end_renewal(context, found.subscription_id)  # it was refunded elsewhere
         return admin.refund_refused(context.t, error, found.currency)
-    ended = amount == rest and await _end_renewal(context, found.subscription_id)
+    ended = amount == rest and renewal is not None and renewal.state in subscriptions.RENEWING
     return admin.refund_asked(context.t, amount, found.currency, ended)
 
 

@@ -11,7 +11,7 @@ import peewee
 
 from models.database import snapshot, transaction
 from models.errors import NotFound, RefundRefused
-from models.money import ledger, provider_requests
+from models.money import ledger, provider_requests, subscriptions
 from models.money.access import part_of
 from models.money.facts import DisputeFact as DisputeFact
 from models.money.facts import Fact as Fact
@@ -119,6 +119,8 @@ def since(provider: str, created_at: int) -> list[PaymentInfo]:
 def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) -> int:
     """Request a refund (*amount* None: all that is left) and return the request's id. An open request is reused.
 
+    A refund of all that is left also ends the payment's renewal: otherwise the customer would be charged again.
+
     :raises NotFound: no such payment.
     :raises RefundRefused: the payment cannot be refunded, or not by this amount, or another refund is under way.
     """
@@ -134,6 +136,8 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
         under_way = provider_requests.refund_under_way(payment_id)
         if under_way not in (None, wanted):
             raise RefundRefused(payment_id, "under_way", rest, under_way)
+        if wanted == rest and payment.subscription_id is not None:
+            subscriptions.append_cancel(payment.subscription_id, by, now)
         return provider_requests.append(
             RequestKind.REFUND,
             payment.provider,

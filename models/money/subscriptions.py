@@ -251,6 +251,14 @@ def ask_cancel(subscription_id: int, by: int | None, now: int) -> int:
         return _ask(subscription_id, _CANCELLATION, by, now)
 
 
+def append_cancel(subscription_id: int, by: int | None, now: int) -> bool:
+    """Do as :func:`ask_cancel` inside the caller's transaction; False where the subscription does not renew."""
+    if Subscription.get_by_id(subscription_id).state not in RENEWING:
+        return False
+    _ask(subscription_id, _CANCELLATION, by, now)
+    return True
+
+
 def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
     """Request the cancellation of a customer's subscriptions, of one level or (None) of all; return how many."""
     wanted = (Subscription.user == user_id) & Subscription.state.in_(RENEWING)

@@ -10,7 +10,7 @@ import pytest
 from models import outbox, users
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.maintenance import privacy
-from models.money import access, payments, subscriptions
+from models.money import access, payments, provider_requests, subscriptions
 from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestKind
 from models.money.subscriptions import MOVES, News, SubscriptionState
@@ -365,3 +365,54 @@ def test_subscriptions_that_run_are_polled() -> None:
     assert subscriptions.to_poll("paypal", NOW + DAY) == []
     assert subscriptions.get(row) == subscriptions.by_remote("paypal", "I-1")
     assert outbox.due(NOW)
+
+
+# A refund of a renewal
+
+
+def renewing_payment() -> tuple[int, payments.PaymentInfo]:
+    user = customer()
+    subscription = paypal_subscription(user)
+    payments.settle(sale(1, NOW), NOW)
+    (paid,) = payments.history_of(user)
+    return subscription, paid
+
+
+def test_a_whole_refund_and_the_end_of_the_renewal_are_one_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription, paid = renewing_payment()
+    append = provider_requests.append
+
+    def killed_at_the_refund(kind: RequestKind, *of: Any, **what: Any) -> int:
+        if kind is RequestKind.REFUND:
+            raise KeyboardInterrupt
+        return append(kind, *of, **what)
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(provider_requests, "append", killed_at_the_refund)
+        payments.ask_refund(paid.id, None, 7, NOW)
+    assert not Request.select().exists()
+
+    payments.ask_refund(paid.id, None, 7, NOW)
+
+    asked = {(row.kind, row.payment_id, row.subscription_id) for row in Request.select()}
+    assert asked == {("refund", paid.id, None), ("cancel_subscription", None, subscription)}
+
+
+def test_a_refund_of_a_part_ends_no_renewal() -> None:
+    _, paid = renewing_payment()
+
+    payments.ask_refund(paid.id, 100, 7, NOW)
+
+    assert [row.kind for row in Request.select()] == ["refund"]
+
+
+def test_a_failed_renewal_is_told_once_whoever_reports_it() -> None:
+    _, paid = renewing_payment()
+    failure = subscriptions.PaymentFailure("paypal", "I-1", NOW + MONTH)
+
+    for _ in range(2):
+        payments.apply([failure], NOW + MONTH)
+        subscriptions.payment_failed("paypal", "I-1", NOW + MONTH, NOW + MONTH)
+
+    assert kinds(paid.user_id).count("subscription_payment_failed") == 1
+    assert not subscriptions.payment_failed("paypal", "I-unknown", NOW, NOW)

@@ -11,7 +11,7 @@ from models import notes
 from models.money import payments, subscriptions
 from models.money.payments import PaymentState
 from models.money.subscriptions import SubscriptionInfo
-from models.tables import Order, Request, Subscription
+from models.tables import Order, Request, Subscription, WebhookEvent
 from tests.paypal_shop import ADMIN, Buyer, PayPalShop, heading, until
 from web.paypal.parsing import next_billing
 
@@ -144,6 +144,94 @@ def test_a_failed_payment_is_told_once_and_takes_nothing(shop: PayPalShop) -> No
 
     assert shop.heard(buyer.id).count("subscription_payment_failed") == 1
     assert shop.access(buyer.id).level == 1
+
+
+def test_a_failed_payment_is_told_when_only_polling_works(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+    shop.silence_webhooks()
+    shop.paypal.renew_subscription(known.remote_id, fail=True)
+    for _ in range(2):
+        Subscription.update(next_look_at=0).where(Subscription.id == known.id).execute()
+        shop.restart_upkeep()
+        until(lambda: Subscription.get_by_id(known.id).next_look_at, "the poll")
+
+    until(lambda: "subscription_payment_failed" in shop.heard(buyer.id), "the news")
+    assert shop.heard(buyer.id).count("subscription_payment_failed") == 1
+
+
+def test_a_refund_from_the_chat_ends_the_renewal(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+
+    request = payments.ask_refund(shop.payments(buyer.id)[0].id, None, ADMIN, int(time.time()))
+
+    assert until(lambda: done(request), "the refund").state == "done"
+    until(lambda: state_of(known) == "cancelled", "the end of the renewal")
+    assert shop.access(buyer.id).level == 0
+
+
+# Events that come before what they name
+
+
+def ended(shop: PayPalShop, event_type: str, resource_id: str) -> bool:
+    """Whether the event about a resource has come to its end here."""
+    about = (WebhookEvent.event_type == event_type) & (WebhookEvent.resource_id == resource_id)
+    return [row.state for row in WebhookEvent.select().where(about)] == ["done"]
+
+
+def test_an_event_ahead_of_the_list_ends_when_it_is_booked(shop: PayPalShop) -> None:
+    buyer, known = subscribed(shop)
+    shop.paypal.switch("webhook_without", on="PAYMENT.SALE.COMPLETED", fields=["billing_agreement_id", "custom"])
+    shop.paypal.switch("list_lag", on="GET */transactions", count=3)
+
+    sale = shop.paypal.renew_subscription(known.remote_id)
+
+    about = WebhookEvent.resource_id == sale
+    until(lambda: WebhookEvent.get_or_none(about), "the event")
+    assert WebhookEvent.get(about).state == "received" or len(shop.payments(buyer.id)) == 2
+    until(lambda: len(shop.payments(buyer.id)) == 2, "the renewal")
+    until(lambda: ended(shop, "PAYMENT.SALE.COMPLETED", str(sale)), "the end of the event")
+
+
+@pytest.mark.parametrize("event_type", ["PAYMENT.SALE.REFUNDED", "PAYMENT.SALE.REVERSED"])
+def test_a_sale_that_its_refund_does_not_name_is_found(shop: PayPalShop, event_type: str) -> None:
+    buyer, _ = subscribed(shop)
+    (payment,) = shop.payments(buyer.id)
+    unnamed = ["sale_id", "links", "billing_agreement_id", "custom", "parent_payment"]
+    shop.paypal.switch("webhook_without", on=event_type, fields=unnamed)
+
+    (shop.paypal.refund_sale if event_type.endswith("REFUNDED") else shop.paypal.reverse_sale)(payment.remote_id)
+
+    until(lambda: shop.payments(buyer.id)[0].refunded == 400, "the refund")
+    assert shop.access(buyer.id).level == 0
+
+
+def test_a_refund_that_names_nothing_waits_for_the_list(shop: PayPalShop) -> None:
+    buyer, _ = subscribed(shop)
+    (payment,) = shop.payments(buyer.id)
+    shop.paypal.switch("webhook_without", on="PAYMENT.SALE.REFUNDED", fields=["sale_id", "links", "custom"])
+    for call in ("GET /v1/payments/refund/*", "GET /v2/payments/refunds/*"):
+        shop.paypal.switch("error", on=call, status=404, issue="INVALID_RESOURCE_ID", count=1000)
+
+    refund = shop.paypal.refund_sale(payment.remote_id)
+    about = WebhookEvent.resource_id == refund["id"]
+    until(lambda: WebhookEvent.get_or_none(about), "the event")
+    assert WebhookEvent.get(about).state == "received"
+    shop.restart_upkeep()  # which compares with the list at once
+
+    until(lambda: shop.payments(buyer.id)[0].refunded == 400, "the refund")
+    until(lambda: ended(shop, "PAYMENT.SALE.REFUNDED", refund["id"]), "the end of the event")
+
+
+def test_an_event_that_paypal_never_explains_is_told_and_ends(shop: PayPalShop) -> None:
+    event = {"id": "WH-UNEXPLAINED", "event_type": "PAYMENT.SALE.REFUNDED", "resource": {"id": "0NOBODYKNOWS00000"}}
+
+    assert shop.send_webhook(shop.paypal.forgery.genuine(event, shop.webhook_id)) == 500
+    about = WebhookEvent.event_id == "WH-UNEXPLAINED"
+    assert WebhookEvent.get(about).state == "received"
+    WebhookEvent.update(received_at=int(time.time()) - 4 * DAY, not_before=0).where(about).execute()
+
+    until(lambda: shop.alerts(reason="webhook_unexplained", about="0NOBODYKNOWS00000"), "the alert")
+    assert WebhookEvent.get(about).state == "done"
 
 
 def test_the_payment_after_a_failed_one_pays_one_period(shop: PayPalShop) -> None:
