@@ -66,7 +66,7 @@ class Context:
         who = link["who"] if link else text
         if USER_ID.fullmatch(who):
             return await self.deps.database(users.get, int(who))
-        return await self.deps.database(users.find, who)
+        return await self.deps.database.aside(users.find, who)
 
     async def plan_status(self, user_id: int | None = None) -> PlanStatus:
         """The plan that this customer, or another one, has now."""

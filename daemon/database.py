@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Database:
-    """A single thread that owns a connection; calling the object runs a function there.
+    """A single thread that owns a connection; calling the object runs a function there. :meth:`aside` has another.
 
     Peewee keeps transaction state per thread, not per task: two tasks on one connection would join each other's
     transactions. One thread makes calls serial and never blocks the loop.
@@ -32,6 +32,7 @@ class Database:
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database aside")
         self._stuck = 0
         self._damaged = asyncio.Event()
 
@@ -67,6 +68,10 @@ class Database:
         finally:
             self._stuck -= 1
 
+    async def aside(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function that only reads, and may read much, while other calls go on."""
+        return await self._run_in(self._aside, function, *args, **kwargs)
+
     async def _retry(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         while True:
             await asyncio.sleep(RETRY_S)
@@ -77,19 +82,25 @@ class Database:
                     raise
 
     async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run_in(self._executor, function, *args, **kwargs)
+
+    async def _run_in(
+        self, executor: ThreadPoolExecutor, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, lambda: _connected(function, *args, **kwargs))
+            return await loop.run_in_executor(executor, lambda: _connected(function, *args, **kwargs))
         except ERRORS as error:
             if is_damage(error):
                 self._damaged.set()
             raise
 
     async def close(self) -> None:
-        """Wait for calls under way, then close the thread's connection."""
+        """Wait for calls under way, then close both connections."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, close_database)
-        self._executor.shutdown(wait=True)
+        for executor in (self._aside, self._executor):
+            await loop.run_in_executor(executor, close_database)
+            executor.shutdown(wait=True)
 
 
 def _connected(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

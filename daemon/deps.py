@@ -10,6 +10,7 @@ from config.units import HOUR_S
 from daemon.chats import Chats
 from daemon.commands import CommandMenu
 from daemon.database import Database
+from daemon.exporting.exports import Exports
 from daemon.limiter import Limiter
 from daemon.notifier import Notifier
 from daemon.stars import Stars
@@ -38,6 +39,7 @@ class Deps:
     chats: Chats
     commands: CommandMenu
     lookups: Limiter
+    exports: Exports
 
 
 def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
@@ -56,4 +58,5 @@ def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
         chats=Chats(Reader(account), database),
         commands=CommandMenu(bot, settings.admin_ids),
         lookups=Limiter(LOOKUPS, LOOKUPS / HOUR_S),
+        exports=Exports(database, sender, settings.db_path),
     )

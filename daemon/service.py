@@ -101,6 +101,7 @@ class Service:
         self.tasks.start("wakeup", self.deps.wakeup.run())
         self.tasks.start("outbox worker", self.outbox_worker.run(bot_is_up))
         self.tasks.start("Stars transactions", self.deps.stars.reconcile(bot_is_up))
+        self.tasks.start("exports", self.deps.exports.run(bot_is_up))
         self.tasks.start("provider requests", self.deps.stars.carry_out(bot_is_up))
         self.tasks.start("transfers", self._transfer())
         self.tasks.start("disk monitor", self.disk_monitor.run(bot_is_up))

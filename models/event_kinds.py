@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     CHECKOUT_CANCELLED = "checkout_cancelled"
     CHECKOUT_REFUSED = "checkout_refused"
     REQUEST_DONE = "request_done"
+    DATA_ERASED = "data_erased"
     JOB_FINISHED = "job_finished"
     BATCH_FINISHED = "batch_finished"
     BATCH_HELD = "batch_held"
@@ -66,6 +67,14 @@ class Payload(Stored):
     """What an event tells. Times are Unix seconds, amounts minor units of their currency."""
 
     event_kind: ClassVar[EventKind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataErased(Payload):
+    """What was stored about the person is deleted; it took a while. ``language`` is the one that they had."""
+
+    event_kind: ClassVar = EventKind.DATA_ERASED
+    language: str
 
 
 # Payments and disputes
@@ -471,8 +480,8 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
         SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled,
-        CheckoutRefused, RequestDone, JobFinished, BatchFinished, BatchHeld, BudgetSpent, AdminAlert, IncidentOpened,
-        IncidentClosed,
+        CheckoutRefused, RequestDone, DataErased, JobFinished, BatchFinished, BatchHeld, BudgetSpent, AdminAlert,
+        IncidentOpened, IncidentClosed,
     )
 }  # fmt: skip
 

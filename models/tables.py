@@ -50,7 +50,7 @@ class User(Table):
     language = peewee.TextField(null=True)  # chosen by the customer
     banned_at = peewee.IntegerField(null=True)
     blocked_bot_at = peewee.IntegerField(null=True)
-    referred_by = peewee.BigIntegerField(null=True)
+    referred_by = peewee.BigIntegerField(null=True, index=True)
     accepted_terms_at = peewee.IntegerField(null=True)
     reminders = peewee.BooleanField(default=True)
     access_look_at = peewee.IntegerField(null=True, index=True)  # when reminders check this access again
@@ -207,7 +207,7 @@ class Request(Table):
     subscription = peewee.ForeignKeyField(Subscription, null=True, on_delete="RESTRICT")
     argument = peewee.TextField(default="")  # the id to look up
     amount = peewee.IntegerField(null=True)
-    user_id = peewee.BigIntegerField(null=True)  # the customer that it concerns
+    user_id = peewee.BigIntegerField(null=True, index=True)  # the customer that it concerns
     asked_by = peewee.BigIntegerField(null=True)
     request_id = peewee.TextField(unique=True)  # idempotency key of the outgoing call
     state = peewee.TextField(default="open")  # open done failed
@@ -255,7 +255,7 @@ class Batch(Table):
 class Job(Table):
     """A job: one link to deliver."""
 
-    user = peewee.ForeignKeyField(User, backref="jobs", index=False, on_delete="RESTRICT")
+    user = peewee.ForeignKeyField(User, backref="jobs", on_delete="RESTRICT")
     chat_id = peewee.BigIntegerField()
     link = peewee.TextField()  # canonical form, parsed again by the worker
     batch = peewee.ForeignKeyField(Batch, backref="jobs", index=False, null=True, on_delete="RESTRICT")
@@ -451,7 +451,7 @@ class Event(Table):
     """The outbox: what a customer or the admins must hear, written in the transaction that made it true."""
 
     kind = peewee.TextField()
-    user_id = peewee.BigIntegerField(null=True)  # None: all admins
+    user_id = peewee.BigIntegerField(null=True, index=True)  # None: all admins
     payload = JSONText(default=dict)
     key = peewee.TextField(unique=True, null=True)  # at most one event of this key, ever (reminders, incidents)
     random_id = peewee.BigIntegerField()
@@ -462,6 +462,23 @@ class Event(Table):
 
     class Meta:
         indexes = ((("heard_at", "not_before"), False),)
+
+
+class Export(Table):
+    """A person waits for the file with what is stored about them."""
+
+    user = peewee.ForeignKeyField(User, primary_key=True, on_delete="RESTRICT")
+    attempts = peewee.IntegerField(default=0)  # that failed
+    not_before = peewee.IntegerField()
+    asked_at = peewee.IntegerField()
+
+
+class Erasure(Table):
+    """A person's data is being deleted. The row goes with the last of it."""
+
+    user = peewee.ForeignKeyField(User, primary_key=True, on_delete="RESTRICT")
+    language = peewee.TextField(null=True)  # in which to tell the person at the end; None: they know
+    asked_at = peewee.IntegerField()
 
 
 class Heartbeat(Table):
@@ -492,5 +509,5 @@ class Note(Table):
 TABLES: tuple[type[Table], ...] = (
     User, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request, WebhookEvent, Batch, Job,
     Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup, ListedChat, SourceOpening, Join, CachedMedia,
-    Event, Heartbeat, Incident, Note,
+    Event, Export, Erasure, Heartbeat, Incident, Note,
 )  # fmt: skip

@@ -1,7 +1,11 @@
 """What every test of jobs and limits begins with."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from peewee import fn
 
 from config import plans
 from models import database, users
@@ -10,12 +14,40 @@ from models.jobs import queue, usage
 from models.jobs.batches import NewBatch
 from models.jobs.queue import Delivered, NewJob
 from models.jobs.states import JobInfo
+from models.maintenance import personal_data
+from models.tables import Job
 
 NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
 TODAY = "2027-01-15"
 PLANS = plans.load(Path(__file__).parents[1] / "plans.toml")
 FREE, PREMIUM = PLANS.free, PLANS.for_level(1)
 OVER = OverLimit(kind="video", limit=3, period="all", used=3, wanted=1)
+
+
+_COUNT = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :rows) "
+_PAST = (
+    """
+    INSERT INTO batch (id, user_id, chat_id, source_key, total, created_at)
+    SELECT :first + i, :user, :user, 'past' || (:first + i), 1, :now - i FROM n
+    """,
+    """
+    INSERT INTO job (id, user_id, chat_id, link, source_key, batch_id, state, moved_at, priority, round, attempts,
+                     not_before, random_ids, sent, size, kind, created_at)
+    SELECT :first + i, :user, :user, 'https://t.me/private_past/' || i, 'past' || (:first + i), :first + i, 'done',
+           :now - i, 0, 0, 1, 0, '[]', '{}', 1000, 'photo', :now - i
+    FROM n
+    """,
+    """
+    INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
+    SELECT :first + i, :user, 'photo', date(:now - 86400 - i, 'unixepoch'), 1, 'committed', :now - i FROM n
+    """,
+    """
+    INSERT INTO event (kind, user_id, payload, "key", random_id, attempts, not_before, created_ms, heard_at)
+    SELECT 'batch_finished', :user, '{"batch":' || (:first + i) || '}', 'batch_finished:' || (:first + i), 1, 1, 0,
+           (:now - i) * 1000, :now - i
+    FROM n
+    """,
+)
 
 
 def customers(*ids: int) -> None:
@@ -53,6 +85,29 @@ def recover(now: int) -> tuple[JobInfo, ...]:
     """Let go of jobs whose lease has lapsed, as whoever claims the next one does; return them as they are now."""
     with database.transaction():
         return queue._recover_lapsed(now)
+
+
+def exported(user_id: int) -> dict[str, list[dict[str, Any]]]:
+    """Everything that is stored about a person, by section."""
+    return {section: list(_rows_of(user_id, section)) for section in personal_data.SECTIONS}
+
+
+def _rows_of(user_id: int, section: str) -> Iterator[dict[str, Any]]:
+    after: personal_data.Key | None = None
+    while True:
+        page = personal_data.page(user_id, section, after)
+        yield from page.rows
+        after = page.following
+        if after is None:
+            return
+
+
+def many_links(user_id: int, rows: int, *, now: int = NOW) -> None:
+    """Give a person a long past: delivered links one by one, with their usage, news and batches of one."""
+    shared = {"user": user_id, "now": now, "rows": rows, "first": 1 + (Job.select(fn.MAX(Job.id)).scalar() or 0)}
+    with database.transaction():
+        for statement in _PAST:
+            database.execute(_COUNT + statement, shared)
 
 
 def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None:

@@ -29,14 +29,15 @@ async def stats(context: Context) -> None:
 
 
 async def _with_totals(context: Context, screen: Screen) -> Screen:
-    database = context.deps.database
+    """Counting all customers takes a while, and must keep none of them waiting."""
+    aside = context.deps.database.aside
     return account.with_totals(
         context.t,
         screen,
-        people=await database(users.totals, context.now),
-        day=await database(queue.totals, context.now - DAY_S),
-        overview=await database(queue.overview, context.now),
-        money=await database(payments.totals),
+        people=await aside(users.totals, context.now),
+        day=await aside(queue.totals, context.now - DAY_S),
+        overview=await aside(queue.overview, context.now),
+        money=await aside(payments.totals),
     )
 
 

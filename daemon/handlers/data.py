@@ -1,8 +1,5 @@
 """A customer's stored data, exported and deleted; the operator's backups."""
 
-import io
-import json
-
 from daemon.context import Context
 from daemon.screens import data
 from daemon.telegram.screen import Screen
@@ -10,16 +7,12 @@ from models.maintenance import backups, privacy
 
 
 async def mydata(context: Context) -> None:
-    """``/mydata``: all that is stored about the customer, as a file."""
-    stored = await context.deps.database(privacy.export, context.user.id)
-    file = io.BytesIO(json.dumps(stored, indent=2, ensure_ascii=False).encode())
-    await context.deps.sender.send_file(
-        context.user.id,
-        file,
-        name=f"mydata-{context.user.id}.json",
-        mime_type="application/json",
-        caption=data.exported(context.t),
-    )
+    """``/mydata``: all that is stored about the customer, as a file, which is made beside everything else."""
+    exports = context.deps.exports
+    if wait := exports.wait(context.user.id):
+        await context.show(data.exported_often(context.t, wait))
+    elif await exports.ask(context.user.id, context.now):
+        await context.show(data.collecting(context.t))
 
 
 async def ask_erasure(context: Context) -> None:
@@ -32,9 +25,10 @@ async def erase(context: Context) -> None:
     if context.argument != "yes":
         await ask_erasure(context)
         return
-    await context.deps.database(privacy.erase, context.user.id, context.deps.settings.timezone, context.now)
+    timezone = context.deps.settings.timezone
+    is_gone = await context.deps.database(privacy.erase, context.user.id, timezone, context.now)
     context.deps.wakeup.wake()
-    await context.show(data.erased(context.t))
+    await context.show(data.erased(context.t) if is_gone else data.erasing(context.t))
 
 
 async def backup(context: Context, words: list[str]) -> Screen | None:

@@ -7,8 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.plans import Plans
-from config.texts import Texts
-from daemon.screens import keyboard
+from config.texts import Texts, translator
+from daemon.screens import data, keyboard
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import (
     AccessEnded,
@@ -20,6 +20,7 @@ from models.event_kinds import (
     BudgetSpent,
     CheckoutCancelled,
     CheckoutRefused,
+    DataErased,
     DisputeClosed,
     DisputeOpened,
     IncidentClosed,
@@ -305,6 +306,11 @@ def _checkout_refused(payload: CheckoutRefused, setting: Setting) -> Screen:
     label = t.gettext("Choose another way to pay")
     again = [Button(label, url=payload.url)] if payload.url else []
     return Screen(text, keyboard.rows(*again, keyboard.plans(t)))
+
+
+def _data_erased(payload: DataErased, setting: Setting) -> Screen:
+    """In the language that the person had: nobody knows it any more."""
+    return data.erased(translator(payload.language))
 
 
 def _request_done(payload: RequestDone, setting: Setting) -> Screen | None:
@@ -611,6 +617,7 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     CheckoutRefused: _checkout_refused,
     RequestDone: _request_done,
     BudgetSpent: _budget_spent,
+    DataErased: _data_erased,
     AdminAlert: _admin_alert,
     IncidentOpened: _incident_opened,
     IncidentClosed: _incident_closed,

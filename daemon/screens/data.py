@@ -1,5 +1,7 @@
 """A customer's stored data, exported and deleted; the operator's backups."""
 
+import math
+
 from config.texts import Texts
 from daemon.screens import keyboard
 from daemon.telegram.screen import Button, Screen
@@ -11,6 +13,26 @@ def exported(t: Texts) -> str:
     return t.gettext(
         "Everything that I store about you. Times are in UTC, amounts in the smallest unit of their currency. "
         "/deletemydata deletes it."
+    )
+
+
+def collecting(t: Texts) -> Screen:
+    """The export takes a while."""
+    return Screen(
+        t.gettext(
+            "I am collecting everything that I store about you. That takes a while; the file comes as soon as it is "
+            "ready."
+        )
+    )
+
+
+def exported_often(t: Texts, seconds: float) -> Screen:
+    """The customer has had their data several times in the last hour."""
+    return Screen(
+        t.gettext(
+            "I have just sent you your data several times. Wait {wait} and send /mydata again.",
+            wait=t.duration(max(1, math.ceil(seconds))),
+        )
     )
 
 
@@ -32,6 +54,16 @@ def confirm_erasure(t: Texts) -> Screen:
 def erased(t: Texts) -> Screen:
     """The data is deleted."""
     return Screen(t.gettext("Done. I no longer know who you are. If you write to me again, we start over."))
+
+
+def erasing(t: Texts) -> Screen:
+    """The data is being deleted, and there is much of it."""
+    return Screen(
+        t.gettext(
+            "I no longer know who you are, and I am deleting what you have sent me. There is much of it: I will tell "
+            "you when it is done."
+        )
+    )
 
 
 def backup(t: Texts, newest: Backup, size: int, now: int) -> str:

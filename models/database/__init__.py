@@ -7,6 +7,7 @@ What everybody calls stands here. What only one kind of database can do, its SQL
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,6 +22,7 @@ from models.errors import NestedTransaction, SchemaTooNew
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 WATCH_S = 60.0
+BREATH_S = 0.05
 
 _engine: Engine = SQLite()
 
@@ -139,6 +141,11 @@ def snapshot() -> Iterator[None]:
         yield
 
 
+def give_way() -> None:
+    """Let other programs write between two steps of long work: who waits for the database asks for it now and then."""
+    time.sleep(BREATH_S)
+
+
 def checkpoint() -> None:
     """Do what the database puts off, without making anybody wait: for a program with time to spare."""
     _engine.tidy()
@@ -147,11 +154,6 @@ def checkpoint() -> None:
 def wakes() -> Wakes:
     """Begin to watch for commits of other connections, for one thread to wait on."""
     return _engine.wakes()
-
-
-def mentions(column: str) -> str:
-    """A condition in SQL: the text in *column* contains a string of the JSON array that is the condition's value."""
-    return _engine.mentions(column)
 
 
 def is_passing(error: BaseException) -> bool:

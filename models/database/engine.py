@@ -60,8 +60,5 @@ class Engine(Protocol):
     def wakes(self) -> Wakes:
         """Begin to watch for commits."""
 
-    def mentions(self, column: str) -> str:
-        """A condition in SQL: the text in *column* contains a string of the JSON array that is its value."""
-
     def trouble(self, error: BaseException) -> Trouble | None:
         """What *error* means; None for one that says something about the statement alone."""

@@ -96,9 +96,6 @@ class SQLite:
     def wakes(self) -> "DataVersion":
         return DataVersion(self.peewee)
 
-    def mentions(self, column: str) -> str:
-        return f"EXISTS (SELECT 1 FROM json_each(?) AS named WHERE instr({column}, named.value))"
-
     def trouble(self, error: BaseException) -> Trouble | None:
         """SQLite's primary code tells; an error that comes while rows are fetched is not wrapped by Peewee."""
         code: int = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)

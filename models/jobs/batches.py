@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import peewee
 
 from models import outbox
-from models.database import fetch, transaction
+from models.database import fetch, give_way, transaction
 from models.errors import NotFound
 from models.event_kinds import BatchHeld, OverLimit
 from models.jobs import budgets, queue, scheduling, states, usage
@@ -19,6 +19,9 @@ from models.jobs.queue import NewJob, TooMany
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.tables import Batch, Job, Usage
+
+AT_ONCE = 100
+"""Held jobs that one transaction cancels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,12 +176,19 @@ def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list
 
 
 def expire_held(before: int, now: int) -> int:
-    """Cancel the jobs that have been held since before *before*; return how many."""
-    with transaction():
-        expired = states.select(Job.state == JobState.HELD, Job.moved_at < before)
-        for job in expired:
-            queue.announce(states.move(job.id, JobState.CANCELLED, now, reason=RefusalReason.HELD_TOO_LONG), {}, now)
-    return len(expired)
+    """Cancel the jobs that have been held since before *before*; return how many. Others write in between."""
+    held = Job.select(Job.id).where(Job.state == JobState.HELD, Job.moved_at < before).limit(AT_ONCE)
+    gone = 0
+    while ids := [id_ for (id_,) in fetch(held)]:
+        with transaction():
+            expired = states.select(Job.id.in_(ids), Job.state == JobState.HELD)
+            for job in expired:
+                ended = states.move(job.id, JobState.CANCELLED, now, reason=RefusalReason.HELD_TOO_LONG)
+                queue.announce(ended, {}, now)
+        gone += len(expired)
+        if len(ids) == AT_ONCE:
+            give_way()
+    return gone
 
 
 def _of(batch_id: int | None) -> tuple[peewee.Expression, ...]:

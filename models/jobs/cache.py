@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.units import DAY_S
-from models.database import execute, transaction
+from models.database import execute, fetch, give_way, transaction
 from models.tables import CachedMedia
+
+AT_ONCE = 250
+"""Posts that one transaction deletes."""
 
 TOUCH_S = DAY_S
 """``used_at`` is updated at most this often, so that not every read costs a commit."""
@@ -79,7 +82,15 @@ def drop(bot_id: int, chat_id: int, message_id: int) -> None:
 
 def prune(max_age_s: int, max_posts: int, now: int) -> int:
     """Delete posts not used for *max_age_s* seconds, and the oldest ones beyond *max_posts*; return how many."""
-    with transaction():
-        old = CachedMedia.delete().where(CachedMedia.used_at < now - max_age_s).execute()
-        newest = CachedMedia.select(CachedMedia.id).order_by(CachedMedia.used_at.desc()).limit(max_posts)
-        return int(old + CachedMedia.delete().where(CachedMedia.id.not_in(newest)).execute())
+    oldest = CachedMedia.select(CachedMedia.id, CachedMedia.used_at).order_by(CachedMedia.used_at).limit(AT_ONCE)
+    gone = 0
+    while True:
+        beyond = CachedMedia.select().count() - max_posts
+        first = enumerate(fetch(oldest).fetchall())
+        ids = [id_ for place, (id_, used_at) in first if place < beyond or used_at < now - max_age_s]
+        if not ids:
+            return gone
+        with transaction():
+            gone += int(CachedMedia.delete().where(CachedMedia.id.in_(ids)).execute())
+        if len(ids) == AT_ONCE:
+            give_way()

@@ -495,6 +495,11 @@ def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
     return states.move(job.id, JobState.QUEUED, now, attempts=attempts, not_before=not_before)
 
 
+def end_key(batch_id: int) -> str:
+    """The key of the event that a batch has ended."""
+    return f"batch_finished:{batch_id}"
+
+
 def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
     """Write the event of a job that has ended, or of the batch whose last job it was.
 
@@ -505,7 +510,7 @@ def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
         told = JobFinished(job=job.id, state=job.state, reason=job.reason, used=used, detail=dict(detail))
         outbox.append(told, job.user_id, now)
     elif not Job.select().where(Job.batch == job.batch_id, Job.state.in_(OPEN)).exists():
-        outbox.append(BatchFinished(batch=job.batch_id), job.user_id, now, key=f"batch_finished:{job.batch_id}")
+        outbox.append(BatchFinished(batch=job.batch_id), job.user_id, now, key=end_key(job.batch_id))
 
 
 def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:

@@ -1,163 +1,91 @@
-"""Exports and erases what is stored about one person.
+"""Erases what is stored about one person, in steps that keep nobody waiting.
 
 Erasure keeps the ledger under a bare id: payments, refunds, what admins gave, and how much of the limits was used. All
-that tells who the person is or what they asked for is deleted. A person who writes again starts anew.
+that tells who the person is or what they asked for is deleted. A person who writes again starts anew: what they do from
+then on stays.
+
+:func:`erase` begins, and ends at once where there is little to delete. :func:`finish`, which upkeep runs, does the
+rest. Each step is a short transaction and may be the last before a crash: the row of the erasure goes at the end.
 """
 
-import json
 import zoneinfo
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from models.database import execute, fetch, mentions, snapshot, transaction
-from models.errors import MoveRefused
-from models.event_kinds import EventKind
+import peewee
+
+from models import outbox, users
+from models.database import fetch, give_way, transaction
+from models.errors import MoveRefused, NotFound
+from models.event_kinds import DataErased
 from models.jobs import queue, usage
-from models.jobs.states import ENDED
+from models.jobs.states import ENDED, OPEN
 from models.maintenance import retention
 from models.money import subscriptions
-from models.tables import (
-    Adjustment,
-    Batch,
-    Dispute,
-    Event,
-    Imported,
-    Job,
-    Join,
-    Order,
-    Payment,
-    Refund,
-    Request,
-    Source,
-    SourceOpening,
-    Subscription,
-    Usage,
-    User,
-    WebhookEvent,
-)
+from models.tables import Adjustment, Batch, Erasure, Event, Export, Job, Join, SourceOpening, Table, User
 
-_INSTANTS = ("at", "until", "period_end")
+AT_ONCE = 200
+"""Rows that are deleted before others have their turn."""
 
-Record = dict[str, Any]
+FOREVER = 1 << 40
 
 
-def export(user_id: int) -> Record:
-    """Everything that is stored about a person, ready for JSON. Times are in UTC, amounts in minor units."""
-    his_payments = Payment.select(Payment.id).where(Payment.user == user_id)
-    with snapshot():
-        return {
-            "person": _rows(
-                User.select(
-                    User.id, User.first_name, User.username, User.language_code, User.language, User.referred_by,
-                    User.reminders, User.banned_at, User.accepted_terms_at, User.created_at, User.seen_at,
-                ).where(User.id == user_id)
-            ),
-            "links": _rows(
-                Job.select(Job.link, Job.state, Job.reason, Job.kind, Job.size, Job.created_at, Job.moved_at)
-                .where(Job.user == user_id)
-                .order_by(Job.id)
-            ),
-            "use": _rows(Usage.select(Usage.kind, Usage.period, Usage.count).where(Usage.user == user_id)),
-            "orders": _rows(
-                Order.select(
-                    Order.public_id, Order.plan_code, Order.level, Order.seconds, Order.amount, Order.currency,
-                    Order.provider, Order.renews, Order.state, Order.remote_id, Order.created_at, Order.expires_at,
-                ).where(Order.user == user_id)
-            ),
-            "subscriptions": _rows(
-                Subscription.select(
-                    Subscription.provider, Subscription.remote_id, Subscription.plan_code, Subscription.amount,
-                    Subscription.currency, Subscription.state, Subscription.period_end, Subscription.created_at,
-                ).where(Subscription.user == user_id)
-            ),
-            "payments": _rows(
-                Payment.select(
-                    Payment.provider, Payment.remote_id, Payment.amount, Payment.currency, Payment.state,
-                    Payment.level, Payment.seconds, Payment.period_end, Payment.created_at, Payment.completed_at,
-                ).where(Payment.user == user_id)
-            ),
-            "refunds": _rows(
-                Refund.select(Refund.provider, Refund.payment_remote_id, Refund.remote_id, Refund.amount, Refund.at)
-                .where(Refund.payment.in_(his_payments))
-            ),
-            "disputes": _rows(
-                Dispute.select(
-                    Dispute.provider, Dispute.payment_remote_id, Dispute.remote_id, Dispute.won,
-                    Dispute.opened_at, Dispute.closed_at,
-                ).where(Dispute.payment.in_(his_payments))
-            ),
-            "given_and_taken": _rows(
-                Adjustment.select(
-                    Adjustment.kind, Adjustment.level, Adjustment.seconds, Adjustment.until, Adjustment.forever,
-                    Adjustment.reason, Adjustment.at,
-                ).where(Adjustment.user == user_id)
-            ),
-            "requests": _rows(
-                Request.select(
-                    Request.kind, Request.provider, Request.argument, Request.amount, Request.state, Request.result,
-                    Request.created_at, Request.done_at,
-                ).where(Request.user_id == user_id)
-            ),
-            "opened_chats": _rows(
-                SourceOpening.select(Source.title, SourceOpening.invite_hash, SourceOpening.at)
-                .join(Source)
-                .where(SourceOpening.user == user_id)
-            ),
-            "invitations": _rows(Join.select(Join.invite_hash, Join.outcome, Join.at).where(Join.user == user_id)),
-            "imported": _rows(
-                Imported.select(Imported.counts, Imported.payments, Imported.at).where(Imported.user == user_id)
-            ),
-            "notifications": _rows(
-                WebhookEvent.select(
-                    WebhookEvent.event_type, WebhookEvent.resource_id, WebhookEvent.state,
-                    WebhookEvent.received_at, WebhookEvent.done_at,
-                ).where(WebhookEvent.id.in_(_notifications(user_id)))
-            ),
-            # A person's own requests are listed above; an admin also hears of other people's.
-            "news": _rows(
-                Event.select(Event.kind, Event.payload, (Event.created_ms / 1000).alias("created_at"), Event.heard_at)
-                .where((Event.user_id == user_id) & (Event.kind != EventKind.REQUEST_DONE))
-                .order_by(Event.id)
-            ),
-        }  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Erasure:
+    """An erasure under way. What the person did after *until* stays: they have come back."""
+
+    user_id: int
+    until: int
+    timezone: zoneinfo.ZoneInfo
+    now: int
 
 
-def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> None:
-    """Erase a person: cancel waiting jobs and renewals, delete who they are and what they asked for.
+def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> bool:
+    """Erase a person: end their renewals, forget who they are, and begin to delete what they asked for.
 
-    :func:`finish` deletes the job that is being delivered at this moment, once it has ended.
+    Returns whether everything is deleted that can be: a job that is being delivered goes when it has ended. If not,
+    :func:`finish` deletes the rest, and the person is told then, in the language that they have now.
+
+    :raises NotFound: nobody has this id.
     """
+    person = users.get(user_id)
+    if person is None:
+        raise NotFound("user", user_id)
     for subscription in subscriptions.of(user_id):
         if subscription.state in subscriptions.RENEWING:
             _stop_renewal(subscription.id, user_id, now)
     with transaction():
-        queue.stop(now, Job.user == user_id)
-        User.update(
-            first_name="",
-            username=None,
-            language_code=None,
-            language=None,
-            referred_by=None,
-            accepted_terms_at=None,
-            reminders=False,
-            erased_at=now,
-        ).where(User.id == user_id).execute()
-        User.update(referred_by=None).where(User.referred_by == user_id).execute()
-        Adjustment.update(reason="").where(Adjustment.user == user_id).execute()
-        SourceOpening.delete().where(SourceOpening.user == user_id).execute()
-        Join.update(user=None, invite_hash="").where(Join.user == user_id).execute()
-        _drop_ended(user_id, timezone)
-        retention.add_up(user_id, now + 1, usage.day_of(now, timezone))
+        _forget_who(user_id, now)
+    if _advance(user_id, timezone, now):
+        return True
+    with transaction():
+        return not Erasure.update(language=person.language).where(Erasure.user == user_id).execute()
 
 
 def finish(timezone: zoneinfo.ZoneInfo, now: int) -> int:
-    """Delete the jobs that were under way at an erasure; return for how many persons."""
-    left = Job.select(Job.user).join(User).where(User.erased_at.is_null(False)).distinct()
-    ids = [row.user_id for row in left]
-    for user_id in ids:
-        with transaction():
-            _drop_ended(user_id, timezone)
-    return len(ids)
+    """Go on with the erasures under way until nothing more can be deleted; return how many came to their end."""
+    waiting = [user_id for (user_id,) in fetch(Erasure.select(Erasure.user).order_by(Erasure.asked_at))]
+    for user_id in waiting:
+        while not _advance(user_id, timezone, now):
+            give_way()
+    return len(waiting) - int(Erasure.select().where(Erasure.user.in_(waiting)).count())
+
+
+def _forget_who(user_id: int, now: int) -> None:
+    Erasure.insert(user=user_id, asked_at=now).on_conflict(
+        conflict_target=[Erasure.user], update={Erasure.asked_at: now, Erasure.language: None}
+    ).execute()
+    User.update(
+        first_name="",
+        username=None,
+        language_code=None,
+        language=None,
+        referred_by=None,
+        accepted_terms_at=None,
+        reminders=False,
+        erased_at=now,
+    ).where(User.id == user_id).execute()
+    Export.delete().where(Export.user == user_id).execute()
 
 
 def _stop_renewal(subscription_id: int, user_id: int, now: int) -> None:
@@ -168,33 +96,112 @@ def _stop_renewal(subscription_id: int, user_id: int, now: int) -> None:
         return
 
 
-def _notifications(user_id: int) -> list[int]:
-    """The ids of the notifications that name one of the person's purchases."""
-    names: set[str | None] = {row.public_id for row in Order.select(Order.public_id).where(Order.user == user_id)}
-    for table in (Order, Subscription, Payment):
-        names |= {row.remote_id for row in table.select(table.remote_id).where(table.user == user_id)}
-    his_payments = Payment.select(Payment.id).where(Payment.user == user_id)
-    names |= {row.remote_id for row in Dispute.select(Dispute.remote_id).where(Dispute.payment.in_(his_payments))}
-    listed = json.dumps(sorted(filter(None, names)))
-    return [id_ for (id_,) in execute(f"SELECT id FROM webhook_event WHERE {mentions('body')}", (listed,))]
+def _advance(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> bool:
+    """Delete up to :data:`AT_ONCE` rows; True when nothing is left that can be deleted now."""
+    row = Erasure.get_or_none(Erasure.user == user_id)
+    if row is None:
+        return True
+    came_back = User.get_by_id(user_id).erased_at is None
+    erasure = _Erasure(user_id, row.asked_at if came_back else FOREVER, timezone, now)
+    left = AT_ONCE
+    for step in _STEPS:
+        with transaction(durable=False):
+            left -= step(erasure, left)
+        if left <= 0:
+            return False
+    with transaction():
+        _end(erasure)
+    return True
 
 
-def _drop_ended(user_id: int, timezone: zoneinfo.ZoneInfo) -> None:
-    ended = Job.select(Job.id, Job.moved_at, Job.kind, Job.state, Job.size).where(
-        Job.user == user_id, Job.state.in_(ENDED)
+def _end(erasure: _Erasure) -> None:
+    """End the erasure, unless a delivery is still under way, and tell the person who was not told at once."""
+    if Job.select().where(*_jobs(erasure)).exists():
+        return
+    row = Erasure.get_by_id(erasure.user_id)
+    row.delete_instance()
+    if row.language is not None:
+        outbox.append(DataErased(language=row.language), erasure.user_id, erasure.now)
+
+
+# ---- the steps: each deletes up to so many rows inside the caller's transaction, and returns how many
+
+
+def _stop_jobs(erasure: _Erasure, limit: int) -> int:
+    stoppable = (*_jobs(erasure), Job.state.in_(OPEN), Job.cancel_asked_at.is_null())
+    ids = [id_ for (id_,) in fetch(Job.select(Job.id).where(*stoppable).limit(limit))]
+    if ids:
+        queue.stop(erasure.now, Job.id.in_(ids))
+    return len(ids)
+
+
+def _sum_use(erasure: _Erasure, limit: int) -> int:
+    before = min(erasure.until, erasure.now) + 1
+    return retention.add_up(erasure.user_id, before, usage.day_of(erasure.now, erasure.timezone), limit)
+
+
+def _drop_jobs(erasure: _Erasure, limit: int) -> int:
+    ended = Job.select(Job.id, Job.moved_at, Job.kind, Job.state, Job.size).where(*_jobs(erasure), Job.state.in_(ENDED))
+    jobs = [retention.Ended(*row) for row in fetch(ended.limit(limit))]
+    retention.drop(jobs, erasure.timezone)
+    return len(jobs)
+
+
+def _drop_batches(erasure: _Erasure, limit: int) -> int:
+    """SQLite reuses the ids of the newest batches, and the keys of their events would suppress the next customer's."""
+    going_on = peewee.fn.EXISTS(Job.select(Job.id).where(Job.batch == Batch.id))
+    ended = Batch.select(Batch.id).where(Batch.user == erasure.user_id, Batch.created_at <= erasure.until, ~going_on)
+    ids = [id_ for (id_,) in fetch(ended.limit(limit))]
+    Event.delete().where(Event.key.in_([queue.end_key(id_) for id_ in ids])).execute()
+    return int(Batch.delete().where(Batch.id.in_(ids)).execute())
+
+
+def _drop_news(erasure: _Erasure, limit: int) -> int:
+    told = (
+        (Event.user_id == erasure.user_id)
+        & (Event.created_ms < (erasure.until + 1) * 1000)
+        & Event.kind.in_(retention.FORGETTABLE)
     )
-    retention.drop([retention.Ended(*row) for row in fetch(ended)], timezone)
-    going_on = Job.select(Job.batch).where(Job.user == user_id, Job.batch.is_null(False))
-    Batch.delete().where((Batch.user == user_id) & Batch.id.not_in(going_on)).execute()
-    # SQLite reuses the ids of the newest jobs, and the keys of these events would suppress the next customer's.
-    Event.delete().where((Event.user_id == user_id) & Event.kind.in_(retention.FORGETTABLE)).execute()
+    return _delete(Event, told, limit)
 
 
-def _rows(query: Any) -> list[Record]:
-    return [{name: _readable(name, value) for name, value in row.items()} for row in query.dicts()]
+def _drop_openings(erasure: _Erasure, limit: int) -> int:
+    opened = (SourceOpening.user == erasure.user_id) & (SourceOpening.at <= erasure.until)
+    return _delete(SourceOpening, opened, limit)
 
 
-def _readable(name: str, value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool) and (name.endswith("_at") or name in _INSTANTS):
-        return datetime.fromtimestamp(value, UTC).isoformat()
-    return value
+def _clear_invitations(erasure: _Erasure, limit: int) -> int:
+    followed = Join.select(Join.id).where(Join.user == erasure.user_id, Join.at <= erasure.until).limit(limit)
+    return int(Join.update(user=None, invite_hash="").where(Join.id.in_(followed)).execute())
+
+
+def _clear_reasons(erasure: _Erasure, limit: int) -> int:
+    noted = (Adjustment.user == erasure.user_id, Adjustment.at <= erasure.until, Adjustment.reason != "")
+    ids = Adjustment.select(Adjustment.id).where(*noted).limit(limit)
+    return int(Adjustment.update(reason="").where(Adjustment.id.in_(ids)).execute())
+
+
+def _clear_referrals(erasure: _Erasure, limit: int) -> int:
+    brought = User.select(User.id).where(User.referred_by == erasure.user_id, User.created_at <= erasure.until)
+    return int(User.update(referred_by=None).where(User.id.in_(brought.limit(limit))).execute())
+
+
+_STEPS: tuple[Callable[[_Erasure, int], int], ...] = (
+    _stop_jobs,
+    _sum_use,
+    _drop_jobs,
+    _drop_batches,
+    _drop_news,
+    _drop_openings,
+    _clear_invitations,
+    _clear_reasons,
+    _clear_referrals,
+)
+
+
+def _jobs(erasure: _Erasure) -> tuple[peewee.Expression, ...]:
+    return (Job.user == erasure.user_id, Job.created_at <= erasure.until)
+
+
+def _delete(table: type[Table], wanted: peewee.Expression, limit: int) -> int:
+    return int(table.delete().where(table.id.in_(table.select(table.id).where(wanted).limit(limit))).execute())

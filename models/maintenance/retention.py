@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from config.units import DAY_S
-from models.database import execute, transaction
+from models.database import execute, give_way, transaction
 from models.event_kinds import EventKind
 from models.jobs import usage
 from models.jobs.states import ENDED, sql_list
 
-AT_ONCE = 500
+AT_ONCE = 250
+"""Rows that are deleted, or added up, in one transaction."""
 
 FORGETTABLE = (
     EventKind.ACCESS_ENDED,
@@ -29,6 +30,7 @@ FORGETTABLE = (
     EventKind.BATCH_HELD,
     EventKind.BUDGET_SPENT,
     EventKind.CHECKOUT_CANCELLED,
+    EventKind.DATA_ERASED,
     EventKind.INCIDENT_CLOSED,
     EventKind.INCIDENT_OPENED,
     EventKind.JOB_FINISHED,
@@ -40,13 +42,11 @@ _OLD = """
 state = 'committed' AND (
     (period = 'all' AND job_id IS NOT NULL AND at < :before) OR (period NOT IN ('all', 'past') AND period < :day))
 """
-_ADDED_UP = "state = 'committed' AND job_id IS NULL AND period IN ('all', 'past')"
 _USERS = f"SELECT DISTINCT user_id FROM usage WHERE {_OLD} LIMIT {AT_ONCE}"
-_SUMS = f"""
-SELECT kind, CASE period WHEN 'all' THEN 'all' ELSE 'past' END AS sum_period, SUM(count) FROM usage
-WHERE user_id = :user AND (({_OLD}) OR ({_ADDED_UP})) GROUP BY kind, sum_period
+_OLD_OF = f"SELECT id, kind, period, count FROM usage WHERE user_id = :user AND {_OLD} LIMIT :limit"
+_SUM = """
+SELECT id FROM usage WHERE user_id = ? AND period = ? AND kind = ? AND job_id IS NULL AND state = 'committed' LIMIT 1
 """
-_DROP = f"DELETE FROM usage WHERE user_id = :user AND (({_OLD}) OR ({_ADDED_UP}))"
 _ADD = """
 INSERT INTO usage (job_id, user_id, kind, period, count, state, at) VALUES (NULL, ?, ?, ?, ?, 'committed', 0)
 """
@@ -92,6 +92,7 @@ def forget(days: int, timezone: zoneinfo.ZoneInfo, now: int) -> Counter[str]:
         with transaction():
             drop(jobs, timezone)
         gone["job"] += len(jobs)
+        _give_way_after(len(jobs))
     for table, condition in _PRUNED.items():
         gone[table] = _prune(table, condition, {"before": before, "day": day})
     return +gone
@@ -110,17 +111,23 @@ def drop(jobs: Iterable[Ended], timezone: zoneinfo.ZoneInfo) -> None:
         execute(_TOTAL, (*key, count, sizes[key]))
 
 
-def add_up(user_id: int, before: int, day: str) -> int:
-    """Replace a customer's old usage by its sum: before *day* or, for usage "in all", before the time *before*.
+def add_up(user_id: int, before: int, day: str, limit: int) -> int:
+    """Add a customer's old usage to its sum: before *day* or, for usage "in all", before the time *before*.
 
-    Inside the caller's transaction. Returns by how many rows the table shrank.
+    Inside the caller's transaction. Takes up to *limit* rows; returns how many.
     """
-    values = {"user": user_id, "before": before, "day": day}
-    sums = execute(_SUMS, values).fetchall()
-    gone = int(execute(_DROP, values).rowcount)
-    for kind, period, count in sums:
-        execute(_ADD, (user_id, kind, period, count))
-    return gone - len(sums)
+    rows = execute(_OLD_OF, {"user": user_id, "before": before, "day": day, "limit": limit}).fetchall()
+    sums: Counter[tuple[str, str]] = Counter()
+    for id_, kind, period, count in rows:
+        sums["all" if period == "all" else "past", kind] += count
+        execute("DELETE FROM usage WHERE id = ?", (id_,))
+    for (period, kind), count in sums.items():
+        known = execute(_SUM, (user_id, period, kind)).fetchone()
+        if known is None:
+            execute(_ADD, (user_id, kind, period, count))
+        else:
+            execute("UPDATE usage SET count = count + ? WHERE id = ?", (count, known[0]))
+    return len(rows)
 
 
 def _ended(before: int) -> list[Ended]:
@@ -131,20 +138,34 @@ def _add_up_all(before: int, day: str) -> int:
     gone = 0
     while users := execute(_USERS, {"before": before, "day": day}).fetchall():
         for (user_id,) in users:
-            with transaction():
-                gone += add_up(user_id, before, day)
+            gone += _add_up_one(user_id, before, day)
     return gone
 
 
-def _prune(table: str, condition: str, values: dict[str, object]) -> int:
-    statement = f"""
-    DELETE FROM "{table}" WHERE id IN (
-        SELECT id FROM "{table}" WHERE {condition} AND id < (SELECT MAX(id) FROM "{table}") LIMIT {AT_ONCE})
-    """
+def _add_up_one(user_id: int, before: int, day: str) -> int:
     gone = 0
     while True:
         with transaction():
-            deleted = int(execute(statement, values).rowcount)
-        gone += deleted
-        if not deleted:
+            taken = add_up(user_id, before, day, AT_ONCE)
+        gone += taken
+        if taken < AT_ONCE:
             return gone
+        give_way()
+
+
+def _prune(table: str, condition: str, values: dict[str, object]) -> int:
+    """Delete what fulfils a condition. Looking for it may take a while, and keeps nobody from writing."""
+    old = f'SELECT id FROM "{table}" WHERE {condition} AND id < (SELECT MAX(id) FROM "{table}") LIMIT {AT_ONCE}'
+    gone = 0
+    while ids := execute(old, values).fetchall():
+        with transaction():
+            for id_ in ids:
+                execute(f'DELETE FROM "{table}" WHERE id = ?', id_)
+        gone += len(ids)
+        _give_way_after(len(ids))
+    return gone
+
+
+def _give_way_after(rows: int) -> None:
+    if rows == AT_ONCE:
+        give_way()

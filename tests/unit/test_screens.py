@@ -326,6 +326,12 @@ def test_every_screen_is_well_formed_and_fits(language: str) -> None:
                 assert len(button.data.encode()) <= 64
 
 
+def test_who_was_erased_hears_of_it_in_the_language_they_had() -> None:
+    setting = announcements.Setting(translator(None), PLANS, UTC, None)
+    told = [announcements.render(event_kinds.DataErased(language=language), setting) for language in ("en", "es")]
+    assert [screen and screen.text[:5] for screen in told] == ["Done.", "Hecho"]
+
+
 def test_the_languages_say_different_things() -> None:
     english, spanish = (screens(translator(language)) for language in ("en", "es"))
     same = {one.text for one, other in zip(english, spanish, strict=True) if one.text == other.text}

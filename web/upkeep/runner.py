@@ -169,7 +169,7 @@ class Upkeep:
     def _long(self) -> list[PeriodicTask]:
         return [
             PeriodicTask(
-                "forget the erased", MINUTE_S, lambda now: _discard(privacy.finish(self._settings.timezone, now))
+                "forget the erased", TURN_S, lambda now: _discard(privacy.finish(self._settings.timezone, now))
             ),
             self._settled("forget what is old", HOUR_S, self._forget),
             PeriodicTask("back up", 10 * MINUTE_S, lambda now: backup_job.back_up(self._settings, now)),

@@ -1,19 +1,30 @@
 """A customer sees his data and has it deleted; the admin gets a backup. All in chat, with the real daemon."""
 
 import gzip
+import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+import time
+import zipfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
 from pyrogram.types import Message
 
+from config.units import KIB, MIB
+from models import database
+from models.maintenance import privacy
 from tests.daemon_process import Chat, Daemon, chat
 from tests.sandbox_process import REPOSITORY, Sandbox
+from tests.store import many_links
 
 
 async def file_of(customer: Chat, message: Message) -> bytes:
@@ -52,6 +63,70 @@ async def test_a_customer_exports_and_deletes_their_data(daemon_sandbox: Sandbox
         start = await customer.ask("/start")
         assert "9 of 10 left today" in start.text, "what was used of a limit stays used"
         assert stored(shared_daemon, f"SELECT erased_at FROM user {mine}") == [(None,)]
+
+
+@pytest.fixture
+def opened(shared_daemon: Daemon) -> Iterator[None]:
+    """The daemon's database, open in this thread."""
+    database.open_database(shared_daemon.db_path / "peaje.db")
+    yield
+    database.close_database()
+
+
+ROWS = 30_000
+
+
+@pytest.mark.usefixtures("opened")
+async def test_a_long_past_comes_as_an_archive_in_little_memory(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer, chat(daemon_sandbox) as other:
+        await customer.ask("/start")
+        await other.ask("/mydata")
+        many_links(customer.id, ROWS, now=int(time.time()))
+        before = peak(shared_daemon)
+        # When it is asked for twice, and somebody else asks for theirs and for the first screen
+        await customer.say("/mydata")
+        await customer.until_text("I am collecting")
+        await customer.say("/mydata")
+        await other.say("/start")
+        await other.until_text("Your plan")
+        # Then all of it comes, once
+        sent = await customer.until(lambda message: message.document is not None, timeout=120)
+        assert peak(shared_daemon) - before < 16 * MIB
+        assert (sent.document.file_name, sent.document.mime_type) == (f"mydata-{customer.id}.zip", "application/zip")
+        with zipfile.ZipFile(io.BytesIO(await file_of(customer, sent))) as archive:
+            data = json.loads(archive.read(f"mydata-{customer.id}.json"))
+        assert len({link["link"] for link in data["links"]}) == len(data["use"]) == len(data["news"]) == ROWS
+        assert stored(shared_daemon, "SELECT COUNT(*) FROM export") == [(0,)]
+
+
+async def test_who_asks_for_their_data_again_and_again_waits(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, "es") as customer:
+        for _ in range(6):
+            await customer.say("/mydata")
+            await customer.until(lambda message: message.document is not None)
+        assert "varias veces" in (await customer.ask("/mydata")).text
+
+
+@pytest.mark.usefixtures("opened")
+async def test_a_long_past_is_deleted_and_told_of_later(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, "es") as customer:
+        await customer.ask("/start")
+        many_links(customer.id, 3_000, now=int(time.time()))
+        done = await customer.press(await customer.ask("/deletemydata"), "Sí")
+        assert "te aviso cuando esté hecho" in done.text
+        assert stored(shared_daemon, f"SELECT first_name FROM user WHERE id = {customer.id}") == [("",)]
+        # When upkeep has done its part
+        assert privacy.finish(ZoneInfo("UTC"), int(time.time())) == 1
+        # Then they hear of it in the language that they had
+        await customer.until_text("Ya no sé quién eres")
+        assert stored(shared_daemon, f"SELECT 1 FROM job WHERE user_id = {customer.id}") == []
+
+
+def peak(daemon: Daemon) -> int:
+    """The most memory that the daemon has had, in bytes."""
+    assert daemon.process is not None
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * KIB
 
 
 async def test_a_second_thought_leaves_everything(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:

@@ -33,9 +33,9 @@ from models.jobs.uploads import UploadInfo
 from models.maintenance import health, privacy
 from models.money import access, payments, provider_requests, subscriptions, webhooks
 from models.money.provider_requests import RequestKind
-from models.tables import Batch, Event, Job, PaymentHistory, User, WebhookEvent
+from models.tables import Batch, Erasure, Event, Job, Join, PaymentHistory, SourceOpening, Usage, User, WebhookEvent
 from tests import environment, purchases
-from tests.store import FREE, NOW, claim, deliver, enqueue, new_batch
+from tests.store import FREE, NOW, claim, deliver, enqueue, exported, many_links, new_batch
 
 UTC = ZoneInfo("UTC")
 SECRETS = ("Penélope", "penelope_g", "private_link", "invite_of_hers", "her mother said", "es-AR")
@@ -69,7 +69,7 @@ def dump() -> str:
 
 
 def test_everything_that_is_known_is_shown(penelope: int) -> None:
-    shown = privacy.export(penelope)
+    shown = exported(penelope)
 
     text = json.dumps(shown, ensure_ascii=False)
     for secret in SECRETS:
@@ -89,7 +89,7 @@ def test_news_and_notifications_are_shown_too(penelope: int) -> None:
         webhooks.receive("paypal", f"WH-{number}", "PAYMENT.CAPTURE.COMPLETED", capture, body, NOW)
     WebhookEvent.update(state="done", done_at=NOW).execute()
 
-    shown = privacy.export(penelope)
+    shown = exported(penelope)
 
     assert shown["notifications"] == [
         {
@@ -111,15 +111,15 @@ def test_what_an_admin_is_told_of_others_is_not_theirs(database_file: Path) -> N
     (payment,) = payments.history_of(customer)
     provider_requests.finish(payments.ask_refund(payment.id, None, admin, NOW), "refunded", NOW)
 
-    assert privacy.export(admin)["news"] == []
+    assert exported(admin)["news"] == []
 
 
 def test_nobody_elses_is_shown(penelope: int) -> None:
     deliver(78, "other_link/1")
 
-    assert "other_link" not in json.dumps(privacy.export(penelope))
-    assert "private_link" not in json.dumps(privacy.export(78))
-    assert all(not rows for rows in privacy.export(999).values())
+    assert "other_link" not in json.dumps(exported(penelope))
+    assert "private_link" not in json.dumps(exported(78))
+    assert all(not rows for rows in exported(999).values())
 
 
 def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
@@ -222,6 +222,91 @@ def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None
     waiting: list[Any] = [event for event in outbox.due(NOW + 10) if event.user_id == penelope]
     assert {event.kind for event in waiting} == {"payment_completed"}
     assert Event.select().where(Event.payload.contains("mother")).count() == 0
+
+
+ROWS = 1_100
+
+
+@pytest.fixture
+def busy(database_file: Path) -> int:
+    """A customer with more of everything than one step deletes."""
+    users.seen(7, "P.", None, "es", NOW - 86_400)
+    many_links(7, ROWS)
+    for number in range(ROWS):
+        users.seen(1000 + number, "Brought", None, "es", NOW)
+        sources.remember(number, None, "A chat", protected=False, now=NOW)
+        access.give(7, 1, seconds=60, reason="private_reason", by=1, now=NOW)
+    User.update(referred_by=7).where(User.id >= 1000).execute()
+    with database.transaction():
+        for number in range(ROWS):
+            SourceOpening.create(user=7, source=number, invite_hash="private_hash", at=NOW)
+            Join.create(user=7, source=number, invite_hash="private_hash", day="2027-01-15", outcome="joined", at=NOW)
+    for number in range(150):
+        enqueue(7, f"private_waiting/{number}")
+    return 7
+
+
+def test_a_long_past_is_shown_whole_and_once(busy: int) -> None:
+    shown = exported(busy)
+
+    assert [len(shown[name]) for name in ("links", "use", "given_and_taken", "news")] == [
+        ROWS + 150,
+        ROWS,
+        ROWS,
+        2 * ROWS,
+    ]
+    assert len({link["link"] for link in shown["links"]}) == ROWS + 150
+    assert sum(used["count"] for used in shown["use"]) == ROWS
+
+
+def test_a_long_past_goes_in_steps_any_may_be_the_last(busy: int) -> None:
+    used = usage.total(busy)
+    assert not privacy.erase(busy, UTC, NOW + 1)
+    assert User.get_by_id(busy).first_name == "", "who they are is forgotten at once"
+    # When upkeep is killed after each step
+    writes: list[int] = []
+    for _ in range(1000):
+        before = database.bound.connection().total_changes
+        ended = privacy._advance(busy, UTC, NOW + 2)
+        writes.append(database.bound.connection().total_changes - before)
+        database.close_database()
+        database.connect()
+        if ended:
+            break
+    # Then it goes on where it was, each step is short, and nothing is left
+    assert max(writes) < 5 * privacy.AT_ONCE
+    assert "private_" not in dump()
+    assert usage.total(busy) == used
+    assert (Job.select().count(), Batch.select().count(), Erasure.select().count()) == (0, 0, 0)
+    assert Usage.select().count() <= 2
+    assert User.select().where(User.referred_by.is_null(False)).count() == 0
+    (told,) = Event.select().where(Event.user_id == busy)
+    assert (told.kind, told.payload) == ("data_erased", {"language": "es"})
+
+
+def test_who_comes_back_while_it_goes_on_keeps_what_is_new(busy: int) -> None:
+    assert not privacy.erase(busy, UTC, NOW + 1)
+    users.seen(busy, "P.", None, "en", NOW + 100)
+    enqueue(busy, "new_link/1", now=NOW + 100)
+    deliver(busy, "new_link/2", now=NOW + 101)
+
+    assert privacy.finish(UTC, NOW + 200) == 1
+
+    assert sorted(link["link"] for link in exported(busy)["links"]) == [
+        "https://t.me/channel/new_link/1",
+        "https://t.me/channel/new_link/2",
+    ]
+    assert User.get_by_id(busy).first_name == "P."
+    assert "private_" not in dump()
+
+
+def test_an_erasure_asked_for_twice_is_one(busy: int) -> None:
+    assert not privacy.erase(busy, UTC, NOW + 1)
+    assert not privacy.erase(busy, UTC, NOW + 2)
+
+    assert (privacy.finish(UTC, NOW + 3), privacy.finish(UTC, NOW + 4)) == (1, 0)
+
+    assert Event.select().where(Event.kind == "data_erased").count() == 1
 
 
 class Wall(Sender):

@@ -22,7 +22,7 @@ from models.money import access
 from models.tables import Adjustment, Imported, Usage, User
 from tests import environment
 from tests.sandbox_process import REPOSITORY
-from tests.store import FREE, NOW, TODAY
+from tests.store import FREE, NOW, TODAY, exported
 
 UTC, MADRID = ZoneInfo("UTC"), ZoneInfo("Europe/Madrid")
 
@@ -228,7 +228,7 @@ def test_a_customer_goes_on_as_before(database_file: Path, ana: Former) -> None:
     assert access.of(1, 1_801_483_200).level == 0
     left = usage.left(1, FREE, TODAY)
     assert (left["photo"].count, left["video"].count) == (6, 1)
-    assert privacy.export(1)["imported"][0]["payments"][0]["amount"] == 5.0
+    assert exported(1)["imported"][0]["payments"][0]["amount"] == 5.0
     assert outbox.due(NOW) == [], "nobody is written to"
 
 
@@ -267,7 +267,7 @@ def test_a_newer_file_of_the_same_bot_adds_what_is_new_in_it(database_file: Path
     assert access.of(1, NOW).until == 1_803_902_400
     left = usage.left(1, FREE, TODAY)
     assert (left["photo"].count, left["video"].count) == (5, 0)
-    assert len(privacy.export(1)["imported"][0]["payments"]) == 2
+    assert len(exported(1)["imported"][0]["payments"]) == 2
 
 
 def test_an_older_file_in_between_counts_nothing_twice(database_file: Path, ana: Former) -> None:
