@@ -1,10 +1,14 @@
 """The certificates that PayPal signs its webhooks with: where they may come from, and which are trusted."""
 
+import contextlib
 import functools
+import logging
 import threading
 import time
+import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -13,11 +17,15 @@ from urllib.parse import urlsplit
 import certifi
 import requests
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import MD5, SHA1
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from config.units import KIB
+from config.units import DAY_S, KIB
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -33,6 +41,12 @@ PATH = "/v1/notifications/certs/"
 BODY_CAP = 64 * KIB
 VERIFIED_KEPT, FAILED_KEPT = 8, 64
 FAILURE_S = 30.0
+FRESH_S = DAY_S
+"""Seconds for which a certificate is used without another look at its address, as PayPal's own ``max-age`` allows."""
+
+RENEWED_S = 60.0
+"""Seconds after which a signature that does not fit is worth another look: the certificate may have been renewed."""
+
 TIMEOUT_S = (1.5, 1.5)
 PATIENCE_S = 3.0
 FETCHES, FETCHES_S = 20, 60.0
@@ -49,8 +63,20 @@ class CertificateUnavailable(Exception):
     """The certificate could not be fetched, so nothing can be said yet. PayPal repeats the notification."""
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A verified certificate, and when it was fetched on the monotonic clock."""
+
+    certificate: x509.Certificate
+    fetched_at: float
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.fetched_at
+
+
 class Certificates:
-    """A cache of certificates: each is fetched once and verified once.
+    """A cache of certificates: each is fetched and verified once a day, and anew when it is over.
 
     :param mode: live or sandbox; it decides host and name.
     :param origin: the exact origin of a local server, in place of PayPal's.
@@ -63,38 +89,51 @@ class Certificates:
         self._pinned = pinned
         self._http = requests.Session()
         self._http.trust_env = False
-        self._verified: dict[str, x509.Certificate] = {}
+        self._verified: dict[str, _Kept] = {}
         self._failed: dict[str, tuple[float, Exception]] = {}
         self._fetches: deque[float] = deque(maxlen=FETCHES)
         self._fetching = threading.Lock()
 
-    def key(self, url: str, now: int) -> rsa.RSAPublicKey:
-        """The key of the certificate at *url*.
+    def keys(self, url: str, now: int) -> Iterator[rsa.RSAPublicKey]:
+        """The key of the certificate at *url*, then that of the one which has taken its place meanwhile.
 
         :raises Forged: the certificate is not PayPal's.
         :raises CertificateUnavailable: it cannot be fetched now.
         """
         check_address(url, self._origins)
-        certificate = self._verified.get(url) or self._fetch_once(url, now)
-        check_certificate(certificate, self._name, now)
-        key = certificate.public_key()
-        if not isinstance(key, rsa.RSAPublicKey):
-            raise Forged("the certificate holds another kind of key")
-        return key
+        kept = self._verified.get(url)
+        if kept is None or not _is_valid(kept.certificate, now):
+            yield _key(self._fetch_once(url, now, kept))
+            return
+        yield _key(kept.certificate if kept.age < FRESH_S else self._refreshed(url, now, kept))
+        if RENEWED_S < kept.age:
+            yield _key(self._refreshed(url, now, kept))
 
-    def _fetch_once(self, url: str, now: int) -> x509.Certificate:
-        """Fetch and verify a certificate, one at a time; a failure is remembered for :data:`FAILURE_S` seconds."""
+    def _refreshed(self, url: str, now: int, kept: _Kept) -> x509.Certificate:
+        """The certificate that is served now; the one that is kept where none can be fetched."""
+        try:
+            return self._fetch_once(url, now, kept)
+        except (CertificateUnavailable, Forged) as error:
+            logger.warning("certificate.not_refreshed", extra={"cause": str(error)})
+            return kept.certificate
+
+    def _fetch_once(self, url: str, now: int, old: _Kept | None) -> x509.Certificate:
+        """Fetch and verify a certificate in place of *old*, one at a time.
+
+        A failure is remembered for :data:`FAILURE_S` seconds.
+        """
         if not self._fetching.acquire(timeout=PATIENCE_S):
             raise CertificateUnavailable("another certificate is being waited for")
         try:
-            if url in self._verified:
-                return self._verified[url]
+            newer = self._verified.get(url)
+            if newer is not None and newer is not old:
+                return newer.certificate
             failed_at, failure = self._failed.get(url, (float("-inf"), None))
             if failure and time.monotonic() - failed_at < FAILURE_S:
                 raise type(failure)(str(failure))
             self._count_fetch()
             certificate = self._fetch(url, now)
-            _keep(self._verified, url, certificate, VERIFIED_KEPT)
+            _keep(self._verified, url, _Kept(certificate, time.monotonic()), VERIFIED_KEPT)
             return certificate
         finally:
             self._fetching.release()
@@ -173,13 +212,24 @@ def check_address(url: str, origins: Sequence[str]) -> None:
         raise Forged("an odd certificate address")
 
 
+def _key(certificate: x509.Certificate) -> rsa.RSAPublicKey:
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise Forged("the certificate holds another kind of key")
+    return key
+
+
+def _is_valid(certificate: x509.Certificate, now: int) -> bool:
+    at = datetime.fromtimestamp(now, UTC)
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
+
+
 def check_certificate(certificate: x509.Certificate, name: str, now: int) -> None:
     """Check the certificate's name, validity and hash.
 
     :raises Forged: it is not valid for *name* at *now*.
     """
-    at = datetime.fromtimestamp(now, UTC)
-    if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+    if not _is_valid(certificate, now):
         raise Forged("the certificate is not valid today")
     if isinstance(certificate.signature_hash_algorithm, SHA1 | MD5):
         raise Forged("the certificate is signed with a broken hash")
@@ -197,22 +247,66 @@ def check_chain(
     """Verify the chain up to an authority: the pinned one, or else the public ones.
 
     PayPal has been seen to serve the leaf alone. Then, and only when nothing is pinned, its source (TLS to PayPal's own
-    host) is the proof, and a self-signed certificate is rejected.
+    host) is the proof, and a self-signed certificate is rejected. A chain that holds, up to a root that is not known
+    here, proves no less than its leaf alone: browsers stop listing a root long before its certificates end.
 
     :raises Forged: the chain cannot be verified.
     """
+    if pinned is None and leaf.issuer == leaf.subject:
+        raise Forged("the certificate vouches for itself")
     if pinned is None and not served:
-        if leaf.issuer == leaf.subject:
-            raise Forged("the certificate vouches for itself")
         return
     authorities = Store([pinned]) if pinned is not None else _public_authorities()
     policy = PolicyBuilder().store(authorities).time(datetime.fromtimestamp(now, UTC))
     try:
         policy.build_server_verifier(x509.DNSName(name)).verify(leaf, served)
     except VerificationError as error:
-        raise Forged("the certificate's chain does not hold") from error
+        root = None if pinned is not None else _unknown_root(leaf, served, now)
+        if root is None:
+            raise Forged("the certificate's chain does not hold") from error
+        logger.warning("certificate.root_unknown", extra={"root": root.rfc4514_string()})
+
+
+def _unknown_root(leaf: x509.Certificate, served: list[x509.Certificate], now: int) -> x509.Name | None:
+    """The name of the root that a chain leads to; None where a link does not hold, or where the root is known here."""
+    issued, rest = leaf, list(served)
+    while issued.issuer != issued.subject:
+        issuer = next((each for each in rest if _is_issued(issued, each, now)), None)
+        if issuer is None:
+            break
+        rest.remove(issuer)
+        issued = issuer
+    is_known = issued.issuer in _public_names()
+    return None if issued is leaf or is_known else issued.issuer
+
+
+def _is_issued(issued: x509.Certificate, issuer: x509.Certificate, now: int) -> bool:
+    """Whether an authority that is valid now has issued a certificate."""
+    try:
+        issued.verify_directly_issued_by(issuer)
+        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    return constraints.ca and _is_valid(issuer, now)
+
+
+@functools.cache
+def _public_certificates() -> list[x509.Certificate]:
+    """The public authorities. One that the library does not read, or not for much longer, costs none of the others."""
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for pem in Path(certifi.where()).read_bytes().split(b"-----BEGIN CERTIFICATE-----")[1:]:
+            with contextlib.suppress(ValueError):
+                found.append(x509.load_pem_x509_certificate(b"-----BEGIN CERTIFICATE-----" + pem))
+    return found
 
 
 @functools.cache
 def _public_authorities() -> Store:
-    return Store(x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes()))
+    return Store(_public_certificates())
+
+
+@functools.cache
+def _public_names() -> frozenset[x509.Name]:
+    return frozenset(each.subject for each in _public_certificates())

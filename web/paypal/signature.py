@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from werkzeug.datastructures import Headers
 
@@ -83,10 +83,17 @@ class Verifier:
         transmission = Transmission.read(headers)
         if not now - OLDEST_S <= transmission.time <= now + NEWEST_S:
             raise Forged("sent at another time than this")
-        key = self._certificates.key(transmission.certificate_url, now)
         signed = f"{transmission.id}|{transmission.time_text}|{webhook_id}|{zlib.crc32(body)}".encode()
-        try:
-            key.verify(transmission.signature, signed, padding.PKCS1v15(), SHA256())
-        except InvalidSignature as error:
-            raise Forged("the signature does not fit") from error
+        if not any(
+            _fits(key, transmission, signed) for key in self._certificates.keys(transmission.certificate_url, now)
+        ):
+            raise Forged("the signature does not fit")
         return transmission
+
+
+def _fits(key: rsa.RSAPublicKey, transmission: Transmission, signed: bytes) -> bool:
+    try:
+        key.verify(transmission.signature, signed, padding.PKCS1v15(), SHA256())
+    except InvalidSignature:
+        return False
+    return True
