@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # Tests start some hundred programs: each would compile all of the code again where bytecode is not to be written.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest
-MANAGE := doctor session backup restore import live-check
+MANAGE := doctor session logs backup restore import live-check
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run demo test test-newest crash soak kills bench lint audit pins wheels image test-acceptance test-image $(MANAGE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import subprocess
 import tempfile
@@ -18,20 +19,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from config import advice
+from config import advice, log_reader
 from config.findings import Finding, Grade, ok, title, warn
 from config.logging import Redactor
 from config.settings import (
     EXIT_CONFIG,
     Application,
     ConfigurationError,
+    LogPlace,
     Settings,
     load,
     load_application,
     load_language,
+    load_log_place,
     secret_values,
 )
-from config.texts import Message, translator
+from config.texts import Message, Texts, translator
 from config.version import VERSION
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from models.maintenance.legacy_import import Person
     from models.maintenance.restoring import Prepared
 
+LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
 MARKS = {Grade.OK: Message("ok  "), Grade.WARN: Message("WARN"), Grade.FAIL: Message("FAIL")}
 
 
@@ -77,6 +81,84 @@ def doctor(offline: bool, as_json: bool) -> None:
         for finding in findings:
             _show(finding)
     _end_with(findings)
+
+
+@cli.command("logs")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
+@click.option("--customer", metavar="WHO", help="Only of this customer: an id, or an @name.")
+@click.option("--job", type=int, help="Only of the job with this number.")
+@click.option("--program", help="Only of this program: daemon, web, upkeep, launcher, watchdog, supervisord.")
+@click.option(
+    "--level", type=click.Choice(log_reader.LEVELS), default="info", show_default=True, help="This grave or graver."
+)
+@click.option("--since", metavar="WHEN", help="Not older than 90m, 2h or 3d, or since a date: 2026-11-30 14:00.")
+@click.option("-n", "--lines", default=200, show_default=True, help="How many, the newest; 0: all.")
+def logs(follow: bool, customer: str | None, lines: int, **options: Any) -> None:
+    """Read the log: all programs, by time, in local time."""
+    place, t = load_log_place(), load_language()
+    if not place.logs.is_dir():
+        raise click.ClickException(
+            t.gettext("there is no log in {path}: have the programs run on this DB_PATH?", path=place.logs)
+        )
+    with log_reader.Log(place.logs) as log, contextlib.suppress(KeyboardInterrupt):
+        wanted = log_reader.Wanted(
+            customer=_customer_id(customer, place, t) if customer else None,
+            job=options["job"],
+            level=options["level"],
+            program=_program(options["program"], log, t),
+            since=_since(options["since"], place, t),
+        )
+        found = log.newest(wanted, lines)
+        if not found:
+            _warn(t.gettext("Nothing in the log fits."))
+        for entry in itertools.chain(found, log.follow(wanted) if follow else ()):
+            _print_entry(log_reader.say(entry, place.timezone, t))
+
+
+def _print_entry(said: log_reader.Said) -> None:
+    """Print an entry of the log, in colours where a terminal shows it."""
+    colour = LEVEL_COLOURS.get(said.level)
+    mark = click.style(f"{said.mark:5}", fg=colour, bold=True)
+    line = f"{click.style(said.time, dim=True)}  {click.style(f'{said.program:11}', fg='cyan')}  {mark}"
+    click.echo(f"{line}  {click.style(said.message, fg=colour, bold=True)}  {said.fields}".rstrip())
+    if said.trace:
+        click.echo(click.style(said.trace, dim=True), nl=False)
+
+
+def _program(name: str | None, log: log_reader.Log, t: Texts) -> str | None:
+    known = ", ".join(log.programs())
+    if name is not None and name not in log.programs():
+        raise click.ClickException(t.gettext("{program} has no log; {known} have", program=name, known=known))
+    return name
+
+
+def _since(text: str | None, place: LogPlace, t: Texts) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return log_reader.moment(text, datetime.now(place.timezone).astimezone(place.timezone))
+    except ValueError:
+        raise click.ClickException(
+            t.gettext("{text} is neither a span, such as 2h, nor a date, such as 2026-11-30 14:00", text=text)
+        ) from None
+
+
+def _customer_id(who: str, place: LogPlace, t: Texts) -> int:
+    """The customer's id, looked up where *who* is a name."""
+    from models import database, users
+
+    if who.isdecimal():
+        return int(who)
+    found = None
+    if place.database_file.exists():
+        database.open_database(place.database_file)
+        try:
+            found = users.find(who)
+        finally:
+            database.close_database()
+    if found is None:
+        raise click.ClickException(t.gettext("nobody called {who} has written to the bot: take the id", who=who))
+    return found.id
 
 
 @cli.command("live-check")

@@ -186,6 +186,29 @@ class Application:
     public_key: str | None
 
 
+@dataclass(frozen=True)
+class LogPlace:
+    """What reading an installation's log needs, whatever is wrong with its other settings."""
+
+    db_path: Path
+    timezone: ZoneInfo | None
+    """None: the system's."""
+
+    @property
+    def logs(self) -> Path:
+        return self.db_path / "logs"
+
+    @property
+    def database_file(self) -> Path:
+        return self.db_path / "peaje.db"
+
+
+def load_log_place(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> LogPlace:
+    """Read the values of :class:`LogPlace` alone, as :func:`load` does. What cannot be read counts as unset."""
+    reader = _Reader(os.environ if environ is None else environ, dotenv)
+    return LogPlace(_db_path(reader), reader.parsed("TIMEZONE", _timezone))
+
+
 def load_application(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Application:
     """Read the values of :class:`Application` alone, as :func:`load` does.
 
@@ -313,7 +336,7 @@ def _web(reader: _Reader) -> dict[str, Any]:
 
 def _state(reader: _Reader) -> dict[str, Any]:
     return {
-        "db_path": Path(reader.text("DB_PATH") or "data").absolute(),
+        "db_path": _db_path(reader),
         "plans_file": Path(reader.text("PLANS_FILE") or PROJECT / "plans.toml").absolute(),
         "timezone": reader.parsed("TIMEZONE", _timezone) or ZoneInfo("UTC"),
         "language": reader.texts.language,
@@ -321,6 +344,10 @@ def _state(reader: _Reader) -> dict[str, Any]:
         "log_total_mb": reader.integer("LOG_TOTAL_MB", 50, low=5),
         "retention_days": reader.integer("RETENTION_DAYS", 90, low=1),
     }
+
+
+def _db_path(reader: _Reader) -> Path:
+    return Path(reader.text("DB_PATH") or "data").absolute()
 
 
 def _customers(reader: _Reader) -> dict[str, Any]:
