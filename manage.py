@@ -39,6 +39,7 @@ from config.version import VERSION
 
 if TYPE_CHECKING:
     from daemon.live_check import TourOptions
+    from daemon.telegram.login import Login
     from models.maintenance.legacy_import import Person
     from models.maintenance.restoring import Prepared
 
@@ -55,16 +56,26 @@ def cli() -> None:
 @cli.command()
 def session() -> None:
     """Log in to Telegram with a phone number and print the session string for .env."""
-    # Each command imports what it needs itself, so that no other command waits for it.
-    from pyrogram.errors import RPCError
-
-    from daemon.telegram import login
-    from daemon.telegram.errors import DaemonError
-
-    with _failing_with(RPCError, DaemonError, OSError):
-        logged_in = asyncio.run(login.log_in(_application(), _ask))
-    click.echo(f"\nLogged in as {logged_in.name}. Put this line into .env, and show it to nobody:\n")
+    logged_in, t = _log_in(), load_language()
+    said = t.gettext("Logged in as {name}. Put this line into .env, and show it to nobody:", name=logged_in.name)
+    click.echo(f"\n{said}\n")
     click.echo(f"TELEGRAM_SESSION_STRING={logged_in.session_string}")
+
+
+def _log_in() -> Login:
+    """A session of an account that the operator logs in to now."""
+    # Each command imports what it needs itself, so that no other command waits for it.
+    from daemon.telegram import login
+    from daemon.telegram.errors import LoginFailed
+
+    application, t = _application(), load_language()
+    try:
+        return asyncio.run(login.log_in(application, login.Dialogue(ask=_ask, tell=click.echo, texts=t)))
+    except click.Abort:
+        click.echo()
+        raise click.ClickException(t.gettext("not logged in: nothing was changed")) from None
+    except LoginFailed as error:
+        raise click.ClickException(str(error)) from None
 
 
 @cli.command()
@@ -180,7 +191,7 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
     from daemon.live_check import TourOptions
 
     settings = _settings()
-    session_string = _log_in() if session_string is None else session_string
+    session_string = _log_in().session_string if session_string is None else session_string
     redactor = Redactor([*secret_values(settings), session_string])
     tour = TourOptions(
         links=options["links"],
@@ -203,13 +214,6 @@ def live_check(bot: str | None, report: Path | None, session_string: str | None,
     if report is not None:
         report.write_text(_as_json(findings) + "\n")
     _end_with(findings)
-
-
-def _log_in() -> str:
-    """The session string of an account that the operator logs in to now."""
-    from daemon.telegram import login
-
-    return asyncio.run(login.log_in(_application(), _ask)).session_string
 
 
 async def _live_check(settings: Settings, session_string: str, bot: str, tour: TourOptions) -> AsyncIterator[Finding]:

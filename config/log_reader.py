@@ -130,6 +130,8 @@ class _Tail:
     def __init__(self, program: str, file: Path) -> None:
         self._program = program
         self._file = file
+        self._stream: TextIO | None = None
+        self._rest = ""
         self._open()
 
     def close(self) -> None:
@@ -153,7 +155,6 @@ class _Tail:
 
     def _open(self) -> None:
         self._rest = ""
-        self._stream: TextIO | None
         try:
             self._stream = _opened(self._file)
         except FileNotFoundError:  # between two names

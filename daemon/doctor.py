@@ -21,46 +21,15 @@ from config.advice import STARS_RULE
 from config.findings import Finding, clock, fail, ok, warn
 from config.money import STARS
 from config.settings import Settings
-from config.texts import Message, Texts
+from config.texts import Texts
 from daemon.supervision import programs
-from daemon.telegram import account_guard, endpoint
+from daemon.telegram import account_guard, endpoint, refusals
 
 TIMEOUT_S = 25.0
 HEALTH_TIMEOUT_S = 3.0
 STOP_S = 5.0
 
 _FAILURES = (RPCError, OSError, AuthKeyNotFound)
-
-_OF_TOKEN = Message("Telegram refuses TELEGRAM_BOT_TOKEN: ask @BotFather for the present one")
-_OF_APPLICATION = Message(
-    "Telegram refuses TELEGRAM_API_ID and TELEGRAM_API_HASH: copy both again from https://my.telegram.org; they belong "
-    "together"
-)
-_OF_BOT = Message("Telegram refuses the bot's login")
-BOT_REFUSALS = {
-    "ACCESS_TOKEN_INVALID": _OF_TOKEN,
-    "ACCESS_TOKEN_EXPIRED": _OF_TOKEN,
-    "BOT_TOKEN_INVALID": _OF_TOKEN,
-    "USER_DEACTIVATED": _OF_TOKEN,
-    "USER_DEACTIVATED_BAN": Message("Telegram has banned this bot: only @BotSupport can help"),
-    "API_ID_INVALID": _OF_APPLICATION,
-    "API_ID_PUBLISHED_FLOOD": _OF_APPLICATION,
-}
-"""What a refused login of the bot is to be blamed on."""
-
-_ENDED = Message("Telegram has ended the session: make a new one with `make session`")
-_BANNED = Message("Telegram has banned or deleted this account: take another one, with `make session`")
-ACCOUNT_REFUSALS = {
-    "API_ID_INVALID": _OF_APPLICATION,
-    "API_ID_PUBLISHED_FLOOD": _OF_APPLICATION,
-    "AUTH_KEY_DUPLICATED": Message(
-        "Telegram has ended the session because it was used from two places: make a new one with `make session`, and "
-        "use it in one"
-    ),
-    "USER_DEACTIVATED": _BANNED,
-    "USER_DEACTIVATED_BAN": _BANNED,
-}
-"""What a refused session is to be blamed on, where Telegram has not simply ended it."""
 
 
 def examine(settings: Settings, t: Texts, running: bool, *, offline: bool) -> list[Finding]:
@@ -153,29 +122,17 @@ async def _bot(settings: Settings, t: Texts) -> AsyncIterator[Finding]:
             yield clock("clock (Telegram)", state.date, time.time(), t)
             await bot.log_out()
     except FloodWait as error:
-        yield warn("bot", _flooded(error, t))
+        yield warn("bot", refusals.said(error, refusals.OF_BOT, t))
     except RPCError as error:
-        yield fail("bot", f"{BOT_REFUSALS.get(error.ID or '', _OF_BOT).said_in(t)} ({error.ID})")
+        yield fail("bot", refusals.said(error, refusals.OF_BOT, t))
     except (OSError, AuthKeyNotFound) as error:
-        yield fail("Telegram", _unreachable(error, t))
+        yield fail("Telegram", refusals.unreachable(error, t))
     except KeyError:  # what the library raises for an answer that it cannot read
         yield fail(
             "Telegram", t.gettext("something else answers at its address: is a proxy in between that reads along?")
         )
     finally:
         await _close(bot)
-
-
-def _flooded(error: FloodWait, t: Texts) -> str:
-    rest = t.duration(int(str(error.value)))
-    return t.gettext("Telegram wants a rest of {rest} before another login: ask again later", rest=rest)
-
-
-def _unreachable(error: Exception, t: Texts) -> str:
-    return t.gettext(
-        "cannot be reached ({error}): is port 443 open, is the clock right to half a minute?",
-        error=type(error).__name__,
-    )
 
 
 async def _account(settings: Settings, t: Texts) -> Finding:
@@ -191,13 +148,13 @@ async def _account(settings: Settings, t: Texts) -> Finding:
             )
         return ok("account", t.gettext("{name} is logged in", name=me.full_name if me else "?"))
     except FloodWait as error:
-        return warn("account", _flooded(error, t))
+        return warn("account", refusals.said(error, refusals.OF_SESSION, t))
     except RPCError as error:
-        return fail("account", f"{ACCOUNT_REFUSALS.get(error.ID or '', _ENDED).said_in(t)} ({error.ID})")
+        return fail("account", refusals.said(error, refusals.OF_SESSION, t))
     except AuthKeyNotFound:
-        return fail("account", _ENDED.said_in(t))
+        return fail("account", refusals.OF_SESSION[""].said_in(t))
     except OSError as error:
-        return fail("account", _unreachable(error, t))
+        return fail("account", refusals.unreachable(error, t))
     finally:
         await _close(account)
 

@@ -2,6 +2,7 @@
 
 DaemonError
 ├── AccountInUse    another process on this machine uses the account
+├── LoginFailed     the operator's login with a number and a code came to nothing
 ├── LoginRefused    Telegram refused a login ten times: the supervisor tries later
 ├── ClockSetBack    the library takes message ids from the clock: only a new process can go on
 ├── LoginLost       the session was ended from outside: a new process logs the bot in with its token
@@ -16,6 +17,10 @@ class DaemonError(Exception):
 
 class AccountInUse(DaemonError):
     """Another process on this machine uses the account, and a second one would end its session."""
+
+
+class LoginFailed(DaemonError):
+    """The operator's login came to nothing. The text is a sentence in their language."""
 
 
 class LoginRefused(DaemonError):

@@ -5,23 +5,62 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pyrogram import Client
-from pyrogram.errors import PasswordHashInvalid, PhoneCodeInvalid, SessionPasswordNeeded
-from pyrogram.types import User
+from pyrogram.enums import SentCodeType
+from pyrogram.errors import (
+    PasswordHashInvalid,
+    PhoneCodeEmpty,
+    PhoneCodeInvalid,
+    PhoneNumberInvalid,
+    RPCError,
+    SessionPasswordNeeded,
+)
+from pyrogram.session.session import AuthKeyNotFound
+from pyrogram.types import SentCode, User
 
 from config.settings import Application
-from daemon.telegram import endpoint
-from daemon.telegram.errors import DaemonError
+from config.texts import Message, Texts
+from daemon.telegram import endpoint, refusals
+from daemon.telegram.errors import LoginFailed
 
 ATTEMPTS = 3
 
-Ask = Callable[[str, bool], str]
-"""Asks the operator a question and returns the answer; True hides what is typed."""
+Answer = TypeVar("Answer")
+
+_PHONE = Message("Phone number, with country code")
+_CODE = Message("Login code")
+_PASSWORD = Message("Two-step password")
+_WRONG = (PhoneNumberInvalid, PhoneCodeInvalid, PhoneCodeEmpty, PasswordHashInvalid)
+_IN_WORDS = (SentCodeType.SMS_WORD, SentCodeType.SMS_PHRASE)
+_CALLED = Message("Telegram calls you and hangs up: the code is the last digits of the number that calls.")
+_SMS = Message("Telegram has sent a code by SMS.")
+_WHERE = {
+    SentCodeType.APP: Message(
+        "Telegram has sent a code to your Telegram app: open it where you are logged in, and look into the chat "
+        '"Telegram". It is no SMS.'
+    ),
+    SentCodeType.SMS: _SMS,
+    SentCodeType.FIREBASE_SMS: _SMS,
+    SentCodeType.SMS_WORD: Message("Telegram has sent a word by SMS: that is the code."),
+    SentCodeType.SMS_PHRASE: Message("Telegram has sent a few words by SMS: they are the code."),
+    SentCodeType.CALL: Message("Telegram calls you and says the code."),
+    SentCodeType.FLASH_CALL: _CALLED,
+    SentCodeType.MISSED_CALL: _CALLED,
+    SentCodeType.FRAGMENT_SMS: Message("Telegram has sent a code to https://fragment.com, where this number is."),
+    SentCodeType.EMAIL_CODE: Message("Telegram has sent a code to the e-mail address of your account."),
+}
+"""Where the code arrives."""
 
 
-class PhoneNumberUnoccupied(DaemonError):
-    """Nobody on Telegram has the phone number."""
+@dataclass(frozen=True)
+class Dialogue:
+    """How the operator is spoken to: ``ask`` returns the answer to a question (True hides it), ``tell`` only says."""
+
+    ask: Callable[[str, bool], str]
+    tell: Callable[[str], None]
+    texts: Texts
 
 
 @dataclass(frozen=True)
@@ -32,11 +71,10 @@ class Login:
     session_string: str
 
 
-async def log_in(application: Application, ask: Ask) -> Login:
+async def log_in(application: Application, dialogue: Dialogue) -> Login:
     """Log in as the person who answers.
 
-    :raises PhoneNumberUnoccupied: nobody has the phone number.
-    :raises pyrogram.errors.RPCError: Telegram refuses.
+    :raises LoginFailed: Telegram refuses, or cannot be reached. Its text is a sentence in the operator's language.
     """
     if application.public_key:
         endpoint.trust(application.public_key)
@@ -48,41 +86,73 @@ async def log_in(application: Application, ask: Ask) -> Login:
         no_updates=True,
         connection_factory=endpoint.connection_class(application.endpoint),
     )
-    await client.connect()
     try:
-        user = await _authorize(client, ask)
-        return Login(user.full_name, await client.export_session_string())
-    finally:
-        await client.disconnect()
+        await client.connect()
+        try:
+            user = await _authorize(client, dialogue)
+            return Login(user.full_name, await client.export_session_string())
+        finally:
+            await client.disconnect()
+    except RPCError as error:
+        raise LoginFailed(refusals.said(error, refusals.OF_LOGIN, dialogue.texts)) from error
+    except (OSError, AuthKeyNotFound) as error:
+        raise LoginFailed(f"Telegram {refusals.unreachable(error, dialogue.texts)}") from error
 
 
-async def _authorize(client: Client, ask: Ask) -> User:
-    phone = await asyncio.to_thread(ask, "Phone number, with country code", False)
-    sent = await client.send_phone_number_code(phone)
+async def _authorize(client: Client, dialogue: Dialogue) -> User:
+    phone, sent = await _send_code(client, dialogue)
+    where = _WHERE.get(sent.type)
+    if where is None:
+        raise LoginFailed(
+            dialogue.texts.gettext("Telegram wants an e-mail address for logins: set one in the Telegram app first")
+        )
+    dialogue.tell(where.said_in(dialogue.texts))
 
-    async def with_code(code: str) -> object:
+    async def with_code(typed: str) -> object:
+        code = typed.strip() if sent.type in _IN_WORDS else digits(typed)
         return await client.sign_in(phone, sent.phone_code_hash, code)
 
     try:
-        user = await _answered(
-            ask, "Login code that Telegram has just sent", with_code, hidden=False, wrong=PhoneCodeInvalid
-        )
+        user = await _answered(dialogue, _CODE, with_code)
     except SessionPasswordNeeded:
-        user = await _answered(ask, "Two-step password", client.check_password, hidden=True, wrong=PasswordHashInvalid)
+        user = await _answered(dialogue, _PASSWORD, client.check_password, hidden=True)
     if not isinstance(user, User):
-        raise PhoneNumberUnoccupied(
-            "nobody on Telegram has this number: sign up with one of Telegram's own applications first"
-        )
+        raise LoginFailed(refusals.OF_LOGIN["PHONE_NUMBER_UNOCCUPIED"].said_in(dialogue.texts))
     return user
 
 
+async def _send_code(client: Client, dialogue: Dialogue) -> tuple[str, SentCode]:
+    """The number that was typed, and how Telegram has sent a code to it."""
+
+    async def with_phone(typed: str) -> tuple[str, SentCode]:
+        if ":" in typed:
+            raise LoginFailed(
+                dialogue.texts.gettext(
+                    "that is a bot's token: here the phone number of an account is wanted, which reads the posts"
+                )
+            )
+        phone = digits(typed).removeprefix("00")
+        return phone, await client.send_phone_number_code(phone)
+
+    return await _answered(dialogue, _PHONE, with_phone)
+
+
 async def _answered(
-    ask: Ask, question: str, attempt: Callable[[str], Awaitable[object]], *, hidden: bool, wrong: type[Exception]
-) -> object:
+    dialogue: Dialogue, question: Message, attempt: Callable[[str], Awaitable[Answer]], *, hidden: bool = False
+) -> Answer:
     """The result of *attempt* with the answer. A wrong answer may be given three times."""
+    t = dialogue.texts
+    asked = question.said_in(t)
     for _ in range(ATTEMPTS - 1):
         try:
-            return await attempt(await asyncio.to_thread(ask, question, hidden))
-        except wrong:
-            question = f"Wrong. {question.removeprefix('Wrong. ')}"
-    return await attempt(await asyncio.to_thread(ask, question, hidden))
+            return await attempt(await asyncio.to_thread(dialogue.ask, asked, hidden))
+        except _WRONG as error:
+            reason = refusals.said(error, refusals.OF_LOGIN, t)
+            asked = t.gettext("Wrong. {question}", question=question.said_in(t))
+            dialogue.tell(reason)
+    return await attempt(await asyncio.to_thread(dialogue.ask, asked, hidden))
+
+
+def digits(typed: str) -> str:
+    """The digits of what somebody typed: ``70-914`` and ``Login code: 70914.`` are ``70914``."""
+    return "".join(str(int(each)) for each in typed if each.isdecimal())

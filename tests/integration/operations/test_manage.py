@@ -65,11 +65,13 @@ def test_session_logs_in_by_phone_and_password(sandbox: Sandbox) -> None:
         process.stdin.write(f"+{phone}\n")
         process.stdin.flush()
         code = _login_code(sandbox, phone)
-        said, _ = process.communicate(f"0\n{code}\nopen barley\nopen sesame\n", timeout=60)
+        as_typed = f"{code[:2]}-{code[2:]}"
+        said, _ = process.communicate(f"0\n{as_typed}\nopen barley\nopen sesame\n", timeout=60)
     sandbox.control("POST", "/faults", {"fault": "password", "password": None, **account})
 
     assert process.returncode == 0, said
     assert said.count("Wrong.") == 2
+    assert "Telegram has sent a code to your Telegram app" in said
     _try_out(
         sandbox, said.rpartition("TELEGRAM_SESSION_STRING=")[2].strip(), sandbox.scenario["customers"][number]["id"]
     )
@@ -101,6 +103,45 @@ def test_session_says_what_is_missing_and_what_telegram_refuses(sandbox: Sandbox
     assert process.returncode == 1
     assert "PHONE_NUMBER_INVALID" in said
     assert "Traceback" not in said
+    assert said.splitlines()[-1] == "Error: not logged in: nothing was changed"
+
+
+WRONG_ENDINGS = {
+    "number": ("+10000000000\n" * 3, "Telegram no conoce este número: dalo con el prefijo del país, +34 600 11 22 33"),
+    "token": ("123456789:AAHfiqksKZ8WmR2zSjiQ7_v4TMAKdiHm9T0\n", "eso es el token de un bot"),
+    "code": ("{phone}\n1\nno code\n2\n", "el código no es correcto: solo vale el más reciente"),
+    "nothing": ("", "sin sesión iniciada: no se ha cambiado nada"),
+}
+
+
+@pytest.mark.parametrize("ending", WRONG_ENDINGS)
+def test_session_ends_in_a_sentence_of_the_operators_language(sandbox: Sandbox, ending: str) -> None:
+    typed, sentence = WRONG_ENDINGS[ending]
+    number = len(sandbox.scenario["customers"]) - 2
+    application = {name: sandbox.env[name] for name in APPLICATION}
+
+    with start(application | {"LANGUAGE": "es"}, "session") as process:
+        said, _ = process.communicate(typed.format(phone=f"+34 600-1{number:05}"), timeout=60)
+
+    assert process.returncode == 1
+    assert f"Error: {sentence}" in said.splitlines()[-1], said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("hash_", "sentence"),
+    [
+        ("", "TELEGRAM_API_HASH is missing: it is shown beside TELEGRAM_API_ID"),
+        ("0" * 32, "Error: Telegram refuses TELEGRAM_API_ID and TELEGRAM_API_HASH: copy both again"),
+    ],
+)
+def test_session_blames_the_application(sandbox: Sandbox, hash_: str, sentence: str) -> None:
+    application = {name: sandbox.env[name] for name in APPLICATION} | {"TELEGRAM_API_HASH": hash_}
+
+    with start(application, "session") as process:
+        said, _ = process.communicate("+34600100000\n", timeout=60)
+
+    assert sentence in said.splitlines()[-1], said
 
 
 def test_doctor_names_every_fault_of_the_settings(environ: dict[str, str]) -> None:
