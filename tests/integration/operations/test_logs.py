@@ -63,7 +63,7 @@ def messages(lines: list[str]) -> list[str]:
     return [word for line in lines for word in line.split() if "." in word and "=" not in word]
 
 
-def test_all_programs_and_rotated_files_are_merged_in_local_time(place: Path) -> None:
+def test_all_files_are_merged_by_time_in_local_time(place: Path) -> None:
     write(place, "daemon.log.1", at("09:00:00", "a.first"), at("11:00:00", "a.third"))
     write(place, "daemon.log", at("13:00:00", "a.fifth"))
     write(place, "web.log", at("10:00:00", "a.second", "warning", reason="two words"), at("12:00:00", "a.fourth"))
