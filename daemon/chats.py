@@ -6,7 +6,7 @@ from daemon.database import Database
 from daemon.telegram import links
 from daemon.telegram.links import InviteLink, PostLink, RangeLink
 from daemon.transfer.errors import PermanentFailure
-from daemon.transfer.invitations import remember
+from daemon.transfer.lookups import remember
 from daemon.transfer.reader import Reader
 from models.jobs import sources
 from models.jobs.reasons import RefusalReason

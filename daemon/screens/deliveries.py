@@ -116,9 +116,9 @@ def _ways_on(t: Texts, held: BatchHeld, able: Sequence[Plan], button: str) -> It
 
 
 def refusal(reason: RefusalReason, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
-    """Why a link was not delivered, and what to do. None for a customer who cannot be reached."""
+    """Why a link was not delivered, and what to do. None for a customer who cannot be reached, or has heard why."""
     t = standing.t
-    if reason is RefusalReason.UNREACHABLE:
+    if reason in (RefusalReason.UNREACHABLE, RefusalReason.LOOKUPS_SPENT):
         return None
     if reason is RefusalReason.LIMIT:
         return _limit(standing, OverLimit.read(detail))
@@ -244,7 +244,8 @@ def _reason(t: Texts, reason: RefusalReason, account: str | None) -> str:
             "This invitation asks for a paid subscription, and I do not buy any. Please choose a post of another chat."
         ),
         RefusalReason.JOIN_REQUESTED: t.gettext(
-            "I have asked to join this chat. Once one of its admins has let me in, send me this invitation again."
+            "The admins of this chat admit each person themselves, so this invitation opens nothing by itself. I ask "
+            "to join with it. Once I am in, the operator can open the chat for you: please ask them."
         ),
         RefusalReason.ENTRY_APPROVED: t.gettext(
             "I am in this chat, but its admins admit each person themselves, so an invitation does not show that you "
@@ -267,6 +268,13 @@ def _reason(t: Texts, reason: RefusalReason, account: str | None) -> str:
         ),
         RefusalReason.JOIN_CAP: t.gettext(
             "I have joined as many chats as I may in one day. Please send the invitation again tomorrow."
+        ),
+        RefusalReason.JOIN_SHARE: t.gettext(
+            "I have joined as many chats for you as I may in one day. Please send the invitation again tomorrow."
+        ),
+        RefusalReason.NOT_MEMBER: t.gettext(
+            "You are not in this chat any more, so I deliver none of its posts to you. Join it yourself first, then "
+            "send the invitation again."
         ),
         RefusalReason.JOIN_REFUSED: t.gettext("This invitation does not let me in. Please ask for a new one."),
         RefusalReason.WAITED_TOO_LONG: t.gettext("I could not read this post for too long and have stopped trying.")

@@ -6,17 +6,21 @@ TransferError
 ├── RetryLater               the job goes back in the queue until a known moment
 │   ├── AccountAway          the account has lost its connection or its login
 │   ├── FloodWaitTooLong     Telegram asked for a wait too long to sit out
+│   ├── OutOfTurn            others look up names or invitations first
 │   └── ResponseTimeout      a data centre has not answered for a while, or not this call
 ├── SourceChanged            the post is not what it was when the transfer began: start again
 ├── PartsMissing             the server no longer has what was uploaded: upload again
 └── RecipientUnreachable     the customer has blocked the bot, or their account is gone
 """
 
+import math
+
 from models.event_kinds import Stored
 from models.jobs.reasons import RefusalReason
 
 ACCOUNT_AWAY = "account_away"
 FLOOD_WAIT = "flood_wait"
+OUT_OF_TURN = "out_of_turn"
 
 
 class TransferError(Exception):
@@ -55,6 +59,13 @@ class FloodWaitTooLong(RetryLater):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds, FLOOD_WAIT)
+
+
+class OutOfTurn(RetryLater):
+    """A look-up has to wait for its turn, which comes in ``seconds`` and is kept."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(math.ceil(seconds), OUT_OF_TURN)
 
 
 class ResponseTimeout(RetryLater):

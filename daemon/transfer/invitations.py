@@ -1,5 +1,10 @@
-"""Invitations: whether the account follows one, and with what outcome. Each outcome has a reason of its own."""
+"""Invitations: whether the account follows one, and with what outcome. Each outcome has a reason of its own.
 
+An invitation opens a chat when it lets in whoever holds it. One that only asks an admin of the chat, or that costs,
+shows nothing of the kind; nor does it tell whether the account is in that chat.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 from pyrogram import raw
@@ -21,11 +26,23 @@ from pyrogram.errors import (
 
 from config.settings import Settings
 from daemon.database import Database
-from daemon.transfer.errors import FloodWaitTooLong, PermanentFailure
-from daemon.transfer.reader import Channel, Reader
-from models.jobs import sources, usage
+from daemon.transfer.errors import PermanentFailure, RetryLater
+from daemon.transfer.lookups import Lookups, remember
+from daemon.transfer.reader import Channel
+from models.jobs import lookups, sources, usage
 from models.jobs.reasons import RefusalReason
 from models.jobs.sources import JoinOutcome, ReadingPolicy
+
+_LEADS_NOWHERE = frozenset(
+    {
+        RefusalReason.BASIC_GROUP,
+        RefusalReason.INVITE_EXPIRED,
+        RefusalReason.INVITE_INVALID,
+        RefusalReason.INVITE_PAID,
+        RefusalReason.JOIN_REFUSED,
+    }
+)
+"""What is remembered of an invitation. The other reasons depend on the account, or may be gone in a minute."""
 
 _OUTCOMES: dict[type[RPCError], RefusalReason] = {
     InviteHashExpired: RefusalReason.INVITE_EXPIRED,
@@ -38,94 +55,129 @@ _OUTCOMES: dict[type[RPCError], RefusalReason] = {
 }
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What an invitation leads to: a channel that the account is in; None for one that it may try to join."""
+
+    channel: Channel | None
+    asks: bool
+    """It lets in only whom an admin of the chat accepts."""
+
+
 class Invitations:
     """Follows a customer's invitation with the account, within the operator's settings."""
 
-    def __init__(self, reader: Reader, database: Database, settings: Settings, policy: ReadingPolicy) -> None:
-        self._reader, self._database, self._settings, self._policy = reader, database, settings, policy
+    def __init__(self, looking_up: Lookups, database: Database, settings: Settings, policy: ReadingPolicy) -> None:
+        self._lookups, self._reader, self._database = looking_up, looking_up.reader, database
+        self._settings, self._policy = settings, policy
 
     async def follow(self, user_id: int, paying: bool, code: str, now: int) -> tuple[Channel, bool]:
-        """Join the chat that *code* invites to, and open it to this customer. True: the account joined just now.
+        """Join the chat that *code* invites to. True: the account joined just now.
 
         :raises PermanentFailure: the invitation is not followed, for its ``reason``.
+        :raises RetryLater: Telegram cannot be asked now.
         """
-        chat = await self._check(code)
-        channel = await self._join(user_id, paying, code, now) if chat is None else self._reader.learn(chat)
-        known = await remember(self._database, channel, now)
+        checked = await self.check(user_id, code, now)
+        channel = checked.channel or await self._join(user_id, paying, code, checked.asks, now=now)
+        await remember(self._database, channel, now)
+        known = await self._database(sources.keep_listed, channel.id, channel.usernames, self._policy, now)
         if sources.may_read(known, True, self._policy, names=channel.usernames).reason is RefusalReason.BLOCKED:
             raise PermanentFailure(RefusalReason.BLOCKED)
-        if chat is not None and channel.asks_to_join and channel.username is None:
-            raise PermanentFailure(RefusalReason.ENTRY_APPROVED)  # an invitation alone lets nobody in
-        await self._database(sources.open_for, user_id, channel.id, now, invite_hash=code)
-        return channel, chat is None
+        return channel, checked.channel is None
 
-    async def _check(self, code: str) -> Any:
-        """The chat when the account is in it already; None when the account may try to join."""
+    async def check(self, user_id: int, code: str, now: int) -> Checked:
+        """Find out what an invitation leads to: what was found within the hour, or else what Telegram says.
+
+        :raises PermanentFailure: it leads nowhere, or does not show that its holder may enter.
+        :raises RetryLater: Telegram cannot be asked now.
+        """
+        key = lookups.of_invitation(code)
+        known = await self._lookups.remembered(key)
+        if known.trusted and known.source_id is not None:
+            return _checked(await self._known(known.source_id), known.asks)
         try:
-            invite = await self._reader.call(raw.functions.messages.CheckChatInvite(hash=code))
-        except (BadRequest, Forbidden) as error:
-            raise _refusal(error) from error
+            invite = await self._lookups.check(user_id, code)
+            checked = self._read(invite, known.asks)
+        except (PermanentFailure, BadRequest, Forbidden) as error:
+            refusal = error if isinstance(error, PermanentFailure) else _refusal(error)
+            if refusal.reason in _LEADS_NOWHERE:
+                await self._database(lookups.failed, key, refusal.reason, now)
+            raise refusal from error
+        if checked.channel is not None:
+            await remember(self._database, checked.channel, now)
+        source_id = checked.channel.id if checked.channel else None
+        await self._database(lookups.found, key, source_id, now, asks=checked.asks)
+        return _checked(checked.channel, checked.asks)
+
+    def _read(self, invite: Any, asked: bool) -> Checked:
+        """What Telegram's answer says. Of a chat that the account is in it tells no more whether it *asks*."""
         if isinstance(invite, raw.types.ChatInviteAlready):
-            return invite.chat
-        if isinstance(invite, raw.types.ChatInvite):
-            if not (invite.channel or invite.broadcast or invite.megagroup):
-                raise PermanentFailure(RefusalReason.BASIC_GROUP)
-            if invite.subscription_pricing:
-                raise PermanentFailure(RefusalReason.INVITE_PAID)
-        return None
+            return Checked(self._reader.learn(invite.chat), asked)
+        if not isinstance(invite, raw.types.ChatInvite):  # a peek: the chat is open to who holds the invitation
+            return Checked(None, asked)
+        if not (invite.channel or invite.broadcast or invite.megagroup):
+            raise PermanentFailure(RefusalReason.BASIC_GROUP)
+        if invite.subscription_pricing:
+            raise PermanentFailure(RefusalReason.INVITE_PAID)
+        return Checked(None, bool(invite.request_needed))
 
-    async def _join(self, user_id: int, paying: bool, code: str, now: int) -> Channel:
-        settings = self._settings
-        day = usage.day_of(now, settings.timezone)
-        joined = await self._database(sources.joined_today, day)
-        reason = sources.may_join(settings.join_by_invitation, paying, joined, settings.joins_per_day)
-        if reason is not None:
-            raise PermanentFailure(reason)
-        join = await self._database(sources.begin_join, user_id, code, day, cap=settings.joins_per_day, now=now)
-        if join is None:
-            raise PermanentFailure(RefusalReason.JOIN_CAP)
+    async def _known(self, source_id: int) -> Channel:
+        known = await self._database(sources.get, source_id)
+        return await self._reader.by_id(source_id, known.access_hash if known else None)
+
+    async def _join(self, user_id: int, paying: bool, code: str, asks: bool, now: int) -> Channel:
+        join = await self._begin(user_id, paying, code, asks, now=now)
         try:
-            answer = await self._reader.call(raw.functions.messages.ImportChatInvite(hash=code))
-            channel = self._reader.learn(_chat(answer))
+            channel = self._reader.learn(_chat(await self._lookups.join(user_id, code)))
         except UserAlreadyParticipant:
             await self._database(sources.record_join, join, None, JoinOutcome.REFUSED)
-            return self._reader.learn(await self._check(code))
+            checked = _checked(self._read(await self._lookups.check(user_id, code), asks).channel, asks)
+            if checked.channel is None:
+                raise PermanentFailure(RefusalReason.JOIN_REFUSED) from None
+            return checked.channel
         except (BadRequest, Forbidden) as error:
             outcome = JoinOutcome.REQUESTED if isinstance(error, InviteRequestSent) else JoinOutcome.REFUSED
             await self._database(sources.record_join, join, None, outcome)
+            if outcome is JoinOutcome.REQUESTED:
+                await self._database(lookups.found, lookups.of_invitation(code), None, now, asks=True)
             raise _refusal(error) from error
-        except (FloodWaitTooLong, NotAcceptable, Unauthorized):
+        except (RetryLater, NotAcceptable, Unauthorized):
             # Certainly not joined: the attempt does not count for the day.
             await self._database(sources.record_join, join, None, JoinOutcome.REFUSED)
             raise
         await remember(self._database, channel, now)
         await self._database(sources.record_join, join, channel.id, JoinOutcome.JOINED)
+        await self._database(lookups.found, lookups.of_invitation(code), channel.id, now)
         return channel
 
+    async def _begin(self, user_id: int, paying: bool, code: str, asks: bool, now: int) -> int:
+        """Take one of the day's joins, or of its requests to join.
 
-async def remember(database: Database, channel: Channel, now: int) -> sources.SourceInfo:
-    """Store what the account sees of a chat, unless it is stored already, and return what is stored."""
-    known = await database(sources.get, channel.id)
-    if known is not None and _stored_fields(known) == _seen_fields(channel):
-        return known
-    return await database(
-        sources.remember,
-        channel.id,
-        channel.username,
-        channel.title,
-        protected=channel.protected,
-        now=now,
-        administered=channel.administered,
-        access_hash=channel.access_hash,
-    )
-
-
-def _stored_fields(source: sources.SourceInfo) -> tuple[Any, ...]:
-    return source.username, source.title, source.protected, source.administered, source.access_hash
+        :raises PermanentFailure: the operator's settings leave none for this customer.
+        """
+        settings, cap = self._settings, self._settings.joins_per_day
+        reason = sources.may_join(settings.join_by_invitation, paying, 0, cap)
+        if reason is not None:
+            raise PermanentFailure(reason)
+        day, share = usage.day_of(now, settings.timezone), sources.share_of(cap)
+        begin = sources.begin_request if asks else sources.begin_join
+        join = await self._database(begin, user_id, code, day, cap=cap, now=now, share=share)
+        if isinstance(join, RefusalReason):
+            raise PermanentFailure(join)
+        return join
 
 
-def _seen_fields(channel: Channel) -> tuple[Any, ...]:
-    return channel.username, channel.title, channel.protected, channel.administered, channel.access_hash
+def _checked(channel: Channel | None, asks: bool) -> Checked:
+    """What an invitation leads to, where it shows that its holder may enter.
+
+    :raises PermanentFailure: it only asks, or costs; the same is said whether or not the account is in the chat.
+    """
+    if channel is not None and channel.username is None:
+        if channel.is_paid:
+            raise PermanentFailure(RefusalReason.INVITE_PAID)
+        if asks or channel.asks_to_join:
+            raise PermanentFailure(RefusalReason.JOIN_REQUESTED)
+    return Checked(channel, asks)
 
 
 def _chat(answer: Any) -> Any:

@@ -52,6 +52,9 @@ class Channel:
     protected: bool
     administered: bool
     asks_to_join: bool = False
+    """Its admins accept each person who joins."""
+    is_paid: bool = False
+    """The account is in it by a subscription that costs."""
 
     @property
     def username(self) -> str | None:
@@ -101,8 +104,18 @@ class Reader:
 
         :raises PermanentFailure: nobody has the name, or a person or a bot has it.
         """
-        if username in self._names:
-            return self._channels[self._names[username]]
+        return self.named(username) or await self.resolve(username)
+
+    def named(self, username: str) -> Channel | None:
+        """The channel that had that public name when it was last seen."""
+        return self._channels.get(self._names.get(username, 0))
+
+    def latest(self, channel: Channel) -> Channel:
+        """The channel as it was last seen."""
+        return self._channels.get(channel.id, channel)
+
+    async def resolve(self, username: str) -> Channel:
+        """Ask Telegram for the channel with that public name; raises as :meth:`by_name`."""
         try:
             found = await self.call(raw.functions.contacts.ResolveUsername(username=username))
         except (UsernameNotOccupied, UsernameInvalid):
@@ -221,6 +234,7 @@ class Reader:
             protected=bool(chat.noforwards),
             administered=bool(chat.creator or chat.admin_rights),
             asks_to_join=bool(chat.join_request),
+            is_paid=bool(chat.subscription_until_date),
         )
         self.forget(channel.id)
         self._channels[channel.id] = channel

@@ -1,9 +1,10 @@
 """From a link to a post that this customer may have: decides who may read what, by what Telegram says now."""
 
+import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pyrogram.errors import RPCError
 
@@ -11,13 +12,19 @@ from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram import links
 from daemon.telegram.links import Choice, Link, PostLink, RangeLink
-from daemon.transfer.errors import AccountAway, PermanentFailure, RetryLater
-from daemon.transfer.invitations import Invitations, remember
+from daemon.transfer.errors import AccountAway, OutOfTurn, PermanentFailure, RetryLater
+from daemon.transfer.invitations import Invitations
+from daemon.transfer.lookups import Lookups, remember, remember_as_bot
 from daemon.transfer.media.stored_files import StoredFile
+from daemon.transfer.openings import Openings
 from daemon.transfer.reader import Channel, Post, Reader
-from models.jobs import sources
+from models.jobs import lookups, sources
 from models.jobs.reasons import RefusalReason
-from models.jobs.sources import ReadingPolicy
+from models.jobs.sources import ReadingPolicy, SourceInfo
+
+logger = logging.getLogger(__name__)
+
+LIST_RETRY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,10 @@ class Resolver:
         self._bot, self._account, self._database = bot, account, database
         self._account_is_up = account_is_up
         self._policy = ReadingPolicy.of(settings.source_chats, settings.blocked_chats, settings.protected_content)
-        self._invitations = Invitations(account, database, settings, self._policy)
+        self._by_bot = Lookups(bot, database, is_bot=True)
+        self._by_account = Lookups(account, database, is_bot=False)
+        self._invitations = Invitations(self._by_account, database, settings, self._policy)
+        self._openings = Openings(account, database, self._invitations)
 
     async def find(self, customer: Customer, link: PostLink) -> Found:
         """The post that *link* names. For a text that links to a post with files, that post.
@@ -78,14 +88,39 @@ class Resolver:
         return not sources.may_read(known, opened, self._policy).allowed
 
     async def follow(self, customer: Customer, code: str) -> tuple[Channel, bool]:
-        """Follow an invitation. True: the account joined just now."""
+        """Follow an invitation, which opens its chat to the customer. True: the account joined just now.
+
+        :raises PermanentFailure: the invitation is not followed, or opens nothing to this customer.
+        """
         self._require_account()
-        return await self._invitations.follow(customer.id, customer.paying, code, int(time.time()))
+        channel, joined = await self._invitations.follow(customer.id, customer.paying, code, int(time.time()))
+        await self._openings.open(customer.id, channel, code)
+        return channel, joined
+
+    async def keep_lists(self) -> None:
+        """Find the chats that ``BLOCKED_CHATS`` and ``SOURCE_CHATS`` name, so that the lists hold whatever their names.
+
+        It ends when each name that was never found has been looked for once; a name that nobody has yet is noticed
+        when a link leads to a chat with that name.
+        """
+        wanted = {sources.BLOCKED: self._policy.blocked, sources.ALLOWED: self._policy.allowed}
+        names = [(listed, name) for listed, each in wanted.items() for name in sorted(each) if not name.isdecimal()]
+        for listed, name in names:
+            while not await self._database(sources.is_listed, listed, name):
+                try:
+                    self._require_account()
+                    channel = await self._by_account.resolve(None, name)
+                    await self._listed(await self._remember(channel), channel)
+                except PermanentFailure as refusal:
+                    logger.warning("listed_chat.unknown", extra={"chat": name, "reason": refusal.reason})
+                    break
+                except (RetryLater, RPCError, OSError) as error:
+                    await asyncio.sleep(min(getattr(error, "seconds", LIST_RETRY_S), LIST_RETRY_S))
 
     async def reread(self, post: Post) -> Post:
         """The same post as the account sees it now, with locations that the account can read."""
         self._require_account()
-        channel = await self._by_id(post.channel.id, post.channel.username)
+        channel = await self._as_the_account_knows(post.channel)
         return await self._account.post(channel, post.message_id, single=post.single)
 
     async def _find_post(self, customer: Customer, link: PostLink) -> Found:
@@ -94,62 +129,84 @@ class Resolver:
             if found is not None:
                 return found
         self._require_account()
-        channel = await self._channel(customer, link)
-        try:
-            post = await self._read_named(channel, link)
-        except PermanentFailure as refusal:
-            if refusal.reason is not RefusalReason.NO_ACCESS:  # only those who may read a chat are told what is in it
-                await self._check_access(customer, await self._remember(channel), channel)
-            raise
-        if isinstance(link.chat, str) and link.chat not in post.channel.usernames:
-            self._account.forget(channel.id)  # the name has moved since it was learnt
-            channel = await self._account.by_name(link.chat)
-            post = await self._read_named(channel, link)
+        post = await self._read_with_account(customer, link)
         await self._check_access(customer, await self._remember(post.channel), post.channel, post)
         if link.comment_id is not None:
             post = await self._account.comment(post.channel, link.message_id, link.comment_id, single=link.single)
             await self._check_comment(post)
         return Found(post)
 
-    async def _read_named(self, channel: Channel, link: PostLink) -> Post:
+    async def _read_with_account(self, customer: Customer, link: PostLink) -> Post:
         """The post that the link names. For a comment that is its parent, which need not be deliverable."""
-        if link.comment_id is not None:
-            return await self._account.parent(channel, link.message_id)
-        return await self._account.post(channel, link.message_id, single=link.single)
+
+        async def read(channel: Channel) -> Post:
+            if link.comment_id is not None:
+                return await self._account.parent(channel, link.message_id)
+            return await self._account.post(channel, link.message_id, single=link.single)
+
+        async def read_or_explain(channel: Channel) -> Post:
+            try:
+                return await read(channel)
+            except PermanentFailure as refusal:
+                await self._explain(customer, channel, refusal)
+                raise
+
+        if isinstance(link.chat, str):
+            post = await self._read_by_name(self._by_account, customer, link.chat, read_or_explain)
+            assert post is not None
+            return post
+        return await read_or_explain(await self._channel(customer, link))
+
+    async def _explain(self, customer: Customer, channel: Channel, refusal: PermanentFailure) -> None:
+        """Check a chat whose post cannot be read: only those who may read it are told what is in it."""
+        if refusal.reason is RefusalReason.NO_ACCESS:
+            await self._database(lookups.doubt, channel.id)
+        else:
+            channel = self._account.latest(channel)
+            await self._check_access(customer, await self._remember(channel), channel)
+
+    async def _read_by_name(
+        self, looking_up: Lookups, customer: Customer, name: str, read: Callable[[Channel], Awaitable[Post | None]]
+    ) -> Post | None:
+        """What *read* finds in the channel that has the name now, wherever the name was learnt."""
+        channel, fresh = await looking_up.by_name(customer.id, name)
+        try:
+            post = await read(channel)
+        except PermanentFailure as refusal:
+            if fresh or (refusal.reason is not RefusalReason.NO_ACCESS and looking_up.has_name(channel, name)):
+                raise
+        else:
+            if fresh or looking_up.has_name(channel, name):
+                return post
+        looking_up.reader.forget(channel.id)  # the name has moved since, or another account learnt it
+        return await read(await looking_up.resolve(customer.id, name))
 
     async def _find_with_bot(self, customer: Customer, link: PostLink) -> Found | None:
         """A public post as the bot itself sees it; None when only the account may see it."""
         name = str(link.chat)
         try:
-            post = await self._read_with_bot(name, link)
+            post = await self._read_by_name(
+                self._by_bot, customer, name, lambda channel: self._read_with_bot(channel, link)
+            )
         except PermanentFailure as refusal:
             if refusal.reason is RefusalReason.NO_ACCESS:
                 return None
+            raise
+        except OutOfTurn:
             raise
         except (RPCError, OSError, RetryLater):
             return None
         if post is None:
             return None
-        known = await self._database(sources.get, post.channel.id)
         if name not in post.channel.usernames or post.protected or post.channel.protected:
             self._bot.forget(post.channel.id)
             return None
-        if known is None or (known.username, known.title, known.protected) != _seen(post.channel):
-            known = await self._database(
-                sources.remember,
-                post.channel.id,
-                post.channel.username,
-                post.channel.title,
-                protected=False,
-                now=int(time.time()),
-                administered=bool(known and known.administered),
-            )
+        known = await remember_as_bot(self._database, post.channel, int(time.time()))
         await self._check_access(customer, known, post.channel, post)
         return Found(post, tuple(StoredFile.of(item.media) for item in post.items))
 
-    async def _read_with_bot(self, name: str, link: PostLink) -> Post | None:
+    async def _read_with_bot(self, channel: Channel, link: PostLink) -> Post | None:
         """The post; None where the bot sees none: every message of a public group that it is not in is empty to it."""
-        channel = await self._bot.by_name(name)
         try:
             return await self._bot.post(channel, link.message_id, single=link.single)
         except PermanentFailure as refusal:
@@ -161,42 +218,60 @@ class Resolver:
         if link.invite is not None:
             channel, _ = await self.follow(customer, link.invite)
             return channel
-        if isinstance(link.chat, str):
-            return await self._account.by_name(link.chat)
-        return await self._by_id(int(link.chat or 0), None)
+        return await self._by_id(int(link.chat or 0))
 
-    async def _by_id(self, channel_id: int, username: str | None) -> Channel:
-        if username is not None:
-            return await self._account.by_name(username)
+    async def _by_id(self, channel_id: int) -> Channel:
         known = await self._database(sources.get, channel_id)
         return await self._account.by_id(channel_id, known.access_hash if known else None)
 
-    async def _check_access(
-        self, customer: Customer, info: sources.SourceInfo, channel: Channel, post: Post | None = None
-    ) -> None:
-        """Check that the customer may read the chat, and the post where one is given."""
-        self._decide(info, await self._database(sources.is_open_for, customer.id, info.id), channel, post)
+    async def _as_the_account_knows(self, channel: Channel) -> Channel:
+        """The same channel with the account's own access hash."""
+        if channel.username is None:
+            return await self._by_id(channel.id)
+        known, _ = await self._by_account.by_name(None, channel.username)
+        return known if known.id == channel.id else await self._by_account.resolve(None, channel.username)
 
-    def _decide(self, info: sources.SourceInfo, opened: bool, channel: Channel, post: Post | None) -> None:
-        protected = post is not None and post.protected
-        verdict = sources.may_read(info, opened, self._policy, post_protected=protected, names=channel.usernames)
-        if verdict.reason is not None:
-            raise PermanentFailure(verdict.reason)
+    async def _check_access(
+        self, customer: Customer, info: SourceInfo, channel: Channel, post: Post | None = None
+    ) -> None:
+        """Check that the customer may read the chat, and the post where one is given.
+
+        Of a private chat that is closed to them they hear the same, whether or not the account is in it.
+        """
+        info = await self._listed(info, channel)
+        reason = self._reason(info, False, channel, post)
+        if reason is RefusalReason.PRIVATE and await self._openings.holds(customer.id, channel):
+            reason = self._reason(info, True, channel, post)
+        if reason is RefusalReason.PRIVATE:
+            logger.info("source.closed", extra={"user": customer.id, "source": info.id})
+            reason = RefusalReason.NO_ACCESS
+        if reason is not None:
+            raise PermanentFailure(reason)
 
     async def _check_comment(self, comment: Post) -> None:
         """Check a comment: it is as open as its post, unless its group is blocked or protected."""
-        self._decide(await self._remember(comment.channel), True, comment.channel, comment)
+        info = await self._listed(await self._remember(comment.channel), comment.channel)
+        reason = self._reason(info, True, comment.channel, comment)
+        if reason is not None:
+            raise PermanentFailure(reason)
 
-    async def _remember(self, channel: Channel) -> sources.SourceInfo:
+    def _reason(self, info: SourceInfo, opened: bool, channel: Channel, post: Post | None) -> RefusalReason | None:
+        protected = post is not None and post.protected
+        return sources.may_read(info, opened, self._policy, post_protected=protected, names=channel.usernames).reason
+
+    async def _listed(self, info: SourceInfo, channel: Channel) -> SourceInfo:
+        """The chat, with what it has just been seen to have of the names on the operator's lists."""
+        names = set(channel.usernames)
+        if names & self._policy.blocked <= info.blocked_as and names & self._policy.allowed <= info.allowed_as:
+            return info
+        return await self._database(sources.keep_listed, info.id, names, self._policy, int(time.time()))
+
+    async def _remember(self, channel: Channel) -> SourceInfo:
         return await remember(self._database, channel, int(time.time()))
 
     def _require_account(self) -> None:
         if not self._account_is_up():
             raise AccountAway
-
-
-def _seen(channel: Channel) -> tuple[Any, ...]:
-    return channel.username, channel.title, channel.protected
 
 
 def _link_within(post: Post) -> PostLink | None:

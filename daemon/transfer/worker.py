@@ -104,10 +104,11 @@ class Transfers:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        pipeline = await self._build_pipeline()
+        resolver, pipeline = await self._build_pipeline()
         await self._database(queue.take_over, NAME, _now())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._claim(pipeline), name="claim jobs")
+            group.create_task(resolver.keep_lists(), name="keep the lists of chats")
             group.create_task(self._keep_leases(), name="keep leases")
             group.create_task(self._check_leases(), name="check leases and the account")
             group.create_task(self._close_idle(), name="close idle media sessions")
@@ -129,7 +130,7 @@ class Transfers:
         await self._progress.drain()
         await asyncio.gather(self._reading.stop(), self._writing.stop())
 
-    async def _build_pipeline(self) -> Pipeline:
+    async def _build_pipeline(self) -> tuple[Resolver, Pipeline]:
         home = await self._clients.bot.storage.dc_id()
         resolver = Resolver(
             Reader(self._clients.bot),
@@ -143,7 +144,7 @@ class Transfers:
             self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
         )
         fetcher = Fetcher(resolver, stream, delivery, self._database)
-        return Pipeline(
+        pipeline = Pipeline(
             resolver,
             fetcher,
             delivery,
@@ -151,6 +152,7 @@ class Transfers:
             settings=self._settings,
             plans=self._plans,
         )
+        return resolver, pipeline
 
     def _running(self) -> list[Run]:
         return list(self._runs.values())

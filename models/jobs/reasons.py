@@ -51,13 +51,20 @@ class RefusalReason(StrEnum):
     """The operator's account follows no invitations."""
     JOIN_ONLY_PAYING = "join_only_paying"
     JOIN_CAP = "join_cap"
+    JOIN_SHARE = "join_share"
+    """The customer has had their share of the day's joins."""
     JOIN_REQUESTED = "join_requested"
     JOIN_REFUSED = "join_refused"
     ENTRY_APPROVED = "entry_approved"
-    """The account is in the chat, but its admins let in each person themselves."""
+    """Written before 1.1.0: the account was in a chat whose admins let in each person themselves."""
+    NOT_MEMBER = "not_member"
+    """The account sees that the customer is not in the chat, which their invitation had opened."""
     TOO_MANY_CHANNELS = "too_many_channels"
     CHAT_FULL = "chat_full"
     BANNED_THERE = "banned_there"
+
+    LOOKUPS_SPENT = "lookups_spent"
+    """The customer has sent too many names and invitations that lead nowhere."""
 
     # The job came to its end otherwise.
     CANCELLED_BY_CUSTOMER = "cancelled_by_customer"

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from models.database import execute, transaction
+from models.jobs import lookups
 from models.jobs.reasons import RefusalReason
-from models.tables import Join, Source, SourceOpening
+from models.tables import Join, Source
 
 
 class JoinOutcome(StrEnum):
@@ -26,18 +27,37 @@ class JoinOutcome(StrEnum):
     REFUSED = "refused"
 
 
+BLOCKED, ALLOWED = "blocked", "allowed"
+"""The operator's lists, as they are stored."""
+
 _CHAT = re.compile(
     r"(?:(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?:s/|c/)?)?@?(?P<name>-?[a-z0-9_]+)(?:/.*)?", re.IGNORECASE
 )
 
-_COLUMNS = "id, username, title, protected, administered, allowed_at, blocked_at, access_hash"
-_OPENED = "SELECT 1 FROM source_opening WHERE user_id = ? AND source_id = ?"
+_COLUMNS = "id, username, title, protected, administered, allowed_at, blocked_at, access_hash, bot_access_hash"
+_NAMED = f"""
+SELECT {_COLUMNS} FROM source WHERE id = (SELECT source_id FROM lookup WHERE key = :key)
+UNION ALL SELECT {_COLUMNS} FROM source WHERE username = :name LIMIT 1
+"""
+_LISTED = "SELECT listed, name FROM listed_chat WHERE source_id = ?"
+_KEEP_LISTED = """
+INSERT INTO listed_chat (listed, name, source_id, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_IS_LISTED = "SELECT 1 FROM listed_chat WHERE listed = ? AND name = ?"
+_OPENING = "SELECT invite_hash, at, looked_at, ended_at FROM source_opening WHERE user_id = ? AND source_id = ?"
+_OPEN = """
+INSERT INTO source_opening (user_id, source_id, invite_hash, at, looked_at, ended_at) VALUES (?, ?, ?, ?, ?, NULL)
+ON CONFLICT (user_id, source_id)
+DO UPDATE SET invite_hash = excluded.invite_hash, looked_at = excluded.looked_at, ended_at = NULL
+"""
+_LOOKED = "UPDATE source_opening SET looked_at = ?, ended_at = ? WHERE user_id = ? AND source_id = ?"
 _REQUESTED = """SELECT id FROM "join" WHERE day = ? AND outcome = 'requested' AND invite_hash = ?"""
+_TAKEN = """
+SELECT COUNT(*), COALESCE(SUM(CASE WHEN user_id = :user THEN 1 ELSE 0 END), 0) FROM "join"
+WHERE day = :day AND (outcome = 'requested') = :asks AND outcome <> 'refused'
+"""
 _BEGIN_JOIN = """
-INSERT INTO "join" (user_id, invite_hash, day, outcome, at)
-SELECT :user, :hash, :day, 'pending', :now
-WHERE (SELECT COUNT(*) FROM "join" WHERE day = :day AND outcome <> 'refused') < :cap
-RETURNING id
+INSERT INTO "join" (user_id, invite_hash, day, outcome, at) VALUES (:user, :hash, :day, :outcome, :now) RETURNING id
 """
 
 
@@ -56,6 +76,21 @@ class SourceInfo:
     blocked: bool
     access_hash: int | None
     """The operator's account's own."""
+    bot_access_hash: int | None = None
+    blocked_as: frozenset[str] = frozenset()
+    """Names of ``BLOCKED_CHATS`` that the chat has, or once had."""
+    allowed_as: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningInfo:
+    """A private chat that a customer's invitation has opened for them."""
+
+    invite_hash: str
+    looked_at: int
+    """When it was last seen to hold."""
+    ended: bool
+    """The customer was seen to be no member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +151,11 @@ def may_read(
     :param names: all user names of the chat in lower case, any of which the settings may use.
     """
     names = {str(source.id), *names} | ({source.username} if source.username else set())
-    if source.blocked or names & policy.blocked:
-        return Verdict(RefusalReason.BLOCKED)
-    allowed = source.allowed or bool(names & policy.allowed)
+    allowed = source.allowed or bool((names | source.allowed_as) & policy.allowed)
     if source.username is None and not (opened or allowed):
-        return Verdict(RefusalReason.PRIVATE)
+        return Verdict(RefusalReason.PRIVATE)  # first: not even that it is blocked is told of a private chat
+    if source.blocked or (names | source.blocked_as) & policy.blocked:
+        return Verdict(RefusalReason.BLOCKED)
     protected = source.protected or post_protected
     if protected and not (source.administered or policy.deliver_protected):
         return Verdict(RefusalReason.PROTECTED)
@@ -152,10 +187,11 @@ def remember(
     now: int,
     administered: bool = False,
     access_hash: int | None = None,
+    bot_access_hash: int | None = None,
 ) -> SourceInfo:
     """Store what Telegram has just said about a chat. Call it for each answer: names move, and chats turn private.
 
-    An *access_hash* of None keeps the known one.
+    An *access_hash* or *bot_access_hash* of None keeps the known one.
     """
     name = username.lower() if username else None
     told: dict[str, Any] = {
@@ -165,8 +201,8 @@ def remember(
         "administered": administered,
         "seen_at": now,
     }
-    if access_hash is not None:
-        told["access_hash"] = access_hash
+    hashes = {"access_hash": access_hash, "bot_access_hash": bot_access_hash}
+    told |= {column: value for column, value in hashes.items() if value is not None}
     with transaction():
         if name is not None:
             Source.update(username=None).where(Source.username == name, Source.id != chat_id).execute()
@@ -182,17 +218,59 @@ def get(chat_id: int) -> SourceInfo | None:
     return None if row is None else _info(row)
 
 
-def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> None:
-    """Open a chat for a customer, because their own invitation leads into it."""
+def named(name: str) -> SourceInfo | None:
+    """Return the chat that had this public name when Telegram last told, or None."""
+    row = execute(_NAMED, {"key": lookups.of_name(name), "name": name.lower()}).fetchone()
+    return None if row is None else _info(row)
+
+
+def keep_listed(chat_id: int, names: Iterable[str], policy: ReadingPolicy, now: int) -> SourceInfo:
+    """Keep that a chat has names of the operator's lists, so that the lists hold for it whatever its names become.
+
+    A name of ``BLOCKED_CHATS`` blocks every chat that has had it, one of ``SOURCE_CHATS`` allows only the first.
+    """
+    names = set(names)
     with transaction():
-        SourceOpening.insert(
-            user=user_id, source=chat_id, invite_hash=invite_hash, at=now
-        ).on_conflict_ignore().execute()
+        for name in names & policy.blocked:
+            execute(_KEEP_LISTED, (BLOCKED, name, chat_id, now))
+        for name in names & policy.allowed:
+            if not is_listed(ALLOWED, name):
+                execute(_KEEP_LISTED, (ALLOWED, name, chat_id, now))
+        known = get(chat_id)
+    assert known is not None
+    return known
+
+
+def is_listed(listed: str, name: str) -> bool:
+    """Whether a chat is known that has, or had, this name of a list (:data:`BLOCKED` or :data:`ALLOWED`)."""
+    return execute(_IS_LISTED, (listed, name)).fetchone() is not None
+
+
+def open_for(user_id: int, chat_id: int, now: int, *, invite_hash: str = "") -> None:
+    """Open a chat for a customer, because their own invitation leads into it, also once it had ended."""
+    with transaction():
+        execute(_OPEN, (user_id, chat_id, invite_hash, now, now))
+
+
+def opening(user_id: int, chat_id: int) -> OpeningInfo | None:
+    """What the customer's own invitation has opened of this chat; None when they have sent none."""
+    row = execute(_OPENING, (user_id, chat_id)).fetchone()
+    if row is None:
+        return None
+    invite_hash, at, looked_at, ended_at = row
+    return OpeningInfo(invite_hash, looked_at or at, ended=ended_at is not None)
 
 
 def is_open_for(user_id: int, chat_id: int) -> bool:
     """Whether the customer's own invitation has opened this chat for them."""
-    return execute(_OPENED, (user_id, chat_id)).fetchone() is not None
+    known = opening(user_id, chat_id)
+    return known is not None and not known.ended
+
+
+def looked(user_id: int, chat_id: int, holds: bool, now: int) -> None:
+    """Record that an opening was looked at again, and whether it holds."""
+    with transaction():
+        execute(_LOOKED, (now, None if holds else now, user_id, chat_id))
 
 
 def allow(chat_id: int, by: int, now: int) -> None:
@@ -216,23 +294,53 @@ def _decide(chat_id: int, now: int, **decision: int | None) -> None:
 
 
 def joined_today(day: str) -> int:
-    """How many invitations count against the cap of this day (``usage.day_of``)."""
-    return int(Join.select().where(Join.day == day, Join.outcome != JoinOutcome.REFUSED).count())
+    """How many invitations count against the cap of this day (``usage.day_of``). Requests to join do not."""
+    counted = (JoinOutcome.PENDING, JoinOutcome.JOINED)
+    return int(Join.select().where(Join.day == day, Join.outcome.in_(counted)).count())
 
 
-def begin_join(user_id: int, invite_hash: str, day: str, cap: int, now: int) -> int | None:
-    """Take one of the day's *cap* joins before calling Telegram; return its id, or None when none is left.
+def share_of(cap: int) -> int:
+    """How many of the day's joins one customer may have: a third, so that nobody uses up all."""
+    return -(-cap // 3)
 
-    A join whose outcome is never recorded, because of a crash, stays counted: it may have happened. An invitation that
-    waits for an admin of the chat counts once a day, however often the customer sends it.
+
+def begin_join(
+    user_id: int, invite_hash: str, day: str, cap: int, now: int, *, share: int | None = None
+) -> int | RefusalReason:
+    """Take one of the day's *cap* joins before calling Telegram; return its id, or why there is none.
+
+    A join whose outcome is never recorded, because of a crash, stays counted: it may have happened.
+
+    :param share: how many of them this customer may have; None for all.
     """
+    return _begin(user_id, invite_hash, day, (False, cap, share), now=now)
+
+
+def begin_request(
+    user_id: int, invite_hash: str, day: str, cap: int, now: int, *, share: int | None = None
+) -> int | RefusalReason:
+    """Do as :func:`begin_join` for an invitation that only asks an admin of the chat.
+
+    Requests are counted apart, up to the same numbers, and each invitation once a day, however often it is sent.
+    """
+    return _begin(user_id, invite_hash, day, (True, cap, share), now=now)
+
+
+def _begin(
+    user_id: int, invite_hash: str, day: str, limits: tuple[bool, int, int | None], *, now: int
+) -> int | RefusalReason:
+    asks, cap, share = limits
     with transaction():
         waiting = execute(_REQUESTED, (day, invite_hash)).fetchone()
         if waiting is not None:
             return int(waiting[0])
-        values = {"user": user_id, "hash": invite_hash, "day": day, "cap": cap, "now": now}
-        begun = execute(_BEGIN_JOIN, values).fetchall()
-        return int(begun[0][0]) if begun else None
+        total, own = execute(_TAKEN, {"user": user_id, "day": day, "asks": asks}).fetchone()
+        if total >= cap or (share is not None and own >= share):
+            return RefusalReason.JOIN_CAP if total >= cap else RefusalReason.JOIN_SHARE
+        outcome = JoinOutcome.REQUESTED if asks else JoinOutcome.PENDING
+        values = {"user": user_id, "hash": invite_hash, "day": day, "outcome": outcome, "now": now}
+        ((join_id,),) = execute(_BEGIN_JOIN, values).fetchall()
+    return int(join_id)
 
 
 def record_join(join_id: int, source_id: int | None, outcome: JoinOutcome) -> None:
@@ -242,7 +350,8 @@ def record_join(join_id: int, source_id: int | None, outcome: JoinOutcome) -> No
 
 
 def _info(row: tuple[Any, ...]) -> SourceInfo:
-    chat_id, username, title, protected, administered, allowed_at, blocked_at, access_hash = row
+    chat_id, username, title, protected, administered, allowed_at, blocked_at, access_hash, bot_access_hash = row
+    listed = execute(_LISTED, (chat_id,)).fetchall()
     return SourceInfo(
         id=chat_id,
         username=username,
@@ -252,4 +361,7 @@ def _info(row: tuple[Any, ...]) -> SourceInfo:
         allowed=allowed_at is not None,
         blocked=blocked_at is not None,
         access_hash=access_hash,
+        bot_access_hash=bot_access_hash,
+        blocked_as=frozenset(name for list_, name in listed if list_ == BLOCKED),
+        allowed_as=frozenset(name for list_, name in listed if list_ == ALLOWED),
     )

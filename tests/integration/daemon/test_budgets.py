@@ -60,3 +60,37 @@ async def test_who_pays_may_send_more(daemon_sandbox: Sandbox, strict_daemon: Da
         await customer.until_text("You have been given")
         await customer.say(customer.link("photo1"))
         assert await customer.until(lambda message: message.media is not None)
+
+
+async def test_a_restart_forgets_no_name_and_no_invitation(daemon_sandbox: Sandbox, strict_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        # Given a public and a private chat that were read
+        for link in (admin.link("photo1"), admin.link("invite_already1"), admin.link("private1")):
+            await admin.say(link)
+            await admin.until(lambda message: message.media is not None or "already in" in (message.text or ""))
+        # When the daemon starts again and Telegram lets nobody look up anything for an hour
+        strict_daemon.stop()
+        for method in ("contacts.resolveUsername", "messages.checkChatInvite"):
+            flood = {"fault": "flood_wait", "method": method, "seconds": 3600, "count": None}
+            daemon_sandbox.control("POST", "/faults", flood)
+        try:
+            strict_daemon.start()
+            # Then other posts of both arrive
+            for link in (admin.link("photo2"), admin.link("private_document1")):
+                await admin.say(link)
+                assert await admin.until(lambda message: message.media is not None)
+        finally:
+            daemon_sandbox.control("DELETE", "/faults")
+
+
+async def test_private_and_unknown_chats_get_the_same_answer(daemon_sandbox: Sandbox, strict_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        answers = []
+        for link in (customer.link("private1"), "https://t.me/c/4800000077/5"):
+            await customer.say(link)
+            answers.append((await customer.until_text("✖️")).text)
+        assert answers[0] == answers[1]
+        await customer.say("/mydata")
+        shown = await customer.until(lambda message: message.document is not None)
+        assert "private" not in (await customer.client.download_media(shown, in_memory=True)).getvalue().decode()

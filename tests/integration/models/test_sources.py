@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from models import database
-from models.jobs import sources
+from models.jobs import lookups, sources
+from models.jobs.reasons import RefusalReason
 from models.jobs.sources import ReadingPolicy
 from tests.store import NOW, TODAY, customers
 
@@ -81,33 +82,127 @@ def test_a_chat_is_remembered_with_its_access_hash() -> None:
 def test_a_refused_join_gives_its_place_of_the_day_back() -> None:
     first = sources.begin_join(1, "a", TODAY, 2, NOW)
     second = sources.begin_join(2, "b", TODAY, 2, NOW)
-    assert first is not None and second is not None
-    assert sources.begin_join(1, "c", TODAY, 2, NOW) is None
-    assert sources.begin_join(1, "c", "2027-01-16", 2, NOW) is not None
+    assert isinstance(first, int) and isinstance(second, int)
+    assert sources.begin_join(1, "c", TODAY, 2, NOW) == "join_cap"
+    assert isinstance(sources.begin_join(1, "c", "2027-01-16", 2, NOW), int)
     sources.record_join(first, None, sources.JoinOutcome.REFUSED)
     sources.remember(CHAT, None, "Private", protected=False, now=NOW)
     sources.record_join(second, CHAT, sources.JoinOutcome.JOINED)
     assert sources.joined_today(TODAY) == 1
-    assert sources.begin_join(1, "d", TODAY, 2, NOW) is not None
+    assert isinstance(sources.begin_join(1, "d", TODAY, 2, NOW), int)
     assert sources.joined_today(TODAY) == 2
 
 
-def test_an_invitation_awaiting_approval_takes_one_place() -> None:
+def test_an_invitation_awaiting_approval_takes_one_request() -> None:
     first = sources.begin_join(1, "a", TODAY, 2, NOW)
-    assert first is not None
+    assert isinstance(first, int)
     sources.record_join(first, None, sources.JoinOutcome.REQUESTED)
     assert sources.begin_join(1, "a", TODAY, 2, NOW + 1) == first
-    assert sources.joined_today(TODAY) == 1
-    # And another invitation takes another, and so does the same one on another day
-    others = sources.begin_join(1, "b", TODAY, 2, NOW), sources.begin_join(1, "a", "2027-01-16", 2, NOW)
-    assert None not in others and first not in others
+    assert sources.joined_today(TODAY) == 0
+    # Another invitation takes another, and so does the same one on another day
+    others = [
+        sources.begin_request(1, "b", TODAY, 2, NOW),
+        sources.begin_request(1, "a", "2027-01-16", 2, NOW),
+    ]
+    assert all(isinstance(each, int) and each != first for each in others)
+    # Requests are bounded like joins, and leave all of those
+    assert sources.begin_request(2, "c", TODAY, 2, NOW) == "join_cap"
+    assert isinstance(sources.begin_join(2, "c", TODAY, 2, NOW), int)
+
+
+def test_no_customer_has_more_than_their_share_of_joins() -> None:
+    share = sources.share_of(10)
+    begun = [sources.begin_join(1, f"hash{number}", TODAY, 10, NOW, share=share) for number in range(10)]
+    assert [each for each in begun if not isinstance(each, int)] == ["join_share"] * (10 - share)
+    assert isinstance(sources.begin_join(2, "other", TODAY, 10, NOW, share=share), int)
+    assert [sources.share_of(cap) for cap in (0, 1, 2, 3, 10)] == [0, 1, 1, 1, 4]
+
+
+def test_a_chat_is_found_by_its_name_after_a_restart() -> None:
+    sources.remember(CHAT, "Channel", "Title", protected=False, now=NOW, access_hash=5, bot_access_hash=6)
+    found = sources.named("channel")
+    assert found is not None and (found.id, found.access_hash, found.bot_access_hash) == (CHAT, 5, 6)
+    # A further name is known by its look-up, and one that moved leads to its new owner
+    lookups.found(lookups.of_name("Second"), CHAT, NOW)
+    sources.remember(OTHER_CHAT, "channel", "New", protected=False, now=NOW)
+    assert [found and found.id for found in map(sources.named, ("second", "channel", "third"))] == [
+        CHAT,
+        OTHER_CHAT,
+        None,
+    ]
+
+
+def test_a_blocked_chat_stays_blocked_whatever_its_name() -> None:
+    policy = ReadingPolicy.of(["@shown"], ["@hidden"], "refuse")
+    for chat_id, title in ((CHAT, "First"), (OTHER_CHAT, "Second")):
+        sources.remember(chat_id, "hidden", title, protected=False, now=NOW)
+        sources.keep_listed(chat_id, ["hidden"], policy, NOW)
+    sources.remember(CHAT, "renamed", "First", protected=False, now=NOW)
+    assert (reason(1, CHAT, policy), reason(1, OTHER_CHAT, policy)) == ("blocked", "blocked")
+    # Taken off the list, both are open again
+    assert (reason(1, CHAT), reason(1, OTHER_CHAT)) == (None, None)
+
+
+def test_an_allowed_name_allows_only_the_chat_that_had_it_first() -> None:
+    policy = ReadingPolicy.of(["@shown"], [], "refuse")
+    for chat_id, title in ((CHAT, "First"), (OTHER_CHAT, "Second")):
+        sources.remember(chat_id, "shown", title, protected=False, now=NOW)
+        sources.keep_listed(chat_id, ["shown"], policy, NOW)
+        sources.remember(chat_id, None, title, protected=False, now=NOW)
+    assert (reason(1, CHAT, policy), reason(1, OTHER_CHAT, policy)) == (None, "private")
+
+
+def test_of_a_private_chat_not_even_its_block_is_told() -> None:
+    sources.remember(CHAT, None, "Private", protected=False, now=NOW)
+    sources.block(CHAT, ADMIN, NOW)
+    sources.open_for(1, CHAT, NOW)
+    assert (reason(1), reason(2)) == ("blocked", "private")
+
+
+def test_an_opening_ends_and_begins_again() -> None:
+    sources.remember(CHAT, None, "Private", protected=False, now=NOW)
+    sources.open_for(1, CHAT, NOW, invite_hash="a")
+    sources.looked(1, CHAT, False, NOW + 5)
+    assert not sources.is_open_for(1, CHAT)
+    sources.open_for(1, CHAT, NOW + 9, invite_hash="b")
+    assert sources.opening(1, CHAT) == sources.OpeningInfo("b", NOW + 9, False)
+
+
+def test_what_leads_nowhere_is_left_alone_for_longer_each_time() -> None:
+    key, now = lookups.of_name("nobody"), NOW
+    pauses = []
+    for _ in range(10):
+        lookups.failed(key, RefusalReason.NOT_FOUND, now)
+        later = now
+        while lookups.get(key, later).reason:
+            later += 60
+        pauses.append(later - now)
+        now = later
+    assert pauses[:3] == [600, 1200, 2400] and pauses[-2:] == [86_400, 86_400]
+    lookups.found(key, None, now)
+    assert lookups.get(key, now).reason is None
+    lookups.failed(key, RefusalReason.PERSON, now)
+    assert lookups.get(key, now + 599).reason == "person" and lookups.get(key, now + 600).reason is None
+    lookups.forget(now + 3 * 86_400)
+    assert lookups.get(key, now).reason is None
+
+
+def test_an_invitation_is_believed_for_an_hour() -> None:
+    sources.remember(CHAT, None, "Private", protected=False, now=NOW)
+    key = lookups.of_invitation("AbCdEfGh")
+    lookups.found(key, CHAT, NOW, asks=True)
+    assert lookups.get(key, NOW + 3599) == lookups.LookupInfo(CHAT, None, trusted=True, asks=True)
+    assert lookups.get(key, NOW + 3600) == lookups.LookupInfo(CHAT, None, trusted=False, asks=True)
+    lookups.doubt(CHAT)
+    assert not lookups.get(key, NOW).trusted
+    assert "AbCdEfGh" not in key and key != lookups.of_invitation("abcdefgh")
 
 
 def test_joins_at_once_do_not_pass_the_cap() -> None:
     def join(number: int) -> bool:
         database.connect()
         try:
-            return sources.begin_join(1, str(number), TODAY, 5, NOW) is not None
+            return isinstance(sources.begin_join(1, str(number), TODAY, 5, NOW), int)
         finally:
             database.close_database()
 

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         ("login_code1", "not_found"),
         ("bot_dialog1", "person"),
         ("basic_group1", "no_access"),
-        ("secret1", "private"),
-        ("private1", "private"),
+        ("secret1", "no_access"),
+        ("private1", "no_access"),
     ],
 )
 async def test_the_operators_mail_stays_theirs(running: Rig, lucia: Customer, name: str, reason: str) -> None:
@@ -42,7 +42,7 @@ async def test_the_cache_does_not_cross_the_line(running: Rig, lucia: Customer) 
     async with customer(running, 1) as mateo:
         job = await running.deliver(mateo, post)
         # Then he does not get it
-        assert (job.state, job.reason) == (JobState.REFUSED, "private")
+        assert (job.state, job.reason) == (JobState.REFUSED, "no_access")
         assert await mateo.media() == []
 
 
@@ -117,7 +117,7 @@ async def test_a_comment_that_does_not_exist_is_not_looked_for_again(running: Ri
 async def test_nobody_learns_which_posts_a_private_chat_has(running: Rig, lucia: Customer, number: int) -> None:
     chat = running.link("secret1")["url"].rpartition("/")[0]
     running.control("POST", "/posts", {"chat": "secret", "kind": "photo", "ttl_seconds": 2147483647})
-    assert (await running.deliver(lucia, f"{chat}/{number}")).reason == "private"
+    assert (await running.deliver(lucia, f"{chat}/{number}")).reason == "no_access"
 
 
 async def test_a_chat_opens_once_account_and_customer_are_in(running: Rig, lucia: Customer) -> None:
@@ -129,13 +129,13 @@ async def test_a_chat_opens_once_account_and_customer_are_in(running: Rig, lucia
     running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
     await asyncio.sleep(reader.NEWEST_DIALOGS_EVERY_S)
     # Then it is still not open to everybody, but to whoever brings an invitation of his own
-    assert (await running.deliver(lucia, post["url"])).reason == "private"
+    assert (await running.deliver(lucia, post["url"])).reason == "no_access"
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
     assert (await running.deliver(lucia, invitation)).state is JobState.DONE
     assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
 
 
-async def test_an_approved_invitation_opens_when_sent_again(running: Rig, lucia: Customer) -> None:
+async def test_an_invitation_that_only_asks_opens_nothing(running: Rig, lucia: Customer) -> None:
     # Given an invitation that makes the account ask, and is sent twice before anybody has answered
     chat = running.control("POST", "/chats", {"title": "Asking"})["id"]
     post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})
@@ -144,11 +144,14 @@ async def test_an_approved_invitation_opens_when_sent_again(running: Rig, lucia:
     before = await running.database(sources.joined_today, day)
     for _ in range(2):
         assert (await running.deliver(lucia, invitation)).reason == "join_requested"
-    # Then it has taken one of the day's joins
-    assert await running.database(sources.joined_today, day) == before + 1
-    # And once the account was let in it opens the chat
+    # Then it has taken none of the day's joins: requests are counted apart
+    assert await running.database(sources.joined_today, day) == before
+    # And once the account was let in, who holds it hears the same, and reads nothing
     running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
-    assert (await running.deliver(lucia, invitation)).state is JobState.DONE
+    assert (await running.deliver(lucia, invitation)).reason == "join_requested"
+    assert (await running.deliver(lucia, post["url"])).reason == "no_access"
+    # Until the operator opens the chat
+    await running.database(sources.allow, chat, 42, now())
     assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
 
 

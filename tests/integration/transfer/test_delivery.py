@@ -166,7 +166,7 @@ async def test_an_invitation_and_a_post_join_and_bring_the_post(running: Rig, lu
     assert (await running.deliver(lucia, direct)).state is JobState.DONE
     async with customer(running, 3) as stranger:
         refused = await running.deliver(stranger, direct)
-        assert (refused.state, refused.reason) == (JobState.REFUSED, "private")
+        assert (refused.state, refused.reason) == (JobState.REFUSED, "no_access")
 
 
 async def test_free_customers_do_not_make_the_account_join(running: Rig, lucia: Customer) -> None:
