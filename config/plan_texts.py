@@ -1,5 +1,6 @@
 """What a plan gives and costs, in words: the same in the chat and on the pages."""
 
+from config.money import STARS
 from config.plans import KINDS, Limit, Plan
 from config.texts import Texts
 
@@ -43,6 +44,13 @@ def gives(t: Texts, plan: Plan) -> list[tuple[str, str]]:
     """What *plan* includes: each kind with its limit, and the largest file."""
     included = [(kind(t, code), limit(t, plan.limits[code])) for code in KINDS]
     return [*included, (t.gettext("Largest file"), t.size(plan.max_bytes))]
+
+
+def prices(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
+    """What *plan* costs, in each currency that can be paid: money only where it is sold *by_paypal*."""
+    return " · ".join(
+        t.price(amount, currency) for currency, amount in plan.prices.items() if currency == STARS or by_paypal
+    )
 
 
 def terms(t: Texts, plan: Plan) -> str:

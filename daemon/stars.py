@@ -431,7 +431,7 @@ def retry_wait(attempts: int) -> int:
 
 
 def _invoice(order: OrderInfo, plan: Plan, t: Texts) -> raw.types.InputMediaInvoice:
-    title = plan.title_in(t.language)
+    title = checkout.invoice_title(t, order, plan)
     return raw.types.InputMediaInvoice(
         title=title,
         description=checkout.invoice_description(t, order, plan),

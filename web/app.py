@@ -12,7 +12,7 @@ from config.advice import STARS_RULE
 from config.settings import Settings
 from config.texts import translator
 from models import database
-from web import headers, health, metrics, pages, webhook
+from web import front, headers, health, metrics, pages, rendering, webhook
 from web.arrival import LARGEST_BODY
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
@@ -43,6 +43,9 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(lambda: _refuse_unknown(hosts))
     app.before_request(_connect)
     app.teardown_request(_disconnect)
+    app.extensions["settings"] = settings
+    app.register_blueprint(front.blueprint)
+    app.register_error_handler(HTTPException, _explain)
     limiter.init_app(app)
     headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if shop else None)
     if shop:
@@ -52,15 +55,14 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _sell(app: Flask, shop: Shop) -> None:
-    """Add the pages, the webhook, and error pages in the buyer's language."""
+    """Add the pages that sell, and the webhook."""
     app.extensions["shop"] = shop
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(webhook.blueprint)
-    app.register_error_handler(HTTPException, _explain)
 
 
 def _explain(error: HTTPException) -> Response:
-    page = pages.error_page(error.code or 500)
+    page = rendering.error_page(error.code or 500)
     if isinstance(error, InternalServerError):
         database.close_database()  # the connection may be the cause
     return page

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from config import plan_texts
-from config.plans import Plan
+from config.plans import Plan, Plans
 from config.settings import Settings
 from config.texts import Texts
 from models.money.access import Access
+from models.money.payments import PaymentInfo, PaymentState
 from models.money.providers import PAYPAL
 from models.money.seller import Outcome, Result
+from models.money.subscriptions import SubscriptionInfo, SubscriptionState
+from web.paypal.branding import Branding
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,32 @@ class Offer:
     terms: str
     gives: list[tuple[str, str]]
     renews: bool
-    owned: str
-    """What becomes of the same plan that the customer already has; empty for everybody else."""
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What a customer has already when they look at a plan's page.
+
+    ``renewal`` renews that plan; ``newest`` is the newest payment for it.
+    """
+
+    access: Access
+    renewal: SubscriptionInfo | None
+    newest: PaymentInfo | None
+    plans: Plans
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a buyer reads who has the plan, or has paid for it: nobody pays twice without a word.
+
+    ``again`` is the button's text for paying once more; empty where that would give nothing.
+    """
+
+    title: str
+    text: str
+    tone: str = "good"
+    again: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,8 +74,8 @@ class Message:
     again_url: str | None = None
 
 
-def offer(plan: Plan, texts: Texts, access: Access, timezone: ZoneInfo) -> Offer:
-    """*plan* in the customer's language, with what it costs and gives, for a customer who has *access*."""
+def offer(plan: Plan, texts: Texts) -> Offer:
+    """*plan* in the customer's language, with what it costs and gives."""
     currency = PAYPAL.currency_of(plan) or ""
     return Offer(
         title=plan.title_in(texts.language),
@@ -57,24 +84,92 @@ def offer(plan: Plan, texts: Texts, access: Access, timezone: ZoneInfo) -> Offer
         terms=plan_texts.terms(texts, plan),
         gives=plan_texts.gives(texts, plan),
         renews=plan.renews,
-        owned=_owned(plan, texts, access, timezone),
     )
 
 
-def _owned(plan: Plan, texts: Texts, access: Access, timezone: ZoneInfo) -> str:
-    if plan.renews or access.level != plan.level or access.until is None:
-        return ""
-    date, span = texts.date(access.until, timezone), texts.duration(plan.seconds)
-    return texts.gettext("You already have this plan, until {date}. Paying again adds {span}.", date=date, span=span)
+def on_sale(texts: Texts, plans: Plans, *, by_paypal: bool) -> list[Offer]:
+    """The plans on sale, with the prices that can be paid."""
+    return [
+        Offer(
+            title=plan.title_in(texts.language),
+            description=plan.description_in(texts.language),
+            price=plan_texts.prices(texts, plan, by_paypal=by_paypal),
+            terms=plan_texts.terms(texts, plan),
+            gives=plan_texts.gives(texts, plan),
+            renews=plan.renews,
+        )
+        for plan in plans.on_sale()
+    ]
 
 
-def links(texts: Texts, settings: Settings, chat_url: str | None) -> list[Link]:
-    """What a buyer may want to read before paying; only what the operator has set up."""
-    refunds = f"{chat_url.partition('?')[0]}?start=paysupport" if chat_url else None
+def standing(plan: Plan, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Standing | None:
+    """What a customer reads who has *plan* already, or whose payment for it is under way; None for all others."""
+    newest, access = owned.newest, owned.access
+    if owned.renewal is not None:
+        return _renewing(texts, owned.renewal, timezone)
+    if newest is not None and newest.state is PaymentState.PENDING:
+        title, text, tone = _told(texts)[Result.PENDING]
+        return Standing(title, text, tone, _once_more(texts))
+    if access.level < plan.level:
+        return None
+    if access.forever:
+        return _forever(plan, texts, owned)
+    paid = newest is not None and newest.state is PaymentState.COMPLETED and newest.refunded < newest.amount
+    return _running(plan, texts, owned, timezone, paid=paid)
+
+
+def _renewing(texts: Texts, renewal: SubscriptionInfo, timezone: ZoneInfo) -> Standing:
+    """The plan renews by itself, or would: it cannot be bought again."""
+    suspended = renewal.state is SubscriptionState.SUSPENDED
+    told = already_subscribed(texts, suspended)
+    text = told.text
+    if renewal.period_end and not suspended:
+        text += " " + texts.gettext("🔁 Your plan renews on {date}.", date=texts.date(renewal.period_end, timezone))
+    return Standing(told.title, text, told.tone)
+
+
+def _forever(plan: Plan, texts: Texts, owned: Owned) -> Standing:
+    """The customer has this plan, or a better one, for good."""
+    title = owned.plans.for_level(owned.access.level).title_in(texts.language)
+    return Standing(
+        texts.gettext("You have {plan} forever.", plan=title), texts.gettext("A payment would add nothing to it.")
+    )
+
+
+def _running(plan: Plan, texts: Texts, owned: Owned, timezone: ZoneInfo, *, paid: bool) -> Standing | None:
+    """The customer has this plan, or a better one, until a date."""
+    access = owned.access
+    if access.until is None:
+        return None
+    date = texts.date(access.until, timezone)
+    if plan.renews or access.level > plan.level:
+        has = owned.plans.for_level(access.level).title_in(texts.language)
+        title = texts.gettext("You have {plan}, until {date}.", plan=has, date=date)
+        return Standing(title, _added(plan, texts, access), "", texts.gettext("Pay with PayPal"))
+    head = texts.gettext("You already have this plan, until {date}.", date=date)
+    if paid:
+        head = texts.gettext("You have paid for this plan, and it lasts until {date}.", date=date)
+    again = texts.gettext("Paying again adds {span}.", span=texts.duration(plan.seconds))
+    return Standing(head, again, "good", _once_more(texts))
+
+
+def _added(plan: Plan, texts: Texts, access: Access) -> str:
+    """What becomes of the time that a customer has, and of the time that they buy."""
+    if plan.renews and access.level > plan.level:
+        return texts.gettext("The time that you buy here runs beside it, from the payment on.")
+    return texts.gettext("The time that you buy is added to what you have.")
+
+
+def _once_more(texts: Texts) -> str:
+    return texts.gettext("Pay once more with PayPal")
+
+
+def links(texts: Texts, settings: Settings, bot: Branding) -> list[Link]:
+    """What a buyer may want to read before paying: the operator's own pages, or else the chat's screens."""
     known = (
-        (texts.gettext("Terms of use"), settings.terms_url),
-        (texts.gettext("Refunds and help"), refunds),
-        (texts.gettext("Privacy"), settings.privacy_url),
+        (texts.gettext("Terms of use"), settings.terms_url or bot.leading_to("terms")),
+        (texts.gettext("Refunds and help"), bot.leading_to("paysupport")),
+        (texts.gettext("Privacy"), settings.privacy_url or bot.leading_to("privacy")),
     )
     return [Link(label, url) for label, url in known if url]
 

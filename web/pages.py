@@ -7,27 +7,27 @@ another browser, so a return page without the cookie tells the outcome and no mo
 
 import logging
 import time
-from dataclasses import replace
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from itsdangerous import URLSafeSerializer
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.plans import Plan
-from config.texts import LANGUAGES, Texts, translator
+from config.texts import translator
 from config.units import DAY_S
 from models import users
 from models.errors import AlreadySubscribed, TokenExpired, TokenForged
-from models.money import access, orders
+from models.money import access, orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.providers import PAYPAL
 from models.money.seller import Result, SellerError
 from models.users import UserInfo
 from web import messages
-from web.messages import Message
+from web.messages import Owned
 from web.paypal import branding
 from web.paypal.shop import current_shop
 from web.rate_limits import limiter
+from web.rendering import outcome, page
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ LINK_LIFE_S = DAY_S
 PATIENCE_S = 6.5
 """Seconds that a page waits for the provider in all: four threads share one worker with ``/health``."""
 BUYER_COOKIE = "buyer"
+NEWEST_PAYMENTS = 20
+"""Payments of a customer among which the newest of a plan is looked for."""
 
 
 @blueprint.get("/pay/<token>")
@@ -46,9 +48,26 @@ def offer(token: str) -> Response:
     user, plan = _buyer(token)
     texts = translator(user.language)
     settings = current_shop().settings
-    offered = messages.offer(plan, texts, access.of(user.id, int(time.time())), settings.timezone)
-    links = messages.links(texts, settings, branding.noted().chat_url)
-    return _page("checkout.html", 200, texts, plan=offered, links=links, name=user.first_name or str(user.id))
+    return page(
+        "checkout.html",
+        200,
+        texts,
+        plan=messages.offer(plan, texts),
+        standing=messages.standing(plan, texts, _known_of(user, plan), settings.timezone),
+        links=messages.links(texts, settings, branding.noted()),
+        name=user.first_name or str(user.id),
+    )
+
+
+def _known_of(user: UserInfo, plan: Plan) -> Owned:
+    """What a customer has already, of the plan that they look at."""
+    paid = [each for each in payments.history_of(user.id, NEWEST_PAYMENTS) if each.plan_code == plan.code]
+    return Owned(
+        access=access.of(user.id, int(time.time())),
+        renewal=subscriptions.active(user.id, plan.code),
+        newest=paid[0] if paid else None,
+        plans=current_shop().plans,
+    )
 
 
 @blueprint.post("/pay/<token>")
@@ -60,19 +79,19 @@ def pay(token: str) -> BaseResponse:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect(request.path, 303)  # another site pressed the button: the buyer sees the offer first
     if user.banned:
-        return _outcome(texts, messages.banned(texts), 403)
+        return outcome(texts, messages.banned(texts), 403)
     try:
         with current_shop().within(PATIENCE_S):
-            order, outcome = current_shop().sell(user.id, plan, texts, now)
+            order, found = current_shop().sell(user.id, plan, texts, now)
     except AlreadySubscribed as error:
-        return _outcome(texts, messages.already_subscribed(texts, error.suspended), 409)
+        return outcome(texts, messages.already_subscribed(texts, error.suspended), 409)
     except SellerError as error:
         logger.warning("purchase.failed", extra={"cause": str(error), "debug_id": error.debug_id})
-        return _outcome(texts, messages.away(texts, request.path), 503)
-    if outcome.approve_url is None:
-        return _outcome(texts, messages.message(outcome, texts, request.path), 200, own=True)
+        return outcome(texts, messages.away(texts, request.path), 503)
+    if found.approve_url is None:
+        return outcome(texts, messages.message(found, texts, request.path), 200, own=True)
     logger.info("purchase.opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
-    return _to_paypal(outcome.approve_url, user.id)
+    return _to_paypal(found.approve_url, user.id)
 
 
 def _to_paypal(url: str, user_id: int) -> BaseResponse:
@@ -96,10 +115,10 @@ def success() -> BaseResponse:
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
-        return _outcome(texts, messages.anothers(texts), 403)
+        return outcome(texts, messages.anothers(texts), 403)
     with current_shop().within(PATIENCE_S):
-        outcome = current_shop().reconcile(order, int(time.time()), by_payer=True)
-    return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
+        found = current_shop().reconcile(order, int(time.time()), by_payer=True)
+    return outcome(texts, messages.message(found, texts, _own_pay_url(order)), 200, own=_is_own(order))
 
 
 @blueprint.get("/paypal/cancel")
@@ -113,15 +132,15 @@ def cancel() -> BaseResponse:
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
-        return _outcome(texts, messages.anothers(texts), 403)
+        return outcome(texts, messages.anothers(texts), 403)
     now = int(time.time())
     if not orders.is_left_to_its_payer(order.id):
         with current_shop().within(PATIENCE_S):
-            outcome = current_shop().reconcile(order, now)
-        if outcome.result is not Result.NOT_APPROVED:
-            return _outcome(texts, messages.message(outcome, texts, _own_pay_url(order)), 200, own=_is_own(order))
+            found = current_shop().reconcile(order, now)
+        if found.result is not Result.NOT_APPROVED:
+            return outcome(texts, messages.message(found, texts, _own_pay_url(order)), 200, own=_is_own(order))
     orders.cancel(order.id, now)
-    return _outcome(texts, messages.cancelled(texts, _own_pay_url(order)), 200)
+    return outcome(texts, messages.cancelled(texts, _own_pay_url(order)), 200)
 
 
 def _buyer(token: str) -> tuple[UserInfo, Plan]:
@@ -176,28 +195,3 @@ def _own_pay_url(order: OrderInfo) -> str | None:
         return None
     token = orders.pay_token(current_shop().settings.secret_key, order.user_id, order.plan_code, int(time.time()))
     return url_for("pages.offer", token=token)
-
-
-def _outcome(texts: Texts, message: Message, status: int, own: bool = False) -> Response:
-    """A page that shows *message*. Only the *own* buyer sees the charge's number."""
-    return _page("outcome.html", status, texts, outcome=message if own else replace(message, reference=""))
-
-
-def _page(template: str, status: int, texts: Texts, **values: object) -> Response:
-    contact = current_shop().settings.support_contact
-    html = render_template(
-        template,
-        t=texts,
-        _=texts.gettext,
-        bot=branding.noted(),
-        contact=contact,
-        contact_url=messages.contact_url(contact),
-        **values,
-    )
-    return make_response(html, status)
-
-
-def error_page(status: int) -> Response:
-    """Our page for an error such as 404, 410, 429 or 500, in the browser's language."""
-    texts = translator(request.accept_languages.best_match(LANGUAGES))
-    return _outcome(texts, messages.error(texts, status), status)

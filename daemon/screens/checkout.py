@@ -61,9 +61,7 @@ def _beside(
 
 def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
     """A plan with its limits, and the prices that can be paid."""
-    prices = " · ".join(
-        t.price(amount, currency) for currency, amount in plan.prices.items() if currency == STARS or by_paypal
-    )
+    prices = plan_texts.prices(t, plan, by_paypal=by_paypal)
     between = ", " if plan.renews else " "
     title, description = escape(plan.title_in(t.language)), escape(plan.description_in(t.language))
     return (
@@ -92,6 +90,11 @@ def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
     )
     button = Button(t.gettext("Subscribe for {price}", price=price), url=address)
     return Screen(text, ((button,), (keyboard.plans(t),)))
+
+
+def invoice_title(t: Texts, order: OrderInfo, plan: Plan) -> str:
+    """What an invoice is for."""
+    return t.gettext("Test payment") if order.purpose == "test" else plan.title_in(t.language)
 
 
 def invoice_description(t: Texts, order: OrderInfo, plan: Plan) -> str:

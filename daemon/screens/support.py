@@ -113,6 +113,8 @@ def found(t: Texts, payment: PaymentInfo, timezone: ZoneInfo, support: str | Non
 
 def _became(t: Texts, payment: PaymentInfo, support: str | None) -> str:
     """What the customer got for a payment."""
+    if payment.purpose == "test":
+        return t.gettext("That was a test payment: it buys nothing, and the Star goes back.")
     if payment.state is PaymentState.PENDING:
         return t.gettext("The payment service is still checking this payment; I will tell you when it is confirmed.")
     if payment.state is PaymentState.DENIED:

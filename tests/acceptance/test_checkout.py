@@ -91,6 +91,34 @@ def test_a_subscription(shop: PayPalShop, browser: webdriver.Chrome) -> None:
     assert shop.access(buyer.id).level == 1
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "You have paid for this plan"), ("es", "Ya has pagado este plan")]
+)
+def test_a_page_read_after_paying(shop: PayPalShop, browser: webdriver.Chrome, language: str, told: str) -> None:
+    buyer = shop.buyer(shop.customer(language))
+    buyer.pay()
+    browser.get(buyer.link)
+
+    assert told in browser.find_element(By.ID, "owned").text
+    photograph(browser, f"offer-paid-{language}")
+    press(browser, "pay")
+    assert browser.current_url.startswith(shop.paypal.endpoint), "whoever wants to may pay again"
+
+
+@pytest.mark.parametrize(("language", "button"), [("en", "Open the chat"), ("es", "Abrir el chat")])
+def test_the_domains_first_page(town: Town, browser: webdriver.Chrome, language: str, button: str) -> None:
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
+    try:
+        browser.get(town.shop.web.url)
+        photograph(browser, f"front-{language}")
+        chat_button = browser.find_element(By.ID, "chat")
+        assert chat_button.text == button
+        assert chat_button.get_attribute("href") == f"https://t.me/{town.sandbox.scenario['bot']['username']}"
+    finally:
+        browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {}})
+
+
 def pending(shop: PayPalShop) -> str:
     shop.paypal.switch("capture_status", status="PENDING")
     return paid_by(shop.buyer())

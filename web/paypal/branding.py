@@ -11,10 +11,19 @@ BRAND_LENGTH = 127
 
 @dataclass(frozen=True)
 class Branding:
-    """The shop's name on our pages and PayPal's, and the link back into the chat (None: not known yet)."""
+    """The shop's name on our pages and PayPal's, and the bot's name in addresses (None: not known yet)."""
 
     brand: str
-    chat_url: str | None
+    username: str | None
+
+    @property
+    def chat_url(self) -> str | None:
+        """Where a buyer goes on after paying."""
+        return self.leading_to("paid")
+
+    def leading_to(self, screen: str = "") -> str | None:
+        """The way into the chat, to one of its screens; None while the bot's name is not known."""
+        return f"https://t.me/{self.username}" + (f"?start={screen}" if screen else "") if self.username else None
 
 
 def noted() -> Branding:
@@ -22,6 +31,4 @@ def noted() -> Branding:
     note = notes.get(NOTE)
     known = note if isinstance(note, dict) else {}
     username = known.get("username")
-    return Branding(
-        str(known.get("name") or UNNAMED)[:BRAND_LENGTH], f"https://t.me/{username}?start=paid" if username else None
-    )
+    return Branding(str(known.get("name") or UNNAMED)[:BRAND_LENGTH], str(username) if username else None)

@@ -136,9 +136,14 @@ async def test_a_failed_lookup_is_not_told_as_nothing_found(
 async def test_an_admin_tries_a_payment_and_gets_it_back(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
-        await admin.pay(await admin.ask("/testpay"))
+        invoice = await admin.ask("/testpay")
+        assert invoice.invoice.title == "Test payment", "it is sold as what it is"
+        await admin.pay(invoice)
         await admin.until_text("test payment of 1 ⭐ was refunded")
         await admin.until_text("is done")
+        assert "Test payment, 1 ⭐, refunded" in (await admin.ask("/history")).text
+        number = charges(daemon_sandbox, admin)[0]["charge_id"]
+        assert "That was a test payment" in (await admin.ask(f"/paysupport {number}")).text
         assert charges(daemon_sandbox, admin)[0]["refunded"]
         assert "Your plan: Free" in (await admin.ask("/start")).text
 

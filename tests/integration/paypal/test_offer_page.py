@@ -4,7 +4,9 @@ import time
 
 import pytest
 
+from models import notes
 from models.money import access
+from tests.integration.paypal.test_paypal_subscriptions import subscribed
 from tests.paypal_shop import PayPalShop
 
 
@@ -47,3 +49,77 @@ def test_terms_privacy_and_support_are_links(shop: PayPalShop) -> None:
     assert '<a href="https://example.org/terms">Terms of use</a>' in page
     assert '<a href="https://example.org/privacy">Privacy</a>' in page
     assert '<a id="contact" href="mailto:help@example.org">' in page
+
+
+BUTTON = 'id="pay"'
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "again"),
+    [
+        ("en", "You have paid for this plan, and it lasts until", "Pay once more with PayPal"),
+        ("es", "Ya has pagado este plan, y dura hasta el", "Pagar otra vez con PayPal"),
+    ],
+)
+def test_a_page_read_after_paying_says_so_first(shop: PayPalShop, language: str, told: str, again: str) -> None:
+    buyer = shop.buyer(shop.customer(language))
+    buyer.pay()
+
+    page = buyer.page().text
+
+    assert told in page and again in page
+    assert page.index(told) < page.index(BUTTON)
+
+
+def test_a_payment_that_is_checked_is_not_offered_as_new(shop: PayPalShop) -> None:
+    shop.paypal.switch("capture_status", status="PENDING")
+    buyer = shop.buyer()
+    buyer.pay()
+
+    page = buyer.page().text
+
+    assert "Your payment is being checked" in page and "Pay once more with PayPal" in page
+
+
+def test_a_plan_that_renews_already_cannot_be_paid_again(shop: PayPalShop) -> None:
+    buyer, _ = subscribed(shop)
+
+    page = buyer.page().text
+
+    assert "It renews until you cancel." in page and "🔁 Your plan renews on" in page
+    assert BUTTON not in page
+    other = shop.buyer(buyer.id, "premium").page().text
+    assert "You already have this plan, until" in other and BUTTON in other
+
+
+def test_who_has_a_plan_forever_is_not_asked_to_pay(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    now = int(time.time())
+    access.give(buyer.id, 2, forever=True, reason="", by=1, now=now, source=f"forever:{buyer.id}")
+
+    page = buyer.page().text
+
+    assert "You have VIP forever." in page and BUTTON not in page
+
+
+@pytest.mark.parametrize(("plan", "added"), [("premium", "is added to what you have"), ("monthly", "runs beside it")])
+def test_who_has_a_better_plan_reads_when_the_time_counts(shop: PayPalShop, plan: str, added: str) -> None:
+    buyer = shop.buyer(plan=plan)
+    now = int(time.time())
+    access.give(buyer.id, 2, seconds=86_400, reason="", by=1, now=now, source=f"better:{buyer.id}")
+
+    page = buyer.page().text
+
+    assert "You have VIP, until" in page and added in page and BUTTON in page
+
+
+def test_terms_are_in_the_chat_where_there_is_no_page(shop: PayPalShop) -> None:
+    notes.put("bot", {"id": 1, "username": "tollbot", "name": "Toll"}, int(time.time()))
+    try:
+        page = shop.buyer().page().text
+    finally:
+        notes.drop("bot")
+
+    for screen, label in {"terms": "Terms of use", "paysupport": "Refunds and help", "privacy": "Privacy"}.items():
+        assert f'<a href="https://t.me/tollbot?start={screen}">{label}</a>' in page
+    assert "By paying you accept the terms of use." in page
