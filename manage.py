@@ -272,15 +272,18 @@ def _examine(settings: Settings, offline: bool) -> Iterator[Finding]:
     import daemon.doctor
     import models.maintenance.doctor
     import web.doctor
+    from models import catalogue
 
     t, running = translator(settings.language), models.maintenance.doctor.is_running(settings)
-    yield ok("settings and plans", t.gettext("can be read"))
+    yield ok("settings", t.gettext("can be read"))
     for warning in settings.warnings:
         yield warn("settings", warning)
     yield from advice.about_settings(settings, t)
+    plans, said = catalogue.examine(settings, t)
+    yield said
     yield from models.maintenance.doctor.examine(settings, t)
-    yield from daemon.doctor.examine(settings, t, running, offline=offline)
-    yield from web.doctor.examine(settings, t, running, offline=offline)
+    yield from daemon.doctor.examine(settings, plans, t, running, offline=offline)
+    yield from web.doctor.examine(settings, catalogue.Catalogue(plans), t, running, offline=offline)
 
 
 @cli.command()

@@ -1,4 +1,7 @@
-"""The plans: what each allows, its prices, its duration. A faulty ``plans.toml`` is refused as a whole."""
+"""The plans: what each allows, its prices, its duration. A faulty ``plans.toml`` is refused as a whole.
+
+Which text holds now is told by :mod:`models.catalogue`.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,23 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from config.money import CURRENCIES, STARS
 from config.money import decimals as decimals
 from config.money import format_price as format_price
-from config.texts import DEFAULT_LANGUAGE, LANGUAGES
-from config.units import DAY_S, MIB
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Message, Texts, translator
+from config.units import DAY_S, KIB, MIB
 
 KINDS = ("photo", "video", "music", "apk", "document", "text")
+
+LARGEST_TEXT = 256 * KIB
+"""Bytes. A file beyond it is not what somebody wrote as plans."""
+
+_SHOWN = 60
+"""Characters of a wrong value that a fault quotes."""
 
 _FAULTY = -1
 """Stands for a number that was refused."""
@@ -30,12 +39,28 @@ _PAYPAL_RENEWAL_DAYS = 365
 """PayPal's limit for the period of a subscription in days."""
 
 
-class PlansError(Exception):
-    """The plans file cannot be used. ``faults`` says of every fault where it is (file, plan, key) and what it is."""
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a plans file, and where: ``place`` is the file, then the plan and the key."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
+    place: str
+    text: Message
+
+    def said_in(self, t: Texts) -> str:
+        """Place and fault in the language of *t*."""
+        return f"{self.place}: {self.text.said_in(t)}"
+
+
+class PlansError(Exception):
+    """The plans file cannot be used. The error holds every fault; it reads in the default language."""
+
+    def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
+        super().__init__("\n".join(self.said_in(translator(DEFAULT_LANGUAGE))))
+
+    def said_in(self, t: Texts) -> list[str]:
+        """Every fault in the language of *t*."""
+        return [fault.said_in(t) for fault in self.faults]
 
 
 Period: TypeAlias = Literal["day", "all"]
@@ -85,9 +110,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Plans:
-    """All plans, in the order of the file."""
+    """All plans, in the order of the file. ``former`` are those that have left it, as they were last."""
 
     plans: tuple[Plan, ...]
+    former: tuple[Plan, ...] = ()
 
     @property
     def free(self) -> Plan:
@@ -95,6 +121,11 @@ class Plans:
 
     def by_code(self, code: str) -> Plan | None:
         return next((plan for plan in self.plans if plan.code == code), None)
+
+    def title_of(self, code: str, language: str) -> str:
+        """What customers call a plan, also one that has left the file; its code where nobody remembers it."""
+        known = next((plan for plan in (*self.plans, *self.former) if plan.code == code), None)
+        return known.title_in(language) if known else code
 
     def for_level(self, level: int) -> Plan:
         """The plan whose limits hold at *level*. A level that left the file gets the next better plan or the best."""
@@ -106,40 +137,78 @@ class Plans:
         return tuple(plan for plan in self.plans if plan.on_sale)
 
 
-def load(path: Path) -> Plans:
-    """Read the plans file.
+def read(path: Path) -> str:
+    """The text of the plans file.
 
-    :raises PlansError: the file cannot be used. The error holds every fault.
+    :raises PlansError: the file cannot be read, is no text in UTF-8, or is no plans file by its size.
     """
     try:
-        document = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        with path.open("rb") as file:
+            content = file.read(LARGEST_TEXT + 1)
     except OSError as error:
-        raise PlansError([f"{path.name}: cannot be read: {error.strerror} ({path})"]) from None
-    except ValueError as error:
-        raise PlansError([f"{path.name}: is not TOML: {error}"]) from None
-    faults: list[str] = []
-    plans = _plans(_Table(path.name, document, faults))
+        away = Message("cannot be read: {reason} ({file})", reason=error.strerror, file=path)
+        raise PlansError([Fault(path.name, away)]) from None
+    if len(content) > LARGEST_TEXT:
+        large = Message("is larger than {size} KiB ({file})", size=LARGEST_TEXT // KIB, file=path)
+        raise PlansError([Fault(path.name, large)])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        foreign = Message("line {line} is not UTF-8 text: save the file as UTF-8", line=line)
+        raise PlansError([Fault(path.name, foreign)]) from None
+
+
+def parse(text: str, name: str = "plans.toml") -> Plans:
+    """The plans that *text* describes.
+
+    :param name: stands in front of every fault.
+    :raises PlansError: the text cannot be used. The error holds every fault.
+    """
+    try:
+        document = tomllib.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise PlansError([Fault(name, Message("is not TOML: {error}", error=error))]) from None
+    faults: list[Fault] = []
+    plans = _plans(_Table(name, document, faults))
     if faults:
         raise PlansError(faults)
     return Plans(plans)
 
 
+def load(path: Path) -> Plans:
+    """Read and parse the plans file.
+
+    :raises PlansError: the file cannot be used. The error holds every fault.
+    """
+    return parse(read(path), path.name)
+
+
+def faults_of(path: Path, t: Texts) -> list[str]:
+    """What is wrong with the plans file, in the language of *t*; empty for a good one."""
+    try:
+        load(path)
+    except PlansError as error:
+        return error.said_in(t)
+    return []
+
+
 class _Table:
     """A table of the file. It collects faults with their place, so that the operator sees all of them at once."""
 
-    def __init__(self, where: str, values: Mapping[str, Any], faults: list[str]) -> None:
+    def __init__(self, where: str, values: Mapping[str, Any], faults: list[Fault]) -> None:
         self.where = where
         self._values = values
         self._faults = faults
 
-    def fault(self, key: str, text: str) -> None:
-        self._faults.append(f"{self.where}{'' if self.where.endswith('.') else ': '}{key}: {text}")
+    def fault(self, key: str, text: Message) -> None:
+        self._faults.append(Fault(f"{self.where}{'' if self.where.endswith('.') else ': '}{key}", text))
 
     def only(self, keys: Iterable[str]) -> None:
         known = tuple(keys)
         for key in self._values:
             if key not in known:
-                self.fault(key, f"unknown; this table may hold {', '.join(known)}")
+                self.fault(key, Message("unknown; this table may hold {keys}", keys=", ".join(known)))
 
     def keys(self) -> list[str]:
         return list(self._values)
@@ -153,7 +222,7 @@ class _Table:
     def table(self, key: str, where: str) -> _Table:
         value = self._values.get(key, {})
         if not isinstance(value, dict):
-            self.fault(key, "must be a table")
+            self.fault(key, Message("must be a table"))
             value = {}
         return _Table(where, value, self._faults)
 
@@ -164,21 +233,21 @@ class _Table:
         value = self._values.get(key)
         if type(value) is int and low <= value <= high:
             return value
-        self.fault(key, _wrong(value, f"a whole number from {low} to {high}"))
+        self.fault(key, _wrong(value, Message("a whole number from {low} to {high}", low=low, high=high)))
         return _FAULTY
 
     def boolean(self, key: str, default: bool) -> bool:
         value = self._values.get(key, default)
         if isinstance(value, bool):
             return value
-        self.fault(key, _wrong(value, "true or false"))
+        self.fault(key, _wrong(value, Message("true or false")))
         return default
 
     def text(self, key: str, longest: int) -> str:
         value = self._values.get(key)
         if isinstance(value, str) and 0 < len(value.strip()) <= longest:
             return value.strip()
-        self.fault(key, _wrong(value, f"a text of 1 to {longest} characters"))
+        self.fault(key, _wrong(value, Message("a text of 1 to {longest} characters", longest=longest)))
         return ""
 
 
@@ -189,7 +258,7 @@ def _plans(document: _Table) -> tuple[Plan, ...]:
     for code in tables.keys():
         table = tables.table(code, f'{document.where}: plan "{code}"')
         if not re.fullmatch(r"[a-z0-9_]{1,32}", code):
-            table.fault("code", "must be 1 to 32 of a-z, 0-9 and _")
+            table.fault("code", Message("must be 1 to 32 of a-z, 0-9 and _"))
         plans.append(_plan(code, table))
     if all(plan.level != _FAULTY for plan in plans):
         _check_together(document, plans)
@@ -214,7 +283,7 @@ def _plan(code: str, table: _Table) -> Plan:
 def _free_offer(table: _Table) -> dict[str, Any]:
     for key in ("days", "prices", "renews", "on_sale"):
         if table.has(key):
-            table.fault(key, "does not belong to the free plan (level 0)")
+            table.fault(key, Message("does not belong to the free plan (level 0)"))
     return {"days": 0, "prices": {}, "renews": False, "on_sale": False}
 
 
@@ -222,20 +291,35 @@ def _paid_offer(table: _Table) -> dict[str, Any]:
     days, prices = table.integer("days", 1, 36500), _prices(table.inner("prices"))
     renews, on_sale = table.boolean("renews", False), table.boolean("on_sale", True)
     others = [currency for currency in prices if currency != STARS]
-    if on_sale and not table.has("prices"):
-        table.fault("prices", "missing: set at least one, or on_sale = false")
-    if renews and STARS in prices:
-        if days not in (_RENEWAL_DAYS, _FAULTY):
-            table.fault("days", f"must be {_RENEWAL_DAYS}, not {days}: Stars renew every {_RENEWAL_DAYS} days only")
-        if prices[STARS] > _RENEWAL_STARS:
-            table.fault("prices.XTR", f"must be at most {_RENEWAL_STARS}, not {prices[STARS]}, for a plan that renews")
-    elif renews and others and days > _PAYPAL_RENEWAL_DAYS:
-        longest = _PAYPAL_RENEWAL_DAYS
-        table.fault("days", f"must be at most {longest}, not {days}: PayPal renews at least once in {longest} days")
+    if on_sale and not table.value("prices"):
+        table.fault("prices", Message("missing: set at least one, or on_sale = false"))
     if len(others) > 1:
-        said = ", ".join(others)
-        table.fault("prices", f"must hold one currency beside XTR, not {said}: PayPal sells a plan for one")
+        said = Message(
+            "must hold one currency beside XTR, not {currencies}: PayPal sells a plan for one",
+            currencies=", ".join(others),
+        )
+        table.fault("prices", said)
+    if renews and STARS in prices:
+        _check_stars_renewal(table, days, prices[STARS])
+    elif renews and others and days > _PAYPAL_RENEWAL_DAYS:
+        said = Message(
+            "must be at most {longest}, not {days}: PayPal renews at least once in {longest} days",
+            longest=_PAYPAL_RENEWAL_DAYS,
+            days=days,
+        )
+        table.fault("days", said)
     return {"days": days, "prices": prices, "renews": renews, "on_sale": on_sale}
+
+
+def _check_stars_renewal(table: _Table, days: int, price: int) -> None:
+    if days not in (_RENEWAL_DAYS, _FAULTY):
+        said = Message(
+            "must be {wanted}, not {days}: Stars renew every {wanted} days only", wanted=_RENEWAL_DAYS, days=days
+        )
+        table.fault("days", said)
+    if price > _RENEWAL_STARS:
+        said = Message("must be at most {most}, not {price}, for a plan that renews", most=_RENEWAL_STARS, price=price)
+        table.fault("prices.XTR", said)
 
 
 def _prices(table: _Table) -> dict[str, int]:
@@ -247,11 +331,12 @@ def _price(table: _Table, currency: str) -> int:
     value, digits = table.value(currency), decimals(currency)
     try:
         minor = Decimal(value).scaleb(digits) if not isinstance(value, bool) else Decimal(0)
-    except (InvalidOperation, TypeError, ValueError):
+    except (ArithmeticError, TypeError, ValueError):
         minor = Decimal(0)
     if minor.is_finite() and minor >= 1 and minor == minor.to_integral_value():
         return int(minor)
-    table.fault(currency, _wrong(value, f"a price above 0 with at most {digits} digits after the point"))
+    wanted = Message("a price above 0 with at most {digits} digits after the point", digits=digits)
+    table.fault(currency, _wrong(value, wanted))
     return 1
 
 
@@ -276,27 +361,30 @@ def _limit(table: _Table, kind: str) -> Limit:
     match = re.fullmatch(r"([1-9][0-9]{0,8}) (a day|in all)", value) if isinstance(value, str) else None
     if match:
         return Limit(int(match[1]), "day" if match[2] == "a day" else "all")
-    table.fault(kind, _wrong(value, '"10 a day", "3 in all", "unlimited" or "no"'))
+    table.fault(kind, _wrong(value, Message('"10 a day", "3 in all", "unlimited" or "no"')))
     return Limit.NONE
 
 
 def _check_together(document: _Table, plans: list[Plan]) -> None:
     free = [plan.code for plan in plans if plan.level == 0]
     if len(free) != 1:
-        document.fault("plans", f"there must be exactly one free plan (level 0), not {len(free)}")
+        document.fault("plans", Message("there must be exactly one free plan (level 0), not {n}", n=len(free)))
     first_of: dict[int, Plan] = {}
     for plan in plans:
         first = first_of.setdefault(plan.level, plan)
         for key in ("limits", "max_bytes"):
             if getattr(plan, key) != getattr(first, key):
                 name = "max_mib" if key == "max_bytes" else key
-                document.fault(
-                    f'plan "{plan.code}"', f'{name}: must equal those of "{first.code}": both have level {plan.level}'
+                said = Message(
+                    'must equal those of "{first}": both have level {level}', first=first.code, level=plan.level
                 )
+                document.fault(f'plan "{plan.code}": {name}', said)
 
 
-def _wrong(value: object, expected: str) -> str:
+def _wrong(value: object, expected: Message) -> Message:
     if value is None:
-        return f"missing: must be {expected}"
+        return Message("missing: must be {expected}", expected=expected)
     shown = str(value) if isinstance(value, Decimal) else repr(value)
-    return f"must be {expected}, not {shown}"
+    if len(shown) > _SHOWN:
+        shown = f"{shown[:_SHOWN]}…"
+    return Message("must be {expected}, not {value}", expected=expected, value=shown)

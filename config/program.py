@@ -4,7 +4,8 @@ import ctypes
 import logging
 import os
 import signal
-from typing import TextIO
+from collections.abc import Iterable
+from typing import NoReturn, TextIO
 
 from config import advice, settings
 from config import logging as log
@@ -34,21 +35,24 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
     except settings.ConfigurationError as error:
         for warning in error.warnings:
             logger.warning("settings.warned: %s", warning)
-        for fault in error.faults:
-            logger.error("settings.refused: %s", fault)
-        raise SystemExit(settings.EXIT_CONFIG) from None
+        refuse(error.faults)
     t = translator(loaded.language)
     try:
         log.setup(loaded, process, console, file=file)
     except OSError as error:
-        fault = settings.unwritable(loaded.logs, error).said_in(t)
-        logger.error("settings.refused: DB_PATH %s", fault)
-        raise SystemExit(settings.EXIT_CONFIG) from None
+        refuse([f"DB_PATH {settings.unwritable(loaded.logs, error).said_in(t)}"])
     logger.info("program.started", extra={"version": VERSION})
     if not supervisor:  # else the launcher has said it
         for warning in advice.warnings(loaded, t):
             logger.warning("settings.warned: %s", warning)
     return loaded
+
+
+def refuse(faults: Iterable[str]) -> NoReturn:
+    """End the process with ``EXIT_CONFIG``; the last lines of its log name every fault."""
+    for fault in faults:
+        logger.error("settings.refused: %s", fault)
+    raise SystemExit(settings.EXIT_CONFIG)
 
 
 def end_with(parent: int) -> None:

@@ -103,8 +103,6 @@ class Settings:
     db_path: Path
     secret_key: str = field(repr=False)
     plans_file: Path
-    plans: plans.Plans
-    """The content of ``plans_file``."""
     timezone: ZoneInfo
     language: str
     """The code of the language that ``doctor``, ``manage.py`` and the log's last lines speak to the operator."""
@@ -230,7 +228,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
 
     :param environ: stands in for the environment of the process.
     :param dotenv: None, or a file that does not exist, is left out.
-    :raises ConfigurationError: the settings or the plans file cannot be used. The error holds every fault.
+    :raises ConfigurationError: the settings cannot be used. The error holds every fault, those of the plans file too.
     """
     reader = _Reader(os.environ if environ is None else environ, dotenv)
     values = {
@@ -247,13 +245,11 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
     }
     if values["backend_url"] is None and values["paypal_endpoint"]:
         values["backend_url"] = f"http://127.0.0.1:{values['port']}"
-    try:
-        values["plans"] = plans.load(values["plans_file"])
-    except plans.PlansError as error:
-        reader.faults.extend(error.faults)
     if not reader.faults:
         values["secret_key"] = reader.text("SECRET_KEY") or _kept_secret(values["db_path"], reader)
     reader.find_unknown_names()
+    if reader.faults:
+        reader.faults += plans.faults_of(values["plans_file"], reader.texts)
     reader.refuse()
     return Settings(**values, warnings=tuple(reader.warnings))
 

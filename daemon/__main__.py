@@ -10,6 +10,7 @@ from config.settings import EXIT_AWAY, EXIT_CONFIG, Settings
 from daemon.service import Service
 from daemon.telegram import account_guard
 from daemon.telegram.errors import AccountInUse
+from models import catalogue
 from models.database import close_database, migrate, open_database
 from models.errors import SchemaTooNew
 from models.maintenance import backups
@@ -43,13 +44,13 @@ def _run(settings: Settings) -> int:
     os.chdir(settings.logs)
     open_database(settings.database_file)
     try:
-        return asyncio.run(_serve(settings))
+        return asyncio.run(_serve(settings, catalogue.begin(settings, int(time.time()))))
     finally:
         close_database()
 
 
-async def _serve(settings: Settings) -> int:
-    return await Service(settings).run()
+async def _serve(settings: Settings, plans: catalogue.Catalogue) -> int:
+    return await Service(settings, plans).run()
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class Context:
     async def plan_status(self, user_id: int | None = None) -> PlanStatus:
         """The plan that this customer, or another one, has now."""
         now_has = await self.deps.database(access.of, self.user.id if user_id is None else user_id, self.now)
-        plan = self.deps.plans.for_level(now_has.level)
+        plan = self.deps.catalogue.plans.for_level(now_has.level)
         return PlanStatus(plan, now_has, self.now, self.deps.settings.timezone)
 
     async def plan(self) -> Plan:

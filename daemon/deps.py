@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from pyrogram import Client
 
-from config.plans import Plans
 from config.settings import Settings
 from config.units import HOUR_S
 from daemon.chats import Chats
@@ -18,6 +17,7 @@ from daemon.telegram.bot import Bot
 from daemon.telegram.sender import Sender
 from daemon.transfer.reader import Reader
 from daemon.wakeup import Wakeup
+from models.catalogue import Catalogue
 from models.database import Watcher
 
 LOOKUPS = 10
@@ -29,7 +29,7 @@ class Deps:
     """Everything that the dispatcher and the handlers need, and nothing that starts or stops anything."""
 
     settings: Settings
-    plans: Plans
+    catalogue: Catalogue
     database: Database
     wakeup: Wakeup
     bot: Bot
@@ -42,19 +42,19 @@ class Deps:
     exports: Exports
 
 
-def assemble(settings: Settings, bot: Bot, account: Client) -> Deps:
+def assemble(settings: Settings, catalogue: Catalogue, bot: Bot, account: Client) -> Deps:
     """Everything that handlers need, for a bot and an account that need not be connected yet."""
-    plans, database, wakeup = settings.plans, Database(), Wakeup(Watcher())
+    database, wakeup = Database(), Wakeup(Watcher())
     sender = Sender(bot, database)
     return Deps(
         settings=settings,
-        plans=plans,
+        catalogue=catalogue,
         database=database,
         wakeup=wakeup,
         bot=bot,
         sender=sender,
-        notifier=Notifier(settings, plans, database, sender),
-        stars=Stars(bot, database, wakeup, plans),
+        notifier=Notifier(settings, catalogue, database, sender),
+        stars=Stars(bot, database, wakeup, catalogue),
         chats=Chats(Reader(account), database),
         commands=CommandMenu(bot, settings.admin_ids),
         lookups=Limiter(LOOKUPS, LOOKUPS / HOUR_S),

@@ -20,6 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from config.advice import STARS_RULE
 from config.findings import Finding, clock, fail, ok, warn
 from config.money import STARS
+from config.plans import Plans
 from config.settings import Settings
 from config.texts import Texts
 from daemon.supervision import programs
@@ -32,23 +33,23 @@ STOP_S = 5.0
 _FAILURES = (RPCError, OSError, AuthKeyNotFound)
 
 
-def examine(settings: Settings, t: Texts, running: bool, *, offline: bool) -> list[Finding]:
+def examine(settings: Settings, plans: Plans, t: Texts, running: bool, *, offline: bool) -> list[Finding]:
     """The daemon's findings. *running*: the programs run on this ``DB_PATH`` now."""
-    findings = [_stars(settings, t), *(_supervisor(settings, t) if running else ())]
+    findings = [_stars(settings, plans, t), *(_supervisor(settings, t) if running else ())]
     if offline:
         return findings
     in_use = _in_use(settings, t, running)
     return [*findings, *asyncio.run(_telegram(settings, t, in_use))]
 
 
-def _stars(settings: Settings, t: Texts) -> Finding:
+def _stars(settings: Settings, plans: Plans, t: Texts) -> Finding:
     if settings.paypal_enabled:
         rule = STARS_RULE.said_in(t)
         return warn(
             "Telegram's rule",
             t.gettext("PayPal is on. {rule}. For Stars only, leave out PAYPAL_CLIENT_ID", rule=rule),
         )
-    if not any(STARS in plan.prices for plan in settings.plans.on_sale()):
+    if plans.plans and not any(STARS in plan.prices for plan in plans.on_sale()):
         return warn("Telegram's rule", t.gettext("no plan has a price in Stars (XTR), so nothing can be bought"))
     return ok("Telegram's rule", t.gettext("only Stars are taken"))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from config.plans import Plans
 from config.settings import Settings
 from config.texts import Texts, translator
 from daemon.database import Database
@@ -11,15 +10,16 @@ from daemon.telegram.rpc import LONGEST_FLOOD_S
 from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
 from models import users
+from models.catalogue import Catalogue
 from models.event_kinds import Payload
 
 
 class Notifier:
     """Looks up a person's language, renders a screen in it, and sends it."""
 
-    def __init__(self, settings: Settings, plans: Plans, database: Database, sender: Sender) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, database: Database, sender: Sender) -> None:
         self._settings = settings
-        self._plans = plans
+        self._catalogue = catalogue
         self._database = database
         self._sender = sender
 
@@ -43,7 +43,9 @@ class Notifier:
         """Send the message for an event; nothing for a kind that has none. A flood wait is raised, not sat out."""
 
         def render(t: Texts) -> Screen | None:
-            setting = announcements.Setting(t, self._plans, self._settings.timezone, self._settings.support_contact)
+            setting = announcements.Setting(
+                t, self._catalogue.plans, self._settings.timezone, self._settings.support_contact
+            )
             return announcements.render(payload, setting)
 
         await self.send(user_id, render, random_id=random_id, longest_flood=0)

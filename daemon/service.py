@@ -24,6 +24,7 @@ from daemon.telegram import clients, endpoint
 from daemon.telegram.errors import ClockSetBack, LoginLost, LoginRefused
 from daemon.transfer.delivery_notifier import DeliveryNotifier
 from daemon.transfer.worker import TransferClients, Transfers
+from models.catalogue import Catalogue
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ QUIET_TIMEOUT_S = 5.0
 HANDLERS_DRAIN_S = 3.0
 TRANSFERS_DRAIN_S = 15.0
 EVENTS_DRAIN_S = 2.0
+CATALOGUE_S, CATALOGUE_PACE_S = 60.0, 0.2
+"""Seconds after which the catalogue is asked anyway, and between two times while there are many commits."""
 CLOCK_CHECK_S = 1.0
 SET_BACK_S = 10.0
 
@@ -40,11 +43,11 @@ SET_BACK_S = 10.0
 class Service:
     """All parts of the daemon, and the order in which they start and stop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         if settings.telegram_public_key:
             endpoint.trust(settings.telegram_public_key)
         bot, account = clients.build_bot(settings), clients.build_account(settings)
-        self.deps = parts = deps.assemble(settings, bot, account)
+        self.deps = parts = deps.assemble(settings, catalogue, bot, account)
         database, wakeup = parts.database, parts.wakeup
         self.connections = Connections(bot, account, database, wakeup)
         self.dispatcher = Dispatcher(parts)
@@ -54,12 +57,12 @@ class Service:
             wakeup=wakeup,
             sender=parts.sender,
             settings=settings,
-            plans=parts.plans,
+            catalogue=catalogue,
         )
         deliveries = DeliveryNotifier(
             parts.notifier,
             database=database,
-            plans=parts.plans,
+            catalogue=catalogue,
             timezone=settings.timezone,
             account_name=lambda: account.me.username if account.me else None,
         )
@@ -95,6 +98,7 @@ class Service:
         self.tasks.start("heartbeat", self.connections.beat())
         self.tasks.start("clock", _watch_clock())
         self.tasks.start("database", self.deps.database.watch())
+        self.tasks.start("catalogue", self._follow_catalogue())
         self.tasks.start("bot", self._keep_bot())
         self.tasks.start("commands", self.deps.commands.run(bot_is_up))
         self.tasks.start("account", self.connections.keep_account())
@@ -118,6 +122,15 @@ class Service:
     async def _transfer(self) -> None:
         await self.connections.bot.up.wait()
         await self.transfers.run()
+
+    async def _follow_catalogue(self) -> None:
+        """Take over the plans that another program has made hold, within a moment of its commit."""
+        subscription = self.deps.wakeup.subscribe()
+        while True:
+            await subscription.wait(CATALOGUE_S)
+            if await self.deps.database(self.deps.catalogue.refresh):
+                logger.info("catalogue.changed")
+            await asyncio.sleep(CATALOGUE_PACE_S)
 
     async def _save_session(self) -> None:
         """Save the update state, but only when every update before it has been handled.

@@ -17,7 +17,7 @@ from pyrogram.errors import BadRequest, ChargeAlreadyRefunded, RPCError
 from pyrogram.types import SuccessfulPayment
 
 from config.money import STARS
-from config.plans import Plan, Plans
+from config.plans import Plan
 from config.texts import Texts, translator
 from config.units import DAY_S
 from daemon.database import Database
@@ -25,6 +25,7 @@ from daemon.screens import checkout
 from daemon.telegram.rpc import invoke
 from daemon.wakeup import Wakeup
 from models import notes, outbox, users
+from models.catalogue import Catalogue
 from models.event_kinds import AlertReason
 from models.money import orders, payments, provider_requests, stars_cursor, subscriptions
 from models.money.access import GRACE_S
@@ -64,9 +65,9 @@ class StarsTransaction:
 class Stars:
     """Everything about Stars that needs Telegram."""
 
-    def __init__(self, bot: Client, database: Database, wakeup: Wakeup, plans: Plans) -> None:
+    def __init__(self, bot: Client, database: Database, wakeup: Wakeup, catalogue: Catalogue) -> None:
         self._bot = bot
-        self._plans = plans
+        self._catalogue = catalogue
         self._database = database
         self._wakeup = wakeup
         self._urgent: set[asyncio.Task[None]] = set()
@@ -226,7 +227,7 @@ class Stars:
                 PROVIDER,
                 transaction.amount,
                 STARS,
-                plans=self._plans,
+                plans=self._catalogue.plans,
                 at=transaction.at,
                 now=now,
             )

@@ -450,6 +450,7 @@ class IncidentKey(StrEnum):
     LEDGER_CONTRADICTS_ITSELF = "ledger_contradicts_itself"
     PAYPAL_AWAY = "paypal_away"
     PAYPAL_DENIED = "paypal_denied"
+    PLANS_REFUSED = "plans_refused"
     REPORT_REFUSED = "report_refused"
     WEBHOOK_MISSING = "webhook_missing"
     WEBHOOKS_FAILING = "webhooks_failing"
@@ -457,11 +458,12 @@ class IncidentKey(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentOpened(Payload):
-    """Something is wrong: ``key`` is an :class:`IncidentKey`, ``text`` says more."""
+    """Something is wrong: ``key`` is an :class:`IncidentKey`, ``text`` says more; so do ``in_words``, by language."""
 
     event_kind: ClassVar = EventKind.INCIDENT_OPENED
     key: str
     text: str
+    in_words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -498,6 +498,15 @@ class Incident(Table):
     closed_at = peewee.IntegerField(null=True)
 
 
+class CatalogueVersion(Table):
+    """What ``plans.toml`` said, or was to say: whatever was put there, also if it cannot be used."""
+
+    text = peewee.TextField()
+    author = peewee.TextField()  # file
+    digest = peewee.TextField()  # SHA-256 of the text
+    at = peewee.IntegerField()
+
+
 class Note(Table):
     """A small named value: the webhook's id, the newest Stars transaction that was read."""
 
@@ -509,5 +518,5 @@ class Note(Table):
 TABLES: tuple[type[Table], ...] = (
     User, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request, WebhookEvent, Batch, Job,
     Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup, ListedChat, SourceOpening, Join, CachedMedia,
-    Event, Export, Erasure, Heartbeat, Incident, Note,
+    Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion, Note,
 )  # fmt: skip

@@ -4,6 +4,10 @@ import base64
 import struct
 from pathlib import Path
 
+from config import plans
+from config.settings import Settings
+from models.catalogue import Catalogue
+
 API_ID = 12345
 AUTH_KEY = bytes(range(256))
 
@@ -24,3 +28,8 @@ def minimal(db_path: Path) -> dict[str, str]:
         "DB_PATH": str(db_path),
         "WEB_ADDRESS": "127.0.0.1",
     }
+
+
+def catalogue(settings: Settings) -> Catalogue:
+    """The plans of these settings, for a program that has no database yet."""
+    return Catalogue(plans.load(settings.plans_file))

@@ -22,7 +22,7 @@ from models.money import access, orders, payments
 from models.money.access import Access
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo
-from models.tables import Event, Note, Order
+from models.tables import CatalogueVersion, Event, Note, Order
 from tests import environment, preloaded
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal.signatures import Transmission
@@ -83,6 +83,11 @@ def until(look: Callable[[], T], what: str, timeout: float = PATIENCE_S) -> T:
             return seen
         assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
         time.sleep(0.01)
+
+
+def _newest_plans() -> str:
+    """What the plans file said when it was last looked at."""
+    return str(CatalogueVersion.select().order_by(CatalogueVersion.id.desc()).get().text)
 
 
 def free_port() -> int:
@@ -217,6 +222,25 @@ class PayPalShop:
         finally:
             self.webs.remove(second)
             assert second.program.stop() == 0
+
+    @contextlib.contextmanager
+    def edited_plans(self, old: str, new: str) -> Iterator[None]:
+        """For a while the plans file says *new* in place of *old*, and that holds if it can be used."""
+        file = self.place / "plans.toml"
+        before = file.read_text()
+        assert old in before
+        try:
+            self.write_plans(before.replace(old, new))
+            yield
+        finally:
+            self.write_plans(before)
+
+    def write_plans(self, text: str) -> None:
+        """Put another plans file in the place of the present one, and wait until upkeep has seen it."""
+        draft = self.place / "plans.toml.draft"
+        draft.write_text(text)
+        draft.replace(self.place / "plans.toml")
+        until(lambda: _newest_plans() == text, "the edit of the plans", START_S)
 
     def start_upkeep(self, **changes: str) -> Program:
         """Start upkeep and wait until it has registered the webhook."""

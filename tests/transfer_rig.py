@@ -159,7 +159,7 @@ async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIte
         wakeup=wakeup,
         sender=Sender(bot, database),
         settings=settings,
-        plans=settings.plans,
+        catalogue=environment.catalogue(settings),
     )
     tasks = [asyncio.create_task(work) for work in (account_connection.watch(), transfers.run())]
     try:

@@ -17,10 +17,12 @@ from gunicorn.workers.base import Worker
 
 from config import logging as log
 from config import port, program
+from config.plans import Plans
 from config.settings import EXIT_AWAY, Settings
 from config.texts import translator
 from config.version import VERSION
-from models import database
+from models import catalogue, database
+from models.catalogue import Catalogue
 from web.app import create_app
 from web.upkeep import heartbeat
 from web.worker import BufferingWorker
@@ -69,8 +71,8 @@ class AccessLog(Logger):
 class Server(BaseApplication):
     """gunicorn for these settings; it reads no configuration file or environment of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, plans: Catalogue) -> None:
+        self._settings, self._catalogue = settings, plans
         super().__init__()
 
     def load_config(self) -> None:
@@ -82,7 +84,7 @@ class Server(BaseApplication):
         gc.freeze()
         database.open_database(self._settings.database_file)
         heartbeat.start("web")
-        return create_app(self._settings)
+        return create_app(self._settings, self._catalogue)
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -119,7 +121,19 @@ def main() -> None:
             logger.error("port.refused", extra={"cause": fault.text.said_in(translator(settings.language))})
             raise SystemExit(EXIT_AWAY)
         time.sleep(PORT_CHECK_S)
-    Server(settings).run()
+    Server(settings, _catalogue(settings)).run()
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    """The plans that hold; none where the database cannot be read now: the first page that can looks again."""
+    try:
+        database.open_database(settings.database_file)
+        return catalogue.begin(settings, int(time.time()))
+    except database.ERRORS as error:
+        logger.warning("catalogue.unread", extra={"cause": str(error)})
+        return Catalogue(Plans(()))
+    finally:
+        database.close_database()  # the worker, which is forked off, opens its own
 
 
 if __name__ == "__main__":

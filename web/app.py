@@ -12,6 +12,7 @@ from config.advice import STARS_RULE
 from config.settings import Settings
 from config.texts import translator
 from models import database
+from models.catalogue import Catalogue
 from web import front, headers, health, metrics, pages, rendering, webhook
 from web.arrival import LARGEST_BODY
 from web.paypal.shop import Shop, build_shop
@@ -22,7 +23,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     """Build the application for *settings*. The caller opens the database in this process before it serves.
 
     PayPal's pages and webhook are part of it where the settings turn PayPal on.
@@ -33,7 +34,7 @@ def create_app(settings: Settings) -> Flask:
         BEHIND_PROXY=settings.behind_proxy,
         MAX_CONTENT_LENGTH=LARGEST_BODY,
     )
-    shop = build_shop(settings)
+    shop = build_shop(settings, catalogue)
     checks = health.Health(settings.db_path, shop.paypal if shop else None)
     app.extensions["health"] = checks
     app.extensions["metrics"] = metrics.Metrics(settings, checks)
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(metrics.blueprint)
     hosts = _known_hosts(settings.backend_url)
     app.before_request(lambda: _refuse_unknown(hosts))
-    app.before_request(_connect)
+    app.before_request(lambda: _connect(catalogue))
     app.teardown_request(_disconnect)
     app.extensions["settings"] = settings
     app.register_blueprint(front.blueprint)
@@ -87,10 +88,11 @@ def _host() -> str | None:
         return None
 
 
-def _connect() -> None:
+def _connect(catalogue: Catalogue) -> None:
     # Health and metrics must answer when there is no database to connect to.
     if request.blueprint not in (health.blueprint.name, metrics.blueprint.name):
         database.connect()
+        catalogue.refresh()
 
 
 def _disconnect(error: BaseException | None) -> None:

@@ -12,6 +12,7 @@ from config.money import country_of_currency
 from config.settings import Settings
 from config.texts import Texts
 from models import database
+from models.catalogue import Catalogue
 from web.paypal import registration
 from web.paypal.client import AccessDenied, PayPalError
 from web.paypal.events import EVENT_TYPES
@@ -24,7 +25,7 @@ FORGED = 400
 """The status with which our webhook answers a notification that is not PayPal's."""
 
 
-def examine(settings: Settings, t: Texts, running: bool, *, offline: bool) -> Iterator[Finding]:
+def examine(settings: Settings, catalogue: Catalogue, t: Texts, running: bool, *, offline: bool) -> Iterator[Finding]:
     """The findings about PayPal and the web program, one after the other.
 
     :param running: whether the programs run on this ``DB_PATH`` at the moment.
@@ -32,7 +33,7 @@ def examine(settings: Settings, t: Texts, running: bool, *, offline: bool) -> It
     """
     if not running:
         yield _port(settings, t)
-    shop = build_shop(settings)
+    shop = build_shop(settings, catalogue)
     if shop is None:
         yield _off(settings, t)
         return
@@ -61,7 +62,7 @@ def _off(settings: Settings, t: Texts) -> Finding:
 
 def _currencies(shop: Shop, t: Texts) -> Iterator[Finding]:
     """Currencies that PayPal takes from accounts of one country alone."""
-    for currency in sorted({each for plan in shop.settings.plans.on_sale() for each in plan.prices}):
+    for currency in sorted({each for plan in shop.catalogue.plans.on_sale() for each in plan.prices}):
         country = country_of_currency(currency, t.language)
         if country is not None:
             yield warn(

@@ -151,7 +151,7 @@ def _buyer(token: str) -> tuple[UserInfo, Plan]:
         abort(410)
     except TokenForged:
         abort(404)
-    user, plan = users.get(said.user_id), current_shop().plans.by_code(said.plan_code)
+    user, plan = users.get(said.user_id), current_shop().catalogue.plans.by_code(said.plan_code)
     if user is None or user.erased or plan is None or not plan.on_sale or PAYPAL.currency_of(plan) is None:
         abort(410)
     return user, plan

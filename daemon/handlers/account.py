@@ -49,7 +49,9 @@ async def history(context: Context) -> None:
     paid = await deps.database(payments.history_of, user.id, PAYMENTS_SHOWN)
     delivered = await deps.database(queue.history, user.id, DELIVERIES_SHOWN)
     of = None if user.id == context.user.id else user
-    screen = account.history(context.t, paid, delivered, plans=deps.plans, timezone=deps.settings.timezone, of=of)
+    screen = account.history(
+        context.t, paid, delivered, plans=deps.catalogue.plans, timezone=deps.settings.timezone, of=of
+    )
     await context.show(screen)
 
 

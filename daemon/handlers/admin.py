@@ -149,7 +149,8 @@ async def block(context: Context, words: list[str]) -> Screen:
 
 async def testpay(context: Context, words: list[str]) -> None:
     """``/testpay``: a payment of 1 Star that gives nothing and is refunded."""
-    plan = next((plan for plan in context.deps.plans.plans if plan.level), context.deps.plans.free)
+    plans = context.deps.catalogue.plans
+    plan = next((plan for plan in plans.plans if plan.level), plans.free)
     trial = dataclasses.replace(plan, prices={STARS: TEST_PRICE}, renews=False)
     order = await context.deps.database(
         orders.create,
@@ -200,7 +201,7 @@ def _only(words: list[str]) -> str:
 
 def _given(context: Context) -> list[Plan]:
     """The plans that can be given."""
-    return [plan for plan in context.deps.plans.plans if plan.level]
+    return [plan for plan in context.deps.catalogue.plans.plans if plan.level]
 
 
 def _what_to_give(context: Context, words: list[str]) -> tuple[Plan, Span, list[str]]:
@@ -228,7 +229,7 @@ def _plan_behind(context: Context, words: Sequence[str]) -> tuple[Plan, int]:
 
 def _plan(context: Context, words: Sequence[str]) -> tuple[Plan, int]:
     """The plan that *words* begin with, and how many words that takes."""
-    plans = context.deps.plans
+    plans = context.deps.catalogue.plans
     found, took = typed.plan(words, plans.plans)
     if found is not None and found.level:
         return found, took

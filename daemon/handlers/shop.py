@@ -17,7 +17,7 @@ async def plans(context: Context) -> None:
     deps, settings = context.deps, context.deps.settings
     status = await context.plan_status()
     owned = [each for each in await deps.database(subscriptions.of, context.user.id) if is_shown(each, context.now)]
-    on_sale = deps.plans.on_sale()
+    on_sale = deps.catalogue.plans.on_sale()
     await context.show(
         checkout.plans(
             context.t,
@@ -32,7 +32,7 @@ async def plans(context: Context) -> None:
 
 async def buy(context: Context) -> None:
     """The button of a plan: create its order and send the invoice."""
-    plan = context.deps.plans.by_code(context.argument)
+    plan = context.deps.catalogue.plans.by_code(context.argument)
     if plan is None or not plan.on_sale or STARS not in plan.prices:
         await context.show(checkout.not_on_sale(context.t))
         return

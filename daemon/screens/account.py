@@ -170,8 +170,7 @@ def reminders(t: Texts, on: bool) -> Screen:
 
 
 def _payment(t: Texts, payment: PaymentInfo, plans: Plans, timezone: ZoneInfo) -> str:
-    plan = plans.by_code(payment.plan_code) if payment.plan_code else None
-    title = escape(plan.title_in(t.language) if plan else payment.plan_code or "?")
+    title = escape(plans.title_of(payment.plan_code or "?", t.language))
     title = t.gettext("Test payment") if payment.purpose == "test" else title
     return (
         f"• {t.date(payment.created_at, timezone)}: {title}, {t.price(payment.amount, payment.currency)}, "

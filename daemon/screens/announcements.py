@@ -54,9 +54,10 @@ class Setting:
     support: str | None
 
     def plan(self, code: str | None, level: int | None = None) -> str:
-        """A plan's title, or its code when no plan has that code any more."""
-        plan = self.plans.by_code(code) if code else self.plans.for_level(level or 0)
-        return escape(plan.title_in(self.t.language) if plan else code or "")
+        """The title of a plan, or of the one whose limits hold at a level."""
+        if code:
+            return escape(self.plans.title_of(code, self.t.language))
+        return escape(self.plans.for_level(level or 0).title_in(self.t.language))
 
     def date(self, unix: int) -> str:
         """A moment in the operator's time zone."""
@@ -513,7 +514,8 @@ def _links_spent(payload: BudgetSpent, setting: Setting) -> str:
 
 
 def _incident_opened(payload: IncidentOpened, setting: Setting) -> Screen:
-    return Screen(f"🔴 {incident(setting.t, payload.key)}\n{escape(payload.text)}")
+    said = payload.in_words.get(setting.t.language, payload.text)
+    return Screen(f"🔴 {incident(setting.t, payload.key)}\n{escape(said)}")
 
 
 def _incident_closed(payload: IncidentClosed, setting: Setting) -> Screen:
@@ -565,6 +567,10 @@ def incident(t: Texts, key: str) -> str:
         IncidentKey.DISPUTES_REFUSED: t.gettext(
             "PayPal does not show me its disputes, so a disputed payment does not pause access. Switch on “Customer "
             "disputes” for the application in PayPal's developer pages."
+        ),
+        IncidentKey.PLANS_REFUSED: t.gettext(
+            "I cannot use what the plans file (plans.toml) says now, so the plans and prices from before go on. What "
+            "is wrong is below: correct the file, and I take it over at once."
         ),
         IncidentKey.REPORT_REFUSED: t.gettext(
             "PayPal does not show me its list of transactions, so I cannot compare the ledger with it. Switch on "

@@ -30,12 +30,12 @@ from supervisor.states import EventListenerStates, ProcessStates, SupervisorStat
 from supervisor.supervisord import Supervisor
 
 from config import logging as log
-from config import port, program
+from config import plans, port, program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
 from config.texts import Message, translator
 from daemon.supervision import programs
 from daemon.supervision.watchdog import CrashLoop
-from models import database
+from models import catalogue, database
 from models.errors import BackupError, SchemaTooNew
 from models.event_kinds import IncidentKey
 from models.maintenance import backups, health, integrity, restoring
@@ -61,6 +61,8 @@ def main(check: bool, config: Path) -> None:
     fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
     settings = program.begin("launcher")
     if check:
+        if faults := plans.faults_of(settings.plans_file, translator(settings.language)):
+            program.refuse(faults)
         logger.info("settings.accepted")
         sys.exit(EXIT_OK)
     sys.exit(launch(settings, config))
@@ -135,8 +137,20 @@ def _prepare(settings: Settings, user: _User) -> None:
     _check_database(settings)
     for migration in database.migrate(settings.database_file, lambda name: _back_up(settings, name)):
         logger.info("database.migrated", extra={"migration": migration})
+    _look_at_plans(settings)
     if user.changes:
         _hand_over(settings.db_path, user)
+
+
+def _look_at_plans(settings: Settings) -> None:
+    """Let the plans file hold, or what held before where it cannot be used. Ends the process where nothing can be."""
+    database.open_database(settings.database_file)
+    try:
+        catalogue.begin(settings, int(time.time()))
+    finally:
+        database.close_database()
+    for fault in plans.faults_of(settings.plans_file, translator(settings.language)):
+        logger.error("plans.refused: %s", fault)
 
 
 class DatabaseUnusable(Exception):

@@ -4,13 +4,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from zoneinfo import ZoneInfo
 
-from config.plans import Plans
 from config.texts import Texts
 from daemon.database import Database
 from daemon.notifier import Notifier
 from daemon.screens import deliveries
 from daemon.screens.deliveries import Standing
 from daemon.telegram.screen import Screen
+from models.catalogue import Catalogue
 from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished
 from models.jobs import batches, usage
 from models.jobs.usage import Left
@@ -28,12 +28,12 @@ class DeliveryNotifier:
         notifier: Notifier,
         *,
         database: Database,
-        plans: Plans,
+        catalogue: Catalogue,
         timezone: ZoneInfo,
         account_name: Callable[[], str | None],
     ) -> None:
         self._notifier, self._database = notifier, database
-        self._plans, self._timezone, self._account_name = plans, timezone, account_name
+        self._catalogue, self._timezone, self._account_name = catalogue, timezone, account_name
 
     def handlers(self) -> Mapping[str, Callable[[EventInfo], Awaitable[None]]]:
         """By kind of event. Each raises what :meth:`Notifier.send` raises."""
@@ -57,16 +57,16 @@ class DeliveryNotifier:
     async def _batch_held(self, event: EventInfo) -> None:
         held = event.read(BatchHeld)
         waiting = await self._database(batches.waiting, held.batch)
-        await self._send(event, lambda t: deliveries.batch_held(t, held, waiting, self._plans))
+        await self._send(event, lambda t: deliveries.batch_held(t, held, waiting, self._catalogue.plans))
 
     def _standing(self, t: Texts, left: Mapping[str, Left]) -> Standing:
-        return Standing(t, self._plans, left, self._account_name())
+        return Standing(t, self._catalogue.plans, left, self._account_name())
 
     async def _left(self, user_id: int) -> Mapping[str, Left]:
         now = int(time.time())
         level = (await self._database(access.of, user_id, now)).level
         day = usage.day_of(now, self._timezone)
-        return await self._database(usage.left, user_id, self._plans.for_level(level), day)
+        return await self._database(usage.left, user_id, self._catalogue.plans.for_level(level), day)
 
     async def _send(self, event: EventInfo, render: Callable[[Texts], Screen | None]) -> None:
         if event.user_id is not None:

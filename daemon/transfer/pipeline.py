@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from config.plans import Plans
 from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram import links
@@ -25,6 +24,7 @@ from daemon.transfer.reader import Post
 from daemon.transfer.resolver import Customer, Found, Resolver
 from daemon.transfer.run import Run, Track
 from daemon.transfer.single_flight import SingleFlight
+from models.catalogue import Catalogue
 from models.database import transaction
 from models.event_kinds import InvitationFollowed, OverLimit, TooLarge
 from models.jobs import batches, cache, queue, usage
@@ -53,10 +53,10 @@ class Pipeline:
         delivery: Delivery,
         database: Database,
         settings: Settings,
-        plans: Plans,
+        catalogue: Catalogue,
     ) -> None:
         self._resolver, self._fetcher, self._delivery = resolver, fetcher, delivery
-        self._database, self._settings, self._plans = database, settings, plans
+        self._database, self._settings, self._catalogue = database, settings, catalogue
         self._fetches = SingleFlight()
         self._tracks: dict[object, Track] = {}
 
@@ -100,7 +100,7 @@ class Pipeline:
         :raises PermanentFailure: the post is too large, or a limit leaves no room for it.
         :raises LimitReached: a limit holds the job, which is part of a batch.
         """
-        limits = self._plans.for_level(level)
+        limits = self._catalogue.plans.for_level(level)
         largest = max((item.size for item in post.items), default=0)
         if largest > MAX_BYTES:
             raise PermanentFailure(RefusalReason.TOO_LARGE_FOR_BOTS, TooLarge(size=largest, limit=MAX_BYTES))

@@ -17,7 +17,6 @@ from pyrogram import Client
 from pyrogram.errors import RPCError
 
 from config import memory
-from config.plans import Plans
 from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram.clients import state_after
@@ -43,6 +42,7 @@ from daemon.transfer.streaming import Budget, Stream
 from daemon.transfer.waits import Waits
 from daemon.wakeup import Wakeup
 from models import users
+from models.catalogue import Catalogue
 from models.errors import LeaseLost
 from models.jobs import queue
 from models.jobs.reasons import RefusalReason
@@ -84,9 +84,9 @@ class Transfers:
         wakeup: Wakeup,
         sender: Sender,
         settings: Settings,
-        plans: Plans,
+        catalogue: Catalogue,
     ) -> None:
-        self._clients, self._database, self._settings, self._plans = clients, database, settings, plans
+        self._clients, self._database, self._settings, self._catalogue = clients, database, settings, catalogue
         self._owner = f"{NAME}/{secrets.token_hex(4)}"
         self._runs: dict[int, Run] = {}
         self._waits = Waits()
@@ -150,7 +150,7 @@ class Transfers:
             delivery,
             database=self._database,
             settings=self._settings,
-            plans=self._plans,
+            catalogue=self._catalogue,
         )
         return resolver, pipeline
 

@@ -50,11 +50,7 @@ def all() -> dict[str, Beat]:
 def open_incident(key: IncidentKey, text: str, now: int) -> bool:
     """Open an incident and tell the admins; False if it is open already."""
     with transaction():
-        if _open(key).exists():
-            return False
-        incident: int = Incident.insert(key=key, text=text, opened_at=now).execute()
-        outbox.append(IncidentOpened(key=key, text=text), None, now, key=f"incident:{incident}:opened")
-        return True
+        return _begin(key, text, now)
 
 
 def tell_incident(key: IncidentKey, text: str, now: int) -> bool:
@@ -62,34 +58,55 @@ def tell_incident(key: IncidentKey, text: str, now: int) -> bool:
 
     For an incident that may stay open for long, so that it does not hide what happens after it.
     """
-    if open_incident(key, text, now):
-        return True
     with transaction():
-        row = _open(key).first()
-        if row is None or row.text == text:
-            return False
-        Incident.update(text=text).where(Incident.id == row.id).execute()
-        told = f"incident:{row.id}:opened:{now}"
-        outbox.append(IncidentOpened(key=key, text=text), None, now, key=told)
-        return True
+        return tell(key, text, now)
 
 
 def close_incident(key: IncidentKey, now: int) -> bool:
     """Close an incident and tell the admins; False if none with this key is open."""
     with transaction():
-        row = _open(key).first()
-        if row is None:
-            return False
-        Incident.update(closed_at=now).where(Incident.id == row.id).execute()
-        told = IncidentClosed(key=key, text=row.text, seconds=now - row.opened_at)
-        outbox.append(told, None, now, key=f"incident:{row.id}:closed")
-        return True
+        return close(key, now)
+
+
+def tell(key: IncidentKey, text: str, now: int, in_words: Mapping[str, str] | None = None) -> bool:
+    """Do as :func:`tell_incident` inside the caller's transaction.
+
+    :param in_words: what an admin reads in place of *text*, by language, where that is not the same for all.
+    """
+    row = _open(key).first()
+    if row is None:
+        return _begin(key, text, now, in_words)
+    if row.text == text:
+        return False
+    Incident.update(text=text).where(Incident.id == row.id).execute()
+    outbox.append(IncidentOpened(key=key, text=text, in_words=in_words or {}), None, now)
+    return True
+
+
+def close(key: IncidentKey, now: int) -> bool:
+    """Do as :func:`close_incident` inside the caller's transaction."""
+    row = _open(key).first()
+    if row is None:
+        return False
+    Incident.update(closed_at=now).where(Incident.id == row.id).execute()
+    told = IncidentClosed(key=key, text=row.text, seconds=now - row.opened_at)
+    outbox.append(told, None, now, key=f"incident:{row.id}:closed")
+    return True
 
 
 def incidents() -> list[IncidentInfo]:
     """Return the open incidents, oldest first."""
     rows = Incident.select().where(Incident.closed_at.is_null()).order_by(Incident.id)
     return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
+
+
+def _begin(key: IncidentKey, text: str, now: int, in_words: Mapping[str, str] | None = None) -> bool:
+    if _open(key).exists():
+        return False
+    incident: int = Incident.insert(key=key, text=text, opened_at=now).execute()
+    opened = IncidentOpened(key=key, text=text, in_words=in_words or {})
+    outbox.append(opened, None, now, key=f"incident:{incident}:opened")
+    return True
 
 
 def _open(key: str) -> Any:

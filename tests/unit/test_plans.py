@@ -8,8 +8,10 @@ import pytest
 
 from config import plans
 from config.plans import Limit, Plans, PlansError
+from config.texts import translator
 from config.units import MIB
 
+ENGLISH, SPANISH = translator("en"), translator("es")
 SHIPPED = Path(__file__).resolve().parents[2] / "plans.toml"
 
 
@@ -22,7 +24,7 @@ def faults(file: Path, text: str) -> list[str]:
     file.write_text(text)
     with pytest.raises(PlansError) as caught:
         plans.load(file)
-    return caught.value.faults
+    return caught.value.said_in(ENGLISH)
 
 
 def changed(old: str, new: str) -> str:
@@ -186,9 +188,32 @@ def test_paypal_renews_at_least_once_a_year(file: Path) -> None:
 def test_a_file_that_is_not_there_or_not_text_is_told(file: Path) -> None:
     with pytest.raises(PlansError, match="cannot be read"):
         plans.load(file)
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(PlansError, match="is not TOML"):
+    file.write_bytes(b"# Precios\n\xff\xfe")
+    with pytest.raises(PlansError, match="line 2 is not UTF-8 text"):
         plans.load(file)
+    file.write_text("#" * 300_000)
+    with pytest.raises(PlansError, match="is larger than 256 KiB"):
+        plans.load(file)
+
+
+def test_a_fault_reads_in_every_language_and_quotes_little(file: Path) -> None:
+    file.write_text(changed("level = 2", f'level = "{"x" * 500}"'))
+    (fault,) = plans.faults_of(file, SPANISH)
+
+    assert fault.startswith('plans.toml: plan "vip": level: debe ser un número entero de 0 a 1000, no \'xxx')
+    assert len(fault) < 150
+
+
+def test_what_editors_of_windows_write_is_text(file: Path) -> None:
+    text = SHIPPED.read_text()
+    file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert plans.load(file) == plans.load(SHIPPED)
+
+
+def test_whatever_the_text_is_it_is_read_or_refused(file: Path) -> None:
+    for text in ("", "a = " + "[" * 100_000, "plans = 1", "plans = []", "[[plans]]", "\0", "[plans.a]\nlevel = true"):
+        file.write_text(text)
+        assert plans.faults_of(file, ENGLISH)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_what_is_needed_is_enough(environ: dict[str, str], tmp_path: Path) -> No
     assert (loaded.port, loaded.join_by_invitation, loaded.protected_content) == (8000, "paying", "refuse")
     assert loaded.database_file == tmp_path / "data" / "peaje.db"
     assert not loaded.paypal_enabled
-    assert loaded.plans.free.code == "free"
+    assert loaded.plans_file == REPOSITORY / "plans.toml"
 
 
 def test_all_faults_are_told_at_once_by_name(environ: dict[str, str]) -> None:
@@ -284,7 +284,7 @@ def test_the_example_explains_all_settings_and_defaults(environ: dict[str, str])
         {name: environ[name] for name in environ if name != "WEB_ADDRESS"} | {"SECRET_KEY": "k" * 40}, example
     )
     assert filled_in == settings.load(environ | {"SECRET_KEY": "k" * 40, "WEB_ADDRESS": "0.0.0.0"}, None)
-    assert bare.plans == filled_in.plans
+    assert bare.plans_file == filled_in.plans_file
 
 
 def _names(example: Path) -> Iterator[str]:

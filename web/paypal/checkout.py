@@ -8,9 +8,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from config.plans import Plans
 from config.texts import Texts
 from models import notes
+from models.catalogue import Catalogue
 from models.money import orders
 from models.money.orders import OrderInfo
 from models.money.seller import Outcome, Poll, Result
@@ -33,9 +33,9 @@ class Checkout:
     :param backend_url: the public address of our pages.
     """
 
-    def __init__(self, paypal: PayPal, plans: Plans, backend_url: str) -> None:
+    def __init__(self, paypal: PayPal, catalogue: Catalogue, backend_url: str) -> None:
         self._paypal = paypal
-        self._plans = plans
+        self._catalogue = catalogue
         self._backend_url = backend_url
 
     def create(self, order: OrderInfo, texts: Texts, now: int) -> str:
@@ -127,8 +127,7 @@ class Checkout:
         return orders.request_id(order.id, "capture", now, fresh=now - order.created_at >= REQUEST_LIFE_S)
 
     def _body(self, order: OrderInfo, texts: Texts) -> dict[str, Any]:
-        plan = self._plans.by_code(order.plan_code)
-        title = plan.title_in(texts.language) if plan else order.plan_code
+        title = self._catalogue.plans.title_of(order.plan_code, texts.language)
         description = f"{title}, {texts.duration(order.seconds)}"
         return {
             "intent": "CAPTURE",

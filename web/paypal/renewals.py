@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from config.plans import Plans
 from config.texts import DEFAULT_LANGUAGE, Texts
 from config.units import DAY_S
 from models import notes
+from models.catalogue import Catalogue
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import Fact, PaymentState
@@ -39,9 +39,9 @@ logger = logging.getLogger(__name__)
 class Renewals:
     """Sells renewing plans through one PayPal account."""
 
-    def __init__(self, paypal: PayPal, plans: Plans, backend_url: str) -> None:
+    def __init__(self, paypal: PayPal, catalogue: Catalogue, backend_url: str) -> None:
         self._paypal = paypal
-        self._plans = plans
+        self._catalogue = catalogue
         self._backend_url = backend_url
         self._creating = threading.RLock()
 
@@ -131,8 +131,7 @@ class Renewals:
     def _billing_plan(self, order: OrderInfo, now: int) -> str:
         """PayPal's plan for these terms, made once and remembered. Other terms make another plan."""
         terms = f"{order.plan_code}:{order.amount}:{order.currency}:{order.seconds}"
-        plan = self._plans.by_code(order.plan_code)
-        title = plan.title_in(DEFAULT_LANGUAGE) if plan else order.plan_code
+        title = self._catalogue.plans.title_of(order.plan_code, DEFAULT_LANGUAGE)
         body = {
             "product_id": self._product(now),
             "name": title,

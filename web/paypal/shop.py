@@ -9,10 +9,11 @@ from typing import Any
 from cryptography import x509
 from flask import current_app
 
-from config.plans import Plan, Plans
+from config.plans import Plan
 from config.settings import Settings
 from config.texts import Texts
 from models import notes
+from models.catalogue import Catalogue
 from models.money import orders, payments
 from models.money.orders import OrderInfo
 from models.money.providers import PAYPAL, Provider
@@ -36,7 +37,7 @@ class Shop:
     """One PayPal account, with the two ways to sell through it: single periods and subscriptions."""
 
     settings: Settings
-    plans: Plans
+    catalogue: Catalogue
     paypal: PayPal
     checkout: Checkout
     renewals: Renewals
@@ -151,13 +152,13 @@ def _end_with(outcome: Outcome, order: OrderInfo, now: int) -> None:
         orders.expire(order.id, now)
 
 
-def build_shop(settings: Settings) -> Shop | None:
+def build_shop(settings: Settings, catalogue: Catalogue) -> Shop | None:
     """The shop that the settings describe; None where PayPal is not set up."""
     if not settings.paypal_enabled:
         return None
     base_url = settings.paypal_endpoint or ENDPOINTS[settings.paypal_mode]
     paypal = PayPal(base_url, settings.paypal_client_id or "", settings.paypal_client_secret or "")
-    plans, backend_url = settings.plans, settings.backend_url or ""
+    backend_url = settings.backend_url or ""
     pinned = settings.paypal_authority
     verifier = Verifier(
         settings.paypal_mode,
@@ -166,10 +167,10 @@ def build_shop(settings: Settings) -> Shop | None:
     )
     return Shop(
         settings=settings,
-        plans=plans,
+        catalogue=catalogue,
         paypal=paypal,
-        checkout=Checkout(paypal, plans, backend_url),
-        renewals=Renewals(paypal, plans, backend_url),
+        checkout=Checkout(paypal, catalogue, backend_url),
+        renewals=Renewals(paypal, catalogue, backend_url),
         verifier=verifier,
     )
 

@@ -18,7 +18,10 @@ import peewee
 
 from config import program
 from config.settings import EXIT_OK, Settings
+from config.texts import translator
 from config.units import DAY_S, HOUR_S, MINUTE_S
+from models import catalogue
+from models.catalogue import Catalogue
 from models.database import checkpoint, close_database, connected, open_database, wakes
 from models.event_kinds import IncidentKey
 from models.jobs import batches, budgets, cache
@@ -34,6 +37,7 @@ from web.paypal.shop import ENDED, Shop, build_shop
 from web.upkeep import backup_job, heartbeat
 from web.upkeep.periodic_tasks import PeriodicTask, WallClock
 from web.upkeep.ping import Ping
+from web.upkeep.plans_file import LOOK_S, PlansFile
 
 logger = logging.getLogger("web.upkeep")
 
@@ -70,7 +74,7 @@ class Upkeep:
     :param shop: None where PayPal is not set up; the tasks that do not need it run all the same.
     """
 
-    def __init__(self, settings: Settings, shop: Shop | None) -> None:
+    def __init__(self, settings: Settings, shop: Shop | None, catalogue: Catalogue) -> None:
         self._settings = settings
         self._stopping = threading.Event()
         self._commits = wakes()
@@ -78,6 +82,8 @@ class Upkeep:
         self.tasks = [*(self._selling(shop) if shop else self._not_selling()), *self._keeping()]
         self.long_tasks = self._long()
         self.ping = PeriodicTask("ping", PING_CHECK_S, Ping(settings, shop).send)
+        watched = PlansFile(settings.plans_file, catalogue, translator(settings.language))
+        self.plans = PeriodicTask("follow the plans file", 0, watched.turn)
         self._moved_at = time.monotonic()
         self._broken = self._known_as_broken()
 
@@ -99,23 +105,28 @@ class Upkeep:
 
     def run(self) -> None:
         """Take a turn whenever another process has committed, and every few seconds anyway, until stopped."""
-        for name, tasks in (("long tasks", self.long_tasks), ("ping", [self.ping])):
-            threading.Thread(target=self._work_beside, args=(tasks,), name=name, daemon=True).start()
+        beside = (
+            ("long tasks", self.long_tasks, TURN_S),
+            ("ping", [self.ping], TURN_S),
+            ("plans", [self.plans], LOOK_S),
+        )
+        for name, tasks, every_s in beside:
+            threading.Thread(target=self._work_beside, args=(tasks, every_s), name=name, daemon=True).start()
         while not self._stopping.is_set():
             self.run_once(int(time.time()))
             self._commits.wait(TURN_S)
 
-    def _work_beside(self, tasks: Iterable[PeriodicTask]) -> None:
+    def _work_beside(self, tasks: Iterable[PeriodicTask], every_s: float) -> None:
         """Run tasks in a thread of their own that would keep the turns waiting. They may be interrupted anywhere."""
         with connected():
-            while not self._stopping.wait(TURN_S):
+            while not self._stopping.wait(every_s):
                 for task in tasks:
                     if not self._stopping.is_set():
                         task.turn(int(time.time()))
                 self._tell_of_broken(int(time.time()))
 
     def _tell_of_broken(self, now: int) -> None:
-        broken = [each.name for each in (*self.tasks, *self.long_tasks, self.ping) if each.is_broken(now)]
+        broken = [each.name for each in (*self.tasks, *self.long_tasks, self.ping, self.plans) if each.is_broken(now)]
         if broken == self._broken:
             return
         try:
@@ -133,7 +144,7 @@ class Upkeep:
         names = next(
             (each.text.split(", ") for each in health.incidents() if each.key == IncidentKey.CHORE_FAILING), []
         )
-        for task in (*self.tasks, *self.long_tasks, self.ping):
+        for task in (*self.tasks, *self.long_tasks, self.ping, self.plans):
             if task.name in names:
                 task.remember_as_broken()
         return names
@@ -270,7 +281,8 @@ def main() -> int:
     settings = program.begin(PROGRAM)
     Path(settings.db_path).mkdir(parents=True, exist_ok=True)
     open_database(settings.database_file)
-    upkeep = Upkeep(settings, build_shop(settings))
+    held = catalogue.begin(settings, int(time.time()))
+    upkeep = Upkeep(settings, build_shop(settings, held), held)
     heartbeat.start(PROGRAM, lambda: upkeep.is_moving)
     for received in (signal.SIGTERM, signal.SIGINT):
         signal.signal(received, lambda *_: upkeep.stop())

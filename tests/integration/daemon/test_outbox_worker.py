@@ -159,7 +159,7 @@ class Post(Sender):
 
 def worker(configured: Settings, database: Database, post: Post) -> OutboxWorker:
     """A worker that writes to nobody but *post*."""
-    notifier = Notifier(configured, configured.plans, database, post)
+    notifier = Notifier(configured, environment.catalogue(configured), database, post)
     return OutboxWorker(configured.admin_ids, notifier, database, Wakeup(Watcher()))
 
 

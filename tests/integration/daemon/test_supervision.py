@@ -247,6 +247,37 @@ def test_every_configuration_fault_is_told_before_the_start(instance: Instance) 
     assert not (instance.home / "data").exists()
 
 
+def test_a_restart_with_a_bad_plans_file_goes_on(instance: Instance) -> None:
+    plans = instance.home / "plans.toml"
+    plans.write_text((REPOSITORY / "plans.toml").read_text())
+    instance.environ["PLANS_FILE"] = str(plans)
+    instance.launch()
+    instance.wait_until_up()
+    assert instance.stop() == 0
+
+    plans.write_text(plans.read_text().replace("level = 2", "level = -2"))
+    instance.launch()
+    instance.wait_until_up()
+
+    assert [said for said in instance.messages("launcher") if said.startswith('plans.refused: plans.toml: plan "vip"')]
+    assert _news(instance, "plans_refused") == ["incident_opened"]
+    assert instance.stop() == 0
+
+
+def test_a_first_start_with_a_bad_plans_file_is_refused(instance: Instance) -> None:
+    plans = instance.home / "plans.toml"
+    plans.write_text((REPOSITORY / "plans.toml").read_text().replace("level = 2", "level = -2"))
+    instance.environ["PLANS_FILE"] = str(plans)
+
+    assert instance.launch().wait(timeout=20) == 78
+    assert 'plans.toml: plan "vip": level: must be a whole number' in instance.messages("launcher")[-1]
+    plans.write_text((REPOSITORY / "plans.toml").read_text())
+    instance.launch()
+    instance.wait_until_up()
+    assert _news(instance, "plans_refused") == []
+    assert instance.stop() == 0
+
+
 def test_a_second_launcher_on_one_state_exits_with_75(instance: Instance) -> None:
     first = instance.launch()
     instance.wait_until_up()
@@ -278,17 +309,19 @@ def test_a_crash_loop_is_recorded_and_told_by_the_next_start(instance: Instance)
     instance.environ |= {"WATCHDOG_CRASHES": "2", "WATCHDOG_WINDOW": "3"}
     instance.configure({"web": CRASHING})
     assert instance.launch().wait(timeout=30) == 70
-    assert _news(instance) == ["incident_opened"]
+    assert _news(instance, "crash_loop") == ["incident_opened"]
 
     instance.configure({})
     instance.launch()
-    wait(lambda: _news(instance) == ["incident_opened", "incident_closed"], 30)
+    wait(lambda: _news(instance, "crash_loop") == ["incident_opened", "incident_closed"], 30)
 
 
-def _news(instance: Instance) -> list[str]:
-    """The kinds of the events about crash loops, as the daemon will tell them."""
+def _news(instance: Instance, incident: str) -> list[str]:
+    """The kinds of the events about an incident, as the daemon will tell them."""
     with contextlib.closing(sqlite3.connect(instance.home / "data" / "peaje.db")) as database:
-        rows = database.execute("SELECT kind FROM event WHERE payload LIKE '%crash_loop%' ORDER BY id").fetchall()
+        rows = database.execute(
+            "SELECT kind FROM event WHERE payload LIKE ? ORDER BY id", (f"%{incident}%",)
+        ).fetchall()
     return [str(row[0]) for row in rows]
 
 
@@ -393,7 +426,7 @@ def test_a_watchdog_that_crashes_again_and_again_ends_with_70(instance: Instance
     assert instance.launch().wait(timeout=30) == 70
     assert instance.messages("launcher").count("listener.crashed") == 3
     assert instance.messages("launcher")[-1] == "given up: watchdog keeps crashing"
-    assert _news(instance) == ["incident_opened"]
+    assert _news(instance, "crash_loop") == ["incident_opened"]
 
 
 def test_a_watchdog_that_cannot_be_started_ends_with_70(instance: Instance) -> None:

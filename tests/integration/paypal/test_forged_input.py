@@ -91,7 +91,7 @@ def gate(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
     log.setup(loaded, "web", console=(place / "console").open("w"))
     database.open_database(file)
     users.seen(7, "Ana", None, "en", NOW)
-    built = gate_to(create_app(loaded), paypal, loaded, place, file)
+    built = gate_to(create_app(loaded, environment.catalogue(loaded)), paypal, loaded, place, file)
     yield built
     database.close_database()
     paypal.stop()

@@ -280,14 +280,12 @@ def test_a_customer_who_blocked_the_bot_gets_what_they_paid(shop: PayPalShop) ->
 
 
 def test_the_orders_price_rules_when_the_plan_became_dearer(shop: PayPalShop) -> None:
-    plans = shop.place / "dearer.toml"
-    plans.write_text((shop.place / "plans.toml").read_text().replace('USD = "5.00"', 'USD = "7.00"'))
     buyer = shop.buyer()
     remote_id = buyer.start()
     url = buyer.choose(remote_id, "approve")
-    with shop.second_web(PLANS_FILE=str(plans)) as dearer:
-        page = buyer.go(url.replace(shop.web.url, dearer.url))
-        offer = shop.buyer(web=dearer).page()
+    with shop.edited_plans('USD = "5.00"', 'USD = "7.00"'):
+        page = buyer.go(url)
+        offer = shop.buyer().page()
 
     assert heading(page) == "Paid, thank you!"
     assert granted_once(shop, buyer, remote_id)

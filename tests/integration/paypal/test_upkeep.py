@@ -16,6 +16,7 @@ from config.plans import Plan, Plans
 from config.settings import Settings
 from config.texts import translator
 from models import notes, outbox, users
+from models.catalogue import Catalogue
 from models.maintenance import health
 from models.money import orders, payments, subscriptions
 from models.money import provider_requests as asked
@@ -69,7 +70,7 @@ def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def shop(configured: Settings) -> Shop:
-    built = build_shop(configured)
+    built = build_shop(configured, environment.catalogue(configured))
     assert built is not None
     return built
 
@@ -101,7 +102,8 @@ def renewing(paypal: LocalPayPal, tmp_path: Path) -> Shop:
     """A shop that sells a plan which renews, too."""
     (tmp_path / "plans.toml").write_text(PLANS + MORE_PLANS)
     more = {**paypal.env(), "BACKEND_URL": BACKEND, "PLANS_FILE": str(tmp_path / "plans.toml")}
-    built = build_shop(settings.load({**environment.minimal(tmp_path), **more}, None))
+    loaded = settings.load({**environment.minimal(tmp_path), **more}, None)
+    built = build_shop(loaded, environment.catalogue(loaded))
     assert built is not None
     return built
 
@@ -115,7 +117,7 @@ def subscribed(shop: Shop, paypal: LocalPayPal, user_id: int | None = None) -> S
 
 
 def plan_of(shop: Shop, code: str) -> Plan:
-    plan = shop.plans.by_code(code)
+    plan = shop.catalogue.plans.by_code(code)
     assert plan is not None
     return plan
 
@@ -192,7 +194,7 @@ def test_one_that_was_deleted_at_paypal_is_made_again(shop: Shop, paypal: LocalP
 
 def test_another_address_gets_a_webhook_of_its_own(shop: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     registration.ensure(shop, now())
-    moved = build_shop(replace(configured, backend_url="http://127.0.0.1:8"))
+    moved = build_shop(replace(configured, backend_url="http://127.0.0.1:8"), environment.catalogue(configured))
     assert moved is not None
 
     registration.ensure(moved, now())
@@ -204,7 +206,7 @@ def test_another_address_gets_a_webhook_of_its_own(shop: Shop, configured: Setti
 
 
 def test_the_operators_own_webhook_id_is_taken_as_it_is(configured: Settings, paypal: LocalPayPal) -> None:
-    own = build_shop(replace(configured, paypal_webhook_id="8JG123"))
+    own = build_shop(replace(configured, paypal_webhook_id="8JG123"), environment.catalogue(configured))
     assert own is not None
 
     registration.ensure(own, now())
@@ -225,7 +227,10 @@ def test_a_webhook_refused_by_paypal_is_an_incident(shop: Shop, paypal: LocalPay
 
 
 def test_an_address_that_paypal_would_not_call_is_an_incident(configured: Settings) -> None:
-    real = build_shop(replace(configured, paypal_endpoint=None, backend_url="http://shop.example.org"))
+    real = build_shop(
+        replace(configured, paypal_endpoint=None, backend_url="http://shop.example.org"),
+        environment.catalogue(configured),
+    )
     assert real is not None
 
     registration.ensure(real, now())
@@ -238,7 +243,7 @@ def test_an_address_that_paypal_would_not_call_is_an_incident(configured: Settin
 
 def test_polls_of_open_orders_become_rarer_and_end(shop: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     order = begun(shop)
-    upkeep = Upkeep(configured, shop)
+    upkeep = Upkeep(configured, shop, environment.catalogue(configured))
     looked = []
     moment = now()
     while moment < order.expires_at + 2 * DAY:
@@ -262,7 +267,7 @@ def test_a_pending_payment_is_awaited_for_as_long_as_it_takes(
     order = begun(shop)
     paypal.approve_order(str(order.remote_id))
     paypal.switch("capture_status", status="PENDING")
-    upkeep = Upkeep(configured, shop)
+    upkeep = Upkeep(configured, shop, environment.catalogue(configured))
     shop.settle(order, now())
 
     Order.update(next_look_at=0).where(Order.id == order.id).execute()
@@ -282,7 +287,7 @@ def test_an_unreadable_order_does_not_hold_up_others(
     paypal.approve_order(str(good.remote_id))
     Order.update(next_look_at=0).execute()
     monkeypatch.setattr(type(shop), "reconcile", breaking_at(broken, type(shop).reconcile))
-    upkeep = Upkeep(configured, shop)
+    upkeep = Upkeep(configured, shop, environment.catalogue(configured))
 
     upkeep.run_once(now())
     upkeep.run_once(now())
@@ -317,7 +322,7 @@ def test_it_stops_in_the_middle_of_a_long_turn(shop: Shop, configured: Settings,
         begun(shop)
     Order.update(next_look_at=0).execute()
     paypal.switch("slow", on="GET /v2/checkout/orders/*", count=100, seconds=0.3)
-    upkeep = Upkeep(configured, shop)
+    upkeep = Upkeep(configured, shop, environment.catalogue(configured))
     threading.Timer(0.5, upkeep.stop).start()
 
     started = time.monotonic()
@@ -332,7 +337,7 @@ def test_what_a_card_declined_is_not_charged_later_by_ourselves(
 ) -> None:
     order = begun(shop)
     paypal.approve_order(str(order.remote_id), instrument="declined")
-    upkeep = Upkeep(configured, shop)
+    upkeep = Upkeep(configured, shop, environment.catalogue(configured))
     Order.update(next_look_at=0).where(Order.id == order.id).execute()
     upkeep.run_once(now())
     assert orders.is_left_to_its_payer(order.id)
@@ -469,7 +474,7 @@ def test_money_that_neither_side_can_explain_is_told_once(shop: Shop, paypal: Lo
     order = paid(shop, paypal)
     capture = payments_of(order.id)[0].remote_id
     with_other_books(order.id)
-    sells_that_no_more = replace(shop, plans=Plans((shop.plans.free,)))
+    sells_that_no_more = replace(shop, catalogue=Catalogue(Plans((shop.catalogue.plans.free,))))
 
     reconciliation.compare(sells_that_no_more, now())
     reconciliation.compare(sells_that_no_more, now() + HOUR)

@@ -47,7 +47,7 @@ def configured(paypal: LocalPayPal, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def shop(configured: Settings) -> Shop:
-    built = build_shop(configured)
+    built = build_shop(configured, environment.catalogue(configured))
     assert built is not None
     return built
 
@@ -59,7 +59,7 @@ def told(kind: str) -> list[str]:
 def test_paypal_outage_opens_and_closes_one_incident(shop: Shop, configured: Settings, paypal: LocalPayPal) -> None:
     now = int(time.time())
     users.seen(1, "Ana", None, "en", now)
-    plan = configured.plans.by_code("premium")
+    plan = shop.catalogue.plans.by_code("premium")
     assert plan is not None
     order, _ = shop.sell(1, plan, translator("en"), now)
     # Given a payment approved just before PayPal's servers go away
@@ -81,7 +81,7 @@ def test_paypal_outage_opens_and_closes_one_incident(shop: Shop, configured: Set
     # And its end is, once, and the payment is settled by itself
     paypal.clear_switches()
     monitor.check_access(now + HOUR)
-    Upkeep(configured, shop).run_once(now + HOUR)
+    Upkeep(configured, shop, environment.catalogue(configured)).run_once(now + HOUR)
     assert told("incident_closed") == ["paypal_away"]
     assert [row.state for row in Payment.select()] == ["completed"]
 
@@ -240,7 +240,7 @@ def test_the_poller_is_not_blind_after_a_clock_that_was_ahead(database_file: Pat
 def test_a_wrong_clock_ends_no_order(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     now = int(time.time())
     made = order(customer(now), now=now)
-    upkeep = Upkeep(configured, None)
+    upkeep = Upkeep(configured, None, environment.catalogue(configured))
     upkeep.run_once(now)
     upkeep.run_once(now + 2 * DAY)
     assert Order.get_by_id(made.id).state == "open"
@@ -259,12 +259,12 @@ def test_a_restart_does_not_end_a_failing_tasks_incident(configured: Settings, m
 
     with monkeypatch.context() as broken:
         broken.setattr("web.upkeep.runner.checkpoint", fail)
-        first = Upkeep(configured, None)
+        first = Upkeep(configured, None, environment.catalogue(configured))
         for moment in (0, 300, 600):
             assert told("incident_opened") == []
             first.run_once(now + moment)
         assert [(each.key, each.text) for each in health.incidents()] == [("chore_failing", "checkpoint")]
-        second = Upkeep(configured, None)
+        second = Upkeep(configured, None, environment.catalogue(configured))
         second.run_once(now + 610)
         assert told("incident_closed") == []
 
@@ -273,7 +273,7 @@ def test_a_restart_does_not_end_a_failing_tasks_incident(configured: Settings, m
 
 
 def test_turns_that_stand_still_are_seen(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    upkeep = Upkeep(configured, None)
+    upkeep = Upkeep(configured, None, environment.catalogue(configured))
     upkeep.run_once(int(time.time()))
     assert upkeep.is_moving
 
@@ -289,6 +289,6 @@ def test_without_paypal_nothing_of_it_stays_wrong(configured: Settings) -> None:
     health.open_incident("paypal_denied", "401", now)
     health.open_incident("webhook_missing", "", now)
 
-    Upkeep(configured, None).run_once(now)
+    Upkeep(configured, None, environment.catalogue(configured)).run_once(now)
 
     assert health.incidents() == []

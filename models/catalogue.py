@@ -1,0 +1,224 @@
+"""The plans that hold now: the versions of the text of ``plans.toml``, and how programs follow them.
+
+A version is a text with its author and time, and is never changed. The plans file becomes one whenever it says
+something else than when it was last looked at. The newest version that can be used holds, in every program.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import peewee
+
+from config import plans, program
+from config.findings import Finding, fail, ok, warn
+from config.plans import Plan, Plans, PlansError
+from config.settings import Settings
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
+from models import database
+from models.database import is_passing, transaction
+from models.event_kinds import IncidentKey
+from models.maintenance import health
+from models.tables import CatalogueVersion
+
+FILE = "file"
+"""The author of what stood in the plans file."""
+REMEMBERED = 20
+"""Versions whose plans are remembered by their titles when they have left the file."""
+MOST_TOLD, LONGEST_TOLD = 10, 300
+"""Faults that the admins are told of, and characters of each: a message has no room for all of a foreign file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A text that can be used, with the plans that it describes. ``author`` is :data:`FILE`."""
+
+    id: int
+    author: str
+    at: int
+    plans: Plans
+
+
+class Catalogue:
+    """The plans that hold now. Take ``plans`` once for each operation: the next moment may bring others."""
+
+    def __init__(self, held: Plans, newest: int = 0) -> None:
+        self._held, self._newest = held, newest
+
+    @property
+    def plans(self) -> Plans:
+        """All plans, as this program has last seen them."""
+        return self._held
+
+    def refresh(self) -> bool:
+        """Follow the versions that were written since; whether that brought other plans."""
+        newest = _newest()
+        if newest == self._newest:
+            return False
+        found = current()
+        held = found.plans if found else self._held
+        changed = held != self._held
+        self._held, self._newest = held, newest
+        return changed
+
+
+def open_catalogue(file: Path, now: int) -> Catalogue:
+    """The catalogue of a program that starts, after a look at the plans file.
+
+    A disk that is full keeps nobody from starting: the next look records what this one could not.
+
+    :raises PlansError: neither the file nor an earlier version can be used.
+    """
+    try:
+        look(file, now)
+    except peewee.OperationalError as error:
+        if not is_passing(error):
+            raise
+    newest, found = _newest(), current()
+    return Catalogue(found.plans if found else plans.load(file), newest)
+
+
+def begin(settings: Settings, now: int) -> Catalogue:
+    """The catalogue of a program that starts, as :func:`open_catalogue`; else its end with 78, every fault named."""
+    try:
+        return open_catalogue(settings.plans_file, now)
+    except PlansError as error:
+        program.refuse(error.said_in(translator(settings.language)))
+
+
+def look(file: Path, now: int) -> PlansError | None:
+    """Make what the plans file says a version, if it is news, and return what is wrong with the file.
+
+    The admins hear of a file that cannot be used, and when it can be again.
+
+    :raises PlansError: neither the file nor an earlier version can be used. Nothing is recorded then.
+    """
+    text, error = _read(file)
+    if error is not None and current() is None:
+        raise error
+    digest = None if text is None else hashlib.sha256(text.encode()).hexdigest()
+    is_news = digest is not None and digest != _last_seen()
+    if is_news or _told() != _said(error):
+        with transaction():
+            if is_news and digest != _last_seen():  # another program may have been quicker
+                CatalogueVersion.create(text=text, author=FILE, digest=digest, at=now)
+            _tell(error, now)
+    return error
+
+
+def current() -> Version | None:
+    """The version that holds: the newest one that can be used; None when there is none."""
+    usable = list(itertools.islice(_usable(), REMEMBERED))
+    if not usable:
+        return None
+    held, former = usable[0], dict[str, Plan]()
+    for plan in (plan for version in usable for plan in version.plans.plans):
+        if held.plans.by_code(plan.code) is None:
+            former.setdefault(plan.code, plan)
+    return replace(held, plans=Plans(held.plans.plans, tuple(former.values())))
+
+
+def examine(settings: Settings, t: Texts) -> tuple[Plans, Finding]:
+    """The plans that customers see, or will see after the start, and what is wrong with the plans file.
+
+    There are none where neither the file nor an earlier version can be used.
+    """
+    held = _held(settings)
+    try:
+        written = plans.load(settings.plans_file)
+    except PlansError as error:
+        return (held.plans if held else Plans(())), fail("plans", _of_faulty(error, held, settings, t))
+    if held is None:
+        return written, ok("plans", t.gettext("good: {file}", file=settings.plans_file))
+    holds = _holds(held, settings, t)
+    if written.plans != held.plans.plans:
+        return held.plans, warn(
+            "plans", t.gettext("{holds}; the next start takes over what the file says", holds=holds)
+        )
+    return held.plans, ok("plans", t.gettext("good: {file}; {holds}", file=settings.plans_file, holds=holds))
+
+
+def _of_faulty(error: PlansError, held: Version | None, settings: Settings, t: Texts) -> str:
+    said = "; ".join(error.said_in(t))
+    if held is None:
+        return t.gettext("nothing starts with this file: correct it. {faults}", faults=said)
+    return t.gettext(
+        "{holds}, because the file cannot be used now: correct it, no restart is needed. {faults}",
+        holds=_holds(held, settings, t),
+        faults=said,
+    )
+
+
+def _holds(held: Version, settings: Settings, t: Texts) -> str:
+    return t.gettext("version {number} of {date} holds", number=held.id, date=t.date(held.at, settings.timezone))
+
+
+def _held(settings: Settings) -> Version | None:
+    """The version of the plans that holds; None where no start has made one, or the database cannot be read."""
+    if not settings.database_file.exists():
+        return None
+    try:
+        database.open_database(settings.database_file)
+        return current()
+    except peewee.DatabaseError:
+        return None
+    finally:
+        database.close_database()
+
+
+def _usable() -> Iterator[Version]:
+    for row in CatalogueVersion.select().order_by(CatalogueVersion.id.desc()).iterator():
+        try:
+            yield Version(row.id, row.author, row.at, plans.parse(row.text))
+        except PlansError:
+            continue
+
+
+def _newest() -> int:
+    """The id of the newest version, whether or not it can be used; 0 when there is none."""
+    row = CatalogueVersion.select(CatalogueVersion.id).order_by(CatalogueVersion.id.desc()).first()
+    return 0 if row is None else int(row.id)
+
+
+def _last_seen() -> str | None:
+    """The digest of what the file said when it was last looked at."""
+    of_file = CatalogueVersion.select().where(CatalogueVersion.author == FILE)
+    row = of_file.order_by(CatalogueVersion.id.desc()).first()
+    return None if row is None else str(row.digest)
+
+
+def _read(file: Path) -> tuple[str | None, PlansError | None]:
+    """The text of *file*, None where it cannot be read, and what is wrong with it."""
+    text = None
+    try:
+        text = plans.read(file)
+        plans.parse(text, file.name)
+    except PlansError as error:
+        return text, error
+    return text, None
+
+
+def _said(error: PlansError | None, language: str = DEFAULT_LANGUAGE) -> str | None:
+    """How the admins are told of an error: the first few faults of a file that may be another program's."""
+    if error is None:
+        return None
+    t, more = translator(language), len(error.faults) - MOST_TOLD
+    told = [fault[:LONGEST_TOLD] for fault in error.said_in(t)[:MOST_TOLD]]
+    if more > 0:
+        told.append(t.ngettext("… and {n} more fault", "… and {n} more faults", more))
+    return "\n".join(told)
+
+
+def _told() -> str | None:
+    """What the admins know to be wrong with the file."""
+    return next((each.text for each in health.incidents() if each.key == IncidentKey.PLANS_REFUSED), None)
+
+
+def _tell(error: PlansError | None, now: int) -> None:
+    said = {language: text for language in LANGUAGES if (text := _said(error, language))}
+    if said:
+        health.tell(IncidentKey.PLANS_REFUSED, said[DEFAULT_LANGUAGE], now, in_words=said)
+    else:
+        health.close(IncidentKey.PLANS_REFUSED, now)
