@@ -44,7 +44,7 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     app.before_request(lambda: _refuse_unknown(hosts))
     app.before_request(lambda: _connect(catalogue))
     app.teardown_request(_disconnect)
-    app.extensions["settings"] = settings
+    app.extensions["settings"], app.extensions["catalogue"] = settings, catalogue
     app.register_blueprint(front.blueprint)
     app.register_error_handler(HTTPException, _explain)
     limiter.init_app(app)

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, current_app
 
+from models.catalogue import Catalogue
 from web import messages, rendering
 from web.paypal import branding
 from web.rate_limits import limiter
@@ -14,11 +15,12 @@ blueprint = Blueprint("front", __name__)
 def front() -> Response:
     """Show the page in the browser's language. The bot's name is not known before its first start."""
     texts, settings = rendering.browsers_texts(), rendering.current_settings()
+    held: Catalogue = current_app.extensions["catalogue"]
     by_paypal = "shop" in current_app.extensions
     return rendering.page(
         "front.html",
         200,
         texts,
-        plans=messages.on_sale(texts, settings.plans, by_paypal=by_paypal),
+        plans=messages.on_sale(texts, held.plans, by_paypal=by_paypal),
         links=messages.links(texts, settings, branding.noted()),
     )

@@ -87,6 +87,12 @@ def offer(plan: Plan, texts: Texts) -> Offer:
     )
 
 
+def price(plan: Plan, texts: Texts) -> str:
+    """What *plan* costs and for how long, as the offer says it: the button sends it back."""
+    currency = PAYPAL.currency_of(plan) or ""
+    return f"{texts.price(plan.prices[currency], currency)}, {plan_texts.terms(texts, plan)}"
+
+
 def on_sale(texts: Texts, plans: Plans, *, by_paypal: bool) -> list[Offer]:
     """The plans on sale, with the prices that can be paid."""
     return [

@@ -39,6 +39,8 @@ PATIENCE_S = 6.5
 BUYER_COOKIE = "buyer"
 NEWEST_PAYMENTS = 20
 """Payments of a customer among which the newest of a plan is looked for."""
+CHANGED = "changed"
+"""In the address of an offer that is shown again because its price is not the one that its buyer has seen."""
 
 
 @blueprint.get("/pay/<token>")
@@ -56,6 +58,8 @@ def offer(token: str) -> Response:
         standing=messages.standing(plan, texts, _known_of(user, plan), settings.timezone),
         links=messages.links(texts, settings, branding.noted()),
         name=user.first_name or str(user.id),
+        shown=messages.price(plan, texts),
+        changed=CHANGED in request.args,
     )
 
 
@@ -66,7 +70,7 @@ def _known_of(user: UserInfo, plan: Plan) -> Owned:
         access=access.of(user.id, int(time.time())),
         renewal=subscriptions.active(user.id, plan.code),
         newest=paid[0] if paid else None,
-        plans=current_shop().plans,
+        plans=current_shop().catalogue.plans,
     )
 
 
@@ -78,6 +82,8 @@ def pay(token: str) -> BaseResponse:
     texts, now = translator(user.language), int(time.time())
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect(request.path, 303)  # another site pressed the button: the buyer sees the offer first
+    if request.form.get("shown") not in (None, messages.price(plan, texts)):
+        return redirect(f"{request.path}?{CHANGED}", 303)  # the plans were edited after the page was made
     if user.banned:
         return outcome(texts, messages.banned(texts), 403)
     try:

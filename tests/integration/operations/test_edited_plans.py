@@ -1,13 +1,16 @@
 """The operator edits ``plans.toml`` while everything runs: what customers see, and what the admins hear."""
 
 import asyncio
+import html
+import re
 import subprocess
 import sys
 
+import requests
 from pyrogram.types import Message
 
 from tests.daemon_process import Chat, chat, labels
-from tests.paypal_shop import heading
+from tests.paypal_shop import PayPalShop, heading, order_id
 from tests.sandbox_process import REPOSITORY
 from tests.town import Town
 
@@ -55,6 +58,23 @@ def examined(town: Town) -> str:
     command = [sys.executable, "manage.py", "doctor", "--offline"]
     environment = {**town.shop.settings(1), **town.sandbox.env, "LANGUAGE": "en"}
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60).stdout
+
+
+def test_a_price_is_asked_for_as_its_buyer_has_seen_it(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    seen = price_on(buyer.page())
+    with shop.edited_plans('USD = "5.00"', 'USD = "7.00"'):
+        again = buyer.browser.post(buyer.link, data={"shown": seen}, timeout=20)
+        assert (seen.split(",")[0], price_on(again).split(",")[0]) == ("$5.00", "$7.00")
+        assert "The price has changed" in again.text
+        answer = buyer.browser.post(buyer.link, data={"shown": price_on(again)}, timeout=20, allow_redirects=False)
+        assert order_id(answer.headers["Location"])
+
+
+def price_on(page: requests.Response) -> str:
+    """What the button of an offer sends back."""
+    (found,) = re.findall(r'name="shown" value="([^"]+)"', page.text)
+    return html.unescape(found)
 
 
 async def test_a_plan_that_leaves_the_file_stays_with_its_buyers(town: Town) -> None:
