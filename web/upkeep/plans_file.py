@@ -40,7 +40,7 @@ class PlansFile:
     def _take(self, now: int) -> None:
         error = look(self._file, now)
         for fault in error.said_in(self._texts) if error else ():
-            logger.error("plans.refused: %s", fault)
+            logger.error("plans.refused", extra={"fault": fault})
         if not error:
             logger.info("plans.taken", extra={"file": str(self._file)})
 

@@ -9,17 +9,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from sqlite3 import connect
 
+import peewee
 import pytest
 
 from config import plans
 from config.plans import Fault, PlansError
-from config.texts import Message
+from config.texts import Message, translator
 from models import catalogue, database
 from models.catalogue import Catalogue, open_catalogue
 from models.maintenance import health
 from models.tables import CatalogueVersion, Event
 from tests.sandbox_process import REPOSITORY
 from tests.store import NOW
+from web.upkeep.plans_file import PlansFile
 
 GOOD = (REPOSITORY / "plans.toml").read_text()
 DEARER = GOOD.replace('USD = "5.00"', 'USD = "7.00"')
@@ -168,6 +170,37 @@ def test_stricter_code_goes_on_with_what_it_can_use(file: Path, monkeypatch: pyt
 
     assert price(open_catalogue(file, NOW)) == 500
     assert [each.text for each in health.incidents()] == ["plans.toml: too dear"]
+
+
+def test_a_file_that_is_written_slowly_is_left_until_it_rests(file: Path) -> None:
+    held = open_catalogue(file, NOW)
+    watched = PlansFile(file, held, translator("en"))
+    lines = f"# Written line by line.\n{DEARER}".splitlines(keepends=True)
+    for end in range(0, len(lines), 9):
+        file.write_text("".join(lines[:end]))
+        watched.turn(NOW)
+    file.write_text("".join(lines))
+    watched.turn(NOW)
+    assert (price(held), len(versions())) == (500, 1)
+    watched.turn(NOW)
+
+    assert (price(held), len(versions())) == (700, 2)
+    assert told() == []
+
+
+def test_a_look_that_fails_is_repeated_in_a_while(file: Path, database_file: Path) -> None:
+    watched = PlansFile(file, open_catalogue(file, NOW), translator("en"))
+    file.write_text(DEARER)
+    watched.turn(NOW)
+    with locked(database_file):
+        with pytest.raises(peewee.OperationalError):
+            watched.turn(NOW)
+        watched.turn(NOW)
+    assert versions() == [GOOD]
+
+    watched._not_before = 0.0
+    watched.turn(NOW)
+    assert versions() == [GOOD, DEARER]
 
 
 @contextmanager

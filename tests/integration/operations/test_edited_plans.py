@@ -10,7 +10,7 @@ import requests
 from pyrogram.types import Message
 
 from tests.daemon_process import Chat, chat, labels
-from tests.paypal_shop import PayPalShop, heading, order_id
+from tests.paypal_shop import PayPalShop, heading, order_id, until
 from tests.sandbox_process import REPOSITORY
 from tests.town import Town
 
@@ -58,6 +58,18 @@ def examined(town: Town) -> str:
     command = [sys.executable, "manage.py", "doctor", "--offline"]
     environment = {**town.shop.settings(1), **town.sandbox.env, "LANGUAGE": "en"}
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60).stdout
+
+
+def test_an_edit_made_while_upkeep_is_down_holds_at_its_start(shop: PayPalShop) -> None:
+    file = shop.place / "plans.toml"
+    before = file.read_text()
+    shop.upkeep.kill()
+    file.write_text(before.replace('USD = "5.00"', 'USD = "7.00"'))
+    shop.upkeep.start()
+    until(lambda: "$7.00" in shop.buyer().page().text, "the price of the edit")
+
+    shop.write_plans(before)
+    assert "$5.00" in shop.buyer().page().text
 
 
 def test_a_price_is_asked_for_as_its_buyer_has_seen_it(shop: PayPalShop) -> None:
