@@ -10,6 +10,7 @@ from daemon.database import Database
 from daemon.telegram.bot import Bot
 from daemon.telegram.clients import Connection, ConnectionState
 from daemon.telegram.errors import LoginLost, LoginRefused
+from daemon.telegram.standing import Standing
 from daemon.wakeup import Wakeup
 from models import notes
 from models.event_kinds import IncidentKey
@@ -31,6 +32,7 @@ class Connections:
     def __init__(self, bot: Bot, account: Client, database: Database, wakeup: Wakeup) -> None:
         self.bot = Connection(bot, self._bot_changed)
         self.account = Connection(account, self._account_changed)
+        self.standing = Standing(account, database)
         self._database = database
         self._wakeup = wakeup
         self._changed = asyncio.Event()

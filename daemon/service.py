@@ -52,7 +52,9 @@ class Service:
         self.connections = Connections(bot, account, database, wakeup)
         self.dispatcher = Dispatcher(parts)
         self.transfers = Transfers(
-            TransferClients(bot, account, self.connections.account.up.is_set),
+            TransferClients(
+                bot, account, self.connections.account.up.is_set, account_refused=self.connections.standing.refused
+            ),
             database=database,
             wakeup=wakeup,
             sender=parts.sender,
@@ -102,6 +104,7 @@ class Service:
         self.tasks.start("bot", self._keep_bot())
         self.tasks.start("commands", self.deps.commands.run(bot_is_up))
         self.tasks.start("account", self.connections.keep_account())
+        self.tasks.start("account standing", self.connections.standing.watch(self.connections.account.up))
         self.tasks.start("wakeup", self.deps.wakeup.run())
         self.tasks.start("outbox worker", self.outbox_worker.run(bot_is_up))
         self.tasks.start("Stars transactions", self.deps.stars.reconcile(bot_is_up))

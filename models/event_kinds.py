@@ -437,6 +437,9 @@ class IncidentKey(StrEnum):
 
     ACCOUNT_REVOKED = "account_revoked"
     ACCOUNT_BANNED = "account_banned"
+    ACCOUNT_FROZEN = "account_frozen"
+    ACCOUNT_LIMITED = "account_limited"
+    ACCOUNT_FLAGGED = "account_flagged"
     BACKUP_FAILED = "backup_failed"
     BACKUP_COPY_FAILED = "backup_copy_failed"
     BACKUP_COPY_ELSEWHERE = "backup_copy_elsewhere"

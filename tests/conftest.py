@@ -90,6 +90,28 @@ def shared_daemon(daemon_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFact
         yield running
 
 
+@pytest.fixture(scope="module")
+def lonely_daemon(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Daemon]:
+    """A daemon of a module's own; the shared one rests meanwhile, because one bot has one daemon."""
+    shared_daemon.stop()
+    own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("lonely"))
+    yield own
+    if own.is_alive:
+        assert own.stop() == 0
+    shared_daemon.start()
+
+
+@pytest.fixture
+def own_daemon(daemon_sandbox: Sandbox, lonely_daemon: Daemon) -> Iterator[Daemon]:
+    """That daemon, alive when the test begins, on the state that earlier tests have left it."""
+    if not lonely_daemon.is_alive:
+        lonely_daemon.start()
+    yield lonely_daemon
+    daemon_sandbox.control("DELETE", "/faults")
+
+
 @pytest.fixture(scope="session")
 def open_shop(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PayPalShop]:
     """One local PayPal, and the programs that sell through it, for all tests of PayPal."""

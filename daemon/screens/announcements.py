@@ -535,6 +535,20 @@ def incident(t: Texts, key: str) -> str:
             "Telegram has banned the reading account, so I cannot deliver anything. Put the session of another "
             "account into TELEGRAM_SESSION_STRING and restart. I still answer customers."
         ),
+        IncidentKey.ACCOUNT_FROZEN: t.gettext(
+            "Telegram has frozen the reading account: it still reads the chats that it is in, but opens no new ones. "
+            "Log in to Telegram with that account, which shows why and how to appeal; below is until when it may. "
+            "Links that need it wait, and go on by themselves when it is over."
+        ),
+        IncidentKey.ACCOUNT_LIMITED: t.gettext(
+            "Telegram limits the reading account, because it was reported as spam: it joins no chats now. Write to "
+            "@SpamBot with that account, which says until when. Invitations wait, and go on by themselves when it is "
+            "over; JOIN_BY_INVITATION=nobody stops them."
+        ),
+        IncidentKey.ACCOUNT_FLAGGED: t.gettext(
+            "Telegram shows the reading account as restricted, and may freeze or ban it next; what it says is below. "
+            "Write to @SpamBot with that account, and have another one ready."
+        ),
         IncidentKey.BACKUP_FAILED: t.gettext(
             "I could not back up the database; the reason is below. If the database is damaged, this command restores "
             "it: manage.py restore latest."

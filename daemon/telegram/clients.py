@@ -136,6 +136,7 @@ class Connection:
         self._gap = asyncio.Event()
         self._probed_at = 0.0
         self._stuck_since: float | None = None
+        self._strange = ""
         client.connect_handler = self._connected
 
     @property
@@ -157,7 +158,7 @@ class Connection:
             except (RPCError, OSError, AuthKeyNotFound) as raised:
                 error = _auth_key_error(self.client.session) or raised
             except Exception as raised:
-                logger.exception("login.failed", extra={"client": self.name})
+                logger.error("login.failed", extra=self._about(raised), exc_info=self._is_new(raised))
                 error = ConnectionError(repr(raised))
             await self._abandon()
             found = state_after(error)
@@ -188,7 +189,7 @@ class Connection:
             except (RPCError, OSError, AuthKeyNotFound) as error:
                 await self._failed(error)
             except Exception as error:
-                logger.exception("probe.failed", extra={"client": self.name})
+                logger.error("probe.failed", extra=self._about(error), exc_info=self._is_new(error))
                 await self._set_state(ConnectionState.LOST, repr(error))
 
     async def recover_gaps(self, bot: Bot) -> None:
@@ -300,6 +301,14 @@ class Connection:
         if found.is_ended:
             await self._forget_login()
             raise LoginLost(self.name, str(error)) from error
+
+    def _about(self, error: Exception) -> dict[str, str]:
+        return {"client": self.name, "reason": repr(error)}
+
+    def _is_new(self, error: Exception) -> bool:
+        """Is it not the exception of the last time? Only a new one is logged with its traceback."""
+        is_new, self._strange = repr(error) != self._strange, repr(error)
+        return is_new
 
     async def _set_state(self, state: ConnectionState, reason: str = "") -> None:
         if state is self.state:

@@ -5,6 +5,7 @@ TransferError
 │   └── RecipientRestricted  the customer's own settings refuse it; others may have it
 ├── RetryLater               the job goes back in the queue until a known moment
 │   ├── AccountAway          the account has lost its connection or its login
+│   ├── AccountRestricted    Telegram has frozen or limited the account: it reads, but does not do this
 │   ├── FloodWaitTooLong     Telegram asked for a wait too long to sit out
 │   ├── OutOfTurn            others look up names or invitations first
 │   └── ResponseTimeout      a data centre has not answered for a while, or not this call
@@ -21,6 +22,7 @@ from models.jobs.reasons import RefusalReason
 ACCOUNT_AWAY = "account_away"
 FLOOD_WAIT = "flood_wait"
 OUT_OF_TURN = "out_of_turn"
+ACCOUNT_RESTRICTED = "account_restricted"
 
 
 class TransferError(Exception):
@@ -52,6 +54,14 @@ class AccountAway(RetryLater):
 
     def __init__(self) -> None:
         super().__init__(15, ACCOUNT_AWAY)
+
+
+class AccountRestricted(RetryLater):
+    """Telegram has frozen the operator's account, or limits it. ``error`` is what it answered."""
+
+    def __init__(self, error: str) -> None:
+        self.error = error
+        super().__init__(300, ACCOUNT_RESTRICTED)
 
 
 class FloodWaitTooLong(RetryLater):

@@ -20,7 +20,7 @@ from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.telegram.screen import Button, Keyboard, Screen
 from daemon.telegram.sender import Sender
-from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
+from daemon.transfer.errors import ACCOUNT_AWAY, ACCOUNT_RESTRICTED, FLOOD_WAIT
 from daemon.transfer.run import Run
 from models.errors import NotFound
 from models.jobs import batches, queue
@@ -219,7 +219,8 @@ def _under_way(run: Run, now: float) -> Callable[[Texts], str]:
 
 def _in_line(job: JobInfo, ahead: int, why: str | None) -> Callable[[Texts], str]:
     wait_s = job.not_before - int(time.time())
-    return lambda t: progress.in_line(t, ahead, wait_s, account_away=why == ACCOUNT_AWAY, flooded=why == FLOOD_WAIT)
+    away = why in (ACCOUNT_AWAY, ACCOUNT_RESTRICTED)
+    return lambda t: progress.in_line(t, ahead, wait_s, account_away=away, flooded=why == FLOOD_WAIT)
 
 
 def _batch(counts: Mapping[JobState, int]) -> Callable[[Texts], str]:

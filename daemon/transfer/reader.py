@@ -25,8 +25,8 @@ from pyrogram.errors import (
 )
 from pyrogram.raw.core import TLObject
 
-from daemon.telegram import rpc
-from daemon.transfer.errors import FloodWaitTooLong, PermanentFailure
+from daemon.telegram import rpc, standing
+from daemon.transfer.errors import AccountRestricted, FloodWaitTooLong, PermanentFailure
 from daemon.transfer.media.items import Item, items_of, text_of
 from models.jobs.reasons import RefusalReason
 
@@ -205,17 +205,22 @@ class Reader:
             self.forget(channel.id)
             raise PermanentFailure(RefusalReason.NO_ACCESS) from None
         messages = [message for message in found.messages if isinstance(message, raw.types.Message)]
-        return self._learn(found.chats, channel.id), messages
+        if found.chats:
+            channel = self._learn(found.chats, channel.id)
+        return channel, messages  # about posts that do not exist, Telegram may leave out the chat
 
     async def call(self, query: "TLObject[Any]") -> Any:
         """Make a call.
 
         :raises FloodWaitTooLong: Telegram asks for a long flood wait.
+        :raises AccountRestricted: Telegram has frozen the account, or limits it.
         """
         try:
             return await rpc.invoke(self._client, query, timeout=CALL_TIMEOUT_S, longest_flood=LONGEST_FLOOD_S)
         except (FloodWait, FloodPremiumWait) as error:
             raise FloodWaitTooLong(rpc.flood_seconds(error)) from error
+        except standing.REFUSALS as error:
+            raise AccountRestricted(str(error.ID)) from error
 
     def learn(self, chat: Any) -> Channel:
         """Remember a channel as Telegram describes it.

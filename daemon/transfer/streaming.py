@@ -7,6 +7,7 @@ what all streams together have in memory. See https://core.telegram.org/api/file
 import asyncio
 import contextlib
 import hashlib
+import logging
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,7 +27,11 @@ from pyrogram.raw.core import Int, Long, TLObject
 from config.units import MIB
 from daemon.telegram.sender import PART_BYTES, SMALL_BYTES
 from daemon.transfer.datacentres.pool import DataCentrePool, DataCentrePools
-from daemon.transfer.errors import PartsMissing, RetryLater, SourceChanged
+from daemon.transfer.datacentres.sessions import Chunk
+from daemon.transfer.errors import PartsMissing, PermanentFailure, RetryLater, SourceChanged
+from models.jobs.reasons import RefusalReason
+
+logger = logging.getLogger(__name__)
 
 PIECE = MIB  # one upload.getFile, which must not cross a boundary of 1 MiB
 
@@ -212,6 +217,9 @@ class Stream:
             except _STALE:
                 await download.refresh_location(location)
             else:
+                if not isinstance(file, Chunk):
+                    logger.warning("file.elsewhere", extra={"answer": type(file).__name__})
+                    raise PermanentFailure(RefusalReason.FILE_REFUSED)  # in a delivery network, which bots do not reach
                 download.succeeded(location)
                 if len(file.bytes) != size:
                     raise SourceChanged(f"{len(file.bytes)} bytes at {offset} where {size} should be")

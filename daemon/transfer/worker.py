@@ -27,6 +27,7 @@ from daemon.transfer.delivery import Delivery
 from daemon.transfer.errors import (
     ACCOUNT_AWAY,
     AccountAway,
+    AccountRestricted,
     PermanentFailure,
     RecipientUnreachable,
     RetryLater,
@@ -71,6 +72,8 @@ class TransferClients:
     bot: Client
     account: Client
     account_is_up: Callable[[], bool]
+    account_refused: Callable[[str], None] = lambda _error: None
+    """Is told when Telegram restricts the account, with its error."""
 
 
 class Transfers:
@@ -243,6 +246,8 @@ class Transfers:
 
     async def _requeue(self, job: JobInfo, why: RetryLater) -> None:
         waited = self._waits.requeued(job.id, why.reason, time.monotonic())
+        if isinstance(why, AccountRestricted):
+            self._clients.account_refused(why.error)
         if why.reason == ACCOUNT_AWAY and waited > ACCOUNT_TIMEOUT_S:
             await self._database(queue.fail, job.id, self._owner, RefusalReason.WAITED_TOO_LONG, _now())
             return

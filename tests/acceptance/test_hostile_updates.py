@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,27 +15,6 @@ BOT = "peaje_sandbox_bot"
 CUSTOMERS = 10
 ROUNDS = 110
 """Below what the bot's limiter lets one customer say at once."""
-
-
-@pytest.fixture(scope="module")
-def lonely_daemon(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Daemon]:
-    """A daemon of this module's own; the shared one rests meanwhile, because one bot has one daemon."""
-    shared_daemon.stop()
-    own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("hostile"))
-    yield own
-    if own.is_alive:
-        assert own.stop() == 0
-    shared_daemon.start()
-
-
-@pytest.fixture
-def own_daemon(daemon_sandbox: Sandbox, lonely_daemon: Daemon) -> Iterator[Daemon]:
-    if not lonely_daemon.is_alive:
-        lonely_daemon.start()
-    yield lonely_daemon
-    daemon_sandbox.control("DELETE", "/faults")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,28 +16,6 @@ from tests.sandbox_process import Sandbox
 
 BOT = "peaje_sandbox_bot"
 OPERATOR = "peaje_operator"
-
-
-@pytest.fixture(scope="module")
-def lonely_daemon(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Daemon]:
-    """A daemon of this module's own; the shared one rests meanwhile, because one bot has one daemon."""
-    shared_daemon.stop()
-    own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("lonely"))
-    yield own
-    if own.is_alive:
-        assert own.stop() == 0
-    shared_daemon.start()
-
-
-@pytest.fixture
-def own_daemon(daemon_sandbox: Sandbox, lonely_daemon: Daemon) -> Iterator[Daemon]:
-    """That daemon, alive when the test begins, on the state that earlier tests have left it."""
-    if not lonely_daemon.is_alive:
-        lonely_daemon.start()
-    yield lonely_daemon
-    daemon_sandbox.control("DELETE", "/faults")
 
 
 def fault(sandbox: Sandbox, name: str, **settings: object) -> None:

@@ -178,6 +178,19 @@ async def test_a_file_that_has_moved_to_another_data_centre(running: Rig, lucia:
     await arrived_once(running, lucia, await running.ended(job), post)
 
 
+@pytest.mark.parametrize("state", ["uploaded", "missing"])
+async def test_a_file_in_a_delivery_network_is_refused_plainly(
+    running: Rig, lucia: Customer, private_chat: int, state: str
+) -> None:
+    post = publish(running, private_chat, size=2 * MIB)
+    strike(running, "cdn", url=post["url"], state=state)
+    refused = await running.deliver(lucia, post["url"])
+    assert (refused.state, refused.reason) == (JobState.REFUSED, "file_refused")
+    assert await lucia.media() == []
+    strike(running, "cdn", url=post["url"], state=None)
+    await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
+
+
 @pytest.mark.parametrize(
     ("fault", "method"), [("flood_wait", "upload.getFile"), ("flood_premium_wait", "upload.saveBigFilePart")]
 )
