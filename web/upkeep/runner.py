@@ -24,8 +24,8 @@ from models import catalogue
 from models.catalogue import Catalogue
 from models.database import checkpoint, close_database, connected, open_database, wakes
 from models.event_kinds import IncidentKey
-from models.jobs import batches, budgets, cache
-from models.maintenance import clock_repair, health, privacy, retention
+from models.jobs import batches, budgets, cache, lookups
+from models.maintenance import clock_repair, health, privacy, refusals, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestInfo, RequestKind
@@ -183,6 +183,7 @@ class Upkeep:
                 "forget the erased", TURN_S, lambda now: _discard(privacy.finish(self._settings.timezone, now))
             ),
             self._settled("forget what is old", HOUR_S, self._forget),
+            self._settled("count what was refused", 10 * MINUTE_S, self._count_refusals),
             PeriodicTask("back up", 10 * MINUTE_S, lambda now: backup_job.back_up(self._settings, now)),
         ]
 
@@ -190,8 +191,12 @@ class Upkeep:
         """A task that must not run by a wrong clock: what it ends, tells or deletes does not come back."""
         return PeriodicTask(name, every_s, run, is_possible=self._clock.is_steady)
 
-    def _forget(self, now: int) -> None:
+    def _count_refusals(self, now: int) -> None:
         budgets.forget(now)
+        lookups.forget(now)
+        refusals.count(self._settings.timezone, now)
+
+    def _forget(self, now: int) -> None:
         gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
         if gone:
             logger.info("rows.forgotten", extra={"rows": dict(gone)})
