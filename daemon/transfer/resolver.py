@@ -111,6 +111,7 @@ class Resolver:
                     self._require_account()
                     channel = await self._by_account.resolve(None, name)
                     await self._listed(await self._remember(channel), channel)
+                    break
                 except PermanentFailure as refusal:
                     logger.warning("listed_chat.unknown", extra={"chat": name, "reason": refusal.reason})
                     break

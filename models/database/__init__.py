@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,11 @@ def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> A
     :param values: a sequence for ``?``, a mapping for ``:name``.
     """
     return bound.execute_sql(statement, values)
+
+
+def marks(values: Collection[Any]) -> str:
+    """As many ``?`` as there are *values*, for ``IN (…)``."""
+    return ", ".join("?" * len(values))
 
 
 def fetch(query: peewee.Query) -> Any:

@@ -155,14 +155,14 @@ def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
         in_line = [
             each for each in states.select(Job.batch == job.batch_id, Job.state == JobState.QUEUED) if not each.sent
         ]
-        held = [states.move(each.id, JobState.HELD, now, reason=RefusalReason.QUOTA) for each in (job, *in_line)]
-        for each in held:
-            usage.release(each.id)
+        held = [each.id for each in (job, *in_line)]
+        states.move_all(held, JobState.HELD, now, reason=RefusalReason.QUOTA)
+        usage.release(*held)
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
         tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
         if tell:
             outbox.append(BatchHeld(batch=job.batch_id, **over.stored()), job.user_id, now)
-    return Held(tuple(each.id for each in held), tell)
+    return Held(tuple(held), tell)
 
 
 def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list[int]:

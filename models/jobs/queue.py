@@ -234,7 +234,7 @@ def promote(user_id: int, priority: int, now: int) -> int:
     with transaction():
         moving = states.select(Job.user == user_id, Job.state == JobState.QUEUED, Job.priority != priority)
         for job, place in zip(moving, scheduling.places(user_id, priority), strict=False):
-            Job.update(priority=priority, round=place).where(Job.id == job.id).execute()
+            execute("UPDATE job SET priority = ?, round = ? WHERE id = ?", (priority, place, job.id))
     return len(moving)
 
 
@@ -258,8 +258,7 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
 def stop(now: int, *where: peewee.Expression, reason: RefusalReason = _BY_CUSTOMER) -> tuple[JobInfo, ...]:
     """Cancel the open jobs that satisfy *where*, and mark those being sent. Inside the caller's transaction."""
     Job.update(cancel_asked_at=now).where(Job.state == JobState.DELIVERING, *where).execute()
-    ended = [_cancel(job, now, reason) for job in states.select(Job.state.in_(_STOPPABLE), *where)]
-    return tuple(job for job in ended if job.state is JobState.CANCELLED)
+    return _cancel(states.select(Job.state.in_(_STOPPABLE), *where), now, reason)
 
 
 def lose(now: int) -> int:
@@ -349,7 +348,10 @@ def unsent(job_id: int, owner: str, now: int) -> JobInfo:
     with transaction():
         job = states.held_by(job_id, owner)
         stopping = job.cancel_asked_at is not None
-        job = _cancel(job, now) if stopping else states.move(job_id, JobState.CLAIMED, now)
+        if stopping:
+            _cancel((job,), now)
+        else:
+            job = states.move(job_id, JobState.CLAIMED, now)
     if stopping:
         raise LeaseLost(job_id)
     return job
@@ -462,21 +464,28 @@ def _unfulfilled(job: JobInfo, end: _End, now: int) -> JobInfo:
     return job
 
 
-def _cancel(job: JobInfo, now: int, reason: RefusalReason = _BY_CUSTOMER) -> JobInfo:
-    """Cancel a job. Its customer gets an event only for a batch in which other jobs ended otherwise."""
-    if job.sent:
-        return _done(job.id, now, {})
-    job = states.move(job.id, JobState.CANCELLED, now, reason=reason)
-    _give_back(job.id)
-    others = (Job.batch == job.batch_id, Job.state != JobState.CANCELLED)
-    if job.batch_id is not None and Job.select().where(*others).exists():
-        announce(job, {}, now)
-    return job
+def _cancel(jobs: Sequence[JobInfo], now: int, reason: RefusalReason = _BY_CUSTOMER) -> tuple[JobInfo, ...]:
+    """Cancel jobs and return those that are; one that has sent a message ends as done.
+
+    Their customers get an event only for a batch in which other jobs ended otherwise.
+    """
+    for job in jobs:
+        if job.sent:
+            _done(job.id, now, {})
+    ids = [job.id for job in jobs if not job.sent]
+    if not ids:
+        return ()
+    cancelled = states.move_all(ids, JobState.CANCELLED, now, reason=reason)
+    _give_back(*ids)
+    for job in {job.batch_id: job for job in cancelled if job.batch_id is not None}.values():
+        if Job.select().where(Job.batch == job.batch_id, Job.state != JobState.CANCELLED).exists():
+            announce(job, {}, now)
+    return cancelled
 
 
-def _give_back(job_id: int) -> None:
-    usage.release(job_id)
-    uploads.forget(job_id)
+def _give_back(*job_ids: int) -> None:
+    usage.release(*job_ids)
+    uploads.forget(*job_ids)
 
 
 def _recover_lapsed(now: int) -> tuple[JobInfo, ...]:
@@ -489,7 +498,8 @@ def _back(job: JobInfo, attempts: int, not_before: int, now: int) -> JobInfo:
     if job.all_sent:
         return _done(job.id, now, {})
     if job.cancel_asked_at is not None:
-        return _cancel(job, now)
+        _cancel((job,), now)
+        return states.get(job.id)
     if attempts >= MAX_ATTEMPTS:
         return _unfulfilled(job, _End(JobState.FAILED, RefusalReason.GAVE_UP), now)
     return states.move(job.id, JobState.QUEUED, now, attempts=attempts, not_before=not_before)

@@ -5,7 +5,7 @@ message may have been sent. ``held``: the job waits until the customer releases 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -42,6 +42,9 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.HELD: frozenset({JobState.QUEUED, JobState.DONE, JobState.CANCELLED}),
     **{state: frozenset() for state in ENDED},
 }
+
+AT_ONCE = 500
+"""Jobs that one statement moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,22 +141,39 @@ def must_hold(job: JobInfo, owner: str) -> JobInfo:
 def move(job_id: int, wanted: JobState, now: int, **changes: Any) -> JobInfo:
     """Change the state of a job, and *changes* (column -> value) with it; return the job after the change.
 
-    No other statement writes ``job.state``. Runs inside the caller's transaction. A job that leaves the running states
-    loses its lease.
+    No other statement than that of :func:`_move` writes ``job.state``. Runs inside the caller's transaction. A job that
+    leaves the running states loses its lease.
 
     :raises MoveRefused: no move leads from the present state to *wanted*.
     """
+    (job,) = move_all((job_id,), wanted, now, **changes)
+    return job
+
+
+def move_all(job_ids: Sequence[int], wanted: JobState, now: int, **changes: Any) -> tuple[JobInfo, ...]:
+    """Do as :func:`move` for several jobs, with one statement for hundreds; return them by their ids.
+
+    :raises MoveRefused: no move leads from the present state of one of them to *wanted*.
+    """
     if wanted not in RUNNING:
         changes |= {"owner": None, "lease_until": None}
+    firsts = range(0, len(job_ids), AT_ONCE)
+    moved = {job.id: job for first in firsts for job in _move(job_ids[first : first + AT_ONCE], wanted, now, changes)}
+    for job_id in job_ids:
+        if job_id not in moved:
+            raise MoveRefused("job", job_id, get(job_id).state, wanted)
+    return tuple(moved[job_id] for job_id in sorted(moved))
+
+
+def _move(job_ids: Sequence[int], wanted: JobState, now: int, changes: Mapping[str, Any]) -> Iterator[JobInfo]:
     columns = "".join(f", {name} = :{name}" for name in changes)
+    ids = {f"id{number}": job_id for number, job_id in enumerate(job_ids)}
     rows = execute(
-        f"UPDATE job SET state = :state, moved_at = :now{columns} WHERE id = :id AND state IN ({_BEFORE[wanted]})"
-        f" RETURNING {COLUMNS}",
-        {"state": wanted, "now": now, "id": job_id, **changes},
-    ).fetchall()
-    if not rows:
-        raise MoveRefused("job", job_id, get(job_id).state, wanted)
-    return info(rows[0])
+        f"UPDATE job SET state = :state, moved_at = :now{columns} WHERE id IN ({', '.join(f':{name}' for name in ids)})"
+        f" AND state IN ({_BEFORE[wanted]}) RETURNING {COLUMNS}",
+        {"state": wanted, "now": now, **ids, **changes},
+    )
+    return map(info, rows.fetchall())
 
 
 def sql_list(values: Iterable[StrEnum]) -> str:

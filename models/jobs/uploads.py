@@ -5,7 +5,7 @@ A row belongs to one job and names the source document, so parts of two files ar
 
 from dataclasses import dataclass
 
-from models.database import execute, transaction
+from models.database import execute, marks, transaction
 from models.jobs import states
 from models.tables import Upload
 
@@ -68,6 +68,6 @@ def drop(job_id: int) -> None:
         forget(job_id)
 
 
-def forget(job_id: int) -> None:
-    """Do as :func:`drop` inside the caller's transaction, when the job ends."""
-    execute("DELETE FROM upload WHERE job_id = ?", (job_id,))
+def forget(*job_ids: int) -> None:
+    """Do as :func:`drop` inside the caller's transaction, when the jobs end."""
+    execute(f"DELETE FROM upload WHERE job_id IN ({marks(job_ids)})", job_ids)

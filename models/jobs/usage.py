@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import peewee
 
 from config.plans import Limit, Plan
-from models.database import execute, fetch, transaction
+from models.database import execute, fetch, marks, transaction
 from models.errors import LeaseLost
 from models.jobs import states
 from models.tables import Usage
@@ -103,9 +103,9 @@ def commit(job_id: int) -> None:
     execute("UPDATE usage SET state = 'committed' WHERE job_id = ? AND state = 'reserved'", (job_id,))
 
 
-def release(job_id: int) -> None:
-    """Delete the job's reservations. One statement, in the caller's transaction or its own."""
-    execute("DELETE FROM usage WHERE job_id = ? AND state = 'reserved'", (job_id,))
+def release(*job_ids: int) -> None:
+    """Delete the jobs' reservations. One statement, in the caller's transaction or its own."""
+    execute(f"DELETE FROM usage WHERE job_id IN ({marks(job_ids)}) AND state = 'reserved'", job_ids)
 
 
 def of_job(job_id: int) -> dict[str, int]:
