@@ -1,13 +1,15 @@
-"""The lists of commands that Telegram shows, by language: one for customers, a longer one for admins."""
+"""What Telegram shows of the bot: its profile, and its commands by language, a longer list for admins."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from pyrogram import Client, raw
 from pyrogram.errors import FloodWait, RPCError
 
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
+from daemon.telegram.profile import Profile
 from daemon.telegram.rpc import flood_seconds, invoke
 
 logger = logging.getLogger(__name__)
@@ -44,36 +46,37 @@ ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
 }
 
 
-def listing(t: Texts) -> str:
-    """The customers' commands, one a line, for the guide."""
-    return "\n".join(f"/{name}: {describe(t)}" for name, describe in DESCRIPTIONS.items())
+def listing(t: Texts, *, admin: bool = False) -> str:
+    """The customers' commands, one a line, for the guide; an *admin* reads theirs too."""
+    shown = DESCRIPTIONS | ADMIN_DESCRIPTIONS if admin else DESCRIPTIONS
+    return "\n".join(f"/{name}: {describe(t)}" for name, describe in shown.items())
 
 
 class CommandMenu:
-    """Tells Telegram the commands, beside everything else: a flood wait of this one method must hold up nothing."""
+    """Tells Telegram what to show, beside everything else: a flood wait of these methods must hold up nothing."""
 
-    def __init__(self, bot: Client, admin_ids: Iterable[int]) -> None:
+    def __init__(self, bot: Client, profile: Profile, admin_ids: Iterable[int]) -> None:
         self._bot = bot
-        self._wanted: asyncio.Queue[int | None] = asyncio.Queue()
-        for wanted in (None, *admin_ids):
-            self._wanted.put_nowait(wanted)
+        self._wanted: asyncio.Queue[tuple[int | None, Callable[[], Awaitable[None]]]] = asyncio.Queue()
+        self._wanted.put_nowait((None, partial(self._show, None)))
+        self._wanted.put_nowait((None, profile.show))
+        for admin_id in admin_ids:
+            self.show_to(admin_id)
 
     def show_to(self, admin_id: int) -> None:
         """Have an admin see their commands too. Before their first message the bot cannot resolve them as a peer."""
-        self._wanted.put_nowait(admin_id)
+        self._wanted.put_nowait((admin_id, partial(self._show, admin_id)))
 
     async def run(self, up: asyncio.Event) -> None:
         """Tell Telegram whatever is wanted while the bot is *up*. What it refuses is tried again much later."""
         while True:
-            wanted = await self._wanted.get()
+            user, show = wanted = await self._wanted.get()
             await up.wait()
             try:
-                await self._show(wanted)
+                await show()
             except (RPCError, OSError) as error:
                 seconds = max(AGAIN_S, flood_seconds(error) if isinstance(error, FloodWait) else 0)
-                logger.warning(
-                    "commands.unregistered", extra={"user": wanted, "reason": str(error), "seconds": seconds}
-                )
+                logger.warning("commands.unregistered", extra={"user": user, "reason": str(error), "seconds": seconds})
                 asyncio.get_running_loop().call_later(seconds, self._wanted.put_nowait, wanted)
 
     async def _show(self, admin_id: int | None) -> None:

@@ -14,6 +14,7 @@ from daemon.limiter import Limiter
 from daemon.notifier import Notifier
 from daemon.stars import Stars
 from daemon.telegram.bot import Bot
+from daemon.telegram.profile import Profile
 from daemon.telegram.sender import Sender
 from daemon.transfer.reader import Reader
 from daemon.wakeup import Wakeup
@@ -56,7 +57,7 @@ def assemble(settings: Settings, catalogue: Catalogue, bot: Bot, account: Client
         notifier=Notifier(settings, catalogue, database, sender),
         stars=Stars(bot, database, wakeup, catalogue),
         chats=Chats(Reader(account), database),
-        commands=CommandMenu(bot, settings.admin_ids),
+        commands=CommandMenu(bot, Profile(bot, database), settings.admin_ids),
         lookups=Limiter(LOOKUPS, LOOKUPS / HOUR_S),
         exports=Exports(database, sender, settings.db_path),
     )

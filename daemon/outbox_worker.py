@@ -123,6 +123,7 @@ class OutboxWorker:
                 random_id = derived_id(f"{event.random_id}:{admin_id}")
                 await self._notifier.announce(admin_id, event.payload, random_id=random_id)
             except Unreachable as error:
+                await self._database(outbox.miss, event.id, admin_id, int(time.time()))
                 _log_unreachable(event, error)
             except REFUSED as error:
                 logger.warning("event.refused", extra={"event": event.id, "user": admin_id, "reason": str(error)})

@@ -15,7 +15,7 @@ from config.units import DAY_S
 from models import event_kinds
 from models.database import execute, in_transaction, transaction
 from models.event_kinds import AdminAlert, AlertReason, Payload
-from models.tables import Event
+from models.tables import Event, Note
 
 _APPEND = """
 INSERT INTO event (kind, user_id, payload, "key", random_id, not_before, attempts, created_ms)
@@ -28,6 +28,11 @@ LEASE_S = 60
 MONEY = ("payment_", "dispute_", "subscription_", "access_", "request_done")
 """Prefixes of the kinds about money. Admins hear of each lost event of these; of the others once a day and kind."""
 
+
+MISSED_KEPT = 50
+"""How many events an admin who could not be reached is told afterwards."""
+_MISSED = "missed_by:{}"
+"""The key of the note that lists the events which an admin could not be told."""
 
 AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
@@ -127,6 +132,30 @@ def give_up(event: EventInfo, why: str, now: int) -> None:
             append(
                 AdminAlert(reason=AlertReason.EVENT_NOT_TOLD, detail=detail), None, now, key=f"event_not_told:{about}"
             )
+
+
+def miss(event_id: int, admin_id: int, now: int) -> None:
+    """Note that an admin could not be told this event, for :func:`missed_by`."""
+    key = _MISSED.format(admin_id)
+    with transaction():
+        note = Note.get_or_none(Note.key == key)
+        known = note.value if note else []
+        value = [*(each for each in known if each != event_id), event_id][-MISSED_KEPT:]
+        Note.insert(key=key, value=value, at=now).on_conflict(
+            conflict_target=[Note.key], preserve=[Note.value, Note.at]
+        ).execute()
+
+
+def missed_by(admin_id: int) -> list[EventInfo]:
+    """Return the newest events that this admin has missed, oldest first, and forget that they were.
+
+    Call it inside a transaction that has them told.
+    """
+    note = Note.get_or_none(Note.key == _MISSED.format(admin_id))
+    if note is None:
+        return []
+    note.delete_instance()
+    return [_info(row) for row in Event.select().where(Event.id.in_(note.value)).order_by(Event.id)]
 
 
 def retry(event_id: int, not_before: int) -> None:

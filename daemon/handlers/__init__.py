@@ -81,6 +81,8 @@ async def command(context: Context, name: str) -> None:
         await context.say(notices.unknown_command(context.t))
     else:
         await handler(context)
+    if name == "start" and context.is_admin:
+        await start.welcome_back(context)
 
 
 async def button(context: Context, data: str) -> None:

@@ -1,18 +1,29 @@
 """The first screen, the guide and the language."""
 
+from dataclasses import replace
+
 from config.texts import translator
 from daemon import commands
 from daemon.context import Context
-from daemon.screens import home, vocabulary
+from daemon.screens import admin, home, vocabulary
 from models import users
-from models.jobs import usage
+from models.jobs import sources, usage
+from models.maintenance import health
+from models.money import payments
 
 
 async def start(context: Context) -> None:
     """``/start`` without a known deep link (``t.me/bot?start=plans``), which has a handler of its own."""
     await show_home(context)
-    if context.is_admin:
-        context.deps.commands.show_to(context.user.id)
+
+
+async def welcome_back(context: Context) -> None:
+    """Show an admin who starts the bot their commands, and have them told what could not reach them before."""
+    context.deps.commands.show_to(context.user.id)
+    messages = await context.deps.database(health.catch_up, context.user.id, context.now)
+    if messages:
+        await context.say(admin.caught_up(context.t, messages))
+        context.deps.wakeup.wake()
 
 
 async def show_home(context: Context) -> None:
@@ -21,12 +32,33 @@ async def show_home(context: Context) -> None:
     status = await context.plan_status()
     day = usage.day_of(context.now, settings.timezone)
     left = await context.deps.database(usage.left, context.user.id, status.plan, day)
-    await context.show(home.start(context.t, context.user.first_name, status, left, channel_url=settings.channel_url))
+    screen = home.start(context.t, context.user.first_name, status, left, channel_url=settings.channel_url)
+    if context.is_admin and (steps := await _first_steps(context)) is not None:
+        screen = replace(screen, text=f"{screen.text}\n\n{admin.first_steps(context.t, steps)}")
+    await context.show(screen)
+
+
+async def _first_steps(context: Context) -> admin.FirstSteps | None:
+    """How far the operator has come; None once they have sold."""
+    settings, database = context.deps.settings, context.deps.database
+    done = await database(payments.milestones)
+    if done.sold:
+        return None
+    daemon = (await database(health.all)).get("daemon")
+    return admin.FirstSteps(
+        account=daemon is not None and daemon.detail.get("account") == "ok",
+        plans=bool(context.deps.catalogue.plans.on_sale()),
+        tested=done.tested,
+        support=bool(settings.support_contact),
+        paypal=settings.paypal_enabled,
+        sources=bool(settings.source_chats) or await database(sources.any_allowed),
+        terms=bool(settings.terms_url),
+    )
 
 
 async def guide(context: Context) -> None:
     """``/help``."""
-    await context.show(home.guide(context.t, commands.listing(context.t)))
+    await context.show(home.guide(context.t, commands.listing(context.t, admin=context.is_admin)))
 
 
 async def language(context: Context) -> None:

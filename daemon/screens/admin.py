@@ -1,6 +1,7 @@
 """Answers to admins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from config.money import STARS
@@ -41,6 +42,76 @@ def usage(t: Texts, command: str, plan_codes: Sequence[str], wrong: str = "") ->
     if who in form:
         text += "\n" + t.gettext("USER is a Telegram id or an @name.")
     return Screen(f"{wrong}\n\n{text}" if wrong else text)
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """What is done, for an operator who has never sold; the last three are theirs to choose."""
+
+    account: bool
+    plans: bool
+    tested: bool
+    support: bool
+    paypal: bool
+    sources: bool
+    terms: bool
+
+
+MUST = ("account", "plans", "tested", "support")
+"""The steps without which nobody should begin to sell."""
+
+STEPS: Mapping[str, tuple[Callable[[Texts], str], Callable[[Texts], str]]] = {
+    "account": (
+        lambda t: t.gettext("the reading account is connected"),
+        lambda t: t.gettext("the reading account is not connected: /status says why"),
+    ),
+    "plans": (
+        lambda t: t.gettext("plans are on sale: /premium shows them, plans.toml changes them"),
+        lambda t: t.gettext("no plan is on sale: give one a price in plans.toml"),
+    ),
+    "tested": (
+        lambda t: t.gettext("a test payment has worked"),
+        lambda t: t.gettext("/testpay tries a payment of 1 Star, and gives it back"),
+    ),
+    "support": (
+        lambda t: t.gettext("customers know whom to write to"),
+        lambda t: t.gettext("SUPPORT_CONTACT: whom customers write to when something is wrong"),
+    ),
+    "paypal": (
+        lambda t: t.gettext("PayPal is on"),
+        lambda t: t.gettext("PayPal is off, you sell for Stars: PAYPAL_CLIENT_ID and BACKEND_URL switch it on"),
+    ),
+    "sources": (
+        lambda t: t.gettext("a private channel is open to all customers"),
+        lambda t: t.gettext("public channels work already; /allow LINK opens a private one of yours"),
+    ),
+    "terms": (
+        lambda t: t.gettext("your own terms of use are shown"),
+        lambda t: t.gettext("TERMS_URL: your own terms of use; until then customers read short ones"),
+    ),
+}
+"""What is said of each step that is done, and of one that is not."""
+
+
+def first_steps(t: Texts, done: FirstSteps) -> str:
+    """What an operator who has never sold has done, and what is missing next: what must be, then what may be."""
+    lines = [t.gettext("<b>Before you sell</b>")]
+    for step, (said, missing) in STEPS.items():
+        mark = "✅" if getattr(done, step) else "⬜" if step in MUST else "▫️"
+        lines.append(f"{mark} {said(t) if getattr(done, step) else missing(t)}")
+    lines.append(t.gettext("/help lists your own commands too. This list ends with your first sale."))
+    return "\n".join(lines)
+
+
+def caught_up(t: Texts, messages: int) -> Screen:
+    """What the admin missed follows."""
+    return Screen(
+        t.ngettext(
+            "I could not write to you before, and have kept {n} message for you:",
+            "I could not write to you before, and have kept {n} messages for you:",
+            messages,
+        )
+    )
 
 
 def unknown_plan(t: Texts, text: str, titles: Sequence[str]) -> str:
@@ -118,7 +189,7 @@ def nothing_to_refund(t: Texts) -> str:
 
 def one_at_a_time(t: Texts) -> str:
     """The command takes one argument, and there are several."""
-    return t.gettext("I can do this for one at a time; you named several.")
+    return t.gettext("I take one name or link here, and nothing behind it.")
 
 
 def a_customer_is_no_payment(t: Texts, text: str) -> str:

@@ -36,7 +36,8 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
     "support": lambda t: t.gettext(
         "not work*, doesnt work, dont work, does not work, isnt working, no work, broken, error*, bug, bugs, problem*, "
         "fail*, nothing happens, nothing arrives, nothing came, not arrive*, didnt arrive, not receive*, stuck, "
-        "not respond*, complain*, contact*, human, operator, admin, owner, talk to somebody, customer service"
+        "not respond*, complain*, where is, wheres, not understand, dont understand, scam, fraud, contact*, human, "
+        "real person, operator, admin, owner, talk to somebody, customer service"
     ),
     "reminders": lambda t: t.gettext("reminders, reminder, remind me, no reminders"),
     "history": lambda t: t.gettext("history, receipt, receipts, bill, bills, my payments, my purchases, my orders"),
@@ -48,18 +49,19 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
     "language": lambda t: t.gettext("language, languages, english, spanish, in english, in spanish, translate"),
     "premium": lambda t: t.gettext(
         "price*, pricing, cost*, how much, how much is it, how expensive, buy*, purchase*, pay, pays, paying, "
-        "payment*, premium, vip, plan, plans, subscription*, subscri*, upgrade*, stars, paypal, credit card, "
-        "unlimited, renew*, cancel subscription, cancel my subscription, cancel the subscription, cancel renewal, "
-        "cancel my plan, unsubscribe, free, is it free, offer*, discount*"
+        "payment*, premium, vip, plan, plans, subscription*, subscri*, upgrade*, stars, paypal, credit card, card, "
+        "crypto, bitcoin, dollars, euros, unlimited, renew*, cancel subscription, cancel my subscription, "
+        "cancel the subscription, cancel renewal, cancel premium, cancel my premium, cancel vip, cancel my plan, "
+        "unsubscribe, free, is it free, trial, offer*, discount*"
     ),
     "help": lambda t: t.gettext(
         "how, help, guide, instructions, manual, tutorial, example*, what, what is this, what can you do, "
         "what do you do, what can this bot do, how does it work, how does this work, how do i, how to, commands, info, "
-        "information, faq, who are you, download*, copy link, get the link"
+        "information, faq, who are you, download*, copy link, get the link, private channel, private group"
     ),
     "start": lambda t: t.gettext(
-        "start, menu, home, main menu, back, hello, hello there, hi, hey, good morning, good afternoon, good evening, "
-        "thanks, thank you, ok, okay, bot"
+        "start, menu, home, main menu, back, settings, hello, hello there, hi, hey, good morning, good afternoon, "
+        "good evening, good night, bye, goodbye, thanks, thank you, thx, ok, okay, bot"
     ),
 }
 """Topic to phrases. Where two topics have a phrase of the same length in a message, the first one is meant."""

@@ -218,6 +218,11 @@ def get(chat_id: int) -> SourceInfo | None:
     return None if row is None else _info(row)
 
 
+def any_allowed() -> bool:
+    """Whether the operator has opened any chat to all customers."""
+    return bool(Source.select().where(Source.allowed_at.is_null(False)).exists())
+
+
 def named(name: str) -> SourceInfo | None:
     """Return the chat that had this public name when Telegram last told, or None."""
     row = execute(_NAMED, {"key": lookups.of_name(name), "name": name.lower()}).fetchone()

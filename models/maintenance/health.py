@@ -100,6 +100,24 @@ def incidents() -> list[IncidentInfo]:
     return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
 
 
+def catch_up(admin_id: int, now: int) -> int:
+    """Have an admin told what could not reach them before, but incidents that are over; return how many messages.
+
+    Nobody can be written to before their own first message, nor while they block the bot.
+    """
+    with transaction():
+        lasting = {row.key for row in Incident.select(Incident.key).where(Incident.closed_at.is_null())}
+        told = 0
+        for event in outbox.missed_by(admin_id):
+            payload = event.payload
+            is_over = isinstance(payload, IncidentClosed) or (
+                isinstance(payload, IncidentOpened) and payload.key not in lasting
+            )
+            if payload is not None and not is_over:
+                told += outbox.append(payload, admin_id, now, key=f"caught_up:{event.id}:{admin_id}") is not None
+        return told
+
+
 def _begin(key: IncidentKey, text: str, now: int, in_words: Mapping[str, str] | None = None) -> bool:
     if _open(key).exists():
         return False

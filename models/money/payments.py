@@ -74,6 +74,14 @@ class Totals:
     turnover: tuple[Turnover, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Milestones:
+    """Whether a customer has ever paid, and whether a test payment has."""
+
+    sold: bool
+    tested: bool
+
+
 def settle(fact: Fact, now: int) -> Settled:
     """Record what a provider reports about a payment, compare it with its order, credit it, and announce it.
 
@@ -180,6 +188,15 @@ def _lost_parts(condition: Any) -> Any:
     is_part = (Dispute.won == False) & (Dispute.currency == Payment.currency) & (Dispute.amount < Payment.amount)  # noqa: E712
     query = Dispute.select(Payment.currency, peewee.fn.SUM(Dispute.amount)).join(Payment)
     return query.where(condition & is_part & ~peewee.fn.EXISTS(Refund.select().where(told)))
+
+
+def milestones() -> Milestones:
+    """How far the operator has come."""
+    completed = Payment.select().join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.completed_at.is_null(False))
+    return Milestones(
+        sold=completed.where(Order.purpose.is_null() | (Order.purpose != "test")).exists(),
+        tested=completed.where(Order.purpose == "test").exists(),
+    )
 
 
 def audit(most: int | None = None) -> list[str]:

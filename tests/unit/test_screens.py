@@ -273,6 +273,8 @@ def screens(t: Texts) -> list[Screen]:
         admin.usage(t, "grant", ["premium"], admin.unknown_plan(t, EVIL, ["A", "B"])),
         admin.use_of(t, USER, status(PREMIUM, PAID), left=LEFT, waiting=2),
         account.history(t, [payment(PaymentState.COMPLETED)], [], plans=PLANS, timezone=UTC, of=USER),
+        *[Screen(admin.first_steps(t, admin.FirstSteps(*[done] * 7))) for done in (True, False)],
+        admin.caught_up(t, 3),
         support.trouble(t, None),
         support.trouble(t, EVIL),
         admin.allowed(t, None, 1),

@@ -12,12 +12,15 @@ TYPED = {
     "premium": (
         "price|Prices?|how much is it|how much does premium cost|can I buy VIP|PREMIUM|cancel my subscription|"
         "precio|precios|¿Cuánto cuesta?|cuanto cuesta|CUÁNTO VALE EL PREMIUM|planes|quiero comprar|cómo pago|premuim|"
-        "cancelar la suscripción|hola, cuánto cuesta"
+        "cancelar la suscripción|hola, cuánto cuesta|cancel premium|prueba gratis"
     ),
     "help": (
         "how|How?|help|help me please|what is this|?|¿?|ayuda|AYUDA!!|como funciona|¿Cómo funciona esto?|para qué sirve"
     ),
-    "support": "it doesn't work|it doesn’t work|does not work|no funciona|no me funciona|no va|error|soporte|contacto",
+    "support": (
+        "it doesn't work|it doesn’t work|does not work|no funciona|no me funciona|no va|error|soporte|contacto|"
+        "no entiendo|dónde está mi vídeo"
+    ),
     "paysupport": (
         "refund please|I paid and nothing happened|reembolso|pagué y no me llegó nada|me han cobrado dos veces"
     ),

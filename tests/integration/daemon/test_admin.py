@@ -36,8 +36,8 @@ WRONG = {
     "/grant 5 gratis 30": ("Everybody has the free plan.", "El plan gratis lo tienen todos."),
     "/revoke 5 gold": ("I know no plan gold", "No conozco ningún plan gold"),
     "/refund @somebody": ("@somebody is a customer.", "@somebody es un cliente."),
-    "/ban 1 2": ("I can do this for one at a time", "Solo puedo hacerlo de uno en uno"),
-    "/block a b": ("I can do this for one at a time", "Solo puedo hacerlo de uno en uno"),
+    "/ban 1 2": ("I take one name or link here", "Aquí leo un solo nombre o enlace"),
+    "/block a b": ("I take one name or link here", "Aquí leo un solo nombre o enlace"),
 }
 
 

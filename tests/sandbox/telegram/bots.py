@@ -17,6 +17,8 @@ from .world import Bot, is_channel
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _MAX_COMMANDS = 100
 _MAX_DESCRIPTION = 256
+_MAX_ABOUT = 120
+_MAX_BOT_DESCRIPTION = 512
 _ANSWER_TIMEOUT_S = 10
 _SCOPES: dict[type, str] = {
     raw.types.BotCommandScopeDefault: "default",
@@ -43,6 +45,11 @@ def scope_key(call: Call, scope: TLObject) -> str:
 
 def default_commands(bot: Bot) -> list[TLObject]:
     return _as_tl(bot.commands.get(("default", ""), []))
+
+
+def info_for(bot: Bot, language: str | None) -> tuple[str, str]:
+    """About and description of a bot, as somebody reads them whose application has this language."""
+    return bot.infos.get((language or "")[:2]) or bot.infos.get("", ("", ""))
 
 
 def _as_tl(commands: list[tuple[str, str]]) -> list[TLObject]:
@@ -92,9 +99,14 @@ def get_bot_commands(call: Call, query: raw.functions.bots.GetBotCommands) -> li
 
 @method("bots.setBotInfo", users=False)
 def set_bot_info(call: Call, query: raw.functions.bots.SetBotInfo) -> bool:
+    _check_language(query.lang_code)
     bot = _bot_of(call)
-    if query.description is not None:
-        bot.description = query.description
+    about, description = bot.infos.get(query.lang_code, ("", ""))
+    about = about if query.about is None else query.about
+    if len(about) > _MAX_ABOUT:
+        raise RpcError(400, "ABOUT_TOO_LONG")
+    description = description if query.description is None else query.description
+    bot.infos[query.lang_code] = (about, description[:_MAX_BOT_DESCRIPTION])
     if query.name is not None:
         call.user.first_name = query.name
     call.server.changed()
@@ -103,7 +115,9 @@ def set_bot_info(call: Call, query: raw.functions.bots.SetBotInfo) -> bool:
 
 @method("bots.getBotInfo", users=False)
 def get_bot_info(call: Call, query: raw.functions.bots.GetBotInfo) -> TLObject:
-    return raw.types.bots.BotInfo(name=call.user.first_name, about="", description=_bot_of(call).description)
+    _check_language(query.lang_code)
+    about, description = _bot_of(call).infos.get(query.lang_code, ("", ""))
+    return raw.types.bots.BotInfo(name=call.user.first_name, about=about, description=description)
 
 
 @method("bots.setBotMenuButton", users=False)

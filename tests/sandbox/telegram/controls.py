@@ -249,6 +249,17 @@ def commands(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     return {f"{scope}/{language}": listed for (scope, language), listed in bot.commands.items()}
 
 
+@route("POST", "/bot-info")
+def bot_info(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """What the operator writes at @BotFather: ``about`` and ``description`` in a language."""
+    bot = find_user(sandbox, request.need("bot")).bot
+    if bot is None:
+        raise ControlError("not a bot")
+    bot.infos[request.body.get("language", "")] = (request.need("about"), request.need("description"))
+    sandbox.telegram.changed()
+    return {}
+
+
 # Counters
 
 

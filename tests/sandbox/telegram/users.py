@@ -5,7 +5,7 @@ import re
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
-from .bots import default_commands
+from .bots import default_commands, info_for
 from .errors import RpcError
 from .registry import Call, method
 from .view import View
@@ -38,18 +38,19 @@ def get_full_user(call: Call, query: raw.functions.users.GetFullUser) -> TLObjec
         notify_settings=raw.types.PeerNotifySettings(),
         common_chats_count=0,
         blocked=user.id in call.user.blocked or None,
-        bot_info=_bot_info(user) if user.bot else None,
+        about=info_for(user.bot, call.user.language_code)[0] or None if user.bot else None,
+        bot_info=_bot_info(user, call.user.language_code) if user.bot else None,
     )
     return raw.types.users.UserFull(full_user=full, chats=view.chats(), users=view.users())
 
 
-def _bot_info(user: User) -> TLObject:
+def _bot_info(user: User, language: str | None) -> TLObject:
     assert user.bot is not None
     return raw.types.BotInfo(
         user_id=user.id,
-        description=user.bot.description,
+        description=info_for(user.bot, language)[1] or None,
         commands=default_commands(user.bot),
-        menu_button=raw.types.BotMenuButtonDefault(),
+        menu_button=user.bot.menu_buttons.get(0, raw.types.BotMenuButtonDefault()),
     )
 
 

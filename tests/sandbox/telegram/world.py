@@ -45,7 +45,8 @@ class Bot:
     """What a user has besides when it is a bot."""
 
     token: str
-    description: str = ""
+    # Language code, "" for all others -> (about, description).
+    infos: dict[str, tuple[str, str]] = field(default_factory=dict)
     # (scope, language code) -> [(command, description)]; scope as bots.scope_key spells it.
     commands: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     can_join_groups: bool = True
