@@ -63,6 +63,13 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undeliverable(Stored):
+    """What a post is that has neither a file nor a text: one of ``daemon.transfer.media.items.UNDELIVERABLE``."""
+
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payload(Stored):
     """What an event tells. Times are Unix seconds, amounts minor units of their currency."""
 

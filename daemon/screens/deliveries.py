@@ -11,7 +11,7 @@ from config.texts import Texts
 from daemon.screens import keyboard, limits, links
 from daemon.telegram.links import REASONS
 from daemon.telegram.screen import Button, Screen
-from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, OverLimit, TooLarge
+from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, OverLimit, TooLarge, Undeliverable
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.jobs.usage import Left
@@ -122,11 +122,35 @@ def refusal(reason: RefusalReason, detail: Mapping[str, Any], standing: Standing
         return None
     if reason is RefusalReason.LIMIT:
         return _limit(standing, OverLimit.read(detail))
+    if reason is RefusalReason.NOTHING_TO_DELIVER and (what := undeliverable(t, Undeliverable.read(detail).what)):
+        text = t.gettext("This post is {what}, which I cannot deliver. Please choose another post.", what=what)
+        return Screen("✖️ " + text, keyboard.rows(keyboard.home(t)))
     if reason in (RefusalReason.TOO_LARGE_FOR_PLAN, RefusalReason.TOO_LARGE_FOR_BOTS):
         return _too_large(standing, reason, TooLarge.read(detail))
     text = _reason(t, reason, standing.account)
     buttons = (keyboard.plans(t),) if reason is RefusalReason.JOIN_ONLY_PAYING else ()
     return Screen("✖️ " + text, keyboard.rows(*buttons, keyboard.home(t)))
+
+
+def undeliverable(t: Texts, what: str) -> str | None:
+    """What a post without a file and a text is; None for what has no name."""
+    return {
+        "contact": t.gettext("a contact"),
+        "location": t.gettext("a location"),
+        "live_location": t.gettext("a live location"),
+        "place": t.gettext("a location with a name"),
+        "poll_result": t.gettext("a poll result"),
+        "checklist": t.gettext("a checklist"),
+        "dice": t.gettext("a dice"),
+        "game": t.gettext("a game"),
+        "invoice": t.gettext("an invoice"),
+        "giveaway": t.gettext("a giveaway"),
+        "giveaway_result": t.gettext("the result of a giveaway"),
+        "live_stream": t.gettext("a live stream"),
+        "empty_file": t.gettext("a file that is empty or gone"),
+        "unsupported": t.gettext("something that I do not know yet"),
+        "service": t.gettext("a notice by Telegram itself"),
+    }.get(what)
 
 
 def _limit(standing: Standing, over: OverLimit) -> Screen:
@@ -227,7 +251,7 @@ def _reason(t: Texts, reason: RefusalReason, account: str | None) -> str:
         RefusalReason.SELF_DESTRUCTING: t.gettext("This post disappears after viewing, and I never deliver such posts.")
         + f" {other}",
         RefusalReason.PAID_MEDIA: t.gettext(
-            "The owner of this post sells it in Telegram itself, so I do not deliver it."
+            "This post is paid media: its owner sells it in Telegram itself, so I do not deliver it."
         )
         + f" {other}",
         RefusalReason.NOTHING_TO_DELIVER: t.gettext(

@@ -18,7 +18,7 @@ from daemon.telegram import rpc
 from daemon.telegram.errors import AlreadySent
 from daemon.telegram.sender import GONE, sent_id
 from daemon.transfer.errors import FloodWaitTooLong, PartsMissing, RecipientRestricted, RecipientUnreachable
-from daemon.transfer.media import captions
+from daemon.transfer.media import captions, carried
 from daemon.transfer.media.items import Item, attributes_of
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
@@ -49,8 +49,10 @@ class Message:
     """Indexes into the post's items; none for a message of text."""
     texts: tuple[captions.Styled, ...]
     """One for each item, or one for the text."""
-    spoilers: tuple[bool, ...] = ()
-    """For each item: is it a spoiler, hidden until the reader taps it?"""
+    settings: tuple[Mapping[str, Any], ...] = ()
+    """For each item, what the message says of it: that it is a spoiler, where a video starts."""
+    inverted: bool = False
+    """Is the caption above the files?"""
 
     @property
     def count(self) -> int:
@@ -64,9 +66,14 @@ def plan(post: Post) -> list[Message]:
         return [Message((), (piece,)) for piece in captions.pieces(post.text, post.entities)]
     split = [captions.split(item.caption, item.entities, captions.MAX_CAPTION) for item in post.items]
     heads = [head for head, _ in split]
-    spoilers = [bool(item.media.spoiler) for item in post.items]
+    settings = [carried.settings_of(item.media) for item in post.items]
     messages = [
-        Message(tuple(group), tuple(heads[index] for index in group), tuple(spoilers[index] for index in group))
+        Message(
+            tuple(group),
+            tuple(heads[index] for index in group),
+            tuple(settings[index] for index in group),
+            post.inverted,
+        )
         for group in _groups(post.items)
     ]
     rests = [piece for _, rest in split for piece in captions.pieces(*rest)]
@@ -132,17 +139,17 @@ class Delivery:
         if not message.items:
             return raw.functions.messages.SendMessage(random_id=random_ids[0], no_webpage=True, **texts[0], peer=peer)
         media = [
-            stored[index].input_media(spoiler=spoiler)
-            for index, spoiler in zip(message.items, message.spoilers, strict=True)
+            stored[index].input_media(settings) for index, settings in zip(message.items, message.settings, strict=True)
         ]
+        above = {"invert_media": message.inverted or None, "peer": peer}
         if len(media) == 1:
-            return raw.functions.messages.SendMedia(media=media[0], random_id=random_ids[0], **texts[0], peer=peer)
+            return raw.functions.messages.SendMedia(media=media[0], random_id=random_ids[0], **texts[0], **above)
         return raw.functions.messages.SendMultiMedia(
             multi_media=[
                 raw.types.InputSingleMedia(media=one, random_id=random_id, **text)
                 for one, random_id, text in zip(media, random_ids, texts, strict=True)
             ],
-            peer=peer,
+            **above,
         )
 
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from pyrogram import raw
@@ -13,7 +14,7 @@ from pyrogram.errors import RPCError
 from config.units import MIB
 from daemon.database import Database
 from daemon.telegram.sender import PART_BYTES
-from daemon.transfer.delivery import Delivery
+from daemon.transfer.delivery import Delivery, MediaRefused
 from daemon.transfer.errors import PartsMissing, SourceChanged, TransferError
 from daemon.transfer.media.items import Item
 from daemon.transfer.media.stored_files import StoredFile
@@ -47,8 +48,21 @@ class Fetcher:
         """
         stored = []
         for item in post.items:
-            stored.append(await self._item(post, item, run, track))
+            file = await self._item(post, item, run, track)
+            stored.append(replace(file, beside=await self._beside(post, item, run)))
         return tuple(stored)
+
+    async def _beside(self, post: Post, item: Item, run: Run) -> tuple[tuple[str, StoredFile], ...]:
+        """The files that go with *item*. One that Telegram refuses is left out, because the file matters more."""
+        found = []
+        for name, other in item.beside:
+            try:
+                track = Track(other.size)
+                file = await self._transfer(post, other, Upload(other.size), run=run, track=track)
+                found.append((name, file))
+            except (MediaRefused, PartsMissing) as refusal:
+                logger.info("beside.refused", extra={"job": run.job.id, "field": name, "reason": str(refusal)})
+        return tuple(found)
 
     async def _item(self, post: Post, item: Item, run: Run, track: Track) -> StoredFile:
         resumable = item.size > RESUMABLE_BYTES and len(post.items) == 1
@@ -101,7 +115,8 @@ class Fetcher:
     async def _reread(self, post: Post, item: Item) -> Item:
         """The same file with a fresh location, from its post read again."""
         fresh = await self._resolver.reread(post)
-        same = next((other for other in fresh.items if other.media_id == item.media_id), None)
+        every = [*fresh.items, *(other for each in fresh.items for _, other in each.beside)]
+        same = next((other for other in every if other.media_id == item.media_id), None)
         if same is None:
             raise SourceChanged("the post holds another file now")
         return same

@@ -27,7 +27,8 @@ from pyrogram.raw.core import TLObject
 
 from daemon.telegram import rpc, standing
 from daemon.transfer.errors import AccountRestricted, FloodWaitTooLong, PermanentFailure
-from daemon.transfer.media.items import Item, items_of, text_of
+from daemon.transfer.media.items import SERVICE, Item, items_of, text_of, urls_of, what_is
+from models.event_kinds import Undeliverable
 from models.jobs.reasons import RefusalReason
 
 ALBUM_REACH = 9  # an album has at most ten messages with neighbouring ids
@@ -74,6 +75,10 @@ class Post:
     text: str
     entities: tuple[Any, ...]
     protected: bool
+    urls: tuple[str, ...] = ()
+    """The addresses that the buttons under a text open."""
+    inverted: bool = False
+    """Is the caption above the files?"""
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -153,6 +158,8 @@ class Reader:
         main = next((message for message in messages if message.id == message_id), None)
         if main is None:
             raise PermanentFailure(RefusalReason.NOT_FOUND)
+        if isinstance(main, raw.types.MessageService):
+            raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER, Undeliverable(what=SERVICE))
         return self._post(
             channel, main, [main] if single or main.grouped_id is None else _album(main, messages), single
         )
@@ -173,23 +180,27 @@ class Reader:
             items=(),
             text="",
             entities=(),
-            protected=bool(messages[0].noforwards),
+            protected=bool(getattr(messages[0], "noforwards", None)),
         )
 
     async def comment(self, channel: Channel, message_id: int, comment_id: int, *, single: bool = False) -> Post:
-        """A comment under a post: a message of the discussion group, which must belong to that post's thread."""
+        """A comment under a post: a message of the discussion group, which must belong to that post's thread.
+
+        Telegram lists the post's copies in the group newest first. Of an album the oldest is the thread's root.
+        """
         peer = raw.types.InputPeerChannel(channel_id=channel.id, access_hash=channel.access_hash)
         try:
             found = await self.call(raw.functions.messages.GetDiscussionMessage(peer=peer, msg_id=message_id))
         except BadRequest:
             raise PermanentFailure(RefusalReason.NOT_FOUND) from None
-        root = next((message for message in found.messages if message.id), None)
-        if root is None or not isinstance(root.peer_id, raw.types.PeerChannel):
+        copies = [each for each in found.messages if isinstance(getattr(each, "peer_id", None), raw.types.PeerChannel)]
+        if not copies:
             raise PermanentFailure(RefusalReason.NOT_FOUND)
-        group = self._learn(found.chats, root.peer_id.channel_id)
+        group = self._learn(found.chats, copies[-1].peer_id.channel_id)
         _, answers = await self.messages(group, [comment_id])
         thread = getattr(answers[0], "reply_to", None) if answers else None
-        if root.id not in (getattr(thread, "reply_to_top_id", None), getattr(thread, "reply_to_msg_id", None)):
+        answered = {getattr(thread, "reply_to_top_id", None), getattr(thread, "reply_to_msg_id", None)}
+        if not answered & {each.id for each in copies}:
             raise PermanentFailure(RefusalReason.NOT_FOUND)
         return await self.post(group, comment_id, single=single)
 
@@ -204,7 +215,7 @@ class Reader:
         except _CLOSED:
             self.forget(channel.id)
             raise PermanentFailure(RefusalReason.NO_ACCESS) from None
-        messages = [message for message in found.messages if isinstance(message, raw.types.Message)]
+        messages = [message for message in found.messages if not isinstance(message, raw.types.MessageEmpty)]
         if found.chats:
             channel = self._learn(found.chats, channel.id)
         return channel, messages  # about posts that do not exist, Telegram may leave out the chat
@@ -294,7 +305,7 @@ class Reader:
         items = items_of(messages)
         text, entities = text_of(main) if not items else ("", ())
         if not items and not text:
-            raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
+            raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER, Undeliverable(what=what_is(main.media)))
         return Post(
             channel=channel,
             message_id=messages[0].id,
@@ -304,11 +315,14 @@ class Reader:
             text=text,
             entities=entities,
             protected=any(message.noforwards for message in messages),
+            urls=() if items else urls_of(main),
+            inverted=any(message.invert_media for message in messages),
         )
 
 
 def _album(main: Any, messages: Sequence[Any]) -> list[Any]:
-    return sorted((m for m in messages if m.grouped_id == main.grouped_id), key=lambda message: message.id)
+    same = (m for m in messages if getattr(m, "grouped_id", None) == main.grouped_id)
+    return sorted(same, key=lambda message: message.id)
 
 
 def _usernames(chat: Any) -> tuple[str, ...]:

@@ -276,10 +276,14 @@ class Resolver:
 
 
 def _link_within(post: Post) -> PostLink | None:
-    """The first post that a text links to. An invitation in a text is not the customer's own and is not followed."""
+    """The first post that a text or a button under it links to.
+
+    An invitation there is not the customer's own and is not followed.
+    """
     if post.items:
         return None
     urls = [_TextLink(entity.offset, getattr(entity, "url", None)) for entity in post.entities]
+    urls += [_TextLink(links.MAX_TEXT, url) for url in post.urls]
     found = (_first_of(link) for link in links.parse(post.text, urls))
     return next((link for link in found if link is not None and link.invite is None), None)
 

@@ -6,7 +6,9 @@ import pytest
 from pyrogram import raw
 
 from daemon.transfer.errors import PermanentFailure
-from daemon.transfer.media.items import attributes_of, items_of, kind_of, name_of
+from daemon.transfer.media import carried
+from daemon.transfer.media.items import UNDELIVERABLE, attributes_of, items_of, kind_of, name_of, sendable, urls_of
+from daemon.transfer.media.stored_files import StoredFile
 
 T = raw.types
 VIDEO = T.DocumentAttributeVideo(duration=1.0, w=1, h=1)
@@ -116,6 +118,80 @@ def test_what_is_never_delivered(media: Any, reason: str) -> None:
 def test_what_holds_no_file_is_no_item() -> None:
     place = T.MessageMediaGeo(geo=T.GeoPoint(long=1.0, lat=1.0, access_hash=1))
     assert items_of([message(place), message(None)]) == ()
+
+
+PHOTO = T.Photo(
+    id=7, access_hash=8, file_reference=b"p", date=0, sizes=[T.PhotoSize(type="x", w=1, h=1, size=9)], dc_id=2
+)
+
+
+def test_all_is_carried_that_what_is_sent_can_hold() -> None:
+    media = T.MessageMediaDocument(
+        document=document(VIDEO),
+        video=True,
+        spoiler=True,
+        video_cover=PHOTO,
+        video_timestamp=12,
+        alt_documents=[document(VIDEO)],
+    )
+    (item,) = items_of([message(media)])
+    assert carried.settings_of(media) == {"spoiler": True, "video_timestamp": 12}
+    assert [(name, other.media_id, other.size) for name, other in item.beside] == [("video_cover", 7, 9)]
+    sent = StoredFile.of(media).input_media(carried.settings_of(media))
+    assert (sent.id.id, sent.video_cover.id, sent.video_timestamp, sent.spoiler) == (1, 7, 12, True)
+    assert sent.ttl_seconds is None
+
+
+def test_a_field_that_is_new_on_both_sides_is_carried(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Received:
+        __slots__ = ("glow", "odd", "photo", "ttl_seconds")
+
+        def __init__(self) -> None:
+            self.glow, self.odd, self.photo, self.ttl_seconds = "warm", object(), PHOTO, 5
+
+    class Sent:
+        __slots__ = ("glow", "id", "odd", "ttl_seconds")
+
+    monkeypatch.setattr(carried, "INPUTS", {Received: Sent})
+    assert carried.settings_of(Received()) == {"glow": "warm"}
+
+
+def test_a_live_photo_without_its_motion_is_a_photo() -> None:
+    live = T.MessageMediaPhoto(photo=PHOTO, live_photo=True, video=document(VIDEO))
+    stored = StoredFile.of(live)
+    assert StoredFile.read(stored.row()) == stored
+    sent = stored.input_media(carried.settings_of(live))
+    assert (sent.live_photo, sent.video.id) == (True, 1)
+    still = StoredFile.of(T.MessageMediaPhoto(photo=PHOTO)).input_media(carried.settings_of(live))
+    assert (still.live_photo, still.video) == (None, None)
+    assert b"".join([still.write()])
+
+
+def test_an_empty_cover_is_left_out() -> None:
+    empty = T.Photo(id=7, access_hash=8, file_reference=b"p", date=0, sizes=[], dc_id=2)
+    (item,) = items_of([message(T.MessageMediaDocument(document=document(VIDEO), video_cover=empty))])
+    assert item.beside == ()
+
+
+def test_what_is_undeliverable_is_named_as_telegram_names_it() -> None:
+    assert [name for name in UNDELIVERABLE if not hasattr(T, name)] == []
+
+
+def test_only_entities_that_telegram_finds_itself_are_left_out() -> None:
+    kept = [T.MessageEntityBold(offset=0, length=1), T.MessageEntityFormattedDate(offset=0, length=1, date=0)]
+    assert sendable([*kept, T.MessageEntityUrl(offset=0, length=1)]) == tuple(kept)
+
+
+def test_the_addresses_behind_buttons() -> None:
+    def button(type_: Any) -> Any:
+        return T.KeyboardInlineButtonRow(buttons=[T.KeyboardInlineButton(text="x", type=type_)])
+
+    post = message(None)
+    post.reply_markup = T.ReplyInlineMarkup(
+        rows=[button(T.InlineButtonTypeUrl(url="t.me/x")), button(T.InlineButtonTypeCallback(data=b"x"))]
+    )
+    assert urls_of(post) == ("t.me/x",)
+    assert urls_of(message(None)) == ()
 
 
 def test_a_sticker_forgets_the_set_of_another_account() -> None:

@@ -4,6 +4,7 @@ A photo counts as ``photo``, as does a sticker; an animation and a video note as
 ``music``; an Android package as ``apk``; any other file as ``document``.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from pyrogram import raw
 from config.plans import LARGEST_FILE_MIB
 from config.units import KIB, MIB
 from daemon.transfer.errors import PermanentFailure
+from daemon.transfer.media import carried
+from models.event_kinds import Undeliverable
 from models.jobs.reasons import RefusalReason
 
 MAX_BYTES = LARGEST_FILE_MIB * MIB
@@ -22,16 +25,32 @@ MAX_THUMBNAIL_BYTES = 200 * KIB
 
 APK = "application/vnd.android.package-archive"
 
-_REFUSED = {
-    "MessageMediaPaidMedia": RefusalReason.PAID_MEDIA,
-    "MessageMediaStory": RefusalReason.STORY,
-    "MessageMediaInvoice": RefusalReason.NOTHING_TO_DELIVER,
-    "MessageMediaUnsupported": RefusalReason.NOTHING_TO_DELIVER,
-}
+_REFUSED = {"MessageMediaPaidMedia": RefusalReason.PAID_MEDIA, "MessageMediaStory": RefusalReason.STORY}
 
-_ENTITIES = tuple(
+SERVICE, EMPTY_FILE = "service", "empty_file"
+UNDELIVERABLE = {
+    "MessageMediaContact": "contact",
+    "MessageMediaGeo": "location",
+    "MessageMediaGeoLive": "live_location",
+    "MessageMediaVenue": "place",
+    "MessageMediaPoll": "poll_result",
+    "MessageMediaToDo": "checklist",
+    "MessageMediaDice": "dice",
+    "MessageMediaGame": "game",
+    "MessageMediaInvoice": "invoice",
+    "MessageMediaGiveaway": "giveaway",
+    "MessageMediaGiveawayResults": "giveaway_result",
+    "MessageMediaVideoStream": "live_stream",
+    "MessageMediaPhoto": EMPTY_FILE,
+    "MessageMediaDocument": EMPTY_FILE,
+    "MessageMediaUnsupported": "unsupported",
+}
+"""What a post is that has neither a file nor a text, by the name of its media. A poll has its question for a text."""
+_NEVER_BY_THEIR_TEXT = ("MessageMediaInvoice", "MessageMediaUnsupported")
+
+_FOUND_BY_TELEGRAM = tuple(
     getattr(raw.types, f"MessageEntity{name}")
-    for name in "Bold Italic Underline Strike Code Pre TextUrl Spoiler Blockquote CustomEmoji".split()
+    for name in "Unknown Mention MentionName Hashtag Cashtag BotCommand Url Email Phone BankCard".split()
 )
 
 
@@ -60,6 +79,8 @@ class Item:
     caption: str
     entities: tuple[Any, ...]
     thumbnail: Thumbnail | None = None
+    beside: "tuple[tuple[str, Item], ...]" = ()
+    """The files that go with it, by the name of their field: a cover, the motion of a photo."""
 
 
 def items_of(messages: Sequence[Any]) -> tuple[Item, ...]:
@@ -108,9 +129,21 @@ def text_of(message: Any) -> tuple[str, tuple[Any, ...]]:
     return "\n".join([poll.question.text, *answers]), ()
 
 
+def urls_of(message: Any) -> tuple[str, ...]:
+    """The addresses that the buttons under a message open."""
+    buttons = [button for row in getattr(message.reply_markup, "rows", None) or () for button in row.buttons]
+    addresses = (getattr(getattr(button, "type", None), "url", None) for button in buttons)
+    return tuple(address for address in addresses if isinstance(address, str))
+
+
+def what_is(media: Any) -> str:
+    """One of the values of :data:`UNDELIVERABLE`; empty for what has no name here."""
+    return UNDELIVERABLE.get(type(media).__name__, "")
+
+
 def sendable(entities: Sequence[Any]) -> tuple[Any, ...]:
-    """The entities that can be sent again: those that style. Telegram finds links and names by itself."""
-    return tuple(entity for entity in entities if isinstance(entity, _ENTITIES))
+    """The entities that can be sent again: all but those that Telegram finds by itself."""
+    return tuple(entity for entity in entities if not isinstance(entity, _FOUND_BY_TELEGRAM))
 
 
 def attributes_of(document: Any) -> list[Any]:
@@ -131,6 +164,8 @@ def _item(message: Any) -> Item | None:
     name = type(media).__name__
     if name in _REFUSED:
         raise PermanentFailure(_REFUSED[name])
+    if name in _NEVER_BY_THEIR_TEXT:
+        raise _nothing(media)
     if getattr(media, "ttl_seconds", None):
         raise PermanentFailure(RefusalReason.SELF_DESTRUCTING)
     if isinstance(media, raw.types.MessageMediaPhoto) and isinstance(media.photo, raw.types.Photo):
@@ -140,11 +175,25 @@ def _item(message: Any) -> Item | None:
     return None
 
 
-def _photo(message: Any, media: Any) -> Item | None:
+def _nothing(media: Any) -> PermanentFailure:
+    return PermanentFailure(RefusalReason.NOTHING_TO_DELIVER, Undeliverable(what=what_is(media)))
+
+
+def _beside(message: Any, media: Any) -> tuple[tuple[str, Item], ...]:
+    """The files that go with the one in *media*. An empty one is left out."""
+    found = []
+    for name, file in carried.files_of(media).items():
+        with contextlib.suppress(PermanentFailure):
+            other = carried.media_of(file)
+            found.append((name, _photo(message, other) if hasattr(other, "photo") else _document(message, other)))
+    return tuple(found)
+
+
+def _photo(message: Any, media: Any) -> Item:
     photo = media.photo
     sizes = {size.type: _bytes_of(size) for size in photo.sizes or ()}
     if max(sizes.values(), default=0) <= 0:
-        raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
+        raise _nothing(media)
     largest = max(sizes, key=lambda name: sizes[name])
     location = raw.types.InputPhotoFileLocation(
         id=photo.id, access_hash=photo.access_hash, file_reference=photo.file_reference, thumb_size=largest
@@ -159,13 +208,14 @@ def _photo(message: Any, media: Any) -> Item | None:
         media=media,
         caption=message.message or "",
         entities=sendable(message.entities or ()),
+        beside=_beside(message, media),
     )
 
 
 def _document(message: Any, media: Any) -> Item:
     document = media.document
     if (document.size or 0) <= 0:
-        raise PermanentFailure(RefusalReason.NOTHING_TO_DELIVER)
+        raise _nothing(media)
     location = raw.types.InputDocumentFileLocation(
         id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
     )
@@ -180,6 +230,7 @@ def _document(message: Any, media: Any) -> Item:
         caption=message.message or "",
         entities=sendable(message.entities or ()),
         thumbnail=_thumbnail(document),
+        beside=_beside(message, media),
     )
 
 

@@ -110,6 +110,46 @@ async def test_other_ways_to_write_a_link(
         assert await brought(customer, "Text 3") == numbered(3)
 
 
+# What cannot be brought
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("location1", "a location"),
+        ("live_location1", "a live location"),
+        ("venue1", "a location with a name"),
+        ("contact1", "a contact"),
+        ("giveaway1", "a giveaway"),
+        ("giveaway_results1", "the result of a giveaway"),
+        ("todo1", "a checklist"),
+        ("dice1", "a dice"),
+        ("paid1", "paid media"),
+    ],
+)
+async def test_what_has_neither_file_nor_text_is_named(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, name: str, what: str
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(customer.link(name))
+        assert f"This post is {what}" in (await customer.until_text("✖️")).text
+
+
+async def test_a_notice_of_telegrams_own_is_named(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    daemon_sandbox.control("POST", "/topics", {"chat": "forum", "title": "A topic"})
+    async with chat(daemon_sandbox, "es") as customer:
+        chat_url, _, last = customer.link("topic1").rpartition("/")
+        chat_url, _, topic = chat_url.rpartition("/")
+        await customer.say(f"{chat_url}/{topic}")
+        assert "es un aviso del propio Telegram" in (await customer.until_text("✖️")).text
+
+
+async def test_a_poll_is_brought_as_a_text(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(customer.link("poll1"))
+        assert "• AP-68" in (await customer.until_text("Which toll road?")).text
+
+
 # Forwarded posts
 
 

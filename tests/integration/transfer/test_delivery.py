@@ -86,6 +86,53 @@ async def test_what_is_veiled_arrives_veiled(
         await lucia.forget()
 
 
+@pytest.mark.parametrize("is_public", [True, False])
+async def test_what_goes_with_a_video_arrives_with_it(
+    running: Rig, lucia: Customer, private_chat: int, *, is_public: bool
+) -> None:
+    # Given a video with a cover, which starts in its middle
+    order = {"kind": "video", "size": 100_000, "cover": True, "start": 12, "qualities": 2, "caption": "Covered"}
+    post = running.control("POST", "/posts", {"chat": "library" if is_public else private_chat, **order})
+    # Then both arrive: by reference or streamed, and from what the bot holds
+    for _ in range(2):
+        assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
+        (received,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
+        assert [received[name] for name in ("sha256", "cover_sha256", "start")] == [
+            post["sha256"],
+            post["cover_sha256"],
+            12,
+        ]
+        await lucia.forget()
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+async def test_a_live_photo_arrives_with_its_motion(
+    running: Rig, lucia: Customer, private_chat: int, *, is_public: bool
+) -> None:
+    chat = "library" if is_public else private_chat
+    post = running.control("POST", "/posts", {"chat": chat, "kind": "live_photo", "spoiler": True})
+    for _ in range(2):
+        assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
+        (received,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
+        assert received["motion_sha256"] == post["motion_sha256"]
+        (message,) = await lucia.media()
+        assert (message.media.live_photo, message.media.spoiler) == (True, True)
+        await lucia.forget()
+
+
+async def test_a_cover_that_telegram_refuses_costs_only_itself(
+    running: Rig, lucia: Customer, private_chat: int
+) -> None:
+    order = {"kind": "video", "size": 100_000, "cover": True}
+    post = running.control("POST", "/posts", {"chat": private_chat, **order})
+    # Given the second file of the post, which is its cover, is refused
+    refusal = {"fault": "error", "code": 400, "error": "PHOTO_INVALID_DIMENSIONS", "method": "messages.uploadMedia"}
+    running.control("POST", "/faults", {**refusal, "after": 1})
+    assert (await running.deliver(lucia, post["url"])).state is JobState.DONE
+    (received,) = running.control("GET", f"/deliveries?customer={lucia.id}&after={lucia.after}")
+    assert received["sha256"] == post["sha256"] and "cover_sha256" not in received
+
+
 async def test_single_brings_one_item_of_an_album(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, running.link("album1")["url"] + "?single")
     assert await running.database(usage.of_job, job.id) == {"photo": 1}
@@ -99,7 +146,7 @@ async def test_a_text_arrives_as_text(running: Rig, lucia: Customer) -> None:
     assert message.message == running.link("text1")["caption"]
 
 
-@pytest.mark.parametrize("name", ["nested1", "nested2"])
+@pytest.mark.parametrize("name", ["nested1", "nested2", "button1"])
 async def test_a_text_that_links_to_media_brings_the_media(running: Rig, lucia: Customer, name: str) -> None:
     link = running.link(name)
     job = await running.deliver(lucia, link["url"])
@@ -108,8 +155,9 @@ async def test_a_text_that_links_to_media_brings_the_media(running: Rig, lucia: 
     assert await lucia.sha256(message) == link["sha256"]
 
 
-async def test_a_comment_is_read_in_its_discussion(running: Rig, lucia: Customer) -> None:
-    link = running.link("comment1")
+@pytest.mark.parametrize("name", ["comment1", "album_comment1"])
+async def test_a_comment_is_read_in_its_discussion(running: Rig, lucia: Customer, name: str) -> None:
+    link = running.link(name)
     job = await running.deliver(lucia, link["url"])
     assert (job.state, job.reason) == (JobState.DONE, None)
     (message,) = await lucia.media()
@@ -140,6 +188,8 @@ async def test_a_long_caption_goes_on_in_a_message(running: Rig, lucia: Customer
     [
         ("missing1", "not_found"),
         ("view_once1", "self_destructing"),
+        ("paid1", "paid_media"),
+        ("dice1", "nothing_to_deliver"),
         ("protected1", "protected"),
         ("invite_expired1", "invite_expired"),
         ("invite_invalid1", "invite_invalid"),
