@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import logging
 import subprocess
 import tempfile
 import time
@@ -50,7 +51,8 @@ MARKS = {Grade.OK: Message("ok  "), Grade.WARN: Message("WARN"), Grade.FAIL: Mes
 @click.group(help=__doc__)
 @click.version_option(VERSION, prog_name="Peaje")
 def cli() -> None:
-    pass
+    # What libraries log is not for this terminal: commands say themselves what went wrong.
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 @cli.command()

@@ -25,6 +25,7 @@ def to_pyrogram(text: str, api_id: int) -> str:
 
     :raises ValueError: it is of neither kind, or damaged. The message completes "TELEGRAM_SESSION_STRING …".
     """
+    text = "".join(text.split())  # pasted from a terminal, it may have been broken into lines
     if text.startswith("1") and len(text) - 1 in _TELETHON:
         return _from_telethon(text[1:], api_id)
     if len(text.rstrip("=")) in _PYROGRAM_LENGTHS:

@@ -25,10 +25,12 @@ from config.settings import Settings
 from config.texts import Texts
 from daemon.supervision import programs
 from daemon.telegram import account_guard, endpoint, refusals
+from daemon.telegram.clients import auth_key_error
 
 TIMEOUT_S = 25.0
 HEALTH_TIMEOUT_S = 3.0
 STOP_S = 5.0
+CHECK_S = 0.2
 
 _FAILURES = (RPCError, OSError, AuthKeyNotFound)
 
@@ -140,7 +142,7 @@ async def _account(settings: Settings, t: Texts) -> Finding:
     account = _client(settings, "doctor's account", session_string=settings.telegram_session_string)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            await account.start()
+            await _start(account)
         me = account.me
         if me is not None and me.is_bot:
             return fail(
@@ -158,6 +160,22 @@ async def _account(settings: Settings, t: Texts) -> Finding:
         return fail("account", refusals.unreachable(error, t))
     finally:
         await _close(account)
+
+
+async def _start(client: Client) -> None:
+    """Start *client*.
+
+    :raises AuthKeyNotFound: Telegram does not know its session. The library would hide that, and wait.
+    """
+    start = asyncio.create_task(client.start())
+    try:
+        while not start.done():
+            await asyncio.wait((start,), timeout=CHECK_S)
+            if (error := auth_key_error(client.session)) is not None:
+                raise error
+        start.result()
+    finally:
+        start.cancel()
 
 
 def _client(settings: Settings, name: str, **login: str) -> Client:

@@ -156,7 +156,7 @@ class Connection:
                     await self.client.start()
                 break
             except (RPCError, OSError, AuthKeyNotFound) as raised:
-                error = _auth_key_error(self.client.session) or raised
+                error = auth_key_error(self.client.session) or raised
             except Exception as raised:
                 logger.error("login.failed", extra=self._about(raised), exc_info=self._is_new(raised))
                 error = ConnectionError(repr(raised))
@@ -258,7 +258,7 @@ class Connection:
         :raises AuthKeyNotFound: Telegram does not know the session's key any more.
         """
         session = self.client.session
-        if (cause := _auth_key_error(session)) is not None:
+        if (cause := auth_key_error(session)) is not None:
             raise cause
         if isinstance(self.client, Bot) and self.client.sequence.has_gap:
             self._gap.set()
@@ -325,7 +325,7 @@ class Connection:
         await self._on_change(state, reason)
 
 
-def _auth_key_error(session: Session | None) -> BaseException | None:
+def auth_key_error(session: Session | None) -> BaseException | None:
     """The error that ended the session's receiver because Telegram does not know its key: the library hides it."""
     receiver = session.recv_task if session is not None else None
     if receiver is None or not receiver.done() or receiver.cancelled():

@@ -202,6 +202,12 @@ async def test_a_telethon_session_becomes_one_that_pyrogram_opens(environ: dict[
     await storage.close()
 
 
+def test_a_session_may_have_been_broken_into_lines(environ: dict[str, str]) -> None:
+    whole = environ["TELEGRAM_SESSION_STRING"]
+
+    assert load(environ | {"TELEGRAM_SESSION_STRING": f"{whole[:80]}\n  {whole[80:]}"}).telegram_session_string == whole
+
+
 def test_a_damaged_session_is_refused(environ: dict[str, str]) -> None:
     whole = environ["TELEGRAM_SESSION_STRING"]
 
