@@ -159,7 +159,7 @@ Still running: a local Telegram and PayPal, and under supervisord daemon, web, u
 
   health    {running.base_url}/health
   status    .venv/bin/supervisorctl status            (also: restart peaje:daemon)
-  logs      tail -F {shown(running.data)}/logs/*.log
+  logs      DB_PATH={shown(running.data)} .venv/bin/python manage.py logs -f
   database  {shown(running.data)}/peaje.db
   sandbox   {running.sandbox.scenario["control_url"]}/stats    (tests/sandbox/README.md has the rest)
 
