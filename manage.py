@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import itertools
 import json
 import logging
@@ -35,7 +36,7 @@ from config.settings import (
     load_log_place,
     secret_values,
 )
-from config.texts import Message, Texts, translator
+from config.texts import Message, Texts, said, translator
 from config.version import VERSION
 
 if TYPE_CHECKING:
@@ -48,7 +49,25 @@ LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
 MARKS = {Grade.OK: Message("ok  "), Grade.WARN: Message("WARN"), Grade.FAIL: Message("FAIL")}
 
 
-@click.group(help=__doc__)
+class Commands(click.Group):
+    """The commands, with their help in the operator's language."""
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        command = super().get_command(context, name)
+        if command is not None:
+            t = load_language()
+            command.help = t.gettext(inspect.cleandoc(str(command.help)))
+            for parameter in command.params:
+                if isinstance(parameter, click.Option) and parameter.help:
+                    parameter.help = t.gettext(parameter.help)
+        return command
+
+    def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        formatter.write_text(load_language().gettext(str(self.help)))
+
+
+@click.group(cls=Commands, help=__doc__)
 @click.version_option(VERSION, prog_name="Peaje")
 def cli() -> None:
     # What libraries log is not for this terminal: commands say themselves what went wrong.
@@ -59,8 +78,8 @@ def cli() -> None:
 def session() -> None:
     """Log in to Telegram with a phone number and print the session string for .env."""
     logged_in, t = _log_in(), load_language()
-    said = t.gettext("Logged in as {name}. Put this line into .env, and show it to nobody:", name=logged_in.name)
-    click.echo(f"\n{said}\n")
+    instruction = t.gettext("Logged in as {name}. Put this line into .env, and show it to nobody:", name=logged_in.name)
+    click.echo(f"\n{instruction}\n")
     click.echo(f"TELEGRAM_SESSION_STRING={logged_in.session_string}")
 
 
@@ -128,14 +147,14 @@ def logs(follow: bool, customer: str | None, lines: int, **options: Any) -> None
             _print_entry(log_reader.say(entry, place.timezone, t))
 
 
-def _print_entry(said: log_reader.Said) -> None:
+def _print_entry(shown: log_reader.Said) -> None:
     """Print an entry of the log, in colours where a terminal shows it."""
-    colour = LEVEL_COLOURS.get(said.level)
-    mark = click.style(f"{said.mark:5}", fg=colour, bold=True)
-    line = f"{click.style(said.time, dim=True)}  {click.style(f'{said.program:11}', fg='cyan')}  {mark}"
-    click.echo(f"{line}  {click.style(said.message, fg=colour, bold=True)}  {said.fields}".rstrip())
-    if said.trace:
-        click.echo(click.style(said.trace, dim=True), nl=False)
+    colour = LEVEL_COLOURS.get(shown.level)
+    mark = click.style(f"{shown.mark:5}", fg=colour, bold=True)
+    line = f"{click.style(shown.time, dim=True)}  {click.style(f'{shown.program:11}', fg='cyan')}  {mark}"
+    click.echo(f"{line}  {click.style(shown.message, fg=colour, bold=True)}  {shown.fields}".rstrip())
+    if shown.trace:
+        click.echo(click.style(shown.trace, dim=True), nl=False)
 
 
 def _program(name: str | None, log: log_reader.Log, t: Texts) -> str | None:
@@ -246,7 +265,9 @@ def _bot_name(settings: Settings) -> str:
         finally:
             database.close_database()
     if not noted:
-        raise click.ClickException("the bot has not run on this DB_PATH yet: start it, or name it with --bot")
+        raise click.ClickException(
+            load_language().gettext("the bot has not run on this DB_PATH yet: start it, or name it with --bot")
+        )
     return str(noted["username"])
 
 
@@ -295,12 +316,12 @@ def backup() -> None:
     from models.errors import BackupError
     from models.maintenance import backups
 
-    settings = _settings()
+    settings, t = _settings(), load_language()
     with _failing_with(BackupError, OSError, *database.ERRORS, subprocess.TimeoutExpired):
         made = backups.make(settings, int(time.time()))
     click.echo(made.file)
     for contradiction in made.contradictions:
-        click.echo(f"The ledger does not add up, `doctor` says more: {contradiction}", err=True)
+        _warn(t.gettext("The ledger does not add up, `doctor` says more: {contradiction}", contradiction=contradiction))
 
 
 @cli.command()
@@ -318,20 +339,33 @@ def restore(source: str, unsealed: bool) -> None:
     from models.maintenance import restoring
     from web.upkeep import backup_job
 
-    settings, now = _settings(), int(time.time())
+    settings, now, t = _settings(), int(time.time()), load_language()
     with contextlib.ExitStack() as stack:
-        with _failing_with(*backup_job.FAILURES, SchemaTooNew, before="nothing was changed: "):
+        with _failing_with(*backup_job.FAILURES, SchemaTooNew, before=t.gettext("nothing was changed")):
             workshop = stack.enter_context(restoring.workshop(settings))
             packed, prepared = backup_job.prepare(settings, source, workshop, now, tell=_warn, unsealed=unsealed)
-        click.echo("The backup is good. The programs, where they run, are stopped for a moment: up to half a minute.")
+        click.echo(
+            t.gettext(
+                "The backup is good. The programs, where they run, are stopped for a moment: up to half a minute."
+            )
+        )
         aside, running = _exchange(settings, prepared, now)
-    made = datetime.fromtimestamp(prepared.made_at, settings.timezone)
-    click.echo(f"Restored {packed.name}, the state of {made:%Y-%m-%d %H:%M %Z}.")
+    made = f"{datetime.fromtimestamp(prepared.made_at, settings.timezone):%Y-%m-%d %H:%M %Z}"
+    click.echo(t.gettext("Restored {backup}, the state of {time}.", backup=packed.name, time=made))
     if aside:
-        click.echo(f"The database that was there is now {aside}. Delete it when nothing is missing.")
-    programs_run = "The programs run again" if running else "As soon as the programs run"
+        click.echo(
+            t.gettext("The database that was there is now {file}. Delete it when nothing is missing.", file=aside)
+        )
     click.echo(
-        f"{programs_run}, what was paid since then comes back: Stars within a minute, PayPal as its list shows it."
+        t.gettext(
+            "The programs run again, what was paid since then comes back: Stars within a minute, PayPal as its list "
+            "shows it."
+        )
+        if running
+        else t.gettext(
+            "As soon as the programs run, what was paid since then comes back: Stars within a minute, PayPal as its "
+            "list shows it."
+        )
     )
 
 
@@ -363,7 +397,9 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
     settings, now = _settings(), int(time.time())
     is_new = not settings.database_file.exists()
     if is_new and backups.in_directory(settings.backups):
-        raise click.ClickException("the database is gone, but it has backups: first `python manage.py restore latest`")
+        raise click.ClickException(
+            load_language().gettext("the database is gone, but it has backups: first `python manage.py restore latest`")
+        )
     with tempfile.TemporaryDirectory(prefix="peaje-import-") as nowhere:
         file = Path(nowhere) / "peaje.db" if is_new and not apply else settings.database_file
         ours = (legacy_import.NotTheSeeds, BackupError, SchemaTooNew, *database.ERRORS)
@@ -382,7 +418,9 @@ def _prepare_import(settings: Settings, file: Path, now: int, *, may_migrate: bo
 
     file.parent.mkdir(parents=True, exist_ok=True)
     if not may_migrate and database.pending(file):
-        raise click.ClickException("the database is of an older version: start the programs of this one first")
+        raise click.ClickException(
+            load_language().gettext("the database is of an older version: start the programs of this one first")
+        )
     database.migrate(file, lambda name: backups.make(settings, now, before=name))
     database.open_database(file)
 
@@ -394,9 +432,14 @@ def _take_over(persons: Iterable[Person], apply: bool, now: int) -> Counter[str]
     from models import database
     from models.maintenance import legacy_import
 
-    unfinished = "not all were taken over; doing it again doubles nothing" if apply else "nothing was changed"
+    t = load_language()
+    unfinished = (
+        t.gettext("not all were taken over; doing it again doubles nothing")
+        if apply
+        else t.gettext("nothing was changed")
+    )
     try:
-        with _failing_with(peewee.DatabaseError, before=f"{unfinished}: "):
+        with _failing_with(peewee.DatabaseError, before=unfinished):
             work = legacy_import.take_over if apply else legacy_import.changes
             return legacy_import.summary(work(persons, now))
     finally:
@@ -409,7 +452,8 @@ def _failing_with(*errors: type[Exception], before: str = "") -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise click.ClickException(f"{before}{error}") from None
+        text = said(error, load_language())
+        raise click.ClickException(f"{before}: {text}" if before else text) from None
 
 
 def _ask(question: str, hidden: bool) -> str:

@@ -29,8 +29,7 @@ _PLACEHOLDER = re.compile(r"(.+\.)?example\.(com|net|org)")
 def warnings(settings: Settings, t: Texts) -> list[str]:
     """One sentence about each setting that is good, but not good for much; it names the setting."""
     findings = [backend_url(settings, t), *about_settings(settings, t)]
-    advised = [f"{finding.part}: {finding.text}" for finding in findings if finding.grade is not Grade.OK]
-    return [*settings.warnings, *advised]
+    return [f"{finding.part}: {finding.text}" for finding in findings if finding.grade is not Grade.OK]
 
 
 def about_settings(settings: Settings, t: Texts) -> Iterator[Finding]:

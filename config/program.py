@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterable
 from typing import NoReturn, TextIO
 
-from config import advice, settings
 from config import logging as log
+from config import settings
 from config.texts import translator
 from config.version import VERSION
 
@@ -43,7 +43,7 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
         refuse([f"DB_PATH {settings.unwritable(loaded.logs, error).said_in(t)}"])
     logger.info("program.started", extra={"version": VERSION})
     if not supervisor:  # else the launcher has said it
-        for warning in advice.warnings(loaded, t):
+        for warning in loaded.warnings:
             logger.warning("settings.warned: %s", warning)
     return loaded
 

@@ -7,7 +7,9 @@ templates ``_(...)`` and ``ngettext(...)``; as a :class:`Message` where the lang
 
 from __future__ import annotations
 
+import ast
 import gettext
+import inspect
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -139,6 +141,12 @@ class Message:
         return self.said_in(translator(DEFAULT_LANGUAGE))
 
 
+def said(error: BaseException, t: Texts) -> str:
+    """What *error* says: in the language of *t* where it was raised with a :class:`Message`."""
+    first = error.args[0] if error.args else None
+    return first.said_in(t) if isinstance(first, Message) else str(error)
+
+
 def language_named(text: str) -> str | None:
     """The code of the first language that *text* names and that is known here; None when there is none.
 
@@ -201,6 +209,20 @@ def _marked() -> Iterator[Any]:
             yield marked
     for _line, *marked in extract_from_file("python", _COMMANDS, _KEYWORDS, _TAGS, strip_comment_tags=True):
         yield marked
+    for text in _helps(ast.parse(_COMMANDS.read_text("utf-8"))):
+        yield text, [], None
+
+
+def _helps(commands: ast.Module) -> Iterator[str]:
+    """The help of each command and of each of its options, which click takes from docstrings and ``help=``."""
+    yield inspect.cleandoc(ast.get_docstring(commands) or "")
+    for node in ast.walk(commands):
+        if isinstance(node, ast.FunctionDef) and any(
+            "cli.command" in ast.unparse(each) for each in node.decorator_list
+        ):
+            yield ast.get_docstring(node) or ""
+        elif isinstance(node, ast.keyword) and node.arg == "help" and isinstance(node.value, ast.Constant):
+            yield str(node.value.value)
 
 
 def update() -> None:

@@ -20,6 +20,8 @@ ModelError
     └── DatabaseInUse     a program still has the database open
 """
 
+from config.texts import Message
+
 
 class ModelError(Exception):
     """Base of everything raised by ``models``."""
@@ -42,8 +44,11 @@ class SchemaTooNew(ModelError):
     def __init__(self, unknown: list[str]) -> None:
         self.unknown = unknown
         super().__init__(
-            f"the database was written by a newer version, which knows {', '.join(unknown)}: start that version again, "
-            "or restore a backup made before it"
+            Message(
+                "the database was written by a newer version, which knows {names}: start that version again, or "
+                "restore a backup made before it",
+                names=", ".join(unknown),
+            )
         )
 
 
@@ -133,8 +138,10 @@ class NotSealed(BackupError):
 
     def __init__(self) -> None:
         super().__init__(
-            "it is not sealed, and BACKUP_PASSPHRASE is set: anybody can have put it there. If you made it before you "
-            "set the passphrase, restore it with --unsealed"
+            Message(
+                "it is not sealed, and BACKUP_PASSPHRASE is set: anybody can have put it there. If you made it before "
+                "you set the passphrase, restore it with --unsealed"
+            )
         )
 
 

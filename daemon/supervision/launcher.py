@@ -29,10 +29,10 @@ from supervisor.process import EventListenerPool
 from supervisor.states import EventListenerStates, ProcessStates, SupervisorStates
 from supervisor.supervisord import Supervisor
 
+from config import advice, plans, port, program
 from config import logging as log
-from config import plans, port, program
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
-from config.texts import Message, translator
+from config.texts import Message, said, translator
 from daemon.supervision import programs
 from daemon.supervision.watchdog import CrashLoop
 from models import catalogue, database
@@ -72,10 +72,10 @@ def launch(settings: Settings, config: Path) -> int:
     """Prepare, run supervisord until it ends, and return the exit code."""
     t, user = translator(settings.language), _user()
     if user is None:
-        said = t.gettext(
+        unknown = t.gettext(
             "user id {uid} has no name on this system: run as root or as a user that exists", uid=os.getuid()
         )
-        logger.error("%s", said)
+        logger.error("%s", unknown)
         return EXIT_CONFIG
     try:
         settings.db_path.mkdir(parents=True, exist_ok=True)
@@ -85,18 +85,17 @@ def launch(settings: Settings, config: Path) -> int:
                 logger.error("%s", fault.text.said_in(t))
                 return EXIT_AWAY if fault.passes else EXIT_CONFIG
             _prepare(settings, user)
+            for warning in advice.warnings(settings, t):
+                logger.warning("settings.warned: %s", warning)
             return _supervise(settings, user, config)
     except BlockingIOError:
         logger.error("%s", t.gettext("another launcher already runs on {path}", path=settings.db_path))
         return EXIT_AWAY
-    except DatabaseUnusable as error:
-        logger.error("%s", error.message.said_in(t))
-        return EXIT_CONFIG
-    except SchemaTooNew as error:
-        logger.error("%s", error)
+    except (SchemaTooNew, DatabaseUnusable) as error:
+        logger.error("%s", said(error, t))
         return EXIT_CONFIG
     except (OSError, *database.ERRORS, BackupError) as error:
-        logger.error("%s", t.gettext("cannot start on {path}: {error}", path=settings.db_path, error=error))
+        logger.error("%s", t.gettext("cannot start on {path}: {error}", path=settings.db_path, error=said(error, t)))
         return EXIT_GAVE_UP
 
 
@@ -155,10 +154,6 @@ def _look_at_plans(settings: Settings) -> None:
 
 class DatabaseUnusable(Exception):
     """The database cannot be used, and starting again does not help."""
-
-    def __init__(self, message: Message) -> None:
-        super().__init__(str(message))
-        self.message = message
 
 
 def _check_database(settings: Settings) -> None:

@@ -12,6 +12,8 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from config.texts import Message
+
 LOCK = "launcher.lock"
 """In ``DB_PATH``: locked by the launcher while it runs."""
 
@@ -61,7 +63,9 @@ def _stopped(socket: Path) -> Iterator[None]:
         except (OSError, Fault) as error:
             with contextlib.suppress(ControlFailed):
                 _start(server)
-            raise ControlFailed(f"the programs run, but cannot be stopped through {socket}: {error}") from error
+            raise ControlFailed(
+                Message("the programs run, but cannot be stopped through {socket}: {error}", socket=socket, error=error)
+            ) from error
         try:
             yield
         finally:
@@ -83,7 +87,9 @@ def _start(server: ServerProxy) -> None:
     try:
         server.supervisor.startAllProcesses(False)
     except (OSError, Fault) as error:
-        raise ControlFailed(f"the programs were stopped, and could not be started again: {error}") from error
+        raise ControlFailed(
+            Message("the programs were stopped, and could not be started again: {error}", error=error)
+        ) from error
 
 
 def _base() -> Path:

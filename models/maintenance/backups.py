@@ -19,6 +19,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from config.settings import Settings
+from config.texts import Message
 from config.units import DAY_S, HOUR_S, MIB
 from models.database import files
 from models.errors import BackupNotFound, BackupUnsound, NotSealed, PassphraseWrong
@@ -88,7 +89,7 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
     :raises OSError: the disk is full or not writable.
     """
     if not settings.database_file.exists():
-        raise BackupNotFound(f"no database at {settings.database_file}")
+        raise BackupNotFound(Message("no database at {file}", file=settings.database_file))
     settings.backups.mkdir(parents=True, exist_ok=True)
     with _workshop(settings.backups) as workshop:
         packed = _pack(files.copy(settings.database_file, workshop / "copy.db"), settings.backup_passphrase)
@@ -211,7 +212,7 @@ def _opened(packed: Path, passphrase: str | None, unsealed: bool) -> Iterator[gz
                 yield compressed
             return
         if not passphrase:
-            raise PassphraseWrong("it is sealed: set BACKUP_PASSPHRASE to what it was made with")
+            raise PassphraseWrong(Message("it is sealed: set BACKUP_PASSPHRASE to what it was made with"))
         with tempfile.TemporaryFile(dir=packed.parent) as plain:
             encryption.unseal(file, plain, passphrase)
             plain.seek(0)

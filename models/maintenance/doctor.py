@@ -11,7 +11,7 @@ import peewee
 
 from config.findings import Finding, fail, ok, warn
 from config.settings import Settings
-from config.texts import Texts
+from config.texts import Texts, said
 from config.units import HOUR_S, MIB
 from models import database, notes, users
 from models.errors import SchemaTooNew
@@ -49,7 +49,7 @@ def examine(settings: Settings, t: Texts) -> Iterator[Finding]:
         yield from _admins(settings, t)
         yield _backups(settings, int(time.time()), t)
     except SchemaTooNew as error:
-        yield fail("migrations", str(error))
+        yield fail("migrations", said(error, t))
     except (peewee.DatabaseError, OSError) as error:
         advice = t.gettext("see whether the disk is full and {file} belongs to the programs' user", file=file)
         yield fail("database", f"{error}: {advice}")
@@ -89,11 +89,11 @@ def _is_alive(file: Path) -> bool:
 def _disk(db_path: Path, t: Texts) -> Finding:
     place = db_path if db_path.exists() else db_path.parent
     free = shutil.disk_usage(place).free
-    said = t.gettext("{mib} MiB free at {place}", mib=free // MIB, place=place)
+    space = t.gettext("{mib} MiB free at {place}", mib=free // MIB, place=place)
     if free >= health.LOW_DISK_BYTES:
-        return ok("disk", said)
+        return ok("disk", space)
     advice = t.gettext("make room, a full disk stops sales")
-    return fail("disk", f"{said}: {advice}")
+    return fail("disk", f"{space}: {advice}")
 
 
 def _secrets(files: Iterable[Path], t: Texts) -> Iterator[Finding]:

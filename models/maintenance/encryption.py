@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from config.texts import Message
 from config.units import KIB
 from models.errors import PassphraseWrong
 
@@ -46,15 +47,15 @@ def unseal(source: BinaryIO, target: BinaryIO, passphrase: str) -> None:
     """
     head = source.read(HEAD_BYTES)
     if not head.startswith(MAGIC):
-        raise PassphraseWrong("not a sealed file")
+        raise PassphraseWrong(Message("not a sealed file"))
     if len(head) < HEAD_BYTES:
-        raise PassphraseWrong("the file is cut off")
+        raise PassphraseWrong(Message("the file is cut off"))
     cipher = _cipher(head, passphrase)
     try:
         for nonce, piece in _pieces(source, head, PIECE_BYTES + TAG_BYTES):
             target.write(cipher.decrypt(nonce, piece, head))
     except InvalidTag:
-        raise PassphraseWrong("the passphrase is another one, or the file is damaged") from None
+        raise PassphraseWrong(Message("the passphrase is another one, or the file is damaged")) from None
 
 
 def _cipher(head: bytes, passphrase: str) -> AESGCM:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from config.texts import LANGUAGES
+from config.texts import LANGUAGES, Message
 from models.database import transaction
 from models.errors import ModelError
 from models.jobs import usage
@@ -111,7 +111,9 @@ def read(file: Path, local: tzinfo, timezone: ZoneInfo, now: int) -> Reading:
             reader = _Reader(connection, local, usage.day_of(now, timezone))
             return Reading(tuple(reader.persons()), tuple(reader.faults))
         except sqlite3.DatabaseError as error:
-            raise NotTheSeeds(f"{file} cannot be read as the bot's users.db: {error}") from error
+            raise NotTheSeeds(
+                Message("{file} cannot be read as the bot's users.db: {error}", file=file, error=error)
+            ) from error
 
 
 class _Reader:

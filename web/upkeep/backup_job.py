@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config import memory
 from config.settings import Settings
+from config.texts import Message
 from models import notes
 from models.database import ERRORS
 from models.errors import BackupError, BackupNotFound, BackupUnsound, NotSealed, PassphraseWrong
@@ -93,8 +94,8 @@ def find(settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tel
         there = _in_bucket(bucket, here if wanted == "latest" else (), tell) if bucket is not None else []
         meant = _newest_first({*here, *there}, now, tell) if wanted == "latest" else _named(Path(wanted).name, there)
     if not meant:
-        places = f"{settings.backups}" + (f" or the bucket {bucket.name}" if bucket is not None else "")
-        raise BackupNotFound(f"no backup {wanted} in {places}")
+        places = f"{settings.backups}" + (f", s3://{bucket.name}" if bucket is not None else "")
+        raise BackupNotFound(Message("no backup {wanted} in {places}", wanted=wanted, places=places))
     for backup in meant:
         if bucket is None or backup in here:
             yield settings.backups / backup.name

@@ -231,3 +231,16 @@ def test_doctor_says_when_a_stranger_answers_as_telegram(environ: dict[str, str]
     assert code == 1
     assert "FAIL  Telegram: something else answers at its address" in said
     assert "Traceback" not in said
+
+
+def test_commands_and_their_help_speak_the_operators_language(environ: dict[str, str]) -> None:
+    spanish = environ | {"LANGUAGE": "es"}
+
+    assert "Lee el registro: todos los programas" in run(spanish, "--help")[1]
+    assert "Pone una copia en el lugar de la base de datos" in run(spanish, "restore", "--help")[1]
+    code, said = run(spanish, "restore", "latest")
+    assert (code, said.splitlines()[-1]) == (
+        1,
+        f"Error: no se ha cambiado nada: no hay ninguna copia latest en {environ['DB_PATH']}/backups",
+    )
+    assert "no hay ninguna base de datos en" in run(spanish, "backup")[1]
