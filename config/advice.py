@@ -91,4 +91,5 @@ def _is_out_of_reach(host: str) -> bool:
     try:
         return not ip_address(host).is_global
     except ValueError:
-        return "." not in host or host.endswith(_FOR_NOBODY_ELSE) or bool(_PLACEHOLDER.fullmatch(host))
+        is_number = not re.search("[a-z]", host)  # 127.1 is an address too
+        return is_number or "." not in host or host.endswith(_FOR_NOBODY_ELSE) or bool(_PLACEHOLDER.fullmatch(host))

@@ -181,6 +181,18 @@ MISTAKES = {
         environ=PAYPAL | {"BACKEND_URL": "https://192.168.1.5:8000"},
         code=1,
     ),
+    "an address of this machine in short": Mistake(
+        "BACKEND_URL: https://127.1 leads to nobody's server from outside",
+        "BACKEND_URL: https://127.1 no lleva a ningún servidor desde fuera",
+        environ=PAYPAL | {"BACKEND_URL": "https://127.1"},
+        code=1,
+    ),
+    "plans with a slip": Mistake(
+        'plan "premium": limits.video: must be "10 a day", "3 in all", "unlimited" or "no", not \'fifty a day\'',
+        'plan "premium": limits.video: debe ser "10 a day", "3 in all", "unlimited" o "no", no \'fifty a day\'',
+        do=lambda place: change_the_plans(place, "50 a day", "fifty a day"),
+        code=1,
+    ),
     "an address without https": Mistake(
         "BACKEND_URL: http://shop.peaje.io is not https: PayPal sends webhooks to https addresses only",
         "BACKEND_URL: http://shop.peaje.io no es https: PayPal solo envía webhooks a direcciones https",
