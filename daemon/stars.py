@@ -26,6 +26,7 @@ from daemon.telegram.rpc import invoke
 from daemon.wakeup import Wakeup
 from models import notes, outbox, users
 from models.catalogue import Catalogue
+from models.errors import ModelError
 from models.event_kinds import AlertReason
 from models.money import orders, payments, provider_requests, stars_cursor, subscriptions
 from models.money.access import GRACE_S
@@ -44,6 +45,9 @@ PERIOD_S = 30 * DAY_S
 RECONCILE_S = 600
 OVERLAP_S = DAY_S
 PAGE = 100
+
+UNRECORDABLE = (ModelError, ArithmeticError, LookupError, TypeError, ValueError)
+"""Errors that one transaction causes, and that say nothing about the others."""
 
 ANSWER_TIMEOUT_S = 4.0
 REQUESTS_EVERY_S = 5.0
@@ -176,7 +180,7 @@ class Stars:
         oldest = max(since["first"], since["last"] - OVERLAP_S)
         transactions = [each async for each in self._transactions(oldest)]
         for transaction in reversed(transactions):
-            await self._record(transaction, now)
+            await self._record_apart(transaction, now)
         await self._database(report_missing, {each.charge_id for each in transactions}, oldest, now)
         await self._database(notes.put, stars_cursor.NOTE, {"first": since["first"], "last": now}, now)
 
@@ -215,6 +219,16 @@ class Stars:
             offset = status.next_offset or ""
             if not offset:
                 return
+
+    async def _record_apart(self, transaction: StarsTransaction, now: int) -> None:
+        """Record a transaction; one that cannot be recorded is told to the admins, once, and the others go on."""
+        try:
+            await self._record(transaction, now)
+        except UNRECORDABLE as error:
+            logger.exception("transaction.failed", extra={"charge": transaction.charge_id})
+            detail = {"provider": PROVIDER, "transaction": transaction.charge_id, "why": str(error)}
+            key = f"unreadable:{PROVIDER}:transaction:{transaction.charge_id}"
+            await self._database(outbox.alert, AlertReason.TRANSACTION_UNREADABLE, detail, now, key)
 
     async def _record(self, transaction: StarsTransaction, now: int) -> None:
         if transaction.refund:

@@ -98,6 +98,8 @@ def compare(shop: Shop, now: int) -> None:
 def _compare_listed(shop: Shop, short: Mapping[str, Any], now: int) -> None:
     try:
         with readable("a dispute"):
+            if not short["dispute_id"]:
+                raise KeyError("dispute_id")
             _compare_one(shop, str(short["dispute_id"]), now)
     except (ModelError, Refused, Unreadable) as error:
         _set_apart(short, error, now)

@@ -1,9 +1,16 @@
 """Stars that are in the ledger and not in Telegram's statement: somebody has to look."""
 
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from config.plans import Plans
 from daemon import stars
+from daemon.stars import Stars, StarsTransaction
 from models.money import payments
+from models.money.payments import Fact, Settled
 from models.tables import Event
 from tests import purchases
 from tests.purchases import DAY, NOW
@@ -39,3 +46,38 @@ def test_a_doubtful_comparison_accuses_nobody() -> None:
     stars.report_missing(set(), NOW - 3 * DAY, NOW)
 
     assert told() == []
+
+
+async def test_a_transaction_that_cannot_be_recorded_keeps_no_other_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = purchases.customer()
+    ordered = [purchases.order(user), purchases.order(purchases.customer())]
+    listed = [
+        StarsTransaction(f"stx{number}", each.user_id, each.amount, NOW, False, each.public_id, None)
+        for number, each in enumerate(ordered)
+    ]
+    settle = payments.settle
+    monkeypatch.setattr(
+        payments, "settle", lambda fact, now: refuse(fact) if fact.user_id == user else settle(fact, now)
+    )
+    monkeypatch.setattr(Stars, "_transactions", lambda _self, _oldest: aiter_of(listed))
+    reader = Stars(None, in_this_thread, SimpleNamespace(wake=lambda: None), Plans(()))  # type: ignore[arg-type]
+
+    for _ in range(2):
+        await reader.read_transactions(NOW)
+
+    assert payments.find("stars", "stx1") and not payments.find("stars", "stx0")
+    alerts = [row.payload for row in Event.select() if row.payload.get("reason") == "transaction_unreadable"]
+    assert [alert["transaction"] for alert in alerts] == ["stx0"]
+
+
+def refuse(fact: Fact) -> Settled:
+    raise ValueError(f"{fact.remote_id} makes no sense")
+
+
+async def aiter_of(listed: list[StarsTransaction]) -> AsyncIterator[StarsTransaction]:
+    for each in listed:
+        yield each
+
+
+async def in_this_thread(operation: Callable[..., Any], *values: Any, **named: Any) -> Any:
+    return operation(*values, **named)

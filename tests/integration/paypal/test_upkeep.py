@@ -429,6 +429,113 @@ def test_a_dispute_is_decided_by_words_that_are_known(outcome: dict[str, str] | 
     assert parse_dispute(resolved, now()) == [DisputeFact("paypal", "CAP", "PP-D-1", 1000, closed, won)]
 
 
+def test_a_dispute_of_a_part_says_which() -> None:
+    dispute = {
+        "dispute_id": "PP-D-2",
+        "status": "OPEN",
+        "dispute_amount": {"currency_code": "USD", "value": "1.00"},
+        "disputed_transactions": [{"seller_transaction_id": "CAP"}],
+    }
+    (opened,) = parse_dispute(dispute, 3000)
+    outcome = {"outcome_code": "RESOLVED_BUYER_FAVOUR", "amount_refunded": {"currency_code": "USD", "value": "0.50"}}
+    (lost,) = parse_dispute({**dispute, "status": "RESOLVED", "dispute_outcome": outcome}, 3000)
+
+    assert (opened.amount, opened.currency, opened.won) == (100, "USD", None)
+    assert (lost.amount, lost.won) == (50, False)
+
+
+def disputed(shop: Shop, paypal: LocalPayPal) -> tuple[OrderInfo, str]:
+    """A purchase that its buyer disputes; nobody has told us of the dispute."""
+    order = paid(shop, paypal)
+    return order, str(paypal.open_dispute(payments_of(order.id)[0].remote_id)["dispute_id"])
+
+
+def frozen(order: OrderInfo) -> bool:
+    return payments_of(order.id)[0].state is PaymentState.FROZEN
+
+
+@pytest.mark.parametrize(
+    "untrue",
+    [
+        {"/disputed_transactions/0": {}},
+        {"/disputed_transactions": 7},
+        {"/dispute_amount/value": "1.001"},
+        {"/create_time": "yesterday"},
+    ],
+)
+def test_a_dispute_that_cannot_be_read_keeps_no_other_away(
+    shop: Shop, paypal: LocalPayPal, untrue: dict[str, Any]
+) -> None:
+    (_, broken), (other, _) = disputed(shop, paypal), disputed(shop, paypal)
+    paypal.switch("alter", on=f"GET /v1/customer/disputes/{broken}", set=untrue, count=2)
+
+    for _ in range(2):
+        disputes.compare(shop, now())
+
+    assert frozen(other)
+    assert [told["dispute"] for told in alerts("dispute_unreadable")] == [broken]
+    assert notes.get(disputes.COMPARED_NOTE)
+
+
+@pytest.mark.parametrize("item", [{}, {"dispute_id": None}, "PP-D-1", None])
+def test_a_listed_dispute_of_another_shape_keeps_no_other_away(shop: Shop, paypal: LocalPayPal, item: object) -> None:
+    disputed(shop, paypal)
+    (other, _) = disputed(shop, paypal)
+    paypal.switch("alter", on="GET /v1/customer/disputes", set={"/items/0": item})
+    paypal.switch("alter", on="GET /v1/customer/disputes", set={"/items/0": item})
+
+    for _ in range(2):
+        disputes.compare(shop, now())
+
+    assert len(alerts("dispute_unreadable")) == 1
+    disputes.compare(shop, now())
+    assert frozen(other)
+
+
+def test_a_dispute_that_names_only_our_order_is_followed(shop: Shop, paypal: LocalPayPal) -> None:
+    order, dispute = disputed(shop, paypal)
+    (other, second) = disputed(shop, paypal)
+    for number, (each, left) in enumerate(((dispute, order), (second, other))):
+        named = {"custom": left.public_id} if number else {"invoice_number": left.public_id.replace("_", ":")}
+        paypal.switch("alter", on=f"GET /v1/customer/disputes/{each}", set={"/disputed_transactions/0": named})
+
+    disputes.compare(shop, now())
+
+    assert frozen(order) and frozen(other)
+    assert not alerts("dispute_unreadable")
+
+
+def test_a_dispute_of_somebody_elses_sale_is_none_of_ours(shop: Shop, paypal: LocalPayPal) -> None:
+    _, dispute = disputed(shop, paypal)
+    elsewhere = {"/disputed_transactions/0": {"invoice_number": "WC-1"}}
+    paypal.switch("alter", on=f"GET /v1/customer/disputes/{dispute}", set=elsewhere)
+
+    disputes.compare(shop, now())
+
+    assert not alerts("dispute_unreadable")
+
+
+@pytest.mark.parametrize(
+    "untrue", [{"transaction_id": None}, {"transaction_amount": "much"}, {"transaction_amount": {"value": "x"}}, "all"]
+)
+def test_a_transaction_that_cannot_be_read_keeps_no_other_away(shop: Shop, paypal: LocalPayPal, untrue: Any) -> None:
+    broken, other = (payments_of(paid(shop, paypal).id)[0] for _ in range(2))
+    for payment in (broken, other):
+        with_other_books(payment.order_id)
+    listed = [row["transaction_id"] for row in shop.paypal.transactions(rfc3339(now() - DAY), rfc3339(now()))]
+    place = f"/transaction_details/{listed.index(broken.remote_id)}"
+    lies = {place: 7} if untrue == "all" else {f"{place}/transaction_info/{name}": it for name, it in untrue.items()}
+    for _ in range(2):
+        paypal.switch("alter", on="GET /v1/reporting/transactions", set=lies)
+
+    for _ in range(2):
+        reconciliation.compare(shop, now())
+
+    assert payments.find("paypal", other.remote_id)
+    assert len(alerts("transaction_unreadable")) == 1
+    assert notes.get(reconciliation.COMPARED_NOTE)
+
+
 def test_disputes_that_paypal_does_not_show_are_an_incident(shop: Shop, paypal: LocalPayPal) -> None:
     paypal.switch("error", on="GET /v1/customer/disputes", status=403, issue="NOT_AUTHORIZED")
 
