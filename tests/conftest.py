@@ -113,12 +113,18 @@ def own_daemon(daemon_sandbox: Sandbox, lonely_daemon: Daemon) -> Iterator[Daemo
 
 
 @pytest.fixture(scope="session")
-def open_shop(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PayPalShop]:
-    """One local PayPal, and the programs that sell through it, for all tests of PayPal."""
+def open_shop(
+    request: pytest.FixtureRequest, migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PayPalShop]:
+    """One local PayPal, and the programs that sell through it, for all tests of PayPal.
+
+    With the parameter ``sparse`` it leaves out of its answers and events whatever PayPal's files do not require.
+    """
     machine.need_npm_packages()
     place = tmp_path_factory.mktemp("shop")
     shutil.copy(migrated, place / "peaje.db")
     paypal = start_paypal(place / "paypal")
+    paypal.leave_out_optional(getattr(request, "param", "whole") == "sparse")
     with paypal_shop.shop(paypal, place) as built:
         yield built
     paypal.stop()

@@ -183,7 +183,7 @@ class Aftermath:
 
     def _dispute(self, identifier: str) -> None:
         if not any(identifier in str(dispute["disputed_transactions"]) for dispute in self._shop.paypal.disputes()):
-            self._shop.paypal.open_dispute(identifier)
+            self._shop.paypal.open_dispute(identifier, value=self._dice.choice((None, "1.00")))
 
     def _resolve(self, dispute_id: str) -> None:
         self._shop.paypal.resolve_dispute(dispute_id, favour=self._dice.choice(("seller", "buyer", "cancelled")))

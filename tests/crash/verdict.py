@@ -95,10 +95,10 @@ def _refunds(paypal: LocalPayPal) -> Iterator[str]:
 def _disputes(paypal: LocalPayPal) -> Iterator[str]:
     for dispute in paypal.disputes():
         outcome = (dispute.get("dispute_outcome") or {}).get("outcome_code")
-        expected = {None: PaymentState.FROZEN, "RESOLVED_BUYER_FAVOUR": PaymentState.REVERSED}.get(
-            outcome, PaymentState.COMPLETED
-        )
         for contested in dispute["disputed_transactions"]:
+            is_part = contested["gross_amount"] != dispute["dispute_amount"]
+            lost = PaymentState.COMPLETED if is_part else PaymentState.REVERSED
+            expected = {None: PaymentState.FROZEN, "RESOLVED_BUYER_FAVOUR": lost}.get(outcome, PaymentState.COMPLETED)
             found = payments.find("paypal", contested["seller_transaction_id"])
             if found is None or found.state is not expected:
                 yield f"payment {contested['seller_transaction_id']} is {found and found.state}, not {expected}"

@@ -133,11 +133,12 @@ class Operations:
         """
         _log_refusal(request, refusal)
         fate = refusals.fate(refusal, refusals.REFUND)
-        if fate is Fate.FINAL and not request.sent:
-            raise NotPossible(refusals.reason(refusal))
+        is_clear = fate is Fate.FINAL and not request.sent
+        if is_clear:
+            provider_requests.not_sent(request.id)
         if self._look_for_refund(payment, request, now):
             return "refunded"
-        if fate is Fate.FINAL and now - request.created_at >= SHOWN_S:
+        if is_clear or (fate is Fate.FINAL and now - request.created_at >= SHOWN_S):
             raise NotPossible(refusals.reason(refusal))
         if fate is Fate.UNKNOWN:
             issues = refusals.reason(refusal)

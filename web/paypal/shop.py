@@ -14,7 +14,7 @@ from config.settings import Settings
 from config.texts import Texts
 from models import notes
 from models.catalogue import Catalogue
-from models.money import orders, payments
+from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.providers import PAYPAL, Provider
 from models.money.seller import Outcome, Poll, Result
@@ -119,7 +119,19 @@ class Shop:
         """Our order by the ids that a capture shows, any of which PayPal may leave out."""
         named = (capture.get("custom_id"), str(capture.get("invoice_id") or "").replace(":", "_"))
         known = next((order for name in named if name and (order := orders.by_public(str(name)))), None)
-        return known or orders.by_remote(PROVIDER, linked_order(capture) or "")
+        linked = linked_order(capture)
+        if known is None and linked is None and not any(named):
+            return self._order_of_sale(str(capture.get("id")))
+        return known or orders.by_remote(PROVIDER, linked or "")
+
+    def _order_of_sale(self, sale_id: str) -> OrderInfo | None:
+        """Our order behind a payment that names none itself: the payment of a subscription names that."""
+        try:
+            agreement = self.paypal.sale(sale_id).get("billing_agreement_id")
+        except Refused:
+            return None
+        known = subscriptions.by_remote(PROVIDER, str(agreement))
+        return orders.get(known.order_id) if known else None
 
     @property
     def webhook_note(self) -> str:

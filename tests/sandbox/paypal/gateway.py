@@ -167,7 +167,7 @@ class Gateway:
             self._guard.check_response(operation, answer)
             if request.method == "POST" and (request_id := request.headers.get("PayPal-Request-Id")):
                 self._replay.keep(request.path, request_id, text, answer)
-        return _response(self._sparse(request, operation, self._altered(request, answer)))
+        return _response(self._altered(request, self._sparse(request, operation, answer)))
 
     def _token(self, request: Request) -> Response:
         credentials = request.authorization

@@ -35,10 +35,14 @@ ESSENTIAL = frozenset(
     "purchase_units payments captures refunds transactions items webhooks billing_info dispute_id "
     "disputed_transactions seller_transaction_id dispute_outcome outcome_code dispute_amount amount_refunded order_id "
     "transaction_details transaction_info transaction_id transaction_event_code transaction_status transaction_amount "
-    "paypal_reference_id paypal_reference_id_type custom_field total_pages".split()
+    "paypal_reference_id paypal_reference_id_type custom_field total_pages next_billing_time sale_id "
+    "billing_agreement_id".split()
 )
 """Fields that the files require nowhere, and without which an answer would say nothing: what it is about, how that
 stands, how much it is. All other optional fields may be missing."""
+
+UNTOLD = frozenset({"sale_id", "billing_agreement_id"})
+"""Those that an event may leave out, because the answer that it leads to has them."""
 
 FOLLOWED = frozenset({"approve", "payer-action", "redirect", "next", "up"})
 """Relations of links that lead on from an answer."""
@@ -176,11 +180,11 @@ class Specifications:
         """An answer without the fields that the files do not require, see :data:`ESSENTIAL`."""
         _, described = self._response(operation, status)
         schema = (described or {}).get("content", {}).get("application/json", {}).get("schema")
-        return body if schema is None else self._sparse(operation.file, [schema], body)
+        return body if schema is None else self._sparse(operation.file, [schema], body, ESSENTIAL)
 
     def sparse_component(self, file: str, name: str, value: Json) -> Json:
-        """Do as :meth:`sparse_response` for a value that follows a named schema of a file."""
-        return self._sparse(file, [{"$ref": f"#/components/schemas/{name}"}], value)
+        """Do as :meth:`sparse_response` for what an event tells, by a named schema of a file."""
+        return self._sparse(file, [{"$ref": f"#/components/schemas/{name}"}], value, ESSENTIAL - UNTOLD)
 
     def error_texts(self, operation: Operation, status: int) -> ErrorTexts | None:
         """The files' wording for an error status of an operation; None where they have none."""
@@ -285,17 +289,19 @@ class Specifications:
                 faults += self._undeclared(file, items, child, f"{path}/{index}")
         return faults
 
-    def _sparse(self, file: str, schemas: list[Schema], value: Json) -> Json:
+    def _sparse(self, file: str, schemas: list[Schema], value: Json, essential: frozenset[str]) -> Json:
         if isinstance(value, list):
             items = [part["items"] for part in self._parts(file, schemas) if "items" in part]
             kept = [each for each in value if not isinstance(each, dict) or each.get("rel", "up") in FOLLOWED]
-            return [self._sparse(file, items, each) for each in kept]
+            return [self._sparse(file, items, each, essential) for each in kept]
         if not isinstance(value, dict):
             return value
         parts, declared = list(self._parts(file, schemas)), self._names(file, schemas)
-        needed = ESSENTIAL.union(*(part.get("required", ()) for part in parts))
+        needed = essential.union(*(part.get("required", ()) for part in parts))
         return {
-            name: self._sparse(file, declared.get(name, []), child) for name, child in value.items() if name in needed
+            name: self._sparse(file, declared.get(name, []), child, essential)
+            for name, child in value.items()
+            if name in needed
         }
 
     def _names(self, file: str, schemas: list[Schema]) -> dict[str, list[Schema]]:
