@@ -9,6 +9,7 @@ import pytest
 from config.plans import Plans
 from daemon import stars
 from daemon.stars import Stars, StarsTransaction
+from models.catalogue import Catalogue
 from models.money import payments
 from models.money.payments import Fact, Settled
 from models.tables import Event
@@ -60,7 +61,7 @@ async def test_a_transaction_that_cannot_be_recorded_keeps_no_other_away(monkeyp
         payments, "settle", lambda fact, now: refuse(fact) if fact.user_id == user else settle(fact, now)
     )
     monkeypatch.setattr(Stars, "_transactions", lambda _self, _oldest: aiter_of(listed))
-    reader = Stars(None, in_this_thread, SimpleNamespace(wake=lambda: None), Plans(()))  # type: ignore[arg-type]
+    reader = Stars(None, in_this_thread, SimpleNamespace(wake=lambda: None), Catalogue(Plans(())))  # type: ignore[arg-type]
 
     for _ in range(2):
         await reader.read_transactions(NOW)
