@@ -72,7 +72,7 @@ def test_every_key_is_where_the_table_says() -> None:
             assert f'"{note}' in sources, name
 
 
-def test_no_request_is_repeated_when_paypal_may_have_forgotten_it() -> None:
+def test_no_request_outlives_its_key_at_paypal() -> None:
     longest = {"refund": "/v2/payments", "cancel_subscription": "/v1/billing", "resume_subscription": "/v1/billing"}
 
     assert all(LIFE_S[kind] <= KEY_LIVES_S[longest[kind]] for kind in LIFE_S if kind in longest)

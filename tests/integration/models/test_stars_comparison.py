@@ -49,7 +49,7 @@ def test_a_doubtful_comparison_accuses_nobody() -> None:
     assert told() == []
 
 
-async def test_a_transaction_that_cannot_be_recorded_keeps_no_other_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_transaction_that_cannot_be_recorded_is_set_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     user = purchases.customer()
     ordered = [purchases.order(user), purchases.order(purchases.customer())]
     listed = [
