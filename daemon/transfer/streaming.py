@@ -217,14 +217,13 @@ class Stream:
             except _STALE:
                 await download.refresh_location(location)
             else:
-                if not isinstance(file, Chunk):
+                if not isinstance(file, Chunk | raw.types.upload.File):  # the latter, where the server has packed it
                     logger.warning("file.elsewhere", extra={"answer": type(file).__name__})
                     raise PermanentFailure(RefusalReason.FILE_REFUSED)  # in a delivery network, which bots do not reach
                 download.succeeded(location)
                 if len(file.bytes) != size:
                     raise SourceChanged(f"{len(file.bytes)} bytes at {offset} where {size} should be")
-                data: memoryview = file.bytes
-                return data
+                return memoryview(file.bytes)
 
     async def _write(self, upload: Upload, index: int, data: memoryview) -> None:
         pool = self._target.to(self._target_centre)
