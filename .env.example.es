@@ -39,6 +39,11 @@ TERMS_URL=
 PRIVACY_URL=
 # Recordar a los clientes que su plan se acaba: yes o no.
 REMINDERS=yes
+# Cómo se enteran los administradores de ventas, reembolsos y renovaciones que terminan: "each" una a una, "digest" solo cada
+# mañana, u "off".
+NOTICES=each
+# La hora (0 a 23, TIMEZONE) del resumen: ingresos, clientes, qué se rechazó y por qué. NOTICES=off también lo apaga.
+DIGEST_HOUR=9
 # Cuántos enlaces puede enviar un cliente en una hora y en un día, entregados o no; cinco veces más con un plan de pago.
 LINKS_PER_HOUR=300
 LINKS_PER_DAY=1500

@@ -116,6 +116,10 @@ class Settings:
     terms_url: str | None
     privacy_url: str | None
     reminders: bool
+    notices: str
+    """How admins hear of sales: ``each`` as it comes, in the ``digest`` alone, or not at all (``off``)."""
+    digest_hour: int
+    """The hour of the operator's day at which admins get the digest."""
     links_per_hour: int
     links_per_day: int
 
@@ -354,6 +358,8 @@ def _customers(reader: _Reader) -> dict[str, Any]:
         "terms_url": reader.parsed("TERMS_URL", _url),
         "privacy_url": reader.parsed("PRIVACY_URL", _url),
         "reminders": reader.boolean("REMINDERS", True),
+        "notices": reader.choice("NOTICES", ("each", "digest", "off"), "each"),
+        "digest_hour": reader.integer("DIGEST_HOUR", 9, low=0, high=23),
         "links_per_hour": reader.integer("LINKS_PER_HOUR", 300, low=1),
         "links_per_day": reader.integer("LINKS_PER_DAY", 1500, low=1),
     }

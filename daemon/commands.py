@@ -33,6 +33,9 @@ DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
 }
 
 ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
+    "user": lambda t: t.gettext("a customer's card: plan, payments, links"),
+    "income": lambda t: t.gettext("what the shop earned"),
+    "say": lambda t: t.gettext("write to a customer"),
     "status": lambda t: t.gettext("health of each part"),
     "grant": lambda t: t.gettext("give a plan to a customer"),
     "revoke": lambda t: t.gettext("take a plan back"),

@@ -1,17 +1,18 @@
 """Tells people what they did not just ask for, each in their own language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from config.settings import Settings
 from config.texts import Texts, translator
 from daemon.database import Database
-from daemon.screens import announcements
+from daemon.screens.announcements import Setting
+from daemon.screens.operator import news
 from daemon.telegram.rpc import LONGEST_FLOOD_S
 from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
 from models import users
 from models.catalogue import Catalogue
-from models.event_kinds import Payload
+from models.event_kinds import Payload, ShopNotice
 
 
 class Notifier:
@@ -30,25 +31,39 @@ class Notifier:
         *,
         random_id: int | None = None,
         longest_flood: float = LONGEST_FLOOD_S,
-    ) -> None:
-        """Render a screen and send it; send nothing where *render* gives none.
+    ) -> int | None:
+        """Render a screen and send it, and return the message's id; send nothing where *render* gives none.
 
         :raises Unreachable: as :meth:`Sender.send_screen`, and so the others.
         """
         screen = render(await texts_of(self._database, user_id))
-        if screen is not None:
-            await self._sender.send_screen(user_id, screen, random_id=random_id, longest_flood=longest_flood)
+        if screen is None:
+            return None
+        return await self._sender.send_screen(user_id, screen, random_id=random_id, longest_flood=longest_flood)
 
-    async def announce(self, user_id: int, payload: Payload | None, *, random_id: int | None = None) -> None:
+    async def announce(self, user_id: int, payload: Payload | None, *, random_id: int | None = None) -> int | None:
         """Send the message for an event; nothing for a kind that has none. A flood wait is raised, not sat out."""
+        customer_id = news.about(payload)
+        customer = None if customer_id is None else await self._database(users.get, customer_id)
 
         def render(t: Texts) -> Screen | None:
-            setting = announcements.Setting(
-                t, self._catalogue.plans, self._settings.timezone, self._settings.support_contact
-            )
-            return announcements.render(payload, setting)
+            return news.render(payload, self._setting(t).about(customer))
 
-        await self.send(user_id, render, random_id=random_id, longest_flood=0)
+        return await self.send(user_id, render, random_id=random_id, longest_flood=0)
+
+    async def announce_together(self, user_id: int, payloads: Sequence[ShopNotice], *, random_id: int) -> None:
+        """Send one message for many events."""
+        known = [await self._database(users.get, each.customer) for each in payloads]
+        people = {each.id: each for each in known if each is not None}
+        await self.send(
+            user_id,
+            lambda t: news.gathered(payloads, self._setting(t), people),
+            random_id=random_id,
+            longest_flood=0,
+        )
+
+    def _setting(self, t: Texts) -> Setting:
+        return Setting(t, self._catalogue.plans, self._settings.timezone, self._settings.support_contact)
 
 
 async def texts_of(database: Database, user_id: int) -> Texts:

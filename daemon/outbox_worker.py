@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 
 import peewee
@@ -15,8 +16,9 @@ from daemon.notifier import Notifier
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.wakeup import Wakeup
-from models import outbox
-from models.event_kinds import EventKind
+from models import conversations, outbox
+from models.conversations import Purpose, RelayInfo
+from models.event_kinds import EventKind, MessageRelayed, ShopNotice
 from models.jobs import queue
 from models.maintenance import clock_repair
 from models.money import access
@@ -29,6 +31,8 @@ CHECK_S = 1.0
 LONGEST_RETRY_S = 300
 MAX_ATTEMPTS = 8
 """How often an event is tried whose rendering raises an exception: for about four minutes."""
+MANY_SALES = 4
+"""From how many sales at once on one message tells them all."""
 PROMOTING = frozenset({EventKind.PAYMENT_COMPLETED, EventKind.ACCESS_GIVEN})
 """Kinds after which a customer's waiting links may have a higher priority."""
 
@@ -39,7 +43,10 @@ EventHandler = Callable[[EventInfo], Awaitable[None]]
 
 
 class OutboxWorker:
-    """Tells events to customers and admins. *handlers* tell the kinds whose message takes more than the event."""
+    """Tells events to customers and admins. *handlers* tell the kinds whose message takes more than the event.
+
+    *tells_sales*: admins hear of each sale; else they have the digest alone.
+    """
 
     def __init__(
         self,
@@ -49,7 +56,9 @@ class OutboxWorker:
         wakeup: Wakeup,
         *,
         handlers: Mapping[str, EventHandler] | None = None,
+        tells_sales: bool = True,
     ) -> None:
+        self._tells_sales = tells_sales
         self._admin_ids = admin_ids
         self._notifier = notifier
         self._database = database
@@ -78,24 +87,50 @@ class OutboxWorker:
         return bool(due)
 
     async def _tell_in_order(self, of_one: Iterable[EventInfo]) -> None:
-        for event in of_one:
-            try:
-                await self._tell(event)
-            except REFUSED as error:
-                await self._give_up(event, error)
-            except (RPCError, OSError, peewee.DatabaseError) as error:
-                await self._postpone(event, _wait(event, error), error)
-            except Exception as error:
-                # One event that cannot be rendered must not hold up the others.
-                logger.exception("event.failed", extra={"event": event.id, "kind": event.kind})
-                if event.attempts >= MAX_ATTEMPTS:
-                    await self._give_up(event, error)
-                else:
-                    await self._database(outbox.retry, event.id, int(time.time()) + retry_wait(event.attempts))
+        for together in _gathered(of_one):
+            if len(together) == 1:
+                await self._try(together[0], partial(self._tell, together[0]))
             else:
+                await self._try_together(together)
+
+    async def _try_together(self, notices: Sequence[EventInfo]) -> None:
+        """Tell many sales in one message. Where that fails each is told alone."""
+        payloads = [event.read(ShopNotice) for event in notices]
+        number = f"{notices[0].random_id}:{notices[-1].random_id}:{len(notices)}"
+        try:
+            await self._to_admins(
+                notices[0],
+                lambda admin_id: self._notifier.announce_together(
+                    admin_id, payloads, random_id=derived_id(f"{number}:{admin_id}")
+                ),
+            )
+        except (RPCError, OSError, peewee.DatabaseError) as error:
+            for event in notices:
+                await self._postpone(event, _wait(event, error), error)
+        else:
+            for event in notices:
                 await self._database(outbox.heard, event.id, int(time.time()))
 
+    async def _try(self, event: EventInfo, tell: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await tell()
+        except REFUSED as error:
+            await self._give_up(event, error)
+        except (RPCError, OSError, peewee.DatabaseError) as error:
+            await self._postpone(event, _wait(event, error), error)
+        except Exception as error:
+            # One event that cannot be rendered must not hold up the others.
+            logger.exception("event.failed", extra={"event": event.id, "kind": event.kind})
+            if event.attempts >= MAX_ATTEMPTS:
+                await self._give_up(event, error)
+            else:
+                await self._database(outbox.retry, event.id, int(time.time()) + retry_wait(event.attempts))
+        else:
+            await self._database(outbox.heard, event.id, int(time.time()))
+
     async def _tell(self, event: EventInfo) -> None:
+        if event.kind == EventKind.SHOP_NOTICE and not self._tells_sales:
+            return
         if event.kind in PROMOTING and event.user_id is not None:
             await self._database(_promote, event.user_id, int(time.time()))
             self._wakeup.wake()
@@ -107,11 +142,21 @@ class OutboxWorker:
 
     async def _announce(self, event: EventInfo) -> None:
         if event.user_id is None:
-            await self._tell_admins(event)
-        else:
-            await self._notifier.announce(event.user_id, event.payload, random_id=event.random_id)
+            # Telegram remembers a random_id by its sender, the bot: each admin needs one of their own.
+            await self._to_admins(
+                event,
+                lambda admin_id: self._notifier.announce(
+                    admin_id, event.payload, random_id=derived_id(f"{event.random_id}:{admin_id}")
+                ),
+            )
+            return
+        payload = event.payload
+        message_id = await self._notifier.announce(event.user_id, payload, random_id=event.random_id)
+        if isinstance(payload, MessageRelayed) and message_id is not None:
+            relay = RelayInfo(Purpose.SAY, payload.sender)
+            await self._database(conversations.expect, event.user_id, message_id, relay, int(time.time()))
 
-    async def _tell_admins(self, event: EventInfo) -> None:
+    async def _to_admins(self, event: EventInfo, tell: Callable[[int], Awaitable[object]]) -> None:
         """Tell every admin, whether or not the others can be told. Nobody gets it twice when it is tried again.
 
         :raises RPCError: an admin could not be told now (also OSError): the error with the longest wait.
@@ -119,9 +164,7 @@ class OutboxWorker:
         failures: list[Exception] = []
         for admin_id in sorted(self._admin_ids):
             try:
-                # Telegram remembers a random_id by its sender, the bot: each admin needs one of their own.
-                random_id = derived_id(f"{event.random_id}:{admin_id}")
-                await self._notifier.announce(admin_id, event.payload, random_id=random_id)
+                await tell(admin_id)
             except Unreachable as error:
                 await self._database(outbox.miss, event.id, admin_id, int(time.time()))
                 _log_unreachable(event, error)
@@ -143,6 +186,16 @@ class OutboxWorker:
         now = int(time.time())
         await self._database(clock_repair.honour, now + seconds, now)
         await self._database(outbox.retry, event.id, now + seconds)
+
+
+def _gathered(events: Iterable[EventInfo]) -> Iterator[list[EventInfo]]:
+    """The events one by one, but sales that follow each other in one list where they are many."""
+    for is_sale, run in groupby(events, key=lambda event: event.kind == EventKind.SHOP_NOTICE):
+        found = list(run)
+        if is_sale and len(found) >= MANY_SALES:
+            yield found
+        else:
+            yield from ([event] for event in found)
 
 
 def _log_unreachable(event: EventInfo, error: Unreachable) -> None:

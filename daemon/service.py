@@ -69,7 +69,12 @@ class Service:
             account_name=lambda: account.me.username if account.me else None,
         )
         self.outbox_worker = OutboxWorker(
-            settings.admin_ids, parts.notifier, database, wakeup, handlers=deliveries.handlers()
+            settings.admin_ids,
+            parts.notifier,
+            database,
+            wakeup,
+            handlers=deliveries.handlers(),
+            tells_sales=settings.notices == "each",
         )
         self.disk_monitor = DiskMonitor(settings, database, parts.notifier)
         self.canary = Canary(settings, database, wakeup)

@@ -4,7 +4,7 @@ Rows that earlier versions wrote stay readable: keys that a dataclass does not k
 added later has a default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -39,6 +39,9 @@ class EventKind(StrEnum):
     BATCH_FINISHED = "batch_finished"
     BATCH_HELD = "batch_held"
     BUDGET_SPENT = "budget_spent"
+    MESSAGE_RELAYED = "message_relayed"
+    SHOP_NOTICE = "shop_notice"
+    DIGEST = "digest"
     ADMIN_ALERT = "admin_alert"
     INCIDENT_OPENED = "incident_opened"
     INCIDENT_CLOSED = "incident_closed"
@@ -389,7 +392,58 @@ class BudgetSpent(Payload):
     left_out: int
 
 
+# Between the operator and customers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRelayed(Payload):
+    """Somebody writes to the receiver through the bot: the operator to a customer, or a customer who answers."""
+
+    event_kind: ClassVar = EventKind.MESSAGE_RELAYED
+    sender: int
+    text: str
+    from_operator: bool
+
+
 # For admins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopNotice(Payload):
+    """Something happened in the shop: ``told`` is what the customer hears of it, an event of kind ``about``."""
+
+    event_kind: ClassVar = EventKind.SHOP_NOTICE
+    about: str
+    customer: int
+    told: Mapping[str, Any]
+
+    @property
+    def event(self) -> Payload | None:
+        """What the customer hears; None when this version does not know its kind."""
+        return read(self.about, self.told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest(Payload):
+    """What happened until yesterday. Sums are ``[currency, payments, net in minor units]``.
+
+    ``days`` is the net income of the last 30 days in ``currency``, the one of the most payments; ``lost`` are customers
+    whose paid access ended yesterday; ``refused`` is how many links were, by reason.
+    """
+
+    event_kind: ClassVar = EventKind.DIGEST
+    day: int
+    yesterday: Sequence[Sequence[Any]]
+    week: Sequence[Sequence[Any]]
+    month: Sequence[Sequence[Any]]
+    currency: str | None
+    days: Sequence[int]
+    new: int
+    lost: int
+    delivered: int
+    refused: Mapping[str, int]
+    incidents: Sequence[str]
+    account: str
 
 
 class AlertReason(StrEnum):
@@ -492,8 +546,8 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
         SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled,
-        CheckoutRefused, RequestDone, DataErased, JobFinished, BatchFinished, BatchHeld, BudgetSpent, AdminAlert,
-        IncidentOpened, IncidentClosed,
+        CheckoutRefused, RequestDone, DataErased, JobFinished, BatchFinished, BatchHeld, BudgetSpent, MessageRelayed,
+        ShopNotice, Digest, AdminAlert, IncidentOpened, IncidentClosed,
     )
 }  # fmt: skip
 

@@ -59,6 +59,28 @@ class User(Table):
     seen_at = peewee.IntegerField()
 
 
+class CustomerNote(Table):
+    """What an admin noted about a customer, who may read it: it is in their export."""
+
+    user = peewee.ForeignKeyField(User, backref="notes", on_delete="RESTRICT")
+    by = peewee.BigIntegerField()
+    text = peewee.TextField()
+    at = peewee.IntegerField()
+
+
+class Relay(Table):
+    """A message of the bot to which an answer is expected: it goes to somebody else, or becomes a note."""
+
+    chat_id = peewee.BigIntegerField()
+    message_id = peewee.IntegerField()
+    purpose = peewee.TextField()  # say | note
+    about = peewee.BigIntegerField()  # who gets the answer, or the customer of the note
+    at = peewee.IntegerField(index=True)
+
+    class Meta:
+        primary_key = peewee.CompositeKey("chat_id", "message_id")
+
+
 class Order(Table):
     """A purchase that a customer began, with the plan, price and duration of that moment."""
 
@@ -125,7 +147,7 @@ class Payment(Table):
     seconds = peewee.IntegerField(null=True)  # a span of access, or
     period_end = peewee.IntegerField(null=True)  # access up to here (renewals)
     effective_at = peewee.IntegerField()
-    completed_at = peewee.IntegerField(null=True)
+    completed_at = peewee.IntegerField(null=True, index=True)
     denied_at = peewee.IntegerField(null=True)
     reversed_at = peewee.IntegerField(null=True)
     created_at = peewee.IntegerField()  # by the provider's clock
@@ -516,7 +538,8 @@ class Note(Table):
 
 
 TABLES: tuple[type[Table], ...] = (
-    User, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request, WebhookEvent, Batch, Job,
-    Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup, ListedChat, SourceOpening, Join, CachedMedia,
-    Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion, Note,
+    User, CustomerNote, Relay, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request,
+    WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup, ListedChat,
+    SourceOpening, Join, CachedMedia, Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion,
+    Note,
 )  # fmt: skip

@@ -44,7 +44,8 @@ class Daemon:
         """Run it until its log says *wait_for*."""
         self.db_path.mkdir(parents=True, exist_ok=True)
         seen = len(self.log())
-        environment = {**os.environ, **self.sandbox.env, "DB_PATH": str(self.db_path), **self.settings}
+        own = {"NOTICES": "off", "DB_PATH": str(self.db_path), **self.settings}
+        environment = {**os.environ, **self.sandbox.env, **own}
         with (self.db_path / "stderr").open("ab") as stderr:
             self.process = preloaded.run("daemon", cwd=self.code, env=environment, output=None, errors=stderr)
         self.until_logged(wait_for, seen)
@@ -121,6 +122,10 @@ class Chat:
     async def say(self, text: str) -> Message:
         """Send a message as it is: the number of a payment may hold what the library would take for italics."""
         return await self.client.send_message(self.bot, text, parse_mode=ParseMode.DISABLED)
+
+    async def reply(self, message: Message, text: str) -> Message:
+        """Send a message as the answer to another one."""
+        return await self.client.send_message(self.bot, text, reply_to_message_id=message.id)
 
     async def ask(self, text: str, timeout: float = ANSWER_TIMEOUT_S) -> Message:
         """Send a message and return the first answer."""

@@ -201,6 +201,7 @@ class PayPalShop:
             "BACKEND_URL": self.webs[0].url if self.webs else f"http://127.0.0.1:{port}",
             "BEHIND_PROXY": "yes",  # each buyer brings an address of his own
             "SUPPORT_CONTACT": "@help",
+            "NOTICES": "off",  # what admins hear of sales has tests of its own
             **self.extra,
             **changes,
         }

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pyrogram.types import Message
 
 from daemon.context import Context
-from daemon.handlers import account, admin, data, links, shop, start, support
+from daemon.handlers import account, admin, customers, data, links, shop, start, support
 from daemon.screens import keyboard, notices, vocabulary
 
 Handler = Callable[[Context], Awaitable[None]]
@@ -23,7 +23,7 @@ COMMANDS: dict[str, Handler] = {
 }
 ANSWERS: dict[str, Handler] = {**COMMANDS, "cancel": account.show_waiting}
 """What words lead to, by topic: nothing is cancelled by a word."""
-ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS}
+ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS, **customers.COMMANDS}
 BUTTONS: dict[str, Handler] = {
     **start.BUTTONS,
     **links.BUTTONS,
@@ -31,6 +31,7 @@ BUTTONS: dict[str, Handler] = {
     **account.BUTTONS,
     **support.BUTTONS,
     **data.BUTTONS,
+    **customers.BUTTONS,
 }
 DEEP_LINKS: dict[str, Handler] = {
     "plans": shop.plans,
@@ -53,8 +54,12 @@ async def message(context: Context, sent: Message) -> None:
         name, _, argument = text[1:].partition(" ")
         name = name.partition("@")[0].lower()
         await command(replace(context, argument=argument.strip()), name)
+    elif await customers.answered(context, sent) or (context.is_admin and await _means_a_customer(context, sent)):
+        return
     elif found := links.read(sent):
         await links.deliver(context, sent, found)
+    elif await customers.goes_on(context, text):
+        return
     elif sent.media is not None:
         await links.answer_file(context, sent)
     elif (asked := vocabulary.topic(text)) is not None:
@@ -67,6 +72,18 @@ async def edited(context: Context, sent: Message) -> None:
     """Answer an edited message: by the links that it names now. A command counts when it is sent."""
     if not str(sent.text or "").startswith("/"):
         await links.deliver_edited(context, sent)
+
+
+async def _means_a_customer(context: Context, sent: Message) -> bool:
+    """Show an admin the card of the customer whom they name, or whose message they forward; False for anything else."""
+    screen = await customers.sender_of(context, sent)
+    if screen is None:
+        text = str(sent.text or "")
+        found = await customers.find(context, text) if text and " " not in text else None
+        screen = await customers.card(context, found) if found else None
+    if screen is not None:
+        await context.say(screen)
+    return screen is not None
 
 
 async def command(context: Context, name: str) -> None:

@@ -94,7 +94,7 @@ def history(
     of: UserInfo | None = None,
 ) -> Screen:
     """Payments with their receipts, then deliveries: the reader's own, or for an admin those *of* a customer."""
-    payments_part = [_payment(t, each, plans, timezone) for each in paid] or [t.gettext("none yet")]
+    payments_part = [payment_line(t, each, plans, timezone) for each in paid] or [t.gettext("none yet")]
     deliveries = [_delivery(t, each, timezone) for each in delivered] or [t.gettext("nothing yet")]
     heads = (t.gettext("<b>Payments</b>"), t.gettext("<b>Deliveries</b>"))
     if of is None:
@@ -169,7 +169,8 @@ def reminders(t: Texts, on: bool) -> Screen:
     return Screen(text, ((Button(button, f"reminders:{'off' if on else 'on'}"), keyboard.home(t)),))
 
 
-def _payment(t: Texts, payment: PaymentInfo, plans: Plans, timezone: ZoneInfo) -> str:
+def payment_line(t: Texts, payment: PaymentInfo, plans: Plans, timezone: ZoneInfo) -> str:
+    """A payment with its state and its number."""
     title = escape(plans.title_of(payment.plan_code or "?", t.language))
     title = t.gettext("Test payment") if payment.purpose == "test" else title
     return (

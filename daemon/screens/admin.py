@@ -272,6 +272,11 @@ def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
     return Screen(texts.get(refused.reason) or escape(refused.reason))
 
 
+def nothing_left(t: Texts) -> Screen:
+    """Nothing of a payment can go back."""
+    return Screen(t.gettext("There is nothing left to refund of this payment."))
+
+
 def not_an_admin(t: Texts) -> Screen:
     """An admin cannot be banned."""
     return Screen(t.gettext("That is an admin. Take the id out of ADMIN_IDS first."))

@@ -1,9 +1,9 @@
 """Events as messages."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from config.plans import Plans
@@ -42,6 +42,7 @@ from models.event_kinds import (
     SubscriptionSuspended,
 )
 from models.jobs.budgets import Purpose
+from models.users import UserInfo
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Setting:
     plans: Plans
     timezone: ZoneInfo
     support: str | None
+    customer: UserInfo | None = None
+    """Of whom an event for admins tells."""
+
+    def about(self, customer: UserInfo | None) -> Self:
+        """The same for an event about another customer."""
+        return replace(self, customer=customer)
 
     def plan(self, code: str | None, level: int | None = None) -> str:
         """The title of a plan, or of the one whose limits hold at a level."""

@@ -48,6 +48,7 @@ _ASKED = "SELECT link FROM job WHERE source_key >= ? AND source_key < ?"
 _WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({sql_list((JobState.QUEUED, JobState.HELD))})"
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
+_NEWEST = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = ? ORDER BY id DESC LIMIT ?"
 _OLDEST = f"""
 SELECT MIN(CASE WHEN moved_at > not_before THEN moved_at ELSE not_before END) FROM job
 WHERE state = '{JobState.QUEUED}' AND not_before <= :now AND user_id NOT IN (
@@ -190,6 +191,12 @@ def waiting_count(user_id: int) -> int:
 def history(user_id: int, limit: int) -> tuple[JobInfo, ...]:
     """The customer's newest deliveries, newest first."""
     return tuple(map(states.info, execute(_HISTORY, (user_id, limit))))
+
+
+def newest(user_id: int, limit: int) -> tuple[JobInfo, ...]:
+    """The customer's newest jobs in any state, newest first. Each state is read by its index."""
+    found = [states.info(row) for state in JobState for row in execute(_NEWEST, (user_id, state, limit))]
+    return tuple(sorted(found, key=lambda job: -job.id)[:limit])
 
 
 def overview(now: int) -> Overview:

@@ -16,6 +16,7 @@ from models.event_kinds import EventKind
 from models.tables import (
     Adjustment,
     Budget,
+    CustomerNote,
     Dispute,
     Event,
     Export,
@@ -25,6 +26,7 @@ from models.tables import (
     Order,
     Payment,
     Refund,
+    Relay,
     Request,
     Source,
     SourceOpening,
@@ -202,6 +204,14 @@ def _imported(user_id: int) -> Query:
     return Imported.select(Imported.counts, Imported.payments, Imported.at).where(Imported.user == user_id)
 
 
+def _notes(user_id: int) -> Query:
+    return CustomerNote.select(CustomerNote.text, CustomerNote.at).where(CustomerNote.user == user_id)
+
+
+def _conversations(user_id: int) -> Query:
+    return Relay.select(Relay.purpose, Relay.at).where((Relay.chat_id == user_id) | (Relay.about == user_id))
+
+
 def _news(user_id: int) -> Query:
     """A person's own requests are another section; an admin also hears of other people's."""
     told = Event.select(Event.kind, Event.payload, (Event.created_ms / 1000).alias("created_at"), Event.heard_at)
@@ -222,6 +232,8 @@ _SECTIONS: Mapping[str, _Section] = {
     "requests": _Section(_requests, (Request.id,)),
     "opened_chats": _Section(_opened_chats, (SourceOpening.source,)),
     "invitations": _Section(_invitations, (Join.id,)),
+    "notes": _Section(_notes, (CustomerNote.id,)),
+    "conversations": _Section(_conversations, (Relay.at, Relay.message_id)),
     "imported": _Section(_imported, (Imported.user,)),
     "news": _Section(_news, (Event.id,)),
 }

@@ -22,7 +22,20 @@ from models.jobs import queue, usage
 from models.jobs.states import ENDED, OPEN
 from models.maintenance import retention
 from models.money import subscriptions
-from models.tables import Adjustment, Batch, Erasure, Event, Export, Job, Join, SourceOpening, Table, User
+from models.tables import (
+    Adjustment,
+    Batch,
+    CustomerNote,
+    Erasure,
+    Event,
+    Export,
+    Job,
+    Join,
+    Relay,
+    SourceOpening,
+    Table,
+    User,
+)  # fmt: skip
 
 AT_ONCE = 200
 """Rows that are deleted before others have their turn."""
@@ -170,6 +183,19 @@ def _drop_openings(erasure: _Erasure, limit: int) -> int:
     return _delete(SourceOpening, opened, limit)
 
 
+def _drop_notes(erasure: _Erasure, limit: int) -> int:
+    noted = (CustomerNote.user == erasure.user_id) & (CustomerNote.at <= erasure.until)
+    return _delete(CustomerNote, noted, limit)
+
+
+def _drop_conversations(erasure: _Erasure, limit: int) -> int:
+    between = ((Relay.chat_id == erasure.user_id) | (Relay.about == erasure.user_id)) & (Relay.at <= erasure.until)
+    keys = fetch(Relay.select(Relay.chat_id, Relay.message_id).where(between).limit(limit)).fetchall()
+    for chat_id, message_id in keys:
+        Relay.delete().where((Relay.chat_id == chat_id) & (Relay.message_id == message_id)).execute()
+    return len(keys)
+
+
 def _clear_invitations(erasure: _Erasure, limit: int) -> int:
     followed = Join.select(Join.id).where(Join.user == erasure.user_id, Join.at <= erasure.until).limit(limit)
     return int(Join.update(user=None, invite_hash="").where(Join.id.in_(followed)).execute())
@@ -193,6 +219,8 @@ _STEPS: tuple[Callable[[_Erasure, int], int], ...] = (
     _drop_batches,
     _drop_news,
     _drop_openings,
+    _drop_notes,
+    _drop_conversations,
     _clear_invitations,
     _clear_reasons,
     _clear_referrals,

@@ -33,8 +33,11 @@ FORGETTABLE = (
     EventKind.DATA_ERASED,
     EventKind.INCIDENT_CLOSED,
     EventKind.INCIDENT_OPENED,
+    EventKind.DIGEST,
     EventKind.JOB_FINISHED,
+    EventKind.MESSAGE_RELAYED,
     EventKind.REQUEST_DONE,
+    EventKind.SHOP_NOTICE,
 )
 """Events whose key may be used again. An event about money keeps its key, so that it is told once."""
 

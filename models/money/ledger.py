@@ -24,7 +24,7 @@ from models.event_kinds import (
     PaymentRefunded,
     PaymentReversed,
 )
-from models.money import access, orders, provider_requests, subscriptions, webhooks
+from models.money import access, notices, orders, provider_requests, subscriptions, webhooks
 from models.money.access import Disputed, part_of
 from models.money.facts import (
     MOVES,
@@ -401,7 +401,10 @@ def _tell(payment: Payment, payload: type[PaymentPayload], now: int, key: str | 
         again=payment.subscription_id is None and _is_second(payment),
         **more,
     )
-    outbox.append(told, payment.user_id, now, key=key or f"{payload.event_kind}:{payment.id}")
+    key = key or f"{payload.event_kind}:{payment.id}"
+    outbox.append(told, payment.user_id, now, key=key)
+    if order.purpose != "test":
+        notices.add(told, payment.user_id, now, key)
 
 
 def _alert(payment: Payment, reason: AlertReason, now: int, key: str | None = None, **more: Any) -> None:

@@ -46,6 +46,7 @@ class ProviderTraits:
     """
 
     name: Provider
+    title: str
     currency: str | None
     order_life_s: int
     partial_refunds: bool
@@ -65,6 +66,7 @@ class ProviderTraits:
 
 PAYPAL = ProviderTraits(
     name=Provider.PAYPAL,
+    title="PayPal",
     currency=None,
     order_life_s=6 * HOUR_S,  # then PayPal forgets our request ids
     partial_refunds=True,
@@ -76,6 +78,7 @@ PAYPAL = ProviderTraits(
 )
 STARS = ProviderTraits(
     name=Provider.STARS,
+    title="Stars",
     currency=money.STARS,
     order_life_s=DAY_S,
     partial_refunds=False,

@@ -18,7 +18,7 @@ from models.event_kinds import (
     SubscriptionResumed,
     SubscriptionSuspended,
 )
-from models.money import provider_requests
+from models.money import notices, provider_requests
 from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS
 from models.money.providers import SubscriptionState as SubscriptionState
@@ -328,7 +328,9 @@ def _is_revived(row: Subscription, news: News) -> bool:
 
 def _announce(row: Subscription, present: SubscriptionState, wanted: SubscriptionState, now: int) -> None:
     if wanted in _EVENTS and present is not SubscriptionState.PENDING:
-        outbox.append(_EVENTS[wanted](**_payload(row)), row.user_id, now)
+        told = _EVENTS[wanted](**_payload(row))
+        outbox.append(told, row.user_id, now)
+        notices.add(told, row.user_id, now, f"{told.event_kind}:{row.id}:{now}")
     if wanted is SubscriptionState.ACTIVE:
         if present is not SubscriptionState.PENDING:
             outbox.append(SubscriptionResumed(**_payload(row)), row.user_id, now)

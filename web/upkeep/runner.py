@@ -20,7 +20,7 @@ from config import program
 from config.settings import EXIT_OK, Settings
 from config.texts import translator
 from config.units import DAY_S, HOUR_S, MINUTE_S
-from models import catalogue
+from models import catalogue, conversations, digest
 from models.catalogue import Catalogue
 from models.database import checkpoint, close_database, connected, open_database, wakes
 from models.event_kinds import IncidentKey
@@ -173,6 +173,7 @@ class Upkeep:
             PeriodicTask("checkpoint", 1, lambda now: checkpoint()),
             self._settled("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
             self._settled("remind", MINUTE_S, self._remind),
+            self._settled("write the digest", MINUTE_S, self._write_digest),
             self._settled("let go of what is held", HOUR_S, _let_go),
             self._settled("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),
         ]
@@ -191,12 +192,17 @@ class Upkeep:
         """A task that must not run by a wrong clock: what it ends, tells or deletes does not come back."""
         return PeriodicTask(name, every_s, run, is_possible=self._clock.is_steady)
 
+    def _write_digest(self, now: int) -> None:
+        if self._settings.notices != "off":
+            digest.write(self._settings.digest_hour, self._settings.timezone, now)
+
     def _count_refusals(self, now: int) -> None:
         budgets.forget(now)
         lookups.forget(now)
         refusals.count(self._settings.timezone, now)
 
     def _forget(self, now: int) -> None:
+        conversations.forget(now)
         gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
         if gone:
             logger.info("rows.forgotten", extra={"rows": dict(gone)})

@@ -24,7 +24,7 @@ GRACE = access.GRACE_S
 
 def kinds(user_id: int | None) -> list[str]:
     who = Event.user_id.is_null() if user_id is None else Event.user_id == user_id
-    return [event.kind for event in Event.select().where(who).order_by(Event.id)]
+    return [event.kind for event in Event.select().where(who, Event.kind != "shop_notice").order_by(Event.id)]
 
 
 def receipts() -> list[dict[str, Any]]:

@@ -1,0 +1,287 @@
+"""What an admin does with one customer: the card and its buttons, and the conversation through the bot."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import wraps
+
+from pyrogram.types import Message
+
+from config.units import DAY_S
+from daemon.context import Context
+from daemon.handlers import admin, start
+from daemon.handlers.typed import BadArguments
+from daemon.screens import admin as answers
+from daemon.screens.operator import customers, income
+from daemon.telegram.screen import Screen
+from models import conversations, customer_notes, users
+from models.conversations import Purpose, RelayInfo
+from models.jobs import queue
+from models.money import access, payments, providers
+from models.money import income as earned
+from models.users import UserInfo
+
+PAYMENTS_SHOWN = 5
+LINKS_SHOWN = 10
+NOTES_SHOWN = 5
+MONTHS = 12
+INVISIBLE = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\n\r\t"), " ")
+"""What could make a text look like another one, or like more than one: directions and line breaks."""
+
+
+def for_admins(act: Callable[[Context], Awaitable[None]]) -> Callable[[Context], Awaitable[None]]:
+    """A button of admins: for anybody else, who must have forged its data, it is one that is not known."""
+
+    @wraps(act)
+    async def handle(context: Context) -> None:
+        await (act(context) if context.is_admin else start.show_home(context))
+
+    return handle
+
+
+# The card
+
+
+async def user(context: Context, words: list[str]) -> Screen:
+    """``/user WHO``: by id, @name, or the number of a payment."""
+    if not words:
+        raise BadArguments
+    found = await find(context, " ".join(words))
+    return answers.unknown_user(context.t, words[0]) if found is None else await card(context, found)
+
+
+async def find(context: Context, text: str) -> UserInfo | None:
+    """The customer whom an admin means by an id, an @name or a payment's number."""
+    if " " in text:
+        return None
+    if text.startswith("@") or text.isdecimal():
+        return await context.find_user(text)
+    payment = await context.deps.database(payments.find, None, text) if providers.of_number(text) else None
+    return await context.deps.database(users.get, payment.user_id) if payment and payment.user_id else None
+
+
+async def sender_of(context: Context, sent: Message) -> Screen | None:
+    """The card of whoever wrote a message that an admin forwards; None where it is no person's message."""
+    origin = sent.forward_origin
+    person, name = getattr(origin, "sender_user", None), getattr(origin, "sender_user_name", None)
+    if person is None and name is None:
+        return None
+    known = await context.deps.database(users.get, person.id) if person is not None else None
+    return customers.unknown(context.t) if known is None else await card(context, known)
+
+
+async def card(context: Context, shown: UserInfo) -> Screen:
+    """The card of a customer."""
+    database = context.deps.database
+    return customers.card(
+        context.t,
+        customers.Card(
+            user=shown,
+            access=await database(access.of, shown.id, context.now),
+            payments=await database(payments.history_of, shown.id, PAYMENTS_SHOWN),
+            links=await database(queue.newest, shown.id, LINKS_SHOWN),
+            notes=await database(customer_notes.of, shown.id, NOTES_SHOWN),
+            plans=context.deps.catalogue.plans,
+            timezone=context.deps.settings.timezone,
+            now=context.now,
+        ),
+    )
+
+
+async def show_card(context: Context) -> None:
+    """A button with a customer's id: their card."""
+    await _with_customer(context, card)
+
+
+async def ask_refund(context: Context) -> None:
+    """A button with a payment's row id: ask whether it shall be refunded."""
+    payment = await context.deps.database(payments.get, context.number or 0)
+    paid = await context.deps.database(users.get, payment.user_id or 0) if payment else None
+    if payment is None or paid is None or not customers.is_refundable(payment):
+        await context.show(answers.nothing_left(context.t))
+        return
+    plan = context.deps.catalogue.plans.by_code(payment.plan_code) if payment.plan_code else None
+    title = plan.title_in(context.t.language) if plan else payment.plan_code or "?"
+    await context.show(customers.confirm_refund(context.t, paid, payment, title))
+
+
+async def refund(context: Context) -> None:
+    """The button that refunds all that is left of a payment."""
+    payment = await context.deps.database(payments.get, context.number or 0)
+    if payment is not None:
+        await context.show(await admin.refund(context, [payment.remote_id]))
+        context.deps.wakeup.wake()
+
+
+async def ask_ban(context: Context) -> None:
+    """Ask whether a customer shall be banned."""
+    await _with_customer(context, _confirm_ban)
+
+
+async def ban(context: Context) -> None:
+    """The button that bans a customer."""
+    await context.show(await admin.ban(context, [context.argument]))
+
+
+async def unban(context: Context) -> None:
+    """The button that lets a customer back in."""
+    await context.show(await admin.unban(context, [context.argument]))
+
+
+async def ask_gift(context: Context) -> None:
+    """Ask of which plan the days are that a customer gets."""
+    await _with_customer(context, _choose_plan)
+
+
+async def give(context: Context) -> None:
+    """The button that gives a customer some days of a plan: ``id:level``."""
+    user_id, _, level = context.argument.partition(":")
+    given = replace(context, argument=user_id)
+    plans = context.deps.catalogue.plans
+    plan = plans.for_level(int(level)) if level.isdecimal() else plans.free
+    known = await context.deps.database(users.get, given.number or 0)
+    if known is None or not plan.level:
+        await start.show_home(context)
+        return
+    new = await context.deps.database(
+        access.give,
+        known.id,
+        plan.level,
+        seconds=customers.GIVEN_DAYS * DAY_S,
+        reason="",
+        by=context.user.id,
+        now=context.now,
+        source=context.key,
+    )
+    context.deps.wakeup.wake()
+    await context.show(answers.granted(context.t, known, await context.plan_status(known.id), new=new))
+
+
+# The conversation
+
+
+async def say(context: Context, words: list[str]) -> Screen:
+    """``/say WHO TEXT``: tell a customer something. Their answer comes back."""
+    if len(words) < 2:
+        raise BadArguments
+    known = await find(context, words[0])
+    if known is None:
+        return answers.unknown_user(context.t, words[0])
+    return await _say(context, known, " ".join(words[1:]))
+
+
+async def ask_message(context: Context) -> None:
+    """Ask for the text of a message to a customer."""
+    await _ask(context, Purpose.SAY, customers.write_message)
+
+
+async def ask_note(context: Context) -> None:
+    """Ask for the text of a note about a customer."""
+    await _ask(context, Purpose.NOTE, customers.write_note)
+
+
+async def answered(context: Context, sent: Message) -> bool:
+    """Take a message that answers one of the bot's which somebody else is behind; False when it does not."""
+    database = context.deps.database
+    to = sent.reply_to_message_id
+    relay = await database(conversations.expected, context.user.id, to) if to else None
+    if relay is None:
+        return False
+    await _take(context, relay, str(sent.text or ""))
+    return True
+
+
+async def goes_on(context: Context, text: str) -> bool:
+    """Take what a customer writes while a conversation with the operator is open; False when there is none."""
+    relay = await context.deps.database(conversations.open_with, context.user.id, context.now)
+    if relay is None or context.is_admin:
+        return False
+    await _take(context, relay, text)
+    return True
+
+
+async def _take(context: Context, relay: RelayInfo, text: str) -> None:
+    known = await context.deps.database(users.get, relay.about)
+    if not text.strip() or known is None:
+        await context.say(customers.nothing_to_say(context.t))
+    elif relay.purpose is Purpose.NOTE and context.is_admin:
+        await context.deps.database(customer_notes.add, known.id, plain(text), context.user.id, context.now)
+        await context.say(customers.noted(context.t, known))
+    else:
+        await context.say(await _say(context, known, text))
+
+
+async def _say(context: Context, receiver: UserInfo, text: str) -> Screen:
+    from_operator = context.is_admin
+    await context.deps.database(
+        conversations.say, context.user.id, receiver.id, plain(text), from_operator=from_operator, now=context.now
+    )
+    context.deps.wakeup.wake()
+    return customers.said(context.t, receiver) if from_operator else customers.answer_sent(context.t)
+
+
+def plain(text: str) -> str:
+    """A text that is passed on: without what turns directions and without line breaks."""
+    return " ".join(text.translate(INVISIBLE).split())
+
+
+# Income
+
+
+async def show_income(context: Context, words: list[str]) -> Screen:
+    """``/income``: what the shop earned, by span, plan, way of payment and month."""
+    timezone = context.deps.settings.timezone
+    days = earned.day_starts(30, timezone, context.now)
+    months = earned.month_starts(MONTHS, timezone, context.now)
+    parts = await context.deps.database(earned.sums, months[0], context.now + DAY_S)
+    by_day = earned.by_span(parts, days)
+    month = [part for day in by_day for part in day]
+    spans = {"today": by_day[-1:], "yesterday": by_day[-2:-1], "week": by_day[-7:], "month": by_day}
+    report = income.Report(
+        spans={name: earned.total(part for day in inside for part in day) for name, inside in spans.items()},
+        plans=earned.totals_by(month, lambda part: part.plan_code),
+        providers=earned.totals_by(month, lambda part: part.provider),
+        months={
+            start: earned.total(inside) for start, inside in zip(months, earned.by_span(parts, months), strict=True)
+        },
+    )
+    return income.income(context.t, report, plans=context.deps.catalogue.plans, timezone=timezone)
+
+
+async def _with_customer(context: Context, show: Callable[[Context, UserInfo], Awaitable[Screen]]) -> None:
+    """Show a screen about the customer whose id the button holds."""
+    known = await context.deps.database(users.get, context.number or 0)
+    await (start.show_home(context) if known is None else context.show(await show(context, known)))
+
+
+async def _confirm_ban(context: Context, known: UserInfo) -> Screen:
+    return customers.confirm_ban(context.t, known)
+
+
+async def _choose_plan(context: Context, known: UserInfo) -> Screen:
+    return customers.choose_plan(context.t, known, context.deps.catalogue.plans)
+
+
+async def _ask(context: Context, purpose: Purpose, write: Callable[..., Screen]) -> None:
+    known = await context.deps.database(users.get, context.number or 0)
+    message_id = None if known is None else await context.say(write(context.t, known))
+    if known is not None and message_id is not None:
+        relay = RelayInfo(purpose, known.id)
+        await context.deps.database(conversations.expect, context.user.id, message_id, relay, context.now)
+
+
+COMMANDS = {name: admin.command(name, act) for name, act in {"user": user, "say": say, "income": show_income}.items()}
+BUTTONS = {
+    name: for_admins(act)
+    for name, act in {
+        "card": show_card,
+        "refund_ask": ask_refund,
+        "refund_now": refund,
+        "ban_ask": ask_ban,
+        "ban_now": ban,
+        "unban_now": unban,
+        "give_ask": ask_gift,
+        "give_now": give,
+        "say_ask": ask_message,
+        "note_ask": ask_note,
+    }.items()
+}

@@ -1,0 +1,173 @@
+"""What the outbox tells, put into words: what the shop has to say to its admins here, the rest by ``announcements``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from config.texts import Texts
+from daemon.screens import admin, announcements, keyboard
+from daemon.screens.announcements import Setting
+from daemon.screens.operator import income, reasons
+from daemon.telegram.screen import Button, Screen
+from models.event_kinds import (
+    Digest,
+    DisputeClosed,
+    MessageRelayed,
+    Payload,
+    PaymentCompleted,
+    PaymentPayload,
+    PaymentRefunded,
+    PaymentReversed,
+    ShopNotice,
+    SubscriptionCancelled,
+    SubscriptionExpired,
+    SubscriptionPayload,
+    SubscriptionSuspended,
+)
+from models.money.providers import TRAITS
+from models.users import UserInfo
+
+REASONS_SHOWN = 5
+
+
+def notice(payload: ShopNotice, setting: Setting) -> Screen | None:
+    """One thing that happened, with the way to its customer and to its refund."""
+    told = payload.event
+    text = line(payload, setting)
+    if text is None:
+        return None
+    t = setting.t
+    buttons = [Button(t.gettext("👤 Customer"), f"card:{payload.customer}")]
+    if isinstance(told, PaymentCompleted):
+        buttons.append(Button(t.gettext("↩️ Refund"), f"refund_ask:{told.payment}"))
+    return Screen(text, keyboard.rows(*buttons))
+
+
+def gathered(payloads: Sequence[ShopNotice], setting: Setting, people: Mapping[int, UserInfo]) -> Screen:
+    """Many things that happened at once, in one message."""
+    t = setting.t
+    lines = [line(each, setting.about(people.get(each.customer))) for each in payloads]
+    head = t.ngettext("🧾 {n} thing happened in the shop:", "🧾 {n} things happened in the shop:", len(payloads))
+    return Screen("\n".join([head, *filter(None, lines)]))
+
+
+def line(payload: ShopNotice, setting: Setting) -> str | None:
+    """Who, what, how much, by what way."""
+    told = payload.event
+    who = _who(payload.customer, setting.customer)
+    if isinstance(told, PaymentPayload):
+        return _of_payment(told, setting, who)
+    if isinstance(told, SubscriptionPayload):
+        return _of_renewal(told, setting, who)
+    return None
+
+
+def _who(customer: int, known: UserInfo | None) -> str:
+    return admin.name(known) if known is not None and not known.erased else f"<code>{customer}</code>"
+
+
+def _of_payment(told: PaymentPayload, setting: Setting, who: str) -> str | None:
+    t, plan, price, way = setting.t, setting.plan(told.plan), setting.price(told), _way(told.provider)
+    if isinstance(told, PaymentCompleted):
+        if told.renewal:
+            return t.gettext("🔁 {who} renewed {plan}: {price}, {way}", who=who, plan=plan, price=price, way=way)
+        return t.gettext("💰 {who} bought {plan}: {price}, {way}", who=who, plan=plan, price=price, way=way)
+    if isinstance(told, PaymentRefunded):
+        back = t.price(told.refunded, told.currency)
+        return t.gettext("↩️ {who} got {back} back of {price} for {plan}", who=who, back=back, price=price, plan=plan)
+    if isinstance(told, PaymentReversed):
+        return t.gettext("↩️ {way} took {price} back from you, paid by {who} for {plan}", who=who, plan=plan,
+                         price=price, way=way)  # fmt: skip
+    if isinstance(told, DisputeClosed):
+        won = t.gettext("you keep the money") if told.won else t.gettext("the money went back")
+        return t.gettext("⚖️ The dispute of {who} over {price} for {plan} is decided: {won}", who=who, price=price,
+                         plan=plan, won=won)  # fmt: skip
+    return None
+
+
+def _of_renewal(told: SubscriptionPayload, setting: Setting, who: str) -> str | None:
+    t, plan, price = setting.t, setting.plan(told.plan), setting.price(told)
+    if isinstance(told, SubscriptionCancelled | SubscriptionExpired):
+        return t.gettext("🔚 {who} no longer renews {plan} ({price})", who=who, plan=plan, price=price)
+    if isinstance(told, SubscriptionSuspended):
+        return t.gettext("⏸ The renewal of {plan} by {who} is suspended ({price})", who=who, plan=plan, price=price)
+    return None
+
+
+def _way(provider: str) -> str:
+    return TRAITS[provider].title if provider in TRAITS else escape(provider)
+
+
+def digest(payload: Digest, setting: Setting) -> Screen:
+    """How the shop did."""
+    t = setting.t
+    lines = [t.gettext("☀️ <b>Your shop</b>"), ""]
+    spans = (
+        (t.gettext("Yesterday"), payload.yesterday),
+        (t.gettext("7 days"), payload.week),
+        (t.gettext("30 days"), payload.month),
+    )
+    lines += [f"{name}: {_sums(t, sums)}" for name, sums in spans]
+    if any(payload.days):
+        lines.append(f"<code>{income.bars(payload.days)}</code>")
+    lines += [
+        "",
+        ", ".join(
+            (
+                t.ngettext("{n} new customer", "{n} new customers", payload.new),
+                t.ngettext("{n} whose plan ended", "{n} whose plans ended", payload.lost),
+                t.ngettext("{n} link delivered", "{n} links delivered", payload.delivered),
+            )
+        ),
+    ]
+    if payload.refused:
+        lines.append(t.gettext("Refused: {reasons}", reasons=_refused(t, payload.refused)))
+    lines.append(t.gettext("Reading account: {state}", state=escape(payload.account)))
+    lines += [f"🔴 {announcements.incident(t, key)}" for key in payload.incidents] or [t.gettext("🟢 No problems.")]
+    return Screen("\n".join(lines))
+
+
+def _sums(t: Texts, sums: Sequence[Sequence[object]]) -> str:
+    return " · ".join(income.sum_of(t, str(each[0]), int(str(each[1])), int(str(each[2]))) for each in sums) or "—"
+
+
+def _refused(t: Texts, by_reason: Mapping[str, int]) -> str:
+    shown = [f"{reasons.label(t, reason)} {number}" for reason, number in list(by_reason.items())[:REASONS_SHOWN]]
+    rest = sum(by_reason.values()) - sum(list(by_reason.values())[:REASONS_SHOWN])
+    return ", ".join([*shown, *([t.gettext("others {n}", n=rest)] if rest else [])])
+
+
+def relayed(payload: MessageRelayed, setting: Setting) -> Screen:
+    """What somebody says through the bot."""
+    t, text = setting.t, escape(payload.text)
+    if payload.from_operator:
+        said = t.gettext("✉️ <b>The operator writes to you:</b>\n{text}", text=text)
+        return Screen(said + "\n\n" + t.gettext("Reply to this message to answer."))
+    who = _who(payload.sender, setting.customer)
+    return Screen(
+        t.gettext("✉️ {who} writes:\n{text}", who=who, text=text),
+        ((Button(t.gettext("👤 Customer"), f"card:{payload.sender}"),),),
+    )
+
+
+def render(payload: Payload | None, setting: Setting) -> Screen | None:
+    """The message for an event; None for an event that is not told."""
+    render_kind = KINDS.get(type(payload))
+    if render_kind is None:
+        return announcements.render(payload, setting)
+    screen = render_kind(payload, setting)
+    return keyboard.lasting(screen) if screen else None
+
+
+def about(payload: Payload | None) -> int | None:
+    """The customer whose name the message needs."""
+    if isinstance(payload, ShopNotice):
+        return payload.customer
+    return payload.sender if isinstance(payload, MessageRelayed) else None
+
+
+KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
+    ShopNotice: notice,
+    Digest: digest,
+    MessageRelayed: relayed,
+}

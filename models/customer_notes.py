@@ -1,0 +1,36 @@
+"""What admins note about a customer, who may read it: it is in the export of their data."""
+
+from dataclasses import dataclass
+
+from models.database import transaction
+from models.errors import NotFound
+from models.tables import CustomerNote, User
+
+LONGEST = 500
+"""Characters of a note; the rest is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteInfo:
+    """A note about a customer. ``by`` is the admin."""
+
+    text: str
+    by: int
+    at: int
+
+
+def add(user_id: int, text: str, by: int, now: int) -> None:
+    """Write a note about a customer.
+
+    :raises NotFound: nobody has this id.
+    """
+    with transaction():
+        if not User.select(User.id).where(User.id == user_id).exists():
+            raise NotFound("user", user_id)
+        CustomerNote.insert(user=user_id, by=by, text=text[:LONGEST], at=now).execute()
+
+
+def of(user_id: int, limit: int) -> tuple[NoteInfo, ...]:
+    """The newest notes about a customer, newest first."""
+    rows = CustomerNote.select().where(CustomerNote.user == user_id).order_by(CustomerNote.id.desc()).limit(limit)
+    return tuple(NoteInfo(row.text, row.by, row.at) for row in rows)

@@ -1,0 +1,100 @@
+"""What the shop earned: completed payments, net of what went back of them. Test purchases are no sales."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from models.database import execute
+from models.money.facts import PaymentState
+
+Key = TypeVar("Key")
+QUARTER_S = 900
+"""Sums are kept by the quarter of an hour: days of every time zone are whole numbers of them."""
+
+_SUMS = f"""
+SELECT payment.completed_at / {QUARTER_S}, payment.currency, payment.provider, orders.plan_code,
+       COUNT(*), SUM(payment.amount),
+       SUM(CASE WHEN payment.state = '{PaymentState.REVERSED}' THEN payment.amount ELSE
+           COALESCE((SELECT SUM(refund.amount) FROM refund WHERE refund.payment_id = payment.id), 0) END)
+FROM payment LEFT JOIN "order" AS orders ON orders.id = payment.order_id
+WHERE payment.completed_at >= ? AND payment.completed_at < ? AND COALESCE(orders.purpose, '') <> 'test'
+GROUP BY 1, 2, 3, 4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Income:
+    """What came in of one currency, in minor units. ``refunded`` is what went back of it since."""
+
+    currency: str
+    payments: int
+    amount: int
+    refunded: int
+
+    @property
+    def net(self) -> int:
+        """What is left."""
+        return self.amount - self.refunded
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """The income of a quarter of an hour from one plan through one provider. ``at`` is when the quarter began."""
+
+    at: int
+    provider: str
+    plan_code: str | None
+    income: Income
+
+
+def sums(since: int, until: int) -> tuple[Sum, ...]:
+    """What was paid in ``[since, until)``. It reads each of these payments: for an admin's question."""
+    return tuple(
+        Sum(quarter * QUARTER_S, provider, plan_code, Income(currency, number, amount, refunded))
+        for quarter, currency, provider, plan_code, number, amount, refunded in execute(_SUMS, (since, until))
+    )
+
+
+def total(parts: Iterable[Sum]) -> tuple[Income, ...]:
+    """The income by currency, the most payments first."""
+    added: dict[str, Income] = {}
+    for part in parts:
+        one, known = part.income, added.get(part.income.currency, Income(part.income.currency, 0, 0, 0))
+        added[one.currency] = Income(
+            one.currency, known.payments + one.payments, known.amount + one.amount, known.refunded + one.refunded
+        )
+    return tuple(sorted(added.values(), key=lambda each: (-each.payments, each.currency)))
+
+
+def totals_by(parts: Iterable[Sum], key: Callable[[Sum], Key]) -> dict[Key, tuple[Income, ...]]:
+    """The income by what *key* says of each sum."""
+    groups: dict[Key, list[Sum]] = {}
+    for part in parts:
+        groups.setdefault(key(part), []).append(part)
+    return {name: total(inside) for name, inside in groups.items()}
+
+
+def day_starts(days: int, timezone: ZoneInfo, now: int) -> tuple[int, ...]:
+    """When each of the last *days* days of the operator began, today last."""
+    today = datetime.fromtimestamp(now, timezone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return tuple(int((today - timedelta(days=back)).timestamp()) for back in reversed(range(days)))
+
+
+def month_starts(months: int, timezone: ZoneInfo, now: int) -> tuple[int, ...]:
+    """When each of the last *months* months of the operator began, this one last."""
+    first = datetime.fromtimestamp(now, timezone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    starts = [first]
+    for _ in range(months - 1):
+        starts.append((starts[-1] - timedelta(days=1)).replace(day=1))
+    return tuple(int(start.timestamp()) for start in reversed(starts))
+
+
+def by_span(parts: Sequence[Sum], starts: Sequence[int]) -> tuple[tuple[Sum, ...], ...]:
+    """The sums of each span: from one start to the next, the last one open."""
+    ends = (*starts[1:], None)
+    return tuple(
+        tuple(part for part in parts if start <= part.at and (end is None or part.at < end))
+        for start, end in zip(starts, ends, strict=True)
+    )

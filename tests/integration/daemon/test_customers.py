@@ -1,0 +1,124 @@
+"""What an admin sees and does of one customer: the card, the conversation, income, news of sales."""
+
+from pathlib import Path
+
+from tests import daemon_process, sandbox_process
+from tests.daemon_process import Chat, Daemon, chat, labels
+from tests.sandbox_process import Sandbox
+
+
+async def buy(customer: Chat, plan: str = "Premium") -> None:
+    await customer.pay(await customer.press(await customer.ask("/premium"), plan))
+    await customer.until_text("Thank you! Your payment arrived")
+
+
+async def receipt(customer: Chat) -> str:
+    """The number of the customer's newest payment."""
+    said = (await customer.ask("/history")).text
+    return next(line.strip() for line in said.splitlines() if line.startswith("  "))
+
+
+async def test_a_card_tells_who_what_and_why_not(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        await buy(customer)
+        await customer.say(customer.link("photo1"))
+        await customer.until(lambda message: message.photo is not None)
+        await customer.say("https://t.me/sandbox_gallery/999999")
+        await customer.until_text("does not exist")
+        number = await receipt(customer)
+        name = (await customer.client.get_me()).username
+        for typed in (str(customer.id), f"/user {customer.id}", number, f"@{name}" if name else str(customer.id)):
+            card = await admin.ask(typed)
+            assert str(customer.id) in card.text and "Premium until" in card.text, typed
+            assert number in card.text
+            assert "✅ t.me/" in card.text and "🚫 t.me/sandbox_gallery/999999: no such post" in card.text
+            assert {"🎁 +7 days", "✉️ Message", "📝 Note", "⛔ Ban"} <= set(labels(card))
+
+
+async def test_money_goes_back_in_two_taps(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        await buy(customer)
+        asked = await admin.press(await admin.ask(str(customer.id)), "↩️ Refund")
+        assert "which ends, with its renewal" in asked.text
+        assert "is under way" in (await admin.press(asked, "↩️ Refund")).text
+        await customer.until_text("back")
+        await admin.until_text("is done")
+
+
+async def test_days_are_given_by_buttons_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        await customer.ask("/start")
+        choice = await admin.press(await admin.ask(str(customer.id)), "+7 days")
+        assert "Now: VIP until" in (await admin.press(choice, "VIP")).text
+        assert "VIP for 7 days" in (await customer.next()).text
+
+
+async def test_operator_and_customer_speak_through_the_bot(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox, "es") as customer:
+        await admin.ask("/language en")
+        await customer.ask("/start")
+        assert "I am telling" in (await admin.ask(f"/say {customer.id} Hello, does it <b>work</b> now?")).text
+        heard = await customer.next()
+        assert "El responsable te escribe:\nHello, does it <b>work</b> now?" in heard.text
+        answer = await customer.reply(heard, "Sí, gracias")
+        assert "Se lo he pasado al responsable" in (await customer.next()).text
+        back = await admin.until_text("Sí, gracias")
+        assert str(customer.id) in back.text and answer
+        await admin.reply(back, "Good.")
+        assert "I am telling" in (await admin.next()).text
+        assert "Good." in (await customer.next()).text
+        await customer.say("precio de qué")  # no reply, but the conversation goes on
+        await admin.until_text("precio de qué")
+
+
+async def test_a_note_is_asked_for_and_shown(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        await customer.ask("/start")
+        card = await admin.ask(str(customer.id))
+        await admin.tap(card, "Note")
+        prompt = await admin.next()
+        assert "They can read it" in prompt.text
+        await admin.reply(prompt, "pays late\u202e, but pays")
+        assert "Noted for" in (await admin.next()).text
+        assert "pays late , but pays" in (await admin.ask(str(customer.id))).text
+
+
+async def test_income_is_told_by_span_plan_and_month(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        await buy(customer)
+        told = (await admin.ask("/income")).text
+        assert "Today: " in told and "⭐" in told and "30 days, by plan" in told and "Premium" in told
+
+
+async def test_each_sale_is_told_with_its_buttons(tmp_path: Path) -> None:
+    sandbox = sandbox_process.start(tmp_path / "sandbox", "--telegram-only")
+    try:
+        with daemon_process.daemon(sandbox, tmp_path / "state", NOTICES="each"):
+            async with chat(sandbox, admin=True) as admin, chat(sandbox) as customer:
+                await admin.ask("/language en")
+                await buy(customer)
+                notice = await admin.until_text("bought")
+                assert str(customer.id) in notice.text and "Premium: 500" in notice.text
+                assert labels(notice) == ["👤 Customer", "↩️ Refund"]
+                await admin.press(await admin.press(notice, "Refund"), "↩️ Refund")
+                told = await admin.until_text("got")
+                assert "back of" in told.text
+    finally:
+        sandbox.stop()
+
+
+async def test_a_forward_shows_the_card_of_its_writer(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        await customer.ask("/start")
+        me, them = await admin.client.get_me(), await customer.client.get_me()
+        assert me.username and them.username
+        await customer.client.send_message(me.username, "It does not work")
+        written = [each async for each in admin.client.get_chat_history(them.username, limit=1)]
+        await admin.client.forward_messages(admin.bot, them.username, written[0].id)
+        assert f"{customer.id} · English" in (await admin.next()).text

@@ -1,0 +1,107 @@
+"""Income by span and currency, the digest, and what admins are told of money."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from config.texts import translator
+from daemon.screens.announcements import Setting
+from daemon.screens.operator import income as shown
+from daemon.screens.operator import news
+from models import digest, outbox, users
+from models.event_kinds import Digest, EventKind, MessageRelayed, ShopNotice
+from models.money import income, payments
+from models.money.income import Income
+from models.tables import Event
+from tests import purchases
+from tests.purchases import DAY, NOW, PREMIUM, VIP
+from tests.store import PLANS
+
+MADRID = ZoneInfo("Europe/Madrid")
+
+
+def sell(at: int, provider: str = "stars", plan: object = PREMIUM) -> str:
+    """Sell a plan at a moment; returns the number of the payment."""
+    order = purchases.order(purchases.customer(at), plan, provider, at)  # type: ignore[arg-type]
+    fact = purchases.fact(order, at)
+    payments.settle(fact, at)
+    return fact.remote_id
+
+
+def test_income_is_net_of_what_went_back(database_file: None) -> None:
+    sell(NOW)
+    number = sell(NOW, "paypal", VIP)
+    purchases.refund("paypal", number, "R1", 400, NOW + 5, NOW + 5)
+    sell(NOW - 3 * DAY)
+    today = income.day_starts(1, MADRID, NOW)[0]
+    assert income.total(income.sums(today, NOW + 1)) == (Income("USD", 1, 1000, 400), Income("XTR", 1, 500, 0))
+    everything = income.total(income.sums(0, NOW + 1))
+    assert everything == (Income("XTR", 2, 1000, 0), Income("USD", 1, 1000, 400))
+    assert [each.net for each in everything] == [1000, 600]
+
+
+def test_a_test_purchase_is_no_income(database_file: None) -> None:
+    order = purchases.order(purchases.customer(), PREMIUM, "stars", purpose="test")
+    payments.settle(purchases.fact(order, NOW), NOW)
+    assert income.sums(0, NOW + 1) == ()
+    assert not Event.select().where(Event.kind == EventKind.SHOP_NOTICE).exists()
+
+
+@pytest.mark.parametrize(("timezone", "now"), [("Europe/Madrid", 1_774_746_000), ("Asia/Kathmandu", NOW)])
+def test_days_begin_at_the_operators_midnight(timezone: str, now: int) -> None:
+    starts = income.day_starts(4, ZoneInfo(timezone), now)
+    assert len(starts) == 4 and starts == tuple(sorted(starts)) and starts[-1] <= now < starts[-1] + DAY
+    assert all(start % income.QUARTER_S == 0 for start in starts)
+    assert income.month_starts(13, ZoneInfo(timezone), now)[-1] <= starts[-1]
+
+
+def test_each_sale_and_refund_is_noticed_once(database_file: None) -> None:
+    number = sell(NOW, "paypal")
+    purchases.refund("paypal", number, "R1", 200, NOW + 5, NOW + 5)
+    purchases.refund("paypal", number, "R1", 200, NOW + 5, NOW + 6)
+    told = [event.read(ShopNotice) for event in outbox.due(NOW + 9) if event.kind == EventKind.SHOP_NOTICE]
+    assert [notice.about for notice in told] == [EventKind.PAYMENT_COMPLETED, EventKind.PAYMENT_REFUNDED]
+    for language in ("en", "es"):
+        setting = Setting(translator(language), PLANS, MADRID, None)
+        screens = [news.render(notice, setting) for notice in told]
+        assert all(
+            screen is not None and str(notice.customer) in screen.text
+            for screen, notice in zip(screens, told, strict=True)
+        )
+        together = news.gathered(told * 3, setting, {})
+        assert together.text.count("\n") == 6
+
+
+def test_the_digest_is_written_once_a_morning(database_file: None) -> None:
+    sell(NOW - DAY)
+    sell(NOW - 2 * DAY, "paypal", VIP)
+    users.seen(4_001, "Ana", None, "es", NOW - DAY)
+    early = income.day_starts(1, MADRID, NOW)[0] + 8 * 3600
+    assert not digest.write(9, MADRID, early)
+    assert digest.write(9, MADRID, early + 3600)
+    assert not digest.write(9, MADRID, early + 7200)
+    assert digest.write(9, MADRID, early + DAY + 3600)
+    first = next(event for event in outbox.due(NOW + 9 * DAY, 1000) if event.kind == EventKind.DIGEST).read(Digest)
+    assert first.yesterday == [["XTR", 1, 500]]
+    assert first.month == [["USD", 1, 1000], ["XTR", 1, 500]]
+    assert len(first.days) == 30 and sum(first.days) == 1000 and first.new == 2
+    for language in ("en", "es"):
+        text = news.digest(first, Setting(translator(language), PLANS, MADRID, None)).text
+        assert "█" in text and "500" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"), [([], ""), ([0, 0], "▁▁"), ([1, 2, 4, 8], "▁▂▄█"), ([-5, 8], "▁█"), ([7], "█")]
+)
+def test_values_as_bars(values: list[int], bars: str) -> None:
+    assert shown.bars(values) == bars
+
+
+def test_what_is_relayed_names_its_writer_to_the_operator_alone(database_file: None) -> None:
+    ana = users.seen(5, "Ana", "ana", "es", NOW)
+    t = translator("en")
+    setting = Setting(t, PLANS, MADRID, None, ana)
+    answer = news.render(MessageRelayed(sender=5, text="<b>hi</b>", from_operator=False), setting)
+    asked = news.render(MessageRelayed(sender=1, text="hi", from_operator=True), setting)
+    assert answer is not None and "@ana" in answer.text and "&lt;b&gt;" in answer.text
+    assert asked is not None and "@ana" not in asked.text

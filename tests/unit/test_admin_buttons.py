@@ -1,0 +1,31 @@
+"""A button's data can be forged: what is for admins is checked when it is pressed."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from daemon.context import Context
+from daemon.handlers import BUTTONS, customers, start
+from models.users import UserInfo
+
+ADMIN, CUSTOMER = 1, 2
+
+
+def context(user_id: int, argument: str) -> Context:
+    deps: Any = SimpleNamespace(settings=SimpleNamespace(admin_ids={ADMIN}))
+    user: Any = SimpleNamespace(spec=UserInfo, id=user_id)
+    unused: Any = None
+    return Context(deps, user, unused, 1, 1, "key", argument)
+
+
+@pytest.mark.parametrize("name", customers.BUTTONS)
+async def test_a_forged_button_of_admins_shows_home(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+
+    async def show_home(context: Context) -> None:
+        shown.append(context.user.id)
+
+    monkeypatch.setattr(start, "show_home", show_home)
+    await BUTTONS[name](context(CUSTOMER, "1"))
+    assert shown == [CUSTOMER]
