@@ -23,6 +23,7 @@ from tests.bench.chat import Asker
 from tests.bench.report import Row
 from tests.demo import installation
 from tests.demo.installation import Installation
+from tests.sandbox.scenario import OPERATOR_ID
 
 FLOOD_S = float(os.environ.get("FLOOD_S", "600"))
 EVERY_S = 0.2
@@ -133,7 +134,7 @@ async def _press(client: Client, bot: str) -> None:
 
 def _lookups(running: Installation) -> int:
     """The look-ups that the operator's account has made."""
-    calls = running.sandbox.control("GET", "/stats")["calls_by_account"].get("peaje_operator", {})
+    calls = running.sandbox.control("GET", "/stats")["calls_by_account"].get(str(OPERATOR_ID), {})
     return sum(int(calls.get(method, 0)) for method in LOOKUPS)
 
 
