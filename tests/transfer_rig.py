@@ -26,6 +26,7 @@ from models.jobs import queue
 from models.jobs.states import ENDED, JobInfo
 from models.money import access
 from models.tables import Job
+from tests import environment
 from tests.clients import client
 from tests.sandbox_process import Sandbox
 
@@ -144,8 +145,8 @@ class Customer:
 @contextlib.asynccontextmanager
 async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIterator[Rig]:
     """Run the transfers against the sandbox; *changes* replace settings."""
-    environment = {**sandbox.env, "DB_PATH": str(database_file.parent)}
-    settings = replace(settings_module.load(environment, None), **changes)
+    variables = {**sandbox.env, "DB_PATH": str(database_file.parent)}
+    settings = replace(settings_module.load(variables, None), **changes)
     trust(settings.telegram_public_key or "")
     database = Database()
     bot, account = clients.build_bot(settings), clients.build_account(settings)
