@@ -239,17 +239,27 @@ def each(found: Iterable[Link]) -> list[PostLink | InviteLink]:
 
 
 def _in_order(text: str, entities: Iterable[TextLink]) -> Iterator[Link]:
-    hidden = [(entity.offset, read(entity.url)) for entity in entities if entity.url]
+    hidden = [(entity.offset, link) for entity in entities if entity.url for link in _behind(text, entity)]
     hidden.sort(key=lambda pair: pair[0])
     units = seen = 0  # UTF-16 code units before the character `seen`
     for start, link in _typed(text):
         units += len(text[seen:start].encode("utf-16-le", "surrogatepass")) // 2
         seen = start
         while hidden and hidden[0][0] <= units:
-            if (earlier := hidden.pop(0)[1]) is not None:
-                yield earlier
+            yield hidden.pop(0)[1]
         yield link
-    yield from (link for _, link in hidden if link is not None)
+    yield from (link for _, link in hidden)
+
+
+def _behind(text: str, entity: TextLink) -> Sequence[Link]:
+    """The link behind words, and what the numbers after the words name."""
+    link = read(str(entity.url))
+    if isinstance(link, PostLink | RangeLink) and (length := getattr(entity, "length", 0)):
+        units = text.encode("utf-16-le", "surrogatepass")[: 2 * (entity.offset + length)]
+        end = len(units.decode("utf-16-le", "surrogatepass"))
+        if written := numbers.after(text, end, _span(link)):
+            return _continued(link, written, text[end : written.end])
+    return [link] if link is not None else []
 
 
 def _typed(text: str) -> Iterator[tuple[int, Link]]:

@@ -16,7 +16,8 @@ MOST_NUMBERS = 100  # read after one link
 LONGEST_BEFORE = 100  # characters of a line that are looked at before a link
 LIKELY_A_LIST = 4  # so many numbers in a row are a list, whatever follows
 
-_GAP, _GAPS = r"[^\S\n]{0,20}", r"[^\S\n]{1,20}"
+_SPACE = r"(?: [^\S\n] | [\u200b-\u200f\u2060] )"  # and what Telegram's programs put there unseen
+_GAP, _GAPS = rf"{_SPACE}{{0,20}}", rf"{_SPACE}{{1,20}}"
 _DASH = r"(?: -{1,3}>? | [\u2010-\u2015\u2212\u2192~] | \.{2,3} | \u2026 )"
 _TO = rf"(?: {_GAP} {_DASH} {_GAP} | {_GAPS} (?: to | through | thru | until | till | up\ to | al? | hasta ) {_GAPS} )"
 _AND = r"(?: y | e | and | or | o | u )"
@@ -25,11 +26,13 @@ _NOUN = rf"""
       | (?: \# | n[º°]\.? | n\.º | no\. | n[úu]m\. ) {_GAP}
     ){{0,2}}
 """
+_NEXT = r"(?: next | following | siguientes | pr[oó]xim[oa]s )"
 _STEP = re.compile(
     rf"""
     (?: (?P<line> {_GAP} [,;.]? {_GAP} \n \s{{0,20}} (?: [-*\u2013\u2014\u2022\u00b7\u25aa\u25e6] {_GAP} )? )
       | (?P<to> {_TO} )
       | (?P<also> {_GAP} [,;&+|/] {_GAP} (?: {_AND} {_GAPS} )? | {_GAPS} {_AND} {_GAPS} )
+      | (?P<next> {_GAPS} (?: (?: y | and | [+&] ) {_GAP} )? (?: (?: the | los | las ) {_GAPS} )? {_NEXT} {_GAPS} )
       | (?P<anew> {_GAPS} (?: del? | desde | from ) {_GAPS} (?= {_NOUN} [0-9]{{1,19}} {_TO} ) )
       | (?P<gap> {_GAP} :? {_GAPS} )
     )
@@ -44,13 +47,14 @@ _BEFORE = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_KINDS = ("line", "to", "also", "anew", "gap")
+_KINDS = ("line", "to", "also", "next", "anew", "gap")
 _BETWEEN = re.compile(rf"{_GAPS} (?: to | through | thru | until | till | al? | hasta ) {_GAPS}", re.I | re.X)
 _DASHED = re.compile(rf"{_GAP} {_DASH} {_GAP}", re.VERBOSE)
 _AFTER = re.compile(r"(?P<marks>[^\w\n]{0,40})(?P<word>\w[\w'\u2019]{0,40})?")
 _SENTENCE_END = re.compile(r"[.!?\u2026](?!\w)")
 _ENUMERATING = re.compile(r"\s*[.)\]:º°-]")
 _LINK = re.compile(r"(?:https?:|tg:|www\.|t\.me\b|telegram\.|web\.telegram\.)", re.IGNORECASE)
+_MORE = frozenset("more next following más mas siguientes posteriores".split())
 _POLITE = frozenset("please pls plz thanks thank thx por porfa porfavor gracias".split())
 
 
@@ -79,6 +83,8 @@ def after(text: str, at: int, base: Span | None) -> Written | None:
     if not tokens:
         return None
     readings, consistent = _readings(base, tokens)
+    if base is not None and len(tokens) == 1 and _counts_more(text, tokens[0]):
+        readings = (((base[0], base[1] + int(tokens[0].number)),), *readings)
     many = len(tokens) >= LIKELY_A_LIST
     loose = any(token.kind == "gap" or token.number.startswith("0") for token in tokens)
     certain = consistent and (many or (ended and not (loose and base is not None)))
@@ -144,6 +150,12 @@ def _trimmed(text: str, tokens: list[_Token]) -> tuple[list[_Token], bool]:
     return (tokens[: lines[-1]], True) if lines else (tokens, False)
 
 
+def _counts_more(text: str, token: _Token) -> bool:
+    """Does the number say how many posts more: ``and 2 more``?"""
+    follows = _AFTER.match(text, token.end)
+    return token.kind in ("also", "gap") and follows is not None and (follows["word"] or "").lower() in _MORE
+
+
 def _word_end(text: str, end: int) -> int:
     """Where the word ends that makes it uncertain what the numbers mean."""
     follows = _AFTER.match(text, end)
@@ -171,6 +183,9 @@ class _Reading:
 
     def with_token(self, token: _Token) -> "_Reading":
         number = int(token.number)
+        if token.kind == "next" and self.spans:
+            *before, (first, last) = self.spans
+            return self._ending((*before, (first, last + number)), certain=True)
         if token.kind != "to" or not self.spans:
             return self._and((number, number))
         *before, (first, last) = self.spans

@@ -1,6 +1,7 @@
 """The numbers after a link: however people write ranges and lists, in Spanish and English, none is dropped."""
 
 import re
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -35,8 +36,9 @@ def told(link: Link) -> str | list[str]:
         " - 17", " – 17", " — 17", "—17", "–17", "- 17", " -17", "−17", " -> 17", " → 17", " ~ 17", "...17", "…17",
         " to 17", " through 17", " until 17", " up to 17", " a 17", " al 17", " hasta 17", " hasta el 17", " A 17",
         " to #17", " al nº 17", " hasta el mensaje 17", " del 15 al 17", " from 15 to 17", "/ - 17", " - 16 - 17",
-        " - 17.", " - 17!", " (15) - 17"[5:], " - 17 por favor", " - 17, please", " - 17. Es para mi hija", " - 17 🙏",
-        " to t.me/durov/17", " al https://t.me/durov/17", " hasta t.me/durov/17?single",
+        " - 17.", " - 17!", " - 17 por favor", " - 17, please", " - 17. Es para mi hija", " - 17 🙏",
+        " and the next 2", " y los siguientes 2", " next 2",
+        "\u00a0-\u200b17", " to t.me/durov/17", " al https://t.me/durov/17", " hasta t.me/durov/17?single",
     ],
 )  # fmt: skip
 def test_a_range_is_read_however_it_is_written(written: str) -> None:
@@ -144,7 +146,11 @@ def test_the_number_before_another_link_counts_that_link(text: str) -> None:
         ("t.me/durov/15 - 17 minutes", ["durov/15-17", "durov/15"]),
         ("t.me/durov/15 a 17 personas", ["durov/15-17", "durov/15"]),
         ("t.me/durov/15, 17 videos", ["durov/15,17", "durov/15"]),
-        ("t.me/durov/15 y 17 más", ["durov/15,17", "durov/15"]),
+        ("t.me/durov/15 y 17 más", ["durov/15-32", "durov/15,17", "durov/15"]),
+        ("t.me/durov/15 y 2 más", ["durov/15-17", "durov/15,2", "durov/15"]),
+        ("t.me/durov/15 + 2 more", ["durov/15-17", "durov/15,2", "durov/15"]),
+        ("t.me/durov/15 y los 2 siguientes", ["durov/15-17", "durov/15,2", "durov/15"]),
+        ("https://t.me/durov/15–https://t.me/durov/17", ["durov/15-17", "durov/15,17", "durov/15"]),
         ("t.me/durov/15 17", ["durov/15,17", "durov/15"]),
         ("t.me/durov/15: 17", ["durov/15,17", "durov/15"]),
         ("t.me/durov/15 16 17", ["durov/15,16,17", "durov/15"]),
@@ -182,6 +188,22 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_offered(text: str, reason: s
     (choice,) = parse(text)
     assert isinstance(choice, Choice)
     assert (choice.reason, told(choice)) == (reason, ["durov/15"])
+
+
+@dataclass(frozen=True)
+class Entity:
+    offset: int
+    length: int
+    url: str
+
+
+def test_numbers_go_with_words_that_hide_a_link() -> None:
+    # Given an emoji (two UTF-16 units) before the words
+    behind = Entity(offset=3, length=5, url="https://t.me/durov/15")
+    assert parse("😀 watch - 17", [behind]) == [RangeLink("durov", 15, 17)]
+    (choice,) = parse("😀 watch, 17 videos", [behind])
+    assert told(choice) == ["durov/15,17", "durov/15"]
+    assert read(str(choice)) == choice
 
 
 def test_a_chat_with_a_number_of_something_is_refused_with_both() -> None:

@@ -74,7 +74,7 @@ async def test_a_customer_is_asked_what_they_mean(daemon_sandbox: Sandbox, share
 
 async def test_the_narrow_meaning_is_a_button_too(daemon_sandbox: Sandbox, shared_daemon: Daemon, texts: str) -> None:
     async with chat(daemon_sandbox, "es") as customer:
-        question = await customer.ask(f"{texts}/5 y 7 más")
+        question = await customer.ask(f"{texts}/5 y 7 vídeos")
         assert labels(question) == ["5 y 7", "Solo 5"]
         await customer.tap(question, "Solo 5")
         assert await brought(customer, "Text 5") == numbered(5)
