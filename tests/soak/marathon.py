@@ -24,6 +24,8 @@ MEMORY_SHARE, MEMORY_FLOOR_KIB = 0.10, 6 * 1024
 SCANS_EVERY_S = 0.08
 """Fills a log in half an hour: twelve lines a second, as long as lines come."""
 FILES_MORE = 3
+FROZEN_S = 300
+"""How long a link waits that met a frozen account."""
 IDLE_S = 180.0
 """Longer than the programs keep media sessions warm that nobody uses."""
 SETTINGS = {
@@ -69,12 +71,12 @@ def run(place: Path, course: Course, tell: Callable[[str], None]) -> Result:
     try:
         town = Town(running, rng, course.customers)
         town.move_in()
-        trouble, shoppers = Trouble(town.sandbox, rng), Shoppers(town)
+        trouble, shoppers = Trouble(town.sandbox, rng, freezes=course.minutes > 0), Shoppers(town)
         before = _warm_up(town, shoppers, course)
         with Scanner(running.base_url, SCANS_EVERY_S) as scanner:
             _go(town, trouble, shoppers, course, tell)
         trouble.end()
-        town.rest(120 + course.jobs / 4)
+        town.rest(FROZEN_S + 120 + course.jobs / 4)
         until(lambda: not any("not told" in fault for fault in books.faults(town)), 90, "everything is told")
         installation.wait_healthy(running)
         found, lines = [*books.faults(town), *scanner.surprises], _report(town, trouble, shoppers, scanner)

@@ -13,6 +13,7 @@ from models import database
 from models.maintenance import health
 from tests.daemon_process import Daemon, chat
 from tests.sandbox_process import Sandbox
+from tests.store import many_links
 
 BOT = "peaje_sandbox_bot"
 OPERATOR = "peaje_operator"
@@ -187,3 +188,20 @@ async def test_a_lost_reply_does_not_say_it_twice(daemon_sandbox: Sandbox, own_d
         assert "Your plan" in (await customer.ask("/start")).text
         await customer.silence(rpc.TIMEOUT_S + 1)  # past the time after which the daemon asks again
         fault(daemon_sandbox, "random_id_code", code=400)
+
+
+async def test_an_export_survives_a_kill(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.ask("/start")
+        database.open_database(own_daemon.db_path / "peaje.db")
+        many_links(customer.id, 20_000, now=int(time.time()))
+        database.close_database()
+        await customer.say("/mydata")
+        await customer.until_text("I am collecting")
+        # When it is killed in the middle
+        own_daemon.kill()
+        own_daemon.start()
+        # Then the file comes all the same, and nothing of the first attempt is left
+        sent = await customer.until(lambda message: message.document is not None, timeout=60)
+        assert sent.document.file_name == f"mydata-{customer.id}.zip"
+        assert {file.name for file in own_daemon.db_path.iterdir() if "tmp" in file.name} == set()

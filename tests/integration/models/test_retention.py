@@ -131,6 +131,11 @@ def test_forgetting_changes_no_limit_and_loses_no_delivery(migrated: Path, sent:
         assert [row[0] for row in execute("PRAGMA foreign_key_check")] == []
 
 
+def test_a_sum_is_found_by_its_customer_not_among_all_sums(database_file: Path) -> None:
+    plan = execute(f"EXPLAIN QUERY PLAN {retention._SUM}", (1, "past", "photo")).fetchall()
+    assert [step[3] for step in plan if "user_id=?" not in step[3]] == []
+
+
 def test_the_lifetime_limit_stays_used_up(database_file: Path) -> None:
     customers(1)
     for number in range(3):
