@@ -122,13 +122,24 @@ class Subscription(Table):
     amount = peewee.IntegerField()
     currency = peewee.TextField()
     state = peewee.TextField(default="pending")  # pending active suspended cancelled expired
-    state_at = peewee.IntegerField()  # the provider's time of the newest state: older reports are ignored
+    state_at = peewee.IntegerField()  # the provider's time of the newest report
     period_end = peewee.IntegerField(null=True)
     next_look_at = peewee.IntegerField(null=True)
     created_at = peewee.IntegerField()
 
     class Meta:
         indexes = ((("provider", "remote_id"), True), (("user", "state"), False), (("state", "next_look_at"), False))
+
+
+class SubscriptionReport(Table):
+    """A state of a subscription that its provider has reported, append-only: the order of arrival does not matter."""
+
+    subscription = peewee.ForeignKeyField(Subscription, backref="reports", index=False, on_delete="RESTRICT")
+    state = peewee.TextField()
+    at = peewee.IntegerField()  # since when, by the provider's clock
+
+    class Meta:
+        indexes = ((("subscription", "at", "state"), True),)
 
 
 class Payment(Table):
@@ -144,14 +155,15 @@ class Payment(Table):
     state = peewee.TextField()  # pending completed denied reversed frozen
     grants = peewee.BooleanField(default=True)  # False: the payment gives no access (mismatch, test purchase)
     level = peewee.IntegerField(default=0)
-    seconds = peewee.IntegerField(null=True)  # a span of access, or
-    period_end = peewee.IntegerField(null=True)  # access up to here (renewals)
-    effective_at = peewee.IntegerField()
+    seconds = peewee.IntegerField(null=True)  # of access; earlier renewals hold the end of their period alone
+    period_end = peewee.IntegerField(null=True)  # of a renewal, as the provider reports it
+    effective_at = peewee.IntegerField()  # from when its time counts: its completion
     completed_at = peewee.IntegerField(null=True, index=True)
     denied_at = peewee.IntegerField(null=True)
     reversed_at = peewee.IntegerField(null=True)
     created_at = peewee.IntegerField()  # by the provider's clock
     recorded_at = peewee.IntegerField()  # by our clock
+    renewal_ended_at = peewee.IntegerField(null=True)  # when its renewal first ended: its time runs out no more
 
     class Meta:
         indexes = ((("provider", "remote_id"), True), (("user", "effective_at"), False))
@@ -538,8 +550,7 @@ class Note(Table):
 
 
 TABLES: tuple[type[Table], ...] = (
-    User, CustomerNote, Relay, Order, Subscription, Payment, Refund, Dispute, PaymentHistory, Adjustment, Request,
-    WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup, ListedChat,
-    SourceOpening, Join, CachedMedia, Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion,
-    Note,
+    User, CustomerNote, Relay, Order, Subscription, SubscriptionReport, Payment, Refund, Dispute, PaymentHistory,
+    Adjustment, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup,
+    ListedChat, SourceOpening, Join, CachedMedia, Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion, Note,
 )  # fmt: skip

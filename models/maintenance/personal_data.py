@@ -160,7 +160,7 @@ def _subscriptions(user_id: int) -> Query:
 def _payments(user_id: int) -> Query:
     return Payment.select(
         Payment.provider, Payment.remote_id, Payment.amount, Payment.currency, Payment.state, Payment.level,
-        Payment.seconds, Payment.period_end, Payment.created_at, Payment.completed_at,
+        Payment.seconds, Payment.period_end, Payment.renewal_ended_at, Payment.created_at, Payment.completed_at,
     ).where(Payment.user == user_id)  # fmt: skip
 
 

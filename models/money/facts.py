@@ -4,13 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from config.units import HOUR_S
 from models.event_kinds import AlertReason
 from models.money.access import Disputed
 from models.money.orders import OrderInfo
-
-EARLIEST_S = 72 * HOUR_S
-"""Time counts from the payment's creation at the provider, but from at most this many seconds before it completed."""
 
 
 class PaymentState(StrEnum):
@@ -119,11 +115,6 @@ def state_of(
     if completed_at is None:
         return PaymentState.PENDING
     return PaymentState.FROZEN if None in verdicts else PaymentState.COMPLETED
-
-
-def effective_at(created_at: int, completed_at: int) -> int:
-    """Return from when a payment's time counts. Both times are the provider's: when we heard does not matter."""
-    return max(created_at, completed_at - EARLIEST_S)
 
 
 def fault_of(fact: Fact, order: OrderInfo) -> AlertReason | None:

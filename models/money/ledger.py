@@ -34,7 +34,6 @@ from models.money.facts import (
     RefundFact,
     Settled,
     SettlementOutcome,
-    effective_at,
     fault_of,
     merge,
     state_of,
@@ -153,7 +152,7 @@ def _identify(payment: Payment, fact: Fact, now: int) -> AlertReason | None:
         payment.subscription = subscription
         payment.grants = fault is None and order.purpose == "plan"
         payment.level = order.level
-        payment.seconds = order.seconds if subscription is None else None
+        payment.seconds = order.seconds
         payment.save()
     if fault is not None:
         _alert(payment, fault, now)
@@ -189,8 +188,7 @@ def _happened(payment: Payment, fact: Fact, now: int) -> bool:
     if payment.state == PaymentState.DENIED:
         return False
     if fact.state is PaymentState.COMPLETED and payment.completed_at is None:
-        payment.completed_at = fact.at
-        payment.effective_at = effective_at(payment.created_at, fact.at)
+        payment.completed_at = payment.effective_at = fact.at
         _set_period(payment, fact)
     elif fact.state is PaymentState.DENIED and payment.denied_at is None:
         payment.denied_at = fact.at
@@ -261,20 +259,17 @@ def _take_effect(payment: Payment, now: int) -> None:
         orders.failed(order)
     elif payment.completed_at is not None:
         orders.paid(order)
-    if (
-        payment.state == PaymentState.COMPLETED
-        and payment.completed_at is not None
-        and payment.subscription is not None
-    ):
-        row, active = payment.subscription, subscriptions.SubscriptionState.ACTIVE
-        renewed = subscriptions.News(
-            provider=row.provider,
-            remote_id=row.remote_id,
-            state=active,
-            period_end=payment.period_end,
-            at=payment.completed_at,
-        )
-        subscriptions.record(renewed, now)
+    if payment.completed_at is not None and payment.subscription is not None:
+        _renewed(payment.subscription, payment.period_end, payment.completed_at, now)
+
+
+def _renewed(row: Subscription, period_end: int | None, at: int, now: int) -> None:
+    """A payment that arrived says that its subscription was active then, whatever became of the payment since."""
+    active = subscriptions.SubscriptionState.ACTIVE
+    news = subscriptions.News(
+        provider=row.provider, remote_id=row.remote_id, state=active, period_end=period_end, at=at
+    )
+    subscriptions.record(news, now)
 
 
 # Refunds and disputes. Those of an unknown payment are kept until it is known.
@@ -348,18 +343,23 @@ def _disputed(row: Dispute) -> Disputed:
 def _tell_completed(payment: Payment, now: int) -> None:
     if payment.state not in (PaymentState.COMPLETED, PaymentState.FROZEN):
         return
-    intervals = access.of(payment.user_id, now).intervals if payment.user_id is not None else ()
-    ends = [interval.end for interval in intervals if interval.level == payment.level]
-    until = ends[-1] if ends else None
-    told: dict[str, Any] = {"until": until, "forever": bool(ends) and until is None, "renews": False}
-    if ends and payment.subscription_id is not None:
-        # The next charge comes when the period ends: the day of grace after it is not promised.
-        subscription = Subscription.get_by_id(payment.subscription_id)
-        renews = subscription.state == subscriptions.SubscriptionState.ACTIVE
-        told = {"until": payment.period_end, "forever": False, "renews": renews}
-    _tell(payment, PaymentCompleted, now, **told)
+    _tell(payment, PaymentCompleted, now, **_end(payment, now))
     if payment.user is not None and payment.user.banned_at is not None:
         _alert(payment, AlertReason.BANNED_USER_PAID, now)
+
+
+def _end(payment: Payment, now: int) -> dict[str, Any]:
+    """How long the customer's time of the payment's level lasts; while the plan renews, when the next charge comes."""
+    if payment.user_id is None:
+        return {"until": None, "forever": False, "renews": False}
+    has = access.of(payment.user_id, now)
+    holds = any(interval.level == payment.level for interval in has.paid)
+    if holds and payment.subscription_id is not None:
+        subscription = Subscription.get_by_id(payment.subscription_id)
+        if subscription.state == subscriptions.SubscriptionState.ACTIVE:
+            return {"until": payment.period_end, "forever": False, "renews": True}
+    until = has.end_of(payment.level)
+    return {"until": until, "forever": holds and until is None, "renews": False}
 
 
 def _tell_past(payment: Payment, now: int) -> None:

@@ -6,6 +6,7 @@ import peewee
 
 from models.database import fetch, snapshot
 from models.money.orders import OrderState
+from models.money.payments import is_sale
 from models.tables import Dispute, Event, Order, Payment, Refund, Request, Subscription, WebhookEvent
 
 
@@ -32,7 +33,7 @@ class Waiting:
 
 
 def money() -> list[Money]:
-    """All payments ever recorded, added up."""
+    """All payments ever recorded, added up. Test purchases are no sales."""
     rows = (
         Payment.select(
             Payment.provider,
@@ -41,6 +42,7 @@ def money() -> list[Money]:
             peewee.fn.COUNT(Payment.id),
             peewee.fn.SUM(Payment.amount),
         )
+        .where(is_sale())
         .group_by(Payment.provider, Payment.currency, Payment.state)
         .order_by(Payment.provider, Payment.currency, Payment.state)
     )
@@ -52,6 +54,7 @@ def refunded() -> dict[tuple[str, str], int]:
     rows = (
         Refund.select(Refund.provider, Payment.currency, peewee.fn.SUM(Refund.amount))
         .join(Payment)
+        .where(is_sale())
         .group_by(Refund.provider, Payment.currency)
     )
     return {(provider, currency): amount for provider, currency, amount in fetch(rows)}

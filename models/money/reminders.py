@@ -34,16 +34,14 @@ class Reminder:
         return self.until - self.days * DAY_S
 
 
-def of_access(intervals: Sequence[access.Interval]) -> list[Reminder]:
-    """Return all reminders of these intervals, in order of time.
+def of_access(intervals: Sequence[access.Interval], paid: Sequence[access.Interval]) -> list[Reminder]:
+    """Return all reminders, in order of time: that *paid* time is about to end, and that *intervals*, with grace, have.
 
     None is due before the paid time begins: a plan of two days never ends "in three days".
     """
-    told: list[Reminder] = []
-    for start, end in _runs(intervals):
-        if end is not None:
-            told.extend(Reminder(end, days) for days in (*DAYS_BEFORE, 0) if end - days * DAY_S >= start)
-    return told
+    ending = [Reminder(end, days) for start, end in _ends(paid) for days in DAYS_BEFORE if end - days * DAY_S >= start]
+    ended = [Reminder(end, 0) for _, end in _ends(intervals)]
+    return sorted([*ending, *ended], key=lambda reminder: reminder.at)
 
 
 def write(now: int, limit: int = 500) -> int:
@@ -55,21 +53,22 @@ def write(now: int, limit: int = 500) -> int:
     return len(ids)
 
 
-def _runs(intervals: Sequence[access.Interval]) -> list[tuple[int, int | None]]:
-    """Join adjacent intervals: the unbroken runs of paid time, whatever their levels."""
+def _ends(intervals: Sequence[access.Interval]) -> list[tuple[int, int]]:
+    """Join adjacent intervals: the unbroken runs of time that end, whatever their levels."""
     runs: list[tuple[int, int | None]] = []
     for interval in intervals:
         start = interval.start
         if runs and runs[-1][1] == start:
             start, _ = runs.pop()
         runs.append((start, interval.end))
-    return runs
+    return [(start, end) for start, end in runs if end is not None]
 
 
 def _look(user_id: int, now: int) -> None:
     with transaction():
         user = User.get_by_id(user_id)
-        told = of_access(access.of(user_id, now).intervals)
+        has = access.of(user_id, now)
+        told = of_access(has.intervals, has.paid)
         if user.reminders and user.banned_at is None:
             for reminder in told:
                 if reminder.at <= now:

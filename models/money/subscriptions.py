@@ -18,32 +18,17 @@ from models.event_kinds import (
     SubscriptionResumed,
     SubscriptionSuspended,
 )
-from models.money import notices, provider_requests
+from models.money import access, notices, provider_requests, reports
 from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS
 from models.money.providers import SubscriptionState as SubscriptionState
-from models.tables import Order, Subscription
+from models.money.reports import Report
+from models.tables import Order, Payment, Subscription, SubscriptionReport
 
 RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 LIVING = (SubscriptionState.PENDING, *RENEWING)
 POLL_EVERY_S = 6 * HOUR_S
 """Seconds between two polls of a live subscription."""
-
-MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
-    SubscriptionState.PENDING: frozenset(
-        {SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
-    ),
-    SubscriptionState.ACTIVE: frozenset(
-        {SubscriptionState.SUSPENDED, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
-    ),
-    SubscriptionState.SUSPENDED: frozenset(
-        {SubscriptionState.ACTIVE, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
-    ),
-    SubscriptionState.CANCELLED: frozenset({SubscriptionState.ACTIVE, SubscriptionState.EXPIRED}),
-    SubscriptionState.EXPIRED: frozenset({SubscriptionState.ACTIVE}),  # only where we guessed it, see _is_revived
-}
-
-_RANK = {state: rank for rank, state in enumerate(SubscriptionState)}
 
 _EVENTS: Mapping[SubscriptionState, type[SubscriptionPayload]] = {
     SubscriptionState.SUSPENDED: SubscriptionSuspended,
@@ -146,7 +131,7 @@ def open_for(order: Order, remote_id: str, now: int) -> Subscription:
 
 
 def update(news: News, now: int) -> bool:
-    """Apply a provider's report. One that is older than what is known changes nothing.
+    """Apply a provider's report. The order in which reports arrive does not matter.
 
     Returns whether the subscription is known.
     """
@@ -169,19 +154,23 @@ def record(news: News, now: int) -> bool:
     row = _row(news.provider, news.remote_id)
     if row is None:
         return False
-    revived = _is_revived(row, news)
-    if news.period_end is not None and news.period_end > (row.period_end or 0):
-        Subscription.update(period_end=news.period_end).where(Subscription.id == row.id).execute()
-        row.period_end = news.period_end
-    present, wanted = SubscriptionState(row.state), SubscriptionState(news.state)
-    is_old = (news.at, _RANK[wanted]) <= (row.state_at, _RANK[present])
-    if not revived and (is_old or not _may_follow(row.provider, present, wanted)):
-        return True
-    state_at = max(news.at, row.state_at)
-    Subscription.update(state=wanted, state_at=state_at).where(Subscription.id == row.id).execute()
+    present = SubscriptionState(row.state)
+    wanted = _state_after(row, news)
+    _keep(row, news, wanted)
+    follow(row, now)
     if wanted is not present:
         _announce(row, present, wanted, now)
     return True
+
+
+def follow(row: Subscription, now: int) -> None:
+    """Note in a subscription's payments when it ended for them, inside the caller's transaction."""
+    said = _reports(row)
+    for payment in Payment.select().where((Payment.subscription == row) & Payment.completed_at.is_null(False)):
+        ended_at = reports.ended_at(row.provider, payment.effective_at, said)
+        if ended_at != payment.renewal_ended_at:
+            Payment.update(renewal_ended_at=ended_at).where(Payment.id == payment.id).execute()
+            access.changed(row.user_id, now)
 
 
 def payment_failed(provider: str, remote_id: str, at: int, now: int) -> bool:
@@ -299,31 +288,35 @@ def _ask(subscription_id: int, change: _Change, by: int | None, now: int) -> int
     )
 
 
-def _may_follow(provider: str, present: SubscriptionState, wanted: SubscriptionState) -> bool:
-    """Whether a state may follow, or confirm, another.
+def _state_after(row: Subscription, news: News) -> SubscriptionState:
+    """The state that a report leads to, together with all earlier ones.
 
-    A cancellation is undone only where a cancelled renewal can be resumed.
+    Where the provider does not report the end, it is guessed from the paid period. The guess holds until a payment for
+    a later period proves it wrong, even one that was made before it.
     """
-    if present is SubscriptionState.CANCELLED and wanted is SubscriptionState.ACTIVE:
-        return TRAITS[provider].resumable is present
-    if present is SubscriptionState.EXPIRED:
-        return wanted is present
-    return wanted is present or wanted in MOVES[present]
-
-
-def _is_revived(row: Subscription, news: News) -> bool:
-    """Whether a payment has arrived for a subscription whose end was our guess.
-
-    A provider that does not report the end has it guessed from the paid period: a payment for a later period proves the
-    guess wrong, even one that was made before it. A reported end is final.
-    """
+    guessed = SubscriptionState.EXPIRED
     is_further = news.period_end is not None and news.period_end > (row.period_end or 0)
-    return (
-        not TRAITS[row.provider].tells_of_expiry
-        and row.state == SubscriptionState.EXPIRED
-        and news.state is SubscriptionState.ACTIVE
-        and is_further
-    )
+    if reports.is_guess(row.provider, news.state):
+        return guessed
+    is_proof = news.state is SubscriptionState.ACTIVE and is_further
+    if reports.is_guess(row.provider, SubscriptionState(row.state)) and not is_proof:
+        return guessed
+    return reports.state_after(row.provider, [*_reports(row), Report(news.state, news.at)])
+
+
+def _keep(row: Subscription, news: News, state: SubscriptionState) -> None:
+    """Store a report and the state that it leads to. A guess is no report."""
+    if not reports.is_guess(row.provider, news.state):
+        SubscriptionReport.insert(subscription=row, state=news.state, at=news.at).on_conflict_ignore().execute()
+        row.state_at = max(row.state_at, news.at)
+    row.state = state
+    row.period_end = max(row.period_end or 0, news.period_end or 0) or None
+    row.save()
+
+
+def _reports(row: Subscription) -> list[Report]:
+    kept = SubscriptionReport.select().where(SubscriptionReport.subscription == row)
+    return [Report(SubscriptionState(each.state), each.at) for each in kept]
 
 
 def _announce(row: Subscription, present: SubscriptionState, wanted: SubscriptionState, now: int) -> None:

@@ -9,15 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.money.access import Disputed, Grant, Interval, Refunded, Take, fold, sweep
+from models.money.fold import Disputed, Grant, Interval, Refunded, Take, fold, sweep
+from tests.access_oracle import simulate
 
 PREMIUM, VIP = 1, 2
 MONTH = 30 * 86_400
 HORIZON = 400
+GRACE = 7
 
 
 def budget(name: str, level: int, start: int, seconds: int, **more: object) -> Grant:
     return Grant(name, level, start, seconds=seconds, amount=100, **more)  # type: ignore[arg-type]
+
+
+def renewal(name: str, level: int, start: int, seconds: int, ended_at: int | None = None, **more: object) -> Grant:
+    return budget(name, level, start, seconds, renews=True, renewal_ended_at=ended_at, **more)
 
 
 def window(name: str, level: int, start: int, until: int, **more: object) -> Grant:
@@ -140,73 +146,109 @@ def test_in_one_second_a_taking_leaves_what_was_given_after() -> None:
     assert fold([given_after], [Take("adjustment:3", 10)]) == ()
 
 
+# Renewals
+
+
+def test_a_running_budget_passes_while_others_of_its_level_wait() -> None:
+    grants = [renewal("a", PREMIUM, 0, 100, ended_at=100), budget("b", PREMIUM, 10, 30), budget("c", VIP, 20, 30)]
+    assert fold(grants) == (Interval(0, 20, PREMIUM), Interval(20, 50, VIP), Interval(50, 130, PREMIUM))
+
+
+def test_an_ended_renewal_loses_nothing_under_a_higher_level() -> None:
+    grants = [renewal("a", PREMIUM, 0, 30, ended_at=2), budget("b", VIP, 10, 30)]
+    assert fold(grants) == (Interval(0, 10, PREMIUM), Interval(10, 40, VIP), Interval(40, 60, PREMIUM))
+
+
+def test_a_renewal_that_goes_on_passes_under_a_higher_level() -> None:
+    grants = [renewal("a", PREMIUM, 0, 30), budget("b", VIP, 10, 30)]
+    assert fold(grants, grace_s=0) == (Interval(0, 10, PREMIUM), Interval(10, 40, VIP))
+
+
+def test_a_renewal_ended_under_a_higher_level_keeps_the_rest() -> None:
+    grants = [renewal("a", PREMIUM, 0, 30, ended_at=15), budget("b", VIP, 10, 30)]
+    assert fold(grants) == (Interval(0, 10, PREMIUM), Interval(10, 40, VIP), Interval(40, 55, PREMIUM))
+
+
+def test_cancelled_and_bought_again_is_two_whole_periods() -> None:
+    grants = [renewal("a", PREMIUM, 0, 30, ended_at=2), renewal("b", PREMIUM, 3, 30)]
+    assert fold(grants, grace_s=0) == (Interval(0, 60, PREMIUM),)
+
+
+def test_two_renewals_of_one_level_wait_for_each_other() -> None:
+    grants = [renewal("a", PREMIUM, 0, 30), renewal("b", PREMIUM, 10, 30)]
+    assert fold(grants, grace_s=0) == (Interval(0, 60, PREMIUM),)
+
+
+def test_what_a_renewal_leaves_waits_at_its_own_place() -> None:
+    ended = renewal("a", PREMIUM, 0, 30, ended_at=15)
+    refunded = budget("b", PREMIUM, 5, 30, refunds=(Refunded(40, 100),))
+    assert fold([ended, refunded]) == (Interval(0, 40, PREMIUM),), "the rest of the older one is consumed first"
+
+
+def test_a_level_holds_for_a_day_of_grace_that_consumes_nothing() -> None:
+    vip, premium = renewal("a", VIP, 0, 30), budget("b", PREMIUM, 0, 10)
+    assert fold([vip, premium], grace_s=GRACE) == (Interval(0, 37, VIP), Interval(37, 47, PREMIUM))
+    assert fold([vip, premium], grace_s=0) == (Interval(0, 30, VIP), Interval(30, 40, PREMIUM))
+    assert fold([vip, budget("c", VIP, 0, 10)], grace_s=GRACE) == (Interval(0, 40, VIP),)
+    later = renewal("c", VIP, 33, 30)
+    assert fold([vip, later], grace_s=GRACE) == (Interval(0, 70, VIP),)
+
+
+@pytest.mark.parametrize(
+    ("change", "end"),
+    [
+        ({"ended_at": 10}, 30),
+        ({"ended_at": 33}, 33),
+        ({"refunds": (Refunded(33, 100),)}, 33),
+        ({"refunds": (Refunded(33, 50),)}, 37),
+        ({"disputes": (Disputed(33, 40, False),)}, 33),
+        ({"disputes": (Disputed(33, 33, False, amount=1),)}, 37),
+    ],
+)
+def test_grace_ends_with_the_renewal_and_with_the_payment(change: dict[str, object], end: int) -> None:
+    assert fold([renewal("a", PREMIUM, 0, 30, **change)], grace_s=GRACE) == (Interval(0, end, PREMIUM),)  # type: ignore[arg-type]
+
+
+def test_a_reversal_and_a_take_end_grace() -> None:
+    reversed_ = dataclasses.replace(renewal("a", PREMIUM, 0, 30), ended_at=33)
+    assert fold([reversed_], grace_s=GRACE) == (Interval(0, 33, PREMIUM),)
+    assert fold([renewal("a", PREMIUM, 0, 30)], [Take("t", 33)], GRACE) == (Interval(0, 33, PREMIUM),)
+    assert fold([renewal("a", PREMIUM, 0, 30)], [Take("t", 20, None, 10)], GRACE) == (Interval(0, 20, PREMIUM),)
+
+
+# Disputes of a part
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_dispute_of_a_part_suspends_and_takes_that_part(running: bool) -> None:
+    def lived(*disputes: Disputed) -> int:
+        grant = budget("a", PREMIUM, 0, 100, disputes=disputes, renews=running)
+        return measure(fold([grant], grace_s=0), PREMIUM)
+
+    assert lived(Disputed(50, None, None, amount=20)) == 50
+    assert lived(Disputed(50, 60, False, amount=20)) == 90
+    assert lived(Disputed(50, 60, True, amount=20)) == 100
+    assert lived(Disputed(50, 60, False, amount=20), Disputed(50, 60, False, amount=80)) == 50
+    assert lived(Disputed(50, 60, False)) == 50
+
+
+def test_a_lost_part_that_is_refunded_too_is_taken_once() -> None:
+    disputed = budget("a", PREMIUM, 0, 100, disputes=(Disputed(50, 50, False, amount=20),))
+    both = dataclasses.replace(disputed, refunds=(Refunded(50, 20),))
+    assert fold([disputed]) == fold([both]) == (Interval(0, 90, PREMIUM),)
+
+
 # The oracle: the rules of the module once more, second by second
-
-
-class Counted:
-    def __init__(self, grant: Grant) -> None:
-        self.grant = grant
-        self.left = grant.seconds if grant.seconds is not None else max(0, (grant.until or 0) - grant.start)
-        self.paid = grant.amount
-
-    def suspended(self, second: int) -> bool:
-        return any(
-            max(dispute.opened_at, self.grant.start) <= second
-            and (dispute.closed_at is None or second < max(dispute.closed_at, dispute.opened_at))
-            for dispute in self.grant.disputes
-        )
-
-    def hear(self, second: int) -> None:
-        for dispute in self.grant.disputes:
-            if dispute.won is False and max(dispute.opened_at, self.grant.start) == second:
-                self.left = 0
-        for refund in sorted(self.grant.refunds, key=lambda refund: (refund.at, refund.amount)):
-            if max(refund.at, self.grant.start) == second:
-                back = min(refund.amount, self.paid)
-                self.left -= self.left * back // self.paid if self.paid else self.left
-                self.paid -= back
-        if self.grant.ended_at is not None and max(self.grant.ended_at, self.grant.start) == second:
-            self.left = 0
-
-
-def simulate(grants: list[Grant], takes: list[Take]) -> list[int]:
-    started: list[Counted] = []
-    levels = []
-    for second in range(HORIZON):
-        beginning: list[Grant | Take] = [grant for grant in grants if grant.start == second]
-        beginning += [take for take in takes if take.at == second]
-        for item in sorted(beginning, key=lambda item: item.id):
-            if isinstance(item, Grant):
-                started.append(Counted(item))
-                continue
-            rest = HORIZON * 100 if item.seconds is None else item.seconds
-            for counted in reversed(started):
-                if item.level in (None, counted.grant.level):
-                    cut = min(rest, counted.left)
-                    counted.left -= cut
-                    rest -= cut
-        for counted in started:
-            counted.hear(second)
-        living = [counted for counted in started if counted.left > 0 and not counted.suspended(second)]
-        windows = [counted for counted in living if counted.grant.seconds is None]
-        level = max((counted.grant.level for counted in windows), default=0)
-        budgets = [counted for counted in living if counted.grant.seconds is not None and counted.grant.level > level]
-        if budgets:
-            level = max(counted.grant.level for counted in budgets)
-            next(counted for counted in budgets if counted.grant.level == level).left -= 1
-        for counted in windows:
-            counted.left -= 1
-        levels.append(level)
-    return levels
 
 
 moments = st.integers(0, 60)
 refunds = st.builds(Refunded, moments, st.integers(1, 60))
 disputes = st.builds(
-    lambda opened, lasted, won: Disputed(opened, None if won is None else opened + lasted, won),
+    lambda opened, lasted, won, amount: Disputed(opened, None if won is None else opened + lasted, won, amount),
     moments,
     st.integers(0, 30),
     st.sampled_from([None, True, False]),
+    st.none() | st.integers(1, 120),
 )
 
 
@@ -220,9 +262,10 @@ def grants(draw: st.DrawFn, events: bool = True, name: str = "g") -> Grant:
         start=start,
         amount=100,
         refunds=tuple(draw(st.lists(refunds, max_size=3))) if events else (),
-        disputes=tuple(draw(st.lists(disputes, max_size=2))) if events else (),
+        disputes=tuple(draw(st.lists(disputes, max_size=2, unique=True))) if events else (),
         ended_at=draw(st.none() | moments) if events else None,
-        **draw(st.sampled_from([{"seconds": span}, {"until": start + span}])),
+        **draw(st.sampled_from([{"seconds": span}, {"until": start + span}, {"seconds": span, "renews": True}])),
+        renewal_ended_at=draw(st.none() | moments),
     )
 
 
@@ -245,8 +288,9 @@ takes = st.lists(
 
 @given(many(), takes)
 def test_the_sweep_agrees_with_a_second_by_second_count(grants: list[Grant], takes: list[Take]) -> None:
-    intervals = fold(grants, takes)
-    assert [at(intervals, second) for second in range(HORIZON)] == simulate(grants, takes)
+    for grace in (0, GRACE):
+        intervals = fold(grants, takes, grace)
+        assert [at(intervals, second) for second in range(HORIZON)] == simulate(grants, takes, grace, HORIZON)[0]
 
 
 # The promises
@@ -272,6 +316,37 @@ def test_twelve_premiums_and_one_vip_give_all_of_both(premiums: list[int], vip: 
     intervals = fold([*bought, budget("v", VIP, vip, MONTH)])
     assert measure(intervals, VIP) == MONTH
     assert measure(intervals, PREMIUM) == 12 * MONTH
+
+
+@given(many(events=False))
+def test_no_second_is_lost_but_under_a_running_renewal(grants: list[Grant]) -> None:
+    bought = [grant for grant in grants if grant.seconds is not None]
+    intervals = fold(bought, grace_s=0)
+    _, counted = simulate(bought, [], 0, HORIZON)
+    for level in (1, 2, 3):
+        paid = sum(grant.seconds or 0 for grant in bought if grant.level == level)
+        lost = sum(each.lost for each in counted if each.grant.level == level)
+        assert measure(intervals, level) == paid - lost
+        assert lost <= sum(grant.seconds or 0 for grant in bought if grant.level == level and grant.renews)
+
+
+@given(many(events=False), moments)
+def test_no_second_is_lost_when_renewals_end_before_an_upgrade(grants: list[Grant], ended_at: int) -> None:
+    bought = [
+        dataclasses.replace(grant, renewal_ended_at=ended_at, start=grant.start + (0 if grant.renews else ended_at))
+        for grant in grants
+        if grant.seconds is not None and (grant.level == 1 or not grant.renews)
+    ]
+    for level in (1, 2, 3):
+        paid = sum(grant.seconds or 0 for grant in bought if grant.level == level)
+        assert measure(fold(bought, grace_s=0), level) == paid
+
+
+@given(many(events=False))
+def test_grace_consumes_nothing(grants: list[Grant]) -> None:
+    bought = [grant for grant in grants if grant.seconds is not None]
+    for level in (1, 2, 3):
+        assert measure_from(fold(bought, grace_s=GRACE), level) >= measure_from(fold(bought, grace_s=0), level)
 
 
 @given(many(), grants(events=False, name="x"), moments, st.integers(0, 40))
@@ -317,17 +392,21 @@ def test_intervals_are_disjoint_and_in_order(grants: list[Grant], takes: list[Ta
         assert (first.end, first.level) != (second.start, second.level)
 
 
-def test_folding_takes_time_in_proportion_to_the_payments() -> None:
-    assert _events(200) < 2.1 * _events(100)
-    assert _events(200) < 200 * 150
+@pytest.mark.parametrize("renews", [False, True])
+def test_folding_takes_time_in_proportion_to_the_payments(renews: bool) -> None:
+    assert _events(200, renews) < 2.1 * _events(100, renews)
+    assert _events(200, renews) < 200 * (300 if renews else 150)
 
 
-def _events(number: int) -> int:
+def _events(number: int, renews: bool = False) -> int:
     """How many calls and returns the interpreter sees while so many payments are folded: a measure of the work."""
     bought = [
         budget(f"{each}", 1 + each % 3, each * 86_400, MONTH, refunds=(Refunded(each * 90_000, 20),))
         for each in range(number)
     ]
+    if renews:
+        changes = ({"renews": True, "renewal_ended_at": each * 95_000 if each % 2 else None} for each in range(number))
+        bought = [dataclasses.replace(grant, **change) for grant, change in zip(bought, changes, strict=True)]
     seen: list[str] = []
     sys.setprofile(lambda _frame, event, _argument: seen.append(event))
     try:

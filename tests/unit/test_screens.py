@@ -41,8 +41,9 @@ NOW = 1_780_000_000
 EVIL = '<script>&"{plan}</b>'
 PLANS = plans_module.load(REPOSITORY / "plans.toml")
 PREMIUM = next(plan for plan in PLANS.plans if plan.level == 1)
-PAID = Access(1, NOW + 30 * 86_400, False, (Interval(NOW, NOW + 30 * 86_400, 1),))
-FREE = Access(0, None, False, ())
+MONTH = (Interval(NOW, NOW + 30 * 86_400, 1),)
+PAID = Access(1, NOW + 30 * 86_400, False, MONTH, MONTH)
+FREE = Access(0, None, False, (), ())
 LEFT = {kind: Left(1, limit) for kind, limit in PLANS.free.limits.items()}
 CHOICES = [
     choice
@@ -130,7 +131,27 @@ def job(number: int) -> JobInfo:
 
 def payment(state: PaymentState, refunded: int = 0, plan: str | None = "premium") -> PaymentInfo:
     return PaymentInfo(
-        1, "stars", EVIL, 42, 1, "x", plan, "plan", None, 500, "XTR", refunded, state, True, 1, 1, None, NOW, NOW, NOW
+        1,
+        "stars",
+        EVIL,
+        42,
+        1,
+        "x",
+        plan,
+        "plan",
+        None,
+        500,
+        "XTR",
+        refunded,
+        state,
+        True,
+        1,
+        1,
+        None,
+        NOW,
+        None,
+        NOW,
+        NOW,
     )
 
 
@@ -256,7 +277,7 @@ def screens(t: Texts) -> list[Screen]:
         *[admin.usage(t, name, ["premium", "vip"]) for name in ("grant", "revoke", "refund", "ban", "allow", "status")],
         admin.unknown_user(t, EVIL),
         admin.granted(t, USER, status(PREMIUM, PAID), new=True),
-        admin.granted(t, USER, status(PREMIUM, Access(1, None, True, ())), new=False),
+        admin.granted(t, USER, status(PREMIUM, Access(1, None, True, (), ())), new=False),
         admin.revoked(t, USER, status(PLANS.free, FREE), taken=True, ended=1),
         admin.revoked(t, USER, status(PLANS.free, FREE), taken=False, ended=0),
         admin.unknown_payment(t, EVIL),

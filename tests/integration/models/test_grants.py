@@ -16,7 +16,7 @@ def give(user: int, level: int = 1, **span: object) -> bool:
 
 
 def test_nobody_has_anything_to_begin_with() -> None:
-    assert access.of(customer(), NOW) == access.Access(0, None, False, ())
+    assert access.of(customer(), NOW) == access.Access(0, None, False, (), ())
     assert access.of(404, NOW).level == 0
 
 
@@ -54,12 +54,8 @@ def test_what_was_given_can_be_taken_back_in_part_or_whole() -> None:
     payments.settle(fact(order(user)), NOW)
     payments.settle(fact(order(user, VIP)), NOW)
     access.take(user, 2, None, "abuse", 99, NOW + DAY)
-    assert access.of(user, NOW + DAY) == access.Access(
-        1,
-        NOW + DAY + MONTH,
-        False,
-        (access.Interval(NOW, NOW + DAY, 2), access.Interval(NOW + DAY, NOW + DAY + MONTH, 1)),
-    )
+    left = (access.Interval(NOW, NOW + DAY, 2), access.Interval(NOW + DAY, NOW + DAY + MONTH, 1))
+    assert access.of(user, NOW + DAY) == access.Access(1, NOW + DAY + MONTH, False, left, left)
     access.take(user, None, 10 * DAY, "abuse", 99, NOW + DAY)
     assert access.of(user, NOW + DAY).until == NOW + 21 * DAY
     assert [event.kind for event in outbox.claim(NOW + DAY)][-2:] == ["access_taken"] * 2

@@ -92,6 +92,15 @@ def test_a_renewing_subscription_is_told_only_that_it_ended() -> None:
     assert told(other) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
 
 
+def test_grace_ends_later_than_what_is_paid() -> None:
+    paid, intervals = [Interval(0, 10 * DAY, 1)], [Interval(0, 11 * DAY, 1)]
+    assert of_access(intervals, paid) == [
+        Reminder(10 * DAY, 3),
+        Reminder(10 * DAY, 1),
+        Reminder(11 * DAY, 0),
+    ]
+
+
 def cut(how: str, paid: Fact, at: int) -> None:
     """Something takes a plan in the middle of its time."""
     match how:
@@ -154,9 +163,10 @@ def test_many_customers_are_looked_at_a_few_at_a_time() -> None:
 
 
 def test_a_plan_of_two_days_does_not_end_in_three() -> None:
-    assert of_access([Interval(NOW, NOW + 2 * DAY, 1)]) == [Reminder(NOW + 2 * DAY, 1), Reminder(NOW + 2 * DAY, 0)]
+    two_days = [Interval(NOW, NOW + 2 * DAY, 1)]
+    assert of_access(two_days, two_days) == [Reminder(NOW + 2 * DAY, 1), Reminder(NOW + 2 * DAY, 0)]
 
 
 def test_only_the_end_of_an_unbroken_run_is_told() -> None:
     seamless = [Interval(0, 10 * DAY, 1), Interval(10 * DAY, 20 * DAY, 2), Interval(30 * DAY, None, 1)]
-    assert {reminder.until for reminder in of_access(seamless)} == {20 * DAY}
+    assert {reminder.until for reminder in of_access(seamless, seamless)} == {20 * DAY}

@@ -1,4 +1,4 @@
-"""Renewing purchases: each renewal a window of its own, the provider's newest word, never two for one plan."""
+"""Renewing purchases: each renewal a budget of its own, all of the provider's word, never two for one plan."""
 
 import itertools
 from dataclasses import replace
@@ -13,7 +13,8 @@ from models.maintenance import privacy
 from models.money import access, payments, provider_requests, subscriptions
 from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestKind
-from models.money.subscriptions import MOVES, News, SubscriptionState
+from models.money.reports import MOVES
+from models.money.subscriptions import News, SubscriptionState
 from models.tables import Event, Request
 from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order
 
@@ -38,8 +39,8 @@ def paypal_subscription(user: int, remote_id: str = "I-1", state: SubscriptionSt
     return begun.id
 
 
-def sale(number: int, at: int, remote_id: str = "I-1", **more: object) -> payments.Fact:
-    return payments.Fact(
+def sale(number: int, at: int, remote_id: str = "I-1", **changes: Any) -> payments.Fact:
+    made = payments.Fact(
         provider="paypal",
         remote_id=f"{remote_id}-sale-{number}",
         order_public_id=None,
@@ -50,8 +51,8 @@ def sale(number: int, at: int, remote_id: str = "I-1", **more: object) -> paymen
         state=payments.PaymentState.COMPLETED,
         created_at=at,
         at=at,
-        **more,  # type: ignore[arg-type]
     )
+    return replace(made, **changes)
 
 
 # Renewals
@@ -61,9 +62,10 @@ def test_each_renewal_pays_its_period_and_a_day_of_grace() -> None:
     user = customer()
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
-    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+    assert access.of(user, NOW).until == NOW + MONTH
+    assert access.of(user, NOW).intervals == (access.Interval(NOW, NOW + MONTH + GRACE, 1),)
     payments.settle(sale(2, NOW + MONTH + 3600, period_end=NOW + 2 * MONTH), NOW + MONTH + 3600)
-    assert access.of(user, NOW).intervals == (access.Interval(NOW, NOW + 2 * MONTH + GRACE, 1),)
+    assert access.of(user, NOW).intervals == (access.Interval(NOW, NOW + 2 * MONTH + 3600 + GRACE, 1),)
     assert [told["renewal"] for told in receipts()] == [False, True]
     assert payments.audit() == []
 
@@ -73,7 +75,7 @@ def test_a_renewal_without_an_end_lasts_as_long_as_the_order(said: int | None) -
     user = customer()
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=said), NOW)
-    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+    assert access.of(user, NOW).until == NOW + MONTH
 
 
 def test_a_receipt_names_the_day_of_the_next_charge() -> None:
@@ -86,7 +88,7 @@ def test_a_receipt_names_the_day_of_the_next_charge() -> None:
     assert [(told["until"], told["renews"]) for told in receipts()] == [
         (NOW + MONTH, False),
         (NOW + MONTH, True),
-        (NOW + 2 * MONTH, False),
+        (NOW + 3 * MONTH, False),  # the month that was bought first has waited
     ]
 
 
@@ -99,8 +101,32 @@ def test_a_budget_waits_while_a_subscription_runs() -> None:
     assert access.of(user, NOW).intervals == (
         access.Interval(NOW, NOW + 2 * DAY, 1),
         access.Interval(NOW + 2 * DAY, NOW + 2 * DAY + MONTH, 2),
-        # the window has run out meanwhile, to the second: the budget is all that is left
+        # the renewal has run out meanwhile, to the second, and its grace too: the budget is all that is left
         access.Interval(NOW + 2 * DAY + MONTH, NOW + 2 * DAY + 2 * MONTH, 1),
+    )
+    assert access.of(user, NOW).end_of(1) == NOW + 2 * DAY + 2 * MONTH
+
+
+def test_cancelled_and_bought_again_is_two_whole_periods() -> None:
+    user = customer()
+    paypal_subscription(user)
+    payments.settle(sale(1, NOW), NOW)
+    subscriptions.update(News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 2 * DAY), NOW + 2 * DAY)
+    paypal_subscription(user, "I-2")
+    payments.settle(sale(1, NOW + 3 * DAY, "I-2"), NOW + 3 * DAY)
+    assert access.of(user, NOW + 3 * DAY).paid == (access.Interval(NOW, NOW + 2 * MONTH, 1),)
+
+
+def test_cancelled_and_upgraded_keeps_the_rest_for_afterwards() -> None:
+    user = customer()
+    paypal_subscription(user)
+    payments.settle(sale(1, NOW), NOW)
+    subscriptions.update(News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 9 * DAY), NOW + 9 * DAY)
+    payments.settle(fact(order(user, VIP), NOW + 10 * DAY), NOW + 10 * DAY)
+    assert access.of(user, NOW + 10 * DAY).paid == (
+        access.Interval(NOW, NOW + 10 * DAY, 1),
+        access.Interval(NOW + 10 * DAY, NOW + 10 * DAY + MONTH, 2),
+        access.Interval(NOW + 10 * DAY + MONTH, NOW + 2 * MONTH, 1),
     )
 
 
@@ -113,7 +139,7 @@ def test_stars_renew_under_the_first_charge() -> None:
     [subscription] = subscriptions.of(user)
     assert (subscription.remote_id, subscription.state) == (first.remote_id, SubscriptionState.ACTIVE)
     assert subscription.period_end == NOW + 2 * MONTH
-    assert access.of(user, NOW).until == NOW + 2 * MONTH + GRACE
+    assert access.of(user, NOW).until == NOW + 2 * MONTH
 
 
 def test_a_renewal_at_another_price_buys_nothing() -> None:
@@ -130,7 +156,7 @@ def test_a_sale_before_its_subscription_is_credited_on_retry() -> None:
     assert payments.settle(paid, NOW).outcome == "unknown_order"
     subscriptions.begin(order(user, MONTHLY, "paypal").id, "I-9", NOW)
     assert payments.settle(paid, NOW).outcome == "recorded"
-    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+    assert access.of(user, NOW).until == NOW + MONTH
     assert subscriptions.of(user)[0].state is SubscriptionState.ACTIVE
 
 
@@ -157,6 +183,33 @@ def test_the_newest_word_holds_in_whatever_order_it_comes(order_: tuple[int, ...
         subscriptions.update(subscriptions.News("paypal", "I-1", *words[index]), NOW)
     [subscription] = subscriptions.of(user)
     assert (subscription.state, subscription.period_end) == (SubscriptionState.CANCELLED, NOW + 2 * MONTH)
+
+
+LATE = [
+    ("paypal", SubscriptionState.CANCELLED, SubscriptionState.CANCELLED),
+    ("paypal", SubscriptionState.EXPIRED, SubscriptionState.EXPIRED),
+    ("paypal", SubscriptionState.SUSPENDED, SubscriptionState.ACTIVE),
+    ("stars", SubscriptionState.CANCELLED, SubscriptionState.ACTIVE),
+]
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(("provider", "ended", "then"), LATE)
+def test_old_news_count_as_if_they_had_come_in_time(
+    provider: str, ended: SubscriptionState, then: SubscriptionState, late: bool
+) -> None:
+    user = customer()
+    begun = subscriptions.begin(order(user, MONTHLY, provider).id, "I-1", NOW)
+    payments.settle(sale(1, NOW, provider=provider, currency=begun.currency), NOW)
+    news = [
+        News(provider, "I-1", ended, None, NOW + 150),
+        News(provider, "I-1", SubscriptionState.ACTIVE, None, NOW + 200),
+    ]
+    for each in reversed(news) if late else news:
+        subscriptions.update(each, NOW + 300)
+    assert subscriptions.of(user)[0].state is then
+    [payment] = payments.history_of(user)
+    assert payment.renewal_ended_at == NOW + 150
 
 
 def test_a_late_activation_does_not_revive_a_cancelled_one() -> None:
@@ -225,7 +278,7 @@ def test_a_cancelled_one_keeps_its_paid_time() -> None:
     paypal_subscription(user)
     payments.settle(sale(1, NOW, period_end=NOW + MONTH), NOW)
     subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 10), NOW)
-    assert access.of(user, NOW + 20).until == NOW + MONTH + GRACE
+    assert access.of(user, NOW + 20).intervals == (access.Interval(NOW, NOW + MONTH, 1),)
 
 
 def test_changes_are_told_once() -> None:
@@ -274,7 +327,7 @@ def test_a_second_one_to_the_same_plan_is_refused_or_ended() -> None:
     # but a checkout that was under way may still bring money: it is credited, and its renewal ended at once
     paid = fact(second_order, NOW, period_end=NOW + MONTH)
     assert payments.settle(paid, NOW).outcome == "recorded"
-    assert access.of(user, NOW).until == NOW + MONTH + GRACE
+    assert access.of(user, NOW).until == NOW + MONTH
     [request] = Request.select()
     second = subscriptions.by_remote("stars", paid.remote_id)
     assert second is not None

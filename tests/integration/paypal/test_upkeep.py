@@ -25,7 +25,7 @@ from models.money.payments import DisputeFact, PaymentState
 from models.money.provider_requests import RequestKind
 from models.money.seller import Result
 from models.money.subscriptions import SubscriptionInfo
-from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request, Subscription
+from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request, Subscription, SubscriptionReport
 from tests import environment, machine
 from tests.paypal_shop import MORE_PLANS, PLANS
 from tests.purchases import payments_of
@@ -595,6 +595,8 @@ def with_other_books(order_id: int | None) -> None:
     mine = Payment.select().where(Payment.order == order_id)
     PaymentHistory.delete().where(PaymentHistory.payment.in_(mine)).execute()
     Payment.delete().where(Payment.order == order_id).execute()
+    renewals = Subscription.select().where(Subscription.order == order_id)
+    SubscriptionReport.delete().where(SubscriptionReport.subscription.in_(renewals)).execute()
     Subscription.delete().where(Subscription.order == order_id).execute()
     Order.delete().where(Order.id == order_id).execute()
 
@@ -609,6 +611,8 @@ def test_a_subscription_made_after_the_backup_comes_back(renewing: Shop, paypal:
     (capture,) = payments_of(later.id)
     # When the database is restored from before all that
     Subscription.update(state="active", state_at=0).where(Subscription.id == first.id).execute()
+    ended = (SubscriptionReport.subscription == first.id) & (SubscriptionReport.state == "cancelled")
+    assert SubscriptionReport.delete().where(ended).execute()
     for order_id in (second.order_id, later.id):
         with_other_books(order_id)
     reconciliation.compare(renewing, now())

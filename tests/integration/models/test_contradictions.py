@@ -1,0 +1,176 @@
+"""The audit of the ledger: silent about what adds up, and about each thing that was changed past the operations."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import database, outbox
+from models.money import payments, subscriptions
+from models.money.subscriptions import News, SubscriptionState
+from models.tables import Dispute, Event, Heartbeat, Order, Payment, PaymentHistory, Refund, Subscription
+from tests.purchases import (
+    DAY,
+    MONTH,
+    MONTHLY,
+    NOW,
+    PREMIUM,
+    VIP,
+    customer,
+    dispute_closed,
+    dispute_opened,
+    fact,
+    order,
+    refund,
+)
+
+YEAR = 365 * DAY
+
+
+class Ledger:
+    """A customer with a renewal of two periods, a plan that was refunded in part, and one that was disputed."""
+
+    def __init__(self) -> None:
+        self.user = customer()
+        renewed = order(self.user, MONTHLY, "paypal")
+        self.subscription = subscriptions.begin(renewed.id, "I-1", NOW).id
+        named = {"order_public_id": None, "subscription_remote_id": "I-1"}
+        for number in range(2):
+            at = NOW + number * MONTH
+            payments.settle(fact(renewed, at, f"S-{number}", period_end=at + MONTH, **named), at)
+        bought, disputed = fact(order(self.user, PREMIUM, "paypal")), fact(order(self.user, VIP, "paypal"))
+        self.payment = payments.settle(bought, NOW).payment_id
+        self.disputed = payments.settle(disputed, NOW).payment_id
+        refund("paypal", bought.remote_id, "R-1", 100, NOW + DAY, NOW + DAY)
+        dispute_opened("paypal", disputed.remote_id, "D-1", NOW + DAY, NOW + DAY)
+        dispute_closed("paypal", disputed.remote_id, "D-1", True, NOW + 2 * DAY, NOW + 2 * DAY)
+        subscriptions.update(News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 40 * DAY), NOW + 40 * DAY)
+        for event in Event.select():
+            outbox.heard(event.id, NOW)
+
+    @property
+    def renewals(self) -> Any:
+        return Payment.subscription == self.subscription
+
+
+@pytest.fixture
+def ledger(database_file: Path) -> Ledger:
+    made = Ledger()
+    assert payments.audit() == []
+    return made
+
+
+def change(table: Any, condition: Any, **values: Any) -> None:
+    assert table.update(**values).where(condition).execute()
+
+
+FAULTS: dict[str, tuple[Callable[[Ledger], object], str]] = {
+    "doubled seconds": (lambda it: change(Payment, Payment.id == it.payment, seconds=2 * MONTH), "another time"),
+    "doubled seconds of a renewal": (lambda it: change(Payment, it.renewals, seconds=2 * MONTH), "another time"),
+    "no seconds": (lambda it: change(Payment, Payment.id == it.payment, seconds=None), "another time"),
+    "period end in ten years": (lambda it: change(Payment, it.renewals, period_end=NOW + 10 * YEAR), "does not pay"),
+    "period end before its payment": (lambda it: change(Payment, it.renewals, period_end=NOW - 1), "does not pay"),
+    "subscription paid for ten years": (
+        lambda it: change(Subscription, Subscription.id == it.subscription, period_end=NOW + 10 * YEAR),
+        "paid further",
+    ),
+    "counts from a year later": (
+        lambda it: change(Payment, Payment.id == it.payment, effective_at=NOW + YEAR),
+        "counts from another time",
+    ),
+    "counts from a day earlier": (
+        lambda it: change(Payment, Payment.id == it.payment, effective_at=NOW - DAY),
+        "counts from another time",
+    ),
+    "completed a year later": (
+        lambda it: change(Payment, Payment.id == it.payment, completed_at=NOW + YEAR),
+        "counts from another time",
+    ),
+    "raised level": (lambda it: change(Payment, Payment.id == it.payment, level=9), "does not fit order"),
+    "raised level of an order": (lambda it: change(Order, Order.plan_code == "premium", level=9), "does not fit order"),
+    "raised level of a renewal": (
+        lambda it: change(Subscription, Subscription.id == it.subscription, level=9),
+        "does not fit its order",
+    ),
+    "another's payment": (lambda it: change(Payment, Payment.id == it.payment, user=customer()), "does not fit order"),
+    "another amount": (lambda it: change(Payment, Payment.id == it.payment, amount=1000), "does not fit order"),
+    "another state": (lambda it: change(Payment, Payment.id == it.payment, state="pending"), "is pending"),
+    "orphaned refund": (lambda it: change(Refund, Refund.remote_id == "R-1", payment=None), "belongs to no payment"),
+    "misattached refund": (
+        lambda it: change(Refund, Refund.remote_id == "R-1", payment=it.disputed),
+        "belongs to payment",
+    ),
+    "refund of a payment that nobody knows": (
+        lambda it: change(Refund, Refund.remote_id == "R-1", payment=None, payment_remote_id="?"),
+        "nobody knows",
+    ),
+    "refund of more than was paid": (lambda it: change(Refund, Refund.remote_id == "R-1", amount=501), "went back"),
+    "orphaned dispute": (lambda it: change(Dispute, Dispute.remote_id == "D-1", payment=None), "belongs to no payment"),
+    "misattached dispute": (
+        lambda it: change(Dispute, Dispute.remote_id == "D-1", payment=it.payment),
+        "belongs to payment",
+    ),
+    "lost dispute": (lambda it: change(Dispute, Dispute.remote_id == "D-1", won=False), "says reversed"),
+    "revived renewal": (
+        lambda it: change(Subscription, Subscription.id == it.subscription, state="active"),
+        "reports about it say cancelled",
+    ),
+    "renewal that ended later": (
+        lambda it: change(Payment, it.renewals, renewal_ended_at=NOW + 50 * DAY),
+        "its renewal ended at another time",
+    ),
+    "unpaid order": (lambda it: change(Order, Order.plan_code == "premium", state="open"), "but a payment came"),
+    "no history": (
+        lambda it: PaymentHistory.delete().where(PaymentHistory.payment == it.payment).execute(),
+        "has no history",
+    ),
+    "no receipt": (
+        lambda it: Event.delete().where(Event.key == f"payment_completed:{it.payment}").execute(),
+        "has no receipt",
+    ),
+    "unheard event": (
+        lambda it: change(Event, Event.key == f"payment_completed:{it.payment}", heard_at=None),
+        "has not been told",
+    ),
+    "event put off for a year": (
+        lambda it: change(
+            Event, Event.key == f"payment_completed:{it.payment}", heard_at=None, not_before=NOW + 2 * YEAR
+        ),
+        "has not been told",
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", FAULTS)
+def test_each_planted_fault_is_seen(ledger: Ledger, planted: str) -> None:
+    plant, said = FAULTS[planted]
+    Heartbeat.insert(program="daemon", at=NOW + 60 * DAY).execute()
+    plant(ledger)
+    findings = payments.audit()
+    assert any(said in finding for finding in findings), findings
+
+
+def test_two_renewals_of_a_plan_are_seen_unless_one_is_ended(ledger: Ledger) -> None:
+    buyer = customer()
+    first, second = order(buyer, MONTHLY, "paypal"), order(buyer, MONTHLY)
+    subscriptions.begin(first.id, "I-7", NOW)
+    subscriptions.update(News("paypal", "I-7", SubscriptionState.ACTIVE, None, NOW), NOW)
+    payments.settle(fact(second), NOW)  # which asks for its cancellation
+    assert payments.audit() == []
+    with database.transaction():
+        database.execute("DELETE FROM request")
+    assert payments.audit() == [f"customer {buyer}: renews monthly 2 times"]
+
+
+def test_rows_of_earlier_versions_add_up(ledger: Ledger) -> None:
+    with database.transaction():
+        change(Payment, ledger.renewals, seconds=None)
+        change(Payment, Payment.id == ledger.payment, created_at=NOW - DAY, effective_at=NOW - DAY)
+    assert payments.audit() == []
+
+
+def test_news_that_are_under_way_are_no_contradiction(ledger: Ledger) -> None:
+    payments.settle(fact(order(customer())), NOW + MONTH)
+    refund("paypal", "not-here-yet", "R-9", 5, NOW + MONTH, NOW + MONTH)
+    assert payments.audit() == []
