@@ -53,6 +53,30 @@ def prices(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
     )
 
 
+def loss(t: Texts, plan: Plan, *, running: str = "", better: str = "", until: str = "") -> str:
+    """What a customer should know before they buy *plan*; empty where nothing is lost.
+
+    *running* names the lesser plan that renews, *better* the plan that they have *until* that date. Titles are text.
+    """
+    title = plan.title_in(t.language)
+    if running:
+        return t.gettext(
+            "While you use {plan}, the days of {running} that you have paid for go on passing, because {running} "
+            "renews. Cancel its renewal first, and what is left of {running} waits until {plan} ends.",
+            plan=title,
+            running=running,
+        )
+    if better and until:
+        return t.gettext(
+            "You have {better} until {until}. {plan} renews, so its days pass unused while {better} lasts. Begin it "
+            "afterwards, and you lose nothing.",
+            plan=title,
+            better=better,
+            until=until,
+        )
+    return ""
+
+
 def terms(t: Texts, plan: Plan) -> str:
     """What stands behind the price of *plan*: for how long it is, and whether it is paid again."""
     span = t.duration(plan.seconds)

@@ -32,9 +32,12 @@ _FAULTY = -1
 LARGEST_FILE_MIB = 2000
 _RENEWAL_DAYS = 30
 _RENEWAL_STARS = 10_000
+_MOST_STARS = 100_000
 _TITLE_LENGTH = 32
 _DESCRIPTION_LENGTH = 255
-"""These five are Telegram's limits: of a bot's upload, of renewals in Stars, of an invoice."""
+"""These six are Telegram's limits: of a bot's upload, of renewals and invoices in Stars, of an invoice's texts."""
+_MOST_MINOR = 999_999_999
+"""In minor units of any other currency: what is more is a slip, and no payment service takes it."""
 _PAYPAL_RENEWAL_DAYS = 365
 """PayPal's limit for the period of a subscription in days."""
 
@@ -132,6 +135,10 @@ class Plans:
         levels = {plan.level for plan in self.plans}
         nearest = min((known for known in levels if known >= level), default=max(levels))
         return next(plan for plan in self.plans if plan.level == nearest)
+
+    def bought(self, code: str, level: int) -> Plan:
+        """The plan that somebody bought by its code; where it left the file, the plan of its level."""
+        return self.by_code(code) or self.for_level(level)
 
     def on_sale(self) -> tuple[Plan, ...]:
         return tuple(plan for plan in self.plans if plan.on_sale)
@@ -333,11 +340,15 @@ def _price(table: _Table, currency: str) -> int:
         minor = Decimal(value).scaleb(digits) if not isinstance(value, bool) else Decimal(0)
     except (ArithmeticError, TypeError, ValueError):
         minor = Decimal(0)
-    if minor.is_finite() and minor >= 1 and minor == minor.to_integral_value():
-        return int(minor)
-    wanted = Message("a price above 0 with at most {digits} digits after the point", digits=digits)
-    table.fault(currency, _wrong(value, wanted))
-    return 1
+    if not (minor.is_finite() and minor >= 1 and minor == minor.to_integral_value()):
+        wanted = Message("a price above 0 with at most {digits} digits after the point", digits=digits)
+        table.fault(currency, _wrong(value, wanted))
+        return 1
+    most = _MOST_STARS if currency == STARS else _MOST_MINOR
+    if minor > most:
+        table.fault(currency, _wrong(value, Message("a price of at most {most}", most=Decimal(most).scaleb(-digits))))
+        return 1
+    return int(minor)
 
 
 def _words(table: _Table, longest: int) -> dict[str, str]:

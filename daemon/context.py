@@ -71,8 +71,10 @@ class Context:
     async def plan_status(self, user_id: int | None = None) -> PlanStatus:
         """The plan that this customer, or another one, has now."""
         now_has = await self.deps.database(access.of, self.user.id if user_id is None else user_id, self.now)
-        plan = self.deps.catalogue.plans.for_level(now_has.level)
-        return PlanStatus(plan, now_has, self.now, self.deps.settings.timezone)
+        plans = self.deps.catalogue.plans
+        later = tuple((plans.for_level(each.level), each.end) for each in now_has.after(self.now))
+        plan = plans.for_level(now_has.level)
+        return PlanStatus(plan, now_has, self.now, self.deps.settings.timezone, later=later)
 
     async def plan(self) -> Plan:
         """The plan whose limits this customer has now."""

@@ -180,7 +180,10 @@ class DisputeClosed(PaymentPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionPayload(Payload):
-    """What all news of a subscription tells. ``period_end`` is how far the subscription is paid."""
+    """What all news of a subscription tells. ``period_end`` is how far the subscription is paid.
+
+    ``until`` is when the customer's time of that level ends, 0 when nothing is left. None: an earlier version wrote it.
+    """
 
     subscription: int
     user: int
@@ -190,6 +193,7 @@ class SubscriptionPayload(Payload):
     amount: int
     currency: str
     period_end: int | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What the pages say: a plan on offer, the state of a purchase, and what went wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -32,10 +32,13 @@ class Offer:
 class Owned:
     """What a customer has already when they look at a plan's page.
 
-    ``renewal`` renews that plan; ``newest`` is the newest payment for it.
+    ``renewal`` renews that plan; ``newest`` is the newest payment for it; the time of those that are ``running`` would
+    pass unused under it.
     """
 
+    now: int
     access: Access
+    running: Sequence[SubscriptionInfo]
     renewal: SubscriptionInfo | None
     newest: PaymentInfo | None
     plans: Plans
@@ -52,6 +55,14 @@ class Standing:
     text: str
     tone: str = "good"
     again: str = ""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What would be lost by buying a plan now. It can be prevented by ending a renewal first, or not at all."""
+
+    text: str
+    can_be_prevented: bool
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,27 @@ def on_sale(texts: Texts, plans: Plans, *, by_paypal: bool) -> list[Offer]:
     ]
 
 
+def loss(plan: Plan, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Loss | None:
+    """What this customer would lose by buying *plan* now; None where that is nothing."""
+    running = [owned.plans.bought(each.plan_code, each.level) for each in owned.running]
+    access = owned.access
+    text = plan_texts.loss(
+        texts,
+        plan,
+        running=", ".join(each.title_in(texts.language) for each in running),
+        better=_better(plan, texts, owned),
+        until=texts.date(access.until, timezone) if access.until else "",
+    )
+    return Loss(text, can_be_prevented=bool(running)) if text else None
+
+
+def _better(plan: Plan, texts: Texts, owned: Owned) -> str:
+    """The better plan that the customer has, under which the time of one that renews passes; empty for other plans."""
+    if not plan.renews or owned.access.level <= plan.level:
+        return ""
+    return owned.plans.for_level(owned.access.level).title_in(texts.language)
+
+
 def standing(plan: Plan, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Standing | None:
     """What a customer reads who has *plan* already, or whose payment for it is under way; None for all others."""
     newest, access = owned.newest, owned.access
@@ -145,7 +177,7 @@ def _forever(plan: Plan, texts: Texts, owned: Owned) -> Standing:
 def _running(plan: Plan, texts: Texts, owned: Owned, timezone: ZoneInfo, *, paid: bool) -> Standing | None:
     """The customer has this plan, or a better one, until a date."""
     access = owned.access
-    if access.until is None:
+    if access.until is None or access.until <= owned.now:
         return None
     date = texts.date(access.until, timezone)
     if plan.renews or access.level > plan.level:
@@ -310,6 +342,17 @@ def already_subscribed(texts: Texts, suspended: bool) -> Message:
         texts.gettext("You already have this plan"),
         texts.gettext("It renews until you cancel. In the chat, /premium shows when."),
         "good",
+    )
+
+
+def renewal_ending(texts: Texts, pay_url: str) -> Message:
+    """The renewals that would cost the buyer days are being cancelled."""
+    return Message(
+        texts.gettext("The renewal is being cancelled"),
+        texts.gettext("The chat tells you as soon as that is done. What you have paid for stays yours."),
+        "good",
+        again=texts.gettext("Go on"),
+        again_url=pay_url,
     )
 
 

@@ -5,6 +5,7 @@ visitor. A cookie set before PayPal tells the buyer's own purchase from another'
 another browser, so a return page without the cookie tells the outcome and no more.
 """
 
+import contextlib
 import logging
 import time
 
@@ -16,7 +17,7 @@ from config.plans import Plan
 from config.texts import translator
 from config.units import DAY_S
 from models import users
-from models.errors import AlreadySubscribed, TokenExpired, TokenForged
+from models.errors import AlreadySubscribed, MoveRefused, TokenExpired, TokenForged
 from models.money import access, orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.providers import PAYPAL
@@ -50,12 +51,15 @@ def offer(token: str) -> Response:
     user, plan = _buyer(token)
     texts = translator(user.language)
     settings = current_shop().settings
+    owned = _known_of(user, plan)
     return page(
         "checkout.html",
         200,
         texts,
         plan=messages.offer(plan, texts),
-        standing=messages.standing(plan, texts, _known_of(user, plan), settings.timezone),
+        standing=messages.standing(plan, texts, owned, settings.timezone),
+        loss=messages.loss(plan, texts, owned, settings.timezone),
+        end_renewal=url_for("pages.end_renewal", token=token),
         links=messages.links(texts, settings, branding.noted()),
         name=user.first_name or str(user.id),
         shown=messages.price(plan, texts),
@@ -66,12 +70,31 @@ def offer(token: str) -> Response:
 def _known_of(user: UserInfo, plan: Plan) -> Owned:
     """What a customer has already, of the plan that they look at."""
     paid = [each for each in payments.history_of(user.id, NEWEST_PAYMENTS) if each.plan_code == plan.code]
+    now = int(time.time())
     return Owned(
-        access=access.of(user.id, int(time.time())),
+        now=now,
+        access=access.of(user.id, now),
+        running=subscriptions.run_below(user.id, plan.level),
         renewal=subscriptions.active(user.id, plan.code),
         newest=paid[0] if paid else None,
         plans=current_shop().catalogue.plans,
     )
+
+
+@blueprint.post("/pay/<token>/renewal")
+@limiter.limit("20 per minute")
+def end_renewal(token: str) -> BaseResponse:
+    """Ask for the cancellation of the renewals whose days would pass unused under the plan of the link."""
+    user, plan = _buyer(token)
+    pay_url = url_for("pages.offer", token=token)
+    running = subscriptions.run_below(user.id, plan.level)
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" or user.banned or not running:
+        return redirect(pay_url, 303)
+    for each in running:
+        with contextlib.suppress(MoveRefused):  # it has ended meanwhile
+            subscriptions.ask_cancel(each.id, user.id, int(time.time()))
+    texts = translator(user.language)
+    return outcome(texts, messages.renewal_ending(texts, pay_url), 200)
 
 
 @blueprint.post("/pay/<token>")

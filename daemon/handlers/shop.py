@@ -1,12 +1,15 @@
 """Plans on sale, buying with Stars, renewals."""
 
+from html import escape
+
+from config import plan_texts
 from config.money import STARS
 from config.plans import Plan
 from daemon.context import Context
 from daemon.screens import checkout
 from daemon.telegram.screen import Screen
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
-from models.money import orders, subscriptions
+from models.money import access, orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.providers import PAYPAL, Provider
 from models.money.subscriptions import SubscriptionInfo
@@ -31,7 +34,33 @@ async def plans(context: Context) -> None:
 
 
 async def buy(context: Context) -> None:
-    """The button of a plan: create its order and send the invoice."""
+    """The button of a plan: say what would be lost, or sell it."""
+    plan = context.deps.catalogue.plans.by_code(context.argument)
+    warning = await _warning(context, plan) if plan is not None and plan.on_sale else None
+    if warning is None:
+        await buy_anyway(context)
+    else:
+        await context.show(warning)
+
+
+async def _warning(context: Context, plan: Plan) -> Screen | None:
+    running = await context.deps.database(subscriptions.run_below, context.user.id, plan.level)
+    status = await context.plan_status()
+    bought = [context.deps.catalogue.plans.bought(each.plan_code, each.level) for each in running]
+    titles = [each.title_in(context.t.language) for each in bought]
+    is_better = plan.renews and status.access.level > plan.level
+    loss = plan_texts.loss(
+        context.t,
+        plan,
+        running=", ".join(titles),
+        better=status.plan.title_in(context.t.language) if is_better else "",
+        until=context.t.date(status.access.until, status.timezone) if status.access.until else "",
+    )
+    return checkout.before_purchase(context.t, plan, escape(loss), running) if loss else None
+
+
+async def buy_anyway(context: Context) -> None:
+    """Create the order of a plan and send the invoice."""
     plan = context.deps.catalogue.plans.by_code(context.argument)
     if plan is None or not plan.on_sale or STARS not in plan.prices:
         await context.show(checkout.not_on_sale(context.t))
@@ -66,7 +95,9 @@ async def stop_renewal(context: Context) -> None:
     found = await _own_subscription(context)
     screen = checkout.renewal_cannot_change(context.t)
     if found is not None and found.state in subscriptions.RENEWING:
-        screen = checkout.confirm_cancel_renewal(context.t, found, context.deps.settings.timezone)
+        ended = await context.deps.database(access.of, context.user.id, context.now, ended=found.id)
+        until = ended.end_of(found.level)
+        screen = checkout.confirm_cancel_renewal(context.t, found, until, context.deps.settings.timezone)
     await context.show(screen)
 
 
@@ -123,4 +154,11 @@ def pay_link(context: Context, plan: Plan) -> str:
 
 
 COMMANDS = {"premium": plans, "plans": plans}
-BUTTONS = {"plans": plans, "buy": buy, "stop_renewal": stop_renewal, "unsubscribe": unsubscribe, "renew": renew}
+BUTTONS = {
+    "plans": plans,
+    "buy": buy,
+    "buy_anyway": buy_anyway,
+    "stop_renewal": stop_renewal,
+    "unsubscribe": unsubscribe,
+    "renew": renew,
+}

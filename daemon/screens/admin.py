@@ -363,7 +363,7 @@ def _has(t: Texts, status: PlanStatus) -> str:
     access, title = status.access, escape(status.plan.title_in(t.language))
     if access.forever:
         return t.gettext("Now: <b>{plan}</b>, forever.", plan=title)
-    if access.until is not None:
+    if access.until is not None and access.until > status.now:
         return t.gettext("Now: <b>{plan}</b> until {date}.", plan=title, date=t.date(access.until, status.timezone))
     return t.gettext("Now: <b>{plan}</b>.", plan=title)
 

@@ -247,7 +247,7 @@ def _period(payload: SubscriptionPayload, setting: Setting) -> str:
 
 
 def _end(payload: SubscriptionPayload, setting: Setting) -> str:
-    end = payload.period_end
+    end = payload.period_end if payload.until is None else payload.until
     return "\n" + setting.t.gettext("What you have paid for lasts until {date}.", date=setting.date(end)) if end else ""
 
 

@@ -30,7 +30,7 @@ def plans(
 ) -> Screen:
     """What the customer has, its renewals, and the plans on sale. *pay_links*: plan code to address."""
     parts = [home.plan_line(t, status)]
-    parts += [renewal_line(t, subscription, status.timezone) for subscription in subscriptions]
+    parts += [renewal_line(t, subscription, status) for subscription in subscriptions]
     parts += [offer(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
     if not on_sale:
         parts.append(t.gettext("Nothing is on sale at the moment."))
@@ -69,11 +69,13 @@ def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
     )
 
 
-def renewal_line(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> str:
-    """When a renewing purchase renews or ends."""
-    date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
+def renewal_line(t: Texts, subscription: SubscriptionInfo, status: PlanStatus) -> str:
+    """When a renewing purchase renews or ends. The end is that of the customer's time, as everywhere."""
     if subscription.state is SubscriptionState.ACTIVE:
+        date = t.date(subscription.period_end, status.timezone) if subscription.period_end else "…"
         return t.gettext("🔁 Your plan renews on {date}.", date=date)
+    until = status.access.end_of(subscription.level)
+    date = t.date(until, status.timezone) if until else "…"
     if subscription.state is SubscriptionState.SUSPENDED:
         return t.gettext("⚠️ The payment for the renewal failed. Your plan ends on {date}.", date=date)
     return t.gettext("The renewal is cancelled. Your plan ends on {date}.", date=date)
@@ -95,6 +97,13 @@ def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
 def invoice_title(t: Texts, order: OrderInfo, plan: Plan) -> str:
     """What an invoice is for."""
     return t.gettext("Test payment") if order.purpose == "test" else plan.title_in(t.language)
+
+
+def before_purchase(t: Texts, plan: Plan, loss: str, running: Sequence[SubscriptionInfo]) -> Screen:
+    """What the customer would lose by buying *plan* now, with the buttons that prevent it."""
+    rows = [(Button(t.gettext("Cancel the renewal first"), f"stop_renewal:{each.id}"),) for each in running]
+    anyway = Button(t.gettext("Buy {plan} all the same", plan=plan.title_in(t.language)), f"buy_anyway:{plan.code}")
+    return Screen(loss, (*rows, (anyway,), (keyboard.plans(t),)))
 
 
 def invoice_description(t: Texts, order: OrderInfo, plan: Plan) -> str:
@@ -155,9 +164,9 @@ def asked_to_change_renewal(t: Texts, resume: bool, provider: str) -> Screen:
     return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
 
 
-def confirm_cancel_renewal(t: Texts, subscription: SubscriptionInfo, timezone: ZoneInfo) -> Screen:
-    """Asks for confirmation before a renewal is cancelled."""
-    date = t.date(subscription.period_end, timezone) if subscription.period_end else "…"
+def confirm_cancel_renewal(t: Texts, subscription: SubscriptionInfo, until: int | None, timezone: ZoneInfo) -> Screen:
+    """Asks for confirmation before a renewal is cancelled. What is paid then lasts *until*."""
+    date = t.date(until, timezone) if until else "…"
     return Screen(
         t.gettext("Shall I cancel the renewal? Your plan then ends on {date}.", date=date),
         (

@@ -1,6 +1,6 @@
 """The first screen, the guide, the choice of language."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from zoneinfo import ZoneInfo
@@ -21,6 +21,8 @@ class PlanStatus:
     access: Access
     now: int
     timezone: ZoneInfo
+    later: tuple[tuple[Plan, int | None], ...] = ()
+    """The plans that follow, each with the end of its time; None: it has none."""
 
 
 def start(
@@ -41,18 +43,34 @@ def start(
 
 
 def plan_line(t: Texts, status: PlanStatus) -> str:
-    """The plan and how long it lasts."""
+    """The plan and how long it lasts, and what follows it."""
+    return "\n".join([_present(t, status), *_later(t, status)])
+
+
+def _present(t: Texts, status: PlanStatus) -> str:
     access, title = status.access, escape(status.plan.title_in(t.language))
     if access.forever:
         return t.gettext("Your plan: <b>{plan}</b>, forever.", plan=title)
     if access.until is None:
         return t.gettext("Your plan: <b>{plan}</b>.", plan=title)
+    if access.until <= status.now:
+        date = t.date(access.until, status.timezone)
+        return t.gettext("Your plan: <b>{plan}</b>. Its renewal has been due since {date}.", plan=title, date=date)
     return t.gettext(
         "Your plan: <b>{plan}</b> until {date}. Time left: {left}.",
         plan=title,
         left=t.duration(access.until - status.now),
         date=t.date(access.until, status.timezone),
     )
+
+
+def _later(t: Texts, status: PlanStatus) -> Iterator[str]:
+    for plan, until in status.later:
+        title = escape(plan.title_in(t.language))
+        if until is None:
+            yield t.gettext("Then: <b>{plan}</b>, forever.", plan=title)
+        else:
+            yield t.gettext("Then: <b>{plan}</b> until {date}.", plan=title, date=t.date(until, status.timezone))
 
 
 def guide(t: Texts, commands: str) -> Screen:

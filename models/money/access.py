@@ -5,7 +5,7 @@ Access is not stored but computed: a pure fold over payments, refunds, disputes,
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from models import outbox
@@ -34,6 +34,10 @@ class Access:
     intervals: tuple[Interval, ...]
     paid: tuple[Interval, ...]
 
+    def after(self, now: int) -> tuple[Interval, ...]:
+        """The paid time that begins later."""
+        return tuple(interval for interval in self.paid if interval.start > now)
+
     def end_of(self, level: int) -> int | None:
         """When the paid time of *level* ends for good; None when there is none, or it has no end."""
         ends = [interval.end for interval in self.paid if interval.level == level]
@@ -47,9 +51,23 @@ def _covering(intervals: Sequence[Interval], moment: int) -> Interval | None:
     return None
 
 
-def of(user_id: int, now: int) -> Access:
-    """Return a customer's access. Inside a transaction it sees what the transaction wrote."""
-    intervals, paid = _intervals(user_id)
+def of(user_id: int, now: int, *, ended: int | None = None) -> Access:
+    """Return a customer's access. Inside a transaction it sees what the transaction wrote.
+
+    *ended*: the id of a subscription; access is as if it ended *now*.
+    """
+    grants, takes = _history(user_id)
+    if ended is not None:
+        grants = [_ended(grant, now) if grant.subscription == ended else grant for grant in grants]
+    return _access(grants, takes, now)
+
+
+def _ended(grant: Grant, now: int) -> Grant:
+    return grant if grant.renewal_ended_at is not None else replace(grant, renewal_ended_at=now)
+
+
+def _access(grants: Sequence[Grant], takes: Sequence[Take], now: int) -> Access:
+    intervals, paid = _fold(grants, takes)
     interval = _covering(intervals, now)
     level = 0 if interval is None else interval.level
     return Access(
@@ -149,8 +167,11 @@ def cuts(user_id: int) -> frozenset[int]:
 
 
 def _intervals(user_id: int) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
+    return _fold(*_history(user_id))
+
+
+def _fold(grants: Sequence[Grant], takes: Sequence[Take]) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
     """Which level holds when, and the same without grace."""
-    grants, takes = _history(user_id)
     intervals = fold(grants, takes)
     return intervals, fold(grants, takes, grace_s=0) if any(grant.renews for grant in grants) else intervals
 
@@ -210,6 +231,7 @@ def _payment_grant(row: Mapping[str, Any], refunds: Iterable[Refunded], disputes
         disputes=tuple(disputes),
         ended_at=row["reversed_at"],
         renews=row["subscription_id"] is not None,
+        subscription=row["subscription_id"],
         renewal_ended_at=row["renewal_ended_at"],
     )
 

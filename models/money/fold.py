@@ -59,8 +59,8 @@ class Grant:
     """Time of a level: a budget of ``seconds``, or a window from ``start`` to ``until`` or ``forever``.
 
     ``id`` breaks ties between grants of one second, so it must not depend on when their reports arrived.
-    ``ended_at`` is when the payment was reversed: nothing is left from then on. A budget that ``renews`` runs until
-    ``renewal_ended_at``.
+    ``ended_at`` is when the payment was reversed: nothing is left from then on. A budget that ``renews``, by the
+    ``subscription`` of that id, runs until ``renewal_ended_at``.
     """
 
     id: str
@@ -75,6 +75,7 @@ class Grant:
     ended_at: int | None = None
     renews: bool = False
     renewal_ended_at: int | None = None
+    subscription: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import peewee
+
 from config.units import HOUR_S
 from models import outbox
 from models.database import transaction
@@ -23,7 +25,7 @@ from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS
 from models.money.providers import SubscriptionState as SubscriptionState
 from models.money.reports import Report
-from models.tables import Order, Payment, Subscription, SubscriptionReport
+from models.tables import Order, Payment, Request, Subscription, SubscriptionReport
 
 RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 LIVING = (SubscriptionState.PENDING, *RENEWING)
@@ -185,7 +187,7 @@ def record_failure(failure: PaymentFailure, now: int) -> bool:
     if row is None:
         return False
     key = f"subscription_payment_failed:{row.id}:{failure.at}"
-    outbox.append(SubscriptionPaymentFailed(**_payload(row)), row.user_id, now, key=key)
+    outbox.append(SubscriptionPaymentFailed(**_payload(row), until=_until(row, now)), row.user_id, now, key=key)
     return True
 
 
@@ -200,6 +202,21 @@ def active(user_id: int, plan_code: str) -> SubscriptionInfo | None:
     renewing = (Subscription.user == user_id) & (Subscription.plan_code == plan_code) & Subscription.state.in_(RENEWING)
     row = Subscription.select().where(renewing).order_by(Subscription.id).first()
     return None if row is None else info(row)
+
+
+def run_below(user_id: int, level: int) -> list[SubscriptionInfo]:
+    """Return the subscriptions whose paid time runs out unused while the customer has a plan of *level*.
+
+    Those whose cancellation has been asked for are left out.
+    """
+    asked = Request.select().where(
+        (Request.subscription == Subscription.id)
+        & (Request.kind == RequestKind.CANCEL_SUBSCRIPTION)
+        & (Request.state == "open")
+    )
+    active = (Subscription.user == user_id) & (Subscription.state == SubscriptionState.ACTIVE)
+    running = active & (Subscription.level < level) & ~peewee.fn.EXISTS(asked)
+    return [info(row) for row in Subscription.select().where(running).order_by(Subscription.id)]
 
 
 def get(subscription_id: int) -> SubscriptionInfo | None:
@@ -321,13 +338,19 @@ def _reports(row: Subscription) -> list[Report]:
 
 def _announce(row: Subscription, present: SubscriptionState, wanted: SubscriptionState, now: int) -> None:
     if wanted in _EVENTS and present is not SubscriptionState.PENDING:
-        told = _EVENTS[wanted](**_payload(row))
+        told = _EVENTS[wanted](**_payload(row), until=_until(row, now))
         outbox.append(told, row.user_id, now)
         notices.add(told, row.user_id, now, f"{told.event_kind}:{row.id}:{now}")
     if wanted is SubscriptionState.ACTIVE:
         if present is not SubscriptionState.PENDING:
             outbox.append(SubscriptionResumed(**_payload(row)), row.user_id, now)
         _end_unwanted(row, now)
+
+
+def _until(row: Subscription, now: int) -> int:
+    """When the customer's time of the subscription's level ends; 0 when nothing is left."""
+    until = access.of(row.user_id, now).end_of(row.level)
+    return until if until is not None and until > now else 0
 
 
 def _end_unwanted(row: Subscription, now: int) -> None:

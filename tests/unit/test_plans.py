@@ -114,6 +114,15 @@ def test_a_price_may_be_written_in_any_usual_way(file: Path, price: str, minor: 
         ('USD = "5.00"', 'USD = "NaN"', 'plan "premium": prices.USD: must be a price'),
         ('USD = "5.00"', 'USD = "five"', 'plan "premium": prices.USD: must be a price'),
         ('USD = "5.00"', 'XXX = "5.00"', 'plan "premium": prices.XXX: unknown'),
+        ("XTR = 500", "XTR = 25000000", 'plan "premium": prices.XTR: must be a price of at most 100000, not 25000000'),
+        ("XTR = 500", "XTR = 100001", 'plan "premium": prices.XTR: must be a price of at most 100000'),
+        ("XTR = 500", 'XTR = "1e9"', 'plan "premium": prices.XTR: must be a price of at most 100000'),
+        (
+            'USD = "5.00"',
+            'USD = "99999999999999"',
+            'plan "premium": prices.USD: must be a price of at most 9999999.99, not',
+        ),
+        ('USD = "5.00"', "JPY = 1000000000", 'plan "premium": prices.JPY: must be a price of at most 999999999, not'),
         ('USD = "5.00"', 'JPY = "5.50"', 'plan "premium": prices.JPY: must be a price above 0 with at most 0 digits'),
         ('prices = { XTR = 500, USD = "5.00" }', "", 'plan "premium": prices: missing'),
         (

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from config import plan_texts
 from config import plans as plans_module
 from config.texts import LANGUAGES, Texts, translator
 from daemon.screens import account, admin, announcements, checkout, deliveries, home, limits, notices, support
@@ -170,6 +171,10 @@ def status(plan: plans_module.Plan, access: Access) -> PlanStatus:
     return PlanStatus(plan, access, NOW, UTC)
 
 
+def loss(t: Texts) -> str:
+    return plan_texts.loss(t, PREMIUM, running="Basic")
+
+
 def plans(t: Texts, access: Access, owned: list[SubscriptionInfo], pay_links: dict[str, str]) -> Screen:
     return checkout.plans(
         t, status(PREMIUM, access), PLANS.on_sale(), owned, pay_links=pay_links, protected_refused=True
@@ -208,6 +213,7 @@ def screens(t: Texts) -> list[Screen]:
         plans(t, FREE, [], {}),
         plans(t, PAID, [subscription(state) for state in SubscriptionState], {"premium": "https://x/pay/y"}),
         checkout.subscribe(t, PREMIUM, "https://t.me/$x"),
+        checkout.before_purchase(t, PREMIUM, loss(t), [subscription(SubscriptionState.ACTIVE)]),
         checkout.already_subscribed(t, False),
         checkout.already_subscribed(t, True),
         checkout.not_on_sale(t),
@@ -215,7 +221,7 @@ def screens(t: Texts) -> list[Screen]:
             checkout.asked_to_change_renewal(t, *asked)
             for asked in ((True, "paypal"), (True, "stars"), (False, "stars"))
         ],
-        checkout.confirm_cancel_renewal(t, subscription(SubscriptionState.ACTIVE), UTC),
+        checkout.confirm_cancel_renewal(t, subscription(SubscriptionState.ACTIVE), NOW, UTC),
         checkout.renewal_cannot_change(t),
         mine,
         account.with_totals(t, mine, people=people, day=day, overview=line, money=money),

@@ -18,7 +18,7 @@ from models.event_kinds import IncidentKey
 from models.maintenance import backups, health, restoring
 from models.maintenance.backups import Backup
 from models.maintenance.restoring import Prepared
-from web.upkeep import s3
+from web.upkeep import ledger_audit, s3
 from web.upkeep.s3 import FORBIDDEN, S3Error
 
 logger = logging.getLogger(__name__)
@@ -131,16 +131,7 @@ def _make(settings: Settings, now: int) -> None:
     forgotten = backups.forget_old(settings, now)
     size = made.file.stat().st_size
     logger.info("backup.made", extra={"file": made.file.name, "bytes": size, "forgotten": len(forgotten)})
-    _report(made.contradictions, now)
-
-
-def _report(contradictions: list[str], now: int) -> None:
-    if not contradictions:
-        health.close_incident(IncidentKey.LEDGER_CONTRADICTS_ITSELF, now)
-        return
-    text = "; ".join(contradictions)
-    logger.error("ledger.contradicted", extra={"cause": text})
-    health.tell_incident(IncidentKey.LEDGER_CONTRADICTS_ITSELF, text, now)
+    ledger_audit.report(made.contradictions, now)
 
 
 def _copy(settings: Settings, bucket: s3.Bucket, now: int) -> None:

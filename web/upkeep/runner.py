@@ -34,7 +34,7 @@ from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.monitor import Monitor
 from web.paypal.operations import Operations
 from web.paypal.shop import ENDED, Shop, build_shop
-from web.upkeep import backup_job, heartbeat
+from web.upkeep import backup_job, heartbeat, ledger_audit
 from web.upkeep.periodic_tasks import PeriodicTask, WallClock
 from web.upkeep.ping import Ping
 from web.upkeep.plans_file import LOOK_S, PlansFile
@@ -185,6 +185,7 @@ class Upkeep:
             ),
             self._settled("forget what is old", HOUR_S, self._forget),
             self._settled("count what was refused", 10 * MINUTE_S, self._count_refusals),
+            PeriodicTask("audit the ledger", DAY_S, ledger_audit.audit),
             PeriodicTask("back up", 10 * MINUTE_S, lambda now: backup_job.back_up(self._settings, now)),
         ]
 

@@ -13,6 +13,7 @@ from tests.daemon_process import Chat, Daemon, button, chat
 from tests.sandbox_process import REPOSITORY, Sandbox
 
 PREMIUM = "Premium · 500 ⭐"
+VIP = "VIP · 1000 ⭐"
 
 
 async def buy(customer: Chat, label: str = PREMIUM) -> Message:
@@ -195,60 +196,82 @@ async def test_what_telegram_refunds_while_it_is_down_is_taken_back(daemon_sandb
 
 
 @pytest.fixture
-def renewing(daemon_sandbox: Sandbox, tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon of its own, whose premium plan renews itself."""
+def renewing(daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon whose premium plan renews itself, in place of the shared one: one bot, one daemon."""
+    shared_daemon.stop()
     plans = (REPOSITORY / "plans.toml").read_text()
     file = tmp_path / "plans.toml"
     file.write_text(plans.replace("[plans.premium]\n", "[plans.premium]\nrenews = true\n"))
-    with daemon_process.daemon(daemon_sandbox, tmp_path / "data", PLANS_FILE=str(file)) as running:
-        yield running
-
-
-async def test_a_subscription_renews_is_cancelled_and_taken_up_again(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon, renewing: Daemon
-) -> None:
-    shared_daemon.stop()  # one bot, one daemon
     try:
-        async with chat(daemon_sandbox, "es") as customer, chat(daemon_sandbox, "es") as other:
-            await other.ask("/start")
-            await customer.ask("/language en")
-            offer = await customer.press(await customer.ask("/premium"), PREMIUM)
-            address = button(offer, "Subscribe for 500 ⭐").url
-            with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
-                await other.pay_link(address)
-            await customer.pay_link(address)
-            assert "Premium is yours" in (await customer.until(is_receipt)).text
-            with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
-                await customer.pay_link(address)
-
-            subscription = charges(daemon_sandbox, customer)[-1]["subscription_id"]
-            daemon_sandbox.control("POST", "/payments", {"action": "renew", "subscription_id": subscription})
-            receipt = (await customer.until(is_receipt)).text
-            assert "has been renewed" in receipt
-
-            plans = await customer.ask("/premium")
-            renewal = next(line for line in plans.text.splitlines() if "Your plan renews on" in line)
-            assert renewal in receipt.splitlines(), "both name the day of the next charge"
-            confirm = await customer.press(plans, "Cancel the renewal")
-            await customer.tap(confirm, "Yes, cancel")
-            await customer.until_text("The renewal of Premium is cancelled")
-            assert _subscription(daemon_sandbox, subscription)["bot_canceled"]
-
-            for _ in range(2):  # whoever has lost the answer asks again
-                await customer.say("/premium")
-                await customer.tap(await customer.until_text("The renewal is cancelled"), "Renew again")
-                await customer.until_text("only you can switch it on")
-                assert not _subscription(daemon_sandbox, subscription)["bot_canceled"]
-            await customer.say("/premium")
-            await customer.until_text("The renewal is cancelled")
-            take_up = {"action": "cancel", "subscription_id": subscription, "canceled": False}
-            daemon_sandbox.control("POST", "/payments", take_up)
-            await customer.until_text("renews again")
-
-            daemon_sandbox.control("POST", "/payments", {"action": "cancel", "subscription_id": subscription})
-            await customer.until_text("The renewal of Premium is cancelled")
+        with daemon_process.daemon(daemon_sandbox, tmp_path / "data", PLANS_FILE=str(file)) as running:
+            yield running
     finally:
         shared_daemon.start()
+
+
+async def test_a_subscription_renews_is_cancelled_and_taken_up_again(daemon_sandbox: Sandbox, renewing: Daemon) -> None:
+    async with chat(daemon_sandbox, "es") as customer, chat(daemon_sandbox, "es") as other:
+        await other.ask("/start")
+        await customer.ask("/language en")
+        offer = await customer.press(await customer.ask("/premium"), PREMIUM)
+        address = button(offer, "Subscribe for 500 ⭐").url
+        with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
+            await other.pay_link(address)
+        await customer.pay_link(address)
+        assert "Premium is yours" in (await customer.until(is_receipt)).text
+        with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
+            await customer.pay_link(address)
+
+        subscription = charges(daemon_sandbox, customer)[-1]["subscription_id"]
+        daemon_sandbox.control("POST", "/payments", {"action": "renew", "subscription_id": subscription})
+        receipt = (await customer.until(is_receipt)).text
+        assert "has been renewed" in receipt
+
+        plans = await customer.ask("/premium")
+        renewal = next(line for line in plans.text.splitlines() if "Your plan renews on" in line)
+        assert renewal in receipt.splitlines(), "both name the day of the next charge"
+        confirm = await customer.press(plans, "Cancel the renewal")
+        await customer.tap(confirm, "Yes, cancel")
+        await customer.until_text("The renewal of Premium is cancelled")
+        assert _subscription(daemon_sandbox, subscription)["bot_canceled"]
+
+        for _ in range(2):  # whoever has lost the answer asks again
+            await customer.say("/premium")
+            await customer.tap(await customer.until_text("The renewal is cancelled"), "Renew again")
+            await customer.until_text("only you can switch it on")
+            assert not _subscription(daemon_sandbox, subscription)["bot_canceled"]
+        await customer.say("/premium")
+        await customer.until_text("The renewal is cancelled")
+        take_up = {"action": "cancel", "subscription_id": subscription, "canceled": False}
+        daemon_sandbox.control("POST", "/payments", take_up)
+        await customer.until_text("renews again")
+
+        daemon_sandbox.control("POST", "/payments", {"action": "cancel", "subscription_id": subscription})
+        await customer.until_text("The renewal of Premium is cancelled")
+
+
+async def test_what_a_better_plan_costs_is_said_before_it_is_bought(daemon_sandbox: Sandbox, renewing: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.ask("/language en")
+        offer = await customer.press(await customer.ask("/premium"), PREMIUM)
+        await customer.pay_link(button(offer, "Subscribe for 500 ⭐").url)
+        await customer.until(is_receipt)
+
+        warning = await customer.press(await customer.ask("/premium"), VIP)
+        assert "what is left of Premium waits until VIP ends" in warning.text
+        assert (await customer.press(warning, "Buy VIP all the same")).invoice is not None
+        warning = await customer.press(await customer.ask("/premium"), VIP)
+        await customer.tap(await customer.press(warning, "Cancel the renewal first"), "Yes, cancel")
+        await customer.until_text("The renewal of Premium is cancelled")
+
+        invoice = await customer.press(await customer.ask("/premium"), VIP)
+        await customer.pay(invoice)
+        await customer.until(is_receipt)
+        plans = (await customer.ask("/premium")).text
+        assert "Your plan: VIP until" in plans
+        ends = {line.rpartition("until ")[2].rstrip(".") for line in plans.splitlines() if "Then: Premium" in line}
+        ends |= {line.rpartition("ends on ")[2].rstrip(".") for line in plans.splitlines() if "ends on" in line}
+        assert len(ends) == 1, "both lines name one end"
 
 
 def _subscription(sandbox: Sandbox, subscription_id: str) -> dict:

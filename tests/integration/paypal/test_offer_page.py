@@ -3,11 +3,12 @@
 import time
 
 import pytest
+import requests
 
 from models import notes
-from models.money import access
+from models.money import access, subscriptions
 from tests.integration.paypal.test_paypal_subscriptions import subscribed
-from tests.paypal_shop import PayPalShop
+from tests.paypal_shop import PayPalShop, heading, until
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,46 @@ def test_a_buyer_reads_what_a_second_payment_adds(shop: PayPalShop) -> None:
     assert "You already have this plan" not in new.page().text
     page = owner.page().text
     assert "You already have this plan, until" in page and "Paying again adds 30 days." in page
+
+
+LOSS = {
+    "en": "While you use VIP, the days of Monthly that you have paid for go on passing, because Monthly renews.",
+    "es": "Mientras uses VIP, los días de Mensual que has pagado siguen pasando, porque Mensual se renueva.",
+}
+
+
+@pytest.mark.parametrize("language", LOSS)
+def test_what_a_better_plan_would_cost_is_said_and_prevented(shop: PayPalShop, language: str) -> None:
+    user = shop.customer(language)
+    monthly = shop.buyer(user, "monthly")
+    page = monthly.click().headers["Location"]
+    answer = requests.post(page, data={"choice": "approve"}, timeout=20, allow_redirects=False)
+    monthly.go(answer.headers["Location"])
+    until(lambda: shop.access(user).level == 1, "access")
+    vip = shop.buyer(user, "vip")
+    assert LOSS[language] in vip.page().text
+    assert LOSS[language] not in shop.buyer(user, "premium").page().text, "a budget of the same level waits"
+
+    ended = vip.browser.post(f"{vip.link}/renewal", timeout=20)
+
+    assert (
+        heading(ended) == {"en": "The renewal is being cancelled", "es": "Se está cancelando la renovación"}[language]
+    )
+    assert LOSS[language] not in vip.page().text
+    until(lambda: subscriptions.of(user)[0].state == "cancelled", "the end of the renewal")
+    vip.pay()
+    until(lambda: [each.level for each in shop.access(user).paid][-2:] == [2, 1], "the rest of the month, afterwards")
+
+
+def test_a_lesser_plan_that_renews_is_warned_of(shop: PayPalShop) -> None:
+    buyer, now = shop.buyer(plan="monthly"), int(time.time())
+    access.give(buyer.id, 2, seconds=9 * 86_400, forever=False, reason="", by=1, now=now, source="a better gift")
+
+    page = buyer.page().text
+
+    assert "Monthly renews, so its days pass unused while VIP lasts." in page
+    assert 'id="end-renewal"' not in page
+    assert buyer.browser.post(f"{buyer.link}/renewal", timeout=20, allow_redirects=False).status_code == 303
 
 
 def test_terms_privacy_and_support_are_links(shop: PayPalShop) -> None:
