@@ -87,10 +87,20 @@ class Running:
         return self.returncode
 
 
-def run(*args: str, cwd: Path, env: dict[str, str], output: IO[bytes] | None, errors: IO[bytes] | None) -> Running:
-    """Start ``python -m`` with these arguments, in a session of its own. What is None is thrown away."""
+def run(
+    *args: str,
+    cwd: Path,
+    env: dict[str, str],
+    output: IO[bytes] | None,
+    errors: IO[bytes] | None,
+    code: Path | None = None,
+) -> Running:
+    """Start ``python -m`` with these arguments, in a session of its own. What is None is thrown away.
+
+    :param code: where the module is, if not in the working directory.
+    """
     end, told = os.pipe()
-    request = json.dumps({"args": args, "cwd": str(cwd), "env": env}).encode()
+    request = json.dumps({"args": args, "cwd": str(cwd), "env": env, "code": str(code or cwd)}).encode()
     with open(os.devnull, "r+b") as nothing:
         streams = (nothing, output or nothing, errors or nothing)
         server, _ = _server()
@@ -155,6 +165,7 @@ def _become(request: dict[str, object], streams: list[int]) -> list[str]:
     time.tzset()
     sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     os.chdir(str(request["cwd"]))
+    sys.path[0] = str(request["code"])
     return list(request["args"])  # type: ignore[call-overload]
 
 
@@ -169,7 +180,6 @@ def main() -> None:
         return
     for name in [each for each in sys.modules if each == "tests" or each.startswith("tests.")]:
         del sys.modules[name]
-    sys.path[0] = os.getcwd()
     sys.argv = list(args)
     runpy.run_module(args[0], run_name="__main__", alter_sys=True)
 

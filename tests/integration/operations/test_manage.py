@@ -6,6 +6,7 @@ import os
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from models import database
 from models.maintenance import health
 from models.money import payments
 from models.money.facts import RefundFact
-from tests import clients, environment
+from tests import clients, environment, preloaded
 from tests.purchases import NOW, customer, fact, order
 from tests.sandbox_process import REPOSITORY, Sandbox
 
@@ -39,9 +40,12 @@ def start(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
 
 def run(environ: dict[str, str], *words: str) -> tuple[int, str]:
     """The exit code of a command, and what it said."""
-    with start(environ, *words) as process:
-        said, _ = process.communicate(timeout=60)
-    return process.returncode, said
+    with tempfile.TemporaryFile() as said:
+        env = {"PATH": os.environ["PATH"]} | environ
+        process = preloaded.run("manage", *words, cwd=Path.cwd(), env=env, output=said, errors=said, code=REPOSITORY)
+        ended = process.wait(60)
+        said.seek(0)
+        return ended, said.read().decode()
 
 
 @pytest.fixture
