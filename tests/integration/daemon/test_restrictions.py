@@ -61,7 +61,7 @@ async def test_links_wait_for_an_account_that_may_do_little(
         await admin.ask("/language en")
         await customer.ask("/start")
         fault(name, **how)
-        # When a customer sends an invitation that nobody remembers, admins hear what is wrong, and the link waits at no cost
+        # When a customer sends an invitation that nobody remembers, admins hear of it, and the link waits at no cost
         await customer.say(f"https://t.me/+nobody_knows_{name}")
         await admin.until_text(said, PATIENCE_S)
         attempts, _ = await put_back(own_daemon, customer.id)
