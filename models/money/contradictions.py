@@ -129,9 +129,9 @@ def _dates() -> Iterator[str]:
     counts = (Payment.effective_at == Payment.completed_at) | (Payment.effective_at == formerly)
     for payment_id, theirs in _tuples(completed.where(~counts)):
         yield f"payment {payment_id} ({theirs}): counts from another time than its completion"
-    limits = Order.seconds * PERIODS
+    limit = _later(Payment.effective_at + Order.seconds * PERIODS, _reach(Payment.subscription))
     ends = Payment.select(Payment.id, _THEIRS).join(Order).where(Payment.period_end.is_null(False))
-    sane = (Payment.period_end > Payment.effective_at) & (Payment.period_end <= Payment.effective_at + limits)
+    sane = (Payment.period_end > Payment.effective_at) & (Payment.period_end <= limit)
     for payment_id, theirs in _tuples(ends.where(Payment.completed_at.is_null(False) & ~sane)):
         yield f"payment {payment_id} ({theirs}): ends its period at a time that it does not pay"
 
@@ -189,7 +189,7 @@ def _subscriptions() -> Iterator[str]:
         yield f"subscription {row_id} ({remote_id}): does not fit its order"
     paid = Payment.select(peewee.fn.MAX(Payment.completed_at)).where(Payment.subscription == Subscription.id)
     newest = peewee.fn.COALESCE(paid, Subscription.state_at, 0)
-    limit = _later(newest, Subscription.created_at) + Order.seconds * PERIODS
+    limit = _later(_later(newest, Subscription.created_at) + Order.seconds * PERIODS, _reach(Subscription.id))
     for row_id, remote_id in _tuples(query.where(Subscription.period_end > limit)):
         yield f"subscription {row_id} ({remote_id}): is paid further than its payments reach"
 
@@ -256,6 +256,15 @@ def _newest_news() -> int:
     alive = Heartbeat.select(peewee.fn.MAX(Heartbeat.at)).scalar()
     created_ms = Event.select(peewee.fn.MAX(Event.created_ms)).scalar()
     return max(alive or 0, (created_ms or 0) // 1000)
+
+
+def _reach(subscription: Any) -> Any:
+    """How far the payments of a subscription reach, one after the other from the first, with the same room as one."""
+    sibling = Payment.alias()
+    of_same = (sibling.subscription == subscription) & sibling.completed_at.is_null(False)
+    first = peewee.fn.COALESCE(sibling.select(peewee.fn.MIN(sibling.effective_at)).where(of_same), 0)
+    number = peewee.fn.COALESCE(sibling.select(peewee.fn.COUNT(sibling.id)).where(of_same), 0)
+    return first + Order.seconds * (number + PERIODS - 1)
 
 
 def _later(first: Any, second: Any) -> Any:
