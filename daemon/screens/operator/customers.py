@@ -40,7 +40,7 @@ def card(t: Texts, shown: Card) -> Screen:
         "\n".join(_person(t, shown)),
         "\n".join([t.gettext("<b>Access</b>"), *_access(t, shown)]),
         "\n".join([t.gettext("<b>Payments</b>"), *(_payments(t, shown) or [t.gettext("none yet")])]),
-        "\n".join([t.gettext("<b>Last links</b>"), *(_links(t, shown) or [t.gettext("nothing yet")])]),
+        "\n".join([t.gettext("<b>Last links</b>"), *(_links(t, shown) or [t.gettext("no links yet")])]),
     ]
     if shown.notes:
         noted = [f"• {t.date(note.at, shown.timezone)}: {escape(note.text)}" for note in shown.notes]
