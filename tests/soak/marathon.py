@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ MEMORY_SHARE, MEMORY_FLOOR_KIB = 0.10, 6 * 1024
 SCANS_EVERY_S = 0.08
 """Fills a log in half an hour: twelve lines a second, as long as lines come."""
 FILES_MORE = 3
+AT_ONCE = 8
+"""Visitors who come together to the web program, more than it has threads."""
 FROZEN_S = 300
 """How long a link waits that met a frozen account."""
 IDLE_S = 180.0
@@ -124,6 +127,9 @@ def _warm_up(town: Town, shoppers: Shoppers, course: Course) -> Rest | None:
         town.ask(course.largest)
     shoppers.with_stars(town.people[0])
     shoppers.with_paypal(town.people[0])
+    # Each thread of the web program opens the database when it first has something to do.
+    with ThreadPoolExecutor(AT_ONCE) as visitors:
+        list(visitors.map(requests.get, [f"{town.installation.base_url}/health"] * AT_ONCE * 4))
     town.rest(60)
     return _rest(town.installation, town)
 

@@ -39,8 +39,10 @@ class Trouble:
         self.struck: dict[str, int] = {}
 
     def strike(self) -> str:
-        """Let something go wrong; returns what."""
+        """Let something go wrong; returns what. A limit of a method is over when another one strikes."""
         fault, settings = self._rng.choice(self._kinds)()
+        if fault == "method_limit" and fault in self.struck:
+            self._sandbox.control("DELETE", "/faults")
         if fault in (STRANGER, TOO_LONG):
             self._sandbox.control("POST", "/control/update", settings)
         else:
