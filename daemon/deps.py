@@ -21,7 +21,7 @@ from daemon.wakeup import Wakeup
 from models.catalogue import Catalogue
 from models.database import Watcher
 
-LOOKUPS = 10
+PAYMENT_LOOKUPS = 10
 """How many payments one customer may have the bot ask Telegram or PayPal for in an hour."""
 
 
@@ -39,7 +39,7 @@ class Deps:
     stars: Stars
     chats: Chats
     commands: CommandMenu
-    lookups: Limiter
+    payment_lookups: Limiter
     exports: Exports
 
 
@@ -58,6 +58,6 @@ def assemble(settings: Settings, catalogue: Catalogue, bot: Bot, account: Client
         stars=Stars(bot, database, wakeup, catalogue),
         chats=Chats(Reader(account), database),
         commands=CommandMenu(bot, Profile(bot, database), settings.admin_ids),
-        lookups=Limiter(LOOKUPS, LOOKUPS / HOUR_S),
+        payment_lookups=Limiter(PAYMENT_LOOKUPS, PAYMENT_LOOKUPS / HOUR_S),
         exports=Exports(database, sender, settings.db_path),
     )

@@ -94,22 +94,31 @@ class OutboxWorker:
                 await self._try_together(together)
 
     async def _try_together(self, notices: Sequence[EventInfo]) -> None:
-        """Tell many sales in one message. Where that fails each is told alone."""
-        payloads = [event.read(ShopNotice) for event in notices]
-        number = f"{notices[0].random_id}:{notices[-1].random_id}:{len(notices)}"
+        """Tell many sales in one message. Where one of them cannot be put into words each is told alone."""
         try:
-            await self._to_admins(
-                notices[0],
-                lambda admin_id: self._notifier.announce_together(
-                    admin_id, payloads, random_id=derived_id(f"{number}:{admin_id}")
-                ),
-            )
+            await self._tell_together(notices)
         except (RPCError, OSError, peewee.DatabaseError) as error:
             for event in notices:
                 await self._postpone(event, _wait(event, error), error)
+        except Exception:
+            logger.exception("event.failed", extra={"event": notices[0].id, "kind": notices[0].kind})
+            for event in notices:
+                await self._try(event, partial(self._tell, event))
         else:
             for event in notices:
                 await self._database(outbox.heard, event.id, int(time.time()))
+
+    async def _tell_together(self, notices: Sequence[EventInfo]) -> None:
+        if not self._tells_sales:
+            return
+        payloads = [event.read(ShopNotice) for event in notices]
+        number = f"{notices[0].random_id}:{notices[-1].random_id}:{len(notices)}"
+        await self._to_admins(
+            notices[0],
+            lambda admin_id: self._notifier.announce_together(
+                admin_id, payloads, random_id=derived_id(f"{number}:{admin_id}")
+            ),
+        )
 
     async def _try(self, event: EventInfo, tell: Callable[[], Awaitable[None]]) -> None:
         try:

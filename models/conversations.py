@@ -1,18 +1,29 @@
 """Who an answer to one of the bot's messages goes to: operator and customer speak to each other through the bot."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from config.units import DAY_S
+from config.units import DAY_S, HOUR_S
 from models import outbox
 from models.database import fetch, transaction
-from models.event_kinds import MessageRelayed
-from models.tables import Relay
+from models.event_kinds import EventKind, MessageRelayed
+from models.jobs import budgets
+from models.jobs.budgets import Budget, Span
+from models.tables import Event, Relay
 
 REMEMBERED_S = 30 * DAY_S
 """How long an answer still finds its way."""
 OPEN_S = DAY_S
 """How long after the operator's message a customer's text goes to them, even where it is no reply."""
+
+
+LONGEST = 3500
+"""Characters of a text that is passed on: with what stands around it, it must fit into one message."""
+FROM_CUSTOMER = Budget(budgets.Purpose.MESSAGES, (Span(30, HOUR_S),))
+"""How much a customer may have passed on: one who does not stop must not bury what the operator reads."""
+TOLD_S = HOUR_S
+"""How long after it was told a text is kept."""
 
 
 class Purpose(StrEnum):
@@ -30,10 +41,13 @@ class RelayInfo:
     about: int
 
 
-def say(sender: int, receiver: int, text: str, *, from_operator: bool, now: int) -> None:
-    """Have *receiver* told what *sender* wrote."""
+def say(sender: int, receiver: int, text: str, *, from_operator: bool, now: int) -> bool:
+    """Have *receiver* told what *sender* wrote; False when a customer has used up :data:`FROM_CUSTOMER`."""
     with transaction():
+        if not from_operator and not budgets.take(sender, FROM_CUSTOMER, 1, now):
+            return False
         outbox.append(MessageRelayed(sender=sender, text=text, from_operator=from_operator), receiver, now)
+        return True
 
 
 def expect(chat_id: int, message_id: int, relay: RelayInfo, now: int) -> None:
@@ -55,9 +69,19 @@ def open_with(chat_id: int, now: int) -> RelayInfo | None:
 
 
 def forget(now: int) -> None:
-    """Delete what is older than :data:`REMEMBERED_S`."""
+    """Delete texts that were told :data:`TOLD_S` ago, and whom they came from after :data:`REMEMBERED_S`."""
     with transaction():
         Relay.delete().where(Relay.at < now - REMEMBERED_S).execute()
+        told = (Event.kind == EventKind.MESSAGE_RELAYED) & (Event.heard_at < now - TOLD_S)
+        Event.delete().where(told).execute()
+
+
+def forget_texts_of(user_id: int, now: int) -> None:
+    """Delete what a customer wrote and has not been deleted by age. Inside the caller's transaction."""
+    lately = Event.heard_at.is_null() | (Event.heard_at >= now - 2 * TOLD_S)
+    kept = fetch(Event.select(Event.id, Event.payload).where((Event.kind == EventKind.MESSAGE_RELAYED) & lately))
+    theirs = [event_id for event_id, stored in kept if json.loads(stored)["sender"] == user_id]
+    Event.delete().where(Event.id.in_(theirs)).execute()
 
 
 def _relay(where: object) -> RelayInfo | None:

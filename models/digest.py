@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import peewee
 
-from models import notes, outbox
+from models import outbox
 from models.database import fetch, snapshot, transaction
 from models.event_kinds import Digest, EventKind
 from models.jobs import queue
@@ -15,7 +15,6 @@ from models.money import income
 from models.money.income import Income, Sum
 from models.tables import Event, Job, User
 
-NOTE = "digest"
 DAYS = 30
 WEEK = 7
 
@@ -23,13 +22,12 @@ WEEK = 7
 def write(hour: int, timezone: ZoneInfo, now: int) -> bool:
     """Write the digest of the operator's day once *hour* has come; False when it is not due or is written already."""
     today = datetime.fromtimestamp(now, timezone)
-    if today.hour < hour or notes.get(NOTE) == today.date().isoformat():
+    key = f"digest:{today.date().isoformat()}"
+    if today.hour < hour or outbox.is_written(key):
         return False
     digest = compose(timezone, now)
     with transaction():
-        outbox.append(digest, None, now, key=f"digest:{today.date().isoformat()}")
-    notes.put(NOTE, today.date().isoformat(), now)
-    return True
+        return outbox.append(digest, None, now, key) is not None
 
 
 def compose(timezone: ZoneInfo, now: int) -> Digest:

@@ -76,12 +76,17 @@ def append(payload: Payload, user_id: int | None, now: int, key: str | None = No
     """
     if not in_transaction():
         raise RuntimeError("an event belongs to the transaction that makes it true")
-    if key is not None and Event.select(Event.id).where(Event.key == key).exists():
+    if key is not None and is_written(key):
         return None
     stored = Event.payload.db_value(payload.stored())
     values = (payload.event_kind, user_id, stored, key, secrets.randbits(63) or 1, now)
     ((event_id,),) = execute(_APPEND, (*values, time.time_ns() // 1_000_000)).fetchall()
     return int(event_id)
+
+
+def is_written(key: str) -> bool:
+    """Whether an event with this *key* was written before."""
+    return bool(Event.select(Event.id).where(Event.key == key).exists())
 
 
 def alert(reason: AlertReason, detail: Mapping[str, Any], now: int, key: str) -> bool:

@@ -333,7 +333,7 @@ class Budget(Table):
     """How much of one budget a customer has used since *began_at*, the start of its present span."""
 
     user = peewee.ForeignKeyField(User, index=False, on_delete="RESTRICT")
-    purpose = peewee.TextField()  # links lookups
+    purpose = peewee.TextField()  # links lookups messages
     seconds = peewee.IntegerField()  # how long the span is
     began_at = peewee.IntegerField(index=True)
     count = peewee.IntegerField()

@@ -13,9 +13,10 @@ from models.event_kinds import OverLimit
 from models.jobs import queue, usage
 from models.jobs.batches import NewBatch
 from models.jobs.queue import Delivered, NewJob
+from models.jobs.sources import JoinOutcome
 from models.jobs.states import JobInfo
 from models.maintenance import personal_data
-from models.tables import Job
+from models.tables import Job, Join
 
 NOW = 1_800_000_000  # 2027-01-15, 08:00 UTC
 TODAY = "2027-01-15"
@@ -119,3 +120,9 @@ def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None
     queue.delivering(job.id, "w", now)
     (random_id,) = queue.plan_messages(job.id, 1, now)
     queue.finish(job.id, "w", Delivered({random_id: 7}), now)
+
+
+def joined_today(day: str) -> int:
+    """How many invitations count against the cap of this day. Requests to join do not."""
+    counted = (JoinOutcome.PENDING, JoinOutcome.JOINED)
+    return int(Join.select().where(Join.day == day, Join.outcome.in_(counted)).count())

@@ -156,14 +156,14 @@ def cancel() -> BaseResponse:
     """PayPal's return address for a buyer who turned back. The payment link stays valid.
 
     The buyer may have paid before, or in another tab, so the page shows what PayPal says. After a declined card PayPal
-    is not asked: a poll of an approved order would charge the card again.
+    is not asked: the page says that they turned back, not once more that the card was declined.
     """
     order = _returned()
     texts = translator(_language(order))
     if _is_anothers(order):
         return outcome(texts, messages.anothers(texts), 403)
     now = int(time.time())
-    if not orders.is_left_to_its_payer(order.id):
+    if not order.is_left_to_its_payer:
         with current_shop().within(PATIENCE_S):
             found = current_shop().reconcile(order, now)
         if found.result is not Result.NOT_APPROVED:

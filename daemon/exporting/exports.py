@@ -5,7 +5,7 @@ import logging
 import time
 from pathlib import Path
 
-from pyrogram.errors import RPCError
+from pyrogram.errors import FloodPremiumWait, FloodWait, RPCError
 
 from config.units import HOUR_S
 from daemon.database import Database
@@ -14,6 +14,7 @@ from daemon.limiter import Limiter
 from daemon.notifier import texts_of
 from daemon.screens import data, notices
 from daemon.telegram.errors import Unreachable
+from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
 from daemon.telegram.sender import Sender
 from models.maintenance import personal_data
 
@@ -69,15 +70,22 @@ class Exports:
             await self._send(user_id)
         except Unreachable as error:
             logger.info("export.unreachable", extra={"user": user_id, "reason": error.reason})
-        except Exception as error:
+        except (RPCError, OSError) as error:
+            logger.warning("export.failed", extra={"user": user_id, "reason": repr(error)})
+            is_flood = isinstance(error, FloodWait | FloodPremiumWait)
+            await self._later(user_id, flood_seconds(error) + FLOOD_MARGIN_S if is_flood else RETRY_S)
+            return
+        except Exception:
             # One export that cannot be made must not hold up the others.
-            is_strange = not isinstance(error, RPCError | OSError)
-            logger.warning("export.failed", extra={"user": user_id, "reason": repr(error)}, exc_info=is_strange)
-            if await self._database(personal_data.failed, user_id, int(time.time()) + RETRY_S):
-                return
-            await self._apologise(user_id)
+            logger.exception("export.failed", extra={"user": user_id})
+            await self._later(user_id, RETRY_S)
             return
         await self._database(personal_data.done, user_id)
+
+    async def _later(self, user_id: int, seconds: int) -> None:
+        """Try again after so many seconds, or tell the person that it was tried often enough."""
+        if not await self._database(personal_data.failed, user_id, int(time.time()) + seconds):
+            await self._apologise(user_id)
 
     async def _send(self, user_id: int) -> None:
         with Document(f"mydata-{user_id}", self._directory) as document:

@@ -2,7 +2,8 @@
 
 from config.units import DAY_S
 from daemon.context import Context
-from daemon.screens import account, admin, vocabulary
+from daemon.screens import account, vocabulary
+from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from models import users
 from models.jobs import batches, queue, usage

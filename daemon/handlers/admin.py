@@ -11,7 +11,8 @@ from config.plans import Plan
 from daemon.context import Context
 from daemon.handlers import data, shop, typed
 from daemon.handlers.typed import BadArguments, Span
-from daemon.screens import admin, vocabulary
+from daemon.screens import vocabulary
+from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from daemon.transfer.errors import PermanentFailure, RetryLater
 from models import outbox, users

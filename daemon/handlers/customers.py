@@ -10,7 +10,7 @@ from config.units import DAY_S
 from daemon.context import Context
 from daemon.handlers import admin, start
 from daemon.handlers.typed import BadArguments
-from daemon.screens import admin as answers
+from daemon.screens.operator import admin as answers
 from daemon.screens.operator import customers, income
 from daemon.telegram.screen import Screen
 from models import conversations, customer_notes, users
@@ -119,12 +119,14 @@ async def ask_ban(context: Context) -> None:
 
 async def ban(context: Context) -> None:
     """The button that bans a customer."""
-    await context.show(await admin.ban(context, [context.argument]))
+    await context.show(await admin.ban(context, [str(context.number)]))
+    context.deps.wakeup.wake()
 
 
 async def unban(context: Context) -> None:
     """The button that lets a customer back in."""
-    await context.show(await admin.unban(context, [context.argument]))
+    await context.show(await admin.unban(context, [str(context.number)]))
+    context.deps.wakeup.wake()
 
 
 async def ask_gift(context: Context) -> None:
@@ -133,8 +135,9 @@ async def ask_gift(context: Context) -> None:
 
 
 async def give(context: Context) -> None:
-    """The button that gives a customer some days of a plan: ``id:level``."""
-    user_id, _, level = context.argument.partition(":")
+    """The button that gives a customer some days of a plan: ``id:level:asked``. Pressed twice, it gives once."""
+    user_id, _, rest = context.argument.partition(":")
+    level, _, asked = rest.partition(":")
     given = replace(context, argument=user_id)
     plans = context.deps.catalogue.plans
     plan = plans.for_level(int(level)) if level.isdecimal() else plans.free
@@ -150,7 +153,7 @@ async def give(context: Context) -> None:
         reason="",
         by=context.user.id,
         now=context.now,
-        source=context.key,
+        source=f"button:{context.deps.settings.bot_id}:{context.user.id}:{context.message_id}:{known.id}:{asked}",
     )
     context.deps.wakeup.wake()
     await context.show(answers.granted(context.t, known, await context.plan_status(known.id), new=new))
@@ -159,14 +162,17 @@ async def give(context: Context) -> None:
 # The conversation
 
 
-async def say(context: Context, words: list[str]) -> Screen:
+async def say(context: Context, words: list[str]) -> Screen | None:
     """``/say WHO TEXT``: tell a customer something. Their answer comes back."""
     if len(words) < 2:
         raise BadArguments
     known = await find(context, words[0])
     if known is None:
         return answers.unknown_user(context.t, words[0])
-    return await _say(context, known, " ".join(words[1:]))
+    text = " ".join(words[1:])
+    if len(text) > conversations.LONGEST:
+        return customers.too_long(context.t, conversations.LONGEST)
+    return await _say(context, known, text)
 
 
 async def ask_message(context: Context) -> None:
@@ -184,7 +190,7 @@ async def answered(context: Context, sent: Message) -> bool:
     database = context.deps.database
     to = sent.reply_to_message_id
     relay = await database(conversations.expected, context.user.id, to) if to else None
-    if relay is None:
+    if relay is None or not _is_between(context, relay):
         return False
     await _take(context, relay, str(sent.text or ""))
     return True
@@ -193,29 +199,41 @@ async def answered(context: Context, sent: Message) -> bool:
 async def goes_on(context: Context, text: str) -> bool:
     """Take what a customer writes while a conversation with the operator is open; False when there is none."""
     relay = await context.deps.database(conversations.open_with, context.user.id, context.now)
-    if relay is None or context.is_admin:
+    if relay is None or context.is_admin or not _is_between(context, relay):
         return False
     await _take(context, relay, text)
     return True
+
+
+def _is_between(context: Context, relay: RelayInfo) -> bool:
+    """Whether one of the two is an admin today: nobody else's words are passed on."""
+    return context.is_admin or relay.about in context.deps.settings.admin_ids
 
 
 async def _take(context: Context, relay: RelayInfo, text: str) -> None:
     known = await context.deps.database(users.get, relay.about)
     if not text.strip() or known is None:
         await context.say(customers.nothing_to_say(context.t))
+    elif len(text) > conversations.LONGEST:
+        await context.say(customers.too_long(context.t, conversations.LONGEST))
     elif relay.purpose is Purpose.NOTE and context.is_admin:
         await context.deps.database(customer_notes.add, known.id, plain(text), context.user.id, context.now)
         await context.say(customers.noted(context.t, known))
     else:
-        await context.say(await _say(context, known, text))
+        said = await _say(context, known, text)
+        if said is not None:
+            await context.say(said)
 
 
-async def _say(context: Context, receiver: UserInfo, text: str) -> Screen:
+async def _say(context: Context, receiver: UserInfo, text: str) -> Screen | None:
+    """Pass a text on. None when it is too much: an event tells the customer."""
     from_operator = context.is_admin
-    await context.deps.database(
+    is_taken = await context.deps.database(
         conversations.say, context.user.id, receiver.id, plain(text), from_operator=from_operator, now=context.now
     )
     context.deps.wakeup.wake()
+    if not is_taken:
+        return None
     return customers.said(context.t, receiver) if from_operator else customers.answer_sent(context.t)
 
 
@@ -258,7 +276,7 @@ async def _confirm_ban(context: Context, known: UserInfo) -> Screen:
 
 
 async def _choose_plan(context: Context, known: UserInfo) -> Screen:
-    return customers.choose_plan(context.t, known, context.deps.catalogue.plans)
+    return customers.choose_plan(context.t, known, context.deps.catalogue.plans, asked=context.now)
 
 
 async def _ask(context: Context, purpose: Purpose, write: Callable[..., Screen]) -> None:

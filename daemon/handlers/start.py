@@ -5,7 +5,8 @@ from dataclasses import replace
 from config.texts import translator
 from daemon import commands
 from daemon.context import Context
-from daemon.screens import admin, home, vocabulary
+from daemon.screens import home, vocabulary
+from daemon.screens.operator import admin
 from models import users
 from models.jobs import sources, usage
 from models.maintenance import health

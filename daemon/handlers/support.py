@@ -35,7 +35,7 @@ async def _look_up(context: Context, remote_id: str, provider: ProviderTraits) -
     """Find a payment here, or else at its provider. Somebody else's payment is not found."""
     deps = context.deps
     found = await deps.database(payments.find, None, remote_id)
-    if found is None and (wait := deps.lookups.wait(context.user.id, time.monotonic())):
+    if found is None and (wait := deps.payment_lookups.wait(context.user.id, time.monotonic())):
         await context.show(support.too_many(context.t, wait))
         return
     if found is None and provider.is_asked_later:

@@ -12,7 +12,8 @@ from config.money import CURRENCIES, STARS, decimals
 from config.plans import Plan
 from config.texts import LANGUAGES, Texts
 from config.units import DAY_S
-from daemon.screens import admin, vocabulary
+from daemon.screens import vocabulary
+from daemon.screens.operator import admin
 
 LONGEST_S = 36_500 * DAY_S
 _AMOUNT = re.compile(r"(?P<before>[^\d+-]*)(?P<number>\d[\d.,' ]{0,19})(?P<after>[^\d]*)")

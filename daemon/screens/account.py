@@ -14,6 +14,7 @@ from models.jobs import queue
 from models.jobs.states import JobInfo, JobState
 from models.jobs.usage import Left
 from models.money import payments
+from models.money.income import Income
 from models.money.payments import PaymentInfo
 from models.users import UserInfo
 
@@ -78,7 +79,7 @@ def _ended(t: Texts, day: queue.Totals) -> Iterator[str]:
     yield t.ngettext("{n} failed", "{n} failed", day.failed)
 
 
-def _turnover(t: Texts, of: payments.Turnover) -> str:
+def _turnover(t: Texts, of: Income) -> str:
     amount = t.price(of.amount, of.currency)
     text = t.ngettext("{amount} from {n} payment", "{amount} from {n} payments", of.payments, amount=amount)
     return text + ", " + t.gettext("refunded: {price}", price=t.price(of.refunded, of.currency))

@@ -394,96 +394,101 @@ def _admin_alert(payload: AdminAlert, setting: Setting) -> Screen:
     return Screen(f"🔔 {alert(t, payload.reason)}\n{details}")
 
 
+ALERTS: Mapping[str, Callable[[Texts], str]] = {
+    AlertReason.UNKNOWN_ORDER: lambda t: t.gettext(
+        "A payment arrived that belongs to no order known here. It gave no access: look at it at the provider, "
+        "then refund it or give the plan with /grant."
+    ),
+    AlertReason.WRONG_USER: lambda t: t.gettext(
+        "Somebody has paid another customer's order. The payment gave no access: refund it, or give the plan with "
+        "/grant."
+    ),
+    AlertReason.WRONG_AMOUNT: lambda t: t.gettext(
+        "A payment is not the price of its order. The payment gave no access: refund it, or give the plan with /grant."
+    ),
+    AlertReason.WRONG_CURRENCY: lambda t: t.gettext(
+        "A payment is in another currency than its order. The payment gave no access: refund it, or give the plan "
+        "with /grant."
+    ),
+    AlertReason.WRONG_PROVIDER: lambda t: t.gettext(
+        "A payment came through another provider than its order. The payment gave no access: refund it, or give "
+        "the plan with /grant."
+    ),
+    AlertReason.AMOUNT_CHANGED: lambda t: t.gettext(
+        "The provider now reports another amount for a payment that is already recorded. Compare the two at the "
+        "provider."
+    ),
+    AlertReason.BANNED_USER_PAID: lambda t: t.gettext(
+        "A banned customer has paid. Refund the payment, or let the customer back in with /unban."
+    ),
+    AlertReason.DISPUTE_OPENED: lambda t: t.gettext(
+        "A customer disputes a payment. Answer the dispute at the provider in time."
+    ),
+    AlertReason.DISPUTE_UNEXPLAINED: lambda t: t.gettext(
+        "A dispute has ended in a way that I do not know, so the customer's access stays paused. See at PayPal "
+        "who has the money: if you have it, give the customer their time back with /grant."
+    ),
+    AlertReason.ORDER_MISMATCH: lambda t: t.gettext(
+        "PayPal's order differs from the customer's order. It gave no access: look at it at PayPal, then refund "
+        "it or give the plan with /grant."
+    ),
+    AlertReason.PAYPAL_ACCOUNT: lambda t: t.gettext(
+        "PayPal does not let your account take this payment. Where the issue names a currency or a country, your "
+        "account cannot sell in it: change the price in plans.toml. Otherwise log in at paypal.com to see what "
+        "PayPal needs from you."
+    ),
+    AlertReason.PAYPAL_REFUSAL: lambda t: t.gettext(
+        "PayPal refused to take a payment for a reason that I do not know. Nothing was charged, and the customer "
+        "was asked to pay in another way. Look the reason up at PayPal if it comes again."
+    ),
+    AlertReason.REFUND_OPEN: lambda t: t.gettext(
+        "PayPal answers a refund with something that I do not know. I keep asking with the same number, so that "
+        "it is never made twice, and look whether it was made. Look at the payment at PayPal."
+    ),
+    AlertReason.DISPUTE_UNREADABLE: lambda t: t.gettext(
+        "PayPal shows a dispute that I cannot read, or whose payment I cannot find. Look at it at PayPal and "
+        "answer it there in time."
+    ),
+    AlertReason.TRANSACTION_UNREADABLE: lambda t: t.gettext(
+        "The provider's list of transactions has an entry that I cannot read. Look for it at the provider."
+    ),
+    AlertReason.WEBHOOK_UNEXPLAINED: lambda t: t.gettext(
+        "PayPal has told me of something that I could not find at PayPal for three days. Look for it at PayPal: "
+        "it may be a payment or a refund that is not recorded here."
+    ),
+    AlertReason.MONEY_NOT_IN_LEDGER: lambda t: t.gettext(
+        "The provider has a payment that belongs to no order known here. Look at it at the provider, then refund "
+        "it or give the plan with /grant."
+    ),
+    AlertReason.MONEY_NOT_AT_PROVIDER: lambda t: t.gettext(
+        "A payment that is recorded here is missing from the provider's list. Look for it at the provider."
+    ),
+    AlertReason.DATABASE_RESTORED: lambda t: t.gettext(
+        "The database was restored from a backup. I am fetching what was paid since then from Telegram and "
+        "PayPal; you need to do nothing."
+    ),
+    AlertReason.EVENT_NOT_TOLD: lambda t: t.gettext(
+        "I could not send a customer a message and will not try again. Tell the customer yourself if it matters; "
+        "the log names each such message."
+    ),
+    AlertReason.SECOND_SUBSCRIPTION: lambda t: t.gettext(
+        "A customer has begun a second subscription to the same plan. I am cancelling its renewal; refund its "
+        "payment if you wish."
+    ),
+}
+"""What an admin must look into, and what to do about it."""
+
+
 def alert(t: Texts, reason: str) -> str:
     """An alert, and what to do about it."""
-    texts: dict[str, str] = {
-        AlertReason.UNKNOWN_ORDER: t.gettext(
-            "A payment arrived that belongs to no order known here. It gave no access: look at it at the provider, "
-            "then refund it or give the plan with /grant."
-        ),
-        AlertReason.WRONG_USER: t.gettext(
-            "Somebody has paid another customer's order. The payment gave no access: refund it, or give the plan with "
-            "/grant."
-        ),
-        AlertReason.WRONG_AMOUNT: t.gettext(
-            "A payment is not the price of its order. The payment gave no access: refund it, or give the plan with "
-            "/grant."
-        ),
-        AlertReason.WRONG_CURRENCY: t.gettext(
-            "A payment is in another currency than its order. The payment gave no access: refund it, or give the plan "
-            "with /grant."
-        ),
-        AlertReason.WRONG_PROVIDER: t.gettext(
-            "A payment came through another provider than its order. The payment gave no access: refund it, or give "
-            "the plan with /grant."
-        ),
-        AlertReason.AMOUNT_CHANGED: t.gettext(
-            "The provider now reports another amount for a payment that is already recorded. Compare the two at the "
-            "provider."
-        ),
-        AlertReason.BANNED_USER_PAID: t.gettext(
-            "A banned customer has paid. Refund the payment, or let the customer back in with /unban."
-        ),
-        AlertReason.DISPUTE_OPENED: t.gettext(
-            "A customer disputes a payment. Answer the dispute at the provider in time."
-        ),
-        AlertReason.DISPUTE_UNEXPLAINED: t.gettext(
-            "A dispute has ended in a way that I do not know, so the customer's access stays paused. See at PayPal "
-            "who has the money: if you have it, give the customer their time back with /grant."
-        ),
-        AlertReason.ORDER_MISMATCH: t.gettext(
-            "PayPal's order differs from the customer's order. It gave no access: look at it at PayPal, then refund "
-            "it or give the plan with /grant."
-        ),
-        AlertReason.PAYPAL_ACCOUNT: t.gettext(
-            "PayPal does not let your account take this payment. Where the issue names a currency or a country, your "
-            "account cannot sell in it: change the price in plans.toml. Otherwise log in at paypal.com to see what "
-            "PayPal needs from you."
-        ),
-        AlertReason.PAYPAL_REFUSAL: t.gettext(
-            "PayPal refused to take a payment for a reason that I do not know. Nothing was charged, and the customer "
-            "was asked to pay in another way. Look the reason up at PayPal if it comes again."
-        ),
-        AlertReason.REFUND_OPEN: t.gettext(
-            "PayPal answers a refund with something that I do not know. I keep asking with the same number, so that "
-            "it is never made twice, and look whether it was made. Look at the payment at PayPal."
-        ),
-        AlertReason.DISPUTE_UNREADABLE: t.gettext(
-            "PayPal shows a dispute that I cannot read, or whose payment I cannot find. Look at it at PayPal and "
-            "answer it there in time."
-        ),
-        AlertReason.TRANSACTION_UNREADABLE: t.gettext(
-            "The provider's list of transactions has an entry that I cannot read. Look for it at the provider."
-        ),
-        AlertReason.WEBHOOK_UNEXPLAINED: t.gettext(
-            "PayPal has told me of something that I could not find at PayPal for three days. Look for it at PayPal: "
-            "it may be a payment or a refund that is not recorded here."
-        ),
-        AlertReason.MONEY_NOT_IN_LEDGER: t.gettext(
-            "The provider has a payment that belongs to no order known here. Look at it at the provider, then refund "
-            "it or give the plan with /grant."
-        ),
-        AlertReason.MONEY_NOT_AT_PROVIDER: t.gettext(
-            "A payment that is recorded here is missing from the provider's list. Look for it at the provider."
-        ),
-        AlertReason.DATABASE_RESTORED: t.gettext(
-            "The database was restored from a backup. I am fetching what was paid since then from Telegram and "
-            "PayPal; you need to do nothing."
-        ),
-        AlertReason.EVENT_NOT_TOLD: t.gettext(
-            "I could not send a customer a message and will not try again. Tell the customer yourself if it matters; "
-            "the log names each such message."
-        ),
-        AlertReason.SECOND_SUBSCRIPTION: t.gettext(
-            "A customer has begun a second subscription to the same plan. I am cancelling its renewal; refund its "
-            "payment if you wish."
-        ),
-    }
-    return texts.get(reason) or escape(reason)
+    say = ALERTS.get(reason)
+    return say(t) if say else escape(reason)
 
 
 def _budget_spent(payload: BudgetSpent, setting: Setting) -> Screen:
     t = setting.t
+    if payload.purpose == Purpose.MESSAGES:
+        return Screen(_messages_spent(payload, setting), keyboard.rows(keyboard.home(t)))
     if payload.purpose == Purpose.LOOKUPS:
         return Screen(_lookups_spent(payload, setting), keyboard.rows(keyboard.home(t)))
     text = _links_spent(payload, setting)
@@ -495,6 +500,15 @@ def _budget_spent(payload: BudgetSpent, setting: Setting) -> Screen:
             taken=payload.taken,
         )
     return Screen(text, keyboard.rows(keyboard.plans(t), keyboard.home(t)))
+
+
+def _messages_spent(payload: BudgetSpent, setting: Setting) -> str:
+    return setting.t.ngettext(
+        "⏳ I have passed on {n} message to the operator, and this one not any more. Write again from {date} on.",
+        "⏳ I have passed on {n} messages to the operator, and this one not any more. Write again from {date} on.",
+        payload.limit,
+        date=setting.date(payload.until),
+    )
 
 
 def _lookups_spent(payload: BudgetSpent, setting: Setting) -> str:
@@ -531,96 +545,100 @@ def _incident_closed(payload: IncidentClosed, setting: Setting) -> Screen:
     return Screen(f"🟢 {text} {incident(t, payload.key)}")
 
 
+INCIDENTS: Mapping[str, Callable[[Texts], str]] = {
+    IncidentKey.ACCOUNT_REVOKED: lambda t: t.gettext(
+        "Telegram has logged out the reading account, so I cannot deliver anything. Make a new session (make "
+        "session), put it into TELEGRAM_SESSION_STRING and restart. I still answer customers."
+    ),
+    IncidentKey.ACCOUNT_BANNED: lambda t: t.gettext(
+        "Telegram has banned the reading account, so I cannot deliver anything. Put the session of another "
+        "account into TELEGRAM_SESSION_STRING and restart. I still answer customers."
+    ),
+    IncidentKey.ACCOUNT_FROZEN: lambda t: t.gettext(
+        "Telegram has frozen the reading account: it still reads the chats that it is in, but opens no new ones. "
+        "Log in to Telegram with that account, which shows why and how to appeal; below is until when it may. "
+        "Links that need it wait, and go on by themselves when it is over."
+    ),
+    IncidentKey.ACCOUNT_LIMITED: lambda t: t.gettext(
+        "Telegram limits the reading account, because it was reported as spam: it joins no chats now. Write to "
+        "@SpamBot with that account, which says until when. Invitations wait, and go on by themselves when it is "
+        "over; JOIN_BY_INVITATION=nobody stops them."
+    ),
+    IncidentKey.ACCOUNT_FLAGGED: lambda t: t.gettext(
+        "Telegram shows the reading account as restricted, and may freeze or ban it next; what it says is below. "
+        "Write to @SpamBot with that account, and have another one ready."
+    ),
+    IncidentKey.BACKUP_FAILED: lambda t: t.gettext(
+        "I could not back up the database; the reason is below. If the database is damaged, this command restores "
+        "it: manage.py restore latest."
+    ),
+    IncidentKey.BACKUP_COPY_FAILED: lambda t: t.gettext(
+        "I could not copy the newest backup to your storage. The backup is safe on this server; check the "
+        "BACKUP_S3_ settings."
+    ),
+    IncidentKey.BACKUP_COPY_ELSEWHERE: lambda t: t.gettext(
+        "The bucket of BACKUP_S3_BUCKET holds backups of another database, so I copy nothing there. If you have "
+        "lost that database, restore it with manage.py restore and the name below. Otherwise name another bucket, "
+        "or empty this one."
+    ),
+    IncidentKey.BACKUP_COPIES_KEPT: lambda t: t.gettext(
+        "I could not delete old backups from your storage; new ones arrive there as before. Let the key of "
+        "BACKUP_S3_ACCESS_KEY list and delete too, or delete old backups yourself."
+    ),
+    IncidentKey.LEDGER_CONTRADICTS_ITSELF: lambda t: t.gettext(
+        "The ledger does not add up. Nothing is damaged, and backups go on as before. Look at this payment at the "
+        "provider, under the number in brackets."
+    ),
+    IncidentKey.WEBHOOK_MISSING: lambda t: t.gettext(
+        "PayPal has no webhook of this bot, so I notice payments up to a minute late, and refunds up to an hour "
+        "late. Check that PayPal can reach BACKEND_URL (make doctor)."
+    ),
+    IncidentKey.PAYPAL_DENIED: lambda t: t.gettext(
+        "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more, so nobody can pay with "
+        "PayPal. Put new ones into the settings and restart."
+    ),
+    IncidentKey.DISPUTES_REFUSED: lambda t: t.gettext(
+        "PayPal does not show me its disputes, so a disputed payment does not pause access. Switch on “Customer "
+        "disputes” for the application in PayPal's developer pages."
+    ),
+    IncidentKey.PLANS_REFUSED: lambda t: t.gettext(
+        "I cannot use what the plans file (plans.toml) says now, so the plans and prices from before go on. What "
+        "is wrong is below: correct the file, and I take it over at once."
+    ),
+    IncidentKey.REPORT_REFUSED: lambda t: t.gettext(
+        "PayPal does not show me its list of transactions, so I cannot compare the ledger with it. Switch on "
+        "“Transaction search” for the application in PayPal's developer pages."
+    ),
+    IncidentKey.PAYPAL_AWAY: lambda t: t.gettext(
+        "PayPal has not answered for more than ten minutes, so nobody can pay with PayPal. I will settle what was "
+        "paid when it is back. Stars still work."
+    ),
+    IncidentKey.WEBHOOKS_FAILING: lambda t: t.gettext(
+        "PayPal's notifications do not arrive. I notice payments all the same, up to a minute late. Check that "
+        "PayPal can reach BACKEND_URL (make doctor)."
+    ),
+    IncidentKey.DISK_NEARLY_FULL: lambda t: t.gettext(
+        "The disk is nearly full. Make room or enlarge the disk: once it is full, I can deliver and sell nothing."
+    ),
+    IncidentKey.DISK_FULL: lambda t: t.gettext(
+        "I cannot write to the database; the disk seems to be full. Deliveries and sales wait. Make room: then "
+        "everything goes on by itself, and I settle what was paid meanwhile."
+    ),
+    IncidentKey.CRASH_LOOP: lambda t: t.gettext("A program keeps crashing. Its log says why."),
+    IncidentKey.CANARY_FAILED: lambda t: t.gettext(
+        "Today's test delivery to you did not arrive, so customers may be waiting in vain too. /status shows more."
+    ),
+    IncidentKey.CHORE_FAILING: lambda t: t.gettext(
+        "A background task keeps failing; its name is below. The log of upkeep says why."
+    ),
+}
+"""What is wrong, and what to do about it."""
+
+
 def incident(t: Texts, key: str) -> str:
     """What is wrong, with what to do about it."""
-    texts: dict[str, str] = {
-        IncidentKey.ACCOUNT_REVOKED: t.gettext(
-            "Telegram has logged out the reading account, so I cannot deliver anything. Make a new session (make "
-            "session), put it into TELEGRAM_SESSION_STRING and restart. I still answer customers."
-        ),
-        IncidentKey.ACCOUNT_BANNED: t.gettext(
-            "Telegram has banned the reading account, so I cannot deliver anything. Put the session of another "
-            "account into TELEGRAM_SESSION_STRING and restart. I still answer customers."
-        ),
-        IncidentKey.ACCOUNT_FROZEN: t.gettext(
-            "Telegram has frozen the reading account: it still reads the chats that it is in, but opens no new ones. "
-            "Log in to Telegram with that account, which shows why and how to appeal; below is until when it may. "
-            "Links that need it wait, and go on by themselves when it is over."
-        ),
-        IncidentKey.ACCOUNT_LIMITED: t.gettext(
-            "Telegram limits the reading account, because it was reported as spam: it joins no chats now. Write to "
-            "@SpamBot with that account, which says until when. Invitations wait, and go on by themselves when it is "
-            "over; JOIN_BY_INVITATION=nobody stops them."
-        ),
-        IncidentKey.ACCOUNT_FLAGGED: t.gettext(
-            "Telegram shows the reading account as restricted, and may freeze or ban it next; what it says is below. "
-            "Write to @SpamBot with that account, and have another one ready."
-        ),
-        IncidentKey.BACKUP_FAILED: t.gettext(
-            "I could not back up the database; the reason is below. If the database is damaged, this command restores "
-            "it: manage.py restore latest."
-        ),
-        IncidentKey.BACKUP_COPY_FAILED: t.gettext(
-            "I could not copy the newest backup to your storage. The backup is safe on this server; check the "
-            "BACKUP_S3_ settings."
-        ),
-        IncidentKey.BACKUP_COPY_ELSEWHERE: t.gettext(
-            "The bucket of BACKUP_S3_BUCKET holds backups of another database, so I copy nothing there. If you have "
-            "lost that database, restore it with manage.py restore and the name below. Otherwise name another bucket, "
-            "or empty this one."
-        ),
-        IncidentKey.BACKUP_COPIES_KEPT: t.gettext(
-            "I could not delete old backups from your storage; new ones arrive there as before. Let the key of "
-            "BACKUP_S3_ACCESS_KEY list and delete too, or delete old backups yourself."
-        ),
-        IncidentKey.LEDGER_CONTRADICTS_ITSELF: t.gettext(
-            "The ledger does not add up. Nothing is damaged, and backups go on as before. Look at this payment at the "
-            "provider, under the number in brackets."
-        ),
-        IncidentKey.WEBHOOK_MISSING: t.gettext(
-            "PayPal has no webhook of this bot, so I notice payments up to a minute late, and refunds up to an hour "
-            "late. Check that PayPal can reach BACKEND_URL (make doctor)."
-        ),
-        IncidentKey.PAYPAL_DENIED: t.gettext(
-            "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more, so nobody can pay with "
-            "PayPal. Put new ones into the settings and restart."
-        ),
-        IncidentKey.DISPUTES_REFUSED: t.gettext(
-            "PayPal does not show me its disputes, so a disputed payment does not pause access. Switch on “Customer "
-            "disputes” for the application in PayPal's developer pages."
-        ),
-        IncidentKey.PLANS_REFUSED: t.gettext(
-            "I cannot use what the plans file (plans.toml) says now, so the plans and prices from before go on. What "
-            "is wrong is below: correct the file, and I take it over at once."
-        ),
-        IncidentKey.REPORT_REFUSED: t.gettext(
-            "PayPal does not show me its list of transactions, so I cannot compare the ledger with it. Switch on "
-            "“Transaction search” for the application in PayPal's developer pages."
-        ),
-        IncidentKey.PAYPAL_AWAY: t.gettext(
-            "PayPal has not answered for more than ten minutes, so nobody can pay with PayPal. I will settle what was "
-            "paid when it is back. Stars still work."
-        ),
-        IncidentKey.WEBHOOKS_FAILING: t.gettext(
-            "PayPal's notifications do not arrive. I notice payments all the same, up to a minute late. Check that "
-            "PayPal can reach BACKEND_URL (make doctor)."
-        ),
-        IncidentKey.DISK_NEARLY_FULL: t.gettext(
-            "The disk is nearly full. Make room or enlarge the disk: once it is full, I can deliver and sell nothing."
-        ),
-        IncidentKey.DISK_FULL: t.gettext(
-            "I cannot write to the database; the disk seems to be full. Deliveries and sales wait. Make room: then "
-            "everything goes on by itself, and I settle what was paid meanwhile."
-        ),
-        IncidentKey.CRASH_LOOP: t.gettext("A program keeps crashing. Its log says why."),
-        IncidentKey.CANARY_FAILED: t.gettext(
-            "Today's test delivery to you did not arrive, so customers may be waiting in vain too. /status shows more."
-        ),
-        IncidentKey.CHORE_FAILING: t.gettext(
-            "A background task keeps failing; its name is below. The log of upkeep says why."
-        ),
-    }
-    return texts.get(key) or escape(key)
+    say = INCIDENTS.get(key)
+    return say(t) if say else escape(key)
 
 
 KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {

@@ -1,6 +1,6 @@
 """How a delivery ended: what it used and what is left, or why it failed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -222,94 +222,104 @@ def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:
 def _reason(t: Texts, reason: RefusalReason, account: str | None) -> str:
     if reason in REASONS:
         return links.reason(t, reason)
-    if reason is RefusalReason.NO_ACCESS:
+    if reason in (RefusalReason.NO_ACCESS, RefusalReason.ENTRY_APPROVED):  # the second: of rows from before
         return _no_access(t, account)
-    again = t.gettext("Please send the link again later; this attempt cost you nothing.")
-    other = t.gettext("Please choose another post.")
-    return {
-        RefusalReason.NOT_FOUND: t.gettext(
-            "This post does not exist; it may have been deleted. Please check the link."
-        ),
-        RefusalReason.PERSON: t.gettext(
-            "This link leads to a person or a bot, and I only read channels and groups. Please send the link "
-            "to a post in one of those."
-        ),
-        RefusalReason.BASIC_GROUP: t.gettext(
-            "I cannot read this group: Telegram gives it no links to posts until it becomes a supergroup. Its admins "
-            "make it one by showing the history to new members."
-        ),
-        RefusalReason.PRIVATE: t.gettext(
-            "This chat is private. Send me an invitation link to the chat first (t.me/+…), then this link again."
-        ),
-        RefusalReason.BLOCKED: t.gettext(
-            "The operator has closed this chat, so I do not deliver its posts. Please choose a post of another chat."
-        ),
-        RefusalReason.PROTECTED: t.gettext(
-            "The owner of this chat does not allow saving its posts, so I do not deliver them."
-        )
-        + f" {other}",
-        RefusalReason.SELF_DESTRUCTING: t.gettext("This post disappears after viewing, and I never deliver such posts.")
-        + f" {other}",
-        RefusalReason.PAID_MEDIA: t.gettext(
-            "This post is paid media: its owner sells it in Telegram itself, so I do not deliver it."
-        )
-        + f" {other}",
-        RefusalReason.NOTHING_TO_DELIVER: t.gettext(
-            "I found nothing in this post that I can deliver. Please choose another post."
-        ),
-        RefusalReason.FILE_REFUSED: t.gettext("Telegram does not let me send the file of this post.") + f" {other}",
-        RefusalReason.VOICE_FORBIDDEN: t.gettext(
-            "Your privacy settings do not let me send you voice and video messages. In Telegram, open Settings → "
-            "Privacy and Security → Voice Messages and add me under “Always Allow”. Then send the link again."
-        ),
-        RefusalReason.INVITE_EXPIRED: t.gettext("This invitation has expired. Please ask for a new one."),
-        RefusalReason.INVITE_INVALID: t.gettext("This invitation does not exist. Please copy it again."),
-        RefusalReason.INVITE_PAID: t.gettext(
-            "This invitation asks for a paid subscription, and I do not buy any. Please choose a post of another chat."
-        ),
-        RefusalReason.JOIN_REQUESTED: t.gettext(
-            "The admins of this chat admit each person themselves, so this invitation opens nothing by itself. I ask "
-            "to join with it. Once I am in, the operator can open the chat for you: please ask them."
-        ),
-        RefusalReason.ENTRY_APPROVED: t.gettext(
-            "I am in this chat, but its admins admit each person themselves, so an invitation does not show that you "
-            "may read the chat. Please ask the operator to open the chat for you."
-        ),
-        RefusalReason.TOO_MANY_CHANNELS: t.gettext(
-            "I am in as many chats as Telegram allows, so I cannot join this one. Please tell the operator."
-        ),
-        RefusalReason.CHAT_FULL: t.gettext(
-            "This chat is full, so I cannot join it. Please send the invitation again another day."
-        ),
-        RefusalReason.BANNED_THERE: t.gettext(
-            "The admins of this chat have banned me, so I cannot join it. Please choose a post of another chat."
-        ),
-        RefusalReason.JOIN_NOBODY: t.gettext(
-            "I do not join chats by invitation. Please ask the operator to add this chat."
-        ),
-        RefusalReason.JOIN_ONLY_PAYING: t.gettext(
-            "I join chats only for customers with a paid plan. Choose a plan, then send the invitation again."
-        ),
-        RefusalReason.JOIN_CAP: t.gettext(
-            "I have joined as many chats as I may in one day. Please send the invitation again tomorrow."
-        ),
-        RefusalReason.JOIN_SHARE: t.gettext(
-            "I have joined as many chats for you as I may in one day. Please send the invitation again tomorrow."
-        ),
-        RefusalReason.NOT_MEMBER: t.gettext(
-            "You are not in this chat any more, so I deliver none of its posts to you. Join it yourself first, then "
-            "send the invitation again."
-        ),
-        RefusalReason.JOIN_REFUSED: t.gettext("This invitation does not let me in. Please ask for a new one."),
-        RefusalReason.WAITED_TOO_LONG: t.gettext("I could not read this post for too long and have stopped trying.")
-        + " "
-        + again,
-        RefusalReason.RESTORED: t.gettext(
-            "My data was restored from a backup, so I do not know whether this post reached you. If it did not, send "
-            "the link again; this attempt cost you nothing."
-        ),
-        RefusalReason.GAVE_UP: t.gettext("I tried several times and could not deliver this post.") + " " + again,
-    }[reason]
+    return REFUSED[reason](t)
+
+
+def _again(t: Texts) -> str:
+    return t.gettext("Please send the link again later; this attempt cost you nothing.")
+
+
+def _other(t: Texts) -> str:
+    return t.gettext("Please choose another post.")
+
+
+REFUSED: Mapping[RefusalReason, Callable[[Texts], str]] = {
+    RefusalReason.NOT_FOUND: lambda t: t.gettext(
+        "This post does not exist; it may have been deleted. Please check the link."
+    ),
+    RefusalReason.PERSON: lambda t: t.gettext(
+        "This link leads to a person or a bot, and I only read channels and groups. Please send the link "
+        "to a post in one of those."
+    ),
+    RefusalReason.BASIC_GROUP: lambda t: t.gettext(
+        "I cannot read this group: Telegram gives it no links to posts until it becomes a supergroup. Its admins "
+        "make it one by showing the history to new members."
+    ),
+    RefusalReason.PRIVATE: lambda t: t.gettext(
+        "This chat is private. Send me an invitation link to the chat first (t.me/+…), then this link again."
+    ),
+    RefusalReason.BLOCKED: lambda t: t.gettext(
+        "The operator has closed this chat, so I do not deliver its posts. Please choose a post of another chat."
+    ),
+    RefusalReason.PROTECTED: lambda t: (
+        t.gettext("The owner of this chat does not allow saving its posts, so I do not deliver them.") + f" {_other(t)}"
+    ),
+    RefusalReason.SELF_DESTRUCTING: lambda t: (
+        t.gettext("This post disappears after viewing, and I never deliver such posts.") + f" {_other(t)}"
+    ),
+    RefusalReason.PAID_MEDIA: lambda t: (
+        t.gettext("This post is paid media: its owner sells it in Telegram itself, so I do not deliver it.")
+        + f" {_other(t)}"
+    ),
+    RefusalReason.NOTHING_TO_DELIVER: lambda t: t.gettext(
+        "I found nothing in this post that I can deliver. Please choose another post."
+    ),
+    RefusalReason.FILE_REFUSED: lambda t: (
+        t.gettext("Telegram does not let me send the file of this post.") + f" {_other(t)}"
+    ),
+    RefusalReason.VOICE_FORBIDDEN: lambda t: t.gettext(
+        "Your privacy settings do not let me send you voice and video messages. In Telegram, open Settings → "
+        "Privacy and Security → Voice Messages and add me under “Always Allow”. Then send the link again."
+    ),
+    RefusalReason.INVITE_EXPIRED: lambda t: t.gettext("This invitation has expired. Please ask for a new one."),
+    RefusalReason.INVITE_INVALID: lambda t: t.gettext("This invitation does not exist. Please copy it again."),
+    RefusalReason.INVITE_PAID: lambda t: t.gettext(
+        "This invitation asks for a paid subscription, and I do not buy any. Please choose a post of another chat."
+    ),
+    RefusalReason.JOIN_REQUESTED: lambda t: t.gettext(
+        "The admins of this chat admit each person themselves, so this invitation opens nothing by itself. I ask "
+        "to join with it. Once I am in, the operator can open the chat for you: please ask them."
+    ),
+    RefusalReason.TOO_MANY_CHANNELS: lambda t: t.gettext(
+        "I am in as many chats as Telegram allows, so I cannot join this one. Please tell the operator."
+    ),
+    RefusalReason.CHAT_FULL: lambda t: t.gettext(
+        "This chat is full, so I cannot join it. Please send the invitation again another day."
+    ),
+    RefusalReason.BANNED_THERE: lambda t: t.gettext(
+        "The admins of this chat have banned me, so I cannot join it. Please choose a post of another chat."
+    ),
+    RefusalReason.JOIN_NOBODY: lambda t: t.gettext(
+        "I do not join chats by invitation. Please ask the operator to add this chat."
+    ),
+    RefusalReason.JOIN_ONLY_PAYING: lambda t: t.gettext(
+        "I join chats only for customers with a paid plan. Choose a plan, then send the invitation again."
+    ),
+    RefusalReason.JOIN_CAP: lambda t: t.gettext(
+        "I have joined as many chats as I may in one day. Please send the invitation again tomorrow."
+    ),
+    RefusalReason.JOIN_SHARE: lambda t: t.gettext(
+        "I have joined as many chats for you as I may in one day. Please send the invitation again tomorrow."
+    ),
+    RefusalReason.NOT_MEMBER: lambda t: t.gettext(
+        "You are not in this chat any more, so I deliver none of its posts to you. Join it yourself first, then "
+        "send the invitation again."
+    ),
+    RefusalReason.JOIN_REFUSED: lambda t: t.gettext("This invitation does not let me in. Please ask for a new one."),
+    RefusalReason.WAITED_TOO_LONG: lambda t: (
+        t.gettext("I could not read this post for too long and have stopped trying.") + f" {_again(t)}"
+    ),
+    RefusalReason.RESTORED: lambda t: t.gettext(
+        "My data was restored from a backup, so I do not know whether this post reached you. If it did not, send "
+        "the link again; this attempt cost you nothing."
+    ),
+    RefusalReason.GAVE_UP: lambda t: (
+        t.gettext("I tried several times and could not deliver this post.") + f" {_again(t)}"
+    ),
+}
+"""Why a post is not delivered, what that means, and what to do, where the reason alone decides the words."""
 
 
 def _no_access(t: Texts, account: str | None) -> str:

@@ -153,7 +153,8 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
     text = t.gettext(
         "<b>Privacy</b>\n"
         "I store your Telegram id (not your phone number), your name and your language; the links that you send and "
-        "what became of them, for {span}; and your payments, as long as the law requires. Files only pass through me: "
+        "what became of them, for {span}; what the operator notes about you, and whom you wrote to through me; and "
+        "your payments, as long as the law requires. Files only pass through me: "
         "I do not keep them. I share nothing, except for payments: Telegram knows those in Stars, and PayPal gets "
         "your Telegram id with the others. The operator may keep backups in rented storage; what you delete "
         "disappears from them within about a month.",

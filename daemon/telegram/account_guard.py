@@ -7,6 +7,7 @@ frees it when the process ends, however it ends.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import socket
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ def held(settings: Settings) -> Iterator[None]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as guard:
         try:
             guard.bind(_name(settings))
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             raise AccountInUse from None
         yield
 

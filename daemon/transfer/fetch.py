@@ -15,7 +15,7 @@ from config.units import MIB
 from daemon.database import Database
 from daemon.telegram.sender import PART_BYTES
 from daemon.transfer.delivery import Delivery, MediaRefused
-from daemon.transfer.errors import PartsMissing, SourceChanged, TransferError
+from daemon.transfer.errors import PartsMissing, PermanentFailure, SourceChanged, TransferError
 from daemon.transfer.media.items import Item
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
@@ -60,7 +60,7 @@ class Fetcher:
                 track = Track(other.size)
                 file = await self._transfer(post, other, Upload(other.size), run=run, track=track)
                 found.append((name, file))
-            except (MediaRefused, PartsMissing) as refusal:
+            except (MediaRefused, PartsMissing, PermanentFailure) as refusal:
                 logger.info("beside.refused", extra={"job": run.job.id, "field": name, "reason": str(refusal)})
         return tuple(found)
 

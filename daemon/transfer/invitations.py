@@ -93,8 +93,9 @@ class Invitations:
         """
         key = lookups.of_invitation(code)
         known = await self._lookups.remembered(key)
-        if known.trusted and known.source_id is not None:
-            return _checked(await self._known(known.source_id), known.asks)
+        if known.trusted:
+            channel = None if known.source_id is None else await self._known(known.source_id)
+            return _checked(channel, known.asks)
         try:
             invite = await self._lookups.check(user_id, code)
             checked = self._read(invite, known.asks)
@@ -156,7 +157,7 @@ class Invitations:
         :raises PermanentFailure: the operator's settings leave none for this customer.
         """
         settings, cap = self._settings, self._settings.joins_per_day
-        reason = sources.may_join(settings.join_by_invitation, paying, 0, cap)
+        reason = sources.may_join(settings.join_by_invitation, paying)
         if reason is not None:
             raise PermanentFailure(reason)
         day, share = usage.day_of(now, settings.timezone), sources.share_of(cap)

@@ -36,6 +36,10 @@ OF_THE_ACCOUNT = {
 OF_THE_BOT = {NAME: (Rate(2, 30), Rate(4, 15))}
 
 
+_LEADS_NOWHERE = frozenset({RefusalReason.NOT_FOUND, RefusalReason.PERSON})
+"""What is remembered of a name: it holds whoever asks, as a chat that shuts the bot out does not."""
+
+
 class Lookups:
     """Names and invitations as one client looks them up."""
 
@@ -64,10 +68,10 @@ class Lookups:
         try:
             channel: Channel = await self._ask(customer, NAME, key, lambda: self.reader.resolve(name))
         except PermanentFailure as refusal:
-            if refusal.reason is not RefusalReason.LOOKUPS_SPENT:
+            if refusal.reason in _LEADS_NOWHERE:
                 await self._database(lookups.failed, key, refusal.reason, _now())
             raise
-        await (remember_as_bot if self._is_bot else remember)(self._database, channel, _now())
+        await remember(self._database, channel, _now(), as_bot=self._is_bot)
         await self._database(lookups.found, key, channel.id, _now())
         return channel
 
@@ -141,47 +145,22 @@ class Lookups:
         )
 
 
-async def remember(database: Database, channel: Channel, now: int) -> SourceInfo:
-    """Store what the account sees of a chat, unless it is stored already, and return what is stored."""
+async def remember(database: Database, channel: Channel, now: int, *, as_bot: bool = False) -> SourceInfo:
+    """Store what the account, or the bot, sees of a chat, unless it is stored already, and return what is stored.
+
+    Who administers it, only the account sees.
+    """
     known = await database(sources.get, channel.id)
-    if known is not None and _stored_fields(known) == _seen_fields(channel):
+    seen: dict[str, Any] = {
+        "username": channel.username,
+        "title": channel.title,
+        "protected": channel.protected,
+        "administered": bool(known and known.administered) if as_bot else channel.administered,
+        "bot_access_hash" if as_bot else "access_hash": channel.access_hash,
+    }
+    if known is not None and all(getattr(known, name) == value for name, value in seen.items()):
         return known
-    return await database(
-        sources.remember,
-        channel.id,
-        channel.username,
-        channel.title,
-        protected=channel.protected,
-        now=now,
-        administered=channel.administered,
-        access_hash=channel.access_hash,
-    )
-
-
-async def remember_as_bot(database: Database, channel: Channel, now: int) -> SourceInfo:
-    """Store what the bot sees of a public chat, as :func:`remember` does. Who administers it, only the account sees."""
-    known = await database(sources.get, channel.id)
-    seen = (channel.username, channel.title, channel.protected, channel.access_hash)
-    if known is not None and (known.username, known.title, known.protected, known.bot_access_hash) == seen:
-        return known
-    return await database(
-        sources.remember,
-        channel.id,
-        channel.username,
-        channel.title,
-        protected=channel.protected,
-        now=now,
-        administered=bool(known and known.administered),
-        bot_access_hash=channel.access_hash,
-    )
-
-
-def _stored_fields(source: SourceInfo) -> tuple[Any, ...]:
-    return source.username, source.title, source.protected, source.administered, source.access_hash
-
-
-def _seen_fields(channel: Channel) -> tuple[Any, ...]:
-    return channel.username, channel.title, channel.protected, channel.administered, channel.access_hash
+    return await database(sources.remember, channel.id, now=now, **seen)
 
 
 def _now() -> int:

@@ -39,7 +39,7 @@ class Openings:
             return True
         try:
             holds = await self._look(user_id, channel, opening, now)
-        except (RetryLater, RPCError, OSError):
+        except (PermanentFailure, RetryLater, RPCError, OSError):
             return True  # the next job looks again
         await self._database(sources.looked, user_id, channel.id, holds, now)
         return holds
@@ -62,7 +62,7 @@ class Openings:
             return (await self._invitations.check(user_id, opening.invite_hash, now)).channel is not None
         except PermanentFailure as refusal:
             if refusal.reason is RefusalReason.LOOKUPS_SPENT:
-                return True
+                raise  # nothing was looked at
             return False
 
     async def _is_member(self, user_id: int, channel: Channel) -> bool | None:

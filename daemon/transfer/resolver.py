@@ -14,7 +14,7 @@ from daemon.telegram import links
 from daemon.telegram.links import Choice, Link, PostLink, RangeLink
 from daemon.transfer.errors import AccountAway, OutOfTurn, PermanentFailure, RetryLater
 from daemon.transfer.invitations import Invitations
-from daemon.transfer.lookups import Lookups, remember, remember_as_bot
+from daemon.transfer.lookups import Lookups, remember
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.openings import Openings
 from daemon.transfer.reader import Channel, Post, Reader
@@ -202,7 +202,7 @@ class Resolver:
         if name not in post.channel.usernames or post.protected or post.channel.protected:
             self._bot.forget(post.channel.id)
             return None
-        known = await remember_as_bot(self._database, post.channel, int(time.time()))
+        known = await remember(self._database, post.channel, int(time.time()), as_bot=True)
         await self._check_access(customer, known, post.channel, post)
         return Found(post, tuple(StoredFile.of(item.media) for item in post.items))
 

@@ -25,6 +25,8 @@ class Purpose(StrEnum):
     LINKS = "links"
     LOOKUPS = "lookups"
     """Names and invitations that lead nowhere."""
+    MESSAGES = "messages"
+    """What is passed on to the operator."""
 
 
 @dataclass(frozen=True, slots=True)

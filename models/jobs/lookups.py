@@ -41,11 +41,11 @@ class LookupInfo:
     """What is remembered of a name or an invitation, as of now."""
 
     source_id: int | None
-    """The bare id of the chat that it leads to."""
+    """The bare id of the chat that it leads to; None for one that the account has yet to join, or that is not known."""
     reason: RefusalReason | None
     """Why it leads nowhere; None once Telegram may be asked again."""
     trusted: bool
-    """Telegram said so lately. An invitation that is not trusted may have been revoked since."""
+    """Telegram said lately that it leads somewhere. An invitation that is not trusted may have been revoked since."""
     asks: bool
     """An invitation lets in only whom an admin of the chat accepts."""
 
@@ -68,7 +68,7 @@ def get(key: str, now: int) -> LookupInfo:
     source_id, reason, again_at, asks = row
     fresh = now < again_at
     why = RefusalReason(reason) if reason is not None and fresh else None
-    return LookupInfo(source_id, why, trusted=fresh and source_id is not None, asks=bool(asks))
+    return LookupInfo(source_id, why, trusted=fresh and reason is None, asks=bool(asks))
 
 
 def found(key: str, source_id: int | None, now: int, *, asks: bool = False) -> None:

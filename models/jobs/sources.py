@@ -162,17 +162,16 @@ def may_read(
     return Verdict()
 
 
-def may_join(who: str, paying: bool, joined: int, cap: int) -> RefusalReason | None:
-    """Why the account should not follow a customer's invitation, or None.
+def may_join(who: str, paying: bool) -> RefusalReason | None:
+    """Why the account should not follow a customer's invitation, or None. :func:`begin_join` holds the day's cap.
 
     :param who: ``JOIN_BY_INVITATION``: nobody, paying or everyone.
-    :param joined: what :func:`joined_today` says; :func:`begin_join` counts again when it takes a join.
     """
     if who == "nobody":
         return RefusalReason.JOIN_NOBODY
     if who == "paying" and not paying:
         return RefusalReason.JOIN_ONLY_PAYING
-    return RefusalReason.JOIN_CAP if joined >= cap else None
+    return None
 
 
 # ---- known chats
@@ -296,12 +295,6 @@ def _decide(chat_id: int, now: int, **decision: int | None) -> None:
 
 
 # ---- joins
-
-
-def joined_today(day: str) -> int:
-    """How many invitations count against the cap of this day (``usage.day_of``). Requests to join do not."""
-    counted = (JoinOutcome.PENDING, JoinOutcome.JOINED)
-    return int(Join.select().where(Join.day == day, Join.outcome.in_(counted)).count())
 
 
 def share_of(cap: int) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from models import outbox, users
+from models import conversations, outbox, users
 from models.database import fetch, give_way, transaction
 from models.errors import MoveRefused, NotFound
 from models.event_kinds import DataErased
@@ -189,6 +189,7 @@ def _drop_notes(erasure: _Erasure, limit: int) -> int:
 
 
 def _drop_conversations(erasure: _Erasure, limit: int) -> int:
+    conversations.forget_texts_of(erasure.user_id, erasure.now)
     between = ((Relay.chat_id == erasure.user_id) | (Relay.about == erasure.user_id)) & (Relay.at <= erasure.until)
     keys = fetch(Relay.select(Relay.chat_id, Relay.message_id).where(between).limit(limit)).fetchall()
     for chat_id, message_id in keys:

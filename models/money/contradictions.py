@@ -18,10 +18,9 @@ from models.money import reports
 from models.money.facts import PaymentState, state_of, verdict_of
 from models.money.fold import part_of
 from models.money.orders import OrderState
-from models.money.provider_requests import RequestKind
 from models.money.providers import SubscriptionState
 from models.money.reports import Report
-from models.money.subscriptions import RENEWING
+from models.money.subscriptions import RENEWING, is_being_ended
 from models.tables import (
     Dispute,
     Event,
@@ -30,7 +29,6 @@ from models.tables import (
     Payment,
     PaymentHistory,
     Refund,
-    Request,
     Subscription,
     SubscriptionReport,
     User,
@@ -214,12 +212,7 @@ def _renewal_states() -> Iterator[str]:
 
 def _second_subscriptions() -> Iterator[str]:
     """A customer renews a plan once, or the second renewal is being cancelled."""
-    asked = Request.select().where(
-        (Request.subscription == Subscription.id)
-        & (Request.kind == RequestKind.CANCEL_SUBSCRIPTION)
-        & (Request.state == "open")
-    )
-    going_on = Subscription.state.in_(RENEWING) & ~peewee.fn.EXISTS(asked)
+    going_on = Subscription.state.in_(RENEWING) & ~is_being_ended()
     count = peewee.fn.COUNT(Subscription.id)
     query = Subscription.select(Subscription.user, Subscription.plan_code, count).where(going_on)
     for user_id, plan, number in _tuples(query.group_by(Subscription.user, Subscription.plan_code).having(count > 1)):

@@ -13,20 +13,36 @@ Key = TypeVar("Key")
 QUARTER_S = 900
 """Sums are kept by the quarter of an hour: days of every time zone are whole numbers of them."""
 
-_SUMS = f"""
-SELECT payment.completed_at / {QUARTER_S}, payment.currency, payment.provider, orders.plan_code,
-       COUNT(*), SUM(payment.amount),
-       SUM(CASE WHEN payment.state = '{PaymentState.REVERSED}' THEN payment.amount ELSE
-           COALESCE((SELECT SUM(refund.amount) FROM refund WHERE refund.payment_id = payment.id), 0) END)
+_REFUNDED = "SELECT SUM(refund.amount) FROM refund WHERE refund.payment_id = payment.id"
+_LOST = """
+SELECT SUM(dispute.amount) FROM dispute
+WHERE dispute.payment_id = payment.id AND NOT dispute.won AND dispute.currency = payment.currency
+  AND dispute.amount < payment.amount AND NOT EXISTS (
+    SELECT 1 FROM refund WHERE refund.payment_id = payment.id AND refund.amount = dispute.amount
+    AND refund.at >= dispute.opened_at)
+"""
+"""Of lost disputes about a part of a payment, what no refund tells of."""
+_INCOME = f"""
+payment.currency, COUNT(*), SUM(payment.amount),
+SUM(CASE WHEN payment.state = '{PaymentState.REVERSED}' THEN payment.amount
+    ELSE COALESCE(({_REFUNDED}), 0) + COALESCE(({_LOST}), 0) END)
 FROM payment LEFT JOIN "order" AS orders ON orders.id = payment.order_id
 WHERE payment.completed_at >= ? AND payment.completed_at < ? AND COALESCE(orders.purpose, '') <> 'test'
-GROUP BY 1, 2, 3, 4
 """
+_SUMS = f"""
+SELECT payment.completed_at / {QUARTER_S} AS quarter, payment.provider, orders.plan_code, {_INCOME}
+GROUP BY quarter, payment.provider, orders.plan_code, payment.currency
+"""
+_TOTAL = f"SELECT {_INCOME} GROUP BY payment.currency ORDER BY payment.currency"
 
 
 @dataclass(frozen=True, slots=True)
 class Income:
-    """What came in of one currency, in minor units. ``refunded`` is what went back of it since."""
+    """What came in of one currency, in minor units. ``refunded`` is what went back of it since.
+
+    A reversed payment, after a lost dispute for instance, went back whole, whatever had been refunded before. Of a
+    dispute about a part only that part went back.
+    """
 
     currency: str
     payments: int
@@ -53,8 +69,13 @@ def sums(since: int, until: int) -> tuple[Sum, ...]:
     """What was paid in ``[since, until)``. It reads each of these payments: for an admin's question."""
     return tuple(
         Sum(quarter * QUARTER_S, provider, plan_code, Income(currency, number, amount, refunded))
-        for quarter, currency, provider, plan_code, number, amount, refunded in execute(_SUMS, (since, until))
+        for quarter, provider, plan_code, currency, number, amount, refunded in execute(_SUMS, (since, until))
     )
+
+
+def between(since: int, until: int) -> tuple[Income, ...]:
+    """What was paid in ``[since, until)``, by currency. It reads each of these payments."""
+    return tuple(Income(*row) for row in execute(_TOTAL, (since, until)))
 
 
 def total(parts: Iterable[Sum]) -> tuple[Income, ...]:

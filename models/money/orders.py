@@ -90,6 +90,11 @@ class OrderInfo:
     created_at: int
     refused_at: int | None = None
 
+    @property
+    def is_left_to_its_payer(self) -> bool:
+        """Whether it is open and not polled: the payer's card was declined, and they may choose another."""
+        return self.state is OrderState.OPEN and self.refused_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -345,19 +350,13 @@ def refused(order_id: int, now: int, *, told: bool) -> None:
             outbox.append(refusal, row.user_id, now, key=f"checkout_refused:{row.id}")
 
 
-def is_left_to_its_payer(order_id: int) -> bool:
-    """Whether the provider refused to take the money of an open order: the payer may choose another way to pay."""
-    left = (Order.id == order_id) & (Order.state == OrderState.OPEN) & Order.refused_at.is_null(False)
-    return bool(Order.select().where(left).exists())
-
-
-def resume(order_id: int, now: int) -> OrderInfo:
+def resume(order_id: int, now: int) -> None:
     """Take an order up again that was left to its payer, because they have acted. It is polled again.
 
     :raises NotFound: no such order.
     """
     with transaction():
-        return info(_updated(order_id, refused_at=None, next_look_at=now + POLL_EVERY_S, looks=0))
+        _updated(order_id, refused_at=None, next_look_at=now + POLL_EVERY_S, looks=0)
 
 
 def poll_delay(polls: int) -> int:

@@ -1,6 +1,5 @@
 """Payments: the operations and the queries. ``ledger`` turns reports into rows."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,18 +8,22 @@ import peewee
 
 from models.database import snapshot, transaction
 from models.errors import NotFound, RefundRefused
-from models.money import ledger, provider_requests, subscriptions
+from models.money import income, ledger, provider_requests, subscriptions
 from models.money.contradictions import audit as audit
 from models.money.facts import DisputeFact as DisputeFact
 from models.money.facts import Fact as Fact
 from models.money.facts import PaymentState as PaymentState
 from models.money.facts import RefundFact as RefundFact
 from models.money.facts import Settled as Settled
+from models.money.income import Income
 from models.money.ledger import Change as Change
 from models.money.ledger import apply as apply
 from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS, Provider
-from models.tables import Dispute, Order, Payment, Refund
+from models.tables import Order, Payment, Refund
+
+ALWAYS = 1 << 40
+"""Later than any time in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +54,11 @@ class PaymentInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Turnover:
-    """Income and refunds of one currency in minor units."""
-
-    currency: str
-    payments: int
-    amount: int
-    refunded: int
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """What the operator has earned since a moment, and from how many customers."""
 
     customers: int
-    turnover: tuple[Turnover, ...]
+    turnover: tuple[Income, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,43 +145,18 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
 
 
 def totals(since: int = 0) -> Totals:
-    """Add up the payments completed from *since* on. It reads each of them: for an admin's question.
-
-    A reversed payment, after a lost dispute for instance, went back whole, whatever had been refunded before. Of a
-    dispute about a part only that part went back, unless a refund tells of the same money. Test purchases are no sales.
-    """
+    """Add up the payments completed from *since* on. It reads each of them: for an admin's question."""
     completed = Payment.completed_at.is_null(False) & (Payment.completed_at >= since) & is_sale()
-    reversed_ = peewee.fn.SUM(peewee.Case(None, ((Payment.state == PaymentState.REVERSED, Payment.amount),), 0))
-    amounts = Payment.select(
-        Payment.currency, peewee.fn.COUNT(Payment.id), peewee.fn.SUM(Payment.amount), reversed_
-    ).where(completed)
-    partly = completed & (Payment.state != PaymentState.REVERSED)
-    refunds = Refund.select(Payment.currency, peewee.fn.SUM(Refund.amount)).join(Payment).where(partly)
-    lost_parts = _lost_parts(partly)
     with snapshot():
-        refunded = Counter(dict(_tuples(refunds.group_by(Payment.currency))))
-        refunded.update(dict(_tuples(lost_parts.group_by(Payment.currency))))
-        turnover = tuple(
-            Turnover(currency, count, amount, lost + refunded[currency])
-            for currency, count, amount, lost in _tuples(amounts.group_by(Payment.currency).order_by(Payment.currency))
-        )
         customers = Payment.select(Payment.user).where(completed & Payment.user.is_null(False)).distinct().count()
-    return Totals(customers, turnover)
-
-
-def _lost_parts(condition: Any) -> Any:
-    """The lost disputes about a part of a payment, where no refund tells of the same money, with their sum."""
-    told = (Refund.payment == Payment.id) & (Refund.amount == Dispute.amount) & (Refund.at >= Dispute.opened_at)
-    is_part = (Dispute.won == False) & (Dispute.currency == Payment.currency) & (Dispute.amount < Payment.amount)  # noqa: E712
-    query = Dispute.select(Payment.currency, peewee.fn.SUM(Dispute.amount)).join(Payment)
-    return query.where(condition & is_part & ~peewee.fn.EXISTS(Refund.select().where(told)))
+        return Totals(customers, income.between(since, ALWAYS))
 
 
 def milestones() -> Milestones:
     """How far the operator has come."""
     completed = Payment.select().join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.completed_at.is_null(False))
     return Milestones(
-        sold=completed.where(Order.purpose.is_null() | (Order.purpose != "test")).exists(),
+        sold=completed.where(is_sale()).exists(),
         tested=completed.where(Order.purpose == "test").exists(),
     )
 

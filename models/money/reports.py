@@ -16,7 +16,7 @@ MOVES: Mapping[SubscriptionState, frozenset[SubscriptionState]] = {
         {SubscriptionState.ACTIVE, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED}
     ),
     SubscriptionState.CANCELLED: frozenset({SubscriptionState.ACTIVE, SubscriptionState.EXPIRED}),
-    SubscriptionState.EXPIRED: frozenset({SubscriptionState.ACTIVE}),  # only where we guessed it
+    SubscriptionState.EXPIRED: frozenset(),
 }
 
 ENDED = frozenset({SubscriptionState.SUSPENDED, SubscriptionState.CANCELLED, SubscriptionState.EXPIRED})
@@ -75,6 +75,4 @@ def _may_follow(provider: str, present: SubscriptionState, wanted: SubscriptionS
     """
     if present is SubscriptionState.CANCELLED and wanted is SubscriptionState.ACTIVE:
         return TRAITS[provider].resumable is present
-    if present is SubscriptionState.EXPIRED:
-        return wanted is present
     return wanted is present or wanted in MOVES[present]

@@ -204,18 +204,23 @@ def active(user_id: int, plan_code: str) -> SubscriptionInfo | None:
     return None if row is None else info(row)
 
 
-def run_below(user_id: int, level: int) -> list[SubscriptionInfo]:
-    """Return the subscriptions whose paid time runs out unused while the customer has a plan of *level*.
-
-    Those whose cancellation has been asked for are left out.
-    """
+def is_being_ended() -> Any:
+    """Match subscriptions whose cancellation has been asked for and is not done."""
     asked = Request.select().where(
         (Request.subscription == Subscription.id)
         & (Request.kind == RequestKind.CANCEL_SUBSCRIPTION)
         & (Request.state == "open")
     )
+    return peewee.fn.EXISTS(asked)
+
+
+def run_below(user_id: int, level: int) -> list[SubscriptionInfo]:
+    """Return the subscriptions whose paid time runs out unused while the customer has a plan of *level*.
+
+    Those whose cancellation has been asked for are left out.
+    """
     active = (Subscription.user == user_id) & (Subscription.state == SubscriptionState.ACTIVE)
-    running = active & (Subscription.level < level) & ~peewee.fn.EXISTS(asked)
+    running = active & (Subscription.level < level) & ~is_being_ended()
     return [info(row) for row in Subscription.select().where(running).order_by(Subscription.id)]
 
 

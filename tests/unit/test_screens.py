@@ -11,9 +11,10 @@ import pytest
 from config import plan_texts
 from config import plans as plans_module
 from config.texts import LANGUAGES, Texts, translator
-from daemon.screens import account, admin, announcements, checkout, deliveries, home, limits, notices, support
+from daemon.screens import account, announcements, checkout, deliveries, home, limits, notices, support
 from daemon.screens import links as link_screens
 from daemon.screens.home import PlanStatus
+from daemon.screens.operator import admin
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
@@ -29,9 +30,10 @@ from models.jobs.usage import Left
 from models.maintenance.health import Beat, IncidentInfo
 from models.money import payments
 from models.money.access import Access, Interval
+from models.money.income import Income
 from models.money.orders import OrderInfo
 from models.money.orders import OrderState as OrderState
-from models.money.payments import PaymentInfo, PaymentState, Turnover
+from models.money.payments import PaymentInfo, PaymentState
 from models.money.subscriptions import SubscriptionInfo
 from models.money.subscriptions import SubscriptionState as SubscriptionState
 from models.users import UserInfo
@@ -198,7 +200,7 @@ def delivered(t: Texts) -> list[Screen]:
 def screens(t: Texts) -> list[Screen]:
     """Every screen there is, in one language."""
     people, day, line = users.Totals(9, 1, 2, 3, 4), queue.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
-    money = payments.Totals(3, (Turnover("XTR", 2, 1000, 500), Turnover("USD", 1, 500, 0)))
+    money = payments.Totals(3, (Income("XTR", 2, 1000, 500), Income("USD", 1, 500, 0)))
     mine = account.stats(t, status(PREMIUM, PAID), LEFT, 2)
     told = [
         announcements.render(event_kinds.read(kind, payload), announcements.Setting(t, PLANS, UTC, contact))
@@ -479,7 +481,7 @@ def test_the_operators_totals_agree_in_number(number: int, said: str) -> None:
     t = translator("es")
     people, day = users.Totals(number, 0, 0, 0, 0), queue.Totals(number, 0, 0, 0, 0)
     mine = account.stats(t, status(PREMIUM, PAID), LEFT, 0)
-    money = payments.Totals(number, (Turnover("XTR", number, 500, 0),))
+    money = payments.Totals(number, (Income("XTR", number, 500, 0),))
     overview = Overview(number, 0, 0, None)
     shown = account.with_totals(t, mine, people=people, day=day, overview=overview, money=money).text
     assert said in shown

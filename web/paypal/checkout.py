@@ -16,7 +16,7 @@ from models.money.orders import OrderInfo
 from models.money.seller import Outcome, Poll, Result
 from web.paypal import branding, refusals
 from web.paypal.client import KEY_LIVES_S, OutcomeUnknown, PayPal, PayPalError, Refused, Unavailable, money
-from web.paypal.parsing import ParsedOrder, Stage, approve_url, identifier, outcome_of, parse_order, payee
+from web.paypal.parsing import ParsedOrder, Stage, approve_url, identifier, invoice_of, outcome_of, parse_order, payee
 from web.paypal.refusals import Fate
 
 logger = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class Checkout:
             "purchase_units": [
                 {
                     "custom_id": order.public_id,
-                    "invoice_id": order.public_id.replace("_", ":"),  # disputes let it hold no underscore
+                    "invoice_id": invoice_of(order.public_id),
                     "description": description[:DESCRIPTION_LENGTH],
                     "amount": money(order.amount, order.currency),
                 }

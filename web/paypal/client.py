@@ -323,6 +323,10 @@ class PayPal:
         except _Transient as error:
             kind = OutcomeUnknown if unanswered else Unavailable
             raise kind(f"{method} {path}: {error}", error.debug_id) from error
+        except AccessDenied as error:
+            if unanswered:  # the repeat was not let in, which says nothing about the call that had no answer
+                raise OutcomeUnknown(f"{method} {path}: {error}, after no answer", error.debug_id) from error
+            raise
         except Refused as refusal:
             if refusal.status == CONFLICT or refusal.issues & IN_PROGRESS:
                 raise InProgress(f"{method} {path}: {refusal}", refusal.debug_id) from refusal

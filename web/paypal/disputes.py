@@ -13,7 +13,7 @@ from models.maintenance import health
 from models.money import orders, payments
 from models.money.payments import Change, DisputeFact
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable
-from web.paypal.parsing import PROVIDER, digest, outcome_code, parse_dispute, readable, rfc3339
+from web.paypal.parsing import PROVIDER, digest, orders_named, outcome_code, parse_dispute, readable, rfc3339
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def _name_payment(shop: Shop, contested: Mapping[str, Any]) -> str:
     named = contested.get("seller_transaction_id")
     if named:
         return str(named)
-    purchase = str(contested.get("custom") or str(contested.get("invoice_number") or "").replace(":", "_"))
+    purchase = next(iter(orders_named(contested)), "")
     order = orders.by_public(purchase)
     if order is not None:
         (payment,) = [each for each in payments.history_of(order.user_id) if each.order_id == order.id]

@@ -23,6 +23,7 @@ from web.paypal.parsing import (
     SUBSCRIPTION_STATES,
     failure_of,
     linked_capture,
+    orders_named,
     parse_refund,
     parse_sale_refund,
     readable,
@@ -156,7 +157,7 @@ def _given_back(shop: Shop, event: Event, now: int) -> Look:
 def _of_refunded(shop: Shop, payment_id: str | None, event: Event, now: int) -> tuple[Sequence[Change], bool]:
     """Do as :func:`_of_payment` for what was given back. A refund need not name its payment: the lists do, later."""
     known = payments.find(PROVIDER, payment_id) if payment_id else None
-    if payment_id is None and not any(orders.by_public(name) for name in _names(event.resource)):
+    if payment_id is None and not any(orders.by_public(name) for name in orders_named(event.resource)):
         return (), False
     if known is not None and known.subscription_id is not None:
         return (), known.refunded >= known.amount
@@ -178,7 +179,7 @@ def _of_refund(refund_id: str, refund: Resource | None, changes: Sequence[Change
 def _of_payment(shop: Shop, remote_id: str | None, event: Event, now: int) -> tuple[Sequence[Change], bool]:
     """Poll the purchase that a capture or sale belongs to. Also returns whether nothing more is to be read of it."""
     known_here = remote_id is not None and payments.find(PROVIDER, remote_id) is not None
-    if _names(event.resource) and not known_here:
+    if orders_named(event.resource) and not known_here:
         order: OrderInfo | None = _owner(shop, event.resource, "a payment")
     else:
         order = shop.order_of_payment(remote_id or "")
@@ -272,19 +273,13 @@ def _named(event: Event, *names: str) -> str:
     return str(found)
 
 
-def _names(told: Resource) -> list[str]:
-    """The ids of an order that a resource bears; ours hold no colon, but their invoice numbers no underscore."""
-    found = (told.get(name) for name in ("custom_id", "custom", "invoice_id", "invoice_number"))
-    return [str(name).replace(":", "_") for name in found if name]
-
-
 def _owner(shop: Shop, told: Resource, what: str) -> OrderInfo:
     """Our order that a resource names.
 
     :raises NotOurs: it names none of ours.
     :raises Unfinished: it names one of ours that is not known here, after a restored backup for instance.
     """
-    for purchase in _names(told):
+    for purchase in orders_named(told):
         order = orders.by_public(purchase)
         if order is not None:
             return order

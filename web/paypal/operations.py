@@ -13,7 +13,7 @@ from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.seller import Result
 from models.money.subscriptions import SubscriptionInfo
 from web.paypal import refusals
-from web.paypal.client import FORBIDDEN, KEY_LIVES_S, NOT_FOUND, Json, OutcomeUnknown, PayPalError, Refused, Unavailable
+from web.paypal.client import FORBIDDEN, KEY_LIVES_S, NOT_FOUND, Json, PayPalError, Refused, Unavailable
 from web.paypal.parsing import ENDED_REFUNDS, PROVIDER, identifier, parse_refund_of, readable
 from web.paypal.refusals import Fate
 from web.paypal.shop import Shop
@@ -78,15 +78,14 @@ class Operations:
         if payment is None:
             raise NotPossible("unknown")
         if _is_too_old(request, now):
-            self._look_for_refund(payment, request, now)
+            if self._look_for_refund(payment, request, now):
+                return "refunded"
             raise NotPossible("gave_up")
         provider_requests.sending(request.id)
         try:
             made = self._send_refund(payment, request)
         except Refused as refusal:
             return self._refund_refused(payment, request, refusal, now)
-        except OutcomeUnknown:
-            raise
         except Unavailable:
             if not request.sent:
                 provider_requests.not_sent(request.id)

@@ -295,6 +295,20 @@ def next_billing(remote: Mapping[str, Any]) -> int | None:
     return unix(text)
 
 
+_OF_ORDER = ("custom_id", "custom", "custom_field", "invoice_id", "invoice_number")
+"""Under which names PayPal's resources bear the id of an order, any of which it may leave out."""
+
+
+def invoice_of(public_id: str) -> str:
+    """The id of an order as an invoice number: disputes let one hold no underscore."""
+    return public_id.replace("_", ":")
+
+
+def orders_named(told: Mapping[str, Any]) -> list[str]:
+    """The ids of orders that a resource bears: ours hold no colon, but their invoice numbers no underscore."""
+    return [str(told[name]).replace(":", "_") for name in _OF_ORDER if told.get(name)]
+
+
 @readable("the subscription")
 def failure_of(remote: Mapping[str, Any], now: int) -> PaymentFailure | None:
     """The last payment of a subscription that failed; None: none has.
@@ -304,10 +318,10 @@ def failure_of(remote: Mapping[str, Any], now: int) -> PaymentFailure | None:
     info = remote.get("billing_info") or {}
     failed = info.get("last_failed_payment")
     count = info.get("failed_payments_count")
-    if failed:
-        at = instant(failed.get("time"), now, now)
-    elif count:
-        at = unix(info["next_billing_time"]) if info.get("next_billing_time") else int(count)
+    if failed and failed.get("time"):
+        at = instant(failed["time"], now, now)
+    elif failed or count:
+        at = unix(info["next_billing_time"]) if info.get("next_billing_time") else int(count or 0)
     else:
         return None
     return PaymentFailure(PROVIDER, str(remote["id"]), at)

@@ -20,6 +20,7 @@ from web.paypal.parsing import (
     digest,
     instant,
     linked_order,
+    orders_named,
     parse_refund,
     parse_sale_refund,
     readable,
@@ -195,7 +196,7 @@ def _explain(shop: Shop, row: Row, now: int) -> None:
     transaction_id = str(row["transaction_id"])
     if payments.find(PROVIDER, transaction_id):
         return
-    purchase = str(row.get("custom_field") or row.get("invoice_id") or "")
+    purchase = next(iter(orders_named(row)), "")
     order = orders.by_public(purchase)
     if order is None and purchase and not orders.is_sold_by(shop.settings.bot_id, purchase):
         return  # the account sells elsewhere too, perhaps through another bot

@@ -22,7 +22,7 @@ from models.money.subscriptions import SubscriptionInfo
 from web.paypal import refusals
 from web.paypal.checkout import Checkout
 from web.paypal.client import ENDPOINTS, PayPal, PayPalError, Refused
-from web.paypal.parsing import PROVIDER, linked_order
+from web.paypal.parsing import PROVIDER, linked_order, orders_named
 from web.paypal.renewals import Renewals
 from web.paypal.signature import Verifier
 
@@ -117,10 +117,10 @@ class Shop:
 
     def _order_of(self, capture: Mapping[str, Any]) -> OrderInfo | None:
         """Our order by the ids that a capture shows, any of which PayPal may leave out."""
-        named = (capture.get("custom_id"), str(capture.get("invoice_id") or "").replace(":", "_"))
-        known = next((order for name in named if name and (order := orders.by_public(str(name)))), None)
+        named = orders_named(capture)
+        known = next((order for name in named if (order := orders.by_public(name))), None)
         linked = linked_order(capture)
-        if known is None and linked is None and not any(named):
+        if known is None and linked is None and not named:
             return self._order_of_sale(str(capture.get("id")))
         return known or orders.by_remote(PROVIDER, linked or "")
 

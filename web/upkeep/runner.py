@@ -199,11 +199,11 @@ class Upkeep:
 
     def _count_refusals(self, now: int) -> None:
         budgets.forget(now)
+        conversations.forget(now)
         lookups.forget(now)
         refusals.count(self._settings.timezone, now)
 
     def _forget(self, now: int) -> None:
-        conversations.forget(now)
         gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
         if gone:
             logger.info("rows.forgotten", extra={"rows": dict(gone)})

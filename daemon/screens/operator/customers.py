@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Plans
 from config.texts import LANGUAGES, Texts
-from daemon.screens import account, admin, keyboard
-from daemon.screens.operator import reasons
+from daemon.screens import account, keyboard
+from daemon.screens.operator import admin, reasons
 from daemon.telegram.screen import Button, Screen
 from models.customer_notes import NoteInfo
 from models.jobs.states import JobInfo, JobState
@@ -81,11 +81,11 @@ def confirm_ban(t: Texts, user: UserInfo) -> Screen:
     return Screen(text, ((Button(t.gettext("⛔ Ban"), f"ban_now:{user.id}"),), (_back(t, user.id),)))
 
 
-def choose_plan(t: Texts, user: UserInfo, plans: Plans) -> Screen:
-    """Ask of which plan the days are."""
+def choose_plan(t: Texts, user: UserInfo, plans: Plans, *, asked: int) -> Screen:
+    """Ask of which plan the days are. *asked* is when: what is given twice by one question is given once."""
     text = t.gettext("Give {days} days of which plan to {user}?", days=GIVEN_DAYS, user=admin.name(user))
     buttons = [
-        Button(f"+{GIVEN_DAYS} · {plan.title_in(t.language)}", f"give_now:{user.id}:{plan.level}")
+        Button(f"+{GIVEN_DAYS} · {plan.title_in(t.language)}", f"give_now:{user.id}:{plan.level}:{asked}")
         for plan in plans.plans
         if plan.level
     ]
@@ -122,6 +122,13 @@ def said(t: Texts, user: UserInfo) -> Screen:
 def answer_sent(t: Texts) -> Screen:
     """A customer's answer is on its way to the operator."""
     return Screen(t.gettext("✉️ I have passed that on to the operator."))
+
+
+def too_long(t: Texts, longest: int) -> Screen:
+    """A text does not fit into one message."""
+    return Screen(
+        t.gettext("That is too long to pass on: write at most {n} characters, or several messages.", n=longest)
+    )
 
 
 def nothing_to_say(t: Texts) -> Screen:

@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from config.texts import Texts
-from daemon.screens import admin, announcements, keyboard
+from daemon.screens import announcements, keyboard
 from daemon.screens.announcements import Setting
-from daemon.screens.operator import income, reasons
+from daemon.screens.operator import admin, income, reasons
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import (
     Digest,

@@ -167,9 +167,9 @@ async def test_persons_and_unknown_chats_cannot_be_opened(daemon_sandbox: Sandbo
 async def test_numbers_that_no_channel_has_are_answered(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
-        for number in ("98765432109876543210", "-10098765432109876543210", "0", "-1", "1" * 300, "١٢٣"):
+        for number in ("98765432109876543210", "-10098765432109876543210", "0", "-1", "1" * 300):
             assert "cannot find the channel" in (await admin.ask(f"/allow {number}")).text, number
-            assert "cannot find the channel" in (await admin.ask(f"/block {number}")).text or number == "١٢٣", number
+            assert "cannot find the channel" in (await admin.ask(f"/block {number}")).text, number
         # A channel that nobody knows can be closed beforehand, but there is nothing to open
         for unknown in ("4800000001", "https://t.me/c/4800000001/5"):
             assert "cannot find the channel" in (await admin.ask(f"/allow {unknown}")).text

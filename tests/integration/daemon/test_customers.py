@@ -1,5 +1,7 @@
 """What an admin sees and does of one customer: the card, the conversation, income, news of sales."""
 
+import asyncio
+import re
 from pathlib import Path
 
 from tests import daemon_process, sandbox_process
@@ -52,8 +54,12 @@ async def test_days_are_given_by_buttons_once(daemon_sandbox: Sandbox, shared_da
         await admin.ask("/language en")
         await customer.ask("/start")
         choice = await admin.press(await admin.ask(str(customer.id)), "+7 days")
-        assert "Now: VIP until" in (await admin.press(choice, "VIP")).text
+        presses = [admin.tap(choice, "VIP") for _ in range(2)]
+        await asyncio.gather(*presses, return_exceptions=True)
+        first, second = await admin.next(), await admin.next()
+        assert "Now: VIP until" in first.text and first.text.splitlines()[-1] == second.text.splitlines()[-1]
         assert "VIP for 7 days" in (await customer.next()).text
+        await customer.silence(0.5)
 
 
 async def test_operator_and_customer_speak_through_the_bot(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
@@ -87,12 +93,29 @@ async def test_a_note_is_asked_for_and_shown(daemon_sandbox: Sandbox, shared_dae
         assert "pays late , but pays" in (await admin.ask(str(customer.id))).text
 
 
-async def test_income_is_told_by_span_plan_and_month(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+async def test_income_is_told_by_span_and_plan(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")
+        before = await today(admin)
         await buy(customer)
-        told = (await admin.ask("/income")).text
-        assert "Today: " in told and "⭐" in told and "30 days, by plan" in told and "Premium" in told
+        assert await today(admin) == before + 500
+        assert "30 days, by plan" in (await admin.ask("/income")).text
+
+
+async def today(admin: Chat) -> int:
+    """What ``/income`` tells of today, in Stars."""
+    line = next(line for line in (await admin.ask("/income")).text.splitlines() if line.startswith("Today: "))
+    found = re.search(r"([\d,]+)\s*⭐", line)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+async def test_a_text_too_long_to_pass_on_is_refused(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await admin.ask("/language en")
+        await customer.ask("/start")
+        assert "too long to pass on" in (await admin.ask(f"/say {customer.id} " + "x" * 3600)).text
+        assert "I am telling" in (await admin.ask(f"/say {customer.id} " + "x" * 3400)).text
+        assert "x" * 3400 in (await customer.next()).text
 
 
 async def test_each_sale_is_told_with_its_buttons(tmp_path: Path) -> None:

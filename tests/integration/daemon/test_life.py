@@ -58,9 +58,9 @@ def test_it_stops_at_once_when_idle_and_reports_its_state(own_daemon: Daemon) ->
 def test_a_second_term_ends_it_at_once(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
     fault(daemon_sandbox, "black_hole", seconds=20, account=BOT)
     assert own_daemon.process is not None
-    os.kill(own_daemon.process.pid, signal.SIGTERM)
+    own_daemon.process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
-    os.kill(own_daemon.process.pid, signal.SIGTERM)
+    own_daemon.process.send_signal(signal.SIGTERM)
     assert own_daemon.process.wait(2) in (0, 70, -signal.SIGTERM)
 
 

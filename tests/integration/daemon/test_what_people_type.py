@@ -77,9 +77,11 @@ async def test_another_name_of_a_command_takes_what_follows(daemon_sandbox: Sand
 async def test_a_word_cancels_nothing(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         daemon_sandbox.control("POST", "/faults", {"fault": "delay", "method": "channels.getMessages", "seconds": 2})
-        await customer.say(customer.link("photo1"))
-        await customer.until_text("Looking at your link")
-        await customer.say("cancel")
-        assert "You have 1 link in the queue" in (await customer.until_text("in the queue:")).text
-        assert (await customer.until(lambda message: message.media is not None)).photo
-        daemon_sandbox.control("DELETE", "/faults")
+        try:
+            await customer.say(customer.link("photo1"))
+            await customer.until_text("Looking at your link")
+            await customer.say("cancel")
+            assert "You have 1 link in the queue" in (await customer.until_text("in the queue:")).text
+            assert (await customer.until(lambda message: message.media is not None)).photo
+        finally:
+            daemon_sandbox.control("DELETE", "/faults")

@@ -1,5 +1,6 @@
 """Income by span and currency, the digest, and what admins are told of money."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,8 @@ from daemon.screens.operator import income as shown
 from daemon.screens.operator import news
 from models import digest, outbox, users
 from models.event_kinds import Digest, EventKind, MessageRelayed, ShopNotice
-from models.money import income, payments
+from models.money import income, ledger, payments
+from models.money.facts import DisputeFact
 from models.money.income import Income
 from models.tables import Event
 from tests import purchases
@@ -38,6 +40,17 @@ def test_income_is_net_of_what_went_back(database_file: None) -> None:
     everything = income.total(income.sums(0, NOW + 1))
     assert everything == (Income("XTR", 2, 1000, 0), Income("USD", 1, 1000, 400))
     assert [each.net for each in everything] == [1000, 600]
+
+
+@pytest.mark.parametrize("told_as_refund", [False, True])
+def test_what_a_dispute_took_in_part_is_no_income(database_file: None, told_as_refund: bool) -> None:
+    number = sell(NOW, "paypal")
+    opened = DisputeFact("paypal", number, "D1", NOW, amount=100, currency="USD")
+    ledger.apply([opened], NOW)
+    ledger.apply([replace(opened, closed_at=NOW + 9, won=False)], NOW + 9)
+    if told_as_refund:
+        purchases.refund("paypal", number, "R1", 100, NOW + 9, NOW + 9)
+    assert income.total(income.sums(0, NOW + 1)) == payments.totals().turnover == (Income("USD", 1, 500, 100),)
 
 
 def test_a_test_purchase_is_no_income(database_file: None) -> None:

@@ -91,7 +91,6 @@ def test_the_other_calls_of_a_message_walk_through_no_table(statements: set[str]
     sources.open_for(5, 7, NOW)
     sources.is_open_for(5, 7)
     sources.begin_join(5, "hash", TODAY, 10, NOW)
-    sources.joined_today(TODAY)
     assert_no_scans(statements)
 
 

@@ -16,6 +16,7 @@ from models.errors import NotFound, RefundRefused
 from models.event_kinds import RequestDone
 from models.money import access, orders, payments, provider_requests, webhooks
 from models.money.facts import MOVES, PaymentState, merge, state_of
+from models.money.income import Income
 from models.money.ledger import Change
 from models.money.payments import DisputeFact, Fact, RefundFact
 from models.tables import Event, Payment, PaymentHistory, Refund, Request
@@ -608,10 +609,8 @@ def test_history_is_newest_first_and_totals_add_up() -> None:
     assert [payment.remote_id for payment in payments.history_of(user)] == [late.remote_id, early.remote_id]
     assert payments_of(payments.history_of(user)[0].order_id or 0)[0].remote_id == late.remote_id
     assert [payment.remote_id for payment in payments.since("paypal", NOW)] == [late.remote_id]
-    assert payments.totals() == payments.Totals(
-        1, (payments.Turnover("USD", 1, 1000, 300), payments.Turnover("XTR", 1, 500, 0))
-    )
-    assert payments.totals(NOW + 1).turnover == (payments.Turnover("USD", 1, 1000, 300),)
+    assert payments.totals() == payments.Totals(1, (Income("USD", 1, 1000, 300), Income("XTR", 1, 500, 0)))
+    assert payments.totals(NOW + 1).turnover == (Income("USD", 1, 1000, 300),)
 
 
 def test_what_a_dispute_took_is_not_counted_as_earned() -> None:
@@ -624,7 +623,7 @@ def test_what_a_dispute_took_is_not_counted_as_earned() -> None:
     for number, paid in enumerate((lost, refunded_before)):
         dispute_closed("paypal", paid.remote_id, f"d-{number}", False, NOW + DAY, NOW + DAY)
     payments.settle(replace(reversed_, state=PaymentState.REVERSED, at=NOW + DAY), NOW + DAY)
-    assert payments.totals().turnover == (payments.Turnover("USD", 4, 4000, 3000),)
+    assert payments.totals().turnover == (Income("USD", 4, 4000, 3000),)
 
 
 def test_the_audit_sees_what_does_not_add_up() -> None:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import peewee
 import pytest
 
-from models import database
+from models import conversations, database, outbox
 from models.maintenance import personal_data, privacy, retention
-from models.tables import TABLES, JSONText, Table, User
+from models.tables import TABLES, Event, JSONText, Table, User
 
 PERSON, NOW, UTC = 770_077, 1_800_000_000, ZoneInfo("UTC")
 NAMES = ("user_id", "chat_id", "about", "by", "asked_by", "decided_by", "referred_by")
@@ -49,8 +49,6 @@ KEPT = {
     "imported": "what was taken over, so that it is not taken over twice",
     "budget": "so that an erasure does not give a new budget; forgotten within a day",
     "source": "a chat's row names the admin who decided about it, not a customer",
-    "event": "news of money that is still to be told; the rest goes",
-    "join": "the count of the day, without the person",
 }
 
 
@@ -129,10 +127,35 @@ def test_an_erasure_leaves_only_what_has_a_reason(filled: dict[str, int]) -> Non
     privacy.erase(PERSON, UTC, NOW)
     privacy.finish(UTC, NOW)
     left = {table._meta.table_name for table in HOLDING if rows_of(PERSON, table)}
-    assert left <= KEPT.keys(), "erase them (models/maintenance/privacy.py), or say here why they stay"
+    assert left == KEPT.keys(), "erase them (models/maintenance/privacy.py), or say here why they stay"
+
+
+def test_what_a_customer_said_goes_with_them(filled: dict[str, int]) -> None:
+    operator = 990_099
+    conversations.say(PERSON, operator, "my secret", from_operator=False, now=NOW)
+    conversations.say(operator, PERSON, "its answer", from_operator=True, now=NOW)
+    assert said() == {"my secret", "its answer"}
+    privacy.erase(PERSON, UTC, NOW)
+    privacy.finish(UTC, NOW)
+    assert said() == set()
+
+
+def test_what_was_passed_on_is_soon_forgotten(filled: dict[str, int]) -> None:
+    conversations.say(PERSON, 990_099, "hello", from_operator=False, now=NOW)
+    for event in outbox.due(NOW):
+        outbox.heard(event.id, NOW)
+    conversations.forget(NOW + 3600)
+    assert said() == {"hello"}
+    conversations.forget(NOW + 3601)
+    assert said() == set()
+
+
+def said() -> set[str]:
+    return {row.payload["text"] for row in Event.select().where(Event.kind == "message_relayed")}
 
 
 def test_what_age_makes_forgotten_is_named() -> None:
+    """Only that somebody has thought of it: that the rows go is shown by the tests of each module."""
     bounded = {*retention._PRUNED, "job", "usage", "upload", "budget", "relay", "export", "erasure", "source_opening"}
     stays = set(names(HOLDING)) - bounded
     assert stays <= {*KEPT, "customer_note"}, "delete them with age (models/maintenance/retention.py), or say why not"

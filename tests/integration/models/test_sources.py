@@ -9,7 +9,7 @@ from models import database
 from models.jobs import lookups, sources
 from models.jobs.reasons import RefusalReason
 from models.jobs.sources import ReadingPolicy
-from tests.store import NOW, TODAY, customers
+from tests.store import NOW, TODAY, customers, joined_today
 
 CHAT, OTHER_CHAT, ADMIN = 1234, 5678, 42
 POLICY = ReadingPolicy()
@@ -88,9 +88,9 @@ def test_a_refused_join_gives_its_place_of_the_day_back() -> None:
     sources.record_join(first, None, sources.JoinOutcome.REFUSED)
     sources.remember(CHAT, None, "Private", protected=False, now=NOW)
     sources.record_join(second, CHAT, sources.JoinOutcome.JOINED)
-    assert sources.joined_today(TODAY) == 1
+    assert joined_today(TODAY) == 1
     assert isinstance(sources.begin_join(1, "d", TODAY, 2, NOW), int)
-    assert sources.joined_today(TODAY) == 2
+    assert joined_today(TODAY) == 2
 
 
 def test_an_invitation_awaiting_approval_takes_one_request() -> None:
@@ -98,7 +98,7 @@ def test_an_invitation_awaiting_approval_takes_one_request() -> None:
     assert isinstance(first, int)
     sources.record_join(first, None, sources.JoinOutcome.REQUESTED)
     assert sources.begin_join(1, "a", TODAY, 2, NOW + 1) == first
-    assert sources.joined_today(TODAY) == 0
+    assert joined_today(TODAY) == 0
     # Another invitation takes another, and so does the same one on another day
     others = [
         sources.begin_request(1, "b", TODAY, 2, NOW),

@@ -13,7 +13,7 @@ from models.maintenance import privacy
 from models.money import access, payments, provider_requests, subscriptions
 from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestKind
-from models.money.reports import MOVES
+from models.money.reports import MOVES, Report, state_after
 from models.money.subscriptions import News, SubscriptionState
 from models.tables import Event, Request
 from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order
@@ -311,7 +311,8 @@ def test_an_unknown_one_is_of_no_interest() -> None:
 
 def test_the_table_of_moves_knows_every_state() -> None:
     assert MOVES.keys() == set(SubscriptionState)
-    assert MOVES[SubscriptionState.EXPIRED] == {SubscriptionState.ACTIVE}
+    ended = [Report(SubscriptionState.EXPIRED, 1), Report(SubscriptionState.ACTIVE, 2)]
+    assert state_after("paypal", ended) is SubscriptionState.EXPIRED
 
 
 # Never two

@@ -340,7 +340,8 @@ def test_what_a_card_declined_is_not_charged_later_by_ourselves(
     upkeep = Upkeep(configured, shop, environment.catalogue(configured))
     Order.update(next_look_at=0).where(Order.id == order.id).execute()
     upkeep.run_once(now())
-    assert orders.is_left_to_its_payer(order.id)
+    declined = orders.get(order.id)
+    assert declined is not None and declined.is_left_to_its_payer
     tries = captures_tried(paypal, order)
 
     # His card is good again, and some hours pass
@@ -760,6 +761,35 @@ def test_a_request_forgotten_by_paypal_is_given_up(shop: Shop, paypal: LocalPayP
     (told,) = [row for row in Event.select() if row.kind == "request_done"]
     assert (told.payload["ok"], told.payload["result"]) == (False, "gave_up")
     assert not [call for call in paypal.calls() if call["path"].endswith(f"{order.remote_id}/refund")]
+
+
+def test_a_refund_not_let_in_after_silence_may_have_been_made(shop: Shop, paypal: LocalPayPal) -> None:
+    """The repeat is answered 401: that says nothing about the call whose answer was lost."""
+    order = paid(shop, paypal)
+    payments.ask_refund(payments_of(order.id)[0].id, None, 1, now())
+    request = asked.claim("paypal", now())
+    assert request is not None and not request.sent
+    paypal.switch("lost_response", on="POST */refund")
+    paypal.switch("unauthorized", on="POST */refund", count=9)
+
+    operations.Operations(shop).run(request, now())
+
+    again = asked.claim("paypal", now() + DAY)
+    assert again is not None and (again.id, again.sent) == (request.id, True)
+
+
+def test_a_refund_that_the_last_look_finds_is_done(shop: Shop, paypal: LocalPayPal) -> None:
+    order = paid(shop, paypal)
+    payment = payments_of(order.id)[0]
+    asked_id = payments.ask_refund(payment.id, None, 1, now() - 46 * DAY)
+    request = asked.claim("paypal", now())
+    assert request is not None and request.id == asked_id
+    shop.paypal.refund_capture(payment.remote_id, request.amount, payment.currency, request.request_id)
+
+    operations.Operations(shop).run(request, now())
+
+    (told,) = [row for row in Event.select() if row.kind == "request_done"]
+    assert (told.payload["ok"], told.payload["result"]) == (True, "refunded")
 
 
 def test_a_request_waits_longer_after_each_failure(shop: Shop, paypal: LocalPayPal) -> None:

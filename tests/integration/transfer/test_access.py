@@ -7,6 +7,7 @@ import pytest
 from daemon.transfer import reader
 from models.jobs import sources, usage
 from models.jobs.states import JobInfo, JobState
+from tests.store import joined_today
 from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -141,11 +142,11 @@ async def test_an_invitation_that_only_asks_opens_nothing(running: Rig, lucia: C
     post = running.control("POST", "/posts", {"chat": chat, "kind": "photo"})
     invitation = running.control("POST", "/invitations", {"chat": chat, "request_needed": True})["url"]
     day = usage.day_of(now(), running.settings.timezone)
-    before = await running.database(sources.joined_today, day)
+    before = await running.database(joined_today, day)
     for _ in range(2):
         assert (await running.deliver(lucia, invitation)).reason == "join_requested"
     # Then it has taken none of the day's joins: requests are counted apart
-    assert await running.database(sources.joined_today, day) == before
+    assert await running.database(joined_today, day) == before
     # And once the account was let in, who holds it hears the same, and reads nothing
     running.control("POST", "/members", {"chat": chat, "user": "peaje_operator"})
     assert (await running.deliver(lucia, invitation)).reason == "join_requested"
@@ -217,6 +218,17 @@ async def test_the_account_reads_what_a_group_hides_from_the_bot(running: Rig, l
     assert (job.state, job.reason) == (JobState.DONE, None)
     assert [await lucia.sha256(message) for message in await lucia.media()] == [post["sha256"]]
     assert (await running.deliver(lucia, "https://t.me/talk/99")).reason == "not_found"
+
+
+async def test_a_channel_that_shuts_the_bot_out_is_read_by_the_account(running: Rig, lucia: Customer) -> None:
+    # Given a public channel whose owner has banned the bot
+    chat = running.control("POST", "/chats", {"title": "Shut", "username": "shut_out"})["id"]
+    running.control("POST", "/members", {"chat": chat, "user": "peaje_sandbox_bot", "role": "banned"})
+    post = running.control("POST", "/posts", {"chat": "shut_out", "kind": "document", "size": 2000})
+    # Then what the bot was told of the name keeps nobody from it
+    for _ in range(2):
+        job = await running.deliver(lucia, post["url"])
+        assert (job.state, job.reason) == (JobState.DONE, None)
 
 
 async def test_a_name_that_nobody_has_is_looked_up_once(running: Rig, lucia: Customer) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from daemon.transfer import streaming, waits, worker
 from daemon.transfer.datacentres import congestion, pool
-from models.jobs import cache, sources, usage
+from models.jobs import cache, usage
 from models.jobs.states import JobInfo, JobState
+from tests.store import joined_today
 from tests.transfer_rig import Customer, Rig, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -326,7 +327,7 @@ async def test_a_retried_invitation_takes_one_of_the_days_joins(
     chat = running.control("POST", "/chats", {"title": "FloodWaitTooLong"})["id"]
     invitation = running.control("POST", "/invitations", {"chat": chat})["url"]
     day = usage.day_of(int(time.time()), running.settings.timezone)
-    before = await running.database(sources.joined_today, day)
+    before = await running.database(joined_today, day)
     strike(running, fault, method="messages.importChatInvite", count=1, **settings)
     job = await running.ask(lucia, invitation)
 
@@ -336,11 +337,11 @@ async def test_a_retried_invitation_takes_one_of_the_days_joins(
 
     # Then nothing of the day is used up by the refusal
     await until(put_back)
-    assert await running.database(sources.joined_today, day) == before
+    assert await running.database(joined_today, day) == before
     # And once it works, one join is
     await running.hurry(job)
     assert (await running.ended(job)).state is JobState.DONE
-    assert await running.database(sources.joined_today, day) == before + 1
+    assert await running.database(joined_today, day) == before + 1
 
 
 async def test_a_post_deleted_in_the_middle(running: Rig, lucia: Customer, private_chat: int) -> None:

@@ -50,14 +50,18 @@ def _set(sandbox: "Sandbox", name: str, account: int, value: Any) -> None:
 
 @fault("method_limit")
 async def _method_limit(sandbox: "Sandbox", request: Request) -> Any:
-    """FLOOD_WAIT for an account (default each) that calls ``method`` more than ``calls`` times in ``per_s`` seconds."""
-    account = request.body.get("account")
+    """FLOOD_WAIT for an account (default each) that calls ``method`` more than ``calls`` times in ``per_s`` seconds.
+
+    It ends after ``for_s`` seconds, where they are given.
+    """
+    account, for_s = request.body.get("account"), request.body.get("for_s")
     limit = MethodLimit(
         str(request.need("method")),
         int(request.need("calls")),
         int(request.body.get("per_s", 60)),
         int(request.body.get("seconds", 60)),
         None if account is None else find_user(sandbox, account).id,
+        None if for_s is None else sandbox.telegram.world.now() + float(for_s),
     )
     sandbox.telegram.faults.limits.append(limit)
     return {"method": limit.method, "calls": limit.calls, "per_s": limit.per_s, "seconds": limit.wait_s}

@@ -67,8 +67,7 @@ class MethodLimit:
     """Each account may call ``method`` (a glob) ``calls`` times in ``per_s`` seconds; then it has to wait ``wait_s``.
 
     The wait runs from the first call too many, and calls meanwhile are told what is left of it. With ``account`` it
-    holds
-    for that one alone.
+    holds for that one alone, with ``ends_at`` until then.
     """
 
     method: str
@@ -76,12 +75,15 @@ class MethodLimit:
     per_s: int
     wait_s: int
     account: int | None = None
+    ends_at: float | None = None
     _made: dict[int | None, list[int]] = field(default_factory=dict)
     _until: dict[int | None, int] = field(default_factory=dict)
 
     def check(self, method: str, account: int | None, now: float) -> None:
         """Count a call. Raises RpcError FLOOD_WAIT_X."""
         if self.account not in (None, account) or not fnmatchcase(method, self.method):
+            return
+        if self.ends_at is not None and now >= self.ends_at:
             return
         if now < self._until.get(account, 0):
             self._refuse(account, now)
