@@ -1,7 +1,6 @@
 """The daemon's life: it starts through refusals, outlives outages and revoked sessions, and stops when told to."""
 
 import asyncio
-import os
 import signal
 import time
 from pathlib import Path
