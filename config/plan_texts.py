@@ -1,7 +1,7 @@
 """What a plan gives and costs, in words: the same in the chat and on the pages."""
 
 from config.money import STARS
-from config.plans import KINDS, Limit, Plan
+from config.plans import KINDS, Article, Limit, Pack, Plan
 from config.texts import Texts
 
 
@@ -46,10 +46,22 @@ def gives(t: Texts, plan: Plan) -> list[tuple[str, str]]:
     return [*included, (t.gettext("Largest file"), t.size(plan.max_bytes))]
 
 
-def prices(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
-    """What *plan* costs, in each currency that can be paid: money only where it is sold *by_paypal*."""
+def counted(t: Texts, kind: str, number: int) -> str:
+    """So many files of a kind."""
+    return {
+        "photo": t.ngettext("{n} photo", "{n} photos", number),
+        "video": t.ngettext("{n} video", "{n} videos", number),
+        "music": t.ngettext("{n} music file", "{n} music files", number),
+        "apk": t.ngettext("{n} Android app", "{n} Android apps", number),
+        "document": t.ngettext("{n} document", "{n} documents", number),
+        "text": t.ngettext("{n} text", "{n} texts", number),
+    }[kind]
+
+
+def prices(t: Texts, article: Article, *, by_paypal: bool) -> str:
+    """What *article* costs, in each currency that can be paid: money only where it is sold *by_paypal*."""
     return " · ".join(
-        t.price(amount, currency) for currency, amount in plan.prices.items() if currency == STARS or by_paypal
+        t.price(amount, currency) for currency, amount in article.prices.items() if currency == STARS or by_paypal
     )
 
 
@@ -77,9 +89,18 @@ def loss(t: Texts, plan: Plan, *, running: str = "", better: str = "", until: st
     return ""
 
 
-def terms(t: Texts, plan: Plan) -> str:
-    """What stands behind the price of *plan*: for how long it is, and whether it is paid again."""
-    span = t.duration(plan.seconds)
-    if plan.renews:
+def terms(t: Texts, article: Article) -> str:
+    """What stands behind the price: what a pack holds, for how long it is, and whether it is paid again."""
+    if isinstance(article, Pack):
+        return _terms_of_pack(t, article)
+    span = t.duration(article.seconds)
+    if article.renews:
         return t.gettext("renews every {span} until you cancel", span=span)
     return t.gettext("for {span}, one payment, does not renew", span=span)
+
+
+def _terms_of_pack(t: Texts, pack: Pack) -> str:
+    what, size = counted(t, pack.kind, pack.count), t.size(pack.max_bytes)
+    if pack.days:
+        return t.gettext("{what} of up to {size}, within {span}", what=what, size=size, span=t.duration(pack.seconds))
+    return t.gettext("{what} of up to {size}, without an end", what=what, size=size)

@@ -1,4 +1,4 @@
-"""The plans: what each allows, its prices, its duration. A faulty ``plans.toml`` is refused as a whole.
+"""The plans and packs: what each allows, its prices, its duration. A faulty ``plans.toml`` is refused as a whole.
 
 Which text holds now is told by :mod:`models.catalogue`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +30,7 @@ _SHOWN = 60
 _FAULTY = -1
 """Stands for a number that was refused."""
 LARGEST_FILE_MIB = 2000
+LARGEST_PACK = 10_000
 _RENEWAL_DAYS = 30
 _RENEWAL_STARS = 10_000
 _MOST_STARS = 100_000
@@ -85,20 +86,12 @@ Limit.UNLIMITED = Limit(None, "day")
 Limit.NONE = Limit(0, "all")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """One plan. ``prices`` are in minor units (cents, Stars). The free plan has no price and 0 days."""
+class _Article:
+    """What a plan and a pack have in common: both are sold."""
 
-    code: str
-    level: int
     title: Mapping[str, str]
     description: Mapping[str, str]
-    limits: Mapping[str, Limit]
-    max_bytes: int
     days: int
-    prices: Mapping[str, int]
-    renews: bool
-    on_sale: bool
 
     @property
     def seconds(self) -> int:
@@ -112,11 +105,52 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Plan(_Article):
+    """One plan. ``prices`` are in minor units (cents, Stars). The free plan has no price and 0 days."""
+
+    code: str
+    level: int
+    title: Mapping[str, str]
+    description: Mapping[str, str]
+    limits: Mapping[str, Limit]
+    max_bytes: int
+    days: int
+    prices: Mapping[str, int]
+    renews: bool
+    on_sale: bool
+
+
+@dataclass(frozen=True)
+class Pack(_Article):
+    """``count`` deliveries of one ``kind``, of files up to ``max_bytes``, beside any plan.
+
+    ``days`` is how long a purchase can be used, 0 without an end. Prices are those of a plan.
+    """
+
+    code: str
+    kind: str
+    count: int
+    title: Mapping[str, str]
+    description: Mapping[str, str]
+    max_bytes: int
+    days: int
+    prices: Mapping[str, int]
+    on_sale: bool
+    level: ClassVar[int] = 0
+    renews: ClassVar[bool] = False
+
+
+Article: TypeAlias = Plan | Pack
+"""What can be bought. No plan and pack have the same code."""
+
+
+@dataclass(frozen=True)
 class Plans:
-    """All plans, in the order of the file. ``former`` are those that have left it, as they were last."""
+    """All plans and packs, in the order of the file. ``former`` are those that have left it, as they were last."""
 
     plans: tuple[Plan, ...]
-    former: tuple[Plan, ...] = ()
+    former: tuple[Article, ...] = ()
+    packs: tuple[Pack, ...] = ()
 
     @property
     def free(self) -> Plan:
@@ -125,9 +159,18 @@ class Plans:
     def by_code(self, code: str) -> Plan | None:
         return next((plan for plan in self.plans if plan.code == code), None)
 
+    @property
+    def articles(self) -> tuple[Article, ...]:
+        """All plans and packs, on sale or not."""
+        return (*self.plans, *self.packs)
+
+    def article(self, code: str) -> Article | None:
+        """The plan or pack of this code, on sale or not."""
+        return next((each for each in self.articles if each.code == code), None)
+
     def title_of(self, code: str, language: str) -> str:
-        """What customers call a plan, also one that has left the file; its code where nobody remembers it."""
-        known = next((plan for plan in (*self.plans, *self.former) if plan.code == code), None)
+        """What customers call a plan or pack, also one that has left the file; its code where nobody remembers it."""
+        known = next((each for each in (*self.articles, *self.former) if each.code == code), None)
         return known.title_in(language) if known else code
 
     def for_level(self, level: int) -> Plan:
@@ -142,6 +185,9 @@ class Plans:
 
     def on_sale(self) -> tuple[Plan, ...]:
         return tuple(plan for plan in self.plans if plan.on_sale)
+
+    def packs_on_sale(self) -> tuple[Pack, ...]:
+        return tuple(pack for pack in self.packs if pack.on_sale)
 
 
 def read(path: Path) -> str:
@@ -177,10 +223,15 @@ def parse(text: str, name: str = "plans.toml") -> Plans:
     except (ValueError, RecursionError) as error:
         raise PlansError([Fault(name, Message("is not TOML: {error}", error=error))]) from None
     faults: list[Fault] = []
-    plans = _plans(_Table(name, document, faults))
+    table = _Table(name, document, faults)
+    table.only(("plans", "packs"))
+    plans, packs = _plans(table), _packs(table)
+    for pack in packs:
+        if any(plan.code == pack.code for plan in plans):
+            table.fault(f'pack "{pack.code}": code', Message("is a plan's too: give the pack another code"))
     if faults:
         raise PlansError(faults)
-    return Plans(plans)
+    return Plans(plans, packs=packs)
 
 
 def load(path: Path) -> Plans:
@@ -250,6 +301,13 @@ class _Table:
         self.fault(key, _wrong(value, Message("true or false")))
         return default
 
+    def one_of(self, key: str, choices: Sequence[str]) -> str:
+        value = self._values.get(key)
+        if isinstance(value, str) and value in choices:
+            return value
+        self.fault(key, _wrong(value, Message("one of {choices}", choices=", ".join(choices))))
+        return choices[0]
+
     def text(self, key: str, longest: int) -> str:
         value = self._values.get(key)
         if isinstance(value, str) and 0 < len(value.strip()) <= longest:
@@ -259,17 +317,48 @@ class _Table:
 
 
 def _plans(document: _Table) -> tuple[Plan, ...]:
-    document.only(("plans",))
     tables = document.table("plans", f"{document.where}: plans")
     plans = []
     for code in tables.keys():
         table = tables.table(code, f'{document.where}: plan "{code}"')
-        if not re.fullmatch(r"[a-z0-9_]{1,32}", code):
-            table.fault("code", Message("must be 1 to 32 of a-z, 0-9 and _"))
+        _check_code(code, table)
         plans.append(_plan(code, table))
     if all(plan.level != _FAULTY for plan in plans):
         _check_together(document, plans)
     return tuple(plans)
+
+
+def _packs(document: _Table) -> tuple[Pack, ...]:
+    tables = document.table("packs", f"{document.where}: packs")
+    on_sale = tables.boolean("on_sale", True)
+    packs = []
+    for code in tables.keys():
+        if code != "on_sale":
+            table = tables.table(code, f'{document.where}: pack "{code}"')
+            _check_code(code, table)
+            packs.append(_pack(code, table, on_sale))
+    return tuple(packs)
+
+
+def _pack(code: str, table: _Table, all_on_sale: bool) -> Pack:
+    table.only(("kind", "count", "days", "prices", "on_sale", "max_mib", "title", "description"))
+    on_sale, prices = _sold(table)
+    return Pack(
+        code=code,
+        kind=table.one_of("kind", KINDS),
+        count=table.integer("count", 1, LARGEST_PACK),
+        title=_words(table.inner("title"), _TITLE_LENGTH),
+        description=_words(table.inner("description"), _DESCRIPTION_LENGTH),
+        max_bytes=(table.integer("max_mib", 1, LARGEST_FILE_MIB) if table.has("max_mib") else LARGEST_FILE_MIB) * MIB,
+        days=table.integer("days", 1, 36500) if table.has("days") else 0,
+        prices=prices,
+        on_sale=on_sale and all_on_sale,
+    )
+
+
+def _check_code(code: str, table: _Table) -> None:
+    if not re.fullmatch(r"[a-z0-9_]{1,32}", code):
+        table.fault("code", Message("must be 1 to 32 of a-z, 0-9 and _"))
 
 
 def _plan(code: str, table: _Table) -> Plan:
@@ -295,17 +384,9 @@ def _free_offer(table: _Table) -> dict[str, Any]:
 
 
 def _paid_offer(table: _Table) -> dict[str, Any]:
-    days, prices = table.integer("days", 1, 36500), _prices(table.inner("prices"))
-    renews, on_sale = table.boolean("renews", False), table.boolean("on_sale", True)
-    others = [currency for currency in prices if currency != STARS]
-    if on_sale and not table.value("prices"):
-        table.fault("prices", Message("missing: set at least one, or on_sale = false"))
-    if len(others) > 1:
-        said = Message(
-            "must hold one currency beside XTR, not {currencies}: PayPal sells a plan for one",
-            currencies=", ".join(others),
-        )
-        table.fault("prices", said)
+    days, renews = table.integer("days", 1, 36500), table.boolean("renews", False)
+    on_sale, prices = _sold(table)
+    others = _beside_stars(prices)
     if renews and STARS in prices:
         _check_stars_renewal(table, days, prices[STARS])
     elif renews and others and days > _PAYPAL_RENEWAL_DAYS:
@@ -316,6 +397,25 @@ def _paid_offer(table: _Table) -> dict[str, Any]:
         )
         table.fault("days", said)
     return {"days": days, "prices": prices, "renews": renews, "on_sale": on_sale}
+
+
+def _sold(table: _Table) -> tuple[bool, dict[str, int]]:
+    """Whether the article is on sale, and its prices."""
+    on_sale, prices = table.boolean("on_sale", True), _prices(table.inner("prices"))
+    if on_sale and not table.value("prices"):
+        table.fault("prices", Message("missing: set at least one, or on_sale = false"))
+    others = _beside_stars(prices)
+    if len(others) > 1:
+        said = Message(
+            "must hold one currency beside XTR, not {currencies}: PayPal sells a plan for one",
+            currencies=", ".join(others),
+        )
+        table.fault("prices", said)
+    return on_sale, prices
+
+
+def _beside_stars(prices: Mapping[str, int]) -> list[str]:
+    return [currency for currency in prices if currency != STARS]
 
 
 def _check_stars_renewal(table: _Table, days: int, price: int) -> None:

@@ -55,7 +55,7 @@ def assemble(settings: Settings, catalogue: Catalogue, bot: Bot, account: Client
         bot=bot,
         sender=sender,
         notifier=Notifier(settings, catalogue, database, sender),
-        stars=Stars(bot, database, wakeup, catalogue),
+        stars=Stars(bot, database, wakeup, catalogue, secret=settings.telegram_bot_token),
         chats=Chats(Reader(account), database),
         commands=CommandMenu(bot, Profile(bot, database), settings.admin_ids),
         payment_lookups=Limiter(PAYMENT_LOOKUPS, PAYMENT_LOOKUPS / HOUR_S),

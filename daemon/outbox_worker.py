@@ -45,6 +45,8 @@ EventHandler = Callable[[EventInfo], Awaitable[None]]
 class OutboxWorker:
     """Tells events to customers and admins. *handlers* tell the kinds whose message takes more than the event.
 
+    *promote* gives a customer's links what they have just bought, before they hear of it.
+
     *tells_sales*: admins hear of each sale; else they have the digest alone.
     """
 
@@ -56,9 +58,11 @@ class OutboxWorker:
         wakeup: Wakeup,
         *,
         handlers: Mapping[str, EventHandler] | None = None,
+        promote: Callable[[int, int], None] | None = None,
         tells_sales: bool = True,
     ) -> None:
         self._tells_sales = tells_sales
+        self._promote = promote or _promote
         self._admin_ids = admin_ids
         self._notifier = notifier
         self._database = database
@@ -141,7 +145,7 @@ class OutboxWorker:
         if event.kind == EventKind.SHOP_NOTICE and not self._tells_sales:
             return
         if event.kind in PROMOTING and event.user_id is not None:
-            await self._database(_promote, event.user_id, int(time.time()))
+            await self._database(self._promote, event.user_id, int(time.time()))
             self._wakeup.wake()
         handle = self._handlers.get(event.kind, self._announce)
         try:

@@ -65,7 +65,7 @@ class Service:
             parts.notifier,
             database=database,
             catalogue=catalogue,
-            timezone=settings.timezone,
+            settings=settings,
             account_name=lambda: account.me.username if account.me else None,
         )
         self.outbox_worker = OutboxWorker(
@@ -74,6 +74,7 @@ class Service:
             database,
             wakeup,
             handlers=deliveries.handlers(),
+            promote=deliveries.promote,
             tells_sales=settings.notices == "each",
         )
         self.disk_monitor = DiskMonitor(settings, database, parts.notifier)

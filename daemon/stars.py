@@ -17,7 +17,7 @@ from pyrogram.errors import BadRequest, ChargeAlreadyRefunded, RPCError
 from pyrogram.types import SuccessfulPayment
 
 from config.money import STARS
-from config.plans import Plan
+from config.plans import Article, Plan
 from config.texts import Texts, translator
 from config.units import DAY_S
 from daemon.database import Database
@@ -69,8 +69,9 @@ class StarsTransaction:
 class Stars:
     """Everything about Stars that needs Telegram."""
 
-    def __init__(self, bot: Client, database: Database, wakeup: Wakeup, catalogue: Catalogue) -> None:
+    def __init__(self, bot: Client, database: Database, wakeup: Wakeup, catalogue: Catalogue, *, secret: str) -> None:
         self._bot = bot
+        self._secret = secret
         self._catalogue = catalogue
         self._database = database
         self._wakeup = wakeup
@@ -78,13 +79,13 @@ class Stars:
 
     # ---- selling
 
-    async def send_invoice(self, order: OrderInfo, plan: Plan, t: Texts) -> None:
+    async def send_invoice(self, order: OrderInfo, article: Article, t: Texts) -> None:
         """Send the invoice of a purchase that does not renew."""
         await invoke(
             self._bot,
             raw.functions.messages.SendMedia(
                 peer=await self._bot.resolve_peer(order.user_id),
-                media=_invoice(order, plan, t),
+                media=_invoice(order, article, t),
                 message="",
                 random_id=secrets.randbits(63),
                 reply_markup=None,
@@ -242,6 +243,7 @@ class Stars:
                 transaction.amount,
                 STARS,
                 plans=self._catalogue.plans,
+                secret=self._secret,
                 at=transaction.at,
                 now=now,
             )
@@ -445,11 +447,11 @@ def retry_wait(attempts: int) -> int:
     return int(min(5 * 2**attempts, 600))
 
 
-def _invoice(order: OrderInfo, plan: Plan, t: Texts) -> raw.types.InputMediaInvoice:
-    title = checkout.invoice_title(t, order, plan)
+def _invoice(order: OrderInfo, article: Article, t: Texts) -> raw.types.InputMediaInvoice:
+    title = checkout.invoice_title(t, order, article)
     return raw.types.InputMediaInvoice(
         title=title,
-        description=checkout.invoice_description(t, order, plan),
+        description=checkout.invoice_description(t, order, article),
         invoice=raw.types.Invoice(
             currency=STARS,
             prices=[raw.types.LabeledPrice(label=title, amount=order.amount)],

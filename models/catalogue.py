@@ -14,7 +14,7 @@ import peewee
 
 from config import plans, program
 from config.findings import Finding, fail, ok, warn
-from config.plans import Plan, Plans, PlansError
+from config.plans import Article, Plans, PlansError
 from config.settings import Settings
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
 from models import database
@@ -113,11 +113,11 @@ def current() -> Version | None:
     usable = list(itertools.islice(_usable(), REMEMBERED))
     if not usable:
         return None
-    held, former = usable[0], dict[str, Plan]()
-    for plan in (plan for version in usable for plan in version.plans.plans):
-        if held.plans.by_code(plan.code) is None:
-            former.setdefault(plan.code, plan)
-    return replace(held, plans=Plans(held.plans.plans, tuple(former.values())))
+    held, former = usable[0], dict[str, Article]()
+    for article in (each for version in usable for each in version.plans.articles):
+        if held.plans.article(article.code) is None:
+            former.setdefault(article.code, article)
+    return replace(held, plans=replace(held.plans, former=tuple(former.values())))
 
 
 def examine(settings: Settings, t: Texts) -> tuple[Plans, Finding]:
@@ -133,7 +133,7 @@ def examine(settings: Settings, t: Texts) -> tuple[Plans, Finding]:
     if held is None:
         return written, ok("plans", t.gettext("good: {file}", file=settings.plans_file))
     holds = _holds(held, settings, t)
-    if written.plans != held.plans.plans:
+    if written.articles != held.plans.articles:
         return held.plans, warn(
             "plans", t.gettext("{holds}; the next start takes over what the file says", holds=holds)
         )

@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     REQUEST_DONE = "request_done"
     DATA_ERASED = "data_erased"
     JOB_FINISHED = "job_finished"
+    JOB_HELD = "job_held"
     BATCH_FINISHED = "batch_finished"
     BATCH_HELD = "batch_held"
     BUDGET_SPENT = "budget_spent"
@@ -114,13 +115,16 @@ class PaymentCompleted(PaymentPayload):
     """The money arrived.
 
     ``until`` is the end of the customer's time of that level, None when there is none or it has no end; of a
-    subscription it is the end of the period that was paid, and ``renews`` says that it is charged again then.
+    subscription it is the end of the period that was paid, and ``renews`` says that it is charged again then. A pack
+    brings ``count`` deliveries of ``kind``.
     """
 
     event_kind: ClassVar = EventKind.PAYMENT_COMPLETED
     until: int | None
     forever: bool
     renews: bool = False
+    kind: str | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +364,24 @@ class JobFinished(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobHeld(Payload):
+    """A limit holds a single link until its customer can have it.
+
+    ``reason`` and ``detail`` are those of a refusal. The post needs so many ``wants`` of each kind, with files of up to
+    ``largest`` bytes; ``missing`` of ``kind`` are not paid, by the plan or a pack. 0: no pack alone brings them.
+    """
+
+    event_kind: ClassVar = EventKind.JOB_HELD
+    job: int
+    reason: str
+    detail: Mapping[str, Any]
+    kind: str
+    missing: int
+    wants: Mapping[str, int]
+    largest: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFinished(Payload):
     """All links of a batch have ended."""
 
@@ -550,8 +572,8 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
         SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled,
-        CheckoutRefused, RequestDone, DataErased, JobFinished, BatchFinished, BatchHeld, BudgetSpent, MessageRelayed,
-        ShopNotice, Digest, AdminAlert, IncidentOpened, IncidentClosed,
+        CheckoutRefused, RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent,
+        MessageRelayed, ShopNotice, Digest, AdminAlert, IncidentOpened, IncidentClosed,
     )
 }  # fmt: skip
 

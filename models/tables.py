@@ -93,7 +93,7 @@ class Order(Table):
     currency = peewee.TextField()
     provider = peewee.TextField()  # stars | paypal
     renews = peewee.BooleanField(default=False)
-    purpose = peewee.TextField(default="plan")  # plan | test (bought by /testpay, grants nothing)
+    purpose = peewee.TextField(default="plan")  # plan | pack | test (bought by /testpay, grants nothing)
     state = peewee.TextField(default="open")  # open paid cancelled expired failed
     remote_id = peewee.TextField(null=True)
     approve_url = peewee.TextField(null=True)
@@ -105,6 +105,9 @@ class Order(Table):
     expires_at = peewee.IntegerField()
     created_at = peewee.IntegerField()
     refused_at = peewee.IntegerField(null=True)  # nothing is captured since then before the payer acts
+    kind = peewee.TextField(null=True)  # of a pack: what it delivers,
+    count = peewee.IntegerField(null=True)  # how many,
+    max_bytes = peewee.BigIntegerField(null=True)  # and how large each may be
 
     class Meta:
         indexes = ((("provider", "remote_id"), True), (("user", "state"), False), (("state", "next_look_at"), False))
@@ -311,6 +314,8 @@ class Job(Table):
     kind = peewee.TextField(null=True)
     reason = peewee.TextField(null=True)  # see models.jobs.reasons
     created_at = peewee.IntegerField()
+    needs = JSONText(null=True)  # what a held job waits for: kind -> [how many, the largest in bytes]
+    chosen_at = peewee.IntegerField(null=True)  # when its customer began to pay for it
 
     class Meta:
         indexes = (
@@ -374,6 +379,24 @@ class Usage(Table):
             (("user", "period", "kind", "count"), False),
             (("job", "kind"), True),
         )
+
+
+class CreditUse(Table):
+    """What a job has reserved or used of a pack: the payment bought ``count`` of its deliveries of the kind.
+
+    A released reservation is deleted. A row without a job is one whose job was deleted.
+    """
+
+    job = peewee.ForeignKeyField(Job, backref="credit_uses", index=False, null=True, on_delete="SET NULL")
+    user = peewee.ForeignKeyField(User, backref="credit_uses", index=False, on_delete="RESTRICT")
+    payment = peewee.ForeignKeyField(Payment, backref="credit_uses", on_delete="RESTRICT")
+    kind = peewee.TextField()
+    count = peewee.IntegerField()
+    state = peewee.TextField(default="reserved")  # reserved committed
+    at = peewee.IntegerField()
+
+    class Meta:
+        indexes = ((("job", "kind", "payment"), True), (("user", "kind"), False))
 
 
 class DailyTotal(Table):
@@ -551,6 +574,7 @@ class Note(Table):
 
 TABLES: tuple[type[Table], ...] = (
     User, CustomerNote, Relay, Order, Subscription, SubscriptionReport, Payment, Refund, Dispute, PaymentHistory,
-    Adjustment, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, DailyTotal, Imported, Source, Lookup,
-    ListedChat, SourceOpening, Join, CachedMedia, Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion, Note,
+    Adjustment, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, CreditUse, DailyTotal, Imported, Source,
+    Lookup, ListedChat, SourceOpening, Join, CachedMedia, Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion,
+    Note,
 )  # fmt: skip

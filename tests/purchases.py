@@ -16,6 +16,7 @@ DAY = 86_400
 MONTH = 30 * DAY
 NOW = 1_800_000_000
 BOT = 7_000_000_001
+SECRET = "7000000001:secret"
 
 _numbers = itertools.count(1)
 
@@ -41,7 +42,7 @@ def customer(now: int = NOW, **more: Any) -> int:
 def order(user_id: int, bought: Plan = PREMIUM, provider: str = "stars", now: int = NOW, **more: Any) -> OrderInfo:
     """Return a customer's open order."""
     currency = TRAITS[provider].currency or "USD"
-    return orders.create(user_id, bought, Provider(provider), currency, now=now, seller=BOT, **more)
+    return orders.create(user_id, bought, Provider(provider), currency, now=now, seller=BOT, secret=SECRET, **more)
 
 
 def fact(of: OrderInfo, at: int = NOW, remote_id: str | None = None, **changes: Any) -> Fact:

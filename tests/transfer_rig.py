@@ -23,7 +23,7 @@ from daemon.wakeup import Wakeup
 from models import users
 from models.database import Watcher
 from models.jobs import queue
-from models.jobs.states import ENDED, JobInfo
+from models.jobs.states import ENDED, JobInfo, JobState
 from models.money import access
 from models.tables import Job
 from tests import environment
@@ -62,11 +62,11 @@ class Rig:
         return job
 
     async def ended(self, job: JobInfo, deadline_s: float = DEADLINE_S) -> JobInfo:
-        """The job once it has ended."""
+        """The job once it has ended, or waits for its customer to buy something."""
 
         async def look() -> JobInfo | None:
             present = await self.database(queue.get, job.id)
-            return present if present.state in ENDED else None
+            return present if present.state in (*ENDED, JobState.HELD) else None
 
         return await until(look, deadline_s)
 

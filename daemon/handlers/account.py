@@ -7,7 +7,7 @@ from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from models import users
 from models.jobs import batches, queue, usage
-from models.money import payments
+from models.money import credits, payments
 from models.users import UserInfo
 
 PAYMENTS_SHOWN = 10
@@ -25,7 +25,8 @@ async def stats(context: Context) -> None:
     if user.id != context.user.id:
         await context.show(admin.use_of(context.t, user, status, left=left, waiting=waiting))
         return
-    screen = account.stats(context.t, status, left, waiting)
+    credit = await deps.database(credits.left, user.id, context.now)
+    screen = account.stats(context.t, status, left, waiting, credit)
     await context.show(await _with_totals(context, screen) if context.is_admin else screen)
 
 

@@ -162,6 +162,7 @@ async def testpay(context: Context, words: list[str]) -> None:
         now=context.now,
         purpose="test",
         seller=context.deps.settings.bot_id,
+        secret=context.deps.settings.telegram_bot_token,
     )
     await shop.offer(context, order, trial)
 

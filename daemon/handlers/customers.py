@@ -99,8 +99,7 @@ async def ask_refund(context: Context) -> None:
     if payment is None or paid is None or not customers.is_refundable(payment):
         await context.show(answers.nothing_left(context.t))
         return
-    plan = context.deps.catalogue.plans.by_code(payment.plan_code) if payment.plan_code else None
-    title = plan.title_in(context.t.language) if plan else payment.plan_code or "?"
+    title = context.deps.catalogue.plans.title_of(payment.plan_code or "?", context.t.language)
     await context.show(customers.confirm_refund(context.t, paid, payment, title))
 
 

@@ -4,14 +4,15 @@ from html import escape
 
 from config import plan_texts
 from config.money import STARS
-from config.plans import Plan
-from daemon.context import Context
+from config.plans import Article, Pack, Plan
+from daemon.context import ROW, Context
 from daemon.screens import checkout
 from daemon.telegram.screen import Screen
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
-from models.money import access, orders, subscriptions
+from models.jobs import holding
+from models.money import access, orders, payments, subscriptions
 from models.money.orders import OrderInfo
-from models.money.providers import PAYPAL, Provider
+from models.money.providers import Provider
 from models.money.subscriptions import SubscriptionInfo
 
 
@@ -27,15 +28,16 @@ async def plans(context: Context) -> None:
             status,
             on_sale,
             owned,
-            pay_links={plan.code: pay_link(context, plan) for plan in on_sale if sells_by_paypal(context, plan)},
+            packs=deps.catalogue.plans.packs_on_sale(),
+            pay_links=pay_links(context),
             protected_refused=settings.protected_content == "refuse",
         )
     )
 
 
 async def buy(context: Context) -> None:
-    """The button of a plan: say what would be lost, or sell it."""
-    plan = context.deps.catalogue.plans.by_code(context.argument)
+    """The button of a plan or pack: say what would be lost, or sell it. ``code:job`` pays for a held job."""
+    plan = context.deps.catalogue.plans.by_code(context.argument.partition(":")[0])
     warning = await _warning(context, plan) if plan is not None and plan.on_sale else None
     if warning is None:
         await buy_anyway(context)
@@ -56,38 +58,52 @@ async def _warning(context: Context, plan: Plan) -> Screen | None:
         better=status.plan.title_in(context.t.language) if is_better else "",
         until=context.t.date(status.access.until, status.timezone) if status.access.until else "",
     )
-    return checkout.before_purchase(context.t, plan, escape(loss), running) if loss else None
+    return checkout.before_purchase(context.t, plan, escape(loss), running, wanted=context.argument) if loss else None
 
 
 async def buy_anyway(context: Context) -> None:
-    """Create the order of a plan and send the invoice."""
-    plan = context.deps.catalogue.plans.by_code(context.argument)
-    if plan is None or not plan.on_sale or STARS not in plan.prices:
+    """Create the order of a plan or pack, of which ``code:job`` pays for a held job, and send the invoice."""
+    code, _, job_id = context.argument.partition(":")
+    article = context.deps.catalogue.plans.article(code)
+    if article is None or not article.on_sale or STARS not in article.prices:
         await context.show(checkout.not_on_sale(context.t))
         return
+    if ROW.fullmatch(job_id):
+        await context.deps.database(holding.choose, context.user.id, int(job_id), context.now)
+    settings = context.deps.settings
     try:
         order = await context.deps.database(
             orders.create,
             context.user.id,
-            plan,
+            article,
             Provider.STARS,
             STARS,
             now=context.now,
-            seller=context.deps.settings.bot_id,
+            seller=settings.bot_id,
+            secret=settings.telegram_bot_token,
         )
     except AlreadySubscribed as error:
         await context.show(checkout.already_subscribed(context.t, error.suspended))
         return
-    await offer(context, order, plan)
+    await offer(context, order, article)
 
 
-async def offer(context: Context, order: OrderInfo, plan: Plan) -> None:
+async def offer(context: Context, order: OrderInfo, article: Article) -> None:
     """Offer *order* for payment: an invoice, or the link of one that renews."""
-    if order.renews:
-        address = await context.deps.stars.subscription_link(order, plan, context.t)
-        await context.show(checkout.subscribe(context.t, plan, address))
+    if order.renews and not isinstance(article, Pack):
+        address = await context.deps.stars.subscription_link(order, article, context.t)
+        await context.show(checkout.subscribe(context.t, article, address))
     else:
-        await context.deps.stars.send_invoice(order, plan, context.t)
+        await context.deps.stars.send_invoice(order, article, context.t)
+
+
+async def money_back(context: Context) -> None:
+    """The button of a pack that was not used: have its money refunded."""
+    asked = context.number is not None and await context.deps.database(
+        payments.ask_unused_back, context.number, context.user.id, context.now
+    )
+    context.deps.wakeup.wake()
+    await context.say(checkout.money_back(context.t) if asked else checkout.no_money_back(context.t))
 
 
 async def stop_renewal(context: Context) -> None:
@@ -141,16 +157,12 @@ def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
     return subscription.state is subscriptions.SubscriptionState.CANCELLED and (subscription.period_end or 0) > now
 
 
-def sells_by_paypal(context: Context, plan: Plan) -> bool:
-    """Is PayPal on, and does the plan have a price in one of its currencies?"""
-    return context.deps.settings.paypal_enabled and PAYPAL.currency_of(plan) is not None
-
-
-def pay_link(context: Context, plan: Plan) -> str:
-    """The signed address of the page where this customer pays this plan."""
-    settings = context.deps.settings
-    token = orders.pay_token(settings.secret_key, context.user.id, plan.code, context.now)
-    return f"{settings.backend_url}/pay/{token}"
+def pay_links(context: Context) -> dict[str, str]:
+    """Where this customer pays, by the code of each plan and pack that PayPal sells."""
+    plans, settings = context.deps.catalogue.plans, context.deps.settings
+    on_sale: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
+    found = {each.code: orders.pay_address(settings, context.user.id, each, context.now) for each in on_sale}
+    return {code: address for code, address in found.items() if address}
 
 
 COMMANDS = {"premium": plans, "plans": plans}
@@ -158,6 +170,7 @@ BUTTONS = {
     "plans": plans,
     "buy": buy,
     "buy_anyway": buy_anyway,
+    "money_back": money_back,
     "stop_renewal": stop_renewal,
     "unsubscribe": unsubscribe,
     "renew": renew,

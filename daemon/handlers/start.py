@@ -10,7 +10,7 @@ from daemon.screens.operator import admin
 from models import users
 from models.jobs import sources, usage
 from models.maintenance import health
-from models.money import payments
+from models.money import credits, payments
 
 
 async def start(context: Context) -> None:
@@ -33,7 +33,9 @@ async def show_home(context: Context) -> None:
     status = await context.plan_status()
     day = usage.day_of(context.now, settings.timezone)
     left = await context.deps.database(usage.left, context.user.id, status.plan, day)
-    screen = home.start(context.t, context.user.first_name, status, left, channel_url=settings.channel_url)
+    credit = await context.deps.database(credits.left, context.user.id, context.now)
+    name = context.user.first_name
+    screen = home.start(context.t, name, status, left, credit=credit, channel_url=settings.channel_url)
     if context.is_admin and (steps := await _first_steps(context)) is not None:
         screen = replace(screen, text=f"{screen.text}\n\n{admin.first_steps(context.t, steps)}")
     await context.show(screen)

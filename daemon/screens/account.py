@@ -22,9 +22,11 @@ WAITING_SHOWN = 8
 LINK_SHOWN = 48
 
 
-def stats(t: Texts, status: PlanStatus, left: Mapping[str, Left], waiting: int) -> Screen:
-    """What the customer has used."""
-    parts = [home.plan_line(t, status), limits.what_is_used(t, left)]
+def stats(
+    t: Texts, status: PlanStatus, left: Mapping[str, Left], waiting: int, credit: Mapping[str, int] | None = None
+) -> Screen:
+    """What the customer has used, and what they have of packs."""
+    parts = [home.plan_line(t, status), limits.what_is_used(t, left), *limits.of_packs(t, credit or {})]
     if waiting:
         parts.append(t.ngettext("You have {n} link in the queue.", "You have {n} links in the queue.", waiting))
     return Screen(

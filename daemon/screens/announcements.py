@@ -1,11 +1,12 @@
 """Events as messages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from config import plan_texts
 from config.plans import Plans
 from config.texts import Texts, translator
 from daemon.screens import data, keyboard
@@ -97,6 +98,8 @@ def _payment_completed(payload: PaymentCompleted, setting: Setting) -> Screen:
     if payload.purpose == "test":
         return Screen(t.gettext("✅ The test payment arrived. I am refunding it now.") + "\n" + receipt)
     plan = setting.plan(payload.plan)
+    if payload.kind is not None:
+        return Screen("\n".join((*_pack_bought(payload, setting), receipt)), keyboard.rows(keyboard.home(t)))
     if payload.renewal:
         head = t.gettext("✅ Your plan <b>{plan}</b> has been renewed.", plan=plan)
     elif payload.again:
@@ -116,6 +119,15 @@ def _payment_completed(payload: PaymentCompleted, setting: Setting) -> Screen:
         lines.append(t.gettext("It lasts until {date}.", date=setting.date(payload.until)))
     lines.append(receipt)
     return Screen("\n".join(lines), keyboard.rows(keyboard.home(t)))
+
+
+def _pack_bought(payload: PaymentCompleted, setting: Setting) -> Iterator[str]:
+    t = setting.t
+    what = plan_texts.counted(t, payload.kind or "", payload.count or 0)
+    pack = setting.plan(payload.plan)
+    yield t.gettext("✅ Thank you! Your payment arrived and <b>{pack}</b> is yours: {what}.", pack=pack, what=what)
+    if payload.until is not None:
+        yield t.gettext("It lasts until {date}.", date=setting.date(payload.until))
 
 
 def _payment_pending(payload: PaymentPending, setting: Setting) -> Screen:
@@ -142,6 +154,13 @@ def _payment_denied(payload: PaymentDenied, setting: Setting) -> Screen:
 
 
 def _payment_reversed(payload: PaymentReversed, setting: Setting) -> Screen:
+    if payload.purpose == "pack":
+        text = setting.t.gettext(
+            "↩️ The payment service reversed your payment of {price} for <b>{pack}</b>, so what was left of it is gone.",
+            price=setting.price(payload),
+            pack=setting.plan(payload.plan),
+        )
+        return Screen(text + setting.contact())
     text = setting.t.gettext(
         "↩️ The payment service reversed your payment of {price} for <b>{plan}</b>, so the access that it gave you "
         "has ended.",
@@ -157,7 +176,9 @@ def _payment_refunded(payload: PaymentRefunded, setting: Setting) -> Screen:
     if payload.purpose == "test":
         return Screen(t.gettext("↩️ The test payment of {price} was refunded. Payments work.", price=price))
     plan = setting.plan(payload.plan)
-    if payload.returned < payload.amount:
+    if payload.purpose == "pack":
+        text = _pack_refunded(payload, setting)
+    elif payload.returned < payload.amount:
         text = t.gettext(
             "↩️ You got {price} of your payment for <b>{plan}</b> back. The access that it still gave you is shorter "
             "by the same share.",
@@ -173,7 +194,28 @@ def _payment_refunded(payload: PaymentRefunded, setting: Setting) -> Screen:
     return Screen(text + "\n" + t.gettext("Payment number: <code>{id}</code>", id=escape(payload.remote_id)))
 
 
+def _pack_refunded(payload: PaymentRefunded, setting: Setting) -> str:
+    t, price, pack = setting.t, setting.t.price(payload.refunded, payload.currency), setting.plan(payload.plan)
+    if payload.returned < payload.amount:
+        return t.gettext(
+            "↩️ You got {price} of your payment for <b>{pack}</b> back. What was left of it is less by the same share.",
+            price=price,
+            pack=pack,
+        )
+    return t.gettext(
+        "↩️ You got {price} of your payment for <b>{pack}</b> back. What was left of it is gone.", price=price, pack=pack
+    )
+
+
 def _dispute_opened(payload: DisputeOpened, setting: Setting) -> Screen:
+    if payload.purpose == "pack":
+        text = setting.t.gettext(
+            "⚠️ There is a dispute about your payment of {price} for <b>{pack}</b>. What is left of it waits until it "
+            "is settled.",
+            price=setting.price(payload),
+            pack=setting.plan(payload.plan),
+        )
+        return Screen(text + setting.contact())
     text = setting.t.gettext(
         "⚠️ There is a dispute about your payment of {price} for <b>{plan}</b>. Your access is paused until it is "
         "settled. If the payment stands, you lose none of your time.",
@@ -185,6 +227,8 @@ def _dispute_opened(payload: DisputeOpened, setting: Setting) -> Screen:
 
 def _dispute_closed(payload: DisputeClosed, setting: Setting) -> Screen:
     t, plan = setting.t, setting.plan(payload.plan)
+    if payload.purpose == "pack":
+        return _dispute_of_pack_closed(payload, setting)
     if payload.won:
         return Screen(
             t.gettext("✅ The dispute is settled: your payment stands, and your <b>{plan}</b> goes on.", plan=plan)
@@ -201,6 +245,27 @@ def _dispute_closed(payload: DisputeClosed, setting: Setting) -> Screen:
         t.gettext("The dispute is settled: you got the money back, and your <b>{plan}</b> has ended.", plan=plan),
         keyboard.rows(keyboard.plans(t)),
     )
+
+
+def _dispute_of_pack_closed(payload: DisputeClosed, setting: Setting) -> Screen:
+    t, pack = setting.t, setting.plan(payload.plan)
+    if payload.won:
+        text = t.gettext(
+            "✅ The dispute is settled: your payment stands, and you can use your <b>{pack}</b>.", pack=pack
+        )
+    elif payload.part is not None:
+        text = t.gettext(
+            "The dispute is settled: you got {price} back, and what was left of your <b>{pack}</b> is less by the same "
+            "share.",
+            price=t.price(payload.part, payload.currency),
+            pack=pack,
+        )
+    else:
+        text = t.gettext(
+            "The dispute is settled: you got the money back, and what was left of your <b>{pack}</b> is gone.",
+            pack=pack,
+        )
+    return Screen(text, keyboard.rows(keyboard.plans(t)))
 
 
 def _subscription_resumed(payload: SubscriptionResumed, setting: Setting) -> Screen:

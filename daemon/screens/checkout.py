@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from config import plan_texts
 from config.money import STARS
-from config.plans import Plan
+from config.plans import Article, Pack, Plan
 from config.texts import Texts
 from daemon.screens import home, keyboard, limits
 from daemon.screens.home import PlanStatus
@@ -25,21 +25,24 @@ def plans(
     on_sale: Sequence[Plan],
     subscriptions: Sequence[SubscriptionInfo],
     *,
+    packs: Sequence[Pack] = (),
     pay_links: Mapping[str, str],
     protected_refused: bool,
 ) -> Screen:
-    """What the customer has, its renewals, and the plans on sale. *pay_links*: plan code to address."""
+    """What the customer has, its renewals, and the plans and packs on sale. *pay_links*: code to address."""
     parts = [home.plan_line(t, status)]
     parts += [renewal_line(t, subscription, status) for subscription in subscriptions]
     parts += [offer(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
-    if not on_sale:
+    parts += [offer_of_pack(t, packs, pay_links)] if packs else []
+    if not (on_sale or packs):
         parts.append(t.gettext("Nothing is on sale at the moment."))
     parts += _beside(t, status.access, on_sale, subscriptions)
     if protected_refused and on_sale:
         parts.append(t.gettext("No plan includes posts of channels that forbid saving."))
-    if on_sale:
+    if on_sale or packs:
         parts.append(t.gettext("By paying you accept the /terms."))
-    rows = [_buttons(t, plan, pay_links.get(plan.code)) for plan in on_sale]
+    articles: tuple[Article, ...] = (*on_sale, *packs)
+    rows = [buttons(t, each, pay_links.get(each.code)) for each in articles]
     rows += [_subscription_buttons(t, subscription) for subscription in subscriptions]
     return Screen("\n\n".join(parts), (*(row for row in rows if row), (keyboard.home(t),)))
 
@@ -69,6 +72,26 @@ def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
     )
 
 
+def offer_of_pack(t: Texts, packs: Sequence[Pack], pay_links: Mapping[str, str]) -> str:
+    """The packs, one line each."""
+    lines = [t.gettext("<b>Packs</b>, beside any plan:")]
+    for pack in packs:
+        prices = plan_texts.prices(t, pack, by_paypal=pack.code in pay_links)
+        lines.append(f"• {escape(pack.title_in(t.language))}: {prices}; {plan_texts.terms(t, pack)}")
+    return "\n".join(lines)
+
+
+def money_back(t: Texts) -> Screen:
+    """The money of an unused pack is on its way."""
+    return Screen(t.gettext("↩️ I am sending the money back, and will tell you when it is there."))
+
+
+def no_money_back(t: Texts) -> Screen:
+    """The pack was used, or its money is going back already."""
+    text = t.gettext("Of this pack something was used, or its money went back already. Questions? Send /paysupport.")
+    return Screen(text, keyboard.rows(keyboard.home(t)))
+
+
 def renewal_line(t: Texts, subscription: SubscriptionInfo, status: PlanStatus) -> str:
     """When a renewing purchase renews or ends. The end is that of the customer's time, as everywhere."""
     if subscription.state is SubscriptionState.ACTIVE:
@@ -94,23 +117,26 @@ def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
     return Screen(text, ((button,), (keyboard.plans(t),)))
 
 
-def invoice_title(t: Texts, order: OrderInfo, plan: Plan) -> str:
+def invoice_title(t: Texts, order: OrderInfo, article: Article) -> str:
     """What an invoice is for."""
-    return t.gettext("Test payment") if order.purpose == "test" else plan.title_in(t.language)
+    return t.gettext("Test payment") if order.purpose == "test" else article.title_in(t.language)
 
 
-def before_purchase(t: Texts, plan: Plan, loss: str, running: Sequence[SubscriptionInfo]) -> Screen:
-    """What the customer would lose by buying *plan* now, with the buttons that prevent it."""
+def before_purchase(t: Texts, plan: Plan, loss: str, running: Sequence[SubscriptionInfo], *, wanted: str) -> Screen:
+    """What the customer would lose by buying *plan* now, with the buttons that prevent it.
+
+    *wanted* is what the button of the plan has asked for.
+    """
     rows = [(Button(t.gettext("Cancel the renewal first"), f"stop_renewal:{each.id}"),) for each in running]
-    anyway = Button(t.gettext("Buy {plan} all the same", plan=plan.title_in(t.language)), f"buy_anyway:{plan.code}")
+    anyway = Button(t.gettext("Buy {plan} all the same", plan=plan.title_in(t.language)), f"buy_anyway:{wanted}")
     return Screen(loss, (*rows, (anyway,), (keyboard.plans(t),)))
 
 
-def invoice_description(t: Texts, order: OrderInfo, plan: Plan) -> str:
+def invoice_description(t: Texts, order: OrderInfo, article: Article) -> str:
     """An invoice's description, cut to what Telegram accepts."""
     if order.purpose == "test":
         return t.gettext("A test payment. It gives no access, and I refund the Star.")
-    return f"{plan.description_in(t.language)} ({plan_texts.terms(t, plan)})"[:DESCRIPTION_LENGTH]
+    return f"{article.description_in(t.language)} ({plan_texts.terms(t, article)})"[:DESCRIPTION_LENGTH]
 
 
 def refusal(t: Texts, reason: str) -> str:
@@ -184,15 +210,16 @@ def renewal_cannot_change(t: Texts) -> Screen:
     )
 
 
-def _buttons(t: Texts, plan: Plan, pay_link: str | None) -> tuple[Button, ...]:
-    title = plan.title_in(t.language)
-    buttons = []
-    if STARS in plan.prices:
-        buttons.append(Button(f"{title} · {t.price(plan.prices[STARS], STARS)}", f"buy:{plan.code}"))
+def buttons(t: Texts, article: Article, pay_link: str | None, job_id: int | None = None) -> tuple[Button, ...]:
+    """How a plan or pack is paid; for the link that *job_id* holds, where there is one."""
+    title, found = article.title_in(t.language), []
+    if STARS in article.prices:
+        data = f"buy:{article.code}" if job_id is None else f"buy:{article.code}:{job_id}"
+        found.append(Button(f"{title} · {t.price(article.prices[STARS], STARS)}", data))
     if pay_link:
-        currency = next(each for each in plan.prices if each != STARS)
-        buttons.append(Button(f"PayPal · {t.price(plan.prices[currency], currency)}", url=pay_link))
-    return tuple(buttons)
+        currency = next(each for each in article.prices if each != STARS)
+        found.append(Button(f"PayPal · {t.price(article.prices[currency], currency)}", url=pay_link))
+    return tuple(found)
 
 
 def _subscription_buttons(t: Texts, subscription: SubscriptionInfo) -> tuple[Button, ...]:

@@ -6,15 +6,17 @@ from html import escape
 from typing import Any
 
 from config import plan_texts
-from config.plans import Limit, Plan, Plans
+from config.plans import Article, Limit, Plan, Plans
 from config.texts import Texts
-from daemon.screens import keyboard, limits, links
+from daemon.screens import checkout, keyboard, limits, links
 from daemon.telegram.links import REASONS
 from daemon.telegram.screen import Button, Screen
-from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, OverLimit, TooLarge, Undeliverable
+from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, JobHeld, OverLimit, TooLarge, Undeliverable
+from models.jobs.holding import KEPT_DAYS, Offers
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.jobs.usage import Left
+from models.money.payments import PaymentInfo
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,11 @@ class Standing:
     """The account's user name, without @."""
 
 
-def job(payload: JobFinished, standing: Standing) -> Screen | None:
-    """The end of one job; None where there is nothing to tell."""
+def job(payload: JobFinished, standing: Standing, unused: PaymentInfo | None = None) -> Screen | None:
+    """The end of one job; None where there is nothing to tell. *unused* paid for a pack that the job did not use."""
     if payload.state != JobState.DONE:
-        return refusal(RefusalReason(str(payload.reason)), payload.detail, standing)
+        screen = refusal(RefusalReason(str(payload.reason)), payload.detail, standing)
+        return screen if screen is None or unused is None else _with_money_back(standing, screen, unused)
     if "invitation" in payload.detail:
         return _invitation(standing.t, InvitationFollowed.read(payload.detail))
     if not payload.used:
@@ -54,13 +57,7 @@ def counted(t: Texts, name: str, number: int) -> str:
         "animation": t.ngettext("{n} GIF", "{n} GIFs", number),
         "video_note": t.ngettext("{n} video message", "{n} video messages", number),
         "voice": t.ngettext("{n} voice message", "{n} voice messages", number),
-        "photo": t.ngettext("{n} photo", "{n} photos", number),
-        "video": t.ngettext("{n} video", "{n} videos", number),
-        "music": t.ngettext("{n} music file", "{n} music files", number),
-        "apk": t.ngettext("{n} Android app", "{n} Android apps", number),
-        "document": t.ngettext("{n} document", "{n} documents", number),
-        "text": t.ngettext("{n} text", "{n} texts", number),
-    }[name]
+    }.get(name) or plan_texts.counted(t, name, number)
 
 
 def batch(counts: Mapping[JobState, int], used_up: Mapping[str, int], standing: Standing) -> Screen:
@@ -153,21 +150,69 @@ def undeliverable(t: Texts, what: str) -> str | None:
     }.get(what)
 
 
+def held(payload: JobHeld, standing: Standing, offers: Offers, pay_links: Mapping[str, str]) -> Screen:
+    """A limit holds one link: why, and what would bring its post. *pay_links*: code to address, where PayPal sells."""
+    t = standing.t
+    if payload.reason == RefusalReason.LIMIT:
+        over = OverLimit.read(payload.detail)
+        text, again = _over(t, over), _is_tomorrows(over)
+    else:
+        text, again = _larger(t, TooLarge.read(payload.detail)), False
+    days = t.ngettext("I keep your link for {n} day.", "I keep your link for {n} days.", KEPT_DAYS)
+    comes = t.gettext("As soon as one of these is yours, the post comes by itself:")
+    lines = [f"⏸ {text}", f"{days} {comes}" if offers.articles else days]
+    lines += [_offer(t, each, pay_links) for each in offers.articles]
+    if again:
+        lines.append(t.gettext("Your limit starts again tomorrow."))
+    lines += _before_payment(t, offers)
+    rows = [checkout.buttons(t, each, pay_links.get(each.code), payload.job) for each in offers.articles]
+    return keyboard.lasting(Screen("\n".join(lines), (*rows, (keyboard.home(t),))))
+
+
+def _offer(t: Texts, article: Article, pay_links: Mapping[str, str]) -> str:
+    prices = plan_texts.prices(t, article, by_paypal=article.code in pay_links)
+    return f"• <b>{escape(article.title_in(t.language))}</b>: {prices}; {plan_texts.terms(t, article)}"
+
+
+def _before_payment(t: Texts, offers: Offers) -> Iterator[str]:
+    """What a buyer must know before they pay."""
+    if offers.packs:
+        yield t.gettext("I deliver at once. A pack that you have not used you can give back, for all of its price.")
+    if offers.articles:
+        yield t.gettext("By paying you accept the /terms.")
+
+
+def _with_money_back(standing: Standing, screen: Screen, unused: PaymentInfo) -> Screen:
+    """The screen with the way back to the money of a pack that did not bring the post."""
+    t, price = standing.t, standing.t.price(unused.amount, unused.currency)
+    title = escape(standing.plans.title_of(unused.plan_code or "?", t.language))
+    kept = t.gettext("Your pack <b>{pack}</b> is unused: keep it for another post, or take the money back.", pack=title)
+    button = Button(t.gettext("↩️ Money back · {price}", price=price), f"money_back:{unused.id}")
+    return keyboard.lasting(Screen(f"{screen.text}\n{kept}", ((button,), *screen.keyboard)))
+
+
 def _limit(standing: Standing, over: OverLimit) -> Screen:
-    t, limit = standing.t, Limit(over.limit, over.period)
+    t, able = standing.t, limits.that_allow(standing.plans, over)
+    return _with_way_on(t, _over(t, over), able, tomorrow=_is_tomorrows(over))
+
+
+def _is_tomorrows(over: OverLimit) -> bool:
+    """Whether the plan allows the post tomorrow."""
+    return over.period == "day" and over.wanted <= over.limit
+
+
+def _over(t: Texts, over: OverLimit) -> str:
+    limit = Limit(over.limit, over.period)
     if not limit.count:
-        text = plan_texts.not_included(t, over.kind)
-    elif over.wanted > 1:
-        text = t.gettext(
+        return plan_texts.not_included(t, over.kind)
+    if over.wanted > 1:
+        return t.gettext(
             "This post has {what}, more than your limit leaves. {kind}: {left}.",
             what=counted(t, over.kind, over.wanted),
             kind=limits.kind(t, over.kind),
             left=limits.left(t, Left(over.used, limit)),
         )
-    else:
-        text = _reached(t, over)
-    again = over.period == "day" and over.wanted <= over.limit
-    return _with_way_on(t, text, limits.that_allow(standing.plans, over), tomorrow=again)
+    return _reached(t, over)
 
 
 def _reached(t: Texts, over: OverLimit | BatchHeld) -> str:
@@ -185,9 +230,14 @@ def _too_large(standing: Standing, reason: RefusalReason, file: TooLarge) -> Scr
             limit=limit,
         )
         return Screen(text, keyboard.rows(keyboard.home(t)))
-    text = t.gettext("This file is {size}, and your plan includes files up to {limit}.", size=size, limit=limit)
+    text = _larger(t, file)
     able = [plan for plan in standing.plans.on_sale() if plan.max_bytes >= file.size]
     return _with_way_on(t, text, able, tomorrow=False)
+
+
+def _larger(t: Texts, file: TooLarge) -> str:
+    size, limit = t.size(file.size), t.size(file.limit)
+    return t.gettext("This file is {size}, and your plan includes files up to {limit}.", size=size, limit=limit)
 
 
 def _with_way_on(t: Texts, text: str, able: Sequence[Plan], *, tomorrow: bool) -> Screen:
@@ -314,6 +364,9 @@ REFUSED: Mapping[RefusalReason, Callable[[Texts], str]] = {
     RefusalReason.RESTORED: lambda t: t.gettext(
         "My data was restored from a backup, so I do not know whether this post reached you. If it did not, send "
         "the link again; this attempt cost you nothing."
+    ),
+    RefusalReason.HELD_TOO_LONG: lambda t: t.gettext(
+        "I no longer keep this link, which waited for a plan or a pack. Send it again whenever you like."
     ),
     RefusalReason.GAVE_UP: lambda t: (
         t.gettext("I tried several times and could not deliver this post.") + f" {_again(t)}"

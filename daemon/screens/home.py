@@ -26,14 +26,20 @@ class PlanStatus:
 
 
 def start(
-    t: Texts, first_name: str, status: PlanStatus, left: Mapping[str, Left], *, channel_url: str | None
+    t: Texts,
+    first_name: str,
+    status: PlanStatus,
+    left: Mapping[str, Left],
+    *,
+    credit: Mapping[str, int],
+    channel_url: str | None,
 ) -> Screen:
-    """The first screen: the plan, what is left of it, how to use the bot."""
+    """The first screen: the plan, what is left of it and of packs, how to use the bot."""
     text = "\n\n".join(
         (
             t.gettext("Hello, {name}!", name=escape(first_name) or "👋"),
             t.gettext("Send me the link to a Telegram post, and I will send you what is in it."),
-            plan_line(t, status) + "\n" + limits.what_is_left(t, left),
+            "\n".join((plan_line(t, status), limits.what_is_left(t, left), *limits.of_packs(t, credit))),
         )
     )
     buttons = [keyboard.plans(t), Button(t.gettext("📖 Guide"), "help")]

@@ -1,6 +1,6 @@
 """What is left and what is used of a plan's limits, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from config import plan_texts
 from config.plan_texts import kind as kind
@@ -26,6 +26,13 @@ def left(t: Texts, of: Left) -> str:
 def what_is_left(t: Texts, of: Mapping[str, Left]) -> str:
     """One line for each kind."""
     return "\n".join(f"• {kind(t, code)}: {left(t, of[code])}" for code in KINDS)
+
+
+def of_packs(t: Texts, credit: Mapping[str, int]) -> Iterator[str]:
+    """A line with what is left of bought packs, by kind; none where nothing is."""
+    if credit:
+        what = ", ".join(plan_texts.counted(t, code, credit[code]) for code in KINDS if code in credit)
+        yield t.gettext("🎟 Bought in packs: {what}", what=what)
 
 
 def what_it_gives(t: Texts, plan: Plan) -> str:

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from zoneinfo import ZoneInfo
 
+from config.settings import Settings
 from config.texts import Texts
 from daemon.database import Database
 from daemon.notifier import Notifier
@@ -11,10 +11,12 @@ from daemon.screens import deliveries
 from daemon.screens.deliveries import Standing
 from daemon.telegram.screen import Screen
 from models.catalogue import Catalogue
-from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished
-from models.jobs import batches, usage
-from models.jobs.usage import Left
-from models.money import access
+from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished, JobHeld
+from models.jobs import batches, holding, queue, states, usage
+from models.jobs.states import JobState
+from models.jobs.usage import Left, Room
+from models.money import access, credits, orders, payments
+from models.money.payments import PaymentInfo
 from models.outbox import EventInfo
 
 LONGEST_FLOOD_S = 0  # the outbox worker tries again
@@ -29,23 +31,42 @@ class DeliveryNotifier:
         *,
         database: Database,
         catalogue: Catalogue,
-        timezone: ZoneInfo,
+        settings: Settings,
         account_name: Callable[[], str | None],
     ) -> None:
         self._notifier, self._database = notifier, database
-        self._catalogue, self._timezone, self._account_name = catalogue, timezone, account_name
+        self._catalogue, self._settings, self._account_name = catalogue, settings, account_name
 
     def handlers(self) -> Mapping[str, Callable[[EventInfo], Awaitable[None]]]:
         """By kind of event. Each raises what :meth:`Notifier.send` raises."""
         return {
             EventKind.JOB_FINISHED: self._job,
+            EventKind.JOB_HELD: self._job_held,
             EventKind.BATCH_FINISHED: self._batch,
             EventKind.BATCH_HELD: self._batch_held,
         }
 
+    def promote(self, user_id: int, now: int) -> None:
+        """Give the customer's links what they have bought: the priority of their plan, and what held them, room."""
+        level = access.of(user_id, now).level
+        queue.promote(user_id, level, now)
+        plan = self._catalogue.plans.for_level(level)
+        room = Room(plan.limits, usage.day_of(now, self._settings.timezone), plan.max_bytes)
+        holding.release(user_id, room, level, now)
+
     async def _job(self, event: EventInfo) -> None:
         finished, left = event.read(JobFinished), await self._left(event.user_id or 0)
-        await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left)))
+        whole = None if finished.state == JobState.DONE else await self._database(_unused, event, finished)
+        await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left), whole))
+
+    async def _job_held(self, event: EventInfo) -> None:
+        held, left, now = event.read(JobHeld), await self._left(event.user_id or 0), int(time.time())
+        offers = holding.offers(self._catalogue.plans, held)
+        found = {
+            each.code: orders.pay_address(self._settings, event.user_id or 0, each, now) for each in offers.articles
+        }
+        pay_links = {code: address for code, address in found.items() if address}
+        await self._send(event, lambda t: deliveries.held(held, self._standing(t, left), offers, pay_links))
 
     async def _batch(self, event: EventInfo) -> None:
         batch_id = event.read(BatchFinished).batch
@@ -65,9 +86,18 @@ class DeliveryNotifier:
     async def _left(self, user_id: int) -> Mapping[str, Left]:
         now = int(time.time())
         level = (await self._database(access.of, user_id, now)).level
-        day = usage.day_of(now, self._timezone)
+        day = usage.day_of(now, self._settings.timezone)
         return await self._database(usage.left, user_id, self._catalogue.plans.for_level(level), day)
 
     async def _send(self, event: EventInfo, render: Callable[[Texts], Screen | None]) -> None:
         if event.user_id is not None:
             await self._notifier.send(event.user_id, render, random_id=event.random_id, longest_flood=LONGEST_FLOOD_S)
+
+
+def _unused(event: EventInfo, finished: JobFinished) -> PaymentInfo | None:
+    """The payment of a pack that would have paid the job and was not used for anything."""
+    job = states.find(finished.job)
+    if job is None or job.kind is None or event.user_id is None:
+        return None
+    whole = credits.unused(event.user_id, job.kind, int(time.time()))
+    return None if whole is None else payments.get(whole.payment_id)

@@ -26,11 +26,12 @@ from daemon.transfer.run import Run, Track
 from daemon.transfer.single_flight import SingleFlight
 from models.catalogue import Catalogue
 from models.database import transaction
-from models.event_kinds import InvitationFollowed, OverLimit, TooLarge
-from models.jobs import batches, cache, queue, usage
+from models.event_kinds import InvitationFollowed, JobHeld, OverLimit, TooLarge
+from models.jobs import batches, cache, holding, queue, usage
 from models.jobs.cache import CachedInfo
 from models.jobs.queue import Delivered
 from models.jobs.reasons import RefusalReason
+from models.jobs.usage import Needs, Room
 from models.money import access
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ REFERENCE_RETRY_S = 1.0
 
 
 class LimitReached(Exception):
-    """A limit of the customer's plan holds the job, which stays open."""
+    """A limit of the customer's plan holds the job: it stays open, alone or with its batch."""
 
 
 class Pipeline:
@@ -97,36 +98,43 @@ class Pipeline:
     async def _reserve(self, run: Run, post: Post, level: int) -> None:
         """Reserve the post in the customer's limits.
 
-        :raises PermanentFailure: the post is too large, or a limit leaves no room for it.
-        :raises LimitReached: a limit holds the job, which is part of a batch.
+        :raises PermanentFailure: the post is too large, or a limit leaves no room for it, and nothing on sale does.
+        :raises LimitReached: a limit holds the job, or the batch that it is part of.
         """
         limits = self._catalogue.plans.for_level(level)
         largest = max((item.size for item in post.items), default=0)
         if largest > MAX_BYTES:
             raise PermanentFailure(RefusalReason.TOO_LARGE_FOR_BOTS, TooLarge(size=largest, limit=MAX_BYTES))
-        if largest > limits.max_bytes:
-            raise PermanentFailure(RefusalReason.TOO_LARGE_FOR_PLAN, TooLarge(size=largest, limit=limits.max_bytes))
         await self._database(queue.size_known, run.job.id, _kind(post), post.size)
-        day = usage.day_of(_now(), self._settings.timezone)
+        room = Room(limits.limits, usage.day_of(_now(), self._settings.timezone), limits.max_bytes)
+        needs = _needs(post)
         answer = await self._database(
-            usage.reserve, run.job.id, run.job.user_id, post.kinds, limits.limits, day=day, now=_now()
+            usage.reserve_post, run.job.id, run.job.user_id, needs=needs, room=room, now=_now()
         )
         if isinstance(answer, usage.Refused):
-            await self._limit_reached(run, answer, post)
+            await self._limit_reached(run, answer, needs, limits.max_bytes)
 
-    async def _limit_reached(self, run: Run, refused: usage.Refused, post: Post) -> None:
-        limit = refused.limit
-        over = OverLimit(
-            kind=refused.kind,
-            limit=limit.count or 0,
-            period=limit.period,
-            used=refused.used,
-            wanted=post.kinds[refused.kind],
-        )
-        if run.job.batch_id is not None and limit.count:
-            await self._database(batches.hold, run.job.id, str(run.job.owner), over, _now())
+    async def _limit_reached(self, run: Run, refused: usage.Refused, needs: Needs, max_bytes: int) -> None:
+        """Hold the job where something on sale would bring its post, or else refuse it."""
+        reason, detail = _why(refused, needs, max_bytes)
+        if run.job.batch_id is not None and isinstance(detail, OverLimit) and detail.limit:
+            stored = holding.stored(needs)
+            await self._database(batches.hold, run.job.id, str(run.job.owner), detail, now=_now(), needs=stored)
             raise LimitReached
-        raise PermanentFailure(RefusalReason.LIMIT, over)
+        held = JobHeld(
+            job=run.job.id,
+            reason=reason,
+            detail=detail.stored(),
+            kind=refused.kind,
+            missing=refused.missing,
+            wants=dict(needs.wants),
+            largest=dict(needs.largest),
+        )
+        if run.job.batch_id is None and holding.offers(self._catalogue.plans, held).articles:
+            await self._database(holding.hold, str(run.job.owner), held, _now())
+            logger.info("job.held", extra=_fields(run) | {"reason": reason})
+            raise LimitReached
+        raise PermanentFailure(reason, detail)
 
     async def _deliver(self, run: Run, found: Found) -> None:
         post, messages = found.post, plan(found.post)
@@ -252,6 +260,26 @@ def _fields(run: Run) -> dict[str, object]:
 
 def _files(post: Post) -> list[int]:
     return [item.media_id for item in post.items]
+
+
+def _needs(post: Post) -> Needs:
+    largest: dict[str, int] = {}
+    for item in post.items:
+        largest[item.kind] = max(item.size, largest.get(item.kind, 0))
+    return Needs(post.kinds, largest)
+
+
+def _why(refused: usage.Refused, needs: Needs, max_bytes: int) -> tuple[RefusalReason, OverLimit | TooLarge]:
+    if refused.size is not None:
+        return RefusalReason.TOO_LARGE_FOR_PLAN, TooLarge(size=refused.size, limit=max_bytes)
+    over = OverLimit(
+        kind=refused.kind,
+        limit=refused.limit.count or 0,
+        period=refused.limit.period,
+        used=refused.used,
+        wanted=needs.wants[refused.kind],
+    )
+    return RefusalReason.LIMIT, over
 
 
 def _kind(post: Post) -> str:

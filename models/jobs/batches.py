@@ -138,8 +138,8 @@ def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
         return [job.id for job in queue.stop(now, Job.batch == batch_id, Job.user == user_id)]
 
 
-def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
-    """Hold a job that goes *over* a limit, and the queued jobs of its batch.
+def hold(job_id: int, owner: str, over: OverLimit, now: int, needs: str | None = None) -> Held:
+    """Hold a job that goes *over* a limit, and the queued jobs of its batch. *needs* is what the job's post holds.
 
     A job that has sent a message stays queued: it has its reservation, and only text is missing.
 
@@ -157,6 +157,7 @@ def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
         ]
         held = [each.id for each in (job, *in_line)]
         states.move_all(held, JobState.HELD, now, reason=RefusalReason.QUOTA)
+        Job.update(needs=needs).where(Job.id == job_id).execute()
         usage.release(*held)
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
         tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
@@ -168,10 +169,15 @@ def hold(job_id: int, owner: str, over: OverLimit, now: int) -> Held:
 def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list[int]:
     """Queue the customer's held jobs again, of one batch or of all, at the *priority* of their present plan."""
     with transaction():
-        held = states.select(Job.user == user_id, Job.state == JobState.HELD, *_of(batch_id))
-        for job, place in zip(held, scheduling.places(user_id, priority), strict=False):
-            states.move(job.id, JobState.QUEUED, now, priority=priority, round=place, reason=None)
-        Batch.update(quota_told_at=None).where(Batch.id.in_({job.batch_id for job in held})).execute()
+        return put_in_line(user_id, batch_id, priority, now)
+
+
+def put_in_line(user_id: int, batch_id: int | None, priority: int, now: int) -> list[int]:
+    """Do as :func:`release` inside the caller's transaction."""
+    held = states.select(Job.user == user_id, Job.state == JobState.HELD, *_of(batch_id))
+    for job, place in zip(held, scheduling.places(user_id, priority), strict=False):
+        states.move(job.id, JobState.QUEUED, now, priority=priority, round=place, reason=None, needs=None)
+    Batch.update(quota_told_at=None).where(Batch.id.in_({job.batch_id for job in held})).execute()
     return [job.id for job in held]
 
 

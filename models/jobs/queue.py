@@ -45,7 +45,13 @@ _STOPPABLE = (JobState.QUEUED, JobState.HELD, JobState.CLAIMED)
 
 _BY_KEY = f"SELECT {COLUMNS} FROM job WHERE source_key = ?"
 _ASKED = "SELECT link FROM job WHERE source_key >= ? AND source_key < ?"
-_WAITING = f"SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({sql_list((JobState.QUEUED, JobState.HELD))})"
+_WAITING = f"""
+SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({sql_list((JobState.QUEUED, JobState.HELD))})
+  AND NOT (state = '{JobState.HELD}' AND batch_id IS NULL)
+"""
+_HELD_TWIN = f"""
+SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND batch_id IS NULL AND link = ?
+"""
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
 _NEWEST = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = ? ORDER BY id DESC LIMIT ?"
@@ -142,7 +148,8 @@ def asked(source: str) -> frozenset[str]:
 def enqueue(new: NewJob, cap: int, now: int, budget: Budget | None = None) -> JobInfo | TooMany | None:
     """Add a link to the queue, unless the customer has *cap* jobs waiting already.
 
-    A second call with the same ``dedupe`` adds nothing and returns the job of the first one.
+    A second call with the same ``dedupe`` adds nothing and returns the job of the first one. A job that is held for the
+    same link ends: the customer wants it once.
 
     :param budget: what the customer may ask for; None when it is used up, of which they hear once.
     """
@@ -155,6 +162,7 @@ def enqueue(new: NewJob, cap: int, now: int, budget: Budget | None = None) -> Jo
             return TooMany(waiting, cap)
         if budget is not None and not budgets.take(new.user_id, budget, 1, now):
             return None
+        _cancel([states.info(row) for row in execute(_HELD_TWIN, (new.user_id, new.link)).fetchall()], now)
         (job,) = add((new,), now)
     return job
 
@@ -183,7 +191,7 @@ def waiting(user_id: int) -> tuple[JobInfo, ...]:
 
 
 def waiting_count(user_id: int) -> int:
-    """How many of the customer's jobs are queued or held; running ones do not count."""
+    """How many of the customer's jobs are queued, or held with their batch; no running and single held ones."""
     (count,) = execute(_WAITING, (user_id,)).fetchone()
     return int(count)
 

@@ -8,21 +8,35 @@ interleaving, because each reservation is one conditional statement inside an IM
 import datetime
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import peewee
+from dataclasses import dataclass, field, replace
 
 from config.plans import Limit, Plan
-from models.database import execute, fetch, marks, transaction
+from models.database import execute, marks, transaction
 from models.errors import LeaseLost
 from models.jobs import states
-from models.tables import Usage
+from models.money import credits
 
 LIFETIME = "all"
 
 _OF_BATCH = """
-SELECT usage.kind, SUM(usage.count) FROM job JOIN usage ON usage.job_id = job.id
-WHERE job.batch_id = ? AND usage.state = 'committed' GROUP BY usage.kind ORDER BY MIN(job.id)
+SELECT kind, SUM(count) FROM (
+    SELECT usage.job_id, usage.kind, usage.count FROM job JOIN usage ON usage.job_id = job.id
+    WHERE job.batch_id = :batch AND usage.state = 'committed'
+    UNION ALL SELECT paid.job_id, paid.kind, paid.count FROM job JOIN credit_use AS paid ON paid.job_id = job.id
+    WHERE job.batch_id = :batch AND paid.state = 'committed') AS used
+GROUP BY kind ORDER BY MIN(job_id)
+"""
+_OF_JOB = """
+SELECT kind, SUM(count) FROM (
+    SELECT kind, count FROM usage WHERE job_id = :job
+    UNION ALL SELECT kind, count FROM credit_use WHERE job_id = :job) AS used
+GROUP BY kind
+"""
+_TOTAL = """
+SELECT kind, SUM(count) FROM (
+    SELECT kind, count FROM usage WHERE user_id = :user AND state = 'committed'
+    UNION ALL SELECT kind, count FROM credit_use WHERE user_id = :user AND state = 'committed') AS used
+GROUP BY kind
 """
 _RESERVE = """
 INSERT INTO usage (job_id, user_id, kind, period, count, state, at)
@@ -45,11 +59,17 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The limit of ``kind`` leaves no room for the job, which has no reservation now."""
+    """The limit of ``kind`` leaves no room for the job, which has no reservation now.
+
+    ``size`` is that of its largest file of the kind, where the plan does not allow so large a file. ``missing`` of the
+    kind are paid by neither plan nor pack; 0 where another kind is missing too, so that one pack alone brings nothing.
+    """
 
     kind: str
     limit: Limit
     used: int
+    size: int | None = None
+    missing: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +90,44 @@ def day_of(now: int, tz: zoneinfo.ZoneInfo) -> str:
     return datetime.datetime.fromtimestamp(now, tz).date().isoformat()
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a plan leaves a customer now: its limits, on the operator's *day*, for files up to ``max_bytes``."""
+
+    limits: Mapping[str, Limit]
+    day: str
+    max_bytes: int | None = None
+
+    def period(self, kind: str) -> str:
+        """The period in which the limit of *kind* counts now."""
+        return _period(self.limits[kind], self.day)
+
+    def admits(self, size: int) -> bool:
+        """Whether the plan allows a file of *size* bytes."""
+        return self.max_bytes is None or size <= self.max_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a post holds: how many of each kind, and the bytes of the largest file of each."""
+
+    wants: Mapping[str, int]
+    largest: Mapping[str, int] = field(default_factory=dict)
+
+    def size(self, kind: str) -> int:
+        """Bytes of the largest file of *kind*."""
+        return self.largest.get(kind, 0)
+
+
 def reserve(
     job_id: int, user_id: int, wants: Mapping[str, int], limits: Mapping[str, Limit], day: str, now: int
 ) -> Reserved | Refused:
-    """Reserve every kind that the job *wants*, or none.
+    """Do as :func:`reserve_post` for files of which each plan allows the size."""
+    return reserve_post(job_id, user_id, Needs(wants), Room(limits, day), now)
+
+
+def reserve_post(job_id: int, user_id: int, needs: Needs, room: Room, now: int) -> Reserved | Refused:
+    """Reserve every kind that a post *needs*, or none: by the plan first, and by the customer's packs beyond it.
 
     A second call with the same wants keeps the reservations and their period. With other wants (the post was edited)
     the old reservations are released first, unless the job has sent a message: then the job costs what it had reserved.
@@ -85,37 +139,67 @@ def reserve(
         if job is None or job.state not in states.RUNNING:
             raise LeaseLost(job_id)
         held = of_job(job_id)
-        if held == wants or (held and job.sent):
+        if held == needs.wants or (held and job.sent):
             return Reserved(held)
         if held:
             release(job_id)
-        for kind, count in wants.items():
-            limit = {"period": _period(limits[kind], day), "most": limits[kind].count}
-            row = {"job": job_id, "user": user_id, "kind": kind, "count": count, "now": now}
-            if not execute(_RESERVE, row | limit).rowcount:
-                release(job_id)
-                return Refused(kind, limits[kind], _used(user_id, day).get((kind, _period(limits[kind], day)), 0))
-    return Reserved(dict(wants))
+        return take(job_id, user_id, needs, room, now)
+
+
+def take(job_id: int, user_id: int, needs: Needs, room: Room, now: int) -> Reserved | Refused:
+    """Reserve as :func:`reserve_post` for a job without reservations, inside the caller's transaction.
+
+    A job that is queued with a reservation keeps it.
+    """
+    refusals = [
+        refused
+        for kind, count in needs.wants.items()
+        if (refused := _take_kind((job_id, user_id, kind, count), needs.size(kind), room, now)) is not None
+    ]
+    if not refusals:
+        return Reserved(dict(needs.wants))
+    release(job_id)
+    first = next((each for each in refusals if each.size is not None), refusals[0])
+    return first if len(refusals) == 1 else replace(first, missing=0)
+
+
+def _take_kind(wish: tuple[int, int, str, int], size: int, room: Room, now: int) -> Refused | None:
+    """Reserve so many of a kind, as far as the plan goes by it, and the rest by packs. What is refused, or None."""
+    job_id, user_id, kind, count = wish
+    limit = room.limits[kind]
+    used = _used(user_id, room.day).get((kind, room.period(kind)), 0) if limit.count is not None else 0
+    by_plan = count if limit.count is None else min(count, max(0, limit.count - used))
+    if not room.admits(size):
+        by_plan = 0
+    if by_plan < count and not credits.reserve(job_id, user_id, kind, count - by_plan, size, now):
+        missing = count - by_plan - credits.ready(user_id, kind, size, now)
+        return Refused(kind, limit, used, None if room.admits(size) else size, missing)
+    if by_plan:
+        row = {"job": job_id, "user": user_id, "kind": kind, "count": by_plan, "now": now}
+        execute(_RESERVE, row | {"period": room.period(kind), "most": limit.count})
+    return None
 
 
 def commit(job_id: int) -> None:
-    """Charge the job's reservations. One statement, in the caller's transaction or its own."""
+    """Charge the job's reservations. In the caller's transaction."""
     execute("UPDATE usage SET state = 'committed' WHERE job_id = ? AND state = 'reserved'", (job_id,))
+    credits.commit(job_id)
 
 
 def release(*job_ids: int) -> None:
-    """Delete the jobs' reservations. One statement, in the caller's transaction or its own."""
+    """Delete the jobs' reservations. In the caller's transaction."""
     execute(f"DELETE FROM usage WHERE job_id IN ({marks(job_ids)}) AND state = 'reserved'", job_ids)
+    credits.release(*job_ids)
 
 
 def of_job(job_id: int) -> dict[str, int]:
     """What the job has reserved or used, by kind."""
-    return dict(execute("SELECT kind, count FROM usage WHERE job_id = ?", (job_id,)).fetchall())
+    return {kind: int(count) for kind, count in execute(_OF_JOB, {"job": job_id})}
 
 
 def of_batch(batch_id: int) -> dict[str, int]:
     """What the delivered jobs of a batch have used, by kind."""
-    return dict(execute(_OF_BATCH, (batch_id,)).fetchall())
+    return {kind: int(count) for kind, count in execute(_OF_BATCH, {"batch": batch_id})}
 
 
 def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:
@@ -126,9 +210,7 @@ def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:
 
 def total(user_id: int) -> dict[str, int]:
     """How many deliveries of each kind the customer has ever had."""
-    charged = (Usage.user == user_id) & (Usage.state == "committed")
-    by_kind = Usage.select(Usage.kind, peewee.fn.SUM(Usage.count)).where(charged).group_by(Usage.kind)
-    return {kind: int(count) for kind, count in fetch(by_kind)}
+    return {kind: int(count) for kind, count in execute(_TOTAL, {"user": user_id})}
 
 
 def _period(limit: Limit, day: str) -> str:

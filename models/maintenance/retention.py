@@ -35,6 +35,7 @@ FORGETTABLE = (
     EventKind.INCIDENT_OPENED,
     EventKind.DIGEST,
     EventKind.JOB_FINISHED,
+    EventKind.JOB_HELD,
     EventKind.MESSAGE_RELAYED,
     EventKind.REQUEST_DONE,
     EventKind.SHOP_NOTICE,

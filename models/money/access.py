@@ -196,7 +196,7 @@ def _rows(statement: str, user_id: int) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-_BOUGHT = 'payment.user_id = ? AND payment."grants" AND payment.completed_at IS NOT NULL'
+_BOUGHT = 'payment.user_id = ? AND payment."grants" AND payment.level > 0 AND payment.completed_at IS NOT NULL'
 _PAYMENTS = f"SELECT * FROM payment WHERE {_BOUGHT}"
 _REFUNDS = f"SELECT refund.* FROM payment JOIN refund ON refund.payment_id = payment.id WHERE {_BOUGHT}"
 _DISPUTES = (

@@ -14,7 +14,7 @@ import peewee
 from config.units import DAY_S, HOUR_S
 from models.database import snapshot
 from models.event_kinds import EventKind
-from models.money import reports
+from models.money import credits, reports
 from models.money.facts import PaymentState, state_of, verdict_of
 from models.money.fold import part_of
 from models.money.orders import OrderState
@@ -46,7 +46,7 @@ PATIENCE_S = DAY_S
 _THEIRS = Payment.provider.concat(" ").concat(Payment.remote_id)
 """The number under which a payment is found at its provider."""
 
-_OF_DELIVERIES = (EventKind.JOB_FINISHED, EventKind.BATCH_FINISHED, EventKind.BATCH_HELD)
+_OF_DELIVERIES = (EventKind.JOB_FINISHED, EventKind.JOB_HELD, EventKind.BATCH_FINISHED, EventKind.BATCH_HELD)
 
 
 def audit(most: int | None = None) -> list[str]:
@@ -67,6 +67,7 @@ def audit(most: int | None = None) -> list[str]:
         _second_subscriptions,
         _untold,
         _unheard,
+        credits.audit,
     )
     with snapshot():
         return list(islice(chain.from_iterable(each() for each in audits), most))

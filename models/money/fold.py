@@ -335,14 +335,14 @@ def _news_of_dispute(holding: _Holding, dispute: Disputed) -> Iterator[tuple[int
     if dispute.won is False and dispute.amount is None:
         yield dispute.opened_at, 0, 0, holding.end
         return
-    if dispute.won is False and dispute.amount is not None and not _is_refunded(dispute, holding.grant.refunds):
+    if dispute.won is False and dispute.amount is not None and not is_refunded(dispute, holding.grant.refunds):
         yield dispute.opened_at, 0, dispute.amount, partial(holding.refund, dispute.amount)
     yield dispute.opened_at, 1, 0, holding.suspend
     if dispute.closed_at is not None:
         yield max(dispute.opened_at, dispute.closed_at), 2, 0, holding.resume
 
 
-def _is_refunded(lost: Disputed, refunds: Iterable[Refunded]) -> bool:
+def is_refunded(lost: Disputed, refunds: Iterable[Refunded]) -> bool:
     """Whether the lost part of a payment is among its refunds: the provider reports that money twice."""
     return any(refund.amount == lost.amount and refund.at >= lost.opened_at for refund in refunds)
 

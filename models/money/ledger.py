@@ -150,7 +150,7 @@ def _identify(payment: Payment, fact: Fact, now: int) -> AlertReason | None:
             payment.user = order.user
         payment.order = order
         payment.subscription = subscription
-        payment.grants = fault is None and order.purpose == "plan"
+        payment.grants = fault is None and order.purpose != "test"
         payment.level = order.level
         payment.seconds = order.seconds
         payment.save()
@@ -349,9 +349,16 @@ def _tell_completed(payment: Payment, now: int) -> None:
 
 
 def _end(payment: Payment, now: int) -> dict[str, Any]:
-    """How long the customer's time of the payment's level lasts; while the plan renews, when the next charge comes."""
+    """How long the customer's time of the payment's level lasts; while the plan renews, when the next charge comes.
+
+    Of a pack: what it holds, and how long.
+    """
     if payment.user_id is None:
         return {"until": None, "forever": False, "renews": False}
+    order = payment.order
+    if order is not None and order.purpose == "pack":
+        until = payment.effective_at + order.seconds if order.seconds else None
+        return {"until": until, "forever": False, "renews": False, "kind": order.kind, "count": order.count}
     has = access.of(payment.user_id, now)
     holds = any(interval.level == payment.level for interval in has.paid)
     if holds and payment.subscription_id is not None:

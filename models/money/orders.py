@@ -4,8 +4,10 @@ An edit of the plans changes no order. A payment counts for its order in any sta
 """
 
 import hashlib
+import hmac
 import re
 import secrets
+import string
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +16,15 @@ from typing import Any, Literal
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from config.plans import Plan, Plans
+from config.plans import KINDS, Article, Pack, Plans
+from config.settings import Settings
+from config.units import MIB
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
 from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled, CheckoutRefused
 from models.money import subscriptions
-from models.money.providers import TRAITS, Provider
+from models.money.providers import PAYPAL, TRAITS, Provider
 from models.tables import Order, Payment, User
 from models.users import UserInfo
 
@@ -31,11 +35,22 @@ CHECKOUT_S = 60
 """Seconds after which a checkout without a payment has failed, so that another one may pay the order: Telegram
 completes a payment within seconds of our answer."""
 
-PUBLIC_ID = re.compile(r"[0-9a-f]{24}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1,32})")
-"""The id of an order that providers see. It holds customer and plan, so that a lost order can be recreated from it.
+PUBLIC_ID = re.compile(
+    r"(?P<chance>[0-9a-f]{12})[0-9a-f]{12}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1,32})"
+    r"(?:-(?P<purpose>[pkt])-(?P<amount>[0-9a-z]{1,7})-(?P<seconds>[0-9a-z]{1,7})"
+    r"(?:-(?P<kind>[a-z])(?P<count>[0-9a-z]{1,4})-(?P<mib>[0-9a-z]{1,4}))?-(?P<signature>[0-9a-f]{16}))?"
+)
+"""The id of an order that providers see. It holds what was sold to whom, so that a lost order can be recreated from it.
 
 The second half of the digits marks the bot that sold it, see :func:`is_sold_by`: two bots may share a PayPal account.
+Numbers are in base 36. A signature ends the id; older orders lack it, and all behind the plan's code. PayPal takes 127
+characters.
 """
+
+_LETTERS = {"plan": "p", "pack": "k", "test": "t"}
+_PURPOSES = {letter: purpose for purpose, letter in _LETTERS.items()}
+_KINDS = {kind[0]: kind for kind in KINDS}
+_DIGITS = string.digits + string.ascii_lowercase
 
 POLL_EVERY_S = 60
 POLL_AT_MOST_S = 1800
@@ -66,8 +81,9 @@ UNPAID = tuple(state for state in OrderState if state is not OrderState.PAID)
 class OrderInfo:
     """An order. ``public_id`` is the id that providers see; ``amount`` is in minor units; ``seconds`` is what it buys.
 
-    ``purpose`` is ``plan``, or ``test`` for a purchase that grants nothing. ``refused_at`` is when the provider refused
-    to take the money: until its payer acts, nothing is taken.
+    ``purpose`` is ``plan``, ``pack``, or ``test`` for a purchase that grants nothing. ``refused_at`` is when the
+    provider refused to take the money: until its payer acts, nothing is taken. A pack holds ``count`` deliveries of
+    ``kind``, of files up to ``max_bytes``.
     """
 
     id: int
@@ -89,6 +105,9 @@ class OrderInfo:
     expires_at: int
     created_at: int
     refused_at: int | None = None
+    kind: str | None = None
+    count: int | None = None
+    max_bytes: int | None = None
 
     @property
     def is_left_to_its_payer(self) -> bool:
@@ -114,44 +133,74 @@ class PayToken:
 
 def create(
     user_id: int,
-    plan: Plan,
+    article: Article,
     provider: Provider,
     currency: str,
     *,
     seller: int,
     now: int,
+    secret: str,
     purpose: Literal["plan", "test"] = "plan",
 ) -> OrderInfo:
-    """Return the order for this purchase: the open one for the same plan at the same price, else a new one.
+    """Return the order for this purchase: the open one for the same article at the same price, else a new one.
 
-    *seller* is the id of the bot.
+    *seller* is the id of the bot, *secret* what signs the order's id. *purpose* is that of a plan.
 
     :raises AlreadySubscribed: the plan renews, and the customer is subscribed to it already.
-    :raises KeyError: the plan has no price in this currency.
+    :raises KeyError: the article has no price in this currency.
     """
     bought = {
         "user": user_id,
-        "plan_code": plan.code,
-        "level": plan.level,
-        "seconds": plan.seconds,
-        "amount": plan.prices[currency],
+        "plan_code": article.code,
+        "level": article.level,
+        "seconds": article.seconds,
+        "amount": article.prices[currency],
         "currency": currency,
         "provider": provider,
-        "renews": plan.renews,
-        "purpose": purpose,
+        "renews": article.renews,
+        "purpose": "pack" if isinstance(article, Pack) else purpose,
+        **_content(article),
     }
     with transaction():
-        if plan.renews:
-            _refuse_second_subscription(user_id, plan.code)
+        if article.renews:
+            _refuse_second_subscription(user_id, article.code)
         row = _reusable(bought, now)
         if row is None:
             row = Order.create(
-                public_id=_public_id(seller, secrets.token_hex(6), f"{user_id}-{plan.code}"),
+                public_id=_new_id(bought, seller, secret),
                 expires_at=now + TRAITS[provider].order_life_s,
                 created_at=now,
                 **bought,
             )
         return info(row)
+
+
+def _content(article: Article) -> dict[str, Any]:
+    """What a pack holds, as columns of its order; a plan holds none of it."""
+    if isinstance(article, Pack):
+        return {"kind": article.kind, "count": article.count, "max_bytes": article.max_bytes}
+    return {"kind": None, "count": None, "max_bytes": None}
+
+
+def _new_id(bought: Mapping[str, Any], seller: int, secret: str) -> str:
+    terms = [_LETTERS[bought["purpose"]], _base36(bought["amount"]), _base36(bought["seconds"])]
+    if bought["kind"] is not None:
+        terms += [f"{bought['kind'][0]}{_base36(bought['count'])}", _base36(bought["max_bytes"] // MIB)]
+    chance, rest = secrets.token_hex(6), "-".join((str(bought["user"]), bought["plan_code"], *terms))
+    return _public_id(seller, chance, f"{rest}-{_signature(secret, chance, rest, bought['currency'])}")
+
+
+def _signature(secret: str, chance: str, rest: str, currency: str) -> str:
+    said = f"order:{chance}:{rest}:{currency}".encode()
+    return hmac.new(secret.encode(), said, hashlib.sha256).hexdigest()[:16]
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number or not digits:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits
 
 
 def is_sold_by(seller: int, public_id: str) -> bool:
@@ -166,35 +215,55 @@ def _public_id(seller: int, chance: str, rest: str) -> str:
 
 
 def recall(
-    public_id: str, provider: str, amount: int, currency: str, *, plans: Plans, at: int, now: int
+    public_id: str, provider: str, amount: int, currency: str, *, plans: Plans, secret: str, at: int, now: int
 ) -> OrderInfo | None:
     """Return the order that was paid under this id. It is recreated if a restored backup is older than the order.
 
-    The plan is today's, and must have the price that was paid: a forged id buys no more than its payment, for the
-    customer that it names. Returns None if there is no such order and none can be recreated. *at* is when the provider
-    first saw the id, or later.
+    A signed id says what was sold, and for how much. Of one that is not, or was signed with another key, the plan is
+    today's, and must have the price that was paid: a forged id buys no more than its payment, for the customer that it
+    names. Returns None if there is no such order and none can be recreated. *at* is when the provider first saw the id,
+    or later.
     """
-    match = PUBLIC_ID.fullmatch(public_id)
-    plan = plans.by_code(match["plan"]) if match else None
-    known = by_public(public_id)
-    if known is not None or match is None or plan is None or plan.prices.get(currency) != amount:
+    known, match = by_public(public_id), PUBLIC_ID.fullmatch(public_id)
+    sold = _sold(match, amount, currency, plans, secret) if match and known is None else None
+    if match is None or sold is None:
         return known
     with transaction():
         User.insert(id=int(match["user"]), created_at=at, seen_at=at).on_conflict_ignore().execute()
         row = Order.create(
             public_id=public_id,
             user=int(match["user"]),
-            plan_code=plan.code,
-            level=plan.level,
-            seconds=plan.seconds,
+            plan_code=match["plan"],
             amount=amount,
             currency=currency,
             provider=provider,
-            renews=plan.renews,
+            **sold,
             expires_at=now + REUSE_MARGIN_S,  # too soon to be offered again
             created_at=at,
         )
         return info(row)
+
+
+def _sold(match: re.Match[str], amount: int, currency: str, plans: Plans, secret: str) -> dict[str, Any] | None:
+    """What an order of this id sold, as columns; None where nobody knows, or the payment is not its price."""
+    plan = plans.by_code(match["plan"])
+    if not _is_signed(match, amount, currency, secret):
+        if plan is None or plan.prices.get(currency) != amount:
+            return None
+        return {"level": plan.level, "seconds": plan.seconds, "renews": plan.renews}
+    sold = {"purpose": _PURPOSES[match["purpose"]], "seconds": int(match["seconds"], 36)}
+    if match["kind"] is not None:
+        size = int(match["mib"], 36) * MIB
+        return sold | {"level": 0, "kind": _KINDS[match["kind"]], "count": int(match["count"], 36), "max_bytes": size}
+    return None if plan is None else sold | {"level": plan.level, "renews": plan.renews}
+
+
+def _is_signed(match: re.Match[str], amount: int, currency: str, secret: str) -> bool:
+    """Whether we made this id, with this key and for this price."""
+    if match["signature"] is None or int(match["amount"], 36) != amount:
+        return False
+    rest = match.string[25:].removesuffix(f"-{match['signature']}")
+    return hmac.compare_digest(_signature(secret, match["chance"], rest, currency), match["signature"])
 
 
 def get(order_id: int) -> OrderInfo | None:
@@ -380,6 +449,13 @@ def pay_token(secret_key: str, user_id: int, plan_code: str, now: int) -> str:
     return token if isinstance(token, str) else token.decode()
 
 
+def pay_address(settings: Settings, user_id: int, article: Article, now: int) -> str | None:
+    """The signed address of the page where this customer pays; None where the article is not sold there."""
+    if not settings.paypal_enabled or PAYPAL.currency_of(article) is None:
+        return None
+    return f"{settings.backend_url}/pay/{pay_token(settings.secret_key, user_id, article.code, now)}"
+
+
 def read_pay_token(secret_key: str, token: str, max_age_s: int, now: int) -> PayToken:
     """Return the content of a payment link.
 
@@ -465,6 +541,9 @@ def info(row: Order) -> OrderInfo:
         checkout_started_at=row.checkout_started_at,
         looks=row.looks,
         refused_at=row.refused_at,
+        kind=row.kind,
+        count=row.count,
+        max_bytes=row.max_bytes,
         expires_at=row.expires_at,
         created_at=row.created_at,
     )

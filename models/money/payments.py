@@ -8,7 +8,7 @@ import peewee
 
 from models.database import snapshot, transaction
 from models.errors import NotFound, RefundRefused
-from models.money import income, ledger, provider_requests, subscriptions
+from models.money import credits, income, ledger, provider_requests, subscriptions
 from models.money.contradictions import audit as audit
 from models.money.facts import DisputeFact as DisputeFact
 from models.money.facts import Fact as Fact
@@ -120,28 +120,42 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
     :raises RefundRefused: the payment cannot be refunded, or not by this amount, or another refund is under way.
     """
     with transaction():
-        payment = get(payment_id)
-        if payment is None:
-            raise NotFound("payment", payment_id)
-        rest = payment.amount - payment.refunded
-        wanted = rest if amount is None else amount
-        reason = _refund_refusal(payment, wanted, rest)
-        if reason:
-            raise RefundRefused(payment_id, reason, rest)
-        under_way = provider_requests.refund_under_way(payment_id)
-        if under_way not in (None, wanted):
-            raise RefundRefused(payment_id, "under_way", rest, under_way)
-        if wanted == rest and payment.subscription_id is not None:
-            subscriptions.append_cancel(payment.subscription_id, by, now)
-        return provider_requests.append(
-            RequestKind.REFUND,
-            payment.provider,
-            payment_id=payment.id,
-            amount=wanted,
-            user_id=payment.user_id,
-            asked_by=by,
-            now=now,
-        )
+        return _ask_refund(payment_id, amount, by, now)
+
+
+def ask_unused_back(payment_id: int, user_id: int, now: int) -> bool:
+    """Request the whole money of a customer's pack back; False when it is not theirs, or was used or refunded."""
+    with transaction():
+        mine = [each for each in credits.of(user_id) if each.payment_id == payment_id]
+        if not mine or not mine[0].is_whole(now):
+            return False
+        _ask_refund(payment_id, None, user_id, now)
+    return True
+
+
+def _ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) -> int:
+    payment = get(payment_id)
+    if payment is None:
+        raise NotFound("payment", payment_id)
+    rest = payment.amount - payment.refunded
+    wanted = rest if amount is None else amount
+    reason = _refund_refusal(payment, wanted, rest)
+    if reason:
+        raise RefundRefused(payment_id, reason, rest)
+    under_way = provider_requests.refund_under_way(payment_id)
+    if under_way not in (None, wanted):
+        raise RefundRefused(payment_id, "under_way", rest, under_way)
+    if wanted == rest and payment.subscription_id is not None:
+        subscriptions.append_cancel(payment.subscription_id, by, now)
+    return provider_requests.append(
+        RequestKind.REFUND,
+        payment.provider,
+        payment_id=payment.id,
+        amount=wanted,
+        user_id=payment.user_id,
+        asked_by=by,
+        now=now,
+    )
 
 
 def totals(since: int = 0) -> Totals:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from config import money
-from config.plans import Plan
+from config.plans import Article
 from config.units import DAY_S, HOUR_S
 
 
@@ -56,11 +56,11 @@ class ProviderTraits:
     payer_resumes: bool
     tells_of_expiry: bool
 
-    def currency_of(self, plan: Plan) -> str | None:
-        """The currency in which this provider sells *plan*; None where *plan* has no price for it."""
+    def currency_of(self, article: Article) -> str | None:
+        """The currency in which this provider sells *article*; None where it has no price for it."""
         taken = {each.currency for each in _ALL if each.currency}
         return next(
-            (each for each in plan.prices if each == self.currency or not (self.currency or each in taken)), None
+            (each for each in article.prices if each == self.currency or not (self.currency or each in taken)), None
         )
 
 

@@ -226,7 +226,16 @@ def _recall(shop: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
     with readable("a transaction"):
         amount, currency = minor(row["transaction_amount"])
         at = instant(row.get("transaction_initiation_date"), now, now)
-    order = orders.recall(purchase, PROVIDER, amount, currency, plans=shop.catalogue.plans, at=at, now=now)
+    order = orders.recall(
+        purchase,
+        PROVIDER,
+        amount,
+        currency,
+        plans=shop.catalogue.plans,
+        secret=shop.settings.telegram_bot_token,
+        at=at,
+        now=now,
+    )
     if order is None:
         return None
     logger.warning("order.recalled", extra={"order": order.id, "transaction": row["transaction_id"]})

@@ -147,7 +147,13 @@ class Shop:
 
     def _open(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
         order = orders.create(
-            user_id, plan, PROVIDER, PAYPAL.currency_of(plan) or "", now=now, seller=self.settings.bot_id
+            user_id,
+            plan,
+            PROVIDER,
+            PAYPAL.currency_of(plan) or "",
+            now=now,
+            seller=self.settings.bot_id,
+            secret=self.settings.telegram_bot_token,
         )
         if order.remote_id is not None:
             return order, self.settle(order, now, by_payer=True)

@@ -61,7 +61,7 @@ async def test_a_transaction_that_cannot_be_recorded_is_set_apart(monkeypatch: p
         payments, "settle", lambda fact, now: refuse(fact) if fact.user_id == user else settle(fact, now)
     )
     monkeypatch.setattr(Stars, "_transactions", lambda _self, _oldest: aiter_of(listed))
-    reader = Stars(None, in_this_thread, SimpleNamespace(wake=lambda: None), Catalogue(Plans(())))  # type: ignore[arg-type]
+    reader = Stars(None, in_this_thread, SimpleNamespace(wake=lambda: None), Catalogue(Plans(())), secret="")  # type: ignore[arg-type]
 
     for _ in range(2):
         await reader.read_transactions(NOW)

@@ -16,7 +16,7 @@ from tests import daemon_process, machine, paypal_shop
 from tests.daemon_process import Daemon, chat
 from tests.integration.paypal.test_paypal_subscriptions import subscribed
 from tests.paypal_shop import Buyer, PayPalShop, until
-from tests.purchases import BOT
+from tests.purchases import BOT, SECRET
 from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import REPOSITORY, Sandbox
 from tests.store import NOW, PLANS
@@ -128,12 +128,12 @@ ID = f"{'0' * 24}-77-premium"
 
 
 def test_an_order_is_written_anew_from_its_id_and_todays_plan(database_file: Path) -> None:
-    order = orders.recall(ID, "stars", 500, "XTR", plans=PLANS, at=1_000, now=2_000)
+    order = orders.recall(ID, "stars", 500, "XTR", plans=PLANS, secret=SECRET, at=1_000, now=2_000)
     assert order is not None
     assert (order.public_id, order.user_id, order.plan_code, order.level) == (ID, 77, "premium", 1)
     assert order.state is orders.OrderState.OPEN
     assert users.get(77) is not None
-    assert orders.recall(ID, "stars", 500, "XTR", plans=PLANS, at=1_000, now=2_000) == order, "once"
+    assert orders.recall(ID, "stars", 500, "XTR", plans=PLANS, secret=SECRET, at=1_000, now=2_000) == order, "once"
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_an_order_is_written_anew_from_its_id_and_todays_plan(database_file: Pat
     ],
 )
 def test_nothing_is_made_up(database_file: Path, public_id: str, amount: int, currency: str) -> None:
-    assert orders.recall(public_id, "stars", amount, currency, plans=PLANS, at=1_000, now=2_000) is None
+    assert orders.recall(public_id, "stars", amount, currency, plans=PLANS, secret=SECRET, at=1_000, now=2_000) is None
     assert users.get(77) is None
 
 
 def test_an_id_tells_whose_order_it_is(database_file: Path) -> None:
     users.seen(5, "Ana", None, "es", 1_000)
-    order = orders.create(5, PLANS.for_level(2), "stars", "XTR", now=1_000, seller=BOT)
+    order = orders.create(5, PLANS.for_level(2), "stars", "XTR", now=1_000, seller=BOT, secret=SECRET)
     match = orders.PUBLIC_ID.fullmatch(order.public_id)
     assert match is not None
     assert (match["user"], match["plan"]) == ("5", "vip")

@@ -1,0 +1,130 @@
+"""Holding: a single link that a limit refuses waits until its customer has bought what brings it.
+
+The event of the refusal names what would bring this very post. The event of the payment releases what now fits, with
+its reservation, so that what was bought for a link is spent on it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from config.money import STARS
+from config.plans import Article, Limit, Pack, Plan, Plans
+from models import outbox
+from models.database import execute, transaction
+from models.event_kinds import JobHeld
+from models.jobs import batches, queue, scheduling, states, usage
+from models.jobs.reasons import RefusalReason
+from models.jobs.states import JobState
+from models.jobs.usage import Needs, Reserved, Room
+
+KEPT_DAYS = 7
+MOST = 20
+"""How many single links of a customer are held. The oldest ends when one more comes."""
+
+_SURPLUS = f"""
+SELECT id FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND batch_id IS NULL
+ORDER BY id DESC LIMIT -1 OFFSET ?
+"""
+_WAITING = f"""
+SELECT id, batch_id, needs FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND needs IS NOT NULL
+ORDER BY chosen_at IS NULL, chosen_at DESC, id
+"""
+_CHOOSE = f"UPDATE job SET chosen_at = ? WHERE id = ? AND user_id = ? AND state = '{JobState.HELD}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What would bring a post that a limit refuses, cheapest first."""
+
+    packs: tuple[Pack, ...]
+    plans: tuple[Plan, ...]
+
+    @property
+    def articles(self) -> tuple[Article, ...]:
+        """The packs, then the plans."""
+        return (*self.packs, *self.plans)
+
+
+def offers(plans: Plans, held: JobHeld) -> Offers:
+    """What is on sale that alone lets this post through: packs of its kind, and plans."""
+    packs = (pack for pack in plans.packs_on_sale() if held.missing and _brings(pack, held))
+    able = (plan for plan in plans.on_sale() if _allows(plan, held))
+    return Offers(tuple(sorted(packs, key=_price)), tuple(sorted(able, key=_price)))
+
+
+def _brings(pack: Pack, held: JobHeld) -> bool:
+    size = held.largest.get(held.kind, 0)
+    return pack.kind == held.kind and pack.count >= held.missing and pack.max_bytes >= size
+
+
+def _allows(plan: Plan, held: JobHeld) -> bool:
+    """Whether a plan has room for the whole post. Use in a period of another length is not known and not counted."""
+    if max(held.largest.values(), default=0) > plan.max_bytes:
+        return False
+    return all(_has_room(plan.limits[kind], count, _used(held, kind, plan)) for kind, count in held.wants.items())
+
+
+def _has_room(limit: Limit, count: int, used: int) -> bool:
+    return limit.count is None or used + count <= limit.count
+
+
+def _used(held: JobHeld, kind: str, plan: Plan) -> int:
+    known = kind == held.kind and held.detail.get("period") == plan.limits[kind].period
+    return int(held.detail["used"]) if known else 0
+
+
+def _price(article: Article) -> tuple[bool, int]:
+    return STARS not in article.prices, article.prices.get(STARS) or min(article.prices.values())
+
+
+def hold(owner: str, held: JobHeld, now: int) -> None:
+    """Hold a single job, and tell its customer what would bring it.
+
+    :raises LeaseLost: the job belongs to another worker.
+    """
+    with transaction():
+        job = states.held_by(held.job, owner)
+        needs = stored(Needs(held.wants, held.largest))
+        states.move(job.id, JobState.HELD, now, reason=RefusalReason(held.reason), needs=needs)
+        usage.release(job.id)
+        for (surplus,) in execute(_SURPLUS, (job.user_id, MOST)).fetchall():
+            ended = states.move(surplus, JobState.CANCELLED, now, reason=RefusalReason.HELD_TOO_LONG)
+            queue.announce(ended, {}, now)
+        outbox.append(held, job.user_id, now)
+
+
+def choose(user_id: int, job_id: int, now: int) -> bool:
+    """Note that a customer begins to pay for this job: it goes before the others. False: it is not held any more."""
+    with transaction(durable=False):
+        return bool(execute(_CHOOSE, (now, job_id, user_id)).rowcount)
+
+
+def release(user_id: int, room: Room, priority: int, now: int) -> list[int]:
+    """Queue what the customer's plan and packs now pay, of their held jobs, and the rest of a batch with its first.
+
+    What was chosen last comes first, then the oldest. A released job has its reservation.
+    """
+    with transaction():
+        waiting = [
+            (job_id, batch_id)
+            for job_id, batch_id, needs in execute(_WAITING, (user_id,)).fetchall()
+            if isinstance(usage.take(job_id, user_id, _read(needs), room, now), Reserved)
+        ]
+        singles = [job_id for job_id, batch_id in waiting if batch_id is None]
+        for job_id, place in zip(singles, scheduling.places(user_id, priority), strict=False):
+            states.move(job_id, JobState.QUEUED, now, priority=priority, round=place, reason=None, needs=None)
+        released = list(singles)
+        for batch_id in {batch_id for _, batch_id in waiting if batch_id is not None}:
+            released += batches.put_in_line(user_id, batch_id, priority, now)
+    return released
+
+
+def stored(needs: Needs) -> str:
+    """What a post needs, as the job's row holds it."""
+    return json.dumps({kind: [count, needs.size(kind)] for kind, count in needs.wants.items()})
+
+
+def _read(text: str) -> Needs:
+    values: Mapping[str, tuple[int, int]] = json.loads(text)
+    return Needs({kind: each[0] for kind, each in values.items()}, {kind: each[1] for kind, each in values.items()})

@@ -1,0 +1,230 @@
+"""Credit: deliveries of one kind, bought in packs.
+
+What is left is not stored but computed: bought, less what refunds took, less what was used. So the order in which
+reports arrive does not matter, as with :mod:`models.money.fold`.
+
+- A use takes from one payment, and names it. It is reserved before a delivery, committed after it, and deleted when
+  there is none.
+- A refund takes of what is unused, in proportion, rounded down; the refund that completes the amount takes all that is
+  left. A lost dispute does the same, an open one suspends the pack, and so does a refund that is under way.
+- The pack that ends first is used first, among those without an end the oldest.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.database import execute, marks, snapshot
+from models.money.fold import Disputed, Refunded, is_refunded, part_of
+
+_PACKS = """
+SELECT payment.id, orders.plan_code, orders.kind, orders.count AS bought, orders.max_bytes, payment.seconds,
+       payment.effective_at, payment.amount, payment.reversed_at,
+       EXISTS (SELECT 1 FROM request WHERE request.payment_id = payment.id
+               AND request.kind = 'refund' AND request.state = 'open') AS refunding
+FROM payment JOIN "order" AS orders ON orders.id = payment.order_id
+WHERE payment.user_id = ? AND payment."grants" AND payment.completed_at IS NOT NULL AND orders.purpose = 'pack'
+"""
+_REFUNDS = "SELECT payment_id, amount, at FROM refund WHERE payment_id IN ({})"
+_DISPUTES = """
+SELECT dispute.*, payment.amount AS paid, payment.currency AS paid_currency
+FROM dispute JOIN payment ON payment.id = dispute.payment_id WHERE dispute.payment_id IN ({})
+"""
+_USES = "SELECT payment_id, count, at FROM credit_use WHERE payment_id IN ({})"
+_RESERVE = """
+INSERT INTO credit_use (job_id, user_id, payment_id, kind, count, state, at) VALUES (?, ?, ?, ?, ?, 'reserved', ?)
+"""
+_OVERDRAWN = """
+SELECT credit_use.payment_id, SUM(credit_use.count), orders.count FROM credit_use
+JOIN payment ON payment.id = credit_use.payment_id LEFT JOIN "order" AS orders ON orders.id = payment.order_id
+GROUP BY credit_use.payment_id HAVING orders.count IS NULL OR SUM(credit_use.count) > orders.count
+"""
+_FOREIGN = """
+SELECT credit_use.id, credit_use.payment_id FROM credit_use
+JOIN payment ON payment.id = credit_use.payment_id LEFT JOIN "order" AS orders ON orders.id = payment.order_id
+WHERE payment.user_id <> credit_use.user_id OR orders.purpose <> 'pack' OR orders.kind <> credit_use.kind
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """So many deliveries that were reserved or used at a moment."""
+
+    at: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A pack that was paid for. ``ends_at`` None: no end. ``refunding``: its refund is under way."""
+
+    payment_id: int
+    code: str
+    kind: str
+    bought: int
+    max_bytes: int
+    start: int
+    ends_at: int | None = None
+    amount: int = 0
+    uses: tuple[Use, ...] = ()
+    refunds: tuple[Refunded, ...] = ()
+    disputes: tuple[Disputed, ...] = ()
+    ended_at: int | None = None
+    refunding: bool = False
+
+    @property
+    def used(self) -> int:
+        """How many deliveries were reserved or used."""
+        return sum(use.count for use in self.uses)
+
+    @property
+    def given_back(self) -> int:
+        """How many deliveries refunds, reversals and lost disputes have taken of what was unused."""
+        taken, used, owed = 0, 0, self.amount
+        for _, rank, amount in sorted(self._happened()):
+            unused = max(0, self.bought - taken - used)
+            if rank == _USED:
+                used += amount
+            elif amount >= owed:
+                taken, owed = taken + unused, 0
+            else:
+                taken, owed = taken + unused * amount // owed, owed - amount
+        return taken
+
+    def left(self, now: int) -> int:
+        """How many deliveries can be reserved now."""
+        over = self.ends_at is not None and self.ends_at <= now
+        if over or self.refunding or any(dispute.won is None for dispute in self.disputes):
+            return 0
+        return max(0, self.bought - self.given_back - self.used)
+
+    def is_whole(self, now: int) -> bool:
+        """Whether all of it can be reserved: nothing was used, and nothing went back."""
+        return self.left(now) == self.bought
+
+    def _happened(self) -> Iterator[tuple[int, int, int]]:
+        """When, what, how much: uses come before money that went back in the same second."""
+        yield from ((use.at, _USED, use.count) for use in self.uses)
+        yield from ((refund.at, _BACK, refund.amount) for refund in self.refunds)
+        for dispute in self.disputes:
+            if dispute.won is False and not is_refunded(dispute, self.refunds):
+                yield dispute.opened_at, _BACK, self.amount if dispute.amount is None else dispute.amount
+        if self.ended_at is not None:
+            yield self.ended_at, _BACK, self.amount
+
+
+_USED, _BACK = 0, 1
+
+
+def allot(purchases: Iterable[Purchase], wanted: int, largest: int, now: int) -> dict[int, int] | None:
+    """How many of *wanted* deliveries each payment pays, by its id; None where all together do not pay them.
+
+    :param largest: bytes of the largest file among them, which a pack must allow.
+    """
+    parts: dict[int, int] = {}
+    for purchase in sorted(purchases, key=_turn):
+        part = min(wanted - sum(parts.values()), purchase.left(now)) if largest <= purchase.max_bytes else 0
+        if part > 0:
+            parts[purchase.payment_id] = part
+    return parts if sum(parts.values()) == wanted else None
+
+
+def _turn(purchase: Purchase) -> tuple[bool, int, int, int]:
+    return purchase.ends_at is None, purchase.ends_at or 0, purchase.start, purchase.payment_id
+
+
+def of(user_id: int) -> list[Purchase]:
+    """The customer's packs, also those with nothing left. Inside a transaction it sees what the transaction wrote."""
+    with snapshot():
+        rows = _rows(_PACKS, (user_id,))
+        if not rows:
+            return []
+        return _purchases(rows, [row["id"] for row in rows])
+
+
+def left(user_id: int, now: int) -> dict[str, int]:
+    """How many deliveries of each kind the customer has left; kinds without any are left out."""
+    counts: dict[str, int] = {}
+    for purchase in of(user_id):
+        if number := purchase.left(now):
+            counts[purchase.kind] = counts.get(purchase.kind, 0) + number
+    return counts
+
+
+def unused(user_id: int, kind: str, now: int) -> Purchase | None:
+    """The newest pack of *kind* of which the customer has used nothing and got nothing back; None without one."""
+    whole = [each for each in of(user_id) if each.kind == kind and each.is_whole(now)]
+    return max(whole, key=lambda each: (each.start, each.payment_id), default=None)
+
+
+def reserve(job_id: int, user_id: int, kind: str, wanted: int, largest: int, now: int) -> bool:
+    """Reserve *wanted* deliveries for a job, or none: False. Inside the caller's transaction."""
+    parts = allot((each for each in of(user_id) if each.kind == kind), wanted, largest, now)
+    for payment_id, part in (parts or {}).items():
+        execute(_RESERVE, (job_id, user_id, payment_id, kind, part, now))
+    return parts is not None
+
+
+def ready(user_id: int, kind: str, largest: int, now: int) -> int:
+    """How many deliveries of *kind* the customer's packs pay of files up to *largest* bytes."""
+    fitting = (each for each in of(user_id) if each.kind == kind and each.max_bytes >= largest)
+    return sum(each.left(now) for each in fitting)
+
+
+def commit(job_id: int) -> None:
+    """Charge the job's reservations. One statement, in the caller's transaction or its own."""
+    execute("UPDATE credit_use SET state = 'committed' WHERE job_id = ? AND state = 'reserved'", (job_id,))
+
+
+def release(*job_ids: int) -> None:
+    """Delete the jobs' reservations. One statement, in the caller's transaction or its own."""
+    execute(f"DELETE FROM credit_use WHERE job_id IN ({marks(job_ids)}) AND state = 'reserved'", job_ids)
+
+
+def audit() -> Iterator[str]:
+    """What contradicts itself, in words: a use beyond what was bought, or of what is no pack of that customer."""
+    for payment_id, used, bought in execute(_OVERDRAWN).fetchall():
+        yield f"payment {payment_id}: {used} of {bought} deliveries of its pack were used"
+    for use_id, payment_id in execute(_FOREIGN).fetchall():
+        yield f"use {use_id}: payment {payment_id} is no pack of this customer and kind"
+
+
+def _purchases(rows: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> list[Purchase]:
+    uses, refunds, disputes = _by_payment(_USES, ids), _by_payment(_REFUNDS, ids), _by_payment(_DISPUTES, ids)
+    return [
+        Purchase(
+            payment_id=row["id"],
+            code=row["plan_code"],
+            kind=row["kind"],
+            bought=row["bought"],
+            max_bytes=row["max_bytes"],
+            start=row["effective_at"],
+            ends_at=row["effective_at"] + row["seconds"] if row["seconds"] else None,
+            amount=row["amount"],
+            uses=tuple(Use(use["at"], use["count"]) for use in uses.get(row["id"], ())),
+            refunds=tuple(Refunded(refund["at"], refund["amount"]) for refund in refunds.get(row["id"], ())),
+            disputes=tuple(map(_disputed, disputes.get(row["id"], ()))),
+            ended_at=row["reversed_at"],
+            refunding=bool(row["refunding"]),
+        )
+        for row in rows
+    ]
+
+
+def _disputed(row: Mapping[str, Any]) -> Disputed:
+    won = None if row["won"] is None else bool(row["won"])
+    part = part_of(row["amount"], row["currency"], row["paid"], row["paid_currency"])
+    return Disputed(row["opened_at"], row["closed_at"], won, part)
+
+
+def _by_payment(statement: str, ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in _rows(statement.format(marks(ids)), ids):
+        found.setdefault(row["payment_id"], []).append(row)
+    return found
+
+
+def _rows(statement: str, values: Sequence[int]) -> list[dict[str, Any]]:
+    cursor = execute(statement, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
