@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from config import plan_texts
-from config.plans import Plan, Plans
+from config.plans import Article, Pack, Plan, Plans
 from config.settings import Settings
 from config.texts import Texts
 from models.money.access import Access
@@ -85,23 +85,23 @@ class Message:
     again_url: str | None = None
 
 
-def offer(plan: Plan, texts: Texts) -> Offer:
-    """*plan* in the customer's language, with what it costs and gives."""
-    currency = PAYPAL.currency_of(plan) or ""
+def offer(article: Article, texts: Texts) -> Offer:
+    """*article* in the customer's language, with what it costs and gives."""
+    currency = PAYPAL.currency_of(article) or ""
     return Offer(
-        title=plan.title_in(texts.language),
-        description=plan.description_in(texts.language),
-        price=texts.price(plan.prices[currency], currency),
-        terms=plan_texts.terms(texts, plan),
-        gives=plan_texts.gives(texts, plan),
-        renews=plan.renews,
+        title=article.title_in(texts.language),
+        description=article.description_in(texts.language),
+        price=texts.price(article.prices[currency], currency),
+        terms=plan_texts.terms(texts, article),
+        gives=[] if isinstance(article, Pack) else plan_texts.gives(texts, article),
+        renews=article.renews,
     )
 
 
-def price(plan: Plan, texts: Texts) -> str:
-    """What *plan* costs and for how long, as the offer says it: the button sends it back."""
-    currency = PAYPAL.currency_of(plan) or ""
-    return f"{texts.price(plan.prices[currency], currency)}, {plan_texts.terms(texts, plan)}"
+def price(article: Article, texts: Texts) -> str:
+    """What *article* costs and for how long, as the offer says it: the button sends it back."""
+    currency = PAYPAL.currency_of(article) or ""
+    return f"{texts.price(article.prices[currency], currency)}, {plan_texts.terms(texts, article)}"
 
 
 def on_sale(texts: Texts, plans: Plans, *, by_paypal: bool) -> list[Offer]:
@@ -119,8 +119,10 @@ def on_sale(texts: Texts, plans: Plans, *, by_paypal: bool) -> list[Offer]:
     ]
 
 
-def loss(plan: Plan, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Loss | None:
+def loss(plan: Article, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Loss | None:
     """What this customer would lose by buying *plan* now; None where that is nothing."""
+    if isinstance(plan, Pack):
+        return None
     running = [owned.plans.bought(each.plan_code, each.level) for each in owned.running]
     access = owned.access
     text = plan_texts.loss(
@@ -140,20 +142,20 @@ def _better(plan: Plan, texts: Texts, owned: Owned) -> str:
     return owned.plans.for_level(owned.access.level).title_in(texts.language)
 
 
-def standing(plan: Plan, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Standing | None:
-    """What a customer reads who has *plan* already, or whose payment for it is under way; None for all others."""
+def standing(article: Article, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Standing | None:
+    """What a customer reads who has *article* already, or whose payment for it is under way; None for all others."""
     newest, access = owned.newest, owned.access
     if owned.renewal is not None:
         return _renewing(texts, owned.renewal, timezone)
     if newest is not None and newest.state is PaymentState.PENDING:
         title, text, tone = _told(texts)[Result.PENDING]
         return Standing(title, text, tone, _once_more(texts))
-    if access.level < plan.level:
+    if isinstance(article, Pack) or access.level < article.level:
         return None
     if access.forever:
-        return _forever(plan, texts, owned)
+        return _forever(article, texts, owned)
     paid = newest is not None and newest.state is PaymentState.COMPLETED and newest.refunded < newest.amount
-    return _running(plan, texts, owned, timezone, paid=paid)
+    return _running(article, texts, owned, timezone, paid=paid)
 
 
 def _renewing(texts: Texts, renewal: SubscriptionInfo, timezone: ZoneInfo) -> Standing:

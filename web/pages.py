@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, redirect, request, url_for
 from itsdangerous import URLSafeSerializer
 from werkzeug.wrappers import Response as BaseResponse
 
-from config.plans import Plan
+from config.plans import Article
 from config.texts import translator
 from config.units import DAY_S
 from models import users
@@ -67,7 +67,7 @@ def offer(token: str) -> Response:
     )
 
 
-def _known_of(user: UserInfo, plan: Plan) -> Owned:
+def _known_of(user: UserInfo, plan: Article) -> Owned:
     """What a customer has already, of the plan that they look at."""
     paid = [each for each in payments.history_of(user.id, NEWEST_PAYMENTS) if each.plan_code == plan.code]
     now = int(time.time())
@@ -172,15 +172,15 @@ def cancel() -> BaseResponse:
     return outcome(texts, messages.cancelled(texts, _own_pay_url(order)), 200)
 
 
-def _buyer(token: str) -> tuple[UserInfo, Plan]:
-    """The customer and plan that a link names; 404 for a forged link, 410 for one that has expired."""
+def _buyer(token: str) -> tuple[UserInfo, Article]:
+    """The customer, and the plan or pack, that a link names; 404 for a forged link, 410 for one that has expired."""
     try:
         said = orders.read_pay_token(current_shop().settings.secret_key, token, LINK_LIFE_S, int(time.time()))
     except TokenExpired:
         abort(410)
     except TokenForged:
         abort(404)
-    user, plan = users.get(said.user_id), current_shop().catalogue.plans.by_code(said.plan_code)
+    user, plan = users.get(said.user_id), current_shop().catalogue.plans.article(said.plan_code)
     if user is None or user.erased or plan is None or not plan.on_sale or PAYPAL.currency_of(plan) is None:
         abort(410)
     return user, plan

@@ -26,7 +26,7 @@ async def stats(context: Context) -> None:
         await context.show(admin.use_of(context.t, user, status, left=left, waiting=waiting))
         return
     credit = await deps.database(credits.left, user.id, context.now)
-    screen = account.stats(context.t, status, left, waiting, credit)
+    screen = account.stats(context.t, status, left, waiting, credit=credit)
     await context.show(await _with_totals(context, screen) if context.is_admin else screen)
 
 

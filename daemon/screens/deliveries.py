@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from config import plan_texts
-from config.plans import Article, Limit, Plan, Plans
+from config.plans import Article, Limit, Pack, Plan, Plans
 from config.texts import Texts
 from daemon.screens import checkout, keyboard, limits, links
 from daemon.telegram.links import REASONS
@@ -89,22 +89,31 @@ def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
 
 def batch_held(t: Texts, payload: BatchHeld, waiting: int, plans: Plans) -> Screen:
     """A limit holds a batch, of which *waiting* links wait."""
-    go_on = keyboard.go_on(t, payload.batch)
+    go_on, packs = keyboard.go_on(t, payload.batch), _packs_for(plans, payload.kind, waiting)
     on_hold = t.ngettext("{n} link is on hold.", "{n} links are on hold.", waiting)
-    ways = "\n".join(_ways_on(t, payload, limits.that_allow(plans, payload), go_on.text))
+    able: list[Article] = [*packs, *limits.that_allow(plans, payload)]
+    ways = "\n".join(_ways_on(t, payload, able, go_on.text))
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload.batch}")
     text = f"⏸ {_reached(t, payload)} {on_hold}\n{ways}"
-    return keyboard.lasting(Screen(text, keyboard.rows(keyboard.plans(t), go_on, stop)))
+    rows = [checkout.buttons(t, pack, None) for pack in packs]
+    return keyboard.lasting(
+        Screen(text, (*(row for row in rows if row), *keyboard.rows(keyboard.plans(t), go_on, stop)))
+    )
 
 
-def _ways_on(t: Texts, held: BatchHeld, able: Sequence[Plan], button: str) -> Iterator[str]:
+def _packs_for(plans: Plans, kind: str, waiting: int) -> list[Pack]:
+    """The smallest pack of *kind* that brings all that waits, or else the largest there is."""
+    packs = sorted((pack for pack in plans.packs_on_sale() if pack.kind == kind), key=lambda pack: pack.count)
+    return [pack for pack in packs if pack.count >= waiting][:1] or packs[-1:]
+
+
+def _ways_on(t: Texts, held: BatchHeld, able: Sequence[Article], button: str) -> Iterator[str]:
     if able:
         yield t.ngettext(
-            "{plans} allows more: buy it, then press “{button}”.",
-            "{plans} allow more: buy one, then press “{button}”.",
+            "{plans} allows more: buy it, and the rest goes on by itself.",
+            "{plans} allow more: buy one, and the rest goes on by itself.",
             len(able),
             plans=_titles(t, able),
-            button=button,
         )
     if held.period == "day":
         yield t.gettext("Your limit starts again tomorrow: press “{button}” then.", button=button)
@@ -256,8 +265,8 @@ def _include(t: Texts, able: Sequence[Plan]) -> Iterator[str]:
         yield t.ngettext("{plans} includes it.", "{plans} include it.", len(able), plans=_titles(t, able))
 
 
-def _titles(t: Texts, plans: Sequence[Plan]) -> str:
-    return t.listed([escape(plan.title_in(t.language)) for plan in plans])
+def _titles(t: Texts, articles: Sequence[Article]) -> str:
+    return t.listed([escape(article.title_in(t.language)) for article in articles])
 
 
 def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:

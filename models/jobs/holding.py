@@ -109,7 +109,7 @@ def release(user_id: int, room: Room, priority: int, now: int) -> list[int]:
         waiting = [
             (job_id, batch_id)
             for job_id, batch_id, needs in execute(_WAITING, (user_id,)).fetchall()
-            if isinstance(usage.take(job_id, user_id, _read(needs), room, now), Reserved)
+            if isinstance(usage.take(job_id, user_id, _read(needs), room, now=now), Reserved)
         ]
         singles = [job_id for job_id, batch_id in waiting if batch_id is None]
         for job_id, place in zip(singles, scheduling.places(user_id, priority), strict=False):

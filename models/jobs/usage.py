@@ -123,7 +123,7 @@ def reserve(
     job_id: int, user_id: int, wants: Mapping[str, int], limits: Mapping[str, Limit], day: str, now: int
 ) -> Reserved | Refused:
     """Do as :func:`reserve_post` for files of which each plan allows the size."""
-    return reserve_post(job_id, user_id, Needs(wants), Room(limits, day), now)
+    return reserve_post(job_id, user_id, Needs(wants), Room(limits, day), now=now)
 
 
 def reserve_post(job_id: int, user_id: int, needs: Needs, room: Room, now: int) -> Reserved | Refused:
@@ -143,7 +143,7 @@ def reserve_post(job_id: int, user_id: int, needs: Needs, room: Room, now: int) 
             return Reserved(held)
         if held:
             release(job_id)
-        return take(job_id, user_id, needs, room, now)
+        return take(job_id, user_id, needs, room, now=now)
 
 
 def take(job_id: int, user_id: int, needs: Needs, room: Room, now: int) -> Reserved | Refused:
@@ -171,9 +171,9 @@ def _take_kind(wish: tuple[int, int, str, int], size: int, room: Room, now: int)
     by_plan = count if limit.count is None else min(count, max(0, limit.count - used))
     if not room.admits(size):
         by_plan = 0
-    if by_plan < count and not credits.reserve(job_id, user_id, kind, count - by_plan, size, now):
+    if by_plan < count and not credits.reserve(job_id, user_id, kind, count - by_plan, largest=size, now=now):
         missing = count - by_plan - credits.ready(user_id, kind, size, now)
-        return Refused(kind, limit, used, None if room.admits(size) else size, missing)
+        return Refused(kind, limit, used, size=None if room.admits(size) else size, missing=missing)
     if by_plan:
         row = {"job": job_id, "user": user_id, "kind": kind, "count": by_plan, "now": now}
         execute(_RESERVE, row | {"period": room.period(kind), "most": limit.count})

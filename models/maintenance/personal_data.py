@@ -16,6 +16,7 @@ from models.event_kinds import EventKind
 from models.tables import (
     Adjustment,
     Budget,
+    CreditUse,
     CustomerNote,
     Dispute,
     Event,
@@ -137,6 +138,11 @@ def _use(user_id: int) -> Query:
     return Usage.select(Usage.kind, Usage.period, Usage.count).where(Usage.user == user_id)
 
 
+def _used_of_packs(user_id: int) -> Query:
+    bought = CreditUse.select(Payment.remote_id, CreditUse.kind, CreditUse.count, CreditUse.state, CreditUse.at)
+    return bought.join(Payment).where(CreditUse.user == user_id)
+
+
 def _budgets(user_id: int) -> Query:
     return Budget.select(Budget.purpose, Budget.seconds, Budget.count, Budget.began_at, Budget.told_at).where(
         Budget.user == user_id
@@ -146,7 +152,8 @@ def _budgets(user_id: int) -> Query:
 def _orders(user_id: int) -> Query:
     return Order.select(
         Order.public_id, Order.plan_code, Order.level, Order.seconds, Order.amount, Order.currency, Order.provider,
-        Order.renews, Order.state, Order.remote_id, Order.created_at, Order.expires_at,
+        Order.renews, Order.state, Order.remote_id, Order.created_at, Order.expires_at, Order.purpose, Order.kind,
+        Order.count, Order.max_bytes,
     ).where(Order.user == user_id)  # fmt: skip
 
 
@@ -222,6 +229,7 @@ _SECTIONS: Mapping[str, _Section] = {
     "person": _Section(_person, (User.id,)),
     "links": _Section(_links, (Job.id,)),
     "use": _Section(_use, (Usage.period, Usage.kind, Usage.count, Usage.id)),
+    "used_of_packs": _Section(_used_of_packs, (CreditUse.id,)),
     "budgets": _Section(_budgets, (Budget.purpose, Budget.seconds)),
     "orders": _Section(_orders, (Order.id,)),
     "subscriptions": _Section(_subscriptions, (Subscription.id,)),

@@ -225,7 +225,7 @@ def recall(
     or later.
     """
     known, match = by_public(public_id), PUBLIC_ID.fullmatch(public_id)
-    sold = _sold(match, amount, currency, plans, secret) if match and known is None else None
+    sold = _sold(match, amount, currency, plans, secret=secret) if match and known is None else None
     if match is None or sold is None:
         return known
     with transaction():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from config.plans import Plan
+from config.plans import Article
 from config.texts import Texts
 from models.money.orders import OrderInfo
 from models.money.payments import Change
@@ -69,7 +69,7 @@ class Seller(Protocol):
     def within(self, seconds: float) -> AbstractContextManager[None]:
         """Let this thread wait for the provider for *seconds* in all; what is unfinished then raises."""
 
-    def sell(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
+    def sell(self, user_id: int, plan: Article, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
         """Open the purchase of *plan*, or find the one that is open: where it is approved, or how it stands already.
 
         :raises AlreadySubscribed: the plan renews, and does so for this customer.

@@ -1,6 +1,7 @@
 """What customers read: every screen in every language, within Telegram's limits, with well-formed markup."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -20,8 +21,8 @@ from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
 from models import event_kinds, users
 from models.errors import RefundRefused
-from models.event_kinds import BatchHeld, EventKind, JobFinished, PaymentRefunded
-from models.jobs import queue
+from models.event_kinds import BatchHeld, EventKind, JobFinished, JobHeld, PaymentRefunded
+from models.jobs import holding, queue
 from models.jobs.queue import Overview
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobInfo
@@ -62,6 +63,7 @@ MONEY: dict[str, Any] = {
     "refund": "r", "refunded": 250, "returned": 250, "dispute": "d", "won": True,
     "subscription": 3, "period_end": NOW, "user": 42,
 }  # fmt: skip
+PACK = {"plan": "video_10", "purpose": "pack", "level": 0, "kind": "video", "count": 10}
 REFUNDED = {"remote_id": EVIL, "amount": 250, "currency": "USD"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     *[(kind, MONEY) for kind in EventKind if kind.startswith(("payment", "dispute", "subscription"))],
@@ -70,6 +72,22 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("payment_completed", MONEY | {"again": True, "until": None, "forever": True}),
     ("payment_completed", MONEY | {"plan": "a_plan_that_left_the_file"}),
     ("payment_refunded", MONEY | {"purpose": "test"}),
+    *[
+        (kind, MONEY | PACK | said)
+        for kind, said in (
+            ("payment_completed", {}),
+            ("payment_completed", {"until": None}),
+            ("payment_pending", {}),
+            ("payment_denied", {}),
+            ("payment_reversed", {}),
+            ("payment_refunded", {"returned": 250}),
+            ("payment_refunded", {"returned": 500}),
+            ("dispute_opened", {}),
+            ("dispute_closed", {}),
+            ("dispute_closed", {"won": False}),
+            ("dispute_closed", {"won": False, "part": 100}),
+        )
+    ],
     ("payment_refunded", MONEY | {"returned": 500}),
     ("dispute_closed", MONEY | {"won": False}),
     ("subscription_resumed", MONEY | {"period_end": None}),
@@ -106,7 +124,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
 
 NAMES = "photo sticker video animation video_note music voice apk document text".split()
 SAID = {"kind": "video", "limit": 3, "period": "all", "used": 2}
-NEVER_TOLD = {RefusalReason.QUOTA, RefusalReason.HELD_TOO_LONG, RefusalReason.CANCELLED_BY_CUSTOMER}
+NEVER_TOLD = {RefusalReason.QUOTA, RefusalReason.CANCELLED_BY_CUSTOMER}
 """Reasons of jobs whose batch is told as a whole, or whose customer has had the answer already."""
 WITH_DETAIL: list[tuple[RefusalReason, dict[str, Any]]] = [
     (RefusalReason.LIMIT, SAID | {"wanted": 1}),
@@ -197,6 +215,22 @@ def delivered(t: Texts) -> list[Screen]:
     return [screen for screen in found if screen is not None]
 
 
+def held(t: Texts) -> Iterator[Screen]:
+    """What a held link says: with packs and plans, with plans alone, with a way to PayPal."""
+    standing = deliveries.Standing(t, PLANS, LEFT, "operator")
+    for reason, detail in WITH_DETAIL[:-1]:
+        kind = str(detail.get("kind", "video"))
+        wants, largest = {kind: detail.get("wanted", 1)}, {kind: detail.get("size", 1)}
+        payload = JobHeld(job=1, reason=reason, detail=detail, kind=kind, missing=1, wants=wants, largest=largest)
+        offers = holding.offers(PLANS, payload)
+        yield deliveries.held(payload, standing, offers, {"premium": "https://x/pay/y"})
+        yield deliveries.held(payload, standing, holding.Offers((), offers.plans), {})
+    finished = JobFinished(job=1, state=JobState.REFUSED, reason=RefusalReason.NOT_FOUND)
+    unused = deliveries.job(finished, standing, payment(PaymentState.COMPLETED, plan="video_1"))
+    assert unused is not None
+    yield unused
+
+
 def screens(t: Texts) -> list[Screen]:
     """Every screen there is, in one language."""
     people, day, line = users.Totals(9, 1, 2, 3, 4), queue.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
@@ -208,14 +242,14 @@ def screens(t: Texts) -> list[Screen]:
         for contact in (None, EVIL)
     ]
     return [
-        home.start(t, EVIL, status(PREMIUM, PAID), LEFT, channel_url="https://t.me/x"),
-        home.start(t, "", status(PLANS.free, FREE), LEFT, channel_url=None),
+        home.start(t, EVIL, status(PREMIUM, PAID), LEFT, credit={"video": 9}, channel_url="https://t.me/x"),
+        home.start(t, "", status(PLANS.free, FREE), LEFT, credit={}, channel_url=None),
         home.guide(t, "/start: x"),
         home.language(t, "es"),
         plans(t, FREE, [], {}),
         plans(t, PAID, [subscription(state) for state in SubscriptionState], {"premium": "https://x/pay/y"}),
         checkout.subscribe(t, PREMIUM, "https://t.me/$x"),
-        checkout.before_purchase(t, PREMIUM, loss(t), [subscription(SubscriptionState.ACTIVE)]),
+        checkout.before_purchase(t, PREMIUM, loss(t), [subscription(SubscriptionState.ACTIVE)], wanted="premium:1"),
         checkout.already_subscribed(t, False),
         checkout.already_subscribed(t, True),
         checkout.not_on_sale(t),
@@ -255,6 +289,13 @@ def screens(t: Texts) -> list[Screen]:
         support.terms(t, "https://x"),
         support.privacy(t, None, EVIL, 90),
         *delivered(t),
+        *held(t),
+        checkout.plans(
+            t, status(PREMIUM, PAID), PLANS.on_sale(), [], packs=PLANS.packs, pay_links={}, protected_refused=False
+        ),
+        checkout.money_back(t),
+        checkout.no_money_back(t),
+        account.stats(t, status(PREMIUM, PAID), LEFT, 0, {"video": 1, "text": 2}),
         *[
             screen
             for account_name in (None, "operator")

@@ -128,7 +128,7 @@ class Checkout:
 
     def _body(self, order: OrderInfo, texts: Texts) -> dict[str, Any]:
         title = self._catalogue.plans.title_of(order.plan_code, texts.language)
-        description = f"{title}, {texts.duration(order.seconds)}"
+        description = f"{title}, {texts.duration(order.seconds)}" if order.seconds else title
         return {
             "intent": "CAPTURE",
             "purchase_units": [

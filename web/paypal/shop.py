@@ -9,7 +9,7 @@ from typing import Any
 from cryptography import x509
 from flask import current_app
 
-from config.plans import Plan
+from config.plans import Article
 from config.settings import Settings
 from config.texts import Texts
 from models import notes
@@ -52,7 +52,7 @@ class Shop:
         """Let this thread wait for PayPal for *seconds* in all."""
         return self.paypal.within(seconds)
 
-    def sell(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
+    def sell(self, user_id: int, plan: Article, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
         """Open the purchase of *plan*, or find the open one; the outcome says where to approve it, or its state.
 
         PayPal's order ends sooner than ours. A purchase that is over there is opened anew.
@@ -145,7 +145,7 @@ class Shop:
         noted = notes.get(self.webhook_note)
         return str(noted["id"]) if isinstance(noted, dict) else None
 
-    def _open(self, user_id: int, plan: Plan, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
+    def _open(self, user_id: int, plan: Article, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
         order = orders.create(
             user_id,
             plan,

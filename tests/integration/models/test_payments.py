@@ -95,6 +95,8 @@ def test_a_payment_is_recorded_credited_and_announced() -> None:
         "until": NOW + MONTH,
         "renews": False,
         "forever": False,
+        "kind": None,
+        "count": None,
     }
 
 

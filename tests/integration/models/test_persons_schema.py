@@ -45,6 +45,7 @@ KEPT = {
     "payment": "the ledger",
     "adjustment": "what admins gave and took; the reasons are emptied",
     "request": "refunds are part of the ledger; the others are forgotten with age",
+    "credit_use": "what was used of which pack, so that nothing is given twice, without the link",
     "usage": "one sum a kind, so that limits in all do not begin anew",
     "imported": "what was taken over, so that it is not taken over twice",
     "budget": "so that an erasure does not give a new budget; forgotten within a day",

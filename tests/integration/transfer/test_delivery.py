@@ -233,7 +233,7 @@ async def test_the_limit_refuses_before_anything_is_sent(running: Rig, lucia: Cu
             assert (await running.deliver(free, running.link(name)["url"])).state is JobState.DONE
         await free.forget()
         job = await running.deliver(free, running.link("video4")["url"])
-        assert (job.state, job.reason) == (JobState.REFUSED, "limit")
+        assert (job.state, job.reason) == (JobState.HELD, "limit")
         assert await free.media() == []
         # And a kind that the plan has not at all, and a file that is too large for it
         assert (await running.deliver(free, running.link("music1")["url"])).reason == "limit"
