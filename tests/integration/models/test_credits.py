@@ -1,0 +1,416 @@
+"""Packs: what they pay, in which order, what refunds and disputes leave of them, and which link gets what was bought."""
+
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from config.plans import Limit, Pack
+from config.units import DAY_S, MIB
+from models import database, outbox
+from models.errors import LeaseLost
+from models.event_kinds import JobHeld
+from models.jobs import holding, queue, usage
+from models.jobs.reasons import RefusalReason
+from models.jobs.states import JobState
+from models.jobs.usage import Needs, Room
+from models.maintenance import privacy, retention
+from models.money import access, credits, orders, payments
+from models.money.payments import PaymentInfo
+from models.tables import TABLES, CreditUse, Job, Order, Usage
+from tests import purchases
+from tests.purchases import BOT, SECRET
+from tests.store import FREE, NOW, PLANS, TODAY, claim, customers, enqueue, exported
+
+pytestmark = pytest.mark.usefixtures("database_file")
+
+UTC = ZoneInfo("UTC")
+TEN = Pack("ten", "video", 10, {"en": "Ten"}, {"en": "Ten"}, 2000 * MIB, 0, {"XTR": 150, "USD": 500}, True)
+ROOM = Room({"video": Limit(3, "all"), "photo": Limit(10, "day"), "text": Limit.UNLIMITED}, TODAY, 50 * MIB)
+FULL = Room({"video": Limit.NONE, "photo": Limit.NONE}, TODAY, 50 * MIB)
+
+
+def bought(user_id: int, pack: Pack = TEN, at: int = NOW, provider: str = "stars") -> PaymentInfo:
+    """A pack that was paid for."""
+    payments.settle(purchases.fact(purchases.order(user_id, pack, provider, at), at), at)
+    return payments.history_of(user_id)[0]
+
+
+def running(key: str, user_id: int = 1) -> int:
+    """A job that a worker is on."""
+    job_id = enqueue(user_id, key).id
+    assert claim("w", per_customer=99).id == job_id
+    return job_id
+
+
+def reserve(job_id: int, count: int, room: Room = FULL, size: int = 1) -> usage.Reserved | usage.Refused:
+    """Reserve so many videos for a job of customer 1."""
+    return usage.reserve_post(job_id, 1, Needs({"video": count}, {"video": size}), room, NOW)
+
+
+def deliver(key: str, count: int = 1, room: Room = FULL) -> None:
+    job = running(key)
+    assert isinstance(reserve(job, count, room), usage.Reserved)
+    queue.finish(job, "w", queue.Delivered(), NOW)
+
+
+@pytest.fixture(autouse=True)
+def people(database_file: Path) -> None:
+    customers(1, 2)
+
+
+# ---- what a pack is
+
+
+def test_a_pack_gives_deliveries_and_no_access() -> None:
+    payment = bought(1)
+    assert (payment.grants, payment.purpose, payment.level) == (True, "pack", 0)
+    assert access.of(1, NOW).level == 0 and access.of(1, NOW).intervals == ()
+    assert credits.left(1, NOW) == {"video": 10}
+    assert credits.left(2, NOW) == {}
+    assert payments.audit() == []
+
+
+def test_an_edit_of_the_plans_changes_no_pack_that_was_bought() -> None:
+    order = purchases.order(1, TEN)
+    assert (order.kind, order.count, order.max_bytes) == ("video", 10, 2000 * MIB)
+    dearer = purchases.order(1, replace(TEN, count=3))
+    assert dearer.id != order.id, "another offer is another order"
+    payments.settle(purchases.fact(order), NOW)
+    assert credits.left(1, NOW) == {"video": 10}
+
+
+def test_the_plan_pays_first_and_the_pack_what_is_beyond_it() -> None:
+    bought(1)
+    deliver("a", 2, ROOM)
+    # An album, of which the plan leaves one and the pack pays four
+    deliver("b", 5, ROOM)
+    assert credits.left(1, NOW) == {"video": 6}
+    assert usage.left(1, FREE, TODAY)["video"].used == 3
+    assert usage.total(1) == {"video": 7}
+
+
+def test_an_album_takes_all_or_nothing() -> None:
+    bought(1)
+    refused = reserve(running("a"), 14, ROOM)
+    assert isinstance(refused, usage.Refused)
+    assert (refused.kind, refused.missing, refused.size) == ("video", 1, None)
+    assert credits.left(1, NOW) == {"video": 10}
+    assert not Usage.select().exists()
+
+
+def test_a_job_that_is_not_delivered_gives_back() -> None:
+    bought(1)
+    job = running("a")
+    reserve(job, 4)
+    assert credits.left(1, NOW) == {"video": 6}
+    queue.refuse(job, "w", RefusalReason.NOT_FOUND, NOW)
+    assert credits.left(1, NOW) == {"video": 10}
+
+
+def test_asking_again_takes_nothing_more() -> None:
+    bought(1)
+    job = running("a")
+    for _ in range(2):
+        assert reserve(job, 4, ROOM) == usage.Reserved({"video": 4})
+    assert credits.left(1, NOW) == {"video": 9}
+
+
+def test_a_packs_size_stands_in_for_the_plans() -> None:
+    bought(1, replace(TEN, max_bytes=100 * MIB))
+    assert reserve(running("a"), 1, ROOM, 90 * MIB) == usage.Reserved({"video": 1})
+    assert credits.left(1, NOW) == {"video": 9}, "the plan would have had room for the count, not for the size"
+    refused = reserve(running("b"), 1, ROOM, 101 * MIB)
+    assert isinstance(refused, usage.Refused) and refused.size == 101 * MIB
+
+
+def test_the_pack_that_ends_first_is_used_first() -> None:
+    endless = bought(1)
+    later = bought(1, replace(TEN, code="later", days=20))
+    sooner = bought(1, replace(TEN, code="sooner", days=10))
+    deliver("a", 12)
+    left = {each.payment_id: each.left(NOW) for each in credits.of(1)}
+    assert left == {sooner.id: 0, later.id: 8, endless.id: 10}
+    assert credits.left(1, NOW + 10 * DAY_S) == {"video": 18}
+    assert credits.left(1, NOW + 20 * DAY_S) == {"video": 10}
+
+
+# ---- money that goes back
+
+
+def test_a_refund_takes_what_is_unused() -> None:
+    payment = bought(1, provider="paypal")
+    deliver("a", 4)
+    purchases.refund("paypal", payment.remote_id, "R1", 250, NOW + 1, NOW + 1)
+    assert credits.left(1, NOW + 1) == {"video": 3}, "half of the six that were unused"
+    purchases.refund("paypal", payment.remote_id, "R2", 250, NOW + 2, NOW + 2)
+    assert credits.left(1, NOW + 2) == {}
+    assert usage.total(1) == {"video": 4}
+    assert payments.audit() == []
+
+
+def test_a_dispute_suspends_and_what_it_decides_holds() -> None:
+    payment = bought(1, provider="paypal")
+    purchases.dispute_opened("paypal", payment.remote_id, "D1", NOW + 1, NOW + 1)
+    assert credits.left(1, NOW + 1) == {}
+    assert isinstance(reserve(running("a"), 1), usage.Refused)
+    purchases.dispute_closed("paypal", payment.remote_id, "D1", True, NOW + 2, NOW + 2)
+    assert credits.left(1, NOW + 2) == {"video": 10}
+    purchases.dispute_opened("paypal", payment.remote_id, "D2", NOW + 3, NOW + 3)
+    purchases.dispute_closed("paypal", payment.remote_id, "D2", False, NOW + 4, NOW + 4)
+    assert credits.left(1, NOW + 4) == {}
+
+
+def test_only_an_unused_pack_goes_back_by_its_button_and_only_to_its_buyer() -> None:
+    payment = bought(1)
+    assert not payments.ask_unused_back(payment.id, 2, NOW)
+    assert payments.ask_unused_back(payment.id, 1, NOW)
+    assert credits.left(1, NOW) == {}, "nobody uses what is on its way back"
+    assert not payments.ask_unused_back(payment.id, 1, NOW)
+    used = bought(1)
+    job = running("a")
+    reserve(job, 1)
+    assert not payments.ask_unused_back(used.id, 1, NOW)
+    queue.cancel(1, job, NOW)
+    assert payments.ask_unused_back(used.id, 1, NOW)
+
+
+# ---- forgotten, erased, restored
+
+
+def test_age_and_erasure_leave_what_was_used() -> None:
+    payment = bought(1)
+    deliver("a", 4)
+    enqueue(1, "the newest row stays")
+    assert exported(1)["used_of_packs"][0]["remote_id"] == payment.remote_id
+    retention.forget(30, UTC, NOW + 90 * DAY_S)
+    assert not Job.select().where(Job.state == JobState.DONE).exists()
+    assert credits.left(1, NOW) == {"video": 6}
+    assert usage.total(1) == {"video": 4}
+    privacy.erase(1, UTC, NOW)
+    assert credits.left(1, NOW) == {"video": 6}
+    assert payments.audit() == []
+
+
+@pytest.mark.parametrize("sold", [TEN, replace(TEN, days=30), PLANS.plans[1]])
+def test_a_lost_order_is_recreated_from_its_id_whatever_is_on_sale_now(sold: Pack) -> None:
+    order = orders.create(1, sold, "stars", "XTR", now=NOW, seller=BOT, secret=SECRET)
+    assert len(order.public_id) <= 127
+    Order.delete().execute()
+    dearer = replace(PLANS, plans=tuple(replace(each, prices={"XTR": 9}) for each in PLANS.plans), packs=())
+    again = orders.recall(
+        order.public_id, "stars", order.amount, "XTR", plans=dearer, secret=SECRET, at=NOW, now=NOW + 1
+    )
+    assert again is not None
+    same = {"id": again.id, "expires_at": again.expires_at}
+    assert again == replace(order, **same)
+
+
+@pytest.mark.parametrize(
+    ("change", "amount", "currency", "secret"),
+    [
+        (("-va-", "-vzz-"), 150, "XTR", SECRET),
+        (("-1-", "-2-"), 150, "XTR", SECRET),
+        (("", ""), 149, "XTR", SECRET),
+        (("", ""), 150, "USD", SECRET),
+        (("", ""), 150, "XTR", "another bot's"),
+    ],
+)
+def test_a_forged_id_sells_no_pack(change: tuple[str, str], amount: int, currency: str, secret: str) -> None:
+    public_id = purchases.order(1, TEN).public_id.replace(*change)
+    Order.delete().execute()
+    again = orders.recall(public_id, "stars", amount, currency, plans=PLANS, secret=secret, at=NOW, now=NOW)
+    assert again is None
+
+
+# ---- held links
+
+
+def hold(job_id: int, count: int = 1, size: int = 1) -> JobHeld:
+    """Hold a job that needs so many videos."""
+    held = JobHeld(
+        job=job_id,
+        reason=RefusalReason.LIMIT,
+        detail={"kind": "video", "limit": 3, "period": "all", "used": 3, "wanted": count},
+        kind="video",
+        missing=count,
+        wants={"video": count},
+        largest={"video": size},
+    )
+    holding.hold("w", held, NOW)
+    return held
+
+
+def test_what_was_bought_for_a_link_is_spent_on_it() -> None:
+    first, second, third = (running(key) for key in "abc")
+    for job_id in (first, second, third):
+        hold(job_id)
+    assert queue.waiting_count(1) == 0, "what is held does not count as waiting"
+    assert holding.choose(1, second, NOW) and not holding.choose(2, second, NOW)
+    bought(1, replace(TEN, count=2))
+    assert holding.release(1, FULL, 0, NOW) == [second, first]
+    assert queue.get(third).state is JobState.HELD
+    assert credits.left(1, NOW) == {}, "the released ones have their reservations"
+    assert holding.release(1, FULL, 0, NOW) == []
+
+
+def test_a_plan_releases_as_far_as_it_goes() -> None:
+    jobs = [running(key) for key in "abcd"]
+    for job_id in jobs:
+        hold(job_id)
+    large = running("large")
+    hold(large, size=51 * MIB)
+    assert holding.release(1, ROOM, 1, NOW) == jobs[:3]
+    assert {queue.get(job_id).priority for job_id in jobs[:3]} == {1}
+
+
+def test_the_oldest_held_link_ends_when_one_more_comes() -> None:
+    jobs = [running(f"k{number}") for number in range(holding.MOST + 1)]
+    for job_id in jobs:
+        hold(job_id)
+    assert (queue.get(jobs[0]).state, queue.get(jobs[0]).reason) == (JobState.CANCELLED, "held_too_long")
+    assert {queue.get(job_id).state for job_id in jobs[1:]} == {JobState.HELD}
+
+
+def test_a_link_that_is_sent_again_is_wanted_once() -> None:
+    job = running("a")
+    hold(job)
+    again = queue.enqueue(queue.NewJob(user_id=1, chat_id=1, link=queue.get(job).link, dedupe="b"), 200, NOW)
+    assert queue.get(job).state is JobState.CANCELLED
+    assert [each.id for each in queue.waiting(1)] == [again.id]  # type: ignore[union-attr]
+
+
+def test_a_held_link_is_told_with_what_would_bring_it() -> None:
+    held = hold(running("a"))
+    assert [event.read(JobHeld) for event in outbox.due(NOW) if event.kind == "job_held"] == [held]
+    found = holding.offers(PLANS, held)
+    assert [each.code for each in found.articles] == ["video_1", "video_10", "premium", "vip"]
+    many = holding.offers(PLANS, replace(held, wants={"video": 7}, missing=7))
+    assert [each.code for each in many.articles] == ["video_10", "premium", "vip"]
+    both = holding.offers(PLANS, replace(held, wants={"video": 1, "photo": 20}, missing=0))
+    assert [each.code for each in both.articles] == ["premium", "vip"]
+    huge = holding.offers(PLANS, replace(held, largest={"video": 2001 * MIB}))
+    assert huge.articles == ()
+
+
+# ---- any order
+
+
+class Credits(RuleBasedStateMachine):
+    """One customer buys, uses, gets money back and disputes, in any order, under a plan with small limits."""
+
+    limits = {"video": Limit(2, "all"), "photo": Limit(1, "day")}
+    claimed = Bundle("claimed")
+    paid = Bundle("paid")
+
+    @initialize()
+    def begin(self) -> None:
+        for table in reversed(TABLES):
+            table.delete().execute()
+        customers(1)
+        self.now, self.number = NOW, 0
+        self.delivered: dict[str, int] = {}
+
+    def tick(self) -> int:
+        self.now += 1
+        return self.now
+
+    @rule(target=paid, kind=st.sampled_from(("video", "photo")), count=st.integers(1, 5), days=st.sampled_from((0, 1)))
+    def buys(self, kind: str, count: int, days: int) -> int:
+        now = self.tick()
+        pack = replace(TEN, code=f"{kind}{count}_{days}", kind=kind, count=count, days=days)
+        return bought(1, pack, now, "paypal").id
+
+    @rule(target=claimed)
+    def sends_a_link(self) -> object:
+        self.number += 1
+        enqueue(1, str(self.number), now=self.tick())
+        job = queue.claim("w", 10**6, 99, self.now)
+        return multiple() if job is None else job.id
+
+    @rule(
+        job=claimed,
+        wants=st.dictionaries(st.sampled_from(("video", "photo")), st.integers(1, 4), min_size=1),
+        is_large=st.booleans(),
+    )
+    def it_reserves(self, job: int, wants: dict[str, int], *, is_large: bool) -> None:
+        needs = Needs(wants, dict.fromkeys(wants, 99 * MIB if is_large else 1))
+        room = Room(self.limits, usage.day_of(self.now, UTC), 50 * MIB)
+        try:
+            outcome = usage.reserve_post(job, 1, needs, room, self.tick())
+        except LeaseLost:
+            return
+        assert usage.of_job(job) == (wants if isinstance(outcome, usage.Reserved) else {})
+
+    @rule(job=claimed)
+    def it_delivers(self, job: int) -> None:
+        wants = usage.of_job(job)
+        try:
+            if not queue.finish(job, "w", queue.Delivered(), self.tick()):
+                return
+        except LeaseLost:
+            return
+        for kind, count in wants.items():
+            self.delivered[kind] = self.delivered.get(kind, 0) + count
+
+    @rule(job=claimed)
+    def it_fails(self, job: int) -> None:
+        try:
+            queue.fail(job, "w", RefusalReason.GAVE_UP, self.tick())
+        except LeaseLost:
+            return
+        assert usage.of_job(job) == {}
+
+    @rule(payment=paid, amount=st.sampled_from((100, 250, 500)))
+    def money_goes_back(self, payment: int, amount: int) -> None:
+        found = payments.get(payment)
+        assert found is not None
+        amount = min(amount, found.amount - found.refunded)
+        if amount:
+            self.number += 1
+            purchases.refund("paypal", found.remote_id, f"R{self.number}", amount, self.tick(), self.now)
+
+    @rule(payment=paid, won=st.booleans())
+    def is_disputed(self, payment: int, *, won: bool) -> None:
+        found = payments.get(payment)
+        assert found is not None
+        self.number += 1
+        purchases.dispute_opened("paypal", found.remote_id, f"D{self.number}", self.tick(), self.now)
+        assert {each.payment_id: each.left(self.now) for each in credits.of(1)}[payment] == 0
+        purchases.dispute_closed("paypal", found.remote_id, f"D{self.number}", won, self.tick(), self.now)
+
+    @invariant()
+    def nothing_is_lost_doubled_or_given_away(self) -> None:
+        for pack in credits.of(1):
+            assert 0 <= pack.given_back <= pack.bought - pack.used
+            whole = pack.bought - pack.given_back - pack.used
+            assert pack.left(0) == whole, "bought, less what went back, less what was used"
+
+    @invariant()
+    def each_delivery_is_charged_once(self) -> None:
+        assert usage.total(1) == self.delivered
+        by_plan = sum(row.count for row in Usage.select().where(Usage.kind == "video"))
+        assert by_plan <= 2
+        assert all(row.count > 0 for row in CreditUse.select())
+
+    @invariant()
+    def the_books_add_up(self) -> None:
+        assert list(credits.audit()) == []
+
+
+def test_credits_add_up_in_any_order() -> None:
+    database.execute("PRAGMA synchronous = OFF")
+    machine = settings(max_examples=50, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(Credits, settings=machine)
