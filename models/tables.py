@@ -314,7 +314,7 @@ class Job(Table):
     kind = peewee.TextField(null=True)
     reason = peewee.TextField(null=True)  # see models.jobs.reasons
     created_at = peewee.IntegerField()
-    needs = JSONText(null=True)  # what a held job waits for: kind -> [how many, the largest in bytes]
+    needs = peewee.TextField(null=True)  # what a held job waits for, as JSON: kind -> [how many, bytes of the largest]
     chosen_at = peewee.IntegerField(null=True)  # when its customer began to pay for it
 
     class Meta:

@@ -67,6 +67,13 @@ music = "50 a day"
 apk = "50 a day"
 document = "50 a day"
 text = "unlimited"
+
+[packs.video_5]
+kind = "video"
+count = 5
+prices = { XTR = 80, USD = "2.00" }
+title = { en = "5 videos", es = "5 vídeos" }
+description = { en = "Five videos of any size.", es = "Cinco vídeos de cualquier tamaño." }
 """
 
 T = TypeVar("T")

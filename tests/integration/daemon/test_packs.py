@@ -58,3 +58,68 @@ async def test_a_pack_bought_at_the_limit_brings_the_very_post(
         ]
         assert sum(map(is_file, answers)) == 1
         assert time.monotonic() - began < 60
+
+
+def back(message: Message) -> bool:
+    """The news of a refund."""
+    return "back. What was left of it is gone" in (message.text or "")
+
+
+async def test_a_post_that_is_gone_when_it_is_paid_leaves_the_pack_or_its_money(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await use_up(customer)
+        post = daemon_sandbox.control("POST", "/posts", {"chat": "library", "kind": "video"})
+        await customer.say(post["url"])
+        refused = await customer.until_text("I keep your link for 7 days")
+        invoice = await customer.press(refused, "This video")
+        # Given the post is deleted before the customer has paid
+        gone = {"action": "delete", "chat": "library", "message_id": post["message_id"]}
+        daemon_sandbox.control("POST", "/posts", gone)
+        await customer.pay(invoice)
+        # Then they hear why, keep what they bought, and get the money back by one button
+        told = await customer.until_text("This post does not exist")
+        assert "Your pack This video is unused" in told.text
+        assert "🎟 Bought in packs: 1 video" in (await customer.ask("/stats")).text
+        await customer.tap(told, "Money back · 25 ⭐")
+        await customer.until(back)
+        (charge,) = [
+            each for each in daemon_sandbox.control("GET", "/payments")["charges"] if each["customer"] == customer.id
+        ]
+        assert charge["refunded"]
+        # And not twice
+        await customer.tap(told, "Money back")
+        await customer.until_text("its money went back already")
+
+
+async def test_a_pack_brings_the_rest_of_a_batch(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(" ".join(customer.link(f"video{number}") for number in range(1, 6)))
+        told = await customer.until_text("2 links are on hold")
+        await customer.pay(await customer.press(told, "10 videos · 150 ⭐"))
+        await customer.until_text("All 5 links delivered")
+        assert "🎟 Bought in packs: 8 videos" in (await customer.ask("/start")).text
+
+
+async def test_a_pack_is_sold_beside_the_plans_and_used_without_a_word(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        plans = await customer.ask("/premium")
+        assert "10 videos: 150 ⭐; 10 videos of up to 2000 MB, without an end" in plans.text
+        await customer.pay(await customer.press(plans, "10 videos · 150 ⭐"))
+        await customer.until_text("10 videos is yours: 10 videos")
+        await use_up(customer)
+        await customer.say(customer.link("video4"))
+        assert (await customer.until(is_file)).video
+        assert "Bought in packs: 9 videos" in (await customer.ask("/stats")).text
+
+
+async def test_a_plan_bought_at_the_limit_brings_the_post_too(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(customer.link("document_big"))
+        refused = await customer.until_text("your plan includes files up to")
+        assert labels(refused)[:2] == ["Premium · 500 ⭐", "VIP · 1000 ⭐"]
+        await customer.pay(await customer.press(refused, "Premium"))
+        assert (await customer.until(lambda message: message.document is not None)).document

@@ -1,4 +1,4 @@
-"""Packs: what they pay, in which order, what refunds and disputes leave of them, and which link gets what was bought."""
+"""Packs: what they pay, in which order, what refunds and disputes leave, and which link gets what was bought."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -249,3 +249,20 @@ async def test_a_payer_who_blocked_the_bot_is_not_waited_for(town: Town) -> None
 def blocked(user_id: int) -> bool:
     found = users.get(user_id)
     return found is not None and found.blocked_bot
+
+
+async def test_a_pack_bought_with_paypal_at_the_limit_brings_the_post(town: Town) -> None:
+    async with chat(town.sandbox) as customer:
+        for number in (1, 2, 3):
+            await customer.say(customer.link(f"video{number}"))
+            await customer.until(lambda message: message.video is not None)
+        await customer.say(customer.link("video4"))
+        refused = await customer.until_text("You have reached your limit")
+        assert "5 videos: 80 ⭐ · $2.00; 5 videos of up to 2000 MB, without an end" in refused.text
+        pages = [it.url for row in refused.reply_markup.inline_keyboard for it in row if it.url and "/pay/" in it.url]
+        buyer = buyer_of(town, pages[0], customer.id)
+        assert "5 videos of up to 2000 MB, without an end" in buyer.page().text
+        page = buyer.go(buyer.choose(buyer.start(), "approve"))
+        assert (await customer.until(lambda message: message.video is not None)).video
+        assert heading(page) == "Paid, thank you!"
+        assert "Bought in packs: 4 videos" in (await customer.ask("/stats")).text
