@@ -85,7 +85,7 @@ class Shopper:
             self._shop.paypal.renew_subscription(remote_id, fail=self._dice.random() < 0.15)
 
     def _begin(self) -> tuple[Buyer, str]:
-        buyer = self._shop.buyer(self._user_id, self._dice.choice(("premium", "premium", "vip")))
+        buyer = self._shop.buyer(self._user_id, self._dice.choice(("premium", "premium", "vip", "video_5")))
         return buyer, order_id(self._click(buyer))
 
     def _click(self, buyer: Buyer) -> str:

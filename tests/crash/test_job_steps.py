@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from config.plans import Pack
 from models import database, outbox
 from models.event_kinds import JobFinished
 from models.jobs import cache, queue, uploads, usage
 from models.jobs.states import JobInfo, JobState
-from models.tables import Usage
+from models.money import credits, payments
+from models.tables import CreditUse, Usage
+from tests import purchases
 from tests.store import FREE, NOW, TODAY, customers, enqueue
 
 STEPS = (
@@ -135,3 +138,18 @@ def test_killed_again_and_again_it_still_arrives_once(job: JobInfo, tmp_path: Pa
         kill_at(step, instance, tmp_path)
     finish_whole(4, tmp_path)
     assert_delivered_once(job.id, tmp_path)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_a_step_plan_and_pack_are_charged_once(step: str, job: JobInfo, tmp_path: Path) -> None:
+    # Given one photo is left in the plan, so that a pack pays the other one
+    photos = Pack("photos", "photo", 5, {"en": "Photos"}, {"en": "Photos"}, 2000 << 20, 0, {"XTR": 5}, True)
+    payments.settle(purchases.fact(purchases.order(1, photos)), NOW)
+    Usage.insert(user=1, kind="photo", period=TODAY, count=9, state="committed", at=NOW).execute()
+    kill_at(step, 0, tmp_path)
+    finish_whole(1, tmp_path)
+    assert queue.get(job.id).state is JobState.DONE
+    assert usage.total(1) == {"photo": 11}
+    assert credits.left(1, NOW) == {"photo": 4}
+    assert not CreditUse.select().where(CreditUse.state == "reserved").exists()
+    assert payments.audit() == []

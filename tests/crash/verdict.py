@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from models.money import access, payments
+from models.money import access, credits, payments
 from models.money.payments import PaymentState
 from models.tables import Event, Order, Payment, Refund, Request, WebhookEvent
 from tests.crash.shoppers import TAKEN
@@ -36,6 +36,7 @@ def faults(sandbox: Sandbox, paypal: LocalPayPal, now: int) -> list[str]:
         *_refunds(paypal),
         *_disputes(paypal),
         *_access(now),
+        *_packs(now),
         *_news(sandbox),
         *payments.audit(),
         *(f"deviation: {deviation}" for deviation in paypal.deviations()),
@@ -106,15 +107,36 @@ def _disputes(paypal: LocalPayPal) -> Iterator[str]:
 
 def _access(now: int) -> Iterator[str]:
     """Who has something left that he paid has access; who has nothing left has none."""
-    users = {row.user_id for row in Payment.select(Payment.user).distinct()}
-    for user_id in users:
+    for user_id in _payers():
         left = [
             payment
             for payment in payments.history_of(user_id, 1000)
-            if payment.state is PaymentState.COMPLETED and payment.completed_at and payment.refunded < payment.amount
+            if payment.state is PaymentState.COMPLETED
+            and payment.completed_at
+            and payment.refunded < payment.amount
+            and payment.purpose == "plan"
         ]
         if bool(left) != bool(access.of(user_id, now).level):
             yield f"customer {user_id} has {len(left)} payments that hold, and access {access.of(user_id, now)}"
+
+
+def _packs(now: int) -> Iterator[str]:
+    """A pack that was paid for can be used as far as its money is still here; nobody used anything."""
+    bought = {purchase.payment_id: purchase for user in _payers() for purchase in credits.of(user)}
+    paid = Payment.select(Payment.id).join(Order).where(Order.purpose == "pack", Payment.completed_at.is_null(False))
+    for row in paid:
+        payment = payments.get(row.id)
+        if payment is None or row.id not in bought:
+            yield f"payment {row.id} paid for a pack, and there is none"
+            continue
+        holds = payment.state is PaymentState.COMPLETED and payment.refunded < payment.amount
+        left = bought[row.id].left(now)
+        if holds != bool(left):
+            yield f"payment {row.id} is {payment.state}, {payment.refunded} of it went back, and {left} are left"
+
+
+def _payers() -> set[int]:
+    return {row.user_id for row in Payment.select(Payment.user).distinct()}
 
 
 def _news(sandbox: Sandbox) -> Iterator[str]:

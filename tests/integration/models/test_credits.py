@@ -216,6 +216,8 @@ def test_a_lost_order_is_recreated_from_its_id_whatever_is_on_sale_now(sold: Pac
     assert again is not None
     same = {"id": again.id, "expires_at": again.expires_at}
     assert again == replace(order, **same)
+    payments.settle(purchases.fact(again), NOW + 1)
+    assert credits.left(1, NOW + 1) == ({"video": 10} if isinstance(sold, Pack) else {})
 
 
 @pytest.mark.parametrize(
