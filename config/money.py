@@ -11,6 +11,12 @@ CURRENCIES = {STARS: 0, "HUF": 0, "JPY": 0, "TWD": 0} | dict.fromkeys(
 )
 """Decimals of Telegram's Stars, and of every currency as PayPal takes it (HUF and TWD are whole)."""
 
+PAYPAL_FIXED_FEES = {
+    "AUD": 30, "BRL": 60, "CAD": 30, "CZK": 1000, "DKK": 260, "EUR": 35, "HKD": 235, "HUF": 90, "ILS": 120, "JPY": 40,
+    "MYR": 200, "MXN": 400, "TWD": 10, "NZD": 45, "USD": 49,
+}  # fmt: skip
+"""What PayPal keeps of each payment beside some percent, in minor units: about, see paypal.com, "Merchant fees"."""
+
 _IN_COUNTRY = {"BRL": "BR", "CNY": "CN", "MYR": "MY"}
 """Currencies that PayPal moves only between accounts of one country (developer.paypal.com, "Currency codes")."""
 

@@ -8,11 +8,12 @@ import requests
 
 from config import advice, port
 from config.findings import Finding, clock, fail, ok, warn
-from config.money import country_of_currency
+from config.money import PAYPAL_FIXED_FEES, country_of_currency
 from config.settings import Settings
 from config.texts import Texts
 from models import database
 from models.catalogue import Catalogue
+from models.money.providers import PAYPAL
 from web.paypal import registration
 from web.paypal.client import AccessDenied, PayPalError
 from web.paypal.events import EVENT_TYPES
@@ -20,6 +21,8 @@ from web.paypal.parsing import identifier
 from web.paypal.shop import Shop, build_shop
 
 PATIENCE_S = 15.0
+FEE_SHARE = 5
+"""One part in so many of a price that PayPal's fixed fee may be, before the operator is warned."""
 TIMEOUT_S = (3.05, 10.0)
 FORGED = 400
 """The status with which our webhook answers a notification that is not PayPal's."""
@@ -39,6 +42,7 @@ def examine(settings: Settings, catalogue: Catalogue, t: Texts, running: bool, *
         return
     yield advice.backend_url(settings, t)
     yield from _currencies(shop, t)
+    yield from _fees(shop, t)
     if offline:
         return
     yield from _paypal(shop, t)
@@ -72,6 +76,24 @@ def _currencies(shop: Shop, t: Texts) -> Iterator[Finding]:
                     "another currency in plans.toml",
                     currency=currency,
                     country=country,
+                ),
+            )
+
+
+def _fees(shop: Shop, t: Texts) -> Iterator[Finding]:
+    """Prices of which PayPal keeps a good part."""
+    for article in shop.catalogue.plans.articles:
+        currency = PAYPAL.currency_of(article) if article.on_sale else None
+        fee = PAYPAL_FIXED_FEES.get(currency or "", 0)
+        if currency is not None and fee * FEE_SHARE > article.prices[currency]:
+            yield warn(
+                "prices",
+                t.gettext(
+                    "of {price} for {article} PayPal keeps about {fee} and some percent: sell it for Stars alone, or "
+                    "for more",
+                    price=t.price(article.prices[currency], currency),
+                    article=article.code,
+                    fee=t.price(fee, currency),
                 ),
             )
 

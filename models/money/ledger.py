@@ -10,7 +10,7 @@ from typing import Any
 
 import peewee
 
-from models import outbox, users
+from models import outbox, sale_notices, users
 from models.database import transaction
 from models.event_kinds import (
     AdminAlert,
@@ -24,7 +24,7 @@ from models.event_kinds import (
     PaymentRefunded,
     PaymentReversed,
 )
-from models.money import access, notices, orders, provider_requests, subscriptions, webhooks
+from models.money import access, orders, provider_requests, subscriptions, webhooks
 from models.money.access import Disputed, part_of
 from models.money.facts import (
     MOVES,
@@ -411,7 +411,7 @@ def _tell(payment: Payment, payload: type[PaymentPayload], now: int, key: str | 
     key = key or f"{payload.event_kind}:{payment.id}"
     outbox.append(told, payment.user_id, now, key=key)
     if order.purpose != "test":
-        notices.add(told, payment.user_id, now, key)
+        sale_notices.add(told, payment.user_id, now, key)
 
 
 def _alert(payment: Payment, reason: AlertReason, now: int, key: str | None = None, **more: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import peewee
 
 from config.units import HOUR_S
-from models import outbox
+from models import outbox, sale_notices
 from models.database import transaction
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.event_kinds import (
@@ -20,7 +20,7 @@ from models.event_kinds import (
     SubscriptionResumed,
     SubscriptionSuspended,
 )
-from models.money import access, notices, provider_requests, reports
+from models.money import access, provider_requests, reports
 from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS
 from models.money.providers import SubscriptionState as SubscriptionState
@@ -345,7 +345,7 @@ def _announce(row: Subscription, present: SubscriptionState, wanted: Subscriptio
     if wanted in _EVENTS and present is not SubscriptionState.PENDING:
         told = _EVENTS[wanted](**_payload(row), until=_until(row, now))
         outbox.append(told, row.user_id, now)
-        notices.add(told, row.user_id, now, f"{told.event_kind}:{row.id}:{now}")
+        sale_notices.add(told, row.user_id, now, f"{told.event_kind}:{row.id}:{now}")
     if wanted is SubscriptionState.ACTIVE:
         if present is not SubscriptionState.PENDING:
             outbox.append(SubscriptionResumed(**_payload(row)), row.user_id, now)

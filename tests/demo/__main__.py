@@ -68,8 +68,9 @@ async def tour(running: Installation) -> None:
             await fetch(customer, links[name])
         await customer.say(links["video4"]["url"])
         refusal = await customer.hear(lambda message: bool(message.reply_markup), "the refusal of a fourth video")
-        await buy_with_stars(customer, refusal)
-        await fetch(customer, links["video4"])
+        await buy_at_the_limit(customer, refusal)
+        await customer.check(await customer.hear(has_file, "the video that was bought"), links["video4"])
+        await buy_with_stars(customer)
     async with Customer(scenario, SPANISH, tell) as customer:
         tell(f"\n--- {customer.name}, en español, paga con PayPal\n")
         await greet(customer)
@@ -99,9 +100,15 @@ async def fetch_album(customer: Customer, link: dict[str, object]) -> None:
         await customer.check(message, item)
 
 
-async def buy_with_stars(customer: Customer, refusal: Message) -> None:
-    """From the refusal to the receipt."""
-    await customer.press(refusal, "plans")
+async def buy_at_the_limit(customer: Customer, refusal: Message) -> None:
+    """From the refusal to the invoice of what would bring the video: it follows by itself."""
+    await customer.press(refusal, "new:buy:video_1")
+    await customer.pay(await customer.hear(lambda message: bool(message.invoice), "an invoice"))
+
+
+async def buy_with_stars(customer: Customer) -> None:
+    """From ``/premium`` to the receipt."""
+    await customer.say("/premium")
     plans = await customer.hear(lambda message: "buy:" in str(message.reply_markup), "the plans")
     await customer.press(plans, "buy:premium")
     await customer.pay(await customer.hear(lambda message: bool(message.invoice), "an invoice"))

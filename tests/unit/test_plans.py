@@ -241,3 +241,62 @@ def test_prices_are_written_in_the_customers_way(minor: int, currency: str, lang
 
 def test_minor_units() -> None:
     assert [plans.decimals(currency) for currency in ("XTR", "USD", "JPY", "HUF", "TWD")] == [0, 2, 0, 0, 0]
+
+
+PACK = """
+[packs.photos]
+kind = "photo"
+count = 10
+days = 30
+max_mib = 100
+prices = { XTR = 20, USD = "2.00" }
+title = { en = "Photos" }
+description = { en = "Ten photos." }
+"""
+
+
+def test_the_shipped_packs_go_with_one_line(file: Path) -> None:
+    shipped = plans.load(SHIPPED)
+    assert [(pack.code, pack.kind, pack.count, pack.days, dict(pack.prices)) for pack in shipped.packs] == [
+        ("video_1", "video", 1, 0, {"XTR": 25}),
+        ("video_10", "video", 10, 0, {"XTR": 150}),
+    ]
+    assert {pack.max_bytes for pack in shipped.packs} == {2000 * MIB}
+    assert shipped.packs_on_sale() == shipped.packs
+    file.write_text(changed("[packs]\non_sale = true", "[packs]\non_sale = false"))
+    assert plans.load(file).packs_on_sale() == ()
+
+
+def test_a_file_without_packs_is_good_as_it_was(file: Path) -> None:
+    text = SHIPPED.read_text()
+    file.write_text(text[: text.index("[packs]")])
+    loaded = plans.load(file)
+    assert loaded.packs == ()
+    file.write_text(text[: text.index("[packs]")] + PACK)
+    (pack,) = plans.load(file).packs
+    assert (pack.kind, pack.count, pack.seconds, pack.max_bytes) == ("photo", 10, 30 * 86400, 100 * MIB)
+    assert (pack.level, pack.renews, pack.title_in("es")) == (0, False, "Photos")
+    assert plans.load(file).title_of("photos", "en") == "Photos"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('kind = "photo"', 'kind = "film"', 'pack "photos": kind: must be one of photo, video, music'),
+        ('kind = "photo"', "", 'pack "photos": kind: missing: must be one of'),
+        ("count = 10", "count = 0", 'pack "photos": count: must be a whole number from 1 to 10000'),
+        ("days = 30", "days = 0", 'pack "photos": days: must be a whole number from 1'),
+        ("max_mib = 100", "max_mib = 2001", 'pack "photos": max_mib: must be a whole number from 1 to 2000'),
+        ('prices = { XTR = 20, USD = "2.00" }', "", 'pack "photos": prices: missing'),
+        ('USD = "2.00"', "USD = 2, EUR = 2", 'pack "photos": prices: must hold one currency beside XTR'),
+        ("count = 10", "count = 10\nrenews = true", 'pack "photos": renews: unknown'),
+        ('title = { en = "Photos" }', "", 'pack "photos": title.en: missing'),
+        ("[packs.photos]", "[packs.premium]", 'pack "premium": code: is a plan\'s too'),
+        ("[packs.photos]", "[packs.'PHOTOS']", 'pack "PHOTOS": code: must be'),
+        ("[packs.photos]", "[packs]\non_sale = 1\n[packs.photos]", "packs: on_sale: must be true or false"),
+    ],
+)
+def test_a_fault_of_a_pack_is_told_with_its_place(file: Path, old: str, new: str, told: str) -> None:
+    text = SHIPPED.read_text()
+    found = faults(file, text[: text.index("[packs]")] + PACK.replace(old, new))
+    assert any(told in fault for fault in found), found

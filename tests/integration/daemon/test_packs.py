@@ -65,7 +65,7 @@ def back(message: Message) -> bool:
     return "back. What was left of it is gone" in (message.text or "")
 
 
-async def test_a_post_that_is_gone_when_it_is_paid_leaves_the_pack_or_its_money(
+async def test_a_post_gone_when_paid_leaves_the_pack_or_its_money(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
     async with chat(daemon_sandbox) as customer:
@@ -102,7 +102,7 @@ async def test_a_pack_brings_the_rest_of_a_batch(daemon_sandbox: Sandbox, shared
         assert "🎟 Bought in packs: 8 videos" in (await customer.ask("/start")).text
 
 
-async def test_a_pack_is_sold_beside_the_plans_and_used_without_a_word(
+async def test_a_pack_is_sold_beside_plans_and_used_without_a_word(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
     async with chat(daemon_sandbox) as customer:

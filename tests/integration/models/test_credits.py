@@ -173,7 +173,7 @@ def test_a_dispute_suspends_and_what_it_decides_holds() -> None:
     assert credits.left(1, NOW + 4) == {}
 
 
-def test_only_an_unused_pack_goes_back_by_its_button_and_only_to_its_buyer() -> None:
+def test_only_an_unused_pack_goes_back_and_only_to_its_buyer() -> None:
     payment = bought(1)
     assert not payments.ask_unused_back(payment.id, 2, NOW)
     assert payments.ask_unused_back(payment.id, 1, NOW)
@@ -205,7 +205,7 @@ def test_age_and_erasure_leave_what_was_used() -> None:
 
 
 @pytest.mark.parametrize("sold", [TEN, replace(TEN, days=30), PLANS.plans[1]])
-def test_a_lost_order_is_recreated_from_its_id_whatever_is_on_sale_now(sold: Pack) -> None:
+def test_a_lost_order_is_recreated_whatever_is_on_sale_now(sold: Pack) -> None:
     order = orders.create(1, sold, "stars", "XTR", now=NOW, seller=BOT, secret=SECRET)
     assert len(order.public_id) <= 127
     Order.delete().execute()
