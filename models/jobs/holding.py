@@ -113,7 +113,9 @@ def release(user_id: int, room: Room, priority: int, now: int) -> list[int]:
         ]
         singles = [job_id for job_id, batch_id in waiting if batch_id is None]
         for job_id, place in zip(singles, scheduling.places(user_id, priority), strict=False):
-            states.move(job_id, JobState.QUEUED, now, priority=priority, round=place, reason=None, needs=None)
+            states.move(
+                job_id, JobState.QUEUED, now, priority=priority, round=place, reason=None, needs=None, attempts=0
+            )
         released = list(singles)
         for batch_id in {batch_id for _, batch_id in waiting if batch_id is not None}:
             released += batches.put_in_line(user_id, batch_id, priority, now)

@@ -123,3 +123,20 @@ async def test_a_plan_bought_at_the_limit_brings_the_post_too(daemon_sandbox: Sa
         assert labels(refused)[:2] == ["Premium · 500 ⭐", "VIP · 1000 ⭐"]
         await customer.pay(await customer.press(refused, "Premium"))
         assert (await customer.until(lambda message: message.document is not None)).document
+
+
+async def test_a_daemon_killed_before_the_payment_brings_the_post(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        refused = await meet_limit(customer)
+        await customer.press(refused, "This video · 25 ⭐")
+        # Given nothing runs while the customer pays
+        own_daemon.kill()
+        daemon_sandbox.control(
+            "POST", "/payments", {"action": "pay", "customer": customer.id, "skip_precheckout": True}
+        )
+        own_daemon.start()
+        # Then the receipt and the video come, each once
+        await customer.until_text("This video is yours")
+        assert (await customer.until(is_file)).video
+        await customer.until_text("Delivered: 1 video")
+        await customer.silence(2)

@@ -21,8 +21,8 @@ from config.plans import Limit, Pack
 from config.units import DAY_S, MIB
 from models import database, outbox
 from models.errors import LeaseLost
-from models.event_kinds import JobHeld
-from models.jobs import holding, queue, usage
+from models.event_kinds import JobFinished, JobHeld
+from models.jobs import batches, holding, queue, usage
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.jobs.usage import Needs, Room
@@ -284,6 +284,16 @@ def test_the_oldest_held_link_ends_when_one_more_comes() -> None:
         hold(job_id)
     assert (queue.get(jobs[0]).state, queue.get(jobs[0]).reason) == (JobState.CANCELLED, "held_too_long")
     assert {queue.get(job_id).state for job_id in jobs[1:]} == {JobState.HELD}
+
+
+def test_a_held_link_ends_after_a_week_and_is_told_once() -> None:
+    job = running("a")
+    hold(job)
+    assert batches.expire_held(NOW, NOW + 7 * DAY_S) == 0
+    assert batches.expire_held(NOW + 1, NOW + 7 * DAY_S + 1) == 1
+    assert batches.expire_held(NOW + 1, NOW + 7 * DAY_S + 1) == 0
+    ends = [event.read(JobFinished) for event in outbox.due(NOW + 8 * DAY_S) if event.kind == "job_finished"]
+    assert [(end.job, end.reason) for end in ends] == [(job, "held_too_long")]
 
 
 def test_a_link_that_is_sent_again_is_wanted_once() -> None:
