@@ -1,7 +1,7 @@
 """How a delivery ended: what it used and what is left, or why it failed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -28,6 +28,8 @@ class Standing:
     left: Mapping[str, Left]
     account: str | None
     """The account's user name, without @."""
+    credit: Mapping[str, int] = field(default_factory=dict)
+    """What is left of packs, by kind."""
 
 
 def job(payload: JobFinished, standing: Standing, unused: PaymentInfo | None = None) -> Screen | None:
@@ -47,7 +49,8 @@ def used(standing: Standing, counts: Mapping[str, int], names: Mapping[str, int]
     t = standing.t
     what = ", ".join(counted(t, name, number) for name, number in (names or counts).items())
     left = "; ".join(f"{limits.kind(t, kind)}: {limits.left(t, standing.left[kind])}" for kind in counts)
-    return t.gettext("Delivered: {what}. {left}.", what=what, left=left)
+    credit = limits.of_packs(t, {kind: standing.credit[kind] for kind in counts if kind in standing.credit})
+    return "\n".join((t.gettext("Delivered: {what}. {left}.", what=what, left=left), *credit))
 
 
 def counted(t: Texts, name: str, number: int) -> str:

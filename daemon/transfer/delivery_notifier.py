@@ -56,8 +56,9 @@ class DeliveryNotifier:
 
     async def _job(self, event: EventInfo) -> None:
         finished, left = event.read(JobFinished), await self._left(event.user_id or 0)
+        credit = await self._credit(event)
         whole = None if finished.state == JobState.DONE else await self._database(_unused, event, finished)
-        await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left), whole))
+        await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left, credit), whole))
 
     async def _job_held(self, event: EventInfo) -> None:
         held, left, now = event.read(JobHeld), await self._left(event.user_id or 0), int(time.time())
@@ -72,16 +73,20 @@ class DeliveryNotifier:
         batch_id = event.read(BatchFinished).batch
         counts = await self._database(batches.counts, batch_id)
         used = await self._database(usage.of_batch, batch_id)
-        left = await self._left(event.user_id or 0)
-        await self._send(event, lambda t: deliveries.batch(counts, used, self._standing(t, left)))
+        left, credit = await self._left(event.user_id or 0), await self._credit(event)
+        await self._send(event, lambda t: deliveries.batch(counts, used, self._standing(t, left, credit)))
 
     async def _batch_held(self, event: EventInfo) -> None:
         held = event.read(BatchHeld)
         waiting = await self._database(batches.waiting, held.batch)
         await self._send(event, lambda t: deliveries.batch_held(t, held, waiting, self._catalogue.plans))
 
-    def _standing(self, t: Texts, left: Mapping[str, Left]) -> Standing:
-        return Standing(t, self._catalogue.plans, left, self._account_name())
+    def _standing(self, t: Texts, left: Mapping[str, Left], credit: Mapping[str, int] | None = None) -> Standing:
+        return Standing(t, self._catalogue.plans, left, self._account_name(), credit=credit or {})
+
+    async def _credit(self, event: EventInfo) -> Mapping[str, int]:
+        left: Mapping[str, int] = await self._database(credits.left, event.user_id or 0, int(time.time()))
+        return left
 
     async def _left(self, user_id: int) -> Mapping[str, Left]:
         now = int(time.time())

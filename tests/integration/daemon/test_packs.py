@@ -113,7 +113,7 @@ async def test_a_pack_is_sold_beside_plans_and_used_without_a_word(
         await use_up(customer)
         await customer.say(customer.link("video4"))
         assert (await customer.until(is_file)).video
-        assert "Bought in packs: 9 videos" in (await customer.ask("/stats")).text
+        assert "Delivered: 1 video" in (await customer.until_text("🎟 Bought in packs: 9 videos")).text
 
 
 async def test_a_plan_bought_at_the_limit_brings_the_post_too(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:

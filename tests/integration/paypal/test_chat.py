@@ -265,4 +265,4 @@ async def test_a_pack_bought_with_paypal_at_the_limit_brings_the_post(town: Town
         page = buyer.go(buyer.choose(buyer.start(), "approve"))
         assert (await customer.until(lambda message: message.video is not None)).video
         assert heading(page) == "Paid, thank you!"
-        assert "Bought in packs: 4 videos" in (await customer.ask("/stats")).text
+        assert "Delivered: 1 video" in (await customer.until_text("🎟 Bought in packs: 4 videos")).text
