@@ -68,6 +68,7 @@ _TITLES = {
     "ledger": Message("ledger"),
     "migrations": Message("migrations"),
     "plans": Message("plans"),
+    "prices": Message("prices"),
     "port": Message("port"),
     "settings": Message("settings"),
     "PayPal's page": Message("PayPal's page"),

@@ -234,10 +234,16 @@ MISTAKES = {
         environ=PAYPAL | {"BACKEND_URL": "https://shop.peaje.io"},
         do=lambda place: change_the_plans(place, "USD", "BRL"),
     ),
+    "a price that PayPal's fee eats": Mistake(
+        "of $1.00 for premium PayPal keeps about $0.49 and some percent",
+        "de 1,00\xa0US$ por premium, PayPal se queda unos 0,49\xa0US$ y un porcentaje",
+        environ=PAYPAL | {"BACKEND_URL": "https://shop.peaje.io"},
+        do=lambda place: change_the_plans(place, 'USD = "5.00"', 'USD = "1.00"'),
+    ),
     "no price in Stars": Mistake(
         "no plan has a price in Stars (XTR), so nothing can be bought",
         "ningún plan tiene precio en Stars (XTR), así que no se puede comprar nada",
-        do=lambda place: change_the_plans(place, r"XTR = \d+, ", ""),
+        do=lambda place: change_the_plans(place, r"(?s)XTR = \d+, |\[packs\].*", ""),
     ),
     "a state that is a file": Mistake(
         "DB_PATH must be a directory that can be written to",
