@@ -9,15 +9,18 @@ what a call adds. The message is an event, ``noun.verb``, and its rows are field
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import logging.handlers
 import math
+import os
 import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -123,9 +126,10 @@ def prune(settings: Settings) -> None:
 
 
 class BoundedHandler(logging.handlers.RotatingFileHandler):
-    """A rotating file that, with its backups, never holds more than *limit* bytes.
+    """A rotating file of whole lines that, with its backups, never holds more than *limit* bytes.
 
-    Files that are larger, since the limit was, are deleted.
+    Files that are larger, since the limit was, are deleted. A line of which a killed process or a full disk has left
+    a part is cut off.
     """
 
     def __init__(self, file: Path, limit: int) -> None:
@@ -134,6 +138,17 @@ class BoundedHandler(logging.handlers.RotatingFileHandler):
         super().__init__(file, maxBytes=limit // (FILE_BACKUPS + 1), backupCount=FILE_BACKUPS, encoding="utf-8")
         self._prune()
 
+    def _open(self) -> TextIOWrapper:
+        _cut_torn_line(self._file)
+        return super()._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        super().handleError(record)
+        stream, self.stream = self.stream, None  # the next record opens the file anew
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
     def doRollover(self) -> None:
         super().doRollover()
         self._prune()
@@ -141,6 +156,16 @@ class BoundedHandler(logging.handlers.RotatingFileHandler):
     def _prune(self) -> None:
         backups = list(self._file.parent.glob(f"{self._file.name}.*"))
         _delete_oldest(backups, self._limit - self._file.stat().st_size)
+
+
+def _cut_torn_line(file: Path) -> None:
+    """Cut off the last line of *file* if it has no end."""
+    with contextlib.suppress(FileNotFoundError), file.open("r+b") as content:
+        size = content.seek(0, os.SEEK_END)
+        start = content.seek(max(0, size - LINE_BYTES))
+        tail = content.read()
+        if not tail.endswith(b"\n"):
+            content.truncate(start + tail.rfind(b"\n") + 1)
 
 
 def _delete_oldest(files: Iterable[Path], limit: int) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from config.logging import (
     OTHER_SHARE,
     SHARES,
     SUPERVISORD_SHARE,
+    BoundedHandler,
     JsonFormatter,
     Redactor,
 )
@@ -170,3 +172,32 @@ def test_a_long_traceback_keeps_its_end_and_no_half_secret() -> None:
 
 def test_the_shares_of_all_programs_fit_into_the_budget() -> None:
     assert sum(SHARES.values()) + OTHER_SHARE + SUPERVISORD_SHARE + LEFTOVER_SHARE <= 100
+
+
+def test_a_line_that_a_killed_process_has_begun_is_cut_off(tmp_path: Path) -> None:
+    file = tmp_path / "web.log"
+    file.write_text('{"message": "whole"}\n{"message": "to')
+    handler = BoundedHandler(file, 1_000_000)
+    handler.emit(record("next"))
+    handler.close()
+    assert file.read_text() == '{"message": "whole"}\nnext\n'
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    file = tmp_path / "web.log"
+    handler = BoundedHandler(file, 1_000_000)
+    handler.emit(record("before"))
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # as a full disk does, it takes a part of what is written
+    try:
+        handler.emit(record("x" * 40_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    handler.emit(record("after"))
+    handler.close()
+    assert file.read_text() == "before\nafter\n"
+
+
+def record(text: str) -> logging.LogRecord:
+    return logging.LogRecord("test", logging.INFO, __file__, 1, text, None, None)
