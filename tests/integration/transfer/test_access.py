@@ -220,7 +220,7 @@ async def test_the_account_reads_what_a_group_hides_from_the_bot(running: Rig, l
     assert (await running.deliver(lucia, "https://t.me/talk/99")).reason == "not_found"
 
 
-async def test_a_channel_that_shuts_the_bot_out_is_read_by_the_account(running: Rig, lucia: Customer) -> None:
+async def test_a_channel_that_shuts_the_bot_out_is_still_read(running: Rig, lucia: Customer) -> None:
     # Given a public channel whose owner has banned the bot
     chat = running.control("POST", "/chats", {"title": "Shut", "username": "shut_out"})["id"]
     running.control("POST", "/members", {"chat": chat, "user": "peaje_sandbox_bot", "role": "banned"})
