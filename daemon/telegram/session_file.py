@@ -103,5 +103,6 @@ class SessionFile(SQLiteStorage):
             if owner in (None, self._owner):
                 return True
             logger.warning("session.foreign", extra={"owner": owner})
+        self.conn.close()
         self.conn = sqlite3.connect(":memory:", timeout=1, check_same_thread=False)
         return False
