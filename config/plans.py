@@ -31,6 +31,9 @@ _FAULTY = -1
 """Stands for a number that was refused."""
 LARGEST_FILE_MIB = 2000
 LARGEST_PACK = 10_000
+_REWARD_DAYS = 365
+_LONGEST_HOLD = 180
+_PERCENT = 100
 _RENEWAL_DAYS = 30
 _RENEWAL_STARS = 10_000
 _MOST_STARS = 100_000
@@ -145,12 +148,32 @@ Article: TypeAlias = Plan | Pack
 
 
 @dataclass(frozen=True)
+class Referral:
+    """What it brings to have brought a customer, in days of the plan that the friend pays.
+
+    The referrer gets theirs for each payment of the friend, renewals too, the friend for the first one. Both begin
+    ``hold_days`` after the payment, and are together at most ``share`` percent of the time that it buys. ``minimum`` is
+    the smallest payment that counts, by currency, in minor units.
+    """
+
+    referrer_days: int
+    friend_days: int
+    hold_days: int
+    share: int
+    minimum: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Plans:
-    """All plans and packs, in the order of the file. ``former`` are those that have left it, as they were last."""
+    """All plans and packs, in the order of the file. ``former`` are those that have left it, as they were last.
+
+    ``referral`` is None where nobody is rewarded for bringing customers.
+    """
 
     plans: tuple[Plan, ...]
     former: tuple[Article, ...] = ()
     packs: tuple[Pack, ...] = ()
+    referral: Referral | None = None
 
     @property
     def free(self) -> Plan:
@@ -224,14 +247,17 @@ def parse(text: str, name: str = "plans.toml") -> Plans:
         raise PlansError([Fault(name, Message("is not TOML: {error}", error=error))]) from None
     faults: list[Fault] = []
     table = _Table(name, document, faults)
-    table.only(("plans", "packs"))
+    table.only(("plans", "packs", "referral"))
     plans, packs = _plans(table), _packs(table)
+    referral = _referral(table) if table.has("referral") else None
     for pack in packs:
         if any(plan.code == pack.code for plan in plans):
             table.fault(f'pack "{pack.code}": code', Message("is a plan's too: give the pack another code"))
+    if referral is not None and not faults:
+        _check_rewards(table, referral, plans)
     if faults:
         raise PlansError(faults)
-    return Plans(plans, packs=packs)
+    return Plans(plans, packs=packs, referral=referral)
 
 
 def load(path: Path) -> Plans:
@@ -354,6 +380,38 @@ def _pack(code: str, table: _Table, all_on_sale: bool) -> Pack:
         prices=prices,
         on_sale=on_sale and all_on_sale,
     )
+
+
+def _referral(document: _Table) -> Referral:
+    table = document.table("referral", f"{document.where}: referral")
+    table.only(("referrer_days", "friend_days", "hold_days", "share", "minimum"))
+    return Referral(
+        referrer_days=table.integer("referrer_days", 0, _REWARD_DAYS),
+        friend_days=table.integer("friend_days", 0, _REWARD_DAYS),
+        hold_days=table.integer("hold_days", 1, _LONGEST_HOLD),
+        share=table.integer("share", 1, _PERCENT),
+        minimum=_prices(table.inner("minimum")),
+    )
+
+
+def _check_rewards(document: _Table, referral: Referral, plans: Sequence[Plan]) -> None:
+    """Whether rewards and plans go together, each of them being good."""
+    table = document.table("referral", f"{document.where}: referral")
+    days = referral.referrer_days + referral.friend_days
+    if referral.referrer_days == referral.friend_days == 0:
+        table.fault("referrer_days", Message("and friend_days are both 0: leave [referral] out to reward nobody"))
+    for currency in dict.fromkeys(currency for plan in plans for currency in plan.prices):
+        if currency not in referral.minimum:
+            table.fault(f"minimum.{currency}", Message("missing: plans are sold for {currency}", currency=currency))
+    for plan in plans:
+        if plan.prices and days * _PERCENT > referral.share * plan.days:
+            said = Message(
+                "must be at least {least} with the {days} days of [referral]: rewards may be {share} % of a payment",
+                least=-(-days * _PERCENT // referral.share),
+                days=days,
+                share=referral.share,
+            )
+            document.fault(f'plan "{plan.code}": days', said)
 
 
 def _check_code(code: str, table: _Table) -> None:

@@ -9,6 +9,7 @@ from daemon.transfer.errors import PermanentFailure
 from daemon.transfer.lookups import remember
 from daemon.transfer.reader import Reader
 from models.jobs import sources
+from models.jobs.blocked_posts import Contents
 from models.jobs.reasons import RefusalReason
 
 
@@ -39,6 +40,24 @@ class Chats:
         channel = await self._reader.by_name(str(chat))
         await remember(self._database, channel, now)
         return channel.id
+
+    async def contents(self, link: PostLink, now: int) -> Contents:
+        """What the post of a link consists of, whoever may have it. Of a post that cannot be read: its place alone.
+
+        :raises PermanentFailure: nobody can tell which channel, or which comment, the link means; the others as
+            :meth:`id_of`.
+        """
+        source_id = await self.id_of(str(link), now, seen=False)
+        try:
+            known = await self._database(sources.get, source_id)
+            channel = await self._reader.by_id(source_id, known.access_hash if known else None)
+            if link.comment_id is None:
+                return (await self._reader.post(channel, link.message_id, single=link.single)).contents
+            return (await self._reader.comment(channel, link.message_id, link.comment_id, single=link.single)).contents
+        except PermanentFailure:
+            if link.comment_id is not None:
+                raise
+            return Contents(source_id, (link.message_id,))
 
     async def _by_number(self, chat_id: int, now: int, seen: bool) -> int:
         if not 0 < chat_id <= links.MAX_CHANNEL_ID:

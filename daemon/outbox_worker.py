@@ -33,7 +33,7 @@ MAX_ATTEMPTS = 8
 """How often an event is tried whose rendering raises an exception: for about four minutes."""
 MANY_SALES = 4
 """From how many sales at once on one message tells them all."""
-PROMOTING = frozenset({EventKind.PAYMENT_COMPLETED, EventKind.ACCESS_GIVEN})
+PROMOTING = frozenset({EventKind.PAYMENT_COMPLETED, EventKind.ACCESS_GIVEN, EventKind.REFERRAL_REWARD})
 """Kinds after which a customer's waiting links may have a higher priority."""
 
 REFUSED = (BadRequest, Forbidden, NotAcceptable)

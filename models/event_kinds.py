@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     ACCESS_TAKEN = "access_taken"
     ACCESS_ENDING = "access_ending"
     ACCESS_ENDED = "access_ended"
+    REFERRAL_REWARD = "referral_reward"
     CHECKOUT_CANCELLED = "checkout_cancelled"
     CHECKOUT_REFUSED = "checkout_refused"
     REQUEST_DONE = "request_done"
@@ -41,6 +42,8 @@ class EventKind(StrEnum):
     BATCH_HELD = "batch_held"
     BUDGET_SPENT = "budget_spent"
     MESSAGE_RELAYED = "message_relayed"
+    COMPLAINT_MADE = "complaint_made"
+    COMPLAINT_DECIDED = "complaint_decided"
     SHOP_NOTICE = "shop_notice"
     DIGEST = "digest"
     ADMIN_ALERT = "admin_alert"
@@ -277,6 +280,17 @@ class AccessEnded(Payload):
     until: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralReward(Payload):
+    """A ``change`` of a reward for a referral: ``seconds`` of ``level``, for the referrer or the friend (``side``)."""
+
+    event_kind: ClassVar = EventKind.REFERRAL_REWARD
+    change: str
+    side: str
+    level: int
+    seconds: int
+
+
 # Orders and requests
 
 
@@ -431,6 +445,31 @@ class MessageRelayed(Payload):
     from_operator: bool
 
 
+# Complaints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintMade(Payload):
+    """Somebody complains about the post behind ``link``; for admins. ``reporter`` None: by the page."""
+
+    event_kind: ClassVar = EventKind.COMPLAINT_MADE
+    complaint: int
+    number: str
+    link: str
+    text: str
+    reporter: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintDecided(Payload):
+    """What became of the complaint of this ``number``; for who made it."""
+
+    event_kind: ClassVar = EventKind.COMPLAINT_DECIDED
+    number: str
+    link: str
+    decision: str
+
+
 # For admins
 
 
@@ -571,7 +610,8 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
     for payload in (
         PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
         SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
-        SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, CheckoutCancelled,
+        SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward,
+        ComplaintMade, ComplaintDecided, CheckoutCancelled,
         CheckoutRefused, RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent,
         MessageRelayed, ShopNotice, Digest, AdminAlert, IncidentOpened, IncidentClosed,
     )

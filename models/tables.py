@@ -50,7 +50,7 @@ class User(Table):
     language = peewee.TextField(null=True)  # chosen by the customer
     banned_at = peewee.IntegerField(null=True)
     blocked_bot_at = peewee.IntegerField(null=True)
-    referred_by = peewee.BigIntegerField(null=True, index=True)
+    referred_by = peewee.BigIntegerField(null=True, index=True)  # as another bot had it, from which they were imported
     accepted_terms_at = peewee.IntegerField(null=True)
     reminders = peewee.BooleanField(default=True)
     access_look_at = peewee.IntegerField(null=True, index=True)  # when reminders check this access again
@@ -399,6 +399,71 @@ class CreditUse(Table):
         indexes = ((("job", "kind", "payment"), True), (("user", "kind"), False))
 
 
+class ReferralLink(Table):
+    """The code in the link by which a customer brings others."""
+
+    user = peewee.ForeignKeyField(User, primary_key=True, on_delete="RESTRICT")
+    code = peewee.TextField(unique=True)
+    at = peewee.IntegerField()
+
+
+class Referral(Table):
+    """Who brought whom, set once. The hashes stay when one of them is erased, see :mod:`models.promotion.identity`.
+
+    What it earns is folded from the friend's payments, see :mod:`models.money.rewards`.
+    """
+
+    referrer = peewee.ForeignKeyField(User, null=True, on_delete="RESTRICT")
+    friend = peewee.ForeignKeyField(User, null=True, on_delete="RESTRICT")
+    referrer_hash = peewee.TextField()
+    friend_hash = peewee.TextField(unique=True)
+    terms = JSONText()  # what was promised: the [referral] of that moment
+    at = peewee.IntegerField()
+    look_at = peewee.IntegerField(null=True, index=True)  # when its next reward begins, and is told
+
+
+class ReferralPayment(Table):
+    """A payment that goes on to count for a referral whose friend was erased."""
+
+    payment = peewee.ForeignKeyField(Payment, primary_key=True, on_delete="RESTRICT")
+    referral = peewee.ForeignKeyField(Referral, on_delete="RESTRICT")
+
+
+class Complaint(Table):
+    """A complaint about a post. Those about one link are one case, decided together."""
+
+    number = peewee.TextField(unique=True)  # the receipt: who has it may read the decision
+    link = peewee.TextField(index=True)
+    text = peewee.TextField(default="")
+    reporter = peewee.ForeignKeyField(User, null=True, on_delete="RESTRICT")  # None: came by the page, or was erased
+    decision = peewee.TextField(null=True)  # post channel rejected
+    source_id = peewee.BigIntegerField(null=True)  # of the channel that the decision has closed
+    decided_by = peewee.BigIntegerField(null=True)
+    decided_at = peewee.IntegerField(null=True)
+    created_at = peewee.IntegerField(index=True)
+
+
+class BlockedPost(Table):
+    """A message that is delivered to nobody, because of a complaint about ``link``."""
+
+    source_id = peewee.BigIntegerField()  # bare channel id, known or not
+    message_id = peewee.IntegerField()
+    link = peewee.TextField(index=True)
+
+    class Meta:
+        primary_key = peewee.CompositeKey("source_id", "message_id", "link")
+
+
+class BlockedFile(Table):
+    """A file of such a post, by Telegram's own id: it is delivered from no other chat either."""
+
+    media_id = peewee.BigIntegerField()
+    link = peewee.TextField(index=True)
+
+    class Meta:
+        primary_key = peewee.CompositeKey("media_id", "link")
+
+
 class DailyTotal(Table):
     """Sums of the jobs of a day over all customers, kept when the jobs themselves are deleted."""
 
@@ -574,7 +639,8 @@ class Note(Table):
 
 TABLES: tuple[type[Table], ...] = (
     User, CustomerNote, Relay, Order, Subscription, SubscriptionReport, Payment, Refund, Dispute, PaymentHistory,
-    Adjustment, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, CreditUse, DailyTotal, Imported, Source,
+    Adjustment, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, CreditUse, ReferralLink, Referral,
+    ReferralPayment, Complaint, BlockedPost, BlockedFile, DailyTotal, Imported, Source,
     Lookup, ListedChat, SourceOpening, Join, CachedMedia, Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion,
     Note,
 )  # fmt: skip

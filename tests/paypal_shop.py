@@ -33,7 +33,13 @@ SECRET_KEY = "a-key-that-signs-the-links-of-tests"
 ADMIN = 4242
 START_S = 20.0
 PATIENCE_S = 10.0
-PLANS = (REPOSITORY / "plans.toml").read_text()
+PLANS = (
+    (REPOSITORY / "plans.toml")
+    .read_text()
+    .replace("referrer_days = 7", "referrer_days = 4")  # so that both rewards fit into a plan of a week
+    .replace("friend_days = 7", "friend_days = 3")
+    .replace("share = 50", "share = 100")
+)
 MORE_PLANS = """
 [plans.monthly]
 level = 1

@@ -13,7 +13,7 @@ from config.settings import Settings
 from config.texts import translator
 from models import database
 from models.catalogue import Catalogue
-from web import front, headers, health, metrics, pages, rendering, webhook
+from web import complaints, front, headers, health, metrics, pages, rendering, webhook
 from web.arrival import LARGEST_BODY
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
@@ -46,6 +46,7 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     app.teardown_request(_disconnect)
     app.extensions["settings"], app.extensions["catalogue"] = settings, catalogue
     app.register_blueprint(front.blueprint)
+    app.register_blueprint(complaints.blueprint)
     app.register_error_handler(HTTPException, _explain)
     limiter.init_app(app)
     headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if shop else None)

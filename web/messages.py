@@ -13,6 +13,7 @@ from models.money.payments import PaymentInfo, PaymentState
 from models.money.providers import PAYPAL
 from models.money.seller import Outcome, Result
 from models.money.subscriptions import SubscriptionInfo, SubscriptionState
+from models.promotion.complaints import ComplaintInfo, Decision
 from web.paypal.branding import Branding
 
 
@@ -355,6 +356,44 @@ def renewal_ending(texts: Texts, pay_url: str) -> Message:
         "good",
         again=texts.gettext("Go on"),
         again_url=pay_url,
+    )
+
+
+def receipt(texts: Texts, complaint: ComplaintInfo) -> Message:
+    """What became of a complaint."""
+    _ = texts.gettext
+    decided = {
+        None: (_("Your complaint is being looked at"), _("The operator has not decided yet."), "wait"),
+        Decision.POST: (_("The post is blocked"), _("Nobody gets it from this bot any more."), "good"),
+        Decision.CHANNEL: (_("The channel is blocked"), _("Nobody gets its posts from this bot any more."), "good"),
+        Decision.REJECTED: (_("The post stays"), _("The operator saw no reason to block the post."), ""),
+    }
+    title, text, tone = decided[complaint.decision]
+    about = _(
+        "Your complaint {number} is about {link}. Keep the address of this page: it shows what becomes of it.",
+        number=complaint.number,
+        link=complaint.link,
+    )
+    return Message(title, f"{text} {about}", tone)
+
+
+def no_link(texts: Texts, again_url: str) -> Message:
+    """The form of complaints was sent without the link to a post."""
+    return Message(
+        texts.gettext("This is not the link to a post"),
+        texts.gettext("In Telegram, press and hold the post that you mean and choose “Copy link”."),
+        "bad",
+        again=texts.gettext("Try again"),
+        again_url=again_url,
+    )
+
+
+def no_more_complaints(texts: Texts) -> Message:
+    """The page has taken as many complaints as it takes in a day."""
+    return Message(
+        texts.gettext("Too many complaints today"),
+        texts.gettext("Please come back tomorrow, or complain in the chat with /report."),
+        "wait",
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pyrogram.types import Message
 
 from daemon.context import Context
-from daemon.handlers import account, admin, customers, data, links, shop, start, support
+from daemon.handlers import account, admin, complaints, customers, data, links, referrals, shop, start, support
 from daemon.screens import keyboard, notices, vocabulary
 
 Handler = Callable[[Context], Awaitable[None]]
@@ -19,6 +19,8 @@ COMMANDS: dict[str, Handler] = {
     **shop.COMMANDS,
     **account.COMMANDS,
     **support.COMMANDS,
+    **referrals.COMMANDS,
+    **complaints.COMMANDS,
     **data.COMMANDS,
 }
 ANSWERS: dict[str, Handler] = {**COMMANDS, "cancel": account.show_waiting}
@@ -32,6 +34,8 @@ BUTTONS: dict[str, Handler] = {
     **support.BUTTONS,
     **data.BUTTONS,
     **customers.BUTTONS,
+    **referrals.BUTTONS,
+    **complaints.BUTTONS,
 }
 DEEP_LINKS: dict[str, Handler] = {
     "plans": shop.plans,
@@ -41,8 +45,11 @@ DEEP_LINKS: dict[str, Handler] = {
     "paysupport": support.paysupport,
     "terms": support.terms,
     "privacy": support.privacy,
+    "invite": referrals.invite,
 }
 """``t.me/bot?start=plans`` and the like; any other argument shows the first screen."""
+CODED_LINKS: dict[str, Handler] = {referrals.PREFIX: referrals.arrive}
+"""Deep links that begin like this and go on with a code."""
 
 
 async def message(context: Context, sent: Message) -> None:
@@ -94,12 +101,19 @@ async def command(context: Context, name: str) -> None:
         handler = COMMANDS.get(asked or "")
     if name == "start" and context.argument in DEEP_LINKS:
         handler, context = DEEP_LINKS[context.argument], replace(context, argument="")
+    elif name == "start" and (coded := _coded(context.argument)) is not None:
+        handler = coded
     if handler is None:
         await context.say(notices.unknown_command(context.t))
     else:
         await handler(context)
     if name == "start" and context.is_admin:
         await start.welcome_back(context)
+
+
+def _coded(argument: str) -> Handler | None:
+    """What answers a deep link with a code."""
+    return next((handler for prefix, handler in CODED_LINKS.items() if argument.startswith(prefix)), None)
 
 
 async def button(context: Context, data: str) -> None:

@@ -6,6 +6,7 @@ from functools import wraps
 
 from pyrogram.types import Message
 
+from config.plain_text import plain
 from config.units import DAY_S
 from daemon.context import Context
 from daemon.handlers import admin, start
@@ -24,8 +25,6 @@ PAYMENTS_SHOWN = 5
 LINKS_SHOWN = 10
 NOTES_SHOWN = 5
 MONTHS = 12
-INVISIBLE = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\n\r\t"), " ")
-"""What could make a text look like another one, or like more than one: directions and line breaks."""
 
 
 def for_admins(act: Callable[[Context], Awaitable[None]]) -> Callable[[Context], Awaitable[None]]:
@@ -234,11 +233,6 @@ async def _say(context: Context, receiver: UserInfo, text: str) -> Screen | None
     if not is_taken:
         return None
     return customers.said(context.t, receiver) if from_operator else customers.answer_sent(context.t)
-
-
-def plain(text: str) -> str:
-    """A text that is passed on: without what turns directions and without line breaks."""
-    return " ".join(text.translate(INVISIBLE).split())
 
 
 # Income

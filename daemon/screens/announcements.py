@@ -554,6 +554,8 @@ def _budget_spent(payload: BudgetSpent, setting: Setting) -> Screen:
     t = setting.t
     if payload.purpose == Purpose.MESSAGES:
         return Screen(_messages_spent(payload, setting), keyboard.rows(keyboard.home(t)))
+    if payload.purpose == Purpose.COMPLAINTS:
+        return Screen(_complaints_spent(payload, setting), keyboard.rows(keyboard.home(t)))
     if payload.purpose == Purpose.LOOKUPS:
         return Screen(_lookups_spent(payload, setting), keyboard.rows(keyboard.home(t)))
     text = _links_spent(payload, setting)
@@ -571,6 +573,15 @@ def _messages_spent(payload: BudgetSpent, setting: Setting) -> str:
     return setting.t.ngettext(
         "⏳ I have passed on {n} message to the operator, and this one not any more. Write again from {date} on.",
         "⏳ I have passed on {n} messages to the operator, and this one not any more. Write again from {date} on.",
+        payload.limit,
+        date=setting.date(payload.until),
+    )
+
+
+def _complaints_spent(payload: BudgetSpent, setting: Setting) -> str:
+    return setting.t.ngettext(
+        "⏳ I have passed on {n} complaint of yours, and this one not any more. Send it again from {date} on.",
+        "⏳ I have passed on {n} complaints of yours, and this one not any more. Send it again from {date} on.",
         payload.limit,
         date=setting.date(payload.until),
     )

@@ -315,6 +315,9 @@ REFUSED: Mapping[RefusalReason, Callable[[Texts], str]] = {
     RefusalReason.BLOCKED: lambda t: t.gettext(
         "The operator has closed this chat, so I do not deliver its posts. Please choose a post of another chat."
     ),
+    RefusalReason.POST_BLOCKED: lambda t: (
+        t.gettext("The operator has blocked this post after a complaint, so I do not deliver it.") + f" {_other(t)}"
+    ),
     RefusalReason.PROTECTED: lambda t: (
         t.gettext("The owner of this chat does not allow saving its posts, so I do not deliver them.") + f" {_other(t)}"
     ),

@@ -145,6 +145,11 @@ def terms(t: Texts, url: str | None) -> Screen:
         "PayPal.\n"
         "• The operator can ban anybody who abuses the bot."
     )
+    text += "\n" + t.gettext(
+        "• Gifts, codes and trials can be used once. Days for invited friends are as /invite says; they, and what is "
+        "left of a gift, go when its payment goes back.\n"
+        "• Something is wrong with a post? Send /report with its link. The operator decides, and I tell you."
+    )
     return _with_address(t, text, url, t.gettext("The full terms"))
 
 
@@ -160,7 +165,15 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
         "disappears from them within about a month.",
         span=t.duration(days * DAY_S),
     )
+    text += "\n" + t.gettext(
+        "I also store which codes and gifts you have used, that somebody invited you or came by your invitation, "
+        "whether you want news, and your complaints. The operator and their helpers can see which links you send."
+    )
     text += "\n" + t.gettext("/mydata sends you everything that I store about you. /deletemydata deletes it.")
+    text += " " + t.gettext(
+        "What stays is what the law wants about payments, and a fingerprint of your id that nobody else can read, so "
+        "that what is given once is not given twice."
+    )
     if support:
         text += "\n" + t.gettext("Questions? Write to {contact}.", contact=escape(support))
     return _with_address(t, text, url, t.gettext("The full policy"))

@@ -39,6 +39,13 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
         "not respond*, complain*, where is, wheres, not understand, dont understand, scam, fraud, contact*, human, "
         "real person, operator, admin, owner, talk to somebody, customer service"
     ),
+    "report": lambda t: t.gettext(
+        "report, report a post, complaint, complaints, complain about a post, copyright, dmca, takedown, illegal"
+    ),
+    "invite": lambda t: t.gettext(
+        "invite, invite friends, invitation, referral, referrals, refer a friend, my link, share, recommend, "
+        "bring friends"
+    ),
     "reminders": lambda t: t.gettext("reminders, reminder, remind me, no reminders"),
     "history": lambda t: t.gettext("history, receipt, receipts, bill, bills, my payments, my purchases, my orders"),
     "stats": lambda t: t.gettext(

@@ -27,7 +27,7 @@ from daemon.transfer.single_flight import SingleFlight
 from models.catalogue import Catalogue
 from models.database import transaction
 from models.event_kinds import InvitationFollowed, JobHeld, OverLimit, TooLarge
-from models.jobs import batches, cache, holding, queue, usage
+from models.jobs import batches, blocked_posts, cache, holding, queue, usage
 from models.jobs.cache import CachedInfo
 from models.jobs.queue import Delivered
 from models.jobs.reasons import RefusalReason
@@ -88,12 +88,21 @@ class Pipeline:
     async def _deliver_post(self, run: Run, customer: Customer, link: PostLink, level: int) -> None:
         for _ in range(MAX_CHANGES):
             found = await self._resolver.find(customer, link)
+            await self._refuse_blocked(found.post)
             await self._reserve(run, found.post, level)
             try:
                 return await self._deliver(run, found)
             except SourceChanged as change:
                 logger.info("job.restarted", extra=_fields(run) | {"reason": str(change)})
         raise RetryLater(5, "the post keeps changing", counts=True)
+
+    async def _refuse_blocked(self, post: Post) -> None:
+        """Refuse a post that the operator has blocked, by its place or by a file of it.
+
+        :raises PermanentFailure: it is blocked.
+        """
+        if await self._database(blocked_posts.meets, post.contents):
+            raise PermanentFailure(RefusalReason.POST_BLOCKED)
 
     async def _reserve(self, run: Run, post: Post, level: int) -> None:
         """Reserve the post in the customer's limits.
@@ -172,12 +181,13 @@ class Pipeline:
     ) -> None:
         """Fetch the files and send them. A file that Telegram refuses after that is refused for good.
 
-        :raises PermanentFailure: Telegram refuses a file.
+        :raises PermanentFailure: Telegram refuses a file, or the post was blocked meanwhile.
         :raises RetryLater: only the file reference has expired meanwhile.
         """
         post = found.post
         try:
             stored = await self._fetch(run, await self._as_the_account_sees(found))
+            await self._refuse_blocked(post)  # that took a while
             await self._send(run, messages, stored, random_ids)
         except MediaRefused as refusal:
             logger.warning("file.refused", extra=_fields(run) | {"reason": str(refusal)})

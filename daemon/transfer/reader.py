@@ -29,6 +29,7 @@ from daemon.telegram import rpc, standing
 from daemon.transfer.errors import AccountRestricted, FloodWaitTooLong, PermanentFailure
 from daemon.transfer.media.items import SERVICE, Item, items_of, text_of, urls_of, what_is
 from models.event_kinds import Undeliverable
+from models.jobs.blocked_posts import Contents
 from models.jobs.reasons import RefusalReason
 
 ALBUM_REACH = 9  # an album has at most ten messages with neighbouring ids
@@ -87,6 +88,13 @@ class Post:
         for kind in [item.kind for item in self.items] or ["text"]:
             found[kind] = found.get(kind, 0) + 1
         return found
+
+    @property
+    def contents(self) -> Contents:
+        """What it consists of."""
+        files = [*self.items, *(other for item in self.items for _, other in item.beside)]
+        messages = {self.message_id, *(item.message_id for item in self.items)}
+        return Contents(self.channel.id, tuple(sorted(messages)), tuple(sorted({file.media_id for file in files})))
 
     @property
     def size(self) -> int:

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     """Names and invitations that lead nowhere."""
     MESSAGES = "messages"
     """What is passed on to the operator."""
+    COMPLAINTS = "complaints"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class RefusalReason(StrEnum):
     BASIC_GROUP = "basic_group"
     PRIVATE = "private"
     BLOCKED = "blocked"
+    POST_BLOCKED = "post_blocked"
+    """Somebody complained about the post, or about one with the same file."""
     PROTECTED = "protected"
     SELF_DESTRUCTING = "self_destructing"
     PAID_MEDIA = "paid_media"

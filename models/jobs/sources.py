@@ -279,19 +279,32 @@ def looked(user_id: int, chat_id: int, holds: bool, now: int) -> None:
 
 def allow(chat_id: int, by: int, now: int) -> None:
     """Open the chat for all customers. This undoes :func:`block`, but not ``BLOCKED_CHATS``."""
-    _decide(chat_id, now, allowed_at=now, blocked_at=None, decided_by=by)
+    with transaction():
+        _decide(chat_id, now, allowed_at=now, blocked_at=None, decided_by=by)
 
 
 def block(chat_id: int, by: int, now: int) -> None:
     """Close the chat for all customers. This undoes :func:`allow`."""
+    with transaction():
+        close(chat_id, by, now)
+
+
+def close(chat_id: int, by: int, now: int) -> bool:
+    """Do as :func:`block` inside the caller's transaction; False when the chat was closed before."""
+    known = get(chat_id)
     _decide(chat_id, now, allowed_at=None, blocked_at=now, decided_by=by)
+    return known is None or not known.blocked
+
+
+def reopen(chat_id: int, by: int, now: int) -> None:
+    """Undo :func:`close`; whom a private chat was open for, it is open for again. Inside the caller's transaction."""
+    _decide(chat_id, now, blocked_at=None, decided_by=by)
 
 
 def _decide(chat_id: int, now: int, **decision: int | None) -> None:
-    with transaction():
-        Source.insert(id=chat_id, seen_at=now, **decision).on_conflict(
-            conflict_target=[Source.id], update=decision
-        ).execute()
+    Source.insert(id=chat_id, seen_at=now, **decision).on_conflict(
+        conflict_target=[Source.id], update=decision
+    ).execute()
 
 
 # ---- joins

@@ -16,6 +16,7 @@ from models.event_kinds import EventKind
 from models.tables import (
     Adjustment,
     Budget,
+    Complaint,
     CreditUse,
     CustomerNote,
     Dispute,
@@ -26,6 +27,8 @@ from models.tables import (
     Join,
     Order,
     Payment,
+    Referral,
+    ReferralLink,
     Refund,
     Relay,
     Request,
@@ -211,6 +214,24 @@ def _imported(user_id: int) -> Query:
     return Imported.select(Imported.counts, Imported.payments, Imported.at).where(Imported.user == user_id)
 
 
+def _referral_link(user_id: int) -> Query:
+    return ReferralLink.select(ReferralLink.code, ReferralLink.at).where(ReferralLink.user == user_id)
+
+
+def _referrals(user_id: int) -> Query:
+    """Both that the person was brought and whom they brought; not who the other one is."""
+    brought = (Referral.referrer == user_id).alias("brought_somebody")
+    return Referral.select(brought, Referral.terms, Referral.at).where(
+        (Referral.referrer == user_id) | (Referral.friend == user_id)
+    )
+
+
+def _complaints(user_id: int) -> Query:
+    return Complaint.select(
+        Complaint.number, Complaint.link, Complaint.text, Complaint.decision, Complaint.decided_at, Complaint.created_at
+    ).where(Complaint.reporter == user_id)
+
+
 def _notes(user_id: int) -> Query:
     return CustomerNote.select(CustomerNote.text, CustomerNote.at).where(CustomerNote.user == user_id)
 
@@ -240,6 +261,9 @@ _SECTIONS: Mapping[str, _Section] = {
     "requests": _Section(_requests, (Request.id,)),
     "opened_chats": _Section(_opened_chats, (SourceOpening.source,)),
     "invitations": _Section(_invitations, (Join.id,)),
+    "referral_link": _Section(_referral_link, (ReferralLink.user,)),
+    "referrals": _Section(_referrals, (Referral.id,)),
+    "complaints": _Section(_complaints, (Complaint.id,)),
     "notes": _Section(_notes, (CustomerNote.id,)),
     "conversations": _Section(_conversations, (Relay.at, Relay.message_id)),
     "imported": _Section(_imported, (Imported.user,)),

@@ -17,11 +17,12 @@ import peewee
 from models import conversations, outbox, users
 from models.database import fetch, give_way, transaction
 from models.errors import MoveRefused, NotFound
-from models.event_kinds import DataErased
+from models.event_kinds import DataErased, EventKind
 from models.jobs import queue, usage
 from models.jobs.states import ENDED, OPEN
 from models.maintenance import retention
 from models.money import subscriptions
+from models.promotion import complaints, referrals
 from models.tables import (
     Adjustment,
     Batch,
@@ -99,6 +100,7 @@ def _forget_who(user_id: int, now: int) -> None:
         erased_at=now,
     ).where(User.id == user_id).execute()
     Export.delete().where(Export.user == user_id).execute()
+    referrals.forget(user_id)
 
 
 def _stop_renewal(subscription_id: int, user_id: int, now: int) -> None:
@@ -173,7 +175,7 @@ def _drop_news(erasure: _Erasure, limit: int) -> int:
     told = (
         (Event.user_id == erasure.user_id)
         & (Event.created_ms < (erasure.until + 1) * 1000)
-        & Event.kind.in_(retention.FORGETTABLE)
+        & Event.kind.in_((*retention.FORGETTABLE, EventKind.REFERRAL_REWARD))
     )
     return _delete(Event, told, limit)
 
@@ -208,7 +210,16 @@ def _clear_reasons(erasure: _Erasure, limit: int) -> int:
     return int(Adjustment.update(reason="").where(Adjustment.id.in_(ids)).execute())
 
 
+def _clear_complaints(erasure: _Erasure, limit: int) -> int:
+    return complaints.forget(erasure.user_id, erasure.until, limit)
+
+
+def _clear_brought(erasure: _Erasure, limit: int) -> int:
+    return referrals.forget_brought(erasure.user_id, erasure.until, limit)
+
+
 def _clear_referrals(erasure: _Erasure, limit: int) -> int:
+    """Those of the bot from which customers were imported."""
     brought = User.select(User.id).where(User.referred_by == erasure.user_id, User.created_at <= erasure.until)
     return int(User.update(referred_by=None).where(User.id.in_(brought.limit(limit))).execute())
 
@@ -225,6 +236,8 @@ _STEPS: tuple[Callable[[_Erasure, int], int], ...] = (
     _clear_invitations,
     _clear_reasons,
     _clear_referrals,
+    _clear_brought,
+    _clear_complaints,
 )
 
 

@@ -30,6 +30,8 @@ FORGETTABLE = (
     EventKind.BATCH_HELD,
     EventKind.BUDGET_SPENT,
     EventKind.CHECKOUT_CANCELLED,
+    EventKind.COMPLAINT_DECIDED,
+    EventKind.COMPLAINT_MADE,
     EventKind.DATA_ERASED,
     EventKind.INCIDENT_CLOSED,
     EventKind.INCIDENT_OPENED,
@@ -68,6 +70,7 @@ DO UPDATE SET jobs = daily_total.jobs + excluded.jobs, bytes = daily_total.bytes
 
 _PRUNED = {
     "batch": "created_at < :before AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch_id = batch.id)",
+    "complaint": "decided_at < :before",
     "event": f"heard_at < :before AND kind IN ({sql_list(FORGETTABLE)})",
     "incident": "closed_at < :before",
     "join": "day < :day",

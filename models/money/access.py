@@ -1,7 +1,7 @@
 """What a customer may use, and until when.
 
-Access is not stored but computed: a pure fold over payments, refunds, disputes, and what admins gave and took, see
-:mod:`models.money.fold`. Nothing is overwritten, so the order in which reports arrive does not matter.
+Access is not stored but computed: a pure fold over payments, refunds, disputes, rewards, and what admins gave and took,
+see :mod:`models.money.fold`. Nothing is overwritten, so the order in which reports arrive does not matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +17,8 @@ from models.money.fold import Disputed as Disputed
 from models.money.fold import Grant, Refunded, Take, fold
 from models.money.fold import Interval as Interval
 from models.money.fold import part_of as part_of
+from models.money.rewards import news
+from models.money.rewards import rows as rewards
 from models.tables import Adjustment, User
 
 
@@ -143,8 +145,12 @@ def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: 
 
 
 def changed(user_id: int, now: int) -> None:
-    """Have the reminders check this customer again. Call it inside the transaction that changed their access."""
+    """Have the reminders check this customer again, and rewards follow what they paid.
+
+    Call it inside the transaction that changed their access.
+    """
     User.update(access_look_at=now).where(User.id == user_id).execute()
+    news.follow(user_id, now)
 
 
 def _require_user(user_id: int) -> None:
@@ -178,7 +184,7 @@ def _fold(grants: Sequence[Grant], takes: Sequence[Take]) -> tuple[tuple[Interva
 
 def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
     with snapshot():
-        grants = _payment_grants(user_id)
+        grants = [*_payment_grants(user_id), *rewards.grants(user_id)]
         adjustments = _rows("SELECT * FROM adjustment WHERE user_id = ?", user_id)
     grants.extend(_adjustment_grant(row) for row in adjustments if row["kind"] == "give")
     takes = [

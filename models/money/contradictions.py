@@ -20,6 +20,7 @@ from models.money.fold import part_of
 from models.money.orders import OrderState
 from models.money.providers import SubscriptionState
 from models.money.reports import Report
+from models.money.rewards import rows as rewards
 from models.money.subscriptions import RENEWING, is_being_ended
 from models.tables import (
     Dispute,
@@ -68,6 +69,7 @@ def audit(most: int | None = None) -> list[str]:
         _untold,
         _unheard,
         credits.audit,
+        rewards.audit,
     )
     with snapshot():
         return list(islice(chain.from_iterable(each() for each in audits), most))

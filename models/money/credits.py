@@ -189,8 +189,17 @@ def audit() -> Iterator[str]:
         yield f"use {use_id}: payment {payment_id} is no pack of this customer and kind"
 
 
+def returned(ids: Sequence[int]) -> tuple[Mapping[int, tuple[Refunded, ...]], Mapping[int, tuple[Disputed, ...]]]:
+    """The refunds and the disputes of payments, by the payment's id; payments without any are left out."""
+    refunds, disputes = _by_payment(_REFUNDS, ids), _by_payment(_DISPUTES, ids)
+    return (
+        {each: tuple(Refunded(row["at"], row["amount"]) for row in rows) for each, rows in refunds.items()},
+        {each: tuple(map(_disputed, rows)) for each, rows in disputes.items()},
+    )
+
+
 def _purchases(rows: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> list[Purchase]:
-    uses, refunds, disputes = _by_payment(_USES, ids), _by_payment(_REFUNDS, ids), _by_payment(_DISPUTES, ids)
+    uses, (refunds, disputes) = _by_payment(_USES, ids), returned(ids)
     return [
         Purchase(
             payment_id=row["id"],
@@ -202,8 +211,8 @@ def _purchases(rows: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> list[Pu
             ends_at=row["effective_at"] + row["seconds"] if row["seconds"] else None,
             amount=row["amount"],
             uses=tuple(Use(use["at"], use["count"]) for use in uses.get(row["id"], ())),
-            refunds=tuple(Refunded(refund["at"], refund["amount"]) for refund in refunds.get(row["id"], ())),
-            disputes=tuple(map(_disputed, disputes.get(row["id"], ()))),
+            refunds=refunds.get(row["id"], ()),
+            disputes=disputes.get(row["id"], ()),
             ended_at=row["reversed_at"],
             refunding=bool(row["refunding"]),
         )

@@ -7,6 +7,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from models.promotion import complaints as shop_complaints
 from tests.browser import chromium, complaints, heading, photograph, press
 from tests.daemon_process import chat
 from tests.paypal_shop import Buyer, PayPalShop, until
@@ -117,6 +118,19 @@ def test_the_domains_first_page(town: Town, browser: webdriver.Chrome, language:
         assert chat_button.get_attribute("href") == f"https://t.me/{town.sandbox.scenario['bot']['username']}"
     finally:
         browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {}})
+
+
+def test_a_complaint_is_made_without_javascript(shop: PayPalShop, tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile", scripts=False) as browser:
+        browser.get(shop.web.url)
+        browser.find_element(By.ID, "link").send_keys("https://t.me/gallery/15")
+        browser.find_element(By.ID, "text").send_keys("it is mine")
+        press(browser, "send")
+
+        assert heading(browser) == "Your complaint is being looked at"
+        assert "/report/" in browser.current_url
+        made = shop_complaints.by_number(browser.current_url.rpartition("/")[2])
+        assert made is not None and (made.link, made.text) == ("t.me/gallery/15", "it is mine")
 
 
 def pending(shop: PayPalShop) -> str:

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon.handlers.referrals import PREFIX
 from models import database
-from models.tables import Event, Order, Request, Subscription, User, WebhookEvent
+from models.promotion import referrals
+from models.tables import Event, Order, Referral, Request, Subscription, User, WebhookEvent
 from tests import sandbox_process
 from tests.crash import trouble, verdict
 from tests.crash.shoppers import Aftermath, Shopper
@@ -104,7 +106,18 @@ class _Storm:
             self._sandbox.control("POST", "/messages", {"from": person["id"], "to": bot, "text": "/start"})
         ids = [person["id"] for person in people]
         until(lambda: User.select().where(User.id.in_(ids)).count() == count, "everybody's first word", 60)
+        self._invite(ids)
         return ids
+
+    def _invite(self, people: list[int]) -> None:
+        """Let every second customer have come by the invitation of the one before, which they open twice."""
+        bot, now = self._sandbox.scenario["bot"]["username"], int(time.time())
+        pairs = list(zip(people[::2], people[1::2], strict=False))
+        for referrer, friend in pairs:
+            text = f"/start {PREFIX}{referrals.link(referrer, now)}"
+            for _ in range(2):
+                self._sandbox.control("POST", "/messages", {"from": friend, "to": bot, "text": text})
+        until(lambda: Referral.select().count() == len(pairs), "everybody whom somebody brought", 60)
 
     def _shop_on(self, people: list[int]) -> None:
         dice = [random.Random(self._dice.randrange(2**31)) for _ in range(self._course.purchases)]
@@ -153,6 +166,7 @@ class _Storm:
             "captures and sales": len(verdict.captured(paypal)) + len(paypal.sales()),
             "refunds and reversals": len(verdict.given_back(paypal)),
             "disputes": len(paypal.disputes()),
+            "rewards for referrals": verdict.rewarded(),
             "webhook transmissions": sum(delivery["attempts"] for delivery in paypal.deliveries()),
             "messages sent": len(stats["messages"]),
             "second copies that Telegram refused": sum(stats["duplicates_refused"].values()),

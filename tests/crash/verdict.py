@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from config.units import DAY_S
 from models.money import access, credits, payments
 from models.money.payments import PaymentState
-from models.tables import Event, Order, Payment, Refund, Request, WebhookEvent
+from models.money.rewards import rows
+from models.money.rewards.rules import A_MONTH, Side
+from models.tables import Event, Order, Payment, Referral, Refund, Request, WebhookEvent
 from tests.crash.shoppers import TAKEN
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox_process import Sandbox
@@ -37,6 +40,7 @@ def faults(sandbox: Sandbox, paypal: LocalPayPal, now: int) -> list[str]:
         *_disputes(paypal),
         *_access(now),
         *_packs(now),
+        *_rewards(),
         *_news(sandbox),
         *payments.audit(),
         *(f"deviation: {deviation}" for deviation in paypal.deviations()),
@@ -133,6 +137,38 @@ def _packs(now: int) -> Iterator[str]:
         left = bought[row.id].left(now)
         if holds != bool(left):
             yield f"payment {row.id} is {payment.state}, {payment.refunded} of it went back, and {left} are left"
+
+
+def _rewards() -> Iterator[str]:
+    """Whoever brought somebody is rewarded for each payment of a plan that is still here when it was held, once."""
+    for row in Referral.select():
+        wanted, held = set(), row.terms["hold_days"] * DAY_S
+        for payment in payments.history_of(row.friend_id, 1000):
+            holds = payment.state is not PaymentState.REVERSED and payment.completed_at is not None
+            minimum = row.terms["minimum"][payment.currency]
+            if holds and payment.purpose == "plan" and payment.amount - payment.refunded - _lost(payment.id) >= minimum:
+                wanted.add(payment.id)
+        rewards = [each for each in rows.of(row.referrer_id) if each.side is Side.REFERRER]
+        found = {each.of.id for each in rewards}
+        is_right = found == wanted or (len(wanted) > A_MONTH == len(found) and found < wanted)
+        if not is_right or len(rewards) != len(found):
+            yield f"customer {row.referrer_id} is rewarded for {sorted(found)}, not for {sorted(wanted)}"
+        for each in rewards:
+            if each.start != each.of.at + held or not 0 < each.seconds <= row.terms["referrer_days"] * DAY_S:
+                yield f"the reward for payment {each.of.id} begins at {each.start} and lasts {each.seconds} s"
+
+
+def _lost(payment_id: int) -> int:
+    """What a dispute has taken of a payment that a refund has not."""
+    payment = Payment.get_by_id(payment_id)
+    refunds = [refund.amount for refund in payment.refunds]
+    lost = [each.amount or payment.amount for each in payment.disputes if each.won is False]
+    return sum(amount for amount in lost if amount not in refunds)
+
+
+def rewarded() -> int:
+    """How many rewards there are or will be."""
+    return sum(len(rows.of(row.referrer_id)) for row in Referral.select())
 
 
 def _payers() -> set[int]:

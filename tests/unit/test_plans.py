@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config import plans
-from config.plans import Limit, Plans, PlansError
+from config.plans import Limit, Plans, PlansError, Referral
 from config.texts import translator
 from config.units import MIB
 
@@ -241,6 +241,34 @@ def test_prices_are_written_in_the_customers_way(minor: int, currency: str, lang
 
 def test_minor_units() -> None:
     assert [plans.decimals(currency) for currency in ("XTR", "USD", "JPY", "HUF", "TWD")] == [0, 2, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("referrer_days = 7", "referrer_days = 400", "referral: referrer_days: must be a whole number from 0 to 365"),
+        ("friend_days = 7", "", "referral: friend_days: missing"),
+        ("hold_days = 14", "hold_days = 0", "referral: hold_days: must be a whole number from 1 to 180"),
+        ("share = 50", "share = 101", "referral: share: must be a whole number from 1 to 100"),
+        ("share = 50", "share = 50\nbonus = 1", "referral: bonus: unknown"),
+        ("share = 50", "share = 46", 'plan "premium": days: must be at least 31 with the 14 days of [referral]'),
+        ("\ndays = 30", "\ndays = 27", 'plan "premium": days: must be at least 28 with the 14 days of [referral]'),
+        ('XTR = 250, USD = "2.50"', "XTR = 250", "referral: minimum.USD: missing: plans are sold for USD"),
+        ('USD = "2.50"', "USD = -1", "referral: minimum.USD: must be a price above 0"),
+        ("minimum = {", "minimum = 5 #", "referral: minimum: must be a table"),
+        ("referrer_days = 7\nfriend_days = 7", "referrer_days = 0\nfriend_days = 0", "and friend_days are both 0"),
+    ],
+)
+def test_a_fault_of_rewards_is_told_with_its_place(file: Path, old: str, new: str, told: str) -> None:
+    found = faults(file, changed(old, new))
+    assert any(told in fault for fault in found), found
+
+
+def test_nobody_is_rewarded_without_the_table(file: Path) -> None:
+    assert plans.load(SHIPPED).referral == Referral(7, 7, 14, 50, {"XTR": 250, "USD": 250})
+    text = SHIPPED.read_text()
+    file.write_text(text[: text.rindex("[referral]")])
+    assert plans.load(file).referral is None
 
 
 PACK = """

@@ -1,5 +1,6 @@
 """What customers read: every screen in every language, within Telegram's limits, with well-formed markup."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,10 +13,21 @@ import pytest
 from config import plan_texts
 from config import plans as plans_module
 from config.texts import LANGUAGES, Texts, translator
-from daemon.screens import account, announcements, checkout, deliveries, home, limits, notices, support
+from daemon.screens import (
+    account,
+    announcements,
+    checkout,
+    complaints,
+    deliveries,
+    home,
+    limits,
+    notices,
+    referrals,
+    support,
+)
 from daemon.screens import links as link_screens
 from daemon.screens.home import PlanStatus
-from daemon.screens.operator import admin
+from daemon.screens.operator import admin, news
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
@@ -35,8 +47,11 @@ from models.money.income import Income
 from models.money.orders import OrderInfo
 from models.money.orders import OrderState as OrderState
 from models.money.payments import PaymentInfo, PaymentState
+from models.money.rewards.rules import Change, Side
 from models.money.subscriptions import SubscriptionInfo
 from models.money.subscriptions import SubscriptionState as SubscriptionState
+from models.promotion.complaints import ComplaintInfo, Decision
+from models.promotion.referrals import Arrival, Standing
 from models.users import UserInfo
 from tests.sandbox_process import REPOSITORY
 
@@ -231,6 +246,33 @@ def held(t: Texts) -> Iterator[Screen]:
     yield unused
 
 
+def brought(t: Texts) -> Iterator[Screen]:
+    """What is read of referrals and complaints."""
+    terms, setting = PLANS.referral, announcements.Setting(t, PLANS, UTC, None)
+    assert terms is not None
+    yield referrals.none_here(t)
+    for standing in (Standing("CODE", 0, 0, 0), Standing("CODE", 2, 7 * 86_400, 1)):
+        yield referrals.invitation(t, standing, terms, "https://t.me/bot?start=i_CODE")
+    yield from (screen for arrival in Arrival if (screen := referrals.arrived(t, arrival, terms)) is not None)
+    for side, change in itertools.product(Side, Change):
+        told = event_kinds.ReferralReward(change=change, side=side, level=1, seconds=86_400)
+        screen = news.render(told, setting)
+        assert screen is not None
+        yield screen
+    yield from (complaints.how_to(t), complaints.not_a_post(t))
+    for decision in Decision:
+        known = ComplaintInfo(1, "AB", EVIL, EVIL, 7, decision, NOW, None)
+        yield from (complaints.taken(t, known), complaints.decided_by_admin(t, known))
+        answer = news.render(event_kinds.ComplaintDecided(number="AB", link=EVIL, decision=decision), setting)
+        assert answer is not None
+        yield answer
+    for reporter, text in ((None, ""), (7, EVIL)):
+        made = event_kinds.ComplaintMade(complaint=1, number="AB", link=EVIL, text=text, reporter=reporter)
+        case = news.render(made, setting.about(USER if reporter else None))
+        assert case is not None
+        yield case
+
+
 def screens(t: Texts) -> list[Screen]:
     """Every screen there is, in one language."""
     people, day, line = users.Totals(9, 1, 2, 3, 4), queue.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
@@ -359,6 +401,7 @@ def screens(t: Texts) -> list[Screen]:
             now=NOW,
         ),
         *[screen for screen in told if screen is not None],
+        *brought(t),
     ]
 
 

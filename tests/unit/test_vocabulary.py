@@ -34,6 +34,8 @@ TYPED = {
     "privacy": "privacy|privacidad",
     "terms": "terms|términos|terminos y condiciones",
     "reminders": "reminders|recordatorios",
+    "invite": "invite friends|referral|invitar amigos|invitar",
+    "report": "report|copyright|denunciar|denuncia|derechos de autor",
 }
 
 

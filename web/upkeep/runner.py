@@ -29,6 +29,7 @@ from models.maintenance import clock_repair, health, privacy, refusals, retentio
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestInfo, RequestKind
+from models.money.rewards import news
 from models.money.seller import Result, Seller, SellerError
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.monitor import Monitor
@@ -173,6 +174,7 @@ class Upkeep:
             PeriodicTask("checkpoint", 1, lambda now: checkpoint()),
             self._settled("end unpaid orders", MINUTE_S, lambda now: _discard(orders.expire_due(now))),
             self._settled("remind", MINUTE_S, self._remind),
+            self._settled("tell of rewards", MINUTE_S, lambda now: _discard(news.write(now))),
             self._settled("write the digest", MINUTE_S, self._write_digest),
             self._settled("let go of what is held", HOUR_S, _let_go),
             self._settled("prune the cache", HOUR_S, lambda now: _discard(cache.prune(CACHE_AGE_S, CACHE_POSTS, now))),

@@ -5,11 +5,13 @@ from html import escape
 from typing import Any
 
 from config.texts import Texts
-from daemon.screens import announcements, keyboard
+from daemon.screens import announcements, complaints, keyboard, referrals
 from daemon.screens.announcements import Setting
 from daemon.screens.operator import admin, income, reasons
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import (
+    ComplaintDecided,
+    ComplaintMade,
     Digest,
     DisputeClosed,
     MessageRelayed,
@@ -18,6 +20,7 @@ from models.event_kinds import (
     PaymentPayload,
     PaymentRefunded,
     PaymentReversed,
+    ReferralReward,
     ShopNotice,
     SubscriptionCancelled,
     SubscriptionExpired,
@@ -150,6 +153,13 @@ def relayed(payload: MessageRelayed, setting: Setting) -> Screen:
     )
 
 
+def complaint(payload: ComplaintMade, setting: Setting) -> Screen:
+    """A complaint to decide."""
+    t = setting.t
+    who = t.gettext("Somebody") if payload.reporter is None else _who(payload.reporter, setting.customer)
+    return complaints.case(t, who, payload)
+
+
 def render(payload: Payload | None, setting: Setting) -> Screen | None:
     """The message for an event; None for an event that is not told."""
     render_kind = KINDS.get(type(payload))
@@ -163,6 +173,8 @@ def about(payload: Payload | None) -> int | None:
     """The customer whose name the message needs."""
     if isinstance(payload, ShopNotice):
         return payload.customer
+    if isinstance(payload, ComplaintMade):
+        return payload.reporter
     return payload.sender if isinstance(payload, MessageRelayed) else None
 
 
@@ -170,4 +182,7 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     ShopNotice: notice,
     Digest: digest,
     MessageRelayed: relayed,
+    ComplaintMade: complaint,
+    ComplaintDecided: complaints.answer,
+    ReferralReward: referrals.reward,
 }

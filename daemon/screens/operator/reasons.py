@@ -15,6 +15,7 @@ LABELS: Mapping[RefusalReason, Callable[[Texts], str]] = {
     RefusalReason.PRIVATE: lambda t: t.gettext("private chat, not open to this customer"),
     RefusalReason.ENTRY_APPROVED: lambda t: t.gettext("private chat, not open to this customer"),
     RefusalReason.BLOCKED: lambda t: t.gettext("blocked chat"),
+    RefusalReason.POST_BLOCKED: lambda t: t.gettext("blocked post"),
     RefusalReason.PROTECTED: lambda t: t.gettext("protected content"),
     RefusalReason.PERSON: lambda t: t.gettext("a person or a bot"),
     RefusalReason.BASIC_GROUP: lambda t: t.gettext("a basic group"),

@@ -9,7 +9,18 @@ import pytest
 from models import database, outbox
 from models.money import payments, subscriptions
 from models.money.subscriptions import News, SubscriptionState
-from models.tables import Dispute, Event, Heartbeat, Order, Payment, PaymentHistory, Refund, Subscription
+from models.tables import (
+    Dispute,
+    Event,
+    Heartbeat,
+    Order,
+    Payment,
+    PaymentHistory,
+    Referral,
+    ReferralPayment,
+    Refund,
+    Subscription,
+)
 from tests.purchases import (
     DAY,
     MONTH,
@@ -59,6 +70,14 @@ def ledger(database_file: Path) -> Ledger:
     made = Ledger()
     assert payments.audit() == []
     return made
+
+
+def bring(ledger: Ledger, referrer_hash: str = "a", friend_hash: str = "b", **changed: Any) -> Any:
+    """Somebody was brought, with whatever is wrong with it."""
+    terms = {"referrer_days": 7, "friend_days": 7, "hold_days": 14, "share": 50, "minimum": {"USD": 100}}
+    row = {"referrer": customer(), "friend": customer(), "at": NOW, **changed}
+    row["terms"] = terms | changed.get("terms", {})
+    return Referral.create(referrer_hash=referrer_hash, friend_hash=friend_hash, **row)
 
 
 def change(table: Any, condition: Any, **values: Any) -> None:
@@ -121,6 +140,15 @@ FAULTS: dict[str, tuple[Callable[[Ledger], object], str]] = {
         "its renewal ended at another time",
     ),
     "unpaid order": (lambda it: change(Order, Order.plan_code == "premium", state="open"), "but a payment came"),
+    "brought by themselves": (lambda it: bring(it, referrer_hash="b"), "its friend has brought its referrer"),
+    "brought in a circle": (lambda it: (bring(it), bring(it, "b", "a")), "its friend has brought its referrer"),
+    "brought after paying": (lambda it: bring(it, friend=it.user, at=NOW + YEAR), "its friend had paid before"),
+    "more promised than a plan may": (lambda it: bring(it, terms={"share": 200}), "promises what no plans may"),
+    "no hold": (lambda it: bring(it, terms={"hold_days": 0}), "promises what no plans may"),
+    "a payment that counts twice": (
+        lambda it: ReferralPayment.create(payment=it.payment, referral=bring(it, friend=it.user), force_insert=True),
+        "counts twice",
+    ),
     "no history": (
         lambda it: PaymentHistory.delete().where(PaymentHistory.payment == it.payment).execute(),
         "has no history",
@@ -149,6 +177,12 @@ def test_each_planted_fault_is_seen(ledger: Ledger, planted: str) -> None:
     plant(ledger)
     findings = payments.audit()
     assert any(said in finding for finding in findings), findings
+
+
+def test_whoever_was_brought_in_order_adds_up(ledger: Ledger) -> None:
+    bring(ledger)
+    bring(ledger, "b", "c", friend=ledger.user, at=NOW - DAY)
+    assert payments.audit() == []
 
 
 def test_two_renewals_of_a_plan_are_seen_unless_one_is_ended(ledger: Ledger) -> None:

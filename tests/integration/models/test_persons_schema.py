@@ -50,6 +50,7 @@ KEPT = {
     "imported": "what was taken over, so that it is not taken over twice",
     "budget": "so that an erasure does not give a new budget; forgotten within a day",
     "source": "a chat's row names the admin who decided about it, not a customer",
+    "complaint": "the decision names the admin; who complained, and why, is emptied",
 }
 
 
@@ -158,5 +159,6 @@ def said() -> set[str]:
 def test_what_age_makes_forgotten_is_named() -> None:
     """Only that somebody has thought of it: that the rows go is shown by the tests of each module."""
     bounded = {*retention._PRUNED, "job", "usage", "upload", "budget", "relay", "export", "erasure", "source_opening"}
+    bounded |= {"referral", "referral_link"}  # by their people: who brought whom earns for as long as the friend pays
     stays = set(names(HOLDING)) - bounded
     assert stays <= {*KEPT, "customer_note"}, "delete them with age (models/maintenance/retention.py), or say why not"

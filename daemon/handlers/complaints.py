@@ -1,0 +1,98 @@
+"""Complaints about posts: made by anybody in chat, decided by admins with buttons."""
+
+from pyrogram.errors import BadRequest, RPCError
+
+from daemon.context import Context
+from daemon.handlers import start
+from daemon.handlers.customers import for_admins
+from daemon.screens import complaints as screens
+from daemon.screens.operator import admin
+from daemon.telegram import links
+from daemon.telegram.links import PostLink
+from daemon.transfer.errors import PermanentFailure, RetryLater
+from models.jobs.blocked_posts import Contents
+from models.jobs.reasons import RefusalReason
+from models.promotion import complaints
+from models.promotion.complaints import ComplaintInfo, Decision
+
+
+async def report(context: Context) -> None:
+    """``/report LINK``, with or without what is wrong with the post."""
+    named, _, text = context.argument.partition(" ")
+    link = links.read(named)
+    if not isinstance(link, PostLink):
+        await context.show(screens.not_a_post(context.t) if named else screens.how_to(context.t))
+        return
+    address = complaints.link_in(str(link)) or named
+    made = await context.deps.database(complaints.make, address, text, context.user.id, context.now)
+    context.deps.wakeup.wake()
+    if made is not None and made.decision is None:
+        await context.show(screens.taken(context.t, made))
+
+
+async def block_post(context: Context) -> None:
+    """Block the post that a complaint is about, and its files."""
+    await _decide(context, Decision.POST)
+
+
+async def block_channel(context: Context) -> None:
+    """Block the whole channel of a post that a complaint is about."""
+    await _decide(context, Decision.CHANNEL)
+
+
+async def reject(context: Context) -> None:
+    """Reject a complaint: the post stays, or is delivered again."""
+    await _decide(context, Decision.REJECTED)
+
+
+async def _decide(context: Context, decision: Decision) -> None:
+    """Decide a complaint once: the same button again, also of another admin, shows what was decided."""
+    deps = context.deps
+    known = await deps.database(complaints.get, context.number or 0)
+    if known is None:
+        await start.show_home(context)
+        return
+    post, channel = None, None
+    if known.decision is not decision:
+        try:
+            post, channel = await _what_is_blocked(context, known, decision)
+        except (PermanentFailure, BadRequest) as error:
+            reason = getattr(error, "reason", RefusalReason.NO_ACCESS)
+            await context.show(admin.unknown_chat(context.t, known.link, reason))
+            return
+        except (RetryLater, RPCError, OSError):
+            await context.show(admin.chat_not_seen(context.t, known.link))
+            return
+    decided = await deps.database(
+        complaints.decide, known.id, decision, context.user.id, context.now, post=post, channel=channel
+    )
+    deps.wakeup.wake()
+    await context.show(screens.decided_by_admin(context.t, decided or known))
+
+
+async def _what_is_blocked(
+    context: Context, known: ComplaintInfo, decision: Decision
+) -> tuple[Contents | None, int | None]:
+    """The post, or the channel, that a decision blocks.
+
+    :raises PermanentFailure: the link names none that the account can find; the others as :meth:`Chats.id_of`.
+    """
+    link, chats = links.read(known.link), context.deps.chats
+    if decision is Decision.CHANNEL:
+        return None, await chats.id_of(known.link, context.now, seen=False)
+    if decision is Decision.REJECTED:
+        return None, None
+    if not isinstance(link, PostLink):
+        raise PermanentFailure(RefusalReason.NO_POST)
+    return await chats.contents(link, context.now), None
+
+
+COMMANDS = {"report": report}
+BUTTONS = {
+    name: for_admins(act)
+    for name, act in {
+        "complaint_post": block_post,
+        "complaint_channel": block_channel,
+        "complaint_reject": reject,
+    }.items()
+}

@@ -1,0 +1,1 @@
+"""What brings customers and keeps them, and what people complain about: referrals, complaints."""
