@@ -44,6 +44,8 @@ REMINDERS=yes
 NOTICES=each
 # La hora (0 a 23, TIMEZONE) del resumen: ingresos, clientes, qué se rechazó y por qué. NOTICES=off también lo apaga.
 DIGEST_HOUR=9
+# Cuántas difusiones (novedades que escribes con /difusion) pueden salir en siete días. 0: ninguna, y a nadie se le pregunta.
+BROADCASTS_PER_WEEK=2
 # Cuántos enlaces puede enviar un cliente en una hora y en un día, entregados o no; cinco veces más con un plan de pago.
 LINKS_PER_HOUR=300
 LINKS_PER_DAY=1500

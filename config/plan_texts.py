@@ -89,6 +89,11 @@ def loss(t: Texts, plan: Plan, *, running: str = "", better: str = "", until: st
     return ""
 
 
+def news(t: Texts) -> str:
+    """What buying means for news, which every buyer reads before they pay."""
+    return t.gettext("Who buys also gets news of this bot now and then, until they send it /quiet.")
+
+
 def terms(t: Texts, article: Article) -> str:
     """What stands behind the price: what a pack holds, for how long it is, and whether it is paid again."""
     if isinstance(article, Pack):

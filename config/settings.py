@@ -120,6 +120,8 @@ class Settings:
     """How admins hear of sales: ``each`` as it comes, in the ``digest`` alone, or not at all (``off``)."""
     digest_hour: int
     """The hour of the operator's day at which admins get the digest."""
+    broadcasts_per_week: int
+    """How many broadcasts may begin in seven days; 0: the shop sends no news, and asks nobody whether they want any."""
     links_per_hour: int
     links_per_day: int
 
@@ -360,6 +362,7 @@ def _customers(reader: _Reader) -> dict[str, Any]:
         "reminders": reader.boolean("REMINDERS", True),
         "notices": reader.choice("NOTICES", ("each", "digest", "off"), "each"),
         "digest_hour": reader.integer("DIGEST_HOUR", 9, low=0, high=23),
+        "broadcasts_per_week": reader.integer("BROADCASTS_PER_WEEK", 2, low=0, high=14),
         "links_per_hour": reader.integer("LINKS_PER_HOUR", 300, low=1),
         "links_per_day": reader.integer("LINKS_PER_DAY", 1500, low=1),
     }

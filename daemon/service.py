@@ -14,6 +14,7 @@ import time
 
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
 from daemon import deps
+from daemon.broadcasting.worker import Broadcaster
 from daemon.canary import Canary
 from daemon.connections import Connections
 from daemon.disk_monitor import DiskMonitor
@@ -53,11 +54,14 @@ class Service:
         self.dispatcher = Dispatcher(parts)
         self.transfers = Transfers(
             TransferClients(
-                bot, account, self.connections.account.up.is_set, account_refused=self.connections.standing.refused
+                bot,
+                account,
+                self.connections.account.up.is_set,
+                parts.sender,
+                account_refused=self.connections.standing.refused,
             ),
             database=database,
             wakeup=wakeup,
-            sender=parts.sender,
             settings=settings,
             catalogue=catalogue,
         )
@@ -76,6 +80,9 @@ class Service:
             handlers=deliveries.handlers(),
             promote=deliveries.promote,
             tells_sales=settings.notices == "each",
+        )
+        self.broadcaster = Broadcaster(
+            bot, parts.sender, database, wakeup, catalogue=catalogue, timezone=settings.timezone
         )
         self.disk_monitor = DiskMonitor(settings, database, parts.notifier)
         self.canary = Canary(settings, database, wakeup)
@@ -117,6 +124,7 @@ class Service:
         self.tasks.start("exports", self.deps.exports.run(bot_is_up))
         self.tasks.start("provider requests", self.deps.stars.carry_out(bot_is_up))
         self.tasks.start("transfers", self._transfer())
+        self.tasks.start("broadcaster", self.broadcaster.run(bot_is_up))
         self.tasks.start("disk monitor", self.disk_monitor.run(bot_is_up))
         self.tasks.start("canary", self.canary.run(bot_is_up))
 

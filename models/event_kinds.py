@@ -45,6 +45,10 @@ class EventKind(StrEnum):
     COMPLAINT_MADE = "complaint_made"
     COMPLAINT_DECIDED = "complaint_decided"
     SHOP_NOTICE = "shop_notice"
+    NEWS_OFFERED = "news_offered"
+    BROADCAST_ANNOUNCED = "broadcast_announced"
+    BROADCAST_ENDED = "broadcast_ended"
+    BROADCAST_SOLD = "broadcast_sold"
     DIGEST = "digest"
     ADMIN_ALERT = "admin_alert"
     INCIDENT_OPENED = "incident_opened"
@@ -488,6 +492,49 @@ class ShopNotice(Payload):
         return read(self.about, self.told)
 
 
+# News
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsOffered(Payload):
+    """The customer is asked whether they want news."""
+
+    event_kind: ClassVar = EventKind.NEWS_OFFERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroadcastAnnounced(Payload):
+    """The admin ``by`` has news go out to many people, from ``at`` on. Any admin can stop it."""
+
+    event_kind: ClassVar = EventKind.BROADCAST_ANNOUNCED
+    broadcast: int
+    by: int
+    recipients: int
+    at: int
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroadcastEnded(Payload):
+    """News has gone out, or was stopped, or deleted again. ``counts``: how many recipients are in which state."""
+
+    event_kind: ClassVar = EventKind.BROADCAST_ENDED
+    broadcast: int
+    state: str
+    counts: Mapping[str, int]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroadcastSold(Payload):
+    """What the ``sent`` recipients of news bought within three days: currency, how many, minor units net."""
+
+    event_kind: ClassVar = EventKind.BROADCAST_SOLD
+    broadcast: int
+    sales: Sequence[Sequence[Any]]
+    sent: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest(Payload):
     """What happened until yesterday. Sums are ``[currency, payments, net in minor units]``.
@@ -613,7 +660,8 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward,
         ComplaintMade, ComplaintDecided, CheckoutCancelled,
         CheckoutRefused, RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent,
-        MessageRelayed, ShopNotice, Digest, AdminAlert, IncidentOpened, IncidentClosed,
+        MessageRelayed, ShopNotice, NewsOffered, BroadcastAnnounced, BroadcastEnded, BroadcastSold, Digest, AdminAlert,
+        IncidentOpened, IncidentClosed,
     )
 }  # fmt: skip
 

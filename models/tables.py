@@ -586,6 +586,58 @@ class Event(Table):
         indexes = ((("heard_at", "not_before"), False),)
 
 
+class Consent(Table):
+    """What a person said about news, append-only: the newest row holds."""
+
+    user = peewee.ForeignKeyField(User, on_delete="RESTRICT")
+    answer = peewee.TextField()  # asked yes no bought (bought something, and read before that customers get news)
+    place = peewee.TextField()  # where they read the words: delivery purchase command news
+    words = peewee.TextField()  # in their language
+    at = peewee.IntegerField()
+
+
+class Broadcast(Table):
+    """News that an admin writes for many customers."""
+
+    by = peewee.BigIntegerField()  # the admin
+    text = peewee.TextField(default="")
+    entities = JSONText(default=list)  # the formatting, as Telegram's own entities
+    media = JSONText(null=True)  # a picture or video, as the bot refers to it
+    source_message_id = peewee.IntegerField(null=True)  # the admin's message, from which a reference is renewed
+    buttons = JSONText(default=list)  # [[kind, value, label], …]
+    segment = peewee.TextField(default="all")  # to whom, see models.promotion.segments
+    state = peewee.TextField(default="draft")
+    asks = peewee.TextField(null=True)  # what the admin's next message becomes: content, a link, a code
+    start_at = peewee.IntegerField(null=True)  # when it is to begin; of a draft None: at once
+    collected_to = peewee.BigIntegerField(default=0)  # customers with ids up to this one are recipients, if meant
+    counts = JSONText(default=dict)  # state -> number of recipients whose rows were deleted
+    sales = JSONText(null=True)  # [[currency, number, minor units], …], kept when the rows are deleted
+    status_message_id = peewee.IntegerField(null=True)
+    why = peewee.TextField(default="")  # it was stopped
+    touched_at = peewee.IntegerField()  # when its admin began it, or was last asked for something
+    began_at = peewee.IntegerField(null=True)  # when its first recipient was written to
+    ended_at = peewee.IntegerField(null=True)
+    reported_at = peewee.IntegerField(null=True)  # when its admin was told of its sales
+
+    class Meta:
+        indexes = ((("state", "start_at"), False),)
+
+
+class BroadcastRecipient(Table):
+    """One customer to whom news goes, with the random id under which Telegram takes it once."""
+
+    broadcast = peewee.ForeignKeyField(Broadcast, backref="recipients", index=False, on_delete="RESTRICT")
+    user = peewee.ForeignKeyField(User, on_delete="RESTRICT")
+    random_id = peewee.BigIntegerField()
+    state = peewee.TextField(default="waiting")  # waiting claimed sent failed blocked skipped deleted
+    attempts = peewee.IntegerField(default=0)
+    message_id = peewee.IntegerField(null=True)  # None of a sent one: Telegram only said that it had it already
+    at = peewee.IntegerField(null=True)  # when it came into its state
+
+    class Meta:
+        indexes = ((("broadcast", "user"), True), (("broadcast", "state"), False))
+
+
 class Export(Table):
     """A person waits for the file with what is stored about them."""
 
@@ -641,6 +693,6 @@ TABLES: tuple[type[Table], ...] = (
     User, CustomerNote, Relay, Order, Subscription, SubscriptionReport, Payment, Refund, Dispute, PaymentHistory,
     Adjustment, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, CreditUse, ReferralLink, Referral,
     ReferralPayment, Complaint, BlockedPost, BlockedFile, DailyTotal, Imported, Source,
-    Lookup, ListedChat, SourceOpening, Join, CachedMedia, Event, Export, Erasure, Heartbeat, Incident, CatalogueVersion,
-    Note,
+    Lookup, ListedChat, SourceOpening, Join, CachedMedia, Event, Consent, Broadcast, BroadcastRecipient, Export,
+    Erasure, Heartbeat, Incident, CatalogueVersion, Note,
 )  # fmt: skip

@@ -44,7 +44,7 @@ class Daemon:
         """Run it until its log says *wait_for*."""
         self.db_path.mkdir(parents=True, exist_ok=True)
         seen = len(self.log())
-        own = {"NOTICES": "off", "DB_PATH": str(self.db_path), **self.settings}
+        own = {"NOTICES": "off", "BROADCASTS_PER_WEEK": "0", "DB_PATH": str(self.db_path), **self.settings}
         environment = {**os.environ, **self.sandbox.env, **own}
         with (self.db_path / "stderr").open("ab") as stderr:
             self.process = preloaded.run("daemon", cwd=self.code, env=environment, output=None, errors=stderr)

@@ -155,10 +155,9 @@ async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIte
     await account_connection.start()
     wakeup = Wakeup(Watcher())
     transfers = Transfers(
-        TransferClients(bot, account, account_connection.up.is_set),
+        TransferClients(bot, account, account_connection.up.is_set, Sender(bot, database)),
         database=database,
         wakeup=wakeup,
-        sender=Sender(bot, database),
         settings=settings,
         catalogue=environment.catalogue(settings),
     )

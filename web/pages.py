@@ -13,6 +13,7 @@ from flask import Blueprint, Response, abort, redirect, request, url_for
 from itsdangerous import URLSafeSerializer
 from werkzeug.wrappers import Response as BaseResponse
 
+from config import plan_texts
 from config.plans import Article
 from config.texts import translator
 from config.units import DAY_S
@@ -57,6 +58,7 @@ def offer(token: str) -> Response:
         200,
         texts,
         plan=messages.offer(plan, texts),
+        news=plan_texts.news(texts),
         standing=messages.standing(plan, texts, owned, settings.timezone),
         loss=messages.loss(plan, texts, owned, settings.timezone),
         end_renewal=url_for("pages.end_renewal", token=token),

@@ -9,7 +9,20 @@ from dataclasses import replace
 from pyrogram.types import Message
 
 from daemon.context import Context
-from daemon.handlers import account, admin, complaints, customers, data, links, referrals, shop, start, support
+from daemon.handlers import (
+    account,
+    admin,
+    broadcasts,
+    complaints,
+    consent,
+    customers,
+    data,
+    links,
+    referrals,
+    shop,
+    start,
+    support,
+)
 from daemon.screens import keyboard, notices, vocabulary
 
 Handler = Callable[[Context], Awaitable[None]]
@@ -22,10 +35,11 @@ COMMANDS: dict[str, Handler] = {
     **referrals.COMMANDS,
     **complaints.COMMANDS,
     **data.COMMANDS,
+    **consent.COMMANDS,
 }
 ANSWERS: dict[str, Handler] = {**COMMANDS, "cancel": account.show_waiting}
 """What words lead to, by topic: nothing is cancelled by a word."""
-ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS, **customers.COMMANDS}
+ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS, **customers.COMMANDS, **broadcasts.COMMANDS}
 BUTTONS: dict[str, Handler] = {
     **start.BUTTONS,
     **links.BUTTONS,
@@ -36,6 +50,8 @@ BUTTONS: dict[str, Handler] = {
     **customers.BUTTONS,
     **referrals.BUTTONS,
     **complaints.BUTTONS,
+    **consent.BUTTONS,
+    **broadcasts.BUTTONS,
 }
 DEEP_LINKS: dict[str, Handler] = {
     "plans": shop.plans,
@@ -55,6 +71,8 @@ CODED_LINKS: dict[str, Handler] = {referrals.PREFIX: referrals.arrive}
 async def message(context: Context, sent: Message) -> None:
     """Answer a message of a private chat."""
     text = str(sent.text or "")
+    if context.is_admin and await broadcasts.taken(context, sent):
+        return
     if (post := links.origin(sent)) is not None:
         await links.deliver_forwarded(context, sent, post)
     elif text.startswith("/"):
@@ -77,6 +95,8 @@ async def message(context: Context, sent: Message) -> None:
 
 async def edited(context: Context, sent: Message) -> None:
     """Answer an edited message: by the links that it names now. A command counts when it is sent."""
+    if context.is_admin and await broadcasts.rewritten(context, sent):
+        return
     if not str(sent.text or "").startswith("/"):
         await links.deliver_edited(context, sent)
 
@@ -95,6 +115,8 @@ async def _means_a_customer(context: Context, sent: Message) -> bool:
 
 async def command(context: Context, name: str) -> None:
     """Answer a command, by its name or another word for it. An admin's command is unknown to everybody else."""
+    if context.is_admin:
+        name = vocabulary.admin_command(name) or name
     handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if context.is_admin else None)
     if handler is None and name not in ADMIN_COMMANDS:
         asked = vocabulary.topic(name.replace("_", " "))

@@ -94,6 +94,7 @@ async def offer(context: Context, order: OrderInfo, article: Article) -> None:
         address = await context.deps.stars.subscription_link(order, article, context.t)
         await context.show(checkout.subscribe(context.t, article, address))
     else:
+        context.deps.sender.answers()
         await context.deps.stars.send_invoice(order, article, context.t)
 
 

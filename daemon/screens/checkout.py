@@ -40,7 +40,7 @@ def plans(
     if protected_refused and on_sale:
         parts.append(t.gettext("No plan includes posts of channels that forbid saving."))
     if on_sale or packs:
-        parts.append(t.gettext("By paying you accept the /terms."))
+        parts.append(t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t))
     articles: tuple[Article, ...] = (*on_sale, *packs)
     rows = [buttons(t, each, pay_links.get(each.code)) for each in articles]
     rows += [_subscription_buttons(t, subscription) for subscription in subscriptions]

@@ -191,7 +191,7 @@ def _before_payment(t: Texts, offers: Offers) -> Iterator[str]:
     if offers.packs:
         yield t.gettext("I deliver at once. A pack that you have not used you can give back, for all of its price.")
     if offers.articles:
-        yield t.gettext("By paying you accept the /terms.")
+        yield t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t)
 
 
 def _with_money_back(standing: Standing, screen: Screen, unused: PaymentInfo) -> Screen:

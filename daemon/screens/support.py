@@ -150,6 +150,9 @@ def terms(t: Texts, url: str | None) -> Screen:
         "left of a gift, go when its payment goes back.\n"
         "• Something is wrong with a post? Send /report with its link. The operator decides, and I tell you."
     )
+    text += "\n" + t.gettext(
+        "• Who buys, and who has said yes to it, gets news of this bot now and then, never at night. /quiet ends it."
+    )
     return _with_address(t, text, url, t.gettext("The full terms"))
 
 
@@ -168,6 +171,9 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
     text += "\n" + t.gettext(
         "I also store which codes and gifts you have used, that somebody invited you or came by your invitation, "
         "whether you want news, and your complaints. The operator and their helpers can see which links you send."
+    )
+    text += "\n" + t.gettext(
+        "Of news I also store when you said what you want and what you had read, and for 30 days which you got."
     )
     text += "\n" + t.gettext("/mydata sends you everything that I store about you. /deletemydata deletes it.")
     text += " " + t.gettext(

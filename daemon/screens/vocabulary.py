@@ -46,6 +46,7 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
         "invite, invite friends, invitation, referral, referrals, refer a friend, my link, share, recommend, "
         "bring friends"
     ),
+    "quiet": lambda t: t.gettext("quiet, silence, no news, no more news, stop news, no advertising, no ads, spam"),
     "reminders": lambda t: t.gettext("reminders, reminder, remind me, no reminders"),
     "history": lambda t: t.gettext("history, receipt, receipts, bill, bills, my payments, my purchases, my orders"),
     "stats": lambda t: t.gettext(
@@ -72,6 +73,11 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
     ),
 }
 """Topic to phrases. Where two topics have a phrase of the same length in a message, the first one is meant."""
+
+ADMIN_COMMANDS: Mapping[str, Callable[[Texts], str]] = {
+    "broadcast": lambda t: t.gettext("broadcast, newsletter"),
+}
+"""Commands of admins to their other names, which are words without blanks."""
 
 
 UNITS: Mapping[int, Callable[[Texts], str]] = {
@@ -125,6 +131,11 @@ def topic(text: str) -> str | None:
     if found:
         return max(found)[2]
     return _mistyped(said[0]) if len(said) == 1 else None
+
+
+def admin_command(name: str) -> str | None:
+    """The command of admins that *name* is another name of, in any language."""
+    return next((command for command, say in ADMIN_COMMANDS.items() if says(say, name)), None)
 
 
 def says(say: Callable[[Texts], str], text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from pyrogram import Client, raw
@@ -25,8 +26,9 @@ async def invoke(
     timeout: float = TIMEOUT_S,
     longest_flood: float = LONGEST_FLOOD_S,
     failures: int = FAILURES,
+    on_flood: Callable[[int], None] | None = None,
 ) -> Any:
-    """Invoke *query* and return its result.
+    """Invoke *query* and return its result. *on_flood* hears the seconds of each flood wait.
 
     A flood wait of at most *longest_flood* seconds is slept out with a margin, three times. Server errors and lost
     replies are tried *failures* times with the very same query, so that a ``random_id`` in it keeps its meaning.
@@ -44,6 +46,8 @@ async def invoke(
         except (FloodWait, FloodPremiumWait) as error:
             floods += 1
             seconds = flood_seconds(error)
+            if on_flood is not None:
+                on_flood(seconds)
             if floods > FLOOD_WAITS or seconds > longest_flood:
                 raise
             logger.warning("call.flooded", extra={"call": query.QUALNAME, "seconds": seconds})

@@ -28,6 +28,7 @@ from pyrogram.errors import (
 
 from config.units import KIB, MIB
 from daemon.database import Database
+from daemon.telegram.bucket import TokenBucket
 from daemon.telegram.errors import AlreadySent, Unreachable
 from daemon.telegram.rpc import LONGEST_FLOOD_S, invoke
 from daemon.telegram.screen import Button, Keyboard, Screen
@@ -68,6 +69,20 @@ class Sender:
         self._bot = bot
         self._database = database
         self._edits = Pace(EDITS_PER_SECOND)
+        self._bucket = TokenBucket()
+
+    def answers(self) -> None:
+        """Count a message that the bot sends elsewhere: a delivery, an invoice. News waits for these too."""
+        self._bucket.answer(_now())
+
+    def flooded(self, seconds: int) -> None:
+        """Note that Telegram asked for a flood wait."""
+        self._bucket.flooded(seconds, _now())
+
+    async def turn_for_news(self) -> None:
+        """Wait until news may take its turn: customers' answers and deliveries come first."""
+        while wait := self._bucket.news(_now()):
+            await asyncio.sleep(wait)
 
     async def send_screen(
         self,
@@ -123,6 +138,20 @@ class Sender:
             lambda peer: raw.functions.messages.SendMedia(peer=peer, random_id=random_id, media=media, **parsed),
         )
 
+    async def send_news(
+        self, chat_id: int, query: Callable[[raw.base.InputPeer, int], Any], *, random_id: int
+    ) -> int | None:
+        """Make the call that *query* builds for a chat, in a turn that :meth:`turn_for_news` has given.
+
+        A flood wait is raised. The rest is as for :meth:`send_screen`.
+        """
+        return await self._attempt(chat_id, random_id, lambda peer: query(peer, random_id), 0)
+
+    async def send_now(self, chat_id: int, query: Callable[[raw.base.InputPeer, int], Any]) -> int | None:
+        """Make such a call at once, for the admin who looks at their news."""
+        random_id = secrets.randbits(63)
+        return await self._send(chat_id, random_id, lambda peer: query(peer, random_id))
+
     async def _send(
         self,
         chat_id: int,
@@ -130,9 +159,16 @@ class Sender:
         query: Callable[[raw.base.InputPeer], Any],
         longest_flood: float = LONGEST_FLOOD_S,
     ) -> int | None:
+        self.answers()
+        return await self._attempt(chat_id, random_id, query, longest_flood)
+
+    async def _attempt(
+        self, chat_id: int, random_id: int, query: Callable[[raw.base.InputPeer], Any], longest_flood: float
+    ) -> int | None:
         try:
-            peer = await self._bot.resolve_peer(chat_id)
-            return sent_id(await invoke(self._bot, query(peer), longest_flood=longest_flood), random_id)
+            called = query(await self._bot.resolve_peer(chat_id))
+            answer = await invoke(self._bot, called, longest_flood=longest_flood, on_flood=self.flooded)
+            return sent_id(answer, random_id)
         except AlreadySent:
             return None
         except GONE as error:
@@ -190,11 +226,18 @@ class Sender:
 
     async def delete(self, chat_id: int, message_ids: Iterable[int]) -> None:
         """Delete messages for both sides. Messages that are gone already are no error."""
-        query = raw.functions.messages.DeleteMessages(id=list(message_ids), revoke=True)
         try:
-            await invoke(self._bot, query)
+            await self.delete_for_all(message_ids)
         except RPCError as error:
             logger.info("message.undeleted", extra={"user": chat_id, "reason": str(error)})
+
+    async def delete_for_all(self, message_ids: Iterable[int]) -> None:
+        """Delete messages of private chats, up to 100, whoever's they are: a bot has one sequence of ids for them all.
+
+        :raises RPCError: Telegram refused.
+        :raises OSError: no answer.
+        """
+        await invoke(self._bot, raw.functions.messages.DeleteMessages(id=list(message_ids), revoke=True))
 
     async def _parsed(self, text: str) -> dict[str, object]:
         parsed: dict[str, object] = await self._bot.parser.parse(text, enums.ParseMode.HTML)
@@ -222,6 +265,10 @@ def sent_id(updates: raw.base.Updates, random_id: int) -> int | None:
         if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
             return int(update.id)
     return None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _button(button: Button) -> raw.types.KeyboardInlineButton:

@@ -16,7 +16,7 @@ from pyrogram.raw.core import TLObject
 from config.units import MIB
 from daemon.telegram import rpc
 from daemon.telegram.errors import AlreadySent
-from daemon.telegram.sender import GONE, sent_id
+from daemon.telegram.sender import GONE, Sender, sent_id
 from daemon.transfer.errors import FloodWaitTooLong, PartsMissing, RecipientRestricted, RecipientUnreachable
 from daemon.transfer.media import captions, carried
 from daemon.transfer.media.items import Item, attributes_of
@@ -81,10 +81,11 @@ def plan(post: Post) -> list[Message]:
 
 
 class Delivery:
-    """Sends and uploads with the bot's client."""
+    """Sends and uploads with the bot's client; *sender* learns of each message, because news waits for deliveries."""
 
-    def __init__(self, bot: Client) -> None:
+    def __init__(self, bot: Client, sender: Sender) -> None:
         self._bot = bot
+        self._sender = sender
 
     async def send(
         self, chat_id: int, message: Message, stored: Sequence[StoredFile], random_ids: Sequence[int]
@@ -98,6 +99,8 @@ class Delivery:
         :raises OSError: no answer; the same call may be made again.
         """
         query = self._query(await self._bot.resolve_peer(chat_id), message, stored, random_ids)
+        for _ in random_ids:
+            self._sender.answers()
         try:
             answer = await self._call(query)
         except AlreadySent:
@@ -124,7 +127,9 @@ class Delivery:
 
     async def _call(self, query: "TLObject[Any]", timeout: float = CALL_TIMEOUT_S) -> Any:
         try:
-            return await rpc.invoke(self._bot, query, timeout=timeout, longest_flood=LONGEST_FLOOD_S)
+            return await rpc.invoke(
+                self._bot, query, timeout=timeout, longest_flood=LONGEST_FLOOD_S, on_flood=self._sender.flooded
+            )
         except (FloodWait, FloodPremiumWait) as error:
             raise FloodWaitTooLong(rpc.flood_seconds(error)) from error
         except VoiceMessagesForbidden as error:

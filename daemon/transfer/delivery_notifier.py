@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from config.settings import Settings
 from config.texts import Texts
 from daemon.database import Database
-from daemon.notifier import Notifier
+from daemon.notifier import Notifier, texts_of
+from daemon.screens import consent as news
 from daemon.screens import deliveries
 from daemon.screens.deliveries import Standing
 from daemon.telegram.screen import Screen
@@ -18,6 +19,7 @@ from models.jobs.usage import Left, Room
 from models.money import access, credits, orders, payments
 from models.money.payments import PaymentInfo
 from models.outbox import EventInfo
+from models.promotion import consent
 
 LONGEST_FLOOD_S = 0  # the outbox worker tries again
 
@@ -44,6 +46,7 @@ class DeliveryNotifier:
             EventKind.JOB_HELD: self._job_held,
             EventKind.BATCH_FINISHED: self._batch,
             EventKind.BATCH_HELD: self._batch_held,
+            EventKind.NEWS_OFFERED: self._news_offered,
         }
 
     def promote(self, user_id: int, now: int) -> None:
@@ -59,6 +62,8 @@ class DeliveryNotifier:
         credit = await self._credit(event)
         whole = None if finished.state == JobState.DONE else await self._database(_unused, event, finished)
         await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left, credit), whole))
+        if finished.state == JobState.DONE and finished.used:
+            await self._offer_news(event)
 
     async def _job_held(self, event: EventInfo) -> None:
         held, left, now = event.read(JobHeld), await self._left(event.user_id or 0), int(time.time())
@@ -75,11 +80,16 @@ class DeliveryNotifier:
         used = await self._database(usage.of_batch, batch_id)
         left, credit = await self._left(event.user_id or 0), await self._credit(event)
         await self._send(event, lambda t: deliveries.batch(counts, used, self._standing(t, left, credit)))
+        if used:
+            await self._offer_news(event)
 
     async def _batch_held(self, event: EventInfo) -> None:
         held = event.read(BatchHeld)
         waiting = await self._database(batches.waiting, held.batch)
         await self._send(event, lambda t: deliveries.batch_held(t, held, waiting, self._catalogue.plans))
+
+    async def _news_offered(self, event: EventInfo) -> None:
+        await self._send(event, news.offer)
 
     def _standing(self, t: Texts, left: Mapping[str, Left], credit: Mapping[str, int] | None = None) -> Standing:
         return Standing(t, self._catalogue.plans, left, self._account_name(), credit=credit or {})
@@ -93,6 +103,12 @@ class DeliveryNotifier:
         level = (await self._database(access.of, user_id, now)).level
         day = usage.day_of(now, self._settings.timezone)
         return await self._database(usage.left, user_id, self._catalogue.plans.for_level(level), day)
+
+    async def _offer_news(self, event: EventInfo) -> None:
+        """Have the customer asked, once, whether they want news: an event of its own, which is told next."""
+        if event.user_id is not None and self._settings.broadcasts_per_week:
+            words = news.offer(await texts_of(self._database, event.user_id)).text
+            await self._database(consent.offer, event.user_id, words, int(time.time()))
 
     async def _send(self, event: EventInfo, render: Callable[[Texts], Screen | None]) -> None:
         if event.user_id is not None:

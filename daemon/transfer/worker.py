@@ -67,11 +67,12 @@ ACCOUNT_TIMEOUT_S = 900
 
 @dataclass(frozen=True)
 class TransferClients:
-    """The bot, which delivers, and the account, which reads what the bot cannot see."""
+    """The bot, which delivers, what it says beside that, and the account, which reads what the bot cannot see."""
 
     bot: Client
     account: Client
     account_is_up: Callable[[], bool]
+    sender: Sender
     account_refused: Callable[[str], None] = lambda _error: None
     """Is told when Telegram restricts the account, with its error."""
 
@@ -85,7 +86,6 @@ class Transfers:
         *,
         database: Database,
         wakeup: Wakeup,
-        sender: Sender,
         settings: Settings,
         catalogue: Catalogue,
     ) -> None:
@@ -103,7 +103,7 @@ class Transfers:
         chosen = cipher(settings.transfer_cipher)
         self._reading = DataCentrePools(clients.account, reads, chosen)
         self._writing = DataCentrePools(clients.bot, writes, chosen)
-        self._progress = ProgressMessages(sender, database, self._running, self._why_waiting)
+        self._progress = ProgressMessages(clients.sender, database, self._running, self._why_waiting)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -142,7 +142,7 @@ class Transfers:
             settings=self._settings,
             account_is_up=self._clients.account_is_up,
         )
-        delivery = Delivery(self._clients.bot)
+        delivery = Delivery(self._clients.bot, self._clients.sender)
         stream = Stream(
             self._reading, self._writing, home, Budget(int((self._settings.transfer_memory_mib << 20) / COPIES))
         )

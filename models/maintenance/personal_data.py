@@ -15,8 +15,11 @@ from models.database import execute, fetch, transaction
 from models.event_kinds import EventKind
 from models.tables import (
     Adjustment,
+    Broadcast,
+    BroadcastRecipient,
     Budget,
     Complaint,
+    Consent,
     CreditUse,
     CustomerNote,
     Dispute,
@@ -210,6 +213,15 @@ def _invitations(user_id: int) -> Query:
     return Join.select(Join.invite_hash, Join.outcome, Join.at).where(Join.user == user_id)
 
 
+def _said_of_news(user_id: int) -> Query:
+    return Consent.select(Consent.answer, Consent.place, Consent.words, Consent.at).where(Consent.user == user_id)
+
+
+def _broadcasts(user_id: int) -> Query:
+    got = BroadcastRecipient.select(Broadcast.text, BroadcastRecipient.state, BroadcastRecipient.at)
+    return got.join(Broadcast).where(BroadcastRecipient.user == user_id)
+
+
 def _imported(user_id: int) -> Query:
     return Imported.select(Imported.counts, Imported.payments, Imported.at).where(Imported.user == user_id)
 
@@ -266,6 +278,8 @@ _SECTIONS: Mapping[str, _Section] = {
     "complaints": _Section(_complaints, (Complaint.id,)),
     "notes": _Section(_notes, (CustomerNote.id,)),
     "conversations": _Section(_conversations, (Relay.at, Relay.message_id)),
+    "said_of_news": _Section(_said_of_news, (Consent.id,)),
+    "broadcasts": _Section(_broadcasts, (BroadcastRecipient.id,)),
     "imported": _Section(_imported, (Imported.user,)),
     "news": _Section(_news, (Event.id,)),
 }

@@ -22,10 +22,11 @@ from models.jobs import queue, usage
 from models.jobs.states import ENDED, OPEN
 from models.maintenance import retention
 from models.money import subscriptions
-from models.promotion import complaints, referrals
+from models.promotion import complaints, recipients, referrals
 from models.tables import (
     Adjustment,
     Batch,
+    Consent,
     CustomerNote,
     Erasure,
     Event,
@@ -101,6 +102,7 @@ def _forget_who(user_id: int, now: int) -> None:
     ).where(User.id == user_id).execute()
     Export.delete().where(Export.user == user_id).execute()
     referrals.forget(user_id)
+    Consent.delete().where(Consent.user == user_id).execute()
 
 
 def _stop_renewal(subscription_id: int, user_id: int, now: int) -> None:
@@ -190,6 +192,10 @@ def _drop_notes(erasure: _Erasure, limit: int) -> int:
     return _delete(CustomerNote, noted, limit)
 
 
+def _drop_broadcasts(erasure: _Erasure, limit: int) -> int:
+    return recipients.forget_person(erasure.user_id, erasure.until, limit)
+
+
 def _drop_conversations(erasure: _Erasure, limit: int) -> int:
     conversations.forget_texts_of(erasure.user_id, erasure.now)
     between = ((Relay.chat_id == erasure.user_id) | (Relay.about == erasure.user_id)) & (Relay.at <= erasure.until)
@@ -232,6 +238,7 @@ _STEPS: tuple[Callable[[_Erasure, int], int], ...] = (
     _drop_news,
     _drop_openings,
     _drop_notes,
+    _drop_broadcasts,
     _drop_conversations,
     _clear_invitations,
     _clear_reasons,

@@ -23,6 +23,7 @@ from models.event_kinds import AlertReason
 from models.jobs import queue
 from models.maintenance import backups, integrity
 from models.money import stars_cursor
+from models.promotion import broadcasts
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
 
@@ -136,5 +137,6 @@ def _tell(file: Path, made_at: int, now: int) -> None:
         if notes.get(stars_cursor.NOTE) is None:
             notes.put(stars_cursor.NOTE, stars_cursor.beginning(made_at), now)
         queue.lose(now)
+        broadcasts.end_all("restored", now)
     finally:
         database.close_database()

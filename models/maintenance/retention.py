@@ -28,6 +28,9 @@ FORGETTABLE = (
     EventKind.ACCESS_TAKEN,
     EventKind.BATCH_FINISHED,
     EventKind.BATCH_HELD,
+    EventKind.BROADCAST_ANNOUNCED,
+    EventKind.BROADCAST_ENDED,
+    EventKind.BROADCAST_SOLD,
     EventKind.BUDGET_SPENT,
     EventKind.CHECKOUT_CANCELLED,
     EventKind.COMPLAINT_DECIDED,
@@ -39,6 +42,7 @@ FORGETTABLE = (
     EventKind.JOB_FINISHED,
     EventKind.JOB_HELD,
     EventKind.MESSAGE_RELAYED,
+    EventKind.NEWS_OFFERED,
     EventKind.REQUEST_DONE,
     EventKind.SHOP_NOTICE,
 )
@@ -71,6 +75,7 @@ DO UPDATE SET jobs = daily_total.jobs + excluded.jobs, bytes = daily_total.bytes
 _PRUNED = {
     "batch": "created_at < :before AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch_id = batch.id)",
     "complaint": "decided_at < :before",
+    "broadcast": "state = 'discarded' AND touched_at < :before",
     "event": f"heard_at < :before AND kind IN ({sql_list(FORGETTABLE)})",
     "incident": "closed_at < :before",
     "join": "day < :day",

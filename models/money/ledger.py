@@ -40,6 +40,7 @@ from models.money.facts import (
     verdict_of,
 )
 from models.money.provider_requests import RequestKind
+from models.promotion import consent
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
 
 _OUTCOMES: Mapping[AlertReason | None, SettlementOutcome] = {
@@ -201,6 +202,8 @@ def _happened(payment: Payment, fact: Fact, now: int) -> bool:
     if fact.state is PaymentState.COMPLETED:
         if payment.order_id is not None and payment.user_id is not None:
             users.accept_terms(payment.user_id, fact.at)
+            if payment.grants:
+                consent.bought(payment.user_id, fact.at)
         _return_test(payment, now)
         _tell_completed(payment, now)
     else:

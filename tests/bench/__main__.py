@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.bench import chat, flood, million, payments, personal, relay, report, slow, webhooks
+from tests.bench import broadcast, chat, flood, million, payments, personal, relay, report, slow, webhooks
 from tests.bench.report import Row
 from tests.sandbox_process import REPOSITORY
 
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "webhooks": webhooks.measure,
     "slow": slow.measure,
     "flood": flood.measure,
+    "broadcast": broadcast.measure,
     "million": million.report,
     "personal": personal.report,
 }

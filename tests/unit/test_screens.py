@@ -18,6 +18,7 @@ from daemon.screens import (
     announcements,
     checkout,
     complaints,
+    consent,
     deliveries,
     home,
     limits,
@@ -27,13 +28,22 @@ from daemon.screens import (
 )
 from daemon.screens import links as link_screens
 from daemon.screens.home import PlanStatus
-from daemon.screens.operator import admin, news
+from daemon.screens.operator import admin, broadcasts, news
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
 from models import event_kinds, users
 from models.errors import RefundRefused
-from models.event_kinds import BatchHeld, EventKind, JobFinished, JobHeld, PaymentRefunded
+from models.event_kinds import (
+    BatchHeld,
+    BroadcastAnnounced,
+    BroadcastEnded,
+    BroadcastSold,
+    EventKind,
+    JobFinished,
+    JobHeld,
+    PaymentRefunded,
+)
 from models.jobs import holding, queue
 from models.jobs.queue import Overview
 from models.jobs.reasons import RefusalReason
@@ -50,8 +60,11 @@ from models.money.payments import PaymentInfo, PaymentState
 from models.money.rewards.rules import Change, Side
 from models.money.subscriptions import SubscriptionInfo
 from models.money.subscriptions import SubscriptionState as SubscriptionState
+from models.promotion.broadcasts import BroadcastInfo, BroadcastState, Wrong
 from models.promotion.complaints import ComplaintInfo, Decision
+from models.promotion.recipients import RecipientState
 from models.promotion.referrals import Arrival, Standing
+from models.promotion.segments import Segment, SegmentKind
 from models.users import UserInfo
 from tests.sandbox_process import REPOSITORY
 
@@ -71,6 +84,12 @@ CHOICES = [
     if isinstance(choice, links.Choice)
 ]
 USER = UserInfo(42, EVIL, None, "en", False, False, True, None, NOW)
+BROADCAST = BroadcastInfo(
+    id=7, by=1, text=EVIL, entities=[], media=None, source_message_id=9,
+    buttons=(("plan", "premium", ""), ("link", "https://x.example", EVIL)), segment=Segment(SegmentKind.ALL),
+    state=BroadcastState.DRAFT, asks=None, start_at=None, collected_to=0, status_message_id=8, why="", touched_at=NOW,
+    began_at=None, ended_at=None,
+)  # fmt: skip
 MONEY: dict[str, Any] = {
     "payment": 7, "provider": "stars", "remote_id": "stxA<b>", "order": "x", "plan": "premium", "level": 1,
     "amount": 500,
@@ -273,6 +292,31 @@ def brought(t: Texts) -> Iterator[Screen]:
         yield case
 
 
+def for_many(t: Texts) -> Iterator[Screen]:
+    """News as customers and its admin see them."""
+    yield from (say(t) for say in (consent.offer, consent.welcome, consent.declined, consent.quiet))
+    states: dict[str, int] = {state: 7 for state in RecipientState}
+    for state in BroadcastState:
+        for why in ("", "media_gone", "restored"):
+            told = replace(BROADCAST, state=state, why=why)
+            yield broadcasts.report(t, told, states, sales=[["XTR", 2, 1000]], timezone=UTC)
+    for number, start_at in ((0, None), (1, NOW), (4096, None)):
+        sending = broadcasts.Sending(number=number, starts_at=NOW, seconds=164, now=NOW - 1, timezone=UTC)
+        yield broadcasts.composer(t, replace(BROADCAST, start_at=start_at), sending, PLANS)
+    yield broadcasts.write(t, 7, [BROADCAST, replace(BROADCAST, text="")])
+    yield from (broadcasts.not_news(t, too_long=long) for long in (True, False))
+    yield broadcasts.choose_segment(t, BROADCAST)
+    yield broadcasts.choose_hour(t, BROADCAST, [NOW + number * 3600 for number in range(14)], UTC)
+    yield broadcasts.choose_button(t, BROADCAST, [("plan", PREMIUM), *(("pack", pack) for pack in PLANS.packs)])
+    yield from (say(t, BROADCAST) for say in (broadcasts.ask_link, broadcasts.ask_code, broadcasts.not_a_button))
+    yield from (broadcasts.wrong(t, why, most) for why in Wrong for most in (1, 2))
+    yield from (say(t) for say in (broadcasts.switched_off, broadcasts.discarded, broadcasts.only_theirs))
+    yield broadcasts.ask_delete(t, 7)
+    yield broadcasts.announced(BroadcastAnnounced(broadcast=7, by=1, recipients=101, at=NOW, excerpt=EVIL), t, UTC, "x")
+    yield broadcasts.ended(BroadcastEnded(broadcast=7, state="done", counts={"sent": 3}), t)
+    yield broadcasts.sold(BroadcastSold(broadcast=7, sales=[], sent=2), t)
+
+
 def screens(t: Texts) -> list[Screen]:
     """Every screen there is, in one language."""
     people, day, line = users.Totals(9, 1, 2, 3, 4), queue.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
@@ -331,6 +375,7 @@ def screens(t: Texts) -> list[Screen]:
         support.terms(t, "https://x"),
         support.privacy(t, None, EVIL, 90),
         *delivered(t),
+        *for_many(t),
         *held(t),
         checkout.plans(
             t, status(PREMIUM, PAID), PLANS.on_sale(), [], packs=PLANS.packs, pay_links={}, protected_refused=False
@@ -414,7 +459,7 @@ class Tags(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in ("b", "i", "code", "a"), tag
+        assert tag in ("b", "i", "code", "a", "blockquote"), tag
         self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

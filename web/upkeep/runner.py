@@ -31,6 +31,7 @@ from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.rewards import news
 from models.money.seller import Result, Seller, SellerError
+from models.promotion import broadcasts, recipients
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.monitor import Monitor
 from web.paypal.operations import Operations
@@ -209,6 +210,8 @@ class Upkeep:
         gone = retention.forget(self._settings.retention_days, self._settings.timezone, now)
         if gone:
             logger.info("rows.forgotten", extra={"rows": dict(gone)})
+        broadcasts.forget_drafts(now)
+        recipients.forget_old(now)
 
     def _while_wanted(self, work: Iterable[T]) -> Iterator[T]:
         """Yield the turn's pieces of work until the program is to stop."""

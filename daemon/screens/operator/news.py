@@ -7,9 +7,12 @@ from typing import Any
 from config.texts import Texts
 from daemon.screens import announcements, complaints, keyboard, referrals
 from daemon.screens.announcements import Setting
-from daemon.screens.operator import admin, income, reasons
+from daemon.screens.operator import admin, broadcasts, income, reasons
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import (
+    BroadcastAnnounced,
+    BroadcastEnded,
+    BroadcastSold,
     ComplaintDecided,
     ComplaintMade,
     Digest,
@@ -175,6 +178,8 @@ def about(payload: Payload | None) -> int | None:
         return payload.customer
     if isinstance(payload, ComplaintMade):
         return payload.reporter
+    if isinstance(payload, BroadcastAnnounced):
+        return payload.by
     return payload.sender if isinstance(payload, MessageRelayed) else None
 
 
@@ -185,4 +190,9 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     ComplaintMade: complaint,
     ComplaintDecided: complaints.answer,
     ReferralReward: referrals.reward,
+    BroadcastAnnounced: lambda told, setting: broadcasts.announced(
+        told, setting.t, setting.timezone, _who(told.by, setting.customer)
+    ),
+    BroadcastEnded: lambda told, setting: broadcasts.ended(told, setting.t),
+    BroadcastSold: lambda told, setting: broadcasts.sold(told, setting.t),
 }

@@ -23,6 +23,7 @@ NOT_EXPORTED = {
     "payment_history": "what happened to payments, which are exported with their states",
     "upload": "parts of a file on its way",
     "listed_chat": "chats, no persons",
+    "broadcast": "what the shop wrote to its customers, and which admin did",
     "source": "a chat, and which admin decided about it",
 }
 WORDS = {
@@ -36,6 +37,10 @@ WORDS = {
     "adjustment.kind": "give",
     "join.outcome": "joined",
     "relay.purpose": "say",
+    "broadcast.segment": "all",
+    "broadcast.state": "done",
+    "broadcast_recipient.state": "sent",
+    "consent.answer": "yes",
 }
 """What a column holds that does not take any text."""
 KEPT = {
@@ -49,6 +54,7 @@ KEPT = {
     "usage": "one sum a kind, so that limits in all do not begin anew",
     "imported": "what was taken over, so that it is not taken over twice",
     "budget": "so that an erasure does not give a new budget; forgotten within a day",
+    "broadcast": "what the shop wrote, and which admin did",
     "source": "a chat's row names the admin who decided about it, not a customer",
     "complaint": "the decision names the admin; who complained, and why, is emptied",
 }
@@ -160,5 +166,8 @@ def test_what_age_makes_forgotten_is_named() -> None:
     """Only that somebody has thought of it: that the rows go is shown by the tests of each module."""
     bounded = {*retention._PRUNED, "job", "usage", "upload", "budget", "relay", "export", "erasure", "source_opening"}
     bounded |= {"referral", "referral_link"}  # by their people: who brought whom earns for as long as the friend pays
+    bounded |= {"broadcast_recipient"}
     stays = set(names(HOLDING)) - bounded
-    assert stays <= {*KEPT, "customer_note"}, "delete them with age (models/maintenance/retention.py), or say why not"
+    assert stays <= {*KEPT, "customer_note", "consent"}, (
+        "delete them with age (models/maintenance/retention.py), or say why not"
+    )

@@ -1,0 +1,322 @@
+"""``/broadcast``: an admin writes news, looks at it, chooses to whom and when, and sends it; and its buttons."""
+
+import math
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from pyrogram.types import Message
+
+from config.plans import Article
+from daemon.broadcasting import content
+from daemon.broadcasting.content import News, NotNews
+from daemon.context import ROW, Context
+from daemon.handlers import admin, start
+from daemon.handlers.customers import for_admins
+from daemon.screens.operator import broadcasts as screens
+from daemon.telegram.bucket import NEWS_PER_S
+from daemon.telegram.screen import Screen
+from models import conversations
+from models.promotion import broadcasts, hours, recipients, segments
+from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Rules
+from models.promotion.segments import Segment
+
+REPORTS_SHOWN = 3
+LONGEST_LABEL, LONGEST_ADDRESS = 40, 1024
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+
+
+# ---- written
+
+
+async def broadcast(context: Context, words: list[str]) -> Screen | None:
+    """``/broadcast``: ask for the news, or show the draft that is there."""
+    if not context.deps.settings.broadcasts_per_week:
+        return screens.switched_off(context.t)
+    draft = await context.deps.database(broadcasts.begin, context.user.id, context.now)
+    if draft.is_written:
+        await _show(context, draft, anew=True)
+        return None
+    return await _ask_to_write(context, draft)
+
+
+async def _ask_to_write(context: Context, draft: BroadcastInfo) -> Screen:
+    await context.deps.database(broadcasts.ask, draft.id, Asks.CONTENT, context.now)
+    sent = await context.deps.database(broadcasts.newest_sent, REPORTS_SHOWN)
+    return screens.write(context.t, draft.id, sent)
+
+
+async def taken(context: Context, sent: Message) -> bool:
+    """Take an admin's message for what was asked for their draft; False when nothing was, or it is something else."""
+    if str(sent.text or "").startswith("/") or await _answers_somebody(context, sent):
+        return False
+    draft = await context.deps.database(broadcasts.draft_of, context.user.id, context.now)
+    if draft is None:
+        return False
+    if draft.asks is Asks.CONTENT:
+        await _take_content(context, draft, sent)
+    else:
+        await _take_button(context, draft, str(sent.text or "").strip())
+    return True
+
+
+async def rewritten(context: Context, sent: Message) -> bool:
+    """Take what an admin makes of the message that became their draft; False when it is another one."""
+    draft = await context.deps.database(broadcasts.draft_from, context.user.id, sent.id)
+    if draft is not None:
+        await _take_content(context, draft, sent)
+    return draft is not None
+
+
+async def _answers_somebody(context: Context, sent: Message) -> bool:
+    to = sent.reply_to_message_id
+    return bool(to) and await context.deps.database(conversations.expected, context.user.id, to) is not None
+
+
+async def _take_content(context: Context, draft: BroadcastInfo, sent: Message) -> None:
+    try:
+        written = content.read(sent)
+    except NotNews as error:
+        await context.say(screens.not_news(context.t, too_long=error.too_long))
+        return
+    await context.deps.database(broadcasts.write, draft.id, written, context.now)
+    present = await context.deps.database(broadcasts.get, draft.id)
+    if present is not None:
+        await _show(context, present, anew=True)
+
+
+async def _take_button(context: Context, draft: BroadcastInfo, text: str) -> None:
+    button = link(text) if draft.asks is Asks.LINK else _code(text)
+    added = button is not None and await context.deps.database(broadcasts.add_button, draft.id, button, context.now)
+    present = await context.deps.database(broadcasts.get, draft.id)
+    if added and present is not None:
+        await _show(context, present, anew=True)
+    else:
+        await context.say(screens.not_a_button(context.t, draft))
+
+
+def link(text: str) -> tuple[str, str, str] | None:
+    """A button that leads to an https page: the address is the last word, what stands before it the label."""
+    label, _, address = text.rpartition(" ") if " " in text else ("", "", text)
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        is_plain = parts.username is None and parts.password is None and parts.port in (None, 443)
+    except ValueError:
+        return None
+    if parts.scheme != "https" or not is_plain or not _HOST.fullmatch(host) or len(address) > LONGEST_ADDRESS:
+        return None
+    label = " ".join(label.split())[:LONGEST_LABEL] or host[:LONGEST_LABEL]
+    return (screens.LINK, address, label) if address.isprintable() and label.isprintable() else None
+
+
+def _code(text: str) -> tuple[str, str, str] | None:
+    return (screens.CODE, text, "") if _CODE.fullmatch(text) else None
+
+
+async def _show(context: Context, draft: BroadcastInfo, *, anew: bool = False) -> None:
+    """Show the draft's settings; *anew* under how it looks."""
+    if anew:
+        await _preview(context, draft)
+    timezone = context.deps.settings.timezone
+    number = await context.deps.database.aside(segments.count, draft.segment, context.now)
+    sending = screens.Sending(
+        number=number,
+        starts_at=broadcasts.starts_at(draft.start_at, timezone, context.now),
+        seconds=max(1, math.ceil(number / NEWS_PER_S)),
+        now=context.now,
+        timezone=timezone,
+    )
+    screen = screens.composer(context.t, draft, sending, context.deps.catalogue.plans)
+    await (context.say(screen) if anew else context.show(screen))
+
+
+async def _preview(context: Context, draft: BroadcastInfo) -> None:
+    bot = context.deps.bot
+    username = str(bot.me.username) if bot.me else ""
+    buttons = screens.buttons(context.t, draft, context.deps.catalogue.plans, username)
+    await context.deps.sender.send_now(context.user.id, News.of(draft, buttons).query)
+
+
+# ---- its buttons
+
+
+Act = Callable[[Context, BroadcastInfo, str], Awaitable[None]]
+
+
+def _button(act: Act, *, draft: bool) -> Callable[[Context], Awaitable[None]]:
+    """A button of a broadcast, ``id`` or ``id:value``. A *draft* is its author's alone, and none once it is sent."""
+
+    async def handle(context: Context) -> None:
+        row, _, value = context.argument.partition(":")
+        known = await context.deps.database(broadcasts.get, int(row)) if ROW.fullmatch(row) else None
+        if known is None:
+            await start.show_home(context)
+        elif draft and known.by != context.user.id:
+            await context.show(screens.only_theirs(context.t))
+        elif draft and known.state is BroadcastState.DISCARDED:
+            await context.show(screens.discarded(context.t))
+        elif draft and known.state is not BroadcastState.DRAFT:
+            await _show_report(context, known)
+        else:
+            await act(context, known, value)
+            context.deps.wakeup.wake()
+
+    return for_admins(handle)
+
+
+async def _back_to_draft(context: Context, draft: BroadcastInfo, _value: str = "") -> None:
+    await context.deps.database(broadcasts.ask, draft.id, None, context.now)
+    await _shown_again(context, draft)
+
+
+async def _shown_again(context: Context, draft: BroadcastInfo) -> None:
+    present = await context.deps.database(broadcasts.get, draft.id)
+    await _show(context, present or draft)
+
+
+async def _preview_again(context: Context, draft: BroadcastInfo, _value: str) -> None:
+    await _show(context, draft, anew=True)
+
+
+async def _write_anew(context: Context, draft: BroadcastInfo, _value: str) -> None:
+    await context.show(await _ask_to_write(context, draft))
+
+
+async def _choose_segment(context: Context, draft: BroadcastInfo, value: str) -> None:
+    if not value:
+        await context.show(screens.choose_segment(context.t, draft))
+        return
+    try:
+        segment = Segment.read(value)
+    except ValueError:
+        await start.show_home(context)
+        return
+    await context.deps.database(broadcasts.set_segment, draft.id, segment)
+    await _shown_again(context, draft)
+
+
+async def _choose_hour(context: Context, draft: BroadcastInfo, value: str) -> None:
+    timezone = context.deps.settings.timezone
+    if not value:
+        choice = hours.to_choose(timezone, context.now)
+        await context.show(screens.choose_hour(context.t, draft, choice, timezone))
+        return
+    at = int(value) if ROW.fullmatch(value) else None
+    await context.deps.database(broadcasts.set_start, draft.id, at)
+    await _shown_again(context, draft)
+
+
+async def _choose_button(context: Context, draft: BroadcastInfo, _value: str) -> None:
+    plans = context.deps.catalogue.plans
+    articles: list[tuple[str, Article]] = [(screens.PLAN, each) for each in plans.on_sale()]
+    articles += [(screens.PACK, each) for each in plans.packs_on_sale()]
+    await context.show(screens.choose_button(context.t, draft, articles))
+
+
+async def _add_button(context: Context, draft: BroadcastInfo, value: str) -> None:
+    kind, _, code = value.partition(":")
+    article = context.deps.catalogue.plans.article(code)
+    if kind not in (screens.PLAN, screens.PACK) or article is None or not article.on_sale:
+        await start.show_home(context)
+        return
+    added = await context.deps.database(broadcasts.add_button, draft.id, (kind, code, ""), context.now)
+    if added:
+        await _shown_again(context, draft)
+    else:
+        await context.show(screens.not_a_button(context.t, draft))
+
+
+async def _ask_for_button(context: Context, draft: BroadcastInfo, value: str) -> None:
+    asks = Asks.CODE if value == screens.CODE else Asks.LINK
+    await context.deps.database(broadcasts.ask, draft.id, asks, context.now)
+    await context.show((screens.ask_code if asks is Asks.CODE else screens.ask_link)(context.t, draft))
+
+
+async def _without_buttons(context: Context, draft: BroadcastInfo, _value: str) -> None:
+    await context.deps.database(broadcasts.drop_buttons, draft.id)
+    await _shown_again(context, draft)
+
+
+async def _discard(context: Context, draft: BroadcastInfo, _value: str) -> None:
+    await context.deps.database(broadcasts.discard, draft.id)
+    await context.show(screens.discarded(context.t))
+
+
+async def _send(context: Context, draft: BroadcastInfo, _value: str) -> None:
+    """Have it go out. Pressed twice, it goes out once."""
+    settings = context.deps.settings
+    number = await context.deps.database.aside(segments.count, draft.segment, context.now)
+    wrong = await context.deps.database(
+        broadcasts.send,
+        draft.id,
+        Rules(settings.broadcasts_per_week, settings.timezone),
+        number,
+        status_message_id=context.message_id,
+        now=context.now,
+    )
+    if wrong is not None:
+        await context.say(screens.wrong(context.t, wrong, settings.broadcasts_per_week))
+        return
+    present = await context.deps.database(broadcasts.get, draft.id)
+    await context.show(screens.progress(context.t, present or draft, {}, settings.timezone))
+
+
+# ---- on its way
+
+
+async def _show_report(context: Context, known: BroadcastInfo, _value: str = "") -> None:
+    told = await context.deps.database.aside(recipients.counts, known.id)
+    sales = await context.deps.database.aside(recipients.sales, known.id)
+    timezone = context.deps.settings.timezone
+    await context.show(screens.report(context.t, known, told, sales=sales, timezone=timezone))
+
+
+async def _show_present(context: Context, known: BroadcastInfo) -> None:
+    present = await context.deps.database(broadcasts.get, known.id)
+    await _show_report(context, present or known)
+
+
+async def _stop(context: Context, known: BroadcastInfo, _value: str) -> None:
+    await context.deps.database(broadcasts.stop, known.id, "", context.now)
+    await _show_present(context, known)
+
+
+async def _ask_delete(context: Context, known: BroadcastInfo, _value: str) -> None:
+    await context.show(screens.ask_delete(context.t, known.id))
+
+
+async def _delete(context: Context, known: BroadcastInfo, _value: str) -> None:
+    await context.deps.database(broadcasts.delete_everywhere, known.id, context.now)
+    await _show_present(context, known)
+
+
+COMMANDS = {"broadcast": admin.command("broadcast", broadcast)}
+BUTTONS = {
+    **{
+        name: _button(act, draft=True)
+        for name, act in {
+            "bc_show": _back_to_draft,
+            "bc_preview": _preview_again,
+            "bc_write": _write_anew,
+            "bc_to": _choose_segment,
+            "bc_when": _choose_hour,
+            "bc_add": _choose_button,
+            "bc_button": _add_button,
+            "bc_ask": _ask_for_button,
+            "bc_plain": _without_buttons,
+            "bc_discard": _discard,
+            "bc_send": _send,
+        }.items()
+    },
+    **{
+        name: _button(act, draft=False)
+        for name, act in {
+            "bc_report": _show_report,
+            "bc_stop": _stop,
+            "bc_delete": _ask_delete,
+            "bc_delete_now": _delete,
+        }.items()
+    },
+}

@@ -1,0 +1,373 @@
+"""News for many customers as its admin sees it: written, on its way, ended; and the buttons under it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config.plans import Article, Plans
+from config.texts import LANGUAGES, Texts
+from daemon.screens import consent, keyboard
+from daemon.screens.operator import income
+from daemon.telegram.screen import Button, Keyboard, Screen
+from models.event_kinds import BroadcastAnnounced, BroadcastEnded, BroadcastSold
+from models.promotion.broadcasts import MOST_BUTTONS, UNDER_WAY, BroadcastInfo, BroadcastState, Wrong
+from models.promotion.recipients import OPEN, REACHED, RecipientState
+from models.promotion.segments import LIMIT_DAYS, Segment, SegmentKind
+
+ENDED_DAYS = (7, 30, 90)
+PLAN, PACK, CODE, LINK = "plan", "pack", "code", "link"
+NOW = "now"
+
+
+def buttons(t: Texts, broadcast: BroadcastInfo, plans: Plans, bot: str) -> Keyboard:
+    """What stands under the news: ways into this bot or to an https page, and how to get no more of it."""
+    rows = [
+        (each,) for kind, value, label in broadcast.buttons if (each := _button(t, (kind, value, label), plans, bot))
+    ]
+    return (*rows, (consent.quiet_button(t),))
+
+
+def _button(t: Texts, button: tuple[str, str, str], plans: Plans, bot: str) -> Button | None:
+    kind, value, label = button
+    if kind == LINK:
+        return Button(label, url=value)
+    if kind == CODE:
+        return Button(t.gettext("🎟 Use the code {code}", code=value), url=f"https://t.me/{bot}?start={value}")
+    article = plans.article(value)
+    if article is None or not article.on_sale:
+        return None
+    return Button(f"⭐ {article.title_in(t.language)}", f"{keyboard.ANEW}buy:{value}")
+
+
+# ---- written
+
+
+def write(t: Texts, broadcast_id: int, sent: Sequence[BroadcastInfo]) -> Screen:
+    """Asks for the news; *sent* were sent before."""
+    text = t.gettext(
+        "📣 <b>News for your customers</b>\nWrite it to me now, as it is to look: a text with its formatting, or a "
+        "picture or video with a text. Nobody gets it before you have seen it and pressed the button that sends it."
+    )
+    rows = [(Button(_title_of(t, each), f"bc_report:{each.id}"),) for each in sent]
+    return Screen(text, (*rows, (_discard(t, broadcast_id),)))
+
+
+def _title_of(t: Texts, broadcast: BroadcastInfo) -> str:
+    first = (broadcast.text.strip().splitlines() or [t.gettext("a picture")])[0]
+    return f"📊 {first[:30]}"
+
+
+def not_news(t: Texts, *, too_long: bool) -> Screen:
+    """The message cannot be sent on."""
+    if too_long:
+        return Screen(
+            t.gettext("That is too long. A text may have 4096 characters, one with a picture or video 1024. Try again.")
+        )
+    return Screen(
+        t.gettext("I can send a text, one picture, or one video, each with its formatting. Please write it again.")
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """How the draft would go out: to so many people, from when on, for so many seconds, by the clock of the shop."""
+
+    number: int
+    starts_at: int
+    seconds: int
+    now: int
+    timezone: ZoneInfo
+
+
+def composer(t: Texts, broadcast: BroadcastInfo, sending: Sending, plans: Plans) -> Screen:
+    """The draft, to whom it goes, when, and how long that takes."""
+    lines = [
+        t.gettext("📣 That is how it looks."),
+        t.gettext("To: {whom}", whom=escape(segment(t, broadcast.segment))),
+        _how_many(t, sending),
+        t.gettext("When: {when}", when=_when(t, broadcast, sending)),
+    ]
+    names = [label or plans.title_of(value, t.language) for _, value, label in broadcast.buttons]
+    if names:
+        lines.append(t.gettext("Buttons: {names}", names=escape(", ".join(names))))
+    lines.append(t.gettext("“No more news” stands under it."))
+    return Screen("\n".join(lines), _composing(t, broadcast, sending.number))
+
+
+def _composing(t: Texts, broadcast: BroadcastInfo, number: int) -> Keyboard:
+    at = broadcast.id
+    rows: list[tuple[Button, ...]] = [
+        (Button(t.gettext("👥 To whom"), f"bc_to:{at}"), Button(t.gettext("🕐 When"), f"bc_when:{at}")),
+        (Button(t.gettext("➕ Button"), f"bc_add:{at}"), Button(t.gettext("✏️ Write anew"), f"bc_write:{at}")),
+    ]
+    if broadcast.buttons:
+        rows.append(
+            (Button(t.gettext("👁 Preview"), f"bc_preview:{at}"), Button(t.gettext("➖ Buttons"), f"bc_plain:{at}"))
+        )
+    if number:
+        send = t.ngettext("📣 Send to {n} person", "📣 Send to {n} people", number)
+        rows.append((Button(send, f"bc_send:{at}"),))
+    return (*rows, (_discard(t, at),))
+
+
+def _how_many(t: Texts, sending: Sending) -> str:
+    if not sending.number:
+        return t.gettext(
+            "<b>Nobody</b> of these may get news yet: who buys gets them, and everybody else is asked once, after "
+            "their first delivery."
+        )
+    people = t.ngettext("{n} person may get news", "{n} people may get news", sending.number)
+    return t.gettext("{people}; that takes about {span}.", people=people, span=t.duration(sending.seconds))
+
+
+def _when(t: Texts, broadcast: BroadcastInfo, sending: Sending) -> str:
+    if broadcast.start_at is None and sending.starts_at <= sending.now:
+        return t.gettext("at once")
+    when = t.date(sending.starts_at, sending.timezone)
+    return when if broadcast.start_at is not None else t.gettext("{when}, because it is night now", when=when)
+
+
+def segment(t: Texts, chosen: Segment) -> str:
+    """Whom a segment names."""
+    if chosen.kind is SegmentKind.ENDED:
+        days = int(chosen.argument)
+        return t.ngettext("whose plan ended in the last {n} day", "whose plan ended in the last {n} days", days)
+    if chosen.kind is SegmentKind.LIMIT:
+        return t.ngettext("who met a limit in the last {n} day", "who met a limit in the last {n} days", LIMIT_DAYS)
+    if chosen.kind is SegmentKind.LANGUAGE:
+        known = LANGUAGES.get(chosen.argument)
+        return t.gettext("who reads {language}", language=known.name if known else chosen.argument)
+    return {
+        SegmentKind.ALL: t.gettext("all who may get news"),
+        SegmentKind.PAYING: t.gettext("who pays now"),
+        SegmentKind.NEVER_PAID: t.gettext("who has never paid"),
+    }[chosen.kind]
+
+
+def choose_segment(t: Texts, broadcast: BroadcastInfo) -> Screen:
+    """To whom the draft may go."""
+    segments = [Segment(kind) for kind in (SegmentKind.ALL, SegmentKind.PAYING, SegmentKind.NEVER_PAID)]
+    segments += [Segment(SegmentKind.ENDED, str(days)) for days in ENDED_DAYS]
+    segments += [Segment(SegmentKind.LIMIT), *(Segment(SegmentKind.LANGUAGE, code) for code in LANGUAGES)]
+    rows = [
+        (Button(_chosen(segment(t, each), each == broadcast.segment), f"bc_to:{broadcast.id}:{each.stored()}"),)
+        for each in segments
+    ]
+    text = t.gettext("Who shall get it? Of each only those who may get news.")
+    return Screen(text, (*rows, (_back(t, broadcast.id),)))
+
+
+def choose_hour(t: Texts, broadcast: BroadcastInfo, hours: Sequence[int], timezone: ZoneInfo) -> Screen:
+    """When the draft may go out: by day, in the shop's time."""
+    at_once = Button(_chosen(t.gettext("at once"), broadcast.start_at is None), f"bc_when:{broadcast.id}:{NOW}")
+    rows = keyboard.rows(
+        *(
+            Button(_chosen(t.date(hour, timezone), broadcast.start_at == hour), f"bc_when:{broadcast.id}:{hour}")
+            for hour in hours
+        )
+    )
+    text = t.gettext(
+        "When shall it go out? At night I write to nobody; what is not done by then goes on in the morning."
+    )
+    return Screen(text, ((at_once,), *rows, (_back(t, broadcast.id),)))
+
+
+def choose_button(t: Texts, broadcast: BroadcastInfo, articles: Sequence[tuple[str, Article]]) -> Screen:
+    """Which button to add. *articles*: each plan and pack on sale, with what it is."""
+    at = broadcast.id
+    rows = [
+        (Button(f"⭐ {article.title_in(t.language)}", f"bc_button:{at}:{kind}:{article.code}"),)
+        for kind, article in articles
+    ]
+    more = (Button(t.gettext("🎟 A code"), f"bc_ask:{at}:{CODE}"), Button(t.gettext("🔗 A link"), f"bc_ask:{at}:{LINK}"))
+    return Screen(t.gettext("Where shall the button lead?"), (*rows, more, (_back(t, at),)))
+
+
+def ask_link(t: Texts, broadcast: BroadcastInfo) -> Screen:
+    """Asks for the address of a button."""
+    text = t.gettext(
+        "Send me what the button says and its address, which begins with https://, in one message. For example: Our "
+        "channel https://t.me/telegram"
+    )
+    return Screen(text, ((_back(t, broadcast.id),),))
+
+
+def ask_code(t: Texts, broadcast: BroadcastInfo) -> Screen:
+    """Asks for a code."""
+    return Screen(t.gettext("Send me the code."), ((_back(t, broadcast.id),),))
+
+
+def not_a_button(t: Texts, broadcast: BroadcastInfo) -> Screen:
+    """What was sent makes no button, or there are as many as fit."""
+    text = t.gettext(
+        "That makes no button. An address begins with https:// and has no blanks, a code is a word of letters and "
+        "digits, and there may be {n} buttons.",
+        n=MOST_BUTTONS,
+    )
+    return Screen(text, ((_back(t, broadcast.id),),))
+
+
+def wrong(t: Texts, why: Wrong, most: int) -> Screen:
+    """The news cannot go out."""
+    if why is Wrong.WEEK:
+        text = t.ngettext(
+            "That would be more than {n} broadcast in seven days (BROADCASTS_PER_WEEK). Choose a later hour or wait.",
+            "That would be more than {n} broadcasts in seven days (BROADCASTS_PER_WEEK). Choose a later hour or wait.",
+            most,
+        )
+        return Screen("✖️ " + text)
+    if why is Wrong.EMPTY:
+        return Screen(t.gettext("There is nothing to send yet: /broadcast begins."))
+    return Screen(t.gettext("This is no draft any more. /broadcast begins a new one."))
+
+
+def switched_off(t: Texts) -> Screen:
+    """The shop sends no news."""
+    return Screen(t.gettext("News is switched off: BROADCASTS_PER_WEEK is 0."))
+
+
+def discarded(t: Texts) -> Screen:
+    """The draft is gone."""
+    return Screen(t.gettext("🗑 Thrown away. Nobody got it."))
+
+
+def only_theirs(t: Texts) -> Screen:
+    """Another admin writes this draft."""
+    return Screen(t.gettext("This draft is another admin's."))
+
+
+# ---- on its way
+
+
+def progress(t: Texts, broadcast: BroadcastInfo, counts: Mapping[str, int], timezone: ZoneInfo) -> Screen:
+    """How far it is; under way with the button that stops it."""
+    lines = [_state(t, broadcast, timezone), *_numbers(t, counts)]
+    return Screen("\n".join(lines), _ways_on(t, broadcast.id, broadcast.state, counts))
+
+
+def report(
+    t: Texts, broadcast: BroadcastInfo, counts: Mapping[str, int], *, sales: Sequence[Sequence[Any]], timezone: ZoneInfo
+) -> Screen:
+    """What came of it so far."""
+    shown = progress(t, broadcast, counts, timezone)
+    excerpt = escape(broadcast.text[:200])
+    sold = t.gettext("Bought by who got it, within 72 hours: {sales}", sales=_sales(t, sales))
+    return Screen(
+        "\n".join(filter(None, (shown.text, sold, excerpt and f"<blockquote>{excerpt}</blockquote>"))), shown.keyboard
+    )
+
+
+def ask_delete(t: Texts, broadcast_id: int) -> Screen:
+    """Asks whether it shall be deleted everywhere."""
+    return Screen(
+        t.gettext(
+            "Delete it from every chat? Telegram lets me do that for 48 hours. Who has read it has read it, and "
+            "copies that Telegram had taken before a restart I cannot delete."
+        ),
+        (
+            (Button(t.gettext("🗑 Delete everywhere"), f"bc_delete_now:{broadcast_id}"),),
+            (Button(t.gettext("« Back"), f"bc_report:{broadcast_id}"),),
+        ),
+    )
+
+
+def _state(t: Texts, broadcast: BroadcastInfo, timezone: ZoneInfo) -> str:
+    date = t.date(broadcast.start_at or broadcast.touched_at, timezone)
+    return {
+        BroadcastState.WAITING: t.gettext("🕐 Your news goes out: {when}", when=date),
+        BroadcastState.COLLECTING: t.gettext("📣 I am writing down who gets your news…"),
+        BroadcastState.RUNNING: t.gettext("📣 Your news is going out…"),
+    }.get(broadcast.state) or _ended(t, broadcast.state, broadcast.why)
+
+
+def _ended(t: Texts, state: str, why: str) -> str:
+    if state == BroadcastState.STOPPED:
+        reasons: Mapping[str, str] = {
+            "media_gone": t.gettext("🛑 Stopped: Telegram no longer gives me its picture or video. Write it anew."),
+            "restored": t.gettext("🛑 Stopped: a backup was restored, and I do not know who had it already."),
+        }
+        return reasons.get(why) or t.gettext("🛑 Your news is stopped.")
+    if state == BroadcastState.DELETING:
+        return t.gettext("🗑 I am deleting your news everywhere…")
+    if state == BroadcastState.DELETED:
+        return t.gettext("🗑 Your news is deleted where that was possible.")
+    return t.gettext("✅ Your news has gone out.")
+
+
+def _numbers(t: Texts, counts: Mapping[str, int]) -> Iterator[str]:
+    """How many recipients are in which state, those of which there are none left out."""
+    reached = sum(counts.get(state, 0) for state in REACHED)
+    waiting = sum(counts.get(state, 0) for state in OPEN)
+    deleted = counts.get(RecipientState.DELETED, 0)
+    yield t.gettext("Sent: {n}", n=reached)
+    others: tuple[tuple[int, Callable[[int], str]], ...] = (
+        (waiting, lambda n: t.gettext("Not yet: {n}", n=n)),
+        (counts.get(RecipientState.BLOCKED, 0), lambda n: t.gettext("Have blocked the bot: {n}", n=n)),
+        (counts.get(RecipientState.FAILED, 0), lambda n: t.gettext("Failed: {n}", n=n)),
+        (counts.get(RecipientState.SKIPPED, 0), lambda n: t.gettext("Wanted none any more: {n}", n=n)),
+        (deleted, lambda n: t.gettext("Deleted again: {n}; not deletable: {rest}", n=n, rest=reached - n)),
+    )
+    yield from (say(number) for number, say in others if number)
+
+
+def _ways_on(t: Texts, broadcast_id: int, state: str, counts: Mapping[str, int]) -> Keyboard:
+    if state in UNDER_WAY:
+        return ((_stop(t, broadcast_id),),)
+    rows = [(Button(t.gettext("📊 Report"), f"bc_report:{broadcast_id}"),)]
+    if state in (BroadcastState.DONE, BroadcastState.STOPPED) and counts.get(RecipientState.SENT):
+        rows.append((Button(t.gettext("🗑 Delete everywhere"), f"bc_delete:{broadcast_id}"),))
+    return tuple(rows)
+
+
+# ---- told
+
+
+def announced(told: BroadcastAnnounced, t: Texts, timezone: ZoneInfo, who: str) -> Screen:
+    """Another admin's news goes to many people."""
+    text = t.ngettext(
+        "📣 {who} has news go out to {n} person, from {when} on:",
+        "📣 {who} has news go out to {n} people, from {when} on:",
+        told.recipients,
+        who=who,
+        when=t.date(told.at, timezone),
+    )
+    return Screen(f"{text}\n<blockquote>{escape(told.excerpt) or '🖼'}</blockquote>", ((_stop(t, told.broadcast),),))
+
+
+def ended(told: BroadcastEnded, t: Texts) -> Screen:
+    """News has ended."""
+    lines = [_ended(t, told.state, told.why), *_numbers(t, told.counts)]
+    return Screen("\n".join(lines), _ways_on(t, told.broadcast, told.state, told.counts))
+
+
+def sold(told: BroadcastSold, t: Texts) -> Screen:
+    """What news brought."""
+    text = t.ngettext(
+        "📊 Three days after your news, which {n} person got. They bought: {sales}",
+        "📊 Three days after your news, which {n} people got. They bought: {sales}",
+        told.sent,
+        sales=_sales(t, told.sales),
+    )
+    return Screen(text, ((Button(t.gettext("📊 Report"), f"bc_report:{told.broadcast}"),),))
+
+
+def _sales(t: Texts, sales: Sequence[Sequence[Any]]) -> str:
+    return " · ".join(income.sum_of(t, *each) for each in sales) or t.gettext("nothing yet")
+
+
+def _chosen(label: str, is_chosen: bool) -> str:
+    return f"✓ {label}" if is_chosen else label
+
+
+def _stop(t: Texts, broadcast_id: int) -> Button:
+    return Button(t.gettext("🛑 Stop"), f"bc_stop:{broadcast_id}")
+
+
+def _discard(t: Texts, broadcast_id: int) -> Button:
+    return Button(t.gettext("🗑 Throw away"), f"bc_discard:{broadcast_id}")
+
+
+def _back(t: Texts, broadcast_id: int) -> Button:
+    return Button(t.gettext("« Back"), f"bc_show:{broadcast_id}")
