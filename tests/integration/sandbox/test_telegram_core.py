@@ -27,6 +27,59 @@ from tests.integration.sandbox.accounts import BOT, account, collect, control, n
 from tests.sandbox.telegram import errors as sandbox_errors
 from tests.sandbox_process import Sandbox
 
+# Calls that are carried out after others
+
+
+async def sent(client: Client, query: Any) -> int:
+    """The id of the message that the call goes out in, without waiting for its answer."""
+    await client.session.send(query, wait_response=False)
+    return int(client.session.msg_factory._last_msg_id)
+
+
+def part(file_id: int) -> Any:
+    return raw.functions.upload.SaveFilePart(file_id=file_id, file_part=0, bytes=b"a part" * 100)
+
+
+def photo_of(file_id: int) -> Any:
+    file = raw.types.InputFile(id=file_id, parts=1, name="a.txt", md5_checksum="")
+    media = raw.types.InputMediaUploadedDocument(file=file, mime_type="text/plain", attributes=[])
+    return raw.functions.messages.UploadMedia(peer=raw.types.InputPeerSelf(), media=media)
+
+
+async def test_a_call_is_carried_out_after_those_that_it_names(user: Client, faults: Callable[..., Any]) -> None:
+    # Given a part that takes its time
+    faults("delay", method="upload.saveFilePart", seconds=0.2)
+    ids = [await sent(user, part(5)) for _ in range(2)]
+    # When its file is named in the same breath, then it is there
+    uploaded = await user.invoke(raw.functions.InvokeAfterMsgs(msg_ids=ids, query=photo_of(5)))
+    assert uploaded.document.size == 600
+    again = await user.invoke(raw.functions.InvokeAfterMsg(msg_id=ids[0], query=photo_of(5)))
+    assert again.document.size == 600
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings"), [("flood_wait", {"seconds": 3}), ("error", {"code": 500, "error": "RPC_CALL_FAIL"})]
+)
+async def test_a_call_after_one_that_failed_fails(
+    user: Client, faults: Callable[..., Any], fault: str, settings: dict[str, Any]
+) -> None:
+    faults(fault, method="upload.saveFilePart", after=1, **settings)
+    ids = [await sent(user, part(6)) for _ in range(2)]
+    with pytest.raises(errors.MsgWaitFailed):
+        await user.invoke(raw.functions.InvokeAfterMsgs(msg_ids=ids, query=photo_of(6)))
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_call_does_not_wait_long_for_one_that_is_unknown(
+    user: Client, faults: Callable[..., Any], lost: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the library keeps a list there of errors that it does not know
+    faults("drop_request", method="upload.saveFilePart")
+    message_id = await sent(user, part(7)) if lost else 4
+    with pytest.raises(errors.BadRequest, match="MSG_WAIT_TIMEOUT"):
+        await user.invoke(raw.functions.InvokeAfterMsg(msg_id=message_id, query=photo_of(7)))
+
+
 # Conversation
 
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_WAIT_S = 0.5
+"""How long a call waits for those that it is to be carried out after: https://core.telegram.org/api/invoking."""
+_AFTER = (raw.functions.InvokeAfterMsg, raw.functions.InvokeAfterMsgs)
+
 _NO_UPDATES = ("upload.", "help.", "langpack.", "auth.export", "auth.import")
 
 
@@ -33,6 +37,8 @@ class Request:
     id: int
     name: str
     query: TLObject
+    after: tuple[int, ...] = ()
+    """The calls that have to succeed before this one is carried out."""
 
     @property
     def method(self) -> Method | None:
@@ -47,26 +53,30 @@ class Dispatcher:
 
     def handle(self, session: Session, request_id: int, query: TLObject) -> None:
         """Carry out one call and answer it."""
+        after, query = _after(query)
         query, wants_updates = self._unwrap(session, query)
-        request = Request(session, request_id, tl.method_name(query), query)
+        request = Request(session, request_id, tl.method_name(query), query, after)
         self._server.stats.call_began(session.user_id, request.name)
         if wants_updates and not request.name.startswith(_NO_UPDATES):
             session.wants_updates = True
         rules = self._server.faults.striking(request.name, session.user_id, query)
         method = request.method
-        if rules or (method and inspect.iscoroutinefunction(method.handler)):
+        if after or rules or (method and inspect.iscoroutinefunction(method.handler)):
             self._server.spawn(self._answer_later(request, rules), request.name)
             return
-        self._reply(request, self._guarded(request.name, lambda: self._carry_out(request)))
+        self._reply(request, _settled(request, self._guarded(request.name, lambda: self._carry_out(request))))
 
     @staticmethod
     def _unwrap(session: Session, query: TLObject) -> tuple[TLObject, bool]:
+        """What is called, and whether the session is to get updates. What waits for other calls is outermost."""
         wants_updates = True
         while isinstance(inner := getattr(query, "query", None), TLObject):
             if isinstance(query, raw.functions.InitConnection):
                 session.initialised = True
             if isinstance(query, raw.functions.InvokeWithoutUpdates):
                 wants_updates = False
+            if isinstance(inner, _AFTER):
+                break
             query = inner
         return query, wants_updates
 
@@ -91,12 +101,24 @@ class Dispatcher:
         if bad:
             self._refuse_message(request, bad)
             return
-        result = await self._result(request, rules)
+        result = await self._wait_refused(request)
+        if result is None:
+            result = await self._result(request, rules)
+        _settled(request, result)
         await asyncio.sleep(sum(rule.delay_s for rule in rules))
         if any(rule.drop_reply for rule in rules):
             self._server.stats.call_ended(request.name)
             return
         self._reply(request, tl.UNKNOWN if any(rule.garble for rule in rules) else result)
+
+    async def _wait_refused(self, request: Request) -> TLObject | None:
+        """Wait for the calls that come before this one; the error, where one of them fails or does not end in time."""
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                succeeded = [await request.session.outcomes.of(each) for each in request.after]
+        except TimeoutError:  # in Telegram's documentation, but in no client's list
+            return raw.types.RpcError(error_code=400, error_message="MSG_WAIT_TIMEOUT")
+        return None if all(succeeded) else self._error(RpcError(400, "MSG_WAIT_FAILED"))
 
     def _refuse_message(self, request: Request, code: int) -> None:
         self._server.stats.call_ended(request.name)
@@ -162,3 +184,17 @@ class Dispatcher:
             session.connection.send(session, body, reply=True, sent=lambda: stats.call_ended(request.name))
         else:
             stats.call_ended(request.name)
+
+
+def _after(query: TLObject) -> tuple[tuple[int, ...], TLObject]:
+    """The calls that *query* is to be carried out after, and the call itself."""
+    if isinstance(query, raw.functions.InvokeAfterMsg):
+        return (query.msg_id,), query.query
+    if isinstance(query, raw.functions.InvokeAfterMsgs):
+        return tuple(query.msg_ids), query.query
+    return (), query
+
+
+def _settled(request: Request, result: Any) -> Any:
+    request.session.outcomes.settle(request.id, not isinstance(result, raw.types.RpcError))
+    return result

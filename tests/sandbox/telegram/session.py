@@ -4,6 +4,7 @@ Packets are sealed with cryptg rather than with the module that the programs use
 time went into AES, and a measurement of a fast client measured the server.
 """
 
+import asyncio
 import os
 import struct
 import time
@@ -12,14 +13,20 @@ from dataclasses import dataclass, field
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING
 
-from cryptg import decrypt_ige, encrypt_ige
 from pyrogram.crypto.mtproto import kdf
 from pyrogram.raw.core import Long
+
+try:
+    from cryptg import decrypt_ige, encrypt_ige
+except ImportError:  # it has no wheel for every platform
+    from tgcrypto import ige256_decrypt as decrypt_ige
+    from tgcrypto import ige256_encrypt as encrypt_ige
 
 if TYPE_CHECKING:
     from .connection import Connection
 
 _MAX_SESSIONS = 64
+_MAX_OUTCOMES = 1000
 _HEADER = struct.Struct("<q8sqii")
 
 
@@ -109,6 +116,7 @@ class Session:
     # Updates go only to sessions that have made a call other than moving files and reading the configuration.
     wants_updates: bool = False
     initialised: bool = False
+    outcomes: "Outcomes" = field(default_factory=lambda: Outcomes())
     _content_sent: int = 0
     _last_message_id: int = 0
 
@@ -128,6 +136,30 @@ class Session:
         sequence = self._content_sent * 2 + content
         self._content_sent += content
         return sequence
+
+
+class Outcomes:
+    """How the newest calls of a session ended, for those that are to be carried out after them."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, asyncio.Future[bool]] = {}
+
+    def settle(self, message_id: int, succeeded: bool) -> None:
+        """Note how a call ended."""
+        outcome = self._of(message_id)
+        if not outcome.done():
+            outcome.set_result(succeeded)
+
+    async def of(self, message_id: int) -> bool:
+        """Whether a call succeeded, once that is known; also of one that has not arrived yet."""
+        return await asyncio.shield(self._of(message_id))
+
+    def _of(self, message_id: int) -> asyncio.Future[bool]:
+        if message_id not in self._known:
+            while len(self._known) >= _MAX_OUTCOMES:
+                del self._known[next(iter(self._known))]
+            self._known[message_id] = asyncio.get_running_loop().create_future()
+        return self._known[message_id]
 
 
 def message_id_now(reply: bool = True) -> int:
