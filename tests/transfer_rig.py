@@ -19,7 +19,7 @@ from daemon.telegram.clients import Connection, ConnectionState
 from daemon.telegram.endpoint import trust
 from daemon.telegram.sender import Sender
 from daemon.transfer.worker import TransferClients, Transfers
-from daemon.wakeup import Wakeup
+from daemon.wakeup import Subscription, Wakeup
 from models import users
 from models.database import Watcher
 from models.jobs import queue
@@ -61,14 +61,14 @@ class Rig:
         self.wakeup.wake()
         return job
 
-    async def ended(self, job: JobInfo, deadline_s: float = DEADLINE_S) -> JobInfo:
-        """The job once it has ended, or waits for its customer to buy something."""
+    async def ended(self, job: JobInfo, deadline_s: float = DEADLINE_S, moved: Subscription | None = None) -> JobInfo:
+        """The job once it has ended, or waits for its customer to buy something; looked at whenever *moved* wakes."""
 
         async def look() -> JobInfo | None:
             present = await self.database(queue.get, job.id)
             return present if present.state in (*ENDED, JobState.HELD) else None
 
-        return await until(look, deadline_s)
+        return await until(look, deadline_s, moved)
 
     async def deliver(self, customer: "Customer", url: str, deadline_s: float = DEADLINE_S) -> JobInfo:
         """Ask and wait for the end."""
@@ -199,13 +199,15 @@ async def _unheard(state: ConnectionState, reason: str) -> None:
     """Nobody here needs to hear how a client stands."""
 
 
-async def until(look: Callable[[], Awaitable[Any]], deadline_s: float = DEADLINE_S) -> Any:
+async def until(
+    look: Callable[[], Awaitable[Any]], deadline_s: float = DEADLINE_S, moved: Subscription | None = None
+) -> Any:
     """Wait until *look* returns something, and return that."""
     deadline = time.monotonic() + deadline_s
     while not (found := await look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {deadline_s} s")
-        await asyncio.sleep(0.01)
+        await (moved.wait(1) if moved else asyncio.sleep(0.01))
     return found
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.bench import broadcast, chat, flood, million, payments, personal, relay, report, slow, webhooks
+from tests.bench import broadcast, chat, flood, million, payments, personal, relay, report, slow, small, webhooks
 from tests.bench.report import Row
 from tests.sandbox_process import REPOSITORY
 
@@ -17,6 +17,7 @@ RESULT = REPOSITORY / "build" / "bench.json"
 
 PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "chat": chat.measure,
+    "small": small.measure,
     "relay": relay.measure,
     "payments": payments.measure,
     "webhooks": webhooks.measure,
@@ -35,11 +36,12 @@ def main(names: list[str]) -> int:
         return 2
     rows = _earlier() if names else {}
     for name in names or PARTS:
-        report.say(f"measuring {name}…")
+        machine = report.machine()
+        report.say(f"measuring {name}…{report.unrest(machine)}")
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
             found = list(PARTS[name](Path(place)))
         report.say(report.table(found))
-        rows.update((each["name"], each | {"conditions": each["conditions"] | report.machine()}) for each in found)
+        rows.update((each["name"], each | {"conditions": each["conditions"] | machine}) for each in found)
         report.write(list(rows.values()), RESULT)
     report.say(f"\n{report.table(rows.values())}\n\nwritten to {RESULT.relative_to(REPOSITORY)}")
     return 0

@@ -1,7 +1,7 @@
 """The processes that :mod:`tests.bench.relay` measures: ``python -m tests.bench.movers KIND SANDBOX PLACE CHAT``.
 
 Reads a JSON list of links a line, delivers them all at once, answers with what it took. KIND is ``ours…``,
-``ours_cryptg`` (with the other AES module), ``stock`` (the usual code) or ``telethon`` (its download alone).
+``ours_tgcrypto`` (with the library's own AES module), ``stock`` (the usual code) or ``telethon`` (its download alone).
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pyrogram.types import InputMediaPhoto, Message
 from telethon import TelegramClient
 from telethon.crypto import AuthKey, rsa
 from telethon.sessions import StringSession
@@ -36,7 +37,7 @@ Move = Callable[[list[str]], Awaitable[dict[str, float]]]
 
 
 @asynccontextmanager
-async def ours(sandbox: Sandbox, place: Path, chat: int, module: str = "tgcrypto") -> AsyncIterator[Move]:
+async def ours(sandbox: Sandbox, place: Path, chat: int, module: str = "auto") -> AsyncIterator[Move]:
     """The transfers, with limits high enough for all jobs of one command to be under way."""
     memory.keep_blocks()
     path = place / "peaje.db"
@@ -49,10 +50,11 @@ async def ours(sandbox: Sandbox, place: Path, chat: int, module: str = "tgcrypto
         "transfer_cipher": module,
     }
     async with rig(sandbox, path, **settings) as running, customer(running, 0) as someone:
+        moved = running.wakeup.subscribe()
 
         async def move(urls: list[str]) -> dict[str, float]:
             jobs = [await running.ask(someone, url) for url in urls]
-            ended = [await running.ended(job, DEADLINE_S) for job in jobs]
+            ended = [await running.ended(job, DEADLINE_S, moved) for job in jobs]
             if any(job.state is not JobState.DONE for job in ended):
                 raise RuntimeError(str(ended))
             return {}
@@ -77,9 +79,21 @@ async def stock(sandbox: Sandbox, place: Path, chat: int) -> AsyncIterator[Move]
     async for _ in account.get_dialogs():
         pass
 
+    async def relay_album(photos: list[Message]) -> None:
+        files = [await account.download_media(photo, file_name=str(place / f"{photo.id}.jpg")) for photo in photos]
+        await bot.send_media_group(someone["id"], [InputMediaPhoto(file) for file in files])
+        for file in files:
+            os.unlink(file)
+
     async def relay(number: int, url: str, spent: dict[str, float]) -> None:
         began = time.perf_counter()
         message = await account.get_messages(int(f"-100{chat}"), int(url.rsplit("/", 1)[1]))
+        if message.media_group_id:
+            await relay_album(await message.get_media_group())
+            return
+        if message.text:
+            await bot.send_message(someone["id"], message.text)
+            return
         file = await account.download_media(message, file_name=str(place / f"{number}.bin"))
         downloaded = time.perf_counter()
         await bot.send_document(someone["id"], file)
@@ -124,7 +138,7 @@ async def telethon(sandbox: Sandbox, place: Path, chat: int) -> AsyncIterator[Mo
         await client.disconnect()
 
 
-KINDS = {"ours": ours, "ours_cryptg": partial(ours, module="cryptg"), "stock": stock, "telethon": telethon}
+KINDS = {"ours": ours, "ours_tgcrypto": partial(ours, module="tgcrypto"), "stock": stock, "telethon": telethon}
 
 
 async def serve(kind: str, sandbox: Sandbox, place: Path, chat: int) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 Row = dict[str, Any]
 
+QUIET = 0.3
+"""The load up to which a machine is quiet."""
+
 _COLUMNS = ("name", "ours", "stock", "unit", "ratio", "conditions")
 
 
@@ -36,8 +39,18 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """The conditions that every row shares."""
-    return {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    """The conditions that every row shares; ``load`` is that of the minute before."""
+    return {
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def unrest(machine: Mapping[str, Any]) -> str:
+    """What to say where the *machine* is not quiet: its figures are then not for comparison with others."""
+    return f" the machine is not quiet: load {machine['load']}" if machine["load"] > QUIET else ""
 
 
 def table(rows: Iterable[Row]) -> str:
