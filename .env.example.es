@@ -100,8 +100,8 @@ JOBS_PER_CUSTOMER=2
 # Memoria para lo que está en camino, en MiB, y peticiones que un archivo puede tener pendientes.
 TRANSFER_MEMORY_MIB=48
 TRANSFER_REQUESTS_MAX=16
-# El módulo AES para los archivos: tgcrypto, o cryptg, que tarda la mitad donde hay instrucciones AES.
-TRANSFER_CIPHER=tgcrypto
+# El módulo de AES para los archivos: auto toma el más rápido que esté instalado y responda bien; o cryptg, o tgcrypto.
+TRANSFER_CIPHER=auto
 
 # --- Copias de seguridad ---
 

@@ -394,7 +394,7 @@ def _transfers(reader: _Reader) -> dict[str, Any]:
         "jobs_per_customer": reader.integer("JOBS_PER_CUSTOMER", 2, low=1, high=50),
         "transfer_memory_mib": reader.integer("TRANSFER_MEMORY_MIB", 48, low=8),
         "transfer_requests_max": reader.integer("TRANSFER_REQUESTS_MAX", 16, low=1, high=64),
-        "transfer_cipher": reader.choice("TRANSFER_CIPHER", ("tgcrypto", "cryptg"), "tgcrypto"),
+        "transfer_cipher": reader.choice("TRANSFER_CIPHER", ("auto", "cryptg", "tgcrypto"), "auto"),
     }
 
 

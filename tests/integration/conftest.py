@@ -34,7 +34,7 @@ async def running(
     settings = {
         "source_chats": frozenset({str(private_chat)}),
         "jobs_per_customer": 10,
-        "transfer_cipher": getattr(request, "param", "tgcrypto"),
+        "transfer_cipher": getattr(request, "param", "auto"),
     }
     async with rig(sandbox, path, **settings) as built:
         yield built

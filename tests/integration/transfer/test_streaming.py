@@ -6,7 +6,7 @@ from daemon.transfer.datacentres.cipher import MODULES
 from models.jobs.states import JobState
 from tests.transfer_rig import Customer, Rig
 
-USUAL = "tgcrypto"
+USUAL = "cryptg"
 RUNS = [pytest.param(module, marks=() if module == USUAL else pytest.mark.acceptance) for module in MODULES]
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
