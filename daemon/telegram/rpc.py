@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pyrogram import Client, raw
@@ -62,6 +62,25 @@ async def invoke(
             await asyncio.sleep(2.0 ** (failed - 2))
 
 
+async def noted(client: Client, asked: Awaitable[Any], on_flood: Callable[[int], None]) -> Any:
+    """The result of a call made on another of the client's sessions, noted as if :func:`invoke` had made it, once.
+
+    :raises AlreadySent: the server has the query's ``random_id`` already.
+    :raises Exception: whatever else *asked* raises.
+    """
+    try:
+        result = await asked
+    except (FloodWait, FloodPremiumWait) as error:
+        on_flood(flood_seconds(error))
+        raise
+    except RPCError as error:
+        if is_duplicate(error):
+            raise AlreadySent from error
+        raise
+    await _note(client, result)
+    return result
+
+
 def flood_seconds(error: FloodWait | FloodPremiumWait) -> int:
     """The seconds that a flood wait asks for."""
     return error.value if isinstance(error.value, int) else 0
@@ -88,8 +107,13 @@ async def _send(client: Client, query: Any, timeout: float) -> Any:
     if isinstance(result, raw.types.BadMsgNotification):
         # The call was not carried out, because of a wrong clock for instance. The library returns this as its result.
         raise ConnectionError(f"message refused: {result.error_code}")
+    await _note(client, result)
+    return result
+
+
+async def _note(client: Client, result: Any) -> None:
+    """Take what a result says beside what was asked: the state of the updates, and whom it mentions."""
     if (sequence := getattr(client, "sequence", None)) is not None:
         sequence.note(result)
     await client.fetch_peers(getattr(result, "users", []))
     await client.fetch_peers(getattr(result, "chats", []))
-    return result

@@ -5,7 +5,7 @@ cache, from a public post, or just uploaded with ``messages.uploadMedia``. So a 
 message that is tried again is the same call again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ from daemon.transfer.media.items import Item, attributes_of
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
 from models.jobs.reasons import RefusalReason
+
+Call = Callable[["TLObject[Any]"], Awaitable[Any]]
+"""Makes a call and returns its result."""
 
 CALL_TIMEOUT_S = 6.0
 ASSEMBLY_BYTES_S = 20 * MIB  # the slowest rate at which Telegram assembles an uploaded file
@@ -98,7 +101,10 @@ class Delivery:
         :raises FloodWaitTooLong: Telegram asks for a long wait.
         :raises OSError: no answer; the same call may be made again.
         """
-        query = self._query(await self._bot.resolve_peer(chat_id), message, stored, random_ids)
+        media = [
+            stored[index].input_media(settings) for index, settings in zip(message.items, message.settings, strict=True)
+        ]
+        query = self._query(await self._bot.resolve_peer(chat_id), message, media, random_ids)
         for _ in random_ids:
             self._sender.answers()
         try:
@@ -109,27 +115,51 @@ class Delivery:
             raise (_as_media_error(error) if message.items else error) from error
         return {random_id: sent_id(answer, random_id) or 0 for random_id in random_ids}
 
-    async def upload(self, chat_id: int, item: Item, file: Any, thumbnail: Any) -> StoredFile:
-        """Have Telegram store an uploaded *file*, so that the bot can send it.
+    async def send_new(
+        self, chat_id: int, message: Message, media: Any, random_id: int, call: Call
+    ) -> tuple[Mapping[int, int], StoredFile | None]:
+        """Send a file with the call that uploads it: what :meth:`send` returns, and the file, where the answer says it.
 
+        :param media: the uploaded file, as it is named in a call.
+        :param call: makes the call in the flight of the file's parts.
+        :raises PartsMissing: the server lacks parts of it.
+
+        Otherwise raises as :meth:`send`, and what *call* raises.
+        """
+        query = self._query(await self._bot.resolve_peer(chat_id), message, [media], [random_id])
+        self._sender.answers()
+        try:
+            answer = await self._answer(rpc.noted(self._bot, call(query), self._sender.flooded))
+        except AlreadySent:
+            return {random_id: 0}, None
+        except BadRequest as error:
+            raise _as_media_error(error) from error
+        message_id = sent_id(answer, random_id) or 0
+        return {random_id: message_id}, _sent_file(answer, message_id)
+
+    async def upload(self, chat_id: int, item: Item, media: Any, call: Call | None = None) -> StoredFile:
+        """Have Telegram store an uploaded file, so that the bot can send it.
+
+        :param call: makes the call in the flight of the file's parts.
         :raises PartsMissing: the server lacks parts of it.
         :raises MediaRefused: Telegram refuses the file.
         :raises RecipientRestricted: the customer takes no voice messages.
         """
-        peer = await self._bot.resolve_peer(chat_id)
-        query = raw.functions.messages.UploadMedia(peer=peer, media=_uploaded(item, file, thumbnail))
+        query = raw.functions.messages.UploadMedia(peer=await self._bot.resolve_peer(chat_id), media=media)
+        timeout = CALL_TIMEOUT_S + item.size / ASSEMBLY_BYTES_S
         try:
-            return StoredFile.of(await self._call(query, CALL_TIMEOUT_S + item.size / ASSEMBLY_BYTES_S))
+            return StoredFile.of(await (self._answer(call(query)) if call else self._call(query, timeout)))
         except BadRequest as error:
-            if (error.ID or "").startswith(("FILE_PART", "MD5_CHECKSUM")):
-                raise PartsMissing(str(error.ID)) from error
             raise _as_media_error(error) from error
 
     async def _call(self, query: "TLObject[Any]", timeout: float = CALL_TIMEOUT_S) -> Any:
+        return await self._answer(
+            rpc.invoke(self._bot, query, timeout=timeout, longest_flood=LONGEST_FLOOD_S, on_flood=self._sender.flooded)
+        )
+
+    async def _answer(self, asked: Awaitable[Any]) -> Any:
         try:
-            return await rpc.invoke(
-                self._bot, query, timeout=timeout, longest_flood=LONGEST_FLOOD_S, on_flood=self._sender.flooded
-            )
+            return await asked
         except (FloodWait, FloodPremiumWait) as error:
             raise FloodWaitTooLong(rpc.flood_seconds(error)) from error
         except VoiceMessagesForbidden as error:
@@ -137,15 +167,10 @@ class Delivery:
         except GONE as error:
             raise RecipientUnreachable(str(error.ID)) from error
 
-    def _query(
-        self, peer: Any, message: Message, stored: Sequence[StoredFile], random_ids: Sequence[int]
-    ) -> "TLObject[Any]":
+    def _query(self, peer: Any, message: Message, media: Sequence[Any], random_ids: Sequence[int]) -> "TLObject[Any]":
         texts = [{"message": text, "entities": list(entities) or None} for text, entities in message.texts]
         if not message.items:
             return raw.functions.messages.SendMessage(random_id=random_ids[0], no_webpage=True, **texts[0], peer=peer)
-        media = [
-            stored[index].input_media(settings) for index, settings in zip(message.items, message.settings, strict=True)
-        ]
         above = {"invert_media": message.inverted or None, "peer": peer}
         if len(media) == 1:
             return raw.functions.messages.SendMedia(media=media[0], random_id=random_ids[0], **texts[0], **above)
@@ -161,6 +186,8 @@ class Delivery:
 def _as_media_error(error: BadRequest) -> Exception:
     """*error* as :class:`MediaRefused` where it is about the file: only then may another way work."""
     name = str(error.ID)
+    if name.startswith(("FILE_PART", "MD5_CHECKSUM")):
+        return PartsMissing(name)
     if name.startswith("FILE_REFERENCE"):
         return ReferenceExpired(name)
     return MediaRefused(name) if name.startswith(_FILE_ERRORS) else error
@@ -179,11 +206,20 @@ def _groups(items: Sequence[Item]) -> list[list[int]]:
     return groups
 
 
-def _uploaded(item: Item, file: Any, thumbnail: Any) -> Any:
-    """The media object of an uploaded file, with the attributes of the original."""
+def _sent_file(updates: Any, message_id: int) -> StoredFile | None:
+    """The file in the message of that id, from the server's answer; None where the answer lacks it."""
+    for update in getattr(updates, "updates", ()):
+        message = getattr(update, "message", None)
+        if isinstance(message, raw.types.Message) and message.id == message_id and message.media is not None:
+            return StoredFile.of(message.media)
+    return None
+
+
+def uploaded(item: Item, file: Any, thumbnail: Any = None, **settings: Any) -> Any:
+    """The media object of an uploaded file, with the attributes of the original and the *settings* of its message."""
     media = item.media
     if isinstance(media, raw.types.MessageMediaPhoto):
-        return raw.types.InputMediaUploadedPhoto(file=file)
+        return raw.types.InputMediaUploadedPhoto(file=file, **settings)
     document = media.document
     animated = any(isinstance(one, raw.types.DocumentAttributeAnimated) for one in document.attributes)
     return raw.types.InputMediaUploadedDocument(
@@ -193,4 +229,5 @@ def _uploaded(item: Item, file: Any, thumbnail: Any) -> Any:
         thumb=thumbnail,
         nosound_video=None if animated else True,
         force_file=True if item.kind in ("document", "apk") else None,
+        **settings,
     )

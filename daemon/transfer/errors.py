@@ -10,6 +10,7 @@ TransferError
 │   ├── OutOfTurn            others look up names or invitations first
 │   └── ResponseTimeout      a data centre has not answered for a while, or not this call
 ├── SourceChanged            the post is not what it was when the transfer began: start again
+├── Abandoned                the job that fetched a file for several has left: fetch again
 ├── PartsMissing             the server no longer has what was uploaded: upload again
 └── RecipientUnreachable     the customer has blocked the bot, or their account is gone
 """
@@ -91,6 +92,10 @@ class SourceChanged(TransferError):
 
 class PartsMissing(TransferError):
     """The server lacks a part of an upload, or refuses one."""
+
+
+class Abandoned(TransferError):
+    """The job that fetched a file, for others too, has left."""
 
 
 class RecipientUnreachable(TransferError):

@@ -8,20 +8,20 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from pyrogram import raw
 from pyrogram.errors import RPCError
 
 from config.units import MIB
 from daemon.database import Database
 from daemon.telegram.sender import PART_BYTES
-from daemon.transfer.delivery import Delivery, MediaRefused
+from daemon.transfer.delivery import Delivery, MediaRefused, uploaded
 from daemon.transfer.errors import PartsMissing, PermanentFailure, SourceChanged, TransferError
-from daemon.transfer.media.items import Item
+from daemon.transfer.media.items import Item, file_name_of
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
 from daemon.transfer.resolver import Resolver
 from daemon.transfer.run import Run, Track
-from daemon.transfer.streaming import PIECE, Download, Stream, Upload
+from daemon.transfer.small_files import THUMBNAIL_NAME, SmallFile, first_that_works, is_small
+from daemon.transfer.streaming import PIECE, Download, Stream, Upload, first_error
 from models.errors import LeaseLost
 from models.jobs import uploads
 from models.jobs.uploads import UploadInfo
@@ -38,19 +38,54 @@ class Fetcher:
 
     def __init__(self, resolver: Resolver, stream: Stream, delivery: Delivery, database: Database) -> None:
         self._resolver, self._stream, self._delivery, self._database = resolver, stream, delivery, database
+        self._newest_centre = stream.home
 
     async def fetch(self, post: Post, run: Run, track: Track) -> tuple[StoredFile, ...]:
-        """Upload every file of *post*, which the account has read, to the bot.
+        """Upload every file of *post*, which the account has read, to the bot: those of an album beside each other.
 
         The acknowledged parts of a large file are stored with the job of *run*, so that a restart resumes the upload.
 
         :raises SourceChanged: the post has changed meanwhile.
         """
-        stored = []
-        for item in post.items:
+
+        async def whole(item: Item) -> StoredFile:
             file = await self._item(post, item, run, track)
-            stored.append(replace(file, beside=await self._beside(post, item, run)))
-        return tuple(stored)
+            return replace(file, beside=await self._beside(post, item, run))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(whole(item)) for item in post.items]
+        except BaseExceptionGroup as failures:
+            raise first_error(failures) from None
+        return tuple(task.result() for task in tasks)
+
+    def warm(self) -> None:
+        """Open sessions for a file that is about to be asked for, where none are open."""
+        self._stream.warm(self._newest_centre)
+
+    @contextlib.asynccontextmanager
+    async def reading(self, post: Post, item: Item) -> AsyncIterator[SmallFile]:
+        """Begin to read a small file. What has been read is dropped when the block ends."""
+        self._newest_centre = item.data_centre
+        small = SmallFile(self._stream, item, self._download(post, item), self._thumbnail_download(post, item))
+        try:
+            yield small
+        finally:
+            await small.drop()
+
+    async def upload(self, small: SmallFile, run: Run) -> StoredFile:
+        """Have Telegram store a small file that has been read, one call after the other, with retries."""
+        await small.save()
+        return await self._delivery.upload(run.job.chat_id, small.item, small.media())
+
+    async def _read_and_upload(self, post: Post, item: Item, run: Run) -> StoredFile:
+        async with self.reading(post, item) as small:
+            await small.arrive()
+            stored: StoredFile = await first_that_works(
+                lambda: self._delivery.upload(run.job.chat_id, item, small.media(), small.call),
+                lambda: self.upload(small, run),
+            )
+        return stored
 
     async def _beside(self, post: Post, item: Item, run: Run) -> tuple[tuple[str, StoredFile], ...]:
         """The files that go with *item*. One that Telegram refuses is left out, because the file matters more."""
@@ -82,19 +117,24 @@ class Fetcher:
         raise AssertionError("unreachable")
 
     async def _transfer(self, post: Post, item: Item, upload: Upload, *, run: Run, track: Track) -> StoredFile:
-        async def refresh() -> Any:
-            return (await self._reread(post, item)).location
-
-        download = Download(item.location, item.size, item.data_centre, refresh)
+        if is_small(item):
+            stored = await self._read_and_upload(post, item, run)
+            track.advance(item.size)
+            return stored
         thumbnail = asyncio.create_task(self._thumbnail(post, item))
         try:
-            file = await self._stream.copy(download, upload, _file_name(item), track.advance)
-            return await self._delivery.upload(run.job.chat_id, item, file, await thumbnail)
+            file = await self._stream.copy(self._download(post, item), upload, file_name_of(item), track.advance)
+            return await self._delivery.upload(run.job.chat_id, item, uploaded(item, file, await thumbnail))
         finally:
             thumbnail.cancel()
 
-    async def _thumbnail(self, post: Post, item: Item) -> Any:
-        """The thumbnail as an input file; None where it cannot be had, because the file matters more."""
+    def _download(self, post: Post, item: Item) -> Download:
+        async def refresh() -> Any:
+            return (await self._reread(post, item)).location
+
+        return Download(item.location, item.size, item.data_centre, refresh)
+
+    def _thumbnail_download(self, post: Post, item: Item) -> Download | None:
         thumbnail = item.thumbnail
         if thumbnail is None:
             return None
@@ -105,9 +145,15 @@ class Fetcher:
                 raise SourceChanged("the thumbnail is gone")
             return fresh.location
 
-        download = Download(thumbnail.location, thumbnail.size, item.data_centre, refresh)
+        return Download(thumbnail.location, thumbnail.size, item.data_centre, refresh)
+
+    async def _thumbnail(self, post: Post, item: Item) -> Any:
+        """The thumbnail as an input file; None where it cannot be had, because the file matters more."""
+        download = self._thumbnail_download(post, item)
+        if download is None:
+            return None
         try:
-            return await self._stream.copy(download, Upload(thumbnail.size), "thumb.jpg")
+            return await self._stream.copy(download, Upload(download.size), THUMBNAIL_NAME)
         except (RPCError, TransferError) as error:
             logger.info("thumbnail.failed", extra={"reason": str(error)})
             return None
@@ -166,12 +212,3 @@ def _bits(upload: Upload) -> bytes:
         for part in range(piece * _PARTS_A_PIECE, min((piece + 1) * _PARTS_A_PIECE, upload.parts)):
             bits[part // 8] |= 1 << part % 8
     return bytes(bits)
-
-
-def _file_name(item: Item) -> str:
-    if item.kind == "photo" and not hasattr(item.media, "document"):
-        return "photo.jpg"
-    for attribute in item.media.document.attributes:
-        if isinstance(attribute, raw.types.DocumentAttributeFilename):
-            return str(attribute.file_name)
-    return ""

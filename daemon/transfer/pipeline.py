@@ -1,9 +1,13 @@
 """The steps of one job: find the post, check the limits, deliver the post the cheapest way that works."""
 
+import contextlib
+import dataclasses
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 from config.settings import Settings
 from daemon.database import Database
@@ -12,8 +16,6 @@ from daemon.telegram.links import InviteLink, PostLink
 from daemon.transfer.delivery import Delivery, MediaRefused, Message, ReferenceExpired, plan
 from daemon.transfer.errors import (
     PermanentFailure,
-    RecipientRestricted,
-    RecipientUnreachable,
     RetryLater,
     SourceChanged,
 )
@@ -24,13 +26,16 @@ from daemon.transfer.reader import Post
 from daemon.transfer.resolver import Customer, Found, Resolver
 from daemon.transfer.run import Run, Track
 from daemon.transfer.single_flight import SingleFlight
+from daemon.transfer.small_files import FINAL, FLIGHT_ERRORS, SmallFile, may_go_at_once
 from models.catalogue import Catalogue
 from models.database import transaction
+from models.errors import LeaseLost
 from models.event_kinds import InvitationFollowed, JobHeld, OverLimit, TooLarge
 from models.jobs import batches, blocked_posts, cache, holding, queue, usage
 from models.jobs.cache import CachedInfo
 from models.jobs.queue import Delivered
 from models.jobs.reasons import RefusalReason
+from models.jobs.states import JobInfo
 from models.jobs.usage import Needs, Room
 from models.money import access
 
@@ -42,6 +47,17 @@ REFERENCE_RETRY_S = 1.0
 
 class LimitReached(Exception):
     """A limit of the customer's plan holds the job: it stays open, alone or with its batch."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Files that the bot can send, and what was sent with their upload: random id -> message id.
+
+    No file where Telegram had that message already, and so does not say what it holds.
+    """
+
+    stored: tuple[StoredFile, ...]
+    sent: Mapping[int, int] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -71,6 +87,8 @@ class Pipeline:
         :raises LeaseLost: this worker no longer has the job.
         """
         link = links.read(run.job.link)
+        if isinstance(link, PostLink) and not isinstance(link.chat, str) and self._resolver.account_is_up():
+            self._fetcher.warm()  # what only the account can read is fetched
         level = (await self._database(access.of, run.job.user_id, _now())).level
         customer = Customer(run.job.user_id, paying=level > 0)
         if isinstance(link, InviteLink):
@@ -89,9 +107,8 @@ class Pipeline:
         for _ in range(MAX_CHANGES):
             found = await self._resolver.find(customer, link)
             await self._refuse_blocked(found.post)
-            await self._reserve(run, found.post, level)
             try:
-                return await self._deliver(run, found)
+                return await self._deliver(run, found, level)
             except SourceChanged as change:
                 logger.info("job.restarted", extra=_fields(run) | {"reason": str(change)})
         raise RetryLater(5, "the post keeps changing", counts=True)
@@ -104,8 +121,39 @@ class Pipeline:
         if await self._database(blocked_posts.meets, post.contents):
             raise PermanentFailure(RefusalReason.POST_BLOCKED)
 
-    async def _reserve(self, run: Run, post: Post, level: int) -> None:
-        """Reserve the post in the customer's limits.
+    async def _deliver(self, run: Run, found: Found, level: int) -> None:
+        """Deliver a post. A small file that has to be fetched is being read while the limits are looked at."""
+        post, messages = found.post, plan(found.post)
+        cached = await self._cached(post) if post.items else ()
+        async with self._read_early(found, messages, cached) as small:
+            random_ids = await self._reserve(run, post, level, sum(message.count for message in messages))
+            outcome = Delivered()
+            if not post.items:
+                await self._send(run, messages, (), random_ids)
+            elif not await self._send_stored(run, found, (cached, found.stored), messages=messages, ids=random_ids):
+                outcome = await self._fetch_and_send(run, found, messages, random_ids, small=small)
+        names = Counter(name_of(item) for item in post.items) or post.kinds
+        detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title, "names": names}
+        await self._database(
+            queue.finish, run.job.id, str(run.job.owner), dataclasses.replace(outcome, detail=detail), _now()
+        )
+        logger.info("job.delivered", extra=_fields(run) | {"bytes": post.size})
+
+    @contextlib.asynccontextmanager
+    async def _read_early(
+        self, found: Found, messages: Sequence[Message], cached: Sequence[StoredFile]
+    ) -> AsyncIterator[SmallFile | None]:
+        """Begin to read a file that can be sent with the call that uploads it, where nobody is fetching it."""
+        post = found.post
+        alone = len(post.items) == len(messages) == 1 and not cached and not found.stored
+        if not alone or not may_go_at_once(post.items[0]) or self._fetches.is_under_way(_key(post)):
+            yield None
+            return
+        async with self._fetcher.reading(post, post.items[0]) as small:
+            yield small
+
+    async def _reserve(self, run: Run, post: Post, level: int, messages: int) -> list[int]:
+        """Reserve the post in the customer's limits; return the random ids of its messages.
 
         :raises PermanentFailure: the post is too large, or a limit leaves no room for it, and nothing on sale does.
         :raises LimitReached: a limit holds the job, or the batch that it is part of.
@@ -114,16 +162,13 @@ class Pipeline:
         largest = max((item.size for item in post.items), default=0)
         if largest > MAX_BYTES:
             raise PermanentFailure(RefusalReason.TOO_LARGE_FOR_BOTS, TooLarge(size=largest, limit=MAX_BYTES))
-        await self._database(queue.size_known, run.job.id, _kind(post), post.size)
         room = Room(limits.limits, usage.day_of(_now(), self._settings.timezone), limits.max_bytes)
-        needs = _needs(post)
-        answer = await self._database(
-            usage.reserve_post, run.job.id, run.job.user_id, needs=needs, room=room, now=_now()
-        )
+        answer = await self._database(_reserve_and_plan, run.job, post, room, messages)
         if isinstance(answer, usage.Refused):
-            await self._limit_reached(run, answer, needs, limits.max_bytes)
+            await self._limit_reached(run, answer, _needs(post), limits.max_bytes)
+        return answer
 
-    async def _limit_reached(self, run: Run, refused: usage.Refused, needs: Needs, max_bytes: int) -> None:
+    async def _limit_reached(self, run: Run, refused: usage.Refused, needs: Needs, max_bytes: int) -> NoReturn:
         """Hold the job where something on sale would bring its post, or else refuse it."""
         reason, detail = _why(refused, needs, max_bytes)
         if run.job.batch_id is not None and isinstance(detail, OverLimit) and detail.limit:
@@ -145,29 +190,22 @@ class Pipeline:
             raise LimitReached
         raise PermanentFailure(reason, detail)
 
-    async def _deliver(self, run: Run, found: Found) -> None:
-        post, messages = found.post, plan(found.post)
-        total = sum(message.count for message in messages)
-        random_ids = await self._database(queue.plan_messages, run.job.id, total, _now())
-        if not post.items:
-            await self._send(run, messages, (), random_ids)
-        elif not await self._send_stored(run, found, messages, random_ids):
-            await self._fetch_and_send(run, found, messages, random_ids)
-        names = Counter(name_of(item) for item in post.items) or post.kinds
-        detail = {"kind": _kind(post), "size": post.size, "chat": post.channel.title, "names": names}
-        await self._database(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=detail), _now())
-        logger.info("job.delivered", extra=_fields(run) | {"bytes": post.size})
-
     async def _send_stored(
-        self, run: Run, found: Found, messages: Sequence[Message], random_ids: Sequence[int]
+        self,
+        run: Run,
+        found: Found,
+        known: Sequence[Sequence[StoredFile]],
+        *,
+        messages: Sequence[Message],
+        ids: Sequence[int],
     ) -> bool:
         """Try to send without moving bytes: from the cache, then by the reference that the bot has seen. True: sent."""
         post = found.post
-        for stored in (await self._cached(post), found.stored):
+        for stored in known:
             if len(stored) != len(post.items):
                 continue
             try:
-                await self._send(run, messages, stored, random_ids)
+                await self._send(run, messages, stored, ids)
             except MediaRefused as refusal:
                 logger.info("reference.refused", extra=_fields(run) | {"reason": str(refusal)})
                 await self._database(queue.unsent, run.job.id, str(run.job.owner), _now())
@@ -177,24 +215,77 @@ class Pipeline:
         return False
 
     async def _fetch_and_send(
-        self, run: Run, found: Found, messages: Sequence[Message], random_ids: Sequence[int]
-    ) -> None:
+        self,
+        run: Run,
+        found: Found,
+        messages: Sequence[Message],
+        random_ids: Sequence[int],
+        *,
+        small: SmallFile | None,
+    ) -> Delivered:
         """Fetch the files and send them. A file that Telegram refuses after that is refused for good.
 
+        :return: what is to be recorded with the end of the job.
         :raises PermanentFailure: Telegram refuses a file, or the post was blocked meanwhile.
         :raises RetryLater: only the file reference has expired meanwhile.
         """
         post = found.post
         try:
-            stored = await self._fetch(run, await self._as_the_account_sees(found))
-            await self._refuse_blocked(post)  # that took a while
-            await self._send(run, messages, stored, random_ids)
+            seen = await self._as_the_account_sees(found)
+            if small is not None and self._fetches.is_under_way(_key(seen)):
+                await small.drop()  # whoever waits for another job holds nothing that one might need
+                small = None
+            fetched = await self._fetch(run, seen, lambda: self._lead(run, seen, messages, random_ids, small=small))
+            if not fetched.sent:
+                await self._refuse_blocked(post)  # that took a while
+                await self._send(run, messages, fetched.stored, random_ids)
+                return Delivered()
         except MediaRefused as refusal:
             logger.warning("file.refused", extra=_fields(run) | {"reason": str(refusal)})
             await self._database(cache.drop, self._settings.bot_id, post.channel.id, post.message_id)
             if isinstance(refusal, ReferenceExpired):
                 raise RetryLater(REFERENCE_RETRY_S, "a fresh reference has expired", counts=True) from refusal
             raise PermanentFailure(RefusalReason.FILE_REFUSED) from refusal
+        return Delivered(sent=fetched.sent, cached=self._to_keep(post, fetched.stored) if fetched.stored else None)
+
+    async def _lead(
+        self,
+        run: Run,
+        post: Post,
+        messages: Sequence[Message],
+        random_ids: Sequence[int],
+        *,
+        small: SmallFile | None,
+    ) -> Fetched:
+        """Fetch the files for all who wait for them."""
+        if small is None:
+            stored = await self._fetcher.fetch(post, run, run.track or Track(post.size))
+        else:
+            await small.arrive()
+            await self._refuse_blocked(post)  # that took a while
+            fetched = await self._send_at_once(run, small, messages[0], random_ids[0])
+            if fetched is not None:
+                return fetched
+            stored = (await self._fetcher.upload(small, run),)
+        await self._database(_keep, self._to_keep(post, stored))
+        return Fetched(stored)
+
+    async def _send_at_once(self, run: Run, small: SmallFile, message: Message, random_id: int) -> Fetched | None:
+        """Send a small file with the call that uploads it. None where that fails, and another way is to be taken."""
+        owner, now = str(run.job.owner), _now()
+        job = await self._database(queue.delivering, run.job.id, owner, now)
+        try:
+            sent, stored = await self._delivery.send_new(
+                job.chat_id, message, small.media(), random_id, call=small.call
+            )
+        except FINAL:
+            raise
+        except FLIGHT_ERRORS as error:
+            logger.info("flight.failed", extra=_fields(run) | {"reason": repr(error)})
+            if not isinstance(error, OSError):  # otherwise the message may have been sent
+                await self._database(queue.unsent, run.job.id, owner, now)
+            return None
+        return Fetched((stored,) if stored else (), sent)
 
     async def _cached(self, post: Post) -> tuple[StoredFile, ...]:
         kept = await self._database(
@@ -229,38 +320,45 @@ class Pipeline:
             raise SourceChanged("the post was edited")
         return seen
 
-    async def _fetch(self, run: Run, post: Post) -> Sequence[StoredFile]:
-        """Fetch the files to the bot. Jobs that want the same files at the same time share one fetch."""
+    async def _fetch(self, run: Run, post: Post, lead: Callable[[], Coroutine[Any, Any, Fetched]]) -> Fetched:
+        """Fetch the files to the bot. Jobs that want the same files at the same time share one fetch.
+
+        :param lead: fetches them, where nobody does yet. What it has sent went to the customer of that job alone.
+        """
         run.set_size(post.size)
-        key = (post.channel.id, post.message_id, post.edit_date, post.single)
+        key = _key(post)
         while True:
             leads = not self._fetches.is_under_way(key)
             run.track = self._tracks[key] = Track(post.size) if leads else self._tracks[key]
             try:
-                stored: Sequence[StoredFile] = await self._fetches.join(key, lambda: self._fetch_and_keep(run, post))
-                return stored
-            except (RecipientUnreachable, RecipientRestricted):
+                fetched: Fetched = await self._fetches.join(key, lead)
+                if leads:
+                    return fetched
+                if fetched.stored:
+                    return Fetched(fetched.stored)
+            except (*FINAL, LeaseLost):
                 if leads:
                     raise
-                # The fetch was led by a job whose customer has blocked the bot, or takes no voice messages: fetch
-                # again for this customer.
+                # The fetch was led by a job whose customer has blocked the bot, takes no voice messages, or has
+                # cancelled: fetch again for this customer.
             finally:
                 if not self._fetches.is_under_way(key):
                     self._tracks.pop(key, None)
 
-    async def _fetch_and_keep(self, run: Run, post: Post) -> tuple[StoredFile, ...]:
-        stored = await self._fetcher.fetch(post, run, run.track or Track(post.size))
-        rows = tuple(one.row() for one in stored)
-        kept = CachedInfo(
+    def _to_keep(self, post: Post, stored: Sequence[StoredFile]) -> CachedInfo:
+        return CachedInfo(
             bot_id=self._settings.bot_id,
             source_chat=post.channel.id,
             message_id=post.message_id,
             edit_date=post.edit_date,
-            items=rows,
+            items=tuple(one.row() for one in stored),
             single=post.single,
         )
-        await self._database(_keep, kept)
-        return stored
+
+
+def _key(post: Post) -> tuple[object, ...]:
+    """What tells the files of posts apart."""
+    return post.channel.id, post.message_id, post.edit_date, post.single
 
 
 def _fields(run: Run) -> dict[str, object]:
@@ -294,6 +392,13 @@ def _why(refused: usage.Refused, needs: Needs, max_bytes: int) -> tuple[RefusalR
 
 def _kind(post: Post) -> str:
     return post.items[0].kind if post.items else "text"
+
+
+def _reserve_and_plan(job: JobInfo, post: Post, room: Room, messages: int) -> usage.Refused | list[int]:
+    """Store what a post is and reserve it; return the random ids of its messages."""
+    queue.size_known(job.id, _kind(post), post.size)
+    answer = usage.reserve_post(job.id, job.user_id, needs=_needs(post), room=room, now=_now())
+    return answer if isinstance(answer, usage.Refused) else queue.plan_messages(job.id, messages, _now())
 
 
 def _keep(info: CachedInfo) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ from models.jobs.sources import ReadingPolicy, SourceInfo
 logger = logging.getLogger(__name__)
 
 LIST_RETRY_S = 60.0
+REMEMBERED = 10_000
+"""Names of chats in which the bot saw nothing at its last look."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,12 @@ class Resolver:
         self, bot: Reader, account: Reader, database: Database, settings: Settings, account_is_up: Callable[[], bool]
     ) -> None:
         self._bot, self._account, self._database = bot, account, database
-        self._account_is_up = account_is_up
+        self.account_is_up = account_is_up
         self._policy = ReadingPolicy.of(settings.source_chats, settings.blocked_chats, settings.protected_content)
         self._by_bot = Lookups(bot, database, is_bot=True)
         self._by_account = Lookups(account, database, is_bot=False)
         self._invitations = Invitations(self._by_account, database, settings, self._policy)
+        self._blind: OrderedDict[str, None] = OrderedDict()
         self._openings = Openings(account, database, self._invitations)
 
     async def find(self, customer: Customer, link: PostLink) -> Found:
@@ -125,10 +129,22 @@ class Resolver:
         return await self._account.post(channel, post.message_id, single=post.single)
 
     async def _find_post(self, customer: Customer, link: PostLink) -> Found:
-        if isinstance(link.chat, str) and link.comment_id is None:
-            found = await self._find_with_bot(customer, link)
-            if found is not None:
-                return found
+        if not isinstance(link.chat, str) or link.comment_id is not None:
+            return await self._find_with_account(customer, link)
+        if link.chat in self._blind:
+            return await self._find_with_both(customer, link)
+        return await self._find_with_bot(customer, link) or await self._find_with_account(customer, link)
+
+    async def _find_with_both(self, customer: Customer, link: PostLink) -> Found:
+        """A public post of a chat in which the bot saw nothing lately: the account looks beside it, not after it."""
+        account = asyncio.create_task(self._find_with_account(customer, link))
+        try:
+            return await self._find_with_bot(customer, link) or await account
+        finally:
+            account.cancel()
+            await asyncio.gather(account, return_exceptions=True)
+
+    async def _find_with_account(self, customer: Customer, link: PostLink) -> Found:
         self._require_account()
         post = await self._read_with_account(customer, link)
         await self._check_access(customer, await self._remember(post.channel), post.channel, post)
@@ -185,6 +201,15 @@ class Resolver:
     async def _find_with_bot(self, customer: Customer, link: PostLink) -> Found | None:
         """A public post as the bot itself sees it; None when only the account may see it."""
         name = str(link.chat)
+        found = await self._look_with_bot(customer, name, link)
+        self._blind.pop(name, None)
+        if found is None:
+            self._blind[name] = None
+            if len(self._blind) > REMEMBERED:
+                self._blind.popitem(last=False)
+        return found
+
+    async def _look_with_bot(self, customer: Customer, name: str, link: PostLink) -> Found | None:
         try:
             post = await self._read_by_name(
                 self._by_bot, customer, name, lambda channel: self._read_with_bot(channel, link)
@@ -271,7 +296,7 @@ class Resolver:
         return await remember(self._database, channel, int(time.time()))
 
     def _require_account(self) -> None:
-        if not self._account_is_up():
+        if not self.account_is_up():
             raise AccountAway
 
 

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from pyrogram.raw.core import Int, Long, TLObject
 from config.units import MIB
 from daemon.telegram.sender import PART_BYTES, SMALL_BYTES
 from daemon.transfer.datacentres.pool import DataCentrePool, DataCentrePools
-from daemon.transfer.datacentres.sessions import Chunk
+from daemon.transfer.datacentres.sessions import Buffers, Chunk
 from daemon.transfer.errors import PartsMissing, PermanentFailure, RetryLater, SourceChanged
 from models.jobs.reasons import RefusalReason
 
@@ -137,7 +137,7 @@ class Stream:
     """Copies files from one client's data centres to another's."""
 
     def __init__(self, source: DataCentrePools, target: DataCentrePools, target_centre: int, budget: Budget) -> None:
-        self._source, self._target, self._target_centre, self._budget = source, target, target_centre, budget
+        self._source, self._target, self.home, self._budget = source, target, target_centre, budget
         self._shares: dict[int, Budget] = {}
 
     async def copy(
@@ -158,17 +158,45 @@ class Stream:
                 for _ in range(self._concurrency(download, upload)):
                     group.create_task(self._run(missing, download, upload, checksum=checksum, moved=moved))
         except BaseExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first_error(failures) from None
         if checksum is None:
             return raw.types.InputFileBig(id=upload.file_id, parts=upload.parts, name=name)
         return raw.types.InputFile(id=upload.file_id, parts=upload.parts, name=name, md5_checksum=checksum.hexdigest())
+
+    @contextlib.asynccontextmanager
+    async def held(self, *downloads: Download) -> AsyncIterator[list[memoryview | BaseException]]:
+        """Read files of one piece: the bytes of each, or why there are none.
+
+        They count in the budgets together until the block ends: who held some and waited for others could wait forever.
+        """
+        size = sum(each.size for each in downloads)
+        async with self._share(downloads[0].data_centre).hold(size), self._budget.hold(size):
+            yield await asyncio.gather(*(self._read(each, 0, each.size) for each in downloads), return_exceptions=True)
+
+    async def save(self, upload: Upload, data: memoryview) -> None:
+        """Save a file of one piece, with retries. Raises as :meth:`copy`."""
+        await self._write(upload, 0, data)
+
+    async def save_and_call(self, files: Sequence[tuple[Upload, memoryview]], query: "TLObject[Any]") -> Any:
+        """Save files of one piece and make the call that names them, in one flight. No retries.
+
+        Raises as :meth:`DataCentrePool.request_after`.
+        """
+        parts = [body for upload, data in files for _, body in _parts(upload, 0, data)]
+        size = sum(upload.size for upload, _ in files)
+        return await self._target.to(self.home).request_after(parts, type(query), [query.write()], size)
+
+    def warm(self, data_centre: int) -> None:
+        """Open sessions for a file that is about to be copied, where none are open."""
+        self._source.to(data_centre).warm()
+        self._target.to(self.home).warm()
 
     def _concurrency(self, download: Download, upload: Upload) -> int:
         """How many pieces of one file are under way: enough to fill both windows at their widest, no more."""
         return min(upload.pieces, self._max_pieces(download.data_centre))
 
     def _max_pieces(self, data_centre: int) -> int:
-        source, target = self._source.to(data_centre), self._target.to(self._target_centre)
+        source, target = self._source.to(data_centre), self._target.to(self.home)
         return source.calls_high + target.calls_high // 2
 
     def _share(self, data_centre: int) -> Budget:
@@ -226,23 +254,30 @@ class Stream:
                 return memoryview(file.bytes)
 
     async def _write(self, upload: Upload, index: int, data: memoryview) -> None:
-        pool = self._target.to(self._target_centre)
-        first = index * (PIECE // PART_BYTES)
+        pool = self._target.to(self.home)
         async with asyncio.TaskGroup() as group:
-            for at in range(0, len(data), PART_BYTES):
-                group.create_task(_save(pool, upload, first + at // PART_BYTES, data[at : at + PART_BYTES]))
+            for method, body in _parts(upload, index, data):
+                group.create_task(_save(pool, method, body))
 
 
-async def _save(pool: DataCentrePool, upload: Upload, part: int, data: memoryview) -> None:
-    method, head = _head(upload, part)
-    head += b"\xfe" + len(data).to_bytes(3, "little") if len(data) > 253 else bytes([len(data)])
-    prefix = 4 if len(data) > 253 else 1
+async def _save(pool: DataCentrePool, method: type[TLObject[Any]], body: Buffers) -> None:
     try:
-        saved = await pool.request(method, [head, data, bytes(-(prefix + len(data)) % 4)], len(data))
+        saved = await pool.request(method, body, len(body[1]))
     except BadRequest as error:
         raise (PartsMissing(str(error)) if (error.ID or "").startswith("FILE_PART") else error) from None
     if not saved:
-        raise PartsMissing(f"part {part} was not kept")
+        raise PartsMissing("a part was not kept")
+
+
+def _parts(upload: Upload, index: int, data: memoryview) -> Iterator[tuple[type[TLObject[Any]], Buffers]]:
+    """The calls that save a piece: what each is, and its serialised form, in which the bytes stand second."""
+    first = index * (PIECE // PART_BYTES)
+    for at in range(0, len(data), PART_BYTES):
+        method, head = _head(upload, first + at // PART_BYTES)
+        part = data[at : at + PART_BYTES]
+        head += b"\xfe" + len(part).to_bytes(3, "little") if len(part) > 253 else bytes([len(part)])
+        prefix = 4 if len(part) > 253 else 1
+        yield method, [head, part, bytes(-(prefix + len(part)) % 4)]
 
 
 def _head(upload: Upload, part: int) -> tuple[type[TLObject[Any]], bytes]:
@@ -273,7 +308,7 @@ class _Checksum:
         return self._digest.hexdigest()
 
 
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that ended a task group."""
     first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return first_error(first) if isinstance(first, BaseExceptionGroup) else first

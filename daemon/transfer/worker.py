@@ -102,7 +102,7 @@ class Transfers:
         writes = PoolLimits(min(24, 2 * most), 2 * most, calls_per_session=12)
         chosen = cipher(settings.transfer_cipher)
         self._reading = DataCentrePools(clients.account, reads, chosen)
-        self._writing = DataCentrePools(clients.bot, writes, chosen)
+        self._writing = DataCentrePools(clients.bot, writes, chosen, sends=True)
         self._progress = ProgressMessages(clients.sender, database, self._running, self._why_waiting)
 
     async def run(self) -> None:

@@ -346,13 +346,13 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
 
 
 def delivering(job_id: int, owner: str, now: int) -> JobInfo:
-    """Note that a message is about to be sent: from here on the job cannot be cancelled.
+    """Note that a message is about to be sent: from here on the job cannot be cancelled. Harmless when repeated.
 
     :raises LeaseLost: the job was cancelled or belongs to another worker. Send nothing.
     """
     with transaction():
-        states.held_by(job_id, owner)
-        return states.move(job_id, JobState.DELIVERING, now)
+        job = states.held_by(job_id, owner)
+        return job if job.state is JobState.DELIVERING else states.move(job_id, JobState.DELIVERING, now)
 
 
 def unsent(job_id: int, owner: str, now: int) -> JobInfo:
@@ -376,7 +376,7 @@ def sent(job_id: int, messages: Mapping[int, int]) -> None:
     """Record messages that were sent, also when the lease is lost: random id -> message id (0: "duplicate").
 
     For jobs of several messages: a crash between them does not send the first one again. This commit does not wait for
-    the disk; the end of the job does, a moment later.
+    the disk: sent again after a power cut, with the same random id, the message still arrives once.
     """
     with transaction(durable=False):
         _record(states.get(job_id), messages)
@@ -412,11 +412,12 @@ def finish(job_id: int, owner: str, outcome: Delivered, now: int) -> bool:
     """Record a delivery: usage, cache, state, message ids and event in one commit.
 
     A delivery is recorded even when the lease has lapsed meanwhile, and only once. False: the job had ended before;
-    then the message ids are kept, and nothing is charged.
+    then the message ids are kept, and nothing is charged. This commit does not wait for the disk: whoever tells the
+    event claims it first, and that commit does.
 
     :raises LeaseLost: nothing was sent, and the job belongs to another worker.
     """
-    with transaction():
+    with transaction(durable=False):
         job = states.get(job_id)
         if outcome.sent:
             job = _record(job, outcome.sent)

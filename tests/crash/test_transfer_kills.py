@@ -127,6 +127,18 @@ async def when_uploaded(scene: Scene, url: str) -> None:
     await scene.until(lambda: scene.calls("messages.uploadMedia") > before)
 
 
+async def while_reading(scene: Scene, url: str) -> None:
+    scene.strike("delay", method="upload.getFile", account=OPERATOR, seconds=3)
+    await scene.chat.say(url)
+    await scene.until_called("upload.getFile")
+
+
+async def while_the_part_is_saved(scene: Scene, url: str) -> None:
+    scene.strike("delay", method="upload.saveFilePart", seconds=3)
+    await scene.chat.say(url)
+    await scene.until_called("upload.saveFilePart")
+
+
 async def when_sent_but_not_answered(scene: Scene, url: str) -> None:
     scene.strike("delay", method="messages.sendMedia", seconds=3)
     await scene.chat.say(url)
@@ -139,12 +151,26 @@ async def when_recorded_but_not_told(scene: Scene, url: str) -> None:
     await asyncio.to_thread(scene.daemon.until_logged, "job.delivered", seen)
 
 
-@pytest.mark.parametrize(
-    "reach", [while_looking, while_streaming, when_uploaded, when_sent_but_not_answered, when_recorded_but_not_told]
-)
-async def test_a_daemon_killed_at_a_named_point_goes_on(scene: Scene, reach: Callable[[Scene, str], Any]) -> None:
+LARGE, SMALL = 20 * MIB, 100_000
+POINTS = [
+    (LARGE, while_looking),
+    (LARGE, while_streaming),
+    (LARGE, when_uploaded),
+    (LARGE, when_sent_but_not_answered),
+    (LARGE, when_recorded_but_not_told),
+    (SMALL, while_reading),
+    (SMALL, while_the_part_is_saved),
+    (SMALL, when_sent_but_not_answered),
+    (SMALL, when_recorded_but_not_told),
+]
+
+
+@pytest.mark.parametrize(("size", "reach"), POINTS)
+async def test_a_daemon_killed_at_a_named_point_goes_on(
+    scene: Scene, size: int, reach: Callable[[Scene, str], Any]
+) -> None:
     # Given a transfer that has come to that point
-    post = scene.publish(20 * MIB)
+    post = scene.publish(size)
     await reach(scene, post["url"])
     # When the daemon is killed and starts again
     scene.daemon.kill()

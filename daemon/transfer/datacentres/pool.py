@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ MAX_PAUSE_S = 10  # a longer flood wait is not sat out
 RESPONSE_TIMEOUT_S = 45.0  # without any answer
 MAX_TRIES = 10  # of a call that gets no answer while others do
 IDLE_S = 120.0
+FLIGHT_TIMEOUT_S = 6.0  # a call that does more than move bytes takes longer than those
 MAX_SERVER_ERRORS = 5
 MAX_RETRY_WAIT_S = 1.0
 
@@ -105,6 +106,27 @@ class DataCentrePool:
                 await asyncio.sleep(min(MAX_RETRY_WAIT_S, 0.02 * 2**misses))
                 misses += 1
 
+    async def request_after(
+        self, before: Sequence[Buffers], method: type[TLObject[Any]], body: Buffers, size: int
+    ) -> Any:
+        """Make a call in one flight with those *before* it, which move *size* bytes, and return its result. No retries.
+
+        :raises NotCarriedOut: one of those before it has failed.
+        :raises RPCError: Telegram refused the call itself.
+        :raises OSError: no answer, so it may have been carried out.
+        :raises AccountAway: the login is refused.
+        """
+        async with self._slot() as saturated:
+            try:
+                return await self._attempt(method, body, size, saturated, before=before)
+            except AuthorizationDropped as error:
+                raise ConnectionError("the authorization was dropped") from error
+
+    def warm(self) -> None:
+        """Begin to open a session, where none is open: somebody is about to make a call."""
+        if not self._sessions:
+            self._open_one_more()
+
     async def close_idle(self, now: float) -> None:
         """Stop all sessions after :data:`IDLE_S` seconds without a call; *now* is monotonic seconds."""
         if self._outstanding == 0 and not self._waiting and now - self._used_at > IDLE_S:
@@ -124,12 +146,15 @@ class DataCentrePool:
         self._sessions.clear()
         await asyncio.gather(*(session.stop() for session in sessions))
 
-    async def _attempt(self, method: type[TLObject[Any]], body: Buffers, size: int, saturated: bool) -> Any:
+    async def _attempt(
+        self, method: type[TLObject[Any]], body: Buffers, size: int, saturated: bool, *, before: Sequence[Buffers] = ()
+    ) -> Any:
         session = await self._session()
         self._sessions[session] += 1
         started = time.monotonic()
+        timeout = max(self.replies.timeout_s, FLIGHT_TIMEOUT_S) if before else self.replies.timeout_s
         try:
-            result = await session.request(method, body, self.replies.timeout_s)
+            result = await session.request(method, body, timeout, before)
         except Unauthorized as error:
             if await self._drop_authorization(session.auth_key):
                 raise AuthorizationDropped(session.auth_key) from error
@@ -138,7 +163,8 @@ class DataCentrePool:
             if session in self._sessions:
                 self._sessions[session] -= 1
         self._answered_at = time.monotonic()
-        self.replies.measured(self._answered_at - started)
+        if not before:
+            self.replies.measured(self._answered_at - started)
         self.window.arrived(size, self._answered_at, saturated=saturated, reply_s=self.replies.smoothed_s)
         return result
 
@@ -146,14 +172,19 @@ class DataCentrePool:
         """The least busy open session. More are opened in the background as the window grows."""
         await self._drop_dead_sessions()
         wanted = min(self._limits.sessions_high, -(-self.window.size // self._limits.calls_per_session))
-        if len(self._sessions) < wanted and self._opening is None:
-            self._opening = asyncio.create_task(self._open(), name=f"open media session {self.data_centre}")
+        if len(self._sessions) < wanted:
+            self._open_one_more()
         if not (ready := self._ready()):
             await (asyncio.shield(self._opening) if self._opening else asyncio.sleep(0.1))
             ready = self._ready()
         if ready:
             return min(ready, key=self._sessions.__getitem__)
         raise self._open_error or ConnectionError("no media session is up")
+
+    def _open_one_more(self) -> None:
+        if self._opening is None:
+            self._used_at = time.monotonic()
+            self._opening = asyncio.create_task(self._open(), name=f"open media session {self.data_centre}")
 
     async def _drop_dead_sessions(self) -> None:
         """Stop and drop the sessions that will not come back."""
@@ -256,10 +287,13 @@ class DataCentrePool:
 
 
 class DataCentrePools:
-    """The pools of one client, by data centre."""
+    """The pools of one client, by data centre.
 
-    def __init__(self, client: Client, limits: PoolLimits, cipher: Cipher) -> None:
-        self._opener = Opener(client, cipher)
+    :param sends: messages are sent on their sessions too.
+    """
+
+    def __init__(self, client: Client, limits: PoolLimits, cipher: Cipher, *, sends: bool = False) -> None:
+        self._opener = Opener(client, cipher, sends=sends)
         self._limits = limits
         self._pools: dict[int, DataCentrePool] = {}
 

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -20,7 +20,7 @@ from pyrogram import Client, raw
 from pyrogram.connection import Connection
 from pyrogram.crypto.mtproto import kdf
 from pyrogram.errors import RPCError, Unauthorized
-from pyrogram.raw.core import TLObject
+from pyrogram.raw.core import Int, Long, TLObject, Vector
 from pyrogram.session import Session
 from pyrogram.session.session import AuthKeyNotFound, Result, SessionState
 
@@ -38,6 +38,10 @@ MAX_ENCRYPTED = 2  # one being sent, one being encrypted: more would only take m
 
 class ConnectionLost(ConnectionError):
     """The connection ended while the call was under way."""
+
+
+class NotCarriedOut(Exception):
+    """The server has not carried out a call, because one that comes before it has failed, or took too long."""
 
 
 class AuthKeyRefused(Exception):
@@ -67,17 +71,24 @@ class MediaSession(Session):
         ended = self.state is SessionState.STOPPED and not self.restart_lock.locked()
         return ended or self.key_refused.is_set()
 
-    async def request(self, method: type[TLObject[Any]], body: Buffers, timeout: float) -> Any:
+    async def request(
+        self, method: type[TLObject[Any]], body: Buffers, timeout: float, before: Sequence[Buffers] = ()
+    ) -> Any:
         """Send the serialised call *body* of *method* and return its result.
 
+        :param before: calls that are sent just before, and whose answers are not waited for: the server carries out
+            *body* once all of them have succeeded. See https://core.telegram.org/api/invoking#sequential-requests.
+        :raises NotCarriedOut: one of those has not.
         :raises RPCError: Telegram refused.
         :raises OSError: no answer: ``TimeoutError`` after *timeout* seconds, :class:`ConnectionLost` at once.
         """
         while True:
-            result = await self._exchange(body, timeout)
+            result = await self._exchange(body, timeout, before)
             if isinstance(result, raw.types.BadServerSalt):
                 self.salt = result.new_server_salt
             elif isinstance(result, raw.types.RpcError):
+                if result.error_message.startswith("MSG_WAIT_"):
+                    raise NotCarriedOut(result.error_message)
                 RPCError.raise_it(result, method)
             elif isinstance(result, raw.types.BadMsgNotification):
                 raise ConnectionLost(f"message refused: {result.error_code}")
@@ -131,18 +142,24 @@ class MediaSession(Session):
         self._abort()
         await super().stop()
 
-    async def _exchange(self, body: Buffers, timeout: float) -> Any:
+    async def _exchange(self, body: Buffers, timeout: float, before: Sequence[Buffers] = ()) -> Any:
         connection = self.connection
         if connection is None or not self.is_started.is_set():
             raise ConnectionLost("not connected")
-        message_id = None
+        sent: dict[int, _PendingResult] = {}
         try:
             async with asyncio.timeout(timeout):
                 async with self._encrypting:
-                    message_id, answer = await self._send(connection, body)
-                return await answer.future
+                    for each in before:
+                        message_id, answer = await self._send(connection, each)
+                        sent[message_id] = answer
+                    message_id, last = await self._send(connection, [*_after(sent), *body])
+                    sent[message_id] = last
+                return await last.future
         finally:
-            self.results.pop(message_id, None)
+            for message_id, answer in sent.items():
+                self.results.pop(message_id, None)
+                answer.drop()
 
     async def _send(self, connection: Connection, body: Buffers) -> "tuple[int, _PendingResult]":
         loop = asyncio.get_running_loop()
@@ -211,6 +228,14 @@ class _PendingResult:
     def fail(self) -> None:
         if not self.future.done():
             self.future.set_exception(ConnectionLost("the connection ended"))
+
+
+def _after(message_ids: Collection[int]) -> Buffers:
+    """What makes the server carry out a call after those; a session that such a call is made on gets no updates."""
+    if not message_ids:
+        return ()
+    ids = Int(raw.functions.InvokeAfterMsgs.ID, False) + Vector(list(message_ids), Long)
+    return (ids + Int(raw.functions.InvokeWithoutUpdates.ID, False),)
 
 
 def _encrypt(cipher: Cipher, head: bytes, body: Buffers, *, salt: int, session_id: bytes, auth_key: bytes) -> bytes:
@@ -298,10 +323,12 @@ class Opener:
     """Opens media sessions of one client, one at a time for each data centre.
 
     ``Client.get_session`` has no lock: concurrent first uses would each make a connection, and leak all but one.
+
+    :param sends: messages are sent on these sessions too, which addresses that are for files alone do not take.
     """
 
-    def __init__(self, client: Client, cipher: Cipher) -> None:
-        self._client, self._cipher = client, cipher
+    def __init__(self, client: Client, cipher: Cipher, *, sends: bool = False) -> None:
+        self._client, self._cipher, self._sends = client, cipher, sends
         self._locks: dict[int, asyncio.Lock] = {}
         self._addresses: dict[int, tuple[str, int]] = {}
 
@@ -367,7 +394,7 @@ class Opener:
 
     async def _address(self, data_centre: int) -> tuple[str, int]:
         if data_centre not in self._addresses:
-            option = await self._client.get_dc_option(data_centre, is_media=True, ipv6=self._client.ipv6)
+            option = await self._client.get_dc_option(data_centre, is_media=not self._sends, ipv6=self._client.ipv6)
             self._addresses[data_centre] = (option.ip_address, option.port)
         return self._addresses[data_centre]
 

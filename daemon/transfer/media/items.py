@@ -120,6 +120,15 @@ def name_of(item: Item) -> str:
     return item.kind
 
 
+def file_name_of(item: Item) -> str:
+    """The name under which the file is uploaded; empty where it has none."""
+    document = getattr(item.media, "document", None)
+    if document is None:
+        return "photo.jpg"
+    named = (each for each in document.attributes if isinstance(each, raw.types.DocumentAttributeFilename))
+    return next((str(each.file_name) for each in named), "")
+
+
 def text_of(message: Any) -> tuple[str, tuple[Any, ...]]:
     """The text of a message without a file, and its entities. A poll becomes text."""
     poll = message.media.poll if isinstance(message.media, raw.types.MessageMediaPoll) else None

@@ -497,13 +497,17 @@ async def test_refusing_voice_messages_keeps_them_from_no_other(
 
 
 @pytest.mark.parametrize(
-    ("method", "error"),
-    [("messages.sendMedia", "MEDIA_INVALID"), ("messages.uploadMedia", "PHOTO_INVALID_DIMENSIONS")],
+    ("method", "error", "size"),
+    [
+        ("messages.sendMedia", "MEDIA_INVALID", MIB),
+        ("messages.sendMedia", "MEDIA_INVALID", 2 * MIB),
+        ("messages.uploadMedia", "PHOTO_INVALID_DIMENSIONS", 2 * MIB),
+    ],
 )
 async def test_a_file_that_is_refused_when_fresh_is_refused_for_good(
-    running: Rig, lucia: Customer, private_chat: int, method: str, error: str
+    running: Rig, lucia: Customer, private_chat: int, method: str, error: str, size: int
 ) -> None:
-    post = publish(running, private_chat, size=MIB)
+    post = publish(running, private_chat, size=size)
     begun = moved(running)
     strike(running, "error", method=method, code=400, error=error, count=None)
     job = await running.deliver(lucia, post["url"])
@@ -541,12 +545,13 @@ async def test_a_dead_file_is_forgotten_and_fetched_anew(running: Rig, lucia: Cu
     assert moved(running) - begun == post["size"]
 
 
+@pytest.mark.parametrize("size", [MIB, 2 * MIB])
 @pytest.mark.parametrize("method", ["messages.sendMedia", "messages.uploadMedia"])
 async def test_a_fresh_file_with_an_expired_reference_is_refetched(
-    running: Rig, lucia: Customer, private_chat: int, method: str
+    running: Rig, lucia: Customer, private_chat: int, method: str, size: int
 ) -> None:
     """It says nothing of the file: somebody's references expire at any moment."""
-    post = publish(running, private_chat, size=MIB)
+    post = publish(running, private_chat, size=size)
     strike(running, "error", method=method, code=400, error="FILE_REFERENCE_EXPIRED", count=1)
     job = await running.deliver(lucia, post["url"])
     await arrived_once(running, lucia, job, post)
