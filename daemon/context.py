@@ -14,6 +14,7 @@ from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
 from models import users
 from models.money import access
+from models.money.access import Access
 from models.users import UserInfo
 
 ROW = re.compile(r"[1-9][0-9]{0,17}")
@@ -70,7 +71,12 @@ class Context:
 
     async def plan_status(self, user_id: int | None = None) -> PlanStatus:
         """The plan that this customer, or another one, has now."""
-        now_has = await self.deps.database(access.of, self.user.id if user_id is None else user_id, self.now)
+        return self.status_of(
+            await self.deps.database(access.of, self.user.id if user_id is None else user_id, self.now)
+        )
+
+    def status_of(self, now_has: Access) -> PlanStatus:
+        """The plan that comes with an access."""
         plans = self.deps.catalogue.plans
         later = tuple((plans.for_level(each.level), each.end) for each in now_has.after(self.now))
         plan = plans.for_level(now_has.level)

@@ -18,7 +18,7 @@ from config.plans import Article, Plans, PlansError
 from config.settings import Settings
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
 from models import database
-from models.database import is_passing, transaction
+from models.database import execute, is_passing, transaction
 from models.event_kinds import IncidentKey
 from models.maintenance import health
 from models.tables import CatalogueVersion
@@ -29,6 +29,8 @@ REMEMBERED = 20
 """Versions whose plans are remembered by their titles when they have left the file."""
 MOST_TOLD, LONGEST_TOLD = 10, 300
 """Faults that the admins are told of, and characters of each: a message has no room for all of a foreign file."""
+
+_NEWEST = "SELECT MAX(id) FROM catalogue_version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +180,8 @@ def _usable() -> Iterator[Version]:
 
 def _newest() -> int:
     """The id of the newest version, whether or not it can be used; 0 when there is none."""
-    row = CatalogueVersion.select(CatalogueVersion.id).order_by(CatalogueVersion.id.desc()).first()
-    return 0 if row is None else int(row.id)
+    (newest,) = execute(_NEWEST).fetchone()
+    return newest or 0
 
 
 def _last_seen() -> str | None:

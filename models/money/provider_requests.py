@@ -13,7 +13,7 @@ from enum import StrEnum
 import peewee
 
 from models import outbox
-from models.database import fetch, transaction
+from models.database import execute, fetch, transaction
 from models.event_kinds import RequestDone
 from models.tables import Request
 
@@ -24,6 +24,7 @@ CONSIDERED = 200
 """The oldest look-ups, among which the next one is chosen."""
 
 
+_ANY_DUE = "SELECT 1 FROM request WHERE provider = ? AND state = 'open' AND not_before <= ? LIMIT 1"
 _SENT = "sent"
 """The result of an open request whose call may have been carried out."""
 
@@ -139,6 +140,8 @@ def claim(provider: str, now: int, lease_s: int = LEASE_S, *, lookups: bool = Tr
     Refunds and renewals come first, the oldest of them. Then, with *lookups*, come look-ups: the oldest of a customer
     who waits for the fewest.
     """
+    if execute(_ANY_DUE, (provider, now)).fetchone() is None:
+        return None
     due = (Request.provider == provider) & (Request.state == "open") & (Request.not_before <= now)
     with transaction():
         chosen = _first(due & (Request.kind != RequestKind.LOOKUP))

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from models import outbox
-from models.database import in_transaction, transaction
+from models.database import execute, in_transaction, transaction
 from models.event_kinds import AdminAlert, AlertReason
 from models.tables import WebhookEvent
 
 LEASE_S = 60
 """Seconds for which a notification belongs to the process that received or claimed it."""
+
+_ANY_DUE = "SELECT 1 FROM webhook_event WHERE state = 'received' AND not_before <= ? LIMIT 1"
 
 
 class Received(Enum):
@@ -65,6 +67,8 @@ def receive(
 
 def claim(now: int, lease_s: int = LEASE_S) -> WebhookInfo | None:
     """Take the oldest unfinished notification that is due, or None."""
+    if execute(_ANY_DUE, (now,)).fetchone() is None:
+        return None
     due = (WebhookEvent.state == "received") & (WebhookEvent.not_before <= now)
     with transaction(durable=False):
         row = WebhookEvent.select().where(due).order_by(WebhookEvent.id).first()
