@@ -80,19 +80,6 @@ async def test_each_button_decides_once_and_another_changes_it(daemon_sandbox: S
         await reporter.until(lambda message: message.photo is not None)
 
 
-async def test_nobody_else_decides(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    link = post(daemon_sandbox)
-    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as reporter:
-        await admin.ask("/language en")
-        answer = await reporter.ask(f"/report {link}")
-        case = await admin.until_text("complains about")
-        data = case.reply_markup.inline_keyboard[0][0].callback_data
-        await reporter.client.request_callback_answer(reporter.bot, answer.id, data)
-        await reporter.until_text("Hello")
-        await reporter.say(link)
-        await reporter.until(lambda message: message.photo is not None)
-
-
 async def test_a_file_is_blocked_in_every_chat(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     link = post(daemon_sandbox, kind="video")
     async with (

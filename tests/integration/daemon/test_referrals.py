@@ -140,11 +140,11 @@ async def test_an_invitation_says_what_it_brings(daemon_sandbox: Sandbox, shared
 
 
 async def test_a_shop_without_rewards_says_so(town: Town) -> None:
-    async with chat(town.sandbox) as customer:
+    async with chat(town.sandbox) as customer, chat(town.sandbox) as friend:
         link = invitation_in(await customer.ask("/invite"))
         plans = (town.shop.place / "plans.toml").read_text()
+        seen = len(town.daemon.log())
         with town.shop.edited_plans(plans[plans.index("[referral]") : plans.index("[plans.monthly]")], ""):
-            told = await customer.ask("/invite")
-            async with chat(town.sandbox) as friend:
-                assert "Hello" in (await friend.ask(f"/start {link}")).text
-        assert "no rewards for invitations" in told.text
+            town.daemon.until_logged("catalogue.changed", seen)
+            assert "no rewards for invitations" in (await customer.ask("/invite")).text
+            assert "Hello" in (await friend.ask(f"/start {link}")).text
