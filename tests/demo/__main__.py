@@ -1,4 +1,5 @@
-"""The tour: one customer's way from the first ``/start`` to the fourth video, a second one's through PayPal."""
+"""The tour: one customer's way from the first ``/start`` to the fourth video, a second one's through PayPal, and what
+the operator hears of both."""
 
 import asyncio
 import os
@@ -7,6 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import requests
 from pyrogram.types import Message
@@ -17,7 +19,7 @@ from tests.demo.installation import Installation, NotHealthy
 from tests.sandbox_process import REPOSITORY, SandboxFailed
 
 PLACE = REPOSITORY / "build" / "demo"
-ENGLISH, SPANISH = 1, 2
+ENGLISH, SPANISH, OPERATOR = 1, 2, None
 
 
 def tell(line: str = "") -> None:
@@ -56,8 +58,23 @@ def main() -> int:
 
 
 async def tour(running: Installation) -> None:
-    """Everything a customer does. Raises Disappointed where something does not come as it should."""
+    """Everything that people do. Raises Disappointed where something does not come as it should."""
     scenario = running.sandbox.scenario
+    heard: list[str] = []
+    async with Customer(scenario, OPERATOR, heard.append) as operator:
+        await operator.say("/language en")
+        await operator.hear(is_answer, "an answer to /language")
+        heard.clear()
+        await of_customers(scenario)
+        await of_the_operator(operator)
+    tell("\n--- and the operator, meanwhile\n")
+    for line in heard:
+        tell(line)
+    check_honesty(running)
+
+
+async def of_customers(scenario: dict[str, Any]) -> None:
+    """One who pays in Stars, and one who pays with PayPal."""
     links = scenario["links"]
     async with Customer(scenario, ENGLISH, tell) as customer:
         tell(f"\n--- {customer.name}, free, pays in Stars\n")
@@ -76,13 +93,19 @@ async def tour(running: Installation) -> None:
         await greet(customer)
         await buy_with_paypal(customer)
         await fetch(customer, links["music1"])
-    check_honesty(running)
+
+
+async def of_the_operator(operator: Customer) -> None:
+    """The notices of the sales, and the card of who bought the first."""
+    sales = [await operator.hear(is_sale, "the notice of a sale") for _ in range(3)]
+    await operator.press(sales[0], "new:card:")
+    await operator.hear(is_answer, "the card of a customer")
 
 
 async def greet(customer: Customer) -> None:
     """``/start`` and its answer."""
     await customer.say("/start")
-    await customer.hear(lambda message: bool(message.reply_markup), "an answer to /start")
+    await customer.hear(is_answer, "an answer to /start")
 
 
 async def fetch(customer: Customer, link: dict[str, object]) -> None:
@@ -146,6 +169,16 @@ def check_honesty(running: Installation) -> None:
         found = running.sandbox.control("GET", path)
         if found:
             raise Disappointed(f"the local servers complain, {path}: {found}")
+
+
+def is_answer(message: Message) -> bool:
+    """A screen with buttons."""
+    return bool(message.reply_markup)
+
+
+def is_sale(message: Message) -> bool:
+    """What the operator hears of a sale."""
+    return (message.text or "").startswith("💰")
 
 
 def is_receipt(message: Message) -> bool:

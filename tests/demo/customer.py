@@ -21,10 +21,10 @@ class Disappointed(Exception):
 
 
 class Customer:
-    """One person's side of the conversation. ``tell`` gets each line of it."""
+    """One person's side of the conversation. ``tell`` gets each line of it. *number* None: it is the operator."""
 
-    def __init__(self, scenario: dict[str, Any], number: int, tell: Callable[[str], None]) -> None:
-        self._about = scenario["customers"][number]
+    def __init__(self, scenario: dict[str, Any], number: int | None, tell: Callable[[str], None]) -> None:
+        self._about = scenario["admin"] if number is None else scenario["customers"][number]
         self._bot = scenario["bot"]["username"]
         self._client: Client = clients.client(
             scenario, f"customer{number}", session_string=self._about["session_string"]
@@ -36,8 +36,8 @@ class Customer:
 
     @property
     def name(self) -> str:
-        """First name."""
-        return str(self._about["first_name"])
+        """First name; the operator has none."""
+        return str(self._about.get("first_name", "operator"))
 
     async def __aenter__(self) -> "Customer":
         await self._client.start()
