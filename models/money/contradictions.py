@@ -14,7 +14,7 @@ import peewee
 from config.units import DAY_S, HOUR_S
 from models.database import snapshot
 from models.event_kinds import EventKind
-from models.money import credits, reports
+from models.money import credits, orders, reports
 from models.money.facts import PaymentState, state_of, verdict_of
 from models.money.fold import part_of
 from models.money.orders import OrderState
@@ -68,6 +68,7 @@ def audit(most: int | None = None) -> list[str]:
         _second_subscriptions,
         _untold,
         _unheard,
+        _packs,
         credits.audit,
         rewards.audit,
     )
@@ -220,6 +221,16 @@ def _second_subscriptions() -> Iterator[str]:
     query = Subscription.select(Subscription.user, Subscription.plan_code, count).where(going_on)
     for user_id, plan, number in _tuples(query.group_by(Subscription.user, Subscription.plan_code).having(count > 1)):
         yield f"customer {user_id}: renews {plan} {number} times"
+
+
+def _packs() -> Iterator[str]:
+    """A pack is what its id says, and neither gives access nor renews. A plan holds no deliveries."""
+    holds = Order.kind.is_null(False) | Order.count.is_null(False) | Order.max_bytes.is_null(False)
+    concerned = (Order.purpose == "pack") | (Order.purpose.in_(("plan", "test")) & holds)
+    for row in Order.select().where(concerned).order_by(Order.id).iterator():
+        sold = orders.info(row)
+        if sold.purpose != "pack" or sold.level or sold.renews or not orders.is_as_its_id_says(sold):
+            yield f"order {sold.id} ({sold.public_id}): is not the pack that was sold"
 
 
 def _untold() -> Iterator[str]:

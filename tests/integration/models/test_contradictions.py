@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from config.plans import Limit, Pack
+from config.units import MIB
 from models import database, outbox
+from models.jobs import queue, usage
+from models.jobs.usage import Needs, Room
 from models.money import payments, subscriptions
 from models.money.subscriptions import News, SubscriptionState
 from models.tables import (
+    CreditUse,
     Dispute,
     Event,
     Heartbeat,
@@ -35,8 +40,10 @@ from tests.purchases import (
     order,
     refund,
 )
+from tests.store import TODAY, enqueue
 
 YEAR = 365 * DAY
+PACK = Pack("ten", "video", 10, {"en": "Ten"}, {"en": "Ten"}, 2000 * MIB, 0, {"XTR": 150}, True)
 
 
 class Ledger:
@@ -57,6 +64,11 @@ class Ledger:
         dispute_opened("paypal", disputed.remote_id, "D-1", NOW + DAY, NOW + DAY)
         dispute_closed("paypal", disputed.remote_id, "D-1", True, NOW + 2 * DAY, NOW + 2 * DAY)
         subscriptions.update(News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 40 * DAY), NOW + 40 * DAY)
+        self.pack = payments.settle(fact(order(self.user, PACK)), NOW).payment_id
+        job = enqueue(self.user, "a")
+        queue.claim("w", 60, 9, NOW)
+        usage.reserve_post(job.id, self.user, Needs({"video": 4}), Room({"video": Limit.NONE}, TODAY), NOW)
+        queue.finish(job.id, "w", queue.Delivered(), NOW)
         for event in Event.select():
             outbox.heard(event.id, NOW)
 
@@ -105,6 +117,42 @@ FAULTS: dict[str, tuple[Callable[[Ledger], object], str]] = {
     "completed a year later": (
         lambda it: change(Payment, Payment.id == it.payment, completed_at=NOW + YEAR),
         "counts from another time",
+    ),
+    "a pack of more": (lambda it: change(Order, Order.plan_code == "ten", count=100), "is not the pack that was sold"),
+    "a pack of another kind": (
+        lambda it: change(Order, Order.plan_code == "ten", kind="photo"),
+        "is no pack of this customer and kind",
+    ),
+    "a pack of larger files": (
+        lambda it: change(Order, Order.plan_code == "ten", max_bytes=1 << 40),
+        "is not the pack that was sold",
+    ),
+    "a pack with an end": (
+        lambda it: change(Order, Order.plan_code == "ten", seconds=DAY),
+        "not the pack that was sold",
+    ),
+    "a pack that gives access": (
+        lambda it: change(Order, Order.plan_code == "ten", level=2),
+        "is not the pack that was sold",
+    ),
+    "a plan with deliveries": (
+        lambda it: change(Order, Order.plan_code == "premium", kind="video", count=9, max_bytes=MIB),
+        "is not the pack that was sold",
+    ),
+    "more used than bought": (lambda it: change(CreditUse, CreditUse.count == 4, count=11), "11 of 10 deliveries"),
+    "used by another": (
+        lambda it: change(CreditUse, CreditUse.count == 4, user=customer()),
+        "is no pack of this customer",
+    ),
+    "used of a plan": (lambda it: change(CreditUse, CreditUse.count == 4, payment=it.payment), "is no pack of this"),
+    "used of nothing": (lambda it: change(CreditUse, CreditUse.count == 4, count=-4), "takes nothing"),
+    "reserved for no job": (
+        lambda it: change(CreditUse, CreditUse.count == 4, state="reserved", job=None),
+        "reserved for no job",
+    ),
+    "a pack that nobody was told of": (
+        lambda it: Event.delete().where(Event.key == f"payment_completed:{it.pack}").execute(),
+        "has no receipt",
     ),
     "raised level": (lambda it: change(Payment, Payment.id == it.payment, level=9), "does not fit order"),
     "raised level of an order": (lambda it: change(Order, Order.plan_code == "premium", level=9), "does not fit order"),
