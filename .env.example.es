@@ -39,6 +39,9 @@ TERMS_URL=
 PRIVACY_URL=
 # Recordar a los clientes que su plan se acaba: yes o no.
 REMINDERS=yes
+# Durante cuántos días después de pagar un cliente puede recuperar todo su dinero con un botón, mientras no haya usado nada
+# de lo que compró: de 0 (sin botón) a 150, como mucho RETENTION_DAYS. PayPal se queda su comisión de un pago devuelto.
+REFUND_DAYS=7
 # Cómo se enteran los administradores de ventas, reembolsos y renovaciones que terminan: "each" una a una, "digest" solo cada
 # mañana, u "off".
 NOTICES=each

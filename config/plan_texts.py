@@ -94,6 +94,24 @@ def news(t: Texts) -> str:
     return t.gettext("Who buys also gets news of this bot now and then, until they send it /quiet.")
 
 
+def returns(t: Texts, days: int) -> str:
+    """What becomes of the right of withdrawal, and for how many *days* money goes back by a button (0: never).
+
+    It stands wherever something is bought.
+    """
+    begins = t.gettext(
+        "Delivery begins at once: with the first post that I deliver of what you buy, your right of withdrawal ends."
+    )
+    if not days:
+        return begins
+    until_then = t.ngettext(
+        "Until then a button in the chat, under /history, gives you all of the money back, for {n} day after you pay.",
+        "Until then a button in the chat, under /history, gives you all of the money back, for {n} days after you pay.",
+        days,
+    )
+    return f"{begins} {until_then}"
+
+
 def terms(t: Texts, article: Article) -> str:
     """What stands behind the price: what a pack holds, for how long it is, and whether it is paid again."""
     if isinstance(article, Pack):

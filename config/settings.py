@@ -43,6 +43,9 @@ EXIT_AWAY = 75
 EXIT_CONFIG = 78
 """The settings are wrong: another start does not help."""
 
+LONGEST_RETURN_DAYS = 150
+"""PayPal refunds a payment within 180 days."""
+
 _QUOTED = 8
 """A value that is longer, and is no number, is not shown: it may be a secret that was pasted into the wrong line."""
 
@@ -109,6 +112,8 @@ class Settings:
     log_level: str
     log_total_mb: int
     retention_days: int
+    refund_days: int
+    """For how many days customers may give back what they have not used; 0: never. At most ``retention_days``."""
 
     admin_ids: frozenset[int]
     support_contact: str | None
@@ -337,6 +342,7 @@ def _web(reader: _Reader) -> dict[str, Any]:
 
 
 def _state(reader: _Reader) -> dict[str, Any]:
+    retention_days = reader.integer("RETENTION_DAYS", 90, low=1)
     return {
         "db_path": _db_path(reader),
         "plans_file": Path(reader.text("PLANS_FILE") or PROJECT / "plans.toml").absolute(),
@@ -344,7 +350,8 @@ def _state(reader: _Reader) -> dict[str, Any]:
         "language": reader.texts.language,
         "log_level": reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
         "log_total_mb": reader.integer("LOG_TOTAL_MB", 50, low=5),
-        "retention_days": reader.integer("RETENTION_DAYS", 90, low=1),
+        "retention_days": retention_days,
+        "refund_days": min(reader.integer("REFUND_DAYS", 7, low=0, high=LONGEST_RETURN_DAYS), retention_days),
     }
 
 

@@ -63,7 +63,14 @@ class Notifier:
         )
 
     def _setting(self, t: Texts) -> Setting:
-        return Setting(t, self._catalogue.plans, self._settings.timezone, self._settings.support_contact)
+        settings = self._settings
+        return Setting(
+            t,
+            self._catalogue.plans,
+            settings.timezone,
+            settings.support_contact,
+            refund_days=settings.refund_days,
+        )
 
 
 async def texts_of(database: Database, user_id: int) -> Texts:

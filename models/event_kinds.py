@@ -319,7 +319,10 @@ class CheckoutRefused(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDone(Payload):
-    """Remote work that somebody asked for has ended. ``kind`` is the request's; ``about`` the customer it concerns."""
+    """Remote work that somebody asked for has ended. ``kind`` is the request's; ``about`` the customer it concerns.
+
+    ``returned``: a refund which its own customer asked for.
+    """
 
     event_kind: ClassVar = EventKind.REQUEST_DONE
     request: int
@@ -333,6 +336,7 @@ class RequestDone(Payload):
     argument: str = ""
     amount: int | None = None
     about: int | None = None
+    returned: bool = False
 
 
 # Deliveries
@@ -409,7 +413,10 @@ class BatchFinished(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchHeld(Payload):
-    """A limit has stopped a batch; the values are those of :class:`OverLimit`."""
+    """A limit has stopped a batch at ``job``; the values are those of :class:`OverLimit`.
+
+    The files of ``kind`` in the post of that job have up to ``largest`` bytes; those of the others are not known.
+    """
 
     event_kind: ClassVar = EventKind.BATCH_HELD
     batch: int
@@ -418,6 +425,8 @@ class BatchHeld(Payload):
     period: Period
     used: int = 0
     wanted: int = 1
+    job: int = 0
+    largest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def offer(article: Article, texts: Texts) -> Offer:
         description=article.description_in(texts.language),
         price=texts.price(article.prices[currency], currency),
         terms=plan_texts.terms(texts, article),
-        gives=[] if isinstance(article, Pack) else plan_texts.gives(texts, article),
+        gives=_gives(article, texts),
         renews=article.renews,
     )
 
@@ -106,18 +106,25 @@ def price(article: Article, texts: Texts) -> str:
 
 
 def on_sale(texts: Texts, plans: Plans, *, by_paypal: bool) -> list[Offer]:
-    """The plans on sale, with the prices that can be paid."""
-    return [
+    """The plans and packs on sale, with the prices that can be paid. One that nobody can pay is left out."""
+    sold: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
+    offers = [
         Offer(
-            title=plan.title_in(texts.language),
-            description=plan.description_in(texts.language),
-            price=plan_texts.prices(texts, plan, by_paypal=by_paypal),
-            terms=plan_texts.terms(texts, plan),
-            gives=plan_texts.gives(texts, plan),
-            renews=plan.renews,
+            title=article.title_in(texts.language),
+            description=article.description_in(texts.language),
+            price=plan_texts.prices(texts, article, by_paypal=by_paypal),
+            terms=plan_texts.terms(texts, article),
+            gives=_gives(article, texts),
+            renews=article.renews,
         )
-        for plan in plans.on_sale()
+        for article in sold
     ]
+    return [each for each in offers if each.price]
+
+
+def _gives(article: Article, texts: Texts) -> list[tuple[str, str]]:
+    """What a plan includes. What a pack holds stands in its terms."""
+    return [] if isinstance(article, Pack) else plan_texts.gives(texts, article)
 
 
 def loss(plan: Article, texts: Texts, owned: Owned, timezone: ZoneInfo) -> Loss | None:
@@ -241,7 +248,7 @@ def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
     """Title, text and tone of each result."""
     _ = texts.gettext
     return {
-        Result.PAID: (_("Paid, thank you!"), _("Your access is active. The chat has your receipt."), "good"),
+        Result.PAID: (_("Paid, thank you!"), _("It is yours now. The chat has your receipt."), "good"),
         Result.PENDING: (
             _("Your payment is being checked"),
             _(

@@ -61,6 +61,7 @@ def offer(token: str) -> Response:
         news=plan_texts.news(texts),
         standing=messages.standing(plan, texts, owned, settings.timezone),
         loss=messages.loss(plan, texts, owned, settings.timezone),
+        returns=plan_texts.returns(texts, settings.refund_days),
         end_renewal=url_for("pages.end_renewal", token=token),
         links=messages.links(texts, settings, branding.noted()),
         name=user.first_name or str(user.id),

@@ -5,7 +5,7 @@ from daemon.context import Context
 from daemon.screens import account, vocabulary
 from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
-from models import users
+from models import returns, users
 from models.jobs import batches, queue, usage
 from models.money import credits, payments
 from models.users import UserInfo
@@ -22,10 +22,10 @@ async def stats(context: Context) -> None:
     status = await context.plan_status(user.id)
     left = await deps.database(usage.left, user.id, status.plan, usage.day_of(context.now, status.timezone))
     waiting = await deps.database(queue.waiting_count, user.id)
-    if user.id != context.user.id:
-        await context.show(admin.use_of(context.t, user, status, left=left, waiting=waiting))
-        return
     credit = await deps.database(credits.left, user.id, context.now)
+    if user.id != context.user.id:
+        await context.show(admin.use_of(context.t, user, status, left=left, waiting=waiting, credit=credit))
+        return
     screen = account.stats(context.t, status, left, waiting, credit=credit)
     await context.show(await _with_totals(context, screen) if context.is_admin else screen)
 
@@ -51,8 +51,15 @@ async def history(context: Context) -> None:
     paid = await deps.database(payments.history_of, user.id, PAYMENTS_SHOWN)
     delivered = await deps.database(queue.history, user.id, DELIVERIES_SHOWN)
     of = None if user.id == context.user.id else user
+    days = deps.settings.refund_days if of is None else 0
     screen = account.history(
-        context.t, paid, delivered, plans=deps.catalogue.plans, timezone=deps.settings.timezone, of=of
+        context.t,
+        paid,
+        delivered,
+        plans=deps.catalogue.plans,
+        timezone=deps.settings.timezone,
+        of=of,
+        unused=await deps.database(returns.possible, user.id, days, context.now),
     )
     await context.show(screen)
 

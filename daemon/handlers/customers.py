@@ -17,7 +17,7 @@ from daemon.telegram.screen import Screen
 from models import conversations, customer_notes, users
 from models.conversations import Purpose, RelayInfo
 from models.jobs import queue
-from models.money import access, payments, providers
+from models.money import access, credits, payments, providers
 from models.money import income as earned
 from models.users import UserInfo
 
@@ -76,6 +76,7 @@ async def card(context: Context, shown: UserInfo) -> Screen:
         customers.Card(
             user=shown,
             access=await database(access.of, shown.id, context.now),
+            credit=await database(credits.left, shown.id, context.now),
             payments=await database(payments.history_of, shown.id, PAYMENTS_SHOWN),
             links=await database(queue.newest, shown.id, LINKS_SHOWN),
             notes=await database(customer_notes.of, shown.id, NOTES_SHOWN),

@@ -8,9 +8,10 @@ from config.plans import Article, Pack, Plan
 from daemon.context import ROW, Context
 from daemon.screens import checkout
 from daemon.telegram.screen import Screen
+from models import returns
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.jobs import holding
-from models.money import access, orders, payments, subscriptions
+from models.money import access, orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.providers import Provider
 from models.money.subscriptions import SubscriptionInfo
@@ -31,6 +32,7 @@ async def plans(context: Context) -> None:
             packs=deps.catalogue.plans.packs_on_sale(),
             pay_links=pay_links(context),
             protected_refused=settings.protected_content == "refuse",
+            refund_days=settings.refund_days,
         )
     )
 
@@ -92,19 +94,19 @@ async def offer(context: Context, order: OrderInfo, article: Article) -> None:
     """Offer *order* for payment: an invoice, or the link of one that renews."""
     if order.renews and not isinstance(article, Pack):
         address = await context.deps.stars.subscription_link(order, article, context.t)
-        await context.show(checkout.subscribe(context.t, article, address))
+        days = context.deps.settings.refund_days
+        await context.show(checkout.subscribe(context.t, article, address, days))
     else:
         context.deps.sender.answers()
         await context.deps.stars.send_invoice(order, article, context.t)
 
 
 async def money_back(context: Context) -> None:
-    """The button of a pack that was not used: have its money refunded."""
-    asked = context.number is not None and await context.deps.database(
-        payments.ask_unused_back, context.number, context.user.id, context.now
-    )
+    """The button of a purchase that was not used: have its money refunded. Pressed twice, it goes back once."""
+    days = context.deps.settings.refund_days
+    answer = await context.deps.database(returns.ask, context.number or 0, context.user.id, days, context.now)
     context.deps.wakeup.wake()
-    await context.say(checkout.money_back(context.t) if asked else checkout.no_money_back(context.t))
+    await context.say(checkout.returned(context.t, answer, days))
 
 
 async def stop_renewal(context: Context) -> None:
@@ -162,8 +164,7 @@ def pay_links(context: Context) -> dict[str, str]:
     """Where this customer pays, by the code of each plan and pack that PayPal sells."""
     plans, settings = context.deps.catalogue.plans, context.deps.settings
     on_sale: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
-    found = {each.code: orders.pay_address(settings, context.user.id, each, context.now) for each in on_sale}
-    return {code: address for code, address in found.items() if address}
+    return orders.pay_addresses(settings, context.user.id, on_sale, context.now)
 
 
 COMMANDS = {"premium": plans, "plans": plans}

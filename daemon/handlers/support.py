@@ -19,7 +19,7 @@ async def paysupport(context: Context) -> None:
     """``/paysupport``, with or without a payment's id."""
     settings = context.deps.settings
     if not context.argument:
-        await context.show(support.contact(context.t, settings.support_contact))
+        await context.show(support.contact(context.t, settings.support_contact, settings.refund_days))
     elif (provider := providers.of_number(context.argument)) is None:
         await context.show(support.not_a_number(context.t))
     else:
@@ -83,7 +83,8 @@ async def help_out(context: Context) -> None:
 
 async def terms(context: Context) -> None:
     """``/terms``."""
-    await context.show(support.terms(context.t, context.deps.settings.terms_url))
+    settings = context.deps.settings
+    await context.show(support.terms(context.t, settings.terms_url, settings.refund_days))
 
 
 async def privacy(context: Context) -> None:

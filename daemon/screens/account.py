@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Plans
 from config.texts import Texts
-from daemon.screens import home, keyboard, limits
+from daemon.screens import checkout, home, keyboard, limits
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Button, Screen
 from models import users
@@ -95,8 +95,12 @@ def history(
     plans: Plans,
     timezone: ZoneInfo,
     of: UserInfo | None = None,
+    unused: Sequence[PaymentInfo] = (),
 ) -> Screen:
-    """Payments with their receipts, then deliveries: the reader's own, or for an admin those *of* a customer."""
+    """Payments with their receipts, then deliveries: the reader's own, or for an admin those *of* a customer.
+
+    *unused*: what can go back, each by a button.
+    """
     payments_part = [payment_line(t, each, plans, timezone) for each in paid] or [t.gettext("none yet")]
     deliveries = [_delivery(t, each, timezone) for each in delivered] or [t.gettext("nothing yet")]
     heads = (t.gettext("<b>Payments</b>"), t.gettext("<b>Deliveries</b>"))
@@ -105,7 +109,8 @@ def history(
     text = "\n".join([heads[0], *payments_part, "", heads[1], *deliveries])
     if of is not None:
         return Screen(f"👤 {name(of)}\n\n{text}")
-    return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
+    back = [(checkout.money_back(t, each, plans.title_of(each.plan_code or "?", t.language)),) for each in unused]
+    return Screen(text, (*back, *keyboard.rows(keyboard.home(t), keyboard.plans(t))))
 
 
 def name(user: UserInfo) -> str:

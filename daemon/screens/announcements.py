@@ -10,7 +10,7 @@ from config import plan_texts
 from config.plans import Plans
 from config.texts import Texts, translator
 from daemon.screens import data, keyboard
-from daemon.telegram.screen import Button, Screen
+from daemon.telegram.screen import Button, Keyboard, Screen
 from models.event_kinds import (
     AccessEnded,
     AccessEnding,
@@ -56,6 +56,8 @@ class Setting:
     support: str | None
     customer: UserInfo | None = None
     """Of whom an event for admins tells."""
+    refund_days: int = 0
+    """For how many days an unused purchase can go back by a button; 0: not at all."""
 
     def about(self, customer: UserInfo | None) -> Self:
         """The same for an event about another customer."""
@@ -99,7 +101,8 @@ def _payment_completed(payload: PaymentCompleted, setting: Setting) -> Screen:
         return Screen(t.gettext("✅ The test payment arrived. I am refunding it now.") + "\n" + receipt)
     plan = setting.plan(payload.plan)
     if payload.kind is not None:
-        return Screen("\n".join((*_pack_bought(payload, setting), receipt)), keyboard.rows(keyboard.home(t)))
+        lines = [*_pack_bought(payload, setting), *_returnable(setting), receipt]
+        return Screen("\n".join(lines), keyboard.rows(keyboard.home(t)))
     if payload.renewal:
         head = t.gettext("✅ Your plan <b>{plan}</b> has been renewed.", plan=plan)
     elif payload.again:
@@ -117,8 +120,19 @@ def _payment_completed(payload: PaymentCompleted, setting: Setting) -> Screen:
         lines.append(t.gettext("🔁 Your plan renews on {date}.", date=setting.date(payload.until)))
     elif payload.until is not None:
         lines.append(t.gettext("It lasts until {date}.", date=setting.date(payload.until)))
+    if not payload.renewal:
+        lines += _returnable(setting)
     lines.append(receipt)
     return Screen("\n".join(lines), keyboard.rows(keyboard.home(t)))
+
+
+def _returnable(setting: Setting) -> Iterator[str]:
+    if setting.refund_days:
+        yield setting.t.ngettext(
+            "While you have used nothing of it, /history gives you the money back by a button, for {n} day.",
+            "While you have used nothing of it, /history gives you the money back by a button, for {n} days.",
+            setting.refund_days,
+        )
 
 
 def _pack_bought(payload: PaymentCompleted, setting: Setting) -> Iterator[str]:
@@ -390,6 +404,14 @@ def _request_done(payload: RequestDone, setting: Setting) -> Screen | None:
     t = setting.t
     result = escape(payload.result)
     match payload.kind, payload.ok:
+        case "refund", True if payload.returned:
+            return None  # the event of the refund tells it
+        case "refund", False if payload.returned:
+            text = t.gettext(
+                "❌ The money could not be sent back, so what you bought stays yours. The operator has been told, and "
+                "will look at it."
+            )
+            text += setting.contact()
         case "refund", _:
             text = _refund_done(payload, t)
         case "lookup", True:
@@ -449,14 +471,24 @@ def _looked_up(t: Texts, result: str) -> str:
     )
 
 
-def _admin_alert(payload: AdminAlert, setting: Setting) -> Screen:
+def admin_alert(payload: AdminAlert, setting: Setting) -> Screen:
+    """What an admin must look into, with the way to its customer and to its refund."""
     t = setting.t
     details = "\n".join(
         f"{escape(key)}: <code>{escape(str(value))}</code>"
         for key, value in payload.detail.items()
         if value is not None
     )
-    return Screen(f"🔔 {alert(t, payload.reason)}\n{details}")
+    buttons = ways_to(t, payload.detail.get("user"), payload.detail.get("payment"))
+    return Screen(f"🔔 {alert(t, payload.reason)}\n{details}", buttons)
+
+
+def ways_to(t: Texts, customer: int | None, payment: int | None = None) -> Keyboard:
+    """An admin's buttons to a customer's card, and to the refund of their payment."""
+    buttons = [] if customer is None else [Button(t.gettext("👤 Customer"), f"card:{customer}")]
+    if customer is not None and payment is not None:
+        buttons.append(Button(t.gettext("↩️ Refund"), f"refund_ask:{payment}"))
+    return keyboard.rows(*buttons)
 
 
 ALERTS: Mapping[str, Callable[[Texts], str]] = {
@@ -739,7 +771,7 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     RequestDone: _request_done,
     BudgetSpent: _budget_spent,
     DataErased: _data_erased,
-    AdminAlert: _admin_alert,
+    AdminAlert: admin_alert,
     IncidentOpened: _incident_opened,
     IncidentClosed: _incident_closed,
 }

@@ -13,8 +13,10 @@ from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Button, Screen
 from models.money.access import Access
 from models.money.orders import OrderInfo
+from models.money.payments import PaymentInfo
 from models.money.providers import TRAITS
 from models.money.subscriptions import RENEWING, SubscriptionInfo, SubscriptionState
+from models.returns import Answer
 
 DESCRIPTION_LENGTH = 255
 
@@ -28,6 +30,7 @@ def plans(
     packs: Sequence[Pack] = (),
     pay_links: Mapping[str, str],
     protected_refused: bool,
+    refund_days: int,
 ) -> Screen:
     """What the customer has, its renewals, and the plans and packs on sale. *pay_links*: code to address."""
     parts = [home.plan_line(t, status)]
@@ -40,7 +43,7 @@ def plans(
     if protected_refused and on_sale:
         parts.append(t.gettext("No plan includes posts of channels that forbid saving."))
     if on_sale or packs:
-        parts.append(t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t))
+        parts.append(before_payment(t, refund_days))
     articles: tuple[Article, ...] = (*on_sale, *packs)
     rows = [buttons(t, each, pay_links.get(each.code)) for each in articles]
     rows += [_subscription_buttons(t, subscription) for subscription in subscriptions]
@@ -81,15 +84,44 @@ def offer_of_pack(t: Texts, packs: Sequence[Pack], pay_links: Mapping[str, str])
     return "\n".join(lines)
 
 
-def money_back(t: Texts) -> Screen:
-    """The money of an unused pack is on its way."""
-    return Screen(t.gettext("↩️ I am sending the money back, and will tell you when it is there."))
+def before_payment(t: Texts, refund_days: int) -> str:
+    """What a buyer must know before they pay."""
+    accepted = t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t)
+    return f"{plan_texts.returns(t, refund_days)}\n{accepted}"
 
 
-def no_money_back(t: Texts) -> Screen:
-    """The pack was used, or its money is going back already."""
-    text = t.gettext("Of this pack something was used, or its money went back already. Questions? Send /paysupport.")
-    return Screen(text, keyboard.rows(keyboard.home(t)))
+def money_back(t: Texts, payment: PaymentInfo, title: str = "") -> Button:
+    """Gives a purchase back. *title* tells it from others."""
+    price = t.price(payment.amount, payment.currency)
+    label = t.gettext("↩️ Money back · {price}", price=f"{title} · {price}" if title else price)
+    return Button(label, f"money_back:{payment.id}")
+
+
+def returned(t: Texts, answer: Answer, days: int) -> Screen:
+    """What becomes of the wish to give a purchase back within so many *days*."""
+    if answer is Answer.POSSIBLE:
+        return Screen(t.gettext("↩️ I am sending the money back, and will tell you when it is there."))
+    texts = {
+        Answer.UNDER_WAY: t.gettext("The money is on its way back already. I will tell you when it is there."),
+        Answer.RETURNED: t.gettext("Its money went back already: /history shows it."),
+        Answer.USED: t.gettext(
+            "Something of this purchase was delivered already, or is being delivered, or its time is over. So it does "
+            "not go back by this button."
+        ),
+        Answer.TOO_LATE: _too_late(t, days),
+    }
+    text = texts.get(answer) or t.gettext("This purchase does not go back by this button.")
+    return Screen(text + "\n" + t.gettext("Questions? Send /paysupport."), keyboard.rows(keyboard.home(t)))
+
+
+def _too_late(t: Texts, days: int) -> str:
+    if not days:
+        return t.gettext("Purchases do not go back by a button here.")
+    return t.ngettext(
+        "An unused purchase goes back by this button for {n} day after it was paid, and that time is over.",
+        "An unused purchase goes back by this button for {n} days after it was paid, and that time is over.",
+        days,
+    )
 
 
 def renewal_line(t: Texts, subscription: SubscriptionInfo, status: PlanStatus) -> str:
@@ -104,7 +136,7 @@ def renewal_line(t: Texts, subscription: SubscriptionInfo, status: PlanStatus) -
     return t.gettext("The renewal is cancelled. Your plan ends on {date}.", date=date)
 
 
-def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
+def subscribe(t: Texts, plan: Plan, address: str, refund_days: int) -> Screen:
     """The link to a renewing purchase in Stars."""
     price = t.price(plan.prices[STARS], STARS)
     text = t.gettext(
@@ -114,7 +146,7 @@ def subscribe(t: Texts, plan: Plan, address: str) -> Screen:
         span=t.duration(plan.seconds),
     )
     button = Button(t.gettext("Subscribe for {price}", price=price), url=address)
-    return Screen(text, ((button,), (keyboard.plans(t),)))
+    return Screen(f"{text}\n\n{before_payment(t, refund_days)}", ((button,), (keyboard.plans(t),)))
 
 
 def invoice_title(t: Texts, order: OrderInfo, article: Article) -> str:

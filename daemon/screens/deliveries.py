@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from config import plan_texts
-from config.plans import Article, Limit, Pack, Plan, Plans
+from config.plans import Article, Limit, Plan, Plans
 from config.texts import Texts
 from daemon.screens import checkout, keyboard, limits, links
 from daemon.telegram.links import REASONS
@@ -30,10 +30,11 @@ class Standing:
     """The account's user name, without @."""
     credit: Mapping[str, int] = field(default_factory=dict)
     """What is left of packs, by kind."""
+    refund_days: int = 0
 
 
 def job(payload: JobFinished, standing: Standing, unused: PaymentInfo | None = None) -> Screen | None:
-    """The end of one job; None where there is nothing to tell. *unused* paid for a pack that the job did not use."""
+    """The end of one job; None where there is nothing to tell. *unused* was paid for it, and it did not use it."""
     if payload.state != JobState.DONE:
         screen = refusal(RefusalReason(str(payload.reason)), payload.detail, standing)
         return screen if screen is None or unused is None else _with_money_back(standing, screen, unused)
@@ -90,38 +91,32 @@ def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:
     return "\n".join(lines)
 
 
-def batch_held(t: Texts, payload: BatchHeld, waiting: int, plans: Plans) -> Screen:
-    """A limit holds a batch, of which *waiting* links wait."""
-    go_on, packs = keyboard.go_on(t, payload.batch), _packs_for(plans, payload.kind, waiting)
-    on_hold = t.ngettext("{n} link is on hold.", "{n} links are on hold.", waiting)
-    able: list[Article] = [*packs, *limits.that_allow(plans, payload)]
-    ways = "\n".join(_ways_on(t, payload, able, go_on.text))
+def batch_held(
+    payload: BatchHeld, standing: Standing, offers: Offers, pay_links: Mapping[str, str], *, waiting: int, total: int
+) -> Screen:
+    """A limit holds a batch, of whose *total* links so many wait: what would let it go on, as in :func:`held`."""
+    t = standing.t
+    go_on = keyboard.go_on(t, payload.batch)
+    on_hold = t.ngettext("{n} of {total} links is on hold.", "{n} of {total} links are on hold.", waiting, total=total)
+    lines = [f"⏸ {_reached(t, payload)} {on_hold}", *_ways_on(standing, payload, offers, pay_links, button=go_on.text)]
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload.batch}")
-    text = f"⏸ {_reached(t, payload)} {on_hold}\n{ways}"
-    rows = [checkout.buttons(t, pack, None) for pack in packs]
-    return keyboard.lasting(
-        Screen(text, (*(row for row in rows if row), *keyboard.rows(keyboard.plans(t), go_on, stop)))
-    )
+    rows = _price_buttons(t, offers, pay_links, payload.job or None)
+    return keyboard.lasting(Screen("\n".join(lines), (*rows, *keyboard.rows(keyboard.plans(t), go_on, stop))))
 
 
-def _packs_for(plans: Plans, kind: str, waiting: int) -> list[Pack]:
-    """The smallest pack of *kind* that brings all that waits, or else the largest there is."""
-    packs = sorted((pack for pack in plans.packs_on_sale() if pack.kind == kind), key=lambda pack: pack.count)
-    return [pack for pack in packs if pack.count >= waiting][:1] or packs[-1:]
-
-
-def _ways_on(t: Texts, held: BatchHeld, able: Sequence[Article], button: str) -> Iterator[str]:
-    if able:
-        yield t.ngettext(
-            "{plans} allows more: buy it, and the rest goes on by itself.",
-            "{plans} allow more: buy one, and the rest goes on by itself.",
-            len(able),
-            plans=_titles(t, able),
-        )
+def _ways_on(
+    standing: Standing, held: BatchHeld, offers: Offers, pay_links: Mapping[str, str], *, button: str
+) -> Iterator[str]:
+    t = standing.t
+    if offers.articles:
+        yield t.gettext("As soon as one of these is yours, the rest goes on by itself:")
+    yield from (_offer(t, each, pay_links) for each in offers.articles)
     if held.period == "day":
         yield t.gettext("Your limit starts again tomorrow: press “{button}” then.", button=button)
-    elif not able:
+    elif not offers.articles:
         yield t.gettext("No plan on sale allows more.")
+    if offers.articles:
+        yield checkout.before_payment(t, standing.refund_days)
 
 
 def refusal(reason: RefusalReason, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
@@ -176,8 +171,9 @@ def held(payload: JobHeld, standing: Standing, offers: Offers, pay_links: Mappin
     lines += [_offer(t, each, pay_links) for each in offers.articles]
     if again:
         lines.append(t.gettext("Your limit starts again tomorrow."))
-    lines += _before_payment(t, offers)
-    rows = [checkout.buttons(t, each, pay_links.get(each.code), payload.job) for each in offers.articles]
+    if offers.articles:
+        lines.append(checkout.before_payment(t, standing.refund_days))
+    rows = _price_buttons(t, offers, pay_links, payload.job)
     return keyboard.lasting(Screen("\n".join(lines), (*rows, (keyboard.home(t),))))
 
 
@@ -186,21 +182,25 @@ def _offer(t: Texts, article: Article, pay_links: Mapping[str, str]) -> str:
     return f"• <b>{escape(article.title_in(t.language))}</b>: {prices}; {plan_texts.terms(t, article)}"
 
 
-def _before_payment(t: Texts, offers: Offers) -> Iterator[str]:
-    """What a buyer must know before they pay."""
-    if offers.packs:
-        yield t.gettext("I deliver at once. A pack that you have not used you can give back, for all of its price.")
-    if offers.articles:
-        yield t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t)
+def _price_buttons(
+    t: Texts, offers: Offers, pay_links: Mapping[str, str], job_id: int | None
+) -> Sequence[tuple[Button, ...]]:
+    """A row of prices for each offer; one that nobody can pay now has none."""
+    rows = (checkout.buttons(t, each, pay_links.get(each.code), job_id) for each in offers.articles)
+    return [row for row in rows if row]
 
 
 def _with_money_back(standing: Standing, screen: Screen, unused: PaymentInfo) -> Screen:
-    """The screen with the way back to the money of a pack that did not bring the post."""
-    t, price = standing.t, standing.t.price(unused.amount, unused.currency)
-    title = escape(standing.plans.title_of(unused.plan_code or "?", t.language))
-    kept = t.gettext("Your pack <b>{pack}</b> is unused: keep it for another post, or take the money back.", pack=title)
-    button = Button(t.gettext("↩️ Money back · {price}", price=price), f"money_back:{unused.id}")
-    return keyboard.lasting(Screen(f"{screen.text}\n{kept}", ((button,), *screen.keyboard)))
+    """The screen with the way back to the money of a purchase that did not bring the post."""
+    t, title = standing.t, escape(standing.plans.title_of(unused.plan_code or "?", standing.t.language))
+    if unused.purpose == "pack":
+        kept = t.gettext(
+            "Your pack <b>{pack}</b> is unused: keep it for another post, or take the money back.", pack=title
+        )
+    else:
+        kept = t.gettext("Your plan <b>{plan}</b> is unused: use it, or take the money back.", plan=title)
+    rows = ((checkout.money_back(t, unused),), *screen.keyboard)
+    return keyboard.lasting(Screen(f"{screen.text}\n{kept}", rows))
 
 
 def _limit(standing: Standing, over: OverLimit) -> Screen:

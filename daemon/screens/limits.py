@@ -7,7 +7,7 @@ from config.plan_texts import kind as kind
 from config.plan_texts import limit as limit
 from config.plans import KINDS, Limit, Plan, Plans
 from config.texts import Texts
-from models.event_kinds import BatchHeld, OverLimit
+from models.event_kinds import OverLimit
 from models.jobs.usage import Left
 
 
@@ -56,12 +56,12 @@ def what_is_used(t: Texts, of: Mapping[str, Left]) -> str:
     return "\n".join(f"• {kind(t, code)}: {used(t, of[code])}" for code in KINDS)
 
 
-def that_allow(plans: Plans, over: OverLimit | BatchHeld) -> list[Plan]:
+def that_allow(plans: Plans, over: OverLimit) -> list[Plan]:
     """The plans on sale whose limits leave room for what another limit has stopped."""
     return [plan for plan in plans.on_sale() if _allows(plan.limits[over.kind], over)]
 
 
-def _allows(limit: Limit, over: OverLimit | BatchHeld) -> bool:
+def _allows(limit: Limit, over: OverLimit) -> bool:
     """Whether *limit* has room. What was used in a period of another length is not known and not counted."""
     used = over.used if limit.period == over.period else 0
     return limit.count is None or used + over.wanted <= limit.count

@@ -4,6 +4,7 @@ import math
 from html import escape
 from zoneinfo import ZoneInfo
 
+from config import plan_texts
 from config.texts import Texts
 from config.units import DAY_S
 from daemon.screens import account, keyboard
@@ -12,7 +13,7 @@ from daemon.telegram.screen import Screen as Screen
 from models.money.payments import PaymentInfo, PaymentState
 
 
-def contact(t: Texts, support: str | None) -> Screen:
+def contact(t: Texts, support: str | None, refund_days: int) -> Screen:
     """Whom to ask, and what helps at once."""
     text = t.gettext("<b>Help with a payment</b>") + "\n"
     if support:
@@ -21,6 +22,8 @@ def contact(t: Texts, support: str | None) -> Screen:
         text += t.gettext(
             "Telegram's support does not help with purchases in bots. The button below shows how I find your payment."
         )
+    if refund_days:
+        text += "\n" + _returns(t, refund_days)
     return Screen(
         text,
         (
@@ -134,7 +137,15 @@ def _became(t: Texts, payment: PaymentInfo, support: str | None) -> str:
     return t.gettext("This payment gave you no access yet. I have told the operator, who will look at it.")
 
 
-def terms(t: Texts, url: str | None) -> Screen:
+def _returns(t: Texts, days: int) -> str:
+    return t.ngettext(
+        "What you have bought and used nothing of goes back within {n} day, by a button under /history.",
+        "What you have bought and used nothing of goes back within {n} days, by a button under /history.",
+        days,
+    )
+
+
+def terms(t: Texts, url: str | None, refund_days: int) -> Screen:
     """The terms: the operator's own where there are some."""
     text = t.gettext(
         "<b>Terms of use</b>\n"
@@ -153,6 +164,7 @@ def terms(t: Texts, url: str | None) -> Screen:
     text += "\n" + t.gettext(
         "• Who buys, and who has said yes to it, gets news of this bot now and then, never at night. /quiet ends it."
     )
+    text += f"\n• {plan_texts.returns(t, refund_days)}"
     return _with_address(t, text, url, t.gettext("The full terms"))
 
 
@@ -161,8 +173,9 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
     text = t.gettext(
         "<b>Privacy</b>\n"
         "I store your Telegram id (not your phone number), your name and your language; the links that you send and "
-        "what became of them, for {span}; what the operator notes about you, and whom you wrote to through me; and "
-        "your payments, as long as the law requires. Files only pass through me: "
+        "what became of them, for {span}; what you have used of your plan and your packs; what the operator notes "
+        "about you, and whom you wrote to through me; and your payments, as long as the law requires. Files only "
+        "pass through me: "
         "I do not keep them. I share nothing, except for payments: Telegram knows those in Stars, and PayPal gets "
         "your Telegram id with the others. The operator may keep backups in rented storage; what you delete "
         "disappears from them within about a month.",

@@ -11,12 +11,13 @@ from daemon.screens import consent as news
 from daemon.screens import deliveries
 from daemon.screens.deliveries import Standing
 from daemon.telegram.screen import Screen
+from models import returns
 from models.catalogue import Catalogue
 from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished, JobHeld
 from models.jobs import batches, holding, queue, states, usage
 from models.jobs.states import JobState
 from models.jobs.usage import Left, Room
-from models.money import access, credits, orders, payments
+from models.money import access, credits, orders
 from models.money.payments import PaymentInfo
 from models.outbox import EventInfo
 from models.promotion import consent
@@ -60,18 +61,16 @@ class DeliveryNotifier:
     async def _job(self, event: EventInfo) -> None:
         finished, left = event.read(JobFinished), await self._left(event.user_id or 0)
         credit = await self._credit(event)
-        whole = None if finished.state == JobState.DONE else await self._database(_unused, event, finished)
-        await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left, credit), whole))
+        days = self._settings.refund_days
+        unused = None if finished.state == JobState.DONE else await self._database(_unused, finished.job, days)
+        await self._send(event, lambda t: deliveries.job(finished, self._standing(t, left, credit), unused))
         if finished.state == JobState.DONE and finished.used:
             await self._offer_news(event)
 
     async def _job_held(self, event: EventInfo) -> None:
-        held, left, now = event.read(JobHeld), await self._left(event.user_id or 0), int(time.time())
+        held, left = event.read(JobHeld), await self._left(event.user_id or 0)
         offers = holding.offers(self._catalogue.plans, held)
-        found = {
-            each.code: orders.pay_address(self._settings, event.user_id or 0, each, now) for each in offers.articles
-        }
-        pay_links = {code: address for code, address in found.items() if address}
+        pay_links = orders.pay_addresses(self._settings, event.user_id or 0, offers.articles, int(time.time()))
         await self._send(event, lambda t: deliveries.held(held, self._standing(t, left), offers, pay_links))
 
     async def _batch(self, event: EventInfo) -> None:
@@ -86,13 +85,20 @@ class DeliveryNotifier:
     async def _batch_held(self, event: EventInfo) -> None:
         held = event.read(BatchHeld)
         waiting = await self._database(batches.waiting, held.batch)
-        await self._send(event, lambda t: deliveries.batch_held(t, held, waiting, self._catalogue.plans))
+        batch = await self._database(batches.get, held.batch)
+        offers = holding.offers_of_rest(self._catalogue.plans, held, waiting)
+        pay_links = orders.pay_addresses(self._settings, batch.user_id, offers.articles, int(time.time()))
+        counts = {"waiting": waiting, "total": batch.total}
+        await self._send(
+            event, lambda t: deliveries.batch_held(held, self._standing(t, {}), offers, pay_links, **counts)
+        )
 
     async def _news_offered(self, event: EventInfo) -> None:
         await self._send(event, news.offer)
 
     def _standing(self, t: Texts, left: Mapping[str, Left], credit: Mapping[str, int] | None = None) -> Standing:
-        return Standing(t, self._catalogue.plans, left, self._account_name(), credit=credit or {})
+        account, days = self._account_name(), self._settings.refund_days
+        return Standing(t, self._catalogue.plans, left, account, credit=credit or {}, refund_days=days)
 
     async def _credit(self, event: EventInfo) -> Mapping[str, int]:
         left: Mapping[str, int] = await self._database(credits.left, event.user_id or 0, int(time.time()))
@@ -115,10 +121,7 @@ class DeliveryNotifier:
             await self._notifier.send(event.user_id, render, random_id=event.random_id, longest_flood=LONGEST_FLOOD_S)
 
 
-def _unused(event: EventInfo, finished: JobFinished) -> PaymentInfo | None:
-    """The payment of a pack that would have paid the job and was not used for anything."""
-    job = states.find(finished.job)
-    if job is None or job.kind is None or event.user_id is None:
-        return None
-    whole = credits.unused(event.user_id, job.kind, int(time.time()))
-    return None if whole is None else payments.get(whole.payment_id)
+def _unused(job_id: int, refund_days: int) -> PaymentInfo | None:
+    """What was paid to bring the job, was not used for anything, and can go back."""
+    job = states.find(job_id)
+    return None if job is None else returns.behind(job, refund_days, int(time.time()))

@@ -172,8 +172,15 @@ class Pipeline:
         """Hold the job where something on sale would bring its post, or else refuse it."""
         reason, detail = _why(refused, needs, max_bytes)
         if run.job.batch_id is not None and isinstance(detail, OverLimit) and detail.limit:
-            stored = holding.stored(needs)
-            await self._database(batches.hold, run.job.id, str(run.job.owner), detail, now=_now(), needs=stored)
+            await self._database(
+                batches.hold,
+                run.job.id,
+                str(run.job.owner),
+                detail,
+                now=_now(),
+                needs=holding.stored(needs),
+                largest=needs.size(refused.kind),
+            )
             raise LimitReached
         held = JobHeld(
             job=run.job.id,

@@ -138,8 +138,10 @@ def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
         return [job.id for job in queue.stop(now, Job.batch == batch_id, Job.user == user_id)]
 
 
-def hold(job_id: int, owner: str, over: OverLimit, now: int, needs: str | None = None) -> Held:
+def hold(job_id: int, owner: str, over: OverLimit, now: int, needs: str | None = None, largest: int = 0) -> Held:
     """Hold a job that goes *over* a limit, and the queued jobs of its batch. *needs* is what the job's post holds.
+
+    *largest*: bytes of its largest file of the kind whose limit it is.
 
     A job that has sent a message stays queued: it has its reservation, and only text is missing.
 
@@ -162,7 +164,8 @@ def hold(job_id: int, owner: str, over: OverLimit, now: int, needs: str | None =
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
         tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
         if tell:
-            outbox.append(BatchHeld(batch=job.batch_id, **over.stored()), job.user_id, now)
+            told = BatchHeld(batch=job.batch_id, job=job_id, largest=largest, **over.stored())
+            outbox.append(told, job.user_id, now)
     return Held(tuple(held), tell)
 
 

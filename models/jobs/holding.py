@@ -12,7 +12,7 @@ from config.money import STARS
 from config.plans import Article, Limit, Pack, Plan, Plans
 from models import outbox
 from models.database import execute, transaction
-from models.event_kinds import JobHeld
+from models.event_kinds import BatchHeld, JobHeld
 from models.jobs import batches, queue, scheduling, states, usage
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
@@ -51,6 +51,23 @@ def offers(plans: Plans, held: JobHeld) -> Offers:
     packs = (pack for pack in plans.packs_on_sale() if held.missing and _brings(pack, held))
     able = (plan for plan in plans.on_sale() if _allows(plan, held))
     return Offers(tuple(sorted(packs, key=_price)), tuple(sorted(able, key=_price)))
+
+
+def offers_of_rest(plans: Plans, held: BatchHeld, waiting: int) -> Offers:
+    """What is on sale that lets a batch go on, of which *waiting* links wait.
+
+    The smallest pack of the kind that brings all of them, or else the largest, and each plan with room for one more.
+    """
+    fitting = [pack for pack in plans.packs_on_sale() if pack.kind == held.kind and pack.max_bytes >= held.largest]
+    fitting.sort(key=lambda pack: pack.count)
+    packs = [pack for pack in fitting if pack.count >= waiting][:1] or fitting[-1:]
+    able = [plan for plan in plans.on_sale() if held.largest <= plan.max_bytes and _has_room_for(plan, held)]
+    return Offers(tuple(packs), tuple(sorted(able, key=_price)))
+
+
+def _has_room_for(plan: Plan, held: BatchHeld) -> bool:
+    limit = plan.limits[held.kind]
+    return _has_room(limit, held.wanted, held.used if limit.period == held.period else 0)
 
 
 def _brings(pack: Pack, held: JobHeld) -> bool:

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from config.plans import Limit, Plan
+from config.units import DAY_S
 from models.database import execute, marks, transaction
 from models.errors import LeaseLost
 from models.jobs import states
 from models.money import credits
 
 LIFETIME = "all"
+PAST = "past"
+"""The period of what days that are forgotten have used together."""
 
 _OF_BATCH = """
 SELECT kind, SUM(count) FROM (
@@ -47,6 +50,11 @@ WHERE CAST(:most AS BIGINT) IS NULL OR :count + COALESCE(
 
 _USED = """
 SELECT kind, period, SUM(count) FROM usage WHERE user_id = ? AND period IN (?, ?) GROUP BY period, kind
+"""
+
+
+_ANY_SINCE = f"""
+SELECT EXISTS (SELECT 1 FROM usage WHERE user_id = ? AND period >= ? AND period <> '{PAST}' AND at >= ?)
 """
 
 
@@ -211,6 +219,12 @@ def left(user_id: int, plan: Plan, day: str) -> dict[str, Left]:
 def total(user_id: int) -> dict[str, int]:
     """How many deliveries of each kind the customer has ever had."""
     return {kind: int(count) for kind, count in execute(_TOTAL, {"user": user_id})}
+
+
+def has_any_since(user_id: int, at: int) -> bool:
+    """Whether plans have paid anything for the customer since *at*, or are about to. Packs are not counted."""
+    first_day = day_of(at - DAY_S, zoneinfo.ZoneInfo("UTC"))  # no later than the operator's
+    return bool(execute(_ANY_SINCE, (user_id, first_day, at)).fetchone()[0])
 
 
 def _period(limit: Limit, day: str) -> str:

@@ -135,9 +135,9 @@ def _person(user_id: int) -> Query:
 
 
 def _links(user_id: int) -> Query:
-    return Job.select(Job.link, Job.state, Job.reason, Job.kind, Job.size, Job.created_at, Job.moved_at).where(
-        Job.user == user_id
-    )
+    return Job.select(
+        Job.link, Job.state, Job.reason, Job.kind, Job.size, Job.created_at, Job.moved_at, Job.chosen_at,
+    ).where(Job.user == user_id)  # fmt: skip
 
 
 def _use(user_id: int) -> Query:

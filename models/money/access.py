@@ -14,7 +14,7 @@ from models.errors import NotFound
 from models.event_kinds import AccessGiven, AccessTaken
 from models.money.fold import GRACE_S as GRACE_S
 from models.money.fold import Disputed as Disputed
-from models.money.fold import Grant, Refunded, Take, fold
+from models.money.fold import Grant, Refunded, Take, began, fold
 from models.money.fold import Interval as Interval
 from models.money.fold import part_of as part_of
 from models.money.rewards import news
@@ -172,6 +172,11 @@ def cuts(user_id: int) -> frozenset[int]:
     return frozenset(moments)
 
 
+def begins_at(user_id: int, provider: str, remote_id: str) -> int | None:
+    """When the time of a payment begins to be consumed; None: never, because nothing is left of it."""
+    return began(*_history(user_id)).get(_payment_id(provider, remote_id))
+
+
 def _intervals(user_id: int) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
     return _fold(*_history(user_id))
 
@@ -203,7 +208,12 @@ def _rows(statement: str, user_id: int) -> list[dict[str, Any]]:
 
 
 _BOUGHT = 'payment.user_id = ? AND payment."grants" AND payment.level > 0 AND payment.completed_at IS NOT NULL'
-_PAYMENTS = f"SELECT * FROM payment WHERE {_BOUGHT}"
+_RETURNING = """
+SELECT MIN(request.created_at) FROM request WHERE request.payment_id = payment.id
+AND request.kind = 'refund' AND request.state = 'open' AND request.asked_by = payment.user_id
+"""
+"""Since when a payment's customer has had its money on the way back: nobody uses what is being returned."""
+_PAYMENTS = f"SELECT payment.*, ({_RETURNING}) AS returning_at FROM payment WHERE {_BOUGHT}"
 _REFUNDS = f"SELECT refund.* FROM payment JOIN refund ON refund.payment_id = payment.id WHERE {_BOUGHT}"
 _DISPUTES = (
     "SELECT dispute.*, payment.amount AS paid, payment.currency AS paid_currency "
@@ -228,18 +238,27 @@ def _payment_grants(user_id: int) -> list[Grant]:
 
 def _payment_grant(row: Mapping[str, Any], refunds: Iterable[Refunded], disputes: Iterable[Disputed]) -> Grant:
     return Grant(
-        id=f"{row['provider']}:{row['remote_id']}",
+        id=_payment_id(row["provider"], row["remote_id"]),
         level=row["level"],
         start=row["effective_at"],
         seconds=_bought(row),
         amount=row["amount"],
         refunds=tuple(refunds),
-        disputes=tuple(disputes),
+        disputes=(*disputes, *_returning(row["returning_at"])),
         ended_at=row["reversed_at"],
         renews=row["subscription_id"] is not None,
         subscription=row["subscription_id"],
         renewal_ended_at=row["renewal_ended_at"],
     )
+
+
+def _payment_id(provider: str, remote_id: str) -> str:
+    return f"{provider}:{remote_id}"
+
+
+def _returning(since: int | None) -> Iterable[Disputed]:
+    """Time that is being returned is suspended like disputed time, and goes on if the money stays."""
+    return () if since is None else (Disputed(since),)
 
 
 def _bought(row: Mapping[str, Any]) -> int:

@@ -45,6 +45,11 @@ JOIN payment ON payment.id = credit_use.payment_id LEFT JOIN "order" AS orders O
 WHERE payment.user_id <> credit_use.user_id OR orders.purpose <> 'pack' OR orders.kind <> credit_use.kind
 """
 
+_LOOSE = """
+SELECT id, payment_id FROM credit_use
+WHERE count < 1 OR state NOT IN ('reserved', 'committed') OR (state = 'reserved' AND job_id IS NULL)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -151,12 +156,6 @@ def left(user_id: int, now: int) -> dict[str, int]:
     return counts
 
 
-def unused(user_id: int, kind: str, now: int) -> Purchase | None:
-    """The newest pack of *kind* of which the customer has used nothing and got nothing back; None without one."""
-    whole = [each for each in of(user_id) if each.kind == kind and each.is_whole(now)]
-    return max(whole, key=lambda each: (each.start, each.payment_id), default=None)
-
-
 def reserve(job_id: int, user_id: int, kind: str, wanted: int, largest: int, now: int) -> bool:
     """Reserve *wanted* deliveries for a job, or none: False. Inside the caller's transaction."""
     parts = allot((each for each in of(user_id) if each.kind == kind), wanted, largest, now)
@@ -182,11 +181,13 @@ def release(*job_ids: int) -> None:
 
 
 def audit() -> Iterator[str]:
-    """What contradicts itself, in words: a use beyond what was bought, or of what is no pack of that customer."""
+    """What contradicts itself, in words: a use beyond what was bought, of no pack of that customer, or of nothing."""
     for payment_id, used, bought in execute(_OVERDRAWN).fetchall():
         yield f"payment {payment_id}: {used} of {bought} deliveries of its pack were used"
     for use_id, payment_id in execute(_FOREIGN).fetchall():
         yield f"use {use_id}: payment {payment_id} is no pack of this customer and kind"
+    for use_id, payment_id in execute(_LOOSE).fetchall():
+        yield f"use {use_id}: takes nothing of payment {payment_id}, or is reserved for no job"
 
 
 def returned(ids: Sequence[int]) -> tuple[Mapping[int, tuple[Refunded, ...]], Mapping[int, tuple[Disputed, ...]]]:

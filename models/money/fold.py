@@ -105,16 +105,23 @@ def fold(grants: Iterable[Grant], takes: Iterable[Take] = (), grace_s: int = GRA
     return sweep(grants, takes, grace_s)[0]
 
 
+def began(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> Mapping[str, int]:
+    """When each finite grant begins to be consumed, by its id. Grants that never are have no entry."""
+    return sweep(grants, takes, GRACE_S)[1]
+
+
 def sweep(
     grants: Iterable[Grant], takes: Iterable[Take] = (), grace_s: int = GRACE_S
 ) -> tuple[tuple[Interval, ...], Mapping[str, int]]:
-    """Return the intervals of :func:`fold`, and how many seconds of each grant are consumed in all (finite part)."""
+    """Return the intervals of :func:`fold`, and when each grant began, as :func:`began`."""
     state = _Sweep(grace_s)
     for second, *_, apply in _happenings(state, grants, takes):
         state.advance(second)
         apply()
     state.advance(None)
-    return tuple(state.intervals), {holding.grant.id: holding.lived for holding in state.holdings}
+    return tuple(state.intervals), {
+        holding.grant.id: holding.began_at for holding in state.holdings if holding.began_at is not None
+    }
 
 
 @dataclass(slots=True, eq=False)
@@ -131,14 +138,15 @@ class _Holding:
     is_running: bool = False
     grace: int = 0
     suspensions: int = 0
-    lived: int = 0
+    began_at: int | None = None
 
     @property
     def is_consumable(self) -> bool:
         return self.left != 0 and not self.suspensions
 
-    def live(self, seconds: int) -> None:
-        self.lived += seconds
+    def live(self, now: int, seconds: int) -> None:
+        if self.began_at is None:
+            self.began_at = now
         if self.left is not None:
             self.left -= seconds
 
@@ -245,7 +253,7 @@ class _Sweep:
         self._emit(now, end, level)
         if end is not None:
             for holding in living:
-                holding.live(end - now)
+                holding.live(now, end - now)
                 if holding.is_running and not holding.left:
                     self._begin_grace(holding)
             for holding in graces:

@@ -389,7 +389,8 @@ def _tell_refund(payment: Payment, refund: Refund, now: int) -> None:
 def _tell_dispute(payment: Payment, dispute: Dispute, now: int) -> None:
     told: dict[str, Any] = {"dispute": dispute.remote_id}
     _tell(payment, DisputeOpened, now, key=f"dispute:{dispute.id}:opened", **told)
-    _alert(payment, AlertReason.DISPUTE_OPENED, now, key=f"dispute:{dispute.id}:alert", **told)
+    plan = None if payment.order is None else payment.order.plan_code
+    _alert(payment, AlertReason.DISPUTE_OPENED, now, key=f"dispute:{dispute.id}:alert", plan=plan, **told)
     if dispute.won is not None:
         key = f"dispute:{dispute.id}:{'won' if dispute.won else 'lost'}"
         part = None if dispute.won else part_of(dispute.amount, dispute.currency, payment.amount, payment.currency)

@@ -9,7 +9,7 @@ import re
 import secrets
 import string
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -212,6 +212,17 @@ def is_sold_by(seller: int, public_id: str) -> bool:
 def _public_id(seller: int, chance: str, rest: str) -> str:
     mark = hashlib.sha256(f"{seller}:{chance}:{rest}".encode()).hexdigest()[: len(chance)]
     return f"{chance}{mark}-{rest}"
+
+
+def is_as_its_id_says(order: OrderInfo) -> bool:
+    """Whether a pack's order holds what the id holds that was made for it: to whom, what and for how much."""
+    match = PUBLIC_ID.fullmatch(order.public_id)
+    if match is None or match["kind"] is None:
+        return False
+    numbers = [int(match[name], 36) for name in ("count", "mib", "seconds", "amount")]
+    said = (int(match["user"]), match["plan"], _KINDS[match["kind"]], *numbers)
+    content = (order.kind, order.count, (order.max_bytes or 0) // MIB, order.seconds, order.amount)
+    return said == (order.user_id, order.plan_code, *content)
 
 
 def recall(
@@ -454,6 +465,12 @@ def pay_address(settings: Settings, user_id: int, article: Article, now: int) ->
     if not settings.paypal_enabled or PAYPAL.currency_of(article) is None:
         return None
     return f"{settings.backend_url}/pay/{pay_token(settings.secret_key, user_id, article.code, now)}"
+
+
+def pay_addresses(settings: Settings, user_id: int, articles: Iterable[Article], now: int) -> dict[str, str]:
+    """Where this customer pays, by the code of each of the *articles* that PayPal sells."""
+    found = {each.code: pay_address(settings, user_id, each, now) for each in articles}
+    return {code: address for code, address in found.items() if address}
 
 
 def read_pay_token(secret_key: str, token: str, max_age_s: int, now: int) -> PayToken:

@@ -8,7 +8,7 @@ import peewee
 
 from models.database import snapshot, transaction
 from models.errors import NotFound, RefundRefused
-from models.money import credits, income, ledger, provider_requests, subscriptions
+from models.money import income, ledger, provider_requests, subscriptions
 from models.money.contradictions import audit as audit
 from models.money.facts import DisputeFact as DisputeFact
 from models.money.facts import Fact as Fact
@@ -120,20 +120,11 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
     :raises RefundRefused: the payment cannot be refunded, or not by this amount, or another refund is under way.
     """
     with transaction():
-        return _ask_refund(payment_id, amount, by, now)
+        return append_refund(payment_id, amount, by, now)
 
 
-def ask_unused_back(payment_id: int, user_id: int, now: int) -> bool:
-    """Request the whole money of a customer's pack back; False when it is not theirs, or was used or refunded."""
-    with transaction():
-        mine = [each for each in credits.of(user_id) if each.payment_id == payment_id]
-        if not mine or not mine[0].is_whole(now):
-            return False
-        _ask_refund(payment_id, None, user_id, now)
-    return True
-
-
-def _ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) -> int:
+def append_refund(payment_id: int, amount: int | None, by: int | None, now: int) -> int:
+    """Do as :func:`ask_refund` inside the caller's transaction."""
     payment = get(payment_id)
     if payment is None:
         raise NotFound("payment", payment_id)

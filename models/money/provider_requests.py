@@ -7,7 +7,7 @@ provider from doing it twice.
 
 import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import peewee
@@ -15,7 +15,8 @@ import peewee
 from models import outbox
 from models.database import execute, fetch, transaction
 from models.event_kinds import RequestDone
-from models.tables import Request
+from models.money import access
+from models.tables import Payment, Request
 
 LEASE_S = 120
 """Seconds for which a request belongs to the program that claimed it."""
@@ -226,9 +227,26 @@ def _end(request_id: int, state: str, result: str, now: int) -> bool:
             argument=row.argument,
             amount=row.amount,
             about=row.user_id,
+            returned=_is_return(row),
         )
         outbox.append(told, row.asked_by, now, key=f"request_done:{row.id}")
+        if told.returned and row.user_id is not None:
+            access.changed(row.user_id, now)
+            _tell_admins(told, now)
         return True
+
+
+def _is_return(row: Request) -> bool:
+    """Whether it is the refund of what its own customer gives back."""
+    payment: Payment | None = row.payment
+    is_own = row.asked_by is not None and row.asked_by == row.user_id
+    return row.kind == RequestKind.REFUND and is_own and payment is not None and payment.grants
+
+
+def _tell_admins(told: RequestDone, now: int) -> None:
+    """Money that a customer could not get back by themselves needs the operator."""
+    if not told.ok:
+        outbox.append(replace(told, returned=False), None, now, key=f"request_done:{told.request}:admins")
 
 
 def _info(row: Request) -> RequestInfo:

@@ -65,6 +65,7 @@ from models.promotion.complaints import ComplaintInfo, Decision
 from models.promotion.recipients import RecipientState
 from models.promotion.referrals import Arrival, Standing
 from models.promotion.segments import Segment, SegmentKind
+from models.returns import Answer
 from models.users import UserInfo
 from tests.sandbox_process import REPOSITORY
 
@@ -147,6 +148,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
         for kind in ("refund", "lookup", "cancel_subscription", "resume_subscription")
         for ok in (True, False)
     ],
+    ("request_done", {"request": 1, "kind": "refund", "ok": False, "result": EVIL, "returned": True, **REFUNDED}),
     ("request_done", {"request": 1, "kind": "resume_subscription", "ok": True, "result": "permitted"}),
     ("admin_alert", {"reason": "unknown_order", "remote_id": EVIL, "user": None}),
     ("admin_alert", {"reason": "a_reason_without_words"}),
@@ -231,7 +233,7 @@ def loss(t: Texts) -> str:
 
 def plans(t: Texts, access: Access, owned: list[SubscriptionInfo], pay_links: dict[str, str]) -> Screen:
     return checkout.plans(
-        t, status(PREMIUM, access), PLANS.on_sale(), owned, pay_links=pay_links, protected_refused=True
+        t, status(PREMIUM, access), PLANS.on_sale(), owned, pay_links=pay_links, protected_refused=True, refund_days=7
     )
 
 
@@ -260,9 +262,21 @@ def held(t: Texts) -> Iterator[Screen]:
         yield deliveries.held(payload, standing, offers, {"premium": "https://x/pay/y"})
         yield deliveries.held(payload, standing, holding.Offers((), offers.plans), {})
     finished = JobFinished(job=1, state=JobState.REFUSED, reason=RefusalReason.NOT_FOUND)
-    unused = deliveries.job(finished, standing, payment(PaymentState.COMPLETED, plan="video_1"))
-    assert unused is not None
-    yield unused
+    for purpose in ("pack", "plan"):
+        bought = replace(payment(PaymentState.COMPLETED, plan="video_1"), purpose=purpose)
+        unused = deliveries.job(finished, standing, bought)
+        assert unused is not None
+        yield unused
+
+
+def rests(t: Texts) -> Iterator[Screen]:
+    """What a batch says that a limit holds: with and without anything that lets it go on."""
+    standing = deliveries.Standing(t, PLANS, LEFT, "operator", refund_days=7)
+    for detail in (SAID, SAID | {"period": "day"}):
+        payload = BatchHeld(batch=1, job=2, **detail, wanted=1)
+        offers = holding.offers_of_rest(PLANS, payload, 2)
+        yield deliveries.batch_held(payload, standing, offers, {"premium": "https://x/pay/y"}, waiting=2, total=5)
+        yield deliveries.batch_held(payload, standing, holding.Offers((), ()), {}, waiting=1, total=5)
 
 
 def brought(t: Texts) -> Iterator[Screen]:
@@ -323,9 +337,11 @@ def screens(t: Texts) -> list[Screen]:
     money = payments.Totals(3, (Income("XTR", 2, 1000, 500), Income("USD", 1, 500, 0)))
     mine = account.stats(t, status(PREMIUM, PAID), LEFT, 2)
     told = [
-        announcements.render(event_kinds.read(kind, payload), announcements.Setting(t, PLANS, UTC, contact))
+        announcements.render(
+            event_kinds.read(kind, payload), announcements.Setting(t, PLANS, UTC, contact, refund_days=days)
+        )
         for kind, payload in EVENTS
-        for contact in (None, EVIL)
+        for contact, days in ((None, 0), (EVIL, 7))
     ]
     return [
         home.start(t, EVIL, status(PREMIUM, PAID), LEFT, credit={"video": 9}, channel_url="https://t.me/x"),
@@ -334,7 +350,7 @@ def screens(t: Texts) -> list[Screen]:
         home.language(t, "es"),
         plans(t, FREE, [], {}),
         plans(t, PAID, [subscription(state) for state in SubscriptionState], {"premium": "https://x/pay/y"}),
-        checkout.subscribe(t, PREMIUM, "https://t.me/$x"),
+        checkout.subscribe(t, PREMIUM, "https://t.me/$x", 1),
         checkout.before_purchase(t, PREMIUM, loss(t), [subscription(SubscriptionState.ACTIVE)], wanted="premium:1"),
         checkout.already_subscribed(t, False),
         checkout.already_subscribed(t, True),
@@ -348,6 +364,7 @@ def screens(t: Texts) -> list[Screen]:
         mine,
         account.with_totals(t, mine, people=people, day=day, overview=line, money=money),
         account.history(t, [], [], plans=PLANS, timezone=UTC),
+        account.history(t, [], [], plans=PLANS, timezone=UTC, unused=[payment(PaymentState.COMPLETED)]),
         account.history(
             t,
             [payment(s) for s in PaymentState] + [payment(PaymentState.COMPLETED, 9, None)],
@@ -363,8 +380,8 @@ def screens(t: Texts) -> list[Screen]:
         account.released(t, 3),
         account.reminders(t, True),
         account.reminders(t, False),
-        support.contact(t, None),
-        support.contact(t, EVIL),
+        support.contact(t, None, 0),
+        support.contact(t, EVIL, 7),
         support.how_to_look_up(t, True),
         support.not_a_number(t),
         support.looking(t),
@@ -372,16 +389,22 @@ def screens(t: Texts) -> list[Screen]:
         support.not_found(t, EVIL),
         support.cannot_tell(t),
         *[support.found(t, payment(state), UTC, EVIL) for state in PaymentState],
-        support.terms(t, "https://x"),
+        support.terms(t, "https://x", 7),
         support.privacy(t, None, EVIL, 90),
         *delivered(t),
         *for_many(t),
         *held(t),
         checkout.plans(
-            t, status(PREMIUM, PAID), PLANS.on_sale(), [], packs=PLANS.packs, pay_links={}, protected_refused=False
+            t,
+            status(PREMIUM, PAID),
+            PLANS.on_sale(),
+            [],
+            packs=PLANS.packs,
+            pay_links={},
+            protected_refused=False,
+            refund_days=0,
         ),
-        checkout.money_back(t),
-        checkout.no_money_back(t),
+        *[checkout.returned(t, answer, days) for answer in Answer for days in (0, 1, 7)],
         account.stats(t, status(PREMIUM, PAID), LEFT, 0, {"video": 1, "text": 2}),
         *[
             screen
@@ -395,7 +418,7 @@ def screens(t: Texts) -> list[Screen]:
         deliveries.batch(
             dict.fromkeys(JobState, 0) | {JobState.DONE: 3}, {}, deliveries.Standing(t, PLANS, LEFT, None)
         ),
-        deliveries.batch_held(t, BatchHeld(batch=1, **SAID, wanted=1), 2, PLANS),
+        *rests(t),
         link_screens.refused(t, [Refused(reason, EVIL) for reason in links.REASONS]),
         *[link_screens.choice(t, choice) for choice in CHOICES],
         link_screens.picked(t, Reading((RangeLink("durov", 15, 17), PostLink("durov", 20)))),
@@ -428,7 +451,7 @@ def screens(t: Texts) -> list[Screen]:
         *[admin.unknown_chat(t, EVIL, reason) for reason in ("person", "not_found", "bad_number", "no_access")],
         admin.chat_not_seen(t, EVIL),
         admin.usage(t, "grant", ["premium"], admin.unknown_plan(t, EVIL, ["A", "B"])),
-        admin.use_of(t, USER, status(PREMIUM, PAID), left=LEFT, waiting=2),
+        admin.use_of(t, USER, status(PREMIUM, PAID), left=LEFT, waiting=2, credit={"video": 3}),
         account.history(t, [payment(PaymentState.COMPLETED)], [], plans=PLANS, timezone=UTC, of=USER),
         *[Screen(admin.first_steps(t, admin.FirstSteps(*[done] * 7))) for done in (True, False)],
         admin.caught_up(t, 3),
@@ -537,7 +560,7 @@ def test_a_buyer_reads_that_their_renewal_goes_on(
     on_sale = [replace(PREMIUM, code=code, renews=renews) for code, renews in offered]
     owned = [subscription(state)] if state else []
     shown = checkout.plans(
-        translator("en"), status(PREMIUM, PAID), on_sale, owned, pay_links={}, protected_refused=False
+        translator("en"), status(PREMIUM, PAID), on_sale, owned, pay_links={}, protected_refused=False, refund_days=7
     )
     assert {words for words in (ADDED, BESIDE) if words in shown.text} == told
 

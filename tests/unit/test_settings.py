@@ -254,6 +254,13 @@ def test_a_public_key_is_a_path_or_the_text_itself(environ: dict[str, str], tmp_
     assert faults(environ | {"TELEGRAM_PUBLIC_KEY": str(REPOSITORY / "LICENSE")})
 
 
+@pytest.mark.parametrize(("days", "kept", "holds"), [("", "", 7), ("0", "", 0), ("30", "", 30), ("30", "3", 3)])
+def test_money_goes_back_only_while_it_is_known_what_was_used(
+    environ: dict[str, str], days: str, kept: str, holds: int
+) -> None:
+    assert load(environ | {"REFUND_DAYS": days, "RETENTION_DAYS": kept}, None).refund_days == holds
+
+
 def test_logging_in_needs_only_the_application(environ: dict[str, str]) -> None:
     application = settings.load_application(
         {name: environ[name] for name in ("TELEGRAM_API_ID", "TELEGRAM_API_HASH")}, None

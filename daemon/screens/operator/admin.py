@@ -210,9 +210,17 @@ def unknown_user(t: Texts, text: str) -> Screen:
     )
 
 
-def use_of(t: Texts, user: UserInfo, status: PlanStatus, *, left: Mapping[str, Left], waiting: int) -> Screen:
-    """What a customer has, and has used."""
-    parts = [f"👤 {name(user)}\n{_has(t, status)}", limits.what_is_used(t, left)]
+def use_of(
+    t: Texts,
+    user: UserInfo,
+    status: PlanStatus,
+    *,
+    left: Mapping[str, Left],
+    waiting: int,
+    credit: Mapping[str, int],
+) -> Screen:
+    """What a customer has, also of packs, and has used."""
+    parts = [f"👤 {name(user)}\n{_has(t, status)}", limits.what_is_used(t, left), *limits.of_packs(t, credit)]
     if waiting:
         parts.append(t.ngettext("{n} link in the queue", "{n} links in the queue", waiting))
     return Screen("\n\n".join(parts))

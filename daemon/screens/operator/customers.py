@@ -1,16 +1,18 @@
 """A customer as an admin sees them: the card, and what is asked before something is done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from zoneinfo import ZoneInfo
 
 from config.plans import Plans
 from config.texts import LANGUAGES, Texts
-from daemon.screens import account, keyboard
+from config.units import DAY_S
+from daemon.screens import account, keyboard, limits
 from daemon.screens.operator import admin, reasons
 from daemon.telegram.screen import Button, Screen
 from models.customer_notes import NoteInfo
+from models.jobs.holding import KEPT_DAYS
 from models.jobs.states import JobInfo, JobState
 from models.money.access import Access
 from models.money.payments import PaymentInfo, PaymentState
@@ -26,6 +28,7 @@ class Card:
 
     user: UserInfo
     access: Access
+    credit: Mapping[str, int]
     payments: Sequence[PaymentInfo]
     links: Sequence[JobInfo]
     notes: Sequence[NoteInfo]
@@ -35,10 +38,10 @@ class Card:
 
 
 def card(t: Texts, shown: Card) -> Screen:
-    """Who the customer is, what they have and why, what they paid, what became of their links."""
+    """Who the customer is, what they have and why, what they paid, what became of their links or holds them."""
     parts = [
         "\n".join(_person(t, shown)),
-        "\n".join([t.gettext("<b>Access</b>"), *_access(t, shown)]),
+        "\n".join([t.gettext("<b>Access</b>"), *_access(t, shown), *limits.of_packs(t, shown.credit)]),
         "\n".join([t.gettext("<b>Payments</b>"), *(_payments(t, shown) or [t.gettext("none yet")])]),
         "\n".join([t.gettext("<b>Last links</b>"), *(_links(t, shown) or [t.gettext("no links yet")])]),
     ]
@@ -61,12 +64,11 @@ def unknown(t: Texts) -> Screen:
 def confirm_refund(t: Texts, user: UserInfo, payment: PaymentInfo, plan: str) -> Screen:
     """Ask before money goes back."""
     rest = t.price(payment.amount - payment.refunded, payment.currency)
-    text = t.gettext(
-        "Refund {price} to {user}? It paid for <b>{plan}</b>, which ends, with its renewal.",
-        price=rest,
-        user=admin.name(user),
-        plan=escape(plan),
-    )
+    said = {"price": rest, "user": admin.name(user), "plan": escape(plan)}
+    if payment.purpose == "pack":
+        text = t.gettext("Refund {price} to {user}? It paid for <b>{plan}</b>, of which what is left goes.", **said)
+    else:
+        text = t.gettext("Refund {price} to {user}? It paid for <b>{plan}</b>, which ends, with its renewal.", **said)
     yes = Button(t.gettext("↩️ Refund {price}", price=rest), f"refund_now:{payment.id}")
     return Screen(text, ((yes,), (_back(t, user.id),)))
 
@@ -183,18 +185,29 @@ def _payments(t: Texts, shown: Card) -> list[str]:
 
 def _links(t: Texts, shown: Card) -> list[str]:
     return [
-        f"{_mark(job)} {escape(job.link.removeprefix('https://')[:LINK_SHOWN])}" + _why(t, job) for job in shown.links
+        f"{_mark(job)} {escape(job.link.removeprefix('https://')[:LINK_SHOWN])}" + _why(t, job, shown.timezone)
+        for job in shown.links
     ]
 
 
 def _mark(job: JobInfo) -> str:
-    ended = {JobState.DONE: "✅", JobState.REFUSED: "🚫", JobState.FAILED: "❌", JobState.CANCELLED: "✖️"}
-    return ended.get(job.state, "⏳")
+    resting = {
+        JobState.DONE: "✅",
+        JobState.REFUSED: "🚫",
+        JobState.FAILED: "❌",
+        JobState.CANCELLED: "✖️",
+        JobState.HELD: "⏸",
+    }
+    return resting.get(job.state, "⏳")
 
 
-def _why(t: Texts, job: JobInfo) -> str:
+def _why(t: Texts, job: JobInfo, timezone: ZoneInfo) -> str:
     size = f", {t.size(job.size)}" if job.size else ""
-    return f"{size}: {reasons.label(t, job.reason)}" if job.reason else size
+    why = f"{size}: {reasons.label(t, job.reason)}" if job.reason else size
+    if job.state is JobState.HELD:
+        until = t.date(job.moved_at + KEPT_DAYS * DAY_S, timezone)
+        why += ", " + t.gettext("kept until {date} for a plan or a pack", date=until)
+    return why
 
 
 def _buttons(t: Texts, shown: Card) -> Iterator[tuple[Button, ...]]:

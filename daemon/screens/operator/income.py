@@ -38,7 +38,7 @@ def income(t: Texts, report: Report, *, plans: Plans, timezone: ZoneInfo) -> Scr
     lines = [t.gettext("<b>Income, net of refunds</b>")]
     lines += [f"{names[span]}: {sums(t, earned)}" for span, earned in report.spans.items()]
     if report.plans:
-        lines += ["", t.gettext("<b>30 days, by plan</b>")]
+        lines += ["", t.gettext("<b>30 days, by plan and pack</b>")]
         lines += [f"• {_plan(t, code, plans)}: {sums(t, earned)}" for code, earned in report.plans.items()]
         lines += ["", t.gettext("<b>30 days, by way of payment</b>")]
         lines += [f"• {_provider(name)}: {sums(t, earned)}" for name, earned in report.providers.items()]

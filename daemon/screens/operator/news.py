@@ -8,8 +8,10 @@ from config.texts import Texts
 from daemon.screens import announcements, complaints, keyboard, referrals
 from daemon.screens.announcements import Setting
 from daemon.screens.operator import admin, broadcasts, income, reasons
-from daemon.telegram.screen import Button, Screen
+from daemon.telegram.screen import Screen
 from models.event_kinds import (
+    AdminAlert,
+    AlertReason,
     BroadcastAnnounced,
     BroadcastEnded,
     BroadcastSold,
@@ -42,11 +44,24 @@ def notice(payload: ShopNotice, setting: Setting) -> Screen | None:
     text = line(payload, setting)
     if text is None:
         return None
-    t = setting.t
-    buttons = [Button(t.gettext("👤 Customer"), f"card:{payload.customer}")]
-    if isinstance(told, PaymentCompleted):
-        buttons.append(Button(t.gettext("↩️ Refund"), f"refund_ask:{told.payment}"))
-    return Screen(text, keyboard.rows(*buttons))
+    payment = told.payment if isinstance(told, PaymentCompleted) else None
+    return Screen(text, announcements.ways_to(setting.t, payload.customer, payment))
+
+
+def alert(payload: AdminAlert, setting: Setting) -> Screen:
+    """What an admin must look into. Of a dispute that begins: who, what, how much, by what way."""
+    if payload.reason != AlertReason.DISPUTE_OPENED:
+        return announcements.admin_alert(payload, setting)
+    t, detail = setting.t, payload.detail
+    text = t.gettext(
+        "⚖️ {who} disputes {price} for {plan}, {way}. Answer the dispute at the provider in time: {number}",
+        who=_who(detail["user"], setting.customer),
+        price=t.price(detail["amount"], detail["currency"]),
+        plan=setting.plan(detail.get("plan") or "?"),
+        way=_way(detail["provider"]),
+        number=f"<code>{escape(str(detail['dispute']))}</code>",
+    )
+    return Screen(text, announcements.ways_to(t, detail["user"], detail["payment"]))
 
 
 def gathered(payloads: Sequence[ShopNotice], setting: Setting, people: Mapping[int, UserInfo]) -> Screen:
@@ -68,7 +83,7 @@ def line(payload: ShopNotice, setting: Setting) -> str | None:
     return None
 
 
-def _who(customer: int, known: UserInfo | None) -> str:
+def _who(customer: int | None, known: UserInfo | None) -> str:
     return admin.name(known) if known is not None and not known.erased else f"<code>{customer}</code>"
 
 
@@ -150,10 +165,8 @@ def relayed(payload: MessageRelayed, setting: Setting) -> Screen:
         said = t.gettext("✉️ <b>The operator writes to you:</b>\n{text}", text=text)
         return Screen(said + "\n\n" + t.gettext("Reply to this message to answer."))
     who = _who(payload.sender, setting.customer)
-    return Screen(
-        t.gettext("✉️ {who} writes:\n{text}", who=who, text=text),
-        ((Button(t.gettext("👤 Customer"), f"card:{payload.sender}"),),),
-    )
+    said = t.gettext("✉️ {who} writes:\n{text}", who=who, text=text)
+    return Screen(said, announcements.ways_to(t, payload.sender))
 
 
 def complaint(payload: ComplaintMade, setting: Setting) -> Screen:
@@ -180,10 +193,13 @@ def about(payload: Payload | None) -> int | None:
         return payload.reporter
     if isinstance(payload, BroadcastAnnounced):
         return payload.by
+    if isinstance(payload, AdminAlert):
+        return payload.detail.get("user")
     return payload.sender if isinstance(payload, MessageRelayed) else None
 
 
 KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
+    AdminAlert: alert,
     ShopNotice: notice,
     Digest: digest,
     MessageRelayed: relayed,

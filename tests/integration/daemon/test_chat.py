@@ -116,8 +116,10 @@ async def test_a_limit_that_ends_amid_several_links_is_told(daemon_sandbox: Sand
     async with chat(daemon_sandbox) as customer:
         await customer.say(" ".join(customer.link(f"video{number}") for number in range(1, 6)))
         told = await customer.until_text("You have reached your limit")
-        assert "2 links are on hold" in told.text and "10 videos, Premium, and VIP allow more" in told.text
-        assert labels(told) == ["10 videos · 150 ⭐", "⭐ Plans", "▶️ Go on", "✖ Cancel the rest"]
+        assert "2 of 5 links are on hold" in told.text and "VIP: 1000 ⭐; for 30 days, one payment" in told.text
+        assert "all of the money back, for 7 days after you pay" in told.text
+        prices = ["10 videos · 150 ⭐", "Premium · 500 ⭐", "VIP · 1000 ⭐"]
+        assert labels(told) == [*prices, "⭐ Plans", "▶️ Go on", "✖ Cancel the rest"]
         # Then he can look at the plans and still let them go on, or end them
         plans = await customer.press(told, "Plans")
         assert plans.id != told.id

@@ -4,8 +4,11 @@ import asyncio
 import re
 from pathlib import Path
 
+import pytest
+
 from tests import daemon_process, sandbox_process
 from tests.daemon_process import Chat, Daemon, chat, labels
+from tests.integration.daemon.test_packs import is_file, meet_limit
 from tests.sandbox_process import Sandbox
 
 
@@ -149,3 +152,60 @@ async def test_a_forward_shows_the_card_of_its_writer(daemon_sandbox: Sandbox, s
         written = [each async for each in admin.client.get_chat_history(them.username, limit=1)]
         await admin.client.forward_messages(admin.bot, them.username, written[0].id)
         assert f"{customer.id} · English" in (await admin.next()).text
+
+
+DAYS = {
+    "en": {
+        "limit": "You have reached your limit",
+        "pack": "This video · 25 ⭐",
+        "refused": "does not exist",
+        "bought": "bought This video: 25 ⭐, Stars",
+        "buttons": ["👤 Customer", "↩️ Refund"],
+        "refund": "Refund 25 ⭐ to",
+        "returned": "You got 25 ⭐ of your payment for This video back",
+        "why": "no such post",
+        "held": "limit reached, kept until",
+    },
+    "es": {
+        "limit": "Has llegado a tu límite",
+        "pack": "Este vídeo · 25 ⭐",
+        "refused": "no existe",
+        "bought": "compró Este vídeo: 25 ⭐, Stars",
+        "buttons": ["👤 Cliente", "↩️ Reembolsar"],
+        "refund": "¿Reembolsar 25 ⭐ a",
+        "returned": "Has recuperado 25 ⭐ de tu pago por Este vídeo",
+        "why": "la publicación no existe",
+        "held": "límite alcanzado, guardado hasta",
+    },
+}
+
+
+@pytest.mark.parametrize("language", DAYS)
+async def test_a_day_of_a_customer_and_their_operator(tmp_path: Path, language: str) -> None:
+    words = DAYS[language]
+    sandbox = sandbox_process.start(tmp_path / "sandbox", "--telegram-only")
+    try:
+        with daemon_process.daemon(sandbox, tmp_path / "state", NOTICES="each"):
+            async with chat(sandbox, admin=True) as admin, chat(sandbox, language) as customer:
+                await admin.ask(f"/language {language}")
+                # The customer: limit, pack, file, in two taps
+                refused = await meet_limit(customer, said=words["limit"])
+                await customer.pay(await customer.press(refused, words["pack"]))
+                assert (await customer.until(is_file)).video
+                await customer.say("https://t.me/sandbox_gallery/999999")
+                await customer.until_text(words["refused"])
+                await customer.say(customer.link("video5"))
+                await customer.until_text(words["limit"])
+                # The operator: why did this customer not get their file, in one tap from the sale
+                sale = await admin.until_text(words["bought"])
+                assert labels(sale) == words["buttons"]
+                card = await admin.press(sale, words["buttons"][0])
+                assert f"🚫 t.me/sandbox_gallery/999999: {words['why']}" in card.text
+                assert words["held"] in card.text
+                # … and the money goes back in two
+                asked = await admin.press(sale, words["buttons"][1])
+                assert words["refund"] in asked.text
+                await admin.tap(asked, words["buttons"][1])
+                await customer.until_text(words["returned"])
+    finally:
+        sandbox.stop()

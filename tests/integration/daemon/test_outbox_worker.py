@@ -26,9 +26,9 @@ from models import database, outbox, users
 from models.database import Watcher
 from models.event_kinds import CheckoutCancelled
 from models.maintenance import clock_repair, health
-from models.money import access
+from models.money import access, payments
 from models.tables import Event
-from tests import environment
+from tests import environment, purchases
 from tests.daemon_process import Chat, Daemon, chat
 from tests.sandbox_process import REPOSITORY, Sandbox
 
@@ -148,12 +148,14 @@ class Post(Sender):
         self.trouble = trouble
         self.asked: list[int] = []
         self.heard: dict[int, set[int]] = {}
+        self.texts: dict[int, list[str]] = {}
 
     async def send_screen(self, chat_id: int, screen: Screen, *, random_id: int | None = None, **_: Any) -> int:
         self.asked.append(chat_id)
         if chat_id in self.trouble:
             raise self.trouble[chat_id]
         self.heard.setdefault(chat_id, set()).add(random_id or 0)
+        self.texts.setdefault(chat_id, []).append(screen.text)
         return 1
 
 
@@ -172,6 +174,22 @@ async def told_of_an_incident(tmp_path: Path, post: Post) -> Event:
     await database.close()
     event: Event = Event.get()
     return event
+
+
+async def test_many_sales_are_one_message_in_each_admins_language(database_file: Path, tmp_path: Path) -> None:
+    now = int(time.time())
+    users.seen(1, "Alba", None, "es", now)
+    users.seen(2, "Bruno", None, "en", now)
+    for number in range(6):
+        users.seen(10 + number, f"Buyer {number}", None, "en", now)
+        payments.settle(purchases.fact(purchases.order(10 + number, now=now), now), now)
+    configured = settings.load(environment.minimal(tmp_path) | {"ADMIN_IDS": "1 2"}, None)
+    database, post = Database(), Post({})
+    await worker(configured, database, post).tell_due()
+    await database.close()
+    (alba,), (bruno,) = post.texts[1], post.texts[2]
+    assert alba.startswith("🧾 Han pasado 6 cosas") and bruno.startswith("🧾 6 things happened")
+    assert "Buyer 0 (<code>10</code>) compró Premium" in alba and "Buyer 5 (<code>15</code>) bought Premium" in bruno
 
 
 @pytest.mark.parametrize("trouble", [ChannelInvalid(), Unreachable(1, "USER_IS_BLOCKED")])

@@ -1,5 +1,6 @@
 """A limit, what would bring the post all the same, and the post: from the refusal to the file in two taps."""
 
+import asyncio
 import time
 
 import pytest
@@ -84,19 +85,81 @@ async def test_a_post_gone_when_paid_leaves_the_pack_or_its_money(
         assert "🎟 Bought in packs: 1 video" in (await customer.ask("/stats")).text
         await customer.tap(told, "Money back · 25 ⭐")
         await customer.until(back)
-        (charge,) = [
-            each for each in daemon_sandbox.control("GET", "/payments")["charges"] if each["customer"] == customer.id
-        ]
+        (charge,) = charges(daemon_sandbox, customer)
         assert charge["refunded"]
         # And not twice
         await customer.tap(told, "Money back")
-        await customer.until_text("its money went back already")
+        await customer.until_text("Its money went back already")
+
+
+@pytest.mark.parametrize(
+    ("language", "offered", "label", "sent", "done"),
+    [
+        (
+            "en",
+            "Until then a button in the chat, under /history, gives you all of the money back, for 7 days",
+            "Money back · 10 videos · 150 ⭐",
+            "I am sending the money back",
+            "You got 150 ⭐ of your payment for 10 videos back",
+        ),
+        (
+            "es",
+            "Hasta entonces un botón del chat, en /history, te devuelve todo el dinero, durante 7 días",
+            "Devolución · 10 vídeos · 150 ⭐",
+            "Estoy devolviendo el dinero",
+            "Has recuperado 150 ⭐ de tu pago por 10 vídeos",
+        ),
+    ],
+)
+async def test_an_unused_pack_goes_back_by_one_button(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, language: str, offered: str, label: str, sent: str, done: str
+) -> None:
+    async with chat(daemon_sandbox, language) as customer:
+        plans = await customer.ask("/premium")
+        assert offered in plans.text
+        await customer.pay(await customer.press(plans, "150 ⭐"))
+        assert "/history" in (await customer.until_text("150 ⭐")).text
+        history = await customer.ask("/history")
+        assert labels(history)[0] == f"↩️ {label}"
+        # When they press twice
+        await asyncio.gather(*(customer.tap(history, label) for _ in range(2)), return_exceptions=True)
+        heard = [(await customer.until(lambda message: bool(message.text))).text for _ in range(3)]
+        # Then the money comes back once
+        assert sum(sent in text for text in heard) == 1 and sum(done in text for text in heard) == 1
+        assert [each["refunded"] for each in charges(daemon_sandbox, customer)] == [True]
+        await customer.silence(1)
+        assert len(labels(await customer.ask("/history"))) == 2
+
+
+async def test_a_plan_goes_back_until_a_post_was_delivered(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        for number in (1, 2):
+            await customer.pay(await customer.press(await customer.ask("/premium"), "Premium"))
+            await customer.until_text("Receipt")
+            history = await customer.ask("/history")
+            if number == 1:
+                await customer.tap(history, "Money back · Premium · 500 ⭐")
+                await customer.until_text("The access that it still gave you has ended")
+        assert [label for label in labels(history) if "Money back" in label] == ["↩️ Money back · Premium · 500 ⭐"]
+        await customer.say(customer.link("photo1"))
+        await customer.until_text("Delivered")
+        # The button of the older message does nothing any more
+        await customer.tap(history, "Money back")
+        await customer.until_text("Something of this purchase was delivered already")
+        assert "Money back" not in " ".join(labels(await customer.ask("/history")))
+        assert [each["refunded"] for each in charges(daemon_sandbox, customer)] == [True, False]
+
+
+def charges(sandbox: Sandbox, customer: Chat) -> list[dict[str, object]]:
+    """What a customer has been charged, the oldest first."""
+    found = sandbox.control("GET", "/payments")["charges"]
+    return [each for each in found if each["customer"] == customer.id]
 
 
 async def test_a_pack_brings_the_rest_of_a_batch(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.say(" ".join(customer.link(f"video{number}") for number in range(1, 6)))
-        told = await customer.until_text("2 links are on hold")
+        told = await customer.until_text("2 of 5 links are on hold")
         await customer.pay(await customer.press(told, "10 videos · 150 ⭐"))
         await customer.until_text("All 5 links delivered")
         assert "🎟 Bought in packs: 8 videos" in (await customer.ask("/start")).text

@@ -124,7 +124,7 @@ def test_a_spent_quota_holds_the_rest_until_it_is_released() -> None:
     assert (len(held.job_ids), held.tell) == (2, True)
     assert states(five.id) == {"done": 3, "held": 2}
     assert queue.claim("w", 60, 2, NOW) is None
-    quota_ended = ("batch_held", {"batch": five.id, **OVER.stored()})
+    quota_ended = ("batch_held", {"batch": five.id, "job": job.id, "largest": 0, **OVER.stored()})
     assert told() == [quota_ended]
 
     assert batches.release(1, five.id, PREMIUM.level, NOW) == list(held.job_ids)

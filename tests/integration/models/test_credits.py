@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from config.plans import Limit, Pack
 from config.units import DAY_S, MIB
-from models import database, outbox
+from models import database, outbox, returns
 from models.errors import LeaseLost
 from models.event_kinds import JobFinished, JobHeld
 from models.jobs import batches, holding, queue, usage
@@ -27,9 +27,10 @@ from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.jobs.usage import Needs, Room
 from models.maintenance import privacy, retention
-from models.money import access, credits, orders, payments
+from models.money import access, credits, orders, payments, provider_requests
 from models.money.payments import PaymentInfo
-from models.tables import TABLES, CreditUse, Job, Order, Usage
+from models.returns import Answer
+from models.tables import TABLES, CreditUse, Job, Order, Request, Usage
 from tests import purchases
 from tests.purchases import BOT, SECRET
 from tests.store import FREE, NOW, PLANS, TODAY, claim, customers, enqueue, exported
@@ -173,20 +174,6 @@ def test_a_dispute_suspends_and_what_it_decides_holds() -> None:
     assert credits.left(1, NOW + 4) == {}
 
 
-def test_only_an_unused_pack_goes_back_and_only_to_its_buyer() -> None:
-    payment = bought(1)
-    assert not payments.ask_unused_back(payment.id, 2, NOW)
-    assert payments.ask_unused_back(payment.id, 1, NOW)
-    assert credits.left(1, NOW) == {}, "nobody uses what is on its way back"
-    assert not payments.ask_unused_back(payment.id, 1, NOW)
-    used = bought(1)
-    job = running("a")
-    reserve(job, 1)
-    assert not payments.ask_unused_back(used.id, 1, NOW)
-    queue.cancel(1, job, NOW)
-    assert payments.ask_unused_back(used.id, 1, NOW)
-
-
 # ---- forgotten, erased, restored
 
 
@@ -202,6 +189,15 @@ def test_age_and_erasure_leave_what_was_used() -> None:
     privacy.erase(1, UTC, NOW)
     assert credits.left(1, NOW) == {"video": 6}
     assert payments.audit() == []
+
+
+def test_a_held_link_is_in_the_export_and_goes_with_the_erasure() -> None:
+    hold(running("a"))
+    (link,) = exported(1)["links"]
+    assert (link["state"], link["reason"]) == ("held", "limit")
+    privacy.erase(1, UTC, NOW)
+    assert not Job.select().exists()
+    assert [event.kind for event in outbox.due(NOW) if event.user_id == 1 and event.kind != "data_erased"] == []
 
 
 @pytest.mark.parametrize("sold", [TEN, replace(TEN, days=30), PLANS.plans[1]])
@@ -402,6 +398,21 @@ class Credits(RuleBasedStateMachine):
         purchases.dispute_opened("paypal", found.remote_id, f"D{self.number}", self.tick(), self.now)
         assert {each.payment_id: each.left(self.now) for each in credits.of(1)}[payment] == 0
         purchases.dispute_closed("paypal", found.remote_id, f"D{self.number}", won, self.tick(), self.now)
+
+    @rule(payment=paid, kept=st.booleans())
+    def is_given_back(self, payment: int, *, kept: bool) -> None:
+        (pack,) = [each for each in credits.of(1) if each.payment_id == payment]
+        if returns.ask(payment, 1, 7, self.tick()) is not Answer.POSSIBLE:
+            return
+        assert pack.is_whole(self.now)
+        (request,) = Request.select().where(Request.state == "open")
+        assert {each.payment_id: each.left(self.now) for each in credits.of(1)}[payment] == 0
+        if kept:
+            provider_requests.fail(request.id, "refused", self.tick())
+        else:
+            self.number += 1
+            purchases.refund("paypal", request.payment.remote_id, f"R{self.number}", pack.amount, self.tick(), self.now)
+            provider_requests.finish(request.id, "refunded", self.now)
 
     @invariant()
     def nothing_is_lost_doubled_or_given_away(self) -> None:

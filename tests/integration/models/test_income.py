@@ -5,7 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from config.plans import Pack
 from config.texts import translator
+from config.units import MIB
 from daemon.screens.announcements import Setting
 from daemon.screens.operator import income as shown
 from daemon.screens.operator import news
@@ -51,6 +53,20 @@ def test_what_a_dispute_took_in_part_is_no_income(database_file: None, told_as_r
     if told_as_refund:
         purchases.refund("paypal", number, "R1", 100, NOW + 9, NOW + 9)
     assert income.total(income.sums(0, NOW + 1)) == payments.totals().turnover == (Income("USD", 1, 500, 100),)
+
+
+def test_packs_are_counted_by_their_code_less_what_went_back(database_file: None) -> None:
+    pack = Pack("ten", "video", 10, {"en": "Ten"}, {"en": "Ten"}, 2000 * MIB, 0, {"XTR": 150, "USD": 500}, True)
+    sell(NOW, plan=pack)
+    disputed = sell(NOW, "paypal", pack)
+    lost = DisputeFact("paypal", disputed, "D1", NOW + 1, NOW + 2, won=False, amount=100, currency="USD")
+    ledger.apply([lost], NOW + 2)
+    sell(NOW)
+    by_code = income.totals_by(income.sums(0, NOW + 1), lambda part: part.plan_code)
+    assert by_code == {
+        "ten": (Income("USD", 1, 500, 100), Income("XTR", 1, 150, 0)),
+        "premium": (Income("XTR", 1, 500, 0),),
+    }
 
 
 def test_a_test_purchase_is_no_income(database_file: None) -> None:

@@ -10,7 +10,7 @@ from models import users
 from models.money import payments, subscriptions
 from models.money.subscriptions import SubscriptionInfo
 from models.tables import Request
-from tests.daemon_process import Chat, button, chat
+from tests.daemon_process import Chat, button, chat, labels
 from tests.paypal_shop import Buyer, heading, until
 from tests.town import Town
 
@@ -266,3 +266,64 @@ async def test_a_pack_bought_with_paypal_at_the_limit_brings_the_post(town: Town
         assert (await customer.until(lambda message: message.video is not None)).video
         assert heading(page) == "Paid, thank you!"
         assert "Delivered: 1 video" in (await customer.until_text("🎟 Bought in packs: 4 videos")).text
+
+
+async def test_a_renewal_paid_with_paypal_goes_back_by_one_button(town: Town) -> None:
+    async with chat(town.sandbox) as customer:
+        known = await subscribed(town, customer)
+        history = await customer.ask("/history")
+        # When the button is pressed twice
+        for _ in range(2):
+            await customer.tap(history, "Money back · Monthly · $4.00")
+        # Then money and renewal go back, each once
+        await customer.until_text("$4.00 of your payment for Monthly back")
+        until(lambda: town.shop.merchant.subscription(known.remote_id)["status"] == "CANCELLED", "the end")
+        (payment,) = town.shop.payments(customer.id)
+        assert (payment.refunded, town.shop.access(customer.id).level) == (400, 0)
+        assert Request.select().where(Request.user_id == customer.id).count() == 2
+        await customer.tap(history, "Money back")
+        await customer.until_text("Its money went back already")
+
+
+async def test_money_that_paypal_keeps_is_told_to_both(town: Town) -> None:
+    async with chat(town.sandbox, "es") as customer, chat(town.sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        (await offered(town, customer)).pay()
+        await customer.until_text("Recibo")
+        town.shop.paypal.switch("error", on="POST */refund", issue="TRANSACTION_DISPUTED")
+
+        await customer.tap(await customer.ask("/history"), "Devolución · Premium")
+
+        await customer.until_text("No se pudo devolver el dinero, así que lo que compraste sigue siendo tuyo")
+        assert "TRANSACTION_DISPUTED" in (await admin.until_text("failed")).text
+    assert town.shop.access(customer.id).level == 1
+
+
+async def test_a_dispute_is_told_with_the_way_to_its_customer(town: Town) -> None:
+    async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as admin:
+        await admin.ask("/language es")
+        (await offered(town, customer)).pay()
+        await customer.until_text("Receipt")
+        (payment,) = town.shop.payments(customer.id)
+
+        town.shop.paypal.open_dispute(payment.remote_id)
+
+        told = await admin.until_text("disputa 5,00")
+        assert str(customer.id) in told.text and "Premium, PayPal" in told.text
+        assert labels(told) == ["👤 Cliente", "↩️ Reembolsar"]
+        assert payment.remote_id in (await admin.press(told, "Cliente")).text
+
+
+async def test_a_held_batch_offers_stars_and_paypal(town: Town) -> None:
+    async with chat(town.sandbox) as customer:
+        await customer.say(" ".join(customer.link(f"video{number}") for number in range(1, 6)))
+        told = await customer.until_text("2 of 5 links are on hold")
+        assert "5 videos: 80 ⭐ · $2.00; 5 videos of up to 2000 MB, without an end" in told.text
+        assert "Premium: 500 ⭐ · $5.00; for 30 days, one payment, does not renew" in told.text
+        assert labels(told)[:2] == ["5 videos · 80 ⭐", "PayPal · $2.00"]
+        pages = [it.url for row in told.reply_markup.inline_keyboard for it in row if it.url and "/pay/" in it.url]
+        buyer = buyer_of(town, pages[0], customer.id)
+        assert "your right of withdrawal ends" in buyer.page().text
+        buyer.go(buyer.choose(buyer.start(), "approve"))
+        await customer.until_text("All 5 links delivered")
+        assert "🎟 Bought in packs: 3 videos" in (await customer.ask("/stats")).text

@@ -76,6 +76,38 @@ def test_a_lesser_plan_that_renews_is_warned_of(shop: PayPalShop) -> None:
     assert buyer.browser.post(f"{buyer.link}/renewal", timeout=20, allow_redirects=False).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "terms", "withdrawal"),
+    [
+        ("en", "5 videos", "5 videos of up to 2000 MB, without an end", "gives you all of the money back, for 7 days"),
+        ("es", "5 vídeos", "5 vídeos de hasta 2000 MB, sin caducidad", "te devuelve todo el dinero, durante 7 días"),
+    ],
+)
+def test_a_pack_has_its_page_until_packs_are_switched_off(
+    shop: PayPalShop, language: str, title: str, terms: str, withdrawal: str
+) -> None:
+    buyer = shop.buyer(shop.customer(language), "video_5")
+
+    def front() -> str:
+        return requests.get(shop.web.url, headers={"Accept-Language": language}, timeout=10).text
+
+    page = buyer.page().text
+    assert f"<h1>{title}</h1>" in page and f"<small>{terms}</small>" in page and withdrawal in page
+    assert "<dl>" not in page
+    assert title in front() and terms in front()
+
+    with shop.edited_plans("[packs]\non_sale = true", "[packs]\non_sale = false"):
+        assert buyer.page().status_code == 410
+        assert title not in front() and "Premium" in front()
+
+
+def test_a_plans_page_says_how_long_it_goes_back(shop: PayPalShop) -> None:
+    assert "your right of withdrawal ends" in shop.buyer().page().text
+    with shop.second_web(REFUND_DAYS="0") as web:
+        page = shop.buyer(web=web).page().text
+    assert "your right of withdrawal ends" in page and "money back" not in page
+
+
 def test_terms_privacy_and_support_are_links(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     assert '<a id="contact" href="https://t.me/help">' in buyer.page().text

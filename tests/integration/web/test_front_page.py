@@ -62,4 +62,5 @@ def test_other_addresses_lead_to_a_page_too(web: Web) -> None:
 @pytest.mark.parametrize("web", [PAYPAL_AWAY | {"BACKEND_URL": "http://127.0.0.1"}], indirect=True)
 def test_it_shows_the_prices_that_can_be_paid(web: Web) -> None:
     assert "500 ⭐ · $5.00" in read(web).text
+    assert "25 ⭐" in read(web).text and "1 video of up to 2000 MB, without an end" in read(web).text
     assert "500 ⭐ · 5,00" in read(web, "es").text

@@ -1,0 +1,98 @@
+"""Returns: a purchase of which nothing was used goes back for all of its money, by its customer's own hand.
+
+A pack is unused while all of its deliveries can be reserved. A plan is unused while no post was delivered, or is on its
+way, since its time began to be consumed: time alone that has passed counts as nothing.
+"""
+
+from enum import StrEnum
+
+from config.units import DAY_S
+from models.database import execute, snapshot, transaction
+from models.jobs import usage
+from models.jobs.states import JobInfo
+from models.money import access, credits, payments, provider_requests
+from models.money.payments import PaymentInfo, PaymentState
+
+NEWEST = 20
+"""Payments of a customer among which those that can go back are looked for."""
+
+_KNOWN_SINCE = """
+SELECT EXISTS (SELECT 1 FROM payment JOIN "user" AS buyer ON buyer.id = payment.user_id
+               WHERE payment.id = ? AND buyer.erased_at IS NULL AND buyer.created_at <= payment.recorded_at)
+"""
+_CHOSEN = "SELECT chosen_at FROM job WHERE id = ?"
+
+
+class Answer(StrEnum):
+    """What becomes of a wish to give a purchase back."""
+
+    POSSIBLE = "possible"
+    UNDER_WAY = "under_way"
+    RETURNED = "returned"
+    USED = "used"
+    TOO_LATE = "too_late"
+    IMPOSSIBLE = "impossible"
+
+
+def ask(payment_id: int, user_id: int, days: int, now: int) -> Answer:
+    """Request all of a customer's money back, and the end of the renewal with it. It was requested where POSSIBLE.
+
+    *days*: for how long a purchase can go back after its money arrived; 0: never. Asked twice, it goes back once.
+    """
+    with transaction():
+        payment = payments.get(payment_id)
+        if payment is None or payment.user_id != user_id:
+            return Answer.IMPOSSIBLE
+        answer = judge(payment, days, now)
+        if answer is Answer.POSSIBLE:
+            payments.append_refund(payment_id, None, user_id, now)
+            access.changed(user_id, now)
+        return answer
+
+
+def possible(user_id: int, days: int, now: int) -> list[PaymentInfo]:
+    """The customer's payments that can go back now, the newest first."""
+    if not days:
+        return []
+    with snapshot():
+        return [each for each in payments.history_of(user_id, NEWEST) if judge(each, days, now) is Answer.POSSIBLE]
+
+
+def behind(job: JobInfo, days: int, now: int) -> PaymentInfo | None:
+    """The newest unused payment that was to bring this job: of a pack of its kind, or made for it; None without one."""
+    with snapshot():
+        ((chosen_at,),) = execute(_CHOSEN, (job.id,)).fetchall() or [(None,)]
+        packs = {each.payment_id for each in credits.of(job.user_id) if each.kind == job.kind}
+        for payment in possible(job.user_id, days, now):
+            is_made_for_it = chosen_at is not None and chosen_at <= (payment.completed_at or 0)
+            if payment.id in packs or (payment.purpose == "plan" and is_made_for_it):
+                return payment
+    return None
+
+
+def judge(payment: PaymentInfo, days: int, now: int) -> Answer:
+    """Whether a payment can go back now. Inside the caller's snapshot or transaction."""
+    if payment.state is PaymentState.REVERSED or payment.refunded:
+        return Answer.RETURNED
+    if payment.completed_at is None or payment.state is not PaymentState.COMPLETED or not payment.grants:
+        return Answer.IMPOSSIBLE
+    if provider_requests.refund_under_way(payment.id) is not None:
+        return Answer.UNDER_WAY
+    if now >= payment.completed_at + days * DAY_S:
+        return Answer.TOO_LATE
+    return Answer.POSSIBLE if _is_known(payment) and _is_unused(payment, now) else Answer.USED
+
+
+def _is_known(payment: PaymentInfo) -> bool:
+    """Whether the customer's data reach back to the payment: of somebody who was erased nobody knows what they used."""
+    return bool(execute(_KNOWN_SINCE, (payment.id,)).fetchone()[0])
+
+
+def _is_unused(payment: PaymentInfo, now: int) -> bool:
+    user_id = payment.user_id or 0
+    if payment.purpose == "pack":
+        return any(each.payment_id == payment.id and each.is_whole(now) for each in credits.of(user_id))
+    if payment.purpose != "plan":
+        return False
+    begins_at = access.begins_at(user_id, payment.provider, payment.remote_id)
+    return begins_at is None or begins_at > now or not usage.has_any_since(user_id, begins_at)
