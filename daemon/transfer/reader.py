@@ -80,6 +80,8 @@ class Post:
     """The addresses that the buttons under a text open."""
     inverted: bool = False
     """Is the caption above the files?"""
+    origins: tuple[tuple[int, int], ...] = ()
+    """Channel and message of each that was forwarded there, where Telegram tells."""
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -94,7 +96,8 @@ class Post:
         """What it consists of."""
         files = [*self.items, *(other for item in self.items for _, other in item.beside)]
         messages = {self.message_id, *(item.message_id for item in self.items)}
-        return Contents(self.channel.id, tuple(sorted(messages)), tuple(sorted({file.media_id for file in files})))
+        ids = tuple(sorted({file.media_id for file in files}))
+        return Contents(self.channel.id, tuple(sorted(messages)), ids, self.origins)
 
     @property
     def size(self) -> int:
@@ -325,12 +328,20 @@ class Reader:
             protected=any(message.noforwards for message in messages),
             urls=() if items else urls_of(main),
             inverted=any(message.invert_media for message in messages),
+            origins=tuple(origin for message in messages if (origin := _origin(message)) is not None),
         )
 
 
 def _album(main: Any, messages: Sequence[Any]) -> list[Any]:
     same = (m for m in messages if getattr(m, "grouped_id", None) == main.grouped_id)
     return sorted(same, key=lambda message: message.id)
+
+
+def _origin(message: Any) -> tuple[int, int] | None:
+    """The channel, and the message in it, that a message was forwarded from."""
+    told = getattr(message, "fwd_from", None)
+    peer, number = getattr(told, "from_id", None), getattr(told, "channel_post", None)
+    return (peer.channel_id, number) if isinstance(peer, raw.types.PeerChannel) and number else None
 
 
 def _usernames(chat: Any) -> tuple[str, ...]:

@@ -18,11 +18,15 @@ _DROP = "DELETE FROM cached_media WHERE source_chat = ? AND message_id IN ({})"
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a post consists of: its chat by bare id, its messages, and its files by Telegram's own ids."""
+    """What a post consists of: its chat by bare id, its messages, and its files by Telegram's own ids.
+
+    ``origins`` are chat and message of what was forwarded there.
+    """
 
     source_id: int
     message_ids: tuple[int, ...]
     media_ids: tuple[int, ...] = ()
+    origins: tuple[tuple[int, int], ...] = ()
 
 
 def block(post: Contents, link: str) -> None:
@@ -42,7 +46,8 @@ def lift(link: str) -> None:
 
 def is_blocked(post: Contents) -> bool:
     """Whether a post, or one of its files, must not be delivered."""
-    return bool(_links_of(post)) or _has_blocked(post.media_ids)
+    is_copy = any(_links_of(chat, (message,)) for chat, message in post.origins)
+    return is_copy or bool(_links_of(post.source_id, post.message_ids)) or _has_blocked(post.media_ids)
 
 
 def meets(post: Contents) -> bool:
@@ -54,14 +59,14 @@ def meets(post: Contents) -> bool:
     if not is_blocked(post):
         return False
     with transaction():
-        for link in _links_of(post):
+        for link in _links_of(post.source_id, post.message_ids):
             block(post, link)
         execute(_DROP.format(marks(post.message_ids)), (post.source_id, *post.message_ids))
     return True
 
 
-def _links_of(post: Contents) -> set[str]:
-    rows = execute(_POSTS.format(marks(post.message_ids)), (post.source_id, *post.message_ids)).fetchall()
+def _links_of(source_id: int, message_ids: Collection[int]) -> set[str]:
+    rows = execute(_POSTS.format(marks(message_ids)), (source_id, *message_ids)).fetchall()
     return {link for (link,) in rows}
 
 

@@ -80,8 +80,9 @@ async def test_each_button_decides_once_and_another_changes_it(daemon_sandbox: S
         await reporter.until(lambda message: message.photo is not None)
 
 
-async def test_a_file_is_blocked_in_every_chat(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
-    link = post(daemon_sandbox, kind="video")
+@pytest.mark.parametrize("kind", ["photo", "text"])
+async def test_a_post_is_blocked_in_every_chat(daemon_sandbox: Sandbox, shared_daemon: Daemon, kind: str) -> None:
+    link = post(daemon_sandbox, kind=kind, caption="Words of somebody")
     async with (
         chat(daemon_sandbox, admin=True) as admin,
         chat(daemon_sandbox) as reporter,
@@ -90,7 +91,7 @@ async def test_a_file_is_blocked_in_every_chat(daemon_sandbox: Sandbox, shared_d
         await admin.ask("/language en")
         # Given the post was delivered before, and somebody has forwarded it into a group
         await other.say(link)
-        await other.until(lambda message: message.video is not None)
+        await other.until_text("Words of somebody")
         name = f"copies_{reporter.id}"
         group = {"title": "Copies", "username": name, "megagroup": True, "members": [reporter.id, "peaje_operator"]}
         daemon_sandbox.control("POST", "/chats", group)

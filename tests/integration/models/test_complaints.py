@@ -116,7 +116,8 @@ def test_a_blocked_post_and_its_files_are_met_everywhere() -> None:
     assert blocked_posts.meets(POST)
     assert blocked_posts.meets(Contents(777, (16,)))
     assert blocked_posts.meets(Contents(888, (1,), (5, 9002))), "the same file in another chat"
-    assert not blocked_posts.meets(Contents(777, (17,), (5,)))
+    assert blocked_posts.meets(Contents(888, (1,), (), ((777, 16),))), "forwarded from there"
+    assert not blocked_posts.meets(Contents(777, (17,), (5,), ((777, 18),)))
     assert cache.get(7, 777, 15, 0, now=NOW) is None and cache.get(7, 777, 99, 0, now=NOW) is not None
 
 

@@ -54,7 +54,7 @@ def test_a_complaint_has_a_receipt_that_shows_the_decision(web: Web, language: s
 
 def test_a_receipt_is_not_guessed_and_no_other_is_shown(web: Web) -> None:
     assert send(web).status_code == 303
-    for number in ("", "AAAAAAAAAAAA", "x" * 5000, "%00", "..%2f"):
+    for number in ("", "AAAAAAAAAAAA", "x" * 500, "%00", "..%2f"):
         assert requests.get(f"{web.url}/report/{number}", timeout=10).status_code in (404, 405)
     (made,) = Complaint.select()
     assert re.fullmatch(r"[2-9A-HJ-NP-Z]{12}", made.number)
