@@ -34,6 +34,7 @@ LARGEST_PACK = 10_000
 _REWARD_DAYS = 365
 _LONGEST_HOLD = 180
 _PERCENT = 100
+LONGEST_TRIAL_DAYS = 90
 _RENEWAL_DAYS = 30
 _RENEWAL_STARS = 10_000
 _MOST_STARS = 100_000
@@ -164,6 +165,18 @@ class Referral:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A plan that each customer may have once for so many ``days``, for nothing."""
+
+    plan: Plan
+    days: int
+
+    @property
+    def seconds(self) -> int:
+        return self.days * DAY_S
+
+
+@dataclass(frozen=True)
 class Plans:
     """All plans and packs, in the order of the file. ``former`` are those that have left it, as they were last.
 
@@ -174,6 +187,7 @@ class Plans:
     former: tuple[Article, ...] = ()
     packs: tuple[Pack, ...] = ()
     referral: Referral | None = None
+    trial: Trial | None = None
 
     @property
     def free(self) -> Plan:
@@ -247,9 +261,10 @@ def parse(text: str, name: str = "plans.toml") -> Plans:
         raise PlansError([Fault(name, Message("is not TOML: {error}", error=error))]) from None
     faults: list[Fault] = []
     table = _Table(name, document, faults)
-    table.only(("plans", "packs", "referral"))
+    table.only(("plans", "packs", "referral", "trial"))
     plans, packs = _plans(table), _packs(table)
     referral = _referral(table) if table.has("referral") else None
+    trial = _trial(table, plans)
     for pack in packs:
         if any(plan.code == pack.code for plan in plans):
             table.fault(f'pack "{pack.code}": code', Message("is a plan's too: give the pack another code"))
@@ -257,7 +272,7 @@ def parse(text: str, name: str = "plans.toml") -> Plans:
         _check_rewards(table, referral, plans)
     if faults:
         raise PlansError(faults)
-    return Plans(plans, packs=packs, referral=referral)
+    return Plans(plans, packs=packs, referral=referral, trial=trial)
 
 
 def load(path: Path) -> Plans:
@@ -364,6 +379,19 @@ def _packs(document: _Table) -> tuple[Pack, ...]:
             _check_code(code, table)
             packs.append(_pack(code, table, on_sale))
     return tuple(packs)
+
+
+def _trial(document: _Table, plans: Sequence[Plan]) -> Trial | None:
+    if not document.has("trial"):
+        return None
+    table = document.table("trial", f"{document.where}: trial")
+    table.only(("plan", "days"))
+    days = table.integer("days", 1, LONGEST_TRIAL_DAYS)
+    paid = {plan.code: plan for plan in plans if plan.level > 0}
+    if not paid:
+        table.fault("plan", Message("there is no paid plan to try"))
+        return None
+    return Trial(paid[table.one_of("plan", tuple(paid))], days)
 
 
 def _pack(code: str, table: _Table, all_on_sale: bool) -> Pack:

@@ -20,6 +20,8 @@ AGAIN_S = 60
 DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
     "start": lambda t: t.gettext("your plan and what is left"),
     "premium": lambda t: t.gettext("plans and prices"),
+    "gift": lambda t: t.gettext("buy a gift for somebody"),
+    "code": lambda t: t.gettext("redeem a code"),
     "stats": lambda t: t.gettext("what you have used"),
     "history": lambda t: t.gettext("your payments and deliveries"),
     "cancel": lambda t: t.gettext("cancel links in the queue"),
@@ -53,10 +55,24 @@ ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
 }
 
 
-def listing(t: Texts, *, admin: bool = False) -> str:
+OTHER_FOR_ADMINS: dict[str, Callable[[Texts], str]] = {
+    "code": lambda t: t.gettext("codes that give access or a discount"),
+}
+"""Customers' commands that do something else for admins."""
+
+TRIAL_DESCRIPTION: dict[str, Callable[[Texts], str]] = {"trial": lambda t: t.gettext("try a plan for nothing")}
+"""For shops whose plans have a trial."""
+
+
+def listing(t: Texts, *, admin: bool = False, trial: bool = False) -> str:
     """The customers' commands, one a line, for the guide; an *admin* reads theirs too."""
-    shown = DESCRIPTIONS | ADMIN_DESCRIPTIONS if admin else DESCRIPTIONS
+    shown = _for_admins() if admin else DESCRIPTIONS
+    shown = shown | (TRIAL_DESCRIPTION if trial else {})
     return "\n".join(f"/{name}: {describe(t)}" for name, describe in shown.items())
+
+
+def _for_admins() -> dict[str, Callable[[Texts], str]]:
+    return DESCRIPTIONS | ADMIN_DESCRIPTIONS | OTHER_FOR_ADMINS
 
 
 class CommandMenu:
@@ -95,7 +111,7 @@ class CommandMenu:
         except (RPCError, OSError, KeyError):
             logger.info("commands.skipped", extra={"user": admin_id, "reason": "never wrote to the bot"})
             return
-        await self._set_all(scope, DESCRIPTIONS | ADMIN_DESCRIPTIONS)
+        await self._set_all(scope, _for_admins())
 
     async def _set_all(self, scope: raw.base.BotCommandScope, descriptions: dict[str, Callable[[Texts], str]]) -> None:
         for language in LANGUAGES:

@@ -70,6 +70,7 @@ class Notifier:
             settings.timezone,
             settings.support_contact,
             refund_days=settings.refund_days,
+            bot=self._sender.bot_name,
         )
 
 

@@ -35,6 +35,7 @@ from models.money.payments import Fact, PaymentInfo, RefundFact
 from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.providers import Provider
 from models.money.subscriptions import SubscriptionInfo
+from models.money.vouchers import admission
 
 logger = logging.getLogger(__name__)
 
@@ -340,9 +341,17 @@ def check_precheckout(query: raw.types.UpdateBotPrecheckoutQuery, now: int) -> t
     verdict = orders.judge_precheckout(
         order, user, amount=query.total_amount, currency=query.currency, now=now, subscribed=subscribed
     )
-    if verdict.ok and order is not None and not orders.claim_checkout(order.id, now):
-        verdict = Verdict(False, "under_way")
+    if verdict.ok and order is not None:
+        verdict = _claimed(order, now)
     return verdict, user.language if user else None
+
+
+def _claimed(order: OrderInfo, now: int) -> Verdict:
+    """Claim an order whose money is about to move, with the discount code that it was made with."""
+    if not orders.claim_checkout(order.id, now):
+        return Verdict(False, "under_way")
+    refusal = admission.admit(order.id, now)
+    return Verdict(refusal is None, refusal or "")
 
 
 def end_lapsed(now: int) -> None:

@@ -6,7 +6,7 @@ caller's. It returns frozen dataclasses, never rows. ``now`` is an argument of a
 
 ``database/`` holds the connection, transactions and migrations, and all that only one kind of database understands.
 ``money/`` is what was bought and paid and the access that follows, ``jobs/`` what customers asked for and how it is
-served, ``promotion/`` what brings customers back, ``maintenance/`` backups, retention, health and repair. ``outbox``
-holds what must be told (``event_kinds``), ``users`` are customers, ``catalogue`` the plans that hold, ``notes`` small
-remembered values, ``tables`` all rows, ``errors`` what operations raise.
+served, ``promotion/`` what brings customers and keeps them, ``maintenance/`` backups, retention, health and repair.
+``outbox`` holds what must be told (``event_kinds``), ``users`` are customers, ``catalogue`` the plans that hold,
+``notes`` small remembered values, ``tables`` all rows, ``errors`` what operations raise.
 """

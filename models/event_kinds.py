@@ -32,6 +32,10 @@ class EventKind(StrEnum):
     ACCESS_ENDING = "access_ending"
     ACCESS_ENDED = "access_ended"
     REFERRAL_REWARD = "referral_reward"
+    GIFT_TAKEN = "gift_taken"
+    GIFT_WAITING = "gift_waiting"
+    GIFT_CHANGED = "gift_changed"
+    CODES_HELD = "codes_held"
     CHECKOUT_CANCELLED = "checkout_cancelled"
     CHECKOUT_REFUSED = "checkout_refused"
     REQUEST_DONE = "request_done"
@@ -132,6 +136,8 @@ class PaymentCompleted(PaymentPayload):
     renews: bool = False
     kind: str | None = None
     count: int | None = None
+    code: str | None = None
+    """Of a gift: which opens it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +253,10 @@ class SubscriptionPaymentFailed(SubscriptionPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessGiven(Payload):
-    """The operator gave time of a level: one of ``seconds``, ``until`` and ``forever``."""
+    """Time of a level was given: one of ``seconds``, ``until`` and ``forever``.
+
+    A code gives what the ``plan`` or pack of that code holds: a pack ``count`` deliveries of ``kind``.
+    """
 
     event_kind: ClassVar = EventKind.ACCESS_GIVEN
     level: int
@@ -255,6 +264,9 @@ class AccessGiven(Payload):
     until: int | None
     forever: bool
     reason: str = ""
+    plan: str | None = None
+    kind: str | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +305,54 @@ class ReferralReward(Payload):
     side: str
     level: int
     seconds: int
+
+
+# Codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftTaken(Payload):
+    """Somebody has taken what the customer has bought for them."""
+
+    event_kind: ClassVar = EventKind.GIFT_TAKEN
+    plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftWaiting(Payload):
+    """Nobody has taken the gift yet. Its ``payment`` goes back on request until ``refundable_until``, if that comes."""
+
+    event_kind: ClassVar = EventKind.GIFT_WAITING
+    plan: str
+    code: str
+    payment: int
+    amount: int
+    currency: str
+    days: int
+    refundable_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftChanged(Payload):
+    """Something happened to the payment of a gift that the customer has: an event of kind ``about``.
+
+    A ``part`` of the money went back, or all of it; after a dispute none, where the shop ``won``.
+    """
+
+    event_kind: ClassVar = EventKind.GIFT_CHANGED
+    plan: str
+    about: str
+    won: bool = False
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodesHeld(Payload):
+    """A restore holds the codes that were open in the backup: so many ``count``, of which some ``shown``."""
+
+    event_kind: ClassVar = EventKind.CODES_HELD
+    count: int
+    shown: Sequence[str]
 
 
 # Orders and requests
@@ -666,8 +726,8 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
     for payload in (
         PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
         SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
-        SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward,
-        ComplaintMade, ComplaintDecided, CheckoutCancelled,
+        SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward, GiftTaken,
+        GiftWaiting, GiftChanged, CodesHeld, ComplaintMade, ComplaintDecided, CheckoutCancelled,
         CheckoutRefused, RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent,
         MessageRelayed, ShopNotice, NewsOffered, BroadcastAnnounced, BroadcastEnded, BroadcastSold, Digest, AdminAlert,
         IncidentOpened, IncidentClosed,

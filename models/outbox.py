@@ -25,7 +25,7 @@ RETURNING id
 
 LEASE_S = 60
 """Seconds for which a claimed event belongs to its claimer."""
-MONEY = ("payment_", "dispute_", "subscription_", "access_", "request_done")
+MONEY = ("payment_", "dispute_", "subscription_", "access_", "gift_", "request_done")
 """Prefixes of the kinds about money. Admins hear of each lost event of these; of the others once a day and kind."""
 
 

@@ -1,7 +1,8 @@
 """Returns: a purchase of which nothing was used goes back for all of its money, by its customer's own hand.
 
-A pack is unused while all of its deliveries can be reserved. A plan is unused while no post was delivered, or is on its
-way, since its time began to be consumed: time alone that has passed counts as nothing.
+A gift is unused while nobody has taken it, a pack while all of its deliveries can be reserved. A plan is unused while
+no post was delivered, or is on its way, since its time began to be consumed: time alone that has passed counts as
+nothing.
 """
 
 from enum import StrEnum
@@ -12,6 +13,7 @@ from models.jobs import usage
 from models.jobs.states import JobInfo
 from models.money import access, credits, payments, provider_requests
 from models.money.payments import PaymentInfo, PaymentState
+from models.money.vouchers import gifts
 
 NEWEST = 20
 """Payments of a customer among which those that can go back are looked for."""
@@ -90,6 +92,8 @@ def _is_known(payment: PaymentInfo) -> bool:
 
 def _is_unused(payment: PaymentInfo, now: int) -> bool:
     user_id = payment.user_id or 0
+    if payment.purpose == "gift":
+        return gifts.is_unopened(payment.id)
     if payment.purpose == "pack":
         return any(each.payment_id == payment.id and each.is_whole(now) for each in credits.of(user_id))
     if payment.purpose != "plan":

@@ -93,7 +93,7 @@ class Order(Table):
     currency = peewee.TextField()
     provider = peewee.TextField()  # stars | paypal
     renews = peewee.BooleanField(default=False)
-    purpose = peewee.TextField(default="plan")  # plan | pack | test (bought by /testpay, grants nothing)
+    purpose = peewee.TextField(default="plan")  # plan | pack | gift (for somebody else) | test (grants nothing)
     state = peewee.TextField(default="open")  # open paid cancelled expired failed
     remote_id = peewee.TextField(null=True)
     approve_url = peewee.TextField(null=True)
@@ -108,6 +108,8 @@ class Order(Table):
     kind = peewee.TextField(null=True)  # of a pack: what it delivers,
     count = peewee.IntegerField(null=True)  # how many,
     max_bytes = peewee.BigIntegerField(null=True)  # and how large each may be
+    code = peewee.TextField(null=True)  # of a gift: which opens it; else the discount code that made the price
+    list_amount = peewee.IntegerField(null=True)  # the price without that code
 
     class Meta:
         indexes = ((("provider", "remote_id"), True), (("user", "state"), False), (("state", "next_look_at"), False))
@@ -218,10 +220,10 @@ class PaymentHistory(Table):
 
 
 class Adjustment(Table):
-    """Access that an admin or an import gave or took."""
+    """What an admin, an import or a code gave or took."""
 
     user = peewee.ForeignKeyField(User, backref="adjustments", on_delete="RESTRICT")
-    kind = peewee.TextField()  # give | take
+    kind = peewee.TextField()  # give | take | credit (deliveries, like a pack)
     level = peewee.IntegerField(null=True)  # take: None means every level
     seconds = peewee.IntegerField(null=True)
     until = peewee.IntegerField(null=True)
@@ -230,9 +232,57 @@ class Adjustment(Table):
     source = peewee.TextField(unique=True, null=True)  # the row of an import, which is applied once
     by = peewee.BigIntegerField(null=True)
     at = peewee.IntegerField()
+    payment = peewee.ForeignKeyField(Payment, backref="gifts", null=True, on_delete="RESTRICT")  # of a gift: who paid
+    article = peewee.TextField(null=True)  # the plan or pack, where a code gave one
+    pack_kind = peewee.TextField(null=True)  # of a credit: what it delivers,
+    count = peewee.IntegerField(null=True)  # how many,
+    max_bytes = peewee.BigIntegerField(null=True)  # and how large each may be
 
     class Meta:
         indexes = ((("user", "at"), False),)
+
+
+class Code(Table):
+    """What somebody may redeem: a gift that a customer bought, a trial, free access or a discount of the operator's."""
+
+    text = peewee.TextField(unique=True, null=True)  # normalised; None: of the trial, which nobody types
+    kind = peewee.TextField()  # gift | trial | access | discount
+    article = peewee.TextField(null=True)  # the plan or pack that it gives, as it was then
+    level = peewee.IntegerField(default=0)
+    seconds = peewee.IntegerField(default=0)
+    pack_kind = peewee.TextField(null=True)
+    count = peewee.IntegerField(null=True)
+    max_bytes = peewee.BigIntegerField(null=True)
+    percent = peewee.IntegerField(null=True)  # that a discount takes off a price
+    uses = peewee.IntegerField(null=True)  # by how many customers; None: any number
+    until = peewee.IntegerField(null=True)
+    new_only = peewee.BooleanField(default=False)  # for customers who have not bought or redeemed anything
+    payment = peewee.ForeignKeyField(
+        Payment, backref="codes", null=True, unique=True, on_delete="RESTRICT"
+    )  # of a gift
+    by = peewee.BigIntegerField(null=True)  # the admin who made it
+    source = peewee.TextField(unique=True, null=True)  # the message whose button made it, which makes one
+    created_at = peewee.IntegerField()
+    ended_at = peewee.IntegerField(null=True)
+    held_at = peewee.IntegerField(null=True)  # a restore holds it until an admin has looked at it
+    remind_at = peewee.IntegerField(null=True, index=True)  # when the giver of an unopened gift hears of it
+
+    class Meta:
+        indexes = ((("kind", "ended_at"), False),)
+
+
+class Redemption(Table):
+    """A customer redeemed a code. Of a person who was erased a keyed hash stays, so that they redeem it once."""
+
+    code = peewee.ForeignKeyField(Code, backref="redemptions", index=False, on_delete="RESTRICT")
+    user = peewee.ForeignKeyField(User, backref="redemptions", null=True, on_delete="RESTRICT")
+    person = peewee.TextField(null=True, index=True)  # the hash, once the person is erased
+    order = peewee.ForeignKeyField(Order, null=True, unique=True, on_delete="RESTRICT")  # that a discount was for
+    adjustment = peewee.ForeignKeyField(Adjustment, null=True, unique=True, on_delete="RESTRICT")  # what it gave
+    at = peewee.IntegerField()
+
+    class Meta:
+        indexes = ((("code", "user"), True), (("code", "person"), True))
 
 
 class Request(Table):
@@ -382,21 +432,26 @@ class Usage(Table):
 
 
 class CreditUse(Table):
-    """What a job has reserved or used of a pack: the payment bought ``count`` of its deliveries of the kind.
+    """What a job has reserved or used of a pack: the payment or gift paid ``count`` of its deliveries of the kind.
 
     A released reservation is deleted. A row without a job is one whose job was deleted.
     """
 
     job = peewee.ForeignKeyField(Job, backref="credit_uses", index=False, null=True, on_delete="SET NULL")
     user = peewee.ForeignKeyField(User, backref="credit_uses", index=False, on_delete="RESTRICT")
-    payment = peewee.ForeignKeyField(Payment, backref="credit_uses", on_delete="RESTRICT")
+    payment = peewee.ForeignKeyField(Payment, backref="credit_uses", null=True, on_delete="RESTRICT")
+    adjustment = peewee.ForeignKeyField(Adjustment, backref="credit_uses", null=True, on_delete="RESTRICT")
     kind = peewee.TextField()
     count = peewee.IntegerField()
     state = peewee.TextField(default="reserved")  # reserved committed
     at = peewee.IntegerField()
 
     class Meta:
-        indexes = ((("job", "kind", "payment"), True), (("user", "kind"), False))
+        indexes = (
+            (("job", "kind", "payment"), True),
+            (("job", "kind", "adjustment"), True),
+            (("user", "kind"), False),
+        )
 
 
 class ReferralLink(Table):
@@ -691,8 +746,8 @@ class Note(Table):
 
 TABLES: tuple[type[Table], ...] = (
     User, CustomerNote, Relay, Order, Subscription, SubscriptionReport, Payment, Refund, Dispute, PaymentHistory,
-    Adjustment, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, CreditUse, ReferralLink, Referral,
-    ReferralPayment, Complaint, BlockedPost, BlockedFile, DailyTotal, Imported, Source,
-    Lookup, ListedChat, SourceOpening, Join, CachedMedia, Event, Consent, Broadcast, BroadcastRecipient, Export,
-    Erasure, Heartbeat, Incident, CatalogueVersion, Note,
+    Adjustment, Code, Redemption, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, CreditUse,
+    ReferralLink, Referral, ReferralPayment, Complaint, BlockedPost, BlockedFile, DailyTotal, Imported, Source, Lookup,
+    ListedChat, SourceOpening, Join, CachedMedia, Event, Consent, Broadcast, BroadcastRecipient, Export, Erasure,
+    Heartbeat, Incident, CatalogueVersion, Note,
 )  # fmt: skip

@@ -295,10 +295,17 @@ class PayPalShop:
         users.seen(user_id, first_name, None, language, int(time.time()))
         return user_id
 
-    def buyer(self, user_id: int | None = None, plan: str = "premium", web: Web | None = None) -> "Buyer":
+    def buyer(
+        self,
+        user_id: int | None = None,
+        plan: str = "premium",
+        web: Web | None = None,
+        purpose: orders.Purpose = "plan",
+        code: str | None = None,
+    ) -> "Buyer":
         """A customer in front of a payment link."""
         user_id = self.customer() if user_id is None else user_id
-        token = orders.pay_token(SECRET_KEY, user_id, plan, int(time.time()))
+        token = orders.pay_token(SECRET_KEY, user_id, plan, int(time.time()), purpose=purpose, code=code)
         return Buyer(self, user_id, f"{(web or self.web).url}/pay/{token}")
 
     # What is true

@@ -272,6 +272,19 @@ def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
             _("The payment did not come in time, and nothing was charged."),
             "bad",
         ),
+        Result.CODE_GONE: (
+            _("The code is not good any more"),
+            _("Nothing was charged. Your discount code has ended, or you have used it for another purchase."),
+            "bad",
+        ),
+        Result.GIFT_OPEN: (
+            _("One gift at a time, at first"),
+            _(
+                "Nothing was charged. In the first 30 days after your first payment with PayPal you can have one gift "
+                "that is not settled. You can give another one with Stars, in the chat."
+            ),
+            "bad",
+        ),
         Result.REFUNDED: (
             _("This payment was refunded"),
             _("You get the money back, so this payment gives you no access any more."),
@@ -333,6 +346,15 @@ def banned(texts: Texts) -> Message:
     return Message(
         texts.gettext("You cannot buy here"),
         texts.gettext("The operator has banned you from this bot. Nothing was charged."),
+        "bad",
+    )
+
+
+def gifts_stopped(texts: Texts) -> Message:
+    """A dispute of the customer stops their gifts."""
+    return Message(
+        texts.gettext("You cannot buy gifts here now"),
+        texts.gettext("A payment of yours is disputed. Nothing was charged. Questions? Send /paysupport in the chat."),
         "bad",
     )
 

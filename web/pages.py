@@ -8,21 +8,24 @@ another browser, so a return page without the cookie tells the outcome and no mo
 import contextlib
 import logging
 import time
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, abort, redirect, request, url_for
 from itsdangerous import URLSafeSerializer
 from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
-from config.plans import Article
-from config.texts import translator
+from config.plans import Article, Plan
+from config.texts import Texts, translator
 from config.units import DAY_S
 from models import users
 from models.errors import AlreadySubscribed, MoveRefused, TokenExpired, TokenForged
 from models.money import access, orders, payments, subscriptions
-from models.money.orders import OrderInfo
+from models.money.orders import Discount, OrderInfo, Purpose
 from models.money.providers import PAYPAL
-from models.money.seller import Result, SellerError
+from models.money.seller import Outcome, Result, SellerError
+from models.money.vouchers import admission, gifts
+from models.promotion import codes
 from models.users import UserInfo
 from web import messages
 from web.messages import Owned
@@ -45,11 +48,30 @@ CHANGED = "changed"
 """In the address of an offer that is shown again because its price is not the one that its buyer has seen."""
 
 
+@dataclass(frozen=True)
+class Buyer:
+    """Who has opened a payment link, what it offers them, what for, and with which discount."""
+
+    user: UserInfo
+    article: Article
+    purpose: Purpose = "plan"
+    discount: Discount | None = None
+
+    @property
+    def sold(self) -> Article:
+        """The plan or pack as it is sold here: at its price, and a gift without a renewal."""
+        article = self.article
+        if self.discount:
+            article = replace(article, prices={name: self.discount.of(price) for name, price in article.prices.items()})
+        return replace(article, renews=False) if self.purpose == "gift" and isinstance(article, Plan) else article
+
+
 @blueprint.get("/pay/<token>")
 @limiter.limit("60 per minute")
 def offer(token: str) -> Response:
     """Show the plan that the link offers."""
-    user, plan = _buyer(token)
+    buyer = _buyer(token)
+    user, plan, is_gift = buyer.user, buyer.sold, buyer.purpose == "gift"
     texts = translator(user.language)
     settings = current_shop().settings
     owned = _known_of(user, plan)
@@ -59,8 +81,10 @@ def offer(token: str) -> Response:
         texts,
         plan=messages.offer(plan, texts),
         news=plan_texts.news(texts),
-        standing=messages.standing(plan, texts, owned, settings.timezone),
-        loss=messages.loss(plan, texts, owned, settings.timezone),
+        gift=is_gift,
+        was=messages.offer(buyer.article, texts).price if buyer.discount else "",
+        standing=None if is_gift else messages.standing(plan, texts, owned, settings.timezone),
+        loss=None if is_gift else messages.loss(plan, texts, owned, settings.timezone),
         returns=plan_texts.returns(texts, settings.refund_days),
         end_renewal=url_for("pages.end_renewal", token=token),
         links=messages.links(texts, settings, branding.noted()),
@@ -88,7 +112,8 @@ def _known_of(user: UserInfo, plan: Article) -> Owned:
 @limiter.limit("20 per minute")
 def end_renewal(token: str) -> BaseResponse:
     """Ask for the cancellation of the renewals whose days would pass unused under the plan of the link."""
-    user, plan = _buyer(token)
+    buyer = _buyer(token)
+    user, plan = buyer.user, buyer.article
     pay_url = url_for("pages.offer", token=token)
     running = subscriptions.run_below(user.id, plan.level)
     if request.headers.get("Sec-Fetch-Site") == "cross-site" or user.banned or not running:
@@ -104,7 +129,8 @@ def end_renewal(token: str) -> BaseResponse:
 @limiter.limit("20 per minute")
 def pay(token: str) -> BaseResponse:
     """Open the purchase at PayPal, or find the open one, and redirect there."""
-    user, plan = _buyer(token)
+    buyer = _buyer(token)
+    user, plan = buyer.user, buyer.sold
     texts, now = translator(user.language), int(time.time())
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect(request.path, 303)  # another site pressed the button: the buyer sees the offer first
@@ -112,9 +138,13 @@ def pay(token: str) -> BaseResponse:
         return redirect(f"{request.path}?{CHANGED}", 303)  # the plans were edited after the page was made
     if user.banned:
         return outcome(texts, messages.banned(texts), 403)
+    if buyer.purpose == "gift" and (refused := _gift_refusal(user.id, texts, now)):
+        return outcome(texts, refused, 403)
     try:
         with current_shop().within(PATIENCE_S):
-            order, found = current_shop().sell(user.id, plan, texts, now)
+            order, found = current_shop().sell(
+                user.id, buyer.article, texts, now, purpose=buyer.purpose, discount=buyer.discount
+            )
     except AlreadySubscribed as error:
         return outcome(texts, messages.already_subscribed(texts, error.suspended), 409)
     except SellerError as error:
@@ -124,6 +154,15 @@ def pay(token: str) -> BaseResponse:
         return outcome(texts, messages.message(found, texts, request.path), 200, own=True)
     logger.info("purchase.opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
     return _to_paypal(found.approve_url, user.id)
+
+
+def _gift_refusal(user_id: int, texts: Texts, now: int) -> messages.Message | None:
+    """Why a customer cannot buy a gift here now."""
+    if gifts.is_stopped(user_id):
+        return messages.gifts_stopped(texts)
+    if admission.is_one_gift_too_many(user_id, current_shop().provider, 0, now):
+        return messages.message(Outcome(Result.GIFT_OPEN), texts, None)
+    return None
 
 
 def _to_paypal(url: str, user_id: int) -> BaseResponse:
@@ -175,10 +214,11 @@ def cancel() -> BaseResponse:
     return outcome(texts, messages.cancelled(texts, _own_pay_url(order)), 200)
 
 
-def _buyer(token: str) -> tuple[UserInfo, Article]:
-    """The customer, and the plan or pack, that a link names; 404 for a forged link, 410 for one that has expired."""
+def _buyer(token: str) -> Buyer:
+    """The customer, and what a link offers them; 404 for a forged link, 410 for one that has expired."""
+    settings, now = current_shop().settings, int(time.time())
     try:
-        said = orders.read_pay_token(current_shop().settings.secret_key, token, LINK_LIFE_S, int(time.time()))
+        said = orders.read_pay_token(settings.secret_key, token, LINK_LIFE_S, now)
     except TokenExpired:
         abort(410)
     except TokenForged:
@@ -186,7 +226,10 @@ def _buyer(token: str) -> tuple[UserInfo, Article]:
     user, plan = users.get(said.user_id), current_shop().catalogue.plans.article(said.plan_code)
     if user is None or user.erased or plan is None or not plan.on_sale or PAYPAL.currency_of(plan) is None:
         abort(410)
-    return user, plan
+    discount = codes.discount(said.code, user.id, settings.secret_key, now) if said.code else None
+    if said.code and (discount is None or plan.renews):
+        abort(410)
+    return Buyer(user, plan, said.purpose, discount)
 
 
 def _returned() -> OrderInfo:
@@ -225,5 +268,8 @@ def _own_pay_url(order: OrderInfo) -> str | None:
     """A fresh payment link, for the buyer only: its page shows their name."""
     if not _is_own(order):
         return None
-    token = orders.pay_token(current_shop().settings.secret_key, order.user_id, order.plan_code, int(time.time()))
+    is_gift, secret_key = order.purpose == "gift", current_shop().settings.secret_key
+    purpose: Purpose = "gift" if is_gift else "plan"
+    code = None if is_gift else order.code
+    token = orders.pay_token(secret_key, order.user_id, order.plan_code, int(time.time()), purpose=purpose, code=code)
     return url_for("pages.offer", token=token)

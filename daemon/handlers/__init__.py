@@ -13,6 +13,8 @@ from daemon.handlers import (
     account,
     admin,
     broadcasts,
+    code_making,
+    codes,
     complaints,
     consent,
     customers,
@@ -24,12 +26,14 @@ from daemon.handlers import (
     support,
 )
 from daemon.screens import keyboard, notices, vocabulary
+from daemon.screens.codes import PREFIX
 
 Handler = Callable[[Context], Awaitable[None]]
 
 COMMANDS: dict[str, Handler] = {
     **start.COMMANDS,
     **shop.COMMANDS,
+    **codes.COMMANDS,
     **account.COMMANDS,
     **support.COMMANDS,
     **referrals.COMMANDS,
@@ -39,11 +43,19 @@ COMMANDS: dict[str, Handler] = {
 }
 ANSWERS: dict[str, Handler] = {**COMMANDS, "cancel": account.show_waiting}
 """What words lead to, by topic: nothing is cancelled by a word."""
-ADMIN_COMMANDS: dict[str, Handler] = {**admin.COMMANDS, **customers.COMMANDS, **broadcasts.COMMANDS}
+ADMIN_COMMANDS: dict[str, Handler] = {
+    **admin.COMMANDS,
+    **customers.COMMANDS,
+    **broadcasts.COMMANDS,
+    **code_making.COMMANDS,
+}
+"""An admin's command goes before the customers' one of the same name."""
 BUTTONS: dict[str, Handler] = {
     **start.BUTTONS,
     **links.BUTTONS,
     **shop.BUTTONS,
+    **codes.BUTTONS,
+    **code_making.BUTTONS,
     **account.BUTTONS,
     **support.BUTTONS,
     **data.BUTTONS,
@@ -58,13 +70,15 @@ DEEP_LINKS: dict[str, Handler] = {
     "premium": shop.plans,
     "history": account.history,
     "help": start.guide,
+    "gift": codes.gift,
+    "trial": codes.trial,
     "paysupport": support.paysupport,
     "terms": support.terms,
     "privacy": support.privacy,
     "invite": referrals.invite,
 }
 """``t.me/bot?start=plans`` and the like; any other argument shows the first screen."""
-CODED_LINKS: dict[str, Handler] = {referrals.PREFIX: referrals.arrive}
+CODED_LINKS: dict[str, Handler] = {referrals.PREFIX: referrals.arrive, PREFIX: codes.linked}
 """Deep links that begin like this and go on with a code."""
 
 
@@ -117,10 +131,9 @@ async def command(context: Context, name: str) -> None:
     """Answer a command, by its name or another word for it. An admin's command is unknown to everybody else."""
     if context.is_admin:
         name = vocabulary.admin_command(name) or name
-    handler = COMMANDS.get(name) or (ADMIN_COMMANDS.get(name) if context.is_admin else None)
+    handler = _handler(context, name)
     if handler is None and name not in ADMIN_COMMANDS:
-        asked = vocabulary.topic(name.replace("_", " "))
-        handler = COMMANDS.get(asked or "")
+        handler = _handler(context, vocabulary.topic(name.replace("_", " ")) or "")
     if name == "start" and context.argument in DEEP_LINKS:
         handler, context = DEEP_LINKS[context.argument], replace(context, argument="")
     elif name == "start" and (coded := _coded(context.argument)) is not None:
@@ -136,6 +149,12 @@ async def command(context: Context, name: str) -> None:
 def _coded(argument: str) -> Handler | None:
     """What answers a deep link with a code."""
     return next((handler for prefix, handler in CODED_LINKS.items() if argument.startswith(prefix)), None)
+
+
+def _handler(context: Context, name: str) -> Handler | None:
+    if context.is_admin:
+        return {**COMMANDS, **ADMIN_COMMANDS}.get(name)
+    return COMMANDS.get(name)
 
 
 async def button(context: Context, data: str) -> None:

@@ -25,8 +25,10 @@ async def erase(context: Context) -> None:
     if context.argument != "yes":
         await ask_erasure(context)
         return
-    timezone = context.deps.settings.timezone
-    is_gone = await context.deps.database(privacy.erase, context.user.id, timezone, context.now)
+    settings = context.deps.settings
+    is_gone = await context.deps.database(
+        privacy.erase, context.user.id, settings.timezone, context.now, secret_key=settings.secret_key
+    )
     context.deps.wakeup.wake()
     await context.show(data.erased(context.t) if is_gone else data.erasing(context.t))
 

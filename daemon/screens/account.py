@@ -181,6 +181,7 @@ def payment_line(t: Texts, payment: PaymentInfo, plans: Plans, timezone: ZoneInf
     """A payment with its state and its number."""
     title = escape(plans.title_of(payment.plan_code or "?", t.language))
     title = t.gettext("Test payment") if payment.purpose == "test" else title
+    title = t.gettext("Gift: {what}", what=title) if payment.purpose == "gift" else title
     return (
         f"• {t.date(payment.created_at, timezone)}: {title}, {t.price(payment.amount, payment.currency)}, "
         f"{payment_state(t, payment)}\n  <code>{escape(payment.remote_id)}</code>"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from config import plan_texts
 from config.plans import Plans
 from config.texts import Texts, translator
-from daemon.screens import data, keyboard
+from daemon.screens import codes, data, keyboard
 from daemon.telegram.screen import Button, Keyboard, Screen
 from models.event_kinds import (
     AccessEnded,
@@ -24,6 +24,10 @@ from models.event_kinds import (
     DataErased,
     DisputeClosed,
     DisputeOpened,
+    EventKind,
+    GiftChanged,
+    GiftTaken,
+    GiftWaiting,
     IncidentClosed,
     IncidentKey,
     IncidentOpened,
@@ -58,6 +62,8 @@ class Setting:
     """Of whom an event for admins tells."""
     refund_days: int = 0
     """For how many days an unused purchase can go back by a button; 0: not at all."""
+    bot: str = ""
+    """The bot's name in links, without @."""
 
     def about(self, customer: UserInfo | None) -> Self:
         """The same for an event about another customer."""
@@ -72,6 +78,11 @@ class Setting:
     def date(self, unix: int) -> str:
         """A moment in the operator's time zone."""
         return self.t.date(unix, self.timezone)
+
+    @property
+    def of_codes(self) -> codes.Setting:
+        """The same for screens about codes."""
+        return codes.Setting(self.t, self.plans, self.timezone, self.bot)
 
     def price(self, payload: PaymentPayload | SubscriptionPayload) -> str:
         """The amount that was, or was to be, paid."""
@@ -100,6 +111,8 @@ def _payment_completed(payload: PaymentCompleted, setting: Setting) -> Screen:
     if payload.purpose == "test":
         return Screen(t.gettext("✅ The test payment arrived. I am refunding it now.") + "\n" + receipt)
     plan = setting.plan(payload.plan)
+    if payload.purpose == "gift":
+        return _gift_bought(payload, setting, receipt)
     if payload.kind is not None:
         lines = [*_pack_bought(payload, setting), *_returnable(setting), receipt]
         return Screen("\n".join(lines), keyboard.rows(keyboard.home(t)))
@@ -135,6 +148,13 @@ def _returnable(setting: Setting) -> Iterator[str]:
         )
 
 
+def _gift_bought(payload: PaymentCompleted, setting: Setting, receipt: str) -> Screen:
+    t, price = setting.t, setting.price(payload)
+    head = t.gettext("✅ Thank you! Your payment arrived, and your gift is ready.") + "\n" + receipt
+    back = codes.money_back(t, payload.payment, price)
+    return codes.gift(setting.of_codes, payload.code or "", setting.plan(payload.plan), head=head, back=back)
+
+
 def _pack_bought(payload: PaymentCompleted, setting: Setting) -> Iterator[str]:
     t = setting.t
     what = plan_texts.counted(t, payload.kind or "", payload.count or 0)
@@ -168,6 +188,14 @@ def _payment_denied(payload: PaymentDenied, setting: Setting) -> Screen:
 
 
 def _payment_reversed(payload: PaymentReversed, setting: Setting) -> Screen:
+    if payload.purpose == "gift":
+        text = setting.t.gettext(
+            "↩️ The payment service reversed your payment of {price} for a gift, <b>{plan}</b>. Nobody can take it any "
+            "more; who has taken it loses what is left.",
+            price=setting.price(payload),
+            plan=setting.plan(payload.plan),
+        )
+        return Screen(text + setting.contact())
     if payload.purpose == "pack":
         text = setting.t.gettext(
             "↩️ The payment service reversed your payment of {price} for <b>{pack}</b>, so what was left of it is gone.",
@@ -190,7 +218,14 @@ def _payment_refunded(payload: PaymentRefunded, setting: Setting) -> Screen:
     if payload.purpose == "test":
         return Screen(t.gettext("↩️ The test payment of {price} was refunded. Payments work.", price=price))
     plan = setting.plan(payload.plan)
-    if payload.purpose == "pack":
+    if payload.purpose == "gift":
+        text = t.gettext(
+            "↩️ You got {price} of your payment for a gift, <b>{plan}</b>, back. Nobody can take it any more; who has "
+            "taken it loses what is left.",
+            price=price,
+            plan=plan,
+        )
+    elif payload.purpose == "pack":
         text = _pack_refunded(payload, setting)
     elif payload.returned < payload.amount:
         text = t.gettext(
@@ -222,6 +257,14 @@ def _pack_refunded(payload: PaymentRefunded, setting: Setting) -> str:
 
 
 def _dispute_opened(payload: DisputeOpened, setting: Setting) -> Screen:
+    if payload.purpose == "gift":
+        text = setting.t.gettext(
+            "⚠️ There is a dispute about your payment of {price} for a gift, <b>{plan}</b>. Until it is settled your "
+            "gifts wait: nobody can take or use them.",
+            price=setting.price(payload),
+            plan=setting.plan(payload.plan),
+        )
+        return Screen(text + setting.contact())
     if payload.purpose == "pack":
         text = setting.t.gettext(
             "⚠️ There is a dispute about your payment of {price} for <b>{pack}</b>. What is left of it waits until it "
@@ -241,6 +284,8 @@ def _dispute_opened(payload: DisputeOpened, setting: Setting) -> Screen:
 
 def _dispute_closed(payload: DisputeClosed, setting: Setting) -> Screen:
     t, plan = setting.t, setting.plan(payload.plan)
+    if payload.purpose == "gift":
+        return _dispute_of_gift_closed(payload, setting)
     if payload.purpose == "pack":
         return _dispute_of_pack_closed(payload, setting)
     if payload.won:
@@ -258,6 +303,17 @@ def _dispute_closed(payload: DisputeClosed, setting: Setting) -> Screen:
     return Screen(
         t.gettext("The dispute is settled: you got the money back, and your <b>{plan}</b> has ended.", plan=plan),
         keyboard.rows(keyboard.plans(t)),
+    )
+
+
+def _dispute_of_gift_closed(payload: DisputeClosed, setting: Setting) -> Screen:
+    t, plan = setting.t, setting.plan(payload.plan)
+    if payload.won:
+        return Screen(
+            t.gettext("✅ The dispute is settled: your payment stands, and your gift works again: {plan}.", plan=plan)
+        )
+    return Screen(
+        t.gettext("The dispute is settled: you got money back, and lose your gift for it: {plan}.", plan=plan)
     )
 
 
@@ -331,7 +387,14 @@ def _end(payload: SubscriptionPayload, setting: Setting) -> str:
 
 
 def _access_given(payload: AccessGiven, setting: Setting) -> Screen:
-    t, plan = setting.t, setting.plan(None, payload.level)
+    t, plan = setting.t, setting.plan(payload.plan, payload.level)
+    if payload.kind is not None:
+        text = t.gettext(
+            "🎁 You have been given <b>{pack}</b>: {what}.",
+            pack=plan,
+            what=plan_texts.counted(t, payload.kind, payload.count or 0),
+        )
+        return Screen(text, keyboard.rows(keyboard.home(t)))
     if payload.forever:
         text = t.gettext("🎁 You have been given <b>{plan}</b>, forever.", plan=plan)
     elif payload.until is not None:
@@ -353,6 +416,50 @@ def _access_taken(payload: AccessTaken, setting: Setting) -> Screen:
         plan = setting.plan(None, payload.level)
         text = t.gettext("The operator has ended your <b>{plan}</b>.", plan=plan)
     return Screen(text + setting.contact(), keyboard.rows(keyboard.home(t)))
+
+
+def _gift_taken(payload: GiftTaken, setting: Setting) -> Screen:
+    text = setting.t.gettext("🎉 Your gift was taken: <b>{plan}</b>. Thank you!", plan=setting.plan(payload.plan))
+    return Screen(text)
+
+
+def _gift_waiting(payload: GiftWaiting, setting: Setting) -> Screen:
+    t, price = setting.t, setting.t.price(payload.amount, payload.currency)
+    head = t.ngettext(
+        "⏰ Nobody has taken your gift for {n} day. It does not expire.",
+        "⏰ Nobody has taken your gift for {n} days. It does not expire.",
+        payload.days,
+    )
+    back = None
+    if payload.refundable_until is not None:
+        head += " " + t.gettext(
+            "Until {date} you can have your money back instead.", date=setting.date(payload.refundable_until)
+        )
+        back = codes.money_back(t, payload.payment, price)
+    return codes.gift(setting.of_codes, payload.code, setting.plan(payload.plan), head=head, back=back)
+
+
+def _gift_changed(payload: GiftChanged, setting: Setting) -> Screen | None:
+    t, plan = setting.t, setting.plan(payload.plan)
+    if payload.about == EventKind.DISPUTE_OPENED:
+        text = t.gettext(
+            "⚠️ The payment of your gift <b>{plan}</b> is disputed. What is left of it waits until that is settled.",
+            plan=plan,
+        )
+    elif payload.about == EventKind.DISPUTE_CLOSED and payload.won:
+        text = t.gettext("✅ The payment of your gift <b>{plan}</b> stands: what is left of it goes on.", plan=plan)
+    elif payload.part:
+        text = t.gettext(
+            "↩️ A part of the money of your gift <b>{plan}</b> went back to who gave it. What is left of it is less by "
+            "the same share.",
+            plan=plan,
+        )
+    else:
+        text = t.gettext(
+            "↩️ The money of your gift <b>{plan}</b> went back to who gave it, so what was left of it has ended.",
+            plan=plan,
+        )
+    return Screen(text, keyboard.rows(keyboard.home(t), keyboard.plans(t)))
 
 
 def _access_ending(payload: AccessEnding, setting: Setting) -> Screen:
@@ -764,6 +871,9 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     SubscriptionPaymentFailed: _subscription_payment_failed,
     AccessGiven: _access_given,
     AccessTaken: _access_taken,
+    GiftTaken: _gift_taken,
+    GiftWaiting: _gift_waiting,
+    GiftChanged: _gift_changed,
     AccessEnding: _access_ending,
     AccessEnded: _access_ended,
     CheckoutCancelled: _checkout_cancelled,

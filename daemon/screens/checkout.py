@@ -19,6 +19,7 @@ from models.money.subscriptions import RENEWING, SubscriptionInfo, SubscriptionS
 from models.returns import Answer
 
 DESCRIPTION_LENGTH = 255
+TITLE_LENGTH = 32
 
 
 def plans(
@@ -151,6 +152,8 @@ def subscribe(t: Texts, plan: Plan, address: str, refund_days: int) -> Screen:
 
 def invoice_title(t: Texts, order: OrderInfo, article: Article) -> str:
     """What an invoice is for."""
+    if order.purpose == "gift":
+        return t.gettext("Gift: {what}", what=article.title_in(t.language))[:TITLE_LENGTH]
     return t.gettext("Test payment") if order.purpose == "test" else article.title_in(t.language)
 
 
@@ -168,7 +171,16 @@ def invoice_description(t: Texts, order: OrderInfo, article: Article) -> str:
     """An invoice's description, cut to what Telegram accepts."""
     if order.purpose == "test":
         return t.gettext("A test payment. It gives no access, and I refund the Star.")
-    return f"{article.description_in(t.language)} ({plan_texts.terms(t, article)})"[:DESCRIPTION_LENGTH]
+    described = article.description_in(t.language)
+    if order.purpose == "gift":
+        span = f" ({t.duration(order.seconds)})" if order.seconds else ""
+        gift = t.gettext("For somebody else: you get a link, and whoever takes it first has it.")
+        return f"{gift} {described}{span}"[:DESCRIPTION_LENGTH]
+    if order.list_amount is not None:
+        old, new = t.price(order.list_amount, order.currency), t.price(order.amount, order.currency)
+        reduced = t.gettext("{new} instead of {old}, with your code.", new=new, old=old)
+        return f"{reduced} {described} ({plan_texts.terms(t, article)})"[:DESCRIPTION_LENGTH]
+    return f"{described} ({plan_texts.terms(t, article)})"[:DESCRIPTION_LENGTH]
 
 
 def refusal(t: Texts, reason: str) -> str:
@@ -182,6 +194,7 @@ def refusal(t: Texts, reason: str) -> str:
         "price": t.gettext("The price has changed. Send /premium for a new invoice."),
         "already_subscribed": t.gettext("You already have this plan, and it renews. /premium shows when."),
         "under_way": t.gettext("A payment for this invoice is under way. Wait a minute before you try again."),
+        "code": t.gettext("Your discount code has ended, or you have used it. Send /premium to buy without it."),
         "unknown_order": t.gettext("I do not know this invoice. Send /premium for a new one."),
     }
     return texts.get(reason) or t.gettext("Something went wrong on our side. Nothing was charged; please try again.")

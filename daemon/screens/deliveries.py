@@ -8,7 +8,7 @@ from typing import Any
 from config import plan_texts
 from config.plans import Article, Limit, Plan, Plans
 from config.texts import Texts
-from daemon.screens import checkout, keyboard, limits, links
+from daemon.screens import checkout, codes, keyboard, limits, links
 from daemon.telegram.links import REASONS
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, JobHeld, OverLimit, TooLarge, Undeliverable
@@ -174,6 +174,9 @@ def held(payload: JobHeld, standing: Standing, offers: Offers, pay_links: Mappin
     if offers.articles:
         lines.append(checkout.before_payment(t, standing.refund_days))
     rows = _price_buttons(t, offers, pay_links, payload.job)
+    if offers.trial is not None:
+        lines.append(codes.or_try(t, offers.trial))
+        rows = [*rows, (codes.try_button(t, offers.trial),)]
     return keyboard.lasting(Screen("\n".join(lines), (*rows, (keyboard.home(t),))))
 
 

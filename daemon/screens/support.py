@@ -128,6 +128,8 @@ def _became(t: Texts, payment: PaymentInfo, support: str | None) -> str:
         )
     if payment.state is PaymentState.FROZEN:
         return t.gettext("Your access is paused until the dispute is settled.")
+    if payment.purpose == "gift" and payment.grants:
+        return t.gettext("It paid for a gift: /gift shows whether it still waits to be taken.")
     if payment.grants:
         return t.gettext("Your access is active: /start shows it.")
     if support:
@@ -165,6 +167,11 @@ def terms(t: Texts, url: str | None, refund_days: int) -> Screen:
         "• Who buys, and who has said yes to it, gets news of this bot now and then, never at night. /quiet ends it."
     )
     text += f"\n• {plan_texts.returns(t, refund_days)}"
+    text += "\n" + t.gettext(
+        "• A gift belongs to who takes its link first, begins then and never renews. A refund takes back what is left "
+        "of it. A code is redeemed once; a trial ends by itself. While a payment of a giver is disputed, their gifts "
+        "wait."
+    )
     return _with_address(t, text, url, t.gettext("The full terms"))
 
 
@@ -193,6 +200,7 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
         "What stays is what the law wants about payments, and a fingerprint of your id that nobody else can read, so "
         "that what is given once is not given twice."
     )
+    text += "\n" + t.gettext("Who gave you a gift hears that it was taken, not by whom.")
     if support:
         text += "\n" + t.gettext("Questions? Write to {contact}.", contact=escape(support))
     return _with_address(t, text, url, t.gettext("The full policy"))

@@ -55,12 +55,15 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
     ),
     "cancel": lambda t: t.gettext("cancel, cancel it, stop, queue, my queue, my links, abort"),
     "language": lambda t: t.gettext("language, languages, english, spanish, in english, in spanish, translate"),
+    "trial": lambda t: t.gettext("trial, free trial, trial period, try it, try it out, try premium, test it, taster"),
+    "gift": lambda t: t.gettext("gift, gifts, present, a gift, as a gift, give away, for a friend, for somebody else"),
+    "code": lambda t: t.gettext("code, codes, coupon*, voucher*, promo, promo code, discount code, redeem*"),
     "premium": lambda t: t.gettext(
         "price*, pricing, cost*, how much, how much is it, how expensive, buy*, purchase*, pay, pays, paying, "
         "payment*, premium, vip, plan, plans, subscription*, subscri*, upgrade*, stars, paypal, credit card, card, "
         "crypto, bitcoin, dollars, euros, unlimited, renew*, cancel subscription, cancel my subscription, "
         "cancel the subscription, cancel renewal, cancel premium, cancel my premium, cancel vip, cancel my plan, "
-        "unsubscribe, free, is it free, trial, offer*, discount*"
+        "unsubscribe, free, is it free, offer*, discount*"
     ),
     "help": lambda t: t.gettext(
         "how, help, guide, instructions, manual, tutorial, example*, what, what is this, what can you do, "
@@ -108,6 +111,11 @@ def everything(t: Texts) -> str:
 def stars(t: Texts) -> str:
     """Telegram's Stars beside a number."""
     return t.gettext("star, stars")
+
+
+def new(t: Texts) -> str:
+    """What asks for one more of something."""
+    return t.gettext("new, make, create, add")
 
 
 def off(t: Texts) -> str:

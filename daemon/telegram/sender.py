@@ -84,6 +84,11 @@ class Sender:
         while wait := self._bucket.news(_now()):
             await asyncio.sleep(wait)
 
+    @property
+    def bot_name(self) -> str:
+        """The bot's name in links, without @; empty before its first login."""
+        return str(self._bot.me.username or "") if self._bot.me else ""
+
     async def send_screen(
         self,
         chat_id: int,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from config.settings import Settings
 from config.texts import Texts
@@ -15,12 +16,13 @@ from models import returns
 from models.catalogue import Catalogue
 from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished, JobHeld
 from models.jobs import batches, holding, queue, states, usage
+from models.jobs.holding import Offers
 from models.jobs.states import JobState
 from models.jobs.usage import Left, Room
 from models.money import access, credits, orders
 from models.money.payments import PaymentInfo
 from models.outbox import EventInfo
-from models.promotion import consent
+from models.promotion import codes, consent
 
 LONGEST_FLOOD_S = 0  # the outbox worker tries again
 
@@ -69,9 +71,15 @@ class DeliveryNotifier:
 
     async def _job_held(self, event: EventInfo) -> None:
         held, left = event.read(JobHeld), await self._left(event.user_id or 0)
-        offers = holding.offers(self._catalogue.plans, held)
+        offers = await self._database(self._offers, held, event.user_id or 0)
         pay_links = orders.pay_addresses(self._settings, event.user_id or 0, offers.articles, int(time.time()))
         await self._send(event, lambda t: deliveries.held(held, self._standing(t, left), offers, pay_links))
+
+    def _offers(self, held: JobHeld, user_id: int) -> Offers:
+        """What would bring a held link, with the trial where the customer may have it."""
+        offers = holding.offers(self._catalogue.plans, held)
+        had = offers.trial is not None and codes.trial_fault(user_id, self._settings.secret_key) is not None
+        return replace(offers, trial=None) if had else offers
 
     async def _batch(self, event: EventInfo) -> None:
         batch_id = event.read(BatchFinished).batch

@@ -28,6 +28,8 @@ class Purpose(StrEnum):
     MESSAGES = "messages"
     """What is passed on to the operator."""
     COMPLAINTS = "complaints"
+    CODES = "codes"
+    """Codes that do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,11 @@ def spend(user_id: int, budget: Budget, wanted: int, now: int) -> int:
     """Do as :func:`take` in a transaction of its own, for what leaves no other row."""
     with transaction(durable=False):
         return take(user_id, budget, wanted, now)
+
+
+def spent_until(user_id: int, budget: Budget, now: int) -> int | None:
+    """When a budget that is used up goes on; None while something is left."""
+    return max((each.ends for each in _used(user_id, budget, now) if not each.left), default=None)
 
 
 def give_back(user_id: int, purpose: Purpose) -> None:

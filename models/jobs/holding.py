@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from config.money import STARS
-from config.plans import Article, Limit, Pack, Plan, Plans
+from config.plans import Article, Limit, Pack, Plan, Plans, Trial
 from models import outbox
 from models.database import execute, transaction
 from models.event_kinds import BatchHeld, JobHeld
@@ -35,10 +35,11 @@ _CHOOSE = f"UPDATE job SET chosen_at = ? WHERE id = ? AND user_id = ? AND state 
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What would bring a post that a limit refuses, cheapest first."""
+    """What would bring a post that a limit refuses, cheapest first; the trial too, for who has not had it."""
 
     packs: tuple[Pack, ...]
     plans: tuple[Plan, ...]
+    trial: Trial | None = None
 
     @property
     def articles(self) -> tuple[Article, ...]:
@@ -50,7 +51,8 @@ def offers(plans: Plans, held: JobHeld) -> Offers:
     """What is on sale that alone lets this post through: packs of its kind, and plans."""
     packs = (pack for pack in plans.packs_on_sale() if held.missing and _brings(pack, held))
     able = (plan for plan in plans.on_sale() if _allows(plan, held))
-    return Offers(tuple(sorted(packs, key=_price)), tuple(sorted(able, key=_price)))
+    trial = plans.trial if plans.trial and _allows(plans.trial.plan, held) else None
+    return Offers(tuple(sorted(packs, key=_price)), tuple(sorted(able, key=_price)), trial)
 
 
 def offers_of_rest(plans: Plans, held: BatchHeld, waiting: int) -> Offers:

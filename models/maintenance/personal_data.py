@@ -18,6 +18,7 @@ from models.tables import (
     Broadcast,
     BroadcastRecipient,
     Budget,
+    Code,
     Complaint,
     Consent,
     CreditUse,
@@ -30,6 +31,7 @@ from models.tables import (
     Join,
     Order,
     Payment,
+    Redemption,
     Referral,
     ReferralLink,
     Refund,
@@ -146,7 +148,7 @@ def _use(user_id: int) -> Query:
 
 def _used_of_packs(user_id: int) -> Query:
     bought = CreditUse.select(Payment.remote_id, CreditUse.kind, CreditUse.count, CreditUse.state, CreditUse.at)
-    return bought.join(Payment).where(CreditUse.user == user_id)
+    return bought.join(Payment, peewee.JOIN.LEFT_OUTER).where(CreditUse.user == user_id)
 
 
 def _budgets(user_id: int) -> Query:
@@ -159,7 +161,7 @@ def _orders(user_id: int) -> Query:
     return Order.select(
         Order.public_id, Order.plan_code, Order.level, Order.seconds, Order.amount, Order.currency, Order.provider,
         Order.renews, Order.state, Order.remote_id, Order.created_at, Order.expires_at, Order.purpose, Order.kind,
-        Order.count, Order.max_bytes,
+        Order.count, Order.max_bytes, Order.code, Order.list_amount,
     ).where(Order.user == user_id)  # fmt: skip
 
 
@@ -193,8 +195,21 @@ def _disputes(user_id: int) -> Query:
 def _given_and_taken(user_id: int) -> Query:
     return Adjustment.select(
         Adjustment.kind, Adjustment.level, Adjustment.seconds, Adjustment.until, Adjustment.forever,
-        Adjustment.reason, Adjustment.at,
+        Adjustment.reason, Adjustment.at, Adjustment.article, Adjustment.pack_kind, Adjustment.count,
     ).where(Adjustment.user == user_id)  # fmt: skip
+
+
+def _codes(user_id: int) -> Query:
+    """The gifts that the person bought, and what they made as an admin."""
+    return Code.select(
+        Code.text, Code.kind, Code.article, Code.seconds, Code.pack_kind, Code.count, Code.percent, Code.uses,
+        Code.until, Code.created_at, Code.ended_at,
+    ).where((Code.by == user_id) | Code.payment.in_(_paid_by(user_id)))  # fmt: skip
+
+
+def _redeemed(user_id: int) -> Query:
+    redeemed = Redemption.select(Code.kind, Code.text, Code.article, Code.percent, Redemption.at)
+    return redeemed.join(Code).where(Redemption.user == user_id)
 
 
 def _requests(user_id: int) -> Query:
@@ -270,6 +285,8 @@ _SECTIONS: Mapping[str, _Section] = {
     "refunds": _Section(_refunds, (Refund.id,)),
     "disputes": _Section(_disputes, (Dispute.id,)),
     "given_and_taken": _Section(_given_and_taken, (Adjustment.id,)),
+    "codes": _Section(_codes, (Code.id,)),
+    "redeemed": _Section(_redeemed, (Redemption.id,)),
     "requests": _Section(_requests, (Request.id,)),
     "opened_chats": _Section(_opened_chats, (SourceOpening.source,)),
     "invitations": _Section(_invitations, (Join.id,)),

@@ -1,8 +1,8 @@
 """Erases what is stored about one person, in steps that keep nobody waiting.
 
 Erasure keeps the ledger under a bare id: payments, refunds, what admins gave, and how much of the limits was used. All
-that tells who the person is or what they asked for is deleted. A person who writes again starts anew: what they do from
-then on stays.
+that tells who the person is or what they asked for is deleted; of what they redeemed a keyed hash of the id stays. A
+person who writes again starts anew: what they do from then on stays.
 
 :func:`erase` begins, and ends at once where there is little to delete. :func:`finish`, which upkeep runs, does the
 rest. Each step is a short transaction and may be the last before a crash: the row of the erasure goes at the end.
@@ -22,7 +22,7 @@ from models.jobs import queue, usage
 from models.jobs.states import ENDED, OPEN
 from models.maintenance import retention
 from models.money import subscriptions
-from models.promotion import complaints, recipients, referrals
+from models.promotion import codes, complaints, recipients, referrals
 from models.tables import (
     Adjustment,
     Batch,
@@ -55,7 +55,7 @@ class _Erasure:
     now: int
 
 
-def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> bool:
+def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int, *, secret_key: str) -> bool:
     """Erase a person: end their renewals, forget who they are, and begin to delete what they asked for.
 
     Returns whether everything is deleted that can be: a job that is being delivered goes when it has ended. If not,
@@ -71,6 +71,7 @@ def erase(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> bool:
             _stop_renewal(subscription.id, user_id, now)
     with transaction():
         _forget_who(user_id, now)
+        codes.forget(user_id, now, secret_key)
     if _advance(user_id, timezone, now):
         return True
     with transaction():

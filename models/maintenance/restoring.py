@@ -23,7 +23,7 @@ from models.event_kinds import AlertReason
 from models.jobs import queue
 from models.maintenance import backups, integrity
 from models.money import stars_cursor
-from models.promotion import broadcasts
+from models.promotion import broadcasts, codes
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
 
@@ -138,5 +138,6 @@ def _tell(file: Path, made_at: int, now: int) -> None:
             notes.put(stars_cursor.NOTE, stars_cursor.beginning(made_at), now)
         queue.lose(now)
         broadcasts.end_all("restored", now)
+        codes.hold(now)
     finally:
         database.close_database()

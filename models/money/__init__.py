@@ -4,5 +4,5 @@
 want to buy, ``facts`` what a provider reports, ``ledger`` turns reports into rows, ``payments`` has the operations and
 queries, ``subscriptions`` what renews. ``access`` computes what a customer may use and ``reminders`` announces its end.
 ``provider_requests`` is the remote work, ``webhooks`` the notifications, ``stars_cursor`` how far the Stars
-transactions are read, ``metric_queries`` the numbers for monitoring.
+transactions are read, ``metric_queries`` the numbers for monitoring. ``vouchers/`` is what codes do to money.
 """

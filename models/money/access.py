@@ -114,9 +114,9 @@ def give(
         _require_user(user_id)
         if source is not None and Adjustment.select().where(Adjustment.source == source).exists():
             return False
-        given = AccessGiven(level=level, seconds=seconds, until=until, forever=forever, reason=reason)
-        Adjustment.insert(user=user_id, kind="give", source=source, by=by, at=now, **given.stored()).execute()
-        outbox.append(given, user_id, now)
+        given = {"level": level, "seconds": seconds, "until": until, "forever": forever, "reason": reason}
+        Adjustment.insert(user=user_id, kind="give", source=source, by=by, at=now, **given).execute()
+        outbox.append(AccessGiven.read(given), user_id, now)
         changed(user_id, now)
         return True
 
@@ -191,7 +191,9 @@ def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
     with snapshot():
         grants = [*_payment_grants(user_id), *rewards.grants(user_id)]
         adjustments = _rows("SELECT * FROM adjustment WHERE user_id = ?", user_id)
-    grants.extend(_adjustment_grant(row) for row in adjustments if row["kind"] == "give")
+        gifts = _gifts(user_id) if any(row["payment_id"] is not None for row in adjustments) else {}
+    given = (_adjustment_grant(row) for row in adjustments if row["kind"] == "give")
+    grants.extend(gifts.get(grant.id, grant) for grant in given)
     takes = [
         Take(_adjustment_id(row), row["at"], row["level"], row["seconds"])
         for row in adjustments
@@ -214,37 +216,72 @@ AND request.kind = 'refund' AND request.state = 'open' AND request.asked_by = pa
 """
 """Since when a payment's customer has had its money on the way back: nobody uses what is being returned."""
 _PAYMENTS = f"SELECT payment.*, ({_RETURNING}) AS returning_at FROM payment WHERE {_BOUGHT}"
-_REFUNDS = f"SELECT refund.* FROM payment JOIN refund ON refund.payment_id = payment.id WHERE {_BOUGHT}"
+_REDEEMED = "payment.id IN (SELECT payment_id FROM adjustment WHERE user_id = ? AND kind = 'give')"
+_GIFTS = """
+SELECT adjustment.*, payment.amount, payment.reversed_at FROM adjustment
+JOIN payment ON payment.id = adjustment.payment_id WHERE adjustment.user_id = ? AND adjustment.kind = 'give'
+"""
+_REFUNDS = "SELECT refund.* FROM payment JOIN refund ON refund.payment_id = payment.id WHERE {}"
 _DISPUTES = (
     "SELECT dispute.*, payment.amount AS paid, payment.currency AS paid_currency "
-    f"FROM payment JOIN dispute ON dispute.payment_id = payment.id WHERE {_BOUGHT}"
+    "FROM payment JOIN dispute ON dispute.payment_id = payment.id WHERE {}"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """What happened to the money of one payment."""
+
+    refunds: tuple[Refunded, ...] = ()
+    disputes: tuple[Disputed, ...] = ()
+
+
+_NOTHING = _Back()
 
 
 def _payment_grants(user_id: int) -> list[Grant]:
     rows = _rows(_PAYMENTS, user_id)
-    if not rows:
-        return []
+    back = _back(_BOUGHT, user_id) if rows else {}
+    return [_payment_grant(row, back.get(row["id"], _NOTHING)) for row in rows]
+
+
+def _gifts(user_id: int) -> dict[str, Grant]:
+    """What was given to the customer and paid by somebody else, by the id of its grant."""
+    back = _back(_REDEEMED, user_id)
+    found = {}
+    for row in _rows(_GIFTS, user_id):
+        of_it, grant = back.get(row["payment_id"], _NOTHING), _adjustment_grant(row)
+        found[grant.id] = replace(
+            grant, amount=row["amount"], refunds=of_it.refunds, disputes=of_it.disputes, ended_at=row["reversed_at"]
+        )
+    return found
+
+
+def _back(which: str, user_id: int) -> dict[int, _Back]:
+    """What happened to the money of the payments that a condition matches, by their ids."""
     refunds: dict[int, list[Refunded]] = {}
-    for row in _rows(_REFUNDS, user_id):
+    for row in _rows(_REFUNDS.format(which), user_id):
         refunds.setdefault(row["payment_id"], []).append(Refunded(row["at"], row["amount"]))
     disputes: dict[int, list[Disputed]] = {}
-    for row in _rows(_DISPUTES, user_id):
+    for row in _rows(_DISPUTES.format(which), user_id):
         won = None if row["won"] is None else bool(row["won"])
         part = part_of(row["amount"], row["currency"], row["paid"], row["paid_currency"])
         disputes.setdefault(row["payment_id"], []).append(Disputed(row["opened_at"], row["closed_at"], won, part))
-    return [_payment_grant(row, refunds.get(row["id"], ()), disputes.get(row["id"], ())) for row in rows]
+    return {
+        payment_id: _Back(tuple(refunds.get(payment_id, ())), tuple(disputes.get(payment_id, ())))
+        for payment_id in refunds.keys() | disputes.keys()
+    }
 
 
-def _payment_grant(row: Mapping[str, Any], refunds: Iterable[Refunded], disputes: Iterable[Disputed]) -> Grant:
+def _payment_grant(row: Mapping[str, Any], back: _Back) -> Grant:
     return Grant(
         id=_payment_id(row["provider"], row["remote_id"]),
         level=row["level"],
         start=row["effective_at"],
         seconds=_bought(row),
         amount=row["amount"],
-        refunds=tuple(refunds),
-        disputes=(*disputes, *_returning(row["returning_at"])),
+        refunds=back.refunds,
+        disputes=(*back.disputes, *_returning(row["returning_at"])),
         ended_at=row["reversed_at"],
         renews=row["subscription_id"] is not None,
         subscription=row["subscription_id"],

@@ -22,6 +22,7 @@ from models.money.providers import SubscriptionState
 from models.money.reports import Report
 from models.money.rewards import rows as rewards
 from models.money.subscriptions import RENEWING, is_being_ended
+from models.money.vouchers import gifts
 from models.tables import (
     Dispute,
     Event,
@@ -71,6 +72,7 @@ def audit(most: int | None = None) -> list[str]:
         _packs,
         credits.audit,
         rewards.audit,
+        gifts.audit,
     )
     with snapshot():
         return list(islice(chain.from_iterable(each() for each in audits), most))
@@ -113,7 +115,7 @@ def _grants() -> Iterator[str]:
         (Payment.user == Order.user)
         & (Payment.amount == Order.amount)
         & (Payment.currency == Order.currency)
-        & (Payment.level == Order.level)
+        & (Payment.level == peewee.Case(None, ((Order.purpose == "gift", 0),), Order.level))
     )
     for payment_id, theirs, order_id in _tuples(granting.where(~nobodys & ~fits)):
         yield f"payment {payment_id} ({theirs}): grants, but does not fit order {order_id}"

@@ -25,19 +25,41 @@ SELECT payment.id, orders.plan_code, orders.kind, orders.count AS bought, orders
 FROM payment JOIN "order" AS orders ON orders.id = payment.order_id
 WHERE payment.user_id = ? AND payment."grants" AND payment.completed_at IS NOT NULL AND orders.purpose = 'pack'
 """
+_GIVEN = """
+SELECT adjustment.id AS adjustment_id, adjustment.payment_id AS id, adjustment.article AS plan_code,
+       adjustment.pack_kind AS kind, adjustment.count AS bought, adjustment.max_bytes, adjustment.seconds,
+       adjustment.at AS effective_at, COALESCE(payment.amount, 0) AS amount, payment.reversed_at,
+       EXISTS (SELECT 1 FROM request WHERE request.payment_id = payment.id
+               AND request.kind = 'refund' AND request.state = 'open') AS refunding
+FROM adjustment LEFT JOIN payment ON payment.id = adjustment.payment_id
+WHERE adjustment.user_id = ? AND adjustment.kind = 'credit'
+"""
+"""What codes have given; of a gift the payment is somebody else's."""
 _REFUNDS = "SELECT payment_id, amount, at FROM refund WHERE payment_id IN ({})"
 _DISPUTES = """
 SELECT dispute.*, payment.amount AS paid, payment.currency AS paid_currency
 FROM dispute JOIN payment ON payment.id = dispute.payment_id WHERE dispute.payment_id IN ({})
 """
-_USES = "SELECT payment_id, count, at FROM credit_use WHERE payment_id IN ({})"
+_USES = "SELECT payment_id, adjustment_id, count, at FROM credit_use WHERE user_id = ?"
 _RESERVE = """
-INSERT INTO credit_use (job_id, user_id, payment_id, kind, count, state, at) VALUES (?, ?, ?, ?, ?, 'reserved', ?)
+INSERT INTO credit_use (job_id, user_id, payment_id, adjustment_id, kind, count, state, at)
+VALUES (?, ?, ?, ?, ?, ?, 'reserved', ?)
 """
 _OVERDRAWN = """
 SELECT credit_use.payment_id, SUM(credit_use.count), orders.count FROM credit_use
 JOIN payment ON payment.id = credit_use.payment_id LEFT JOIN "order" AS orders ON orders.id = payment.order_id
 GROUP BY credit_use.payment_id HAVING orders.count IS NULL OR SUM(credit_use.count) > orders.count
+"""
+_OVERDRAWN_GIFTS = """
+SELECT adjustment.id, SUM(credit_use.count), adjustment.count FROM credit_use
+JOIN adjustment ON adjustment.id = credit_use.adjustment_id
+GROUP BY adjustment.id HAVING adjustment.count IS NULL OR SUM(credit_use.count) > adjustment.count
+"""
+_FOREIGN_GIFTS = """
+SELECT credit_use.id, credit_use.adjustment_id FROM credit_use
+LEFT JOIN adjustment ON adjustment.id = credit_use.adjustment_id
+WHERE (credit_use.payment_id IS NULL) = (credit_use.adjustment_id IS NULL)
+OR adjustment.user_id <> credit_use.user_id OR adjustment.kind <> 'credit' OR adjustment.pack_kind <> credit_use.kind
 """
 _FOREIGN = """
 SELECT credit_use.id, credit_use.payment_id FROM credit_use
@@ -61,9 +83,12 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A pack that was paid for. ``ends_at`` None: no end. ``refunding``: its refund is under way."""
+    """A pack that was paid for. ``ends_at`` None: no end. ``refunding``: its refund is under way.
 
-    payment_id: int
+    One that a code gave has an ``adjustment_id`` instead of a ``payment_id``.
+    """
+
+    payment_id: int | None
     code: str
     kind: str
     bought: int
@@ -76,6 +101,7 @@ class Purchase:
     disputes: tuple[Disputed, ...] = ()
     ended_at: int | None = None
     refunding: bool = False
+    adjustment_id: int | None = None
 
     @property
     def used(self) -> int:
@@ -121,30 +147,32 @@ class Purchase:
 _USED, _BACK = 0, 1
 
 
-def allot(purchases: Iterable[Purchase], wanted: int, largest: int, now: int) -> dict[int, int] | None:
-    """How many of *wanted* deliveries each payment pays, by its id; None where all together do not pay them.
+def allot(purchases: Iterable[Purchase], wanted: int, largest: int, now: int) -> list[tuple[Purchase, int]] | None:
+    """How many of *wanted* deliveries each purchase pays; None where all together do not pay them.
 
     :param largest: bytes of the largest file among them, which a pack must allow.
     """
-    parts: dict[int, int] = {}
+    parts: list[tuple[Purchase, int]] = []
     for purchase in sorted(purchases, key=_turn):
-        part = min(wanted - sum(parts.values()), purchase.left(now)) if largest <= purchase.max_bytes else 0
+        part = min(wanted, purchase.left(now)) if largest <= purchase.max_bytes else 0
         if part > 0:
-            parts[purchase.payment_id] = part
-    return parts if sum(parts.values()) == wanted else None
+            parts.append((purchase, part))
+            wanted -= part
+    return None if wanted else parts
 
 
-def _turn(purchase: Purchase) -> tuple[bool, int, int, int]:
-    return purchase.ends_at is None, purchase.ends_at or 0, purchase.start, purchase.payment_id
+def _turn(purchase: Purchase) -> tuple[bool, int, int, int, int]:
+    own, given = purchase.payment_id or 0, purchase.adjustment_id or 0
+    return purchase.ends_at is None, purchase.ends_at or 0, purchase.start, own, given
 
 
 def of(user_id: int) -> list[Purchase]:
     """The customer's packs, also those with nothing left. Inside a transaction it sees what the transaction wrote."""
     with snapshot():
-        rows = _rows(_PACKS, (user_id,))
+        rows = [*_rows(_PACKS, (user_id,)), *_rows(_GIVEN, (user_id,))]
         if not rows:
             return []
-        return _purchases(rows, [row["id"] for row in rows])
+        return _purchases(rows, _rows(_USES, (user_id,)))
 
 
 def left(user_id: int, now: int) -> dict[str, int]:
@@ -159,8 +187,8 @@ def left(user_id: int, now: int) -> dict[str, int]:
 def reserve(job_id: int, user_id: int, kind: str, wanted: int, largest: int, now: int) -> bool:
     """Reserve *wanted* deliveries for a job, or none: False. Inside the caller's transaction."""
     parts = allot((each for each in of(user_id) if each.kind == kind), wanted, largest, now)
-    for payment_id, part in (parts or {}).items():
-        execute(_RESERVE, (job_id, user_id, payment_id, kind, part, now))
+    for purchase, part in parts or ():
+        execute(_RESERVE, (job_id, user_id, purchase.payment_id, purchase.adjustment_id, kind, part, now))
     return parts is not None
 
 
@@ -188,6 +216,10 @@ def audit() -> Iterator[str]:
         yield f"use {use_id}: payment {payment_id} is no pack of this customer and kind"
     for use_id, payment_id in execute(_LOOSE).fetchall():
         yield f"use {use_id}: takes nothing of payment {payment_id}, or is reserved for no job"
+    for given_id, used, given in execute(_OVERDRAWN_GIFTS).fetchall():
+        yield f"adjustment {given_id}: {used} of {given} deliveries that it gave were used"
+    for use_id, given_id in execute(_FOREIGN_GIFTS).fetchall():
+        yield f"use {use_id}: adjustment {given_id} gave no pack of this kind to this customer"
 
 
 def returned(ids: Sequence[int]) -> tuple[Mapping[int, tuple[Refunded, ...]], Mapping[int, tuple[Disputed, ...]]]:
@@ -199,11 +231,18 @@ def returned(ids: Sequence[int]) -> tuple[Mapping[int, tuple[Refunded, ...]], Ma
     )
 
 
-def _purchases(rows: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> list[Purchase]:
-    uses, (refunds, disputes) = _by_payment(_USES, ids), returned(ids)
-    return [
-        Purchase(
-            payment_id=row["id"],
+def _purchases(rows: Sequence[Mapping[str, Any]], used: Sequence[Mapping[str, Any]]) -> list[Purchase]:
+    ids = [row["id"] for row in rows if row["id"] is not None]
+    refunds, disputes = returned(ids)
+    uses: dict[tuple[int | None, int | None], list[Use]] = {}
+    for use in used:
+        uses.setdefault((use["payment_id"], use["adjustment_id"]), []).append(Use(use["at"], use["count"]))
+    found = []
+    for row in rows:
+        given_id = row.get("adjustment_id")
+        payment_id = row["id"] if given_id is None else None
+        purchase = Purchase(
+            payment_id=payment_id,
             code=row["plan_code"],
             kind=row["kind"],
             bought=row["bought"],
@@ -211,14 +250,15 @@ def _purchases(rows: Sequence[Mapping[str, Any]], ids: Sequence[int]) -> list[Pu
             start=row["effective_at"],
             ends_at=row["effective_at"] + row["seconds"] if row["seconds"] else None,
             amount=row["amount"],
-            uses=tuple(Use(use["at"], use["count"]) for use in uses.get(row["id"], ())),
+            uses=tuple(uses.get((payment_id, given_id), ())),
             refunds=refunds.get(row["id"], ()),
             disputes=disputes.get(row["id"], ()),
             ended_at=row["reversed_at"],
             refunding=bool(row["refunding"]),
+            adjustment_id=given_id,
         )
-        for row in rows
-    ]
+        found.append(purchase)
+    return found
 
 
 def _disputed(row: Mapping[str, Any]) -> Disputed:

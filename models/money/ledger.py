@@ -40,6 +40,7 @@ from models.money.facts import (
     verdict_of,
 )
 from models.money.provider_requests import RequestKind
+from models.money.vouchers import admission, gifts
 from models.promotion import consent
 from models.tables import Dispute, Order, Payment, PaymentHistory, Refund, Subscription, User
 
@@ -152,7 +153,7 @@ def _identify(payment: Payment, fact: Fact, now: int) -> AlertReason | None:
         payment.order = order
         payment.subscription = subscription
         payment.grants = fault is None and order.purpose != "test"
-        payment.level = order.level
+        payment.level = 0 if order.purpose == "gift" else order.level
         payment.seconds = order.seconds
         payment.save()
     if fault is not None:
@@ -255,6 +256,7 @@ def _take_effect(payment: Payment, now: int) -> None:
     """Apply a payment's state to its order, its subscription and the customer's access. Idempotent."""
     if payment.user_id is not None:
         access.changed(payment.user_id, now)
+    gifts.follow(payment, now)
     order = payment.order
     if order is None or not (payment.grants or order.purpose == "test"):
         return
@@ -262,6 +264,10 @@ def _take_effect(payment: Payment, now: int) -> None:
         orders.failed(order)
     elif payment.completed_at is not None:
         orders.paid(order)
+        if order.purpose == "gift":
+            gifts.opened(payment, order, now)
+        elif order.code is not None:
+            admission.paid(order, now)
     if payment.completed_at is not None and payment.subscription is not None:
         _renewed(payment.subscription, payment.period_end, payment.completed_at, now)
 
@@ -359,6 +365,9 @@ def _end(payment: Payment, now: int) -> dict[str, Any]:
     if payment.user_id is None:
         return {"until": None, "forever": False, "renews": False}
     order = payment.order
+    if order is not None and order.purpose == "gift":
+        given = {"kind": order.kind, "count": order.count, "code": gifts.text_of(payment)}
+        return {"until": None, "forever": False, "renews": False, **given}
     if order is not None and order.purpose == "pack":
         until = payment.effective_at + order.seconds if order.seconds else None
         return {"until": until, "forever": False, "renews": False, "kind": order.kind, "count": order.count}
@@ -413,7 +422,10 @@ def _tell(payment: Payment, payload: type[PaymentPayload], now: int, key: str | 
         **more,
     )
     key = key or f"{payload.event_kind}:{payment.id}"
-    outbox.append(told, payment.user_id, now, key=key)
+    is_new = outbox.append(told, payment.user_id, now, key=key) is not None
+    if is_new and order.purpose == "gift":
+        part = more.get("part") is not None or more.get("returned", payment.amount) < payment.amount
+        gifts.tell(payment, payload.event_kind, now, won=bool(more.get("won")), part=part)
     if order.purpose != "test":
         sale_notices.add(told, payment.user_id, now, key)
 

@@ -18,13 +18,14 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from config.plans import KINDS, Article, Pack, Plans
 from config.settings import Settings
-from config.units import MIB
+from config.units import DAY_S, MIB
 from models import outbox
 from models.database import transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
 from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled, CheckoutRefused
 from models.money import subscriptions
 from models.money.providers import PAYPAL, TRAITS, Provider
+from models.money.vouchers import texts
 from models.tables import Order, Payment, User
 from models.users import UserInfo
 
@@ -37,17 +38,17 @@ completes a payment within seconds of our answer."""
 
 PUBLIC_ID = re.compile(
     r"(?P<chance>[0-9a-f]{12})[0-9a-f]{12}-(?P<user>[0-9]{1,16})-(?P<plan>[a-z0-9_]{1,32})"
-    r"(?:-(?P<purpose>[pkt])-(?P<amount>[0-9a-z]{1,7})-(?P<seconds>[0-9a-z]{1,7})"
+    r"(?:-(?P<purpose>[pkgt])(?P<code>[0-9A-Z]{12})?-(?P<amount>[0-9a-z]{1,7})-(?P<seconds>[0-9a-z]{1,7})"
     r"(?:-(?P<kind>[a-z])(?P<count>[0-9a-z]{1,4})-(?P<mib>[0-9a-z]{1,4}))?-(?P<signature>[0-9a-f]{16}))?"
 )
 """The id of an order that providers see. It holds what was sold to whom, so that a lost order can be recreated from it.
 
 The second half of the digits marks the bot that sold it, see :func:`is_sold_by`: two bots may share a PayPal account.
-Numbers are in base 36. A signature ends the id; older orders lack it, and all behind the plan's code. PayPal takes 127
-characters.
+Numbers are in base 36. A signature ends the id; older orders lack it, and all behind the plan's code. An id with a
+code, of a gift or a discount, holds days for seconds: PayPal takes 127 characters.
 """
 
-_LETTERS = {"plan": "p", "pack": "k", "test": "t"}
+_LETTERS = {"plan": "p", "pack": "k", "gift": "g", "test": "t"}
 _PURPOSES = {letter: purpose for purpose, letter in _LETTERS.items()}
 _KINDS = {kind[0]: kind for kind in KINDS}
 _DIGITS = string.digits + string.ascii_lowercase
@@ -81,9 +82,10 @@ UNPAID = tuple(state for state in OrderState if state is not OrderState.PAID)
 class OrderInfo:
     """An order. ``public_id`` is the id that providers see; ``amount`` is in minor units; ``seconds`` is what it buys.
 
-    ``purpose`` is ``plan``, ``pack``, or ``test`` for a purchase that grants nothing. ``refused_at`` is when the
-    provider refused to take the money: until its payer acts, nothing is taken. A pack holds ``count`` deliveries of
-    ``kind``, of files up to ``max_bytes``.
+    ``purpose`` is ``plan``, ``pack``, ``gift`` for somebody else, or ``test`` for a purchase that grants nothing.
+    ``refused_at`` is when the provider refused to take the money: until its payer acts, nothing is taken. A pack holds
+    ``count`` deliveries of ``kind``, of files up to ``max_bytes``. ``code`` opens a gift; of other orders it is the
+    discount code without which the price would be ``list_amount``.
     """
 
     id: int
@@ -108,6 +110,8 @@ class OrderInfo:
     kind: str | None = None
     count: int | None = None
     max_bytes: int | None = None
+    code: str | None = None
+    list_amount: int | None = None
 
     @property
     def is_left_to_its_payer(self) -> bool:
@@ -123,12 +127,30 @@ class Verdict:
     reason: str = ""
 
 
+Purpose = Literal["plan", "test", "gift"]
+"""What an article is bought for: oneself, nothing, somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """A discount code: so many ``percent`` off the price of what does not renew."""
+
+    code: str
+    percent: int
+
+    def of(self, price: int) -> int:
+        """What is left of a price, in its minor units: rounded up, and so never nothing."""
+        return -(-price * (100 - self.percent) // 100)
+
+
 @dataclass(frozen=True, slots=True)
 class PayToken:
-    """The content of a payment link: the customer and the plan."""
+    """The content of a payment link: the customer, the plan, what for, and with which discount code."""
 
     user_id: int
     plan_code: str
+    purpose: Purpose = "plan"
+    code: str | None = None
 
 
 def create(
@@ -140,50 +162,59 @@ def create(
     seller: int,
     now: int,
     secret: str,
-    purpose: Literal["plan", "test"] = "plan",
+    purpose: Purpose = "plan",
+    discount: Discount | None = None,
 ) -> OrderInfo:
     """Return the order for this purchase: the open one for the same article at the same price, else a new one.
 
-    *seller* is the id of the bot, *secret* what signs the order's id. *purpose* is that of a plan.
+    *seller* is the id of the bot, *secret* what signs the order's id. A gift never renews.
 
     :raises AlreadySubscribed: the plan renews, and the customer is subscribed to it already.
     :raises KeyError: the article has no price in this currency.
+    :raises ValueError: a discount on what renews, or on a gift.
     """
+    renews = article.renews and purpose != "gift"
+    if discount is not None and (renews or purpose == "gift"):
+        raise ValueError("a discount is for one purchase for oneself")
     bought = {
         "user": user_id,
-        "plan_code": article.code,
-        "level": article.level,
-        "seconds": article.seconds,
-        "amount": article.prices[currency],
-        "currency": currency,
         "provider": provider,
-        "renews": article.renews,
-        "purpose": "pack" if isinstance(article, Pack) else purpose,
+        "renews": renews,
+        "purpose": "pack" if isinstance(article, Pack) and purpose == "plan" else purpose,
         **_content(article),
+        **_price(article, currency, discount),
     }
     with transaction():
-        if article.renews:
+        if renews:
             _refuse_second_subscription(user_id, article.code)
         row = _reusable(bought, now)
         if row is None:
-            row = Order.create(
-                public_id=_new_id(bought, seller, secret),
-                expires_at=now + TRAITS[provider].order_life_s,
-                created_at=now,
-                **bought,
-            )
+            life_s = TRAITS[provider].order_life_s
+            bought["code"] = texts.new() if purpose == "gift" else bought["code"]
+            public_id = _new_id(bought, seller, secret)
+            row = Order.create(public_id=public_id, expires_at=now + life_s, created_at=now, **bought)
         return info(row)
 
 
+def _price(article: Article, currency: str, discount: Discount | None) -> dict[str, Any]:
+    full = article.prices[currency]
+    if discount is None:
+        return {"amount": full, "currency": currency, "code": None, "list_amount": None}
+    return {"amount": discount.of(full), "currency": currency, "code": discount.code, "list_amount": full}
+
+
 def _content(article: Article) -> dict[str, Any]:
-    """What a pack holds, as columns of its order; a plan holds none of it."""
+    """What is sold, as columns of its order: a plan holds no deliveries."""
+    sold = {"plan_code": article.code, "level": article.level, "seconds": article.seconds}
     if isinstance(article, Pack):
-        return {"kind": article.kind, "count": article.count, "max_bytes": article.max_bytes}
-    return {"kind": None, "count": None, "max_bytes": None}
+        return sold | {"kind": article.kind, "count": article.count, "max_bytes": article.max_bytes}
+    return sold | {"kind": None, "count": None, "max_bytes": None}
 
 
 def _new_id(bought: Mapping[str, Any], seller: int, secret: str) -> str:
-    terms = [_LETTERS[bought["purpose"]], _base36(bought["amount"]), _base36(bought["seconds"])]
+    code, seconds = bought["code"] or "", bought["seconds"]
+    span = seconds // DAY_S if code else seconds
+    terms = [f"{_LETTERS[bought['purpose']]}{code}", _base36(bought["amount"]), _base36(span)]
     if bought["kind"] is not None:
         terms += [f"{bought['kind'][0]}{_base36(bought['count'])}", _base36(bought["max_bytes"] // MIB)]
     chance, rest = secrets.token_hex(6), "-".join((str(bought["user"]), bought["plan_code"], *terms))
@@ -262,11 +293,17 @@ def _sold(match: re.Match[str], amount: int, currency: str, plans: Plans, secret
         if plan is None or plan.prices.get(currency) != amount:
             return None
         return {"level": plan.level, "seconds": plan.seconds, "renews": plan.renews}
-    sold = {"purpose": _PURPOSES[match["purpose"]], "seconds": int(match["seconds"], 36)}
+    unit = DAY_S if match["code"] else 1
+    sold = {
+        "purpose": _PURPOSES[match["purpose"]],
+        "seconds": int(match["seconds"], 36) * unit,
+        "code": match["code"],
+    }
     if match["kind"] is not None:
         size = int(match["mib"], 36) * MIB
         return sold | {"level": 0, "kind": _KINDS[match["kind"]], "count": int(match["count"], 36), "max_bytes": size}
-    return None if plan is None else sold | {"level": plan.level, "renews": plan.renews}
+    renews = plan is not None and plan.renews and not match["code"]
+    return None if plan is None else sold | {"level": plan.level, "renews": renews}
 
 
 def _is_signed(match: re.Match[str], amount: int, currency: str, secret: str) -> bool:
@@ -454,17 +491,23 @@ def failed(row: Order) -> bool:
     return OrderState(row.state) is OrderState.OPEN and _move(row, OrderState.FAILED)
 
 
-def pay_token(secret_key: str, user_id: int, plan_code: str, now: int) -> str:
+def pay_token(
+    secret_key: str, user_id: int, plan_code: str, now: int, purpose: Purpose = "plan", code: str | None = None
+) -> str:
     """Sign the tail of a payment link for this customer and plan."""
-    token = _signer(secret_key).dumps([user_id, plan_code, now])
+    more = [] if purpose == "plan" and code is None else [purpose, code]
+    token = _signer(secret_key).dumps([user_id, plan_code, now, *more])
     return token if isinstance(token, str) else token.decode()
 
 
-def pay_address(settings: Settings, user_id: int, article: Article, now: int) -> str | None:
+def pay_address(
+    settings: Settings, user_id: int, article: Article, now: int, purpose: Purpose = "plan", code: str | None = None
+) -> str | None:
     """The signed address of the page where this customer pays; None where the article is not sold there."""
     if not settings.paypal_enabled or PAYPAL.currency_of(article) is None:
         return None
-    return f"{settings.backend_url}/pay/{pay_token(settings.secret_key, user_id, article.code, now)}"
+    token = pay_token(settings.secret_key, user_id, article.code, now, purpose=purpose, code=code)
+    return f"{settings.backend_url}/pay/{token}"
 
 
 def pay_addresses(settings: Settings, user_id: int, articles: Iterable[Article], now: int) -> dict[str, str]:
@@ -480,12 +523,13 @@ def read_pay_token(secret_key: str, token: str, max_age_s: int, now: int) -> Pay
     :raises TokenExpired: the link was signed more than *max_age_s* seconds ago.
     """
     try:
-        user_id, plan_code, signed_at = _signer(secret_key).loads(token)
+        user_id, plan_code, signed_at, *more = _signer(secret_key).loads(token)
+        said = PayToken(user_id, plan_code, *more)
     except (BadData, ValueError, TypeError) as error:
         raise TokenForged("not a payment link of ours") from error
     if now - signed_at > max_age_s:
         raise TokenExpired("this payment link is too old")
-    return PayToken(user_id, plan_code)
+    return said
 
 
 def _signer(secret_key: str) -> URLSafeSerializer:
@@ -499,7 +543,8 @@ def _refuse_second_subscription(user_id: int, plan_code: str) -> None:
 
 
 def _reusable(bought: Mapping[str, Any], now: int) -> Order | None:
-    same = [getattr(Order, name) == value for name, value in bought.items()]
+    ours = bought.items() if bought["purpose"] != "gift" else {**bought, "code": Order.code}.items()
+    same = [getattr(Order, name) == value for name, value in ours]
     usable = (Order.state == OrderState.OPEN) & (Order.expires_at > now + REUSE_MARGIN_S) & ~_has_payment()
     row: Order | None = Order.select().where(usable, *same).order_by(Order.id.desc()).first()
     return row
@@ -561,6 +606,8 @@ def info(row: Order) -> OrderInfo:
         kind=row.kind,
         count=row.count,
         max_bytes=row.max_bytes,
+        code=row.code,
+        list_amount=row.list_amount,
         expires_at=row.expires_at,
         created_at=row.created_at,
     )

@@ -42,7 +42,7 @@ class ProviderTraits:
 
     ``resumable`` is the state of a renewal that can be resumed. ``payer_resumes``: we can only permit it, and the payer
     switches it on. ``tells_of_expiry``: the provider says when a renewal has ended, and that is final; else the end is
-    our own guess, from the time that was paid.
+    our own guess, from the time that was paid. ``payer_disputes``: a payer can have the provider take the money back.
     """
 
     name: Provider
@@ -55,6 +55,7 @@ class ProviderTraits:
     resumable: SubscriptionState
     payer_resumes: bool
     tells_of_expiry: bool
+    payer_disputes: bool
 
     def currency_of(self, article: Article) -> str | None:
         """The currency in which this provider sells *article*; None where it has no price for it."""
@@ -75,6 +76,7 @@ PAYPAL = ProviderTraits(
     resumable=SubscriptionState.SUSPENDED,
     payer_resumes=False,
     tells_of_expiry=True,
+    payer_disputes=True,
 )
 STARS = ProviderTraits(
     name=Provider.STARS,
@@ -87,6 +89,7 @@ STARS = ProviderTraits(
     resumable=SubscriptionState.CANCELLED,
     payer_resumes=True,
     tells_of_expiry=False,
+    payer_disputes=False,
 )
 
 _ALL = (PAYPAL, STARS)

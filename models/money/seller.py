@@ -10,7 +10,7 @@ from typing import Protocol
 
 from config.plans import Article
 from config.texts import Texts
-from models.money.orders import OrderInfo
+from models.money.orders import Discount, OrderInfo, Purpose
 from models.money.payments import Change
 from models.money.providers import Provider
 from models.money.subscriptions import SubscriptionInfo
@@ -32,6 +32,8 @@ class Result(Enum):
     NOT_APPROVED = "not_approved"
     DECLINED = "declined"
     OVER = "over"
+    CODE_GONE = "code_gone"  # its discount code ended, or was used for another purchase
+    GIFT_OPEN = "gift_open"  # a new buyer has another gift that is not settled
     REFUNDED = "refunded"
     UNABLE = "unable"  # the operator's account may not receive the payment; the operator has been told
     TROUBLE = "trouble"  # the order differs from ours at the provider; the operator has been told
@@ -69,7 +71,16 @@ class Seller(Protocol):
     def within(self, seconds: float) -> AbstractContextManager[None]:
         """Let this thread wait for the provider for *seconds* in all; what is unfinished then raises."""
 
-    def sell(self, user_id: int, plan: Article, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
+    def sell(
+        self,
+        user_id: int,
+        plan: Article,
+        texts: Texts,
+        now: int,
+        *,
+        purpose: Purpose = "plan",
+        discount: Discount | None = None,
+    ) -> tuple[OrderInfo, Outcome]:
         """Open the purchase of *plan*, or find the one that is open: where it is approved, or how it stands already.
 
         :raises AlreadySubscribed: the plan renews, and does so for this customer.

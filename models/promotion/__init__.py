@@ -1,6 +1,6 @@
 """What brings customers and keeps them, and what people complain about. Knows money and jobs.
 
-``referrals`` and ``complaints`` are what their names say. ``broadcasts`` are news that an admin writes, from the draft
-to the report; ``recipients`` who gets one, each once; ``segments`` to whom it goes, ``consent`` who may get any,
-``hours`` when, as pure decisions.
+``codes``, ``referrals`` and ``complaints`` are what their names say. ``broadcasts`` are news that an admin writes, from
+the draft to the report; ``recipients`` who gets one, each once; ``segments`` to whom it goes, ``consent`` who may get
+any, ``hours`` when, as pure decisions.
 """

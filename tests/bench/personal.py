@@ -110,5 +110,5 @@ def _up() -> asyncio.Event:
 
 def _erase(person: int) -> None:
     timezone = ZoneInfo("UTC")
-    assert not privacy.erase(person, timezone, NOW + 1)
+    assert not privacy.erase(person, timezone, NOW + 1, secret_key="key")
     assert privacy.finish(timezone, NOW + 2) == 1

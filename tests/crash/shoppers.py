@@ -10,7 +10,9 @@ import requests
 from models import database
 from models.errors import RefundRefused
 from models.money import payments
-from tests.paypal_shop import Buyer, PayPalShop, order_id
+from models.promotion import codes
+from models.tables import Code
+from tests.paypal_shop import SECRET_KEY, Buyer, PayPalShop, order_id
 from tests.sandbox.paypal.calls import Refusal
 
 TAKEN = frozenset({"COMPLETED", "REFUNDED", "PARTIALLY_REFUNDED"})
@@ -43,6 +45,9 @@ class Shopper:
             (self.turns_back, 10),
             (self.clicks_twice, 10),
             (self.subscribes, 20),
+            (self.gives, 20),
+            (self.redeems, 20),
+            (self.uses_a_discount, 10),
         ]
         act = self._dice.choices([act for act, _ in acts], [weight for _, weight in acts])[0]
         try:
@@ -84,6 +89,30 @@ class Shopper:
         for _ in range(self._dice.randint(0, 2)):
             self._shop.paypal.renew_subscription(remote_id, fail=self._dice.random() < 0.15)
 
+    def gives(self) -> None:
+        plan = self._dice.choice(("premium", "vip", "video_5"))
+        buyer = self._shop.buyer(self._user_id, plan, purpose="gift")
+        remote_id = order_id(self._click(buyer))
+        self._visit(buyer, self._at_paypal(remote_id, "approve"))
+
+    def redeems(self) -> None:
+        """Take what can be taken, with two devices that both think they are the only one."""
+        database.connect()
+        for text in self._open(("gift", "access")):
+            for _ in "ab":
+                codes.take(text, self._user_id, SECRET_KEY, int(time.time()))
+
+    def uses_a_discount(self) -> None:
+        database.connect()
+        plan = self._dice.choice(("premium", "vip"))
+        buyer = self._shop.buyer(self._user_id, plan, code=self._dice.choice(self._open(("discount",)) or ["NONE"]))
+        remote_id = order_id(self._click(buyer))
+        self._visit(buyer, self._at_paypal(remote_id, "approve"))
+
+    def _open(self, kinds: tuple[str, ...]) -> list[str]:
+        found = [row.text for row in Code.select(Code.text).where(Code.kind.in_(kinds)).order_by(Code.id)]
+        return self._dice.sample(found, min(2, len(found)))
+
     def _begin(self) -> tuple[Buyer, str]:
         buyer = self._shop.buyer(self._user_id, self._dice.choice(("premium", "premium", "vip", "video_5")))
         return buyer, order_id(self._click(buyer))
@@ -95,8 +124,8 @@ class Shopper:
                 answer = buyer.click()
                 if answer.status_code == 303:
                     return answer.headers["Location"]
-                if answer.status_code in (200, 409):
-                    raise Gone  # it is paid already, or renews already
+                if answer.status_code in (200, 403, 409, 410):
+                    raise Gone  # it is paid already, or renews already, or is one gift too many, or its code is used
             except requests.RequestException:
                 pass
             time.sleep(PAUSE_S)

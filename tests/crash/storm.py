@@ -10,7 +10,9 @@ from pathlib import Path
 
 from daemon.handlers.referrals import PREFIX
 from models import database
-from models.promotion import referrals
+from models.money.vouchers.contents import Content
+from models.promotion import codes, referrals
+from models.promotion.codes import Draft
 from models.tables import Event, Order, Referral, Request, Subscription, User, WebhookEvent
 from tests import sandbox_process
 from tests.crash import trouble, verdict
@@ -86,6 +88,7 @@ class _Storm:
 
     def run(self) -> Report:
         people = self._gather(max(8, self._course.purchases // 5))
+        _make_codes()
         self._tell(f"{len(people)} customers; the storm begins")
         trouble.brew(self._sandbox, self._shop.paypal, self._dice)
         with Reaper(self._programs, random.Random(self._course.seed), self._course.kill_every_s) as reaper:
@@ -171,3 +174,14 @@ class _Storm:
             "messages sent": len(stats["messages"]),
             "second copies that Telegram refused": sum(stats["duplicates_refused"].values()),
         }
+
+
+def _make_codes() -> None:
+    """Codes of the operator: a week for some, five videos for some, a discount for everybody."""
+    packs = Content("video_5", 0, 0, "video", 5, 2000 << 20)
+    for source, content, percent, uses in (
+        ("week", Content("premium", 1, 7 * 86_400), None, 3),
+        ("videos", packs, None, 5),
+        ("discount", None, 20, None),
+    ):
+        codes.make(Draft(content, percent, uses, None, False), 1, source, int(time.time()))

@@ -10,7 +10,7 @@ from models.money import access, credits, payments
 from models.money.payments import PaymentState
 from models.money.rewards import rows
 from models.money.rewards.rules import A_MONTH, Side
-from models.tables import Event, Order, Payment, Referral, Refund, Request, WebhookEvent
+from models.tables import Adjustment, Code, Event, Order, Payment, Redemption, Referral, Refund, Request, WebhookEvent
 from tests.crash.shoppers import TAKEN
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox_process import Sandbox
@@ -41,6 +41,7 @@ def faults(sandbox: Sandbox, paypal: LocalPayPal, now: int) -> list[str]:
         *_access(now),
         *_packs(now),
         *_rewards(),
+        *_gifts(now),
         *_news(sandbox),
         *payments.audit(),
         *(f"deviation: {deviation}" for deviation in paypal.deviations()),
@@ -120,8 +121,35 @@ def _access(now: int) -> Iterator[str]:
             and payment.refunded < payment.amount
             and payment.purpose == "plan"
         ]
-        if bool(left) != bool(access.of(user_id, now).level):
+        given = [row for row in Adjustment.select().where(Adjustment.user == user_id) if _holds(row)]
+        if bool(left or given) != bool(access.of(user_id, now).level):
             yield f"customer {user_id} has {len(left)} payments that hold, and access {access.of(user_id, now)}"
+
+
+def _holds(given: Adjustment) -> bool:
+    """Whether time that a code gave is still there: of a gift, whether its money is."""
+    if given.kind != "give":
+        return False
+    payment = payments.get(given.payment_id) if given.payment_id else None
+    return payment is None or (payment.state is PaymentState.COMPLETED and payment.refunded < payment.amount)
+
+
+def _gifts(now: int) -> Iterator[str]:
+    """Each gift that was paid for opens once, and each code serves as many as it is for."""
+    paid = Payment.select(Payment.id).join(Order).where(Order.purpose == "gift", Payment.completed_at.is_null(False))
+    for row in paid:
+        given = list(Adjustment.select().where(Adjustment.payment == row.id))
+        if len(given) > 1:
+            yield f"payment {row.id} paid for one gift, and {len(given)} have it"
+    for row in Code.select().where(Code.kind != "discount"):
+        redeemed = [each.user_id for each in Redemption.select().where(Redemption.code == row)]
+        if len(set(redeemed)) != len(redeemed) or len(redeemed) > (row.uses or len(redeemed)):
+            yield f"code {row.id} is for {row.uses}, and {redeemed} have redeemed it"
+    for user_id in _payers():
+        gifts = Payment.select().join(Order).where(Order.purpose == "gift", Payment.user == user_id)
+        unsettled = [each for each in gifts if each.state in ("pending", "completed", "frozen") and not each.refunds]
+        if len(unsettled) > 1:
+            yield f"customer {user_id} is new, and has {len(unsettled)} gifts that are not settled"
 
 
 def _packs(now: int) -> Iterator[str]:

@@ -328,3 +328,40 @@ def test_a_fault_of_a_pack_is_told_with_its_place(file: Path, old: str, new: str
     text = SHIPPED.read_text()
     found = faults(file, text[: text.index("[packs]")] + PACK.replace(old, new))
     assert any(told in fault for fault in found), found
+
+
+TRIAL = '[trial]\nplan = "premium"\ndays = 3\n'
+
+
+def test_a_trial_is_a_paid_plan_for_some_days(file: Path) -> None:
+    assert plans.load(SHIPPED).trial is None, "nobody gives anything away without having written it"
+    file.write_text(SHIPPED.read_text() + TRIAL)
+    trial = plans.load(file).trial
+    assert trial is not None
+    assert (trial.plan.code, trial.days, trial.seconds) == ("premium", 3, 3 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"premium"', '"free"', "trial: plan: must be one of premium, vip, not 'free'"),
+        ('"premium"', '"gold"', "trial: plan: must be one of premium, vip, not 'gold'"),
+        ('plan = "premium"', "", "trial: plan: missing: must be one of premium, vip"),
+        ("days = 3", "days = 0", "trial: days: must be a whole number from 1 to 90, not 0"),
+        ("days = 3", "days = 91", "trial: days: must be a whole number from 1 to 90, not 91"),
+        ("days = 3", "", "trial: days: missing"),
+        ("days = 3", "days = 3\nprice = 1", "trial: price: unknown; this table may hold plan, days"),
+        ('[trial]\nplan = "premium"\ndays = 3', "trial = 3", "trial: must be a table"),
+    ],
+)
+def test_a_fault_of_the_trial_is_told_with_its_place(file: Path, old: str, new: str, told: str) -> None:
+    text = TRIAL.replace(old, new)
+    found = faults(file, text + SHIPPED.read_text() if text.startswith("trial") else SHIPPED.read_text() + text)
+    assert any(told in fault for fault in found), found
+
+
+def test_a_trial_needs_a_plan_to_try(file: Path) -> None:
+    free = SHIPPED.read_text()
+    assert "plans.toml: trial: plan: there is no paid plan to try" in faults(
+        file, free[: free.index("[plans.premium]")] + TRIAL
+    )

@@ -12,11 +12,13 @@ import pytest
 
 from config import plan_texts
 from config import plans as plans_module
+from config.plans import Trial
 from config.texts import LANGUAGES, Texts, translator
 from daemon.screens import (
     account,
     announcements,
     checkout,
+    codes,
     complaints,
     consent,
     deliveries,
@@ -29,6 +31,8 @@ from daemon.screens import (
 from daemon.screens import links as link_screens
 from daemon.screens.home import PlanStatus
 from daemon.screens.operator import admin, broadcasts, news
+from daemon.screens.operator import codes as operators_codes
+from daemon.screens.operator.codes import Composed
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
@@ -39,6 +43,7 @@ from models.event_kinds import (
     BroadcastAnnounced,
     BroadcastEnded,
     BroadcastSold,
+    CodesHeld,
     EventKind,
     JobFinished,
     JobHeld,
@@ -54,13 +59,15 @@ from models.maintenance.health import Beat, IncidentInfo
 from models.money import payments
 from models.money.access import Access, Interval
 from models.money.income import Income
-from models.money.orders import OrderInfo
+from models.money.orders import Discount, OrderInfo
 from models.money.orders import OrderState as OrderState
 from models.money.payments import PaymentInfo, PaymentState
 from models.money.rewards.rules import Change, Side
 from models.money.subscriptions import SubscriptionInfo
 from models.money.subscriptions import SubscriptionState as SubscriptionState
+from models.money.vouchers.contents import Content
 from models.promotion.broadcasts import BroadcastInfo, BroadcastState, Wrong
+from models.promotion.codes import CodeInfo, Fault, Found, Kind
 from models.promotion.complaints import ComplaintInfo, Decision
 from models.promotion.recipients import RecipientState
 from models.promotion.referrals import Arrival, Standing
@@ -100,7 +107,45 @@ MONEY: dict[str, Any] = {
 }  # fmt: skip
 PACK = {"plan": "video_10", "purpose": "pack", "level": 0, "kind": "video", "count": 10}
 REFUNDED = {"remote_id": EVIL, "amount": 250, "currency": "USD"}
+GIFT = {"purpose": "gift", "level": 0, "code": "ABCDEFGHJKMN", "plan": "premium"}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
+    *[(kind, MONEY | GIFT) for kind in EventKind if kind.startswith(("payment", "dispute"))],
+    ("payment_completed", MONEY | GIFT | {"plan": "video_10", "kind": "video", "count": 10}),
+    ("dispute_closed", MONEY | GIFT | {"won": False}),
+    *[
+        ("gift_changed", {"plan": "premium", "about": kind, "won": won, "part": won})
+        for won in (True, False)
+        for kind in ("payment_refunded", "payment_reversed", "dispute_opened", "dispute_closed")
+    ],
+    ("gift_taken", {"plan": "premium"}),
+    *[
+        (
+            "gift_waiting",
+            {
+                "plan": "premium",
+                "code": "ABCDEFGHJKMN",
+                "payment": 7,
+                "amount": 500,
+                "currency": "XTR",
+                "days": 5,
+                "refundable_until": until,
+            },
+        )
+        for until in (NOW, None)
+    ],
+    (
+        "access_given",
+        {
+            "level": 0,
+            "seconds": 0,
+            "until": None,
+            "forever": False,
+            "reason": "gift",
+            "plan": "video_10",
+            "kind": "video",
+            "count": 10,
+        },
+    ),
     *[(kind, MONEY) for kind in EventKind if kind.startswith(("payment", "dispute", "subscription"))],
     ("payment_completed", MONEY | {"purpose": "test"}),
     ("payment_completed", MONEY | {"renewal": True, "renews": True}),
@@ -260,7 +305,7 @@ def held(t: Texts) -> Iterator[Screen]:
         payload = JobHeld(job=1, reason=reason, detail=detail, kind=kind, missing=1, wants=wants, largest=largest)
         offers = holding.offers(PLANS, payload)
         yield deliveries.held(payload, standing, offers, {"premium": "https://x/pay/y"})
-        yield deliveries.held(payload, standing, holding.Offers((), offers.plans), {})
+        yield deliveries.held(payload, standing, holding.Offers((), offers.plans, Trial(PREMIUM, 3)), {})
     finished = JobFinished(job=1, state=JobState.REFUSED, reason=RefusalReason.NOT_FOUND)
     for purpose in ("pack", "plan"):
         bought = replace(payment(PaymentState.COMPLETED, plan="video_1"), purpose=purpose)
@@ -331,6 +376,51 @@ def for_many(t: Texts) -> Iterator[Screen]:
     yield broadcasts.sold(BroadcastSold(broadcast=7, sales=[], sent=2), t)
 
 
+def code(**more: Any) -> CodeInfo:
+    """A code of a month of Premium."""
+    content = Content("premium", 1, 30 * 86_400)
+    known = CodeInfo(7, "ABCDEFGHJKMN", Kind.ACCESS, content, None, 3, 1, NOW + 86_400, True, NOW, None, False)
+    return replace(known, **more)
+
+
+def of_codes(t: Texts) -> Iterator[Screen]:
+    """Codes, gifts and the trial, for customers and for the operator."""
+    setting = codes.Setting(t, PLANS, UTC, "peaje_bot")
+    pack = Content("video_10", 0, 0, "video", 10, 1 << 30)
+    gift, off = code(kind=Kind.GIFT, content=pack, payment_id=7), code(kind=Kind.DISCOUNT, content=None, percent=20)
+    articles = (*PLANS.on_sale(), *PLANS.packs)
+    renewing = replace(PREMIUM, renews=True)
+    links = {"premium": "https://x/pay/y"}
+    yield codes.ask(t)
+    for each in (code(), gift):
+        yield codes.offer(setting, each)
+        yield codes.taken(setting, each)
+    for fault in Fault:
+        yield codes.refused(setting, Found(None, fault, NOW if fault is Fault.SPENT else 0))
+    for sold in (articles, (renewing, renewing), ()):
+        yield codes.discounted(setting, Discount("ABCDEFGHJKMN", 20), sold, links)
+    for days in (0, 1, 7):
+        yield codes.gifts(setting, articles, links, [gift, gift], days)
+    yield codes.gifts(setting, (), {}, [], 7)
+    yield codes.stopped(t)
+    yield codes.card(setting, gift, 7, "500 ⭐")
+    trial = Trial(PREMIUM, 3)
+    yield codes.trial(setting, trial)
+    yield codes.trying(setting, trial)
+    for why in (None, Fault.REDEEMED, Fault.NOT_NEW):
+        yield codes.no_trial(t, why)
+    first = Composed(0, "premium", 30, 1, 30, False, 7)
+    others = (replace(first, percent=20, uses=0, until=0, new_only=True), replace(first, article="video_10", uses=100))
+    for composed in (first, *others, replace(first, percent=20, article="")):
+        yield operators_codes.compose(setting, composed, articles if composed.article else ())
+    yield operators_codes.made(setting, off)
+    yield operators_codes.listed(setting, [code(), off, code(ended_at=NOW, uses=None)], NOW)
+    yield operators_codes.listed(setting, [], NOW)
+    yield operators_codes.held(t, CodesHeld(count=30, shown=["ABCDEFGHJKMN"] * 20))
+    for ended in (True, False):
+        yield operators_codes.decided(t, 2, ended=ended)
+
+
 def screens(t: Texts) -> list[Screen]:
     """Every screen there is, in one language."""
     people, day, line = users.Totals(9, 1, 2, 3, 4), queue.Totals(1, 2, 3, 4, 5 << 30), Overview(1, 2, 3, 60)
@@ -391,6 +481,7 @@ def screens(t: Texts) -> list[Screen]:
         *[support.found(t, payment(state), UTC, EVIL) for state in PaymentState],
         support.terms(t, "https://x", 7),
         support.privacy(t, None, EVIL, 90),
+        *of_codes(t),
         *delivered(t),
         *for_many(t),
         *held(t),
@@ -482,7 +573,7 @@ class Tags(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in ("b", "i", "code", "a", "blockquote"), tag
+        assert tag in ("b", "i", "s", "code", "a", "blockquote"), tag
         self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -12,8 +12,11 @@ TYPED = {
     "premium": (
         "price|Prices?|how much is it|how much does premium cost|can I buy VIP|PREMIUM|cancel my subscription|"
         "precio|precios|¿Cuánto cuesta?|cuanto cuesta|CUÁNTO VALE EL PREMIUM|planes|quiero comprar|cómo pago|premuim|"
-        "cancelar la suscripción|hola, cuánto cuesta|cancel premium|prueba gratis"
+        "cancelar la suscripción|hola, cuánto cuesta|cancel premium"
     ),
+    "trial": "trial|free trial|prueba gratis|quiero probar",
+    "gift": "gift|as a gift|regalo|quiero regalar premium|un regalo para un amigo",
+    "code": "code|I have a promo code|código|tengo un cupón",
     "help": (
         "how|How?|help|help me please|what is this|?|¿?|ayuda|AYUDA!!|como funciona|¿Cómo funciona esto?|para qué sirve"
     ),

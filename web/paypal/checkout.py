@@ -14,6 +14,8 @@ from models.catalogue import Catalogue
 from models.money import orders
 from models.money.orders import OrderInfo
 from models.money.seller import Outcome, Poll, Result
+from models.money.vouchers import admission
+from models.money.vouchers.admission import Refusal
 from web.paypal import branding, refusals
 from web.paypal.client import KEY_LIVES_S, OutcomeUnknown, PayPal, PayPalError, Refused, Unavailable, money
 from web.paypal.parsing import ParsedOrder, Stage, approve_url, identifier, invoice_of, outcome_of, parse_order, payee
@@ -25,6 +27,9 @@ SUCCESS_PATH, CANCEL_PATH = "/paypal/success", "/paypal/cancel"
 DESCRIPTION_LENGTH = 127
 REQUEST_LIFE_S = KEY_LIVES_S["/v2/checkout/orders"]
 """Seconds after which PayPal forgets the request id of an order."""
+
+
+_UNADMITTED = {Refusal.CODE: Result.CODE_GONE, Refusal.GIFTS: Result.GIFT_OPEN}
 
 
 class Checkout:
@@ -68,6 +73,10 @@ class Checkout:
             return self._poll(order, parsed, now)
         if order.refused_at is not None and not by_payer:
             return Poll(Outcome(Result.DECLINED, parsed.approve_url or order.approve_url))
+        refused = admission.admit(order.id, now)
+        if refused is not None:
+            logger.warning("order.unadmitted", extra={"order": order.id, "reason": refused})
+            return Poll(Outcome(_UNADMITTED[refused]))
         try:
             return self._poll(order, self._capture(order, order.remote_id, now), now)
         except Refused as refusal:
@@ -129,6 +138,8 @@ class Checkout:
     def _body(self, order: OrderInfo, texts: Texts) -> dict[str, Any]:
         title = self._catalogue.plans.title_of(order.plan_code, texts.language)
         description = f"{title}, {texts.duration(order.seconds)}" if order.seconds else title
+        if order.purpose == "gift":
+            description = texts.gettext("Gift: {what}", what=description)
         return {
             "intent": "CAPTURE",
             "purchase_units": [

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cryptography import x509
@@ -15,7 +16,7 @@ from config.texts import Texts
 from models import notes
 from models.catalogue import Catalogue
 from models.money import orders, payments, subscriptions
-from models.money.orders import OrderInfo
+from models.money.orders import Discount, OrderInfo, Purpose
 from models.money.providers import PAYPAL, Provider
 from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import SubscriptionInfo
@@ -28,7 +29,9 @@ from web.paypal.signature import Verifier
 
 logger = logging.getLogger(__name__)
 
-ENDED = frozenset({Result.PAID, Result.REFUNDED, Result.OVER})
+UNADMITTED = frozenset({Result.CODE_GONE, Result.GIFT_OPEN})
+"""Results of a purchase that is approved, and whose money is not taken."""
+ENDED = frozenset({Result.PAID, Result.REFUNDED, Result.OVER, *UNADMITTED})
 """Results after which a poll finds nothing new."""
 
 
@@ -52,7 +55,16 @@ class Shop:
         """Let this thread wait for PayPal for *seconds* in all."""
         return self.paypal.within(seconds)
 
-    def sell(self, user_id: int, plan: Article, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
+    def sell(
+        self,
+        user_id: int,
+        plan: Article,
+        texts: Texts,
+        now: int,
+        *,
+        purpose: Purpose = "plan",
+        discount: Discount | None = None,
+    ) -> tuple[OrderInfo, Outcome]:
         """Open the purchase of *plan*, or find the open one; the outcome says where to approve it, or its state.
 
         PayPal's order ends sooner than ours. A purchase that is over there is opened anew.
@@ -60,9 +72,12 @@ class Shop:
         :raises AlreadySubscribed: the plan already renews for this customer.
         :raises PayPalError: the purchase could not be opened.
         """
-        order, outcome = self._open(user_id, plan, texts, now)
+        ordered = partial(self._order, user_id, plan, now, purpose=purpose, discount=discount)
+        order = ordered()
+        outcome = self._open(order, texts, now)
         if outcome.result is Result.OVER:
-            order, outcome = self._open(user_id, plan, texts, now)
+            order = ordered()
+            outcome = self._open(order, texts, now)
         return order, outcome
 
     def poll(self, order: OrderInfo, now: int, *, by_payer: bool = False) -> Poll:
@@ -145,8 +160,8 @@ class Shop:
         noted = notes.get(self.webhook_note)
         return str(noted["id"]) if isinstance(noted, dict) else None
 
-    def _open(self, user_id: int, plan: Article, texts: Texts, now: int) -> tuple[OrderInfo, Outcome]:
-        order = orders.create(
+    def _order(self, user_id: int, plan: Article, now: int, purpose: Purpose, discount: Discount | None) -> OrderInfo:
+        return orders.create(
             user_id,
             plan,
             PROVIDER,
@@ -154,19 +169,23 @@ class Shop:
             now=now,
             seller=self.settings.bot_id,
             secret=self.settings.telegram_bot_token,
+            purpose=purpose,
+            discount=discount,
         )
+
+    def _open(self, order: OrderInfo, texts: Texts, now: int) -> Outcome:
         if order.remote_id is not None:
-            return order, self.settle(order, now, by_payer=True)
+            return self.settle(order, now, by_payer=True)
         seller = self.renewals if order.renews else self.checkout
         try:
-            return order, Outcome(Result.NOT_APPROVED, seller.create(order, texts, now))
+            return Outcome(Result.NOT_APPROVED, seller.create(order, texts, now))
         except Refused as refusal:
-            return order, refusals.after_creation(order, refusal, now)
+            return refusals.after_creation(order, refusal, now)
 
 
 def _end_with(outcome: Outcome, order: OrderInfo, now: int) -> None:
     """Expire an order that is over at PayPal: the buyer's next click opens another one."""
-    if outcome.result is Result.OVER:
+    if outcome.result is Result.OVER or outcome.result in UNADMITTED:
         orders.expire(order.id, now)
 
 

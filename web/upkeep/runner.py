@@ -31,6 +31,7 @@ from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.rewards import news
 from models.money.seller import Result, Seller, SellerError
+from models.money.vouchers import gifts
 from models.promotion import broadcasts, recipients
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.monitor import Monitor
@@ -267,6 +268,7 @@ class Upkeep:
     def _remind(self, now: int) -> None:
         if self._settings.reminders:
             reminders.write(now)
+        gifts.remind(self._settings.refund_days, now)
 
 
 def _next_requests(shop: Shop, now: int) -> Iterator[RequestInfo]:

@@ -7,7 +7,7 @@ from typing import Any
 from config.texts import Texts
 from daemon.screens import announcements, complaints, keyboard, referrals
 from daemon.screens.announcements import Setting
-from daemon.screens.operator import admin, broadcasts, income, reasons
+from daemon.screens.operator import admin, broadcasts, codes, income, reasons
 from daemon.telegram.screen import Screen
 from models.event_kinds import (
     AdminAlert,
@@ -15,6 +15,7 @@ from models.event_kinds import (
     BroadcastAnnounced,
     BroadcastEnded,
     BroadcastSold,
+    CodesHeld,
     ComplaintDecided,
     ComplaintMade,
     Digest,
@@ -89,6 +90,8 @@ def _who(customer: int | None, known: UserInfo | None) -> str:
 
 def _of_payment(told: PaymentPayload, setting: Setting, who: str) -> str | None:
     t, plan, price, way = setting.t, setting.plan(told.plan), setting.price(told), _way(told.provider)
+    if told.purpose == "gift":
+        plan = t.gettext("{plan} as a gift", plan=plan)
     if isinstance(told, PaymentCompleted):
         if told.renewal:
             return t.gettext("🔁 {who} renewed {plan}: {price}, {way}", who=who, plan=plan, price=price, way=way)
@@ -211,4 +214,5 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     ),
     BroadcastEnded: lambda told, setting: broadcasts.ended(told, setting.t),
     BroadcastSold: lambda told, setting: broadcasts.sold(told, setting.t),
+    CodesHeld: lambda payload, setting: codes.held(setting.t, payload),
 }

@@ -14,7 +14,7 @@ from models.money.rewards.rules import Brought, Paid, Reward
 _OF = "SELECT id, referrer_id, terms, at FROM referral WHERE referrer_id = :user OR friend_id = :user"
 _ITS = "IN (SELECT id FROM referral WHERE referrer_id = :user OR friend_id = :user)"
 _COLUMNS = """
-payment.*, orders.purpose, orders.amount AS full_amount
+payment.*, orders.purpose, COALESCE(orders.list_amount, orders.amount) AS full_amount
 FROM payment JOIN "order" AS orders ON orders.id = payment.order_id
 """
 _COUNTED = "payment.\"grants\" AND payment.completed_at IS NOT NULL AND orders.purpose <> 'test'"

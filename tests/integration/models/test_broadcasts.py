@@ -164,7 +164,7 @@ def test_banned_blocked_and_erased_people_get_none() -> None:
     banned, blocked, erased, fine = reader(), reader(), reader(), reader()
     users.ban(banned, NOW)
     users.mark_blocked_bot(blocked, True, NOW)
-    privacy.erase(erased, UTC, NOW)
+    privacy.erase(erased, UTC, NOW, secret_key="key")
     assert reached(SegmentKind.ALL) == {fine}
 
 
@@ -180,7 +180,7 @@ def test_quiet_ban_and_erasure_hold_in_the_middle() -> None:
     quiet, banned, erased, *others = (each for each in people if each != first.user_id)
     consent.say(quiet, Answer.NO, Place.NEWS, "no more", NOON)
     users.ban(banned, NOON)
-    privacy.erase(erased, UTC, NOON)
+    privacy.erase(erased, UTC, NOON, secret_key="key")
     assert sorted(send_all(row)) == sorted(others)
     assert broadcasts.finish(row, NOON)
     assert recipients.counts(row) == Counter(sent=5, skipped=3)
@@ -370,14 +370,14 @@ def test_a_person_sees_what_they_got_and_takes_it_with_them() -> None:
     assert [(each["text"], each["state"]) for each in personal_data.page(person, "broadcasts").rows] == [
         ("Hello", "sent")
     ]
-    assert privacy.erase(person, UTC, NOON)
+    assert privacy.erase(person, UTC, NOON, secret_key="key")
     assert personal_data.page(person, "broadcasts").rows == personal_data.page(person, "said_of_news").rows == []
     assert recipients.counts(row) == Counter(sent=1), "the number stays"
 
 
 def test_who_comes_back_after_an_erasure_gets_no_news() -> None:
     person = reader()
-    privacy.erase(person, UTC, NOON)
+    privacy.erase(person, UTC, NOON, secret_key="key")
     users.seen(person, "Ana", None, "es", NOON + 1)
     assert not reached(SegmentKind.ALL, now=NOON + 2)
     assert consent.offer(person, "May I?", NOON + 2), "but may be asked again"

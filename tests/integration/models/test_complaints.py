@@ -179,7 +179,7 @@ def test_of_an_erased_reporter_the_decision_stays() -> None:
     assert exported(ANA)["complaints"][0]["text"] == "it is mine"
     for event in outbox.due(NOW):
         outbox.heard(event.id, NOW)
-    privacy.erase(ANA, ZoneInfo("UTC"), NOW)
+    privacy.erase(ANA, ZoneInfo("UTC"), NOW, secret_key="key")
     row = Complaint.get_by_id(made.id)
     assert (row.reporter_id, row.text, row.link) == (None, "", LINK)
     assert told("complaint_made") == []

@@ -186,7 +186,7 @@ def test_age_and_erasure_leave_what_was_used() -> None:
     assert not Job.select().where(Job.state == JobState.DONE).exists()
     assert credits.left(1, NOW) == {"video": 6}
     assert usage.total(1) == {"video": 4}
-    privacy.erase(1, UTC, NOW)
+    privacy.erase(1, UTC, NOW, secret_key="key")
     assert credits.left(1, NOW) == {"video": 6}
     assert payments.audit() == []
 
@@ -195,7 +195,7 @@ def test_a_held_link_is_in_the_export_and_goes_with_the_erasure() -> None:
     hold(running("a"))
     (link,) = exported(1)["links"]
     assert (link["state"], link["reason"]) == ("held", "limit")
-    privacy.erase(1, UTC, NOW)
+    privacy.erase(1, UTC, NOW, secret_key="key")
     assert not Job.select().exists()
     assert [event.kind for event in outbox.due(NOW) if event.user_id == 1 and event.kind != "data_erased"] == []
 

@@ -128,7 +128,7 @@ def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
     content = dump()
     assert all(secret in content for secret in SECRETS)
 
-    privacy.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1, secret_key="key")
 
     content = dump()
     assert [secret for secret in SECRETS if secret in content] == []
@@ -142,7 +142,7 @@ def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
 
 
 def test_who_writes_again_begins_anew(penelope: int) -> None:
-    privacy.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1, secret_key="key")
 
     again = users.seen(penelope, "P.", None, "en", NOW + 100)
 
@@ -155,7 +155,7 @@ def test_who_writes_again_begins_anew(penelope: int) -> None:
 
 def test_a_nameless_person_is_not_taken_for_fresh(database_file: Path) -> None:
     users.seen(1, "", None, None, NOW)
-    privacy.erase(1, UTC, NOW + 1)
+    privacy.erase(1, UTC, NOW + 1, secret_key="key")
 
     users.seen(1, "", None, None, NOW + 2)
 
@@ -164,7 +164,7 @@ def test_a_nameless_person_is_not_taken_for_fresh(database_file: Path) -> None:
 
 def test_the_shut_out_stay_shut_out(penelope: int) -> None:
     users.ban(penelope, NOW)
-    privacy.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1, secret_key="key")
     assert users.seen(penelope, "P.", None, "en", NOW + 100).banned
 
 
@@ -174,7 +174,7 @@ def test_what_renews_is_asked_to_stop(database_file: Path) -> None:
     payments.settle(purchases.fact(bought, NOW), NOW)
     assert subscriptions.active(user, "monthly")
 
-    privacy.erase(user, UTC, NOW + 1)
+    privacy.erase(user, UTC, NOW + 1, secret_key="key")
 
     asked = provider_requests.claim("stars", NOW + 2)
     assert asked is not None and asked.kind is RequestKind.CANCEL_SUBSCRIPTION
@@ -187,7 +187,7 @@ def test_what_is_being_sent_is_forgotten_when_it_has_ended(penelope: int) -> Non
     queue.delivering(job.id, "w", NOW)
     (random_id,) = queue.plan_messages(job.id, 1, NOW)
 
-    privacy.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1, secret_key="key")
     assert queue.get(job.id).state == "delivering"
     privacy.finish(UTC, NOW + 2)
     assert queue.get(job.id).state == "delivering"
@@ -204,7 +204,7 @@ def test_the_next_batch_that_has_the_number_of_hers_is_told_of(database_file: Pa
     job = claim("w")
     queue.delivering(job.id, "w", NOW)
     (random_id,) = queue.plan_messages(job.id, 1, NOW)
-    privacy.erase(7, UTC, NOW + 1)
+    privacy.erase(7, UTC, NOW + 1, secret_key="key")
     queue.finish(job.id, "w", Delivered({random_id: 7}), NOW + 2)
     privacy.finish(UTC, NOW + 3)
     # When somebody else's batch is given its number
@@ -217,7 +217,7 @@ def test_the_next_batch_that_has_the_number_of_hers_is_told_of(database_file: Pa
 
 
 def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None:
-    privacy.erase(penelope, UTC, NOW + 1)
+    privacy.erase(penelope, UTC, NOW + 1, secret_key="key")
 
     waiting: list[Any] = [event for event in outbox.due(NOW + 10) if event.user_id == penelope]
     assert {event.kind for event in waiting} == {"payment_completed"}
@@ -261,7 +261,7 @@ def test_a_long_past_is_shown_whole_and_once(busy: int) -> None:
 
 def test_a_long_past_goes_in_steps_any_may_be_the_last(busy: int) -> None:
     used = usage.total(busy)
-    assert not privacy.erase(busy, UTC, NOW + 1)
+    assert not privacy.erase(busy, UTC, NOW + 1, secret_key="key")
     assert User.get_by_id(busy).first_name == "", "who they are is forgotten at once"
     # When upkeep is killed after each step
     writes: list[int] = []
@@ -285,7 +285,7 @@ def test_a_long_past_goes_in_steps_any_may_be_the_last(busy: int) -> None:
 
 
 def test_who_comes_back_while_it_goes_on_keeps_what_is_new(busy: int) -> None:
-    assert not privacy.erase(busy, UTC, NOW + 1)
+    assert not privacy.erase(busy, UTC, NOW + 1, secret_key="key")
     users.seen(busy, "P.", None, "en", NOW + 100)
     enqueue(busy, "new_link/1", now=NOW + 100)
     deliver(busy, "new_link/2", now=NOW + 101)
@@ -301,8 +301,8 @@ def test_who_comes_back_while_it_goes_on_keeps_what_is_new(busy: int) -> None:
 
 
 def test_an_erasure_asked_for_twice_is_one(busy: int) -> None:
-    assert not privacy.erase(busy, UTC, NOW + 1)
-    assert not privacy.erase(busy, UTC, NOW + 2)
+    assert not privacy.erase(busy, UTC, NOW + 1, secret_key="key")
+    assert not privacy.erase(busy, UTC, NOW + 2, secret_key="key")
 
     assert (privacy.finish(UTC, NOW + 3), privacy.finish(UTC, NOW + 4)) == (1, 0)
 
@@ -394,7 +394,7 @@ def test_a_worker_hears_that_an_erased_job_is_not_its_own(database_file: Path) -
     users.seen(7, "P.", None, "en", NOW)
     enqueue(7, "private_link/1")
     job = claim("w")
-    privacy.erase(7, UTC, NOW + 1)
+    privacy.erase(7, UTC, NOW + 1, secret_key="key")
 
     with pytest.raises(LeaseLost):
         uploads.save(job.id, "w", UploadInfo(1, 2, 3, 8, b"\0"), NOW + 2)

@@ -291,7 +291,7 @@ def test_what_somebody_has_told_us_himself_stays(database_file: Path, ana: Forme
 
 def test_an_erased_customer_stays_erased(database_file: Path, ana: Former) -> None:
     users.seen(1, "Ana", None, "es", NOW)
-    privacy.erase(1, UTC, NOW)
+    privacy.erase(1, UTC, NOW, secret_key="key")
     before = everything()
     assert ana.take_over() == {}
     assert everything() == before

@@ -41,6 +41,7 @@ WORDS = {
     "broadcast.state": "done",
     "broadcast_recipient.state": "sent",
     "consent.answer": "yes",
+    "code.kind": "access",
 }
 """What a column holds that does not take any text."""
 KEPT = {
@@ -48,6 +49,7 @@ KEPT = {
     "order": "the ledger",
     "subscription": "the ledger",
     "payment": "the ledger",
+    "code": "which admin made it; the code of a gift belongs to its payment",
     "adjustment": "what admins gave and took; the reasons are emptied",
     "request": "refunds are part of the ledger; the others are forgotten with age",
     "credit_use": "what was used of which pack, so that nothing is given twice, without the link",
@@ -132,7 +134,7 @@ def test_every_table_that_holds_a_person_is_known() -> None:
 
 def test_an_erasure_leaves_only_what_has_a_reason(filled: dict[str, int]) -> None:
     assert all(filled[name] for name in filled if name != "erasure")
-    privacy.erase(PERSON, UTC, NOW)
+    privacy.erase(PERSON, UTC, NOW, secret_key="key")
     privacy.finish(UTC, NOW)
     left = {table._meta.table_name for table in HOLDING if rows_of(PERSON, table)}
     assert left == KEPT.keys(), "erase them (models/maintenance/privacy.py), or say here why they stay"
@@ -143,7 +145,7 @@ def test_what_a_customer_said_goes_with_them(filled: dict[str, int]) -> None:
     conversations.say(PERSON, operator, "my secret", from_operator=False, now=NOW)
     conversations.say(operator, PERSON, "its answer", from_operator=True, now=NOW)
     assert said() == {"my secret", "its answer"}
-    privacy.erase(PERSON, UTC, NOW)
+    privacy.erase(PERSON, UTC, NOW, secret_key="key")
     privacy.finish(UTC, NOW)
     assert said() == set()
 
@@ -168,6 +170,6 @@ def test_what_age_makes_forgotten_is_named() -> None:
     bounded |= {"referral", "referral_link"}  # by their people: who brought whom earns for as long as the friend pays
     bounded |= {"broadcast_recipient"}
     stays = set(names(HOLDING)) - bounded
-    assert stays <= {*KEPT, "customer_note", "consent"}, (
+    assert stays <= {*KEPT, "customer_note", "consent", "redemption"}, (
         "delete them with age (models/maintenance/retention.py), or say why not"
     )

@@ -63,7 +63,7 @@ def told(user: int) -> list[str]:
 
 
 def erase(user: int, now: int = NOW) -> None:
-    privacy.erase(user, UTC, now)
+    privacy.erase(user, UTC, now, secret_key="key")
     privacy.finish(UTC, now)
 
 

@@ -226,7 +226,7 @@ def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
     job = claim("w", now)
     queue.delivering(job.id, "w", now)
     (random_id,) = queue.plan_messages(job.id, 1, now)
-    privacy.erase(erased, MADRID, now)
+    privacy.erase(erased, MADRID, now, secret_key="key")
     queue.finish(job.id, "w", Delivered({random_id: 1}), now)
     deliver(present, "present", now=now)
     # When upkeep does its work

@@ -189,7 +189,7 @@ def test_disputed_refunded_and_test_payments_do_not_go_back() -> None:
 def test_who_deletes_their_data_gets_no_used_plan_back() -> None:
     payment = bought(1, PREMIUM)
     use(NOW + 5)
-    privacy.erase(1, UTC, NOW + DAY_S)
+    privacy.erase(1, UTC, NOW + DAY_S, secret_key="key")
     users.seen(1, "Ana", None, "en", NOW + DAY_S + 1)
     assert Usage.select().where(Usage.period != "past").count() == 0, "nothing tells of the delivery any more"
     assert ask(payment, now=NOW + DAY_S + 2) is Answer.USED

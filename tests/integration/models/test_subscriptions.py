@@ -356,7 +356,7 @@ def test_one_that_begins_after_its_customer_was_banned_is_ended(provider: str) -
 def test_one_that_begins_after_its_customer_was_erased_is_ended() -> None:
     user = customer()
     subscriptions.begin(order(user, MONTHLY, "paypal").id, "I-1", NOW)
-    privacy.erase(user, ZoneInfo("UTC"), NOW)
+    privacy.erase(user, ZoneInfo("UTC"), NOW, secret_key="key")
 
     subscriptions.update(subscriptions.News("paypal", "I-1", SubscriptionState.ACTIVE, None, NOW), NOW)
 

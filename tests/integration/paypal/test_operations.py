@@ -456,7 +456,7 @@ def test_a_forged_payment_link_and_a_removed_plan_are_no_page(shop: PayPalShop) 
 
 def test_a_link_of_somebody_who_had_himself_erased_is_gone(shop: PayPalShop) -> None:
     buyer = shop.buyer()
-    privacy.erase(buyer.id, ZoneInfo("UTC"), int(time.time()))
+    privacy.erase(buyer.id, ZoneInfo("UTC"), int(time.time()), secret_key="key")
 
     assert (buyer.page().status_code, buyer.click().status_code) == (410, 410)
 
