@@ -30,6 +30,8 @@ PAYPAL_AUTHORITY=
 
 # Ids de Telegram de los administradores, separados por comas: personas, no grupos. @userinfobot te dice el tuyo.
 ADMIN_IDS=
+# Ids de Telegram de ayudantes: atienden a los clientes y pueden dar unos días; no ven dinero, ni enlaces, ni ajustes.
+HELPER_IDS=
 # A quién nombra /paysupport: @nombre, una dirección, un teléfono.
 SUPPORT_CONTACT=
 # Tu canal: un botón en /start.

@@ -75,10 +75,15 @@ class Wanted:
 
 
 class Log:
-    """The log files of one directory; to be closed in the end, as a context manager."""
+    """The log files of one directory; to be closed in the end, as a context manager.
 
-    def __init__(self, directory: Path) -> None:
+    :param most_bytes: how much of the end of each program's present file is read at first, and nothing of older ones;
+        None: everything.
+    """
+
+    def __init__(self, directory: Path, most_bytes: int | None = None) -> None:
         self._directory = directory
+        self._most_bytes = most_bytes
         self._tails: dict[str, _Tail] = {}
 
     def __enter__(self) -> Log:
@@ -100,8 +105,9 @@ class Log:
         with contextlib.ExitStack() as stack:
             streams = []
             for program, files in self._files().items():
-                self._tails[program] = _Tail(program, files[-1])
-                older = [stack.enter_context(_opened(file)) for file in files[:-1]]
+                self._tails[program] = _Tail(program, files[-1], self._most_bytes)
+                read = files[:-1] if self._most_bytes is None else ()
+                older = [stack.enter_context(_opened(file)) for file in read]
                 streams.append(_entries(program, _lines(older, self._tails[program])))
             merged = heapq.merge(*streams, key=lambda entry: entry.at)
             return list(deque(filter(wanted.fits, merged), maxlen=number or None))
@@ -118,7 +124,7 @@ class Log:
     def _files(self) -> dict[str, list[Path]]:
         """The files of each program, the oldest first."""
         found: dict[str, dict[int, Path]] = {}
-        for file in self._directory.iterdir():
+        for file in self._directory.iterdir() if self._directory.is_dir() else ():
             if match := _FILE.fullmatch(file.name):
                 found.setdefault(match["program"], {})[int(match["age"] or 0)] = file
         return {program: [files[age] for age in sorted(files, reverse=True)] for program, files in found.items()}
@@ -127,12 +133,14 @@ class Log:
 class _Tail:
     """The file that a program writes to at the moment, read up to its last whole line, over rotations."""
 
-    def __init__(self, program: str, file: Path) -> None:
+    def __init__(self, program: str, file: Path, most_bytes: int | None = None) -> None:
         self._program = program
         self._file = file
         self._stream: TextIO | None = None
         self._rest = ""
         self._open()
+        if most_bytes is not None:
+            self._skip_to_the_last(most_bytes)
 
     def close(self) -> None:
         if self._stream is not None:
@@ -159,6 +167,12 @@ class _Tail:
             self._stream = _opened(self._file)
         except FileNotFoundError:  # between two names
             self._stream = None
+
+    def _skip_to_the_last(self, most_bytes: int) -> None:
+        """Begin at the first whole line of the last *most_bytes*."""
+        if self._stream is not None and (size := self._file.stat().st_size) > most_bytes:
+            self._stream.seek(size - most_bytes)
+            self._stream.readline()
 
     def _is_rotated(self) -> bool:
         """Whether the file has been given another name, or begun anew, since it was opened."""

@@ -1,4 +1,4 @@
-"""The settings: one frozen object, read once from the environment. A value that cannot be understood is refused.
+"""The settings: one object, read once from the environment. A value that cannot be understood is refused.
 
 A value comes from the environment or from ``.env`` in the working directory, in this order. ``NAME_FILE`` names a file
 that holds the value of ``NAME``. An empty value counts as unset. ``.env.example`` explains each name. No other module
@@ -12,7 +12,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +34,9 @@ _CHAT = re.compile(
 
 LARGEST_USER_ID = (1 << 40) - 1
 """Telegram documents that users' ids stay below 2^40."""
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Names of the machine itself."""
 
 EXIT_OK = 0
 EXIT_GAVE_UP = 70
@@ -59,6 +62,25 @@ RENAMED = {
     "WATCHDOG_STALE": "WARDEN_STALE",
 }
 """Today's names, and their names before 1.0.0, which are still read, with a warning."""
+
+CHANGEABLE = (
+    "SUPPORT_CONTACT",
+    "CHANNEL_URL",
+    "TERMS_URL",
+    "PRIVACY_URL",
+    "REMINDERS",
+    "NOTICES",
+    "DIGEST_HOUR",
+    "LINKS_PER_HOUR",
+    "LINKS_PER_DAY",
+    "SOURCE_CHATS",
+    "BLOCKED_CHATS",
+    "JOIN_BY_INVITATION",
+    "JOINS_PER_DAY",
+    "PROTECTED_CONTENT",
+)
+"""What an admin may change while the programs run, where the environment leaves it open. All else (secrets, where money
+goes, who is an admin) is read once, and no page may change it."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -116,6 +138,8 @@ class Settings:
     """For how many days customers may give back what they have not used; 0: never. At most ``retention_days``."""
 
     admin_ids: frozenset[int]
+    helper_ids: frozenset[int]
+    """Who helps customers, and sees neither money nor settings. An admin is no helper."""
     support_contact: str | None
     channel_url: str | None
     terms_url: str | None
@@ -161,11 +185,31 @@ class Settings:
 
     warnings: tuple[str, ...]
     """Settings that work, but not as the operator may expect: one sentence each, which names the setting."""
+    given: frozenset[str] = field(compare=False)
+    """The names that have a value in the environment, or in ``.env`` another one than their default.
+
+    A ``.env`` begins as a copy of ``.env.example``, which holds every default: nobody has decided those.
+    """
+
+    def follow(self, changed: Settings) -> None:
+        """Take over the :data:`CHANGEABLE` values of *changed*: every part that holds this object sees them at once.
+
+        They are the only ones that change while a program runs; see :mod:`models.overrides`.
+        """
+        for name in CHANGEABLE:
+            object.__setattr__(self, name.lower(), getattr(changed, name.lower()))
 
     @property
     def paypal_enabled(self) -> bool:
         """PayPal needs credentials, and an address to which it can send customers back."""
         return bool(self.paypal_client_id and self.backend_url)
+
+    @property
+    def console_url(self) -> str | None:
+        """Where the console is; None where it cannot be opened safely: over plain HTTP only the machine itself may."""
+        parts = urlsplit(self.backend_url or "")
+        is_safe = parts.scheme == "https" or parts.hostname in LOOPBACK
+        return f"{self.backend_url}/console/" if is_safe else None
 
     @property
     def bot_id(self) -> int:
@@ -262,7 +306,29 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
     if reader.faults:
         reader.faults += plans.faults_of(values["plans_file"], reader.texts)
     reader.refuse()
-    return Settings(**values, warnings=tuple(reader.warnings))
+    given = {name for name in reader.given if reader.is_decided(name, values)}
+    return Settings(**values, warnings=tuple(reader.warnings), given=frozenset(given))
+
+
+def default_of(name: str) -> object:
+    """The default of a name of :data:`CHANGEABLE`."""
+    reader = _Reader({}, None)
+    return {**_customers(reader), **_sources(reader)}[name.lower()]
+
+
+def changed(base: Settings, values: Mapping[str, str]) -> Settings:
+    """*base* with other values of :data:`CHANGEABLE` names, checked as those of the environment, which wins.
+
+    :raises ConfigurationError: a value cannot be used, or is not of a name that may be changed.
+    """
+    reader = _Reader({"LANGUAGE": base.language, **values}, None)
+    parsed = {**_customers(reader), **_sources(reader)}
+    for name in values:
+        if name not in CHANGEABLE:
+            reader.fault(name, Message("cannot be changed here"))
+    reader.refuse()
+    taken = [name.lower() for name in values if name not in base.given]
+    return replace(base, **{name: parsed[name] for name in taken})
 
 
 def secret_values(settings: Settings) -> list[str]:
@@ -360,8 +426,10 @@ def _db_path(reader: _Reader) -> Path:
 
 
 def _customers(reader: _Reader) -> dict[str, Any]:
+    admin_ids = frozenset(reader.parsed("ADMIN_IDS", _ids) or ())
     return {
-        "admin_ids": frozenset(reader.parsed("ADMIN_IDS", _ids) or ()),
+        "admin_ids": admin_ids,
+        "helper_ids": frozenset(reader.parsed("HELPER_IDS", _ids) or ()) - admin_ids,
         "support_contact": reader.text("SUPPORT_CONTACT"),
         "channel_url": reader.parsed("CHANNEL_URL", _url),
         "terms_url": reader.parsed("TERMS_URL", _url),
@@ -437,6 +505,7 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str], dotenv: Path | None) -> None:
         self.faults: list[str] = []
         self.warnings: list[str] = []
+        self.given: set[str] = set()
         self._asked = dict.fromkeys(("LANGUAGE", "SECRET_KEY"))  # the second is asked for only where all else is good
         self._environ = environ
         self._dotenv, faults = _read_dotenv(dotenv)
@@ -508,6 +577,11 @@ class _Reader:
     def choice(self, name: str, choices: Collection[str], default: str) -> Any:
         return self.parsed(name, lambda text: _choice(text, choices)) or default
 
+    def is_decided(self, name: str, values: Mapping[str, Any]) -> bool:
+        """Whether a name with a value was given it by somebody, not by the example that ``.env`` is a copy of."""
+        in_environment = self._from(self._environ, name) is not None
+        return in_environment or name not in CHANGEABLE or values[name.lower()] != default_of(name)
+
     def _language(self) -> tuple[str | None, str]:
         """What ``LANGUAGE`` says if that is no language, and the one to speak: that of ``LANGUAGE``, else the system's.
 
@@ -525,7 +599,10 @@ class _Reader:
 
     def _value(self, name: str) -> str | None:
         self._asked[name] = None
-        return next((found for source in self._sources if (found := self._from(source, name))), None)
+        value = next((found for source in self._sources if (found := self._from(source, name))), None)
+        if value is not None:
+            self.given.add(name)
+        return value
 
     def _from(self, source: Mapping[str, str], name: str) -> str | None:
         direct, file = _plain(source.get(name, "")), _plain(source.get(f"{name}_FILE", ""))

@@ -101,6 +101,10 @@ class Texts:
         moment = datetime.fromtimestamp(unix, timezone)
         return f"{format_datetime(moment, 'd MMM y, HH:mm', locale=self.language)} ({moment.tzname()})"
 
+    def day(self, unix: int, timezone: tzinfo) -> str:
+        """The day alone: ``30 Nov``."""
+        return str(format_datetime(datetime.fromtimestamp(unix, timezone), "d MMM", locale=self.language))
+
     def size(self, count: int) -> str:
         """Bytes in the units of Telegram's own applications: powers of 1024 with the usual names."""
         for name, threshold, unit in _SIZES:

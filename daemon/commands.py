@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from pyrogram import Client, raw
 from pyrogram.errors import FloodWait, RPCError
 
+from config.settings import Settings
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
 from daemon.telegram.profile import Profile
 from daemon.telegram.rpc import flood_seconds, invoke
+from models.roles import Act, Team
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,28 @@ DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
     "deletemydata": lambda t: t.gettext("delete your data"),
 }
 
+ACTS: Mapping[str, Act] = {
+    "console": Act.LOG_IN,
+    "user": Act.SEE_CUSTOMERS,
+    "income": Act.SEE_MONEY,
+    "say": Act.MESSAGE,
+    "broadcast": Act.BROADCAST,
+    "status": Act.SEE_HEALTH,
+    "grant": Act.GIVE_DAYS,
+    "revoke": Act.TAKE_ACCESS,
+    "refund": Act.REFUND,
+    "ban": Act.BAN,
+    "unban": Act.UNBAN,
+    "allow": Act.OPEN_CHAT,
+    "block": Act.BLOCK_CHAT,
+    "testpay": Act.TEST_PAYMENT,
+    "code": Act.EDIT_CODES,
+    "backup": Act.FETCH_BACKUP,
+}
+"""The commands of the team, and what each of them does."""
+
 ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
+    "console": lambda t: t.gettext("the shop as pages, here and in a browser"),
     "user": lambda t: t.gettext("a customer's card: plan, payments, links"),
     "income": lambda t: t.gettext("what the shop earned"),
     "say": lambda t: t.gettext("write to a customer"),
@@ -64,27 +87,31 @@ TRIAL_DESCRIPTION: dict[str, Callable[[Texts], str]] = {"trial": lambda t: t.get
 """For shops whose plans have a trial."""
 
 
-def listing(t: Texts, *, admin: bool = False, trial: bool = False) -> str:
-    """The customers' commands, one a line, for the guide; an *admin* reads theirs too."""
-    shown = _for_admins() if admin else DESCRIPTIONS
-    shown = shown | (TRIAL_DESCRIPTION if trial else {})
+def of_role(may: Callable[[Act], bool]) -> dict[str, Callable[[Texts], str]]:
+    """The commands of somebody of the team: the customers' and their own."""
+    theirs = ADMIN_DESCRIPTIONS | OTHER_FOR_ADMINS
+    return DESCRIPTIONS | {name: say for name, say in theirs.items() if may(ACTS[name])}
+
+
+def listing(t: Texts, may: Callable[[Act], bool], *, trial: bool = False) -> str:
+    """The commands, one a line, for the guide: the customers', and those of the team that the reader *may* use."""
+    shown = of_role(may) | (TRIAL_DESCRIPTION if trial else {})
     return "\n".join(f"/{name}: {describe(t)}" for name, describe in shown.items())
-
-
-def _for_admins() -> dict[str, Callable[[Texts], str]]:
-    return DESCRIPTIONS | ADMIN_DESCRIPTIONS | OTHER_FOR_ADMINS
 
 
 class CommandMenu:
     """Tells Telegram what to show, beside everything else: a flood wait of these methods must hold up nothing."""
 
-    def __init__(self, bot: Client, profile: Profile, admin_ids: Iterable[int]) -> None:
+    def __init__(self, bot: Client, profile: Profile, settings: Settings) -> None:
         self._bot = bot
+        self._team = team = Team.of(settings)
+        self._console_url = settings.console_url
+        self._language = settings.language
         self._wanted: asyncio.Queue[tuple[int | None, Callable[[], Awaitable[None]]]] = asyncio.Queue()
         self._wanted.put_nowait((None, partial(self._show, None)))
         self._wanted.put_nowait((None, profile.show))
-        for admin_id in admin_ids:
-            self.show_to(admin_id)
+        for member in sorted(team.admins | team.helpers):
+            self.show_to(member)
 
     def show_to(self, admin_id: int) -> None:
         """Have an admin see their commands too. Before their first message the bot cannot resolve them as a peer."""
@@ -107,11 +134,21 @@ class CommandMenu:
             await self._set_all(raw.types.BotCommandScopeUsers(), DESCRIPTIONS)
             return
         try:
-            scope = raw.types.BotCommandScopePeer(peer=await self._bot.resolve_peer(admin_id))
+            peer = await self._bot.resolve_peer(admin_id)
         except (RPCError, OSError, KeyError):
             logger.info("commands.skipped", extra={"user": admin_id, "reason": "never wrote to the bot"})
             return
-        await self._set_all(scope, _for_admins())
+        scope = raw.types.BotCommandScopePeer(peer=peer)
+        await self._set_all(scope, of_role(partial(self._team.may, admin_id)))
+        await self._show_console(raw.types.InputUser(user_id=peer.user_id, access_hash=peer.access_hash))
+
+    async def _show_console(self, member: raw.base.InputUser) -> None:
+        """Put the console beside the text field of one of the team. Telegram takes only https there."""
+        button: raw.base.BotMenuButton = raw.types.BotMenuButtonDefault()
+        if self._console_url is not None and self._console_url.startswith("https://"):
+            said = translator(self._language).gettext("Console")
+            button = raw.types.BotMenuButton(text=said, url=f"{self._console_url}app")
+        await invoke(self._bot, raw.functions.bots.SetBotMenuButton(user_id=member, button=button), longest_flood=0)
 
     async def _set_all(self, scope: raw.base.BotCommandScope, descriptions: dict[str, Callable[[Texts], str]]) -> None:
         for language in LANGUAGES:

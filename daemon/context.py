@@ -13,8 +13,10 @@ from daemon.deps import Deps
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
 from models import users
+from models.audit import Actor, Via
 from models.money import access
 from models.money.access import Access
+from models.roles import Act, Team
 from models.users import UserInfo
 
 ROW = re.compile(r"[1-9][0-9]{0,17}")
@@ -49,6 +51,20 @@ class Context:
     def is_admin(self) -> bool:
         """Is the customer one of ``ADMIN_IDS``?"""
         return self.user.id in self.deps.settings.admin_ids
+
+    @property
+    def team(self) -> Team:
+        """Who runs the shop."""
+        return Team.of(self.deps.settings)
+
+    @property
+    def actor(self) -> Actor:
+        """The customer as somebody who acts in the chat."""
+        return Actor(self.user.id, self.team, Via.CHAT)
+
+    def may(self, act: Act) -> bool:
+        """Does the customer's role in the team allow *act*?"""
+        return self.team.may(self.user.id, act)
 
     async def show(self, screen: Screen) -> None:
         """Answer in place of the screen whose button was pressed, or else with a new message."""

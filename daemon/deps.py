@@ -57,7 +57,7 @@ def assemble(settings: Settings, catalogue: Catalogue, bot: Bot, account: Client
         notifier=Notifier(settings, catalogue, database, sender),
         stars=Stars(bot, database, wakeup, catalogue, secret=settings.telegram_bot_token),
         chats=Chats(Reader(account), database),
-        commands=CommandMenu(bot, Profile(bot, database), settings.admin_ids),
+        commands=CommandMenu(bot, Profile(bot, database), settings),
         payment_lookups=Limiter(PAYMENT_LOOKUPS, PAYMENT_LOOKUPS / HOUR_S),
         exports=Exports(database, sender, settings.db_path),
     )

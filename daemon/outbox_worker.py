@@ -47,7 +47,7 @@ class OutboxWorker:
 
     *promote* gives a customer's links what they have just bought, before they hear of it.
 
-    *tells_sales*: admins hear of each sale; else they have the digest alone.
+    *tells_sales*: whether admins hear of each sale; else they have the digest alone.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class OutboxWorker:
         *,
         handlers: Mapping[str, EventHandler] | None = None,
         promote: Callable[[int, int], None] | None = None,
-        tells_sales: bool = True,
+        tells_sales: Callable[[], bool] = lambda: True,
     ) -> None:
         self._tells_sales = tells_sales
         self._promote = promote or _promote
@@ -113,7 +113,7 @@ class OutboxWorker:
                 await self._database(outbox.heard, event.id, int(time.time()))
 
     async def _tell_together(self, notices: Sequence[EventInfo]) -> None:
-        if not self._tells_sales:
+        if not self._tells_sales():
             return
         payloads = [event.read(ShopNotice) for event in notices]
         number = f"{notices[0].random_id}:{notices[-1].random_id}:{len(notices)}"
@@ -142,7 +142,7 @@ class OutboxWorker:
             await self._database(outbox.heard, event.id, int(time.time()))
 
     async def _tell(self, event: EventInfo) -> None:
-        if event.kind == EventKind.SHOP_NOTICE and not self._tells_sales:
+        if event.kind == EventKind.SHOP_NOTICE and not self._tells_sales():
             return
         if event.kind in PROMOTING and event.user_id is not None:
             await self._database(self._promote, event.user_id, int(time.time()))

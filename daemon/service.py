@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import time
+from functools import partial
 
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
 from daemon import deps
@@ -19,6 +20,7 @@ from daemon.canary import Canary
 from daemon.connections import Connections
 from daemon.disk_monitor import DiskMonitor
 from daemon.dispatcher import Dispatcher
+from daemon.handlers import console
 from daemon.outbox_worker import OutboxWorker
 from daemon.tasks import Tasks
 from daemon.telegram import clients, endpoint
@@ -26,6 +28,8 @@ from daemon.telegram.errors import ClockSetBack, LoginLost, LoginRefused
 from daemon.transfer.delivery_notifier import DeliveryNotifier
 from daemon.transfer.worker import TransferClients, Transfers
 from models.catalogue import Catalogue
+from models.event_kinds import EventKind
+from models.overrides import Overrides
 
 logger = logging.getLogger(__name__)
 
@@ -77,15 +81,16 @@ class Service:
             parts.notifier,
             database,
             wakeup,
-            handlers=deliveries.handlers(),
+            handlers={**deliveries.handlers(), EventKind.CONSOLE_ASKED: partial(console.send_link, parts)},
             promote=deliveries.promote,
-            tells_sales=settings.notices == "each",
+            tells_sales=lambda: settings.notices == "each",
         )
         self.broadcaster = Broadcaster(
             bot, parts.sender, database, wakeup, catalogue=catalogue, timezone=settings.timezone
         )
         self.disk_monitor = DiskMonitor(settings, database, parts.notifier)
         self.canary = Canary(settings, database, wakeup)
+        self.overrides = Overrides(settings)
         self.tasks = Tasks()
         self._stopping = asyncio.Event()
 
@@ -141,9 +146,11 @@ class Service:
         await self.transfers.run()
 
     async def _follow_catalogue(self) -> None:
-        """Take over the plans that another program has made hold, within a moment of its commit."""
+        """Take over plans and settings that another program has made hold, within a moment of its commit."""
         subscription = self.deps.wakeup.subscribe()
         while True:
+            if await self.deps.database(self.overrides.refresh):
+                logger.info("settings.changed")
             await subscription.wait(CATALOGUE_S)
             if await self.deps.database(self.deps.catalogue.refresh):
                 logger.info("catalogue.changed")

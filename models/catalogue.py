@@ -1,7 +1,8 @@
 """The plans that hold now: the versions of the text of ``plans.toml``, and how programs follow them.
 
 A version is a text with its author and time, and is never changed. The plans file becomes one whenever it says
-something else than when it was last looked at. The newest version that can be used holds, in every program.
+something else than when it was last looked at, and so does what an admin writes in the console. The newest version that
+can be used holds, in every program.
 """
 
 import hashlib
@@ -12,14 +13,14 @@ from pathlib import Path
 
 import peewee
 
-from config import plans, program
+from config import plan_changes, plans, program
 from config.findings import Finding, fail, ok, warn
 from config.plans import Article, Plans, PlansError
 from config.settings import Settings
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
-from models import database
+from models import database, outbox
 from models.database import execute, is_passing, transaction
-from models.event_kinds import IncidentKey
+from models.event_kinds import IncidentKey, PricesCut
 from models.maintenance import health
 from models.tables import CatalogueVersion
 
@@ -35,12 +36,23 @@ _NEWEST = "SELECT MAX(id) FROM catalogue_version"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A text that can be used, with the plans that it describes. ``author`` is :data:`FILE`."""
+    """A text that can be used, with the plans that it describes. ``author`` is :data:`FILE`, or an admin's id."""
 
     id: int
     author: str
     at: int
     plans: Plans
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """A version of the past. ``text`` may be one that cannot be used."""
+
+    id: int
+    author: str
+    at: int
+    text: str
 
 
 class Catalogue:
@@ -122,6 +134,48 @@ def current() -> Version | None:
     return replace(held, plans=replace(held.plans, former=tuple(former.values())))
 
 
+def versions(limit: int) -> tuple[VersionInfo, ...]:
+    """The newest versions, newest first."""
+    rows = CatalogueVersion.select().order_by(CatalogueVersion.id.desc()).limit(limit)
+    return tuple(VersionInfo(row.id, row.author, row.at, row.text) for row in rows)
+
+
+def put(text: str, *, seen: int, author: int, now: int) -> Version | None:
+    """Let what an admin wrote hold, in all programs. Inside the caller's transaction.
+
+    :param seen: the version that they began from. Where another holds by now nothing happens, and that one is returned.
+    :raises PlansError: the text cannot be used.
+    """
+    after, held = plans.parse(text), current()
+    if held is not None and held.id != seen:
+        return held
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    row = CatalogueVersion.create(text=text, author=str(author), digest=digest, at=now)
+    if held is not None and (cheaper := plan_changes.cuts(held.plans, after)):
+        said = {language: _cut_in_words(held.plans, after, language) for language in LANGUAGES}
+        cut = PricesCut(version=row.id, by=author, codes=[each.code for each in cheaper], in_words=said)
+        outbox.append(cut, None, now, key=f"prices_cut:{row.id}")
+    return None
+
+
+def undo(version: int, *, author: int, now: int) -> bool:
+    """Let hold again what held before a version. Inside the caller's transaction.
+
+    False where that version does not hold any more, or where nothing is known from before.
+    """
+    usable = list(itertools.islice(_usable(), 2))
+    if len(usable) < 2 or usable[0].id != version:
+        return False
+    before = usable[1]
+    digest = hashlib.sha256(before.text.encode()).hexdigest()
+    CatalogueVersion.create(text=before.text, author=str(author), digest=digest, at=now)
+    return True
+
+
+def _cut_in_words(before: Plans, after: Plans, language: str) -> str:
+    return "\n".join(plan_changes.changes(before, after, {}, translator(language)))
+
+
 def examine(settings: Settings, t: Texts) -> tuple[Plans, Finding]:
     """The plans that customers see, or will see after the start, and what is wrong with the plans file.
 
@@ -135,6 +189,9 @@ def examine(settings: Settings, t: Texts) -> tuple[Plans, Finding]:
     if held is None:
         return written, ok("plans", t.gettext("good: {file}", file=settings.plans_file))
     holds = _holds(held, settings, t)
+    if written.articles != held.plans.articles and held.author != FILE:
+        by_hand = t.gettext("{holds}, made in the console; the next edit of the file replaces it", holds=holds)
+        return held.plans, ok("plans", by_hand)
     if written.articles != held.plans.articles:
         return held.plans, warn(
             "plans", t.gettext("{holds}; the next start takes over what the file says", holds=holds)
@@ -173,7 +230,7 @@ def _held(settings: Settings) -> Version | None:
 def _usable() -> Iterator[Version]:
     for row in CatalogueVersion.select().order_by(CatalogueVersion.id.desc()).iterator():
         try:
-            yield Version(row.id, row.author, row.at, plans.parse(row.text))
+            yield Version(row.id, row.author, row.at, plans=plans.parse(row.text), text=row.text)
         except PlansError:
             continue
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from config.units import DAY_S, HOUR_S
 from models import outbox
-from models.database import fetch, transaction
+from models.database import fetch, joined_transaction, transaction
 from models.event_kinds import EventKind, MessageRelayed
 from models.jobs import budgets
 from models.jobs.budgets import Budget, Span
@@ -43,7 +43,7 @@ class RelayInfo:
 
 def say(sender: int, receiver: int, text: str, *, from_operator: bool, now: int) -> bool:
     """Have *receiver* told what *sender* wrote; False when a customer has used up :data:`FROM_CUSTOMER`."""
-    with transaction():
+    with joined_transaction():
         if not from_operator and not budgets.take(sender, FROM_CUSTOMER, 1, now):
             return False
         outbox.append(MessageRelayed(sender=sender, text=text, from_operator=from_operator), receiver, now)

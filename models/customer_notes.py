@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.database import transaction
+from models.database import joined_transaction
 from models.errors import NotFound
 from models.tables import CustomerNote, User
 
@@ -24,7 +24,7 @@ def add(user_id: int, text: str, by: int, now: int) -> None:
 
     :raises NotFound: nobody has this id.
     """
-    with transaction():
+    with joined_transaction():
         if not User.select(User.id).where(User.id == user_id).exists():
             raise NotFound("user", user_id)
         CustomerNote.insert(user=user_id, by=by, text=text[:LONGEST], at=now).execute()

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import peewee
 
-from models import outbox
+from models import audit, outbox
 from models.database import fetch, snapshot, transaction
 from models.event_kinds import Digest, EventKind
 from models.jobs import queue
@@ -50,6 +50,7 @@ def compose(timezone: ZoneInfo, now: int) -> Digest:
             refused=_refused(starts[-1], today),
             incidents=[each.key for each in health.incidents()],
             account=_account(),
+            helped=audit.helped(starts[-1], today),
         )
 
 

@@ -9,6 +9,9 @@ ModelError
 ├── LeaseLost             the job belongs to another worker now, or was cancelled
 ├── AlreadySubscribed     another subscription of the customer renews this plan
 ├── RefundRefused         the payment does not allow this refund
+├── ActRefused            somebody of the team may not do that
+├── EditedMeanwhile       somebody else has changed what was to be changed
+├── LinkSpent             a log-in link was used, is too old, or was never made
 ├── TokenError
 │   ├── TokenForged       the payment link was not signed with our key
 │   └── TokenExpired      the payment link is too old
@@ -99,6 +102,36 @@ class RefundRefused(ModelError):
     def __init__(self, payment_id: int, reason: str, rest: int, under_way: int = 0) -> None:
         self.payment_id, self.reason, self.rest, self.under_way = payment_id, reason, rest, under_way
         super().__init__(f"payment {payment_id}: {reason}, {rest} left to refund")
+
+
+class ActRefused(ModelError):
+    """Somebody may not do what they asked for.
+
+    ``reason`` is ``role`` (it is not theirs to do), ``team`` (not to somebody of the team), ``customer_days`` or
+    ``daily_days`` (more days than a helper may give this customer, or in all); ``left`` is what they still may give,
+    in days.
+    """
+
+    def __init__(self, act: str, reason: str, left: int = 0) -> None:
+        self.act, self.reason, self.left = act, reason, left
+        super().__init__(f"{act}: {reason}")
+
+
+class EditedMeanwhile(ModelError):
+    """Somebody else has changed what was to be changed, since it was looked at.
+
+    ``by`` is who: an admin's id, or ``file``; ``value`` is what holds now, where that is one value.
+    """
+
+    reason = "edited_meanwhile"
+
+    def __init__(self, by: str, value: str | None = None) -> None:
+        self.by, self.value = by, value
+        super().__init__(f"changed meanwhile by {by}")
+
+
+class LinkSpent(ModelError):
+    """A log-in link, or the launch data of a Mini App, was used before, is too old, or was never made."""
 
 
 class TokenError(ModelError):

@@ -48,12 +48,15 @@ class EventKind(StrEnum):
     MESSAGE_RELAYED = "message_relayed"
     COMPLAINT_MADE = "complaint_made"
     COMPLAINT_DECIDED = "complaint_decided"
+    CONSOLE_ASKED = "console_asked"
+    CONSOLE_ENTERED = "console_entered"
     SHOP_NOTICE = "shop_notice"
     NEWS_OFFERED = "news_offered"
     BROADCAST_ANNOUNCED = "broadcast_announced"
     BROADCAST_ENDED = "broadcast_ended"
     BROADCAST_SOLD = "broadcast_sold"
     DIGEST = "digest"
+    PRICES_CUT = "prices_cut"
     ADMIN_ALERT = "admin_alert"
     INCIDENT_OPENED = "incident_opened"
     INCIDENT_CLOSED = "incident_closed"
@@ -543,6 +546,27 @@ class ComplaintDecided(Payload):
     decision: str
 
 
+# The console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleAsked(Payload):
+    """Somebody of the team needs a link into the console, to ``path``. It is made when it is sent."""
+
+    event_kind: ClassVar = EventKind.CONSOLE_ASKED
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleEntered(Payload):
+    """Somebody logged in to the console as the receiver, in a ``browser`` or a ``mini_app``, on ``device``."""
+
+    event_kind: ClassVar = EventKind.CONSOLE_ENTERED
+    kind: str
+    device: str
+    at: int
+
+
 # For admins
 
 
@@ -609,7 +633,8 @@ class Digest(Payload):
     """What happened until yesterday. Sums are ``[currency, payments, net in minor units]``.
 
     ``days`` is the net income of the last 30 days in ``currency``, the one of the most payments; ``lost`` are customers
-    whose paid access ended yesterday; ``refused`` is how many links were, by reason.
+    whose paid access ended yesterday; ``refused`` is how many links were, by reason; ``helped`` is what helpers did, by
+    act.
     """
 
     event_kind: ClassVar = EventKind.DIGEST
@@ -625,6 +650,18 @@ class Digest(Payload):
     refused: Mapping[str, int]
     incidents: Sequence[str]
     account: str
+    helped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricesCut(Payload):
+    """An admin has cut prices by more than half, in a version of the plans. ``in_words``: what changed, by language."""
+
+    event_kind: ClassVar = EventKind.PRICES_CUT
+    version: int
+    by: int
+    codes: Sequence[str]
+    in_words: Mapping[str, str]
 
 
 class AlertReason(StrEnum):
@@ -724,13 +761,13 @@ class IncidentClosed(Payload):
 PAYLOADS: Mapping[EventKind, type[Payload]] = {
     payload.event_kind: payload
     for payload in (
-        PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened, DisputeClosed,
-        SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
+        PaymentCompleted, PaymentPending, PaymentDenied, PaymentReversed, PaymentRefunded, DisputeOpened,
+        DisputeClosed, SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward, GiftTaken,
-        GiftWaiting, GiftChanged, CodesHeld, ComplaintMade, ComplaintDecided, CheckoutCancelled,
-        CheckoutRefused, RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent,
-        MessageRelayed, ShopNotice, NewsOffered, BroadcastAnnounced, BroadcastEnded, BroadcastSold, Digest, AdminAlert,
-        IncidentOpened, IncidentClosed,
+        GiftWaiting, GiftChanged, CodesHeld, ComplaintMade, ComplaintDecided, CheckoutCancelled, CheckoutRefused,
+        RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent, MessageRelayed,
+        ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, BroadcastAnnounced, BroadcastEnded, BroadcastSold,
+        Digest, AdminAlert, IncidentOpened, IncidentClosed, PricesCut,
     )
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from models.database import execute, transaction
+from models.database import execute, joined_transaction, transaction
 from models.tables import Note
 
 BACKUP_COPIED = "backup_copied"
@@ -19,10 +19,15 @@ def get(key: str) -> Any:
 
 def put(key: str, value: Any, now: int) -> None:
     """Store *value* (anything that JSON can hold) under *key*."""
-    with transaction():
-        Note.insert(key=key, value=value, at=now).on_conflict(
-            conflict_target=[Note.key], preserve=[Note.value, Note.at]
-        ).execute()
+    with joined_transaction():
+        write(key, value, now)
+
+
+def write(key: str, value: Any, now: int) -> None:
+    """Do as :func:`put` inside the caller's transaction."""
+    Note.insert(key=key, value=value, at=now).on_conflict(
+        conflict_target=[Note.key], preserve=[Note.value, Note.at]
+    ).execute()
 
 
 def drop(key: str) -> None:

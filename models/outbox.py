@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from config.units import DAY_S
-from models import event_kinds
+from models import event_kinds, notes
 from models.database import execute, in_transaction, transaction
 from models.event_kinds import AdminAlert, AlertReason, Payload
 from models.tables import Event, Note
@@ -153,9 +153,7 @@ def miss(event_id: int, admin_id: int, now: int) -> None:
         note = Note.get_or_none(Note.key == key)
         known = note.value if note else []
         value = [*(each for each in known if each != event_id), event_id][-MISSED_KEPT:]
-        Note.insert(key=key, value=value, at=now).on_conflict(
-            conflict_target=[Note.key], preserve=[Note.value, Note.at]
-        ).execute()
+        notes.write(key, value, now)
 
 
 def missed_by(admin_id: int) -> list[EventInfo]:

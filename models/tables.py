@@ -55,8 +55,17 @@ class User(Table):
     reminders = peewee.BooleanField(default=True)
     access_look_at = peewee.IntegerField(null=True, index=True)  # when reminders check this access again
     erased_at = peewee.IntegerField(null=True)
-    created_at = peewee.IntegerField()
-    seen_at = peewee.IntegerField()
+    created_at = peewee.IntegerField(index=True)
+    seen_at = peewee.IntegerField(index=True)
+
+
+for _name, _where in (
+    ("banned", '("banned_at") WHERE ("banned_at" IS NOT NULL)'),
+    ("blocked_bot", '("blocked_bot_at") WHERE ("blocked_bot_at" IS NOT NULL)'),
+    ("username_lower", '(LOWER("username"))'),
+    ("first_name_lower", '(LOWER("first_name"))'),
+):
+    User.add_index(peewee.SQL(f'CREATE INDEX "user_{_name}" ON "user" {_where}'))
 
 
 class CustomerNote(Table):
@@ -171,7 +180,10 @@ class Payment(Table):
     renewal_ended_at = peewee.IntegerField(null=True)  # when its renewal first ended: its time runs out no more
 
     class Meta:
-        indexes = ((("provider", "remote_id"), True), (("user", "effective_at"), False))
+        indexes = ((("provider", "remote_id"), True), (("user", "effective_at"), False), (("state",), False))
+
+
+Payment.add_index(Payment.index(Payment.grants, name="payment_ungranted", where=Payment.grants == False))  # noqa: E712
 
 
 class Refund(Table):
@@ -239,7 +251,7 @@ class Adjustment(Table):
     max_bytes = peewee.BigIntegerField(null=True)  # and how large each may be
 
     class Meta:
-        indexes = ((("user", "at"), False),)
+        indexes = ((("user", "at"), False), (("by", "at"), False))
 
 
 class Code(Table):
@@ -532,6 +544,33 @@ class DailyTotal(Table):
         primary_key = peewee.CompositeKey("day", "kind", "outcome")
 
 
+class IncomeDay(Table):
+    """What came in on a day of what was sold, in minor units; see :mod:`models.books.totals`."""
+
+    day = peewee.TextField()  # the operator's day
+    provider = peewee.TextField()
+    plan_code = peewee.TextField()  # of the plan or pack; "" where nobody knows
+    currency = peewee.TextField()
+    payments = peewee.IntegerField()
+    amount = peewee.BigIntegerField()
+    refunded = peewee.BigIntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("day", "provider", "plan_code", "currency")
+
+
+class DayCount(Table):
+    """How often something happened on a day; see :mod:`models.books.totals`."""
+
+    day = peewee.TextField()  # the operator's day
+    what = peewee.TextField()  # new paying lost delivered refused
+    key = peewee.TextField()  # the kind of a delivery, the reason of a refusal; "" elsewhere and where nobody knows
+    count = peewee.IntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("day", "what", "key")
+
+
 class Imported(Table):
     """What an import has taken over of a customer of another bot, so that nothing is taken over twice."""
 
@@ -731,8 +770,65 @@ class CatalogueVersion(Table):
     """What ``plans.toml`` said, or was to say: whatever was put there, also if it cannot be used."""
 
     text = peewee.TextField()
-    author = peewee.TextField()  # file
+    author = peewee.TextField()  # file, or the id of the admin who wrote it in the console
     digest = peewee.TextField()  # SHA-256 of the text
+    at = peewee.IntegerField()
+
+
+class Audit(Table):
+    """What somebody of the team did, or was refused, append-only: triggers refuse every change but one.
+
+    Only while a person is being erased, their id in ``user_id`` may become a pseudonym, which is negative.
+    """
+
+    at = peewee.IntegerField()
+    by = peewee.BigIntegerField()
+    role = peewee.TextField()  # admin helper none
+    via = peewee.TextField()  # chat browser mini_app
+    act = peewee.TextField()  # see models.roles
+    user_id = peewee.BigIntegerField(null=True, index=True)  # the customer whom it concerns
+    detail = JSONText(default=dict)
+    refused = peewee.TextField(null=True)  # why it was not done
+
+    class Meta:
+        indexes = ((("by", "id"), False),)
+
+
+class ConsoleLink(Table):
+    """A link that logs its owner into the console, once."""
+
+    digest = peewee.TextField(primary_key=True)  # SHA-256 of its token
+    user_id = peewee.BigIntegerField()
+    expires_at = peewee.IntegerField(index=True)
+
+
+class ConsoleLaunch(Table):
+    """Launch data of a Mini App that was used: it logs in once."""
+
+    digest = peewee.TextField(primary_key=True)  # SHA-256 of its hash
+    expires_at = peewee.IntegerField(index=True)
+
+
+class ConsoleSession(Table):
+    """Somebody of the team who is logged in to the console."""
+
+    digest = peewee.TextField(unique=True)  # SHA-256 of the cookie's token
+    user_id = peewee.BigIntegerField(index=True)
+    kind = peewee.TextField()  # browser mini_app
+    device = peewee.TextField(default="")
+    theme = JSONText(default=dict)  # colours of the Telegram application: name -> #rrggbb
+    began_at = peewee.IntegerField()
+    seen_at = peewee.IntegerField()
+    ended_at = peewee.IntegerField(null=True)
+    notice = JSONText(null=True)  # what the next page tells first: [tone, text]
+
+
+class Override(Table):
+    """A setting that an admin has changed while the programs run, append-only: the newest row of a name holds."""
+
+    name = peewee.TextField()
+    value = peewee.TextField(null=True)  # None: the default again
+    author = peewee.BigIntegerField()
     at = peewee.IntegerField()
 
 
@@ -749,5 +845,6 @@ TABLES: tuple[type[Table], ...] = (
     Adjustment, Code, Redemption, Request, WebhookEvent, Batch, Job, Line, Budget, Upload, Usage, CreditUse,
     ReferralLink, Referral, ReferralPayment, Complaint, BlockedPost, BlockedFile, DailyTotal, Imported, Source, Lookup,
     ListedChat, SourceOpening, Join, CachedMedia, Event, Consent, Broadcast, BroadcastRecipient, Export, Erasure,
-    Heartbeat, Incident, CatalogueVersion, Note,
+    Heartbeat, Incident, CatalogueVersion, Audit, ConsoleLink, ConsoleLaunch, ConsoleSession, Note, IncomeDay, DayCount,
+    Override,
 )  # fmt: skip

@@ -6,7 +6,7 @@ import peewee
 
 from config.texts import language_of
 from config.units import DAY_S
-from models.database import execute, transaction
+from models.database import execute, joined_transaction, transaction
 from models.errors import NotFound
 from models.tables import User
 
@@ -139,7 +139,7 @@ def totals(now: int) -> Totals:
 
 
 def _update(user_id: int, now: int, **values: object) -> None:
-    with transaction():
+    with joined_transaction():
         if not User.update(**values).where(User.id == user_id).execute():
             raise NotFound("user", user_id)
 

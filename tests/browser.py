@@ -6,7 +6,7 @@ Screenshots go to ``build/screenshots``, to be looked at.
 import contextlib
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from selenium import webdriver
@@ -35,11 +35,11 @@ PATIENCE_S = 10
 
 
 @contextlib.contextmanager
-def chromium(profile: Path, *, scripts: bool = True) -> Iterator[webdriver.Chrome]:
+def chromium(profile: Path, *, scripts: bool = True, flags: Sequence[str] = ()) -> Iterator[webdriver.Chrome]:
     """One Chromium with a profile of its own; without *scripts*, it runs none."""
     machine.need_command("chromium", "chromedriver", packages="chromium chromium-driver")
     options = Options()
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     if not scripts:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})

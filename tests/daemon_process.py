@@ -196,11 +196,13 @@ def labels(message: Message) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def chat(sandbox: Sandbox, language: str = "en", *, admin: bool = False) -> AsyncIterator[Chat]:
-    """The chat of a customer whom nobody has seen before and who speaks *language*; or that of the admin."""
+async def chat(
+    sandbox: Sandbox, language: str = "en", *, admin: bool = False, second_admin: bool = False
+) -> AsyncIterator[Chat]:
+    """The chat of a customer whom nobody has seen before and who speaks *language*; or that of one of the admins."""
     scenario = sandbox.scenario
-    if admin:
-        person = scenario["admin"]
+    if admin or second_admin:
+        person = scenario["second_admin" if second_admin else "admin"]
     else:
         (person,) = sandbox.control("POST", "/users", {"language_code": language})["users"]
     who = client(scenario, f"person{person['id']}", session_string=person["session_string"])

@@ -9,16 +9,17 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from config.advice import STARS_RULE
-from config.settings import Settings
+from config.plain_text import plain
+from config.settings import LOOPBACK, Settings
 from config.texts import translator
 from models import database
 from models.catalogue import Catalogue
+from models.overrides import Overrides
 from web import complaints, front, headers, health, metrics, pages, rendering, webhook
 from web.arrival import LARGEST_BODY
+from web.console import sections
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
-
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     PayPal's pages and webhook are part of it where the settings turn PayPal on.
     """
     app = Flask(__name__)
+    app.jinja_env.filters["plain"] = plain
     app.config.update(
         SECRET_KEY=settings.secret_key,
         BEHIND_PROXY=settings.behind_proxy,
@@ -42,11 +44,14 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     app.register_blueprint(metrics.blueprint)
     hosts = _known_hosts(settings.backend_url)
     app.before_request(lambda: _refuse_unknown(hosts))
-    app.before_request(lambda: _connect(catalogue))
+    overrides = Overrides(settings)
+    app.before_request(lambda: _connect(catalogue, overrides))
     app.teardown_request(_disconnect)
     app.extensions["settings"], app.extensions["catalogue"] = settings, catalogue
+    app.extensions["overrides"] = overrides
     app.register_blueprint(front.blueprint)
     app.register_blueprint(complaints.blueprint)
+    sections.register(app)
     app.register_error_handler(HTTPException, _explain)
     limiter.init_app(app)
     headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if shop else None)
@@ -73,7 +78,7 @@ def _explain(error: HTTPException) -> Response:
 def _known_hosts(backend_url: str | None) -> frozenset[str]:
     """The names under which we are asked for. None are known where no address is set: then all are."""
     own = urlsplit(backend_url or "").hostname
-    return frozenset((own, *LOCAL_NAMES)) if own else frozenset()
+    return frozenset((own, *LOOPBACK)) if own else frozenset()
 
 
 def _refuse_unknown(hosts: frozenset[str]) -> None:
@@ -89,11 +94,12 @@ def _host() -> str | None:
         return None
 
 
-def _connect(catalogue: Catalogue) -> None:
+def _connect(catalogue: Catalogue, overrides: Overrides) -> None:
     # Health and metrics must answer when there is no database to connect to.
     if request.blueprint not in (health.blueprint.name, metrics.blueprint.name):
         database.connect()
         catalogue.refresh()
+        overrides.refresh()
 
 
 def _disconnect(error: BaseException | None) -> None:

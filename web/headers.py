@@ -6,7 +6,7 @@ and webhooks behind a proxy that ends TLS.
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 PAYPAL_PAGES = {"live": "https://www.paypal.com", "sandbox": "https://www.sandbox.paypal.com"}
 
@@ -17,23 +17,15 @@ def protect(app: Flask, paypal_origin: str | None) -> None:
     :param paypal_origin: where our form may lead. Chromium applies ``form-action`` to the redirect of a POST too.
     """
     form_action = f"form-action 'self' {paypal_origin}" if paypal_origin else "form-action 'self'"
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            "style-src 'self'",
-            "img-src 'self'",
-            form_action,
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
 
     def add(response: Response) -> Response:
         headers = response.headers
-        headers["Content-Security-Policy"] = policy
+        framed_by = g.get("framed_by")
+        headers["Content-Security-Policy"] = _policy(form_action, framed_by, scripts=g.get("runs_scripts", False))
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["X-Frame-Options"] = "DENY"
-        headers["Referrer-Policy"] = "no-referrer"
+        if framed_by is None:
+            headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = g.get("referrer_policy", "no-referrer")
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
         if request.endpoint != "static":
@@ -43,6 +35,22 @@ def protect(app: Flask, paypal_origin: str | None) -> None:
         return response
 
     app.after_request(add)
+
+
+def _policy(form_action: str, framed_by: str | None, *, scripts: bool) -> str:
+    """What the browser may load, and who may show the page in a frame: nobody, or one other origin."""
+    ancestors = framed_by or "'none'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self'",
+            *(("script-src 'self'",) if scripts else ()),
+            form_action,
+            "base-uri 'none'",
+            f"frame-ancestors {ancestors}",
+        )
+    )
 
 
 def pages_origin(mode: str, endpoint: str | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pyrogram.types import Message
 
+from daemon import commands
 from daemon.context import Context
 from daemon.handlers import (
     account,
@@ -17,6 +18,7 @@ from daemon.handlers import (
     codes,
     complaints,
     consent,
+    console,
     customers,
     data,
     links,
@@ -27,6 +29,9 @@ from daemon.handlers import (
 )
 from daemon.screens import keyboard, notices, vocabulary
 from daemon.screens.codes import PREFIX
+from models import acts
+from models.audit import Entry
+from models.roles import Act
 
 Handler = Callable[[Context], Awaitable[None]]
 
@@ -48,6 +53,7 @@ ADMIN_COMMANDS: dict[str, Handler] = {
     **customers.COMMANDS,
     **broadcasts.COMMANDS,
     **code_making.COMMANDS,
+    **console.COMMANDS,
 }
 """An admin's command goes before the customers' one of the same name."""
 BUTTONS: dict[str, Handler] = {
@@ -64,6 +70,7 @@ BUTTONS: dict[str, Handler] = {
     **complaints.BUTTONS,
     **consent.BUTTONS,
     **broadcasts.BUTTONS,
+    **console.BUTTONS,
 }
 DEEP_LINKS: dict[str, Handler] = {
     "plans": shop.plans,
@@ -93,7 +100,9 @@ async def message(context: Context, sent: Message) -> None:
         name, _, argument = text[1:].partition(" ")
         name = name.partition("@")[0].lower()
         await command(replace(context, argument=argument.strip()), name)
-    elif await customers.answered(context, sent) or (context.is_admin and await _means_a_customer(context, sent)):
+    elif await customers.answered(context, sent) or (
+        context.may(Act.SEE_CUSTOMERS) and await _means_a_customer(context, sent)
+    ):
         return
     elif found := links.read(sent):
         await links.deliver(context, sent, found)
@@ -129,11 +138,11 @@ async def _means_a_customer(context: Context, sent: Message) -> bool:
 
 async def command(context: Context, name: str) -> None:
     """Answer a command, by its name or another word for it. An admin's command is unknown to everybody else."""
-    if context.is_admin:
+    if context.user.id in context.team:
         name = vocabulary.admin_command(name) or name
-    handler = _handler(context, name)
+    handler = await _handler(context, name)
     if handler is None and name not in ADMIN_COMMANDS:
-        handler = _handler(context, vocabulary.topic(name.replace("_", " ")) or "")
+        handler = await _handler(context, vocabulary.topic(name.replace("_", " ")) or "")
     if name == "start" and context.argument in DEEP_LINKS:
         handler, context = DEEP_LINKS[context.argument], replace(context, argument="")
     elif name == "start" and (coded := _coded(context.argument)) is not None:
@@ -142,7 +151,7 @@ async def command(context: Context, name: str) -> None:
         await context.say(notices.unknown_command(context.t))
     else:
         await handler(context)
-    if name == "start" and context.is_admin:
+    if name == "start" and context.user.id in context.team:
         await start.welcome_back(context)
 
 
@@ -151,9 +160,13 @@ def _coded(argument: str) -> Handler | None:
     return next((handler for prefix, handler in CODED_LINKS.items() if argument.startswith(prefix)), None)
 
 
-def _handler(context: Context, name: str) -> Handler | None:
-    if context.is_admin:
+async def _handler(context: Context, name: str) -> Handler | None:
+    """What a command leads to. That one of the team was refused a command of admins is written."""
+    act = commands.ACTS.get(name)
+    if act is None or context.may(act):
         return {**COMMANDS, **ADMIN_COMMANDS}.get(name)
+    if name not in COMMANDS and context.user.id in context.team:
+        await context.deps.database(acts.record, context.actor, Entry(act, refused="role"), context.now)
     return COMMANDS.get(name)
 
 

@@ -15,13 +15,15 @@ from daemon.screens import vocabulary
 from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from daemon.transfer.errors import PermanentFailure, RetryLater
-from models import outbox, users
-from models.errors import MoveRefused, RefundRefused
+from models import acts, outbox
+from models.audit import Entry
+from models.errors import ActRefused, MoveRefused, RefundRefused
 from models.jobs import queue, sources
 from models.jobs.reasons import RefusalReason
 from models.maintenance import health
-from models.money import access, orders, payments, subscriptions
+from models.money import orders, payments, subscriptions
 from models.money.providers import Provider
+from models.roles import Act
 from models.users import UserInfo
 
 TEST_PRICE = 1
@@ -35,6 +37,8 @@ def command(
     async def handle(context: Context) -> None:
         try:
             screen = await act(context, context.argument.split())
+        except ActRefused as error:
+            screen = admin.act_refused(context.t, error)
         except BadArguments as error:
             wrong = error.reason(context.t) if error.reason else ""
             screen = admin.usage(context.t, name, [plan.code for plan in _given(context)], wrong)
@@ -54,13 +58,12 @@ async def grant(context: Context, words: list[str]) -> Screen:
     if user is None:
         return admin.unknown_user(context.t, words[0])
     new = await context.deps.database(
-        access.give,
+        acts.give_days,
+        context.actor,
         user.id,
         plan.level,
-        seconds=span.seconds,
-        forever=span.seconds is None,
+        span.seconds,
         reason=" ".join(reason),
-        by=context.user.id,
         now=context.now,
         source=f"message:{context.deps.settings.bot_id}:{context.user.id}:{context.message_id}",
     )
@@ -77,16 +80,7 @@ async def revoke(context: Context, words: list[str]) -> Screen:
     if user is None:
         return admin.unknown_user(context.t, words[0])
     level = plan.level if plan else None
-    ended = await context.deps.database(subscriptions.ask_end, user.id, level, context.user.id, context.now)
-    taken = await context.deps.database(
-        access.take,
-        user.id,
-        level,
-        seconds=None,
-        reason="revoked by an admin",
-        by=context.user.id,
-        now=context.now,
-    )
+    taken, ended = await context.deps.database(acts.take_access, context.actor, user.id, level, context.now)
     return admin.revoked(context.t, user, await context.plan_status(user.id), taken=taken, ended=ended)
 
 
@@ -105,7 +99,7 @@ async def refund(context: Context, words: list[str]) -> Screen:
     amount = rest if named is None else named
     renewal = await deps.database(subscriptions.get, found.subscription_id or 0)
     try:
-        await deps.database(payments.ask_refund, found.id, amount, context.user.id, context.now)
+        await deps.database(acts.refund, context.actor, found.id, amount, context.now)
     except RefundRefused as error:
         if not rest:
             await _end_renewal(context, found.subscription_id)  # it was refunded elsewhere
@@ -119,13 +113,7 @@ async def ban(context: Context, words: list[str]) -> Screen:
     user = await _one_user(context, words)
     if user is None:
         return admin.unknown_user(context.t, words[0])
-    if user.id in context.deps.settings.admin_ids:
-        return admin.not_an_admin(context.t)
-    await context.deps.database(
-        users.ban, user.id, context.now
-    )  # first: a renewal that begins from now on is ended by itself
-    ended = await context.deps.database(subscriptions.ask_end, user.id, None, context.user.id, context.now)
-    await context.deps.database(queue.cancel, user.id, None, context.now)
+    ended = await context.deps.database(acts.ban, context.actor, user.id, context.now)
     return admin.banned(context.t, user, ended)
 
 
@@ -134,18 +122,18 @@ async def unban(context: Context, words: list[str]) -> Screen:
     user = await _one_user(context, words)
     if user is None:
         return admin.unknown_user(context.t, words[0])
-    await context.deps.database(users.unban, user.id, context.now)
+    await context.deps.database(acts.unban, context.actor, user.id, context.now)
     return admin.unbanned(context.t, user)
 
 
 async def allow(context: Context, words: list[str]) -> Screen:
     """``/allow LINK``: open a private chat to all customers."""
-    return await _decide(context, words, sources.allow, admin.allowed)
+    return await _decide(context, words, admin.allowed, allow=True)
 
 
 async def block(context: Context, words: list[str]) -> Screen:
     """``/block LINK``: close a chat to everybody, also one that the account is not in yet."""
-    return await _decide(context, words, sources.block, admin.blocked, seen=False)
+    return await _decide(context, words, admin.blocked, allow=False)
 
 
 async def testpay(context: Context, words: list[str]) -> None:
@@ -164,6 +152,7 @@ async def testpay(context: Context, words: list[str]) -> None:
         seller=context.deps.settings.bot_id,
         secret=context.deps.settings.telegram_bot_token,
     )
+    await context.deps.database(acts.record, context.actor, Entry(Act.TEST_PAYMENT), context.now)
     await shop.offer(context, order, trial)
 
 
@@ -185,7 +174,7 @@ async def _end_renewal(context: Context, subscription_id: int | None) -> bool:
     if subscription_id is None:
         return False
     try:
-        await context.deps.database(subscriptions.ask_cancel, subscription_id, context.user.id, context.now)
+        await context.deps.database(acts.end_renewal, context.actor, subscription_id, context.now)
     except MoveRefused:
         return False
     return True
@@ -250,19 +239,18 @@ def _titles(context: Context, plans: list[Plan]) -> list[str]:
 async def _decide(
     context: Context,
     words: list[str],
-    decide: Callable[[int, int, int], None],
     answer: Callable[..., Screen],
     *,
-    seen: bool = True,
+    allow: bool,
 ) -> Screen:
     text = _only(words)
     try:
-        chat_id = await context.deps.chats.id_of(text, context.now, seen=seen)
+        chat_id = await context.deps.chats.id_of(text, context.now, seen=allow)
     except (PermanentFailure, BadRequest) as error:
         return admin.unknown_chat(context.t, text, getattr(error, "reason", RefusalReason.NO_ACCESS))
     except (RetryLater, RPCError, OSError):
         return admin.chat_not_seen(context.t, text)
-    await context.deps.database(decide, chat_id, context.user.id, context.now)
+    await context.deps.database(acts.decide_chat, context.actor, chat_id, context.now, allow=allow)
     return answer(context.t, await context.deps.database(sources.get, chat_id), chat_id)
 
 

@@ -12,7 +12,7 @@ from daemon.broadcasting import content
 from daemon.broadcasting.content import News, NotNews
 from daemon.context import ROW, Context
 from daemon.handlers import admin, start
-from daemon.handlers.customers import for_admins
+from daemon.handlers.customers import for_team
 from daemon.screens.operator import broadcasts as screens
 from daemon.telegram.bucket import NEWS_PER_S
 from daemon.telegram.screen import Screen
@@ -20,6 +20,7 @@ from models import conversations
 from models.promotion import broadcasts, hours, recipients, segments
 from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Rules
 from models.promotion.segments import Segment
+from models.roles import Act
 
 REPORTS_SHOWN = 3
 LONGEST_LABEL, LONGEST_ADDRESS = 40, 1024
@@ -142,10 +143,10 @@ async def _preview(context: Context, draft: BroadcastInfo) -> None:
 # ---- its buttons
 
 
-Act = Callable[[Context, BroadcastInfo, str], Awaitable[None]]
+Press = Callable[[Context, BroadcastInfo, str], Awaitable[None]]
 
 
-def _button(act: Act, *, draft: bool) -> Callable[[Context], Awaitable[None]]:
+def _button(act: Press, *, draft: bool) -> Callable[[Context], Awaitable[None]]:
     """A button of a broadcast, ``id`` or ``id:value``. A *draft* is its author's alone, and none once it is sent."""
 
     async def handle(context: Context) -> None:
@@ -163,7 +164,7 @@ def _button(act: Act, *, draft: bool) -> Callable[[Context], Awaitable[None]]:
             await act(context, known, value)
             context.deps.wakeup.wake()
 
-    return for_admins(handle)
+    return for_team(Act.BROADCAST, handle)
 
 
 async def _back_to_draft(context: Context, draft: BroadcastInfo, _value: str = "") -> None:

@@ -10,6 +10,7 @@ from daemon.screens.operator.codes import Composed
 from models.money.vouchers import contents
 from models.promotion import codes as made
 from models.promotion.codes import CodeInfo, Draft
+from models.roles import Act
 
 
 async def code(context: Context) -> None:
@@ -103,9 +104,9 @@ async def end_held(context: Context) -> None:
 
 async def _may(context: Context) -> bool:
     """Whether an admin asks: anybody can forge a button's data."""
-    if not context.is_admin:
+    if not context.may(Act.EDIT_CODES):
         await context.say(notices.unknown_command(context.t))
-    return context.is_admin
+    return context.may(Act.EDIT_CODES)
 
 
 def _articles(context: Context) -> list[Article]:

@@ -4,7 +4,7 @@ from pyrogram.errors import BadRequest, RPCError
 
 from daemon.context import Context
 from daemon.handlers import start
-from daemon.handlers.customers import for_admins
+from daemon.handlers.customers import for_team
 from daemon.screens import complaints as screens
 from daemon.screens.operator import admin
 from daemon.telegram import links
@@ -14,6 +14,7 @@ from models.jobs.blocked_posts import Contents
 from models.jobs.reasons import RefusalReason
 from models.promotion import complaints
 from models.promotion.complaints import ComplaintInfo, Decision
+from models.roles import Act
 
 
 async def report(context: Context) -> None:
@@ -89,7 +90,7 @@ async def _what_is_blocked(
 
 COMMANDS = {"report": report}
 BUTTONS = {
-    name: for_admins(act)
+    name: for_team(Act.BLOCK_CHAT, act)
     for name, act in {
         "complaint_post": block_post,
         "complaint_channel": block_channel,

@@ -14,11 +14,14 @@ from daemon.handlers.typed import BadArguments
 from daemon.screens.operator import admin as answers
 from daemon.screens.operator import customers, income
 from daemon.telegram.screen import Screen
-from models import conversations, customer_notes, users
+from models import acts, conversations, customer_notes, users
+from models.audit import Entry
 from models.conversations import Purpose, RelayInfo
+from models.errors import ActRefused
 from models.jobs import queue
 from models.money import access, credits, payments, providers
 from models.money import income as earned
+from models.roles import Act
 from models.users import UserInfo
 
 PAYMENTS_SHOWN = 5
@@ -27,12 +30,20 @@ NOTES_SHOWN = 5
 MONTHS = 12
 
 
-def for_admins(act: Callable[[Context], Awaitable[None]]) -> Callable[[Context], Awaitable[None]]:
-    """A button of admins: for anybody else, who must have forged its data, it is one that is not known."""
+def for_team(act: Act, press: Callable[[Context], Awaitable[None]]) -> Callable[[Context], Awaitable[None]]:
+    """A button of those who may do *act*: for anybody else, who must have forged its data, one that is not known."""
 
-    @wraps(act)
+    @wraps(press)
     async def handle(context: Context) -> None:
-        await (act(context) if context.is_admin else start.show_home(context))
+        if not context.may(act):
+            if context.user.id in context.team:
+                await context.deps.database(acts.record, context.actor, Entry(act, refused="role"), context.now)
+            await start.show_home(context)
+            return
+        try:
+            await press(context)
+        except ActRefused as error:
+            await context.show(answers.act_refused(context.t, error))
 
     return handle
 
@@ -70,15 +81,15 @@ async def sender_of(context: Context, sent: Message) -> Screen | None:
 
 async def card(context: Context, shown: UserInfo) -> Screen:
     """The card of a customer."""
-    database = context.deps.database
+    database, sees_money = context.deps.database, context.may(Act.SEE_MONEY)
     return customers.card(
         context.t,
         customers.Card(
             user=shown,
             access=await database(access.of, shown.id, context.now),
             credit=await database(credits.left, shown.id, context.now),
-            payments=await database(payments.history_of, shown.id, PAYMENTS_SHOWN),
-            links=await database(queue.newest, shown.id, LINKS_SHOWN),
+            payments=await database(payments.history_of, shown.id, PAYMENTS_SHOWN) if sees_money else None,
+            links=await database(queue.newest, shown.id, LINKS_SHOWN) if context.may(Act.SEE_LINKS) else None,
             notes=await database(customer_notes.of, shown.id, NOTES_SHOWN),
             plans=context.deps.catalogue.plans,
             timezone=context.deps.settings.timezone,
@@ -145,12 +156,11 @@ async def give(context: Context) -> None:
         await start.show_home(context)
         return
     new = await context.deps.database(
-        access.give,
+        acts.give_days,
+        context.actor,
         known.id,
         plan.level,
-        seconds=customers.GIVEN_DAYS * DAY_S,
-        reason="",
-        by=context.user.id,
+        customers.GIVEN_DAYS * DAY_S,
         now=context.now,
         source=f"button:{context.deps.settings.bot_id}:{context.user.id}:{context.message_id}:{known.id}:{asked}",
     )
@@ -198,15 +208,15 @@ async def answered(context: Context, sent: Message) -> bool:
 async def goes_on(context: Context, text: str) -> bool:
     """Take what a customer writes while a conversation with the operator is open; False when there is none."""
     relay = await context.deps.database(conversations.open_with, context.user.id, context.now)
-    if relay is None or context.is_admin or not _is_between(context, relay):
+    if relay is None or context.may(Act.MESSAGE) or not _is_between(context, relay):
         return False
     await _take(context, relay, text)
     return True
 
 
 def _is_between(context: Context, relay: RelayInfo) -> bool:
-    """Whether one of the two is an admin today: nobody else's words are passed on."""
-    return context.is_admin or relay.about in context.deps.settings.admin_ids
+    """Whether one of the two is in the team today: nobody else's words are passed on."""
+    return context.may(Act.MESSAGE) or relay.about in context.team
 
 
 async def _take(context: Context, relay: RelayInfo, text: str) -> None:
@@ -215,8 +225,8 @@ async def _take(context: Context, relay: RelayInfo, text: str) -> None:
         await context.say(customers.nothing_to_say(context.t))
     elif len(text) > conversations.LONGEST:
         await context.say(customers.too_long(context.t, conversations.LONGEST))
-    elif relay.purpose is Purpose.NOTE and context.is_admin:
-        await context.deps.database(customer_notes.add, known.id, plain(text), context.user.id, context.now)
+    elif relay.purpose is Purpose.NOTE and context.may(Act.NOTE):
+        await context.deps.database(acts.note, context.actor, known.id, plain(text), context.now)
         await context.say(customers.noted(context.t, known))
     else:
         said = await _say(context, known, text)
@@ -226,14 +236,16 @@ async def _take(context: Context, relay: RelayInfo, text: str) -> None:
 
 async def _say(context: Context, receiver: UserInfo, text: str) -> Screen | None:
     """Pass a text on. None when it is too much: an event tells the customer."""
-    from_operator = context.is_admin
+    said = plain(text)
+    if context.may(Act.MESSAGE):
+        await context.deps.database(acts.message, context.actor, receiver.id, said, context.now)
+        context.deps.wakeup.wake()
+        return customers.said(context.t, receiver)
     is_taken = await context.deps.database(
-        conversations.say, context.user.id, receiver.id, plain(text), from_operator=from_operator, now=context.now
+        conversations.say, context.user.id, receiver.id, said, from_operator=False, now=context.now
     )
     context.deps.wakeup.wake()
-    if not is_taken:
-        return None
-    return customers.said(context.t, receiver) if from_operator else customers.answer_sent(context.t)
+    return customers.answer_sent(context.t) if is_taken else None
 
 
 # Income
@@ -283,17 +295,17 @@ async def _ask(context: Context, purpose: Purpose, write: Callable[..., Screen])
 
 COMMANDS = {name: admin.command(name, act) for name, act in {"user": user, "say": say, "income": show_income}.items()}
 BUTTONS = {
-    name: for_admins(act)
-    for name, act in {
-        "card": show_card,
-        "refund_ask": ask_refund,
-        "refund_now": refund,
-        "ban_ask": ask_ban,
-        "ban_now": ban,
-        "unban_now": unban,
-        "give_ask": ask_gift,
-        "give_now": give,
-        "say_ask": ask_message,
-        "note_ask": ask_note,
+    name: for_team(act, press)
+    for name, (act, press) in {
+        "card": (Act.SEE_CUSTOMERS, show_card),
+        "refund_ask": (Act.REFUND, ask_refund),
+        "refund_now": (Act.REFUND, refund),
+        "ban_ask": (Act.BAN, ask_ban),
+        "ban_now": (Act.BAN, ban),
+        "unban_now": (Act.UNBAN, unban),
+        "give_ask": (Act.GIVE_DAYS, ask_gift),
+        "give_now": (Act.GIVE_DAYS, give),
+        "say_ask": (Act.MESSAGE, ask_message),
+        "note_ask": (Act.NOTE, ask_note),
     }.items()
 }

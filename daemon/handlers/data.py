@@ -3,7 +3,10 @@
 from daemon.context import Context
 from daemon.screens import data
 from daemon.telegram.screen import Screen
+from models import acts
+from models.audit import Entry
 from models.maintenance import backups, privacy
+from models.roles import Act
 
 
 async def mydata(context: Context) -> None:
@@ -45,6 +48,7 @@ async def backup(context: Context, words: list[str]) -> Screen | None:
         await context.deps.sender.send_file(
             context.user.id, file, name=newest.name, mime_type="application/gzip", caption=caption
         )
+    await context.deps.database(acts.record, context.actor, Entry(Act.FETCH_BACKUP), context.now)
     return None
 
 

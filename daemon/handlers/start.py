@@ -69,12 +69,8 @@ async def _first_steps(context: Context) -> admin.FirstSteps | None:
 
 async def guide(context: Context) -> None:
     """``/help``."""
-    await context.show(home.guide(context.t, _commands(context)))
-
-
-def _commands(context: Context) -> str:
     has_trial = context.deps.catalogue.plans.trial is not None
-    return commands.listing(context.t, admin=context.is_admin, trial=has_trial)
+    await context.show(home.guide(context.t, commands.listing(context.t, context.may, trial=has_trial)))
 
 
 async def language(context: Context) -> None:

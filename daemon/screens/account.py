@@ -17,6 +17,7 @@ from models.money import payments
 from models.money.income import Income
 from models.money.payments import PaymentInfo
 from models.users import UserInfo
+from models.words import payments as words
 
 WAITING_SHOWN = 8
 LINK_SHOWN = 48
@@ -119,19 +120,6 @@ def name(user: UserInfo) -> str:
     return f"{escape(title)} (<code>{user.id}</code>)"
 
 
-def payment_state(t: Texts, payment: PaymentInfo) -> str:
-    """The state of a payment, in words."""
-    if payment.refunded:
-        return t.gettext("refunded") if payment.refunded >= payment.amount else t.gettext("refunded in part")
-    return {
-        payments.PaymentState.PENDING: t.gettext("being checked"),
-        payments.PaymentState.COMPLETED: t.gettext("paid"),
-        payments.PaymentState.DENIED: t.gettext("declined"),
-        payments.PaymentState.REVERSED: t.gettext("reversed"),
-        payments.PaymentState.FROZEN: t.gettext("disputed"),
-    }[payment.state]
-
-
 def waiting(t: Texts, open_jobs: Sequence[JobInfo]) -> Screen:
     """The open jobs, each with a button to cancel it."""
     if not open_jobs:
@@ -184,7 +172,7 @@ def payment_line(t: Texts, payment: PaymentInfo, plans: Plans, timezone: ZoneInf
     title = t.gettext("Gift: {what}", what=title) if payment.purpose == "gift" else title
     return (
         f"• {t.date(payment.created_at, timezone)}: {title}, {t.price(payment.amount, payment.currency)}, "
-        f"{payment_state(t, payment)}\n  <code>{escape(payment.remote_id)}</code>"
+        f"{words.state(t, payment)}\n  <code>{escape(payment.remote_id)}</code>"
     )
 
 

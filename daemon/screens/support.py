@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 from config import plan_texts
 from config.texts import Texts
 from config.units import DAY_S
-from daemon.screens import account, keyboard
+from daemon.screens import keyboard
 from daemon.telegram.screen import Button
 from daemon.telegram.screen import Screen as Screen
 from models.money.payments import PaymentInfo, PaymentState
+from models.words import payments as words
 
 
 def contact(t: Texts, support: str | None, refund_days: int) -> Screen:
@@ -109,7 +110,7 @@ def found(t: Texts, payment: PaymentInfo, timezone: ZoneInfo, support: str | Non
         "I found your payment: {price} on {date}, {state}.",
         price=t.price(payment.amount, payment.currency),
         date=t.date(payment.created_at, timezone),
-        state=account.payment_state(t, payment),
+        state=words.state(t, payment),
     )
     return Screen(f"{text}\n{_became(t, payment, support)}", keyboard.rows(keyboard.home(t)))
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Button:
-    """An inline button: it sends *data* back, or opens *url*."""
+    """An inline button: it sends *data* back, or opens *url*, or *app*, an address, as a Mini App."""
 
     text: str
     data: str = ""
     url: str = ""
+    app: str = ""
 
 
 Keyboard = tuple[tuple[Button, ...], ...]

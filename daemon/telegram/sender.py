@@ -277,9 +277,9 @@ def _now() -> float:
 
 
 def _button(button: Button) -> raw.types.KeyboardInlineButton:
-    kind = (
-        raw.types.InlineButtonTypeUrl(url=button.url)
-        if button.url
-        else raw.types.InlineButtonTypeCallback(data=button.data.encode())
-    )
+    kind: raw.base.InlineButtonType = raw.types.InlineButtonTypeCallback(data=button.data.encode())
+    if button.url:
+        kind = raw.types.InlineButtonTypeUrl(url=button.url)
+    elif button.app:
+        kind = raw.types.InlineButtonTypeWebView(url=button.app)
     return raw.types.KeyboardInlineButton(text=button.text, type=kind)

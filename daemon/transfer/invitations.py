@@ -31,7 +31,7 @@ from daemon.transfer.lookups import Lookups, remember
 from daemon.transfer.reader import Channel
 from models.jobs import lookups, sources, usage
 from models.jobs.reasons import RefusalReason
-from models.jobs.sources import JoinOutcome, ReadingPolicy
+from models.jobs.sources import JoinOutcome, policy_of
 
 _LEADS_NOWHERE = frozenset(
     {
@@ -67,9 +67,9 @@ class Checked:
 class Invitations:
     """Follows a customer's invitation with the account, within the operator's settings."""
 
-    def __init__(self, looking_up: Lookups, database: Database, settings: Settings, policy: ReadingPolicy) -> None:
+    def __init__(self, looking_up: Lookups, database: Database, settings: Settings) -> None:
         self._lookups, self._reader, self._database = looking_up, looking_up.reader, database
-        self._settings, self._policy = settings, policy
+        self._settings = settings
 
     async def follow(self, user_id: int, paying: bool, code: str, now: int) -> tuple[Channel, bool]:
         """Join the chat that *code* invites to. True: the account joined just now.
@@ -80,8 +80,9 @@ class Invitations:
         checked = await self.check(user_id, code, now)
         channel = checked.channel or await self._join(user_id, paying, code, checked.asks, now=now)
         await remember(self._database, channel, now)
-        known = await self._database(sources.keep_listed, channel.id, channel.usernames, self._policy, now)
-        if sources.may_read(known, True, self._policy, names=channel.usernames).reason is RefusalReason.BLOCKED:
+        policy = policy_of(self._settings)
+        known = await self._database(sources.keep_listed, channel.id, channel.usernames, policy, now)
+        if sources.may_read(known, True, policy, names=channel.usernames).reason is RefusalReason.BLOCKED:
             raise PermanentFailure(RefusalReason.BLOCKED)
         return channel, checked.channel is None
 

@@ -19,15 +19,17 @@ from daemon.transfer.lookups import Lookups, remember
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.openings import Openings
 from daemon.transfer.reader import Channel, Post, Reader
+from daemon.wakeup import Subscription
 from models.jobs import lookups, sources
 from models.jobs.reasons import RefusalReason
-from models.jobs.sources import ReadingPolicy, SourceInfo
+from models.jobs.sources import ReadingPolicy, SourceInfo, policy_of
 
 logger = logging.getLogger(__name__)
 
 LIST_RETRY_S = 60.0
 REMEMBERED = 10_000
 """Names of chats in which the bot saw nothing at its last look."""
+LISTS_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,16 @@ class Resolver:
     ) -> None:
         self._bot, self._account, self._database = bot, account, database
         self.account_is_up = account_is_up
-        self._policy = ReadingPolicy.of(settings.source_chats, settings.blocked_chats, settings.protected_content)
+        self._settings = settings
         self._by_bot = Lookups(bot, database, is_bot=True)
         self._by_account = Lookups(account, database, is_bot=False)
-        self._invitations = Invitations(self._by_account, database, settings, self._policy)
+        self._invitations = Invitations(self._by_account, database, settings)
         self._blind: OrderedDict[str, None] = OrderedDict()
         self._openings = Openings(account, database, self._invitations)
+
+    @property
+    def _policy(self) -> ReadingPolicy:
+        return policy_of(self._settings)
 
     async def find(self, customer: Customer, link: PostLink) -> Found:
         """The post that *link* names. For a text that links to a post with files, that post.
@@ -101,7 +107,16 @@ class Resolver:
         await self._openings.open(customer.id, channel, code)
         return channel, joined
 
-    async def keep_lists(self) -> None:
+    async def keep_lists(self, changed: Subscription) -> None:
+        """Find the chats that the lists name, now and whenever *changed* says that others may be named."""
+        kept = None
+        while True:
+            if (policy := self._policy) != kept:
+                await self._find_listed()
+                kept = policy
+            await changed.wait(LISTS_S)
+
+    async def _find_listed(self) -> None:
         """Find the chats that ``BLOCKED_CHATS`` and ``SOURCE_CHATS`` name, so that the lists hold whatever their names.
 
         It ends when each name that was never found has been looked for once; a name that nobody has yet is noticed

@@ -111,7 +111,7 @@ class Transfers:
         await self._database(queue.take_over, NAME, _now())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._claim(pipeline), name="claim jobs")
-            group.create_task(resolver.keep_lists(), name="keep the lists of chats")
+            group.create_task(resolver.keep_lists(self._wakeup.subscribe()), name="keep the lists of chats")
             group.create_task(self._keep_leases(), name="keep leases")
             group.create_task(self._check_leases(), name="check leases and the account")
             group.create_task(self._close_idle(), name="close idle media sessions")

@@ -137,6 +137,19 @@ def transaction(*, durable: bool = True) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def joined_transaction() -> Iterator[None]:
+    """The caller's transaction where one is open, else one as :func:`transaction` opens it.
+
+    For an operation that stands alone and is also a step of a larger one: what the team does, with its audit row.
+    """
+    if bound.in_transaction():
+        yield
+        return
+    with transaction():
+        yield
+
+
+@contextlib.contextmanager
 def snapshot() -> Iterator[None]:
     """Let several reads see one state of the database. Inside a write transaction it adds nothing."""
     if bound.in_transaction():

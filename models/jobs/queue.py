@@ -27,7 +27,7 @@ from typing import Any
 import peewee
 
 from models import outbox
-from models.database import execute, fetch, transaction
+from models.database import execute, fetch, joined_transaction, transaction
 from models.errors import LeaseLost
 from models.event_kinds import BatchFinished, JobFinished
 from models.jobs import budgets, cache, scheduling, states, uploads, usage
@@ -265,7 +265,7 @@ def cancel(user_id: int, job_id: int | None, now: int) -> list[int]:
     A job that is being sent is not among them: it is marked, and ends instead of running again if the sending fails.
     Nor is a job that has sent a message: it ends as delivered.
     """
-    with transaction():
+    with joined_transaction():
         wanted = (Job.user == user_id,) if job_id is None else (Job.user == user_id, Job.id == job_id)
         return [job.id for job in stop(now, *wanted)]
 

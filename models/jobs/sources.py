@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from models.database import execute, transaction
+from config.settings import Settings
+from models.database import execute, joined_transaction, transaction
 from models.jobs import lookups
 from models.jobs.reasons import RefusalReason
 from models.tables import Join, Source
@@ -112,6 +113,11 @@ class ReadingPolicy:
             frozenset(map(chat_key, blocked_chats)),
             protected_content == "allow",
         )
+
+
+def policy_of(settings: Settings) -> ReadingPolicy:
+    """The settings about sources as they are now: an admin may change them at any moment."""
+    return ReadingPolicy.of(settings.source_chats, settings.blocked_chats, settings.protected_content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,13 +285,13 @@ def looked(user_id: int, chat_id: int, holds: bool, now: int) -> None:
 
 def allow(chat_id: int, by: int, now: int) -> None:
     """Open the chat for all customers. This undoes :func:`block`, but not ``BLOCKED_CHATS``."""
-    with transaction():
+    with joined_transaction():
         _decide(chat_id, now, allowed_at=now, blocked_at=None, decided_by=by)
 
 
 def block(chat_id: int, by: int, now: int) -> None:
     """Close the chat for all customers. This undoes :func:`allow`."""
-    with transaction():
+    with joined_transaction():
         close(chat_id, by, now)
 
 
@@ -358,6 +364,12 @@ def record_join(join_id: int, source_id: int | None, outcome: JoinOutcome) -> No
     """Record the outcome of a join. ``REFUSED`` gives the join of the day back."""
     with transaction():
         Join.update(source=source_id, outcome=outcome).where(Join.id == join_id).execute()
+
+
+def joined_on(day: str) -> int:
+    """How many invitations the account followed on a day."""
+    followed = (JoinOutcome.PENDING, JoinOutcome.JOINED)
+    return int(Join.select().where((Join.day == day) & Join.outcome.in_(followed)).count())
 
 
 def _info(row: tuple[Any, ...]) -> SourceInfo:

@@ -100,6 +100,12 @@ def incidents() -> list[IncidentInfo]:
     return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
 
 
+def recent(limit: int) -> list[IncidentInfo]:
+    """The newest incidents, those that are open first."""
+    rows = Incident.select().order_by(Incident.closed_at.is_null(False), Incident.id.desc()).limit(limit)
+    return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
+
+
 def catch_up(admin_id: int, now: int) -> int:
     """Have an admin told what could not reach them before, but incidents that are over; return how many messages.
 

@@ -15,12 +15,14 @@ from models.database import execute, fetch, transaction
 from models.event_kinds import EventKind
 from models.tables import (
     Adjustment,
+    Audit,
     Broadcast,
     BroadcastRecipient,
     Budget,
     Code,
     Complaint,
     Consent,
+    ConsoleSession,
     CreditUse,
     CustomerNote,
     Dispute,
@@ -267,6 +269,16 @@ def _conversations(user_id: int) -> Query:
     return Relay.select(Relay.purpose, Relay.at).where((Relay.chat_id == user_id) | (Relay.about == user_id))
 
 
+def _done_by_the_team(user_id: int) -> Query:
+    return Audit.select(Audit.act, Audit.at, Audit.refused).where(Audit.user_id == user_id)
+
+
+def _console_sessions(user_id: int) -> Query:
+    return ConsoleSession.select(
+        ConsoleSession.kind, ConsoleSession.device, ConsoleSession.began_at, ConsoleSession.seen_at
+    ).where(ConsoleSession.user_id == user_id)
+
+
 def _news(user_id: int) -> Query:
     """A person's own requests are another section; an admin also hears of other people's."""
     told = Event.select(Event.kind, Event.payload, (Event.created_ms / 1000).alias("created_at"), Event.heard_at)
@@ -297,6 +309,8 @@ _SECTIONS: Mapping[str, _Section] = {
     "conversations": _Section(_conversations, (Relay.at, Relay.message_id)),
     "said_of_news": _Section(_said_of_news, (Consent.id,)),
     "broadcasts": _Section(_broadcasts, (BroadcastRecipient.id,)),
+    "done_by_the_team": _Section(_done_by_the_team, (Audit.id,)),
+    "console_sessions": _Section(_console_sessions, (ConsoleSession.id,)),
     "imported": _Section(_imported, (Imported.user,)),
     "news": _Section(_news, (Event.id,)),
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from models import conversations, outbox, users
+from models import audit, conversations, outbox, users
 from models.database import fetch, give_way, transaction
 from models.errors import MoveRefused, NotFound
 from models.event_kinds import DataErased, EventKind
@@ -27,6 +27,8 @@ from models.tables import (
     Adjustment,
     Batch,
     Consent,
+    ConsoleLink,
+    ConsoleSession,
     CustomerNote,
     Erasure,
     Event,
@@ -206,6 +208,16 @@ def _drop_conversations(erasure: _Erasure, limit: int) -> int:
     return len(keys)
 
 
+def _drop_sessions(erasure: _Erasure, limit: int) -> int:
+    ConsoleLink.delete().where(ConsoleLink.user_id == erasure.user_id).execute()
+    theirs = (ConsoleSession.user_id == erasure.user_id) & (ConsoleSession.began_at <= erasure.until)
+    return _delete(ConsoleSession, theirs, limit)
+
+
+def _pseudonymise_audit(erasure: _Erasure, limit: int) -> int:
+    return audit.pseudonymise(erasure.user_id, erasure.until)
+
+
 def _clear_invitations(erasure: _Erasure, limit: int) -> int:
     followed = Join.select(Join.id).where(Join.user == erasure.user_id, Join.at <= erasure.until).limit(limit)
     return int(Join.update(user=None, invite_hash="").where(Join.id.in_(followed)).execute())
@@ -241,6 +253,8 @@ _STEPS: tuple[Callable[[_Erasure, int], int], ...] = (
     _drop_notes,
     _drop_broadcasts,
     _drop_conversations,
+    _drop_sessions,
+    _pseudonymise_audit,
     _clear_invitations,
     _clear_reasons,
     _clear_referrals,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.settings import Settings
-from models import database, notes, outbox
+from models import console_sessions, database, notes, outbox
 from models.database import files
 from models.errors import BackupUnsound
 from models.event_kinds import AlertReason
@@ -137,6 +137,7 @@ def _tell(file: Path, made_at: int, now: int) -> None:
         if notes.get(stars_cursor.NOTE) is None:
             notes.put(stars_cursor.NOTE, stars_cursor.beginning(made_at), now)
         queue.lose(now)
+        console_sessions.end_everything(now)
         broadcasts.end_all("restored", now)
         codes.hold(now)
     finally:

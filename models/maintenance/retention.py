@@ -36,6 +36,8 @@ FORGETTABLE = (
     EventKind.COMPLAINT_DECIDED,
     EventKind.COMPLAINT_MADE,
     EventKind.CODES_HELD,
+    EventKind.CONSOLE_ASKED,
+    EventKind.CONSOLE_ENTERED,
     EventKind.DATA_ERASED,
     EventKind.GIFT_CHANGED,
     EventKind.INCIDENT_CLOSED,
@@ -44,6 +46,7 @@ FORGETTABLE = (
     EventKind.JOB_FINISHED,
     EventKind.JOB_HELD,
     EventKind.MESSAGE_RELAYED,
+    EventKind.PRICES_CUT,
     EventKind.NEWS_OFFERED,
     EventKind.REQUEST_DONE,
     EventKind.SHOP_NOTICE,
@@ -75,6 +78,7 @@ DO UPDATE SET jobs = daily_total.jobs + excluded.jobs, bytes = daily_total.bytes
 """
 
 _PRUNED = {
+    "console_session": "seen_at < :before",
     "batch": "created_at < :before AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch_id = batch.id)",
     "complaint": "decided_at < :before",
     "broadcast": "state = 'discarded' AND touched_at < :before",

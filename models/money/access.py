@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models import outbox
-from models.database import execute, snapshot, transaction
+from models.database import execute, joined_transaction, snapshot
 from models.errors import NotFound
 from models.event_kinds import AccessGiven, AccessTaken
 from models.money.fold import GRACE_S as GRACE_S
@@ -53,14 +53,17 @@ def _covering(intervals: Sequence[Interval], moment: int) -> Interval | None:
     return None
 
 
-def of(user_id: int, now: int, *, ended: int | None = None) -> Access:
+def of(user_id: int, now: int, *, ended: int | None = None, refunded: Mapping[str, Refunded] | None = None) -> Access:
     """Return a customer's access. Inside a transaction it sees what the transaction wrote.
 
-    *ended*: the id of a subscription; access is as if it ended *now*.
+    *ended*: the id of a subscription; access is as if it ended *now*. *refunded*: money by the grant's id; access is as
+    if it went back.
     """
     grants, takes = _history(user_id)
     if ended is not None:
         grants = [_ended(grant, now) if grant.subscription == ended else grant for grant in grants]
+    back = refunded or {}
+    grants = [replace(each, refunds=(*each.refunds, back[each.id])) if each.id in back else each for each in grants]
     return _access(grants, takes, now)
 
 
@@ -110,7 +113,7 @@ def give(
         raise ValueError("exactly one of seconds, until and forever")
     if (seconds is not None and seconds <= 0) or (until is not None and until <= now) or level <= 0:
         raise ValueError("nothing to give")
-    with transaction():
+    with joined_transaction():
         _require_user(user_id)
         if source is not None and Adjustment.select().where(Adjustment.source == source).exists():
             return False
@@ -132,7 +135,7 @@ def take(user_id: int, level: int | None, seconds: int | None, reason: str, by: 
     """
     if seconds is not None and seconds <= 0:
         raise ValueError("nothing to take")
-    with transaction():
+    with joined_transaction():
         _require_user(user_id)
         taken = AccessTaken(level=level, seconds=seconds, reason=reason)
         before = _intervals(user_id)

@@ -22,18 +22,22 @@ WHERE dispute.payment_id = payment.id AND NOT dispute.won AND dispute.currency =
     AND refund.at >= dispute.opened_at)
 """
 """Of lost disputes about a part of a payment, what no refund tells of."""
+_SALES = """
+FROM payment LEFT JOIN "order" AS orders ON orders.id = payment.order_id
+WHERE payment.completed_at >= ? AND payment.completed_at < ? AND COALESCE(orders.purpose, '') <> 'test'
+"""
 _INCOME = f"""
 payment.currency, COUNT(*), SUM(payment.amount),
 SUM(CASE WHEN payment.state = '{PaymentState.REVERSED}' THEN payment.amount
     ELSE COALESCE(({_REFUNDED}), 0) + COALESCE(({_LOST}), 0) END)
-FROM payment LEFT JOIN "order" AS orders ON orders.id = payment.order_id
-WHERE payment.completed_at >= ? AND payment.completed_at < ? AND COALESCE(orders.purpose, '') <> 'test'
+{_SALES}
 """
 _SUMS = f"""
 SELECT payment.completed_at / {QUARTER_S} AS quarter, payment.provider, orders.plan_code, {_INCOME}
 GROUP BY quarter, payment.provider, orders.plan_code, payment.currency
 """
 _TOTAL = f"SELECT {_INCOME} GROUP BY payment.currency ORDER BY payment.currency"
+_PAYERS = f"SELECT COUNT(DISTINCT payment.user_id) {_SALES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ def sums(since: int, until: int) -> tuple[Sum, ...]:
 def between(since: int, until: int) -> tuple[Income, ...]:
     """What was paid in ``[since, until)``, by currency. It reads each of these payments."""
     return tuple(Income(*row) for row in execute(_TOTAL, (since, until)))
+
+
+def payers(since: int, until: int) -> int:
+    """How many customers paid in ``[since, until)``. It reads each of these payments."""
+    return int(execute(_PAYERS, (since, until)).fetchone()[0])
 
 
 def total(parts: Iterable[Sum]) -> tuple[Income, ...]:

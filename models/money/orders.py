@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+import peewee
 from itsdangerous import BadData, URLSafeSerializer
 
 from config.plans import KINDS, Article, Pack, Plans
 from config.settings import Settings
 from config.units import DAY_S, MIB
 from models import outbox
-from models.database import transaction
+from models.database import fetch, transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
 from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled, CheckoutRefused
 from models.money import subscriptions
@@ -327,6 +328,13 @@ def by_public(public_id: str) -> OrderInfo | None:
 def by_remote(provider: str, remote_id: str) -> OrderInfo | None:
     """Return an order by the provider's id, or None."""
     return _found((Order.provider == provider) & (Order.remote_id == remote_id))
+
+
+def open_by_code() -> dict[str, int]:
+    """How many open orders there are of each plan or pack: they are paid at the price that they were made with."""
+    number = peewee.fn.COUNT(Order.id)
+    query = Order.select(Order.plan_code, number).where(Order.state == OrderState.OPEN).group_by(Order.plan_code)
+    return {str(code): int(count) for code, count in fetch(query)}
 
 
 def attach_remote(order_id: int, remote_id: str, now: int, approve_url: str | None = None) -> OrderInfo:

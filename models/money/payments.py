@@ -1,12 +1,12 @@
 """Payments: the operations and the queries. ``ledger`` turns reports into rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import peewee
 
-from models.database import snapshot, transaction
+from models.database import joined_transaction, snapshot
 from models.errors import NotFound, RefundRefused
 from models.money import income, ledger, provider_requests, subscriptions
 from models.money.contradictions import audit as audit
@@ -83,6 +83,12 @@ def get(payment_id: int) -> PaymentInfo | None:
     return next(_infos(Payment.id == payment_id), None)
 
 
+def several(payment_ids: Sequence[int]) -> list[PaymentInfo]:
+    """Payments by their row ids, in that order; those that do not exist are left out."""
+    known = {each.id: each for each in _infos(Payment.id.in_(payment_ids))}
+    return [known[each] for each in payment_ids if each in known]
+
+
 def find(provider: str | None, remote_id: str) -> PaymentInfo | None:
     """Return a payment by the provider's id, or None. *provider* None searches all providers."""
     providers = tuple(Provider) if provider is None else (provider,)
@@ -119,7 +125,7 @@ def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) ->
     :raises NotFound: no such payment.
     :raises RefundRefused: the payment cannot be refunded, or not by this amount, or another refund is under way.
     """
-    with transaction():
+    with joined_transaction():
         return append_refund(payment_id, amount, by, now)
 
 

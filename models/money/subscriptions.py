@@ -8,7 +8,7 @@ import peewee
 
 from config.units import HOUR_S
 from models import outbox, sale_notices
-from models.database import transaction
+from models.database import joined_transaction, transaction
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.event_kinds import (
     AdminAlert,
@@ -258,7 +258,7 @@ def ask_cancel(subscription_id: int, by: int | None, now: int) -> int:
     :raises NotFound: no such subscription.
     :raises MoveRefused: the subscription does not renew.
     """
-    with transaction():
+    with joined_transaction():
         return _ask(subscription_id, _CANCELLATION, by, now)
 
 
@@ -275,7 +275,7 @@ def ask_end(user_id: int, level: int | None, by: int | None, now: int) -> int:
     wanted = (Subscription.user == user_id) & Subscription.state.in_(RENEWING)
     if level is not None:
         wanted &= Subscription.level == level
-    with transaction():
+    with joined_transaction():
         ids = [row.id for row in Subscription.select(Subscription.id).where(wanted).order_by(Subscription.id)]
         for subscription_id in ids:
             _ask(subscription_id, _CANCELLATION, by, now)

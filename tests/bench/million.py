@@ -15,6 +15,7 @@ from config.plans import Plans
 from models import database, users
 from models.jobs import cache, queue, usage
 from models.money import access
+from tests.bench import console
 from tests.bench.report import Row, quantile, row
 
 P = ParamSpec("P")
@@ -229,8 +230,9 @@ def measure(scale: Scale, rounds: int, seed: int = 1) -> Iterator[Row]:
 
 def report(place: Path, scale: Scale = Scale()) -> Iterator[Row]:
     """Generate the database in the directory *place* and yield the rows of ``build/bench.json``."""
-    generate(place / "million.db", scale)
+    generate(place / "peaje.db", scale)
     try:
         yield from measure(scale, ROUNDS)
     finally:
         database.close_database()
+    yield from console.measure(place, {"users": scale.users, "usage_rows": scale.usage, "jobs": scale.jobs})

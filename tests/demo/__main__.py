@@ -13,6 +13,7 @@ from typing import Any
 import requests
 from pyrogram.types import Message
 
+from models import console_sessions, database
 from tests.demo import installation
 from tests.demo.customer import Customer, Disappointed, url_button
 from tests.demo.installation import Installation, NotHealthy
@@ -205,7 +206,12 @@ Still running: a local Telegram and PayPal, and under supervisord daemon, web, u
 
 Ctrl-C stops it all."""
     )
+    database.open_database(running.data / "peaje.db")
+    token = ""
     while running.launcher is not None and running.launcher.poll() is None:
+        if not token or console_sessions.owner_of(token, int(time.time())) is None:
+            token = console_sessions.make_link(int(running.sandbox.scenario["admin"]["id"]), int(time.time()))
+            tell(f"  console   {running.base_url}/console/login/{token}    (once, within ten minutes)")
         time.sleep(0.5)
     raise Disappointed("the programs ended by themselves")
 

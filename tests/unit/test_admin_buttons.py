@@ -13,7 +13,7 @@ ADMIN, CUSTOMER = 1, 2
 
 
 def context(user_id: int, argument: str) -> Context:
-    deps: Any = SimpleNamespace(settings=SimpleNamespace(admin_ids={ADMIN}))
+    deps: Any = SimpleNamespace(settings=SimpleNamespace(admin_ids=frozenset({ADMIN}), helper_ids=frozenset()))
     user: Any = SimpleNamespace(spec=UserInfo, id=user_id)
     unused: Any = None
     return Context(deps, user, unused, 1, 1, "key", argument)

@@ -30,20 +30,21 @@ from daemon.screens import (
 )
 from daemon.screens import links as link_screens
 from daemon.screens.home import PlanStatus
-from daemon.screens.operator import admin, broadcasts, news
+from daemon.screens.operator import admin, broadcasts, console, news
 from daemon.screens.operator import codes as operators_codes
 from daemon.screens.operator.codes import Composed
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
 from models import event_kinds, users
-from models.errors import RefundRefused
+from models.errors import ActRefused, RefundRefused
 from models.event_kinds import (
     BatchHeld,
     BroadcastAnnounced,
     BroadcastEnded,
     BroadcastSold,
     CodesHeld,
+    ConsoleEntered,
     EventKind,
     JobFinished,
     JobHeld,
@@ -536,7 +537,23 @@ def screens(t: Texts) -> list[Screen]:
             admin.refund_refused(t, RefundRefused(1, reason, 500, 100), "USD")
             for reason in ("not_completed", "nothing_left", "above_rest", "whole_only", "under_way", "?")
         ],
-        admin.not_an_admin(t),
+        *(
+            admin.act_refused(t, ActRefused(act, reason, 3))
+            for act, reason in (
+                ("ban", "team"),
+                ("ban", "role"),
+                ("give_days", "team"),
+                ("give_days", "customer_days"),
+                ("give_days", "daily_days"),
+            )
+        ),
+        console.needs_https(t),
+        console.entrance(t, "https://shop.example/console/", "t" * 43),
+        console.entrance(t, "http://127.0.0.1:8000/console/", "t" * 43, "/console/today?x=1"),
+        console.entered(t, ConsoleEntered(kind="browser", device="Firefox, Android", at=NOW), "today"),
+        console.entered(t, ConsoleEntered(kind="mini_app", device="", at=NOW), "today"),
+        console.ended(t, 1),
+        console.ended(t, 3),
         admin.banned(t, USER, 1),
         admin.unbanned(t, USER),
         *[admin.unknown_chat(t, EVIL, reason) for reason in ("person", "not_found", "bad_number", "no_access")],
@@ -596,7 +613,7 @@ def test_every_screen_is_well_formed_and_fits(language: str) -> None:
             assert 1 <= len(row) <= 8
             for button in row:
                 assert 0 < len(button.text) <= 64
-                assert bool(button.data) is not bool(button.url)
+                assert [bool(each) for each in (button.data, button.url, button.app)].count(True) == 1
                 assert len(button.data.encode()) <= 64
 
 

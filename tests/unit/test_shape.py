@@ -90,11 +90,20 @@ def _calls_of_models(screen: ast.Module) -> list[str]:
         alias.asname or alias.name
         for node in ast.walk(screen)
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "models"
+        if not is_inside(node.module or "", "models.words")  # texts of values, like a screen itself
         for alias in node.names
         if alias.name[0].islower()
     }
     called = [ast.unparse(node.func).split(".") for node in ast.walk(screen) if isinstance(node, ast.Call)]
     return [".".join(name) for name in called if name[0] in operations and not name[-1][0].isupper()]
+
+
+def test_words_are_made_of_values_alone() -> None:
+    words = [name for name in modules() if is_inside(name, "models.words")]
+    used = {used for name in words for used in graph()[name] if not is_inside(used, "models.words")}
+
+    assert words
+    assert not {name for name in used if is_inside(name, "models.database") or is_inside(name, "models.tables")}
 
 
 def test_no_folder_holds_more_modules_than_one_can_survey() -> None:

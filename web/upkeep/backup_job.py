@@ -37,7 +37,7 @@ FAILURES = (BackupError, S3Error, OSError, *ERRORS, subprocess.TimeoutExpired)
 def back_up(settings: Settings, now: int) -> None:
     """Make a backup when one is due, and copy the newest into the operator's bucket. What failed is tried again."""
     if backups.is_due(settings, now):
-        _watched(IncidentKey.BACKUP_FAILED, lambda: _make(settings, now), now)
+        watched(IncidentKey.BACKUP_FAILED, lambda: make(settings, now), now)
         memory.give_back()  # some megabytes that are not needed again for hours
     bucket = s3.build(settings)
     if bucket is None:
@@ -48,8 +48,8 @@ def back_up(settings: Settings, now: int) -> None:
         ):
             health.close_incident(incident, now)
         return
-    _watched(IncidentKey.BACKUP_COPY_FAILED, lambda: _copy(settings, bucket, now), now)
-    _watched(IncidentKey.BACKUP_COPIES_KEPT, lambda: _prune(settings, bucket, now), now)
+    watched(IncidentKey.BACKUP_COPY_FAILED, lambda: _copy(settings, bucket, now), now)
+    watched(IncidentKey.BACKUP_COPIES_KEPT, lambda: _prune(settings, bucket, now), now)
 
 
 def prepare(
@@ -126,7 +126,11 @@ def _newest_first(known: Collection[Backup], now: int, tell: Tell) -> list[Backu
     return sorted(known, key=lambda backup: (backup.at <= now, backup), reverse=True)
 
 
-def _make(settings: Settings, now: int) -> None:
+def make(settings: Settings, now: int) -> None:
+    """Make a backup now, and delete those that are too old.
+
+    :raises BackupError: it is not sound (also OSError, and the database's errors).
+    """
     made = backups.make(settings, now)
     forgotten = backups.forget_old(settings, now)
     size = made.file.stat().st_size
@@ -177,7 +181,8 @@ def _prune(settings: Settings, bucket: s3.Bucket, now: int) -> None:
     notes.put(PRUNED_NOTE, copied, now)
 
 
-def _watched(incident: IncidentKey, work: Callable[[], None], now: int) -> None:
+def watched(incident: IncidentKey, work: Callable[[], None], now: int) -> None:
+    """Do some work; the incident is open while it fails."""
     try:
         work()
     except FAILURES as error:

@@ -21,6 +21,7 @@ from config.settings import EXIT_OK, Settings
 from config.texts import translator
 from config.units import DAY_S, HOUR_S, MINUTE_S
 from models import catalogue, conversations, digest
+from models.books import totals
 from models.catalogue import Catalogue
 from models.database import checkpoint, close_database, connected, open_database, wakes
 from models.event_kinds import IncidentKey
@@ -32,12 +33,13 @@ from models.money.provider_requests import RequestInfo, RequestKind
 from models.money.rewards import news
 from models.money.seller import Result, Seller, SellerError
 from models.money.vouchers import gifts
+from models.overrides import Overrides
 from models.promotion import broadcasts, recipients
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.monitor import Monitor
 from web.paypal.operations import Operations
 from web.paypal.shop import ENDED, Shop, build_shop
-from web.upkeep import backup_job, heartbeat, ledger_audit
+from web.upkeep import asked_backups, backup_job, heartbeat, ledger_audit
 from web.upkeep.periodic_tasks import PeriodicTask, WallClock
 from web.upkeep.ping import Ping
 from web.upkeep.plans_file import LOOK_S, PlansFile
@@ -78,7 +80,7 @@ class Upkeep:
     """
 
     def __init__(self, settings: Settings, shop: Shop | None, catalogue: Catalogue) -> None:
-        self._settings = settings
+        self._settings, self._overrides = settings, Overrides(settings)
         self._stopping = threading.Event()
         self._commits = wakes()
         self._clock = WallClock()
@@ -96,7 +98,8 @@ class Upkeep:
         self._commits.close()
 
     def run_once(self, now: int) -> None:
-        """Run every task that is due."""
+        """Run every task that is due, by the settings as they are now."""
+        self._overrides.refresh()
         for task in self._while_wanted(self.tasks):
             task.turn(now)
         self._tell_of_broken(now)
@@ -187,9 +190,11 @@ class Upkeep:
             PeriodicTask(
                 "forget the erased", TURN_S, lambda now: _discard(privacy.finish(self._settings.timezone, now))
             ),
+            self._settled("keep the totals", MINUTE_S, lambda now: totals.keep(self._settings.timezone, now)),
             self._settled("forget what is old", HOUR_S, self._forget),
             self._settled("count what was refused", 10 * MINUTE_S, self._count_refusals),
             PeriodicTask("audit the ledger", DAY_S, ledger_audit.audit),
+            PeriodicTask("back up when asked", 0, lambda now: asked_backups.carry_out(self._settings, now)),
             PeriodicTask("back up", 10 * MINUTE_S, lambda now: backup_job.back_up(self._settings, now)),
         ]
 

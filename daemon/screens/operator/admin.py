@@ -7,17 +7,19 @@ from html import escape
 from config.money import STARS
 from config.texts import Texts
 from config.version import VERSION
-from daemon.screens import account, announcements, limits
+from daemon.screens import account, limits
 from daemon.screens.account import name as name
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
-from models.errors import RefundRefused
+from models.errors import ActRefused, RefundRefused
 from models.jobs.queue import Overview
 from models.jobs.reasons import RefusalReason
 from models.jobs.sources import SourceInfo
 from models.jobs.usage import Left
 from models.maintenance.health import BEAT_STALE_S, Beat, IncidentInfo
 from models.users import UserInfo
+from models.words import acts, refunds
+from models.words import incidents as words
 
 
 def usage(t: Texts, command: str, plan_codes: Sequence[str], wrong: str = "") -> Screen:
@@ -263,21 +265,7 @@ def refund_asked(t: Texts, amount: int, currency: str, ended: int) -> Screen:
 
 def refund_refused(t: Texts, refused: RefundRefused, currency: str) -> Screen:
     """The payment cannot be refunded, or not by this amount."""
-    texts = {
-        "not_completed": t.gettext("This payment is not completed, so there is nothing to refund."),
-        "nothing_left": t.gettext("This payment is already refunded."),
-        "above_rest": t.gettext(
-            "Only {rest} of this payment is left to refund. Name that amount or less.",
-            rest=t.price(refused.rest, currency),
-        ),
-        "whole_only": t.gettext("A payment in Stars can only be refunded whole. Leave out the amount."),
-        "under_way": t.gettext(
-            "A refund of {price} of this payment is under way. I will tell you how it ends; ask for another amount "
-            "after that.",
-            price=t.price(refused.under_way, currency),
-        ),
-    }
-    return Screen(texts.get(refused.reason) or escape(refused.reason))
+    return Screen(escape(refunds.refused(t, refused, currency)))
 
 
 def nothing_left(t: Texts) -> Screen:
@@ -285,9 +273,9 @@ def nothing_left(t: Texts) -> Screen:
     return Screen(t.gettext("There is nothing left to refund of this payment."))
 
 
-def not_an_admin(t: Texts) -> Screen:
-    """An admin cannot be banned."""
-    return Screen(t.gettext("That is an admin. Take the id out of ADMIN_IDS first."))
+def act_refused(t: Texts, refused: ActRefused) -> Screen:
+    """Somebody of the team may not do that, or not so much."""
+    return Screen(acts.refusal(t, refused))
 
 
 def banned(t: Texts, user: UserInfo, ended: int) -> Screen:
@@ -355,7 +343,7 @@ def status(
     parts.append("")
     if incidents:
         parts.append(t.gettext("<b>Problems now</b>"))
-        parts += [f"🔴 {announcements.incident(t, each.key)} ({escape(each.text)})" for each in incidents]
+        parts += [f"🔴 {words.label(t, each.key)} ({escape(each.text)})" for each in incidents]
     else:
         parts.append(t.gettext("🟢 No problems."))
     return Screen("\n".join(parts))

@@ -9,7 +9,7 @@ from config.plans import Plans
 from config.texts import LANGUAGES, Texts
 from config.units import DAY_S
 from daemon.screens import account, keyboard, limits
-from daemon.screens.operator import admin, reasons
+from daemon.screens.operator import admin
 from daemon.telegram.screen import Button, Screen
 from models.customer_notes import NoteInfo
 from models.jobs.holding import KEPT_DAYS
@@ -17,6 +17,7 @@ from models.jobs.states import JobInfo, JobState
 from models.money.access import Access
 from models.money.payments import PaymentInfo, PaymentState
 from models.users import UserInfo
+from models.words import refusals
 
 LINK_SHOWN = 40
 GIVEN_DAYS = 7
@@ -24,13 +25,13 @@ GIVEN_DAYS = 7
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What the card shows. ``links`` and ``payments`` are the newest, newest first."""
+    """What the card shows. ``links`` and ``payments`` are the newest, newest first; None: not for who looks."""
 
     user: UserInfo
     access: Access
     credit: Mapping[str, int]
-    payments: Sequence[PaymentInfo]
-    links: Sequence[JobInfo]
+    payments: Sequence[PaymentInfo] | None
+    links: Sequence[JobInfo] | None
     notes: Sequence[NoteInfo]
     plans: Plans
     timezone: ZoneInfo
@@ -42,9 +43,11 @@ def card(t: Texts, shown: Card) -> Screen:
     parts = [
         "\n".join(_person(t, shown)),
         "\n".join([t.gettext("<b>Access</b>"), *_access(t, shown), *limits.of_packs(t, shown.credit)]),
-        "\n".join([t.gettext("<b>Payments</b>"), *(_payments(t, shown) or [t.gettext("none yet")])]),
-        "\n".join([t.gettext("<b>Last links</b>"), *(_links(t, shown) or [t.gettext("no links yet")])]),
     ]
+    if shown.payments is not None:
+        parts.append("\n".join([t.gettext("<b>Payments</b>"), *(_payments(t, shown) or [t.gettext("none yet")])]))
+    if shown.links is not None:
+        parts.append("\n".join([t.gettext("<b>Last links</b>"), *(_links(t, shown) or [t.gettext("no links yet")])]))
     if shown.notes:
         noted = [f"• {t.date(note.at, shown.timezone)}: {escape(note.text)}" for note in shown.notes]
         parts.append("\n".join([t.gettext("<b>Notes</b>"), *noted]))
@@ -180,13 +183,13 @@ def _title(t: Texts, plans: Plans, level: int) -> str:
 
 
 def _payments(t: Texts, shown: Card) -> list[str]:
-    return [account.payment_line(t, each, shown.plans, shown.timezone) for each in shown.payments]
+    return [account.payment_line(t, each, shown.plans, shown.timezone) for each in shown.payments or ()]
 
 
 def _links(t: Texts, shown: Card) -> list[str]:
     return [
         f"{_mark(job)} {escape(job.link.removeprefix('https://')[:LINK_SHOWN])}" + _why(t, job, shown.timezone)
-        for job in shown.links
+        for job in shown.links or ()
     ]
 
 
@@ -203,7 +206,7 @@ def _mark(job: JobInfo) -> str:
 
 def _why(t: Texts, job: JobInfo, timezone: ZoneInfo) -> str:
     size = f", {t.size(job.size)}" if job.size else ""
-    why = f"{size}: {reasons.label(t, job.reason)}" if job.reason else size
+    why = f"{size}: {refusals.label(t, job.reason)}" if job.reason else size
     if job.state is JobState.HELD:
         until = t.date(job.moved_at + KEPT_DAYS * DAY_S, timezone)
         why += ", " + t.gettext("kept until {date} for a plan or a pack", date=until)
@@ -222,7 +225,7 @@ def _buttons(t: Texts, shown: Card) -> Iterator[tuple[Button, ...]]:
         Button(t.gettext("✉️ Message"), f"say_ask:{user.id}"),
     )
     yield Button(t.gettext("📝 Note"), f"note_ask:{user.id}"), ban
-    for payment in shown.payments:
+    for payment in shown.payments or ():
         if is_refundable(payment):
             price = t.price(payment.amount - payment.refunded, payment.currency)
             yield (Button(t.gettext("↩️ Refund {price}", price=price), f"refund_ask:{payment.id}"),)

@@ -7,8 +7,8 @@ from typing import Any
 from config.texts import Texts
 from daemon.screens import announcements, complaints, keyboard, referrals
 from daemon.screens.announcements import Setting
-from daemon.screens.operator import admin, broadcasts, codes, income, reasons
-from daemon.telegram.screen import Screen
+from daemon.screens.operator import admin, broadcasts, codes, console, income
+from daemon.telegram.screen import Button, Screen
 from models.event_kinds import (
     AdminAlert,
     AlertReason,
@@ -18,6 +18,7 @@ from models.event_kinds import (
     CodesHeld,
     ComplaintDecided,
     ComplaintMade,
+    ConsoleEntered,
     Digest,
     DisputeClosed,
     MessageRelayed,
@@ -26,6 +27,7 @@ from models.event_kinds import (
     PaymentPayload,
     PaymentRefunded,
     PaymentReversed,
+    PricesCut,
     ReferralReward,
     ShopNotice,
     SubscriptionCancelled,
@@ -35,6 +37,7 @@ from models.event_kinds import (
 )
 from models.money.providers import TRAITS
 from models.users import UserInfo
+from models.words import acts, incidents, refusals
 
 REASONS_SHOWN = 5
 
@@ -122,6 +125,18 @@ def _way(provider: str) -> str:
     return TRAITS[provider].title if provider in TRAITS else escape(provider)
 
 
+def prices_cut(payload: PricesCut, setting: Setting) -> Screen:
+    """Somebody sells for less than half: whoever of the admins sees it first may take it back."""
+    t = setting.t
+    said = payload.in_words.get(t.language) or ", ".join(payload.codes)
+    text = t.gettext(
+        "✂️ <b>Prices were cut by more than half</b> in the console, by <code>{admin}</code>:\n{changes}",
+        admin=payload.by,
+        changes=escape(said),
+    )
+    return Screen(text, ((Button(t.gettext("↩️ Undo"), f"plans_undo:{payload.version}"),),))
+
+
 def digest(payload: Digest, setting: Setting) -> Screen:
     """How the shop did."""
     t = setting.t
@@ -146,8 +161,10 @@ def digest(payload: Digest, setting: Setting) -> Screen:
     ]
     if payload.refused:
         lines.append(t.gettext("Refused: {reasons}", reasons=_refused(t, payload.refused)))
+    if payload.helped:
+        lines.append(t.gettext("Helpers: {acts}", acts=_helped(t, payload.helped)))
     lines.append(t.gettext("Reading account: {state}", state=escape(payload.account)))
-    lines += [f"🔴 {announcements.incident(t, key)}" for key in payload.incidents] or [t.gettext("🟢 No problems.")]
+    lines += [f"🔴 {incidents.label(t, key)}" for key in payload.incidents] or [t.gettext("🟢 No problems.")]
     return Screen("\n".join(lines))
 
 
@@ -156,9 +173,13 @@ def _sums(t: Texts, sums: Sequence[Sequence[object]]) -> str:
 
 
 def _refused(t: Texts, by_reason: Mapping[str, int]) -> str:
-    shown = [f"{reasons.label(t, reason)} {number}" for reason, number in list(by_reason.items())[:REASONS_SHOWN]]
+    shown = [f"{refusals.label(t, reason)} {number}" for reason, number in list(by_reason.items())[:REASONS_SHOWN]]
     rest = sum(by_reason.values()) - sum(list(by_reason.values())[:REASONS_SHOWN])
     return ", ".join([*shown, *([t.gettext("others {n}", n=rest)] if rest else [])])
+
+
+def _helped(t: Texts, by_act: Mapping[str, int]) -> str:
+    return ", ".join(f"{acts.label(t, act)} {number}" for act, number in by_act.items())
 
 
 def relayed(payload: MessageRelayed, setting: Setting) -> Screen:
@@ -201,10 +222,15 @@ def about(payload: Payload | None) -> int | None:
     return payload.sender if isinstance(payload, MessageRelayed) else None
 
 
+def _console_entered(payload: ConsoleEntered, setting: Setting) -> Screen:
+    return console.entered(setting.t, payload, setting.t.date(payload.at, setting.timezone))
+
+
 KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     AdminAlert: alert,
     ShopNotice: notice,
     Digest: digest,
+    PricesCut: prices_cut,
     MessageRelayed: relayed,
     ComplaintMade: complaint,
     ComplaintDecided: complaints.answer,
@@ -215,4 +241,5 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     BroadcastEnded: lambda told, setting: broadcasts.ended(told, setting.t),
     BroadcastSold: lambda told, setting: broadcasts.sold(told, setting.t),
     CodesHeld: lambda payload, setting: codes.held(setting.t, payload),
+    ConsoleEntered: _console_entered,
 }

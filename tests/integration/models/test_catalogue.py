@@ -17,6 +17,7 @@ from config.plans import Fault, PlansError
 from config.texts import Message, translator
 from models import catalogue, database
 from models.catalogue import Catalogue, open_catalogue
+from models.event_kinds import PricesCut
 from models.maintenance import health
 from models.tables import CatalogueVersion, Event
 from tests.sandbox_process import REPOSITORY
@@ -257,3 +258,72 @@ def test_the_admins_hear_of_many_faults_in_few_words(file: Path) -> None:
         said = event.payload["in_words"][language]
         assert len(said.splitlines()) == 11 and len(said) < 4096 / 1.2
         assert rest in said
+
+
+# ---- what an admin writes in the console
+
+
+def put(text: str, seen: int, author: int = 42) -> catalogue.Version | None:
+    with database.transaction():
+        return catalogue.put(text, seen=seen, author=author, now=NOW)
+
+
+def holding() -> catalogue.Version:
+    found = catalogue.current()
+    assert found is not None
+    return found
+
+
+def test_what_an_admin_writes_holds_until_the_file_changes(file: Path) -> None:
+    held = open_catalogue(file, NOW)
+    assert put(DEARER, holding().id) is None
+    assert held.refresh() and price(held) == 700
+    assert (holding().author, holding().text) == ("42", DEARER)
+    assert price(open_catalogue(file, NOW)) == 700, "the file has said that before"
+    file.write_text(GOOD + "# again\n")
+    assert price(open_catalogue(file, NOW)) == 500
+    assert [each.author for each in catalogue.versions(9)] == ["file", "42", "file"]
+
+
+def test_what_cannot_be_used_is_not_kept(file: Path) -> None:
+    open_catalogue(file, NOW)
+    with pytest.raises(PlansError, match="level"):
+        put(BAD, holding().id)
+    assert versions() == [GOOD] and told() == []
+
+
+def test_who_edits_at_the_same_time_is_told_of_the_other(file: Path) -> None:
+    open_catalogue(file, NOW)
+    seen = holding().id
+    put(DEARER, seen)
+    other = put(GOOD, seen, author=43)
+    assert other is not None and (other.author, other.text) == ("42", DEARER)
+    assert versions() == [GOOD, DEARER]
+
+
+def test_a_deep_cut_is_told_and_can_be_undone_once(file: Path) -> None:
+    held = open_catalogue(file, NOW)
+    put(DEARER, holding().id)
+    assert told() == []
+    put(GOOD.replace("XTR = 1000", "XTR = 100"), holding().id)
+    (event,) = Event.select()
+    cut = PricesCut.read(event.payload)
+    assert (cut.version, cut.by, cut.codes) == (holding().id, 42, ["vip"])
+    assert "1000" in cut.in_words["en"] and "100 ⭐" in cut.in_words["es"]
+    for expected in (True, False):
+        with database.transaction():
+            assert catalogue.undo(cut.version, author=43, now=NOW) is expected
+    assert held.refresh() and price(held) == 700
+    assert holding().author == "43"
+
+
+def test_nothing_is_undone_that_holds_no_more(file: Path) -> None:
+    open_catalogue(file, NOW)
+    with database.transaction():
+        assert not catalogue.undo(holding().id, author=42, now=NOW), "nothing is known from before"
+    put(DEARER, holding().id)
+    old = holding().id
+    put(GOOD, old)
+    with database.transaction():
+        assert not catalogue.undo(old, author=42, now=NOW)
+    assert versions() == [GOOD, DEARER, GOOD]

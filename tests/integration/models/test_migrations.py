@@ -24,7 +24,9 @@ def schema(path: Path) -> dict[tuple[str, str], str]:
     """Every table and index with the words that made it."""
     connection = sqlite3.connect(path)
     try:
-        rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        rows = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
+        ).fetchall()
     finally:
         connection.close()
     return {(kind, name): sql for kind, name, sql in rows if not name.startswith(("schema_migration", "sqlite_"))}

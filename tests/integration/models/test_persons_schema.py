@@ -10,7 +10,7 @@ import pytest
 
 from models import conversations, database, outbox
 from models.maintenance import personal_data, privacy, retention
-from models.tables import TABLES, Event, JSONText, Table, User
+from models.tables import TABLES, Audit, Event, JSONText, Table, User
 
 PERSON, NOW, UTC = 770_077, 1_800_000_000, ZoneInfo("UTC")
 NAMES = ("user_id", "chat_id", "about", "by", "asked_by", "decided_by", "referred_by")
@@ -25,6 +25,7 @@ NOT_EXPORTED = {
     "listed_chat": "chats, no persons",
     "broadcast": "what the shop wrote to its customers, and which admin did",
     "source": "a chat, and which admin decided about it",
+    "console_link": "a link of ten minutes into the console, for somebody of the team",
 }
 WORDS = {
     "subscription.state": "cancelled",
@@ -59,6 +60,7 @@ KEPT = {
     "broadcast": "what the shop wrote, and which admin did",
     "source": "a chat's row names the admin who decided about it, not a customer",
     "complaint": "the decision names the admin; who complained, and why, is emptied",
+    "audit": "who of the team did something; whom it concerned is a pseudonym",
 }
 
 
@@ -140,6 +142,13 @@ def test_an_erasure_leaves_only_what_has_a_reason(filled: dict[str, int]) -> Non
     assert left == KEPT.keys(), "erase them (models/maintenance/privacy.py), or say here why they stay"
 
 
+def test_the_audit_keeps_no_customer_after_an_erasure(filled: dict[str, int]) -> None:
+    privacy.erase(PERSON, UTC, NOW)
+    privacy.finish(UTC, NOW)
+    (row,) = Audit.select()
+    assert row.user_id < 0 and row.by == PERSON and row.detail == {}
+
+
 def test_what_a_customer_said_goes_with_them(filled: dict[str, int]) -> None:
     operator = 990_099
     conversations.say(PERSON, operator, "my secret", from_operator=False, now=NOW)
@@ -169,6 +178,7 @@ def test_what_age_makes_forgotten_is_named() -> None:
     bounded = {*retention._PRUNED, "job", "usage", "upload", "budget", "relay", "export", "erasure", "source_opening"}
     bounded |= {"referral", "referral_link"}  # by their people: who brought whom earns for as long as the friend pays
     bounded |= {"broadcast_recipient"}
+    bounded |= {"console_link"}  # each new one deletes those that are over
     stays = set(names(HOLDING)) - bounded
     assert stays <= {*KEPT, "customer_note", "consent", "redemption"}, (
         "delete them with age (models/maintenance/retention.py), or say why not"

@@ -39,18 +39,19 @@ def get_full_user(call: Call, query: raw.functions.users.GetFullUser) -> TLObjec
         common_chats_count=0,
         blocked=user.id in call.user.blocked or None,
         about=info_for(user.bot, call.user.language_code)[0] or None if user.bot else None,
-        bot_info=_bot_info(user, call.user.language_code) if user.bot else None,
+        bot_info=_bot_info(user, call.user) if user.bot else None,
     )
     return raw.types.users.UserFull(full_user=full, chats=view.chats(), users=view.users())
 
 
-def _bot_info(user: User, language: str | None) -> TLObject:
+def _bot_info(user: User, reader: User) -> TLObject:
     assert user.bot is not None
+    for_all = user.bot.menu_buttons.get(0, raw.types.BotMenuButtonDefault())
     return raw.types.BotInfo(
         user_id=user.id,
-        description=info_for(user.bot, language)[1] or None,
+        description=info_for(user.bot, reader.language_code)[1] or None,
         commands=default_commands(user.bot),
-        menu_button=user.bot.menu_buttons.get(0, raw.types.BotMenuButtonDefault()),
+        menu_button=user.bot.menu_buttons.get(reader.id, for_all),
     )
 
 

@@ -1,0 +1,103 @@
+"""What an edit of the plans changes, in words, and which prices it cuts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from config import plan_texts
+from config.plans import KINDS, Article, Pack, Plan, Plans
+from config.texts import LANGUAGES, Texts
+
+
+def changes(before: Plans, after: Plans, waiting: Mapping[str, int], t: Texts) -> list[str]:
+    """What is different, a sentence each.
+
+    :param waiting: how many open orders there are of each code, which keep what they were made with.
+    """
+    said = list(_of_articles(before, after, waiting, t))
+    for name, label in (("trial", t.gettext("Trial")), ("referral", t.gettext("Referral"))):
+        old, new = getattr(before, name, None), getattr(after, name, None)
+        if old != new:
+            said.append(t.gettext("{what}: {old} → {new}", what=label, old=_terms(old, t), new=_terms(new, t)))
+    return said
+
+
+def cuts(before: Plans, after: Plans) -> list[Article]:
+    """What would be sold for less than half of its price, in any currency: as it would be."""
+    found = []
+    for new in after.articles:
+        old = before.article(new.code)
+        if old and new.on_sale and any(2 * new.prices.get(each, price) < price for each, price in old.prices.items()):
+            found.append(new)
+    return found
+
+
+def _of_articles(before: Plans, after: Plans, waiting: Mapping[str, int], t: Texts) -> Iterator[str]:
+    for old in before.articles:
+        new, title = after.article(old.code), old.title_in(t.language)
+        if new is None:
+            yield t.gettext("{what} leaves the shop; who has it keeps it", what=title)
+        elif new != old:
+            yield from _of_one(title, old, new, t)
+            if (number := waiting.get(old.code, 0)) and (old.prices, old.days) != (new.prices, new.days):
+                yield t.ngettext(
+                    "{what}: {n} open invoice keeps the old price", "{what}: {n} open invoices keep the old price",
+                    number, what=title,
+                )  # fmt: skip
+    for new in after.articles:
+        if before.article(new.code) is None:
+            price = plan_texts.prices(t, new, by_paypal=True) or t.gettext("not on sale")
+            yield t.gettext("new: {what}, {price}", what=new.title_in(t.language), price=price)
+
+
+def _of_one(title: str, old: Article, new: Article, t: Texts) -> Iterator[str]:
+    for what, was, is_now in _differences(old, new, t):
+        if was != is_now:
+            yield t.gettext("{what}: {old} → {new}", what=f"{title}, {what}" if what else title, old=was, new=is_now)
+
+
+def _differences(old: Article, new: Article, t: Texts) -> Iterator[tuple[str, str, str]]:
+    """What is compared: its name, as it was, as it would be."""
+    for currency in dict.fromkeys((*old.prices, *new.prices)):
+        yield "", _price(old, currency, t), _price(new, currency, t)
+    yield t.gettext("time"), _time(old, t), _time(new, t)
+    yield t.gettext("on sale"), _yes(old.on_sale, t), _yes(new.on_sale, t)
+    yield t.gettext("renews"), _yes(old.renews, t), _yes(new.renews, t)
+    yield t.gettext("level"), str(old.level), str(new.level)
+    yield t.gettext("largest file"), t.size(old.max_bytes), t.size(new.max_bytes)
+    for language, name in LANGUAGES.items():
+        of = name.name
+        yield f"{t.gettext('title')} ({of})", old.title.get(language, "–"), new.title.get(language, "–")
+        was, now = old.description.get(language, "–"), new.description.get(language, "–")
+        yield f"{t.gettext('description')} ({of})", was, now
+    if isinstance(old, Plan) and isinstance(new, Plan):
+        for kind in KINDS:
+            yield plan_texts.kind(t, kind), plan_texts.limit(t, old.limits[kind]), plan_texts.limit(t, new.limits[kind])
+    if isinstance(old, Pack) and isinstance(new, Pack):
+        was, now = (plan_texts.counted(t, each.kind, each.count) for each in (old, new))
+        yield t.gettext("holds"), was, now
+
+
+def _price(of: Article, currency: str, t: Texts) -> str:
+    price = of.prices.get(currency)
+    return t.gettext("not sold for {currency}", currency=currency) if price is None else t.price(price, currency)
+
+
+def _time(of: Article, t: Texts) -> str:
+    return t.duration(of.seconds) if of.days else t.gettext("without an end")
+
+
+def _yes(is_so: bool, t: Texts) -> str:
+    return t.gettext("yes") if is_so else t.gettext("no")
+
+
+def _terms(of: Any, t: Texts) -> str:
+    """A trial or referral by its values, in the names that the text has for them."""
+    if of is None:
+        return t.gettext("none")
+    return ", ".join(f"{name} {_value(value)}" for name, value in vars(of).items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Plan):
+        return value.code
+    return " ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,218 @@
+"""What the team does: each act is asked of the policy, done, and written into the audit, in one transaction.
+
+What is refused is written too, by itself. Chat, buttons and console call the same functions here.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from config.settings import Settings
+from config.units import DAY_S
+from models import audit, catalogue, console_sessions, conversations, customer_notes, overrides, users
+from models.audit import Actor, Entry
+from models.database import execute, transaction
+from models.errors import ActRefused, EditedMeanwhile, ModelError
+from models.jobs import queue, sources
+from models.maintenance import backup_requests
+from models.money import access, payments, subscriptions
+from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, Act, Role, Team
+
+_GIVEN_TO = """
+SELECT COALESCE(SUM(seconds), 0) FROM adjustment
+WHERE user_id = :user AND kind = 'give' AND at > :since AND "by" IS NOT NULL AND "by" NOT IN ({admins})
+"""
+_GIVEN_BY = "SELECT COALESCE(SUM(seconds), 0) FROM adjustment WHERE \"by\" = ? AND at > ? AND kind = 'give'"
+_NOT_TO_THE_TEAM = frozenset({Act.GIVE_DAYS, Act.TAKE_ACCESS, Act.BAN, Act.UNBAN})
+"""What a helper may not do to an admin, a helper or themselves."""
+
+
+@contextlib.contextmanager
+def acting(
+    actor: Actor, act: Act, now: int, *, user_id: int | None = None, detail: dict[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Do *act* in the body: one transaction with the policy before it and the audit row behind it.
+
+    What the body adds to the dictionary that it gets is kept as the row's detail. Operations in the body that open a
+    transaction by themselves must join this one. Where the body raises a :class:`ModelError`, nothing is done, and
+    that it was tried is written.
+
+    :param user_id: the customer whom it concerns.
+    :raises ActRefused: the actor may not do that.
+    """
+    kept = dict(detail or {})
+    try:
+        with transaction():
+            _check(actor, act, user_id)
+            yield kept
+            audit.append(actor, Entry(act, user_id, kept), now)
+    except ModelError as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        record(actor, Entry(act, user_id, kept, refused=str(reason)), now)
+        raise
+
+
+def record(actor: Actor, entry: Entry, now: int) -> None:
+    """Write what left no other row, or was refused."""
+    with transaction():
+        audit.append(actor, entry, now)
+
+
+def give_days(
+    actor: Actor, user_id: int, level: int, seconds: int | None, *, now: int, reason: str = "", source: str
+) -> bool:
+    """Give a customer so many seconds of a level (None: forever); False when *source* was given before.
+
+    :raises ActRefused: the actor may not give that, or not so much.
+    :raises NotFound: nobody has this id.
+    """
+    with acting(actor, Act.GIVE_DAYS, now, user_id=user_id, detail={"level": level, "seconds": seconds}) as kept:
+        if actor.role is Role.HELPER:
+            _check_allowance(actor, user_id, seconds, now)
+        span: dict[str, Any] = {"forever": True} if seconds is None else {"seconds": seconds}
+        new = access.give(user_id, level, reason=reason, by=actor.id, now=now, source=source, **span)
+        kept |= {} if new else {"again": True}
+    return new
+
+
+def take_access(actor: Actor, user_id: int, level: int | None, now: int) -> tuple[bool, int]:
+    """Take what is left of a level, or (None) of all, and end its renewals; whether there was any, how many ended."""
+    with acting(actor, Act.TAKE_ACCESS, now, user_id=user_id, detail={"level": level}):
+        ended = subscriptions.ask_end(user_id, level, actor.id, now)
+        taken = access.take(user_id, level, seconds=None, reason="revoked by an admin", by=actor.id, now=now)
+    return taken, ended
+
+
+def ban(actor: Actor, user_id: int, now: int) -> int:
+    """Ban a customer, cancel their waiting links, end their renewals; return how many of these.
+
+    :raises ActRefused: the actor may not, or the customer is an admin.
+    :raises NotFound: nobody has this id.
+    """
+    with acting(actor, Act.BAN, now, user_id=user_id):
+        users.ban(user_id, now)
+        ended = subscriptions.ask_end(user_id, None, actor.id, now)
+        queue.cancel(user_id, None, now)
+    return ended
+
+
+def unban(actor: Actor, user_id: int, now: int) -> None:
+    """Undo :func:`ban`, but for what it ended."""
+    with acting(actor, Act.UNBAN, now, user_id=user_id):
+        users.unban(user_id, now)
+
+
+def note(actor: Actor, user_id: int, text: str, now: int) -> None:
+    """Note something about a customer, who may read it."""
+    with acting(actor, Act.NOTE, now, user_id=user_id):
+        customer_notes.add(user_id, text, actor.id, now)
+
+
+def message(actor: Actor, user_id: int, text: str, now: int) -> None:
+    """Have a customer told *text*; their answer comes back to the actor."""
+    with acting(actor, Act.MESSAGE, now, user_id=user_id):
+        conversations.say(actor.id, user_id, text, from_operator=True, now=now)
+
+
+def refund(actor: Actor, payment_id: int, amount: int | None, now: int) -> None:
+    """Ask the provider for a refund, in minor units (None: all that is left).
+
+    :raises NotFound: no such payment.
+    :raises RefundRefused: the payment does not allow it.
+    """
+    paid = payments.get(payment_id)
+    detail = {"payment": paid.remote_id if paid else payment_id, "amount": amount}
+    with acting(actor, Act.REFUND, now, user_id=paid.user_id if paid else None, detail=detail):
+        payments.ask_refund(payment_id, amount, actor.id, now)
+
+
+def end_renewal(actor: Actor, subscription_id: int, now: int) -> None:
+    """Ask the provider to end a renewal. The paid time stays.
+
+    :raises NotFound: no such subscription.
+    :raises MoveRefused: it does not renew.
+    """
+    found = subscriptions.get(subscription_id)
+    detail = {"subscription": found.remote_id if found else subscription_id}
+    with acting(actor, Act.END_RENEWAL, now, user_id=found.user_id if found else None, detail=detail):
+        subscriptions.ask_cancel(subscription_id, actor.id, now)
+
+
+def end_sessions(actor: Actor, now: int) -> int:
+    """End all of the actor's own sessions of the console; return how many."""
+    with acting(actor, Act.END_SESSION, now) as kept:
+        ended = console_sessions.end_all(actor.id, now)
+        kept["sessions"] = ended
+    return ended
+
+
+def decide_chat(actor: Actor, chat_id: int, now: int, *, allow: bool) -> None:
+    """Open a chat to all customers, or close it to everybody."""
+    with acting(actor, Act.OPEN_CHAT if allow else Act.BLOCK_CHAT, now, detail={"chat": chat_id}):
+        (sources.allow if allow else sources.block)(chat_id, actor.id, now)
+
+
+def ask_backup(actor: Actor, now: int, *, verify: str | None = None) -> None:
+    """Have upkeep make a backup now, or examine the one named *verify*."""
+    with acting(actor, Act.BACK_UP, now, detail={"verify": verify} if verify else None):
+        backup_requests.ask(now, verify=verify)
+
+
+def edit_shop(actor: Actor, text: str, seen: int, now: int) -> None:
+    """Let another text of the plans hold. *seen* is the version that the editor began from.
+
+    :raises PlansError: it cannot be used.
+    :raises EditedMeanwhile: another version holds by now.
+    """
+    with acting(actor, Act.EDIT_SHOP, now, detail={"from": seen}):
+        other = catalogue.put(text, seen=seen, author=actor.id, now=now)
+        if other is not None:
+            raise EditedMeanwhile(other.author)
+
+
+def undo_shop(actor: Actor, version: int, now: int) -> bool:
+    """Let hold again what held before a version; False where that version does not hold any more."""
+    with acting(actor, Act.EDIT_SHOP, now, detail={"undo": version}) as kept:
+        is_undone = catalogue.undo(version, author=actor.id, now=now)
+        kept |= {} if is_undone else {"over": True}
+    return is_undone
+
+
+def change_setting(actor: Actor, read: Settings, name: str, value: str | None, *, seen: int, now: int) -> None:
+    """Change a setting for all programs; see :func:`models.overrides.put`.
+
+    :raises ConfigurationError: the value cannot be used, or the setting cannot be changed here.
+    :raises EditedMeanwhile: somebody else has changed it since.
+    """
+    with acting(actor, Act.EDIT_SETTINGS, now, detail={"name": name, "value": value}):
+        other = overrides.put(read, name, value, seen=seen, author=actor.id, now=now)
+        if other is not None:
+            raise EditedMeanwhile(str(other.author), other.value)
+
+
+def days_left(team: Team, by: int, user_id: int, now: int) -> tuple[int, int]:
+    """The days that a helper may still give this customer, and all customers together."""
+    since, today = now - CUSTOMER_SPAN_DAYS * DAY_S, now - DAY_S
+    admins = ", ".join(map(str, sorted(team.admins))) or "0"
+    ((to_them,),) = execute(_GIVEN_TO.format(admins=admins), {"user": user_id, "since": since}).fetchall()
+    ((by_helper,),) = execute(_GIVEN_BY, (by, today)).fetchall()
+    return DAYS_A_CUSTOMER - -(-to_them // DAY_S), DAYS_A_DAY - -(-by_helper // DAY_S)
+
+
+def _check(actor: Actor, act: Act, user_id: int | None) -> None:
+    if actor.role not in POLICY[act].roles:
+        raise ActRefused(act, "role")
+    if user_id is None:
+        return
+    if act is Act.BAN and actor.team.role_of(user_id) is Role.ADMIN:
+        raise ActRefused(act, "team")
+    if actor.role is Role.HELPER and act in _NOT_TO_THE_TEAM and user_id in actor.team:
+        raise ActRefused(act, "team")
+
+
+def _check_allowance(actor: Actor, user_id: int, seconds: int | None, now: int) -> None:
+    to_them, in_all = days_left(actor.team, actor.id, user_id, now)
+    if seconds is None or seconds > to_them * DAY_S:
+        raise ActRefused(Act.GIVE_DAYS, "customer_days", max(0, to_them))
+    if seconds > in_all * DAY_S:
+        raise ActRefused(Act.GIVE_DAYS, "daily_days", max(0, in_all))

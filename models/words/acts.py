@@ -1,0 +1,67 @@
+"""What the team does, in words, and why it was refused."""
+
+from collections.abc import Callable, Mapping
+
+from config.texts import Texts
+from models.errors import ActRefused
+from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, Act
+
+LABELS: Mapping[Act, Callable[[Texts], str]] = {
+    Act.LOG_IN: lambda t: t.gettext("logged in to the console"),
+    Act.SEE_CUSTOMERS: lambda t: t.gettext("see customers"),
+    Act.SEE_LINKS: lambda t: t.gettext("see links"),
+    Act.SEE_MONEY: lambda t: t.gettext("see money"),
+    Act.SEE_TODAY: lambda t: t.gettext("see how the shop does"),
+    Act.SEE_SHOP: lambda t: t.gettext("see the shop"),
+    Act.SEE_MESSAGES: lambda t: t.gettext("see messages to everybody"),
+    Act.SEE_HEALTH: lambda t: t.gettext("see health"),
+    Act.SEE_AUDIT: lambda t: t.gettext("see the audit"),
+    Act.SEE_SETTINGS: lambda t: t.gettext("see settings"),
+    Act.SEE_SESSIONS: lambda t: t.gettext("see sessions"),
+    Act.READ_LOGS: lambda t: t.gettext("read the log"),
+    Act.MESSAGE: lambda t: t.gettext("wrote to a customer"),
+    Act.NOTE: lambda t: t.gettext("wrote a note"),
+    Act.GIVE_DAYS: lambda t: t.gettext("gave days"),
+    Act.TAKE_ACCESS: lambda t: t.gettext("took access back"),
+    Act.BAN: lambda t: t.gettext("banned"),
+    Act.UNBAN: lambda t: t.gettext("unbanned"),
+    Act.REFUND: lambda t: t.gettext("refunded"),
+    Act.END_RENEWAL: lambda t: t.gettext("ended a renewal"),
+    Act.TEST_PAYMENT: lambda t: t.gettext("began a test payment"),
+    Act.OPEN_CHAT: lambda t: t.gettext("opened a chat"),
+    Act.BLOCK_CHAT: lambda t: t.gettext("blocked a chat"),
+    Act.EDIT_SHOP: lambda t: t.gettext("edited the shop"),
+    Act.EDIT_CODES: lambda t: t.gettext("edited codes"),
+    Act.BROADCAST: lambda t: t.gettext("wrote to everybody"),
+    Act.EDIT_SETTINGS: lambda t: t.gettext("changed a setting"),
+    Act.EXPORT: lambda t: t.gettext("downloaded a table"),
+    Act.BACK_UP: lambda t: t.gettext("asked for a backup"),
+    Act.FETCH_BACKUP: lambda t: t.gettext("downloaded a backup"),
+    Act.END_SESSION: lambda t: t.gettext("ended a session"),
+    Act.MANAGE_ACCOUNTS: lambda t: t.gettext("changed accounts"),
+}
+
+
+def label(t: Texts, act: str) -> str:
+    """What was done; the code of an act of another version stands as it is."""
+    say = LABELS.get(Act(act)) if act in set(Act) else None
+    return say(t) if say else act
+
+
+def refusal(t: Texts, refused: ActRefused) -> str:
+    """Why somebody of the team may not do that, or not so much."""
+    if refused.reason == "team":
+        if refused.act == Act.BAN:
+            return t.gettext("That is an admin. Take the id out of ADMIN_IDS first.")
+        return t.gettext("Not to yourself or to the team.")
+    if refused.reason == "role":
+        return t.gettext("Only an admin can do that.")
+    left = t.ngettext("{n} day", "{n} days", refused.left)
+    if refused.reason == "customer_days":
+        return t.gettext(
+            "Helpers can give a customer {days} days in {span} days. For this customer {left} are left.",
+            days=DAYS_A_CUSTOMER,
+            span=CUSTOMER_SPAN_DAYS,
+            left=left,
+        )
+    return t.gettext("You can give {days} days in 24 hours. {left} are left.", days=DAYS_A_DAY, left=left)

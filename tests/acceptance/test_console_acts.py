@@ -1,0 +1,117 @@
+"""An operator with a browser runs the shop from the console, and customers see it in their chats."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from models import console_sessions, users
+from tests.browser import PATIENCE_S, heading, photograph, press
+from tests.daemon_process import Chat, chat
+from tests.paypal_shop import Buyer
+from tests.town import Town
+
+
+class Desk:
+    """The admin at their browser. The chats go on while a page loads."""
+
+    def __init__(self, driver: webdriver.Chrome, town: Town) -> None:
+        self._driver, self._url = driver, town.shop.web.url
+        self.admin_id = int(town.sandbox.scenario["admin"]["id"])
+
+    async def enter(self) -> None:
+        """By a one-time link."""
+        users.seen(self.admin_id, "Alba", None, "en", int(time.time()))
+        link = f"{self._url}/console/login/{console_sessions.make_link(self.admin_id, int(time.time()))}"
+        await asyncio.to_thread(self._driver.get, link)
+        await self.press("log-in")
+
+    async def open(self, path: str, photo: str = "") -> None:
+        """Open a page, and look at it."""
+        await asyncio.to_thread(self._driver.get, f"{self._url}/console/{path}")
+        if photo:
+            await asyncio.to_thread(photograph, self._driver, f"console-{photo}")
+
+    async def fill(self, id: str, text: str) -> None:
+        """Type into a field."""
+        field = self._driver.find_element(By.ID, id)
+        await asyncio.to_thread(field.clear)
+        await asyncio.to_thread(field.send_keys, text)
+
+    async def choose(self, id: str, value: str) -> None:
+        """Choose from a list."""
+        await asyncio.to_thread(Select(self._driver.find_element(By.ID, id)).select_by_value, value)
+
+    async def press(self, button: str, photo: str = "") -> None:
+        """Press a button or link by its id and come to another page."""
+        await asyncio.to_thread(press, self._driver, button)
+        if photo:
+            await asyncio.to_thread(photograph, self._driver, f"console-{photo}")
+
+    async def press_in(self, form: str, photo: str = "") -> None:
+        """Press the button of a form by the form's id."""
+
+        def send() -> None:
+            before = self._driver.find_element(By.TAG_NAME, "html").id
+            self._driver.find_element(By.CSS_SELECTOR, f"#{form} button").click()
+            WebDriverWait(self._driver, PATIENCE_S).until(lambda it: it.find_element(By.TAG_NAME, "html").id != before)
+
+        await asyncio.to_thread(send)
+        if photo:
+            await asyncio.to_thread(photograph, self._driver, f"console-{photo}")
+
+    def notice(self) -> str:
+        """What was just done."""
+        return str(self._driver.find_element(By.ID, "notice").text)
+
+    def heading(self) -> str:
+        """The page's heading."""
+        return heading(self._driver)
+
+
+async def bought(town: Town, customer: Chat) -> None:
+    """Somebody buys premium with PayPal."""
+    plans = await customer.ask("/premium")
+    links = [it.url for row in plans.reply_markup.inline_keyboard for it in row if it.url and "/pay/" in it.url]
+    Buyer(town.shop, customer.id, links[0]).pay()
+    await customer.until_text("Receipt")
+
+
+def holds(part: str) -> Callable[[Any], bool]:
+    """Whether a message holds a text, in its buttons too."""
+    return lambda message: part in str(message)
+
+
+async def test_the_shop_is_run_from_the_console(town: Town, browser: webdriver.Chrome) -> None:
+    desk = Desk(browser, town)
+    async with chat(town.sandbox) as customer:
+        await bought(town, customer)
+        (payment,) = town.shop.payments(customer.id)
+        await desk.enter()
+
+        await desk.open("money", "money")
+        await desk.open(f"money/{payment.id}", "payment")
+        await desk.fill("f-amount", "2.00")
+        await desk.press_in("refund-ask", "refund")
+        await desk.press_in("refund")
+        assert "$2.00" in desk.notice()
+        await customer.until_text("$2.00 of your payment")
+
+        await desk.open("shop", "shop")
+        await desk.press("edit-premium", "shop-form")
+        await desk.fill("f-v.prices.XTR", "600")
+        await desk.press("check", "shop-check")
+        await desk.press("keep")
+        await customer.say("/premium")
+        await customer.until(holds("600"))
+        await desk.open("shop/versions", "shop-versions")
+        await desk.press_in("undo")
+        await customer.say("/premium")
+        await customer.until(holds("500"))
+
+        for path in ("shop/text", "shop/preview", "money/unexplained", "settings"):
+            await desk.open(path, path.replace("/", "-"))

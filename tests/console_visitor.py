@@ -1,0 +1,81 @@
+"""Somebody in front of the console, with a browser that keeps the cookies of a server without TLS too."""
+
+import html
+import re
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+import requests
+
+from models import console_sessions
+from web.console.guard import COOKIES
+
+TOKEN = re.compile(r'name="token" value="([0-9a-f]{64})"')
+WAIT_S = 20
+
+
+@dataclass
+class ConsoleVisitor:
+    """A browser. ``address`` is whom the rate limits count."""
+
+    url: str
+    address: str = "10.9.0.1"
+    cookies: dict[str, str] = field(default_factory=dict)
+    form_token: str = ""
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """Open a page, without following where it leads."""
+        return self._keep(requests.get(self.at(path), headers=self._headers(headers), timeout=WAIT_S, **NO_WAY))
+
+    def post(self, path: str, fields: dict[str, str] | None = None, **headers: str) -> requests.Response:
+        """Send a form of the last page."""
+        data = {"token": self.form_token, **(fields or {})}
+        return self._keep(
+            requests.post(self.at(path), data=data, headers=self._headers(headers), timeout=WAIT_S, **NO_WAY)
+        )
+
+    def send(self, method: str, path: str, fields: dict[str, str]) -> requests.Response:
+        """Send anything: as a query where there is no body."""
+        where = {"data": fields} if method == "POST" else {"params": fields}
+        address, headers = self.url + path, self._headers({})
+        return requests.request(method, address, headers=headers, timeout=WAIT_S, **NO_WAY, **where)  # type: ignore[arg-type]
+
+    def follow(self, answer: requests.Response) -> requests.Response:
+        """Go where an answer leads, to the end."""
+        while answer.status_code in (302, 303):
+            answer = self.get(answer.headers["Location"])
+        return answer
+
+    def log_in(self, user_id: int) -> requests.Response:
+        """Use a new link of this person, and come to the first page."""
+        token = console_sessions.make_link(user_id, int(time.time()))
+        answer = self.post(f"/console/login/{token}", Origin=self.url)
+        assert answer.status_code == 303, answer.text
+        return self.follow(answer)
+
+    def at(self, path: str) -> str:
+        """The address of a path."""
+        return urljoin(self.url, path)
+
+    def _headers(self, more: dict[str, str]) -> dict[str, str]:
+        held = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
+        return {"X-Real-IP": self.address, **held, **{name.replace("_", "-"): value for name, value in more.items()}}
+
+    def _keep(self, answer: requests.Response) -> requests.Response:
+        for name in COOKIES.values():
+            if found := re.search(rf"{name}=([^;]+)", answer.headers.get("Set-Cookie", "")):
+                self.cookies[name] = found[1]
+        if found := TOKEN.search(answer.text if "html" in answer.headers.get("Content-Type", "") else ""):
+            self.form_token = found[1]
+        return answer
+
+
+NO_WAY = {"allow_redirects": False}
+
+
+def heading(page: requests.Response) -> str:
+    """The first heading of a page."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
+    assert found, page.text
+    return html.unescape(found[1].strip())

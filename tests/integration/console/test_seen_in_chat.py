@@ -1,0 +1,78 @@
+"""What is done in the console is seen in the chat at once: a refund, a setting, a blocked chat, an undone cut."""
+
+import time
+
+import pytest
+
+from models import catalogue, users
+from tests.daemon_process import chat
+from tests.operator_browser import Operator, form_to, said
+from tests.paypal_shop import Buyer
+from tests.town import Town
+
+
+@pytest.fixture
+def admin(town: Town) -> Operator:
+    """The admin of the town, in the console."""
+    admin_id = town.sandbox.scenario["admin"]["id"]
+    users.seen(admin_id, "Alba", None, "en", int(time.time()))
+    browser = Operator(town.shop.web.url, "10.250.0.2")
+    browser.log_in(admin_id)
+    return browser
+
+
+def change(admin: Operator, name: str, value: str) -> str:
+    """Change a setting; the page that tells."""
+    return admin.send(form_to(admin.page("/console/settings"), f"/console/settings/{name}"), value=value)
+
+
+async def test_a_refund_is_heard_by_the_customer(town: Town, admin: Operator) -> None:
+    async with chat(town.sandbox) as customer:
+        plans = await customer.ask("/premium")
+        link = next(it.url for row in plans.reply_markup.inline_keyboard for it in row if it.url and "/pay/" in it.url)
+        Buyer(town.shop, customer.id, link).pay()
+        await customer.until_text("Receipt")
+        (payment,) = town.shop.payments(customer.id)
+        path = f"/console/money/{payment.id}/refund"
+        admin.send(form_to(admin.page(f"{path}?amount=1.00"), path))
+        await customer.until_text("$1.00 of your payment")
+
+
+async def test_a_setting_holds_in_the_chat_within_a_second(town: Town, admin: Operator) -> None:
+    async with chat(town.sandbox) as customer:
+        change(admin, "TERMS_URL", "https://example.org/our-terms")
+        deadline = time.monotonic() + 5
+        while "https://example.org/our-terms" not in str(await customer.ask("/terms")):
+            assert time.monotonic() < deadline
+        form = form_to(admin.page("/console/settings"), "/console/settings/TERMS_URL")
+        admin.send(form, default="1")
+
+
+async def test_a_chat_blocked_in_the_console_is_read_for_nobody(town: Town, admin: Operator) -> None:
+    async with chat(town.sandbox) as customer:
+        link = customer.link("photo1")
+        await customer.say(link)
+        await customer.until(lambda it: it.media is not None)
+        name = "@" + link.split("/")[3]
+        change(admin, "BLOCKED_CHATS", name)
+        await customer.say(link)
+        await customer.until_text("closed this chat")
+        form = form_to(admin.page("/console/settings"), "/console/settings/BLOCKED_CHATS")
+        admin.send(form, default="1")
+        await customer.say(link)
+        await customer.until(lambda it: it.media is not None)
+
+
+async def test_a_deep_cut_is_undone_by_a_button_in_the_chat(town: Town, admin: Operator) -> None:
+    async with chat(town.sandbox, admin=True) as boss:
+        await boss.ask("/language en")
+        form = form_to(admin.page("/console/shop/plans/vip"), "/console/shop/check")
+        admin.send(form_to(admin.send(form, 200, v__prices__XTR="1"), "/console/shop/keep"))
+        notice = await boss.until_text("cut by more than half")
+        assert "1000 ⭐ → 1 ⭐" in notice.text
+        await boss.tap(notice, "Undo")
+        await boss.until_text("hold again")
+        held = catalogue.current()
+        vip = held.plans.by_code("vip") if held else None
+        assert vip is not None and vip.prices["XTR"] == 1000
+        assert "Alba" in said(admin.page("/console/shop/versions"), "versions")

@@ -1,0 +1,219 @@
+"""The shop and the settings in the console: edits in words before they hold, versions, undo, two admins at once."""
+
+import time
+
+import pytest
+
+from models import audit, catalogue, database, users
+from models.audit import Wanted
+from models.catalogue import VersionInfo
+from models.event_kinds import PricesCut
+from models.tables import Event, Order, Override
+from tests.operator_browser import Form, Operator, form_to, said
+from tests.paypal_shop import ADMIN, PayPalShop, heading, until
+
+LARGEST = 60_000
+
+
+def versions() -> tuple[VersionInfo, ...]:
+    return catalogue.versions(1000)
+
+
+def edit(admin: Operator, section: str, code: str, **changes: str) -> str:
+    """Fill in the form of a plan or pack, and come to the page that says what it changes."""
+    form = form_to(admin.page(f"/console/shop/{section}/{code}"), "/console/shop/check")
+    return admin.send(form, 200, **{f"v__{key}": value for key, value in changes.items()})
+
+
+def keep(admin: Operator, page: str, status: int = 303) -> str:
+    return admin.send(form_to(page, "/console/shop/keep"), status)
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(shop: PayPalShop):  # type: ignore[no-untyped-def]
+    """The plans of before hold again after each test."""
+    before = catalogue.current()
+    yield
+    now = catalogue.current()
+    assert before is not None and now is not None
+    if now.text != before.text:
+        with database.transaction():
+            catalogue.put(before.text, seen=now.id, author=ADMIN, now=int(time.time()))
+
+
+def test_a_price_holds_at_once_and_open_invoices_keep_theirs(shop: PayPalShop, admin: Operator) -> None:
+    waiting = shop.buyer()
+    waiting.start()
+    other = shop.buyer()
+    check = edit(admin, "plans", "premium", prices__USD="6.00")
+    changes = said(check, "changes")
+    assert "Premium: $5.00 → $6.00" in changes and "keep the old price" in changes.replace("keeps", "keep")
+    assert "$5.00" in other.page().text, "nothing holds before it is confirmed"
+
+    keep(admin, check)
+    until(lambda: "$6.00" in other.page().text, "the new price")
+    assert Order.select().where(Order.user == waiting.id).get().amount == 500
+    (row,) = audit.newest(Wanted(act="edit_shop"), 1)
+    assert row.by == ADMIN and row.refused is None
+
+
+def test_the_form_of_a_faulty_edit_keeps_what_was_typed(shop: PayPalShop, admin: Operator) -> None:
+    before = versions()
+    form = form_to(admin.page("/console/shop/plans/premium"), "/console/shop/check")
+    page = admin.send(form, 422, **{"v__days": "soon", "v__title__es": "Otro"})
+    assert "days" in said(page, "faults") and "soon" in said(page, "faults")
+    kept = form_to(page, "/console/shop/check")
+    assert (kept.values["v.days"], kept.values["v.title.es"]) == ("soon", "Otro")
+    assert versions() == before
+
+
+def test_two_admins_at_once_lose_nothing(shop: PayPalShop, admin: Operator) -> None:
+    first = edit(admin, "plans", "premium", prices__USD="6.00")
+    second = edit(admin, "plans", "vip", prices__USD="11.00")
+    keep(admin, first)
+    page = keep(admin, second, 409)
+    assert "Premium: $5.00 → $6.00" in said(page, "meanwhile")
+    assert "VIP: $10.00 → $11.00" in said(page, "difference")
+    assert '"11.00"' in form_to(page, "/console/shop/text").values["text"], "the later edit is there still"
+
+    again = edit(admin, "plans", "vip", prices__USD="11.00")
+    keep(admin, again)
+    held = catalogue.current()
+    assert held is not None
+    assert [held.plans.by_code(code).prices["USD"] for code in ("premium", "vip")] == [600, 1100]  # type: ignore[union-attr]
+
+
+def test_an_edit_is_laid_on_top_of_one_made_meanwhile(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/shop/plans/vip"), "/console/shop/check")
+    keep(admin, edit(admin, "plans", "premium", prices__USD="6.00"))
+    page = admin.send(form, 200, **{"v__prices__USD": "11.00"})
+    assert "Premium" in said(page, "meanwhile") and said(page, "changes") == "VIP: $10.00 → $11.00"
+
+
+def test_a_deep_cut_is_told_to_all_admins_and_undone(shop: PayPalShop, admin: Operator) -> None:
+    check = edit(admin, "plans", "vip", prices__XTR="10")
+    assert "VIP" in said(check, "cuts")
+    keep(admin, check)
+    event = Event.select().where(Event.kind == "prices_cut").order_by(Event.id.desc()).get()
+    told = PricesCut.read(event.payload)
+    assert event.user_id is None and (told.version, told.codes) == (versions()[0].id, ["vip"])
+
+    page = admin.page("/console/shop/versions")
+    page = admin.send(form_to(page, f"/console/shop/versions/{told.version}/undo"))
+    assert "holds again" in said(page, "notice")
+    held = catalogue.current()
+    assert held is not None and held.plans.by_code("vip").prices["XTR"] == 1000  # type: ignore[union-attr]
+
+
+def test_the_text_can_be_edited_and_an_old_version_comes_back(shop: PayPalShop, admin: Operator) -> None:
+    old = versions()[0]
+    form = form_to(admin.page("/console/shop/text"), "/console/shop/text")
+    text = form.values["text"].replace('USD = "10.00"', 'USD = "12.00"').replace("\n", "\r\n")
+    page = admin.send(Form(form.action, form.values | {"text": text}), 200)
+    assert said(page, "changes") == "VIP: $10.00 → $12.00"
+    keep(admin, page)
+    assert "\r" not in versions()[0].text
+    back = admin.send(form_to(admin.page(f"/console/shop/versions/{old.id}"), "/console/shop/text"), 200)
+    assert said(back, "changes") == "VIP: $12.00 → $10.00"
+
+
+def test_a_new_pack_is_sold(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/shop/new/packs"), "/console/shop/check")
+    words = {"v__title__en": "7 songs", "v__description__en": "Seven.", "v__kind": "music", "v__count": "7"}
+    page = admin.send(form, 200, code="songs_7", **words, **{"v__prices__USD": "1.50", "v__prices__XTR": ""})
+    assert said(page, "changes") == "new: 7 songs, $1.50"
+    keep(admin, page)
+    assert heading(until(lambda: _offered(shop, "songs_7"), "the offer")) == "7 songs"
+
+
+def _offered(shop: PayPalShop, code: str):  # type: ignore[no-untyped-def]
+    page = shop.buyer(plan=code).page()
+    return page if page.ok else None
+
+
+@pytest.mark.parametrize("path", ["plans/x/y", "plans", "trial/x", "nothing", "new/trial", "versions/999999999"])
+def test_what_is_not_there_is_not_found(shop: PayPalShop, admin: Operator, path: str) -> None:
+    admin.page(f"/console/shop/{path}", 404)
+
+
+# ---- settings
+
+
+def test_a_setting_holds_everywhere_until_its_default_is_taken(shop: PayPalShop, admin: Operator) -> None:
+    buyer = shop.buyer()
+    form = form_to(admin.page("/console/settings"), "/console/settings/TERMS_URL")
+    page = admin.send(form, value="https://example.org/terms")
+    assert "TERMS_URL" in said(page, "notice") and "Set by Alba" in said(page, "TERMS_URL")
+    until(lambda: "https://example.org/terms" in buyer.page().text, "the terms on the offer's page")
+    form = form_to(admin.page("/console/settings"), "/console/settings/TERMS_URL")
+    page = admin.send(form, default="1")
+    assert "This is the default" in said(page, "TERMS_URL")
+    until(lambda: "https://example.org/terms" not in buyer.page().text, "the default")
+    acts = audit.newest(Wanted(act="edit_settings"), 2)
+    assert [row.detail for row in acts] == [
+        {"name": "TERMS_URL", "value": None},
+        {"name": "TERMS_URL", "value": "https://example.org/terms"},
+    ]
+
+
+def test_what_the_environment_says_is_locked(shop: PayPalShop, admin: Operator) -> None:
+    page = admin.page("/console/settings")
+    assert "@help" in said(page, "SUPPORT_CONTACT") and "environment" in said(page, "SUPPORT_CONTACT")
+    answer = admin.post("/console/settings/SUPPORT_CONTACT", {"value": "@mine", "seen": "0"})
+    assert answer.status_code == 422 and "@mine" not in admin.page("/console/settings")
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ADMIN_IDS", "PAYPAL_CLIENT_ID", "BACKEND_URL", "PLANS_FILE", "x"])
+def test_nothing_else_can_be_changed(shop: PayPalShop, admin: Operator, name: str) -> None:
+    before = Override.select().count()
+    assert admin.post(f"/console/settings/{name}", {"value": "1", "seen": "0"}).status_code == 404
+    assert Override.select().count() == before
+
+
+def test_no_secret_is_on_the_page(shop: PayPalShop, admin: Operator) -> None:
+    page = admin.page("/console/settings")
+    secrets = ("PAYPAL_CLIENT_SECRET", "SECRET_KEY", "TELEGRAM_BOT_TOKEN", "TELEGRAM_SESSION_STRING")
+    env = shop.settings(1)
+    assert not [name for name in secrets if env[name] in page]
+
+
+def test_a_setting_changed_by_another_meanwhile_is_told(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/settings"), "/console/settings/DIGEST_HOUR")
+    admin.send(form, value="20")
+    page = admin.send(form, 409, value="21")
+    assert "Alba has changed DIGEST_HOUR meanwhile, to “20”" in said(page, "fault")
+    admin.send(form_to(page, "/console/settings/DIGEST_HOUR"), value="21")
+    assert Override.select().where(Override.name == "DIGEST_HOUR").order_by(Override.id.desc()).get().value == "21"
+
+
+# ---- all of them
+
+PAGES = (
+    "money money?state=refunded money/unexplained shop shop/plans/premium shop/plans/free shop/packs/video_5"
+    " shop/new/plans shop/trial shop/referral shop/text shop/versions shop/preview settings"
+).split()
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_each_page_is_small_and_speaks_the_admins_language(shop: PayPalShop, admin: Operator, language: str) -> None:
+    users.set_language(ADMIN, language, int(time.time()))
+    for path in PAGES:
+        page = admin.page(f"/console/{path}")
+        assert len(page) < LARGEST
+        assert f'<html lang="{language}">' in page
+    users.set_language(ADMIN, None, int(time.time()))
+
+
+def test_hostile_words_are_inert_on_each_page(shop: PayPalShop, admin: Operator) -> None:
+    hostile = "<img src=x onerror=alert(1)>\"'{{7*7}}"
+    users.seen(ADMIN, hostile, None, "en", int(time.time()))
+    user_id = shop.customer(first_name=hostile)
+    shop.buyer(user_id).pay()
+    check = edit(admin, "plans", "premium", title__en="<b>P</b>", description__en=hostile)
+    assert "<b>P</b>" not in check
+    keep(admin, check)
+    (payment,) = shop.payments(user_id)
+    for path in (*PAGES, f"money/{payment.id}", f"money/{payment.id}/refund", f"money?who={user_id}"):
+        page = admin.page(f"/console/{path}")
+        assert "<img" not in page and "<b>P" not in page
+    users.seen(ADMIN, "Alba", None, "en", int(time.time()))

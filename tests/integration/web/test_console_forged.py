@@ -1,0 +1,122 @@
+"""Anything at all, sent to every address of the console: no error, and nothing changed without session, role, token."""
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from werkzeug.routing import Rule
+
+from models import users
+from tests.console_visitor import ConsoleVisitor
+from tests.integration.web.test_web_process import Web, web
+from web.console import sections
+
+__all__ = ["web"]
+
+ADMIN, HELPER, CUSTOMER = 4242, 5151, 99
+TEAM = {"ADMIN_IDS": str(ADMIN), "HELPER_IDS": str(HELPER), "BEHIND_PROXY": "yes"}
+NAMES = ("q", "show", "after", "before", "by", "act", "user_id", "refused", "days", "level", "asked", "text", "next",
+         "launch", "theme", "customer", "job", "level", "amount", "token", "reason", "name")  # fmt: skip
+UNTOUCHED = ("audit", "console_session", "console_link", "console_launch", "event", "heartbeat", "note")
+"""What a refused request may write, or what the program writes by itself."""
+
+ODD = [
+    *("", "0", "-1", "99", "4242", "1-1", "9" * 30, "9" * 13 + "-" + "9" * 13, "admin", "seen", "½", "٣", "<script>"),
+    *("'; DROP TABLE audit; --", "\x00", "{}", "[]", "null", "/console/../", "//x"),
+]
+PARTS = ["99", "4242", "0", "1", "9" * 20, "x", "%00", "peaje-20260101T000000Z.db.gz"]
+TEXTS = st.text(max_size=40) | st.sampled_from(ODD)
+FIELDS = st.dictionaries(st.sampled_from(NAMES), TEXTS, max_size=5)
+
+pytestmark = pytest.mark.parametrize("web", [TEAM], indirect=True)
+
+
+def rules() -> list[Rule]:
+    """Every address of the console with a method that it takes."""
+    app = Flask("web")
+    sections.register(app)
+    return [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/console")]
+
+
+@st.composite
+def requests_of_all_kinds(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
+    """A method, a path and fields."""
+    rule = draw(st.sampled_from(rules()))
+    parts = [draw(st.sampled_from(PARTS)) if part[:1] == "<" else part for part in rule.rule.strip("/").split("/")]
+    method = draw(st.sampled_from(sorted((rule.methods or set()) - {"OPTIONS"})))
+    return method, "/" + "/".join(parts), draw(FIELDS)
+
+
+@pytest.fixture
+def people(web: Web) -> Iterator[None]:
+    for user_id, name in ((ADMIN, "Alba"), (HELPER, "Hugo"), (CUSTOMER, "Ana")):
+        users.seen(user_id, name, None, "en", int(time.time()))
+    yield
+
+
+def contents(place: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows but those that a refusal may write."""
+    with closing(sqlite3.connect(place / "peaje.db")) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: connection.execute(f'SELECT * FROM "{name}"').fetchall()
+            for name in names
+            if name not in UNTOUCHED and not name.startswith("sqlite_")
+        }
+
+
+def browsers(url: str) -> dict[str, ConsoleVisitor]:
+    """A stranger, and people of the team without their forms' token."""
+    found = {"stranger": ConsoleVisitor(url)}
+    for name, user_id in (("admin", ADMIN), ("helper", HELPER)):
+        found[name] = ConsoleVisitor(url, f"10.8.0.{user_id % 200}")
+        found[name].log_in(user_id)
+        found[name].form_token = "0" * 64
+    return found
+
+
+@pytest.mark.parametrize("number", [150, pytest.param(10_000, marks=pytest.mark.acceptance)])
+def test_no_forged_request_breaks_or_changes_anything(web: Web, people: None, tmp_path: Path, number: int) -> None:
+    known = browsers(web.url)
+    before = contents(tmp_path)
+    count = iter(range(10**9))
+
+    @settings(
+        max_examples=number,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        derandomize=number < 1000,
+        database=None,
+    )
+    @given(who=st.sampled_from(sorted(known)), wanted=requests_of_all_kinds())
+    def send(who: str, wanted: tuple[str, str, dict[str, str]]) -> None:
+        method, path, fields = wanted
+        browser = known[who]
+        browser.address = f"10.{next(count) % 200}.{next(count) % 250}.{next(count) % 250}"
+        answer = browser.send(method, path, {"token": "0" * 64} | fields)
+        assert answer.status_code < 500, (who, method, path, fields)
+
+    send()
+    assert contents(tmp_path) == before
+    assert not [line for line in web.log() if line["level"] in ("error", "critical")]
+
+
+def test_a_helpers_own_token_opens_nothing_of_the_admins(web: Web, people: None, tmp_path: Path) -> None:
+    helper = ConsoleVisitor(web.url, "10.8.1.1")
+    helper.log_in(HELPER)
+    helper.get("/console/sessions")
+    before, token = contents(tmp_path), helper.form_token
+    for rule in rules():
+        if "POST" in (rule.methods or set()) and ("customers" in rule.rule or "health" in rule.rule):
+            if rule.endpoint.rpartition(".")[2] in ("message", "note", "give_days", "ban", "unban"):
+                continue
+            path = re.sub(r"<[^>]+>", "99", rule.rule)
+            assert helper.send("POST", path, {"token": token, "text": "x"}).status_code == 403, path
+    assert contents(tmp_path) == before

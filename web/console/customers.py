@@ -1,0 +1,237 @@
+"""Customers: found by name, id or payment, listed in any order; the card of one, with all that can be done."""
+
+import re
+import secrets
+from dataclasses import dataclass
+
+from flask import Response, abort, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from config.plain_text import plain
+from config.texts import Texts
+from config.units import DAY_S
+from models import acts, conversations, customer_notes, users
+from models.books import customers as lists
+from models.books import history
+from models.books.customers import Key, Listed
+from models.books.history import Place
+from models.errors import ActRefused, ModelError
+from models.jobs import queue
+from models.money import access, credits, payments, subscriptions
+from models.roles import Act, Role
+from models.users import UserInfo
+from models.words import acts as act_words
+from models.words import moments, refusals, states
+from models.words import payments as payment_words
+from web.console import guard, layout
+
+LINKS_SHOWN, PAYMENTS_SHOWN, NOTES_SHOWN = 10, 10, 5
+MOST_DAYS = 3650
+LONGEST_SEARCH = 128
+_KEY = re.compile(r"(\d{1,13})-(\d{1,13})", re.ASCII)
+
+blueprint = guard.section("customers", "/customers")
+
+
+@blueprint.get("")
+@guard.needs(Act.SEE_CUSTOMERS)
+def customers() -> BaseResponse:
+    """A list in pages of fifty, or whom a search means."""
+    text = plain(request.args.get("q", ""))[:LONGEST_SEARCH]
+    listed = _listed(request.args.get("show", ""))
+    after = _key(request.args.get("after", ""))
+    if text:
+        page = lists.Page(lists.search(text), None)
+    else:
+        page = lists.page(listed, Key(*after) if after else None)
+    if text and len(page.rows) == 1:
+        return redirect(url_for("console_customers.customer", user_id=page.rows[0].id), 303)
+    t = guard.visitor().t
+    older = page.following and url_for(
+        "console_customers.customers", show=listed, after=f"{page.following.at}-{page.following.id}"
+    )
+    newer = "after" in request.args and url_for("console_customers.customers", show=listed)
+    return layout.show(
+        "console/customers.html", page=page, text=text, listed=listed, lists=_names(t), older=older, newer=newer
+    )
+
+
+@blueprint.get("/<int(max=1099511627775):user_id>")
+@guard.needs(Act.SEE_CUSTOMERS)
+def customer(user_id: int) -> Response:
+    """The card: who it is, what they have and paid, what became of their links, what can be done."""
+    found, shown = guard.visitor(), _customer(user_id)
+    sees_money, sees_links = found.may(Act.SEE_MONEY), found.may(Act.SEE_LINKS)
+    before = _key(request.args.get("before", ""))
+    past = history.page(user_id, money=sees_money, links=sees_links, begin=Place(*before) if before else None)
+    older = past.following and url_for(
+        "console_customers.customer",
+        user_id=user_id,
+        before=f"{past.following.at}-{past.following.passed}",
+        _anchor="history",
+    )
+    return layout.show(
+        "console/customer.html",
+        user=shown,
+        access=access.of(user_id, found.now),
+        credit=credits.left(user_id, found.now),
+        payments=payments.history_of(user_id, PAYMENTS_SHOWN) if sees_money else None,
+        renewals=subscriptions.of(user_id) if sees_money else (),
+        links=queue.newest(user_id, LINKS_SHOWN) if sees_links else None,
+        notes=customer_notes.of(user_id, NOTES_SHOWN),
+        moments=[(each, moments.said(found.t, each)) for each in past.moments],
+        older=older,
+        plans=layout.plans(),
+        left=_left(found, user_id),
+        asked=secrets.token_hex(8),
+        words={"payment": payment_words.state, "refusal": refusals.label, "state": states.label},
+        longest=conversations.LONGEST,
+        now=found.now,
+    )
+
+
+@blueprint.post("/<int(max=1099511627775):user_id>/days")
+@guard.needs(Act.GIVE_DAYS)
+def give_days(user_id: int) -> BaseResponse:
+    """Give days of a plan. The form's number keeps it to once."""
+    found, shown = guard.visitor(), _customer(user_id)
+    days, level = request.form.get("days", ""), request.form.get("level", "")
+    levels = {plan.level for plan in layout.plans().plans if plan.level}
+    if not (days.isdecimal() and 0 < int(days[:5]) <= MOST_DAYS and level.isdecimal() and int(level[:4]) in levels):
+        return _back(user_id, found.t.gettext("Choose a plan, and a number of days."), "bad")
+    source = f"console:{found.actor.id}:{user_id}:{request.form.get('asked', '')[:32]}"
+    try:
+        new = acts.give_days(found.actor, user_id, int(level), int(days) * DAY_S, now=found.now, source=source)
+    except ActRefused as error:
+        return _back(user_id, act_words.refusal(found.t, error), "bad")
+    text = found.t.gettext("Given to {user}.", user=_name(shown)) if new else found.t.gettext("That was already done.")
+    return _back(user_id, text)
+
+
+@blueprint.post("/<int(max=1099511627775):user_id>/message")
+@guard.needs(Act.MESSAGE)
+def message(user_id: int) -> BaseResponse:
+    """Tell the customer something; the answer comes into the visitor's chat."""
+    found, shown = guard.visitor(), _customer(user_id)
+    text = plain(request.form.get("text", ""))
+    if not 0 < len(text) <= conversations.LONGEST:
+        return _unwritten(user_id, conversations.LONGEST)
+    acts.message(found.actor, user_id, text, found.now)
+    said = found.t.gettext("I am telling {user}. Their answer comes into your chat.", user=_name(shown))
+    return _back(user_id, said)
+
+
+@blueprint.post("/<int(max=1099511627775):user_id>/note")
+@guard.needs(Act.NOTE)
+def note(user_id: int) -> BaseResponse:
+    """Note something about the customer."""
+    found, shown = guard.visitor(), _customer(user_id)
+    text = plain(request.form.get("text", ""))
+    if not 0 < len(text) <= customer_notes.LONGEST:
+        return _unwritten(user_id, customer_notes.LONGEST)
+    acts.note(found.actor, user_id, text, found.now)
+    return _back(user_id, found.t.gettext("Noted for {user}.", user=_name(shown)))
+
+
+@blueprint.post("/<int(max=1099511627775):user_id>/ban")
+@guard.needs(Act.BAN)
+def ban(user_id: int) -> BaseResponse:
+    """Shut the customer out."""
+    found, shown = guard.visitor(), _customer(user_id)
+    try:
+        acts.ban(found.actor, user_id, found.now)
+    except ActRefused as error:
+        return _back(user_id, act_words.refusal(found.t, error), "bad")
+    return _back(user_id, found.t.gettext("{user} is banned.", user=_name(shown)))
+
+
+@blueprint.post("/<int(max=1099511627775):user_id>/unban")
+@guard.needs(Act.UNBAN)
+def unban(user_id: int) -> BaseResponse:
+    """Let the customer back in."""
+    found, shown = guard.visitor(), _customer(user_id)
+    try:
+        acts.unban(found.actor, user_id, found.now)
+    except ActRefused as error:
+        return _back(user_id, act_words.refusal(found.t, error), "bad")
+    return _back(user_id, found.t.gettext("{user} may come back in.", user=_name(shown)))
+
+
+@blueprint.post("/<int(max=1099511627775):user_id>/revoke")
+@guard.needs(Act.TAKE_ACCESS)
+def revoke(user_id: int) -> BaseResponse:
+    """Take all access that is left, and end the renewals."""
+    found, shown = guard.visitor(), _customer(user_id)
+    taken, _ = acts.take_access(found.actor, user_id, None, found.now)
+    t, name = found.t, _name(shown)
+    text = t.gettext("Taken from {user}.", user=name) if taken else t.gettext("{user} had nothing to take.", user=name)
+    return _back(user_id, text)
+
+
+@blueprint.post("/<int(max=1099511627775):user_id>/renewals/<int(max=1099511627775):subscription_id>/end")
+@guard.needs(Act.END_RENEWAL)
+def end_renewal(user_id: int, subscription_id: int) -> BaseResponse:
+    """Have a renewal ended at its provider."""
+    found = guard.visitor()
+    if subscription_id not in {each.id for each in subscriptions.of(user_id)}:
+        abort(404)
+    try:
+        acts.end_renewal(found.actor, subscription_id, found.now)
+    except ModelError:
+        return _back(user_id, found.t.gettext("It does not renew any more."), "wait")
+    return _back(user_id, found.t.gettext("The renewal is being ended. The chat tells you when it is."))
+
+
+@dataclass(frozen=True)
+class Left:
+    """How many days a helper may still give this customer, and everybody today."""
+
+    customer: int
+    today: int
+
+
+def _left(found: guard.Visitor, user_id: int) -> Left | None:
+    if found.actor.role is not Role.HELPER:
+        return None
+    customer, today = acts.days_left(found.actor.team, found.actor.id, user_id, found.now)
+    return Left(max(0, customer), max(0, today))
+
+
+def _customer(user_id: int) -> UserInfo:
+    shown = users.get(user_id) if user_id <= lists.LARGEST_ID else None
+    if shown is None:
+        abort(404)
+    return shown
+
+
+def _unwritten(user_id: int, longest: int) -> BaseResponse:
+    t = guard.visitor().t
+    return _back(user_id, t.gettext("Write something, at most {n} characters.", n=longest), "bad")
+
+
+def _back(user_id: int, text: str, tone: str = "good") -> BaseResponse:
+    return layout.done(url_for("console_customers.customer", user_id=user_id), text, tone)
+
+
+def _name(shown: UserInfo) -> str:
+    return plain(shown.first_name) or (f"@{shown.username}" if shown.username else str(shown.id))
+
+
+def _listed(text: str) -> Listed:
+    return Listed(text) if text in set(Listed) else Listed.SEEN
+
+
+def _names(t: Texts) -> list[tuple[Listed, str]]:
+    return [
+        (Listed.SEEN, t.gettext("Everybody, last seen first")),
+        (Listed.NEW, t.gettext("Everybody, newest first")),
+        (Listed.PAID, t.gettext("Who has paid, last payment first")),
+        (Listed.BANNED, t.gettext("Banned")),
+        (Listed.BLOCKED, t.gettext("Who has blocked the bot")),
+    ]
+
+
+def _key(text: str) -> tuple[int, int] | None:
+    """Where a page begins, as its address says."""
+    match = _KEY.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match else None

@@ -1,0 +1,25 @@
+"""The sections of the console: a new one is a module with a blueprint, and a line here."""
+
+from flask import Flask
+
+from web.console import audit, customers, entrance, health, log, money, settings, shop, spreadsheets, today
+
+BLUEPRINTS = (
+    entrance.blueprint,
+    today.blueprint,
+    customers.blueprint,
+    money.blueprint,
+    spreadsheets.blueprint,
+    shop.blueprint,
+    health.blueprint,
+    log.blueprint,
+    audit.blueprint,
+    settings.blueprint,
+    entrance.sessions_blueprint,
+)
+
+
+def register(app: Flask) -> None:
+    """Make the console part of *app*."""
+    for each in BLUEPRINTS:
+        app.register_blueprint(each)

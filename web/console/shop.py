@@ -1,0 +1,424 @@
+"""The shop: plans, packs, trial and referral as forms, the text behind them, its versions, and how customers see it.
+
+An edit is checked and shown in words before it holds. It is made from the version that the editor has seen: where
+another admin was quicker, they see what that one did, and their own edit on top of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import Response, abort, current_app, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from config import plan_changes, plan_texts, plans
+from config.money import STARS
+from config.plain_text import plain
+from config.plans import KINDS, LARGEST_TEXT, Article, Plans, PlansError
+from config.texts import LANGUAGES, Texts, translator
+from models import acts, catalogue, users
+from models.catalogue import FILE, Catalogue, Version
+from models.errors import EditedMeanwhile
+from models.money import orders
+from models.roles import Act
+from web import messages
+from web.console import guard, layout, plans_text
+
+blueprint = guard.section("shop")
+
+VERSIONS = 20
+SECTIONS = ("plans", "packs", "trial", "referral")
+LONGEST = 400
+"""Characters of a value in a form."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A value in a form, by its dotted key in the text. ``options`` are all that it may be, with their words."""
+
+    key: str
+    label: str
+    hint: str = ""
+    options: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What an admin wants the plans to be: the text, the version that it was made from, where they came from."""
+
+    text: str
+    seen: int
+    back: str
+    values: Mapping[str, str] | None = None
+    section: tuple[str, ...] = ()
+
+
+@blueprint.get("/shop")
+@guard.needs(Act.SEE_SHOP)
+def shop() -> Response:
+    """What is sold, at what price."""
+    found, held = guard.visitor(), _held()
+    return layout.show(
+        "console/shop.html",
+        plans=held.plans.plans,
+        packs=held.plans.packs,
+        trial=plans_text.values(held.text, ("trial",)),
+        referral=plans_text.values(held.text, ("referral",)),
+        prices=lambda each: plan_texts.prices(found.t, each, by_paypal=True),
+        terms=lambda each: plan_texts.terms(found.t, each),
+        waiting=orders.open_by_code(),
+        version=held,
+        author=_author(found.t, held.author),
+        can_pay=_by_paypal(),
+    )
+
+
+@blueprint.get("/shop/<section>")
+@blueprint.get("/shop/<section>/<code>")
+@guard.needs(Act.SEE_SHOP)
+def form(section: str, code: str = "") -> Response:
+    """One of them as a form; ``/shop/plans/`` with a code that is not known yet is a new one."""
+    held, t = _held(), guard.visitor().t
+    path = _path(section, code)
+    values = plans_text.values(held.text, path)
+    return layout.show(
+        "console/shop_form.html",
+        heading=_heading(t, section, code, held),
+        fields=_fields(t, section, values, held.plans),
+        values=values,
+        section=section,
+        code=code,
+        seen=held.id,
+        is_new=not values,
+    )
+
+
+@blueprint.get("/shop/new/<section>")
+@guard.needs(Act.SEE_SHOP)
+def new(section: str) -> Response:
+    """The form for one more plan or pack."""
+    if section not in ("plans", "packs"):
+        abort(404)
+    held, t = _held(), guard.visitor().t
+    heading = t.gettext("New plan") if section == "plans" else t.gettext("New pack")
+    fields = _fields(t, section, {}, held.plans)
+    return layout.show(
+        "console/shop_form.html",
+        heading=heading,
+        fields=fields,
+        values=_for_new(section, held),
+        section=section,
+        code="",
+        seen=held.id,
+        is_new=True,
+    )
+
+
+@blueprint.post("/shop/check")
+@guard.needs(Act.EDIT_SHOP)
+def check() -> BaseResponse:
+    """Check what a form says, and show what it would change; nothing holds yet."""
+    section = request.form.get("section", "")
+    code = request.form.get("code", "").strip()
+    path = _path(section, code)
+    values = {key.removeprefix("v."): value for key, value in request.form.items() if key.startswith("v.")}
+    if any(len(value) > LONGEST for value in values.values()):
+        abort(422)
+    held = _held()
+    after, back = plans_text.edited(held.text, path, values), request.form.get("next", "")
+    return _checked(Edit(after, _seen(), back, values=values, section=path), held)
+
+
+@blueprint.get("/shop/text")
+@guard.needs(Act.SEE_SHOP)
+def text() -> Response:
+    """The text of the plans file as it holds now."""
+    held = _held()
+    return layout.show("console/shop_text.html", text=held.text, seen=held.id)
+
+
+@blueprint.post("/shop/text")
+@guard.needs(Act.EDIT_SHOP)
+def check_text() -> BaseResponse:
+    """Check a text, and show what it would change; nothing holds yet."""
+    return _checked(Edit(_sent_text(), _seen(), url_for("console_shop.text")), _held())
+
+
+@blueprint.post("/shop/keep")
+@guard.needs(Act.EDIT_SHOP)
+def keep() -> BaseResponse:
+    """Let an edit hold that was shown in words before."""
+    found, edit = guard.visitor(), Edit(_sent_text(), _seen(), url_for("console_shop.shop"))
+    try:
+        acts.edit_shop(found.actor, edit.text, edit.seen, found.now)
+    except PlansError:
+        return _checked(edit, _held())
+    except EditedMeanwhile:
+        return _conflict(edit)
+    _catalogue().refresh()
+    return layout.done(edit.back, found.t.gettext("It holds now, in chat and on the pages."))
+
+
+@blueprint.get("/shop/versions")
+@guard.needs(Act.SEE_SHOP)
+def versions() -> Response:
+    """Who changed what, when."""
+    t = guard.visitor().t
+    shown = catalogue.versions(VERSIONS)
+    return layout.show(
+        "console/shop_versions.html",
+        versions=[
+            (each, _author(t, each.author), _between(t, before.text, each.text) if before else [])
+            for each, before in zip(shown, (*shown[1:], None), strict=True)
+        ],
+        holds=_held().id,
+    )
+
+
+@blueprint.get("/shop/versions/<int:version>")
+@guard.needs(Act.SEE_SHOP)
+def version(version: int) -> Response:
+    """The text of a version, with the way back to it."""
+    shown = next((each for each in catalogue.versions(VERSIONS) if each.id == version), None)
+    if shown is None:
+        abort(404)
+    return layout.show("console/shop_text.html", text=shown.text, seen=_held().id, version=shown)
+
+
+@blueprint.post("/shop/versions/<int:version>/undo")
+@guard.needs(Act.EDIT_SHOP)
+def undo(version: int) -> BaseResponse:
+    """Let hold again what held before the newest version."""
+    found = guard.visitor()
+    is_undone = acts.undo_shop(found.actor, version, found.now)
+    _catalogue().refresh()
+    t, back = found.t, url_for("console_shop.versions")
+    if is_undone:
+        return layout.done(back, t.gettext("Undone: what held before holds again."))
+    return layout.done(back, t.gettext("That version does not hold any more, so nothing was undone."), "wait")
+
+
+@blueprint.get("/shop/preview")
+@guard.needs(Act.SEE_SHOP)
+def preview() -> Response:
+    """How customers read it: in the chat and on the offer's page, in each language."""
+    held = _held().plans
+    language = request.args.get("language", guard.visitor().t.language)
+    texts = translator(language)
+    on_sale: tuple[Article, ...] = (*held.on_sale(), *held.packs_on_sale())
+    payable = [each for each in on_sale if set(each.prices) - {STARS}]
+    return layout.show(
+        "console/shop_preview.html",
+        said=texts,
+        plans=messages.on_sale(texts, held, by_paypal=_by_paypal()),
+        packs=[
+            (each.title_in(texts.language), each.description_in(texts.language),
+             plan_texts.prices(texts, each, by_paypal=_by_paypal()), plan_texts.terms(texts, each))
+            for each in held.packs_on_sale()
+        ],
+        offers=[messages.offer(each, texts) for each in payable] if _by_paypal() else [],
+        languages=LANGUAGES.values(),
+    )  # fmt: skip
+
+
+def _checked(edit: Edit, held: Version) -> BaseResponse:
+    """The page that shows what an edit changes, or what is wrong with it."""
+    t = guard.visitor().t
+    try:
+        after = plans.parse(edit.text)
+    except PlansError as error:
+        return _faulty(edit, held, error.said_in(t))
+    if edit.seen != held.id and edit.values is None:
+        return _conflict(edit)
+    said = plan_changes.changes(held.plans, after, orders.open_by_code(), t)
+    return layout.show(
+        "console/shop_check.html",
+        said=said or ([t.gettext("Only comments and layout change.")] if edit.text != held.text else []),
+        cuts=[each.title_in(t.language) for each in plan_changes.cuts(held.plans, after)],
+        text=edit.text,
+        seen=held.id,
+        others=_others(t, edit.seen, held),
+        back=guard.inside(edit.back),
+    )
+
+
+def _faulty(edit: Edit, held: Version, faults: Sequence[str]) -> Response:
+    if edit.values is None:
+        return layout.show("console/shop_text.html", status=422, text=edit.text, seen=edit.seen, faults=faults)
+    t, (section, *rest) = guard.visitor().t, edit.section
+    known = plans_text.values(held.text, edit.section)
+    return layout.show(
+        "console/shop_form.html",
+        status=422,
+        heading=_heading(t, section, rest[0] if rest else "", held),
+        fields=_fields(t, section, known, held.plans),
+        values=edit.values,
+        section=section,
+        code=rest[0] if rest else "",
+        seen=edit.seen,
+        is_new=not known,
+        faults=faults,
+    )
+
+
+def _conflict(edit: Edit) -> Response:
+    """Another admin was quicker: their text and the editor's, with the difference, and nothing is lost."""
+    held, t = _held(), guard.visitor().t
+    return layout.show(
+        "console/shop_text.html",
+        status=409,
+        text=edit.text,
+        seen=held.id,
+        others=_others(t, edit.seen, held),
+        difference=_between(t, held.text, edit.text),
+    )
+
+
+def _others(t: Texts, seen: int, held: Version) -> tuple[str, list[str]] | None:
+    """Who has changed the plans since version *seen*, and what; None for nobody."""
+    if seen == held.id:
+        return None
+    before = next((each.text for each in catalogue.versions(VERSIONS) if each.id == seen), None)
+    return _author(t, held.author), _between(t, before, held.text) if before else []
+
+
+def _between(t: Texts, before: str, after: str) -> list[str]:
+    """What is different between two texts; what is wrong with the later one where it cannot be used."""
+    try:
+        old, new = plans.parse(before), plans.parse(after)
+    except PlansError as error:
+        return error.said_in(t)[:5]
+    return plan_changes.changes(old, new, {}, t)
+
+
+def _held() -> Version:
+    held = catalogue.current()
+    if held is None:
+        abort(503)
+    return held
+
+
+def _catalogue() -> Catalogue:
+    found: Catalogue = current_app.extensions["catalogue"]
+    return found
+
+
+def _by_paypal() -> bool:
+    return "shop" in current_app.extensions
+
+
+def _seen() -> int:
+    seen = request.form.get("seen", "")
+    if not (seen.isascii() and seen.isdecimal() and len(seen) < 16):
+        abort(422)
+    return int(seen)
+
+
+def _sent_text() -> str:
+    """The text of a form; browsers send lines that end as on a typewriter."""
+    sent = request.form.get("text", "").replace("\r\n", "\n")
+    if len(sent.encode()) > LARGEST_TEXT:
+        abort(413)
+    return sent
+
+
+def _path(section: str, code: str) -> tuple[str, ...]:
+    if section not in SECTIONS or (section in ("plans", "packs")) != bool(code):
+        abort(404)
+    return (section, code) if code else (section,)
+
+
+def _author(t: Texts, author: str) -> str:
+    if author == FILE:
+        return t.gettext("the plans file")
+    known = users.get(int(author)) if author.isdecimal() else None
+    return (plain(known.first_name) or author) if known else author
+
+
+def _heading(t: Texts, section: str, code: str, held: Version) -> str:
+    if section in ("plans", "packs"):
+        return held.plans.title_of(code, t.language)
+    return t.gettext("Trial") if section == "trial" else t.gettext("Referral")
+
+
+def _for_new(section: str, held: Version) -> dict[str, str]:
+    """What stands in the form of a new one already: what the best plan or the last pack says."""
+    codes = plans_text.codes(held.text, section)
+    known = plans_text.values(held.text, (section, codes[-1])) if codes else {}
+    return {key: value for key, value in known.items() if not key.startswith(("title", "description"))}
+
+
+def _fields(t: Texts, section: str, values: Mapping[str, str], held: Plans) -> list[Field]:
+    fields = {"plans": _plan_fields, "packs": _pack_fields, "trial": _trial_fields, "referral": _referral_fields}
+    found = fields[section](t, values, held)
+    known = {each.key for each in found}
+    return [*found, *(Field(key, key) for key in values if key not in known)]
+
+
+def _words(t: Texts) -> list[Field]:
+    labels = (("title", t.gettext("Title")), ("description", t.gettext("Description")))
+    return [Field(f"{key}.{code}", f"{label} ({of.name})") for key, label in labels for code, of in LANGUAGES.items()]
+
+
+def _sale(t: Texts, values: Mapping[str, str], held: Plans) -> list[Field]:
+    others = sorted({each for article in held.articles for each in article.prices} - {STARS}) or ["USD"]
+    prices = [key.removeprefix("prices.") for key in values if key.startswith("prices.")]
+    currencies = [STARS, *dict.fromkeys((*others, *(each for each in prices if each != STARS)))]
+    names = {STARS: t.gettext("Price in Stars")}
+    hint = t.gettext("Leave it empty, and it is not sold for that.")
+    return [
+        *(Field(f"prices.{each}", names.get(each) or t.gettext("Price in {currency}", currency=each), hint)
+          for each in currencies),
+        Field("on_sale", t.gettext("On sale"), options=_switch(t, t.gettext("yes (default)"))),
+    ]  # fmt: skip
+
+
+def _switch(t: Texts, unset: str) -> list[tuple[str, str]]:
+    return [("", unset), ("true", t.gettext("yes")), ("false", t.gettext("no"))]
+
+
+def _plan_fields(t: Texts, values: Mapping[str, str], held: Plans) -> list[Field]:
+    is_free = values.get("level") == "0"
+    sold = [
+        *_sale(t, values, held),
+        Field("days", t.gettext("Days that a purchase lasts")),
+        Field("renews", t.gettext("Renews by itself"), options=_switch(t, t.gettext("no (default)"))),
+    ]
+    each = t.gettext("“10 a day”, “3 in all”, “unlimited” or “no”")
+    return [
+        *_words(t),
+        *([] if is_free else sold),
+        Field("level", t.gettext("Level"), t.gettext("The higher one is the better one; 0 is the free plan.")),
+        Field("max_mib", t.gettext("Largest file, in MiB")),
+        *(Field(f"limits.{kind}", plan_texts.kind(t, kind), each) for kind in KINDS),
+    ]
+
+
+def _pack_fields(t: Texts, values: Mapping[str, str], held: Plans) -> list[Field]:
+    return [
+        *_words(t),
+        *_sale(t, values, held),
+        Field("kind", t.gettext("What it delivers"), options=[(kind, plan_texts.kind(t, kind)) for kind in KINDS]),
+        Field("count", t.gettext("How many")),
+        Field("days", t.gettext("Days that it can be used"), t.gettext("Empty: no end.")),
+        Field("max_mib", t.gettext("Largest file, in MiB"), t.gettext("Empty: 2000.")),
+    ]
+
+
+def _trial_fields(t: Texts, values: Mapping[str, str], held: Plans) -> list[Field]:
+    paid = [(each.code, each.title_in(t.language)) for each in held.plans if each.level]
+    none = ("", t.gettext("no trial"))
+    return [Field("plan", t.gettext("Plan"), options=[none, *paid]), Field("days", t.gettext("Days"))]
+
+
+def _referral_fields(t: Texts, values: Mapping[str, str], held: Plans) -> list[Field]:
+    currencies = dict.fromkeys(each for article in held.plans for each in article.prices)
+    return [
+        Field("referrer_days", t.gettext("Days for who brings somebody")),
+        Field("friend_days", t.gettext("Days for who was brought")),
+        Field("hold_days", t.gettext("Days until they count"), t.gettext("A refund until then takes them back.")),
+        Field("share", t.gettext("Most that they may be, in percent of what was bought")),
+        *(
+            Field(f"minimum.{each}", t.gettext("Smallest payment that counts, in {currency}", currency=each))
+            for each in currencies
+        ),
+    ]
