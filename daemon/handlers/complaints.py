@@ -19,12 +19,13 @@ from models.roles import Act
 
 async def report(context: Context) -> None:
     """``/report LINK``, with or without what is wrong with the post."""
-    named, _, text = context.argument.partition(" ")
-    link = links.read(named)
-    if not isinstance(link, PostLink):
-        await context.show(screens.not_a_post(context.t) if named else screens.how_to(context.t))
+    words = context.argument.split()
+    named = next((word for word in words if isinstance(links.read(word), PostLink)), None)
+    if named is None:
+        await context.show(screens.not_a_post(context.t) if words else screens.how_to(context.t))
         return
-    address = complaints.link_in(str(link)) or named
+    text = " ".join(word for word in words if word != named)
+    address = complaints.link_in(str(links.read(named))) or named
     made = await context.deps.database(complaints.make, address, text, context.user.id, context.now)
     context.deps.wakeup.wake()
     if made is not None and made.decision is None:

@@ -29,7 +29,10 @@ OF_CUSTOMER = Budget(Purpose.COMPLAINTS, (Span(5, HOUR_S), Span(20, DAY_S)))
 TOLD_OF_CASE = 3
 """Of so many open complaints about one link admins hear; of more only when they have decided."""
 
-_LINK = re.compile(r"(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?P<path>[\w+/@?&=#-]+)", re.IGNORECASE)
+_LINK = re.compile(
+    r"(?:https?://)?(?:(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?P<path>[\w+/@?&=#-]+)|(?P<web>web\.telegram\.org/[\w/#@?&=-]+))",
+    re.IGNORECASE,
+)
 
 
 class Decision(StrEnum):
@@ -60,9 +63,11 @@ class ComplaintInfo:
 
 
 def link_in(text: str) -> str | None:
-    """The address at Telegram that *text* begins with, without its scheme; None where there is none."""
-    match = _LINK.match(text.strip())
-    return f"t.me/{match['path'].rstrip('/')}"[:LONGEST_LINK] if match else None
+    """The first address at Telegram among the words of *text*, without its scheme; None where there is none."""
+    match = next((found for word in text.split() if (found := _LINK.match(word))), None)
+    if match is None:
+        return None
+    return (match["web"] or f"t.me/{match['path'].rstrip('/')}")[:LONGEST_LINK]
 
 
 def make(link: str, text: str, reporter: int, now: int) -> ComplaintInfo | None:

@@ -50,7 +50,7 @@ async def test_a_complaint_from_arrival_to_answer(
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox, language) as reporter:
         await admin.ask("/language en")
         assert "t.me/" in (await reporter.ask(command)).text
-        assert taken in (await reporter.ask(f"{command} {link} it is <b>mine</b>\u202e")).text
+        assert taken in (await reporter.ask(f"{command} look: {link} it is <b>mine</b>\u202e")).text
         case = await admin.until_text(f"complains about {bare(link)}")
         assert "it is <b>mine</b>" in case.text and str(reporter.id) in case.text
         assert labels(case) == ["🚫 Block this post", "⛔ Block the channel", "Reject"]
