@@ -32,7 +32,7 @@ def make() -> Response:
 @limiter.limit("60 per minute")
 def receipt(number: str) -> Response:
     """Show whoever has the number of a complaint what became of it."""
-    known = complaints.by_number(number) if len(number) <= complaints.NUMBER_LENGTH else None
+    known = complaints.by_number(number)
     if known is None:
         abort(404)
     texts = rendering.browsers_texts()

@@ -16,12 +16,11 @@ from models.event_kinds import ComplaintDecided, ComplaintMade
 from models.jobs import blocked_posts, budgets, sources
 from models.jobs.blocked_posts import Contents
 from models.jobs.budgets import Budget, Purpose, Span
-from models.promotion import numbers
+from models.money.vouchers import texts
 from models.tables import Complaint, Event
 
 LONGEST_LINK, LONGEST_TEXT = 200, 1000
 """Characters. What is longer is cut."""
-NUMBER_LENGTH = 12
 BY_PAGE_A_DAY = 200
 """How many complaints the page takes in a day from all: admins hear of each case."""
 OF_CUSTOMER = Budget(Purpose.COMPLAINTS, (Span(5, HOUR_S), Span(20, DAY_S)))
@@ -103,7 +102,7 @@ def get(complaint_id: int) -> ComplaintInfo | None:
 
 def by_number(number: str) -> ComplaintInfo | None:
     """The complaint with this receipt, as people type it, or None."""
-    row = Complaint.get_or_none(Complaint.number == number.upper().replace("-", ""))
+    row = Complaint.get_or_none(Complaint.number == texts.normalise(number))
     return None if row is None else _info(row)
 
 
@@ -150,7 +149,7 @@ def _write(link: str, text: str, reporter: int | None, now: int) -> Complaint:
     """Write a complaint, and tell the admins; what is blocked already is answered at once."""
     case = list(Complaint.select().where(Complaint.link == link))
     row = Complaint.create(
-        number=numbers.new(NUMBER_LENGTH), link=link, text=plain(text)[:LONGEST_TEXT], reporter=reporter, created_at=now
+        number=texts.new(), link=link, text=plain(text)[:LONGEST_TEXT], reporter=reporter, created_at=now
     )
     blocked = next((each for each in map(_info, case) if each.decision in (Decision.POST, Decision.CHANNEL)), None)
     if blocked is not None and blocked.decision is not None:

@@ -11,10 +11,9 @@ from models.database import execute, transaction
 from models.money.facts import PaymentState
 from models.money.rewards import rows
 from models.money.rewards.rules import Side
-from models.promotion import identity, numbers
+from models.money.vouchers import texts
+from models.promotion import identity
 from models.tables import Payment, Referral, ReferralLink, User
-
-CODE_LENGTH = 12
 
 _ABOVE = """
 WITH RECURSIVE above (person) AS (
@@ -60,7 +59,7 @@ def link(user_id: int, now: int) -> str:
     with transaction():
         known = ReferralLink.get_or_none(ReferralLink.user == user_id)
         if known is None:
-            known = ReferralLink.create(user=user_id, code=numbers.new(CODE_LENGTH), at=now, force_insert=True)
+            known = ReferralLink.create(user=user_id, code=texts.new(), at=now, force_insert=True)
         return str(known.code)
 
 
@@ -127,7 +126,7 @@ def forget_brought(user_id: int, until: int, limit: int) -> int:
 
 def _whose(code: str) -> int | None:
     """The customer with this code; None for nobody, and for whoever was banned."""
-    row = ReferralLink.get_or_none(ReferralLink.code == code.upper())
+    row = ReferralLink.get_or_none(ReferralLink.code == texts.normalise(code))
     if row is None or User.get_by_id(row.user_id).banned_at is not None:
         return None
     return int(row.user_id)

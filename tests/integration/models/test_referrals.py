@@ -89,7 +89,7 @@ def test_nobody_brings_themselves_or_comes_by_nothing() -> None:
 def test_a_link_is_read_as_it_is_typed_and_stays_the_same() -> None:
     referrer, friend = customer(), customer()
     code = referrals.link(referrer, NOW)
-    assert code == referrals.link(referrer, NOW + DAY) and len(code) == referrals.CODE_LENGTH
+    assert code == referrals.link(referrer, NOW + DAY) and len(code) == 12
     assert referrals.bring(code.lower(), friend, TERMS, secret_key=SECRET_KEY, now=NOW) is Arrival.BROUGHT
 
 

@@ -57,7 +57,7 @@ def test_a_receipt_is_not_guessed_and_no_other_is_shown(web: Web) -> None:
     for number in ("", "AAAAAAAAAAAA", "x" * 500, "%00", "..%2f"):
         assert requests.get(f"{web.url}/report/{number}", timeout=10).status_code in (404, 405)
     (made,) = Complaint.select()
-    assert re.fullmatch(r"[2-9A-HJ-NP-Z]{12}", made.number)
+    assert re.fullmatch(r"[2-9A-HJKMNP-Z]{12}", made.number)
 
 
 @pytest.mark.parametrize("link", ["", "hello", "https://example.com/t.me/a/1", "javascript:alert(1)", "\x00"])
