@@ -14,8 +14,11 @@ from models.audit import Actor, Entry
 from models.database import execute, transaction
 from models.errors import ActRefused, EditedMeanwhile, ModelError
 from models.jobs import queue, sources
+from models.jobs.blocked_posts import Contents
 from models.maintenance import backup_requests
 from models.money import access, payments, subscriptions
+from models.promotion import complaints
+from models.promotion.complaints import ComplaintInfo, Decision
 from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, Act, Role, Team
 
 _GIVEN_TO = """
@@ -150,6 +153,23 @@ def decide_chat(actor: Actor, chat_id: int, now: int, *, allow: bool) -> None:
     """Open a chat to all customers, or close it to everybody."""
     with acting(actor, Act.OPEN_CHAT if allow else Act.BLOCK_CHAT, now, detail={"chat": chat_id}):
         (sources.allow if allow else sources.block)(chat_id, actor.id, now)
+
+
+def decide_complaint(
+    actor: Actor,
+    known: ComplaintInfo,
+    decision: Decision,
+    now: int,
+    *,
+    post: Contents | None = None,
+    channel: int | None = None,
+) -> ComplaintInfo | None:
+    """Decide a complaint, as :func:`models.promotion.complaints.decide` does."""
+    detail = {"link": known.link, "decision": decision}
+    with acting(actor, Act.DECIDE_COMPLAINT, now, user_id=known.reporter, detail=detail) as kept:
+        before = complaints.get(known.id)
+        kept |= {"again": True} if before is not None and before.decision is decision else {}
+        return complaints.decide(known.id, decision, actor.id, now, post=post, channel=channel)
 
 
 def ask_backup(actor: Actor, now: int, *, verify: str | None = None) -> None:

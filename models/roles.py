@@ -45,6 +45,7 @@ class Act(StrEnum):
     TEST_PAYMENT = "test_payment"
     OPEN_CHAT = "open_chat"
     BLOCK_CHAT = "block_chat"
+    DECIDE_COMPLAINT = "decide_complaint"
     EDIT_SHOP = "edit_shop"
     EDIT_CODES = "edit_codes"
     BROADCAST = "broadcast"
@@ -93,6 +94,7 @@ POLICY: Mapping[Act, Rule] = {
     Act.TEST_PAYMENT: _ADMINS,
     Act.OPEN_CHAT: _ADMINS_FRESH,
     Act.BLOCK_CHAT: _ADMINS_FRESH,
+    Act.DECIDE_COMPLAINT: _ADMINS,
     Act.EDIT_SHOP: _ADMINS_FRESH,
     Act.EDIT_CODES: _ADMINS_FRESH,
     Act.BROADCAST: _ADMINS_FRESH,

@@ -10,6 +10,7 @@ from daemon.screens.operator import admin
 from daemon.telegram import links
 from daemon.telegram.links import PostLink
 from daemon.transfer.errors import PermanentFailure, RetryLater
+from models import acts
 from models.jobs.blocked_posts import Contents
 from models.jobs.reasons import RefusalReason
 from models.promotion import complaints
@@ -66,7 +67,7 @@ async def _decide(context: Context, decision: Decision) -> None:
             await context.show(admin.chat_not_seen(context.t, known.link))
             return
     decided = await deps.database(
-        complaints.decide, known.id, decision, context.user.id, context.now, post=post, channel=channel
+        acts.decide_complaint, context.actor, known, decision, context.now, post=post, channel=channel
     )
     deps.wakeup.wake()
     await context.show(screens.decided_by_admin(context.t, decided or known))
@@ -91,7 +92,7 @@ async def _what_is_blocked(
 
 COMMANDS = {"report": report}
 BUTTONS = {
-    name: for_team(Act.BLOCK_CHAT, act)
+    name: for_team(Act.DECIDE_COMPLAINT, act)
     for name, act in {
         "complaint_post": block_post,
         "complaint_channel": block_channel,

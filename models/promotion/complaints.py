@@ -11,7 +11,7 @@ from typing import Any
 from config.plain_text import plain
 from config.units import DAY_S, HOUR_S
 from models import outbox
-from models.database import transaction
+from models.database import joined_transaction, transaction
 from models.event_kinds import ComplaintDecided, ComplaintMade
 from models.jobs import blocked_posts, budgets, sources
 from models.jobs.blocked_posts import Contents
@@ -121,7 +121,7 @@ def decide(
 
     :param post: what is blocked by :attr:`Decision.POST`, *channel* by :attr:`Decision.CHANNEL`.
     """
-    with transaction():
+    with joined_transaction():
         known = get(complaint_id)
         if known is None or known.decision is decision:
             return known

@@ -30,6 +30,7 @@ LABELS: Mapping[Act, Callable[[Texts], str]] = {
     Act.TEST_PAYMENT: lambda t: t.gettext("began a test payment"),
     Act.OPEN_CHAT: lambda t: t.gettext("opened a chat"),
     Act.BLOCK_CHAT: lambda t: t.gettext("blocked a chat"),
+    Act.DECIDE_COMPLAINT: lambda t: t.gettext("decided a complaint"),
     Act.EDIT_SHOP: lambda t: t.gettext("edited the shop"),
     Act.EDIT_CODES: lambda t: t.gettext("edited codes"),
     Act.BROADCAST: lambda t: t.gettext("wrote to everybody"),

@@ -4,13 +4,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models import database, outbox
+from models import acts, audit, database, outbox
+from models.audit import Actor, Via, Wanted
+from models.errors import ActRefused
 from models.jobs import blocked_posts, cache, sources
 from models.jobs.blocked_posts import Contents
 from models.jobs.cache import CachedInfo
 from models.maintenance import privacy, retention
 from models.promotion import complaints
 from models.promotion.complaints import ComplaintInfo, Decision
+from models.roles import Act, Team
 from models.tables import Complaint, Event
 from tests.store import NOW, customers, exported
 
@@ -48,6 +51,23 @@ def told(kind: str) -> list[tuple[int | None, object]]:
 def decide(made: ComplaintInfo, decision: Decision, now: int = NOW) -> None:
     blocked = {Decision.POST: {"post": POST}, Decision.CHANNEL: {"channel": 777}}.get(decision, {})
     assert complaints.decide(made.id, decision, ADMIN, now, **blocked) is not None  # type: ignore[arg-type]
+
+
+def test_who_decided_what_is_in_the_audit() -> None:
+    made, admin = make(), Actor(ADMIN, Team(frozenset({ADMIN}), frozenset({LUIS})), Via.CHAT)
+    for decision in (Decision.POST, Decision.POST, Decision.REJECTED):
+        acts.decide_complaint(admin, made, decision, NOW, post=POST)
+    rows = audit.newest(Wanted(act=Act.DECIDE_COMPLAINT), 10)
+    assert [(row.by, row.user_id, row.detail["link"], row.detail["decision"]) for row in rows] == [
+        (ADMIN, ANA, LINK, "rejected"),
+        (ADMIN, ANA, LINK, "post"),
+        (ADMIN, ANA, LINK, "post"),
+    ]
+    assert [row.detail.get("again") for row in rows] == [None, True, None]
+    with pytest.raises(ActRefused):
+        acts.decide_complaint(Actor(LUIS, admin.team, Via.CHAT), made, Decision.POST, NOW, post=POST)
+    assert audit.newest(Wanted(refused=True), 1)[0].by == LUIS
+    assert not blocked_posts.is_blocked(POST)
 
 
 @pytest.mark.parametrize(
