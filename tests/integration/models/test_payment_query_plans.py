@@ -11,7 +11,9 @@ from models import database, outbox, users
 from models.jobs import queue
 from models.money import access, orders, payments, provider_requests, reminders, subscriptions, webhooks
 from models.money.provider_requests import RequestKind
-from tests.purchases import MONTHLY, NOW, PREMIUM, customer, dispute_closed, dispute_opened, fact, order, refund
+from models.money.rewards import news
+from models.tables import Referral
+from tests.purchases import DAY, MONTHLY, NOW, PREMIUM, customer, dispute_closed, dispute_opened, fact, order, refund
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -90,7 +92,18 @@ def _message() -> None:
     access.of(1, NOW)
 
 
-@pytest.mark.parametrize("operation", [_message, _line, _checkout, _settle_and_undo, _renew, _outbox, _requests])
+def _reward() -> None:
+    referrer, friend = customer(), customer()
+    terms = {"referrer_days": 7, "friend_days": 7, "hold_days": 14, "share": 50, "minimum": {"XTR": 250}}
+    Referral.create(referrer=referrer, friend=friend, referrer_hash="a", friend_hash="b", terms=terms, at=NOW)
+    payments.settle(fact(order(friend)), NOW)
+    assert news.write(NOW + 14 * DAY) == 1
+    assert access.of(referrer, NOW + 14 * DAY).level == 1
+
+
+@pytest.mark.parametrize(
+    "operation", [_message, _line, _checkout, _settle_and_undo, _renew, _outbox, _requests, _reward]
+)
 def test_no_statement_walks_a_whole_table(operation: Callable[[], Any]) -> None:
     with statements() as ran:
         operation()
