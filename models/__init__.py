@@ -8,5 +8,6 @@ caller's. It returns frozen dataclasses, never rows. ``now`` is an argument of a
 ``money/`` is what was bought and paid and the access that follows, ``jobs/`` what customers asked for and how it is
 served, ``promotion/`` what brings customers and keeps them, ``maintenance/`` backups, retention, health and repair.
 ``outbox`` holds what must be told (``event_kinds``), ``users`` are customers, ``catalogue`` the plans that hold,
-``notes`` small remembered values, ``tables`` all rows, ``errors`` what operations raise.
+``notes`` small remembered values, ``tables`` all rows, ``errors`` what operations
+raise.
 """

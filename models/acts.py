@@ -17,7 +17,8 @@ from models.jobs import queue, sources
 from models.jobs.blocked_posts import Contents
 from models.maintenance import backup_requests
 from models.money import access, payments, subscriptions
-from models.promotion import complaints
+from models.promotion import codes, complaints
+from models.promotion.codes import CodeInfo, Draft
 from models.promotion.complaints import ComplaintInfo, Decision
 from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, Act, Role, Team
 
@@ -170,6 +171,27 @@ def decide_complaint(
         before = complaints.get(known.id)
         kept |= {"again": True} if before is not None and before.decision is decision else {}
         return complaints.decide(known.id, decision, actor.id, now, post=post, channel=channel)
+
+
+def make_code(actor: Actor, draft: Draft, source: str, now: int) -> CodeInfo:
+    """Make a code, as :func:`models.promotion.codes.make` does."""
+    with acting(actor, Act.EDIT_CODES, now) as kept:
+        made = codes.make(draft, actor.id, source, now)
+        kept |= {"made": made.id, "kind": made.kind, "percent": made.percent, "uses": made.uses, "until": made.until}
+        return made
+
+
+def end_code(actor: Actor, code_id: int, now: int) -> bool:
+    """End one of the operator's codes."""
+    with acting(actor, Act.EDIT_CODES, now, detail={"ended": code_id}):
+        return codes.end(code_id, now)
+
+
+def decide_held_codes(actor: Actor, now: int, *, end: bool) -> int:
+    """After a restore: end the operator's codes that it holds, or have them work again; gifts work in either case."""
+    with acting(actor, Act.EDIT_CODES, now, detail={"held": "ended" if end else "released"}) as kept:
+        kept["count"] = codes.end_held(now) if end else codes.release()
+        return int(kept["count"])
 
 
 def ask_backup(actor: Actor, now: int, *, verify: str | None = None) -> None:

@@ -17,6 +17,7 @@ from daemon.screens.operator import broadcasts as screens
 from daemon.telegram.bucket import NEWS_PER_S
 from daemon.telegram.screen import Screen
 from models import conversations
+from models.money.vouchers import texts
 from models.promotion import broadcasts, hours, recipients, segments
 from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Rules
 from models.promotion.segments import Segment
@@ -24,7 +25,7 @@ from models.roles import Act
 
 REPORTS_SHOWN = 3
 LONGEST_LABEL, LONGEST_ADDRESS = 40, 1024
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CODE = re.compile(r"[0-9A-Z]{1,60}")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
@@ -113,7 +114,8 @@ def link(text: str) -> tuple[str, str, str] | None:
 
 
 def _code(text: str) -> tuple[str, str, str] | None:
-    return (screens.CODE, text, "") if _CODE.fullmatch(text) else None
+    wanted = texts.normalise(text)
+    return (screens.CODE, wanted, "") if _CODE.fullmatch(wanted) else None
 
 
 async def _show(context: Context, draft: BroadcastInfo, *, anew: bool = False) -> None:

@@ -4,9 +4,11 @@ from config.plans import Article
 from config.units import DAY_S
 from daemon.context import Context
 from daemon.handlers import codes as redeeming
-from daemon.screens import notices, vocabulary
+from daemon.handlers.customers import for_team
+from daemon.screens import vocabulary
 from daemon.screens.operator import codes
 from daemon.screens.operator.codes import Composed
+from models import acts
 from models.money.vouchers import contents
 from models.promotion import codes as made
 from models.promotion.codes import CodeInfo, Draft
@@ -25,16 +27,12 @@ async def code(context: Context) -> None:
 
 async def show_all(context: Context) -> None:
     """All codes, and what they were used for."""
-    if not await _may(context):
-        return
     shown: list[CodeInfo] = await context.deps.database(made.newest)
     await context.show(codes.listed(redeeming.setting_of(context), shown, context.now))
 
 
 async def compose(context: Context) -> None:
     """The screen on which a code is put together; each button changes one thing."""
-    if not await _may(context):
-        return
     articles = _articles(context)
     first = articles[0].code if articles else ""
     composed = codes.read(context.argument) or Composed(
@@ -53,14 +51,12 @@ async def make(context: Context) -> None:
     """The button that makes the code, once however often it is pressed."""
     composed = codes.read(context.argument)
     draft = None if composed is None else _draft(context, composed)
-    if not await _may(context):
-        return
     if draft is None:
         await compose(context)
         return
     place = f"{context.deps.settings.bot_id}:{context.user.id}:{context.message_id}"
     source = f"message:{place}:{composed.number if composed else 0}"
-    code: CodeInfo = await context.deps.database(made.make, draft, context.user.id, source, context.now)
+    code: CodeInfo = await context.deps.database(acts.make_code, context.actor, draft, source, context.now)
     await context.show(codes.made(redeeming.setting_of(context), code))
 
 
@@ -83,30 +79,20 @@ def _draft(context: Context, composed: Composed) -> Draft | None:
 
 async def end(context: Context) -> None:
     """The button that ends a code."""
-    if await _may(context):
-        await context.deps.database(made.end, context.number or 0, context.now)
-        await show_all(context)
+    await context.deps.database(acts.end_code, context.actor, context.number or 0, context.now)
+    await show_all(context)
 
 
 async def have_work(context: Context) -> None:
     """After a restore: the codes of the backup work again."""
-    if await _may(context):
-        count = await context.deps.database(made.release)
-        await context.show(codes.decided(context.t, count, ended=False))
+    count = await context.deps.database(acts.decide_held_codes, context.actor, context.now, end=False)
+    await context.show(codes.decided(context.t, count, ended=False))
 
 
 async def end_held(context: Context) -> None:
     """After a restore: the operator's codes of the backup end; gifts, which are paid, work again."""
-    if await _may(context):
-        count = await context.deps.database(made.end_held, context.now)
-        await context.show(codes.decided(context.t, count, ended=True))
-
-
-async def _may(context: Context) -> bool:
-    """Whether an admin asks: anybody can forge a button's data."""
-    if not context.may(Act.EDIT_CODES):
-        await context.say(notices.unknown_command(context.t))
-    return context.may(Act.EDIT_CODES)
+    count = await context.deps.database(acts.decide_held_codes, context.actor, context.now, end=True)
+    await context.show(codes.decided(context.t, count, ended=True))
 
 
 def _articles(context: Context) -> list[Article]:
@@ -117,10 +103,13 @@ def _articles(context: Context) -> list[Article]:
 
 COMMANDS = {"code": code}
 BUTTONS = {
-    "codes": show_all,
-    "code_new": compose,
-    "code_make": make,
-    "code_end": end,
-    "codes_work": have_work,
-    "codes_end": end_held,
+    name: for_team(Act.EDIT_CODES, act)
+    for name, act in {
+        "codes": show_all,
+        "code_new": compose,
+        "code_make": make,
+        "code_end": end,
+        "codes_work": have_work,
+        "codes_end": end_held,
+    }.items()
 }

@@ -15,7 +15,7 @@ import peewee
 from config.plans import Trial
 from config.units import DAY_S, HOUR_S
 from models import outbox
-from models.database import transaction
+from models.database import joined_transaction, transaction
 from models.event_kinds import CodesHeld, GiftTaken
 from models.jobs import budgets
 from models.jobs.budgets import Budget, Purpose, Span
@@ -111,7 +111,7 @@ def make(draft: Draft, by: int, source: str, now: int) -> CodeInfo:
     """
     if (draft.content is None) == (draft.percent is None) or draft.percent not in (None, *range(1, 100)):
         raise ValueError("either something to give or a percentage from 1 to 99")
-    with transaction():
+    with joined_transaction():
         present = Code.get_or_none(Code.source == source)
         if present is not None:
             return _info(present)
@@ -145,7 +145,7 @@ def get(code_id: int) -> CodeInfo | None:
 def end(code_id: int, now: int) -> bool:
     """End one of the operator's codes: nobody redeems it any more. False: there is none that is open."""
     own = Code.kind.in_((Kind.ACCESS, Kind.DISCOUNT)) & Code.ended_at.is_null()
-    with transaction():
+    with joined_transaction():
         return bool(Code.update(ended_at=now).where((Code.id == code_id) & own).execute())
 
 
@@ -293,14 +293,14 @@ def hold(now: int) -> int:
 
 def release() -> int:
     """Have the codes work again that a restore holds; return how many."""
-    with transaction():
+    with joined_transaction():
         return int(Code.update(held_at=None).where(Code.held_at.is_null(False)).execute())
 
 
 def end_held(now: int) -> int:
     """End the operator's codes that a restore holds, and have the gifts work again, which are paid."""
     own = Code.kind.in_((Kind.ACCESS, Kind.DISCOUNT)) & Code.held_at.is_null(False)
-    with transaction():
+    with joined_transaction():
         ended = Code.update(ended_at=now).where(own & Code.ended_at.is_null()).execute()
         Code.update(held_at=None).where(Code.held_at.is_null(False)).execute()
         return int(ended)

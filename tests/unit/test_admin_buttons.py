@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from daemon.context import Context
-from daemon.handlers import BUTTONS, broadcasts, complaints, customers, start
+from daemon.handlers import BUTTONS, broadcasts, code_making, complaints, customers, start
 from models.users import UserInfo
 
 ADMIN, CUSTOMER = 1, 2
@@ -19,7 +19,7 @@ def context(user_id: int, argument: str) -> Context:
     return Context(deps, user, unused, 1, 1, "key", argument)
 
 
-@pytest.mark.parametrize("name", [*customers.BUTTONS, *broadcasts.BUTTONS, *complaints.BUTTONS])
+@pytest.mark.parametrize("name", [*customers.BUTTONS, *broadcasts.BUTTONS, *complaints.BUTTONS, *code_making.BUTTONS])
 async def test_a_forged_button_of_admins_shows_home(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[int] = []
 

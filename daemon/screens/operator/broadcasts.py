@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from config.plans import Article, Plans
 from config.texts import LANGUAGES, Texts
-from daemon.screens import consent, keyboard
+from daemon.screens import codes, consent, keyboard
 from daemon.screens.operator import income
 from daemon.telegram.screen import Button, Keyboard, Screen
 from models.event_kinds import BroadcastAnnounced, BroadcastEnded, BroadcastSold
@@ -34,7 +34,8 @@ def _button(t: Texts, button: tuple[str, str, str], plans: Plans, bot: str) -> B
     if kind == LINK:
         return Button(label, url=value)
     if kind == CODE:
-        return Button(t.gettext("🎟 Use the code {code}", code=value), url=f"https://t.me/{bot}?start={value}")
+        label = t.gettext("🎟 Use the code {code}", code=codes.written(value))
+        return Button(label, url=f"https://t.me/{bot}?start={codes.PREFIX}{value}")
     article = plans.article(value)
     if article is None or not article.on_sale:
         return None
