@@ -4,8 +4,8 @@ What is refused is written too, by itself. Chat, buttons and console call the sa
 """
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from config.settings import Settings
 from config.units import DAY_S
@@ -21,6 +21,8 @@ from models.promotion import codes, complaints
 from models.promotion.codes import CodeInfo, Draft
 from models.promotion.complaints import ComplaintInfo, Decision
 from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, Act, Role, Team
+
+T = TypeVar("T")
 
 _GIVEN_TO = """
 SELECT COALESCE(SUM(seconds), 0) FROM adjustment
@@ -60,6 +62,15 @@ def record(actor: Actor, entry: Entry, now: int) -> None:
     """Write what left no other row, or was refused."""
     with transaction():
         audit.append(actor, entry, now)
+
+
+def performed(actor: Actor, entry: Entry, now: int, perform: Callable[[], T]) -> T:
+    """Do what *perform* does as the act of *entry*, and return what it returns.
+
+    :raises ActRefused: the actor may not do that.
+    """
+    with acting(actor, entry.act, now, user_id=entry.user_id, detail=dict(entry.detail)):
+        return perform()
 
 
 def give_days(

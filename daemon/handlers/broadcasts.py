@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from pyrogram.types import Message
@@ -17,6 +18,7 @@ from daemon.screens.operator import broadcasts as screens
 from daemon.telegram.bucket import NEWS_PER_S
 from daemon.telegram.screen import Screen
 from models import conversations
+from models.audit import Entry
 from models.money.vouchers import texts
 from models.promotion import broadcasts, hours, recipients, segments
 from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Rules
@@ -247,11 +249,15 @@ async def _discard(context: Context, draft: BroadcastInfo, _value: str) -> None:
     await context.show(screens.discarded(context.t))
 
 
+def _entry(known: BroadcastInfo, what: str) -> Entry:
+    return Entry(Act.BROADCAST, detail={"broadcast": known.id, "what": what})
+
+
 async def _send(context: Context, draft: BroadcastInfo, _value: str) -> None:
     """Have it go out. Pressed twice, it goes out once."""
     settings = context.deps.settings
     number = await context.deps.database.aside(segments.count, draft.segment, context.now)
-    wrong = await context.deps.database(
+    send = partial(
         broadcasts.send,
         draft.id,
         Rules(settings.broadcasts_per_week, settings.timezone),
@@ -259,6 +265,7 @@ async def _send(context: Context, draft: BroadcastInfo, _value: str) -> None:
         status_message_id=context.message_id,
         now=context.now,
     )
+    wrong = await context.act(_entry(draft, "send"), send)
     if wrong is not None:
         await context.say(screens.wrong(context.t, wrong, settings.broadcasts_per_week))
         return
@@ -282,7 +289,7 @@ async def _show_present(context: Context, known: BroadcastInfo) -> None:
 
 
 async def _stop(context: Context, known: BroadcastInfo, _value: str) -> None:
-    await context.deps.database(broadcasts.stop, known.id, "", context.now)
+    await context.act(_entry(known, "stop"), partial(broadcasts.stop, known.id, "", context.now))
     await _show_present(context, known)
 
 
@@ -291,7 +298,7 @@ async def _ask_delete(context: Context, known: BroadcastInfo, _value: str) -> No
 
 
 async def _delete(context: Context, known: BroadcastInfo, _value: str) -> None:
-    await context.deps.database(broadcasts.delete_everywhere, known.id, context.now)
+    await context.act(_entry(known, "delete"), partial(broadcasts.delete_everywhere, known.id, context.now))
     await _show_present(context, known)
 
 

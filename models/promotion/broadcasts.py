@@ -14,7 +14,7 @@ import peewee
 
 from config.units import DAY_S, HOUR_S
 from models import outbox
-from models.database import transaction
+from models.database import joined_transaction, transaction
 from models.event_kinds import BroadcastAnnounced, BroadcastEnded, BroadcastSold
 from models.promotion import hours, recipients
 from models.promotion.recipients import SALES_S
@@ -235,7 +235,7 @@ def send(broadcast_id: int, rules: Rules, number: int, *, status_message_id: int
 
     All admins are told at once where there are many recipients.
     """
-    with transaction():
+    with joined_transaction():
         row = Broadcast.get_or_none(Broadcast.id == broadcast_id, Broadcast.state == _S.DRAFT)
         if row is None:
             return Wrong.GONE
@@ -257,7 +257,7 @@ def starts_at(wanted: int | None, timezone: ZoneInfo, now: int) -> int:
 def stop(broadcast_id: int, why: str, now: int) -> bool:
     """Stop a broadcast that waits or runs: nobody else is written to. False when it does neither."""
     told = recipients.counts(broadcast_id)
-    with transaction():
+    with joined_transaction():
         row = Broadcast.get_or_none(Broadcast.id == broadcast_id)
         if row is None or row.state not in UNDER_WAY:
             return False
@@ -312,7 +312,7 @@ def finish(broadcast_id: int, now: int) -> bool:
 def delete_everywhere(broadcast_id: int, now: int) -> bool:
     """Have what was sent deleted again, where Telegram allows it still; False when it is not ended."""
     stop(broadcast_id, "deleted", now)
-    with transaction():
+    with joined_transaction():
         return _move(broadcast_id, _S.DELETING)
 
 

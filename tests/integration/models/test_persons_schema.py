@@ -143,7 +143,7 @@ def test_an_erasure_leaves_only_what_has_a_reason(filled: dict[str, int]) -> Non
 
 
 def test_the_audit_keeps_no_customer_after_an_erasure(filled: dict[str, int]) -> None:
-    privacy.erase(PERSON, UTC, NOW)
+    privacy.erase(PERSON, UTC, NOW, secret_key="key")
     privacy.finish(UTC, NOW)
     (row,) = Audit.select()
     assert row.user_id < 0 and row.by == PERSON and row.detail == {}
