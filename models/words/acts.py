@@ -49,6 +49,17 @@ def label(t: Texts, act: str) -> str:
     return say(t) if say else act
 
 
+def why(t: Texts, reason: str) -> str:
+    """Why an act was refused, in a few words for the audit; the code of another version stands as it is."""
+    return {
+        "role": t.gettext("not theirs to do"),
+        "team": t.gettext("not to the team"),
+        "customer_days": t.gettext("too many days for this customer"),
+        "daily_days": t.gettext("too many days in a day"),
+        "unsealed": t.gettext("not encrypted"),
+    }.get(reason, reason)
+
+
 def refusal(t: Texts, refused: ActRefused) -> str:
     """Why somebody of the team may not do that, or not so much."""
     if refused.reason == "team":

@@ -39,6 +39,7 @@ def audit() -> Response:
         chosen=chosen,
         acts=sorted(((each.value, acts.label(t, each)) for each in Act), key=lambda each: each[1]),
         label=acts.label,
+        why=acts.why,
         names=_names({each.by for each in shown} | {each.user_id for each in shown if each.user_id}),
         detail=lambda each: json.dumps(each, ensure_ascii=False) if each else "",
         older=url_for("console_audit.audit", before=shown[-1].id, **kept) if len(found) > PAGE else None,

@@ -33,7 +33,7 @@ class Span:
     """Some days, in the words of the page."""
 
     name: str
-    money: Sequence[str]
+    money: Sequence[tuple[str, str]]
     new: int
     paying: int
     lost: int
@@ -83,10 +83,9 @@ def _span(t: Texts, name: str, days: Sequence[Day]) -> Span:
     )
 
 
-def said(t: Texts, earned: Income) -> str:
-    """The net income of one currency, with its payments."""
-    payments = t.ngettext("{n} payment", "{n} payments", earned.payments)
-    return f"{t.price(earned.net, earned.currency)} ({payments})"
+def said(t: Texts, earned: Income) -> tuple[str, str]:
+    """The net income of one currency, and from how many payments."""
+    return t.price(earned.net, earned.currency), t.ngettext("{n} payment", "{n} payments", earned.payments)
 
 
 def _curves(t: Texts, days: Sequence[Day], timezone: ZoneInfo) -> list[Curve]:
