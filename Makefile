@@ -9,7 +9,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest
 MANAGE := doctor session logs backup restore import live-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test test-newest crash soak kills bench lint audit pins wheels image test-acceptance test-image $(MANAGE)
+.PHONY: help venv run demo test test-newest crash soak kills bench mutants lint audit pins wheels image test-acceptance test-image $(MANAGE)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,9 +47,10 @@ test: venv ## Run the tests, after installing what they need
 	tests/setup.sh
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not acceptance'
 
-test-acceptance: venv ## Run what needs a browser, every language, or other switches
+test-acceptance: venv ## Run what needs a browser, every language, other switches, or many examples
 	tests/setup.sh acceptance
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m acceptance
+	$(PYTEST) -n 2 --dist loadfile --hypothesis-profile thorough $(shell grep -rl '^from tests.examples' tests --include='test_*.py')
 
 test-newest: ## Run the unit tests on the newest Python that is here
 	tests/newest.sh
@@ -65,6 +66,9 @@ kills: venv node_modules/.installed ## Kill programs and supervisord at 50 rando
 
 bench: venv node_modules/.installed ## Measure, and write build/bench.json
 	$(RUN) -m tests.bench $(ARGS)
+
+mutants: venv node_modules/.installed ## Make N small mistakes in the code (SEED=n) and see which of them no test notices
+	$(RUN) -m tests.mutants --seed $(or $(SEED),1) -n $(or $(N),200) $(ARGS)
 
 lint: venv ## Check style and types
 	$(VENV)/bin/ruff check .

@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from models import database
-from tests import daemon_process, machine, paypal_shop, sandbox_process
+from tests import daemon_process, examples, machine, paypal_shop, sandbox_process
 from tests import town as towns
 from tests.daemon_process import Daemon
 from tests.paypal_shop import PayPalShop
@@ -16,8 +16,7 @@ from tests.sandbox.paypal import start as start_paypal
 from tests.sandbox_process import Sandbox
 from tests.town import Town
 
-hypothesis.settings.register_profile("shared", deadline=None)  # the machine may be busy with something else
-hypothesis.settings.load_profile("shared")
+hypothesis.settings.load_profile(examples.QUICK)
 
 TESTS = Path(__file__).parent
 FAST = ("integration/transfer", "integration/sandbox", "integration/web", "integration/models", "unit")

@@ -1,8 +1,9 @@
-"""Our programs as processes that need not read the libraries again: four thousand modules, over a second each time.
+"""Our programs as processes that need not read libraries and code again: four thousand modules, two seconds each time.
 
-A server imports the libraries, and nothing of ours, once. Each program is a fork of it that reads our code anew from
-its working directory, as ``python -m`` would. supervisord starts its programs the ordinary way, so both are tried.
-``python -m tests.preloaded FD`` is that server.
+A server imports the libraries and our code once. Each program is a fork of it that then goes on as ``python -m`` would.
+A program of another directory than this repository reads its own code anew, in a fork of a server that has imported the
+libraries alone. supervisord starts its programs the ordinary way, so both are tried. ``python -m tests.preloaded FD
+MODULE...`` is that server.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +40,17 @@ LIBRARIES = (
     "requests",
     "cryptography.x509",
 )
+OURS = (
+    "daemon.__main__",
+    "daemon.doctor",
+    "web.__main__",
+    "web.doctor",
+    "web.upkeep.__main__",
+    "daemon.supervision.__main__",
+    "manage",
+    "tests.sandbox.__main__",
+)
+REPOSITORY = Path(__file__).resolve().parent.parent
 _REQUEST_BYTES = 1 << 18
 _STREAMS = 4
 """What travels with a request: input, output, errors, and the pipe that tells the end."""
@@ -100,23 +113,34 @@ def run(
     :param code: where the module is, if not in the working directory.
     """
     end, told = os.pipe()
-    request = json.dumps({"args": args, "cwd": str(cwd), "env": env, "code": str(code or cwd)}).encode()
+    code = code or cwd
+    request = json.dumps({"args": args, "cwd": str(cwd), "env": env, "code": str(code)}).encode()
     with open(os.devnull, "r+b") as nothing:
         streams = (nothing, output or nothing, errors or nothing)
-        server, _ = _server()
+        server, _ = _server(code.resolve() == REPOSITORY)
         socket.send_fds(server, [request], [*(each.fileno() for each in streams), told])
         pid = int(server.recv(16))
     os.close(told)
     return Running(args, pid, end)
 
 
+def outcome(*args: str, cwd: Path, env: dict[str, str], timeout: float = 60) -> tuple[int, str]:
+    """Run a program of this repository to its end: its exit code, and all that it said."""
+    with tempfile.TemporaryFile() as said:
+        process = run(*args, cwd=cwd, env=env, output=said, errors=said, code=REPOSITORY)
+        code = process.wait(timeout)
+        said.seek(0)
+        return code, said.read().decode()
+
+
 @functools.cache
-def _server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-    """This process's server, and the way to it. It ends when this process does."""
+def _server(with_ours: bool) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """This process's server, with or without our code, and the way to it. It ends when this process does."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
-        command = [sys.executable, "-m", "tests.preloaded", str(its.fileno())]
-        return ours, subprocess.Popen(command, cwd=Path(__file__).parent.parent, pass_fds=[its.fileno()])
+        modules = LIBRARIES + (OURS if with_ours else ())
+        command = [sys.executable, "-m", "tests.preloaded", str(its.fileno()), *modules]
+        return ours, subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[its.fileno()])
 
 
 def serve(asked: socket.socket) -> list[str] | None:
@@ -171,17 +195,28 @@ def _become(request: dict[str, object], streams: list[int]) -> list[str]:
 
 def main() -> None:
     """Import, serve, and in a fork be the program."""
-    for name in LIBRARIES:
+    traced = os.environ.get("PEAJE_TRACED")
+    for name in sys.argv[2:]:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
     args = serve(socket.socket(fileno=int(sys.argv[1])))
     if args is None:
         return
-    for name in [each for each in sys.modules if each == "tests" or each.startswith("tests.")]:
-        del sys.modules[name]
+    if traced:
+        importlib.import_module("tests.mutants.traced").begin(traced)
+    _forget(args[0], with_tests=not set(OURS) & set(sys.argv))
     sys.argv = list(args)
     runpy.run_module(args[0], run_name="__main__", alter_sys=True)
+
+
+def _forget(program: str, *, with_tests: bool) -> None:
+    """Forget the module that is to be run, and *with_tests*, which are of another directory, this package too."""
+    gone = {program, f"{program}.__main__"}
+    for name in list(sys.modules):
+        is_run = name in gone and not hasattr(sys.modules[name], "__path__")
+        if is_run or (with_tests and name.partition(".")[0] == "tests"):
+            del sys.modules[name]
 
 
 if __name__ == "__main__":

@@ -3,17 +3,15 @@
 import os
 import random
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests import preloaded
 from tests.demo import installation
 from tests.demo.installation import Installation
-from tests.sandbox_process import REPOSITORY
 from tests.soak.shoppers import Shoppers
 from tests.soak.town import Town, until
 
@@ -29,8 +27,8 @@ def running(tmp_path: Path) -> Iterator[Installation]:
 
 
 def manage(running: Installation, *words: str) -> None:
-    command = [sys.executable, str(REPOSITORY / "manage.py"), *words]
-    subprocess.run(command, env=running.environ, cwd=running.place, check=True, timeout=60, capture_output=True)
+    code, said = preloaded.outcome("manage", *words, env=running.environ, cwd=running.place)
+    assert code == 0, said
 
 
 def spoil(file: Path, table: str) -> None:

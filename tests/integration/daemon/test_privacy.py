@@ -6,8 +6,6 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -22,8 +20,9 @@ from pyrogram.types import Message
 from config.units import KIB, MIB
 from models import database
 from models.maintenance import privacy
+from tests import preloaded
 from tests.daemon_process import Chat, Daemon, chat
-from tests.sandbox_process import REPOSITORY, Sandbox
+from tests.sandbox_process import Sandbox
 from tests.store import many_links
 
 
@@ -154,7 +153,6 @@ async def test_the_admin_gets_the_newest_backup(daemon_sandbox: Sandbox, shared_
 
 def _make(sandbox: Sandbox, daemon: Daemon) -> Path:
     environ = {**os.environ, **sandbox.env, "DB_PATH": str(daemon.db_path)}
-    command = [sys.executable, str(REPOSITORY / "manage.py"), "backup"]
-    run = subprocess.run(command, cwd=daemon.db_path, env=environ, capture_output=True, text=True, timeout=60)
-    assert run.returncode == 0, run.stderr
-    return Path(run.stdout.strip())
+    code, said = preloaded.outcome("manage", "backup", cwd=daemon.db_path, env=environ)
+    assert code == 0, said
+    return Path(said.strip())

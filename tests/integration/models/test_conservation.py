@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.money import access, payments, subscriptions
@@ -14,6 +14,7 @@ from models.money.fold import Grant
 from models.money.payments import Change, PaymentInfo
 from models.money.subscriptions import News, SubscriptionState
 from tests.access_oracle import simulate
+from tests.examples import slow
 from tests.purchases import DAY, MONTH, NOW, customer, fact, order, plan
 
 pytestmark = pytest.mark.usefixtures("database_file")
@@ -131,7 +132,7 @@ def in_days(payment: PaymentInfo) -> Grant:
 
 
 @given(lives(refunded=False), st.randoms(use_true_random=False))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@slow(60)
 def test_no_paid_second_is_lost_but_under_a_running_renewal(life: list[Purchase], random_: random.Random) -> None:
     user = live(life, lambda told: random_.sample(told, len(told)))
     bought = [in_days(payment) for payment in payments.history_of(user)]
@@ -146,7 +147,7 @@ def test_no_paid_second_is_lost_but_under_a_running_renewal(life: list[Purchase]
 
 
 @given(lives(refunded=True), st.randoms(use_true_random=False))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@slow(60)
 def test_the_order_of_arrival_does_not_matter(life: list[Purchase], random_: random.Random) -> None:
     seen = []
     for order_ in (list, lambda told: random_.sample(told, len(told))):

@@ -5,7 +5,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -32,6 +31,7 @@ from models.money.payments import PaymentInfo
 from models.returns import Answer
 from models.tables import TABLES, CreditUse, Job, Order, Request, Usage
 from tests import purchases
+from tests.examples import slow
 from tests.purchases import BOT, SECRET
 from tests.store import FREE, NOW, PLANS, TODAY, claim, customers, enqueue, exported
 
@@ -435,5 +435,5 @@ class Credits(RuleBasedStateMachine):
 
 def test_credits_add_up_in_any_order() -> None:
     database.execute("PRAGMA synchronous = OFF")
-    machine = settings(max_examples=50, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    machine = slow(50, stateful_step_count=25)
     run_state_machine_as_test(Credits, settings=machine)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,7 @@ from models.maintenance import backups, legacy_import, privacy
 from models.maintenance.legacy_import import NotTheSeeds, Person
 from models.money import access
 from models.tables import Adjustment, Imported, Usage, User
-from tests import environment
-from tests.sandbox_process import REPOSITORY
+from tests import environment, preloaded
 from tests.store import FREE, NOW, TODAY, exported
 
 UTC, MADRID = ZoneInfo("UTC"), ZoneInfo("Europe/Madrid")
@@ -301,15 +298,8 @@ def test_an_erased_customer_stays_erased(database_file: Path, ana: Former) -> No
 
 
 def command(db_path: Path, *words: str) -> tuple[int, str]:
-    run = subprocess.run(
-        [sys.executable, str(REPOSITORY / "manage.py"), "import", *words],
-        cwd=db_path.parent,
-        env={"PATH": os.environ["PATH"], **environment.minimal(db_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return run.returncode, run.stdout + run.stderr
+    env = {"PATH": os.environ["PATH"], **environment.minimal(db_path)}
+    return preloaded.outcome("manage", "import", *words, cwd=db_path.parent, env=env)
 
 
 def count(db_path: Path) -> int:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -26,6 +25,7 @@ from models.jobs import queue, usage
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import ENDED, JobState
 from models.tables import TABLES, Job, Usage
+from tests.examples import slow
 from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, recover
 
 TOMORROW = "2027-01-16"
@@ -251,7 +251,7 @@ def _sums(*states: str) -> list[tuple[int, str, str, int]]:
 
 def test_limits_hold_in_any_order(database_file: Path) -> None:
     database.execute("PRAGMA synchronous = OFF")
-    machine = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    machine = slow(60, stateful_step_count=30)
     run_state_machine_as_test(Limits, settings=machine)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from models import database, users
+from tests import preloaded
 from tests.daemon_process import Daemon, chat
 from tests.sandbox_process import REPOSITORY, Sandbox
 
@@ -52,10 +53,15 @@ def begin(place: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
     )
 
 
+def run(place: Path, *words: str, **environ: str) -> tuple[int, str]:
+    """The same to its end: its exit code, and what it said."""
+    env = {"PATH": os.environ["PATH"], "DB_PATH": str(place)} | environ
+    return preloaded.outcome("manage", "logs", *words, cwd=place, env=env)
+
+
 def read(place: Path, *words: str, **environ: str) -> list[str]:
-    with begin(place, *words, **environ) as process:
-        said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    code, said = run(place, *words, **environ)
+    assert code == 0, said
     return said.splitlines()
 
 
@@ -179,9 +185,8 @@ def test_wrong_words_are_answered_in_the_operators_language(place: Path) -> None
     write(place, "daemon.log", at("09:00:00", "a.first"))
 
     def refused(*words: str) -> str:
-        with begin(place, *words, LANGUAGE="es") as process:
-            said, _ = process.communicate(timeout=60)
-        assert process.returncode == 1
+        code, said = run(place, *words, LANGUAGE="es")
+        assert code == 1
         return said
 
     assert "nadie llamado @ana ha escrito al bot" in refused("--customer", "@ana")

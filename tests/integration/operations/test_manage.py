@@ -6,7 +6,6 @@ import os
 import socketserver
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from models.maintenance import health
 from models.money import payments
 from models.money.facts import RefundFact
 from tests import clients, environment, preloaded
+from tests.paypal_shop import free_port
 from tests.purchases import NOW, customer, fact, order
 from tests.sandbox_process import REPOSITORY, Sandbox
 
@@ -40,18 +40,13 @@ def start(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
 
 def run(environ: dict[str, str], *words: str) -> tuple[int, str]:
     """The exit code of a command, and what it said."""
-    with tempfile.TemporaryFile() as said:
-        env = {"PATH": os.environ["PATH"]} | environ
-        process = preloaded.run("manage", *words, cwd=Path.cwd(), env=env, output=said, errors=said, code=REPOSITORY)
-        ended = process.wait(60)
-        said.seek(0)
-        return ended, said.read().decode()
+    return preloaded.outcome("manage", *words, cwd=Path.cwd(), env={"PATH": os.environ["PATH"]} | environ)
 
 
 @pytest.fixture
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.chdir(tmp_path)
-    return environment.minimal(tmp_path / "data")
+    return environment.minimal(tmp_path / "data") | {"PORT": str(free_port())}
 
 
 def test_the_version_is_told_without_any_settings() -> None:

@@ -1,8 +1,6 @@
 """The disk is lost, the backup is older than the last purchases: what was paid comes back by itself."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,13 +10,13 @@ import pytest
 from models import database, notes, users
 from models.money import orders, payments, subscriptions
 from models.tables import Payment, User
-from tests import daemon_process, machine, paypal_shop
+from tests import daemon_process, machine, paypal_shop, preloaded
 from tests.daemon_process import Daemon, chat
 from tests.integration.paypal.test_paypal_subscriptions import subscribed
 from tests.paypal_shop import Buyer, PayPalShop, until
 from tests.purchases import BOT, SECRET
 from tests.sandbox.paypal import start as start_paypal
-from tests.sandbox_process import REPOSITORY, Sandbox
+from tests.sandbox_process import Sandbox
 from tests.store import NOW, PLANS
 from web.paypal import disputes, reconciliation
 
@@ -26,11 +24,9 @@ DAY = 86_400
 
 
 def manage(environ: dict[str, str], *words: str) -> str:
-    command = [sys.executable, str(REPOSITORY / "manage.py"), *words]
-    environ = {**os.environ, **environ}
-    run = subprocess.run(command, cwd=environ["DB_PATH"], env=environ, capture_output=True, text=True, timeout=60)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+    code, said = preloaded.outcome("manage", *words, cwd=Path(environ["DB_PATH"]), env={**os.environ, **environ})
+    assert code == 0, said
+    return said
 
 
 def lose_disk(place: Path) -> None:

@@ -25,7 +25,7 @@ from manage import cli
 from models import database, users
 from models.jobs import queue
 from models.maintenance import backups, restoring
-from tests import environment
+from tests import environment, preloaded
 from tests.integration.daemon.test_supervision import STUBBORN, Instance, instance, wait
 from tests.purchases import NOW
 from tests.sandbox_process import REPOSITORY
@@ -46,9 +46,8 @@ def begin(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
 
 
 def manage(environ: dict[str, str], *words: str) -> tuple[int, str]:
-    with begin(environ, *words) as run:
-        said, _ = run.communicate(timeout=60)
-    return run.returncode, said
+    env = {"PATH": os.environ["PATH"], **environ}
+    return preloaded.outcome("manage", *words, cwd=Path(environ["DB_PATH"]), env=env)
 
 
 def ask(file: Path, question: str) -> list[Any]:

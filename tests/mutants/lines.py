@@ -1,0 +1,108 @@
+"""Which tests run a line: gathered once from a run of the whole suite, then asked for each mistake."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from coverage import CoverageData
+
+from tests.mutants import traced
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+FILE = REPOSITORY / "build" / "mutants" / "lines.json"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What was gathered: seconds by test; of each file a hash of its text, and the tests by line."""
+
+    seconds: dict[str, float]
+    hashes: dict[str, str]
+    tests: dict[str, dict[int, frozenset[str]]]
+
+    def is_known(self, file: str) -> bool:
+        """Is a file as it was when the lines were gathered?"""
+        return self.hashes.get(file) == _hash(REPOSITORY / file)
+
+    def of(self, file: str, lines: Iterable[int]) -> frozenset[str]:
+        """The tests that run one of these lines."""
+        by_line = self.tests.get(file, {})
+        return frozenset().union(*(by_line.get(line, frozenset()) for line in lines))
+
+    def chosen(self, tests: Iterable[str], limit_s: float) -> list[str]:
+        """As many tests as take *limit_s* seconds: of each file its quickest first, so that no file is left out."""
+        by_file: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(tests, key=self._cost):
+            by_file[test.partition("::")[0]].append(test)
+        quickest_first = sorted(by_file.values(), key=lambda of_file: self._cost(of_file[0]))
+        return list(self._within(limit_s, (each for row in zip_longest(*quickest_first) for each in row if each)))
+
+    def _within(self, limit_s: float, tests: Iterable[str]) -> Iterator[str]:
+        left = limit_s
+        for test in tests:
+            if self._cost(test) <= left:
+                left -= self._cost(test)
+                yield test
+
+    def _cost(self, test: str) -> float:
+        return self.seconds.get(test, 1.0)
+
+
+def gather() -> None:
+    """Run all tests, and write down which lines each has run."""
+    place = FILE.parent / "traced"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.traced", "-m", "not acceptance", "-n", "2"]
+    command += ["--dist", "loadfile", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
+    subprocess.run(command, cwd=REPOSITORY, env={**os.environ, traced.PLACE: str(place)})
+    FILE.write_text(json.dumps(_collected(place)))
+
+
+def _collected(place: Path) -> dict[str, object]:
+    seconds: dict[str, float] = {}
+    for file in place.glob("*/seconds"):
+        for line in file.read_text().splitlines():
+            test, _, taken = line.rpartition("\t")
+            seconds[test] = float(taken)
+    numbers = {test: number for number, test in enumerate(seconds)}
+    found: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for file in place.glob("*/lines.*"):
+        _add(file, numbers, found)
+    return {
+        "seconds": seconds,
+        "hashes": {file: _hash(REPOSITORY / file) for file in found},
+        "tests": {file: {line: sorted(tests) for line, tests in lines.items()} for file, lines in found.items()},
+    }
+
+
+def _add(file: Path, numbers: dict[str, int], found: dict[str, dict[int, set[int]]]) -> None:
+    data = CoverageData(str(file))
+    data.read()
+    for measured in data.measured_files():
+        name = os.path.relpath(measured, REPOSITORY)
+        for line, tests in data.contexts_by_lineno(measured).items():
+            found[name][line].update(numbers[test] for test in tests if test in numbers)
+
+
+def read() -> Lines:
+    """What was gathered. Raises FileNotFoundError when nothing was."""
+    said = json.loads(FILE.read_text())
+    names = list(said["seconds"])
+    tests = {
+        file: {int(line): frozenset(names[number] for number in numbers) for line, numbers in lines.items()}
+        for file, lines in said["tests"].items()
+    }
+    return Lines(said["seconds"], said["hashes"], tests)
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
