@@ -12,7 +12,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -332,20 +332,9 @@ def changed(base: Settings, values: Mapping[str, str]) -> Settings:
 
 
 def secret_values(settings: Settings) -> list[str]:
-    """The values that no log line, page or message may show."""
-    candidates = (
-        settings.telegram_bot_token,
-        settings.telegram_api_hash,
-        settings.telegram_session_string,
-        settings.paypal_client_secret,
-        settings.secret_key,
-        settings.metrics_token,
-        settings.backup_passphrase,
-        settings.backup_s3_access_key,
-        settings.backup_s3_secret_key,
-        settings.ping_url,
-    )
-    return [value for value in candidates if value]
+    """The values that no log line, page or message may show: of the fields that no representation shows."""
+    kept_back = [getattr(settings, each.name) for each in fields(settings) if not each.repr]
+    return [value for value in kept_back if value]
 
 
 def _application(reader: _Reader) -> dict[str, Any]:

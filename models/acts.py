@@ -123,10 +123,10 @@ def note(actor: Actor, user_id: int, text: str, now: int) -> None:
         customer_notes.add(user_id, text, actor.id, now)
 
 
-def message(actor: Actor, user_id: int, text: str, now: int) -> None:
-    """Have a customer told *text*; their answer comes back to the actor."""
+def message(actor: Actor, user_id: int, text: str, now: int, *, source: str | None = None) -> None:
+    """Have a customer told *text*, once for each *source*; their answer comes back to the actor."""
     with acting(actor, Act.MESSAGE, now, user_id=user_id):
-        conversations.say(actor.id, user_id, text, from_operator=True, now=now)
+        conversations.say(actor.id, user_id, text, from_operator=True, now=now, source=source)
 
 
 def refund(actor: Actor, payment_id: int, amount: int | None, now: int) -> None:

@@ -41,12 +41,18 @@ class RelayInfo:
     about: int
 
 
-def say(sender: int, receiver: int, text: str, *, from_operator: bool, now: int) -> bool:
-    """Have *receiver* told what *sender* wrote; False when a customer has used up :data:`FROM_CUSTOMER`."""
+def say(sender: int, receiver: int, text: str, *, from_operator: bool, now: int, source: str | None = None) -> bool:
+    """Have *receiver* told what *sender* wrote; False when a customer has used up :data:`FROM_CUSTOMER`.
+
+    :param source: names the message that it came with: the same one is passed on once.
+    """
+    key = source and f"relayed:{source}"
     with joined_transaction():
+        if key and outbox.is_written(key):
+            return True
         if not from_operator and not budgets.take(sender, FROM_CUSTOMER, 1, now):
             return False
-        outbox.append(MessageRelayed(sender=sender, text=text, from_operator=from_operator), receiver, now)
+        outbox.append(MessageRelayed(sender=sender, text=text, from_operator=from_operator), receiver, now, key)
         return True
 
 

@@ -20,14 +20,16 @@ class NoteInfo:
 
 
 def add(user_id: int, text: str, by: int, now: int) -> None:
-    """Write a note about a customer.
+    """Write a note about a customer; what the newest one says already, by the same admin, is not written again.
 
     :raises NotFound: nobody has this id.
     """
     with joined_transaction():
         if not User.select(User.id).where(User.id == user_id).exists():
             raise NotFound("user", user_id)
-        CustomerNote.insert(user=user_id, by=by, text=text[:LONGEST], at=now).execute()
+        newest = CustomerNote.select().where(CustomerNote.user == user_id).order_by(CustomerNote.id.desc()).first()
+        if newest is None or (newest.text, newest.by) != (text[:LONGEST], by):
+            CustomerNote.insert(user=user_id, by=by, text=text[:LONGEST], at=now).execute()
 
 
 def of(user_id: int, limit: int) -> tuple[NoteInfo, ...]:

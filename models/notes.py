@@ -8,6 +8,9 @@ from models.tables import Note
 
 BACKUP_COPIED = "backup_copied"
 """The name of the newest backup in the bucket. Without this note, the backups there may be another database's."""
+HANDLED = "admin_commands"
+"""The newest commands of admins that were begun: Telegram, or a crash, may deliver one twice."""
+_REMEMBERED = 200
 
 
 def get(key: str) -> Any:
@@ -34,3 +37,13 @@ def drop(key: str) -> None:
     """Delete a note; one that does not exist is no error."""
     with transaction():
         Note.delete().where(Note.key == key).execute()
+
+
+def is_first(key: str, value: str, now: int) -> bool:
+    """Add *value* to the newest ones of a note that is a list; False when it is among them already."""
+    with transaction():
+        known = get(key) or []
+        if value in known:
+            return False
+        write(key, [*known, value][-_REMEMBERED:], now)
+        return True

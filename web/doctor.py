@@ -24,7 +24,7 @@ PATIENCE_S = 15.0
 FEE_SHARE = 5
 """One part in so many of a price that PayPal's fixed fee may be, before the operator is warned."""
 TIMEOUT_S = (3.05, 10.0)
-FORGED = 400
+ANSWERED, FORGED = 200, 400
 """The status with which our webhook answers a notification that is not PayPal's."""
 
 
@@ -115,7 +115,7 @@ def _paypal(shop: Shop, t: Texts) -> Iterator[Finding]:
     else:
         yield ok("PayPal", t.gettext("accepts the credentials ({mode})", mode=mode))
     try:
-        date = requests.head(shop.paypal.base_url, timeout=TIMEOUT_S).headers.get("Date", "")
+        date = requests.head(shop.paypal.base_url, timeout=TIMEOUT_S, allow_redirects=False).headers.get("Date", "")
         yield clock("clock (PayPal)", email.utils.parsedate_to_datetime(date).timestamp(), time.time(), t)
     except (requests.RequestException, ValueError) as error:
         yield warn("clock (PayPal)", t.gettext("not compared: {error}", error=type(error).__name__))
@@ -180,14 +180,14 @@ def _way_in(settings: Settings, t: Texts) -> Finding:
     """Call the web program by the address that PayPal and customers use, through every proxy in front of it."""
     url = settings.backend_url or ""
     try:
-        live = requests.get(f"{url}/health/live", timeout=TIMEOUT_S)
+        live = requests.get(f"{url}/health/live", timeout=TIMEOUT_S, allow_redirects=False)
         forged = requests.post(f"{url}{registration.PATH}", data=b"{}", timeout=TIMEOUT_S, allow_redirects=False)
     except requests.RequestException as error:
         kind = type(error).__name__
         return fail(
             "way in", t.gettext("{url} cannot be reached ({error}): see domain, port and proxy", url=url, error=kind)
         )
-    if not live.ok or "status" not in live.text:
+    if live.status_code != ANSWERED or "status" not in live.text:
         said = t.gettext("{url} answers, but not as this bot: see where the domain leads", url=url)
         return fail("way in", f"{said} ({live.status_code})")
     if forged.status_code != FORGED:

@@ -15,7 +15,7 @@ def health(settings: Settings) -> Finding:
     """What ``/health`` says, asked at ``BACKEND_URL``, or on this machine where there is none."""
     url = settings.backend_url or f"http://127.0.0.1:{settings.port}"
     try:
-        answer = requests.get(f"{url}/health", timeout=TIMEOUT_S)
+        answer = requests.get(f"{url}/health", timeout=TIMEOUT_S, allow_redirects=False)
         checks = answer.json()["checks"]
     except (requests.RequestException, ValueError, KeyError) as error:
         return fail("health", f"no answer at {url}/health ({type(error).__name__}): are the programs running?")
@@ -31,7 +31,7 @@ def open_page(address: str) -> tuple[Finding, str | None]:
     browser = requests.Session()
     part = "PayPal's page"
     try:
-        page = browser.get(address, timeout=TIMEOUT_S)
+        page = browser.get(address, timeout=TIMEOUT_S, allow_redirects=False)
         if page.status_code != SUCCESS:
             return fail(part, f"our page answers {page.status_code}"), None
         pressed = browser.post(address, timeout=TIMEOUT_S, allow_redirects=False)

@@ -15,7 +15,7 @@ from daemon.screens import vocabulary
 from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from daemon.transfer.errors import PermanentFailure, RetryLater
-from models import acts, outbox
+from models import acts, notes, outbox
 from models.audit import Entry
 from models.errors import ActRefused, MoveRefused, RefundRefused
 from models.jobs import queue, sources
@@ -27,6 +27,8 @@ from models.roles import Act
 from models.users import UserInfo
 
 TEST_PRICE = 1
+ONCE = frozenset({"revoke", "refund", "ban", "unban", "allow", "block", "testpay"})
+"""Commands that would act again if Telegram, or a crash, delivered one twice: on what was paid or decided since."""
 
 
 def command(
@@ -36,7 +38,8 @@ def command(
 
     async def handle(context: Context) -> None:
         try:
-            screen = await act(context, context.argument.split())
+            is_repeated = name in ONCE and not await _is_first(context)
+            screen = admin.repeated(context.t) if is_repeated else await act(context, context.argument.split())
         except ActRefused as error:
             screen = admin.act_refused(context.t, error)
         except BadArguments as error:
@@ -47,6 +50,10 @@ def command(
         context.deps.wakeup.wake()
 
     return handle
+
+
+async def _is_first(context: Context) -> bool:
+    return await context.deps.database(notes.is_first, notes.HANDLED, context.key, context.now)
 
 
 async def grant(context: Context, words: list[str]) -> Screen:

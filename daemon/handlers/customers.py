@@ -236,13 +236,13 @@ async def _take(context: Context, relay: RelayInfo, text: str) -> None:
 
 async def _say(context: Context, receiver: UserInfo, text: str) -> Screen | None:
     """Pass a text on. None when it is too much: an event tells the customer."""
-    said = plain(text)
+    said, source = plain(text), f"{context.deps.settings.bot_id}:{context.key}"
     if context.may(Act.MESSAGE):
-        await context.deps.database(acts.message, context.actor, receiver.id, said, context.now)
+        await context.deps.database(acts.message, context.actor, receiver.id, said, context.now, source=source)
         context.deps.wakeup.wake()
         return customers.said(context.t, receiver)
     is_taken = await context.deps.database(
-        conversations.say, context.user.id, receiver.id, said, from_operator=False, now=context.now
+        conversations.say, context.user.id, receiver.id, said, from_operator=False, now=context.now, source=source
     )
     context.deps.wakeup.wake()
     return customers.answer_sent(context.t) if is_taken else None

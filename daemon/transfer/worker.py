@@ -265,11 +265,10 @@ class Transfers:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             for run in self._running():
-                if not await self._database(queue.heartbeat, run.job.id, self._owner, LEASE_S, _now()):
-                    self._withdraw(run)
+                await self._database(queue.heartbeat, run.job.id, self._owner, LEASE_S, _now())
 
     async def _check_leases(self) -> None:
-        """Stop cancelled jobs within a second, and note that the account is up while it is."""
+        """Stop jobs that were cancelled, or that another worker has, and note that the account is up while it is."""
         while True:
             await asyncio.sleep(CHECK_S)
             if self._clients.account_is_up():

@@ -42,7 +42,10 @@ class Ping:
 
     def _fetch(self, url: str) -> None:
         try:
-            requests.get(url, timeout=TIMEOUT_S).raise_for_status()
+            answer = requests.get(url, timeout=TIMEOUT_S, allow_redirects=False)
+            answer.raise_for_status()
+            if answer.is_redirect:  # whoever it leads to would learn the address
+                raise requests.TooManyRedirects
         except requests.RequestException as error:
             # The address is as good as a password, so it stays out of the log.
             logger.warning("ping.failed", extra={"cause": type(error).__name__})

@@ -24,7 +24,7 @@ AWS = "https://s3.amazonaws.com"
 DEFAULT_REGION = "us-east-1"
 TIMEOUT_S = (10, 120)
 PIECE_BYTES = MIB
-FORBIDDEN = 403
+REDIRECTS, FORBIDDEN = 300, 403
 
 _REGION = re.compile(r"s3[.-](?:dualstack\.)?(?P<region>[a-z]+-[a-z0-9-]+)\.")
 _XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -111,10 +111,18 @@ class Bucket:
     def _request(self, method: str, key: str, **more: object) -> requests.Response:
         address = f"{self.endpoint}/{self.name}/{quote(key)}".rstrip("/")
         try:
-            answer = requests.request(method, address, auth=self.auth, timeout=TIMEOUT_S, **more)  # type: ignore[arg-type]
+            # A redirect would take a backup, and our signature, wherever it leads.
+            answer = requests.request(
+                method,
+                address,
+                auth=self.auth,
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+                **more,  # type: ignore[arg-type]
+            )
         except requests.RequestException as error:
             raise S3Error(f"{self.endpoint} cannot be reached: {type(error).__name__}") from error
-        if not answer.ok:
+        if answer.status_code >= REDIRECTS:
             reason = f"{method} {self.name}/{key}: {answer.status_code} {_reason(answer.text)}"
             raise S3Error(reason, answer.status_code)
         return answer

@@ -46,6 +46,13 @@ def usage(t: Texts, command: str, plan_codes: Sequence[str], wrong: str = "") ->
     return Screen(f"{wrong}\n\n{text}" if wrong else text)
 
 
+def repeated(t: Texts) -> Screen:
+    """A command came a second time, and the first one may have been cut off."""
+    return Screen(
+        t.gettext("This command has reached me twice, and I carry it out once. If nothing came of it, send it again.")
+    )
+
+
 @dataclass(frozen=True)
 class FirstSteps:
     """What is done, for an operator who has never sold; the last three are theirs to choose."""
