@@ -81,7 +81,8 @@ class Scene:
         database.open_database(self.daemon.db_path / "peaje.db")
         try:
             open_jobs = Job.select().where(Job.state.not_in(("done", "refused", "failed", "cancelled"))).count()
-            return {"open": open_jobs, "usage": [row.state for row in Usage.select()]}
+            attempts = [row.attempts for row in Job.select().where(Job.state == "queued")]
+            return {"open": open_jobs, "usage": [row.state for row in Usage.select()], "attempts": attempts}
         finally:
             database.close_database()
 
@@ -228,6 +229,7 @@ async def test_a_daemon_told_to_stop_gives_the_job_back(scene: Scene) -> None:
     started = time.monotonic()
     assert await asyncio.to_thread(scene.daemon.stop) == 0
     assert time.monotonic() - started < 25
+    assert scene.rows()["attempts"] == [0], "stops, however many, do not use up the attempts of a job"
     scene.sandbox.control("DELETE", "/faults")
     scene.daemon.start()
     await scene.arrived_once(post)

@@ -164,3 +164,9 @@ def test_forged_data_of_a_button_names_no_row(forged: str) -> None:
     pressed = context.Context(nobody, nobody, translator("en"), 1, 1, "key", forged)
     assert pressed.number is None
     assert dataclasses.replace(pressed, argument="7").number == 7
+
+
+def test_who_was_silent_for_long_may_not_flood_either() -> None:
+    limiter = Limiter(burst=3, per_second=1)
+    assert limiter.wait(1, 0.0) == 0
+    assert [limiter.wait(1, 3600.0) for _ in range(4)] == [0, 0, 0, 1]

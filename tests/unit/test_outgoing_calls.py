@@ -1,11 +1,14 @@
-"""Every call that changes something at a provider stands in docs/ARCHITECTURE.md, with its key and what follows it."""
+"""Every call that changes something at a provider stands in docs/ARCHITECTURE.md, with its key and what follows it.
+
+And no call of ours follows a redirect (``tests/integration/web/test_redirects.py`` tries what the rule is for).
+"""
 
 import ast
 import re
 
 from config.units import DAY_S, HOUR_S
 from tests import source_text
-from web.paypal.client import KEY_LIVES_S
+from web.paypal.client import KEY_LIVES_S, PayPal
 from web.paypal.operations import LIFE_S
 
 REPOSITORY = source_text.REPOSITORY
@@ -76,3 +79,37 @@ def test_no_request_outlives_its_key_at_paypal() -> None:
     longest = {"refund": "/v2/payments", "cancel_subscription": "/v1/billing", "resume_subscription": "/v1/billing"}
 
     assert all(LIFE_S[kind] <= KEY_LIVES_S[longest[kind]] for kind in LIFE_S if kind in longest)
+
+
+METHODS = {"get", "head", "post", "put", "patch", "delete", "request"}
+
+
+def asking(source: ast.Module) -> list[ast.Call]:
+    """The calls of ``requests``, or of a session of it."""
+    calls = (node for node in ast.walk(source) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute))
+    return [call for call in calls if call.func.attr in METHODS and is_http(call)]  # type: ignore[attr-defined]
+
+
+def is_http(call: ast.Call) -> bool:
+    on = ast.unparse(call.func).rpartition(".")[0]
+    return on == "requests" or "timeout" in {each.arg for each in call.keywords}
+
+
+def test_no_call_of_ours_follows_a_redirect() -> None:
+    found = {
+        f"{name}:{call.lineno}": [ast.unparse(each.value) for each in call.keywords if each.arg == "allow_redirects"]
+        for name, file in source_text.modules().items()
+        for call in asking(source_text.tree(file))
+    }
+
+    assert len(found) >= 8
+    assert {place for place, allowed in found.items() if allowed != ["False"]} == set()
+
+
+def test_a_limit_within_another_ends_without_it() -> None:
+    paypal = PayPal("http://127.0.0.1:9", "id", "secret")
+    with paypal.within(60):
+        with paypal.within(0.0):
+            assert paypal._time_left() <= 0
+        assert 50 < paypal._time_left() <= 60
+    assert paypal._time_left() == float("inf")

@@ -36,7 +36,7 @@ from daemon.screens.operator.codes import Composed
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
-from models import event_kinds, users
+from models import event_kinds, sale_notices, users
 from models.errors import ActRefused, RefundRefused
 from models.event_kinds import (
     BatchHeld,
@@ -201,6 +201,26 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("incident_opened", {"key": "account_revoked", "text": EVIL}),
     ("incident_opened", {"key": "a_key_without_words", "text": EVIL}),
     ("incident_closed", {"key": "account_banned", "text": EVIL, "seconds": 61}),
+    *[("shop_notice", {"about": about, "customer": 42, "told": MONEY}) for about in sale_notices.TOLD],
+    ("shop_notice", {"about": "payment_completed", "customer": 42, "told": MONEY | {"renewal": True}}),
+    (
+        "digest",
+        {
+            "day": NOW,
+            "yesterday": [],
+            "week": [["XTR", 2, 1000]],
+            "month": [["XTR", 2, 1000], ["USD", 1, 500]],
+            "currency": "XTR",
+            "days": [0] * 29 + [1000],
+            "new": 1,
+            "lost": 2,
+            "delivered": 3,
+            "refused": {"not_found": 9, "a_reason_without_words": 1},
+            "incidents": ["account_revoked"],
+            "account": EVIL,
+        },  # fmt: skip
+    ),
+    *[("message_relayed", {"sender": 42, "text": EVIL, "from_operator": own}) for own in (True, False)],
 ]
 
 
@@ -428,9 +448,7 @@ def screens(t: Texts) -> list[Screen]:
     money = payments.Totals(3, (Income("XTR", 2, 1000, 500), Income("USD", 1, 500, 0)))
     mine = account.stats(t, status(PREMIUM, PAID), LEFT, 2)
     told = [
-        announcements.render(
-            event_kinds.read(kind, payload), announcements.Setting(t, PLANS, UTC, contact, refund_days=days)
-        )
+        news.render(event_kinds.read(kind, payload), announcements.Setting(t, PLANS, UTC, contact, refund_days=days))
         for kind, payload in EVENTS
         for contact, days in ((None, 0), (EVIL, 7))
     ]

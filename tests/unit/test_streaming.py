@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from pyrogram import raw
 
 from daemon.transfer.datacentres.sessions import Chunk
+from daemon.transfer.errors import SourceChanged
 from daemon.transfer.streaming import PIECE, Budget, Download, Stream, Upload
 
 HOME, SILENT = 2, 4
@@ -18,8 +20,9 @@ WIDEST = READS + WRITES // 2
 class Pool:
     """Answers at once or never, and counts the calls that wait."""
 
-    def __init__(self, calls_high: int, *, answers: bool = True) -> None:
+    def __init__(self, calls_high: int, *, answers: bool = True, short: int = 0) -> None:
         self.calls_high = calls_high
+        self._short = short
         self.waiting = 0
         self._answers = answers
 
@@ -28,7 +31,7 @@ class Pool:
             self.waiting += 1
             await asyncio.Event().wait()
         await asyncio.sleep(0)
-        return Chunk(memoryview(bytes(size))) if method is raw.functions.upload.GetFile else True
+        return Chunk(memoryview(bytes(size - self._short))) if method is raw.functions.upload.GetFile else True
 
 
 class Pools:
@@ -77,3 +80,9 @@ async def test_a_file_alone_fills_both_windows() -> None:
     await asyncio.sleep(0.05)
     assert silent.waiting == WIDEST
     await ended(alone)
+
+
+@pytest.mark.parametrize("missing", [1, PIECE])
+async def test_a_file_with_less_in_it_is_not_delivered(missing: int) -> None:
+    with pytest.RaisesGroup(SourceChanged, flatten_subgroups=True, allow_unwrapped=True):
+        await copy(stream(Pool(READS, short=missing)), SILENT, pieces=1)

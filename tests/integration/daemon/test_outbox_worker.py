@@ -1,12 +1,12 @@
 """What other programs write, the customer hears: at once, once, whatever stands in the way."""
 
 import asyncio
-import os
+import contextlib
 import statistics
-import subprocess
-import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from daemon.telegram.errors import Unreachable
 from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
 from daemon.wakeup import Wakeup
-from models import database, outbox, users
+from models import database, event_kinds, outbox, users
 from models.database import Watcher
 from models.event_kinds import CheckoutCancelled
 from models.maintenance import clock_repair, health
@@ -30,39 +30,43 @@ from models.money import access, payments
 from models.tables import Event
 from tests import environment, purchases
 from tests.daemon_process import Chat, Daemon, chat
-from tests.sandbox_process import REPOSITORY, Sandbox
+from tests.sandbox_process import Sandbox
+from tests.unit.test_screens import EVENTS
 
 BOT = "peaje_sandbox_bot"
 
 
-def write(daemon: Daemon, code: str) -> None:
-    """Run *code* against the daemon's database from another process, as upkeep or web would."""
-    prelude = (
-        "from pathlib import Path; import time; from models import database, outbox, users\n"
-        "from models.maintenance import health; from models.money import access\n"
-        f"database.open_database(Path({str(daemon.db_path / 'peaje.db')!r})); now = int(time.time())\n"
-    )
-    subprocess.run([sys.executable, "-c", prelude + code], cwd=REPOSITORY, check=True, timeout=20, env=os.environ)
+@contextlib.contextmanager
+def written(daemon: Daemon) -> Iterator[int]:
+    """Its database open in this process, as it is in upkeep and web; gives the time."""
+    database.open_database(daemon.db_path / "peaje.db")
+    try:
+        yield int(time.time())
+    finally:
+        database.close_database()
 
 
-def give(customer: Chat, seconds: int) -> str:
-    """Code that gives a customer time, which he hears of."""
-    return f"access.give({customer.id}, 1, seconds={seconds}, reason='test', by=None, now=now)\n"
+def write(daemon: Daemon, act: Callable[[int], object]) -> None:
+    """Write to the daemon's database from here: another process, as upkeep or web is."""
+    with written(daemon) as now:
+        act(now)
+
+
+def give(customer: Chat, seconds: int) -> Callable[[int], object]:
+    """Gives a customer time, which they hear of."""
+    return lambda now: access.give(customer.id, 1, seconds=seconds, reason="test", by=None, now=now)
 
 
 async def test_a_commit_of_another_process_is_told_at_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.ask("/start")
-        database.open_database(shared_daemon.db_path / "peaje.db")
-        try:
+        with written(shared_daemon):
             took = []
             for _ in range(10):
                 began = time.monotonic()
                 access.give(customer.id, 1, seconds=60, reason="test", by=None, now=int(time.time()))
                 await customer.next()
                 took.append(time.monotonic() - began)
-        finally:
-            database.close_database()
         assert statistics.median(took) < 0.15
 
 
@@ -87,11 +91,7 @@ async def test_a_lost_reply_and_a_crash_tell_nothing_twice(daemon_sandbox: Sandb
         assert "2 hours" in (await customer.next()).text
         shared_daemon.kill()  # sent, but not yet marked as heard
         shared_daemon.start()
-        write(
-            shared_daemon,
-            "from models.tables import Event\n"
-            f"Event.update(not_before=0).where(Event.user_id == {customer.id}).execute()",
-        )
+        write(shared_daemon, lambda _: Event.update(not_before=0).where(Event.user_id == customer.id).execute())
         await customer.silence(2)
 
 
@@ -102,17 +102,15 @@ async def test_who_blocked_the_bot_is_marked_and_holds_nobody_up(
         await gone.ask("/start")
         await customer.ask("/start")
         daemon_sandbox.control("POST", "/faults", {"fault": "block", "user": gone.id, "blocks": BOT})
-        write(shared_daemon, give(gone, 60) + give(customer, 60))
+        for each in (gone, customer):
+            write(shared_daemon, give(each, 60))
         await customer.next()
-        database.open_database(shared_daemon.db_path / "peaje.db")
-        try:
+        with written(shared_daemon):
             async with asyncio.timeout(5):
                 while not users.get(gone.id).blocked_bot:
                     await asyncio.sleep(0.05)
             while any(event.user_id == gone.id for event in outbox.due(int(time.time()) + 10**6)):
                 await asyncio.sleep(0.05)
-        finally:
-            database.close_database()
         daemon_sandbox.control("POST", "/faults", {"fault": "block", "user": gone.id, "blocks": BOT, "blocked": False})
         assert "Your plan" in (await gone.ask("/start")).text
 
@@ -120,10 +118,11 @@ async def test_who_blocked_the_bot_is_marked_and_holds_nobody_up(
 async def test_admins_hear_when_an_incident_begins_and_ends(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/language en")
-        write(shared_daemon, "for text in ('97 % full', 'again'): health.open_incident('disk', text, now - 60)")
+        for text in ("97 % full", "again"):
+            write(shared_daemon, lambda now, text=text: health.open_incident("disk", text, now - 60))  # type: ignore[misc]
         assert "97 % full" in (await admin.next()).text
         assert "97 % full" in (await admin.ask("/status")).text
-        write(shared_daemon, "health.close_incident('disk', now)")
+        write(shared_daemon, lambda now: health.close_incident("disk", now))
         assert "Solved after 1 minute" in (await admin.next()).text
         await admin.silence(0.3)
 
@@ -142,18 +141,22 @@ async def test_a_flood_wait_delays_what_is_told_but_loses_nothing(
 
 
 class Post(Sender):
-    """Takes messages to those for whom it has no ``trouble``, each once."""
+    """Takes messages to those for whom it has no ``trouble``, each ``random_id`` once: it belongs to the sender."""
 
     def __init__(self, trouble: dict[int, Exception]) -> None:
+        nobody: Any = SimpleNamespace(me=None)
+        super().__init__(nobody, nobody)
         self.trouble = trouble
         self.asked: list[int] = []
         self.heard: dict[int, set[int]] = {}
         self.texts: dict[int, list[str]] = {}
 
-    async def send_screen(self, chat_id: int, screen: Screen, *, random_id: int | None = None, **_: Any) -> int:
+    async def send_screen(self, chat_id: int, screen: Screen, *, random_id: int | None = None, **_: Any) -> int | None:
         self.asked.append(chat_id)
         if chat_id in self.trouble:
             raise self.trouble[chat_id]
+        if any(random_id in known for known in self.heard.values()):
+            return None
         self.heard.setdefault(chat_id, set()).add(random_id or 0)
         self.texts.setdefault(chat_id, []).append(screen.text)
         return 1
@@ -214,6 +217,33 @@ async def test_an_admin_away_is_told_later_and_the_others_now(database_file: Pat
     assert event.heard_at is None and event.not_before >= began + 7200 + outbox_worker.FLOOD_MARGIN_S
     # And nothing makes it due before
     assert clock_repair.mend(began + 60) == 0
+
+
+@pytest.mark.parametrize("number", range(len(EVENTS)), ids=lambda number: f"{number}-{EVENTS[number][0]}")
+async def test_every_admin_hears_of_every_event(database_file: Path, tmp_path: Path, number: int) -> None:
+    kind, payload = EVENTS[number]
+    with database.transaction():
+        outbox.append(event_kinds.PAYLOADS[kind].read(payload), None, int(time.time()))
+    configured = settings.load(environment.minimal(tmp_path) | {"ADMIN_IDS": "1 2 3"}, None)
+    reader, post = Database(), Post({})
+    await worker(configured, reader, post).tell_due()
+    await reader.close()
+    assert Event.get().heard_at is not None
+    assert post.heard.keys() in ({1, 2, 3}, set()), "an event that admins do not hear of is heard by none"
+    assert post.heard or not kind.startswith(("admin", "incident", "shop", "digest"))
+
+
+async def test_many_sales_at_once_reach_every_admin(database_file: Path, tmp_path: Path) -> None:
+    sales = [payload for kind, payload in EVENTS if kind == "shop_notice"]
+    with database.transaction():
+        for payload in (sales * outbox_worker.MANY_SALES)[: outbox_worker.MANY_SALES]:
+            outbox.append(event_kinds.ShopNotice.read(payload), None, int(time.time()))
+    configured = settings.load(environment.minimal(tmp_path) | {"ADMIN_IDS": "1 2 3"}, None)
+    reader, post = Database(), Post({})
+    await worker(configured, reader, post).tell_due()
+    await reader.close()
+    assert post.heard.keys() == {1, 2, 3}
+    assert {len(heard) for heard in post.heard.values()} == {1}, "in one message"
 
 
 async def told_to_customers(tmp_path: Path, post: Post) -> None:

@@ -115,3 +115,14 @@ notes.put("x", 1, 1)
     assert await watcher.wait(20)
     assert writer.wait() == 0
     watcher.close()
+
+
+def test_a_restart_keeps_what_telegram_has_put_off() -> None:
+    interrupted, put_off = write(), write()
+    outbox.claim(NOW)
+    outbox.retry(put_off or 0, NOW + 7200)
+
+    outbox.take_over(NOW + 5)
+
+    assert [event.id for event in outbox.due(NOW + 5)] == [interrupted]
+    assert [event.id for event in outbox.due(NOW + 7200)] == [interrupted, put_off]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models import database, outbox, users
@@ -20,6 +20,7 @@ from models.money.income import Income
 from models.money.ledger import Change
 from models.money.payments import DisputeFact, Fact, RefundFact
 from models.tables import Event, Payment, PaymentHistory, Refund, Request
+from tests.examples import slow
 from tests.purchases import (
     DAY,
     MONTH,
@@ -524,7 +525,7 @@ def stories(draw: st.DrawFn) -> list[Callable[[list[orders.OrderInfo], str], Cha
 
 
 @given(stories(), st.randoms(use_true_random=False))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@slow(60)
 def test_access_is_the_same_for_any_order_of_arrival(
     story: list[Callable[[list[orders.OrderInfo], str], Change]], random_: random.Random
 ) -> None:
@@ -683,3 +684,14 @@ def test_the_audits_memory_does_not_grow_with_the_ledger() -> None:
     with database.transaction():
         few, many = peak_at(100), peak_at(1_000)
     assert many < few + 50_000, "a hundred bytes for each more would be 100 kB"
+
+
+@pytest.mark.parametrize("state", [PaymentState.DENIED, PaymentState.PENDING])
+def test_a_try_that_was_not_paid_makes_no_second_payment(state: PaymentState) -> None:
+    user = customer()
+    bought = order(user, provider="paypal")
+    payments.settle(fact(bought, NOW, state=state), NOW)
+    payments.settle(fact(bought, NOW + 60), NOW + 60)
+
+    (receipt,) = [event for event in told(user) if event.kind == "payment_completed"]
+    assert not receipt.payload["again"]

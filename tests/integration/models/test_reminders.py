@@ -141,9 +141,14 @@ def test_what_a_part_of_a_refund_leaves_ends_like_any_plan() -> None:
     user = customer()
     paid = fact(order(user, VIP, "paypal"), NOW)
     payments.settle(paid, NOW)
+    reminders.write(NOW)
     refund("paypal", paid.remote_id, "r-1", paid.amount // 2, NOW + 5 * DAY, NOW + 5 * DAY)
+    ends = access.of(user, NOW + 5 * DAY).until
+    assert ends is not None and ends < NOW + 29 * DAY
     live(NOW + 5 * DAY, NOW + 40 * DAY)
-    assert told(user)[-1] == ("access_ended", None)
+    assert told(user) == [("access_ending", 3), ("access_ending", 1), ("access_ended", None)]
+    dates = [event.payload.get("until") for event in Event.select().where(Event.user_id == user)]
+    assert dates[-3:] == [ends] * 3
 
 
 def test_reminders_can_be_off_and_the_banned_get_none() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.plans import Limit
@@ -39,6 +39,7 @@ from models.tables import (
     WebhookEvent,
 )
 from tests import purchases
+from tests.examples import slow
 from tests.paypal_shop import PayPalShop, until
 from tests.store import FREE, NOW, PREMIUM, claim, customers, deliver, enqueue, new_batch
 
@@ -110,7 +111,7 @@ def by_outcome() -> Counter[tuple[str, str, str]]:
     return known
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@slow(40)
 @given(st.lists(links, max_size=25), st.lists(st.integers(0, 120), max_size=3))
 def test_forgetting_changes_no_limit_and_loses_no_delivery(migrated: Path, sent: list[Link], later: list[int]) -> None:
     with fresh(migrated):
@@ -235,3 +236,16 @@ def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
     until(lambda: not Job.select().where(Job.user.in_([old, erased])).count(), "both are forgotten")
     assert Job.select().where(Job.user == present).count() == 1
     assert DailyTotal.select().count()
+
+
+def test_what_was_refunded_stays_known(database_file: Path) -> None:
+    customers(1)
+    paid = purchases.fact(purchases.order(1, now=NOW), NOW)
+    payments.settle(paid, NOW)
+    kept = payments.ask_refund(payments.history_of(1)[0].id, None, None, NOW)
+    provider_requests.finish(kept, "refunded", NOW)
+    provider_requests.ask(RequestKind.LOOKUP, "paypal", argument="newest", user_id=1, asked_by=1, now=NOW)
+
+    retention.forget(DAYS, MADRID, NOW + 200 * DAY)
+
+    assert Request.get_by_id(kept).state == "done"

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyrogram.errors import FloodWait, InternalServerError, ServiceUnavailable
 
 from config.plans import Plans
 from daemon import stars
 from daemon.stars import Stars, StarsTransaction
 from models.catalogue import Catalogue
-from models.money import payments
+from models.money import payments, provider_requests
 from models.money.payments import Fact, Settled
 from models.tables import Event
 from tests import purchases
@@ -82,3 +83,54 @@ async def aiter_of(listed: list[StarsTransaction]) -> AsyncIterator[StarsTransac
 
 async def in_this_thread(operation: Callable[..., Any], *values: Any, **named: Any) -> Any:
     return operation(*values, **named)
+
+
+async def test_what_telegram_lists_late_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reading begins a day before the last one: a payment may show up behind newer ones."""
+    asked: list[int] = []
+
+    async def listed(_self: Stars, oldest: int) -> AsyncIterator[StarsTransaction]:
+        asked.append(oldest)
+        for each in late:
+            if each.at >= oldest:
+                yield each
+
+    late: list[StarsTransaction] = []
+    monkeypatch.setattr(Stars, "_transactions", listed)
+    reader = Stars(None, in_this_thread, SimpleNamespace(wake=lambda: None), Catalogue(Plans(())), secret="")  # type: ignore[arg-type]
+    await reader.read_transactions(NOW - 3 * DAY)
+    await reader.read_transactions(NOW)
+    order = purchases.order(purchases.customer())
+    late.append(StarsTransaction("stx-late", order.user_id, order.amount, NOW - 3600, False, order.public_id, None))
+
+    await reader.read_transactions(NOW + 600)
+
+    assert payments.find("stars", "stx-late") is not None
+    assert asked[2] == NOW - DAY
+
+
+@pytest.mark.parametrize("refusal", [FloodWait(7200), InternalServerError(), ServiceUnavailable(), TimeoutError()])
+async def test_a_refund_outlives_whatever_passes(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
+    charge, answers = paid(NOW - 3600), [refusal, None]
+
+    async def invoke(_bot: object, _query: object) -> None:
+        if answer := answers.pop(0):
+            raise answer
+
+    async def resolve_peer(_: int) -> None:
+        """Nobody is asked."""
+
+    monkeypatch.setattr(stars, "invoke", invoke)
+    bot, wakeup = SimpleNamespace(resolve_peer=resolve_peer), SimpleNamespace(wake=lambda: None)
+    seller = Stars(bot, in_this_thread, wakeup, Catalogue(Plans(())), secret="")  # type: ignore[arg-type]
+    payment = payments.find("stars", charge)
+    assert payment is not None
+    payments.ask_refund(payment.id, None, None, NOW)
+    for moment in (NOW, NOW + 900):
+        request = provider_requests.claim("stars", moment)
+        assert request is not None, "it is tried again"
+        await seller._carry_out(request, moment)
+
+    assert provider_requests.claim("stars", NOW + 9000) is None
+    done = payments.find("stars", charge)
+    assert done is not None and done.refunded == done.amount

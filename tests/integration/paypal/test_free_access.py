@@ -282,6 +282,18 @@ def test_no_forged_webhook_is_believed_stored_or_acted_on(shop: PayPalShop) -> N
     assert shop.send_webhook(shop.paypal.forgery.genuine(event, shop.webhook_id)) == 200
 
 
+def test_where_nothing_is_pinned_no_forgery_is_believed_either(shop: PayPalShop) -> None:
+    """As a shop runs in earnest."""
+    event = captured(shop)
+    forged = shop.paypal.forgery.all(event, shop.webhook_id)
+    with shop.second_web(PAYPAL_AUTHORITY="") as web:
+        believed = {name for name, it in forged.items() if shop.send_webhook(it, web) != 400}
+        genuine = shop.send_webhook(shop.paypal.forgery.genuine(event, shop.webhook_id), web)
+
+    assert believed == set()
+    assert genuine == 200
+
+
 @pytest.mark.parametrize("position", [0, 17, -1])
 def test_a_webhook_with_one_byte_changed_is_refused(shop: PayPalShop, position: int) -> None:
     genuine = shop.paypal.forgery.genuine(captured(shop), shop.webhook_id)

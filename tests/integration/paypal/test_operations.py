@@ -454,6 +454,18 @@ def test_a_forged_payment_link_and_a_removed_plan_are_no_page(shop: PayPalShop) 
     assert (gone.page().status_code, gone.click().status_code) == (410, 410)
 
 
+def test_without_a_proxy_nobody_says_who_they_are(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    with shop.second_web(BEHIND_PROXY="no") as web:
+        link = buyer.link.replace(shop.web.url, web.url)
+        answers = [
+            requests.post(link, headers={"X-Real-IP": f"198.51.100.{n}"}, timeout=10, allow_redirects=False).status_code
+            for n in range(21)
+        ]
+
+    assert answers == [303] * 20 + [429]
+
+
 def test_a_link_of_somebody_who_had_himself_erased_is_gone(shop: PayPalShop) -> None:
     buyer = shop.buyer()
     privacy.erase(buyer.id, ZoneInfo("UTC"), int(time.time()), secret_key="key")

@@ -5,11 +5,43 @@ import threading
 
 import pytest
 
+from daemon.transfer.run import Run
 from models.jobs import queue
 from models.jobs.states import JobInfo, JobState
-from tests.transfer_rig import Customer, Rig, now
+from models.tables import Job
+from tests.transfer_rig import Customer, Rig, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_lease_that_lapses_leaves_one_at_work(running: Rig, lucia: Customer, private_chat: int) -> None:
+    # Given a transfer under way, whose lease lapses because the clock has jumped
+    post = running.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": 6 << 20})
+    running.control("POST", "/network", {"bandwidth": 2 << 20, "account": "peaje_operator"})
+    job = await running.ask(lucia, post["url"])
+
+    async def at_work() -> Run | None:
+        return running.transfers._runs.get(job.id)
+
+    first = await until(at_work)
+
+    def lapse() -> None:
+        Job.update(lease_until=0).where(Job.id == job.id).execute()
+
+    await running.database(lapse)
+    running.wakeup.wake()
+
+    # When the same worker claims it again
+    async def again() -> bool:
+        return running.transfers._runs.get(job.id) not in (None, first)
+
+    await until(again)
+    # Then the first run has ended, and the file arrives once
+    assert first.withdrawn and first.task
+    await asyncio.wait({first.task}, timeout=5)
+    assert first.task.done()
+    assert (await running.ended(job)).state is JobState.DONE
+    assert len(await lucia.media()) == 1
 
 
 async def test_a_job_claimed_as_the_drain_begins_may_end(running: Rig, lucia: Customer) -> None:
