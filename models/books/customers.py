@@ -84,9 +84,10 @@ _LISTS: Mapping[Listed, str] = {
 }
 _ONE = f'SELECT {_COLUMNS}, customer.seen_at AS at FROM "user" AS customer WHERE customer.id = ?'
 _NAMED = """
-SELECT id FROM "user" WHERE LOWER(username) >= :from AND LOWER(username) < :to
-UNION SELECT id FROM "user" WHERE LOWER(first_name) >= :from AND LOWER(first_name) < :to LIMIT :limit
+SELECT id FROM (SELECT id FROM "user" WHERE LOWER(username) >= :from AND LOWER(username) < :to LIMIT :limit)
+UNION SELECT id FROM (SELECT id FROM "user" WHERE LOWER(first_name) >= :from AND LOWER(first_name) < :to LIMIT :limit)
 """
+"""Each half has its own limit: a union reads both to their ends before its first row."""
 
 
 def page(listed: Listed, after: Key | None = None, size: int = PAGE) -> Page:
