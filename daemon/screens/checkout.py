@@ -106,8 +106,8 @@ def returned(t: Texts, answer: Answer, days: int) -> Screen:
         Answer.UNDER_WAY: t.gettext("The money is on its way back already. I will tell you when it is there."),
         Answer.RETURNED: t.gettext("Its money went back already: /history shows it."),
         Answer.USED: t.gettext(
-            "Something of this purchase was delivered already, or is being delivered, or its time is over. So it does "
-            "not go back by this button."
+            "Something of this purchase was delivered already, or is being delivered, somebody has taken the gift, or "
+            "its time is over. So it does not go back by this button."
         ),
         Answer.TOO_LATE: _too_late(t, days),
     }

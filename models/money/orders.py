@@ -251,10 +251,8 @@ def is_as_its_id_says(order: OrderInfo) -> bool:
     match = PUBLIC_ID.fullmatch(order.public_id)
     if match is None or match["kind"] is None:
         return False
-    numbers = [int(match[name], 36) for name in ("count", "mib", "seconds", "amount")]
-    said = (int(match["user"]), match["plan"], _KINDS[match["kind"]], *numbers)
-    content = (order.kind, order.count, (order.max_bytes or 0) // MIB, order.seconds, order.amount)
-    return said == (order.user_id, order.plan_code, *content)
+    said = {"user_id": int(match["user"]), "plan_code": match["plan"], "amount": int(match["amount"], 36)}
+    return all(getattr(order, name) == value for name, value in (said | _named(match)).items())
 
 
 def recall(
@@ -294,17 +292,22 @@ def _sold(match: re.Match[str], amount: int, currency: str, plans: Plans, secret
         if plan is None or plan.prices.get(currency) != amount:
             return None
         return {"level": plan.level, "seconds": plan.seconds, "renews": plan.renews}
-    unit = DAY_S if match["code"] else 1
-    sold = {
-        "purpose": _PURPOSES[match["purpose"]],
-        "seconds": int(match["seconds"], 36) * unit,
-        "code": match["code"],
-    }
+    sold = _named(match)
     if match["kind"] is not None:
-        size = int(match["mib"], 36) * MIB
-        return sold | {"level": 0, "kind": _KINDS[match["kind"]], "count": int(match["count"], 36), "max_bytes": size}
+        return sold | {"level": 0}
     renews = plan is not None and plan.renews and not match["code"]
     return None if plan is None else sold | {"level": plan.level, "renews": renews}
+
+
+def _named(match: re.Match[str]) -> dict[str, Any]:
+    """What a signed id says of what was sold, as columns."""
+    unit = DAY_S if match["code"] else 1
+    purpose, seconds = _PURPOSES[match["purpose"]], int(match["seconds"], 36) * unit
+    named = {"purpose": purpose, "seconds": seconds, "code": match["code"]}
+    if match["kind"] is None:
+        return named
+    size, count = int(match["mib"], 36) * MIB, int(match["count"], 36)
+    return named | {"kind": _KINDS[match["kind"]], "count": count, "max_bytes": size}
 
 
 def _is_signed(match: re.Match[str], amount: int, currency: str, secret: str) -> bool:

@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from models import database
+from models import database, returns
 from models.errors import RefundRefused
 from models.money import payments
 from models.promotion import codes
+from models.returns import Answer
 from models.tables import Code
 from tests.paypal_shop import SECRET_KEY, Buyer, PayPalShop, order_id
 from tests.sandbox.paypal.calls import Refusal
@@ -165,7 +166,7 @@ class Aftermath:
         money = [*taken, *self._shop.paypal.sales()]
         if not money:
             return ""
-        act = self._dice.choice((self._dashboard, self._chat, self._chat, self._chargeback, self._dispute))
+        act = self._dice.choice((self._dashboard, self._chat, self._button, self._chargeback, self._dispute))
         return self._try(act, self._dice.choice(money)["id"])
 
     def decide_all(self) -> None:
@@ -203,6 +204,14 @@ class Aftermath:
         if known is not None:
             amount = self._dice.choice((None, None, 100))
             payments.ask_refund(known.id, amount, None, int(time.time()))
+
+    def _button(self, identifier: str) -> None:
+        """The buyer gives back what they have not used, and presses twice."""
+        database.connect()
+        known = payments.find("paypal", identifier)
+        if known is not None and known.user_id is not None:
+            answers = [returns.ask(known.id, known.user_id, 7, int(time.time())) for _ in range(2)]
+            assert answers[1] is not Answer.POSSIBLE
 
     def _chargeback(self, identifier: str) -> None:
         if self._is_sale(identifier):

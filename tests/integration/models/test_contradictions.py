@@ -1,6 +1,7 @@
 """The audit of the ledger: silent about what adds up, and about each thing that was changed past the operations."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from models import database, outbox
 from models.jobs import queue, usage
 from models.jobs.usage import Needs, Room
 from models.money import payments, subscriptions
+from models.money.orders import Discount
 from models.money.subscriptions import News, SubscriptionState
 from models.tables import (
     CreditUse,
@@ -94,6 +96,14 @@ def bring(ledger: Ledger, referrer_hash: str = "a", friend_hash: str = "b", **ch
 
 def change(table: Any, condition: Any, **values: Any) -> None:
     assert table.update(**values).where(condition).execute()
+
+
+def test_a_pack_for_less_with_an_end_is_what_was_sold(ledger: Ledger) -> None:
+    cheaper = order(ledger.user, replace(PACK, code="month", days=30), discount=Discount("ABCDEFGHJKMN", 20))
+    payments.settle(fact(cheaper), NOW)
+    Event.update(heard_at=NOW).execute()
+    assert (cheaper.amount, cheaper.seconds) == (120, MONTH)
+    assert not [fault for fault in payments.audit() if "not the pack" in fault]
 
 
 FAULTS: dict[str, tuple[Callable[[Ledger], object], str]] = {
