@@ -92,7 +92,7 @@ CODED_LINKS: dict[str, Handler] = {referrals.PREFIX: referrals.arrive, PREFIX: c
 async def message(context: Context, sent: Message) -> None:
     """Answer a message of a private chat."""
     text = str(sent.text or "")
-    if context.is_admin and await broadcasts.taken(context, sent):
+    if context.may(Act.BROADCAST) and await broadcasts.taken(context, sent):
         return
     if (post := links.origin(sent)) is not None:
         await links.deliver_forwarded(context, sent, post)
@@ -118,7 +118,7 @@ async def message(context: Context, sent: Message) -> None:
 
 async def edited(context: Context, sent: Message) -> None:
     """Answer an edited message: by the links that it names now. A command counts when it is sent."""
-    if context.is_admin and await broadcasts.rewritten(context, sent):
+    if context.may(Act.BROADCAST) and await broadcasts.rewritten(context, sent):
         return
     if not str(sent.text or "").startswith("/"):
         await links.deliver_edited(context, sent)

@@ -19,15 +19,14 @@ from daemon.telegram.bucket import NEWS_PER_S
 from daemon.telegram.screen import Screen
 from models import conversations
 from models.audit import Entry
-from models.money.vouchers import texts
-from models.promotion import broadcasts, hours, recipients, segments
+from models.promotion import broadcasts, codes, hours, recipients, segments
 from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Rules
 from models.promotion.segments import Segment
 from models.roles import Act
 
 REPORTS_SHOWN = 3
+CODES_SHOWN = 5
 LONGEST_LABEL, LONGEST_ADDRESS = 40, 1024
-_CODE = re.compile(r"[0-9A-Z]{1,60}")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
@@ -91,7 +90,7 @@ async def _take_content(context: Context, draft: BroadcastInfo, sent: Message) -
 
 
 async def _take_button(context: Context, draft: BroadcastInfo, text: str) -> None:
-    button = link(text) if draft.asks is Asks.LINK else _code(text)
+    button = link(text)
     added = button is not None and await context.deps.database(broadcasts.add_button, draft.id, button, context.now)
     present = await context.deps.database(broadcasts.get, draft.id)
     if added and present is not None:
@@ -113,11 +112,6 @@ def link(text: str) -> tuple[str, str, str] | None:
         return None
     label = " ".join(label.split())[:LONGEST_LABEL] or host[:LONGEST_LABEL]
     return (screens.LINK, address, label) if address.isprintable() and label.isprintable() else None
-
-
-def _code(text: str) -> tuple[str, str, str] | None:
-    wanted = texts.normalise(text)
-    return (screens.CODE, wanted, "") if _CODE.fullmatch(wanted) else None
 
 
 async def _show(context: Context, draft: BroadcastInfo, *, anew: bool = False) -> None:
@@ -217,13 +211,21 @@ async def _choose_button(context: Context, draft: BroadcastInfo, _value: str) ->
     plans = context.deps.catalogue.plans
     articles: list[tuple[str, Article]] = [(screens.PLAN, each) for each in plans.on_sale()]
     articles += [(screens.PACK, each) for each in plans.packs_on_sale()]
-    await context.show(screens.choose_button(context.t, draft, articles))
+    await context.show(screens.choose_button(context.t, draft, articles, await _open_codes(context)))
+
+
+async def _open_codes(context: Context) -> list[str]:
+    """The operator's newest codes that somebody can redeem now."""
+    known = await context.deps.database(codes.newest)
+    fit = [each for each in known if not (each.ended_at or each.held) and (each.until or math.inf) > context.now]
+    return [each.text for each in fit if each.uses is None or each.used < each.uses][:CODES_SHOWN]
 
 
 async def _add_button(context: Context, draft: BroadcastInfo, value: str) -> None:
     kind, _, code = value.partition(":")
     article = context.deps.catalogue.plans.article(code)
-    if kind not in (screens.PLAN, screens.PACK) or article is None or not article.on_sale:
+    is_sold = kind in (screens.PLAN, screens.PACK) and article is not None and article.on_sale
+    if not (is_sold or (kind == screens.CODE and code in await _open_codes(context))):
         await start.show_home(context)
         return
     added = await context.deps.database(broadcasts.add_button, draft.id, (kind, code, ""), context.now)
@@ -233,10 +235,9 @@ async def _add_button(context: Context, draft: BroadcastInfo, value: str) -> Non
         await context.show(screens.not_a_button(context.t, draft))
 
 
-async def _ask_for_button(context: Context, draft: BroadcastInfo, value: str) -> None:
-    asks = Asks.CODE if value == screens.CODE else Asks.LINK
-    await context.deps.database(broadcasts.ask, draft.id, asks, context.now)
-    await context.show((screens.ask_code if asks is Asks.CODE else screens.ask_link)(context.t, draft))
+async def _ask_for_link(context: Context, draft: BroadcastInfo, _value: str) -> None:
+    await context.deps.database(broadcasts.ask, draft.id, Asks.LINK, context.now)
+    await context.show(screens.ask_link(context.t, draft))
 
 
 async def _without_buttons(context: Context, draft: BroadcastInfo, _value: str) -> None:
@@ -289,7 +290,8 @@ async def _show_present(context: Context, known: BroadcastInfo) -> None:
 
 
 async def _stop(context: Context, known: BroadcastInfo, _value: str) -> None:
-    await context.act(_entry(known, "stop"), partial(broadcasts.stop, known.id, "", context.now))
+    told = await context.deps.database.aside(recipients.counts, known.id)
+    await context.act(_entry(known, "stop"), partial(broadcasts.stop, known.id, "", context.now, told))
     await _show_present(context, known)
 
 
@@ -298,7 +300,8 @@ async def _ask_delete(context: Context, known: BroadcastInfo, _value: str) -> No
 
 
 async def _delete(context: Context, known: BroadcastInfo, _value: str) -> None:
-    await context.act(_entry(known, "delete"), partial(broadcasts.delete_everywhere, known.id, context.now))
+    told = await context.deps.database.aside(recipients.counts, known.id)
+    await context.act(_entry(known, "delete"), partial(broadcasts.delete_everywhere, known.id, context.now, told))
     await _show_present(context, known)
 
 
@@ -314,7 +317,7 @@ BUTTONS = {
             "bc_when": _choose_hour,
             "bc_add": _choose_button,
             "bc_button": _add_button,
-            "bc_ask": _ask_for_button,
+            "bc_ask": _ask_for_link,
             "bc_plain": _without_buttons,
             "bc_discard": _discard,
             "bc_send": _send,

@@ -69,7 +69,6 @@ class Asks(StrEnum):
 
     CONTENT = "content"
     LINK = "link"
-    CODE = "code"
 
 
 class Wrong(StrEnum):
@@ -254,9 +253,12 @@ def starts_at(wanted: int | None, timezone: ZoneInfo, now: int) -> int:
     return hours.by_day(timezone, max(wanted or now, now))
 
 
-def stop(broadcast_id: int, why: str, now: int) -> bool:
-    """Stop a broadcast that waits or runs: nobody else is written to. False when it does neither."""
-    told = recipients.counts(broadcast_id)
+def stop(broadcast_id: int, why: str, now: int, told: Mapping[str, int] | None = None) -> bool:
+    """Stop a broadcast that waits or runs: nobody else is written to. False when it does neither.
+
+    :param told: how many recipients are in which state, where the caller has counted them.
+    """
+    told = recipients.counts(broadcast_id) if told is None else told
     with joined_transaction():
         row = Broadcast.get_or_none(Broadcast.id == broadcast_id)
         if row is None or row.state not in UNDER_WAY:
@@ -309,10 +311,14 @@ def finish(broadcast_id: int, now: int) -> bool:
         return True
 
 
-def delete_everywhere(broadcast_id: int, now: int) -> bool:
-    """Have what was sent deleted again, where Telegram allows it still; False when it is not ended."""
-    stop(broadcast_id, "deleted", now)
+def delete_everywhere(broadcast_id: int, now: int, told: Mapping[str, int] | None = None) -> bool:
+    """Have what was sent deleted again, where Telegram allows it still; what runs is stopped. False: it is deleted.
+
+    :param told: as for :func:`stop`.
+    """
+    told = recipients.counts(broadcast_id) if told is None else told
     with joined_transaction():
+        stop(broadcast_id, "", now, told)
         return _move(broadcast_id, _S.DELETING)
 
 

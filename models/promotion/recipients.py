@@ -47,6 +47,11 @@ SALES_S = 72 * HOUR_S
 AT_ONCE = 250
 SKIPPED_AT_ONCE = 50
 
+_ADD = """
+INSERT INTO broadcast_recipient (broadcast_id, user_id, random_id, state, attempts) VALUES {rows}
+ON CONFLICT (broadcast_id, user_id) DO NOTHING
+"""
+_ROW = "(?, ?, ?, 'waiting', 0)"
 _CLAIM = """
 UPDATE broadcast_recipient SET state = 'claimed', at = ? WHERE id = (
     SELECT id FROM broadcast_recipient WHERE broadcast_id = ? AND state = 'waiting' ORDER BY id LIMIT 1)
@@ -92,10 +97,10 @@ def add(broadcast_id: int, people: Collection[int], upto: int) -> None:
 
     The collecting goes on behind *upto* after a crash.
     """
-    rows = [{"broadcast": broadcast_id, "user": user_id, "random_id": secrets.randbits(63) or 1} for user_id in people]
+    values = [value for user_id in people for value in (broadcast_id, user_id, secrets.randbits(63) or 1)]
     with transaction(durable=False):
-        if rows:
-            BroadcastRecipient.insert_many(rows).on_conflict_ignore().execute()
+        if people:
+            execute(_ADD.format(rows=", ".join([_ROW] * len(people))), values)
         Broadcast.update(collected_to=upto).where(Broadcast.id == broadcast_id).execute()
 
 

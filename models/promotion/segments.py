@@ -13,8 +13,8 @@ from models.jobs.states import JobState, sql_list
 from models.money import access
 from models.promotion.consent import MAY_GET
 
-PAGE = 500
-"""Customers that are looked at, and perhaps become recipients, at a time."""
+PAGE = 250
+"""Customers that are looked at, and perhaps become recipients, at a time: their rows are one short transaction."""
 LIMIT_DAYS = 30
 """How long ago a customer has met a limit, at most."""
 
@@ -95,7 +95,7 @@ def count(segment: Segment, now: int) -> int:
     """How many customers news for the segment would go to. It reads all of them."""
     number, after = 0, 0
     while True:
-        found = page(segment, after, now, size=20 * PAGE)
+        found = page(segment, after, now, size=40 * PAGE)
         if found.upto is None:
             return number
         number, after = number + len(found.people), found.upto

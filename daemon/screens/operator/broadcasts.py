@@ -90,7 +90,10 @@ def composer(t: Texts, broadcast: BroadcastInfo, sending: Sending, plans: Plans)
         _how_many(t, sending),
         t.gettext("When: {when}", when=_when(t, broadcast, sending)),
     ]
-    names = [label or plans.title_of(value, t.language) for _, value, label in broadcast.buttons]
+    names = [
+        label or (codes.written(value) if kind == CODE else plans.title_of(value, t.language))
+        for kind, value, label in broadcast.buttons
+    ]
     if names:
         lines.append(t.gettext("Buttons: {names}", names=escape(", ".join(names))))
     lines.append(t.gettext("“No more news” stands under it."))
@@ -175,15 +178,18 @@ def choose_hour(t: Texts, broadcast: BroadcastInfo, hours: Sequence[int], timezo
     return Screen(text, ((at_once,), *rows, (_back(t, broadcast.id),)))
 
 
-def choose_button(t: Texts, broadcast: BroadcastInfo, articles: Sequence[tuple[str, Article]]) -> Screen:
-    """Which button to add. *articles*: each plan and pack on sale, with what it is."""
+def choose_button(
+    t: Texts, broadcast: BroadcastInfo, articles: Sequence[tuple[str, Article]], open_codes: Sequence[str]
+) -> Screen:
+    """Which button to add: *articles*, plans and packs on sale with what each is, and codes that can be redeemed."""
     at = broadcast.id
     rows = [
         (Button(f"⭐ {article.title_in(t.language)}", f"bc_button:{at}:{kind}:{article.code}"),)
         for kind, article in articles
     ]
-    more = (Button(t.gettext("🎟 A code"), f"bc_ask:{at}:{CODE}"), Button(t.gettext("🔗 A link"), f"bc_ask:{at}:{LINK}"))
-    return Screen(t.gettext("Where shall the button lead?"), (*rows, more, (_back(t, at),)))
+    rows += [(Button(f"🎟 {codes.written(code)}", f"bc_button:{at}:{CODE}:{code}"),) for code in open_codes]
+    rows += [(Button(t.gettext("🔗 A link"), f"bc_ask:{at}"),), (_back(t, at),)]
+    return Screen(t.gettext("Where shall the button lead?"), tuple(rows))
 
 
 def ask_link(t: Texts, broadcast: BroadcastInfo) -> Screen:
@@ -195,16 +201,10 @@ def ask_link(t: Texts, broadcast: BroadcastInfo) -> Screen:
     return Screen(text, ((_back(t, broadcast.id),),))
 
 
-def ask_code(t: Texts, broadcast: BroadcastInfo) -> Screen:
-    """Asks for a code."""
-    return Screen(t.gettext("Send me the code."), ((_back(t, broadcast.id),),))
-
-
 def not_a_button(t: Texts, broadcast: BroadcastInfo) -> Screen:
     """What was sent makes no button, or there are as many as fit."""
     text = t.gettext(
-        "That makes no button. An address begins with https:// and has no blanks, a code is a word of letters and "
-        "digits, and there may be {n} buttons.",
+        "That makes no button. An address begins with https:// and has no blanks, and there may be {n} buttons.",
         n=MOST_BUTTONS,
     )
     return Screen(text, ((_back(t, broadcast.id),),))
