@@ -511,8 +511,6 @@ def _request_done(payload: RequestDone, setting: Setting) -> Screen | None:
     t = setting.t
     result = escape(payload.result)
     match payload.kind, payload.ok:
-        case "refund", True if payload.returned:
-            return None  # the event of the refund tells it
         case "refund", False if payload.returned:
             text = t.gettext(
                 "❌ The money could not be sent back, so what you bought stays yours. The operator has been told, and "

@@ -229,7 +229,8 @@ def _end(request_id: int, state: str, result: str, now: int) -> bool:
             about=row.user_id,
             returned=_is_return(row),
         )
-        outbox.append(told, row.asked_by, now, key=f"request_done:{row.id}")
+        if not (told.returned and told.ok):  # the refund itself is told
+            outbox.append(told, row.asked_by, now, key=f"request_done:{row.id}")
         if told.returned and row.user_id is not None:
             access.changed(row.user_id, now)
             _tell_admins(told, now)
