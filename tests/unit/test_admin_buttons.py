@@ -7,13 +7,18 @@ import pytest
 
 from daemon.context import Context
 from daemon.handlers import BUTTONS, broadcasts, code_making, complaints, customers, start
+from models import acts
 from models.users import UserInfo
 
-ADMIN, CUSTOMER = 1, 2
+ADMIN, CUSTOMER, HELPER = 1, 2, 3
 
 
-def context(user_id: int, argument: str) -> Context:
-    deps: Any = SimpleNamespace(settings=SimpleNamespace(admin_ids=frozenset({ADMIN}), helper_ids=frozenset()))
+def context(user_id: int, argument: str, calls: list[Any] | None = None) -> Context:
+    async def database(*call: Any) -> None:
+        (calls if calls is not None else []).append(call)
+
+    team = SimpleNamespace(admin_ids=frozenset({ADMIN}), helper_ids=frozenset({HELPER}))
+    deps: Any = SimpleNamespace(settings=team, database=database)
     user: Any = SimpleNamespace(spec=UserInfo, id=user_id)
     unused: Any = None
     return Context(deps, user, unused, 1, 1, "key", argument)
@@ -29,3 +34,18 @@ async def test_a_forged_button_of_admins_shows_home(name: str, monkeypatch: pyte
     monkeypatch.setattr(start, "show_home", show_home)
     await BUTTONS[name](context(CUSTOMER, "1"))
     assert shown == [CUSTOMER]
+
+
+@pytest.mark.parametrize("name", ["refund_ask", "refund_now", *broadcasts.BUTTONS, *complaints.BUTTONS])
+async def test_a_helpers_forged_button_is_refused_and_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+    calls: list[Any] = []
+
+    async def show_home(context: Context) -> None:
+        shown.append(context.user.id)
+
+    monkeypatch.setattr(start, "show_home", show_home)
+    await BUTTONS[name](context(HELPER, "1", calls))
+    assert shown == [HELPER]
+    ((record, actor, entry, _now),) = calls
+    assert record is acts.record and actor.id == HELPER and entry.refused == "role"
