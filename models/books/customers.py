@@ -8,8 +8,11 @@ from typing import Any
 from config.texts import language_of
 from models.database import execute
 from models.money import payments, providers
+from models.promotion import segments
+from models.promotion.segments import Segment
 
 PAGE = 50
+STEP, LOOKED_AT = 250, 1_000
 LARGEST_ID = 1 << 40
 ALWAYS = 1 << 40
 _LAST_LETTER = "\U0010ffff"
@@ -96,6 +99,29 @@ def page(listed: Listed, after: Key | None = None, size: int = PAGE) -> Page:
     rows = _infos(execute(_LISTS[listed], {"at": begin.at, "id": begin.id, "limit": size + 1}))
     last = rows[size - 1] if len(rows) > size else None
     return Page(rows[:size], Key(last.at, last.id) if last else None)
+
+
+def of_segment(segment: Segment, now: int, after: int = 0, size: int = PAGE) -> Page:
+    """The customers of a segment by their ids, from the one behind *after*.
+
+    At most :data:`LOOKED_AT` customers are looked at: a page may hold fewer than *size* and still have a next one.
+    """
+    found: list[int] = []
+    for _ in range(LOOKED_AT // STEP):
+        people, upto = _step(segment, after, now)
+        found += people
+        if upto is None or len(found) >= size:
+            break
+        after = upto
+    more = len(found) > size or upto is not None
+    last = found[size - 1] if len(found) >= size else upto
+    return Page(_of(found[:size]), Key(0, last) if more and last is not None else None)
+
+
+def _step(segment: Segment, after: int, now: int) -> tuple[tuple[int, ...], int | None]:
+    """Those of the next :data:`STEP` customers who are in the segment, and up to which id they were looked at."""
+    looked = segments.page(segment, after, now, STEP, who=segments.EVERYBODY)
+    return looked.people, looked.upto
 
 
 def search(text: str, size: int = PAGE) -> tuple[RowInfo, ...]:

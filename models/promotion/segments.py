@@ -15,6 +15,8 @@ from models.promotion.consent import MAY_GET
 
 PAGE = 250
 """Customers that are looked at, and perhaps become recipients, at a time: their rows are one short transaction."""
+EVERYBODY = "people.erased_at IS NULL"
+"""In place of ``MAY_GET``: also those who may get no news."""
 LIMIT_DAYS = 30
 """How long ago a customer has met a limit, at most."""
 
@@ -27,9 +29,9 @@ EXISTS (SELECT 1 FROM job WHERE job.user_id = people.id AND job.moved_at >= :sin
     (job.state IN ('{JobState.REFUSED}', '{JobState.CANCELLED}') AND job.reason IN ({sql_list(_OVER)}))))
 """
 _LAST = 'SELECT MAX(id) FROM (SELECT id FROM "user" WHERE id > ? ORDER BY id LIMIT ?) AS page'
-_PEOPLE = f"""
+_PEOPLE = """
 SELECT people.id, people.language, people.language_code FROM "user" AS people
-WHERE people.id > :after AND people.id <= :upto AND {MAY_GET} AND {{condition}} ORDER BY people.id
+WHERE people.id > :after AND people.id <= :upto AND {who} AND {condition} ORDER BY people.id
 """
 
 
@@ -78,14 +80,17 @@ class Page:
     upto: int | None
 
 
-def page(segment: Segment, after: int, now: int, size: int = PAGE) -> Page:
-    """The customers of the segment among the next *size* whose ids are above *after*. It only reads."""
+def page(segment: Segment, after: int, now: int, size: int = PAGE, *, who: str = MAY_GET) -> Page:
+    """The customers of the segment among the next *size* whose ids are above *after*. It only reads.
+
+    :param who: of whom; :data:`EVERYBODY` is not only those who may get news.
+    """
     ((upto,),) = execute(_LAST, (after, size)).fetchall()
     if upto is None:
         return Page((), None)
     condition = _CONDITIONS.get(segment.kind, "TRUE")
     values = {"after": after, "upto": upto} | ({"since": now - LIMIT_DAYS * DAY_S} if ":since" in condition else {})
-    found = execute(_PEOPLE.format(condition=condition), values).fetchall()
+    found = execute(_PEOPLE.format(who=who, condition=condition), values).fetchall()
     meant = _FILTERS.get(segment.kind)
     people = [row for row in found if meant is None or meant(segment, row, now)]
     return Page(tuple(user_id for user_id, *_ in people), upto)

@@ -8,7 +8,7 @@ from flask import Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.plain_text import plain
-from config.texts import Texts
+from config.texts import LANGUAGES
 from config.units import DAY_S
 from models import acts, conversations, customer_notes, users
 from models.books import customers as lists
@@ -18,6 +18,7 @@ from models.books.history import Place
 from models.errors import ActRefused, ModelError
 from models.jobs import queue
 from models.money import access, credits, payments, subscriptions
+from models.promotion.segments import Segment, SegmentKind
 from models.roles import Act, Role
 from models.users import UserInfo
 from models.words import acts as act_words
@@ -37,23 +38,28 @@ blueprint = guard.section("customers", "/customers")
 @guard.needs(Act.SEE_CUSTOMERS)
 def customers() -> BaseResponse:
     """A list in pages of fifty, or whom a search means."""
-    text = plain(request.args.get("q", ""))[:LONGEST_SEARCH]
-    listed = _listed(request.args.get("show", ""))
-    after = _key(request.args.get("after", ""))
-    if text:
-        page = lists.Page(lists.search(text), None)
-    else:
-        page = lists.page(listed, Key(*after) if after else None)
+    found, text = guard.visitor(), plain(request.args.get("q", ""))[:LONGEST_SEARCH]
+    names = _names(found)
+    chosen = request.args.get("show", "")
+    shown = chosen if chosen in names else str(Listed.SEEN)
+    page = lists.Page(lists.search(text), None) if text else _page(shown, found.now)
     if text and len(page.rows) == 1:
         return redirect(url_for("console_customers.customer", user_id=page.rows[0].id), 303)
-    t = guard.visitor().t
     older = page.following and url_for(
-        "console_customers.customers", show=listed, after=f"{page.following.at}-{page.following.id}"
+        "console_customers.customers", show=shown, after=f"{page.following.at}-{page.following.id}"
     )
-    newer = "after" in request.args and url_for("console_customers.customers", show=listed)
+    newer = "after" in request.args and url_for("console_customers.customers", show=shown)
     return layout.show(
-        "console/customers.html", page=page, text=text, listed=listed, lists=_names(t), older=older, newer=newer
+        "console/customers.html", page=page, text=text, shown=shown, lists=names, older=older, newer=newer
     )
+
+
+def _page(shown: str, now: int) -> lists.Page:
+    """The page of a list, or of a segment, that the address asks for."""
+    after = _key(request.args.get("after", ""))
+    if shown in set(Listed):
+        return lists.page(Listed(shown), Key(*after) if after else None)
+    return lists.of_segment(Segment.read(shown), now, after[1] if after else 0)
 
 
 @blueprint.get("/<int(max=1099511627775):user_id>")
@@ -217,18 +223,28 @@ def _name(shown: UserInfo) -> str:
     return plain(shown.first_name) or (f"@{shown.username}" if shown.username else str(shown.id))
 
 
-def _listed(text: str) -> Listed:
-    return Listed(text) if text in set(Listed) else Listed.SEEN
-
-
-def _names(t: Texts) -> list[tuple[Listed, str]]:
-    return [
-        (Listed.SEEN, t.gettext("Everybody, last seen first")),
-        (Listed.NEW, t.gettext("Everybody, newest first")),
-        (Listed.PAID, t.gettext("Who has paid, last payment first")),
-        (Listed.BANNED, t.gettext("Banned")),
-        (Listed.BLOCKED, t.gettext("Who has blocked the bot")),
-    ]
+def _names(found: guard.Visitor) -> dict[str, str]:
+    """What can be shown, by what the address calls it: who pays is money, which helpers do not see."""
+    t = found.t
+    names: dict[str, str] = {
+        Listed.SEEN: t.gettext("Everybody, last seen first"),
+        Listed.NEW: t.gettext("Everybody, newest first"),
+        Listed.BANNED: t.gettext("Banned"),
+        Listed.BLOCKED: t.gettext("Who has blocked the bot"),
+    }
+    names |= {
+        Segment(SegmentKind.LANGUAGE, each.code).stored(): t.gettext("Who speaks {language}", language=each.name)
+        for each in LANGUAGES.values()
+    }
+    if not found.may(Act.SEE_MONEY):
+        return names
+    return names | {
+        Listed.PAID: t.gettext("Who has paid, last payment first"),
+        Segment(SegmentKind.PAYING).stored(): t.gettext("Who has paid and has a plan now"),
+        Segment(SegmentKind.NEVER_PAID).stored(): t.gettext("Who has never paid"),
+        Segment(SegmentKind.ENDED, "30").stored(): t.gettext("Whose plan ended in 30 days"),
+        Segment(SegmentKind.LIMIT).stored(): t.gettext("Who met a limit in 30 days"),
+    }
 
 
 def _key(text: str) -> tuple[int, int] | None:
