@@ -192,7 +192,7 @@ async def test_where_the_bot_sees_nothing_the_account_looks_beside_it(running: R
     link = running.link("group_post1")["url"]
     await running.deliver(lucia, link)
     # When another link leads there, then both look at once
-    strike(running, "delay", method="channels.getMessages", account="peaje_sandbox_bot", seconds=0.3)
+    strike(running, "delay", method="channels.getMessages", seconds=0.5, count=2)
     clear(running)
     assert (await running.deliver(lucia, link)).state is JobState.DONE
     assert running.control("GET", "/stats")["max_outstanding"]["channels.getMessages"] == 2
