@@ -27,7 +27,7 @@ from models.roles import Act
 from models.users import UserInfo
 
 TEST_PRICE = 1
-ONCE = frozenset({"revoke", "refund", "ban", "unban", "allow", "block", "testpay"})
+ONCE = frozenset({"revoke", "refund", "ban", "unban", "allow", "block", "testpay", "broadcast"})
 """Commands that would act again if Telegram, or a crash, delivered one twice: on what was paid or decided since."""
 
 

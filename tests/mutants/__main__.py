@@ -24,9 +24,12 @@ PACKAGES = ("config", "models", "daemon", "web")
 @click.option("--limit", type=float, default=60, show_default=True, help="Seconds of tests for each.")
 @click.option("--under", default="", help="Only in files whose path begins so.")
 @click.option("--gather", is_flag=True, help="Gather anew which tests run which lines: a quarter of an hour.")
-def main(seed: int, number: int, workers: int, limit: float, under: str, gather: bool) -> None:
+@click.option("--tests", multiple=True, help="Of these files or folders alone, when lines are gathered.")
+def main(
+    seed: int, number: int, workers: int, limit: float, under: str, *, gather: bool, tests: tuple[str, ...]
+) -> None:
     if gather or not lines.FILE.exists():
-        lines.gather()
+        lines.gather(tests)
     known = lines.read()
     chosen = random.Random(seed).sample(everything := _mistakes(known, under), min(number, len(everything)))
     outcomes = list(_tried(known, chosen, workers, limit))

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -56,13 +56,13 @@ class Lines:
         return self.seconds.get(test, 1.0)
 
 
-def gather() -> None:
-    """Run all tests, and write down which lines each has run."""
+def gather(tests: Sequence[str] = ()) -> None:
+    """Run all tests, or those named, and write down which lines each has run."""
     place = FILE.parent / "traced"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.traced", "-m", "not acceptance", "-n", "2"]
-    command += ["--dist", "loadfile", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
+    command += ["--dist", "loadfile", "--no-loadscope-reorder", "-p", "no:cacheprovider", *tests]
     subprocess.run(command, cwd=REPOSITORY, env={**os.environ, traced.PLACE: str(place)})
     FILE.write_text(json.dumps(_collected(place)))
 

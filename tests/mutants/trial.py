@@ -80,7 +80,7 @@ class Copy:
 
 def _first_failure(said: str) -> str:
     told = [line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return told[0].partition(" - ")[0].rpartition("/")[2] if told else said.strip().rpartition("\n")[2][:80]
+    return told[0].partition(" - ")[0].partition("::")[2] if told else said.strip().rpartition("\n")[2][:80]
 
 
 def _end(name: str) -> None:
