@@ -73,6 +73,8 @@ CHANGEABLE = (
     "DIGEST_HOUR",
     "LINKS_PER_HOUR",
     "LINKS_PER_DAY",
+    "BROADCASTS_PER_WEEK",
+    "REFUND_DAYS",
     "SOURCE_CHATS",
     "BLOCKED_CHATS",
     "JOIN_BY_INVITATION",
@@ -313,7 +315,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
 def default_of(name: str) -> object:
     """The default of a name of :data:`CHANGEABLE`."""
     reader = _Reader({}, None)
-    return {**_customers(reader), **_sources(reader)}[name.lower()]
+    return _changeable(reader)[name.lower()]
 
 
 def changed(base: Settings, values: Mapping[str, str]) -> Settings:
@@ -321,14 +323,18 @@ def changed(base: Settings, values: Mapping[str, str]) -> Settings:
 
     :raises ConfigurationError: a value cannot be used, or is not of a name that may be changed.
     """
-    reader = _Reader({"LANGUAGE": base.language, **values}, None)
-    parsed = {**_customers(reader), **_sources(reader)}
+    reader = _Reader({"LANGUAGE": base.language, "RETENTION_DAYS": str(base.retention_days), **values}, None)
+    parsed = _changeable(reader)
     for name in values:
         if name not in CHANGEABLE:
             reader.fault(name, Message("cannot be changed here"))
     reader.refuse()
     taken = [name.lower() for name in values if name not in base.given]
     return replace(base, **{name: parsed[name] for name in taken})
+
+
+def _changeable(reader: _Reader) -> dict[str, Any]:
+    return {**_customers(reader), **_sources(reader), **_state(reader)}
 
 
 def secret_values(settings: Settings) -> list[str]:

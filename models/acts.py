@@ -17,9 +17,11 @@ from models.jobs import queue, sources
 from models.jobs.blocked_posts import Contents
 from models.maintenance import backup_requests
 from models.money import access, payments, subscriptions
-from models.promotion import codes, complaints
+from models.promotion import broadcasts, codes, complaints
+from models.promotion.broadcasts import Content, Rules, Wrong
 from models.promotion.codes import CodeInfo, Draft
 from models.promotion.complaints import ComplaintInfo, Decision
+from models.promotion.segments import Segment
 from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, Act, Role, Team
 
 T = TypeVar("T")
@@ -229,6 +231,55 @@ def undo_shop(actor: Actor, version: int, now: int) -> bool:
         is_undone = catalogue.undo(version, author=actor.id, now=now)
         kept |= {} if is_undone else {"over": True}
     return is_undone
+
+
+def write_broadcast(
+    actor: Actor, draft: int, content: Content | None, segment: Segment, at: int | None, *, now: int
+) -> None:
+    """Set what an admin's draft says (None: what it says already), to whom it goes, and when (None: at once)."""
+    with acting(actor, Act.BROADCAST, now, detail={"draft": draft}):
+        if content is not None:
+            broadcasts.write(draft, content, now)
+        broadcasts.set_segment(draft, segment)
+        broadcasts.set_start(draft, at)
+
+
+def add_broadcast_button(actor: Actor, draft: int, button: tuple[str, str, str], now: int) -> bool:
+    """Add a button to a draft; False when there are as many as fit."""
+    with acting(actor, Act.BROADCAST, now, detail={"draft": draft, "button": list(button)}):
+        return broadcasts.add_button(draft, button, now)
+
+
+def strip_broadcast(actor: Actor, draft: int, now: int) -> None:
+    """Take all buttons off a draft."""
+    with acting(actor, Act.BROADCAST, now, detail={"draft": draft, "buttons": []}):
+        broadcasts.drop_buttons(draft)
+
+
+def discard_broadcast(actor: Actor, draft: int, now: int) -> None:
+    """Throw a draft away."""
+    with acting(actor, Act.BROADCAST, now, detail={"discard": draft}):
+        broadcasts.discard(draft)
+
+
+def send_broadcast(actor: Actor, draft: int, rules: Rules, number: int, now: int) -> Wrong | None:
+    """Have a draft go out to about *number* people; or what is wrong with that."""
+    with acting(actor, Act.BROADCAST, now, detail={"send": draft, "people": number}) as kept:
+        wrong = broadcasts.send(draft, rules, number, status_message_id=None, now=now)
+        kept |= {"wrong": wrong} if wrong else {}
+    return wrong
+
+
+def stop_broadcast(actor: Actor, broadcast: int, now: int) -> bool:
+    """Stop a broadcast; False when it had ended before."""
+    with acting(actor, Act.BROADCAST, now, detail={"stop": broadcast}):
+        return broadcasts.stop(broadcast, "", now)
+
+
+def delete_broadcast(actor: Actor, broadcast: int, now: int) -> None:
+    """Have what was sent deleted again."""
+    with acting(actor, Act.BROADCAST, now, detail={"delete": broadcast}):
+        broadcasts.delete_everywhere(broadcast, now)
 
 
 def change_setting(actor: Actor, read: Settings, name: str, value: str | None, *, seen: int, now: int) -> None:

@@ -1,10 +1,8 @@
 """``/broadcast``: an admin writes news, looks at it, chooses to whom and when, and sends it; and its buttons."""
 
 import math
-import re
 from collections.abc import Awaitable, Callable
 from functools import partial
-from urllib.parse import urlsplit
 
 from pyrogram.types import Message
 
@@ -19,15 +17,13 @@ from daemon.telegram.bucket import NEWS_PER_S
 from daemon.telegram.screen import Screen
 from models import conversations
 from models.audit import Entry
-from models.promotion import broadcasts, codes, hours, recipients, segments
+from models.promotion import broadcasts, buttons, codes, hours, recipients, segments
 from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Rules
 from models.promotion.segments import Segment
 from models.roles import Act
 
 REPORTS_SHOWN = 3
 CODES_SHOWN = 5
-LONGEST_LABEL, LONGEST_ADDRESS = 40, 1024
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
 # ---- written
@@ -90,28 +86,13 @@ async def _take_content(context: Context, draft: BroadcastInfo, sent: Message) -
 
 
 async def _take_button(context: Context, draft: BroadcastInfo, text: str) -> None:
-    button = link(text)
+    button = buttons.read_link(text)
     added = button is not None and await context.deps.database(broadcasts.add_button, draft.id, button, context.now)
     present = await context.deps.database(broadcasts.get, draft.id)
     if added and present is not None:
         await _show(context, present, anew=True)
     else:
         await context.say(screens.not_a_button(context.t, draft))
-
-
-def link(text: str) -> tuple[str, str, str] | None:
-    """A button that leads to an https page: the address is the last word, what stands before it the label."""
-    label, _, address = text.rpartition(" ") if " " in text else ("", "", text)
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-        is_plain = parts.username is None and parts.password is None and parts.port in (None, 443)
-    except ValueError:
-        return None
-    if parts.scheme != "https" or not is_plain or not _HOST.fullmatch(host) or len(address) > LONGEST_ADDRESS:
-        return None
-    label = " ".join(label.split())[:LONGEST_LABEL] or host[:LONGEST_LABEL]
-    return (screens.LINK, address, label) if address.isprintable() and label.isprintable() else None
 
 
 async def _show(context: Context, draft: BroadcastInfo, *, anew: bool = False) -> None:
@@ -134,8 +115,8 @@ async def _show(context: Context, draft: BroadcastInfo, *, anew: bool = False) -
 async def _preview(context: Context, draft: BroadcastInfo) -> None:
     bot = context.deps.bot
     username = str(bot.me.username) if bot.me else ""
-    buttons = screens.buttons(context.t, draft, context.deps.catalogue.plans, username)
-    await context.deps.sender.send_now(context.user.id, News.of(draft, buttons).query)
+    keys = screens.buttons(context.t, draft, context.deps.catalogue.plans, username)
+    await context.deps.sender.send_now(context.user.id, News.of(draft, keys).query)
 
 
 # ---- its buttons
@@ -209,8 +190,8 @@ async def _choose_hour(context: Context, draft: BroadcastInfo, value: str) -> No
 
 async def _choose_button(context: Context, draft: BroadcastInfo, _value: str) -> None:
     plans = context.deps.catalogue.plans
-    articles: list[tuple[str, Article]] = [(screens.PLAN, each) for each in plans.on_sale()]
-    articles += [(screens.PACK, each) for each in plans.packs_on_sale()]
+    articles: list[tuple[str, Article]] = [(buttons.PLAN, each) for each in plans.on_sale()]
+    articles += [(buttons.PACK, each) for each in plans.packs_on_sale()]
     await context.show(screens.choose_button(context.t, draft, articles, await _open_codes(context)))
 
 
@@ -224,8 +205,8 @@ async def _open_codes(context: Context) -> list[str]:
 async def _add_button(context: Context, draft: BroadcastInfo, value: str) -> None:
     kind, _, code = value.partition(":")
     article = context.deps.catalogue.plans.article(code)
-    is_sold = kind in (screens.PLAN, screens.PACK) and article is not None and article.on_sale
-    if not (is_sold or (kind == screens.CODE and code in await _open_codes(context))):
+    is_sold = kind in (buttons.PLAN, buttons.PACK) and article is not None and article.on_sale
+    if not (is_sold or (kind == buttons.CODE and code in await _open_codes(context))):
         await start.show_home(context)
         return
     added = await context.deps.database(broadcasts.add_button, draft.id, (kind, code, ""), context.now)

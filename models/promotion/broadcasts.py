@@ -132,12 +132,8 @@ class Rules:
 
 def begin(by: int, now: int) -> BroadcastInfo:
     """The admin's draft: the one that they have, or a new one, of which the text is asked for."""
-    with transaction():
-        known = (
-            Broadcast.select().where(Broadcast.by == by, Broadcast.state == _S.DRAFT).order_by(-Broadcast.id).first()
-        )
-        row = known or Broadcast.create(by=by, asks=Asks.CONTENT, touched_at=now)
-        return _info(row)
+    with joined_transaction():
+        return last_draft(by) or _info(Broadcast.create(by=by, asks=Asks.CONTENT, touched_at=now))
 
 
 def draft_of(by: int, now: int) -> BroadcastInfo | None:
@@ -153,6 +149,12 @@ def draft_from(by: int, message_id: int) -> BroadcastInfo | None:
 def _draft(by: int, condition: peewee.Expression) -> BroadcastInfo | None:
     drafts = Broadcast.select().where(Broadcast.by == by, Broadcast.state == _S.DRAFT, condition)
     row = drafts.order_by(-Broadcast.id).first()
+    return None if row is None else _info(row)
+
+
+def last_draft(by: int) -> BroadcastInfo | None:
+    """The admin's draft, or None."""
+    row = Broadcast.select().where(Broadcast.by == by, Broadcast.state == _S.DRAFT).order_by(-Broadcast.id).first()
     return None if row is None else _info(row)
 
 
@@ -198,7 +200,7 @@ def set_start(broadcast_id: int, at: int | None) -> bool:
 
 def add_button(broadcast_id: int, button: tuple[str, str, str], now: int) -> bool:
     """Add a button, once; False when there are as many as fit, or it is no draft any more."""
-    with transaction():
+    with joined_transaction():
         row = Broadcast.get_or_none(Broadcast.id == broadcast_id, Broadcast.state == _S.DRAFT)
         if row is None or (list(button) not in row.buttons and len(row.buttons) >= MOST_BUTTONS):
             return False
@@ -216,7 +218,7 @@ def drop_buttons(broadcast_id: int) -> bool:
 
 def discard(broadcast_id: int) -> bool:
     """Throw the draft away; False when it is none any more."""
-    with transaction():
+    with joined_transaction():
         return _move(broadcast_id, _S.DISCARDED, asks=None)
 
 
@@ -229,7 +231,7 @@ def renew_media(broadcast_id: int, media: Mapping[str, Any]) -> None:
 # ---- on its way
 
 
-def send(broadcast_id: int, rules: Rules, number: int, *, status_message_id: int, now: int) -> Wrong | None:
+def send(broadcast_id: int, rules: Rules, number: int, *, status_message_id: int | None, now: int) -> Wrong | None:
     """Have the draft go out to about *number* people when its time comes; or return what is wrong.
 
     All admins are told at once where there are many recipients.
@@ -400,7 +402,7 @@ def _tell_end(broadcast_id: int, told: Mapping[str, int], now: int) -> None:
 
 
 def _edit(broadcast_id: int, **values: Any) -> bool:
-    with transaction():
+    with joined_transaction():
         draft = (Broadcast.id == broadcast_id) & (Broadcast.state == _S.DRAFT)
         return bool(Broadcast.update(**values).where(draft).execute())
 

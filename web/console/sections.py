@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from web.console import audit, customers, entrance, health, log, money, settings, shop, spreadsheets, today
+from web.console import (
+    audit,
+    codes,
+    customers,
+    entrance,
+    health,
+    log,
+    messages,
+    money,
+    settings,
+    shop,
+    spreadsheets,
+    today,
+)
 
 BLUEPRINTS = (
     entrance.blueprint,
@@ -11,6 +24,8 @@ BLUEPRINTS = (
     money.blueprint,
     spreadsheets.blueprint,
     shop.blueprint,
+    codes.blueprint,
+    messages.blueprint,
     health.blueprint,
     log.blueprint,
     audit.blueprint,

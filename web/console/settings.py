@@ -32,6 +32,8 @@ MEANINGS: Mapping[str, Callable[[Texts], str]] = {
         "How many links a customer may send in an hour; five times as many with a paid plan."
     ),
     "LINKS_PER_DAY": lambda t: t.gettext("The same for a day."),
+    "BROADCASTS_PER_WEEK": lambda t: t.gettext("How many broadcasts may begin in seven days; 0: none at all."),
+    "REFUND_DAYS": lambda t: t.gettext("For how many days customers give back what they have not used; 0: not at all."),
     "SOURCE_CHATS": lambda t: t.gettext("Private chats that all customers may read: @names, ids or links."),
     "BLOCKED_CHATS": lambda t: t.gettext("Chats that nobody may read, whatever else is allowed."),
     "JOIN_BY_INVITATION": lambda t: t.gettext("Who may have the account join a private chat by an invitation."),
@@ -44,7 +46,9 @@ CHOICES = {
     "JOIN_BY_INVITATION": ("nobody", "paying", "everyone"),
     "PROTECTED_CONTENT": ("refuse", "allow"),
 }
-NUMBERS = frozenset({"DIGEST_HOUR", "LINKS_PER_HOUR", "LINKS_PER_DAY", "JOINS_PER_DAY"})
+NUMBERS = frozenset(
+    {"DIGEST_HOUR", "LINKS_PER_HOUR", "LINKS_PER_DAY", "JOINS_PER_DAY", "BROADCASTS_PER_WEEK", "REFUND_DAYS"}
+)
 FIXED = tuple("BACKEND_URL TIMEZONE LANGUAGE PAYPAL_MODE BACKUP_HOURS RETENTION_DAYS LOG_LEVEL LOG_TOTAL_MB".split())
 """Of what only the environment says, what is no secret and good to know."""
 

@@ -61,8 +61,8 @@ def shop() -> Response:
         "console/shop.html",
         plans=held.plans.plans,
         packs=held.plans.packs,
-        trial=plans_text.values(held.text, ("trial",)),
-        referral=plans_text.values(held.text, ("referral",)),
+        trial=_named(found.t, "trial", held),
+        referral=_named(found.t, "referral", held),
         prices=lambda each: plan_texts.prices(found.t, each, by_paypal=True),
         terms=lambda each: plan_texts.terms(found.t, each),
         waiting=orders.open_by_code(),
@@ -325,6 +325,12 @@ def _path(section: str, code: str) -> tuple[str, ...]:
     if section not in SECTIONS or (section in ("plans", "packs")) != bool(code):
         abort(404)
     return (section, code) if code else (section,)
+
+
+def _named(t: Texts, section: str, held: Version) -> list[tuple[str, str]]:
+    """What the text says in a section, under the names that its form has."""
+    values = plans_text.values(held.text, (section,))
+    return [(each.label, values[each.key]) for each in _fields(t, section, values, held.plans) if each.key in values]
 
 
 def _author(t: Texts, author: str) -> str:

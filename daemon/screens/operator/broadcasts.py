@@ -1,6 +1,6 @@
 """News for many customers as its admin sees it: written, on its way, ended; and the buttons under it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -13,11 +13,12 @@ from daemon.screens.operator import income
 from daemon.telegram.screen import Button, Keyboard, Screen
 from models.event_kinds import BroadcastAnnounced, BroadcastEnded, BroadcastSold
 from models.promotion.broadcasts import MOST_BUTTONS, UNDER_WAY, BroadcastInfo, BroadcastState, Wrong
-from models.promotion.recipients import OPEN, REACHED, RecipientState
-from models.promotion.segments import LIMIT_DAYS, Segment, SegmentKind
+from models.promotion.buttons import CODE, LINK
+from models.promotion.recipients import RecipientState
+from models.promotion.segments import Segment, SegmentKind
+from models.words import broadcasts as words
 
 ENDED_DAYS = (7, 30, 90)
-PLAN, PACK, CODE, LINK = "plan", "pack", "code", "link"
 NOW = "now"
 
 
@@ -86,7 +87,7 @@ def composer(t: Texts, broadcast: BroadcastInfo, sending: Sending, plans: Plans)
     """The draft, to whom it goes, when, and how long that takes."""
     lines = [
         t.gettext("📣 That is how it looks."),
-        t.gettext("To: {whom}", whom=escape(segment(t, broadcast.segment))),
+        t.gettext("To: {whom}", whom=escape(words.segment(t, broadcast.segment))),
         _how_many(t, sending),
         t.gettext("When: {when}", when=_when(t, broadcast, sending)),
     ]
@@ -133,30 +134,13 @@ def _when(t: Texts, broadcast: BroadcastInfo, sending: Sending) -> str:
     return when if broadcast.start_at is not None else t.gettext("{when}, because it is night now", when=when)
 
 
-def segment(t: Texts, chosen: Segment) -> str:
-    """Whom a segment names."""
-    if chosen.kind is SegmentKind.ENDED:
-        days = int(chosen.argument)
-        return t.ngettext("whose plan ended in the last {n} day", "whose plan ended in the last {n} days", days)
-    if chosen.kind is SegmentKind.LIMIT:
-        return t.ngettext("who met a limit in the last {n} day", "who met a limit in the last {n} days", LIMIT_DAYS)
-    if chosen.kind is SegmentKind.LANGUAGE:
-        known = LANGUAGES.get(chosen.argument)
-        return t.gettext("who reads {language}", language=known.name if known else chosen.argument)
-    return {
-        SegmentKind.ALL: t.gettext("all who may get news"),
-        SegmentKind.PAYING: t.gettext("who pays now"),
-        SegmentKind.NEVER_PAID: t.gettext("who has never paid"),
-    }[chosen.kind]
-
-
 def choose_segment(t: Texts, broadcast: BroadcastInfo) -> Screen:
     """To whom the draft may go."""
     segments = [Segment(kind) for kind in (SegmentKind.ALL, SegmentKind.PAYING, SegmentKind.NEVER_PAID)]
     segments += [Segment(SegmentKind.ENDED, str(days)) for days in ENDED_DAYS]
     segments += [Segment(SegmentKind.LIMIT), *(Segment(SegmentKind.LANGUAGE, code) for code in LANGUAGES)]
     rows = [
-        (Button(_chosen(segment(t, each), each == broadcast.segment), f"bc_to:{broadcast.id}:{each.stored()}"),)
+        (Button(_chosen(words.segment(t, each), each == broadcast.segment), f"bc_to:{broadcast.id}:{each.stored()}"),)
         for each in segments
     ]
     text = t.gettext("Who shall get it? Of each only those who may get news.")
@@ -212,16 +196,7 @@ def not_a_button(t: Texts, broadcast: BroadcastInfo) -> Screen:
 
 def wrong(t: Texts, why: Wrong, most: int) -> Screen:
     """The news cannot go out."""
-    if why is Wrong.WEEK:
-        text = t.ngettext(
-            "That would be more than {n} broadcast in seven days (BROADCASTS_PER_WEEK). Choose a later hour or wait.",
-            "That would be more than {n} broadcasts in seven days (BROADCASTS_PER_WEEK). Choose a later hour or wait.",
-            most,
-        )
-        return Screen("✖️ " + text)
-    if why is Wrong.EMPTY:
-        return Screen(t.gettext("There is nothing to send yet: /broadcast begins."))
-    return Screen(t.gettext("This is no draft any more. /broadcast begins a new one."))
+    return Screen("✖️ " + words.wrong(t, why, most))
 
 
 def switched_off(t: Texts) -> Screen:
@@ -244,7 +219,7 @@ def only_theirs(t: Texts) -> Screen:
 
 def progress(t: Texts, broadcast: BroadcastInfo, counts: Mapping[str, int], timezone: ZoneInfo) -> Screen:
     """How far it is; under way with the button that stops it."""
-    lines = [_state(t, broadcast, timezone), *_numbers(t, counts)]
+    lines = [words.state(t, broadcast, timezone), *words.numbers(t, counts)]
     return Screen("\n".join(lines), _ways_on(t, broadcast.id, broadcast.state, counts))
 
 
@@ -274,45 +249,6 @@ def ask_delete(t: Texts, broadcast_id: int) -> Screen:
     )
 
 
-def _state(t: Texts, broadcast: BroadcastInfo, timezone: ZoneInfo) -> str:
-    date = t.date(broadcast.start_at or broadcast.touched_at, timezone)
-    return {
-        BroadcastState.WAITING: t.gettext("🕐 Your news goes out: {when}", when=date),
-        BroadcastState.COLLECTING: t.gettext("📣 I am writing down who gets your news…"),
-        BroadcastState.RUNNING: t.gettext("📣 Your news is going out…"),
-    }.get(broadcast.state) or _ended(t, broadcast.state, broadcast.why)
-
-
-def _ended(t: Texts, state: str, why: str) -> str:
-    if state == BroadcastState.STOPPED:
-        reasons: Mapping[str, str] = {
-            "media_gone": t.gettext("🛑 Stopped: Telegram no longer gives me its picture or video. Write it anew."),
-            "restored": t.gettext("🛑 Stopped: a backup was restored, and I do not know who had it already."),
-        }
-        return reasons.get(why) or t.gettext("🛑 Your news is stopped.")
-    if state == BroadcastState.DELETING:
-        return t.gettext("🗑 I am deleting your news everywhere…")
-    if state == BroadcastState.DELETED:
-        return t.gettext("🗑 Your news is deleted where that was possible.")
-    return t.gettext("✅ Your news has gone out.")
-
-
-def _numbers(t: Texts, counts: Mapping[str, int]) -> Iterator[str]:
-    """How many recipients are in which state, those of which there are none left out."""
-    reached = sum(counts.get(state, 0) for state in REACHED)
-    waiting = sum(counts.get(state, 0) for state in OPEN)
-    deleted = counts.get(RecipientState.DELETED, 0)
-    yield t.gettext("Sent: {n}", n=reached)
-    others: tuple[tuple[int, Callable[[int], str]], ...] = (
-        (waiting, lambda n: t.gettext("Not yet: {n}", n=n)),
-        (counts.get(RecipientState.BLOCKED, 0), lambda n: t.gettext("Have blocked the bot: {n}", n=n)),
-        (counts.get(RecipientState.FAILED, 0), lambda n: t.gettext("Failed: {n}", n=n)),
-        (counts.get(RecipientState.SKIPPED, 0), lambda n: t.gettext("Wanted none any more: {n}", n=n)),
-        (deleted, lambda n: t.gettext("Deleted again: {n}; not deletable: {rest}", n=n, rest=reached - n)),
-    )
-    yield from (say(number) for number, say in others if number)
-
-
 def _ways_on(t: Texts, broadcast_id: int, state: str, counts: Mapping[str, int]) -> Keyboard:
     if state in UNDER_WAY:
         return ((_stop(t, broadcast_id),),)
@@ -339,7 +275,7 @@ def announced(told: BroadcastAnnounced, t: Texts, timezone: ZoneInfo, who: str) 
 
 def ended(told: BroadcastEnded, t: Texts) -> Screen:
     """News has ended."""
-    lines = [_ended(t, told.state, told.why), *_numbers(t, told.counts)]
+    lines = [words.ended(t, told.state, told.why), *words.numbers(t, told.counts)]
     return Screen("\n".join(lines), _ways_on(t, told.broadcast, told.state, told.counts))
 
 

@@ -1,0 +1,51 @@
+"""Codes in the console: made once, used, ended."""
+
+import pytest
+
+from models import audit
+from models.audit import Wanted
+from models.promotion import codes
+from tests.operator_browser import Form, Operator, form_to, said
+from tests.paypal_shop import PayPalShop
+
+
+def test_a_code_is_made_once_used_and_ended(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/shop/codes"), "/console/shop/codes")
+    page = admin.send(form, article="premium", days="3", uses="5", percent="")
+    admin.send(form, article="premium", days="3", uses="5", percent="")
+    (made, *others) = codes.newest(50)
+    assert made.text in said(page, "notice") and (made.uses, made.content.seconds if made.content else 0) == (
+        5,
+        259_200,
+    )
+    assert not [each for each in others if each.ended_at is None and each.uses == 5]
+    page = admin.send(form_to(page, f"/console/shop/codes/{made.id}/end"))
+    ended = codes.get(made.id)
+    assert ended is not None and ended.ended_at is not None
+    assert {row.detail.get("ended") for row in audit.newest(Wanted(act="edit_codes"), 2)} >= {made.id}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"article": "", "percent": ""},
+        {"article": "premium", "percent": "10"},
+        {"article": "", "percent": "100"},
+        {"article": "", "percent": "-1"},
+        {"article": "premium", "percent": "", "uses": "many"},
+        {"article": "premium", "percent": "", "until": "2001-01-01"},
+        {"article": "premium", "percent": "", "until": "soon"},
+        {"article": "premium", "percent": "", "days": "99999"},
+    ],
+)
+def test_what_makes_no_code_is_said(shop: PayPalShop, admin: Operator, changes: dict[str, str]) -> None:
+    before = len(codes.newest(1000))
+    form = form_to(admin.page("/console/shop/codes"), "/console/shop/codes")
+    page = admin.send(Form(form.action, form.values | changes), 422)
+    assert said(page, "fault") and len(codes.newest(1000)) == before
+
+
+def test_hostile_codes_are_inert(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/shop/codes"), "/console/shop/codes")
+    page = admin.send(Form(form.action, form.values | {"percent": "<img src=x>", "until": "<img>"}), 422)
+    assert "<img" not in page

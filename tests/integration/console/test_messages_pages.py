@@ -1,0 +1,93 @@
+"""News in the console: written, looked at, sent, stopped."""
+
+import time
+
+import pytest
+
+from models import audit, users
+from models.audit import Wanted
+from models.promotion import broadcasts, consent
+from models.promotion.broadcasts import BroadcastState
+from models.promotion.consent import Answer, Place
+from tests.operator_browser import Operator, form_to, said
+from tests.paypal_shop import ADMIN, PayPalShop
+
+DRAFT, SEND = "/console/messages/draft", "/console/messages/draft/send"
+
+
+def written(admin: Operator, text: str = "A new plan", **changes: str) -> str:
+    """Write news, and come back to its page."""
+    return admin.send(form_to(admin.page(DRAFT), DRAFT), text=text, **changes)
+
+
+@pytest.fixture(autouse=True)
+def no_draft(shop: PayPalShop, admin: Operator) -> None:
+    """Each test begins without a draft, and with nothing on its way."""
+    draft = broadcasts.last_draft(ADMIN)
+    if draft is not None:
+        broadcasts.discard(draft.id)
+    broadcasts.end_all("", int(time.time()))
+
+
+def test_news_is_written_looked_at_and_kept(shop: PayPalShop, admin: Operator) -> None:
+    page = written(admin, "Line one\r\nLine <b>two</b>", article="premium", segment="never_paid")
+    look = said(page, "preview")
+    assert "Line one Line <b>two</b>" in look and "Premium" in look and "No more news" in look
+    draft = broadcasts.last_draft(ADMIN)
+    assert draft is not None and draft.state is BroadcastState.DRAFT
+    assert (draft.text, draft.segment.stored()) == ("Line one\nLine <b>two</b>", "never_paid")
+    assert broadcasts.newest_sent(50) == [] or draft.id not in [each.id for each in broadcasts.newest_sent(50)]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://example.org", "https://a b", "javascript:alert(1)", "https://u:p@example.org"]
+)
+def test_a_button_leads_to_https_or_nowhere(shop: PayPalShop, admin: Operator, address: str) -> None:
+    page = admin.send(form_to(admin.page(DRAFT), DRAFT), 422, text="x", address=address, label="Look")
+    assert "https://" in said(page, "fault")
+    draft = broadcasts.last_draft(ADMIN)
+    assert draft is not None and draft.buttons == ()
+
+
+def test_a_text_beyond_telegrams_limit_is_refused(shop: PayPalShop, admin: Operator) -> None:
+    page = admin.send(form_to(admin.page(DRAFT), DRAFT), 422, text="😀" * 2049)
+    assert "4096" in said(page, "fault")
+    assert "😀" * 2049 in form_to(page, DRAFT).values["text"], "nothing that was typed is lost"
+
+
+def test_news_goes_out_and_is_stopped(shop: PayPalShop, admin: Operator) -> None:
+    now = int(time.time())
+    for _ in range(3):
+        consent.say(shop.customer(), Answer.YES, Place.COMMAND, "words", now)
+    page = written(admin)
+    assert "3" in said(page, "counted") or "people get it" in said(page, "counted")
+    report = admin.send(form_to(page, SEND))
+    assert "It goes out" in said(report, "notice")
+    (sent, *_) = broadcasts.newest_sent(1)
+    assert sent.by == ADMIN and sent.state in broadcasts.UNDER_WAY
+    again = admin.post(SEND, form_to(page, SEND).values)
+    assert again.status_code == 303
+    assert [each.id for each in broadcasts.newest_sent(5) if each.text == "A new plan"] == [sent.id]
+
+    stopped = admin.send(form_to(report, f"/console/messages/{sent.id}/stop"))
+    assert "nobody else" in said(stopped, "notice")
+    known = broadcasts.get(sent.id)
+    assert known is not None and known.state is BroadcastState.STOPPED
+    acts = [row.detail for row in audit.newest(Wanted(act="broadcast"), 4)]
+    assert {"stop": sent.id} in acts and any(each.get("send") == sent.id for each in acts)
+
+
+def test_more_than_the_week_allows_is_refused(shop: PayPalShop, admin: Operator) -> None:
+    page = written(admin, "")
+    assert "counted" not in page, "there is nothing to send"
+    assert admin.post(SEND, {}).status_code == 303
+    assert "nothing to send" in said(admin.page(DRAFT), "notice")
+
+
+def test_hostile_news_is_inert(shop: PayPalShop, admin: Operator) -> None:
+    users.seen(ADMIN, "<img src=x>", None, "en", int(time.time()))
+    page = written(admin, "<img src=x onerror=alert(1)>", address="https://example.org/", label="<img src=x>")
+    assert "<img" not in page
+    for path in ("messages", "messages/draft"):
+        assert "<img" not in admin.page(f"/console/{path}")
+    users.seen(ADMIN, "Alba", None, "en", int(time.time()))

@@ -1,0 +1,250 @@
+"""Messages to many: news is written, looked at, sent or scheduled, watched, stopped, and counted afterwards."""
+
+import time
+from dataclasses import dataclass
+
+from flask import Response, abort, current_app, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from config.plans import Article, Plans
+from config.texts import LANGUAGES, Texts
+from models import acts
+from models.catalogue import Catalogue
+from models.promotion import broadcasts, hours, recipients, segments
+from models.promotion.broadcasts import MOST_BUTTONS, BroadcastInfo, BroadcastState, Content, Rules
+from models.promotion.buttons import PACK, PLAN, read_code, read_link
+from models.promotion.segments import Segment, SegmentKind
+from models.roles import Act
+from models.words import broadcasts as words
+from web import rendering
+from web.console import guard, layout
+
+blueprint = guard.section("messages")
+
+SHOWN = 30
+LONGEST, LONGEST_CAPTION = 4096, 1024
+"""Telegram's limits of a text, and of one under a picture or video, in UTF-16 units."""
+PATIENCE_S = 0.05
+"""How long a page counts recipients; then it says "at least"."""
+ENDED_DAYS = ("7", "30", "90")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many people news would go to; not ``whole``: at least so many."""
+
+    number: int
+    whole: bool
+
+
+@blueprint.get("/messages")
+@guard.needs(Act.SEE_MESSAGES)
+def messages() -> Response:
+    """What was sent and what it brought, and the way to write."""
+    t, zone = guard.visitor().t, rendering.current_settings().timezone
+    sent = broadcasts.newest_sent(SHOWN)
+    return layout.show(
+        "console/messages.html",
+        sent=[(each, words.title(t, each), words.state(t, each, zone), recipients.counts(each.id)) for each in sent],
+        most=rendering.current_settings().broadcasts_per_week,
+    )
+
+
+@blueprint.get("/messages/draft")
+@guard.needs(Act.SEE_MESSAGES)
+def draft() -> Response:
+    """The visitor's draft: its text, to whom, when, its buttons, and how it will look."""
+    return _page(_draft())
+
+
+@blueprint.post("/messages/draft")
+@guard.needs(Act.BROADCAST)
+def write() -> BaseResponse:
+    """Keep what the draft says."""
+    found, t, known = guard.visitor(), guard.visitor().t, _begun()
+    text = request.form.get("text", "").replace("\r\n", "\n").strip()
+    longest = LONGEST_CAPTION if known.media else LONGEST
+    if len(text.encode("utf-16-le")) // 2 > longest:
+        return _page(known, text, t.gettext("That is too long: {most} characters at most.", most=longest))
+    segment, at = _segment(request.form.get("segment", "")), request.form.get("at", "")
+    if segment is None or not (at == "" or (at.isascii() and at.isdecimal() and len(at) < 12)):
+        abort(422)
+    content = None
+    if text != known.text:
+        content = Content(text, (), known.media, known.source_message_id or 0)
+    acts.write_broadcast(found.actor, known.id, content, segment, at=int(at) if at else None, now=found.now)
+    fault = _add_buttons(known)
+    if fault:
+        return _page(_draft(), "", fault)
+    return layout.done(url_for("console_messages.draft"), t.gettext("Kept. Nobody has got it yet."))
+
+
+@blueprint.post("/messages/draft/plain")
+@guard.needs(Act.BROADCAST)
+def without_buttons() -> BaseResponse:
+    """Take the buttons off."""
+    found = guard.visitor()
+    acts.strip_broadcast(found.actor, _begun().id, found.now)
+    return layout.done(url_for("console_messages.draft"), found.t.gettext("The buttons are off."))
+
+
+@blueprint.post("/messages/draft/discard")
+@guard.needs(Act.BROADCAST)
+def discard() -> BaseResponse:
+    """Throw the draft away."""
+    found = guard.visitor()
+    acts.discard_broadcast(found.actor, _begun().id, found.now)
+    return layout.done(url_for("console_messages.messages"), found.t.gettext("The draft is gone."))
+
+
+@blueprint.post("/messages/draft/send")
+@guard.needs(Act.BROADCAST)
+def send() -> BaseResponse:
+    """Have the draft go out. Pressed twice, it goes out once."""
+    found, settings, known = guard.visitor(), rendering.current_settings(), _begun()
+    counted = _count(known.segment, found.now, patience=60.0)
+    rules = Rules(settings.broadcasts_per_week, settings.timezone)
+    wrong = acts.send_broadcast(found.actor, known.id, rules, number=counted.number, now=found.now)
+    if wrong is not None:
+        said = words.wrong(found.t, wrong, rules.most_a_week)
+        return layout.done(url_for("console_messages.draft"), said, "bad")
+    back = url_for("console_messages.report", broadcast_id=known.id)
+    return layout.done(back, found.t.gettext("It goes out; this page shows how far it is."))
+
+
+@blueprint.get("/messages/<int:broadcast_id>")
+@guard.needs(Act.SEE_MESSAGES)
+def report(broadcast_id: int) -> Response:
+    """How far a broadcast is, and what it brought."""
+    t, known = guard.visitor().t, _sent(broadcast_id)
+    counts = recipients.counts(known.id)
+    return layout.show(
+        "console/broadcast.html",
+        broadcast=known,
+        state=words.state(t, known, rendering.current_settings().timezone),
+        whom=words.segment(t, known.segment),
+        counts=list(words.numbers(t, counts)),
+        sales=recipients.sales(known.id),
+        buttons=_labels(t, known),
+        can_stop=known.state in broadcasts.UNDER_WAY,
+        can_delete=known.state in (BroadcastState.DONE, BroadcastState.STOPPED) and known.began_at is not None,
+    )
+
+
+@blueprint.post("/messages/<int:broadcast_id>/stop")
+@guard.needs(Act.BROADCAST)
+def stop(broadcast_id: int) -> BaseResponse:
+    """Stop a broadcast: nobody else is written to."""
+    found, known = guard.visitor(), _sent(broadcast_id)
+    stopped = acts.stop_broadcast(found.actor, known.id, found.now)
+    t = found.t
+    text = t.gettext("Stopped: nobody else is written to.") if stopped else t.gettext("It had ended before.")
+    return layout.done(url_for("console_messages.report", broadcast_id=known.id), text, "good" if stopped else "wait")
+
+
+@blueprint.post("/messages/<int:broadcast_id>/delete")
+@guard.needs(Act.BROADCAST)
+def delete(broadcast_id: int) -> BaseResponse:
+    """Have what was sent deleted again, where Telegram allows it still."""
+    found, known = guard.visitor(), _sent(broadcast_id)
+    acts.delete_broadcast(found.actor, known.id, found.now)
+    text = found.t.gettext("What is younger than two days is being deleted from the chats.")
+    return layout.done(url_for("console_messages.report", broadcast_id=known.id), text)
+
+
+def _page(known: BroadcastInfo | None, typed: str = "", fault: str = "") -> Response:
+    found, settings = guard.visitor(), rendering.current_settings()
+    t, segment = found.t, known.segment if known else Segment(SegmentKind.ALL)
+    start = known.start_at if known else None
+    choice = hours.to_choose(settings.timezone, found.now)
+    return layout.show(
+        "console/draft.html",
+        status=422 if fault else 200,
+        draft=known,
+        text=typed or (known.text if known else ""),
+        fault=fault,
+        segment=segment.stored(),
+        segments=[(each.stored(), words.segment(t, each)) for each in _segments()],
+        at=start or "",
+        times=[("", t.gettext("at once")), *((each, t.date(each, settings.timezone)) for each in choice)],
+        articles=[("", t.gettext("none")), *_articles(t)],
+        labels=_labels(t, known) if known else [],
+        counted=_count(segment, found.now) if known and known.is_written else None,
+        starts_at=broadcasts.starts_at(start, settings.timezone, found.now),
+        is_now=broadcasts.starts_at(start, settings.timezone, found.now) <= found.now,
+        most=settings.broadcasts_per_week,
+        most_buttons=MOST_BUTTONS,
+    )
+
+
+def _add_buttons(known: BroadcastInfo) -> str:
+    """Add the buttons that the form names; what is wrong with one of them, or nothing."""
+    found, t, form = guard.visitor(), guard.visitor().t, request.form
+    wanted: list[tuple[str, str, str] | None] = []
+    article = _plans().article(form.get("article", ""))
+    if article is not None and article.on_sale:
+        wanted.append((PLAN if _plans().by_code(article.code) else PACK, article.code, ""))
+    if address := form.get("address", "").strip():
+        wanted.append(read_link(f"{form.get('label', '').strip()} {address}".strip()))
+    if code := form.get("code", "").strip():
+        wanted.append(read_code(code))
+    for each in wanted:
+        if each is None:
+            return t.gettext("A button leads to a plan, to a code, or to an address that begins with https://.")
+        if not acts.add_broadcast_button(found.actor, known.id, each, found.now):
+            return t.gettext("There are as many buttons as fit: {most}.", most=MOST_BUTTONS)
+    return ""
+
+
+def _draft() -> BroadcastInfo | None:
+    """The visitor's draft; None where they have begun none."""
+    return broadcasts.last_draft(guard.visitor().actor.id)
+
+
+def _begun() -> BroadcastInfo:
+    """The visitor's draft, from now on if there is none."""
+    found = guard.visitor()
+    return broadcasts.begin(found.actor.id, found.now)
+
+
+def _sent(broadcast_id: int) -> BroadcastInfo:
+    known = broadcasts.get(broadcast_id) if broadcast_id < 1 << 40 else None
+    if known is None or known.state in (BroadcastState.DRAFT, BroadcastState.DISCARDED):
+        abort(404)
+    return known
+
+
+def _count(segment: Segment, now: int, patience: float = PATIENCE_S) -> Counted:
+    """Count the people of a segment for as long as a page may take."""
+    number, after, deadline = 0, 0, time.monotonic() + patience
+    while True:
+        page = segments.page(segment, after, now)
+        if page.upto is None:
+            return Counted(number, True)
+        number, after = number + len(page.people), page.upto
+        if time.monotonic() > deadline:
+            return Counted(number, False)
+
+
+def _segments() -> list[Segment]:
+    plain = [Segment(kind) for kind in (SegmentKind.ALL, SegmentKind.PAYING, SegmentKind.NEVER_PAID)]
+    ended = [Segment(SegmentKind.ENDED, days) for days in ENDED_DAYS]
+    return [*plain, *ended, Segment(SegmentKind.LIMIT), *(Segment(SegmentKind.LANGUAGE, code) for code in LANGUAGES)]
+
+
+def _segment(stored: str) -> Segment | None:
+    return next((each for each in _segments() if each.stored() == stored), None)
+
+
+def _articles(t: Texts) -> list[tuple[str, str]]:
+    on_sale: tuple[Article, ...] = (*_plans().on_sale(), *_plans().packs_on_sale())
+    return [(each.code, each.title_in(t.language)) for each in on_sale]
+
+
+def _labels(t: Texts, known: BroadcastInfo) -> list[str]:
+    return [label or _plans().title_of(value, t.language) for _, value, label in known.buttons]
+
+
+def _plans() -> Plans:
+    held: Catalogue = current_app.extensions["catalogue"]
+    return held.plans
