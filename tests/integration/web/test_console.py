@@ -14,6 +14,7 @@ import requests
 
 from models import audit, console_sessions, database, outbox, users
 from models.audit import Wanted
+from models.money import access
 from models.tables import Audit, ConsoleLink, ConsoleSession, Event
 from tests import environment
 from tests.console_visitor import ConsoleVisitor, heading
@@ -564,6 +565,20 @@ def test_pages_of_fifty_follow_each_other(admin: ConsoleVisitor) -> None:
         seen += rows
         path = next_page(page)
     assert len(seen) == len(set(seen)) == 134
+
+
+def test_the_segments_of_news_are_lists_too(admin: ConsoleVisitor, helper: ConsoleVisitor) -> None:
+    users.seen(7001, "Eva", None, "es", now())
+    access.give(7001, 1, seconds=9, reason="", by=None, now=now())
+    names = {
+        "language:es": ["7001"],
+        "never_paid": ["99", "4242", "4243", "5151", "7001"],
+        "paying": [],
+        "ended:30": [],
+    }
+    for show, found in names.items():
+        assert re_rows(admin.get(f"/console/customers?show={show}").text) == found, show
+    assert "never paid" not in helper.get("/console/customers?show=never_paid").text, "who pays is money"
 
 
 def re_rows(page: str) -> list[str]:
