@@ -121,7 +121,7 @@ def discounted(
     if len(lines) == 1 + bool(renewing):
         lines.append(t.gettext("Nothing is on sale at the moment that it is good for."))
     else:
-        lines.append(t.gettext("By paying you accept the /terms."))
+        lines.append(t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t))
     rows = [_buttons(t, each, discount, pay_links.get(each.code)) for each in articles if not each.renews]
     return Screen("\n".join(lines), (*(row for row in rows if row), (keyboard.home(t),)))
 
@@ -183,7 +183,7 @@ def _span(t: Texts, article: Article) -> str:
 
 
 def _conditions(t: Texts, refund_days: int) -> str:
-    accepted = t.gettext("A gift does not expire. By paying you accept the /terms.")
+    accepted = t.gettext("A gift does not expire. By paying you accept the /terms.") + " " + plan_texts.news(t)
     if not refund_days:
         return accepted
     back = t.ngettext(

@@ -12,6 +12,7 @@ from daemon.screens.operator import broadcasts as screens
 from daemon.telegram.bucket import ALL_PER_S, BURST, NEWS_PER_S, TokenBucket
 from models.promotion import hours
 from models.promotion.segments import Segment, SegmentKind
+from tests.source_text import sources
 
 MADRID, UTC = ZoneInfo("Europe/Madrid"), ZoneInfo("UTC")
 DAY = 86_400
@@ -171,6 +172,17 @@ def test_a_link_becomes_a_button(typed: str, label: str) -> None:
 )
 def test_a_button_leads_to_https_or_nowhere(typed: str) -> None:
     assert handlers.link(typed) is None
+
+
+def test_whoever_pays_has_read_that_customers_get_news() -> None:
+    accepting = [
+        line
+        for source in sources("daemon/screens")
+        for line in source.read_text("utf-8").splitlines()
+        if "By paying you accept" in line
+    ]
+    assert len(accepting) >= 3
+    assert not [line for line in accepting if "plan_texts.news(t)" not in line]
 
 
 @pytest.mark.parametrize("name", ["difusion", "difusión", "newsletter", "broadcast"])
