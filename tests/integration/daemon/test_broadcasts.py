@@ -11,7 +11,7 @@ from pyrogram.enums import MessageEntityType, ParseMode
 from pyrogram.types import Message
 
 from models import database
-from models.promotion import broadcasts, recipients
+from models.promotion import broadcasts, codes, recipients
 from tests import daemon_process, environment, sandbox_process
 from tests.daemon_process import Chat, Daemon, button, chat, labels
 from tests.sandbox.telegram import picture
@@ -320,3 +320,23 @@ async def test_a_kill_in_the_middle_tells_each_once(people: People) -> None:
         assert recipients.counts(latest.id)["sent"] == 2 and broadcasts.audit() == []
     finally:
         database.close_database()
+
+
+async def test_an_open_code_is_a_button_that_leads_to_it(people: People) -> None:
+    admin, customer = await people.admin(), await people.reader()
+    database.open_database(people.daemon.db_path / "peaje.db")
+    try:
+        made = codes.make(codes.Draft(None, 20, None, None, False), admin.id, "test", int(time.time()))
+        ended = codes.make(codes.Draft(None, 30, None, None, False), admin.id, "ended", int(time.time()))
+        codes.end(ended.id, int(time.time()))
+    finally:
+        database.close_database()
+    choice = await admin.press(await draft(admin, "Less for you"), "➕ Button")
+    (offered,) = [label for label in labels(choice) if label.startswith("🎟")]
+    assert offered.replace("-", "") == f"🎟 {made.text}"
+    composed = await admin.press(choice, offered)
+    assert offered.removeprefix("🎟 ") in composed.text
+    await admin.tap(composed, SEND)
+    news = await customer.until_text("Less for you")
+    await customer.say("/start " + button(news, "Use the code").url.rpartition("start=")[2])
+    assert await customer.until_text("20 %")
