@@ -2,15 +2,17 @@
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.plain_text import plain
-from config.texts import LANGUAGES
+from config.texts import LANGUAGES, Texts
 from config.units import DAY_S
 from models import acts, conversations, customer_notes, users
+from models.audit import Actor
 from models.books import customers as lists
 from models.books import history
 from models.books.customers import Key, Listed
@@ -143,24 +145,26 @@ def note(user_id: int) -> BaseResponse:
 @guard.needs(Act.BAN)
 def ban(user_id: int) -> BaseResponse:
     """Shut the customer out."""
-    found, shown = guard.visitor(), _customer(user_id)
-    try:
-        acts.ban(found.actor, user_id, found.now)
-    except ActRefused as error:
-        return _back(user_id, act_words.refusal(found.t, error), "bad")
-    return _back(user_id, found.t.gettext("{user} is banned.", user=_name(shown)))
+    return _decided(user_id, acts.ban, lambda t, name: t.gettext("{user} is banned.", user=name))
 
 
 @blueprint.post("/<int(max=1099511627775):user_id>/unban")
 @guard.needs(Act.UNBAN)
 def unban(user_id: int) -> BaseResponse:
     """Let the customer back in."""
+    return _decided(user_id, acts.unban, lambda t, name: t.gettext("{user} may come back in.", user=name))
+
+
+def _decided(
+    user_id: int, decide: Callable[[Actor, int, int], object], said: Callable[[Texts, str], str]
+) -> BaseResponse:
+    """Decide about a customer, and say so, or why not."""
     found, shown = guard.visitor(), _customer(user_id)
     try:
-        acts.unban(found.actor, user_id, found.now)
+        decide(found.actor, user_id, found.now)
     except ActRefused as error:
         return _back(user_id, act_words.refusal(found.t, error), "bad")
-    return _back(user_id, found.t.gettext("{user} may come back in.", user=_name(shown)))
+    return _back(user_id, said(found.t, _name(shown)))
 
 
 @blueprint.post("/<int(max=1099511627775):user_id>/revoke")
