@@ -46,7 +46,6 @@ OURS = (
     "web.__main__",
     "web.doctor",
     "web.upkeep.__main__",
-    "daemon.supervision.__main__",
     "manage",
     "tests.sandbox.__main__",
 )

@@ -30,7 +30,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from config.settings import load
 from daemon.supervision.watchdog import Watchdog
 from models.database import sqlite
-from tests import environment, preloaded
+from tests import environment
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROGRAMS = ("daemon", "web", "upkeep")
@@ -68,8 +68,8 @@ class Instance:
 
     home: Path
     environ: dict[str, str]
-    process: preloaded.Running | None = None
-    started: list[preloaded.Running] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def configure(self, programs: dict[str, str], **options: str) -> None:
         """Write the real supervisord.conf with other things to run, and ``options`` for every program."""
@@ -88,11 +88,15 @@ class Instance:
         source.write_text(does)
         return f'"%(ENV_PEAJE_PYTHON)s" {source}'
 
-    def launch(self) -> preloaded.Running:
+    def launch(self) -> subprocess.Popen[bytes]:
         with (self.home / "console").open("ab") as console:
-            words = ("daemon.supervision", "--config", str(self.home / "supervisord.conf"))
-            self.process = preloaded.run(
-                *words, cwd=self.home, env=self.environ, output=console, errors=console, code=REPOSITORY
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "daemon.supervision", "--config", str(self.home / "supervisord.conf")],
+                cwd=self.home,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
             )
         self.started.append(self.process)
         return self.process
