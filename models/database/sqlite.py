@@ -14,9 +14,14 @@ import peewee
 
 from config.units import MIB
 from models.database.engine import Trouble
+from models.database.file_changes import FileChanges
 
 BUSY_TIMEOUT_MS = 5_000
 POLL_S = 0.05
+UNTOLD_S = 0.25
+MOST_UNTOLD = 3
+"""Commits in a row that were found without being told of: then the system's word is not waited for any more."""
+FIRST_LOOK_S, LONGEST_LOOK_S, SETTLE_S = 0.001, 0.008, 0.1
 
 CHECKPOINT_PAGES = 8_000
 """A commit that finds more pages than this (32 MB) in the log checkpoints by itself. A delivery writes about fifty:
@@ -103,30 +108,49 @@ class SQLite:
 
 
 class DataVersion:
-    """Asks for ``data_version`` twenty times a second: SQLite's counter of commits made by *other* connections.
+    """Asks for ``data_version``, SQLite's counter of commits made by *other* connections, whenever a file has changed.
 
     The counter is comparable only with itself, on one connection. It does not move on that connection's own commits
     but does on those of this process's other threads, so no writer need say anything. Spurious wakes happen (a
-    checkpoint moves it too); missed ones do not.
+    checkpoint moves it too); missed ones do not: it is asked every :data:`UNTOLD_S` anyway, and every :data:`POLL_S`
+    where the system does not tell of changes, or is found not to.
     """
 
     def __init__(self, database: peewee.Database) -> None:
         self._database = database
+        self._changes: FileChanges | None = None
+        self._untold, self._moved_at = 0, float("-inf")
         self._seen: int | None = None
         self._is_closed = False
 
     def wait(self, seconds: float) -> bool:
+        changes = self._changes = self._changes or FileChanges(Path(self._database.database).parent)
         deadline = time.monotonic() + seconds
-        while not self._is_closed and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-            version = self._version()
-            if version != self._seen:
-                self._seen = version
-                return True
-        return False
+        time.sleep(max(0.0, min(seconds, self._moved_at + POLL_S - time.monotonic())))  # many commits are one wake
+        moved = False
+        while not (moved or self._is_closed) and time.monotonic() < deadline:
+            told = changes.wait(UNTOLD_S if changes.is_told else POLL_S)
+            moved = self._has_moved(SETTLE_S if told else 0.0)
+            if moved:
+                self._moved_at = time.monotonic()
+                self._untold = 0 if told else self._untold + 1
+        if self._is_closed or self._untold > MOST_UNTOLD:
+            changes.close()
+        return moved
+
+    def _has_moved(self, settle_s: float) -> bool:
+        """Whether the counter moves within *settle_s*: a commit counts a moment after its last bytes are written."""
+        until, pause = time.monotonic() + settle_s, FIRST_LOOK_S
+        while (version := self._version()) == self._seen:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK_S)
+        self._seen = version
+        return True
 
     def _version(self) -> int:
-        """Asked of the driver itself: twenty times a second, what Peewee does around it costs more than the answer."""
+        """Asked of the driver itself: what Peewee does around it costs more than the answer."""
         (version,) = self._database.connection().execute("PRAGMA data_version").fetchone()
         return int(version)
 

@@ -185,8 +185,7 @@ def serve(user_id: int, number: int, now: int, offered: Plans, watch: Stopwatch)
     (random_id,) = watch.time("plan_messages", queue.plan_messages, job.id, 1, now)
     watch.time("delivering", queue.delivering, job.id, OWNER, now)
     kept = cache.CachedInfo(BOT, 1, 1_000_000 + number, 0, ({"kind": "photo", "size": 100_000, "id": number},))
-    watch.time("sent", queue.sent, job.id, {random_id: number})
-    outcome = queue.Delivered(cached=kept)
+    outcome = queue.Delivered(sent={random_id: number}, cached=kept)
     assert watch.time("finish", queue.finish, job.id, OWNER, outcome, now)
 
 

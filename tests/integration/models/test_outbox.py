@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import database, outbox
+from models.database import file_changes, sqlite
 from models.event_kinds import CheckoutCancelled
 from tests.purchases import NOW
 
@@ -101,19 +102,30 @@ def test_two_workers_never_claim_the_same_event() -> None:
     assert len(got) == len(set(got)) == 40
 
 
-async def test_another_process_wakes_the_watcher(database_file: Path) -> None:
+@pytest.mark.parametrize("told", ["by the system", "not at all", "of another directory"])
+async def test_another_process_wakes_the_watcher(
+    database_file: Path, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    watch = file_changes._watch
+    if told == "not at all":
+        monkeypatch.setattr(file_changes, "_watch", lambda directory: None)
+    elif told == "of another directory":
+        monkeypatch.setattr(file_changes, "_watch", lambda directory: watch(tmp_path_factory.mktemp("other")))
     watcher = database.Watcher()
     assert await watcher.wait(2)  # the first look: everything is new
     assert not await watcher.wait(0.12)
     program = f"""
+import time
 from pathlib import Path
 from models import database, notes
+from models.database import file_changes, sqlite
 database.open_database(Path({str(database_file)!r}))
-notes.put("x", 1, 1)
+notes.put("x", time.time_ns(), 1)
 """
-    writer = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
-    assert await watcher.wait(20)
-    assert writer.wait() == 0
+    for _ in range(sqlite.MOST_UNTOLD + 1):
+        writer = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+        assert await watcher.wait(20)
+        assert writer.wait() == 0
     watcher.close()
 
 
