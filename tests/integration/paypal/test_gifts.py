@@ -53,10 +53,10 @@ async def test_two_gifts_that_are_approved_at_once_are_charged_once(town: Town) 
     async with chat(town.sandbox) as giver:
         first, second = await gift_page(town, giver), await gift_page(town, giver)
         second.link = button(await giver.ask("/gift"), "PayPal · $10.00").url
-        started, other = first.start(), second.start()
-        back = second.choose(other, "approve")
-        first.go(first.choose(started, "approve"))
-        assert heading(second.go(back)) == "One gift at a time, at first"
+        started = [(each, each.start()) for each in (first, second)]
+        back = [(each, each.choose(remote_id, "approve")) for each, remote_id in started]
+        # Whichever of them the webhooks or the pages settle first
+        assert {heading(each.go(url)) for each, url in back} == {"Paid, thank you!", "One gift at a time, at first"}
         await giver.until_text("your gift is ready")
         assert len(town.shop.payments(giver.id)) == 1
         assert not gifts.is_stopped(giver.id)
