@@ -1,10 +1,12 @@
 """Packs: what they pay, in which order, what refunds and disputes leave, and which link gets what was bought."""
 
 from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -27,6 +29,8 @@ from models.jobs.states import JobState
 from models.jobs.usage import Needs, Room
 from models.maintenance import privacy, retention
 from models.money import access, credits, orders, payments, provider_requests
+from models.money.credits import Purchase, Use
+from models.money.fold import Refunded
 from models.money.payments import PaymentInfo
 from models.returns import Answer
 from models.tables import TABLES, CreditUse, Job, Order, Request, Usage
@@ -315,6 +319,40 @@ def test_a_held_link_is_told_with_what_would_bring_it() -> None:
 
 # ---- any order
 
+AMOUNT = 600
+SPAN = st.integers(1, 99)
+
+
+@given(
+    bought=st.integers(1, 12),
+    uses=st.lists(st.tuples(SPAN, st.integers(1, 3)), max_size=5),
+    first=st.tuples(SPAN, st.integers(1, AMOUNT - 1)),
+    last=SPAN,
+)
+def test_money_that_goes_back_takes_its_share_of_what_is_unused(
+    bought: int, uses: list[tuple[int, int]], first: tuple[int, int], last: int
+) -> None:
+    def unused(at: int) -> int:
+        return max(0, bought - sum(count for moment, count in uses if moment <= at))
+
+    def left_after(*refunds: tuple[int, int]) -> int:
+        used = tuple(Use(*each) for each in uses)
+        pack = Purchase(
+            1, "p", "video", bought, MIB, 0, amount=AMOUNT, uses=used, refunds=tuple(starmap(Refunded, refunds))
+        )
+        return pack.given_back
+
+    at, part = first
+    assert left_after() == 0
+    assert left_after((last, AMOUNT)) == unused(last)
+    taken = unused(at) * part // AMOUNT
+    assert left_after(first) == taken
+    if last > at:
+        assert left_after(first, (last, AMOUNT - part)) == taken + max(0, unused(last) - taken)
+
+
+WANTS = st.dictionaries(st.sampled_from(("video", "photo")), st.integers(1, 4), min_size=1)
+
 
 class Credits(RuleBasedStateMachine):
     """One customer buys, uses, gets money back and disputes, in any order, under a plan with small limits."""
@@ -341,26 +379,40 @@ class Credits(RuleBasedStateMachine):
         pack = replace(TEN, code=f"{kind}{count}_{days}", kind=kind, count=count, days=days)
         return bought(1, pack, now, "paypal").id
 
-    @rule(target=claimed)
-    def sends_a_link(self) -> object:
+    @rule(target=claimed, wants=WANTS, is_large=st.booleans())
+    def sends_a_link(self, wants: dict[str, int], *, is_large: bool) -> object:
         self.number += 1
         enqueue(1, str(self.number), now=self.tick())
         job = queue.claim("w", 10**6, 99, self.now)
-        return multiple() if job is None else job.id
+        if job is None:
+            return multiple()
+        self.reserve(job.id, wants, is_large=is_large)
+        return job.id
 
-    @rule(
-        job=claimed,
-        wants=st.dictionaries(st.sampled_from(("video", "photo")), st.integers(1, 4), min_size=1),
-        is_large=st.booleans(),
-    )
-    def it_reserves(self, job: int, wants: dict[str, int], *, is_large: bool) -> None:
+    @rule(job=claimed, wants=WANTS, is_large=st.booleans())
+    def its_post_is_edited(self, job: int, wants: dict[str, int], *, is_large: bool) -> None:
+        found = queue.get(job)
+        if found is not None and found.state is JobState.CLAIMED and usage.of_job(job) != wants:
+            usage.release(job)
+            self.reserve(job, wants, is_large=is_large)
+
+    def reserve(self, job: int, wants: dict[str, int], *, is_large: bool) -> None:
+        """Reserve for a job that has nothing reserved: the plan as far as it goes, packs beyond it, or nothing."""
+        now = self.tick()
+        packs = [(each.kind, each.left(now)) for each in credits.of(1)]
+        by_pack = {}
+        for kind, count in wants.items():
+            used = sum(row.count for row in Usage.select().where(Usage.kind == kind))
+            by_pack[kind] = count if is_large else max(0, count - (self.limits[kind].count - used))
+        fits = all(need <= sum(left for kind, left in packs if kind == wanted) for wanted, need in by_pack.items())
         needs = Needs(wants, dict.fromkeys(wants, 99 * MIB if is_large else 1))
-        room = Room(self.limits, usage.day_of(self.now, UTC), 50 * MIB)
-        try:
-            outcome = usage.reserve_post(job, 1, needs, room, self.tick())
-        except LeaseLost:
-            return
-        assert usage.of_job(job) == (wants if isinstance(outcome, usage.Reserved) else {})
+        room = Room(self.limits, usage.day_of(now, UTC), 50 * MIB)
+        assert isinstance(usage.reserve_post(job, 1, needs, room, now), usage.Reserved) == fits
+        assert usage.of_job(job) == (wants if fits else {})
+        paid = dict.fromkeys(wants, 0)
+        for row in CreditUse.select().where(CreditUse.job == job):
+            paid[row.kind] += row.count
+        assert paid == (by_pack if fits else dict.fromkeys(wants, 0))
 
     @rule(job=claimed)
     def it_delivers(self, job: int) -> None:
