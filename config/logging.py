@@ -161,7 +161,9 @@ class BoundedHandler(logging.handlers.RotatingFileHandler):
 
 def _cut_torn_line(file: Path) -> None:
     """Cut off the last line of *file* if it has no end."""
-    with contextlib.suppress(FileNotFoundError), file.open("r+b") as content:
+    if not file.is_file():
+        return
+    with file.open("r+b") as content:
         size = content.seek(0, os.SEEK_END)
         start = content.seek(max(0, size - LINE_BYTES))
         tail = content.read()

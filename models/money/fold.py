@@ -107,21 +107,29 @@ def fold(grants: Iterable[Grant], takes: Iterable[Take] = (), grace_s: int = GRA
 
 def began(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> Mapping[str, int]:
     """When each finite grant begins to be consumed, by its id. Grants that never are have no entry."""
-    return sweep(grants, takes, GRACE_S)[1]
+    lives = sweep(grants, takes, GRACE_S)[1]
+    return {grant: life.began_at for grant, life in lives.items() if life.began_at is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What is consumed of a grant: from when on (None: never), and how many seconds of its finite part in all."""
+
+    began_at: int | None
+    seconds: int
 
 
 def sweep(
     grants: Iterable[Grant], takes: Iterable[Take] = (), grace_s: int = GRACE_S
-) -> tuple[tuple[Interval, ...], Mapping[str, int]]:
-    """Return the intervals of :func:`fold`, and when each grant began, as :func:`began`."""
+) -> tuple[tuple[Interval, ...], Mapping[str, Life]]:
+    """Return the intervals of :func:`fold`, and what is consumed of each grant, by its id."""
     state = _Sweep(grace_s)
     for second, *_, apply in _happenings(state, grants, takes):
         state.advance(second)
         apply()
     state.advance(None)
-    return tuple(state.intervals), {
-        holding.grant.id: holding.began_at for holding in state.holdings if holding.began_at is not None
-    }
+    lives = {holding.grant.id: Life(holding.began_at, holding.lived) for holding in state.holdings}
+    return tuple(state.intervals), lives
 
 
 @dataclass(slots=True, eq=False)
@@ -138,6 +146,7 @@ class _Holding:
     is_running: bool = False
     grace: int = 0
     suspensions: int = 0
+    lived: int = 0
     began_at: int | None = None
 
     @property
@@ -147,6 +156,7 @@ class _Holding:
     def live(self, now: int, seconds: int) -> None:
         if self.began_at is None:
             self.began_at = now
+        self.lived += seconds
         if self.left is not None:
             self.left -= seconds
 

@@ -6,12 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config.texts import LANGUAGES, translator
-from daemon.handlers import broadcasts as handlers
 from daemon.screens import vocabulary
-from daemon.screens.operator import broadcasts as screens
 from daemon.telegram.bucket import ALL_PER_S, BURST, NEWS_PER_S, TokenBucket
-from models.promotion import hours
+from models.promotion import buttons, hours
 from models.promotion.segments import Segment, SegmentKind
+from models.words import broadcasts as words
 from tests.source_text import sources
 
 MADRID, UTC = ZoneInfo("Europe/Madrid"), ZoneInfo("UTC")
@@ -131,7 +130,7 @@ def test_a_forged_segment_is_none(forged: str) -> None:
 
 def test_every_segment_has_its_words() -> None:
     said = {
-        screens.segment(translator(language), Segment(kind, argument))
+        words.segment(translator(language), Segment(kind, argument))
         for language in LANGUAGES
         for kind, argument in [*((kind, "7") for kind in SegmentKind), (SegmentKind.ENDED, "1")]
     }
@@ -147,7 +146,7 @@ def test_every_segment_has_its_words() -> None:
     ],
 )
 def test_a_link_becomes_a_button(typed: str, label: str) -> None:
-    assert handlers.link(typed) == ("link", typed.split()[-1], label)
+    assert buttons.read_link(typed) == ("link", typed.split()[-1], label)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +170,7 @@ def test_a_link_becomes_a_button(typed: str, label: str) -> None:
     ],
 )
 def test_a_button_leads_to_https_or_nowhere(typed: str) -> None:
-    assert handlers.link(typed) is None
+    assert buttons.read_link(typed) is None
 
 
 def test_whoever_pays_has_read_that_customers_get_news() -> None:

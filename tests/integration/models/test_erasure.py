@@ -335,7 +335,7 @@ async def test_erasure_takes_down_the_progress_of_a_running_batch(database_file:
     await messages.drain()
     assert wall.shown
     # When she has herself taken out, and the worker has not heard of it yet
-    await database(privacy.erase, 7, UTC, NOW + 1)
+    await database(privacy.erase, 7, UTC, NOW + 1, secret_key="key")
     await messages.update(2 * FIRST_S)
     # Then it goes
     await messages.drain()
@@ -353,7 +353,7 @@ async def test_the_canary_outlives_the_admin_it_sings_to(database_file: Path, tm
     singing = asyncio.create_task(canary.run(up))
     # Given a canary that waits for its post to arrive, when the admin has himself taken out
     await until(lambda: bool(queue.waiting(admin)))
-    await database(privacy.erase, admin, UTC, int(time.time()))
+    await database(privacy.erase, admin, UTC, int(time.time()), secret_key="key")
     # Then it says that it has not heard, and goes on
     await until(lambda: bool(health.incidents()))
     assert health.incidents()[0].text == "the admin had their data deleted meanwhile"

@@ -98,6 +98,7 @@ def test_a_payment_is_recorded_credited_and_announced() -> None:
         "forever": False,
         "kind": None,
         "count": None,
+        "code": None,
     }
 
 
