@@ -285,6 +285,11 @@ def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
             ),
             "bad",
         ),
+        Result.GIFTS_STOPPED: (
+            _("You cannot buy gifts here now"),
+            _("A payment of yours is disputed. Nothing was charged. Questions? Send /paysupport in the chat."),
+            "bad",
+        ),
         Result.REFUNDED: (
             _("This payment was refunded"),
             _("You get the money back, so this payment gives you no access any more."),
@@ -346,15 +351,6 @@ def banned(texts: Texts) -> Message:
     return Message(
         texts.gettext("You cannot buy here"),
         texts.gettext("The operator has banned you from this bot. Nothing was charged."),
-        "bad",
-    )
-
-
-def gifts_stopped(texts: Texts) -> Message:
-    """A dispute of the customer stops their gifts."""
-    return Message(
-        texts.gettext("You cannot buy gifts here now"),
-        texts.gettext("A payment of yours is disputed. Nothing was charged. Questions? Send /paysupport in the chat."),
         "bad",
     )
 

@@ -159,7 +159,7 @@ def pay(token: str) -> BaseResponse:
 def _gift_refusal(user_id: int, texts: Texts, now: int) -> messages.Message | None:
     """Why a customer cannot buy a gift here now."""
     if gifts.is_stopped(user_id):
-        return messages.gifts_stopped(texts)
+        return messages.message(Outcome(Result.GIFTS_STOPPED), texts, None)
     if admission.is_one_gift_too_many(user_id, current_shop().provider, 0, now):
         return messages.message(Outcome(Result.GIFT_OPEN), texts, None)
     return None

@@ -195,6 +195,7 @@ def refusal(t: Texts, reason: str) -> str:
         "already_subscribed": t.gettext("You already have this plan, and it renews. /premium shows when."),
         "under_way": t.gettext("A payment for this invoice is under way. Wait a minute before you try again."),
         "code": t.gettext("Your discount code has ended, or you have used it. Send /premium to buy without it."),
+        "stopped": t.gettext("A payment of yours is disputed, so I sell you no gifts. Questions? Send /paysupport."),
         "unknown_order": t.gettext("I do not know this invoice. Send /premium for a new one."),
     }
     return texts.get(reason) or t.gettext("Something went wrong on our side. Nothing was charged; please try again.")

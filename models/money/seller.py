@@ -34,6 +34,7 @@ class Result(Enum):
     OVER = "over"
     CODE_GONE = "code_gone"  # its discount code ended, or was used for another purchase
     GIFT_OPEN = "gift_open"  # a new buyer has another gift that is not settled
+    GIFTS_STOPPED = "gifts_stopped"  # a dispute of the buyer stops their gifts
     REFUNDED = "refunded"
     UNABLE = "unable"  # the operator's account may not receive the payment; the operator has been told
     TROUBLE = "trouble"  # the order differs from ours at the provider; the operator has been told

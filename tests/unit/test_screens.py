@@ -701,7 +701,8 @@ def test_an_invoice_is_described_within_telegrams_limit() -> None:
 
 def test_every_refusal_of_a_payment_has_words_of_its_own() -> None:
     t = translator("en")
-    reasons = ("unknown_order banned not_yours already_paid closed expired price already_subscribed under_way").split()
+    reasons = "unknown_order banned not_yours already_paid closed expired price already_subscribed under_way".split()
+    reasons += ["code", "stopped"]
     texts = [checkout.refusal(t, reason) for reason in reasons]
     assert len({*texts, checkout.refusal(t, "fault")}) == len(reasons) + 1
 

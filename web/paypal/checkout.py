@@ -29,7 +29,11 @@ REQUEST_LIFE_S = KEY_LIVES_S["/v2/checkout/orders"]
 """Seconds after which PayPal forgets the request id of an order."""
 
 
-_UNADMITTED = {Refusal.CODE: Result.CODE_GONE, Refusal.GIFTS: Result.GIFT_OPEN}
+_UNADMITTED = {
+    Refusal.CODE: Result.CODE_GONE,
+    Refusal.GIFTS: Result.GIFT_OPEN,
+    Refusal.STOPPED: Result.GIFTS_STOPPED,
+}
 
 
 class Checkout:

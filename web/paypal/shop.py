@@ -29,7 +29,7 @@ from web.paypal.signature import Verifier
 
 logger = logging.getLogger(__name__)
 
-UNADMITTED = frozenset({Result.CODE_GONE, Result.GIFT_OPEN})
+UNADMITTED = frozenset({Result.CODE_GONE, Result.GIFT_OPEN, Result.GIFTS_STOPPED})
 """Results of a purchase that is approved, and whose money is not taken."""
 ENDED = frozenset({Result.PAID, Result.REFUNDED, Result.OVER, *UNADMITTED})
 """Results after which a poll finds nothing new."""

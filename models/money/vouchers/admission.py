@@ -13,7 +13,7 @@ import peewee
 from models.database import transaction
 from models.money.providers import TRAITS
 from models.money.vouchers import gifts
-from models.tables import Code, Order, Payment, Redemption
+from models.tables import Adjustment, Code, Order, Payment, Redemption
 
 
 class Refusal(StrEnum):
@@ -23,6 +23,8 @@ class Refusal(StrEnum):
     """Its discount code has ended, or was redeemed."""
     GIFTS = "gifts"
     """The buyer is new, and has another gift whose payment can still be taken back."""
+    STOPPED = "stopped"
+    """A dispute of the buyer stops their gifts."""
 
 
 UNDER_WAY_S = 60
@@ -36,6 +38,8 @@ def admit(order_id: int, now: int) -> Refusal | None:
     """Admit an order, and redeem its discount code; why not, otherwise. From then on its money may be moving."""
     with transaction():
         order = Order.get_by_id(order_id)
+        if order.purpose == "gift" and gifts.is_stopped(order.user_id):
+            return Refusal.STOPPED
         if order.purpose == "gift" and is_one_gift_too_many(order.user_id, order.provider, order_id, now):
             return Refusal.GIFTS
         if order.purpose != "gift" and order.code is not None and not _redeem(order, now):
@@ -68,6 +72,8 @@ def _redeem(order: Order, now: int) -> bool:
     row = _discount(order)
     if row is None:
         return True  # a restored database may be older than the code
+    if _has_paid_with(row, order) or (row.new_only and not _is_new(row, order, now)):
+        return False
     mine = Redemption.get_or_none((Redemption.code == row) & (Redemption.user == order.user_id))
     if mine is not None and mine.order_id == order.id:
         return True
@@ -81,6 +87,25 @@ def _redeem(order: Order, now: int) -> bool:
         return False
     Redemption.create(code=row, user=order.user_id, order=order, at=now)
     return True
+
+
+def _has_paid_with(row: Code, order: Order) -> bool:
+    """Whether the buyer has paid another order with the code. Of who was erased their redemption does not say so."""
+    others = Order.select().where((Order.user == order.user_id) & (Order.id != order.id) & (Order.purpose != "gift"))
+    return bool(others.where((Order.code == row.text) & (Order.state == "paid")).exists())
+
+
+def _is_new(row: Code, order: Order, now: int) -> bool:
+    """Whether the buyer has bought nothing but this order, and redeemed no other code than the trial."""
+    others = Payment.select().join(Order, peewee.JOIN.LEFT_OUTER).where(Payment.user == order.user_id)
+    counted = Order.id.is_null() | ((Order.id != order.id) & (Order.purpose != "test"))
+    if others.where(Payment.completed_at.is_null(False) & counted).exists():
+        return False
+    redeemed = Redemption.select().join(Code).where((Code.kind != "trial") & (Code.id != row.id))
+    given = Adjustment.select(Adjustment.id).where(Adjustment.user == order.user_id)
+    if redeemed.where(Redemption.adjustment.in_(given)).exists():  # what was given outlives an erasure
+        return False
+    return not any(_counts(each, now) for each in redeemed.where(Redemption.user == order.user_id))
 
 
 def _counts(mine: Redemption, now: int) -> bool:

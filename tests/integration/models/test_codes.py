@@ -330,6 +330,17 @@ def test_a_dispute_stops_gifts_until_the_shop_has_won() -> None:
     assert take(first, friend) is None
 
 
+def test_no_gift_is_paid_for_while_a_dispute_stops_gifts() -> None:
+    giver = customer()
+    wanted = order(giver, PREMIUM, "paypal", purpose="gift")
+    bought = paid(order(giver, VIP, "paypal"))
+    purchases.dispute_opened("paypal", bought.remote_id, "D", NOW, NOW)
+    assert admission.admit(wanted.id, NOW) is admission.Refusal.STOPPED
+    assert admission.admit(order(giver, PREMIUM, purpose="gift").id, NOW) is admission.Refusal.STOPPED
+    purchases.dispute_closed("paypal", bought.remote_id, "D", True, NOW, NOW)
+    assert admission.admit(order(giver, VIP, purpose="gift").id, NOW) is None
+
+
 def test_a_lost_dispute_takes_a_gift_back_from_who_has_it() -> None:
     giver, friend = customer(), customer()
     code, payment = gift(giver, provider="paypal")
@@ -458,6 +469,47 @@ def test_a_discount_of_one_use_serves_one_customer() -> None:
     assert admission.admit(second.id, NOW) is admission.Refusal.CODE
     codes.end(code.id, NOW)
     assert admission.admit(first.id, NOW) is None, "it was admitted before the code ended"
+
+
+def newcomers(source: str) -> Discount:
+    code = made(source, content=None, percent=20, uses=None, new_only=True)
+    return Discount(code.text, 20)
+
+
+def test_two_codes_for_newcomers_are_good_for_one_purchase() -> None:
+    user, (one, other) = customer(), (newcomers("message:1"), newcomers("message:2"))
+    first, second = order(user, PREMIUM, discount=one), order(user, VIP, discount=other)
+    assert admission.admit(first.id, NOW) is None
+    assert admission.admit(second.id, NOW) is admission.Refusal.CODE, "the first one's money may be moving"
+    paid(first)
+    assert admission.admit(second.id, NOW + DAY_S) is admission.Refusal.CODE
+    assert admission.admit(first.id, NOW + DAY_S) is None, "its own payment makes nobody an older customer"
+
+
+@pytest.mark.parametrize("purpose", ["plan", "gift", "pack"])
+def test_whoever_has_bought_at_the_full_price_is_no_newcomer(purpose: str) -> None:
+    user = customer()
+    cheaper = order(user, VIP, "paypal", discount=newcomers("message:1"))
+    assert admission.admit(cheaper.id, NOW) is None
+    paid(order(user, TEN if purpose == "pack" else PREMIUM, purpose="gift" if purpose == "gift" else "plan"))
+    assert admission.admit(cheaper.id, NOW) is admission.Refusal.CODE
+
+
+def test_whoever_took_free_access_is_no_newcomer_even_erased() -> None:
+    user = customer()
+    take(made("message:1"), user)
+    erase(user)
+    assert admission.admit(order(user, VIP, discount=newcomers("message:2")).id, NOW) is admission.Refusal.CODE
+
+
+def test_an_erasure_makes_no_code_good_for_a_second_purchase() -> None:
+    user, code = customer(), reduced(uses=None)
+    first = order(user, PREMIUM, discount=Discount(code.text, 20))
+    second = order(user, TEN, discount=Discount(code.text, 20))
+    assert admission.admit(first.id, NOW) is None
+    paid(first)
+    erase(user, NOW + 1)
+    assert admission.admit(second.id, NOW + 2) is admission.Refusal.CODE
 
 
 def test_a_lost_order_is_booked_at_the_price_of_its_discount() -> None:
