@@ -48,8 +48,8 @@ def audit() -> Response:
 
 
 def _number(text: str) -> int | None:
-    value = int(text) if text.removeprefix("-").isdecimal() and len(text) < 20 else None
-    return value if value is not None and abs(value) < LARGEST else None
+    value = guard.number(text.removeprefix("-"), LARGEST)
+    return -value if value is not None and text.startswith("-") else value
 
 
 def _names(ids: set[int]) -> dict[int, str]:

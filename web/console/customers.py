@@ -103,13 +103,14 @@ def customer(user_id: int) -> Response:
 def give_days(user_id: int) -> BaseResponse:
     """Give days of a plan. The form's number keeps it to once."""
     found, shown = guard.visitor(), _customer(user_id)
-    days, level = request.form.get("days", ""), request.form.get("level", "")
     levels = {plan.level for plan in layout.plans().plans if plan.level}
-    if not (days.isdecimal() and 0 < int(days[:5]) <= MOST_DAYS and level.isdecimal() and int(level[:4]) in levels):
+    days = guard.number(request.form.get("days", ""), MOST_DAYS)
+    level = guard.number(request.form.get("level", ""), max(levels, default=0))
+    if not days or level not in levels:
         return _back(user_id, found.t.gettext("Choose a plan, and a number of days."), "bad")
     source = f"console:{found.actor.id}:{user_id}:{request.form.get('asked', '')[:32]}"
     try:
-        new = acts.give_days(found.actor, user_id, int(level), int(days) * DAY_S, now=found.now, source=source)
+        new = acts.give_days(found.actor, user_id, level, days * DAY_S, now=found.now, source=source)
     except ActRefused as error:
         return _back(user_id, act_words.refusal(found.t, error), "bad")
     text = found.t.gettext("Given to {user}.", user=_name(shown)) if new else found.t.gettext("That was already done.")

@@ -32,7 +32,7 @@ HOME = "/console/"
 LONGEST_PATH = 300
 TOKEN_FIELD = "token"
 _ACT, _OPEN = "console_act", "console_open"
-_PATH = re.compile(r"/console/(?:[\w.-]+/?)*(?:\?[\w=&%.+:~-]*)?", re.ASCII)
+_PATH = re.compile(r"/console/(?:[\w.-]+(?:/[\w.-]+)*/?)?(?:\?[\w=&%.+:~-]*)?", re.ASCII)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -102,6 +102,13 @@ def inside(text: str | None) -> str:
     return text if text and is_path_inside(text) else HOME
 
 
+def number(text: str, most: int) -> int | None:
+    """The whole number that *text* writes, from 0 to *most*; None where it writes no such number."""
+    digits = text.lstrip("0") or text[:1]
+    written = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(most))
+    return int(digits) if written and int(digits) <= most else None
+
+
 def form_token(token: str) -> str:
     """The form token of the session that *token* belongs to."""
     key = rendering.current_settings().secret_key.encode()
@@ -142,7 +149,13 @@ def is_origin_ours() -> bool:
         return False
     if origin is None:
         return True
-    return urlsplit(origin).netloc.lower() == request.host.lower() and urlsplit(origin).scheme in ("http", "https")
+    try:
+        from_where = urlsplit(origin)
+    except ValueError:
+        return False
+    # A proxy may put another name into Host than the one that browsers know.
+    ours = {urlsplit(rendering.current_settings().backend_url or "").netloc.lower(), request.host.lower()}
+    return from_where.netloc.lower() in ours - {""} and from_where.scheme in ("http", "https")
 
 
 def open_to_frames() -> None:

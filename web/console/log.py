@@ -8,6 +8,7 @@ from web import rendering
 from web.console import guard, layout
 
 LINES = 100
+LARGEST = 10**15
 MOST_BYTES = 192 * 1024
 """Of each program's file: a page reads no more, however long the log is."""
 FILTERED_BYTES = 1024 * 1024
@@ -21,7 +22,7 @@ blueprint = guard.section("log", "/health/log")
 def log() -> Response:
     """Show the newest lines that fit."""
     found, settings, asked = guard.visitor(), rendering.current_settings(), request.args
-    customer, job = _number(asked.get("customer", "")), _number(asked.get("job", ""))
+    customer, job = (guard.number(asked.get(name, ""), LARGEST) for name in ("customer", "job"))
     level = asked.get("level", "") if asked.get("level") in LEVELS else "info"
     wanted = Wanted(customer=customer, job=job, level=level)
     picked = customer is not None or job is not None or level != "info"
@@ -30,7 +31,3 @@ def log() -> Response:
     return layout.show(
         "console/log.html", lines=reversed(lines), customer=customer, job=job, level=level, levels=LEVELS
     )
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 16 else None

@@ -259,6 +259,7 @@ def test_a_form_needs_its_sessions_token(admin: ConsoleVisitor) -> None:
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": ""},
+        {"Origin": "http://["},
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"},
     ],
@@ -291,6 +292,7 @@ def test_a_form_with_our_origin_is_taken(admin: ConsoleVisitor, web: Web) -> Non
         "/console/%2e%2e/x",
         "/console/\n//x",
         "javascript:alert(1)",
+        "/console/" + "a" * 280 + "!",
     ],
 )
 def test_next_leads_only_into_the_console(somebody: ConsoleVisitor, path: str) -> None:
@@ -474,6 +476,21 @@ def test_a_form_sent_twice_gives_once(admin: ConsoleVisitor) -> None:
     give(admin, CUSTOMER, 7, "one")
 
     assert "That was already done." in give(admin, CUSTOMER, 7, "one")
+
+
+@pytest.mark.parametrize("days", ["00001999999999", "9" * 5000, "0", "3651", "-1", "½", ""])
+def test_only_a_number_of_days_is_given(admin: ConsoleVisitor, days: str) -> None:
+    answer = admin.post(f"/console/customers/{CUSTOMER}/days", {"days": days, "level": "1", "asked": "a"})
+
+    assert answer.status_code == 303 and "Choose a plan, and a number of days." in admin.follow(answer).text
+    assert not access.of(CUSTOMER, now()).intervals
+
+
+@pytest.mark.parametrize("level", ["00001" + "9" * 9, "1" * 5000, "999"])
+def test_only_a_level_of_a_plan_is_given(admin: ConsoleVisitor, level: str) -> None:
+    answer = admin.post(f"/console/customers/{CUSTOMER}/days", {"days": "7", "level": level, "asked": "a"})
+
+    assert answer.status_code == 303 and not access.of(CUSTOMER, now()).intervals
 
 
 # ---- the audit
