@@ -63,7 +63,8 @@ class Cursor:
     def read(cls, text: str | None) -> "Cursor":
         """What :meth:`__str__` wrote; the beginning for anything else."""
         at, _, number = (text or "").partition("-")
-        return cls(int(number), int(at)) if at.isdecimal() and number.isdecimal() and len(at + number) < 30 else cls()
+        known = at.isdecimal() and number.isdecimal() and max(len(at), len(number)) <= len(str(ALWAYS))
+        return cls(int(number), int(at)) if known else cls()
 
     def __str__(self) -> str:
         return f"{self.at}-{self.id}"

@@ -80,10 +80,17 @@ def test_a_plan_that_goes_is_said() -> None:
     assert said(after) == ["10 videos leaves the shop; who has it keeps it"]
 
 
-@pytest.mark.parametrize("value", ["abc", "-1", "1.5", "", "9" * 400, "³"])
+@pytest.mark.parametrize("value", ["abc", "-1", "1.5", "", "9" * 400, "9" * 5000, "³"])
 def test_a_wrong_number_is_refused_in_the_words_of_the_file(value: str) -> None:
     after = plans_text.edited(TEXT, ("plans", "premium"), {"days": value})
     with pytest.raises(plans.PlansError, match="days"):
+        plans.parse(after)
+
+
+@pytest.mark.parametrize("key", ["days.x", "title.en.x", "on_sale.on_sale.x", "prices.XTR.XTR"])
+def test_a_key_inside_of_a_value_is_refused(key: str) -> None:
+    after = plans_text.edited(TEXT, ("plans", "premium"), {key: "5"})
+    with pytest.raises(plans.PlansError, match=key.partition(".")[0]):
         plans.parse(after)
 
 

@@ -21,7 +21,7 @@ from web.rate_limits import limiter
 
 logger = logging.getLogger(__name__)
 
-LONGEST_TOKEN = 64
+LONGEST_TOKEN, LONGEST_THEME = 64, 2048
 
 blueprint = guard.section("entrance")
 
@@ -183,6 +183,6 @@ def _visit(kind: Kind, now: int, theme: dict[str, str] | None = None) -> Visit:
 
 def _theme() -> dict[str, str]:
     try:
-        return layout.colours(json.loads(request.form.get("theme", "")))
-    except ValueError:
+        return layout.colours(json.loads(request.form.get("theme", "")[:LONGEST_THEME]))
+    except (ValueError, RecursionError):
         return {}

@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Response, abort, send_from_directory, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -56,8 +57,8 @@ def health() -> Response:
         incidents=beats.recent(INCIDENTS_SHOWN),
         said=incidents.label,
         disk=disk,
-        database=sum(file.stat().st_size for file in settings.db_path.glob("peaje.db*")),
-        backups=[(each, (settings.backups / each.name).stat().st_size) for each in known],
+        database=sum(_size(file) for file in settings.db_path.glob("peaje.db*")),
+        backups=[(each, _size(settings.backups / each.name)) for each in known],
         sealed=settings.backup_passphrase is not None,
         asked=backup_requests.is_asked(),
         verifying=backup_requests.to_verify(),
@@ -103,6 +104,14 @@ def _known(name: str) -> str:
     if name not in names:
         abort(404)
     return name
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; 0 where it has been removed since it was listed."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _programs(now: int) -> list[Program]:

@@ -15,6 +15,8 @@ from config.money import STARS
 NUMBERS = frozenset(
     "level days max_mib count referrer_days friend_days hold_days share".split() + [STARS]
 )  # the other currencies are texts, "5.00"
+LONGEST_NUMBER = 18
+"""Digits: TOML has numbers of 64 bits, and no longer ones."""
 SWITCHES = frozenset({"renews", "on_sale"})
 INLINE = frozenset({"prices", "title", "description", "minimum"})
 
@@ -58,7 +60,7 @@ def _read(text: str) -> Mapping[str, Any]:
     """What *text* says, without its layout: that takes a tenth of the time."""
     try:
         return tomllib.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 
@@ -71,8 +73,8 @@ def _document(text: str) -> Any:
 
 def _opened(table: Any, names: Sequence[str]) -> Any:
     for name in names:
-        if name not in table:
-            table[name] = tomlkit.inline_table() if name in INLINE else tomlkit.table()
+        if not isinstance(table.get(name), Mapping):
+            table[name] = tomlkit.inline_table() if name in INLINE or name in table else tomlkit.table()
         table = table[name]
     return table
 
@@ -86,6 +88,6 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def _typed(key: str, text: str) -> Any:
-    if key in NUMBERS and text.isascii() and text.isdecimal():
+    if key in NUMBERS and text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER:
         return int(text)
     return text == "true" if key in SWITCHES and text in ("true", "false") else text

@@ -121,7 +121,7 @@ def check() -> BaseResponse:
     code = request.form.get("code", "").strip()
     path = _path(section, code)
     values = {key.removeprefix("v."): value for key, value in request.form.items() if key.startswith("v.")}
-    if any(len(value) > LONGEST for value in values.values()):
+    if any(len(value) > LONGEST or key.count(".") > 1 for key, value in values.items()):
         abort(422)
     held = _held()
     after, back = plans_text.edited(held.text, path, values), request.form.get("next", "")
