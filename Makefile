@@ -50,7 +50,7 @@ test: venv ## Run the tests, after installing what they need
 test-acceptance: venv ## Run what needs a browser, every language, other switches, or many examples
 	tests/setup.sh acceptance
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m acceptance
-	$(PYTEST) -n 2 --dist loadfile --hypothesis-profile thorough $(shell grep -rl '^from tests.examples' tests --include='test_*.py')
+	$(PYTEST) -n 2 --dist loadfile --hypothesis-profile thorough -m hypothesis $(shell grep -rl '^from tests.examples' tests --include='test_*.py')
 
 test-newest: ## Run the unit tests on the newest Python that is here
 	tests/newest.sh

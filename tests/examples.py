@@ -10,7 +10,7 @@ SHARE = 4
 """One in so many is tried in every run, where examples take long."""
 
 hypothesis.settings.register_profile(QUICK, deadline=None)  # the machine may be busy with something else
-hypothesis.settings.register_profile(THOROUGH, parent=hypothesis.settings.get_profile(QUICK), max_examples=1000)
+hypothesis.settings.register_profile(THOROUGH, parent=hypothesis.settings.get_profile(QUICK), max_examples=200)
 
 
 def is_thorough() -> bool:

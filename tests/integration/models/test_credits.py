@@ -485,6 +485,7 @@ class Credits(RuleBasedStateMachine):
         assert list(credits.audit()) == []
 
 
+@pytest.mark.hypothesis
 def test_credits_add_up_in_any_order() -> None:
     database.execute("PRAGMA synchronous = OFF")
     machine = slow(50, stateful_step_count=25)

@@ -249,6 +249,7 @@ def _sums(*states: str) -> list[tuple[int, str, str, int]]:
     ).fetchall()
 
 
+@pytest.mark.hypothesis
 def test_limits_hold_in_any_order(database_file: Path) -> None:
     database.execute("PRAGMA synchronous = OFF")
     machine = slow(60, stateful_step_count=30)

@@ -159,6 +159,7 @@ def many(requests_: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(requests_, min_size=BATCH, max_size=BATCH)
 
 
+@pytest.mark.hypothesis
 def test_no_generated_webhook_is_believed(gate: Gate) -> None:
     before, answers = gate.rows(), set()
 
@@ -179,6 +180,7 @@ def test_no_generated_webhook_is_believed(gate: Gate) -> None:
     assert gate.rows() == before
 
 
+@pytest.mark.hypothesis
 def test_no_generated_payment_link_opens(gate: Gate) -> None:
     before, answers = gate.rows(), set()
 
@@ -202,6 +204,7 @@ def changed(link: str, place: int) -> str:
     return link[:at] if place % 2 else f"{link[:at]}{'B' if link[at] == 'A' else 'A'}{link[at + 1 :]}"
 
 
+@pytest.mark.hypothesis
 def test_no_generated_return_address_gives_anything(gate: Gate) -> None:
     before, answers = gate.rows(), set()
 
@@ -217,6 +220,7 @@ def test_no_generated_return_address_gives_anything(gate: Gate) -> None:
     assert gate.rows() == before
 
 
+@pytest.mark.hypothesis
 def test_nothing_of_it_left_a_secret_in_the_log(gate: Gate) -> None:
     """After the three above."""
     said = "".join(file.read_text() for file in gate.logs.iterdir())
@@ -227,6 +231,7 @@ def test_nothing_of_it_left_a_secret_in_the_log(gate: Gate) -> None:
     assert '"level": "error"' not in said
 
 
+@pytest.mark.hypothesis
 def test_on_the_real_socket_too(shop: PayPalShop) -> None:
     before = [table.select().count() for table in TABLES]
     event = {"id": "WH-2", "event_type": "CHECKOUT.ORDER.APPROVED", "resource": {"id": "1"}}
