@@ -11,7 +11,12 @@ from models.money.fold import Grant
 from models.money.rewards import rules
 from models.money.rewards.rules import Brought, Paid, Reward
 
-_OF = "SELECT id, referrer_id, terms, at FROM referral WHERE referrer_id = :user OR friend_id = :user"
+_OF = """
+SELECT id, referrer_id, terms, at FROM referral WHERE friend_id = :user OR (referrer_id = :user AND (
+    EXISTS (SELECT 1 FROM payment WHERE payment.user_id = referral.friend_id)
+    OR EXISTS (SELECT 1 FROM referral_payment WHERE referral_payment.referral_id = referral.id)))
+"""
+"""Access asks at every message: of friends who never paid, however many, no terms are read."""
 _ITS = "IN (SELECT id FROM referral WHERE referrer_id = :user OR friend_id = :user)"
 _COLUMNS = """
 payment.*, orders.purpose, COALESCE(orders.list_amount, orders.amount) AS full_amount

@@ -67,6 +67,19 @@ def erase(user: int, now: int = NOW) -> None:
     privacy.finish(UTC, now)
 
 
+def test_of_friends_who_never_paid_no_terms_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    referrer, payer = pair()
+    for _ in range(20):
+        arrive(referrer, customer())
+    pay(payer)
+    read: list[dict[str, Any]] = []
+    monkeypatch.setattr(rows, "Terms", lambda **terms: read.append(terms) or Terms(**terms))
+    assert len(rows.of(referrer)) == 1 and len(read) == 1
+    assert len(rows.of(payer)) == 1 and len(read) == 2
+    erase(payer)
+    assert len(rows.of(referrer)) == 1 and len(read) == 3, "what an erased friend has paid counts on"
+
+
 # ---- who brings whom
 
 
