@@ -178,12 +178,14 @@ def decide_complaint(
     post: Contents | None = None,
     channel: int | None = None,
 ) -> ComplaintInfo | None:
-    """Decide a complaint, as :func:`models.promotion.complaints.decide` does."""
+    """Decide a complaint, as :func:`models.promotion.complaints.decide` does; look at what it is then decided as."""
     detail = {"link": known.link, "decision": decision}
     with acting(actor, Act.DECIDE_COMPLAINT, now, user_id=known.reporter, detail=detail) as kept:
         before = complaints.get(known.id)
         kept |= {"again": True} if before is not None and before.decision is decision else {}
-        return complaints.decide(known.id, decision, actor.id, now, post=post, channel=channel)
+        decided = complaints.decide(known.id, decision, actor.id, now, post=post, channel=channel)
+        kept |= {"replaced": True} if decided is not None and decided.decision is not decision else {}
+        return decided
 
 
 def make_code(actor: Actor, draft: Draft, source: str, now: int) -> CodeInfo:

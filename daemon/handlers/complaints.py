@@ -69,6 +69,9 @@ async def _decide(context: Context, decision: Decision) -> None:
     decided = await deps.database(
         acts.decide_complaint, context.actor, known, decision, context.now, post=post, channel=channel
     )
+    if decided is not None and decided.decision is not decision:
+        await _decide(context, decision)  # another admin has replaced what this one saw
+        return
     deps.wakeup.wake()
     await context.show(screens.decided_by_admin(context.t, decided or known))
 

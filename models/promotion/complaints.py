@@ -28,6 +28,7 @@ OF_CUSTOMER = Budget(Purpose.COMPLAINTS, (Span(5, HOUR_S), Span(20, DAY_S)))
 TOLD_OF_CASE = 3
 """Of so many open complaints about one link admins hear; of more only when they have decided."""
 
+_QUERY = re.compile(r"(?:comment|thread)=\d+", re.ASCII)
 _LINK = re.compile(
     r"(?:https?://)?(?:(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?P<path>[\w+/@?&=#-]+)|(?P<web>web\.telegram\.org/[\w/#@?&=-]+))",
     re.IGNORECASE,
@@ -48,7 +49,7 @@ class Decision(StrEnum):
 class ComplaintInfo:
     """A complaint. ``decision`` None: not decided yet. ``reporter`` None: it came by the page.
 
-    ``source_id`` is the channel that was open before its decision blocked it.
+    ``source_id`` is the channel that its decision blocked; None where an admin had closed it otherwise before.
     """
 
     id: int
@@ -62,11 +63,28 @@ class ComplaintInfo:
 
 
 def link_in(text: str) -> str | None:
-    """The first address at Telegram among the words of *text*, without its scheme; None where there is none."""
+    """The first address at Telegram among the words of *text*, without its scheme; None where there is none.
+
+    However a post is written, in chat and on the page, its address is the same, so that it is one case.
+    """
     match = next((found for word in text.split() if (found := _LINK.match(word))), None)
     if match is None:
         return None
-    return (match["web"] or f"t.me/{match['path'].rstrip('/')}")[:LONGEST_LINK]
+    return (match["web"] or f"t.me/{_canonical(match['path'])}")[:LONGEST_LINK]
+
+
+def _canonical(path: str) -> str:
+    """The path of a link with its name in lower case, without what changes nothing about which post it is."""
+    address, _, query = path.partition("#")[0].partition("?")
+    parts = [part for part in address.split("/") if part]
+    if len(parts) > 1 and parts[0].lower() == "s":
+        del parts[0]
+    if parts and not parts[0].startswith("+"):  # the hash of an invitation
+        parts[0] = parts[0].lower().removeprefix("@")
+    kept = dict(each.split("=") for each in query.split("&") if _QUERY.fullmatch(each))
+    if "thread" in kept and len(parts) == 2 + (parts[0] == "c"):
+        parts.insert(-1, kept["thread"])
+    return "/".join(parts) + (f"?comment={kept['comment']}" if "comment" in kept else "")
 
 
 def make(link: str, text: str, reporter: int, now: int) -> ComplaintInfo | None:
@@ -119,17 +137,19 @@ def decide(
 
     The same decision again changes nothing. Another one takes the place of the first, whose block is lifted.
 
-    :param post: what is blocked by :attr:`Decision.POST`, *channel* by :attr:`Decision.CHANNEL`.
+    :param post: what is blocked by :attr:`Decision.POST`, *channel* by :attr:`Decision.CHANNEL`. Where that is missing,
+        nothing changes: the caller saw a decision that another one has replaced.
     """
+    blocks = {Decision.POST: post, Decision.CHANNEL: channel}
     with joined_transaction():
         known = get(complaint_id)
-        if known is None or known.decision is decision:
+        if known is None or known.decision is decision or blocks.get(decision, known) is None:
             return known
         _lift(known, by, now)
-        if decision is Decision.POST and post is not None:
+        if post is not None and decision is Decision.POST:
             blocked_posts.block(post, known.link)
-        elif decision is Decision.CHANNEL and channel is not None:
-            channel = channel if sources.close(channel, by, now) else None
+        elif channel is not None and decision is Decision.CHANNEL:
+            channel = _close(channel, by, now)
         _conclude(known.link, decision, by, channel=channel, now=now)
         return get(complaint_id)
 
@@ -137,11 +157,14 @@ def decide(
 def forget(reporter: int, until: int, limit: int) -> int:
     """Erase a person from up to *limit* of their complaints; return how many. Inside the caller's transaction.
 
-    What was decided stays.
+    What was decided stays, and admins who have not heard of one yet hear of its link alone.
     """
     theirs = Complaint.select(Complaint.id).where(Complaint.reporter == reporter, Complaint.created_at <= until)
     ids = [row.id for row in theirs.limit(limit)]
-    Event.delete().where(Event.key.in_([_key(each) for each in ids]), Event.heard_at.is_null(False)).execute()
+    told = Event.key.in_([_key(each) for each in ids])
+    Event.delete().where(told, Event.heard_at.is_null(False)).execute()
+    for event in Event.select().where(told):
+        Event.update(payload=event.payload | {"text": "", "reporter": None}).where(Event.id == event.id).execute()
     return int(Complaint.update(reporter=None, text="").where(Complaint.id.in_(ids)).execute())
 
 
@@ -175,8 +198,20 @@ def _conclude(link: str, decision: Decision, by: int | None, *, channel: int | N
 def _lift(known: ComplaintInfo, by: int, now: int) -> None:
     """Undo what the decision of a case has blocked."""
     blocked_posts.lift(known.link)
-    if known.source_id is not None:
+    if known.source_id is not None and _closers(known.source_id) <= {known.link}:
         sources.reopen(known.source_id, by, now)
+
+
+def _close(channel: int, by: int, now: int) -> int | None:
+    """Close a channel; return it where a decision about a complaint is what closes it."""
+    is_ours = bool(_closers(channel))
+    return channel if sources.close(channel, by, now) or is_ours else None
+
+
+def _closers(channel: int) -> set[str]:
+    """The links of the cases whose decision has closed a channel."""
+    closing = (Complaint.decision == Decision.CHANNEL) & (Complaint.source_id == channel)
+    return {row.link for row in Complaint.select(Complaint.link).where(closing)}
 
 
 def _key(complaint_id: int) -> str:

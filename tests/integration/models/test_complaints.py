@@ -75,7 +75,14 @@ def test_who_decided_what_is_in_the_audit() -> None:
     [
         ("https://t.me/gallery/15", LINK),
         (" http://www.telegram.me/gallery/15/ ", LINK),
-        ("t.me/c/123/4?single", "t.me/c/123/4?single"),
+        ("t.me/c/123/4?single", "t.me/c/123/4"),
+        ("t.me/s/Gallery/15?single#top", LINK),
+        ("t.me/@GALLERY/15/", LINK),
+        ("t.me/Gallery/15?single&comment=3", "t.me/gallery/15?comment=3"),
+        ("t.me/gallery/15?thread=7", "t.me/gallery/7/15"),
+        ("t.me/c/123/15?thread=7", "t.me/c/123/7/15"),
+        ("t.me/+AbCdEfGh/15", "t.me/+AbCdEfGh/15"),
+        ("t.me/joinchat/AbCdEfGh", "t.me/joinchat/AbCdEfGh"),
         ("telegram.dog/gallery/15 it is mine", LINK),
         ("look: https://t.me/gallery/15.", LINK),
         ("https://web.telegram.org/k/#-1001234567890_17", "web.telegram.org/k/#-1001234567890_17"),
@@ -171,6 +178,30 @@ def test_a_channel_that_was_closed_before_stays_closed() -> None:
     assert sources.get(777).blocked  # type: ignore[union-attr]
 
 
+def test_a_decision_about_a_replaced_one_changes_nothing() -> None:
+    """Whoever saw the same decision has looked for nothing to block."""
+    made, admin = make(), Actor(ADMIN, Team(frozenset({ADMIN}), frozenset()), Via.CHAT)
+    decide(made, Decision.CHANNEL)
+    stale = acts.decide_complaint(admin, made, Decision.POST, NOW)
+    assert stale is not None and stale.decision is Decision.CHANNEL
+    assert sources.get(777).blocked  # type: ignore[union-attr]
+    decide(made, Decision.POST)
+    stale = acts.decide_complaint(admin, made, Decision.CHANNEL, NOW)
+    assert stale is not None and stale.decision is Decision.POST
+    assert blocked_posts.is_blocked(POST)
+    assert [row.detail.get("replaced") for row in audit.newest(Wanted(act=Act.DECIDE_COMPLAINT), 10)] == [True, True]
+
+
+def test_a_channel_stays_closed_while_one_decision_holds_it() -> None:
+    first, second = make(), make(link="t.me/gallery/99")
+    decide(first, Decision.CHANNEL)
+    decide(second, Decision.CHANNEL)
+    decide(first, Decision.REJECTED)
+    assert sources.get(777).blocked  # type: ignore[union-attr]
+    decide(second, Decision.REJECTED)
+    assert not sources.get(777).blocked  # type: ignore[union-attr]
+
+
 def test_one_block_of_a_file_stays_when_another_is_lifted() -> None:
     first, second = make(), make(link="t.me/other/3")
     decide(first, Decision.POST)
@@ -208,6 +239,15 @@ def test_of_an_erased_reporter_the_decision_stays() -> None:
     assert told("complaint_made") == []
     decide(made, Decision.POST)
     assert told("complaint_decided") == []
+
+
+def test_of_an_erased_reporter_admins_hear_the_link_alone() -> None:
+    made = make()
+    privacy.erase(ANA, ZoneInfo("UTC"), NOW, secret_key="key")
+    (event,) = Event.select().where(Event.kind == "complaint_made")
+    told = event.payload
+    assert (told["link"], told["complaint"], told["text"], told["reporter"]) == (LINK, made.id, "", None)
+    assert [each.id for each in outbox.due(NOW)] == [event.id]
 
 
 def test_decided_complaints_are_forgotten_and_blocks_stay() -> None:
