@@ -40,6 +40,8 @@ FORGETTABLE = (
     EventKind.CONSOLE_ENTERED,
     EventKind.DATA_ERASED,
     EventKind.GIFT_CHANGED,
+    EventKind.GIFT_TAKEN,
+    EventKind.GIFT_WAITING,
     EventKind.INCIDENT_CLOSED,
     EventKind.INCIDENT_OPENED,
     EventKind.DIGEST,

@@ -25,7 +25,7 @@ from models.event_kinds import (
 )
 from models.jobs import usage
 from models.jobs.usage import Needs, Room
-from models.maintenance import privacy
+from models.maintenance import privacy, retention
 from models.money import access, credits, orders, payments, provider_requests
 from models.money.orders import Discount
 from models.money.payments import PaymentInfo
@@ -378,6 +378,25 @@ def test_a_giver_is_reminded_of_a_gift_that_nobody_took() -> None:
     assert [each.days for each in waiting] == [5, 30, 90]
     assert [each.refundable_until for each in waiting] == [NOW + 7 * DAY_S, None, None]
     assert {(each.code, each.payment) for each in waiting} == {(code.text, payment.id)}
+
+
+@pytest.mark.parametrize("after", ["erasure", "retention"])
+def test_what_was_told_of_gifts_is_forgotten_and_not_told_again(after: str) -> None:
+    giver, friend = customer(), customer()
+    code, _ = gift(giver)
+    gifts.remind(7, NOW + 5 * DAY_S)
+    take(code, friend, NOW + 6 * DAY_S)
+    assert len(told("gift_waiting")) == len(told("gift_taken")) == 1
+    later = NOW + 200 * DAY_S
+    if after == "erasure":
+        erase(giver, later)
+    else:
+        Event.update(heard_at=NOW).execute()
+        with database.transaction():
+            outbox.append(CodesHeld(count=1, shown=()), None, later)
+        retention.forget(90, UTC, later)
+    gifts.remind(7, later)
+    assert not Event.select().where(Event.kind.in_(("gift_waiting", "gift_taken"))).exists()
 
 
 def test_nobody_is_reminded_of_a_gift_that_is_gone() -> None:
