@@ -27,7 +27,7 @@ from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled, Check
 from models.money import subscriptions
 from models.money.providers import PAYPAL, TRAITS, Provider
 from models.money.vouchers import texts
-from models.tables import Order, Payment, User
+from models.tables import Code, Order, Payment, User
 from models.users import UserInfo
 
 REUSE_MARGIN_S = 900
@@ -269,6 +269,7 @@ def recall(
     sold = _sold(match, amount, currency, plans, secret=secret) if match and known is None else None
     if match is None or sold is None:
         return known
+    full = _full_price(sold, amount, plans.article(match["plan"]), currency)
     with transaction():
         User.insert(id=int(match["user"]), created_at=at, seen_at=at).on_conflict_ignore().execute()
         row = Order.create(
@@ -278,6 +279,7 @@ def recall(
             amount=amount,
             currency=currency,
             provider=provider,
+            list_amount=full,
             **sold,
             expires_at=now + REUSE_MARGIN_S,  # too soon to be offered again
             created_at=at,
@@ -297,6 +299,21 @@ def _sold(match: re.Match[str], amount: int, currency: str, plans: Plans, secret
         return sold | {"level": 0}
     renews = plan is not None and plan.renews and not match["code"]
     return None if plan is None else sold | {"level": plan.level, "renews": renews}
+
+
+def _full_price(sold: Mapping[str, Any], amount: int, article: Article | None, currency: str) -> int | None:
+    """What an order with a discount would have cost without it; None of one without, and where nobody knows.
+
+    Where today's price is another one, it is the highest that the discount makes *amount* of.
+    """
+    if not sold.get("code") or sold["purpose"] == "gift":
+        return None
+    code: Any = Code.get_or_none((Code.text == sold["code"]) & Code.percent.is_null(False))
+    today = article.prices.get(currency, 0) if article else 0
+    if code is None:
+        return today if today > amount else None
+    off = Discount(code.text, code.percent)
+    return today if off.of(today) == amount else amount * 100 // (100 - off.percent)
 
 
 def _named(match: re.Match[str]) -> dict[str, Any]:

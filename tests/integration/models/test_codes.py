@@ -531,12 +531,24 @@ def test_an_erasure_makes_no_code_good_for_a_second_purchase() -> None:
     assert admission.admit(second.id, NOW + 2) is admission.Refusal.CODE
 
 
+@pytest.mark.parametrize(("price", "full"), [(333, 333), (999, 334), (None, 334)])
+def test_a_lost_order_knows_its_price_without_the_discount(price: int | None, full: int) -> None:
+    """Rewards for its payment are shorter by the discount; where the price has changed, it is the highest that fits."""
+    code = reduced(33)
+    made_for = order(customer(), replace(PREMIUM, prices={"XTR": 333}), discount=Discount(code.text, 33))
+    Order.delete().execute()
+    sold = replace(PLANS, plans=(replace(PREMIUM, prices={"XTR": price} if price else {}),))
+    again = orders.recall(made_for.public_id, "stars", 224, "XTR", plans=sold, secret=SECRET, at=NOW, now=NOW + 1)
+    assert again is not None and again.list_amount == full
+    assert Discount(code.text, 33).of(full) == made_for.amount == again.amount
+
+
 def test_a_lost_order_is_booked_at_the_price_of_its_discount() -> None:
     user, code = customer(), reduced()
     made_for = order(user, discount=Discount(code.text, 20))
     Order.delete().execute()
     again = recalled(made_for)
-    assert again is not None and (again.amount, again.code) == (400, code.text)
+    assert again is not None and (again.amount, again.code, again.list_amount) == (400, code.text, 500)
     assert paid(again).grants
     assert codes.look(code.text, user, KEY, NOW).fault is Fault.REDEEMED
 
