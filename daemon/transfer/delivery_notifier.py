@@ -18,7 +18,7 @@ from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished,
 from models.jobs import batches, holding, queue, states, usage
 from models.jobs.holding import Offers
 from models.jobs.states import JobState
-from models.jobs.usage import Left, Room
+from models.jobs.usage import Left
 from models.money import access, credits, orders
 from models.money.payments import PaymentInfo
 from models.outbox import EventInfo
@@ -54,11 +54,9 @@ class DeliveryNotifier:
 
     def promote(self, user_id: int, now: int) -> None:
         """Give the customer's links what they have bought: the priority of their plan, and what held them, room."""
-        level = access.of(user_id, now).level
-        queue.promote(user_id, level, now)
-        plan = self._catalogue.plans.for_level(level)
-        room = Room(plan.limits, usage.day_of(now, self._settings.timezone), plan.max_bytes)
-        holding.release(user_id, room, level, now)
+        room = usage.room_of(user_id, self._catalogue.plans, self._settings.timezone, now)
+        queue.promote(user_id, room.level, now)
+        holding.release(user_id, room, room.level, now)
 
     async def _job(self, event: EventInfo) -> None:
         finished, left = event.read(JobFinished), await self._left(event.user_id or 0)

@@ -46,7 +46,18 @@ REFERENCE_RETRY_S = 1.0
 
 
 class LimitReached(Exception):
-    """A limit of the customer's plan holds the job: it stays open, alone or with its batch."""
+    """A limit of the customer's plan holds the job: it stays open, alone or with its batch.
+
+    Of a customer who has paid meanwhile it is queued again, not held.
+    """
+
+
+@dataclass(frozen=True)
+class _Over:
+    """A reservation that was refused, under a plan with files of up to so many bytes."""
+
+    refused: usage.Refused
+    max_bytes: int
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ class Pipeline:
         if isinstance(link, InviteLink):
             await self._follow_invitation(run, customer, link)
         elif isinstance(link, PostLink):
-            await self._deliver_post(run, customer, link, level)
+            await self._deliver_post(run, customer, link)
         else:
             raise PermanentFailure(link.reason if isinstance(link, links.Refused) else RefusalReason.NOT_A_POST)
 
@@ -103,12 +114,12 @@ class Pipeline:
         followed = InvitationFollowed(invitation="joined" if joined else "already_member", chat=channel.title)
         await self._database(queue.finish, run.job.id, str(run.job.owner), Delivered(detail=followed.stored()), _now())
 
-    async def _deliver_post(self, run: Run, customer: Customer, link: PostLink, level: int) -> None:
+    async def _deliver_post(self, run: Run, customer: Customer, link: PostLink) -> None:
         for _ in range(MAX_CHANGES):
             found = await self._resolver.find(customer, link)
             await self._refuse_blocked(found.post)
             try:
-                return await self._deliver(run, found, level)
+                return await self._deliver(run, found)
             except SourceChanged as change:
                 logger.info("job.restarted", extra=_fields(run) | {"reason": str(change)})
         raise RetryLater(5, "the post keeps changing", counts=True)
@@ -121,12 +132,12 @@ class Pipeline:
         if await self._database(blocked_posts.meets, post.contents):
             raise PermanentFailure(RefusalReason.POST_BLOCKED)
 
-    async def _deliver(self, run: Run, found: Found, level: int) -> None:
+    async def _deliver(self, run: Run, found: Found) -> None:
         """Deliver a post. A small file that has to be fetched is being read while the limits are looked at."""
         post, messages = found.post, plan(found.post)
         cached = await self._cached(post) if post.items else ()
         async with self._read_early(found, messages, cached) as small:
-            random_ids = await self._reserve(run, post, level, sum(message.count for message in messages))
+            random_ids = await self._reserve(run, post, sum(message.count for message in messages))
             outcome = Delivered()
             if not post.items:
                 await self._send(run, messages, (), random_ids)
@@ -152,21 +163,24 @@ class Pipeline:
         async with self._fetcher.reading(post, post.items[0]) as small:
             yield small
 
-    async def _reserve(self, run: Run, post: Post, level: int, messages: int) -> list[int]:
+    async def _reserve(self, run: Run, post: Post, messages: int) -> list[int]:
         """Reserve the post in the customer's limits; return the random ids of its messages.
 
         :raises PermanentFailure: the post is too large, or a limit leaves no room for it, and nothing on sale does.
         :raises LimitReached: a limit holds the job, or the batch that it is part of.
         """
-        limits = self._catalogue.plans.for_level(level)
         largest = max((item.size for item in post.items), default=0)
         if largest > MAX_BYTES:
             raise PermanentFailure(RefusalReason.TOO_LARGE_FOR_BOTS, TooLarge(size=largest, limit=MAX_BYTES))
-        room = Room(limits.limits, usage.day_of(_now(), self._settings.timezone), limits.max_bytes)
-        answer = await self._database(_reserve_and_plan, run.job, post, room, messages)
-        if isinstance(answer, usage.Refused):
-            await self._limit_reached(run, answer, _needs(post), limits.max_bytes)
+        answer = await self._database(_reserve_and_plan, run.job, post, self._room(run), messages)
+        if isinstance(answer, _Over):
+            await self._limit_reached(run, answer.refused, _needs(post), answer.max_bytes)
         return answer
+
+    def _room(self, run: Run) -> Callable[[], Room]:
+        """What the customer has when that is asked: they may have paid, or taken their money back, since the start."""
+        plans, tz = self._catalogue.plans, self._settings.timezone
+        return lambda: usage.room_of(run.job.user_id, plans, tz, _now())
 
     async def _limit_reached(self, run: Run, refused: usage.Refused, needs: Needs, max_bytes: int) -> NoReturn:
         """Hold the job where something on sale would bring its post, or else refuse it."""
@@ -178,8 +192,8 @@ class Pipeline:
                 str(run.job.owner),
                 detail,
                 now=_now(),
-                needs=holding.stored(needs),
-                largest=needs.size(refused.kind),
+                needs=needs,
+                room=self._room(run),
             )
             raise LimitReached
         held = JobHeld(
@@ -192,8 +206,8 @@ class Pipeline:
             largest=dict(needs.largest),
         )
         if run.job.batch_id is None and holding.offers(self._catalogue.plans, held).articles:
-            await self._database(holding.hold, str(run.job.owner), held, _now())
-            logger.info("job.held", extra=_fields(run) | {"reason": reason})
+            if await self._database(holding.hold, str(run.job.owner), held, _now(), self._room(run)):
+                logger.info("job.held", extra=_fields(run) | {"reason": reason})
             raise LimitReached
         raise PermanentFailure(reason, detail)
 
@@ -401,11 +415,15 @@ def _kind(post: Post) -> str:
     return post.items[0].kind if post.items else "text"
 
 
-def _reserve_and_plan(job: JobInfo, post: Post, room: Room, messages: int) -> usage.Refused | list[int]:
-    """Store what a post is and reserve it; return the random ids of its messages."""
+def _reserve_and_plan(job: JobInfo, post: Post, present: Callable[[], Room], messages: int) -> _Over | list[int]:
+    """Store what a post is and reserve it in the *present* room; return the random ids of its messages."""
     queue.size_known(job.id, _kind(post), post.size)
-    answer = usage.reserve_post(job.id, job.user_id, needs=_needs(post), room=room, now=_now())
-    return answer if isinstance(answer, usage.Refused) else queue.plan_messages(job.id, messages, _now())
+    with transaction(durable=False):
+        room = present()
+        answer = usage.reserve_post(job.id, job.user_id, needs=_needs(post), room=room, now=_now())
+    if isinstance(answer, usage.Refused):
+        return _Over(answer, room.max_bytes or 0)
+    return queue.plan_messages(job.id, messages, _now())
 
 
 def _keep(info: CachedInfo) -> None:

@@ -137,7 +137,7 @@ def transaction(*, durable: bool = True) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def joined_transaction() -> Iterator[None]:
+def joined_transaction(*, durable: bool = True) -> Iterator[None]:
     """The caller's transaction where one is open, else one as :func:`transaction` opens it.
 
     For an operation that stands alone and is also a step of a larger one: what the team does, with its audit row.
@@ -145,7 +145,7 @@ def joined_transaction() -> Iterator[None]:
     if bound.in_transaction():
         yield
         return
-    with transaction():
+    with transaction(durable=durable):
         yield
 
 

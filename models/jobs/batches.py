@@ -4,7 +4,7 @@ When a limit stops one job of a batch, that job is held together with the queued
 Held jobs are queued again when the customer asks, or cancelled after some days.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import peewee
@@ -17,7 +17,8 @@ from models.jobs import budgets, queue, scheduling, states, usage
 from models.jobs.budgets import Budget
 from models.jobs.queue import NewJob, TooMany
 from models.jobs.reasons import RefusalReason
-from models.jobs.states import JobState
+from models.jobs.states import JobInfo, JobState
+from models.jobs.usage import Needs, Reserved, Room
 from models.tables import Batch, Job, Usage
 
 AT_ONCE = 100
@@ -138,12 +139,20 @@ def cancel(user_id: int, batch_id: int, now: int) -> list[int]:
         return [job.id for job in queue.stop(now, Job.batch == batch_id, Job.user == user_id)]
 
 
-def hold(job_id: int, owner: str, over: OverLimit, now: int, needs: str | None = None, largest: int = 0) -> Held:
+def hold(
+    job_id: int,
+    owner: str,
+    over: OverLimit,
+    now: int,
+    needs: Needs | None = None,
+    room: Callable[[], Room] | None = None,
+) -> Held:
     """Hold a job that goes *over* a limit, and the queued jobs of its batch. *needs* is what the job's post holds.
 
-    *largest*: bytes of its largest file of the kind whose limit it is.
+    *room* is what the customer has now. Where that brings the post, because they have paid since it was refused, the
+    job is queued instead, with its reservation, and none is held.
 
-    A job that has sent a message stays queued: it has its reservation, and only text is missing.
+    A job that has its reservation stays queued: it has sent a message, or was released.
 
     ``tell`` is True once until :func:`release`, for the first of several workers; then ``BatchHeld`` is written too.
 
@@ -154,19 +163,36 @@ def hold(job_id: int, owner: str, over: OverLimit, now: int, needs: str | None =
         job = states.held_by(job_id, owner)
         if job.batch_id is None:
             raise NotFound("batch", None)
+        if needs is not None and room is not None and goes_on(job, needs, room(), now):
+            return Held((), False)
         in_line = [
-            each for each in states.select(Job.batch == job.batch_id, Job.state == JobState.QUEUED) if not each.sent
+            each
+            for each in states.select(Job.batch == job.batch_id, Job.state == JobState.QUEUED)
+            if not usage.of_job(each.id) and not each.sent
         ]
         held = [each.id for each in (job, *in_line)]
         states.move_all(held, JobState.HELD, now, reason=RefusalReason.QUOTA)
-        Job.update(needs=needs).where(Job.id == job_id).execute()
+        Job.update(needs=needs and needs.stored()).where(Job.id == job_id).execute()
         usage.release(*held)
         untold = (Batch.id == job.batch_id, Batch.quota_told_at.is_null())
         tell = Batch.update(quota_told_at=now).where(*untold).execute() == 1
         if tell:
+            largest = needs.size(over.kind) if needs else 0
             told = BatchHeld(batch=job.batch_id, job=job_id, largest=largest, **over.stored())
             outbox.append(told, job.user_id, now)
     return Held(tuple(held), tell)
+
+
+def goes_on(job: JobInfo, needs: Needs, room: Room, now: int) -> bool:
+    """Queue a running job that the customer's *room* brings after all, with its reservation. False: it does not.
+
+    In the caller's transaction.
+    """
+    if not isinstance(usage.take(job.id, job.user_id, needs, room, now=now), Reserved):
+        return False
+    place = next(scheduling.places(job.user_id, room.level))
+    states.move(job.id, JobState.QUEUED, now, priority=room.level, round=place)
+    return True
 
 
 def release(user_id: int, batch_id: int | None, priority: int, now: int) -> list[int]:

@@ -4,8 +4,7 @@ The event of the refusal names what would bring this very post. The event of the
 its reservation, so that what was bought for a link is spent on it.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.money import STARS
@@ -97,20 +96,25 @@ def _price(article: Article) -> tuple[bool, int]:
     return STARS not in article.prices, article.prices.get(STARS) or min(article.prices.values())
 
 
-def hold(owner: str, held: JobHeld, now: int) -> None:
+def hold(owner: str, held: JobHeld, now: int, room: Callable[[], Room] | None = None) -> bool:
     """Hold a single job, and tell its customer what would bring it.
+
+    *room* is what they have now. Where that brings the post, because they have paid since it was refused, the job is
+    queued instead, with its reservation: False.
 
     :raises LeaseLost: the job belongs to another worker.
     """
     with transaction():
-        job = states.held_by(held.job, owner)
-        needs = stored(Needs(held.wants, held.largest))
-        states.move(job.id, JobState.HELD, now, reason=RefusalReason(held.reason), needs=needs)
+        job, needs = states.held_by(held.job, owner), Needs(held.wants, held.largest)
+        if room is not None and batches.goes_on(job, needs, room(), now):
+            return False
+        states.move(job.id, JobState.HELD, now, reason=RefusalReason(held.reason), needs=needs.stored())
         usage.release(job.id)
         for (surplus,) in execute(_SURPLUS, (job.user_id, MOST)).fetchall():
             ended = states.move(surplus, JobState.CANCELLED, now, reason=RefusalReason.HELD_TOO_LONG)
             queue.announce(ended, {}, now)
         outbox.append(held, job.user_id, now)
+    return True
 
 
 def choose(user_id: int, job_id: int, now: int) -> bool:
@@ -128,7 +132,7 @@ def release(user_id: int, room: Room, priority: int, now: int) -> list[int]:
         waiting = [
             (job_id, batch_id)
             for job_id, batch_id, needs in execute(_WAITING, (user_id,)).fetchall()
-            if isinstance(usage.take(job_id, user_id, _read(needs), room, now=now), Reserved)
+            if isinstance(usage.take(job_id, user_id, Needs.read(needs), room, now=now), Reserved)
         ]
         singles = [job_id for job_id, batch_id in waiting if batch_id is None]
         for job_id, place in zip(singles, scheduling.places(user_id, priority), strict=False):
@@ -139,13 +143,3 @@ def release(user_id: int, room: Room, priority: int, now: int) -> list[int]:
         for batch_id in {batch_id for _, batch_id in waiting if batch_id is not None}:
             released += batches.put_in_line(user_id, batch_id, priority, now)
     return released
-
-
-def stored(needs: Needs) -> str:
-    """What a post needs, as the job's row holds it."""
-    return json.dumps({kind: [count, needs.size(kind)] for kind, count in needs.wants.items()})
-
-
-def _read(text: str) -> Needs:
-    values: Mapping[str, tuple[int, int]] = json.loads(text)
-    return Needs({kind: each[0] for kind, each in values.items()}, {kind: each[1] for kind, each in values.items()})

@@ -6,16 +6,18 @@ interleaving, because each reservation is one conditional statement inside an IM
 """
 
 import datetime
+import json
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Self
 
-from config.plans import Limit, Plan
+from config.plans import Limit, Plan, Plans
 from config.units import DAY_S
-from models.database import execute, marks, transaction
+from models.database import execute, joined_transaction, marks
 from models.errors import LeaseLost
 from models.jobs import states
-from models.money import credits
+from models.money import access, credits
 
 LIFETIME = "all"
 PAST = "past"
@@ -100,11 +102,12 @@ def day_of(now: int, tz: zoneinfo.ZoneInfo) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a plan leaves a customer now: its limits, on the operator's *day*, for files up to ``max_bytes``."""
+    """What a plan of *level* leaves a customer now: its limits, on the operator's *day*, for files of ``max_bytes``."""
 
     limits: Mapping[str, Limit]
     day: str
     max_bytes: int | None = None
+    level: int = 0
 
     def period(self, kind: str) -> str:
         """The period in which the limit of *kind* counts now."""
@@ -126,6 +129,24 @@ class Needs:
         """Bytes of the largest file of *kind*."""
         return self.largest.get(kind, 0)
 
+    def stored(self) -> str:
+        """The needs as a job's row holds them."""
+        return json.dumps({kind: [count, self.size(kind)] for kind, count in self.wants.items()})
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The needs that a job's row holds."""
+        values: Mapping[str, tuple[int, int]] = json.loads(text)
+        wants, largest = ({kind: each[place] for kind, each in values.items()} for place in (0, 1))
+        return cls(wants, largest)
+
+
+def room_of(user_id: int, plans: Plans, tz: zoneinfo.ZoneInfo, now: int) -> Room:
+    """What the customer's present plan leaves them. It holds for a reservation in the same transaction."""
+    level = access.of(user_id, now).level
+    plan = plans.for_level(level)
+    return Room(plan.limits, day_of(now, tz), plan.max_bytes, level)
+
 
 def reserve(
     job_id: int, user_id: int, wants: Mapping[str, int], limits: Mapping[str, Limit], day: str, now: int
@@ -142,7 +163,7 @@ def reserve_post(job_id: int, user_id: int, needs: Needs, room: Room, now: int) 
 
     :raises LeaseLost: the job is not running, so nothing would release the reservations.
     """
-    with transaction(durable=False):
+    with joined_transaction(durable=False):
         job = states.find(job_id)
         if job is None or job.state not in states.RUNNING:
             raise LeaseLost(job_id)

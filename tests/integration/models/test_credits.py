@@ -1,5 +1,6 @@
 """Packs: what they pay, in which order, what refunds and disputes leave, and which link gets what was bought."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from config.plans import Limit, Pack
+from config.plans import Limit, Pack, Plan
 from config.units import DAY_S, MIB
 from models import database, outbox, returns
 from models.errors import LeaseLost
@@ -37,7 +38,7 @@ from models.tables import TABLES, CreditUse, Job, Order, Request, Usage
 from tests import purchases
 from tests.examples import slow
 from tests.purchases import BOT, SECRET
-from tests.store import FREE, NOW, PLANS, TODAY, claim, customers, enqueue, exported
+from tests.store import FREE, NOW, OVER, PLANS, TODAY, claim, customers, enqueue, exported, new_batch
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -240,7 +241,7 @@ def test_a_forged_id_sells_no_pack(change: tuple[str, str], amount: int, currenc
 # ---- held links
 
 
-def hold(job_id: int, count: int = 1, size: int = 1) -> JobHeld:
+def hold(job_id: int, count: int = 1, size: int = 1, room: Callable[[], Room] | None = None) -> JobHeld:
     """Hold a job that needs so many videos."""
     held = JobHeld(
         job=job_id,
@@ -251,7 +252,7 @@ def hold(job_id: int, count: int = 1, size: int = 1) -> JobHeld:
         wants={"video": count},
         largest={"video": size},
     )
-    holding.hold("w", held, NOW)
+    holding.hold("w", held, NOW, room)
     return held
 
 
@@ -266,6 +267,43 @@ def test_what_was_bought_for_a_link_is_spent_on_it() -> None:
     assert queue.get(third).state is JobState.HELD
     assert credits.left(1, NOW) == {}, "the released ones have their reservations"
     assert holding.release(1, FULL, 0, NOW) == []
+
+
+@pytest.mark.parametrize("sold", [TEN, purchases.PREMIUM])
+def test_a_link_refused_before_its_payment_is_not_held(sold: Pack | Plan) -> None:
+    job = running("a")
+    assert isinstance(reserve(job, 4, ROOM), usage.Refused)
+    bought(1, sold)
+    hold(job, 4, room=lambda: usage.room_of(1, PLANS, UTC, NOW))
+    assert (queue.get(job).state, queue.get(job).priority) == (JobState.QUEUED, access.of(1, NOW).level)
+    assert usage.of_job(job) == {"video": 4}
+    assert "job_held" not in {event.kind for event in outbox.due(NOW)}
+
+
+def test_a_batch_refused_before_its_payment_is_not_held() -> None:
+    links = tuple(f"https://t.me/channel/{number}" for number in range(3))
+    batch = batches.enqueue(new_batch(1, "batch", links), 99, NOW)
+    assert isinstance(batch, batches.BatchInfo)
+    job = claim("w").id
+    assert isinstance(reserve(job, 4, ROOM), usage.Refused)
+    bought(1)
+    held = batches.hold(job, "w", OVER, NOW, Needs({"video": 4}), room=lambda: ROOM)
+    assert held == batches.Held((), False) and usage.of_job(job) == {"video": 4}
+    assert batches.counts(batch.id)[JobState.QUEUED] == 3
+
+
+def test_a_batch_held_again_leaves_in_line_what_was_paid() -> None:
+    links = tuple(f"https://t.me/channel/{number}" for number in range(3))
+    assert batches.enqueue(new_batch(1, "batch", links), 99, NOW) is not None
+    first, second = claim("w").id, claim("w").id
+    for job in (first, second):
+        batches.hold(job, "w", OVER, NOW, Needs({"video": 1}))
+    bought(1, replace(TEN, count=1))
+    assert len(holding.release(1, FULL, 0, NOW)) == 3
+    paid, unpaid = claim("w").id, claim("w").id
+    queue.put_back(paid, "w", NOW, False, NOW)
+    batches.hold(unpaid, "w", OVER, NOW, Needs({"video": 1}), room=lambda: FULL)
+    assert queue.get(paid).state is JobState.QUEUED and usage.of_job(paid) == {"video": 1}
 
 
 def test_a_plan_releases_as_far_as_it_goes() -> None:

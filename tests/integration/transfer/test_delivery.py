@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from pyrogram import raw
 
+from daemon.transfer.resolver import Resolver
 from models.jobs import usage
 from models.jobs.states import JobState
-from tests.transfer_rig import Customer, Rig, customer
+from models.money import access
+from tests.transfer_rig import Customer, Rig, customer, now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -238,6 +240,28 @@ async def test_the_limit_refuses_before_anything_is_sent(running: Rig, lucia: Cu
         # And a kind that the plan has not at all, and a file that is too large for it
         assert (await running.deliver(free, running.link("music1")["url"])).reason == "limit"
         assert (await running.deliver(free, running.link("document_big")["url"])).reason == "too_large_for_plan"
+
+
+@pytest.mark.parametrize(("before", "after", "state"), [(0, 2, JobState.DONE), (2, 0, JobState.HELD)])
+async def test_the_plan_that_counts_is_the_one_when_the_post_is_found(
+    running: Rig, lucia: Customer, monkeypatch: pytest.MonkeyPatch, before: int, after: int, state: JobState
+) -> None:
+    find = Resolver.find
+    async with customer(running, 8 + after, level=before) as someone:
+
+        async def find_while_they_act(self: Resolver, *asked: Any) -> Any:
+            found = await find(self, *asked)
+            if after:
+                await running.upgrade(someone, after)
+            else:
+                await running.database(access.take, someone.id, None, None, "test", None, now())
+            return found
+
+        # Given a customer pays, or takes the money back, while the post is looked for
+        monkeypatch.setattr(Resolver, "find", find_while_they_act)
+        job = await running.deliver(someone, running.link("music1")["url"])
+        # Then the plan that they have then decides
+        assert job.state is state
 
 
 async def test_an_oversized_file_is_refused_before_it_is_read(running: Rig, lucia: Customer, private_chat: int) -> None:
