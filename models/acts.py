@@ -131,8 +131,8 @@ def message(actor: Actor, user_id: int, text: str, now: int, *, source: str | No
         conversations.say(actor.id, user_id, text, from_operator=True, now=now, source=source)
 
 
-def refund(actor: Actor, payment_id: int, amount: int | None, now: int) -> None:
-    """Ask the provider for a refund, in minor units (None: all that is left).
+def refund(actor: Actor, payment_id: int, amount: int | None, now: int, *, seen: int | None = None) -> None:
+    """Ask the provider for a refund, in minor units (None: all that is left), as :func:`payments.ask_refund` does.
 
     :raises NotFound: no such payment.
     :raises RefundRefused: the payment does not allow it.
@@ -140,7 +140,7 @@ def refund(actor: Actor, payment_id: int, amount: int | None, now: int) -> None:
     paid = payments.get(payment_id)
     detail = {"payment": paid.remote_id if paid else payment_id, "amount": amount}
     with acting(actor, Act.REFUND, now, user_id=paid.user_id if paid else None, detail=detail):
-        payments.ask_refund(payment_id, amount, actor.id, now)
+        payments.ask_refund(payment_id, amount, actor.id, now, seen=seen)
 
 
 def end_renewal(actor: Actor, subscription_id: int, now: int) -> None:

@@ -95,8 +95,9 @@ class RefundRefused(ModelError):
     """The payment does not allow a refund of this amount.
 
     ``reason`` is ``not_completed`` (no money has arrived), ``nothing_left``, ``above_rest`` (more than is left),
-    ``whole_only`` (Stars are refunded whole) or ``under_way`` (a refund of another amount has not ended). ``rest`` is
-    what can still be refunded, ``under_way`` the amount of the refund that has not ended, both in minor units.
+    ``whole_only`` (Stars are refunded whole), ``under_way`` (a refund of another amount has not ended) or ``meanwhile``
+    (some of it has gone back since it was decided). ``rest`` is what can still be refunded, ``under_way`` the amount of
+    the refund that has not ended, both in minor units.
     """
 
     def __init__(self, payment_id: int, reason: str, rest: int, under_way: int = 0) -> None:

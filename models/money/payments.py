@@ -117,15 +117,21 @@ def since(provider: str, created_at: int) -> list[PaymentInfo]:
     return list(_infos((Payment.provider == provider) & (Payment.created_at >= created_at)))
 
 
-def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int) -> int:
+def ask_refund(payment_id: int, amount: int | None, by: int | None, now: int, *, seen: int | None = None) -> int:
     """Request a refund (*amount* None: all that is left) and return the request's id. An open request is reused.
+
+    *seen* is how much had gone back when it was decided: where more has by now, it is decided anew.
 
     A refund of all that is left also ends the payment's renewal: otherwise the customer would be charged again.
 
     :raises NotFound: no such payment.
-    :raises RefundRefused: the payment cannot be refunded, or not by this amount, or another refund is under way.
+    :raises RefundRefused: the payment cannot be refunded, or not by this amount, or another refund is under way,
+        or other money has gone back than was *seen*.
     """
     with joined_transaction():
+        payment = get(payment_id)
+        if payment is not None and seen is not None and payment.refunded != seen:
+            raise RefundRefused(payment_id, "meanwhile", payment.amount - payment.refunded)
         return append_refund(payment_id, amount, by, now)
 
 

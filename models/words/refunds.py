@@ -19,4 +19,8 @@ def refused(t: Texts, refusal: RefundRefused, currency: str) -> str:
             "after that.",
             price=t.price(refusal.under_way, currency),
         ),
+        "meanwhile": t.gettext(
+            "Meanwhile some of it went back; {rest} of this payment is left. Ask again if that shall go back too.",
+            rest=t.price(refusal.rest, currency),
+        ),
     }.get(refusal.reason, refusal.reason)

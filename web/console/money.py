@@ -129,20 +129,20 @@ def ask_refund(payment_id: int) -> BaseResponse:
 @blueprint.post("/money/<int(max=1099511627775):payment_id>/refund")
 @guard.needs(Act.REFUND)
 def refund(payment_id: int) -> BaseResponse:
-    """Have a payment refunded. The form holds the amount in minor units, as it was shown."""
+    """Have a payment refunded. The form holds the amount in minor units, as it was shown, and what had gone back."""
     found, of = guard.visitor(), payments.get(payment_id)
-    amount = request.form.get("amount", "")
-    if of is None or not (amount.isascii() and amount.isdecimal() and len(amount) < 16):
+    amount, seen = (guard.number(request.form.get(name, ""), MOST_MINOR) for name in ("amount", "seen"))
+    if of is None or amount is None or seen is None:
         abort(404)
     back = url_for("console_money.payment", payment_id=of.id)
-    whole = int(amount) == of.amount - of.refunded
+    whole = amount == of.amount - of.refunded
     try:
-        acts.refund(found.actor, of.id, None if whole else int(amount), found.now)
+        acts.refund(found.actor, of.id, None if whole else amount, found.now, seen=seen)
     except RefundRefused as refusal:
         return layout.done(back, refunds.refused(found.t, refusal, of.currency), "bad")
     except NotFound:
         abort(404)
-    price = found.t.price(int(amount), of.currency)
+    price = found.t.price(amount, of.currency)
     return layout.done(back, found.t.gettext("{price} goes back. The bot tells you how it ends.", price=price))
 
 

@@ -38,9 +38,13 @@ def test_a_refund_says_first_what_it_takes(shop: PayPalShop, admin: Operator) ->
     page = admin.send(form_to(ask, f"/console/money/{number}/refund"))
     assert "$2.50" in said(page, "notice")
     until(lambda: Payment.get_by_id(number).refunds.count() == 1, "the refund")
+    page = admin.send(form_to(ask, f"/console/money/{number}/refund"))
+    assert "Meanwhile some of it went back; $2.50" in said(page, "notice"), "the same form, sent again"
+    assert Payment.get_by_id(number).refunds.count() == 1
     page = admin.page(f"/console/money/{number}")
     assert "refunded: $2.50" in said(page, "history")
-    (row,) = audit.newest(Wanted(act="refund"), 1)
+    again, row = audit.newest(Wanted(act="refund"), 2)
+    assert again.refused == "meanwhile"
     assert (row.by, row.user_id, row.detail["amount"]) == (ADMIN, Payment.get_by_id(number).user_id, 250)
 
 
