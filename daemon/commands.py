@@ -74,7 +74,7 @@ ADMIN_DESCRIPTIONS: dict[str, Callable[[Texts], str]] = {
     "allow": lambda t: t.gettext("open a private chat to all customers"),
     "block": lambda t: t.gettext("close a chat to all customers"),
     "testpay": lambda t: t.gettext("try a payment of 1 Star"),
-    "backup": lambda t: t.gettext("the newest backup, as a file"),
+    "backup": lambda t: t.gettext("the newest backup, as a file, if it is encrypted"),
 }
 
 

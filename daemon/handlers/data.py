@@ -37,18 +37,22 @@ async def erase(context: Context) -> None:
 
 
 async def backup(context: Context, words: list[str]) -> Screen | None:
-    """``/backup``: the newest backup, as a file."""
+    """``/backup``: the newest backup, as a file, if it is encrypted: whoever finds a plain one has the whole shop."""
     directory = context.deps.settings.backups
     newest = backups.newest(backups.in_directory(directory), context.now)
     if newest is None:
         return data.no_backup(context.t)
+    refused = None if newest.sealed else "unsealed"
+    entry = Entry(Act.FETCH_BACKUP, detail={"name": newest.name}, refused=refused)
+    await context.deps.database(acts.record, context.actor, entry, context.now)
+    if not newest.sealed:
+        return data.unsealed(context.t)
     path = directory / newest.name
     caption = data.backup(context.t, newest, path.stat().st_size, context.now)
     with path.open("rb") as file:
         await context.deps.sender.send_file(
             context.user.id, file, name=newest.name, mime_type="application/gzip", caption=caption
         )
-    await context.deps.database(acts.record, context.actor, Entry(Act.FETCH_BACKUP), context.now)
     return None
 
 

@@ -69,19 +69,13 @@ def erasing(t: Texts) -> Screen:
 def backup(t: Texts, newest: Backup, size: int, now: int) -> str:
     """The caption of a backup."""
     text = t.gettext("Backup made {age} ago, {size}.", age=t.duration(now - newest.at), size=t.size(size))
-    if newest.sealed:
-        return (
-            text
-            + "\n"
-            + t.gettext("It opens only with your BACKUP_PASSPHRASE. Keep the passphrase in another place too.")
-        )
-    return (
-        text
-        + "\n"
-        + t.gettext(
-            "Anybody who has this file can read it. Set BACKUP_PASSPHRASE, and only you can read the next ones."
-        )
-    )
+    sealed = t.gettext("It opens only with your BACKUP_PASSPHRASE. Keep the passphrase in another place too.")
+    return f"{text}\n{sealed}"
+
+
+def unsealed(t: Texts) -> Screen:
+    """The newest backup is not encrypted."""
+    return Screen(t.gettext("Only encrypted backups can be downloaded. Set BACKUP_PASSPHRASE."))
 
 
 def no_backup(t: Texts) -> Screen:

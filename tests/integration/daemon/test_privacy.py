@@ -1,6 +1,5 @@
 """A customer sees his data and has it deleted; the admin gets a backup. All in chat, with the real daemon."""
 
-import gzip
 import io
 import json
 import os
@@ -139,20 +138,23 @@ async def test_the_admin_gets_the_newest_backup(daemon_sandbox: Sandbox, shared_
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")
         assert "no backup yet" in (await admin.ask("/backup")).text
-        made = _make(daemon_sandbox, shared_daemon)
+        plain = _make(daemon_sandbox, shared_daemon)
+        assert "Only encrypted backups can be downloaded" in (await admin.ask("/backup")).text
+        plain.unlink()
+        made = _make(daemon_sandbox, shared_daemon, BACKUP_PASSPHRASE="open sesame")
 
         sent = await admin.ask("/backup")
 
         assert sent.document.file_name == made.name
-        assert "Anybody who has this file can read it" in sent.caption
-        content = await file_of(admin, sent)
-        assert content == made.read_bytes()
-        assert gzip.decompress(content).startswith(b"SQLite format 3")
+        assert "It opens only with your BACKUP_PASSPHRASE" in sent.caption
+        assert await file_of(admin, sent) == made.read_bytes()
+        kept = stored(shared_daemon, "SELECT detail, refused FROM audit WHERE act = 'fetch_backup' ORDER BY id")
+        assert [refused for _, refused in kept] == ["unsealed", None] and made.name in kept[1][0]
         assert "I do not know that command" in (await customer.ask("/backup")).text
 
 
-def _make(sandbox: Sandbox, daemon: Daemon) -> Path:
-    environ = {**os.environ, **sandbox.env, "DB_PATH": str(daemon.db_path)}
+def _make(sandbox: Sandbox, daemon: Daemon, **more: str) -> Path:
+    environ = {**os.environ, **sandbox.env, "DB_PATH": str(daemon.db_path), **more}
     code, said = preloaded.outcome("manage", "backup", cwd=daemon.db_path, env=environ)
     assert code == 0, said
     return Path(said.strip())
