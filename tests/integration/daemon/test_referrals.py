@@ -144,7 +144,7 @@ async def test_a_shop_without_rewards_says_so(town: Town) -> None:
         link = invitation_in(await customer.ask("/invite"))
         plans = (town.shop.place / "plans.toml").read_text()
         seen = len(town.daemon.log())
-        with town.shop.edited_plans(plans[plans.index("[referral]") : plans.index("[plans.monthly]")], ""):
+        with town.shop.edited_plans(plans[plans.index("\n[referral]\n") : plans.index("[plans.monthly]")], ""):
             town.daemon.until_logged("catalogue.changed", seen)
             assert "no rewards for invitations" in (await customer.ask("/invite")).text
             assert "Hello" in (await friend.ask(f"/start {link}")).text
