@@ -28,7 +28,8 @@ async def code(context: Context) -> None:
 async def show_all(context: Context) -> None:
     """All codes, and what they were used for."""
     shown: list[CodeInfo] = await context.deps.database(made.newest)
-    await context.show(codes.listed(redeeming.setting_of(context), shown, context.now))
+    held: int = await context.deps.database(made.held)
+    await context.show(codes.listed(redeeming.setting_of(context), shown, context.now, held))
 
 
 async def compose(context: Context) -> None:

@@ -291,6 +291,11 @@ def hold(now: int) -> int:
         return len(rows)
 
 
+def held() -> int:
+    """How many codes a restore holds, gifts among them."""
+    return int(Code.select().where(Code.held_at.is_null(False)).count())
+
+
 def release() -> int:
     """Have the codes work again that a restore holds; return how many."""
     with joined_transaction():

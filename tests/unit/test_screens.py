@@ -438,6 +438,7 @@ def of_codes(t: Texts) -> Iterator[Screen]:
         yield operators_codes.compose(setting, composed, articles if composed.article else ())
     yield operators_codes.made(setting, off)
     yield operators_codes.listed(setting, [code(), off, code(ended_at=NOW, uses=None)], NOW)
+    yield operators_codes.listed(setting, [code(held=True)], NOW, 2)
     yield operators_codes.listed(setting, [], NOW)
     yield operators_codes.held(t, CodesHeld(count=30, shown=["ABCDEFGHJKMN"] * 20))
     for ended in (True, False):

@@ -19,6 +19,7 @@ from models.money.vouchers import contents
 from models.promotion import codes
 from models.promotion.codes import CodeInfo, Draft
 from models.roles import Act
+from models.words import codes as words
 from web import rendering
 from web.console import guard, layout
 
@@ -66,6 +67,26 @@ def end(code_id: int) -> BaseResponse:
     return layout.done(url_for("console_codes.shown"), text, "good" if ended else "wait")
 
 
+@blueprint.post("/shop/codes/held/release")
+@guard.needs(Act.EDIT_CODES)
+def release() -> BaseResponse:
+    """After a restore: the codes of the backup work again."""
+    return _decided(is_ended=False)
+
+
+@blueprint.post("/shop/codes/held/end")
+@guard.needs(Act.EDIT_CODES)
+def end_held() -> BaseResponse:
+    """After a restore: the operator's codes of the backup end; gifts, which are paid, work again."""
+    return _decided(is_ended=True)
+
+
+def _decided(*, is_ended: bool) -> BaseResponse:
+    found = guard.visitor()
+    count = acts.decide_held_codes(found.actor, found.now, end=is_ended)
+    return layout.done(url_for("console_codes.shown"), words.decided(found.t, count, ended=is_ended))
+
+
 def _page(typed: Mapping[str, str], fault: str = "", status: int = 200) -> Response:
     t, plans = guard.visitor().t, _plans()
     given: list[Article] = [*(plan for plan in plans.plans if plan.level), *plans.packs]
@@ -76,6 +97,7 @@ def _page(typed: Mapping[str, str], fault: str = "", status: int = 200) -> Respo
         articles=[("", t.gettext("a discount")), *((each.code, each.title_in(t.language)) for each in given)],
         typed=typed,
         fault=fault,
+        held=words.held(t, number) if (number := codes.held()) else "",
         once=secrets.token_urlsafe(12),
     )
 

@@ -12,6 +12,7 @@ from daemon.screens.codes import Setting, written
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import CodesHeld
 from models.promotion.codes import CodeInfo
+from models.words import codes as words
 
 DAYS = (7, 30, 90, 365)
 PERCENTS = (10, 20, 30, 50)
@@ -134,19 +135,27 @@ def made(setting: Setting, code: CodeInfo) -> Screen:
     return Screen(text, ((Button(t.gettext("✖ End it"), f"code_end:{code.id}"), _all(t)),))
 
 
-def listed(setting: Setting, shown: Sequence[CodeInfo], now: int) -> Screen:
-    """The newest codes, how often each was used, and the button for another one."""
+def listed(setting: Setting, shown: Sequence[CodeInfo], now: int, held: int = 0) -> Screen:
+    """The newest codes, how often each was used, and the button for another one.
+
+    While a restore holds some of them, or gifts, of *held* in all, it says so and lets an admin decide.
+    """
     t = setting.t
     lines = [t.gettext("🎟 <b>Codes</b>")]
     lines += [f"{number}. {_state(setting, each, now)}" for number, each in enumerate(shown, 1)]
     if not shown:
         lines.append(t.gettext("none yet"))
+    if held:
+        lines.append("⏸ " + words.held(t, held))
     ends = [
         Button(t.gettext("✖ End {number}", number=number), f"code_end:{each.id}")
         for number, each in enumerate(shown, 1)
         if _is_open(each, now)
     ]
-    return Screen("\n".join(lines), ((_new(t),), *keyboard.rows(*ends, width=4), (keyboard.home(t),)))
+    return Screen(
+        "\n".join(lines),
+        ((_new(t),), *(_decisions(t) if held else ()), *keyboard.rows(*ends, width=4), (keyboard.home(t),)),
+    )
 
 
 def _state(setting: Setting, code: CodeInfo, now: int) -> str:
@@ -154,6 +163,8 @@ def _state(setting: Setting, code: CodeInfo, now: int) -> str:
     of = t.gettext("used {used} of {uses}", used=code.used, uses=code.uses or "∞")
     if not _is_open(code, now):
         of += ", " + t.gettext("ended")
+    elif code.held:
+        of += ", " + t.gettext("held since a backup was restored")
     elif code.until is not None:
         of += ", " + t.gettext("ends on {date}", date=t.date(code.until, setting.timezone))
     return f"<code>{written(code.text)}</code>: {_line(setting, code)}; {of}"
@@ -191,15 +202,16 @@ def held(t: Texts, payload: CodesHeld) -> Screen:
         *(f"<code>{each}</code>" for each in payload.shown),
         *(["…"] if payload.count > len(payload.shown) else []),
     ]
+    return Screen("\n".join(lines), _decisions(t))
+
+
+def _decisions(t: Texts) -> tuple[tuple[Button, ...], ...]:
+    """What may become of the codes that a restore holds."""
     work = Button(t.gettext("▶️ Have them work again"), "codes_work")
     end = Button(t.gettext("✖ End mine, keep gifts"), "codes_end")
-    return Screen("\n".join(lines), ((work,), (end,)))
+    return ((work,), (end,))
 
 
 def decided(t: Texts, count: int, *, ended: bool) -> Screen:
     """What became of the codes that a restore held."""
-    if ended:
-        text = t.ngettext("{n} code has ended; gifts work again.", "{n} codes have ended; gifts work again.", count)
-    else:
-        text = t.ngettext("{n} code works again.", "{n} codes work again.", count)
-    return Screen(text, ((_all(t),),))
+    return Screen(words.decided(t, count, ended=ended), ((_all(t),),))

@@ -25,6 +25,19 @@ def test_a_code_is_made_once_used_and_ended(shop: PayPalShop, admin: Operator) -
     assert {row.detail.get("ended") for row in audit.newest(Wanted(act="edit_codes"), 2)} >= {made.id}
 
 
+@pytest.mark.parametrize(("form", "works"), [("release", True), ("end", False)])
+def test_what_a_restore_holds_is_decided_here_too(shop: PayPalShop, admin: Operator, form: str, works: bool) -> None:
+    page = admin.page("/console/shop/codes")
+    assert 'id="held"' not in page
+    page = admin.send(form_to(page, "/console/shop/codes"), article="premium", days="3", uses="5", percent="")
+    made = codes.newest(1)[0]
+    codes.hold(made.created_at)
+    page = admin.send(form_to(admin.page("/console/shop/codes"), f"/console/shop/codes/held/{form}"))
+    present = codes.get(made.id)
+    assert present is not None and not present.held and (present.ended_at is None) is works
+    assert 'id="held"' not in page
+
+
 @pytest.mark.parametrize(
     "changes",
     [
