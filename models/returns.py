@@ -74,7 +74,8 @@ def behind(job: JobInfo, days: int, now: int) -> PaymentInfo | None:
 
 def judge(payment: PaymentInfo, days: int, now: int) -> Answer:
     """Whether a payment can go back now. Inside the caller's snapshot or transaction."""
-    if payment.state is PaymentState.REVERSED or payment.refunded:
+    is_rest_whole = payment.purpose == "gift" and payment.refunded < payment.amount
+    if payment.state is PaymentState.REVERSED or (payment.refunded and not is_rest_whole):
         return Answer.RETURNED
     if payment.completed_at is None or payment.state is not PaymentState.COMPLETED or not payment.grants:
         return Answer.IMPOSSIBLE

@@ -160,7 +160,7 @@ async def _show_card(context: Context, found: CodeInfo) -> None:
     setting = setting_of(context)
     payment = await context.deps.database(payments.get, found.payment_id or 0)
     assert found.content is not None and payment is not None
-    price = context.t.price(payment.amount, payment.currency)
+    price = context.t.price(payment.amount - payment.refunded, payment.currency)
     await context.show(codes.card(setting, found, payment.id, price))
 
 

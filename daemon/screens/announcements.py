@@ -219,12 +219,7 @@ def _payment_refunded(payload: PaymentRefunded, setting: Setting) -> Screen:
         return Screen(t.gettext("↩️ The test payment of {price} was refunded. Payments work.", price=price))
     plan = setting.plan(payload.plan)
     if payload.purpose == "gift":
-        text = t.gettext(
-            "↩️ You got {price} of your payment for a gift, <b>{plan}</b>, back. Nobody can take it any more; who has "
-            "taken it loses what is left.",
-            price=price,
-            plan=plan,
-        )
+        text = _gift_refunded(payload, setting)
     elif payload.purpose == "pack":
         text = _pack_refunded(payload, setting)
     elif payload.returned < payload.amount:
@@ -241,6 +236,22 @@ def _payment_refunded(payload: PaymentRefunded, setting: Setting) -> Screen:
             plan=plan,
         )
     return Screen(text + "\n" + t.gettext("Payment number: <code>{id}</code>", id=escape(payload.remote_id)))
+
+
+def _gift_refunded(payload: PaymentRefunded, setting: Setting) -> str:
+    t, price, plan = setting.t, setting.t.price(payload.refunded, payload.currency), setting.plan(payload.plan)
+    if payload.returned < payload.amount:
+        return t.gettext(
+            "↩️ You got {price} of your payment for a gift, <b>{plan}</b>, back. The gift is less by the same share.",
+            price=price,
+            plan=plan,
+        )
+    return t.gettext(
+        "↩️ You got {price} of your payment for a gift, <b>{plan}</b>, back. Nobody can take it any more; who has "
+        "taken it loses what is left.",
+        price=price,
+        plan=plan,
+    )
 
 
 def _pack_refunded(payload: PaymentRefunded, setting: Setting) -> str:

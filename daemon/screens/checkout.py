@@ -93,7 +93,7 @@ def before_payment(t: Texts, refund_days: int) -> str:
 
 def money_back(t: Texts, payment: PaymentInfo, title: str = "") -> Button:
     """Gives a purchase back. *title* tells it from others."""
-    price = t.price(payment.amount, payment.currency)
+    price = t.price(payment.amount - payment.refunded, payment.currency)
     label = t.gettext("↩️ Money back · {price}", price=f"{title} · {price}" if title else price)
     return Button(label, f"money_back:{payment.id}")
 

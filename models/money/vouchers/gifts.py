@@ -8,6 +8,8 @@ acts on what is left of it.
 from collections.abc import Iterator
 from typing import Any
 
+import peewee
+
 from config.units import DAY_S
 from models import outbox
 from models.database import execute, transaction
@@ -36,11 +38,11 @@ _UNSETTLED = """
 SELECT COUNT(*) FROM "order" AS orders LEFT JOIN payment ON payment.order_id = orders.id
 WHERE orders.user_id = ? AND orders.provider = ? AND orders.purpose = 'gift' AND orders.id <> ?
 AND ((payment.state IN ('pending', 'completed', 'frozen')
-      AND NOT EXISTS (SELECT 1 FROM refund WHERE refund.payment_id = payment.id))
+      AND payment.amount > (SELECT COALESCE(SUM(amount), 0) FROM refund WHERE refund.payment_id = payment.id))
      OR (payment.id IS NULL AND orders.state = 'open' AND orders.checkout_started_at IS NOT NULL
          AND orders.refused_at IS NULL))
 """
-"""Paid and not refunded, or about to be paid."""
+"""Paid and not all refunded, or about to be paid."""
 
 
 def opened(payment: Payment, order: Order, now: int) -> None:
@@ -83,14 +85,23 @@ def _taken(payment: Payment) -> Adjustment | None:
 
 
 def fault(payment: Any) -> str:
-    """Why a gift cannot be taken: ``gone`` when its money went back, ``stopped`` while its giver disputes; or empty."""
+    """Why a gift cannot be taken: ``gone`` when its money went back, ``stopped`` while its giver disputes; or empty.
+
+    Where only a part went back, the rest of the gift is good.
+    """
     going = (Request.payment == payment) & (Request.kind == "refund") & (Request.state == "open")
     if payment.state not in (PaymentState.COMPLETED, PaymentState.FROZEN):
         return "gone"
-    if Refund.select().where(Refund.payment == payment).exists() or Request.select().where(going).exists():
+    if not kept(payment) or Request.select().where(going).exists():
         return "gone"
     giver = payment.user
     return "stopped" if giver is None or giver.banned_at is not None or is_stopped(payment.user_id) else ""
+
+
+def kept(payment: Any) -> int:
+    """What of a payment's money was not refunded, in minor units."""
+    returned = Refund.select(peewee.fn.SUM(Refund.amount)).where(Refund.payment == payment.id).scalar() or 0
+    return max(0, int(payment.amount) - int(returned))
 
 
 def is_stopped(giver_id: int) -> bool:
@@ -107,11 +118,10 @@ def is_one_too_many(user_id: int, provider: str, order_id: int, now: int) -> boo
 
 
 def is_unopened(payment_id: int) -> bool:
-    """Whether nobody has taken the gift of a payment, and nothing of its money went back."""
+    """Whether nobody has taken the gift of a payment."""
     taken = Redemption.select().join(Code).where(Code.payment == payment_id)
-    back = Refund.select().where(Refund.payment == payment_id)
     is_gift = Code.select().where(Code.payment == payment_id).exists()
-    return bool(is_gift) and not taken.exists() and not back.exists()
+    return bool(is_gift) and not taken.exists()
 
 
 def unopened(giver_id: int) -> list[Any]:
@@ -140,7 +150,7 @@ def _remind(row: Any, refund_days: int, now: int) -> None:
         plan=row.article,
         code=row.text,
         payment=payment.id,
-        amount=payment.amount,
+        amount=kept(payment),
         currency=payment.currency,
         days=max(1, (now - paid_at) // DAY_S),
         refundable_until=until if until > now else None,

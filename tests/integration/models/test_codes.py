@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from config.plans import Trial
 from config.units import DAY_S, MIB
-from models import database, outbox
+from models import database, outbox, returns
 from models.event_kinds import (
     AccessGiven,
     BudgetSpent,
@@ -307,6 +307,33 @@ def test_a_partial_refund_takes_its_share_of_what_is_left() -> None:
     purchases.refund("paypal", payment.remote_id, "r", payment.amount // 2, NOW, NOW)
     assert access.of(friend, NOW).until == NOW + MONTH // 2
     assert told("gift_changed")[0].read(GiftChanged).part
+
+
+@pytest.mark.parametrize("sold", [PREMIUM, TEN])
+def test_the_rest_of_a_gift_refunded_in_part_is_taken(sold: object) -> None:
+    giver, friend = customer(), customer()
+    code, payment = gift(giver, sold, provider="paypal")
+    purchases.refund("paypal", payment.remote_id, "r", payment.amount // 2, NOW, NOW)
+    present = payments.get(payment.id)
+    assert present is not None and returns.judge(present, 7, NOW) is returns.Answer.POSSIBLE
+    assert [each.id for each in codes.unopened_of(giver)] == [code.id]
+    gifts.remind(7, NOW + 5 * DAY_S)
+    assert told("gift_waiting")[0].read(GiftWaiting).amount == payment.amount - payment.amount // 2
+    assert take(code, friend, NOW + DAY_S) is None
+    if sold is TEN:
+        assert sum(each.left(NOW + DAY_S) for each in credits.of(friend)) == 5
+    else:
+        assert access.of(friend, NOW + DAY_S).until == NOW + DAY_S + MONTH // 2
+    purchases.refund("paypal", payment.remote_id, "r2", payment.amount - payment.amount // 2, NOW, NOW)
+    assert level(friend, NOW + DAY_S) == 0
+    assert wrong() == []
+
+
+def test_a_gift_all_of_whose_money_went_back_in_parts_is_gone() -> None:
+    code, payment = gift(customer(), provider="paypal")
+    for number, amount in enumerate((payment.amount // 2, payment.amount - payment.amount // 2)):
+        purchases.refund("paypal", payment.remote_id, f"r{number}", amount, NOW, NOW)
+    assert take(code, customer()) is Fault.GONE
 
 
 def test_a_refund_under_way_and_a_redemption_have_one_winner() -> None:
