@@ -319,5 +319,6 @@ def test_it_runs_without_root_on_a_volume_made_by_the_engine(env_file: Path) -> 
     with started(*rootless) as running:
         running.wait_healthy()
         assert running.execute("id", "-un").strip() == "peaje"
+        assert "# Changelog" in running.execute("head", "-1", "CHANGELOG.md"), "the console shows what is new"
         assert {words[0] for words in running.programs().values()} == {"RUNNING"}
         assert running.stop() == 0

@@ -9,6 +9,7 @@ from flask import Response, abort, send_from_directory, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.settings import PROJECT
+from config.texts import DEFAULT_LANGUAGE
 from config.version import VERSION
 from models import acts
 from models.audit import Entry
@@ -24,6 +25,8 @@ from web.console import guard, layout
 PROGRAMS = ("daemon", "web", "upkeep")
 INCIDENTS_SHOWN = 20
 BACKUPS_SHOWN = 20
+LONGEST_NEWS = 12_000
+"""Characters of the newest part of the changelog."""
 CHANGELOG = PROJECT / "CHANGELOG.md"
 _VERSION_HEAD = re.compile(r"^## ", re.MULTILINE)
 
@@ -65,6 +68,7 @@ def health() -> Response:
         verified=backup_requests.last_verified(),
         version=VERSION,
         news=_news(),
+        written_in=DEFAULT_LANGUAGE,
     )
 
 
@@ -134,4 +138,4 @@ def _news() -> str:
     except OSError:
         return ""
     parts = _VERSION_HEAD.split(text)
-    return parts[1].strip() if len(parts) > 1 else ""
+    return parts[1].strip()[:LONGEST_NEWS] if len(parts) > 1 else ""
