@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from config.money import decimals
+from config.plain_text import plain
 from models.books import register
 from models.database import execute
 from models.money.payments import PaymentInfo
@@ -72,7 +73,7 @@ def customers() -> Iterator[Row]:
             number, sums = paid.get(user_id, (0, ""))
             created, seen, *marks = rest
             yield (
-                *(str(user_id), name, username, language, _time(created), _time(seen)),
+                *(str(user_id), plain(name), username, language, _time(created), _time(seen)),
                 *("yes" if mark else "no" for mark in marks),
                 *(str(number), sums),
             )

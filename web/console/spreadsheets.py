@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
@@ -21,6 +22,8 @@ AT_ONCE = 200
 """Rows that are sent together."""
 FORMULAS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
 """What makes a spreadsheet take a cell for a formula, also in wide letters."""
+_INSIDE = re.compile(r"([;\t\r\n|][ \u00a0]*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
+"""Where a spreadsheet that separates cells by another sign than the comma begins one, and would run it."""
 
 
 @blueprint.get("/money.csv")
@@ -38,8 +41,9 @@ def customers() -> BaseResponse:
 
 
 def harmless(cell: str) -> str:
-    """The cell as text in any spreadsheet: what would run begins with an apostrophe."""
-    return f"'{cell}" if cell.lstrip(" \u00a0").startswith(FORMULAS) else cell
+    """The cell as text in any spreadsheet, whatever separates cells there: what would run follows an apostrophe."""
+    inside = _INSIDE.sub(r"\1'", cell)
+    return f"'{inside}" if cell.lstrip(" \u00a0").startswith(FORMULAS) else inside
 
 
 def _file(name: str, heads: Sequence[str], rows: Rows) -> BaseResponse:
