@@ -1,6 +1,7 @@
 """What an edit of the plans changes, in words, and which prices it cuts."""
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from config import plan_texts
@@ -22,13 +23,41 @@ def changes(before: Plans, after: Plans, waiting: Mapping[str, int], t: Texts) -
 
 
 def cuts(before: Plans, after: Plans) -> list[Article]:
-    """What would be sold for less than half of its price, in any currency: as it would be."""
-    found = []
-    for new in after.articles:
-        old = before.article(new.code)
-        if old and new.on_sale and any(2 * new.prices.get(each, price) < price for each, price in old.prices.items()):
-            found.append(new)
-    return found
+    """What would be sold for less than half of its price, in any currency, by the piece or by the day: as it would be.
+
+    A new currency is compared by what other articles cost in both; where none tells, it counts.
+    """
+    pairs = [(before.article(new.code), new) for new in after.articles if new.on_sale]
+    return [
+        new
+        for old, new in pairs
+        if old and any(_is_cut(old, new, currency, _worth(before, old, currency)) for currency in new.prices)
+    ]
+
+
+def _is_cut(old: Article, new: Article, currency: str, was: Fraction | int | None) -> bool:
+    price = new.prices[currency]
+    if was is None:
+        return bool(old.prices)
+    return 2 * price < was or 2 * price * _size(old) < was * _size(new)
+
+
+def _worth(of: Plans, article: Article, currency: str) -> Fraction | int | None:
+    """What an article costs in a currency; where it is not sold for that, the most that it would, as others are."""
+    if currency in article.prices:
+        return article.prices[currency]
+    known = [
+        Fraction(other.prices[currency] * price, other.prices[each])
+        for each, price in article.prices.items()
+        for other in of.articles
+        if currency in other.prices and other.prices.get(each)
+    ]
+    return max(known, default=None)
+
+
+def _size(of: Article) -> int:
+    """What a price buys: items of a pack, days of a plan."""
+    return of.count if isinstance(of, Pack) else of.days
 
 
 def _of_articles(before: Plans, after: Plans, waiting: Mapping[str, int], t: Texts) -> Iterator[str]:

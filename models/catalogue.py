@@ -140,6 +140,12 @@ def versions(limit: int) -> tuple[VersionInfo, ...]:
     return tuple(VersionInfo(row.id, row.author, row.at, row.text) for row in rows)
 
 
+def text_of(version: int) -> str | None:
+    """What a version says, whether or not it can be used; None for one that never was."""
+    row = CatalogueVersion.get_or_none(CatalogueVersion.id == version)
+    return None if row is None else str(row.text)
+
+
 def put(text: str, *, seen: int, author: int, now: int) -> Version | None:
     """Let what an admin wrote hold, in all programs. Inside the caller's transaction.
 
@@ -151,10 +157,8 @@ def put(text: str, *, seen: int, author: int, now: int) -> Version | None:
         return held
     digest = hashlib.sha256(text.encode()).hexdigest()
     row = CatalogueVersion.create(text=text, author=str(author), digest=digest, at=now)
-    if held is not None and (cheaper := plan_changes.cuts(held.plans, after)):
-        said = {language: _cut_in_words(held.plans, after, language) for language in LANGUAGES}
-        cut = PricesCut(version=row.id, by=author, codes=[each.code for each in cheaper], in_words=said)
-        outbox.append(cut, None, now, key=f"prices_cut:{row.id}")
+    if held is not None:
+        _tell_of_cuts(held.plans, after, row)
     return None
 
 
@@ -166,10 +170,18 @@ def undo(version: int, *, author: int, now: int) -> bool:
     usable = list(itertools.islice(_usable(), 2))
     if len(usable) < 2 or usable[0].id != version:
         return False
-    before = usable[1]
+    held, before = usable
     digest = hashlib.sha256(before.text.encode()).hexdigest()
-    CatalogueVersion.create(text=before.text, author=str(author), digest=digest, at=now)
+    row = CatalogueVersion.create(text=before.text, author=str(author), digest=digest, at=now)
+    _tell_of_cuts(held.plans, before.plans, row)
     return True
+
+
+def _tell_of_cuts(before: Plans, after: Plans, row: CatalogueVersion) -> None:
+    if cheaper := plan_changes.cuts(before, after):
+        said = {language: _cut_in_words(before, after, language) for language in LANGUAGES}
+        cut = PricesCut(version=row.id, by=int(row.author), codes=[each.code for each in cheaper], in_words=said)
+        outbox.append(cut, None, row.at, key=f"prices_cut:{row.id}")
 
 
 def _cut_in_words(before: Plans, after: Plans, language: str) -> str:

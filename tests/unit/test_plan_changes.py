@@ -110,3 +110,27 @@ def test_a_cut_by_more_than_half_is_noticed(price: str, is_cut: bool) -> None:
 def test_what_is_taken_off_the_shelf_is_no_cut() -> None:
     after = plans.parse(plans_text.edited(TEXT, ("plans", "premium"), {"prices.XTR": "1", "on_sale": "false"}))
     assert plan_changes.cuts(BEFORE, after) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "cheaper"),
+    [
+        (("plans", "premium"), {"days": "60"}, []),
+        (("plans", "premium"), {"days": "61"}, ["premium"]),
+        (("packs", "video_10"), {"count": "20"}, []),
+        (("packs", "video_10"), {"count": "21"}, ["video_10"]),
+        (("plans", "premium"), {"prices.USD": "", "prices.EUR": "5.00"}, ["premium"]),
+    ],
+)
+def test_more_for_the_money_and_a_new_currency_are_cuts(
+    section: tuple[str, ...], values: dict[str, str], cheaper: list[str]
+) -> None:
+    without_referral, *_ = plans_text.edited(TEXT, section, values).partition("\n[referral]")
+    assert [each.code for each in plan_changes.cuts(BEFORE, plans.parse(without_referral))] == cheaper
+
+
+@pytest.mark.parametrize(("price", "is_cut"), [("0.01", True), ("2.49", True), ("2.50", False)])
+def test_a_new_currency_is_compared_as_the_others_are_priced(price: str, is_cut: bool) -> None:
+    starred = plans_text.edited(TEXT, ("plans", "premium"), {"prices.USD": ""})
+    after = plans.parse(plans_text.edited(starred, ("plans", "premium"), {"prices.USD": price}))
+    assert [each.code for each in plan_changes.cuts(plans.parse(starred), after)] == (["premium"] if is_cut else [])

@@ -317,6 +317,18 @@ def test_a_deep_cut_is_told_and_can_be_undone_once(file: Path) -> None:
     assert holding().author == "43"
 
 
+def test_taking_a_raise_back_is_a_cut_that_is_told(file: Path) -> None:
+    file.write_text(GOOD.replace("XTR = 1000", "XTR = 100"))
+    open_catalogue(file, NOW)
+    put(GOOD, holding().id)
+    assert told() == []
+    with database.transaction():
+        assert catalogue.undo(holding().id, author=43, now=NOW)
+    (event,) = Event.select()
+    cut = PricesCut.read(event.payload)
+    assert (cut.version, cut.by, cut.codes) == (holding().id, 43, ["vip"])
+
+
 def test_nothing_is_undone_that_holds_no_more(file: Path) -> None:
     open_catalogue(file, NOW)
     with database.transaction():
