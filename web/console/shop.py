@@ -123,9 +123,15 @@ def check() -> BaseResponse:
     values = {key.removeprefix("v."): value for key, value in request.form.items() if key.startswith("v.")}
     if any(len(value) > LONGEST or key.count(".") > 1 for key, value in values.items()):
         abort(422)
-    held = _held()
-    after, back = plans_text.edited(held.text, path, values), request.form.get("next", "")
-    return _checked(Edit(after, _seen(), back, values=values, section=path), held)
+    held, seen = _held(), _seen()
+    after = plans_text.edited(held.text, path, _touched(values, seen, path))
+    return _checked(Edit(after, seen, request.form.get("next", ""), values=values, section=path), held)
+
+
+def _touched(values: Mapping[str, str], seen: int, path: Sequence[str]) -> dict[str, str]:
+    """The values of a form that differ from the version that it was made from: the others are not the editor's."""
+    stood = plans_text.values(catalogue.text_of(seen) or "", path)
+    return {key: value for key, value in values.items() if value.strip() != stood.get(key, "")}
 
 
 @blueprint.get("/shop/text")

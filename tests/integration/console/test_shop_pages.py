@@ -90,6 +90,14 @@ def test_an_edit_is_laid_on_top_of_one_made_meanwhile(shop: PayPalShop, admin: O
     assert "Premium" in said(page, "meanwhile") and said(page, "changes") == "VIP: $10.00 → $11.00"
 
 
+def test_an_untouched_field_stays_as_another_has_set_it(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/shop/plans/vip"), "/console/shop/check")
+    keep(admin, edit(admin, "plans", "vip", prices__USD="11.00"))
+    page = admin.send(form, 200, **{"v__days": "31"})
+    assert "$10.00 → $11.00" in said(page, "meanwhile")
+    assert said(page, "changes") == "VIP, time: 30 days → 31 days"
+
+
 def test_a_deep_cut_is_told_to_all_admins_and_undone(shop: PayPalShop, admin: Operator) -> None:
     check = edit(admin, "plans", "vip", prices__XTR="10")
     assert "VIP" in said(check, "cuts")
