@@ -11,6 +11,7 @@ from models.maintenance import health
 from models.maintenance.health import IncidentInfo
 from models.money import payments
 from models.money.payments import PaymentInfo
+from models.money.providers import TRAITS
 from models.tables import Dispute, Event, Order, Payment, Refund, Request
 
 SHOWN = 50
@@ -116,7 +117,8 @@ def _orphans(table: type[Refund] | type[Dispute]) -> tuple[Orphan, ...]:
 
 
 def _stuck(now: int) -> tuple[Stuck, ...]:
-    asked = Request.kind != "lookup"
+    indexed = Request.provider.in_(list(TRAITS)) & Request.state.in_(("open", "failed"))
+    asked = indexed & (Request.kind != "lookup")
     waits = (Request.state == "open") & (Request.created_at < now - WAITING_S)
     failed = (Request.state == "failed") & (Request.done_at > now - FAILED_S)
     rows = Request.select().where(asked & (waits | failed)).order_by(Request.id.desc()).limit(SHOWN)

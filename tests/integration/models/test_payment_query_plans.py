@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models import database, outbox, users
+from models.books import unexplained
 from models.jobs import queue
 from models.money import access, orders, payments, provider_requests, reminders, subscriptions, webhooks
 from models.money.provider_requests import RequestKind
@@ -110,3 +111,11 @@ def test_no_statement_walks_a_whole_table(operation: Callable[[], Any]) -> None:
     read = [statement for statement in ran if statement.split()[0] in ("SELECT", "UPDATE", "DELETE", "INSERT")]
     assert read
     assert {statement: scans(statement) for statement in read if scans(statement)} == {}
+
+
+def test_what_waits_for_a_provider_is_found_by_an_index() -> None:
+    with statements() as ran:
+        unexplained.find(NOW)
+    (asked,) = [statement for statement in ran if 'FROM "request"' in statement]
+    plan = [step[3] for step in database.execute(f"EXPLAIN QUERY PLAN {asked}").fetchall()]
+    assert "(provider=? AND state=?)" in plan[0]
