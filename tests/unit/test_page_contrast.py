@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-SHEET = (Path(__file__).resolve().parents[2] / "web" / "static" / "pages.css").read_text()
+from web.console import layout
+
+STATIC = Path(__file__).resolve().parents[2] / "web" / "static"
+SHEETS = {name: (STATIC / name).read_text() for name in ("pages.css", "console.css")}
 TEXT, SHAPE = 4.5, 3.0
 """What level AA wants of text, and of the edges of what can be pressed."""
 
@@ -13,18 +16,19 @@ PAIRS = [
     ("ink", "card", TEXT),
     ("quiet", "card", TEXT),
     ("accent", "card", TEXT),
-    ("on-accent", "accent", TEXT),
     ("good", "card", TEXT),
     ("bad", "card", TEXT),
     ("wait", "card", TEXT),
     ("accent", "card", SHAPE),
     ("ink", "ground", TEXT),
 ]
+BUTTONS = {"pages.css": ("on-accent", "accent", TEXT), "console.css": ("on-button", "button", TEXT)}
+MEETING = [(sheet, *pair) for sheet in SHEETS for pair in (*PAIRS, BUTTONS[sheet])]
 
 
-def scheme(name: str) -> dict[str, str]:
+def scheme(sheet: str, name: str) -> dict[str, str]:
     """The colours of ``light`` or ``dark``: the second ``:root`` overrides the first."""
-    roots = re.findall(r":root\s*\{(.*?)\}", SHEET, re.DOTALL)
+    roots = re.findall(r":root\s*\{(.*?)\}", SHEETS[sheet], re.DOTALL)
     assert len(roots) == 2
     colours: dict[str, str] = {}
     for root in roots[: 1 if name == "light" else 2]:
@@ -49,14 +53,27 @@ def test_the_formula_is_wcags() -> None:
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-@pytest.mark.parametrize(("front", "back", "least"), PAIRS)
-def test_every_pair_of_colours_that_meets_on_a_page_can_be_read(name: str, front: str, back: str, least: float) -> None:
-    colours = scheme(name)
+@pytest.mark.parametrize(("sheet", "front", "back", "least"), MEETING)
+def test_every_pair_of_colours_that_meets_on_a_page_can_be_read(
+    sheet: str, name: str, front: str, back: str, least: float
+) -> None:
+    colours = scheme(sheet, name)
 
     assert contrast(colours[front], colours[back]) >= least
 
 
-def test_no_colour_is_written_beside_the_variables() -> None:
-    rules = re.sub(r":root\s*\{.*?\}", "", SHEET, flags=re.DOTALL)
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_no_colour_is_written_beside_the_variables(sheet: str) -> None:
+    rules = re.sub(r":root\s*\{.*?\}", "", SHEETS[sheet], flags=re.DOTALL)
 
     assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(", rules)
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_telegrams_colours_are_completed_by_those_of_the_sheet(name: str) -> None:
+    ground = {"light": "#ffffff", "dark": "#17212b"}[name]
+
+    assert layout.SCHEMES[name] == scheme("console.css", name)
+    told = layout.sheet({"ground": ground})
+    assert told.startswith(f":root{{color-scheme:{name};--ground:{ground};")
+    assert f"--bad:{scheme('console.css', name)['bad']};" in told

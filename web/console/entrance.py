@@ -10,6 +10,7 @@ import time
 from flask import Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from config.plain_text import plain
 from models import acts, console_sessions, users
 from models.console_sessions import Kind, Visit
 from models.errors import ActRefused, LinkSpent
@@ -35,7 +36,7 @@ def link(token: str) -> Response:
     if owner is None or not guard.team().may(owner, Act.LOG_IN):
         return guard.refused("spent", 410)
     known = users.get(owner)
-    name = (known.first_name or known.username or "") if known else ""
+    name = (plain(known.first_name) or known.username or "") if known else ""
     return rendering.page("console/login.html", 200, rendering.browsers_texts(), name=name, owner=owner)
 
 
@@ -105,8 +106,7 @@ def home() -> BaseResponse:
 @guard.needs(Act.LOG_IN)
 def theme() -> Response:
     """The colours of the Telegram application that the session runs in, as a style sheet."""
-    rules = "".join(f"--{name}:{colour};" for name, colour in guard.visitor().session.theme.items())
-    return Response(f":root{{{rules}}}" if rules else "", mimetype="text/css")
+    return Response(layout.sheet(guard.visitor().session.theme), mimetype="text/css")
 
 
 @blueprint.get("/confirm")

@@ -1,5 +1,6 @@
 """How a page of the console is put together: head, navigation, what was just done, the page itself."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,16 @@ THEME = {
     "destructive_text_color": "bad",
 }
 """Telegram's names of colours, and ours."""
+_NAMES = "ground card ink quiet line accent button on-button good bad wait".split()
+_LIGHT = "f3f5f8 ffffff 16202b 526070 d9dfe7 0b5cad 0b5cad ffffff 14693a a3251f 7a4d00".split()
+_DARK = "10161d 1a222c eef2f6 a7b4c2 33404e 7ab8ff 7ab8ff 0a1520 6fd69a ff9d96 f0c06a".split()
+SCHEMES: Mapping[str, Mapping[str, str]] = {
+    scheme: dict(zip(_NAMES, (f"#{each}" for each in given), strict=True))
+    for scheme, given in (("light", _LIGHT), ("dark", _DARK))
+}
+"""The colours of ``console.css``, by scheme."""
+_MIDDLE = 0.18
+"""The luminance of a ground that is as far from black as from white: a darker one wants light letters."""
 
 SECTIONS: Mapping[str, tuple[Act, Callable[[Texts], str]]] = {
     "console_today.today": (Act.SEE_TODAY, lambda t: t.gettext("Today")),
@@ -91,6 +102,22 @@ def colours(said: object) -> dict[str, str]:
     given = said if isinstance(said, dict) else {}
     found = {ours: given.get(theirs) for theirs, ours in THEME.items()}
     return {name: value for name, value in found.items() if isinstance(value, str) and COLOUR.fullmatch(value)}
+
+
+def sheet(theme: Mapping[str, str]) -> str:
+    """The style sheet of a Telegram application's colours; what it has not said suits its ground, not the system."""
+    ground = theme.get("ground", theme.get("card"))
+    if ground is None:
+        return ""
+    scheme = "light" if _luminance(ground) > _MIDDLE else "dark"
+    rules = "".join(f"--{name}:{colour};" for name, colour in {**SCHEMES[scheme], **theme}.items())
+    return f":root{{color-scheme:{scheme};{rules}}}"
+
+
+def _luminance(colour: str) -> float:
+    """Of an ``#rrggbb``, from 0 to 1, nearly enough to tell dark from light."""
+    red, green, blue = (math.pow(int(colour[at : at + 2], 16) / 255, 2.2) for at in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _ways(found: guard.Visitor) -> list[Way]:

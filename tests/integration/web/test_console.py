@@ -175,7 +175,10 @@ def test_theme_colours_are_six_digits_or_nothing(somebody: ConsoleVisitor, said:
 
     sheet = somebody.get("/console/theme.css")
 
-    assert sheet.text == (":root{--ground:#ffeedd;}" if said == {"bg_color": "#ffeedd"} else "")
+    if said == {"bg_color": "#ffeedd"}:
+        assert sheet.text.startswith(":root{color-scheme:light;--ground:#ffeedd;--card:#ffffff;")
+    else:
+        assert sheet.text == ""
 
 
 # ---- sessions
