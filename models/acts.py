@@ -17,7 +17,7 @@ from models.jobs import queue, sources
 from models.jobs.blocked_posts import Contents
 from models.maintenance import backup_requests
 from models.money import access, payments, subscriptions
-from models.promotion import broadcasts, codes, complaints
+from models.promotion import broadcasts, codes, complaints, recipients
 from models.promotion.broadcasts import Content, Rules, Wrong
 from models.promotion.codes import CodeInfo, Draft
 from models.promotion.complaints import ComplaintInfo, Decision
@@ -274,14 +274,16 @@ def send_broadcast(actor: Actor, draft: int, rules: Rules, number: int, now: int
 
 def stop_broadcast(actor: Actor, broadcast: int, now: int) -> bool:
     """Stop a broadcast; False when it had ended before."""
+    told = recipients.counts(broadcast)
     with acting(actor, Act.BROADCAST, now, detail={"stop": broadcast}):
-        return broadcasts.stop(broadcast, "", now)
+        return broadcasts.stop(broadcast, "", now, told)
 
 
 def delete_broadcast(actor: Actor, broadcast: int, now: int) -> None:
     """Have what was sent deleted again."""
+    told = recipients.counts(broadcast)
     with acting(actor, Act.BROADCAST, now, detail={"delete": broadcast}):
-        broadcasts.delete_everywhere(broadcast, now)
+        broadcasts.delete_everywhere(broadcast, now, told)
 
 
 def change_setting(actor: Actor, read: Settings, name: str, value: str | None, *, seen: int, now: int) -> None:

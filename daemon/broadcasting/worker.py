@@ -66,6 +66,7 @@ class Broadcaster:
         self._timezone = timezone
         self._shown_at = 0.0
         self._expired = False
+        self._is_taken_over = False
 
     async def run(self, up: asyncio.Event) -> None:
         """Work while the bot is *up*. Nothing of it ends the daemon: what fails is tried again later."""
@@ -78,7 +79,7 @@ class Broadcaster:
                 # News that cannot be sent must not end the daemon, which serves everybody else.
                 is_known = isinstance(error, RPCError | OSError | peewee.DatabaseError)
                 logger.warning("broadcast.interrupted", extra={"reason": repr(error)}, exc_info=not is_known)
-                busy = False
+                busy = self._is_taken_over = False
                 await asyncio.sleep(RETRY_S)
             if not busy:
                 await subscription.wait(CHECK_S)
@@ -87,6 +88,9 @@ class Broadcaster:
     async def _turn(self, up: asyncio.Event) -> bool:
         """Do one piece of work; False when nothing is due."""
         now = int(time.time())
+        if not self._is_taken_over:
+            await self._database(recipients.take_over)
+            self._is_taken_over = True
         if await self._database(broadcasts.tell_sales, now):
             return True
         broadcast = await self._database(broadcasts.due, now)
@@ -124,7 +128,6 @@ class Broadcaster:
         rendered: dict[str, News] = {}
         under_way: set[asyncio.Task[None]] = set()
         self._expired = False
-        await self._database(recipients.take_over)
         try:
             while up.is_set() and not self._expired:
                 await self._sender.turn_for_news()

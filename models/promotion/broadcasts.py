@@ -367,12 +367,14 @@ def forget_drafts(now: int) -> None:
 
 
 def audit() -> list[str]:
-    """What does not add up, in words: there should be nothing."""
+    """What does not add up, in words: there should be nothing while nobody is being written to."""
     found = []
     for row in Broadcast.select().where(Broadcast.state.not_in((_S.DRAFT, _S.DISCARDED))):
         numbers = recipients.counts(row.id)
         if row.state in (_S.DONE, _S.DELETED) and row.why == "" and any(numbers[state] for state in recipients.OPEN):
             found.append(f"broadcast {row.id}: is {row.state}, but somebody waits")
+        if row.state not in UNDER_WAY and numbers[recipients.RecipientState.CLAIMED]:
+            found.append(f"broadcast {row.id}: is {row.state}, but somebody is being written to")
         if row.began_at is None and any(numbers[state] for state in recipients.REACHED):
             found.append(f"broadcast {row.id}: has not begun, but somebody got it")
     return found

@@ -129,12 +129,17 @@ def claim(broadcast_id: int, now: int) -> Recipient | None:
 
 
 def take_over() -> None:
-    """Have sent again what was being sent. Only for the one process that sends, while it is sending nothing."""
+    """Have sent again what was being sent. Only for the one process that sends, while it is sending nothing.
+
+    Of a broadcast that was stopped meanwhile it is counted as sent: it may have been, and nobody can delete it.
+    """
+    runs = Broadcast.select(Broadcast.id).where(Broadcast.state == "running")
+    stopped = Broadcast.select(Broadcast.id).where(Broadcast.state.in_(("stopped", "deleting", "deleted")))
+    claimed = BroadcastRecipient.state == RecipientState.CLAIMED
     with transaction():
-        BroadcastRecipient.update(state=RecipientState.WAITING).where(
-            BroadcastRecipient.broadcast.in_(Broadcast.select(Broadcast.id).where(Broadcast.state == "running")),
-            BroadcastRecipient.state == RecipientState.CLAIMED,
-        ).execute()
+        for state, which in ((RecipientState.WAITING, runs), (RecipientState.SENT, stopped)):
+            those = claimed & BroadcastRecipient.broadcast.in_(which)
+            BroadcastRecipient.update(state=state).where(those).execute()
 
 
 def told(recipient_id: int, state: RecipientState, now: int, message_id: int | None = None) -> None:

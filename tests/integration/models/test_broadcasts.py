@@ -287,6 +287,23 @@ def test_killed_anywhere_each_gets_it_once() -> None:
     assert server.keys() == {each.random_id for each in rows}, "each random id is one message, however often tried"
 
 
+@pytest.mark.parametrize("then", ["stopped", "deleted"])
+def test_killed_while_it_was_stopped_it_may_have_been_sent(then: str) -> None:
+    """Nobody writes to them again, and nobody can delete it: Telegram's answer with the message's id is lost."""
+    reader()
+    row = sending()
+    assert recipients.claim(row, NOON)
+    if then == "stopped":
+        broadcasts.stop(row, "", NOON)
+    else:
+        broadcasts.delete_everywhere(row, NOON)
+        broadcasts.end_deleting(row, NOON)
+    assert f"broadcast {row}: is {then}, but somebody is being written to" in broadcasts.audit()
+    recipients.take_over()
+    assert recipients.counts(row) == Counter(sent=1)
+    assert recipients.deletable(row, NOON, 100) == broadcasts.audit() == []
+
+
 def test_a_restore_ends_what_was_running(database_file: Path) -> None:
     reader()
     row, waiting = sending(), written()
