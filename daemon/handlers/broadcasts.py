@@ -198,8 +198,7 @@ async def _choose_button(context: Context, draft: BroadcastInfo, _value: str) ->
 async def _open_codes(context: Context) -> list[str]:
     """The operator's newest codes that somebody can redeem now."""
     known = await context.deps.database(codes.newest)
-    fit = [each for each in known if not (each.ended_at or each.held) and (each.until or math.inf) > context.now]
-    return [each.text for each in fit if each.uses is None or each.used < each.uses][:CODES_SHOWN]
+    return [each.text for each in known if each.is_open(context.now)][:CODES_SHOWN]
 
 
 async def _add_button(context: Context, draft: BroadcastInfo, value: str) -> None:

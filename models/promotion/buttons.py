@@ -3,12 +3,9 @@
 import re
 from urllib.parse import urlsplit
 
-from models.money.vouchers import texts
-
 PLAN, PACK, CODE, LINK = "plan", "pack", "code", "link"
 """Where a button leads, as it is stored."""
 LONGEST_LABEL, LONGEST_ADDRESS = 40, 1024
-_CODE = re.compile(r"[0-9A-Z]{1,60}")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
@@ -25,9 +22,3 @@ def read_link(text: str) -> tuple[str, str, str] | None:
         return None
     label = " ".join(label.split())[:LONGEST_LABEL] or host[:LONGEST_LABEL]
     return (LINK, address, label) if address.isprintable() and label.isprintable() else None
-
-
-def read_code(text: str) -> tuple[str, str, str] | None:
-    """A button that redeems a code."""
-    wanted = texts.normalise(text)
-    return (CODE, wanted, "") if _CODE.fullmatch(wanted) else None

@@ -79,6 +79,11 @@ class CodeInfo:
     held: bool
     payment_id: int | None = None
 
+    def is_open(self, now: int) -> bool:
+        """Whether somebody can redeem it now."""
+        is_over = self.ended_at is not None or self.held or (self.until is not None and self.until <= now)
+        return not is_over and (self.uses is None or self.used < self.uses)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -139,6 +144,12 @@ def newest(limit: int = SHOWN) -> list[CodeInfo]:
 def get(code_id: int) -> CodeInfo | None:
     """A code by its row id, or None."""
     row = Code.get_or_none(Code.id == code_id)
+    return None if row is None else _info(row)
+
+
+def of_operator(text: str) -> CodeInfo | None:
+    """The operator's code that somebody typed, or None: a gift is none of theirs."""
+    row = Code.get_or_none((Code.text == texts.normalise(text)) & Code.kind.in_((Kind.ACCESS, Kind.DISCOUNT)))
     return None if row is None else _info(row)
 
 

@@ -10,9 +10,9 @@ from config.plans import Article, Plans
 from config.texts import LANGUAGES, Texts
 from models import acts
 from models.catalogue import Catalogue
-from models.promotion import broadcasts, hours, recipients, segments
+from models.promotion import broadcasts, codes, hours, recipients, segments
 from models.promotion.broadcasts import MOST_BUTTONS, BroadcastInfo, BroadcastState, Content, Rules
-from models.promotion.buttons import PACK, PLAN, read_code, read_link
+from models.promotion.buttons import CODE, PACK, PLAN, read_link
 from models.promotion.segments import Segment, SegmentKind
 from models.roles import Act
 from models.words import broadcasts as words
@@ -189,7 +189,10 @@ def _add_buttons(known: BroadcastInfo) -> str:
     if address := form.get("address", "").strip():
         wanted.append(read_link(f"{form.get('label', '').strip()} {address}".strip()))
     if code := form.get("code", "").strip():
-        wanted.append(read_code(code))
+        offered = codes.of_operator(code)
+        if offered is None or not offered.is_open(found.now):
+            return t.gettext("That is none of your codes that somebody can redeem now.")
+        wanted.append((CODE, offered.text, ""))
     for each in wanted:
         if each is None:
             return t.gettext("A button leads to a plan, to a code, or to an address that begins with https://.")

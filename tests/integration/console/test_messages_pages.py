@@ -6,8 +6,9 @@ import pytest
 
 from models import audit, users
 from models.audit import Wanted
-from models.promotion import broadcasts, consent
+from models.promotion import broadcasts, codes, consent
 from models.promotion.broadcasts import BroadcastState
+from models.promotion.codes import Draft
 from models.promotion.consent import Answer, Place
 from tests.operator_browser import Operator, form_to, said
 from tests.paypal_shop import ADMIN, PayPalShop
@@ -47,6 +48,18 @@ def test_a_button_leads_to_https_or_nowhere(shop: PayPalShop, admin: Operator, a
     assert "https://" in said(page, "fault")
     draft = broadcasts.last_draft(ADMIN)
     assert draft is not None and draft.buttons == ()
+
+
+def test_a_button_redeems_an_open_code_of_the_operator(shop: PayPalShop, admin: Operator) -> None:
+    now = int(time.time())
+    open_one, ended = (codes.make(Draft(None, 20, None, None, False), ADMIN, f"button:{each}", now) for each in "ab")
+    codes.end(ended.id, now)
+    for typed in ("HELLO", ended.text):
+        page = admin.send(form_to(admin.page(DRAFT), DRAFT), 422, text="x", code=typed)
+        assert "none of your codes" in said(page, "fault")
+    written(admin, code=f" {open_one.text[:4]}-{open_one.text[4:].lower()}")
+    draft = broadcasts.last_draft(ADMIN)
+    assert draft is not None and draft.buttons == (("code", open_one.text, ""),)
 
 
 def test_a_text_beyond_telegrams_limit_is_refused(shop: PayPalShop, admin: Operator) -> None:
