@@ -44,8 +44,10 @@ def confirm_erasure(t: Texts) -> Screen:
             "I will delete your name, your language, the links that you sent and the chats that you opened. I will "
             "also cancel your links in the queue and your renewals.\n"
             "I keep, under a number without a name: your payments, as the law requires, and how much of your limits "
-            "you have used. A plan that you have paid for stays yours. Your data disappears from the backups within "
-            "about a month."
+            "you have used. Plans and packs that you have paid for stay yours. A fingerprint of your id stays too, so "
+            "that what is given once is not given twice.\n"
+            "You lose the days that invitations have brought you, also those that have yet to begin. Your data "
+            "disappears from the backups within about a month."
         ),
         ((Button(t.gettext("Yes, delete it"), "erase:yes"),), (keyboard.home(t),)),
     )

@@ -55,9 +55,11 @@ def _promises(t: Texts, terms: Terms) -> Iterator[str]:
 def _rules(t: Texts, terms: Terms) -> str:
     return t.gettext(
         "They are days of the plan that was paid, and begin {span} after the payment; a refund takes them back. "
+        "Together they are at most {share} % of the time that was paid for, and fewer where a discount was used. "
         "A payment counts from {minimum} on, and you get at most {most} rewards in a month. Only who has not paid here "
         "before can be invited.",
         span=t.duration(terms.hold_days * DAY_S),
+        share=terms.share,
         minimum=" · ".join(t.price(amount, currency) for currency, amount in terms.minimum.items()),
         most=A_MONTH,
     )

@@ -191,7 +191,7 @@ def privacy(t: Texts, url: str | None, support: str | None, days: int) -> Screen
     )
     text += "\n" + t.gettext(
         "I also store which codes and gifts you have used, that somebody invited you or came by your invitation, "
-        "whether you want news, and your complaints. The operator and their helpers can see which links you send."
+        "whether you want news, and your complaints. The operator can see which links you send; their helpers cannot."
     )
     text += "\n" + t.gettext(
         "Of news I also store when you said what you want and what you had read, and for 30 days which you got."
