@@ -22,7 +22,7 @@ from models.promotion.broadcasts import Content, Rules, Wrong
 from models.promotion.codes import CodeInfo, Draft
 from models.promotion.complaints import ComplaintInfo, Decision
 from models.promotion.segments import Segment
-from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, Act, Role, Team
+from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, TIMES_A_DAY, Act, Role, Team
 
 T = TypeVar("T")
 
@@ -52,6 +52,7 @@ def acting(
     try:
         with transaction():
             _check(actor, act, user_id)
+            _check_number(actor, act, now)
             yield kept
             audit.append(actor, Entry(act, user_id, kept), now)
     except ModelError as error:
@@ -316,6 +317,12 @@ def _check(actor: Actor, act: Act, user_id: int | None) -> None:
         raise ActRefused(act, "team")
     if actor.role is Role.HELPER and act in _NOT_TO_THE_TEAM and user_id in actor.team:
         raise ActRefused(act, "team")
+
+
+def _check_number(actor: Actor, act: Act, now: int) -> None:
+    most = TIMES_A_DAY.get(act) if actor.role is Role.HELPER else None
+    if most is not None and audit.number(actor.id, act, now - DAY_S) >= most:
+        raise ActRefused(act, "daily_times")
 
 
 def _check_allowance(actor: Actor, user_id: int, seconds: int | None, now: int) -> None:

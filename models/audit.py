@@ -110,6 +110,12 @@ def helped(since: int, until: int) -> dict[str, int]:
     return {str(act): int(count) for act, count in fetch(rows.group_by(Audit.act).order_by(number.desc()))}
 
 
+def number(by: int, act: Act, since: int) -> int:
+    """How often somebody has done something after *since*; what they were refused does not count."""
+    theirs = (Audit.by == by) & (Audit.act == act) & (Audit.at > since) & Audit.refused.is_null()
+    return int(Audit.select().where(theirs).count())
+
+
 def pseudonymise(user_id: int, until: int) -> int:
     """Put a pseudonym in the place of a customer who is being erased, and drop the details; return how many rows.
 

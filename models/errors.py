@@ -108,9 +108,9 @@ class RefundRefused(ModelError):
 class ActRefused(ModelError):
     """Somebody may not do what they asked for.
 
-    ``reason`` is ``role`` (it is not theirs to do), ``team`` (not to somebody of the team), ``customer_days`` or
-    ``daily_days`` (more days than a helper may give this customer, or in all); ``left`` is what they still may give,
-    in days.
+    ``reason`` is ``role`` (it is not theirs to do), ``team`` (not to somebody of the team), ``daily_times`` (more often
+    than a helper may in a day), ``customer_days`` or ``daily_days`` (more days than a helper may give this customer, or
+    in all); ``left`` is what they still may give, in days.
     """
 
     def __init__(self, act: str, reason: str, left: int = 0) -> None:

@@ -87,7 +87,7 @@ POLICY: Mapping[Act, Rule] = {
     Act.NOTE: _ALL,
     Act.GIVE_DAYS: _ALL_FRESH,
     Act.TAKE_ACCESS: _ADMINS_FRESH,
-    Act.BAN: _ALL,
+    Act.BAN: _ALL_FRESH,
     Act.UNBAN: _ALL,
     Act.REFUND: _ADMINS_FRESH,
     Act.END_RENEWAL: _ADMINS_FRESH,
@@ -102,7 +102,7 @@ POLICY: Mapping[Act, Rule] = {
     Act.EXPORT: _ADMINS_FRESH,
     Act.BACK_UP: _ADMINS_FRESH,
     Act.FETCH_BACKUP: _ADMINS_FRESH,
-    Act.END_SESSION: _ALL,
+    Act.END_SESSION: _ALL_FRESH,
     Act.MANAGE_ACCOUNTS: _ADMINS_FRESH,
 }
 """Every act, and who may do it."""
@@ -112,6 +112,8 @@ DAYS_A_CUSTOMER = 7
 CUSTOMER_SPAN_DAYS = 30
 DAYS_A_DAY = 50
 """Days that one helper may give in 24 hours, to all customers together."""
+TIMES_A_DAY: Mapping[Act, int] = {Act.BAN: 50, Act.MESSAGE: 200}
+"""How often one helper may do something in 24 hours: bans end renewals, and messages to everybody are news."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ async def find(context: Context, text: str) -> UserInfo | None:
         return None
     if text.startswith("@") or text.isdecimal():
         return await context.find_user(text)
-    payment = await context.deps.database(payments.find, None, text) if providers.of_number(text) else None
+    is_number = context.may(Act.SEE_MONEY) and providers.of_number(text)
+    payment = await context.deps.database(payments.find, None, text) if is_number else None
     return await context.deps.database(users.get, payment.user_id) if payment and payment.user_id else None
 
 
@@ -238,7 +239,10 @@ async def _say(context: Context, receiver: UserInfo, text: str) -> Screen | None
     """Pass a text on. None when it is too much: an event tells the customer."""
     said, source = plain(text), f"{context.deps.settings.bot_id}:{context.key}"
     if context.may(Act.MESSAGE):
-        await context.deps.database(acts.message, context.actor, receiver.id, said, context.now, source=source)
+        try:
+            await context.deps.database(acts.message, context.actor, receiver.id, said, context.now, source=source)
+        except ActRefused as error:
+            return answers.act_refused(context.t, error)
         context.deps.wakeup.wake()
         return customers.said(context.t, receiver)
     is_taken = await context.deps.database(

@@ -124,12 +124,15 @@ def _step(segment: Segment, after: int, now: int) -> tuple[tuple[int, ...], int 
     return looked.people, looked.upto
 
 
-def search(text: str, size: int = PAGE) -> tuple[RowInfo, ...]:
-    """Whom a text means: an id, the number of a payment, or the beginning of a name or @name; at most *size*."""
+def search(text: str, size: int = PAGE, *, money: bool) -> tuple[RowInfo, ...]:
+    """Whom a text means: an id, the number of a payment, or the beginning of a name or @name; at most *size*.
+
+    Without *money*, for who may not see it, the number of a payment means nobody.
+    """
     wanted = text.strip()
     if wanted.isdecimal() and len(wanted) <= len(str(LARGEST_ID)):
         return _of([int(wanted)])
-    if providers.of_number(wanted) and (paid := payments.find(None, wanted)) and paid.user_id:
+    if money and providers.of_number(wanted) and (paid := payments.find(None, wanted)) and paid.user_id:
         return _of([paid.user_id])
     beginning = wanted.removeprefix("@")
     if not beginning:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.database import execute
+from models.roles import Act
 
 PAGE = 50
 ALWAYS = 1 << 40
@@ -34,9 +35,12 @@ _NOTES = """
 SELECT at, 'note', text, "by" FROM customer_note
 WHERE user_id = :user AND at <= :at ORDER BY at DESC, id DESC LIMIT :limit
 """
-_AUDIT = """
+_OF_MONEY = (Act.REFUND, Act.END_RENEWAL, Act.TEST_PAYMENT, Act.DECIDE_COMPLAINT)
+"""Acts that tell of money, or of a link."""
+_AUDIT = f"""
 SELECT at, 'act', act, "by", refused FROM audit
-WHERE user_id = :user AND at <= :at ORDER BY id DESC LIMIT :limit
+WHERE user_id = :user AND at <= :at AND (:money OR act NOT IN ({", ".join(f"'{each}'" for each in _OF_MONEY)}))
+ORDER BY id DESC LIMIT :limit
 """
 _COMING = """SELECT created_at, 'came' FROM "user" WHERE id = :user AND created_at <= :at"""
 
@@ -80,7 +84,7 @@ class Page:
 def page(user_id: int, *, money: bool, links: bool, begin: Place | None = None, size: int = PAGE) -> Page:
     """The page of a customer's history that begins at *begin*; without *money* or *links* for who may not see them."""
     place = begin or Place()
-    values = {"user": user_id, "at": place.at, "limit": size + place.passed + 1}
+    values = {"user": user_id, "at": place.at, "limit": size + place.passed + 1, "money": money}
     statements = [_ADJUSTMENTS, _NOTES, _AUDIT, _COMING]
     statements += [_PAYMENTS, _REPORTS] if money else []
     statements += [_JOBS] if links else []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from config.texts import Texts
 from models.errors import ActRefused
-from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, Act
+from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, TIMES_A_DAY, Act
 
 LABELS: Mapping[Act, Callable[[Texts], str]] = {
     Act.LOG_IN: lambda t: t.gettext("logged in to the console"),
@@ -56,6 +56,9 @@ def why(t: Texts, reason: str) -> str:
         "team": t.gettext("not to the team"),
         "customer_days": t.gettext("too many days for this customer"),
         "daily_days": t.gettext("too many days in a day"),
+        "daily_times": t.gettext("too often in a day"),
+        "foreign": t.gettext("not by a form of ours, or by one that was too old"),
+        "fresh": t.gettext("the log-in was too long ago"),
         "unsealed": t.gettext("not encrypted"),
     }.get(reason, reason)
 
@@ -68,6 +71,10 @@ def refusal(t: Texts, refused: ActRefused) -> str:
         return t.gettext("Not to yourself or to the team.")
     if refused.reason == "role":
         return t.gettext("Only an admin can do that.")
+    if refused.reason == "daily_times":
+        return t.gettext(
+            "Helpers can do that {n} times in 24 hours. An admin can go on.", n=TIMES_A_DAY[Act(refused.act)]
+        )
     left = t.ngettext("{n} day", "{n} days", refused.left)
     if refused.reason == "customer_days":
         return t.gettext(

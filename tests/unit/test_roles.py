@@ -31,6 +31,9 @@ FRESH = {
     Act.OPEN_CHAT,
     Act.BLOCK_CHAT,
     Act.MANAGE_ACCOUNTS,
+    Act.END_SESSION,
+    Act.EDIT_SETTINGS,
+    Act.BAN,
 }
 
 

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from flask import Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -44,7 +45,7 @@ def customers() -> BaseResponse:
     names = _names(found)
     chosen = request.args.get("show", "")
     shown = chosen if chosen in names else str(Listed.SEEN)
-    page = lists.Page(lists.search(text), None) if text else _page(shown, found.now)
+    page = lists.Page(lists.search(text, money=found.may(Act.SEE_MONEY)), None) if text else _page(shown, found.now)
     if text and len(page.rows) == 1:
         return redirect(url_for("console_customers.customer", user_id=page.rows[0].id), 303)
     older = page.following and url_for(
@@ -120,12 +121,17 @@ def give_days(user_id: int) -> BaseResponse:
 @blueprint.post("/<int(max=1099511627775):user_id>/message")
 @guard.needs(Act.MESSAGE)
 def message(user_id: int) -> BaseResponse:
-    """Tell the customer something; the answer comes into the visitor's chat."""
+    """Tell the customer something, once for each form; the answer comes into the visitor's chat."""
     found, shown = guard.visitor(), _customer(user_id)
     text = plain(request.form.get("text", ""))
     if not 0 < len(text) <= conversations.LONGEST:
         return _unwritten(user_id, conversations.LONGEST)
-    acts.message(found.actor, user_id, text, found.now)
+    written = sha256(text.encode()).hexdigest()[:16]  # who goes back and writes something else means that too
+    source = f"console:{found.actor.id}:{user_id}:{request.form.get('asked', '')[:32]}:{written}"
+    try:
+        acts.message(found.actor, user_id, text, found.now, source=source)
+    except ActRefused as error:
+        return _back(user_id, act_words.refusal(found.t, error), "bad")
     said = found.t.gettext("I am telling {user}. Their answer comes into your chat.", user=_name(shown))
     return _back(user_id, said)
 
