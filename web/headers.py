@@ -30,7 +30,7 @@ def protect(app: Flask, paypal_origin: str | None) -> None:
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
         if request.endpoint != "static":
             headers["Cache-Control"] = "no-store"
-        if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
+        if request.is_secure:  # behind a proxy the server has read it from the proxy's header
             headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
 

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.plain_text import plain
 from models import acts, console_sessions, users
+from models.audit import Actor, Entry
 from models.console_sessions import Kind, Visit
 from models.errors import ActRefused, LinkSpent
 from models.roles import Act, Role
@@ -48,7 +49,10 @@ def log_in(token: str) -> BaseResponse:
     now = int(time.time())
     try:
         entered = console_sessions.enter(token, _visit(Kind.BROWSER, now), now)
-    except (LinkSpent, ActRefused):
+    except LinkSpent:
+        return guard.refused("spent", 410)
+    except ActRefused as error:
+        _note_refused(error, console_sessions.owner_of(token, now), Kind.BROWSER, now)
         return guard.refused("spent", 410)
     logger.info("console.entered", extra={"kind": Kind.BROWSER})
     return guard.keep(redirect(guard.inside(request.args.get("next")), 303), Kind.BROWSER, entered)
@@ -56,9 +60,9 @@ def log_in(token: str) -> BaseResponse:
 
 @blueprint.get("/app")
 @guard.without_session
+@guard.in_frame
 def app() -> Response:
     """What Telegram opens: our script hands over the launch data, which stand behind the address's ``#``."""
-    guard.open_to_frames()
     g.runs_scripts = True
     return rendering.page(
         "console/app.html", 200, rendering.browsers_texts(), path=guard.inside(request.args.get("next"))
@@ -67,10 +71,10 @@ def app() -> Response:
 
 @blueprint.post("/app")
 @guard.without_session
+@guard.in_frame
 @limiter.limit("10 per minute")
 def log_in_by_app() -> BaseResponse:
     """Log in who opened the Mini App, if the launch data prove it."""
-    guard.open_to_frames()
     now = int(time.time())
     token = rendering.current_settings().telegram_bot_token
     try:
@@ -78,6 +82,8 @@ def log_in_by_app() -> BaseResponse:
         visit = _visit(Kind.MINI_APP, now, theme=_theme())
         entered = console_sessions.enter_by_launch(launch.user_id, launch.hash, visit, now)
     except (LaunchRefused, LinkSpent, ActRefused) as error:
+        if isinstance(error, ActRefused):
+            _note_refused(error, launch.user_id, Kind.MINI_APP, now)
         logger.warning("console.refused", extra={"reason": getattr(error, "reason", "replayed")})
         return guard.refused("launch")
     logger.info("console.entered", extra={"kind": Kind.MINI_APP})
@@ -87,9 +93,9 @@ def log_in_by_app() -> BaseResponse:
 
 @blueprint.get("/arrived")
 @guard.without_session
+@guard.in_frame
 def arrived() -> BaseResponse:
     """Go on into the console; where the cookie did not come back, say so and offer the browser."""
-    guard.open_to_frames()
     if guard.present_session(int(time.time())) is None:
         return guard.refused("cookies")
     return redirect(guard.inside(request.args.get("next")), 303)
@@ -133,7 +139,8 @@ def send_link() -> BaseResponse:
 def leave() -> BaseResponse:
     """End this session."""
     found = guard.visitor()
-    console_sessions.end(found.session.id, frozenset({found.actor.id}), found.now)
+    with acts.acting(found.actor, Act.END_SESSION, found.now, detail={"session": found.session.id, "left": True}):
+        console_sessions.end(found.session.id, frozenset({found.actor.id}), found.now)
     return guard.refused("left", 200)
 
 
@@ -155,8 +162,9 @@ def sessions() -> Response:
 def end(session_id: int) -> BaseResponse:
     """End a session."""
     found = guard.visitor()
-    with acts.acting(found.actor, Act.END_SESSION, found.now, detail={"session": session_id}):
+    with acts.acting(found.actor, Act.END_SESSION, found.now, detail={"session": session_id}) as kept:
         ended = console_sessions.end(session_id, _owners(found), found.now)
+        kept["ended"] = ended
     t = found.t
     if session_id == found.session.id:
         return guard.refused("left", 200)
@@ -168,6 +176,13 @@ def _owners(found: guard.Visitor) -> frozenset[int]:
     """Whose sessions the visitor may see and end."""
     everybody = found.actor.team.admins | found.actor.team.helpers
     return everybody if found.actor.role is Role.ADMIN else frozenset({found.actor.id})
+
+
+def _note_refused(error: ActRefused, user_id: int | None, kind: Kind, now: int) -> None:
+    """Write down that somebody who has left the team tried to come in."""
+    if user_id is not None:
+        entry = Entry(Act.LOG_IN, refused=error.reason)
+        acts.record(Actor(user_id, guard.team(), kind.via), entry, now)
 
 
 def _visit(kind: Kind, now: int, theme: dict[str, str] | None = None) -> Visit:

@@ -20,6 +20,7 @@ from config.texts import Texts, translator
 from models import acts, console_sessions, users
 from models.audit import Actor, Entry
 from models.console_sessions import Kind, SessionInfo
+from models.promotion.identity import key_for
 from models.roles import POLICY, Act, Team
 from web import rendering
 from web.rate_limits import limiter
@@ -31,7 +32,9 @@ TELEGRAM = "https://web.telegram.org"
 HOME = "/console/"
 LONGEST_PATH = 300
 TOKEN_FIELD = "token"
-_ACT, _OPEN = "console_act", "console_open"
+FORMS = b"peaje: console forms"
+"""The purpose of the key that forms' tokens are made with."""
+_ACT, _OPEN, _FRAMED = "console_act", "console_open", "console_framed"
 _PATH = re.compile(r"/console/(?:[\w.-]+(?:/[\w.-]+)*/?)?(?:\?[\w=&%.+:~-]*)?", re.ASCII)
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -111,8 +114,8 @@ def number(text: str, most: int) -> int | None:
 
 def form_token(token: str) -> str:
     """The form token of the session that *token* belongs to."""
-    key = rendering.current_settings().secret_key.encode()
-    return hmac.new(key, b"console form:" + token.encode(), sha256).hexdigest()
+    key = key_for(rendering.current_settings().secret_key, FORMS)
+    return hmac.new(key, token.encode(), sha256).hexdigest()
 
 
 def present_session(now: int) -> tuple[SessionInfo, str] | None:
@@ -158,6 +161,20 @@ def is_origin_ours() -> bool:
     return from_where.netloc.lower() in ours - {""} and from_where.scheme in ("http", "https")
 
 
+def in_frame(view: View) -> View:
+    """Declare that Telegram's web client may show whatever a view answers, refusals too."""
+    setattr(view, _FRAMED, True)
+    return view
+
+
+def frame() -> None:
+    """Before anything refuses the request: where the Mini App asks, the answer must not be an empty frame."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    in_app = COOKIES[Kind.MINI_APP] in request.cookies and COOKIES[Kind.BROWSER] not in request.cookies
+    if getattr(view, _FRAMED, False) or (in_app and hasattr(view, _ACT)):
+        open_to_frames()
+
+
 def open_to_frames() -> None:
     """Let Telegram's web client show this answer in a frame."""
     g.framed_by = TELEGRAM
@@ -181,12 +198,15 @@ def _admit() -> BaseResponse | None:
 
 def _judge(found: Visitor, act: Act | None) -> BaseResponse | None:
     if request.method == "POST" and not _is_form_ours(found):
+        if act is not None:
+            acts.record(found.actor, Entry(act, refused="foreign"), found.now)
         return refused("foreign")
     if act is None or not found.may(act):
         if act is not None:
             acts.record(found.actor, Entry(act, refused="role"), found.now)
         return refused("role")
     if request.method == "POST" and POLICY[act].fresh and not found.session.is_fresh(found.now):
+        acts.record(found.actor, Entry(act, refused="fresh"), found.now)
         back = inside(request.form.get("next"))
         return redirect(url_for("console_entrance.confirm", next=back), 303)
     console_sessions.touch(found.session, found.now)

@@ -7,6 +7,7 @@ from web.console import (
     codes,
     customers,
     entrance,
+    guard,
     health,
     log,
     messages,
@@ -36,5 +37,6 @@ BLUEPRINTS = (
 
 def register(app: Flask) -> None:
     """Make the console part of *app*."""
+    app.before_request(guard.frame)
     for each in BLUEPRINTS:
         app.register_blueprint(each)

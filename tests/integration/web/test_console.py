@@ -12,11 +12,12 @@ import init_data_py
 import pytest
 import requests
 
-from models import audit, console_sessions, database, outbox, users
-from models.audit import Wanted
-from models.money import access
+from models import acts, audit, console_sessions, database, outbox, users
+from models.audit import Actor, Entry, Via, Wanted
+from models.money import access, payments
+from models.roles import Act, Team
 from models.tables import Audit, ConsoleLink, ConsoleSession, Event
-from tests import environment
+from tests import environment, purchases
 from tests.console_visitor import ConsoleVisitor, heading
 from tests.integration.web.test_web_process import Web, web
 
@@ -228,11 +229,13 @@ def test_a_helper_ends_nobody_elses_session(admin: ConsoleVisitor, helper: Conso
 
     helper.post(f"/console/sessions/{of_admin}/end")
 
+    assert audit.newest(Wanted(act="end_session"), 1)[0].detail == {"session": of_admin, "ended": False}
     assert admin.get("/console/sessions").status_code == 200
 
 
 def test_leaving_ends_the_session(admin: ConsoleVisitor) -> None:
     assert heading(admin.post("/console/leave")) == "You are logged out"
+    assert audit.newest(Wanted(act="end_session"), 1)[0].detail["left"]
     assert admin.get("/console/sessions").status_code == 401
 
 
@@ -246,6 +249,26 @@ def test_who_leaves_the_team_is_out_at_the_next_request(people: None, web: Web) 
     assert ConsoleVisitor(web.url, cookies={"__Host-console": token}).get("/console/sessions").status_code == 401
 
 
+def test_who_left_the_team_and_comes_back_is_written_down(somebody: ConsoleVisitor) -> None:
+    assert somebody.post(link(CUSTOMER)).status_code == 410
+    assert launch(somebody, signed(CUSTOMER)).status_code == 403
+
+    rows = audit.newest(Wanted(act="log_in"), 9)
+    assert [(each.by, each.via, each.refused) for each in rows] == [
+        (CUSTOMER, "mini_app", "role"), (CUSTOMER, "browser", "role")
+    ]  # fmt: skip
+
+
+def test_what_the_mini_app_is_refused_is_shown_in_its_frame(somebody: ConsoleVisitor) -> None:
+    foreign = launch(somebody, "x", Origin="https://evil.example")
+    answers = [launch(somebody, "x") for _ in range(12)]
+
+    assert (foreign.status_code, answers[-1].status_code) == (403, 429)
+    for answer in (foreign, answers[-1]):
+        assert "X-Frame-Options" not in answer.headers
+        assert "frame-ancestors https://web.telegram.org" in answer.headers["Content-Security-Policy"]
+
+
 # ---- forms
 
 
@@ -253,7 +276,7 @@ def test_a_form_needs_its_sessions_token(admin: ConsoleVisitor) -> None:
     for token in ("", "0" * 64, "é"):
         answer = admin.post(f"/console/customers/{CUSTOMER}/note", {"token": token, "text": "x"})
         assert answer.status_code == 403
-    assert not audit.newest(Wanted(act="note"), 9)
+    assert [each.refused for each in audit.newest(Wanted(act="note"), 9)] == ["foreign"] * 3
 
 
 @pytest.mark.parametrize(
@@ -271,7 +294,7 @@ def test_a_form_of_another_site_changes_nothing(admin: ConsoleVisitor, headers: 
     answer = admin.post(f"/console/customers/{CUSTOMER}/note", {"text": "x"}, **headers)
 
     assert answer.status_code == 403
-    assert not audit.newest(Wanted(act="note"), 9)
+    assert [each.refused for each in audit.newest(Wanted(act="note"), 9)] == ["foreign"]
 
 
 def test_a_form_with_our_origin_is_taken(admin: ConsoleVisitor, web: Web) -> None:
@@ -323,7 +346,7 @@ def test_what_changes_much_needs_a_fresh_log_in(admin: ConsoleVisitor) -> None:
     answer = admin.post(f"/console/customers/{CUSTOMER}/days", give)
 
     assert answer.headers["Location"] == f"/console/confirm?next=/console/customers/{CUSTOMER}"
-    assert not audit.newest(Wanted(act="give_days"), 9)
+    assert [each.refused for each in audit.newest(Wanted(act="give_days"), 9)] == ["fresh"]
     assert heading(admin.follow(answer)) == "Is it you?"
     sent = admin.follow(admin.post("/console/confirm", {"next": f"/console/customers/{CUSTOMER}"}))
     assert "I have sent you a link" in sent.text and told(ADMIN)[-1] == "console_asked"
@@ -475,6 +498,29 @@ def test_a_helper_gives_nothing_to_the_team_and_bans_none_of_it(helper: ConsoleV
     assert banned is not None and not banned.banned
 
 
+def test_a_form_sent_twice_tells_once(admin: ConsoleVisitor) -> None:
+    admin.get(f"/console/customers/{CUSTOMER}")
+    for text in ("Hello", "Hello", "Hello again"):
+        assert admin.post(f"/console/customers/{CUSTOMER}/message", {"text": text, "asked": "a"}).status_code == 303
+
+    assert told(CUSTOMER).count("message_relayed") == 2
+
+
+@pytest.mark.parametrize(("act", "most"), [("ban", 50), ("message", 200)])
+def test_a_helper_does_not_reach_everybody(helper: ConsoleVisitor, act: Act, most: int) -> None:
+    actor = Actor(HELPER, Team(frozenset({ADMIN}), frozenset({HELPER})), Via.CHAT)
+    for ago in (86_500, *([0] * (most - 1))):
+        acts.record(actor, Entry(Act(act), CUSTOMER), now() - ago)
+    helper.get(f"/console/customers/{CUSTOMER}")
+    path, once, again = f"/console/customers/{CUSTOMER}/{act}", {"text": "one"}, {"text": "two"}
+    assert "24 hours" not in helper.follow(helper.post(path, once)).text
+
+    said = helper.follow(helper.post(path, again)).text
+
+    assert f"Helpers can do that {most} times in 24 hours." in said
+    assert audit.newest(Wanted(act=act), 1)[0].refused == "daily_times"
+
+
 def test_a_form_sent_twice_gives_once(admin: ConsoleVisitor) -> None:
     give(admin, CUSTOMER, 7, "one")
 
@@ -506,8 +552,8 @@ def test_every_act_of_the_card_is_in_the_audit(admin: ConsoleVisitor) -> None:
                         ("revoke", {})):  # fmt: skip
         assert admin.post(f"{path}/{act}", fields).status_code == 303
     found = [(each.act, each.by, each.user_id, each.via) for each in audit.newest(Wanted(user_id=CUSTOMER), 9)]
-    acts = ("take_access", "unban", "ban", "note", "message", "give_days")
-    assert found == [(act, ADMIN, CUSTOMER, "browser") for act in acts]
+    done = ("take_access", "unban", "ban", "note", "message", "give_days")
+    assert found == [(act, ADMIN, CUSTOMER, "browser") for act in done]
     page = admin.get("/console/audit").text
     assert "took access back" in page and "wrote to a customer" in page
 
@@ -571,6 +617,21 @@ def test_customers_are_found_by_name_id_and_payment(admin: ConsoleVisitor) -> No
         answer = admin.get(f"/console/customers?q={text}")
         assert answer.headers.get("Location") == f"/console/customers/{CUSTOMER}", text
     assert 'id="nobody"' in admin.get("/console/customers?q=zzz").text
+
+
+def test_a_helper_finds_and_reads_nothing_of_money(admin: ConsoleVisitor, helper: ConsoleVisitor) -> None:
+    order = purchases.order(CUSTOMER, provider="paypal", now=now())
+    payments.settle(purchases.fact(order, now(), remote_id="5O190127TN364715T"), now())
+    actor = Actor(ADMIN, Team(frozenset({ADMIN})), Via.CHAT)
+    for act in (Act.REFUND, Act.END_RENEWAL, Act.NOTE):
+        acts.record(actor, Entry(act, CUSTOMER), now())
+
+    found = admin.get("/console/customers?q=5O190127TN364715T")
+    assert found.headers.get("Location") == f"/console/customers/{CUSTOMER}"
+    assert 'id="nobody"' in helper.get("/console/customers?q=5O190127TN364715T").text
+    of_admin, of_helper = (each.get(f"/console/customers/{CUSTOMER}").text for each in (admin, helper))
+    for said, is_money in (("refunded", True), ("ended a renewal", True), ("wrote a note", False)):
+        assert f"{ADMIN}: {said}" in of_admin and (f"{ADMIN}: {said}" in of_helper) is not is_money
 
 
 def test_pages_of_fifty_follow_each_other(admin: ConsoleVisitor) -> None:
