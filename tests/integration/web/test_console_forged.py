@@ -108,6 +108,63 @@ def test_no_forged_request_breaks_or_changes_anything(web: Web, people: None, tm
     assert not [line for line in web.log() if line["level"] in ("error", "critical")]
 
 
+LEAVING = (
+    "/console/leave",
+    "/console/app",
+    "/console/login/<token>",
+    "/sessions/<int(max=1099511627775):session_id>/end",
+)
+SENT = (*NAMES, *"section code seen article percent uses until once new_only value default segment at label to".split(),
+        "v.days", "v.level", "v.days.x", "v.title.en", "v.prices.XTR", "v.a.b.c", "v.")  # fmt: skip
+LARGE = [
+    "9" * 5000,
+    "00001999999999",
+    "9" * 19,
+    "1-" + "9" * 26,
+    "[" * 3000,
+    "1e999",
+    "2026-13-01",
+    "9999-12-31",
+    "plans",
+]
+
+
+@st.composite
+def forms_of_all_kinds(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
+    """A path of a form that does not end the session, and fields."""
+    posted = [each for each in rules() if "POST" in (each.methods or set()) and not each.rule.endswith(LEAVING)]
+    words = [*PARTS, "plans", "packs", "trial", "LINKS_PER_HOUR"]
+    rule = draw(st.sampled_from(posted))
+    parts = [draw(st.sampled_from(words)) if part[:1] == "<" else part for part in rule.rule.strip("/").split("/")]
+    return "/" + "/".join(parts), draw(st.dictionaries(st.sampled_from(SENT), TEXTS | st.sampled_from(LARGE)))
+
+
+@pytest.mark.parametrize("number", [120, pytest.param(10_000, marks=pytest.mark.acceptance)])
+def test_nothing_that_an_admin_sends_is_an_error(web: Web, people: None, number: int) -> None:
+    admin, count = ConsoleVisitor(web.url, "10.8.2.1"), iter(range(10**9))
+    admin.log_in(ADMIN)
+
+    @settings(
+        max_examples=number,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        derandomize=number < 1000,
+        database=None,
+    )
+    @given(wanted=forms_of_all_kinds())
+    def send(wanted: tuple[str, dict[str, str]]) -> None:
+        path, fields = wanted
+        if next(count) % 400 == 0:
+            admin.log_in(ADMIN)
+            admin.get("/console/sessions")
+        admin.address = f"10.{next(count) % 200}.{next(count) % 250}.{next(count) % 250}"
+        answer = admin.send("POST", path, fields | {"token": admin.form_token})
+        assert answer.status_code < 500 and 'id="foreign"' not in answer.text, (path, fields)
+
+    send()
+    assert not [line for line in web.log() if line["level"] in ("error", "critical")]
+
+
 def test_a_helpers_own_token_opens_nothing_of_the_admins(web: Web, people: None, tmp_path: Path) -> None:
     helper = ConsoleVisitor(web.url, "10.8.1.1")
     helper.log_in(HELPER)
