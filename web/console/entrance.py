@@ -11,8 +11,8 @@ from flask import Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.plain_text import plain
-from models import acts, console_sessions, users
-from models.audit import Actor, Entry
+from models import acts, audit, console_sessions, users
+from models.audit import Actor, Entry, Wanted
 from models.console_sessions import Kind, Visit
 from models.errors import ActRefused, LinkSpent
 from models.roles import Act, Role
@@ -82,7 +82,7 @@ def log_in_by_app() -> BaseResponse:
         visit = _visit(Kind.MINI_APP, now, theme=_theme())
         entered = console_sessions.enter_by_launch(launch.user_id, launch.hash, visit, now)
     except (LaunchRefused, LinkSpent, ActRefused) as error:
-        if isinstance(error, ActRefused):
+        if isinstance(error, ActRefused) and audit.newest(Wanted(by=launch.user_id), 1):
             _note_refused(error, launch.user_id, Kind.MINI_APP, now)
         logger.warning("console.refused", extra={"reason": getattr(error, "reason", "replayed")})
         return guard.refused("launch")

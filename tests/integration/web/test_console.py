@@ -250,8 +250,10 @@ def test_who_leaves_the_team_is_out_at_the_next_request(people: None, web: Web) 
 
 
 def test_who_left_the_team_and_comes_back_is_written_down(somebody: ConsoleVisitor) -> None:
-    assert somebody.post(link(CUSTOMER)).status_code == 410
     assert launch(somebody, signed(CUSTOMER)).status_code == 403
+    assert not audit.newest(Wanted(act="log_in"), 9), "whom the audit has never met is no more than a customer"
+    assert somebody.post(link(CUSTOMER)).status_code == 410
+    assert launch(somebody, signed(CUSTOMER, ago=1)).status_code == 403
 
     rows = audit.newest(Wanted(act="log_in"), 9)
     assert [(each.by, each.via, each.refused) for each in rows] == [
