@@ -60,6 +60,13 @@ def why(t: Texts, reason: str) -> str:
         "foreign": t.gettext("not by a form of ours, or by one that was too old"),
         "fresh": t.gettext("the log-in was too long ago"),
         "unsealed": t.gettext("not encrypted"),
+        "edited_meanwhile": t.gettext("changed by somebody else meanwhile"),
+        "not_completed": t.gettext("not paid"),
+        "nothing_left": t.gettext("nothing is left to refund"),
+        "above_rest": t.gettext("more than is left to refund"),
+        "whole_only": t.gettext("it can only be refunded whole"),
+        "under_way": t.gettext("another refund is under way"),
+        "NotFound": t.gettext("not there"),
     }.get(reason, reason)
 
 

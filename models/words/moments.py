@@ -4,16 +4,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from config.plain_text import plain
+from config.plans import Plans
 from config.texts import Texts
 from models.books.history import Moment
-from models.words import acts, refusals, states
+from models.words import acts, payments, refusals, states
 
 Detail = Mapping[str, Any]
 
 
-def said(t: Texts, moment: Moment) -> str:
-    """The moment in words; not escaped."""
-    return SAID[moment.kind](t, moment.detail)
+def said(t: Texts, moment: Moment, plans: Plans) -> str:
+    """The moment in words; not escaped. *plans* are those that hold: their titles stand for codes and levels."""
+    return SAID[moment.kind](t, {**moment.detail, **_titles(t, moment.detail, plans)})
+
+
+def _titles(t: Texts, detail: Detail, plans: Plans) -> Detail:
+    if detail.get("level") is not None:
+        return {"title": plans.for_level(detail["level"]).title_in(t.language)}
+    return {"title": plans.title_of(detail["plan"], t.language)} if detail.get("plan") else {}
 
 
 def _payment(t: Texts, detail: Detail) -> str:
@@ -25,7 +32,7 @@ def _payment(t: Texts, detail: Detail) -> str:
             back=t.price(int(detail["detail"].get("amount", 0)), detail["currency"]),
             price=price,
         ),
-    }.get(change, t.gettext("Payment of {price}: {change}", price=price, change=change))
+    }.get(change, t.gettext("Payment of {price}: {change}", price=price, change=payments.change(t, change)))
     return f"{what} · {detail['remote_id']}"
 
 
@@ -36,7 +43,7 @@ def _given(t: Texts, detail: Detail) -> str:
         span = t.duration(detail["seconds"])
     else:
         span = t.gettext("until a date")
-    text = t.gettext("Got {span} of level {level} from {by}", span=span, level=detail["level"], by=detail["by"] or "—")
+    text = t.gettext("Got {span} of {plan} from {by}", span=span, plan=detail["title"], by=detail["by"] or "—")
     return _because(text, detail)
 
 
@@ -49,7 +56,8 @@ def _because(text: str, detail: Detail) -> str:
 
 
 def _renewal(t: Texts, detail: Detail) -> str:
-    return t.gettext("Renewal of {plan}: {state}", plan=detail["plan"], state=states.label(t, detail["state"]))
+    state = states.label(t, detail["state"])
+    return t.gettext("Renewal of {plan}: {state}", plan=detail.get("title", "—"), state=state)
 
 
 def _link(t: Texts, detail: Detail) -> str:

@@ -37,6 +37,7 @@ from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Screen
 from models import event_kinds, sale_notices, users
+from models.books.history import Moment
 from models.errors import ActRefused, RefundRefused
 from models.event_kinds import (
     BatchHeld,
@@ -75,6 +76,7 @@ from models.promotion.referrals import Arrival, Standing
 from models.promotion.segments import Segment, SegmentKind
 from models.returns import Answer
 from models.users import UserInfo
+from models.words import moments
 from tests.sandbox_process import REPOSITORY
 
 UTC = ZoneInfo("UTC")
@@ -823,3 +825,16 @@ def test_a_daily_limit_says_when_it_starts_again() -> None:
     said = SAID | {"kind": "photo", "limit": 10, "period": "day"}
     assert "starts again tomorrow" in refused("en", "limit", **said | {"used": 10, "wanted": 1}).text
     assert "tomorrow" not in refused("en", "limit", **said | {"used": 0, "wanted": 11}).text
+
+
+@pytest.mark.parametrize("change", ["recorded", "identified", "completed", "denied", "reversed", "disputed"])
+def test_a_customers_history_has_no_word_of_the_ledger(change: str) -> None:
+    detail = {"amount": 500, "currency": "USD", "change": change, "detail": {}, "remote_id": "x"}
+    assert change not in moments.said(translator("es"), Moment(1, "payment", detail), PLANS)
+
+
+def test_a_customers_history_names_plans_by_their_titles() -> None:
+    given = {"forever": True, "seconds": None, "level": 2, "by": 1, "reason": ""}
+    assert "VIP" in moments.said(translator("es"), Moment(1, "give", given), PLANS)
+    renewal = {"plan": "premium", "state": "active"}
+    assert "Premium" in moments.said(translator("es"), Moment(1, "renewal", renewal), PLANS)

@@ -9,6 +9,7 @@ from hashlib import sha256
 from flask import Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from config import plan_texts
 from config.plain_text import plain
 from config.texts import LANGUAGES, Texts
 from config.units import DAY_S
@@ -88,12 +89,17 @@ def customer(user_id: int) -> Response:
         renewals=subscriptions.of(user_id) if sees_money else (),
         links=queue.newest(user_id, LINKS_SHOWN) if sees_links else None,
         notes=customer_notes.of(user_id, NOTES_SHOWN),
-        moments=[(each, moments.said(found.t, each)) for each in past.moments],
+        moments=[(each, moments.said(found.t, each, layout.plans())) for each in past.moments],
         older=older,
         plans=layout.plans(),
         left=_left(found, user_id),
         asked=secrets.token_hex(8),
-        words={"payment": payment_words.state, "refusal": refusals.label, "state": states.label},
+        words={
+            "payment": payment_words.state,
+            "refusal": refusals.label,
+            "state": states.label,
+            "kind": plan_texts.kind,
+        },
         longest=conversations.LONGEST,
         now=found.now,
     )

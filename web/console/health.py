@@ -18,7 +18,7 @@ from models.maintenance import backup_requests, backups
 from models.maintenance import health as beats
 from models.maintenance.health import BEAT_STALE_S
 from models.roles import Act
-from models.words import incidents
+from models.words import incidents, states
 from web import rendering
 from web.console import guard, layout
 
@@ -55,6 +55,7 @@ def health() -> Response:
         "console/health.html",
         programs=_programs(found.now),
         account=str(beat.detail.get("account", "?")) if beat else "?",
+        state=states.account,
         joins=sources.joined_on(usage.day_of(found.now, settings.timezone)),
         joins_cap=settings.joins_per_day,
         incidents=beats.recent(INCIDENTS_SHOWN),

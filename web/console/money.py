@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
 from config.money import decimals
+from config.plain_text import plain
 from config.plans import Plans
 from config.texts import Texts
 from models import acts, users
@@ -25,8 +26,8 @@ from models.money.payments import PaymentInfo, PaymentState
 from models.money.providers import TRAITS
 from models.roles import Act
 from models.users import UserInfo
+from models.words import alerts, incidents, refunds
 from models.words import payments as payment_words
-from models.words import refunds
 from web import rendering
 from web.console import guard, layout
 
@@ -52,7 +53,7 @@ class Filled:
 def money() -> BaseResponse:
     """The payments, newest first, and what came in lately."""
     found, timezone = guard.visitor(), rendering.current_settings().timezone
-    typed = {name: request.args.get(name, "").strip()[:LONGEST] for name in ("who", "state", "provider", "from", "to")}
+    typed = {name: plain(request.args.get(name, ""))[:LONGEST] for name in ("who", "state", "provider", "from", "to")}
     exact = payments.find(None, typed["who"]) if providers.of_number(typed["who"]) else None
     if exact is not None:
         return redirect(url_for("console_money.payment", payment_id=exact.id), 303)
@@ -153,7 +154,15 @@ def reconciliation() -> Response:
     found = guard.visitor()
     shown = unexplained.find(found.now)
     strange = (*shown.unknown, *shown.mismatched)
-    return layout.show("console/unexplained.html", shown=shown, names=_names(strange), what=_titles(found.t))
+    return layout.show(
+        "console/unexplained.html",
+        shown=shown,
+        names=_names(strange),
+        what=_titles(found.t),
+        alert=alerts.label,
+        incident=incidents.label,
+        kind=_kind,
+    )
 
 
 def _entry(payment_id: int) -> Entry:
@@ -255,23 +264,18 @@ def _taken(t: Texts, taken: Taken, of: PaymentInfo) -> str:
 
 
 def _happened(t: Texts, row: ChangeRow, currency: str) -> str:
-    said = {
-        "recorded": t.gettext("heard of"),
-        "identified": t.gettext("its order was found"),
-        "completed": t.gettext("paid"),
-        "denied": t.gettext("declined"),
-        "reversed": t.gettext("taken back by the provider"),
-        "disputed": t.gettext("news of its dispute"),
-        "refunded": t.gettext("refunded"),
-    }.get(row.change, row.change)
+    said = payment_words.change(t, row.change)
     amount = row.detail.get("amount")
     return f"{said}: {t.price(amount, currency)}" if row.change == "refunded" and isinstance(amount, int) else said
 
 
 def _asked(t: Texts, kind: str, state: str) -> str:
-    what = {
+    how = {"open": t.gettext("under way"), "done": t.gettext("done"), "failed": t.gettext("failed")}
+    return f"{_kind(t, kind)}: {how.get(state, state)}"
+
+
+def _kind(t: Texts, kind: str) -> str:
+    return {
         "refund": t.gettext("refund asked for"),
         "cancel_subscription": t.gettext("end of the renewal asked for"),
     }.get(kind, kind)
-    how = {"open": t.gettext("under way"), "done": t.gettext("done"), "failed": t.gettext("failed")}
-    return f"{what}: {how.get(state, state)}"

@@ -17,7 +17,7 @@ from models.maintenance import health as beats
 from models.money import income
 from models.money.income import Income
 from models.roles import Act
-from models.words import incidents, refusals
+from models.words import incidents, refusals, states
 from web import rendering
 from web.console import guard, layout
 
@@ -68,6 +68,7 @@ def today() -> Response:
         refused=_counted(month, lambda day: day.refused, lambda reason: refusals.label(t, reason))[:REASONS_SHOWN],
         overview=queue.overview(found.now),
         account=str(beat.detail.get("account", "?")) if beat else "?",
+        state=states.account,
         wrong=[incidents.label(t, each.key) for each in beats.incidents()],
     )
 
