@@ -11,6 +11,7 @@ from daemon.screens.codes import Setting
 from models.money import orders, payments
 from models.money.orders import Discount, Purpose
 from models.money.providers import Provider
+from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers import gifts
 from models.promotion import codes as redeeming
 from models.promotion.codes import CodeInfo, Fault, Found, Kind
@@ -38,7 +39,17 @@ async def code(context: Context) -> None:
     elif found.code.kind is Kind.DISCOUNT:
         await _show_discount(context, found.code)
     else:
-        await context.show(codes.offer(setting, found.code))
+        await _offer(context, found.code)
+
+
+async def _offer(context: Context, found: CodeInfo) -> None:
+    """Offer a gift or free access, and say before it is taken which renewal would run out unused meanwhile."""
+    content, loss = found.content, ""
+    running: list[SubscriptionInfo] = []
+    if content is not None and content.level:
+        plan = context.deps.catalogue.plans.bought(content.article, content.level)
+        loss, running = await shop.losses(context, replace(plan, level=content.level, renews=False))
+    await context.show(codes.offer(setting_of(context), found, loss, running))
 
 
 async def take(context: Context) -> None:
@@ -62,8 +73,8 @@ async def _show_discount(context: Context, found: CodeInfo) -> None:
     discount = _discount(found)
     plans = context.deps.catalogue.plans
     articles: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
-    pay_links = _pay_links(context, articles, "plan", found.text)
-    await context.show(codes.discounted(setting_of(context), discount, articles, pay_links))
+    pay_links, days = _pay_links(context, articles, "plan", found.text), context.deps.settings.refund_days
+    await context.show(codes.discounted(setting_of(context), discount, articles, pay_links, refund_days=days))
 
 
 def _discount(found: CodeInfo) -> Discount:
@@ -71,7 +82,18 @@ def _discount(found: CodeInfo) -> Discount:
 
 
 async def buy_with(context: Context) -> None:
-    """The button of an article beside a discount code, ``article:code``: the invoice at its price."""
+    """The button of an article beside a discount code, ``article:code``: say what would be lost, or sell it."""
+    plan = context.deps.catalogue.plans.by_code(context.argument.partition(":")[0])
+    anyway = f"buy_with_anyway:{context.argument}"
+    warning = await shop.warn(context, plan, anyway) if plan is not None and plan.on_sale else None
+    if warning is None:
+        await buy_with_anyway(context)
+    else:
+        await context.show(warning)
+
+
+async def buy_with_anyway(context: Context) -> None:
+    """The invoice of an article at the price of a discount code, ``article:code``."""
     article_code, _, text = context.argument.partition(":")
     article = context.deps.catalogue.plans.article(article_code)
     secret_key = context.deps.settings.secret_key
@@ -202,6 +224,7 @@ COMMANDS = {"gift": gift, "trial": trial, "code": code}
 BUTTONS = {
     "take": take,
     "buy_with": buy_with,
+    "buy_with_anyway": buy_with_anyway,
     "gift": gift,
     "gift_buy": buy_gift,
     "gift_card": show_card,

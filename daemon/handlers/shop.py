@@ -37,18 +37,36 @@ async def plans(context: Context) -> None:
     )
 
 
+async def one(context: Context) -> None:
+    """A button under news, with an article's code: what it is, what a buyer must know, and how it is paid."""
+    article = context.deps.catalogue.plans.article(context.argument)
+    if article is None or not article.on_sale:
+        await context.show(checkout.not_on_sale(context.t))
+        return
+    pay_link = pay_links(context).get(article.code)
+    await context.show(checkout.one(context.t, article, pay_link, context.deps.settings.refund_days))
+
+
 async def buy(context: Context) -> None:
     """The button of a plan or pack: say what would be lost, or sell it. ``code:job`` pays for a held job."""
     plan = context.deps.catalogue.plans.by_code(context.argument.partition(":")[0])
-    warning = await _warning(context, plan) if plan is not None and plan.on_sale else None
+    anyway = f"buy_anyway:{context.argument}"
+    warning = await warn(context, plan, anyway) if plan is not None and plan.on_sale else None
     if warning is None:
         await buy_anyway(context)
     else:
         await context.show(warning)
 
 
-async def _warning(context: Context, plan: Plan) -> Screen | None:
-    running = await context.deps.database(subscriptions.run_below, context.user.id, plan.level)
+async def warn(context: Context, plan: Plan, anyway: str) -> Screen | None:
+    """What the customer would lose by buying *plan* now, with the button that does *anyway*; None: nothing."""
+    loss, running = await losses(context, plan)
+    return checkout.before_purchase(context.t, plan, escape(loss), running, anyway=anyway) if loss else None
+
+
+async def losses(context: Context, plan: Plan) -> tuple[str, list[SubscriptionInfo]]:
+    """What the customer would lose by having *plan* now, empty for nothing, and the renewals that run out unused."""
+    running: list[SubscriptionInfo] = await context.deps.database(subscriptions.run_below, context.user.id, plan.level)
     status = await context.plan_status()
     bought = [context.deps.catalogue.plans.bought(each.plan_code, each.level) for each in running]
     titles = [each.title_in(context.t.language) for each in bought]
@@ -60,7 +78,7 @@ async def _warning(context: Context, plan: Plan) -> Screen | None:
         better=status.plan.title_in(context.t.language) if is_better else "",
         until=context.t.date(status.access.until, status.timezone) if status.access.until else "",
     )
-    return checkout.before_purchase(context.t, plan, escape(loss), running, wanted=context.argument) if loss else None
+    return loss, running
 
 
 async def buy_anyway(context: Context) -> None:
@@ -170,6 +188,7 @@ def pay_links(context: Context) -> dict[str, str]:
 COMMANDS = {"premium": plans, "plans": plans}
 BUTTONS = {
     "plans": plans,
+    "article": one,
     "buy": buy,
     "buy_anyway": buy_anyway,
     "money_back": money_back,

@@ -79,10 +79,25 @@ def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
 def offer_of_pack(t: Texts, packs: Sequence[Pack], pay_links: Mapping[str, str]) -> str:
     """The packs, one line each."""
     lines = [t.gettext("<b>Packs</b>, beside any plan:")]
-    for pack in packs:
-        prices = plan_texts.prices(t, pack, by_paypal=pack.code in pay_links)
-        lines.append(f"• {escape(pack.title_in(t.language))}: {prices}; {plan_texts.terms(t, pack)}")
+    lines += [f"• {_pack(t, pack, by_paypal=pack.code in pay_links)}" for pack in packs]
     return "\n".join(lines)
+
+
+def _pack(t: Texts, pack: Pack, *, by_paypal: bool) -> str:
+    prices = plan_texts.prices(t, pack, by_paypal=by_paypal)
+    return f"{escape(pack.title_in(t.language))}: {prices}; {plan_texts.terms(t, pack)}"
+
+
+def one(t: Texts, article: Article, pay_link: str | None, refund_days: int) -> Screen:
+    """One plan or pack by itself, with what a buyer must know before they pay. *pay_link*: where PayPal sells it."""
+    by_paypal = pay_link is not None
+    if isinstance(article, Pack):
+        what = _pack(t, article, by_paypal=by_paypal)
+    else:
+        what = offer(t, article, by_paypal=by_paypal)
+    rows = [row for row in (buttons(t, article, pay_link),) if row]
+    text = f"{what}\n\n{before_payment(t, refund_days)}"
+    return Screen(text, (*rows, (keyboard.plans(t), keyboard.home(t))))
 
 
 def before_payment(t: Texts, refund_days: int) -> str:
@@ -157,14 +172,15 @@ def invoice_title(t: Texts, order: OrderInfo, article: Article) -> str:
     return t.gettext("Test payment") if order.purpose == "test" else article.title_in(t.language)
 
 
-def before_purchase(t: Texts, plan: Plan, loss: str, running: Sequence[SubscriptionInfo], *, wanted: str) -> Screen:
-    """What the customer would lose by buying *plan* now, with the buttons that prevent it.
+def before_purchase(t: Texts, plan: Plan, loss: str, running: Sequence[SubscriptionInfo], *, anyway: str) -> Screen:
+    """What the customer would lose by buying *plan* now, with the buttons that prevent it, or do it *anyway*."""
+    button = Button(t.gettext("Buy {plan} all the same", plan=plan.title_in(t.language)), anyway)
+    return Screen(loss, (*cancel_first(t, running), (button,), (keyboard.plans(t),)))
 
-    *wanted* is what the button of the plan has asked for.
-    """
-    rows = [(Button(t.gettext("Cancel the renewal first"), f"stop_renewal:{each.id}"),) for each in running]
-    anyway = Button(t.gettext("Buy {plan} all the same", plan=plan.title_in(t.language)), f"buy_anyway:{wanted}")
-    return Screen(loss, (*rows, (anyway,), (keyboard.plans(t),)))
+
+def cancel_first(t: Texts, running: Sequence[SubscriptionInfo]) -> tuple[tuple[Button, ...], ...]:
+    """Cancels what would run out unused."""
+    return tuple((Button(t.gettext("Cancel the renewal first"), f"stop_renewal:{each.id}"),) for each in running)
 
 
 def invoice_description(t: Texts, order: OrderInfo, article: Article) -> str:

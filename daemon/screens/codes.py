@@ -10,9 +10,10 @@ from config import plan_texts
 from config.money import STARS
 from config.plans import Article, Plan, Plans, Trial
 from config.texts import Texts
-from daemon.screens import keyboard
+from daemon.screens import checkout, keyboard
 from daemon.telegram.screen import Button, Screen
 from models.money.orders import Discount
+from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers.contents import Content
 from models.promotion.codes import CodeInfo, Fault, Found, Kind
 
@@ -53,8 +54,11 @@ def ask(t: Texts) -> Screen:
     return Screen(text, keyboard.rows(keyboard.home(t)))
 
 
-def offer(setting: Setting, code: CodeInfo) -> Screen:
-    """What a code gives, and the button that takes it: whoever only opens a link has taken nothing."""
+def offer(setting: Setting, code: CodeInfo, loss: str = "", running: Sequence[SubscriptionInfo] = ()) -> Screen:
+    """What a code gives, and the button that takes it: whoever only opens a link has taken nothing.
+
+    *loss* is what the customer would lose by it, because of what is *running*.
+    """
     t, content = setting.t, code.content
     assert content is not None
     if code.kind is Kind.GIFT:
@@ -62,7 +66,10 @@ def offer(setting: Setting, code: CodeInfo) -> Screen:
     else:
         text = t.gettext("🎟 This code gives you <b>{what}</b>, for nothing.", what=what(setting, content))
     begins = t.gettext("It begins when you take it, and is added to what you have.")
-    return Screen(f"{text}\n{begins}", ((Button(t.gettext("🎁 Take it"), f"take:{code.text}"),), (keyboard.home(t),)))
+    if loss:
+        begins = "⚠️ " + t.gettext("It begins when you take it.") + " " + escape(loss)
+    take = Button(t.gettext("🎁 Take it"), f"take:{code.text}")
+    return Screen(f"{text}\n{begins}", (*checkout.cancel_first(t, running), (take,), (keyboard.home(t),)))
 
 
 def taken(setting: Setting, code: CodeInfo) -> Screen:
@@ -102,7 +109,7 @@ def refused(setting: Setting, found: Found) -> Screen:
 
 
 def discounted(
-    setting: Setting, discount: Discount, articles: Sequence[Article], pay_links: Mapping[str, str]
+    setting: Setting, discount: Discount, articles: Sequence[Article], pay_links: Mapping[str, str], refund_days: int
 ) -> Screen:
     """What a discount code makes of the prices. *pay_links*: code to address, where PayPal sells."""
     t = setting.t
@@ -121,7 +128,7 @@ def discounted(
     if len(lines) == 1 + bool(renewing):
         lines.append(t.gettext("Nothing is on sale at the moment that it is good for."))
     else:
-        lines.append(t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t))
+        lines.append(checkout.before_payment(t, refund_days))
     rows = [_buttons(t, each, discount, pay_links.get(each.code)) for each in articles if not each.renews]
     return Screen("\n".join(lines), (*(row for row in rows if row), (keyboard.home(t),)))
 

@@ -420,10 +420,11 @@ def of_codes(t: Texts) -> Iterator[Screen]:
     for each in (code(), gift):
         yield codes.offer(setting, each)
         yield codes.taken(setting, each)
+    yield codes.offer(setting, code(), loss(t), [subscription(SubscriptionState.ACTIVE)])
     for fault in Fault:
         yield codes.refused(setting, Found(None, fault, NOW if fault is Fault.SPENT else 0))
     for sold in (articles, (renewing, renewing), ()):
-        yield codes.discounted(setting, Discount("ABCDEFGHJKMN", 20), sold, links)
+        yield codes.discounted(setting, Discount("ABCDEFGHJKMN", 20), sold, links, 7)
     for days in (0, 1, 7):
         yield codes.gifts(setting, articles, links, [gift, gift], days)
     yield codes.gifts(setting, (), {}, [], 7)
@@ -465,7 +466,9 @@ def screens(t: Texts) -> list[Screen]:
         plans(t, FREE, [], {}),
         plans(t, PAID, [subscription(state) for state in SubscriptionState], {"premium": "https://x/pay/y"}),
         checkout.subscribe(t, PREMIUM, "https://t.me/$x", 1),
-        checkout.before_purchase(t, PREMIUM, loss(t), [subscription(SubscriptionState.ACTIVE)], wanted="premium:1"),
+        checkout.before_purchase(t, PREMIUM, loss(t), [subscription(SubscriptionState.ACTIVE)], anyway="buy:x"),
+        checkout.one(t, PREMIUM, "https://x/pay/y", 7),
+        checkout.one(t, PLANS.packs[0], None, 0),
         checkout.already_subscribed(t, False),
         checkout.already_subscribed(t, True),
         checkout.not_on_sale(t),

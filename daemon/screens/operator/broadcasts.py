@@ -40,7 +40,7 @@ def _button(t: Texts, button: tuple[str, str, str], plans: Plans, bot: str) -> B
     article = plans.article(value)
     if article is None or not article.on_sale:
         return None
-    return Button(f"⭐ {article.title_in(t.language)}", f"{keyboard.ANEW}buy:{value}")
+    return Button(f"⭐ {article.title_in(t.language)}", f"{keyboard.ANEW}article:{value}")
 
 
 # ---- written

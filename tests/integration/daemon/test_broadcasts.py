@@ -110,7 +110,9 @@ async def test_news_is_written_looked_at_and_sent(people: People) -> None:
     done = await admin.until_text("has gone out", 20)
     assert "Sent: 2" in done.text
     await silent.silence(0.5)
-    invoice = await customer.press(news_of(await customer.history(), "something new"), "⭐ Premium")
+    offer = await customer.press(news_of(await customer.history(), "something new"), "⭐ Premium")
+    assert "your right of withdrawal ends" in offer.text and "/terms" in offer.text
+    invoice = await customer.press(offer, "Premium ·")
     assert invoice.invoice is not None
     await admin.tap(await last_with(admin, "📊 Report"), "📊 Report")
     assert await admin.until_text("within 72 hours: nothing yet")

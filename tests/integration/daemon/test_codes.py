@@ -167,6 +167,7 @@ async def test_a_discount_shows_both_prices_and_is_used_once(daemon_sandbox: San
         made = await make_code(admin, "Discount", "50 %", "everybody")
         code = link_of(made)
         shown = await customer.ask(f"/start {code}")
+        assert "your right of withdrawal ends" in shown.text
         assert "you pay 50 % less, once" in shown.text and "Premium: 500 ⭐ 250 ⭐" in shown.text
         assert labels(shown)[:2] == ["Premium · 250 ⭐", "VIP · 500 ⭐"]
         invoice = await customer.press(shown, "Premium · 250 ⭐")

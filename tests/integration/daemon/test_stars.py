@@ -9,7 +9,8 @@ from pyrogram.errors import RPCError
 from pyrogram.types import Message
 
 from tests import daemon_process
-from tests.daemon_process import Chat, Daemon, button, chat
+from tests.daemon_process import Chat, Daemon, button, chat, labels
+from tests.integration.daemon.test_codes import link_of, make_code
 from tests.sandbox_process import REPOSITORY, Sandbox
 
 PREMIUM = "Premium · 500 ⭐"
@@ -250,6 +251,13 @@ async def test_a_subscription_renews_is_cancelled_and_taken_up_again(daemon_sand
         await customer.until_text("The renewal of Premium is cancelled")
 
 
+async def _vip_code(sandbox: Sandbox, *choices: str) -> str:
+    """The text of a code that an admin makes."""
+    async with chat(sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        return link_of(await make_code(admin, *choices)).removeprefix("c_")
+
+
 async def test_what_a_better_plan_costs_is_said_before_it_is_bought(daemon_sandbox: Sandbox, renewing: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.ask("/language en")
@@ -260,6 +268,14 @@ async def test_what_a_better_plan_costs_is_said_before_it_is_bought(daemon_sandb
         warning = await customer.press(await customer.ask("/premium"), VIP)
         assert "what is left of Premium waits until VIP ends" in warning.text
         assert (await customer.press(warning, "Buy VIP all the same")).invoice is not None
+        codes = [await _vip_code(daemon_sandbox, *choices) for choices in (("VIP", "7 days"), ("Discount", "50 %"))]
+        for code, anyway in zip(codes, ("Take it", "VIP · 500 ⭐"), strict=True):
+            shown = await customer.ask(f"/code {code}")
+            warning = shown if anyway == "Take it" else await customer.press(shown, anyway)
+            assert "what is left of Premium waits until VIP ends" in warning.text, "a code warns as the shop does"
+            assert "Cancel the renewal first" in labels(warning)
+        assert (await customer.press(warning, "Buy VIP all the same")).invoice.total_amount == 500
+
         warning = await customer.press(await customer.ask("/premium"), VIP)
         await customer.tap(await customer.press(warning, "Cancel the renewal first"), "Yes, cancel")
         await customer.until_text("The renewal of Premium is cancelled")
