@@ -54,7 +54,8 @@ def shop(web: Web) -> Iterator[Web]:
     access.give(CUSTOMER, 1, seconds=86_400 * 9, reason="sorry", by=ADMIN, now=now)
     customer_notes.add(CUSTOMER, "kind", ADMIN, now)
     for number in range(3):
-        queue.enqueue(queue.NewJob(CUSTOMER, CUSTOMER, f"https://t.me/channel/{number}", dedupe=str(number)), 10, now)
+        link, key = f"https://t.me/channel/{number}", str(number)
+        queue.enqueue(queue.NewJob(user_id=CUSTOMER, chat_id=CUSTOMER, link=link, dedupe=key), 10, now)
     yield web
 
 
