@@ -20,7 +20,7 @@ def bare(link: str) -> str:
 async def decide(admin: Chat, reporter: Chat, link: str, label: str) -> None:
     """Have somebody complain about a post, and an admin press one of the buttons."""
     await reporter.ask(f"/report {link}")
-    case = await admin.until_text(f"complains about {bare(link)}")
+    case = await admin.until_text(f"complains about {bare(link).removesuffix('?single')}")
     await admin.press(case, label)
 
 
