@@ -7,6 +7,7 @@ from models import outbox
 from models.database import execute, transaction
 from models.event_kinds import ReferralReward
 from models.money.rewards import rows, rules
+from models.money.rewards.rules import Change
 
 LATE_S = 7 * DAY_S
 """Seconds after which nobody hears of a change any more: old news would only confuse."""
@@ -56,7 +57,9 @@ def _tell(user_id: int, now: int) -> int | None:
     rewards = rows.of(user_id)
     for reward in rewards:
         for moment, change in reward.changes():
-            if moment <= now <= moment + LATE_S:
+            # What the ledger holds has happened, also where the provider's clock is ahead of ours.
+            has_happened = moment <= now or change is not Change.BEGUN
+            if has_happened and now <= moment + LATE_S:
                 told = ReferralReward(change=change, side=reward.side, level=reward.of.level, seconds=reward.seconds)
                 key = f"{told.event_kind}:{reward.side}:{reward.of.id}:{change}:{moment}"
                 if outbox.append(told, user_id, now, key) is not None:
