@@ -34,7 +34,7 @@ async def buy(customer: Chat, plan: str, thanks: str) -> None:
 
 def days_ago(days: int, referrer: int, friend: int) -> None:
     """Let what has happened between these two have happened so long ago."""
-    seconds = days * 86_400
+    seconds = days * 86_400 + 60  # a refund of the second in which a reward begins would leave none
     with database.transaction():
         database.execute(_AGO, {"s": seconds, "referrer": referrer, "friend": friend})
         mine = Referral.friend == friend

@@ -32,8 +32,21 @@ from tests.sandbox_process import Sandbox
 
 async def sent(client: Client, query: Any) -> int:
     """The id of the message that the call goes out in, without waiting for its answer."""
-    await client.session.send(query, wait_response=False)
-    return int(client.session.msg_factory._last_msg_id)
+    made = []
+    create = client.session.msg_factory.create
+
+    async def noted(body: Any) -> Any:
+        message = await create(body)
+        if body is query:  # acknowledgements and pings go out meanwhile
+            made.append(message.msg_id)
+        return message
+
+    client.session.msg_factory.create = noted
+    try:
+        await client.session.send(query, wait_response=False)
+    finally:
+        client.session.msg_factory.create = create
+    return int(made[0])
 
 
 def part(file_id: int) -> Any:
