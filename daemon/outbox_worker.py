@@ -33,8 +33,17 @@ MAX_ATTEMPTS = 8
 """How often an event is tried whose rendering raises an exception: for about four minutes."""
 MANY_SALES = 4
 """From how many sales at once on one message tells them all."""
-PROMOTING = frozenset({EventKind.PAYMENT_COMPLETED, EventKind.ACCESS_GIVEN, EventKind.REFERRAL_REWARD})
-"""Kinds after which a customer's waiting links may have a higher priority."""
+PROMOTING = frozenset(
+    {
+        EventKind.PAYMENT_COMPLETED,
+        EventKind.ACCESS_GIVEN,
+        EventKind.REFERRAL_REWARD,
+        EventKind.DISPUTE_CLOSED,
+        EventKind.GIFT_CHANGED,
+        EventKind.REQUEST_DONE,
+    }
+)
+"""Kinds after which a customer may have more: a purchase, or what a dispute or a refund withheld and that came back."""
 
 REFUSED = (BadRequest, Forbidden, NotAcceptable)
 """Errors that Telegram gives however often the call is made."""

@@ -22,12 +22,12 @@ from daemon.telegram.errors import Unreachable
 from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
 from daemon.wakeup import Wakeup
-from models import database, event_kinds, outbox, users
-from models.database import Watcher
-from models.event_kinds import CheckoutCancelled
+from models import database, event_kinds, outbox, returns, users
+from models.database import Watcher, transaction
+from models.event_kinds import CheckoutCancelled, EventKind, GiftChanged
 from models.maintenance import clock_repair, health
-from models.money import access, payments
-from models.tables import Event
+from models.money import access, payments, provider_requests
+from models.tables import Event, Request
 from tests import environment, purchases
 from tests.daemon_process import Chat, Daemon, chat
 from tests.sandbox_process import Sandbox
@@ -162,10 +162,35 @@ class Post(Sender):
         return 1
 
 
-def worker(configured: Settings, database: Database, post: Post) -> OutboxWorker:
+def worker(
+    configured: Settings, database: Database, post: Post, promote: Callable[[int, int], None] | None = None
+) -> OutboxWorker:
     """A worker that writes to nobody but *post*."""
     notifier = Notifier(configured, environment.catalogue(configured), database, post)
-    return OutboxWorker(configured.admin_ids, notifier, database, Wakeup(Watcher()))
+    return OutboxWorker(configured.admin_ids, notifier, database, Wakeup(Watcher()), promote=promote)
+
+
+async def test_what_comes_back_to_a_customer_releases_their_links(database_file: Path, tmp_path: Path) -> None:
+    now = int(time.time())
+    for user_id in (5, 6, 7):
+        users.seen(user_id, "Alba", None, "en", now)
+    for user_id, charge in ((5, "disputed"), (6, "returned")):
+        payments.settle(purchases.fact(purchases.order(user_id, provider="paypal", now=now), now, charge), now)
+    purchases.dispute_opened("paypal", "disputed", "D", now, now)
+    (returned,) = payments.history_of(6)
+    assert returns.ask(returned.id, 6, 7, now) is returns.Answer.POSSIBLE
+    Event.delete().execute()
+    # When the shop wins a dispute, a refund fails, and a dispute about a gift is won
+    purchases.dispute_closed("paypal", "disputed", "D", True, now, now)
+    provider_requests.fail(Request.get().id, "TRANSACTION_DISPUTED", now)
+    with transaction():
+        outbox.append(GiftChanged(plan="premium", about=EventKind.DISPUTE_CLOSED, won=True), 7, now)
+    configured, database = settings.load(environment.minimal(tmp_path), None), Database()
+    promoted: set[int] = set()
+    await worker(configured, database, Post({}), promote=lambda user_id, _: promoted.add(user_id)).tell_due()
+    await database.close()
+    # Then whom it concerns has the links that waited
+    assert promoted >= {5, 6, 7}
 
 
 async def told_of_an_incident(tmp_path: Path, post: Post) -> Event:
