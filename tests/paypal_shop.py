@@ -302,10 +302,11 @@ class PayPalShop:
         web: Web | None = None,
         purpose: orders.Purpose = "plan",
         code: str | None = None,
+        job: int | None = None,
     ) -> "Buyer":
         """A customer in front of a payment link."""
         user_id = self.customer() if user_id is None else user_id
-        token = orders.pay_token(SECRET_KEY, user_id, plan, int(time.time()), purpose=purpose, code=code)
+        token = orders.pay_token(SECRET_KEY, user_id, plan, int(time.time()), purpose=purpose, code=code, job=job)
         return Buyer(self, user_id, f"{(web or self.web).url}/pay/{token}")
 
     # What is true

@@ -20,6 +20,7 @@ from config.texts import Texts, translator
 from config.units import DAY_S
 from models import users
 from models.errors import AlreadySubscribed, MoveRefused, TokenExpired, TokenForged
+from models.jobs import holding
 from models.money import access, orders, payments, subscriptions
 from models.money.orders import Discount, OrderInfo, Purpose
 from models.money.providers import PAYPAL
@@ -50,12 +51,13 @@ CHANGED = "changed"
 
 @dataclass(frozen=True)
 class Buyer:
-    """Who has opened a payment link, what it offers them, what for, and with which discount."""
+    """Who has opened a payment link, what it offers them, what for, with which discount, and for which held job."""
 
     user: UserInfo
     article: Article
     purpose: Purpose = "plan"
     discount: Discount | None = None
+    job: int | None = None
 
     @property
     def sold(self) -> Article:
@@ -140,6 +142,8 @@ def pay(token: str) -> BaseResponse:
         return outcome(texts, messages.banned(texts), 403)
     if buyer.purpose == "gift" and (refused := _gift_refusal(user.id, texts, now)):
         return outcome(texts, refused, 403)
+    if buyer.job is not None:
+        holding.choose(user.id, buyer.job, now)
     try:
         with current_shop().within(PATIENCE_S):
             order, found = current_shop().sell(
@@ -229,7 +233,7 @@ def _buyer(token: str) -> Buyer:
     discount = codes.discount(said.code, user.id, settings.secret_key, now) if said.code else None
     if said.code and (discount is None or plan.renews):
         abort(410)
-    return Buyer(user, plan, said.purpose, discount)
+    return Buyer(user, plan, purpose=said.purpose, discount=discount, job=said.job)
 
 
 def _returned() -> OrderInfo:

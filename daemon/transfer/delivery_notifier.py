@@ -70,7 +70,7 @@ class DeliveryNotifier:
     async def _job_held(self, event: EventInfo) -> None:
         held, left = event.read(JobHeld), await self._left(event.user_id or 0)
         offers = await self._database(self._offers, held, event.user_id or 0)
-        pay_links = orders.pay_addresses(self._settings, event.user_id or 0, offers.articles, int(time.time()))
+        pay_links = self._pay_links(event.user_id or 0, offers, held.job)
         await self._send(event, lambda t: deliveries.held(held, self._standing(t, left), offers, pay_links))
 
     def _offers(self, held: JobHeld, user_id: int) -> Offers:
@@ -93,11 +93,15 @@ class DeliveryNotifier:
         waiting = await self._database(batches.waiting, held.batch)
         batch = await self._database(batches.get, held.batch)
         offers = holding.offers_of_rest(self._catalogue.plans, held, waiting)
-        pay_links = orders.pay_addresses(self._settings, batch.user_id, offers.articles, int(time.time()))
+        pay_links = self._pay_links(batch.user_id, offers, held.job or None)
         counts = {"waiting": waiting, "total": batch.total}
         await self._send(
             event, lambda t: deliveries.batch_held(held, self._standing(t, {}), offers, pay_links, **counts)
         )
+
+    def _pay_links(self, user_id: int, offers: Offers, job_id: int | None) -> dict[str, str]:
+        """Where PayPal sells what is offered, for that very job."""
+        return orders.pay_addresses(self._settings, user_id, offers.articles, int(time.time()), job=job_id)
 
     async def _news_offered(self, event: EventInfo) -> None:
         await self._send(event, news.offer)

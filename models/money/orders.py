@@ -146,12 +146,13 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class PayToken:
-    """The content of a payment link: the customer, the plan, what for, and with which discount code."""
+    """The content of a payment link: the customer, the plan, what for, with which discount code, for which held job."""
 
     user_id: int
     plan_code: str
     purpose: Purpose = "plan"
     code: str | None = None
+    job: int | None = None
 
 
 def create(
@@ -520,27 +521,45 @@ def failed(row: Order) -> bool:
 
 
 def pay_token(
-    secret_key: str, user_id: int, plan_code: str, now: int, purpose: Purpose = "plan", code: str | None = None
+    secret_key: str,
+    user_id: int,
+    plan_code: str,
+    now: int,
+    *,
+    purpose: Purpose = "plan",
+    code: str | None = None,
+    job: int | None = None,
 ) -> str:
-    """Sign the tail of a payment link for this customer and plan."""
-    more = [] if purpose == "plan" and code is None else [purpose, code]
+    """Sign the tail of a payment link for this customer and plan; *job* is the held job that it is to bring."""
+    more: list[Any] = [] if purpose == "plan" and code is None and job is None else [purpose, code]
+    if job is not None:
+        more.append(job)
     token = _signer(secret_key).dumps([user_id, plan_code, now, *more])
     return token if isinstance(token, str) else token.decode()
 
 
 def pay_address(
-    settings: Settings, user_id: int, article: Article, now: int, purpose: Purpose = "plan", code: str | None = None
+    settings: Settings,
+    user_id: int,
+    article: Article,
+    now: int,
+    *,
+    purpose: Purpose = "plan",
+    code: str | None = None,
+    job: int | None = None,
 ) -> str | None:
     """The signed address of the page where this customer pays; None where the article is not sold there."""
     if not settings.paypal_enabled or PAYPAL.currency_of(article) is None:
         return None
-    token = pay_token(settings.secret_key, user_id, article.code, now, purpose=purpose, code=code)
+    token = pay_token(settings.secret_key, user_id, article.code, now, purpose=purpose, code=code, job=job)
     return f"{settings.backend_url}/pay/{token}"
 
 
-def pay_addresses(settings: Settings, user_id: int, articles: Iterable[Article], now: int) -> dict[str, str]:
-    """Where this customer pays, by the code of each of the *articles* that PayPal sells."""
-    found = {each.code: pay_address(settings, user_id, each, now) for each in articles}
+def pay_addresses(
+    settings: Settings, user_id: int, articles: Iterable[Article], now: int, job: int | None = None
+) -> dict[str, str]:
+    """Where this customer pays, to bring a held *job*, by the code of each of the *articles* that PayPal sells."""
+    found = {each.code: pay_address(settings, user_id, each, now, job=job) for each in articles}
     return {code: address for code, address in found.items() if address}
 
 

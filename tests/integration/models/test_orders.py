@@ -241,6 +241,9 @@ KEY = "k" * 32
 def test_a_payment_link_says_who_buys_what() -> None:
     token = orders.pay_token(KEY, 7, "vip", NOW)
     assert orders.read_pay_token(KEY, token, 3600, NOW + 3600) == orders.PayToken(7, "vip")
+    for more in ({"job": 5}, {"purpose": "gift"}, {"code": "SUMMER", "job": 5}):
+        token = orders.pay_token(KEY, 7, "vip", NOW, **more)
+        assert orders.read_pay_token(KEY, token, 3600, NOW) == orders.PayToken(7, "vip", **more)
 
 
 def test_an_expired_link_is_told_from_a_forged_one() -> None:

@@ -7,11 +7,13 @@ import pytest
 import requests
 
 from models import users
-from models.money import payments, subscriptions
+from models.jobs import queue
+from models.jobs.states import JobState
+from models.money import orders, payments, subscriptions
 from models.money.subscriptions import SubscriptionInfo
 from models.tables import Request
 from tests.daemon_process import Chat, button, chat, labels
-from tests.paypal_shop import Buyer, heading, until
+from tests.paypal_shop import SECRET_KEY, Buyer, heading, until
 from tests.town import Town
 
 
@@ -260,6 +262,8 @@ async def test_a_pack_bought_with_paypal_at_the_limit_brings_the_post(town: Town
         refused = await customer.until_text("You have reached your limit")
         assert "5 videos: 80 ⭐ · $2.00; 5 videos of up to 2000 MB, without an end" in refused.text
         pages = [it.url for row in refused.reply_markup.inline_keyboard for it in row if it.url and "/pay/" in it.url]
+        said = orders.read_pay_token(SECRET_KEY, pages[0].rpartition("/")[2], 60, int(time.time()))
+        assert queue.get(said.job or 0).state is JobState.HELD, "the page is for this very post"
         buyer = buyer_of(town, pages[0], customer.id)
         assert "5 videos of up to 2000 MB, without an end" in buyer.page().text
         page = buyer.go(buyer.choose(buyer.start(), "approve"))

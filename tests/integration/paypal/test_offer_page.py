@@ -5,10 +5,15 @@ import time
 import pytest
 import requests
 
-from models import notes
+from config.plans import Limit
+from models import notes, returns
+from models.event_kinds import JobHeld
+from models.jobs import holding, states
+from models.jobs.usage import Room
 from models.money import access, subscriptions
 from tests.integration.paypal.test_paypal_subscriptions import subscribed
 from tests.paypal_shop import PayPalShop, heading, until
+from tests.store import OVER, claim, enqueue
 
 
 @pytest.mark.parametrize(
@@ -196,3 +201,24 @@ def test_terms_are_in_the_chat_where_there_is_no_page(shop: PayPalShop) -> None:
     for screen, label in {"terms": "Terms of use", "paysupport": "Refunds and help", "privacy": "Privacy"}.items():
         assert f'<a href="https://t.me/tollbot?start={screen}">{label}</a>' in page
     assert "By paying you accept the terms of use." in page
+
+
+def held_link(user_id: int, key: str) -> int:
+    """A link to a video that a limit holds."""
+    now = int(time.time())
+    job = enqueue(user_id, f"{user_id}/{key}", now=now).id
+    assert claim("w", now).id == job
+    needs = {"missing": 1, "wants": {"video": 1}, "largest": {"video": 1}}
+    holding.hold("w", JobHeld(job=job, reason="limit", detail=OVER.stored(), kind="video", **needs), now)  # type: ignore[arg-type]
+    return job
+
+
+def test_a_held_link_that_is_paid_here_goes_before_older_ones(shop: PayPalShop) -> None:
+    user = shop.customer()
+    older, newer = held_link(user, "older"), held_link(user, "newer")
+    shop.buyer(job=older).click()  # of somebody else: it chooses nothing
+    shop.buyer(user, job=newer).pay()
+    until(lambda: shop.access(user).level == 1, "access")
+    now = int(time.time())
+    assert [returns.behind(states.get(job), 7, now) is not None for job in (older, newer)] == [False, True]
+    assert holding.release(user, Room({"video": Limit(1, "all")}, "2027-01-15"), 1, now) == [newer]
