@@ -260,9 +260,11 @@ def trial(setting: Setting, offered: Trial) -> Screen:
     return Screen(text, ((try_button(t, offered),), (keyboard.home(t),)))
 
 
-def or_try(t: Texts, offered: Trial) -> str:
-    """The trial beside what is on sale."""
+def or_try(t: Texts, offered: Trial, *, alone: bool = False) -> str:
+    """The trial beside what is on sale, or *alone*."""
     plan, span = escape(offered.plan.title_in(t.language)), t.duration(offered.seconds)
+    if alone:
+        return t.gettext("Try <b>{plan}</b> for {span}, for nothing.", plan=plan, span=span)
     return t.gettext("Or try <b>{plan}</b> for {span}, for nothing.", plan=plan, span=span)
 
 

@@ -101,6 +101,9 @@ def batch_held(
     lines = [f"⏸ {_reached(t, payload)} {on_hold}", *_ways_on(standing, payload, offers, pay_links, button=go_on.text)]
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload.batch}")
     rows = _price_buttons(t, offers, pay_links, payload.job or None)
+    if offers.trial is not None:
+        lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
+        rows = [*rows, (codes.try_button(t, offers.trial),)]
     return keyboard.lasting(Screen("\n".join(lines), (*rows, *keyboard.rows(keyboard.plans(t), go_on, stop))))
 
 
@@ -113,7 +116,7 @@ def _ways_on(
     yield from (_offer(t, each, pay_links) for each in offers.articles)
     if held.period == "day":
         yield t.gettext("Your limit starts again tomorrow: press “{button}” then.", button=button)
-    elif not offers.articles:
+    elif not offers.articles and offers.trial is None:
         yield t.gettext("No plan on sale allows more.")
     if offers.articles:
         yield checkout.before_payment(t, standing.refund_days)
@@ -175,7 +178,7 @@ def held(payload: JobHeld, standing: Standing, offers: Offers, pay_links: Mappin
         lines.append(checkout.before_payment(t, standing.refund_days))
     rows = _price_buttons(t, offers, pay_links, payload.job)
     if offers.trial is not None:
-        lines.append(codes.or_try(t, offers.trial))
+        lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
         rows = [*rows, (codes.try_button(t, offers.trial),)]
     return keyboard.lasting(Screen("\n".join(lines), (*rows, (keyboard.home(t),))))
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 
 from config.settings import Settings
 from config.texts import Texts
@@ -69,15 +68,13 @@ class DeliveryNotifier:
 
     async def _job_held(self, event: EventInfo) -> None:
         held, left = event.read(JobHeld), await self._left(event.user_id or 0)
-        offers = await self._database(self._offers, held, event.user_id or 0)
+        offers = await self._for(event, holding.offers(self._catalogue.plans, held))
         pay_links = self._pay_links(event.user_id or 0, offers, held.job)
         await self._send(event, lambda t: deliveries.held(held, self._standing(t, left), offers, pay_links))
 
-    def _offers(self, held: JobHeld, user_id: int) -> Offers:
-        """What would bring a held link, with the trial where the customer may have it."""
-        offers = holding.offers(self._catalogue.plans, held)
-        had = offers.trial is not None and codes.trial_fault(user_id, self._settings.secret_key) is not None
-        return replace(offers, trial=None) if had else offers
+    async def _for(self, event: EventInfo, offers: Offers) -> Offers:
+        """The offers to the customer of the event."""
+        return await self._database(codes.offers_to, event.user_id or 0, offers, self._settings.secret_key)
 
     async def _batch(self, event: EventInfo) -> None:
         batch_id = event.read(BatchFinished).batch
@@ -92,7 +89,7 @@ class DeliveryNotifier:
         held = event.read(BatchHeld)
         waiting = await self._database(batches.waiting, held.batch)
         batch = await self._database(batches.get, held.batch)
-        offers = holding.offers_of_rest(self._catalogue.plans, held, waiting)
+        offers = await self._for(event, holding.offers_of_rest(self._catalogue.plans, held, waiting))
         pay_links = self._pay_links(batch.user_id, offers, held.job or None)
         counts = {"waiting": waiting, "total": batch.total}
         await self._send(

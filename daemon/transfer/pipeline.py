@@ -38,6 +38,7 @@ from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobInfo
 from models.jobs.usage import Needs, Room
 from models.money import access
+from models.promotion import codes
 
 logger = logging.getLogger(__name__)
 
@@ -205,11 +206,17 @@ class Pipeline:
             wants=dict(needs.wants),
             largest=dict(needs.largest),
         )
-        if run.job.batch_id is None and holding.offers(self._catalogue.plans, held).articles:
+        if run.job.batch_id is None and await self._is_offered(run.job.user_id, held):
             if await self._database(holding.hold, str(run.job.owner), held, _now(), self._room(run)):
                 logger.info("job.held", extra=_fields(run) | {"reason": reason})
             raise LimitReached
         raise PermanentFailure(reason, detail)
+
+    async def _is_offered(self, user_id: int, held: JobHeld) -> bool:
+        """Whether anything would bring the customer the post, the trial among it."""
+        offers = holding.offers(self._catalogue.plans, held)
+        offers = await self._database(codes.offers_to, user_id, offers, self._settings.secret_key)
+        return bool(offers.articles or offers.trial)
 
     async def _send_stored(
         self,

@@ -47,7 +47,7 @@ class Offers:
 
 
 def offers(plans: Plans, held: JobHeld) -> Offers:
-    """What is on sale that alone lets this post through: packs of its kind, and plans."""
+    """What is on sale that alone lets this post through: packs of its kind, and plans. The trial of whoever may try."""
     packs = (pack for pack in plans.packs_on_sale() if held.missing and _brings(pack, held))
     able = (plan for plan in plans.on_sale() if _allows(plan, held))
     trial = plans.trial if plans.trial and _allows(plans.trial.plan, held) else None
@@ -57,18 +57,22 @@ def offers(plans: Plans, held: JobHeld) -> Offers:
 def offers_of_rest(plans: Plans, held: BatchHeld, waiting: int) -> Offers:
     """What is on sale that lets a batch go on, of which *waiting* links wait.
 
-    The smallest pack of the kind that brings all of them, or else the largest, and each plan with room for one more.
+    The smallest pack of the kind that brings all of them, or else the largest, and each plan with room for one more;
+    the trial too, of whoever may try.
     """
     fitting = [pack for pack in plans.packs_on_sale() if pack.kind == held.kind and pack.max_bytes >= held.largest]
     fitting.sort(key=lambda pack: pack.count)
     packs = [pack for pack in fitting if pack.count >= waiting][:1] or fitting[-1:]
-    able = [plan for plan in plans.on_sale() if held.largest <= plan.max_bytes and _has_room_for(plan, held)]
-    return Offers(tuple(packs), tuple(sorted(able, key=_price)))
+    able = [plan for plan in plans.on_sale() if _has_room_for(plan, held)]
+    trial = plans.trial if plans.trial and _has_room_for(plans.trial.plan, held) else None
+    return Offers(tuple(packs), tuple(sorted(able, key=_price)), trial)
 
 
 def _has_room_for(plan: Plan, held: BatchHeld) -> bool:
     limit = plan.limits[held.kind]
-    return _has_room(limit, held.wanted, held.used if limit.period == held.period else 0)
+    return held.largest <= plan.max_bytes and _has_room(
+        limit, held.wanted, held.used if limit.period == held.period else 0
+    )
 
 
 def _brings(pack: Pack, held: JobHeld) -> bool:

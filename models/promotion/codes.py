@@ -6,7 +6,7 @@ so that they redeem nothing twice.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,7 @@ from models.database import joined_transaction, transaction
 from models.event_kinds import CodesHeld, GiftTaken
 from models.jobs import budgets
 from models.jobs.budgets import Budget, Purpose, Span
+from models.jobs.holding import Offers
 from models.money.orders import Discount, OrderState
 from models.money.vouchers import admission, contents, gifts, texts
 from models.money.vouchers.contents import Content
@@ -203,6 +204,12 @@ def trial_fault(user_id: int, secret_key: str) -> Fault | None:
     if row is not None and _has_redeemed(Redemption.code == row, user_id, secret_key):
         return Fault.REDEEMED
     return Fault.NOT_NEW if _has_paid(user_id) else None
+
+
+def offers_to(user_id: int, offers: Offers, secret_key: str) -> Offers:
+    """The offers to a customer: without the trial where they may not have it."""
+    may = offers.trial is not None and trial_fault(user_id, secret_key) is None
+    return offers if may else replace(offers, trial=None)
 
 
 def _trial_row(now: int) -> Code:

@@ -344,7 +344,8 @@ def rests(t: Texts) -> Iterator[Screen]:
         payload = BatchHeld(batch=1, job=2, **detail, wanted=1)
         offers = holding.offers_of_rest(PLANS, payload, 2)
         yield deliveries.batch_held(payload, standing, offers, {"premium": "https://x/pay/y"}, waiting=2, total=5)
-        yield deliveries.batch_held(payload, standing, holding.Offers((), ()), {}, waiting=1, total=5)
+        for trial in (None, Trial(PREMIUM, 3)):
+            yield deliveries.batch_held(payload, standing, holding.Offers((), (), trial), {}, waiting=1, total=5)
 
 
 def brought(t: Texts) -> Iterator[Screen]:

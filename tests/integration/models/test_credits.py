@@ -19,11 +19,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from config.plans import Limit, Pack, Plan
+from config.plans import Limit, Pack, Plan, Trial
 from config.units import DAY_S, MIB
 from models import database, outbox, returns
 from models.errors import LeaseLost
-from models.event_kinds import JobFinished, JobHeld
+from models.event_kinds import BatchHeld, JobFinished, JobHeld
 from models.jobs import batches, holding, queue, usage
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
@@ -33,12 +33,13 @@ from models.money import access, credits, orders, payments, provider_requests
 from models.money.credits import Purchase, Use
 from models.money.fold import Refunded
 from models.money.payments import PaymentInfo
+from models.promotion import codes
 from models.returns import Answer
 from models.tables import TABLES, CreditUse, Job, Order, Request, Usage
 from tests import purchases
 from tests.examples import slow
 from tests.purchases import BOT, SECRET
-from tests.store import FREE, NOW, OVER, PLANS, TODAY, claim, customers, enqueue, exported, new_batch
+from tests.store import FREE, NOW, OVER, PLANS, PREMIUM, TODAY, claim, customers, enqueue, exported, new_batch
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -353,6 +354,20 @@ def test_a_held_link_is_told_with_what_would_bring_it() -> None:
     assert [each.code for each in both.articles] == ["premium", "vip"]
     huge = holding.offers(PLANS, replace(held, largest={"video": 2001 * MIB}))
     assert huge.articles == ()
+
+
+def test_the_trial_is_offered_to_whom_may_have_it_and_no_other() -> None:
+    # Given a trial of a plan that is not for sale, and nothing else
+    hidden = replace(PREMIUM, on_sale=False)
+    shop = replace(PLANS, plans=(FREE, hidden), packs=(), trial=Trial(hidden, 3))
+    alone, rest = hold(running("a")), BatchHeld(batch=1, job=1, largest=MIB, **OVER.stored())
+    for found in (holding.offers(shop, alone), holding.offers_of_rest(shop, rest, 2)):
+        assert found.articles == () and codes.offers_to(1, found, SECRET).trial == shop.trial
+    too_large = replace(rest, largest=hidden.max_bytes + 1)
+    assert holding.offers_of_rest(shop, too_large, 2).trial is None
+    codes.try_out(Trial(hidden, 3), 1, SECRET, NOW)
+    for found in (holding.offers(shop, alone), holding.offers_of_rest(shop, rest, 2)):
+        assert codes.offers_to(1, found, SECRET).trial is None and codes.offers_to(2, found, SECRET).trial == shop.trial
 
 
 # ---- any order
