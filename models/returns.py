@@ -5,12 +5,13 @@ no post was delivered, or is on its way, since its time began to be consumed: ti
 nothing.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from config.units import DAY_S
 from models.database import execute, snapshot, transaction
 from models.jobs import usage
-from models.jobs.states import JobInfo
+from models.jobs.states import JobInfo, JobState
 from models.money import access, credits, payments, provider_requests
 from models.money.payments import PaymentInfo, PaymentState
 from models.money.vouchers import gifts
@@ -22,7 +23,8 @@ _KNOWN_SINCE = """
 SELECT EXISTS (SELECT 1 FROM payment JOIN "user" AS buyer ON buyer.id = payment.user_id
                WHERE payment.id = ? AND buyer.erased_at IS NULL AND buyer.created_at <= payment.recorded_at)
 """
-_CHOSEN = "SELECT chosen_at FROM job WHERE id = ?"
+_WANTED = "SELECT kind, chosen_at FROM job WHERE id = ?"
+_MISSING = f"SELECT kind, chosen_at, user_id FROM job WHERE batch_id = ? AND state <> '{JobState.DONE}'"
 
 
 class Answer(StrEnum):
@@ -63,12 +65,28 @@ def possible(user_id: int, days: int, now: int) -> list[PaymentInfo]:
 def behind(job: JobInfo, days: int, now: int) -> PaymentInfo | None:
     """The newest unused payment that was to bring this job: of a pack of its kind, or made for it; None without one."""
     with snapshot():
-        ((chosen_at,),) = execute(_CHOSEN, (job.id,)).fetchall() or [(None,)]
-        packs = {each.payment_id for each in credits.of(job.user_id) if each.kind == job.kind}
-        for payment in possible(job.user_id, days, now):
-            is_made_for_it = chosen_at is not None and chosen_at <= (payment.completed_at or 0)
-            if payment.id in packs or (payment.purpose == "plan" and is_made_for_it):
-                return payment
+        return _behind(execute(_WANTED, (job.id,)).fetchall(), job.user_id, days, now)
+
+
+def behind_batch(batch_id: int, days: int, now: int) -> PaymentInfo | None:
+    """Find as :func:`behind` what was to bring links of a batch that were not delivered."""
+    with snapshot():
+        missing = execute(_MISSING, (batch_id,)).fetchall()
+        return (
+            _behind([(kind, chosen_at) for kind, chosen_at, _ in missing], missing[0][2], days, now)
+            if missing
+            else None
+        )
+
+
+def _behind(wanted: Sequence[tuple[str | None, int | None]], user_id: int, days: int, now: int) -> PaymentInfo | None:
+    """The newest unused payment for what was *wanted*: of which kind, and when it was chosen."""
+    kinds, chosen = {kind for kind, _ in wanted}, [chosen_at for _, chosen_at in wanted if chosen_at is not None]
+    packs = {each.payment_id for each in credits.of(user_id) if each.kind in kinds}
+    for payment in possible(user_id, days, now):
+        is_made_for_it = bool(chosen) and min(chosen) <= (payment.completed_at or 0)
+        if payment.id in packs or (payment.purpose == "plan" and is_made_for_it):
+            return payment
     return None
 
 

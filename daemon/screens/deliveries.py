@@ -64,12 +64,15 @@ def counted(t: Texts, name: str, number: int) -> str:
     }.get(name) or plan_texts.counted(t, name, number)
 
 
-def batch(counts: Mapping[JobState, int], used_up: Mapping[str, int], standing: Standing) -> Screen:
-    """The end of a batch: its outcomes, what it used and what is left."""
+def batch(
+    counts: Mapping[JobState, int], used_up: Mapping[str, int], standing: Standing, unused: PaymentInfo | None = None
+) -> Screen:
+    """The end of a batch: its outcomes, what it used and what is left. *unused* was paid for it, and not used."""
     lines = [_outcome(standing.t, counts)]
     if used_up:
         lines.append(used(standing, used_up))
-    return Screen("\n".join(lines))
+    screen = Screen("\n".join(lines))
+    return screen if unused is None else _with_money_back(standing, screen, unused)
 
 
 def _outcome(t: Texts, counts: Mapping[JobState, int]) -> str:

@@ -81,7 +81,8 @@ class DeliveryNotifier:
         counts = await self._database(batches.counts, batch_id)
         used = await self._database(usage.of_batch, batch_id)
         left, credit = await self._left(event.user_id or 0), await self._credit(event)
-        await self._send(event, lambda t: deliveries.batch(counts, used, self._standing(t, left, credit)))
+        unused = await self._database(returns.behind_batch, batch_id, self._settings.refund_days, int(time.time()))
+        await self._send(event, lambda t: deliveries.batch(counts, used, self._standing(t, left, credit), unused))
         if used:
             await self._offer_news(event)
 

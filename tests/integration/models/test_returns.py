@@ -10,7 +10,7 @@ from config.plans import Limit, Pack, Plan
 from config.units import DAY_S, MIB
 from models import database, outbox, returns, users
 from models.event_kinds import EventKind, RequestDone
-from models.jobs import holding, queue, states, usage
+from models.jobs import batches, holding, queue, states, usage
 from models.jobs.reasons import RefusalReason
 from models.jobs.usage import Needs
 from models.maintenance import privacy, retention
@@ -21,7 +21,7 @@ from models.tables import Request, Usage
 from tests import purchases
 from tests.integration.models.test_credits import FULL, TEN, UTC, bought, deliver, hold, reserve, running
 from tests.purchases import MONTHLY, PREMIUM, VIP
-from tests.store import NOW, claim, customers, enqueue
+from tests.store import NOW, OVER, claim, customers, enqueue, new_batch
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -49,6 +49,24 @@ def use(now: int, key: str = "used") -> None:
     job = claim("w", now, per_customer=99)
     usage.reserve(job.id, 1, {"video": 1}, {"video": Limit(50, "day")}, usage.day_of(now, UTC), now)
     queue.finish(job.id, "w", queue.Delivered(), now)
+
+
+def test_a_pack_for_a_batch_that_was_not_delivered_goes_back() -> None:
+    links = tuple(f"https://t.me/channel/{number}" for number in range(2))
+    batch = batches.enqueue(new_batch(1, "batch", links), 99, NOW)
+    assert isinstance(batch, batches.BatchInfo)
+    first, second = claim("w"), claim("w")
+    queue.size_known(second.id, "video", 1)
+    batches.hold(second.id, "w", OVER, NOW, Needs({"video": 1}))
+    pack = bought(1)
+    assert holding.release(1, FULL, 0, NOW) == [second.id]
+    assert returns.behind_batch(batch.id, DAYS, NOW) is None, "the pack is about to be used"
+    queue.refuse(claim("w").id, "w", RefusalReason.NOT_FOUND, NOW)
+    queue.finish(first.id, "w", queue.Delivered(), NOW)
+    found = returns.behind_batch(batch.id, DAYS, NOW)
+    assert found is not None and found.id == pack.id
+    reserve(running("another"), 1)
+    assert returns.behind_batch(batch.id, DAYS, NOW) is None
 
 
 # ---- what goes back
