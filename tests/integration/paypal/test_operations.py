@@ -305,8 +305,8 @@ def test_pages_answer_in_time_while_paypal_hangs(shop: PayPalShop) -> None:
     shop.paypal.clear_switches()
     shop.silence_webhooks()
     shop.make_due(charged_id)
-    until(lambda: shop.access(told.id).level == 1, "upkeep, which finishes the webhook")
-    until(lambda: shop.access(charged.id).level == 1, "upkeep, which finds the money that moved")
+    until(lambda: shop.access(told.id).level == 1, "upkeep, which finishes the webhook", 40)
+    until(lambda: shop.access(charged.id).level == 1, "upkeep, which finds the money that moved", 40)
     assert len([it for it in shop.paypal.captures() if it["custom_id"] == shop.order(charged_id).public_id]) == 1
     assert coming.start()
 
