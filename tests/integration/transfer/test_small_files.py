@@ -160,12 +160,13 @@ async def test_who_leaves_does_not_take_it_from_others(running: Rig, lucia: Cust
     # Given two who wait for the same file
     post = publish(running, private_chat)
     strike(running, "delay", method="upload.getFile", seconds=2)
-    leading, waiting = [await running.ask(lucia, post["url"]) for _ in range(2)]
+    leading = await running.ask(lucia, post["url"])
 
     async def reads() -> bool:
         return bool(running.control("GET", "/stats")["outstanding"].get("upload.getFile"))
 
     await until(reads)
+    waiting = await running.ask(lucia, post["url"])
     # When the one for whom it is being read cancels
     await running.cancel(leading)
     # Then the other gets it, and only they
