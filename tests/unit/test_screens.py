@@ -76,8 +76,8 @@ from models.promotion.referrals import Arrival, Standing
 from models.promotion.segments import Segment, SegmentKind
 from models.returns import Answer
 from models.users import UserInfo
-from models.words import moments
 from tests.sandbox_process import REPOSITORY
+from web.console.words import moments
 
 UTC = ZoneInfo("UTC")
 NOW = 1_780_000_000

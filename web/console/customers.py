@@ -26,9 +26,10 @@ from models.promotion.segments import Segment, SegmentKind
 from models.roles import Act, Role
 from models.users import UserInfo
 from models.words import acts as act_words
-from models.words import moments, refusals, states
 from models.words import payments as payment_words
+from models.words import refusals
 from web.console import guard, layout
+from web.console.words import moments, states
 
 LINKS_SHOWN, PAYMENTS_SHOWN, NOTES_SHOWN = 10, 10, 5
 MOST_DAYS = 3650

@@ -18,9 +18,10 @@ from models.maintenance import backup_requests, backups
 from models.maintenance import health as beats
 from models.maintenance.health import BEAT_STALE_S
 from models.roles import Act
-from models.words import incidents, states
+from models.words import incidents
 from web import rendering
 from web.console import guard, layout
+from web.console.words import states
 
 PROGRAMS = ("daemon", "web", "upkeep")
 INCIDENTS_SHOWN = 20

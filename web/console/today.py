@@ -17,9 +17,10 @@ from models.maintenance import health as beats
 from models.money import income
 from models.money.income import Income
 from models.roles import Act
-from models.words import incidents, refusals, states
+from models.words import incidents, refusals
 from web import rendering
 from web.console import guard, layout
+from web.console.words import states
 
 DAYS = 90
 WEEK, MONTH = 7, 30

@@ -7,7 +7,8 @@ from config.plain_text import plain
 from config.plans import Plans
 from config.texts import Texts
 from models.books.history import Moment
-from models.words import acts, payments, refusals, states
+from models.words import acts, payments, refusals
+from web.console.words import states
 
 Detail = Mapping[str, Any]
 

@@ -1,0 +1,1 @@
+"""What the console alone says: what happened to a customer, how links and renewals stand."""
