@@ -25,21 +25,46 @@ def changes(before: Plans, after: Plans, waiting: Mapping[str, int], t: Texts) -
 def cuts(before: Plans, after: Plans) -> list[Article]:
     """What would be sold for less than half of its price, in any currency, by the piece or by the day: as it would be.
 
-    A new currency is compared by what other articles cost in both; where none tells, it counts.
+    What was not sold before, or gives more than it did, is compared by the day or item with what gave no more. A new
+    currency is compared by what other articles cost in both; where none tells, it counts.
     """
-    pairs = [(before.article(new.code), new) for new in after.articles if new.on_sale]
     return [
         new
-        for old, new in pairs
-        if old and any(_is_cut(old, new, currency, _worth(before, old, currency)) for currency in new.prices)
+        for new in after.articles
+        if new.on_sale
+        and any(
+            _is_cut(old, new, currency, _worth(before, old, currency))
+            for old in _replaced(before, new)
+            for currency in new.prices
+        )
     ]
+
+
+def _replaced(before: Plans, new: Article) -> Iterator[Article]:
+    """What customers buy *new* in place of: itself as it was, and whatever it did not give before, and gives now."""
+    known = (*before.articles, *before.former)
+    old = next((each for each in known if each.code == new.code), None)
+    if old is not None:
+        yield old
+    for other in known:
+        gave = old is not None and old.on_sale and _gives(old, other)
+        if other.on_sale and other.code != new.code and _gives(new, other) and not gave:
+            yield other
+
+
+def _gives(article: Article, other: Article) -> bool:
+    """Whether who has *article* needs no *other*: a plan of no higher level, a pack of the same kind."""
+    if isinstance(article, Pack) or isinstance(other, Pack):
+        return isinstance(article, Pack) and isinstance(other, Pack) and article.kind == other.kind
+    return article.level >= other.level
 
 
 def _is_cut(old: Article, new: Article, currency: str, was: Fraction | int | None) -> bool:
     price = new.prices[currency]
     if was is None:
         return bool(old.prices)
-    return 2 * price < was or 2 * price * _size(old) < was * _size(new)
+    by_the_piece = old.code == new.code and 2 * price < was
+    return by_the_piece or 2 * price * _size(old) < was * _size(new)
 
 
 def _worth(of: Plans, article: Article, currency: str) -> Fraction | int | None:

@@ -15,7 +15,7 @@ import peewee
 
 from config import plan_changes, plans, program
 from config.findings import Finding, fail, ok, warn
-from config.plans import Article, Plans, PlansError
+from config.plans import Article, Pack, Plan, Plans, PlansError
 from config.settings import Settings
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
 from models import database, outbox
@@ -27,7 +27,7 @@ from models.tables import CatalogueVersion
 FILE = "file"
 """The author of what stood in the plans file."""
 REMEMBERED = 20
-"""Versions whose plans are remembered by their titles when they have left the file."""
+"""Versions whose plans are remembered when they have left the file: their titles, and what they cost."""
 MOST_TOLD, LONGEST_TOLD = 10, 300
 """Faults that the admins are told of, and characters of each: a message has no room for all of a foreign file."""
 
@@ -124,7 +124,7 @@ def look(file: Path, now: int) -> PlansError | None:
 
 def current() -> Version | None:
     """The version that holds: the newest one that can be used; None when there is none."""
-    usable = list(itertools.islice(_usable(), REMEMBERED))
+    usable = _remembered()
     if not usable:
         return None
     held, former = usable[0], dict[str, Article]()
@@ -132,6 +132,23 @@ def current() -> Version | None:
         if held.plans.article(article.code) is None:
             former.setdefault(article.code, article)
     return replace(held, plans=replace(held.plans, former=tuple(former.values())))
+
+
+def as_sold(held: Plans) -> Plans:
+    """*held* with each article as it was when customers could last buy it; those that have left are its ``former``.
+
+    A price is judged by that: an article that was off sale, or deleted and made anew, is the same article.
+    """
+    sold = dict[str, Article]()
+    for article in (each for version in _remembered() for each in version.plans.articles if each.on_sale):
+        sold.setdefault(article.code, article)
+    articles = [sold.get(each.code, each) for each in held.articles]
+    return replace(
+        held,
+        plans=tuple(each for each in articles if isinstance(each, Plan)),
+        packs=tuple(each for each in articles if isinstance(each, Pack)),
+        former=tuple(each for code, each in sold.items() if held.article(code) is None),
+    )
 
 
 def versions(limit: int) -> tuple[VersionInfo, ...]:
@@ -155,10 +172,11 @@ def put(text: str, *, seen: int, author: int, now: int) -> Version | None:
     after, held = plans.parse(text), current()
     if held is not None and held.id != seen:
         return held
+    before = None if held is None else as_sold(held.plans)
     digest = hashlib.sha256(text.encode()).hexdigest()
     row = CatalogueVersion.create(text=text, author=str(author), digest=digest, at=now)
-    if held is not None:
-        _tell_of_cuts(held.plans, after, row)
+    if before is not None:
+        _tell_of_cuts(before, after, row)
     return None
 
 
@@ -171,9 +189,10 @@ def undo(version: int, *, author: int, now: int) -> bool:
     if len(usable) < 2 or usable[0].id != version:
         return False
     held, before = usable
+    sold = as_sold(held.plans)
     digest = hashlib.sha256(before.text.encode()).hexdigest()
     row = CatalogueVersion.create(text=before.text, author=str(author), digest=digest, at=now)
-    _tell_of_cuts(held.plans, before.plans, row)
+    _tell_of_cuts(sold, before.plans, row)
     return True
 
 
@@ -237,6 +256,11 @@ def _held(settings: Settings) -> Version | None:
         return None
     finally:
         database.close_database()
+
+
+def _remembered() -> list[Version]:
+    """The newest versions that can be used, newest first."""
+    return list(itertools.islice(_usable(), REMEMBERED))
 
 
 def _usable() -> Iterator[Version]:

@@ -112,6 +112,32 @@ def test_what_is_taken_off_the_shelf_is_no_cut() -> None:
     assert plan_changes.cuts(BEFORE, after) == []
 
 
+UNLIMITED = {f"limits.{kind}": "unlimited" for kind in plans.KINDS}
+NEW = {"max_mib": "2000", "days": "30", "title.en": "New", "description.en": "New.", **UNLIMITED}
+PACK = {"count": "100", "prices.XTR": "1", "title.en": "100 files", "description.en": "Many."}
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "is_cut"),
+    [
+        (("plans", "all"), {**NEW, "level": "9", "prices.XTR": "499"}, True),
+        (("plans", "all"), {**NEW, "level": "9", "prices.XTR": "500"}, False),
+        (("plans", "all"), {**NEW, "level": "9", "prices.XTR": "1", "on_sale": "false"}, False),
+        (("plans", "all"), {**NEW, "level": "9", "prices.EUR": "10.00"}, True),
+        (("plans", "premium"), {"level": "9"}, False),
+        (("plans", "premium"), {"level": "9", "prices.XTR": "499"}, True),
+        (("packs", "more"), {**PACK, "kind": "video"}, True),
+        (("packs", "more"), {**PACK, "kind": "music"}, False),
+    ],
+)
+def test_what_is_new_is_compared_with_what_gave_no_more(
+    section: tuple[str, ...], values: dict[str, str], is_cut: bool
+) -> None:
+    without_referral, *_ = plans_text.edited(TEXT, section, values).partition("\n[referral]")
+    cheap = plan_changes.cuts(BEFORE, plans.parse(without_referral))
+    assert [each.code for each in cheap] == ([section[1]] if is_cut else [])
+
+
 @pytest.mark.parametrize(
     ("section", "values", "cheaper"),
     [

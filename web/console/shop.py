@@ -239,7 +239,7 @@ def _checked(edit: Edit, held: Version) -> BaseResponse:
     return layout.show(
         "console/shop_check.html",
         said=said or ([t.gettext("Only comments and layout change.")] if edit.text != held.text else []),
-        cuts=[each.title_in(t.language) for each in plan_changes.cuts(held.plans, after)],
+        cuts=[each.title_in(t.language) for each in plan_changes.cuts(catalogue.as_sold(held.plans), after)],
         text=edit.text,
         seen=held.id,
         others=_others(t, edit.seen, held),
@@ -283,7 +283,7 @@ def _others(t: Texts, seen: int, held: Version) -> tuple[str, list[str]] | None:
     """Who has changed the plans since version *seen*, and what; None for nobody."""
     if seen == held.id:
         return None
-    before = next((each.text for each in catalogue.versions(VERSIONS) if each.id == seen), None)
+    before = catalogue.text_of(seen)
     return _author(t, held.author), _between(t, before, held.text) if before else []
 
 

@@ -1,6 +1,7 @@
 """Versions of the plans file: what becomes one, which one holds, and what the admins hear of it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -315,6 +316,31 @@ def test_a_deep_cut_is_told_and_can_be_undone_once(file: Path) -> None:
             assert catalogue.undo(cut.version, author=43, now=NOW) is expected
     assert held.refresh() and price(held) == 700
     assert holding().author == "43"
+
+
+CHEAP = GOOD.replace("XTR = 1000", "XTR = 1")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (CHEAP.replace("[plans.vip]", "[plans.vip]\non_sale = false"),),
+        (re.sub(r"\[plans\.vip\].*?(?=\n\[packs)", "", GOOD, flags=re.DOTALL),),
+        (
+            GOOD.replace("[plans.vip]", "[plans.vip]\non_sale = false"),
+            CHEAP.replace("[plans.vip]", "[plans.vip]\non_sale = false"),
+        ),
+    ],
+    ids=("cheaper off sale", "deleted", "off sale, then cheaper"),
+)
+def test_a_cut_in_steps_is_told_when_it_is_on_sale(file: Path, steps: tuple[str, ...]) -> None:
+    open_catalogue(file, NOW)
+    for step in steps:
+        put(step, holding().id)
+    assert told() == []
+    put(CHEAP, holding().id)
+    (event,) = Event.select()
+    assert PricesCut.read(event.payload).codes == ["vip"]
 
 
 def test_taking_a_raise_back_is_a_cut_that_is_told(file: Path) -> None:
