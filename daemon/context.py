@@ -4,23 +4,20 @@ import hashlib
 import itertools
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from config.plans import Plan
 from config.texts import Texts
 from daemon.deps import Deps
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
-from models import acts, users
-from models.audit import Actor, Entry, Via
+from models import users
+from models.audit import Actor, Via
 from models.money import access
 from models.money.access import Access
 from models.roles import Act, Team
 from models.users import UserInfo
-
-T = TypeVar("T")
 
 ROW = re.compile(r"[1-9][0-9]{0,17}")
 USER_ID = re.compile(r"[0-9]{1,15}")
@@ -68,13 +65,6 @@ class Context:
     def may(self, act: Act) -> bool:
         """Does the customer's role in the team allow *act*?"""
         return self.team.may(self.user.id, act)
-
-    async def act(self, entry: Entry, perform: Callable[[], T]) -> T:
-        """Do what *perform* does in the database, asked of the policy and written into the audit with it.
-
-        :raises ActRefused: the customer may not do that.
-        """
-        return await self.deps.database(acts.performed, self.actor, entry, self.now, perform)
 
     async def show(self, screen: Screen) -> None:
         """Answer in place of the screen whose button was pressed, or else with a new message."""

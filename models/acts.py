@@ -4,9 +4,11 @@ What is refused is written too, by itself. Chat, buttons and console call the sa
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from config.money import STARS
+from config.plans import Plan
 from config.settings import Settings
 from config.units import DAY_S
 from models import audit, catalogue, console_sessions, conversations, customer_notes, overrides, users
@@ -16,15 +18,16 @@ from models.errors import ActRefused, EditedMeanwhile, ModelError
 from models.jobs import queue, sources
 from models.jobs.blocked_posts import Contents
 from models.maintenance import backup_requests
-from models.money import access, payments, subscriptions
+from models.maintenance.backups import Backup
+from models.money import access, orders, payments, subscriptions
+from models.money.orders import OrderInfo
+from models.money.providers import Provider
 from models.promotion import broadcasts, codes, complaints, recipients
 from models.promotion.broadcasts import Content, Rules, Wrong
 from models.promotion.codes import CodeInfo, Draft
 from models.promotion.complaints import ComplaintInfo, Decision
 from models.promotion.segments import Segment
 from models.roles import CUSTOMER_SPAN_DAYS, DAYS_A_CUSTOMER, DAYS_A_DAY, POLICY, TIMES_A_DAY, Act, Role, Team
-
-T = TypeVar("T")
 
 _GIVEN_TO = """
 SELECT COALESCE(SUM(seconds), 0) FROM adjustment
@@ -65,15 +68,6 @@ def record(actor: Actor, entry: Entry, now: int) -> None:
     """Write what left no other row, or was refused."""
     with transaction():
         audit.append(actor, entry, now)
-
-
-def performed(actor: Actor, entry: Entry, now: int, perform: Callable[[], T]) -> T:
-    """Do what *perform* does as the act of *entry*, and return what it returns.
-
-    :raises ActRefused: the actor may not do that.
-    """
-    with acting(actor, entry.act, now, user_id=entry.user_id, detail=dict(entry.detail)):
-        return perform()
 
 
 def give_days(
@@ -156,6 +150,14 @@ def end_renewal(actor: Actor, subscription_id: int, now: int) -> None:
         subscriptions.ask_cancel(subscription_id, actor.id, now)
 
 
+def begin_test_payment(actor: Actor, trial: Plan, now: int, *, seller: int, secret: str) -> OrderInfo:
+    """Make the actor's order of a test payment in Stars, which gives nothing; see :func:`orders.create`."""
+    with acting(actor, Act.TEST_PAYMENT, now):
+        return orders.create(
+            actor.id, trial, Provider.STARS, STARS, now=now, purpose="test", seller=seller, secret=secret
+        )
+
+
 def end_sessions(actor: Actor, now: int) -> int:
     """End all of the actor's own sessions of the console; return how many."""
     with acting(actor, Act.END_SESSION, now) as kept:
@@ -208,6 +210,16 @@ def decide_held_codes(actor: Actor, now: int, *, end: bool) -> int:
     with acting(actor, Act.EDIT_CODES, now, detail={"held": "ended" if end else "released"}) as kept:
         kept["count"] = codes.end_held(now) if end else codes.release()
         return int(kept["count"])
+
+
+def fetch_backup(actor: Actor, backup: Backup, now: int) -> bool:
+    """Let the actor take a backup away, if it is encrypted: a plain one is the whole shop for whoever finds it."""
+    detail = {"name": backup.name}
+    if not backup.sealed:
+        record(actor, Entry(Act.FETCH_BACKUP, detail=detail, refused="unsealed"), now)
+        return False
+    with acting(actor, Act.FETCH_BACKUP, now, detail=detail):
+        return True
 
 
 def ask_backup(actor: Actor, now: int, *, verify: str | None = None) -> None:
@@ -265,24 +277,29 @@ def discard_broadcast(actor: Actor, draft: int, now: int) -> None:
         broadcasts.discard(draft)
 
 
-def send_broadcast(actor: Actor, draft: int, rules: Rules, number: int, now: int) -> Wrong | None:
-    """Have a draft go out to about *number* people; or what is wrong with that."""
+def send_broadcast(
+    actor: Actor, draft: int, rules: Rules, number: int, now: int, *, status_message_id: int | None = None
+) -> Wrong | None:
+    """Have a draft go out to about *number* people; or what is wrong with that.
+
+    :param status_message_id: the message in the actor's chat that shows how far it is.
+    """
     with acting(actor, Act.BROADCAST, now, detail={"send": draft, "people": number}) as kept:
-        wrong = broadcasts.send(draft, rules, number, status_message_id=None, now=now)
+        wrong = broadcasts.send(draft, rules, number, status_message_id=status_message_id, now=now)
         kept |= {"wrong": wrong} if wrong else {}
     return wrong
 
 
-def stop_broadcast(actor: Actor, broadcast: int, now: int) -> bool:
-    """Stop a broadcast; False when it had ended before."""
-    told = recipients.counts(broadcast)
+def stop_broadcast(actor: Actor, broadcast: int, now: int, told: Mapping[str, int] | None = None) -> bool:
+    """Stop a broadcast; False when it had ended before. *told* is as for :func:`broadcasts.stop`."""
+    told = recipients.counts(broadcast) if told is None else told
     with acting(actor, Act.BROADCAST, now, detail={"stop": broadcast}):
         return broadcasts.stop(broadcast, "", now, told)
 
 
-def delete_broadcast(actor: Actor, broadcast: int, now: int) -> None:
-    """Have what was sent deleted again."""
-    told = recipients.counts(broadcast)
+def delete_broadcast(actor: Actor, broadcast: int, now: int, told: Mapping[str, int] | None = None) -> None:
+    """Have what was sent deleted again. *told* is as for :func:`broadcasts.stop`."""
+    told = recipients.counts(broadcast) if told is None else told
     with acting(actor, Act.BROADCAST, now, detail={"delete": broadcast}):
         broadcasts.delete_everywhere(broadcast, now, told)
 

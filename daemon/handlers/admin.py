@@ -16,14 +16,11 @@ from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from daemon.transfer.errors import PermanentFailure, RetryLater
 from models import acts, notes, outbox
-from models.audit import Entry
 from models.errors import ActRefused, MoveRefused, RefundRefused
 from models.jobs import queue, sources
 from models.jobs.reasons import RefusalReason
 from models.maintenance import health
-from models.money import orders, payments, subscriptions
-from models.money.providers import Provider
-from models.roles import Act
+from models.money import payments, subscriptions
 from models.users import UserInfo
 
 TEST_PRICE = 1
@@ -149,17 +146,13 @@ async def testpay(context: Context, words: list[str]) -> None:
     plan = next((plan for plan in plans.plans if plan.level), plans.free)
     trial = dataclasses.replace(plan, prices={STARS: TEST_PRICE}, renews=False)
     order = await context.deps.database(
-        orders.create,
-        context.user.id,
+        acts.begin_test_payment,
+        context.actor,
         trial,
-        Provider.STARS,
-        STARS,
-        now=context.now,
-        purpose="test",
+        context.now,
         seller=context.deps.settings.bot_id,
         secret=context.deps.settings.telegram_bot_token,
     )
-    await context.deps.database(acts.record, context.actor, Entry(Act.TEST_PAYMENT), context.now)
     await shop.offer(context, order, trial)
 
 

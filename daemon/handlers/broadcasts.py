@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from functools import partial
+from dataclasses import replace
 
 from pyrogram.types import Message
 
@@ -15,10 +15,9 @@ from daemon.handlers.customers import for_team
 from daemon.screens.operator import broadcasts as screens
 from daemon.telegram.bucket import NEWS_PER_S
 from daemon.telegram.screen import Screen
-from models import conversations
-from models.audit import Entry
+from models import acts, conversations
 from models.promotion import broadcasts, buttons, codes, hours, recipients, segments
-from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Rules
+from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Content, Rules
 from models.promotion.segments import Segment
 from models.roles import Act
 
@@ -79,15 +78,32 @@ async def _take_content(context: Context, draft: BroadcastInfo, sent: Message) -
     except NotNews as error:
         await context.say(screens.not_news(context.t, too_long=error.too_long))
         return
-    await context.deps.database(broadcasts.write, draft.id, written, context.now)
+    await _set(context, draft, written=written)
     present = await context.deps.database(broadcasts.get, draft.id)
     if present is not None:
         await _show(context, present, anew=True)
 
 
+async def _set(context: Context, draft: BroadcastInfo, *, written: Content | None = None) -> None:
+    """Keep to whom and when *draft* goes, and what was *written* for it."""
+    await context.deps.database(
+        acts.write_broadcast,
+        context.actor,
+        draft.id,
+        content=written,
+        segment=draft.segment,
+        at=draft.start_at,
+        now=context.now,
+    )
+
+
+async def _add(context: Context, draft: BroadcastInfo, button: tuple[str, str, str]) -> bool:
+    return await context.deps.database(acts.add_broadcast_button, context.actor, draft.id, button, context.now)
+
+
 async def _take_button(context: Context, draft: BroadcastInfo, text: str) -> None:
     button = buttons.read_link(text)
-    added = button is not None and await context.deps.database(broadcasts.add_button, draft.id, button, context.now)
+    added = button is not None and await _add(context, draft, button)
     present = await context.deps.database(broadcasts.get, draft.id)
     if added and present is not None:
         await _show(context, present, anew=True)
@@ -173,7 +189,7 @@ async def _choose_segment(context: Context, draft: BroadcastInfo, value: str) ->
     except ValueError:
         await start.show_home(context)
         return
-    await context.deps.database(broadcasts.set_segment, draft.id, segment)
+    await _set(context, replace(draft, segment=segment))
     await _shown_again(context, draft)
 
 
@@ -184,7 +200,7 @@ async def _choose_hour(context: Context, draft: BroadcastInfo, value: str) -> No
         await context.show(screens.choose_hour(context.t, draft, choice, timezone))
         return
     at = int(value) if ROW.fullmatch(value) else None
-    await context.deps.database(broadcasts.set_start, draft.id, at)
+    await _set(context, replace(draft, start_at=at))
     await _shown_again(context, draft)
 
 
@@ -208,8 +224,7 @@ async def _add_button(context: Context, draft: BroadcastInfo, value: str) -> Non
     if not (is_sold or (kind == buttons.CODE and code in await _open_codes(context))):
         await start.show_home(context)
         return
-    added = await context.deps.database(broadcasts.add_button, draft.id, (kind, code, ""), context.now)
-    if added:
+    if await _add(context, draft, (kind, code, "")):
         await _shown_again(context, draft)
     else:
         await context.show(screens.not_a_button(context.t, draft))
@@ -221,32 +236,28 @@ async def _ask_for_link(context: Context, draft: BroadcastInfo, _value: str) -> 
 
 
 async def _without_buttons(context: Context, draft: BroadcastInfo, _value: str) -> None:
-    await context.deps.database(broadcasts.drop_buttons, draft.id)
+    await context.deps.database(acts.strip_broadcast, context.actor, draft.id, context.now)
     await _shown_again(context, draft)
 
 
 async def _discard(context: Context, draft: BroadcastInfo, _value: str) -> None:
-    await context.deps.database(broadcasts.discard, draft.id)
+    await context.deps.database(acts.discard_broadcast, context.actor, draft.id, context.now)
     await context.show(screens.discarded(context.t))
-
-
-def _entry(known: BroadcastInfo, what: str) -> Entry:
-    return Entry(Act.BROADCAST, detail={"broadcast": known.id, "what": what})
 
 
 async def _send(context: Context, draft: BroadcastInfo, _value: str) -> None:
     """Have it go out. Pressed twice, it goes out once."""
     settings = context.deps.settings
     number = await context.deps.database.aside(segments.count, draft.segment, context.now)
-    send = partial(
-        broadcasts.send,
+    wrong = await context.deps.database(
+        acts.send_broadcast,
+        context.actor,
         draft.id,
         Rules(settings.broadcasts_per_week, settings.timezone),
-        number,
-        status_message_id=context.message_id,
+        number=number,
         now=context.now,
+        status_message_id=context.message_id,
     )
-    wrong = await context.act(_entry(draft, "send"), send)
     if wrong is not None:
         await context.say(screens.wrong(context.t, wrong, settings.broadcasts_per_week))
         return
@@ -271,7 +282,7 @@ async def _show_present(context: Context, known: BroadcastInfo) -> None:
 
 async def _stop(context: Context, known: BroadcastInfo, _value: str) -> None:
     told = await context.deps.database.aside(recipients.counts, known.id)
-    await context.act(_entry(known, "stop"), partial(broadcasts.stop, known.id, "", context.now, told))
+    await context.deps.database(acts.stop_broadcast, context.actor, known.id, context.now, told)
     await _show_present(context, known)
 
 
@@ -281,7 +292,7 @@ async def _ask_delete(context: Context, known: BroadcastInfo, _value: str) -> No
 
 async def _delete(context: Context, known: BroadcastInfo, _value: str) -> None:
     told = await context.deps.database.aside(recipients.counts, known.id)
-    await context.act(_entry(known, "delete"), partial(broadcasts.delete_everywhere, known.id, context.now, told))
+    await context.deps.database(acts.delete_broadcast, context.actor, known.id, context.now, told)
     await _show_present(context, known)
 
 

@@ -4,9 +4,7 @@ from daemon.context import Context
 from daemon.screens import data
 from daemon.telegram.screen import Screen
 from models import acts
-from models.audit import Entry
 from models.maintenance import backups, privacy
-from models.roles import Act
 
 
 async def mydata(context: Context) -> None:
@@ -42,10 +40,7 @@ async def backup(context: Context, words: list[str]) -> Screen | None:
     newest = backups.newest(backups.in_directory(directory), context.now)
     if newest is None:
         return data.no_backup(context.t)
-    refused = None if newest.sealed else "unsealed"
-    entry = Entry(Act.FETCH_BACKUP, detail={"name": newest.name}, refused=refused)
-    await context.deps.database(acts.record, context.actor, entry, context.now)
-    if not newest.sealed:
+    if not await context.deps.database(acts.fetch_backup, context.actor, newest, context.now):
         return data.unsealed(context.t)
     path = directory / newest.name
     caption = data.backup(context.t, newest, path.stat().st_size, context.now)

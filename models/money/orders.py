@@ -21,7 +21,7 @@ from config.plans import KINDS, Article, Pack, Plans
 from config.settings import Settings
 from config.units import DAY_S, MIB
 from models import outbox
-from models.database import fetch, transaction
+from models.database import fetch, joined_transaction, transaction
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
 from models.event_kinds import AdminAlert, AlertReason, CheckoutCancelled, CheckoutRefused
 from models.money import subscriptions
@@ -186,7 +186,7 @@ def create(
         **_content(article),
         **_price(article, currency, discount),
     }
-    with transaction():
+    with joined_transaction():
         if renews:
             _refuse_second_subscription(user_id, article.code)
         row = _reusable(bought, now)

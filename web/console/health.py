@@ -12,10 +12,10 @@ from config.settings import PROJECT
 from config.texts import DEFAULT_LANGUAGE
 from config.version import VERSION
 from models import acts
-from models.audit import Entry
 from models.jobs import sources, usage
 from models.maintenance import backup_requests, backups
 from models.maintenance import health as beats
+from models.maintenance.backups import Backup
 from models.maintenance.health import BEAT_STALE_S
 from models.roles import Act
 from models.words import incidents
@@ -88,7 +88,7 @@ def back_up() -> BaseResponse:
 def verify(name: str) -> BaseResponse:
     """Have a backup examined as a restore would."""
     found = guard.visitor()
-    acts.ask_backup(found.actor, found.now, verify=_known(name))
+    acts.ask_backup(found.actor, found.now, verify=_known(name).name)
     return layout.done(url_for("console_health.health"), found.t.gettext("The backup is being examined."))
 
 
@@ -96,20 +96,16 @@ def verify(name: str) -> BaseResponse:
 @guard.needs(Act.FETCH_BACKUP)
 def fetch(name: str) -> BaseResponse:
     """Download a backup, if it is encrypted: a plain one is the whole shop for whoever finds it."""
-    found, known = guard.visitor(), backups.named(_known(name))
-    if known is None or not known.sealed:
+    found, known = guard.visitor(), _known(name)
+    if not acts.fetch_backup(found.actor, known, found.now):
         text = found.t.gettext("Only encrypted backups can be downloaded. Set BACKUP_PASSPHRASE.")
-        acts.record(found.actor, Entry(Act.FETCH_BACKUP, detail={"name": name}, refused="unsealed"), found.now)
         return layout.done(url_for("console_health.health"), text, "bad")
-    acts.record(found.actor, Entry(Act.FETCH_BACKUP, detail={"name": name}), found.now)
     return send_from_directory(rendering.current_settings().backups, known.name, as_attachment=True)
 
 
-def _known(name: str) -> str:
-    names = {each.name for each in backups.in_directory(rendering.current_settings().backups)}
-    if name not in names:
-        abort(404)
-    return name
+def _known(name: str) -> Backup:
+    kept = backups.in_directory(rendering.current_settings().backups)
+    return next((each for each in kept if each.name == name), None) or abort(404)
 
 
 def _size(file: Path) -> int:

@@ -10,8 +10,10 @@ import pytest
 from pyrogram.enums import MessageEntityType, ParseMode
 from pyrogram.types import Message
 
-from models import database
+from models import audit, database
+from models.audit import AuditInfo, Wanted
 from models.promotion import broadcasts, codes, recipients
+from models.roles import Act
 from tests import daemon_process, environment, sandbox_process
 from tests.daemon_process import Chat, Daemon, button, chat, labels
 from tests.sandbox.telegram import picture
@@ -82,6 +84,15 @@ async def people(town: tuple[Sandbox, Daemon]) -> AsyncIterator[People]:
         yield People(*town, stack)
 
 
+def acted(daemon: Daemon, number: int) -> tuple[AuditInfo, ...]:
+    """What the audit says about news, newest first."""
+    database.open_database(daemon.db_path / "peaje.db")
+    try:
+        return audit.newest(Wanted(act=Act.BROADCAST), number)
+    finally:
+        database.close_database()
+
+
 async def draft(admin: Chat, text: str = "We have something **new**", command: str = "/broadcast") -> Message:
     """Write news up to the screen with the button that sends it."""
     await admin.say(command)
@@ -116,6 +127,10 @@ async def test_news_is_written_looked_at_and_sent(people: People) -> None:
     assert invoice.invoice is not None
     await admin.tap(await last_with(admin, "📊 Report"), "📊 Report")
     assert await admin.until_text("within 72 hours: nothing yet")
+    sent, added, written = acted(people.daemon, 3)
+    assert sent.detail == {"send": sent.detail["send"], "people": 2}
+    assert added.detail == {"draft": sent.detail["send"], "button": ["plan", "premium", ""]}
+    assert written.detail == {"draft": sent.detail["send"]}
 
 
 async def newest(admin: Chat) -> Message:
