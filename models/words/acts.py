@@ -66,6 +66,8 @@ def why(t: Texts, reason: str) -> str:
         "above_rest": t.gettext("more than is left to refund"),
         "whole_only": t.gettext("it can only be refunded whole"),
         "under_way": t.gettext("another refund is under way"),
+        "meanwhile": t.gettext("some of it went back meanwhile"),
+        "MoveRefused": t.gettext("it had ended before"),
         "NotFound": t.gettext("not there"),
     }.get(reason, reason)
 

@@ -1,8 +1,11 @@
 """The policy: who of the team may do what."""
 
+import pytest
 from flask import Flask
 
+from config.texts import translator
 from daemon import commands, handlers
+from models.errors import EditedMeanwhile, MoveRefused, NotFound
 from models.roles import POLICY, Act, Role, Team
 from models.words import acts
 from web.console import sections
@@ -35,6 +38,17 @@ FRESH = {
     Act.EDIT_SETTINGS,
     Act.BAN,
 }
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("not_completed", "nothing_left", "above_rest", "whole_only", "under_way", "meanwhile"),
+        *(EditedMeanwhile.reason, MoveRefused.__name__, NotFound.__name__),
+    ],
+)
+def test_the_audit_says_in_words_why_an_act_failed(reason: str) -> None:
+    assert acts.why(translator("en"), reason) != reason
 
 
 def test_every_act_has_a_rule_and_words() -> None:
