@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
@@ -14,7 +14,6 @@ from config.plans import Article, Plans
 from config.texts import Texts
 from config.units import DAY_S
 from models import acts
-from models.catalogue import Catalogue
 from models.money.vouchers import contents
 from models.promotion import codes
 from models.promotion.codes import CodeInfo, Draft
@@ -49,7 +48,7 @@ def make() -> BaseResponse:
     """Make a code. The same form sent twice makes one."""
     found, t = guard.visitor(), guard.visitor().t
     try:
-        draft = _draft(request.form, _plans(), t, found.now)
+        draft = _draft(request.form, layout.plans(), t, found.now)
     except Wrong as wrong:
         return _page(request.form, wrong.text, 422)
     source = f"console:{found.actor.id}:{request.form.get('once', '')[:40]}"
@@ -88,7 +87,7 @@ def _decided(*, is_ended: bool) -> BaseResponse:
 
 
 def _page(typed: Mapping[str, str], fault: str = "", status: int = 200) -> Response:
-    t, plans = guard.visitor().t, _plans()
+    t, plans = guard.visitor().t, layout.plans()
     given: list[Article] = [*(plan for plan in plans.plans if plan.level), *plans.packs]
     return layout.show(
         "console/codes.html",
@@ -164,8 +163,3 @@ def _state(t: Texts, code: CodeInfo, now: int) -> tuple[str, str]:
     if code.uses is not None and code.used >= code.uses:
         return "", t.gettext("used up")
     return "good", t.gettext("open")
-
-
-def _plans() -> Plans:
-    held: Catalogue = current_app.extensions["catalogue"]
-    return held.plans

@@ -3,13 +3,12 @@
 import time
 from dataclasses import dataclass
 
-from flask import Response, abort, current_app, request, url_for
+from flask import Response, abort, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from config.plans import Article, Plans
+from config.plans import Article
 from config.texts import LANGUAGES, Texts
 from models import acts
-from models.catalogue import Catalogue
 from models.promotion import broadcasts, codes, hours, recipients, segments
 from models.promotion.broadcasts import MOST_BUTTONS, BroadcastInfo, BroadcastState, Content, Rules
 from models.promotion.buttons import CODE, PACK, PLAN, read_link
@@ -183,9 +182,9 @@ def _add_buttons(known: BroadcastInfo) -> str:
     """Add the buttons that the form names; what is wrong with one of them, or nothing."""
     found, t, form = guard.visitor(), guard.visitor().t, request.form
     wanted: list[tuple[str, str, str] | None] = []
-    article = _plans().article(form.get("article", ""))
+    article = layout.plans().article(form.get("article", ""))
     if article is not None and article.on_sale:
-        wanted.append((PLAN if _plans().by_code(article.code) else PACK, article.code, ""))
+        wanted.append((PLAN if layout.plans().by_code(article.code) else PACK, article.code, ""))
     if address := form.get("address", "").strip():
         wanted.append(read_link(f"{form.get('label', '').strip()} {address}".strip()))
     if code := form.get("code", "").strip():
@@ -242,14 +241,9 @@ def _segment(stored: str) -> Segment | None:
 
 
 def _articles(t: Texts) -> list[tuple[str, str]]:
-    on_sale: tuple[Article, ...] = (*_plans().on_sale(), *_plans().packs_on_sale())
+    on_sale: tuple[Article, ...] = (*layout.plans().on_sale(), *layout.plans().packs_on_sale())
     return [(each.code, each.title_in(t.language)) for each in on_sale]
 
 
 def _labels(t: Texts, known: BroadcastInfo) -> list[str]:
-    return [label or _plans().title_of(value, t.language) for _, value, label in known.buttons]
-
-
-def _plans() -> Plans:
-    held: Catalogue = current_app.extensions["catalogue"]
-    return held.plans
+    return [label or layout.plans().title_of(value, t.language) for _, value, label in known.buttons]

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, current_app, redirect, request, url_for
+from flask import Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
@@ -19,7 +19,6 @@ from models import acts, users
 from models.books import effects, register, totals, unexplained
 from models.books.effects import Taken
 from models.books.register import ChangeRow, Cursor, Entry, Wanted
-from models.catalogue import Catalogue
 from models.errors import NotFound, RefundRefused
 from models.money import income, payments, providers
 from models.money.payments import PaymentInfo, PaymentState
@@ -226,8 +225,8 @@ def _names(shown: tuple[PaymentInfo, ...]) -> dict[int | None, UserInfo | None]:
 
 def _titles(t: Texts) -> Callable[[PaymentInfo], str]:
     """What says the name of what a payment is for."""
-    held: Catalogue = current_app.extensions["catalogue"]
-    return lambda of: _title(t, held.plans, of)
+    plans = layout.plans()
+    return lambda of: _title(t, plans, of)
 
 
 def _title(t: Texts, plans: Plans, of: PaymentInfo) -> str:

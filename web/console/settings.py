@@ -111,11 +111,11 @@ def change(name: str) -> BaseResponse:
 
 
 def _page(t: Texts, *, fault: str = "", name: str = "", typed: str = "", status: int = 200) -> Response:
-    current = rendering.current_settings()
+    current, decided = rendering.current_settings(), overrides.holding()
     return layout.show(
         "console/settings.html",
         status=status,
-        settings=[_shown(each, current, t) for each in CHANGEABLE],
+        settings=[_shown(each, current, decided.get(each), t) for each in CHANGEABLE],
         fixed=[(each, written(getattr(current, each.lower())), each in current.given) for each in FIXED],
         team=[(_name(each), each) for each in sorted(current.admin_ids)],
         helpers=[(_name(each), each) for each in sorted(current.helper_ids)],
@@ -125,14 +125,13 @@ def _page(t: Texts, *, fault: str = "", name: str = "", typed: str = "", status:
     )
 
 
-def _shown(name: str, current: Settings, t: Texts) -> Shown:
-    read, decided = _overrides().read, overrides.holding().get(name)
+def _shown(name: str, current: Settings, decided: OverrideInfo | None, t: Texts) -> Shown:
     return Shown(
         name=name,
         meaning=MEANINGS[name](t),
         value=written(getattr(current, name.lower())),
         default=written(default_of(name)),
-        is_locked=name in read.given,
+        is_locked=name in _overrides().read.given,
         override=decided,
         author=_name(decided.author) if decided else "",
     )
