@@ -120,9 +120,9 @@ def _differences(old: Article, new: Article, t: Texts) -> Iterator[tuple[str, st
     yield t.gettext("largest file"), t.size(old.max_bytes), t.size(new.max_bytes)
     for language, name in LANGUAGES.items():
         of = name.name
-        yield f"{t.gettext('title')} ({of})", old.title.get(language, "–"), new.title.get(language, "–")
+        yield t.gettext("title ({language})", language=of), old.title.get(language, "–"), new.title.get(language, "–")
         was, now = old.description.get(language, "–"), new.description.get(language, "–")
-        yield f"{t.gettext('description')} ({of})", was, now
+        yield t.gettext("description ({language})", language=of), was, now
     if isinstance(old, Plan) and isinstance(new, Plan):
         for kind in KINDS:
             yield plan_texts.kind(t, kind), plan_texts.limit(t, old.limits[kind]), plan_texts.limit(t, new.limits[kind])
