@@ -94,12 +94,11 @@ def lonely_daemon(
     daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Daemon]:
     """A daemon of a module's own; the shared one rests meanwhile, because one bot has one daemon."""
-    shared_daemon.stop()
-    own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("lonely"))
-    yield own
-    if own.is_alive:
-        assert own.stop() == 0
-    shared_daemon.start()
+    with daemon_process.at_rest(shared_daemon):
+        own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("lonely"))
+        yield own
+        if own.is_alive:
+            assert own.stop() == 0
 
 
 @pytest.fixture

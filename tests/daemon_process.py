@@ -17,8 +17,10 @@ from pyrogram.enums import ParseMode
 from pyrogram.handlers import DeletedMessagesHandler, EditedMessageHandler, MessageHandler
 from pyrogram.types import Message
 
+from models import database
 from tests import preloaded
 from tests.clients import client
+from tests.paypal_shop import until
 from tests.sandbox_process import REPOSITORY, Sandbox
 
 START_TIMEOUT_S = 30.0
@@ -71,6 +73,15 @@ class Daemon:
         text = file.read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()[after:]]
 
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int]:
+        """Its database open in this thread, as upkeep and web have it open; gives the time."""
+        database.open_database(self.db_path / "peaje.db")
+        try:
+            yield int(time.time())
+        finally:
+            database.close_database()
+
     def stop(self, timeout: float = 30.0) -> int:
         """SIGTERM, and the exit code."""
         assert self.process is not None
@@ -98,6 +109,23 @@ def daemon(sandbox: Sandbox, db_path: Path, **settings: str) -> Iterator[Daemon]
     finally:
         if running.is_alive:
             assert running.stop() == 0
+
+
+@contextlib.contextmanager
+def at_rest(running: Daemon) -> Iterator[None]:
+    """Let *running* make room for another daemon, because one bot has one, and start it again.
+
+    What people wrote meanwhile the other has answered: Telegram tells *running* nothing of it.
+    """
+    running.stop()
+    try:
+        yield
+    finally:
+        sandbox = running.sandbox
+        untold = {"fault": "difference_too_long", "account": sandbox.scenario["bot"]["username"], "count": 1}
+        rule = sandbox.control("POST", "/faults", untold)["id"]
+        running.start()
+        until(lambda: any(it["hits"] for it in sandbox.control("GET", "/faults") if it["id"] == rule), "its recovery")
 
 
 @dataclass

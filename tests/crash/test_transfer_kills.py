@@ -52,12 +52,9 @@ class Scene:
 
     def kept_parts(self) -> list[bool]:
         """Of each part of the file under way, whether the daemon has written down that it was acknowledged."""
-        database.open_database(self.daemon.db_path / "peaje.db")
-        try:
+        with self.daemon.opened():
             row = Upload.get_or_none()
             return [bool(row.parts[part // 8] >> part % 8 & 1) for part in range(row.parts_total)] if row else []
-        finally:
-            database.close_database()
 
     async def until(self, look: Callable[[], Any]) -> None:
         deadline = time.monotonic() + DEADLINE_S
@@ -78,13 +75,10 @@ class Scene:
         assert self.rows()["usage"] == ["committed"]
 
     def rows(self) -> dict[str, Any]:
-        database.open_database(self.daemon.db_path / "peaje.db")
-        try:
+        with self.daemon.opened():
             open_jobs = Job.select().where(Job.state.not_in(("done", "refused", "failed", "cancelled"))).count()
             attempts = [row.attempts for row in Job.select().where(Job.state == "queued")]
             return {"open": open_jobs, "usage": [row.state for row in Usage.select()], "attempts": attempts}
-        finally:
-            database.close_database()
 
 
 @pytest.fixture
@@ -97,10 +91,9 @@ async def scene(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Scene]:
     with daemon_process.daemon(sandbox, path, **settings) as daemon:
         async with daemon_process.chat(sandbox, "es") as chat:
             await chat.ask("/start")
-            database.open_database(path / "peaje.db")
-            access.give(chat.id, 2, forever=True, reason="test", by=None, now=int(time.time()))
-            assert users.get(chat.id) is not None
-            database.close_database()
+            with daemon.opened() as now:
+                access.give(chat.id, 2, forever=True, reason="test", by=None, now=now)
+                assert users.get(chat.id) is not None
             daemon.until_logged("account.connected")
             built = Scene(sandbox, daemon, chat, opened["id"])
             yield built

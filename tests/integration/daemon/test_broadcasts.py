@@ -41,13 +41,9 @@ def nobody_listens(town: tuple[Sandbox, Daemon]) -> Iterator[None]:
     yield
     sandbox, daemon = town
     sandbox.control("DELETE", "/faults")
-    database.open_database(daemon.db_path / "peaje.db")
-    try:
-        with database.transaction():
-            database.execute("DELETE FROM consent")
-            database.execute("UPDATE broadcast SET state = 'discarded' WHERE state = 'draft'")
-    finally:
-        database.close_database()
+    with daemon.opened(), database.transaction():
+        database.execute("DELETE FROM consent")
+        database.execute("UPDATE broadcast SET state = 'discarded' WHERE state = 'draft'")
 
 
 class People:
@@ -331,23 +327,17 @@ async def test_a_kill_in_the_middle_tells_each_once(people: People) -> None:
     assert "Sent: 2" in (await admin.until_text("has gone out", 20)).text
     for each in (customer, other):
         assert len([message for message in await each.history() if message.text == "Once only"]) == 1
-    database.open_database(people.daemon.db_path / "peaje.db")
-    try:
+    with people.daemon.opened():
         (latest,) = broadcasts.newest_sent(1)
         assert recipients.counts(latest.id)["sent"] == 2 and broadcasts.audit() == []
-    finally:
-        database.close_database()
 
 
 async def test_an_open_code_is_a_button_that_leads_to_it(people: People) -> None:
     admin, customer = await people.admin(), await people.reader()
-    database.open_database(people.daemon.db_path / "peaje.db")
-    try:
-        made = codes.make(codes.Draft(None, 20, None, None, False), admin.id, "test", int(time.time()))
-        ended = codes.make(codes.Draft(None, 30, None, None, False), admin.id, "ended", int(time.time()))
-        codes.end(ended.id, int(time.time()))
-    finally:
-        database.close_database()
+    with people.daemon.opened() as now:
+        made = codes.make(codes.Draft(None, 20, None, None, False), admin.id, "test", now)
+        ended = codes.make(codes.Draft(None, 30, None, None, False), admin.id, "ended", now)
+        codes.end(ended.id, now)
     choice = await admin.press(await draft(admin, "Less for you"), "➕ Button")
     (offered,) = [label for label in labels(choice) if label.startswith("🎟")]
     assert offered.replace("-", "") == f"🎟 {made.text}"

@@ -14,11 +14,12 @@ def strict_daemon(
     daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Daemon]:
     """A daemon that takes few links. The shared one rests meanwhile, because one bot has one daemon."""
-    shared_daemon.stop()
     settings = {"LINKS_PER_HOUR": "5", "LINKS_PER_DAY": "8", "TIMEZONE": "Europe/Madrid"}
-    with daemon_process.daemon(daemon_sandbox, tmp_path_factory.mktemp("strict"), **settings) as running:
+    with (
+        daemon_process.at_rest(shared_daemon),
+        daemon_process.daemon(daemon_sandbox, tmp_path_factory.mktemp("strict"), **settings) as running,
+    ):
         yield running
-    shared_daemon.start()
 
 
 async def test_who_sends_too_many_links_hears_once_in_their_language(

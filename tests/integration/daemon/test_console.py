@@ -2,13 +2,12 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
 from pyrogram import raw
 
-from models import console_sessions, database
+from models import console_sessions
 from models.console_sessions import Kind, Visit
 from models.roles import Team
 from tests import daemon_process, sandbox_process
@@ -69,27 +68,25 @@ async def test_a_customer_gets_no_way_in(own_sandbox: Sandbox, team_daemon: Daem
 
 
 async def test_not_me_ends_all_sessions(own_sandbox: Sandbox, team_daemon: Daemon) -> None:
-    database.open_database(team_daemon.db_path / "peaje.db")
     async with chat(own_sandbox, admin=True) as admin:
         await admin.ask("/language en")
         visit = Visit(Team(frozenset({admin.id})), Kind.BROWSER, device="Firefox, Android")
-        now = int(time.time())
-        token = console_sessions.enter(console_sessions.make_link(admin.id, now), visit, now)
-        unused = console_sessions.make_link(admin.id, now)
-        notice = await admin.until_text("You have logged in to the console in a browser: Firefox, Android")
-        assert "1 session of the console has ended" in (await admin.press(notice, "Not me")).text
-        assert console_sessions.find(token, now) is None and console_sessions.owner_of(unused, now) is None
-    database.close_database()
+        with team_daemon.opened() as now:
+            token = console_sessions.enter(console_sessions.make_link(admin.id, now), visit, now)
+            unused = console_sessions.make_link(admin.id, now)
+            assert console_sessions.find(token, now) and console_sessions.owner_of(unused, now)
+            notice = await admin.until_text("You have logged in to the console in a browser: Firefox, Android")
+            assert "1 session of the console has ended" in (await admin.press(notice, "Not me")).text
+            assert console_sessions.find(token, now) is None and console_sessions.owner_of(unused, now) is None
 
 
 async def test_a_link_that_the_console_asks_for_comes_into_the_chat(own_sandbox: Sandbox, team_daemon: Daemon) -> None:
-    database.open_database(team_daemon.db_path / "peaje.db")
     async with chat(own_sandbox, admin=True) as admin:
         await admin.ask("/language en")
-        console_sessions.ask_link(admin.id, "/console/customers/7", int(time.time()))
+        with team_daemon.opened() as now:
+            console_sessions.ask_link(admin.id, "/console/customers/7", now)
         said = await admin.until_text("/console/login/")
         assert said.text.split("/login/")[1].split("\n")[0].endswith("?next=/console/customers/7")
-    database.close_database()
 
 
 async def test_a_helper_sees_a_card_without_money_or_links(own_sandbox: Sandbox, team_daemon: Daemon) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from daemon.telegram import rpc
-from models import database
 from models.maintenance import health
 from tests.daemon_process import Daemon, chat
 from tests.sandbox_process import Sandbox
@@ -25,11 +24,8 @@ def fault(sandbox: Sandbox, name: str, **settings: object) -> None:
 
 def beat(daemon: Daemon) -> health.Beat | None:
     """The daemon's newest sign of life."""
-    database.open_database(daemon.db_path / "peaje.db")
-    try:
+    with daemon.opened():
         return health.all().get("daemon")
-    finally:
-        database.close_database()
 
 
 def test_it_stops_as_soon_as_it_has_started(own_daemon: Daemon) -> None:
@@ -192,9 +188,8 @@ async def test_a_lost_reply_does_not_say_it_twice(daemon_sandbox: Sandbox, own_d
 async def test_an_export_survives_a_kill(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         await customer.ask("/start")
-        database.open_database(own_daemon.db_path / "peaje.db")
-        many_links(customer.id, 20_000, now=int(time.time()))
-        database.close_database()
+        with own_daemon.opened() as now:
+            many_links(customer.id, 20_000, now=now)
         await customer.say("/mydata")
         await customer.until_text("I am collecting")
         # When it is killed in the middle

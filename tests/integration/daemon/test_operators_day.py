@@ -10,7 +10,6 @@ from pyrogram import raw
 
 from config.texts import LANGUAGES, translator
 from daemon.telegram import profile
-from models import database
 from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
 from models.outbox import alert
@@ -32,9 +31,8 @@ def new_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def new_daemon(new_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon that has just been set up."""
     with daemon_process.daemon(new_sandbox, tmp_path_factory.mktemp("new"), SUPPORT_CONTACT="") as running:
-        database.open_database(running.db_path / "peaje.db")
-        yield running
-        database.close_database()
+        with running.opened():
+            yield running
 
 
 async def shown(customer: Chat, description: str) -> Any:

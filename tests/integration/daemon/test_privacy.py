@@ -17,7 +17,6 @@ import pytest
 from pyrogram.types import Message
 
 from config.units import KIB, MIB
-from models import database
 from models.maintenance import privacy
 from tests import preloaded
 from tests.daemon_process import Chat, Daemon, chat
@@ -66,9 +65,8 @@ async def test_a_customer_exports_and_deletes_their_data(daemon_sandbox: Sandbox
 @pytest.fixture
 def opened(shared_daemon: Daemon) -> Iterator[None]:
     """The daemon's database, open in this thread."""
-    database.open_database(shared_daemon.db_path / "peaje.db")
-    yield
-    database.close_database()
+    with shared_daemon.opened():
+        yield
 
 
 ROWS = 30_000

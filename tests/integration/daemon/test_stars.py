@@ -199,15 +199,14 @@ async def test_what_telegram_refunds_while_it_is_down_is_taken_back(daemon_sandb
 @pytest.fixture
 def renewing(daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon whose premium plan renews itself, in place of the shared one: one bot, one daemon."""
-    shared_daemon.stop()
     plans = (REPOSITORY / "plans.toml").read_text()
     file = tmp_path / "plans.toml"
     file.write_text(plans.replace("[plans.premium]\n", "[plans.premium]\nrenews = true\n"))
-    try:
-        with daemon_process.daemon(daemon_sandbox, tmp_path / "data", PLANS_FILE=str(file)) as running:
-            yield running
-    finally:
-        shared_daemon.start()
+    with (
+        daemon_process.at_rest(shared_daemon),
+        daemon_process.daemon(daemon_sandbox, tmp_path / "data", PLANS_FILE=str(file)) as running,
+    ):
+        yield running
 
 
 async def test_a_subscription_renews_is_cancelled_and_taken_up_again(daemon_sandbox: Sandbox, renewing: Daemon) -> None:

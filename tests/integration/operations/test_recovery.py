@@ -170,14 +170,13 @@ def test_an_id_tells_whose_order_it_is(database_file: Path) -> None:
 @pytest.fixture
 def lost_daemon(daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon of its own, with a backup that knows nobody yet. One bot, one daemon: the shared one pauses."""
-    shared_daemon.stop()
-    try:
-        with daemon_process.daemon(daemon_sandbox, tmp_path / "data") as running:
-            until(lambda: statement_was_read(running), "the first statement")
-            manage(environ(running), "backup")
-            yield running
-    finally:
-        shared_daemon.start()
+    with (
+        daemon_process.at_rest(shared_daemon),
+        daemon_process.daemon(daemon_sandbox, tmp_path / "data") as running,
+    ):
+        until(lambda: statement_was_read(running), "the first statement")
+        manage(environ(running), "backup")
+        yield running
 
 
 def environ(daemon: Daemon) -> dict[str, str]:
@@ -185,11 +184,8 @@ def environ(daemon: Daemon) -> dict[str, str]:
 
 
 def statement_was_read(daemon: Daemon) -> bool:
-    database.open_database(daemon.db_path / "peaje.db")
-    try:
+    with daemon.opened():
         return bool(database.execute("SELECT 1 FROM note WHERE key = 'stars_seen'").fetchone())
-    finally:
-        database.close_database()
 
 
 async def test_what_was_bought_for_stars_comes_back(daemon_sandbox: Sandbox, lost_daemon: Daemon) -> None:
@@ -205,8 +201,7 @@ async def test_what_was_bought_for_stars_comes_back(daemon_sandbox: Sandbox, los
 
         assert (await customer.until_text("Receipt:", 20)).text == receipt
         assert "Time left: 29 days 23 hours" in (await customer.ask("/start")).text
-    database.open_database(lost_daemon.db_path / "peaje.db")
-    (payment,) = payments.history_of(customer.id)
-    assert (payment.user_id, payment.amount, payment.grants) == (customer.id, 500, True)
-    assert payments.audit() == []
-    database.close_database()
+    with lost_daemon.opened():
+        (payment,) = payments.history_of(customer.id)
+        assert (payment.user_id, payment.amount, payment.grants) == (customer.id, 500, True)
+        assert payments.audit() == []
