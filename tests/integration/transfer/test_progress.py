@@ -154,7 +154,7 @@ def said(running: Rig) -> int:
 async def under_way(running: Rig, lucia: Customer, private_chat: int, fault: dict[str, Any]) -> JobInfo:
     """A job that is slow, and whose progress has just met *fault*."""
     post = running.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": 40 * MIB})
-    slow(running, 2)
+    slow(running, 0.2)
     running.control("POST", "/faults", {"method": "messages.sendMessage", "count": 1, "account": BOT, **fault})
     before = said(running)
     job = await running.ask(lucia, post["url"])
@@ -170,10 +170,11 @@ async def test_progress_that_meets_a_flood_wait_is_said_after_it(
     running: Rig, lucia: Customer, private_chat: int
 ) -> None:
     began, before = time.monotonic(), said(running)
-    await under_way(running, lucia, private_chat, {"fault": "flood_wait", "seconds": 2})
+    job = await under_way(running, lucia, private_chat, {"fault": "flood_wait", "seconds": 2})
     await until(lambda: texts(lucia))
     assert time.monotonic() - began > 7, "the wait and its margin"
     assert said(running) - before == 2
+    await running.cancel(job)
 
 
 @pytest.mark.parametrize("fault", [{"fault": "flood_wait", "seconds": 60}, {"fault": "delay", "seconds": 20}])
