@@ -1,6 +1,5 @@
 """Somebody in front of the console, with a browser that keeps the cookies of a server without TLS too."""
 
-import html
 import re
 import time
 from dataclasses import dataclass, field
@@ -72,10 +71,3 @@ class ConsoleVisitor:
 
 
 NO_WAY = {"allow_redirects": False}
-
-
-def heading(page: requests.Response) -> str:
-    """The first heading of a page."""
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
-    assert found, page.text
-    return html.unescape(found[1].strip())

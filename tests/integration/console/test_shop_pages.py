@@ -192,6 +192,7 @@ def test_a_setting_changed_by_another_meanwhile_is_told(shop: PayPalShop, admin:
     assert "Alba has changed DIGEST_HOUR meanwhile, to “20”" in said(page, "fault")
     admin.send(form_to(page, "/console/settings/DIGEST_HOUR"), value="21")
     assert Override.select().where(Override.name == "DIGEST_HOUR").order_by(Override.id.desc()).get().value == "21"
+    admin.send(form_to(admin.page("/console/settings"), "/console/settings/DIGEST_HOUR"), default="1")
 
 
 # ---- all of them

@@ -4,7 +4,7 @@ import contextlib
 import re
 
 import pytest
-from pyrogram.errors import BadRequest
+from pyrogram.errors import BadRequest, RPCError
 from pyrogram.types import Message
 
 from tests.daemon_process import Chat, Daemon, button, chat, labels
@@ -143,7 +143,8 @@ async def test_a_code_made_by_buttons_brings_what_was_held(daemon_sandbox: Sandb
         await customer.tap(shown, "Take it")
         # Then the file comes, and the code is used up
         assert (await customer.until(lambda message: message.document is not None)).document
-        assert "VIP" in (await customer.ask("/start")).text or "VIP" in (await customer.next()).text
+        await customer.say("/start")
+        await customer.until_text("Your plan: VIP")
         listed = await admin.ask("/code")
         assert "VIP, 7 days, new customers only; used 1 of 1" in listed.text
         await admin.press(listed, "✖ End 1")
@@ -177,7 +178,7 @@ async def test_a_discount_shows_both_prices_and_is_used_once(daemon_sandbox: San
         await customer.pay(invoice)
         await customer.until_text("Premium is yours")
         # The other invoice is there still, and the code is not
-        with pytest.raises(Exception, match=r"(?i)code has ended, or you have used it|BOT_PRECHECKOUT_FAILED"):
+        with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
             await customer.pay(other)
         assert "You have this already" in (await customer.ask(f"/code {code[2:]}")).text
 

@@ -19,8 +19,9 @@ from models.money import access, payments
 from models.roles import Act, Team
 from models.tables import Audit, ConsoleLink, ConsoleSession, Event
 from tests import environment, purchases
-from tests.console_visitor import ConsoleVisitor, heading
+from tests.console_visitor import ConsoleVisitor
 from tests.integration.web.test_web_process import Web, web
+from tests.paypal_shop import heading
 
 __all__ = ["web"]
 
