@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.version import VERSION
+from web.console.health import LONGEST_NEWS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ARCHITECTURE = REPOSITORY / "docs" / "ARCHITECTURE.md"
@@ -96,3 +97,9 @@ def test_a_recipe_names_the_files_to_touch() -> None:
     assert len(recipes) >= 6
     for recipe in recipes:
         assert [path for path in quoted(recipe) if PATH.fullmatch(path)], recipe.splitlines()[0]
+
+
+def test_the_console_shows_the_newest_changes_whole() -> None:
+    newest = CHANGELOG.read_text("utf-8").split("\n## ")[1]
+
+    assert len(newest) <= LONGEST_NEWS
