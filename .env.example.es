@@ -49,7 +49,8 @@ REFUND_DAYS=7
 NOTICES=each
 # La hora (0 a 23, TIMEZONE) del resumen: ingresos, clientes, qué se rechazó y por qué. NOTICES=off también lo apaga.
 DIGEST_HOUR=9
-# Cuántas difusiones (novedades que escribes con /difusion) pueden salir en siete días. 0: ninguna, y a nadie se le pregunta.
+# Cuántas difusiones (novedades que escribes con /difusion) pueden salir en siete días. 0: ninguna, y a nadie se le pregunta si
+# las quiere.
 BROADCASTS_PER_WEEK=2
 # Cuántos enlaces puede enviar un cliente en una hora y en un día, entregados o no; cinco veces más con un plan de pago.
 LINKS_PER_HOUR=300
@@ -112,7 +113,8 @@ TRANSFER_CIPHER=auto
 
 # Horas entre copias.
 BACKUP_HOURS=6
-# Las cifra. Sin esta contraseña nadie puede leerlas, tú tampoco: guárdala también en otro sitio.
+# Las cifra. Sin esta contraseña nadie puede leerlas, tú tampoco: guárdala también en otro sitio. Mientras esté puesta, restore
+# solo acepta copias cifradas, salvo que digas --unsealed.
 BACKUP_PASSPHRASE=
 # Las copia a un almacenamiento compatible con S3: bucket y las dos claves. El endpoint es el de tu proveedor o, en
 # Amazon, el de la región del bucket: https://s3.eu-central-1.amazonaws.com. Vacío: us-east-1.

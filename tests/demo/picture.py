@@ -3,8 +3,8 @@
 ::
 
     make demo ONCE=1 > build/demo.txt
-    .venv/bin/python -m tests.demo.picture build/demo.txt docs/images/chat.png https://t.me/sandbox_gallery/16
-    .venv/bin/python -m tests.demo.picture build/demo.txt docs/images/chat.es.png /premium
+    .venv/bin/python -m tests.demo.picture build/demo.txt docs/images/chat.png "Mateo > https://t.me/sandbox_gallery/16"
+    .venv/bin/python -m tests.demo.picture build/demo.txt docs/images/chat.es.png "Noah > /premium"
 
 It needs chromium, and fonts with emoji (Debian's ``fonts-noto-color-emoji``).
 """
@@ -50,8 +50,8 @@ class Bubble:
 
 
 def bubbles(transcript: str, begin: str) -> Iterator[Bubble]:
-    """The conversation from the customer's words *begin* to its end."""
-    lines = dropwhile(lambda line: not line.endswith(f" > {begin}"), transcript.splitlines())
+    """The conversation from the line *begin*, as the transcript has it, to its end."""
+    lines = dropwhile(lambda line: line.strip() != begin, transcript.splitlines())
     said: Bubble | None = None
     for line in takewhile(lambda line: line.strip() or line.startswith("   "), lines):
         if match := SPOKEN.fullmatch(line):
@@ -91,7 +91,7 @@ def drawn(bubble: Bubble) -> str:
 
 
 def main(transcript: Path, picture: Path, begin: str) -> None:
-    """Draw the part that begins with the customer's words *begin* into *picture*."""
+    """Draw the part that begins with the line *begin* into *picture*."""
     body = "".join(map(drawn, bubbles(transcript.read_text("utf-8"), begin)))
     with tempfile.TemporaryDirectory() as place:
         page = Path(place) / "chat.html"
