@@ -3,7 +3,7 @@
 ::
 
     make demo ONCE=1 > build/demo.txt
-    .venv/bin/python -m tests.demo.picture build/demo.txt docs/images/chat.png "Mateo > https://t.me/sandbox_gallery/16"
+    .venv/bin/python -m tests.demo.picture build/demo.txt docs/images/chat.png https://t.me/sandbox_gallery/16 /premium
     .venv/bin/python -m tests.demo.picture build/demo.txt docs/images/chat.es.png "Noah > /premium"
 
 It needs chromium, and fonts with emoji (Debian's ``fonts-noto-color-emoji``).
@@ -47,29 +47,34 @@ class Bubble:
 
     speaker: str
     lines: list[str] = field(default_factory=list)
+    printed: str = ""
+    """The last line as the terminal shows it."""
+
+    def add(self, line: str) -> None:
+        """Take a line, and what the terminal has broken together again."""
+        is_broken = bool(line) and len(f"{self.printed} {line.split()[0]}") > WIDTH
+        if is_broken and self.lines and not BUTTONS.fullmatch(line):
+            self.lines[-1] += f" {line}"
+        else:
+            self.lines.append(line)
+        self.printed = line
 
 
-def bubbles(transcript: str, begin: str) -> Iterator[Bubble]:
-    """The conversation from the line *begin*, as the transcript has it, to its end."""
-    lines = dropwhile(lambda line: line.strip() != begin, transcript.splitlines())
+def bubbles(transcript: str, begin: str, end: str | None = None) -> Iterator[Bubble]:
+    """The conversation from the words *begin*, before which a name may stand, to its end, or to the words *end*."""
+    lines = dropwhile(lambda line: not f" {line}".endswith(f" {begin}"), transcript.splitlines())
+    lines = takewhile(lambda line: end is None or not line.endswith(f" {end}"), lines)
     said: Bubble | None = None
     for line in takewhile(lambda line: line.strip() or line.startswith("   "), lines):
         if match := SPOKEN.fullmatch(line):
             if said:
                 yield said
-            said = Bubble(match[1], [match[3].removeprefix("(edited) ")])
+            said = Bubble(match[1])
+            said.add(match[3].removeprefix("(edited) "))
         elif said and " as posted, " not in line:
-            _add(said.lines, line.strip())
+            said.add(line.strip())
     if said:
         yield said
-
-
-def _add(lines: list[str], line: str) -> None:
-    """Take a line that the terminal has broken together again."""
-    if line and len(f"{lines[-1]} {line.split()[0]}") > WIDTH:
-        lines[-1] += f" {line}"
-    else:
-        lines.append(line)
 
 
 def drawn(bubble: Bubble) -> str:
@@ -90,9 +95,9 @@ def drawn(bubble: Bubble) -> str:
     return f"<section><p>{text}</p>{keys}</section>"
 
 
-def main(transcript: Path, picture: Path, begin: str) -> None:
-    """Draw the part that begins with the line *begin* into *picture*."""
-    body = "".join(map(drawn, bubbles(transcript.read_text("utf-8"), begin)))
+def main(transcript: Path, picture: Path, begin: str, end: str | None = None) -> None:
+    """Draw the part from the words *begin* on, up to the words *end*, into *picture*."""
+    body = "".join(map(drawn, bubbles(transcript.read_text("utf-8"), begin, end)))
     with tempfile.TemporaryDirectory() as place:
         page = Path(place) / "chat.html"
         page.write_text(f"<meta charset=utf-8><style>{STYLE}</style><main>{body}</main>{MEASURE}", "utf-8")
@@ -104,4 +109,4 @@ def main(transcript: Path, picture: Path, begin: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
