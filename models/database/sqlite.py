@@ -127,13 +127,14 @@ class DataVersion:
         changes = self._changes = self._changes or FileChanges(Path(self._database.database).parent)
         deadline = time.monotonic() + seconds
         time.sleep(max(0.0, min(seconds, self._moved_at + POLL_S - time.monotonic())))  # many commits are one wake
-        moved = False
+        moved = self._has_moved(0.0)  # what was told of together with the last commit, and counts only now
         while not (moved or self._is_closed) and time.monotonic() < deadline:
             told = changes.wait(UNTOLD_S if changes.is_told else POLL_S)
             moved = self._has_moved(SETTLE_S if told else 0.0)
             if moved:
-                self._moved_at = time.monotonic()
                 self._untold = 0 if told else self._untold + 1
+        if moved:
+            self._moved_at = time.monotonic()
         if self._is_closed or self._untold > MOST_UNTOLD:
             changes.close()
         return moved

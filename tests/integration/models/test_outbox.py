@@ -129,6 +129,26 @@ notes.put("x", time.time_ns(), 1)
     watcher.close()
 
 
+def test_a_commit_that_counts_after_it_was_told_of_is_found_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a system that has told all there is, with the commit before
+    wakes = database.wakes()
+    assert wakes.wait(2)
+    monkeypatch.setattr(file_changes.FileChanges, "wait", lambda self, seconds: pytest.fail("it waits to be told"))
+    # When another connection's commit counts a moment later
+    other = threading.Thread(target=write_elsewhere)
+    other.start()
+    other.join()
+    # Then nobody has to wait for it
+    assert wakes.wait(2)
+    wakes.close()
+
+
+def write_elsewhere() -> None:
+    database.connect()
+    write()
+    database.close_database()
+
+
 def test_a_restart_keeps_what_telegram_has_put_off() -> None:
     interrupted, put_off = write(), write()
     outbox.claim(NOW)
