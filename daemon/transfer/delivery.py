@@ -1,8 +1,8 @@
 """Sending a post to a customer, each message with the random id that was stored for it.
 
-Every file is sent as one that Telegram has stored (:class:`~daemon.transfer.media.stored_files.StoredFile`): from the
+A file is sent as one that Telegram has stored (:class:`~daemon.transfer.media.stored_files.StoredFile`): from the
 cache, from a public post, or just uploaded with ``messages.uploadMedia``. So a lost upload loses no message, and a
-message that is tried again is the same call again.
+message that is tried again is the same call again. A small file is first sent with the very call that uploads it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

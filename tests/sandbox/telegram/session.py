@@ -1,7 +1,7 @@
 """Authorisation keys and sessions. Both outlive TCP connections, as on the real server.
 
-Packets are sealed with cryptg rather than with the module that the programs use: with that one, half of the server's
-time went into AES, and a measurement of a fast client measured the server.
+Packets are sealed with cryptg where it is there: with the library's own module half of the server's time went into AES,
+and a measurement of a fast client measured the server.
 """
 
 import asyncio
