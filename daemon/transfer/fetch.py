@@ -82,6 +82,7 @@ class Fetcher:
         async with self.reading(post, item) as small:
             await small.arrive()
             stored: StoredFile = await first_that_works(
+                run.job,
                 lambda: self._delivery.upload(run.job.chat_id, item, small.media(), small.call),
                 lambda: self.upload(small, run),
             )

@@ -26,7 +26,7 @@ from daemon.transfer.reader import Post
 from daemon.transfer.resolver import Customer, Found, Resolver
 from daemon.transfer.run import Run, Track
 from daemon.transfer.single_flight import SingleFlight
-from daemon.transfer.small_files import FINAL, FLIGHT_ERRORS, SmallFile, may_go_at_once
+from daemon.transfer.small_files import FINAL, FLIGHT_ERRORS, SmallFile, first_that_works, may_go_at_once
 from models.catalogue import Catalogue
 from models.database import transaction
 from models.errors import LeaseLost
@@ -287,33 +287,44 @@ class Pipeline:
     ) -> Fetched:
         """Fetch the files for all who wait for them."""
         if small is None:
-            stored = await self._fetcher.fetch(post, run, run.track or Track(post.size))
-        else:
-            await small.arrive()
-            await self._refuse_blocked(post)  # that took a while
-            fetched = await self._send_at_once(run, small, messages[0], random_ids[0])
-            if fetched is not None:
-                return fetched
-            stored = (await self._fetcher.upload(small, run),)
-        await self._database(_keep, self._to_keep(post, stored))
-        return Fetched(stored)
+            return await self._kept(post, await self._fetcher.fetch(post, run, run.track or Track(post.size)))
+        await small.arrive()
+        await self._refuse_blocked(post)  # that took a while
+        fetched: Fetched = await first_that_works(
+            run.job,
+            lambda: self._send_at_once(run, small, messages[0], random_ids[0]),
+            lambda: self._upload(run, small, post),
+        )
+        return fetched
 
-    async def _send_at_once(self, run: Run, small: SmallFile, message: Message, random_id: int) -> Fetched | None:
-        """Send a small file with the call that uploads it. None where that fails, and another way is to be taken."""
+    async def _send_at_once(self, run: Run, small: SmallFile, message: Message, random_id: int) -> Fetched:
+        """Send a small file with the call that uploads it, unless an earlier attempt has sent its message.
+
+        :raises LeaseLost: the job was cancelled or belongs to another worker.
+
+        Otherwise raises :data:`~daemon.transfer.small_files.FLIGHT_ERRORS`.
+        """
         owner, now = str(run.job.owner), _now()
         job = await self._database(queue.delivering, run.job.id, owner, now)
+        if random_id in job.sent:
+            return Fetched((), {random_id: job.sent[random_id]})
         try:
             sent, stored = await self._delivery.send_new(
                 job.chat_id, message, small.media(), random_id, call=small.call
             )
-        except FINAL:
+        except (OSError, *FINAL):
+            raise  # the message may have been sent, or will not be
+        except FLIGHT_ERRORS:
+            await self._database(queue.unsent, run.job.id, owner, now)
             raise
-        except FLIGHT_ERRORS as error:
-            logger.info("flight.failed", extra=_fields(run) | {"reason": repr(error)})
-            if not isinstance(error, OSError):  # otherwise the message may have been sent
-                await self._database(queue.unsent, run.job.id, owner, now)
-            return None
         return Fetched((stored,) if stored else (), sent)
+
+    async def _upload(self, run: Run, small: SmallFile, post: Post) -> Fetched:
+        return await self._kept(post, (await self._fetcher.upload(small, run),))
+
+    async def _kept(self, post: Post, stored: tuple[StoredFile, ...]) -> Fetched:
+        await self._database(_keep, self._to_keep(post, stored))
+        return Fetched(stored)
 
     async def _cached(self, post: Post) -> tuple[StoredFile, ...]:
         kept = await self._database(

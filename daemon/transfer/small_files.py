@@ -22,6 +22,7 @@ from daemon.transfer.errors import Abandoned, RecipientRestricted, RecipientUnre
 from daemon.transfer.media import carried
 from daemon.transfer.media.items import Item, file_name_of, name_of
 from daemon.transfer.streaming import PIECE, Download, Stream, Upload
+from models.jobs.states import JobInfo
 
 logger = logging.getLogger(__name__)
 
@@ -112,14 +113,16 @@ class SmallFile:
         return {name: value for name, value in settings.items() if name not in carried.NEEDS}
 
 
-async def first_that_works(flight: Callable[[], Awaitable[Any]], one_by_one: Callable[[], Awaitable[Any]]) -> Any:
+async def first_that_works(
+    job: JobInfo, flight: Callable[[], Awaitable[Any]], one_by_one: Callable[[], Awaitable[Any]]
+) -> Any:
     """The result of *flight*, or of *one_by_one* where that fails. Raises :data:`FINAL` at once."""
     try:
         return await flight()
     except FINAL:
         raise
     except FLIGHT_ERRORS as error:
-        logger.info("flight.failed", extra={"reason": repr(error)})
+        logger.info("flight.failed", extra={"job": job.id, "user": job.user_id, "reason": repr(error)})
     return await one_by_one()
 
 

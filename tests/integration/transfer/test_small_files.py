@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from models.jobs import usage
-from models.jobs.states import JobState
-from tests.transfer_rig import Customer, Rig, customer, until
+from models import database
+from models.jobs import queue, usage
+from models.jobs.states import JobInfo, JobState
+from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -142,6 +143,29 @@ async def test_connections_reset_in_the_flight(running: Rig, lucia: Customer, pr
     strike(running, "reset", account="peaje_sandbox_bot")
     assert (await running.ended(job)).state is JobState.DONE
     await arrived_once(running, lucia, post)
+
+
+async def test_a_message_that_an_earlier_attempt_has_sent_is_not_sent_again(
+    running: Rig, lucia: Customer, private_chat: int
+) -> None:
+    # Given a job that has sent its file and not its second message, and whose post is shorter now
+    post = publish(running, private_chat)
+
+    def half_sent() -> JobInfo:
+        new = queue.NewJob(user_id=lucia.id, chat_id=lucia.id, link=post["url"], dedupe="half sent")
+        job = queue.enqueue(new, 1000, now())
+        assert isinstance(job, JobInfo)
+        database.execute("""UPDATE job SET random_ids = '[7, 8]', sent = '{"7": 5}' WHERE id = ?""", (job.id,))
+        return job
+
+    clear(running)
+    job = await running.database(half_sent)
+    running.wakeup.wake()
+    # Then it ends as delivered, and nothing is written to Telegram
+    ended = await running.ended(job)
+    assert (ended.state, dict(ended.sent)) == (JobState.DONE, {7: 5})
+    assert await lucia.media() == []
+    assert bytes_moved(running)[1] == 0
 
 
 async def test_several_who_want_it_at_once_read_it_once(running: Rig, lucia: Customer, private_chat: int) -> None:
