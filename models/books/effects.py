@@ -7,9 +7,11 @@ from models.money import access, credits
 from models.money.access import Access, Interval
 from models.money.credits import Purchase
 from models.money.fold import Refunded
-from models.money.payments import PaymentInfo
+from models.money.payments import PaymentInfo, PaymentState
+from models.money.vouchers import gifts
+from models.money.vouchers.contents import Content
 
-PACK = "pack"
+PACK, GIFT = "pack", "gift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +30,23 @@ class Taken:
 
 
 def of_refund(payment: PaymentInfo, amount: int, now: int) -> Taken:
-    """What a refund of *amount*, in minor units, takes back. A whole one ends the renewal too."""
-    if payment.user_id is None or not payment.grants:
+    """What a refund of *amount*, in minor units, takes back. A whole one ends the renewal too.
+
+    Of a gift it goes from who has taken it; while nobody has, from what its code gives.
+    """
+    back = Refunded(now, amount)
+    if not payment.grants:
+        return Taken()
+    if payment.purpose == GIFT:
+        return _of_gift(payment, back)
+    if payment.user_id is None:
         return Taken()
     if payment.purpose == PACK:
-        return _of_pack(payment, payment.user_id, amount, now)
-    whole = amount >= payment.amount - payment.refunded
-    before = access.of(payment.user_id, now)
-    after = access.of(
-        payment.user_id,
-        now,
-        ended=payment.subscription_id if whole else None,
-        refunded={f"{payment.provider}:{payment.remote_id}": Refunded(now, amount)},
-    )
-    lost = _ahead(before, now) - _ahead(after, now)
-    return Taken(level=payment.level, seconds=sum(lost.values()), until=after.end_of(payment.level))
+        bought = (each for each in credits.of(payment.user_id) if each.payment_id == payment.id)
+        return _of_pack(next(bought, None), back)
+    ended = payment.subscription_id if amount >= payment.amount - payment.refunded else None
+    grant = access.payment_grant_id(payment.provider, payment.remote_id)
+    return _of_access(payment.user_id, payment.level, grant, back, ended=ended)
 
 
 def left(payment: PaymentInfo, now: int) -> Taken:
@@ -50,12 +54,49 @@ def left(payment: PaymentInfo, now: int) -> Taken:
     return of_refund(payment, payment.amount - payment.refunded, now)
 
 
-def _of_pack(payment: PaymentInfo, user_id: int, amount: int, now: int) -> Taken:
-    pack = next((each for each in credits.of(user_id) if each.payment_id == payment.id), None)
+def _of_gift(payment: PaymentInfo, back: Refunded) -> Taken:
+    content, given = gifts.content(payment.id), gifts.given(payment.id)
+    if content is None:
+        return Taken()
+    if given is None:
+        return _of_unopened(payment, content, back)
+    if content.pack_kind is not None:
+        taken = (each for each in credits.of(given.user_id) if each.adjustment_id == given.id)
+        return _of_pack(next(taken, None), back)
+    return _of_access(given.user_id, content.level, access.adjustment_grant_id(given.id), back)
+
+
+def _of_unopened(payment: PaymentInfo, content: Content, back: Refunded) -> Taken:
+    """Of time that nobody has taken none passes: what goes is counted like deliveries that nobody has used."""
+    refunds, disputes = credits.returned([payment.id])
+    whole = Purchase(
+        payment_id=payment.id,
+        code=content.article,
+        kind=content.pack_kind or "",
+        bought=content.seconds if content.count is None else content.count,
+        max_bytes=content.max_bytes or 0,
+        start=back.at,
+        amount=payment.amount,
+        refunds=refunds.get(payment.id, ()),
+        disputes=disputes.get(payment.id, ()),
+        ended_at=back.at if payment.state is PaymentState.REVERSED else None,
+    )
+    taken = _of_pack(whole, back)
+    return taken if content.pack_kind is not None else Taken(level=content.level, seconds=taken.count)
+
+
+def _of_access(user_id: int, level: int, grant: str, back: Refunded, *, ended: int | None = None) -> Taken:
+    before = access.of(user_id, back.at)
+    after = access.of(user_id, back.at, ended=ended, refunded={grant: back})
+    lost = _ahead(before, back.at) - _ahead(after, back.at)
+    return Taken(level=level, seconds=sum(lost.values()), until=after.end_of(level))
+
+
+def _of_pack(pack: Purchase | None, back: Refunded) -> Taken:
     if pack is None:
         return Taken()
-    refunded = replace(pack, refunds=(*pack.refunds, Refunded(now, amount)))
-    return Taken(kind=pack.kind, count=_usable(pack, now) - _usable(refunded, now))
+    refunded = replace(pack, refunds=(*pack.refunds, back))
+    return Taken(kind=pack.kind, count=_usable(pack, back.at) - _usable(refunded, back.at))
 
 
 def _usable(pack: Purchase, now: int) -> int:

@@ -177,7 +177,7 @@ def cuts(user_id: int) -> frozenset[int]:
 
 def begins_at(user_id: int, provider: str, remote_id: str) -> int | None:
     """When the time of a payment begins to be consumed; None: never, because nothing is left of it."""
-    return began(*_history(user_id)).get(_payment_id(provider, remote_id))
+    return began(*_history(user_id)).get(payment_grant_id(provider, remote_id))
 
 
 def _intervals(user_id: int) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
@@ -198,7 +198,7 @@ def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
     given = (_adjustment_grant(row) for row in adjustments if row["kind"] == "give")
     grants.extend(gifts.get(grant.id, grant) for grant in given)
     takes = [
-        Take(_adjustment_id(row), row["at"], row["level"], row["seconds"])
+        Take(adjustment_grant_id(row["id"]), row["at"], row["level"], row["seconds"])
         for row in adjustments
         if row["kind"] == "take"
     ]
@@ -278,7 +278,7 @@ def _back(which: str, user_id: int) -> dict[int, _Back]:
 
 def _payment_grant(row: Mapping[str, Any], back: _Back) -> Grant:
     return Grant(
-        id=_payment_id(row["provider"], row["remote_id"]),
+        id=payment_grant_id(row["provider"], row["remote_id"]),
         level=row["level"],
         start=row["effective_at"],
         seconds=_bought(row),
@@ -292,7 +292,8 @@ def _payment_grant(row: Mapping[str, Any], back: _Back) -> Grant:
     )
 
 
-def _payment_id(provider: str, remote_id: str) -> str:
+def payment_grant_id(provider: str, remote_id: str) -> str:
+    """The id of the grant of what a customer has bought for themselves."""
     return f"{provider}:{remote_id}"
 
 
@@ -309,7 +310,7 @@ def _bought(row: Mapping[str, Any]) -> int:
 
 def _adjustment_grant(row: Mapping[str, Any]) -> Grant:
     return Grant(
-        id=_adjustment_id(row),
+        id=adjustment_grant_id(row["id"]),
         level=row["level"],
         start=row["at"],
         seconds=row["seconds"],
@@ -318,5 +319,6 @@ def _adjustment_grant(row: Mapping[str, Any]) -> Grant:
     )
 
 
-def _adjustment_id(row: Mapping[str, Any]) -> str:
-    return f"adjustment:{row['id']:020d}"
+def adjustment_grant_id(adjustment_id: int) -> str:
+    """The id of the grant, or take, of what an admin, an import or a code gave or took."""
+    return f"adjustment:{adjustment_id:020d}"

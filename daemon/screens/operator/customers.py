@@ -68,7 +68,13 @@ def confirm_refund(t: Texts, user: UserInfo, payment: PaymentInfo, plan: str) ->
     """Ask before money goes back."""
     rest = t.price(payment.amount - payment.refunded, payment.currency)
     said = {"price": rest, "user": admin.name(user), "plan": escape(plan)}
-    if payment.purpose == "pack":
+    if payment.purpose == "gift":
+        text = t.gettext(
+            "Refund {price} to {user}? It paid for a gift, <b>{plan}</b>. Nobody can take it any more; who has taken "
+            "it loses what is left.",
+            **said,
+        )
+    elif payment.purpose == "pack":
         text = t.gettext("Refund {price} to {user}? It paid for <b>{plan}</b>, of which what is left goes.", **said)
     else:
         text = t.gettext("Refund {price} to {user}? It paid for <b>{plan}</b>, which ends, with its renewal.", **said)

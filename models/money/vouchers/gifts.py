@@ -6,6 +6,7 @@ acts on what is left of it.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import peewee
@@ -17,6 +18,7 @@ from models.event_kinds import EventKind, GiftChanged, GiftWaiting
 from models.money import access
 from models.money.facts import PaymentState
 from models.money.vouchers import contents, texts
+from models.money.vouchers.contents import Content
 from models.tables import Adjustment, Code, Dispute, Order, Payment, Redemption, Refund, Request
 
 REMIND_DAYS = (5, 30, 90)
@@ -77,6 +79,26 @@ def tell(payment: Payment, about: EventKind, now: int, *, won: bool = False, par
         changed = GiftChanged(plan=taken.article or "", about=about, won=won, part=part)
         outbox.append(changed, taken.user_id, now)
         access.changed(taken.user_id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The row of the ledger by which somebody has what a gift gave."""
+
+    id: int
+    user_id: int
+
+
+def given(payment_id: int) -> Given | None:
+    """Who has taken the gift of a payment; None while nobody has."""
+    row: Any = Adjustment.get_or_none(Adjustment.payment == payment_id)
+    return None if row is None else Given(row.id, row.user_id)
+
+
+def content(payment_id: int) -> Content | None:
+    """What the code of a gift gives or gave; None before its money has arrived."""
+    row = Code.get_or_none(Code.payment == payment_id)
+    return None if row is None else contents.of_code(row)
 
 
 def _taken(payment: Payment) -> Adjustment | None:

@@ -107,6 +107,8 @@ async def test_a_refund_takes_back_what_is_left_of_a_taken_gift(daemon_sandbox: 
         # The giver cannot take it back any more, an admin can
         await giver.tap(card, "Money back")
         await giver.until_text("Questions? Send /paysupport.")
+        asked = await admin.press(await admin.ask(str(giver.id)), "↩️ Refund")
+        assert "It paid for a gift, Premium" in asked.text and "who has taken it loses what is left" in asked.text
         await admin.say(f"/refund {charge_of(daemon_sandbox, giver)['charge_id']}")
         await giver.until_text("of your payment for a gift")
         await friend.until_text("went back to who gave it, so what was left of it has ended")

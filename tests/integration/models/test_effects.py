@@ -7,6 +7,7 @@ from models.books.effects import Taken
 from models.jobs import queue
 from models.jobs.queue import Delivered
 from models.money import access, credits, payments
+from models.promotion import codes
 from tests import purchases, store
 from tests.purchases import DAY, NOW, PREMIUM, VIP
 from tests.store import PLANS
@@ -24,7 +25,7 @@ def bought(plan: object = PREMIUM, at: int = NOW, user_id: int | None = None) ->
 
 
 def refund(of: payments.PaymentInfo, amount: int, at: int) -> None:
-    purchases.refund("paypal", of.remote_id, f"R{of.id}-{amount}", amount, at, at)
+    purchases.refund(of.provider, of.remote_id, f"R{of.id}-{amount}-{at}", amount, at, at)
 
 
 def remaining(user_id: int, now: int) -> int:
@@ -82,3 +83,51 @@ def test_what_gave_nothing_has_nothing_left(database_file: None) -> None:
     settled = payments.settle(purchases.fact(order, NOW, amount=1), NOW)
     of = payments.get(settled.payment_id or 0)
     assert of is not None and effects.left(of, NOW) == Taken()
+
+
+def given(what: object, now: int = NOW, *, taker: int | None = None) -> payments.PaymentInfo:
+    """A gift that was paid, and taken where there is a *taker*."""
+    giver = purchases.customer()
+    order = purchases.order(giver, what, "stars" if what is PACK else "paypal", purpose="gift")  # type: ignore[arg-type]
+    settled = payments.settle(purchases.fact(order), NOW)
+    if taker is not None:
+        codes.take(codes.unopened_of(giver)[0].text, taker, "key", now)
+    found = payments.get(settled.payment_id or 0)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("part", "later"), [(1, 0), (2, 0), (1, 10), (3, 10), (1, 31)])
+def test_of_a_gift_goes_what_its_taker_has_left(database_file: None, part: int, later: int) -> None:
+    friend, now = purchases.customer(), NOW + later * DAY
+    of = given(PREMIUM, taker=friend)
+    said, before = effects.of_refund(of, of.amount // part, now), remaining(friend, now)
+    refund(of, of.amount // part, now)
+    assert said.seconds == before - remaining(friend, now)
+    assert (said.level, said.until) == (1, access.of(friend, now).end_of(1))
+    assert bool(said.seconds) is (later < 30)
+
+
+def test_of_a_gift_of_deliveries_only_the_unused_goes(database_file: None) -> None:
+    friend = purchases.customer()
+    of = given(PACK, taker=friend)
+    assert effects.left(of, NOW) == Taken(kind="video", count=10)
+    refund(of, of.amount // 2, NOW)
+    present = payments.get(of.id)
+    assert present is not None and effects.left(present, NOW) == Taken(kind="video", count=5)
+
+
+@pytest.mark.parametrize("what", [PREMIUM, PACK], ids=["a plan", "a pack"])
+def test_of_a_gift_that_nobody_has_taken_goes_what_its_code_gives(database_file: None, what: object) -> None:
+    of, later = given(what), NOW + 40 * DAY
+    whole = Taken(level=1, seconds=30 * DAY) if what is PREMIUM else Taken(kind="video", count=10)
+    assert effects.left(of, later) == whole
+    refund(of, of.amount // 2, later)
+    present = payments.get(of.id)
+    assert present is not None
+    rest, friend = effects.left(present, later), purchases.customer()
+    codes.take(codes.unopened_of(of.user_id or 0)[0].text, friend, "key", later)
+    assert rest.seconds == remaining(friend, later) == (15 * DAY if what is PREMIUM else 0)
+    assert rest.count == credits.left(friend, later).get("video", 0) == (0 if what is PREMIUM else 5)
+    refund(of, of.amount - of.amount // 2, later + 1)
+    assert effects.left(of, later + 1).seconds == effects.left(of, later + 1).count == 0
