@@ -1,7 +1,7 @@
 """What the pages say: a plan on offer, the state of a purchase, and what went wrong."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from config import plan_texts
@@ -156,8 +156,8 @@ def standing(article: Article, texts: Texts, owned: Owned, timezone: ZoneInfo) -
     if owned.renewal is not None:
         return _renewing(texts, owned.renewal, timezone)
     if newest is not None and newest.state is PaymentState.PENDING:
-        title, text, tone = _told(texts)[Result.PENDING]
-        return Standing(title, text, tone, _once_more(texts))
+        told = _RESULTS[Result.PENDING](texts)
+        return Standing(told.title, told.text, told.tone, _once_more(texts))
     if isinstance(article, Pack) or access.level < article.level:
         return None
     if access.forever:
@@ -238,93 +238,85 @@ def message(outcome: Outcome, texts: Texts, pay_url: str | None) -> Message:
 
     The button leads to PayPal's approval page; where there is none, to *pay_url*.
     """
-    title, text, tone = _told(texts)[outcome.result]
-    again = _again(texts).get(outcome.result, "")
-    again_url = (outcome.approve_url or pay_url) if again else None
-    return Message(title, text, tone, reference=outcome.reference, again=again, again_url=again_url)
+    told = _RESULTS[outcome.result](texts)
+    again_url = (outcome.approve_url or pay_url) if told.again else None
+    return replace(told, reference=outcome.reference, again_url=again_url)
 
 
-def _told(texts: Texts) -> Mapping[Result, tuple[str, str, str]]:
-    """Title, text and tone of each result."""
-    _ = texts.gettext
-    return {
-        Result.PAID: (_("Paid, thank you!"), _("It is yours now. The chat has your receipt."), "good"),
-        Result.PENDING: (
-            _("Your payment is being checked"),
-            _(
-                "PayPal is still checking your payment. Your access begins when the payment is confirmed, and the chat "
-                "tells you. You need to do nothing."
-            ),
-            "wait",
+_RESULTS: Mapping[Result, Callable[[Texts], Message]] = {
+    Result.PAID: lambda t: Message(
+        t.gettext("Paid, thank you!"), t.gettext("It is yours now. The chat has your receipt."), "good"
+    ),
+    Result.PENDING: lambda t: Message(
+        t.gettext("Your payment is being checked"),
+        t.gettext(
+            "PayPal is still checking your payment. Your access begins when the payment is confirmed, and the chat "
+            "tells you. You need to do nothing."
         ),
-        Result.NOT_APPROVED: (
-            _("Not approved yet"),
-            _("The payment was not approved at PayPal, so nothing was charged."),
-            "wait",
+        "wait",
+    ),
+    Result.NOT_APPROVED: lambda t: Message(
+        t.gettext("Not approved yet"),
+        t.gettext("The payment was not approved at PayPal, so nothing was charged."),
+        "wait",
+        again=t.gettext("Approve at PayPal"),
+    ),
+    Result.DECLINED: lambda t: Message(
+        t.gettext("PayPal declined the payment"),
+        t.gettext("Nothing was charged. Choose another card or account at PayPal and try again."),
+        "bad",
+        again=t.gettext("Choose another way to pay"),
+    ),
+    Result.OVER: lambda t: Message(
+        t.gettext("This purchase is over"),
+        t.gettext("The payment did not come in time, and nothing was charged."),
+        "bad",
+        again=t.gettext("Start again"),
+    ),
+    Result.CODE_GONE: lambda t: Message(
+        t.gettext("The code is not good any more"),
+        t.gettext("Nothing was charged. Your discount code has ended, or you have used it for another purchase."),
+        "bad",
+    ),
+    Result.GIFT_OPEN: lambda t: Message(
+        t.gettext("One gift at a time, at first"),
+        t.gettext(
+            "Nothing was charged. In the first 30 days after your first payment with PayPal you can have one gift "
+            "that is not settled. You can give another one with Stars, in the chat."
         ),
-        Result.DECLINED: (
-            _("PayPal declined the payment"),
-            _("Nothing was charged. Choose another card or account at PayPal and try again."),
-            "bad",
+        "bad",
+    ),
+    Result.GIFTS_STOPPED: lambda t: Message(
+        t.gettext("You cannot buy gifts here now"),
+        t.gettext("A payment of yours is disputed. Nothing was charged. Questions? Send /paysupport in the chat."),
+        "bad",
+    ),
+    Result.REFUNDED: lambda t: Message(
+        t.gettext("This payment was refunded"),
+        t.gettext("You get the money back, so this payment gives you no access any more."),
+        "",
+        again=t.gettext("Buy again"),
+    ),
+    Result.UNABLE: lambda t: Message(
+        t.gettext("This shop cannot take the payment right now"),
+        t.gettext("Nothing was charged. We have told the operator; please try again later."),
+        "bad",
+    ),
+    Result.TROUBLE: lambda t: Message(
+        t.gettext("This payment needs a look"),
+        t.gettext(
+            "Something does not match, so this payment gave you no access yet. We have told the operator, who will "
+            "look at it."
         ),
-        Result.OVER: (
-            _("This purchase is over"),
-            _("The payment did not come in time, and nothing was charged."),
-            "bad",
-        ),
-        Result.CODE_GONE: (
-            _("The code is not good any more"),
-            _("Nothing was charged. Your discount code has ended, or you have used it for another purchase."),
-            "bad",
-        ),
-        Result.GIFT_OPEN: (
-            _("One gift at a time, at first"),
-            _(
-                "Nothing was charged. In the first 30 days after your first payment with PayPal you can have one gift "
-                "that is not settled. You can give another one with Stars, in the chat."
-            ),
-            "bad",
-        ),
-        Result.GIFTS_STOPPED: (
-            _("You cannot buy gifts here now"),
-            _("A payment of yours is disputed. Nothing was charged. Questions? Send /paysupport in the chat."),
-            "bad",
-        ),
-        Result.REFUNDED: (
-            _("This payment was refunded"),
-            _("You get the money back, so this payment gives you no access any more."),
-            "",
-        ),
-        Result.UNABLE: (
-            _("This shop cannot take the payment right now"),
-            _("Nothing was charged. We have told the operator; please try again later."),
-            "bad",
-        ),
-        Result.TROUBLE: (
-            _("This payment needs a look"),
-            _(
-                "Something does not match, so this payment gave you no access yet. We have told the operator, who will "
-                "look at it."
-            ),
-            "bad",
-        ),
-        Result.LATER: (
-            _("PayPal does not answer right now"),
-            _("We keep asking. If you approved the payment, the chat tells you as soon as it is confirmed."),
-            "wait",
-        ),
-    }
-
-
-def _again(texts: Texts) -> Mapping[Result, str]:
-    """The text of the button, for results that have one."""
-    _ = texts.gettext
-    return {
-        Result.NOT_APPROVED: _("Approve at PayPal"),
-        Result.DECLINED: _("Choose another way to pay"),
-        Result.OVER: _("Start again"),
-        Result.REFUNDED: _("Buy again"),
-    }
+        "bad",
+    ),
+    Result.LATER: lambda t: Message(
+        t.gettext("PayPal does not answer right now"),
+        t.gettext("We keep asking. If you approved the payment, the chat tells you as soon as it is confirmed."),
+        "wait",
+    ),
+}
+"""What a buyer reads of a purchase, by how it stands."""
 
 
 def cancelled(texts: Texts, pay_url: str | None) -> Message:
