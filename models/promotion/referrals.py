@@ -101,7 +101,7 @@ def standing(user_id: int, now: int) -> Standing:
     return Standing(
         code=code,
         came=Referral.select().where(Referral.referrer == user_id).count(),
-        earned_s=sum(each.seconds for each in rewards if each.start <= now),
+        earned_s=sum(each.begins_with for each in rewards if each.start <= now),
         waiting=sum(each.start > now for each in rewards),
     )
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from config.units import DAY_S
 from models import outbox
 from models.database import execute, transaction
-from models.event_kinds import ReferralReward
+from models.event_kinds import EventKind, ReferralReward
 from models.money.rewards import rows, rules
-from models.money.rewards.rules import Change
+from models.money.rewards.rules import Change, Reward
 
 LATE_S = 7 * DAY_S
-"""Seconds after which nobody hears of a change any more: old news would only confuse."""
+"""Seconds after which only who heard that a reward began hears what became of it: other old news would confuse."""
 
 _CONCERNED = """
 SELECT id, referrer_id, friend_id FROM referral WHERE friend_id = :payer OR id IN (
@@ -56,12 +56,25 @@ def _tell(user_id: int, now: int) -> int | None:
     """Tell one person of their rewards, each change once; return when the next one begins."""
     rewards = rows.of(user_id)
     for reward in rewards:
+        heard = False
         for moment, change in reward.changes():
             # What the ledger holds has happened, also where the provider's clock is ahead of ours.
             has_happened = moment <= now or change is not Change.BEGUN
-            if has_happened and now <= moment + LATE_S:
-                told = ReferralReward(change=change, side=reward.side, level=reward.of.level, seconds=reward.seconds)
-                key = f"{told.event_kind}:{reward.side}:{reward.of.id}:{change}:{moment}"
-                if outbox.append(told, user_id, now, key) is not None:
-                    execute(_ACCESS_CHANGED, (now, user_id))
+            if has_happened and (heard or now <= moment + LATE_S):
+                _say(user_id, reward, reward.begins_with, (moment, change), now)
+            heard = heard or outbox.is_written(_key(reward, moment, change))
+    for reward in rows.lost(user_id):
+        if outbox.is_written(_key(reward, reward.start, Change.BEGUN)):  # the provider has said so only afterwards
+            _say(user_id, reward, reward.seconds, (reward.start, Change.TAKEN), now)
     return rules.coming(rewards, now)
+
+
+def _say(user_id: int, reward: Reward, seconds: int, happened: tuple[int, Change], now: int) -> None:
+    moment, change = happened
+    told = ReferralReward(change=change, side=reward.side, level=reward.of.level, seconds=seconds)
+    if outbox.append(told, user_id, now, _key(reward, moment, change)) is not None:
+        execute(_ACCESS_CHANGED, (now, user_id))
+
+
+def _key(reward: Reward, moment: int, change: Change) -> str:
+    return f"{EventKind.REFERRAL_REWARD}:{reward.side}:{reward.of.id}:{change}:{moment}"

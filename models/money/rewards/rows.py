@@ -9,7 +9,7 @@ from models.database import execute
 from models.money import credits
 from models.money.fold import Grant
 from models.money.rewards import rules
-from models.money.rewards.rules import Brought, Paid, Reward
+from models.money.rewards.rules import Brought, Paid, Reward, Side
 
 _OF = """
 SELECT id, referrer_id, terms, at FROM referral WHERE friend_id = :user OR (referrer_id = :user AND (
@@ -56,16 +56,27 @@ def grants(user_id: int) -> list[Grant]:
 
 def of(user_id: int) -> list[Reward]:
     """A person's rewards, also those that begin later and those that were taken back."""
+    brought, came = _referrals(user_id)
+    return [*rules.of_referrer(brought), *(reward for each in came for reward in rules.of_friend(each))]
+
+
+def lost(user_id: int) -> list[Reward]:
+    """What a person is not rewarded with, because the money was back before."""
+    brought, came = _referrals(user_id)
+    sides = [*((each, Side.REFERRER) for each in brought), *((each, Side.FRIEND) for each in came)]
+    return [reward for each, side in sides for reward in rules.lost(each, side)]
+
+
+def _referrals(user_id: int) -> tuple[list[Brought], list[Brought]]:
+    """Whom a person has brought, and by whom they came."""
     rows = _rows(_OF, {"user": user_id})
-    if not rows:
-        return []
-    payments = _payments(user_id)
+    payments = _payments(user_id) if rows else {}
     brought: list[Brought] = []
     came: list[Brought] = []
     for row in rows:
         each = Brought(row["id"], row["at"], Terms(**json.loads(row["terms"])), tuple(payments.get(row["id"], ())))
         (brought if row["referrer_id"] == user_id else came).append(each)
-    return [*rules.of_referrer(brought), *(reward for each in came for reward in rules.of_friend(each))]
+    return brought, came
 
 
 def audit() -> Iterator[str]:

@@ -91,6 +91,14 @@ class Brought:
         counting = [paid for paid in counting if paid.currency in minimum and paid.amount >= minimum[paid.currency]]
         return sorted(counting, key=lambda paid: (paid.at, paid.number))
 
+    def start_of(self, paid: Paid) -> int:
+        """When the reward for a payment begins."""
+        return paid.at + self.terms.hold_days * DAY_S
+
+    def is_enough_left(self, paid: Paid) -> bool:
+        """Whether what is left of a payment when its reward begins is still of the minimum amount."""
+        return paid.amount - paid.returned_by(self.start_of(paid)) >= self.terms.minimum[paid.currency]
+
 
 @dataclass(frozen=True, slots=True)
 class Reward:
@@ -114,6 +122,11 @@ class Reward:
             disputes=self.of.disputes,
             ended_at=self.of.ended_at,
         )
+
+    @property
+    def begins_with(self) -> int:
+        """The seconds that it begins with: fewer by the share of the payment that had gone back by then."""
+        return self.seconds - self.seconds * self.of.returned_by(self.start) // self.of.amount
 
     def is_left(self, now: int) -> bool:
         """Whether any of the payment is still there, and so of the reward."""
@@ -159,7 +172,7 @@ class Reward:
 
 def of_referrer(brought: Iterable[Brought]) -> list[Reward]:
     """The rewards of somebody who brought these, in order of time."""
-    found = [reward for each in brought for paid in each.counting if (reward := _reward(each, paid, Side.REFERRER))]
+    found = [reward for each in brought for reward in _of(each, Side.REFERRER, is_earned=True)]
     found.sort(key=lambda reward: (reward.start, reward.of.number))
     by_month = groupby(found, key=lambda reward: time.gmtime(reward.start)[:2])
     return [reward for _, month in by_month for reward in list(month)[:A_MONTH]]
@@ -167,17 +180,19 @@ def of_referrer(brought: Iterable[Brought]) -> list[Reward]:
 
 def of_friend(brought: Brought) -> list[Reward]:
     """The reward of the friend themselves: one or none."""
-    reward = _reward(brought, brought.counting[0], Side.FRIEND) if brought.counting else None
-    return [] if reward is None else [reward]
+    return list(_of(brought, Side.FRIEND, is_earned=True))
 
 
-def _reward(brought: Brought, paid: Paid, side: Side) -> Reward | None:
-    """What a payment that counts earns one side; None when too little of it is left by then."""
-    terms = brought.terms
-    start = paid.at + terms.hold_days * DAY_S
-    seconds = _seconds(terms, paid, side)
-    is_enough = paid.amount - paid.returned_by(start) >= terms.minimum[paid.currency]
-    return Reward(paid, side, start, seconds) if seconds and is_enough else None
+def lost(brought: Brought, side: Side) -> list[Reward]:
+    """What one side does not get, because too little of the payments is left when the rewards would begin."""
+    return list(_of(brought, side, is_earned=False))
+
+
+def _of(brought: Brought, side: Side, *, is_earned: bool) -> Iterator[Reward]:
+    for paid in brought.counting if side is Side.REFERRER else brought.counting[:1]:
+        seconds = _seconds(brought.terms, paid, side)
+        if seconds and brought.is_enough_left(paid) is is_earned:
+            yield Reward(paid, side, brought.start_of(paid), seconds)
 
 
 def _seconds(terms: Terms, paid: Paid, side: Side) -> int:

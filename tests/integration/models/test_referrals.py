@@ -254,6 +254,38 @@ def test_old_news_of_rewards_are_not_told() -> None:
     assert told(referrer) == []
 
 
+@pytest.mark.parametrize("early", [0, 1, 3600], ids=["in the same second", "a second before", "an hour before"])
+def test_who_heard_of_days_hears_that_the_money_was_back_by_then(early: int) -> None:
+    referrer, friend = pair()
+    paid = pay(friend)
+    news.write(START)
+    refund("stars", paid.remote_id, "R", paid.amount, START - early, START + 5)
+    assert length(referrer) == 0
+    assert told(referrer) == ["referrer begun", "referrer taken"]
+    assert told(friend) == ["friend begun", "friend taken"]
+    news.write(START + DAY)
+    assert told(referrer) == ["referrer begun", "referrer taken"], "once"
+
+
+def test_how_a_long_dispute_ends_is_told_to_who_heard_of_its_beginning() -> None:
+    referrer, friend = pair()
+    paid = pay(friend)
+    news.write(START)
+    for won, at in ((None, START + DAY), (False, START + 30 * DAY)):
+        payments.apply([DisputeFact("stars", paid.remote_id, "D", START + DAY, at if won is False else None, won)], at)
+    assert told(referrer) == ["referrer begun", "referrer paused", "referrer taken"]
+
+
+def test_the_days_that_are_told_are_those_that_begin() -> None:
+    referrer, friend = pair()
+    paid = pay(friend)
+    refund("stars", paid.remote_id, "R", paid.amount // 4, NOW + DAY, NOW + DAY)
+    news.write(START)
+    (begun,) = Event.select().where((Event.user_id == referrer) & (Event.kind == "referral_reward"))
+    assert begun.payload["seconds"] == length(referrer) == WEEK * 3 // 4
+    assert referrals.standing(referrer, START).earned_s == WEEK * 3 // 4
+
+
 # ---- any order of payments, refunds, disputes and erasures
 
 
