@@ -10,7 +10,6 @@ from daemon.screens import checkout, codes
 from daemon.screens.codes import Setting
 from models.money import orders, payments
 from models.money.orders import Discount, Purpose
-from models.money.providers import Provider
 from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers import gifts
 from models.promotion import codes as redeeming
@@ -103,37 +102,15 @@ async def buy_with_anyway(context: Context) -> None:
     elif article is None or not article.on_sale or article.renews or STARS not in article.prices:
         await context.show(checkout.not_on_sale(context.t))
     else:
-        await _sell(context, article, "plan", _discount(found.code))
-
-
-async def _sell(context: Context, article: Article, purpose: Purpose, discount: Discount | None = None) -> None:
-    settings = context.deps.settings
-    order = await context.deps.database(
-        orders.create,
-        context.user.id,
-        article,
-        Provider.STARS,
-        STARS,
-        now=context.now,
-        seller=settings.bot_id,
-        secret=settings.telegram_bot_token,
-        purpose=purpose,
-        discount=discount,
-    )
-    await shop.offer(context, order, article)
+        await shop.sell(context, article, "plan", _discount(found.code))
 
 
 def _pay_links(
     context: Context, articles: tuple[Article, ...], purpose: Purpose, text: str | None = None
 ) -> dict[str, str]:
     """Where this customer pays with PayPal, by the code of each plan and pack."""
-    found = {
-        each.code: orders.pay_address(
-            context.deps.settings, context.user.id, each, context.now, purpose=purpose, code=text
-        )
-        for each in articles
-    }
-    return {code: address for code, address in found.items() if address}
+    settings, now = context.deps.settings, context.now
+    return orders.pay_addresses(settings, context.user.id, articles, now, purpose=purpose, code=text)
 
 
 # ---- gifts
@@ -165,7 +142,7 @@ async def buy_gift(context: Context) -> None:
     elif article is None or not article.on_sale or STARS not in article.prices:
         await context.show(checkout.not_on_sale(context.t))
     else:
-        await _sell(context, article, "gift")
+        await shop.sell(context, article, "gift")
 
 
 async def show_card(context: Context) -> None:

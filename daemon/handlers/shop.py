@@ -12,7 +12,7 @@ from models import returns
 from models.errors import AlreadySubscribed, MoveRefused, NotFound
 from models.jobs import holding
 from models.money import access, orders, subscriptions
-from models.money.orders import OrderInfo
+from models.money.orders import Discount, OrderInfo, Purpose
 from models.money.providers import Provider
 from models.money.subscriptions import SubscriptionInfo
 
@@ -90,21 +90,30 @@ async def buy_anyway(context: Context) -> None:
         return
     if ROW.fullmatch(job_id):
         await context.deps.database(holding.choose, context.user.id, int(job_id), context.now)
-    settings = context.deps.settings
     try:
-        order = await context.deps.database(
-            orders.create,
-            context.user.id,
-            article,
-            Provider.STARS,
-            STARS,
-            now=context.now,
-            seller=settings.bot_id,
-            secret=settings.telegram_bot_token,
-        )
+        await sell(context, article, "plan")
     except AlreadySubscribed as error:
         await context.show(checkout.already_subscribed(context.t, error.suspended))
-        return
+
+
+async def sell(context: Context, article: Article, purpose: Purpose, discount: Discount | None = None) -> None:
+    """Create the order of an article that is sold for Stars, and offer it for payment.
+
+    :raises AlreadySubscribed: it renews, and does so for this customer.
+    """
+    settings = context.deps.settings
+    order = await context.deps.database(
+        orders.create,
+        context.user.id,
+        article,
+        Provider.STARS,
+        STARS,
+        now=context.now,
+        seller=settings.bot_id,
+        secret=settings.telegram_bot_token,
+        purpose=purpose,
+        discount=discount,
+    )
     await offer(context, order, article)
 
 

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Literal
 
 import peewee
@@ -538,29 +539,22 @@ def pay_token(
     return token if isinstance(token, str) else token.decode()
 
 
-def pay_address(
+def pay_addresses(
     settings: Settings,
     user_id: int,
-    article: Article,
+    articles: Iterable[Article],
     now: int,
     *,
     purpose: Purpose = "plan",
     code: str | None = None,
     job: int | None = None,
-) -> str | None:
-    """The signed address of the page where this customer pays; None where the article is not sold there."""
-    if not settings.paypal_enabled or PAYPAL.currency_of(article) is None:
-        return None
-    token = pay_token(settings.secret_key, user_id, article.code, now, purpose=purpose, code=code, job=job)
-    return f"{settings.backend_url}/pay/{token}"
-
-
-def pay_addresses(
-    settings: Settings, user_id: int, articles: Iterable[Article], now: int, job: int | None = None
 ) -> dict[str, str]:
-    """Where this customer pays, to bring a held *job*, by the code of each of the *articles* that PayPal sells."""
-    found = {each.code: pay_address(settings, user_id, each, now, job=job) for each in articles}
-    return {code: address for code, address in found.items() if address}
+    """The signed addresses of the pages where this customer pays, by the code of each article that PayPal sells."""
+    if not settings.paypal_enabled:
+        return {}
+    sold = [each.code for each in articles if PAYPAL.currency_of(each) is not None]
+    pay_for = partial(pay_token, settings.secret_key, user_id, now=now, purpose=purpose, code=code, job=job)
+    return {each: f"{settings.backend_url}/pay/{pay_for(each)}" for each in sold}
 
 
 def read_pay_token(secret_key: str, token: str, max_age_s: int, now: int) -> PayToken:
