@@ -6,7 +6,7 @@ import peewee
 
 from config.texts import language_of
 from config.units import DAY_S
-from models.database import execute, joined_transaction, transaction
+from models.database import joined_transaction, mappings, transaction
 from models.errors import NotFound
 from models.tables import User
 
@@ -150,9 +150,8 @@ def _is_fresh(row: User, told: tuple[str | None, ...], now: int) -> bool:
 
 
 def _one(statement: str, values: tuple[object, ...]) -> User | None:
-    cursor = execute(statement, values)
-    rows = cursor.fetchall()
-    return User(**dict(zip((column[0] for column in cursor.description), rows[0], strict=True))) if rows else None
+    rows = mappings(statement, values)
+    return User(**rows[0]) if rows else None
 
 
 def _info(row: User) -> UserInfo:

@@ -104,6 +104,13 @@ def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> A
     return bound.execute_sql(statement, values)
 
 
+def mappings(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+    """Run *statement* as :func:`execute` does, and return its rows by the names of their columns."""
+    cursor = execute(statement, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def marks(values: Collection[Any]) -> str:
     """As many ``?`` as there are *values*, for ``IN (…)``."""
     return ", ".join("?" * len(values))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models import outbox
-from models.database import execute, joined_transaction, snapshot
+from models.database import joined_transaction, mappings, snapshot
 from models.errors import NotFound
 from models.event_kinds import AccessGiven, AccessTaken
+from models.money import credits
 from models.money.fold import GRACE_S as GRACE_S
 from models.money.fold import Disputed as Disputed
 from models.money.fold import Grant, Refunded, Take, began, fold
@@ -193,7 +194,7 @@ def _fold(grants: Sequence[Grant], takes: Sequence[Take]) -> tuple[tuple[Interva
 def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
     with snapshot():
         grants = [*_payment_grants(user_id), *rewards.grants(user_id)]
-        adjustments = _rows("SELECT * FROM adjustment WHERE user_id = ?", user_id)
+        adjustments = mappings("SELECT * FROM adjustment WHERE user_id = ?", (user_id,))
         gifts = _gifts(user_id) if any(row["payment_id"] is not None for row in adjustments) else {}
     given = (_adjustment_grant(row) for row in adjustments if row["kind"] == "give")
     grants.extend(gifts.get(grant.id, grant) for grant in given)
@@ -205,86 +206,54 @@ def _history(user_id: int) -> tuple[list[Grant], list[Take]]:
     return grants, takes
 
 
-def _rows(statement: str, user_id: int) -> list[dict[str, Any]]:
-    """Read rows as dictionaries. In SQL, because this runs per message, and Peewee's queries took longer to build."""
-    cursor = execute(statement, (user_id,))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-_BOUGHT = 'payment.user_id = ? AND payment."grants" AND payment.level > 0 AND payment.completed_at IS NOT NULL'
 _RETURNING = """
 SELECT MIN(request.created_at) FROM request WHERE request.payment_id = payment.id
 AND request.kind = 'refund' AND request.state = 'open' AND request.asked_by = payment.user_id
 """
 """Since when a payment's customer has had its money on the way back: nobody uses what is being returned."""
-_PAYMENTS = f"SELECT payment.*, ({_RETURNING}) AS returning_at FROM payment WHERE {_BOUGHT}"
-_REDEEMED = "payment.id IN (SELECT payment_id FROM adjustment WHERE user_id = ? AND kind = 'give')"
+_PAYMENTS = f"""
+SELECT payment.*, ({_RETURNING}) AS returning_at FROM payment
+WHERE payment.user_id = ? AND payment."grants" AND payment.level > 0 AND payment.completed_at IS NOT NULL
+"""
+"""In SQL, because this runs per message, and Peewee's queries take longer to build."""
 _GIFTS = """
 SELECT adjustment.*, payment.amount, payment.reversed_at FROM adjustment
 JOIN payment ON payment.id = adjustment.payment_id WHERE adjustment.user_id = ? AND adjustment.kind = 'give'
 """
-_REFUNDS = "SELECT refund.* FROM payment JOIN refund ON refund.payment_id = payment.id WHERE {}"
-_DISPUTES = (
-    "SELECT dispute.*, payment.amount AS paid, payment.currency AS paid_currency "
-    "FROM payment JOIN dispute ON dispute.payment_id = payment.id WHERE {}"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Back:
-    """What happened to the money of one payment."""
-
-    refunds: tuple[Refunded, ...] = ()
-    disputes: tuple[Disputed, ...] = ()
-
-
-_NOTHING = _Back()
 
 
 def _payment_grants(user_id: int) -> list[Grant]:
-    rows = _rows(_PAYMENTS, user_id)
-    back = _back(_BOUGHT, user_id) if rows else {}
-    return [_payment_grant(row, back.get(row["id"], _NOTHING)) for row in rows]
+    rows = mappings(_PAYMENTS, (user_id,))
+    refunds, disputes = credits.returned([row["id"] for row in rows])
+    return [_payment_grant(row, refunds.get(row["id"], ()), disputes.get(row["id"], ())) for row in rows]
 
 
 def _gifts(user_id: int) -> dict[str, Grant]:
     """What was given to the customer and paid by somebody else, by the id of its grant."""
-    back = _back(_REDEEMED, user_id)
+    rows = mappings(_GIFTS, (user_id,))
+    refunds, disputes = credits.returned([row["payment_id"] for row in rows])
     found = {}
-    for row in _rows(_GIFTS, user_id):
-        of_it, grant = back.get(row["payment_id"], _NOTHING), _adjustment_grant(row)
+    for row in rows:
+        paid, grant = row["payment_id"], _adjustment_grant(row)
         found[grant.id] = replace(
-            grant, amount=row["amount"], refunds=of_it.refunds, disputes=of_it.disputes, ended_at=row["reversed_at"]
+            grant,
+            amount=row["amount"],
+            refunds=refunds.get(paid, ()),
+            disputes=disputes.get(paid, ()),
+            ended_at=row["reversed_at"],
         )
     return found
 
 
-def _back(which: str, user_id: int) -> dict[int, _Back]:
-    """What happened to the money of the payments that a condition matches, by their ids."""
-    refunds: dict[int, list[Refunded]] = {}
-    for row in _rows(_REFUNDS.format(which), user_id):
-        refunds.setdefault(row["payment_id"], []).append(Refunded(row["at"], row["amount"]))
-    disputes: dict[int, list[Disputed]] = {}
-    for row in _rows(_DISPUTES.format(which), user_id):
-        won = None if row["won"] is None else bool(row["won"])
-        part = part_of(row["amount"], row["currency"], row["paid"], row["paid_currency"])
-        disputes.setdefault(row["payment_id"], []).append(Disputed(row["opened_at"], row["closed_at"], won, part))
-    return {
-        payment_id: _Back(tuple(refunds.get(payment_id, ())), tuple(disputes.get(payment_id, ())))
-        for payment_id in refunds.keys() | disputes.keys()
-    }
-
-
-def _payment_grant(row: Mapping[str, Any], back: _Back) -> Grant:
+def _payment_grant(row: Mapping[str, Any], refunds: tuple[Refunded, ...], disputes: tuple[Disputed, ...]) -> Grant:
     return Grant(
         id=payment_grant_id(row["provider"], row["remote_id"]),
         level=row["level"],
         start=row["effective_at"],
         seconds=_bought(row),
         amount=row["amount"],
-        refunds=back.refunds,
-        disputes=(*back.disputes, *_returning(row["returning_at"])),
+        refunds=refunds,
+        disputes=(*disputes, *_returning(row["returning_at"])),
         ended_at=row["reversed_at"],
         renews=row["subscription_id"] is not None,
         subscription=row["subscription_id"],

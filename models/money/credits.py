@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.database import execute, marks, snapshot
+from models.database import execute, mappings, marks, snapshot
 from models.money.fold import Disputed, Refunded, is_refunded, part_of
 
 _PACKS = """
@@ -169,10 +169,10 @@ def _turn(purchase: Purchase) -> tuple[bool, int, int, int, int]:
 def of(user_id: int) -> list[Purchase]:
     """The customer's packs, also those with nothing left. Inside a transaction it sees what the transaction wrote."""
     with snapshot():
-        rows = [*_rows(_PACKS, (user_id,)), *_rows(_GIVEN, (user_id,))]
+        rows = [*mappings(_PACKS, (user_id,)), *mappings(_GIVEN, (user_id,))]
         if not rows:
             return []
-        return _purchases(rows, _rows(_USES, (user_id,)))
+        return _purchases(rows, mappings(_USES, (user_id,)))
 
 
 def left(user_id: int, now: int) -> dict[str, int]:
@@ -224,6 +224,8 @@ def audit() -> Iterator[str]:
 
 def returned(ids: Sequence[int]) -> tuple[Mapping[int, tuple[Refunded, ...]], Mapping[int, tuple[Disputed, ...]]]:
     """The refunds and the disputes of payments, by the payment's id; payments without any are left out."""
+    if not ids:
+        return {}, {}
     refunds, disputes = _by_payment(_REFUNDS, ids), _by_payment(_DISPUTES, ids)
     return (
         {each: tuple(Refunded(row["at"], row["amount"]) for row in rows) for each, rows in refunds.items()},
@@ -269,12 +271,6 @@ def _disputed(row: Mapping[str, Any]) -> Disputed:
 
 def _by_payment(statement: str, ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in _rows(statement.format(marks(ids)), ids):
+    for row in mappings(statement.format(marks(ids)), ids):
         found.setdefault(row["payment_id"], []).append(row)
     return found
-
-
-def _rows(statement: str, values: Sequence[int]) -> list[dict[str, Any]]:
-    cursor = execute(statement, values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,8 +1,8 @@
 """Codes: what somebody may redeem, each customer once.
 
-A gift was bought by a customer (:mod:`models.money.gifts`); the others are the operator's: the trial, free access, and
-discounts. A redemption is one row, in the transaction that gives. Of a person who was erased a keyed hash stays in it,
-so that they redeem nothing twice.
+A gift was bought by a customer (:mod:`models.money.vouchers.gifts`); the others are the operator's: the trial, free
+access, and discounts. A redemption is one row, in the transaction that gives. Of a person who was erased a keyed hash
+stays in it, so that they redeem nothing twice.
 """
 
 from collections.abc import Iterable, Sequence

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from config.plans import Referral as Terms
-from models.database import execute
+from models.database import execute, mappings
 from models.money import credits
 from models.money.fold import Grant
 from models.money.rewards import rules
@@ -69,7 +69,7 @@ def lost(user_id: int) -> list[Reward]:
 
 def _referrals(user_id: int) -> tuple[list[Brought], list[Brought]]:
     """Whom a person has brought, and by whom they came."""
-    rows = _rows(_OF, {"user": user_id})
+    rows = mappings(_OF, {"user": user_id})
     payments = _payments(user_id) if rows else {}
     brought: list[Brought] = []
     came: list[Brought] = []
@@ -101,8 +101,8 @@ def _is_sound(terms: Mapping[str, Any]) -> bool:
 
 def _payments(user_id: int) -> dict[int, list[Paid]]:
     """What counts for the referrals of a person, by the referral's id."""
-    payments = _rows(_PAID, {"user": user_id})
-    refunds, disputes = credits.returned([row["id"] for row in payments]) if payments else ({}, {})
+    payments = mappings(_PAID, {"user": user_id})
+    refunds, disputes = credits.returned([row["id"] for row in payments])
     paid: dict[int, list[Paid]] = {}
     for row in payments:
         once = _paid(row, refunds=refunds.get(row["id"], ()), disputes=disputes.get(row["id"], ()))
@@ -124,9 +124,3 @@ def _paid(row: Mapping[str, Any], **returned: Any) -> Paid:
         ended_at=row["reversed_at"],
         **returned,
     )
-
-
-def _rows(statement: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    cursor = execute(statement, values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
