@@ -21,9 +21,8 @@ KEPT_DAYS = 7
 MOST = 20
 """How many single links of a customer are held. The oldest ends when one more comes."""
 
-_SURPLUS = f"""
-SELECT id FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND batch_id IS NULL
-ORDER BY id DESC LIMIT -1 OFFSET ?
+_SINGLE = f"""
+SELECT id FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND batch_id IS NULL ORDER BY id DESC
 """
 _WAITING = f"""
 SELECT id, batch_id, needs FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND needs IS NOT NULL
@@ -114,7 +113,7 @@ def hold(owner: str, held: JobHeld, now: int, room: Callable[[], Room] | None = 
             return False
         states.move(job.id, JobState.HELD, now, reason=RefusalReason(held.reason), needs=needs.stored())
         usage.release(job.id)
-        for (surplus,) in execute(_SURPLUS, (job.user_id, MOST)).fetchall():
+        for (surplus,) in execute(_SINGLE, (job.user_id,)).fetchall()[MOST:]:
             ended = states.move(surplus, JobState.CANCELLED, now, reason=RefusalReason.HELD_TOO_LONG)
             queue.announce(ended, {}, now)
         outbox.append(held, job.user_id, now)
