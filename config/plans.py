@@ -226,6 +226,9 @@ class Plans:
     def packs_on_sale(self) -> tuple[Pack, ...]:
         return tuple(pack for pack in self.packs if pack.on_sale)
 
+    def articles_on_sale(self) -> tuple[Article, ...]:
+        return (*self.on_sale(), *self.packs_on_sale())
+
 
 def read(path: Path) -> str:
     """The text of the plans file.

@@ -20,7 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from config.advice import STARS_RULE
 from config.findings import Finding, clock, fail, ok, warn
 from config.money import STARS
-from config.plans import Article, Plans
+from config.plans import Plans
 from config.settings import Settings
 from config.texts import Texts
 from daemon.supervision import programs
@@ -51,7 +51,7 @@ def _stars(settings: Settings, plans: Plans, t: Texts) -> Finding:
             "Telegram's rule",
             t.gettext("PayPal is on. {rule}. For Stars only, leave out PAYPAL_CLIENT_ID", rule=rule),
         )
-    on_sale: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
+    on_sale = plans.articles_on_sale()
     if plans.plans and not any(STARS in each.prices for each in on_sale):
         return warn("Telegram's rule", t.gettext("no plan has a price in Stars (XTR), so nothing can be bought"))
     return ok("Telegram's rule", t.gettext("only Stars are taken"))

@@ -107,7 +107,7 @@ def price(article: Article, texts: Texts) -> str:
 
 def on_sale(texts: Texts, plans: Plans, *, by_paypal: bool) -> list[Offer]:
     """The plans and packs on sale, with the prices that can be paid. One that nobody can pay is left out."""
-    sold: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
+    sold = plans.articles_on_sale()
     offers = [
         Offer(
             title=article.title_in(texts.language),

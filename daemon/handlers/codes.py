@@ -71,7 +71,7 @@ async def take(context: Context) -> None:
 async def _show_discount(context: Context, found: CodeInfo) -> None:
     discount = _discount(found)
     plans = context.deps.catalogue.plans
-    articles: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
+    articles = plans.articles_on_sale()
     pay_links, days = _pay_links(context, articles, "plan", found.text), context.deps.settings.refund_days
     await context.show(codes.discounted(setting_of(context), discount, articles, pay_links, refund_days=days))
 
@@ -122,7 +122,7 @@ async def gift(context: Context) -> None:
     if await database(gifts.is_stopped, context.user.id):
         await context.show(codes.stopped(context.t))
         return
-    articles: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
+    articles = plans.articles_on_sale()
     unopened: list[CodeInfo] = await database(redeeming.unopened_of, context.user.id)
     screen = codes.gifts(
         setting_of(context),

@@ -190,7 +190,7 @@ def is_shown(subscription: SubscriptionInfo, now: int) -> bool:
 def pay_links(context: Context) -> dict[str, str]:
     """Where this customer pays, by the code of each plan and pack that PayPal sells."""
     plans, settings = context.deps.catalogue.plans, context.deps.settings
-    on_sale: tuple[Article, ...] = (*plans.on_sale(), *plans.packs_on_sale())
+    on_sale = plans.articles_on_sale()
     return orders.pay_addresses(settings, context.user.id, on_sale, context.now)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from flask import Response, abort, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from config.plans import Article
 from config.texts import LANGUAGES, Texts
 from models import acts
 from models.promotion import broadcasts, codes, hours, recipients, segments
@@ -241,7 +240,7 @@ def _segment(stored: str) -> Segment | None:
 
 
 def _articles(t: Texts) -> list[tuple[str, str]]:
-    on_sale: tuple[Article, ...] = (*layout.plans().on_sale(), *layout.plans().packs_on_sale())
+    on_sale = layout.plans().articles_on_sale()
     return [(each.code, each.title_in(t.language)) for each in on_sale]
 
 

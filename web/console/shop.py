@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from config import plan_changes, plan_texts, plans
 from config.money import STARS
 from config.plain_text import plain
-from config.plans import KINDS, LARGEST_TEXT, Article, Plans, PlansError
+from config.plans import KINDS, LARGEST_TEXT, Plans, PlansError
 from config.texts import LANGUAGES, Texts, translator
 from models import acts, catalogue, users
 from models.catalogue import FILE, Catalogue, Version
@@ -210,7 +210,7 @@ def preview() -> Response:
     held = _held().plans
     language = request.args.get("language", guard.visitor().t.language)
     texts = translator(language)
-    on_sale: tuple[Article, ...] = (*held.on_sale(), *held.packs_on_sale())
+    on_sale = held.articles_on_sale()
     payable = [each for each in on_sale if set(each.prices) - {STARS}]
     return layout.show(
         "console/shop_preview.html",
