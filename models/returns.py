@@ -62,6 +62,13 @@ def possible(user_id: int, days: int, now: int) -> list[PaymentInfo]:
         return [each for each in payments.history_of(user_id, NEWEST) if judge(each, days, now) is Answer.POSSIBLE]
 
 
+def returnable(payment_id: int, days: int, now: int) -> PaymentInfo | None:
+    """The payment, if it can go back now."""
+    with snapshot():
+        payment = payments.get(payment_id)
+        return payment if payment is not None and judge(payment, days, now) is Answer.POSSIBLE else None
+
+
 def behind(job: JobInfo, days: int, now: int) -> PaymentInfo | None:
     """The newest unused payment that was to bring this job: of a pack of its kind, or made for it; None without one."""
     with snapshot():

@@ -8,7 +8,8 @@ from daemon.context import Context
 from daemon.handlers import shop
 from daemon.screens import checkout, codes
 from daemon.screens.codes import Setting
-from models.money import orders, payments
+from models import returns
+from models.money import orders
 from models.money.orders import Discount, Purpose
 from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers import gifts
@@ -146,21 +147,19 @@ async def buy_gift(context: Context) -> None:
 
 
 async def show_card(context: Context) -> None:
-    """The button of a gift that waits: the card to share."""
+    """The button of a gift that waits: the card to share; of one that was taken meanwhile, those that still wait."""
     found: CodeInfo | None = await context.deps.database(redeeming.get, context.number or 0)
     own = found is not None and await context.deps.database(redeeming.giver_of, found) == context.user.id
-    if own and found is not None:
+    if own and found is not None and not found.used:
         await _show_card(context, found)
     else:
         await gift(context)
 
 
 async def _show_card(context: Context, found: CodeInfo) -> None:
-    setting = setting_of(context)
-    payment = await context.deps.database(payments.get, found.payment_id or 0)
-    assert found.content is not None and payment is not None
-    price = context.t.price(payment.amount - payment.refunded, payment.currency)
-    await context.show(codes.card(setting, found, payment.id, price))
+    days = context.deps.settings.refund_days
+    returnable = await context.deps.database(returns.returnable, found.payment_id or 0, days, context.now)
+    await context.show(codes.card(setting_of(context), found, returnable))
 
 
 # ---- the trial

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from config import plan_texts
 from config.plans import Plans
 from config.texts import Texts, translator
-from daemon.screens import codes, data, keyboard
+from daemon.screens import checkout, codes, data, keyboard
 from daemon.telegram.screen import Button, Keyboard, Screen
 from models.event_kinds import (
     AccessEnded,
@@ -148,9 +148,10 @@ def _returnable(setting: Setting) -> Iterator[str]:
 
 
 def _gift_bought(payload: PaymentCompleted, setting: Setting, receipt: str) -> Screen:
-    t, price = setting.t, setting.price(payload)
+    t, back = setting.t, None
     head = t.gettext("✅ Thank you! Your payment arrived, and your gift is ready.") + "\n" + receipt
-    back = codes.money_back(t, payload.payment, price)
+    if setting.refund_days:
+        back = checkout.money_back_of(t, payload.payment, setting.price(payload))
     return codes.gift(setting.of_codes, payload.code or "", setting.plan(payload.plan), head=head, back=back)
 
 
@@ -434,7 +435,7 @@ def _gift_taken(payload: GiftTaken, setting: Setting) -> Screen:
 
 
 def _gift_waiting(payload: GiftWaiting, setting: Setting) -> Screen:
-    t, price = setting.t, setting.t.price(payload.amount, payload.currency)
+    t = setting.t
     head = t.ngettext(
         "⏰ Nobody has taken your gift for {n} day. It does not expire.",
         "⏰ Nobody has taken your gift for {n} days. It does not expire.",
@@ -445,7 +446,7 @@ def _gift_waiting(payload: GiftWaiting, setting: Setting) -> Screen:
         head += " " + t.gettext(
             "Until {date} you can have your money back instead.", date=setting.date(payload.refundable_until)
         )
-        back = codes.money_back(t, payload.payment, price)
+        back = checkout.money_back_of(t, payload.payment, t.price(payload.amount, payload.currency))
     return codes.gift(setting.of_codes, payload.code, setting.plan(payload.plan), head=head, back=back)
 
 
@@ -607,13 +608,9 @@ def ways_to(t: Texts, customer: int | None, payment: int | None = None) -> Keybo
 
 
 def _budget_spent(payload: BudgetSpent, setting: Setting) -> Screen:
-    t = setting.t
-    if payload.purpose == Purpose.MESSAGES:
-        return Screen(_messages_spent(payload, setting), keyboard.rows(keyboard.home(t)))
-    if payload.purpose == Purpose.COMPLAINTS:
-        return Screen(_complaints_spent(payload, setting), keyboard.rows(keyboard.home(t)))
-    if payload.purpose == Purpose.LOOKUPS:
-        return Screen(_lookups_spent(payload, setting), keyboard.rows(keyboard.home(t)))
+    t, say = setting.t, _SPENT.get(payload.purpose)
+    if say is not None:
+        return Screen(say(payload, setting), keyboard.rows(keyboard.home(t)))
     text = _links_spent(payload, setting)
     if payload.taken:
         text += "\n" + t.ngettext(
@@ -652,6 +649,13 @@ def _lookups_spent(payload: BudgetSpent, setting: Setting) -> str:
         payload.limit,
         date=setting.date(payload.until),
     )
+
+
+_SPENT: Mapping[str, Callable[[BudgetSpent, Setting], str]] = {
+    Purpose.MESSAGES: _messages_spent,
+    Purpose.COMPLAINTS: _complaints_spent,
+    Purpose.LOOKUPS: _lookups_spent,
+}
 
 
 def _links_spent(payload: BudgetSpent, setting: Setting) -> str:
@@ -702,7 +706,6 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     RequestDone: _request_done,
     BudgetSpent: _budget_spent,
     DataErased: _data_erased,
-    AdminAlert: admin_alert,
     IncidentOpened: _incident_opened,
     IncidentClosed: _incident_closed,
 }

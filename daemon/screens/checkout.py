@@ -12,7 +12,7 @@ from daemon.screens import home, keyboard, limits
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Button, Screen
 from models.money.access import Access
-from models.money.orders import OrderInfo
+from models.money.orders import Discount, OrderInfo
 from models.money.payments import PaymentInfo
 from models.money.providers import TRAITS
 from models.money.subscriptions import RENEWING, SubscriptionInfo, SubscriptionState
@@ -109,8 +109,12 @@ def before_payment(t: Texts, refund_days: int) -> str:
 def money_back(t: Texts, payment: PaymentInfo, title: str = "") -> Button:
     """Gives a purchase back. *title* tells it from others."""
     price = t.price(payment.amount - payment.refunded, payment.currency)
-    label = t.gettext("↩️ Money back · {price}", price=f"{title} · {price}" if title else price)
-    return Button(label, f"money_back:{payment.id}")
+    return money_back_of(t, payment.id, f"{title} · {price}" if title else price)
+
+
+def money_back_of(t: Texts, payment_id: int, price: str) -> Button:
+    """Gives a purchase back of which only the id is known, and what it cost."""
+    return Button(t.gettext("↩️ Money back · {price}", price=price), f"money_back:{payment_id}")
 
 
 def returned(t: Texts, answer: Answer, days: int) -> Screen:
@@ -274,13 +278,24 @@ def renewal_cannot_change(t: Texts) -> Screen:
 
 def buttons(t: Texts, article: Article, pay_link: str | None, job_id: int | None = None) -> tuple[Button, ...]:
     """How a plan or pack is paid; for the link that *job_id* holds, where there is one."""
-    title, found = article.title_in(t.language), []
+    data = f"buy:{article.code}" if job_id is None else f"buy:{article.code}:{job_id}"
+    return ways_to_pay(t, article, pay_link, data)
+
+
+def ways_to_pay(
+    t: Texts, article: Article, pay_link: str | None, data: str, *, mark: str = "", discount: Discount | None = None
+) -> tuple[Button, ...]:
+    """The prices of a plan or pack as buttons: the one in Stars has *data*, PayPal's leads to *pay_link*."""
+
+    def price(currency: str) -> str:
+        full = article.prices[currency]
+        return t.price(full if discount is None else discount.of(full), currency)
+
+    found = []
     if STARS in article.prices:
-        data = f"buy:{article.code}" if job_id is None else f"buy:{article.code}:{job_id}"
-        found.append(Button(f"{title} · {t.price(article.prices[STARS], STARS)}", data))
+        found.append(Button(f"{mark}{article.title_in(t.language)} · {price(STARS)}", data))
     if pay_link:
-        currency = next(each for each in article.prices if each != STARS)
-        found.append(Button(f"PayPal · {t.price(article.prices[currency], currency)}", url=pay_link))
+        found.append(Button(f"PayPal · {price(next(each for each in article.prices if each != STARS))}", url=pay_link))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from config.texts import Texts
 from daemon.screens import checkout, keyboard
 from daemon.telegram.screen import Button, Screen
 from models.money.orders import Discount
+from models.money.payments import PaymentInfo
 from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers.contents import Content
 from models.promotion.codes import CodeInfo, Fault, Found, Kind
@@ -129,7 +130,13 @@ def discounted(
         lines.append(t.gettext("Nothing is on sale at the moment that it is good for."))
     else:
         lines.append(checkout.before_payment(t, refund_days))
-    rows = [_buttons(t, each, discount, pay_links.get(each.code)) for each in articles if not each.renews]
+    rows = [
+        checkout.ways_to_pay(
+            t, each, pay_links.get(each.code), f"buy_with:{each.code}:{discount.code}", discount=discount
+        )
+        for each in articles
+        if not each.renews
+    ]
     return Screen("\n".join(lines), (*(row for row in rows if row), (keyboard.home(t),)))
 
 
@@ -140,17 +147,6 @@ def _reduced(t: Texts, article: Article, discount: Discount, *, by_paypal: bool)
         if currency == STARS or by_paypal
     )
     return f"• <b>{escape(article.title_in(t.language))}</b>: {prices}; {plan_texts.terms(t, article)}"
-
-
-def _buttons(t: Texts, article: Article, discount: Discount, pay_link: str | None) -> tuple[Button, ...]:
-    title, found = article.title_in(t.language), []
-    if STARS in article.prices:
-        price = t.price(discount.of(article.prices[STARS]), STARS)
-        found.append(Button(f"{title} · {price}", f"buy_with:{article.code}:{discount.code}"))
-    if pay_link:
-        currency = next(each for each in article.prices if each != STARS)
-        found.append(Button(f"PayPal · {t.price(discount.of(article.prices[currency]), currency)}", url=pay_link))
-    return tuple(found)
 
 
 # ---- gifts
@@ -173,7 +169,10 @@ def gifts(
         lines.append(t.gettext("Nothing is on sale at the moment."))
     else:
         lines.append(_conditions(t, refund_days))
-    rows = [_gift_buttons(t, each, pay_links.get(each.code)) for each in articles]
+    rows = [
+        checkout.ways_to_pay(t, each, pay_links.get(each.code), f"gift_buy:{each.code}", mark="🎁 ")
+        for each in articles
+    ]
     for code in unopened:
         assert code.content is not None
         rows.append(
@@ -201,16 +200,6 @@ def _conditions(t: Texts, refund_days: int) -> str:
     return f"{back} {accepted}"
 
 
-def _gift_buttons(t: Texts, article: Article, pay_link: str | None) -> tuple[Button, ...]:
-    title, found = article.title_in(t.language), []
-    if STARS in article.prices:
-        found.append(Button(f"🎁 {title} · {t.price(article.prices[STARS], STARS)}", f"gift_buy:{article.code}"))
-    if pay_link:
-        currency = next(each for each in article.prices if each != STARS)
-        found.append(Button(f"PayPal · {t.price(article.prices[currency], currency)}", url=pay_link))
-    return tuple(found)
-
-
 def stopped(t: Texts) -> Screen:
     """A dispute of the customer stops their gifts."""
     text = t.gettext(
@@ -219,10 +208,11 @@ def stopped(t: Texts) -> Screen:
     return Screen(text + "\n" + t.gettext("Questions? Send /paysupport."), keyboard.rows(keyboard.home(t)))
 
 
-def card(setting: Setting, code: CodeInfo, payment_id: int, price: str) -> Screen:
-    """What a giver passes on: the link, and the button that shares it; and the way back to the money."""
+def card(setting: Setting, code: CodeInfo, returnable: PaymentInfo | None) -> Screen:
+    """What a giver passes on: the link, and the button that shares it; and the way back to money that can go back."""
     assert code.content is not None
-    return gift(setting, code.text, what(setting, code.content), back=money_back(setting.t, payment_id, price))
+    back = None if returnable is None else checkout.money_back(setting.t, returnable)
+    return gift(setting, code.text, what(setting, code.content), back=back)
 
 
 def gift(setting: Setting, text: str, title: str, *, head: str = "", back: Button | None = None) -> Screen:
@@ -239,11 +229,6 @@ def gift(setting: Setting, text: str, title: str, *, head: str = "", back: Butto
     rows = [(Button(t.gettext("📤 Share the gift"), url=share),)]
     rows += [(back,)] if back else []
     return Screen(f"{head}\n{body}" if head else body, (*rows, (keyboard.home(t),)))
-
-
-def money_back(t: Texts, payment_id: int, price: str) -> Button:
-    """Gives a gift back that nobody has taken."""
-    return Button(t.gettext("↩️ Money back · {price}", price=price), f"money_back:{payment_id}")
 
 
 # ---- the trial

@@ -49,6 +49,7 @@ from models.event_kinds import (
     EventKind,
     JobFinished,
     JobHeld,
+    PaymentCompleted,
     PaymentRefunded,
 )
 from models.jobs import holding, queue
@@ -430,7 +431,8 @@ def of_codes(t: Texts) -> Iterator[Screen]:
         yield codes.gifts(setting, articles, links, [gift, gift], days)
     yield codes.gifts(setting, (), {}, [], 7)
     yield codes.stopped(t)
-    yield codes.card(setting, gift, 7, "500 ⭐")
+    for returnable in (None, payment(PaymentState.COMPLETED, 0)):
+        yield codes.card(setting, gift, returnable)
     trial = Trial(PREMIUM, 3)
     yield codes.trial(setting, trial)
     yield codes.trying(setting, trial)
@@ -742,6 +744,22 @@ def test_only_a_whole_refund_is_told_as_the_end(returned: int, ends: bool) -> No
     setting = announcements.Setting(translator("en"), PLANS, UTC, None)
     told = announcements.render(PaymentRefunded.read(MONEY | {"returned": returned}), setting)
     assert told is not None and ("ended" in told.text) is ends
+
+
+@pytest.mark.parametrize("days", [0, 7])
+def test_a_gift_goes_back_by_a_button_only_where_purchases_do(days: int) -> None:
+    setting = announcements.Setting(translator("en"), PLANS, UTC, None, refund_days=days)
+    bought = PaymentCompleted.read(MONEY | GIFT)
+    told = announcements.render(bought, setting)
+    assert told is not None
+    assert any("Money back" in each.text for row in told.keyboard for each in row) is bool(days)
+
+
+def test_what_an_operator_calls_a_plan_is_no_markup() -> None:
+    setting = codes.Setting(translator("en"), PLANS, UTC, "peaje_bot")
+    called = replace(PREMIUM, title={"en": "Gold <b> & more"})
+    chosen = operators_codes.compose(setting, Composed(0, "premium", 30, 1, 30, False, 7), [called])
+    assert "Gold &lt;b&gt; &amp; more" in chosen.text
 
 
 def test_limits_are_put_into_words() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 from config.plans import Article, Plan
@@ -81,9 +82,9 @@ def _chosen(setting: Setting, composed: Composed, articles: Sequence[Article]) -
         yield t.gettext("{percent} % off one purchase that does not renew", percent=composed.percent)
     elif isinstance(article, Plan):
         span = t.duration(composed.days * DAY_S)
-        yield t.gettext("{plan} for {span}, for nothing", plan=article.title_in(t.language), span=span)
+        yield t.gettext("{plan} for {span}, for nothing", plan=escape(article.title_in(t.language)), span=span)
     elif article is not None:
-        yield t.gettext("{pack}, for nothing", pack=article.title_in(t.language))
+        yield t.gettext("{pack}, for nothing", pack=escape(article.title_in(t.language)))
     yield t.gettext("for {people}, {until}", people=_people(t, composed.uses), until=_until(t, composed.until))
 
 

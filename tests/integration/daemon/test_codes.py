@@ -101,10 +101,12 @@ async def test_a_refund_takes_back_what_is_left_of_a_taken_gift(daemon_sandbox: 
     ):
         await admin.ask("/language en")
         card = await buy_gift(giver)
+        waiting = await giver.ask("/gift")
         await friend.press(await friend.ask(f"/start {link_of(card)}"), "Take it")
         await friend.until_text("You have been given Premium")
         await giver.until_text("Your gift was taken")
         # The giver cannot take it back any more, an admin can
+        assert "Not taken" not in " ".join(labels(await giver.press(waiting, "Not taken: Premium")))
         await giver.tap(card, "Money back")
         await giver.until_text("Questions? Send /paysupport.")
         asked = await admin.press(await admin.ask(str(giver.id)), "↩️ Refund")

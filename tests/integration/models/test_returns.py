@@ -72,6 +72,16 @@ def test_a_pack_for_a_batch_that_was_not_delivered_goes_back() -> None:
 # ---- what goes back
 
 
+def test_a_button_for_the_money_stands_only_where_it_can_go_back() -> None:
+    pack = bought(1)
+    found = returns.returnable(pack.id, DAYS, NOW)
+    assert found is not None and found.id == pack.id
+    assert returns.returnable(pack.id, 0, NOW) is None
+    assert returns.returnable(pack.id, DAYS, NOW + DAYS * DAY_S) is None
+    assert ask(pack) is Answer.POSSIBLE
+    assert returns.returnable(pack.id, DAYS, NOW) is None, "it is on its way"
+
+
 @pytest.mark.parametrize("sold", [TEN, PREMIUM])
 @pytest.mark.parametrize("provider", ["stars", "paypal"])
 def test_an_unused_purchase_goes_back_once_to_its_buyer(sold: Pack | Plan, provider: str) -> None:
