@@ -160,8 +160,7 @@ def terms(t: Texts, url: str | None, refund_days: int) -> Screen:
         "• The operator can ban anybody who abuses the bot."
     )
     text += "\n" + t.gettext(
-        "• Gifts, codes and trials can be used once. Days for invited friends are as /invite says; they, and what is "
-        "left of a gift, go when its payment goes back.\n"
+        "• Days for invited friends are as /invite says, and go when the payment that earned them goes back.\n"
         "• Something is wrong with a post? Send /report with its link. The operator decides, and I tell you."
     )
     text += "\n" + t.gettext(
