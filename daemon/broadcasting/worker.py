@@ -2,7 +2,7 @@
 
 A message goes out when three things hold: the sender gives news a turn, it is day where the shop is, and the row that
 is claimed then says that its customer may still get news. Several are under way at a time. What an earlier process has
-claimed is sent again under the same random id, of which Telegram takes each once.
+claimed is sent again under the same random id, which Telegram takes once for as long as it remembers it.
 """
 
 import asyncio
@@ -163,8 +163,7 @@ class Broadcaster:
         await self._show_progress(broadcast, anyway=True)
 
     async def _rendered(self, broadcast: BroadcastInfo, language: str) -> News:
-        username = self._bot.me.username if self._bot.me else ""
-        buttons = screens.buttons(translator(language), broadcast, self._catalogue.plans, str(username))
+        buttons = screens.buttons(translator(language), broadcast, self._catalogue.plans, self._sender.bot_name)
         return News.of(broadcast, buttons)
 
     async def _tell(self, recipient: Recipient, news: News) -> None:

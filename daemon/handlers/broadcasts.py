@@ -129,10 +129,9 @@ async def _show(context: Context, draft: BroadcastInfo, *, anew: bool = False) -
 
 
 async def _preview(context: Context, draft: BroadcastInfo) -> None:
-    bot = context.deps.bot
-    username = str(bot.me.username) if bot.me else ""
-    keys = screens.buttons(context.t, draft, context.deps.catalogue.plans, username)
-    await context.deps.sender.send_now(context.user.id, News.of(draft, keys).query)
+    sender = context.deps.sender
+    keys = screens.buttons(context.t, draft, context.deps.catalogue.plans, sender.bot_name)
+    await sender.send_now(context.user.id, News.of(draft, keys).query)
 
 
 # ---- its buttons

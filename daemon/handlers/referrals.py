@@ -17,8 +17,7 @@ async def invite(context: Context) -> None:
         await context.show(screens.none_here(context.t))
         return
     standing = await context.deps.database(referrals.standing, context.user.id, context.now)
-    bot = context.deps.bot.me
-    link = f"https://t.me/{bot.username if bot else ''}?start={PREFIX}{standing.code}"
+    link = f"https://t.me/{context.deps.sender.bot_name}?start={PREFIX}{standing.code}"
     await context.show(screens.invitation(context.t, standing, terms, link))
 
 

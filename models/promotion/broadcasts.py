@@ -146,15 +146,14 @@ def draft_from(by: int, message_id: int) -> BroadcastInfo | None:
     return _draft(by, Broadcast.source_message_id == message_id)
 
 
-def _draft(by: int, condition: peewee.Expression) -> BroadcastInfo | None:
-    drafts = Broadcast.select().where(Broadcast.by == by, Broadcast.state == _S.DRAFT, condition)
-    row = drafts.order_by(-Broadcast.id).first()
-    return None if row is None else _info(row)
-
-
 def last_draft(by: int) -> BroadcastInfo | None:
     """The admin's draft, or None."""
-    row = Broadcast.select().where(Broadcast.by == by, Broadcast.state == _S.DRAFT).order_by(-Broadcast.id).first()
+    return _draft(by)
+
+
+def _draft(by: int, *conditions: peewee.Expression) -> BroadcastInfo | None:
+    drafts = Broadcast.select().where(Broadcast.by == by, Broadcast.state == _S.DRAFT, *conditions)
+    row = drafts.order_by(-Broadcast.id).first()
     return None if row is None else _info(row)
 
 
@@ -294,8 +293,10 @@ def run(broadcast_id: int, now: int) -> bool:
     """
     number = recipients.number_of(broadcast_id)
     with transaction():
+        if not _move(broadcast_id, _S.RUNNING, began_at=now):
+            return False
         _announce(broadcast_id, number, now)
-        return _move(broadcast_id, _S.RUNNING, began_at=now)
+        return True
 
 
 def finish(broadcast_id: int, now: int) -> bool:
@@ -341,7 +342,8 @@ def tell_sales(now: int) -> bool:
     if row is None:
         return False
     found = recipients.sales(row.id)
-    told = sum(recipients.counts(row.id)[state] for state in recipients.REACHED)
+    counts = recipients.counts(row.id)
+    told = sum(counts[state] for state in recipients.REACHED)
     with transaction():
         Broadcast.update(reported_at=now).where(Broadcast.id == row.id).execute()
         if told:

@@ -12,7 +12,7 @@ from daemon.screens import codes, consent, keyboard
 from daemon.screens.operator import income
 from daemon.telegram.screen import Button, Keyboard, Screen
 from models.event_kinds import BroadcastAnnounced, BroadcastEnded, BroadcastSold
-from models.promotion.broadcasts import MOST_BUTTONS, UNDER_WAY, BroadcastInfo, BroadcastState, Wrong
+from models.promotion.broadcasts import EXCERPT, MOST_BUTTONS, UNDER_WAY, BroadcastInfo, BroadcastState, Wrong
 from models.promotion.buttons import CODE, LINK
 from models.promotion.recipients import RecipientState
 from models.promotion.segments import Segment, SegmentKind
@@ -20,6 +20,7 @@ from models.words import broadcasts as words
 
 ENDED_DAYS = (7, 30, 90)
 NOW = "now"
+TITLE_LENGTH = 30
 
 
 def buttons(t: Texts, broadcast: BroadcastInfo, plans: Plans, bot: str) -> Keyboard:
@@ -52,13 +53,8 @@ def write(t: Texts, broadcast_id: int, sent: Sequence[BroadcastInfo]) -> Screen:
         "📣 <b>News for your customers</b>\nWrite it to me now, as it is to look: a text with its formatting, or a "
         "picture or video with a text. Nobody gets it before you have seen it and pressed the button that sends it."
     )
-    rows = [(Button(_title_of(t, each), f"bc_report:{each.id}"),) for each in sent]
+    rows = [(Button(f"📊 {words.title(t, each)[:TITLE_LENGTH]}", f"bc_report:{each.id}"),) for each in sent]
     return Screen(text, (*rows, (_discard(t, broadcast_id),)))
-
-
-def _title_of(t: Texts, broadcast: BroadcastInfo) -> str:
-    first = (broadcast.text.strip().splitlines() or [t.gettext("a picture")])[0]
-    return f"📊 {first[:30]}"
 
 
 def not_news(t: Texts, *, too_long: bool) -> Screen:
@@ -228,7 +224,7 @@ def report(
 ) -> Screen:
     """What came of it so far."""
     shown = progress(t, broadcast, counts, timezone)
-    excerpt = escape(broadcast.text[:200])
+    excerpt = escape(broadcast.text[:EXCERPT])
     sold = t.gettext("Bought by who got it, within 72 hours: {sales}", sales=_sales(t, sales))
     return Screen(
         "\n".join(filter(None, (shown.text, sold, excerpt and f"<blockquote>{excerpt}</blockquote>"))), shown.keyboard

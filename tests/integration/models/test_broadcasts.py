@@ -244,6 +244,16 @@ def test_many_recipients_are_told_to_all_admins_once() -> None:
     assert [event.user_id for event in outbox.due(NOON) if isinstance(event.payload, BroadcastAnnounced)] == [None]
 
 
+def test_nobody_hears_of_news_that_was_stopped_before_it_began() -> None:
+    people, row = [reader() for _ in range(101)], written()
+    assert broadcasts.send(row, RULES, 90, status_message_id=1, now=NOON) is None
+    assert broadcasts.collect(row)
+    recipients.add(row, people, max(people))
+    assert broadcasts.stop(row, "", NOON)
+    assert not broadcasts.run(row, NOON)
+    assert not [event for event in outbox.due(NOON, 500) if isinstance(event.payload, BroadcastAnnounced)]
+
+
 def test_killed_anywhere_each_gets_it_once() -> None:
     """The process dies at random steps; what it had committed is what the next one finds."""
     people = {reader() for _ in range(60)}
