@@ -1,8 +1,8 @@
 """The transactional outbox: events that a customer, or all admins, must hear.
 
 An event is written in the transaction that makes it true, and sent later, at least once. Its ``random_id`` lets
-Telegram refuse a second copy. An event without ``user_id`` is for all admins. ``models.event_kinds`` holds what each
-kind tells.
+Telegram refuse a second copy, for as long as it remembers the id. An event without ``user_id`` is for all admins.
+``models.event_kinds`` holds what each kind tells.
 """
 
 import secrets

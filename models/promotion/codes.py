@@ -287,6 +287,22 @@ def _has_paid(user_id: int) -> bool:
     return bool(paid.where((Payment.user == user_id) & Payment.completed_at.is_null(False) & real).exists())
 
 
+# ---- bought by customers
+
+
+def unopened_of(giver_id: int) -> list[CodeInfo]:
+    """The gifts that a customer bought and nobody has taken, the newest first."""
+    return [_info(row) for row in gifts.unopened(giver_id)]
+
+
+def giver_of(code: CodeInfo) -> int | None:
+    """Who bought a gift; None of any other code."""
+    if code.payment_id is None:
+        return None
+    payment = Payment.get_or_none(Payment.id == code.payment_id)
+    return None if payment is None else payment.user_id
+
+
 # ---- erased, restored
 
 
@@ -359,16 +375,3 @@ def _info(row: Code) -> CodeInfo:
         held=row.held_at is not None,
         payment_id=row.payment_id,
     )
-
-
-def unopened_of(giver_id: int) -> list[CodeInfo]:
-    """The gifts that a customer bought and nobody has taken, the newest first."""
-    return [_info(row) for row in gifts.unopened(giver_id)]
-
-
-def giver_of(code: CodeInfo) -> int | None:
-    """Who bought a gift; None of any other code."""
-    if code.payment_id is None:
-        return None
-    payment = Payment.get_or_none(Payment.id == code.payment_id)
-    return None if payment is None else payment.user_id

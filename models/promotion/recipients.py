@@ -1,7 +1,9 @@
 """Who gets a broadcast: one row a customer, written before the first message goes out, with its random id.
 
 Whatever happens in between, each row is sent under the same random id until it has an end: so nobody is left out, and
-Telegram refuses a second copy. Whether the customer may still get news is looked at again as their row is claimed.
+Telegram refuses a second copy for as long as it remembers the id. How long that is it does not say: of those few rows
+that were claimed when the process died, one may come twice where the next process starts days later. Whether the
+customer may still get news is looked at again as their row is claimed.
 """
 
 import secrets
