@@ -87,9 +87,9 @@ def refusal(t: Texts, refused: ActRefused) -> str:
     left = t.ngettext("{n} day", "{n} days", refused.left)
     if refused.reason == "customer_days":
         return t.gettext(
-            "Helpers can give a customer {days} days in {span} days. For this customer {left} are left.",
+            "Helpers can give a customer {days} days in {span} days. For this customer you have {left} left.",
             days=DAYS_A_CUSTOMER,
             span=CUSTOMER_SPAN_DAYS,
             left=left,
         )
-    return t.gettext("You can give {days} days in 24 hours. {left} are left.", days=DAYS_A_DAY, left=left)
+    return t.gettext("You can give {days} days in 24 hours. You have {left} left.", days=DAYS_A_DAY, left=left)

@@ -119,9 +119,9 @@ async def test_a_helper_gives_days_within_their_allowance(own_sandbox: Sandbox, 
         assert "Given to" in (await helper.press(choice, "Premium")).text
         await customer.until_text("Premium for 7 days")
         choice = await helper.press(await helper.ask(str(customer.id)), "+7 days")
-        assert "For this customer 0 days are left" in (await helper.press(choice, "VIP")).text
-        assert "0 days are left" in (await helper.ask(f"/grant {customer.id} premium 1")).text
-        assert "0 days are left" in (await helper.ask(f"/grant {customer.id} premium forever")).text
+        assert "For this customer you have 0 days left" in (await helper.press(choice, "VIP")).text
+        assert "you have 0 days left" in (await helper.ask(f"/grant {customer.id} premium 1")).text
+        assert "you have 0 days left" in (await helper.ask(f"/grant {customer.id} premium forever")).text
         assert "Not to yourself" in (await helper.ask(f"/grant {helper.id} premium 1")).text
 
 

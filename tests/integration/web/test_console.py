@@ -476,11 +476,11 @@ def give(browser: ConsoleVisitor, user_id: int, days: int, asked: str = "a") -> 
 
 
 def test_a_helper_gives_seven_days_a_customer(helper: ConsoleVisitor) -> None:
-    assert "7 days are left" in give(helper, CUSTOMER, 8)
+    assert "you have 7 days left" in give(helper, CUSTOMER, 8)
     assert "Given to Ana" in give(helper, CUSTOMER, 5)
-    assert "2 days are left" in give(helper, CUSTOMER, 3, "b")
+    assert "you have 2 days left" in give(helper, CUSTOMER, 3, "b")
     assert "Given to Ana" in give(helper, CUSTOMER, 2, "c")
-    assert "0 days are left" in give(helper, CUSTOMER, 1, "d")
+    assert "you have 0 days left" in give(helper, CUSTOMER, 1, "d")
     reasons = [each.refused for each in audit.newest(Wanted(act="give_days"), 9)]
     assert reasons == ["customer_days", None, "customer_days", None, "customer_days"]
 
@@ -491,7 +491,7 @@ def test_a_helper_gives_fifty_days_in_all(helper: ConsoleVisitor) -> None:
     said = [give(helper, 700 + number, 7) for number in range(8)]
 
     assert all("Given to" in page for page in said[:7])
-    assert "You can give 50 days in 24 hours. 1 day are left." in said[7]
+    assert "You can give 50 days in 24 hours. You have 1 day left." in said[7]
 
 
 @pytest.mark.parametrize("user_id", [HELPER, ADMIN])
