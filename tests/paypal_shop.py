@@ -32,7 +32,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SECRET_KEY = "a-key-that-signs-the-links-of-tests"
 ADMIN = 4242
 START_S = 20.0
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 PLANS = (
     (REPOSITORY / "plans.toml")
     .read_text()

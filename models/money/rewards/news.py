@@ -61,15 +61,15 @@ def _tell(user_id: int, now: int) -> int | None:
             # What the ledger holds has happened, also where the provider's clock is ahead of ours.
             has_happened = moment <= now or change is not Change.BEGUN
             if has_happened and (heard or now <= moment + LATE_S):
-                _say(user_id, reward, reward.begins_with, (moment, change), now)
+                _say(user_id, reward, (moment, change), seconds=reward.begins_with, now=now)
             heard = heard or outbox.is_written(_key(reward, moment, change))
     for reward in rows.lost(user_id):
         if outbox.is_written(_key(reward, reward.start, Change.BEGUN)):  # the provider has said so only afterwards
-            _say(user_id, reward, reward.seconds, (reward.start, Change.TAKEN), now)
+            _say(user_id, reward, (reward.start, Change.TAKEN), seconds=reward.seconds, now=now)
     return rules.coming(rewards, now)
 
 
-def _say(user_id: int, reward: Reward, seconds: int, happened: tuple[int, Change], now: int) -> None:
+def _say(user_id: int, reward: Reward, happened: tuple[int, Change], *, seconds: int, now: int) -> None:
     moment, change = happened
     told = ReferralReward(change=change, side=reward.side, level=reward.of.level, seconds=seconds)
     if outbox.append(told, user_id, now, _key(reward, moment, change)) is not None:

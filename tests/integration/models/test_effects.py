@@ -118,7 +118,7 @@ def test_of_a_gift_of_deliveries_only_the_unused_goes(database_file: None) -> No
 
 
 @pytest.mark.parametrize("what", [PREMIUM, PACK], ids=["a plan", "a pack"])
-def test_of_a_gift_that_nobody_has_taken_goes_what_its_code_gives(database_file: None, what: object) -> None:
+def test_of_a_gift_not_yet_taken_goes_what_its_code_gives(database_file: None, what: object) -> None:
     of, later = given(what), NOW + 40 * DAY
     whole = Taken(level=1, seconds=30 * DAY) if what is PREMIUM else Taken(kind="video", count=10)
     assert effects.left(of, later) == whole

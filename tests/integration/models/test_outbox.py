@@ -129,7 +129,7 @@ notes.put("x", time.time_ns(), 1)
     watcher.close()
 
 
-def test_a_commit_that_counts_after_it_was_told_of_is_found_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_told_of_too_early_is_found_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a system that has told all there is, with the commit before
     wakes = database.wakes()
     assert wakes.wait(2)

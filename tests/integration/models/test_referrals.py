@@ -255,7 +255,7 @@ def test_old_news_of_rewards_are_not_told() -> None:
 
 
 @pytest.mark.parametrize("early", [0, 1, 3600], ids=["in the same second", "a second before", "an hour before"])
-def test_who_heard_of_days_hears_that_the_money_was_back_by_then(early: int) -> None:
+def test_who_heard_of_days_hears_that_the_money_was_back(early: int) -> None:
     referrer, friend = pair()
     paid = pay(friend)
     news.write(START)
@@ -267,7 +267,7 @@ def test_who_heard_of_days_hears_that_the_money_was_back_by_then(early: int) -> 
     assert told(referrer) == ["referrer begun", "referrer taken"], "once"
 
 
-def test_how_a_long_dispute_ends_is_told_to_who_heard_of_its_beginning() -> None:
+def test_the_end_of_a_long_dispute_is_told_to_who_heard_of_it() -> None:
     referrer, friend = pair()
     paid = pay(friend)
     news.write(START)

@@ -72,7 +72,7 @@ def test_a_pack_for_a_batch_that_was_not_delivered_goes_back() -> None:
 # ---- what goes back
 
 
-def test_a_button_for_the_money_stands_only_where_it_can_go_back() -> None:
+def test_a_button_for_money_stands_only_where_it_can_go_back() -> None:
     pack = bought(1)
     found = returns.returnable(pack.id, DAYS, NOW)
     assert found is not None and found.id == pack.id

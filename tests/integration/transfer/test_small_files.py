@@ -145,7 +145,7 @@ async def test_connections_reset_in_the_flight(running: Rig, lucia: Customer, pr
     await arrived_once(running, lucia, post)
 
 
-async def test_a_message_that_an_earlier_attempt_has_sent_is_not_sent_again(
+async def test_what_an_earlier_attempt_has_sent_is_not_sent_again(
     running: Rig, lucia: Customer, private_chat: int
 ) -> None:
     # Given a job that has sent its file and not its second message, and whose post is shorter now
