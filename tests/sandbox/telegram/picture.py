@@ -6,8 +6,9 @@ milliseconds and needs no imaging library.
 
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 # Huffman tables of JPEG Annex K for DC differences: how many codes there are of each length.
@@ -19,6 +20,9 @@ _AC_COUNTS = bytes((1,)) + bytes(15)
 _AC_SYMBOLS = bytes(1)
 _QUANTISER = 8
 _DC_LIMIT = 8 * 128 // _QUANTISER - 1
+_STRIPS = 12
+_STRIP_UNITS = 48
+"""A picture repeats a few strips in a random order: to draw each block anew takes a second for the largest photo."""
 
 
 class _Table(NamedTuple):
@@ -54,16 +58,32 @@ def _scan(seed: int, units: int, layout: Sequence[int], tables: Sequence[_Table]
     """Entropy-coded colours of ``units`` groups of blocks; ``layout`` tells the component of each block of a group."""
     rng = random.Random(seed)
     coded = [{value: _block(value, table) for value in range(-2 * step, 2 * step + 1)} for table in tables]
-    last = [0, 0, 0]
-    bits: list[str] = []
-    for _ in range(units):
-        for component in layout:
-            value = min(limit, max(-limit, last[component] + rng.randint(-step, step)))
-            bits.append(coded[component][value - last[component]])
-            last[component] = value
-    stream = "".join(bits)
+    strips = [_strip(rng, layout, coded, step, limit) for _ in range(_STRIPS)]
+    whole, rest = divmod(units, _STRIP_UNITS)
+    groups = list(chain.from_iterable(rng.choices(strips, k=whole))) + rng.choice(strips)[:rest]
+    stream = "".join(groups)
     stream += "1" * (-len(stream) % 8)
     return int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\x00")
+
+
+def _strip(
+    rng: random.Random, layout: Sequence[int], coded: Sequence[Mapping[int, str]], step: int, limit: int
+) -> list[str]:
+    """Coded groups of blocks that end with the colours they began with, so that any strip may follow any other."""
+    last = [0, 0, 0]
+    groups = []
+    for left in reversed(range(_STRIP_UNITS)):
+        bits = []
+        for position, component in enumerate(layout):
+            # As far from the beginning as the blocks that are left can bring it back.
+            blocks = left * layout.count(component) + layout[position + 1 :].count(component)
+            furthest = min(limit, blocks * step)
+            wanted = last[component] + rng.randint(-step, step)
+            value = min(furthest, max(-furthest, wanted))
+            bits.append(coded[component][value - last[component]])
+            last[component] = value
+        groups.append("".join(bits))
+    return groups
 
 
 def _segment(marker: int, body: bytes) -> bytes:
