@@ -13,6 +13,8 @@ from models.promotion.segments import Segment
 
 PAGE = 50
 STEP, LOOKED_AT = 250, 1_000
+PAYERS_STEP, PAYERS_LOOKED_AT = 50, 250
+"""Of a segment whose customers take a look at all that they have paid."""
 LARGEST_ID = 1 << 40
 ALWAYS = 1 << 40
 _LAST_LETTER = "\U0010ffff"
@@ -104,11 +106,14 @@ def page(listed: Listed, after: Key | None = None, size: int = PAGE) -> Page:
 def of_segment(segment: Segment, now: int, after: int = 0, size: int = PAGE) -> Page:
     """The customers of a segment by their ids, from the one behind *after*.
 
-    At most :data:`LOOKED_AT` customers are looked at: a page may hold fewer than *size* and still have a next one.
+    At most :data:`LOOKED_AT` customers are looked at, of those who have paid :data:`PAYERS_LOOKED_AT`: a page may hold
+    fewer than *size* and still have a next one.
     """
     found: list[int] = []
-    for _ in range(LOOKED_AT // STEP):
-        people, upto = _step(segment, after, now)
+    of_payers = segment.kind in segments.OF_PAYERS
+    step, most = (PAYERS_STEP, PAYERS_LOOKED_AT) if of_payers else (STEP, LOOKED_AT)
+    for _ in range(most // step):
+        people, upto = _step(segment, after, now, step)
         found += people
         if upto is None or len(found) >= size:
             break
@@ -118,9 +123,9 @@ def of_segment(segment: Segment, now: int, after: int = 0, size: int = PAGE) -> 
     return Page(_of(found[:size]), Key(0, last) if more and last is not None else None)
 
 
-def _step(segment: Segment, after: int, now: int) -> tuple[tuple[int, ...], int | None]:
-    """Those of the next :data:`STEP` customers who are in the segment, and up to which id they were looked at."""
-    looked = segments.page(segment, after, now, STEP, who=segments.EVERYBODY)
+def _step(segment: Segment, after: int, now: int, size: int) -> tuple[tuple[int, ...], int | None]:
+    """Those of the next *size* customers who are in the segment, and up to which id they were looked at."""
+    looked = segments.page(segment, after, now, size, who=segments.EVERYBODY)
     return looked.people, looked.upto
 
 

@@ -24,14 +24,24 @@ _OVER = (RefusalReason.LIMIT, RefusalReason.TOO_LARGE_FOR_PLAN, RefusalReason.QU
 _PAID = (
     "EXISTS (SELECT 1 FROM payment WHERE payment.user_id = people.id AND payment.grants AND payment.completed_at > 0)"
 )
+_AMONG_ALL = "people.id > :after AND people.id <= :upto"
+_AMONG_PAYERS = """
+people.id IN (SELECT payment.user_id FROM payment WHERE payment.user_id > :after AND payment.user_id <= :upto
+    AND payment.grants AND payment.completed_at > 0)
+"""
 _MET_A_LIMIT = f"""
 EXISTS (SELECT 1 FROM job WHERE job.user_id = people.id AND job.moved_at >= :since AND (job.state = '{JobState.HELD}' OR
     (job.state IN ('{JobState.REFUSED}', '{JobState.CANCELLED}') AND job.reason IN ({sql_list(_OVER)}))))
 """
 _LAST = 'SELECT MAX(id) FROM (SELECT id FROM "user" WHERE id > ? ORDER BY id LIMIT ?) AS page'
+_LAST_PAYER = """
+SELECT MAX(user_id) FROM (
+    SELECT DISTINCT user_id FROM payment WHERE user_id > ? AND payment.grants AND completed_at > 0
+    ORDER BY user_id LIMIT ?) AS page
+"""
 _PEOPLE = """
 SELECT people.id, people.language, people.language_code FROM "user" AS people
-WHERE people.id > :after AND people.id <= :upto AND {who} AND {condition} ORDER BY people.id
+WHERE {among} AND {who} AND {condition} ORDER BY people.id
 """
 
 
@@ -47,6 +57,10 @@ class SegmentKind(StrEnum):
     LIMIT = "limit"
     """Who has met a limit of their plan lately."""
     LANGUAGE = "language"
+
+
+OF_PAYERS = frozenset({SegmentKind.PAYING, SegmentKind.ENDED})
+"""Segments of who has paid, each of whom takes a look at all that they have paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +97,17 @@ class Page:
 def page(segment: Segment, after: int, now: int, size: int = PAGE, *, who: str = MAY_GET) -> Page:
     """The customers of the segment among the next *size* whose ids are above *after*. It only reads.
 
+    Of a segment of payers (:data:`OF_PAYERS`) only those count for *size* who have paid.
+
     :param who: of whom; :data:`EVERYBODY` is not only those who may get news.
     """
-    ((upto,),) = execute(_LAST, (after, size)).fetchall()
+    ((upto,),) = execute(_LAST_PAYER if segment.kind in OF_PAYERS else _LAST, (after, size)).fetchall()
     if upto is None:
         return Page((), None)
+    among = _AMONG_PAYERS if segment.kind in OF_PAYERS else _AMONG_ALL
     condition = _CONDITIONS.get(segment.kind, "TRUE")
     values = {"after": after, "upto": upto} | ({"since": now - LIMIT_DAYS * DAY_S} if ":since" in condition else {})
-    found = execute(_PEOPLE.format(who=who, condition=condition), values).fetchall()
+    found = execute(_PEOPLE.format(among=among, who=who, condition=condition), values).fetchall()
     meant = _FILTERS.get(segment.kind)
     people = [row for row in found if meant is None or meant(segment, row, now)]
     return Page(tuple(user_id for user_id, *_ in people), upto)
@@ -124,9 +141,7 @@ def _speaks(segment: Segment, row: _Row, _now: int) -> bool:
 
 
 _CONDITIONS: Mapping[SegmentKind, str] = {
-    SegmentKind.PAYING: _PAID,
     SegmentKind.NEVER_PAID: f"NOT {_PAID}",
-    SegmentKind.ENDED: _PAID,
     SegmentKind.LIMIT: _MET_A_LIMIT,
 }
 _FILTERS: Mapping[SegmentKind, Callable[[Segment, _Row, int], bool]] = {

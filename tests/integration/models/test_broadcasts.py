@@ -140,6 +140,22 @@ def test_segments_hold_whom_they_name() -> None:
     assert reached(SegmentKind.ENDED, "90") == {former, long_gone}
 
 
+@pytest.mark.parametrize("kind", [SegmentKind.PAYING, SegmentKind.ENDED])
+def test_payers_are_found_however_many_others_there_are(kind: SegmentKind) -> None:
+    paid_at = NOON - DAY if kind is SegmentKind.PAYING else NOON - MONTH - 3 * DAY
+    people = [customer() for _ in range(40)]
+    payers = people[5::10]
+    for person in payers:
+        pay(person, at=paid_at)
+    segment = Segment(kind, "7" if kind is SegmentKind.ENDED else "")
+    found, after = [], 0
+    while (looked := segments.page(segment, after, NOON, size=2)).upto is not None:
+        assert len(looked.people) == 2, "the others are not looked at"
+        found += looked.people
+        after = looked.upto
+    assert found == payers
+
+
 def test_who_met_a_limit_lately() -> None:
     met, held, long_ago, other = reader(), reader(), reader(), reader()
     for person, state, reason, moved in (
@@ -431,6 +447,7 @@ def test_many_customers_are_written_down_in_short_steps(database_file: Path) -> 
             (recipients._CLAIM, (NOON, row)),
             (recipients._LANGUAGE, (5_000_000,)),
             (segments._LAST, (0, 500)),
+            (segments._LAST_PAYER, (0, 500)),
         )
         for step in database.execute(f"EXPLAIN QUERY PLAN {statement}", values)
     ]
