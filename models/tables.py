@@ -764,6 +764,7 @@ class Incident(Table):
     text = peewee.TextField()
     opened_at = peewee.IntegerField()
     closed_at = peewee.IntegerField(null=True)
+    in_words = JSONText(null=True)  # what is read in place of the text, by language
 
 
 class CatalogueVersion(Table):

@@ -16,6 +16,7 @@ from daemon.screens.operator import customers, income
 from daemon.telegram.screen import Screen
 from models import acts, conversations, customer_notes, users
 from models.audit import Entry
+from models.books import grounds
 from models.conversations import Purpose, RelayInfo
 from models.errors import ActRefused
 from models.jobs import queue
@@ -88,6 +89,7 @@ async def card(context: Context, shown: UserInfo) -> Screen:
         customers.Card(
             user=shown,
             access=await database(access.of, shown.id, context.now),
+            reasons=await database(grounds.of, shown.id, context.now) if sees_money else (),
             credit=await database(credits.left, shown.id, context.now),
             payments=await database(payments.history_of, shown.id, PAYMENTS_SHOWN) if sees_money else None,
             links=await database(queue.newest, shown.id, LINKS_SHOWN) if context.may(Act.SEE_LINKS) else None,

@@ -1,7 +1,7 @@
 """Heartbeats of the programs, and open incidents."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from config.units import MIB
@@ -26,12 +26,20 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class IncidentInfo:
-    """An incident. It is open while ``closed_at`` is None."""
+    """An incident. It is open while ``closed_at`` is None.
+
+    ``in_words`` is what is read in place of ``text``, by language, where that is not the same for all.
+    """
 
     key: str
     text: str
     opened_at: int
     closed_at: int | None
+    in_words: Mapping[str, str] = field(default_factory=dict)
+
+    def said_in(self, language: str) -> str:
+        """What more there is to say of it, to a reader of *language*."""
+        return self.in_words.get(language, self.text)
 
 
 def beat(program: str, detail: Mapping[str, Any], now: int) -> None:
@@ -78,7 +86,7 @@ def tell(key: IncidentKey, text: str, now: int, in_words: Mapping[str, str] | No
         return _begin(key, text, now, in_words)
     if row.text == text:
         return False
-    Incident.update(text=text).where(Incident.id == row.id).execute()
+    Incident.update(text=text, in_words=in_words).where(Incident.id == row.id).execute()
     outbox.append(IncidentOpened(key=key, text=text, in_words=in_words or {}), None, now)
     return True
 
@@ -97,13 +105,13 @@ def close(key: IncidentKey, now: int) -> bool:
 def incidents() -> list[IncidentInfo]:
     """Return the open incidents, oldest first."""
     rows = Incident.select().where(Incident.closed_at.is_null()).order_by(Incident.id)
-    return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
+    return [_info(row) for row in rows]
 
 
 def recent(limit: int) -> list[IncidentInfo]:
     """The newest incidents, those that are open first."""
     rows = Incident.select().order_by(Incident.closed_at.is_null(False), Incident.id.desc()).limit(limit)
-    return [IncidentInfo(row.key, row.text, row.opened_at, row.closed_at) for row in rows]
+    return [_info(row) for row in rows]
 
 
 def catch_up(admin_id: int, now: int) -> int:
@@ -127,10 +135,14 @@ def catch_up(admin_id: int, now: int) -> int:
 def _begin(key: IncidentKey, text: str, now: int, in_words: Mapping[str, str] | None = None) -> bool:
     if _open(key).exists():
         return False
-    incident: int = Incident.insert(key=key, text=text, opened_at=now).execute()
+    incident: int = Incident.insert(key=key, text=text, in_words=in_words, opened_at=now).execute()
     opened = IncidentOpened(key=key, text=text, in_words=in_words or {})
     outbox.append(opened, None, now, key=f"incident:{incident}:opened")
     return True
+
+
+def _info(row: Incident) -> IncidentInfo:
+    return IncidentInfo(row.key, row.text, row.opened_at, row.closed_at, in_words=row.in_words or {})
 
 
 def _open(key: str) -> Any:

@@ -15,7 +15,7 @@ from models.event_kinds import AccessGiven, AccessTaken
 from models.money import credits
 from models.money.fold import GRACE_S as GRACE_S
 from models.money.fold import Disputed as Disputed
-from models.money.fold import Grant, Refunded, Take, began, fold
+from models.money.fold import Grant, Refunded, Stretch, Take, began, fold, stretches
 from models.money.fold import Interval as Interval
 from models.money.fold import part_of as part_of
 from models.money.rewards import news
@@ -66,6 +66,11 @@ def of(user_id: int, now: int, *, ended: int | None = None, refunded: Mapping[st
     back = refunded or {}
     grants = [replace(each, refunds=(*each.refunds, back[each.id])) if each.id in back else each for each in grants]
     return _access(grants, takes, now)
+
+
+def why(user_id: int, now: int) -> tuple[Stretch, ...]:
+    """What the access that a customer has, or will have, is due to: the grants by their ids, in order of time."""
+    return tuple(each for each in stretches(*_history(user_id)) if each.end is None or each.end > now)
 
 
 def _ended(grant: Grant, now: int) -> Grant:

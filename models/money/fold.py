@@ -21,7 +21,7 @@ No second that was paid is lost, with one exception (3), of which customers read
 
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -100,9 +100,26 @@ class Interval:
     level: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """``[start, end)`` at a level because of the grant of that id, its grace included; ``end`` None: no end."""
+
+    start: int
+    end: int | None
+    level: int
+    grant: str
+
+
 def fold(grants: Iterable[Grant], takes: Iterable[Take] = (), grace_s: int = GRACE_S) -> tuple[Interval, ...]:
     """Return which level holds when: disjoint intervals in order of time. Gaps are free."""
     return sweep(grants, takes, grace_s)[0]
+
+
+def stretches(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> tuple[Stretch, ...]:
+    """The intervals of :func:`fold`, parted by the grant that each level is due to."""
+    explained: list[Stretch] = []
+    _swept(grants, takes, _Sweep(GRACE_S, stretches=explained))
+    return tuple(explained)
 
 
 def began(grants: Iterable[Grant], takes: Iterable[Take] = ()) -> Mapping[str, int]:
@@ -123,13 +140,17 @@ def sweep(
     grants: Iterable[Grant], takes: Iterable[Take] = (), grace_s: int = GRACE_S
 ) -> tuple[tuple[Interval, ...], Mapping[str, Life]]:
     """Return the intervals of :func:`fold`, and what is consumed of each grant, by its id."""
-    state = _Sweep(grace_s)
+    state = _swept(grants, takes, _Sweep(grace_s))
+    lives = {holding.grant.id: Life(holding.began_at, holding.lived) for holding in state.holdings}
+    return tuple(state.intervals), lives
+
+
+def _swept(grants: Iterable[Grant], takes: Iterable[Take], state: "_Sweep") -> "_Sweep":
     for second, *_, apply in _happenings(state, grants, takes):
         state.advance(second)
         apply()
     state.advance(None)
-    lives = {holding.grant.id: Life(holding.began_at, holding.lived) for holding in state.holdings}
-    return tuple(state.intervals), lives
+    return state
 
 
 @dataclass(slots=True, eq=False)
@@ -204,6 +225,8 @@ class _Sweep:
     budgets: dict[int, deque[_Holding]] = field(default_factory=dict)
     graces: list[_Holding] = field(default_factory=list)
     intervals: list[Interval] = field(default_factory=list)
+    stretches: list[Stretch] | None = None
+    """None where nobody asks what a level is due to: access is folded for each message."""
 
     def start(self, holding: _Holding) -> None:
         holding.place = len(self.holdings)
@@ -261,6 +284,8 @@ class _Sweep:
         ends += [now + holding.grace for holding in graces]
         end = min([*ends, until] if until is not None else ends, default=None)
         self._emit(now, end, level)
+        if self.stretches is not None:
+            self._explain(self.stretches, now, end, _due_to(level, (*reversed(living), *graces)))
         if end is not None:
             for holding in living:
                 holding.live(now, end - now)
@@ -307,6 +332,18 @@ class _Sweep:
             self.intervals[-1] = Interval(last.start, end, level)
         else:
             self.intervals.append(Interval(start, end, level))
+
+    @staticmethod
+    def _explain(stretches: list[Stretch], start: int, end: int | None, holding: _Holding) -> None:
+        """Keep which grant the level is due to."""
+        last, grant = stretches[-1] if stretches else None, holding.grant
+        if last is not None and last.end == start and last.grant == grant.id:
+            start = stretches.pop().start
+        stretches.append(Stretch(start, end, grant.level, grant.id))
+
+
+def _due_to(level: int, holdings: Sequence[_Holding]) -> _Holding:
+    return next(holding for holding in holdings if holding.grant.level == level)
 
 
 def _place(holding: _Holding) -> int:

@@ -100,10 +100,21 @@ def standing(user_id: int, now: int) -> Standing:
     rewards = [each for each in rows.of(user_id) if each.side is Side.REFERRER and each.is_left(now)]
     return Standing(
         code=code,
-        came=Referral.select().where(Referral.referrer == user_id).count(),
+        came=came(user_id),
         earned_s=sum(each.begins_with for each in rewards if each.start <= now),
         waiting=sum(each.start > now for each in rewards),
     )
+
+
+def came(user_id: int) -> int:
+    """How many came by a customer's invitation."""
+    return int(Referral.select().where(Referral.referrer == user_id).count())
+
+
+def brought_by(user_id: int) -> int | None:
+    """Who brought a customer; None: nobody, or somebody who was erased."""
+    row = Referral.get_or_none(Referral.friend == user_id)
+    return None if row is None else row.referrer_id
 
 
 def forget(user_id: int) -> None:

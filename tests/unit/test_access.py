@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.money.fold import Disputed, Grant, Interval, Refunded, Take, fold, sweep
+from models.money.fold import Disputed, Grant, Interval, Refunded, Take, fold, stretches, sweep
 from tests.access_oracle import simulate
 
 PREMIUM, VIP = 1, 2
@@ -389,6 +389,26 @@ def test_intervals_are_disjoint_and_in_order(grants: list[Grant], takes: list[Ta
     for first, second in itertools.pairwise(fold(grants, takes)):
         assert first.start < (first.end or 0) <= second.start
         assert (first.end, first.level) != (second.start, second.level)
+
+
+@given(many(), takes)
+def test_what_a_level_is_due_to_parts_its_intervals(grants: list[Grant], takes: list[Take]) -> None:
+    whole: list[Interval] = []
+    for each in stretches(grants, takes):
+        (due,) = [grant for grant in grants if grant.id == each.grant]
+        assert due.level == each.level and due.start <= each.start
+        if whole and (whole[-1].end, whole[-1].level) == (each.start, each.level):
+            whole.append(Interval(whole.pop().start, each.end, each.level))
+        else:
+            whole.append(Interval(each.start, each.end, each.level))
+    assert tuple(whole) == fold(grants, takes)
+
+
+def test_each_stretch_is_due_to_what_is_consumed() -> None:
+    low, high = budget("low", PREMIUM, 0, 100), budget("high", VIP, 20, 10)
+    assert [(each.start, each.end, each.grant) for each in stretches([low, high])] == [
+        (0, 20, "low"), (20, 30, "high"), (30, 110, "low")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("renews", [False, True])

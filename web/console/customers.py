@@ -16,16 +16,18 @@ from config.units import DAY_S
 from models import acts, conversations, customer_notes, users
 from models.audit import Actor
 from models.books import customers as lists
-from models.books import history
+from models.books import grounds, history
 from models.books.customers import Key, Listed
 from models.books.history import Place
 from models.errors import ActRefused, ModelError
 from models.jobs import queue
 from models.money import access, credits, payments, subscriptions
+from models.promotion import referrals
 from models.promotion.segments import Segment, SegmentKind
 from models.roles import Act, Role
 from models.users import UserInfo
 from models.words import acts as act_words
+from models.words import grounds as ground_words
 from models.words import payments as payment_words
 from models.words import refusals
 from web.console import guard, layout
@@ -85,6 +87,9 @@ def customer(user_id: int) -> Response:
         "console/customer.html",
         user=shown,
         access=access.of(user_id, found.now),
+        reasons=grounds.of(user_id, found.now) if sees_money else (),
+        came=referrals.came(user_id),
+        brought_by=_brought_by(user_id),
         credit=credits.left(user_id, found.now),
         payments=payments.history_of(user_id, PAYMENTS_SHOWN) if sees_money else None,
         renewals=subscriptions.of(user_id) if sees_money else (),
@@ -100,6 +105,7 @@ def customer(user_id: int) -> Response:
             "refusal": refusals.label,
             "state": states.label,
             "kind": plan_texts.kind,
+            "ground": ground_words.label,
         },
         longest=conversations.LONGEST,
         now=found.now,
@@ -204,6 +210,12 @@ def end_renewal(user_id: int, subscription_id: int) -> BaseResponse:
     except ModelError:
         return _back(user_id, found.t.gettext("It does not renew any more."), "wait")
     return _back(user_id, found.t.gettext("The renewal is being ended. The chat tells you when it is."))
+
+
+def _brought_by(user_id: int) -> UserInfo | None:
+    """Who brought a customer, where that is still known."""
+    referrer = referrals.brought_by(user_id)
+    return users.get(referrer) if referrer is not None else None
 
 
 @dataclass(frozen=True)

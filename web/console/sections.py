@@ -4,9 +4,9 @@ from flask import Flask
 
 from web.console import (
     audit,
+    chats,
     codes,
     customers,
-    entrance,
     guard,
     health,
     log,
@@ -17,6 +17,7 @@ from web.console import (
     spreadsheets,
     today,
 )
+from web.console.entry import entrance
 
 BLUEPRINTS = (
     entrance.blueprint,
@@ -29,6 +30,7 @@ BLUEPRINTS = (
     messages.blueprint,
     health.blueprint,
     log.blueprint,
+    chats.blueprint,
     audit.blueprint,
     settings.blueprint,
     entrance.sessions_blueprint,

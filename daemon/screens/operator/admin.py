@@ -350,7 +350,7 @@ def status(
     parts.append("")
     if incidents:
         parts.append(t.gettext("<b>Problems now</b>"))
-        parts += [f"🔴 {words.label(t, each.key)} ({escape(each.text)})" for each in incidents]
+        parts += [f"🔴 {words.label(t, each.key)} ({escape(each.said_in(t.language))})" for each in incidents]
     else:
         parts.append(t.gettext("🟢 No problems."))
     return Screen("\n".join(parts))

@@ -11,13 +11,14 @@ from config.units import DAY_S
 from daemon.screens import account, keyboard, limits
 from daemon.screens.operator import admin
 from daemon.telegram.screen import Button, Screen
+from models.books.grounds import Reason
 from models.customer_notes import NoteInfo
 from models.jobs.holding import KEPT_DAYS
 from models.jobs.states import JobInfo, JobState
-from models.money.access import Access
+from models.money.access import Access, Interval
 from models.money.payments import PaymentInfo, PaymentState
 from models.users import UserInfo
-from models.words import refusals
+from models.words import grounds, refusals
 
 LINK_SHOWN = 40
 GIVEN_DAYS = 7
@@ -29,6 +30,7 @@ class Card:
 
     user: UserInfo
     access: Access
+    reasons: Sequence[Reason]
     credit: Mapping[str, int]
     payments: Sequence[PaymentInfo] | None
     links: Sequence[JobInfo] | None
@@ -181,7 +183,14 @@ def _access(t: Texts, shown: Card) -> Iterator[str]:
             span = t.gettext("{plan} until {date}", plan=plan, date=t.date(each.end, shown.timezone))
         if each.start > shown.now:
             span = t.gettext("from {date}: {span}", date=t.date(each.start, shown.timezone), span=span)
-        yield f"• {span}"
+        yield f"• {span}" + _because(t, each, shown.reasons)
+
+
+def _because(t: Texts, held: Interval, reasons: Sequence[Reason]) -> str:
+    """What an interval is due to, each once."""
+    within = [each for each in reasons if held.start <= each.start and (held.end is None or each.start < held.end)]
+    said = dict.fromkeys(escape(grounds.label(t, each)) for each in within)
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _title(t: Texts, plans: Plans, level: int) -> str:

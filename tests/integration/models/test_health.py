@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models import notes, outbox
+from models import database, notes, outbox
 from models.maintenance import health
 from web.health import Health, Status
 from web.paypal.client import PayPal
@@ -33,6 +33,18 @@ def test_an_incident_is_told_once_at_each_end() -> None:
     assert health.open_incident("account", "the account is away", NOW + 100)
     told = [(event.kind, event.user_id, event.stored.get("seconds")) for event in outbox.claim(NOW + 100)]
     assert told == [("incident_opened", None, None), ("incident_closed", None, 60), ("incident_opened", None, None)]
+
+
+def test_an_incident_is_kept_in_each_readers_words() -> None:
+    words = {"en": "no level", "es": "falta level"}
+    with database.transaction():
+        health.tell("plans_refused", "no level", NOW, in_words=words)
+    (known,) = health.incidents()
+    assert (known.said_in("es"), known.said_in("en"), known.said_in("xx")) == ("falta level", "no level", "no level")
+    assert not health.tell_incident("plans_refused", "no level", NOW), "known in that language too"
+    assert health.tell_incident("plans_refused", "no days", NOW)
+    health.close_incident("plans_refused", NOW)
+    assert [each.said_in("es") for each in health.recent(9)] == ["no days"], "words of before are none of it"
 
 
 def test_a_note_is_remembered_changed_and_forgotten() -> None:

@@ -17,8 +17,9 @@ from models.console_sessions import Kind, Visit
 from models.errors import ActRefused, LinkSpent
 from models.roles import Act, Role
 from web import rendering
-from web.console import devices, guard, launch_data, layout
-from web.console.launch_data import LaunchRefused
+from web.console import guard, layout
+from web.console.entry import devices, launch_data
+from web.console.entry.launch_data import LaunchRefused
 from web.rate_limits import limiter
 
 logger = logging.getLogger(__name__)
