@@ -26,7 +26,7 @@ from web.console.words import states
 PROGRAMS = ("daemon", "web", "upkeep")
 INCIDENTS_SHOWN = 20
 BACKUPS_SHOWN = 20
-LONGEST_NEWS = 12_000
+LONGEST_NEWS = 18_000
 """Characters of the newest part of the changelog."""
 CHANGELOG = PROJECT / "CHANGELOG.md"
 _VERSION_HEAD = re.compile(r"^## ", re.MULTILINE)
