@@ -32,6 +32,9 @@ PAYPAL_AUTHORITY=
 ADMIN_IDS=
 # Ids de Telegram de ayudantes: atienden a los clientes y pueden dar unos días; no ven dinero, ni enlaces, ni ajustes.
 HELPER_IDS=
+# Los idiomas que pueden leer los clientes, como es,en,pt. Su Telegram dice cuál es el suyo; quien no hable ninguno lee el
+# primero. Vacío: todos.
+LANGUAGES=
 # A quién nombra /paysupport: @nombre, una dirección, un teléfono.
 SUPPORT_CONTACT=
 # Tu canal: un botón en /start.

@@ -64,6 +64,7 @@ RENAMED = {
 """Today's names, and their names before 1.0.0, which are still read, with a warning."""
 
 CHANGEABLE = (
+    "LANGUAGES",
     "SUPPORT_CONTACT",
     "CHANNEL_URL",
     "TERMS_URL",
@@ -142,6 +143,8 @@ class Settings:
     admin_ids: frozenset[int]
     helper_ids: frozenset[int]
     """Who helps customers, and sees neither money nor settings. An admin is no helper."""
+    languages: tuple[str, ...]
+    """The codes of the languages that customers may read; the first is for those who speak none of them."""
     support_contact: str | None
     channel_url: str | None
     terms_url: str | None
@@ -425,6 +428,7 @@ def _customers(reader: _Reader) -> dict[str, Any]:
     return {
         "admin_ids": admin_ids,
         "helper_ids": frozenset(reader.parsed("HELPER_IDS", _ids) or ()) - admin_ids,
+        "languages": reader.parsed("LANGUAGES", _languages) or tuple(LANGUAGES),
         "support_contact": reader.text("SUPPORT_CONTACT"),
         "channel_url": reader.parsed("CHANNEL_URL", _url),
         "terms_url": reader.parsed("TERMS_URL", _url),
@@ -699,6 +703,20 @@ def _ids(text: str) -> list[int]:
                 )
             )
     return [int(word) for word in words]
+
+
+def _languages(text: str) -> tuple[str, ...]:
+    named = {word: language_named(word) for word in _words(text)}
+    for word, code in named.items():
+        if code is None:
+            raise ValueError(
+                Message(
+                    "must be some of {known} with commas between them, not {word!r}",
+                    known=", ".join(LANGUAGES),
+                    word=word,
+                )
+            )
+    return tuple(dict.fromkeys(filter(None, named.values())))
 
 
 def _chats(text: str) -> frozenset[str]:

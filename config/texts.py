@@ -58,6 +58,8 @@ LANGUAGES = {
 DEFAULT_LANGUAGE = next(iter(LANGUAGES))
 """The first: the language of the texts in the code."""
 
+_OFFERED = list(LANGUAGES)
+
 _PROJECT = Path(__file__).resolve().parent.parent
 _LOCALES = Path(__file__).resolve().parent / "locales"
 _SOURCES = ("config", "models", "daemon", "web")
@@ -168,16 +170,37 @@ def _language_called(word: str) -> str | None:
     return None
 
 
+def offer(codes: Sequence[str]) -> None:
+    """Have customers read these languages alone, in this process. The first is for those who speak none of them."""
+    _OFFERED[:] = codes
+
+
+def offered() -> tuple[Language, ...]:
+    """The languages that customers may read."""
+    return tuple(LANGUAGES[code] for code in _OFFERED)
+
+
 def language_of(tag: str | None) -> str:
-    """The code of the language that *tag* means, as Telegram gives it (``pt``, ``pt-BR``); else the default one."""
-    code = (tag or "").replace("_", "-").split("-")[0].lower()
-    return code if code in LANGUAGES else DEFAULT_LANGUAGE
+    """The code of the language in which a customer reads who speaks *tag*, as Telegram gives it (``pt``, ``pt-BR``)."""
+    code = _primary(tag)
+    return code if code in _OFFERED else _OFFERED[0]
+
+
+def texts_for(tag: str | None) -> Texts:
+    """What a customer reads who speaks *tag*; None: nobody knows what they speak."""
+    return translator(language_of(tag))
 
 
 @cache
 def translator(tag: str | None) -> Texts:
-    """The texts in the language that *tag* means to :func:`language_of`."""
-    return _texts(language_of(tag))
+    """The texts in the language that *tag* means, whether it is offered or not; in the default one if it means none."""
+    code = _primary(tag)
+    return _texts(code if code in LANGUAGES else DEFAULT_LANGUAGE)
+
+
+def _primary(tag: str | None) -> str:
+    """The language of a tag, without its region."""
+    return (tag or "").replace("_", "-").split("-")[0].lower()
 
 
 @cache

@@ -9,7 +9,7 @@ from pyrogram import Client, raw
 from pyrogram.errors import FloodWait, RPCError
 
 from config.settings import Settings
-from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
+from config.texts import LANGUAGES, Texts, texts_for, translator
 from daemon.telegram.profile import Profile
 from daemon.telegram.rpc import flood_seconds, invoke
 from models.roles import Act, Team
@@ -103,14 +103,18 @@ class CommandMenu:
     """Tells Telegram what to show, beside everything else: a flood wait of these methods must hold up nothing."""
 
     def __init__(self, bot: Client, profile: Profile, settings: Settings) -> None:
-        self._bot = bot
-        self._team = team = Team.of(settings)
+        self._bot, self._profile = bot, profile
+        self._team = Team.of(settings)
         self._console_url = settings.console_url
         self._language = settings.language
         self._wanted: asyncio.Queue[tuple[int | None, Callable[[], Awaitable[None]]]] = asyncio.Queue()
+        self.show_all()
+
+    def show_all(self) -> None:
+        """Have everybody see what there is, in the languages that are offered now."""
         self._wanted.put_nowait((None, partial(self._show, None)))
-        self._wanted.put_nowait((None, profile.show))
-        for member in sorted(team.admins | team.helpers):
+        self._wanted.put_nowait((None, self._profile.show))
+        for member in sorted(self._team.admins | self._team.helpers):
             self.show_to(member)
 
     def show_to(self, admin_id: int) -> None:
@@ -151,9 +155,9 @@ class CommandMenu:
         await invoke(self._bot, raw.functions.bots.SetBotMenuButton(user_id=member, button=button), longest_flood=0)
 
     async def _set_all(self, scope: raw.base.BotCommandScope, descriptions: dict[str, Callable[[Texts], str]]) -> None:
-        for language in LANGUAGES:
-            t = translator(language)
+        """In every language, also those that are not offered: Telegram would go on to show what they were set to."""
+        for code in ("", *LANGUAGES):
+            t = texts_for(code)
             commands = [raw.types.BotCommand(command=name, description=say(t)) for name, say in descriptions.items()]
-            code = "" if language == DEFAULT_LANGUAGE else language
             query = raw.functions.bots.SetBotCommands(scope=scope, lang_code=code, commands=commands)
             await invoke(self._bot, query, longest_flood=0)

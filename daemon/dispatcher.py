@@ -18,7 +18,7 @@ from pyrogram.errors import RPCError
 from pyrogram.handlers import CallbackQueryHandler, EditedMessageHandler, MessageHandler, RawUpdateHandler
 from pyrogram.types import CallbackQuery, Message, User
 
-from config.texts import translator
+from config.texts import texts_for, translator
 from daemon import handlers
 from daemon.context import Context, derived_id, now
 from daemon.deps import Deps
@@ -169,7 +169,7 @@ class Dispatcher:
         if not ((message.text or "").startswith("/") and addressed in message.text.lower()):
             return
         if not self._limiter.wait(message.from_user.id, time.monotonic()) and self._should_notice(message.chat.id):
-            screen = notices.private_only(translator(message.from_user.language_code))
+            screen = notices.private_only(texts_for(message.from_user.language_code))
             await self._deps.sender.send_screen(message.chat.id, screen, reply_to=message.id)
 
     async def _context(self, person: User, message_id: int, key: str, pressed: bool = False) -> Context:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from config.settings import Settings
-from config.texts import Texts, translator
+from config.texts import Texts, texts_for
 from daemon.database import Database
 from daemon.screens.announcements import Setting
 from daemon.screens.operator import news
@@ -77,4 +77,4 @@ class Notifier:
 async def texts_of(database: Database, user_id: int) -> Texts:
     """The texts in the language of this person; in the default one for a person who has never written."""
     user = await database(users.get, user_id)
-    return translator(user.language if user else None)
+    return texts_for(user.language if user else None)

@@ -14,6 +14,7 @@ import time
 from functools import partial
 
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
+from config.texts import offered
 from daemon import deps
 from daemon.broadcasting.worker import Broadcaster
 from daemon.canary import Canary
@@ -149,8 +150,11 @@ class Service:
         """Take over plans and settings that another program has made hold, within a moment of its commit."""
         subscription = self.deps.wakeup.subscribe()
         while True:
+            before = offered()
             if await self.deps.database(self.overrides.refresh):
                 logger.info("settings.changed")
+            if offered() != before:
+                self.deps.commands.show_all()
             await subscription.wait(CATALOGUE_S)
             if await self.deps.database(self.deps.catalogue.refresh):
                 logger.info("catalogue.changed")

@@ -18,7 +18,7 @@ from pyrogram.types import SuccessfulPayment
 
 from config.money import STARS
 from config.plans import Article, Plan
-from config.texts import Texts, translator
+from config.texts import Texts, texts_for
 from config.units import DAY_S
 from daemon.database import Database
 from daemon.screens import checkout
@@ -118,7 +118,7 @@ class Stars:
         answer = raw.functions.messages.SetBotPrecheckoutResults(
             query_id=query.query_id,
             success=verdict.ok or None,
-            error=None if verdict.ok else checkout.refusal(translator(language), verdict.reason),
+            error=None if verdict.ok else checkout.refusal(texts_for(language), verdict.reason),
         )
         try:
             await invoke(self._bot, answer, timeout=ANSWER_TIMEOUT_S, longest_flood=0, failures=2)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from config import settings as reading
 from config.settings import CHANGEABLE, ConfigurationError, Settings
-from config.texts import Message, translator
+from config.texts import Message, offer, translator
 from models.database import execute
 from models.tables import Override
 
@@ -35,11 +35,12 @@ class OverrideInfo:
 
 
 class Overrides:
-    """Keeps one program's :class:`Settings` as the admins have changed them."""
+    """Keeps one program's :class:`Settings`, and the languages that it offers, as the admins have changed them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._read = settings, replace(settings)
         self._newest = 0
+        offer(settings.languages)
 
     @property
     def read(self) -> Settings:
@@ -52,6 +53,7 @@ class Overrides:
         if newest == self._newest:
             return False
         self._settings.follow(_merged(self._read, _values(holding())))
+        offer(self._settings.languages)
         self._newest = newest
         return True
 

@@ -29,7 +29,10 @@ RETURNING *
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """A customer. ``language`` is the one that they chose, otherwise the one of their Telegram application."""
+    """A customer.
+
+    ``language`` is the one that they chose, otherwise the one of their Telegram application, if it is offered.
+    """
 
     id: int
     first_name: str
@@ -159,7 +162,7 @@ def _info(row: User) -> UserInfo:
         id=row.id,
         first_name=row.first_name,
         username=row.username,
-        language=row.language or language_of(row.language_code),
+        language=language_of(row.language or row.language_code),
         banned=row.banned_at is not None,
         blocked_bot=row.blocked_bot_at is not None,
         reminders=bool(row.reminders),

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
 from config.plans import Article, Plan
-from config.texts import Texts, translator
+from config.texts import Texts, texts_for, translator
 from config.units import DAY_S
 from models import users
 from models.errors import AlreadySubscribed, MoveRefused, TokenExpired, TokenForged
@@ -188,7 +188,7 @@ def _to_paypal(url: str, user_id: int) -> BaseResponse:
 def success() -> BaseResponse:
     """PayPal's return address after approval: settle the purchase, and show its state."""
     order = _returned()
-    texts = translator(_language(order))
+    texts = texts_for(_language(order))
     if _is_anothers(order):
         return outcome(texts, messages.anothers(texts), 403)
     with current_shop().within(PATIENCE_S):
@@ -205,7 +205,7 @@ def cancel() -> BaseResponse:
     is not asked: the page says that they turned back, not once more that the card was declined.
     """
     order = _returned()
-    texts = translator(_language(order))
+    texts = texts_for(_language(order))
     if _is_anothers(order):
         return outcome(texts, messages.anothers(texts), 403)
     now = int(time.time())

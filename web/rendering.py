@@ -5,7 +5,7 @@ from dataclasses import replace
 from flask import Response, current_app, make_response, render_template, request
 
 from config.settings import Settings
-from config.texts import LANGUAGES, Texts, translator
+from config.texts import Texts, offered, texts_for
 from web import messages
 from web.messages import Message
 from web.paypal import branding
@@ -39,7 +39,7 @@ def error_page(status: int) -> Response:
 
 def browsers_texts() -> Texts:
     """The texts in the language that the browser asks for: nobody is known by a chat here."""
-    return translator(request.accept_languages.best_match(LANGUAGES))
+    return texts_for(request.accept_languages.best_match([each.code for each in offered()]))
 
 
 def current_settings() -> Settings:

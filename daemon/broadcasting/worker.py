@@ -18,7 +18,7 @@ import peewee
 from pyrogram import Client
 from pyrogram.errors import BadRequest, FloodPremiumWait, FloodWait, Forbidden, NotAcceptable, RPCError
 
-from config.texts import translator
+from config.texts import texts_for, translator
 from daemon.broadcasting import content
 from daemon.broadcasting.content import News
 from daemon.database import Database
@@ -217,7 +217,7 @@ class Broadcaster:
         present = await self._database(broadcasts.get, broadcast.id) or broadcast
         admin = await self._database(users.get, broadcast.by)
         told = await self._database.aside(recipients.counts, broadcast.id)
-        screen = screens.progress(translator(admin.language if admin else None), present, told, self._timezone)
+        screen = screens.progress(texts_for(admin.language if admin else None), present, told, self._timezone)
         with contextlib.suppress(RPCError, OSError):
             await self._sender.edit_screen(
                 broadcast.by, broadcast.status_message_id, screen, paced=True, longest_flood=0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from config.plans import Plans
-from config.texts import translator
+from config.texts import language_of, translator
 from daemon import commands
 from daemon.context import Context
 from daemon.screens import home, vocabulary
@@ -76,7 +76,7 @@ async def guide(context: Context) -> None:
 async def language(context: Context) -> None:
     """``/language``: the choice of languages, or the one just chosen."""
     chosen = vocabulary.language(context.argument)
-    if chosen is None:
+    if chosen is None or language_of(chosen) != chosen:
         await context.show(home.language(context.t, context.user.language))
         return
     await context.deps.database(users.set_language, context.user.id, chosen, context.now)

@@ -6,7 +6,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from config.plans import Plan
-from config.texts import LANGUAGES, Texts
+from config.texts import Texts, offered
 from daemon.screens import keyboard, limits
 from daemon.telegram.screen import Button, Screen
 from models.jobs.usage import Left
@@ -98,8 +98,5 @@ def guide(t: Texts, commands: str) -> Screen:
 
 def language(t: Texts, chosen: str) -> Screen:
     """The choice of language, each named in itself."""
-    buttons = [
-        Button(("✓ " if each.code == chosen else "") + each.name, f"language:{each.code}")
-        for each in LANGUAGES.values()
-    ]
+    buttons = [Button(("✓ " if each.code == chosen else "") + each.name, f"language:{each.code}") for each in offered()]
     return Screen(t.gettext("Which language do you want to read?"), (*keyboard.rows(*buttons), (keyboard.home(t),)))

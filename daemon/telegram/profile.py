@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 
 from pyrogram import Client, raw
 
-from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Texts, translator
+from config.texts import LANGUAGES, Texts, language_of, texts_for
 from daemon.database import Database
 from daemon.telegram.rpc import invoke
 from models import notes
@@ -50,14 +50,15 @@ class Profile:
 
         :raises RPCError: Telegram refused, or asks for a wait; what was set before stays.
         """
-        wanted = {code: info(translator(code)) for code in LANGUAGES}
+        wanted = {code: info(texts_for(code)) for code in ("", *LANGUAGES)}
         noted = await self._database(notes.get, NOTE)
         known = noted if isinstance(noted, list) else []
         ours = {"", *known, *(text for each in wanted.values() for text in astuple(each))}
         if not ours - {""} <= set(known):
             await self._database(notes.put, NOTE, sorted(ours - {""}), int(time.time()))
         for code, each in wanted.items():
-            await self._set("" if code == DEFAULT_LANGUAGE else code, each, ours)
+            # What the operator wrote for everybody is shown in the first language too: there our former texts alone go.
+            await self._set(code, each, ours - {""} if code == language_of(None) else ours)
         await self._show_menu()
 
     async def _set(self, code: str, wanted: BotInfo, ours: set[str]) -> None:

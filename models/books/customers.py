@@ -169,7 +169,7 @@ def _infos(rows: Iterable[tuple[Any, ...]]) -> tuple[RowInfo, ...]:
             id=id_,
             first_name=first_name,
             username=username,
-            language=language or language_of(language_code),
+            language=language_of(language or language_code),
             banned=banned_at is not None,
             blocked_bot=blocked_at is not None,
             created_at=created_at,

@@ -7,7 +7,7 @@ first delivery, and gets none before they say yes. A no holds until the person t
 from enum import StrEnum
 
 from config import plan_texts
-from config.texts import language_of, translator
+from config.texts import texts_for
 from models import outbox
 from models.database import execute, transaction
 from models.event_kinds import NewsOffered
@@ -80,7 +80,7 @@ def bought(user_id: int, at: int) -> None:
     person = User.get_or_none(User.id == user_id)
     if person is None or person.erased_at is not None or latest(user_id) is not None:
         return
-    t = translator(person.language or language_of(person.language_code))
+    t = texts_for(person.language or person.language_code)
     _write(user_id, Answer.BOUGHT, Place.PURCHASE, words=plan_texts.news(t), at=at)
 
 

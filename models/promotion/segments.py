@@ -137,7 +137,7 @@ def _has_ended(segment: Segment, row: _Row, now: int) -> bool:
 
 
 def _speaks(segment: Segment, row: _Row, _now: int) -> bool:
-    return (row[1] or language_of(row[2])) == segment.argument
+    return language_of(row[1] or row[2]) == segment.argument
 
 
 _CONDITIONS: Mapping[SegmentKind, str] = {

@@ -17,6 +17,7 @@ from telethon.sessions import StringSession
 from config import settings
 from config.logging import Redactor
 from config.settings import ConfigurationError, Settings
+from config.texts import LANGUAGES
 from tests import environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -413,7 +414,28 @@ def test_a_language_that_is_none_is_told(environ: dict[str, str]) -> None:
     loaded = load(environ | {"LANGUAGE": "klingon", "LANG": "es_ES.UTF-8"})
 
     assert loaded.language == "es"
-    assert loaded.warnings == ("LANGUAGE debe ser uno de en, es, no 'klingon'",)
+    assert loaded.warnings == (f"LANGUAGE debe ser uno de {', '.join(LANGUAGES)}, no 'klingon'",)
+
+
+@pytest.mark.parametrize(
+    ("said", "languages"),
+    [
+        ("", tuple(LANGUAGES)),
+        ("es", ("es",)),
+        (" Español, en_GB es ", ("es", "en")),
+        ("english", ("en",)),
+        (",", tuple(LANGUAGES)),
+    ],
+)
+def test_the_languages_that_are_offered(environ: dict[str, str], said: str, languages: tuple[str, ...]) -> None:
+    assert load(environ | {"LANGUAGES": said}).languages == languages
+
+
+def test_a_language_that_nobody_can_offer_is_told(environ: dict[str, str]) -> None:
+    known = ", ".join(LANGUAGES)
+    assert faults(environ | {"LANGUAGES": "es,tlh"}) == [
+        f"LANGUAGES must be some of {known} with commas between them, not 'tlh'"
+    ]
 
 
 def test_faults_speak_the_operators_language(environ: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
 from config.plain_text import plain
-from config.texts import LANGUAGES, Texts
+from config.texts import Texts, offered
 from config.units import DAY_S
 from models import acts, conversations, customer_notes, users
 from models.audit import Actor
@@ -264,7 +264,7 @@ def _names(found: guard.Visitor) -> dict[str, str]:
     }
     names |= {
         Segment(SegmentKind.LANGUAGE, each.code).stored(): t.gettext("Who speaks {language}", language=each.name)
-        for each in LANGUAGES.values()
+        for each in offered()
     }
     if not found.may(Act.SEE_MONEY):
         return names

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Response, abort, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from config.texts import LANGUAGES, Texts
+from config.texts import Texts, offered
 from models import acts
 from models.promotion import broadcasts, codes, hours, recipients, segments
 from models.promotion.broadcasts import MOST_BUTTONS, BroadcastInfo, BroadcastState, Content, Rules
@@ -232,7 +232,8 @@ def _count(segment: Segment, now: int, patience: float = PATIENCE_S) -> Counted:
 def _segments() -> list[Segment]:
     plain = [Segment(kind) for kind in (SegmentKind.ALL, SegmentKind.PAYING, SegmentKind.NEVER_PAID)]
     ended = [Segment(SegmentKind.ENDED, days) for days in ENDED_DAYS]
-    return [*plain, *ended, Segment(SegmentKind.LIMIT), *(Segment(SegmentKind.LANGUAGE, code) for code in LANGUAGES)]
+    spoken = [Segment(SegmentKind.LANGUAGE, each.code) for each in offered()]
+    return [*plain, *ended, Segment(SegmentKind.LIMIT), *spoken]
 
 
 def _segment(stored: str) -> Segment | None:

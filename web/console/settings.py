@@ -19,6 +19,9 @@ from web.console import guard, layout
 blueprint = guard.section("settings")
 
 MEANINGS: Mapping[str, Callable[[Texts], str]] = {
+    "LANGUAGES": lambda t: t.gettext(
+        "The languages that customers may read, with commas between. Who speaks none of them reads the first."
+    ),
     "SUPPORT_CONTACT": lambda t: t.gettext("Whom customers are told to write to: @name, an address, a number."),
     "CHANNEL_URL": lambda t: t.gettext("Your channel: a button under the first message."),
     "TERMS_URL": lambda t: t.gettext("Your page with the terms of use, in place of the built-in text."),
@@ -141,6 +144,8 @@ def written(value: object) -> str:
     """A value as the environment would have it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value)
     if isinstance(value, frozenset):
         return " ".join(sorted(map(str, value)))
     return "" if value is None else str(value)

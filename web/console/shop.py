@@ -14,7 +14,7 @@ from config import plan_changes, plan_texts, plans
 from config.money import STARS
 from config.plain_text import plain
 from config.plans import KINDS, LARGEST_TEXT, Plans, PlansError
-from config.texts import LANGUAGES, Texts, translator
+from config.texts import LANGUAGES, Texts, offered, translator
 from models import acts, catalogue, users
 from models.catalogue import FILE, Catalogue, Version
 from models.errors import EditedMeanwhile
@@ -222,7 +222,7 @@ def preview() -> Response:
             for each in held.packs_on_sale()
         ],
         offers=[messages.offer(each, texts) for each in payable] if _by_paypal() else [],
-        languages=LANGUAGES.values(),
+        languages=offered(),
     )  # fmt: skip
 
 

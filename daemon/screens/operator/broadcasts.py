@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.plans import Article, Plans
-from config.texts import LANGUAGES, Texts
+from config.texts import Texts, offered
 from daemon.screens import codes, consent, keyboard
 from daemon.screens.operator import income
 from daemon.telegram.screen import Button, Keyboard, Screen
@@ -134,7 +134,7 @@ def choose_segment(t: Texts, broadcast: BroadcastInfo) -> Screen:
     """To whom the draft may go."""
     segments = [Segment(kind) for kind in (SegmentKind.ALL, SegmentKind.PAYING, SegmentKind.NEVER_PAID)]
     segments += [Segment(SegmentKind.ENDED, str(days)) for days in ENDED_DAYS]
-    segments += [Segment(SegmentKind.LIMIT), *(Segment(SegmentKind.LANGUAGE, code) for code in LANGUAGES)]
+    segments += [Segment(SegmentKind.LIMIT), *(Segment(SegmentKind.LANGUAGE, each.code) for each in offered())]
     rows = [
         (Button(_chosen(words.segment(t, each), each == broadcast.segment), f"bc_to:{broadcast.id}:{each.stored()}"),)
         for each in segments

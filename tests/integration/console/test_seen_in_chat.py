@@ -4,9 +4,10 @@ import asyncio
 import time
 
 import pytest
+import requests
 
 from models import catalogue, users
-from tests.daemon_process import Chat, chat
+from tests.daemon_process import Chat, chat, labels
 from tests.operator_browser import Operator, form_to, said
 from tests.paypal_shop import Buyer
 from tests.town import Town
@@ -58,6 +59,31 @@ async def test_a_setting_holds_in_the_chat_within_a_second(town: Town, admin: Op
             assert time.monotonic() < deadline
         form = form_to(admin.page("/console/settings"), "/console/settings/TERMS_URL")
         admin.send(form, default="1")
+
+
+async def listed(customer: Chat, town: Town, language: str, described: str) -> None:
+    """Wait until Telegram lists ``/language`` as *described* to who speaks *language*."""
+    async with asyncio.timeout(20):
+        while True:
+            known = town.sandbox.control("GET", f"/commands?bot={customer.bot}")
+            if dict(known.get(f"users/{language}", [])).get("language") == described:
+                return
+            await asyncio.sleep(0.2)
+
+
+async def test_customers_read_the_offered_languages_alone(town: Town, admin: Operator) -> None:
+    async with chat(town.sandbox, "en") as customer:
+        await customer.ask("/language en")
+        change(admin, "LANGUAGES", "es")
+        await listed(customer, town, "en", "elegir el idioma")
+        choice = await customer.ask("/language English")
+        assert "¿En qué idioma" in choice.text and labels(choice)[0] == "✓ Español" and "English" not in labels(choice)
+        front = requests.get(town.shop.web.url, headers={"Accept-Language": "en"}, timeout=20)
+        assert '<html lang="es">' in front.text
+
+        admin.send(form_to(admin.page("/console/settings"), "/console/settings/LANGUAGES"), default="1")
+        await listed(customer, town, "en", "choose the language")
+        assert "Your plan" in (await customer.ask("/start")).text
 
 
 async def test_a_chat_blocked_in_the_console_is_read_for_nobody(town: Town, admin: Operator) -> None:

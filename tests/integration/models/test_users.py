@@ -1,7 +1,10 @@
 """Customers: who they are, what they chose, what the operator decided about them."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from config import texts
 from config.units import DAY_S
 from models import users
 from models.errors import NotFound
@@ -41,6 +44,25 @@ def test_the_language_is_derived_until_it_is_chosen(code: str | None, language: 
     assert users.get(7).language == "es"  # type: ignore[union-attr]
     users.set_language(7, None, NOW)
     assert users.get(7).language == language  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def spanish_alone() -> Iterator[None]:
+    """A shop that speaks one language."""
+    texts.offer(["es"])
+    yield
+    texts.offer(list(texts.LANGUAGES))
+
+
+@pytest.mark.usefixtures("spanish_alone")
+def test_a_language_that_is_not_offered_is_read_by_nobody() -> None:
+    assert seen(code="en").language == "es"
+    users.set_language(7, "en", NOW)
+    assert users.get(7).language == "es"  # type: ignore[union-attr]
+    assert (texts.texts_for(None).language, texts.translator("en").language) == ("es", "en")
+
+    texts.offer(["es", "en"])
+    assert users.get(7).language == "en", "what they chose is kept"  # type: ignore[union-attr]
 
 
 def test_a_customer_who_writes_has_not_blocked_the_bot() -> None:
