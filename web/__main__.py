@@ -23,6 +23,7 @@ from config.texts import translator
 from config.version import VERSION
 from models import catalogue, database
 from models.catalogue import Catalogue
+from web import edge
 from web.app import create_app
 from web.upkeep import heartbeat
 from web.worker import BufferingWorker
@@ -97,7 +98,9 @@ class Server(BaseApplication):
             "graceful_timeout": 10,
             # Longer than the idle time of the platform's proxy, which could otherwise meet a connection just closed.
             "keepalive": 75,
-            "forwarded_allow_ips": "*" if self._settings.behind_proxy else "127.0.0.1",
+            # Who may say that the visitor came by HTTPS. Nobody may name another path than the one that was asked for.
+            "forwarded_allow_ips": ",".join(map(str, edge.NETWORKS)) if self._settings.behind_proxy else "",
+            "forwarder_headers": "",
             "control_socket_disable": True,
             "logger_class": AccessLog,
             "post_fork": self._begin_worker,

@@ -5,6 +5,8 @@ import ipaddress
 from flask import current_app, request
 from flask_limiter import Limiter
 
+from web import edge
+
 SITE_BITS = 64
 """An IPv6 customer is given a network of so many bits, and may use any address in it."""
 
@@ -12,12 +14,12 @@ SITE_BITS = 64
 def visitor() -> str:
     """Whom to count: the address that the platform's edge names where we are behind one, else the peer's.
 
-    The header counts only from a peer in a private network, where edges are: nobody else can say who they are.
+    The header counts only from there (:mod:`web.edge`): nobody else can say who they are.
     """
     peer = _address(request.remote_addr)
     if peer is None:
         return "unknown"
-    if current_app.config["BEHIND_PROXY"] and not peer.is_global:
+    if current_app.config["BEHIND_PROXY"] and edge.is_proxy(peer):
         peer = _address(request.headers.get("X-Real-IP")) or peer
     if isinstance(peer, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((peer, SITE_BITS), strict=False))

@@ -110,6 +110,23 @@ def test_names_that_are_not_ours_are_refused(web: Web) -> None:
     assert ask("/health/live", "healthcheck.railway.app") == ask("/health/live", "10.0.0.7:8000") == 200
 
 
+@pytest.mark.parametrize("web", [{"BEHIND_PROXY": "yes"}, {"BEHIND_PROXY": "no"}], indirect=True)
+def test_no_header_leads_to_another_path(web: Web) -> None:
+    forged = {"PATH_INFO": "/health/live", "SCRIPT_NAME": "/elsewhere", "REMOTE_USER": "admin"}
+
+    page = requests.get(f"{web.url}/", headers=forged, timeout=10)
+
+    assert "<html" in page.text
+    assert "elsewhere" not in page.text
+
+
+@pytest.mark.parametrize(("web", "secure"), [({"BEHIND_PROXY": "yes"}, True), ({}, False)], indirect=["web"])
+def test_only_a_proxy_says_that_a_visitor_came_by_https(web: Web, secure: bool) -> None:
+    page = requests.get(f"{web.url}/", headers={"X-Forwarded-Proto": "https"}, timeout=10)
+
+    assert ("Strict-Transport-Security" in page.headers) is secure
+
+
 def test_a_daemon_that_is_silent_or_lost_its_account_is_told(web: Web) -> None:
     assert web.get("/health").status_code == 503
 
