@@ -36,7 +36,7 @@ patterns=(
 	'aws-key            (?<![A-Z0-9])AKIA[A-Z0-9]{16}(?![A-Z0-9])'
 	'github-token       \bgh[pousr]_[A-Za-z0-9]{36,}'
 	'ping-address       \bPING_URL["'"'"']?[ \t]*[=:][ \t]*["'"'"'`]?\Khttps://[^\s"'"'"'`<]{12,}'
-	"assigned-secret    \b$name[\"']?[ \t]*[=:][ \t]*[\"'\`]?\K(?!\\\$|<|\\{)(?=[A-Za-z0-9_+/.~-]*[0-9])[A-Za-z0-9_+/.~-]{16,}"
+	"assigned-secret    \b${name}[\"']?[ \t]*[=:][ \t]*[\"'\`]?\K(?!\\\$|<|\\{)(?=[A-Za-z0-9_+/.~-]*[0-9])[A-Za-z0-9_+/.~-]{16,}"
 )
 private_files='(^|/)(\.env(\.[^/]+)?|[^/]+\.(db|sqlite3?)([.-][^/]+)?|[^/]+\.(session|session-journal|log|log\.[0-9]+|pem|key)|secret_key|logs/[^/]+|backups/[^/]+)$'
 harmless_files='(^|/)\.env\.(example|sample|template)(\.[a-z]{2})?$'

@@ -16,7 +16,7 @@ ARCHITECTURE = REPOSITORY / "docs" / "ARCHITECTURE.md"
 CHANGELOG = REPOSITORY / "CHANGELOG.md"
 PAPERS = ("README.md", "README.es.md", "docs/ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 PROGRAMS = ("config", "models", "daemon", "web")
-FOLDERS = (*PROGRAMS, "tests", "docs", ".railway")
+FOLDERS = (*PROGRAMS, "tests", "docs", "deploy", ".railway", ".github")
 PATH = re.compile(
     rf"(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*|[\w.-]+\.(?:py|md|toml|conf|sh|txt)|Dockerfile|Makefile"
 )

@@ -1,0 +1,128 @@
+"""The web program behind a real Caddy with ``deploy/Caddyfile``: HTTPS, who the visitor is, a webhook, slow clients."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import caddy
+from tests.caddy import Caddy
+from tests.paypal_shop import PayPalShop, until
+
+LINKS_A_MINUTE = 20
+"""What one visitor may press of the button on a payment page."""
+CUT_WITHIN_S = 40
+
+
+@pytest.fixture(scope="module")
+def front(open_shop: PayPalShop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caddy]:
+    """Caddy in front of the shop's web program."""
+    with caddy.in_front_of(open_shop.web.url, tmp_path_factory.mktemp("caddy")) as running:
+        yield running
+
+
+def test_a_payment_page_is_reached_over_https(shop: PayPalShop, front: Caddy) -> None:
+    buyer = shop.buyer()
+
+    page = front.visitor().get(buyer.link.replace(shop.web.url, front.url), timeout=10)
+
+    assert "premium" in page.text.lower()
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_plain_http_leads_to_https(front: Caddy) -> None:
+    answer = requests.get(f"http://localhost:{front.plain_port}/terms", timeout=10, allow_redirects=False)
+
+    assert (answer.status_code, answer.headers["Location"]) == (308, "https://localhost/terms")
+
+
+@pytest.mark.parametrize("name", ["X-Real-IP", "X-Forwarded-For", "Forwarded"])
+def test_a_visitor_is_who_caddy_says(shop: PayPalShop, front: Caddy, name: str) -> None:
+    # Given one visitor who claims to be another one each time, at an address that no other test has used
+    number = 10 + ("X-Real-IP", "X-Forwarded-For", "Forwarded").index(name)
+    one, other = front.visitor(f"127.0.7.{number}"), front.visitor(f"127.0.8.{number}")
+    link = shop.buyer().link.replace(shop.web.url, front.url)
+
+    # When they press the button more often than one visitor may
+    claims = [{name: f"for=198.51.100.{n}" if name == "Forwarded" else f"198.51.100.{n}"} for n in range(21)]
+    answers = [one.post(link, headers=claim, timeout=10, allow_redirects=False).status_code for claim in claims]
+
+    # Then they count as one, and somebody else is not held up
+    assert answers == [303] * LINKS_A_MINUTE + [429]
+    assert other.post(link, timeout=10, allow_redirects=False).status_code == 303
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Forwarded-Protocol"])
+@pytest.mark.parametrize("value", ["http", "off", "https, http"])
+def test_what_a_visitor_says_of_the_way_changes_nothing(front: Caddy, name: str, value: str) -> None:
+    page = front.visitor().get(f"{front.url}/", headers={name: value}, timeout=10)
+
+    assert page.ok
+    assert "Strict-Transport-Security" in page.headers
+
+
+def test_another_name_is_refused(front: Caddy) -> None:
+    answer = front.visitor().get(f"{front.url}/terms", headers={"Host": "other.example"}, timeout=10)
+
+    assert answer.status_code == 400
+
+
+def test_a_webhook_arrives_as_it_was_signed(shop: PayPalShop, front: Caddy) -> None:
+    # The spaces and the order of its members are part of what was signed.
+    event = {
+        "id": "WH-BEHIND-CADDY",
+        "event_type": "PAYMENT.CAPTURE.COMPLETED",
+        "resource": {"id": "4TX01747YV020574X"},
+    }
+    genuine = shop.paypal.forgery.genuine(event, shop.webhook_id)
+
+    def deliver(body: bytes) -> int:
+        url = f"{front.url}/paypal/webhook"
+        return front.visitor().post(url, data=body, headers=dict(genuine.headers), timeout=20).status_code
+
+    assert deliver(genuine.body) == 200
+    assert deliver(genuine.body.replace(b"4TX", b"5TX")) == 400
+
+
+def test_slow_clients_are_cut_and_others_are_served(front: Caddy) -> None:
+    # Given one who sends half a head, one who sends half a body, and one who sends nothing
+    head = b"POST /paypal/webhook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+    clients = [front.connect() for _ in range(3)]
+    for client, begun in zip(clients, (head[:40], head + b"{", b""), strict=True):
+        client.settimeout(CUT_WITHIN_S)
+        client.sendall(begun)
+
+    # When they go on like this
+    with ThreadPoolExecutor(len(clients)) as pool:
+        ends = [pool.submit(_all_of, client) for client in clients]
+        # Then everybody else is served meanwhile, and each of them is let go
+        until(lambda: _served(front) and all(end.done() for end in ends), "the end of slow clients", CUT_WITHIN_S)
+
+    assert not [end for end in ends if end.result().startswith(b"HTTP/1.1 200")]
+    for client in clients:
+        client.close()
+
+
+def _served(front: Caddy) -> bool:
+    return front.visitor().get(f"{front.url}/health/live", timeout=5).ok
+
+
+def _all_of(client: ssl.SSLSocket) -> bytes:
+    answer = b""
+    try:
+        while piece := client.recv(4096):
+            answer += piece
+    except OSError:
+        pass
+    return answer
+
+
+def test_an_address_with_a_slash_at_its_end_serves_all(shop: PayPalShop, tmp_path: Path) -> None:
+    with caddy.in_front_of(shop.web.url, tmp_path, "https://localhost/") as front:
+        assert front.visitor().get(f"{front.url}/health/live", timeout=10).json() == {"status": "ok"}
+        assert "<html" in front.visitor().get(f"{front.url}/", timeout=10).text

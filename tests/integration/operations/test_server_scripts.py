@@ -1,0 +1,159 @@
+"""A server of one's own: what cloud-init runs, with a real repository, and everything that it calls written down."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.source_text import REPOSITORY
+
+CODE = "correct-horse-battery-staple"
+
+
+@dataclass
+class Server:
+    """A directory that stands for a new server; `called` is what its commands were called with."""
+
+    place: Path
+    public: str = "203.0.113.7"
+
+    def __post_init__(self) -> None:
+        commands = self.place / "bin"
+        commands.mkdir()
+        for name in ("docker", "systemctl"):
+            self.write(commands / name, f'echo "{name} $*" >> {self.place}/called; test ! -e {self.place}/{name}-fails')
+        self.write(commands / "ip", f'echo "192.0.2.1 via 10.0.0.1 dev eth0 src $(cat {self.place}/own) uid 0"')
+        self.write(commands / "curl", f'echo "curl $*" >> {self.place}/called; echo {self.public}')
+        (self.place / "own").write_text(self.public)
+        origin = self.place / "origin"
+        shutil.copytree(REPOSITORY / "deploy", origin / "deploy")
+        self.git("init", "--quiet", "--initial-branch=main", str(origin), cwd=self.place)
+        self.release("1")
+        self.git("clone", "--quiet", str(origin), str(self.checkout), cwd=self.place)
+
+    @property
+    def checkout(self) -> Path:
+        return self.place / "peaje"
+
+    def write(self, path: Path, body: str) -> None:
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+
+    def git(self, *words: str, cwd: Path) -> None:
+        identity = ("-c", "user.name=Ana", "-c", "user.email=ana@example.com")
+        subprocess.run(["git", *identity, *words], cwd=cwd, check=True, capture_output=True)
+
+    def release(self, number: str) -> None:
+        """A new version in the repository."""
+        origin = self.place / "origin"
+        (origin / "VERSION").write_text(number)
+        self.git("add", "-A", cwd=origin)
+        self.git("commit", "--quiet", "-m", number, cwd=origin)
+
+    def run(self, script: str, **environ: str) -> int:
+        path = f"{self.place / 'bin'}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [self.checkout / "deploy" / script], env={"PATH": path, "HOME": str(self.place), **environ}, cwd="/"
+        )
+        return done.returncode
+
+    def called(self) -> list[str]:
+        """What was called since the last time that somebody looked."""
+        file = self.place / "called"
+        lines = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return lines
+
+    def env(self) -> str:
+        return (self.checkout / ".env").read_text()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(tmp_path)
+
+
+def test_a_new_server_gets_a_name_of_its_address(server: Server) -> None:
+    assert server.run("install.sh", SETUP_CODE=CODE) == 0
+
+    assert server.env() == f"BACKEND_URL=https://203-0-113-7.sslip.io\nSETUP_CODE={CODE}\n"
+    assert (server.checkout / ".env").stat().st_mode & 0o777 == 0o600
+    called = server.called()
+    assert [line.partition(" --")[0] for line in called[:3]] == [
+        "docker compose build",
+        "docker compose pull",
+        "docker compose up",
+    ]
+    assert f"systemctl enable --now {server.checkout}/deploy/peaje-update.timer" in called
+
+
+@pytest.mark.parametrize("own", ["10.0.0.4", "172.31.5.6", "192.168.1.2", "100.64.0.9"])
+def test_behind_nat_the_world_is_asked_for_the_address(server: Server, own: str) -> None:
+    (server.place / "own").write_text(own)
+
+    assert server.run("install.sh", SETUP_CODE=CODE) == 0
+
+    assert "BACKEND_URL=https://203-0-113-7.sslip.io\n" in server.env()
+
+
+@pytest.mark.parametrize("own", ["172.15.0.1", "172.32.0.1", "100.63.0.1", "100.128.0.1", "11.0.0.1"])
+def test_a_public_address_is_taken_as_it_is(server: Server, own: str) -> None:
+    (server.place / "own").write_text(own)
+
+    assert server.run("install.sh", SETUP_CODE=CODE) == 0
+
+    assert f"BACKEND_URL=https://{own.replace('.', '-')}.sslip.io\n" in server.env()
+
+
+def test_a_domain_of_ones_own_is_kept_at_the_next_time(server: Server) -> None:
+    assert server.run("install.sh", SETUP_CODE=CODE, DOMAIN="shop.example.com") == 0
+    assert server.run("install.sh", SETUP_CODE="another", DOMAIN="") == 0
+
+    assert server.env() == f"BACKEND_URL=https://shop.example.com\nSETUP_CODE={CODE}\n"
+
+
+def test_a_new_version_is_built_and_started_once(server: Server) -> None:
+    assert server.run("update.sh") == 0
+    server.called()
+    assert server.run("update.sh") == 0
+    assert server.called() == []
+
+    server.release("2")
+    assert server.run("update.sh") == 0
+
+    assert (server.checkout / "VERSION").read_text() == "2"
+    assert [line.split()[2] for line in server.called() if "compose" in line] == ["build", "pull", "up", "restart"]
+
+
+def test_a_build_that_fails_is_tried_again(server: Server) -> None:
+    assert server.run("update.sh") == 0
+    server.release("2")
+    server.called()
+    (server.place / "docker-fails").touch()
+
+    assert server.run("update.sh") != 0
+
+    assert [line.split()[2] for line in server.called()] == ["build"], "the old version goes on"
+    (server.place / "docker-fails").unlink()
+    assert server.run("update.sh") == 0
+    assert "docker compose up --detach" in server.called()
+
+
+def test_what_is_pasted_hands_its_lines_over(server: Server, tmp_path: Path) -> None:
+    pasted = yaml.safe_load((REPOSITORY / "deploy" / "cloud-init.yaml").read_text())
+    lines = pasted["write_files"][0]["content"]
+    lines = lines.replace("https://github.com/YOUR-NAME/peaje", str(server.place / "origin"))
+    lines = lines.replace("SETUP_CODE=\n", f"SETUP_CODE={CODE}\n").replace("DOMAIN=\n", "DOMAIN=shop.example.com\n")
+    (tmp_path / "peaje.conf").write_text(lines)
+    command = pasted["runcmd"][0].replace("/root/", f"{tmp_path}/").replace("/opt/peaje", f"{tmp_path}/opt")
+
+    path = f"{server.place / 'bin'}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", command], env={"PATH": path, "HOME": str(tmp_path)}, check=True)
+
+    assert (tmp_path / "opt" / ".env").read_text() == f"BACKEND_URL=https://shop.example.com\nSETUP_CODE={CODE}\n"
