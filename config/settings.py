@@ -1,16 +1,14 @@
 """The settings: one object, read once from the environment. A value that cannot be understood is refused.
 
-A value comes from the environment or from ``.env`` in the working directory, in this order. ``NAME_FILE`` names a file
-that holds the value of ``NAME``. An empty value counts as unset. ``.env.example`` explains each name. No other module
-reads settings from ``os.environ``.
+A value comes from the environment, from ``.env`` in the working directory or from ``settings.env`` in ``DB_PATH``
+(:mod:`config.kept.settings_file`), in this order. ``NAME_FILE`` names a file that holds the value of ``NAME``. An empty
+value counts as unset. ``.env.example`` explains each name. No other module reads settings from ``os.environ``.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from zoneinfo import ZoneInfo
 from dotenv.parser import parse_stream
 
 from config import plans, session_string, unknown_names
+from config.kept import secret_key, settings_file
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, Message, Texts, language_named, translator
 
 _CHAT = re.compile(
@@ -283,14 +282,17 @@ def load_language(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     return _Reader(os.environ if environ is None else environ, dotenv).texts
 
 
-def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+def load(
+    environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"), *, unfinished: bool = False
+) -> Settings:
     """Read the settings, and make a ``SECRET_KEY`` under ``DB_PATH`` if none is set.
 
     :param environ: stands in for the environment of the process.
     :param dotenv: None, or a file that does not exist, is left out.
+    :param unfinished: what set-up asks for may be missing; it is empty then.
     :raises ConfigurationError: the settings cannot be used. The error holds every fault, those of the plans file too.
     """
-    reader = _Reader(os.environ if environ is None else environ, dotenv)
+    reader = _Reader(os.environ if environ is None else environ, dotenv, unfinished=unfinished)
     values = {
         **_telegram(reader),
         **_paypal(reader),
@@ -317,7 +319,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
 
 def default_of(name: str) -> object:
     """The default of a name of :data:`CHANGEABLE`."""
-    reader = _Reader({}, None)
+    reader = _Reader({}, None, keeps=False)
     return _changeable(reader)[name.lower()]
 
 
@@ -326,7 +328,9 @@ def changed(base: Settings, values: Mapping[str, str]) -> Settings:
 
     :raises ConfigurationError: a value cannot be used, or is not of a name that may be changed.
     """
-    reader = _Reader({"LANGUAGE": base.language, "RETENTION_DAYS": str(base.retention_days), **values}, None)
+    reader = _Reader(
+        {"LANGUAGE": base.language, "RETENTION_DAYS": str(base.retention_days), **values}, None, keeps=False
+    )
     parsed = _changeable(reader)
     for name in values:
         if name not in CHANGEABLE:
@@ -352,8 +356,10 @@ def _application(reader: _Reader) -> dict[str, Any]:
             "TELEGRAM_API_ID",
             low=1,
             required=Message("https://my.telegram.org shows it under 'API development tools'"),
-        ),
-        "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required=Message("it is shown beside TELEGRAM_API_ID")),
+        )
+        or 0,
+        "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required=Message("it is shown beside TELEGRAM_API_ID"))
+        or "",
         "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
         "telegram_public_key": reader.parsed("TELEGRAM_PUBLIC_KEY", _pem),
     }
@@ -365,10 +371,11 @@ def _telegram(reader: _Reader) -> dict[str, Any]:
         **application,
         "telegram_bot_token": reader.parsed(
             "TELEGRAM_BOT_TOKEN", _bot_token, required=Message("ask @BotFather for one with /newbot")
-        ),
+        )
+        or "",
         "telegram_session_string": reader.parsed(
             "TELEGRAM_SESSION_STRING",
-            lambda text: session_string.to_pyrogram(text, application["telegram_api_id"] or 0),
+            lambda text: session_string.to_pyrogram(text, application["telegram_api_id"]),
             required=Message("make one with `make session`"),
         ),
     }
@@ -501,19 +508,26 @@ def _watchdog(reader: _Reader) -> dict[str, Any]:
 class _Reader:
     """Typed values by name. It collects faults, so that the operator sees all of them at once."""
 
-    def __init__(self, environ: Mapping[str, str], dotenv: Path | None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], dotenv: Path | None, *, keeps: bool = True, unfinished: bool = False
+    ) -> None:
         self.faults: list[str] = []
         self.warnings: list[str] = []
         self.given: set[str] = set()
+        self._unfinished = unfinished
         self._asked = dict.fromkeys(("LANGUAGE", "SECRET_KEY"))  # the second is asked for only where all else is good
         self._environ = environ
         self._dotenv, faults = _read_dotenv(dotenv)
         self._sources: list[Mapping[str, str]] = [environ, self._dotenv]
+        self._kept: Mapping[str, str] = {}
         self.texts = translator(DEFAULT_LANGUAGE)
+        unread = self._read_kept() if keeps else None
         named, language = self._language()
         self.texts = translator(language)
         for fault in faults:
             self.fault(str(dotenv), fault)
+        if unread is not None:
+            self.fault("DB_PATH", unread)
         if named is not None:
             known = ", ".join(LANGUAGES)
             self.warnings.append(
@@ -530,6 +544,8 @@ class _Reader:
 
     def find_unknown_names(self) -> None:
         """Warn of names that nobody has asked for. To be called when all that is known was."""
+        for name in self._kept.keys() - set(settings_file.NAMES):
+            self.warnings.append(self._said(Message("{name} in settings.env is not read: set it in .env", name=name)))
         read = [*self._asked, *RENAMED.values()]
         known = [*read, *(f"{name}_FILE" for name in read)]
         self.warnings += map(self._said, unknown_names.find(known, self._dotenv, self._environ))
@@ -542,7 +558,7 @@ class _Reader:
             if value is not None:
                 old, new = RENAMED[name], name
                 self.warnings.append(self._said(Message("{old} is called {new} now: rename it", old=old, new=new)))
-        if value is None and required:
+        if value is None and required and not self._unfinished:
             self.fault(name, Message("is missing: {cure}", cure=required))
         return value
 
@@ -586,7 +602,8 @@ class _Reader:
 
         ``.env`` wins for this one: desktop systems set ``LANGUAGE`` too, for all programs.
         """
-        set_here = self._from(self._dotenv, "LANGUAGE") or self._from(self._environ, "LANGUAGE") or ""
+        outside = self._from(self._dotenv, "LANGUAGE") or self._from(self._environ, "LANGUAGE")
+        set_here = outside or self._from_kept("LANGUAGE") or ""
         locales = [self._environ[name] for name in _LOCALE_NAMES if name in self._environ]
         system = next(filter(None, locales), "")
         named = language_named(set_here)
@@ -601,7 +618,21 @@ class _Reader:
         value = next((found for source in self._sources if (found := self._from(source, name))), None)
         if value is not None:
             self.given.add(name)
-        return value
+        return value or self._from_kept(name)
+
+    def _from_kept(self, name: str) -> str | None:
+        return self._kept.get(name) or None if name in settings_file.NAMES else None
+
+    def _read_kept(self) -> Message | None:
+        """Read ``settings.env``, which lies where the sources before it say; return why that cannot be done."""
+        told = len(self.faults)
+        directory = _db_path(self)
+        del self.faults[told:]  # they are told once the language is known
+        try:
+            self._kept = settings_file.read(directory)
+        except (OSError, UnicodeDecodeError) as error:
+            return _unreadable(str(directory / settings_file.FILE), error)
+        return None
 
     def _from(self, source: Mapping[str, str], name: str) -> str | None:
         direct, file = _plain(source.get(name, "")), _plain(source.get(f"{name}_FILE", ""))
@@ -782,29 +813,8 @@ def _pem(text: str) -> str:
 
 
 def _kept_secret(db_path: Path, reader: _Reader) -> str:
-    """The secret key of this installation, which the first start makes.
-
-    The key signs links that customers keep, so it outlives the process. Programs that start at once agree on one key.
-    """
-    kept = db_path / "secret_key"
     try:
-        if not kept.exists():
-            db_path.mkdir(parents=True, exist_ok=True)
-            _write_once(kept, secrets.token_urlsafe(48))
-        return kept.read_text("utf-8").strip()
+        return secret_key.kept(db_path)
     except OSError as error:
         reader.fault("DB_PATH", unwritable(Path(error.filename or db_path), error))
         return ""
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Create *path* with all of *text*, or not at all. If another process was first, its text stays."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        os.unlink(draft)

@@ -15,6 +15,7 @@ from telethon.crypto import AuthKey
 from telethon.sessions import StringSession
 
 from config import settings
+from config.kept import settings_file
 from config.logging import Redactor
 from config.settings import ConfigurationError, Settings
 from config.texts import LANGUAGES
@@ -245,6 +246,68 @@ def test_the_secret_key_is_made_once_and_kept_from_others(environ: dict[str, str
     assert len(set(found)) == 1
     assert stat.S_IMODE((tmp_path / "data" / "secret_key").stat().st_mode) == 0o600
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["secret_key"]
+
+
+def test_what_was_typed_in_set_up_is_read_last(environ: dict[str, str], tmp_path: Path) -> None:
+    place, dotenv = tmp_path / "data", tmp_path / ".env"
+    place.mkdir()
+    kept = {
+        "TELEGRAM_API_HASH": "a" * 32,
+        "LANGUAGE": "es",
+        "ADMIN_IDS": "7",
+        "PAYPAL_CLIENT_ID": "id",
+        "PAYPAL_CLIENT_SECRET": "it's \\ 'so'",
+    }
+    settings_file.change(place, {**kept, "PAYPAL_MODE": "live"})
+    settings_file.change(place, {"PAYPAL_MODE": None})
+    dotenv.write_text("ADMIN_IDS=8\n")
+
+    loaded = load(environ, dotenv)
+
+    assert (loaded.language, loaded.admin_ids, loaded.paypal_mode) == ("es", frozenset({8}), "sandbox")
+    assert loaded.telegram_api_hash == environ["TELEGRAM_API_HASH"]
+    assert loaded.paypal_client_secret == kept["PAYPAL_CLIENT_SECRET"]
+    assert stat.S_IMODE((place / "settings.env").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["DB_PATH", "PORT", "TELEGRAM_BOT_TOKEN_FILE", "PAYPAL_ENDPOINT", "SECRET_KEY"])
+def test_what_says_where_things_are_is_not_read_there(environ: dict[str, str], tmp_path: Path, name: str) -> None:
+    place = tmp_path / "data"
+    place.mkdir()
+    (place / "settings.env").write_text(f"{name}='/somewhere'\nLANGUAGE='es'\n")
+
+    loaded = load(environ)
+
+    assert (loaded.db_path, loaded.port, loaded.paypal_endpoint) == (place, 8000, None)
+    assert [name in warning for warning in loaded.warnings] == [True]
+    with pytest.raises(settings_file.ValueRefused):
+        settings_file.change(place, {name: "elsewhere"})
+
+
+@pytest.mark.parametrize("value", ["good\nADMIN_IDS=7", "good\rADMIN_IDS=7", "good\0", "good\n"])
+def test_no_value_adds_a_name(tmp_path: Path, value: str) -> None:
+    with pytest.raises(settings_file.ValueRefused):
+        settings_file.change(tmp_path, {"PAYPAL_CLIENT_ID": value})
+
+    assert settings_file.read(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "value", ["a\u2028ADMIN_IDS=7", "'quoted'", "\\", "\\'", " padded ", "#=", "a'\x0bADMIN_IDS='7"]
+)
+def test_a_value_comes_back_as_it_was(tmp_path: Path, value: str) -> None:
+    settings_file.change(tmp_path, {"PAYPAL_CLIENT_ID": value})
+
+    assert settings_file.read(tmp_path) == {"PAYPAL_CLIENT_ID": value}
+
+
+def test_what_set_up_asks_for_may_be_missing_there(tmp_path: Path) -> None:
+    environ = {"DB_PATH": str(tmp_path)}
+
+    loaded = settings.load(environ, None, unfinished=True)
+
+    assert (loaded.telegram_bot_token, loaded.telegram_api_id, loaded.telegram_api_hash) == ("", 0, "")
+    assert faults({**environ, "TELEGRAM_API_ID": "1"})
 
 
 def test_a_db_path_that_cannot_be_used_is_a_fault(environ: dict[str, str], tmp_path: Path) -> None:

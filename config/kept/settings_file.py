@@ -1,0 +1,95 @@
+"""``settings.env`` in ``DB_PATH``: what was typed during set-up. It is read after the environment and ``.env``.
+
+One ``NAME='value'`` a line, for the owner of the file alone. It takes the names of :data:`NAMES`; those that say where
+things are (``DB_PATH``, ``PORT``, addresses of servers, files that hold values) can only be set from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+FILE = "settings.env"
+"""The file's name in ``DB_PATH``."""
+
+NAMES = (
+    "LANGUAGE",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_API_ID",
+    "TELEGRAM_API_HASH",
+    "ADMIN_IDS",
+    "HELPER_IDS",
+    "BACKEND_URL",
+    "PAYPAL_CLIENT_ID",
+    "PAYPAL_CLIENT_SECRET",
+    "PAYPAL_MODE",
+)
+"""What may stand in it."""
+
+_BREAKS = "\r\n\0"
+"""They would end the line, or the value."""
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class ValueRefused(ValueError):
+    """A value that no line can hold. Its text names the setting alone."""
+
+
+def change(db_path: Path, values: Mapping[str, str | None]) -> None:
+    """Set names to values, or take those out whose value is None; the others stay.
+
+    The file is replaced in one step: whoever reads it meanwhile sees all of the change or nothing.
+
+    :raises ValueRefused: a name that has no place there, or a value with a line break or NUL.
+    """
+    for name, value in values.items():
+        if name not in NAMES or any(each in (value or "") for each in _BREAKS):
+            raise ValueRefused(name)
+    _write(db_path / FILE, {**read(db_path), **values})
+
+
+def read(db_path: Path) -> dict[str, str]:
+    """The values by name, as they were written by :func:`change`; none where there is no file.
+
+    :raises OSError: the file cannot be read.
+    """
+    try:
+        lines = (db_path / FILE).read_text("utf-8").split("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+    return {name.strip(): _unquoted(value.strip()) for name, mark, value in pairs if mark}
+
+
+def _write(file: Path, values: Mapping[str, str | None]) -> None:
+    descriptor, draft = tempfile.mkstemp(prefix=f".{FILE}.", dir=file.parent)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            stream.writelines(f"{name}='{_quoted(value)}'\n" for name, value in values.items() if value)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _belong_like(file.parent, draft)
+        os.replace(draft, file)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def _belong_like(directory: Path, draft: str) -> None:
+    """Leave the file to the programs' user where root writes it for them."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.chown(draft, owner.st_uid, owner.st_gid)
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or value[0] != "'" or value[-1] != "'":
+        return value
+    return _ESCAPED.sub(r"\1", value[1:-1])
