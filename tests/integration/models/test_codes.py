@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -35,6 +35,7 @@ from models.promotion.codes import CodeInfo, Draft, Fault
 from models.promotion.identity import hashed
 from models.tables import TABLES, Adjustment, Code, CreditUse, Event, Order, Payment, Redemption, User
 from tests import purchases
+from tests.examples import slow
 from tests.purchases import BOT, MONTH, MONTHLY, NOW, PREMIUM, SECRET, VIP, customer, fact, order
 from tests.store import PLANS, claim, enqueue, exported
 
@@ -755,17 +756,17 @@ class Redeeming(RuleBasedStateMachine):
         assert wrong() == []
 
 
+@pytest.mark.hypothesis
 def test_redemptions_add_up_in_any_order() -> None:
     database.execute("PRAGMA synchronous = OFF")
-    machine = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(Redeeming, settings=machine)
+    run_state_machine_as_test(Redeeming, settings=slow(20, stateful_step_count=20))
 
 
 @given(
     days=st.lists(st.integers(0, 80), min_size=1, max_size=4),
     backs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 90), st.sampled_from((125, 250, 500))), max_size=3),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@slow(40)
 def test_no_second_of_a_gift_is_lost_or_doubled(days: list[int], backs: list[tuple[int, int, int]]) -> None:
     """A customer who takes gifts has what a buyer of the same at the same moments has, whatever goes back."""
     giver, friend, buyer = customer(), customer(), customer()

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.plans import Referral as Terms
@@ -19,6 +19,7 @@ from models.money.rewards import news, rows
 from models.promotion import referrals
 from models.promotion.referrals import Arrival
 from models.tables import Event, Payment, Referral
+from tests.examples import slow
 from tests.purchases import DAY, MONTH, NOW, VIP, customer, fact, order, plan, refund
 from tests.store import exported
 
@@ -345,7 +346,7 @@ def live(lives_: list[Any], dice: random.Random, *, erasures: bool) -> int:
 
 
 @given(lives(), st.randoms(use_true_random=False))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@slow(15)
 def test_neither_order_nor_erasures_change_what_is_earned(lives_: list[Any], dice: random.Random) -> None:
     plainly = access.of(live(lives_, random.Random(0), erasures=False), NOW).intervals
     referrer = live(lives_, dice, erasures=True)
