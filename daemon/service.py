@@ -21,7 +21,7 @@ from daemon.canary import Canary
 from daemon.connections import Connections
 from daemon.disk_monitor import DiskMonitor
 from daemon.dispatcher import Dispatcher
-from daemon.handlers import console
+from daemon.handlers import broadcasts, console
 from daemon.outbox_worker import OutboxWorker
 from daemon.tasks import Tasks
 from daemon.telegram import clients, endpoint
@@ -82,7 +82,11 @@ class Service:
             parts.notifier,
             database,
             wakeup,
-            handlers={**deliveries.handlers(), EventKind.CONSOLE_ASKED: partial(console.send_link, parts)},
+            handlers={
+                **deliveries.handlers(),
+                EventKind.CONSOLE_ASKED: partial(console.send_link, parts),
+                **{kind: partial(tell, parts) for kind, tell in broadcasts.EVENTS.items()},
+            },
             promote=deliveries.promote,
             tells_sales=lambda: settings.notices == "each",
         )

@@ -11,10 +11,11 @@ from config.money import STARS
 from config.plans import Plan
 from config.settings import Settings
 from config.units import DAY_S
-from models import audit, catalogue, console_sessions, conversations, customer_notes, overrides, users
+from models import audit, catalogue, console_sessions, conversations, customer_notes, outbox, overrides, users
 from models.audit import Actor, Entry
 from models.database import execute, transaction
 from models.errors import ActRefused, EditedMeanwhile, ModelError
+from models.event_kinds import NewsPreviewed, PictureAsked
 from models.jobs import queue, sources
 from models.jobs.blocked_posts import Contents
 from models.maintenance import backup_requests
@@ -23,7 +24,7 @@ from models.money import access, orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.providers import Provider
 from models.promotion import broadcasts, codes, complaints, recipients
-from models.promotion.broadcasts import Content, Rules, Wrong
+from models.promotion.broadcasts import Asks, Content, Rules, Wrong
 from models.promotion.codes import CodeInfo, Draft
 from models.promotion.complaints import ComplaintInfo, Decision
 from models.promotion.segments import Segment
@@ -269,6 +270,25 @@ def strip_broadcast(actor: Actor, draft: int, now: int) -> None:
     """Take all buttons off a draft."""
     with acting(actor, Act.BROADCAST, now, detail={"draft": draft, "buttons": []}):
         broadcasts.drop_buttons(draft)
+
+
+def preview_broadcast(actor: Actor, draft: int, now: int) -> None:
+    """Have the actor see in their own chat how their draft will look."""
+    with acting(actor, Act.BROADCAST, now, detail={"preview": draft}):
+        outbox.append(NewsPreviewed(broadcast=draft), actor.id, now)
+
+
+def ask_broadcast_picture(actor: Actor, draft: int, now: int) -> None:
+    """Have the actor's next picture or video in their chat become that of their draft."""
+    with acting(actor, Act.BROADCAST, now, detail={"picture": draft}):
+        if broadcasts.ask(draft, Asks.MEDIA, now):
+            outbox.append(PictureAsked(broadcast=draft), actor.id, now)
+
+
+def drop_broadcast_picture(actor: Actor, draft: int, now: int) -> None:
+    """Take the picture or video off a draft."""
+    with acting(actor, Act.BROADCAST, now, detail={"draft": draft, "picture": None}):
+        broadcasts.drop_media(draft)
 
 
 def discard_broadcast(actor: Actor, draft: int, now: int) -> None:

@@ -52,6 +52,8 @@ class EventKind(StrEnum):
     CONSOLE_ENTERED = "console_entered"
     SHOP_NOTICE = "shop_notice"
     NEWS_OFFERED = "news_offered"
+    NEWS_PREVIEWED = "news_previewed"
+    PICTURE_ASKED = "picture_asked"
     BROADCAST_ANNOUNCED = "broadcast_announced"
     BROADCAST_ENDED = "broadcast_ended"
     BROADCAST_SOLD = "broadcast_sold"
@@ -596,6 +598,22 @@ class NewsOffered(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewsPreviewed(Payload):
+    """An admin wants to see in their chat how their draft ``broadcast`` will look."""
+
+    event_kind: ClassVar = EventKind.NEWS_PREVIEWED
+    broadcast: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureAsked(Payload):
+    """An admin wants to send a picture or video, from their chat, for their draft ``broadcast``."""
+
+    event_kind: ClassVar = EventKind.PICTURE_ASKED
+    broadcast: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BroadcastAnnounced(Payload):
     """The admin ``by`` has news go out to many people, from ``at`` on. Any admin can stop it."""
 
@@ -766,8 +784,8 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward, GiftTaken,
         GiftWaiting, GiftChanged, CodesHeld, ComplaintMade, ComplaintDecided, CheckoutCancelled, CheckoutRefused,
         RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent, MessageRelayed,
-        ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, BroadcastAnnounced, BroadcastEnded, BroadcastSold,
-        Digest, AdminAlert, IncidentOpened, IncidentClosed, PricesCut,
+        ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, NewsPreviewed, PictureAsked, BroadcastAnnounced,
+        BroadcastEnded, BroadcastSold, Digest, AdminAlert, IncidentOpened, IncidentClosed, PricesCut,
     )
 }  # fmt: skip
 

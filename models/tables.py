@@ -701,7 +701,7 @@ class Broadcast(Table):
     buttons = JSONText(default=list)  # [[kind, value, label], …]
     segment = peewee.TextField(default="all")  # to whom, see models.promotion.segments
     state = peewee.TextField(default="draft")
-    asks = peewee.TextField(null=True)  # what the admin's next message becomes: content link
+    asks = peewee.TextField(null=True)  # what the admin's next message becomes: content media link
     start_at = peewee.IntegerField(null=True)  # when it is to begin; of a draft None: at once
     collected_to = peewee.BigIntegerField(default=0)  # customers with ids up to this one are recipients, if meant
     counts = JSONText(default=dict)  # state -> number of recipients whose rows were deleted

@@ -1,7 +1,7 @@
 """What an admin wrote as news: read from their message, kept as JSON, and sent again with its formatting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyrogram import Client, raw
@@ -46,6 +46,18 @@ def read(sent: Message) -> Content:
         media=None if media is None else media.row(),
         message_id=message.id,
     )
+
+
+def with_text_of(draft: BroadcastInfo, sent: Content) -> Content:
+    """The picture or video that was *sent* for a draft, which keeps its text where that has none of its own.
+
+    :raises NotNews: it is neither, or the draft's text is too long to stand under one.
+    """
+    if sent.media is None:
+        raise NotNews
+    if not sent.text and utf16_length(draft.text) > MAX_CAPTION:
+        raise NotNews(too_long=True)
+    return sent if sent.text else replace(sent, text=draft.text, entities=draft.entities)
 
 
 def _media(media: Any) -> StoredFile | None:

@@ -4,18 +4,24 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from pyrogram.errors import BadRequest
 from pyrogram.types import Message
 
 from config.plans import Article
+from config.texts import Texts
 from daemon.broadcasting import content
 from daemon.broadcasting.content import News, NotNews
 from daemon.context import ROW, Context
+from daemon.deps import Deps
 from daemon.handlers import admin, start
 from daemon.handlers.customers import for_team
+from daemon.notifier import texts_of
 from daemon.screens.operator import broadcasts as screens
 from daemon.telegram.bucket import NEWS_PER_S
 from daemon.telegram.screen import Screen
 from models import acts, conversations
+from models.event_kinds import EventKind, NewsPreviewed, PictureAsked
+from models.outbox import EventInfo
 from models.promotion import broadcasts, buttons, codes, hours, recipients, segments
 from models.promotion.broadcasts import Asks, BroadcastInfo, BroadcastState, Content, Rules
 from models.promotion.segments import Segment
@@ -52,10 +58,10 @@ async def taken(context: Context, sent: Message) -> bool:
     draft = await context.deps.database(broadcasts.draft_of, context.user.id, context.now)
     if draft is None:
         return False
-    if draft.asks is Asks.CONTENT:
-        await _take_content(context, draft, sent)
-    else:
+    if draft.asks is Asks.LINK:
         await _take_button(context, draft, str(sent.text or "").strip())
+    else:
+        await _take_content(context, draft, sent)
     return True
 
 
@@ -75,6 +81,7 @@ async def _answers_somebody(context: Context, sent: Message) -> bool:
 async def _take_content(context: Context, draft: BroadcastInfo, sent: Message) -> None:
     try:
         written = content.read(sent)
+        written = content.with_text_of(draft, written) if draft.asks is Asks.MEDIA else written
     except NotNews as error:
         await context.say(screens.not_news(context.t, too_long=error.too_long))
         return
@@ -129,9 +136,40 @@ async def _show(context: Context, draft: BroadcastInfo, *, anew: bool = False) -
 
 
 async def _preview(context: Context, draft: BroadcastInfo) -> None:
-    sender = context.deps.sender
-    keys = screens.buttons(context.t, draft, context.deps.catalogue.plans, sender.bot_name)
-    await sender.send_now(context.user.id, News.of(draft, keys).query)
+    await _look(context.deps, draft, context.user.id, context.t)
+
+
+async def _look(deps: Deps, draft: BroadcastInfo, admin_id: int, t: Texts, random_id: int | None = None) -> None:
+    """Send an admin their draft as customers will get it."""
+    keys = screens.buttons(t, draft, deps.catalogue.plans, deps.sender.bot_name)
+    await deps.sender.send_now(admin_id, News.of(draft, keys).query, random_id=random_id)
+
+
+async def show_preview(deps: Deps, event: EventInfo) -> None:
+    """Show an admin in their chat the draft that they wrote in the console, if it is one still."""
+    draft = await deps.database(broadcasts.get, event.read(NewsPreviewed).broadcast)
+    if event.user_id is None or draft is None or draft.state is not BroadcastState.DRAFT or not draft.is_written:
+        return
+    t = await texts_of(deps.database, event.user_id)
+    try:
+        await _look(deps, draft, event.user_id, t, event.random_id)
+    except BadRequest as error:
+        media = await content.renewed(deps.bot, draft) if str(error.ID).startswith("FILE_REFERENCE") else None
+        if media is None:
+            raise
+        await deps.database(broadcasts.renew_media, draft.id, media)
+        await _look(deps, replace(draft, media=media), event.user_id, t, event.random_id)
+
+
+async def ask_picture(deps: Deps, event: EventInfo) -> None:
+    """Ask an admin in their chat for the picture of the draft that they write in the console."""
+    if event.user_id is not None:
+        await deps.notifier.send(
+            event.user_id,
+            lambda t: screens.ask_picture(t, event.read(PictureAsked).broadcast),
+            random_id=event.random_id,
+            longest_flood=0,
+        )
 
 
 # ---- its buttons
@@ -295,6 +333,8 @@ async def _delete(context: Context, known: BroadcastInfo, _value: str) -> None:
     await _show_present(context, known)
 
 
+EVENTS = {EventKind.NEWS_PREVIEWED: show_preview, EventKind.PICTURE_ASKED: ask_picture}
+"""What the console asks for, and what does it in the chat."""
 COMMANDS = {"broadcast": admin.command("broadcast", broadcast)}
 BUTTONS = {
     **{

@@ -152,9 +152,11 @@ class Sender:
         """
         return await self._attempt(chat_id, random_id, lambda peer: query(peer, random_id), 0)
 
-    async def send_now(self, chat_id: int, query: Callable[[raw.base.InputPeer, int], Any]) -> int | None:
+    async def send_now(
+        self, chat_id: int, query: Callable[[raw.base.InputPeer, int], Any], *, random_id: int | None = None
+    ) -> int | None:
         """Make such a call at once, for the admin who looks at their news."""
-        random_id = secrets.randbits(63)
+        random_id = secrets.randbits(63) if random_id is None else random_id
         return await self._send(chat_id, random_id, lambda peer: query(peer, random_id))
 
     async def _send(

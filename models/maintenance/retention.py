@@ -50,6 +50,8 @@ FORGETTABLE = (
     EventKind.MESSAGE_RELAYED,
     EventKind.PRICES_CUT,
     EventKind.NEWS_OFFERED,
+    EventKind.NEWS_PREVIEWED,
+    EventKind.PICTURE_ASKED,
     EventKind.REQUEST_DONE,
     EventKind.SHOP_NOTICE,
 )

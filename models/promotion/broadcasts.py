@@ -68,6 +68,8 @@ class Asks(StrEnum):
     """What the admin's next message becomes, as it is stored."""
 
     CONTENT = "content"
+    MEDIA = "media"
+    """A picture or video, whose own text takes the draft's place only where there is one."""
     LINK = "link"
 
 
@@ -175,16 +177,23 @@ def ask(broadcast_id: int, what: Asks | None, now: int) -> bool:
 
 
 def write(broadcast_id: int, content: Content, now: int) -> bool:
-    """Set what the draft says; False when it is no draft any more."""
-    return _edit(
-        broadcast_id,
-        text=content.text,
-        entities=list(content.entities),
-        media=content.media,
-        source_message_id=content.message_id,
-        asks=None,
-        touched_at=now,
-    )
+    """Set what the draft says; False when it is no draft any more. A picture that was asked for is waited for still."""
+    written = {
+        "text": content.text,
+        "entities": list(content.entities),
+        "media": content.media,
+        "source_message_id": content.message_id,
+        "touched_at": now,
+    }
+    with joined_transaction():
+        known = get(broadcast_id)
+        is_awaited = known is not None and known.asks is Asks.MEDIA and content.media is None
+        return _edit(broadcast_id, asks=Asks.MEDIA if is_awaited else None, **written)
+
+
+def drop_media(broadcast_id: int) -> bool:
+    """Take the picture or video off; False when it is no draft any more."""
+    return _edit(broadcast_id, media=None)
 
 
 def set_segment(broadcast_id: int, segment: Segment) -> bool:

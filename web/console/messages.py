@@ -88,6 +88,37 @@ def without_buttons() -> BaseResponse:
     return layout.done(url_for("console_messages.draft"), found.t.gettext("The buttons are off."))
 
 
+@blueprint.post("/messages/draft/preview")
+@guard.needs(Act.BROADCAST)
+def preview() -> BaseResponse:
+    """Have the bot send the draft to the visitor alone, as customers will get it."""
+    found, known = guard.visitor(), _begun()
+    back, t = url_for("console_messages.draft"), found.t
+    if not known.is_written:
+        return layout.done(back, t.gettext("Nothing is written yet."), "bad")
+    acts.preview_broadcast(found.actor, known.id, found.now)
+    return layout.done(back, t.gettext("I am sending it to your own chat, and to nobody else."))
+
+
+@blueprint.post("/messages/draft/picture")
+@guard.needs(Act.BROADCAST)
+def ask_picture() -> BaseResponse:
+    """Have the bot ask for a picture or video in the visitor's chat: that is where they have it."""
+    found = guard.visitor()
+    acts.ask_broadcast_picture(found.actor, _begun().id, found.now)
+    said = found.t.gettext("The bot asks you for it in your chat. Send it there, and load this page again.")
+    return layout.done(url_for("console_messages.draft"), said)
+
+
+@blueprint.post("/messages/draft/picture/drop")
+@guard.needs(Act.BROADCAST)
+def drop_picture() -> BaseResponse:
+    """Take the picture or video off."""
+    found = guard.visitor()
+    acts.drop_broadcast_picture(found.actor, _begun().id, found.now)
+    return layout.done(url_for("console_messages.draft"), found.t.gettext("The picture is off."))
+
+
 @blueprint.post("/messages/draft/discard")
 @guard.needs(Act.BROADCAST)
 def discard() -> BaseResponse:

@@ -57,6 +57,15 @@ def write(t: Texts, broadcast_id: int, sent: Sequence[BroadcastInfo]) -> Screen:
     return Screen(text, (*rows, (_discard(t, broadcast_id),)))
 
 
+def ask_picture(t: Texts, broadcast_id: int) -> Screen:
+    """Asks for the picture or video of news that is written in the console."""
+    text = t.gettext(
+        "🖼 Send me the picture or video for your news now. A text that you write with it takes the place of the one in "
+        "the console; without one, that stays."
+    )
+    return Screen(text, ((Button(t.gettext("« Back"), f"bc_show:{broadcast_id}"),),))
+
+
 def not_news(t: Texts, *, too_long: bool) -> Screen:
     """The message cannot be sent on."""
     if too_long:

@@ -1,15 +1,18 @@
-"""What is done in the console is seen in the chat at once: a refund, a setting, a blocked chat, an undone cut."""
+"""What is done in the console is seen in the chat at once: a refund, a setting, a blocked chat, an undone cut, news."""
 
 import asyncio
+import io
 import time
 
 import pytest
 import requests
 
 from models import catalogue, users
+from models.promotion import broadcasts
 from tests.daemon_process import Chat, chat, labels
 from tests.operator_browser import Operator, form_to, said
 from tests.paypal_shop import Buyer
+from tests.sandbox.telegram import picture
 from tests.town import Town
 
 
@@ -112,3 +115,36 @@ async def test_a_deep_cut_is_undone_by_a_button_in_the_chat(town: Town, admin: O
         vip = held.plans.by_code("vip") if held else None
         assert vip is not None and vip.prices["XTR"] == 1000
         assert "Alba" in said(admin.page("/console/shop/versions"), "versions")
+
+
+DRAFT = "/console/messages/draft"
+
+
+async def test_news_is_seen_in_ones_own_chat_with_its_picture(town: Town, admin: Operator) -> None:
+    async with chat(town.sandbox, admin=True) as boss:
+        await boss.ask("/language en")
+        page = admin.send(form_to(admin.page(DRAFT), DRAFT), text="Look at this", article="premium")
+        page = admin.send(form_to(page, f"{DRAFT}/picture"))
+        await boss.until_text("Send me the picture or video")
+        admin.send(form_to(page, DRAFT), text="Look at that")
+        await boss.say("no picture")
+        await boss.until_text("I can send a text, one picture, or one video")
+        photo = io.BytesIO(picture.jpeg(9, 64, 64))
+        photo.name = "p.jpg"
+        await boss.client.send_photo(boss.bot, photo)
+        shown = await boss.until(lambda it: it.photo is not None and it.caption == "Look at that")
+        assert labels(shown) == ["⭐ Premium", "🔕 No more news"]
+        await boss.until_text("That is how it looks")
+
+        page = admin.page(DRAFT)
+        assert "[picture or video]" in said(page, "preview")
+        town.sandbox.control("POST", "/faults", {"fault": "expire_references"})
+        page = admin.send(form_to(page, f"{DRAFT}/preview"))
+        again = await boss.until(lambda it: it.photo is not None)
+        assert again.caption == "Look at that" and labels(again) == labels(shown)
+        page = admin.send(form_to(page, f"{DRAFT}/picture/drop"))
+        assert "[picture or video]" not in said(page, "preview")
+        admin.send(form_to(page, f"{DRAFT}/preview"))
+        await boss.until_text("Look at that")
+        assert broadcasts.newest_sent(9) == [], "nobody else has got it"
+        admin.send(form_to(page, f"{DRAFT}/discard"))
