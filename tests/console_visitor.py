@@ -3,7 +3,9 @@
 import re
 import time
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
+from functools import cached_property
+from http.client import HTTPConnection, RemoteDisconnected
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 
@@ -34,11 +36,35 @@ class ConsoleVisitor:
             requests.post(self.at(path), data=data, headers=self._headers(headers), timeout=WAIT_S, **NO_WAY)
         )
 
-    def send(self, method: str, path: str, fields: dict[str, str]) -> requests.Response:
-        """Send anything: as a query where there is no body."""
-        where = {"data": fields} if method == "POST" else {"params": fields}
-        address, headers = self.url + path, self._headers({})
-        return requests.request(method, address, headers=headers, timeout=WAIT_S, **NO_WAY, **where)  # type: ignore[arg-type]
+    def send(self, method: str, path: str, fields: dict[str, str]) -> tuple[int, str]:
+        """Send anything, as a query where there is no body; the status and the text of the answer.
+
+        The connection is kept: of ten thousand requests, opening one takes a third of the time.
+        """
+        said, headers = urlencode(fields), self._headers({})
+        body = said if method == "POST" else None
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        elif said:
+            path += f"?{said}"
+        try:
+            return self._ask(method, path, body, headers)
+        except (RemoteDisconnected, ConnectionError):  # it was idle for too long
+            self._connection.close()
+            return self._ask(method, path, body, headers)
+
+    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, str]:
+        self._connection.request(method, path, body, headers)
+        with self._connection.getresponse() as answer:
+            return answer.status, answer.read().decode(errors="replace")
+
+    def close(self) -> None:
+        """Close the connection of :meth:`send`."""
+        self._connection.close()
+
+    @cached_property
+    def _connection(self) -> HTTPConnection:
+        return HTTPConnection(urlsplit(self.url).netloc, timeout=WAIT_S)
 
     def follow(self, answer: requests.Response) -> requests.Response:
         """Go where an answer leads, to the end."""

@@ -139,7 +139,7 @@ async def _preview(context: Context, draft: BroadcastInfo) -> None:
     await _look(context.deps, draft, context.user.id, context.t)
 
 
-async def _look(deps: Deps, draft: BroadcastInfo, admin_id: int, t: Texts, random_id: int | None = None) -> None:
+async def _look(deps: Deps, draft: BroadcastInfo, admin_id: int, t: Texts, *, random_id: int | None = None) -> None:
     """Send an admin their draft as customers will get it."""
     keys = screens.buttons(t, draft, deps.catalogue.plans, deps.sender.bot_name)
     await deps.sender.send_now(admin_id, News.of(draft, keys).query, random_id=random_id)
@@ -152,13 +152,13 @@ async def show_preview(deps: Deps, event: EventInfo) -> None:
         return
     t = await texts_of(deps.database, event.user_id)
     try:
-        await _look(deps, draft, event.user_id, t, event.random_id)
+        await _look(deps, draft, event.user_id, t, random_id=event.random_id)
     except BadRequest as error:
         media = await content.renewed(deps.bot, draft) if str(error.ID).startswith("FILE_REFERENCE") else None
         if media is None:
             raise
         await deps.database(broadcasts.renew_media, draft.id, media)
-        await _look(deps, replace(draft, media=media), event.user_id, t, event.random_id)
+        await _look(deps, replace(draft, media=media), event.user_id, t, random_id=event.random_id)
 
 
 async def ask_picture(deps: Deps, event: EventInfo) -> None:

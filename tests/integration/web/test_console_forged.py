@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import hypothesis.strategies as st
 import pytest
@@ -25,6 +26,8 @@ ADMIN, HELPER, CUSTOMER = 4242, 5151, 99
 TEAM = {"ADMIN_IDS": str(ADMIN), "HELPER_IDS": str(HELPER), "BEHIND_PROXY": "yes"}
 NAMES = ("q", "show", "after", "before", "by", "act", "user_id", "refused", "days", "level", "asked", "text", "next",
          "launch", "theme", "customer", "job", "level", "amount", "token", "reason", "name")  # fmt: skip
+AT_ONCE = 10
+T = TypeVar("T")
 UNTOUCHED = ("audit", "console_session", "console_link", "console_launch", "event", "heartbeat", "note")
 """What a refused request may write, or what the program writes by itself."""
 
@@ -56,6 +59,23 @@ def requests_of_all_kinds(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
     return method, "/" + "/".join(parts), draw(FIELDS)
 
 
+def several(each: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+    """:data:`AT_ONCE` of them: to begin with another example takes longer than a request."""
+    return st.lists(each, min_size=AT_ONCE, max_size=AT_ONCE)
+
+
+def many(number: int) -> settings:
+    """So many requests, in examples of several."""
+    return settings(
+        max_examples=number // AT_ONCE,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        derandomize=number < 1000,
+        deadline=None,
+        database=None,
+    )
+
+
 @pytest.fixture
 def people(web: Web) -> Iterator[None]:
     for user_id, name in ((ADMIN, "Alba"), (HELPER, "Hugo"), (CUSTOMER, "Ana")):
@@ -74,40 +94,39 @@ def contents(place: Path) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-def browsers(url: str) -> dict[str, ConsoleVisitor]:
+@pytest.fixture
+def known(web: Web, people: None) -> Iterator[dict[str, ConsoleVisitor]]:
     """A stranger, and people of the team without their forms' token."""
-    found = {"stranger": ConsoleVisitor(url)}
+    found = {"stranger": ConsoleVisitor(web.url)}
     for name, user_id in (("admin", ADMIN), ("helper", HELPER)):
-        found[name] = ConsoleVisitor(url, f"10.8.0.{user_id % 200}")
+        found[name] = ConsoleVisitor(web.url, f"10.8.0.{user_id % 200}")
         found[name].log_in(user_id)
         found[name].form_token = "0" * 64
-    return found
+    yield found
+    for each in found.values():
+        each.close()
 
 
 @pytest.mark.parametrize(
     "number", [150, pytest.param(10_000, marks=[pytest.mark.acceptance, pytest.mark.timeout(900)])]
 )
-def test_no_forged_request_breaks_or_changes_anything(web: Web, people: None, tmp_path: Path, number: int) -> None:
-    known = browsers(web.url)
+def test_no_forged_request_breaks_or_changes_anything(
+    web: Web, known: dict[str, ConsoleVisitor], tmp_path: Path, number: int
+) -> None:
     before = contents(tmp_path)
     count = iter(range(10**9))
 
-    @settings(
-        max_examples=number,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        derandomize=number < 1000,
-        database=None,
-    )
-    @given(who=st.sampled_from(sorted(known)), wanted=requests_of_all_kinds())
-    def send(who: str, wanted: tuple[str, str, dict[str, str]]) -> None:
-        method, path, fields = wanted
-        browser = known[who]
-        browser.address = f"10.{next(count) % 200}.{next(count) % 250}.{next(count) % 250}"
-        answer = browser.send(method, path, {"token": "0" * 64} | fields)
-        assert answer.status_code < 500, (who, method, path, fields)
+    @many(number)
+    @given(several(st.tuples(st.sampled_from(sorted(known)), requests_of_all_kinds())))
+    def send(sent: list[tuple[str, tuple[str, str, dict[str, str]]]]) -> None:
+        for who, (method, path, fields) in sent:
+            browser = known[who]
+            browser.address = f"10.{next(count) % 200}.{next(count) % 250}.{next(count) % 250}"
+            status, _ = browser.send(method, path, {"token": "0" * 64} | fields)
+            assert status < 500, (who, method, path, fields)
 
     send()
+    assert next(count) >= 3 * number
     assert contents(tmp_path) == before
     assert not [line for line in web.log() if line["level"] in ("error", "critical")]
 
@@ -144,34 +163,26 @@ def forms_of_all_kinds(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("number", [120, pytest.param(1_500, marks=[pytest.mark.acceptance, pytest.mark.timeout(900)])])
-def test_nothing_that_an_admin_sends_is_an_error(web: Web, people: None, number: int) -> None:
-    admin, count = ConsoleVisitor(web.url, "10.8.2.1"), iter(range(10**9))
-    admin.log_in(ADMIN)
+def test_nothing_that_an_admin_sends_is_an_error(web: Web, known: dict[str, ConsoleVisitor], number: int) -> None:
+    admin, count = known["admin"], iter(range(10**9))
 
-    @settings(
-        max_examples=number,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        derandomize=number < 1000,
-        database=None,
-    )
-    @given(wanted=forms_of_all_kinds())
-    def send(wanted: tuple[str, dict[str, str]]) -> None:
-        path, fields = wanted
-        if next(count) % 400 == 0:
-            admin.log_in(ADMIN)
-            admin.get("/console/sessions")
-        admin.address = f"10.{next(count) % 200}.{next(count) % 250}.{next(count) % 250}"
-        answer = admin.send("POST", path, fields | {"token": admin.form_token})
-        assert answer.status_code < 500 and 'id="foreign"' not in answer.text, (path, fields)
+    @many(number)
+    @given(several(forms_of_all_kinds()))
+    def send(sent: list[tuple[str, dict[str, str]]]) -> None:
+        for path, fields in sent:
+            if next(count) % 400 == 0:
+                admin.log_in(ADMIN)
+                admin.get("/console/sessions")
+            admin.address = f"10.{next(count) % 200}.{next(count) % 250}.{next(count) % 250}"
+            status, text = admin.send("POST", path, fields | {"token": admin.form_token})
+            assert status < 500 and 'id="foreign"' not in text, (path, fields)
 
     send()
     assert not [line for line in web.log() if line["level"] in ("error", "critical")]
 
 
-def test_a_helpers_own_token_opens_nothing_of_the_admins(web: Web, people: None, tmp_path: Path) -> None:
-    helper = ConsoleVisitor(web.url, "10.8.1.1")
-    helper.log_in(HELPER)
+def test_a_helpers_own_token_opens_nothing_of_the_admins(known: dict[str, ConsoleVisitor], tmp_path: Path) -> None:
+    helper = known["helper"]
     helper.get("/console/sessions")
     before, token = contents(tmp_path), helper.form_token
     for rule in rules():
@@ -179,5 +190,5 @@ def test_a_helpers_own_token_opens_nothing_of_the_admins(web: Web, people: None,
             if rule.endpoint.rpartition(".")[2] in ("message", "note", "give_days", "ban", "unban"):
                 continue
             path = re.sub(r"<[^>]+>", "99", rule.rule)
-            assert helper.send("POST", path, {"token": token, "text": "x"}).status_code == 403, path
+            assert helper.send("POST", path, {"token": token, "text": "x"})[0] == 403, path
     assert contents(tmp_path) == before
