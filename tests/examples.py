@@ -6,7 +6,7 @@ import hypothesis
 from hypothesis import HealthCheck
 
 QUICK, THOROUGH = "quick", "thorough"
-SHARE = 4
+SHARE = 8
 """One in so many is tried in every run, where examples take long."""
 
 hypothesis.settings.register_profile(QUICK, deadline=None)  # the machine may be busy with something else
@@ -19,6 +19,6 @@ def is_thorough() -> bool:
 
 
 def slow(most: int, **more: Any) -> hypothesis.settings:
-    """Settings of a test whose examples take long: at *most* so many, and a quarter of them in an ordinary run."""
+    """Settings of a test whose examples take long: at *most* so many, and one in :data:`SHARE` of them in an ordinary run."""
     number = most if is_thorough() else -(-most // SHARE)
     return hypothesis.settings(max_examples=number, deadline=None, suppress_health_check=list(HealthCheck), **more)
