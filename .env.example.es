@@ -60,7 +60,7 @@ LINKS_PER_HOUR=300
 LINKS_PER_DAY=1500
 # La medianoche de quién acaba un día de "10 al día", y las horas que leen los clientes. Por ejemplo, Europe/Madrid.
 TIMEZONE=UTC
-# Lo que hablan `doctor`, las órdenes de quien opera y las últimas líneas del registro: en o es. Vacío: el idioma del sistema.
+# Lo que hablan `doctor`, las órdenes de quien opera y las últimas líneas del registro: en, es o pt. Vacío: el idioma del sistema.
 # (Aquí gana este archivo: los escritorios ponen LANGUAGE para todos los programas.)
 LANGUAGE=es
 # Los precios, los límites y los planes están en este archivo; plans.es.toml es el mismo, explicado en español.

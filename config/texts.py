@@ -27,7 +27,6 @@ from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_from_file
 from babel.numbers import format_decimal
-from babel.units import format_unit
 
 from config.money import format_price
 from config.units import DAY_S, GIB, HOUR_S, KIB, MIB, MINUTE_S
@@ -51,6 +50,7 @@ LANGUAGES = {
     for language in (
         Language("en", "en-US", "English"),
         Language("es", "es-ES", "Español"),
+        Language("pt", "pt-BR", "Português"),
     )
 }
 """Every language by its code. Nothing else in the code names one: a new one is a line here and a catalogue."""
@@ -67,7 +67,7 @@ _COMMANDS = _PROJECT / "manage.py"
 _EXTRACTORS = [("**.py", "python"), ("**.html", "jinja2")]
 _KEYWORDS = DEFAULT_KEYWORDS | {"Message": None}
 _TAGS = ("Translators:",)
-_UNITS = (("day", DAY_S), ("hour", HOUR_S), ("minute", MINUTE_S), ("second", 1))
+_UNITS = (DAY_S, HOUR_S, MINUTE_S, 1)
 _SIZES = (("GB", 10 * GIB, GIB), ("MB", MIB, MIB), ("KB", KIB, KIB))
 """Name, smallest size in bytes, bytes of the unit. Customers know the largest file as 2000 MB: gigabytes begin late."""
 
@@ -93,11 +93,11 @@ class Texts:
 
     def duration(self, seconds: int) -> str:
         """``30 days``, ``1 day 4 hours``, ``40 seconds``: the two largest units, rounded down."""
-        for (unit, size), (smaller, smaller_size) in zip(_UNITS, _UNITS[1:], strict=False):
+        for size, smaller in zip(_UNITS, _UNITS[1:], strict=False):
             if seconds >= size:
-                parts = [(seconds // size, unit), (seconds % size // smaller_size, smaller)]
-                return " ".join(self._unit(count, name) for count, name in parts if count)
-        return self._unit(max(seconds, 0), "second")
+                parts = [(seconds // size, size), (seconds % size // smaller, smaller)]
+                return " ".join(self._unit(count, each) for count, each in parts if count)
+        return self._unit(max(seconds, 0), 1)
 
     def date(self, unix: int, timezone: tzinfo) -> str:
         moment = datetime.fromtimestamp(unix, timezone)
@@ -121,8 +121,14 @@ class Texts:
     def price(self, minor: int, currency: str) -> str:
         return format_price(minor, currency, self.language)
 
-    def _unit(self, count: int, name: str) -> str:
-        return format_unit(count, f"duration-{name}", length="long", locale=self.language)
+    def _unit(self, count: int, size: int) -> str:
+        """In words of the catalogue: Babel has no long form of Portuguese or Italian days."""
+        return {
+            DAY_S: self.ngettext("{n} day", "{n} days", count),
+            HOUR_S: self.ngettext("{n} hour", "{n} hours", count),
+            MINUTE_S: self.ngettext("{n} minute", "{n} minutes", count),
+            1: self.ngettext("{n} second", "{n} seconds", count),
+        }[size]
 
     def _decimal(self, value: float) -> str:
         return format_decimal(value, "0.#" if value < 10 else "0", locale=self.language)
@@ -258,12 +264,17 @@ def update() -> None:
     for language in LANGUAGES:
         if language == DEFAULT_LANGUAGE:
             continue
-        known = catalogue(language) if _path(language).exists() else Catalog(language, fuzzy=False)
+        known = catalogue(language) if _path(language).exists() else _begun(language)
         marked.creation_date = known.creation_date
         known.update(marked, no_fuzzy_matching=True)
         _path(language).parent.mkdir(parents=True, exist_ok=True)
         with _path(language).open("wb") as file:
             pofile.write_po(file, known, width=120, no_location=True, sort_output=True, ignore_obsolete=True)
+
+
+def _begun(language: str) -> Catalog:
+    """An empty catalogue. The region says which plurals it has: Brazil's Portuguese counts nothing as one."""
+    return Catalog(LANGUAGES[language].locale.replace("-", "_"), fuzzy=False)
 
 
 def _path(language: str) -> Path:

@@ -54,7 +54,9 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
         "how many do i have, quota, limit, limits, my limit, my plan, status, account, my account"
     ),
     "cancel": lambda t: t.gettext("cancel, cancel it, stop, queue, my queue, my links, abort"),
-    "language": lambda t: t.gettext("language, languages, english, spanish, in english, in spanish, translate"),
+    "language": lambda t: t.gettext(
+        "language, languages, english, spanish, portuguese, in english, in spanish, in portuguese, translate"
+    ),
     "trial": lambda t: t.gettext("trial, free trial, trial period, try it, try it out, try premium, test it, taster"),
     "gift": lambda t: t.gettext("gift, gifts, present, a gift, as a gift, give away, for a friend, for somebody else"),
     "code": lambda t: t.gettext("code, codes, coupon*, voucher*, promo, promo code, discount code, redeem*"),

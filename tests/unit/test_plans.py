@@ -8,7 +8,7 @@ import pytest
 
 from config import plans
 from config.plans import Limit, Plans, PlansError, Referral
-from config.texts import translator
+from config.texts import LANGUAGES, translator
 from config.units import MIB
 
 ENGLISH, SPANISH = translator("en"), translator("es")
@@ -61,8 +61,9 @@ def test_the_shipped_plans_are_those_of_the_design() -> None:
 
 
 def test_every_shipped_text_is_in_every_language() -> None:
-    for plan in plans.load(SHIPPED).plans:
-        assert set(plan.title) == set(plan.description) == {"en", "es"}
+    shipped = plans.load(SHIPPED)
+    for plan in (*shipped.plans, *shipped.packs):
+        assert set(plan.title) == set(plan.description) == set(LANGUAGES)
 
 
 def test_a_removed_level_falls_to_the_next_better_one() -> None:

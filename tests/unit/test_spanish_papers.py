@@ -1,4 +1,4 @@
-"""What an operator reads exists in Spanish too, and says of the same things."""
+"""What an operator reads exists in the other languages too, and says of the same things."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES
 from tests.source_text import REPOSITORY
 
+TRANSLATIONS = [language for language in LANGUAGES if language != DEFAULT_LANGUAGE]
 TWINS = ("README", "docs/RAILWAY_DEPLOY_GUIDE", "docs/PRODUCTION_IMPROVEMENTS")
 
 
@@ -19,19 +21,22 @@ def settings(example: Path) -> list[str]:
     return [line for line in lines if re.match(r"[A-Z]", line) and not line.startswith("LANGUAGE=")]
 
 
-def test_the_spanish_example_sets_the_same_in_the_same_order() -> None:
-    english, spanish = REPOSITORY / ".env.example", REPOSITORY / ".env.example.es"
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_a_translated_example_sets_the_same_in_the_same_order(language: str) -> None:
+    english, translated = REPOSITORY / ".env.example", REPOSITORY / f".env.example.{language}"
 
-    assert settings(spanish) == settings(english), "a setting goes into both files"
-    assert spanish.read_text("utf-8").count("\n# ---") == english.read_text("utf-8").count("\n# ---")
+    assert settings(translated) == settings(english), "a setting goes into all of these files"
+    assert translated.read_text("utf-8").count("\n# ---") == english.read_text("utf-8").count("\n# ---")
+    assert f"\nLANGUAGE={language}\n" in translated.read_text("utf-8")
 
 
-def test_the_spanish_plans_are_the_same_plans() -> None:
-    english, spanish = ((REPOSITORY / name).read_text("utf-8") for name in ("plans.toml", "plans.es.toml"))
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_the_translated_plans_are_the_same_plans(language: str) -> None:
+    english, translated = ((REPOSITORY / name).read_text("utf-8") for name in ("plans.toml", f"plans.{language}.toml"))
 
-    assert tomllib.loads(spanish) == tomllib.loads(english), "plans.toml has a Spanish twin"
+    assert tomllib.loads(translated) == tomllib.loads(english), "plans.toml has a twin in each language"
     explained = re.compile(r"^#   ([a-z_\[\]<>.]+)", re.MULTILINE)
-    assert explained.findall(spanish) == explained.findall(english)
+    assert explained.findall(translated) == explained.findall(english)
 
 
 def skeleton(paper: Path) -> list[int]:

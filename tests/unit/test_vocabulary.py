@@ -12,33 +12,36 @@ TYPED = {
     "premium": (
         "price|Prices?|how much is it|how much does premium cost|can I buy VIP|PREMIUM|cancel my subscription|"
         "precio|precios|¿Cuánto cuesta?|cuanto cuesta|CUÁNTO VALE EL PREMIUM|planes|quiero comprar|cómo pago|premuim|"
-        "cancelar la suscripción|hola, cuánto cuesta|cancel premium"
+        "cancelar la suscripción|hola, cuánto cuesta|cancel premium|quiero premium para un mes|"
+        "preço|Quanto custa?|planos|quero assinar|como faço para pagar com pix|cancelar a assinatura|oi, quanto é"
     ),
-    "trial": "trial|free trial|prueba gratis|quiero probar",
-    "gift": "gift|as a gift|regalo|quiero regalar premium|un regalo para un amigo",
-    "code": "code|I have a promo code|código|tengo un cupón",
+    "trial": "trial|free trial|prueba gratis|quiero probar|teste|teste grátis|quero testar",
+    "gift": "gift|as a gift|regalo|quiero regalar premium|un regalo para un amigo|presente|presentear um amigo",
+    "code": "code|I have a promo code|código|tengo un cupón|tenho um cupom|resgatar",
     "help": (
-        "how|How?|help|help me please|what is this|?|¿?|ayuda|AYUDA!!|como funciona|¿Cómo funciona esto?|para qué sirve"
+        "how|How?|help|help me please|what is this|?|¿?|ayuda|AYUDA!!|como funciona|¿Cómo funciona esto?|"
+        "para qué sirve|ajuda|Como funciona?|o que você faz|preciso de ajuda para baixar um vídeo|como usar"
     ),
     "support": (
         "it doesn't work|it doesn’t work|does not work|no funciona|no me funciona|no va|error|soporte|contacto|"
-        "no entiendo|dónde está mi vídeo"
+        "no entiendo|dónde está mi vídeo|não funciona|não chegou|cadê o meu vídeo|deu erro|falar com atendente"
     ),
     "paysupport": (
-        "refund please|I paid and nothing happened|reembolso|pagué y no me llegó nada|me han cobrado dos veces"
+        "refund please|I paid and nothing happened|reembolso|pagué y no me llegó nada|me han cobrado dos veces|"
+        "já paguei|paguei e não chegou nada|quero meu dinheiro|estorno"
     ),
-    "start": "hello|Hi!|hola|buenas tardes|thank you|gracias|menú|« volver",
-    "history": "history|receipt|historial|recibos|historal",
-    "stats": "what is left|uso|estadísticas|cuánto me queda",
-    "cancel": "cancel|cancelar|cola",
-    "language": "language|idioma|español|en inglés",
-    "mydata": "my data|mis datos|misdatos",
-    "deletemydata": "delete my data|borrar mis datos|borrarmisdatos",
-    "privacy": "privacy|privacidad",
-    "terms": "terms|términos|terminos y condiciones",
-    "reminders": "reminders|recordatorios",
-    "invite": "invite friends|referral|invitar amigos|invitar",
-    "report": "report|copyright|denunciar|denuncia|derechos de autor",
+    "start": "hello|Hi!|hola|buenas tardes|thank you|gracias|menú|« volver|oi|Olá!|bom dia|obrigada|início",
+    "history": "history|receipt|historial|recibos|historal|histórico|meus pagamentos",
+    "stats": "what is left|uso|estadísticas|cuánto me queda|quanto resta|minha conta|estatísticas",
+    "cancel": "cancel|cancelar|cola|fila|cancela",
+    "language": "language|idioma|español|en inglés|português|em inglês|in portuguese",
+    "mydata": "my data|mis datos|misdatos|meus dados|exportar meus dados",
+    "deletemydata": "delete my data|borrar mis datos|borrarmisdatos|apagar meus dados|excluir minha conta",
+    "privacy": "privacy|privacidad|privacidade",
+    "terms": "terms|términos|terminos y condiciones|termos|termos de uso",
+    "reminders": "reminders|recordatorios|lembretes",
+    "invite": "invite friends|referral|invitar amigos|invitar|convidar amigos|convite",
+    "report": "report|copyright|denunciar|denuncia|derechos de autor|direitos autorais|denúncia",
 }
 
 
@@ -65,7 +68,19 @@ def test_any_text_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("es", "es"), ("Español", "es"), ("espanol", "es"), ("Spanish", "es"), ("inglés", "en"), ("fr", None), ("", None)],
+    [
+        ("es", "es"),
+        ("Español", "es"),
+        ("espanol", "es"),
+        ("Spanish", "es"),
+        ("inglés", "en"),
+        ("portugués", "pt"),
+        ("Português", "pt"),
+        ("espanhol", "es"),
+        ("inglês", "en"),
+        ("fr", None),
+        ("", None),
+    ],
 )
 def test_a_language_is_known_by_its_names(text: str, code: str | None) -> None:
     assert code in {None, *LANGUAGES}

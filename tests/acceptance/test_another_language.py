@@ -17,7 +17,7 @@ from tests.paypal_shop import REPOSITORY, Buyer, PayPalShop
 from tests.sandbox.paypal import start as start_paypal
 from tests.town import Town
 
-PORTUGUESE = '        Language("pt", "pt-BR", "Português"),\n'
+ITALIAN = '        Language("it", "it-IT", "Italiano"),\n'
 MARK = "¤"
 """Begins every text of the temporary catalogue."""
 
@@ -30,8 +30,8 @@ def code(tmp_path: Path) -> Path:
     for name in ("models", "daemon", "web"):
         (place / name).symlink_to(REPOSITORY / name)
     table = place / "config" / "texts.py"
-    table.write_text(re.sub(r"( +Language\(.*\n)(?! +Language)", rf"\1{PORTUGUESE}", table.read_text(), count=1))
-    file = place / "config" / "locales" / "pt" / "LC_MESSAGES" / "peaje.po"
+    table.write_text(re.sub(r"( +Language\(.*\n)(?! +Language)", rf"\1{ITALIAN}", table.read_text(), count=1))
+    file = place / "config" / "locales" / "it" / "LC_MESSAGES" / "peaje.po"
     file.parent.mkdir(parents=True)
     with file.open("wb") as written:
         pofile.write_po(written, catalogue())
@@ -40,7 +40,7 @@ def code(tmp_path: Path) -> Path:
 
 def catalogue() -> Catalog:
     """Every text of the code, marked instead of translated."""
-    made = Catalog(locale="pt")
+    made = Catalog(locale="it")
     for message in texts.extract():
         if message.id:
             forms = (message.id,) if isinstance(message.id, str) else message.id
@@ -70,8 +70,8 @@ def town(code: Path, migrated: Path, tmp_path: Path) -> Iterator[Town]:
         sandbox.stop()
 
 
-async def test_a_third_language_reaches_chat_page_and_paypal(town: Town) -> None:
-    async with chat(town.sandbox, "pt-br") as customer:
+async def test_another_language_reaches_chat_page_and_paypal(town: Town) -> None:
+    async with chat(town.sandbox, "it-it") as customer:
         hello = await customer.ask("/start")
         choice = await customer.ask("/language")
         plans = await customer.ask("/premium")
@@ -81,8 +81,8 @@ async def test_a_third_language_reaches_chat_page_and_paypal(town: Town) -> None
     paypals = requests.get(buyer.click().headers["Location"], timeout=20)
 
     assert hello.text.startswith(f"{MARK}Hello")
-    assert {"English", "Español", "✓ Português"} <= set(labels(choice))
+    assert {"English", "Español", "Português", "✓ Italiano"} <= set(labels(choice))
     assert plans.text.startswith(MARK)
-    assert '<html lang="pt">' in page.text
+    assert '<html lang="it">' in page.text
     assert f"{MARK}Pay with PayPal" in page.text
-    assert '<html lang="pt-BR">' in paypals.text
+    assert '<html lang="it-IT">' in paypals.text
