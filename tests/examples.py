@@ -19,6 +19,6 @@ def is_thorough() -> bool:
 
 
 def slow(most: int, **more: Any) -> hypothesis.settings:
-    """Settings of a test whose examples take long: at *most* so many, and one in :data:`SHARE` of them in an ordinary run."""
+    """Settings of a test whose examples take long: at *most* so many, one in :data:`SHARE` of them in a short run."""
     number = most if is_thorough() else -(-most // SHARE)
     return hypothesis.settings(max_examples=number, deadline=None, suppress_health_check=list(HealthCheck), **more)
