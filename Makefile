@@ -45,7 +45,7 @@ demo: $(VENV)/.demo node_modules/.installed ## Show the whole way of a customer,
 
 test: venv ## Run the tests, after installing what they need
 	tests/setup.sh
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not acceptance'
+	$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m 'not acceptance'
 
 test-acceptance: venv ## Run what needs a browser, every language, other switches, or many examples
 	tests/setup.sh acceptance
