@@ -8,7 +8,7 @@ from config import plan_texts
 from config.money import STARS
 from config.plans import Article, Pack, Plan
 from config.texts import Texts
-from daemon.screens import home, keyboard, limits
+from daemon.screens import home, keyboard
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Button, Screen
 from models.money.access import Access
@@ -17,6 +17,7 @@ from models.money.payments import PaymentInfo
 from models.money.providers import TRAITS
 from models.money.subscriptions import RENEWING, SubscriptionInfo, SubscriptionState
 from models.returns import Answer
+from models.words import offers
 
 DESCRIPTION_LENGTH = 255
 TITLE_LENGTH = 32
@@ -36,15 +37,15 @@ def plans(
     """What the customer has, its renewals, and the plans and packs on sale. *pay_links*: code to address."""
     parts = [home.plan_line(t, status)]
     parts += [renewal_line(t, subscription, status) for subscription in subscriptions]
-    parts += [offer(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
-    parts += [offer_of_pack(t, packs, pay_links)] if packs else []
+    parts += [offers.plan(t, plan, by_paypal=plan.code in pay_links) for plan in on_sale]
+    parts += [offers.packs(t, packs, lambda pack: pack.code in pay_links)] if packs else []
     if not (on_sale or packs):
         parts.append(t.gettext("Nothing is on sale at the moment."))
     parts += _beside(t, status.access, on_sale, subscriptions)
     if protected_refused and on_sale:
-        parts.append(t.gettext("No plan includes posts of channels that forbid saving."))
+        parts.append(offers.no_protected(t))
     if on_sale or packs:
-        parts.append(before_payment(t, refund_days))
+        parts.append(offers.before_payment(t, refund_days))
     articles: tuple[Article, ...] = (*on_sale, *packs)
     rows = [buttons(t, each, pay_links.get(each.code)) for each in articles]
     rows += [_subscription_buttons(t, subscription) for subscription in subscriptions]
@@ -66,44 +67,12 @@ def _beside(
         yield t.gettext("The time that you buy is added to what you have.")
 
 
-def offer(t: Texts, plan: Plan, *, by_paypal: bool) -> str:
-    """A plan with its limits, and the prices that can be paid."""
-    prices = plan_texts.prices(t, plan, by_paypal=by_paypal)
-    between = ", " if plan.renews else " "
-    title, description = escape(plan.title_in(t.language)), escape(plan.description_in(t.language))
-    return (
-        f"<b>{title}</b>: {prices}{between}{plan_texts.terms(t, plan)}\n{description}\n{limits.what_it_gives(t, plan)}"
-    )
-
-
-def offer_of_pack(t: Texts, packs: Sequence[Pack], pay_links: Mapping[str, str]) -> str:
-    """The packs, one line each."""
-    lines = [t.gettext("<b>Packs</b>, beside any plan:")]
-    lines += [f"• {_pack(t, pack, by_paypal=pack.code in pay_links)}" for pack in packs]
-    return "\n".join(lines)
-
-
-def _pack(t: Texts, pack: Pack, *, by_paypal: bool) -> str:
-    prices = plan_texts.prices(t, pack, by_paypal=by_paypal)
-    return f"{escape(pack.title_in(t.language))}: {prices}; {plan_texts.terms(t, pack)}"
-
-
 def one(t: Texts, article: Article, pay_link: str | None, refund_days: int) -> Screen:
     """One plan or pack by itself, with what a buyer must know before they pay. *pay_link*: where PayPal sells it."""
-    by_paypal = pay_link is not None
-    if isinstance(article, Pack):
-        what = _pack(t, article, by_paypal=by_paypal)
-    else:
-        what = offer(t, article, by_paypal=by_paypal)
+    what = offers.article(t, article, by_paypal=pay_link is not None)
     rows = [row for row in (buttons(t, article, pay_link),) if row]
-    text = f"{what}\n\n{before_payment(t, refund_days)}"
+    text = f"{what}\n\n{offers.before_payment(t, refund_days)}"
     return Screen(text, (*rows, (keyboard.plans(t), keyboard.home(t))))
-
-
-def before_payment(t: Texts, refund_days: int) -> str:
-    """What a buyer must know before they pay."""
-    accepted = t.gettext("By paying you accept the /terms.") + " " + plan_texts.news(t)
-    return f"{plan_texts.returns(t, refund_days)}\n{accepted}"
 
 
 def money_back(t: Texts, payment: PaymentInfo, title: str = "") -> Button:
@@ -166,7 +135,7 @@ def subscribe(t: Texts, plan: Plan, address: str, refund_days: int) -> Screen:
         span=t.duration(plan.seconds),
     )
     button = Button(t.gettext("Subscribe for {price}", price=price), url=address)
-    return Screen(f"{text}\n\n{before_payment(t, refund_days)}", ((button,), (keyboard.plans(t),)))
+    return Screen(f"{text}\n\n{offers.before_payment(t, refund_days)}", ((button,), (keyboard.plans(t),)))
 
 
 def invoice_title(t: Texts, order: OrderInfo, article: Article) -> str:
@@ -286,17 +255,11 @@ def ways_to_pay(
     t: Texts, article: Article, pay_link: str | None, data: str, *, mark: str = "", discount: Discount | None = None
 ) -> tuple[Button, ...]:
     """The prices of a plan or pack as buttons: the one in Stars has *data*, PayPal's leads to *pay_link*."""
-
-    def price(currency: str) -> str:
-        full = article.prices[currency]
-        return t.price(full if discount is None else discount.of(full), currency)
-
-    found = []
-    if STARS in article.prices:
-        found.append(Button(f"{mark}{article.title_in(t.language)} · {price(STARS)}", data))
-    if pay_link:
-        found.append(Button(f"PayPal · {price(next(each for each in article.prices if each != STARS))}", url=pay_link))
-    return tuple(found)
+    reduced = int if discount is None else discount.of
+    ways = offers.ways_to_pay(t, article, by_paypal=bool(pay_link), mark=mark, reduced=reduced)
+    return tuple(
+        Button(label, data) if currency == STARS else Button(label, url=str(pay_link)) for currency, label in ways
+    )
 
 
 def _subscription_buttons(t: Texts, subscription: SubscriptionInfo) -> tuple[Button, ...]:

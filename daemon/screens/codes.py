@@ -17,6 +17,7 @@ from models.money.payments import PaymentInfo
 from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers.contents import Content
 from models.promotion.codes import CodeInfo, Fault, Found, Kind
+from models.words import offers as offer_words
 
 PREFIX = "c_"
 """What a link's argument begins with that names a code."""
@@ -129,7 +130,7 @@ def discounted(
     if len(lines) == 1 + bool(renewing):
         lines.append(t.gettext("Nothing is on sale at the moment that it is good for."))
     else:
-        lines.append(checkout.before_payment(t, refund_days))
+        lines.append(offer_words.before_payment(t, refund_days))
     rows = [
         checkout.ways_to_pay(
             t, each, pay_links.get(each.code), f"buy_with:{each.code}:{discount.code}", discount=discount

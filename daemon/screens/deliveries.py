@@ -17,6 +17,7 @@ from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.jobs.usage import Left
 from models.money.payments import PaymentInfo
+from models.words import offers as offer_words
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _ways_on(
     elif not offers.articles and offers.trial is None:
         yield t.gettext("No plan on sale allows more.")
     if offers.articles:
-        yield checkout.before_payment(t, standing.refund_days)
+        yield offer_words.before_payment(t, standing.refund_days)
 
 
 def refusal(reason: RefusalReason, detail: Mapping[str, Any], standing: Standing) -> Screen | None:
@@ -178,7 +179,7 @@ def held(payload: JobHeld, standing: Standing, offers: Offers, pay_links: Mappin
     if again:
         lines.append(t.gettext("Your limit starts again tomorrow."))
     if offers.articles:
-        lines.append(checkout.before_payment(t, standing.refund_days))
+        lines.append(offer_words.before_payment(t, standing.refund_days))
     rows = _price_buttons(t, offers, pay_links, payload.job)
     if offers.trial is not None:
         lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))

@@ -35,11 +35,6 @@ def of_packs(t: Texts, credit: Mapping[str, int]) -> Iterator[str]:
         yield t.gettext("🎟 Bought in packs: {what}", what=what)
 
 
-def what_it_gives(t: Texts, plan: Plan) -> str:
-    """One line for each kind, and the largest file."""
-    return "\n".join(f"• {label}: {value}" for label, value in plan_texts.gives(t, plan))
-
-
 def used(t: Texts, of: Left) -> str:
     """What was used of one kind: ``3 of 10 today``."""
     if of.limit.count == 0:

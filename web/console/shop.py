@@ -4,7 +4,7 @@ An edit is checked and shown in words before it holds. It is made from the versi
 another admin was quicker, they see what that one did, and their own edit on top of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Response, abort, current_app, request, url_for
@@ -13,20 +13,24 @@ from werkzeug.wrappers import Response as BaseResponse
 from config import plan_changes, plan_texts, plans
 from config.money import STARS
 from config.plain_text import plain
-from config.plans import KINDS, LARGEST_TEXT, Plans, PlansError
+from config.plans import KINDS, LARGEST_TEXT, Article, Plans, PlansError
 from config.texts import LANGUAGES, Texts, offered, translator
 from models import acts, catalogue, users
 from models.catalogue import FILE, Catalogue, Version
 from models.errors import EditedMeanwhile
 from models.money import orders
+from models.money.providers import PAYPAL
 from models.roles import Act
-from web import messages
+from models.words import offers
+from web import messages, rendering
 from web.console import guard, layout, plans_text
 
 blueprint = guard.section("shop")
 
 VERSIONS = 20
 SECTIONS = ("plans", "packs", "trial", "referral")
+LOOKS = 4
+"""Of an edit that changes many, so many are shown as customers will read them."""
 LONGEST = 400
 """Characters of a value in a form."""
 
@@ -89,6 +93,7 @@ def form(section: str, code: str = "") -> Response:
         code=code,
         seen=held.id,
         is_new=not values,
+        looks=_looks(t, [held.plans.article(code)]),
     )
 
 
@@ -211,19 +216,35 @@ def preview() -> Response:
     language = request.args.get("language", guard.visitor().t.language)
     texts = translator(language)
     on_sale = held.articles_on_sale()
-    payable = [each for each in on_sale if set(each.prices) - {STARS}]
     return layout.show(
         "console/shop_preview.html",
         said=texts,
-        plans=messages.on_sale(texts, held, by_paypal=_by_paypal()),
-        packs=[
-            (each.title_in(texts.language), each.description_in(texts.language),
-             plan_texts.prices(texts, each, by_paypal=_by_paypal()), plan_texts.terms(texts, each))
-            for each in held.packs_on_sale()
-        ],
-        offers=[messages.offer(each, texts) for each in payable] if _by_paypal() else [],
+        chat="\n\n".join(offers.all_of(texts, held, _is_sold_by_paypal, rendering.current_settings())),
+        keys=[key for each in on_sale for key in _keys(texts, each)],
+        offers=[messages.offer(each, texts) for each in on_sale if _is_sold_by_paypal(each)],
         languages=offered(),
-    )  # fmt: skip
+    )
+
+
+def _looks(t: Texts, articles: Iterable[Article | None]) -> list[tuple[str, list[str]]]:
+    """How these are offered in the chat: text and buttons; none for what costs nothing or is not there."""
+    sold = [each for each in articles if each is not None and each.prices]
+    return [(offers.article(t, each, by_paypal=_is_sold_by_paypal(each)), _keys(t, each)) for each in sold]
+
+
+def _keys(t: Texts, article: Article) -> list[str]:
+    return [label for _, label in offers.ways_to_pay(t, article, by_paypal=_is_sold_by_paypal(article))]
+
+
+def _is_sold_by_paypal(article: Article) -> bool:
+    return _by_paypal() and PAYPAL.currency_of(article) is not None
+
+
+def _changed(t: Texts, before: Plans, after: Plans) -> list[Article]:
+    """The plans and packs that customers will read otherwise in the chat; the first few."""
+    articles = [each for each in after.articles if each.prices]
+    read = {each.code: _looks(t, [each]) for each in before.articles}
+    return [each for each in articles if _looks(t, [each]) != read.get(each.code)][:LOOKS]
 
 
 def _checked(edit: Edit, held: Version) -> BaseResponse:
@@ -244,6 +265,7 @@ def _checked(edit: Edit, held: Version) -> BaseResponse:
         seen=held.id,
         others=_others(t, edit.seen, held),
         back=guard.inside(edit.back),
+        looks=_looks(t, _changed(t, held.plans, after)),
     )
 
 
@@ -263,6 +285,7 @@ def _faulty(edit: Edit, held: Version, faults: Sequence[str]) -> Response:
         seen=edit.seen,
         is_new=not known,
         faults=faults,
+        looks=_looks(t, [held.plans.article(rest[0])] if rest else []),
     )
 
 

@@ -57,6 +57,15 @@ def test_a_price_holds_at_once_and_open_invoices_keep_theirs(shop: PayPalShop, a
     assert row.by == ADMIN and row.refused is None
 
 
+def test_an_edit_shows_how_the_chat_will_say_it(shop: PayPalShop, admin: Operator) -> None:
+    page = admin.page("/console/shop/plans/premium")
+    assert "Premium : 500 ⭐ · $5.00" in said(page, "looks") and "PayPal · $5.00" in page
+    check = edit(admin, "plans", "premium", prices__USD="6.00", description__en="All <i>yours</i>")
+    looks = check.partition('id="looks"')[2]
+    assert "$6.00" in looks and "All &lt;i&gt;yours&lt;/i&gt;" in looks and "VIP" not in looks
+    assert "looks" not in edit(admin, "plans", "premium", description__es="Otra"), "of another language"
+
+
 def test_the_form_of_a_faulty_edit_keeps_what_was_typed(shop: PayPalShop, admin: Operator) -> None:
     before = versions()
     form = form_to(admin.page("/console/shop/plans/premium"), "/console/shop/check")
