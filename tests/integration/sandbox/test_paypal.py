@@ -338,6 +338,16 @@ class TestGuard:
         with pytest.raises(SpecificationsMissing, match="npm ci"):
             Specifications(tmp_path / "nowhere")
 
+    def test_without_the_files_it_sells_all_the_same(self, tmp_path: Path) -> None:
+        paypal = start(tmp_path, unchecked=True)
+        shop = Shop(paypal)
+        _, capture_id = shop.paid("unchecked")
+        assert shop.refund(capture_id).json()["status"] == "COMPLETED"
+        assert shop.subscription(shop.subscribed())["status"] == "APPROVAL_PENDING"
+        assert shop.post("/v2/checkout/carts", {}).status_code == 404
+        assert [it["rule"] for it in paypal.deviations()] == ["operation"]
+        paypal.stop()
+
     def test_the_lock_file_names_no_registry(self) -> None:
         lock = json.loads((ROOT / "package-lock.json").read_text())
         assert "http" not in json.dumps(lock)
@@ -1198,3 +1208,13 @@ def run(state: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
     lines = [process.stdout.readline().strip() for _ in range(5)]
     process.stdout.close()
     return process, dict(line.split("=", 1) for line in lines)
+
+
+def test_a_payer_goes_back_to_where_a_name_leads(paypal: LocalPayPal, shop: Shop) -> None:
+    order_id = shop.order("named")
+    origin = RETURN_URL.partition("/paypal")[0]
+    paypal.names.lead({origin: "http://127.0.0.1:7"})
+    page = f"{paypal.endpoint}/checkoutnow?token={order_id}"
+    answer = requests.post(page, data={"choice": "approve"}, timeout=5, allow_redirects=False)
+    paypal.names.lead({origin: origin})
+    assert answer.headers["Location"].startswith("http://127.0.0.1:7/paypal/success?kept=1&")

@@ -5,8 +5,8 @@ holds every request and answer against PayPal's own OpenAPI files. It imports no
 """
 
 from .forgery import Forgery
+from .operations import SpecificationsMissing
 from .server import LocalPayPal, start
 from .signatures import Transmission
-from .specifications import SpecificationsMissing
 
 __all__ = ["Forgery", "LocalPayPal", "SpecificationsMissing", "Transmission", "start"]

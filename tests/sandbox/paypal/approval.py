@@ -7,6 +7,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from .calls import Refusal
+from .names import Names
 from .orders import Orders
 from .store import Store
 from .subscriptions import Subscriptions
@@ -17,17 +18,18 @@ PAGES = Path(__file__).parent / "pages"
 class Approval:
     """``/checkoutnow?token=`` for orders, ``/webapps/billing/subscriptions?ba_token=`` for subscriptions."""
 
-    def __init__(self, store: Store, orders: Orders, subscriptions: Subscriptions) -> None:
+    def __init__(self, store: Store, orders: Orders, subscriptions: Subscriptions, names: Names) -> None:
         self._store = store
         self._orders = orders
         self._subscriptions = subscriptions
+        self._names = names
         self._page = Environment(loader=FileSystemLoader(PAGES), autoescape=True).get_template("checkout.html")
 
     def order(self, request: Request) -> Response:
         order_id = request.args.get("token", "")
         try:
             if request.method == "POST":
-                return redirect(self._choose_for_order(order_id, request.form.get("choice", "")))
+                return redirect(self._names.where(self._choose_for_order(order_id, request.form.get("choice", ""))))
             return self._render(
                 self._orders.locale(order_id), title=self._orders.title(order_id), amount=self._orders.payable(order_id)
             )
@@ -39,7 +41,9 @@ class Approval:
         try:
             subscription_id = self._subscriptions.of_token(token)
             if request.method == "POST":
-                return redirect(self._choose_for_subscription(subscription_id, request.form.get("choice", "")))
+                return redirect(
+                    self._names.where(self._choose_for_subscription(subscription_id, request.form.get("choice", "")))
+                )
             return self._render(
                 self._subscriptions.locale(subscription_id),
                 title=self._subscriptions.title(subscription_id),

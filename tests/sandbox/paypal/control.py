@@ -13,6 +13,7 @@ from .forgery import Forgery
 from .gateway import Gateway
 from .guard import Guard
 from .merchant import Merchant
+from .names import Names
 from .orders import Orders
 from .payments import Payments
 from .sales import Sales
@@ -25,6 +26,7 @@ class Control:
     """The hands of the payer, of the merchant at PayPal's own pages, of a bank, and of fate."""
 
     forgery: Forgery
+    names: Names
     _store: Store
     _clock: Clock
     _guard: Guard
@@ -236,6 +238,7 @@ class Control:
             ("DELETE", "deviations"): lambda body: self.clear_deviations(),
             ("POST", "switches"): lambda body: {"id": self.switch(**body)},
             ("DELETE", "switches"): lambda body: self.clear_switches(),
+            ("POST", "names"): self.names.lead,
             ("POST", "optional"): lambda body: self.leave_out_optional(**body),
             ("POST", "tokens/revoke"): lambda body: {"revoked": self.revoke_tokens()},
             ("POST", "deliveries/wait"): lambda body: {"delivered": self.wait_delivered(**body)},

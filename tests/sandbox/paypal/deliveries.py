@@ -12,6 +12,7 @@ from .certificates import Certificates
 from .clock import Clock, rfc3339
 from .events import DELIVERY, EVENT, OUTBOX, Events
 from .guard import Guard
+from .names import Names
 from .signatures import Transmission, sign
 from .store import Document, Store
 from .switches import LEFT_OUT, Switches
@@ -46,6 +47,7 @@ class Deliveries:
         self._guard = guard
         self._base_url = base_url
         self.leaves_out_optional = False
+        self.names = Names()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._changed = threading.Condition()
@@ -170,7 +172,7 @@ class Deliveries:
         transmission = self.transmission(delivery)
         try:
             response = requests.post(
-                delivery["url"],
+                self.names.where(delivery["url"]),
                 data=transmission.body,
                 headers=transmission.headers,
                 timeout=TIMEOUT,

@@ -2,10 +2,14 @@
 
 import threading
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .calls import Answer, Body
-from .specifications import Fault, Operation, Specifications
+from .operations import Fault, Operation
+from .unchecked import Unchecked
+
+if TYPE_CHECKING:
+    from .specifications import Specifications
 
 # Answers that PayPal is known to give although its own files forbid them: (operation, status, field).
 KNOWN_DEPARTURES = frozenset(
@@ -35,7 +39,7 @@ RESOURCES = (
 class Guard:
     """The list of deviations: of requests (the shop's fault) and of responses and events (this server's)."""
 
-    def __init__(self, specifications: Specifications) -> None:
+    def __init__(self, specifications: "Specifications | Unchecked") -> None:
         self._specifications = specifications
         self._lock = threading.Lock()
         self._deviations: list[Body] = []

@@ -11,6 +11,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
 from .approval import Approval
+from .calls import Routes
 from .catalogue import Catalogue
 from .certificates import Certificates
 from .clock import Clock
@@ -22,15 +23,17 @@ from .forgery import Forgery
 from .gateway import Gateway, Hangup
 from .guard import Guard
 from .merchant import Merchant
+from .names import Names
+from .operations import SpecificationsMissing
 from .orders import Orders
 from .payments import Payments
 from .replay import Replay
 from .reporting import Reporting
 from .sales import Sales
-from .specifications import Specifications
 from .store import Store
 from .subscriptions import Subscriptions
 from .switches import Switches
+from .unchecked import Unchecked
 from .webhooks import Webhooks
 
 HOST = "127.0.0.1"
@@ -42,13 +45,13 @@ CERTIFICATES = "/v1/notifications/certs/"
 class LocalPayPal(Control):
     """A running local PayPal. What tests may do with it is in ``Control``."""
 
-    def __init__(self, state_dir: Path, port: int | None = None) -> None:
+    def __init__(self, state_dir: Path, port: int | None = None, *, unchecked: bool = False) -> None:
         state_dir.mkdir(parents=True, exist_ok=True)
         self._stopping = threading.Event()
         self._listener = _Listener(self._application, _port(state_dir, port))
         (state_dir / PORT_FILE).write_text(str(self._listener.port))
         self.endpoint = f"http://{HOST}:{self._listener.port}"
-        self._build(state_dir)
+        self._build(state_dir, unchecked)
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(POLL,), name="paypal", daemon=True)
 
     def start(self) -> None:
@@ -75,9 +78,11 @@ class LocalPayPal(Control):
             "PAYPAL_AUTHORITY": str(self._certificates.ca_file.resolve()),
         }
 
-    def _build(self, state_dir: Path) -> None:
-        specifications = Specifications()
+    def _build(self, state_dir: Path, unchecked: bool) -> None:
+        routes: Routes = {}
+        specifications = Unchecked(routes) if unchecked else _specifications()
         url = self.endpoint
+        self.names = names = Names()
         self._store = store = Store(state_dir / "paypal.sqlite3")
         self._clock = clock = Clock(store)
         self._guard = guard = Guard(specifications)
@@ -92,7 +97,8 @@ class LocalPayPal(Control):
         self._subscriptions = Subscriptions(store, clock, self._catalogue, self._sales, events, url)
         self._disputes = Disputes(store, clock, self._payments, self._sales, events, url)
         self._deliveries = Deliveries(store, clock, events, self._certificates, self._switches, guard, url)
-        self._approval = Approval(store, self._orders, self._subscriptions)
+        self._deliveries.names = names
+        self._approval = Approval(store, self._orders, self._subscriptions, names)
         self.forgery = Forgery(self._certificates, clock, url)
         parts = (
             self._orders,
@@ -104,6 +110,7 @@ class LocalPayPal(Control):
             Reporting(clock, self._payments, self._sales, url),
             Webhooks(store, events, self._certificates, url),
         )
+        routes.update({key: handler for part in parts for key, handler in part.routes().items()})
         self._gateway = Gateway(
             store,
             specifications,
@@ -111,7 +118,7 @@ class LocalPayPal(Control):
             self._merchant,
             Replay(store, clock),
             self._switches,
-            {key: handler for part in parts for key, handler in part.routes().items()},
+            routes,
             self._stopping,
         )
 
@@ -151,13 +158,13 @@ class LocalPayPal(Control):
         return Response(json.dumps(body), status, content_type="application/json")
 
 
-def start(state_dir: Path, port: int | None = None) -> LocalPayPal:
+def start(state_dir: Path, port: int | None = None, *, unchecked: bool = False) -> LocalPayPal:
     """A local PayPal that runs in threads of this process until ``stop()``.
 
     Without a port it takes the one that the state directory remembers, or a free one. Raises SpecificationsMissing
-    when PayPal's files are not installed, and OSError when the port is taken.
+    when PayPal's files are not installed, unless it is to run *unchecked*, and OSError when the port is taken.
     """
-    server = LocalPayPal(Path(state_dir), port)
+    server = LocalPayPal(Path(state_dir), port, unchecked=unchecked)
     server.start()
     return server
 
@@ -199,3 +206,15 @@ def _port(state_dir: Path, port: int | None) -> int:
         return port
     remembered = state_dir / PORT_FILE
     return int(remembered.read_text()) if remembered.exists() else 0
+
+
+def _specifications() -> Any:
+    """PayPal's files. Imported here, because what reads them is there for tests alone.
+
+    :raises SpecificationsMissing: the files, or what reads them, are not installed.
+    """
+    try:
+        from .specifications import Specifications
+    except ModuleNotFoundError as missing:
+        raise SpecificationsMissing(missing.name) from missing
+    return Specifications()

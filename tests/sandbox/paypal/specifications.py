@@ -5,10 +5,7 @@ PayPal's schemas never forbid additional properties, so a misspelt name would pa
 """
 
 import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,9 @@ from openapi_schema_validator import OAS30ReadValidator, OAS30Validator, OAS30Wr
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
+from .operations import UNDECLARED, ErrorTexts, Fault, Operation, Schema, SpecificationsMissing
+
 Json = Any
-Schema = dict[str, Any]
 
 FOLDER = Path(__file__).parents[3] / "node_modules/@paypal/paypal-rest-api-specifications/openapi"
 FILES = (
@@ -47,62 +45,11 @@ UNTOLD = frozenset({"sale_id", "billing_agreement_id"})
 FOLLOWED = frozenset({"approve", "payer-action", "redirect", "next", "up"})
 """Relations of links that lead on from an answer."""
 
-UNDECLARED = "undeclared"  # the rule of a name that no schema knows
 METHODS = ("get", "post", "patch", "put", "delete")
 
 # The verification call takes back an event that PayPal itself wrote, but the file reuses the schema of answers,
 # where every field is read-only. Held against the write rules no event could ever be verified.
 TAKES_READ_ONLY = {("POST", "/v1/notifications/verify-webhook-signature")}
-
-
-class SpecificationsMissing(RuntimeError):
-    """The npm package with PayPal's files is not installed."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"PayPal's OpenAPI files are not in {folder}: run `npm ci` in the root of the repository"
-            " (a development dependency, see package.json)"
-        )
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One way in which a body departs from the files."""
-
-    field: str  # JSON pointer
-    rule: str  # the JSON schema keyword that failed, UNDECLARED, `status` or `body`
-    description: str
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One path and method of one file."""
-
-    file: str
-    method: str  # upper case
-    template: str
-    node: Schema = field(repr=False, compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.template}"
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        return re.compile("^" + re.sub(r"\{([^}]+)\}", r"(?P<\1>[^/]+)", self.template) + "$")
-
-    def parameters(self, path: str) -> dict[str, str] | None:
-        """The values in the path, or None when the path is another one."""
-        match = self.pattern.match(path)
-        return match.groupdict() if match else None
-
-
-@dataclass(frozen=True)
-class ErrorTexts:
-    """What the files say an error answer of one status reads like."""
-
-    name: str
-    message: str
-    descriptions: dict[str, str]  # by issue
 
 
 class Specifications:
