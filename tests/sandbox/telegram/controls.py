@@ -94,6 +94,7 @@ def _order(sandbox: "Sandbox", request: Request) -> Order:
     settings["buttons"] = tuple(
         tuple((button["text"], button["url"]) for button in row) for row in request.body.get("buttons", ())
     )
+    settings["files"] = tuple(request.body.get("files", ()))
     settings["bought"] = tuple(find_user(sandbox, given).id for given in request.body.get("bought", ()))
     order = Order(**{"kind": "photo", **settings})
     if order.kind not in KINDS:
@@ -212,16 +213,16 @@ def set_member(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
 
 @route("POST", "/users")
 def add_user(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
-    """More customers, for load; each comes with a session string."""
+    """More customers; each comes with a session string."""
     world = sandbox.telegram.world
     made = []
     for _ in range(request.body.get("count", 1)):
         id_ = max(world.users) + 1
         number = str(id_)[-6:]
         language = request.body.get("language_code", "en")
-        user = world.add_user(
-            User(id_, f"Extra {number}", username=f"extra_{number}", phone=f"34699{number}", language_code=language)
-        )
+        name = request.body.get("first_name", f"Extra {number}")
+        username = request.body.get("username", f"extra_{number}")
+        user = world.add_user(User(id_, name, username=username, phone=f"34699{number}", language_code=language))
         session = sandbox.telegram.new_session_string(user.id)
         made.append({"id": user.id, "session_string": session, "first_name": user.first_name})
     return {"users": made}

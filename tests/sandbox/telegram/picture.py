@@ -60,8 +60,12 @@ def _scan(seed: int, units: int, layout: Sequence[int], tables: Sequence[_Table]
     coded = [{value: _block(value, table) for value in range(-2 * step, 2 * step + 1)} for table in tables]
     strips = [_strip(rng, layout, coded, step, limit) for _ in range(_STRIPS)]
     whole, rest = divmod(units, _STRIP_UNITS)
-    groups = list(chain.from_iterable(rng.choices(strips, k=whole))) + rng.choice(strips)[:rest]
-    stream = "".join(groups)
+    return _packed(list(chain.from_iterable(rng.choices(strips, k=whole))) + rng.choice(strips)[:rest])
+
+
+def _packed(bits: Sequence[str]) -> bytes:
+    """Codes as bytes, filled up with ones; a byte of ones is followed by an empty one."""
+    stream = "".join(bits)
     stream += "1" * (-len(stream) % 8)
     return int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\x00")
 
@@ -110,6 +114,17 @@ def jpeg(seed: int, width: int, height: int) -> bytes:
     """Return a JPEG mosaic of ``width`` x ``height`` pixels, the same for the same seed."""
     units = -(-width // 8) * -(-height // 8)
     return _header(width, height) + _scan(seed, units, (0, 1, 2), (_FULL,) * 3, 12, _DC_LIMIT) + b"\xff\xd9"
+
+
+def painted(width: int, height: int, colours: Sequence[tuple[int, int, int]]) -> bytes:
+    """Return a JPEG of ``width`` x ``height`` pixels from one (Y, Cb, Cr) for each 8x8 block, row by row."""
+    last, bits = [0, 0, 0], []
+    for colour in colours:
+        for component, value in enumerate(colour):
+            level = min(_DC_LIMIT, max(-_DC_LIMIT, value - 128))
+            bits.append(_block(level - last[component], _FULL))
+            last[component] = level
+    return _header(width, height) + _packed(bits) + b"\xff\xd9"
 
 
 @lru_cache(maxsize=1024)

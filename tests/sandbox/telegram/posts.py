@@ -3,15 +3,16 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
-from . import objects, posting
+from . import objects, picture, posting
 from .attachments import ATTACHMENTS, Attachment, PaidMedia, attachment
-from .content import KIB, MIB
-from .files import HOME_DC, Document, FileMedia, Files
+from .content import KIB, MIB, Kept
+from .files import HOME_DC, Document, FileMedia, Files, Photo
 from .posting import Draft
 from .server import Server
 from .timeline import Message
@@ -56,6 +57,11 @@ class Order:
     bought: tuple[int, ...] = ()
     # Rows of buttons, each (text, address).
     buttons: tuple[tuple[tuple[str, str], ...], ...] = ()
+    # A file of this machine whose bytes are posted, and a JPEG picture to show for it; of an album, one for each item.
+    file: str | None = None
+    thumbnail: str | None = None
+    files: tuple[str, ...] = ()
+    mime_type: str | None = None
     # Any other media, as JSON with `_`.
     media: dict[str, Any] | None = None
 
@@ -155,7 +161,7 @@ def file_of(server: Server, order: Order) -> FileMedia:
     seed = order.seed if order.seed is not None else secrets.randbits(62)
     now = server.world.now()
     if order.kind == "photo":
-        photo = files.generate_photo(seed, order.width or 640, order.height or 480, now, order.dc)
+        photo = _photo(files, order, seed, now)
         return FileMedia(photo, order.spoiler, order.ttl_seconds)
     template = _TEMPLATES[order.kind]
     width, height = template.sides or (0, 0)
@@ -168,12 +174,24 @@ def file_of(server: Server, order: Order) -> FileMedia:
         seed,
         template.size if order.size is None else order.size,
         now,
-        template.mime_type,
+        order.mime_type or template.mime_type,
         attributes,
         order.dc,
         (width, height) if template.sides else None,
     )
+    if order.file is not None:
+        document.content = Kept(Path(order.file).read_bytes())
+    if order.thumbnail is not None:
+        files.show(document, Path(order.thumbnail).read_bytes())
     return FileMedia(document, order.spoiler, order.ttl_seconds)
+
+
+def _photo(files: Files, order: Order, seed: int, now: int) -> Photo:
+    if order.file is None:
+        return files.generate_photo(seed, order.width or 640, order.height or 480, now, order.dc)
+    data = Path(order.file).read_bytes()
+    width, height = picture.dimensions(data) or (640, 480)
+    return files.keep_photo(Kept(data), width, height, now, order.dc)
 
 
 def publish(server: Server, channel: Channel, author: int, order: Order) -> list[Message]:
@@ -184,6 +202,8 @@ def publish(server: Server, channel: Channel, author: int, order: Order) -> list
         grouped_id = secrets.randbits(62)
         item = replace(order, kind=order.items, seed=None)
         orders = [replace(item, caption=order.caption if n == 0 else "") for n in range(order.count)]
+        if order.files:
+            orders = [replace(one, file=file) for one, file in zip(orders, order.files, strict=True)]
     return [posting.send(server, author, channel.peer, _draft(server, one, grouped_id)).message for one in orders]
 
 

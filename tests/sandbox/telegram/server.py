@@ -36,6 +36,7 @@ METHOD_MODULES = (
     "channels",
     "difference",
     "bots",
+    "webapps",
     "threads",
     "media",
     "cdn",
