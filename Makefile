@@ -17,16 +17,15 @@ help: ## Show this list
 
 venv: $(VENV)/.dev ## Make .venv with everything in it
 
-# One environment, filled as far as a target needs it: the programs, the demo, or all that develops them.
+# One environment, filled as far as a target needs it: the programs (and the demo), or all that develops them.
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || tests/packages.sh python3-venv
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/python requirements.txt
-$(VENV)/.demo: $(VENV)/bin/python requirements-demo.txt
 $(VENV)/.dev: $(VENV)/bin/python requirements-dev.txt
-$(VENV)/.run $(VENV)/.demo $(VENV)/.dev:
+$(VENV)/.run $(VENV)/.dev:
 	@echo 'Installing what $(lastword $^) lists into $(VENV): a minute or less…'
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --requirement $(lastword $^)
 	@touch $@
@@ -40,7 +39,7 @@ node_modules/.installed: package.json package-lock.json
 run: $(VENV)/.run ## Start all programs with the settings in .env
 	$(RUN) -m daemon.supervision
 
-demo: $(VENV)/.demo node_modules/.installed ## Show the whole way of a customer, without any credentials (ONCE=1: then stop)
+demo: $(VENV)/.run ## Open a page with two telephones, a shop behind them, no credentials (ONCE=1: tell it here, then stop)
 	$(RUN) -m tests.demo
 
 test: venv ## Run the tests, after installing what they need
@@ -80,7 +79,7 @@ audit: venv ## Ask the public database for known vulnerabilities of what require
 	build/audit/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip
 
 pins: venv ## Pin anew what the .in files ask for (UPGRADE=1: to the newest allowed) and the image's base
-	for each in requirements requirements-demo requirements-dev; do \
+	for each in requirements requirements-dev; do \
 		$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade) $$each.in --output-file $$each.txt || exit; \
 	done
