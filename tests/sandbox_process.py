@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests import preloaded
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 30.0
+Process = preloaded.Running | subprocess.Popen[bytes]
 
 
 class SandboxFailed(Exception):
@@ -24,7 +27,7 @@ class SandboxFailed(Exception):
 class Sandbox:
     """A running sandbox."""
 
-    process: preloaded.Running | None
+    process: Process | None
     """None when somebody else has started it, and will stop it."""
     state: Path
     scenario: dict[str, Any]
@@ -49,14 +52,23 @@ class Sandbox:
         return self.process.wait(timeout=15)
 
 
-def start(state: Path, *arguments: str) -> Sandbox:
-    """Start a sandbox with its state in ``state`` and wait until it is ready. Raises SandboxFailed."""
+def start(state: Path, *arguments: str, alone: bool = False) -> Sandbox:
+    """Start a sandbox with its state in ``state`` and wait until it is ready.
+
+    :param alone: as an ordinary process, which is slower, and needs nothing of Linux.
+    :raises SandboxFailed: it ended, or is not ready in time.
+    """
     state.mkdir(parents=True, exist_ok=True)
     ready = [state / "env", state / "scenario.json"]
     started = time.time()
     with (state / "sandbox.log").open("ab") as log:
         words = ("tests.sandbox", "--state", str(state), *arguments)
-        process = preloaded.run(*words, cwd=REPOSITORY, env={**os.environ}, output=log, errors=log)
+        process: Process
+        if alone:
+            command = [sys.executable, "-m", *words]
+            process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True)
+        else:
+            process = preloaded.run(*words, cwd=REPOSITORY, env={**os.environ}, output=log, errors=log)
     while not all(file.exists() and file.stat().st_mtime >= started - 1 for file in ready):
         if process.poll() is not None or time.time() - started > START_TIMEOUT:
             process.kill()

@@ -1,5 +1,5 @@
-"""The tour: one customer's way from the first ``/start`` to the fourth video, a second one's through PayPal, and what
-the operator hears of both."""
+"""The page with two telephones; with ``ONCE`` a conversation on the terminal: one customer's way from the first
+``/start`` to the fourth video, a second one's through PayPal, and what the operator hears of both."""
 
 import asyncio
 import os
@@ -7,14 +7,12 @@ import re
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import requests
 from pyrogram.types import Message
 
-from models import console_sessions, database
-from tests.demo import installation
+from tests.demo import installation, opening
 from tests.demo.customer import Customer, Disappointed, url_button
 from tests.demo.installation import Installation, NotHealthy
 from tests.sandbox_process import REPOSITORY, SandboxFailed
@@ -30,13 +28,18 @@ def tell(line: str = "") -> None:
 
 
 def main() -> int:
-    """Run the tour; stay up afterwards unless ``ONCE`` is set. 0, or 1 and the reason."""
+    """Show the page until Ctrl-C; where ``ONCE`` is set, tell the conversation and end. 0, or 1 and the reason."""
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal stops it as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
+    return once() if os.environ.get("ONCE") else asyncio.run(opening.opened(PLACE, tell))
+
+
+def once() -> int:
+    """The conversation, and the end. 0, or 1 and the reason."""
     started = time.monotonic()
     tell("Starting a local Telegram, a local PayPal and the programs…")
     try:
-        running = installation.start(PLACE)
+        running = installation.start(PLACE, alone=True)
     except (NotHealthy, SandboxFailed) as error:
         tell(f"It did not come up: {error}")
         return 1
@@ -45,10 +48,8 @@ def main() -> int:
     try:
         asyncio.run(tour(running))
         tell(f"\nEverything arrived as it was posted. {time.monotonic() - started:.0f} s in all.")
-        if not os.environ.get("ONCE"):
-            stay(running)
     except Disappointed as error:
-        tell(f"\nThe tour failed: {error}. The programs' log is {shown(running.console)}.")
+        tell(f"\nThe tour failed: {error}. The programs' log is {opening.shown(running.console)}.")
         return 1
     except KeyboardInterrupt:
         tell()
@@ -190,35 +191,6 @@ def is_receipt(message: Message) -> bool:
 def has_file(message: Message) -> bool:
     """A photo or a file, not an invoice."""
     return bool(message.media) and not message.invoice
-
-
-def stay(running: Installation) -> None:
-    """Say what runs and how to look at it, until Ctrl-C."""
-    tell(
-        f"""
-Still running: a local Telegram and PayPal, and under supervisord daemon, web, upkeep and watchdog.
-
-  health    {running.base_url}/health
-  status    .venv/bin/supervisorctl status            (also: restart peaje:daemon)
-  logs      DB_PATH={shown(running.data)} .venv/bin/python manage.py logs -f
-  database  {shown(running.data)}/peaje.db
-  sandbox   {running.sandbox.scenario["control_url"]}/stats    (tests/sandbox/README.md has the rest)
-
-Ctrl-C stops it all."""
-    )
-    database.open_database(running.data / "peaje.db")
-    token = ""
-    while running.launcher is not None and running.launcher.poll() is None:
-        if not token or console_sessions.owner_of(token, int(time.time())) is None:
-            token = console_sessions.make_link(int(running.sandbox.scenario["admin"]["id"]), int(time.time()))
-            tell(f"  console   {running.base_url}/console/login/{token}    (once, within ten minutes)")
-        time.sleep(0.5)
-    raise Disappointed("the programs ended by themselves")
-
-
-def shown(path: Path) -> str:
-    """A path as one would type it from the project's directory."""
-    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""What a visitor can break: the network, the daemon, the account; and how the programs stand meanwhile."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from daemon.supervision.programs import runtime_directory
+from tests.demo.bubbles import Value
+from tests.demo.installation import Installation
+from tests.demo.phone import Refused
+
+ROUND_TRIP_MS = 30
+"""How far away the local Telegram is for the shop: as the real one from a server in the same country."""
+SLOW_BYTES_PER_S = 1_500_000
+LONG_S = 86_400
+
+
+class Switches:
+    """The switches of one installation. *tell* hears when one was turned."""
+
+    def __init__(self, running: Installation, tell: Callable[[Value], None]) -> None:
+        self._running = running
+        self._tell = tell
+        self._accounts = (running.sandbox.scenario["bot"]["username"], running.sandbox.scenario["operator"]["username"])
+        self._is = {"network": True, "account": True, "slow": False}
+
+    def shown(self) -> Value:
+        """How they stand."""
+        return dict(self._is)
+
+    async def begin(self) -> None:
+        """The network as it is without anybody's doing."""
+        await self._set_network()
+
+    async def turn(self, name: str, on: bool) -> None:
+        """Turn a switch. Raises Refused for one that is not there."""
+        turning = {"network": self._network, "account": self._account, "slow": self._slow, "daemon": self._daemon}
+        if name not in turning:
+            raise Refused("There is no such switch.")
+        if name in self._is:
+            self._is[name] = on
+        await turning[name](on)
+        self._tell({"type": "switches", "switches": self.shown()})
+
+    async def _network(self, on: bool) -> None:
+        """Nothing that the shop sends to Telegram is answered, or all is again."""
+        if on:
+            await self._control("DELETE", "/faults")
+            await self._set_network()
+        for account in self._accounts if not on else ():
+            await self._control("POST", "/faults", {"fault": "black_hole", "account": account, "seconds": LONG_S})
+
+    async def _account(self, on: bool) -> None:
+        """Somebody ends the account's session in Telegram's list of devices, or it never happened."""
+        _, account = self._accounts
+        if on:
+            await self._control("POST", "/faults", {"fault": "restore_keys", "account": account})
+        else:
+            await self._control("POST", "/faults", {"fault": "revoke", "account": account, "reset": True})
+
+    async def _slow(self, on: bool) -> None:
+        await self._set_network()
+
+    async def _daemon(self, on: bool) -> None:
+        """``kill -9``; supervisord starts it again."""
+        pid = (await self.programs()).get("daemon", {}).get("pid")
+        if pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    async def _set_network(self) -> None:
+        bandwidth = SLOW_BYTES_PER_S if self._is["slow"] else None
+        for account in self._accounts:
+            network = {"rtt_ms": ROUND_TRIP_MS, "bandwidth": bandwidth, "account": account}
+            await self._control("POST", "/network", network)
+
+    async def _control(self, *call: Any) -> Any:
+        return await asyncio.to_thread(self._running.sandbox.control, *call)
+
+    async def programs(self) -> dict[str, Value]:
+        """The programs by name: process id, and for how many seconds each has been running; 0 while it is not."""
+        return await asyncio.to_thread(self._programs)
+
+    def _programs(self) -> dict[str, Value]:
+        socket = runtime_directory(self._running.data) / "supervisor.sock"
+        with ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}")) as server:
+            try:
+                found: Any = server.supervisor.getAllProcessInfo()
+            except (OSError, Fault):
+                return {}
+        return {
+            each["name"]: {
+                "pid": each["pid"] if each["statename"] == "RUNNING" else 0,
+                "for_s": each["now"] - each["start"] if each["statename"] == "RUNNING" else 0,
+            }
+            for each in found
+        }
