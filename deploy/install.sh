@@ -1,8 +1,15 @@
 #!/bin/sh
 # Put Peaje and Caddy on a new Debian or Ubuntu server, as root; cloud-init.yaml calls it. Doing it again changes no setting.
-# From the environment: SETUP_CODE; DOMAIN, without which the server gets a name made of its address.
+#
+#   deploy/install.sh FILE      the lines SETUP_CODE= and DOMAIN= of FILE; without a domain the server is named after its address
 set -eu
+lines=$(realpath "$1")
 cd "$(dirname "$0")/.."
+
+# A line's value, as people type it on a phone: with blanks, quotes, a carriage return.
+value() {
+	sed -n "s/^[[:blank:]]*$1[[:blank:]]*=//p" "$lines" | tail -n 1 | tr -d '\r"'"'" | sed 's/^[[:blank:]]*//; s/[[:blank:]]*$//'
+}
 
 # This machine's own IPv4 address, or the one under which the world sees it.
 address() {
@@ -16,9 +23,14 @@ address() {
 }
 
 if [ ! -e .env ]; then
-	name=${DOMAIN:-$(address | tr . -).sslip.io}
-	umask 077
-	printf 'BACKEND_URL=https://%s\nSETUP_CODE=%s\n' "$name" "${SETUP_CODE:-}" > .env
+	name=$(value DOMAIN | sed 's|^[Hh][Tt][Tt][Pp][Ss]*://||; s|/.*||')
+	code=$(value SETUP_CODE | tr -c 'A-Za-z0-9_\n-' -)
+	if [ ${#code} -lt 20 ]; then
+		echo "SETUP_CODE has less than 20 characters: 'docker compose logs peaje' shows the address of the set-up instead" >&2
+		code=
+	fi
+	name=${name:-$(address | tr . -).sslip.io}
+	(umask 077 && printf 'BACKEND_URL=https://%s\nSETUP_CODE=%s\n' "$name" "$code" > .env)
 fi
 if ! command -v docker > /dev/null; then
 	curl --fail --silent --show-error --location --retry 5 https://get.docker.com | sh

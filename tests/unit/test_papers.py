@@ -51,6 +51,20 @@ def test_every_link_of_a_paper_leads_somewhere(paper: str) -> None:
     assert not [link for link in links if not (file.parent / link).exists()]
 
 
+def anchors(paper: Path) -> set[str]:
+    """What a link to a heading ends in, as GitHub makes it of the heading's words."""
+    headings = re.findall(r"^#+ (.*)$", paper.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("paper", [*PAPERS, *map(str, tracked("docs/*.md"))])
+def test_every_link_to_a_heading_finds_it(paper: str) -> None:
+    file = REPOSITORY / paper
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", file.read_text("utf-8"))
+
+    assert not [link for link in links if link[1] not in anchors(file.parent / link[0] if link[0] else file)]
+
+
 def test_the_map_shows_every_folder_of_the_programs() -> None:
     named = set(quoted(ARCHITECTURE.read_text("utf-8")))
     folders = {f"{file.parent}/" for file in tracked(*PROGRAMS) if "locales" not in file.parts}

@@ -12,7 +12,7 @@ from config.texts import DEFAULT_LANGUAGE, LANGUAGES
 from tests.source_text import REPOSITORY
 
 TRANSLATIONS = [language for language in LANGUAGES if language != DEFAULT_LANGUAGE]
-TWINS = ("README", "docs/RAILWAY_DEPLOY_GUIDE", "docs/PRODUCTION_IMPROVEMENTS")
+TWINS = ("README", "docs/SERVER_GUIDE", "docs/MOVING", "docs/RAILWAY_DEPLOY_GUIDE", "docs/PRODUCTION_IMPROVEMENTS")
 
 
 def settings(example: Path) -> list[str]:

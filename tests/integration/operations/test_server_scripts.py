@@ -56,12 +56,15 @@ class Server:
         self.git("add", "-A", cwd=origin)
         self.git("commit", "--quiet", "-m", number, cwd=origin)
 
-    def run(self, script: str, **environ: str) -> int:
+    def run(self, script: str, *words: str) -> int:
         path = f"{self.place / 'bin'}:{os.environ['PATH']}"
-        done = subprocess.run(
-            [self.checkout / "deploy" / script], env={"PATH": path, "HOME": str(self.place), **environ}, cwd="/"
-        )
-        return done.returncode
+        command = [str(self.checkout / "deploy" / script), *words]
+        return subprocess.run(command, env={"PATH": path, "HOME": str(self.place)}, cwd="/").returncode
+
+    def install(self, code: str = CODE, domain: str = "") -> int:
+        """What cloud-init runs, with these two lines."""
+        (self.place / "peaje.conf").write_text(f"# lines\nSETUP_CODE={code}\nDOMAIN={domain}\n")
+        return self.run("install.sh", str(self.place / "peaje.conf"))
 
     def called(self) -> list[str]:
         """What was called since the last time that somebody looked."""
@@ -80,7 +83,7 @@ def server(tmp_path: Path) -> Server:
 
 
 def test_a_new_server_gets_a_name_of_its_address(server: Server) -> None:
-    assert server.run("install.sh", SETUP_CODE=CODE) == 0
+    assert server.install() == 0
 
     assert server.env() == f"BACKEND_URL=https://203-0-113-7.sslip.io\nSETUP_CODE={CODE}\n"
     assert (server.checkout / ".env").stat().st_mode & 0o777 == 0o600
@@ -97,7 +100,7 @@ def test_a_new_server_gets_a_name_of_its_address(server: Server) -> None:
 def test_behind_nat_the_world_is_asked_for_the_address(server: Server, own: str) -> None:
     (server.place / "own").write_text(own)
 
-    assert server.run("install.sh", SETUP_CODE=CODE) == 0
+    assert server.install() == 0
 
     assert "BACKEND_URL=https://203-0-113-7.sslip.io\n" in server.env()
 
@@ -106,16 +109,33 @@ def test_behind_nat_the_world_is_asked_for_the_address(server: Server, own: str)
 def test_a_public_address_is_taken_as_it_is(server: Server, own: str) -> None:
     (server.place / "own").write_text(own)
 
-    assert server.run("install.sh", SETUP_CODE=CODE) == 0
+    assert server.install() == 0
 
     assert f"BACKEND_URL=https://{own.replace('.', '-')}.sslip.io\n" in server.env()
 
 
 def test_a_domain_of_ones_own_is_kept_at_the_next_time(server: Server) -> None:
-    assert server.run("install.sh", SETUP_CODE=CODE, DOMAIN="shop.example.com") == 0
-    assert server.run("install.sh", SETUP_CODE="another", DOMAIN="") == 0
+    assert server.install(domain="shop.example.com") == 0
+    assert server.install("another-code-of-twenty-letters") == 0
 
     assert server.env() == f"BACKEND_URL=https://shop.example.com\nSETUP_CODE={CODE}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "domain", "name", "kept"),
+    [
+        (f" {CODE} ", " https://Shop.example.com/ ", "Shop.example.com", CODE),
+        (f'"{CODE}"\r', '"shop.example.com"\r', "shop.example.com", CODE),
+        ("correct horse battery staple", "http://shop.example.com", "shop.example.com", CODE),
+        ("too-short", "", "203-0-113-7.sslip.io", ""),
+        ("$(touch ran)-or-twenty-more", "shop.example.com", "shop.example.com", "--touch-ran--or-twenty-more"),
+    ],
+)
+def test_lines_are_read_as_a_phone_types_them(server: Server, code: str, domain: str, name: str, kept: str) -> None:
+    assert server.install(code, domain) == 0
+
+    assert server.env() == f"BACKEND_URL=https://{name}\nSETUP_CODE={kept}\n"
+    assert not list(server.place.rglob("ran"))
 
 
 def test_a_new_version_is_built_and_started_once(server: Server) -> None:
