@@ -84,6 +84,9 @@ CHANGEABLE = (
 """What an admin may change while the programs run, where the environment leaves it open. All else (secrets, where money
 goes, who is an admin) is read once, and no page may change it."""
 
+MISSING_SESSION = Message("TELEGRAM_SESSION_STRING is missing: make one with `make session`")
+"""What is wrong where there is no account to read with, neither there nor in the database."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -107,7 +110,7 @@ class Settings:
     telegram_api_id: int
     telegram_api_hash: str = field(repr=False)
     telegram_session_string: str = field(repr=False)
-    """In Pyrogram's format, also if the operator set Telethon's."""
+    """In Pyrogram's format, also if the operator set Telethon's. Empty: the accounts are in the database alone."""
     telegram_endpoint: tuple[str, int] | None
     telegram_public_key: str | None
     """PEM text."""
@@ -305,6 +308,8 @@ def load(
         **_watching(reader),
         **_watchdog(reader),
     }
+    if reader.faults and not unfinished and "TELEGRAM_SESSION_STRING" not in reader.given:
+        reader.faults.append(MISSING_SESSION.said_in(reader.texts))  # it may be meant to be here: say it with the rest
     if values["backend_url"] is None and values["paypal_endpoint"]:
         values["backend_url"] = f"http://127.0.0.1:{values['port']}"
     if not reader.faults:
@@ -376,8 +381,8 @@ def _telegram(reader: _Reader) -> dict[str, Any]:
         "telegram_session_string": reader.parsed(
             "TELEGRAM_SESSION_STRING",
             lambda text: session_string.to_pyrogram(text, application["telegram_api_id"]),
-            required=Message("make one with `make session`"),
-        ),
+        )
+        or "",
     }
 
 

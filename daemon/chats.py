@@ -20,6 +20,10 @@ class Chats:
         self._reader = reader
         self._database = database
 
+    async def forget(self) -> None:
+        """Forget what only one account knows: another one is to read."""
+        self._reader.forget_all()
+
     async def id_of(self, text: str, now: int, *, seen: bool = True) -> int:
         """Return the bare id of the channel that *text* means.
 

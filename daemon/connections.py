@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import time
 
-from pyrogram import Client
-
+from daemon.accounts.seat import Seat
 from daemon.database import Database
 from daemon.telegram.bot import Bot
 from daemon.telegram.clients import Connection, ConnectionState
@@ -13,12 +12,14 @@ from daemon.telegram.errors import LoginLost, LoginRefused
 from daemon.telegram.standing import Standing
 from daemon.wakeup import Wakeup
 from models import notes
+from models.accounts.pool import AccountState
 from models.event_kinds import IncidentKey
 from models.jobs import queue
 from models.maintenance import health
 
 HEARTBEAT_S = 5.0
 ACCOUNT_AGAIN_S = 300.0
+CANCEL_AGAIN_S = 0.2
 
 INCIDENTS = {
     ConnectionState.REVOKED: IncidentKey.ACCOUNT_REVOKED,
@@ -29,25 +30,53 @@ INCIDENTS = {
 class Connections:
     """The bot's connection, which everything needs, and the account's, which only reading needs."""
 
-    def __init__(self, bot: Bot, account: Client, database: Database, wakeup: Wakeup) -> None:
+    def __init__(self, bot: Bot, seat: Seat, database: Database, wakeup: Wakeup) -> None:
         self.bot = Connection(bot, self._bot_changed)
-        self.account = Connection(account, self._account_changed)
-        self.standing = Standing(account, database)
+        self.account = Connection(seat.client, self._account_changed, seat.arrived)
+        self.standing = Standing(seat.client, database, frozen=self._frozen)
+        self.seat = seat
         self._database = database
         self._wakeup = wakeup
         self._changed = asyncio.Event()
 
     async def keep_account(self) -> None:
-        """Keep the account connected; one that was revoked or banned is tried again every five minutes."""
+        """Keep the account that is to read connected, whichever that is.
+
+        One that was revoked or banned is tried again every five minutes, until another is chosen.
+        """
         while True:
-            try:
-                await self.account.start()
-                await self.account.watch()
-            except (LoginLost, LoginRefused):
-                if not self.account.state.is_ended:
-                    raise
+            await self.seat.take(self.account.rest)
+            is_lost = await self._read()
+            if not is_lost:
+                await self.account.rest(ConnectionState.STARTING)
             await self.account.stop()
-            await asyncio.sleep(ACCOUNT_AGAIN_S)
+            if is_lost:
+                await self.seat.wait(ACCOUNT_AGAIN_S)
+            await self.seat.leave()
+
+    async def _read(self) -> bool:
+        """Have the account read until another one is chosen, or (True) until Telegram has ended its login.
+
+        :raises LoginLost: the session was ended, but not from outside; and so :class:`LoginRefused`.
+        """
+        reading = asyncio.create_task(self._stay_connected(), name="account")
+        changed = asyncio.create_task(self.seat.changed(), name="choice of the account")
+        try:
+            await asyncio.wait((reading, changed), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                changed.result()
+                return False
+            reading.result()
+        except (LoginLost, LoginRefused):
+            if not self.account.state.is_ended:
+                raise
+        finally:
+            await _end(reading, changed)
+        return True
+
+    async def _stay_connected(self) -> None:
+        await self.account.start()
+        await self.account.watch()
 
     async def beat(self) -> None:
         """Write the daemon's heartbeat, which a blocked loop or a stuck database thread would not give."""
@@ -64,6 +93,7 @@ class Connections:
     async def stop(self) -> None:
         """Close both, in bounded time."""
         await asyncio.gather(self.bot.stop(), self.account.stop())
+        await self.seat.leave()
 
     async def _bot_changed(self, state: ConnectionState, reason: str) -> None:
         """Have the next heartbeat say so, and store the bot's name, from which the pages make links into the chat."""
@@ -80,5 +110,17 @@ class Connections:
             for key in INCIDENTS.values():
                 await self._database(health.close_incident, key, now)
         elif state.is_ended:
+            await self.seat.lost(AccountState(state.value), reason)
             await self._database(health.open_incident, INCIDENTS[state], reason, now)
         self._wakeup.wake()
+
+    async def _frozen(self, why: str | None) -> None:
+        await (self.seat.thawed() if why is None else self.seat.lost(AccountState.FROZEN, why))
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they end: the library may lose a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)

@@ -26,6 +26,8 @@ from config.texts import Texts
 from daemon.supervision import programs
 from daemon.telegram import account_guard, endpoint, refusals
 from daemon.telegram.clients import auth_key_error
+from models.accounts import pool
+from models.accounts.pool import AtHand
 
 TIMEOUT_S = 25.0
 HEALTH_TIMEOUT_S = 3.0
@@ -40,8 +42,9 @@ def examine(settings: Settings, plans: Plans, t: Texts, running: bool, *, offlin
     findings = [_stars(settings, plans, t), *(_supervisor(settings, t) if running else ())]
     if offline:
         return findings
-    in_use = _in_use(settings, t, running)
-    return [*findings, *asyncio.run(_telegram(settings, t, in_use))]
+    at_hand = pool.at_hand(settings, int(time.time()))
+    in_use = _in_use(settings, at_hand, t, running)
+    return [*findings, *asyncio.run(_telegram(settings, at_hand, t, in_use))]
 
 
 def _stars(settings: Settings, plans: Plans, t: Texts) -> Finding:
@@ -57,11 +60,11 @@ def _stars(settings: Settings, plans: Plans, t: Texts) -> Finding:
     return ok("Telegram's rule", t.gettext("only Stars are taken"))
 
 
-def _in_use(settings: Settings, t: Texts, running: bool) -> str | None:
+def _in_use(settings: Settings, at_hand: AtHand, t: Texts, running: bool) -> str | None:
     """Who uses the account's session now, under this ``DB_PATH`` or another; None where nobody is seen to."""
-    if running:
+    if running or at_hand.is_leased:
         return t.gettext("its session is in use by the running daemon: left alone, see /health")
-    if account_guard.is_held(settings):
+    if at_hand.session and account_guard.is_held(at_hand.session, settings.telegram_endpoint):
         return t.gettext("its session is in use by a daemon with another DB_PATH: left alone")
     for address in (f"http://127.0.0.1:{settings.port}", settings.backend_url):
         if address and _answers(address):
@@ -105,14 +108,14 @@ def _supervisor(settings: Settings, t: Texts) -> Iterator[Finding]:
         yield ok("supervisord", t.gettext("runs {programs}", programs=", ".join(sorted(states))))
 
 
-async def _telegram(settings: Settings, t: Texts, in_use: str | None) -> list[Finding]:
+async def _telegram(settings: Settings, at_hand: AtHand, t: Texts, in_use: str | None) -> list[Finding]:
     """What Telegram says of both logins; the account's is left alone where it is *in_use*."""
     if settings.telegram_public_key:
         endpoint.trust(settings.telegram_public_key)
     findings = [finding async for finding in _bot(settings, t)]
     if any(finding.part == "Telegram" for finding in findings):
         return findings  # not reached: the account would not reach it either
-    findings.append(ok("account", in_use) if in_use else await _account(settings, t))
+    findings.append(ok("account", in_use) if in_use else await _account(settings, at_hand, t))
     return findings
 
 
@@ -139,8 +142,10 @@ async def _bot(settings: Settings, t: Texts) -> AsyncIterator[Finding]:
         await _close(bot)
 
 
-async def _account(settings: Settings, t: Texts) -> Finding:
-    account = _client(settings, "doctor's account", session_string=settings.telegram_session_string)
+async def _account(settings: Settings, at_hand: AtHand, t: Texts) -> Finding:
+    if at_hand.session is None:
+        return _without_session(at_hand, t)
+    account = _client(settings, "doctor's account", session_string=at_hand.session)
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await _start(account)
@@ -161,6 +166,15 @@ async def _account(settings: Settings, t: Texts) -> Finding:
         return fail("account", refusals.unreachable(error, t))
     finally:
         await _close(account)
+
+
+def _without_session(at_hand: AtHand, t: Texts) -> Finding:
+    if at_hand.is_sealed:
+        return fail(
+            "account",
+            t.gettext("SECRET_KEY is another one than when the account logged in: log in again, on the console's page"),
+        )
+    return warn("account", t.gettext("none reads: choose one on the console's page"))
 
 
 async def _start(client: Client) -> None:

@@ -16,6 +16,8 @@ from functools import partial
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
 from config.texts import offered
 from daemon import deps
+from daemon.accounts.logins import Logins
+from daemon.accounts.seat import Seat
 from daemon.broadcasting.worker import Broadcaster
 from daemon.canary import Canary
 from daemon.connections import Connections
@@ -25,6 +27,7 @@ from daemon.handlers import broadcasts, console
 from daemon.outbox_worker import OutboxWorker
 from daemon.tasks import Tasks
 from daemon.telegram import clients, endpoint
+from daemon.telegram.account_guard import Guard
 from daemon.telegram.errors import ClockSetBack, LoginLost, LoginRefused
 from daemon.transfer.delivery_notifier import DeliveryNotifier
 from daemon.transfer.worker import TransferClients, Transfers
@@ -49,13 +52,15 @@ SET_BACK_S = 10.0
 class Service:
     """All parts of the daemon, and the order in which they start and stop."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, guard: Guard) -> None:
         if settings.telegram_public_key:
             endpoint.trust(settings.telegram_public_key)
         bot, account = clients.build_bot(settings), clients.build_account(settings)
         self.deps = parts = deps.assemble(settings, catalogue, bot, account)
         database, wakeup = parts.database, parts.wakeup
-        self.connections = Connections(bot, account, database, wakeup)
+        seat = Seat(account, settings, guard, database=database, wakeup=wakeup)
+        self.connections = Connections(bot, seat, database, wakeup)
+        self.logins = Logins(lambda: settings, database, wakeup)
         self.dispatcher = Dispatcher(parts)
         self.transfers = Transfers(
             TransferClients(
@@ -70,6 +75,7 @@ class Service:
             settings=settings,
             catalogue=catalogue,
         )
+        seat.on_change += [self.transfers.let_go, parts.chats.forget, self.connections.standing.renew]
         deliveries = DeliveryNotifier(
             parts.notifier,
             database=database,
@@ -128,6 +134,7 @@ class Service:
         self.tasks.start("commands", self.deps.commands.run(bot_is_up))
         self.tasks.start("account", self.connections.keep_account())
         self.tasks.start("account standing", self.connections.standing.watch(self.connections.account.up))
+        self.tasks.start("account log-ins", self.logins.run())
         self.tasks.start("wakeup", self.deps.wakeup.run())
         self.tasks.start("outbox worker", self.outbox_worker.run(bot_is_up))
         self.tasks.start("Stars transactions", self.deps.stars.reconcile(bot_is_up))

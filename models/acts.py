@@ -12,6 +12,8 @@ from config.plans import Plan
 from config.settings import Settings
 from config.units import DAY_S
 from models import audit, catalogue, console_sessions, conversations, customer_notes, outbox, overrides, users
+from models.accounts import logins, pool
+from models.accounts.logins import How
 from models.audit import Actor, Entry
 from models.database import execute, transaction
 from models.errors import ActRefused, EditedMeanwhile, ModelError
@@ -334,6 +336,43 @@ def change_setting(actor: Actor, read: Settings, name: str, value: str | None, *
         other = overrides.put(read, name, value, seen=seen, author=actor.id, now=now)
         if other is not None:
             raise EditedMeanwhile(str(other.author), other.value)
+
+
+def begin_login(actor: Actor, how: How, now: int, *, reads: bool) -> int:
+    """Begin to log an account in; return the log-in's id. See :func:`models.accounts.logins.begin`.
+
+    :raises LoginRefused: it cannot begin now.
+    """
+    with acting(actor, Act.MANAGE_ACCOUNTS, now, detail={"log_in": how}):
+        return logins.begin(how, actor.id, now, reads=reads)
+
+
+def use_account(actor: Actor, account_id: int, now: int) -> None:
+    """Let an account read, in place of the present one.
+
+    :raises NotFound: there is no such account.
+    """
+    with acting(actor, Act.MANAGE_ACCOUNTS, now, detail={"use": account_id}):
+        pool.use(account_id, actor.id, now)
+
+
+def pause_account(actor: Actor, account_id: int, now: int) -> None:
+    """Let nobody read with an account.
+
+    :raises NotFound: there is no such account.
+    """
+    with acting(actor, Act.MANAGE_ACCOUNTS, now, detail={"pause": account_id}):
+        pool.pause(account_id, actor.id, now)
+
+
+def forget_account(actor: Actor, account_id: int, now: int) -> None:
+    """Delete an account that does not read.
+
+    :raises NotFound: there is no such account.
+    :raises MoveRefused: it reads, or is in the settings.
+    """
+    with acting(actor, Act.MANAGE_ACCOUNTS, now, detail={"forget": account_id}):
+        pool.forget(account_id, actor.id, now)
 
 
 def days_left(team: Team, by: int, user_id: int, now: int) -> tuple[int, int]:

@@ -12,6 +12,8 @@ ModelError
 ├── ActRefused            somebody of the team may not do that
 ├── EditedMeanwhile       somebody else has changed what was to be changed
 ├── LinkSpent             a log-in link was used, is too old, or was never made
+├── Unopenable            what was encrypted opens with another key, or not at all
+├── LoginRefused          an account's log-in cannot begin, or go on, now
 ├── TokenError
 │   ├── TokenForged       the payment link was not signed with our key
 │   └── TokenExpired      the payment link is too old
@@ -133,6 +135,22 @@ class EditedMeanwhile(ModelError):
 
 class LinkSpent(ModelError):
     """A log-in link, or the launch data of a Mini App, was used before, is too old, or was never made."""
+
+
+class Unopenable(ModelError):
+    """What was encrypted opens with another key than the one that is here, or was damaged."""
+
+
+class LoginRefused(ModelError):
+    """An account's log-in cannot begin, or go on, now.
+
+    ``reason`` is ``away`` (no daemon is there to carry it out), ``codes`` (Telegram was asked for as many codes as a
+    day allows), ``over`` (it has ended) or ``turn`` (nothing is being asked).
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class TokenError(ModelError):

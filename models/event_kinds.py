@@ -59,6 +59,7 @@ class EventKind(StrEnum):
     BROADCAST_SOLD = "broadcast_sold"
     DIGEST = "digest"
     PRICES_CUT = "prices_cut"
+    ACCOUNT_CHANGED = "account_changed"
     ADMIN_ALERT = "admin_alert"
     INCIDENT_OPENED = "incident_opened"
     INCIDENT_CLOSED = "incident_closed"
@@ -682,6 +683,19 @@ class PricesCut(Payload):
     in_words: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChanged(Payload):
+    """Something was done with an account that reads posts: ``added_reader``, ``added_standby``, ``reader``, ``paused``
+    or ``forgotten``, ``by`` an admin, or by the set-up.
+    """
+
+    event_kind: ClassVar = EventKind.ACCOUNT_CHANGED
+    what: str
+    account: int
+    name: str
+    by: int | None = None
+
+
 class AlertReason(StrEnum):
     """What an admin must look into, as it is stored."""
 
@@ -756,14 +770,22 @@ class IncidentKey(StrEnum):
     WEBHOOKS_FAILING = "webhooks_failing"
 
 
+OF_THE_ACCOUNT = (IncidentKey.ACCOUNT_REVOKED, IncidentKey.ACCOUNT_BANNED, IncidentKey.ACCOUNT_FROZEN)
+"""What another account takes care of."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentOpened(Payload):
-    """Something is wrong: ``key`` is an :class:`IncidentKey`, ``text`` says more; so do ``in_words``, by language."""
+    """Something is wrong: ``key`` is an :class:`IncidentKey`, ``text`` says more; so do ``in_words``, by language.
+
+    ``standbys``: ids and names of the accounts that can take the place of a lost one.
+    """
 
     event_kind: ClassVar = EventKind.INCIDENT_OPENED
     key: str
     text: str
     in_words: Mapping[str, str] = field(default_factory=dict)
+    standbys: Sequence[Sequence[Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -786,6 +808,7 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent, MessageRelayed,
         ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, NewsPreviewed, PictureAsked, BroadcastAnnounced,
         BroadcastEnded, BroadcastSold, Digest, AdminAlert, IncidentOpened, IncidentClosed, PricesCut,
+        AccountChanged,
     )
 }  # fmt: skip
 

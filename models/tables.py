@@ -824,6 +824,42 @@ class ConsoleSession(Table):
     notice = JSONText(null=True)  # what the next page tells first: [tone, text]
 
 
+class Account(Table):
+    """A Telegram account that reads posts, or may. Its session opens with ``SECRET_KEY`` alone."""
+
+    user_id = peewee.BigIntegerField(null=True)  # Telegram's own id, once it has been connected
+    name = peewee.TextField(default="")
+    username = peewee.TextField(null=True)
+    session = peewee.TextField(null=True)  # encrypted; None: that of TELEGRAM_SESSION_STRING
+    mark = peewee.TextField()  # a keyed hash of the session
+    state = peewee.TextField(default="standby")  # active standby paused revoked banned frozen
+    reason = peewee.TextField(default="")  # what Telegram said
+    since = peewee.IntegerField()  # when it came into its state
+    chosen_at = peewee.IntegerField(null=True)  # when it was made the one that reads
+    seen_at = peewee.IntegerField(null=True)  # when it was last connected
+    floods = JSONText(default=dict)  # Telegram's method -> until when it asks for a pause
+    lease_owner = peewee.TextField(null=True)  # the process that uses it now
+    lease_until = peewee.IntegerField(null=True)
+
+
+class AccountLogin(Table):
+    """An account that is being logged in. What was typed is encrypted for one process, and deleted once it is read."""
+
+    how = peewee.TextField()  # number qr
+    by = peewee.BigIntegerField(null=True)  # the admin; None: the set-up
+    reads = peewee.BooleanField(default=False)  # it is to become the one that reads
+    key = peewee.TextField()  # the public key of the daemon that carries it out
+    step = peewee.TextField()  # number code password scan
+    state = peewee.TextField(default="asked")  # asked answered done ended
+    sealed = peewee.TextField(null=True)
+    wrong = peewee.IntegerField(default=0)  # wrong answers to the present question
+    codes = peewee.IntegerField(default=0)  # codes that Telegram was asked for
+    said = JSONText(default=dict)  # where the code is, what was wrong, the QR code (encrypted)
+    account = peewee.ForeignKeyField(Account, null=True, on_delete="SET NULL")
+    at = peewee.IntegerField()
+    expires_at = peewee.IntegerField()
+
+
 class Override(Table):
     """A setting that an admin has changed while the programs run, append-only: the newest row of a name holds."""
 
@@ -847,5 +883,5 @@ TABLES: tuple[type[Table], ...] = (
     ReferralLink, Referral, ReferralPayment, Complaint, BlockedPost, BlockedFile, DailyTotal, Imported, Source, Lookup,
     ListedChat, SourceOpening, Join, CachedMedia, Event, Consent, Broadcast, BroadcastRecipient, Export, Erasure,
     Heartbeat, Incident, CatalogueVersion, Audit, ConsoleLink, ConsoleLaunch, ConsoleSession, Note, IncomeDay, DayCount,
-    Override,
+    Override, Account, AccountLogin,
 )  # fmt: skip

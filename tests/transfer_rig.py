@@ -149,7 +149,7 @@ async def rig(sandbox: Sandbox, database_file: Path, **changes: Any) -> AsyncIte
     settings = replace(settings_module.load(variables, None), **changes)
     trust(settings.telegram_public_key or "")
     database = Database()
-    bot, account = clients.build_bot(settings), clients.build_account(settings)
+    bot, account = clients.build_bot(settings), clients.build_account(settings, settings.telegram_session_string)
     bot_connection, account_connection = Connection(bot, _unheard), Connection(account, _unheard)
     await bot_connection.start()
     await account_connection.start()

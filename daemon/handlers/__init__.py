@@ -12,6 +12,7 @@ from daemon import commands
 from daemon.context import Context
 from daemon.handlers import (
     account,
+    accounts,
     admin,
     broadcasts,
     code_making,
@@ -71,6 +72,7 @@ BUTTONS: dict[str, Handler] = {
     **consent.BUTTONS,
     **broadcasts.BUTTONS,
     **console.BUTTONS,
+    **accounts.BUTTONS,
 }
 DEEP_LINKS: dict[str, Handler] = {
     "plans": shop.plans,

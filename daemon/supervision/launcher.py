@@ -31,11 +31,12 @@ from supervisor.supervisord import Supervisor
 
 from config import advice, plans, port, program
 from config import logging as log
-from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, PROJECT, Settings
+from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, MISSING_SESSION, PROJECT, Settings
 from config.texts import Message, said, translator
 from daemon.supervision import programs
 from daemon.supervision.watchdog import CrashLoop
 from models import catalogue, database
+from models.accounts import pool
 from models.errors import BackupError, SchemaTooNew
 from models.event_kinds import IncidentKey
 from models.maintenance import backups, health, integrity, restoring
@@ -63,9 +64,17 @@ def main(check: bool, config: Path) -> None:
     if check:
         if faults := plans.faults_of(settings.plans_file, translator(settings.language)):
             program.refuse(faults)
+        _need_account(settings)
         logger.info("settings.accepted")
         sys.exit(EXIT_OK)
+    _need_account(settings)
     sys.exit(launch(settings, config))
+
+
+def _need_account(settings: Settings) -> None:
+    """End the process with ``EXIT_CONFIG`` where there is no account to read with, nor ever was one."""
+    if pool.is_missing(settings):
+        program.refuse([MISSING_SESSION.said_in(translator(settings.language))])
 
 
 def launch(settings: Settings, config: Path) -> int:

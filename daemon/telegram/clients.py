@@ -48,6 +48,7 @@ class ConnectionState(enum.StrEnum):
     LOST = "lost"
     REVOKED = "revoked"
     BANNED = "banned"
+    PAUSED = "paused"
 
     @property
     def is_ended(self) -> bool:
@@ -61,6 +62,7 @@ _VERBS = {
     ConnectionState.LOST: "lost",
     ConnectionState.REVOKED: "revoked",
     ConnectionState.BANNED: "banned",
+    ConnectionState.PAUSED: "paused",
 }
 """What the log says of a client in that state."""
 
@@ -86,13 +88,17 @@ def build_bot(settings: Settings) -> Bot:
     return bot
 
 
-def build_account(settings: Settings) -> Client:
-    """The account's client. It takes no updates, so that none pile up."""
+def build_account(settings: Settings, session: str | None = None) -> Client:
+    """The account's client, into which :class:`daemon.accounts.seat.Seat` puts an account, or the one of *session*.
+
+    It takes no updates, so that none pile up.
+    """
     return Client(
         "account",
         api_id=settings.telegram_api_id,
         api_hash=settings.telegram_api_hash,
-        session_string=settings.telegram_session_string,
+        session_string=session,
+        in_memory=True,
         no_updates=True,
         max_message_cache_size=CACHED_MESSAGES,
         parse_mode=enums.ParseMode.DISABLED,
@@ -124,15 +130,21 @@ def state_after(error: BaseException | None) -> ConnectionState | None:
 class Connection:
     """One client's connection: started with retries, watched, repaired, stopped in bounded time.
 
-    *on_change* is awaited with each new state and the reason for it.
+    *on_change* is awaited with each new state and the reason for it, *on_start* after each log-in, before anybody
+    may use the client.
     """
 
-    def __init__(self, client: Client, on_change: Callable[[ConnectionState, str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        on_change: Callable[[ConnectionState, str], Awaitable[None]],
+        on_start: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.client = client
         self.state = ConnectionState.STARTING
         self.reason = ""
         self.up = asyncio.Event()
-        self._on_change = on_change
+        self._on_change, self._on_start = on_change, on_start
         self._gap = asyncio.Event()
         self._probed_at = 0.0
         self._stuck_since: float | None = None
@@ -170,7 +182,13 @@ class Connection:
             refusals += 1
             await self._refused(error, found, refusals)
         self._gap.set()
+        if self._on_start is not None:
+            await self._on_start()
         await self._set_state(ConnectionState.OK)
+
+    async def rest(self, state: ConnectionState = ConnectionState.PAUSED) -> None:
+        """Say that nobody uses the client for now, and why."""
+        await self._set_state(state)
 
     async def watch(self) -> None:
         """Check the session every second and probe Telegram every 15 seconds, until cancelled.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pyrogram import Client
-from pyrogram.enums import SentCodeType
 from pyrogram.errors import (
     PasswordHashInvalid,
     PhoneCodeEmpty,
@@ -24,6 +23,7 @@ from config.settings import Application
 from config.texts import Message, Texts
 from daemon.telegram import endpoint, refusals
 from daemon.telegram.errors import LoginFailed
+from models.words import logins
 
 ATTEMPTS = 3
 
@@ -33,25 +33,6 @@ _PHONE = Message("Phone number, with country code")
 _CODE = Message("Login code")
 _PASSWORD = Message("Two-step password")
 _WRONG = (PhoneNumberInvalid, PhoneCodeInvalid, PhoneCodeEmpty, PasswordHashInvalid)
-_IN_WORDS = (SentCodeType.SMS_WORD, SentCodeType.SMS_PHRASE)
-_CALLED = Message("Telegram calls you and hangs up: the code is the last digits of the number that calls.")
-_SMS = Message("Telegram has sent a code by SMS.")
-_WHERE = {
-    SentCodeType.APP: Message(
-        "Telegram has sent a code to your Telegram app: open it where you are logged in, and look into the chat "
-        '"Telegram". It is no SMS.'
-    ),
-    SentCodeType.SMS: _SMS,
-    SentCodeType.FIREBASE_SMS: _SMS,
-    SentCodeType.SMS_WORD: Message("Telegram has sent a word by SMS: that is the code."),
-    SentCodeType.SMS_PHRASE: Message("Telegram has sent a few words by SMS: they are the code."),
-    SentCodeType.CALL: Message("Telegram calls you and says the code."),
-    SentCodeType.FLASH_CALL: _CALLED,
-    SentCodeType.MISSED_CALL: _CALLED,
-    SentCodeType.FRAGMENT_SMS: Message("Telegram has sent a code to https://fragment.com, where this number is."),
-    SentCodeType.EMAIL_CODE: Message("Telegram has sent a code to the e-mail address of your account."),
-}
-"""Where the code arrives."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +82,13 @@ async def log_in(application: Application, dialogue: Dialogue) -> Login:
 
 async def _authorize(client: Client, dialogue: Dialogue) -> User:
     phone, sent = await _send_code(client, dialogue)
-    where = _WHERE.get(sent.type)
+    where = logins.WHERE.get(way := way_of(sent))
     if where is None:
-        raise LoginFailed(
-            dialogue.texts.gettext("Telegram wants an e-mail address for logins: set one in the Telegram app first")
-        )
+        raise LoginFailed(logins.fault(dialogue.texts, "email"))
     dialogue.tell(where.said_in(dialogue.texts))
 
     async def with_code(typed: str) -> object:
-        code = typed.strip() if sent.type in _IN_WORDS else digits(typed)
+        code = code_in(typed, way)
         return await client.sign_in(phone, sent.phone_code_hash, code)
 
     try:
@@ -126,12 +105,8 @@ async def _send_code(client: Client, dialogue: Dialogue) -> tuple[str, SentCode]
 
     async def with_phone(typed: str) -> tuple[str, SentCode]:
         if ":" in typed:
-            raise LoginFailed(
-                dialogue.texts.gettext(
-                    "that is a bot's token: here the phone number of an account is wanted, which reads the posts"
-                )
-            )
-        phone = digits(typed).removeprefix("00")
+            raise LoginFailed(logins.fault(dialogue.texts, "bot_token"))
+        phone = number_in(typed)
         return phone, await client.send_phone_number_code(phone)
 
     return await _answered(dialogue, _PHONE, with_phone)
@@ -151,6 +126,21 @@ async def _answered(
             asked = t.gettext("Wrong. {question}", question=question.said_in(t))
             dialogue.tell(reason)
     return await attempt(await asyncio.to_thread(dialogue.ask, asked, hidden))
+
+
+def way_of(sent: SentCode) -> str:
+    """What Telegram calls the way on which it has sent a code."""
+    return str(sent.type.name).lower()
+
+
+def number_in(typed: str) -> str:
+    """The phone number in what somebody typed, with its country code and nothing else."""
+    return digits(typed).removeprefix("00")
+
+
+def code_in(typed: str, way: str) -> str:
+    """The code in what somebody typed, which came on that way."""
+    return typed.strip() if way in logins.IN_WORDS else digits(typed)
 
 
 def digits(typed: str) -> str:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyrogram.errors import FloodWait, RPCError
 
 from config.texts import Message, Texts
+from models.words import logins
 
 _TOKEN = Message("Telegram refuses TELEGRAM_BOT_TOKEN: ask @BotFather for the present one")
-_APPLICATION = Message(
-    "Telegram refuses TELEGRAM_API_ID and TELEGRAM_API_HASH: copy both again from https://my.telegram.org; they belong "
-    "together"
-)
 _BANNED = Message("Telegram has banned or deleted this account: take another one, with `make session`")
-_CODE = Message("the code is wrong: only the newest one counts")
-_PATIENCE = Message("Telegram has had too many attempts with this number: try again tomorrow")
-_OF_APPLICATION = {"API_ID_INVALID": _APPLICATION, "API_ID_PUBLISHED_FLOOD": _APPLICATION}
+_OF_APPLICATION = {"API_ID_INVALID": logins.APPLICATION, "API_ID_PUBLISHED_FLOOD": logins.APPLICATION}
 
 OF_BOT = _OF_APPLICATION | {
     "ACCESS_TOKEN_INVALID": _TOKEN,
@@ -37,31 +34,11 @@ OF_SESSION = _OF_APPLICATION | {
 }
 """Of an account whose session is opened."""
 
-OF_LOGIN = _OF_APPLICATION | {
-    "PHONE_NUMBER_INVALID": Message(
-        "Telegram does not know this number: give it with the country code, +34 600 11 22 33"
-    ),
-    "PHONE_NUMBER_UNOCCUPIED": Message(
-        "nobody on Telegram has this number: sign up with one of Telegram's own applications first"
-    ),
-    "PHONE_NUMBER_BANNED": Message("Telegram has banned this number: take another account"),
-    "PHONE_NUMBER_FLOOD": _PATIENCE,
-    "PHONE_PASSWORD_FLOOD": _PATIENCE,
-    "SEND_CODE_UNAVAILABLE": _PATIENCE,
-    "PHONE_CODE_INVALID": _CODE,
-    "PHONE_CODE_EMPTY": _CODE,
-    "PHONE_CODE_EXPIRED": Message("the code has expired: run `make session` again"),
-    "PASSWORD_HASH_INVALID": Message(
-        "the password is wrong: it is that of Settings → Privacy and Security → Two-Step Verification"
-    ),
-    "USER_DEACTIVATED": _BANNED,
-    "USER_DEACTIVATED_BAN": _BANNED,
-    "": Message("Telegram refuses the login"),
-}
+OF_LOGIN = logins.FAULTS
 """Of a person who logs in with number, code and password."""
 
 
-def said(error: RPCError, reasons: dict[str, Message], t: Texts) -> str:
+def said(error: RPCError, reasons: Mapping[str, Message], t: Texts) -> str:
     """Why Telegram refused, with its own word for it at the end."""
     if isinstance(error, FloodWait):
         rest = t.duration(int(str(error.value)))

@@ -8,7 +8,7 @@ See https://core.telegram.org/api/auth#frozen-accounts.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from pyrogram import Client, raw
@@ -33,10 +33,20 @@ KEYS = (IncidentKey.ACCOUNT_FROZEN, IncidentKey.ACCOUNT_LIMITED, IncidentKey.ACC
 
 
 class Standing:
-    """Watches the account and tells the admins. *now* is a steady clock in seconds."""
+    """Watches the account and tells the admins. *now* is a steady clock in seconds.
 
-    def __init__(self, account: Client, database: Database, now: Callable[[], float] = time.monotonic) -> None:
-        self._account = account
+    *frozen* is awaited with why it is frozen, or with None.
+    """
+
+    def __init__(
+        self,
+        account: Client,
+        database: Database,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        frozen: Callable[[str | None], Awaitable[None]] | None = None,
+    ) -> None:
+        self._account, self._frozen = account, frozen
         self._database = database
         self._now = now
         self._refused: dict[IncidentKey, tuple[float, str]] = {}
@@ -46,6 +56,11 @@ class Standing:
         """Note that Telegram has refused a call with one of the :data:`REFUSALS`."""
         key = IncidentKey.ACCOUNT_LIMITED if error == PeerFlood.ID else IncidentKey.ACCOUNT_FROZEN
         self._refused[key] = (self._now(), error)
+        self._suspected.set()
+
+    async def renew(self) -> None:
+        """Another account is to be watched: look at it as soon as it is up."""
+        self._refused.clear()
         self._suspected.set()
 
     async def watch(self, up: asyncio.Event) -> None:
@@ -71,6 +86,8 @@ class Standing:
         found = {key: error for key, (_, error) in self._refused.items()} | found
         for key in KEYS:
             await self._record(key, found.get(key))
+        if self._frozen is not None:
+            await self._frozen(found.get(IncidentKey.ACCOUNT_FROZEN))
         return bool(found)
 
     async def _record(self, key: IncidentKey, text: str | None) -> None:

@@ -275,6 +275,12 @@ class Reader:
         if self._channels.pop(channel_id, None) is not None:
             self._names = {name: owner for name, owner in self._names.items() if owner != channel_id}
 
+    def forget_all(self) -> None:
+        """Forget every channel: what is known of them is one account's."""
+        self._channels.clear()
+        self._names.clear()
+        self._all_read_at = self._newest_read_at = float("-inf")
+
     def _learn(self, chats: Sequence[Any], channel_id: int) -> Channel:
         chat = next((chat for chat in chats if chat.id == channel_id), None)
         if chat is None:

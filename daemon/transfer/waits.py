@@ -9,6 +9,9 @@ REMEMBERED = 10_000
 BREAK_S = 120.0
 """A job that is requeued again sooner than this has not got anywhere, even if the account was up in between."""
 
+AWAY_S = 2.0
+"""An account that was not up for so long was away. While it is up, it is noted more often."""
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -26,9 +29,11 @@ class Waits:
         self._waits: OrderedDict[int, Wait] = OrderedDict()
         self._account_up_at = float("-inf")
 
-    def account_is_up(self, now: float) -> None:
-        """Note that the account is up at *now*: waits for it end."""
+    def account_is_up(self, now: float) -> list[int]:
+        """Note that the account is up at *now*: waits for it end. Return the jobs that waited, where it was away."""
+        was_away = now - self._account_up_at > AWAY_S
         self._account_up_at = now
+        return [job_id for job_id, wait in self._waits.items() if wait.reason == ACCOUNT_AWAY] if was_away else []
 
     def requeued(self, job_id: int, reason: str, now: float) -> float:
         """Note that a job was requeued, and return for how many seconds it has waited for *reason*."""

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyrogram import Client
 from pyrogram.errors import RPCError
@@ -76,6 +77,11 @@ class TransferClients:
     account_refused: Callable[[str], None] = lambda _error: None
     """Is told when Telegram restricts the account, with its error."""
 
+    @cached_property
+    def reader(self) -> Reader:
+        """What reads with the account."""
+        return Reader(self.account)
+
 
 class Transfers:
     """Takes jobs from the queue to their end."""
@@ -117,6 +123,16 @@ class Transfers:
             group.create_task(self._close_idle(), name="close idle media sessions")
             group.create_task(self._progress.run(), name="progress")
 
+    async def let_go(self) -> None:
+        """Put the running jobs back in the queue, and forget what the account knew: another one is to read."""
+        tasks = [run.task for run in self._runs.values() if run.task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CANCEL_S)
+        self._clients.reader.forget_all()
+        await self._reading.renew()
+
     async def drain(self, seconds: float) -> None:
         """Claim no more jobs, give running ones *seconds* to finish, requeue the rest, close the media sessions."""
         self._draining = True
@@ -137,7 +153,7 @@ class Transfers:
         home = await self._clients.bot.storage.dc_id()
         resolver = Resolver(
             Reader(self._clients.bot),
-            Reader(self._clients.account),
+            self._clients.reader,
             database=self._database,
             settings=self._settings,
             account_is_up=self._clients.account_is_up,
@@ -268,11 +284,12 @@ class Transfers:
                 await self._database(queue.heartbeat, run.job.id, self._owner, LEASE_S, _now())
 
     async def _check_leases(self) -> None:
-        """Stop jobs that were cancelled, or that another worker has, and note that the account is up while it is."""
+        """Stop jobs that were cancelled, or that another worker has; let those go on that waited for the account."""
         while True:
             await asyncio.sleep(CHECK_S)
             if self._clients.account_is_up():
-                self._waits.account_is_up(time.monotonic())
+                if waited := self._waits.account_is_up(time.monotonic()):
+                    await self._database(queue.hurry, waited, _now())
             if runs := self._running():
                 leased = await self._database(queue.held_by, self._owner)
                 for run in runs:

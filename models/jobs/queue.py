@@ -20,14 +20,14 @@ event: the bot's answer to the command has said it.
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import peewee
 
 from models import outbox
-from models.database import execute, fetch, joined_transaction, transaction
+from models.database import execute, fetch, joined_transaction, marks, transaction
 from models.errors import LeaseLost
 from models.event_kinds import BatchFinished, JobFinished
 from models.jobs import budgets, cache, scheduling, states, uploads, usage
@@ -62,6 +62,7 @@ WHERE state = '{JobState.QUEUED}' AND not_before <= :now AND user_id NOT IN (
     UNION ALL SELECT user_id FROM job WHERE state IN ({sql_list(_SERVED)}) AND moved_at > :recently)
 """
 _LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({sql_list(RUNNING)}) AND lease_until <= ? ORDER BY id"
+_HURRY = f"UPDATE job SET not_before = ? WHERE state = '{JobState.QUEUED}' AND not_before > ?"
 _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({sql_list(RUNNING)})"
 _ADD = f"""
 INSERT INTO job (user_id, chat_id, link, batch_id, source_key, reply_to, state, moved_at, priority, round, attempts,
@@ -393,6 +394,13 @@ def put_back(job_id: int, owner: str, not_before: int, count_attempt: bool, now:
     with transaction():
         job = states.held_by(job_id, owner)
         return _back(job, job.attempts if count_attempt else job.attempts - 1, not_before, now)
+
+
+def hurry(job_ids: Collection[int], now: int) -> None:
+    """Let jobs in the queue be claimed at once: what they waited for is there."""
+    if job_ids:
+        with transaction(durable=False):
+            execute(f"{_HURRY} AND id IN ({marks(job_ids)})", (now, now, *job_ids))
 
 
 def take_over(name: str, now: int) -> tuple[JobInfo, ...]:

@@ -217,6 +217,11 @@ def remember(
     return known
 
 
+def forget_hashes() -> None:
+    """Forget what only the account that has read until now knows of chats. Inside the caller's transaction."""
+    execute("UPDATE source SET access_hash = NULL, administered = 0 WHERE access_hash IS NOT NULL OR administered")
+
+
 def get(chat_id: int) -> SourceInfo | None:
     """Return the chat with this bare id, or None when it is not known."""
     row = execute(f"SELECT {_COLUMNS} FROM source WHERE id = ?", (chat_id,)).fetchone()

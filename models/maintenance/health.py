@@ -6,12 +6,15 @@ from typing import Any
 
 from config.units import MIB
 from models import outbox
+from models.accounts import pool
 from models.database import transaction
-from models.event_kinds import IncidentClosed, IncidentKey, IncidentOpened
+from models.event_kinds import OF_THE_ACCOUNT, IncidentClosed, IncidentKey, IncidentOpened
 from models.tables import Heartbeat, Incident
 
 BEAT_STALE_S = 30
 """A program whose newest heartbeat is older does not run."""
+STANDBYS = 3
+"""How many accounts an alarm offers in place of the lost one."""
 LOW_DISK_BYTES = 256 * MIB
 """With less free than this the disk is nearly full."""
 
@@ -136,7 +139,8 @@ def _begin(key: IncidentKey, text: str, now: int, in_words: Mapping[str, str] | 
     if _open(key).exists():
         return False
     incident: int = Incident.insert(key=key, text=text, in_words=in_words, opened_at=now).execute()
-    opened = IncidentOpened(key=key, text=text, in_words=in_words or {})
+    standbys = [(each.id, each.name) for each in pool.standbys()[:STANDBYS]] if key in OF_THE_ACCOUNT else ()
+    opened = IncidentOpened(key=key, text=text, in_words=in_words or {}, standbys=standbys)
     outbox.append(opened, None, now, key=f"incident:{incident}:opened")
     return True
 

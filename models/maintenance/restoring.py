@@ -17,6 +17,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from models import console_sessions, database, notes, outbox
+from models.accounts import logins
 from models.database import files
 from models.errors import BackupUnsound
 from models.event_kinds import AlertReason
@@ -138,6 +139,7 @@ def _tell(file: Path, made_at: int, now: int) -> None:
             notes.put(stars_cursor.NOTE, stars_cursor.beginning(made_at), now)
         queue.lose(now)
         console_sessions.end_everything(now)
+        logins.end_all("restored")
         broadcasts.end_all("restored", now)
         codes.hold(now)
     finally:

@@ -26,6 +26,7 @@ FORGETTABLE = (
     EventKind.ACCESS_ENDING,
     EventKind.ACCESS_GIVEN,
     EventKind.ACCESS_TAKEN,
+    EventKind.ACCOUNT_CHANGED,
     EventKind.BATCH_FINISHED,
     EventKind.BATCH_HELD,
     EventKind.BROADCAST_ANNOUNCED,
@@ -82,6 +83,7 @@ DO UPDATE SET jobs = daily_total.jobs + excluded.jobs, bytes = daily_total.bytes
 """
 
 _PRUNED = {
+    "account_login": "expires_at < :before",
     "console_session": "seen_at < :before",
     "batch": "created_at < :before AND NOT EXISTS (SELECT 1 FROM job WHERE job.batch_id = batch.id)",
     "complaint": "decided_at < :before",

@@ -8,12 +8,12 @@ from models.event_kinds import IncidentKey
 
 INCIDENTS: Mapping[str, Callable[[Texts], str]] = {
     IncidentKey.ACCOUNT_REVOKED: lambda t: t.gettext(
-        "Telegram has logged out the reading account, so I cannot deliver anything. Make a new session (make "
-        "session), put it into TELEGRAM_SESSION_STRING and restart. I still answer customers."
+        "Telegram has logged out the reading account, so I deliver nothing that needs it. Log it, or another one, in "
+        "on the console's page Accounts (or with make session, for TELEGRAM_SESSION_STRING): links that wait go on."
     ),
     IncidentKey.ACCOUNT_BANNED: lambda t: t.gettext(
-        "Telegram has banned the reading account, so I cannot deliver anything. Put the session of another "
-        "account into TELEGRAM_SESSION_STRING and restart. I still answer customers."
+        "Telegram has banned the reading account, so I deliver nothing that needs it. Log another one in on the "
+        "console's page Accounts (or with make session, for TELEGRAM_SESSION_STRING): links that wait go on."
     ),
     IncidentKey.ACCOUNT_FROZEN: lambda t: t.gettext(
         "Telegram has frozen the reading account: it still reads the chats that it is in, but opens no new ones. "

@@ -46,6 +46,7 @@ SECTIONS: Mapping[str, tuple[Act, Callable[[Texts], str]]] = {
     "console_shop.shop": (Act.SEE_SHOP, lambda t: t.gettext("Shop")),
     "console_messages.messages": (Act.SEE_MESSAGES, lambda t: t.gettext("Messages")),
     "console_health.health": (Act.SEE_HEALTH, lambda t: t.gettext("Health")),
+    "console_accounts.accounts": (Act.MANAGE_ACCOUNTS, lambda t: t.gettext("Accounts")),
     "console_audit.audit": (Act.SEE_AUDIT, lambda t: t.gettext("Audit")),
     "console_settings.settings": (Act.SEE_SETTINGS, lambda t: t.gettext("Settings")),
     "console_sessions.sessions": (Act.SEE_SESSIONS, lambda t: t.gettext("Sessions")),

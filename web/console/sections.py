@@ -3,6 +3,7 @@
 from flask import Flask
 
 from web.console import (
+    accounts,
     audit,
     chats,
     codes,
@@ -29,6 +30,7 @@ BLUEPRINTS = (
     codes.blueprint,
     messages.blueprint,
     health.blueprint,
+    accounts.blueprint,
     log.blueprint,
     chats.blueprint,
     audit.blueprint,

@@ -7,9 +7,11 @@ from typing import Any
 from config.texts import Texts
 from daemon.screens import announcements, complaints, keyboard, referrals
 from daemon.screens.announcements import Setting
-from daemon.screens.operator import admin, broadcasts, codes, console, income
+from daemon.screens.operator import accounts, admin, broadcasts, codes, console, income
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import (
+    OF_THE_ACCOUNT,
+    AccountChanged,
     AdminAlert,
     AlertReason,
     BroadcastAnnounced,
@@ -21,6 +23,7 @@ from models.event_kinds import (
     ConsoleEntered,
     Digest,
     DisputeClosed,
+    IncidentOpened,
     MessageRelayed,
     Payload,
     PaymentCompleted,
@@ -226,11 +229,21 @@ def _console_entered(payload: ConsoleEntered, setting: Setting) -> Screen:
     return console.entered(setting.t, payload, setting.t.date(payload.at, setting.timezone))
 
 
+def incident(payload: IncidentOpened, setting: Setting) -> Screen | None:
+    """What is wrong; of a lost account, which others there are."""
+    screen = announcements.render(payload, setting)
+    if screen is None or payload.key not in OF_THE_ACCOUNT:
+        return screen
+    return Screen(screen.text, accounts.instead(setting.t, payload.standbys))
+
+
 KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     AdminAlert: alert,
     ShopNotice: notice,
     Digest: digest,
     PricesCut: prices_cut,
+    IncidentOpened: incident,
+    AccountChanged: lambda payload, setting: accounts.changed(setting.t, payload),
     MessageRelayed: relayed,
     ComplaintMade: complaint,
     ComplaintDecided: complaints.answer,

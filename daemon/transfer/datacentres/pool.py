@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pyrogram import Client
@@ -293,8 +294,8 @@ class DataCentrePools:
     """
 
     def __init__(self, client: Client, limits: PoolLimits, cipher: Cipher, *, sends: bool = False) -> None:
-        self._opener = Opener(client, cipher, sends=sends)
-        self._limits = limits
+        self._new_opener = partial(Opener, client, cipher, sends=sends)
+        self._opener, self._limits = self._new_opener(), limits
         self._pools: dict[int, DataCentrePool] = {}
 
     def to(self, data_centre: int) -> DataCentrePool:
@@ -311,3 +312,9 @@ class DataCentrePools:
     async def stop(self) -> None:
         """Stop every pool. Calls under way fail."""
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+
+    async def renew(self) -> None:
+        """Stop every pool, and begin anew with the account that the client has then."""
+        await self.stop()
+        self._pools.clear()
+        self._opener = self._new_opener()

@@ -25,6 +25,8 @@ NOT_EXPORTED = {
     "listed_chat": "chats, no persons",
     "broadcast": "what the shop wrote to its customers, and which admin did",
     "source": "a chat, and which admin decided about it",
+    "account": "an account of the shop's own, which its operator has logged in",
+    "account_login": "that somebody of the team has logged in an account",
     "console_link": "a link of ten minutes into the console, for somebody of the team",
 }
 WORDS = {
@@ -43,6 +45,7 @@ WORDS = {
     "broadcast_recipient.state": "sent",
     "consent.answer": "yes",
     "code.kind": "access",
+    "account.state": "standby",
 }
 """What a column holds that does not take any text."""
 KEPT = {
@@ -60,6 +63,8 @@ KEPT = {
     "broadcast": "what the shop wrote, and which admin did",
     "source": "a chat's row names the admin who decided about it, not a customer",
     "complaint": "the decision names the admin; who complained, and why, is emptied",
+    "account": "an account of the shop's own; its operator deletes it in the console",
+    "account_login": "which admin logged in an account; forgotten with age",
     "audit": "who of the team did something; whom it concerned is a pseudonym",
 }
 

@@ -424,12 +424,14 @@ def test_a_session_in_use_under_another_path_is_left_alone(place: Place, sandbox
     at_sandbox(place, sandbox)
     sandbox.control("DELETE", "/stats")
 
-    with account_guard.held(settings.load(place.environ, None)):
-        assert_told(
-            place,
-            "ok    account: its session is in use by a daemon with another DB_PATH: left alone",
-            "bien   cuenta: su sesión la usa un daemon con otro DB_PATH: no se toca",
-        )
+    loaded, guard = settings.load(place.environ, None), account_guard.Guard()
+    guard.take(loaded.telegram_session_string, loaded.telegram_endpoint)
+    assert_told(
+        place,
+        "ok    account: its session is in use by a daemon with another DB_PATH: left alone",
+        "bien   cuenta: su sesión la usa un daemon con otro DB_PATH: no se toca",
+    )
+    guard.release()
 
     opened = sandbox.control("GET", "/stats")["calls_by_account"]
     assert not [account for account in opened if "users.getUsers" in opened[account] and account != bot_id(place)]

@@ -451,6 +451,43 @@ async def test_phone_login_with_two_step_verification(sandbox: Sandbox, faults: 
             await again.get_me()
 
 
+async def test_a_code_is_sent_again_by_sms(sandbox: Sandbox) -> None:
+    phone = sandbox.scenario["operator"]["phone"]
+    client = clients.client(sandbox.scenario)
+    await client.connect()
+    try:
+        sent = await client.send_phone_number_code(phone)
+        again = await client.resend_phone_number_code(phone, sent.phone_code_hash)
+        assert (sent.type.name, again.type.name) == ("APP", "SMS")
+        with pytest.raises(errors.PhoneCodeExpired):
+            await client.sign_in(phone, sent.phone_code_hash, "0")
+        with pytest.raises(errors.SendCodeUnavailable):
+            await client.resend_phone_number_code(phone, again.phone_code_hash)
+    finally:
+        await client.disconnect()
+
+
+async def test_a_scanned_code_logs_in(sandbox: Sandbox, faults: Callable[..., Any]) -> None:
+    person = new_user(sandbox)
+    faults("password", account=person["id"], password="open sesame")
+    client = clients.client(sandbox.scenario)
+    export = raw.functions.auth.ExportLoginToken(api_id=client.api_id, api_hash=client.api_hash, except_ids=[])
+    await client.connect()
+    try:
+        shown = await client.invoke(export)
+        async with running(account(sandbox, person["session_string"], no_updates=True)) as phone:
+            await phone.invoke(raw.functions.auth.AcceptLoginToken(token=shown.token))
+            with pytest.raises(errors.AuthTokenAlreadyAccepted):
+                await phone.invoke(raw.functions.auth.AcceptLoginToken(token=shown.token))
+        update, _, _ = await asyncio.wait_for(client.dispatcher.updates_queue.get(), 5)
+        assert isinstance(update, raw.types.UpdateLoginToken)
+        with pytest.raises(errors.SessionPasswordNeeded):
+            await client.invoke(export)
+        assert (await client.check_password("open sesame")).id == person["id"]
+    finally:
+        await client.disconnect()
+
+
 async def test_wrong_credentials(sandbox: Sandbox) -> None:
     for options, error in (
         ({"bot_token": "1:wrong"}, errors.AccessTokenInvalid),

@@ -1,4 +1,4 @@
-"""auth.* and account.getPassword: logging in and out, by bot token, by phone, and in a second data centre."""
+"""auth.* and account.getPassword: logging in and out: by bot token, phone or QR code, and in a second data centre."""
 
 import os
 import secrets
@@ -14,6 +14,7 @@ from .world import User
 
 SERVICE_ACCOUNT = 777000
 _CODE_LENGTH = 5
+_TOKEN_S = 30
 
 
 @dataclass
@@ -22,6 +23,16 @@ class PhoneLogin:
 
     phone: str
     code: str
+    by_sms: bool = False
+
+
+@dataclass
+class LoginToken:
+    """What a QR code holds: which key it logs in, until when, and as whom once it was scanned."""
+
+    key_id: bytes
+    expires: float
+    user_id: int | None = None
 
 
 @dataclass
@@ -32,6 +43,7 @@ class Logins:
     exported: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     half_way: dict[bytes, int] = field(default_factory=dict)
     challenges: dict[int, srp.Challenge] = field(default_factory=dict)
+    tokens: dict[bytes, LoginToken] = field(default_factory=dict)
 
     def code_for(self, phone: str) -> str | None:
         """The newest code sent to a phone."""
@@ -45,6 +57,18 @@ def _digits(phone: str) -> str:
 def _check_application(call: Call, api_id: int, api_hash: str) -> None:
     if api_id != call.server.api_id or api_hash != call.server.api_hash:
         raise RpcError(400, "API_ID_INVALID")
+
+
+def _new_code() -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(_CODE_LENGTH))
+
+
+def _signed_in(call: Call, user: User) -> TLObject:
+    """The login of somebody whose code was right, or who has scanned one, if there is no password to ask for."""
+    if user.password is not None:
+        call.world.part(Logins).half_way[call.session.key.id] = user.id
+        raise RpcError(401, "SESSION_PASSWORD_NEEDED")
+    return _authorization(call, user)
 
 
 def _authorization(call: Call, user: User) -> TLObject:
@@ -72,12 +96,67 @@ def send_code(call: Call, query: raw.functions.auth.SendCode) -> TLObject:
         raise RpcError(400, "PHONE_NUMBER_INVALID")
     if user.banned:
         raise RpcError(400, "PHONE_NUMBER_BANNED")
-    login = PhoneLogin(phone, "".join(secrets.choice("0123456789") for _ in range(_CODE_LENGTH)))
+    login = PhoneLogin(phone, _new_code())
     hash_ = secrets.token_hex(9)
     call.world.part(Logins).codes[hash_] = login
     text = f"Login code: {login.code}. Do not give this code to anyone, even if they say they are from Telegram!"
     posting.send(call.server, SERVICE_ACCOUNT, user.id, posting.Draft(text))
-    return raw.types.auth.SentCode(type=raw.types.auth.SentCodeTypeApp(length=_CODE_LENGTH), phone_code_hash=hash_)
+    return raw.types.auth.SentCode(
+        type=raw.types.auth.SentCodeTypeApp(length=_CODE_LENGTH),
+        phone_code_hash=hash_,
+        next_type=raw.types.auth.CodeTypeSms(),
+    )
+
+
+@method("auth.resendCode", anyone=True)
+def resend_code(call: Call, query: raw.functions.auth.ResendCode) -> TLObject:
+    """The next way after the application is an SMS, and there is none after that."""
+    logins = call.world.part(Logins)
+    login = logins.codes.get(query.phone_code_hash)
+    if login is None or login.phone != _digits(query.phone_number):
+        raise RpcError(400, "PHONE_CODE_EXPIRED")
+    if login.by_sms:
+        raise RpcError(406, "SEND_CODE_UNAVAILABLE")
+    del logins.codes[query.phone_code_hash]
+    hash_ = secrets.token_hex(9)
+    logins.codes[hash_] = PhoneLogin(login.phone, _new_code(), by_sms=True)
+    return raw.types.auth.SentCode(type=raw.types.auth.SentCodeTypeSms(length=_CODE_LENGTH), phone_code_hash=hash_)
+
+
+@method("auth.exportLoginToken", anyone=True)
+def export_login_token(call: Call, query: raw.functions.auth.ExportLoginToken) -> TLObject:
+    """A new token for this key, or the login itself once its last one was scanned."""
+    _check_application(call, query.api_id, query.api_hash)
+    tokens, now = call.world.part(Logins).tokens, call.world.now()
+    of_key = [token for token, each in tokens.items() if each.key_id == call.session.key.id]
+    accepted = next((tokens[token].user_id for token in of_key if tokens[token].user_id is not None), None)
+    for token in of_key:
+        if accepted is not None or tokens[token].expires <= now:
+            del tokens[token]
+    if accepted is not None:
+        return raw.types.auth.LoginTokenSuccess(authorization=_signed_in(call, call.world.users[accepted]))
+    token = os.urandom(32)
+    tokens[token] = LoginToken(call.session.key.id, now + _TOKEN_S)
+    return raw.types.auth.LoginToken(expires=int(now + _TOKEN_S), token=token)
+
+
+@method("auth.acceptLoginToken", bots=False)
+def accept_login_token(call: Call, query: raw.functions.auth.AcceptLoginToken) -> TLObject:
+    """Somebody who is logged in has scanned a QR code."""
+    known = call.world.part(Logins).tokens.get(query.token)
+    if known is None:
+        raise RpcError(400, "AUTH_TOKEN_INVALID")
+    if known.expires <= call.world.now():
+        raise RpcError(400, "AUTH_TOKEN_EXPIRED")
+    if known.user_id is not None:
+        raise RpcError(400, "AUTH_TOKEN_ALREADY_ACCEPTED")
+    known.user_id = call.user.id
+    call.server.tell_key(known.key_id, raw.types.UpdateLoginToken())
+    now = call.world.now()
+    return raw.types.Authorization(
+        hash=secrets.randbits(62), device_model="", platform="", system_version="", api_id=call.server.api_id,
+        app_name="", app_version="", date_created=now, date_active=now, ip="", country="", region="",
+    )  # fmt: skip
 
 
 @method("auth.signIn", anyone=True)
@@ -93,10 +172,7 @@ def sign_in(call: Call, query: raw.functions.auth.SignIn) -> TLObject:
     del logins.codes[query.phone_code_hash]
     user = call.world.user_by_phone(login.phone)
     assert user is not None
-    if user.password is not None:
-        logins.half_way[call.session.key.id] = user.id
-        raise RpcError(401, "SESSION_PASSWORD_NEEDED")
-    return _authorization(call, user)
+    return _signed_in(call, user)
 
 
 @method("account.getPassword", anyone=True, bots=False)

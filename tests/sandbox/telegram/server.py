@@ -226,6 +226,14 @@ class Server:
         """Send updates to the sessions of an account that are connected; others ask for the difference later."""
         self.delivery.push(user_id, build, exclude)
 
+    def tell_key(self, key_id: bytes, update: "raw.base.Update") -> None:
+        """Send an update to whoever is connected under a key, which need not be logged in."""
+        key = self.key(key_id)
+        body = raw.types.UpdateShort(update=update, date=self.world.now()).write()
+        for session in key.sessions.values() if key else ():
+            if session.connection in self.connections:
+                session.connection.send(session, body, reply=False)
+
     def set_blocked(self, user_id: int, blocked_id: int, blocked: bool) -> None:
         """A user blocks or unblocks somebody; a bot hears that it was stopped."""
         blocker = self.world.users[user_id]

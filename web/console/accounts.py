@@ -1,0 +1,121 @@
+"""The accounts that read: how each is, and who logs in, takes over, rests or goes."""
+
+from collections.abc import Callable
+
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from models import acts
+from models.accounts import logins, pool
+from models.accounts.logins import LoginInfo
+from models.errors import LoginRefused, MoveRefused, NotFound
+from models.roles import Act
+from models.words import logins as words
+from web import rendering
+from web.accounts import steps
+from web.console import guard, layout
+from web.console.words import states
+
+blueprint = guard.section("accounts", "/accounts")
+
+
+@blueprint.get("")
+@guard.needs(Act.MANAGE_ACCOUNTS)
+def accounts() -> Response:
+    """Every account, and the way to log another one in."""
+    found, reader = guard.visitor(), pool.reader()
+    open_login = logins.current()
+    return layout.show(
+        "console/accounts.html",
+        accounts=pool.all(),
+        reader=reader,
+        state=states.of_account,
+        number=steps.number(found.t),
+        codes_left=logins.codes_left(found.now),
+        login=open_login if open_login is not None and open_login.by == found.actor.id else None,
+        now=found.now,
+    )
+
+
+@blueprint.post("/login")
+@guard.needs(Act.MANAGE_ACCOUNTS)
+def begin() -> BaseResponse:
+    """Begin to log an account in."""
+    found = guard.visitor()
+    reads = request.form.get("reads") == "1"
+    try:
+        steps.begin(request.form, lambda how: acts.begin_login(found.actor, how, found.now, reads=reads), found.now)
+    except LoginRefused as error:
+        return layout.done(url_for("console_accounts.accounts"), words.fault(found.t, error.reason), "bad")
+    return redirect(url_for("console_accounts.login"), 303)
+
+
+@blueprint.get("/login")
+@guard.needs(Act.MANAGE_ACCOUNTS)
+def login() -> BaseResponse:
+    """What the visitor's log-in asks for now; once it is over, the accounts."""
+    found, present = guard.visitor(), _own()
+    if present is None:
+        return redirect(url_for("console_accounts.accounts"), 303)
+    view = steps.view(present, rendering.current_settings().secret_key, found.t, found.now)
+    if view.is_done:
+        said = found.t.gettext("{name} is logged in.", name=present.said.get("name", ""))
+        return layout.done(url_for("console_accounts.accounts"), said)
+    return steps.shown(layout.show("console/account_login.html", view=view), view)
+
+
+@blueprint.post("/login/answer")
+@guard.needs(Act.MANAGE_ACCOUNTS)
+def answer() -> BaseResponse:
+    """Take what was typed."""
+    found, present = guard.visitor(), _own()
+    if present is not None:
+        try:
+            steps.proceed(present, request.form, found.now)
+        except LoginRefused as error:
+            return layout.done(url_for("console_accounts.login"), words.fault(found.t, error.reason), "wait")
+    return redirect(url_for("console_accounts.login"), 303)
+
+
+@blueprint.post("/<int:account_id>/use")
+@guard.needs(Act.MANAGE_ACCOUNTS)
+def use(account_id: int) -> BaseResponse:
+    """Let an account read from now on."""
+    found = guard.visitor()
+    return _do(lambda: acts.use_account(found.actor, account_id, found.now), found.t.gettext("It reads from now on."))
+
+
+@blueprint.post("/<int:account_id>/pause")
+@guard.needs(Act.MANAGE_ACCOUNTS)
+def pause(account_id: int) -> BaseResponse:
+    """Let nobody read with an account."""
+    found = guard.visitor()
+    said = found.t.gettext("It is paused. Links that need it wait.")
+    return _do(lambda: acts.pause_account(found.actor, account_id, found.now), said)
+
+
+@blueprint.post("/<int:account_id>/forget")
+@guard.needs(Act.MANAGE_ACCOUNTS)
+def forget(account_id: int) -> BaseResponse:
+    """Delete an account that does not read."""
+    found = guard.visitor()
+    said = found.t.gettext("It is deleted here. Its session ends in Telegram: Settings, Devices.")
+    return _do(lambda: acts.forget_account(found.actor, account_id, found.now), said)
+
+
+def _own() -> LoginInfo | None:
+    """The visitor's newest log-in."""
+    return logins.newest(guard.visitor().actor.id)
+
+
+def _do(act: Callable[[], None], said: str) -> BaseResponse:
+    t = guard.visitor().t
+    try:
+        act()
+    except NotFound:
+        return layout.done(
+            url_for("console_accounts.accounts"), t.gettext("That account is not there any more."), "bad"
+        )
+    except MoveRefused:
+        return layout.done(url_for("console_accounts.accounts"), t.gettext("That account is in use."), "bad")
+    return layout.done(url_for("console_accounts.accounts"), said)
