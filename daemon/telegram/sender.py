@@ -31,7 +31,7 @@ from daemon.database import Database
 from daemon.telegram.bucket import TokenBucket
 from daemon.telegram.errors import AlreadySent, Unreachable
 from daemon.telegram.rpc import LONGEST_FLOOD_S, invoke
-from daemon.telegram.screen import Button, Keyboard, Screen
+from daemon.telegram.screen import Button, Keyboard, Screen, fitting
 from models import users
 from models.errors import NotFound
 
@@ -260,7 +260,7 @@ def markup(keyboard: Keyboard) -> raw.types.ReplyInlineMarkup | None:
     """The keyboard in Telegram's form; None for an empty one."""
     if not keyboard:
         return None
-    rows = [raw.types.KeyboardInlineButtonRow(buttons=[_button(button) for button in row]) for row in keyboard]
+    rows = [raw.types.KeyboardInlineButtonRow(buttons=[_button(button) for button in row]) for row in fitting(keyboard)]
     return raw.types.ReplyInlineMarkup(rows=rows)
 
 

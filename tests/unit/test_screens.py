@@ -35,7 +35,7 @@ from daemon.screens.operator import codes as operators_codes
 from daemon.screens.operator.codes import Composed
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
-from daemon.telegram.screen import Screen
+from daemon.telegram.screen import Button, Screen, fits, fitting
 from models import event_kinds, sale_notices, users
 from models.books.history import Moment
 from models.errors import ActRefused, RefundRefused
@@ -638,12 +638,21 @@ def test_every_screen_is_well_formed_and_fits(language: str) -> None:
         assert not tags.open
         assert 0 < len(tags.text) <= 4096
         assert not re.search(r"\{\w+\}", tags.text.replace("{plan}", "")), "a placeholder was not filled"
-        for row in screen.keyboard:
+        for row in fitting(screen.keyboard):
             assert 1 <= len(row) <= 8
+            assert fits(row), "a telephone cuts it off"
             for button in row:
                 assert 0 < len(button.text) <= 64
                 assert [bool(each) for each in (button.data, button.url, button.app)].count(True) == 1
                 assert len(button.data.encode()) <= 64
+
+
+def test_a_row_is_broken_only_where_labels_would_be_cut_off() -> None:
+    short, long = Button("📖 Guide", "a"), Button("🚫 Bloquear esta publicação", "b")
+
+    assert fitting(((short, short), (short, long))) == ((short, short), (short,), (long,))
+    assert fitting(((Button("10 customers", "c"),) * 4,)) == ((Button("10 customers", "c"),) * 2,) * 2
+    assert fitting(()) == () and fits(())
 
 
 def test_who_was_erased_hears_of_it_in_the_language_they_had() -> None:
