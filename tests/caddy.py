@@ -22,7 +22,7 @@ from tests.paypal_shop import free_port, until
 CADDYFILE = machine.REPOSITORY / "deploy" / "Caddyfile"
 
 
-class _From(HTTPAdapter):
+class From(HTTPAdapter):
     """Connects from this address of the machine."""
 
     def __init__(self, address: str) -> None:
@@ -51,7 +51,7 @@ class Caddy:
         session = requests.Session()
         session.trust_env = False
         session.verify = str(self.root)
-        session.mount("https://", _From(address))
+        session.mount("https://", From(address))
         return session
 
     def connect(self) -> ssl.SSLSocket:

@@ -17,7 +17,7 @@ have npm || tests/packages.sh nodejs npm || missing
 
 if [ "${1:-}" = acceptance ]; then
 	have chromium && have chromedriver || tests/packages.sh chromium chromium-driver || missing
-	have caddy || tests/packages.sh caddy || missing
+	have caddy && have nginx || tests/packages.sh caddy nginx-light || missing
 fi
 
 if [ "${1:-}" = image ]; then

@@ -1,8 +1,14 @@
-"""The web program behind a real Caddy with ``deploy/Caddyfile``: HTTPS, who the visitor is, a webhook, slow clients."""
+"""The web program behind real proxies.
+
+Caddy with ``deploy/Caddyfile``: HTTPS, who the visitor is, a webhook, slow clients; nginx with the lines of the guide.
+"""
 
 from __future__ import annotations
 
+import itertools
+import re
 import ssl
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,13 +16,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests import caddy
+from tests import caddy, machine
 from tests.caddy import Caddy
-from tests.paypal_shop import PayPalShop, until
+from tests.paypal_shop import PayPalShop, free_port, until
 
 LINKS_A_MINUTE = 20
 """What one visitor may press of the button on a payment page."""
 CUT_WITHIN_S = 40
+
+_places = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +134,63 @@ def test_an_address_with_a_slash_at_its_end_serves_all(shop: PayPalShop, tmp_pat
     with caddy.in_front_of(shop.web.url, tmp_path, "https://localhost/") as front:
         assert front.visitor().get(f"{front.url}/health/live", timeout=10).json() == {"status": "ok"}
         assert "<html" in front.visitor().get(f"{front.url}/", timeout=10).text
+
+
+# ---- nginx, where a server has it already
+
+
+@pytest.fixture(scope="module", params=["SERVER_GUIDE.md", "SERVER_GUIDE.es.md"])
+def nginx(
+    request: pytest.FixtureRequest, open_shop: PayPalShop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of an nginx with the guide's lines in front of the shop's web program."""
+    machine.need_command("nginx", packages="nginx-light")
+    guide = (machine.REPOSITORY / "docs" / request.param).read_text("utf-8")
+    (lines,) = re.findall(r"^location / \{\n.*?^\}\n", guide, re.MULTILINE | re.DOTALL)
+    place, port = tmp_path_factory.mktemp("nginx"), free_port()
+    lines = lines.replace("http://127.0.0.1:8000", open_shop.web.url)
+    temporary = "".join(
+        f"{name}_temp_path {place}/{name};\n" for name in "client_body proxy fastcgi uwsgi scgi".split()
+    )
+    (place / "nginx.conf").write_text(
+        f"daemon off; pid {place}/pid; error_log {place}/error.log; events {{}}\n"
+        f"http {{\n{temporary}access_log off;\nserver {{ listen 127.0.0.1:{port};\n{lines}}}\n}}\n"
+    )
+    process = subprocess.Popen(["nginx", "-e", place / "error.log", "-c", place / "nginx.conf"])
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: _is_up(url), "nginx", 20)
+        yield url
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/health/live", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_behind_nginx_a_visitor_is_who_nginx_says(shop: PayPalShop, nginx: str) -> None:
+    link = shop.buyer().link.replace(shop.web.url, nginx)
+    visitor = requests.Session()
+    visitor.mount("http://", caddy.From(f"127.0.9.{next(_places)}"))
+
+    answers = [
+        visitor.post(link, headers={"X-Real-IP": f"198.51.100.{n}"}, timeout=10, allow_redirects=False).status_code
+        for n in range(LINKS_A_MINUTE + 1)
+    ]
+
+    assert answers == [303] * LINKS_A_MINUTE + [429]
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Forwarded-Protocol"])
+def test_behind_nginx_nobody_claims_https(nginx: str, name: str) -> None:
+    value = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on", "X-Forwarded-Protocol": "ssl"}[name]
+
+    page = requests.get(f"{nginx}/", headers={name: value}, timeout=10)
+
+    assert page.ok
+    assert "Strict-Transport-Security" not in page.headers
