@@ -23,6 +23,7 @@ from tests.paypal_shop import PayPalShop, free_port, until
 LINKS_A_MINUTE = 20
 """What one visitor may press of the button on a payment page."""
 CUT_WITHIN_S = 40
+GUIDES = (machine.REPOSITORY / "docs").glob("SERVER_GUIDE*.md")
 
 _places = itertools.count(1)
 
@@ -139,7 +140,7 @@ def test_an_address_with_a_slash_at_its_end_serves_all(shop: PayPalShop, tmp_pat
 # ---- nginx, where a server has it already
 
 
-@pytest.fixture(scope="module", params=["SERVER_GUIDE.md", "SERVER_GUIDE.es.md"])
+@pytest.fixture(scope="module", params=sorted(path.name for path in GUIDES))
 def nginx(
     request: pytest.FixtureRequest, open_shop: PayPalShop, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
