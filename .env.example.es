@@ -94,6 +94,9 @@ LOG_LEVEL=INFO
 LOG_TOTAL_MB=50
 # Firma los enlaces de pago. Si está vacío se crea en el primer arranque y se guarda en DB_PATH.
 SECRET_KEY=
+# Abre la puesta en marcha en /setup/<esto>, una vez: 20 caracteres al azar o más de A-Z, a-z, 0-9, - y _. Vacío: donde aún no
+# hay nada puesto en marcha, cada arranque muestra una dirección de un solo uso.
+SETUP_CODE=
 # Quien pida /metrics debe enviar "Authorization: Bearer <esto>". Vacío: solo puede pedirlo la propia máquina.
 METRICS_TOKEN=
 # Días tras los que el uso y los trabajos acabados se resumen en totales por día. Los pagos se conservan.

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from models.maintenance.legacy_import import Person
     from models.maintenance.restoring import Prepared
 
+SECRETS = {each.name.upper() for each in fields(Settings) if not each.repr}
+"""The settings that no representation shows."""
 LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
 MARKS = {Grade.OK: Message("ok  "), Grade.WARN: Message("WARN"), Grade.FAIL: Message("FAIL")}
 
@@ -81,6 +83,22 @@ def session() -> None:
     instruction = t.gettext("Logged in as {name}. Put this line into .env, and show it to nobody:", name=logged_in.name)
     click.echo(f"\n{instruction}\n")
     click.echo(f"TELEGRAM_SESSION_STRING={logged_in.session_string}")
+
+
+@cli.command()
+def setup() -> None:
+    """Print a new address of the set-up pages. The one before works no more; whoever begins at the new one goes on."""
+    from daemon.supervision import first_start
+
+    try:
+        settings = load(unfinished=True)
+    except ConfigurationError as error:
+        _refuse(error)
+    address = first_start.again(settings)
+    if address is None:
+        t = translator(settings.language)
+        raise click.ClickException(t.gettext("set-up is not open: set SETUP_CODE, and start the launcher anew"))
+    click.echo(address)
 
 
 def _log_in() -> Login:
@@ -320,8 +338,22 @@ def backup() -> None:
     with _failing_with(BackupError, OSError, *database.ERRORS, subprocess.TimeoutExpired):
         made = backups.make(settings, int(time.time()))
     click.echo(made.file)
+    _warn(_carried_by_hand(settings))
     for contradiction in made.contradictions:
         _warn(t.gettext("The ledger does not add up, `doctor` says more: {contradiction}", contradiction=contradiction))
+
+
+def _carried_by_hand(settings: Settings) -> str:
+    """What a new server needs besides the backup."""
+    from models.maintenance import bundles
+
+    t = load_language()
+    held, given = bundles.held(settings.db_path), ", ".join(sorted(SECRETS & settings.given))
+    if not settings.backup_passphrase:
+        given = ", ".join(filter(None, (*held, given)))
+        return t.gettext("It is not sealed, so it holds no secret. Carry by hand: {names}", names=given)
+    taken = ", ".join(("peaje.db", *held))
+    return t.gettext("It holds {files}. Carry by hand: {names}", files=taken, names=given or "BACKUP_PASSPHRASE")
 
 
 @cli.command()
@@ -336,7 +368,7 @@ def restore(source: str, unsealed: bool) -> None:
     could otherwise hand you a database of their own. --unsealed takes one that you made before you set it.
     """
     from models.errors import SchemaTooNew
-    from models.maintenance import restoring
+    from models.maintenance import encryption, restoring
     from web.upkeep import backup_job
 
     settings, now, t = _settings(), int(time.time()), load_language()
@@ -344,6 +376,7 @@ def restore(source: str, unsealed: bool) -> None:
         with _failing_with(*backup_job.FAILURES, SchemaTooNew, before=t.gettext("nothing was changed")):
             workshop = stack.enter_context(restoring.workshop(settings))
             packed, prepared = backup_job.prepare(settings, source, workshop, now, tell=_warn, unsealed=unsealed)
+            is_sealed = encryption.is_sealed(packed)
         click.echo(
             t.gettext(
                 "The backup is good. The programs, where they run, are stopped for a moment: up to half a minute."
@@ -352,6 +385,8 @@ def restore(source: str, unsealed: bool) -> None:
         aside, running = _exchange(settings, prepared, now)
     made = f"{datetime.fromtimestamp(prepared.made_at, settings.timezone):%Y-%m-%d %H:%M %Z}"
     click.echo(t.gettext("Restored {backup}, the state of {time}.", backup=packed.name, time=made))
+    if not is_sealed:
+        click.echo(t.gettext("It was not sealed: it brought no secret, and accounts may have to be logged in anew."))
     if aside:
         click.echo(
             t.gettext("The database that was there is now {file}. Delete it when nothing is missing.", file=aside)

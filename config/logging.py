@@ -52,11 +52,11 @@ _PATTERNS = (
     (re.compile(r"(?<![0-9])[0-9]{6,}:[A-Za-z0-9_-]{30,}"), _REDACTED),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_REDACTED}"),
     (re.compile(r"\bA21AA[A-Za-z0-9_-]{20,}"), _REDACTED),
-    (re.compile(r"(/pay/|/console/login/)[A-Za-z0-9._~%=-]+"), rf"\1{_REDACTED}"),
+    (re.compile(r"(/pay/|/console/login/|/setup/(?=[\w-]{20}))[A-Za-z0-9._~%=-]+"), rf"\1{_REDACTED}"),
     (re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{340,}=*"), _REDACTED),
 )
-"""Bot tokens, authorization headers, PayPal access tokens, signed payment links, links into the console, session
-strings, in this order."""
+"""Bot tokens, authorization headers, PayPal access tokens, signed payment links, links into the console and the
+set-up, session strings, in this order."""
 
 
 def setup(settings: Settings | None, process: str, console: TextIO | None = None, *, file: bool = True) -> None:

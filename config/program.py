@@ -15,6 +15,9 @@ from config.version import VERSION
 SUPERVISOR = "PEAJE_SUPERVISOR"
 """Environment variable with supervisord's process id. It is unset for a program that was started by hand."""
 
+SETUP = "PEAJE_SETUP"
+"""Environment variable that the launcher sets for programs that run set-up: what it asks for may be missing yet."""
+
 _PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
         end_with(int(supervisor))
     log.setup(None, process, console)
     try:
-        loaded = settings.load()
+        loaded = settings.load(unfinished=SETUP in os.environ)
     except settings.ConfigurationError as error:
         for warning in error.warnings:
             logger.warning("settings.warned: %s", warning)

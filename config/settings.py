@@ -31,6 +31,8 @@ _CHAT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
 
+_SETUP_CODE = re.compile(r"[\w-]{20,200}", re.ASCII)
+
 LARGEST_USER_ID = (1 << 40) - 1
 """Telegram documents that users' ids stay below 2^40."""
 
@@ -132,6 +134,8 @@ class Settings:
 
     db_path: Path
     secret_key: str = field(repr=False)
+    setup_code: str | None = field(repr=False)
+    """The secret of the set-up's address, chosen beforehand; None: a new one is made at each start."""
     plans_file: Path
     timezone: ZoneInfo
     language: str
@@ -421,6 +425,7 @@ def _state(reader: _Reader) -> dict[str, Any]:
     retention_days = reader.integer("RETENTION_DAYS", 90, low=1)
     return {
         "db_path": _db_path(reader),
+        "setup_code": reader.parsed("SETUP_CODE", _setup_code),
         "plans_file": Path(reader.text("PLANS_FILE") or PROJECT / "plans.toml").absolute(),
         "timezone": reader.parsed("TIMEZONE", _timezone) or ZoneInfo("UTC"),
         "language": reader.texts.language,
@@ -795,6 +800,12 @@ def _bot_token(text: str) -> str:
     number, colon, secret = text.partition(":")
     if not (number.isdigit() and colon and len(secret) >= 20):
         raise ValueError(Message("is not a bot token: @BotFather gives it as 123456789:AAH…, copy all of it"))
+    return text
+
+
+def _setup_code(text: str) -> str:
+    if not _SETUP_CODE.fullmatch(text):
+        raise ValueError(Message("must be 20 random characters or more, of A-Z, a-z, 0-9, - and _"))
     return text
 
 

@@ -23,6 +23,7 @@ class Via(StrEnum):
     CHAT = "chat"
     BROWSER = "browser"
     MINI_APP = "mini_app"
+    SETUP = "setup"
 
 
 @dataclass(frozen=True, slots=True)

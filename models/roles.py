@@ -55,6 +55,7 @@ class Act(StrEnum):
     FETCH_BACKUP = "fetch_backup"
     END_SESSION = "end_session"
     MANAGE_ACCOUNTS = "manage_accounts"
+    SET_UP = "set_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ POLICY: Mapping[Act, Rule] = {
     Act.FETCH_BACKUP: _ADMINS_FRESH,
     Act.END_SESSION: _ALL_FRESH,
     Act.MANAGE_ACCOUNTS: _ADMINS_FRESH,
+    Act.SET_UP: _ADMINS_FRESH,
 }
 """Every act, and who may do it."""
 

@@ -785,7 +785,7 @@ class Audit(Table):
     at = peewee.IntegerField()
     by = peewee.BigIntegerField()
     role = peewee.TextField()  # admin helper none
-    via = peewee.TextField()  # chat browser mini_app
+    via = peewee.TextField()  # chat browser mini_app setup
     act = peewee.TextField()  # see models.roles
     user_id = peewee.BigIntegerField(null=True, index=True)  # the customer whom it concerns
     detail = JSONText(default=dict)

@@ -6,6 +6,7 @@ import gc
 import logging
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ QUIET_PATHS = ("/health", "/health/live", "/metrics")
 
 PORT_PATIENCE_S = 10.0
 PORT_CHECK_S = 0.5
+
+Create = Callable[[Settings, Catalogue], Flask]
+"""Makes the application that is served."""
 
 _OF_VISITOR = re.compile(r" from ip=\S*(?=:)")
 
@@ -72,8 +76,8 @@ class AccessLog(Logger):
 class Server(BaseApplication):
     """gunicorn for these settings; it reads no configuration file or environment of its own."""
 
-    def __init__(self, settings: Settings, plans: Catalogue) -> None:
-        self._settings, self._catalogue = settings, plans
+    def __init__(self, settings: Settings, plans: Catalogue, create: Create) -> None:
+        self._settings, self._catalogue, self._create = settings, plans, create
         super().__init__()
 
     def load_config(self) -> None:
@@ -85,7 +89,7 @@ class Server(BaseApplication):
         gc.freeze()
         database.open_database(self._settings.database_file)
         heartbeat.start("web")
-        return create_app(self._settings, self._catalogue)
+        return self._create(self._settings, self._catalogue)
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -113,7 +117,12 @@ class Server(BaseApplication):
 
 
 def main() -> None:
-    """Serve until SIGTERM.
+    """Serve the shop's application."""
+    serve(create_app)
+
+
+def serve(create: Create) -> None:
+    """Serve an application until SIGTERM.
 
     The launcher has tried the port before it started this program; since then somebody else may have taken it.
     """
@@ -124,7 +133,7 @@ def main() -> None:
             logger.error("port.refused", extra={"cause": fault.text.said_in(translator(settings.language))})
             raise SystemExit(EXIT_AWAY)
         time.sleep(PORT_CHECK_S)
-    Server(settings, _catalogue(settings)).run()
+    Server(settings, _catalogue(settings), create).run()
 
 
 def _catalogue(settings: Settings) -> Catalogue:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from config.advice import STARS_RULE
 from config.plain_text import plain
-from config.settings import LOOPBACK, Settings
+from config.settings import Settings
 from config.texts import translator
 from models import database
 from models.catalogue import Catalogue
 from models.overrides import Overrides
-from web import complaints, front, headers, health, metrics, pages, rendering, webhook
+from web import complaints, edge, front, headers, health, metrics, pages, rendering, webhook
 from web.arrival import LARGEST_BODY
 from web.console import sections
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
+from web.setup import afterwards
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     app.extensions["metrics"] = metrics.Metrics(settings, checks)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
-    hosts = _known_hosts(settings.backend_url)
+    hosts = edge.known_hosts(settings.backend_url)
     app.before_request(lambda: _refuse_unknown(hosts))
     overrides = Overrides(settings)
     app.before_request(lambda: _connect(catalogue, overrides))
@@ -52,6 +52,8 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     app.register_blueprint(front.blueprint)
     app.register_blueprint(complaints.blueprint)
     sections.register(app)
+    app.register_blueprint(afterwards.blueprint)
+    app.register_blueprint(afterwards.over_blueprint)
     app.register_error_handler(HTTPException, _explain)
     limiter.init_app(app)
     headers.protect(app, headers.pages_origin(settings.paypal_mode, settings.paypal_endpoint) if shop else None)
@@ -75,23 +77,10 @@ def _explain(error: HTTPException) -> Response:
     return page
 
 
-def _known_hosts(backend_url: str | None) -> frozenset[str]:
-    """The names under which we are asked for. None are known where no address is set: then all are."""
-    own = urlsplit(backend_url or "").hostname
-    return frozenset((own, *LOOPBACK)) if own else frozenset()
-
-
 def _refuse_unknown(hosts: frozenset[str]) -> None:
     # Platforms and monitors ask for health under whatever name they have for us.
-    if hosts and request.blueprint != health.blueprint.name and _host() not in hosts:
-        abort(400)
-
-
-def _host() -> str | None:
-    try:
-        return urlsplit(request.host_url).hostname
-    except ValueError:
-        return None
+    if request.blueprint != health.blueprint.name:
+        edge.refuse_unknown(hosts)
 
 
 def _connect(catalogue: Catalogue, overrides: Overrides) -> None:

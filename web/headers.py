@@ -4,11 +4,13 @@ Written out here, because flask-talisman has had no release since 2023, and its 
 and webhooks behind a proxy that ends TLS.
 """
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 
 PAYPAL_PAGES = {"live": "https://www.paypal.com", "sandbox": "https://www.sandbox.paypal.com"}
+_SCRIPTS, _CALLS = ("script-src 'self'",), ("connect-src 'self'",)
 
 
 def protect(app: Flask, paypal_origin: str | None) -> None:
@@ -21,7 +23,8 @@ def protect(app: Flask, paypal_origin: str | None) -> None:
     def add(response: Response) -> Response:
         headers = response.headers
         framed_by = g.get("framed_by")
-        headers["Content-Security-Policy"] = _policy(form_action, framed_by, scripts=g.get("runs_scripts", False))
+        scripts = (*_SCRIPTS * g.get("runs_scripts", False), *_CALLS * g.get("makes_calls", False))
+        headers["Content-Security-Policy"] = _policy(form_action, framed_by, scripts)
         headers["X-Content-Type-Options"] = "nosniff"
         if framed_by is None:
             headers["X-Frame-Options"] = "DENY"
@@ -37,15 +40,17 @@ def protect(app: Flask, paypal_origin: str | None) -> None:
     app.after_request(add)
 
 
-def _policy(form_action: str, framed_by: str | None, *, scripts: bool) -> str:
-    """What the browser may load, and who may show the page in a frame: nobody, or one other origin."""
+def _policy(form_action: str, framed_by: str | None, scripts: Sequence[str]) -> str:
+    """What the browser may load, what its *scripts* may do, and who may show the page in a frame: nobody, or one other
+    origin.
+    """
     ancestors = framed_by or "'none'"
     return "; ".join(
         (
             "default-src 'none'",
             "style-src 'self'",
             "img-src 'self'",
-            *(("script-src 'self'",) if scripts else ()),
+            *scripts,
             form_action,
             "base-uri 'none'",
             f"frame-ancestors {ancestors}",

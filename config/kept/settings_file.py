@@ -14,6 +14,8 @@ from pathlib import Path
 
 FILE = "settings.env"
 """The file's name in ``DB_PATH``."""
+TYPED = "settings.env.new"
+"""What was typed and is being checked: a file of the same form, of which nothing is read as a setting."""
 
 NAMES = (
     "LANGUAGE",
@@ -38,7 +40,7 @@ class ValueRefused(ValueError):
     """A value that no line can hold. Its text names the setting alone."""
 
 
-def change(db_path: Path, values: Mapping[str, str | None]) -> None:
+def change(db_path: Path, values: Mapping[str, str | None], file: str = FILE) -> None:
     """Set names to values, or take those out whose value is None; the others stay.
 
     The file is replaced in one step: whoever reads it meanwhile sees all of the change or nothing.
@@ -48,16 +50,27 @@ def change(db_path: Path, values: Mapping[str, str | None]) -> None:
     for name, value in values.items():
         if name not in NAMES or any(each in (value or "") for each in _BREAKS):
             raise ValueRefused(name)
-    _write(db_path / FILE, {**read(db_path), **values})
+    _write(db_path / file, {**read(db_path, file), **values})
 
 
-def read(db_path: Path) -> dict[str, str]:
+def adopt(db_path: Path) -> None:
+    """Let hold what was typed. Doing it again changes nothing."""
+    change(db_path, read(db_path, TYPED))
+    forget_typed(db_path)
+
+
+def forget_typed(db_path: Path) -> None:
+    """Delete what was typed and does not hold."""
+    (db_path / TYPED).unlink(missing_ok=True)
+
+
+def read(db_path: Path, file: str = FILE) -> dict[str, str]:
     """The values by name, as they were written by :func:`change`; none where there is no file.
 
     :raises OSError: the file cannot be read.
     """
     try:
-        lines = (db_path / FILE).read_text("utf-8").split("\n")
+        lines = (db_path / file).read_text("utf-8").split("\n")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))

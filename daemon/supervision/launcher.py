@@ -1,5 +1,8 @@
 """The launcher (``python -m daemon.supervision``): checks settings, prepares ``DB_PATH``, then becomes supervisord.
 
+Where nothing is set up yet, supervisord runs set-up (:mod:`daemon.supervision.first_start`); when that is over, the
+launcher executes itself anew.
+
 In the container it is process 1. It checks first, because supervisord would restart a program that ends at once over
 and over. It runs supervisord in its own process, so that signals and orphans reach their handlers and the watchdog is
 watched too. It turns supervisord's exit code, which is 0 even when the watchdog gave up, into the one that a platform
@@ -33,7 +36,7 @@ from config import advice, plans, port, program
 from config import logging as log
 from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, MISSING_SESSION, PROJECT, Settings
 from config.texts import Message, said, translator
-from daemon.supervision import programs
+from daemon.supervision import first_start, programs
 from daemon.supervision.watchdog import CrashLoop
 from models import catalogue, database
 from models.accounts import pool
@@ -58,8 +61,13 @@ def main(check: bool, config: Path) -> None:
     """Exits with 0 after SIGTERM, 70 after giving up, 75 when ``DB_PATH`` is in use, 78 for configuration faults."""
     signal.signal(signal.SIGTERM, _stop)
     os.umask(0o077)
+    given = dict(os.environ)
     # supervisord opens our output again for the programs, to append: with `> file` we must not overwrite their lines.
     fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
+    is_setup = not check and first_start.is_wanted()
+    if is_setup:
+        os.environ[program.SETUP] = "1"
+        config = config.with_name(first_start.CONFIG)
     settings = program.begin("launcher")
     if check:
         if faults := plans.faults_of(settings.plans_file, translator(settings.language)):
@@ -67,8 +75,13 @@ def main(check: bool, config: Path) -> None:
         _need_account(settings)
         logger.info("settings.accepted")
         sys.exit(EXIT_OK)
-    _need_account(settings)
-    sys.exit(launch(settings, config))
+    if not is_setup:
+        _need_account(settings)
+    code = launch(settings, config, is_setup=is_setup)
+    if first_start.is_to_begin_anew(settings):
+        logger.info("launcher.restarting")
+        os.execve(sys.executable, sys.orig_argv, given)
+    sys.exit(code)
 
 
 def _need_account(settings: Settings) -> None:
@@ -77,7 +90,7 @@ def _need_account(settings: Settings) -> None:
         program.refuse([MISSING_SESSION.said_in(translator(settings.language))])
 
 
-def launch(settings: Settings, config: Path) -> int:
+def launch(settings: Settings, config: Path, *, is_setup: bool = False) -> int:
     """Prepare, run supervisord until it ends, and return the exit code."""
     t, user = translator(settings.language), _user()
     if user is None:
@@ -94,8 +107,11 @@ def launch(settings: Settings, config: Path) -> int:
                 logger.error("%s", fault.text.said_in(t))
                 return EXIT_AWAY if fault.passes else EXIT_CONFIG
             _prepare(settings, user)
-            for warning in advice.warnings(settings, t):
-                logger.warning("settings.warned: %s", warning)
+            if is_setup:
+                first_start.announce(settings)
+            else:
+                for warning in advice.warnings(settings, t):
+                    logger.warning("settings.warned: %s", warning)
             return _supervise(settings, user, config)
     except BlockingIOError:
         logger.error("%s", t.gettext("another launcher already runs on {path}", path=settings.db_path))
@@ -203,6 +219,7 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
     run, pointer = _runtime_directory(settings, user)
     verdict = run / "verdict"
     verdict.unlink(missing_ok=True)
+    (run / programs.ANEW).unlink(missing_ok=True)
     # A killed predecessor leaves its socket, and supervisord would complain in plain text among the JSON lines.
     (run / "supervisor.sock").unlink(missing_ok=True)
     os.environ |= {

@@ -1,4 +1,6 @@
-"""The programs under supervisord, from the outside: where its socket is, and how to stop the programs for a while."""
+"""The programs under supervisord, from the outside: where its socket is, how to stop the programs for a while, and how
+to have the launcher begin anew.
+"""
 
 import contextlib
 import fcntl
@@ -17,6 +19,9 @@ from config.texts import Message
 LOCK = "launcher.lock"
 """In ``DB_PATH``: locked by the launcher while it runs."""
 
+ANEW = "anew"
+"""In the runtime directory: the launcher executes itself anew when supervisord has ended."""
+
 
 class ControlFailed(Exception):
     """A launcher runs, but its supervisord does not do what was asked."""
@@ -29,6 +34,22 @@ def runtime_directory(db_path: Path) -> Path:
     """
     chosen = os.environ.get("PEAJE_RUN")
     return Path(chosen) if chosen else _base() / f"peaje-{_digest(db_path)}"
+
+
+def begin_anew(db_path: Path) -> None:
+    """Have all programs end, and the launcher execute itself anew, with what is set then.
+
+    :raises ControlFailed: supervisord does not answer.
+    """
+    run = runtime_directory(db_path)
+    (run / ANEW).touch()
+    socket = run / "supervisor.sock"
+    with ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}")) as server:
+        try:
+            server.supervisor.shutdown()
+        except (OSError, Fault) as error:
+            text = Message("the programs cannot be stopped through {socket}: {error}", socket=socket, error=error)
+            raise ControlFailed(text) from error
 
 
 @contextlib.contextmanager

@@ -116,6 +116,11 @@ def marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
+def tables() -> frozenset[str]:
+    """The tables that the open database has: none before its first migration."""
+    return frozenset(bound.get_tables())
+
+
 def fetch(query: peewee.Query) -> Any:
     """Run one of Peewee's queries and return its cursor: rows as the database holds them, converted by no field."""
     return bound.execute(query)

@@ -1,7 +1,8 @@
 """Backups of the database, made while the programs run. Each is unpacked and examined before it counts.
 
 A backup is one file, ``peaje-<UTC time>.db.gz``, with the suffix ``.sealed`` if it is encrypted
-(:mod:`models.maintenance.encryption`). A backup that was made before a migration has ``-before-<migration>`` in its
+(:mod:`models.maintenance.encryption`). Such a one holds the secrets of ``DB_PATH`` too
+(:mod:`models.maintenance.bundles`). A backup that was made before a migration has ``-before-<migration>`` in its
 name.
 """
 
@@ -23,7 +24,7 @@ from config.texts import Message
 from config.units import DAY_S, HOUR_S, MIB
 from models.database import files
 from models.errors import BackupNotFound, BackupUnsound, NotSealed, PassphraseWrong
-from models.maintenance import encryption, integrity
+from models.maintenance import bundles, encryption, integrity
 
 DAILY, WEEKLY = 7, 4
 RECENT_S = DAY_S
@@ -33,6 +34,7 @@ BEFORE_MIGRATION_S = 30 * DAY_S
 """Seconds for which a backup that was made before a migration is kept."""
 
 COMPRESSION = 6
+HEAD_BYTES = 16
 
 _NAME = re.compile(r"peaje-(?P<at>\d{8}T\d{6}Z)(?:-before-(?P<before>\w+))?\.db\.gz(?P<sealed>\.sealed)?")
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -92,7 +94,7 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
         raise BackupNotFound(Message("no database at {file}", file=settings.database_file))
     settings.backups.mkdir(parents=True, exist_ok=True)
     with _workshop(settings.backups) as workshop:
-        packed = _pack(files.copy(settings.database_file, workshop / "copy.db"), settings.backup_passphrase)
+        packed = _pack(files.copy(settings.database_file, workshop / "copy.db"), settings)
         found = integrity.examine(unpack(packed, workshop / "unpacked.db", settings.backup_passphrase))
         if found.faults:
             raise BackupUnsound(found.faults)
@@ -107,14 +109,21 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
 def unpack(packed: Path, target: Path, passphrase: str | None, *, unsealed: bool = False) -> Path:
     """Write the database in a backup to *target*, without examining it; return *target*.
 
+    What else a sealed one holds is in the folder :func:`models.maintenance.bundles.beside` it.
+
     :param unsealed: take a backup that is not encrypted, although there is a passphrase.
     :raises PassphraseWrong: the backup is encrypted, with another passphrase.
     :raises NotSealed: the backup is not encrypted, although there is a passphrase.
     :raises BackupUnsound: the file is damaged.
     """
     try:
-        with _opened(packed, passphrase, unsealed) as compressed, target.open("wb") as file:
-            shutil.copyfileobj(compressed, file, MIB)
+        with _opened(packed, passphrase, unsealed) as compressed:
+            # Of one that is not sealed nobody knows who has made it: it brings no settings.
+            if encryption.is_sealed(packed) and bundles.is_bundle(compressed.peek(HEAD_BYTES)):
+                bundles.unpack(compressed, target)
+            else:
+                with target.open("wb") as file:
+                    shutil.copyfileobj(compressed, file, MIB)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BackupUnsound([str(error)]) from error
     return target
@@ -185,11 +194,15 @@ def _workshop(directory: Path) -> Iterator[Path]:
             yield Path(place)
 
 
-def _pack(plain: Path, passphrase: str | None) -> Path:
-    """Compress *plain*, encrypt the result if there is a passphrase, and delete *plain*."""
-    packed = plain.with_suffix(".gz")
-    with plain.open("rb") as source, gzip.open(packed, "wb", COMPRESSION) as target:
-        shutil.copyfileobj(source, target, MIB)
+def _pack(plain: Path, settings: Settings) -> Path:
+    """Compress *plain*, add the secrets and encrypt the result if there is a passphrase, and delete *plain*."""
+    packed, passphrase = plain.with_suffix(".gz"), settings.backup_passphrase
+    with gzip.open(packed, "wb", COMPRESSION) as target:
+        if passphrase:
+            bundles.pack(plain, settings.db_path, target)
+        else:
+            with plain.open("rb") as source:
+                shutil.copyfileobj(source, target, MIB)
     plain.unlink()
     if not passphrase:
         return packed
@@ -203,9 +216,7 @@ def _pack(plain: Path, passphrase: str | None) -> Path:
 @contextlib.contextmanager
 def _opened(packed: Path, passphrase: str | None, unsealed: bool) -> Iterator[gzip.GzipFile]:
     with packed.open("rb") as file:
-        sealed = file.read(len(encryption.MAGIC)) == encryption.MAGIC
-        file.seek(0)
-        if not sealed:
+        if not encryption.is_sealed(packed):
             if passphrase and not unsealed:
                 raise NotSealed
             with gzip.GzipFile(fileobj=file) as compressed:

@@ -15,6 +15,7 @@ neither exchanged nor cut off. The 38 bytes of the head are the additional data 
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
@@ -29,6 +30,12 @@ MAGIC = b"PEAJE-SEALED-1\n"
 SALT_BYTES, PREFIX_BYTES, TAG_BYTES = 16, 7, 16
 HEAD_BYTES = len(MAGIC) + SALT_BYTES + PREFIX_BYTES
 PIECE_BYTES = 64 * KIB
+
+
+def is_sealed(file: Path) -> bool:
+    """Whether a file begins as one that :func:`seal` has written."""
+    with file.open("rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC
 
 
 def seal(source: BinaryIO, target: BinaryIO, passphrase: str) -> None:

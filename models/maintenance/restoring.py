@@ -7,13 +7,15 @@ them without an error.
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from config.settings import Settings
 from models import console_sessions, database, notes, outbox
@@ -22,11 +24,17 @@ from models.database import files
 from models.errors import BackupUnsound
 from models.event_kinds import AlertReason
 from models.jobs import queue
-from models.maintenance import backups, integrity
+from models.maintenance import backups, bundles, integrity
 from models.money import stars_cursor
 from models.promotion import broadcasts, codes
+from models.setup import opening
 
 LEFTOVERS = ("-wal", "-shm", "-journal")
+
+STAGED = "restored"
+"""In ``DB_PATH``: a backup that set-up has unpacked, which the launcher puts in place before it starts anything."""
+DATABASE, MEMO = "peaje.db", "memo.json"
+"""In that folder: the database, and what it is to know of set-up."""
 
 LOCK = "exchange.lock"
 """A lock file in ``DB_PATH``, which a restore holds until its process ends."""
@@ -90,10 +98,12 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
     """
     present = settings.database_file
     aside = None
+    ending = f".before-restore-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
     if present.exists():
         files.close_log(present)
-        aside = present.with_name(f"peaje.db.before-restore-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
+        aside = present.with_name(f"peaje.db{ending}")
         os.link(present, aside)
+    _put_back(settings.db_path, bundles.beside(prepared.file), ending)
     for suffix in LEFTOVERS:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{present}{suffix}").replace(f"{aside or prepared.file}{suffix}")
@@ -102,10 +112,66 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
     return aside
 
 
+def unpack_beside(settings: Settings, packed: Path, passphrase: str | None) -> Path:
+    """Unpack a backup into a folder beside the database, and examine it; return the unpacked database.
+
+    :raises PassphraseWrong: it is encrypted, with another passphrase.
+    :raises BackupUnsound: it is damaged, or was made by a newer version.
+    """
+    draft = settings.db_path / f"{STAGED}.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    file = backups.unpack(packed, draft / DATABASE, passphrase, unsealed=True)
+    found = integrity.examine(file)
+    if found.faults:
+        raise BackupUnsound(found.faults)
+    return file
+
+
+def stage(settings: Settings, packed: Path, memo: Mapping[str, Any]) -> None:
+    """Have the launcher put in place what :func:`unpack_beside` has unpacked, when it starts the next time."""
+    draft = settings.db_path / f"{STAGED}.new"
+    named = backups.named(packed.name)
+    made_at = named.at if named else int(packed.stat().st_mtime)
+    (draft / MEMO).write_text(json.dumps({"made_at": made_at, "setup": dict(memo)}))
+    draft.replace(settings.db_path / STAGED)
+
+
+def take_staged(settings: Settings, now: int) -> bool:
+    """Put a staged backup in place; False where there is none. A crash in between is made good by the next start."""
+    folder = settings.db_path / STAGED
+    file = folder / DATABASE
+    if not folder.exists():
+        return False
+    if file.exists():
+        memo = json.loads((folder / MEMO).read_text())
+        migrations = database.migrate(file)
+        _tell(file, memo["made_at"], now)
+        database.open_database(file)
+        try:
+            opening.take_over(memo["setup"], now)
+        finally:
+            database.close_database()
+        exchange(settings, Prepared(file, memo["made_at"], migrations), now)
+    shutil.rmtree(folder)
+    return True
+
+
 def discard(file: Path) -> None:
     """Delete a prepared database and the files beside it."""
+    bundles.discard(file)
     for suffix in ("", ".migrate.lock", *LEFTOVERS):
         Path(f"{file}{suffix}").unlink(missing_ok=True)
+
+
+def _put_back(directory: Path, brought: Path, ending: str) -> None:
+    """Put what came with a sealed backup in its place; what stood there, and differs, stays under another name."""
+    for name in bundles.held(brought):
+        present = directory / name
+        if present.exists() and present.read_bytes() != (brought / name).read_bytes():
+            present.replace(f"{present}{ending}")
+        backups.belong_like(directory, brought / name)
+        (brought / name).replace(present)
 
 
 @contextlib.contextmanager

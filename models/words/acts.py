@@ -40,6 +40,7 @@ LABELS: Mapping[Act, Callable[[Texts], str]] = {
     Act.FETCH_BACKUP: lambda t: t.gettext("downloaded a backup"),
     Act.END_SESSION: lambda t: t.gettext("ended a session"),
     Act.MANAGE_ACCOUNTS: lambda t: t.gettext("changed accounts"),
+    Act.SET_UP: lambda t: t.gettext("set the shop up"),
 }
 
 

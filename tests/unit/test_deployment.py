@@ -154,7 +154,7 @@ def test_only_what_the_programs_need_goes_into_the_image() -> None:
     rules = (REPOSITORY / ".dockerignore").read_text().splitlines()
     let_in = {rule[1:] for rule in rules if rule.startswith("!")}
     needed = {"config", "models", "daemon", "web", "manage.py", "plans.toml", "CHANGELOG.md"}
-    needed |= {"supervisord.conf", "requirements.txt"}
+    needed |= {"supervisord.conf", "supervisord-setup.conf", "requirements.txt"}
 
     assert [rule for rule in rules if rule and not rule.startswith("#")][0] == "*"
     assert let_in == needed

@@ -124,7 +124,7 @@ def test_admins_are_ids_of_persons(environ: dict[str, str]) -> None:
     assert load(environ | {"ADMIN_IDS": "1, 6200000001 1099511627775"}).admin_ids == {1, 6200000001, 1099511627775}
 
 
-SECRET_NAMES = re.compile(r"(^|_)(token|hash|secret|key|passphrase|session|password|string|ping)(_|$)")
+SECRET_NAMES = re.compile(r"(^|_)(token|hash|secret|key|passphrase|session|password|string|ping|code)(_|$)")
 NO_SECRETS = {"telegram_public_key"}
 
 

@@ -1,0 +1,186 @@
+"""An installation on an empty volume: the launcher and all that it starts, and somebody in front of its pages."""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.operator_browser import Form, Operator
+from tests.paypal_shop import free_port, until
+from tests.sandbox_process import REPOSITORY, Sandbox
+from web.setup.guard import COOKIE
+
+SETTINGS = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_SESSION_STRING", "ADMIN_IDS")
+"""What set-up asks for: the environment of an empty volume has none of them."""
+START_S = 40.0
+_FORM = re.compile(r"<form.*?</form>", re.DOTALL)
+_SAID = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+_NUMBERS = itertools.cycle(range(2, 255))
+
+
+@dataclass
+class Installation:
+    """A launcher with its volume."""
+
+    home: Path
+    environ: dict[str, str]
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where its web program answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def volume(self) -> Path:
+        """Its ``DB_PATH``."""
+        return self.home / "data"
+
+    def start(self, **more: str) -> "Installation":
+        """Start the launcher."""
+        with (self.home / "console").open("ab") as console:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "daemon.supervision"],
+                cwd=self.home,
+                env=self.environ | more,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+            )
+        self.started.append(self.process)
+        return self
+
+    def until(self, status: str) -> dict[str, Any]:
+        """Wait until ``/health`` has this status, and return what it says."""
+
+        def look() -> dict[str, Any] | None:
+            with contextlib.suppress(requests.RequestException):
+                said: dict[str, Any] = requests.get(f"{self.url}/health", timeout=5).json()
+                return said if said["status"] == status else None
+            return None
+
+        found: dict[str, Any] = until(look, f"{status}\n{self.console()[-3000:]}", START_S)
+        return found
+
+    def address(self) -> str:
+        """The path of the newest one-time address that the console shows."""
+        shown: list[str] = until(lambda: re.findall(r"(/setup/[\w-]{20,})", self.console()), "an address", START_S)
+        return shown[-1]
+
+    def console(self) -> str:
+        """Everything that it has written."""
+        return (self.home / "console").read_text()
+
+    def kill(self, module: str) -> None:
+        """SIGKILL what runs as ``python -m MODULE``, with what it has forked."""
+        for pid in self.pids(module):
+            os.kill(pid, signal.SIGKILL)
+
+    def pids(self, module: str) -> list[int]:
+        """The processes of this installation that run as ``python -m MODULE``."""
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (directory / "cmdline").read_bytes().split(b"\0")
+                if f"DB_PATH={self.volume}".encode() in (directory / "environ").read_bytes().split(b"\0"):
+                    found += [int(directory.name)] if module.encode() in words else []
+        return found
+
+    def command(self, *words: str) -> str:
+        """What one of the operator's commands prints."""
+        run = subprocess.run(
+            [sys.executable, str(REPOSITORY / "manage.py"), *words],
+            cwd=self.home,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return run.stdout + run.stderr
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=40)
+
+
+@contextlib.contextmanager
+def installation(sandbox: Sandbox, home: Path, **settings: str) -> Iterator[Installation]:
+    """An installation beside a local Telegram, whose volume is empty. At the end it is stopped."""
+    port = free_port()
+    outside = {name: value for name, value in sandbox.env.items() if name not in SETTINGS}
+    own = {"DB_PATH": str(home / "data"), "PORT": str(port), "WEB_ADDRESS": "127.0.0.1", "PEAJE_RUN": str(home / "run")}
+    built = Installation(home, {**_machine(), **outside, **own, "PYTHONPATH": str(REPOSITORY), **settings}, port)
+    try:
+        yield built
+    finally:
+        for process in built.started:
+            process.terminate()
+        for process in built.started:
+            process.wait(timeout=40)
+
+
+def _machine() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONDONTWRITEBYTECODE") if name in os.environ}
+
+
+@dataclass
+class Founder(Operator):
+    """A browser in front of set-up, on the machine itself; each is counted for itself."""
+
+    address: str = field(default_factory=lambda: f"127.0.0.{next(_NUMBERS)}")
+
+    def begin(self, path: str) -> str:
+        """Press the button at the one-time address; the page that follows."""
+        return self.follow(self.post(path)).text
+
+    def fill(self, page: str, status: int = 303, **fields: str) -> str:
+        """Send the form of a page that has these fields; the page that follows, or that refuses."""
+        return self._sent(_form(page, fields), status, fields)
+
+    def press(self, page: str, name: str) -> str:
+        """Press the button of the form that says *name*."""
+        return self._sent(_form(page, (name,)), 303, {})
+
+    def _sent(self, form: Form, status: int, fields: dict[str, str]) -> str:
+        answer = self.post(form.action or self.here, form.values | fields)
+        assert answer.status_code == status, (form, answer.status_code, answer.text)
+        return self.follow(answer).text
+
+    def _keep(self, answer: requests.Response) -> requests.Response:
+        if found := re.search(rf"{COOKIE}=([^;]+)", answer.headers.get("Set-Cookie", "")):
+            self.cookies[COOKIE] = found[1]
+        self.here = re.sub(r"^https?://[^/]+", "", answer.url)
+        return super()._keep(answer)
+
+
+def _form(page: str, fields: Iterable[str]) -> Form:
+    """The first form of a page with all these fields, and what it says by itself."""
+    found = next((form for form in _FORM.findall(page) if all(f'name="{each}"' in form for each in fields)), None)
+    assert found is not None, (list(fields), page)
+    action = re.search(r' action="([^"]*)"', found)
+    return Form(action[1] if action else "", dict(_SAID.findall(found)))
+
+
+def secrets_in(places: list[Path], secrets: list[str]) -> list[str]:
+    """Which of these secrets stand in one of these files, or in a folder of them, and where."""
+    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else (place,)) if file.is_file()]
+    return [f"{file}: {secret[:4]}…" for file in files for secret in secrets if secret.encode() in file.read_bytes()]
+
+
+def log_lines(file: Path) -> list[dict[str, Any]]:
+    """The lines of a log."""
+    return [json.loads(line) for line in file.read_text().splitlines()]

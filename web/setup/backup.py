@@ -1,0 +1,148 @@
+"""A backup instead of a new shop: from a file, in pieces, or from the bucket that the environment names."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from flask import Blueprint, Response, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from config.kept import secret_key, settings_file
+from config.settings import Settings
+from config.texts import Texts, said
+from config.units import MIB
+from models.errors import BackupError, PassphraseWrong
+from models.maintenance import backups, bundles, restoring
+from models.setup import opening
+from web import rendering
+from web.rate_limits import limiter
+from web.setup import guard, pages, steps
+from web.setup.steps import Step
+from web.upkeep import s3
+from web.upkeep.s3 import S3Error
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "restored.upload"
+"""In ``DB_PATH``: what the browser has sent so far."""
+ROOM = 64 * MIB
+"""Bytes that stay free on the disk."""
+SHOWN = 10
+LONGEST_PASSPHRASE = 1000
+
+blueprint = Blueprint("setup_backup", __name__, url_prefix="/setup")
+_OPTIONAL = (Step.LANGUAGE, Step.ADDRESS, Step.PAYPAL, Step.PRICES)
+
+
+@blueprint.get("/backup")
+@limiter.limit("120 per minute")
+@guard.for_owner
+def backup() -> BaseResponse:
+    """Ask for the backup and its passphrase; once it is taken, wait until everything starts on it."""
+    found = guard.owned()
+    if found is not None and found.is_left:
+        return pages.show(pages.WAITS, None, title=guard.texts().gettext("Your backup is put in place"))
+    if found is None or found.chosen != "backup":
+        return redirect(url_for("setup_entrance.start"), 303)
+    return _form("")
+
+
+@blueprint.post("/backup/piece")
+@limiter.limit("1200 per minute")
+@guard.for_owner
+def piece() -> tuple[Response, int]:
+    """Take the next piece of a file: 409 where it does not follow what is here."""
+    place = _uploaded()
+    at, data = request.args.get("at", 0, int), request.get_data()
+    if at == 0:
+        shutil.rmtree(place.parent, ignore_errors=True)
+        place.parent.mkdir(mode=0o700)
+        place.touch(mode=0o600)
+    if not place.exists() or place.stat().st_size != at:
+        return jsonify({"at": place.stat().st_size if place.exists() else 0}), 409
+    if shutil.disk_usage(place.parent).free < ROOM + len(data):
+        return jsonify({"at": at}), 507
+    with place.open("ab") as file:
+        file.write(data)
+    return jsonify({"at": at + len(data)}), 200
+
+
+@blueprint.post("/backup")
+@limiter.limit("10 per minute")
+@guard.for_owner
+def take() -> BaseResponse:
+    """Open the backup, and have the launcher put it in place."""
+    settings, t = rendering.current_settings(), guard.texts()
+    passphrase = request.form.get("passphrase", "")[:LONGEST_PASSPHRASE] or settings.backup_passphrase
+    try:
+        packed = _chosen(settings, request.form.get("name", ""))
+        if packed is None:
+            return _form(t.gettext("Choose the file of a backup first."), 422)
+        file = restoring.unpack_beside(settings, packed, passphrase)
+        _leave(settings, packed, file)
+    except (BackupError, S3Error, OSError) as error:
+        return _form(_fault(error, t), 422)
+    shutil.rmtree(_uploaded().parent, ignore_errors=True)
+    return redirect(url_for("setup_backup.backup"), 303)
+
+
+def _leave(settings: Settings, packed: Path, file: Path) -> None:
+    brought = bundles.beside(file)
+    passed = _passed(settings, brought)
+    is_over = steps.following(passed, settings) is None
+    memo = opening.leave(passed, guard.now(), is_over=is_over)
+    restoring.stage(settings, packed, memo)
+    logger.info("setup.restored", extra={"file": packed.name, "complete": is_over})
+
+
+def _passed(settings: Settings, brought: Path) -> list[str]:
+    """The steps that a backup has the values of, and those that it would be tiresome to do again."""
+    values = settings_file.read(brought) if bundles.held(brought) else {}
+    known = {name for name, value in values.items() if value} | settings.given
+    passed = [step for step, names in steps.GIVEN.items() if known.issuperset(names)]
+    has_key = (brought / secret_key.FILE).exists() or "SECRET_KEY" in settings.given
+    return [*dict.fromkeys((*_OPTIONAL, *passed, *((Step.ACCOUNT,) if has_key else ())))]
+
+
+def _chosen(settings: Settings, name: str) -> Path | None:
+    """The backup's file: of this name in the bucket, or what the browser has sent."""
+    place = _uploaded()
+    if not name:
+        return place if place.exists() else None
+    bucket = s3.build(settings)
+    if bucket is None or backups.named(name) is None:
+        return None
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    bucket.fetch(name, place.parent / name)
+    return place.parent / name
+
+
+def _form(fault: str, status: int = 200) -> Response:
+    settings, t = rendering.current_settings(), guard.texts()
+    names, unread = _in_bucket(settings, t)
+    return pages.show("setup/backup.html", None, status=status, fault=fault or unread, names=names)
+
+
+def _in_bucket(settings: Settings, t: Texts) -> tuple[Collection[str], str]:
+    """The newest backups of the bucket, and why it cannot be read."""
+    bucket = s3.build(settings)
+    if bucket is None:
+        return (), ""
+    try:
+        found = backups.among(bucket.names())
+    except S3Error as error:
+        return (), t.gettext("The bucket cannot be read: {error}", error=error)
+    return [each.name for each in found[:SHOWN]], ""
+
+
+def _fault(error: Exception, t: Texts) -> str:
+    if isinstance(error, PassphraseWrong):
+        return t.gettext("This passphrase does not open it, or the file is damaged.")
+    return t.gettext("This backup cannot be used: {error}", error=said(error, t))
+
+
+def _uploaded() -> Path:
+    return rendering.current_settings().db_path / FOLDER / "backup"
