@@ -80,13 +80,13 @@ class Stars:
 
     # ---- selling
 
-    async def send_invoice(self, order: OrderInfo, article: Article, t: Texts) -> None:
-        """Send the invoice of a purchase that does not renew."""
+    async def send_invoice(self, order: OrderInfo, article: Article, t: Texts, link: str | None = None) -> None:
+        """Send the invoice of a purchase that does not renew, for a held *link* where it brings one."""
         await invoke(
             self._bot,
             raw.functions.messages.SendMedia(
                 peer=await self._bot.resolve_peer(order.user_id),
-                media=_invoice(order, article, t),
+                media=_invoice(order, article, t, link),
                 message="",
                 random_id=secrets.randbits(63),
                 reply_markup=None,
@@ -456,11 +456,11 @@ def retry_wait(attempts: int) -> int:
     return int(min(5 * 2**attempts, 600))
 
 
-def _invoice(order: OrderInfo, article: Article, t: Texts) -> raw.types.InputMediaInvoice:
+def _invoice(order: OrderInfo, article: Article, t: Texts, link: str | None = None) -> raw.types.InputMediaInvoice:
     title = checkout.invoice_title(t, order, article)
     return raw.types.InputMediaInvoice(
         title=title,
-        description=checkout.invoice_description(t, order, article),
+        description=checkout.invoice_description(t, order, article, link),
         invoice=raw.types.Invoice(
             currency=STARS,
             prices=[raw.types.LabeledPrice(label=title, amount=order.amount)],

@@ -44,6 +44,7 @@ class EventKind(StrEnum):
     JOB_HELD = "job_held"
     BATCH_FINISHED = "batch_finished"
     BATCH_HELD = "batch_held"
+    BATCH_REST_HELD = "batch_rest_held"
     BUDGET_SPENT = "budget_spent"
     MESSAGE_RELAYED = "message_relayed"
     COMPLAINT_MADE = "complaint_made"
@@ -496,6 +497,14 @@ class BatchHeld(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRestHeld(Payload):
+    """The links of a batch that could go on have ended. Limits hold the rest, each its own: a size, a kind left out."""
+
+    event_kind: ClassVar = EventKind.BATCH_REST_HELD
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetSpent(Payload):
     """The customer has used up a budget of ``limit`` in ``seconds``, which goes on at ``until``.
 
@@ -805,10 +814,10 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         DisputeClosed, SubscriptionResumed, SubscriptionSuspended, SubscriptionCancelled, SubscriptionExpired,
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward, GiftTaken,
         GiftWaiting, GiftChanged, CodesHeld, ComplaintMade, ComplaintDecided, CheckoutCancelled, CheckoutRefused,
-        RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BudgetSpent, MessageRelayed,
-        ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, NewsPreviewed, PictureAsked, BroadcastAnnounced,
-        BroadcastEnded, BroadcastSold, Digest, AdminAlert, IncidentOpened, IncidentClosed, PricesCut,
-        AccountChanged,
+        RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BatchRestHeld, BudgetSpent,
+        MessageRelayed, ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, NewsPreviewed, PictureAsked,
+        BroadcastAnnounced, BroadcastEnded, BroadcastSold, Digest, AdminAlert, IncidentOpened, IncidentClosed,
+        PricesCut, AccountChanged,
     )
 }  # fmt: skip
 

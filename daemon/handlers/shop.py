@@ -88,21 +88,27 @@ async def buy_anyway(context: Context) -> None:
     if article is None or not article.on_sale or STARS not in article.prices:
         await context.show(checkout.not_on_sale(context.t))
         return
-    if ROW.fullmatch(job_id):
-        await context.deps.database(holding.choose, context.user.id, int(job_id), context.now)
     try:
-        await sell(context, article, "plan")
+        await sell(context, article, "plan", job_id=int(job_id) if ROW.fullmatch(job_id) else None)
     except AlreadySubscribed as error:
         await context.show(checkout.already_subscribed(context.t, error.suspended))
 
 
-async def sell(context: Context, article: Article, purpose: Purpose, discount: Discount | None = None) -> None:
-    """Create the order of an article that is sold for Stars, and offer it for payment.
+async def sell(
+    context: Context,
+    article: Article,
+    purpose: Purpose,
+    discount: Discount | None = None,
+    *,
+    job_id: int | None = None,
+) -> None:
+    """Create the order of an article that is sold for Stars, and offer it for payment: for a held job, by its link.
 
     :raises AlreadySubscribed: it renews, and does so for this customer.
     """
-    settings = context.deps.settings
-    order = await context.deps.database(
+    settings, database = context.deps.settings, context.deps.database
+    link = await database(holding.choose, context.user.id, job_id, context.now) if job_id is not None else None
+    order = await database(
         orders.create,
         context.user.id,
         article,
@@ -114,18 +120,18 @@ async def sell(context: Context, article: Article, purpose: Purpose, discount: D
         purpose=purpose,
         discount=discount,
     )
-    await offer(context, order, article)
+    await offer(context, order, article, link)
 
 
-async def offer(context: Context, order: OrderInfo, article: Article) -> None:
-    """Offer *order* for payment: an invoice, or the link of one that renews."""
+async def offer(context: Context, order: OrderInfo, article: Article, link: str | None = None) -> None:
+    """Offer *order* for payment: an invoice, naming the held *link* that it brings, or the link of one that renews."""
     if order.renews and not isinstance(article, Pack):
         address = await context.deps.stars.subscription_link(order, article, context.t)
         days = context.deps.settings.refund_days
         await context.show(checkout.subscribe(context.t, article, address, days))
     else:
         context.deps.sender.answers()
-        await context.deps.stars.send_invoice(order, article, context.t)
+        await context.deps.stars.send_invoice(order, article, context.t, link)
 
 
 async def money_back(context: Context) -> None:

@@ -20,6 +20,7 @@ from models.returns import Answer
 from models.words import offers
 
 DESCRIPTION_LENGTH = 255
+LINK_LENGTH = 60
 TITLE_LENGTH = 32
 
 
@@ -156,20 +157,25 @@ def cancel_first(t: Texts, running: Sequence[SubscriptionInfo]) -> tuple[tuple[B
     return tuple((Button(t.gettext("Cancel the renewal first"), f"stop_renewal:{each.id}"),) for each in running)
 
 
-def invoice_description(t: Texts, order: OrderInfo, article: Article) -> str:
-    """An invoice's description, cut to what Telegram accepts."""
+def invoice_description(t: Texts, order: OrderInfo, article: Article, link: str | None = None) -> str:
+    """An invoice's description, cut to what Telegram accepts. It begins with the held *link* that it brings."""
+    brings = t.gettext("Brings {link}.", link=link.removeprefix("https://")[:LINK_LENGTH]) + " " if link else ""
+    return (brings + _described(t, order, article))[:DESCRIPTION_LENGTH]
+
+
+def _described(t: Texts, order: OrderInfo, article: Article) -> str:
     if order.purpose == "test":
         return t.gettext("A test payment. It gives no access, and I refund the Star.")
     described = article.description_in(t.language)
     if order.purpose == "gift":
         span = f" ({t.duration(order.seconds)})" if order.seconds else ""
         gift = t.gettext("For somebody else: you get a link, and whoever takes it first has it.")
-        return f"{gift} {described}{span}"[:DESCRIPTION_LENGTH]
+        return f"{gift} {described}{span}"
     if order.list_amount is not None:
         old, new = t.price(order.list_amount, order.currency), t.price(order.amount, order.currency)
         reduced = t.gettext("{new} instead of {old}, with your code.", new=new, old=old)
-        return f"{reduced} {described} ({plan_texts.terms(t, article)})"[:DESCRIPTION_LENGTH]
-    return f"{described} ({plan_texts.terms(t, article)})"[:DESCRIPTION_LENGTH]
+        return f"{reduced} {described} ({plan_texts.terms(t, article)})"
+    return f"{described} ({plan_texts.terms(t, article)})"
 
 
 def refusal(t: Texts, reason: str) -> str:

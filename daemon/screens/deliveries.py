@@ -12,6 +12,7 @@ from daemon.screens import checkout, codes, keyboard, limits, links
 from daemon.telegram.links import REASONS
 from daemon.telegram.screen import Button, Screen
 from models.event_kinds import BatchHeld, InvitationFollowed, JobFinished, JobHeld, OverLimit, TooLarge, Undeliverable
+from models.jobs.batches import BatchInfo
 from models.jobs.holding import KEPT_DAYS, Offers
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
@@ -109,6 +110,47 @@ def batch_held(
         lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
         rows = [*rows, (codes.try_button(t, offers.trial),)]
     return keyboard.lasting(Screen("\n".join(lines), (*rows, *keyboard.rows(keyboard.plans(t), go_on, stop))))
+
+
+def rest_held(
+    standing: Standing,
+    batch: BatchInfo,
+    reasons: Mapping[RefusalReason, int],
+    *,
+    offers: Offers,
+    pay_links: Mapping[str, str],
+) -> Screen:
+    """All of a batch has come that could; limits hold so many other links, for *reasons*: what would bring them."""
+    t, waiting = standing.t, sum(reasons.values())
+    on_hold = t.ngettext(
+        "{n} of {total} links is on hold.", "{n} of {total} links are on hold.", waiting, total=batch.total
+    )
+    days = t.ngettext("I keep them for {n} day.", "I keep them for {n} days.", KEPT_DAYS)
+    lines = [f"⏸ {on_hold}", *_why_held(t, reasons), days]
+    if offers.articles:
+        lines.append(t.gettext("As soon as one of these is yours, the rest goes on by itself:"))
+    for each in offers.articles:
+        brought = offers.brings.get(each.code, waiting)
+        part = t.ngettext("brings {n} of them", "brings {n} of them", brought)
+        lines.append(_offer(t, each, pay_links) + (f"; {part}" if brought < waiting else ""))
+    if offers.articles:
+        lines.append(offer_words.before_payment(t, standing.refund_days))
+    rows = _price_buttons(t, offers, pay_links, None)
+    if offers.trial is not None:
+        lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
+        rows = [*rows, (codes.try_button(t, offers.trial),)]
+    stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{batch.id}")
+    return keyboard.lasting(Screen("\n".join(lines), (*rows, *keyboard.rows(keyboard.plans(t), stop))))
+
+
+def _why_held(t: Texts, reasons: Mapping[RefusalReason, int]) -> Iterator[str]:
+    """Why links of a batch wait, each reason in a line."""
+    large = reasons.get(RefusalReason.TOO_LARGE_FOR_PLAN, 0)
+    if large:
+        yield t.ngettext("{n} is larger than your plan allows.", "{n} are larger than your plan allows.", large)
+    other = sum(reasons.values()) - large
+    if other:
+        yield t.ngettext("{n} is beyond what your plan includes.", "{n} are beyond what your plan includes.", other)
 
 
 def _ways_on(

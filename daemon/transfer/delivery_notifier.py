@@ -1,6 +1,7 @@
 """Tells customers how jobs and batches ended. The outbox worker hands over the events, so each is told once."""
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from config.settings import Settings
@@ -13,7 +14,7 @@ from daemon.screens.deliveries import Standing
 from daemon.telegram.screen import Screen
 from models import returns
 from models.catalogue import Catalogue
-from models.event_kinds import BatchFinished, BatchHeld, EventKind, JobFinished, JobHeld
+from models.event_kinds import BatchFinished, BatchHeld, BatchRestHeld, EventKind, JobFinished, JobHeld
 from models.jobs import batches, holding, queue, states, usage
 from models.jobs.holding import Offers
 from models.jobs.states import JobState
@@ -48,6 +49,7 @@ class DeliveryNotifier:
             EventKind.JOB_HELD: self._job_held,
             EventKind.BATCH_FINISHED: self._batch,
             EventKind.BATCH_HELD: self._batch_held,
+            EventKind.BATCH_REST_HELD: self._batch_rest_held,
             EventKind.NEWS_OFFERED: self._news_offered,
         }
 
@@ -95,6 +97,19 @@ class DeliveryNotifier:
         counts = {"waiting": waiting, "total": batch.total}
         await self._send(
             event, lambda t: deliveries.batch_held(held, self._standing(t, {}), offers, pay_links, **counts)
+        )
+
+    async def _batch_rest_held(self, event: EventInfo) -> None:
+        batch = await self._database(batches.get, event.read(BatchRestHeld).batch)
+        waits = await self._database(batches.waits_for, batch.id)
+        if not waits:
+            return  # it was cancelled, or goes on already
+        offers = await self._for(event, holding.offers_of_items(self._catalogue.plans, [needs for _, needs in waits]))
+        pay_links = self._pay_links(batch.user_id, offers, None)
+        reasons = Counter(reason for reason, _ in waits)
+        await self._send(
+            event,
+            lambda t: deliveries.rest_held(self._standing(t, {}), batch, reasons, offers=offers, pay_links=pay_links),
         )
 
     def _pay_links(self, user_id: int, offers: Offers, job_id: int | None) -> dict[str, str]:

@@ -206,7 +206,7 @@ class Pipeline:
             wants=dict(needs.wants),
             largest=dict(needs.largest),
         )
-        if run.job.batch_id is None and await self._is_offered(run.job.user_id, held):
+        if await self._is_offered(run.job.user_id, held):
             if await self._database(holding.hold, str(run.job.owner), held, _now(), self._room(run)):
                 logger.info("job.held", extra=_fields(run) | {"reason": reason})
             raise LimitReached

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import peewee
 
 from models import outbox
-from models.database import fetch, give_way, transaction
+from models.database import execute, fetch, give_way, transaction
 from models.errors import NotFound
 from models.event_kinds import BatchHeld, OverLimit
 from models.jobs import budgets, queue, scheduling, states, usage
@@ -21,6 +21,10 @@ from models.jobs.states import JobInfo, JobState
 from models.jobs.usage import Needs, Reserved, Room
 from models.tables import Batch, Job, Usage
 
+_NEEDS = f"""
+SELECT reason, needs FROM job
+WHERE batch_id = ? AND state = '{JobState.HELD}' AND reason IS NOT NULL AND needs IS NOT NULL ORDER BY id
+"""
 AT_ONCE = 100
 """Held jobs that one transaction cancels."""
 
@@ -124,6 +128,12 @@ def waiting(batch_id: int) -> int:
     reserved = Usage.select(Usage.job).where(Usage.job == Job.id)
     undecided = (Job.state == JobState.CLAIMED) & ~peewee.fn.EXISTS(reserved)
     return int(Job.select().where(Job.batch == batch_id, (Job.state == JobState.HELD) | undecided).count())
+
+
+def waits_for(batch_id: int) -> list[tuple[RefusalReason, Needs]]:
+    """Why jobs of a batch are held, and what each of their posts needs; those whose post was not read are left out."""
+    rows = execute(_NEEDS, (batch_id,)).fetchall()
+    return [(RefusalReason(reason), Needs.read(needs)) for reason, needs in rows]
 
 
 def set_status_message(batch_id: int, message_id: int | None) -> None:

@@ -1,11 +1,13 @@
-"""Holding: a single link that a limit refuses waits until its customer has bought what brings it.
+"""Holding: a link that a limit refuses waits until its customer has bought what brings it.
 
-The event of the refusal names what would bring this very post. The event of the payment releases what now fits, with
-its reservation, so that what was bought for a link is spent on it.
+The event of the refusal names what would bring this very post. Of a batch it is told when only such links are left: a
+file that is too large, or a kind that the plan leaves out, stops no other one. The event of the payment releases what
+now fits, with its reservation, so that what was bought for a link is spent on it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from config.money import STARS
 from config.plans import Article, Limit, Pack, Plan, Plans, Trial
@@ -28,7 +30,7 @@ _WAITING = f"""
 SELECT id, batch_id, needs FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND needs IS NOT NULL
 ORDER BY chosen_at IS NULL, chosen_at DESC, id
 """
-_CHOOSE = f"UPDATE job SET chosen_at = ? WHERE id = ? AND user_id = ? AND state = '{JobState.HELD}'"
+_CHOOSE = f"UPDATE job SET chosen_at = ? WHERE id = ? AND user_id = ? AND state = '{JobState.HELD}' RETURNING link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Offers:
     packs: tuple[Pack, ...]
     plans: tuple[Plan, ...]
     trial: Trial | None = None
+    brings: Mapping[str, int] = field(default_factory=dict)
+    """By code how many of several posts; empty where it is about one."""
 
     @property
     def articles(self) -> tuple[Article, ...]:
@@ -65,6 +69,41 @@ def offers_of_rest(plans: Plans, held: BatchHeld, waiting: int) -> Offers:
     able = [plan for plan in plans.on_sale() if _has_room_for(plan, held)]
     trial = plans.trial if plans.trial and _has_room_for(plans.trial.plan, held) else None
     return Offers(tuple(packs), tuple(sorted(able, key=_price)), trial)
+
+
+def offers_of_items(plans: Plans, waiting: Sequence[Needs]) -> Offers:
+    """What is on sale that brings some of these posts, cheapest first; ``brings`` says how many of them.
+
+    Of the packs of a kind the smallest that brings as many as any. The trial too, of whoever may try.
+    """
+    brings = {each.code: _brought(each, waiting) for each in plans.articles_on_sale()}
+    packs = [pack for pack in plans.packs_on_sale() if brings[pack.code] and _is_best(pack, plans, brings)]
+    able = [plan for plan in plans.on_sale() if brings[plan.code]]
+    trial = plans.trial if plans.trial and _brought(plans.trial.plan, waiting) else None
+    return Offers(tuple(sorted(packs, key=_price)), tuple(sorted(able, key=_price)), trial, brings)
+
+
+def _is_best(pack: Pack, plans: Plans, brings: Mapping[str, int]) -> bool:
+    """Whether no other pack of the kind brings more, nor as many with fewer deliveries."""
+    rivals = [each for each in plans.packs_on_sale() if each.kind == pack.kind]
+    return pack == min(rivals, key=lambda each: (-brings[each.code], each.count))
+
+
+def _brought(article: Article, waiting: Sequence[Needs]) -> int:
+    """How many of the posts an article brings by itself, from the first one on; what was used before is not counted."""
+    used: Counter[str] = Counter()
+    brought = 0
+    for needs in waiting:
+        wanted = used + Counter(needs.wants)
+        if max(needs.largest.values(), default=0) <= article.max_bytes and _has_all(article, wanted):
+            used, brought = wanted, brought + 1
+    return brought
+
+
+def _has_all(article: Article, wanted: Mapping[str, int]) -> bool:
+    if isinstance(article, Pack):
+        return wanted.keys() == {article.kind} and wanted[article.kind] <= article.count
+    return all(_has_room(article.limits[kind], count, 0) for kind, count in wanted.items())
 
 
 def _has_room_for(plan: Plan, held: BatchHeld) -> bool:
@@ -100,7 +139,7 @@ def _price(article: Article) -> tuple[bool, int]:
 
 
 def hold(owner: str, held: JobHeld, now: int, room: Callable[[], Room] | None = None) -> bool:
-    """Hold a single job, and tell its customer what would bring it.
+    """Hold a job, and tell its customer what would bring it: of a batch, once nothing else of it goes on.
 
     *room* is what they have now. Where that brings the post, because they have paid since it was refused, the job is
     queued instead, with its reservation: False.
@@ -113,6 +152,9 @@ def hold(owner: str, held: JobHeld, now: int, room: Callable[[], Room] | None = 
             return False
         states.move(job.id, JobState.HELD, now, reason=RefusalReason(held.reason), needs=needs.stored())
         usage.release(job.id)
+        if job.batch_id is not None:
+            queue.tell_batch(job.batch_id, job.user_id, now)
+            return True
         for (surplus,) in execute(_SINGLE, (job.user_id,)).fetchall()[MOST:]:
             ended = states.move(surplus, JobState.CANCELLED, now, reason=RefusalReason.HELD_TOO_LONG)
             queue.announce(ended, {}, now)
@@ -120,10 +162,20 @@ def hold(owner: str, held: JobHeld, now: int, room: Callable[[], Room] | None = 
     return True
 
 
-def choose(user_id: int, job_id: int, now: int) -> bool:
-    """Note that a customer begins to pay for this job: it goes before the others. False: it is not held any more."""
+def choose(user_id: int, job_id: int, now: int) -> str | None:
+    """Note that a customer begins to pay for this job: it goes before the others; return its link.
+
+    None: it is not held any more.
+    """
     with transaction(durable=False):
-        return bool(execute(_CHOOSE, (now, job_id, user_id)).rowcount)
+        chosen = execute(_CHOOSE, (now, job_id, user_id)).fetchone()
+        return None if chosen is None else str(chosen[0])
+
+
+def next_for(user_id: int, article: Article) -> int | None:
+    """The held job of a customer that an article would bring first; None where it brings none of them."""
+    waiting = execute(_WAITING, (user_id,)).fetchall()
+    return next((job_id for job_id, _, needs in waiting if _brought(article, [Needs.read(needs)])), None)
 
 
 def release(user_id: int, room: Room, priority: int, now: int) -> list[int]:

@@ -29,12 +29,12 @@ import peewee
 from models import outbox
 from models.database import execute, fetch, joined_transaction, marks, transaction
 from models.errors import LeaseLost
-from models.event_kinds import BatchFinished, JobFinished
+from models.event_kinds import BatchFinished, BatchRestHeld, JobFinished
 from models.jobs import budgets, cache, scheduling, states, uploads, usage
 from models.jobs.budgets import Budget
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import COLUMNS, ENDED, OPEN, RUNNING, JobInfo, JobState, sql_list
-from models.tables import Job
+from models.tables import Batch, Job
 
 MAX_ATTEMPTS = 5
 JUST_SERVED_S = 60
@@ -543,8 +543,23 @@ def announce(job: JobInfo, detail: Mapping[str, Any], now: int) -> None:
         used = usage.of_job(job.id)
         told = JobFinished(job=job.id, state=job.state, reason=job.reason, used=used, detail=dict(detail))
         outbox.append(told, job.user_id, now)
-    elif not Job.select().where(Job.batch == job.batch_id, Job.state.in_(OPEN)).exists():
-        outbox.append(BatchFinished(batch=job.batch_id), job.user_id, now, key=end_key(job.batch_id))
+    else:
+        tell_batch(job.batch_id, job.user_id, now)
+
+
+def tell_batch(batch_id: int, user_id: int, now: int) -> None:
+    """Write that a batch has ended, or that all of it that is left is held: that once, until it is released.
+
+    Runs inside the caller's transaction.
+    """
+    left = Job.select(Job.state).where(Job.batch == batch_id, Job.state.in_(OPEN)).distinct()
+    states_left = {state for (state,) in fetch(left)}
+    if not states_left:
+        outbox.append(BatchFinished(batch=batch_id), user_id, now, key=end_key(batch_id))
+    elif states_left == {JobState.HELD}:
+        untold = (Batch.id == batch_id, Batch.quota_told_at.is_null())
+        if Batch.update(quota_told_at=now).where(*untold).execute():
+            outbox.append(BatchRestHeld(batch=batch_id), user_id, now)
 
 
 def _record(job: JobInfo, messages: Mapping[int, int]) -> JobInfo:

@@ -29,6 +29,7 @@ FORGETTABLE = (
     EventKind.ACCOUNT_CHANGED,
     EventKind.BATCH_FINISHED,
     EventKind.BATCH_HELD,
+    EventKind.BATCH_REST_HELD,
     EventKind.BROADCAST_ANNOUNCED,
     EventKind.BROADCAST_ENDED,
     EventKind.BROADCAST_SOLD,

@@ -53,6 +53,7 @@ from models.event_kinds import (
     PaymentRefunded,
 )
 from models.jobs import holding, queue
+from models.jobs.batches import BatchInfo
 from models.jobs.queue import Overview
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobInfo
@@ -338,14 +339,21 @@ def held(t: Texts) -> Iterator[Screen]:
         yield unused
 
 
+BATCH = BatchInfo(1, 2, 2, 12, None, False, NOW)
+REASONS = {RefusalReason.TOO_LARGE_FOR_PLAN: 1, RefusalReason.LIMIT: 3}
+
+
 def rests(t: Texts) -> Iterator[Screen]:
     """What a batch says that a limit holds: with and without anything that lets it go on."""
     standing = deliveries.Standing(t, PLANS, LEFT, "operator", refund_days=7)
+    some = holding.Offers((), (PREMIUM,), None, {PREMIUM.code: 2})
+    yield deliveries.rest_held(standing, BATCH, REASONS, offers=some, pay_links={"premium": "https://x/pay/y"})
     for detail in (SAID, SAID | {"period": "day"}):
         payload = BatchHeld(batch=1, job=2, **detail, wanted=1)
         offers = holding.offers_of_rest(PLANS, payload, 2)
         yield deliveries.batch_held(payload, standing, offers, {"premium": "https://x/pay/y"}, waiting=2, total=5)
         for trial in (None, Trial(PREMIUM, 3)):
+            yield deliveries.rest_held(standing, BATCH, REASONS, offers=holding.Offers((), (), trial), pay_links={})
             yield deliveries.batch_held(payload, standing, holding.Offers((), (), trial), {}, waiting=1, total=5)
 
 
@@ -714,7 +722,9 @@ def test_a_buyer_reads_that_their_renewal_goes_on(
 def test_an_invoice_is_described_within_telegrams_limit() -> None:
     for language in LANGUAGES:
         for purpose in ("plan", "test"):
-            assert 0 < len(checkout.invoice_description(translator(language), order(purpose), PREMIUM)) <= 255
+            for link in (None, "https://t.me/channel/1", "https://t.me/" + "c" * 400):
+                said = checkout.invoice_description(translator(language), order(purpose), PREMIUM, link)
+                assert 0 < len(said) <= 255 and ("t.me/c" in said) is (link is not None)
 
 
 def test_every_refusal_of_a_payment_has_words_of_its_own() -> None:

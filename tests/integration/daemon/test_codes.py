@@ -187,6 +187,21 @@ async def test_a_discount_shows_both_prices_and_is_used_once(daemon_sandbox: San
         assert "You have this already" in (await customer.ask(f"/code {code[2:]}")).text
 
 
+async def test_a_discounted_invoice_names_the_link_it_brings(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer, chat(daemon_sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        code = link_of(await make_code(admin, "Discount", "50 %", "everybody"))
+        await customer.say(customer.link("document_big"))
+        await customer.until_text("your plan includes files up to")
+        shown = await customer.ask(f"/start {code}")
+        assert "Brings" not in (await customer.press(shown, "This video")).invoice.description
+        invoice = await customer.press(shown, "Premium · 250 ⭐")
+        named = customer.link("document_big").removeprefix("https://")
+        assert invoice.invoice.description.startswith(f"Brings {named}. 250 ⭐ instead of 500 ⭐")
+        await customer.pay(invoice)
+        assert (await customer.until(lambda message: message.document is not None)).document
+
+
 async def test_wrong_codes_count_and_end(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox) as customer:
         assert "Do you have a code?" in (await customer.ask("/code")).text

@@ -163,6 +163,19 @@ async def test_a_pack_brings_the_rest_of_a_batch(daemon_sandbox: Sandbox, shared
         assert "🎟 Bought in packs: 8 videos" in (await customer.ask("/start")).text
 
 
+async def test_what_is_too_large_waits_while_the_others_come(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.say(" ".join(customer.link(name) for name in ("document_big", "photo1", "text1")))
+        told = await customer.until_text("1 of 3 links is on hold")
+        assert "1 is larger than your plan allows" in told.text and "I keep them for 7 days" in told.text
+        assert labels(told)[:2] == ["Premium · 500 ⭐", "VIP · 1000 ⭐"] and "✖ Cancel the rest" in labels(told)
+        history = [message for message in await customer.history() if not message.outgoing]
+        assert any(message.photo for message in history), "the others came before"
+        await customer.pay(await customer.press(told, "Premium"))
+        assert (await customer.until(lambda message: message.document is not None)).document
+        await customer.until_text("All 3 links delivered")
+
+
 async def test_a_pack_is_sold_beside_plans_and_used_without_a_word(
     daemon_sandbox: Sandbox, shared_daemon: Daemon
 ) -> None:
@@ -182,7 +195,10 @@ async def test_a_plan_bought_at_the_limit_brings_the_post_too(daemon_sandbox: Sa
         await customer.say(customer.link("document_big"))
         refused = await customer.until_text("your plan includes files up to")
         assert labels(refused)[:2] == ["Premium · 500 ⭐", "VIP · 1000 ⭐"]
-        await customer.pay(await customer.press(refused, "Premium"))
+        invoice = await customer.press(refused, "Premium")
+        named = customer.link("document_big").removeprefix("https://")
+        assert invoice.invoice.description.startswith(f"Brings {named}. ")
+        await customer.pay(invoice)
         assert (await customer.until(lambda message: message.document is not None)).document
 
 

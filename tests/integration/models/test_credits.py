@@ -356,6 +356,63 @@ def test_a_held_link_is_told_with_what_would_bring_it() -> None:
     assert huge.articles == ()
 
 
+def test_a_batch_is_told_of_what_waits_when_the_rest_is_done() -> None:
+    links = tuple(f"https://t.me/channel/{number}" for number in range(3))
+    batch = batches.enqueue(new_batch(1, "batch", links), 99, NOW)
+    assert isinstance(batch, batches.BatchInfo)
+    large, other, last = (claim("w", per_customer=3).id for _ in range(3))
+    hold(large, size=3000 * MIB)
+    assert told() == [] and queue.get(other).state is JobState.CLAIMED, "the others go on"
+    queue.finish(other, "w", queue.Delivered(), NOW)
+    hold(last)
+    assert told() == ["batch_rest_held"]
+    _, waits = batches.waits_for(batch.id)
+    assert waits == (RefusalReason.LIMIT, Needs({"video": 1}, {"video": 1}))
+    bought(1)
+    assert holding.release(1, FULL, 0, NOW) == [large, last], "the rest of a batch goes on with its first"
+    assert usage.of_job(last) == {"video": 1} and usage.of_job(large) == {}
+    assert (claim("w").id, claim("w").id) == (large, last)
+    queue.finish(last, "w", queue.Delivered(), NOW)
+    hold(large, size=3000 * MIB)
+    assert told() == ["batch_rest_held"] * 2, "what is left is told once more"
+    batches.cancel(1, batch.id, NOW)
+    assert batches.waits_for(batch.id) == []
+
+
+def told() -> list[str]:
+    """The events of batches, in their order."""
+    return [event.kind for event in outbox.due(NOW) if event.kind.startswith("batch")]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "codes_", "brings"),
+    [
+        ([{"video": 1}], ["video_1", "premium", "vip"], {"video_1": 1, "premium": 1}),
+        ([{"video": 1}] * 3, ["video_10", "premium", "vip"], {"video_10": 3, "premium": 3}),
+        ([{"video": 9}] * 2, ["video_10", "premium", "vip"], {"video_10": 1, "premium": 2}),
+        ([{"apk": 1}, {"video": 1}], ["video_1", "premium", "vip"], {"video_1": 1, "premium": 2}),
+    ],
+)
+def test_what_brings_most_of_several_posts_is_offered(
+    waiting: list[dict[str, int]], codes_: list[str], brings: dict[str, int]
+) -> None:
+    found = holding.offers_of_items(PLANS, [Needs(each, dict.fromkeys(each, MIB)) for each in waiting])
+    assert [each.code for each in found.articles] == codes_
+    assert {code: found.brings[code] for code in brings} == brings
+    huge = holding.offers_of_items(PLANS, [Needs({"video": 1}, {"video": 3000 * MIB})])
+    assert huge.articles == ()
+
+
+def test_an_article_finds_the_held_link_that_it_brings() -> None:
+    first, second = running("a"), running("b")
+    hold(first, count=4)
+    hold(second)
+    ten, one = (next(pack for pack in PLANS.packs if pack.code == code) for code in ("video_10", "video_1"))
+    assert (holding.next_for(1, ten), holding.next_for(1, one), holding.next_for(2, ten)) == (first, second, None)
+    assert holding.choose(1, second, NOW + 1) == queue.get(second).link
+    assert holding.next_for(1, ten) == second
+
+
 def test_the_trial_is_offered_to_whom_may_have_it_and_no_other() -> None:
     # Given a trial of a plan that is not for sale, and nothing else
     hidden = replace(PREMIUM, on_sale=False)
