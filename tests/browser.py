@@ -8,6 +8,7 @@ import itertools
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -30,6 +31,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 SIZES = {390: 844, 1280: 800}
+AXE = machine.REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 SMALLEST_TARGET = 44
 PATIENCE_S = 10
 
@@ -74,6 +76,26 @@ def photograph(driver: webdriver.Chrome, name: str) -> None:
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width
         for target in driver.find_elements(By.CSS_SELECTOR, ".button"):
             assert target.size["height"] >= SMALLEST_TARGET
+    show(driver, 390, "light")
+
+
+def faults(driver: webdriver.Chrome) -> list[str]:
+    """What axe-core says about the page. The page's own policy lets no script in: the browser's protocol does."""
+    driver.execute_script(AXE.read_text("utf-8") + "; window.axe = axe;")
+    found: dict[str, Any] = driver.execute_async_script(
+        "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done);"
+    )
+    return [
+        f"{each['id']}: {each['help']} {[node['html'][:120] for node in each['nodes']]}" for each in found["violations"]
+    ]
+
+
+def inspect(driver: webdriver.Chrome, name: str) -> None:
+    """Photograph the page, and have it examined by day on a telephone and by night on a desk."""
+    photograph(driver, name)
+    for width, scheme in ((390, "light"), (1280, "dark")):
+        show(driver, width, scheme)
+        assert faults(driver) == [], (name, width, scheme)
     show(driver, 390, "light")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import daemon_process, paypal_shop, sandbox_process
+from tests import daemon_process, environment, paypal_shop, sandbox_process
 from tests.daemon_process import Daemon
 from tests.paypal_shop import PayPalShop
 from tests.sandbox.paypal import start as start_paypal
@@ -30,7 +30,7 @@ def town(migrated: Path, place: Path) -> Iterator[Town]:
     sandbox = sandbox_process.start(place / "sandbox", "--telegram-only")
     try:
         with (
-            paypal_shop.shop(paypal, place, **sandbox.env) as built,
+            paypal_shop.shop(paypal, place, TIMEZONE=environment.zone_of_noon(), **sandbox.env) as built,
             daemon_process.daemon(sandbox, place, **built.settings(1)) as daemon,
         ):
             yield Town(sandbox, built, daemon)

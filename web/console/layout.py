@@ -123,7 +123,7 @@ def _luminance(colour: str) -> float:
 
 def _ways(found: guard.Visitor) -> list[Way]:
     return [
-        Way(url_for(endpoint), say(found.t), request.blueprint == endpoint.partition(".")[0])
+        Way(url_for(endpoint), say(found.t), f"{request.path}/".startswith(f"{url_for(endpoint)}/"))
         for endpoint, (act, say) in SECTIONS.items()
         if endpoint in current_app.view_functions and found.may(act)
     ]
