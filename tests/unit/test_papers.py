@@ -14,7 +14,15 @@ from web.console.health import LONGEST_NEWS
 REPOSITORY = Path(__file__).resolve().parents[2]
 ARCHITECTURE = REPOSITORY / "docs" / "ARCHITECTURE.md"
 CHANGELOG = REPOSITORY / "CHANGELOG.md"
-PAPERS = ("README.md", "README.es.md", "docs/ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+PAPERS = (
+    "README.md",
+    "README.es.md",
+    "README.pt.md",
+    "docs/ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+)
 PROGRAMS = ("config", "models", "daemon", "web")
 FOLDERS = (*PROGRAMS, "tests", "docs", "deploy", ".railway", ".github")
 PATH = re.compile(
