@@ -12,12 +12,20 @@ from typing import Any
 import pytest
 import yaml
 
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES, translator
 from tests.source_text import REPOSITORY
 from web import worker
+from web.setup import steps
+from web.setup.steps import Step
 
 DEPLOY = REPOSITORY / "deploy"
 WORKFLOW = REPOSITORY / ".github" / "workflows" / "ci.yaml"
 SCRIPTS = (*sorted(DEPLOY.glob("*.sh")), *sorted((REPOSITORY / "tests").glob("*.sh")), REPOSITORY / "cleanup_repo.sh")
+
+
+def guide_in(language: str) -> Path:
+    """The guide in a language, where there is one."""
+    return REPOSITORY / "docs" / f"SERVER_GUIDE{'' if language == DEFAULT_LANGUAGE else f'.{language}'}.md"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -147,3 +155,15 @@ def test_the_timer_runs_what_is_installed() -> None:
 
     assert "/opt/peaje/deploy/install.sh" in command
     assert unit["Service"]["ExecStart"] == "/opt/peaje/deploy/update.sh"
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if guide_in(each).exists()])
+def test_the_guide_names_the_pages_of_the_set_up(language: str) -> None:
+    t = translator(language)
+    # The address is asked for only where no setting names it; compose.yaml does.
+    pages = [said(t) for step, said in steps.TITLES.items() if step is not Step.ADDRESS]
+    buttons = ["Begin", "Nothing: a new shop", "I have a backup", "Stars only: skip this", "Open the shop"]
+    text = guide_in(language).read_text("utf-8")
+
+    assert re.findall(r"^\| \*([^*|]+)\* \|", text, re.MULTILINE) == [*pages, t.gettext("Everything is there")]
+    assert not [button for button in buttons if f"*{t.gettext(button)}*" not in text]
