@@ -10,8 +10,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from models import console_sessions, users
-from tests.browser import PATIENCE_S, heading, photograph, press
-from tests.daemon_process import Chat, chat
+from tests.browser import PATIENCE_S, heading, inspect, press
+from tests.daemon_process import Chat, chat, labels
 from tests.paypal_shop import Buyer
 from tests.town import Town
 
@@ -34,7 +34,7 @@ class Desk:
         """Open a page, and look at it."""
         await asyncio.to_thread(self._driver.get, f"{self._url}/console/{path}")
         if photo:
-            await asyncio.to_thread(photograph, self._driver, f"console-{photo}")
+            await asyncio.to_thread(inspect, self._driver, f"console-{photo}")
 
     async def fill(self, id: str, text: str) -> None:
         """Type into a field."""
@@ -50,7 +50,7 @@ class Desk:
         """Press a button or link by its id and come to another page."""
         await asyncio.to_thread(press, self._driver, button)
         if photo:
-            await asyncio.to_thread(photograph, self._driver, f"console-{photo}")
+            await asyncio.to_thread(inspect, self._driver, f"console-{photo}")
 
     async def press_in(self, form: str, photo: str = "") -> None:
         """Press the button of a form by the form's id."""
@@ -62,7 +62,15 @@ class Desk:
 
         await asyncio.to_thread(send)
         if photo:
-            await asyncio.to_thread(photograph, self._driver, f"console-{photo}")
+            await asyncio.to_thread(inspect, self._driver, f"console-{photo}")
+
+    async def unfold(self, id: str) -> None:
+        """Open what is folded away."""
+        await asyncio.to_thread(self._driver.find_element(By.CSS_SELECTOR, f"#{id} summary").click)
+
+    def text(self) -> str:
+        """All that the page says."""
+        return str(self._driver.find_element(By.ID, "page").text)
 
     def notice(self) -> str:
         """What was just done."""
@@ -115,3 +123,51 @@ async def test_the_shop_is_run_from_the_console(town: Town, browser: webdriver.C
 
         for path in ("shop/text", "shop/preview", "money/unexplained", "settings"):
             await desk.open(path, path.replace("/", "-"))
+
+
+async def test_a_customer_is_helped_and_everybody_told(town: Town, browser: webdriver.Chrome) -> None:
+    desk = Desk(browser, town)
+    async with chat(town.sandbox) as customer, chat(town.sandbox, admin=True) as boss:
+        await boss.ask("/language en")
+        await customer.ask("/start")
+        await desk.enter()
+
+        await desk.open(f"customers/{customer.id}", "customer")
+        await desk.unfold("give")
+        await desk.fill("f-days", "3")
+        await desk.press_in("give-form")
+        assert "Given to" in desk.notice()
+        assert "3 days" in (await customer.until_text("You have been given Premium")).text
+        await desk.fill("f-text", "Is it better now?")
+        await desk.press_in("message-form")
+        await customer.until_text("Is it better now?")
+
+        await desk.open("shop/codes", "codes")
+        await desk.choose("f-article", "vip")
+        await desk.fill("f-days", "7")
+        await desk.press_in("make", "codes-made")
+        shown = await customer.ask(f"/code {desk.notice().rpartition(' ')[2]}")
+        assert "VIP" in shown.text
+        await customer.tap(shown, "Take it")
+        await customer.until_text("You have been given VIP")
+
+        await customer.press(await customer.ask("/quiet"), "News again")
+        await desk.open("messages", "messages")
+        await desk.press("write", "draft")
+        await desk.fill("f-text", "We have something new")
+        await desk.choose("f-article", "premium")
+        await desk.press_in("write", "draft-written")
+        await desk.press_in("show-me")
+        await boss.until_text("We have something new")
+        await desk.press_in("send", "broadcast")
+        assert "It goes out" in desk.notice()
+        assert labels(await customer.until_text("We have something new", 20))[0] == "⭐ Premium"
+        await boss.until_text("has gone out", 20)
+        await desk.open("messages", "messages-sent")
+
+        await desk.open("health")
+        await desk.press_in("back-up", "health-backing-up")
+        await desk.open("audit", "audit")
+        said = desk.text()
+        for act in ("gave days", "wrote to a customer", "edited codes", "wrote to everybody", "asked for a backup"):
+            assert act in said
