@@ -70,7 +70,7 @@ def today() -> Response:
         overview=queue.overview(found.now),
         account=str(beat.detail.get("account", "?")) if beat else "?",
         state=states.account,
-        wrong=[incidents.label(t, each.key) for each in beats.incidents()],
+        wrong=[(incidents.label(t, each.key), each.said_in(t.language)) for each in beats.incidents()],
     )
 
 
