@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -17,7 +18,7 @@ from tests.demo.customer import Customer, Disappointed, url_button
 from tests.demo.installation import Installation, NotHealthy
 from tests.sandbox_process import REPOSITORY, SandboxFailed
 
-PLACE = REPOSITORY / "build" / "demo"
+PLACE = Path(os.environ.get("DEMO_PLACE") or REPOSITORY / "build" / "demo").resolve()
 ENGLISH, SPANISH, OPERATOR = 1, 2, None
 
 

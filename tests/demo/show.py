@@ -59,7 +59,7 @@ class Show:
         await self._meet_operator()
         self.switches = Switches(self.running, self.visitors.tell)
         await self.switches.begin()
-        self.underneath = Underneath(self.running, self.visitors)
+        self.underneath = Underneath(self.running, self.visitors, self.switches)
         self.underneath.start()
 
     async def end(self) -> int:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import itertools
+import re
 import sqlite3
 import threading
 from collections import deque
@@ -14,14 +16,19 @@ from config.log_reader import Entry, Log, Wanted, say
 from config.texts import translator
 from tests.demo.bubbles import Value
 from tests.demo.installation import Installation
+from tests.demo.switches import Switches
 from tests.demo.visitors import Visitor, Visitors
 
 EVERY_S = 0.4
 ROWS = 60
 """Rows of a table that are compared, the newest."""
 QUIET_TABLES = ("heartbeat", "sqlite_", "console_", "migrate", "note", "telegram_login")
-HIDDEN = ("digest", "token", "secret", "session", "hash", "random_id", "request_id", "body")
-"""Parts of names of columns that are not shown."""
+HIDDEN = re.compile(
+    "digest|token|secret|session|hash|random_id|request_id|body|payload|^sent$|^owner$|(_at|_ms|_until|_before|_on)$|^at$"
+)
+"""Names of columns that are not shown: what is secret, long, or only says when."""
+STANDS_EVERY = 3
+"""Looks at how the programs stand: one in so many."""
 QUIET_CALLS = ("ping", "updates.", "help.", "msgs", "http_", "auth.", "destroy", "get_future", "invoke")
 LONGEST = 48
 
@@ -31,9 +38,10 @@ Row = dict[str, Any]
 class Underneath:
     """Watches an installation for the visitors who want to see it; nobody is shown another's customer."""
 
-    def __init__(self, running: Installation, visitors: Visitors) -> None:
+    def __init__(self, running: Installation, visitors: Visitors, switches: Switches) -> None:
         self._running = running
         self._visitors = visitors
+        self._switches = switches
         self._rows = Rows(running.data / "peaje.db")
         self._calls = Calls(running)
         self._log = LogTail(running)
@@ -53,7 +61,7 @@ class Underneath:
                 await self._task
 
     async def _watch(self) -> None:
-        while True:
+        for look in itertools.count():
             await asyncio.sleep(EVERY_S)
             watching = [each for each in self._visitors.present() if each.watches]
             entries = self._log.new()
@@ -66,6 +74,28 @@ class Underneath:
                 calls = await asyncio.to_thread(self._calls.new)
                 for visitor in watching:
                     self._tell(visitor, rows, calls, entries)
+            if look % STANDS_EVERY == 0:
+                parts = await self._stands()
+                for visitor in watching:
+                    visitor.tell({"type": "health", "parts": parts})
+
+    async def _stands(self) -> list[Value]:
+        """How each program stands, and what ``/health`` says."""
+        programs = await self._switches.programs()
+        parts = [
+            {"name": name, "said": f"{each['for_s']} s" if each["pid"] else "away", "well": bool(each["pid"])}
+            for name, each in sorted(programs.items())
+        ]
+        failing = await asyncio.to_thread(self._failing)
+        return [*parts, {"name": "health:", "said": failing or "ok", "well": not failing}]
+
+    def _failing(self) -> str:
+        """The parts that ``/health`` holds to be failing; empty where all is well."""
+        try:
+            checks = requests.get(f"{self._running.base_url}/health", timeout=3).json()["checks"]
+        except (requests.RequestException, ValueError, KeyError):
+            return "no answer"
+        return ", ".join(name for name, check in checks.items() if check["status"] == "failing")
 
     def _tell(self, visitor: Visitor, rows: list[Row], calls: list[Value], entries: list[Value]) -> None:
         hidden = self._visitors.others(visitor)
@@ -119,7 +149,8 @@ def _differences(before: dict[str, dict[int, Row]], now: dict[str, dict[int, Row
             elif old is not None and old != new:
                 changed = {name: new[name] for name in new if old.get(name) != new[name]}
                 words = [f"{name}: {_short(old.get(name))} → {_short(new[name])}" for name in _visible(changed)]
-                yield _told(table, new, "changed", ", ".join(words))
+                if words:
+                    yield _told(table, new, "changed", ", ".join(words))
 
 
 def _told(table: str, row: Row, what: str, words: str) -> Row:
@@ -128,7 +159,7 @@ def _told(table: str, row: Row, what: str, words: str) -> Row:
 
 
 def _values(row: Row) -> str:
-    skipped = ("rowid_", "id", "created_at", "seen_at", "chat_id")
+    skipped = ("rowid_", "id", "chat_id")
     shown = [
         f"{name}={_short(row[name])}" for name in _visible(row) if name not in skipped and row[name] not in (None, "")
     ]
@@ -136,7 +167,7 @@ def _values(row: Row) -> str:
 
 
 def _visible(row: Row) -> list[str]:
-    return [name for name in row if not any(part in name for part in HIDDEN)]
+    return [name for name in row if not HIDDEN.search(name)]
 
 
 def _short(value: Any) -> str:
@@ -219,7 +250,8 @@ class LogTail:
             for entry in log.follow(Wanted()):
                 if self._stopped.is_set():
                     return
-                self._lines.append(self._line(entry))
+                if entry.fields.get("path") != "/health":
+                    self._lines.append(self._line(entry))
 
     def _line(self, entry: Entry) -> Value:
         said, job = say(entry, None, translator("en")), entry.fields.get("job")

@@ -143,7 +143,7 @@ class Phone {
   down() { this.chat.scrollTop = this.chat.scrollHeight; }
 
   bubble(message) {
-    const classes = [message.out ? "out" : "", message.service ? "service" : "", message.album ? "part" : ""];
+    const classes = ["msg", message.out ? "out" : "", message.service ? "service" : "", message.album ? "part" : ""];
     const box = make("div", { class: "box" });
     if (message.media) box.append(this.media(message));
     if (message.invoice) {
@@ -158,7 +158,7 @@ class Phone {
     const rows = message.keys.map((row, y) => make("div", { class: "keys" },
       ...row.map((key, x) => make("button", { type: "button", "data-kind": key.kind,
         onclick: (event) => this.press(message.id, y, x, event.currentTarget) }, key.text))));
-    return make("li", { "data-id": message.id, class: classes.join(" ").trim() || null },
+    return make("div", { "data-id": message.id, class: classes.join(" ").trim() },
       make("div", { class: "in" }, box, ...rows));
   }
 

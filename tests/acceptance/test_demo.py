@@ -1,0 +1,277 @@
+"""The page of ``make demo``, in a browser: what plays by itself, and what somebody does who touches it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests import demo_process
+from tests.acceptance.test_console import complaints_of_axe
+from tests.browser import SCREENSHOTS, SIZES, chromium, complaints, show
+from tests.demo_process import Demo
+
+PATIENCE_S = 40
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demo for all of them."""
+    with demo_process.demo(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@dataclass
+class Visit:
+    """Somebody in front of the page."""
+
+    driver: webdriver.Chrome
+
+    def until(self, look: Callable[[], Any], what: str) -> Any:
+        """Look until there is something to see, and return it."""
+        waiting = WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.1, ignored_exceptions=[Exception])
+        try:
+            return waiting.until(lambda _: look())
+        except TimeoutException:
+            raise AssertionError(f"waited in vain for {what}: {self.texts()[-4:]}") from None
+
+    def all(self, css: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def one(self, css: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def take_over(self) -> "Visit":
+        """Stop the tour, and wait until it has."""
+        self.until(lambda: "Stop" in self.one("#play").text, "the tour")
+        self.driver.execute_script("document.getElementById('play').click()")
+        self.until(lambda: "Play" in self.one("#play").text, "the end of the tour")
+        return self
+
+    def shows(self, phone: str) -> None:
+        """Look at one telephone; where both are on the screen, nothing changes."""
+        self.driver.execute_script(f"show('{phone}')")
+
+    def say(self, text: str, phone: str = "customer") -> None:
+        """Type and send."""
+        self.shows(phone)
+        self.one(f"#{phone} .write input").send_keys(text)
+        self.one(f"#{phone} .send").click()
+
+    def shelf(self, name: str) -> str:
+        """Press an example on the shelf; the text that it sends."""
+        button = self.one(f'.shelf [data-name="{name}"]')
+        self.driver.execute_script("arguments[0].click()", button)
+        return str(button.get_attribute("title")).rpartition(": ")[2]
+
+    def address(self, name: str) -> str:
+        """What an example of the shelf sends."""
+        return str(self.one(f'.shelf [data-name="{name}"]').get_attribute("title")).partition(": ")[2]
+
+    def texts(self, phone: str = "customer") -> list[str]:
+        """What the chat says, message by message."""
+        return [str(each.get_attribute("textContent")) for each in self.all(f"#{phone} .chat .msg")]
+
+    def count(self, css: str, phone: str = "customer") -> int:
+        return len(self.all(f"#{phone} .chat {css}"))
+
+    def hears(self, part: str, phone: str = "customer", after: int = 0) -> None:
+        """Wait until a message behind the first *after* holds *part*."""
+        self.until(lambda: any(part in text for text in self.texts(phone)[after:]), part)
+
+    def press(self, label: str, phone: str = "customer") -> None:
+        """Press the newest key whose label holds *label*."""
+        self.shows(phone)
+
+        def key() -> WebElement | None:
+            return next((each for each in reversed(self.all(f"#{phone} .keys button")) if label in each.text), None)
+
+        found = self.until(key, f"the key {label}")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
+        found.click()
+
+    def pay_stars(self) -> None:
+        """Press the invoice's key, and confirm in the sheet."""
+        self.press("Pay ⭐")
+        self.until(lambda: self.one("#customer .sheet .pay").is_displayed(), "the sheet")
+        self.one("#customer .sheet .pay").click()
+        self.until(lambda: not self.all("#customer .sheet .pay"), "the sheet to close")
+
+    def switch(self, name: str) -> None:
+        self.driver.execute_script(f"document.getElementById('switch-{name}').click()")
+
+    def photograph(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(SCREENSHOTS / f"demo-{name}.png"))
+
+
+@pytest.fixture
+def visit(demo: Demo, tmp_path: Path) -> Iterator[Visit]:
+    """Somebody new on the page, at a desk, with the tour playing; nothing may be complained about in the console."""
+    with chromium(tmp_path / "profile") as driver:
+        show(driver, 1280, "light")
+        driver.get(demo.url)
+        yield Visit(driver)
+        assert complaints(driver) == []
+
+
+def fits(visit: Visit, width: int) -> bool:
+    return bool(visit.driver.execute_script("return document.documentElement.scrollWidth") <= width)
+
+
+def test_the_tour_plays_to_its_end(visit: Visit) -> None:
+    visit.until(lambda: "Now it is yours" in visit.one("#step").text or "stopped" in visit.one("#step").text, "the end")
+    assert visit.one("#step").text == "Now it is yours"
+    frame = visit.one("#operator .sheet iframe")
+    visit.driver.switch_to.frame(frame)
+    assert visit.until(lambda: visit.one("h1").text == "Today", "the console")
+    visit.driver.switch_to.default_content()
+    for width in SIZES:
+        show(visit.driver, width, "light")
+        visit.photograph(f"toured-{width}")
+        assert fits(visit, width)
+        assert complaints_of_axe(visit.driver) == [], width
+
+
+def test_a_limit_is_paid_and_the_film_follows(visit: Visit) -> None:
+    visit.take_over()
+    show(visit.driver, 390, "light")
+    for number in (1, 2, 3):
+        visit.shelf(f"film{number}")
+        visit.until(lambda number=number: visit.count("video") == number, f"film {number}")
+    visit.say(visit.address("film4"))
+    visit.press("This video")
+    visit.pay_stars()
+    visit.until(lambda: visit.count("video") == 4, "the film that was paid")
+    playing = "const film = document.querySelectorAll('#customer video')[3]; return film.videoWidth > 0 && !film.error"
+    visit.until(lambda: visit.driver.execute_script(playing), "the film to be played")
+    assert fits(visit, 390)
+    assert complaints_of_axe(visit.driver) == []
+    visit.photograph("paid-390")
+
+
+def test_a_plan_is_bought_with_paypal(visit: Visit) -> None:
+    visit.take_over().say("/premium")
+    visit.press("$5")
+    visit.driver.switch_to.frame(visit.until(lambda: visit.one("#customer .sheet iframe"), "the shop's page"))
+    visit.until(lambda: visit.one("form button, .button").is_displayed(), "the offer")
+    visit.photograph("offer-1280")
+    visit.one("form button, .button").click()
+    visit.until(lambda: visit.one("#approve").is_displayed(), "PayPal's page")
+    visit.photograph("paypal-1280")
+    visit.one("#approve").click()
+    visit.until(lambda: "paypal" not in visit.one("h1").text.lower(), "the way back")
+    visit.driver.switch_to.default_content()
+    visit.photograph("paypal-paid-1280")
+    visit.hears("Receipt:")
+    visit.one("#customer .sheet .close").click()
+    visit.hears("PayPal", "operator")
+
+
+def buy_premium(visit: Visit) -> None:
+    """With Stars; then the account joins the club."""
+    visit.say("/premium")
+    visit.press("500")
+    visit.pay_stars()
+    visit.hears("Receipt:")
+    visit.shelf("invited")
+    visit.until(lambda: visit.count("img") == 1, "the post of the club")
+
+
+@pytest.fixture
+def slow(visit: Visit) -> Iterator[Visit]:
+    """Somebody who has bought Premium, on a slow network; it is quick again at the end."""
+    visit.take_over()
+    buy_premium(visit)
+    visit.switch("slow")
+    yield visit
+    visit.switch("slow")
+    visit.until(
+        lambda: not visit.driver.execute_script("return document.getElementById('switch-slow').checked"), "speed"
+    )
+
+
+def ask_for_much(visit: Visit) -> None:
+    """Ask for twenty megabytes, and wait until they are on their way."""
+    before = len(visit.texts())
+    visit.shelf("large")
+    visit.hears("%", after=before)
+
+
+def files(visit: Visit) -> list[str]:
+    """The large files that have arrived."""
+    return [text for text in visit.texts() if "timetable.pdf" in text]
+
+
+def test_cancel_stops_what_is_on_its_way(slow: Visit) -> None:
+    ask_for_much(slow)
+    slow.say("/cancel")
+    slow.hears("ancelled")
+    assert not files(slow)
+
+
+def test_a_killed_daemon_delivers_once(slow: Visit) -> None:
+    ask_for_much(slow)
+    slow.switch("daemon")
+    slow.until(lambda: files(slow), "the file")
+    slow.say("/plan")
+    slow.hears("Premium", after=len(slow.texts()))
+    assert len(files(slow)) == 1
+
+
+def test_the_network_goes_and_comes_back(visit: Visit) -> None:
+    visit.take_over().switch("network")
+    before = len(visit.texts())
+    visit.say("/premium")
+    visit.until(lambda: len(visit.texts()) == before + 1, "what was said")
+    visit.switch("network")
+    visit.hears("Premium", after=before + 1)
+
+
+def test_the_account_is_revoked_and_restored(visit: Visit) -> None:
+    visit.take_over().switch("account")
+    visit.hears("account", "operator", after=len(visit.texts("operator")))
+    before = len(visit.texts("operator"))
+    visit.switch("account")
+    visit.hears("account", "operator", after=before)
+
+
+def test_underneath_shows_rows_calls_and_log(visit: Visit) -> None:
+    visit.take_over()
+    visit.one("#open-under").click()
+    visit.shelf("photo")
+    for part, word in (("rows", "job"), ("calls", "messages.sendMedia"), ("log", "job.delivered")):
+        visit.until(lambda part=part, word=word: word in visit.one(f"#{part}").text, part)
+    visit.photograph("underneath-1280")
+    assert complaints_of_axe(visit.driver) == []
+
+
+def test_two_visitors_do_not_see_each_others_customer(visit: Visit, demo: Demo, tmp_path: Path) -> None:
+    visit.take_over().say("/start")
+    with chromium(tmp_path / "another") as driver:
+        show(driver, 390, "light")
+        driver.get(demo.url)
+        other = Visit(driver).take_over()
+        assert other.one("#customer-who").get_attribute("textContent") != visit.one("#customer-who").text
+        other.shows("under")
+        visit.shelf("photo")
+        visit.until(lambda: visit.count("img") >= 1, "a photo")
+        other.say("/help")
+        other.until(lambda: "/help" in "".join(other.texts()), "what was said")
+        assert "postcards" not in "".join(other.texts()) + other.one("#rows").text + other.one("#log").text
+
+
+def test_it_starts_anew(visit: Visit) -> None:
+    visit.take_over().say("/start")
+    visit.driver.execute_script("window.old = true")
+    visit.one("#anew").click()
+    visit.until(lambda: not visit.driver.execute_script("return window.old"), "the page anew")
+    visit.take_over()
+    visit.say("/start")
+    visit.hears("Hello, ")
