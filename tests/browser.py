@@ -76,6 +76,7 @@ def photograph(driver: webdriver.Chrome, name: str) -> None:
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width
         for target in driver.find_elements(By.CSS_SELECTOR, ".button"):
             assert target.size["height"] >= SMALLEST_TARGET
+        assert cut_off(driver) == [], name
     show(driver, 390, "light")
 
 
@@ -97,6 +98,15 @@ def inspect(driver: webdriver.Chrome, name: str) -> None:
         show(driver, width, scheme)
         assert faults(driver) == [], (name, width, scheme)
     show(driver, 390, "light")
+
+
+def cut_off(driver: webdriver.Chrome) -> list[str]:
+    """What can be pressed and does not show its words whole."""
+    found: list[str] = driver.execute_script(
+        "return [...document.querySelectorAll('.button, nav a, button')]"
+        ".filter(each => each.clientWidth && each.scrollWidth > each.clientWidth).map(each => each.textContent.trim())"
+    )
+    return found
 
 
 def heading(driver: webdriver.Chrome) -> str:

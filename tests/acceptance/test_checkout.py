@@ -7,6 +7,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from config.texts import LANGUAGES
 from models.promotion import complaints as shop_complaints
 from tests.browser import chromium, complaints, heading, photograph, press
 from tests.daemon_process import chat
@@ -93,7 +94,8 @@ def test_a_subscription(shop: PayPalShop, browser: webdriver.Chrome) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "told"), [("en", "You have paid for this plan"), ("es", "Ya has pagado este plan")]
+    ("language", "told"),
+    [("en", "You have paid for this plan"), ("es", "Ya has pagado este plan"), ("pt", "Você pagou este plano")],
 )
 def test_a_page_read_after_paying(shop: PayPalShop, browser: webdriver.Chrome, language: str, told: str) -> None:
     buyer = shop.buyer(shop.customer(language))
@@ -106,7 +108,17 @@ def test_a_page_read_after_paying(shop: PayPalShop, browser: webdriver.Chrome, l
     assert browser.current_url.startswith(shop.paypal.endpoint), "whoever wants to may pay again"
 
 
-@pytest.mark.parametrize(("language", "button"), [("en", "Open the chat"), ("es", "Abrir el chat")])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_offer_fits_in_each_language(shop: PayPalShop, browser: webdriver.Chrome, language: str) -> None:
+    browser.get(shop.buyer(shop.customer(language)).link)
+
+    assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
+    photograph(browser, f"offer-{language}")
+
+
+@pytest.mark.parametrize(
+    ("language", "button"), [("en", "Open the chat"), ("es", "Abrir el chat"), ("pt-BR", "Abrir o chat")]
+)
 def test_the_domains_first_page(town: Town, browser: webdriver.Chrome, language: str, button: str) -> None:
     browser.execute_cdp_cmd("Network.enable", {})
     browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
