@@ -85,6 +85,7 @@ class Connections:
             overview = await self._database(queue.overview, now)
             detail = {"bot": self.bot.state, "account": self.account.state, "jobs": overview.running}
             await self._database(health.beat, "daemon", detail, now)
+            await self.seat.tell()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_S):
                     await self._changed.wait()

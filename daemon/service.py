@@ -69,6 +69,7 @@ class Service:
                 self.connections.account.up.is_set,
                 parts.sender,
                 account_refused=self.connections.standing.refused,
+                account_flooded=seat.flooded,
             ),
             database=database,
             wakeup=wakeup,

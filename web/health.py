@@ -145,7 +145,7 @@ def _client(name: str, now: int) -> Check:
     if age > health.BEAT_STALE_S:
         return Check(Status.FAILING, age, "the daemon gives no sign of life")
     state = str(beat.detail.get(name, "unknown"))
-    return Check(_status(state == "ok"), age, state)
+    return Check(Status.OFF if state == "paused" else _status(state == "ok"), age, state)
 
 
 def _jobs(now: int) -> Check:

@@ -24,6 +24,8 @@ from daemon.wakeup import Wakeup
 from models.accounts import pool
 from models.accounts.pool import AccountInfo, AccountState, Person
 from models.errors import Unopenable
+from models.event_kinds import IncidentKey
+from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Seat:
         self._owner = f"{self._machine}/{os.getpid()}/{secrets.token_hex(4)}"
         self._mark = ""
         self._renewed_at = 0.0
+        self._floods: dict[str, int] = {}
 
     async def take(self, rest: Callable[[], Awaitable[None]]) -> None:
         """Put the account that is to read into the client, as soon as there is one that may be used.
@@ -93,6 +96,16 @@ class Seat:
         if await self._database(pool.connected, self.account.id, person, int(time.time())):
             logger.info("account.replaced", extra={"account": self.account.id})
 
+    def flooded(self, method: str, seconds: int) -> None:
+        """Note that Telegram wants no call of a method for so long; :meth:`tell` writes it down."""
+        self._floods[method] = int(time.time()) + seconds
+
+    async def tell(self) -> None:
+        """Write down what was noted since."""
+        if self._floods and self.account is not None:
+            floods, self._floods = self._floods, {}
+            await self._database(pool.flooded, self.account.id, floods, int(time.time()))
+
     async def lost(self, state: AccountState, reason: str) -> None:
         """Record what Telegram has done to the account."""
         if self.account is not None:
@@ -109,7 +122,9 @@ class Seat:
         except Unopenable:
             if not account.state.is_lost:
                 logger.error("account.unopenable", extra={"account": account.id})
-                await self._database(pool.lost, account.id, AccountState.REVOKED, "SECRET_KEY", int(time.time()))
+                now = int(time.time())
+                await self._database(pool.lost, account.id, AccountState.REVOKED, "SECRET_KEY", now)
+                await self._database(health.open_incident, IncidentKey.ACCOUNT_REVOKED, "SECRET_KEY", now)
             return None
 
     async def _may_use(self, account: AccountInfo, session: str) -> bool:
@@ -130,7 +145,7 @@ class Seat:
                 await forget()
             client.sessions.clear()
             client.media_sessions.clear()
-        self.account, self._mark = account, account.mark
+        self.account, self._mark, self._floods = account, account.mark, {}
         client.me = None
         client.storage = SQLiteStorage(client.name, workdir=client.workdir, session_string=session, in_memory=True)
 

@@ -16,6 +16,7 @@ from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from daemon.transfer.errors import PermanentFailure, RetryLater
 from models import acts, notes, outbox
+from models.accounts import pool
 from models.errors import ActRefused, MoveRefused, RefundRefused
 from models.jobs import queue, sources
 from models.jobs.reasons import RefusalReason
@@ -163,6 +164,7 @@ async def status(context: Context, words: list[str]) -> Screen:
         context.t,
         await database(health.all),
         await database(health.incidents),
+        accounts=await database(pool.all),
         overview=await database(queue.overview, context.now),
         oldest_event_ms=await database(outbox.oldest_unheard_ms),
         now=context.now,

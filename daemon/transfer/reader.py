@@ -8,8 +8,9 @@ messages are read with ``channels.getMessages`` alone. See https://core.telegram
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pyrogram import Client, raw
@@ -106,10 +107,13 @@ class Post:
 
 
 class Reader:
-    """Reads chats and posts with one client, and remembers the chats."""
+    """Reads chats and posts with one client, and remembers the chats.
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    *on_flood* hears of each method of which Telegram wants no call for so many seconds.
+    """
+
+    def __init__(self, client: Client, on_flood: Callable[[str, int], None] = lambda _method, _seconds: None) -> None:
+        self._client, self._on_flood = client, on_flood
         self._channels: OrderedDict[int, Channel] = OrderedDict()
         self._names: dict[str, int] = {}
         self._all_read_at = self._newest_read_at = float("-inf")
@@ -238,7 +242,13 @@ class Reader:
         :raises AccountRestricted: Telegram has frozen the account, or limits it.
         """
         try:
-            return await rpc.invoke(self._client, query, timeout=CALL_TIMEOUT_S, longest_flood=LONGEST_FLOOD_S)
+            return await rpc.invoke(
+                self._client,
+                query,
+                timeout=CALL_TIMEOUT_S,
+                longest_flood=LONGEST_FLOOD_S,
+                on_flood=partial(self._on_flood, _method(query)),
+            )
         except (FloodWait, FloodPremiumWait) as error:
             raise FloodWaitTooLong(rpc.flood_seconds(error)) from error
         except standing.REFUSALS as error:
@@ -348,6 +358,12 @@ def _origin(message: Any) -> tuple[int, int] | None:
     told = getattr(message, "fwd_from", None)
     peer, number = getattr(told, "from_id", None), getattr(told, "channel_post", None)
     return (peer.channel_id, number) if isinstance(peer, raw.types.PeerChannel) and number else None
+
+
+def _method(query: "TLObject[Any]") -> str:
+    """The name of a call as Telegram writes it: ``contacts.resolveUsername``."""
+    *path, name = query.QUALNAME.removeprefix("functions.").split(".")
+    return ".".join([*path, name[:1].lower() + name[1:]])
 
 
 def _usernames(chat: Any) -> tuple[str, ...]:

@@ -77,10 +77,13 @@ class TransferClients:
     account_refused: Callable[[str], None] = lambda _error: None
     """Is told when Telegram restricts the account, with its error."""
 
+    account_flooded: Callable[[str, int], None] = lambda _method, _seconds: None
+    """Is told when Telegram wants no call of a method by the account for so many seconds."""
+
     @cached_property
     def reader(self) -> Reader:
         """What reads with the account."""
-        return Reader(self.account)
+        return Reader(self.account, self.account_flooded)
 
 
 class Transfers:

@@ -30,13 +30,14 @@ from daemon.screens import (
 )
 from daemon.screens import links as link_screens
 from daemon.screens.home import PlanStatus
-from daemon.screens.operator import admin, broadcasts, console, news
+from daemon.screens.operator import accounts, admin, broadcasts, console, news
 from daemon.screens.operator import codes as operators_codes
 from daemon.screens.operator.codes import Composed
 from daemon.telegram import links
 from daemon.telegram.links import PostLink, RangeLink, Reading, Refused
 from daemon.telegram.screen import Button, Screen, fits, fitting
 from models import event_kinds, sale_notices, users
+from models.accounts.pool import AccountInfo, AccountState
 from models.books.history import Moment
 from models.errors import ActRefused, RefundRefused
 from models.event_kinds import (
@@ -384,6 +385,30 @@ def brought(t: Texts) -> Iterator[Screen]:
         yield case
 
 
+def account_of(state: AccountState) -> AccountInfo:
+    """An account that somebody has given a hostile name."""
+    return AccountInfo(
+        id=7, user_id=1, name=EVIL, username=None, mark="m", state=state, reason=EVIL, since=NOW, chosen_at=NOW,
+        seen_at=NOW, floods={"contacts.resolveUsername": NOW + 600}, lease_owner=None, lease_until=None, is_given=False,
+    )  # fmt: skip
+
+
+def accounts_screens(t: Texts) -> Iterator[Screen]:
+    """What is read of the accounts: an alarm with those that stand by, and what was done with them."""
+    setting = announcements.Setting(t, PLANS, UTC, None)
+    yield from (accounts.chosen(t, EVIL), accounts.gone(t))
+    told: list[event_kinds.Payload] = [
+        event_kinds.AccountChanged(what=what, account=7, name=EVIL, by=by)
+        for what in ("added_reader", "added_standby", "reader", "paused", "forgotten")
+        for by in (None, 5)
+    ]
+    told += [event_kinds.IncidentOpened(key=key, text=EVIL, standbys=[(7, EVIL)]) for key in event_kinds.OF_THE_ACCOUNT]
+    for payload in told:
+        screen = news.render(payload, setting)
+        assert screen is not None
+        yield screen
+
+
 def for_many(t: Texts) -> Iterator[Screen]:
     """News as customers and its admin see them."""
     yield from (say(t) for say in (consent.offer, consent.welcome, consent.declined, consent.quiet))
@@ -604,11 +629,13 @@ def screens(t: Texts) -> list[Screen]:
         support.trouble(t, EVIL),
         admin.allowed(t, None, 1),
         admin.blocked(t, None, 1),
-        admin.status(t, {}, [], overview=line, oldest_event_ms=None, now=NOW),
+        admin.status(t, {}, [], accounts=[], overview=line, oldest_event_ms=None, now=NOW),
+        *accounts_screens(t),
         admin.status(
             t,
             {"daemon": Beat(NOW - 99, {"bot": "ok"})},
             [IncidentInfo("x", EVIL, NOW, None)],
+            accounts=[account_of(state) for state in AccountState],
             overview=line,
             oldest_event_ms=NOW * 1000,
             now=NOW,

@@ -10,11 +10,11 @@ from models.accounts import logins, pool
 from models.accounts.logins import LoginInfo
 from models.errors import LoginRefused, MoveRefused, NotFound
 from models.roles import Act
+from models.words import accounts as accounts_words
 from models.words import logins as words
 from web import rendering
 from web.accounts import steps
 from web.console import guard, layout
-from web.console.words import states
 
 blueprint = guard.section("accounts", "/accounts")
 
@@ -29,7 +29,7 @@ def accounts() -> Response:
         "console/accounts.html",
         accounts=pool.all(),
         reader=reader,
-        state=states.of_account,
+        state=accounts_words.state,
         number=steps.number(found.t),
         codes_left=logins.codes_left(found.now),
         login=open_login if open_login is not None and open_login.by == found.actor.id else None,

@@ -12,13 +12,14 @@ from config.settings import PROJECT
 from config.texts import DEFAULT_LANGUAGE
 from config.version import VERSION
 from models import acts
+from models.accounts import pool
 from models.jobs import sources, usage
 from models.maintenance import backup_requests, backups
 from models.maintenance import health as beats
 from models.maintenance.backups import Backup
 from models.maintenance.health import BEAT_STALE_S
 from models.roles import Act
-from models.words import incidents
+from models.words import accounts, incidents
 from web import rendering
 from web.console import guard, layout
 from web.console.words import states
@@ -56,6 +57,9 @@ def health() -> Response:
         "console/health.html",
         programs=_programs(found.now),
         account=str(beat.detail.get("account", "?")) if beat else "?",
+        accounts=pool.all(),
+        state_of=accounts.state,
+        now=found.now,
         state=states.account,
         joins=sources.joined_on(usage.day_of(found.now, settings.timezone)),
         joins_cap=settings.joins_per_day,

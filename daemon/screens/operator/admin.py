@@ -11,6 +11,7 @@ from daemon.screens import account, limits
 from daemon.screens.account import name as name
 from daemon.screens.home import PlanStatus
 from daemon.telegram.screen import Screen
+from models.accounts.pool import AccountInfo
 from models.errors import ActRefused, RefundRefused
 from models.jobs.queue import Overview
 from models.jobs.reasons import RefusalReason
@@ -18,6 +19,7 @@ from models.jobs.sources import SourceInfo
 from models.jobs.usage import Left
 from models.maintenance.health import BEAT_STALE_S, Beat, IncidentInfo
 from models.users import UserInfo
+from models.words import accounts as account_words
 from models.words import acts, refunds
 from models.words import incidents as words
 
@@ -336,6 +338,7 @@ def status(
     beats: Mapping[str, Beat],
     incidents: Sequence[IncidentInfo],
     *,
+    accounts: Sequence[AccountInfo],
     overview: Overview,
     oldest_event_ms: int | None,
     now: int,
@@ -343,6 +346,7 @@ def status(
     """The version, and the health of each part."""
     parts = [f"Peaje {VERSION}", "", t.gettext("<b>Programs</b>")]
     parts += [_beat(t, program, beat, now) for program, beat in sorted(beats.items())]
+    parts += ["", t.gettext("<b>Accounts</b>"), *(_account(t, each, now) for each in accounts)]
     parts += ["", t.gettext("<b>Deliveries</b>"), account.in_queue(t, overview)]
     if oldest_event_ms is not None:
         age = max(0, now - oldest_event_ms // 1000)
@@ -354,6 +358,17 @@ def status(
     else:
         parts.append(t.gettext("🟢 No problems."))
     return Screen("\n".join(parts))
+
+
+def _account(t: Texts, account: AccountInfo, now: int) -> str:
+    """How an account is, and what Telegram does not want of it for now."""
+    line = f"{escape(account.name) or f'#{account.id}'}: {account_words.state(t, account.state)}"
+    pauses = [
+        t.gettext("{method} rests for {span}", method=escape(method), span=t.duration(until - now))
+        for method, until in account.floods.items()
+        if until > now
+    ]
+    return "; ".join([line, *pauses])
 
 
 def chat(source: SourceInfo | None, chat_id: int) -> str:

@@ -2,26 +2,35 @@
 
 import asyncio
 import html
+import itertools
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from pyrogram import raw
+from pyrogram.types import Message
 
+from config import settings
 from models import users
-from models.accounts import pool
+from models.accounts import logins, pool
 from models.jobs import sources
-from tests.daemon_process import chat, labels
-from tests.operator_browser import Operator, form_to
+from models.tables import AccountLogin
+from tests import clients
+from tests.daemon_process import Chat, Daemon, chat, labels
+from tests.integration.sandbox.accounts import running
+from tests.operator_browser import Form, Operator, form_to, forms
 from tests.paypal_shop import until
 from tests.sandbox_process import Sandbox
 from tests.town import Town
 
+_places = itertools.count()
+OPERATOR = "peaje_operator"
 ACCOUNTS, LOGIN = "/console/accounts", "/console/accounts/login"
 ANSWER = f"{LOGIN}/answer"
-BEGIN = LOGIN
 WAITING = 20
 FAULT = re.compile(r'id="fault" role="alert">(.*?)</p>')
 
@@ -31,7 +40,7 @@ def admin(town: Town) -> Operator:
     """The admin of the town, in the console."""
     admin_id = town.sandbox.scenario["admin"]["id"]
     users.seen(admin_id, "Alba", None, "en", int(time.time()))
-    browser = Operator(town.shop.web.url, "10.250.0.3")
+    browser = Operator(town.shop.web.url, f"10.251.0.{next(_places)}")
     browser.log_in(admin_id)
     return browser
 
@@ -42,7 +51,9 @@ def reserve(town: Town) -> Iterator[dict[str, Any]]:
     (person,) = town.sandbox.control("POST", "/users", {"language_code": "en"})["users"]
     yield person | {"phone": f"34699{str(person['id'])[-6:]}"}
     given = next(each for each in pool.all() if each.is_given)
-    town.sandbox.control("POST", "/faults", {"fault": "restore_keys", "account": "peaje_operator"})
+    town.sandbox.control("POST", "/faults", {"fault": "restore_keys", "account": OPERATOR})
+    logins.end_all("cancelled")
+    AccountLogin.update(codes=0).execute()  # of tomorrow
     pool.use(given.id, None, int(time.time()))
     until(lambda: state_of(town) == "ok", "the first account reads again")
     for other in pool.all():
@@ -50,10 +61,15 @@ def reserve(town: Town) -> Iterator[dict[str, Any]]:
             pool.forget(other.id, None, int(time.time()))
 
 
+def check_of(town: Town) -> dict[str, str]:
+    """How the account is, as ``/health`` says."""
+    said = requests.get(f"{town.shop.web.url}/health", timeout=10).json()["checks"]["account"]
+    return {name: said[name] for name in ("status", "detail")}
+
+
 def state_of(town: Town) -> str:
-    """How the account's connection is, as the daemon says."""
-    said: str = requests.get(f"{town.shop.web.url}/health", timeout=10).json()["checks"]["account"]["detail"]
-    return said
+    """How the account's connection is."""
+    return check_of(town)["detail"]
 
 
 def code_of(sandbox: Sandbox, phone: str) -> str:
@@ -68,13 +84,14 @@ def settled(admin: Operator, page: str) -> str:
     while time.monotonic() < deadline:
         if "Telegram is being asked" not in page:
             return page
+        time.sleep(0.1)  # as the page itself is shown again, but sooner
         page = admin.follow(admin.get(LOGIN)).text
     raise AssertionError(page)
 
 
-def begin(admin: Operator, number: str, **more: str) -> str:
-    """Begin a log-in by a number; the page that answers."""
-    return settled(admin, admin.send(form_to(admin.page(ACCOUNTS), BEGIN), answer=number, **more))
+def begin(admin: Operator, number: str) -> str:
+    """Begin a log-in by a number, for an account that is to stand by; the page that answers."""
+    return settled(admin, admin.send(form_to(admin.page(ACCOUNTS), LOGIN), answer=number, reads=""))
 
 
 def answer(admin: Operator, page: str, text: str, **more: str) -> str:
@@ -88,31 +105,213 @@ def fault(page: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
+def waiting_room(town: Town, *members: int) -> int:
+    """A private chat that is open to all customers, and that only these accounts can read."""
+    made = town.sandbox.control("POST", "/chats", {"title": "waiting room", "members": members})
+    chat_id = int(made["chat_id"])
+    sources.allow(abs(chat_id) - 10**12, members[0], int(time.time()))
+    return chat_id
+
+
+async def ask_for(customer: Chat, town: Town, chat_id: int, number: int) -> None:
+    """Send links of so many posts of a chat."""
+    for each in range(number):
+        post = {"chat": chat_id, "kind": "text", "caption": f"post {each}"}
+        await customer.say(town.sandbox.control("POST", "/posts", post)["url"])
+
+
+async def until_arrived(customer: Chat, number: int) -> None:
+    """Wait until all of them have arrived."""
+    arrived = set()
+    while len(arrived) < number:
+        message = await customer.until(lambda it: (it.text or "").startswith("post "), timeout=60)
+        arrived.add(message.text)
+
+
+async def revoked(town: Town, alba: Chat) -> Message:
+    """Telegram logs the reading account out; the alarm."""
+    await alba.ask("/language en")
+    town.sandbox.control("POST", "/faults", {"fault": "revoke", "account": OPERATOR, "reset": True})
+    return await alba.until_text("has logged out", timeout=40)
+
+
 async def test_a_lost_account_is_replaced_while_links_wait(
     town: Town, admin: Operator, reserve: dict[str, Any]
 ) -> None:
-    operator = town.sandbox.scenario["operator"]["id"]
-    room = {"title": "waiting room", "members": [operator, reserve["id"]]}
-    chat_id = town.sandbox.control("POST", "/chats", room)["chat_id"]
-    sources.allow(abs(chat_id) - 10**12, operator, int(time.time()))
+    room = waiting_room(town, town.sandbox.scenario["operator"]["id"], reserve["id"])
     async with chat(town.sandbox, admin=True) as alba, chat(town.sandbox) as customer:
-        await alba.ask("/language en")
         # Given an account that Telegram has logged out, and twenty links that wait for it
-        town.sandbox.control("POST", "/faults", {"fault": "revoke", "account": "peaje_operator", "reset": True})
-        alarm = await alba.until_text("has logged out", timeout=40)
+        alarm = await revoked(town, alba)
         assert labels(alarm) == ["🔑 Log in an account"]
-        for number in range(20):
-            post = {"chat": chat_id, "kind": "text", "caption": f"post {number}"}
-            await customer.say(town.sandbox.control("POST", "/posts", post)["url"])
+        await ask_for(customer, town, room, 20)
         # When the operator logs another one in
         page = await asyncio.to_thread(begin, admin, f"+{reserve['phone']}")
         assert "look into the chat" in page
         page = await asyncio.to_thread(answer, admin, page, code_of(town.sandbox, reserve["phone"]))
         assert "is logged in." in page
         # Then all of them arrive, and the admins hear of it
-        arrived = set()
-        while len(arrived) < 20:
-            message = await customer.until(lambda it: (it.text or "").startswith("post "), timeout=60)
-            arrived.add(message.text)
+        await until_arrived(customer, 20)
         await alba.until_text("reads from now on", timeout=20)
         await alba.until_text("Solved after", timeout=20)
+
+
+async def test_a_standby_takes_over_by_one_tap(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    room = waiting_room(town, town.sandbox.scenario["operator"]["id"], reserve["id"])
+    page = await asyncio.to_thread(begin, admin, reserve["phone"])
+    page = await asyncio.to_thread(answer, admin, page, code_of(town.sandbox, reserve["phone"]))
+    assert state_on(page, reserve) == "stands by"
+    async with chat(town.sandbox, admin=True) as alba, chat(town.sandbox) as customer:
+        alarm = await revoked(town, alba)
+        await ask_for(customer, town, room, 3)
+        taken = await alba.press(alarm, f"Use Extra {str(reserve['id'])[-6:]} instead")
+        assert "takes over" in (taken.text or "")
+        await until_arrived(customer, 3)
+    assert state_on(admin.page(ACCOUNTS), reserve) == "reads"
+
+
+def state_on(page: str, person: dict[str, Any]) -> str:
+    """How the accounts' page says that an account is."""
+    card = page.partition(f"<h2>Extra {str(person['id'])[-6:]}</h2>")[2]
+    return re.findall(r'class="mark [a-z]+">([^<]+)<', card)[0]
+
+
+async def test_an_account_rests_while_it_is_paused(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    room = waiting_room(town, town.sandbox.scenario["operator"]["id"])
+    given = next(each.id for each in pool.all() if each.is_given)
+    async with chat(town.sandbox) as customer:
+        await customer.ask("/start")
+        press(admin, f"{ACCOUNTS}/{given}/pause")
+        await asyncio.to_thread(until, lambda: check_of(town) == {"status": "off", "detail": "paused"}, "it rests")
+        await ask_for(customer, town, room, 1)
+        press(admin, f"{ACCOUNTS}/{given}/use")
+        await until_arrived(customer, 1)
+
+
+def press(admin: Operator, path: str) -> str:
+    """Press the button of the accounts' page that leads there."""
+    return admin.send(form_to(admin.page(ACCOUNTS), path))
+
+
+def thoroughly(typed: tuple[str, ...]) -> object:
+    """Only in the long run: each costs three answers of Telegram."""
+    return pytest.param(typed, marks=pytest.mark.acceptance)
+
+
+WRONG_NUMBERS = ("nobody", "+", "00", "12", "+34 600 99 99 99", "123456789:AAHfiqksKZ8WmR2zSjiQ7_v4TMAKdiHm9T0", "💥",
+                 "' OR 1=1 --", "9" * 256, "+34\u202e600")  # fmt: skip
+WRONG_CODES = ("0", "00000", "wrong", "7-0-9-1-4-9", "💥", "12 34 56 78", "<b>", "' --", "9" * 256, "\u0661\u0662")
+WRONG_PASSWORDS = ("x", "open barley", "Open sesame", "open sesame ", "💥", "<script>", "' --", "9" * 256, "ñ", "\t")
+
+
+def test_ten_mistakes_at_each_question(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    for at in range(0, 10, 3):
+        page = begin(admin, WRONG_NUMBERS[at])
+        for typed in WRONG_NUMBERS[at + 1 : at + 3]:
+            assert "country code" in fault(page) or "bot" in fault(page), fault(page)
+            page = answer(admin, page, typed)
+        if at < 9:
+            assert form_of(page) is None and "country code" in fault(page) or "bot" in fault(page)
+    page = begin(admin, reserve["phone"])
+    for typed in WRONG_CODES[:2]:
+        page = answer(admin, page, typed)
+        assert fault(page).startswith("The code is wrong")
+    town.sandbox.control("POST", "/faults", {"fault": "password", "account": reserve["id"], "password": "open sesame"})
+    page = answer(admin, page, code_of(town.sandbox, reserve["phone"]))
+    assert "Two-step password" in page
+    for typed in WRONG_PASSWORDS[:2]:
+        page = answer(admin, page, typed)
+        assert fault(page).startswith("The password is wrong")
+    assert "is logged in." in answer(admin, page, "open sesame")
+
+
+@pytest.mark.parametrize("typed", [WRONG_CODES[2:5], *map(thoroughly, (WRONG_CODES[5:8], WRONG_CODES[7:10]))])
+def test_three_wrong_codes_end_it(town: Town, admin: Operator, reserve: dict[str, Any], typed: tuple[str, ...]) -> None:
+    page = begin(admin, reserve["phone"])
+    for each in typed:
+        page = answer(admin, page, each)
+        assert fault(page).startswith("The code is wrong")
+    assert form_of(page) is None and "Back to the accounts" in page
+
+
+@pytest.mark.parametrize(
+    "typed", [WRONG_PASSWORDS[2:5], *map(thoroughly, (WRONG_PASSWORDS[5:8], WRONG_PASSWORDS[7:10]))]
+)
+def test_three_wrong_passwords_end_it(
+    town: Town, admin: Operator, reserve: dict[str, Any], typed: tuple[str, ...]
+) -> None:
+    town.sandbox.control("POST", "/faults", {"fault": "password", "account": reserve["id"], "password": "open sesame"})
+    page = answer(admin, begin(admin, reserve["phone"]), code_of(town.sandbox, reserve["phone"]))
+    for each in typed:
+        page = answer(admin, page, each)
+        assert fault(page).startswith("The password is wrong")
+    assert form_of(page) is None
+
+
+def form_of(page: str) -> Form | None:
+    """The form that a log-in goes on with."""
+    return next((each for each in forms(page) if each.action == ANSWER), None)
+
+
+def test_another_code_comes_by_sms(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    page = begin(admin, reserve["phone"])
+    page = answer(admin, page, "", again="1")
+    assert "Telegram has sent a code by SMS." in page
+    # There is no way after that: a new code begins at the first one
+    assert "look into the chat" in answer(admin, page, "", again="1")
+
+
+async def test_a_qr_code_logs_in(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    form = form_to(await asyncio.to_thread(admin.page, ACCOUNTS), LOGIN)
+    page = settled(admin, await asyncio.to_thread(admin.send, form, how="qr"))
+    assert "<svg" in page and "Link Desktop Device" in page
+    token = town.sandbox.control("GET", "/login-tokens")["tokens"][-1]
+    person = clients.client(town.sandbox.scenario, session_string=reserve["session_string"], no_updates=True)
+    async with running(person) as phone:
+        await phone.invoke(raw.functions.auth.AcceptLoginToken(token=bytes.fromhex(token)))
+    until(lambda: "is logged in." in admin.follow(admin.get(LOGIN)).text, "the log-in by the QR code")
+
+
+def test_a_daemon_killed_in_the_middle_begins_again(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    page = begin(admin, reserve["phone"])
+    code = code_of(town.sandbox, reserve["phone"])
+    town.daemon.kill()
+    admin.send(form_to(page, ANSWER), answer=code)
+    town.daemon.start()
+    until(lambda: "restarted meanwhile" in fault(admin.follow(admin.get(LOGIN)).text), "what the page says")
+    page = answer(admin, begin(admin, reserve["phone"]), code_of(town.sandbox, reserve["phone"]))
+    assert "is logged in." in page
+
+
+def test_nothing_that_was_typed_is_kept(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    password = "an open and secret sesame"
+    town.sandbox.control("POST", "/faults", {"fault": "password", "account": reserve["id"], "password": password})
+    page = begin(admin, reserve["phone"])
+    code = code_of(town.sandbox, reserve["phone"])
+    pages = [page, answer(admin, page, code)]
+    pages.append(answer(admin, pages[-1], password))
+    known = next(each for each in pool.all() if each.user_id == reserve["id"])
+    session = pool.session_of(known, settings.load(town.shop.settings(1), None))
+    assert session is not None
+    secrets = [reserve["phone"], code, code.replace("-", ""), password, session, session[20:60]]
+    place = town.shop.database_file.parent
+    files = [file for file in place.glob("peaje.db*") if file.is_file()] + [*place.glob("logs/*"), place / "stderr"]
+    found = [(secret[:6], file.name) for file in files for secret in secrets if secret.encode() in file.read_bytes()]
+    assert not found
+    assert not [secret for secret in secrets for each in [*pages, admin.page(ACCOUNTS)] if secret in each]
+    running_now = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
+    assert not [secret for secret in secrets for line in running_now if secret.encode() in line]
+
+
+def test_two_processes_do_not_use_one_account(town: Town, tmp_path: Path) -> None:
+    second = Daemon(town.sandbox, tmp_path / "another")
+    second.start(wait_for="account.in_use")
+    second.kill()
+    assert not [line for line in second.log() if line["message"] in ("bot.connected", "account.connected")]
+    assert state_of(town) == "ok"
+
+
+def test_a_helper_sees_no_accounts(town: Town, admin: Operator) -> None:
+    stranger = Operator(town.shop.web.url, "10.250.0.4")
+    assert stranger.get(ACCOUNTS).status_code == 401
+    foreign = admin.post(LOGIN, {"answer": "1", "token": "0" * 64})
+    assert foreign.status_code == 403

@@ -241,6 +241,13 @@ def login_code(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     return {"code": sandbox.telegram.world.part(Logins).code_for(phone)}
 
 
+@route("GET", "/login-tokens")
+def login_tokens(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """What the QR codes hold that nobody has scanned, the newest last."""
+    tokens = sandbox.telegram.world.part(Logins).tokens
+    return {"tokens": [token.hex() for token, each in tokens.items() if each.user_id is None]}
+
+
 @route("GET", "/commands")
 def commands(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     """Command lists of a bot by ``scope/language``."""

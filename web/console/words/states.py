@@ -37,15 +37,3 @@ def account(t: Texts, state: str) -> str:
         "paused": t.gettext("paused"),
         "?": t.gettext("unknown"),
     }.get(state, state)
-
-
-def of_account(t: Texts, state: str) -> str:
-    """The state of one of the accounts in words; one that this version does not know stands as it is."""
-    return {
-        "active": t.gettext("reads"),
-        "standby": t.gettext("stands by"),
-        "paused": t.gettext("paused"),
-        "revoked": t.gettext("logged out by Telegram"),
-        "banned": t.gettext("banned by Telegram"),
-        "frozen": t.gettext("frozen by Telegram"),
-    }.get(state, state)

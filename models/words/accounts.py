@@ -1,0 +1,15 @@
+"""How an account that reads posts is, in words."""
+
+from config.texts import Texts
+
+
+def state(t: Texts, said: str) -> str:
+    """The state of an account; one that this version does not know stands as it is."""
+    return {
+        "active": t.gettext("reads"),
+        "standby": t.gettext("stands by"),
+        "paused": t.gettext("paused"),
+        "revoked": t.gettext("logged out by Telegram"),
+        "banned": t.gettext("banned by Telegram"),
+        "frozen": t.gettext("frozen by Telegram"),
+    }.get(said, said)
