@@ -22,9 +22,15 @@ def tree(source: Path) -> ast.Module:
     return ast.parse(source.read_text("utf-8"))
 
 
+@cache
+def nodes(source: Path) -> tuple[ast.AST, ...]:
+    """Every node of a file's syntax tree."""
+    return tuple(ast.walk(tree(source)))
+
+
 def imports(source: Path) -> Iterator[str]:
     """The full name of all that *source* imports, wherever in it; relative imports stay inside its package."""
-    for node in ast.walk(tree(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -66,7 +72,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def functions() -> Iterator[tuple[str, Function]]:
     """Every function and method of the programs, with the place where it stands."""
     for source in modules().values():
-        for node in ast.walk(tree(source)):
+        for node in nodes(source):
             if isinstance(node, Function):
                 yield f"{source.relative_to(REPOSITORY)}:{node.lineno} {node.name}", node
 
@@ -83,7 +89,7 @@ def lines(function: Function) -> int:
 def classes() -> Iterator[tuple[str, ast.ClassDef]]:
     """Every class of the programs, with the place where it stands."""
     for source in modules().values():
-        for node in ast.walk(tree(source)):
+        for node in nodes(source):
             if isinstance(node, ast.ClassDef):
                 yield f"{source.relative_to(REPOSITORY)}:{node.lineno} {node.name}", node
 

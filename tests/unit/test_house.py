@@ -8,14 +8,16 @@ import string
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config import texts
 from models.money.providers import Provider
-from tests.source_text import PACKAGES, REPOSITORY, imports, sources, tree
+from tests.source_text import PACKAGES, REPOSITORY, imports, nodes, sources
 
 MAY_IMPORT = {
     "config": {"config"},
@@ -118,7 +120,7 @@ def test_what_takes_many_values_gets_them_by_name() -> None:
         (source, node)
         for folder in PACKAGES
         for source in sources(folder)
-        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        for node in nodes(source)
         if isinstance(node, ast.Call)
     ]
 
@@ -131,7 +133,7 @@ def test_units_of_time_and_size_are_named_once() -> None:
     found = [
         f"{source}:{node.lineno}"
         for source in programs
-        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        for node in nodes(source)
         if isinstance(node, ast.Constant) and node.value in amounts
     ]
 
@@ -187,12 +189,17 @@ def test_the_locks_say_what_is_asked_for_by_version_and_hash(name: str) -> None:
     assert "://" not in locked
 
 
+@cache
+def marked_texts() -> frozenset[Any]:
+    """Every text of the code that is to be translated."""
+    return frozenset(message.id for message in texts.extract() if message.id)
+
+
 @pytest.mark.parametrize("language", TRANSLATIONS)
 def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
-    marked = {message.id for message in texts.extract() if message.id}
     known = {message.id: message for message in texts.catalogue(language) if message.id}
 
-    assert known.keys() == marked, "run: python -m config.texts update"
+    assert known.keys() == marked_texts(), "run: python -m config.texts update"
     assert not [id for id, message in known.items() if message.fuzzy or not all(_forms(message.string))]
 
 
@@ -202,7 +209,7 @@ def test_no_text_is_marked_inside_an_f_string() -> None:
         f"{source.relative_to(REPOSITORY)}:{call.lineno}"
         for folder in PACKAGES
         for source in sources(folder)
-        for string_ in ast.walk(tree(source))
+        for string_ in nodes(source)
         if isinstance(string_, ast.JoinedStr)
         for call in ast.walk(string_)
         if isinstance(call, ast.Call)
@@ -226,12 +233,12 @@ def test_a_translation_has_the_placeholders_of_its_original(language: str) -> No
 
 def test_a_new_language_gets_a_catalogue_to_translate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_LOCALES", tmp_path)
-    monkeypatch.setattr(texts, "LANGUAGES", {code: texts.Language(code, code, code) for code in ("en", "pt")})
+    monkeypatch.setattr(texts, "LANGUAGES", {code: texts.Language(code, code, code) for code in ("en", "it")})
 
     texts.update()
 
-    made = {message.id: message.string for message in texts.catalogue("pt") if message.id}
-    assert made.keys() == {message.id for message in texts.extract() if message.id}
+    made = {message.id: message.string for message in texts.catalogue("it") if message.id}
+    assert made.keys() == marked_texts()
     assert not [text for text in made.values() if any(_forms(text))]
 
 
@@ -284,9 +291,8 @@ def test_nothing_published_tells_where_it_was_made() -> None:
 
 def literals(source: Path) -> Iterator[tuple[int, str]]:
     """Every string of ``source`` but docstrings and what stands in f-strings, with its line."""
-    tree = ast.parse(source.read_text("utf-8"))
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    prose = {id(node.value) for node in nodes(source) if isinstance(node, ast.Expr)}
+    for node in nodes(source):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.lineno, node.value
 
@@ -342,7 +348,7 @@ def test_no_provider_is_told_apart_outside_its_traits() -> None:
         f"{source.relative_to(REPOSITORY)}:{node.lineno}"
         for source in programs()
         if source != traits
-        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        for node in nodes(source)
         if tells_providers_apart(node)
     ]
 
@@ -379,10 +385,9 @@ DIALECT = re.compile(
 
 def speaks_a_dialect(source: Path) -> Iterator[str]:
     """What in ``source`` depends on one kind of database."""
-    tree = ast.parse(source.read_text("utf-8"))
     yield from (name for name in imports(source) if name.partition(".")[0] in ("sqlite3", "apsw", "psycopg"))
     yield from (
-        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in DIALECT_OF_PEEWEE
+        node.attr for node in nodes(source) if isinstance(node, ast.Attribute) and node.attr in DIALECT_OF_PEEWEE
     )
     yield from (match[0] for _, text in literals(source) if (match := DIALECT.search(text)))
 

@@ -17,6 +17,7 @@ from tests.source_text import (
     is_inside,
     lines,
     modules,
+    nodes,
     sources,
     tree,
 )
@@ -150,7 +151,7 @@ def test_log_messages_are_a_noun_and_a_verb() -> None:
         (module, message.value)
         for module, source in modules().items()
         if module not in SENTENCES and module != "manage"
-        for node in ast.walk(tree(source))
+        for node in nodes(source)
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("logger.")
         for message in node.args[:2]
         if isinstance(message, ast.Constant) and isinstance(message.value, str)
