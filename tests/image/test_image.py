@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -150,6 +151,7 @@ def test_nothing_but_the_programs_is_in_it(peaje: Container) -> None:
 
     assert there == {
         "config", "daemon", "models", "web", "manage.py", "plans.toml", "requirements.txt", "run", "supervisord.conf",
+        "supervisord-setup.conf", "CHANGELOG.md",
     }  # fmt: skip
     assert peaje.execute("sh", "-c", "command -v cc gcc make || true") == ""
 
@@ -302,6 +304,19 @@ def test_a_start_command_restores_a_backup(env_file: Path, tmp_path: Path) -> No
         assert "restored" in running.console().lower()
         owners = {path.stat().st_uid for path in tmp_path.rglob("*")}
         assert owners == {tmp_path.stat().st_uid} != {0}
+        assert running.stop() == 0
+
+
+def test_an_empty_volume_waits_to_be_set_up(tmp_path: Path) -> None:
+    # Given what a platform sets by itself: a port, an address, a volume that belongs to root
+    with started("--read-only", "--volume", f"{tmp_path}:/data") as running:
+        # Then it comes up, and the platform can see that it does
+        running.wait_healthy()
+        assert running.get("/health").json()["status"] == "setup"
+        assert podman("healthcheck", "run", running.name).returncode == 0
+        assert re.search(r"/setup/[\w-]{22}\b", running.console())
+        assert {words[0] for words in running.programs().values()} == {"RUNNING"}
+        assert {path.stat().st_uid for path in tmp_path.iterdir()} == {tmp_path.stat().st_uid} != {0}
         assert running.stop() == 0
 
 
