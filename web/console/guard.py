@@ -234,4 +234,7 @@ def refused(why: str, status: int = 403) -> Response:
     """The page that says why not, and what to do."""
     found = g.get("console")
     texts = found.t if found else rendering.browsers_texts()
-    return rendering.page("console/refused.html", status, texts, why=why, visitor=found, path=inside(request.path))
+    clock = texts.date(int(time.time()), rendering.current_settings().timezone)
+    return rendering.page(
+        "console/refused.html", status, texts, why=why, visitor=found, path=inside(request.path), clock=clock
+    )

@@ -85,8 +85,9 @@ def log_in_by_app() -> BaseResponse:
     except (LaunchRefused, LinkSpent, ActRefused) as error:
         if isinstance(error, ActRefused) and audit.newest(Wanted(by=launch.user_id), 1):
             _note_refused(error, launch.user_id, Kind.MINI_APP, now)
-        logger.warning("console.refused", extra={"reason": getattr(error, "reason", "replayed")})
-        return guard.refused("launch")
+        reason = getattr(error, "reason", "replayed")
+        logger.warning("console.refused", extra={"reason": reason})
+        return guard.refused("clock" if reason in launch_data.OF_CLOCKS else "launch")
     logger.info("console.entered", extra={"kind": Kind.MINI_APP})
     arrived = url_for("console_entrance.arrived", next=guard.inside(request.form.get("next")))
     return guard.keep(redirect(arrived, 303), Kind.MINI_APP, entered)

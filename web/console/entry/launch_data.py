@@ -18,6 +18,8 @@ OLDEST_S = 300
 """Seconds after which launch data are too old to log in."""
 FUTURE_S = 60
 """Seconds by which Telegram's clock may be ahead of ours."""
+OF_CLOCKS = ("stale", "future")
+"""Reasons that a wrong clock has too: Telegram has signed the data, for another moment than now."""
 LONGEST = 4096
 MOST_FIELDS = 32
 _HASH = re.compile(r"[0-9a-f]{64}")
