@@ -105,10 +105,7 @@ def batch_held(
     on_hold = t.ngettext("{n} of {total} links is on hold.", "{n} of {total} links are on hold.", waiting, total=total)
     lines = [f"⏸ {_reached(t, payload)} {on_hold}", *_ways_on(standing, payload, offers, pay_links, button=go_on.text)]
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{payload.batch}")
-    rows = _price_buttons(t, offers, pay_links, payload.job or None)
-    if offers.trial is not None:
-        lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
-        rows = [*rows, (codes.try_button(t, offers.trial),)]
+    rows = _ways_to_have(t, lines, offers, pay_links, job_id=payload.job or None)
     return keyboard.lasting(Screen("\n".join(lines), (*rows, *keyboard.rows(keyboard.plans(t), go_on, stop))))
 
 
@@ -135,10 +132,7 @@ def rest_held(
         lines.append(_offer(t, each, pay_links) + (f"; {part}" if brought < waiting else ""))
     if offers.articles:
         lines.append(offer_words.before_payment(t, standing.refund_days))
-    rows = _price_buttons(t, offers, pay_links, None)
-    if offers.trial is not None:
-        lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
-        rows = [*rows, (codes.try_button(t, offers.trial),)]
+    rows = _ways_to_have(t, lines, offers, pay_links, job_id=None)
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{batch.id}")
     return keyboard.lasting(Screen("\n".join(lines), (*rows, *keyboard.rows(keyboard.plans(t), stop))))
 
@@ -222,16 +216,24 @@ def held(payload: JobHeld, standing: Standing, offers: Offers, pay_links: Mappin
         lines.append(t.gettext("Your limit starts again tomorrow."))
     if offers.articles:
         lines.append(offer_words.before_payment(t, standing.refund_days))
-    rows = _price_buttons(t, offers, pay_links, payload.job)
-    if offers.trial is not None:
-        lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
-        rows = [*rows, (codes.try_button(t, offers.trial),)]
+    rows = _ways_to_have(t, lines, offers, pay_links, job_id=payload.job)
     return keyboard.lasting(Screen("\n".join(lines), (*rows, (keyboard.home(t),))))
 
 
 def _offer(t: Texts, article: Article, pay_links: Mapping[str, str]) -> str:
     prices = plan_texts.prices(t, article, by_paypal=article.code in pay_links)
     return f"• <b>{escape(article.title_in(t.language))}</b>: {prices}; {plan_texts.terms(t, article)}"
+
+
+def _ways_to_have(
+    t: Texts, lines: list[str], offers: Offers, pay_links: Mapping[str, str], *, job_id: int | None
+) -> Sequence[tuple[Button, ...]]:
+    """The buttons that pay for the offers, and the one of the trial, which the last of the *lines* tells of."""
+    rows = _price_buttons(t, offers, pay_links, job_id)
+    if offers.trial is None:
+        return rows
+    lines.append(codes.or_try(t, offers.trial, alone=not offers.articles))
+    return [*rows, (codes.try_button(t, offers.trial),)]
 
 
 def _price_buttons(

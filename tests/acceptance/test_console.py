@@ -25,7 +25,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES
-from models import console_sessions, customer_notes, users
+from models import catalogue, console_sessions, customer_notes, users
 from models.event_kinds import IncidentKey
 from models.jobs import queue, sources
 from models.jobs.sources import JoinOutcome
@@ -173,6 +173,22 @@ def test_a_note_is_written_by_keyboard_alone(shop: Web, browser: webdriver.Chrom
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     until(browser, lambda it: "Noted for Ana." in it.find_element(By.ID, "notice").text)
     assert customer_notes.of(CUSTOMER, 1)[0].text == "by keyboard"
+
+
+def test_a_price_is_changed_by_keyboard_alone(shop: Web, browser: webdriver.Chrome) -> None:
+    enter(browser, shop)
+    for link in ("Shop", "Edit Premium"):
+        keys_to(browser, lambda it, link=link: " ".join(it.text.split()) == link)
+        browser.switch_to.active_element.send_keys(Keys.ENTER)
+    until(browser, lambda it: heading(it) == "Premium")
+    keys_to(browser, lambda it: it.get_attribute("id") == "f-v.prices.XTR")
+    browser.switch_to.active_element.send_keys("7", Keys.ENTER)
+    until(browser, lambda it: heading(it) == "What it changes")
+    keys_to(browser, lambda it: it.text == "Let it hold")
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    until(browser, lambda it: "It holds now" in it.find_element(By.ID, "notice").text)
+    held = catalogue.current()
+    assert held is not None and held.plans.by_code("premium").prices["XTR"] == 7  # type: ignore[union-attr]
 
 
 def keys_to(driver: webdriver.Chrome, fits: Any) -> None:
