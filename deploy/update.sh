@@ -15,5 +15,7 @@ docker compose pull --quiet caddy
 docker compose up --detach
 # Caddy reads its file when it starts.
 docker compose restart caddy
+# What earlier versions have left.
 docker image prune --force > /dev/null
+docker builder prune --force --filter until=240h > /dev/null
 echo "$newest" > "$running"

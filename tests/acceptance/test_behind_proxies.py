@@ -23,7 +23,7 @@ from tests.paypal_shop import PayPalShop, free_port, until
 LINKS_A_MINUTE = 20
 """What one visitor may press of the button on a payment page."""
 CUT_WITHIN_S = 40
-GUIDES = (machine.REPOSITORY / "docs").glob("SERVER_GUIDE*.md")
+GUIDES = list((machine.REPOSITORY / "docs").glob("SERVER_GUIDE*.md"))
 
 _places = itertools.count(1)
 
@@ -50,26 +50,42 @@ def test_plain_http_leads_to_https(front: Caddy) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://localhost/terms")
 
 
-@pytest.mark.parametrize("name", ["X-Real-IP", "X-Forwarded-For", "Forwarded"])
+CLAIMS = {
+    "X-Real-IP": "198.51.100.{}",
+    "X-Forwarded-For": "198.51.100.{}",
+    "Forwarded": "for=198.51.100.{}",
+    "X_Real_IP": "198.51.100.{}",
+    "Connection": "keep-alive, X-Real-IP, X-Forwarded-For, X-{}",
+}
+"""What visitors send who do not want to be known: other addresses, and to drop what the proxy says itself."""
+
+
+@pytest.mark.parametrize("name", CLAIMS)
 def test_a_visitor_is_who_caddy_says(shop: PayPalShop, front: Caddy, name: str) -> None:
     # Given one visitor who claims to be another one each time, at an address that no other test has used
-    number = 10 + ("X-Real-IP", "X-Forwarded-For", "Forwarded").index(name)
-    one, other = front.visitor(f"127.0.7.{number}"), front.visitor(f"127.0.8.{number}")
+    place = next(_places)
+    one, other = front.visitor(f"127.0.7.{place}"), front.visitor(f"127.0.8.{place}")
     link = shop.buyer().link.replace(shop.web.url, front.url)
 
     # When they press the button more often than one visitor may
-    claims = [{name: f"for=198.51.100.{n}" if name == "Forwarded" else f"198.51.100.{n}"} for n in range(21)]
-    answers = [one.post(link, headers=claim, timeout=10, allow_redirects=False).status_code for claim in claims]
+    answers = [pressed(one, link, {name: CLAIMS[name].format(n)}) for n in range(LINKS_A_MINUTE + 1)]
 
     # Then they count as one, and somebody else is not held up
     assert answers == [303] * LINKS_A_MINUTE + [429]
-    assert other.post(link, timeout=10, allow_redirects=False).status_code == 303
+    assert pressed(other, link, {}) == 303
+
+
+def pressed(visitor: requests.Session, link: str, claim: dict[str, str]) -> int:
+    """The status of the answer to the button of a payment page."""
+    return visitor.post(link, headers=claim, timeout=10, allow_redirects=False).status_code
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Forwarded-Protocol"])
 @pytest.mark.parametrize("value", ["http", "off", "https, http"])
 def test_what_a_visitor_says_of_the_way_changes_nothing(front: Caddy, name: str, value: str) -> None:
-    page = front.visitor().get(f"{front.url}/", headers={name: value}, timeout=10)
+    claims = {name: value, "Connection": f"keep-alive, {name}"}
+
+    page = front.visitor().get(f"{front.url}/", headers=claims, timeout=10)
 
     assert page.ok
     assert "Strict-Transport-Security" in page.headers
@@ -140,16 +156,22 @@ def test_an_address_with_a_slash_at_its_end_serves_all(shop: PayPalShop, tmp_pat
 # ---- nginx, where a server has it already
 
 
-@pytest.fixture(scope="module", params=sorted(path.name for path in GUIDES))
-def nginx(
-    request: pytest.FixtureRequest, open_shop: PayPalShop, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def lines_for_nginx(guide: Path) -> str:
+    """What a guide tells to write into nginx's configuration."""
+    (lines,) = re.findall(r"^location / \{\n.*?^\}\n", guide.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return lines
+
+
+def test_all_guides_say_the_same_of_nginx() -> None:
+    assert len({lines_for_nginx(guide) for guide in GUIDES}) == 1
+
+
+@pytest.fixture(scope="module")
+def nginx(open_shop: PayPalShop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an nginx with the guide's lines in front of the shop's web program."""
     machine.need_command("nginx", packages="nginx-light")
-    guide = (machine.REPOSITORY / "docs" / request.param).read_text("utf-8")
-    (lines,) = re.findall(r"^location / \{\n.*?^\}\n", guide, re.MULTILINE | re.DOTALL)
     place, port = tmp_path_factory.mktemp("nginx"), free_port()
-    lines = lines.replace("http://127.0.0.1:8000", open_shop.web.url)
+    lines = lines_for_nginx(GUIDES[0]).replace("http://127.0.0.1:8000", open_shop.web.url)
     temporary = "".join(
         f"{name}_temp_path {place}/{name};\n" for name in "client_body proxy fastcgi uwsgi scgi".split()
     )
@@ -174,15 +196,13 @@ def _is_up(url: str) -> bool:
         return False
 
 
-def test_behind_nginx_a_visitor_is_who_nginx_says(shop: PayPalShop, nginx: str) -> None:
+@pytest.mark.parametrize("name", CLAIMS)
+def test_behind_nginx_a_visitor_is_who_nginx_says(shop: PayPalShop, nginx: str, name: str) -> None:
     link = shop.buyer().link.replace(shop.web.url, nginx)
     visitor = requests.Session()
     visitor.mount("http://", caddy.From(f"127.0.9.{next(_places)}"))
 
-    answers = [
-        visitor.post(link, headers={"X-Real-IP": f"198.51.100.{n}"}, timeout=10, allow_redirects=False).status_code
-        for n in range(LINKS_A_MINUTE + 1)
-    ]
+    answers = [pressed(visitor, link, {name: CLAIMS[name].format(n)}) for n in range(LINKS_A_MINUTE + 1)]
 
     assert answers == [303] * LINKS_A_MINUTE + [429]
 

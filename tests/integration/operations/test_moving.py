@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from config.kept import settings_file
 from config.settings import load
 from models import database, users
 from models.money import orders
@@ -38,9 +39,10 @@ def settings(place: Path, **more: str) -> dict[str, str]:
 
 @pytest.fixture
 def old(migrated: Path, tmp_path: Path) -> Path:
-    """The old server's directory: its database knows Ana, its key was made at its first start."""
+    """The old server's directory: its database knows Ana; its key and its admin are kept beside it."""
     place = tmp_path / "old"
     load(settings(place), dotenv=None)
+    settings_file.change(place, {"ADMIN_IDS": "77"})
     shutil.copy(migrated, place / "peaje.db")
     database.open_database(place / "peaje.db")
     users.seen(1, "Ana", None, "es", NOW)
@@ -103,6 +105,9 @@ def test_a_backup_is_the_shop_on_a_new_server(old: Path, tmp_path: Path) -> None
         carry_out(told, new, tmp_path, settings(new, BACKUP_PASSPHRASE=PASSPHRASE))
 
     assert ask(new / "peaje.db", NAMES) == ["Ana"]
+    there, here = (load(settings(place, BACKUP_PASSPHRASE=PASSPHRASE), dotenv=None) for place in (old, new))
+    assert here.secret_key == there.secret_key, "what was kept beside the database comes along"
+    assert here.admin_ids == there.admin_ids == {77}
 
 
 def test_the_backup_from_before_comes_back(old: Path, tmp_path: Path) -> None:
