@@ -9,7 +9,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest
 MANAGE := doctor session logs backup restore import live-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test test-newest crash soak kills bench mutants lint audit pins wheels image test-acceptance test-image $(MANAGE)
+.PHONY: help venv run demo pictures test test-newest crash soak kills bench mutants lint audit pins wheels image test-acceptance test-image $(MANAGE)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -41,6 +41,11 @@ run: $(VENV)/.run ## Start all programs with the settings in .env
 
 demo: $(VENV)/.run ## Open a page with two telephones, a shop behind them, no credentials (ONCE=1: tell it here, then stop)
 	$(RUN) -m tests.demo
+
+pictures: venv ## Make README's pictures anew, from the demo (needs chromium)
+	tests/setup.sh acceptance
+	$(PYTEST) tests/acceptance/test_pictures.py -m acceptance -k 'not small'
+	rm -rf docs/images && cp -r build/pictures docs/images
 
 test: venv ## Run the tests, after installing what they need
 	tests/setup.sh

@@ -1,23 +1,14 @@
 """The page of ``make demo``, in a browser: what plays by itself, and what somebody does who touches it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from selenium import webdriver
-from selenium.common.exceptions import TimeoutException
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests import demo_process
-from tests.acceptance.test_console import complaints_of_axe
-from tests.browser import SCREENSHOTS, SIZES, chromium, complaints, show
+from tests.browser import SIZES, chromium, complaints, faults, show
+from tests.demo_page import Visit
 from tests.demo_process import Demo
-
-PATIENCE_S = 40
 
 
 @pytest.fixture(scope="module")
@@ -25,90 +16,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """One demo for all of them."""
     with demo_process.demo(tmp_path_factory.mktemp("demo")) as running:
         yield running
-
-
-@dataclass
-class Visit:
-    """Somebody in front of the page."""
-
-    driver: webdriver.Chrome
-
-    def until(self, look: Callable[[], Any], what: str) -> Any:
-        """Look until there is something to see, and return it."""
-        waiting = WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.1, ignored_exceptions=[Exception])
-        try:
-            return waiting.until(lambda _: look())
-        except TimeoutException:
-            raise AssertionError(f"waited in vain for {what}: {self.texts()[-4:]}") from None
-
-    def all(self, css: str) -> list[WebElement]:
-        return self.driver.find_elements(By.CSS_SELECTOR, css)
-
-    def one(self, css: str) -> WebElement:
-        return self.driver.find_element(By.CSS_SELECTOR, css)
-
-    def take_over(self) -> "Visit":
-        """Stop the tour, and wait until it has."""
-        self.until(lambda: "Stop" in self.one("#play").text, "the tour")
-        self.driver.execute_script("document.getElementById('play').click()")
-        self.until(lambda: "Play" in self.one("#play").text, "the end of the tour")
-        return self
-
-    def shows(self, phone: str) -> None:
-        """Look at one telephone; where both are on the screen, nothing changes."""
-        self.driver.execute_script(f"show('{phone}')")
-
-    def say(self, text: str, phone: str = "customer") -> None:
-        """Type and send."""
-        self.shows(phone)
-        self.one(f"#{phone} .write input").send_keys(text)
-        self.one(f"#{phone} .send").click()
-
-    def shelf(self, name: str) -> str:
-        """Press an example on the shelf; the text that it sends."""
-        button = self.one(f'.shelf [data-name="{name}"]')
-        self.driver.execute_script("arguments[0].click()", button)
-        return str(button.get_attribute("title")).rpartition(": ")[2]
-
-    def address(self, name: str) -> str:
-        """What an example of the shelf sends."""
-        return str(self.one(f'.shelf [data-name="{name}"]').get_attribute("title")).partition(": ")[2]
-
-    def texts(self, phone: str = "customer") -> list[str]:
-        """What the chat says, message by message."""
-        return [str(each.get_attribute("textContent")) for each in self.all(f"#{phone} .chat .msg")]
-
-    def count(self, css: str, phone: str = "customer") -> int:
-        return len(self.all(f"#{phone} .chat {css}"))
-
-    def hears(self, part: str, phone: str = "customer", after: int = 0) -> None:
-        """Wait until a message behind the first *after* holds *part*."""
-        self.until(lambda: any(part in text for text in self.texts(phone)[after:]), part)
-
-    def press(self, label: str, phone: str = "customer") -> None:
-        """Press the newest key whose label holds *label*."""
-        self.shows(phone)
-
-        def key() -> WebElement | None:
-            return next((each for each in reversed(self.all(f"#{phone} .keys button")) if label in each.text), None)
-
-        found = self.until(key, f"the key {label}")
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
-        found.click()
-
-    def pay_stars(self) -> None:
-        """Press the invoice's key, and confirm in the sheet."""
-        self.press("Pay ⭐")
-        self.until(lambda: self.one("#customer .sheet .pay").is_displayed(), "the sheet")
-        self.one("#customer .sheet .pay").click()
-        self.until(lambda: not self.all("#customer .sheet .pay"), "the sheet to close")
-
-    def switch(self, name: str) -> None:
-        self.driver.execute_script(f"document.getElementById('switch-{name}').click()")
-
-    def photograph(self, name: str) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.driver.save_screenshot(str(SCREENSHOTS / f"demo-{name}.png"))
 
 
 @pytest.fixture
@@ -136,7 +43,7 @@ def test_the_tour_plays_to_its_end(visit: Visit) -> None:
         show(visit.driver, width, "light")
         visit.photograph(f"toured-{width}")
         assert fits(visit, width)
-        assert complaints_of_axe(visit.driver) == [], width
+        assert faults(visit.driver) == [], width
 
 
 def test_a_limit_is_paid_and_the_film_follows(visit: Visit) -> None:
@@ -152,7 +59,7 @@ def test_a_limit_is_paid_and_the_film_follows(visit: Visit) -> None:
     playing = "const film = document.querySelectorAll('#customer video')[3]; return film.videoWidth > 0 && !film.error"
     visit.until(lambda: visit.driver.execute_script(playing), "the film to be played")
     assert fits(visit, 390)
-    assert complaints_of_axe(visit.driver) == []
+    assert faults(visit.driver) == []
     visit.photograph("paid-390")
 
 
@@ -249,7 +156,7 @@ def test_underneath_shows_rows_calls_and_log(visit: Visit) -> None:
     for part, word in (("rows", "job"), ("calls", "messages.sendMedia"), ("log", "job.delivered")):
         visit.until(lambda part=part, word=word: word in visit.one(f"#{part}").text, part)
     visit.photograph("underneath-1280")
-    assert complaints_of_axe(visit.driver) == []
+    assert faults(visit.driver) == []
 
 
 def test_two_visitors_do_not_see_each_others_customer(visit: Visit, demo: Demo, tmp_path: Path) -> None:

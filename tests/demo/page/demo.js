@@ -169,7 +169,8 @@ class Phone {
       return make("img", { src: url, alt: message.text || "A picture", width: held.width, height: held.height, onload: settled });
     }
     if (held.kind === "video") {
-      const film = make("video", { src: url, controls: true, loop: true, playsinline: true, preload: "metadata",
+      const reach = (event) => { event.currentTarget.controls = true; };
+      const film = make("video", { src: url, tabindex: "0", loop: true, onpointerenter: reach, onfocus: reach, playsinline: true, preload: "metadata",
         width: held.width || 320, height: held.height || 180, "aria-label": message.text || held.name, onloadedmetadata: settled });
       film.muted = true;
       playing_.observe(film);
@@ -281,7 +282,7 @@ const heard = {
     heard.switches(told);
     playing(told.playing);
     $("away").hidden = true;
-    if (!told.toured) ask({ do: "tour", play: true }).then(() => playing(true)).catch(() => {});
+    if (!told.toured) ask({ do: "tour", play: true }).catch(() => {});
     if (!$("under").hidden) ask({ do: "watch", on: true });
   },
   message(told) { phones[told.phone].take(told.message); },
