@@ -38,7 +38,7 @@ patterns=(
 	'ping-address       \bPING_URL["'"'"']?[ \t]*[=:][ \t]*["'"'"'`]?\Khttps://[^\s"'"'"'`<]{12,}'
 	"assigned-secret    \b${name}[\"']?[ \t]*[=:][ \t]*[\"'\`]?\K(?!\\\$|<|\\{)(?=[A-Za-z0-9_+/.~-]*[0-9])[A-Za-z0-9_+/.~-]{16,}"
 )
-private_files='(^|/)(\.env(\.[^/]+)?|settings\.env(\.[^/]+)?|[^/]+\.(db|sqlite3?)([.-][^/]+)?|[^/]+\.(session|session-journal|log|log\.[0-9]+|pem|key)|secret_key(\.[^/]+)?|logs/[^/]+|backups/[^/]+)$'
+private_files='(^|/)(\.env(\.[^/]+)?|settings\.env(\.[^/]+)?|[^/]+\.(db|sqlite3?)([.-][^/]+)?|[^/]+\.(session|session-journal|log|log\.[0-9]+|pem|key)|secret_key(\.before-restore[^/]*)?|logs/[^/]+|backups/[^/]+)$'
 harmless_files='(^|/)\.env\.(example|sample|template)(\.[a-z]{2})?$'
 ignored=('.env' '.env.*' 'settings.env*' '!.env.example' '*.db' '*.db-*' '*.db.*' '*.session' '*.session-journal' '*.log' '*.pem' '/data/' '__pycache__/' '.venv/')
 remade=(__pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis)

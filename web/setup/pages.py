@@ -86,9 +86,10 @@ def finish() -> BaseResponse:
     """End set-up: the launcher starts the shop."""
     found = guard.owned()
     assert found is not None
-    if steps.following(found.passed, rendering.current_settings()) is None:
-        opening.finish(guard.now())
-        logger.info("setup.finished")
+    if steps.following(found.passed, rendering.current_settings()) is not None:
+        return redirect(entrance.onward(), 303)
+    opening.finish(guard.now())
+    logger.info("setup.finished")
     return redirect(url_for("setup_afterwards.done"), 303)
 
 
