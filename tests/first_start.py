@@ -20,7 +20,10 @@ from tests.paypal_shop import free_port, until
 from tests.sandbox_process import REPOSITORY, Sandbox
 from web.setup.guard import COOKIE
 
-SETTINGS = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_SESSION_STRING", "ADMIN_IDS")
+SETTINGS = (
+    *("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_SESSION_STRING", "ADMIN_IDS"),
+    *("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_MODE"),
+)
 """What set-up asks for: the environment of an empty volume has none of them."""
 START_S = 40.0
 _FORM = re.compile(r"<form.*?</form>", re.DOTALL)

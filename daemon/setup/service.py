@@ -126,7 +126,7 @@ class SetUp:
             await subscription.wait(LOOK_S)
         await asyncio.sleep(FAREWELL_S)
         await asyncio.to_thread(programs.begin_anew, self._settings.db_path)
-        await self._stopping.wait()
+        await asyncio.Event().wait()  # for SIGTERM
 
     def _stop_requested(self) -> None:
         if self._stopping.is_set():

@@ -91,6 +91,8 @@ def take() -> BaseResponse:
 
 def _leave(settings: Settings, packed: Path, file: Path) -> None:
     brought = bundles.beside(file)
+    if "BACKEND_URL" in settings_file.read(brought):  # of the old server
+        settings_file.change(brought, {"BACKEND_URL": request.host_url.rstrip("/")})
     passed = _passed(settings, brought)
     is_over = steps.following(passed, settings) is None
     memo = opening.leave(passed, guard.now(), is_over=is_over)
@@ -100,8 +102,7 @@ def _leave(settings: Settings, packed: Path, file: Path) -> None:
 
 def _passed(settings: Settings, brought: Path) -> list[str]:
     """The steps that a backup has the values of, and those that it would be tiresome to do again."""
-    values = settings_file.read(brought) if bundles.held(brought) else {}
-    known = {name for name, value in values.items() if value} | settings.given
+    known = {name for name, value in settings_file.read(brought).items() if value} | settings.given
     passed = [step for step, names in steps.GIVEN.items() if known.issuperset(names)]
     has_key = (brought / secret_key.FILE).exists() or "SECRET_KEY" in settings.given
     return [*dict.fromkeys((*_OPTIONAL, *passed, *((Step.ACCOUNT,) if has_key else ())))]

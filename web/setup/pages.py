@@ -104,13 +104,13 @@ def show(template: str, shown: Step | None, *, status: int = 200, **values: obje
     """A page of set-up, which knows how far its owner has come."""
     t, settings = guard.texts(), rendering.current_settings()
     every = steps.asked(settings)
-    filled = {"typed": {}, "fault": "", **_waits(template, shown), **_values(shown, t), **values}
+    title = steps.TITLES[shown](t) if shown else ""
+    filled = {"typed": {}, "fault": "", "title": title, **_waits(template, shown), **_values(shown, t), **values}
     return rendering.page(
         template,
         status,
         t,
         step=shown,
-        title=steps.TITLES[shown](t) if shown else "",
         number=every.index(shown) + 1 if shown in every else len(every),
         total=len(every),
         form_token=guard.form_token(),
