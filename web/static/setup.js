@@ -6,7 +6,10 @@
   var ask = function () {
     fetch(page.dataset.ask, { cache: "no-store" })
       .then(function (answer) {
-        return answer.ok ? answer.json() : null;
+        if (answer.redirected) {
+          location.reload();
+        }
+        return answer.ok && !answer.redirected ? answer.json() : null;
       })
       .then(function (said) {
         if (said && said.state !== page.dataset.state) {
