@@ -47,3 +47,8 @@ def answered(step: str) -> Answer | None:
     if found.get("step") != step or "good" not in found:
         return None
     return Answer(step, found["good"], found["text"])
+
+
+def forget() -> None:
+    """Forget the last question."""
+    notes.drop(NOTE)

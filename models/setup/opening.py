@@ -74,6 +74,11 @@ def is_wanted(settings: Settings) -> bool:
         database.close_database()
 
 
+def is_living() -> bool:
+    """Whether the shop was run before this set-up was opened."""
+    return bool(_found().get("lives", False))
+
+
 def is_left() -> bool:
     """Whether set-up was finished, or goes on in a backup: the launcher starts everything anew then."""
     found = _found()
@@ -105,7 +110,7 @@ def open_address(code: str | None, now: int) -> str:
     with transaction():
         found = _found()
         known = {} if found.get("state") == "over" else found
-        kept = {"state": "open", "passed": [], **known, "codes": found.get("codes", [])}
+        kept = {"state": "open", "passed": [], "lives": not _is_blank(), **known, "codes": found.get("codes", [])}
         notes.write(NOTE, {**kept, "address": address}, now)
     return secret
 
@@ -144,10 +149,15 @@ def owned(token: str, now: int) -> Begun | None:
 # ---- how far it has come
 
 
-def choose(what: str | None, now: int) -> None:
-    """Note whether the owner begins a ``new`` shop or brings a ``backup``; None: they think again."""
+def choose(what: str | None, now: int, passed: Sequence[str] = ()) -> None:
+    """Note whether the owner goes through the steps (``new``) or brings a ``backup``; None: they think again.
+
+    :param passed: the steps that are done already, because the shop lives.
+    """
     with transaction():
-        notes.write(NOTE, {**_found(), "chosen": what}, now)
+        found = _found()
+        done = [*dict.fromkeys((*found["passed"], *passed))]
+        notes.write(NOTE, {**found, "chosen": what, "passed": done}, now)
 
 
 def pass_step(step: str, now: int) -> None:

@@ -143,6 +143,7 @@ async def _the_way_back(town: Sandbox, lost: Installation, browser: webdriver.Ch
             await admin.until(lambda message: message.media is not None, START_S)
         assert town.env["TELEGRAM_BOT_TOKEN"] in (new.volume / "settings.env").read_text()
         assert not secrets_in([new.volume / "logs"], [PASSPHRASE, town.env["TELEGRAM_BOT_TOKEN"]])
+        browser.get("about:blank")
         complaints(browser)  # a server that starts anew does not answer for a moment
 
 

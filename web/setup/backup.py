@@ -20,7 +20,6 @@ from models.setup import opening
 from web import rendering
 from web.rate_limits import limiter
 from web.setup import guard, pages, steps
-from web.setup.steps import Step
 from web.upkeep import s3
 from web.upkeep.s3 import S3Error
 
@@ -34,7 +33,6 @@ SHOWN = 10
 LONGEST_PASSPHRASE = 1000
 
 blueprint = Blueprint("setup_backup", __name__, url_prefix="/setup")
-_OPTIONAL = (Step.LANGUAGE, Step.ADDRESS, Step.PAYPAL, Step.PRICES)
 
 
 @blueprint.get("/backup")
@@ -93,19 +91,12 @@ def _leave(settings: Settings, packed: Path, file: Path) -> None:
     brought = bundles.beside(file)
     if "BACKEND_URL" in settings_file.read(brought):  # of the old server
         settings_file.change(brought, {"BACKEND_URL": request.host_url.rstrip("/")})
-    passed = _passed(settings, brought)
+    has_key = (brought / secret_key.FILE).exists() or "SECRET_KEY" in settings.given
+    passed = steps.known(settings, settings_file.read(brought), has_account=has_key)
     is_over = steps.following(passed, settings) is None
     memo = opening.leave(passed, guard.now(), is_over=is_over)
     restoring.stage(settings, packed, memo)
     logger.info("setup.restored", extra={"file": packed.name, "complete": is_over})
-
-
-def _passed(settings: Settings, brought: Path) -> list[str]:
-    """The steps that a backup has the values of, and those that it would be tiresome to do again."""
-    known = {name for name, value in settings_file.read(brought).items() if value} | settings.given
-    passed = [step for step, names in steps.GIVEN.items() if known.issuperset(names)]
-    has_key = (brought / secret_key.FILE).exists() or "SECRET_KEY" in settings.given
-    return [*dict.fromkeys((*_OPTIONAL, *passed, *((Step.ACCOUNT,) if has_key else ())))]
 
 
 def _chosen(settings: Settings, name: str) -> Path | None:

@@ -10,6 +10,8 @@ import logging
 from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from config.kept import settings_file
+from models.accounts import pool
 from models.errors import LinkSpent
 from models.setup import opening
 from models.setup.opening import Door
@@ -17,6 +19,7 @@ from web import rendering
 from web.console.guard import is_origin_ours
 from web.rate_limits import limiter
 from web.setup import guard, steps
+from web.setup.steps import Step
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,9 @@ def start() -> BaseResponse:
     found = guard.owned()
     if found is not None and found.chosen is not None:
         return redirect(onward(), 303)
-    return rendering.page("setup/start.html", 200, guard.texts(), form_token=guard.form_token())
+    return rendering.page(
+        "setup/start.html", 200, guard.texts(), form_token=guard.form_token(), is_living=bool(_known())
+    )
 
 
 @blueprint.post("/")
@@ -73,9 +78,18 @@ def choose() -> BaseResponse:
     if chosen not in ("new", "backup"):
         opening.choose(None, guard.now())
         return redirect(url_for("setup_entrance.start"), 303)
-    opening.choose(chosen, guard.now())
+    opening.choose(chosen, guard.now(), _known() if chosen == "new" else ())
     g.pop("setup")
     return redirect(onward(), 303)
+
+
+def _known() -> list[Step]:
+    """What a shop that lives has already; nothing for one that is new."""
+    settings = rendering.current_settings()
+    if not opening.is_living():
+        return []
+    typed = settings_file.read(settings.db_path)
+    return steps.known(settings, typed, has_account=pool.reader() is not None)
 
 
 def onward() -> str:

@@ -89,6 +89,8 @@ def finish() -> BaseResponse:
     if steps.following(found.passed, rendering.current_settings()) is not None:
         return redirect(entrance.onward(), 303)
     opening.finish(guard.now())
+    admins.forget()
+    checks.forget()
     logger.info("setup.finished")
     return redirect(url_for("setup_afterwards.done"), 303)
 
@@ -111,7 +113,7 @@ def show(template: str, shown: Step | None, *, status: int = 200, **values: obje
         status,
         t,
         step=shown,
-        number=every.index(shown) + 1 if shown in every else len(every),
+        number=every.index(shown) + 1 if shown in every else 0,
         total=len(every),
         form_token=guard.form_token(),
         **filled,

@@ -45,6 +45,9 @@ GIVEN: Mapping[Step, Collection[str]] = {
 }
 """What the environment or ``.env`` has already: such a step is left out, because they win."""
 
+OPTIONAL = (Step.LANGUAGE, Step.ADDRESS, Step.PAYPAL, Step.PRICES)
+"""What a shop does without, or has a default for."""
+
 _TOKEN = re.compile(r"(?<![0-9])[0-9]{5,}:[A-Za-z0-9_-]{30,}")
 _HASH = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 LARGEST_API_ID = 2**31 - 1
@@ -58,6 +61,13 @@ def asked(settings: Settings) -> list[Step]:
 def following(passed: Collection[str], settings: Settings) -> Step | None:
     """The first step that is left; None when all are done."""
     return next((step for step in asked(settings) if step not in passed), None)
+
+
+def known(settings: Settings, typed: Collection[str], *, has_account: bool) -> list[Step]:
+    """The steps that need not be done again where these names have values already: on a shop that lives."""
+    names = settings.given | set(typed)
+    done = [step for step, wanted in GIVEN.items() if names.issuperset(wanted)]
+    return [step for step in Step if step in done or step in OPTIONAL or (step is Step.ACCOUNT and has_account)]
 
 
 def token_in(typed: str) -> str | None:

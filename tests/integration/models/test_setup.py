@@ -1,0 +1,160 @@
+"""When set-up is open, whose it is, and for how long."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import Settings, load
+from models import audit, database, notes, users
+from models.audit import Wanted
+from models.database import close_database, open_database
+from models.errors import LinkSpent
+from models.roles import Act
+from models.setup import admins, checks, opening
+from models.setup.admins import Candidate
+from models.setup.opening import LIFE_S, Door
+from tests.purchases import NOW
+
+CODE = "a-code-of-twenty-characters"
+KEY = "a secret key"
+ALBA = Candidate(5300000001, "Alba", "alba")
+
+
+def settings(place: Path, **given: Any) -> Settings:
+    loaded = load({"DB_PATH": str(place)}, None, unfinished=True)
+    return replace(loaded, **given)
+
+
+def is_wanted(place: Path, **given: Any) -> bool:
+    """What a launcher would decide; the database is open again afterwards."""
+    close_database()
+    try:
+        return opening.is_wanted(settings(place, **given))
+    finally:
+        open_database(place / "peaje.db")
+
+
+def test_it_opens_where_nothing_is(tmp_path: Path) -> None:
+    outside = frozenset({"TELEGRAM_API_ID"})
+
+    assert opening.is_wanted(settings(tmp_path))
+    assert not opening.is_wanted(settings(tmp_path, given=outside))
+    assert opening.is_wanted(settings(tmp_path, given=outside, setup_code=CODE))
+    (tmp_path / "peaje.db").touch()
+    assert opening.is_wanted(settings(tmp_path)), "a database without a table"
+
+
+def test_a_shop_that_lives_opens_for_a_code_alone(database_file: Path) -> None:
+    users.seen(7, "Ana", None, "en", NOW)
+
+    assert not is_wanted(database_file.parent)
+    assert is_wanted(database_file.parent, setup_code=CODE)
+
+
+def test_a_code_opens_once_and_another_opens_again(database_file: Path) -> None:
+    opening.begin(opening.open_address(CODE, NOW), NOW)
+    opening.finish(NOW)
+
+    assert not is_wanted(database_file.parent, setup_code=CODE)
+    assert is_wanted(database_file.parent, setup_code=f"{CODE}-2")
+
+
+def test_what_was_begun_goes_on_at_the_next_start(database_file: Path) -> None:
+    owner = opening.begin(opening.open_address(None, NOW), NOW)
+    opening.pass_step("language", NOW)
+    users.seen(7, "Ana", None, "en", NOW)
+
+    assert is_wanted(database_file.parent)
+    opening.open_address(None, NOW + 1)
+    begun = opening.owned(owner, NOW + 2)
+    assert begun is not None and begun.passed == ("language",)
+    opening.finish(NOW + 3)
+    assert not is_wanted(database_file.parent)
+
+
+def test_an_address_works_once_and_for_a_day(database_file: Path) -> None:
+    secret = opening.open_address(None, NOW)
+
+    assert opening.door(secret, NOW + LIFE_S - 1) is Door.OPEN
+    assert opening.door(secret, NOW + LIFE_S) is Door.SPENT
+    with pytest.raises(LinkSpent):
+        opening.begin(secret, NOW + LIFE_S)
+    opening.begin(secret, NOW)
+    assert opening.door(secret, NOW) is Door.TAKEN
+    with pytest.raises(LinkSpent):
+        opening.begin(secret, NOW)
+
+
+def test_its_owner_has_a_day_too(database_file: Path) -> None:
+    owner = opening.begin(opening.open_address(None, NOW), NOW)
+
+    assert opening.owned(owner, NOW + LIFE_S - 1) is not None
+    assert opening.owned(owner, NOW + LIFE_S) is None
+    assert opening.owned("", NOW) is None
+    assert opening.owned(owner[:-1], NOW) is None
+
+
+def test_each_use_is_in_the_audit(database_file: Path) -> None:
+    opening.begin(opening.open_address(CODE, NOW), NOW)
+    opening.finish(NOW + 1)
+
+    rows = audit.newest(Wanted(act=Act.SET_UP), 9)
+    assert [(each.by, each.via, each.detail["step"]) for each in rows] == [
+        (0, "setup", "finished"),
+        (0, "setup", "begun"),
+    ]
+    assert rows[1].detail["by_code"] is True
+
+
+def test_no_secret_of_it_is_in_the_database(database_file: Path) -> None:
+    secret = opening.open_address(None, NOW)
+    owner = opening.begin(secret, NOW)
+    parameter = admins.link(KEY, NOW)
+    database.checkpoint()
+
+    held = b"".join(file.read_bytes() for file in database_file.parent.glob("peaje.db*"))
+    assert not [each for each in (secret, owner, parameter) if each.encode() in held]
+
+
+def test_the_link_of_the_admin_works_once_for_ten_minutes(database_file: Path) -> None:
+    parameter = admins.link(KEY, NOW)
+
+    assert admins.link(KEY, NOW + 1) == parameter, "a page that is loaded anew shows the same"
+    assert not admins.press(parameter, ALBA, KEY, NOW + admins.LIFE_S)
+    assert not admins.press(parameter, ALBA, "another key", NOW)
+    assert not admins.press("setup-", ALBA, KEY, NOW)
+    assert admins.press(parameter, ALBA, KEY, NOW)
+    assert not admins.press(parameter, replace(ALBA, id=6), KEY, NOW)
+    assert admins.candidate(NOW) == ALBA
+    assert admins.candidate(NOW + admins.LIFE_S) is None
+    assert admins.link(KEY, NOW + admins.LIFE_S) != parameter
+    admins.forget()
+    assert admins.candidate(NOW) is None
+
+
+def test_an_answer_is_that_to_the_last_question(database_file: Path) -> None:
+    checks.ask("application", NOW)
+    checks.ask("bot", NOW)
+    checks.answer("application", is_good=True, text="", now=NOW)
+
+    assert checks.asked() == "bot"
+    checks.answer("bot", is_good=False, text="no", now=NOW)
+    assert checks.asked() is None
+    answer = checks.answered("bot")
+    assert answer is not None and (answer.is_good, answer.text) == (False, "no")
+    assert checks.answered("application") is None
+
+
+def test_a_shop_that_lived_before_is_known(database_file: Path) -> None:
+    opening.open_address(CODE, NOW)
+    assert not opening.is_living()
+    opening.finish(NOW)
+    users.seen(7, "Ana", None, "en", NOW)
+
+    opening.open_address(f"{CODE}-2", NOW)
+    opening.choose("new", NOW, ["language", "bot"])
+
+    assert opening.is_living()
+    assert notes.get(opening.NOTE)["passed"] == ["language", "bot"]
