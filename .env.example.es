@@ -9,7 +9,7 @@ TELEGRAM_BOT_TOKEN=
 TELEGRAM_API_ID=
 TELEGRAM_API_HASH=
 # La cuenta que lee las publicaciones, tuya: `make session` inicia su sesión e imprime esta línea. También vale una
-# StringSession de Telethon.
+# StringSession de Telethon. Vacío si una cuenta inició sesión en una página: en el primer arranque o en Cuentas, en la consola.
 TELEGRAM_SESSION_STRING=
 
 # --- PayPal: los dos o ninguno. Sin ellos, los planes se venden solo con Telegram Stars ---

@@ -26,6 +26,7 @@ from config.findings import Finding, Grade, ok, title, warn
 from config.logging import Redactor
 from config.settings import (
     EXIT_CONFIG,
+    MISSING_SESSION,
     Application,
     ConfigurationError,
     LogPlace,
@@ -123,6 +124,7 @@ def _log_in() -> Login:
 def doctor(offline: bool, as_json: bool) -> None:
     """Check what the programs need, and say what to do. Exits with 1 when something is wrong."""
     settings = _settings()
+    _need_account(settings)
     redactor = Redactor(secret_values(settings))
     findings = [replace(finding, text=redactor.text(finding.text)) for finding in _examine(settings, offline)]
     if as_json:
@@ -505,6 +507,15 @@ def _settings() -> Settings:
         return load()
     except ConfigurationError as error:
         _refuse(error)
+
+
+def _need_account(settings: Settings) -> None:
+    """End where there is no account to read with: neither in the settings nor in the database."""
+    from models.accounts import pool
+
+    if pool.is_missing(settings):
+        missing = MISSING_SESSION.said_in(translator(settings.language))
+        _refuse(ConfigurationError([missing], settings.warnings))
 
 
 def _application() -> Application:

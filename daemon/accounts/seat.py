@@ -19,17 +19,18 @@ from pyrogram.storage import SQLiteStorage
 from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram.account_guard import Guard
+from daemon.telegram.clients import ConnectionState
 from daemon.telegram.errors import AccountInUse
 from daemon.wakeup import Wakeup
 from models.accounts import pool
 from models.accounts.pool import AccountInfo, AccountState, Person
 from models.errors import Unopenable
-from models.event_kinds import IncidentKey
-from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
 RENEW_S, AGAIN_S = 10.0, 10.0
+SEALED = "SECRET_KEY"
+"""Why an account is lost whose session does not open."""
 PACE_S = 0.2
 """Between two looks at which account is to read, while there are many commits."""
 
@@ -50,16 +51,16 @@ class Seat:
         self._renewed_at = 0.0
         self._floods: dict[str, int] = {}
 
-    async def take(self, rest: Callable[[], Awaitable[None]]) -> None:
+    async def take(self, rest: Callable[[ConnectionState, str], Awaitable[None]]) -> None:
         """Put the account that is to read into the client, as soon as there is one that may be used.
 
-        :param rest: called while there is none.
+        :param rest: hears why there is none: it is paused, or its session does not open.
         """
         while True:
             account = await self._database(pool.reader)
             session = await self._session_of(account) if account is not None else None
             if account is None or session is None:
-                await rest()
+                await (rest(ConnectionState.PAUSED, "") if account is None else rest(ConnectionState.REVOKED, SEALED))
                 await self._subscription.wait(AGAIN_S)
             elif await self._may_use(account, session):
                 await self._sit(account, session)
@@ -122,9 +123,7 @@ class Seat:
         except Unopenable:
             if not account.state.is_lost:
                 logger.error("account.unopenable", extra={"account": account.id})
-                now = int(time.time())
-                await self._database(pool.lost, account.id, AccountState.REVOKED, "SECRET_KEY", now)
-                await self._database(health.open_incident, IncidentKey.ACCOUNT_REVOKED, "SECRET_KEY", now)
+                await self._database(pool.lost, account.id, AccountState.REVOKED, SEALED, int(time.time()))
             return None
 
     async def _may_use(self, account: AccountInfo, session: str) -> bool:

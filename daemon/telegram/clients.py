@@ -186,9 +186,9 @@ class Connection:
             await self._on_start()
         await self._set_state(ConnectionState.OK)
 
-    async def rest(self, state: ConnectionState = ConnectionState.PAUSED) -> None:
+    async def rest(self, state: ConnectionState, reason: str = "") -> None:
         """Say that nobody uses the client for now, and why."""
-        await self._set_state(state)
+        await self._set_state(state, reason)
 
     async def watch(self) -> None:
         """Check the session every second and probe Telegram every 15 seconds, until cancelled.

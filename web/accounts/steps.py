@@ -39,6 +39,8 @@ class View:
     login: LoginInfo
     lead: str = ""
     fault: str = ""
+    left: str = ""
+    """How many more tries there are, once one was wrong."""
     field: Field | None = None
     again: bool = False
     """Another code can be asked for."""
@@ -98,7 +100,8 @@ def view(login: LoginInfo, secret_key: str, t: Texts, now: int) -> View:
             return View(login, _working(login, t, now), refresh_s=WORKING_S)
         if login.step is Step.SCAN:
             return View(login, _how_to_scan(t), fault, qr=_drawn(login, secret_key, t), refresh_s=SCAN_S)
-        return View(login, _lead(login, t), fault, _field(login.step, t), again=login.step is Step.CODE)
+        left = t.ngettext("{n} more try.", "{n} more tries.", logins.ATTEMPTS - login.wrong) if login.wrong else ""
+        return View(login, _lead(login, t), fault, left, field=_field(login.step, t), again=login.step is Step.CODE)
     if login.state is LoginState.DONE:
         return View(login)
     fault = words.fault(t, said.get("fault", "expired"), said.get("seconds"))
