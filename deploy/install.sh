@@ -1,14 +1,26 @@
 #!/bin/sh
 # Put Peaje and Caddy on a new Debian or Ubuntu server, as root; cloud-init.yaml calls it. Doing it again changes no setting.
 #
-#   deploy/install.sh FILE      the lines SETUP_CODE= and DOMAIN= of FILE; without a domain the server is named after its address
+#   deploy/install.sh FILE      the lines of FILE; where DOMAIN= is empty the server is named after its address
 set -eu
 lines=$(realpath "$1")
 cd "$(dirname "$0")/.."
 
-# A line's value, as people type it on a phone: with blanks, quotes, a carriage return.
+# A line's value, as people type it on a phone: with blanks around it, in quotes, with a carriage return.
 value() {
-	sed -n "s/^[[:blank:]]*$1[[:blank:]]*=//p" "$lines" | tail -n 1 | tr -d '\r"'"'" | sed 's/^[[:blank:]]*//; s/[[:blank:]]*$//'
+	sed -n "s/^[[:blank:]]*$1[[:blank:]]*=//p" "$lines" | tail -n 1 | tr -d '\r' |
+		sed "s/^[[:blank:]]*//; s/[[:blank:]]*\$//; s/^\"\(.*\)\"\$/\1/; s/^'\(.*\)'\$/\1/; s/^[[:blank:]]*//; s/[[:blank:]]*\$//"
+}
+
+# The settings among the lines, for .env: in quotes, within which compose leaves every other character as it is.
+settings() {
+	sed -n 's/^[[:blank:]]*\([A-Z][A-Z0-9_]*\)[[:blank:]]*=.*/\1/p' "$lines" | while read -r name; do
+		case $name:$(value "$name") in
+		REPOSITORY:* | SETUP_CODE:* | DOMAIN:* | *:) ;;
+		*\'*) echo "$name is not set: it must not hold the character '" >&2 ;;
+		*) printf "%s='%s'\n" "$name" "$(value "$name")" ;;
+		esac
+	done
 }
 
 # This machine's own IPv4 address, or the one under which the world sees it.
@@ -30,7 +42,7 @@ if [ ! -e .env ]; then
 		code=
 	fi
 	name=${name:-$(address | tr . -).sslip.io}
-	(umask 077 && printf 'BACKEND_URL=https://%s\nSETUP_CODE=%s\n' "$name" "$code" > .env)
+	(umask 077 && { printf 'BACKEND_URL=https://%s\nSETUP_CODE=%s\n' "$name" "$code" && settings; } > .env)
 fi
 if ! command -v docker > /dev/null; then
 	curl --fail --silent --show-error --location --retry 5 https://get.docker.com | sh

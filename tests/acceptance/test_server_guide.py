@@ -26,7 +26,7 @@ OF_THE_CONTAINER = ("DB_PATH", "PORT", "WEB_ADDRESS")
 
 def settings(server: Server) -> dict[str, str]:
     """What compose gives the container: the file ``.env``, and over it what ``compose.yaml`` says."""
-    given = dict(line.split("=", 1) for line in server.env().splitlines())
+    given = {name: value.strip("'") for name, _, value in (line.partition("=") for line in server.env().splitlines())}
     said = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]["peaje"]["environment"]
     over = {name: re.sub(r"\$\{(\w+)[^}]*\}", lambda found: given[found[1]], value) for name, value in said.items()}
     return {name: value for name, value in {**given, **over}.items() if name not in OF_THE_CONTAINER}

@@ -144,7 +144,8 @@ def test_cloud_init_reads_what_is_pasted() -> None:
     assert text.startswith("#cloud-config\n")
     assert set(config) == {"package_update", "packages", "write_files", "runcmd"}
     assert file["permissions"] == "0600"
-    assert re.findall(r"^([A-Z_]+)=", file["content"], re.MULTILINE) == ["REPOSITORY", "SETUP_CODE", "DOMAIN"]
+    named = re.findall(r"^([A-Z_]+)=", file["content"], re.MULTILINE)
+    assert named == ["REPOSITORY", "SETUP_CODE", "DOMAIN", "BACKUP_PASSPHRASE"]
     assert len(text.encode()) < 16_384, "providers take no more"
 
 

@@ -61,9 +61,9 @@ class Server:
         command = [str(self.checkout / "deploy" / script), *words]
         return subprocess.run(command, env={"PATH": path, "HOME": str(self.place)}, cwd="/").returncode
 
-    def install(self, code: str = CODE, domain: str = "") -> int:
-        """What cloud-init runs, with these two lines."""
-        (self.place / "peaje.conf").write_text(f"# lines\nSETUP_CODE={code}\nDOMAIN={domain}\n")
+    def install(self, code: str = CODE, domain: str = "", more: str = "") -> int:
+        """What cloud-init runs, with these lines."""
+        (self.place / "peaje.conf").write_text(f"# lines\nSETUP_CODE={code}\nDOMAIN={domain}\n{more}")
         return self.run("install.sh", str(self.place / "peaje.conf"))
 
     def called(self) -> list[str]:
@@ -136,6 +136,15 @@ def test_lines_are_read_as_a_phone_types_them(server: Server, code: str, domain:
 
     assert server.env() == f"BACKEND_URL=https://{name}\nSETUP_CODE={kept}\n"
     assert not list(server.place.rglob("ran"))
+
+
+def test_other_settings_among_the_lines_are_kept(server: Server) -> None:
+    more = '# Why\nBACKUP_PASSPHRASE= "pa$$ #1 & more" \r\nTIMEZONE=\nLANGUAGE=es\nSUPPORT_CONTACT=it\'s me\n'
+
+    assert server.install(domain="shop.example.com", more=more) == 0
+
+    assert server.env().splitlines()[2:] == ["BACKUP_PASSPHRASE='pa$$ #1 & more'", "LANGUAGE='es'"]
+    assert not list(server.place.rglob("more"))
 
 
 def test_a_new_version_is_built_and_started_once(server: Server) -> None:
