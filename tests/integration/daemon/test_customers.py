@@ -36,6 +36,7 @@ async def test_a_card_tells_who_what_and_why_not(daemon_sandbox: Sandbox, shared
         for typed in (str(customer.id), f"/user {customer.id}", number, f"@{name}" if name else str(customer.id)):
             card = await admin.ask(typed)
             assert str(customer.id) in card.text and "Premium until" in card.text, typed
+            assert "(paid 500 ⭐)" in card.text
             assert number in card.text
             assert "✅ t.me/" in card.text and "🚫 t.me/sandbox_gallery/999999: no such post" in card.text
             assert {"🎁 +7 days", "✉️ Message", "📝 Note", "⛔ Ban"} <= set(labels(card))
@@ -63,6 +64,7 @@ async def test_days_are_given_by_buttons_once(daemon_sandbox: Sandbox, shared_da
         assert "Now: VIP until" in first.text and first.text.splitlines()[-1] == second.text.splitlines()[-1]
         assert "VIP for 7 days" in (await customer.next()).text
         await customer.silence(0.5)
+        assert f"(given by {admin.id})" in (await admin.ask(str(customer.id))).text
 
 
 async def test_operator_and_customer_speak_through_the_bot(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
