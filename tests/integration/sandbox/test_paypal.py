@@ -338,6 +338,14 @@ class TestGuard:
         with pytest.raises(SpecificationsMissing, match="npm ci"):
             Specifications(tmp_path / "nowhere")
 
+    def test_one_that_could_not_start_leaves_its_port(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "tests.sandbox.paypal.specifications", None)
+        with pytest.raises(SpecificationsMissing) as missing:
+            start(tmp_path)
+        # What failed is still in somebody's hands: they are about to tell of it.
+        start(tmp_path, unchecked=True).stop()
+        assert missing.value
+
     def test_without_the_files_it_sells_all_the_same(self, tmp_path: Path) -> None:
         paypal = start(tmp_path, unchecked=True)
         shop = Shop(paypal)

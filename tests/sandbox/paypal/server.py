@@ -51,7 +51,11 @@ class LocalPayPal(Control):
         self._listener = _Listener(self._application, _port(state_dir, port))
         (state_dir / PORT_FILE).write_text(str(self._listener.port))
         self.endpoint = f"http://{HOST}:{self._listener.port}"
-        self._build(state_dir, unchecked)
+        try:
+            self._build(state_dir, unchecked)
+        except SpecificationsMissing:
+            self._listener.server_close()  # so that the next one, which checks nothing, can have it
+            raise
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(POLL,), name="paypal", daemon=True)
 
     def start(self) -> None:
