@@ -26,6 +26,7 @@ SETTINGS = (
 )
 """What set-up asks for: the environment of an empty volume has none of them."""
 START_S = 40.0
+PIECE = 100_000
 _FORM = re.compile(r"<form.*?</form>", re.DOTALL)
 _SAID = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 _NUMBERS = itertools.cycle(range(2, 255))
@@ -154,9 +155,25 @@ class Founder(Operator):
         """Send the form of a page that has these fields; the page that follows, or that refuses."""
         return self._sent(_form(page, fields), status, fields)
 
-    def press(self, page: str, name: str) -> str:
-        """Press the button of the form that says *name*."""
-        return self._sent(_form(page, (name,)), 303, {})
+    def press(self, page: str, name: str, value: str | None = None) -> str:
+        """Press the button of the form that says *name*; with another *value*, the one beside it."""
+        return self._sent(_form(page, (name,)), 303, {} if value is None else {name: value})
+
+    def upload(self, file: Path) -> None:
+        """Send a file in pieces, as the page's script does."""
+        data = file.read_bytes()
+        for at in range(0, len(data), PIECE):
+            headers = {**self._headers({}), "X-Form-Token": self.form_token}
+            address = self.at(f"/setup/backup/piece?at={at}")
+            answer = requests.post(address, data[at : at + PIECE], headers=headers, timeout=20)
+            assert answer.json() == {"at": min(at + PIECE, len(data))}, answer.text
+
+    def at_last(self, path: str, part: str) -> str:
+        """The page that a path leads to, once it holds this; empty until then, also while nobody answers."""
+        with contextlib.suppress(requests.RequestException):
+            page = self.follow(self.get(path)).text
+            return page if part in page else ""
+        return ""
 
     def _sent(self, form: Form, status: int, fields: dict[str, str]) -> str:
         answer = self.post(form.action or self.here, form.values | fields)

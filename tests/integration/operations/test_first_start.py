@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.daemon_process import chat
+from tests.daemon_process import Chat, chat
 from tests.first_start import Founder, Installation, installation, secrets_in
 from tests.operator_browser import said
 from tests.paypal_shop import until
@@ -24,38 +24,86 @@ def empty(daemon_sandbox: Sandbox, tmp_path: Path) -> Iterator[Installation]:
 
 
 async def test_an_empty_volume_becomes_a_shop(daemon_sandbox: Sandbox, empty: Installation) -> None:
-    env, account = daemon_sandbox.env, daemon_sandbox.scenario["operator"]
+    env = daemon_sandbox.env
     empty.start().until("setup")
     founder = Founder(empty.url)
 
-    page = founder.press(founder.begin(f"/setup/{CODE}"), "what")
-    page = founder.fill(page, language="en")
-    page = founder.fill(page, api_id=env["TELEGRAM_API_ID"], api_hash=env["TELEGRAM_API_HASH"])
-    page = founder.fill(page, bot_token=f"Done! Use this token:\n{env['TELEGRAM_BOT_TOKEN']}\nKeep it")
-    founder.fill(page, answer=account["phone"])
-    page = seen(founder, "/setup/account", 'value="code"')
-    code = daemon_sandbox.control("GET", f"/login-code?phone={account['phone']}")["code"]
-    founder.fill(page, answer=f"{code[:2]}-{code[2:]}")
-    page = founder.press(seen(founder, "/setup/account", 'id="account"'), "keep")
     async with chat(daemon_sandbox, admin=True) as admin:
-        link = re.search(r'id="link" href="https://t.me/(\w+)\?start=([\w-]+)"', page)
-        assert link and link[1] == admin.bot
-        await admin.ask(f"/start {link[2]}")
-        page = seen(founder, "/setup/step/admin", 'id="candidate"')
-        assert str(admin.id) in said(page, "candidate")
-        page = founder.press(page, "id")
-        page = founder.press(page, "take")
-        page = founder.press(page, "skip")
-        page = founder.press(page, "take")
-        founder.press(page, "open")
+        typed = await bring_up(daemon_sandbox, founder, admin)
         empty.until("ok")
         await admin.say(admin.link("photo1"))
         page = seen(founder, "/setup/done", "delivered")
     assert admin.link("photo1") in said(page, "delivered")
-    typed = [env["TELEGRAM_API_HASH"], env["TELEGRAM_BOT_TOKEN"], env["TELEGRAM_SESSION_STRING"], link[2], code]
+    secrets = [env["TELEGRAM_API_HASH"], env["TELEGRAM_BOT_TOKEN"], env["TELEGRAM_SESSION_STRING"], *typed]
     rows = [empty.volume / "peaje.db", empty.volume / "peaje.db-wal"]
-    assert not secrets_in([empty.volume / "logs", empty.home / "console", *rows], typed)
+    assert not secrets_in([empty.volume / "logs", empty.home / "console", *rows], secrets)
     assert requests.get(f"{empty.url}/setup/{CODE}", timeout=10).status_code == 410
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(400)
+async def test_another_code_opens_the_shop_that_is_there(daemon_sandbox: Sandbox, empty: Installation) -> None:
+    empty.start().until("setup")
+    async with chat(daemon_sandbox, admin=True) as admin:
+        await bring_up(daemon_sandbox, Founder(empty.url), admin)
+    empty.until("ok")
+    kept = (empty.volume / "settings.env").read_text()
+    empty.stop()
+
+    empty.start(SETUP_CODE=f"{CODE}-2").until("setup")
+    founder = Founder(empty.url)
+    page = founder.begin(f"/setup/{CODE}-2")
+    assert "There is a shop here" in page
+    page = founder.press(page, "what")
+    assert "Everything is there" in page
+    founder.press(page, "open")
+    empty.until("ok")
+    assert (empty.volume / "settings.env").read_text() == kept
+    empty.stop()
+
+    empty.start(SETUP_CODE=f"{CODE}-2").until("ok")
+    assert empty.stop() == 0
+    packed = Path(empty.command("backup").splitlines()[0])
+    empty.volume.rename(empty.home / "lost")
+
+    empty.start().until("setup")
+    founder = Founder(empty.url)
+    page = founder.press(founder.begin(f"/setup/{CODE}"), "what", value="backup")
+    founder.upload(empty.home / "lost" / packed.relative_to(empty.volume))
+    founder.fill(founder.page("/setup/backup"), passphrase="")
+    page = until(lambda: founder.at_last("/setup/", "api_id"), "what the backup does not hold", 40)
+    assert "Step 2 of" in page
+    async with chat(daemon_sandbox, admin=True) as admin:
+        await bring_up(daemon_sandbox, founder, admin, page)
+        empty.until("ok")
+        await admin.say(admin.link("photo1"))
+        seen(founder, "/setup/done", "delivered")
+
+
+async def bring_up(sandbox: Sandbox, founder: Founder, admin: Chat, page: str = "") -> list[str]:
+    """Go through all steps, or those from *page* on; return what was typed that nobody may see."""
+    env, account = sandbox.env, sandbox.scenario["operator"]
+    if not page:
+        page = founder.press(founder.begin(f"/setup/{CODE}"), "what")
+        page = founder.fill(page, language="en")
+    page = founder.fill(page, api_id=env["TELEGRAM_API_ID"], api_hash=env["TELEGRAM_API_HASH"])
+    founder.fill(page, bot_token=f"Done! Use this token:\n{env['TELEGRAM_BOT_TOKEN']}\nKeep it")
+    page = founder.page("/setup/account")
+    founder.fill(page, answer=account["phone"])
+    seen(founder, "/setup/account", 'value="code"')
+    code = sandbox.control("GET", f"/login-code?phone={account['phone']}")["code"]
+    founder.fill(founder.page("/setup/account"), answer=f"{code[:2]}-{code[2:]}")
+    page = founder.press(seen(founder, "/setup/account", 'id="account"'), "keep")
+    link = re.search(r'id="link" href="https://t.me/(\w+)\?start=([\w-]+)"', page)
+    assert link and link[1] == admin.bot
+    await admin.ask(f"/start {link[2]}")
+    page = seen(founder, "/setup/step/admin", 'id="candidate"')
+    assert str(admin.id) in said(page, "candidate")
+    page = founder.press(page, "id")
+    while 'id="open"' not in page:
+        page = founder.press(page, "skip" if 'id="f-mode"' in page else "take")
+    founder.press(page, "open")
+    return [link[2], code]
 
 
 def seen(founder: Founder, path: str, part: str) -> str:
