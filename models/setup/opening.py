@@ -69,7 +69,8 @@ def is_wanted(settings: Settings) -> bool:
         found = _found() if _has(Note) else {}
         if settings.setup_code is not None and digest(settings.setup_code) not in found.get("codes", ()):
             return True
-        return not TELEGRAM & settings.given and (_is_under_way(found) or _is_blank())
+        goes_on = _is_under_way(found) and not found.get("lives", False)  # a shop that lives is kept shut by its code
+        return not TELEGRAM & settings.given and (goes_on or _is_blank())
     finally:
         database.close_database()
 

@@ -34,7 +34,11 @@ WRONG_APPLICATIONS = (
     *(("12345", each) for each in ("x", "0" * 31, "0" * 33, "g" * 32, "my.telegram.org", "0" * 32)),
 )
 PASSPHRASE = "correct horse battery staple"
-WRONG_PAYPALS = (("x", "y"), ("a" * 80, "b" * 80), ("a b" * 20, "c" * 80), ("é" * 80, "c" * 80))
+WRONG_PAYPALS = (
+    *(("x", "y"), ("a" * 80, "b" * 80), ("a b" * 20, "c" * 80), ("é" * 80, "c" * 80), ("c" * 80, "\u00a0" * 20)),
+    *(("me@shop.example", "a password"), ("c" * 300, "c" * 80), ("c" * 80, "c" * 300), ("<script>" * 9, "c" * 80)),
+    ("https://paypal.com/x", "c" * 9),
+)
 
 
 @pytest.fixture(scope="module")

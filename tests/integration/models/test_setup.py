@@ -74,6 +74,14 @@ def test_what_was_begun_goes_on_at_the_next_start(database_file: Path) -> None:
     assert not is_wanted(database_file.parent)
 
 
+def test_a_shop_that_lives_opens_again_without_its_code(database_file: Path) -> None:
+    users.seen(7, "Ana", None, "en", NOW)
+    opening.begin(opening.open_address(CODE, NOW), NOW)
+
+    assert is_wanted(database_file.parent, setup_code=CODE)
+    assert not is_wanted(database_file.parent), "whoever takes the code out wants the shop back"
+
+
 def test_an_address_works_once_and_for_a_day(database_file: Path) -> None:
     secret = opening.open_address(None, NOW)
 
