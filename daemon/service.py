@@ -18,6 +18,7 @@ from config.texts import offered
 from daemon import deps
 from daemon.accounts.logins import Logins
 from daemon.accounts.seat import Seat
+from daemon.accounts.standbys import Standbys
 from daemon.broadcasting.worker import Broadcaster
 from daemon.canary import Canary
 from daemon.connections import Connections
@@ -60,6 +61,7 @@ class Service:
         database, wakeup = parts.database, parts.wakeup
         seat = Seat(account, settings, guard, database=database, wakeup=wakeup)
         self.connections = Connections(bot, seat, database, wakeup)
+        self.standbys = Standbys(seat, settings, database)
         self.logins = Logins(lambda: settings, database, wakeup)
         self.dispatcher = Dispatcher(parts)
         self.transfers = Transfers(
@@ -135,6 +137,7 @@ class Service:
         self.tasks.start("commands", self.deps.commands.run(bot_is_up))
         self.tasks.start("account", self.connections.keep_account())
         self.tasks.start("account standing", self.connections.standing.watch(self.connections.account.up))
+        self.tasks.start("standbys", self.standbys.run(self.connections.account.up))
         self.tasks.start("account log-ins", self.logins.run())
         self.tasks.start("wakeup", self.deps.wakeup.run())
         self.tasks.start("outbox worker", self.outbox_worker.run(bot_is_up))

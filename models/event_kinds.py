@@ -694,8 +694,10 @@ class PricesCut(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountChanged(Payload):
-    """Something was done with an account that reads posts: ``added_reader``, ``added_standby``, ``reader``, ``paused``
-    or ``forgotten``, ``by`` an admin, or by the set-up.
+    """Something was done with an account that reads posts, ``by`` an admin, or by the set-up.
+
+    ``what`` is ``added_reader``, ``added_standby``, ``reader``, ``paused``, ``forgotten``, or ``lost_standby``: by
+    Telegram.
     """
 
     event_kind: ClassVar = EventKind.ACCOUNT_CHANGED

@@ -88,6 +88,15 @@ class Seat:
         self.account = None
         self._guard.release()
 
+    async def borrow(self, account: AccountInfo) -> bool:
+        """Lease an account that is not in the seat for a moment; whether nobody else uses it."""
+        return await self._database(pool.lease, account.id, self._owner, int(time.time()), machine=self._machine)
+
+    async def give_back(self, account: AccountInfo) -> None:
+        """Let others use an account that was borrowed, unless it has been chosen meanwhile."""
+        if self.account is None or self.account.id != account.id:
+            await self._database(pool.release, account.id, self._owner)
+
     async def arrived(self) -> None:
         """Record who is in the seat, once the client is connected."""
         me = self.client.me

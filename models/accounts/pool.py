@@ -272,12 +272,22 @@ def connected(account_id: int, person: Person, now: int) -> bool:
         return is_another
 
 
+def seen(account_id: int, person: Person, now: int) -> None:
+    """Record that an account that stands by is logged in as this person."""
+    with transaction():
+        told = {"user_id": person.user_id, "name": person.name, "username": person.username, "seen_at": now}
+        Account.update(**told).where(Account.id == account_id).execute()
+
+
 def lost(account_id: int, state: AccountState, reason: str, now: int) -> None:
     """Record that Telegram has logged an account out, banned or frozen it. A paused one stays paused."""
     with transaction():
         known = get(account_id)
-        if known is not None and known.state is not AccountState.PAUSED:
-            _set(account_id, state, now, reason=reason)
+        if known is None or known.state is AccountState.PAUSED:
+            return
+        if known.state is AccountState.STANDBY:
+            _tell(account_id, "lost_standby", None, now)
+        _set(account_id, state, now, reason=reason)
 
 
 def thawed(account_id: int, now: int) -> None:

@@ -399,7 +399,7 @@ def accounts_screens(t: Texts) -> Iterator[Screen]:
     yield from (accounts.chosen(t, EVIL), accounts.gone(t))
     told: list[event_kinds.Payload] = [
         event_kinds.AccountChanged(what=what, account=7, name=EVIL, by=by)
-        for what in ("added_reader", "added_standby", "reader", "paused", "forgotten")
+        for what in ("added_reader", "added_standby", "reader", "paused", "lost_standby", "forgotten")
         for by in (None, 5)
     ]
     told += [event_kinds.IncidentOpened(key=key, text=EVIL, standbys=[(7, EVIL)]) for key in event_kinds.OF_THE_ACCOUNT]

@@ -32,8 +32,13 @@ def changed(t: Texts, payload: AccountChanged) -> Screen:
         "added_standby": t.gettext("🔑 {name} is logged in and stands by.", name=name),
         "reader": t.gettext("▶️ {name} reads from now on.", name=name),
         "paused": t.gettext("⏸ {name} is paused: links that need it wait.", name=name),
+        "lost_standby": t.gettext(
+            "⚠️ {name} stood by, and Telegram has logged it out: log it in again before you need it.", name=name
+        ),
         "forgotten": t.gettext("🗑 {name} is deleted here; Telegram's Settings, Devices ends its session.", name=name),
     }[payload.what]
+    if payload.what == "lost_standby":
+        return Screen(text, instead(t, ()))
     if payload.by is not None:
         text += " " + t.gettext("By {admin}.", admin=f"<code>{payload.by}</code>")
     return Screen(text)

@@ -187,6 +187,17 @@ async def test_an_account_rests_while_it_is_paused(town: Town, admin: Operator, 
         await until_arrived(customer, 1)
 
 
+async def test_a_flood_wait_is_shown(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    room = waiting_room(town, town.sandbox.scenario["operator"]["id"])
+    flood = {"fault": "flood_wait", "method": "channels.getMessages", "account": OPERATOR, "seconds": 600}
+    town.sandbox.control("POST", "/faults", flood)
+    async with chat(town.sandbox) as customer:
+        await ask_for(customer, town, room, 1)
+        for path in (ACCOUNTS, "/console/health"):
+            await asyncio.to_thread(until, lambda path=path: "channels.getMessages" in admin.page(path), "the pause")
+        await customer.say("/cancel")
+
+
 def press(admin: Operator, path: str) -> str:
     """Press the button of the accounts' page that leads there."""
     return admin.send(form_to(admin.page(ACCOUNTS), path))

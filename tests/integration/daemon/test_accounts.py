@@ -14,7 +14,8 @@ from models import database
 from models.accounts import pool
 from models.accounts.pool import AccountState, Person
 from models.database import transaction
-from tests.daemon_process import Daemon, chat
+from models.tables import Account
+from tests.daemon_process import Daemon, chat, labels
 from tests.sandbox_process import Sandbox
 
 KEY = "a-secret-key-of-tests"
@@ -92,3 +93,22 @@ def test_a_killed_daemon_leaves_its_account_to_the_next(daemon_sandbox: Sandbox,
     with alone.opened() as now:
         known = pool.get(account)
         assert known is not None and not known.is_leased(now)
+
+
+async def test_standbys_are_looked_at_once_a_day(daemon_sandbox: Sandbox, alone: Daemon) -> None:
+    add(alone, *operators_session(daemon_sandbox))
+    good, lost = daemon_sandbox.control("POST", "/users", {"count": 2})["users"]
+    ids = [add(alone, each["session_string"], Person(each["id"], "Standby", None)) for each in (good, lost)]
+    with alone.opened() as now, transaction():
+        Account.update(seen_at=now - 86_400).where(Account.id.in_(ids)).execute()
+    daemon_sandbox.control("POST", "/faults", {"fault": "revoke", "account": lost["id"]})
+    alone.start(wait_for="standby.failed")
+    async with chat(daemon_sandbox, admin=True) as admin:
+        await admin.say("/language en")
+        told = await admin.until(lambda it: (it.text or "").startswith("⚠️ Standby"), timeout=20)
+        assert len(labels(told)) == 1
+    with alone.opened() as now:
+        found = [known for each in ids if (known := pool.get(each)) is not None]
+    assert [each.state for each in found] == [AccountState.STANDBY, AccountState.REVOKED]
+    assert found[0].seen_at is not None and now - found[0].seen_at < 60
+    assert not any(each.is_leased(now) for each in found)
