@@ -28,6 +28,13 @@ def visit(demo: Demo, tmp_path: Path) -> Iterator[Visit]:
         assert complaints(driver) == []
 
 
+def examine(visit: Visit) -> None:
+    """Nothing may be wrong for who cannot see or point well, nor complained about before."""
+    assert complaints(visit.driver) == []
+    assert faults(visit.driver) == []
+    complaints(visit.driver)  # of axe-core, which writes to frames of another origin
+
+
 def fits(visit: Visit, width: int) -> bool:
     return bool(visit.driver.execute_script("return document.documentElement.scrollWidth") <= width)
 
@@ -43,7 +50,7 @@ def test_the_tour_plays_to_its_end(visit: Visit) -> None:
         show(visit.driver, width, "light")
         visit.photograph(f"toured-{width}")
         assert fits(visit, width)
-        assert faults(visit.driver) == [], width
+        examine(visit)
 
 
 def test_a_limit_is_paid_and_the_film_follows(visit: Visit) -> None:
@@ -59,7 +66,7 @@ def test_a_limit_is_paid_and_the_film_follows(visit: Visit) -> None:
     playing = "const film = document.querySelectorAll('#customer video')[3]; return film.videoWidth > 0 && !film.error"
     visit.until(lambda: visit.driver.execute_script(playing), "the film to be played")
     assert fits(visit, 390)
-    assert faults(visit.driver) == []
+    examine(visit)
     visit.photograph("paid-390")
 
 
@@ -144,19 +151,19 @@ def test_the_network_goes_and_comes_back(visit: Visit) -> None:
 def test_the_account_is_revoked_and_restored(visit: Visit) -> None:
     visit.take_over().switch("account")
     visit.hears("account", "operator", after=len(visit.texts("operator")))
-    before = len(visit.texts("operator"))
     visit.switch("account")
-    visit.hears("account", "operator", after=before)
+    visit.hears("🟢", "operator")
 
 
 def test_underneath_shows_rows_calls_and_log(visit: Visit) -> None:
     visit.take_over()
     visit.one("#open-under").click()
+    visit.until(lambda: "daemon" in visit.one("#health").text, "the programs")
     visit.shelf("photo")
     for part, word in (("rows", "job"), ("calls", "messages.sendMedia"), ("log", "job.delivered")):
         visit.until(lambda part=part, word=word: word in visit.one(f"#{part}").text, part)
     visit.photograph("underneath-1280")
-    assert faults(visit.driver) == []
+    examine(visit)
 
 
 def test_two_visitors_do_not_see_each_others_customer(visit: Visit, demo: Demo, tmp_path: Path) -> None:

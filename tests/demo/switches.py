@@ -57,10 +57,14 @@ class Switches:
             await self._control("POST", "/faults", {"fault": "black_hole", "account": account, "seconds": LONG_S})
 
     async def _account(self, on: bool) -> None:
-        """Somebody ends the account's session in Telegram's list of devices, or it never happened."""
+        """Somebody ends the account's session in Telegram's list of devices; or it holds again, as after a log-in.
+
+        The daemon would try it again within five minutes; here it is restarted, as its message says.
+        """
         _, account = self._accounts
         if on:
             await self._control("POST", "/faults", {"fault": "restore_keys", "account": account})
+            await self._signal("daemon", signal.SIGTERM)
         else:
             await self._control("POST", "/faults", {"fault": "revoke", "account": account, "reset": True})
 
@@ -69,10 +73,13 @@ class Switches:
 
     async def _daemon(self, on: bool) -> None:
         """``kill -9``; supervisord starts it again."""
-        pid = (await self.programs()).get("daemon", {}).get("pid")
+        await self._signal("daemon", signal.SIGKILL)
+
+    async def _signal(self, program: str, number: signal.Signals) -> None:
+        pid = (await self.programs()).get(program, {}).get("pid")
         if pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
 
     async def _set_network(self) -> None:
         bandwidth = SLOW_BYTES_PER_S if self._is["slow"] else None

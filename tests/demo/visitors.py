@@ -52,7 +52,7 @@ class Visitors:
 
     def __init__(self) -> None:
         self._known: dict[str, Visitor] = {}
-        self._made = 0
+        self._made, self._welcomed = 0, -1
 
     def find(self, key: str) -> Visitor | None:
         """The visitor with this key."""
@@ -60,9 +60,11 @@ class Visitors:
 
     def welcome(self, language: str) -> Visitor:
         """Somebody new."""
+        for known in [known for known, each in self._known.items() if not each.person and not each.streams][:-MOST]:
+            del self._known[known]  # who has loaded the page and never opened it
         key = secrets.token_urlsafe(24)
-        name = NAMES[len(self._known) % len(NAMES)]
-        visitor = self._known[key] = Visitor(key, name, language)
+        self._welcomed += 1
+        visitor = self._known[key] = Visitor(key, NAMES[self._welcomed % len(NAMES)], language)
         return visitor
 
     def present(self) -> list[Visitor]:
