@@ -6,19 +6,23 @@ from tests.daemon_process import Daemon, chat
 from tests.sandbox_process import Sandbox
 
 SCREENS = {
-    "plans": {"en": "500 ⭐", "es": "500 ⭐"},
-    "guide": {"en": "How to use this bot", "es": "Cómo usar este bot"},
-    "trouble": {"en": "What does not work?", "es": "¿Qué no funciona?"},
-    "home": {"en": "Your plan: Free", "es": "Tu plan: Gratis"},
-    "history": {"en": "Your payments", "es": "Tus pagos"},
-    "payment": {"en": "Help with a payment", "es": "Ayuda con un pago"},
-    "queue": {"en": "You have no links in the queue", "es": "No tienes enlaces en cola"},
-    "language": {"en": "Which language", "es": "¿En qué idioma"},
-    "terms": {"en": "Terms of use", "es": "Condiciones de uso"},
-    "privacy": {"en": "Privacy", "es": "Privacidad"},
-    "erasure": {"en": "Delete", "es": "Borrar"},
-    "reminders": {"en": "I will remind you", "es": "Te avisaré"},
-    "unused": {"en": "0 of 10 today", "es": "0 de 10 hoy"},
+    "plans": {"en": "500 ⭐", "es": "500 ⭐", "pt": "500 ⭐"},
+    "guide": {"en": "How to use this bot", "es": "Cómo usar este bot", "pt": "Como usar este bot"},
+    "trouble": {"en": "What does not work?", "es": "¿Qué no funciona?", "pt": "O que não funciona?"},
+    "home": {"en": "Your plan: Free", "es": "Tu plan: Gratis", "pt": "Seu plano: Grátis"},
+    "history": {"en": "Your payments", "es": "Tus pagos", "pt": "Seus pagamentos"},
+    "payment": {"en": "Help with a payment", "es": "Ayuda con un pago", "pt": "Ajuda com um pagamento"},
+    "queue": {
+        "en": "You have no links in the queue",
+        "es": "No tienes enlaces en cola",
+        "pt": "Você não tem links na fila",
+    },
+    "language": {"en": "Which language", "es": "¿En qué idioma", "pt": "Em qual idioma"},
+    "terms": {"en": "Terms of use", "es": "Condiciones de uso", "pt": "Termos de uso"},
+    "privacy": {"en": "Privacy", "es": "Privacidad", "pt": "Privacidade"},
+    "erasure": {"en": "Delete", "es": "Borrar", "pt": "Apagar"},
+    "reminders": {"en": "I will remind you", "es": "Te avisaré", "pt": "Vou lembrar você"},
+    "unused": {"en": "0 of 10 today", "es": "0 de 10 hoy", "pt": "0 de 10 hoje"},
 }
 TYPED = {
     "price": "plans",
@@ -54,14 +58,32 @@ TYPED = {
     "/borrarmisdatos": "erasure",
     "/recordatorios": "reminders",
 }
+IN_PORTUGUESE = {
+    "quanto custa": "plans",
+    "/planos": "plans",
+    "/ajuda": "guide",
+    "não funciona": "trouble",
+    "quero um reembolso": "payment",
+    "/inicio": "home",
+    "/historico": "history",
+    "/uso": "unused",
+    "/fila": "queue",
+    "/idioma": "language",
+    "/termos": "terms",
+    "/privacidade": "privacy",
+    "/apagarmeusdados": "erasure",
+    "/lembretes": "reminders",
+}
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize(
+    ("speaks", "language", "said"), [("en", "en", TYPED), ("es", "es", TYPED), ("pt-br", "pt", IN_PORTUGUESE)]
+)
 async def test_words_and_other_names_lead_to_a_screen(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon, language: str
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, speaks: str, language: str, said: dict[str, str]
 ) -> None:
-    async with chat(daemon_sandbox, language) as customer:
-        for typed, screen in TYPED.items():
+    async with chat(daemon_sandbox, speaks) as customer:
+        for typed, screen in said.items():
             answer = await customer.ask(typed.format(bot=customer.bot))
             assert SCREENS[screen][language] in answer.text, typed
 
@@ -72,6 +94,17 @@ async def test_another_name_of_a_command_takes_what_follows(daemon_sandbox: Sand
         assert "¿En qué idioma" in (await customer.ask("/language Español")).text
         assert "Ya no te avisaré" in (await customer.ask("/recordatorios no")).text
         assert "Eso no es un número de pago" in (await customer.ask("/pagos a b")).text
+
+
+async def test_portuguese_names_take_what_follows_too(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, "pt-br") as customer:
+        assert "Which language" in (await customer.ask("/idioma inglês")).text
+        assert "Em qual idioma" in (await customer.ask("/language português")).text
+        assert "Não vou mais lembrar você" in (await customer.ask("/lembretes não")).text
+        assert "Não conheço este código" in (await customer.ask("/codigo ABCD-EFGH-JKMN")).text
+        assert "Denunciar uma publicação" in (await customer.ask("/denunciar")).text
+        assert "Um presente" in (await customer.ask("/presente")).text
+        assert "Convide amigos" in (await customer.ask("/convidar")).text
 
 
 async def test_a_word_cancels_nothing(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
