@@ -47,17 +47,19 @@ def skeleton(paper: Path) -> list[int]:
     return [*(len(line.split()[0]) for line in headings), *(len(re.findall(r"(?<!\\)\|", row)) for row in rows)]
 
 
+@pytest.mark.parametrize("language", TRANSLATIONS)
 @pytest.mark.parametrize("name", TWINS)
-def test_a_spanish_paper_has_the_parts_of_its_original(name: str) -> None:
-    english, spanish = REPOSITORY / f"{name}.md", REPOSITORY / f"{name}.es.md"
+def test_a_translated_paper_has_the_parts_of_its_original(name: str, language: str) -> None:
+    english, translated = REPOSITORY / f"{name}.md", REPOSITORY / f"{name}.{language}.md"
 
-    assert skeleton(spanish) == skeleton(english)
+    assert skeleton(translated) == skeleton(english), "what is told in one language is told in each"
 
 
-def test_the_promises_are_shown_by_the_same_tests() -> None:
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_the_promises_are_shown_by_the_same_tests(language: str) -> None:
     named = re.compile(r"`(tests/[\w/.]+(?:::\w+)?|make [\w-]+)")
-    english, spanish = (
-        (REPOSITORY / "docs" / f"PRODUCTION_IMPROVEMENTS{tag}.md").read_text("utf-8") for tag in ("", ".es")
+    english, translated = (
+        (REPOSITORY / "docs" / f"PRODUCTION_IMPROVEMENTS{tag}.md").read_text("utf-8") for tag in ("", f".{language}")
     )
 
-    assert named.findall(spanish) == named.findall(english)
+    assert named.findall(translated) == named.findall(english)

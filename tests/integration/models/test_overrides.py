@@ -79,6 +79,7 @@ def test_nothing_else_can_be_changed(settings: Settings, name: str) -> None:
         ("SUPPORT_CONTACT", "@help\rx"),
         ("SUPPORT_CONTACT", "@help\0"),
         ("SUPPORT_CONTACT", "x" * 4_001),
+        ("LANGUAGES", "es, tlh"),
     ],
 )
 def test_a_value_is_checked_before_it_is_kept(settings: Settings, name: str, value: str) -> None:
