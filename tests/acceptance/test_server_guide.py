@@ -87,6 +87,9 @@ async def test_the_guide_leads_to_a_delivery(daemon_sandbox: Sandbox, peaje: Ins
         await admin.say(admin.link("photo1"))
         assert admin.link("photo1") in seen(founder, "/setup/done", "delivered")
 
+        # And nothing is wrong for the operator's commands, in the language that was chosen
+        assert {line.split()[0] for line in peaje.command("doctor").split("\n") if line} == {"bien"}
+
     # And the code opens nothing any more, also after another start
     assert peaje.stop() == 0
     peaje.start().until("ok")
