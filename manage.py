@@ -530,7 +530,23 @@ def _refuse(error: ConfigurationError) -> NoReturn:
     for grade, lines in ((Grade.WARN, error.warnings), (Grade.FAIL, error.faults)):
         for line in lines:
             click.echo(f"{MARKS[grade].said_in(t)}  {line}", err=True)
+    if _is_not_set_up():
+        said = t.gettext(
+            "Nothing is set up yet. Start the programs: they show an address that asks for all of it in a browser."
+        )
+        click.echo(said, err=True)
     raise click.exceptions.Exit(EXIT_CONFIG)
+
+
+def _is_not_set_up() -> bool:
+    """Whether a start would open set-up, which asks for what is missing."""
+    from models import database
+    from models.setup import opening
+
+    try:
+        return opening.is_wanted(load(unfinished=True))
+    except (ConfigurationError, *database.ERRORS):
+        return False
 
 
 if __name__ == "__main__":

@@ -150,6 +150,17 @@ def test_doctor_names_every_fault_of_the_settings(environ: dict[str, str]) -> No
     assert [line.split()[1] for line in said.splitlines()] == ["TELEGRAM_BOT_TOKEN", "PORT"]
 
 
+def test_doctor_says_what_asks_for_all_of_it(environ: dict[str, str]) -> None:
+    nothing = {name: value for name, value in environ.items() if not name.startswith("TELEGRAM_")}
+
+    code, said = run(nothing | {"LANGUAGE": "en"}, "doctor")
+
+    assert code == 78
+    assert said.splitlines()[-1].startswith("Nothing is set up yet. Start the programs")
+    partly = nothing | {"TELEGRAM_API_ID": environ["TELEGRAM_API_ID"]}
+    assert "Nothing is set up yet" not in run(partly, "doctor")[1]
+
+
 def test_doctor_is_content_before_the_first_start(environ: dict[str, str]) -> None:
     code, said = run(environ, "doctor", "--offline")
 
