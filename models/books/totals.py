@@ -88,8 +88,11 @@ def days(number: int, timezone: ZoneInfo, now: int) -> tuple[Day, ...]:
     with snapshot():
         sums = income_since(starts, timezone)
         counts = _counts_since(starts, timezone, now)
-    by_day = income.by_span(sums, starts)
-    return tuple(_day(at, day_of(at, timezone), parts, counts) for at, parts in zip(starts, by_day, strict=True))
+    counted: dict[str, Counter[tuple[str, str]]] = {}
+    for (day, what, key), count in counts.items():
+        counted.setdefault(day, Counter())[what, key] += count
+    by_day = zip(starts, income.by_span(sums, starts), strict=True)
+    return tuple(_day(at, parts, counted.get(day_of(at, timezone), Counter())) for at, parts in by_day)
 
 
 def income_since(starts: Sequence[int], timezone: ZoneInfo) -> tuple[Sum, ...]:
@@ -292,17 +295,17 @@ def _bounds(day: str, timezone: ZoneInfo) -> tuple[int, int]:
     return int(start.timestamp()), int((start + timedelta(days=1)).timestamp())
 
 
-def _day(at: int, day: str, sums: Iterable[Sum], counts: Counts) -> Day:
+def _day(at: int, sums: Iterable[Sum], counts: Counter[tuple[str, str]]) -> Day:
     def by_key(what: str) -> dict[str, int]:
-        found = {key: count for (of, name, key), count in counts.items() if (of, name) == (day, what) and count}
+        found = {key: count for (name, key), count in counts.items() if name == what and count}
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
     return Day(
         at=at,
         income=tuple(sums),
-        new=counts[day, NEW, ""],
-        paying=counts[day, PAYING, ""],
-        lost=counts[day, LOST, ""],
+        new=counts[NEW, ""],
+        paying=counts[PAYING, ""],
+        lost=counts[LOST, ""],
         delivered=by_key(DELIVERED),
         refused=by_key(REFUSED),
     )
