@@ -71,6 +71,7 @@ class Service:
                 self.connections.account.up.is_set,
                 parts.sender,
                 account_refused=self.connections.standing.refused,
+                account_up_since=lambda: self.connections.account.up_since,
                 account_flooded=seat.flooded,
             ),
             database=database,

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import enum
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -143,7 +144,7 @@ class Connection:
         self.client = client
         self.state = ConnectionState.STARTING
         self.reason = ""
-        self.up = asyncio.Event()
+        self.up, self.up_since = asyncio.Event(), float("-inf")
         self._on_change, self._on_start = on_change, on_start
         self._gap = asyncio.Event()
         self._probed_at = 0.0
@@ -333,6 +334,7 @@ class Connection:
             return
         self.state, self.reason = state, reason
         if state is ConnectionState.OK:
+            self.up_since = time.monotonic()
             self.up.set()
         else:
             self.up.clear()

@@ -9,9 +9,6 @@ REMEMBERED = 10_000
 BREAK_S = 120.0
 """A job that is requeued again sooner than this has not got anywhere, even if the account was up in between."""
 
-AWAY_S = 2.0
-"""An account that was not up for so long was away. While it is up, it is noted more often."""
-
 
 @dataclass(frozen=True)
 class Wait:
@@ -27,13 +24,13 @@ class Waits:
 
     def __init__(self) -> None:
         self._waits: OrderedDict[int, Wait] = OrderedDict()
-        self._account_up_at = float("-inf")
+        self._account_up_at = self._told_for = float("-inf")
 
-    def account_is_up(self, now: float) -> list[int]:
-        """Note that the account is up at *now*: waits for it end. Return the jobs that waited, where it was away."""
-        was_away = now - self._account_up_at > AWAY_S
+    def account_is_up(self, now: float, since: float = float("-inf")) -> list[int]:
+        """Note that the account is up at *now*, *since* when: waits for it end. Return the jobs that waited, once."""
         self._account_up_at = now
-        return [job_id for job_id, wait in self._waits.items() if wait.reason == ACCOUNT_AWAY] if was_away else []
+        is_told, self._told_for = since <= self._told_for, max(since, self._told_for)
+        return [] if is_told else [job_id for job_id, wait in self._waits.items() if wait.reason == ACCOUNT_AWAY]
 
     def requeued(self, job_id: int, reason: str, now: float) -> float:
         """Note that a job was requeued, and return for how many seconds it has waited for *reason*."""

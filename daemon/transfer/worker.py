@@ -77,6 +77,8 @@ class TransferClients:
     account_refused: Callable[[str], None] = lambda _error: None
     """Is told when Telegram restricts the account, with its error."""
 
+    account_up_since: Callable[[], float] = lambda: float("-inf")
+    """Since when it is up, in monotonic seconds."""
     account_flooded: Callable[[str, int], None] = lambda _method, _seconds: None
     """Is told when Telegram wants no call of a method by the account for so many seconds."""
 
@@ -291,7 +293,7 @@ class Transfers:
         while True:
             await asyncio.sleep(CHECK_S)
             if self._clients.account_is_up():
-                if waited := self._waits.account_is_up(time.monotonic()):
+                if waited := self._waits.account_is_up(time.monotonic(), self._clients.account_up_since()):
                     await self._database(queue.hurry, waited, _now())
             if runs := self._running():
                 leased = await self._database(queue.held_by, self._owner)

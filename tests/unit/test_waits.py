@@ -40,11 +40,12 @@ def test_an_account_that_is_up_and_refuses_is_one_wait() -> None:
 
 def test_jobs_go_on_at_once_when_the_account_is_back() -> None:
     jobs = Waits()
-    jobs.account_is_up(0.0)
+    assert jobs.account_is_up(0.0, since=0.0) == []
     jobs.requeued(JOB, ACCOUNT_AWAY, 1.0)
     jobs.requeued(OTHER, FLOOD_WAIT, 1.0)
-    assert jobs.account_is_up(60.0) == [JOB]
-    assert jobs.account_is_up(60.5) == []
+    assert jobs.account_is_up(1.2, since=0.0) == []
+    assert jobs.account_is_up(1.7, since=1.5) == [JOB]
+    assert jobs.account_is_up(2.2, since=1.5) == []
 
 
 def test_a_late_job_still_waits_for_an_absent_account() -> None:

@@ -193,8 +193,9 @@ async def test_a_flood_wait_is_shown(town: Town, admin: Operator, reserve: dict[
     town.sandbox.control("POST", "/faults", flood)
     async with chat(town.sandbox) as customer:
         await ask_for(customer, town, room, 1)
+        until(lambda: any(each.floods for each in pool.all()), "the flood wait")
         for path in (ACCOUNTS, "/console/health"):
-            await asyncio.to_thread(until, lambda path=path: "channels.getMessages" in admin.page(path), "the pause")
+            assert "channels.getMessages" in admin.page(path)
         await customer.say("/cancel")
 
 
@@ -211,7 +212,18 @@ def thoroughly(typed: tuple[str, ...]) -> object:
 WRONG_NUMBERS = ("nobody", "+", "00", "12", "+34 600 99 99 99", "123456789:AAHfiqksKZ8WmR2zSjiQ7_v4TMAKdiHm9T0", "💥",
                  "' OR 1=1 --", "9" * 256, "+34\u202e600")  # fmt: skip
 WRONG_CODES = ("0", "00000", "wrong", "7-0-9-1-4-9", "💥", "12 34 56 78", "<b>", "' --", "9" * 256, "\u0661\u0662")
-WRONG_PASSWORDS = ("x", "open barley", "Open sesame", "open sesame ", "💥", "<script>", "' --", "9" * 256, "ñ", "\t")
+WRONG_PASSWORDS = (
+    "x",
+    "open barley",
+    "Open sesame",
+    "open sesame ",
+    "💥",
+    "<script>",
+    "' --",
+    "9" * 256,
+    "ñ",
+    "open\tsesame",
+)
 
 
 def test_ten_mistakes_at_each_question(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
@@ -256,6 +268,48 @@ def test_three_wrong_passwords_end_it(
         page = answer(admin, page, each)
         assert fault(page).startswith("The password is wrong")
     assert form_of(page) is None
+
+
+def test_an_answer_to_an_earlier_question_is_refused(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    page = begin(admin, reserve["phone"])
+    old = form_to(page, ANSWER)
+    late = settled(admin, admin.send(old, step="number", answer="+34 600 00 00 01"))
+    assert "That was answered already" in late or "that was answered already" in late
+    assert "Login code" in late
+    assert "is logged in." in answer(admin, late, code_of(town.sandbox, reserve["phone"]))
+
+
+@pytest.mark.parametrize(
+    ("fault_of", "said"),
+    [
+        ({"fault": "flood_wait", "seconds": 5000}, "Telegram wants a rest of"),
+        ({"fault": "error", "code": 400, "error": "PHONE_NUMBER_BANNED"}, "Telegram has banned this number"),
+        ({"fault": "error", "code": 406, "error": "PHONE_PASSWORD_FLOOD"}, "too many attempts"),
+        ({"fault": "error", "code": 400, "error": "PHONE_NUMBER_APP_SIGNUP_FORBIDDEN"}, "Telegram refuses the login"),
+    ],
+)
+def test_what_telegram_refuses_is_said(
+    town: Town, admin: Operator, reserve: dict[str, Any], fault_of: dict[str, Any], said: str
+) -> None:
+    town.sandbox.control("POST", "/faults", {"method": "auth.sendCode", **fault_of})
+    page = begin(admin, reserve["phone"])
+    assert said in fault(page) and form_of(page) is None
+    assert logins.codes_left(int(time.time())) == logins.CODES_A_DAY, "no code was sent"
+
+
+def test_a_telegram_that_is_away_is_asked_again(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    town.sandbox.control("POST", "/faults", {"fault": "error", "method": "auth.sendCode", "code": 500,
+                                             "error": "AUTH_RESTART", "count": None})  # fmt: skip
+    page = begin(admin, reserve["phone"])
+    town.sandbox.control("DELETE", "/faults")
+    assert fault(page)
+    assert "Login code" in begin(admin, reserve["phone"])
+
+
+def test_another_admins_log_in_takes_the_place(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    begin(admin, reserve["phone"])
+    logins.begin(logins.How.QR, 5_300_000_002, int(time.time()))
+    assert "Another log-in was begun" in fault(admin.follow(admin.get(LOGIN)).text)
 
 
 def form_of(page: str) -> Form | None:

@@ -202,8 +202,9 @@ def test_a_damaged_database_is_replaced_and_kept_for_a_look(data: Path, environ:
 def test_a_lost_disk_comes_back_from_a_file(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
     sealed = environ | {"BACKUP_PASSPHRASE": "open sesame"}
     code, said = manage(sealed, "backup")
-    made = tmp_path / Path(said.strip()).name
-    shutil.move(said.strip(), made)
+    file = Path(said.splitlines()[0])
+    made = tmp_path / file.name
+    shutil.move(file, made)
     shutil.rmtree(data)
     data.mkdir()
 
