@@ -81,10 +81,10 @@ def test_a_plan_is_bought_with_paypal(visit: Visit) -> None:
     visit.photograph("paypal-1280")
     visit.one("#approve").click()
     visit.until(lambda: "paypal" not in visit.one("h1").text.lower(), "the way back")
+    visit.one("a.button, .button").click()
     visit.driver.switch_to.default_content()
-    visit.photograph("paypal-paid-1280")
+    visit.until(lambda: not visit.all("#customer .sheet iframe"), "the way back into the chat")
     visit.hears("Receipt:")
-    visit.one("#customer .sheet .close").click()
     visit.hears("PayPal", "operator")
 
 
@@ -133,6 +133,7 @@ def test_cancel_stops_what_is_on_its_way(slow: Visit) -> None:
 def test_a_killed_daemon_delivers_once(slow: Visit) -> None:
     ask_for_much(slow)
     slow.switch("daemon")
+    slow.until(lambda: "all is well" in slow.one("#measured").text, "the daemon")
     slow.until(lambda: files(slow), "the file")
     slow.say("/plan")
     slow.hears("Premium", after=len(slow.texts()))
@@ -151,6 +152,13 @@ def test_the_network_goes_and_comes_back(visit: Visit) -> None:
 def test_the_account_is_revoked_and_restored(visit: Visit) -> None:
     visit.take_over().switch("account")
     visit.hears("account", "operator", after=len(visit.texts("operator")))
+    visit.until(lambda: "has ended" in visit.one("#step").text, "what is to be done")
+    visit.press("Log in", "operator")
+    visit.driver.switch_to.frame(visit.until(lambda: visit.one("#operator .sheet iframe"), "the console"))
+    visit.until(lambda: "Accounts" in visit.one("h1").text, "the accounts")
+    visit.driver.switch_to.default_content()
+    visit.photograph("accounts-1280")
+    visit.one("#operator .sheet .close").click()
     visit.switch("account")
     visit.hears("🟢", "operator")
 

@@ -21,6 +21,8 @@ HOST = "127.0.0.1"
 COOKIE = "peaje-demo"
 PAGE = Path(__file__).parent / "page"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+LANGUAGES = ("en", "es", "pt")
+"""Of customers: the browser's, or the one that ``?lang=`` names."""
 ASKED_BYTES = 64 * 1024
 ANSWER_S = 60.0
 TRIED = 20
@@ -129,7 +131,8 @@ class Server:
 
     def _page(self, request: Request, show: Show, visitor: Visitor | None) -> Response:
         if visitor is None:
-            language = request.args.get("lang") or request.accept_languages.best_match(["en", "es", "pt"], "en")
+            asked = request.args.get("lang")
+            language = asked if asked in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
             visitor = self._on_loop(self._welcome(show, language))
         response = self._static("index.html")
         response.set_cookie(COOKIE, visitor.key, httponly=True, samesite="Strict")

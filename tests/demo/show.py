@@ -19,7 +19,7 @@ from tests.demo.switches import Switches
 from tests.demo.tour import Tour
 from tests.demo.underneath import Underneath
 from tests.demo.visitors import Visitor, Visitors
-from tests.sandbox_process import REPOSITORY
+from tests.sandbox_process import REPOSITORY, SandboxFailed
 
 FILES = REPOSITORY / "build" / "demo-shelf"
 LONGEST = 4_000
@@ -76,7 +76,11 @@ class Show:
         async with self._beginning:
             self.visitors.tell({"type": "anew", "ready": False})
             await self.end()
-            await self.begin(lambda line: None)
+            try:
+                await self.begin(lambda line: None)
+            except (installation.NotHealthy, SandboxFailed) as error:
+                self.visitors.tell({"type": "anew", "ready": False, "failed": str(error)[:300]})
+                raise
         self.visitors.tell({"type": "anew", "ready": True})
 
     async def _lead_names(self) -> None:

@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import http.client
 import os
 import signal
+import time
+import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
-from xmlrpc.client import Fault, ServerProxy
+from xmlrpc.client import ServerProxy
 
+import requests
 from supervisor.xmlrpc import SupervisorTransport
 
 from daemon.supervision.programs import runtime_directory
@@ -19,6 +23,25 @@ ROUND_TRIP_MS = 30
 """How far away the local Telegram is for the shop: as the real one from a server in the same country."""
 SLOW_BYTES_PER_S = 1_500_000
 LONG_S = 86_400
+LONG_WAIT_S = 40.0
+TOLD = {
+    ("network", False): (
+        "The network is gone",
+        "Nothing that the shop sends to Telegram is answered. Write something, then let it come back.",
+    ),
+    ("network", True): ("The network is back", "What was written meanwhile is fetched and answered, once."),
+    ("slow", True): (
+        "A slow network",
+        "Send for the 20 MB now: progress, a button to cancel, and time to kill the daemon in the middle.",
+    ),
+    ("account", False): (
+        "The account's session has ended",
+        "The operator hears of it. Switch it on again, or log in by the button in that message: +34600000001.",
+    ),
+    ("account", True): ("The session holds again", "The daemon is restarted, and tries it anew."),
+    ("daemon", False): ("The daemon was killed", "kill -9. What it was doing is in rows."),
+}
+"""What is said when a switch is turned: a title, and what to do or to look at."""
 
 
 class Switches:
@@ -45,8 +68,30 @@ class Switches:
             raise Refused("There is no such switch.")
         if name in self._is:
             self._is[name] = on
+        began = time.monotonic()
         await turning[name](on)
         self._tell({"type": "switches", "switches": self.shown()})
+        if told := TOLD.get((name, on)):
+            self._tell({"type": "caption", "title": told[0], "under": told[1]})
+        if name == "daemon":
+            await self._wait_well(began)
+
+    async def _wait_well(self, began: float) -> None:
+        """Tell when the shop is well again; a visitor who waits for it sees it in the pane, too."""
+        while time.monotonic() - began < LONG_WAIT_S:
+            await asyncio.sleep(0.1)
+            programs = await self.programs()
+            if programs.get("daemon", {}).get("pid") and not await asyncio.to_thread(failing, self._running):
+                under = f"supervisord has started it again; after {time.monotonic() - began:.1f} s all is well."
+                self._tell({"type": "caption", "title": "The daemon was killed", "under": under})
+                return
+
+    async def code(self) -> str:
+        """The code that Telegram has sent to the account last, for who logs it in anew; empty where there is none."""
+        phone = self._running.sandbox.scenario["operator"]["phone"].removeprefix("+")
+        with contextlib.suppress(requests.RequestException):
+            return str((await self._control("GET", f"/login-code?phone={phone}"))["code"] or "")
+        return ""
 
     async def _network(self, on: bool) -> None:
         """Nothing that the shop sends to Telegram is answered, or all is again."""
@@ -99,7 +144,7 @@ class Switches:
         with ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}")) as server:
             try:
                 found: Any = server.supervisor.getAllProcessInfo()
-            except (OSError, Fault):
+            except (OSError, xmlrpc.client.Error, http.client.HTTPException):
                 return {}
         return {
             each["name"]: {
@@ -108,3 +153,12 @@ class Switches:
             }
             for each in found
         }
+
+
+def failing(running: Installation) -> str:
+    """The parts that ``/health`` holds to be failing; empty where all is well."""
+    try:
+        checks = requests.get(f"{running.base_url}/health", timeout=3).json()["checks"]
+    except (requests.RequestException, ValueError, KeyError):
+        return "no answer"
+    return ", ".join(name for name, check in checks.items() if check["status"] == "failing")

@@ -16,7 +16,7 @@ from config.log_reader import Entry, Log, Wanted, say
 from config.texts import translator
 from tests.demo.bubbles import Value
 from tests.demo.installation import Installation
-from tests.demo.switches import Switches
+from tests.demo.switches import Switches, failing
 from tests.demo.visitors import Visitor, Visitors
 
 EVERY_S = 0.4
@@ -45,6 +45,7 @@ class Underneath:
         self._rows = Rows(running.data / "peaje.db")
         self._calls = Calls(running)
         self._log = LogTail(running)
+        self._code = ""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -76,6 +77,7 @@ class Underneath:
                     self._tell(visitor, rows, calls, entries)
             if look % STANDS_EVERY == 0:
                 parts = await self._stands()
+                await self._tell_code()
                 for visitor in watching:
                     visitor.tell({"type": "health", "parts": parts})
 
@@ -86,16 +88,16 @@ class Underneath:
             {"name": name, "said": f"{each['for_s']} s" if each["pid"] else "away", "well": bool(each["pid"])}
             for name, each in sorted(programs.items())
         ]
-        failing = await asyncio.to_thread(self._failing)
-        return [*parts, {"name": "health:", "said": failing or "ok", "well": not failing}]
+        wrong = await asyncio.to_thread(failing, self._running)
+        return [*parts, {"name": "health:", "said": wrong or "ok", "well": not wrong}]
 
-    def _failing(self) -> str:
-        """The parts that ``/health`` holds to be failing; empty where all is well."""
-        try:
-            checks = requests.get(f"{self._running.base_url}/health", timeout=3).json()["checks"]
-        except (requests.RequestException, ValueError, KeyError):
-            return "no answer"
-        return ", ".join(name for name, check in checks.items() if check["status"] == "failing")
+    async def _tell_code(self) -> None:
+        """Where somebody logs the account in anew: what Telegram sends to the account's other devices."""
+        code = "" if self._switches.shown()["account"] else await self._switches.code()
+        if code and code != self._code:
+            under = f"{code}: sent to the account's other devices."
+            self._visitors.tell({"type": "caption", "title": "Telegram's code", "under": under})
+        self._code = code
 
     def _tell(self, visitor: Visitor, rows: list[Row], calls: list[Value], entries: list[Value]) -> None:
         hidden = self._visitors.others(visitor)

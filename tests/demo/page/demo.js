@@ -296,7 +296,7 @@ const heard = {
   tour(told) {
     if (told.ended) {
       playing(false);
-      caption(told.whole ? "Now it is yours" : "The tour has stopped",
+      caption(told.failed ? "The tour has stopped" : "Now it is yours",
         told.failed ? told.failed : "Write, press, pay, break something. Nothing here leaves this machine.");
       return;
     }
@@ -307,6 +307,7 @@ const heard = {
   switches(told) {
     for (const name of ["network", "slow", "account"]) $(`switch-${name}`).checked = told.switches[name];
   },
+  caption(told) { caption(told.title, told.under); },
   health(told) {
     $("health").replaceChildren(...told.parts.flatMap((part, n) => [n ? " · " : "",
       make("span", { class: part.well ? null : "bad" }, `${part.name} ${part.said}`)]));
@@ -320,7 +321,7 @@ const heard = {
   },
   anew(told) {
     if (told.ready) location.reload();
-    else away("The shop begins anew…");
+    else away(told.failed ? `It did not come up: ${told.failed}` : "The shop begins anew…");
   },
 };
 
