@@ -64,7 +64,9 @@ class Visit:
 
     def texts(self, phone: str = "customer") -> list[str]:
         """What the chat says, message by message."""
-        return [str(each.get_attribute("textContent")) for each in self.all(f"#{phone} .chat .msg")]
+        said = f"return [...document.querySelectorAll('#{phone} .chat .msg')].map((each) => each.textContent)"
+        found: list[str] = self.driver.execute_script(said)
+        return found
 
     def count(self, css: str, phone: str = "customer") -> int:
         return len(self.all(f"#{phone} .chat {css}"))
