@@ -25,6 +25,8 @@ SETTINGS = (
     *("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_MODE"),
 )
 """What set-up asks for: the environment of an empty volume has none of them."""
+NOBODY = Sandbox(None, Path("/nowhere"), {}, {})
+"""In place of a Telegram, where nobody speaks to one."""
 START_S = 40.0
 PIECE = 100_000
 _FORM = re.compile(r"<form.*?</form>", re.DOTALL)

@@ -58,6 +58,12 @@ def all() -> dict[str, Beat]:
     return {row.program: Beat(row.at, row.detail) for row in Heartbeat.select()}
 
 
+def forget_beats() -> None:
+    """Forget all heartbeats, in a database that was restored: they were given elsewhere."""
+    with transaction():
+        Heartbeat.delete().execute()
+
+
 def open_incident(key: IncidentKey, text: str, now: int) -> bool:
     """Open an incident and tell the admins; False if it is open already."""
     with transaction():

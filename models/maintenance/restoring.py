@@ -24,7 +24,7 @@ from models.database import files
 from models.errors import BackupUnsound
 from models.event_kinds import AlertReason
 from models.jobs import queue
-from models.maintenance import backups, bundles, integrity
+from models.maintenance import backups, bundles, health, integrity
 from models.money import stars_cursor
 from models.promotion import broadcasts, codes
 from models.setup import opening
@@ -204,6 +204,7 @@ def _tell(file: Path, made_at: int, now: int) -> None:
         if notes.get(stars_cursor.NOTE) is None:
             notes.put(stars_cursor.NOTE, stars_cursor.beginning(made_at), now)
         queue.lose(now)
+        health.forget_beats()
         console_sessions.end_everything(now)
         logins.end_all("restored")
         broadcasts.end_all("restored", now)

@@ -1,5 +1,6 @@
 """The first start on a telephone: from an empty volume to a delivery, with every mistake on the way, and every kill."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,12 +10,16 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from config.texts import LANGUAGES, translator
+from models import database, notes
+from models.setup import opening
 from tests import sandbox_process
 from tests.browser import PATIENCE_S, chromium, complaints, heading, photograph, press, show
 from tests.daemon_process import chat
-from tests.first_start import START_S, Installation, installation, secrets_in
+from tests.first_start import NOBODY, START_S, Installation, installation, secrets_in
 from tests.paypal_shop import until
 from tests.sandbox_process import Sandbox
+from web.setup.steps import TITLES, Step
 
 PROGRAMS = ("web.setup", "daemon.setup", "daemon.supervision.watchdog")
 WRONG_TOKENS = (
@@ -118,6 +123,33 @@ async def test_a_telephone_brings_an_empty_volume_up(
     browser.get(empty.url + empty.address())
     assert heading(browser) == "The shop is open" or walk.holds('id="delivered"'), "its owner is led on"
     await _the_way_back(town, empty, browser, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_fits_in_every_language(browser: webdriver.Chrome, tmp_path: Path, language: str) -> None:
+    with installation(NOBODY, tmp_path, LANGUAGE=language) as empty:
+        empty.start().until("setup")
+        texts = translator(language)
+        browser.get(empty.url + empty.address())
+        assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang")
+        press(browser, "begin")
+        press(browser, "backup")
+        photograph(browser, f"setup-{language}-backup")
+        press(browser, "back")
+        database.open_database(empty.volume / "peaje.db")
+        for step in Step:
+            opening.pass_step(step, int(time.time()))
+        notes.put(
+            "bot", {"id": 1, "username": "a_bot_with_a_long_name_of_thirty_2_bot", "name": "Bot"}, int(time.time())
+        )
+        database.close_database()
+        press(browser, "new")
+        for step in (step for step in Step if step is not Step.LANGUAGE):
+            browser.get(f"{empty.url}/setup/step/{step}")
+            assert heading(browser) == TITLES[step](texts)
+            photograph(browser, f"setup-{language}-{step}")
+        browser.get("about:blank")
+        complaints(browser)
 
 
 async def _the_way_back(town: Sandbox, lost: Installation, browser: webdriver.Chrome, home: Path) -> None:

@@ -270,7 +270,9 @@ def test_what_was_typed_in_set_up_is_read_last(environ: dict[str, str], tmp_path
     assert stat.S_IMODE((place / "settings.env").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("name", ["DB_PATH", "PORT", "TELEGRAM_BOT_TOKEN_FILE", "PAYPAL_ENDPOINT", "SECRET_KEY"])
+@pytest.mark.parametrize(
+    "name", ["DB_PATH", "PORT", "TELEGRAM_BOT_TOKEN_FILE", "PAYPAL_ENDPOINT", "SECRET_KEY", "SETUP_CODE"]
+)
 def test_what_says_where_things_are_is_not_read_there(environ: dict[str, str], tmp_path: Path, name: str) -> None:
     place = tmp_path / "data"
     place.mkdir()

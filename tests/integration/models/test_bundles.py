@@ -14,7 +14,7 @@ from config.settings import Settings, load
 from models import notes
 from models.database import close_database, open_database
 from models.errors import BackupUnsound, PassphraseWrong
-from models.maintenance import backups, bundles, encryption, restoring
+from models.maintenance import backups, bundles, encryption, health, restoring
 from models.setup import opening
 from tests import environment
 from tests.purchases import NOW
@@ -110,6 +110,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_staged_backup_takes_its_place_at_the_start(settings: Settings, tmp_path: Path) -> None:
     notes.put("told", "before", NOW)
+    health.beat("daemon", {"bot": "ok"}, NOW)
     packed = backups.make(settings, NOW).file
     new = elsewhere(settings, tmp_path / "new")
 
@@ -125,6 +126,7 @@ def test_a_staged_backup_takes_its_place_at_the_start(settings: Settings, tmp_pa
     open_database(new.database_file)
     assert notes.get("told") == "before"
     assert opening.is_left()
+    assert not health.all(), "nothing lives here yet"
 
 
 def test_a_start_goes_on_where_one_was_killed(settings: Settings, tmp_path: Path) -> None:

@@ -4,18 +4,13 @@ import re
 import socket
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import requests
 
-from tests.first_start import COOKIE, Founder, Installation, installation, secrets_in
+from tests.first_start import COOKIE, NOBODY, Founder, Installation, installation, secrets_in
 from tests.operator_browser import said
 from tests.paypal_shop import until
-from tests.sandbox_process import Sandbox
-
-NOBODY = Sandbox(None, Path("/nowhere"), {}, {})
-"""Nothing here speaks to Telegram."""
 
 
 @pytest.fixture(scope="module")
