@@ -62,7 +62,9 @@ class Phone:
         self.name = str(person.get("first_name") or "Alba")
         self.who = who
         self.publish = publish
-        self._client: Client = clients.client(scenario, f"{who}{self.id}", session_string=person["session_string"])
+        self._client: Client = clients.client(
+            scenario, f"{who}{self.id}", session_string=person["session_string"], max_message_cache_size=REMEMBERED
+        )
         self._messages: OrderedDict[int, Message] = OrderedDict()
         self._arrived = asyncio.Condition()
         self._bills: dict[str, Bill] = {}
