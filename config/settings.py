@@ -613,6 +613,8 @@ class _Reader:
         ``.env`` wins for this one: desktop systems set ``LANGUAGE`` too, for all programs.
         """
         outside = self._from(self._dotenv, "LANGUAGE") or self._from(self._environ, "LANGUAGE")
+        if outside is not None:
+            self.given.add("LANGUAGE")
         set_here = outside or self._from_kept("LANGUAGE") or ""
         locales = [self._environ[name] for name in _LOCALE_NAMES if name in self._environ]
         system = next(filter(None, locales), "")

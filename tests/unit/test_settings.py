@@ -270,6 +270,14 @@ def test_what_was_typed_in_set_up_is_read_last(environ: dict[str, str], tmp_path
     assert stat.S_IMODE((place / "settings.env").stat().st_mode) == 0o600
 
 
+def test_who_has_decided_about_the_language(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    settings_file.change(tmp_path / "data", {"LANGUAGE": "es"})
+
+    assert "LANGUAGE" not in load(environ).given
+    assert "LANGUAGE" in load(environ | {"LANGUAGE": "en"}).given
+
+
 @pytest.mark.parametrize(
     "name", ["DB_PATH", "PORT", "TELEGRAM_BOT_TOKEN_FILE", "PAYPAL_ENDPOINT", "SECRET_KEY", "SETUP_CODE"]
 )
