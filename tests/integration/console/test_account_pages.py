@@ -325,15 +325,36 @@ def test_another_code_comes_by_sms(town: Town, admin: Operator, reserve: dict[st
     assert "look into the chat" in answer(admin, page, "", again="1")
 
 
-async def test_a_qr_code_logs_in(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+async def scanned(town: Town, admin: Operator, person: dict[str, Any]) -> None:
+    """Begin a log-in by QR code, which somebody scans."""
     form = form_to(await asyncio.to_thread(admin.page, ACCOUNTS), LOGIN)
     page = settled(admin, await asyncio.to_thread(admin.send, form, how="qr"))
     assert "<svg" in page and "Link Desktop Device" in page
     token = town.sandbox.control("GET", "/login-tokens")["tokens"][-1]
-    person = clients.client(town.sandbox.scenario, session_string=reserve["session_string"], no_updates=True)
-    async with running(person) as phone:
+    camera = clients.client(town.sandbox.scenario, session_string=person["session_string"], no_updates=True)
+    async with running(camera) as phone:
         await phone.invoke(raw.functions.auth.AcceptLoginToken(token=bytes.fromhex(token)))
-    until(lambda: "is logged in." in admin.follow(admin.get(LOGIN)).text, "the log-in by the QR code")
+
+
+def shown_in_time(admin: Operator, words: str) -> str:
+    """The page of the log-in, which is shown again until it says *words*."""
+    deadline = time.monotonic() + WAITING
+    while words not in (page := admin.follow(admin.get(LOGIN)).text):
+        assert time.monotonic() < deadline, page
+        time.sleep(0.1)  # as the page itself is shown again, but sooner
+    return page
+
+
+async def test_a_qr_code_logs_in(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    await scanned(town, admin, reserve)
+    shown_in_time(admin, "is logged in.")
+
+
+async def test_after_a_qr_code_the_password_is_asked(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
+    town.sandbox.control("POST", "/faults", {"fault": "password", "account": reserve["id"], "password": "open sesame"})
+    await scanned(town, admin, reserve)
+    page = shown_in_time(admin, "Two-step password")
+    assert "is logged in." in await asyncio.to_thread(answer, admin, page, "open sesame")
 
 
 def test_a_daemon_killed_in_the_middle_begins_again(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
@@ -342,7 +363,7 @@ def test_a_daemon_killed_in_the_middle_begins_again(town: Town, admin: Operator,
     town.daemon.kill()
     admin.send(form_to(page, ANSWER), answer=code)
     town.daemon.start()
-    until(lambda: "restarted meanwhile" in fault(admin.follow(admin.get(LOGIN)).text), "what the page says")
+    shown_in_time(admin, "restarted meanwhile")
     page = answer(admin, begin(admin, reserve["phone"]), code_of(town.sandbox, reserve["phone"]))
     assert "is logged in." in page
 
