@@ -12,7 +12,7 @@ from pyrogram import Client, errors, raw
 from tests.integration.sandbox.accounts import BOT, control
 from tests.sandbox.telegram import picture
 from tests.sandbox_process import Sandbox
-from web.console import launch_data
+from web.console.entry import launch_data
 
 
 async def opened(user: Client, url: str) -> Any:
