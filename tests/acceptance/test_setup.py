@@ -131,7 +131,7 @@ def test_every_page_fits_in_every_language(browser: webdriver.Chrome, tmp_path: 
         empty.start().until("setup")
         texts = translator(language)
         browser.get(empty.url + empty.address())
-        assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang")
+        assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
         press(browser, "begin")
         press(browser, "backup")
         photograph(browser, f"setup-{language}-backup")
