@@ -264,8 +264,8 @@ MISTAKES = {
         code=78,
     ),
     "a language that is none": Mistake(
-        "LANGUAGE must be one of en, es, not 'klingon'",
-        "LANGUAGE debe ser uno de en, es, no 'klingon'",
+        "LANGUAGE must be one of en, es, pt, not 'klingon'",
+        "LANGUAGE debe ser uno de en, es, pt, no 'klingon'",
         dotenv="LANGUAGE=klingon",
     ),
     "a canary without a post": Mistake(
