@@ -62,8 +62,10 @@ class Scene:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.02)
 
-    async def until_called(self, method: str) -> None:
+    async def ask_until_called(self, url: str, method: str) -> None:
+        """Send the link, and wait until the method is called for it: maybe before the link is known to have arrived."""
         before = self.calls(method)
+        await self.chat.say(url)
         await self.until(lambda: self.calls(method) > before)
 
     async def arrived_once(self, post: dict[str, Any]) -> None:
@@ -103,8 +105,7 @@ async def scene(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Scene]:
 
 async def while_looking(scene: Scene, url: str) -> None:
     scene.strike("delay", method="channels.getMessages", account=OPERATOR, seconds=3)
-    await scene.chat.say(url)
-    await scene.until_called("channels.getMessages")
+    await scene.ask_until_called(url, "channels.getMessages")
 
 
 async def while_streaming(scene: Scene, url: str) -> None:
@@ -116,21 +117,17 @@ async def while_streaming(scene: Scene, url: str) -> None:
 
 async def when_uploaded(scene: Scene, url: str) -> None:
     scene.strike("delay", method="messages.uploadMedia", seconds=3)
-    before = scene.calls("messages.uploadMedia")
-    await scene.chat.say(url)
-    await scene.until(lambda: scene.calls("messages.uploadMedia") > before)
+    await scene.ask_until_called(url, "messages.uploadMedia")
 
 
 async def while_reading(scene: Scene, url: str) -> None:
     scene.strike("delay", method="upload.getFile", account=OPERATOR, seconds=3)
-    await scene.chat.say(url)
-    await scene.until_called("upload.getFile")
+    await scene.ask_until_called(url, "upload.getFile")
 
 
 async def while_the_part_is_saved(scene: Scene, url: str) -> None:
     scene.strike("delay", method="upload.saveFilePart", seconds=3)
-    await scene.chat.say(url)
-    await scene.until_called("upload.saveFilePart")
+    await scene.ask_until_called(url, "upload.saveFilePart")
 
 
 async def when_sent_but_not_answered(scene: Scene, url: str) -> None:

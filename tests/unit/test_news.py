@@ -176,7 +176,7 @@ def test_a_button_leads_to_https_or_nowhere(typed: str) -> None:
 def test_whoever_pays_has_read_that_customers_get_news() -> None:
     accepting = [
         line
-        for source in sources("daemon/screens")
+        for source in [*sources("daemon/screens"), *sources("models/words")]
         for line in source.read_text("utf-8").splitlines()
         if "By paying you accept" in line
     ]

@@ -77,7 +77,7 @@ def answer() -> BaseResponse:
     return redirect(url_for("console_accounts.login"), 303)
 
 
-@blueprint.post("/<int:account_id>/use")
+@blueprint.post("/<id:account_id>/use")
 @guard.needs(Act.MANAGE_ACCOUNTS)
 def use(account_id: int) -> BaseResponse:
     """Let an account read from now on."""
@@ -85,7 +85,7 @@ def use(account_id: int) -> BaseResponse:
     return _do(lambda: acts.use_account(found.actor, account_id, found.now), found.t.gettext("It reads from now on."))
 
 
-@blueprint.post("/<int:account_id>/pause")
+@blueprint.post("/<id:account_id>/pause")
 @guard.needs(Act.MANAGE_ACCOUNTS)
 def pause(account_id: int) -> BaseResponse:
     """Let nobody read with an account."""
@@ -94,7 +94,7 @@ def pause(account_id: int) -> BaseResponse:
     return _do(lambda: acts.pause_account(found.actor, account_id, found.now), said)
 
 
-@blueprint.post("/<int:account_id>/forget")
+@blueprint.post("/<id:account_id>/forget")
 @guard.needs(Act.MANAGE_ACCOUNTS)
 def forget(account_id: int) -> BaseResponse:
     """Delete an account that does not read."""

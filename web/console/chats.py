@@ -29,14 +29,14 @@ def chats() -> Response:
     )
 
 
-@blueprint.post("/<int(max=1099511627775):chat_id>/open")
+@blueprint.post("/<id:chat_id>/open")
 @guard.needs(Act.OPEN_CHAT)
 def open_to_all(chat_id: int) -> BaseResponse:
     """Let all customers have posts of a chat."""
     return _decide(chat_id, allow=True)
 
 
-@blueprint.post("/<int(max=1099511627775):chat_id>/block")
+@blueprint.post("/<id:chat_id>/block")
 @guard.needs(Act.BLOCK_CHAT)
 def block(chat_id: int) -> BaseResponse:
     """Close a chat to everybody."""

@@ -56,7 +56,7 @@ def make() -> BaseResponse:
     return layout.done(url_for("console_codes.shown"), t.gettext("Made: {code}", code=made.text))
 
 
-@blueprint.post("/shop/codes/<int(max=1099511627775):code_id>/end")
+@blueprint.post("/shop/codes/<id:code_id>/end")
 @guard.needs(Act.EDIT_CODES)
 def end(code_id: int) -> BaseResponse:
     """End a code: nobody redeems it any more."""

@@ -69,7 +69,7 @@ def _page(shown: str, now: int) -> lists.Page:
     return lists.of_segment(Segment.read(shown), now, after[1] if after else 0)
 
 
-@blueprint.get("/<int(max=1099511627775):user_id>")
+@blueprint.get("/<id:user_id>")
 @guard.needs(Act.SEE_CUSTOMERS)
 def customer(user_id: int) -> Response:
     """The card: who it is, what they have and paid, what became of their links, what can be done."""
@@ -112,7 +112,7 @@ def customer(user_id: int) -> Response:
     )
 
 
-@blueprint.post("/<int(max=1099511627775):user_id>/days")
+@blueprint.post("/<id:user_id>/days")
 @guard.needs(Act.GIVE_DAYS)
 def give_days(user_id: int) -> BaseResponse:
     """Give days of a plan. The form's number keeps it to once."""
@@ -131,7 +131,7 @@ def give_days(user_id: int) -> BaseResponse:
     return _back(user_id, text)
 
 
-@blueprint.post("/<int(max=1099511627775):user_id>/message")
+@blueprint.post("/<id:user_id>/message")
 @guard.needs(Act.MESSAGE)
 def message(user_id: int) -> BaseResponse:
     """Tell the customer something, once for each form; the answer comes into the visitor's chat."""
@@ -149,7 +149,7 @@ def message(user_id: int) -> BaseResponse:
     return _back(user_id, said)
 
 
-@blueprint.post("/<int(max=1099511627775):user_id>/note")
+@blueprint.post("/<id:user_id>/note")
 @guard.needs(Act.NOTE)
 def note(user_id: int) -> BaseResponse:
     """Note something about the customer."""
@@ -161,14 +161,14 @@ def note(user_id: int) -> BaseResponse:
     return _back(user_id, found.t.gettext("Noted for {user}.", user=_name(shown)))
 
 
-@blueprint.post("/<int(max=1099511627775):user_id>/ban")
+@blueprint.post("/<id:user_id>/ban")
 @guard.needs(Act.BAN)
 def ban(user_id: int) -> BaseResponse:
     """Shut the customer out."""
     return _decided(user_id, acts.ban, lambda t, name: t.gettext("{user} is banned.", user=name))
 
 
-@blueprint.post("/<int(max=1099511627775):user_id>/unban")
+@blueprint.post("/<id:user_id>/unban")
 @guard.needs(Act.UNBAN)
 def unban(user_id: int) -> BaseResponse:
     """Let the customer back in."""
@@ -187,7 +187,7 @@ def _decided(
     return _back(user_id, said(found.t, _name(shown)))
 
 
-@blueprint.post("/<int(max=1099511627775):user_id>/revoke")
+@blueprint.post("/<id:user_id>/revoke")
 @guard.needs(Act.TAKE_ACCESS)
 def revoke(user_id: int) -> BaseResponse:
     """Take all access that is left, and end the renewals."""
@@ -198,7 +198,7 @@ def revoke(user_id: int) -> BaseResponse:
     return _back(user_id, text)
 
 
-@blueprint.post("/<int(max=1099511627775):user_id>/renewals/<int(max=1099511627775):subscription_id>/end")
+@blueprint.post("/<id:user_id>/renewals/<id:subscription_id>/end")
 @guard.needs(Act.END_RENEWAL)
 def end_renewal(user_id: int, subscription_id: int) -> BaseResponse:
     """Have a renewal ended at its provider."""

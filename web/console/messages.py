@@ -143,7 +143,7 @@ def send() -> BaseResponse:
     return layout.done(back, found.t.gettext("It goes out; this page shows how far it is."))
 
 
-@blueprint.get("/messages/<int:broadcast_id>")
+@blueprint.get("/messages/<id:broadcast_id>")
 @guard.needs(Act.SEE_MESSAGES)
 def report(broadcast_id: int) -> Response:
     """How far a broadcast is, and what it brought."""
@@ -162,7 +162,7 @@ def report(broadcast_id: int) -> Response:
     )
 
 
-@blueprint.post("/messages/<int:broadcast_id>/stop")
+@blueprint.post("/messages/<id:broadcast_id>/stop")
 @guard.needs(Act.BROADCAST)
 def stop(broadcast_id: int) -> BaseResponse:
     """Stop a broadcast: nobody else is written to."""
@@ -173,7 +173,7 @@ def stop(broadcast_id: int) -> BaseResponse:
     return layout.done(url_for("console_messages.report", broadcast_id=known.id), text, "good" if stopped else "wait")
 
 
-@blueprint.post("/messages/<int:broadcast_id>/delete")
+@blueprint.post("/messages/<id:broadcast_id>/delete")
 @guard.needs(Act.BROADCAST)
 def delete(broadcast_id: int) -> BaseResponse:
     """Have what was sent deleted again, where Telegram allows it still."""
@@ -242,7 +242,7 @@ def _begun() -> BroadcastInfo:
 
 
 def _sent(broadcast_id: int) -> BroadcastInfo:
-    known = broadcasts.get(broadcast_id) if broadcast_id < 1 << 40 else None
+    known = broadcasts.get(broadcast_id)
     if known is None or known.state in (BroadcastState.DRAFT, BroadcastState.DISCARDED):
         abort(404)
     return known

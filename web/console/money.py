@@ -79,7 +79,7 @@ def money() -> BaseResponse:
     )
 
 
-@blueprint.get("/money/<int(max=1099511627775):payment_id>")
+@blueprint.get("/money/<id:payment_id>")
 @guard.needs(Act.SEE_MONEY)
 def payment(payment_id: int) -> Response:
     """A payment: what it gave, what is left, everything that happened to it."""
@@ -104,7 +104,7 @@ def payment(payment_id: int) -> Response:
     )
 
 
-@blueprint.get("/money/<int(max=1099511627775):payment_id>/refund")
+@blueprint.get("/money/<id:payment_id>/refund")
 @guard.needs(Act.SEE_MONEY)
 def ask_refund(payment_id: int) -> BaseResponse:
     """Show what a refund would take back, before it is made."""
@@ -126,7 +126,7 @@ def ask_refund(payment_id: int) -> BaseResponse:
     )
 
 
-@blueprint.post("/money/<int(max=1099511627775):payment_id>/refund")
+@blueprint.post("/money/<id:payment_id>/refund")
 @guard.needs(Act.REFUND)
 def refund(payment_id: int) -> BaseResponse:
     """Have a payment refunded. The form holds the amount in minor units, as it was shown, and what had gone back."""

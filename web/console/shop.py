@@ -185,7 +185,7 @@ def versions() -> Response:
     )
 
 
-@blueprint.get("/shop/versions/<int:version>")
+@blueprint.get("/shop/versions/<id:version>")
 @guard.needs(Act.SEE_SHOP)
 def version(version: int) -> Response:
     """The text of a version, with the way back to it."""
@@ -195,7 +195,7 @@ def version(version: int) -> Response:
     return layout.show("console/shop_text.html", text=shown.text, seen=_held().id, version=shown)
 
 
-@blueprint.post("/shop/versions/<int:version>/undo")
+@blueprint.post("/shop/versions/<id:version>/undo")
 @guard.needs(Act.EDIT_SHOP)
 def undo(version: int) -> BaseResponse:
     """Let hold again what held before the newest version."""

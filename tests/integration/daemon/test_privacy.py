@@ -155,4 +155,4 @@ def _make(sandbox: Sandbox, daemon: Daemon, **more: str) -> Path:
     environ = {**os.environ, **sandbox.env, "DB_PATH": str(daemon.db_path), **more}
     code, said = preloaded.outcome("manage", "backup", cwd=daemon.db_path, env=environ)
     assert code == 0, said
-    return Path(said.strip())
+    return Path(said.splitlines()[0])

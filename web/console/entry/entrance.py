@@ -159,7 +159,7 @@ def sessions() -> Response:
     return layout.show("console/sessions.html", sessions=shown, names=names)
 
 
-@sessions_blueprint.post("/sessions/<int(max=1099511627775):session_id>/end")
+@sessions_blueprint.post("/sessions/<id:session_id>/end")
 @guard.needs(Act.END_SESSION)
 def end(session_id: int) -> BaseResponse:
     """End a session."""
