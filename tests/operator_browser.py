@@ -45,7 +45,10 @@ class Operator(ConsoleVisitor):
         changed = {key.replace("__", "."): value for key, value in changes.items()}
         answer = self.post(form.action, form.values | changed)
         assert answer.status_code == status, (form.action, answer.status_code, answer.text)
-        return self.page(answer.headers["Location"]) if status == 303 else answer.text
+        if status == 303:
+            answer = self.follow(answer)
+            assert answer.status_code == 200, (answer.url, answer.status_code, answer.text)
+        return answer.text
 
 
 def forms(page: str) -> list[Form]:
