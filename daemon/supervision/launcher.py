@@ -34,7 +34,17 @@ from supervisor.supervisord import Supervisor
 
 from config import advice, plans, port, program
 from config import logging as log
-from config.settings import EXIT_AWAY, EXIT_CONFIG, EXIT_GAVE_UP, EXIT_OK, MISSING_SESSION, PROJECT, Settings
+from config.settings import (
+    EXIT_AWAY,
+    EXIT_CONFIG,
+    EXIT_GAVE_UP,
+    EXIT_OK,
+    MISSING_SESSION,
+    PROJECT,
+    Settings,
+    load_language,
+    load_log_place,
+)
 from config.texts import Message, said, translator
 from daemon.supervision import first_start, programs
 from daemon.supervision.watchdog import CrashLoop
@@ -64,7 +74,7 @@ def main(check: bool, config: Path) -> None:
     given = dict(os.environ)
     # supervisord opens our output again for the programs, to append: with `> file` we must not overwrite their lines.
     fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
-    is_setup = not check and first_start.is_wanted()
+    is_setup = not check and _is_setup_wanted()
     if is_setup:
         os.environ[program.SETUP] = "1"
         config = config.with_name(first_start.CONFIG)
@@ -82,6 +92,17 @@ def main(check: bool, config: Path) -> None:
         logger.info("launcher.restarting")
         os.execve(sys.executable, sys.orig_argv, given)
     sys.exit(code)
+
+
+def _is_setup_wanted() -> bool:
+    """Whether set-up runs. Ends the process where a backup that it has left cannot be put in place."""
+    try:
+        return first_start.is_wanted()
+    except (OSError, *database.ERRORS, BackupError) as error:
+        log.setup(None, "launcher")
+        t, path = load_language(), load_log_place().db_path
+        logger.error("%s", t.gettext("cannot start on {path}: {error}", path=path, error=said(error, t)))
+        sys.exit(EXIT_GAVE_UP)
 
 
 def _need_account(settings: Settings) -> None:
@@ -110,6 +131,7 @@ def launch(settings: Settings, config: Path, *, is_setup: bool = False) -> int:
             if is_setup:
                 first_start.announce(settings)
             else:
+                first_start.close(settings)
                 for warning in advice.warnings(settings, t):
                     logger.warning("settings.warned: %s", warning)
             return _supervise(settings, user, config)

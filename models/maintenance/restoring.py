@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,8 @@ LEFTOVERS = ("-wal", "-shm", "-journal")
 
 STAGED = "restored"
 """In ``DB_PATH``: a backup that set-up has unpacked, which the launcher puts in place before it starts anything."""
+UPLOADED = "restored.upload"
+"""In ``DB_PATH``: what a browser has sent of a backup so far."""
 DATABASE, MEMO = "peaje.db", "memo.json"
 """In that folder: the database, and what it is to know of set-up."""
 
@@ -73,7 +75,7 @@ def prepare(settings: Settings, packed: Path, now: int, *, unsealed: bool = Fals
     :raises NotSealed: the backup is not encrypted, although ``BACKUP_PASSPHRASE`` is set.
     :raises BackupUnsound: the backup is damaged, or was made by a newer version.
     """
-    file = _place(settings.db_path)
+    file, used = _place(settings.db_path), _used_codes(settings.database_file)
     discard(file)
     try:
         backups.unpack(packed, file, settings.backup_passphrase, unsealed=unsealed)
@@ -83,7 +85,7 @@ def prepare(settings: Settings, packed: Path, now: int, *, unsealed: bool = Fals
         named = backups.named(packed.name)
         made_at = named.at if named else int(packed.stat().st_mtime)
         migrations = database.migrate(file)
-        _tell(file, made_at, now)
+        _tell(file, made_at, now, used)
         backups.belong_like(settings.db_path, file)
     except BaseException:
         discard(file)
@@ -112,20 +114,39 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
     return aside
 
 
-def unpack_beside(settings: Settings, packed: Path, passphrase: str | None) -> Path:
+def unpack_beside(settings: Settings, packed: Path, passphrase: str | None, *, unsealed: bool = True) -> Path:
     """Unpack a backup into a folder beside the database, and examine it; return the unpacked database.
 
+    Of one that cannot be used nothing stays there.
+
+    :param unsealed: take a backup that is not encrypted, although there is a passphrase.
     :raises PassphraseWrong: it is encrypted, with another passphrase.
+    :raises NotSealed: it is not encrypted, although there is a passphrase.
     :raises BackupUnsound: it is damaged, or was made by a newer version.
     """
     draft = settings.db_path / f"{STAGED}.new"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
-    file = backups.unpack(packed, draft / DATABASE, passphrase, unsealed=True)
-    found = integrity.examine(file)
-    if found.faults:
-        raise BackupUnsound(found.faults)
+    try:
+        file = backups.unpack(packed, draft / DATABASE, passphrase, unsealed=unsealed)
+        found = integrity.examine(file)
+        if found.faults:
+            raise BackupUnsound(found.faults)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     return file
+
+
+def brings_account(file: Path) -> bool:
+    """Whether there is the session of an account in a database that :func:`unpack_beside` has unpacked."""
+    return files.holds_session(file)
+
+
+def forget_brought(settings: Settings) -> None:
+    """Delete what was sent or unpacked during set-up and has not been put in place: it may be a whole shop."""
+    for name in (UPLOADED, f"{STAGED}.new"):
+        shutil.rmtree(settings.db_path / name, ignore_errors=True)
 
 
 def stage(settings: Settings, packed: Path, memo: Mapping[str, Any]) -> None:
@@ -193,7 +214,20 @@ def _place(directory: Path) -> Path:
     return directory / "peaje.db.restoring"
 
 
-def _tell(file: Path, made_at: int, now: int) -> None:
+def _used_codes(file: Path) -> Sequence[str]:
+    """The codes of set-up that were used up here; none where the database is damaged, which is why it is replaced."""
+    if not file.exists():
+        return ()
+    try:
+        database.open_database(file)
+        return opening.used_codes()
+    except database.ERRORS:
+        return ()
+    finally:
+        database.close_database()
+
+
+def _tell(file: Path, made_at: int, now: int, used: Sequence[str] = ()) -> None:
     """Tell the admins, and write into the restored database what only a later one would hold."""
     database.open_database(file)
     try:
@@ -209,5 +243,6 @@ def _tell(file: Path, made_at: int, now: int) -> None:
         logins.end_all("restored")
         broadcasts.end_all("restored", now)
         codes.hold(now)
+        opening.use_up(used, now)
     finally:
         database.close_database()

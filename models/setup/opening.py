@@ -81,9 +81,12 @@ def is_living() -> bool:
 
 
 def is_left() -> bool:
-    """Whether set-up was finished, or goes on in a backup: the launcher starts everything anew then."""
+    """Whether set-up was finished, or goes on in a backup: the launcher starts everything anew then.
+
+    So it does where ``manage.py restore`` has brought a database that knows of no set-up.
+    """
     found = _found()
-    return found.get("state") == "over" or found.get("left", False)
+    return not _is_under_way(found) or found.get("left", False)
 
 
 def is_under_way() -> bool:
@@ -105,14 +108,18 @@ def _is_blank() -> bool:
 
 
 def open_address(code: str | None, now: int) -> str:
-    """Make a new address, with *code* as its secret where there is one, and return the secret. The old one dies."""
+    """Make a new address, with *code* as its secret where there is one, and return the secret. The old one dies.
+
+    A code at which somebody has begun stays taken. What set-up had left to put in place is there by now, or lost.
+    """
     secret = code or secrets.token_urlsafe(ADDRESS_BYTES)
-    address = {"digest": digest(secret), "until": now + LIFE_S, "taken": False, "code": code is not None}
     with transaction():
         found = _found()
         known = {} if found.get("state") == "over" else found
+        taken = digest(secret) in known.get("begun", ())
+        address = {"digest": digest(secret), "until": now + LIFE_S, "taken": taken, "code": code is not None}
         kept = {"state": "open", "passed": [], "lives": not _is_blank(), **known, "codes": found.get("codes", [])}
-        notes.write(NOTE, {**kept, "address": address}, now)
+        notes.write(NOTE, {**kept, "address": address, "left": False}, now)
     return secret
 
 
@@ -133,7 +140,8 @@ def begin(secret: str, now: int) -> str:
             raise LinkSpent("set-up")
         address = {**found["address"], "taken": True}
         owner = {"digest": digest(token), "until": now + LIFE_S}
-        notes.write(NOTE, {**found, "address": address, "owner": owner}, now)
+        begun = [*found.get("begun", ()), *_code_of(found)]
+        notes.write(NOTE, {**found, "address": address, "owner": owner, "begun": begun}, now)
         record("begun", now, by_code=address["code"])
     return token
 
@@ -178,6 +186,17 @@ def finish(now: int) -> None:
         record("finished", now)
 
 
+def close(now: int) -> None:
+    """End a set-up that nobody has finished, because the shop runs with what is set from outside.
+
+    Should those settings be lost one day, it must not go on. A code at which somebody has begun is used up.
+    """
+    with transaction():
+        found = _found()
+        if _is_under_way(found):
+            notes.write(NOTE, _over({**found, "address": None}), now)
+
+
 def leave(passed: Sequence[str], now: int, *, is_over: bool) -> dict[str, Any]:
     """Have everything start anew on a backup that waits; return what its database is to know of set-up.
 
@@ -199,6 +218,20 @@ def take_over(memo: Mapping[str, Any], now: int) -> None:
         record("restored", now)
 
 
+def used_codes() -> Sequence[str]:
+    """The codes that open nothing any more, as hashes."""
+    return list(_found().get("codes", ()))
+
+
+def use_up(codes: Sequence[str], now: int) -> None:
+    """Let these codes open nothing any more: a restored database may be from before they were used."""
+    with transaction():
+        found = _found()
+        known = found.get("codes", [])
+        if not set(codes) <= set(known):
+            notes.write(NOTE, {**found, "codes": [*dict.fromkeys((*known, *codes))]}, now)
+
+
 def record(what: str, now: int, **detail: object) -> None:
     """Write into the audit what somebody in front of set-up did, inside the caller's transaction."""
     actor = Actor(0, _NOBODY, Via.SETUP)
@@ -211,9 +244,14 @@ def digest(secret: str) -> str:
 
 
 def _over(found: Mapping[str, Any]) -> dict[str, Any]:
+    codes = (*found.get("codes", ()), *found.get("begun", ()), *_code_of(found))
+    return {**found, "state": "over", "address": None, "codes": [*dict.fromkeys(codes)]}
+
+
+def _code_of(found: Mapping[str, Any]) -> Sequence[str]:
+    """The hash of the code that the present address is made of, if it is."""
     address = found.get("address") or {}
-    codes = [*found.get("codes", ()), *([address["digest"]] if address.get("code") else ())]
-    return {**found, "state": "over", "address": None, "codes": codes}
+    return [address["digest"]] if address.get("code") else []
 
 
 def _has(table: type[Table]) -> bool:

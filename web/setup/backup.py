@@ -14,7 +14,7 @@ from config.kept import secret_key, settings_file
 from config.settings import Settings
 from config.texts import Texts, said
 from config.units import MIB
-from models.errors import BackupError, PassphraseWrong
+from models.errors import BackupError, NotSealed, PassphraseWrong
 from models.maintenance import backups, bundles, restoring
 from models.setup import opening
 from web import rendering
@@ -25,8 +25,6 @@ from web.upkeep.s3 import S3Error
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "restored.upload"
-"""In ``DB_PATH``: what the browser has sent so far."""
 ROOM = 64 * MIB
 """Bytes that stay free on the disk."""
 SHOWN = 10
@@ -75,11 +73,12 @@ def take() -> BaseResponse:
     """Open the backup, and have the launcher put it in place."""
     settings, t = rendering.current_settings(), guard.texts()
     passphrase = request.form.get("passphrase", "")[:LONGEST_PASSPHRASE] or settings.backup_passphrase
+    name = request.form.get("name", "")
     try:
-        packed = _chosen(settings, request.form.get("name", ""))
+        packed = _chosen(settings, name)
         if packed is None:
             return _form(t.gettext("Choose the file of a backup first."), 422)
-        file = restoring.unpack_beside(settings, packed, passphrase)
+        file = restoring.unpack_beside(settings, packed, passphrase, unsealed=not name)
         _leave(settings, packed, file)
     except (BackupError, S3Error, OSError) as error:
         return _form(_fault(error, t), 422)
@@ -92,7 +91,8 @@ def _leave(settings: Settings, packed: Path, file: Path) -> None:
     if "BACKEND_URL" in settings_file.read(brought):  # of the old server
         settings_file.change(brought, {"BACKEND_URL": request.host_url.rstrip("/")})
     has_key = (brought / secret_key.FILE).exists() or "SECRET_KEY" in settings.given
-    passed = steps.known(settings, settings_file.read(brought), has_account=has_key)
+    has_account = has_key and restoring.brings_account(file)
+    passed = steps.known(settings, settings_file.read(brought), has_account=has_account)
     is_over = steps.following(passed, settings) is None
     memo = opening.leave(passed, guard.now(), is_over=is_over)
     restoring.stage(settings, packed, memo)
@@ -133,8 +133,10 @@ def _in_bucket(settings: Settings, t: Texts) -> tuple[Collection[str], str]:
 def _fault(error: Exception, t: Texts) -> str:
     if isinstance(error, PassphraseWrong):
         return t.gettext("This passphrase does not open it, or the file is damaged.")
+    if isinstance(error, NotSealed):
+        return t.gettext("It is not sealed: whoever may write into the bucket can have made it. Send yours as a file.")
     return t.gettext("This backup cannot be used: {error}", error=said(error, t))
 
 
 def _uploaded() -> Path:
-    return rendering.current_settings().db_path / FOLDER / "backup"
+    return rendering.current_settings().db_path / restoring.UPLOADED / "backup"

@@ -13,9 +13,10 @@ from config.kept import settings_file
 from config.settings import Settings, load
 from models import notes
 from models.database import close_database, open_database
-from models.errors import BackupUnsound, PassphraseWrong
+from models.errors import BackupUnsound, NotSealed, PassphraseWrong
 from models.maintenance import backups, bundles, encryption, health, restoring
 from models.setup import opening
+from models.tables import Account
 from tests import environment
 from tests.purchases import NOW
 
@@ -127,6 +128,43 @@ def test_a_staged_backup_takes_its_place_at_the_start(settings: Settings, tmp_pa
     assert notes.get("told") == "before"
     assert opening.is_left()
     assert not health.all(), "nothing lives here yet"
+
+
+def test_nothing_stays_of_a_backup_that_cannot_be_used(settings: Settings, tmp_path: Path) -> None:
+    plain = backups.make(replace(settings, backup_passphrase=None), NOW).file
+    new = elsewhere(settings, tmp_path / "new")
+    cut = tmp_path / "cut.db.gz"
+    cut.write_bytes(plain.read_bytes()[:-100])
+
+    with pytest.raises(NotSealed):
+        restoring.unpack_beside(new, plain, PASSPHRASE, unsealed=False)
+    with pytest.raises(BackupUnsound):
+        restoring.unpack_beside(new, cut, None)
+    assert not [*new.db_path.iterdir()], "customers, and a disk that is full of them"
+
+
+@pytest.mark.parametrize(("session", "brought"), [(None, False), ("sealed", True)], ids=["settings", "database"])
+def test_it_is_known_whether_an_account_comes_along(
+    settings: Settings, tmp_path: Path, session: str | None, brought: bool
+) -> None:
+    Account.insert(session=session, mark="mark", state="active", since=NOW).execute()
+    packed = backups.make(settings, NOW).file
+    new = elsewhere(settings, tmp_path / "new")
+
+    assert restoring.brings_account(restoring.unpack_beside(new, packed, PASSPHRASE)) is brought
+
+
+def test_a_restore_does_not_bring_a_used_code_back(settings: Settings, tmp_path: Path) -> None:
+    code = "a-code-of-twenty-characters"
+    packed = backups.make(settings, NOW).file
+    opening.begin(opening.open_address(code, NOW), NOW)
+    opening.finish(NOW)
+    close_database()
+
+    restoring.exchange(settings, restoring.prepare(settings, packed, NOW + 1), NOW + 1)
+
+    assert not opening.is_wanted(replace(settings, setup_code=code))
+    assert opening.is_wanted(replace(settings, setup_code=f"{code}-2"))
 
 
 def test_a_start_goes_on_where_one_was_killed(settings: Settings, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from config.settings import Settings, load
+from daemon.supervision import first_start
 from models import audit, database, notes, users
 from models.audit import Wanted
 from models.database import close_database, open_database
@@ -80,6 +81,71 @@ def test_a_shop_that_lives_opens_again_without_its_code(database_file: Path) -> 
 
     assert is_wanted(database_file.parent, setup_code=CODE)
     assert not is_wanted(database_file.parent), "whoever takes the code out wants the shop back"
+
+
+def test_a_code_stays_taken_at_the_next_start(database_file: Path) -> None:
+    owner = opening.begin(opening.open_address(CODE, NOW), NOW)
+
+    opening.open_address(CODE, NOW + 1)
+    assert opening.door(CODE, NOW + 1) is Door.TAKEN, "whoever has seen it waits for an update in vain"
+    opening.begin(opening.open_address(None, NOW + 2), NOW + 2)
+    assert opening.owned(owner, NOW + 2) is None
+    opening.open_address(CODE, NOW + 3)
+    with pytest.raises(LinkSpent):
+        opening.begin(CODE, NOW + 3)
+    opening.finish(NOW + 4)
+    assert not is_wanted(database_file.parent, setup_code=CODE)
+
+
+def test_set_up_is_over_where_the_shop_starts_without_it(database_file: Path) -> None:
+    place = database_file.parent
+    owner = opening.begin(opening.open_address(None, NOW), NOW)
+    for name in ("restored.upload", "restored.new"):
+        (place / name).mkdir()
+        (place / name / "backup").write_text("a whole shop")
+    close_database()
+    first_start.close(settings(place))
+    open_database(database_file)
+    users.seen(7, "Ana", None, "en", NOW)
+
+    assert not is_wanted(place), "should what is set outside be lost one day"
+    begun = opening.owned(owner, NOW)
+    assert begun is not None and begun.is_over
+    assert not [file.name for file in place.glob("restored*")]
+
+
+def test_no_start_passes_over_a_backup_that_waits(database_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = database_file.parent
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("DB_PATH", str(place))
+    close_database()
+    (place / "restored").mkdir()
+    (place / "restored" / "peaje.db").write_bytes(b"torn by a full disk" * 99)
+    (place / "restored" / "memo.json").write_text('{"made_at": 1, "setup": {}}')
+
+    with pytest.raises(database.ERRORS):
+        first_start.is_wanted()
+    assert (place / "restored" / "peaje.db").exists(), "the next start tries again"
+
+
+def test_a_backup_that_never_came_does_not_restart_forever(database_file: Path) -> None:
+    owner = opening.begin(opening.open_address(None, NOW), NOW)
+    opening.leave(["language"], NOW, is_over=True)  # and killed before the backup was staged
+
+    opening.open_address(None, NOW + 1)
+
+    assert not opening.is_left()
+    begun = opening.owned(owner, NOW + 2)
+    assert begun is not None and not begun.is_left
+
+
+def test_it_is_over_in_a_database_that_knows_nothing_of_it(database_file: Path) -> None:
+    opening.open_address(None, NOW)
+    assert not opening.is_left()
+
+    notes.drop(opening.NOTE)  # as after `manage.py restore` meanwhile
+
+    assert opening.is_left()
 
 
 def test_an_address_works_once_and_for_a_day(database_file: Path) -> None:
