@@ -110,6 +110,15 @@ def reader() -> AccountInfo | None:
     return _reading(all())
 
 
+def usable_reader(settings: Settings) -> AccountInfo | None:
+    """The account that reads, where there is a session for it that can be opened."""
+    account = reader()
+    try:
+        return account if account is not None and session_of(account, settings) else None
+    except Unopenable:
+        return None
+
+
 def standbys() -> list[AccountInfo]:
     """The accounts that can take over at once, those first that were seen last."""
     found = [each for each in all() if each.state is AccountState.STANDBY]

@@ -63,7 +63,7 @@ def answer() -> BaseResponse:
 @guard.for_owner
 def keep() -> BaseResponse:
     """Go on with the account that is logged in."""
-    if pool.reader() is not None:
+    if pool.usable_reader(rendering.current_settings()) is not None:
         opening.pass_step(Step.ACCOUNT, guard.now())
     return redirect(url_for("setup_entrance.start"), 303)
 
@@ -75,6 +75,6 @@ def _first(fault: str = "", status: int = 200) -> BaseResponse:
         Step.ACCOUNT,
         status=status,
         fault=fault,
-        reader=pool.reader(),
+        reader=pool.usable_reader(rendering.current_settings()),
         question=login_steps.number(guard.texts()),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, Response, g, redirect, request, url_for
+from flask import Blueprint, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.kept import settings_file
@@ -30,11 +30,13 @@ blueprint = Blueprint("setup_entrance", __name__, url_prefix="/setup")
 
 @blueprint.get("/<secret>")
 @limiter.limit("30 per minute")
-def address(secret: str) -> Response:
-    """Show what the address is good for, with the button that begins."""
+def address(secret: str) -> BaseResponse:
+    """Show what the address is good for, with the button that begins. Who has begun there is led on."""
     if not guard.is_private():
         return guard.refused("plain")
     door = opening.door(secret[:LONGEST_SECRET], guard.now())
+    if door is Door.TAKEN and guard.owned() is not None:
+        return redirect(url_for("setup_entrance.start"), 303)
     if door is Door.OPEN:
         return rendering.page("setup/begin.html", 200, guard.texts())
     return guard.refused(door.value, 409 if door is Door.TAKEN else 410)
@@ -89,7 +91,7 @@ def _known() -> list[Step]:
     if not opening.is_living():
         return []
     typed = settings_file.read(settings.db_path)
-    return steps.known(settings, typed, has_account=pool.reader() is not None)
+    return steps.known(settings, typed, has_account=pool.usable_reader(settings) is not None)
 
 
 def onward() -> str:

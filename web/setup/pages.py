@@ -77,7 +77,7 @@ def last() -> BaseResponse:
     assert found is not None
     if steps.following(found.passed, settings) is not None:
         return redirect(entrance.onward(), 303)
-    return show("setup/last.html", None, steps=_steps(guard.texts()))
+    return show("setup/last.html", None, steps=_steps(guard.texts()), outside=steps.outside(settings))
 
 
 @blueprint.post("/last")
@@ -124,7 +124,7 @@ def _state() -> str:
     who = admins.candidate(guard.now())
     found = guard.owned()
     is_left = found is not None and found.is_left
-    return f"{checks.asked()} {who.id if who else ''} {is_left}"
+    return f"{checks.asked()} {who.id if who else ''} {noted().username} {is_left}"
 
 
 def _waits(template: str, shown: Step | None) -> dict[str, object]:
@@ -262,7 +262,7 @@ def _address(_t: Texts) -> dict[str, object]:
 
 def _paypal(t: Texts) -> dict[str, object]:
     settings = rendering.current_settings()
-    return {"rule": STARS_RULE.said_in(t), "address": settings.backend_url, "modes": paypal.modes(t)}
+    return {"rule": STARS_RULE.said_in(t), "address": settings.backend_url, "modes": paypal.modes(settings, t)}
 
 
 def _prices(t: Texts) -> dict[str, object]:

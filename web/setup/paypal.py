@@ -21,14 +21,16 @@ class Credentials:
     mode: str
 
 
-def modes(t: Texts) -> list[tuple[str, str]]:
-    """What an application at PayPal can be for."""
-    return [("live", t.gettext("Live: real money")), ("sandbox", t.gettext("Sandbox: to try it"))]
+def modes(settings: Settings, t: Texts) -> list[tuple[str, str]]:
+    """What the application at PayPal can be for; what the environment or ``.env`` says wins."""
+    known = [("live", t.gettext("Live: real money")), ("sandbox", t.gettext("Sandbox: to try it"))]
+    return [each for each in known if "PAYPAL_MODE" not in settings.given or each[0] == settings.paypal_mode]
 
 
 def fault(given: Credentials, settings: Settings, t: Texts) -> str | None:
     """What is wrong with the credentials; None when PayPal accepts them."""
-    if not _is_possible(given.client_id) or not _is_possible(given.secret) or given.mode not in ENDPOINTS:
+    is_known = given.mode in dict(modes(settings, t))
+    if not _is_possible(given.client_id) or not _is_possible(given.secret) or not is_known:
         return t.gettext("Both are long and have no blanks. Copy them from the application's page at PayPal.")
     paypal = PayPal(settings.paypal_endpoint or ENDPOINTS[given.mode], given.client_id, given.secret)
     try:

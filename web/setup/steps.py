@@ -45,6 +45,7 @@ GIVEN: Mapping[Step, Collection[str]] = {
 }
 """What the environment or ``.env`` has already: such a step is left out, because they win."""
 
+_OTHERS = ("PAYPAL_CLIENT_SECRET", "PAYPAL_MODE", "BACKEND_URL", "RAILWAY_PUBLIC_DOMAIN")
 OPTIONAL = (Step.LANGUAGE, Step.ADDRESS, Step.PAYPAL, Step.PRICES)
 """What a shop does without, or has a default for."""
 
@@ -56,6 +57,12 @@ LARGEST_API_ID = 2**31 - 1
 def asked(settings: Settings) -> list[Step]:
     """The steps of this installation."""
     return [step for step in Step if not _is_given(step, settings)]
+
+
+def outside(settings: Settings) -> list[str]:
+    """The names of what set-up asks for that the environment or ``.env`` has: what they say wins."""
+    names = (*(name for step in GIVEN for name in GIVEN[step]), *_OTHERS)
+    return [name for name in names if name in settings.given]
 
 
 def following(passed: Collection[str], settings: Settings) -> Step | None:

@@ -83,6 +83,15 @@ def test_the_first_who_begins_owns_it_and_a_second_is_told(empty: Installation, 
     assert COOKIE in first.cookies and address not in page
 
 
+def test_who_has_begun_is_led_on_at_the_same_address(empty: Installation, address: str) -> None:
+    owner = Founder(empty.url)
+    owner.begin(address)
+
+    answers = [owner.get(address), owner.post(address)]
+
+    assert [(each.status_code, each.headers["Location"]) for each in answers] == [(303, "/setup/")] * 2
+
+
 def test_a_new_address_ends_the_old_one_and_takes_over(empty: Installation, address: str, founder: Founder) -> None:
     later = re.findall(r"(/setup/[\w-]{20,})", empty.command("setup"))[0]
     still = founder.get("/setup/").status_code
