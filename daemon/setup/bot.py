@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 from pyrogram import Client, filters
 from pyrogram.handlers import MessageHandler
@@ -18,6 +19,7 @@ from daemon.telegram import clients, endpoint
 from daemon.telegram.clients import Connection, ConnectionState
 from daemon.telegram.errors import LoginLost, LoginRefused
 from daemon.wakeup import Wakeup
+from models import notes
 from models.setup import admins
 from models.setup.admins import Candidate
 
@@ -51,8 +53,8 @@ class SetupBot:
         if settings.telegram_public_key:
             endpoint.trust(settings.telegram_public_key)
         bot = clients.build_bot(settings)
-        bot.add_handler(MessageHandler(self._hear, filters.private & filters.regex(r"^/start ")))
-        connection, tasks = Connection(bot, _ignore), Tasks()
+        bot.add_handler(MessageHandler(self._hear, filters.private & filters.regex(rf"^/start {admins.PREFIX}")))
+        connection, tasks = Connection(bot, _ignore, partial(self._note, bot)), Tasks()
         try:
             await connection.start()
             tasks.start("update gaps", connection.recover_gaps(bot))
@@ -62,6 +64,12 @@ class SetupBot:
         finally:
             await tasks.stop()
             await connection.stop()
+
+    async def _note(self, bot: Client) -> None:
+        """Note the bot's name, which the admin's link leads to: a token from outside was asked about by nobody."""
+        if (me := bot.me) is not None:
+            noted = {"id": me.id, "username": me.username, "name": me.first_name}
+            await self._database(notes.put, "bot", noted, int(time.time()))
 
     async def _hear(self, _client: Client, message: Message) -> None:
         person, settings = message.from_user, self._settings()

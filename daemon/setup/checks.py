@@ -58,6 +58,8 @@ async def of_application(application: Application, _token: str, t: Texts) -> Fou
 
 async def of_bot(application: Application, token: str, t: Texts) -> Found:
     """Whether Telegram knows the bot's token, and whose it is."""
+    if not token:  # a kill after a wrong one was forgotten: the library would ask for a number on the console
+        return Found(_TOKEN.said_in(t))
 
     async def ask(client: Client) -> Found:
         await client.start()

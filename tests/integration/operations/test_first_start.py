@@ -80,6 +80,28 @@ async def test_another_code_opens_the_shop_that_is_there(daemon_sandbox: Sandbox
         seen(founder, "/setup/done", "delivered")
 
 
+@pytest.mark.acceptance
+async def test_what_is_set_outside_needs_no_step(daemon_sandbox: Sandbox, empty: Installation) -> None:
+    names = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_SESSION_STRING")
+    given = {name: daemon_sandbox.env[name] for name in names}
+    empty.start(**given).until("setup")
+    founder = Founder(empty.url)
+    founder.fill(founder.press(founder.begin(f"/setup/{CODE}"), "what"), language="en")
+
+    async with chat(daemon_sandbox, admin=True) as admin:
+        page = seen(founder, "/setup/step/admin", 'id="link"')
+        await admin.say("/start gift-of-a-customer")
+        link = re.search(r't.me/(\w+)\?start=([\w-]+)"', page)
+        assert link and link[1] == admin.bot
+        assert "Good." in ((await admin.ask(f"/start {link[2]}")).text or ""), "the first was left unanswered"
+    empty.stop()
+
+    empty.start(**given, SETUP_CODE="").until("ok")
+    empty.stop()
+    process = empty.start(SETUP_CODE="").process
+    assert process is not None and process.wait(timeout=40) == 78, "it goes on nowhere once the shop has run"
+
+
 async def bring_up(sandbox: Sandbox, founder: Founder, admin: Chat, page: str = "") -> list[str]:
     """Go through all steps, or those from *page* on; return what was typed that nobody may see."""
     env, account = sandbox.env, sandbox.scenario["operator"]
