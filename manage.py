@@ -369,11 +369,12 @@ def restore(source: str, unsealed: bool) -> None:
     While BACKUP_PASSPHRASE is set, only backups that are sealed with it are restored: whoever can write into the bucket
     could otherwise hand you a database of their own. --unsealed takes one that you made before you set it.
     """
+    # What set-up asks for may be missing: a sealed backup brings it.
     from models.errors import SchemaTooNew
     from models.maintenance import encryption, restoring
     from web.upkeep import backup_job
 
-    settings, now, t = _settings(), int(time.time()), load_language()
+    settings, now, t = _settings(unfinished=True), int(time.time()), load_language()
     with contextlib.ExitStack() as stack:
         with _failing_with(*backup_job.FAILURES, SchemaTooNew, before=t.gettext("nothing was changed")):
             workshop = stack.enter_context(restoring.workshop(settings))
@@ -502,9 +503,9 @@ def _warn(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _settings() -> Settings:
+def _settings(*, unfinished: bool = False) -> Settings:
     try:
-        return load()
+        return load(unfinished=unfinished)
     except ConfigurationError as error:
         _refuse(error)
 
