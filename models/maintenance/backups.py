@@ -63,7 +63,10 @@ def named(name: str) -> Backup | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    at = datetime.strptime(match["at"], _STAMP).replace(tzinfo=UTC)
+    try:
+        at = datetime.strptime(match["at"], _STAMP).replace(tzinfo=UTC)
+    except ValueError:  # there is no such day: whoever may write into the bucket has named it so
+        return None
     return Backup(int(at.timestamp()), name, match["before"], bool(match["sealed"]))
 
 
@@ -161,11 +164,18 @@ def is_due(settings: Settings, now: int) -> bool:
 
 
 def belong_like(model: Path, path: Path) -> None:
-    """Make *path* belong to the owner of *model* alone: root may have made it for the programs' user."""
-    path.chmod(0o600)
-    if os.geteuid() == 0:
-        owner = model.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+    """Make *path* belong to the owner of *model* alone: root may have made it for the programs' user.
+
+    :raises OSError: it is a link, by which that user could lead root to a file of others.
+    """
+    opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fchmod(opened, 0o600)
+        if os.geteuid() == 0:
+            owner = model.stat()
+            os.fchown(opened, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(opened)
 
 
 def _name(now: int, before: str | None, sealed: bool) -> str:

@@ -133,3 +133,19 @@ def test_the_format_is_the_one_described(tmp_path: Path) -> None:
     key = Scrypt(salt=box[15:31], length=32, n=32768, r=8, p=1).derive("påss".encode())
     assert box[:15] == b"PEAJE-SEALED-1\n"
     assert AESGCM(key).decrypt(box[31:38] + bytes(4) + b"\1", box[38:], box[:38]) == b"the ledger"
+
+
+def test_a_name_without_a_date_is_no_backup() -> None:
+    known = backups.among(["peaje-20269999T250000Z.db.gz", "peaje-20260101T000000Z.db.gz"])
+
+    assert [each.name for each in known] == ["peaje-20260101T000000Z.db.gz"]
+
+
+def test_no_link_leads_root_to_another_file(tmp_path: Path) -> None:
+    other = tmp_path / "shadow"
+    other.touch(mode=0o640)
+    (tmp_path / "exchange.lock").symlink_to(other)
+
+    with pytest.raises(OSError, match="symbolic"):
+        backups.belong_like(tmp_path, tmp_path / "exchange.lock")
+    assert other.stat().st_mode & 0o777 == 0o640
