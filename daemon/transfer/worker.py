@@ -22,6 +22,7 @@ from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram.clients import state_after
 from daemon.telegram.sender import Sender
+from daemon.transfer import waits
 from daemon.transfer.datacentres.cipher import cipher
 from daemon.transfer.datacentres.pool import DataCentrePools, PoolLimits
 from daemon.transfer.delivery import Delivery
@@ -62,8 +63,6 @@ CANCEL_S = 5.0
 CLAIM_S = 2.0
 FIRST_RETRY_S = 2
 COPIES = 1.2  # a piece is in memory a little more than once, while it is decrypted and encrypted
-ACCOUNT_TIMEOUT_S = 900
-"""How long a job waits for the account before it fails and the customer is asked to send the link again."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,10 @@ class TransferClients:
     """Since when it is up, in monotonic seconds."""
     account_flooded: Callable[[str, int], None] = lambda _method, _seconds: None
     """Is told when Telegram wants no call of a method by the account for so many seconds."""
+
+    def account_up_for(self) -> float:
+        """For how many seconds the account has been up; 0 while it is away."""
+        return time.monotonic() - self.account_up_since() if self.account_is_up() else 0.0
 
     @cached_property
     def reader(self) -> Reader:
@@ -266,15 +269,17 @@ class Transfers:
         return RetryLater(FIRST_RETRY_S * 2**job.attempts, repr(error), counts=True)
 
     async def _requeue(self, job: JobInfo, why: RetryLater) -> None:
-        waited = self._waits.requeued(job.id, why.reason, time.monotonic())
+        waited, seconds = self._waits.requeued(job.id, why.reason, time.monotonic()), why.seconds
         if isinstance(why, AccountRestricted):
             self._clients.account_refused(why.error)
-        if why.reason == ACCOUNT_AWAY and waited > ACCOUNT_TIMEOUT_S:
-            await self._database(queue.fail, job.id, self._owner, RefusalReason.WAITED_TOO_LONG, _now())
-            return
-        fields = {"job": job.id, "user": job.user_id, "seconds": why.seconds, "reason": why.reason}
+        if why.reason == ACCOUNT_AWAY:
+            if waits.is_too_long(waited, up := self._clients.account_up_for()):
+                await self._database(queue.fail, job.id, self._owner, RefusalReason.WAITED_TOO_LONG, _now())
+                return
+            seconds = waits.pause(seconds, waited, up)
+        fields = {"job": job.id, "user": job.user_id, "seconds": seconds, "reason": why.reason}
         logger.info("job.requeued", extra=fields)
-        not_before = _now() + round(why.seconds)
+        not_before = _now() + round(seconds)
         await self._database(queue.put_back, job.id, self._owner, not_before, count_attempt=why.counts, now=_now())
 
     def _why_waiting(self, job_id: int) -> str | None:

@@ -1,11 +1,12 @@
 """How long jobs wait for the account: one long wait is not several short ones."""
 
+from config.units import DAY_S, HOUR_S
 from daemon.transfer import waits
-from daemon.transfer.errors import ACCOUNT_AWAY, FLOOD_WAIT
-from daemon.transfer.waits import BREAK_S, Waits
+from daemon.transfer.errors import ACCOUNT_AWAY, ACCOUNT_RESTRICTED, FLOOD_WAIT
+from daemon.transfer.waits import BREAK_S, REFUSED_S, Waits
 
 RETRY_S = 15.0
-JOB, OTHER = 1, 2
+JOB, OTHER, THIRD = 1, 2, 3
 
 
 def away(jobs: Waits, begun: float, seconds: float) -> float:
@@ -43,8 +44,9 @@ def test_jobs_go_on_at_once_when_the_account_is_back() -> None:
     assert jobs.account_is_up(0.0, since=0.0) == []
     jobs.requeued(JOB, ACCOUNT_AWAY, 1.0)
     jobs.requeued(OTHER, FLOOD_WAIT, 1.0)
+    jobs.requeued(THIRD, ACCOUNT_RESTRICTED, 1.0)
     assert jobs.account_is_up(1.2, since=0.0) == []
-    assert jobs.account_is_up(1.7, since=1.5) == [JOB]
+    assert jobs.account_is_up(1.7, since=1.5) == [JOB, THIRD]
     assert jobs.account_is_up(2.2, since=1.5) == []
 
 
@@ -81,3 +83,19 @@ def test_those_that_were_put_back_last_are_remembered() -> None:
     jobs.requeued(waits.REMEMBERED, ACCOUNT_AWAY, 1.0)
     assert jobs.requeued(0, ACCOUNT_AWAY, 2.0) == 2.0
     assert jobs.why(1, account_is_up=False) is None
+
+
+def test_a_job_waits_for_a_night_and_ends_after_a_week() -> None:
+    assert not waits.is_too_long(16 * HOUR_S, up=0.0)
+    assert waits.is_too_long(7 * DAY_S + 1, up=0.0)
+
+
+def test_an_account_that_is_up_may_not_refuse_for_long() -> None:
+    assert waits.is_too_long(REFUSED_S + 1, up=REFUSED_S + 1)
+    # One that has come back after a night has the time from then on
+    assert not waits.is_too_long(8 * HOUR_S, up=2.0)
+
+
+def test_tries_become_rare_while_the_account_is_away() -> None:
+    assert [waits.pause(RETRY_S, waited, up=0.0) for waited in (0.0, 600.0, DAY_S)] == [15.0, 60.0, 300.0]
+    assert waits.pause(RETRY_S, DAY_S, up=1.0) == 15.0

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from daemon.transfer import streaming, waits, worker
+from daemon.transfer import streaming, waits
 from daemon.transfer.datacentres import congestion, pool
 from models.jobs import cache, usage
 from models.jobs.states import JobInfo, JobState
@@ -254,7 +255,7 @@ async def test_an_absence_long_ago_does_not_count_against_a_job(
     running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a job that was put back for the account, which has been there ever since
-    monkeypatch.setattr(worker, "ACCOUNT_TIMEOUT_S", 1)
+    monkeypatch.setattr(waits, "REFUSED_S", 1)
     monkeypatch.setattr(waits, "BREAK_S", 0.1)
     post = publish(running, private_chat, size=MIB)
     refusal = {"method": "channels.getMessages", "code": 401, "error": "SESSION_REVOKED"}
@@ -267,6 +268,25 @@ async def test_an_absence_long_ago_does_not_count_against_a_job(
     await running.hurry(job)
     # Then the job waits once more, and is delivered when the account is back
     await put_back(running, job)
+    await running.hurry(job)
+    await arrived_once(running, lucia, await running.ended(job), post)
+
+
+async def test_a_link_waits_as_long_as_the_account_is_away(
+    running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a job that has waited longer than an account that is up may refuse it
+    monkeypatch.setattr(waits, "REFUSED_S", 0)
+    post = publish(running, private_chat, size=MIB)
+    strike(running, "error", method="channels.getMessages", code=401, error="SESSION_REVOKED", count=2)
+    with monkeypatch.context() as away:
+        away.setattr(running.transfers, "_clients", replace(running.transfers._clients, account_is_up=lambda: False))
+        job = await running.ask(lucia, post["url"])
+        await put_back(running, job)
+        # When it is tried again and the account is still away, then it waits on
+        await running.hurry(job)
+        assert (await put_back(running, job)).attempts == 0
+    # And once the account reads again it is delivered
     await running.hurry(job)
     await arrived_once(running, lucia, await running.ended(job), post)
 
