@@ -238,11 +238,23 @@ class Logins:
         return self._present
 
     async def _keep(self, login: LoginInfo, user: User) -> None:
-        """Keep the account. The log-in's client is closed first: whoever reads with the session is the only one."""
-        session = await self._known(login).client.export_session_string()
+        """Keep the account. The log-in's client is closed first: whoever reads with the session is the only one.
+
+        Where somebody has ended the log-in while Telegram was asked, the account is logged out again.
+        """
+        client = self._known(login).client
+        if not await self._database(logins.goes_on, login.id):
+            logger.info("account_login.undone", extra={"how": login.how})
+            await client.invoke(raw.functions.auth.LogOut())
+            await self._drop()
+            return
+        session = await client.export_session_string()
         await self._drop()
         person = Person(user.id, user.full_name, user.username)
         account_id = await self._database(_keep, login, person, session, self._settings())
+        if account_id is None:
+            logger.warning("account_login.ended", extra={"reason": "meanwhile"})
+            return
         logger.info("account.logged_in", extra={"account": account_id, "how": login.how})
         self._wakeup.wake()
 
@@ -282,9 +294,11 @@ async def _move(client: Client, data_centre: int) -> None:
     await client.storage.auth_key(client.session.auth_key)
 
 
-def _keep(login: LoginInfo, person: Person, session: str, settings: Settings) -> int:
+def _keep(login: LoginInfo, person: Person, session: str, settings: Settings) -> int | None:
     now = _now()
     with transaction():
+        if not logins.goes_on(login.id):
+            return None
         account_id = pool.add(person, session, settings, now, reads=login.reads, by=login.by)
         logins.finish(login.id, account_id, person.name)
     return account_id

@@ -227,8 +227,14 @@ def give_back_code(login_id: int) -> None:
         AccountLogin.update(codes=AccountLogin.codes - 1).where(AccountLogin.id == login_id).execute()
 
 
+def goes_on(login_id: int) -> bool:
+    """Whether nobody has ended it: its person, another log-in, a backup that was restored."""
+    known = get(login_id)
+    return known is not None and known.state.is_open
+
+
 def finish(login_id: int, account_id: int, name: str) -> None:
-    """Record that the account is logged in. Inside the caller's transaction."""
+    """Record that the account is logged in. Inside the caller's transaction, in which it :func:`goes_on`."""
     AccountLogin.update(state=LoginState.DONE, sealed=None, said={"name": name}, account=account_id).where(
         AccountLogin.id == login_id
     ).execute()
