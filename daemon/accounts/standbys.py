@@ -44,8 +44,15 @@ class Standbys:
             now = int(time.time())
             for account in await self._database(pool.standbys):
                 if now - (account.seen_at or 0) >= EVERY_S:
-                    await self._look(account)
+                    await self._try(account)
             await asyncio.sleep(LOOK_S)
+
+    async def _try(self, account: AccountInfo) -> None:
+        """Look at one; whatever the library makes of its session, the others and the daemon go on."""
+        try:
+            await self._look(account)
+        except Exception:
+            logger.exception("standby.broken", extra={"account": account.id})
 
     async def _look(self, account: AccountInfo) -> None:
         guard = Guard()
@@ -54,14 +61,21 @@ class Standbys:
             if session is None:
                 return
             guard.take(session, self._settings.telegram_endpoint)
-            if await self._seat.borrow(account):
-                await self._examine(account, clients.build_account(self._settings, session))
+            await self._borrow(account, session)
         except Unopenable:
             await self._lost(account, AccountState.REVOKED, "SECRET_KEY")
         except AccountInUse:
             logger.info("standby.in_use", extra={"account": account.id})
         finally:
             guard.release()
+
+    async def _borrow(self, account: AccountInfo, session: str) -> None:
+        """Use an account under a lease, given back while the guard is still held: its next user takes a new one."""
+        if not await self._seat.borrow(account):
+            return
+        try:
+            await self._examine(account, clients.build_account(self._settings, session))
+        finally:
             await self._seat.give_back(account)
 
     async def _examine(self, account: AccountInfo, client: Client) -> None:

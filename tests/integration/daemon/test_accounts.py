@@ -1,19 +1,25 @@
 """A daemon whose account is in the database alone, and what it says where that account cannot be used."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyrogram import Client
 
 from config import settings
 from config.settings import Settings
-from models import database
-from models.accounts import pool
+from daemon.accounts.logins import Logins
+from daemon.database import Database
+from daemon.wakeup import Wakeup
+from models import database, notes
+from models.accounts import logins, pool
+from models.accounts.logins import How, Step
 from models.accounts.pool import AccountState, Person
-from models.database import transaction
+from models.database import Watcher, transaction
 from models.tables import Account
 from tests.daemon_process import Daemon, chat, labels
 from tests.sandbox_process import Sandbox
@@ -98,7 +104,8 @@ def test_a_killed_daemon_leaves_its_account_to_the_next(daemon_sandbox: Sandbox,
 async def test_standbys_are_looked_at_once_a_day(daemon_sandbox: Sandbox, alone: Daemon) -> None:
     add(alone, *operators_session(daemon_sandbox))
     good, lost = daemon_sandbox.control("POST", "/users", {"count": 2})["users"]
-    ids = [add(alone, each["session_string"], Person(each["id"], "Standby", None)) for each in (good, lost)]
+    nonsense = {"session_string": "no session", "id": 77}  # the others are looked at all the same
+    ids = [add(alone, each["session_string"], Person(each["id"], "Standby", None)) for each in (nonsense, good, lost)]
     with alone.opened() as now, transaction():
         Account.update(seen_at=now - 86_400).where(Account.id.in_(ids)).execute()
     daemon_sandbox.control("POST", "/faults", {"fault": "revoke", "account": lost["id"]})
@@ -109,6 +116,63 @@ async def test_standbys_are_looked_at_once_a_day(daemon_sandbox: Sandbox, alone:
         assert len(labels(told)) == 1
     with alone.opened() as now:
         found = [known for each in ids if (known := pool.get(each)) is not None]
-    assert [each.state for each in found] == [AccountState.STANDBY, AccountState.REVOKED]
-    assert found[0].seen_at is not None and now - found[0].seen_at < 60
+    assert [each.state for each in found] == [AccountState.STANDBY, AccountState.STANDBY, AccountState.REVOKED]
+    assert found[1].seen_at is not None and now - found[1].seen_at < 60
     assert not any(each.is_leased(now) for each in found)
+
+
+@pytest.fixture
+async def log_ins(
+    daemon_sandbox: Sandbox, database_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Wakeup]:
+    """The log-ins of accounts, in a process whose Telegram has answered a code only when nobody wants it any more."""
+    sign_in = Client.sign_in
+
+    async def ended_meanwhile(client: Client, *answer: str) -> Any:
+        user = await sign_in(client, *answer)
+        await running(logins.end_all, "cancelled")
+        return user
+
+    monkeypatch.setattr(Client, "sign_in", ended_meanwhile)
+    running, wakeup = Database(), Wakeup(Watcher())
+    loaded = settings.load({**daemon_sandbox.env, "DB_PATH": str(database_file.parent)}, None)
+    work = asyncio.create_task(Logins(lambda: loaded, running, wakeup).run())
+    yield wakeup
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    wakeup.close()
+    await running.close()
+
+
+async def once(look: Callable[[], bool]) -> None:
+    """Wait until *look* says so."""
+    async with asyncio.timeout(20):
+        while not look():
+            await asyncio.sleep(0.05)
+
+
+async def test_a_log_in_ended_while_telegram_is_asked_adds_none(daemon_sandbox: Sandbox, log_ins: Wakeup) -> None:
+    (person,) = daemon_sandbox.control("POST", "/users", {})["users"]
+    phone, now = f"34699{str(person['id'])[-6:]}", int(time.time())
+    await once(lambda: notes.get(logins.RECIPIENT) is not None)
+
+    def answer(text: str) -> None:
+        login = logins.newest(None)
+        assert login is not None
+        logins.answer(login, text, now)
+        log_ins.wake()
+
+    logins.begin(How.NUMBER, None, now)
+    answer(phone)
+    await once(lambda: logins.newest(None).step is Step.CODE)  # type: ignore[union-attr]
+    before = logged_out(daemon_sandbox)
+    answer(daemon_sandbox.control("GET", f"/login-code?phone={phone}")["code"])
+    await once(lambda: logged_out(daemon_sandbox) == before + 1)
+    ended = logins.newest(None)
+    assert ended is not None and ended.said == {"fault": "cancelled"}
+    assert pool.all() == []
+
+
+def logged_out(sandbox: Sandbox) -> int:
+    """How often somebody was logged out."""
+    return int(sandbox.control("GET", "/stats")["calls"].get("auth.logOut", 0))
