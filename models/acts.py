@@ -369,7 +369,7 @@ def forget_account(actor: Actor, account_id: int, now: int) -> None:
     """Delete an account that does not read.
 
     :raises NotFound: there is no such account.
-    :raises MoveRefused: it reads, or is in the settings.
+    :raises MoveRefused: it reads, or is in the settings, or is the last one.
     """
     with acting(actor, Act.MANAGE_ACCOUNTS, now, detail={"forget": account_id}):
         pool.forget(account_id, actor.id, now)

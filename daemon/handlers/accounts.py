@@ -21,7 +21,7 @@ async def use(context: Context) -> None:
         await context.say(screens.gone(context.t))
         return
     context.deps.wakeup.wake()
-    await context.show(screens.chosen(context.t, account.name if account else ""))
+    await context.show(screens.chosen(context.t, account.name if account and account.name else f"#{context.number}"))
 
 
 async def log_in(context: Context) -> None:

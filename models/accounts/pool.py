@@ -248,11 +248,11 @@ def forget(account_id: int, by: int | None, now: int) -> None:
     """Delete an account that does not read, and its session.
 
     :raises NotFound: there is no such account.
-    :raises MoveRefused: it reads, or is in the settings.
+    :raises MoveRefused: it reads, or is in the settings, or is the last one, without which nothing starts again.
     """
     with joined_transaction():
         known, present = _known(account_id), reader()
-        if known.is_given or (present is not None and present.id == account_id):
+        if known.is_given or (present is not None and present.id == account_id) or len(all()) == 1:
             raise MoveRefused("account", account_id, known.state, "forgotten")
         _tell(account_id, "forgotten", by, now)
         Account.delete().where(Account.id == account_id).execute()

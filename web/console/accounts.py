@@ -99,7 +99,7 @@ def pause(account_id: int) -> BaseResponse:
 def forget(account_id: int) -> BaseResponse:
     """Delete an account that does not read."""
     found = guard.visitor()
-    said = found.t.gettext("It is deleted here. Its session ends in Telegram: Settings, Devices.")
+    said = found.t.gettext("It is deleted here. End its session in Telegram too: Settings → Devices.")
     return _do(lambda: acts.forget_account(found.actor, account_id, found.now), said)
 
 
@@ -117,5 +117,6 @@ def _do(act: Callable[[], None], said: str) -> BaseResponse:
             url_for("console_accounts.accounts"), t.gettext("That account is not there any more."), "bad"
         )
     except MoveRefused:
-        return layout.done(url_for("console_accounts.accounts"), t.gettext("That account is in use."), "bad")
+        said_why = t.gettext("That account is in use, or the only one: let another one read first.")
+        return layout.done(url_for("console_accounts.accounts"), said_why, "bad")
     return layout.done(url_for("console_accounts.accounts"), said)

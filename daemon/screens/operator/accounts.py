@@ -35,7 +35,9 @@ def changed(t: Texts, payload: AccountChanged) -> Screen:
         "lost_standby": t.gettext(
             "⚠️ {name} stood by, and Telegram has logged it out: log it in again before you need it.", name=name
         ),
-        "forgotten": t.gettext("🗑 {name} is deleted here; Telegram's Settings, Devices ends its session.", name=name),
+        "forgotten": t.gettext(
+            "🗑 {name} is deleted here. End its session in Telegram too: Settings → Devices.", name=name
+        ),
     }[payload.what]
     if payload.what == "lost_standby":
         return Screen(text, instead(t, ()))

@@ -396,7 +396,7 @@ def test_two_processes_do_not_use_one_account(town: Town, tmp_path: Path) -> Non
     assert state_of(town) == "ok"
 
 
-def test_a_helper_sees_no_accounts(town: Town, admin: Operator) -> None:
+def test_a_stranger_sees_no_accounts(town: Town, admin: Operator) -> None:
     stranger = Operator(town.shop.web.url, "10.250.0.4")
     assert stranger.get(ACCOUNTS).status_code == 401
     foreign = admin.post(LOGIN, {"answer": "1", "token": "0" * 64})

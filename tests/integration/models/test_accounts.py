@@ -145,6 +145,15 @@ def test_only_what_does_not_read_is_forgotten(settings: Settings) -> None:
             deed(standby, None, NOW)
 
 
+def test_the_last_account_stays(without: Settings) -> None:
+    first, second = add(ANA, without), add(BEA, without)
+    pool.pause(first, None, NOW)
+    pool.forget(second, None, NOW)
+    with pytest.raises(MoveRefused):
+        pool.forget(first, None, NOW)
+    assert pool.get(first) is not None
+
+
 def test_another_secret_key_opens_no_session(without: Settings) -> None:
     known = pool.get(add(ANA, without))
     assert known is not None

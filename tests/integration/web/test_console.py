@@ -457,7 +457,7 @@ def test_launch_data_are_in_no_log(somebody: ConsoleVisitor, web: Web) -> None:
 
 
 def test_a_helper_sees_neither_money_nor_links_nor_settings(helper: ConsoleVisitor) -> None:
-    for path in ("today", "health", "health/log", "audit"):
+    for path in ("today", "health", "health/log", "audit", "accounts", "accounts/login"):
         page = helper.get(f"/console/{path}")
         assert page.status_code == 403, path
     card = helper.get(f"/console/customers/{CUSTOMER}").text
@@ -465,7 +465,8 @@ def test_a_helper_sees_neither_money_nor_links_nor_settings(helper: ConsoleVisit
     assert 'id="allowance"' in card
     refused = audit.newest(Wanted(by=HELPER, refused=True), 9)
     assert [(each.act, each.refused) for each in refused] == [
-        ("see_audit", "role"), ("read_logs", "role"), ("see_health", "role"), ("see_today", "role")
+        ("manage_accounts", "role"), ("manage_accounts", "role"),
+        ("see_audit", "role"), ("read_logs", "role"), ("see_health", "role"), ("see_today", "role"),
     ]  # fmt: skip
 
 
