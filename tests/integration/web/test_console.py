@@ -13,7 +13,10 @@ import init_data_py
 import pytest
 import requests
 
+from config import settings
 from models import acts, audit, console_sessions, database, outbox, users
+from models.accounts import pool
+from models.accounts.pool import AccountState, Person
 from models.audit import Actor, Entry, Via, Wanted
 from models.money import access, payments
 from models.roles import Act, Team
@@ -689,3 +692,19 @@ def test_the_outbox_tells_who_logged_in(admin: ConsoleVisitor) -> None:
     event = next(each for each in outbox.due(now() + 5) if each.kind == "console_entered")
 
     assert event.user_id == ADMIN and event.stored["kind"] == "browser"
+
+
+# ---- accounts
+
+
+def test_in_place_of_a_frozen_account_another_is_to_read(admin: ConsoleVisitor, tmp_path: Path) -> None:
+    loaded, tick = settings.load(environment.minimal(tmp_path), None), '<input type="checkbox" name="reads" value="1"'
+    with database.transaction():
+        frozen = pool.add(Person(11, "Ana", None), "a session", loaded, now(), reads=True, by=None)
+    assert f"{tick}>" in admin.get("/console/accounts").text
+
+    pool.lost(frozen, AccountState.FROZEN, "until 2027", now())
+
+    page = admin.get("/console/accounts").text
+    assert f"{tick} checked>" in page
+    assert page.index('id="another"') < page.index(f'id="account-{frozen}"'), "the way out comes first"
