@@ -75,20 +75,25 @@ class Standing:
                 continue
 
     async def _check(self) -> bool:
-        try:
-            found = await _read(self._account)
-        except (RPCError, OSError) as error:
-            logger.info("standing.unread", extra={"reason": str(error)})
-            found = {}
-        if IncidentKey.ACCOUNT_FROZEN in found:
+        """Record what is known now; whether to look again soon. Where Telegram says nothing, nothing is over."""
+        said = await self._said()
+        if IncidentKey.ACCOUNT_FROZEN in (said or {}):
             self._refused.pop(IncidentKey.ACCOUNT_FROZEN, None)  # Telegram will say when it is over
         self._refused = {key: each for key, each in self._refused.items() if self._now() - each[0] < REFUSED_S}
-        found = {key: error for key, (_, error) in self._refused.items()} | found
-        for key in KEYS:
+        found = {key: error for key, (_, error) in self._refused.items()} | (said or {})
+        known = tuple(found) if said is None else KEYS
+        for key in known:
             await self._record(key, found.get(key))
-        if self._frozen is not None:
+        if self._frozen is not None and IncidentKey.ACCOUNT_FROZEN in known:
             await self._frozen(found.get(IncidentKey.ACCOUNT_FROZEN))
-        return bool(found)
+        return said is None or bool(found)
+
+    async def _said(self) -> dict[IncidentKey, str] | None:
+        try:
+            return await _read(self._account)
+        except (RPCError, OSError) as error:
+            logger.info("standing.unread", extra={"reason": str(error)})
+            return None
 
     async def _record(self, key: IncidentKey, text: str | None) -> None:
         now = int(time.time())

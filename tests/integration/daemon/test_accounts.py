@@ -14,13 +14,17 @@ from config import settings
 from config.settings import Settings
 from daemon.accounts.logins import Logins
 from daemon.database import Database
+from daemon.telegram import clients, standing
 from daemon.wakeup import Wakeup
 from models import database, notes
 from models.accounts import logins, pool
 from models.accounts.logins import How, Step
 from models.accounts.pool import AccountState, Person
 from models.database import Watcher, transaction
+from models.event_kinds import IncidentKey
+from models.maintenance import health
 from models.tables import Account
+from tests import environment
 from tests.daemon_process import Daemon, chat, labels
 from tests.sandbox_process import Sandbox
 
@@ -176,3 +180,28 @@ async def test_a_log_in_ended_while_telegram_is_asked_adds_none(daemon_sandbox: 
 def logged_out(sandbox: Sandbox) -> int:
     """How often somebody was logged out."""
     return int(sandbox.control("GET", "/stats")["calls"].get("auth.logOut", 0))
+
+
+async def test_a_telegram_that_does_not_answer_thaws_nobody(
+    database_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Any] = [{IncidentKey.ACCOUNT_FROZEN: "2027-01-01"}, ConnectionError("away"), {}]
+    heard: list[str | None] = []
+
+    async def read(_account: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def frozen(why: str | None) -> None:
+        heard.append(why)
+
+    monkeypatch.setattr(standing, "_read", read)
+    running, loaded = Database(), settings.load(environment.minimal(database_file.parent), None)
+    watched = standing.Standing(clients.build_account(loaded), running, frozen=frozen)
+    for lasts in (True, True, False):
+        await watched._check()
+        assert bool(health.incidents()) is lasts
+    assert heard == ["2027-01-01", None]
+    await running.close()
