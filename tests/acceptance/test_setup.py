@@ -204,8 +204,9 @@ class Walk:
         self._browser.get(f"{self._empty.url}/setup/")
         assert heading(self._browser) == before, "it goes on where it was interrupted"
         complaints(self._browser)
+        page = self._page()
         go()
-        self.wait("another page", lambda: heading(self._browser) != before or self.holds("refresh"))
+        self.wait("another page, without a fault", lambda: self._page() != page and not self.holds('id="fault"'))
 
     def mistake(self, **fields: str) -> None:
         """Type something wrong: it is refused in words, and no secret is shown again."""
@@ -232,6 +233,10 @@ class Walk:
         """Answer what the account's log-in asks for."""
         self._browser.find_element(By.ID, "login-answer").send_keys(text)
         self._browser.find_element(By.CSS_SELECTOR, "#login button[type=submit]").click()
+
+    def _page(self) -> str:
+        """What tells one loading of a page from the next."""
+        return str(self._browser.find_element(By.TAG_NAME, "html").id)
 
     def holds(self, part: str) -> bool:
         """Whether the page holds this."""
