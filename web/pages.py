@@ -143,7 +143,7 @@ def pay(token: str) -> BaseResponse:
     if buyer.purpose == "gift" and (refused := _gift_refusal(user.id, texts, now)):
         return outcome(texts, refused, 403)
     if buyer.job is not None:
-        holding.choose(user.id, buyer.job, now)
+        holding.choose(user.id, buyer.job, buyer.article, now)
     try:
         with current_shop().within(PATIENCE_S):
             order, found = current_shop().sell(

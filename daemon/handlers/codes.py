@@ -9,7 +9,7 @@ from daemon.handlers import shop
 from daemon.screens import checkout, codes
 from daemon.screens.codes import Setting
 from models import returns
-from models.jobs import holding
+from models.jobs import holding, usage
 from models.money import orders
 from models.money.orders import Discount, Purpose
 from models.money.subscriptions import SubscriptionInfo
@@ -104,7 +104,8 @@ async def buy_with_anyway(context: Context) -> None:
     elif article is None or not article.on_sale or article.renews or STARS not in article.prices:
         await context.show(checkout.not_on_sale(context.t))
     else:
-        held = await context.deps.database(holding.next_for, context.user.id, article)
+        day = usage.day_of(context.now, context.deps.settings.timezone)
+        held = await context.deps.database(holding.next_for, context.user.id, article, day)
         await shop.sell(context, article, "plan", _discount(found.code), job_id=held)
 
 

@@ -107,7 +107,7 @@ async def sell(
     :raises AlreadySubscribed: it renews, and does so for this customer.
     """
     settings, database = context.deps.settings, context.deps.database
-    link = await database(holding.choose, context.user.id, job_id, context.now) if job_id is not None else None
+    link = await database(holding.choose, context.user.id, job_id, article, context.now) if job_id is not None else None
     order = await database(
         orders.create,
         context.user.id,

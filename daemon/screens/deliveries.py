@@ -116,8 +116,12 @@ def rest_held(
     *,
     offers: Offers,
     pay_links: Mapping[str, str],
+    job_id: int,
 ) -> Screen:
-    """All of a batch has come that could; limits hold so many other links, for *reasons*: what would bring them."""
+    """All of a batch has come that could; limits hold so many other links, for *reasons*: what would bring them.
+
+    Who pays, pays for *job_id* first: if it does not come after all, that leads to the money.
+    """
     t, waiting = standing.t, sum(reasons.values())
     on_hold = t.ngettext(
         "{n} of {total} links is on hold.", "{n} of {total} links are on hold.", waiting, total=batch.total
@@ -132,7 +136,7 @@ def rest_held(
         lines.append(_offer(t, each, pay_links) + (f"; {part}" if brought < waiting else ""))
     if offers.articles:
         lines.append(offer_words.before_payment(t, standing.refund_days))
-    rows = _ways_to_have(t, lines, offers, pay_links, job_id=None)
+    rows = _ways_to_have(t, lines, offers, pay_links, job_id=job_id)
     stop = Button(t.gettext("✖ Cancel the rest"), f"cancel_batch:{batch.id}")
     return keyboard.lasting(Screen("\n".join(lines), (*rows, *keyboard.rows(keyboard.plans(t), stop))))
 

@@ -104,12 +104,15 @@ class DeliveryNotifier:
         waits = await self._database(batches.waits_for, batch.id)
         if not waits:
             return  # it was cancelled, or goes on already
-        offers = await self._for(event, holding.offers_of_items(self._catalogue.plans, [needs for _, needs in waits]))
-        pay_links = self._pay_links(batch.user_id, offers, None)
-        reasons = Counter(reason for reason, _ in waits)
+        needs = [each for _, _, each in waits]
+        offers = await self._for(event, holding.offers_of_items(self._catalogue.plans, needs))
+        first, reasons = waits[0][0], Counter(reason for _, reason, _ in waits)
+        pay_links = self._pay_links(batch.user_id, offers, first)
         await self._send(
             event,
-            lambda t: deliveries.rest_held(self._standing(t, {}), batch, reasons, offers=offers, pay_links=pay_links),
+            lambda t: deliveries.rest_held(
+                self._standing(t, {}), batch, reasons, offers=offers, pay_links=pay_links, job_id=first
+            ),
         )
 
     def _pay_links(self, user_id: int, offers: Offers, job_id: int | None) -> dict[str, str]:

@@ -22,7 +22,7 @@ from models.jobs.usage import Needs, Reserved, Room
 from models.tables import Batch, Job, Usage
 
 _NEEDS = f"""
-SELECT reason, needs FROM job
+SELECT id, reason, needs FROM job
 WHERE batch_id = ? AND state = '{JobState.HELD}' AND reason IS NOT NULL AND needs IS NOT NULL ORDER BY id
 """
 AT_ONCE = 100
@@ -130,10 +130,10 @@ def waiting(batch_id: int) -> int:
     return int(Job.select().where(Job.batch == batch_id, (Job.state == JobState.HELD) | undecided).count())
 
 
-def waits_for(batch_id: int) -> list[tuple[RefusalReason, Needs]]:
-    """Why jobs of a batch are held, and what each of their posts needs; those whose post was not read are left out."""
+def waits_for(batch_id: int) -> list[tuple[int, RefusalReason, Needs]]:
+    """The held jobs of a batch, why each is, and what its post needs; those whose post was not read are left out."""
     rows = execute(_NEEDS, (batch_id,)).fetchall()
-    return [(RefusalReason(reason), Needs.read(needs)) for reason, needs in rows]
+    return [(job_id, RefusalReason(reason), Needs.read(needs)) for job_id, reason, needs in rows]
 
 
 def set_status_message(batch_id: int, message_id: int | None) -> None:

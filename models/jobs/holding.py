@@ -30,7 +30,9 @@ _WAITING = f"""
 SELECT id, batch_id, needs FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND needs IS NOT NULL
 ORDER BY chosen_at IS NULL, chosen_at DESC, id
 """
-_CHOOSE = f"UPDATE job SET chosen_at = ? WHERE id = ? AND user_id = ? AND state = '{JobState.HELD}' RETURNING link"
+_CHOOSE = f"""
+UPDATE job SET chosen_at = ? WHERE id = ? AND user_id = ? AND state = '{JobState.HELD}' RETURNING link, needs
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def offers_of_rest(plans: Plans, held: BatchHeld, waiting: int) -> Offers:
 def offers_of_items(plans: Plans, waiting: Sequence[Needs]) -> Offers:
     """What is on sale that brings some of these posts, cheapest first; ``brings`` says how many of them.
 
-    Of the packs of a kind the smallest that brings as many as any. The trial too, of whoever may try.
+    What was used before is not counted. Of the packs of a kind the smallest that brings as many as any. The trial too,
+    of whoever may try.
     """
     brings = {each.code: _brought(each, waiting) for each in plans.articles_on_sale()}
     packs = [pack for pack in plans.packs_on_sale() if brings[pack.code] and _is_best(pack, plans, brings)]
@@ -89,21 +92,23 @@ def _is_best(pack: Pack, plans: Plans, brings: Mapping[str, int]) -> bool:
     return pack == min(rivals, key=lambda each: (-brings[each.code], each.count))
 
 
-def _brought(article: Article, waiting: Sequence[Needs]) -> int:
-    """How many of the posts an article brings by itself, from the first one on; what was used before is not counted."""
-    used: Counter[str] = Counter()
-    brought = 0
+def _brought(article: Article, waiting: Sequence[Needs], used: Mapping[str, int] | None = None) -> int:
+    """How many of the posts an article brings by itself, from the first one on, beside what is *used* of it."""
+    taken, brought = Counter(used or {}), 0
     for needs in waiting:
-        wanted = used + Counter(needs.wants)
-        if max(needs.largest.values(), default=0) <= article.max_bytes and _has_all(article, wanted):
-            used, brought = wanted, brought + 1
+        if _fits(article, needs, taken):
+            taken.update(needs.wants)
+            brought += 1
     return brought
 
 
-def _has_all(article: Article, wanted: Mapping[str, int]) -> bool:
+def _fits(article: Article, needs: Needs, taken: Counter[str]) -> bool:
+    if max(needs.largest.values(), default=0) > article.max_bytes:
+        return False
     if isinstance(article, Pack):
-        return wanted.keys() == {article.kind} and wanted[article.kind] <= article.count
-    return all(_has_room(article.limits[kind], count, 0) for kind, count in wanted.items())
+        kind = article.kind
+        return needs.wants.keys() == {kind} and taken[kind] + needs.wants[kind] <= article.count
+    return all(_has_room(article.limits[kind], count, taken[kind]) for kind, count in needs.wants.items())
 
 
 def _has_room_for(plan: Plan, held: BatchHeld) -> bool:
@@ -162,20 +167,26 @@ def hold(owner: str, held: JobHeld, now: int, room: Callable[[], Room] | None = 
     return True
 
 
-def choose(user_id: int, job_id: int, now: int) -> str | None:
+def choose(user_id: int, job_id: int, article: Article, now: int) -> str | None:
     """Note that a customer begins to pay for this job: it goes before the others; return its link.
 
-    None: it is not held any more.
+    None: it is not held any more, or the *article* that they pay for does not bring it by itself.
     """
     with transaction(durable=False):
         chosen = execute(_CHOOSE, (now, job_id, user_id)).fetchone()
-        return None if chosen is None else str(chosen[0])
+    link, needs = chosen or (None, None)
+    return str(link) if needs is not None and _brought(article, [Needs.read(needs)]) else None
 
 
-def next_for(user_id: int, article: Article) -> int | None:
-    """The held job of a customer that an article would bring first; None where it brings none of them."""
+def next_for(user_id: int, article: Article, day: str) -> int | None:
+    """The held job of a customer that an article would bring first on this *day*; None where it brings none of them.
+
+    What they have used counts: more of a plan that is used up brings nothing today.
+    """
+    left = {} if isinstance(article, Pack) else usage.left(user_id, article, day)
+    used = {kind: each.used for kind, each in left.items()}
     waiting = execute(_WAITING, (user_id,)).fetchall()
-    return next((job_id for job_id, _, needs in waiting if _brought(article, [Needs.read(needs)])), None)
+    return next((job_id for job_id, _, needs in waiting if _brought(article, [Needs.read(needs)], used)), None)
 
 
 def release(user_id: int, room: Room, priority: int, now: int) -> list[int]:

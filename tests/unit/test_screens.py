@@ -348,13 +348,16 @@ def rests(t: Texts) -> Iterator[Screen]:
     """What a batch says that a limit holds: with and without anything that lets it go on."""
     standing = deliveries.Standing(t, PLANS, LEFT, "operator", refund_days=7)
     some = holding.Offers((), (PREMIUM,), None, {PREMIUM.code: 2})
-    yield deliveries.rest_held(standing, BATCH, REASONS, offers=some, pay_links={"premium": "https://x/pay/y"})
+    yield deliveries.rest_held(
+        standing, BATCH, REASONS, offers=some, pay_links={"premium": "https://x/pay/y"}, job_id=7
+    )
     for detail in (SAID, SAID | {"period": "day"}):
         payload = BatchHeld(batch=1, job=2, **detail, wanted=1)
         offers = holding.offers_of_rest(PLANS, payload, 2)
         yield deliveries.batch_held(payload, standing, offers, {"premium": "https://x/pay/y"}, waiting=2, total=5)
         for trial in (None, Trial(PREMIUM, 3)):
-            yield deliveries.rest_held(standing, BATCH, REASONS, offers=holding.Offers((), (), trial), pay_links={})
+            none = holding.Offers((), (), trial)
+            yield deliveries.rest_held(standing, BATCH, REASONS, offers=none, pay_links={}, job_id=7)
             yield deliveries.batch_held(payload, standing, holding.Offers((), (), trial), {}, waiting=1, total=5)
 
 

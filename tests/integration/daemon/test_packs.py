@@ -90,6 +90,26 @@ async def test_a_post_gone_when_paid_leaves_the_pack_or_its_money(
         await customer.until_text("Its money went back already")
 
 
+async def test_a_plan_for_the_rest_of_a_batch_that_is_gone_goes_back(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        large = {"chat": "library", "kind": "document", "size": 60 << 20}
+        posts = [daemon_sandbox.control("POST", "/posts", large) for _ in "ab"]
+        await customer.say(" ".join(post["url"] for post in posts))
+        told = await customer.until_text("2 of 2 links are on hold")
+        invoice = await customer.press(told, "Premium")
+        assert invoice.invoice.description.startswith(f"Brings {posts[0]['url'].removeprefix('https://')}. ")
+        for post in posts:
+            gone = {"action": "delete", "chat": "library", "message_id": post["message_id"]}
+            daemon_sandbox.control("POST", "/posts", gone)
+        await customer.pay(invoice)
+        ended = await customer.until_text("0 of 2 links delivered")
+        assert "Your plan Premium is unused" in ended.text
+        await customer.tap(ended, "Money back · 500 ⭐")
+        await customer.until_text("The access that it still gave you has ended")
+
+
 @pytest.mark.parametrize(
     ("language", "offered", "label", "sent", "done"),
     [

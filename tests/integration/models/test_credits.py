@@ -262,7 +262,7 @@ def test_what_was_bought_for_a_link_is_spent_on_it() -> None:
     for job_id in (first, second, third):
         hold(job_id)
     assert queue.waiting_count(1) == 0, "what is held does not count as waiting"
-    assert holding.choose(1, second, NOW) and not holding.choose(2, second, NOW)
+    assert holding.choose(1, second, TEN, NOW) and not holding.choose(2, second, TEN, NOW)
     bought(1, replace(TEN, count=2))
     assert holding.release(1, FULL, 0, NOW) == [second, first]
     assert queue.get(third).state is JobState.HELD
@@ -367,7 +367,7 @@ def test_a_batch_is_told_of_what_waits_when_the_rest_is_done() -> None:
     hold(last)
     assert told() == ["batch_rest_held"]
     _, waits = batches.waits_for(batch.id)
-    assert waits == (RefusalReason.LIMIT, Needs({"video": 1}, {"video": 1}))
+    assert waits == (last, RefusalReason.LIMIT, Needs({"video": 1}, {"video": 1}))
     bought(1)
     assert holding.release(1, FULL, 0, NOW) == [large, last], "the rest of a batch goes on with its first"
     assert usage.of_job(last) == {"video": 1} and usage.of_job(large) == {}
@@ -408,9 +408,19 @@ def test_an_article_finds_the_held_link_that_it_brings() -> None:
     hold(first, count=4)
     hold(second)
     ten, one = (next(pack for pack in PLANS.packs if pack.code == code) for code in ("video_10", "video_1"))
-    assert (holding.next_for(1, ten), holding.next_for(1, one), holding.next_for(2, ten)) == (first, second, None)
-    assert holding.choose(1, second, NOW + 1) == queue.get(second).link
-    assert holding.next_for(1, ten) == second
+    found = [holding.next_for(user_id, pack, TODAY) for user_id, pack in ((1, ten), (1, one), (2, ten))]
+    assert found == [first, second, None]
+    assert holding.choose(1, first, one, NOW) is None, "it needs four, and is not named for less"
+    assert holding.choose(1, second, ten, NOW + 1) == queue.get(second).link
+    assert holding.next_for(1, ten, TODAY) == second
+
+
+def test_more_of_a_plan_that_is_used_up_brings_no_link_today() -> None:
+    two = replace(PREMIUM, limits={**PREMIUM.limits, "video": Limit(2, "day")})
+    deliver("a", 2, Room(two.limits, TODAY, two.max_bytes))
+    job = running("b")
+    hold(job)
+    assert (holding.next_for(1, two, TODAY), holding.next_for(1, two, "2031-01-01")) == (None, job)
 
 
 def test_the_trial_is_offered_to_whom_may_have_it_and_no_other() -> None:

@@ -230,7 +230,7 @@ def test_a_post_that_does_not_come_leads_to_the_money() -> None:
     job = running("a")
     hold(job)
     bought(1, PREMIUM, NOW - 9)
-    assert holding.choose(1, job, NOW)
+    assert holding.choose(1, job, TEN, NOW)
     plan = bought(1, VIP, NOW + 1)
     found = returns.behind(states.get(job), DAYS, NOW + 2)
     assert found is not None and found.id == plan.id
