@@ -215,7 +215,7 @@ def put_in_line(user_id: int, batch_id: int | None, priority: int, now: int) -> 
     """Do as :func:`release` inside the caller's transaction."""
     held = states.select(Job.user == user_id, Job.state == JobState.HELD, *_of(batch_id))
     for job, place in zip(held, scheduling.places(user_id, priority), strict=False):
-        states.move(job.id, JobState.QUEUED, now, priority=priority, round=place, reason=None, needs=None)
+        states.move(job.id, JobState.QUEUED, now, priority=priority, round=place, reason=None, needs=None, attempts=0)
     Batch.update(quota_told_at=None).where(Batch.id.in_({job.batch_id for job in held})).execute()
     return [job.id for job in held]
 

@@ -49,9 +49,6 @@ _WAITING = f"""
 SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({sql_list((JobState.QUEUED, JobState.HELD))})
   AND NOT (state = '{JobState.HELD}' AND batch_id IS NULL)
 """
-_HELD_TWIN = f"""
-SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.HELD}' AND batch_id IS NULL AND link = ?
-"""
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
 _NEWEST = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = ? ORDER BY id DESC LIMIT ?"
@@ -66,9 +63,9 @@ _HURRY = f"UPDATE job SET not_before = ? WHERE state = '{JobState.QUEUED}' AND n
 _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({sql_list(RUNNING)})"
 _ADD = f"""
 INSERT INTO job (user_id, chat_id, link, batch_id, source_key, reply_to, state, moved_at, priority, round, attempts,
-                 not_before, random_ids, sent, created_at)
+                 not_before, random_ids, sent, created_at, chosen_at)
 VALUES (:user_id, :chat_id, :link, :batch_id, :dedupe, :reply_to, '{JobState.QUEUED}', :now, :priority, :round, 0,
-        0, '[]', '{{}}', :now)
+        0, '[]', '{{}}', :now, :chosen_at)
 RETURNING {COLUMNS}
 """
 
@@ -149,8 +146,7 @@ def asked(source: str) -> frozenset[str]:
 def enqueue(new: NewJob, cap: int, now: int, budget: Budget | None = None) -> JobInfo | TooMany | None:
     """Add a link to the queue, unless the customer has *cap* jobs waiting already.
 
-    A second call with the same ``dedupe`` adds nothing and returns the job of the first one. A job that is held for the
-    same link ends: the customer wants it once.
+    A second call with the same ``dedupe`` adds nothing and returns the job of the first one.
 
     :param budget: what the customer may ask for; None when it is used up, of which they hear once.
     """
@@ -163,19 +159,31 @@ def enqueue(new: NewJob, cap: int, now: int, budget: Budget | None = None) -> Jo
             return TooMany(waiting, cap)
         if budget is not None and not budgets.take(new.user_id, budget, 1, now):
             return None
-        _cancel([states.info(row) for row in execute(_HELD_TWIN, (new.user_id, new.link)).fetchall()], now)
         (job,) = add((new,), now)
     return job
 
 
 def add(jobs: Sequence[NewJob], now: int) -> tuple[JobInfo, ...]:
-    """Insert jobs of one customer and one priority after that customer's others. Inside the caller's transaction."""
+    """Insert jobs of one customer and one priority after that customer's others. Inside the caller's transaction.
+
+    A job takes the place of those that are held for its link: the customer wants it, and pays for it, once.
+    """
+    chosen = _end_twins(jobs, now)
     places = scheduling.places(jobs[0].user_id, jobs[0].priority)
     rows = [
-        execute(_ADD, {**asdict(job), "round": place, "now": now}).fetchone()
+        execute(_ADD, {**asdict(job), "round": place, "now": now, "chosen_at": chosen.get(job.link)}).fetchone()
         for job, place in zip(jobs, places, strict=False)
     ]
     return tuple(map(states.info, rows))
+
+
+def _end_twins(jobs: Sequence[NewJob], now: int) -> dict[str, int]:
+    """Cancel what is held for the links of new jobs; return when the customer began to pay for them."""
+    held = (Job.user == jobs[0].user_id, Job.state == JobState.HELD, Job.link.in_([job.link for job in jobs]))
+    twins = list(fetch(Job.select(Job.id, Job.link, Job.chosen_at).where(*held).order_by(Job.chosen_at)))
+    if twins:
+        _cancel(states.select(Job.id.in_([job_id for job_id, *_ in twins])), now)
+    return {link: chosen_at for _, link, chosen_at in twins if chosen_at is not None}
 
 
 def get(job_id: int) -> JobInfo:

@@ -343,6 +343,54 @@ def test_a_link_that_is_sent_again_is_wanted_once() -> None:
     assert [each.id for each in queue.waiting(1)] == [again.id]  # type: ignore[union-attr]
 
 
+def test_what_was_bought_for_a_link_sent_again_is_spent_on_it() -> None:
+    older, held = running("a"), running("b")
+    hold(older)
+    hold(held)
+    holding.choose(1, held, TEN, NOW)
+    queue.enqueue(queue.NewJob(user_id=1, chat_id=1, link=queue.get(held).link, dedupe="again"), 200, NOW)
+    again = claim("w").id
+    hold(again)
+    bought(1, replace(TEN, count=1))
+    assert holding.release(1, FULL, 0, NOW) == [again]
+
+
+def test_a_held_link_of_a_batch_that_is_sent_again_is_paid_once() -> None:
+    links = tuple(f"https://t.me/channel/{number}" for number in range(2))
+    assert batches.enqueue(new_batch(1, "batch", links), 99, NOW) is not None
+    held, other = claim("w").id, claim("w").id
+    hold(held)
+    queue.finish(other, "w", queue.Delivered(), NOW)
+    # When its customer sends the link alone, which a limit holds too
+    queue.enqueue(queue.NewJob(user_id=1, chat_id=1, link=links[0], dedupe="alone"), 200, NOW)
+    alone = claim("w").id
+    hold(alone)
+    assert queue.get(held).state is JobState.CANCELLED and told() == ["batch_rest_held", "batch_finished"]
+    # And then in another batch
+    assert batches.enqueue(new_batch(1, "again", links), 99, NOW) is not None
+    assert queue.get(alone).state is JobState.CANCELLED
+    last = claim("w").id
+    hold(last)
+    # Then a pack brings it once
+    bought(1)
+    assert holding.release(1, FULL, 0, NOW) == [last]
+    assert credits.left(1, NOW) == {"video": 9}
+
+
+def test_what_a_payment_releases_begins_its_attempts_anew() -> None:
+    batch = batches.enqueue(new_batch(1, "batch", ("https://t.me/channel/1", "https://t.me/channel/2")), 99, NOW)
+    assert isinstance(batch, batches.BatchInfo)
+    job, other = claim("w").id, claim("w").id
+    queue.finish(other, "w", queue.Delivered(), NOW)
+    for _ in range(queue.MAX_ATTEMPTS):
+        hold(job)
+        batches.release(1, batch.id, 0, NOW)
+        assert claim("w").id == job
+    # When the first try after that breaks
+    queue.put_back(job, "w", NOW, True, NOW)
+    assert queue.get(job).state is JobState.QUEUED
+
+
 def test_a_held_link_is_told_with_what_would_bring_it() -> None:
     held = hold(running("a"))
     assert [event.read(JobHeld) for event in outbox.due(NOW) if event.kind == "job_held"] == [held]
