@@ -19,10 +19,11 @@ blueprint = guard.section("chats", "/health/chats")
 def chats() -> Response:
     """Which chats the account was led into, and what was decided about which."""
     found, settings = guard.visitor(), rendering.current_settings()
+    policy = sources.policy_of(settings)
     return layout.show(
         "console/chats.html",
-        joined=lists.joined(),
-        decided=lists.decided(),
+        joined=lists.joined(policy),
+        decided=lists.decided(policy),
         today=sources.joined_on(usage.day_of(found.now, settings.timezone)),
         cap=settings.joins_per_day,
         most=lists.MOST,

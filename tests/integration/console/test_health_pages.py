@@ -65,6 +65,19 @@ def test_a_chat_is_opened_and_closed_by_a_button(shop: PayPalShop, admin: Operat
     assert acts == ["block_chat", "open_chat"]
 
 
+def test_a_chat_that_a_setting_closes_is_not_called_open(shop: PayPalShop, admin: Operator) -> None:
+    chat(shop, 78, "News", "newsroom")
+    assert f"{CHATS}/78/open" in admin.page(CHATS)
+    path = "/console/settings/BLOCKED_CHATS"
+    admin.send(form_to(admin.page("/console/settings"), path), value="@newsroom")
+    try:
+        page = admin.page(CHATS)
+        assert "nobody BLOCKED_CHATS" in said(page, "joined")
+        assert f"{CHATS}/78/" not in page, "no button would change that"
+    finally:
+        admin.send(form_to(admin.page("/console/settings"), path), default="1")
+
+
 @pytest.mark.parametrize("chat_id", [1, 1 << 39])
 def test_a_chat_that_nobody_knows_is_not_decided(shop: PayPalShop, admin: Operator, chat_id: int) -> None:
     admin.page(CHATS)
