@@ -66,7 +66,7 @@ def write() -> BaseResponse:
     longest = LONGEST_CAPTION if known.media else LONGEST
     if len(text.encode("utf-16-le")) // 2 > longest:
         return _page(known, text, t.gettext("That is too long: {most} characters at most.", most=longest))
-    segment, at = _segment(request.form.get("segment", "")), request.form.get("at", "")
+    segment, at = _segment(request.form.get("segment", ""), known), request.form.get("at", "")
     if segment is None or not (at == "" or (at.isascii() and at.isdecimal() and len(at) < 12)):
         abort(422)
     content = None
@@ -195,7 +195,7 @@ def _page(known: BroadcastInfo | None, typed: str = "", fault: str = "") -> Resp
         text=typed or (known.text if known else ""),
         fault=fault,
         segment=segment.stored(),
-        segments=[(each.stored(), words.segment(t, each)) for each in _segments()],
+        segments=[(each.stored(), words.segment(t, each)) for each in _segments(known)],
         at=start or "",
         times=[("", t.gettext("at once")), *((each, t.date(each, settings.timezone)) for each in choice)],
         articles=[("", t.gettext("none")), *_articles(t)],
@@ -260,15 +260,17 @@ def _count(segment: Segment, now: int, patience: float = PATIENCE_S) -> Counted:
             return Counted(number, False)
 
 
-def _segments() -> list[Segment]:
+def _segments(known: BroadcastInfo | None) -> list[Segment]:
+    """To whom a draft may go, and to whom it goes now: a language that was offered when that was chosen."""
     plain = [Segment(kind) for kind in (SegmentKind.ALL, SegmentKind.PAYING, SegmentKind.NEVER_PAID)]
     ended = [Segment(SegmentKind.ENDED, days) for days in ENDED_DAYS]
     spoken = [Segment(SegmentKind.LANGUAGE, each.code) for each in offered()]
-    return [*plain, *ended, Segment(SegmentKind.LIMIT), *spoken]
+    own = [known.segment] if known else []
+    return list(dict.fromkeys([*plain, *ended, Segment(SegmentKind.LIMIT), *spoken, *own]))
 
 
-def _segment(stored: str) -> Segment | None:
-    return next((each for each in _segments() if each.stored() == stored), None)
+def _segment(stored: str, known: BroadcastInfo) -> Segment | None:
+    return next((each for each in _segments(known) if each.stored() == stored), None)
 
 
 def _articles(t: Texts) -> list[tuple[str, str]]:

@@ -108,6 +108,19 @@ def test_more_than_the_week_allows_is_refused(shop: PayPalShop, admin: Operator)
     assert draft is not None and (draft.text, draft.state) == ("The third", BroadcastState.DRAFT)
 
 
+def test_a_draft_keeps_a_language_that_is_no_longer_offered(shop: PayPalShop, admin: Operator) -> None:
+    written(admin, segment="language:pt")
+    path = "/console/settings/LANGUAGES"
+    admin.send(form_to(admin.page("/console/settings"), path), value="en, es")
+    try:
+        page = written(admin, "Another text")
+    finally:
+        admin.send(form_to(admin.page("/console/settings"), path), default="1")
+    draft = broadcasts.last_draft(ADMIN)
+    assert draft is not None and (draft.text, draft.segment.stored()) == ("Another text", "language:pt")
+    assert readers(page) == 0, "everybody would be another thing"
+
+
 def test_an_empty_draft_is_not_sent(shop: PayPalShop, admin: Operator) -> None:
     page = written(admin, "")
     assert "counted" not in page, "there is nothing to send"
