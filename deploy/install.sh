@@ -12,12 +12,13 @@ value() {
 		sed "s/^[[:blank:]]*//; s/[[:blank:]]*\$//; s/^\"\(.*\)\"\$/\1/; s/^'\(.*\)'\$/\1/; s/^[[:blank:]]*//; s/[[:blank:]]*\$//"
 }
 
-# The settings among the lines, for .env: in quotes, within which compose leaves every other character as it is.
+# The settings among the lines, for .env: in quotes, within which compose leaves every other character as it is. A backslash at the
+# end would hide the closing one.
 settings() {
 	sed -n 's/^[[:blank:]]*\([A-Z][A-Z0-9_]*\)[[:blank:]]*=.*/\1/p' "$lines" | while read -r name; do
 		case $name:$(value "$name") in
 		REPOSITORY:* | SETUP_CODE:* | DOMAIN:* | *:) ;;
-		*\'*) echo "$name is not set: it must not hold the character '" >&2 ;;
+		*\'* | *\\) echo "$name is not set: it must not hold the character ', nor end in a backslash" >&2 ;;
 		*) printf "%s='%s'\n" "$name" "$(value "$name")" ;;
 		esac
 	done

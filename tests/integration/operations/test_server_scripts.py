@@ -139,7 +139,8 @@ def test_lines_are_read_as_a_phone_types_them(server: Server, code: str, domain:
 
 
 def test_other_settings_among_the_lines_are_kept(server: Server) -> None:
-    more = '# Why\nBACKUP_PASSPHRASE= "pa$$ #1 & more" \r\nTIMEZONE=\nLANGUAGE=es\nSUPPORT_CONTACT=it\'s me\n'
+    more = '# Why\nBACKUP_PASSPHRASE= "pa$$ #1 & more" \r\nTIMEZONE=\nLANGUAGE=es\n'
+    more += "SUPPORT_CONTACT=it's me\nPING_URL=x\\\n"
 
     assert server.install(domain="shop.example.com", more=more) == 0
 
