@@ -94,11 +94,12 @@ async def test_customers_read_the_offered_languages_alone(town: Town, admin: Ope
 async def test_the_preview_is_what_the_chat_says(town: Town, admin: Operator) -> None:
     async with chat(town.sandbox) as customer:
         shown = await customer.ask("/premium")
-        bubble = admin.page("/console/shop/preview?language=en").partition('class="said">')[2].partition("</p>")[0]
+        page = admin.page("/console/shop/preview?language=en")
+        bubble = page.partition('class="said">')[2].partition("</p>")[0]
         previewed = html.unescape(re.sub("<[^>]+>", "", bubble)).strip()
         assert previewed.partition("\n\n")[0] in shown.text and previewed in shown.text
         keys = [label for label in labels(shown) if "·" in label]
-        assert all(f'<p class="key">{label}</p>' in admin.page("/console/shop/preview") for label in keys)
+        assert all(f'<p class="key">{label}</p>' in page for label in keys)
 
 
 async def test_a_chat_blocked_in_the_console_is_read_for_nobody(town: Town, admin: Operator) -> None:
