@@ -108,10 +108,25 @@ def fault(page: str) -> str:
 
 def waiting_room(town: Town, *members: int) -> int:
     """A private chat that is open to all customers, and that only these accounts can read."""
+    return opened(made_chat(town, *members), members[0])
+
+
+def made_chat(town: Town, *members: int) -> int:
+    """A private chat of these accounts."""
     made = town.sandbox.control("POST", "/chats", {"title": "waiting room", "members": members})
-    chat_id = int(made["chat_id"])
-    sources.allow(abs(chat_id) - 10**12, members[0], int(time.time()))
+    return int(made["chat_id"])
+
+
+def opened(chat_id: int, by: int) -> int:
+    """The chat, open to all customers."""
+    sources.allow(abs(chat_id) - 10**12, by, int(time.time()))
     return chat_id
+
+
+@pytest.fixture(scope="module")
+def known_chat(open_town: Town) -> int:
+    """A private chat of the first account, for several tests: it looks for a new one every two seconds at most."""
+    return made_chat(open_town, open_town.sandbox.scenario["operator"]["id"])
 
 
 async def ask_for(customer: Chat, town: Town, chat_id: int, number: int) -> None:
@@ -176,8 +191,10 @@ def state_on(page: str, person: dict[str, Any]) -> str:
     return re.findall(r'class="mark [a-z]+">([^<]+)<', card)[0]
 
 
-async def test_an_account_rests_while_it_is_paused(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
-    room = waiting_room(town, town.sandbox.scenario["operator"]["id"])
+async def test_an_account_rests_while_it_is_paused(
+    town: Town, admin: Operator, reserve: dict[str, Any], known_chat: int
+) -> None:
+    room = opened(known_chat, town.sandbox.scenario["operator"]["id"])
     given = next(each.id for each in pool.all() if each.is_given)
     async with chat(town.sandbox) as customer:
         await customer.ask("/start")
@@ -188,8 +205,8 @@ async def test_an_account_rests_while_it_is_paused(town: Town, admin: Operator, 
         await until_arrived(customer, 1)
 
 
-async def test_a_flood_wait_is_shown(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
-    room = waiting_room(town, town.sandbox.scenario["operator"]["id"])
+async def test_a_flood_wait_is_shown(town: Town, admin: Operator, reserve: dict[str, Any], known_chat: int) -> None:
+    room = opened(known_chat, town.sandbox.scenario["operator"]["id"])
     flood = {"fault": "flood_wait", "method": "channels.getMessages", "account": OPERATOR, "seconds": 600}
     town.sandbox.control("POST", "/faults", flood)
     async with chat(town.sandbox) as customer:
