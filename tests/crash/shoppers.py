@@ -55,6 +55,8 @@ class Shopper:
             act()
         except (Gone, *STRANGERS) as reason:
             return f"{act.__name__}, and left: {type(reason).__name__}"
+        finally:
+            database.close_database()  # this thread's, where the act has opened one
         return act.__name__
 
     def pays(self) -> None:

@@ -1,5 +1,6 @@
 """The first start, from an empty volume to a delivery, through the pages and the bot."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ async def test_an_empty_volume_becomes_a_shop(daemon_sandbox: Sandbox, empty: In
 
     async with chat(daemon_sandbox, admin=True) as admin:
         typed = await bring_up(daemon_sandbox, founder, admin)
-        empty.until("ok")
+        await asyncio.to_thread(empty.until, "ok")
         await admin.say(admin.link("photo1"))
         page = seen(founder, "/setup/done", "delivered")
     assert admin.link("photo1") in said(page, "delivered")
@@ -75,7 +76,7 @@ async def test_another_code_opens_the_shop_that_is_there(daemon_sandbox: Sandbox
     assert "Step 2 of" in page
     async with chat(daemon_sandbox, admin=True) as admin:
         await bring_up(daemon_sandbox, founder, admin, page)
-        empty.until("ok")
+        await asyncio.to_thread(empty.until, "ok")
         await admin.say(admin.link("photo1"))
         seen(founder, "/setup/done", "delivered")
 
@@ -104,6 +105,15 @@ async def test_what_is_set_outside_needs_no_step(daemon_sandbox: Sandbox, empty:
 
 async def bring_up(sandbox: Sandbox, founder: Founder, admin: Chat, page: str = "") -> list[str]:
     """Go through all steps, or those from *page* on; return what was typed that nobody may see."""
+    bot, token, code = await asyncio.to_thread(until_the_link, sandbox, founder, page)
+    assert bot == admin.bot
+    await admin.ask(f"/start {token}")
+    await asyncio.to_thread(from_the_link_on, founder, admin.id)
+    return [token, code]
+
+
+def until_the_link(sandbox: Sandbox, founder: Founder, page: str) -> tuple[str, str, str]:
+    """The steps up to the link into the bot: the bot, what the link brings, and the account's code."""
     env, account = sandbox.env, sandbox.scenario["operator"]
     if not page:
         page = founder.press(founder.begin(f"/setup/{CODE}"), "what")
@@ -117,15 +127,18 @@ async def bring_up(sandbox: Sandbox, founder: Founder, admin: Chat, page: str = 
     founder.fill(founder.page("/setup/account"), answer=f"{code[:2]}-{code[2:]}")
     page = founder.press(seen(founder, "/setup/account", 'id="account"'), "keep")
     link = re.search(r'id="link" href="https://t.me/(\w+)\?start=([\w-]+)"', page)
-    assert link and link[1] == admin.bot
-    await admin.ask(f"/start {link[2]}")
+    assert link
+    return link[1], link[2], code
+
+
+def from_the_link_on(founder: Founder, admin_id: int) -> None:
+    """The steps after it was pressed."""
     page = seen(founder, "/setup/step/admin", 'id="candidate"')
-    assert str(admin.id) in said(page, "candidate")
+    assert str(admin_id) in said(page, "candidate")
     page = founder.press(page, "id")
     while 'id="open"' not in page:
         page = founder.press(page, "skip" if 'id="f-mode"' in page else "take")
     founder.press(page, "open")
-    return [link[2], code]
 
 
 def seen(founder: Founder, path: str, part: str) -> str:
