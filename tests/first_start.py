@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ SETTINGS = (
 """What set-up asks for: the environment of an empty volume has none of them."""
 NOBODY = Sandbox(None, Path("/nowhere"), {}, {})
 """In place of a Telegram, where nobody speaks to one."""
-START_S = 40.0
+START_S = 120.0
 PIECE = 100_000
 _FORM = re.compile(r"<form.*?</form>", re.DOTALL)
 _SAID = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
@@ -74,7 +75,9 @@ class Installation:
         def look() -> dict[str, Any] | None:
             with contextlib.suppress(requests.RequestException):
                 said: dict[str, Any] = requests.get(f"{self.url}/health", timeout=5).json()
-                return said if said["status"] == status else None
+                if said["status"] == status:
+                    return said
+            time.sleep(0.1)
             return None
 
         found: dict[str, Any] = until(look, f"{status}\n{self.console()[-3000:]}", START_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,5 +143,12 @@ def from_the_link_on(founder: Founder, admin_id: int) -> None:
 
 
 def seen(founder: Founder, path: str, part: str) -> str:
-    """The page once it holds this."""
-    return until(lambda: page if part in (page := founder.page(path)) else "", f"{part} on {path}", 30)
+    """The page once it holds this; looked at as often as a page that refreshes itself may."""
+
+    def look() -> str:
+        if part in (page := founder.page(path)):
+            return page
+        time.sleep(0.5)
+        return ""
+
+    return until(look, f"{part} on {path}", 60)
