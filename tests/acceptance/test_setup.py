@@ -122,7 +122,7 @@ async def test_a_telephone_brings_an_empty_volume_up(
     assert not [secret for secret in typed if secret in _command_lines()]
     browser.get(empty.url + empty.address())
     assert heading(browser) == "The shop is open" or walk.holds('id="delivered"'), "its owner is led on"
-    await _the_way_back(town, empty, browser, tmp_path / "elsewhere")
+    await _the_way_back(town, empty, browser, tmp_path / "new")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
