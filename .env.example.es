@@ -92,7 +92,8 @@ BEHIND_PROXY=no
 LOG_LEVEL=INFO
 # MB que pueden ocupar juntos todos los archivos de registro en DB_PATH; lo más viejo se borra primero.
 LOG_TOTAL_MB=50
-# Firma los enlaces de pago. Si está vacío se crea en el primer arranque y se guarda en DB_PATH.
+# Firma los enlaces de pago y cifra las sesiones de las cuentas que se iniciaron en una página. Si está vacío se crea en el primer
+# arranque y se guarda en DB_PATH.
 SECRET_KEY=
 # Abre la puesta en marcha en /setup/<esto>, una vez: 20 caracteres al azar o más de A-Z, a-z, 0-9, - y _. Vacío: donde aún no
 # hay nada puesto en marcha, cada arranque muestra una dirección de un solo uso.
