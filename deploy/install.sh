@@ -42,8 +42,13 @@ if [ ! -e .env ]; then
 		echo "SETUP_CODE has less than 20 characters: 'docker compose logs peaje' shows the address of the set-up instead" >&2
 		code=
 	fi
-	name=${name:-$(address | tr . -).sslip.io}
-	(umask 077 && { printf 'BACKEND_URL=https://%s\nSETUP_CODE=%s\n' "$name" "$code" && settings; } > .env)
+	if [ -z "$name" ]; then
+		own=$(address)
+		name=$(echo "$own" | tr . -).sslip.io
+	fi
+	# It is there whole or not at all: it is written once.
+	(umask 077 && { printf 'BACKEND_URL=https://%s\nSETUP_CODE=%s\n' "$name" "$code" && settings; } > .env.new)
+	mv .env.new .env
 fi
 if ! command -v docker > /dev/null; then
 	curl --fail --silent --show-error --location --retry 5 https://get.docker.com | sh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ class Server:
         for name in ("docker", "systemctl"):
             self.write(commands / name, f'echo "{name} $*" >> {self.place}/called; test ! -e {self.place}/{name}-fails')
         self.write(commands / "ip", f'echo "192.0.2.1 via 10.0.0.1 dev eth0 src $(cat {self.place}/own) uid 0"')
-        self.write(commands / "curl", f'echo "curl $*" >> {self.place}/called; echo {self.public}')
+        asked = f"test ! -e {self.place}/curl-fails && echo {self.public}"
+        self.write(commands / "curl", f'echo "curl $*" >> {self.place}/called; {asked}')
         (self.place / "own").write_text(self.public)
         origin = self.place / "origin"
         shutil.copytree(REPOSITORY / "deploy", origin / "deploy")
@@ -59,7 +61,8 @@ class Server:
     def run(self, script: str, *words: str) -> int:
         path = f"{self.place / 'bin'}:{os.environ['PATH']}"
         command = [str(self.checkout / "deploy" / script), *words]
-        return subprocess.run(command, env={"PATH": path, "HOME": str(self.place)}, cwd="/").returncode
+        env = {"PATH": path, "HOME": str(self.place)}
+        return subprocess.run(command, env=env, cwd="/", start_new_session=True).returncode
 
     def install(self, code: str = CODE, domain: str = "", more: str = "") -> int:
         """What cloud-init runs, with these lines."""
@@ -112,6 +115,31 @@ def test_a_public_address_is_taken_as_it_is(server: Server, own: str) -> None:
     assert server.install() == 0
 
     assert f"BACKEND_URL=https://{own.replace('.', '-')}.sslip.io\n" in server.env()
+
+
+def test_without_an_address_nothing_is_set(server: Server) -> None:
+    """What is written into .env stays: a name without an address would be kept at the next time."""
+    (server.place / "own").write_text("10.0.0.4")
+    (server.place / "curl-fails").touch()
+
+    assert server.install() != 0
+
+    assert not list(server.checkout.glob(".env*"))
+    (server.place / "curl-fails").unlink()
+    assert server.install() == 0
+    assert "BACKEND_URL=https://203-0-113-7.sslip.io\n" in server.env()
+
+
+def test_settings_that_break_off_are_written_anew(server: Server) -> None:
+    """Killed while it writes the first setting after the name and the code."""
+    dying = server.place / "bin" / "tail"
+    server.write(dying, f'test -z "$(ls -A {server.checkout} | grep "^.env")" || kill -9 0; exec /usr/bin/tail "$@"')
+
+    assert server.install(more="LANGUAGE=es\n") == -signal.SIGKILL
+    dying.unlink()
+    assert server.install(more="LANGUAGE=es\n") == 0
+
+    assert server.env() == f"BACKEND_URL=https://203-0-113-7.sslip.io\nSETUP_CODE={CODE}\nLANGUAGE='es'\n"
 
 
 def test_a_domain_of_ones_own_is_kept_at_the_next_time(server: Server) -> None:
