@@ -833,6 +833,9 @@ def _pem(text: str) -> str:
 def _kept_secret(db_path: Path, reader: _Reader) -> str:
     try:
         return secret_key.kept(db_path)
+    except secret_key.KeyEmpty:
+        reader.fault("DB_PATH", Message("holds an empty secret_key: put the key of a backup there, or delete the file"))
+        return ""
     except OSError as error:
         reader.fault("DB_PATH", unwritable(Path(error.filename or db_path), error))
         return ""

@@ -6,11 +6,11 @@ things are (``DB_PATH``, ``PORT``, addresses of servers, files that hold values)
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from config.kept import draft
 
 FILE = "settings.env"
 """The file's name in ``DB_PATH``."""
@@ -78,24 +78,9 @@ def read(db_path: Path, file: str = FILE) -> dict[str, str]:
 
 
 def _write(file: Path, values: Mapping[str, str | None]) -> None:
-    descriptor, draft = tempfile.mkstemp(prefix=f".{FILE}.", dir=file.parent)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            stream.writelines(f"{name}='{_quoted(value)}'\n" for name, value in values.items() if value)
-            stream.flush()
-            os.fsync(stream.fileno())
-        _belong_like(file.parent, draft)
-        os.replace(draft, file)
-    except BaseException:
-        os.unlink(draft)
-        raise
-
-
-def _belong_like(directory: Path, draft: str) -> None:
-    """Leave the file to the programs' user where root writes it for them."""
-    if os.geteuid() == 0:
-        owner = directory.stat()
-        os.chown(draft, owner.st_uid, owner.st_gid)
+    lines = (f"{name}='{_quoted(value)}'\n" for name, value in values.items() if value)
+    with draft.written(file.parent, "".join(lines)) as new:
+        new.replace(file)
 
 
 def _quoted(value: str) -> str:

@@ -248,6 +248,24 @@ def test_the_secret_key_is_made_once_and_kept_from_others(environ: dict[str, str
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["secret_key"]
 
 
+def test_an_empty_secret_key_signs_nothing(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret_key").write_text("\n")
+
+    assert "empty secret_key" in faults(environ)[0]
+    assert load(environ | {"SECRET_KEY": "of the environment"}).secret_key == "of the environment"
+
+
+def test_what_cannot_be_written_whole_leaves_nothing(tmp_path: Path) -> None:
+    settings_file.change(tmp_path, {"LANGUAGE": "es"})
+
+    with pytest.raises(UnicodeEncodeError):
+        settings_file.change(tmp_path, {"PAYPAL_CLIENT_ID": "\ud800"})
+
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.env"]
+    assert settings_file.read(tmp_path) == {"LANGUAGE": "es"}
+
+
 def test_what_was_typed_in_set_up_is_read_last(environ: dict[str, str], tmp_path: Path) -> None:
     place, dotenv = tmp_path / "data", tmp_path / ".env"
     place.mkdir()
