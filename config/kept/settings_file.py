@@ -6,8 +6,11 @@ things are (``DB_PATH``, ``PORT``, addresses of servers, files that hold values)
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from config.kept import draft
@@ -50,18 +53,22 @@ def change(db_path: Path, values: Mapping[str, str | None], file: str = FILE) ->
     for name, value in values.items():
         if name not in NAMES or any(each in (value or "") for each in _BREAKS):
             raise ValueRefused(name)
-    _write(db_path / file, {**read(db_path, file), **values})
+    with _alone(db_path):
+        _write(db_path / file, {**read(db_path, file), **values})
 
 
-def adopt(db_path: Path) -> None:
-    """Let hold what was typed. Doing it again changes nothing."""
-    change(db_path, read(db_path, TYPED))
-    forget_typed(db_path)
+def settle(db_path: Path, typed: Mapping[str, str], *, is_good: bool) -> bool:
+    """Let hold what was typed, or forget it. Doing it again changes nothing.
 
-
-def forget_typed(db_path: Path) -> None:
-    """Delete what was typed and does not hold."""
-    (db_path / TYPED).unlink(missing_ok=True)
+    :param typed: what was checked. Where something else was typed since, nothing changes, and the answer is False.
+    """
+    with _alone(db_path):
+        if read(db_path, TYPED) != typed:
+            return False
+        if is_good:
+            _write(db_path / FILE, {**read(db_path), **typed})
+        (db_path / TYPED).unlink(missing_ok=True)
+    return True
 
 
 def read(db_path: Path, file: str = FILE) -> dict[str, str]:
@@ -75,6 +82,17 @@ def read(db_path: Path, file: str = FILE) -> dict[str, str]:
         return {}
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {name.strip(): _unquoted(value.strip()) for name, mark, value in pairs if mark}
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Let nobody else change a file there meanwhile: who does reads all of it and writes all of it."""
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _write(file: Path, values: Mapping[str, str | None]) -> None:

@@ -111,10 +111,8 @@ class SetUp:
         )
         token = typed.get("TELEGRAM_BOT_TOKEN") or settings.telegram_bot_token
         found = await _CHECKS[step](application, token, translator(settings.language))
-        if found.is_good:
-            settings_file.adopt(settings.db_path)
-        else:
-            settings_file.forget_typed(settings.db_path)
+        if not settings_file.settle(settings.db_path, typed, is_good=found.is_good):
+            return  # something else was typed meanwhile, and is asked about next
         await self._database(_record, step, found, _now())
         logger.info("setup.checked", extra={"step": step, "good": found.is_good})
         self._wakeup.wake()

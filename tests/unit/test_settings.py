@@ -7,6 +7,7 @@ import re
 import stat
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -264,6 +265,29 @@ def test_what_cannot_be_written_whole_leaves_nothing(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["settings.env"]
     assert settings_file.read(tmp_path) == {"LANGUAGE": "es"}
+
+
+def test_changes_at_once_all_hold(tmp_path: Path) -> None:
+    changes = [{name: str(number)} for number, name in enumerate(settings_file.NAMES)] * 4
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda values: settings_file.change(tmp_path, values), changes))
+
+    assert settings_file.read(tmp_path) == {name: str(number) for number, name in enumerate(settings_file.NAMES)}
+
+
+def test_only_what_was_checked_begins_to_hold(tmp_path: Path) -> None:
+    first, second = {"TELEGRAM_BOT_TOKEN": "1:good"}, {"TELEGRAM_BOT_TOKEN": "2:unchecked"}
+    settings_file.change(tmp_path, first, settings_file.TYPED)
+    settings_file.change(tmp_path, second, settings_file.TYPED)
+
+    assert not settings_file.settle(tmp_path, first, is_good=True)
+    assert not settings_file.settle(tmp_path, first, is_good=False)
+    assert settings_file.read(tmp_path) == {}
+    assert settings_file.settle(tmp_path, second, is_good=True)
+    assert settings_file.read(tmp_path) == second
+    assert settings_file.read(tmp_path, settings_file.TYPED) == {}
+    assert settings_file.settle(tmp_path, {}, is_good=True), "the answer was interrupted, and is given again"
+    assert settings_file.read(tmp_path) == second
 
 
 def test_what_was_typed_in_set_up_is_read_last(environ: dict[str, str], tmp_path: Path) -> None:
