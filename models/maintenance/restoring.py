@@ -77,19 +77,14 @@ def prepare(settings: Settings, packed: Path, now: int, *, unsealed: bool = Fals
     """
     file, used = _place(settings.db_path), _used_codes(settings.database_file)
     discard(file)
-    try:
-        backups.unpack(packed, file, settings.backup_passphrase, unsealed=unsealed)
-        found = integrity.examine(file)
-        if found.faults:
-            raise BackupUnsound(found.faults)
-        named = backups.named(packed.name)
-        made_at = named.at if named else int(packed.stat().st_mtime)
+    with contextlib.ExitStack() as undoing:
+        undoing.callback(discard, file)
+        _unpack(packed, file, settings.backup_passphrase, unsealed=unsealed)
+        made_at = _made_at(packed)
         migrations = database.migrate(file)
         _tell(file, made_at, now, used)
         backups.belong_like(settings.db_path, file)
-    except BaseException:
-        discard(file)
-        raise
+        undoing.pop_all()
     return Prepared(file, made_at, migrations)
 
 
@@ -127,15 +122,11 @@ def unpack_beside(settings: Settings, packed: Path, passphrase: str | None, *, u
     draft = settings.db_path / f"{STAGED}.new"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
-    try:
-        file = backups.unpack(packed, draft / DATABASE, passphrase, unsealed=unsealed)
-        found = integrity.examine(file)
-        if found.faults:
-            raise BackupUnsound(found.faults)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    return file
+    with contextlib.ExitStack() as undoing:
+        undoing.callback(shutil.rmtree, draft, ignore_errors=True)
+        _unpack(packed, draft / DATABASE, passphrase, unsealed=unsealed)
+        undoing.pop_all()
+    return draft / DATABASE
 
 
 def brings_account(file: Path) -> bool:
@@ -152,9 +143,7 @@ def forget_brought(settings: Settings) -> None:
 def stage(settings: Settings, packed: Path, memo: Mapping[str, Any]) -> None:
     """Have the launcher put in place what :func:`unpack_beside` has unpacked, when it starts the next time."""
     draft = settings.db_path / f"{STAGED}.new"
-    named = backups.named(packed.name)
-    made_at = named.at if named else int(packed.stat().st_mtime)
-    (draft / MEMO).write_text(json.dumps({"made_at": made_at, "setup": dict(memo)}))
+    (draft / MEMO).write_text(json.dumps({"made_at": _made_at(packed), "setup": dict(memo)}))
     draft.replace(settings.db_path / STAGED)
 
 
@@ -183,6 +172,20 @@ def discard(file: Path) -> None:
     bundles.discard(file)
     for suffix in ("", ".migrate.lock", *LEFTOVERS):
         Path(f"{file}{suffix}").unlink(missing_ok=True)
+
+
+def _unpack(packed: Path, file: Path, passphrase: str | None, *, unsealed: bool) -> None:
+    """Unpack a backup, and examine what comes out."""
+    backups.unpack(packed, file, passphrase, unsealed=unsealed)
+    found = integrity.examine(file)
+    if found.faults:
+        raise BackupUnsound(found.faults)
+
+
+def _made_at(packed: Path) -> int:
+    """When a backup was made: its name says so, unless somebody has renamed it."""
+    named = backups.named(packed.name)
+    return named.at if named else int(packed.stat().st_mtime)
 
 
 def _put_back(directory: Path, brought: Path, ending: str) -> None:
