@@ -116,7 +116,10 @@ class Connections:
         self._wakeup.wake()
 
     async def _frozen(self, why: str | None) -> None:
-        await (self.seat.thawed() if why is None else self.seat.lost(AccountState.FROZEN, why))
+        if why is not None:
+            await self.seat.lost(AccountState.FROZEN, why)
+        elif await self.seat.thawed():
+            self.account.renew()
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

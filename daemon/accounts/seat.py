@@ -121,10 +121,11 @@ class Seat:
         if self.account is not None:
             await self._database(pool.lost, self.account.id, state, reason, int(time.time()))
 
-    async def thawed(self) -> None:
-        """Record that the account is not frozen."""
-        if self.account is not None:
-            await self._database(pool.thawed, self.account.id, int(time.time()))
+    async def thawed(self) -> bool:
+        """Record that the account is not frozen; whether it was."""
+        if self.account is None:
+            return False
+        return await self._database(pool.thawed, self.account.id, int(time.time()))
 
     async def _session_of(self, account: AccountInfo) -> str | None:
         try:

@@ -187,6 +187,10 @@ class Connection:
             await self._on_start()
         await self._set_state(ConnectionState.OK)
 
+    def renew(self) -> None:
+        """Count as up since now: it can do again what Telegram had taken from it."""
+        self.up_since = time.monotonic()
+
     async def rest(self, state: ConnectionState, reason: str = "") -> None:
         """Say that nobody uses the client for now, and why."""
         await self._set_state(state, reason)

@@ -37,7 +37,7 @@ class Waits:
     def account_is_up(self, now: float, since: float = float("-inf")) -> list[int]:
         """Note that the account is up at *now*, *since* when: waits for it end. Return the jobs that waited, once.
 
-        Those that waited for a restricted one are among them: it may be another that is up.
+        Those that waited for a restricted one are among them: another may be up, or the same one free again.
         """
         self._account_up_at = now
         is_told, self._told_for = since <= self._told_for, max(since, self._told_for)

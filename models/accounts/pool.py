@@ -299,12 +299,14 @@ def lost(account_id: int, state: AccountState, reason: str, now: int) -> None:
         _set(account_id, state, now, reason=reason)
 
 
-def thawed(account_id: int, now: int) -> None:
-    """Record that an account is not frozen any more."""
+def thawed(account_id: int, now: int) -> bool:
+    """Record that an account is not frozen any more; False where it was not."""
     with transaction():
         known = get(account_id)
-        if known is not None and known.state is AccountState.FROZEN:
+        was_frozen = known is not None and known.state is AccountState.FROZEN
+        if was_frozen:
             _set(account_id, AccountState.ACTIVE, now, reason="")
+        return was_frozen
 
 
 def flooded(account_id: int, floods: Mapping[str, int], now: int) -> None:
