@@ -26,6 +26,7 @@ from models.catalogue import Catalogue
 from models.database import checkpoint, close_database, connected, open_database, wakes
 from models.event_kinds import IncidentKey
 from models.jobs import batches, budgets, cache, lookups
+from models.jobs.holding import KEPT_DAYS
 from models.maintenance import clock_repair, health, privacy, refusals, retention
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
@@ -61,7 +62,6 @@ Anybody may ask for look-ups, which are often for nothing."""
 
 PING_CHECK_S = 10
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
-HELD_S = 7 * DAY_S
 CACHE_AGE_S, CACHE_POSTS = 30 * DAY_S, 100_000
 OF_PAYPAL = (
     IncidentKey.PAYPAL_AWAY,
@@ -288,7 +288,7 @@ def _next_requests(shop: Shop, now: int) -> Iterator[RequestInfo]:
 
 
 def _let_go(now: int) -> None:
-    batches.expire_held(now - HELD_S, now)
+    batches.expire_held(now - KEPT_DAYS * DAY_S, now)
 
 
 def _end_all_of_paypal(now: int) -> None:
