@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from config.texts import language_of
-from models.database import execute
+from models.database import BEYOND, execute
 from models.money import payments, providers
 from models.promotion import segments
 from models.promotion.segments import Segment
@@ -15,8 +15,6 @@ PAGE = 50
 STEP, LOOKED_AT = 250, 1_000
 PAYERS_STEP, PAYERS_LOOKED_AT = 50, 250
 """Of a segment whose customers take a look at all that they have paid."""
-LARGEST_ID = 1 << 40
-ALWAYS = 1 << 40
 _LAST_LETTER = "\U0010ffff"
 _COLUMNS = """
 customer.id, customer.first_name, customer.username, customer.language, customer.language_code, customer.banned_at,
@@ -53,8 +51,8 @@ class RowInfo:
 class Key:
     """Behind which row a page begins."""
 
-    at: int = ALWAYS
-    id: int = LARGEST_ID
+    at: int = BEYOND
+    id: int = BEYOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ def search(text: str, size: int = PAGE, *, money: bool) -> tuple[RowInfo, ...]:
     Without *money*, for who may not see it, the number of a payment means nobody.
     """
     wanted = text.strip()
-    if wanted.isdecimal() and len(wanted) <= len(str(LARGEST_ID)):
+    if wanted.isdecimal() and len(wanted) <= len(str(BEYOND)):
         return _of([int(wanted)])
     if money and providers.of_number(wanted) and (paid := payments.find(None, wanted)) and paid.user_id:
         return _of([paid.user_id])

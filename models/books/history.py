@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.database import execute
+from models.database import BEYOND, execute
 from models.roles import Act
 
 PAGE = 50
-ALWAYS = 1 << 40
 
 _PAYMENTS = """
 SELECT history.at, 'payment', history.change, history.detail, payment.id, payment.remote_id, payment.amount,
@@ -69,7 +68,7 @@ class Moment:
 class Place:
     """How far a reader has come: to a second, and past so many moments of it."""
 
-    at: int = ALWAYS
+    at: int = BEYOND
     passed: int = 0
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.books.totals import ALWAYS
-from models.database import execute, snapshot
+from models.database import BEYOND, execute, snapshot
 from models.money import orders, payments
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, PaymentState
@@ -44,26 +43,26 @@ class Wanted:
     provider: str = ""
     user_id: int | None = None
     since: int = 0
-    until: int = ALWAYS
+    until: int = BEYOND
 
     @property
     def is_dated(self) -> bool:
         """Whether only a span of time is asked for: of payments that were completed, then."""
-        return self.since > 0 or self.until < ALWAYS
+        return self.since > 0 or self.until < BEYOND
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """The last payment that a page has looked at: its id, and when it was completed."""
 
-    id: int = ALWAYS
-    at: int = ALWAYS
+    id: int = BEYOND
+    at: int = BEYOND
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
         """What :meth:`__str__` wrote; the beginning for anything else."""
         at, _, number = (text or "").partition("-")
-        known = at.isdecimal() and number.isdecimal() and max(len(at), len(number)) <= len(str(ALWAYS))
+        known = at.isdecimal() and number.isdecimal() and max(len(at), len(number)) <= len(str(BEYOND))
         return cls(int(number), int(at)) if known else cls()
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from config.units import DAY_S, HOUR_S, MINUTE_S
 from models import notes
-from models.database import execute, give_way, snapshot, transaction
+from models.database import BEYOND, execute, give_way, snapshot, transaction
 from models.event_kinds import EventKind
 from models.jobs.states import JobState
 from models.jobs.usage import day_of
@@ -27,8 +27,6 @@ from models.money import income
 from models.money.income import Income, Sum
 from models.tables import DayCount, IncomeDay
 
-ALWAYS = 1 << 40
-"""Later than any time in a row."""
 SETTLED_S = 2 * MINUTE_S
 """A row that an operation dates with its own beginning is committed by then."""
 STEP_S = 6 * HOUR_S
@@ -100,12 +98,12 @@ def income_since(starts: Sequence[int], timezone: ZoneInfo) -> tuple[Sum, ...]:
     with snapshot():
         kept = notes.get(_INCOME_KEPT)
         if kept is None or kept["timezone"] != str(timezone):
-            return income.sums(starts[0], ALWAYS)
+            return income.sums(starts[0], BEYOND)
         stale, stored = _stale(kept, starts, timezone), dict[str, list[Sum]]()
         for day, *values in execute(_STORED_INCOME, (day_of(starts[0], timezone),)):
             stored.setdefault(day, []).append(_sum(*values))
         found: list[Sum] = []
-        for at, until in zip(starts, (*starts[1:], ALWAYS), strict=True):
+        for at, until in zip(starts, (*starts[1:], BEYOND), strict=True):
             day = day_of(at, timezone)
             found += income.sums(at, until) if day in stale else [_at(at, each) for each in stored.get(day, ())]
         return tuple(found)
@@ -230,7 +228,7 @@ def _keep_jobs(timezone: ZoneInfo, now: int) -> None:
 def _next_ended(since: int) -> int:
     """When the first link ended since that moment; later than ever where none has."""
     found = [execute(_NEXT_ENDED, (state, since)).fetchone()[0] for state in _OF_STATE]
-    return min((at for at in found if at is not None), default=ALWAYS)
+    return min((at for at in found if at is not None), default=BEYOND)
 
 
 def _ended(since: int, until: int, day: str) -> Counts:

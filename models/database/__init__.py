@@ -23,6 +23,8 @@ from models.errors import NestedTransaction, SchemaTooNew
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 WATCH_S = 60.0
 BREATH_S = 0.05
+BEYOND = 1 << 40
+"""Later than any time in a row, and larger than any id."""
 
 _engine: Engine = SQLite()
 

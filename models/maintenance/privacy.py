@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import peewee
 
 from models import audit, conversations, outbox, users
-from models.database import fetch, give_way, transaction
+from models.database import BEYOND, fetch, give_way, transaction
 from models.errors import MoveRefused, NotFound
 from models.event_kinds import DataErased, EventKind
 from models.jobs import queue, usage
@@ -43,8 +43,6 @@ from models.tables import (
 
 AT_ONCE = 200
 """Rows that are deleted before others have their turn."""
-
-FOREVER = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def _advance(user_id: int, timezone: zoneinfo.ZoneInfo, now: int) -> bool:
     if row is None:
         return True
     came_back = User.get_by_id(user_id).erased_at is None
-    erasure = _Erasure(user_id, row.asked_at if came_back else FOREVER, timezone, now)
+    erasure = _Erasure(user_id, row.asked_at if came_back else BEYOND, timezone, now)
     left = AT_ONCE
     for step in _STEPS:
         with transaction(durable=False):

@@ -6,7 +6,7 @@ from typing import Any
 
 import peewee
 
-from models.database import joined_transaction, snapshot
+from models.database import BEYOND, joined_transaction, snapshot
 from models.errors import NotFound, RefundRefused
 from models.money import income, ledger, provider_requests, subscriptions
 from models.money.contradictions import audit as audit
@@ -22,7 +22,6 @@ from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS, Provider
 from models.tables import Order, Payment, Refund
 
-ALWAYS = 1 << 40
 """Later than any time in the ledger."""
 
 
@@ -166,7 +165,7 @@ def totals(since: int = 0) -> Totals:
     completed = Payment.completed_at.is_null(False) & (Payment.completed_at >= since) & is_sale()
     with snapshot():
         customers = Payment.select(Payment.user).where(completed & Payment.user.is_null(False)).distinct().count()
-        return Totals(customers, income.between(since, ALWAYS))
+        return Totals(customers, income.between(since, BEYOND))
 
 
 def milestones() -> Milestones:

@@ -19,6 +19,7 @@ from models.books import customers as lists
 from models.books import grounds, history
 from models.books.customers import Key, Listed
 from models.books.history import Place
+from models.database import BEYOND
 from models.errors import ActRefused, ModelError
 from models.jobs import queue
 from models.money import access, credits, payments, subscriptions
@@ -234,7 +235,7 @@ def _left(found: guard.Visitor, user_id: int) -> Left | None:
 
 
 def _customer(user_id: int) -> UserInfo:
-    shown = users.get(user_id) if user_id <= lists.LARGEST_ID else None
+    shown = users.get(user_id) if user_id < BEYOND else None
     if shown is None:
         abort(404)
     return shown

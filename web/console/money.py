@@ -19,6 +19,7 @@ from models import acts, users
 from models.books import effects, register, totals, unexplained
 from models.books.effects import Taken
 from models.books.register import ChangeRow, Cursor, Entry, Wanted
+from models.database import BEYOND
 from models.errors import NotFound, RefundRefused
 from models.money import income, payments, providers
 from models.money.payments import PaymentInfo, PaymentState
@@ -165,7 +166,7 @@ def reconciliation() -> Response:
 
 
 def _entry(payment_id: int) -> Entry:
-    entry = register.entry(payment_id) if payment_id < totals.ALWAYS else None
+    entry = register.entry(payment_id) if payment_id < BEYOND else None
     if entry is None:
         abort(404)
     return entry
@@ -184,7 +185,7 @@ def _filled(typed: dict[str, str], t: Texts, timezone: ZoneInfo) -> Filled:
         provider=typed["provider"] if typed["provider"] in register.PROVIDERS else "",
         user_id=known.id if known else None,
         since=since or 0,
-        until=totals.ALWAYS if until is None else until,
+        until=BEYOND if until is None else until,
     )
     return Filled(typed, wanted, next((text for wrong, text in faults if wrong), ""))
 

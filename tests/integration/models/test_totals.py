@@ -9,6 +9,7 @@ import pytest
 from models import database
 from models.books import totals
 from models.books.totals import Day
+from models.database import BEYOND
 from models.jobs import queue
 from models.jobs.reasons import RefusalReason
 from models.maintenance import refusals, retention
@@ -34,7 +35,7 @@ def seen(number: int, timezone: ZoneInfo, now: int) -> tuple[Day, ...]:
     """The days, after a look whether their income is the ledger's: by currency, plan and provider."""
     days = totals.days(number, timezone, now)
     starts = income.day_starts(number, timezone, now)
-    in_ledger = income.by_span(income.sums(starts[0], totals.ALWAYS), starts)
+    in_ledger = income.by_span(income.sums(starts[0], BEYOND), starts)
     for at, day, parts in zip(starts, days, in_ledger, strict=True):
         assert day.at == at
         assert by_what(day.income) == by_what(parts)
