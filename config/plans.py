@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -228,6 +228,14 @@ class Plans:
 
     def articles_on_sale(self) -> tuple[Article, ...]:
         return (*self.on_sale(), *self.packs_on_sale())
+
+    def for_stars_alone(self) -> Plans:
+        """These where nothing but Stars is taken: what has no price in them is not on sale."""
+        return replace(
+            self,
+            plans=tuple(replace(each, on_sale=each.on_sale and STARS in each.prices) for each in self.plans),
+            packs=tuple(replace(each, on_sale=each.on_sale and STARS in each.prices) for each in self.packs),
+        )
 
 
 def read(path: Path) -> str:

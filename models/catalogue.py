@@ -56,10 +56,14 @@ class VersionInfo:
 
 
 class Catalogue:
-    """The plans that hold now. Take ``plans`` once for each operation: the next moment may bring others."""
+    """The plans that hold now. Take ``plans`` once for each operation: the next moment may bring others.
 
-    def __init__(self, held: Plans, newest: int = 0) -> None:
-        self._held, self._newest = held, newest
+    Unless they are sold *by_paypal* too, what has no price in Stars is not on sale: nobody could pay for it.
+    """
+
+    def __init__(self, held: Plans, newest: int = 0, *, by_paypal: bool = True) -> None:
+        self._by_paypal, self._newest = by_paypal, newest
+        self._held = self._payable(held)
 
     @property
     def plans(self) -> Plans:
@@ -72,13 +76,16 @@ class Catalogue:
         if newest == self._newest:
             return False
         found = current()
-        held = found.plans if found else self._held
+        held = self._payable(found.plans) if found else self._held
         changed = held != self._held
         self._held, self._newest = held, newest
         return changed
 
+    def _payable(self, held: Plans) -> Plans:
+        return held if self._by_paypal else held.for_stars_alone()
 
-def open_catalogue(file: Path, now: int) -> Catalogue:
+
+def open_catalogue(file: Path, now: int, *, by_paypal: bool = True) -> Catalogue:
     """The catalogue of a program that starts, after a look at the plans file.
 
     A disk that is full keeps nobody from starting: the next look records what this one could not.
@@ -91,13 +98,13 @@ def open_catalogue(file: Path, now: int) -> Catalogue:
         if not is_passing(error):
             raise
     newest, found = _newest(), current()
-    return Catalogue(found.plans if found else plans.load(file), newest)
+    return Catalogue(found.plans if found else plans.load(file), newest, by_paypal=by_paypal)
 
 
 def begin(settings: Settings, now: int) -> Catalogue:
     """The catalogue of a program that starts, as :func:`open_catalogue`; else its end with 78, every fault named."""
     try:
-        return open_catalogue(settings.plans_file, now)
+        return open_catalogue(settings.plans_file, now, by_paypal=settings.paypal_enabled)
     except PlansError as error:
         program.refuse(error.said_in(translator(settings.language)))
 

@@ -143,7 +143,7 @@ def _catalogue(settings: Settings) -> Catalogue:
         return catalogue.begin(settings, int(time.time()))
     except database.ERRORS as error:
         logger.warning("catalogue.unread", extra={"cause": str(error)})
-        return Catalogue(Plans(()))
+        return Catalogue(Plans(()), by_paypal=settings.paypal_enabled)
     finally:
         database.close_database()  # the worker, which is forked off, opens its own
 

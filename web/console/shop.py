@@ -213,6 +213,7 @@ def undo(version: int) -> BaseResponse:
 def preview() -> Response:
     """How customers read it: in the chat and on the offer's page, in each language."""
     held = _held().plans
+    held = held if _by_paypal() else held.for_stars_alone()
     language = request.args.get("language", guard.visitor().t.language)
     texts = translator(language)
     on_sale = held.articles_on_sale()

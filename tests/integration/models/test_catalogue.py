@@ -54,6 +54,20 @@ def told() -> list[str]:
     return [row.kind for row in Event.select().order_by(Event.id)]
 
 
+def test_what_has_no_price_in_stars_is_not_sold_without_paypal(file: Path) -> None:
+    file.write_text(GOOD.replace('{ XTR = 500, USD = "5.00" }', '{ USD = "5.00" }'))
+    held, by_paypal = open_catalogue(file, NOW, by_paypal=False), open_catalogue(file, NOW)
+    assert [each.code for each in held.plans.on_sale()] == ["vip"]
+    assert [each.code for each in by_paypal.plans.on_sale()] == ["premium", "vip"]
+    assert [each.code for each in held.plans.plans] == [each.code for each in by_paypal.plans.plans]
+    # When the file gives it a price in Stars, and takes it away again
+    for text in (GOOD, GOOD.replace('{ XTR = 500, USD = "5.00" }', '{ USD = "6.00" }')):
+        file.write_text(text)
+        assert catalogue.look(file, NOW) is None
+        assert held.refresh()
+        assert (len(held.plans.on_sale()) == 2) is (text == GOOD)
+
+
 def test_a_file_is_a_version_once_however_often_it_is_seen(file: Path) -> None:
     for _ in range(3):
         assert price(open_catalogue(file, NOW)) == 500
