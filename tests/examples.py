@@ -6,11 +6,11 @@ import hypothesis
 from hypothesis import HealthCheck
 
 QUICK, THOROUGH = "quick", "thorough"
-SHARE = 8
+SHARE = 4
 """One in so many is tried in every run, where examples take long."""
 
 hypothesis.settings.register_profile(QUICK, deadline=None)  # the machine may be busy with something else
-hypothesis.settings.register_profile(THOROUGH, parent=hypothesis.settings.get_profile(QUICK), max_examples=200)
+hypothesis.settings.register_profile(THOROUGH, parent=hypothesis.settings.get_profile(QUICK), max_examples=1000)
 
 
 def is_thorough() -> bool:

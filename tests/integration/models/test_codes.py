@@ -759,14 +759,14 @@ class Redeeming(RuleBasedStateMachine):
 @pytest.mark.hypothesis
 def test_redemptions_add_up_in_any_order() -> None:
     database.execute("PRAGMA synchronous = OFF")
-    run_state_machine_as_test(Redeeming, settings=slow(20, stateful_step_count=20))
+    run_state_machine_as_test(Redeeming, settings=slow(80, stateful_step_count=20))
 
 
 @given(
     days=st.lists(st.integers(0, 80), min_size=1, max_size=4),
     backs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 90), st.sampled_from((125, 250, 500))), max_size=3),
 )
-@slow(40)
+@slow(160)
 def test_no_second_of_a_gift_is_lost_or_doubled(days: list[int], backs: list[tuple[int, int, int]]) -> None:
     """A customer who takes gifts has what a buyer of the same at the same moments has, whatever goes back."""
     giver, friend, buyer = customer(), customer(), customer()

@@ -346,7 +346,7 @@ def live(lives_: list[Any], dice: random.Random, *, erasures: bool) -> int:
 
 
 @given(lives(), st.randoms(use_true_random=False))
-@slow(15)
+@slow(60)
 def test_neither_order_nor_erasures_change_what_is_earned(lives_: list[Any], dice: random.Random) -> None:
     plainly = access.of(live(lives_, random.Random(0), erasures=False), NOW).intervals
     referrer = live(lives_, dice, erasures=True)
