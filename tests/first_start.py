@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import requests
 
 from tests.operator_browser import Form, Operator
-from tests.paypal_shop import free_port, until
+from tests.paypal_shop import PAGE_S, free_port, until
 from tests.sandbox_process import REPOSITORY, Sandbox
 from web.setup.guard import COOKIE
 
@@ -77,10 +76,9 @@ class Installation:
                 said: dict[str, Any] = requests.get(f"{self.url}/health", timeout=5).json()
                 if said["status"] == status:
                     return said
-            time.sleep(0.1)
             return None
 
-        found: dict[str, Any] = until(look, f"{status}\n{self.console()[-3000:]}", START_S)
+        found: dict[str, Any] = until(look, f"{status}\n{self.console()[-3000:]}", START_S, PAGE_S)
         return found
 
     def address(self) -> str:

@@ -33,6 +33,8 @@ SECRET_KEY = "a-key-that-signs-the-links-of-tests"
 ADMIN = 4242
 START_S = 20.0
 PATIENCE_S = 30.0
+PAGE_S = 0.5
+"""Between two looks at a page: one visitor may ask for one sixty times a minute, and each look is work."""
 PLANS = (
     (REPOSITORY / "plans.toml")
     .read_text()
@@ -87,15 +89,15 @@ _people = itertools.count(1000)
 _places = itertools.count(1)
 
 
-def until(look: Callable[[], T], what: str, timeout: float = PATIENCE_S) -> T:
-    """Look until there is something to see, and return it."""
+def until(look: Callable[[], T], what: str, timeout: float = PATIENCE_S, every: float = 0.01) -> T:
+    """Look *every* so many seconds until there is something to see, and return it; at pages: :data:`PAGE_S`."""
     deadline = time.monotonic() + timeout
     while True:
         seen = look()
         if seen:
             return seen
         assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def _newest_plans() -> str:
@@ -367,6 +369,10 @@ class Buyer:
     def page(self) -> requests.Response:
         """Open the link."""
         return self.browser.get(self.link, timeout=20)
+
+    def until_page(self, fits: Callable[[str], bool], what: str) -> str:
+        """Open the link until the offer on it *fits*; its text. No other page counts as one without something."""
+        return until(lambda: page.text if (page := self.page()).ok and fits(page.text) else "", what, every=PAGE_S)
 
     def click(self) -> requests.Response:
         """Press the button; the redirect is not followed."""

@@ -10,7 +10,7 @@ from models.catalogue import VersionInfo
 from models.event_kinds import PricesCut
 from models.tables import Event, Order, Override
 from tests.operator_browser import Form, Operator, form_to, said
-from tests.paypal_shop import ADMIN, PayPalShop, heading, until
+from tests.paypal_shop import ADMIN, PAGE_S, PayPalShop, heading, until
 
 LARGEST = 60_000
 
@@ -51,7 +51,7 @@ def test_a_price_holds_at_once_and_open_invoices_keep_theirs(shop: PayPalShop, a
     assert "$5.00" in other.page().text, "nothing holds before it is confirmed"
 
     keep(admin, check)
-    until(lambda: "$6.00" in other.page().text, "the new price")
+    other.until_page(lambda text: "$6.00" in text, "the new price")
     assert Order.select().where(Order.user == waiting.id).get().amount == 500
     (row,) = audit.newest(Wanted(act="edit_shop"), 1)
     assert row.by == ADMIN and row.refused is None
@@ -140,7 +140,7 @@ def test_a_new_pack_is_sold(shop: PayPalShop, admin: Operator) -> None:
     page = admin.send(form, 200, code="songs_7", **words, **{"v__prices__USD": "1.50", "v__prices__XTR": ""})
     assert said(page, "changes") == "new: 7 songs, $1.50"
     keep(admin, page)
-    assert heading(until(lambda: _offered(shop, "songs_7"), "the offer")) == "7 songs"
+    assert heading(until(lambda: _offered(shop, "songs_7"), "the offer", every=PAGE_S)) == "7 songs"
 
 
 def _offered(shop: PayPalShop, code: str):  # type: ignore[no-untyped-def]
@@ -161,11 +161,11 @@ def test_a_setting_holds_everywhere_until_its_default_is_taken(shop: PayPalShop,
     form = form_to(admin.page("/console/settings"), "/console/settings/TERMS_URL")
     page = admin.send(form, value="https://example.org/terms")
     assert "TERMS_URL" in said(page, "notice") and "Set by Alba" in said(page, "TERMS_URL")
-    until(lambda: "https://example.org/terms" in buyer.page().text, "the terms on the offer's page")
+    buyer.until_page(lambda text: "https://example.org/terms" in text, "the terms on the offer's page")
     form = form_to(admin.page("/console/settings"), "/console/settings/TERMS_URL")
     page = admin.send(form, default="1")
     assert "This is the default" in said(page, "TERMS_URL")
-    until(lambda: "https://example.org/terms" not in buyer.page().text, "the default")
+    buyer.until_page(lambda text: "https://example.org/terms" not in text, "the default")
     acts = audit.newest(Wanted(act="edit_settings"), 2)
     assert [row.detail for row in acts] == [
         {"name": "TERMS_URL", "value": None},

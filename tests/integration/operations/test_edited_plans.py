@@ -10,7 +10,7 @@ import requests
 from pyrogram.types import Message
 
 from tests.daemon_process import Chat, chat, labels
-from tests.paypal_shop import PayPalShop, heading, order_id, until
+from tests.paypal_shop import PayPalShop, heading, order_id
 from tests.sandbox_process import REPOSITORY
 from tests.town import Town
 
@@ -67,7 +67,7 @@ def test_an_edit_made_while_upkeep_is_down_holds_at_its_start(shop: PayPalShop) 
     shop.upkeep.kill()
     file.write_text(before.replace('USD = "5.00"', 'USD = "7.00"'))
     shop.upkeep.start()
-    until(lambda: "$7.00" in shop.buyer().page().text, "the price of the edit")
+    shop.buyer().until_page(lambda text: "$7.00" in text, "the price of the edit")
 
     shop.write_plans(before)
     assert "$5.00" in shop.buyer().page().text

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import requests
 from tests.daemon_process import Chat, chat
 from tests.first_start import Founder, Installation, installation, secrets_in
 from tests.operator_browser import said
-from tests.paypal_shop import until
+from tests.paypal_shop import PAGE_S, until
 from tests.sandbox_process import Sandbox
 
 CODE = "a-code-of-twenty-characters-1"
@@ -73,7 +72,7 @@ async def test_another_code_opens_the_shop_that_is_there(daemon_sandbox: Sandbox
     page = founder.press(founder.begin(f"/setup/{CODE}"), "what", value="backup")
     founder.upload(empty.home / "lost" / packed.relative_to(empty.volume))
     founder.fill(founder.page("/setup/backup"), passphrase="")
-    page = until(lambda: founder.at_last("/setup/", "api_id"), "what the backup does not hold", 40)
+    page = until(lambda: founder.at_last("/setup/", "api_id"), "what the backup does not hold", 40, PAGE_S)
     assert "Step 2 of" in page
     async with chat(daemon_sandbox, admin=True) as admin:
         await bring_up(daemon_sandbox, founder, admin, page)
@@ -143,12 +142,5 @@ def from_the_link_on(founder: Founder, admin_id: int) -> None:
 
 
 def seen(founder: Founder, path: str, part: str) -> str:
-    """The page once it holds this; looked at as often as a page that refreshes itself may."""
-
-    def look() -> str:
-        if part in (page := founder.page(path)):
-            return page
-        time.sleep(0.5)
-        return ""
-
-    return until(look, f"{part} on {path}", 60)
+    """The page once it holds this."""
+    return until(lambda: page if part in (page := founder.page(path)) else "", f"{part} on {path}", 60, PAGE_S)
