@@ -10,7 +10,7 @@ import re
 import ssl
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ import requests
 
 from tests import caddy, machine
 from tests.caddy import Caddy
-from tests.paypal_shop import PayPalShop, free_port, until
+from tests.paypal_shop import PAGE_S, PayPalShop, free_port, until
 
 LINKS_A_MINUTE = 20
 """What one visitor may press of the button on a payment page."""
@@ -126,15 +126,17 @@ def test_slow_clients_are_cut_and_others_are_served(front: Caddy) -> None:
     with ThreadPoolExecutor(len(clients)) as pool:
         ends = [pool.submit(_all_of, client) for client in clients]
         # Then everybody else is served meanwhile, and each of them is let go
-        until(lambda: _served(front) and all(end.done() for end in ends), "the end of slow clients", CUT_WITHIN_S)
+        until(lambda: _meanwhile(front, ends), "the end of slow clients", CUT_WITHIN_S, PAGE_S)
 
     assert not [end for end in ends if end.result().startswith(b"HTTP/1.1 200")]
     for client in clients:
         client.close()
 
 
-def _served(front: Caddy) -> bool:
-    return front.visitor().get(f"{front.url}/health/live", timeout=5).ok
+def _meanwhile(front: Caddy, ends: list[Future[bytes]]) -> bool:
+    """Have somebody else served; whether all slow clients were let go."""
+    assert front.visitor().get(f"{front.url}/health/live", timeout=5).ok
+    return all(end.done() for end in ends)
 
 
 def _all_of(client: ssl.SSLSocket) -> bytes:
