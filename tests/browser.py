@@ -92,9 +92,9 @@ def faults(driver: webdriver.Chrome) -> list[str]:
 
 
 def inspect(driver: webdriver.Chrome, name: str) -> None:
-    """Photograph the page, and have it examined by day on a telephone and by night on a desk."""
+    """Photograph the page, and have it examined at both sizes, by day and by night."""
     photograph(driver, name)
-    for width, scheme in ((390, "light"), (1280, "dark")):
+    for width, scheme in itertools.product(SIZES, ("light", "dark")):
         show(driver, width, scheme)
         assert faults(driver) == [], (name, width, scheme)
     show(driver, 390, "light")

@@ -150,6 +150,7 @@ def test_what_is_refused_or_broken_is_clean_too(shop: Web, browser: webdriver.Ch
 
 def test_the_way_in_is_clean_too(shop: Web, browser: webdriver.Chrome) -> None:
     browser.get(f"{shop.url}/console/login/{console_sessions.make_link(ADMIN, int(time.time()))}")
+    assert heading(browser) == "Log in to the console"
     photograph(browser, "console-login")
     assert faults(browser) == []
     press(browser, "log-in")
