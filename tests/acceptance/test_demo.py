@@ -1,5 +1,6 @@
 """The page of ``make demo``, in a browser: what plays by itself, and what somebody does who touches it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,11 +186,13 @@ def test_two_visitors_do_not_see_each_others_customer(visit: Visit, demo: Demo, 
         other = Visit(driver).take_over()
         assert other.one("#customer-who").get_attribute("textContent") != visit.one("#customer-who").text
         other.shows("under")
-        visit.shelf("photo")
+        foreign = visit.shelf("photo").partition("://")[2]
         visit.until(lambda: visit.count("img") >= 1, "a photo")
-        other.say("/help")
-        other.until(lambda: "/help" in "".join(other.texts()), "what was said")
-        assert "postcards" not in "".join(other.texts()) + other.one("#rows").text + other.one("#log").text
+        own = other.shelf("film1").partition("://")[2]
+        other.until(lambda: own in other.one("#rows").text, "one's own link")
+        other.until(lambda: "job.delivered" in other.one("#log").text, "what became of it")
+        seen = "".join(other.texts()) + other.one("#rows").text + other.one("#log").text
+        assert not re.search(rf"{re.escape(foreign)}\b", seen)
 
 
 def test_it_starts_anew(visit: Visit) -> None:
