@@ -196,13 +196,24 @@ async def test_what_telegram_refunds_while_it_is_down_is_taken_back(daemon_sandb
         assert "Tu plan: Gratis" in (await customer.ask("/start")).text
 
 
+DOLLARS_ALONE = """
+[plans.dollars]
+level = 3
+days = 30
+prices = { USD = "15.00" }
+max_mib = 100
+title = { en = "Dollars alone" }
+description = { en = "Nothing but money." }
+limits = { photo = "unlimited", video = "unlimited", music = "unlimited", apk = "no", document = "no", text = "no" }
+"""
+
+
 @pytest.fixture
 def renewing(daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon whose premium plan renews itself, and whose VIP has no price in Stars, in place of the shared one."""
-    plans = (REPOSITORY / "plans.toml").read_text()
+    """A daemon whose premium plan renews itself, and one of whose plans has no price in Stars, for the shared one."""
+    plans = (REPOSITORY / "plans.toml").read_text().replace("[plans.premium]\n", "[plans.premium]\nrenews = true\n")
     file = tmp_path / "plans.toml"
-    plans = plans.replace('{ XTR = 1000, USD = "10.00" }', '{ USD = "10.00" }')
-    file.write_text(plans.replace("[plans.premium]\n", "[plans.premium]\nrenews = true\n"))
+    file.write_text(plans + DOLLARS_ALONE)
     with (
         daemon_process.at_rest(shared_daemon),
         daemon_process.daemon(daemon_sandbox, tmp_path / "data", PLANS_FILE=str(file)) as running,
@@ -215,7 +226,8 @@ async def test_a_subscription_renews_is_cancelled_and_taken_up_again(daemon_sand
         await other.ask("/start")
         await customer.ask("/language en")
         offered = await customer.ask("/premium")
-        assert "VIP" not in offered.text, "without PayPal nobody can pay for it"
+        assert "VIP" in offered.text
+        assert "Dollars alone" not in offered.text, "without PayPal nobody can pay for it"
         offer = await customer.press(offered, PREMIUM)
         address = button(offer, "Subscribe for 500 ⭐").url
         with pytest.raises(RPCError, match="BOT_PRECHECKOUT_FAILED"):
