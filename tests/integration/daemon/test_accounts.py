@@ -113,10 +113,10 @@ async def test_standbys_are_looked_at_once_a_day(daemon_sandbox: Sandbox, alone:
     with alone.opened() as now, transaction():
         Account.update(seen_at=now - 86_400).where(Account.id.in_(ids)).execute()
     daemon_sandbox.control("POST", "/faults", {"fault": "revoke", "account": lost["id"]})
-    alone.start(wait_for="standby.failed")
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.say("/language en")
-        told = await admin.until(lambda it: (it.text or "").startswith("⚠️ Standby"), timeout=20)
+        alone.start(wait_for="standby.failed")
+        told = await admin.until(lambda it: (it.text or "").startswith("⚠️") and "Standby" in it.text, timeout=20)
         assert len(labels(told)) == 1
     with alone.opened() as now:
         found = [known for each in ids if (known := pool.get(each)) is not None]
