@@ -675,6 +675,9 @@ def test_the_audits_memory_does_not_grow_with_the_ledger() -> None:
             for number in range(copies, 2 * copies)
         ]
         Event.insert_many(receipts).execute()
+        return min(peak() for _ in range(3))  # without what another thread of the process takes meanwhile
+
+    def peak() -> int:
         tracemalloc.start()
         try:
             assert payments.audit() == []
