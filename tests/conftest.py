@@ -1,7 +1,7 @@
 """What every test may ask for."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -26,6 +26,16 @@ FAST = ("integration/transfer", "integration/sandbox", "integration/web", "integ
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take long in front, so that no worker is left alone with one at the end."""
     items.sort(key=lambda item: _speed(item.path.relative_to(TESTS).as_posix()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a daemon logged last beside the test that failed on it."""
+    report = yield
+    if report.failed:
+        daemons = (it for it in getattr(item, "funcargs", {}).values() if isinstance(it, Daemon))
+        report.sections += [("log", "\n".join(map(str, each.log()[-15:]))) for each in daemons]
+    return report
 
 
 def _speed(file: str) -> int:
