@@ -10,11 +10,11 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from config.texts import LANGUAGES, translator
+from config.texts import DEFAULT_LANGUAGE, LANGUAGES, translator
 from models import database, notes
 from models.setup import opening
 from tests import sandbox_process
-from tests.browser import PATIENCE_S, chromium, complaints, heading, photograph, press, show
+from tests.browser import PATIENCE_S, chromium, complaints, heading, inspect, photograph, press, show
 from tests.daemon_process import chat
 from tests.first_start import NOBODY, START_S, Installation, installation, secrets_in
 from tests.paypal_shop import until
@@ -130,11 +130,12 @@ def test_every_page_fits_in_every_language(browser: webdriver.Chrome, tmp_path: 
     with installation(NOBODY, tmp_path, LANGUAGE=language) as empty:
         empty.start().until("setup")
         texts = translator(language)
+        look = inspect if language == DEFAULT_LANGUAGE else photograph
         browser.get(empty.url + empty.address())
         assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == language
         press(browser, "begin")
         press(browser, "backup")
-        photograph(browser, f"setup-{language}-backup")
+        look(browser, f"setup-{language}-backup")
         press(browser, "back")
         database.open_database(empty.volume / "peaje.db")
         for step in Step:
@@ -149,7 +150,7 @@ def test_every_page_fits_in_every_language(browser: webdriver.Chrome, tmp_path: 
             assert heading(browser) == TITLES[step](texts)
             asked = browser.find_element(By.ID, "page").get_attribute("data-ask")
             assert asked is None or asked.startswith("/"), "the page asks an address of its own, or none"
-            photograph(browser, f"setup-{language}-{step}")
+            look(browser, f"setup-{language}-{step}")
         browser.get("about:blank")
         complaints(browser)
 
@@ -249,7 +250,7 @@ class Walk:
     def _kill(self, module: str) -> None:
         before = set(self._empty.pids(module))
         self._empty.kill(module)
-        until(lambda: (now := set(self._empty.pids(module))) and not now & before, f"another {module}", START_S)
+        until(lambda: (now := set(self._empty.pids(module))) and not now & before, f"another {module}", START_S, 0.1)
         self._empty.until("setup")
 
     def _restart(self) -> None:
@@ -257,7 +258,7 @@ class Walk:
         assert self._empty.process is not None
         self._empty.process.kill()
         self._empty.process.wait()
-        until(lambda: not any(map(self._empty.pids, PROGRAMS)), "the end of all programs", START_S)
+        until(lambda: not any(map(self._empty.pids, PROGRAMS)), "the end of all programs", START_S, 0.1)
         self._empty.start().until("setup")
 
 

@@ -6,7 +6,7 @@ import html
 import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ OPERATOR = "peaje_operator"
 ACCOUNTS, LOGIN = "/console/accounts", "/console/accounts/login"
 ANSWER = f"{LOGIN}/answer"
 WAITING = 20
+LOOK_S = 0.25
+"""The console answers a visitor 240 times a minute."""
+ASKED = "Telegram is being asked"
 FAULT = re.compile(r'id="fault" role="alert">(.*?)</p>')
 
 
@@ -81,13 +84,18 @@ def code_of(sandbox: Sandbox, phone: str) -> str:
 
 def settled(admin: Operator, page: str) -> str:
     """The page of the log-in once Telegram has answered: it is shown again until then."""
-    deadline = time.monotonic() + WAITING
-    while time.monotonic() < deadline:
-        if "Telegram is being asked" not in page:
-            return page
-        time.sleep(0.1)  # as the page itself is shown again, but sooner
-        page = admin.follow(admin.get(LOGIN)).text
-    raise AssertionError(page)
+    return shown_in_time(admin, lambda text: ASKED not in text) if ASKED in page else page
+
+
+def shown_in_time(admin: Operator, fits: Callable[[str], bool]) -> str:
+    """The page of the log-in once it *fits*; as the page itself is shown again, but sooner."""
+
+    def look() -> str:
+        page = admin.follow(admin.get(LOGIN))
+        assert page.ok, page.text
+        return page.text if fits(page.text) else ""
+
+    return until(look, "the next page of the log-in", WAITING, LOOK_S)
 
 
 def begin(admin: Operator, number: str) -> str:
@@ -355,24 +363,15 @@ async def scanned(town: Town, admin: Operator, person: dict[str, Any]) -> None:
         await phone.invoke(raw.functions.auth.AcceptLoginToken(token=bytes.fromhex(token)))
 
 
-def shown_in_time(admin: Operator, words: str) -> str:
-    """The page of the log-in, which is shown again until it says *words*."""
-    deadline = time.monotonic() + WAITING
-    while words not in (page := admin.follow(admin.get(LOGIN)).text):
-        assert time.monotonic() < deadline, page
-        time.sleep(0.1)  # as the page itself is shown again, but sooner
-    return page
-
-
 async def test_a_qr_code_logs_in(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
     await scanned(town, admin, reserve)
-    shown_in_time(admin, "is logged in.")
+    shown_in_time(admin, lambda text: "is logged in." in text)
 
 
 async def test_after_a_qr_code_the_password_is_asked(town: Town, admin: Operator, reserve: dict[str, Any]) -> None:
     town.sandbox.control("POST", "/faults", {"fault": "password", "account": reserve["id"], "password": "open sesame"})
     await scanned(town, admin, reserve)
-    page = shown_in_time(admin, "Two-step password")
+    page = shown_in_time(admin, lambda text: "Two-step password" in text)
     assert "is logged in." in await asyncio.to_thread(answer, admin, page, "open sesame")
 
 
@@ -382,7 +381,7 @@ def test_a_daemon_killed_in_the_middle_begins_again(town: Town, admin: Operator,
     town.daemon.kill()
     admin.send(form_to(page, ANSWER), answer=code)
     town.daemon.start()
-    shown_in_time(admin, "restarted meanwhile")
+    shown_in_time(admin, lambda text: "restarted meanwhile" in text)
     page = answer(admin, begin(admin, reserve["phone"]), code_of(town.sandbox, reserve["phone"]))
     assert "is logged in." in page
 

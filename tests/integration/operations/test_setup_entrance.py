@@ -184,7 +184,7 @@ def test_a_kill_of_each_program_loses_nothing(empty: Installation, founder: Foun
     for module in ("web.setup", "daemon.setup", "daemon.supervision.watchdog"):
         before = set(empty.pids(module))
         empty.kill(module)
-        until(partial(_is_another, empty, module, before), f"another {module}", 20)
+        until(partial(_is_another, empty, module, before), f"another {module}", 20, 0.1)
         until(partial(_answers, empty.port), "the web program", 20)
         assert 'id="f-api_id"' in founder.page("/setup/step/application")
 
