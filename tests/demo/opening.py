@@ -68,6 +68,8 @@ def _told(show: Show, origin: str) -> str:
     return f"""
   the page  {origin}        two telephones; nobody but this machine can open it
 {unchecked}
+  console   {show.console}
+            the operator's, in any browser: once, within ten minutes; /console on their telephone gives another
   health    {running.base_url}/health
   status    .venv/bin/supervisorctl status            (also: restart peaje:daemon)
   logs      DB_PATH={shown(running.data)} .venv/bin/python manage.py logs -f

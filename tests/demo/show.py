@@ -25,6 +25,9 @@ FILES = REPOSITORY / "build" / "demo-shelf"
 LONGEST = 4_000
 """Characters of a message, as Telegram has it, nearly."""
 
+LINK = re.compile(re.escape(PUBLIC) + r"(/console/login/\S+)")
+"""The way into the console, as the bot writes it."""
+
 Tell = Callable[[str], None]
 
 
@@ -39,6 +42,8 @@ class Show:
         self.visitors = Visitors()
         self.running: Installation
         self.operator: Phone
+        self.console = ""
+        """A link into the console, good once and for ten minutes."""
         self.examples: list[Example] = []
         self.switches: Switches
         self.underneath: Underneath
@@ -94,6 +99,9 @@ class Show:
         self.operator = await Phone(scenario, person, "operator", self.visitors.tell).start()
         said = await self.operator.say("/language en")
         await self.operator.hear(lambda message: bool(message.reply_markup), said.id)
+        asked = await self.operator.say("/console")
+        answer = await self.operator.hear(lambda message: LINK.search(message.text or "") is not None, asked.id)
+        self.console = self._front_url + LINK.findall(answer.text)[0]
         self.operator.hide()
 
     # ---- what a page sees

@@ -1,6 +1,7 @@
 """``make demo`` from its first line to Ctrl-C: on the loopback alone, for a browser that shows its page."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from tests import demo_process
+from tests.console_visitor import ConsoleVisitor
 from tests.demo_process import Demo
 
 WAIT_S = 60
@@ -106,6 +108,15 @@ def test_the_shops_pages_stay_themselves(demo: Demo) -> None:
     assert f"frame-ancestors {demo.url}" in shown.headers["Content-Security-Policy"]
     assert "script-src" not in shown.headers["Content-Security-Policy"]
     assert 'href="https://t.me' not in shown.text
+
+
+def test_the_terminal_leads_into_the_console(demo: Demo) -> None:
+    found = re.search(r"console +(http://[\d.:]+)(/console/login/\S+)", demo.said())
+    assert found
+    browser = ConsoleVisitor(found[1])
+    assert "Alba" in browser.get(found[2]).text
+    assert "Today" in browser.follow(browser.post(found[2], Origin=browser.url)).text
+    assert browser.post(found[2], Origin=browser.url).status_code == 410
 
 
 def test_ctrl_c_ends_all_with_0(demo: Demo) -> None:
