@@ -4,7 +4,9 @@ import ctypes
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn, TextIO
 
 from config import logging as log
@@ -17,6 +19,9 @@ SUPERVISOR = "PEAJE_SUPERVISOR"
 
 SETUP = "PEAJE_SETUP"
 """Environment variable that the launcher sets for programs that run set-up: what it asks for may be missing yet."""
+
+_PREPARED, _LINK = "PEAJE_PREPARED", "PEAJE_LINK"
+"""What the launcher tells itself when it executes itself anew: supervisord's configuration, and a link to remove."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -49,6 +54,21 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
         for warning in loaded.warnings:
             logger.warning("settings.warned: %s", warning)
     return loaded
+
+
+def hand_over(config: Path, link: Path | None) -> NoReturn:
+    """Execute this program anew, with nothing of what it has loaded, for :func:`prepared`.
+
+    SIGTERM waits meanwhile: process 1 would ignore it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, _PREPARED: str(config), _LINK: str(link or "")})
+
+
+def prepared() -> tuple[Path, Path | None] | None:
+    """The arguments of :func:`hand_over`, once; None where the launcher has not called it."""
+    config, link = os.environ.pop(_PREPARED, None), os.environ.pop(_LINK, None)
+    return (Path(config), Path(link) if link else None) if config else None
 
 
 def refuse(faults: Iterable[str]) -> NoReturn:

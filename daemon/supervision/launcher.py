@@ -4,14 +4,12 @@ Where nothing is set up yet, supervisord runs set-up (:mod:`daemon.supervision.f
 launcher executes itself anew.
 
 In the container it is process 1. It checks first, because supervisord would restart a program that ends at once over
-and over. It runs supervisord in its own process, so that signals and orphans reach their handlers and the watchdog is
-watched too. It turns supervisord's exit code, which is 0 even when the watchdog gave up, into the one that a platform
-acts on.
+and over. supervisord runs in the same process (:mod:`daemon.supervision.supervisor`), so that signals and orphans reach
+their handlers and the watchdog is watched too.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import logging
 import os
@@ -22,15 +20,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
-import peewee
-from supervisor.medusa import asyncore_25 as asyncore
-from supervisor.options import ServerOptions
-from supervisor.process import EventListenerPool
-from supervisor.states import EventListenerStates, ProcessStates, SupervisorStates
-from supervisor.supervisord import Supervisor
 
 from config import advice, plans, port, program
 from config import logging as log
@@ -46,13 +38,11 @@ from config.settings import (
     load_log_place,
 )
 from config.texts import Message, said, translator
-from daemon.supervision import first_start, programs
-from daemon.supervision.watchdog import CrashLoop
+from daemon.supervision import first_start, programs, supervisor
 from models import catalogue, database
 from models.accounts import pool
 from models.errors import BackupError, SchemaTooNew
-from models.event_kinds import IncidentKey
-from models.maintenance import backups, health, integrity, restoring
+from models.maintenance import backups, integrity, restoring
 
 CONTAINER_USER = "peaje"
 
@@ -134,7 +124,8 @@ def launch(settings: Settings, config: Path, *, is_setup: bool = False) -> int:
                 first_start.close(settings)
                 for warning in advice.warnings(settings, t):
                     logger.warning("settings.warned: %s", warning)
-            return _supervise(settings, user, config)
+            os.set_inheritable(lock.fileno(), True)
+            return _supervise(settings, user, config, is_setup=is_setup)
     except BlockingIOError:
         logger.error("%s", t.gettext("another launcher already runs on {path}", path=settings.db_path))
         return EXIT_AWAY
@@ -235,15 +226,12 @@ def _hand_over(directory: Path, user: _User) -> None:
         os.chown(path, user.uid, user.gid, follow_symlinks=False)
 
 
-def _supervise(settings: Settings, user: _User, config: Path) -> int:
-    """Run supervisord until it ends, and return the exit code."""
-    t = translator(settings.language)
-    run, pointer = _runtime_directory(settings, user)
-    verdict = run / "verdict"
-    verdict.unlink(missing_ok=True)
-    (run / programs.ANEW).unlink(missing_ok=True)
-    # A killed predecessor leaves its socket, and supervisord would complain in plain text among the JSON lines.
-    (run / "supervisor.sock").unlink(missing_ok=True)
+def _supervise(settings: Settings, user: _User, config: Path, *, is_setup: bool) -> int:
+    """Have supervisord run: for set-up here, because it begins anew afterwards, else in place of this program."""
+    run, link = _runtime_directory(settings, user)
+    for left in (supervisor.VERDICT, programs.ANEW, "supervisor.sock"):
+        # A killed predecessor leaves its socket, and supervisord would complain in plain text among the JSON lines.
+        (run / left).unlink(missing_ok=True)
     os.environ |= {
         program.SUPERVISOR: str(os.getpid()),
         "PEAJE_RUN": str(run),
@@ -255,107 +243,9 @@ def _supervise(settings: Settings, user: _User, config: Path) -> int:
         "HOME": user.home,
     }
     logger.info("programs.starting", extra={"user": user.name, "run": str(run)})
-    try:
-        _run_supervisord(config, settings, verdict)
-    except SystemExit as end:
-        if end.code == EXIT_OK:  # asked to stop before it had begun
-            raise
-        file = settings.logs / "supervisord.txt"
-        logger.error("%s", t.gettext("supervisord ended with {code}, see {file}", code=end.code, file=file))
-        return EXIT_GAVE_UP
-    finally:
-        if pointer and _points_to(pointer, run):
-            pointer.unlink(missing_ok=True)
-    if verdict.exists():
-        reason = verdict.read_text("utf-8")
-        _open_incident(settings, reason)
-        logger.critical("%s", t.gettext("given up: {reason}", reason=reason))
-        return EXIT_GAVE_UP
-    logger.info("programs.stopped")
-    return EXIT_OK
-
-
-def _open_incident(settings: Settings, reason: str) -> None:
-    """Open an incident, which the daemon of the next start tells the admins."""
-    try:
-        database.open_database(settings.database_file)
-        health.open_incident(IncidentKey.CRASH_LOOP, reason, int(time.time()))
-    except peewee.DatabaseError as error:
-        logger.warning("incident.unrecorded", extra={"reason": str(error)})
-    finally:
-        database.close_database()
-
-
-class _Options(ServerOptions):
-    def cleanup_fds(self) -> None:
-        """Close nothing: after a reload supervisord would take the lock and the log for leaks."""
-
-
-class _Supervisor(Supervisor):
-    """Watches the watchdog, which watches all others: it must stay alive, and be ready again after each event.
-
-    *verdict* is the file for the reason for giving up, shared with the watchdog.
-    """
-
-    def __init__(self, options: ServerOptions, settings: Settings, verdict: Path) -> None:
-        super().__init__(options)
-        self._t = translator(settings.language)
-        self._stale_s = settings.watchdog_stale
-        self._crashes = CrashLoop(settings.watchdog_crashes, settings.watchdog_window)
-        self._verdict = verdict
-        self._hung_since: dict[int, float] = {}
-
-    def tick(self, now: float | None = None) -> None:
-        """Run each round, after dead processes were noted and before they are restarted."""
-        super().tick(now)
-        monotonic = time.monotonic()
-        self._kill_hung_listeners(monotonic)
-        if self.options.mood >= SupervisorStates.RUNNING:
-            self._check_dead_listeners(monotonic)
-
-    def _kill_hung_listeners(self, monotonic: float) -> None:
-        """Kill a listener that has not been ready for too long. supervisord restarts it."""
-        running = [each for each in self._listeners() if each.state == ProcessStates.RUNNING]
-        hung = [each for each in running if each.listener_state != EventListenerStates.READY]
-        self._hung_since = {each.pid: self._hung_since.get(each.pid, monotonic) for each in hung}
-        for each in hung:
-            if monotonic - self._hung_since[each.pid] > self._stale_s:
-                found = {"program": each.config.name, "pid": each.pid}
-                logger.error("listener.hung", extra=found)
-                each.signal(signal.SIGKILL)
-                del self._hung_since[each.pid]
-
-    def _check_dead_listeners(self, monotonic: float) -> None:
-        """Give up when a listener cannot be started or crashes over and over: nothing else counts its crashes."""
-        for each in self._listeners():
-            if each.state == ProcessStates.FATAL:
-                self._give_up(self._t.gettext("{program} cannot be started", program=each.config.name))
-            elif each.state == ProcessStates.EXITED:
-                logger.error("listener.crashed", extra={"program": each.config.name, "code": each.exitstatus})
-                if self._crashes.crashed(each.config.name, monotonic):
-                    self._give_up(self._t.gettext("{program} keeps crashing", program=each.config.name))
-
-    def _give_up(self, reason: str) -> None:
-        self._verdict.write_text(reason, "utf-8")
-        self.options.mood = SupervisorStates.SHUTDOWN
-
-    def _listeners(self) -> list[Any]:
-        pools = [group for group in self.process_groups.values() if isinstance(group, EventListenerPool)]
-        return [each for pool in pools for each in pool.processes.values()]
-
-
-def _run_supervisord(config: Path, settings: Settings, verdict: Path) -> None:
-    """Do what ``supervisord.main`` does, with our options: run, and run again after each ``supervisorctl reload``."""
-    first, mood = True, SupervisorStates.RESTARTING
-    while mood >= SupervisorStates.RESTARTING:
-        options = _Options()
-        options.realize(["-c", str(config)])
-        options.first, options.test = first, False
-        with contextlib.suppress(asyncore.ExitNow):
-            _Supervisor(options, settings, verdict).main()
-        options.close_httpservers()
-        options.close_logger()
-        first, mood = False, options.mood
+    if is_setup:
+        return supervisor.run(settings, config, link)
+    program.hand_over(config, link)
 
 
 def _runtime_directory(settings: Settings, user: _User) -> tuple[Path, Path | None]:
@@ -385,14 +275,6 @@ def _make_link(link: Path, target: Path) -> Path | None:
         draft.unlink(missing_ok=True)
         return None
     return link
-
-
-def _points_to(link: Path, target: Path) -> bool:
-    """Does the link still point to *target*? An instance started later points it to its own directory."""
-    try:
-        return link.readlink() == target
-    except OSError:
-        return False
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:

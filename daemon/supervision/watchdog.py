@@ -16,7 +16,6 @@ import shutil
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,6 +29,7 @@ from config import program
 from config.settings import EXIT_OK, Settings
 from config.texts import translator
 from config.units import MIB
+from daemon.supervision.crashes import CrashLoop
 from models import database
 from models.event_kinds import IncidentKey
 from models.maintenance import health
@@ -42,27 +42,6 @@ ROOM_TO_WRITE = MIB
 """With fewer bytes free on the disk, heartbeats may be missing because they cannot be written."""
 
 Event = tuple[str, Mapping[str, str]]
-
-
-class CrashLoop:
-    """Counts the crashes of each program. More than *limit* within *window_s* seconds are a loop."""
-
-    def __init__(self, limit: int, window_s: int) -> None:
-        self._limit = limit
-        self._window_s = window_s
-        self._crashes: dict[str, deque[float]] = {}
-
-    def crashed(self, name: str, monotonic: float) -> bool:
-        """Note a crash of program *name*; True when it completes a loop."""
-        crashes = self._crashes.setdefault(name, deque())
-        crashes.append(monotonic)
-        while crashes[0] <= monotonic - self._window_s:
-            crashes.popleft()
-        return len(crashes) > self._limit
-
-    def is_likely(self, name: str) -> bool:
-        """Has program *name* come more than half way to a loop?"""
-        return len(self._crashes.get(name, ())) > max(1, self._limit // 2)
 
 
 class QuietPeriod:

@@ -43,7 +43,12 @@ LONG = 50
 """Lines of a function, its docstring not counted."""
 
 
-SENTENCES = ("config.program", "daemon.supervision.launcher", "daemon.supervision.watchdog")
+SENTENCES = (
+    "config.program",
+    "daemon.supervision.launcher",
+    "daemon.supervision.supervisor",
+    "daemon.supervision.watchdog",
+)
 """Where the log ends with a sentence for the operator: a fault of configuration, or why it was given up."""
 
 

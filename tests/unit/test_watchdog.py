@@ -1,6 +1,7 @@
 """What the watchdog decides, without supervisord."""
 
-from daemon.supervision.watchdog import CrashLoop, Heartbeats, QuietPeriod
+from daemon.supervision.crashes import CrashLoop
+from daemon.supervision.watchdog import Heartbeats, QuietPeriod
 
 
 def test_more_crashes_than_allowed_within_the_window_are_a_loop() -> None:
