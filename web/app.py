@@ -16,6 +16,7 @@ from models.catalogue import Catalogue
 from models.overrides import Overrides
 from web import complaints, edge, front, headers, health, metrics, pages, rendering, webhook
 from web.arrival import LARGEST_BODY
+from web.checks import Health
 from web.console import sections
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
@@ -37,7 +38,7 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
         MAX_CONTENT_LENGTH=LARGEST_BODY,
     )
     shop = build_shop(settings, catalogue)
-    checks = health.Health(settings.db_path, shop.paypal if shop else None)
+    checks = Health(settings.db_path, shop.paypal if shop else None)
     app.extensions["health"] = checks
     app.extensions["metrics"] = metrics.Metrics(settings, checks)
     app.register_blueprint(health.blueprint)

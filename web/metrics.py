@@ -30,7 +30,7 @@ from models.jobs.states import ENDED
 from models.maintenance import health
 from models.money import metric_queries
 from web import processes
-from web.health import Health, Status
+from web.checks import Health, Status
 
 blueprint = Blueprint("metrics", __name__)
 

@@ -31,7 +31,7 @@ from models.users import UserInfo
 from web import messages
 from web.messages import Owned
 from web.paypal import branding
-from web.paypal.shop import current_shop
+from web.paypal.serving import current_shop
 from web.rate_limits import limiter
 from web.rendering import outcome, page
 

@@ -18,7 +18,7 @@ from models.money.webhooks import Received
 from web.paypal import events
 from web.paypal.client import PayPalError
 from web.paypal.parsing import PROVIDER
-from web.paypal.shop import current_shop
+from web.paypal.serving import current_shop
 from web.paypal.signature import CertificateUnavailable, Forged
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from cryptography import x509
-from flask import current_app
 
 from config.plans import Article
 from config.settings import Settings
@@ -210,9 +209,3 @@ def build_shop(settings: Settings, catalogue: Catalogue) -> Shop | None:
         renewals=Renewals(paypal, catalogue, backend_url),
         verifier=verifier,
     )
-
-
-def current_shop() -> Shop:
-    """The shop of the application that serves the present request."""
-    found: Shop = current_app.extensions["shop"]
-    return found

@@ -6,7 +6,7 @@ import time
 import requests
 
 from config.settings import Settings
-from web.health import Health, Status
+from web.checks import Health, Status
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)

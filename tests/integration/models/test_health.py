@@ -8,7 +8,7 @@ import pytest
 
 from models import database, notes, outbox
 from models.maintenance import health
-from web.health import Health, Status
+from web.checks import Health, Status
 from web.paypal.client import PayPal
 
 pytestmark = pytest.mark.usefixtures("database_file")
