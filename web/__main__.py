@@ -24,10 +24,10 @@ from config.texts import translator
 from config.version import VERSION
 from models import catalogue, database
 from models.catalogue import Catalogue
-from web import edge
 from web.app import create_app
+from web.edge import proxies
+from web.edge.worker import BufferingWorker
 from web.upkeep import heartbeat
-from web.worker import BufferingWorker
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Server(BaseApplication):
             # Longer than the idle time of the platform's proxy, which could otherwise meet a connection just closed.
             "keepalive": 75,
             # Who may say that the visitor came by HTTPS. Nobody may name another path than the one that was asked for.
-            "forwarded_allow_ips": ",".join(map(str, edge.NETWORKS)) if self._settings.behind_proxy else "",
+            "forwarded_allow_ips": ",".join(map(str, proxies.NETWORKS)) if self._settings.behind_proxy else "",
             "forwarder_headers": "",
             "control_socket_disable": True,
             "logger_class": AccessLog,

@@ -14,10 +14,11 @@ from config.texts import translator
 from models import database
 from models.catalogue import Catalogue
 from models.overrides import Overrides
-from web import complaints, edge, front, headers, health, metrics, pages, rendering, webhook
-from web.arrival import LARGEST_BODY
+from web import complaints, front, headers, health, metrics, pages, rendering, webhook
 from web.checks import Health
 from web.console import sections
+from web.edge import proxies
+from web.edge.arrival import LARGEST_BODY
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
 from web.setup import afterwards
@@ -43,7 +44,7 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     app.extensions["metrics"] = metrics.Metrics(settings, checks)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
-    hosts = edge.known_hosts(settings.backend_url)
+    hosts = proxies.known_hosts(settings.backend_url)
     app.before_request(lambda: _refuse_unknown(hosts))
     overrides = Overrides(settings)
     app.before_request(lambda: _connect(catalogue, overrides))
@@ -81,7 +82,7 @@ def _explain(error: HTTPException) -> Response:
 def _refuse_unknown(hosts: frozenset[str]) -> None:
     # Platforms and monitors ask for health under whatever name they have for us.
     if request.blueprint != health.blueprint.name:
-        edge.refuse_unknown(hosts)
+        proxies.refuse_unknown(hosts)
 
 
 def _connect(catalogue: Catalogue, overrides: Overrides) -> None:

@@ -5,7 +5,7 @@ import ipaddress
 from flask import current_app, request
 from flask_limiter import Limiter
 
-from web import edge
+from web.edge import proxies
 
 SITE_BITS = 64
 """An IPv6 customer is given a network of so many bits, and may use any address in it."""
@@ -14,12 +14,12 @@ SITE_BITS = 64
 def visitor() -> str:
     """Whom to count: the address that the platform's edge names where we are behind one, else the peer's.
 
-    The header counts only from there (:mod:`web.edge`): nobody else can say who they are.
+    The header counts only from there (:mod:`web.edge.proxies`): nobody else can say who they are.
     """
     peer = _address(request.remote_addr)
     if peer is None:
         return "unknown"
-    if current_app.config["BEHIND_PROXY"] and edge.is_proxy(peer):
+    if current_app.config["BEHIND_PROXY"] and proxies.is_proxy(peer):
         peer = _address(request.headers.get("X-Real-IP")) or peer
     if isinstance(peer, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((peer, SITE_BITS), strict=False))

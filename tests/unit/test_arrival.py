@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.arrival import LARGEST_BODY, LARGEST_HEAD, Arrival, Progress
+from web.edge.arrival import LARGEST_BODY, LARGEST_HEAD, Arrival, Progress
 
 GET = b"GET /health?x=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b'POST /paypal/webhook HTTP/1.1\r\nHost: a\r\ncontent-length:  11\r\n\r\n{\r\n\r\n"a":1}'

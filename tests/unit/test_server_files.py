@@ -14,7 +14,7 @@ import yaml
 
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, translator
 from tests.source_text import REPOSITORY
-from web import worker
+from web.edge import worker
 from web.setup import steps
 from web.setup.steps import Step
 

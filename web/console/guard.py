@@ -4,14 +4,11 @@ A view declares the :class:`~models.roles.Act` that it shows or does with :func:
 refused. A POST also needs the token of its session's forms, and an ``Origin`` of ours where the browser names one.
 """
 
-import hmac
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -20,9 +17,9 @@ from config.texts import Texts, translator
 from models import acts, console_sessions, users
 from models.audit import Actor, Entry
 from models.console_sessions import Kind, SessionInfo
-from models.promotion.identity import key_for
 from models.roles import POLICY, Act, Team
 from web import rendering
+from web.edge import forms
 from web.rate_limits import limiter
 
 COOKIES = {Kind.BROWSER: "__Host-console", Kind.MINI_APP: "__Host-console-app"}
@@ -31,7 +28,6 @@ TELEGRAM = "https://web.telegram.org"
 """Who may show the Mini App in a frame."""
 HOME = "/console/"
 LONGEST_PATH = 300
-TOKEN_FIELD = "token"
 FORMS = b"peaje: console forms"
 """The purpose of the key that forms' tokens are made with."""
 _ACT, _OPEN, _FRAMED = "console_act", "console_open", "console_framed"
@@ -57,7 +53,7 @@ class Visitor:
     @property
     def form_token(self) -> str:
         """What each form of this session sends back."""
-        return form_token(self.token)
+        return forms.token(FORMS, self.token)
 
 
 def section(name: str, prefix: str = "") -> Blueprint:
@@ -112,12 +108,6 @@ def number(text: str, most: int) -> int | None:
     return int(digits) if written and int(digits) <= most else None
 
 
-def form_token(token: str) -> str:
-    """The form token of the session that *token* belongs to."""
-    key = key_for(rendering.current_settings().secret_key, FORMS)
-    return hmac.new(key, token.encode(), sha256).hexdigest()
-
-
 def present_session(now: int) -> tuple[SessionInfo, str] | None:
     """The session that the browser's cookies belong to, with its token; the browser's own before the Mini App's."""
     for kind, name in COOKIES.items():
@@ -144,23 +134,6 @@ def keep(response: BaseResponse, kind: Kind, token: str) -> BaseResponse:
     return response
 
 
-def is_origin_ours() -> bool:
-    """Whether the browser says that one of our pages sent the form, or says nothing."""
-    origin = request.headers.get("Origin")
-    site = request.headers.get("Sec-Fetch-Site")
-    if site not in (None, "same-origin", "none"):
-        return False
-    if origin is None:
-        return True
-    try:
-        from_where = urlsplit(origin)
-    except ValueError:
-        return False
-    # A proxy may put another name into Host than the one that browsers know.
-    ours = {urlsplit(rendering.current_settings().backend_url or "").netloc.lower(), request.host.lower()}
-    return from_where.netloc.lower() in ours - {""} and from_where.scheme in ("http", "https")
-
-
 def in_frame(view: View) -> View:
     """Declare that Telegram's web client may show whatever a view answers, refusals too."""
     setattr(view, _FRAMED, True)
@@ -185,7 +158,7 @@ def _admit() -> BaseResponse | None:
     g.referrer_policy = "same-origin"  # under "no-referrer" a form's Origin would be "null"
     view = current_app.view_functions[request.endpoint or ""]
     if getattr(view, _OPEN, False):
-        return None if request.method != "POST" or is_origin_ours() else refused("foreign")
+        return None if request.method != "POST" or forms.is_origin_ours() else refused("foreign")
     found = _visitor()
     if found is None:
         open_to_frames()
@@ -197,7 +170,7 @@ def _admit() -> BaseResponse | None:
 
 
 def _judge(found: Visitor, act: Act | None) -> BaseResponse | None:
-    if request.method == "POST" and not _is_form_ours(found):
+    if request.method == "POST" and not forms.is_ours(request.form.get(forms.TOKEN_FIELD, ""), found.form_token):
         if act is not None:
             acts.record(found.actor, Entry(act, refused="foreign"), found.now)
         return refused("foreign")
@@ -211,11 +184,6 @@ def _judge(found: Visitor, act: Act | None) -> BaseResponse | None:
         return redirect(url_for("console_entrance.confirm", next=back), 303)
     console_sessions.touch(found.session, found.now)
     return None
-
-
-def _is_form_ours(found: Visitor) -> bool:
-    given = request.form.get(TOKEN_FIELD, "")
-    return is_origin_ours() and hmac.compare_digest(given.encode(), found.form_token.encode())
 
 
 def _visitor() -> Visitor | None:

@@ -10,8 +10,9 @@ from config.settings import ConfigurationError, Settings, load
 from config.version import VERSION
 from models import database
 from models.catalogue import Catalogue
-from web import edge, headers, rendering
-from web.arrival import LARGEST_BODY
+from web import headers, rendering
+from web.edge import proxies
+from web.edge.arrival import LARGEST_BODY
 from web.rate_limits import limiter
 from web.setup import account, afterwards, backup, entrance, guard, pages
 
@@ -67,7 +68,7 @@ def _prepare() -> None:
         pass  # a file is being changed by hand: what held goes on to hold
     settings = rendering.current_settings()
     is_theirs = "BACKEND_URL" not in settings.given  # typed on a page: it must not lock that page's owner out
-    edge.refuse_unknown(edge.known_hosts(None if is_theirs else settings.backend_url))
+    proxies.refuse_unknown(proxies.known_hosts(None if is_theirs else settings.backend_url))
 
 
 def _disconnect(error: BaseException | None) -> None:

@@ -16,7 +16,7 @@ from models.errors import LinkSpent
 from models.setup import opening
 from models.setup.opening import Door
 from web import rendering
-from web.console.guard import is_origin_ours
+from web.edge import forms
 from web.rate_limits import limiter
 from web.setup import guard, steps
 from web.setup.steps import Step
@@ -48,7 +48,7 @@ def begin(secret: str) -> BaseResponse:
     """Take set-up over, and go on without the secret in the address."""
     if not guard.is_private():
         return guard.refused("plain")
-    if not is_origin_ours():
+    if not forms.is_origin_ours():
         return guard.refused("form")
     try:
         owner = opening.begin(secret[:LONGEST_SECRET], guard.now())

@@ -5,12 +5,10 @@ The owner's cookie carries the token; what is stored is a hash of it. Each form 
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import time
 from collections.abc import Callable
 from functools import wraps
-from hashlib import sha256
 from typing import Any
 
 from flask import Response, g, redirect, request, url_for
@@ -18,11 +16,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config.settings import LOOPBACK
 from config.texts import Texts, translator
-from models.promotion.identity import key_for
 from models.setup import opening
 from models.setup.opening import Begun
-from web import edge, rendering
-from web.console.guard import TOKEN_FIELD, is_origin_ours
+from web import rendering
+from web.edge import forms, proxies
 
 COOKIE = "__Host-setup"
 FORMS = b"peaje: set-up forms"
@@ -58,8 +55,7 @@ def token() -> str:
 
 def form_token() -> str:
     """What each form of the owner sends back."""
-    key = key_for(rendering.current_settings().secret_key, FORMS)
-    return hmac.new(key, token().encode(), sha256).hexdigest()
+    return forms.token(FORMS, token())
 
 
 def run_script() -> None:
@@ -78,7 +74,7 @@ def is_private() -> bool:
     if request.is_secure:
         return True
     named = [text.strip() for name in _FORWARDED for text in request.headers.get(name, "").split(",") if text]
-    return all(map(_is_loopback, (request.remote_addr or "", *named))) and edge.asked_host() in LOOPBACK
+    return all(map(_is_loopback, (request.remote_addr or "", *named))) and proxies.asked_host() in LOOPBACK
 
 
 def refused(why: str, status: int = 403) -> Response:
@@ -106,10 +102,8 @@ def refusal() -> BaseResponse | None:
         return refused("foreign")
     if found.is_over:
         return redirect(url_for("setup_afterwards.done"), 303)
-    given = request.form.get(TOKEN_FIELD, "") or request.headers.get("X-Form-Token", "")
-    if request.method == "POST" and not (
-        is_origin_ours() and hmac.compare_digest(given.encode(), form_token().encode())
-    ):
+    given = request.form.get(forms.TOKEN_FIELD, "") or request.headers.get("X-Form-Token", "")
+    if request.method == "POST" and not forms.is_ours(given, form_token()):
         return refused("form")
     return None
 

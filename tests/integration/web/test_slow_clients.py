@@ -19,10 +19,10 @@ from models.money import orders
 from tests import environment, purchases
 from tests.integration.web.test_web_process import Web, free_port, wait
 from tests.sandbox_process import REPOSITORY
-from web.arrival import LARGEST_BODY
+from web.edge.arrival import LARGEST_BODY
 
 PATIENCE_S = 2.0
-PROGRAM = f"import web.worker; web.worker.PATIENCE_S = {PATIENCE_S}; import web.__main__; web.__main__.main()"
+PROGRAM = f"import web.edge.worker; web.edge.worker.PATIENCE_S = {PATIENCE_S}; import web.__main__; web.__main__.main()"
 HEAD = b"POST /paypal/webhook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n"
 
 

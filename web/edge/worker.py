@@ -22,7 +22,7 @@ from gunicorn import http
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from config.units import KIB, MIB
-from web.arrival import Arrival, Progress
+from web.edge.arrival import Arrival, Progress
 
 PATIENCE_S = 14.0
 """From the first chance to send a request to its last byte; the loop looks once a second."""
