@@ -27,7 +27,7 @@ from tests.sandbox_process import REPOSITORY, Sandbox
 HERE = Path(__file__).parent
 PROGRAMS = {"peaje:daemon", "peaje:web", "peaje:upkeep", "watchdog"}
 MIB = 1024 * 1024
-MEMORY_LIMIT = 352 * MIB
+MEMORY_LIMIT = 320 * MIB
 HEALTHY_WITHIN_S = 5
 
 pytestmark = pytest.mark.timeout(300)
