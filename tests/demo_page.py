@@ -42,6 +42,19 @@ class Visit:
         self.until(lambda: "Play" in self.one("#play").text, "the end of the tour")
         return self
 
+    def follow_tour(self, to: int) -> None:
+        """Wait for each step of the tour in its turn, until what happened in the step *to* is told."""
+        for number in range(1, to + 1):
+            told = self.until(lambda number=number: self._told(number), f"step {number}")
+            assert "stopped" not in told, (number, self.texts()[-4:])
+        self.until(lambda: self.one("#measured").text != "…", f"the end of step {to}")
+
+    def _told(self, number: int) -> str | None:
+        """What the page tells of the tour, where that is this step, a later one, or its end."""
+        told = self.one("#step").text
+        at = told.partition(" of ")[0]
+        return told if told and (not at.isdigit() or int(at) >= number) else None
+
     def shows(self, phone: str) -> None:
         """Look at one telephone; where both are on the screen, nothing changes."""
         self.driver.execute_script(f"show('{phone}')")

@@ -41,6 +41,7 @@ def fits(visit: Visit, width: int) -> bool:
 
 
 def test_the_tour_plays_to_its_end(visit: Visit) -> None:
+    visit.follow_tour(10)
     visit.until(lambda: "Now it is yours" in visit.one("#step").text or "stopped" in visit.one("#step").text, "the end")
     assert visit.one("#step").text == "Now it is yours"
     frame = visit.one("#operator .sheet iframe")
@@ -52,6 +53,17 @@ def test_the_tour_plays_to_its_end(visit: Visit) -> None:
         visit.photograph(f"toured-{width}")
         assert fits(visit, width)
         examine(visit)
+
+
+def test_the_tour_plays_for_a_customer_who_speaks_spanish(demo: Demo, tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile") as driver:
+        show(driver, 390, "light")
+        driver.get(f"{demo.url}/?lang=es")
+        visit = Visit(driver)
+        visit.follow_tour(10)
+        assert any("Recibo:" in text for text in visit.texts())
+        visit.until(lambda: visit.one("#step").text == "Now it is yours", "the end")
+        visit.photograph("toured-es-390")
 
 
 def test_a_limit_is_paid_and_the_film_follows(visit: Visit) -> None:

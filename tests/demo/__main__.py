@@ -14,6 +14,7 @@ import requests
 from pyrogram.types import Message
 
 from tests.demo import installation, opening
+from tests.demo.bubbles import is_receipt
 from tests.demo.customer import Customer, Disappointed, url_button
 from tests.demo.installation import Installation, NotHealthy
 from tests.sandbox_process import REPOSITORY, SandboxFailed
@@ -182,11 +183,6 @@ def is_answer(message: Message) -> bool:
 def is_sale(message: Message) -> bool:
     """What the operator hears of a sale."""
     return (message.text or "").startswith("💰")
-
-
-def is_receipt(message: Message) -> bool:
-    """The announcement of a payment, in either language."""
-    return any(word in (message.text or "") for word in ("Receipt:", "Recibo:"))
 
 
 def has_file(message: Message) -> bool:

@@ -9,6 +9,8 @@ MEDIA = ("photo", "video", "animation", "video_note", "audio", "voice", "sticker
 """What a message may hold that has bytes, as attributes of it."""
 PLAYED = {"photo": "photo", "sticker": "photo", "video": "video", "animation": "video", "video_note": "video"}
 PLAYED |= {"audio": "audio", "voice": "audio"}
+RECEIPT = ("Receipt:", "Recibo:")
+"""How a receipt begins, in the shop's languages."""
 
 Value = dict[str, Any]
 
@@ -43,6 +45,11 @@ def _happened(message: Message) -> str:
         return f"You paid {paid.total_amount} Stars."
     name = message.service.name.replace("_", " ").capitalize() if message.service else ""
     return "A refund in Stars." if message.service is enums.MessageServiceType.REFUNDED_PAYMENT else name
+
+
+def is_receipt(message: Message) -> bool:
+    """Whether it announces a payment, in any language of the shop."""
+    return any(word in said(message) for word in RECEIPT)
 
 
 def _marks(message: Message) -> list[Value]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyrogram.types import Message
 
-from tests.demo.bubbles import keyboard, media, said
+from tests.demo.bubbles import is_receipt, keyboard, media
 from tests.demo.phone import Bill, Phone, Refused
 from tests.demo.switches import ROUND_TRIP_MS
 from tests.demo.underneath import Calls
@@ -18,8 +18,8 @@ from tests.demo.visitors import Visitor
 if TYPE_CHECKING:
     from tests.demo.show import Show
 
-READ_S = 2.4
-"""How long one may read a step before the next one begins."""
+READ_S = 4.5
+"""How long one may read a step, and look at what came, before the next one begins."""
 LOOK_S = 0.7
 """Between what a person sees and what they press."""
 
@@ -121,7 +121,7 @@ class Tour:
         invoice, bill = await self._bill("buy:premium")
         began = time.monotonic()
         await self._confirm(bill)
-        await self._hear(lambda message: "Receipt:" in said(message), invoice.id)
+        await self._hear(is_receipt, invoice.id)
         return f"Telegram asks before it charges; the charge is recorded once. The receipt came after {_ms(began)}."
 
     async def _bill(self, data: str) -> tuple[Message, Bill]:
@@ -170,12 +170,14 @@ class Tour:
         return await asyncio.to_thread(self._calls.counted)
 
     async def _called(self, before: dict[tuple[str, str], int]) -> str:
-        """How often account and bot have called since."""
+        """Who has read the post since, and in how many calls."""
         now = await self._counted()
         sums = dict.fromkeys(("account", "bot"), 0)
         for key, number in now.items():
             sums[key[0]] += number - before.get(key, 0)
-        return f"{sums['account']} calls of the account, {sums['bot']} of the bot"
+        if not sums["account"]:
+            return f"a public post, so the bot reads it itself: {sums['bot']} calls"
+        return f"the operator's account reads it in {sums['account']} calls, the bot sends it in {sums['bot']}"
 
     async def _compared(self, arrived: list[Message], posted: list[dict[str, Any]]) -> str:
         """Whether the bytes are those that were posted."""

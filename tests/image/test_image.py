@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from tests import machine, sandbox_process
-from tests.demo.__main__ import buy_with_paypal, fetch, greet, has_file, is_receipt
+from tests.demo.__main__ import buy_with_paypal, fetch, greet, has_file
+from tests.demo.bubbles import is_receipt
 from tests.demo.customer import Customer
 from tests.image import container
 from tests.image.container import IMAGE, Container, podman

@@ -1,0 +1,15 @@
+"""What the demo recognises in the shop's messages."""
+
+import pytest
+from pyrogram.types import Message
+
+from config.texts import LANGUAGES, translator
+from tests.demo.bubbles import is_receipt
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_receipt_is_known_in_every_language(language: str) -> None:
+    t = translator(language)
+    text = t.gettext("Receipt: {price}, payment number <code>{id}</code>", price="500", id="stx1")
+    assert is_receipt(Message(id=1, text=f"Premium\n{text}"))
+    assert not is_receipt(Message(id=2, text=t.gettext("Your plan: <b>{plan}</b>.", plan="Premium")))
