@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pyrogram.types import InlineKeyboardMarkup, Message, MessageOriginChannel
 
@@ -21,14 +21,6 @@ logger = logging.getLogger(__name__)
 
 WAITING_CAP = 200
 """How many links one customer may have in the queue."""
-
-
-@dataclass(frozen=True)
-class _Hidden:
-    """An address behind a button, which comes after the text."""
-
-    url: str
-    offset: int = links.MAX_TEXT
 
 
 async def deliver(context: Context, sent: Message, found: Sequence[Link]) -> None:
@@ -79,10 +71,9 @@ BUTTONS: dict[str, Callable[[Context], Awaitable[None]]] = {"pick": pick, "also"
 
 def read(sent: Message) -> list[Link]:
     """Every link of a message: typed, hidden behind words, or behind a button."""
-    behind = [_Hidden(url) for url in _button_urls(sent)]
     if sent.text is not None:
-        return links.parse(str(sent.text), [*(sent.entities or ()), *behind])
-    return links.parse(str(sent.caption or ""), [*(sent.caption_entities or ()), *behind])
+        return links.parse(str(sent.text), sent.entities or (), _button_urls(sent))
+    return links.parse(str(sent.caption or ""), sent.caption_entities or (), _button_urls(sent))
 
 
 def origin(sent: Message) -> PostLink | None:

@@ -99,6 +99,9 @@ def reason(t: Texts, code: RefusalReason) -> str:
             "this range has too many posts. Send at most {n} posts at a time.",
             links.MAX_RANGE,
         ),
+        RefusalReason.UNCLEAR: t.gettext(
+            "I cannot tell which posts you mean. Send their numbers after the link, such as 15-17 or 15, 18."
+        ),
         RefusalReason.TOO_MANY: t.ngettext(
             "I read the first {n} link of a message. Please send the others again.",
             "I read the first {n} links of a message. Please send the others again.",

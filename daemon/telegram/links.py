@@ -4,7 +4,7 @@ Read: ``t.me/name/1``, ``t.me/c/123/1``, topics ``t.me/name/7/1`` and ``t.me/c/1
 ``?thread=``, ``t.me/s/name/1``, ``t.me/@name/1``, ``@name/1``, ``name.t.me/1``, ranges ``.../10-14``, invitations
 ``t.me/+hash`` and ``t.me/joinchat/hash``, ``t.me/+hash/1`` (join, then that post), the same on ``telegram.me`` and
 ``telegram.dog``, their ``tg://`` forms, what ``t.me/share/url?url=`` shares, and the addresses of
-``web.telegram.org``. ``&`` may be escaped as in HTML. The numbers that people write after a link belong to it
+``web.telegram.org``. ``&`` may be escaped as in HTML. The numbers that people write beside a link belong to it
 (``daemon/telegram/numbers.py``); where they can mean two things, the result is a :class:`Choice`.
 
 Anything else that looks like a Telegram link becomes :class:`Refused` with a reason for the customer; ``@names`` and
@@ -14,7 +14,7 @@ other sites are ignored. ``str(link)`` is the canonical form, and ``read(str(lin
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -41,6 +41,7 @@ REASONS = frozenset(
         RefusalReason.NOT_A_POST,
         RefusalReason.BAD_NUMBER,
         RefusalReason.RANGE_TOO_LONG,
+        RefusalReason.UNCLEAR,
         RefusalReason.TOO_MANY,
     }
 )
@@ -53,6 +54,10 @@ class TextLink(Protocol):
     @property
     def offset(self) -> int:
         """Where the linked words begin."""
+
+    @property
+    def length(self) -> int:
+        """How long they are."""
 
     @property
     def url(self) -> str | None:
@@ -162,10 +167,10 @@ _ADDRESS = re.compile(
     r"""
     (?: (?P<tg>tg:(?://)?) (?P<command>[a-z_]+)
       | (?<![\w.\-@/+]) @(?P<at>[a-z][a-z0-9_]{3,31}) (?= /[0-9] )
-      | (?: https?:// | (?<![\w.\-@/]) )
-        (?: (?P<client>web\.telegram\.org)
+      | (?: https?:// | (?<![\w.\-@/]) (?: h{0,2}t{1,4}ps? [:;]? /{1,3} )? )
+        (?: (?P<client>web[akz]?\.telegram\.org)
           | (?: www\. | (?P<subdomain>[a-z][a-z0-9_]{3,31})\. )?
-            (?: t\.me | telegram\.me | telegram\.dog ) (?: :\d{1,5} )?
+            (?: t\.[ ]?me | telegram\.me | telegram\.dog ) (?: :\d{1,5} )?
         )
         (?= [/?] )
     )
@@ -182,7 +187,10 @@ _AMPERSAND = re.compile(r"&(?:(?:amp;)+|#38;|#x26;)", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{3,31}", re.IGNORECASE | re.ASCII)
 _HASH = re.compile(r"[a-z0-9_-]{8,64}", re.IGNORECASE | re.ASCII)
 _NUMBERS = re.compile(r"([0-9]{1,19})(?:(?:[-\u2013\u2014~]|\.{2,3})([0-9]{1,19}))?[_-]*", re.ASCII)
-_CHANNEL = re.compile(r"(?:-100)?([0-9]{1,19})", re.ASCII)
+_CHANNEL = re.compile(r"(?:-100|-)?([0-9]{1,19})", re.ASCII)
+_BARE_CHANNEL = re.compile(r"(?:-100)?[0-9]{10,13}", re.ASCII)
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")  # what programs put between letters
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0xFE63: "-"}  # of East Asian keyboards
 _CLIENT_CHAT = re.compile(
     r"/?(?:im\?p=)?(?:@?(?P<name>[a-z]\w{3,31})|-(?P<id>[0-9]{1,19}))(?P<tail>(?:[/_][0-9]+)*)", re.I | re.A
 )
@@ -207,21 +215,27 @@ _TG_REFUSED = {
 _SHARING = frozenset({"share", "msg_url", "iv"})
 
 
-def parse(text: str, entities: Iterable[TextLink] | None = None) -> list[Link]:
-    """Every link of a message, in reading order, each once, at most :data:`MAX_LINKS`. Never raises."""
+def parse(text: str, entities: Iterable[TextLink] = (), buttons: Iterable[str] = ()) -> list[Link]:
+    """Every link of a message, in reading order, each once, at most :data:`MAX_LINKS`. Never raises.
+
+    :param buttons: the addresses behind the buttons under it.
+    """
     found: dict[Link, None] = {}
-    for link in _in_order(text[:MAX_TEXT], entities or ()):
+    for link in chain(_typed(_plain(_shown(text[:MAX_TEXT], entities))), map(read, buttons)):
+        if link is None:
+            continue
         if len(found) == MAX_LINKS and link not in found:
             found[Refused(RefusalReason.TOO_MANY)] = None
             break
         found[link] = None
-    return list(found)
+    return list(found) or _of_a_name(text)
 
 
 def read(text: str) -> Link | None:
     """The one link that *text* is; None where it is none. The inverse of ``str(link)``."""
-    first = next(_typed(text.strip()[:MAX_TEXT]), None)
-    return first[1] if first is not None and first[0] == 0 else None
+    plain = _plain(text.strip()[:MAX_TEXT])
+    start = _ADDRESS.match(plain)
+    return next(_typed(plain), None) if start else None
 
 
 def each(found: Iterable[Link]) -> list[PostLink | InviteLink]:
@@ -238,32 +252,42 @@ def each(found: Iterable[Link]) -> list[PostLink | InviteLink]:
     return list(once.values())
 
 
-def _in_order(text: str, entities: Iterable[TextLink]) -> Iterator[Link]:
-    hidden = [(entity.offset, link) for entity in entities if entity.url for link in _behind(text, entity)]
-    hidden.sort(key=lambda pair: pair[0])
-    units = seen = 0  # UTF-16 code units before the character `seen`
-    for start, link in _typed(text):
-        units += len(text[seen:start].encode("utf-16-le", "surrogatepass")) // 2
-        seen = start
-        while hidden and hidden[0][0] <= units:
-            yield hidden.pop(0)[1]
-        yield link
-    yield from (link for _, link in hidden)
+def _plain(text: str) -> str:
+    """The text without characters that nobody sees, wide letters as others write them."""
+    return _UNSEEN.sub("", text).translate(_WIDE)
 
 
-def _behind(text: str, entity: TextLink) -> Sequence[Link]:
-    """The link behind words, and what the numbers after the words name."""
-    link = read(str(entity.url))
-    if isinstance(link, PostLink | RangeLink) and (length := getattr(entity, "length", 0)):
-        units = text.encode("utf-16-le", "surrogatepass")[: 2 * (entity.offset + length)]
-        end = len(units.decode("utf-16-le", "surrogatepass"))
-        if written := numbers.after(text, end, _span(link)):
-            return _continued(link, written, text[end : written.end])
-    return [link] if link is not None else []
+def _shown(text: str, entities: Iterable[TextLink]) -> str:
+    """The text with each link in the place of the words that hide it."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    parts, done = [], 0
+    for entity in sorted((each for each in entities if each.url), key=lambda each: each.offset):
+        start, end = 2 * max(0, entity.offset), 2 * max(0, entity.offset + entity.length)
+        link = read(str(entity.url))
+        if link is None or start < done:
+            continue
+        words = _decoded(units[start:end])
+        shown = [words, " "] if _ADDRESS.search(words) else []  # a link that shows another one: both are meant
+        parts += [_decoded(units[done:start]), *shown, str(link), "" if units[end : end + 2].isspace() else " "]
+        done = end
+    return "".join([*parts, _decoded(units[done:])])
 
 
-def _typed(text: str) -> Iterator[tuple[int, Link]]:
-    """The links that stand in a text, each with its place."""
+def _decoded(units: bytes) -> str:
+    return units.decode("utf-16-le", "surrogatepass")
+
+
+def _of_a_name(text: str) -> list[Link]:
+    """The posts of a message that is nothing but the name of a chat and their numbers: ``@name 15-17``."""
+    name, _, numbers_of_it = _plain(text[:MAX_TEXT]).strip().partition(" ")
+    if not name.startswith("@") or not _NAME.fullmatch(name[1:].rstrip(":")):
+        return []
+    found = list(_typed(f"{SCHEME}{name[1:].rstrip(':')} {numbers_of_it}"))
+    return [] if any(isinstance(link, Refused) and link.reason is RefusalReason.NO_POST for link in found) else found
+
+
+def _typed(text: str) -> Iterator[Link]:
+    """The links that stand in a text."""
     taken = False  # as the end of a range that the link before begins
     for match, following in pairwise([*_ADDRESS.finditer(text), None]):
         if match is None or taken:
@@ -271,7 +295,7 @@ def _typed(text: str) -> Iterator[tuple[int, Link]]:
             continue
         ends = _as_ends(text, match, following) if following else ()
         taken = bool(ends)
-        yield from ((match.start(), link) for link in ends or _with_numbers(text, match))
+        yield from ends or _with_numbers(text, match)
 
 
 def _as_ends(text: str, match: re.Match[str], following: re.Match[str]) -> Sequence[Link]:
@@ -307,23 +331,35 @@ def _with_numbers(text: str, match: re.Match[str]) -> Sequence[Link]:
 def _numbers_of(text: str, match: re.Match[str], base: Span | None) -> Written | None:
     """The numbers after a link, or else a range before it."""
     before = numbers.around(text, match.start(), base)
-    if before is not None and _problem(before.readings[0]):
+    if before is not None and before.readings and _problem(before.readings[0]):
         before = None
     return numbers.after(text, _end_of(match), base) or before
 
 
 def _continued(link: PostLink | RangeLink, written: Written, words: str) -> Sequence[Link]:
+    if written.vague:
+        return _unclear(link, written.readings, f"{link}{words}")
     meant = _meant(link, written.readings, f"{link}{words}", certain=written.certain)
     return [*meant, Refused(RefusalReason.TOO_MANY)] if written.too_many else meant
 
 
 def _in_chat(link: InviteLink | Refused, written: Written, words: str) -> Sequence[Link]:
     """The posts of a chat that numbers beside its link name; or else the link alone, refused together with them."""
-    first = written.readings[0][0][0]
-    post = read(f"{str(link).rstrip('/')}/{first}") if written.certain else None
+    post = read(f"{str(link).rstrip('/')}/{written.readings[0][0][0]}") if written.certain else None
     if isinstance(post, PostLink):
         return _continued(post, written, words)
-    return [link if isinstance(link, InviteLink) else replace(link, text=link.text + words)]
+    if isinstance(link, InviteLink):
+        return [link]
+    return [Refused(RefusalReason.UNCLEAR if written.vague else link.reason, link.text + words)]
+
+
+def _unclear(link: PostLink | RangeLink, meanings: Sequence[tuple[Span, ...]], text: str) -> Sequence[Link]:
+    """What is certain is offered where the words after a link name posts that nobody can tell."""
+    readings = [Reading(_links(link, spans)) for spans in meanings if not _problem(spans)]
+    offered = [reading for reading in (*readings, Reading((link,))) if len(reading.address) <= LONGEST_ADDRESS]
+    if not offered:
+        return [link, Refused(RefusalReason.UNCLEAR, text)]
+    return [Choice(text, tuple(dict.fromkeys(offered)), RefusalReason.UNCLEAR)]
 
 
 def _meant(
@@ -384,8 +420,8 @@ def _link(match: re.Match[str], *, shared: bool = False) -> Link | None:
     if match["client"]:
         return _client(rest.partition("#")[2], written)
     path, _, query = rest.partition("#")[0].partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    segments = [segment for segment in unquote(path).split("/") if segment]
+    options = {name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True)}
+    segments = [segment for each in unquote(path).split("/") if (segment := each.strip())]
     if host := match["subdomain"] or match["at"]:
         segments.insert(0, host)
     command = match["command"].lower() if match["tg"] else segments[0].lower() if segments else ""
@@ -432,6 +468,8 @@ def _web(segments: list[str], options: dict[str, str], written: str) -> Link:
         head, *tail = tail
         head = head.removeprefix("@")
         kind = head.lower()
+    if _BARE_CHANNEL.fullmatch(head) and tail:
+        return _private([head, *tail], options, written)
     if kind in _RESERVED or not _NAME.fullmatch(head):
         return Refused(_RESERVED.get(kind, RefusalReason.NOT_A_POST), written)
     return _posts(kind, tail, options, written)

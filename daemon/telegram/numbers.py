@@ -1,4 +1,4 @@
-"""The numbers that people write after a link: ``15 - 17``, ``15 a 17``, ``15, 16 y 17``, one a line. Pure.
+"""The numbers that people write beside a link: ``15 - 17``, ``15 a 17``, ``15, 16 e 17``, one a line. Pure.
 
 A number that a word follows may be a number of something else (``15 - 17 minutes``), as may one that only a space
 parts from the link; what is read of those is not ``certain``. Numbers of an enumeration (``2. t.me/name/16``), times,
@@ -16,46 +16,109 @@ MOST_NUMBERS = 100  # read after one link
 LONGEST_BEFORE = 100  # characters of a line that are looked at before a link
 LIKELY_A_LIST = 4  # so many numbers in a row are a list, whatever follows
 
-_SPACE = r"(?: [^\S\n] | [\u200b-\u200f\u2060] )"  # and what Telegram's programs put there unseen
+_SPACE = r"[^\S\n]"
 _GAP, _GAPS = rf"{_SPACE}{{0,20}}", rf"{_SPACE}{{1,20}}"
-_DASH = r"(?: -{1,3}>? | [\u2010-\u2015\u2212\u2192~] | \.{2,3} | \u2026 )"
-_TO = rf"(?: {_GAP} {_DASH} {_GAP} | {_GAPS} (?: to | through | thru | until | till | up\ to | al? | hasta ) {_GAPS} )"
-_AND = r"(?: y | e | and | or | o | u )"
-_NOUN = rf"""
-    (?: (?: the | el | la | los | las | posts? | messages? | mensajes? | numbers? | n[úu]meros? | v[ií]deos? ) {_GAPS}
-      | (?: \# | n[º°]\.? | n\.º | no\. | n[úu]m\. ) {_GAP}
-    ){{0,2}}
+_DASH = r"""
+    (?: -{1,3}>? | =>? | >{1,3} | \.{2,3} | \u2026
+      | [\u2010-\u2015\u2190-\u2194\u2212\u21d2\u2794\u279c\u27a1~]\ufe0f? )
 """
-_NEXT = r"(?: next | following | siguientes | pr[oó]xim[oa]s )"
+_UP_TO = r"(?: to | through | thru | until | till | up\ to | al? | hasta | à | aos? | at[ée] )"
+_TO = rf"(?: {_GAP} {_DASH} {_GAP} | {_GAPS} {_UP_TO} {_GAPS} )"
+_AND = r"(?: y | e | and | or | o | u | ou )"
+_FROM = r"(?: del? | desde | from | d[oa]s? )"
+_AS_WELL = r"""
+    (?: also | then | as\ well\ as | tambi[eé]n | luego | despu[eé]s | adem[aá]s (?:\ del?)? | tamb[eé]m | depois
+      | assim\ como | as[ií]\ como )
+"""
+_ALSO = rf"""
+    (?: {_GAP} [,;&+|/\\\u3001] {_GAP} (?: {_AND} {_GAPS} )? | {_GAPS} {_AND} {_GAPS}
+      | (?: {_GAP} , )? {_GAPS} (?: {_AND} {_GAPS} )? {_AS_WELL} {_GAPS}
+      | {_GAP} [(\[{{] {_GAP} (?: {_AND} | {_AS_WELL} ) {_GAPS} )
+    (?: {_FROM} {_GAPS} )?
+"""
+_ARTICLE = r"(?: the | el | l[oa]s? | os? | as? )"
+_THINGS = r"""
+    (?: posts? | messages? | mensajes? | mensage[mn]s? | numbers? | n[úu]meros? | v[ií]deos? | photos? | fotos?
+      | files? | archivos? | arquivos? | publicaci[oó]n(?:es)? | publica[cç](?:[aã]o|[oõ]es) )
+"""
+_NOUN = rf"""
+    (?: (?: {_ARTICLE} | {_THINGS} ) {_GAPS} | (?: \# | n[º°]\.? | n\.º | no\. | nr\.? | n[úu]m\. ) {_GAP} ){{0,2}}
+"""
+_NEXT = r"(?: next | following | siguientes | seguintes | pr[oó]xim[oa]s )"
+_PREVIOUS = r"(?: previous | preceding | anteriores | previ[oa]s )"
+_EXTRA = r"(?: plus | another | m[aá]s | mais | otr[oa]s | outr[oa]s )"
+_COUNTS = {
+    word: number
+    for number, words in enumerate(
+        ("two dos dois duas", "three tres três", "four cuatro quatro", "five cinco", "six seis", "seven siete sete",
+         "eight ocho oito", "nine nueve nove", "ten diez dez"),
+        start=2,
+    )
+    for word in words.split()
+}  # fmt: skip
+_COUNT = "(?:" + "|".join(_COUNTS) + ")"
+_MORE = frozenset("more next following más mas mais siguientes posteriores seguintes".split())
+_FEWER = frozenset("before previous preceding earlier anteriores previos previas".split())
+_COUNTING = "(?:" + "|".join(sorted(_MORE | _FEWER)) + ")"
 _STEP = re.compile(
     rf"""
     (?: (?P<line> {_GAP} [,;.]? {_GAP} \n \s{{0,20}} (?: [-*\u2013\u2014\u2022\u00b7\u25aa\u25e6] {_GAP} )? )
       | (?P<to> {_TO} )
-      | (?P<also> {_GAP} [,;&+|/] {_GAP} (?: {_AND} {_GAPS} )? | {_GAPS} {_AND} {_GAPS} )
-      | (?P<next> {_GAPS} (?: (?: y | and | [+&] ) {_GAP} )? (?: (?: the | los | las ) {_GAPS} )? {_NEXT} {_GAPS} )
-      | (?P<anew> {_GAPS} (?: del? | desde | from ) {_GAPS} (?= {_NOUN} [0-9]{{1,19}} {_TO} ) )
+      | (?P<counts> (?: {_GAP} , )? {_GAPS} (?: (?: {_AND} | [+&] ) {_GAP} )? (?: {_ARTICLE} {_GAPS} )?
+          (?: (?P<extra> {_EXTRA} ) | (?P<next> {_NEXT} ) | (?P<previous> {_PREVIOUS} ) ) {_GAPS} )
+      | (?P<also> {_ALSO} )
+      | (?P<between> {_GAPS} (?: between | entre ) {_GAPS} (?= {_NOUN} [0-9]{{1,19}} {_GAPS} {_AND} {_GAPS} ) )
+      | (?P<anew> {_GAPS} {_FROM} {_GAPS} (?= {_NOUN} [0-9]{{1,19}} {_TO} ) )
+      | (?P<opened> {_GAP} [(\[{{] {_GAP} )
       | (?P<gap> {_GAP} :? {_GAPS} )
     )
-    {_NOUN} (?P<number> [0-9]{{1,19}} ) (?! [\w%$\u20ac\u00a3\u00b0\u00ba] ) (?! [.:/][0-9] )
+    {_NOUN} (?P<number> [0-9]{{1,19}} | (?(counts) {_COUNT} | {_COUNT} (?= {_GAPS} {_COUNTING} ) ) )
+    (?! [\w%$\u20ac\u00a3\u00b0\u00ba] ) (?! [.:/][0-9] )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _BEFORE = re.compile(
     rf"""
-    (?<! [\w.,:/-] ) (?P<first> [0-9]{{1,19}} ) {_TO} {_NOUN} (?P<last> [0-9]{{1,19}} )
-    {_GAP} (?: (?: del? | of | from | in | en ) {_GAPS} | : {_GAP} )? $
+    (?<! [\w.,:/-] ) (?P<between> (?: between | entre ) {_GAPS} )? (?P<noun> {_NOUN} ) (?P<first> [0-9]{{1,19}} )
+    (?P<more> (?: (?: {_TO} | {_ALSO} ) {_NOUN} [0-9]{{1,19}} (?! \w ) )* )
+    {_GAP} (?P<of> (?: {_FROM} | of | in | en | em ) {_GAPS} | : {_GAP} )? $
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_KINDS = ("line", "to", "also", "next", "anew", "gap")
-_BETWEEN = re.compile(rf"{_GAPS} (?: to | through | thru | until | till | al? | hasta ) {_GAPS}", re.I | re.X)
-_DASHED = re.compile(rf"{_GAP} {_DASH} {_GAP}", re.VERBOSE)
+_AMOUNT = rf"(?: [0-9]{{1,9}} | {_COUNT} )"
+_SOME = rf"""
+    (?: {_ARTICLE} {_GAPS} )? (?: {_AMOUNT} {_GAPS} )?
+    (?: last | latest | newest | first | [uú]ltim[oa]s? | primer[oa]s? | primeir[oa]s? | all | tod[oa]s? | rest[oa]?
+      | more | m[aá]s | mais | {_PREVIOUS} | {_NEXT} )
+    (?: {_GAPS} {_AMOUNT} )? (?: {_GAPS} {_THINGS} )?
+"""
+_VAGUE = re.compile(
+    rf"""
+    (?: {_GAP} , )? {_GAPS} (?: {_AND} {_GAPS} )?
+    (?: {_SOME}
+      | onwards? | en\ adelante | adelante | em\ diante
+      | {_UP_TO} {_GAPS} (?: {_ARTICLE} {_GAPS} )? (?: end | final | fin | fim | last | [uú]ltim[oa] )
+      | (?: except | excepto | exceto | menos | salvo | without | but\ not | sin | sem ) {_GAPS} (?: {_FROM} {_GAPS} )?
+        {_NOUN} [0-9]{{1,19}} (?: (?: {_TO} | {_ALSO} ) {_NOUN} [0-9]{{1,19}} )*
+    )
+    (?= {_GAP} (?: [.,;!?\u2026)] | \n | $ ) )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_VAGUE_BEFORE = re.compile(rf"(?<!\w) {_SOME} {_GAPS} (?: {_FROM} | of | in | en | em ) {_GAPS} $", re.I | re.X)
+_LOOSE = frozenset({"gap", "extra", "opened"})
+_KINDS = ("line", "to", "extra", "next", "previous", "also", "between", "anew", "opened", "gap")
+_BETWEEN = re.compile(rf"\s{{1,20}} {_UP_TO} \s{{1,20}} (?: {_ARTICLE} {_GAPS} )?", re.I | re.X)
+_DASHED = re.compile(rf"{_GAP} {_DASH} \s{{0,20}} | \s{{0,20}} {_DASH} {_GAP} \n \s{{0,20}}", re.VERBOSE)
+_CLOSED = re.compile(rf"{_GAP} [)\]}}]", re.VERBOSE)
 _AFTER = re.compile(r"(?P<marks>[^\w\n]{0,40})(?P<word>\w[\w'\u2019]{0,40})?")
 _SENTENCE_END = re.compile(r"[.!?\u2026](?!\w)")
 _ENUMERATING = re.compile(r"\s*[.)\]:º°-]")
 _LINK = re.compile(r"(?:https?:|tg:|www\.|t\.me\b|telegram\.|web\.telegram\.)", re.IGNORECASE)
-_MORE = frozenset("more next following más mas siguientes posteriores".split())
-_POLITE = frozenset("please pls plz thanks thank thx por porfa porfavor gracias".split())
+_POLITE = frozenset(
+    "please pls plz thanks thank thx ty por porfa porfi porfis porfavor gracias muchas mil obrigado obrigada muito "
+    "valeu pfv inclusive included ambos both all todos todas".split()
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +130,8 @@ class Written:
     certain: bool
     too_many: bool = False
     """More than are read follow."""
+    vague: bool = False
+    """Words follow that name posts without their numbers (``the last 5``), or take some away (``except 17``)."""
 
 
 @dataclass(frozen=True)
@@ -80,28 +145,37 @@ def after(text: str, at: int, base: Span | None) -> Written | None:
     """The numbers that go on at position *at*, behind a link to *base*, or to a chat without a number."""
     tokens, cut = _tokens(text, at)
     tokens, ended = _trimmed(text, tokens)
-    if not tokens:
+    counted = _counted(text, tokens, base)
+    vague = None if counted or (tokens and ended) else _VAGUE.match(text, tokens[-1].end if tokens else at)
+    if not tokens and not vague:
         return None
     readings, consistent = _readings(base, tokens)
-    if base is not None and len(tokens) == 1 and _counts_more(text, tokens[0]):
-        readings = (((base[0], base[1] + int(tokens[0].number)),), *readings)
+    if vague:
+        return Written(vague.end(), readings if tokens and tokens[-1].kind == "to" else (), certain=False, vague=True)
     many = len(tokens) >= LIKELY_A_LIST
-    loose = any(token.kind == "gap" or token.number.startswith("0") for token in tokens)
+    loose = any(token.kind in _LOOSE or token.number.startswith("0") for token in tokens)
     certain = consistent and (many or (ended and not (loose and base is not None)))
     end = tokens[-1].end
-    return Written(end if certain else _word_end(text, end), readings, certain, too_many=cut)
+    return Written(end if certain else _word_end(text, end), (*counted, *readings), certain, too_many=cut)
 
 
 def around(text: str, at: int, base: Span | None) -> Written | None:
-    """The range before a link at position *at*: ``del 15 al 17 de t.me/name``. It must hold *base*, if there is one."""
+    """The numbers before a link at position *at*: ``del 15 al 17 de t.me/name``. *base*, if there is one, is among
+    them.
+    """
     line = text[max(0, at - LONGEST_BEFORE) : at].rpartition("\n")[2]
-    found = None if _LINK.search(line) else _BEFORE.search(line)
-    if found is None:
+    if _LINK.search(line):
         return None
-    first, last = int(found["first"]), int(found["last"])
-    if first >= last or (base is not None and not first <= base[0] <= base[1] <= last):
+    if _VAGUE_BEFORE.search(line):
+        return Written(0, (), certain=False, vague=True)
+    found = _BEFORE.search(line)
+    if found is None or not (found["more"] or (base is None and found["of"] and (found["noun"] or not found.start()))):
         return None
-    return Written(0, (((first, last),),), certain=True)
+    first = int(found["first"])
+    tokens, _ = _tokens(line, found.end("first"), between=bool(found["between"]))
+    readings, certain = _readings((first, first), tokens)
+    holds = base is None or any(first <= base[0] <= base[1] <= last for first, last in readings[0])
+    return Written(0, readings, certain=True) if certain and holds else None
 
 
 def completed(first: int, last: str) -> int | None:
@@ -120,15 +194,32 @@ def makes_a_range(between: str) -> bool | None:
     return None if _DASHED.fullmatch(between) else False
 
 
-def _tokens(text: str, at: int) -> tuple[list[_Token], bool]:
+def _tokens(text: str, at: int, *, between: bool = False) -> tuple[list[_Token], bool]:
     """The numbers one after the other, and whether there are more than are read."""
     found: list[_Token] = []
     while step := _STEP.match(text, found[-1].end if found else at):
         if len(found) == MOST_NUMBERS:
             return found, True
         kind = next(kind for kind in _KINDS if step[kind] is not None)
-        found.append(_Token(kind, step["number"], step.end()))
+        if kind == "opened" and found:
+            break
+        if kind == "also" and (found[-1].kind == "between" if found else between):
+            kind = "to"
+        found.append(_token(text, kind, step))
+    if found and found[0].kind == "opened" and not (len(found) > 1 and _CLOSED.match(text, found[-1].end)):
+        return [], False
     return found, False
+
+
+def _token(text: str, kind: str, step: re.Match[str]) -> _Token:
+    """A number with what joins it to those before it. A count in words reaches to the end of what it counts."""
+    number, end = step["number"], step.end()
+    if number.isdecimal():
+        return _Token(kind, number, end)
+    counts = str(_COUNTS[number.lower()])
+    if kind in ("extra", "next", "previous"):
+        return _Token("previous" if kind == "previous" else "next", counts, end)
+    return _Token("previous" if _word_after(text, end) in _FEWER else "next", counts, _word_end(text, end))
 
 
 def _trimmed(text: str, tokens: list[_Token]) -> tuple[list[_Token], bool]:
@@ -150,10 +241,19 @@ def _trimmed(text: str, tokens: list[_Token]) -> tuple[list[_Token], bool]:
     return (tokens[: lines[-1]], True) if lines else (tokens, False)
 
 
-def _counts_more(text: str, token: _Token) -> bool:
-    """Does the number say how many posts more: ``and 2 more``?"""
-    follows = _AFTER.match(text, token.end)
-    return token.kind in ("also", "gap") and follows is not None and (follows["word"] or "").lower() in _MORE
+def _counted(text: str, tokens: Sequence[_Token], base: Span | None) -> tuple[tuple[Span, ...], ...]:
+    """What the only number means where it says how many posts there are: ``and 2 more``, ``and the 2 before``."""
+    if base is None or len(tokens) != 1 or tokens[0].kind not in ("also", "gap", "extra"):
+        return ()
+    number, word = int(tokens[0].number), _word_after(text, tokens[0].end)
+    if word in _FEWER:
+        return (((max(1, base[0] - number), base[1]),),)
+    return (((base[0], base[1] + number),),) if word in _MORE or tokens[0].kind == "extra" else ()
+
+
+def _word_after(text: str, at: int) -> str:
+    follows = _AFTER.match(text, at)
+    return (follows["word"] or "").lower() if follows else ""
 
 
 def _word_end(text: str, end: int) -> int:
@@ -169,8 +269,9 @@ def _readings(base: Span | None, tokens: Sequence[_Token]) -> tuple[tuple[tuple[
     state = _Reading((base,) if base else ())
     for token in tokens:
         state = state.with_token(token)
-    if any(token.kind == "anew" for token in tokens) and base is not None:
-        around = any(first <= base[0] <= base[1] <= last for first, last in state.spans[1:])
+    around = base is not None and any(first <= base[0] <= base[1] <= last for first, last in state.spans[1:])
+    anew = any(token.kind in ("anew", "between") for token in tokens)
+    if base is not None and (anew or (around and tokens[0].kind == "opened")):
         state = replace(state, spans=state.spans[1:], other=(), certain=state.certain and around)
     return (state.spans, *([state.other] if state.other else [])), state.certain
 
@@ -183,9 +284,10 @@ class _Reading:
 
     def with_token(self, token: _Token) -> "_Reading":
         number = int(token.number)
-        if token.kind == "next" and self.spans:
+        if token.kind in ("next", "previous") and self.spans:
             *before, (first, last) = self.spans
-            return self._ending((*before, (first, last + number)), certain=True)
+            span = (first, last + number) if token.kind == "next" else (max(1, first - number), last)
+            return self._ending((*before, span), certain=True)
         if token.kind != "to" or not self.spans:
             return self._and((number, number))
         *before, (first, last) = self.spans

@@ -322,9 +322,8 @@ def _link_within(post: Post) -> PostLink | None:
     """
     if post.items:
         return None
-    urls = [_TextLink(entity.offset, getattr(entity, "url", None)) for entity in post.entities]
-    urls += [_TextLink(links.MAX_TEXT, url) for url in post.urls]
-    found = (_first_of(link) for link in links.parse(post.text, urls))
+    hidden = [_TextLink(entity.offset, entity.length, getattr(entity, "url", None)) for entity in post.entities]
+    found = (_first_of(link) for link in links.parse(post.text, hidden, post.urls))
     return next((link for link in found if link is not None and link.invite is None), None)
 
 
@@ -340,4 +339,5 @@ def _first_of(link: Link) -> PostLink | None:
 @dataclass(frozen=True)
 class _TextLink:
     offset: int
+    length: int
     url: str | None

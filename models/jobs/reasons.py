@@ -18,6 +18,8 @@ class RefusalReason(StrEnum):
     BAD_NUMBER = "bad_number"
     """No message or channel can have this number."""
     RANGE_TOO_LONG = "range_too_long"
+    UNCLEAR = "unclear"
+    """Posts without their numbers, such as the last five."""
     TOO_MANY = "too_many"
     """More links than are read of one message."""
 

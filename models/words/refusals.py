@@ -52,6 +52,7 @@ LABELS: Mapping[RefusalReason, Callable[[Texts], str]] = {
     RefusalReason.NOT_A_POST: lambda t: t.gettext("not a post"),
     RefusalReason.BAD_NUMBER: lambda t: t.gettext("an impossible number"),
     RefusalReason.RANGE_TOO_LONG: lambda t: t.gettext("too long a range"),
+    RefusalReason.UNCLEAR: lambda t: t.gettext("posts without their numbers"),
     RefusalReason.TOO_MANY: lambda t: t.gettext("too many links at once"),
 }
 

@@ -27,6 +27,7 @@ HASH = "AbCdEfGhIjKlMn_-"
 @dataclass(frozen=True)
 class Entity:
     offset: int
+    length: int
     url: str | None
 
 
@@ -93,6 +94,19 @@ class Entity:
         ("tg://msg_url?url=https://t.me/durov/1", PostLink("durov", 1)),
         ("https://t.me/iv?url=https%3A%2F%2Ft.me%2Fdurov%2F1&rhash=0", PostLink("durov", 1)),
         ("https://web.telegram.org/k/#-1001234567890_17", PostLink(1234567890, 17)),
+        ("https://webz.telegram.org/#-1001234567890_17", PostLink(1234567890, 17)),
+        ("TG://PRIVATEPOST?CHANNEL=123&POST=5", PostLink(123, 5)),
+        ("https://t.me/durov/1?Single&Comment=9", PostLink("durov", 1, single=True, comment_id=9)),
+        ("https://t.me/c/-1234567890/1", PostLink(1234567890, 1)),
+        ("https://t.me/-1001234567890/1", PostLink(1234567890, 1)),
+        ("https://t.me/1234567890/1", PostLink(1234567890, 1)),
+        ("https://t.me/durov/1%20", PostLink("durov", 1)),
+        ("https:/t.me/durov/1", PostLink("durov", 1)),
+        ("htttps//t.me/durov/1", PostLink("durov", 1)),
+        ("t. me/durov/1", PostLink("durov", 1)),
+        ("https://t.\u200bme/durov\u2060/\u00ad1", PostLink("durov", 1)),
+        ("https://t.me/durov/1\u200b7", PostLink("durov", 17)),
+        ("https://t.me/durov/\uff11\uff15\uff0d\uff11\uff17", RangeLink("durov", 15, 17)),
         ("https://web.telegram.org/a/#-1001234567890_7_17", PostLink(1234567890, 17, thread_id=7)),
         ("web.telegram.org/k/#-1234567890_17", PostLink(1234567890, 17)),
         ("https://web.telegram.org/k/#@durov/17", PostLink("durov", 17)),
@@ -188,13 +202,23 @@ def test_several_links_keep_their_order_and_come_once() -> None:
 def test_text_links_take_their_place_by_utf16_offset() -> None:
     # Given an emoji (two UTF-16 units) before the words, and a text link between two typed ones
     text = "😀 t.me/aaaa/1 here t.me/cccc/3"
-    hidden = Entity(offset=len("😀 t.me/aaaa/1 ".encode("utf-16-le")) // 2, url="https://t.me/bbbb/2")
+    hidden = Entity(offset=len("😀 t.me/aaaa/1 ".encode("utf-16-le")) // 2, length=4, url="https://t.me/bbbb/2")
     # Then it is read between them, and entities without an address change nothing
-    assert parse(text, [Entity(0, None), hidden]) == [PostLink("aaaa", 1), PostLink("bbbb", 2), PostLink("cccc", 3)]
+    assert parse(text, [Entity(0, 2, None), hidden]) == [PostLink("aaaa", 1), PostLink("bbbb", 2), PostLink("cccc", 3)]
+
+
+def test_a_link_that_hides_another_one_means_both() -> None:
+    hidden = Entity(offset=0, length=len("t.me/aaaa/1"), url="https://t.me/bbbb/2")
+    assert parse("t.me/aaaa/1", [hidden]) == [PostLink("aaaa", 1), PostLink("bbbb", 2)]
+
+
+def test_buttons_come_after_the_text_and_end_no_list() -> None:
+    found = parse("t.me/aaaa/1\n3", buttons=["https://t.me/bbbb/2", "https://example.com", "https://t.me/aaaa/1"])
+    assert found == [PostLink("aaaa", 1), PostLink("aaaa", 3), PostLink("bbbb", 2)]
 
 
 def test_a_text_link_to_another_site_is_ignored() -> None:
-    assert parse("here", [Entity(0, "https://example.com/?u=https://t.me/durov/1")]) == []
+    assert parse("here", [Entity(0, 4, "https://example.com/?u=https://t.me/durov/1")]) == []
 
 
 def test_a_message_of_too_many_links_says_so_once() -> None:
@@ -238,7 +262,7 @@ FRAGMENTS = st.sampled_from(
 @example("tg:" + "a" * 16000, 0)
 def test_no_input_raises_or_hangs_the_parser(text: str, offset: int) -> None:
     started = time.perf_counter()
-    links = parse(text, [Entity(offset, text)])
+    links = parse(text, [Entity(offset, len(text) // 2, text)], [text])
     assert time.perf_counter() - started < 1
     for link in links:
         if isinstance(link, Refused):

@@ -38,6 +38,11 @@ def told(link: Link) -> str | list[str]:
         " to #17", " al nº 17", " hasta el mensaje 17", " del 15 al 17", " from 15 to 17", "/ - 17", " - 16 - 17",
         " - 17.", " - 17!", " - 17 por favor", " - 17, please", " - 17. Es para mi hija", " - 17 🙏",
         " and the next 2", " y los siguientes 2", " next 2",
+        " ao 17", " até o 17", " até 17", " à 17", " => 17", " >> 17", " ➡️ 17", "=>17", " a 17 (ambos)",
+        " to 17 inclusive",
+        " a 17, todos", " al 17 muchas gracias", " ao 17, obrigada", " entre 15 y 17", " between 15 and 17",
+        " e os próximos 2", " and the next two", " y los dos siguientes", " e as duas seguintes", " e mais dois",
+        "\nhasta\nt.me/durov/17", " hasta\nel t.me/durov/17", " up to t.me/durov/17", " até o t.me/durov/17",
         "\u00a0-\u200b17", " to t.me/durov/17", " al https://t.me/durov/17", " hasta t.me/durov/17?single",
     ],
 )  # fmt: skip
@@ -56,6 +61,17 @@ def test_a_range_is_read_however_it_is_written(written: str) -> None:
         (" o 17", [15, 17]),
         (" and 17", [15, 17]),
         (" or 17", [15, 17]),
+        (", o 17 e o 20", [15, 17, 20]),
+        (" y también 17", [15, 17]),
+        (" as well as 17", [15, 17]),
+        (" também o 17", [15, 17]),
+        (", y luego el 17", [15, 17]),
+        (" además del 17", [15, 17]),
+        (" (y 17)", [15, 17]),
+        (", fotos 17 y 20", [15, 17, 20]),
+        (", publicações 17 e 20", [15, 17, 20]),
+        ("\\17", [15, 17]),
+        ("、17、20", [15, 17, 20]),
         (" & 17", [15, 17]),
         (" + 17", [15, 17]),
         (" / 17 / 20", [15, 17, 20]),
@@ -102,6 +118,18 @@ def test_a_list_is_read_as_so_many_links(written: str, numbers: list[int]) -> No
         ("15 to 17: t.me/durov", ["durov/15-17"]),
         ("del 15 al 17 t.me/durov/15", ["durov/15-17"]),
         ("@durov/15 al 17", ["durov/15-17"]),
+        ("@durov 15-17", ["durov/15-17"]),
+        ("@durov: 15 y 17", ["durov/15", "durov/17"]),
+        ("t.me/durov/15 previous two", ["durov/13-15"]),
+        ("t.me/durov/15 al 17 y del 20 al 22", ["durov/15-17", "durov/20-22"]),
+        ("del 15 al 17 y del 20 al 22 de t.me/durov", ["durov/15-17", "durov/20-22"]),
+        ("posts 3,4 and 7 t.me/durov", ["durov/3", "durov/4", "durov/7"]),
+        ("15 y 17 de t.me/durov", ["durov/15", "durov/17"]),
+        ("15, 16 e 17 de t.me/durov/16", ["durov/15", "durov/16", "durov/17"]),
+        ("Quiero el 17 de t.me/durov", ["durov/17"]),
+        ("entre 15 y 17: t.me/durov", ["durov/15-17"]),
+        ("t.me/durov do 15 ao 17", ["durov/15-17"]),
+        ("t.me/durov[15-17]", ["durov/15-17"]),
         ("https://web.telegram.org/k/#@durov/15 - 17", ["durov/15-17"]),
         ("tg://resolve?domain=durov&post=15 - 17", ["durov/15-17"]),
     ],
@@ -117,6 +145,8 @@ def test_numbers_go_with_every_form_of_a_link(text: str, wanted: list[str]) -> N
         "t.me/durov/15 12/05/2026", "t.me/durov/15 720p", "t.me/durov/15 3x", "t.me/durov/15 - 50%",
         "t.me/durov/15 1.5 GB", "t.me/durov/15\n3 videos de mi viaje", "t.me/durov/15\n17 minutos\n",
         "t.me/durov/15, 5€", "t.me/durov/15 de 20",
+        "t.me/durov/15 (2021)", "t.me/durov/15 (parte 2)", "t.me/durov/15 todos los derechos", "parte 2: t.me/durov/15",
+        "t.me/durov/15 a las mil", "3 de t.me/durov/15", "t.me/durov/15 all good", "@maria t.me/durov/15",
         "t.me/durov/15. 17 minutes", "1. t.me/durov/15", "1) t.me/durov/15\n", "2025-2026 t.me/durov/15",
     ],
 )  # fmt: skip
@@ -152,6 +182,11 @@ def test_the_number_before_another_link_counts_that_link(text: str) -> None:
         ("t.me/durov/15 y los 2 siguientes", ["durov/15-17", "durov/15,2", "durov/15"]),
         ("https://t.me/durov/15–https://t.me/durov/17", ["durov/15-17", "durov/15,17", "durov/15"]),
         ("t.me/durov/15 17", ["durov/15,17", "durov/15"]),
+        ("t.me/durov/15 (16, 17)", ["durov/15,16,17", "durov/15"]),
+        ("t.me/durov/15 (15-17)", ["durov/15-17", "durov/15"]),
+        ("t.me/durov/15 y los 3 anteriores", ["durov/12-15", "durov/15,3", "durov/15"]),
+        ("t.me/durov/15 e mais 3", ["durov/15-18", "durov/15,3", "durov/15"]),
+        ("t.me/durov/15\n-\nt.me/durov/17", ["durov/15-17", "durov/15,17", "durov/15"]),
         ("t.me/durov/15: 17", ["durov/15,17", "durov/15"]),
         ("t.me/durov/15 16 17", ["durov/15,16,17", "durov/15"]),
         ("t.me/durov/15 - 3", ["durov/3-15", "durov/15"]),
@@ -190,6 +225,34 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_offered(text: str, reason: s
     assert (choice.reason, told(choice)) == (reason, ["durov/15"])
 
 
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("t.me/durov/15 los últimos 5", ["durov/15"]),
+        ("t.me/durov/15 and the last two", ["durov/15"]),
+        ("t.me/durov/15 em diante", ["durov/15"]),
+        ("t.me/durov/15 hasta el final", ["durov/15"]),
+        ("t.me/durov/15 y anteriores", ["durov/15"]),
+        ("t.me/durov/15, todos", ["durov/15"]),
+        ("t.me/durov/15 y más", ["durov/15"]),
+        ("t.me/durov/15-20 menos el 17 y 18", ["durov/15-20"]),
+        ("t.me/durov/15 to 20 except 17", ["durov/15-20", "durov/15"]),
+        ("os primeiros 3 de t.me/durov/15", ["durov/15"]),
+    ],
+)
+def test_posts_without_their_numbers_are_asked_about(text: str, offered: list[str]) -> None:
+    (choice,) = parse(text)
+    assert isinstance(choice, Choice)
+    assert (choice.reason, told(choice)) == ("unclear", offered)
+
+
+@pytest.mark.parametrize("text", ["t.me/durov últimos 5", "@durov last 5"])
+def test_the_last_posts_of_a_chat_are_refused_with_the_words(text: str) -> None:
+    (refused,) = parse(text)
+    assert isinstance(refused, Refused)
+    assert refused.reason == "unclear" and refused.text.endswith(text.partition(" ")[2])
+
+
 @dataclass(frozen=True)
 class Entity:
     offset: int
@@ -204,6 +267,23 @@ def test_numbers_go_with_words_that_hide_a_link() -> None:
     (choice,) = parse("😀 watch, 17 videos", [behind])
     assert told(choice) == ["durov/15,17", "durov/15"]
     assert read(str(choice)) == choice
+
+
+@pytest.mark.parametrize(
+    ("text", "urls", "wanted"),
+    [
+        ("here to here", ["t.me/durov/15", "t.me/durov/17"], ["durov/15-17"]),
+        ("here del 15 al 17", ["t.me/durov"], ["durov/15-17"]),
+        ("15 y 17 de here", ["t.me/durov"], ["durov/15", "durov/17"]),
+        ("here 15", ["t.me/+AbCdEfGhIjKl"], ["+AbCdEfGhIjKl/15"]),
+        ("here,17.", ["t.me/durov/15"], ["durov/15", "durov/17"]),
+        ("here-17", ["t.me/durov/15"], ["durov/15-17"]),
+    ],
+)
+def test_what_words_hide_is_read_as_if_it_stood_there(text: str, urls: list[str], wanted: list[str]) -> None:
+    places = [match.start() for match in re.finditer("here", text)]
+    found = parse(text, [Entity(place, 4, url) for place, url in zip(places, urls, strict=True)])
+    assert [told(link) for link in found] == wanted
 
 
 def test_a_chat_with_a_number_of_something_is_refused_with_both() -> None:
@@ -223,7 +303,31 @@ def test_a_list_that_fits_into_no_button_is_taken_as_written() -> None:
 
 
 BETWEEN = st.sampled_from(
-    [" - ", " – ", "—", "-", " to ", " a ", " al ", " hasta ", ", ", ",", " y ", " and ", " & ", "\n", "\n- ", " "]
+    [
+        " - ",
+        " – ",
+        "—",
+        "-",
+        " to ",
+        " a ",
+        " al ",
+        " hasta ",
+        " até o ",
+        " ao ",
+        ", ",
+        ",",
+        " y ",
+        " and ",
+        " e ",
+        " & ",
+        "\n",
+        "\n- ",
+        " ",
+        " también ",
+        " => ",
+        " (and ",
+        ", fotos ",
+    ]
 )
 AFTER = st.sampled_from(["", ".", "!", "\n", " please", " gracias", " minutes", " videos de mi viaje", " t.me/other/1"])
 CHATS = st.sampled_from(["t.me/durov", "https://t.me/c/123", "@durov", "t.me/+AbCdEfGhIjKl", "t.me/c/1/7"])

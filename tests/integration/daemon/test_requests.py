@@ -52,6 +52,9 @@ def numbered(*numbers: int) -> list[str]:
         ("{}/2, 4, 6", (2, 4, 6)),
         ("{}/2\n4\n6", (2, 4, 6)),
         ("{}/2-4 y 6", (2, 3, 4, 6)),
+        ("{}/2 até o 4", (2, 3, 4)),
+        ("2, 4 y 6 de {}", (2, 4, 6)),
+        ("@texts_to_ask_for 2-4", (2, 3, 4)),
     ],
 )
 async def test_what_stands_after_a_link_is_brought_whole(
@@ -89,6 +92,24 @@ async def test_a_range_too_long_leaves_its_first_post(
         assert labels(question) == ["Only 3"]
         await customer.tap(question, "Only 3")
         assert await brought(customer, "Text 3") == numbered(3)
+
+
+async def test_posts_without_their_numbers_are_asked_about(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, texts: str
+) -> None:
+    async with chat(daemon_sandbox, "es") as customer:
+        question = await customer.ask(f"{texts}/3 y los últimos 5")
+        assert "no sé a qué publicaciones te refieres" in question.text
+        assert labels(question) == ["Solo 3"]
+        assert "15-17" in (await customer.ask(f"los últimos 5 de {texts}")).text
+
+
+async def test_two_hidden_links_are_the_ends_of_a_range(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, texts: str
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.client.send_message(customer.bot, f"[esto](https://{texts}/2) a [esto](https://{texts}/4)")
+        assert await brought(customer, "All 3 links delivered") == numbered(2, 3, 4)
 
 
 @pytest.mark.parametrize(
