@@ -43,11 +43,22 @@ def said(place: Path) -> str:
 @contextlib.contextmanager
 def demo(place: Path, **settings: str) -> Iterator[Demo]:
     """Run it until its page is up; at the end it must stop well, unless the test has seen to that."""
+    process = begun(place, **settings)
+    running = Demo(process, place, _address(process, place))
+    try:
+        yield running
+    finally:
+        if process.poll() is None:
+            assert running.end() == 0, running.said()
+
+
+def begun(place: Path, **settings: str) -> "subprocess.Popen[bytes]":
+    """The demo as it begins to start."""
     place.mkdir(parents=True, exist_ok=True)
     own = {"DEMO_PORT": "0", "DEMO_PLACE": str(place / "state"), **settings}
     around = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "ONCE")}
     with (place / "terminal").open("wb") as terminal:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.demo"],
             cwd=REPOSITORY,
             env=around | own,
@@ -56,12 +67,6 @@ def demo(place: Path, **settings: str) -> Iterator[Demo]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    running = Demo(process, place, _address(process, place))
-    try:
-        yield running
-    finally:
-        if process.poll() is None:
-            assert running.end() == 0, running.said()
 
 
 def _address(process: "subprocess.Popen[bytes]", place: Path) -> str:

@@ -69,13 +69,22 @@ def start(state: Path, *arguments: str, alone: bool = False) -> Sandbox:
             process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True)
         else:
             process = preloaded.run(*words, cwd=REPOSITORY, env={**os.environ}, output=log, errors=log)
+    try:
+        _wait_ready(process, ready, started)
+    except BaseException as error:
+        process.kill()
+        process.wait()
+        if isinstance(error, TimeoutError):
+            raise SandboxFailed((state / "sandbox.log").read_text(errors="replace")[-4000:] or str(error)) from None
+        raise
+    return Sandbox(process, state, json.loads(ready[1].read_text()), read_env(ready[0]))
+
+
+def _wait_ready(process: Process, ready: list[Path], started: float) -> None:
     while not all(file.exists() and file.stat().st_mtime >= started - 1 for file in ready):
         if process.poll() is not None or time.time() - started > START_TIMEOUT:
-            process.kill()
-            process.wait()
-            raise SandboxFailed((state / "sandbox.log").read_text(errors="replace")[-4000:])
+            raise TimeoutError(f"the local servers are not ready after {time.time() - started:.0f} s")
         time.sleep(0.02)
-    return Sandbox(process, state, json.loads(ready[1].read_text()), read_env(ready[0]))
 
 
 def read_env(file: Path) -> dict[str, str]:

@@ -33,15 +33,18 @@ def main() -> int:
     """Show the page until Ctrl-C; where ``ONCE`` is set, tell the conversation and end. 0, or 1 and the reason."""
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal stops it as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
-    return once() if os.environ.get("ONCE") else asyncio.run(opening.opened(PLACE, tell))
+    with installation.claimed(PLACE) as place:
+        if place != PLACE:
+            tell(f"Another demo is running in {opening.shown(PLACE)}; this one keeps to {opening.shown(place)}.")
+        return once(place) if os.environ.get("ONCE") else asyncio.run(opening.opened(place, tell))
 
 
-def once() -> int:
+def once(place: Path) -> int:
     """The conversation, and the end. 0, or 1 and the reason."""
     started = time.monotonic()
     tell("Starting a local Telegram, a local PayPal and the programs…")
     try:
-        running = installation.start(PLACE, alone=True)
+        running = installation.start(place, alone=True)
     except (NotHealthy, SandboxFailed) as error:
         tell(f"It did not come up: {error}")
         return 1

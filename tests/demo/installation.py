@@ -1,5 +1,8 @@
 """Sandbox and programs, started as an operator would start them, and stopped in order."""
 
+import contextlib
+import fcntl
+import itertools
 import os
 import shutil
 import signal
@@ -7,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +90,21 @@ class Installation:
         code = self.quit()
         self.sandbox.stop()
         return code
+
+
+@contextlib.contextmanager
+def claimed(place: Path) -> Iterator[Path]:
+    """A directory that no other demo has: *place*, or else the first of ``place-2``, ``place-3`` that is free."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        own = place if number == 1 else place.with_name(f"{place.name}-{number}")
+        with own.with_name(f"{own.name}.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield own
+            return
 
 
 def start(place: Path, data: Path | None = None, alone: bool = False, **settings: str) -> Installation:

@@ -29,7 +29,11 @@ async def opened(place: Path, tell: Tell) -> int:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     server = Server(asyncio.get_running_loop())
     wanted = int(os.environ.get("DEMO_PORT") or PORT)
-    page = listen(wanted, server.respond)
+    try:
+        page = listen(wanted, server.respond)
+    except OSError as error:
+        tell(f"There is no port for the page: {error}. Name another one: make demo DEMO_PORT=9000")
+        return 1
     if wanted and page.port != wanted:
         tell(f"Port {wanted} is taken; the page is on {page.port}.")
     server.origin = f"http://{HOST}:{page.port}"
@@ -39,6 +43,7 @@ async def opened(place: Path, tell: Tell) -> int:
     try:
         return await _shown(show, server, ended, tell)
     finally:
+        await show.end()
         show.visitors.close()
         outside.end()
         page.end()
@@ -46,20 +51,32 @@ async def opened(place: Path, tell: Tell) -> int:
 
 async def _shown(show: Show, server: Server, ended: asyncio.Event, tell: Tell) -> int:
     tell(f"Starting, for this machine alone ({HOST}):")
+    hurrying = asyncio.create_task(_hurry(show, ended, tell))
     try:
         await show.begin(tell)
-    except (NotHealthy, SandboxFailed) as error:
-        tell(f"It did not come up: {error}")
-        return 1
-    server.show = show
+    except (NotHealthy, SandboxFailed, TimeoutError) as error:
+        if not ended.is_set():
+            await show.end()
+            tell(f"It did not come up: {error or 'the shop does not answer'}")
+            return 1
+    finally:
+        hurrying.cancel()
     if not ended.is_set():
+        server.show = show
         tell(_told(show, server.origin))
         _open_browser(server.origin)
         await ended.wait()
-    tell("\nStopping…")
+        tell("\nStopping…")
     code = await show.end()
     tell(f"Stopped; the launcher's exit code is {code}.")
     return 0 if code == 0 else 1
+
+
+async def _hurry(show: Show, ended: asyncio.Event, tell: Tell) -> None:
+    """Say at once that the end was heard, where it is asked for while everything starts."""
+    await ended.wait()
+    tell("\nStopping, as soon as what is starting can be stopped…")
+    show.hurry()
 
 
 def _told(show: Show, origin: str) -> str:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -39,6 +40,9 @@ class Show:
         self._front = front
         self._front_url = front_url
         self._beginning = asyncio.Lock()
+        self._started = AsyncExitStack()
+        self._drawing: subprocess.Popen[bytes] | None = None
+        self._code = 0
         self.visitors = Visitors()
         self.running: Installation
         self.operator: Phone
@@ -51,10 +55,11 @@ class Show:
     # ---- its life
 
     async def begin(self, tell: Tell) -> None:
-        """Start everything. Raises NotHealthy, SandboxFailed."""
-        drawing = subprocess.Popen([sys.executable, "-m", "tests.demo.shelf", str(FILES)], cwd=REPOSITORY)
+        """Start everything; what has been started, ``end`` stops. Raises NotHealthy, SandboxFailed, TimeoutError."""
+        drawing = self._draw()
         tell("  a local Telegram, a local PayPal, and the shop's programs under supervisord …")
         self.running = await asyncio.to_thread(installation.start, self._place, alone=True, BACKEND_URL=PUBLIC)
+        self._started.push_async_callback(self._stop_programs)
         tell("  posts to ask for: pictures, films, music …")
         if await asyncio.to_thread(drawing.wait):
             raise installation.NotHealthy("the pictures of the demo could not be drawn")
@@ -66,13 +71,27 @@ class Show:
         await self.switches.begin()
         self.underneath = Underneath(self.running, self.visitors, self.switches)
         self.underneath.start()
+        self._started.push_async_callback(self.underneath.stop)
+
+    def _draw(self) -> "subprocess.Popen[bytes]":
+        """Draw what is posted, beside; Ctrl-C is for us."""
+        command = [sys.executable, "-m", "tests.demo.shelf", str(FILES)]
+        self._drawing = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
+        self._started.callback(self._drawing.terminate)
+        return self._drawing
+
+    async def _stop_programs(self) -> None:
+        self._code = await asyncio.to_thread(self.running.stop)
+
+    def hurry(self) -> None:
+        """Draw nothing more: what is beginning is to end."""
+        if self._drawing is not None:
+            self._drawing.terminate()
 
     async def end(self) -> int:
-        """Stop everything; the launcher's exit code."""
-        await self.underneath.stop()
-        await self.visitors.forget()
-        await self.operator.stop()
-        return await asyncio.to_thread(self.running.stop)
+        """Stop all that has been started; the launcher's exit code."""
+        await self._started.aclose()
+        return self._code
 
     async def anew(self) -> None:
         """Throw everything away and begin again; every page loads anew."""
@@ -83,8 +102,9 @@ class Show:
             await self.end()
             try:
                 await self.begin(lambda line: None)
-            except (installation.NotHealthy, SandboxFailed) as error:
+            except (installation.NotHealthy, SandboxFailed, TimeoutError) as error:
                 self.visitors.tell({"type": "anew", "ready": False, "failed": str(error)[:300]})
+                await self.end()
                 raise
         self.visitors.tell({"type": "anew", "ready": True})
 
@@ -97,6 +117,8 @@ class Show:
         scenario = self.running.sandbox.scenario
         person = scenario["admin"] | {"first_name": "Alba"}
         self.operator = await Phone(scenario, person, "operator", self.visitors.tell).start()
+        self._started.push_async_callback(self.operator.stop)
+        self._started.push_async_callback(self.visitors.forget)
         said = await self.operator.say("/language en")
         await self.operator.hear(lambda message: bool(message.reply_markup), said.id)
         asked = await self.operator.say("/console")

@@ -1,9 +1,14 @@
 """``make demo`` from its first line to Ctrl-C: on the loopback alone, for a browser that shows its page."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +58,29 @@ def act(browser: requests.Session, demo: Demo, **asked: Any) -> requests.Respons
 def test_another_port_is_taken_and_told(demo: Demo, taken: int) -> None:
     assert f"Port {taken} is taken; the page is on " in demo.said()
     assert demo.url.startswith("http://127.0.0.1:") and not demo.url.endswith(f":{taken}")
+
+
+def of_place(place: Path) -> list[str]:
+    """The programs that run with their state in *place*."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            told = [(process / name).read_text("utf-8", "replace") for name in ("cmdline", "environ")]
+            if any(f"{place}/" in each for each in told):
+                found.append(told[0].replace("\0", " "))
+    return found
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    starting = demo_process.begun(tmp_path)
+    while "a local Telegram" not in demo_process.said(tmp_path):
+        assert starting.poll() is None, demo_process.said(tmp_path)
+        time.sleep(0.05)
+    os.killpg(starting.pid, signal.SIGINT)  # a terminal sends it to all of the group
+    assert starting.wait(2 * WAIT_S) == 0, demo_process.said(tmp_path)
+    assert "Stopping, as soon as" in demo_process.said(tmp_path)
+    assert "Traceback" not in demo_process.said(tmp_path)
+    assert of_place(tmp_path / "state") == []
 
 
 def test_a_visitor_talks_to_the_shop(demo: Demo) -> None:
