@@ -13,6 +13,8 @@ import signal
 import time
 from functools import partial
 
+from pyrogram import Client
+
 from config.settings import EXIT_AWAY, EXIT_GAVE_UP, EXIT_OK, Settings
 from config.texts import offered
 from daemon import deps
@@ -22,6 +24,7 @@ from daemon.accounts.standbys import Standbys
 from daemon.broadcasting.worker import Broadcaster
 from daemon.canary import Canary
 from daemon.connections import Connections
+from daemon.deps import Deps
 from daemon.disk_monitor import DiskMonitor
 from daemon.dispatcher import Dispatcher
 from daemon.handlers import broadcasts, console
@@ -64,42 +67,9 @@ class Service:
         self.standbys = Standbys(seat, settings, database)
         self.logins = Logins(lambda: settings, database, wakeup)
         self.dispatcher = Dispatcher(parts)
-        self.transfers = Transfers(
-            TransferClients(
-                bot,
-                account,
-                self.connections.account.up.is_set,
-                parts.sender,
-                account_refused=self.connections.standing.refused,
-                account_up_since=lambda: self.connections.account.up_since,
-                account_flooded=seat.flooded,
-            ),
-            database=database,
-            wakeup=wakeup,
-            settings=settings,
-            catalogue=catalogue,
-        )
+        self.transfers = _transfers(parts, self.connections)
         seat.on_change += [self.transfers.let_go, parts.chats.forget, self.connections.standing.renew]
-        deliveries = DeliveryNotifier(
-            parts.notifier,
-            database=database,
-            catalogue=catalogue,
-            settings=settings,
-            account_name=lambda: account.me.username if account.me else None,
-        )
-        self.outbox_worker = OutboxWorker(
-            settings.admin_ids,
-            parts.notifier,
-            database,
-            wakeup,
-            handlers={
-                **deliveries.handlers(),
-                EventKind.CONSOLE_ASKED: partial(console.send_link, parts),
-                **{kind: partial(tell, parts) for kind, tell in broadcasts.EVENTS.items()},
-            },
-            promote=deliveries.promote,
-            tells_sales=lambda: settings.notices == "each",
-        )
+        self.outbox_worker = _outbox_worker(parts, account)
         self.broadcaster = Broadcaster(
             bot, parts.sender, database, wakeup, catalogue=catalogue, timezone=settings.timezone
         )
@@ -229,6 +199,45 @@ class Service:
         if self._stopping.is_set():
             os._exit(EXIT_GAVE_UP)
         self._stopping.set()
+
+
+def _transfers(parts: Deps, connections: Connections) -> Transfers:
+    account, seat = connections.account, connections.seat
+    clients_ = TransferClients(
+        parts.bot,
+        account.client,
+        account.up.is_set,
+        parts.sender,
+        account_refused=connections.standing.refused,
+        account_up_since=lambda: account.up_since,
+        account_flooded=seat.flooded,
+    )
+    return Transfers(
+        clients_, database=parts.database, wakeup=parts.wakeup, settings=parts.settings, catalogue=parts.catalogue
+    )
+
+
+def _outbox_worker(parts: Deps, account: Client) -> OutboxWorker:
+    deliveries = DeliveryNotifier(
+        parts.notifier,
+        database=parts.database,
+        catalogue=parts.catalogue,
+        settings=parts.settings,
+        account_name=lambda: account.me.username if account.me else None,
+    )
+    return OutboxWorker(
+        parts.settings.admin_ids,
+        parts.notifier,
+        parts.database,
+        parts.wakeup,
+        handlers={
+            **deliveries.handlers(),
+            EventKind.CONSOLE_ASKED: partial(console.send_link, parts),
+            **{kind: partial(tell, parts) for kind, tell in broadcasts.EVENTS.items()},
+        },
+        promote=deliveries.promote,
+        tells_sales=lambda: parts.settings.notices == "each",
+    )
 
 
 async def _watch_clock() -> None:
