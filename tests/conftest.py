@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import hypothesis
 import pytest
 
 from models import database
-from tests import daemon_process, examples, machine, paypal_shop, sandbox_process
+from tests import daemon_process, examples, machine, paypal_shop, sandbox_process, scratch
 from tests import town as towns
 from tests.daemon_process import Daemon
 from tests.paypal_shop import PayPalShop
@@ -21,6 +22,17 @@ hypothesis.settings.load_profile(examples.QUICK)
 TESTS = Path(__file__).parent
 FAST = ("integration/transfer", "integration/sandbox", "integration/web", "integration/models", "unit")
 """Folders whose files are soon done, the quickest last."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Say where files are kept, and have programs that tests start hear Ctrl-C.
+
+    A shell without job control makes what it starts in the background deaf to it, and so all that those start.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.option.basetemp is None and not hasattr(config, "workerinput") and (place := scratch.place()):
+        config.option.basetemp = str(place)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -165,7 +165,7 @@ class Chat:
         return await asyncio.wait_for(self.news.get(), timeout)
 
     async def until(self, fits: Callable[[Message], bool], timeout: float = ANSWER_TIMEOUT_S) -> Message:
-        """The next message of the bot that *fits*; others are skipped. Raises AssertionError if none comes in time."""
+        """The next message of the bot that *fits*; others are skipped. Raises TimeoutError, which names them."""
         skipped: list[str] = []
         try:
             async with asyncio.timeout(timeout):
@@ -175,7 +175,7 @@ class Chat:
                         return message
                     skipped.append(str(message.text or message.caption or message.media))
         except TimeoutError:
-            raise AssertionError(f"not within {timeout} s; there came {skipped}") from None
+            raise TimeoutError(f"not within {timeout} s; there came {skipped}") from None
 
     async def until_text(self, part: str, timeout: float = ANSWER_TIMEOUT_S) -> Message:
         """The next message of the bot that holds *part*."""
