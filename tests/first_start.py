@@ -11,13 +11,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import requests
 
+from tests import preloaded
 from tests.operator_browser import Form, Operator
 from tests.paypal_shop import PAGE_S, free_port, until
-from tests.sandbox_process import REPOSITORY, Sandbox
+from tests.sandbox_process import REPOSITORY, Process, Sandbox
+from tests.soak import instruments
 from web.setup.guard import COOKIE
 
 SETTINGS = (
@@ -41,8 +43,10 @@ class Installation:
     home: Path
     environ: dict[str, str]
     port: int
-    process: subprocess.Popen[bytes] | None = None
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    alone: bool = True
+    """Whether its launcher is an ordinary process, as an operator's is."""
+    process: Process | None = None
+    started: list[Process] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -56,17 +60,26 @@ class Installation:
 
     def start(self, **more: str) -> "Installation":
         """Start the launcher."""
+        environ = self.environ | more
         with (self.home / "console").open("ab") as console:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "daemon.supervision"],
-                cwd=self.home,
-                env=self.environ | more,
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-            )
+            self.process = self._alone(environ, console) if self.alone else self._preloaded(environ, console)
         self.started.append(self.process)
         return self
+
+    def _preloaded(self, environ: dict[str, str], console: IO[bytes]) -> Process:
+        return preloaded.run(
+            "daemon.supervision", cwd=self.home, env=environ, output=console, errors=console, code=REPOSITORY
+        )
+
+    def _alone(self, environ: dict[str, str], console: IO[bytes]) -> Process:
+        return subprocess.Popen(
+            [sys.executable, "-m", "daemon.supervision"],
+            cwd=self.home,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+        )
 
     def until(self, status: str) -> dict[str, Any]:
         """Wait until ``/health`` has this status, and return what it says."""
@@ -97,25 +110,17 @@ class Installation:
 
     def pids(self, module: str) -> list[int]:
         """The processes of this installation that run as ``python -m MODULE``."""
+        assert self.process is not None
         found = []
-        for directory in Path("/proc").glob("[0-9]*"):
+        for pid in instruments.family(self.process.pid):
             with contextlib.suppress(OSError):
-                words = (directory / "cmdline").read_bytes().split(b"\0")
-                if f"DB_PATH={self.volume}".encode() in (directory / "environ").read_bytes().split(b"\0"):
-                    found += [int(directory.name)] if module.encode() in words else []
+                if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    found.append(pid)
         return found
 
     def command(self, *words: str) -> str:
         """What one of the operator's commands prints."""
-        run = subprocess.run(
-            [sys.executable, str(REPOSITORY / "manage.py"), *words],
-            cwd=self.home,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return run.stdout + run.stderr
+        return preloaded.outcome("manage", *words, cwd=self.home, env=self.environ)[1]
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -125,12 +130,12 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation(sandbox: Sandbox, home: Path, **settings: str) -> Iterator[Installation]:
+def installation(sandbox: Sandbox, home: Path, *, alone: bool = True, **settings: str) -> Iterator[Installation]:
     """An installation beside a local Telegram, whose volume is empty. At the end it is stopped."""
     port = free_port()
     outside = {name: value for name, value in sandbox.env.items() if name not in SETTINGS}
     own = {"DB_PATH": str(home / "data"), "PORT": str(port), "WEB_ADDRESS": "127.0.0.1", "PEAJE_RUN": str(home / "run")}
-    built = Installation(home, {**_machine(), **outside, **own, "PYTHONPATH": str(REPOSITORY), **settings}, port)
+    built = Installation(home, {**_machine(), **outside, **own, "PYTHONPATH": str(REPOSITORY), **settings}, port, alone)
     try:
         yield built
     finally:

@@ -2,15 +2,19 @@
 
 A server imports the libraries and our code once. Each program is a fork of it that then goes on as ``python -m`` would.
 A program of another directory than this repository reads its own code anew, in a fork of a server that has imported the
-libraries alone. supervisord starts its programs the ordinary way, so both are tried. ``python -m tests.preloaded FD
-MODULE...`` is that server.
+libraries alone. A launcher goes on as supervisord in its fork, and supervisord's programs are forks of that one; a
+launcher that was started the ordinary way starts them the ordinary way, so both are tried. ``python -m tests.preloaded
+FD MODULE...`` is that server.
 """
 
+import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
 import json
+import logging
 import os
 import runpy
 import select
@@ -19,11 +23,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import IO, NoReturn
 
 LIBRARIES = (
     "pyrogram",
@@ -43,8 +49,13 @@ LIBRARIES = (
 OURS = (
     "daemon.__main__",
     "daemon.doctor",
+    "daemon.live_check",
+    "daemon.supervision.launcher",
+    "daemon.supervision.watchdog",
+    "daemon.setup.service",
     "web.__main__",
     "web.doctor",
+    "web.setup.app",
     "web.upkeep.__main__",
     "manage",
     "tests.sandbox.__main__",
@@ -105,17 +116,19 @@ def run(
     env: dict[str, str],
     output: IO[bytes] | None,
     errors: IO[bytes] | None,
+    typed: IO[bytes] | None = None,
     code: Path | None = None,
 ) -> Running:
-    """Start ``python -m`` with these arguments, in a session of its own. What is None is thrown away.
+    """Start ``python -m`` with these arguments, in a session of its own. What is None is empty, or thrown away.
 
+    :param typed: its input.
     :param code: where the module is, if not in the working directory.
     """
     end, told = os.pipe()
     code = code or cwd
     request = json.dumps({"args": args, "cwd": str(cwd), "env": env, "code": str(code)}).encode()
     with open(os.devnull, "r+b") as nothing:
-        streams = (nothing, output or nothing, errors or nothing)
+        streams = (typed or nothing, output or nothing, errors or nothing)
         server, _ = _server(code.resolve() == REPOSITORY)
         socket.send_fds(server, [request], [*(each.fileno() for each in streams), told])
         pid = int(server.recv(16))
@@ -130,6 +143,40 @@ def outcome(*args: str, cwd: Path, env: dict[str, str], timeout: float = 60) -> 
         code = process.wait(timeout)
         said.seek(0)
         return code, said.read().decode()
+
+
+@dataclass
+class Dialogue:
+    """A program at whose keyboard somebody sits, who reads what it says."""
+
+    process: Running
+    keyboard: IO[str]
+    screen: IO[str]
+
+    def type(self, text: str) -> None:
+        """Type a text."""
+        self.keyboard.write(text)
+        self.keyboard.flush()
+
+    def end(self, text: str = "", timeout: float = 60) -> tuple[int, str]:
+        """Type a text and nothing more: the exit code, and all that was said and has not been read."""
+        with self.keyboard:
+            self.keyboard.write(text)
+        said = self.screen.read()
+        return self.process.wait(timeout), said
+
+
+@contextlib.contextmanager
+def dialogue(*args: str, cwd: Path, env: dict[str, str]) -> Iterator[Dialogue]:
+    """A program of this repository with pipes for keyboard and screen, and no terminal to ask a password from."""
+    (read, typed), (screen, said) = os.pipe(), os.pipe()
+    with open(read, "rb") as its_input, open(said, "wb") as its_output:
+        process = run(*args, cwd=cwd, env=env, typed=its_input, output=its_output, errors=its_output, code=REPOSITORY)
+    with open(typed, "w") as keyboard, open(screen) as shown:
+        try:
+            yield Dialogue(process, keyboard, shown)
+        finally:
+            process.kill()
 
 
 @functools.cache
@@ -183,13 +230,19 @@ def _become(request: dict[str, object], streams: list[int]) -> list[str]:
     for wanted, stream in enumerate(streams[:3]):
         os.dup2(stream, wanted)
     os.closerange(3, 256)
-    os.environ.clear()
-    os.environ.update(request["env"])  # type: ignore[call-overload]
-    time.tzset()
+    _take_environment(request["env"])  # type: ignore[arg-type]
     sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     os.chdir(str(request["cwd"]))
     sys.path[0] = str(request["code"])
+    os.execve = _execute
     return list(request["args"])  # type: ignore[call-overload]
+
+
+def _take_environment(environment: Mapping[str, str]) -> None:
+    taken = dict(environment)
+    os.environ.clear()
+    os.environ.update(taken)
+    time.tzset()
 
 
 def main() -> None:
@@ -204,17 +257,111 @@ def main() -> None:
         return
     if traced:
         importlib.import_module("tests.mutants.traced").begin(traced)
-    _forget(args[0], with_tests=not set(OURS) & set(sys.argv))
-    sys.argv = list(args)
-    runpy.run_module(args[0], run_name="__main__", alter_sys=True)
+    if not set(OURS) & set(sys.argv):
+        _forget_tests()
+    _be(["-m", *args])
 
 
-def _forget(program: str, *, with_tests: bool) -> None:
-    """Forget the module that is to be run, and *with_tests*, which are of another directory, this package too."""
+def _be(args: list[str]) -> NoReturn:
+    """Be what ``python`` is with these arguments, to its end; only that its memory is left to the kernel."""
+    sys.orig_argv = [sys.executable, *args]
+    _show(sys.orig_argv)
+    with _Ending():
+        _run(args)
+    raise AssertionError("it has ended")
+
+
+class _Ending:
+    """Ends the process as Python does when what is run below this is done."""
+
+    def __enter__(self) -> None:
+        """Nothing is to be done yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> NoReturn:
+        code = error.code if isinstance(error, SystemExit) else None
+        if kind and error and not isinstance(error, SystemExit):
+            sys.excepthook(kind, error, trace)
+            code = 1
+        if not isinstance(code, int | None):
+            sys.stderr.write(f"{code}\n")
+            code = 1
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        gc.collect()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code or 0)
+
+
+def _run(args: list[str]) -> None:
+    """Run a module, ``-m`` and its name, or a file."""
+    if args[0] == "-m":
+        _forget(args[1])
+        sys.argv = args[1:]
+        runpy.run_module(args[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = list(args)
+        runpy.run_path(args[0], run_name="__main__")
+
+
+_execve = os.execve
+
+
+def _execute(path: str, args: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """``os.execve``; where that would begin ``python`` anew, this process goes on as what is asked for."""
+    if path != sys.executable or not (args[1] == "-m" or args[1].endswith(".py")):
+        _execve(path, args, environment)
+    _take_environment(environment)
+    _shed()
+    _be(list(args[1:]))
+
+
+_shed_handlers: list[object] = []
+"""Kept, because what nobody holds closes its file, whose number may be another file's by then."""
+
+
+def _shed() -> None:
+    """Lose what a process loses when it executes a program: handlers of signals, hooks, files of its own."""
+    gc.collect()
+    gc.freeze()
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
+    sys.unraisablehook = sys.__unraisablehook__
+    _shed_handlers.extend(logging.root.handlers)
+    logging.root.handlers.clear()
+    logging._handlerList.clear()  # type: ignore[attr-defined]
+    for each in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):
+            if each > 2 and not os.get_inheritable(each):
+                os.close(each)
+
+
+def _show(words: Sequence[str]) -> None:
+    """Have ``/proc`` tell what this process is now: its command line takes the place of the server's."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    begin, end = int(fields[45]), int(fields[46])
+    line = "\0".join(words).encode()[: end - begin - 1]
+    ctypes.memmove(begin, line.ljust(end - begin, b"\0"), end - begin)
+
+
+def _forget(program: str) -> None:
+    """Forget the module that is to be run."""
     gone = {program, f"{program}.__main__"}
     for name in list(sys.modules):
-        is_run = name in gone and not hasattr(sys.modules[name], "__path__")
-        if is_run or (with_tests and name.partition(".")[0] == "tests"):
+        if name in gone and not hasattr(sys.modules[name], "__path__"):
+            del sys.modules[name]
+
+
+def _forget_tests() -> None:
+    """Forget this package: a program of another directory has its own."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "tests":
             del sys.modules[name]
 
 

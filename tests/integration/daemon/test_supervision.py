@@ -30,7 +30,8 @@ from supervisor.xmlrpc import SupervisorTransport
 from config.settings import load
 from daemon.supervision.watchdog import Watchdog
 from models.database import sqlite
-from tests import environment
+from tests import environment, preloaded
+from tests.sandbox_process import Process
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROGRAMS = ("daemon", "web", "upkeep")
@@ -68,8 +69,8 @@ class Instance:
 
     home: Path
     environ: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    process: Process | None = None
+    started: list[Process] = field(default_factory=list)
 
     def configure(self, programs: dict[str, str], **options: str) -> None:
         """Write the real supervisord.conf with other things to run, and ``options`` for every program."""
@@ -88,15 +89,23 @@ class Instance:
         source.write_text(does)
         return f'"%(ENV_PEAJE_PYTHON)s" {source}'
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self, *, alone: bool = False) -> Process:
+        """Start it; *alone*, as an ordinary process, whose programs are ordinary ones too."""
+        words = ("daemon.supervision", "--config", str(self.home / "supervisord.conf"))
         with (self.home / "console").open("ab") as console:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "daemon.supervision", "--config", str(self.home / "supervisord.conf")],
-                cwd=self.home,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
+            self.process = (
+                subprocess.Popen(
+                    [sys.executable, "-m", *words],
+                    cwd=self.home,
+                    env=self.environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=console,
+                    stderr=subprocess.STDOUT,
+                )
+                if alone
+                else preloaded.run(
+                    *words, cwd=self.home, env=self.environ, output=console, errors=console, code=REPOSITORY
+                )
             )
         self.started.append(self.process)
         return self.process
@@ -113,19 +122,25 @@ class Instance:
         return subprocess.run(command, cwd=self.home, capture_output=True, text=True, timeout=40).stdout
 
     def pids(self) -> dict[str, int]:
-        """The process id of each program that runs; none while supervisord does not answer.
+        """The process id of each program that runs; none while supervisord does not answer."""
+        running = [row for row in self._rows() if row["statename"] == "RUNNING"]
+        return {make_namespec(row["group"], row["name"]): row["pid"] for row in running}
 
-        Asked for as supervisorctl does, but without starting one, which would take longer than what is waited for.
-        """
+    def states(self) -> list[str]:
+        """How each program is; nothing while supervisord does not answer."""
+        return [row["statename"] for row in self._rows()]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Asked for as supervisorctl does, but without starting one, which takes longer than what is waited for."""
         transport = SupervisorTransport(serverurl=f"unix://{self.home / 'run' / 'supervisor.sock'}")
         try:
             rows = ServerProxy("http://127.0.0.1", transport).supervisor.getAllProcessInfo()
         except (OSError, HTTPException, xmlrpc.client.Error):
-            return {}
+            return []
         finally:
             transport.close()
         assert isinstance(rows, list)
-        return {make_namespec(row["group"], row["name"]): row["pid"] for row in rows if row["statename"] == "RUNNING"}
+        return rows
 
     def wait_until_up(self) -> dict[str, int]:
         wait(lambda: len(self.pids()) == 4)
@@ -169,7 +184,7 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
 
 
 def test_everything_starts_is_seen_and_stops_cleanly(instance: Instance) -> None:
-    instance.launch()
+    instance.launch(alone=True)
 
     assert set(instance.wait_until_up()) == {"peaje:daemon", "peaje:web", "peaje:upkeep", "watchdog"}
     assert instance.stop() == 0
@@ -444,7 +459,7 @@ def test_a_signal_to_stop_is_heard_before_anything_is_imported(instance: Instanc
     (instance.home / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
     instance.environ["PYTHONPATH"] = os.pathsep.join([str(instance.home), str(REPOSITORY)])
 
-    assert instance.launch().wait(timeout=20) == 0
+    assert instance.launch(alone=True).wait(timeout=20) == 0
     assert instance.console() == []
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import socketserver
-import subprocess
-import sys
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -19,23 +18,16 @@ from models.money import payments
 from models.money.facts import RefundFact
 from tests import clients, environment, preloaded
 from tests.paypal_shop import free_port
+from tests.preloaded import Dialogue
 from tests.purchases import NOW, customer, fact, order
-from tests.sandbox_process import REPOSITORY, Sandbox
+from tests.sandbox_process import Sandbox
 
 APPLICATION = ("TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_ENDPOINT", "TELEGRAM_PUBLIC_KEY")
 
 
-def start(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
-    """A command with a keyboard and a screen that are pipes, and no terminal to ask a password from."""
-    return subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "manage.py"), *words],
-        env={"PATH": os.environ["PATH"]} | environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def session(environ: dict[str, str]) -> AbstractContextManager[Dialogue]:
+    """The command that logs in, at a keyboard."""
+    return preloaded.dialogue("manage", "session", cwd=Path.cwd(), env={"PATH": os.environ["PATH"]} | environ)
 
 
 def run(environ: dict[str, str], *words: str) -> tuple[int, str]:
@@ -59,16 +51,14 @@ def test_session_logs_in_by_phone_and_password(sandbox: Sandbox) -> None:
     sandbox.control("POST", "/faults", {"fault": "password", "password": "open sesame", **account})
     application = {name: sandbox.env[name] for name in APPLICATION}
 
-    with start(application, "session") as process:
-        assert process.stdin
-        process.stdin.write(f"+{phone}\n")
-        process.stdin.flush()
+    with session(application) as talk:
+        talk.type(f"+{phone}\n")
         code = _login_code(sandbox, phone)
         as_typed = f"{code[:2]}-{code[2:]}"
-        said, _ = process.communicate(f"0\n{as_typed}\nopen barley\nopen sesame\n", timeout=60)
+        ended, said = talk.end(f"0\n{as_typed}\nopen barley\nopen sesame\n")
     sandbox.control("POST", "/faults", {"fault": "password", "password": None, **account})
 
-    assert process.returncode == 0, said
+    assert ended == 0, said
     assert said.count("Wrong.") == 2
     assert "Telegram has sent a code to your Telegram app" in said
     _try_out(
@@ -97,9 +87,9 @@ def test_session_says_what_is_missing_and_what_telegram_refuses(sandbox: Sandbox
     assert code == 78
     assert "TELEGRAM_API_HASH is missing" in said
 
-    with start({name: sandbox.env[name] for name in APPLICATION}, "session") as process:
-        said, _ = process.communicate("+10000000000\n", timeout=60)
-    assert process.returncode == 1
+    with session({name: sandbox.env[name] for name in APPLICATION}) as talk:
+        code, said = talk.end("+10000000000\n")
+    assert code == 1
     assert "PHONE_NUMBER_INVALID" in said
     assert "Traceback" not in said
     assert said.splitlines()[-1] == "Error: not logged in: nothing was changed"
@@ -119,10 +109,10 @@ def test_session_ends_in_a_sentence_of_the_operators_language(sandbox: Sandbox, 
     number = len(sandbox.scenario["customers"]) - 2
     application = {name: sandbox.env[name] for name in APPLICATION}
 
-    with start(application | {"LANGUAGE": "es"}, "session") as process:
-        said, _ = process.communicate(typed.format(phone=f"+34 600-1{number:05}"), timeout=60)
+    with session(application | {"LANGUAGE": "es"}) as talk:
+        code, said = talk.end(typed.format(phone=f"+34 600-1{number:05}"))
 
-    assert process.returncode == 1
+    assert code == 1
     assert f"Error: {sentence}" in said.splitlines()[-1], said
     assert "Traceback" not in said
 
@@ -137,8 +127,8 @@ def test_session_ends_in_a_sentence_of_the_operators_language(sandbox: Sandbox, 
 def test_session_blames_the_application(sandbox: Sandbox, hash_: str, sentence: str) -> None:
     application = {name: sandbox.env[name] for name in APPLICATION} | {"TELEGRAM_API_HASH": hash_}
 
-    with start(application, "session") as process:
-        said, _ = process.communicate("+34600100000\n", timeout=60)
+    with session(application) as talk:
+        _, said = talk.end("+34600100000\n")
 
     assert sentence in said.splitlines()[-1], said
 

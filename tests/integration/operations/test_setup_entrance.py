@@ -16,7 +16,7 @@ from tests.paypal_shop import until
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An empty volume, on which set-up runs."""
-    with installation(NOBODY, tmp_path_factory.mktemp("empty"), BEHIND_PROXY="yes") as built:
+    with installation(NOBODY, tmp_path_factory.mktemp("empty"), alone=False, BEHIND_PROXY="yes") as built:
         built.start().until("setup")
         yield built
 
