@@ -57,9 +57,11 @@ class Daemon:
         """Wait for a line of the log with this message, past the first *after* lines."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            for line in self.log(after):
+            lines = self.log(after)
+            for line in lines:
                 if line["message"] == message:
                     return line
+            after += len(lines)
             if self.process is not None and self.process.poll() not in (None, 0):
                 break
             time.sleep(0.02)

@@ -6,19 +6,17 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import requests
 
 from tests import preloaded
 from tests.operator_browser import Form, Operator
 from tests.paypal_shop import PAGE_S, free_port, until
-from tests.sandbox_process import REPOSITORY, Process, Sandbox
+from tests.sandbox_process import REPOSITORY, Sandbox
 from tests.soak import instruments
 from web.setup.guard import COOKIE
 
@@ -45,8 +43,8 @@ class Installation:
     port: int
     alone: bool = True
     """Whether its launcher is an ordinary process, as an operator's is."""
-    process: Process | None = None
-    started: list[Process] = field(default_factory=list)
+    process: preloaded.Process | None = None
+    started: list[preloaded.Process] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -62,24 +60,9 @@ class Installation:
         """Start the launcher."""
         environ = self.environ | more
         with (self.home / "console").open("ab") as console:
-            self.process = self._alone(environ, console) if self.alone else self._preloaded(environ, console)
+            self.process = preloaded.launch(cwd=self.home, env=environ, console=console, alone=self.alone)
         self.started.append(self.process)
         return self
-
-    def _preloaded(self, environ: dict[str, str], console: IO[bytes]) -> Process:
-        return preloaded.run(
-            "daemon.supervision", cwd=self.home, env=environ, output=console, errors=console, code=REPOSITORY
-        )
-
-    def _alone(self, environ: dict[str, str], console: IO[bytes]) -> Process:
-        return subprocess.Popen(
-            [sys.executable, "-m", "daemon.supervision"],
-            cwd=self.home,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-        )
 
     def until(self, status: str) -> dict[str, Any]:
         """Wait until ``/health`` has this status, and return what it says."""

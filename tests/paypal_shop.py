@@ -165,7 +165,7 @@ class Web:
 
     def ready(self) -> "Web":
         """Wait until it answers."""
-        until(self._answers, "the web program", START_S)
+        until(self._answers, "the web program", START_S, every=0.05)
         return self
 
     def _answers(self) -> bool:

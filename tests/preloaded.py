@@ -13,6 +13,7 @@ import ctypes
 import functools
 import gc
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -136,6 +137,24 @@ def run(
     return Running(args, pid, end)
 
 
+Process = Running | subprocess.Popen[bytes]
+
+
+def launch(*words: str, cwd: Path, env: dict[str, str], console: IO[bytes], alone: bool = False) -> Process:
+    """Start the launcher; *alone*: as an ordinary process, whose programs are ordinary ones too."""
+    if not alone:
+        return run("daemon.supervision", *words, cwd=cwd, env=env, output=console, errors=console, code=REPOSITORY)
+    return subprocess.Popen(
+        [sys.executable, "-m", "daemon.supervision", *words],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=console,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for us: we stop the programs in order
+    )
+
+
 def outcome(*args: str, cwd: Path, env: dict[str, str], timeout: float = 60) -> tuple[int, str]:
     """Run a program of this repository to its end: its exit code, and all that it said."""
     with tempfile.TemporaryFile() as said:
@@ -234,8 +253,20 @@ def _become(request: dict[str, object], streams: list[int]) -> list[str]:
     sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     os.chdir(str(request["cwd"]))
     sys.path[0] = str(request["code"])
+    _customize()
     os.execve = _execute
     return list(request["args"])  # type: ignore[call-overload]
+
+
+def _customize() -> None:
+    """Read ``sitecustomize`` below ``PYTHONPATH``, as a Python that begins does."""
+    for place in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if (file := Path(place) / "sitecustomize.py").exists():
+            found = importlib.util.spec_from_file_location("sitecustomize", file)
+            assert found is not None and found.loader is not None
+            sys.modules["sitecustomize"] = module = importlib.util.module_from_spec(found)
+            found.loader.exec_module(module)
+            return
 
 
 def _take_environment(environment: Mapping[str, str]) -> None:

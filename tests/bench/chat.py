@@ -26,7 +26,7 @@ IDLE_S = 30.0
 
 def measure(place: Path) -> list[Row]:
     """Start everything in *place* and measure it."""
-    running = installation.start(place)
+    running = installation.start(place, alone=True)
     try:
         return [*_idle(running), *asyncio.run(_start(running))]
     finally:

@@ -40,7 +40,7 @@ LOOKUPS = (
 
 def measure(place: Path) -> list[Row]:
     """Start everything in *place*, and the flood against it."""
-    running = installation.start(place)
+    running = installation.start(place, alone=True)
     try:
         return asyncio.run(_beside_a_flood(running))
     finally:

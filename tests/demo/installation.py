@@ -7,8 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from tests import sandbox_process
+from tests import preloaded, sandbox_process
 from tests.sandbox_process import REPOSITORY, Sandbox
 
 HEALTHY_WITHIN_S = 30
@@ -38,7 +36,8 @@ class Installation:
     data: Path
     port: int
     settings: Mapping[str, str]
-    launcher: "subprocess.Popen[bytes] | None" = None
+    alone: bool = False
+    launcher: preloaded.Process | None = None
 
     @property
     def base_url(self) -> str:
@@ -67,15 +66,7 @@ class Installation:
     def launch(self) -> "Installation":
         """Start the programs."""
         with self.console.open("ab") as output:
-            self.launcher = subprocess.Popen(
-                [sys.executable, "-m", "daemon.supervision"],
-                cwd=self.place,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: we stop the programs in order
-            )
+            self.launcher = preloaded.launch(cwd=self.place, env=self.environ, console=output, alone=self.alone)
         return self
 
     def quit(self) -> int:
@@ -110,7 +101,8 @@ def claimed(place: Path) -> Iterator[Path]:
 def start(place: Path, data: Path | None = None, alone: bool = False, **settings: str) -> Installation:
     """Start everything with its state in *place*, which is emptied first, and wait until it is healthy.
 
-    *data* may be a directory elsewhere; *settings* are for the programs; *alone* as in ``sandbox_process.start``.
+    *data* may be a directory elsewhere; *settings* are for the programs; *alone* as in ``sandbox_process.start``, so
+    that what the programs weigh is theirs.
 
     :raises NotHealthy: it did not come up.
     """
@@ -119,7 +111,7 @@ def start(place: Path, data: Path | None = None, alone: bool = False, **settings
     data.mkdir(parents=True, exist_ok=True)
     place.mkdir(parents=True, exist_ok=True)
     sandbox = sandbox_process.start(place / "sandbox", alone=alone)
-    installation = Installation(sandbox, place, data, free_port(), settings).launch()
+    installation = Installation(sandbox, place, data, free_port(), settings, alone).launch()
     try:
         wait_healthy(installation, ALONE_WITHIN_S if alone else HEALTHY_WITHIN_S)
     except BaseException:

@@ -34,7 +34,7 @@ BEATING = ("daemon", "web", "upkeep")
 def run(place: Path, seed: int, moments: int, tell: Callable[[str], None], customers: int = CUSTOMERS) -> Result:
     """Kill *moments* times in *place*, which is emptied first; after each, the programs must be well again in time."""
     rng = random.Random(seed)
-    running = installation.start(place, **SETTINGS)
+    running = installation.start(place, alone=True, **SETTINGS)
     killed: Counter[str] = Counter()
     slowest = 0.0
     try:

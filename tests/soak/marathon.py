@@ -70,7 +70,7 @@ class Result:
 def run(place: Path, course: Course, tell: Callable[[str], None]) -> Result:
     """Run the whole course in *place*, which is emptied first."""
     rng = random.Random(course.seed)
-    running = installation.start(place, **SETTINGS, **_canary(datetime.now(UTC)))
+    running = installation.start(place, alone=course.weigh, **SETTINGS, **_canary(datetime.now(UTC)))
     try:
         town = Town(running, rng, course.customers)
         town.move_in()

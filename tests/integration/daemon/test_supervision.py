@@ -31,7 +31,6 @@ from config.settings import load
 from daemon.supervision.watchdog import Watchdog
 from models.database import sqlite
 from tests import environment, preloaded
-from tests.sandbox_process import Process
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROGRAMS = ("daemon", "web", "upkeep")
@@ -69,8 +68,8 @@ class Instance:
 
     home: Path
     environ: dict[str, str]
-    process: Process | None = None
-    started: list[Process] = field(default_factory=list)
+    process: preloaded.Process | None = None
+    started: list[preloaded.Process] = field(default_factory=list)
 
     def configure(self, programs: dict[str, str], **options: str) -> None:
         """Write the real supervisord.conf with other things to run, and ``options`` for every program."""
@@ -89,24 +88,11 @@ class Instance:
         source.write_text(does)
         return f'"%(ENV_PEAJE_PYTHON)s" {source}'
 
-    def launch(self, *, alone: bool = False) -> Process:
+    def launch(self, *, alone: bool = False) -> preloaded.Process:
         """Start it; *alone*, as an ordinary process, whose programs are ordinary ones too."""
-        words = ("daemon.supervision", "--config", str(self.home / "supervisord.conf"))
+        words = ("--config", str(self.home / "supervisord.conf"))
         with (self.home / "console").open("ab") as console:
-            self.process = (
-                subprocess.Popen(
-                    [sys.executable, "-m", *words],
-                    cwd=self.home,
-                    env=self.environ,
-                    stdin=subprocess.DEVNULL,
-                    stdout=console,
-                    stderr=subprocess.STDOUT,
-                )
-                if alone
-                else preloaded.run(
-                    *words, cwd=self.home, env=self.environ, output=console, errors=console, code=REPOSITORY
-                )
-            )
+            self.process = preloaded.launch(*words, cwd=self.home, env=self.environ, console=console, alone=alone)
         self.started.append(self.process)
         return self.process
 

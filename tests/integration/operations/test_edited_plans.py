@@ -3,12 +3,11 @@
 import asyncio
 import html
 import re
-import subprocess
-import sys
 
 import requests
 from pyrogram.types import Message
 
+from tests import preloaded
 from tests.daemon_process import Chat, chat, labels
 from tests.paypal_shop import PayPalShop, heading, order_id
 from tests.sandbox_process import REPOSITORY
@@ -56,9 +55,8 @@ async def test_a_bad_edit_changes_nothing_and_is_told(town: Town) -> None:
 
 def examined(town: Town) -> str:
     """What ``doctor`` finds on this town's state."""
-    command = [sys.executable, "manage.py", "doctor", "--offline"]
     environment = {**town.shop.settings(1), **town.sandbox.env, "LANGUAGE": "en"}
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60).stdout
+    return preloaded.outcome("manage", "doctor", "--offline", cwd=REPOSITORY, env=environment)[1]
 
 
 def test_an_edit_made_while_upkeep_is_down_holds_at_its_start(shop: PayPalShop) -> None:

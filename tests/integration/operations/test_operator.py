@@ -5,10 +5,9 @@ from __future__ import annotations
 import http.server
 import json
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ import requests
 from config import settings
 from models import database, notes
 from models.maintenance import health
-from tests import machine
+from tests import machine, preloaded
 from tests.demo import installation
 from tests.demo.installation import Installation
-from tests.sandbox_process import REPOSITORY
+from tests.preloaded import Dialogue
 from tests.soak.town import until
 
 OPERATOR_ID = 6200000001
@@ -59,24 +58,16 @@ def running(tmp_path_factory: pytest.TempPathFactory, monitor: str) -> Iterator[
     assert up.stop() == 0
 
 
-def manage(running: Installation, *words: str, **environ: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "manage.py"), *words],
-        cwd=running.place,
-        env={**running.environ, **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def manage(running: Installation, *words: str, **environ: str) -> AbstractContextManager[Dialogue]:
+    return preloaded.dialogue("manage", *words, cwd=running.place, env={**running.environ, **environ})
 
 
 def examined(running: Installation, *words: str) -> tuple[int, dict[str, tuple[str, str]]]:
     """The exit code of doctor, and grade and text by part."""
-    with manage(running, "doctor", "--json", *words) as process:
-        said, _ = process.communicate(timeout=60)
+    with manage(running, "doctor", "--json", *words) as talk:
+        code, said = talk.end()
     findings = json.loads(said)["findings"]
-    return process.returncode, {one["part"]: (one["grade"], one["text"]) for one in findings}
+    return code, {one["part"]: (one["grade"], one["text"]) for one in findings}
 
 
 def assert_no_secret(running: Installation, text: str) -> None:
@@ -138,16 +129,15 @@ def test_the_operators_tour_reports_no_secret(running: Installation, tmp_path: P
     for name in ("photo1", "video1"):
         words += ["--link", links[name]["url"]]
 
-    with manage(running, *words, LIVE_CHECK_SESSION_STRING=customer["session_string"]) as process:
-        assert process.stdout
+    with manage(running, *words, LIVE_CHECK_SESSION_STRING=customer["session_string"]) as talk:
         said = []
-        for line in process.stdout:
+        for line in talk.screen:
             said.append(line)
             if found := re.search(r"approve within .*: (\S+)", line):
                 requests.post(found[1], data={"choice": "approve"}, timeout=20).raise_for_status()
-        process.wait(60)
+        code, _ = talk.end()
 
-    assert process.returncode == 0, "".join(said)
+    assert code == 0, "".join(said)
     findings = json.loads(report.read_text())["findings"]
     assert [one["part"] for one in findings] == [
         "health", "greeting", "delivery", "delivery", "invoice", "PayPal's page", "PayPal's payment",
@@ -163,10 +153,10 @@ def test_the_tour_says_what_does_not_arrive(running: Installation) -> None:
     customer = running.sandbox.scenario["customers"][4]
     words = ("live-check", "--patience", "3", "--link", "https://t.me/sandbox_gallery/999999")
 
-    with manage(running, *words, LIVE_CHECK_SESSION_STRING=customer["session_string"]) as process:
-        said, _ = process.communicate(timeout=60)
+    with manage(running, *words, LIVE_CHECK_SESSION_STRING=customer["session_string"]) as talk:
+        code, said = talk.end()
 
-    assert process.returncode == 1
+    assert code == 1
     assert "FAIL  delivery: waited 3 s in vain" in said
     assert "left unpaid" in said
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +27,7 @@ from models.jobs import queue
 from models.maintenance import backups, restoring
 from tests import environment, preloaded
 from tests.integration.daemon.test_supervision import STUBBORN, Instance, instance, wait
+from tests.preloaded import Dialogue
 from tests.purchases import NOW
 from tests.sandbox_process import REPOSITORY
 from tests.store import new_job
@@ -34,15 +35,9 @@ from tests.store import new_job
 __all__ = ["instance"]
 
 
-def begin(environ: dict[str, str], *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "manage.py"), *words],
-        cwd=environ["DB_PATH"],
-        env={"PATH": os.environ["PATH"], **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def begin(environ: dict[str, str], *words: str) -> AbstractContextManager[Dialogue]:
+    env = {"PATH": os.environ["PATH"], **environ}
+    return preloaded.dialogue("manage", *words, cwd=Path(environ["DB_PATH"]), env=env)
 
 
 def manage(environ: dict[str, str], *words: str) -> tuple[int, str]:
@@ -222,17 +217,21 @@ def test_a_lost_disk_comes_back_from_a_file(data: Path, environ: dict[str, str],
     assert datetime.fromtimestamp(known.at, UTC).isoformat() in told
 
 
-@pytest.mark.parametrize("size", [0, 3, 15, 16, 33, 37, 38, 50])
-def test_the_latest_goes_on_behind_a_file_that_was_cut_off(data: Path, environ: dict[str, str], size: int) -> None:
+def test_the_latest_goes_on_behind_files_that_were_cut_off(data: Path, environ: dict[str, str]) -> None:
     environ |= {"BACKUP_PASSPHRASE": "open sesame"}
     settings, now = load(environ, dotenv=None), int(time.time())
-    older, torn = backups.make(settings, now - 3600).file, backups.make(settings, now - 60).file
-    torn.write_bytes(torn.read_bytes()[:size])
+    older, newer = backups.make(settings, now - 3600).file, backups.make(settings, now - 60).file
+    whole, torn = newer.read_bytes(), []
+    newer.unlink()
+    for age, size in enumerate((0, 3, 15, 16, 33, 37, 38, 50), 60):
+        torn.append(newer.with_name(f"peaje-{datetime.fromtimestamp(now - age, UTC):%Y%m%dT%H%M%SZ}.db.gz.sealed"))
+        torn[-1].write_bytes(whole[:size])
 
     code, said = manage(environ, "restore", "latest")
 
     assert code == 0, said
-    assert f"{torn.name} is not good" in said and f"Restored {older.name}" in said
+    assert [file.name for file in torn if f"{file.name} is not good" not in said] == []
+    assert f"Restored {older.name}" in said
 
 
 def test_no_stranger_can_hand_over_a_database(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
@@ -367,13 +366,13 @@ def test_a_closed_terminal_leaves_nothing_stopped(instance: Instance) -> None:
     code, said = manage(instance.environ, "backup")
     assert code == 0, said
 
-    with begin(instance.environ, "restore", "latest") as restoring:
-        wait(lambda: "STOPPING" in instance.supervisorctl("status"))
+    with begin(instance.environ, "restore", "latest") as talk:
+        wait(lambda: "STOPPING" in instance.states())
         for impatience in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            restoring.send_signal(impatience)
-        said, _ = restoring.communicate(timeout=30)
+            talk.process.send_signal(impatience)
+        code, said = talk.end()
 
-    assert restoring.returncode == 0, said
+    assert code == 0, said
     assert "The programs run again" in said
     wait(lambda: len(instance.pids()) == 4)
     assert not set(before.values()) & set(instance.pids().values())
