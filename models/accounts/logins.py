@@ -27,6 +27,8 @@ RECIPIENT = "account_logins"
 _ANSWER = """
 UPDATE account_login SET sealed = ?, state = 'answered' WHERE id = ? AND state = 'asked' AND step = ? RETURNING id
 """
+_ANY_OPEN = "SELECT 1 FROM account_login WHERE state IN ('asked', 'answered') LIMIT 1"
+"""Asked after every commit of any program, nearly always for nothing."""
 _CODES = "SELECT COALESCE(SUM(codes), 0) FROM account_login WHERE at > ?"
 AGAIN = ""
 """Answered to the question for a code: send it again, another way."""
@@ -175,6 +177,8 @@ def serve(public_key: str, now: int) -> None:
 
 def current() -> LoginInfo | None:
     """The log-in in progress."""
+    if execute(_ANY_OPEN).fetchone() is None:
+        return None
     row = AccountLogin.select().where(_is_open()).first()
     return None if row is None else _info(row)
 

@@ -14,7 +14,7 @@ import peewee
 
 from config.units import DAY_S, HOUR_S
 from models import outbox
-from models.database import joined_transaction, transaction
+from models.database import execute, joined_transaction, transaction
 from models.event_kinds import BroadcastAnnounced, BroadcastEnded, BroadcastSold
 from models.promotion import hours, recipients
 from models.promotion.recipients import SALES_S
@@ -62,6 +62,15 @@ MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
 UNDER_WAY = (_S.WAITING, _S.COLLECTING, _S.RUNNING)
 WORK = (_S.DELETING, _S.RUNNING, _S.COLLECTING)
 """What the daemon does before it begins with another one, in this order."""
+
+# Asked after every commit of any program, nearly always for nothing: to put Peewee's queries together costs far more.
+_ANY_DUE = f"""
+SELECT 1 FROM broadcast
+WHERE state IN ({", ".join(f"'{state}'" for state in WORK)}) OR (state = '{_S.WAITING}' AND start_at <= ?) LIMIT 1
+"""
+_ANY_UNREPORTED = """
+SELECT 1 FROM broadcast WHERE reported_at IS NULL AND ended_at <= ? AND began_at IS NOT NULL LIMIT 1
+"""
 
 
 class Asks(StrEnum):
@@ -280,6 +289,8 @@ def stop(broadcast_id: int, why: str, now: int, told: Mapping[str, int] | None =
 
 def due(now: int) -> BroadcastInfo | None:
     """What the daemon works on now: what was begun, else the next one whose time has come."""
+    if execute(_ANY_DUE, (now,)).fetchone() is None:
+        return None
     for state in WORK:
         row = Broadcast.select().where(Broadcast.state == state).order_by(Broadcast.id).first()
         if row is not None:
@@ -344,6 +355,8 @@ def end_deleting(broadcast_id: int, now: int) -> None:
 
 def tell_sales(now: int) -> bool:
     """Tell an admin what a broadcast has brought, three days after its end; False when none is due."""
+    if execute(_ANY_UNREPORTED, (now - SALES_S,)).fetchone() is None:
+        return False
     ended = (
         Broadcast.ended_at.is_null(False) & (Broadcast.ended_at <= now - SALES_S) & Broadcast.began_at.is_null(False)
     )
