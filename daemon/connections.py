@@ -17,7 +17,6 @@ from models.event_kinds import IncidentKey
 from models.jobs import queue
 from models.maintenance import health
 
-HEARTBEAT_S = 5.0
 ACCOUNT_AGAIN_S = 300.0
 CANCEL_AGAIN_S = 0.2
 
@@ -87,7 +86,7 @@ class Connections:
             await self._database(health.beat, "daemon", detail, now)
             await self.seat.tell()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_S):
+                async with asyncio.timeout(health.until_beat()):
                     await self._changed.wait()
             self._changed.clear()
 

@@ -1,5 +1,6 @@
 """Heartbeats of the programs, and open incidents."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from models.database import transaction
 from models.event_kinds import OF_THE_ACCOUNT, IncidentClosed, IncidentKey, IncidentOpened
 from models.tables import Heartbeat, Incident
 
+BEAT_S = 5
 BEAT_STALE_S = 30
 """A program whose newest heartbeat is older does not run."""
 STANDBYS = 3
@@ -51,6 +53,14 @@ def beat(program: str, detail: Mapping[str, Any], now: int) -> None:
         Heartbeat.insert(program=program, detail=dict(detail), at=now).on_conflict(
             conflict_target=[Heartbeat.program], preserve=[Heartbeat.detail, Heartbeat.at]
         ).execute()
+
+
+def until_beat() -> float:
+    """Seconds until the next beat. All programs beat together: a commit wakes every other one, and so they wake once.
+
+    It is at most :data:`BEAT_S` away, by the clock that the programs of one machine share and nobody sets.
+    """
+    return BEAT_S - time.monotonic() % BEAT_S
 
 
 def all() -> dict[str, Beat]:

@@ -12,8 +12,6 @@ from models.maintenance import health
 
 logger = logging.getLogger(__name__)
 
-BEAT_EVERY_S = 5
-
 
 def start(program: str, is_moving: Callable[[], bool] = lambda: True) -> None:
     """Beat for *program* in a thread of its own, as long as this process lives and its work ``is_moving``."""
@@ -28,4 +26,4 @@ def _beat(program: str, is_moving: Callable[[], bool]) -> None:
                 health.beat(program, {}, int(time.time()))
         except peewee.DatabaseError as error:
             logger.warning("heartbeat.failed", extra={"cause": str(error)})
-        time.sleep(BEAT_EVERY_S)
+        time.sleep(health.until_beat())
