@@ -22,13 +22,14 @@ from daemon.telegram.screen import Button, Keyboard, Screen
 from daemon.telegram.sender import Sender
 from daemon.transfer.errors import ACCOUNT_AWAY, ACCOUNT_RESTRICTED, FLOOD_WAIT
 from daemon.transfer.run import Run
+from daemon.wakeup import Subscription
 from models.errors import NotFound
 from models.jobs import batches, queue
 from models.jobs.states import JobInfo, JobState
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.25
+TICK_S, IDLE_S = 0.25, 5.0
 FIRST_S = 0.5
 EDIT_S = 3.0
 DRAIN_S = 2.0
@@ -79,8 +80,11 @@ class ProgressMessages:
         self._messages: dict[tuple[str, int], ProgressMessage] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Update four times a second until cancelled. Begins with deleting the messages that a crash left."""
+    async def run(self, changed: Subscription) -> None:
+        """Update four times a second while something is to be shown, until cancelled; *changed* wakes when that may be.
+
+        Begins with deleting the messages that a crash left.
+        """
         for job in await self._database(queue.left_standing, int(time.time()) - DAY_S):
             try:
                 await self._sender.delete(job.chat_id, [job.status_message_id or 0])
@@ -91,6 +95,8 @@ class ProgressMessages:
         while True:
             await self.update(time.monotonic())
             await asyncio.sleep(TICK_S)
+            if not self._messages:
+                await changed.wait(IDLE_S)
 
     async def update(self, now: float) -> None:
         """Send and edit the messages of open jobs, delete the others; *now* is monotonic seconds."""

@@ -129,7 +129,7 @@ class Transfers:
             group.create_task(self._keep_leases(), name="keep leases")
             group.create_task(self._check_leases(), name="check leases and the account")
             group.create_task(self._close_idle(), name="close idle media sessions")
-            group.create_task(self._progress.run(), name="progress")
+            group.create_task(self._progress.run(self._wakeup.subscribe()), name="progress")
 
     async def let_go(self) -> None:
         """Put the running jobs back in the queue, and forget what the account knew: another one is to read."""
