@@ -28,14 +28,14 @@ class PlansFile:
         self._not_before = 0.0
 
     def turn(self, now: int) -> None:
-        """Look at the file if it has changed and has rested since the last turn; then follow the catalogue."""
+        """Look at the file if it has changed and has rested since the last turn, and follow what holds then."""
         state = self._state()
         if state != self._taken and state == self._seen and time.monotonic() >= self._not_before:
             self._not_before = time.monotonic() + RETRY_S  # for a look that fails: the disk may be full
             self._take(now)
             self._taken, self._not_before = state, 0.0
+            self._catalogue.refresh()
         self._seen = state
-        self._catalogue.refresh()
 
     def _take(self, now: int) -> None:
         error = look(self._file, now)

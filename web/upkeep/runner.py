@@ -84,7 +84,8 @@ class Upkeep:
         self._stopping = threading.Event()
         self._commits = wakes()
         self._clock = WallClock()
-        self.tasks = [*(self._selling(shop) if shop else self._not_selling()), *self._keeping()]
+        follow = PeriodicTask("follow the plans", 0, lambda now: _discard(catalogue.refresh()))
+        self.tasks = [follow, *(self._selling(shop) if shop else self._not_selling()), *self._keeping()]
         self.long_tasks = self._long()
         self.ping = PeriodicTask("ping", PING_CHECK_S, Ping(settings, shop).send)
         watched = PlansFile(settings.plans_file, catalogue, translator(settings.language))
