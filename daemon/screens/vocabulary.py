@@ -24,34 +24,46 @@ TYPED_WRONG = 5
 
 # Translators: what people type, in lower case, between commas. Add whatever your language says; * is any ending.
 TOPICS: Mapping[str, Callable[[Texts], str]] = {
-    "deletemydata": lambda t: t.gettext("delete my data, delete me, forget me, erase my data, delete my account"),
+    "deletemydata": lambda t: t.gettext(
+        "delete my data, delete me, forget me, erase my data, delete my account, delete account, delete my user"
+    ),
     "mydata": lambda t: t.gettext("my data, export, export my data"),
-    "privacy": lambda t: t.gettext("privacy, privacy policy, data protection"),
+    "privacy": lambda t: t.gettext("privacy, privacy policy, data protection, is it safe, is this safe, anonymous"),
     "terms": lambda t: t.gettext("terms, conditions, terms of use, terms and conditions, rules, legal"),
     "paysupport": lambda t: t.gettext(
-        "refund*, money back, i paid, have paid, already paid, paid but, paid and, paid and not, i paid and, "
-        "was charged, charged twice, payment problem, problem with payment, problem with my payment, payment failed, "
-        "cannot pay, cant pay"
+        "refund*, money back, i paid, have paid, already paid, paid but, paid and, paid and not, i paid and, was "
+        "charged, charged twice, payment problem, problem with payment, problem with my payment, payment failed, "
+        "cannot pay, cant pay, pending payment, payment is pending, payment pending, my payment is, my payment "
+        "did not, my payment has not"
     ),
     "support": lambda t: t.gettext(
-        "not work*, doesnt work, dont work, does not work, isnt working, no work, broken, error*, bug, bugs, problem*, "
-        "fail*, nothing happens, nothing arrives, nothing came, not arrive*, didnt arrive, not receive*, stuck, "
-        "not respond*, complain*, where is, wheres, not understand, dont understand, scam, fraud, contact*, human, "
-        "real person, operator, admin, owner, talk to somebody, customer service"
+        "not work*, doesnt work, dont work, does not work, isnt working, no work, broken, error*, bug, bugs, "
+        "problem*, fail*, nothing happens, nothing arrives, nothing came, not arrive*, didnt arrive, not "
+        "receive*, stuck, not respond*, complain*, where is, wheres, not understand, dont understand, scam, "
+        "fraud, contact*, human, real person, operator, admin, owner, talk to somebody, customer service, slow, "
+        "too slow, very slow, takes long, taking long, takes too long, how long does it take, no sound, without "
+        "sound, cannot download, cant download, not load*, doesnt load, wont load, not open*, wont open, are you "
+        "there, anybody there, anyone there, is anybody there"
     ),
     "report": lambda t: t.gettext(
-        "report, report a post, complaint, complaints, complain about a post, copyright, dmca, takedown, illegal"
+        "report, report a post, complaint, complaints, complain about a post, copyright, dmca, takedown, illegal, "
+        "report it, report a video, report a channel"
     ),
     "invite": lambda t: t.gettext(
         "invite, invite friends, invitation, referral, referrals, refer a friend, my link, share, recommend, "
         "bring friends"
     ),
-    "quiet": lambda t: t.gettext("quiet, silence, no news, no more news, stop news, no advertising, no ads, spam"),
+    "quiet": lambda t: t.gettext(
+        "quiet, silence, no news, no more news, stop news, no advertising, no ads, spam, enough, enough news"
+    ),
     "reminders": lambda t: t.gettext("reminders, reminder, remind me, no reminders"),
-    "history": lambda t: t.gettext("history, receipt, receipts, bill, bills, my payments, my purchases, my orders"),
+    "history": lambda t: t.gettext(
+        "history, receipt, receipts, bill, bills, my payments, my purchases, my orders, invoice, invoices"
+    ),
     "stats": lambda t: t.gettext(
-        "stats, statistics, usage, my usage, what is left, whats left, how much is left, how many are left, "
-        "how many do i have, quota, limit, limits, my limit, my plan, status, account, my account"
+        "stats, statistics, usage, my usage, what is left, whats left, how much is left, how many are left, how "
+        "many do i have, quota, limit, limits, my limit, my plan, status, account, my account, when does it "
+        "expire, when does my plan expire, when does it end, how many can i, expire, expires"
     ),
     "cancel": lambda t: t.gettext("cancel, cancel it, stop, queue, my queue, my links, abort"),
     "language": lambda t: t.gettext(
@@ -62,15 +74,18 @@ TOPICS: Mapping[str, Callable[[Texts], str]] = {
     "code": lambda t: t.gettext("code, codes, coupon*, voucher*, promo, promo code, discount code, redeem*"),
     "premium": lambda t: t.gettext(
         "price*, pricing, cost*, how much, how much is it, how expensive, buy*, purchase*, pay, pays, paying, "
-        "payment*, premium, vip, plan, plans, subscription*, subscri*, upgrade*, stars, paypal, credit card, card, "
-        "crypto, bitcoin, dollars, euros, unlimited, renew*, cancel subscription, cancel my subscription, "
+        "payment*, premium, vip, plan, plans, subscription*, subscri*, upgrade*, stars, paypal, credit card, "
+        "card, crypto, bitcoin, dollars, euros, unlimited, renew*, cancel subscription, cancel my subscription, "
         "cancel the subscription, cancel renewal, cancel premium, cancel my premium, cancel vip, cancel my plan, "
-        "unsubscribe, free, is it free, offer*, discount*"
+        "unsubscribe, free, is it free, offer*, discount*, how to pay, how do i pay, how can i pay, how to buy, "
+        "how do i buy, how can i buy, how do i get premium, how to get premium, how do i cancel my subscription, "
+        "cancel sub, cancel my sub, my sub, lifetime, annual, yearly, monthly, month, months, year, downgrade*"
     ),
     "help": lambda t: t.gettext(
-        "how, help, guide, instructions, manual, tutorial, example*, what, what is this, what can you do, "
-        "what do you do, what can this bot do, how does it work, how does this work, how do i, how to, commands, info, "
-        "information, faq, who are you, download*, copy link, get the link, private channel, private group"
+        "how, help, guide, instructions, manual, tutorial, example*, what, what is this, what can you do, what do "
+        "you do, what can this bot do, how does it work, how does this work, how do i, how to, commands, info, "
+        "information, faq, who are you, download*, copy link, get the link, private channel, private group, help "
+        "me, can you help me"
     ),
     "start": lambda t: t.gettext(
         "start, menu, home, main menu, back, settings, hello, hello there, hi, hey, good morning, good afternoon, "

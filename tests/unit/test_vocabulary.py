@@ -13,35 +13,45 @@ TYPED = {
         "price|Prices?|how much is it|how much does premium cost|can I buy VIP|PREMIUM|cancel my subscription|"
         "precio|precios|¿Cuánto cuesta?|cuanto cuesta|CUÁNTO VALE EL PREMIUM|planes|quiero comprar|cómo pago|premuim|"
         "cancelar la suscripción|hola, cuánto cuesta|cancel premium|quiero premium para un mes|"
-        "preço|Quanto custa?|planos|quero assinar|como faço para pagar com pix|cancelar a assinatura|oi, quanto é"
+        "preço|Quanto custa?|planos|quero assinar|como faço para pagar com pix|cancelar a assinatura|"
+        "oi, quanto é|how to pay|how do I get premium|como cancelo|precio mensual|vitalício"
     ),
     "trial": "trial|free trial|prueba gratis|quiero probar|teste|teste grátis|quero testar",
     "gift": "gift|as a gift|regalo|quiero regalar premium|un regalo para un amigo|presente|presentear um amigo",
     "code": "code|I have a promo code|código|tengo un cupón|tenho um cupom|resgatar",
     "help": (
         "how|How?|help|help me please|what is this|?|¿?|ayuda|AYUDA!!|como funciona|¿Cómo funciona esto?|"
-        "para qué sirve|ajuda|Como funciona?|o que você faz|preciso de ajuda para baixar um vídeo|como usar"
+        "para qué sirve|ajuda|Como funciona?|o que você faz|preciso de ajuda para baixar um vídeo|como usar|"
+        "me ayudas?|me ajuda"
     ),
     "support": (
         "it doesn't work|it doesn’t work|does not work|no funciona|no me funciona|no va|error|soporte|contacto|"
-        "no entiendo|dónde está mi vídeo|não funciona|não chegou|cadê o meu vídeo|deu erro|falar com atendente"
+        "no entiendo|dónde está mi vídeo|não funciona|não chegou|cadê o meu vídeo|deu erro|"
+        "falar com atendente|tarda mucho|can't download|el video no se ve|não abre|no carga"
     ),
     "paysupport": (
         "refund please|I paid and nothing happened|reembolso|pagué y no me llegó nada|me han cobrado dos veces|"
-        "já paguei|paguei e não chegou nada|quero meu dinheiro|estorno"
+        "já paguei|paguei e não chegou nada|quero meu dinheiro|estorno|mi pago está pendiente|"
+        "pending payment|no aparece mi compra|pagamento pendente"
     ),
     "start": "hello|Hi!|hola|buenas tardes|thank you|gracias|menú|« volver|oi|Olá!|bom dia|obrigada|início",
-    "history": "history|receipt|historial|recibos|historal|histórico|meus pagamentos",
-    "stats": "what is left|uso|estadísticas|cuánto me queda|quanto resta|minha conta|estatísticas",
+    "history": "history|receipt|historial|recibos|historal|histórico|meus pagamentos|invoice|nota fiscal",
+    "stats": (
+        "what is left|uso|estadísticas|cuánto me queda|quanto resta|minha conta|estatísticas|cuándo vence|"
+        "when does it expire|cuántos videos puedo bajar|quantos faltam"
+    ),
     "cancel": "cancel|cancelar|cola|fila|cancela",
     "language": "language|idioma|español|en inglés|português|em inglês|in portuguese",
     "mydata": "my data|mis datos|misdatos|meus dados|exportar meus dados",
-    "deletemydata": "delete my data|borrar mis datos|borrarmisdatos|apagar meus dados|excluir minha conta",
-    "privacy": "privacy|privacidad|privacidade",
+    "deletemydata": (
+        "delete my data|borrar mis datos|borrarmisdatos|apagar meus dados|excluir minha conta|delete account|"
+        "borrar mi cuenta"
+    ),
+    "privacy": "privacy|privacidad|privacidade|¿es seguro?|is it safe?",
     "terms": "terms|términos|terminos y condiciones|termos|termos de uso",
     "reminders": "reminders|recordatorios|lembretes",
     "invite": "invite friends|referral|invitar amigos|invitar|convidar amigos|convite",
-    "report": "report|copyright|denunciar|denuncia|derechos de autor|direitos autorais|denúncia",
+    "report": "report|copyright|denunciar|denuncia|derechos de autor|direitos autorais|denúncia|reportar",
 }
 
 
