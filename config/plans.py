@@ -5,6 +5,7 @@ Which text holds now is told by :mod:`models.catalogue`.
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,13 @@ LARGEST_TEXT = 256 * KIB
 
 _SHOWN = 60
 """Characters of a wrong value that a fault quotes."""
+
+_ALIKE = 0.7
+"""How alike a misspelt name and the right one are."""
+
+_LINE = re.compile(r"at line (\d+)")
+_TWICE = re.compile(r"twice|overwrite|redefine|mutate")
+"""In what the parser says of a name that stands there already."""
 
 _FAULTY = -1
 """Stands for a number that was refused."""
@@ -269,7 +277,7 @@ def parse(text: str, name: str = "plans.toml") -> Plans:
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
-        raise PlansError([Fault(name, Message("is not TOML: {error}", error=error))]) from None
+        raise PlansError([Fault(name, _not_toml(text, error))]) from None
     faults: list[Fault] = []
     table = _Table(name, document, faults)
     table.only(("plans", "packs", "referral", "trial"))
@@ -303,6 +311,32 @@ def faults_of(path: Path, t: Texts) -> list[str]:
     return []
 
 
+def _not_toml(text: str, error: Exception) -> Message:
+    """Where the text stops being TOML, and what is wrong there as far as the parser can tell."""
+    found = _LINE.search(str(error))
+    lines = text.splitlines() or [""]
+    number = min(int(found[1]), len(lines)) if found else len(lines)
+    quoted = lines[number - 1].strip()[:_SHOWN]
+    if _TWICE.search(str(error)):
+        return Message("is not TOML: line {line}, {quoted}, names something a second time", line=number, quoted=quoted)
+    return Message(
+        "is not TOML: look at line {line}, {quoted}, and at the one above it. A quotation mark, a bracket or = is "
+        "missing there, or one is too many ({error})",
+        line=number,
+        quoted=quoted,
+        error=error,
+    )
+
+
+def _unknown(key: str, known: Sequence[str]) -> Message:
+    """That a table may not hold *key*, and which name is meant, or else which there are."""
+    same = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(key.casefold(), same, 1, _ALIKE)
+    if near:
+        return Message("unknown: is {nearest} meant?", nearest=same[near[0]])
+    return Message("unknown; this table may hold {keys}", keys=", ".join(known))
+
+
 class _Table:
     """A table of the file. It collects faults with their place, so that the operator sees all of them at once."""
 
@@ -318,7 +352,7 @@ class _Table:
         known = tuple(keys)
         for key in self._values:
             if key not in known:
-                self.fault(key, Message("unknown; this table may hold {keys}", keys=", ".join(known)))
+                self.fault(key, _unknown(key, known))
 
     def keys(self) -> list[str]:
         return list(self._values)

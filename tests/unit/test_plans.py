@@ -148,6 +148,16 @@ def test_a_price_may_be_written_in_any_usual_way(file: Path, price: str, minor: 
         ("[plans.vip]", "[plans.'VIP!']", 'plan "VIP!": code: must be'),
         ("[plans.free]", "title = 1\n[plans.free]", "plans.toml: title: unknown"),
         ("[plans.vip]", "[plans.premium]", "plans.toml: is not TOML"),
+        ("[plans.vip]", "[plans.premium]", ", [plans.premium], names something a second time"),
+        (
+            'USD = "5.00" }',
+            'USD = "5.00 }',
+            ', prices = { XTR = 500, USD = "5.00 }, and at the one above it. A quotation',
+        ),
+        ("\ndays = 30", "\ndays: 30", ", days: 30, and at the one above it"),
+        ("level = 1", "level = 1\nprize = { XTR = 1 }", 'plan "premium": prize: unknown: is prices meant?'),
+        ('USD = "5.00" }', 'usd = "5.00" }', 'plan "premium": prices.usd: unknown: is USD meant?'),
+        ("[plans.vip]", "[plan.vip]", "plans.toml: plan: unknown: is plans meant?"),
     ],
 )
 def test_a_fault_is_told_with_its_place(file: Path, old: str, new: str, told: str) -> None:
