@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from babel.numbers import get_currency_symbol
+from babel.numbers import get_currency_name, get_currency_symbol
 
 from config.money import CURRENCIES, STARS, decimals
 from config.plans import Plan
 from config.texts import LANGUAGES, Texts
-from config.units import DAY_S
+from config.units import DAY_S, HOUR_S
 from daemon.screens import vocabulary
 from daemon.screens.operator import admin
 
@@ -56,11 +56,23 @@ def amount(text: str, currency: str) -> int | None:
 
 def _check_sign(sign: str, currency: str, text: str) -> None:
     """Whether a sign beside a number is that of *currency*."""
-    if not sign or sign.casefold() in _signs(currency):
+    if not sign or _is_sign(sign, currency):
         return
-    if any(sign.casefold() in _signs(other) for other in CURRENCIES):
+    if any(_is_sign(sign, other) for other in CURRENCIES):
         raise BadArguments(partial(admin.other_currency, currency=currency))
     raise BadArguments(partial(admin.unreadable_amount, text=text))
+
+
+def _is_sign(sign: str, currency: str) -> bool:
+    """Whether *currency* is written or called so."""
+    said = vocabulary.words(sign)
+    return sign.casefold() in _signs(currency) or (bool(said) and set(said) <= _names(currency))
+
+
+def _names(currency: str) -> set[str]:
+    """The words of its name, one or many, in each language."""
+    names = (get_currency_name(currency, count, language) for language in LANGUAGES for count in (1, 2))
+    return {word for name in names for word in vocabulary.words(name)}
 
 
 def _signs(currency: str) -> set[str]:
@@ -120,7 +132,7 @@ def span(words: Sequence[str]) -> tuple[Span | None, int]:
     for count in (2, 1):
         seconds = _seconds(" ".join(words[:count]), alone=count == 1) if len(words) >= count else None
         if seconds is not None:
-            if not 0 < seconds <= LONGEST_S:
+            if not HOUR_S <= seconds <= LONGEST_S:
                 raise BadArguments(admin.span_out_of_bounds)
             return Span(seconds), count
     return None, 0

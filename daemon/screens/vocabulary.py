@@ -13,7 +13,7 @@ from functools import cache
 from babel import Locale
 
 from config.texts import LANGUAGES, Texts, translator
-from config.units import DAY_S, HOUR_S
+from config.units import DAY_S, HOUR_S, MINUTE_S
 
 LONGEST = 300
 """Characters of the longest message that is searched for words: more is a text, not a question."""
@@ -101,10 +101,13 @@ ADMIN_COMMANDS: Mapping[str, Callable[[Texts], str]] = {
 
 
 UNITS: Mapping[int, Callable[[Texts], str]] = {
+    MINUTE_S: lambda t: t.gettext("min, mins, minute, minutes"),
     HOUR_S: lambda t: t.gettext("h, hour, hours"),
     DAY_S: lambda t: t.gettext("d, day, days"),
     7 * DAY_S: lambda t: t.gettext("w, week, weeks"),
     30 * DAY_S: lambda t: t.gettext("m, mo, month, months"),
+    90 * DAY_S: lambda t: t.gettext("quarter, quarters, trimester, trimesters"),
+    180 * DAY_S: lambda t: t.gettext("semester, semesters"),
     365 * DAY_S: lambda t: t.gettext("y, year, years"),
 }
 """Seconds to how a span's unit is written."""

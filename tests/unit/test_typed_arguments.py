@@ -24,6 +24,8 @@ PLANS = plans_module.load(REPOSITORY / "plans.toml").plans
         ("1'234.50", "CHF", 123_450), ("1.234.567", "USD", 123_456_700), ("1 500", "USD", 150_000), ("500", "XTR", 500),
         ("500 ⭐", "XTR", 500), ("⭐500", "XTR", 500), ("500 stars", "XTR", 500), ("500 estrellas", "XTR", 500),
         ("1.500", "XTR", 1500), ("1,500", "JPY", 1500), ("500,00", "XTR", 500), ("all", "USD", None),
+        ("1,50 dólares", "USD", 150), ("1 dollar", "USD", 100), ("5 euros", "EUR", 500), ("500 yenes", "JPY", 500),
+        ("1,50 dólares americanos", "USD", 150), ("20 reais", "BRL", 2000),
         ("todo", "EUR", None), ("TODO", "XTR", None), ("0,50", "USD", 50),
     ],
 )  # fmt: skip
@@ -41,6 +43,7 @@ def test_an_amount_is_understood(text: str, currency: str, minor: int | None) ->
         ("1.5055", "USD", "An amount in USD has at most 2 decimals"),
         ("0,005", "USD", "An amount in USD has at most 2 decimals"),
         ("1,50 €", "USD", "This payment is in USD"),
+        ("5 euros", "USD", "This payment is in USD"),
         ("5 USD", "XTR", "This payment is in Stars"),
         ("0", "USD", "more than nothing"),
         ("0,00", "EUR", "more than nothing"),
@@ -69,6 +72,7 @@ def test_an_amount_that_is_none_is_told_why(text: str, currency: str, said: str)
         ("2w", 14 * DAY_S, ""), ("2 semanas", 14 * DAY_S, ""), ("1 month", 30 * DAY_S, ""), ("1mes", 30 * DAY_S, ""),
         ("a month", 30 * DAY_S, ""), ("una semana por las molestias", 7 * DAY_S, "por las molestias"),
         ("1 año", 365 * DAY_S, ""), ("12h", 12 * HOUR_S, ""), ("forever", None, ""), ("para siempre sí", None, "sí"),
+        ("90 min sorry", 90 * 60, "sorry"), ("1 trimestre", 90 * DAY_S, ""), ("2 semesters", 360 * DAY_S, ""),
         ("de por vida", None, ""), ("SIEMPRE", None, ""),
     ],
 )  # fmt: skip
