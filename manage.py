@@ -143,8 +143,15 @@ def doctor(offline: bool, as_json: bool) -> None:
 @click.option(
     "--level", type=click.Choice(log_reader.LEVELS), default="info", show_default=True, help="This grave or graver."
 )
-@click.option("--since", metavar="WHEN", help="Not older than 90m, 2h or 3d, or since a date: 2026-11-30 14:00.")
-@click.option("-n", "--lines", default=200, show_default=True, help="How many, the newest; 0: all.")
+@click.option("--since", metavar="WHEN", help="Not older than 90m, 2h or 3d, or since 14:00 or 2026-11-30 14:00.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="How many, the newest; 0: all.",
+)
 def logs(follow: bool, customer: str | None, lines: int, **options: Any) -> None:
     """Read the log: all programs, by time, in local time."""
     place, t = load_log_place(), load_language()
@@ -191,7 +198,7 @@ def _since(text: str | None, place: LogPlace, t: Texts) -> datetime | None:
         return log_reader.moment(text, datetime.now(place.timezone).astimezone(place.timezone))
     except ValueError:
         raise click.ClickException(
-            t.gettext("{text} is neither a span, such as 2h, nor a date, such as 2026-11-30 14:00", text=text)
+            t.gettext("{text} is neither a span, such as 2h, nor a time, such as 14:00 or 2026-11-30 14:00", text=text)
         ) from None
 
 

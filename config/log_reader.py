@@ -23,6 +23,8 @@ POLL_S = 0.5
 _FILE = re.compile(r"(?P<program>[\w-]+)\.(log|txt)(\.(?P<age>\d+))?")
 _SUPERVISORD = re.compile(r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(?P<ms>\d{3}) (?P<level>[A-Z]+) (?P<said>.*)")
 _SUPERVISORD_LEVELS = {"CRIT": "critical", "ERRO": "error", "WARN": "warning", "INFO": "info"}
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d")
+_BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 _OWN = ("timestamp", "level", "logger", "message", "process", "exc_info", "stack_info")
 _SPANS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MARKS = {
@@ -208,7 +210,7 @@ def _read_json(program: str, line: str) -> Entry | None:
     try:
         values = json.loads(line)
         return Entry(
-            at=datetime.fromisoformat(values["timestamp"]),
+            at=_with_zone(datetime.fromisoformat(values["timestamp"])),
             program=program,
             level=str(values["level"]),
             message=str(values["message"]),
@@ -217,6 +219,10 @@ def _read_json(program: str, line: str) -> Entry | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _with_zone(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _read_supervisord(line: str) -> Entry | None:
@@ -233,12 +239,17 @@ def _gravity(level: str) -> int:
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """What ``--since`` means: a span (``90m``, ``2h``, ``3d``) before *now*, or a date, with or without a time.
+    """What ``--since`` means: a span (``90m``, ``2h``, ``3d``) before *now*, the last time that it was so late
+    (``14:00``), or a date, with or without a time.
 
-    :raises ValueError: neither.
+    :raises ValueError: none of them, or before all time.
     """
     if match := re.fullmatch(r"(\d{1,6})\s*([smhd])", text.strip().lower()):
-        return now - timedelta(**{_SPANS[match[2]]: int(match[1])})
+        span = timedelta(**{_SPANS[match[2]]: int(match[1])})
+        return max(now, _BEGINNING + span) - span
+    if _TIME_OF_DAY.fullmatch(text.strip()):
+        today = datetime.combine(now.date(), datetime.strptime(text.strip(), "%H:%M").time(), now.tzinfo)
+        return today if today <= now else today - timedelta(days=1)
     at = datetime.fromisoformat(text.strip())
     return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
 

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import resource
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config import log_reader
 from config.logging import (
     CONSOLE_BYTES,
     LEFTOVER_SHARE,
@@ -201,3 +203,25 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
 
 def record(text: str) -> logging.LogRecord:
     return logging.LogRecord("test", logging.INFO, __file__, 1, text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("90m", "2026-11-30T10:30:00+01:00"),
+        ("3 D", "2026-11-27T12:00:00+01:00"),
+        ("9:05", "2026-11-30T09:05:00+01:00"),
+        ("14:00", "2026-11-29T14:00:00+01:00"),
+        ("2026-11-30 10:00", "2026-11-30T10:00:00+01:00"),
+        ("999999d", "1970-01-02T00:00:00+00:00"),
+    ],
+)
+def test_since_when_the_log_is_read(text: str, since: str) -> None:
+    now = datetime.fromisoformat("2026-11-30T12:00:00+01:00")
+    assert log_reader.moment(text, now) == datetime.fromisoformat(since)
+
+
+@pytest.mark.parametrize("text", ["", "ayer", "25:00", "12:60", "30/11/2026", "-2h"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        log_reader.moment(text, datetime.now(UTC))

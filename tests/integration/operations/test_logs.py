@@ -123,6 +123,12 @@ def test_supervisord_and_damaged_lines_are_shown(place: Path) -> None:
     assert lines[3].endswith('{"timestamp": "2026-11-3')
 
 
+def test_a_time_without_its_zone_is_one_of_utc(place: Path) -> None:
+    write(place, "daemon.log", at("09:00:00", "a.first"), {"timestamp": "2026-11-30T10:00:00", "message": "a.naive"})
+    write(place, "web.log", at("11:00:00", "a.last"))
+    assert messages(read(place, "--since", "2026-11-30 09:30", TZ="UTC", TIMEZONE="UTC")) == ["a.naive", "a.last"]
+
+
 def test_what_customers_typed_does_not_steer_the_terminal(place: Path) -> None:
     write(place, "daemon.log", at("09:00:00", "link.refused", link="\x1b[2Jt.me/\u202ex/5"))
 
