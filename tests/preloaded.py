@@ -281,6 +281,8 @@ def main() -> None:
     traced = os.environ.get("PEAJE_TRACED")
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    for language in ("en", "es", "pt"):
+        importlib.import_module("babel").Locale(language).english_name  # noqa: B018 - reads what it knows of them
     gc.collect()
     gc.freeze()
     args = serve(socket.socket(fileno=int(sys.argv[1])))

@@ -58,11 +58,31 @@ def data(migrated: Path, tmp_path: Path) -> Path:
     """A state directory in which nothing runs, whose database knows Ana."""
     directory = tmp_path / "data"
     directory.mkdir()
+    _begin(migrated, directory)
+    return directory
+
+
+def _begin(migrated: Path, directory: Path) -> None:
     shutil.copy(migrated, directory / "peaje.db")
     database.open_database(directory / "peaje.db")
     users.seen(1, "Ana", None, "es", NOW)
     database.close_database()
-    return directory
+
+
+@pytest.fixture(scope="module")
+def backup(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of the database that knows Ana."""
+    directory = tmp_path_factory.mktemp("backup")
+    _begin(migrated, directory)
+    return backups.make(load(environment.minimal(directory), dotenv=None), int(time.time())).file
+
+
+@pytest.fixture
+def backed_up(data: Path, backup: Path) -> Path:
+    """The state directory, with that backup."""
+    (data / "backups").mkdir()
+    shutil.copy(backup, data / "backups")
+    return data
 
 
 @pytest.fixture
@@ -149,49 +169,48 @@ def test_the_latest_is_the_newest_that_is_good(data: Path, environ: dict[str, st
     assert "nothing was changed" in said
 
 
-def test_a_database_that_a_program_has_open_is_left_alone(data: Path, environ: dict[str, str], later: None) -> None:
-    manage(environ, "backup")
+def test_a_database_that_a_program_has_open_is_left_alone(
+    backed_up: Path, environ: dict[str, str], later: None
+) -> None:
 
     code, said = manage(environ, "restore", "latest")
 
     assert code == 1
     assert "still open in a program" in said
-    assert ask(data / "peaje.db", NAMES) == ["Ana", "Berta"]
-    assert not list(data.glob("*restor*"))
+    assert ask(backed_up / "peaje.db", NAMES) == ["Ana", "Berta"]
+    assert not list(backed_up.glob("*restor*"))
 
 
-def test_a_killed_programs_wal_does_not_reach_a_restore(data: Path, environ: dict[str, str]) -> None:
-    manage(environ, "backup")
+def test_a_killed_programs_wal_does_not_reach_a_restore(backed_up: Path, environ: dict[str, str]) -> None:
     writer = (
         "import os, sys; from pathlib import Path; from models import database, users\n"
         "database.open_database(Path(sys.argv[1]))\n"
         "[users.seen(n, 'Berta', None, 'es', 1800000000) for n in range(1, 200)]\n"
         "os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", writer, str(data / "peaje.db")], cwd=REPOSITORY, check=False)
-    assert (data / "peaje.db-wal").stat().st_size > 0
+    subprocess.run([sys.executable, "-c", writer, str(backed_up / "peaje.db")], cwd=REPOSITORY, check=False)
+    assert (backed_up / "peaje.db-wal").stat().st_size > 0
 
     code, said = manage(environ, "restore", "latest")
 
     assert code == 0, said
-    assert not (data / "peaje.db-wal").exists()
-    assert ask(data / "peaje.db", NAMES) == ["Ana"]
-    (aside,) = data.glob("peaje.db.before-restore-*")
+    assert not (backed_up / "peaje.db-wal").exists()
+    assert ask(backed_up / "peaje.db", NAMES) == ["Ana"]
+    (aside,) = backed_up.glob("peaje.db.before-restore-*")
     assert len(ask(aside, NAMES)) == 199
 
 
-def test_a_damaged_database_is_replaced_and_kept_for_a_look(data: Path, environ: dict[str, str]) -> None:
-    manage(environ, "backup")
-    (data / "peaje.db").write_bytes(b"no database" * 1000)
-    (data / "peaje.db-wal").write_bytes(b"nor a log")
+def test_a_damaged_database_is_replaced_and_kept_for_a_look(backed_up: Path, environ: dict[str, str]) -> None:
+    (backed_up / "peaje.db").write_bytes(b"no database" * 1000)
+    (backed_up / "peaje.db-wal").write_bytes(b"nor a log")
 
     code, said = manage(environ, "restore", "latest")
 
     assert code == 0, said
-    assert ask(data / "peaje.db", NAMES) == ["Ana"]
-    aside = [path.read_bytes() for path in data.glob("peaje.db.before-restore-*Z")]
+    assert ask(backed_up / "peaje.db", NAMES) == ["Ana"]
+    aside = [path.read_bytes() for path in backed_up.glob("peaje.db.before-restore-*Z")]
     assert aside == [b"no database" * 1000]
-    assert not (data / "peaje.db-wal").exists()
+    assert not (backed_up / "peaje.db-wal").exists()
 
 
 def test_a_lost_disk_comes_back_from_a_file(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
@@ -299,20 +318,19 @@ def test_what_cannot_be_restored_changes_nothing(
     ],
 )
 def test_what_fails_over_the_new_database_changes_nothing(
-    data: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, failure: Exception
+    backed_up: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     def fail(*_: object) -> NoReturn:
         raise failure
 
-    manage(environ, "backup")
     monkeypatch.setattr(restoring, "_tell", fail)
-    monkeypatch.chdir(data)
+    monkeypatch.chdir(backed_up)
 
     restore = CliRunner().invoke(cli, ["restore", "latest"], env=environ)
 
     assert restore.exit_code == 1
     assert f"nothing was changed: {failure}" in restore.output
-    assert not list(data.glob("*restor*"))
+    assert not list(backed_up.glob("*restor*"))
 
 
 # ---- beside running programs
@@ -399,16 +417,15 @@ def test_a_damaged_database_stops_the_start_and_names_the_cure(instance: Instanc
 
 
 def test_a_database_lost_beside_backups_is_not_begun_anew(
-    instance: Instance, data: Path, environ: dict[str, str]
+    instance: Instance, backed_up: Path, environ: dict[str, str]
 ) -> None:
-    manage(environ, "backup")
-    (data / "peaje.db").unlink()
+    (backed_up / "peaje.db").unlink()
 
     assert instance.launch().wait(20) == 78
     started, said = instance.messages("launcher")
     assert started == "program.started"
     assert "is gone, but it has backups" in said
-    assert not (data / "peaje.db").exists()
+    assert not (backed_up / "peaje.db").exists()
 
     assert manage(environ, "restore", "latest")[0] == 0
     instance.launch()
