@@ -29,7 +29,7 @@ def main(
     seed: int, number: int, workers: int, limit: float, under: str, *, gather: bool, tests: tuple[str, ...]
 ) -> None:
     if gather or not lines.FILE.exists():
-        lines.gather(tests)
+        lines.gather(tests, workers)
     known = lines.read()
     chosen = random.Random(seed).sample(everything := _mistakes(known, under), min(number, len(everything)))
     outcomes = list(_tried(known, chosen, workers, limit))
