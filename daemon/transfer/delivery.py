@@ -142,8 +142,8 @@ class Delivery:
 
         :param call: makes the call in the flight of the file's parts.
         :raises PartsMissing: the server lacks parts of it.
-        :raises MediaRefused: Telegram refuses the file.
-        :raises RecipientRestricted: the customer takes no voice messages.
+
+        Otherwise raises as :meth:`send`, and what *call* raises.
         """
         query = raw.functions.messages.UploadMedia(peer=await self._bot.resolve_peer(chat_id), media=media)
         timeout = CALL_TIMEOUT_S + item.size / ASSEMBLY_BYTES_S

@@ -83,9 +83,9 @@ def _tried(known: Lines, chosen: list[Mutant], workers: int, limit: float) -> It
 
 
 def _tests(known: Lines, mutant: Mutant) -> frozenset[str]:
-    """The tests that run the line; of a line that is run at the import, those that run anything of its file."""
+    """The tests that run the line; of a line that is run at the import, those that run or name anything of its file."""
     if mutant.scope is None:
-        return known.of(mutant.file, known.tests.get(mutant.file, {}))
+        return known.of(mutant.file, known.tests.get(mutant.file, {})) | known.naming(mutant.file)
     return known.of(mutant.file, range(mutant.line, mutant.last_line + 1))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,13 @@ class Lines:
         """The tests that run one of these lines."""
         by_line = self.tests.get(file, {})
         return frozenset().union(*(by_line.get(line, frozenset()) for line in lines))
+
+    def naming(self, file: str) -> frozenset[str]:
+        """The tests in files that name this one as a module: what is made at the import may be looked at, not run."""
+        module = file.removesuffix(".py").replace("/", ".")
+        named = {test.partition("::")[0] for test in self.seconds}
+        looking = {each for each in named if _names(REPOSITORY / each, module)}
+        return frozenset(test for test in self.seconds if test.partition("::")[0] in looking)
 
     def chosen(self, tests: Iterable[str], limit_s: float) -> list[str]:
         """As many tests as take *limit_s* seconds, the quickest of each file among them, in the order to run them in.
@@ -110,6 +118,13 @@ def read() -> Lines:
         for file, lines in said["tests"].items()
     }
     return Lines(said["seconds"], said["hashes"], tests)
+
+
+def _names(file: Path, module: str) -> bool:
+    package, _, name = module.rpartition(".")
+    text = file.read_text() if file.exists() else ""
+    imported = rf"^from ({module} import|{package} import (\([^)]*|.*)\b{name}\b)"
+    return re.search(imported, text, re.MULTILINE) is not None
 
 
 def _hash(file: Path) -> str:

@@ -57,6 +57,7 @@ def _name_payment(shop: Shop, contested: Mapping[str, Any]) -> str:
     """The payment that a dispute is about: PayPal may leave its id out, and name our order only.
 
     :raises KeyError: nothing names a payment.
+    :raises ValueError: the order that is named has no payment yet, or several.
     """
     named = contested.get("seller_transaction_id")
     if named:

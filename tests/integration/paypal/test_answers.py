@@ -1,0 +1,462 @@
+"""What follows from each answer of PayPal that is no success: the answers stand in a table here, the rows are real."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from config import settings
+from config.plans import Plan
+from config.texts import translator
+from models import notes, users
+from models.errors import AlreadySubscribed
+from models.event_kinds import AlertReason, IncidentKey
+from models.maintenance import health
+from models.money import orders, payments, provider_requests, subscriptions, webhooks
+from models.money.orders import OrderInfo
+from models.money.payments import Change
+from models.money.subscriptions import News, SubscriptionInfo, SubscriptionState
+from models.tables import Event, Order, Request, WebhookEvent
+from tests import environment, purchases
+from web.paypal import disputes, events, reconciliation, registration
+from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable, Unreadable
+from web.paypal.events import Unfinished
+from web.paypal.monitor import Monitor
+from web.paypal.operations import LIFE_S, Operations
+from web.paypal.parsing import PROVIDER, parse_refund, rfc3339
+from web.paypal.shop import Shop, build_shop
+
+CUSTOMER, ADMIN = 7, 1
+EXAMPLES = "https://paypal.example"
+TOKEN = {"POST /v1/oauth2/token": (200, {"access_token": "A-1", "expires_in": 32_400})}
+SUBSCRIPTION = "/v1/billing/subscriptions/I-1"
+
+Answers = dict[str, tuple[int, dict[str, Any]]]
+
+SILENT: Answers = {"*": (503, {})}
+
+
+class Table(HTTPAdapter):
+    """Answers each call as the first row says that fits it; what no row knows, PayPal does not know either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: Answers = {}
+        self.asked: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        call = f"{request.method} {urlsplit(str(request.url)).path}"
+        self.asked.append(call)
+        rows = {**self.rows, **TOKEN}
+        fitting = (answer for pattern, answer in rows.items() if fnmatch(call, pattern))
+        response = requests.Response()
+        response.status_code, body = next(fitting, (404, {"name": "RESOURCE_NOT_FOUND"}))
+        response._content = json.dumps(body).encode()
+        return response
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+def shop(table: Table, database_file: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A shop whose calls are not repeated, because nobody waits."""
+    environ = {
+        **environment.minimal(tmp_path),
+        "PAYPAL_CLIENT_ID": "id",
+        "PAYPAL_CLIENT_SECRET": "secret",
+        "PAYPAL_MODE": "sandbox",
+        "BACKEND_URL": EXAMPLES,
+    }
+    loaded = settings.load(environ, None)
+    built = build_shop(loaded, environment.catalogue(loaded))
+    assert built is not None
+    built.paypal._http.mount(built.paypal.base_url, table)
+    users.seen(CUSTOMER, "Ana", None, "en", now())
+    with built.within(0):
+        yield built
+
+
+def now() -> int:
+    return int(time.time())
+
+
+def refused(status: int, *issues: str, name: str = "UNPROCESSABLE_ENTITY") -> tuple[int, dict[str, Any]]:
+    return status, {"name": name, "details": [{"issue": issue} for issue in issues]}
+
+
+def ordered(shop: Shop, plan: Plan = purchases.MONTHLY) -> OrderInfo:
+    return orders.create(
+        CUSTOMER, plan, PROVIDER, "USD", now=now(), seller=shop.settings.bot_id, secret=purchases.SECRET
+    )
+
+
+def stored(order_id: int) -> OrderInfo:
+    found = orders.get(order_id)
+    assert found is not None
+    return found
+
+
+def subscribed(shop: Shop, state: SubscriptionState = SubscriptionState.ACTIVE) -> SubscriptionInfo:
+    known = subscriptions.recall(ordered(shop).id, "I-1", now())
+    payments.apply([News(PROVIDER, "I-1", state, None, at=now())], now())
+    found = subscriptions.get(known.id)
+    assert found is not None and found.state is state
+    return found
+
+
+def shown(status: str) -> Answers:
+    """A subscription as PayPal shows it, which was never paid."""
+    return {f"GET {SUBSCRIPTION}": (200, {"id": "I-1", "status": status}), f"GET {SUBSCRIPTION}/*": (200, {})}
+
+
+def carried_out(shop: Shop, later: int = 0) -> Request:
+    """The request that waits, after one attempt."""
+    claimed = provider_requests.claim(PROVIDER, now())
+    assert claimed is not None
+    Operations(shop).run(claimed, now() + later)
+    return Request.get_by_id(claimed.id)
+
+
+# A renewal that is to end, or to go on
+
+
+@pytest.mark.parametrize(
+    ("answer", "shows", "state", "result"),
+    [
+        (refused(422, "PERMISSION_DENIED"), "ACTIVE", "failed", "PERMISSION_DENIED"),
+        (refused(404, "INVALID_RESOURCE_ID"), "ACTIVE", "failed", "INVALID_RESOURCE_ID"),
+        (refused(422, "SOMETHING_NEW"), "ACTIVE", "open", ""),
+        (refused(422, "SUBSCRIPTION_STATUS_INVALID"), "ACTIVE", "open", ""),
+        (refused(422, "SOMETHING_NEW"), "CANCELLED", "done", "cancelled"),
+        ((503, {}), "CANCELLED", "open", ""),
+    ],
+)
+def test_a_refused_cancellation_ends_as_its_reason_says(
+    shop: Shop, table: Table, answer: tuple[int, Any], shows: str, state: str, result: str
+) -> None:
+    subscriptions.ask_cancel(subscribed(shop).id, ADMIN, now())
+    table.rows = {"POST */cancel": answer, **shown(shows)}
+
+    row = carried_out(shop)
+
+    assert (str(row.state), row.result) == (state, result)
+
+
+def test_a_cancellation_that_paypal_may_have_forgotten(shop: Shop, table: Table) -> None:
+    known = subscribed(shop)
+    table.rows = {"POST */cancel": (204, {}), **shown("ACTIVE")}
+    subscriptions.ask_cancel(known.id, ADMIN, now())
+
+    row = carried_out(shop, later=max(LIFE_S.values()))
+
+    assert (str(row.state), row.result) == ("failed", "gave_up")
+    assert f"POST {SUBSCRIPTION}/cancel" not in table.asked
+
+
+@pytest.mark.parametrize("issue", ["SUBSCRIPTION_STATUS_INVALID", "SUBSCRIPTION_CANNOT_BE_ACTIVATED"])
+def test_a_renewal_that_paypal_does_not_resume_stays_as_it_is(shop: Shop, table: Table, issue: str) -> None:
+    known = subscribed(shop, SubscriptionState.SUSPENDED)
+    table.rows = {"POST */activate": refused(422, issue), **shown("SUSPENDED")}
+    subscriptions.ask_resume(known.id, ADMIN, now())
+
+    row = carried_out(shop)
+
+    assert (str(row.state), row.result) == ("failed", issue)
+
+
+# A refund that PayPal refuses
+
+
+def usd(cents: int) -> dict[str, str]:
+    return {"value": f"{cents / 100:.2f}", "currency_code": "USD"}
+
+
+def bought(shop: Shop) -> OrderInfo:
+    """A purchase of five dollars that is paid, and known here under PayPal's ids ``O-1`` and ``C-1``."""
+    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
+    payments.apply([purchases.fact(order, now(), "C-1")], now())
+    return order
+
+
+def shown_order(order: OrderInfo, *refunds: tuple[int, int]) -> Answers:
+    """The order as PayPal shows it, with refunds of so many cents so many seconds ago."""
+    given_back = [
+        {"id": f"R-{number}", "status": "COMPLETED", "amount": usd(cents), "create_time": rfc3339(now() - ago)}
+        for number, (cents, ago) in enumerate(refunds)
+    ]
+    captured = {"id": "C-1", "status": "COMPLETED", "amount": usd(500)}
+    unit = {
+        "custom_id": order.public_id,
+        "amount": usd(500),
+        "payments": {"captures": [captured], "refunds": given_back},
+    }
+    return {"GET /v2/checkout/orders/O-1": (200, {"status": "COMPLETED", "purchase_units": [unit]})}
+
+
+@pytest.mark.parametrize(
+    ("amount", "issue", "refunds", "state", "result"),
+    [
+        (100, "CAPTURE_FULLY_REFUNDED", [(100, 0)], "done", "refunded"),
+        (None, "CAPTURE_FULLY_REFUNDED", [(500, 7200)], "done", "refunded"),
+        (100, "CAPTURE_FULLY_REFUNDED", [(200, 7200)], "open", "sent"),
+        (100, "REFUND_TIME_LIMIT_EXCEEDED", [], "failed", "REFUND_TIME_LIMIT_EXCEEDED"),
+        (100, "SOMETHING_NEW", [], "open", "sent"),
+    ],
+)
+def test_a_refused_refund_ends_as_paypal_shows_it(
+    shop: Shop,
+    table: Table,
+    amount: int | None,
+    issue: str,
+    refunds: list[tuple[int, int]],
+    state: str,
+    result: str,
+) -> None:
+    order = bought(shop)
+    (paid,) = payments.history_of(CUSTOMER)
+    payments.ask_refund(paid.id, amount, ADMIN, now())
+    table.rows = {"POST /v2/payments/*": refused(422, issue), **shown_order(order, *refunds)}
+
+    row = carried_out(shop)
+
+    assert (str(row.state), row.result) == (state, result)
+
+
+# Renewals that begin
+
+
+CREATED = {"POST /v1/catalogs/products": (201, {"id": "PROD-1"}), "POST /v1/billing/plans": (201, {"id": "P-1"})}
+APPROVE = [{"rel": "approve", "href": f"{EXAMPLES}/approve"}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((201, {"id": "I-9"}), Unavailable),
+        ((201, {"links": APPROVE}), Unavailable),
+        (refused(422, "PLAN_STATUS_INVALID"), Refused),
+        ((503, {}), OutcomeUnknown),
+    ],
+)
+def test_a_renewal_that_cannot_be_begun(
+    shop: Shop, table: Table, answer: tuple[int, Any], error: type[Exception]
+) -> None:
+    table.rows = {**CREATED, "POST /v1/billing/subscriptions": answer}
+    with pytest.raises(error):
+        shop.renewals.create(ordered(shop), translator("en"), now())
+    assert subscriptions.of(CUSTOMER) == []
+
+
+def test_of_two_that_begin_at_once_one_renews(shop: Shop, table: Table) -> None:
+    # Given an order made before another subscription of its plan became active
+    order = ordered(shop)
+    subscribed(shop)
+    # When PayPal has made the other one, then its buyer hears of no page to approve it on
+    table.rows = {**CREATED, "POST /v1/billing/subscriptions": (201, {"id": "I-2", "links": APPROVE})}
+    with pytest.raises(AlreadySubscribed):
+        shop.renewals.create(order, translator("en"), now())
+    assert [each.remote_id for each in subscriptions.of(CUSTOMER)] == ["I-1"]
+
+
+@pytest.mark.parametrize(("answer", "error"), [((503, {}), Unavailable), (refused(403), Refused)])
+def test_a_renewal_that_cannot_be_read_stays_as_it_was(
+    shop: Shop, table: Table, answer: tuple[int, Any], error: type[Exception]
+) -> None:
+    known = subscribed(shop)
+    order = orders.attach_remote(known.order_id, "I-1", now())
+    table.rows = {f"GET {SUBSCRIPTION}": answer}
+    with pytest.raises(error):
+        shop.settle_subscription(known, now())
+    with pytest.raises(error):
+        shop.poll(order, now())
+    assert subscriptions.get(known.id) == known
+
+
+# Single purchases
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((201, {"id": "O-1"}), Unavailable),
+        ((201, {"links": APPROVE}), Unavailable),
+        ((429, {}), Unavailable),
+        ((503, {}), OutcomeUnknown),
+    ],
+)
+def test_an_order_that_cannot_be_made(
+    shop: Shop, table: Table, answer: tuple[int, Any], error: type[Exception]
+) -> None:
+    table.rows = {"POST /v2/checkout/orders": answer}
+    with pytest.raises(error):
+        shop.checkout.create(ordered(shop, purchases.PREMIUM), translator("en"), now())
+
+
+def test_an_order_that_is_not_shown_has_not_ended(shop: Shop, table: Table) -> None:
+    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
+    table.rows = {"GET /v2/checkout/orders/O-1": refused(403)}
+    with pytest.raises(Refused):
+        shop.poll(order, now())
+    assert stored(order.id).state is order.state
+
+
+# Events
+
+
+def event(kind: str, **resource: Any) -> webhooks.WebhookInfo:
+    body = json.dumps({"resource": resource})
+    return webhooks.receive(PROVIDER, f"WH-{kind}", kind, "", body, now())[1]
+
+
+@pytest.mark.parametrize("kind", sorted(events.POLLS))
+def test_an_event_that_names_nothing_stays_open(shop: Shop, kind: str) -> None:
+    with pytest.raises(Unfinished):
+        events.follow(shop, event(kind), now())
+    assert [row.state for row in WebhookEvent.select()] == ["received"]
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_an_event_of_an_unknown_order_is_ours_or_not(shop: Shop, table: Table, is_ours: bool) -> None:
+    # Given an order that this bot has sold and a restored backup does not know, or one of another program
+    order = ordered(shop, purchases.PREMIUM)
+    Order.delete().execute()
+    name = order.public_id if is_ours else "invoice 17"
+    table.rows = {"GET /v2/checkout/orders/O-1": (200, {"purchase_units": [{"custom_id": name}]})}
+    told = event("CHECKOUT.ORDER.COMPLETED", id="O-1")
+    # Then ours is waited for, and the other one is over
+    if is_ours:
+        with pytest.raises(Unfinished):
+            events.follow(shop, told, now())
+    else:
+        events.follow(shop, told, now())
+    assert [row.state for row in WebhookEvent.select()] == ["received" if is_ours else "done"]
+
+
+def test_an_order_is_found_by_what_it_names(shop: Shop, table: Table) -> None:
+    """Where the program ended between PayPal's answer and the row, only PayPal knows both ids."""
+    order = ordered(shop, purchases.PREMIUM)
+    table.rows = shown_order(order)
+    events.follow(shop, event("CHECKOUT.ORDER.COMPLETED", id="O-1"), now())
+    assert stored(order.id).remote_id == "O-1"
+    assert [paid.remote_id for paid in payments.history_of(CUSTOMER)] == ["C-1"]
+
+
+def test_another_refund_of_a_payment_is_not_the_one_meant(shop: Shop, table: Table) -> None:
+    order = bought(shop)
+    table.rows = shown_order(order, (100, 0))
+    up = [{"rel": "up", "href": f"{EXAMPLES}/captures/C-1"}]
+    with pytest.raises(Unfinished, match="R-9"):
+        events.follow(shop, event("PAYMENT.CAPTURE.REFUNDED", id="R-9", links=up), now())
+    assert [paid.refunded for paid in payments.history_of(CUSTOMER)] == [100]
+
+
+# Comparisons
+
+
+@pytest.mark.parametrize("compared", [disputes, reconciliation])
+@pytest.mark.parametrize(("answer", "error"), [(SILENT, Unavailable), ({"*": refused(400)}, Refused)])
+def test_a_comparison_that_fails_is_not_noted(
+    shop: Shop, table: Table, compared: Any, answer: Answers, error: type[Exception]
+) -> None:
+    table.rows = answer
+    with pytest.raises(error):
+        compared.compare(shop, now())
+    assert notes.get(compared.COMPARED_NOTE) is None
+
+
+def test_a_list_without_a_number_of_pages_is_not_compared(shop: Shop, table: Table) -> None:
+    table.rows = {"GET /v1/reporting/transactions": (200, {"total_pages": "many"})}
+    with pytest.raises(Unreadable):
+        reconciliation.compare(shop, now())
+
+
+def test_a_refund_that_cannot_be_asked_for_is_compared_again(shop: Shop, table: Table) -> None:
+    order = ordered(shop, purchases.PREMIUM)
+    paid: Change = purchases.fact(order, now(), "C-1")
+    payments.apply([paid], now())
+    row = {"transaction_id": "R-1", "transaction_event_code": "T1107", "transaction_status": "S"}
+    listed = {"transaction_details": [{"transaction_info": {**row, "paypal_reference_id": "C-1"}}]}
+    table.rows = {"GET /v1/reporting/transactions": (200, listed), "GET /v2/payments/refunds/R-1": (503, {})}
+    with pytest.raises(Unavailable):
+        reconciliation.compare(shop, now())
+    assert notes.get(reconciliation.COMPARED_NOTE) is None
+
+
+@pytest.mark.parametrize("odd", ["text", {"transaction_info": "text"}, {}])
+def test_a_row_of_another_shape_is_told_and_passed_over(shop: Shop, table: Table, odd: object) -> None:
+    table.rows = {"GET /v1/reporting/transactions": (200, {"transaction_details": [odd]})}
+    reconciliation.compare(shop, now())
+    assert [row.payload["reason"] for row in Event.select()] == [AlertReason.TRANSACTION_UNREADABLE]
+
+
+def test_a_list_that_leaves_out_its_rows_is_compared(shop: Shop, table: Table) -> None:
+    table.rows = {"GET /v1/reporting/transactions": (200, {})}
+    reconciliation.compare(shop, now())
+    assert notes.get(reconciliation.COMPARED_NOTE) is not None
+
+
+def test_a_refund_leads_to_its_capture() -> None:
+    up = [{"rel": "self", "href": f"{EXAMPLES}/refunds/R-1"}, {"rel": "up", "href": f"{EXAMPLES}/captures/C-9"}]
+    fact = parse_refund({"id": "R-1", "status": "COMPLETED", "amount": usd(500), "links": up}, now())
+    assert fact is not None and fact.payment_remote_id == "C-9"
+
+
+# The webhook
+
+
+@pytest.mark.parametrize(
+    ("subscribed_to", "changes"), [(events.EVENT_TYPES, 0), (["*"], 0), (events.EVENT_TYPES[1:], 1), ([], 1)]
+)
+def test_a_webhook_is_changed_where_it_lacks_an_event(
+    shop: Shop, table: Table, subscribed_to: Sequence[str], changes: int
+) -> None:
+    named = [{"name": name} for name in subscribed_to]
+    ours = {"id": "W-1", "url": f"{EXAMPLES}{registration.PATH}", "event_types": named}
+    table.rows = {
+        "GET /v1/notifications/webhooks": (200, {"webhooks": [ours]}),
+        "PATCH /v1/notifications/webhooks/W-1": (200, ours),
+    }
+    registration.ensure(shop, now())
+    assert shop.webhook_id() == "W-1"
+    assert len([call for call in table.asked if call.startswith("PATCH")]) == changes
+
+
+@pytest.mark.parametrize(
+    "answer", [(503, {}), refused(403), (200, {"webhooks": [{"url": f"{EXAMPLES}/paypal/webhook"}]})]
+)
+def test_a_webhook_that_cannot_be_registered(shop: Shop, table: Table, answer: tuple[int, Any]) -> None:
+    table.rows = {"GET /v1/notifications/webhooks": answer}
+    registration.ensure(shop, now())
+    assert shop.webhook_id() is None
+    assert [each.key for each in health.incidents()] == [IncidentKey.WEBHOOK_MISSING]
+
+
+# Access
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((401, {"error": "invalid_client"}), AccessDenied),
+        ((503, {}), Unavailable),
+        ((200, {"token": "of another shape"}), Unavailable),
+    ],
+)
+def test_access_that_is_not_given(
+    shop: Shop, table: Table, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, Any], error: type[Exception]
+) -> None:
+    monkeypatch.setitem(TOKEN, "POST /v1/oauth2/token", answer)
+    for check in (shop.paypal.check, lambda: Monitor(shop).check_access(now())):
+        with pytest.raises(error) as told:
+            check()
+        assert isinstance(told.value, AccessDenied) == (error is AccessDenied)

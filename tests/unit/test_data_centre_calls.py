@@ -1,0 +1,148 @@
+"""How a call to a data centre ends where it has no result."""
+
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyrogram import raw
+from pyrogram.errors import AuthBytesInvalid, AuthKeyUnregistered, FloodPremiumWait, FloodWait, LimitInvalid, RPCError
+
+from daemon.transfer.datacentres import pool as pools
+from daemon.transfer.datacentres import transport
+from daemon.transfer.datacentres.pool import MAX_PAUSE_S, DataCentrePool, PoolLimits
+from daemon.transfer.datacentres.sessions import AuthKeyRefused, ConnectionLost, NotCarriedOut, Opener
+from daemon.transfer.errors import AccountAway, FloodWaitTooLong, ResponseTimeout
+
+ALL_WELL = object()
+
+
+class Session:
+    """An open session with a key of its own; each call raises the next answer, or returns it."""
+
+    is_dead = is_stopped = False
+
+    def __init__(self, key: bytes, *answers: object) -> None:
+        self.auth_key, self._answers = key, iter(answers)
+        self.is_started = asyncio.Event()
+        self.is_started.set()
+
+    async def request(self, *_: object) -> Any:
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def stop(self) -> None:
+        self.is_stopped = True
+
+
+class Opening:
+    """Opens these sessions one after the other, or raises what stands in place of one."""
+
+    def __init__(self, *sessions: Session | Exception, is_home: bool = False) -> None:
+        self._sessions: Iterator[Session | Exception] = iter(sessions)
+        self._is_home = is_home
+
+    async def open(self, _: int) -> Any:
+        session = next(self._sessions)
+        if isinstance(session, Exception):
+            raise session
+        return session
+
+    async def drop_authorization(self, *_: object) -> bool:
+        return not self._is_home
+
+
+def pool(*sessions: Session | Exception, is_home: bool = False) -> DataCentrePool:
+    opener: Any = Opening(*sessions, is_home=is_home)
+    return DataCentrePool(opener, 2, PoolLimits(calls_start=4, calls_high=4, calls_per_session=4))
+
+
+async def move(calls: DataCentrePool) -> Any:
+    return await calls.request(raw.functions.upload.GetFile, [b""], 1)
+
+
+async def move_at_once(calls: DataCentrePool) -> Any:
+    return await calls.request_after([[b""]], raw.functions.messages.SendMedia, [b""], 1)
+
+
+@pytest.mark.parametrize("flood", [FloodWait, FloodPremiumWait])
+async def test_a_long_flood_wait_is_not_sat_out(flood: type[RPCError]) -> None:
+    with pytest.raises(FloodWaitTooLong) as told:
+        await move(pool(Session(b"a", flood(value=MAX_PAUSE_S + 1))))
+    assert told.value.seconds == MAX_PAUSE_S + 1
+
+
+async def test_a_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "RESPONSE_TIMEOUT_S", -1.0)
+    with pytest.raises(ResponseTimeout) as told:
+        await move(pool(Session(b"a", TimeoutError())))
+    assert told.value.counts
+
+
+async def test_a_fresh_login_is_tried_once() -> None:
+    refusal = AuthKeyUnregistered()
+    assert await move(pool(Session(b"a", refusal), Session(b"b", ALL_WELL))) is ALL_WELL
+    with pytest.raises(AccountAway):
+        await move(pool(Session(b"a", refusal), Session(b"b", refusal), Session(b"c", ALL_WELL)))
+
+
+@pytest.mark.parametrize("call", [move, move_at_once])
+async def test_a_login_that_is_refused_at_home_is_awaited(call: Any) -> None:
+    with pytest.raises(AccountAway):
+        await call(pool(AuthKeyRefused(b"a"), is_home=True))
+
+
+@pytest.mark.parametrize("call", [move, move_at_once])
+async def test_a_refusal_is_passed_on_as_it_is(call: Any) -> None:
+    with pytest.raises(LimitInvalid):
+        await call(pool(Session(b"a", LimitInvalid())))
+
+
+@pytest.mark.parametrize("error", [NotCarriedOut("MSG_WAIT_FAILED"), ConnectionLost("ended"), TimeoutError()])
+async def test_a_flight_is_not_repeated(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        await move_at_once(pool(Session(b"a", error, ALL_WELL)))
+
+
+async def test_a_flight_whose_login_is_dropped_may_have_arrived() -> None:
+    with pytest.raises(ConnectionError):
+        await move_at_once(pool(Session(b"a", AuthKeyUnregistered()), Session(b"b", ALL_WELL)))
+
+
+# Before there is a session
+
+
+@pytest.mark.parametrize("error", [OSError("unreachable"), AuthBytesInvalid()])
+async def test_a_login_that_fails_leaves_no_session_behind(error: Exception) -> None:
+    # Given a client that keeps the session whose login fails, as the library does
+    failed = Session(b"a")
+    client: Any = SimpleNamespace(sessions={})
+
+    async def get_session(data_centre: int) -> Any:
+        client.sessions[data_centre] = failed
+        raise error
+
+    client.get_session = get_session
+    cipher: Any = None
+    with pytest.raises(type(error)):
+        await Opener(client, cipher).open(4)
+    assert client.sessions == {} and failed.is_stopped
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+async def test_an_address_that_does_not_answer(is_silent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def create_connection(*_: object, **__: object) -> Any:
+        if not is_silent:
+            raise ConnectionRefusedError
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT_S", 0.01)
+    loop: Any = SimpleNamespace(create_connection=create_connection)
+    connection = transport.Transport(ipv6=False, loop=loop)
+    with pytest.raises(TimeoutError if is_silent else ConnectionRefusedError):
+        await connection.connect(("192.0.2.1", 443))
+    with pytest.raises(ConnectionResetError):
+        await connection.send(b"word")
