@@ -435,13 +435,13 @@ def _kind(post: Post) -> str:
 
 def _reserve_and_plan(job: JobInfo, post: Post, present: Callable[[], Room], messages: int) -> _Over | list[int]:
     """Store what a post is and reserve it in the *present* room; return the random ids of its messages."""
-    queue.size_known(job.id, _kind(post), post.size)
     with transaction(durable=False):
+        queue.size_known(job.id, _kind(post), post.size)
         room = present()
         answer = usage.reserve_post(job.id, job.user_id, needs=_needs(post), room=room, now=_now())
-    if isinstance(answer, usage.Refused):
-        return _Over(answer, room.max_bytes or 0)
-    return queue.plan_messages(job.id, messages, _now())
+        if isinstance(answer, usage.Refused):
+            return _Over(answer, room.max_bytes or 0)
+        return queue.plan_messages(job.id, messages, _now())
 
 
 def _keep(info: CachedInfo) -> None:

@@ -59,6 +59,11 @@ WHERE state = '{JobState.QUEUED}' AND not_before <= :now AND user_id NOT IN (
     UNION ALL SELECT user_id FROM job WHERE state IN ({sql_list(_SERVED)}) AND moved_at > :recently)
 """
 _LAPSED = f"SELECT {COLUMNS} FROM job WHERE state IN ({sql_list(RUNNING)}) AND lease_until <= ? ORDER BY id"
+_ANY_TO_CLAIM = f"""
+SELECT EXISTS (SELECT 1 FROM job WHERE state = '{JobState.QUEUED}' AND not_before <= :now)
+    OR EXISTS (SELECT 1 FROM job WHERE state IN ({sql_list(RUNNING)}) AND lease_until <= :now)
+"""
+"""Asked every second and after every commit: to claim needs the one lock for writing."""
 _HURRY = f"UPDATE job SET not_before = ? WHERE state = '{JobState.QUEUED}' AND not_before > ?"
 _HEARTBEAT = f"UPDATE job SET lease_until = ? WHERE id = ? AND owner = ? AND state IN ({sql_list(RUNNING)})"
 _ADD = f"""
@@ -309,6 +314,8 @@ def claim(
     :mod:`models.jobs.scheduling` decides which job is next. *small* and *large* say for which sizes the worker has
     room.
     """
+    if not execute(_ANY_TO_CLAIM, {"now": now}).fetchone()[0]:
+        return None
     with transaction(durable=False):
         _recover_lapsed(now)
         job_id = scheduling.take(per_customer, small, large, now)
@@ -331,7 +338,7 @@ def held_by(owner: str) -> frozenset[int]:
 
 def size_known(job_id: int, kind: str, size: int) -> None:
     """Store the kind and the size in bytes of the whole delivery, once they are known."""
-    with transaction(durable=False):
+    with joined_transaction(durable=False):
         execute("UPDATE job SET kind = ?, size = ? WHERE id = ?", (kind, size, job_id))
 
 
@@ -343,7 +350,7 @@ def plan_messages(job_id: int, n: int, now: int) -> list[int]:
 
     :raises LeaseLost: the job was deleted.
     """
-    with transaction(durable=False):
+    with joined_transaction(durable=False):
         job = states.find(job_id)
         if job is None:
             raise LeaseLost(job_id)
