@@ -15,6 +15,14 @@ from models.tables import WebhookEvent
 LEASE_S = 60
 """Seconds for which a notification belongs to the process that received or claimed it."""
 
+_COLUMNS = "id, provider, event_id, event_type, resource_id, body, attempts, received_at"
+_ADD = f"""
+INSERT INTO webhook_event (provider, event_id, event_type, resource_id, body, state, attempts, not_before, received_at)
+VALUES (:provider, :event_id, :event_type, :resource_id, :body, 'received', 1, :leased, :now)
+ON CONFLICT (provider, event_id) DO NOTHING RETURNING {_COLUMNS}
+"""
+_KNOWN = f"SELECT state, {_COLUMNS} FROM webhook_event WHERE provider = ? AND event_id = ?"
+_CONCLUDE = "UPDATE webhook_event SET state = 'done', done_at = ? WHERE id = ? AND state = 'received'"
 _ANY_DUE = "SELECT 1 FROM webhook_event WHERE state = 'received' AND not_before <= ? LIMIT 1"
 
 
@@ -48,21 +56,21 @@ def receive(
     The commit does not wait for the disk: a power cut takes a notification that is not answered yet, and the provider
     sends it again.
     """
+    values = {
+        "provider": provider,
+        "event_id": event_id,
+        "event_type": event_type,
+        "resource_id": resource_id,
+        "body": body,
+        "leased": now + LEASE_S,
+        "now": now,
+    }
     with transaction(durable=False):
-        row = WebhookEvent.get_or_none((WebhookEvent.provider == provider) & (WebhookEvent.event_id == event_id))
-        if row is not None:
-            return (Received.DONE if row.state == "done" else Received.UNFINISHED), _info(row)
-        row = WebhookEvent.create(
-            provider=provider,
-            event_id=event_id,
-            event_type=event_type,
-            resource_id=resource_id,
-            body=body,
-            attempts=1,
-            not_before=now + LEASE_S,
-            received_at=now,
-        )
-        return Received.NEW, _info(row)
+        added = execute(_ADD, values).fetchone()
+        if added is not None:
+            return Received.NEW, WebhookInfo(*added)
+        state, *known = execute(_KNOWN, (provider, event_id)).fetchone()
+        return (Received.DONE if state == "done" else Received.UNFINISHED), WebhookInfo(*known)
 
 
 def claim(now: int, lease_s: int = LEASE_S) -> WebhookInfo | None:
@@ -86,8 +94,7 @@ def conclude(webhook_id: int, now: int) -> bool:
     """
     if not in_transaction():
         raise RuntimeError("a notification is done in the transaction of its effects")
-    unfinished = (WebhookEvent.id == webhook_id) & (WebhookEvent.state == "received")
-    return bool(WebhookEvent.update(state="done", done_at=now).where(unfinished).execute())
+    return bool(execute(_CONCLUDE, (now, webhook_id)).rowcount)
 
 
 def give_up(event: WebhookInfo, why: str, now: int) -> None:
