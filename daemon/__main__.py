@@ -58,7 +58,9 @@ def _run(settings: Settings, guard: Guard) -> int:
 
 
 async def _serve(settings: Settings, plans: catalogue.Catalogue, guard: Guard) -> int:
-    return await Service(settings, plans, guard).run()
+    service = Service(settings, plans, guard)
+    memory.settle()
+    return await service.run()
 
 
 if __name__ == "__main__":
