@@ -281,8 +281,8 @@ def main() -> None:
     traced = os.environ.get("PEAJE_TRACED")
     for name in sys.argv[2:]:
         importlib.import_module(name)
-    for language in ("en", "es", "pt"):
-        importlib.import_module("babel").Locale(language).english_name  # noqa: B018 - reads what it knows of them
+    if set(OURS) & set(sys.argv):
+        _read_languages()
     gc.collect()
     gc.freeze()
     args = serve(socket.socket(fileno=int(sys.argv[1])))
@@ -293,6 +293,14 @@ def main() -> None:
     if not set(OURS) & set(sys.argv):
         _forget_tests()
     _be(["-m", *args])
+
+
+def _read_languages() -> None:
+    """Read what a program reads of a language when somebody first speaks it."""
+    texts = importlib.import_module("config.texts")
+    texts.language_named("none of them")
+    for language in texts.LANGUAGES:
+        texts.translator(language)
 
 
 def _be(args: list[str]) -> NoReturn:

@@ -1,6 +1,7 @@
 """The real daemon, killed or stopped in the middle of a transfer and started again: each file arrives once, whole."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models import database, users
+from models import users
 from models.money import access
 from models.tables import Job, Upload, Usage
 from tests import daemon_process
@@ -60,7 +61,7 @@ class Scene:
         deadline = time.monotonic() + DEADLINE_S
         while not look():
             assert time.monotonic() < deadline
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
     async def ask_until_called(self, url: str, method: str) -> None:
         """Send the link, and wait until the method is called for it: maybe before the link is known to have arrived."""
@@ -84,12 +85,12 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(sandbox: Sandbox, migrated: Path, tmp_path: Path) -> AsyncIterator[Scene]:
     opened = sandbox.control("POST", "/chats", {"title": "Private", "members": [OPERATOR]})
     settings = {"SOURCE_CHATS": str(opened["id"])}
     path = tmp_path / "data"
     path.mkdir()
-    database.migrate(path / "peaje.db")
+    shutil.copy(migrated, path / "peaje.db")
     with daemon_process.daemon(sandbox, path, **settings) as daemon:
         async with daemon_process.chat(sandbox, "es") as chat:
             await chat.ask("/start")
@@ -142,7 +143,7 @@ async def when_recorded_but_not_told(scene: Scene, url: str) -> None:
     await asyncio.to_thread(scene.daemon.until_logged, "job.delivered", seen)
 
 
-LARGE, SMALL = 20 * MIB, 100_000
+LARGE, SMALL = 12 * MIB, 100_000
 POINTS = [
     (LARGE, while_looking),
     (LARGE, while_streaming),
@@ -211,7 +212,7 @@ async def test_a_large_file_with_a_lost_part_begins_again(scene: Scene) -> None:
 
 
 async def test_a_daemon_told_to_stop_gives_the_job_back(scene: Scene) -> None:
-    post = scene.publish(140 * MIB)
+    post = scene.publish(101 * MIB)
     scene.sandbox.control("POST", "/network", {"bandwidth": 2 * MIB, "account": OPERATOR})
     begun = scene.moved()
     await scene.chat.say(post["url"])
@@ -228,7 +229,7 @@ async def test_a_daemon_told_to_stop_gives_the_job_back(scene: Scene) -> None:
 @pytest.mark.parametrize("how", ["unregistered", "404"])
 async def test_an_account_ended_in_the_middle_is_told_and_waited_for(scene: Scene, how: str) -> None:
     # Given a transfer under way
-    post = scene.publish(20 * MIB)
+    post = scene.publish(LARGE)
     await while_streaming(scene, post["url"])
     # When the account's sessions are ended from outside
     scene.strike("revoke", account=OPERATOR, how=how, reset=True)

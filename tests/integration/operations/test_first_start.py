@@ -18,9 +18,10 @@ CODE = "a-code-of-twenty-characters-1"
 
 
 @pytest.fixture
-def empty(daemon_sandbox: Sandbox, tmp_path: Path) -> Iterator[Installation]:
-    """An empty volume, and a code that opens set-up."""
-    with installation(daemon_sandbox, tmp_path, SETUP_CODE=CODE) as built:
+def empty(request: pytest.FixtureRequest, daemon_sandbox: Sandbox, tmp_path: Path) -> Iterator[Installation]:
+    """An empty volume, and a code that opens set-up; started the ordinary way where there is time for that."""
+    alone = request.node.get_closest_marker("acceptance") is not None
+    with installation(daemon_sandbox, tmp_path, alone=alone, SETUP_CODE=CODE) as built:
         yield built
 
 
