@@ -82,10 +82,10 @@ def load(module: str) -> Cipher:
 
 def _rate(measured: Cipher) -> float:
     """Megabytes a second, the better of two tries."""
-    data = bytes(MIB)
+    data = bytes(MIB // 4)
     took = []
     for _ in range(2):
         began = time.perf_counter()
         measured.encrypt(data, _KEY, _VECTOR)
         took.append(time.perf_counter() - began)
-    return MIB / 1e6 / min(took)
+    return len(data) / 1e6 / min(took)
