@@ -28,9 +28,9 @@ from tests import environment, purchases
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable, Unreadable
 from web.paypal.events import Unfinished
-from web.paypal.monitor import Monitor
+from web.paypal.monitor import MARGIN_S, Monitor, judge
 from web.paypal.operations import LIFE_S, Operations
-from web.paypal.parsing import PROVIDER, parse_refund, rfc3339
+from web.paypal.parsing import PROVIDER, failure_of, parse_refund, rfc3339
 from web.paypal.shop import Shop, build_shop
 
 CUSTOMER, ADMIN = 7, 1
@@ -38,13 +38,17 @@ EXAMPLES = "https://paypal.example"
 TOKEN = {"POST /v1/oauth2/token": (200, {"access_token": "A-1", "expires_in": 32_400})}
 SUBSCRIPTION = "/v1/billing/subscriptions/I-1"
 
-Answers = dict[str, tuple[int, dict[str, Any]]]
+Answer = tuple[int, dict[str, Any]]
+Answers = dict[str, Answer | list[Answer]]
 
 SILENT: Answers = {"*": (503, {})}
 
 
 class Table(HTTPAdapter):
-    """Answers each call as the first row says that fits it; what no row knows, PayPal does not know either."""
+    """Answers each call as the first row says that fits it, a list one by one.
+
+    What no row knows, PayPal does not know either.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,8 +60,9 @@ class Table(HTTPAdapter):
         self.asked.append(call)
         rows = {**self.rows, **TOKEN}
         fitting = (answer for pattern, answer in rows.items() if fnmatch(call, pattern))
+        found = next(fitting, (404, {"name": "RESOURCE_NOT_FOUND"}))
         response = requests.Response()
-        response.status_code, body = next(fitting, (404, {"name": "RESOURCE_NOT_FOUND"}))
+        response.status_code, body = found.pop(0) if isinstance(found, list) else found
         response._content = json.dumps(body).encode()
         return response
 
@@ -310,6 +315,29 @@ def test_an_order_that_is_not_shown_has_not_ended(shop: Shop, table: Table) -> N
     assert stored(order.id).state is order.state
 
 
+@pytest.mark.parametrize(
+    ("answered", "shown", "state"), [("PENDING", "COMPLETED", "completed"), (None, "PENDING", "pending")]
+)
+def test_what_is_read_after_a_capture_counts(
+    shop: Shop, table: Table, answered: str | None, shown: str, state: str
+) -> None:
+    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
+    approved = {"status": "APPROVED", "purchase_units": [{"custom_id": order.public_id, "amount": usd(500)}]}
+    captured = {"id": "C-1", "amount": usd(500)}
+
+    def after(status: str) -> dict[str, Any]:
+        payments = {"captures": [{**captured, "status": status}]}
+        unit = {"custom_id": order.public_id, "amount": usd(500), "payments": payments}
+        return {"status": "COMPLETED", "purchase_units": [unit]}
+
+    table.rows = {
+        "GET /v2/checkout/orders/O-1": [(200, approved), (200, after(shown))],
+        "POST /v2/checkout/orders/O-1/capture": (201, after(answered)) if answered else (503, {}),
+    }
+    shop.settle(order, now())
+    assert [paid.state for paid in payments.history_of(CUSTOMER)] == [state]
+
+
 # Events
 
 
@@ -358,6 +386,11 @@ def test_another_refund_of_a_payment_is_not_the_one_meant(shop: Shop, table: Tab
     with pytest.raises(Unfinished, match="R-9"):
         events.follow(shop, event("PAYMENT.CAPTURE.REFUNDED", id="R-9", links=up), now())
     assert [paid.refunded for paid in payments.history_of(CUSTOMER)] == [100]
+
+
+@pytest.mark.parametrize("info", [{}, {"next_billing_time": rfc3339(1_900_000_000)}, {"failed_payments_count": 0}])
+def test_a_failure_that_is_over_is_none(info: dict[str, Any]) -> None:
+    assert failure_of({"id": "I-1", "billing_info": info}, now()) is None
 
 
 # Comparisons
@@ -439,6 +472,12 @@ def test_a_webhook_that_cannot_be_registered(shop: Shop, table: Table, answer: t
     registration.ensure(shop, now())
     assert shop.webhook_id() is None
     assert [each.key for each in health.incidents()] == [IncidentKey.WEBHOOK_MISSING]
+
+
+def test_a_notification_may_come_a_minute_before_its_payment() -> None:
+    dated = [1_000, 1_000]
+    assert judge(dated, 1_000 - MARGIN_S, 0) == ""
+    assert judge(dated, 1_000 - MARGIN_S - 1, 0) == "2 payments without a notification"
 
 
 # Access
