@@ -8,7 +8,7 @@ import pytest
 
 from config.texts import translator
 from daemon.screens import checkout
-from daemon.screens.operator import admin
+from daemon.screens.operator import accounts, admin, console
 from models.errors import ActRefused, RefundRefused
 from models.money import payments, subscriptions
 from models.money.payments import PaymentInfo, PaymentState
@@ -149,3 +149,8 @@ async def test_an_admin_is_not_banned(handled: Handling) -> None:
     (screen,) = await handled.say(ADMIN, f"/ban {SECOND_ADMIN}")
     assert screen.text == admin.act_refused(T, ActRefused(Act.BAN, "team")).text
     assert not User.get_by_id(SECOND_ADMIN).banned_at
+
+
+async def test_what_is_not_there_any_more_is_not_done(handled: Handling) -> None:
+    for button, screen in (("plans_undo", console.over(T)), ("account_use", accounts.gone(T))):
+        assert await handled.press(ADMIN, f"{button}:999", message_id=7) == [screen]
