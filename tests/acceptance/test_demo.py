@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 from tests import demo_process
 from tests.browser import SIZES, chromium, complaints, faults, show
@@ -179,9 +181,52 @@ def test_the_account_is_revoked_and_restored(visit: Visit) -> None:
     visit.hears("🟢", "operator")
 
 
+def focused(visit: Visit) -> str:
+    """What the keyboard is on, in words."""
+    return str(visit.driver.execute_script("const it = document.activeElement; return it.textContent || it.ariaLabel"))
+
+
+def keys_of(visit: Visit, label: str) -> list[WebElement]:
+    return [each for each in visit.all("#customer .keys button") if label in each.text]
+
+
+def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
+    visit.take_over()
+    visit.one("#customer .write input").send_keys("/premium", Keys.ENTER)
+    for label in ("Premium · 500", "Pay ⭐"):
+        key = visit.until(lambda label=label: keys_of(visit, label)[0], label)
+        key.send_keys(Keys.ENTER)
+    visit.until(lambda: focused(visit) == "Confirm and pay ⭐ 500", "the sheet, entered")
+    visit.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    visit.until(lambda: "Pay ⭐" in focused(visit) and not visit.all("#customer .sheet .pay"), "the way back")
+    visit.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    visit.until(lambda: focused(visit).startswith("Confirm"), "the sheet again")
+    visit.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    visit.hears("Receipt:")
+    visit.one("#customer .commands").send_keys(Keys.ENTER)
+    visit.until(lambda: focused(visit).startswith("/"), "the list of commands, entered")
+
+
+def test_a_changed_message_keeps_the_keyboard(visit: Visit) -> None:
+    visit.take_over().say("/start")
+    key = visit.until(lambda: visit.one("#customer .msg:last-child .keys button"), "an answer")
+    shown = visit.texts()[-1]
+    key.send_keys(Keys.ENTER)
+    visit.until(lambda: visit.texts()[-1] != shown, "another screen in the same message")
+    assert visit.driver.execute_script("return document.activeElement.closest('#customer .msg') !== null")
+
+
+def test_every_example_is_in_view_at_a_desk(visit: Visit) -> None:
+    visit.take_over()
+    edge = visit.one("#customer .screen").rect["x"] + visit.one("#customer .screen").rect["width"]
+    for each in visit.all("#customer .shelf button"):
+        assert each.rect["x"] + each.rect["width"] <= edge, each.text
+
+
 def test_underneath_shows_rows_calls_and_log(visit: Visit) -> None:
     visit.take_over()
     visit.one("#open-under").click()
+    assert visit.one("#rows").get_attribute("data-empty")
     visit.until(lambda: "daemon" in visit.one("#health").text, "the programs")
     visit.shelf("photo")
     for part, word in (("rows", "job"), ("calls", "messages.sendMedia"), ("log", "job.delivered")):
@@ -215,3 +260,16 @@ def test_it_starts_anew(visit: Visit) -> None:
     visit.take_over()
     visit.say("/start")
     visit.hears("Hello, ")
+
+
+def test_a_page_that_was_open_joins_the_next_demo(tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile") as driver:
+        with demo_process.demo(tmp_path / "one") as first:
+            driver.get(first.url)
+            visit = Visit(driver).take_over()
+        visit.until(lambda: "make demo" in visit.one("#away").text, "what to do")
+        with demo_process.demo(tmp_path / "two", DEMO_PORT=first.url.rpartition(":")[2]) as again:
+            assert again.url == first.url
+            visit.until(lambda: not visit.one("#away").is_displayed(), "the new demo")
+            visit.take_over().say("/start")
+            visit.hears("Hello, ")

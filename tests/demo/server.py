@@ -19,6 +19,7 @@ from tests.demo.visitors import Visitor
 
 HOST = "127.0.0.1"
 COOKIE = "peaje-demo"
+"""With the port behind it: a browser does not tell two demos of one machine apart."""
 PAGE = Path(__file__).parent / "page"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 LANGUAGES = ("en", "es", "pt")
@@ -117,7 +118,7 @@ class Server:
         return self._shown(request, self.show)
 
     def _shown(self, request: Request, show: Show) -> Response:
-        visitor = show.visitors.find(request.cookies.get(COOKIE, ""))
+        visitor = self._visitor(request, show)
         path = request.path
         if path == "/":
             return self._page(request, show, visitor)
@@ -129,13 +130,20 @@ class Server:
             return self._media(request, show, visitor)
         return self._static(path.removeprefix("/"))
 
+    @property
+    def _cookie(self) -> str:
+        return f"{COOKIE}-{self.origin.rpartition(':')[2]}"
+
+    def _visitor(self, request: Request, show: Show) -> Visitor | None:
+        return show.visitors.find(request.cookies.get(self._cookie, ""))
+
     def _page(self, request: Request, show: Show, visitor: Visitor | None) -> Response:
         if visitor is None:
             asked = request.args.get("lang")
             language = asked if asked in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
             visitor = self._on_loop(self._welcome(show, language))
         response = self._static("index.html")
-        response.set_cookie(COOKIE, visitor.key, httponly=True, samesite="Strict")
+        response.set_cookie(self._cookie, visitor.key, httponly=True, samesite="Strict")
         return response
 
     @staticmethod
@@ -181,7 +189,7 @@ class Server:
         return response.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
 
     def _asked(self, request: Request, show: Show) -> Response:
-        visitor = show.visitors.find(request.cookies.get(COOKIE, ""))
+        visitor = self._visitor(request, show)
         own = request.headers.get("Origin") == self.origin and request.mimetype == "application/json"
         if visitor is None or not own or request.path != "/act":
             return _json({"error": "Load the page anew."}, 403)

@@ -18,6 +18,8 @@ PICTURE = (160, 90)
 """Cells of a picture; each is eight pixels wide."""
 HOUR = (0.1, 0.35, 0.6, 0.85)
 CHANNEL, CLUB = "postcards", "Slow travel club"
+LARGE = {"large": "20 MB", "large2": "20 MB #2", "large3": "20 MB #3"}
+"""Names and labels of the large posts, which are several, because what was delivered before comes at once."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def fill(sandbox: Sandbox, place: Path) -> list[Example]:
         performer="Los Peajes",
         duration=9,
     )
-    large = post(club, kind="document", size=20 * 1024 * 1024, file_name="timetable.pdf", caption="Twenty megabytes")
+    large = [post(club, kind="document", **_large(number)) for number in range(len(LARGE))]
     invited = f"{secret['url']}/{private['message_id']}"
     examples = [
         Example("photo", "A photo", photo["url"], "a post of a public channel", photo),
@@ -99,9 +101,17 @@ def fill(sandbox: Sandbox, place: Path) -> list[Example]:
         Example("private", "Private post", private["url"], "refused: no invitation yet", private),
         Example("invited", "By invitation", invited, "the account joins, then reads", private),
         Example("music", "Music", music["url"], "not in the free plan", music),
-        Example("large", "20 MB", large["url"], "takes a while on a slow network", large),
+        *(
+            Example(name, label, each["url"], "for Premium, and by invitation first; slow the network down", each)
+            for (name, label), each in zip(LARGE.items(), large, strict=True)
+        ),
     ]
     return examples
+
+
+def _large(number: int) -> dict[str, Any]:
+    name = f"timetable{f' {number + 1}' if number else ''}.pdf"
+    return {"size": 20 * 1024 * 1024, "file_name": name, "caption": "Twenty megabytes"}
 
 
 def _film(place: Path, number: int) -> dict[str, Any]:

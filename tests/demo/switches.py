@@ -32,7 +32,8 @@ TOLD = {
     ("network", True): ("The network is back", "What was written meanwhile is fetched and answered, once."),
     ("slow", True): (
         "A slow network",
-        "Send for the 20 MB now: progress, a button to cancel, and time to kill the daemon in the middle.",
+        "Send for the 20 MB now, with Premium and the invitation: progress, /cancel, time to kill the daemon. "
+        "What was delivered before comes at once; there are three.",
     ),
     ("account", False): (
         "The account's session has ended",
@@ -80,8 +81,7 @@ class Switches:
         """Tell when the shop is well again; a visitor who waits for it sees it in the pane, too."""
         while time.monotonic() - began < LONG_WAIT_S:
             await asyncio.sleep(0.1)
-            programs = await self.programs()
-            if programs.get("daemon", {}).get("pid") and not await asyncio.to_thread(failing, self._running):
+            if await asyncio.to_thread(_answers_since, self._running, began):
                 under = f"supervisord has started it again; after {time.monotonic() - began:.1f} s all is well."
                 self._tell({"type": "caption", "title": "The daemon was killed", "under": under})
                 return
@@ -162,3 +162,14 @@ def failing(running: Installation) -> str:
     except (requests.RequestException, ValueError, KeyError):
         return "no answer"
     return ", ".join(name for name, check in checks.items() if check["status"] == "failing")
+
+
+def _answers_since(running: Installation, began: float) -> bool:
+    """Whether the bot has said that it is well since then, on the monotonic clock, and nothing is failing."""
+    try:
+        checks = requests.get(f"{running.base_url}/health", timeout=3).json()["checks"]
+        age_s = float(checks["bot"]["age_s"])
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return False
+    within_s = time.monotonic() - began
+    return age_s + 1 < within_s and all(check["status"] != "failing" for check in checks.values())

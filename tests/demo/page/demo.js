@@ -90,11 +90,15 @@ class Phone {
     this.menu = find("menu");
     this.commands = find("commands");
     this.chat.setAttribute("aria-label", `The ${who}'s chat with the bot`);
+    if (who === "operator") this.chat.dataset.empty = "Sales, questions and alarms come here. /help says what an operator can do.";
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.menu.addEventListener("click", () => this.tap(() => ask({ do: "app", phone: who })));
     this.commands.addEventListener("click", () => this.showList(this.list.hidden));
     this.screen.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") { this.close(); this.showList(false); }
+      if (event.key !== "Escape") return;
+      if (!this.list.hidden) this.commands.focus();
+      this.close();
+      this.showList(false);
     });
   }
 
@@ -123,7 +127,9 @@ class Phone {
   drop(ids) {
     for (const id of ids) {
       this.messages.delete(id);
-      this.element(id)?.remove();
+      const gone = this.element(id);
+      if (gone?.contains(document.activeElement)) this.chat.focus({ preventScroll: true });
+      gone?.remove();
     }
   }
 
@@ -132,12 +138,19 @@ class Phone {
   draw(message) {
     const atEnd = this.chat.scrollHeight - this.chat.scrollTop - this.chat.clientHeight < 160;
     const made = this.bubble(message), before = this.element(message.id);
-    if (before) before.replaceWith(made);
+    if (before) this.replace(before, made);
     else {
       const next = [...this.chat.children].find((each) => Number(each.dataset.id) > message.id);
       this.chat.insertBefore(made, next || null);
     }
     if (atEnd) this.down();
+  }
+
+  /* Who works with the keyboard stays where they are when a message changes. */
+  replace(before, made) {
+    const at = [...before.querySelectorAll("button")].indexOf(document.activeElement);
+    before.replaceWith(made);
+    if (at >= 0) (made.querySelectorAll("button")[at] || this.chat).focus({ preventScroll: true });
   }
 
   down() { this.chat.scrollTop = this.chat.scrollHeight; }
@@ -233,14 +246,25 @@ class Phone {
 
   showList(shown) {
     this.list.hidden = !shown;
+    if (shown) this.list.querySelector("button")?.focus();
     this.commands.setAttribute("aria-expanded", String(shown));
   }
 
   /* sheets: Stars, a browser, a Mini App */
 
   close() {
+    const within = this.sheet.contains(document.activeElement);
     this.sheet.hidden = true;
     this.sheet.replaceChildren();
+    if (within) (this.from?.isConnected ? this.from : this.chat).focus({ preventScroll: true });
+  }
+
+  /* Whoever has opened a sheet goes on in it; the tour takes nobody's focus. */
+  opened(first) {
+    this.sheet.hidden = false;
+    if (touring) return;
+    if (!this.sheet.contains(document.activeElement)) this.from = document.activeElement;
+    first.focus({ preventScroll: true });
   }
 
   top(title) {
@@ -259,14 +283,14 @@ class Phone {
     this.sheet.setAttribute("aria-label", "Pay in Stars");
     this.sheet.replaceChildren(this.top("Confirm your purchase"), make("div", { class: "bill" },
       make("div", { class: "star", "aria-hidden": "true" }, "⭐"), make("h3", {}, bill.title), make("p", {}, bill.description), pay));
-    this.sheet.hidden = false;
+    this.opened(pay);
   }
 
   frame(opened) {
     this.sheet.className = "sheet whole";
     this.sheet.setAttribute("aria-label", opened.title);
     this.sheet.replaceChildren(this.top(opened.title), make("iframe", { src: opened.frame, title: opened.title }));
-    this.sheet.hidden = false;
+    this.opened(this.sheet.querySelector("iframe"));
   }
 }
 
@@ -297,7 +321,7 @@ const heard = {
     if (told.ended) {
       playing(false);
       caption(told.failed ? "The tour has stopped" : "Now it is yours",
-        told.failed ? told.failed : "Write, press, pay, break something. Nothing here leaves this machine.");
+        told.failed ? told.failed : "Write, press an example, pay, refund as the operator; break something Underneath. Nothing leaves this machine.");
       return;
     }
     playing(true);
@@ -361,6 +385,7 @@ function under(shown) {
   $("under").hidden = !shown;
   $("open-under").setAttribute("aria-expanded", String(shown));
   document.body.classList.toggle("with-under", shown);
+  for (const phone of Object.values(phones)) phone.down();
   ask({ do: "watch", on: shown }).catch(() => {});
 }
 
@@ -398,8 +423,15 @@ function listen() {
   events.onmessage = (event) => { const told = JSON.parse(event.data); heard[told.type](told); };
   events.onerror = () => {
     away("The demo is away. Start it again with: make demo");
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (events.readyState === EventSource.CLOSED) setTimeout(listenAgain, 2000);
   };
+}
+
+/* A demo that was started again knows none of those who had the page open: they begin anew. */
+async function listenAgain() {
+  const known = await fetch("icon.svg").then((answer) => answer.ok && answer.headers.get("Content-Type").includes("svg"), () => true);
+  if (known) listen();
+  else location.reload();
 }
 
 show("customer");
