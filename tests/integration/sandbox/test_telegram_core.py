@@ -278,6 +278,30 @@ async def test_calls_are_refused_to_those_they_are_not_for(bot: Client, user: Cl
         )
 
 
+async def test_everybody_sees_the_commands_of_the_narrowest_scope(bot: Client, user: Client) -> None:
+    await user.send_message(BOT, "/start")
+    own = raw.types.BotCommandScopePeer(peer=raw.types.InputPeerUser(user_id=user.me.id, access_hash=0))
+    everybodys = raw.types.BotCommandScopeUsers()
+    for scope, language, word in (
+        (raw.types.BotCommandScopeDefault(), "", "default"),
+        (everybodys, "", "any"),
+        (everybodys, "en", "english"),
+        (own, "", "own"),
+    ):
+        command = raw.types.BotCommand(command=word, description=word)
+        await bot.invoke(raw.functions.bots.SetBotCommands(scope=scope, lang_code=language, commands=[command]))
+        assert [each.command for each in await commands_seen(user)] == [word]
+    await bot.invoke(raw.functions.bots.ResetBotCommands(scope=own, lang_code=""))
+    assert [each.command for each in await commands_seen(user)] == ["english"]
+
+
+async def commands_seen(user: Client) -> list[Any]:
+    """What the application shows beside the text field."""
+    found = await user.invoke(raw.functions.users.GetFullUser(id=await user.resolve_peer(BOT)))
+    commands: list[Any] = found.full_user.bot_info.commands
+    return commands
+
+
 async def test_a_bot_cannot_write_first_nor_to_who_blocked_it(sandbox: Sandbox, bot: Client, user: Client) -> None:
     chat = await control(sandbox, "POST", "/chats", {"title": "Common", "megagroup": True})
     for member in (bot.me.id, user.me.id):

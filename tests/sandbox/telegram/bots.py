@@ -12,7 +12,7 @@ from .errors import RpcError
 from .registry import Call, method
 from .timeline import Message
 from .view import View, peer
-from .world import Bot, is_channel
+from .world import Bot, User, is_channel
 
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _MAX_COMMANDS = 100
@@ -43,8 +43,14 @@ def scope_key(call: Call, scope: TLObject) -> str:
     return key
 
 
-def default_commands(bot: Bot) -> list[TLObject]:
-    return _as_tl(bot.commands.get(("default", ""), []))
+def commands_for(bot: Bot, reader: User) -> list[TLObject]:
+    """What somebody sees in their chat with a bot: the narrowest scope wins, and in it their application's language.
+
+    https://core.telegram.org/bots/api#determining-list-of-commands
+    """
+    scopes = (f"peer:{reader.id}", "users", "default")
+    keys = [(scope, language) for scope in scopes for language in ((reader.language_code or "")[:2], "")]
+    return _as_tl(next((bot.commands[key] for key in keys if bot.commands.get(key)), []))
 
 
 def info_for(bot: Bot, language: str | None) -> tuple[str, str]:

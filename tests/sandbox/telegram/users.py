@@ -5,7 +5,7 @@ import re
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
-from .bots import default_commands, info_for
+from .bots import commands_for, info_for
 from .errors import RpcError
 from .registry import Call, method
 from .view import View
@@ -50,7 +50,7 @@ def _bot_info(user: User, reader: User) -> TLObject:
     return raw.types.BotInfo(
         user_id=user.id,
         description=info_for(user.bot, reader.language_code)[1] or None,
-        commands=default_commands(user.bot),
+        commands=commands_for(user.bot, reader),
         menu_button=user.bot.menu_buttons.get(reader.id, for_all),
     )
 
