@@ -26,6 +26,7 @@ FILES = REPOSITORY / "build" / "demo-shelf"
 LONGEST = 4_000
 """Characters of a message, as Telegram has it, nearly."""
 
+ENGLISH = {"language_code": "en"}
 LINK = re.compile(re.escape(PUBLIC) + r"(/console/login/\S+)")
 """The way into the console, as the bot writes it."""
 
@@ -119,8 +120,10 @@ class Show:
         self.operator = await Phone(scenario, person, "operator", self.visitors.tell).start()
         self._started.push_async_callback(self.operator.stop)
         self._started.push_async_callback(self.visitors.forget)
-        said = await self.operator.say("/language en")
-        await self.operator.hear(lambda message: bool(message.reply_markup), said.id)
+        await asyncio.to_thread(self.running.sandbox.control, "POST", "/language", {"user": person["id"], **ENGLISH})
+        for text in ("/start", "/language en"):  # the first shows what operators have beside the text field
+            said = await self.operator.say(text)
+            await self.operator.hear(lambda message: bool(message.reply_markup), said.id)
         asked = await self.operator.say("/console")
         answer = await self.operator.hear(lambda message: LINK.search(message.text or "") is not None, asked.id)
         self.console = self._front_url + LINK.findall(answer.text)[0]

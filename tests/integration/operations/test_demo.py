@@ -96,6 +96,21 @@ def test_a_visitor_talks_to_the_shop(demo: Demo) -> None:
     assert visitor(demo).get(f"{demo.url}/media/customer/{arrived['id']}", timeout=WAIT_S).status_code == 404
 
 
+def commands(demo: Demo) -> list[set[str]]:
+    """What customer and operator find beside the text field."""
+    hello = next(events(visitor(demo), demo))
+    return [{each["command"] for each in hello[who]["menu"]["commands"]} for who in ("customer", "operator")]
+
+
+def test_each_telephone_offers_its_commands(demo: Demo) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not {"/income", "/console"} <= commands(demo)[1] and time.monotonic() < deadline:
+        time.sleep(0.2)  # the bot tells Telegram of them beside everything else
+    customers, operators = commands(demo)
+    assert "/premium" in customers and "/income" not in customers
+    assert customers | {"/income", "/console"} <= operators
+
+
 def test_nobody_else_is_listened_to(demo: Demo) -> None:
     browser = visitor(demo)
     asked = {"do": "say", "phone": "customer", "text": "/start"}

@@ -228,6 +228,14 @@ def add_user(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     return {"users": made}
 
 
+@route("POST", "/language")
+def set_language(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """What an account's applications speak from now on."""
+    find_user(sandbox, request.need("user")).language_code = request.need("language_code")
+    sandbox.telegram.changed()
+    return {}
+
+
 @route("POST", "/sessions")
 def new_session(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     """One more session string for an account that exists."""
