@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -227,9 +228,12 @@ def test_nothing_more_is_written_to_her_but_news_of_money(penelope: int) -> None
 ROWS = 1_100
 
 
-@pytest.fixture
-def busy(database_file: Path) -> int:
-    """A customer with more of everything than one step deletes."""
+@pytest.fixture(scope="module")
+def long_past(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a customer, 7, with more of everything than one step deletes."""
+    file = tmp_path_factory.mktemp("long_past") / "peaje.db"
+    shutil.copy(migrated, file)
+    database.open_database(file)
     users.seen(7, "P.", None, "es", NOW - 86_400)
     many_links(7, ROWS)
     for number in range(ROWS):
@@ -243,7 +247,17 @@ def busy(database_file: Path) -> int:
             Join.create(user=7, source=number, invite_hash="private_hash", day="2027-01-15", outcome="joined", at=NOW)
     for number in range(150):
         enqueue(7, f"private_waiting/{number}")
-    return 7
+    database.close_database()
+    return file
+
+
+@pytest.fixture
+def busy(long_past: Path, tmp_path: Path) -> Iterator[int]:
+    """That customer, in a database of the test's own."""
+    shutil.copy(long_past, tmp_path / "peaje.db")
+    database.open_database(tmp_path / "peaje.db")
+    yield 7
+    database.close_database()
 
 
 def test_a_long_past_is_shown_whole_and_once(busy: int) -> None:
