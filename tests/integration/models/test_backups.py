@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 
 import pytest
 import requests
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
@@ -335,12 +337,16 @@ def bucket(settings: Settings) -> s3.Bucket:
     return built
 
 
+def fill(settings: Settings, names: Iterable[str], content: bytes = b"") -> None:
+    """Put files into the bucket, past its door."""
+    storage = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    for name in names:
+        storage.put_object(str(settings.backup_s3_bucket), name, content)
+
+
 def test_the_newest_is_copied_once_and_old_copies_are_forgotten(elsewhere: Settings, tmp_path: Path) -> None:
     notes.put(notes.BACKUP_COPIED, backups._name(NOW, None, False), NOW)
-    for age in range(0, 90, 1):
-        name = backups._name(NOW - age * 86_400, None, False)
-        (tmp_path / name).write_bytes(b"old")
-        bucket(elsewhere).put(tmp_path / name)
+    fill(elsewhere, (backups._name(NOW - age * 86_400, None, False) for age in range(90)), b"old")
     (tmp_path / "peaje-notes.txt").write_text("the operator's own")
     bucket(elsewhere).put(tmp_path / "peaje-notes.txt")
 
@@ -443,10 +449,8 @@ def test_a_file_is_signed_like_its_content(elsewhere: Settings, tmp_path: Path) 
     assert signed == expected
 
 
-def test_a_bucket_lists_more_than_a_page(elsewhere: Settings, tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    for number in range(1001):
-        bucket(elsewhere)._request("PUT", f"peaje-{number:04}", data=b"")
+def test_a_bucket_lists_more_than_a_page(elsewhere: Settings) -> None:
+    fill(elsewhere, (f"peaje-{number:04}" for number in range(1001)))
     assert len(list(bucket(elsewhere).names())) == 1001
 
 
