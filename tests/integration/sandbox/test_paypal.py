@@ -5,7 +5,6 @@ import json
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 import zlib
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509.oid import NameOID
 
+from tests import preloaded
 from tests.sandbox.paypal import LocalPayPal, SpecificationsMissing, start
 from tests.sandbox.paypal.specifications import UNDECLARED, Specifications
 
@@ -1203,19 +1203,13 @@ class Remote:
         return self.environment
 
 
-def run(state: Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
+def run(state: Path) -> tuple[preloaded.Running, dict[str, str]]:
     """The server as its own process; waits until it has said how to reach it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.sandbox.paypal", "--state", str(state)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    lines = [process.stdout.readline().strip() for _ in range(5)]
-    process.stdout.close()
-    return process, dict(line.split("=", 1) for line in lines)
+    reading, writing = os.pipe()
+    with open(reading) as said, open(writing, "wb") as output:
+        program = ("tests.sandbox.paypal", "--state", str(state))
+        process = preloaded.run(*program, cwd=ROOT, env={**os.environ}, output=output, errors=None)
+        return process, dict(said.readline().strip().split("=", 1) for _ in range(5))
 
 
 def test_a_payer_goes_back_to_where_a_name_leads(paypal: LocalPayPal, shop: Shop) -> None:

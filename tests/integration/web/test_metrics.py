@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -25,7 +24,8 @@ from models.jobs import queue
 from models.jobs.queue import Delivered
 from models.maintenance import health
 from models.money import payments
-from tests import environment, store
+from tests import environment, preloaded, store
+from tests.paypal_shop import free_port
 from tests.purchases import customer, fact, order
 from tests.sandbox_process import REPOSITORY
 
@@ -36,7 +36,7 @@ TOKEN = "a-token-for-metrics"
 class Web:
     """The running program, and its numbers by name and labels."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | preloaded.Running
     url: str
 
     def ask(self, **headers: str) -> requests.Response:
@@ -57,19 +57,27 @@ class Web:
 
 
 @pytest.fixture
-def web(database_file: Path, request: pytest.FixtureRequest) -> Iterator[Web]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environ = environment.minimal(database_file.parent) | {"PORT": str(port), "PATH": os.environ["PATH"]}
-    process = subprocess.Popen(  # not forked from another: it is found by its command line
-        [sys.executable, "-m", "web"],
-        cwd=REPOSITORY,
-        env=environ | getattr(request, "param", {}),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-    )
-    running = Web(process, f"http://127.0.0.1:{port}")
+def environ(database_file: Path, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of a program; the fixture's parameter adds some."""
+    port = {"PORT": str(free_port()), "PATH": os.environ["PATH"]}
+    return environment.minimal(database_file.parent) | port | getattr(request, "param", {})
+
+
+@pytest.fixture
+def web(environ: dict[str, str]) -> Iterator[Web]:
+    yield from running(preloaded.run("web", cwd=REPOSITORY, env=environ, output=None, errors=None), environ)
+
+
+@pytest.fixture
+def named_web(environ: dict[str, str]) -> Iterator[Web]:
+    """One that shares no memory with others, because it is not forked from another."""
+    nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    yield from running(subprocess.Popen([sys.executable, "-m", "web"], cwd=REPOSITORY, env=environ, **nowhere), environ)
+
+
+def running(process: subprocess.Popen[bytes] | preloaded.Running, environ: dict[str, str]) -> Iterator[Web]:
+    """The program once it answers, and its end."""
+    running = Web(process, f"http://127.0.0.1:{environ['PORT']}")
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -107,8 +115,8 @@ def test_it_tells_what_the_database_holds(web: Web) -> None:
     assert numbers["peaje_database_bytes",] > 4096
 
 
-def test_it_tells_memory_and_files_of_the_programs(web: Web) -> None:
-    numbers = web.numbers()
+def test_it_tells_memory_and_files_of_the_programs(named_web: Web) -> None:
+    numbers = named_web.numbers()
 
     assert 10_000_000 < numbers["peaje_program_memory_bytes", "web"] < 300_000_000
     assert 5 < numbers["peaje_program_open_files", "web"] < 200
@@ -169,15 +177,15 @@ def test_without_a_token_only_this_machine_may_ask(web: Web) -> None:
     assert web.ask(Host="localhost:8000").status_code == web.ask(Host="[::1]:8000").status_code == 200
 
 
-@pytest.mark.parametrize("web", [{"METRICS_TOKEN": TOKEN}], indirect=True)
+@pytest.mark.parametrize("environ", [{"METRICS_TOKEN": TOKEN}], indirect=True)
 def test_with_a_token_everybody_needs_it(web: Web) -> None:
     assert web.ask().status_code == 403
     assert web.ask(Authorization=f"Bearer {TOKEN}x").status_code == 403
     assert web.ask(Authorization=f"Bearer {TOKEN}", **{"X-Real-IP": "203.0.113.7"}).status_code == 200
 
 
-def test_dashboard_and_alerts_speak_of_numbers_that_exist(web: Web) -> None:
-    exported = {family.name for family in text_string_to_metric_families(web.ask().text)}
+def test_dashboard_and_alerts_speak_of_numbers_that_exist(named_web: Web) -> None:
+    exported = {family.name for family in text_string_to_metric_families(named_web.ask().text)}
     exported |= {f"{name}_total" for name in exported}
     folder = REPOSITORY / "docs" / "metrics"
     dashboard = json.loads((folder / "grafana-dashboard.json").read_text())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,13 +14,13 @@ import pytest
 import requests
 
 from models.money import orders
-from tests import environment, purchases
+from tests import environment, preloaded, purchases
+from tests.integration.web import impatient
+from tests.integration.web.impatient import PATIENCE_S
 from tests.integration.web.test_web_process import Web, free_port, wait
 from tests.sandbox_process import REPOSITORY
 from web.edge.arrival import LARGEST_BODY
 
-PATIENCE_S = 2.0
-PROGRAM = f"import web.edge.worker; web.edge.worker.PATIENCE_S = {PATIENCE_S}; import web.__main__; web.__main__.main()"
 HEAD = b"POST /paypal/webhook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n"
 
 
@@ -61,9 +59,7 @@ def web(database_file: Path, tmp_path: Path, hanging_paypal: str) -> Iterator[We
     }
     console = tmp_path / "console"
     with console.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], cwd=REPOSITORY, env=environ, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = preloaded.run(impatient.__name__, cwd=REPOSITORY, env=environ, output=output, errors=output)
     running = Web(process, f"http://127.0.0.1:{port}", console)
     wait(running.answers)
     yield running

@@ -1,0 +1,11 @@
+"""``python -m tests.integration.web.impatient``: the web program, which waits for slow clients two seconds only."""
+
+import web.edge.worker
+
+PATIENCE_S = 2.0
+
+if __name__ == "__main__":
+    web.edge.worker.PATIENCE_S = PATIENCE_S
+    import web.__main__
+
+    web.__main__.main()
