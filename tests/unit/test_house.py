@@ -160,10 +160,13 @@ def requirements(name: str) -> dict[str, str]:
     return {distribution.lower().replace("_", "-"): version for distribution, version in pins}
 
 
+holders_of = cache(packages_distributions)
+
+
 def third_party(*paths: Path) -> set[str]:
     """The distributions that these sources import from, by the names that requirements use."""
     tops = {name.partition(".")[0] for path in paths for name in imports(path)} - set(sys.stdlib_module_names)
-    holders = packages_distributions()
+    holders = holders_of()
     return {holders[top][0].lower().replace("_", "-") for top in tops - {*PACKAGES, "tests", "manage"}}
 
 
