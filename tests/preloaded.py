@@ -32,6 +32,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, NoReturn
 
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
+
 LIBRARIES = (
     "pyrogram",
     "cryptg",
@@ -60,8 +63,11 @@ OURS = (
     "web.upkeep.__main__",
     "manage",
     "tests.sandbox.__main__",
+    "tests.sandbox.paypal.specifications",
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
+TEMPLATES = REPOSITORY / "build" / "templates"
+"""Where the programs keep their compiled templates: each would compile every page again that it shows."""
 _REQUEST_BYTES = 1 << 18
 _STREAMS = 4
 """What travels with a request: input, output, errors, and the pipe that tells the end."""
@@ -281,6 +287,7 @@ def main() -> None:
     traced = os.environ.get("PEAJE_TRACED")
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    _keep_templates()
     if set(OURS) & set(sys.argv):
         _read_languages()
     gc.collect()
@@ -295,12 +302,18 @@ def main() -> None:
     _be(["-m", *args])
 
 
+def _keep_templates() -> None:
+    """Let Flask keep what it has compiled of a template, and compile it again when the template has changed."""
+    TEMPLATES.mkdir(parents=True, exist_ok=True)
+    Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(TEMPLATES))}
+
+
 def _read_languages() -> None:
     """Read what a program reads of a language when somebody first speaks it."""
     texts = importlib.import_module("config.texts")
     texts.language_named("none of them")
     for language in texts.LANGUAGES:
-        texts.translator(language)
+        texts.translator(language).size(1024)
 
 
 def _be(args: list[str]) -> NoReturn:
