@@ -83,7 +83,7 @@ class Dispatcher:
         sender = message.from_user
         if message.outgoing or sender is None or sender.is_bot or message.chat.type is not ChatType.PRIVATE:
             return
-        if self._is_new((message.chat.id, message.id, message.text or message.caption)):
+        if self._is_new((message.chat.id, message.id, _said(message))):
             self._spawn(sender.id, self._edited(message))
 
     async def _on_button(self, _: Client, query: CallbackQuery) -> None:
@@ -141,7 +141,7 @@ class Dispatcher:
     async def _edited(self, message: Message) -> None:
         if not await self._is_in_pace(message.from_user.id):
             return
-        text = derived_id(str(message.text or message.caption))
+        text = derived_id(_said(message))
         context = await self._context(message.from_user, message.id, f"edit {message.chat.id} {message.id} {text}")
         if await self._is_admitted(context):
             await handlers.edited(context, message)
@@ -221,3 +221,9 @@ class Dispatcher:
             await self._deps.notifier.send(user_id, notices.failed)
         except Exception:
             logger.exception("apology.failed", extra={"user": user_id})
+
+
+def _said(message: Message) -> str:
+    """What a message says, with the addresses behind its words: an edit may change them alone."""
+    hidden = (each.url for each in (message.entities or message.caption_entities or ()) if each.url)
+    return " ".join([str(message.text or message.caption), *hidden])

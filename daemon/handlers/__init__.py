@@ -110,8 +110,10 @@ async def message(context: Context, sent: Message) -> None:
         await links.deliver(context, sent, found)
     elif await customers.goes_on(context, text):
         return
-    elif sent.media is not None:
+    elif sent.media is not None and sent.text is None:  # a text may have the preview of a page
         await links.answer_file(context, sent)
+    elif links.names_other_sites(sent):
+        await context.say(notices.other_site(context.t))
     elif (asked := vocabulary.topic(text)) is not None:
         await ANSWERS[asked](context)
     else:

@@ -1,6 +1,7 @@
 """Links in a message and forwarded posts: put in the queue as jobs, asked about, or refused with a reason."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from models.jobs.queue import NewJob, TooMany
 from models.jobs.states import JobInfo
 
 logger = logging.getLogger(__name__)
+
+_PAGE = re.compile(r"(?:https?://(?:www\.)?|\bwww\.)(?!t\.me\b|telegram\.|web[akz]?\.telegram\.)\w", re.IGNORECASE)
 
 WAITING_CAP = 200
 """How many links one customer may have in the queue."""
@@ -74,6 +77,11 @@ def read(sent: Message) -> list[Link]:
     if sent.text is not None:
         return links.parse(str(sent.text), sent.entities or (), _button_urls(sent))
     return links.parse(str(sent.caption or ""), sent.caption_entities or (), _button_urls(sent))
+
+
+def names_other_sites(sent: Message) -> bool:
+    """Whether a message without a link of Telegram's holds the address of a page."""
+    return bool(_PAGE.search(str(sent.text or "")))
 
 
 def origin(sent: Message) -> PostLink | None:

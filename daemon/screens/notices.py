@@ -6,7 +6,7 @@ from html import escape
 from config.settings import Settings
 from config.texts import Texts
 from daemon.screens import keyboard
-from daemon.telegram.screen import Screen
+from daemon.telegram.screen import Button, Screen
 
 
 def private_only(t: Texts) -> Screen:
@@ -52,6 +52,17 @@ def guidance(t: Texts) -> Screen:
             "/help explains every step. /premium shows plans and prices."
         ),
         keyboard.rows(keyboard.home(t)),
+    )
+
+
+def other_site(t: Texts) -> Screen:
+    """The customer sent the address of a page outside of Telegram."""
+    return Screen(
+        t.gettext(
+            "I bring posts of Telegram only, and this link leads to another site. Links to posts begin with t.me: "
+            "press and hold the post and choose “Copy link”."
+        ),
+        keyboard.rows(Button(t.gettext("📖 Guide"), "help"), keyboard.home(t)),
     )
 
 

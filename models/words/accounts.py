@@ -13,3 +13,16 @@ def state(t: Texts, said: str) -> str:
         "banned": t.gettext("banned by Telegram"),
         "frozen": t.gettext("frozen by Telegram"),
     }.get(said, said)
+
+
+def connection(t: Texts, said: str) -> str:
+    """The state of its connection in words, ``?`` for one that nobody has told; an unknown one stands as it is."""
+    return {
+        "starting": t.gettext("starting"),
+        "ok": t.gettext("connected"),
+        "lost": t.gettext("connection lost"),
+        "revoked": t.gettext("logged out by Telegram"),
+        "banned": t.gettext("banned by Telegram"),
+        "paused": t.gettext("paused"),
+        "?": t.gettext("unknown"),
+    }.get(said, said)

@@ -85,12 +85,16 @@ INCIDENTS: Mapping[str, Callable[[Texts], str]] = {
         "I cannot write to the database; the disk seems to be full. Deliveries and sales wait. Make room: then "
         "everything goes on by itself, and I settle what was paid meanwhile."
     ),
-    IncidentKey.CRASH_LOOP: lambda t: t.gettext("A program keeps crashing. Its log says why."),
+    IncidentKey.CRASH_LOOP: lambda t: t.gettext(
+        "A program keeps crashing. I start it again each time, but what it does stands still in between. The console's "
+        "page Log says why, as does manage.py logs --level error."
+    ),
     IncidentKey.CANARY_FAILED: lambda t: t.gettext(
         "Today's test delivery to you did not arrive, so customers may be waiting in vain too. /status shows more."
     ),
     IncidentKey.CHORE_FAILING: lambda t: t.gettext(
-        "A background task keeps failing; its name is below. The log of upkeep says why."
+        "A background task keeps failing; its name is below. I go on trying it, and everything else works. The "
+        "console's page Log says why, as does manage.py logs --program upkeep."
     ),
 }
 """What is wrong, and what to do about it."""

@@ -589,6 +589,7 @@ def screens(t: Texts) -> list[Screen]:
         notices.unknown_command(t),
         notices.guidance(t),
         notices.no_media(t),
+        notices.other_site(t),
         notices.no_origin(t),
         *[admin.usage(t, name, ["premium", "vip"]) for name in ("grant", "revoke", "refund", "ban", "allow", "status")],
         admin.unknown_user(t, EVIL),

@@ -22,7 +22,6 @@ from models.roles import Act
 from models.words import accounts, incidents
 from web import rendering
 from web.console import guard, layout
-from web.console.words import states
 
 PROGRAMS = ("daemon", "web", "upkeep")
 INCIDENTS_SHOWN = 20
@@ -60,7 +59,7 @@ def health() -> Response:
         accounts=pool.all(),
         state_of=accounts.state,
         now=found.now,
-        state=states.account,
+        state=accounts.connection,
         joins=sources.joined_on(usage.day_of(found.now, settings.timezone)),
         joins_cap=settings.joins_per_day,
         incidents=beats.recent(INCIDENTS_SHOWN),

@@ -17,10 +17,9 @@ from models.maintenance import health as beats
 from models.money import income
 from models.money.income import Income
 from models.roles import Act
-from models.words import incidents, refusals
+from models.words import accounts, incidents, refusals
 from web import rendering
 from web.console import guard, layout
-from web.console.words import states
 
 DAYS = 90
 WEEK, MONTH = 7, 30
@@ -69,7 +68,7 @@ def today() -> Response:
         refused=_counted(month, lambda day: day.refused, lambda reason: refusals.label(t, reason))[:REASONS_SHOWN],
         overview=queue.overview(found.now),
         account=str(beat.detail.get("account", "?")) if beat else "?",
-        state=states.account,
+        state=accounts.connection,
         wrong=[(incidents.label(t, each.key), each.said_in(t.language)) for each in beats.incidents()],
     )
 

@@ -394,6 +394,14 @@ def _ends(t: Texts, renewals: int) -> str:
 def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:
     age = max(0, now - beat.at)
     mark = "🟢" if age <= BEAT_STALE_S else "🔴"
-    details = ", ".join(f"{escape(str(key))} {escape(str(value))}" for key, value in beat.detail.items())
+    details = ", ".join(_detail(t, key, str(value)) for key, value in beat.detail.items() if key != "jobs")
     seen = t.gettext("seen {age} ago", age=t.duration(age))
     return f"{mark} {escape(program)}: {seen}" + (f" ({details})" if details else "")
+
+
+def _detail(t: Texts, key: str, value: str) -> str:
+    """What a program says of itself."""
+    if value == "ok":
+        return {"bot": t.gettext("bot ok"), "account": t.gettext("account ok")}.get(key, escape(f"{key} {value}"))
+    name = {"bot": t.gettext("bot"), "account": t.gettext("reading account")}.get(key, escape(key))
+    return f"{name}: {escape(account_words.connection(t, value))}"

@@ -40,6 +40,7 @@ from models.event_kinds import (
 )
 from models.money.providers import TRAITS
 from models.users import UserInfo
+from models.words import accounts as account_words
 from models.words import acts, incidents, refusals
 
 REASONS_SHOWN = 5
@@ -166,7 +167,7 @@ def digest(payload: Digest, setting: Setting) -> Screen:
         lines.append(t.gettext("Refused: {reasons}", reasons=_refused(t, payload.refused)))
     if payload.helped:
         lines.append(t.gettext("Helpers: {acts}", acts=_helped(t, payload.helped)))
-    lines.append(t.gettext("Reading account: {state}", state=escape(payload.account)))
+    lines.append(t.gettext("Reading account: {state}", state=escape(account_words.connection(t, payload.account))))
     lines += [f"🔴 {incidents.label(t, key)}" for key in payload.incidents] or [t.gettext("🟢 No problems.")]
     return Screen("\n".join(lines))
 

@@ -264,6 +264,17 @@ async def test_an_edited_message_is_a_wish_once(daemon_sandbox: Sandbox, shared_
         assert [message.text for message in await customer.history()].count("Text 2") == 1
 
 
+async def test_only_the_address_behind_words_may_be_edited(
+    daemon_sandbox: Sandbox, shared_daemon: Daemon, texts: str
+) -> None:
+    async with chat(daemon_sandbox) as customer:
+        written = await customer.client.send_message(customer.bot, f"[esto](https://{texts})")
+        await customer.until_text("leads to a chat or a person")
+        for number in (2, 5):
+            await customer.client.edit_message_text(customer.bot, written.id, f"[esto](https://{texts}/{number})")
+            assert await brought(customer, f"Text {number}") == numbered(*{2, number})
+
+
 async def test_an_edited_message_without_a_link_is_left_alone(
     daemon_sandbox: Sandbox, shared_daemon: Daemon, texts: str
 ) -> None:

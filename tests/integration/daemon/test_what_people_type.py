@@ -118,3 +118,20 @@ async def test_a_word_cancels_nothing(daemon_sandbox: Sandbox, shared_daemon: Da
             assert (await customer.until(lambda message: message.media is not None)).photo
         finally:
             daemon_sandbox.control("DELETE", "/faults")
+
+
+async def test_a_link_to_another_site_is_told_as_such(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        assert "leads to another site" in (await customer.ask("https://example.com/watch?v=1")).text
+        # And so where Telegram shows what the page looks like
+        message = {
+            "_": "message",
+            "id": 2_000_001,
+            "message": "https://example.com/watch?v=2",
+            "peer_id": {"_": "peerUser", "user_id": customer.id},
+            "from_id": {"_": "peerUser", "user_id": customer.id},
+            "media": {"_": "messageMediaWebPage", "webpage": {"_": "webPage", "url": "https://example.com/watch?v=2"}},
+        }
+        update = {"account": customer.bot, "update": {"_": "updateNewMessage", "message": message}}
+        daemon_sandbox.control("POST", "/control/update", update)
+        assert "leads to another site" in (await customer.next()).text

@@ -24,16 +24,3 @@ def label(t: Texts, state: str) -> str:
     """The state in words; one that this version does not know stands as it is."""
     say = LABELS.get(state)
     return say(t) if say else state
-
-
-def account(t: Texts, state: str) -> str:
-    """The state of the reading account's connection in words; one that this version does not know stands as it is."""
-    return {
-        "starting": t.gettext("starting"),
-        "ok": t.gettext("connected"),
-        "lost": t.gettext("connection lost"),
-        "revoked": t.gettext("logged out by Telegram"),
-        "banned": t.gettext("banned by Telegram"),
-        "paused": t.gettext("paused"),
-        "?": t.gettext("unknown"),
-    }.get(state, state)
