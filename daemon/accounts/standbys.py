@@ -20,7 +20,7 @@ from daemon.database import Database
 from daemon.telegram import clients
 from daemon.telegram.account_guard import Guard
 from daemon.telegram.clients import Connection, ConnectionState
-from daemon.telegram.errors import AccountInUse
+from daemon.telegram.errors import AccountInUse, in_short
 from models.accounts import pool
 from models.accounts.pool import AccountInfo, AccountState, Person
 from models.errors import Unopenable
@@ -89,7 +89,7 @@ class Standbys:
             state = clients.state_after(clients.auth_key_error(client.session) or error)
             logger.warning("standby.failed", extra={"account": account.id, "reason": str(error)})
             if state is not None and state.is_ended:
-                await self._lost(account, AccountState(state.value), str(error))
+                await self._lost(account, AccountState(state.value), in_short(error))
         else:
             me = client.me
             if me is not None:

@@ -1,5 +1,6 @@
 """Events as messages."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
@@ -675,10 +676,14 @@ def _incident_opened(payload: IncidentOpened, setting: Setting) -> Screen:
     return Screen(f"🔴 {incidents.label(setting.t, payload.key)}\n{escape(said)}")
 
 
+_CLAUSE_END = re.compile(r"[.;] ")
+
+
 def _incident_closed(payload: IncidentClosed, setting: Setting) -> Screen:
     t = setting.t
     text = t.gettext("Solved after {span}:", span=t.duration(payload.seconds))
-    return Screen(f"🟢 {text} {incidents.label(t, payload.key)}")
+    was, *_ = _CLAUSE_END.split(incidents.label(t, payload.key))  # without what was to do about it
+    return Screen(f"🟢 {text} {was.removesuffix('.')}.")
 
 
 KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {

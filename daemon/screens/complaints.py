@@ -77,12 +77,14 @@ def case(t: Texts, who: str, made: ComplaintMade) -> Screen:
     return Screen("\n".join(lines), _decisions(t, made.complaint))
 
 
-def _decisions(t: Texts, complaint: int) -> tuple[tuple[Button, ...], ...]:
-    return keyboard.rows(
-        Button(t.gettext("🚫 Block this post"), f"complaint_post:{complaint}"),
-        Button(t.gettext("⛔ Block the channel"), f"complaint_channel:{complaint}"),
-        Button(t.gettext("Reject"), f"complaint_reject:{complaint}"),
-    )
+def _decisions(t: Texts, complaint: int, made: Decision | None = None) -> tuple[tuple[Button, ...], ...]:
+    """What can be decided; after a decision was *made*, the others."""
+    buttons = {
+        Decision.POST: Button(t.gettext("🚫 Block this post"), f"complaint_post:{complaint}"),
+        Decision.CHANNEL: Button(t.gettext("⛔ Block the channel"), f"complaint_channel:{complaint}"),
+        Decision.REJECTED: Button(t.gettext("Reject"), f"complaint_reject:{complaint}"),
+    }
+    return keyboard.rows(*(button for decision, button in buttons.items() if decision is not made))
 
 
 _DECIDED: Mapping[Decision, Callable[..., str]] = {
@@ -96,7 +98,7 @@ _DECIDED: Mapping[Decision, Callable[..., str]] = {
 
 def decided_by_admin(t: Texts, known: ComplaintInfo) -> Screen:
     """What was decided, for the admin who pressed a button. Another decision takes its place."""
-    text = _DECIDED[known.decision or Decision.REJECTED](t, link=escape(known.link))
-    return Screen(
-        text + "\n" + t.gettext("I answer whoever complained. Changed your mind? Press another button above.")
-    )
+    made = known.decision or Decision.REJECTED
+    text = _DECIDED[made](t, link=escape(known.link))
+    after = t.gettext("I answer whoever complained. Changed your mind? Press another button.")
+    return Screen(f"{text}\n{after}", _decisions(t, known.id, made))

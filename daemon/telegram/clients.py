@@ -19,7 +19,7 @@ from pyrogram.session.session import AuthKeyNotFound, Session, SessionState
 from config.settings import Settings
 from daemon.telegram import endpoint
 from daemon.telegram.bot import Bot
-from daemon.telegram.errors import LoginLost, LoginRefused
+from daemon.telegram.errors import LoginLost, LoginRefused, in_short
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds, invoke
 from daemon.telegram.session_file import SessionFile
 from daemon.telegram.update_gaps import UpdateSequence
@@ -241,7 +241,7 @@ class Connection:
 
     async def _refused(self, error: BaseException, found: ConnectionState | None, refusals: int) -> None:
         if found is not None:
-            await self._set_state(found, str(error))
+            await self._set_state(found, in_short(error))
             await self._forget_login()
         if refusals >= MAX_REFUSALS:
             raise LoginRefused(self.name, str(error)) from error
@@ -320,7 +320,7 @@ class Connection:
 
     async def _failed(self, error: BaseException) -> None:
         found = state_after(error) or ConnectionState.LOST
-        await self._set_state(found, str(error) or repr(error))
+        await self._set_state(found, in_short(error))
         if found.is_ended:
             await self._forget_login()
             raise LoginLost(self.name, str(error)) from error

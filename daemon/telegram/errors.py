@@ -10,6 +10,15 @@ DaemonError
 └── Unreachable     the customer has blocked the bot, or their account is gone: no retry helps
 """
 
+from pyrogram.errors import RPCError
+
+
+def in_short(error: BaseException) -> str:
+    """What went wrong, for an operator: of Telegram's refusals the code, without the library's advice."""
+    if isinstance(error, RPCError):
+        return f"Telegram: {error.ID or error.NAME or error.CODE}"
+    return str(error) or repr(error)
+
 
 class DaemonError(Exception):
     """Base of everything that the daemon raises itself."""

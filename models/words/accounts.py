@@ -24,5 +24,5 @@ def connection(t: Texts, said: str) -> str:
         "revoked": t.gettext("logged out by Telegram"),
         "banned": t.gettext("banned by Telegram"),
         "paused": t.gettext("paused"),
-        "?": t.gettext("unknown"),
+        "?": t.gettext("not known yet"),
     }.get(said, said)

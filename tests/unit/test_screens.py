@@ -48,6 +48,7 @@ from models.event_kinds import (
     CodesHeld,
     ConsoleEntered,
     EventKind,
+    IncidentKey,
     JobFinished,
     JobHeld,
     PaymentCompleted,
@@ -910,3 +911,12 @@ def test_a_customers_history_names_plans_by_their_titles() -> None:
     assert "VIP" in moments.said(translator("es"), Moment(1, "give", given), PLANS)
     renewal = {"plan": "premium", "state": "active"}
     assert "Premium" in moments.said(translator("es"), Moment(1, "renewal", renewal), PLANS)
+
+
+@pytest.mark.parametrize("key", sorted(IncidentKey))
+def test_what_is_solved_asks_for_nothing_any_more(key: str) -> None:
+    setting = announcements.Setting(translator("en"), PLANS, UTC, None)
+    payload = event_kinds.read(EventKind.INCIDENT_CLOSED, {"key": key, "seconds": 180})
+    text = news.render(payload, setting).text
+    assert text.startswith("🟢 Solved after 3 minutes: ") and text.count(". ") == 0
+    assert not re.search(r"below|Check|[Cc]orrect|Make room|Log it|manage\.py", text)

@@ -54,7 +54,8 @@ async def test_a_complaint_from_arrival_to_answer(
         case = await admin.until_text(f"complains about {bare(link)}")
         assert "it is <b>mine</b>" in case.text and str(reporter.id) in case.text
         assert labels(case) == ["🚫 Block this post", "⛔ Block the channel", "Reject"]
-        assert "Blocked" in (await admin.press(case, "Block this post")).text
+        decided = await admin.press(case, "Block this post")
+        assert "Blocked" in decided.text and labels(decided) == ["⛔ Block the channel", "Reject"]
         assert answer in (await reporter.until_text(bare(link))).text
         await reporter.say(link)
         await reporter.until_text(refused)
