@@ -400,8 +400,7 @@ def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:
 
 
 def _detail(t: Texts, key: str, value: str) -> str:
-    """What a program says of itself."""
-    if value == "ok":
-        return {"bot": t.gettext("bot ok"), "account": t.gettext("account ok")}.get(key, escape(f"{key} {value}"))
-    name = {"bot": t.gettext("bot"), "account": t.gettext("reading account")}.get(key, escape(key))
-    return f"{name}: {escape(account_words.connection(t, value))}"
+    """What the daemon says of one of its connections, in a few words."""
+    name = {"bot": t.gettext("bot"), "account": t.gettext("account")}.get(key, key)
+    short = {"ok": t.gettext("ok"), "revoked": t.gettext("revoked")}
+    return escape(f"{name} {short.get(value) or account_words.connection(t, value)}")
