@@ -211,7 +211,15 @@ def _server(with_ours: bool) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     with its:
         modules = LIBRARIES + (OURS if with_ours else ())
         command = [sys.executable, "-m", "tests.preloaded", str(its.fileno()), *modules]
-        return ours, subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[its.fileno()])
+        server = subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[its.fileno()])
+    atexit.register(_dismiss, ours, server)
+    return ours, server
+
+
+def _dismiss(asked: socket.socket, server: "subprocess.Popen[bytes]") -> None:
+    """Let a server end, which it does when nobody can ask it any more."""
+    asked.close()
+    server.wait(10)
 
 
 def serve(asked: socket.socket) -> list[str] | None:
@@ -294,7 +302,7 @@ def main() -> None:
     gc.freeze()
     args = serve(socket.socket(fileno=int(sys.argv[1])))
     if args is None:
-        return
+        os._exit(0)
     if traced:
         importlib.import_module("tests.mutants.traced").begin(traced)
     if not set(OURS) & set(sys.argv):
