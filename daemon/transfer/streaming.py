@@ -175,7 +175,10 @@ class Stream:
 
     async def save(self, upload: Upload, data: memoryview) -> None:
         """Save a file of one piece, with retries. Raises as :meth:`copy`."""
-        await self._write(upload, 0, data)
+        try:
+            await self._write(upload, 0, data)
+        except BaseExceptionGroup as failures:
+            raise first_error(failures) from None
 
     async def save_and_call(self, files: Sequence[tuple[Upload, memoryview]], query: "TLObject[Any]") -> Any:
         """Save files of one piece and make the call that names them, in one flight. No retries.

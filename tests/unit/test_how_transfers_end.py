@@ -38,6 +38,7 @@ from daemon.transfer.errors import (
     RecipientUnreachable,
     RetryLater,
 )
+from daemon.transfer.invitations import Invitations
 from daemon.transfer.lookups import Lookups
 from daemon.transfer.reader import Channel, Reader
 from daemon.transfer.run import Run
@@ -212,6 +213,23 @@ async def test_a_turn_that_is_far_off_is_not_waited_for() -> None:
         for number in range(100):
             await looking_up.check(None, str(number))
     assert 0 < asked < 100
+
+
+@pytest.mark.parametrize("error", [OutOfTurn(9), FloodWaitTooLong(9)])
+async def test_an_invitation_that_waits_is_not_forgotten(error: RetryLater) -> None:
+    async def rows(function: Any, *_: object, **__: object) -> Any:
+        raise AssertionError(f"{function} was called")
+
+    async def remembered(_: str) -> Any:
+        return SimpleNamespace(trusted=False, asks=False)
+
+    async def check(*_: object) -> Any:
+        raise error
+
+    looking_up: Any = SimpleNamespace(reader=None, remembered=remembered, check=check)
+    settings: Any = None
+    with pytest.raises(type(error)):
+        await Invitations(looking_up, rows, settings).check(1, "code", 0)  # type: ignore[arg-type]
 
 
 def test_a_large_file_waits_while_others_are_under_way() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pyrogram import raw
 
 from daemon.transfer.datacentres.sessions import Chunk
-from daemon.transfer.errors import SourceChanged
+from daemon.transfer.errors import AccountAway, FloodWaitTooLong, PartsMissing, SourceChanged, TransferError
 from daemon.transfer.streaming import PIECE, Budget, Download, Stream, Upload
 
 HOME, SILENT = 2, 4
@@ -86,3 +86,15 @@ async def test_a_file_alone_fills_both_windows() -> None:
 async def test_a_file_with_less_in_it_is_not_delivered(missing: int) -> None:
     with pytest.RaisesGroup(SourceChanged, flatten_subgroups=True, allow_unwrapped=True):
         await copy(stream(Pool(READS, short=missing)), SILENT, pieces=1)
+
+
+@pytest.mark.parametrize("error", [FloodWaitTooLong(60), AccountAway(), PartsMissing("a part was not kept")])
+async def test_a_small_file_is_refused_as_a_large_one_is(error: TransferError) -> None:
+    class Refusing(Pool):
+        async def request(self, method: Any, body: Sequence[Any], size: int) -> Any:
+            raise error
+
+    refusing: Any = Pools(dc2=Refusing(WRITES))
+    streaming = Stream(refusing, refusing, HOME, Budget(BUDGET * PIECE))
+    with pytest.raises(type(error)):
+        await streaming.save(Upload(PIECE), memoryview(bytes(PIECE)))

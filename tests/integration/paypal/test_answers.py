@@ -444,6 +444,14 @@ def test_a_refund_leads_to_its_capture() -> None:
     assert fact is not None and fact.payment_remote_id == "C-9"
 
 
+def test_a_payment_that_is_known_is_not_asked_for(shop: Shop, table: Table) -> None:
+    row = {"transaction_id": "C-1", "transaction_event_code": "T0006", "transaction_status": "S"}
+    info = {**row, "transaction_amount": usd(500), "custom_field": bought(shop).public_id}
+    table.rows = {"GET /v1/reporting/transactions": (200, {"transaction_details": [{"transaction_info": info}]})}
+    reconciliation.compare(shop, now())
+    assert table.asked == [*TOKEN, "GET /v1/reporting/transactions"]
+
+
 # The webhook
 
 
@@ -478,6 +486,26 @@ def test_a_notification_may_come_a_minute_before_its_payment() -> None:
     dated = [1_000, 1_000]
     assert judge(dated, 1_000 - MARGIN_S, 0) == ""
     assert judge(dated, 1_000 - MARGIN_S - 1, 0) == "2 payments without a notification"
+
+
+def test_a_dispute_of_a_purchase_without_a_payment_is_not_read(shop: Shop, table: Table) -> None:
+    contested = {"custom": ordered(shop, purchases.PREMIUM).public_id}
+    table.rows = {"GET /v1/customer/disputes/D-1": (200, {"dispute_id": "D-1", "disputed_transactions": [contested]})}
+    with pytest.raises(Unreadable):
+        disputes.poll(shop, "D-1", now())
+
+
+def test_a_renewal_in_the_way_of_a_recalled_one_is_asked_for(shop: Shop, table: Table) -> None:
+    other = subscribed(shop)
+    order = stored(other.order_id)
+    table.rows = {f"GET {SUBSCRIPTION}": (503, {})}
+    with pytest.raises(Unavailable):
+        reconciliation._poll_other(shop, order, now())
+    table.rows = {f"GET {SUBSCRIPTION}": refused(403)}
+    reconciliation._poll_other(shop, order, now())
+    table.rows = shown("CANCELLED")
+    reconciliation._poll_other(shop, order, now())
+    assert subscriptions.active(CUSTOMER, order.plan_code) is None
 
 
 # Access
