@@ -30,7 +30,7 @@ from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable
 from web.paypal.events import Unfinished
 from web.paypal.monitor import MARGIN_S, Monitor, judge
 from web.paypal.operations import LIFE_S, Operations
-from web.paypal.parsing import PROVIDER, failure_of, parse_refund, rfc3339
+from web.paypal.parsing import PROVIDER, failure_of, parse_dispute, parse_refund, rfc3339
 from web.paypal.shop import Shop, build_shop
 
 CUSTOMER, ADMIN = 7, 1
@@ -101,7 +101,7 @@ def refused(status: int, *issues: str, name: str = "UNPROCESSABLE_ENTITY") -> tu
 
 def ordered(shop: Shop, plan: Plan = purchases.MONTHLY) -> OrderInfo:
     return orders.create(
-        CUSTOMER, plan, PROVIDER, "USD", now=now(), seller=shop.settings.bot_id, secret=purchases.SECRET
+        CUSTOMER, plan, PROVIDER, "USD", now=now(), seller=shop.settings.bot_id, secret=shop.settings.telegram_bot_token
     )
 
 
@@ -379,6 +379,14 @@ def test_an_order_is_found_by_what_it_names(shop: Shop, table: Table) -> None:
     assert [paid.remote_id for paid in payments.history_of(CUSTOMER)] == ["C-1"]
 
 
+def test_a_capture_that_names_nothing_leads_to_its_order(shop: Shop, table: Table) -> None:
+    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
+    capture = {"id": "C-1", "custom_id": order.public_id}
+    table.rows = {"GET /v2/payments/captures/C-1": (200, capture), **shown_order(order)}
+    events.follow(shop, event("PAYMENT.CAPTURE.COMPLETED", id="C-1"), now())
+    assert [paid.remote_id for paid in payments.history_of(CUSTOMER)] == ["C-1"]
+
+
 def test_another_refund_of_a_payment_is_not_the_one_meant(shop: Shop, table: Table) -> None:
     order = bought(shop)
     table.rows = shown_order(order, (100, 0))
@@ -450,6 +458,37 @@ def test_a_payment_that_is_known_is_not_asked_for(shop: Shop, table: Table) -> N
     table.rows = {"GET /v1/reporting/transactions": (200, {"transaction_details": [{"transaction_info": info}]})}
     reconciliation.compare(shop, now())
     assert table.asked == [*TOKEN, "GET /v1/reporting/transactions"]
+
+
+def test_money_whose_order_paypal_does_not_show_is_told(shop: Shop, table: Table) -> None:
+    row = {"transaction_id": "C-1", "transaction_event_code": "T0006", "transaction_status": "S"}
+    info = {**row, "transaction_amount": usd(500), "custom_field": ordered(shop, purchases.PREMIUM).public_id}
+    table.rows = {
+        "GET /v1/reporting/transactions": (200, {"transaction_details": [{"transaction_info": info}]}),
+        "GET /v2/payments/captures/C-1": refused(403),
+    }
+    reconciliation.compare(shop, now())
+    assert [row.payload["reason"] for row in Event.select()] == [AlertReason.MONEY_NOT_IN_LEDGER]
+    assert notes.get(reconciliation.COMPARED_NOTE) is None, "it is compared again"
+
+
+@pytest.mark.parametrize(
+    ("code", "won"),
+    [
+        ("RESOLVED_SELLER_FAVOUR", True),
+        ("RESOLVED_WITH_PAYOUT", True),
+        ("CANCELED_BY_BUYER", True),
+        ("DENIED", True),
+        ("RESOLVED_BUYER_FAVOUR", False),
+        ("ACCEPTED", False),
+        ("NONE", None),
+    ],
+)
+def test_each_outcome_of_a_dispute(code: str, won: bool | None) -> None:
+    disputed = {"disputed_transactions": [{"seller_transaction_id": "C-1"}]}
+    told = {"dispute_id": "D-1", "status": "RESOLVED", "dispute_outcome": {"outcome_code": code}, **disputed}
+    (fact,) = parse_dispute(told, now())
+    assert fact.won is won and (fact.closed_at is None) == (won is None)
 
 
 # The webhook
