@@ -17,7 +17,6 @@ from tests import preloaded
 from tests.operator_browser import Form, Operator
 from tests.paypal_shop import PAGE_S, free_port, until
 from tests.sandbox_process import REPOSITORY, Sandbox
-from tests.soak import instruments
 from web.setup.guard import COOKIE
 
 SETTINGS = (
@@ -93,12 +92,12 @@ class Installation:
 
     def pids(self, module: str) -> list[int]:
         """The processes of this installation that run as ``python -m MODULE``."""
-        assert self.process is not None
         found = []
-        for pid in instruments.family(self.process.pid):
+        for directory in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                    found.append(pid)
+                words, where = (directory / "cmdline").read_bytes().split(b"\0"), (directory / "cwd").readlink()
+                if module.encode() in words and (where == self.home or where.is_relative_to(self.volume)):
+                    found.append(int(directory.name))
         return found
 
     def command(self, *words: str) -> str:
