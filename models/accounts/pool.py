@@ -381,8 +381,10 @@ def _known(account_id: int) -> AccountInfo:
 
 
 def _reading(found: list[AccountInfo]) -> AccountInfo | None:
-    chosen = [each for each in found if each.chosen_at is not None and each.state not in AT_REST]
-    return max(chosen, key=lambda each: each.chosen_at or 0, default=None)
+    """The account that was chosen last. While that one is paused none reads: not the one before, which was lost."""
+    chosen = [each for each in found if each.chosen_at is not None and each.state is not AccountState.STANDBY]
+    newest = max(chosen, key=lambda each: each.chosen_at or 0, default=None)
+    return None if newest is None or newest.state is AccountState.PAUSED else newest
 
 
 def _about(account_id: int) -> str:

@@ -129,6 +129,16 @@ def test_a_paused_one_reads_nothing_until_it_is_used(without: Settings) -> None:
     assert reader() == second
 
 
+def test_a_lost_one_does_not_read_while_its_successor_is_paused(without: Settings) -> None:
+    first = add(ANA, without)
+    pool.lost(first, AccountState.REVOKED, "AUTH_KEY_UNREGISTERED", NOW)
+    second = add(BEA, without)
+    pool.pause(second, None, NOW)
+    assert reader() is None
+    pool.use(second, None, NOW)
+    assert reader() == second
+
+
 def test_only_what_does_not_read_is_forgotten(settings: Settings) -> None:
     given = pool.begin(settings, NOW)
     assert given is not None
