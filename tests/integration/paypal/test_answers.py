@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from config import settings
 from config.plans import Plan
 from config.texts import translator
+from config.units import DAY_S
 from models import notes, users
 from models.errors import AlreadySubscribed
 from models.event_kinds import AlertReason, IncidentKey
@@ -30,7 +31,7 @@ from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable
 from web.paypal.events import Unfinished
 from web.paypal.monitor import MARGIN_S, Monitor, judge
 from web.paypal.operations import LIFE_S, Operations
-from web.paypal.parsing import PROVIDER, failure_of, parse_dispute, parse_refund, rfc3339
+from web.paypal.parsing import PROVIDER, failure_of, instant, parse_dispute, parse_refund, rfc3339
 from web.paypal.shop import Shop, build_shop
 
 CUSTOMER, ADMIN = 7, 1
@@ -458,6 +459,25 @@ def test_a_payment_that_is_known_is_not_asked_for(shop: Shop, table: Table) -> N
     table.rows = {"GET /v1/reporting/transactions": (200, {"transaction_details": [{"transaction_info": info}]})}
     reconciliation.compare(shop, now())
     assert table.asked == [*TOKEN, "GET /v1/reporting/transactions"]
+
+
+@pytest.mark.parametrize(("age", "reasons"), [(2 * DAY_S, [AlertReason.MONEY_NOT_AT_PROVIDER]), (3 * DAY_S - 3600, [])])
+def test_a_payment_before_the_list_begins_is_not_missed(
+    shop: Shop, table: Table, age: int, reasons: list[AlertReason]
+) -> None:
+    """Around the moment at which the list begins, what it lacks says nothing."""
+    paid_at = now() - age
+    payments.apply([purchases.fact(ordered(shop, purchases.PREMIUM), paid_at, "C-1")], paid_at)
+    other = {"transaction_id": "C-2", "transaction_event_code": "T0400"}
+    table.rows = {"GET /v1/reporting/transactions": (200, {"transaction_details": [{"transaction_info": other}]})}
+    reconciliation.compare(shop, now())
+    told = [row.payload["reason"] for row in Event.select().where(Event.kind == "admin_alert")]
+    assert told == reasons
+
+
+@pytest.mark.parametrize("said", [None, "", 1_700_000_000, {}])
+def test_what_is_no_instant_is_left_out(said: object) -> None:
+    assert instant(said, now(), 9) == 9
 
 
 def test_money_whose_order_paypal_does_not_show_is_told(shop: Shop, table: Table) -> None:
