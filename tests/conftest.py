@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import contextlib
+import importlib
 import shutil
 import signal
 from collections.abc import Generator, Iterator
@@ -33,6 +35,27 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.basetemp is None and not hasattr(config, "workerinput") and (place := scratch.place()):
         config.option.basetemp = str(place)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each of several workers compile a share of the files first, and find the others compiled then.
+
+    On a fresh clone compiling them takes longer than reading them, and all workers begin with the same one.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return
+    root = session.config.rootpath
+    asked = [root / each for each in session.config.args]
+    files = sorted((file for file in TESTS.rglob("test_*.py") if any(map(file.is_relative_to, asked))), key=_size)
+    for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # its collection will tell
+            importlib.import_module(".".join(file.relative_to(root).with_suffix("").parts))
+
+
+def _size(file: Path) -> tuple[int, Path]:
+    return file.stat().st_size, file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
