@@ -150,8 +150,13 @@ def _given_back(shop: Shop, event: Event, now: int) -> Look:
         capture_id = linked_capture(refund or {})
     changes, is_over = _of_refunded(shop, capture_id, event, now)
     refund = refund or _shown(shop.paypal.refund, refund_id)
-    fact = parse_refund(refund, now, capture_id) if refund else None
+    fact = parse_refund(refund, now, _currency_of(capture_id), capture_id) if refund else None
     return _of_refund(refund_id, refund, [*changes, *([fact] if fact else [])], is_over)
+
+
+def _currency_of(payment_id: str | None) -> str | None:
+    known = payments.find(PROVIDER, payment_id) if payment_id else None
+    return known.currency if known is not None else None
 
 
 def _of_refunded(shop: Shop, payment_id: str | None, event: Event, now: int) -> tuple[Sequence[Change], bool]:
@@ -228,7 +233,7 @@ def _sale_given_back(shop: Shop, event: Event, now: int) -> Look:
         sale_id = refund.get("sale_id") or linked_capture(_shown(shop.paypal.refund, refund_id) or {})
     changes, is_over = _of_refunded(shop, sale_id, event, now)
     refund = refund or _shown(shop.paypal.sale_refund, refund_id)
-    fact = parse_sale_refund(refund, str(sale_id), now) if refund and sale_id else None
+    fact = parse_sale_refund(refund, now, _currency_of(sale_id), str(sale_id)) if refund and sale_id else None
     return _of_refund(refund_id, refund, [*changes, *([fact] if fact else [])], is_over)
 
 

@@ -131,7 +131,7 @@ def parse_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | Non
 def _refund_of(order: OrderInfo, refund: Mapping[str, Any], capture_id: str | None, now: int) -> RefundFact | None:
     """A refund of *order*; None where it cannot be read: it must not keep the captures beside it away."""
     try:
-        return parse_refund(refund, now, capture_id)
+        return parse_refund(refund, now, order.currency, capture_id)
     except Unreadable as error:
         logger.error("refund.unread", extra={"order": order.id, "cause": str(error)})
         return None
@@ -203,32 +203,50 @@ def parse_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fac
 def parse_refund_of(payment: PaymentInfo, refund: Mapping[str, Any], now: int) -> RefundFact | None:
     """A refund of *payment*, which may be a sale, in our terms; None while it is not completed."""
     if payment.subscription_id is not None:
-        return parse_sale_refund(refund, payment.remote_id, now)
-    return parse_refund(refund, now, payment.remote_id)
+        return parse_sale_refund(refund, now, payment.currency, payment.remote_id)
+    return parse_refund(refund, now, payment.currency, payment.remote_id)
 
 
 @readable("the refund")
-def parse_refund(refund: Mapping[str, Any], now: int, known: str | None = None) -> RefundFact | None:
+def parse_refund(
+    refund: Mapping[str, Any], now: int, currency: str | None, known: str | None = None
+) -> RefundFact | None:
     """A refund of a capture in our terms; None while it is not completed, or where it names no capture.
 
-    *known* is the capture's id where the caller knows it.
+    *currency* is the capture's, and *known* its id, where the caller knows them.
+
+    :raises Unreadable: it cannot be parsed, or is of another currency.
     """
     capture_id = known or linked_capture(refund)
     if refund.get("status") != "COMPLETED" or capture_id is None:
         return None
-    amount, _currency = minor(refund["amount"])
+    amount = given_back(refund["amount"], currency)
     at = instant(refund.get("create_time"), now, now)
     return RefundFact(PROVIDER, capture_id, str(refund["id"]), amount, at=at)
 
 
 @readable("the refund")
-def parse_sale_refund(refund: Mapping[str, Any], sale_id: str, now: int) -> RefundFact | None:
-    """A refund of a sale (v1) in our terms; None while it is not completed."""
+def parse_sale_refund(refund: Mapping[str, Any], now: int, currency: str | None, sale_id: str) -> RefundFact | None:
+    """A refund of a sale (v1) in our terms; None while it is not completed. *currency* is the sale's, where known.
+
+    :raises Unreadable: it cannot be parsed, or is of another currency.
+    """
     if str(refund.get("state", "")).lower() != "completed":
         return None
-    amount, _currency = minor(refund["amount"])
+    amount = given_back(refund["amount"], currency)
     at = instant(refund.get("create_time"), now, now)
-    return RefundFact(PROVIDER, sale_id, str(refund["id"]), abs(amount), at=at)
+    return RefundFact(PROVIDER, sale_id, str(refund["id"]), amount, at=at)
+
+
+def given_back(amount: Mapping[str, Any], currency: str | None) -> int:
+    """What went back, in minor units of the payment's *currency*, where that is known.
+
+    :raises ValueError: it is of another one.
+    """
+    value, found = minor(amount)
+    if currency is not None and found != currency:
+        raise ValueError(f"{found} of a payment in {currency}")
+    return abs(value)
 
 
 @readable("the links")

@@ -18,6 +18,7 @@ from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
 from web.paypal.parsing import (
     PROVIDER,
     digest,
+    given_back,
     instant,
     linked_order,
     orders_named,
@@ -170,15 +171,15 @@ def _refund(shop: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact 
     refund_id = str(row["transaction_id"])
     try:
         if payment.subscription_id is not None:
-            return parse_sale_refund(shop.paypal.sale_refund(refund_id), payment.remote_id, now)
-        return parse_refund(shop.paypal.refund(refund_id), now, payment.remote_id)
+            return parse_sale_refund(shop.paypal.sale_refund(refund_id), now, payment.currency, payment.remote_id)
+        return parse_refund(shop.paypal.refund(refund_id), now, payment.currency, payment.remote_id)
     except Refused as refusal:
         if refusal.status != NOT_FOUND:
             raise
     with readable("a transaction"):
-        amount, _currency = minor(row["transaction_amount"])
+        amount = given_back(row["transaction_amount"], payment.currency)
         at = instant(row.get("transaction_initiation_date"), now, now)
-        return RefundFact(PROVIDER, payment.remote_id, refund_id, abs(amount), at=at)
+        return RefundFact(PROVIDER, payment.remote_id, refund_id, amount, at=at)
 
 
 def missing(known: Iterable[PaymentInfo], reported: Mapping[str, object], until: int) -> list[PaymentInfo]:

@@ -31,7 +31,7 @@ from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable
 from web.paypal.events import Unfinished
 from web.paypal.monitor import MARGIN_S, Monitor, judge
 from web.paypal.operations import LIFE_S, Operations
-from web.paypal.parsing import PROVIDER, failure_of, instant, parse_dispute, parse_refund, rfc3339
+from web.paypal.parsing import PROVIDER, failure_of, instant, parse_dispute, parse_refund, parse_sale_refund, rfc3339
 from web.paypal.shop import Shop, build_shop
 
 CUSTOMER, ADMIN = 7, 1
@@ -449,8 +449,22 @@ def test_a_list_that_leaves_out_its_rows_is_compared(shop: Shop, table: Table) -
 
 def test_a_refund_leads_to_its_capture() -> None:
     up = [{"rel": "self", "href": f"{EXAMPLES}/refunds/R-1"}, {"rel": "up", "href": f"{EXAMPLES}/captures/C-9"}]
-    fact = parse_refund({"id": "R-1", "status": "COMPLETED", "amount": usd(500), "links": up}, now())
+    fact = parse_refund({"id": "R-1", "status": "COMPLETED", "amount": usd(500), "links": up}, now(), "USD")
     assert fact is not None and fact.payment_remote_id == "C-9"
+
+
+def test_a_refund_in_another_currency_is_not_read() -> None:
+    refund = {
+        "id": "R-1",
+        "status": "COMPLETED",
+        "state": "completed",
+        "amount": {"currency_code": "EUR", "value": "5.00"},
+    }
+    with pytest.raises(Unreadable, match="EUR of a payment in USD"):
+        parse_refund(refund, now(), "USD", "C-9")
+    with pytest.raises(Unreadable, match="EUR of a payment in USD"):
+        parse_sale_refund(refund, now(), "USD", "S-9")
+    assert parse_refund(refund, now(), None, "C-9") is not None, "nobody knows the payment"
 
 
 def test_a_payment_that_is_known_is_not_asked_for(shop: Shop, table: Table) -> None:
