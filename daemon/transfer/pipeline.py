@@ -1,11 +1,12 @@
 """The steps of one job: find the post, check the limits, deliver the post the cheapest way that works."""
 
+import asyncio
 import contextlib
 import dataclasses
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -88,6 +89,7 @@ class Pipeline:
         self._database, self._settings, self._catalogue = database, settings, catalogue
         self._fetches = SingleFlight()
         self._tracks: dict[object, Track] = {}
+        self._early: dict[Hashable, asyncio.Event] = {}
 
     async def deliver(self, run: Run) -> None:
         """Deliver a job and record that it is done.
@@ -156,13 +158,24 @@ class Pipeline:
         self, found: Found, messages: Sequence[Message], cached: Sequence[StoredFile]
     ) -> AsyncIterator[SmallFile | None]:
         """Begin to read a file that can be sent with the call that uploads it, where nobody is fetching it."""
-        post = found.post
+        post, key = found.post, _key(found.post)
         alone = len(post.items) == len(messages) == 1 and not cached and not found.stored
-        if not alone or not may_go_at_once(post.items[0]) or self._fetches.is_under_way(_key(post)):
+        is_read = self._fetches.is_under_way(key) or key in self._early
+        if not alone or is_read or not may_go_at_once(post.items[0]):
             yield None
             return
-        async with self._fetcher.reading(post, post.items[0]) as small:
-            yield small
+        early = self._early[key] = asyncio.Event()
+        try:
+            async with self._fetcher.reading(post, post.items[0]) as small:
+                yield small
+        finally:
+            self._no_longer_early(key, early)
+
+    def _no_longer_early(self, key: Hashable, early: asyncio.Event | None) -> None:
+        """Let those go on who wait for a file that is read early: now it is being fetched, or is not read any more."""
+        if early is not None and self._early.get(key) is early:
+            del self._early[key]
+            early.set()
 
     async def _reserve(self, run: Run, post: Post, messages: int) -> list[int]:
         """Reserve the post in the customer's limits; return the random ids of its messages.
@@ -260,6 +273,8 @@ class Pipeline:
         post = found.post
         try:
             seen = await self._as_the_account_sees(found)
+            if small is None and (early := self._early.get(_key(seen))):
+                await early.wait()  # for the job that reads the file, until it leads or gives up
             if small is not None and self._fetches.is_under_way(_key(seen)):
                 await small.drop()  # whoever waits for another job holds nothing that one might need
                 small = None
@@ -288,6 +303,7 @@ class Pipeline:
         """Fetch the files for all who wait for them."""
         if small is None:
             return await self._kept(post, await self._fetcher.fetch(post, run, run.track or Track(post.size)))
+        self._no_longer_early(_key(post), self._early.get(_key(post)))
         await small.arrive()
         await self._refuse_blocked(post)  # that took a while
         fetched: Fetched = await first_that_works(
