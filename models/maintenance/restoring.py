@@ -7,6 +7,7 @@ them without an error.
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -95,7 +96,7 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
     """
     present = settings.database_file
     aside = None
-    ending = f".before-restore-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+    ending = _ending(settings.db_path, now)
     if present.exists():
         files.close_log(present)
         aside = present.with_name(f"peaje.db{ending}")
@@ -107,6 +108,13 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
     prepared.file.replace(present)
     discard(prepared.file)
     return aside
+
+
+def _ending(directory: Path, now: int) -> str:
+    """What is put behind the names of the files that make room: no name is taken twice, in the same second either."""
+    stamp = f".before-restore-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+    endings = itertools.chain((stamp,), (f"{stamp}-{number}" for number in itertools.count(2)))
+    return next(each for each in endings if not any(directory.glob(f"*{each}")))
 
 
 def unpack_beside(settings: Settings, packed: Path, passphrase: str | None, *, unsealed: bool = True) -> Path:

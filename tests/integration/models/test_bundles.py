@@ -55,6 +55,18 @@ def test_a_sealed_backup_brings_the_secrets_back(settings: Settings, tmp_path: P
     assert not bundles.beside(new.db_path / "peaje.db.restoring").exists()
 
 
+def test_two_restores_of_one_second_keep_what_both_replaced(settings: Settings, tmp_path: Path) -> None:
+    packed = backups.make(settings, NOW).file
+    new = elsewhere(settings, tmp_path / "new")
+    (new.db_path / "secret_key").write_text("another")
+
+    for _ in range(3):
+        restoring.exchange(new, restoring.prepare(new, packed, NOW), NOW)
+
+    assert len(list(new.db_path.glob("peaje.db.before-restore-*"))) == 2
+    assert [file.read_text() for file in new.db_path.glob("secret_key.before-restore-*")] == ["another"]
+
+
 def test_one_that_is_not_sealed_holds_no_secret(settings: Settings, tmp_path: Path) -> None:
     open_hearted = replace(settings, backup_passphrase=None)
     packed = backups.make(open_hearted, NOW).file
