@@ -293,6 +293,9 @@ async def test_everybody_sees_the_commands_of_the_narrowest_scope(bot: Client, u
         assert [each.command for each in await commands_seen(user)] == [word]
     await bot.invoke(raw.functions.bots.ResetBotCommands(scope=own, lang_code=""))
     assert [each.command for each in await commands_seen(user)] == ["english"]
+    for scope, language in ((everybodys, "en"), (everybodys, ""), (raw.types.BotCommandScopeDefault(), "")):
+        await bot.invoke(raw.functions.bots.ResetBotCommands(scope=scope, lang_code=language))
+    assert await commands_seen(user) == []
 
 
 async def commands_seen(user: Client) -> list[Any]:
