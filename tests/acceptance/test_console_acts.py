@@ -143,10 +143,10 @@ async def test_a_customer_is_helped_and_everybody_told(town: Town, browser: webd
 
         await desk.open(f"customers/{customer.id}", "customer")
         await desk.unfold("give")
-        await desk.fill("f-days", "3")
+        await desk.fill("f-days", "5")
         await desk.press_in("give-form")
         assert "Given to" in desk.notice()
-        assert "3 days" in (await customer.until_text("You have been given Premium")).text
+        assert "5 days" in (await customer.until_text("You have been given Premium")).text
         await desk.fill("f-text", "Is it better now?")
         await desk.press_in("message-form")
         await customer.until_text("Is it better now?")
