@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 import sqlite3
@@ -119,7 +120,7 @@ def test_apply_cleans_the_tree_and_keeps_operators_files(repository: Repository)
 
     assert repository.git("ls-files").split() == [".gitignore", "README.md"]
     assert not [secret for secret in SECRETS if secret in (repository.home / "README.md").read_text()]
-    with sqlite3.connect(repository.home / "users.db") as database:
+    with contextlib.closing(sqlite3.connect(repository.home / "users.db")) as database:
         assert BOT_TOKEN in database.execute("SELECT value FROM settings").fetchone()[0]
     told = repository.clean().stdout
     assert section(told, "Tracked by git").strip().count("\n") == 0
