@@ -218,7 +218,8 @@ def test_notifications_requests_joins_and_batches_go(database_file: Path) -> Non
 
 
 def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
-    # Given a delivery of last year, and one that ended after its person had been erased
+    # Given a delivery of last year, and one that ended after its person had been erased, while upkeep is away
+    assert shop.upkeep.stop() == 0
     now = int(time.time())
     old, erased, present = 9001, 9002, 9003
     customers(old, erased, present)
@@ -231,7 +232,7 @@ def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
     queue.finish(job.id, "w", Delivered({random_id: 1}), now)
     deliver(present, "present", now=now)
     # When upkeep does its work
-    shop.restart_upkeep()
+    shop.upkeep.start()
     # Then both are gone, what is young stays, and the sums know of it
     until(lambda: not Job.select().where(Job.user.in_([old, erased])).count(), "both are forgotten")
     assert Job.select().where(Job.user == present).count() == 1
