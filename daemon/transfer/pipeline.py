@@ -169,12 +169,12 @@ class Pipeline:
             async with self._fetcher.reading(post, post.items[0]) as small:
                 yield small
         finally:
-            self._no_longer_early(key, early)
+            if self._early.get(key) is early:
+                self._no_longer_early(key)
 
-    def _no_longer_early(self, key: Hashable, early: asyncio.Event | None) -> None:
+    def _no_longer_early(self, key: Hashable) -> None:
         """Let those go on who wait for a file that is read early: now it is being fetched, or is not read any more."""
-        if early is not None and self._early.get(key) is early:
-            del self._early[key]
+        if early := self._early.pop(key, None):
             early.set()
 
     async def _reserve(self, run: Run, post: Post, messages: int) -> list[int]:
@@ -278,6 +278,7 @@ class Pipeline:
             if small is not None and self._fetches.is_under_way(_key(seen)):
                 await small.drop()  # whoever waits for another job holds nothing that one might need
                 small = None
+                self._no_longer_early(_key(seen))
             fetched = await self._fetch(run, seen, lambda: self._lead(run, seen, messages, random_ids, small=small))
             if not fetched.sent:
                 await self._refuse_blocked(post)  # that took a while
@@ -303,7 +304,7 @@ class Pipeline:
         """Fetch the files for all who wait for them."""
         if small is None:
             return await self._kept(post, await self._fetcher.fetch(post, run, run.track or Track(post.size)))
-        self._no_longer_early(_key(post), self._early.get(_key(post)))
+        self._no_longer_early(_key(post))
         await small.arrive()
         await self._refuse_blocked(post)  # that took a while
         fetched: Fetched = await first_that_works(
