@@ -18,11 +18,13 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from models import database, users
+from models.jobs import queue
+from models.jobs.states import OPEN
 from models.money import access, orders, payments
 from models.money.access import Access
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo
-from models.tables import CatalogueVersion, Event, Note, Order
+from models.tables import CatalogueVersion, Event, Job, Note, Order
 from tests import environment, preloaded
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal.signatures import Transmission
@@ -423,6 +425,12 @@ def shop(paypal: LocalPayPal, place: Path, **settings: str) -> Iterator[PayPalSh
         yield built
     finally:
         built.stop()
+
+
+def empty_line() -> None:
+    """Cancel the links that an earlier test left in line: whoever claims the next one would have one of those."""
+    with database.transaction():
+        queue.stop(int(time.time()), Job.state.in_(OPEN))
 
 
 def close(open_shop: PayPalShop) -> None:
