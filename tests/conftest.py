@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -65,12 +66,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what a daemon logged last beside the test that failed on it."""
+    """Show what the programs logged last beside the test that failed on them."""
     report = yield
     if report.failed:
-        daemons = (it for it in getattr(item, "funcargs", {}).values() if isinstance(it, Daemon))
-        report.sections += [("log", "\n".join(map(str, each.log()[-15:]))) for each in daemons]
+        logs = (log for fixture in getattr(item, "funcargs", {}).values() for log in _logs(fixture))
+        report.sections += [("log", "\n".join(map(str, log[-15:]))) for log in logs]
     return report
+
+
+def _logs(fixture: object) -> list[list[dict[str, Any]]]:
+    """What each program of a fixture has logged."""
+    match fixture:
+        case Daemon():
+            return [fixture.log()]
+        case PayPalShop():
+            return [each.logged() for each in (*(web.program for web in fixture.webs), *fixture.upkeeps)]
+        case Town():
+            return [*_logs(fixture.daemon), *_logs(fixture.shop)]
+    return []
 
 
 def _speed(file: str) -> int:
@@ -175,12 +188,13 @@ def open_shop(
 
 @pytest.fixture
 def shop(open_shop: PayPalShop) -> Iterator[PayPalShop]:
-    """The shop with no fault set, its database open in this thread.
+    """The shop with no fault set and nobody in line, its database open in this thread.
 
     A test fails when a call of ours departed from PayPal's files, a webhook is left over, or the books contradict
     themselves.
     """
     database.open_database(open_shop.database_file)
+    paypal_shop.empty_line()
     yield open_shop
     paypal_shop.close(open_shop)
 

@@ -35,12 +35,13 @@ from tests import environment, preloaded
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROGRAMS = ("daemon", "web", "upkeep")
 
-STEADY = """
-import signal, sys
+STEADY = r"""
+import os, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-print('{"message": "up"}', flush=True)
+os.write(1, b'{"message": "up"}\n')
 signal.pause()
 """
+"""Its line is written at once, as the log's are; with ``PYTHONUNBUFFERED``, ``print`` writes the line and its end."""
 STUBBORN = """
 import signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
