@@ -113,7 +113,7 @@ def many_links(user_id: int, rows: int, *, now: int = NOW) -> None:
 
 def deliver(user_id: int, key: str, kind: str = "video", now: int = NOW) -> None:
     """Put a link in line and see it through to its end, counted by the day in UTC."""
-    queued = enqueue(user_id, key, now=now)
+    queued = enqueue(user_id, key, priority=9, now=now)  # before others in line
     job = claim("w", now)
     assert job.id == queued.id
     usage.reserve(job.id, user_id, {kind: 1}, FREE.limits, usage.day_of(now, ZoneInfo("UTC")), now)
