@@ -14,6 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from coverage import CoverageData
+from coverage.exceptions import DataError
 
 from tests.mutants import traced
 
@@ -102,7 +103,10 @@ def _collected(place: Path) -> dict[str, object]:
 
 def _add(file: Path, numbers: dict[str, int], found: dict[str, dict[int, set[int]]]) -> None:
     data = CoverageData(str(file))
-    data.read()
+    try:
+        data.read()
+    except DataError:  # of a program that was killed while it wrote this
+        return
     for measured in data.measured_files():
         name = os.path.relpath(measured, REPOSITORY)
         for line, tests in data.contexts_by_lineno(measured).items():
