@@ -278,6 +278,13 @@ async def test_calls_are_refused_to_those_they_are_not_for(bot: Client, user: Cl
         )
 
 
+@pytest.fixture
+def no_commands(sandbox: Sandbox) -> None:
+    """The bot says no commands, whatever a daemon has set on it before."""
+    sandbox.control("DELETE", f"/commands?bot={BOT}")
+
+
+@pytest.mark.usefixtures("no_commands")
 async def test_everybody_sees_the_commands_of_the_narrowest_scope(bot: Client, user: Client) -> None:
     await user.send_message(BOT, "/start")
     own = raw.types.BotCommandScopePeer(peer=raw.types.InputPeerUser(user_id=user.me.id, access_hash=0))
@@ -434,6 +441,7 @@ async def test_forwards_keep_their_origin_and_protected_posts_stay(user: Client,
         await user.forward_messages(BOT, "sandbox_protected", 1)
 
 
+@pytest.mark.usefixtures("no_commands")
 async def test_commands_per_scope_and_language(sandbox: Sandbox, bot: Client, user: Client) -> None:
     commands = [types.BotCommand("start", "Empezar"), types.BotCommand("help", "Ayuda")]
     await bot.set_bot_commands(commands, language_code="es")

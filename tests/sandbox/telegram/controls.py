@@ -265,6 +265,16 @@ def commands(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     return {f"{scope}/{language}": listed for (scope, language), listed in bot.commands.items()}
 
 
+@route("DELETE", "/commands")
+def forget_commands(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
+    """Leave a bot without any command list, as a new one is."""
+    bot = find_user(sandbox, request.query.get("bot", "")).bot
+    if bot is None:
+        raise ControlError("not a bot")
+    bot.commands.clear()
+    return {}
+
+
 @route("POST", "/bot-info")
 def bot_info(sandbox: "Sandbox", request: Request) -> dict[str, Any]:
     """What the operator writes at @BotFather: ``about`` and ``description`` in a language."""
