@@ -395,7 +395,7 @@ def audit() -> list[str]:
     found = []
     for row in Broadcast.select().where(Broadcast.state.not_in((_S.DRAFT, _S.DISCARDED))):
         numbers = recipients.counts(row.id)
-        if row.state in (_S.DONE, _S.DELETED) and row.why == "" and any(numbers[state] for state in recipients.OPEN):
+        if row.state == _S.DONE and any(numbers[state] for state in recipients.OPEN):
             found.append(f"broadcast {row.id}: is {row.state}, but somebody waits")
         if row.state not in UNDER_WAY and numbers[recipients.RecipientState.CLAIMED]:
             found.append(f"broadcast {row.id}: is {row.state}, but somebody is being written to")

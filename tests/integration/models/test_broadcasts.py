@@ -387,6 +387,7 @@ def test_what_was_sent_is_deleted_where_that_is_possible() -> None:
     assert recipients.deletable(row, NOON, 100) == []
     broadcasts.end_deleting(row, NOON)
     assert recipients.counts(row) == Counter(sent=2, deleted=2, waiting=1)
+    assert broadcasts.audit() == [], "whoever waited when it was stopped still does"
     ends = [event.payload for event in outbox.due(NOON) if isinstance(event.payload, BroadcastEnded)]
     assert [each.state for each in ends] == ["stopped", "deleted"]
     assert not broadcasts.delete_everywhere(row, NOON)
