@@ -76,6 +76,7 @@ SELECT {_COLUMNS}, paid.completed_at AS at FROM payment AS paid JOIN "user" AS c
 WHERE paid.completed_at <= :at AND (paid.completed_at < :at OR paid.user_id < :id) AND NOT EXISTS (
     SELECT 1 FROM payment AS later WHERE later.user_id = paid.user_id
     AND (later.completed_at > paid.completed_at OR later.completed_at = paid.completed_at AND later.id > paid.id))
+  AND customer.erased_at IS NULL
 ORDER BY paid.completed_at DESC, paid.user_id DESC LIMIT :limit
 """
 _LISTS: Mapping[Listed, str] = {
