@@ -22,8 +22,6 @@ from models.money.provider_requests import RequestKind
 from models.money.providers import TRAITS, Provider
 from models.tables import Order, Payment, Refund
 
-"""Later than any time in the ledger."""
-
 
 @dataclass(frozen=True, slots=True)
 class PaymentInfo:
