@@ -143,6 +143,9 @@ def test_every_segment_has_its_words() -> None:
         ("https://example.org", "example.org"),
         ("Read more https://example.org/a?b=c", "Read more"),
         ("  Our   channel https://t.me/telegram".strip(), "Our channel"),
+        ("https://example.org:443/a", "example.org"),
+        ("x" * 41 + " https://example.org", "x" * 40),
+        ("https://" + "x" * 50 + ".org", "x" * 40),
     ],
 )
 def test_a_link_becomes_a_button(typed: str, label: str) -> None:
@@ -162,6 +165,7 @@ def test_a_link_becomes_a_button(typed: str, label: str) -> None:
         "https://example.org:8443/",
         "https://exa mple.org",
         "https://example.org/\u202e",
+        "Read\u202emore https://example.org",
         "https://example.org:99999999/",
         "https://[::1]/",
         "https://" + "x" * 2000 + ".org",

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from config.plans import Trial
 from config.units import DAY_S, MIB
-from models import database, outbox, returns
+from models import database, outbox, returns, users
 from models.event_kinds import (
     AccessGiven,
     BudgetSpent,
@@ -28,7 +28,7 @@ from models.jobs.usage import Needs, Room
 from models.maintenance import privacy, retention
 from models.money import access, credits, orders, payments, provider_requests
 from models.money.orders import Discount
-from models.money.payments import PaymentInfo
+from models.money.payments import PaymentInfo, PaymentState
 from models.money.vouchers import admission, contents, gifts, texts
 from models.promotion import codes
 from models.promotion.codes import CodeInfo, Draft, Fault
@@ -168,6 +168,31 @@ def test_a_code_ends_by_its_date_and_by_hand() -> None:
     assert level(user) == 0
 
 
+def test_a_code_is_open_while_somebody_can_redeem_it() -> None:
+    code = made(until=NOW + DAY_S, uses=2)
+    assert code.is_open(NOW + DAY_S - 1) and not code.is_open(NOW + DAY_S)
+    assert replace(code, used=1).is_open(NOW) and not replace(code, used=2).is_open(NOW)
+    assert replace(code, uses=None, until=None, used=99).is_open(NOW + 999 * DAY_S)
+    assert not replace(code, held=True).is_open(NOW) and not replace(code, ended_at=NOW).is_open(NOW)
+
+
+def test_open_codes_are_listed_before_ended_ones() -> None:
+    first, second, third = (made(f"message:{number}").id for number in range(3))
+    codes.end(third, NOW)
+    assert [each.id for each in codes.newest()] == [second, first, third]
+    assert [each.id for each in codes.newest(2)] == [second, first]
+
+
+def test_what_helps_most_is_said_of_a_code() -> None:
+    code, late, user, old = made(), made("message:2", new_only=True), customer(), customer()
+    take(code, user)
+    codes.end(code.id, NOW)
+    assert (take(code, user), take(code, old)) == (Fault.REDEEMED, Fault.ENDED)
+    paid(order(old))
+    take(late, customer())
+    assert take(late, old) is Fault.USED_UP
+
+
 def test_a_code_for_new_customers_is_for_nobody_else() -> None:
     fresh, buyer, redeemer = customer(), customer(), customer()
     paid(order(buyer))
@@ -178,6 +203,25 @@ def test_a_code_for_new_customers_is_for_nobody_else() -> None:
         erase(each)
     other = made("message:3", new_only=True, uses=None)
     assert [take(other, each, NOW + 1) for each in (fresh, buyer, redeemer)] == [Fault.NOT_NEW] * 3
+
+
+def test_the_trial_makes_nobody_an_old_customer() -> None:
+    user, buyer = customer(), customer()
+    for each in (user, buyer):
+        codes.try_out(TRIAL, each, KEY, NOW)
+    assert take(made(new_only=True), user) is None
+    assert admission.admit(order(buyer, VIP, discount=newcomers("message:2")).id, NOW) is None
+
+
+@pytest.mark.parametrize("what", ["a test", "pending"])
+def test_what_is_no_sale_makes_nobody_an_old_customer(what: str) -> None:
+    user = customer()
+    tried = order(user, purpose="test" if what == "a test" else "plan")
+    state = PaymentState.COMPLETED if what == "a test" else PaymentState.PENDING
+    payments.settle(fact(tried, state=state), NOW)
+    assert codes.trial_fault(user, KEY) is None
+    assert admission.admit(order(user, VIP, discount=newcomers("message:1")).id, NOW) is None
+    assert take(made("message:2", new_only=True), user) is None
 
 
 def test_wrong_tries_are_counted_and_end() -> None:
@@ -227,6 +271,7 @@ def test_a_hash_says_nothing_without_its_key() -> None:
     assert hashed(KEY, 7) == hashed(KEY, 7) != hashed(KEY, 8)
     assert hashed(KEY, 7) != hashed("another key", 7)
     assert len(hashed(KEY, 7)) == 24
+    assert hashed(KEY, 7).startswith("MErlW8"), "with any other one everybody would be new again"
 
 
 # ---- gifts
@@ -247,6 +292,16 @@ def test_a_gift_is_the_redeemers_and_begins_when_it_is_taken() -> None:
     (event,) = told("gift_taken")
     assert (event.user_id, event.read(GiftTaken).plan) == (giver, "premium")
     assert wrong() == []
+
+
+def test_a_gift_is_none_of_the_operators_codes() -> None:
+    own, giver, friend = made(), customer(), customer()
+    bought, _ = gift(giver)
+    assert [each.id for each in codes.newest()] == [own.id]
+    assert codes.of_operator(bought.text) is None and codes.of_operator(f" {own.text.lower()} ") == own
+    assert (codes.giver_of(own), codes.giver_of(bought)) == (None, giver)
+    assert not codes.end(bought.id, NOW)
+    assert take(bought, friend) is None
 
 
 def test_a_gift_of_what_renews_does_not_renew() -> None:
@@ -356,6 +411,15 @@ def test_a_dispute_stops_gifts_until_the_shop_has_won() -> None:
     assert gifts.is_stopped(giver) and not gifts.is_stopped(friend)
     purchases.dispute_closed("paypal", bought.remote_id, "D", True, NOW, NOW)
     assert take(first, friend) is None
+
+
+def test_nobody_takes_the_gift_of_who_was_banned() -> None:
+    giver, friend = customer(), customer()
+    code, _ = gift(giver)
+    users.ban(giver, NOW)
+    assert take(code, friend) is Fault.STOPPED and codes.unopened_of(giver) == []
+    users.unban(giver, NOW)
+    assert take(code, friend) is None
 
 
 def test_no_gift_is_paid_for_while_a_dispute_stops_gifts() -> None:
@@ -518,6 +582,64 @@ def test_a_discount_of_one_use_serves_one_customer() -> None:
     assert admission.admit(first.id, NOW) is None, "it was admitted before the code ended"
 
 
+def test_the_last_use_is_good_to_who_is_about_to_pay_with_it() -> None:
+    user, code = customer(), reduced()
+    wanted = order(user, PREMIUM, "paypal", discount=Discount(code.text, 20))
+    assert admission.admit(wanted.id, NOW) is None
+    assert codes.look(code.text, user, KEY, NOW).fault is None
+    assert codes.look(code.text, customer(), KEY, NOW).fault is Fault.USED_UP
+
+
+def test_a_link_gives_the_discount_that_its_customer_can_use() -> None:
+    user, code, free = customer(), reduced(until=NOW + DAY_S), made()
+    assert codes.discount(code.text, user, KEY, NOW) == Discount(code.text, 20)
+    assert codes.discount(free.text, user, KEY, NOW) is codes.discount("NOBODYS", user, KEY, NOW) is None
+    assert codes.discount(code.text, user, KEY, NOW + DAY_S) is None
+
+
+def test_a_discount_is_used_and_not_taken() -> None:
+    code = reduced()
+    assert take(code, customer()) is None
+    assert not Redemption.select().exists() and not Adjustment.select().exists()
+
+
+@pytest.mark.parametrize("how", ["ended", "held", "over"])
+def test_a_discount_that_has_ended_is_not_admitted(how: str) -> None:
+    code = reduced(until=NOW + 9)
+    made_for = order(customer(), provider="paypal", discount=Discount(code.text, 20))
+    if how == "ended":
+        codes.end(code.id, NOW)
+    elif how == "held":
+        codes.hold(NOW)
+    assert admission.admit(made_for.id, NOW + 9 if how == "over" else NOW) is admission.Refusal.CODE
+
+
+def test_a_use_is_free_again_when_its_purchase_came_to_nothing() -> None:
+    code = reduced()
+    first, second = (order(customer(), provider="paypal", discount=Discount(code.text, 20)) for _ in "ab")
+    assert admission.admit(first.id, NOW) is None
+    orders.expire(first.id, NOW)
+    assert codes.get(code.id).used == 0  # type: ignore[union-attr]
+    assert admission.admit(second.id, NOW) is None
+
+
+def test_a_code_that_a_restored_database_lacks_is_no_obstacle() -> None:
+    assert admission.admit(order(customer(), discount=Discount("ABCDEFGHJKMN", 20)).id, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "later", "is_free"), [("stars", 59, False), ("stars", 60, True), ("paypal", DAY_S, False)]
+)
+def test_a_code_waits_for_money_that_may_be_moving(provider: str, later: int, is_free: bool) -> None:
+    user, code = customer(), reduced(uses=None)
+    first, second = (order(user, each, provider, discount=Discount(code.text, 20)) for each in (PREMIUM, VIP))
+    assert admission.admit(first.id, NOW) is None
+    assert (admission.admit(second.id, NOW + later) is None) is is_free
+    if not is_free:
+        orders.refused(first.id, NOW + later, told=False)
+        assert admission.admit(second.id, NOW + later) is None, "nothing is taken before its payer acts"
+
+
 def newcomers(source: str) -> Discount:
     code = made(source, content=None, percent=20, uses=None, new_only=True)
     return Discount(code.text, 20)
@@ -603,6 +725,16 @@ def test_what_was_redeemed_is_exported_and_leaves_a_hash() -> None:
     assert level(friend) == 1, "what was given stays under the bare id, as what was bought does"
     assert take(code, friend, NOW + 1) is Fault.REDEEMED
     assert wrong() == []
+
+
+def test_an_erasure_leaves_what_was_redeemed_after_it() -> None:
+    user = customer()
+    for number in (1, 2):
+        take(made(f"message:{number}"), user, NOW + number)
+    with database.transaction():
+        codes.forget(user, NOW + 1, KEY)
+    rows = Redemption.select().order_by(Redemption.id)
+    assert [(row.user_id, row.person) for row in rows] == [(None, hashed(KEY, user)), (user, None)]
 
 
 def test_a_restore_holds_open_codes_for_the_admins() -> None:

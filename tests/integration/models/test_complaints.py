@@ -138,6 +138,13 @@ def test_a_rejected_post_may_be_complained_about_again() -> None:
     assert len(told("complaint_made")) == 2
 
 
+def test_whoever_was_answered_may_complain_again() -> None:
+    first = make()
+    decide(first, Decision.REJECTED)
+    second = make()
+    assert second.number != first.number and second.decision is None
+
+
 def test_a_blocked_post_and_its_files_are_met_everywhere() -> None:
     with database.transaction():
         for message_id in (15, 99):
@@ -223,6 +230,13 @@ def test_the_page_takes_so_many_a_day_and_customers_go_on(monkeypatch: pytest.Mo
     assert complaints.make_by_page(LINK, "", NOW + DAY) is not None
 
 
+def test_complaints_of_customers_leave_the_page_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(complaints, "BY_PAGE_A_DAY", 2)
+    for number in range(3):
+        make(link=f"t.me/gallery/{number}")
+    assert by_page().reporter is None
+
+
 def test_what_is_shown_to_admins_turns_no_directions() -> None:
     made = make(text="mine\u202e\n\n<b>not</b> " + "x" * 3000)
     assert made.text.startswith("mine <b>not</b>") and len(made.text) == complaints.LONGEST_TEXT
@@ -239,6 +253,14 @@ def test_of_an_erased_reporter_the_decision_stays() -> None:
     assert told("complaint_made") == []
     decide(made, Decision.POST)
     assert told("complaint_decided") == []
+
+
+def test_complaints_are_forgotten_in_steps_up_to_a_time() -> None:
+    for number in range(3):
+        make(link=f"t.me/gallery/{number}", now=NOW + number)
+    with database.transaction():
+        assert [complaints.forget(ANA, NOW + 1, 1) for _ in range(3)] == [1, 1, 0]
+    assert [row.reporter_id for row in Complaint.select().order_by(Complaint.id)] == [None, None, ANA]
 
 
 def test_of_an_erased_reporter_admins_hear_the_link_alone() -> None:

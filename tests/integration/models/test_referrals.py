@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.plans import Referral as Terms
-from models import users
+from models import database, users
 from models.maintenance import privacy
 from models.money import access, payments
 from models.money.facts import DisputeFact, Fact, RefundFact
 from models.money.rewards import news, rows
 from models.promotion import referrals
 from models.promotion.referrals import Arrival
-from models.tables import Event, Payment, Referral
+from models.tables import Event, Payment, Referral, User
 from tests.examples import slow
 from tests.purchases import DAY, MONTH, NOW, VIP, customer, fact, order, plan, refund
 from tests.store import exported
@@ -125,6 +126,36 @@ def test_whoever_has_paid_is_brought_by_nobody(state: str) -> None:
     assert arrive(customer(), payer) is Arrival.PAID_BEFORE
 
 
+def test_whoever_was_not_let_pay_may_be_brought() -> None:
+    friend = customer()
+    payments.settle(fact(order(friend), state=payments.PaymentState.DENIED), NOW)
+    assert arrive(customer(), friend) is Arrival.BROUGHT
+
+
+def test_whom_the_former_bot_knew_as_brought_nobody_brings() -> None:
+    former, friend = customer(), customer()
+    User.update(referred_by=former).where(User.id == friend).execute()
+    assert {arrive(former, friend), arrive(customer(), friend)} == {Arrival.BROUGHT_BEFORE}
+    assert arrive(friend, customer()) is Arrival.BROUGHT
+
+
+def test_what_was_promised_first_holds() -> None:
+    referrer, friend = pair()
+    more, code = replace(TERMS, referrer_days=9), referrals.link(referrer, NOW)
+    assert referrals.bring(code, friend, more, secret_key=SECRET_KEY, now=NOW + 1) is Arrival.BROUGHT
+    pay(friend)
+    assert length(referrer) == WEEK
+
+
+def test_whom_somebody_brought_is_forgotten_in_steps() -> None:
+    referrer = customer()
+    for number in range(3):
+        arrive(referrer, customer(), NOW + number)
+    with database.transaction():
+        assert [referrals.forget_brought(referrer, NOW + 1, 1) for _ in range(3)] == [1, 1, 0]
+    assert referrals.came(referrer) == 1
+
+
 def test_an_erasure_makes_nobody_new() -> None:
     referrer, friend = pair()
     erase(friend)
@@ -153,6 +184,8 @@ def test_a_payment_earns_both_their_days_after_it_was_held() -> None:
     assert length(friend) == MONTH + FIVE
     assert referrals.standing(referrer, START).earned_s == WEEK
     assert referrals.standing(referrer, NOW).waiting == 1
+    came = [referrals.standing(friend, now) for now in (NOW, START)]
+    assert {(each.came, each.earned_s, each.waiting) for each in came} == {(0, 0, 0)}, "those days are another's doing"
 
 
 def test_days_are_of_the_plan_that_was_paid() -> None:
