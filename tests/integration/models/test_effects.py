@@ -6,10 +6,11 @@ from models.books import effects
 from models.books.effects import Taken
 from models.jobs import queue
 from models.jobs.queue import Delivered
-from models.money import access, credits, payments
+from models.money import access, credits, payments, subscriptions
+from models.money.subscriptions import News, SubscriptionState
 from models.promotion import codes
 from tests import purchases, store
-from tests.purchases import DAY, NOW, PREMIUM, VIP
+from tests.purchases import DAY, MONTHLY, NOW, PREMIUM, VIP
 from tests.store import PLANS
 
 PACK = PLANS.article("video_10")
@@ -57,6 +58,25 @@ def test_a_part_that_went_back_is_not_taken_again(database_file: None) -> None:
     present = payments.get(of.id)
     assert present is not None
     assert effects.left(present, NOW).seconds == 15 * DAY
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_a_whole_refund_of_a_renewal_is_told_with_its_end(database_file: None, part: int) -> None:
+    """Then what other payments of it bought runs out under a better plan no more."""
+    user = purchases.customer()
+    renewal, now = purchases.order(user, MONTHLY, "paypal"), NOW + 3 * DAY
+    for number in range(2):
+        at = NOW + number * DAY
+        payments.settle(purchases.fact(renewal, at, f"S-{number}", subscription_remote_id="I-1"), at)
+    bought(VIP, NOW + 2 * DAY, user)
+    of = payments.find("paypal", "S-0")
+    assert of is not None
+    said = effects.of_refund(of, of.amount // part, now)
+    refund(of, of.amount // part, now)
+    if part == 1:
+        subscriptions.update(News("paypal", "I-1", SubscriptionState.CANCELLED, None, now), now)
+    assert said.until == access.of(user, now).end_of(1)
+    assert (said.until == NOW + 62 * DAY) is (part == 1)
 
 
 def test_of_a_pack_only_the_unused_goes(database_file: None) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models import outbox, users
 from models.errors import AlreadySubscribed, NotFound, TokenExpired, TokenForged
-from models.event_kinds import AdminAlert
+from models.event_kinds import AdminAlert, CheckoutRefused
 from models.money import orders, payments, subscriptions
 from models.money.orders import MOVES, OrderState
 from models.tables import Order
@@ -28,6 +28,22 @@ def test_an_order_keeps_plan_price_and_duration_as_they_were() -> None:
 def test_two_clicks_are_one_order() -> None:
     user = customer()
     assert order(user, now=NOW).id == order(user, now=NOW + 60).id
+
+
+def test_two_clicks_are_one_gift_and_a_paid_one_is_another() -> None:
+    user = customer()
+    first = order(user, purpose="gift")
+    assert order(user, purpose="gift", now=NOW + 60) == first and first.code
+    payments.settle(fact(first), NOW)
+    second = order(user, purpose="gift", now=NOW + 60)
+    assert second.id != first.id and second.code not in (None, first.code)
+
+
+def test_open_orders_are_counted_by_what_they_sell() -> None:
+    for sold in (PREMIUM, PREMIUM, VIP):
+        order(customer(), sold)
+    payments.settle(fact(order(customer(), VIP)), NOW)
+    assert orders.open_by_code() == {"premium": 2, "vip": 1}
 
 
 @pytest.mark.parametrize(
@@ -176,12 +192,17 @@ def test_a_cancelled_checkout_is_told_once() -> None:
 
 
 def test_only_orders_that_nobody_is_paying_expire() -> None:
-    forgotten, remote, paying = order(customer()), order(customer(), provider="paypal"), order(customer())
-    orders.attach_remote(remote.id, "O-1", NOW)
+    forgotten, paying = order(customer()), order(customer())
+    remote, refused = (order(customer(), provider="paypal") for _ in range(2))
+    for number, made in enumerate((remote, refused)):
+        orders.attach_remote(made.id, f"O-{number}", NOW)
+    orders.refused(refused.id, NOW, told=False)
     orders.claim_checkout(paying.id, paying.expires_at - 1)
-    assert orders.expire_due(paying.expires_at) == 1
-    states = [orders.get(made.id).state for made in (forgotten, remote, paying)]  # type: ignore[union-attr]
-    assert states == [OrderState.EXPIRED, OrderState.OPEN, OrderState.OPEN]
+    assert orders.expire_due(paying.expires_at) == 2
+    states = [orders.get(made.id).state for made in (forgotten, refused, remote, paying)]  # type: ignore[union-attr]
+    assert states == [OrderState.EXPIRED, OrderState.EXPIRED, OrderState.OPEN, OrderState.OPEN]
+    assert orders.expire_due(paying.expires_at + orders.CHECKOUT_S - 1) == 1
+    assert orders.get(paying.id).state is OrderState.EXPIRED  # type: ignore[union-attr]
 
 
 # The provider's side
@@ -212,6 +233,31 @@ def test_an_order_is_polled_less_and_less_until_paid() -> None:
     assert orders.to_poll("paypal", NOW + DAY)  # the old link may still be paid
     payments.settle(fact(made), NOW)
     assert orders.to_poll("paypal", NOW + DAY) == []
+
+
+def test_what_the_provider_refused_is_left_to_its_payer() -> None:
+    user = customer()
+    made = orders.attach_remote(order(user, provider="paypal").id, "O-3", NOW, "https://example.test/approve")
+    key = orders.request_id(made.id, "capture", NOW)
+    for told in (False, True, True):
+        orders.refused(made.id, NOW, told=told)
+    assert orders.get(made.id).is_left_to_its_payer  # type: ignore[union-attr]
+    assert orders.to_poll("paypal", NOW + DAY) == []
+    assert orders.request_id(made.id, "capture", NOW) != key, "the next attempt is another one"
+    refusal = CheckoutRefused(order=made.public_id, plan="premium", url="https://example.test/approve")
+    assert [(event.user_id, event.payload) for event in outbox.claim(NOW)] == [(user, refusal)]
+    orders.resume(made.id, NOW + 9)
+    assert not orders.get(made.id).is_left_to_its_payer  # type: ignore[union-attr]
+    assert orders.to_poll("paypal", NOW + 68) == []
+    assert [each.id for each in orders.to_poll("paypal", NOW + 69)] == [made.id]
+
+
+def test_who_has_paid_hears_of_no_refusal() -> None:
+    made = order(customer(), provider="paypal")
+    payments.settle(fact(made), NOW)
+    orders.refused(made.id, NOW, told=True)
+    assert [event.kind for event in outbox.claim(NOW) if event.kind == "checkout_refused"] == []
+    assert not orders.get(made.id).is_left_to_its_payer  # type: ignore[union-attr]
 
 
 def test_looks_wait_twice_as_long_each_time_up_to_half_an_hour() -> None:

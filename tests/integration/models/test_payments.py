@@ -617,6 +617,15 @@ def test_history_is_newest_first_and_totals_add_up() -> None:
     assert payments.totals(NOW + 1).turnover == (Income("USD", 1, 1000, 300),)
 
 
+def test_how_far_the_operator_has_come() -> None:
+    payments.settle(fact(order(customer()), state=PaymentState.PENDING), NOW)
+    assert payments.milestones() == payments.Milestones(sold=False, tested=False)
+    payments.settle(fact(order(customer(), purpose="test")), NOW)
+    assert payments.milestones() == payments.Milestones(sold=False, tested=True)
+    payments.settle(fact(order(customer())), NOW)
+    assert payments.milestones() == payments.Milestones(sold=True, tested=True)
+
+
 def test_what_a_dispute_took_is_not_counted_as_earned() -> None:
     lost, refunded_before, open_, reversed_ = (fact(order(customer(), VIP, "paypal"), NOW) for _ in range(4))
     for paid in (lost, refunded_before, open_, reversed_):

@@ -3,7 +3,7 @@
 import pytest
 
 from models import database, outbox
-from models.event_kinds import RequestDone
+from models.event_kinds import AdminAlert, RequestDone
 from models.money import payments, provider_requests, webhooks
 from models.money.provider_requests import RequestKind
 from models.money.webhooks import Received
@@ -90,6 +90,18 @@ def test_the_one_who_asked_hears_the_result_once(end, ok: bool) -> None:  # type
     assert provider_requests.get(asked).argument == "TX-1"  # type: ignore[union-attr]
 
 
+def test_what_may_have_been_sent_is_known_at_the_next_attempt() -> None:
+    first, second = ask("TX-1"), ask("TX-2")
+    provider_requests.sending(first)
+    known = [provider_requests.get(each) for each in (first, second)]
+    assert [each and each.sent for each in known] == [True, False]
+    provider_requests.not_sent(first)
+    assert not provider_requests.get(first).sent  # type: ignore[union-attr]
+    provider_requests.finish(second, "paid", NOW)
+    provider_requests.sending(second)
+    assert not provider_requests.get(second).sent, "it has ended"  # type: ignore[union-attr]
+
+
 # Notifications
 
 
@@ -122,6 +134,30 @@ def test_an_unfinished_notification_is_found_again() -> None:
     assert webhooks.claim(NOW + 500) is not None
     conclude(webhook.id)
     assert webhooks.claim(NOW + 10**6) is None
+
+
+def test_a_notification_that_is_given_up_is_told_once() -> None:
+    _, webhook = receive()
+    for why in ("not shown", "later"):
+        webhooks.give_up(webhook, why, NOW)
+    (told,) = outbox.claim(NOW)
+    detail = told.read(AdminAlert).detail
+    assert (told.user_id, detail["event"], detail["about"], detail["why"]) == (
+        *(None, "PAYMENT.CAPTURE.COMPLETED", "C-1", "not shown"),
+    )
+    assert receive()[0] is Received.DONE
+
+
+def test_notifications_that_fail_again_and_again_are_counted() -> None:
+    assert webhooks.newest("paypal") is None
+    for number in range(3):
+        receive(f"WH-{number}", NOW + number)
+    for _ in range(2):
+        assert webhooks.claim(NOW + 99, lease_s=0) is not None
+    assert [webhooks.stuck("paypal", attempts) for attempts in (1, 2, 3, 4)] == [3, 1, 1, 0]
+    conclude(webhooks.claim(NOW + 99, lease_s=0).id)  # type: ignore[union-attr]
+    assert webhooks.stuck("paypal", 1) == 2
+    assert (webhooks.newest("paypal"), webhooks.newest("stars"), webhooks.stuck("stars", 1)) == (NOW + 2, None, 0)
 
 
 def test_a_notification_needs_the_transaction_of_its_effects() -> None:

@@ -16,7 +16,7 @@ from models.money.provider_requests import RequestKind
 from models.money.reports import MOVES, Report, state_after
 from models.money.subscriptions import News, SubscriptionState
 from models.tables import Event, Request
-from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order
+from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order, plan
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -419,6 +419,30 @@ def test_subscriptions_that_run_are_polled() -> None:
     assert subscriptions.to_poll("paypal", NOW + DAY) == []
     assert subscriptions.get(row) == subscriptions.by_remote("paypal", "I-1")
     assert outbox.due(NOW)
+
+
+def test_renewals_that_end_with_a_level_are_its_own() -> None:
+    user, other = customer(), customer()
+    monthly = paypal_subscription(user)
+    better = subscriptions.begin(order(user, plan("yearly", 2, renews=True), "paypal").id, "I-2", NOW).id
+    stopped = subscriptions.begin(order(user, plan("weekly", 2, renews=True), "paypal").id, "I-3", NOW).id
+    for remote_id, state in (("I-2", SubscriptionState.SUSPENDED), ("I-3", SubscriptionState.CANCELLED)):
+        subscriptions.update(News("paypal", remote_id, state, None, NOW), NOW)
+    theirs = paypal_subscription(other, "I-9")
+    assert subscriptions.ask_end(user, 2, 7, NOW) == 1 and subscriptions.ask_end(user, 3, 7, NOW) == 0
+    assert [(row.subscription_id, row.asked_by) for row in Request.select()] == [(better, 7)]
+    assert subscriptions.ask_end(user, None, 7, NOW) == 2
+    assert {row.subscription_id for row in Request.select()} == {monthly, better}, (stopped, theirs)
+
+
+def test_what_runs_out_unused_is_below_what_is_used() -> None:
+    user, other = customer(), customer()
+    monthly = paypal_subscription(user)
+    paypal_subscription(other, "I-9")
+    assert [each.id for each in subscriptions.run_below(user, 2)] == [monthly]
+    assert subscriptions.run_below(user, 1) == []
+    subscriptions.ask_cancel(monthly, user, NOW)
+    assert subscriptions.run_below(user, 2) == [], "its end has been asked for"
 
 
 # A refund of a renewal
