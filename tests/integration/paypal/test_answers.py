@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,10 @@ from models.errors import AlreadySubscribed
 from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
 from models.money import orders, payments, provider_requests, subscriptions, webhooks
-from models.money.orders import OrderInfo
-from models.money.payments import Change
+from models.money.orders import OrderInfo, OrderState
+from models.money.payments import Change, RefundFact
+from models.money.provider_requests import RequestKind
+from models.money.seller import Result
 from models.money.subscriptions import News, SubscriptionInfo, SubscriptionState
 from models.tables import Event, Order, Request, WebhookEvent
 from tests import environment, purchases
@@ -31,7 +35,16 @@ from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable
 from web.paypal.events import Unfinished
 from web.paypal.monitor import MARGIN_S, Monitor, judge
 from web.paypal.operations import LIFE_S, Operations
-from web.paypal.parsing import PROVIDER, failure_of, instant, parse_dispute, parse_refund, parse_sale_refund, rfc3339
+from web.paypal.parsing import (
+    PROVIDER,
+    extend_newest,
+    failure_of,
+    instant,
+    parse_dispute,
+    parse_refund,
+    parse_sale_refund,
+    rfc3339,
+)
 from web.paypal.shop import Shop, build_shop
 
 CUSTOMER, ADMIN = 7, 1
@@ -55,10 +68,13 @@ class Table(HTTPAdapter):
         super().__init__()
         self.rows: Answers = {}
         self.asked: list[str] = []
+        self.keys: list[str | None] = []
+        """The request id of each call that changes something."""
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         call = f"{request.method} {urlsplit(str(request.url)).path}"
         self.asked.append(call)
+        self.keys += [request.headers.get("PayPal-Request-Id")] if request.method == "POST" else []
         rows = {**self.rows, **TOKEN}
         fitting = (answer for pattern, answer in rows.items() if fnmatch(call, pattern))
         found = next(fitting, (404, {"name": "RESOURCE_NOT_FOUND"}))
@@ -238,6 +254,49 @@ def test_a_refused_refund_ends_as_paypal_shows_it(
     assert (str(row.state), row.result) == (state, result)
 
 
+def test_an_earlier_refund_of_as_much_is_not_the_one_asked_for(shop: Shop, table: Table) -> None:
+    order = bought(shop)
+    payments.apply([RefundFact(PROVIDER, "C-1", "R-0", 100, now() - 60)], now() - 60)
+    (paid,) = payments.history_of(CUSTOMER)
+    payments.ask_refund(paid.id, 100, ADMIN, now())
+    table.rows = {"POST /v2/payments/*": refused(422, "REFUND_TIME_LIMIT_EXCEEDED"), **shown_order(order, (100, 60))}
+
+    row = carried_out(shop)
+
+    assert (str(row.state), row.result) == ("failed", "REFUND_TIME_LIMIT_EXCEEDED")
+
+
+# What a customer says that they paid
+
+
+@pytest.mark.parametrize(
+    ("told", "by", "later", "state", "result"),
+    [
+        ("O-1", CUSTOMER, 0, "done", "paid"),
+        ("C-1", CUSTOMER, 0, "done", "paid"),
+        (" O-1 ", CUSTOMER, 0, "done", "paid"),
+        ("O-1", ADMIN, 0, "failed", "not_found"),
+        ("C-1", ADMIN, 0, "failed", "not_found"),
+        ("C-9", CUSTOMER, 0, "failed", "not_found"),
+        ("C-1", CUSTOMER, DAY_S, "failed", "gave_up"),
+    ],
+)
+def test_a_payment_is_looked_up_for_its_own_customer(
+    shop: Shop, table: Table, told: str, by: int, later: int, state: str, result: str
+) -> None:
+    table.rows = shown_order(bought(shop))
+    provider_requests.ask(RequestKind.LOOKUP, PROVIDER, argument=told, user_id=by, asked_by=by, now=now())
+    row = carried_out(shop, later)
+    assert (str(row.state), row.result) == (state, result)
+
+
+def test_what_cannot_be_looked_up_now_is_looked_up_later(shop: Shop, table: Table) -> None:
+    table.rows = SILENT
+    provider_requests.ask(RequestKind.LOOKUP, PROVIDER, argument="C-9", user_id=CUSTOMER, asked_by=CUSTOMER, now=now())
+    row = carried_out(shop)
+    assert (str(row.state), row.not_before > now()) == ("open", True)
+
+
 # Renewals that begin
 
 
@@ -263,6 +322,18 @@ def test_a_renewal_that_cannot_be_begun(
     assert subscriptions.of(CUSTOMER) == []
 
 
+def test_a_product_whose_answer_was_lost_keeps_its_key(shop: Shop, table: Table) -> None:
+    order = ordered(shop)
+    table.rows = {"POST /v1/catalogs/products": (503, {})}
+    with pytest.raises(OutcomeUnknown):
+        shop.renewals.create(order, translator("en"), now())
+    made = {"POST /v1/billing/subscriptions": (201, {"id": "I-9", "links": APPROVE})}
+    table.rows = {**CREATED, **made}
+    assert shop.renewals.create(order, translator("en"), now()) == APPROVE[0]["href"]
+    _token, first, again, plan, subscription = table.keys
+    assert first and first == again and len({first, plan, subscription}) == 3
+
+
 def test_of_two_that_begin_at_once_one_renews(shop: Shop, table: Table) -> None:
     # Given an order made before another subscription of its plan became active
     order = ordered(shop)
@@ -286,6 +357,29 @@ def test_a_renewal_that_cannot_be_read_stays_as_it_was(
     with pytest.raises(error):
         shop.poll(order, now())
     assert subscriptions.get(known.id) == known
+
+
+def test_a_renewal_that_belongs_to_another_purchase_is_told(shop: Shop, table: Table) -> None:
+    known = subscribed(shop)
+    table.rows = {f"GET {SUBSCRIPTION}": (200, {"id": "I-1", "status": "CANCELLED", "custom_id": "another's"})}
+    poll = shop.renewals.poll_subscription(known, now())
+    assert (poll.outcome.result, poll.changes) == (Result.TROUBLE, ())
+    assert [row.payload["fault"] for row in Event.select()] == ["another purchase's custom_id"]
+
+
+@pytest.mark.parametrize(("state", "booked"), [("completed", "completed"), ("pending", "pending"), ("odd", None)])
+def test_a_payment_listed_without_its_status_is_asked_for(
+    shop: Shop, table: Table, state: str, booked: str | None
+) -> None:
+    known = subscribed(shop)
+    sale = {"id": "S-1", "time": rfc3339(now() - 60), "amount_with_breakdown": {"gross_amount": usd(500)}}
+    table.rows = {
+        f"GET {SUBSCRIPTION}/transactions": (200, {"transactions": [sale]}),
+        "GET /v1/payments/sale/S-1": (200, {"id": "S-1", "state": state}),
+        **shown("ACTIVE"),
+    }
+    shop.settle_subscription(known, now())
+    assert [paid.state for paid in payments.history_of(CUSTOMER)] == ([booked] if booked else [])
 
 
 # Single purchases
@@ -354,6 +448,23 @@ def test_an_event_that_names_nothing_stays_open(shop: Shop, kind: str) -> None:
     assert [row.state for row in WebhookEvent.select()] == ["received"]
 
 
+def test_what_an_event_names_and_nobody_shows_is_told_at_last(shop: Shop) -> None:
+    told = event("PAYMENT.CAPTURE.COMPLETED")
+    assert events.finish(shop, told, told.received_at + 3 * DAY_S - 1) == "an event without id"
+    assert [row.state for row in WebhookEvent.select()] == ["received"]
+    for _ in range(2):
+        assert events.finish(shop, told, told.received_at + 3 * DAY_S) == ""
+    assert [row.state for row in WebhookEvent.select()] == ["done"]
+    assert [row.payload["why"] for row in Event.select()] == ["an event without id"]
+
+
+def test_while_paypal_is_away_no_event_is_given_up(shop: Shop, table: Table) -> None:
+    table.rows = SILENT
+    told = event("CHECKOUT.ORDER.COMPLETED", id="O-1")
+    assert "503" in events.finish(shop, told, told.received_at + 9 * DAY_S)
+    assert [row.state for row in WebhookEvent.select()] == ["received"] and not Event.select().exists()
+
+
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_an_event_of_an_unknown_order_is_ours_or_not(shop: Shop, table: Table, is_ours: bool) -> None:
     # Given an order that this bot has sold and a restored backup does not know, or one of another program
@@ -369,6 +480,28 @@ def test_an_event_of_an_unknown_order_is_ours_or_not(shop: Shop, table: Table, i
     else:
         events.follow(shop, told, now())
     assert [row.state for row in WebhookEvent.select()] == ["received" if is_ours else "done"]
+
+
+@pytest.mark.parametrize(("status", "known"), [("APPROVAL_PENDING", []), ("APPROVED", []), ("ACTIVE", ["I-1"])])
+def test_an_unknown_renewal_is_known_once_it_is_approved(
+    shop: Shop, table: Table, status: str, known: list[str]
+) -> None:
+    order = ordered(shop)
+    remote = {"id": "I-1", "status": status, "custom_id": order.public_id}
+    table.rows = {f"GET {SUBSCRIPTION}": (200, remote), f"GET {SUBSCRIPTION}/*": (200, {})}
+    events.follow(shop, event("BILLING.SUBSCRIPTION.ACTIVATED", id="I-1"), now())
+    assert [each.remote_id for each in subscriptions.of(CUSTOMER)] == known
+    assert stored(order.id).remote_id == (known[0] if known else None)
+    assert [row.state for row in WebhookEvent.select()] == ["done"]
+
+
+def test_a_renewal_that_nobody_approved_in_time_ends_its_order(shop: Shop, table: Table) -> None:
+    known = subscriptions.begin(ordered(shop).id, "I-1", now())
+    orders.attach_remote(known.order_id, "I-1", now())
+    events.follow(shop, event("BILLING.SUBSCRIPTION.EXPIRED", id="I-1"), now())
+    assert stored(known.order_id).state is OrderState.EXPIRED
+    found = subscriptions.get(known.id)
+    assert found is not None and found.state is SubscriptionState.EXPIRED
 
 
 def test_an_order_is_found_by_what_it_names(shop: Shop, table: Table) -> None:
@@ -395,6 +528,37 @@ def test_another_refund_of_a_payment_is_not_the_one_meant(shop: Shop, table: Tab
     with pytest.raises(Unfinished, match="R-9"):
         events.follow(shop, event("PAYMENT.CAPTURE.REFUNDED", id="R-9", links=up), now())
     assert [paid.refunded for paid in payments.history_of(CUSTOMER)] == [100]
+
+
+@pytest.mark.parametrize("paid", ["a capture", "a sale"])
+@pytest.mark.parametrize(("back", "state"), [(500, "done"), (499, "received")])
+def test_a_reversal_that_is_not_shown_ends_where_all_is_back(
+    shop: Shop, table: Table, paid: str, back: int, state: str
+) -> None:
+    if paid == "a sale":
+        order = stored(subscribed(shop).order_id)
+        payments.apply([purchases.fact(order, now(), "C-1", subscription_remote_id="I-1")], now())
+    else:
+        table.rows = shown_order(bought(shop))
+    payments.apply([RefundFact(PROVIDER, "C-1", "R-1", back, now())], now())
+    up = [{"rel": "up", "href": f"{EXAMPLES}/captures/C-1"}]
+    kind, names = ("SALE", {"sale_id": "C-1"}) if paid == "a sale" else ("CAPTURE", {"links": up})
+    told = event(f"PAYMENT.{kind}.REVERSED", id="R-9", **names)
+    with nullcontext() if state == "done" else pytest.raises(Unfinished, match="R-9"):
+        events.follow(shop, told, now())
+    assert [row.state for row in WebhookEvent.select()] == [state]
+
+
+@pytest.mark.parametrize(("said", "reaches"), [(None, 30), (40, 40), (20, 30)])
+@pytest.mark.parametrize("first_at", [0, 20])
+def test_the_next_charge_extends_the_newest_payment_alone(
+    shop: Shop, first_at: int, said: int | None, reaches: int
+) -> None:
+    made = purchases.fact(ordered(shop), 20, "S-2", period_end=30)
+    first = replace(made, remote_id="S-1", at=first_at, period_end=10)
+    denied = replace(made, remote_id="S-3", at=25, state=payments.PaymentState.DENIED, period_end=None)
+    assert [each.period_end for each in extend_newest([first, made, denied], said)] == [10, reaches, None]
+    assert extend_newest([denied], said) == [denied]
 
 
 @pytest.mark.parametrize("info", [{}, {"next_billing_time": rfc3339(1_900_000_000)}, {"failed_payments_count": 0}])
@@ -553,6 +717,30 @@ def test_a_webhook_that_cannot_be_registered(shop: Shop, table: Table, answer: t
     registration.ensure(shop, now())
     assert shop.webhook_id() is None
     assert [each.key for each in health.incidents()] == [IncidentKey.WEBHOOK_MISSING]
+
+
+@pytest.mark.parametrize(("issue", "found"), [("WEBHOOK_URL_ALREADY_EXISTS", "W-1"), ("SOMETHING_NEW", None)])
+def test_a_webhook_that_somebody_made_meanwhile_is_taken(
+    shop: Shop, table: Table, issue: str, found: str | None
+) -> None:
+    ours = {"id": "W-1", "url": f"{EXAMPLES}{registration.PATH}"}
+    table.rows = {
+        "GET /v1/notifications/webhooks": [(200, {"webhooks": each}) for each in ([], [ours])],
+        "POST /v1/notifications/webhooks": refused(400, issue),
+    }
+    registration.ensure(shop, now())
+    assert shop.webhook_id() == found
+    assert [each.key for each in health.incidents()] == ([] if found else [IncidentKey.WEBHOOK_MISSING])
+
+
+def test_a_webhook_is_looked_at_again_after_some_hours(shop: Shop, table: Table) -> None:
+    ours = {"id": "W-1", "url": f"{EXAMPLES}{registration.PATH}", "event_types": [{"name": "*"}]}
+    table.rows = {"GET /v1/notifications/webhooks": (200, {"webhooks": [ours]})}
+    looks = []
+    for later in (0, 6 * 3600 - 1, 6 * 3600):
+        registration.ensure(shop, 1_000_000 + later)
+        looks.append(len(table.asked) - 1)
+    assert looks == [1, 1, 2]
 
 
 def test_a_notification_may_come_a_minute_before_its_payment() -> None:

@@ -16,7 +16,7 @@ from werkzeug.datastructures import Headers
 from tests.sandbox.paypal.certificates import SANDBOX_NAME, Pair, issue
 from tests.sandbox.paypal.signatures import Transmission, sign
 from web.paypal import certificates
-from web.paypal.certificates import Forged
+from web.paypal.certificates import Certificates, Forged
 from web.paypal.signature import CertificateUnavailable, Verifier
 
 PATH = "/v1/notifications/certs/CERT-1"
@@ -45,7 +45,7 @@ class Address:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def serve(self, *chain: Pair) -> None:
         self.served = b"".join(pair.pem for pair in chain)
@@ -230,6 +230,49 @@ def test_what_is_kept_serves_while_its_address_does_not(
     for status in (503, 404):
         address.status = status
         assert believed(verifier, address.signed(leaf))
+
+
+def test_two_who_look_again_share_one_look(
+    address: Address, verifier: Verifier, leaf: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "RENEWED_S", 0.0)
+    known, url, now = Certificates("sandbox", address.origin, None), address.origin + PATH, int(time.time())
+    address.serve(leaf)
+    list(known.keys(url, now))
+    one, another = known.keys(url, now), known.keys(url, now)
+    for keys in (one, another):
+        next(keys)  # what is kept fits neither
+    for keys in (one, another):
+        next(keys)
+    assert address.asked == 2
+
+
+def test_what_was_forgotten_meanwhile_is_fetched_anew(
+    address: Address, leaf: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "RENEWED_S", 0.0)
+    known, url, now = Certificates("sandbox", address.origin, None), address.origin + PATH, int(time.time())
+    address.serve(leaf)
+    list(known.keys(url, now))
+    keys = known.keys(url, now)
+    next(keys)
+    for number in range(certificates.VERIFIED_KEPT):  # which others ask for between the two
+        next(known.keys(f"{url}{number}", now))
+    assert next(keys).public_numbers() == leaf.key.public_key().public_numbers()
+    assert address.asked == certificates.VERIFIED_KEPT + 2
+
+
+def test_an_address_that_failed_is_left_alone_for_a_while(
+    address: Address, verifier: Verifier, leaf: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address.serve(leaf)
+    signed = address.signed(leaf)
+    address.status = 404
+    assert not believed(verifier, signed) and not believed(verifier, signed)
+    assert address.asked == 1
+    address.status = 200
+    monkeypatch.setattr(certificates, "FAILURE_S", 0.0)
+    assert believed(verifier, signed) and address.asked == 2
 
 
 def test_anybody_may_have_only_so_many_certificates_fetched(address: Address, verifier: Verifier, leaf: Pair) -> None:
