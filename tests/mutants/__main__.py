@@ -33,9 +33,6 @@ def main(
     known = lines.read()
     chosen = random.Random(seed).sample(everything := _mistakes(known, under), min(number, len(everything)))
     outcomes = list(_tried(known, chosen, workers, limit))
-    for outcome in outcomes:
-        if outcome.word in ("survived", "not run"):
-            click.echo(f"\n{outcome.word}: {outcome.mutant.kind}\n{_diff(outcome.mutant)}")
     counted = Counter(outcome.word for outcome in outcomes)
     click.echo(f"\nseed {seed}: " + ", ".join(f"{count} {word}" for word, count in counted.most_common()))
 
@@ -79,6 +76,8 @@ def _tried(known: Lines, chosen: list[Mutant], workers: int, limit: float) -> It
         for done in as_completed([pool.submit(attempt, mutant) for mutant in chosen]):
             outcome = done.result()
             click.echo(f"{outcome.word:9}  {outcome.mutant.file}:{outcome.mutant.line}  {outcome.by}")
+            if outcome.word in ("survived", "not run"):
+                click.echo(_diff(outcome.mutant))
             yield outcome
 
 
