@@ -165,8 +165,8 @@ def at_hand(settings: Settings, now: int) -> AtHand:
     given = AtHand(settings.telegram_session_string or None)
     if not settings.database_file.exists():
         return given
-    database.open_database(settings.database_file)
     try:
+        database.open_database(settings.database_file)
         account = reader()
         if account is None:
             return given
@@ -184,8 +184,8 @@ def is_missing(settings: Settings) -> bool:
     """Whether there is no account at all: neither in the settings nor in the database, which must not be open."""
     if settings.telegram_session_string or not settings.database_file.exists():
         return not settings.telegram_session_string
-    database.open_database(settings.database_file)
     try:
+        database.open_database(settings.database_file)
         return not Account.select().exists()
     except peewee.DatabaseError as error:  # of an earlier version, or damaged, which others tell
         return not database.is_damage(error)

@@ -209,11 +209,12 @@ def test_doctor_tells_of_a_database_that_is_none(environ: dict[str, str]) -> Non
     file.parent.mkdir()
     file.write_bytes(b"no database" * 1000)
 
-    code, said = run(environ, "doctor", "--offline")
+    for session in (environ["TELEGRAM_SESSION_STRING"], ""):  # then only the database could tell of an account
+        code, said = run(environ | {"TELEGRAM_SESSION_STRING": session}, "doctor", "--offline")
 
-    assert code == 1
-    assert "FAIL  database" in said
-    assert "Traceback" not in said
+        assert code == 1
+        assert "FAIL  database" in said
+        assert "Traceback" not in said
 
 
 def test_doctor_says_when_a_stranger_answers_as_telegram(environ: dict[str, str]) -> None:
