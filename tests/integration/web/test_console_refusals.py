@@ -7,21 +7,25 @@ import pytest
 
 from config import settings
 from models import audit, database
-from models.accounts import pool
+from models.accounts import logins, pool
+from models.accounts.logins import LoginInfo, LoginState, Step
 from models.accounts.pool import Person
+from models.accounts.sealing import Recipient
 from models.audit import Wanted
 from models.money import subscriptions
 from models.money.subscriptions import News, SubscriptionState
 from models.promotion import broadcasts, codes
 from models.promotion.broadcasts import BroadcastState
 from models.promotion.codes import Draft
-from models.tables import Broadcast, Request, User
+from models.tables import AccountLogin, Broadcast, Request, User
 from tests import environment, purchases
 from tests.console_visitor import ConsoleVisitor
 from tests.integration.web.test_console import ADMIN, CUSTOMER, HELPER, SECOND, TEAM, admin, now, people, somebody
 from tests.integration.web.test_web_process import web
 
 __all__ = ["admin", "people", "somebody", "web"]
+
+ACCOUNTS = "/console/accounts"
 
 pytestmark = pytest.mark.parametrize("web", [TEAM], indirect=True)
 
@@ -74,3 +78,60 @@ def test_the_account_that_reads_is_kept(admin: ConsoleVisitor, tmp_path: Path) -
     for act in ("use", "pause", "forget"):
         assert "That account is not there any more." in said(admin, f"accounts/999/{act}")
     assert [each.id for each in pool.all()] == [reads]
+
+
+def answered(browser: ConsoleVisitor, path: str, **fields: str) -> str:
+    """What a form of the accounts' log-in leads to."""
+    browser.get(ACCOUNTS)
+    return html.unescape(browser.follow(browser.post(f"{ACCOUNTS}/{path}", fields)).text)
+
+
+def test_a_log_in_that_cannot_go_on_says_why(admin: ConsoleVisitor) -> None:
+    assert "the program that speaks to Telegram does not run" in answered(admin, "login", answer="+34600000001")
+    assert (logins.newest(ADMIN), audit.newest(Wanted(act="manage_accounts"), 1)[0].refused) == (None, "away")
+
+    daemon = Recipient()
+    logins.serve(daemon.public, now())
+    answered(admin, "login", answer="+34600000001", reads="1")
+    login = now_of(ADMIN)
+    assert login.reads and login.state is LoginState.ANSWERED and login.sealed is not None
+    assert daemon.opened(login.sealed, login.about) == "+34600000001"
+    # An answer to what is not asked any more, or not yet, changes nothing
+    assert "that was answered already" in answered(admin, "login/answer", step="number", answer="+34600000002")
+    logins.ask(login.id, Step.CODE, where="app")
+    assert "that was answered already" in answered(admin, "login/answer", step="number", answer="+34600000002")
+    assert now_of(ADMIN).state is LoginState.ASKED
+    answered(admin, "login/answer", step="code", answer="   ")
+    assert now_of(ADMIN).state is LoginState.ASKED, "nothing was typed"
+    logins.ask_again(login.id, "PHONE_CODE_INVALID")
+    assert "2 more tries" in html.unescape(admin.get(f"{ACCOUNTS}/login").text)
+    # When its ten minutes are over
+    AccountLogin.update(expires_at=now()).execute()
+    assert "this log-in has ended" in answered(admin, "login/answer", step="code", answer="70914")
+
+    logins.spend_code(login.id, now())
+    AccountLogin.update(codes=logins.CODES_A_DAY).execute()
+    assert "Try again tomorrow" in answered(admin, "login", answer="+34600000001")
+    answered(admin, "login", how="qr")
+    assert now_of(ADMIN).how is logins.How.QR
+    assert "You have ended it" in answered(admin, "login/answer", cancel="1")
+    assert now_of(ADMIN).said == {"fault": "cancelled"}
+
+
+def test_nobody_goes_on_with_the_log_in_of_another(admin: ConsoleVisitor) -> None:
+    logins.serve(Recipient().public, now())
+    theirs = logins.begin(logins.How.NUMBER, SECOND, now())
+    assert admin.get(f"{ACCOUNTS}/login").headers["Location"] == ACCOUNTS
+    assert "A log-in of yours goes on here" not in admin.get(ACCOUNTS).text
+    for fields in ({"step": "number", "answer": "+34600000001"}, {"cancel": "1"}):
+        answered(admin, "login/answer", **fields)
+    assert now_of(SECOND).id == theirs and now_of(SECOND).state is LoginState.ASKED
+    logins.begin(logins.How.NUMBER, ADMIN, now())
+    assert "A log-in of yours goes on here" in admin.get(ACCOUNTS).text
+
+
+def now_of(admin_id: int) -> LoginInfo:
+    """An admin's newest log-in."""
+    login = logins.newest(admin_id)
+    assert login is not None
+    return login

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,11 @@ from flask.testing import FlaskClient
 from moto.server import ThreadedMotoServer
 
 from config.settings import load
-from models import database
+from models import database, notes
+from models.accounts import logins, pool
+from models.accounts.logins import LoginState
+from models.accounts.pool import Person
+from models.accounts.sealing import Recipient
 from models.maintenance import backups
 from models.setup import opening
 from models.tables import Account
@@ -101,6 +105,35 @@ def test_an_account_without_a_session_is_none(owner: Owner) -> None:
 
     assert "Gone" not in page and 'name="keep"' not in page
     assert 'name="answer"' in page, "it is asked for"
+
+
+def test_it_goes_on_with_an_account_that_can_be_used(owner: Owner) -> None:
+    notes.put(opening.NOTE, {**notes.get(opening.NOTE), "passed": [Step.LANGUAGE]}, 1)
+
+    def keep() -> list[str]:
+        token = TOKEN.search(owner.page("/setup/account"))
+        assert token is not None
+        owner.browser.post("/setup/account/keep", data={"token": token[1]})
+        return list(notes.get(opening.NOTE)["passed"])
+
+    assert keep() == [Step.LANGUAGE], "there is none"
+    loaded = load(unfinished=True)
+    with database.transaction():
+        pool.add(Person(7, "Ana", "ana"), "a session", replace(loaded, secret_key="another"), 1, reads=True, by=None)
+    assert keep() == [Step.LANGUAGE], "its session opens with another key"
+    with database.transaction():
+        pool.add(Person(7, "Ana", "ana"), "a session", loaded, 1, reads=True, by=None)
+    assert "Ana" in owner.page("/setup/account")
+    assert keep() == [Step.LANGUAGE, Step.ACCOUNT]
+
+
+def test_the_account_is_not_asked_for_without_a_daemon(owner: Owner) -> None:
+    status, page = owner.send("/setup/account", answer="+34600000001")
+    assert status == 422 and "the program that speaks to Telegram does not run" in page
+    logins.serve(Recipient().public, int(time.time()))
+    assert owner.send("/setup/account", answer="+34600000001")[0] == 303
+    login = logins.newest(None)
+    assert login is not None and login.reads and login.state is LoginState.ANSWERED
 
 
 def test_what_others_put_into_the_bucket_is_not_taken(owner: Owner, local_s3: str) -> None:
