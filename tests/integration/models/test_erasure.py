@@ -26,12 +26,12 @@ from daemon.transfer.run import Run
 from daemon.wakeup import Wakeup
 from models import database, outbox, users
 from models.database import Watcher
-from models.errors import LeaseLost
+from models.errors import LeaseLost, NotFound
 from models.jobs import batches, queue, sources, uploads, usage
 from models.jobs.queue import Delivered
 from models.jobs.reasons import RefusalReason
 from models.jobs.uploads import UploadInfo
-from models.maintenance import health, privacy
+from models.maintenance import health, personal_data, privacy
 from models.money import access, payments, provider_requests, subscriptions, webhooks
 from models.money.provider_requests import RequestKind
 from models.tables import Batch, Erasure, Event, Job, Join, PaymentHistory, SourceOpening, Usage, User, WebhookEvent
@@ -115,6 +115,44 @@ def test_what_an_admin_is_told_of_others_is_not_theirs(database_file: Path) -> N
     assert exported(admin)["news"] == []
 
 
+def test_who_asks_for_their_data_first_has_them_first(database_file: Path) -> None:
+    for user in (1, 2):
+        users.seen(user, "P.", None, "en", NOW)
+    assert personal_data.next_asked(NOW) is None
+    assert not personal_data.ask(2, NOW)
+    assert personal_data.ask(1, NOW + 1), "another one waits"
+    personal_data.ask(2, NOW + 2)
+    assert personal_data.next_asked(NOW + 2) == 2
+    # One that cannot be sent waits, and keeps nobody from theirs
+    assert personal_data.failed(2, NOW + 60)
+    assert personal_data.next_asked(NOW + 3) == 1
+    assert personal_data.next_asked(NOW + 60) == 2
+    personal_data.done(2)
+    assert personal_data.next_asked(NOW + 60) == 1
+
+
+def test_an_export_is_tried_so_often(database_file: Path) -> None:
+    for user in (1, 2):
+        users.seen(user, "P.", None, "en", NOW)
+        personal_data.ask(user, NOW)
+    tries = [personal_data.failed(1, NOW) for _ in range(personal_data.MAX_ATTEMPTS)]
+    assert tries == [True] * (personal_data.MAX_ATTEMPTS - 1) + [False]
+    assert personal_data.next_asked(NOW) == 2
+    personal_data.ask(1, NOW + 1)
+    assert personal_data.failed(1, NOW + 1), "who asks again has all attempts"
+
+
+def test_of_many_links_is_said_that_they_take_a_while(database_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personal_data, "LONG", 3)
+    users.seen(1, "P.", None, "en", NOW)
+    for number in range(4):
+        personal_data.done(1)
+        assert not personal_data.ask(1, NOW), number
+        enqueue(1, f"{number}")
+    personal_data.done(1)
+    assert personal_data.ask(1, NOW)
+
+
 def test_nobody_elses_is_shown(penelope: int) -> None:
     deliver(78, "other_link/1")
 
@@ -154,6 +192,14 @@ def test_who_writes_again_begins_anew(penelope: int) -> None:
     assert users.totals(NOW).users == 2
 
 
+def test_nobody_of_that_id_is_erased(database_file: Path) -> None:
+    with pytest.raises(NotFound):
+        privacy.erase(404, UTC, NOW, secret_key="key")
+    users.seen(1, "P.", None, "en", NOW)
+    assert privacy.erase(1, UTC, NOW, secret_key="key"), "there was little to delete"
+    assert privacy.finish(UTC, NOW) == 0 and Event.select().count() == 0
+
+
 def test_a_nameless_person_is_not_taken_for_fresh(database_file: Path) -> None:
     users.seen(1, "", None, None, NOW)
     privacy.erase(1, UTC, NOW + 1, secret_key="key")
@@ -188,7 +234,7 @@ def test_what_is_being_sent_is_forgotten_when_it_has_ended(penelope: int) -> Non
     queue.delivering(job.id, "w", NOW)
     (random_id,) = queue.plan_messages(job.id, 1, NOW)
 
-    privacy.erase(penelope, UTC, NOW + 1, secret_key="key")
+    assert not privacy.erase(penelope, UTC, NOW + 1, secret_key="key"), "she hears when it has ended"
     assert queue.get(job.id).state == "delivering"
     privacy.finish(UTC, NOW + 2)
     assert queue.get(job.id).state == "delivering"

@@ -1,5 +1,6 @@
 """Every table that holds a person is exported, erased and forgotten, or stands here with the reason why not."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 
 from models import conversations, database, outbox
 from models.maintenance import personal_data, privacy, retention
-from models.tables import TABLES, Audit, Event, JSONText, Table, User
+from models.tables import TABLES, Audit, Dispute, Erasure, Event, JSONText, Refund, Table, User
+from tests.store import exported
 
-PERSON, NOW, UTC = 770_077, 1_800_000_000, ZoneInfo("UTC")
+PERSON, OTHER, NOW, UTC = 770_077, 880_088, 1_800_000_000, ZoneInfo("UTC")
 NAMES = ("user_id", "chat_id", "about", "by", "asked_by", "decided_by", "referred_by")
 """Columns that may hold a person's id, beside those that refer to a customer."""
 
@@ -85,50 +87,66 @@ def names(tables: list[type[Table]]) -> list[str]:
     return [table._meta.table_name for table in tables]
 
 
-def rows_of(person: int, table: type[Table]) -> int:
+def all_of(person: int, table: type[Table]) -> list[tuple[object, ...]]:
+    """The rows of a table that hold a person."""
     columns = ["id"] if table is User else persons_columns(table)
     where = " OR ".join(f'"{column}" = {person}' for column in columns)
     with closing(sqlite3.connect(database.bound.database)) as connection:
-        (count,) = connection.execute(f'SELECT COUNT(*) FROM "{table._meta.table_name}" WHERE {where}').fetchone()
-    return int(count)
+        return connection.execute(f'SELECT * FROM "{table._meta.table_name}" WHERE {where}').fetchall()
 
 
-def fill(table: type[Table], made: dict[type, int]) -> None:
+def rows_of(person: int, table: type[Table]) -> int:
+    return len(all_of(person, table))
+
+
+def everything_of(person: int) -> dict[str, list[tuple[object, ...]]]:
+    return {table._meta.table_name: all_of(person, table) for table in HOLDING}
+
+
+def fill_all(person: int) -> None:
+    """Write a row about the person into every table that holds one, and what happened to their payment."""
+    made: dict[type, int] = {}
+    with database.transaction():
+        for table in (User, *HOLDING, Refund, Dispute):
+            if table._meta.table_name != "erasure":
+                fill(table, made, person)
+
+
+def fill(table: type[Table], made: dict[type, int], person: int) -> None:
     """Write one row about the person, with the rows that it refers to."""
     if table in made:
         return
     values: dict[str, object] = {}
     for field in table._meta.sorted_fields:
-        values[field.name] = value_of(field, table, made)
+        values[field.name] = value_of(field, table, made, person)
     values = {name: value for name, value in values.items() if value is not None}
-    made[table] = table.insert(values).execute() or PERSON
+    made[table] = table.insert(values).execute() or person
 
 
-def value_of(field: peewee.Field, table: type[Table], made: dict[type, int]) -> object:
+def value_of(field: peewee.Field, table: type[Table], made: dict[type, int], person: int) -> object:
     if isinstance(field, peewee.AutoField):
         return None
     if isinstance(field, peewee.ForeignKeyField):
         if field.rel_model is User:
-            return PERSON
-        fill(field.rel_model, made)
+            return person
+        fill(field.rel_model, made, person)
         return made[field.rel_model]
-    if field.name in NAMES or (table is User and field.name == "id"):
-        return PERSON if field.name != "referred_by" else None
+    if field.name in NAMES or (field.primary_key and not isinstance(field, peewee.TextField)):
+        return person if field.name != "referred_by" else None
+    if field.name == "created_ms":
+        return (NOW - 10) * 1000
     if field.name in ("heard_at", "ended_at", "banned_at", "erased_at", "blocked_bot_at", "not_before"):
         return NOW - 9 if field.name == "heard_at" else 0 if field.name == "not_before" else None
     if isinstance(field, peewee.TextField):
-        return WORDS.get(f"{table._meta.table_name}.{field.name}", {} if isinstance(field, JSONText) else "x")
+        ordinary = {} if isinstance(field, JSONText) else f"of {person}"
+        return WORDS.get(f"{table._meta.table_name}.{field.name}", ordinary)
     return NOW - 10
 
 
 @pytest.fixture
 def filled(database_file: Path) -> dict[str, int]:
     """A row in every table that holds a person, and how many of each are the person's."""
-    made: dict[type, int] = {}
-    with database.transaction():
-        for table in (User, *HOLDING):
-            if table._meta.table_name != "erasure":
-                fill(table, made)
+    fill_all(PERSON)
     return {table._meta.table_name: rows_of(PERSON, table) for table in HOLDING}
 
 
@@ -145,6 +163,34 @@ def test_an_erasure_leaves_only_what_has_a_reason(filled: dict[str, int]) -> Non
     privacy.finish(UTC, NOW)
     left = {table._meta.table_name for table in HOLDING if rows_of(PERSON, table)}
     assert left == KEPT.keys(), "erase them (models/maintenance/privacy.py), or say here why they stay"
+
+
+def test_an_erasure_takes_nothing_of_another_person(filled: dict[str, int]) -> None:
+    fill_all(OTHER)
+    before = everything_of(OTHER)
+    assert all(before[name] for name in before if name != "erasure")
+    privacy.erase(PERSON, UTC, NOW, secret_key="key")
+    privacy.finish(UTC, NOW)
+    assert everything_of(OTHER) == before
+
+
+def test_what_a_person_did_since_they_came_back_stays(filled: dict[str, int]) -> None:
+    before = everything_of(PERSON)
+    with database.transaction():
+        Erasure.insert(user=PERSON, asked_at=NOW - 1000).execute()
+    assert privacy.finish(UTC, NOW) == 1
+    left = everything_of(PERSON)
+    assert left.pop("console_link") == [], "it lives for ten minutes, and does not say since when"
+    assert left == {name: rows for name, rows in before.items() if name != "console_link"}
+
+
+def test_an_export_shows_one_person_alone(filled: dict[str, int]) -> None:
+    fill_all(OTHER)
+    for person, another in ((PERSON, OTHER), (OTHER, PERSON)):
+        shown = exported(person)
+        assert {name for name, rows in shown.items() if len(rows) != 1} == {personal_data.NOTIFICATIONS}
+        told = json.dumps(shown)
+        assert f"of {person}" in told and str(another) not in told
 
 
 def test_the_audit_keeps_no_customer_after_an_erasure(filled: dict[str, int]) -> None:

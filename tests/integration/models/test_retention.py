@@ -26,7 +26,10 @@ from models.maintenance import health, privacy, retention
 from models.money import payments, provider_requests, webhooks
 from models.money.provider_requests import RequestKind
 from models.tables import (
+    AccountLogin,
     Batch,
+    Broadcast,
+    ConsoleSession,
     DailyTotal,
     Event,
     Incident,
@@ -215,6 +218,26 @@ def test_notifications_requests_joins_and_batches_go(database_file: Path) -> Non
     assert [row.id for row in Join.select()] == [3]
     assert [row.id for row in Batch.select()] == [3]
     assert [row.id for row in Job.select()] == [6]
+
+
+def test_what_is_open_is_kept_whatever_its_age(database_file: Path) -> None:
+    for key in ("a", "b", "c"):
+        health.open_incident(key, "x", NOW)  # type: ignore[arg-type]
+    health.close_incident("a", NOW)  # type: ignore[arg-type]
+    for state in ("discarded", "done", "draft", "discarded"):
+        Broadcast.insert(by=1, state=state, touched_at=NOW, segment="all").execute()
+    Broadcast.insert(by=1, state="discarded", touched_at=NOW + 199 * DAY, segment="all").execute()
+    for after in (0, 150, 199):
+        moment = NOW + after * DAY
+        AccountLogin.insert(how="qr", key="k", step="scan", at=moment, expires_at=moment).execute()
+        ConsoleSession.insert(digest=f"{after}", user_id=1, kind="browser", began_at=moment, seen_at=moment).execute()
+
+    gone = retention.forget(DAYS, MADRID, NOW + 200 * DAY)
+
+    assert gone == {"incident": 1, "broadcast": 2, "account_login": 1, "console_session": 1}
+    assert [row.key for row in Incident.select()] == ["b", "c"]
+    assert [row.state for row in Broadcast.select()] == ["done", "draft", "discarded"]
+    assert AccountLogin.select().count() == ConsoleSession.select().count() == 2
 
 
 def test_upkeep_forgets_by_itself(shop: PayPalShop) -> None:
