@@ -25,12 +25,19 @@ from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
-from models import database, notes, outbox, users
+from models import console_sessions, database, notes, outbox, users
+from models.accounts import logins
+from models.accounts.logins import How
+from models.accounts.sealing import Recipient
+from models.console_sessions import Kind, Visit
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
 from models.maintenance import backups, health, integrity, restoring
 from models.money import payments, stars_cursor
 from models.money.facts import RefundFact
-from models.tables import Refund, User
+from models.promotion import codes
+from models.promotion.codes import Draft
+from models.roles import Team
+from models.tables import Broadcast, Refund, User
 from tests import environment
 from tests.purchases import NOW, customer, fact, order
 from web.upkeep import backup_job, s3
@@ -191,6 +198,34 @@ def test_stars_after_a_backup_without_a_statement_are_ours(
     prepared = restoring.prepare(settings, backups.make(settings, NOW).file, NOW + 86_400)
 
     assert json.loads(content(prepared.file, f"SELECT value FROM note WHERE key = '{stars_cursor.NOTE}'")) == since
+
+
+def test_what_was_under_way_ends_in_a_restored_database(settings: Settings) -> None:
+    users.seen(1, "Alba", None, "en", NOW)
+    health.beat("daemon", {}, NOW)
+    visit = Visit(Team(frozenset({1})), Kind.BROWSER)
+    link, used = (console_sessions.make_link(1, NOW) for _ in range(2))
+    session = console_sessions.enter(used, visit, NOW)
+    logins.serve(Recipient().public, NOW)
+    login = logins.begin(How.QR, 1, NOW)
+    codes.make(Draft(None, 10, None, None, new_only=False), 1, "a", NOW)
+    news: int = Broadcast.insert(by=1, state="waiting", segment="all", touched_at=NOW, start_at=NOW).execute()
+    packed = backups.make(settings, NOW).file
+
+    prepared = restoring.prepare(settings, packed, NOW + 60)
+
+    assert (prepared.made_at, prepared.migrations) == (NOW, [])
+    database.open_database(settings.database_file)
+    assert health.all() and console_sessions.find(session, NOW), "what is in use is left alone until then"
+    database.close_database()
+    database.open_database(prepared.file)
+    assert health.all() == {} and codes.held() == 1
+    assert console_sessions.find(session, NOW) is None and console_sessions.owner_of(link, NOW) is None
+    ended = logins.get(login)
+    assert ended is not None and ended.said == {"fault": "restored"}
+    assert (Broadcast.get_by_id(news).state, Broadcast.get_by_id(news).why) == ("stopped", "restored")
+    (told,) = [event.stored for event in outbox.due(NOW + 60) if event.kind == "admin_alert"]
+    assert told == {"reason": "database_restored", "backup": "2027-01-15T08:00:00+00:00"}
 
 
 def test_a_database_that_is_not_ours_makes_no_backup(settings: Settings) -> None:

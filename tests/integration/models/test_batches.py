@@ -13,6 +13,7 @@ from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
+from models.tables import Batch
 from tests.store import FREE, NOW, OVER, PREMIUM, TODAY, claim, customers, enqueue, new_batch
 
 DAY_S = 86_400
@@ -162,6 +163,21 @@ def test_the_end_of_the_quota_is_told_once_until_it_is_released() -> None:
     assert batches.hold(claim("w").id, "w", OVER, NOW).tell
     assert states(four.id) == {"held": 4}
     assert [kind for kind, _ in told()] == ["batch_held"] * 2
+
+
+def test_each_batch_is_held_and_released_by_itself() -> None:
+    first, second = batch(2), batch(2, key="update 2")
+    alone = enqueue(1, "alone")
+    batches.hold(claim("w").id, "w", OVER, NOW)
+    assert (states(first.id), states(second.id)) == ({"held": 2}, {"queued": 2})
+    assert queue.get(alone.id).state is JobState.QUEUED
+    batches.hold(claim("w").id, "w", OVER, NOW)
+    assert len(batches.release(1, second.id, 1, NOW)) == 2
+    assert (states(first.id), states(second.id)) == ({"held": 2}, {"queued": 2})
+    assert Batch.get_by_id(first.id).quota_told_at is not None, "nobody asked for it"
+    assert batches.hold(claim("w").id, "w", OVER, NOW).tell
+    batches.set_status_message(first.id, 55)
+    assert batches.get(second.id).status_message_id is None
 
 
 def test_what_waits_counts_links_about_to_be_held() -> None:

@@ -81,6 +81,27 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     assert budgets.spend(1, once, 2, NOW) == 1
 
 
+def test_what_is_given_back_is_of_one_customer_and_purpose() -> None:
+    lookups, messages = (Budget(purpose, (Span(1, HOUR),)) for purpose in (Purpose.LOOKUPS, Purpose.MESSAGES))
+    for user_id in (1, 2):
+        assert (budgets.spend(user_id, lookups, 1, NOW), budgets.spend(user_id, messages, 1, NOW)) == (1, 1)
+    budgets.give_back(1, Purpose.LOOKUPS)
+    left = [budgets.spend(user_id, each, 1, NOW) for user_id in (1, 2) for each in (lookups, messages)]
+    assert left == [1, 0, 0, 0]
+
+
+def test_when_a_budget_goes_on_is_known() -> None:
+    assert budgets.spent_until(1, TEN, NOW) is None
+    budgets.spend(1, TEN, 9, NOW)
+    assert budgets.spent_until(1, TEN, NOW) is None
+    budgets.spend(1, TEN, 1, NOW + 5)
+    assert budgets.spent_until(1, TEN, NOW + HOUR - 1) == NOW + HOUR and budgets.spent_until(2, TEN, NOW) is None
+    assert budgets.spent_until(1, TEN, NOW + HOUR) is None
+    both = Budget(Purpose.LINKS, (Span(2, HOUR), Span(2, DAY)))
+    budgets.spend(2, both, 2, NOW)
+    assert budgets.spent_until(2, both, NOW) == NOW + DAY, "the hour is over sooner, and the day is not"
+
+
 def test_links_beyond_it_are_left_out() -> None:
     assert queue.enqueue(new_job(1, "a"), 99, NOW, TEN)
     links = tuple(f"https://t.me/c/1/{number}" for number in range(12))

@@ -51,6 +51,9 @@ def test_a_dead_file_is_forgotten() -> None:
     put()
     put(single=True)
     put(8)
+    cache.drop(OTHER_BOT, CHAT, 7)
+    cache.drop(BOT, CHAT + 1, 7)
+    assert CachedMedia.select().count() == 3
     cache.drop(BOT, CHAT, 7)
     assert [row.message_id for row in CachedMedia.select()] == [8]
 
@@ -67,3 +70,12 @@ def test_a_post_in_use_is_not_pruned() -> None:
     put()
     assert cache.get(BOT, CHAT, 7, 0, NOW + 9 * DAY_S) is not None
     assert cache.prune(max_age_s=2 * DAY_S, max_posts=100, now=NOW + 10 * DAY_S) == 0
+
+
+def test_use_is_noted_once_a_day_of_that_post_alone() -> None:
+    put()
+    put(8)
+    for later in (DAY_S - 1, DAY_S):
+        cache.get(BOT, CHAT, 7, 0, NOW + later)
+        used = {row.message_id: row.used_at for row in CachedMedia.select()}
+        assert used == {7: NOW + later if later == DAY_S else NOW, 8: NOW}

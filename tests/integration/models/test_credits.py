@@ -404,6 +404,43 @@ def test_a_held_link_is_told_with_what_would_bring_it() -> None:
     assert huge.articles == ()
 
 
+def codes_of(found: holding.Offers) -> list[str]:
+    return [each.code for each in found.articles]
+
+
+def test_what_was_used_of_a_plan_that_is_offered_counts() -> None:
+    held = hold(running("a"))
+    ten_in_all = replace(PREMIUM, limits={**PREMIUM.limits, "video": Limit(3, "all")})
+    shop = replace(PLANS, plans=(FREE, ten_in_all), packs=())
+    assert codes_of(holding.offers(shop, held)) == [], "three were used in all"
+    by_the_day = replace(held, detail={**held.detail, "period": "day"})
+    assert codes_of(holding.offers(shop, by_the_day)) == ["premium"], "use by the day is not use in all"
+    photos = replace(held, wants={"photo": 4}, largest={"photo": 1})
+    few = replace(PREMIUM, limits={**PREMIUM.limits, "photo": Limit(4, "all")})
+    assert codes_of(holding.offers(replace(shop, plans=(FREE, few)), photos)) == ["premium"], "of photos none was used"
+    assert codes_of(holding.offers(PLANS, replace(held, kind="photo", wants={"photo": 1}))) == ["premium", "vip"]
+
+
+def test_the_rest_of_a_batch_is_offered_what_brings_all_of_it() -> None:
+    rest = BatchHeld(batch=1, job=1, largest=MIB, **OVER.stored())
+    found = [codes_of(holding.offers_of_rest(PLANS, rest, waiting)) for waiting in (1, 2, 10, 11)]
+    assert found == [["video_1", "premium", "vip"], *[["video_10", "premium", "vip"]] * 3]
+    assert codes_of(holding.offers_of_rest(PLANS, replace(rest, kind="apk"), 1)) == ["premium", "vip"]
+    assert codes_of(holding.offers_of_rest(PLANS, replace(rest, largest=2001 * MIB), 1)) == []
+    # Fifty a day are used up, and three in all are not
+    spent = replace(rest, period="day", used=50)
+    assert codes_of(holding.offers_of_rest(PLANS, spent, 1)) == ["video_1", "vip"]
+    assert codes_of(holding.offers_of_rest(PLANS, replace(spent, used=49), 1)) == ["video_1", "premium", "vip"]
+    assert codes_of(holding.offers_of_rest(PLANS, replace(rest, used=50), 1)) == ["video_1", "premium", "vip"]
+
+
+def test_what_is_offered_is_ordered_by_its_price_in_stars() -> None:
+    held = hold(running("a"))
+    in_money = replace(PLANS.plans[2], code="money", prices={"USD": 1})
+    shop = replace(PLANS, plans=(FREE, replace(PLANS.plans[2], prices={"XTR": 400, "USD": 9}), PREMIUM, in_money))
+    assert codes_of(holding.offers(shop, held)) == ["video_1", "video_10", "vip", "premium", "money"]
+
+
 def test_a_batch_is_told_of_what_waits_when_the_rest_is_done() -> None:
     links = tuple(f"https://t.me/channel/{number}" for number in range(3))
     batch = batches.enqueue(new_batch(1, "batch", links), 99, NOW)

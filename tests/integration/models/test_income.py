@@ -11,15 +11,19 @@ from config.units import MIB
 from daemon.screens.announcements import Setting
 from daemon.screens.operator import income as shown
 from daemon.screens.operator import news
-from models import digest, outbox, users
-from models.event_kinds import Digest, EventKind, MessageRelayed, ShopNotice
+from models import acts, database, digest, outbox, users
+from models.audit import Actor, Entry, Via
+from models.event_kinds import CheckoutCancelled, Digest, EventKind, IncidentKey, MessageRelayed, ShopNotice
+from models.jobs import queue
+from models.maintenance import health
 from models.money import income, ledger, payments
 from models.money.facts import DisputeFact
 from models.money.income import Income
-from models.tables import Event
+from models.roles import Act, Team
+from models.tables import Event, Job, User
 from tests import purchases
 from tests.purchases import DAY, NOW, PREMIUM, VIP
-from tests.store import PLANS
+from tests.store import PLANS, customers, enqueue
 
 MADRID = ZoneInfo("Europe/Madrid")
 
@@ -117,6 +121,50 @@ def test_the_digest_is_written_once_a_morning(database_file: None) -> None:
     for language in ("en", "es"):
         text = news.digest(first, Setting(translator(language), PLANS, MADRID, None)).text
         assert "█" in text and "500" in text
+
+
+def test_the_digest_tells_of_yesterday(database_file: None) -> None:
+    (today,) = income.day_starts(1, MADRID, NOW)
+    yesterday, at = today - DAY, today + 9 * 3600
+    assert digest.compose(MADRID, at).account == "?"
+    for moment in (today - 8 * DAY, today - 7 * DAY, yesterday, today - 1, today):
+        sell(moment)
+    customers(1, 2, 3)
+    User.update(created_at=0).execute()
+    for user_id, moment in ((1, yesterday - 1), (2, yesterday), (3, today)):
+        User.update(created_at=moment).where(User.id == user_id).execute()
+    for number, (moment, reason) in enumerate(
+        [(yesterday - 1, "not_found"), (yesterday, "limit"), (today - 1, "limit"), (today - 1, "blocked"), (today, "x")]
+    ):
+        job = queue.get(enqueue(1, f"refused {number}").id)
+        Job.update(state="refused", reason=reason, moved_at=moment).where(Job.id == job.id).execute()
+        job = queue.get(enqueue(1, f"done {number}").id)
+        Job.update(state="done", moved_at=moment).where(Job.id == job.id).execute()
+    for moment in (yesterday - 1, yesterday, today - 1, today):
+        with database.transaction():
+            ended = outbox.append(CheckoutCancelled(order="o", plan="p"), 1, moment)
+        Event.update(kind="access_ended", created_ms=moment * 1000).where(Event.id == ended).execute()
+        helper = Actor(5, Team(frozenset({1}), frozenset({5})), Via.CHAT)
+        for actor, entry in (
+            (helper, Entry(Act.NOTE, 1)),
+            (helper, Entry(Act.LOG_IN)),
+            (helper, Entry(Act.BAN, 1, refused="team")),
+            (Actor(1, helper.team, Via.CHAT), Entry(Act.NOTE, 1)),
+        ):
+            acts.record(actor, entry, moment)
+    health.open_incident(IncidentKey.DISK_FULL, "x", at)
+    health.open_incident(IncidentKey.PAYPAL_AWAY, "x", at)
+    health.close_incident(IncidentKey.DISK_FULL, at)
+    health.beat("daemon", {"account": "lost"}, at)
+
+    told = digest.compose(MADRID, at)
+
+    assert told.day == yesterday and told.currency == "XTR"
+    assert (told.yesterday, told.week, told.month) == ([["XTR", 2, 1000]], [["XTR", 3, 1500]], [["XTR", 4, 2000]])
+    assert told.days[-8:] == [500, 500, 0, 0, 0, 0, 0, 1000]
+    assert (told.new, told.lost, told.delivered) == (1, 2, 3)
+    assert list(told.refused.items()) == [("limit", 2), ("blocked", 1)]
+    assert (told.incidents, told.account, told.helped) == (["paypal_away"], "lost", {"note": 2})
 
 
 @pytest.mark.parametrize(

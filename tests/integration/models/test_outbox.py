@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from config.units import DAY_S
 from models import database, outbox
 from models.database import file_changes, sqlite
-from models.event_kinds import CheckoutCancelled
+from models.event_kinds import AccessEnded, AdminAlert, AlertReason, CheckoutCancelled, EventKind
+from models.outbox import MISSED_KEPT, EventInfo
+from models.tables import Event
 from tests.purchases import NOW
 
 pytestmark = pytest.mark.usefixtures("database_file")
@@ -81,6 +84,93 @@ def test_a_retry_waits_until_its_time() -> None:
     outbox.retry(event.id, NOW + 5)
     assert outbox.claim(NOW + 4) == []
     assert [again.id for again in outbox.claim(NOW + 5)] == [event.id]
+
+
+def test_what_is_said_of_one_event_is_said_of_no_other() -> None:
+    first, second, third = (write() or 0 for _ in range(3))
+    outbox.heard(first, NOW)
+    outbox.retry(second, NOW + 5)
+    assert [event.id for event in outbox.due(NOW)] == [third]
+    assert [event.id for event in outbox.due(NOW + 5)] == [second, third]
+    assert [event.id for event in outbox.due(NOW + 5, limit=1)] == [second]
+    Event.update(created_ms=Event.id).execute()
+    assert outbox.oldest_unheard_ms() == second
+
+
+def test_an_event_is_read_as_what_it_is() -> None:
+    write()
+    (event,) = outbox.due(NOW)
+    assert event.read(CheckoutCancelled) == event.payload == CANCELLED
+    with pytest.raises(TypeError):
+        event.read(AccessEnded)
+
+
+def test_an_alert_is_told_once_for_each_key() -> None:
+    told = [outbox.alert(AlertReason.EVENT_NOT_TOLD, {"event": 7}, NOW, key) for key in ("a", "a", "b")]
+    assert told == [True, False, True]
+    assert [(event.user_id, event.stored) for event in outbox.due(NOW)] == [
+        (None, {"reason": "event_not_told", "event": 7})
+    ] * 2
+
+
+def lost(kind: EventKind, user_id: int | None = 7, now: int = NOW) -> EventInfo:
+    """An event of this kind that cannot be told."""
+    with database.transaction():
+        event_id = outbox.append(CANCELLED, user_id, now)
+    Event.update(kind=kind).where(Event.id == event_id).execute()
+    (found,) = [event for event in outbox.due(now, 1000) if event.id == event_id]
+    outbox.give_up(found, "CHAT_FORBIDDEN", now)
+    return found
+
+
+def alerts() -> list[dict[str, object]]:
+    """What the admins hear of lost events."""
+    due = [event for event in outbox.due(NOW + 9 * DAY_S, 1000) if event.kind == EventKind.ADMIN_ALERT]
+    return [dict(event.read(AdminAlert).detail) for event in due]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        EventKind.PAYMENT_COMPLETED,
+        EventKind.DISPUTE_OPENED,
+        EventKind.SUBSCRIPTION_CANCELLED,
+        EventKind.ACCESS_ENDED,
+        EventKind.GIFT_TAKEN,
+        EventKind.REQUEST_DONE,
+    ],
+)
+def test_each_event_about_money_that_is_lost_is_told_to_admins(kind: EventKind) -> None:
+    first, second = lost(kind), lost(kind)
+    assert [event.kind for event in outbox.due(NOW)] == ["admin_alert"] * 2, "what is given up is not tried again"
+    assert alerts() == [
+        {"event": each.id, "kind": kind, "user": 7, "why": "CHAT_FORBIDDEN"} for each in (first, second)
+    ]
+
+
+def test_of_other_lost_events_admins_hear_once_a_day() -> None:
+    first = lost(EventKind.JOB_FINISHED)
+    lost(EventKind.JOB_FINISHED)
+    other = lost(EventKind.BATCH_FINISHED)
+    assert [each["event"] for each in alerts()] == [first.id, other.id]
+    next_day = lost(EventKind.JOB_FINISHED, now=NOW + DAY_S)
+    assert [each["event"] for each in alerts()][2:] == [next_day.id]
+
+
+def test_of_what_admins_cannot_be_told_no_admin_is_told() -> None:
+    lost(EventKind.SHOP_NOTICE, None)
+    assert outbox.due(NOW) == []
+
+
+def test_what_an_admin_has_missed_is_remembered_once() -> None:
+    ids = [write() or 0 for _ in range(MISSED_KEPT + 2)]
+    for event_id in (*ids, ids[1], ids[-1]):
+        outbox.miss(event_id, 1, NOW)
+    outbox.miss(ids[0], 2, NOW)
+    with database.transaction():
+        assert [event.id for event in outbox.missed_by(1)] == sorted([ids[1], *ids[3:]]), "the newest, in their order"
+        assert outbox.missed_by(1) == []
+        assert [event.id for event in outbox.missed_by(2)] == ids[:1]
 
 
 def test_two_workers_never_claim_the_same_event() -> None:

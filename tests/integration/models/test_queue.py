@@ -9,7 +9,8 @@ import pytest
 from models import outbox
 from models.database import transaction
 from models.errors import LeaseLost, MoveRefused, NotFound
-from models.jobs import batches, cache, queue, states, uploads, usage
+from models.event_kinds import JobHeld
+from models.jobs import batches, cache, holding, queue, states, uploads, usage
 from models.jobs.batches import BatchInfo
 from models.jobs.queue import Delivered, TooMany
 from models.jobs.reasons import RefusalReason
@@ -17,6 +18,7 @@ from models.jobs.states import JobState
 from tests.store import FREE, NOW, OVER, TODAY, claim, customers, enqueue, new_batch, new_job, recover
 
 HOUR = 3600
+HELD_LINK = JobHeld(job=1, reason="limit", detail={}, kind="video", missing=1, wants={"video": 1}, largest={"video": 1})
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +77,18 @@ def test_only_the_customer_cancels_their_jobs() -> None:
     assert queue.get(other.id).state is JobState.QUEUED
     with pytest.raises(NotFound):
         queue.get(99)
+
+
+def test_nobody_stops_what_is_sent_to_another() -> None:
+    other = enqueue(2, "1")
+    claim("w")
+    queue.delivering(other.id, "w", NOW)
+    assert queue.cancel(1, other.id, NOW) == queue.cancel(1, None, NOW) == []
+    assert queue.put_back(other.id, "w", NOW, False, NOW).state is JobState.QUEUED
+    claim("w")
+    queue.delivering(other.id, "w", NOW)
+    assert queue.cancel(2, other.id, NOW) == []
+    assert queue.put_back(other.id, "w", NOW, False, NOW).state is JobState.CANCELLED
 
 
 # ---- whose turn it is
@@ -206,6 +220,19 @@ def test_small_files_pass_large_ones_that_wait_for_a_slot() -> None:
     assert taken is not None and taken.id == large.id
 
 
+def test_what_a_job_waited_for_is_there() -> None:
+    jobs = [enqueue(user_id, str(user_id)) for user_id in (1, 2, 3)]
+    for _ in jobs:
+        queue.put_back(claim("w").id, "w", NOW + HOUR, False, NOW)
+    queue.hurry([], NOW)
+    assert queue.claim("w", 60, 2, NOW) is None
+    queue.hurry([jobs[1].id], NOW)
+    assert claim("w").id == jobs[1].id
+    queue.hurry([jobs[1].id], NOW + 5)
+    assert queue.claim("w", 60, 2, NOW + 5) is None
+    assert [queue.get(job.id).not_before for job in jobs] == [NOW + HOUR, NOW, NOW + HOUR]
+
+
 def test_a_bought_plan_moves_waiting_jobs_to_its_line() -> None:
     for user_id in (1, 2):
         for number in range(3):
@@ -239,6 +266,8 @@ def test_a_lease_lives_by_its_heartbeat() -> None:
         lambda job: queue.put_back(job, "lost", NOW, True, NOW),
         lambda job: queue.finish(job, "lost", Delivered(), NOW),
         lambda job: batches.hold(job, "lost", OVER, NOW),
+        lambda job: holding.hold("lost", HELD_LINK, NOW),
+        lambda job: queue.unreachable(job, "lost", NOW),
         lambda job: uploads.save(job, "lost", uploads.UploadInfo(1, 2, 512, 8, b"\0"), NOW),
     ],
 )
@@ -290,11 +319,13 @@ def test_a_counted_attempt_too_many_ends_the_job() -> None:
 
 def test_a_new_worker_takes_over_from_a_dead_one_at_once() -> None:
     mine, other = enqueue(1, "1"), enqueue(2, "2")
+    another = enqueue(3, "3")
     claim("daemon/a")
     claim("other/a")
+    claim("daemons/a")
     assert [job.id for job in queue.take_over("daemon", NOW + 1)] == [mine.id]
-    assert queue.get(other.id).owner == "other/a"
-    claim("daemon/b", NOW + 1)
+    assert (queue.get(other.id).owner, queue.get(another.id).owner) == ("other/a", "daemons/a")
+    assert claim("daemon/b", NOW + 1).attempts == 2, "a start may be the job's own fault"
 
 
 # ---- cancelling what runs
@@ -534,6 +565,22 @@ def test_the_first_of_two_messages_is_remembered_between_them() -> None:
     assert queue.get(job.id).sent == {one: 5, two: 6}
 
 
+def test_nothing_is_planned_for_a_job_that_was_erased() -> None:
+    with pytest.raises(LeaseLost):
+        queue.plan_messages(999, 1, NOW)
+    with pytest.raises(LeaseLost):
+        usage.reserve(999, 1, {"photo": 1}, FREE.limits, TODAY, NOW)
+    with pytest.raises(LeaseLost):
+        queue.delivering(999, "w", NOW)
+
+
+def test_a_job_of_several_messages_goes_on_being_sent() -> None:
+    job = enqueue(1, "1")
+    claim("w")
+    before = queue.delivering(job.id, "w", NOW)
+    assert queue.delivering(job.id, "w", NOW + 5) == before
+
+
 def test_an_unplanned_message_is_the_callers_fault() -> None:
     job = enqueue(1, "1")
     claim("w")
@@ -566,8 +613,10 @@ def test_an_upload_is_kept_for_the_same_document_only() -> None:
 
 @pytest.mark.parametrize("end", ["finish", "cancel", "drop"])
 def test_an_upload_goes_with_its_job(end: str) -> None:
-    job = enqueue(1, "1")
+    job, other = enqueue(1, "1"), enqueue(2, "2")
     claim("w")
+    claim("w")
+    uploads.save(other.id, "w", uploads.UploadInfo(1, 3, 512, 9, b"\x01\x00"), NOW)
     uploads.save(job.id, "w", uploads.UploadInfo(1, 2, 512, 9, b"\x01\x00"), NOW)
     if end == "finish":
         queue.finish(job.id, "w", Delivered(), NOW)
@@ -576,6 +625,7 @@ def test_an_upload_goes_with_its_job(end: str) -> None:
     else:
         uploads.drop(job.id)
     assert uploads.of(job.id, 1) is None
+    assert uploads.of(other.id, 1) is not None
 
 
 def test_a_restored_backup_sends_no_queued_link_again() -> None:
@@ -608,6 +658,28 @@ def test_the_overview_and_the_totals_count_what_is_there() -> None:
     queue.cancel(1, None, NOW + 50)
     assert queue.totals(NOW) == queue.Totals(done=1, refused=0, failed=0, cancelled=1, bytes=1000)
     assert queue.totals(NOW + 45) == queue.Totals(done=0, refused=0, failed=0, cancelled=1, bytes=0)
+    assert queue.totals(NOW + 40, NOW + 50) == queue.Totals(done=1, refused=0, failed=0, cancelled=0, bytes=1000)
+    assert queue.totals(NOW + 41, NOW + 51) == queue.Totals(done=0, refused=0, failed=0, cancelled=1, bytes=0)
+
+
+def test_the_newest_of_a_customer_come_first() -> None:
+    jobs = [enqueue(1, str(number)) for number in range(5)]
+    enqueue(2, "another's")
+    queue.finish(claim("w").id, "w", Delivered(), NOW)
+    claim("w")
+    queue.cancel(1, jobs[4].id, NOW)
+    assert [job.id for job in queue.newest(1, 9)] == [job.id for job in reversed(jobs)]
+    assert [job.id for job in queue.newest(1, 2)] == [jobs[4].id, jobs[3].id]
+
+
+def test_only_deliveries_are_history() -> None:
+    jobs = [enqueue(1, str(number)) for number in range(4)]
+    for job in jobs[:3]:
+        claim("w", per_customer=9)
+        queue.finish(job.id, "w", Delivered(), NOW)
+    queue.cancel(1, None, NOW)
+    assert [job.id for job in queue.history(1, 2)] == [jobs[2].id, jobs[1].id]
+    assert queue.history(2, 9) == ()
 
 
 def test_links_behind_ones_own_do_not_wait_for_us() -> None:
@@ -640,8 +712,10 @@ def test_a_wait_begins_when_the_job_could_be_claimed() -> None:
 
 
 def test_a_progress_message_left_standing_is_found() -> None:
-    job = enqueue(1, "1")
+    job, other = enqueue(1, "1"), enqueue(2, "2")
+    queue.set_status_message(other.id, 78)
     queue.set_status_message(job.id, 77)
+    assert queue.get(other.id).status_message_id == 78
     assert queue.get(job.id).status_message_id == 77
     assert queue.left_standing(NOW) == ()
     queue.cancel(1, None, NOW)

@@ -1,5 +1,6 @@
 """When set-up is open, whose it is, and for how long."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,57 @@ def test_an_address_works_once_and_for_a_day(database_file: Path) -> None:
         opening.begin(secret, NOW)
 
 
+def test_the_newest_address_is_the_only_one(database_file: Path) -> None:
+    old = opening.open_address(None, NOW)
+    new = opening.open_address(None, NOW + 1)
+    assert (opening.door(old, NOW + 1), opening.door(new, NOW + 1)) == (Door.SPENT, Door.OPEN)
+    assert opening.door("", NOW + 1) is Door.SPENT
+    with pytest.raises(LinkSpent):
+        opening.begin(old, NOW + 1)
+
+
+@pytest.mark.parametrize("end", [opening.finish, opening.close])
+def test_nobody_begins_where_set_up_is_over(database_file: Path, end: Callable[[int], None]) -> None:
+    assert not opening.is_under_way()
+    secret = opening.open_address(None, NOW)
+    assert opening.is_under_way()
+    end(NOW + 1)
+    assert not opening.is_under_way() and opening.is_left()
+    assert opening.door(secret, NOW + 1) is Door.SPENT
+    with pytest.raises(LinkSpent):
+        opening.begin(secret, NOW + 1)
+
+
+def test_how_far_it_has_come_is_kept(database_file: Path) -> None:
+    owner = opening.begin(opening.open_address(None, NOW), NOW)
+    for step in ("language", "bot", "language"):
+        opening.pass_step(step, NOW)
+    for what in ("new", "backup", None):
+        opening.choose(what, NOW, ["bot", "plans"])
+        begun = opening.owned(owner, NOW)
+        assert begun is not None and (begun.chosen, begun.passed) == (what, ("language", "bot", "plans"))
+        assert not begun.is_over and not begun.is_left
+
+
+def test_a_backup_that_is_brought_goes_on_or_is_all(database_file: Path) -> None:
+    opening.begin(opening.open_address(CODE, NOW), NOW)
+    opening.pass_step("language", NOW)
+    for is_over in (False, True):
+        memo = opening.leave(["language", "bot"], NOW + 1, is_over=is_over)
+        assert (memo["state"], memo["passed"], memo["chosen"]) == (
+            "over" if is_over else "open", ["language", "bot"], "new"
+        )  # fmt: skip
+        assert opening.is_left() and ((opening.digest(CODE) in memo["codes"]) is is_over)
+    notes.drop(opening.NOTE)  # as in the database that was brought
+    opening.use_up(["a", "b"], NOW + 2)
+    opening.use_up(["b", "c"], NOW + 2)
+    assert opening.used_codes() == ["a", "b", "c"]
+    opening.take_over(memo, NOW + 3)
+    assert not opening.is_under_way() and opening.used_codes() == [opening.digest(CODE)]
+    steps = [each.detail["step"] for each in audit.newest(Wanted(act=Act.SET_UP), 9)]
+    assert steps == ["restored"] * 3 + ["begun"]
+
+
 def test_its_owner_has_a_day_too(database_file: Path) -> None:
     owner = opening.begin(opening.open_address(None, NOW), NOW)
 
@@ -214,11 +266,14 @@ def test_an_answer_is_that_to_the_last_question(database_file: Path) -> None:
     checks.answer("application", is_good=True, text="", now=NOW)
 
     assert checks.asked() == "bot"
+    assert checks.answered("bot") is None, "it was asked, not answered"
     checks.answer("bot", is_good=False, text="no", now=NOW)
     assert checks.asked() is None
     answer = checks.answered("bot")
     assert answer is not None and (answer.is_good, answer.text) == (False, "no")
     assert checks.answered("application") is None
+    checks.forget()
+    assert checks.answered("bot") is None
 
 
 def test_a_shop_that_lived_before_is_known(database_file: Path) -> None:

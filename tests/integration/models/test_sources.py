@@ -90,7 +90,8 @@ def test_a_refused_join_gives_its_place_of_the_day_back() -> None:
     sources.record_join(second, CHAT, sources.JoinOutcome.JOINED)
     assert joined_today(TODAY) == 1
     assert isinstance(sources.begin_join(1, "d", TODAY, 2, NOW), int)
-    assert joined_today(TODAY) == 2
+    assert joined_today(TODAY) == sources.joined_on(TODAY) == 2
+    assert (sources.joined_on("2027-01-16"), sources.joined_on("2027-01-17")) == (1, 0)
 
 
 def test_an_invitation_awaiting_approval_takes_one_request() -> None:
@@ -98,7 +99,7 @@ def test_an_invitation_awaiting_approval_takes_one_request() -> None:
     assert isinstance(first, int)
     sources.record_join(first, None, sources.JoinOutcome.REQUESTED)
     assert sources.begin_join(1, "a", TODAY, 2, NOW + 1) == first
-    assert joined_today(TODAY) == 0
+    assert joined_today(TODAY) == sources.joined_on(TODAY) == 0
     # Another invitation takes another, and so does the same one on another day
     others = [
         sources.begin_request(1, "b", TODAY, 2, NOW),
@@ -168,6 +169,28 @@ def test_an_opening_ends_and_begins_again() -> None:
     assert sources.opening(1, CHAT) == sources.OpeningInfo("b", NOW + 9, False)
 
 
+def test_each_opening_is_looked_at_by_itself() -> None:
+    for chat_id in (CHAT, OTHER_CHAT):
+        sources.remember(chat_id, None, "Private", protected=False, now=NOW)
+        for user_id in (1, 2):
+            sources.open_for(user_id, chat_id, NOW, invite_hash="a")
+    sources.looked(1, CHAT, True, NOW + 5)
+    assert sources.opening(1, CHAT) == sources.OpeningInfo("a", NOW + 5, False)
+    sources.looked(1, CHAT, False, NOW + 6)
+    assert sources.opening(1, CHAT) == sources.OpeningInfo("a", NOW + 6, True)
+    others = [sources.opening(*each) for each in ((2, CHAT), (1, OTHER_CHAT), (2, OTHER_CHAT))]
+    assert others == [sources.OpeningInfo("a", NOW, False)] * 3
+
+
+def test_whether_any_chat_is_open_to_all_is_known() -> None:
+    sources.remember(CHAT, None, "Private", protected=False, now=NOW)
+    assert not sources.any_allowed()
+    sources.allow(CHAT, ADMIN, NOW)
+    assert sources.any_allowed()
+    sources.block(CHAT, ADMIN, NOW)
+    assert not sources.any_allowed()
+
+
 def test_what_leads_nowhere_is_left_alone_for_longer_each_time() -> None:
     key, now = lookups.of_name("nobody"), NOW
     pauses = []
@@ -183,8 +206,16 @@ def test_what_leads_nowhere_is_left_alone_for_longer_each_time() -> None:
     assert lookups.get(key, now).reason is None
     lookups.failed(key, RefusalReason.PERSON, now)
     assert lookups.get(key, now + 599).reason == "person" and lookups.get(key, now + 600).reason is None
-    lookups.forget(now + 3 * 86_400)
-    assert lookups.get(key, now).reason is None
+    lookups.failed(key, RefusalReason.PERSON, now + 600)
+    sources.remember(CHAT, "shown", "Shown", protected=False, now=now)
+    lookups.found(lookups.of_name("shown"), CHAT, now)
+    lookups.forget(now + 600 + 1200 + 86_400)
+    lookups.failed(key, RefusalReason.PERSON, now + 3 * 86_400)
+    assert lookups.get(key, now + 3 * 86_400 + 1200).reason is RefusalReason.PERSON, "it is as it was"
+    lookups.forget(now + 9 * 86_400)
+    lookups.failed(key, RefusalReason.PERSON, now + 9 * 86_400)
+    assert lookups.get(key, now + 9 * 86_400 + 600).reason is None, "that was its first time again"
+    assert lookups.get(lookups.of_name("SHOWN"), now).source_id == CHAT, "what was found is kept"
 
 
 def test_an_invitation_is_believed_for_an_hour() -> None:
@@ -193,8 +224,12 @@ def test_an_invitation_is_believed_for_an_hour() -> None:
     lookups.found(key, CHAT, NOW, asks=True)
     assert lookups.get(key, NOW + 3599) == lookups.LookupInfo(CHAT, None, trusted=True, asks=True)
     assert lookups.get(key, NOW + 3600) == lookups.LookupInfo(CHAT, None, trusted=False, asks=True)
+    other = lookups.of_invitation("another")
+    sources.remember(OTHER_CHAT, None, "Private", protected=False, now=NOW)
+    lookups.found(other, OTHER_CHAT, NOW)
     lookups.doubt(CHAT)
-    assert not lookups.get(key, NOW).trusted
+    assert not lookups.get(key, NOW).trusted and lookups.get(other, NOW).trusted
+    assert lookups.get(lookups.of_invitation("unknown"), NOW) == lookups.LookupInfo(None, None, False, False)
     assert "AbCdEfGh" not in key and key != lookups.of_invitation("abcdefgh")
 
 

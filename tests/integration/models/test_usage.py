@@ -21,12 +21,12 @@ from hypothesis.stateful import (
 from config.plans import Limit
 from models import database
 from models.errors import LeaseLost
-from models.jobs import queue, usage
+from models.jobs import batches, queue, usage
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import ENDED, JobState
 from models.tables import TABLES, Job, Usage
 from tests.examples import slow
-from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, recover
+from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, new_batch, recover
 
 TOMORROW = "2027-01-16"
 
@@ -118,6 +118,30 @@ def test_an_edited_posts_reservation_replaces_the_first(store: None) -> None:
     assert used() == {"photo": 2, "video": 1}
     assert isinstance(usage.reserve(job, 1, {"photo": 4}, limits, TODAY, NOW), usage.Refused)
     assert used() == {}
+
+
+def test_of_two_kinds_that_are_refused_the_size_is_named(store: None) -> None:
+    limits = {"photo": Limit(1, "day"), "video": Limit(3, "all")}
+    needs, room = usage.Needs({"photo": 2, "video": 1}, {"photo": 5, "video": 99}), usage.Room(limits, TODAY, 50)
+    refused = usage.reserve_post(running_job("a"), 1, needs, room, NOW)
+    assert isinstance(refused, usage.Refused)
+    assert (refused.kind, refused.size, refused.missing) == ("video", 99, 0), "one pack alone brings nothing"
+    alone = usage.reserve_post(running_job("b"), 1, usage.Needs({"photo": 3}), room, NOW)
+    assert isinstance(alone, usage.Refused) and (alone.kind, alone.size, alone.missing) == ("photo", None, 2)
+    largest = usage.reserve_post(running_job("c"), 1, usage.Needs({"video": 1}, {"video": 50}), room, NOW)
+    assert isinstance(largest, usage.Reserved)
+
+
+def test_a_batch_has_used_what_its_deliveries_have(store: None) -> None:
+    first, second = (batches.enqueue(new_batch(each, str(each), ("a", "b", "c")), 99, NOW) for each in (1, 2))
+    assert isinstance(first, batches.BatchInfo) and isinstance(second, batches.BatchInfo)
+    for _ in range(6):
+        job = claim("worker", per_customer=99)
+        usage.reserve(job.id, job.user_id, {"photo": 2}, {"photo": Limit.UNLIMITED}, TODAY, NOW)
+        if job.user_id == 1:
+            queue.finish(job.id, "worker", queue.Delivered(), NOW)
+    assert usage.of_batch(first.id) == {"photo": 6}
+    assert usage.of_batch(second.id) == {}, "what is on its way is not used yet"
 
 
 @pytest.mark.parametrize("end", [queue.refuse, queue.fail])
