@@ -175,7 +175,9 @@ def test_the_person_goes_and_the_ledger_stays(penelope: int) -> None:
     assert payments.audit() == []
     assert (usage.left(penelope, FREE, usage.day_of(NOW, UTC)), usage.total(penelope)) == left, "no second free videos"
     assert (Job.select().count(), Batch.select().count()) == (0, 0)
-    assert User.get_by_id(penelope).erased_at == NOW + 1
+    left = User.get_by_id(penelope)
+    assert (left.first_name, left.username, left.language_code, left.language) == ("", None, None, None)
+    assert (left.accepted_terms_at, left.reminders, left.erased_at) == (None, False, NOW + 1)
     assert User.get_by_id(78).referred_by is None
     assert users.totals(NOW).users == 1
 
