@@ -236,7 +236,7 @@ def test_what_is_being_sent_is_forgotten_when_it_has_ended(penelope: int) -> Non
     queue.delivering(job.id, "w", NOW)
     (random_id,) = queue.plan_messages(job.id, 1, NOW)
 
-    assert not privacy.erase(penelope, UTC, NOW + 1, secret_key="key"), "she hears when it has ended"
+    assert privacy.erase(penelope, UTC, NOW + 1, secret_key="key"), "all that can be deleted now"
     assert queue.get(job.id).state == "delivering"
     privacy.finish(UTC, NOW + 2)
     assert queue.get(job.id).state == "delivering"
