@@ -319,7 +319,7 @@ def test_another_account_knows_no_chat_of_the_first(without: Settings) -> None:
 # What Telegram says
 
 
-def test_who_connects_reads_unless_somebody_has_decided_otherwise(without: Settings) -> None:
+def test_who_connects_reads_unless_somebody_decided_otherwise(without: Settings) -> None:
     first, second = add(ANA, without), add(BEA, without)
     pool.lost(first, AccountState.REVOKED, "AUTH_KEY_UNREGISTERED", NOW)
     pool.connected(first, Person(11, "Ana María", "maria"), NOW + 5)

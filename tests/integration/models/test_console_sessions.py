@@ -66,7 +66,7 @@ def test_a_link_ends_by_itself_and_is_deleted() -> None:
     assert ConsoleLink.select().count() == 2
 
 
-def test_who_is_not_of_the_team_gets_no_session_and_keeps_the_link() -> None:
+def test_who_is_not_of_the_team_gets_no_session() -> None:
     link = console_sessions.make_link(ANA, NOW)
     with pytest.raises(ActRefused):
         console_sessions.enter(link, BROWSER, NOW)
