@@ -74,11 +74,11 @@ class Handling:
         return Context(self.deps, user, translator(user.language), message_id, now, key, **more)
 
     async def say(
-        self, user_id: int, text: str, message_id: int | None = None, reply_to: int | None = None
+        self, user_id: int, text: str | None, message_id: int | None = None, reply_to: int | None = None, **more: Any
     ) -> list[Screen]:
         """Handle a message; what its sender read then."""
         message_id = next(_messages) if message_id is None else message_id
-        sent = Message(id=message_id, text=text, reply_to_message_id=reply_to)  # type: ignore[arg-type]
+        sent = Message(id=message_id, text=text, reply_to_message_id=reply_to, **more)  # type: ignore[arg-type]
         before = len(self.said.screens)
         await handlers.message(self.context(user_id, message_id, f"message {user_id} {message_id}"), sent)
         return self._read(user_id, before)

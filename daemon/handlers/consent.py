@@ -9,9 +9,16 @@ from models.promotion.consent import Answer, Place
 async def quiet(context: Context) -> None:
     """``/quiet``, or the button under news: no more of it, at once."""
     place = Place.NEWS if context.key.startswith("button") else Place.COMMAND
-    screen = screens.quiet(context.t)
+    screen = screens.quiet(context.t, place)
     await _keep(context, Answer.NO, place, screen.text)
     await context.show(screen)
+
+
+async def again(context: Context) -> None:
+    """[News again], under what they read when they wanted no more of it."""
+    place = Place.NEWS if context.argument == Place.NEWS else Place.COMMAND
+    await _keep(context, Answer.YES, place, screens.quiet(context.t, place).text)
+    await context.show(screens.welcome(context.t))
 
 
 async def accept(context: Context) -> None:
@@ -31,4 +38,4 @@ async def _keep(context: Context, answer: Answer, place: Place, words: str) -> N
 
 
 COMMANDS = {"quiet": quiet}
-BUTTONS = {screens.QUIET: quiet, screens.YES: accept, screens.NO: decline}
+BUTTONS = {screens.QUIET: quiet, screens.AGAIN: again, screens.YES: accept, screens.NO: decline}

@@ -3,8 +3,9 @@
 from config.texts import Texts
 from daemon.screens import keyboard
 from daemon.telegram.screen import Button, Screen
+from models.promotion.consent import Place
 
-YES, NO, QUIET = "news_yes", "news_no", "quiet"
+YES, NO, QUIET, AGAIN = "news_yes", "news_no", "quiet", "news_again"
 
 
 def offer(t: Texts) -> Screen:
@@ -31,11 +32,11 @@ def declined(t: Texts) -> Screen:
     return Screen(t.gettext("All right, no news. I will not ask again."), ((keyboard.home(t),),))
 
 
-def quiet(t: Texts) -> Screen:
-    """The customer gets no more news."""
+def quiet(t: Texts, place: Place) -> Screen:
+    """The customer gets no more news, as they said at that place."""
     return Screen(
         t.gettext("🔕 You get no more news from me. What concerns your own links, payments and plan I still tell you."),
-        ((Button(t.gettext("📣 News again"), YES), keyboard.home(t)),),
+        ((Button(t.gettext("📣 News again"), f"{AGAIN}:{place}"), keyboard.home(t)),),
     )
 
 

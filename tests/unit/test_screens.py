@@ -75,6 +75,7 @@ from models.money.vouchers.contents import Content
 from models.promotion.broadcasts import BroadcastInfo, BroadcastState, Wrong
 from models.promotion.codes import CodeInfo, Fault, Found, Kind
 from models.promotion.complaints import ComplaintInfo, Decision
+from models.promotion.consent import Place
 from models.promotion.recipients import RecipientState
 from models.promotion.referrals import Arrival, Standing
 from models.promotion.segments import Segment, SegmentKind
@@ -415,7 +416,8 @@ def accounts_screens(t: Texts) -> Iterator[Screen]:
 
 def for_many(t: Texts) -> Iterator[Screen]:
     """News as customers and its admin see them."""
-    yield from (say(t) for say in (consent.offer, consent.welcome, consent.declined, consent.quiet))
+    yield from (say(t) for say in (consent.offer, consent.welcome, consent.declined))
+    yield consent.quiet(t, Place.NEWS)
     states: dict[str, int] = {state: 7 for state in RecipientState}
     for state in BroadcastState:
         for why in ("", "media_gone", "restored"):
