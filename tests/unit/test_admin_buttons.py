@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from daemon.context import Context
-from daemon.handlers import BUTTONS, broadcasts, code_making, complaints, customers, start
+from daemon.handlers import BUTTONS, accounts, broadcasts, code_making, complaints, console, customers, start
 from models import acts
 from models.users import UserInfo
 
 ADMIN, CUSTOMER, HELPER = 1, 2, 3
+OF_ADMINS = [*broadcasts.BUTTONS, *complaints.BUTTONS, *code_making.BUTTONS, *accounts.BUTTONS, "plans_undo"]
+OF_THE_TEAM = [*customers.BUTTONS, *OF_ADMINS, *console.BUTTONS]
 
 
 def context(user_id: int, argument: str, calls: list[Any] | None = None) -> Context:
@@ -24,7 +26,7 @@ def context(user_id: int, argument: str, calls: list[Any] | None = None) -> Cont
     return Context(deps, user, unused, 1, 1, "key", argument)
 
 
-@pytest.mark.parametrize("name", [*customers.BUTTONS, *broadcasts.BUTTONS, *complaints.BUTTONS, *code_making.BUTTONS])
+@pytest.mark.parametrize("name", OF_THE_TEAM)
 async def test_a_forged_button_of_admins_shows_home(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[int] = []
 
@@ -36,7 +38,7 @@ async def test_a_forged_button_of_admins_shows_home(name: str, monkeypatch: pyte
     assert shown == [CUSTOMER]
 
 
-@pytest.mark.parametrize("name", ["refund_ask", "refund_now", *broadcasts.BUTTONS, *complaints.BUTTONS])
+@pytest.mark.parametrize("name", ["refund_ask", "refund_now", *OF_ADMINS])
 async def test_a_helpers_forged_button_is_refused_and_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[int] = []
     calls: list[Any] = []

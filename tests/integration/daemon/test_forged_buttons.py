@@ -14,16 +14,18 @@ from models.event_kinds import JobHeld
 from models.jobs import batches, holding, queue
 from models.jobs.batches import BatchInfo
 from models.money import payments, subscriptions
+from models.promotion import codes
+from models.promotion.codes import CodeInfo
 from models.tables import TABLES, User
 from tests import purchases
 from tests.handling import Handling, handling
 from tests.integration.models.test_persons_schema import persons_columns
-from tests.store import OVER, PLANS, claim, customers, enqueue, new_batch
+from tests.store import OVER, PLANS, PREMIUM, claim, customers, enqueue, new_batch
 
 OWNER, STRANGER = 501, 502
 LINKS = ("https://t.me/channel/1", "https://t.me/channel/2")
 ONLY_THE_OWNERS = ("t.me/channel/", "charge-", "I-owner")
-"""What stands in the owner's rows and in nobody else's: links, numbers of payments."""
+"""What stands in the owner's rows and in nobody else's: links, numbers of payments. Their gift's code is another."""
 
 
 @pytest.fixture
@@ -35,9 +37,17 @@ async def handled(database_file: Path) -> AsyncIterator[Handling]:
 
 def paid(bought: Article, **more: Any) -> purchases.OrderInfo:
     now = int(time.time())
-    order = purchases.order(OWNER, bought, now=now)  # type: ignore[arg-type]
-    payments.settle(purchases.fact(order, now, **more), now)
+    order = purchases.order(OWNER, bought, now=now, **more)  # type: ignore[arg-type]
+    payments.settle(purchases.fact(order, now), now)
     return order
+
+
+def gift() -> CodeInfo:
+    """A gift that the owner bought and nobody has taken."""
+    if not codes.unopened_of(OWNER):
+        paid(PREMIUM, purpose="gift")
+    (found,) = codes.unopened_of(OWNER)
+    return found
 
 
 def renewal() -> int:
@@ -80,7 +90,7 @@ def held_batch() -> int:
 def owners_rows() -> set[int]:
     """Rows with which every button that takes one would do something for the owner."""
     paid(PLANS.packs_on_sale()[0])
-    rows = {held_link(), held_batch(), batch("waiting batch"), enqueue(OWNER, "waiting").id, renewal()}
+    rows = {held_link(), held_batch(), batch("waiting batch"), enqueue(OWNER, "waiting").id, renewal(), gift().id}
     return rows | {each.id for each in payments.history_of(OWNER)}
 
 
@@ -100,10 +110,11 @@ async def test_a_row_of_another_customer_is_left_alone(handled: Handling, name: 
     rows = owners_rows()
     before = state_of(OWNER)
     assert {"job", "batch", "payment", "subscription", "order"} <= before.keys()
+    secrets = (*ONLY_THE_OWNERS, gift().text)
     arguments = {*map(str, rows), str(OWNER), *(f"premium:{row}" for row in rows), *(f"video_1:{row}" for row in rows)}
     for argument in sorted(arguments | {f"{OWNER}:1:1", "I-owner", "all"}):
         for screen in await handled.press(STRANGER, f"{name}:{argument}", message_id=7):
-            assert not [word for word in ONLY_THE_OWNERS if word in f"{screen.text} {screen.keyboard}"], argument
+            assert not [word for word in secrets if word in f"{screen.text} {screen.keyboard}"], argument
     assert state_of(OWNER) == before
 
 

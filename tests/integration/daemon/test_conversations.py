@@ -1,0 +1,168 @@
+"""Who hears what is written through the bot, where there are several admins, and what is not passed on to anybody."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pyrogram.enums import MessageMediaType
+
+from config.texts import translator
+from config.units import DAY_S
+from daemon.outbox_worker import OutboxWorker
+from daemon.screens import notices
+from daemon.screens.operator import broadcasts as news
+from daemon.screens.operator import customers
+from models import conversations
+from models.event_kinds import EventKind
+from models.jobs import queue
+from models.promotion import broadcasts
+from models.tables import CustomerNote, Event, Relay
+from tests.handling import ADMIN, SECOND_ADMIN, Handling, handling
+from tests.store import customers as known
+
+CUSTOMER = 701
+T = translator("en")
+
+
+@pytest.fixture
+async def handled(database_file: Path) -> AsyncIterator[Handling]:
+    known(CUSTOMER, ADMIN, SECOND_ADMIN)
+    async with handling(database_file) as built:
+        yield built
+
+
+def relayed() -> list[tuple[int, int, str]]:
+    """Who was to hear what from whom, in this order."""
+    rows = Event.select().where(Event.kind == EventKind.MESSAGE_RELAYED).order_by(Event.id)
+    return [(row.user_id, row.payload["sender"], row.payload["text"]) for row in rows]
+
+
+async def told(handled: Handling) -> int:
+    """Tell what is due; the message that told it, which somebody may answer."""
+    deps = handled.deps
+    await OutboxWorker(deps.settings.admin_ids, deps.notifier, deps.database, deps.wakeup).flush()
+    return handled.said.newest
+
+
+async def written_to(handled: Handling, admin: int, text: str) -> int:
+    """An admin has written to the customer; the message that the customer got, a minute ago."""
+    await handled.say(admin, f"/say {CUSTOMER} {text}")
+    message_id = await told(handled)
+    Relay.update(at=Relay.at - 60).execute()
+    return message_id
+
+
+async def test_each_admin_hears_the_answers_to_what_they_wrote(handled: Handling) -> None:
+    first = await written_to(handled, ADMIN, "one")
+    second = await written_to(handled, SECOND_ADMIN, "two")
+    await handled.say(CUSTOMER, "to the first", reply_to=first)
+    await handled.say(CUSTOMER, "to the second", reply_to=second)
+    await handled.say(CUSTOMER, "to whoever wrote last")
+    assert relayed()[2:] == [
+        (ADMIN, CUSTOMER, "to the first"),
+        (SECOND_ADMIN, CUSTOMER, "to the second"),
+        (SECOND_ADMIN, CUSTOMER, "to whoever wrote last"),
+    ]
+
+
+async def test_three_texts_in_a_row_are_three_messages(handled: Handling) -> None:
+    await written_to(handled, ADMIN, "Does it work?")
+    for text in ("It does.", "But slowly.", "Since Monday."):
+        (answer,) = await handled.say(CUSTOMER, text)
+        assert answer == customers.answer_sent(T)
+    assert [text for *_, text in relayed()[1:]] == ["It does.", "But slowly.", "Since Monday."]
+
+
+async def test_a_conversation_ends_after_a_day(handled: Handling) -> None:
+    to = await written_to(handled, ADMIN, "Does it work?")
+    handled.later = DAY_S + 60
+    assert await handled.say(CUSTOMER, "It does.") == [notices.guidance(T)]
+    assert len(relayed()) == 1
+    # But an answer to that very message still finds its way
+    await handled.say(CUSTOMER, "It does.", reply_to=to)
+    assert len(relayed()) == 2
+
+
+async def test_commands_and_links_are_no_answers(handled: Handling) -> None:
+    to = await written_to(handled, ADMIN, "Does it work?")
+    await handled.say(CUSTOMER, "/start", reply_to=to)
+    await handled.say(CUSTOMER, "https://t.me/channel/5")
+    assert len(relayed()) == 1
+    assert [job.link for job in queue.waiting(CUSTOMER)] == ["https://t.me/channel/5"]
+
+
+async def test_an_answer_to_a_customer_is_no_news(handled: Handling) -> None:
+    await written_to(handled, ADMIN, "Does it work?")
+    await handled.say(CUSTOMER, "It does not.")
+    to = await told(handled)
+    # Given the admin has begun to write news
+    await handled.say(ADMIN, "/broadcast")
+    draft = broadcasts.last_draft(ADMIN)
+    assert draft is not None
+    # When they answer the customer, use a command, and another admin writes something
+    await handled.say(ADMIN, "Try again now.", reply_to=to)
+    await handled.say(ADMIN, "/income")
+    (answer,) = await handled.say(SECOND_ADMIN, "The weather is fine today")
+    # Then each goes where it belongs, and the next text alone is for the draft
+    assert relayed()[-1] == (CUSTOMER, ADMIN, "Try again now.")
+    assert answer == notices.guidance(T) and broadcasts.get(draft.id) == draft
+    assert await handled.say(ADMIN, "News") == [news.not_news(T, too_long=False)], "this one is of no kind of message"
+
+
+async def test_whoever_left_the_team_speaks_for_it_no_more(handled: Handling, database_file: Path) -> None:
+    to = await written_to(handled, SECOND_ADMIN, "Does it work?")
+    await handled.say(CUSTOMER, "It does.", reply_to=to)
+    answer = await told(handled)
+    async with handling(database_file, ADMIN_IDS=str(ADMIN)) as later:
+        await later.say(CUSTOMER, "Are you there?", reply_to=to)
+        await later.say(CUSTOMER, "Are you there?")
+        await later.say(SECOND_ADMIN, "I am", reply_to=answer)
+    assert len(relayed()) == 2
+
+
+@pytest.mark.parametrize("text", [None, "", "  \n "])
+async def test_what_is_no_text_is_not_passed_on(handled: Handling, text: str | None) -> None:
+    to = await written_to(handled, ADMIN, "Does it work?")
+    media = MessageMediaType.PHOTO if text is None else None
+    assert await handled.say(CUSTOMER, text, reply_to=to, media=media) == [customers.nothing_to_say(T)]
+    assert len(relayed()) == 1
+
+
+async def test_what_does_not_fit_is_not_passed_on(handled: Handling) -> None:
+    to = await written_to(handled, ADMIN, "Does it work?")
+    longest = "x" * conversations.LONGEST
+    for writer, target in ((CUSTOMER, to), (ADMIN, None)):
+        said = f"/say {CUSTOMER} {longest}x" if target is None else f"{longest}x"
+        assert await handled.say(writer, said, reply_to=target) == [customers.too_long(T, conversations.LONGEST)]
+    assert len(relayed()) == 1
+    await handled.say(CUSTOMER, longest, reply_to=to)
+    assert relayed()[1:] == [(ADMIN, CUSTOMER, longest)]
+
+
+async def test_too_much_is_not_passed_on(handled: Handling) -> None:
+    await written_to(handled, ADMIN, "Does it work?")
+    most = conversations.FROM_CUSTOMER.spans[0].count
+    answers = [await handled.say(CUSTOMER, str(number)) for number in range(most + 2)]
+    assert answers[:most] == [[customers.answer_sent(T)]] * most and answers[most:] == [[], []]
+    assert len(relayed()) == 1 + most
+
+
+async def test_a_customer_who_is_not_known_is_not_written_to(handled: Handling) -> None:
+    (answer,) = await handled.say(ADMIN, "/say 999999 hello")
+    assert "999999" in answer.text and relayed() == []
+    (usage,) = await handled.say(ADMIN, f"/say {CUSTOMER}")
+    assert "Usage" in usage.text
+    for button in ("say_ask:999999", "note_ask:x"):
+        assert await handled.press(ADMIN, button, message_id=7) == []
+    assert not Relay.select().where(Relay.chat_id == ADMIN).exists()
+
+
+async def test_a_note_is_the_admins_alone(handled: Handling) -> None:
+    await handled.press(ADMIN, f"note_ask:{CUSTOMER}", message_id=7)
+    prompt = handled.said.newest
+    await handled.say(SECOND_ADMIN, "of somebody else", reply_to=prompt)
+    await handled.say(ADMIN, "pays late", reply_to=prompt)
+    (note,) = CustomerNote.select().where(CustomerNote.user == CUSTOMER)
+    assert (note.text, note.by) == ("pays late", ADMIN)
+    assert relayed() == [] and int(time.time()) - note.at < 60
