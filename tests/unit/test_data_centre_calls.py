@@ -1,17 +1,34 @@
 """How a call to a data centre ends where it has no result."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyrogram import raw
-from pyrogram.errors import AuthBytesInvalid, AuthKeyUnregistered, FloodPremiumWait, FloodWait, LimitInvalid, RPCError
+from pyrogram.errors import (
+    AuthBytesInvalid,
+    AuthKeyUnregistered,
+    FloodPremiumWait,
+    FloodWait,
+    InternalServerError,
+    LimitInvalid,
+    RPCError,
+    ServiceUnavailable,
+)
 
 from daemon.transfer.datacentres import pool as pools
 from daemon.transfer.datacentres import transport
-from daemon.transfer.datacentres.pool import MAX_PAUSE_S, DataCentrePool, PoolLimits
+from daemon.transfer.datacentres.pool import (
+    IDLE_S,
+    MAX_PAUSE_S,
+    MAX_SERVER_ERRORS,
+    MAX_TRIES,
+    DataCentrePool,
+    PoolLimits,
+)
 from daemon.transfer.datacentres.sessions import AuthKeyRefused, ConnectionLost, NotCarriedOut, Opener
 from daemon.transfer.errors import AccountAway, FloodWaitTooLong, ResponseTimeout
 
@@ -146,3 +163,146 @@ async def test_an_address_that_does_not_answer(is_silent: bool, monkeypatch: pyt
         await connection.connect(("192.0.2.1", 443))
     with pytest.raises(ConnectionResetError):
         await connection.send(b"word")
+
+
+# Calls that wait for each other
+
+
+class Slow(Session):
+    """Answers each call when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(b"a")
+        self.asked: list[Any] = []
+        self.answers: dict[Any, asyncio.Event] = {}
+
+    async def request(self, *call: object) -> Any:
+        _, body, *_ = call
+        self.asked.append(body)
+        await self.answers.setdefault(body, asyncio.Event()).wait()
+        return ALL_WELL
+
+
+def one_at_a_time(session: Session) -> DataCentrePool:
+    opener: Any = Opening(session)
+    return DataCentrePool(opener, 2, PoolLimits(calls_start=1, calls_high=1, calls_per_session=4))
+
+
+def begin(calls: DataCentrePool, body: Any) -> "asyncio.Task[Any]":
+    return asyncio.create_task(calls.request(raw.functions.upload.GetFile, body, 1))
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_calls_are_made_in_their_order() -> None:
+    session = Slow()
+    calls = one_at_a_time(session)
+    tasks = [begin(calls, body) for body in "abc"]
+    await settled()
+    for number, body in enumerate("abc", 1):
+        assert session.asked == list("abc"[:number])
+        session.answers[body].set()
+        await settled()
+    assert await asyncio.gather(*tasks) == [ALL_WELL] * 3
+
+
+async def test_a_call_that_gives_up_waiting_takes_no_place() -> None:
+    session = Slow()
+    calls = one_at_a_time(session)
+    first, second, third, fourth = (begin(calls, body) for body in "abcd")
+    await settled()
+    second.cancel()
+    await settled()
+    assert session.asked == ["a"], "the first is under way still"
+    session.answers["a"].set()
+    await settled()
+    assert session.asked == ["a", "c"]
+    for body in "cd":
+        session.answers.setdefault(body, asyncio.Event()).set()
+    assert await asyncio.gather(first, third, fourth) == [ALL_WELL] * 3
+
+
+async def test_a_call_that_gives_up_at_its_turn_passes_it_on() -> None:
+    session = Slow()
+    calls = one_at_a_time(session)
+
+    async def first() -> None:
+        await calls.request(raw.functions.upload.GetFile, "a", 1)  # type: ignore[arg-type]
+        second.cancel()  # it has the place by now, and has not heard so
+
+    leading = asyncio.create_task(first())
+    await settled()
+    second, third = (begin(calls, body) for body in "bc")
+    await settled()
+    session.answers["a"].set()
+    await settled()
+    assert session.asked == ["a", "c"] and second.cancelled()
+    session.answers["c"].set()
+    await asyncio.gather(leading, third)
+
+
+# How often a call is tried
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits."""
+
+    async def sleep(_: float) -> None:
+        """No time at all."""
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_server_with_a_fault_is_asked_again_so_often() -> None:
+    faults = [ServiceUnavailable() if number % 2 else InternalServerError() for number in range(MAX_SERVER_ERRORS)]
+    assert await move(pool(Session(b"a", *faults[1:], ALL_WELL))) is ALL_WELL
+    with pytest.raises((ServiceUnavailable, InternalServerError)):
+        await move(pool(Session(b"a", *faults, ALL_WELL)))
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_several_sessions_of_one_refused_login_are_one_refusal() -> None:
+    refusal = AuthKeyUnregistered()
+    assert await move(pool(Session(b"a", refusal), Session(b"a", refusal), Session(b"b", ALL_WELL))) is ALL_WELL
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_call_goes_on_while_nothing_is_answered() -> None:
+    silence = [TimeoutError()] * (2 * MAX_TRIES)
+    assert await move(pool(Session(b"a", *silence, ALL_WELL))) is ALL_WELL
+
+
+async def test_a_call_that_alone_is_not_answered_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(b"a", *[TimeoutError(), ALL_WELL] * (MAX_TRIES + 1), ALL_WELL)
+    calls, tries = pool(session), 0
+
+    async def another_call(_: float) -> None:
+        nonlocal tries
+        tries += 1
+        await move(calls)
+
+    monkeypatch.setattr(asyncio, "sleep", another_call)
+    with pytest.raises(ResponseTimeout):
+        await move(calls)
+    assert tries == MAX_TRIES, "after each but the last miss another call is answered"
+
+
+async def test_sessions_that_nobody_uses_are_closed() -> None:
+    session = Slow()
+    calls = one_at_a_time(session)
+    called = begin(calls, "a")
+    await settled()
+    later = time.monotonic() + IDLE_S + 1
+    await calls.close_idle(later)
+    assert not session.is_stopped, "a call is under way"
+    session.answers["a"].set()
+    assert await called is ALL_WELL
+    await calls.close_idle(time.monotonic() + IDLE_S / 2)
+    assert not session.is_stopped
+    await calls.close_idle(later)
+    assert session.is_stopped

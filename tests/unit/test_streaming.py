@@ -98,3 +98,92 @@ async def test_a_small_file_is_refused_as_a_large_one_is(error: TransferError) -
     streaming = Stream(refusing, refusing, HOME, Budget(BUDGET * PIECE))
     with pytest.raises(type(error)):
         await streaming.save(Upload(PIECE), memoryview(bytes(PIECE)))
+
+
+# The budget itself
+
+
+class Holder:
+    """Whoever holds some of a budget until they are told to give it back."""
+
+    def __init__(self, budget: Budget, size: int) -> None:
+        self.holds, self._done = False, asyncio.Event()
+        self.task = asyncio.create_task(self._hold(budget, size))
+
+    async def _hold(self, budget: Budget, size: int) -> None:
+        async with budget.hold(size):
+            self.holds = True
+            await self._done.wait()
+
+    async def give_back(self) -> None:
+        self._done.set()
+        await settled()
+
+
+async def settled() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def holders(budget: Budget, *sizes: int) -> list[Holder]:
+    found = [Holder(budget, size) for size in sizes]
+    await settled()
+    return found
+
+
+def held(found: list[Holder]) -> list[int]:
+    """Which of them hold what they wanted, or held it."""
+    return [number for number, each in enumerate(found) if each.holds]
+
+
+async def test_a_budget_is_shared_in_the_order_of_asking() -> None:
+    budget = Budget(10)
+    found = await holders(budget, 6, 4, 7, 1)
+    assert held(found) == [0, 1], "who wants little waits behind who wants much"
+    await found[1].give_back()
+    assert held(found) == [0, 1]
+    await found[0].give_back()
+    assert held(found) == [0, 1, 2, 3]
+    await ended(*(each.task for each in found))
+    (whole,) = await holders(budget, 10)
+    assert whole.holds, "all came back"
+    await ended(whole.task)
+
+
+async def test_whoever_wants_more_than_there_is_gets_all() -> None:
+    found = await holders(Budget(10), 99, 1)
+    assert held(found) == [0]
+    await found[0].give_back()
+    assert held(found) == [0, 1]
+    await ended(found[1].task)
+
+
+async def test_whoever_gives_up_waiting_takes_nothing() -> None:
+    budget = Budget(10)
+    found = await holders(budget, 10, 8, 2)
+    found[1].task.cancel()
+    await settled()
+    assert held(found) == [0]
+    await found[0].give_back()
+    assert held(found) == [0, 2]
+    (rest,) = await holders(budget, 8)
+    (more,) = await holders(budget, 1)
+    assert rest.holds and not more.holds
+    await ended(found[2].task, rest.task, more.task)
+
+
+async def test_whoever_gives_up_when_it_is_theirs_gives_it_back() -> None:
+    budget, done = Budget(10), asyncio.Event()
+
+    async def first() -> None:
+        async with budget.hold(10):
+            await done.wait()
+        second.task.cancel()  # it is theirs by now, and they have not heard so
+
+    leading = asyncio.create_task(first())
+    await settled()
+    second, third = await holders(budget, 10, 10)
+    done.set()
+    await settled()
+    assert not second.holds and third.holds
+    await ended(leading, second.task, third.task)
