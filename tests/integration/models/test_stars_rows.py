@@ -3,10 +3,12 @@
 import pytest
 from pyrogram import raw
 
+from config.plans import Plan
 from daemon import stars
 from models import users
 from models.money import orders, payments, subscriptions
 from models.money.subscriptions import SubscriptionState
+from models.tables import Event
 from tests import purchases
 from tests.purchases import DAY, MONTH, MONTHLY, NOW
 
@@ -75,3 +77,49 @@ def test_a_renewed_subscription_does_not_end() -> None:
     payments.settle(purchases.fact(order, at=NOW + MONTH, period_end=NOW + 2 * MONTH), NOW + MONTH)
     stars.end_lapsed(NOW + MONTH + DAY + 1)
     assert subscriptions.active(user_id, MONTHLY.code)
+
+
+# What a customer does in Telegram's own settings
+
+
+def renewing(user_id: int, plan: Plan) -> orders.OrderInfo:
+    """A paid order that renews."""
+    order = purchases.order(user_id, plan)
+    payments.settle(purchases.fact(order, period_end=NOW + MONTH), NOW)
+    return order
+
+
+def told(payload: bytes, **changes: bool) -> raw.types.UpdateBotStarsSubscription:
+    return raw.types.UpdateBotStarsSubscription(user_id=1, payload=payload, qts=0, **changes)
+
+
+def states(user_id: int) -> dict[int, SubscriptionState]:
+    return {each.order_id: each.state for each in subscriptions.of(user_id)}
+
+
+def test_a_renewal_ended_or_resumed_at_telegram_is_that_of_its_order() -> None:
+    user_id = purchases.customer()
+    order, other = renewing(user_id, MONTHLY), renewing(user_id, purchases.plan("yearly", 2, renews=True))
+    payload = order.public_id.encode()
+    for update, state in (
+        (told(payload), SubscriptionState.CANCELLED),
+        (told(payload, restored=True), SubscriptionState.ACTIVE),
+    ):
+        stars._record_subscription_update(update, NOW + 60)
+        assert states(user_id) == {order.id: state, other.id: SubscriptionState.ACTIVE}
+
+
+def test_a_renewal_that_could_not_be_paid_is_told_and_not_ended() -> None:
+    user_id = purchases.customer()
+    order = renewing(user_id, MONTHLY)
+    stars._record_subscription_update(told(order.public_id.encode(), payment_failed=True), NOW + 60)
+    assert [row.user_id for row in Event.select().where(Event.kind == "subscription_payment_failed")] == [user_id]
+    assert states(user_id)[order.id] is not SubscriptionState.CANCELLED
+
+
+def test_news_of_an_unknown_renewal_change_none() -> None:
+    user_id = purchases.customer()
+    order = renewing(user_id, MONTHLY)
+    for payload in (b"nobody knows this", b"\xff\xfe"):
+        stars._record_subscription_update(told(payload), NOW + 60)
+    assert states(user_id) == {order.id: SubscriptionState.ACTIVE}

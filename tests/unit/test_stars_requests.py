@@ -1,0 +1,202 @@
+"""What becomes of what is asked of Telegram about Stars, and of what it asks, where the answer is an error."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyrogram import raw
+from pyrogram.errors import (
+    BadRequest,
+    ChargeAlreadyRefunded,
+    FloodWait,
+    Forbidden,
+    InternalServerError,
+    RPCError,
+    ServiceUnavailable,
+    UserIdInvalid,
+)
+
+from config.texts import translator
+from daemon import stars
+from daemon.screens import checkout
+from daemon.stars import Stars
+from models.money import payments, provider_requests, subscriptions
+from models.money.orders import Verdict
+from models.money.provider_requests import RequestKind
+
+NOW = 1_800_000_000
+PAYMENT = SimpleNamespace(user_id=7, remote_id="stx-1", amount=500)
+SUBSCRIPTION = SimpleNamespace(user_id=7, remote_id="stx-2")
+
+
+class Books:
+    """The database: what was asked of it, and what it says."""
+
+    def __init__(self, answers: dict[Any, Any]) -> None:
+        self._answers = answers
+        self.kept: list[tuple[Any, ...]] = []
+
+    async def __call__(self, function: Callable[..., Any], *values: Any, **_: Any) -> Any:
+        if function in self._answers:
+            return self._answers[function]
+        self.kept.append((function, *values))
+        return None
+
+
+class Bot:
+    """Telegram: what it was asked, and what it answers."""
+
+    def __init__(self, answer: Exception | None = None) -> None:
+        self._answer = answer
+        self.asked: list[Any] = []
+
+    async def resolve_peer(self, user_id: int) -> int:
+        return user_id
+
+    async def invoke(self, _bot: object, query: Any, **_: Any) -> None:
+        self.asked.append(query)
+        if self._answer is not None:
+            raise self._answer
+
+
+def seller(bot: Bot, books: Any, monkeypatch: pytest.MonkeyPatch) -> Stars:
+    monkeypatch.setattr(stars, "invoke", bot.invoke)
+    telegram: Any = bot
+    wakeup: Any = SimpleNamespace(wake=lambda: None)
+    catalogue: Any = None
+    return Stars(telegram, books, wakeup, catalogue, secret="")
+
+
+def request(kind: RequestKind, attempts: int = 3) -> Any:
+    return SimpleNamespace(id=1, kind=kind, attempts=attempts, payment_id=2, subscription_id=3)
+
+
+def known(payment: Any = PAYMENT, subscription: Any = SUBSCRIPTION) -> Books:
+    return Books({payments.get: payment, subscriptions.get: subscription})
+
+
+class NotModified(BadRequest):
+    ID = "SUBSCRIPTION_NOT_MODIFIED"
+
+
+REFUND, CANCEL, RESUME = RequestKind.REFUND, RequestKind.CANCEL_SUBSCRIPTION, RequestKind.RESUME_SUBSCRIPTION
+
+
+@pytest.mark.parametrize("kind", [REFUND, CANCEL, RESUME])
+@pytest.mark.parametrize("error", [FloodWait(7200), InternalServerError(), ServiceUnavailable(), TimeoutError()])
+async def test_what_passes_is_tried_again(kind: RequestKind, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    books = known()
+    await seller(Bot(error), books, monkeypatch)._carry_out(request(kind), NOW)
+    assert books.kept == [(provider_requests.retry, 1, NOW + stars.retry_wait(3))]
+
+
+@pytest.mark.parametrize("kind", [REFUND, CANCEL, RESUME])
+@pytest.mark.parametrize("error", [UserIdInvalid(), Forbidden()])
+async def test_what_telegram_refuses_has_failed(
+    kind: RequestKind, error: RPCError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = known()
+    await seller(Bot(error), books, monkeypatch)._carry_out(request(kind), NOW)
+    ((function, request_id, reason, at),) = books.kept
+    assert (function, request_id, at) == (provider_requests.fail, 1, NOW)
+    assert reason == str(error.ID or error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(REFUND, "unknown_payment"), (CANCEL, "unknown_subscription"), (RESUME, "unknown_subscription")],
+)
+async def test_what_is_not_known_is_not_asked(kind: RequestKind, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot, books = Bot(), known(None, None)
+    await seller(bot, books, monkeypatch)._carry_out(request(kind), NOW)
+    assert bot.asked == [] and books.kept == [(provider_requests.fail, 1, reason, NOW)]
+
+
+async def test_nobody_is_refunded_whom_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    bot, books = Bot(), known(SimpleNamespace(user_id=None, remote_id="stx-1", amount=500))
+    await seller(bot, books, monkeypatch)._carry_out(request(REFUND), NOW)
+    assert bot.asked == [] and books.kept == [(provider_requests.fail, 1, "unknown_payment", NOW)]
+
+
+@pytest.mark.parametrize("answer", [None, ChargeAlreadyRefunded()])
+async def test_a_refund_is_recorded_also_where_it_was_made(
+    answer: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot, books = Bot(answer), known()
+    await seller(bot, books, monkeypatch)._carry_out(request(REFUND), NOW)
+    (asked,) = bot.asked
+    assert (asked.user_id, asked.charge_id) == (7, "stx-1")
+    assert books.kept == [
+        (payments.apply, [stars.refund_of("stx-1", 500, NOW)], NOW),
+        (provider_requests.finish, 1, "refunded", NOW),
+    ]
+
+
+@pytest.mark.parametrize("answer", [None, NotModified()])
+async def test_a_renewal_that_has_ended_is_recorded(answer: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot, books = Bot(answer), known()
+    await seller(bot, books, monkeypatch)._carry_out(request(CANCEL), NOW)
+    (asked,) = bot.asked
+    assert (asked.user_id, asked.charge_id, asked.restore) == (7, "stx-2", None)
+    assert books.kept == [
+        (stars._record_renewal, SUBSCRIPTION, False, NOW),
+        (provider_requests.finish, 1, "cancelled", NOW),
+    ]
+
+
+@pytest.mark.parametrize("answer", [None, NotModified()])
+async def test_a_renewal_that_may_go_on_is_not_said_to(
+    answer: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its customer switches it on, and an update tells so."""
+    bot, books = Bot(answer), known()
+    await seller(bot, books, monkeypatch)._carry_out(request(RESUME), NOW)
+    (asked,) = bot.asked
+    assert asked.restore is True
+    assert books.kept == [(provider_requests.finish, 1, "permitted", NOW)]
+
+
+# The question before a payment
+
+
+QUERY = raw.types.UpdateBotPrecheckoutQuery(query_id=9, user_id=7, payload=b"order", currency="XTR", total_amount=500)
+
+
+async def answered(books: Any, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> Any:
+    await seller(bot, books, monkeypatch)._answer_precheckout(QUERY)
+    (answer,) = bot.asked
+    assert answer.query_id == QUERY.query_id
+    return answer
+
+
+@pytest.mark.parametrize("reason", ["", "expired"])
+async def test_a_payment_goes_on_only_where_the_rows_allow_it(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    books = Books({stars.check_precheckout: (Verdict(not reason, reason), "es")})
+    answer = await answered(books, Bot(), monkeypatch)
+    assert answer.success is (None if reason else True)
+    assert answer.error == (checkout.refusal(translator("es"), reason) if reason else None)
+
+
+async def test_a_payment_that_cannot_be_looked_at_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("no such table")
+
+    answer = await answered(broken, Bot(), monkeypatch)
+    assert answer.success is None and answer.error == checkout.refusal(translator("en"), "fault")
+
+
+async def test_a_payment_is_refused_before_telegram_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stuck(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(stars, "ANSWER_TIMEOUT_S", 0.01)
+    answer = await answered(stuck, Bot(), monkeypatch)
+    assert answer.success is None and answer.error == checkout.refusal(translator("en"), "fault")
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), UserIdInvalid()])
+async def test_an_answer_that_is_lost_ends_nothing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    books = Books({stars.check_precheckout: (Verdict(True), "en")})
+    await answered(books, Bot(error), monkeypatch)
