@@ -133,7 +133,7 @@ async def test_a_login_that_is_refused_is_given_up(
     assert refused.library.deleted == deleted, "a bot logs in anew with its token; an account cannot"
 
 
-async def test_a_key_that_telegram_has_forgotten_is_told_by_its_session(watched: Making) -> None:
+async def test_a_key_that_telegram_forgot_is_told_by_its_session(watched: Making) -> None:
     forgotten = watched(TimeoutError(), None)
     receiver = asyncio.get_running_loop().create_future()
     receiver.set_exception(AuthKeyNotFound())
@@ -206,7 +206,7 @@ async def test_a_login_that_telegram_has_ended_is_lost(
     assert found.states == [state] and found.library.deleted == deleted
 
 
-async def test_a_key_that_is_forgotten_meanwhile_is_noticed_without_asking(probed: Callable[..., Any]) -> None:
+async def test_a_key_that_is_forgotten_meanwhile_is_noticed(probed: Callable[..., Any]) -> None:
     found = await probed()
     receiver = asyncio.get_running_loop().create_future()
     receiver.set_exception(AuthKeyNotFound())
@@ -338,7 +338,7 @@ async def test_the_bots_name_is_kept_once_it_is_up() -> None:
     assert shop.kept == [(notes.put, "bot", {"id": 5, "username": "shop_bot", "name": "Shop"})]
 
 
-async def test_a_frozen_account_is_recorded_and_is_up_anew_once_thawed() -> None:
+async def test_a_frozen_account_is_up_anew_once_thawed() -> None:
     shop = Shop()
     await shop.connections._frozen("2027-01-01")
     assert shop.kept == [("lost", AccountState.FROZEN, "2027-01-01")]
@@ -394,7 +394,7 @@ async def test_an_account_whose_login_ended_is_tried_again_later(error: Exceptio
     assert shop.seated == ["take", "wait", "leave"] and account.stops == 1 and account.rests == []
 
 
-async def test_an_account_in_whose_place_another_is_chosen_leaves_at_once() -> None:
+async def test_an_account_leaves_at_once_where_another_is_chosen() -> None:
     shop, account = Shop(), Account(None, OK)
     seat: Any = shop.connections.seat
     seat.changed = shop._note("changed")
@@ -403,7 +403,7 @@ async def test_an_account_in_whose_place_another_is_chosen_leaves_at_once() -> N
     assert account.stops == 1 and account.rests == [ConnectionState.STARTING]
 
 
-async def test_a_login_that_is_refused_and_has_not_ended_ends_the_daemon() -> None:
+async def test_a_login_refused_that_has_not_ended_ends_the_daemon() -> None:
     shop = Shop()
     account: Any = Account(LoginRefused("account", "why"), LOST)
     shop.connections.account = account

@@ -93,7 +93,7 @@ async def test_what_telegram_says_itself_ends_when_it_says_so(monkeypatch: pytes
     assert not await watched.look() and watched.incidents == {} and watched.heard == [None]
 
 
-async def test_another_account_begins_without_the_refusals_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_account_begins_without_the_last_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched({}, monkeypatch)
     watched.standing.refused(PeerFlood.ID)
     await watched.look()

@@ -178,7 +178,7 @@ def waits(working: Worker, seconds: float) -> Iterator[None]:
         yield
 
 
-async def test_an_account_that_is_up_and_refuses_is_waited_for_so_long(working: Worker) -> None:
+async def test_an_account_that_is_up_and_refuses_is_awaited_so_long(working: Worker) -> None:
     await working.end(AccountAway())
     for _ in waits(working, REFUSED_S):
         await working.end(AccountAway())
@@ -189,7 +189,7 @@ async def test_an_account_that_is_up_and_refuses_is_waited_for_so_long(working: 
     assert working.kept == [(queue.fail, JOB.id, RefusalReason.WAITED_TOO_LONG, NOW, {})]
 
 
-async def test_an_account_that_is_away_is_waited_for_longer_and_longer(working: Worker) -> None:
+async def test_an_account_that_is_away_is_asked_for_ever_more_rarely(working: Worker) -> None:
     working.is_up = False
     await working.end(TimeoutError())
     for _ in waits(working, REFUSED_S + BREAK_S):

@@ -151,10 +151,15 @@ def worker(
     post: Post,
     promote: Callable[[int, int], None] | None = None,
     wakeup: Wakeup | None = None,
+    *,
+    tells_sales: bool = True,
 ) -> OutboxWorker:
     """A worker that writes to nobody but *post*."""
     notifier = Notifier(configured, environment.catalogue(configured), database, post)
-    return OutboxWorker(configured.admin_ids, notifier, database, wakeup or Wakeup(Watcher()), promote=promote)
+    wakeup = wakeup or Wakeup(Watcher())
+    return OutboxWorker(
+        configured.admin_ids, notifier, database, wakeup, promote=promote, tells_sales=lambda: tells_sales
+    )
 
 
 async def test_a_commit_is_told_without_waiting_for_the_next_look(
@@ -268,17 +273,66 @@ async def test_every_admin_hears_of_every_event(database_file: Path, tmp_path: P
     assert post.heard or not kind.startswith(("admin", "incident", "shop", "digest"))
 
 
-async def test_many_sales_at_once_reach_every_admin(database_file: Path, tmp_path: Path) -> None:
-    sales = [payload for kind, payload in EVENTS if kind == "shop_notice"]
+def sales(number: int) -> None:
+    """So much was sold just now."""
+    sold = [payload for kind, payload in EVENTS if kind == "shop_notice"]
     with database.transaction():
-        for payload in (sales * outbox_worker.MANY_SALES)[: outbox_worker.MANY_SALES]:
+        for payload in (sold * number)[:number]:
             outbox.append(event_kinds.ShopNotice.read(payload), None, int(time.time()))
+
+
+async def told_to_admins(tmp_path: Path, post: Post, *, tells_sales: bool = True) -> None:
+    """Tell what is due, once, to three admins."""
     configured = settings.load(environment.minimal(tmp_path) | {"ADMIN_IDS": "1 2 3"}, None)
-    reader, post = Database(), Post({})
-    await worker(configured, reader, post).tell_due()
+    reader = Database()
+    await worker(configured, reader, post, tells_sales=tells_sales).tell_due()
     await reader.close()
+
+
+async def test_many_sales_at_once_reach_every_admin(database_file: Path, tmp_path: Path) -> None:
+    sales(outbox_worker.MANY_SALES)
+    post = Post({})
+    await told_to_admins(tmp_path, post)
     assert post.heard.keys() == {1, 2, 3}
     assert {len(heard) for heard in post.heard.values()} == {1}, "in one message"
+
+
+@pytest.mark.parametrize("number", [1, outbox_worker.MANY_SALES])
+async def test_whoever_wants_no_news_of_sales_hears_none(database_file: Path, tmp_path: Path, number: int) -> None:
+    sales(number)
+    post = Post({})
+    await told_to_admins(tmp_path, post, tells_sales=False)
+    assert post.heard == {} and Event.select().where(Event.heard_at.is_null()).count() == 0
+    # Everything else they hear still
+    health.open_incident("disk_nearly_full", "97 % full", int(time.time()))
+    await told_to_admins(tmp_path, post, tells_sales=False)
+    assert post.heard.keys() == {1, 2, 3}
+
+
+async def test_one_sale_without_words_keeps_no_other_back(database_file: Path, tmp_path: Path) -> None:
+    sales(outbox_worker.MANY_SALES)
+    broken = Event.get()
+    Event.update(payload={"odd": 1}).where(Event.id == broken.id).execute()
+    post = Post({})
+    await told_to_admins(tmp_path, post)
+    assert {len(heard) for heard in post.heard.values()} == {outbox_worker.MANY_SALES - 1}
+    assert [row.id for row in Event.select().where(Event.heard_at.is_null())] == [broken.id]
+
+
+async def test_many_sales_wait_for_an_admin_who_is_away(database_file: Path, tmp_path: Path) -> None:
+    sales(outbox_worker.MANY_SALES)
+    post, began = Post({2: FloodWait(7200)}), int(time.time())
+    await told_to_admins(tmp_path, post)
+    assert post.heard.keys() == {1, 3}
+    waiting = list(Event.select().where(Event.heard_at.is_null()))
+    assert len(waiting) == outbox_worker.MANY_SALES
+    assert min(row.not_before for row in waiting) >= began + 7200
+    # And are one message, once for each, when they come again
+    Event.update(not_before=0).execute()
+    post.trouble.clear()
+    await told_to_admins(tmp_path, post)
+    assert {who: len(heard) for who, heard in post.heard.items()} == {1: 1, 2: 1, 3: 1}
+    assert Event.select().where(Event.heard_at.is_null()).count() == 0
 
 
 async def told_to_customers(tmp_path: Path, post: Post) -> None:

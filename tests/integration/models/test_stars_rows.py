@@ -97,7 +97,7 @@ def states(user_id: int) -> dict[int, SubscriptionState]:
     return {each.order_id: each.state for each in subscriptions.of(user_id)}
 
 
-def test_a_renewal_ended_or_resumed_at_telegram_is_that_of_its_order() -> None:
+def test_a_renewal_changed_at_telegram_is_that_of_its_order() -> None:
     user_id = purchases.customer()
     order, other = renewing(user_id, MONTHLY), renewing(user_id, purchases.plan("yearly", 2, renews=True))
     payload = order.public_id.encode()
