@@ -1,5 +1,8 @@
 """Codes in the console: made once, used, ended."""
 
+import calendar
+import time
+
 import pytest
 
 from models import audit
@@ -23,6 +26,25 @@ def test_a_code_is_made_once_used_and_ended(shop: PayPalShop, admin: Operator) -
     ended = codes.get(made.id)
     assert ended is not None and ended.ended_at is not None
     assert {row.detail.get("ended") for row in audit.newest(Wanted(act="edit_codes"), 2)} >= {made.id}
+
+
+def test_a_code_is_made_as_its_form_describes_it(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/shop/codes"), "/console/shop/codes")
+    ticked = {name: value for name, value in form.values.items() if name != "new_only"}
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86_400))
+    page = admin.send(Form(form.action, form.values), percent="20", until=day)
+    off = codes.newest(1)[0]
+    assert (off.percent, off.content, off.uses, off.new_only) == (20, None, None, True)
+    assert off.until == calendar.timegm(time.strptime(day, "%Y-%m-%d")) + 86_400
+    assert "20 % off new customers" in said(page, "codes")
+
+    page = admin.send(Form(form.action, ticked | {"once": "another"}), article="video_5", uses="7")
+    pack = codes.newest(1)[0]
+    assert pack.content is not None and (pack.content.pack_kind, pack.content.count) == ("video", 5)
+    assert (pack.percent, pack.uses, pack.until, pack.new_only) == (None, 7, None, False)
+    assert "5 videos: 5 videos 0 / 7" in said(page, "codes")
+    for made in (off, pack):
+        codes.end(made.id, int(time.time()))
 
 
 @pytest.mark.parametrize(("form", "works"), [("release", True), ("end", False)])

@@ -50,6 +50,23 @@ def test_a_refund_says_first_what_it_takes(shop: PayPalShop, admin: Operator) ->
     assert (row.by, row.user_id, row.detail["amount"]) == (ADMIN, Payment.get_by_id(number).user_id, 250)
 
 
+def test_the_rest_of_a_payment_goes_back_whole(shop: PayPalShop, admin: Operator) -> None:
+    number = bought(shop)
+    path = f"/console/money/{number}/refund"
+    admin.send(form_to(admin.page(f"{path}?amount=2.00"), path))
+    until(lambda: Payment.get_by_id(number).refunds.count() == 1, "the refund of a part")
+    assert form_to(admin.page(f"/console/money/{number}"), path).values["amount"] == "3.00"
+
+    form = form_to(admin.page(path), path)
+    assert (form.values["amount"], form.values["seen"]) == ("300", "200")
+    assert "$3.00 goes back" in said(admin.send(form), "notice")
+
+    assert audit.newest(Wanted(act="refund"), 1)[0].detail["amount"] is None, "whatever is left"
+    until(lambda: Payment.get_by_id(number).refunds.count() == 2, "the refund of the rest")
+    page = admin.page(f"/console/money/{number}")
+    assert said(page, "state") == "refunded" and f'action="{path}"' not in page
+
+
 def test_a_refused_refund_is_in_the_audit(shop: PayPalShop, admin: Operator) -> None:
     number = bought(shop)
     ask = form_to(admin.page(f"/console/money/{number}/refund"), f"/console/money/{number}/refund")
@@ -77,10 +94,18 @@ def test_payments_are_found_by_customer_number_state_and_day(shop: PayPalShop, a
         f"from={today}&to={today}",
     ):
         assert f"/console/money/{number}" in admin.page(f"/console/money?{query}")
-    for query in (f"who={row.user_id}&state=reversed", f"who={row.user_id}&provider=stars", "to=2001-01-01"):
+    for query in (
+        f"who={row.user_id}&state=reversed",
+        f"who={row.user_id}&provider=stars",
+        "to=2001-01-01",
+        "from=2099-01-01",
+    ):
         assert f"/console/money/{number}" not in admin.page(f"/console/money?{query}")
     assert "I know nobody" in admin.page("/console/money?who=@nobody_at_all")
-    assert admin.page(f"/console/money?who={row.remote_id}", status=303)
+    for query in ("from=yesterday", "to=2026-02-30"):
+        assert f"“{query.partition('=')[2]}” is no day." in admin.page(f"/console/money?{query}")
+    answer = admin.get(f"/console/money?who={row.remote_id}")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/money/{number}")
 
 
 def test_every_payment_is_on_one_page_and_on_no_other(shop: PayPalShop, admin: Operator) -> None:

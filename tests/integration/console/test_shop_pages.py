@@ -143,6 +143,31 @@ def test_a_new_pack_is_sold(shop: PayPalShop, admin: Operator) -> None:
     assert heading(until(lambda: _offered(shop, "songs_7"), "the offer", every=PAGE_S)) == "7 songs"
 
 
+def test_a_new_plan_begins_with_the_values_of_the_last(shop: PayPalShop, admin: Operator) -> None:
+    values = form_to(admin.page("/console/shop/new/plans"), "/console/shop/check").values
+    assert (values["v.prices.XTR"], values["v.days"], values["v.limits.video"]) == ("150", "7", "50 a day")
+    assert values["code"] == values["v.title.en"] == values["v.description.es"] == ""
+
+
+def test_trial_and_referral_are_edited_as_forms_too(shop: PayPalShop, admin: Operator) -> None:
+    for section, values in (("trial", {"v__plan": "premium", "v__days": "3"}), ("referral", {"v__friend_days": "2"})):
+        form = form_to(admin.page(f"/console/shop/{section}"), "/console/shop/check")
+        assert form.values["section"] == section
+        keep(admin, admin.send(form, 200, **values))
+    held = catalogue.current()
+    assert held is not None and held.plans.trial is not None and held.plans.referral is not None
+    assert (held.plans.trial.plan.code, held.plans.trial.seconds) == ("premium", 3 * 86_400)
+    assert held.plans.referral.friend_days == 2
+
+
+def test_nothing_is_kept_that_cannot_be_used(shop: PayPalShop, admin: Operator) -> None:
+    before = versions()
+    check = edit(admin, "plans", "vip", prices__USD="11.00")
+    form = form_to(check, "/console/shop/keep")
+    page = admin.send(form, 422, text=form.values["text"].replace("level = 2", "level = -2"))
+    assert 'plan "vip": level' in said(page, "faults") and versions() == before
+
+
 def _offered(shop: PayPalShop, code: str):  # type: ignore[no-untyped-def]
     page = shop.buyer(plan=code).page()
     return page if page.ok else None

@@ -2,11 +2,12 @@
 
 import os
 import re
+import time
 
 import pytest
 import requests
 
-from models import outbox
+from models import database, outbox
 from models.jobs.blocked_posts import Contents
 from models.promotion import complaints
 from models.promotion.complaints import Decision
@@ -71,6 +72,19 @@ def test_another_site_cannot_send_the_form(web: Web) -> None:
     answer = send(web, **{"Sec-Fetch-Site": "cross-site"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     assert not Complaint.select().exists()
+
+
+def test_the_page_takes_so_many_complaints_a_day(web: Web) -> None:
+    now = int(time.time())
+    with database.transaction():
+        for number in range(complaints.BY_PAGE_A_DAY - 1):
+            complaints._write(f"t.me/gallery/{number}", "", None, now)
+
+    answers = [send(web), send(web)]
+
+    assert [answer.status_code for answer in answers] == [303, 429]
+    assert "Too many complaints today" in answers[1].text
+    assert Complaint.select().count() == complaints.BY_PAGE_A_DAY
 
 
 def test_what_was_written_runs_nowhere(web: Web) -> None:

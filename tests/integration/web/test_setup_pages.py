@@ -1,31 +1,39 @@
 """The pages of set-up beside a ``.env``, which wins, and beside a bucket that somebody else writes into."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
 from moto.server import ThreadedMotoServer
 
+from config.kept import settings_file
 from config.settings import load
 from models import database, notes
 from models.accounts import logins, pool
 from models.accounts.logins import LoginState
 from models.accounts.pool import Person
 from models.accounts.sealing import Recipient
-from models.maintenance import backups
-from models.setup import opening
+from models.maintenance import backups, bundles, health, restoring
+from models.maintenance.health import BEAT_STALE_S
+from models.setup import admins, opening
+from models.setup.admins import Candidate
 from models.tables import Account
-from tests import environment
+from tests import environment, store
 from tests.console_visitor import TOKEN
 from tests.operator_browser import said
+from web import app as shops
 from web.setup.app import create_app
+from web.setup.backup import ROOM
 from web.setup.guard import COOKIE
 from web.setup.steps import Step
 from web.upkeep import s3
+from web.upkeep.s3 import Bucket
 
 
 @dataclass
@@ -44,6 +52,18 @@ class Owner:
         assert token is not None
         answer = self.browser.post(path, data={"token": token[1], **fields})
         return answer.status_code, answer.text
+
+    def piece(self, at: int, data: bytes, token: str | None = None) -> tuple[int, object]:
+        """Send a piece of a backup's file; the status, and how much of the file is there."""
+        found = TOKEN.search(self.page("/setup/backup"))
+        assert found is not None
+        headers = {"X-Form-Token": found[1] if token is None else token}
+        answer = self.browser.post(f"/setup/backup/piece?at={at}", data=data, headers=headers)
+        return answer.status_code, answer.json and answer.json["at"]
+
+    def typed(self) -> dict[str, str]:
+        """What was typed so far, as it will hold."""
+        return settings_file.read(self.place / "data")
 
     def sets(self, **values: str) -> None:
         """Add lines to ``.env``."""
@@ -152,3 +172,208 @@ def test_what_others_put_into_the_bucket_is_not_taken(owner: Owner, local_s3: st
     assert status == 422
     assert "not sealed" in said(page, "fault")
     assert not opening.is_left()
+
+
+# ---- who the admin is, and where the shop is
+
+
+def pressed(by: Candidate) -> None:
+    """Somebody presses the link of the page."""
+    secret_key, now = load(unfinished=True).secret_key, int(time.time())
+    assert admins.press(admins.link(secret_key, now), by, secret_key, now)
+
+
+@pytest.mark.parametrize("answer", [{"id": "78"}, {"no": "1", "id": "77"}, {}])
+def test_who_is_not_confirmed_is_no_admin(owner: Owner, answer: dict[str, str]) -> None:
+    pressed(Candidate(77, "Alba", "alba"))
+
+    status, page = owner.send("/setup/step/admin", **answer)
+
+    assert (status, "Nobody was made admin" in said(page, "fault")) == (422, True)
+    assert "ADMIN_IDS" not in owner.typed()
+    assert admins.candidate(int(time.time())) is None, "the next one is asked about anew"
+
+
+def test_who_is_confirmed_is_the_admin(owner: Owner) -> None:
+    before = owner.browser.get("/setup/state").json
+    pressed(Candidate(77, "Alba", "alba"))
+    assert owner.browser.get("/setup/state").json != before, "the page is loaded anew"
+    assert "77" in said(owner.page("/setup/step/admin"), "candidate")
+
+    status, _ = owner.send("/setup/step/admin", id="77")
+
+    assert status == 303
+    assert owner.typed()["ADMIN_IDS"] == "77"
+    assert admins.candidate(int(time.time())) is None
+
+
+def test_the_language_that_was_chosen_is_spoken(owner: Owner) -> None:
+    assert owner.send("/setup/step/language", language="xx")[0] == 422 and owner.typed() == {}
+
+    assert owner.send("/setup/step/language", language="es")[0] == 303
+
+    assert owner.typed() == {"LANGUAGE": "es"}
+    english = {"Accept-Language": "en"}
+    assert '<html lang="es">' in owner.browser.get("/setup/last", headers=english).text
+
+
+def test_the_address_of_the_page_is_kept_or_left_out(owner: Owner) -> None:
+    owner.send("/setup/step/address")
+    assert owner.typed()["BACKEND_URL"] == "http://localhost"
+    # A name that was typed here locks nobody out, as one of the environment does
+    assert owner.browser.get("/setup/last", base_url="https://shop.example").status_code == 403
+    owner.send("/setup/step/address", skip="1")
+    assert "BACKEND_URL" not in owner.typed()
+
+    owner.sets(BACKEND_URL="http://localhost:8000")
+    assert owner.browser.get("/setup/last", base_url="https://shop.example").status_code == 400
+
+
+def test_what_is_skipped_of_paypal_does_not_stay(owner: Owner) -> None:
+    known = {"PAYPAL_CLIENT_ID": "c" * 80, "PAYPAL_CLIENT_SECRET": "s" * 80, "PAYPAL_MODE": "live"}
+    settings_file.change(owner.place / "data", {**known, "ADMIN_IDS": "77"})
+
+    owner.send("/setup/step/paypal", skip="1")
+
+    assert owner.typed() == {"ADMIN_IDS": "77"}
+
+
+# ---- a backup instead
+
+
+def test_the_pieces_of_a_file_follow_each_other(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening.choose("backup", int(time.time()))
+    file = owner.place / "data" / restoring.UPLOADED / "backup"
+
+    assert owner.piece(3, b"def") == (409, 0)
+    assert owner.piece(0, b"old") == owner.piece(0, b"abc") == (200, 3)
+    assert owner.piece(0, b"x", token="0" * 64)[0] == 403
+    assert [owner.piece(at, b"def") for at in (2, 4, 3)] == [(409, 3), (409, 3), (200, 6)]
+    assert (file.read_bytes(), file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (
+        b"abcdef",
+        0o600,
+        0o700,
+    )
+
+    monkeypatch.setattr("web.setup.backup.shutil.disk_usage", lambda _: SimpleNamespace(free=ROOM))
+    assert owner.piece(6, b"g") == (507, 6) and file.read_bytes() == b"abcdef"
+
+
+def test_a_backup_that_was_sent_waits_for_the_start(owner: Owner) -> None:
+    data, token = owner.place / "data", "123456789:" + "A" * 35
+    settings_file.change(data, {"BACKEND_URL": "https://old.example", "TELEGRAM_BOT_TOKEN": token})
+    sealed = replace(load(unfinished=True), backup_passphrase="correct horse")
+    content = backups.make(sealed, int(time.time())).file.read_bytes()
+    settings_file.change(data, {"BACKEND_URL": None, "TELEGRAM_BOT_TOKEN": None})
+    opening.choose("backup", int(time.time()))
+
+    for passphrase, fault in (("x", "Choose the file"), ("another", "does not open it")):
+        status, page = owner.send("/setup/backup", passphrase=passphrase)
+        assert (status, fault in said(page, "fault")) == (422, True)
+        assert owner.piece(0, content) == (200, len(content)) and not opening.is_left()
+    assert owner.send("/setup/backup", passphrase="correct horse")[0] == 303
+
+    assert opening.is_left() and 'id="waiting"' in owner.page("/setup/backup")
+    staged = data / restoring.STAGED
+    assert settings_file.read(bundles.beside(staged / restoring.DATABASE)) == {
+        "BACKEND_URL": "http://localhost",
+        "TELEGRAM_BOT_TOKEN": token,
+    }
+    memo = json.loads((staged / restoring.MEMO).read_text())["setup"]
+    assert memo["state"] == "open" and {*memo["passed"]} & {"bot", "admin", "account"} == {"bot"}
+    assert not (data / restoring.UPLOADED).exists() and owner.typed() == {}
+
+
+@pytest.fixture
+def bucket(owner: Owner, local_s3: str) -> Bucket:
+    """A bucket of the operator's, which the settings name."""
+    keys = {"BACKUP_S3_ACCESS_KEY": "key", "BACKUP_S3_SECRET_KEY": "secret", "BACKUP_PASSPHRASE": "correct horse"}
+    owner.sets(BACKUP_S3_ENDPOINT=local_s3, BACKUP_S3_BUCKET=f"bucket-{time.time_ns()}", **keys)
+    opening.choose("backup", int(time.time()))
+    built = s3.build(load(unfinished=True))
+    assert built is not None
+    built._request("PUT", "")
+    return built
+
+
+def test_a_sealed_backup_of_the_bucket_is_taken(owner: Owner, bucket: Bucket) -> None:
+    mine = backups.make(load(unfinished=True), int(time.time())).file
+    bucket.put(mine)
+    mine.unlink()
+    assert f"<option>{mine.name}</option>" in owner.page("/setup/backup")
+    status, page = owner.send("/setup/backup", name="../backups/peaje.db", passphrase="")
+    assert (status, "Choose the file" in said(page, "fault")) == (422, True)
+
+    status, _ = owner.send("/setup/backup", name=mine.name, passphrase="")
+
+    assert status == 303 and opening.is_left()
+
+
+def test_a_bucket_that_is_away_is_told_beside_the_file(owner: Owner, bucket: Bucket) -> None:
+    owner.sets(BACKUP_S3_ENDPOINT="http://127.0.0.1:9")
+
+    page = owner.page("/setup/backup")
+
+    assert "The bucket cannot be read" in said(page, "fault") and 'id="f-file"' in page
+
+
+# ---- a shop that was run before
+
+
+def test_a_shop_that_lives_goes_on_with_what_it_lacks(owner: Owner) -> None:
+    now = int(time.time())
+    opening.finish(now)
+    token = opening.begin(opening.open_address(None, now), now)
+    owner.browser.set_cookie(COOKIE, token)
+    settings_file.change(owner.place / "data", {"ADMIN_IDS": "77", "TELEGRAM_BOT_TOKEN": "123456789:" + "A" * 35})
+
+    assert "There is a shop here" in owner.page("/setup/")
+    assert owner.send("/setup/", what="new")[0] == 303
+
+    begun = opening.owned(token, now)
+    assert begun is not None and {*Step} - {*begun.passed} == {Step.APPLICATION, Step.ACCOUNT}
+
+
+# ---- afterwards
+
+
+def test_what_is_left_of_it_is_its_owners_alone(owner: Owner) -> None:
+    now, data = int(time.time()), owner.place / "data"
+    settings = load({**environment.minimal(data), "ADMIN_IDS": "77"}, None)
+    shop = shops.create_app(settings, environment.catalogue(settings))
+    mine, strangers, proxied = shop.test_client(), shop.test_client(), {"X-Forwarded-For": "203.0.113.7"}
+    cookie = owner.browser.get_cookie(COOKIE)
+    assert cookie is not None
+    mine.set_cookie(COOKIE, cookie.value)
+
+    def answers(browser: FlaskClient, **headers: str) -> list[int]:
+        paths = ("done", "progress", "step/bot", "")
+        return [browser.get(f"/setup/{path}", headers=headers).status_code for path in paths]
+
+    assert answers(mine) == [410] * 4, "it is not over"
+    opening.finish(now)
+    assert answers(mine) == [200, 200, 303, 303]
+    assert answers(strangers) == answers(mine, **proxied) == [410] * 4
+
+
+def test_the_page_of_the_end_goes_on_with_the_shop(owner: Owner) -> None:
+    now = int(time.time())
+    owner.sets(ADMIN_IDS="77")
+    opening.finish(now)
+    states, pages = [], []
+
+    def look() -> None:
+        states.append(owner.browser.get("/setup/progress").json)
+        pages.append(owner.page("/setup/done"))
+
+    look()
+    for ago, account in ((BEAT_STALE_S + 60, "ok"), (0, "revoked"), (0, "ok")):
+        health.beat("daemon", {"bot": "ok", "account": account}, now - ago)
+        look()
+    store.customers(77)
+    store.enqueue(77, "films")
+    look()
+
+    assert states[0] == states[1] and len({str(state) for state in states}) == 4
+    assert ['id="opening"' in page for page in pages] == [True, True, True, False, False]
+    assert 'id="job"' not in pages[3] and "t.me/channel/films" in said(pages[4], "job")
