@@ -6,11 +6,14 @@ import pytest
 import requests
 
 from config.plans import Limit
-from models import notes, returns
+from models import notes, returns, users
 from models.event_kinds import JobHeld
 from models.jobs import holding, states
 from models.jobs.usage import Room
 from models.money import access, subscriptions
+from models.promotion import codes
+from models.promotion.codes import Draft
+from models.tables import Order
 from tests.integration.paypal.test_paypal_subscriptions import subscribed
 from tests.paypal_shop import PayPalShop, heading, until
 from tests.store import OVER, claim, enqueue
@@ -59,7 +62,14 @@ def test_what_a_better_plan_would_cost_is_said_and_prevented(shop: PayPalShop, l
     assert LOSS[language] in vip.page().text
     assert LOSS[language] not in shop.buyer(user, "premium").page().text, "a budget of the same level waits"
 
-    ended = vip.browser.post(f"{vip.link}/renewal", timeout=20)
+    press = f"{vip.link}/renewal"
+    elsewhere = vip.browser.post(press, headers={"Sec-Fetch-Site": "cross-site"}, timeout=20, allow_redirects=False)
+    users.ban(user, int(time.time()))
+    banned = vip.browser.post(press, timeout=20, allow_redirects=False)
+    users.unban(user, int(time.time()))
+    assert [each.status_code for each in (elsewhere, banned)] == [303, 303], "neither ends it"
+
+    ended = vip.browser.post(press, timeout=20)
 
     assert (
         heading(ended) == {"en": "The renewal is being cancelled", "es": "Se está cancelando la renovación"}[language]
@@ -68,6 +78,28 @@ def test_what_a_better_plan_would_cost_is_said_and_prevented(shop: PayPalShop, l
     until(lambda: subscriptions.of(user)[0].state == "cancelled", "the end of the renewal")
     vip.pay()
     until(lambda: [each.level for each in shop.access(user).paid][-2:] == [2, 1], "the rest of the month, afterwards")
+
+
+def test_who_is_banned_pays_nothing(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    users.ban(buyer.id, int(time.time()))
+
+    answer = buyer.click()
+
+    assert (answer.status_code, heading(answer)) == (403, "You cannot buy here")
+    assert "Set-Cookie" not in answer.headers and not Order.select().where(Order.user == buyer.id).exists()
+
+
+def test_no_code_makes_what_renews_cheaper(shop: PayPalShop) -> None:
+    now = int(time.time())
+    code = codes.make(Draft(None, 20, None, None, new_only=False), 1, f"cheaper-{now}", now)
+
+    assert "$4.00" in shop.buyer(code=code.text).page().text
+    assert shop.buyer(plan="monthly", code=code.text).page().status_code == 410
+
+    codes.end(code.id, now)
+    late = shop.buyer(code=code.text)
+    assert (late.page().status_code, late.click().status_code) == (410, 410)
 
 
 def test_a_lesser_plan_that_renews_is_warned_of(shop: PayPalShop) -> None:

@@ -1,6 +1,7 @@
 """The operator's bad days: refusals, limits, outages, clocks, locks. Nobody is left without an answer, or a sum."""
 
 import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -528,6 +529,33 @@ def test_webhooks_are_refused_without_a_webhook_id(
 
     assert answer == 503
     assert not WebhookEvent.get_or_none(WebhookEvent.event_id == "WH-NONE")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"no JSON", b"\xff", b"[]", b'{"id": 7, "resource": {}}', b'{"id": "WH-7"}', b'{"id": "WH-7", "resource": [1]}'],
+)
+def test_what_is_signed_and_no_event_is_refused(shop: PayPalShop, body: bytes) -> None:
+    before = WebhookEvent.select().count()
+
+    assert shop.send_webhook(shop.paypal.forgery.genuine(body, shop.webhook_id)) == 400
+
+    assert WebhookEvent.select().count() == before
+
+
+@pytest.mark.parametrize("path", ["/paypal/webhook", "/webhook/paypal"])
+def test_of_an_event_only_what_leads_to_it_is_kept(shop: PayPalShop, path: str) -> None:
+    kept = {"id": "PROD-1", "custom_id": "mine", "links": [{"rel": "self", "href": "https://api.paypal.com/x"}]}
+    resource = {**kept, "payer": {"name": {"given_name": "Penelope"}}, "shipping": {"address": "Calle 1"}}
+    name = f"WH-KEPT-{path.replace('/', '-')}"
+    event = {"id": name, "event_type": "CATALOG.PRODUCT.CREATED", "create_time": "2026-01-02", "resource": resource}
+    signed = shop.paypal.forgery.genuine(event, shop.webhook_id)
+
+    answer = requests.post(f"{shop.web.url}{path}", data=signed.body, headers=signed.headers, timeout=20)
+
+    row = WebhookEvent.get(WebhookEvent.event_id == name)
+    assert (answer.status_code, row.state, row.resource_id) == (200, "done", "PROD-1")
+    assert json.loads(row.body) == {"create_time": "2026-01-02", "resource": kept}
 
 
 def test_telegrams_rule_about_stars_is_told_at_start(shop: PayPalShop) -> None:
