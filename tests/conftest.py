@@ -188,13 +188,14 @@ def open_shop(
 
 @pytest.fixture
 def shop(open_shop: PayPalShop) -> Iterator[PayPalShop]:
-    """The shop with no fault set and nobody in line, its database open in this thread.
+    """The shop with no fault set, nobody in line and nothing to ask PayPal, its database open in this thread.
 
     A test fails when a call of ours departed from PayPal's files, a webhook is left over, or the books contradict
     themselves.
     """
     database.open_database(open_shop.database_file)
     paypal_shop.empty_line()
+    paypal_shop.put_off()
     yield open_shop
     paypal_shop.close(open_shop)
 
@@ -209,8 +210,12 @@ def open_town(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def town(open_town: Town) -> Iterator[Town]:
-    """The town with no fault set, its database open in this thread; checked at the end as ``shop`` is."""
+    """The town with no fault set and nothing to ask PayPal, its database open in this thread.
+
+    It is checked at the end as ``shop`` is.
+    """
     database.open_database(open_town.shop.database_file)
+    paypal_shop.put_off()
     yield open_town
     open_town.sandbox.control("DELETE", "/faults")
     paypal_shop.close(open_town.shop)
