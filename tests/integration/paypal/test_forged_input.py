@@ -1,9 +1,12 @@
 """Ten thousand webhooks, payment links and return addresses that nobody honest would send."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from werkzeug.datastructures import Headers
 
 from config import logging as log
 from config import settings as configuration
+from config.settings import Settings
 from models import database, users
 from models.money import orders
 from models.tables import Event, Order, Payment, WebhookEvent
@@ -88,19 +92,33 @@ def gate(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
         },
         None,
     )
-    handlers = logging.getLogger().handlers[:]
-    log.setup(loaded, "web", console=(place / "console").open("w"))
-    database.open_database(file)
-    users.seen(7, "Ana", None, "en", NOW)
-    built = gate_to(create_app(loaded, environment.catalogue(loaded)), paypal, loaded, place, file)
-    yield built
-    database.close_database()
+    with logged(loaded, place / "console"):
+        database.open_database(file)
+        users.seen(7, "Ana", None, "en", NOW)
+        yield gate_to(create_app(loaded, environment.catalogue(loaded)), paypal, loaded, place, file)
+        database.close_database()
     paypal.stop()
-    for handler in logging.getLogger().handlers[:]:
-        logging.getLogger().removeHandler(handler)
-        handler.close()
-    for handler in handlers:
-        logging.getLogger().addHandler(handler)
+
+
+@contextlib.contextmanager
+def logged(loaded: Settings, console: Path) -> Iterator[None]:
+    """Log as a program does. Afterwards warnings and errors of this process are pytest's business again."""
+    root, patched = logging.getLogger(), ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
+    before, levels = root.handlers[:], {name: logging.getLogger(name).level for name in (None, *log._QUIET_LIBRARIES)}
+    with console.open("w") as stream, pytest.MonkeyPatch.context() as kept:
+        for owner, name in (*patched, (logging, "raiseExceptions")):
+            kept.setattr(owner, name, getattr(owner, name))
+        log.setup(loaded, "web", console=stream)
+        ours = root.handlers[:]
+        yield
+        logging.captureWarnings(False)
+        for handler in ours:
+            root.removeHandler(handler)
+            handler.close()
+        for handler in before:
+            root.addHandler(handler)
+        for each, level in levels.items():
+            logging.getLogger(each).setLevel(level)
 
 
 def gate_to(app: Flask, paypal: LocalPayPal, loaded: Any, place: Path, file: Path) -> Gate:
