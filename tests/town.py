@@ -21,6 +21,16 @@ class Town:
     shop: PayPalShop
     daemon: Daemon
 
+    @contextlib.contextmanager
+    def edited_plans(self, old: str, new: str) -> Iterator[None]:
+        """For a while the plans file says *new* in place of *old*; the daemon follows both edits, a moment later."""
+        seen = len(self.daemon.log())
+        with self.shop.edited_plans(old, new):
+            self.daemon.until_logged("catalogue.changed", seen)
+            seen = len(self.daemon.log())
+            yield
+        self.daemon.until_logged("catalogue.changed", seen)
+
 
 @contextlib.contextmanager
 def town(migrated: Path, place: Path) -> Iterator[Town]:
