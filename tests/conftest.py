@@ -144,7 +144,18 @@ def shared_daemon(daemon_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFact
     """One daemon for the tests that leave it as it was; each uses customers of its own."""
     settings = {"SUPPORT_CONTACT": "@helping_hand", "CHANNEL_URL": "https://t.me/sandbox_gallery"}
     with daemon_process.daemon(daemon_sandbox, tmp_path_factory.mktemp("daemon"), **settings) as running:
+        running.until_logged("account.connected")
         yield running
+
+
+@pytest.fixture(scope="session")
+def free_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A Telegram whose bot has no daemon until a test sets one up: another one would answer beside it."""
+    running = sandbox_process.start(tmp_path_factory.mktemp("free_sandbox"), "--telegram-only")
+    yield running
+    unsupported = running.control("GET", "/unsupported")
+    running.stop()
+    assert not unsupported
 
 
 @pytest.fixture(scope="module")

@@ -126,8 +126,10 @@ def at_rest(running: Daemon) -> Iterator[None]:
         sandbox = running.sandbox
         untold = {"fault": "difference_too_long", "account": sandbox.scenario["bot"]["username"], "count": 1}
         rule = sandbox.control("POST", "/faults", untold)["id"]
+        seen = len(running.log())
         running.start()
         until(lambda: any(it["hits"] for it in sandbox.control("GET", "/faults") if it["id"] == rule), "its recovery")
+        running.until_logged("account.connected", seen)
 
 
 @dataclass

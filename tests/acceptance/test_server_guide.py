@@ -43,9 +43,9 @@ def server(tmp_path: Path) -> Server:
 
 
 @pytest.fixture
-def peaje(daemon_sandbox: Sandbox, server: Server, tmp_path: Path) -> Iterator[Installation]:
+def peaje(free_sandbox: Sandbox, server: Server, tmp_path: Path) -> Iterator[Installation]:
     """The container's programs, with an empty volume."""
-    with installation(daemon_sandbox, tmp_path, **settings(server)) as built:
+    with installation(free_sandbox, tmp_path, **settings(server)) as built:
         built.start().until("setup")
         yield built
 
@@ -60,8 +60,8 @@ def front(peaje: Installation, server: Server, tmp_path: Path, monkeypatch: pyte
         yield running
 
 
-async def test_the_guide_leads_to_a_delivery(daemon_sandbox: Sandbox, peaje: Installation, front: Caddy) -> None:
-    env, account = daemon_sandbox.env, daemon_sandbox.scenario["operator"]
+async def test_the_guide_leads_to_a_delivery(free_sandbox: Sandbox, peaje: Installation, front: Caddy) -> None:
+    env, account = free_sandbox.env, free_sandbox.scenario["operator"]
     founder = Founder(front.url)
 
     # Given the address of the guide: the server's own, and the code
@@ -72,10 +72,10 @@ async def test_the_guide_leads_to_a_delivery(daemon_sandbox: Sandbox, peaje: Ins
     page = founder.fill(page, bot_token=env["TELEGRAM_BOT_TOKEN"])
     founder.fill(page, answer=account["phone"])
     page = seen(founder, "/setup/account", 'value="code"')
-    code = daemon_sandbox.control("GET", f"/login-code?phone={account['phone']}")["code"]
+    code = free_sandbox.control("GET", f"/login-code?phone={account['phone']}")["code"]
     founder.fill(page, answer=code)
     page = founder.press(seen(founder, "/setup/account", 'id="account"'), "keep")
-    async with chat(daemon_sandbox, admin=True) as admin:
+    async with chat(free_sandbox, admin=True) as admin:
         link = re.search(r'id="link" href="https://t.me/\w+\?start=([\w-]+)"', page)
         assert link
         await admin.ask(f"/start {link[1]}")

@@ -18,20 +18,20 @@ CODE = "a-code-of-twenty-characters-1"
 
 
 @pytest.fixture
-def empty(request: pytest.FixtureRequest, daemon_sandbox: Sandbox, tmp_path: Path) -> Iterator[Installation]:
+def empty(request: pytest.FixtureRequest, free_sandbox: Sandbox, tmp_path: Path) -> Iterator[Installation]:
     """An empty volume, and a code that opens set-up; started the ordinary way where there is time for that."""
     alone = request.node.get_closest_marker("acceptance") is not None
-    with installation(daemon_sandbox, tmp_path, alone=alone, SETUP_CODE=CODE) as built:
+    with installation(free_sandbox, tmp_path, alone=alone, SETUP_CODE=CODE) as built:
         yield built
 
 
-async def test_an_empty_volume_becomes_a_shop(daemon_sandbox: Sandbox, empty: Installation) -> None:
-    env = daemon_sandbox.env
+async def test_an_empty_volume_becomes_a_shop(free_sandbox: Sandbox, empty: Installation) -> None:
+    env = free_sandbox.env
     empty.start().until("setup")
     founder = Founder(empty.url)
 
-    async with chat(daemon_sandbox, admin=True) as admin:
-        typed = await bring_up(daemon_sandbox, founder, admin)
+    async with chat(free_sandbox, admin=True) as admin:
+        typed = await bring_up(free_sandbox, founder, admin)
         await asyncio.to_thread(empty.until, "ok")
         await admin.say(admin.link("photo1"))
         page = seen(founder, "/setup/done", "delivered")
@@ -44,10 +44,10 @@ async def test_an_empty_volume_becomes_a_shop(daemon_sandbox: Sandbox, empty: In
 
 @pytest.mark.acceptance
 @pytest.mark.timeout(400)
-async def test_another_code_opens_the_shop_that_is_there(daemon_sandbox: Sandbox, empty: Installation) -> None:
+async def test_another_code_opens_the_shop_that_is_there(free_sandbox: Sandbox, empty: Installation) -> None:
     empty.start().until("setup")
-    async with chat(daemon_sandbox, admin=True) as admin:
-        await bring_up(daemon_sandbox, Founder(empty.url), admin)
+    async with chat(free_sandbox, admin=True) as admin:
+        await bring_up(free_sandbox, Founder(empty.url), admin)
     empty.until("ok")
     kept = (empty.volume / "settings.env").read_text()
     empty.stop()
@@ -75,22 +75,22 @@ async def test_another_code_opens_the_shop_that_is_there(daemon_sandbox: Sandbox
     founder.fill(founder.page("/setup/backup"), passphrase="")
     page = until(lambda: founder.at_last("/setup/", "api_id"), "what the backup does not hold", 40, PAGE_S)
     assert "Step 2 of" in page
-    async with chat(daemon_sandbox, admin=True) as admin:
-        await bring_up(daemon_sandbox, founder, admin, page)
+    async with chat(free_sandbox, admin=True) as admin:
+        await bring_up(free_sandbox, founder, admin, page)
         await asyncio.to_thread(empty.until, "ok")
         await admin.say(admin.link("photo1"))
         seen(founder, "/setup/done", "delivered")
 
 
 @pytest.mark.acceptance
-async def test_what_is_set_outside_needs_no_step(daemon_sandbox: Sandbox, empty: Installation) -> None:
+async def test_what_is_set_outside_needs_no_step(free_sandbox: Sandbox, empty: Installation) -> None:
     names = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_SESSION_STRING")
-    given = {name: daemon_sandbox.env[name] for name in names}
+    given = {name: free_sandbox.env[name] for name in names}
     empty.start(**given).until("setup")
     founder = Founder(empty.url)
     founder.fill(founder.press(founder.begin(f"/setup/{CODE}"), "what"), language="en")
 
-    async with chat(daemon_sandbox, admin=True) as admin:
+    async with chat(free_sandbox, admin=True) as admin:
         page = seen(founder, "/setup/step/admin", 'id="link"')
         await admin.say("/start gift-of-a-customer")
         link = re.search(r't.me/(\w+)\?start=([\w-]+)"', page)
