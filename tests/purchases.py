@@ -18,7 +18,8 @@ NOW = 1_800_000_000
 BOT = 7_000_000_001
 SECRET = "7000000001:secret"
 
-_numbers = itertools.count(1)
+_numbers = itertools.count(1_000_001)
+"""Of customers too: above those that tests give themselves, however many came before."""
 
 
 def plan(code: str = "premium", level: int = 1, renews: bool = False, days: int = 30, **prices: int) -> Plan:

@@ -92,7 +92,7 @@ async def test_a_long_past_comes_as_an_archive_in_little_memory(daemon_sandbox: 
         with zipfile.ZipFile(io.BytesIO(await file_of(customer, sent))) as archive:
             data = json.loads(archive.read(f"mydata-{customer.id}.json"))
         assert len({link["link"] for link in data["links"]}) == len(data["use"]) == len(data["news"]) == ROWS
-        assert stored(shared_daemon, "SELECT COUNT(*) FROM export") == [(0,)]
+        assert stored(shared_daemon, f"SELECT 1 FROM export WHERE user_id = {customer.id}") == []
 
 
 async def test_who_asks_for_their_data_again_and_again_waits(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
