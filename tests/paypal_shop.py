@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import time
@@ -112,10 +113,11 @@ def _newest_plans() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody uses at the moment, from below those that the system gives away meanwhile (from 32768 on)."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", 12_000 + secrets.randbelow(20_000)))
+            return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -19,6 +19,7 @@ from daemon.telegram import account_guard
 from models import database
 from tests import environment
 from tests.integration.operations.test_manage import run
+from tests.paypal_shop import free_port
 from tests.sandbox_process import REPOSITORY, Sandbox
 
 PAYPAL = {"PAYPAL_CLIENT_ID": "client", "PAYPAL_CLIENT_SECRET": "secret-of-client"}
@@ -325,13 +326,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         yield Place(tmp_path, environment.minimal(tmp_path / "data") | {"PORT": str(free_port())}, stack)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def told(place: Place, *words: str) -> dict[str, tuple[int, str]]:
     """How doctor ends, and what it says, in each language."""
     dotenv = place.directory / ".env"
@@ -426,12 +420,12 @@ def test_a_session_in_use_under_another_path_is_left_alone(place: Place, sandbox
 
     loaded, guard = settings.load(place.environ, None), account_guard.Guard()
     guard.take(loaded.telegram_session_string, loaded.telegram_endpoint)
+    place.stack.callback(guard.release)
     assert_told(
         place,
         "ok    account: its session is in use by a daemon with another DB_PATH: left alone",
         "bien   cuenta: su sesión la usa un daemon con otro DB_PATH: no se toca",
     )
-    guard.release()
 
     opened = sandbox.control("GET", "/stats")["calls_by_account"]
     assert not [account for account in opened if "users.getUsers" in opened[account] and account != bot_id(place)]

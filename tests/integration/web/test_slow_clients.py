@@ -17,7 +17,8 @@ from models.money import orders
 from tests import environment, preloaded, purchases
 from tests.integration.web import impatient
 from tests.integration.web.impatient import PATIENCE_S
-from tests.integration.web.test_web_process import Web, free_port, wait
+from tests.integration.web.test_web_process import Web, wait
+from tests.paypal_shop import free_port
 from tests.sandbox_process import REPOSITORY
 from web.edge.arrival import LARGEST_BODY
 

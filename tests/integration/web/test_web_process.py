@@ -21,6 +21,7 @@ import requests
 from config.version import VERSION
 from models.maintenance import health
 from tests import environment, preloaded
+from tests.paypal_shop import free_port
 from tests.sandbox_process import REPOSITORY
 
 PAYPAL_AWAY = {
@@ -60,13 +61,6 @@ def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
