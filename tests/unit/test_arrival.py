@@ -1,6 +1,12 @@
 """When a request is whole: at its last byte, however it is cut on its way."""
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
+from gunicorn.config import Config
+from gunicorn.http.errors import ParseException
+from gunicorn.http.parser import RequestParser
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +20,16 @@ CHUNKED = (
     b"4;name=value\r\n0\r\n\r\r\nA\r\n0123456789\r\n0\r\n\r\n"
 )
 TRAILED = CHUNKED[:-2] + b"Checksum: 1\r\n\r\n"
+ZEROS = b"0" * 30
+PADDED = POST.replace(b"  11", b" " + ZEROS + b"11")
+PADDED_CHUNKS = CHUNKED.replace(b"\r\nA\r\n", b"\r\n" + ZEROS + b"a\r\n")
 
 
-@pytest.mark.parametrize("request_", [GET, POST, CHUNKED, TRAILED])
+class Waits(Exception):
+    """The server asks for more than has come."""
+
+
+@pytest.mark.parametrize("request_", [GET, POST, CHUNKED, TRAILED, PADDED, PADDED_CHUNKS])
 @given(data=st.data())
 def test_a_request_is_whole_at_its_last_byte(request_: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, len(request_) - 1))))
@@ -55,6 +68,9 @@ def test_who_waits_to_be_told_to_go_on_is_noticed() -> None:
             Progress.BODY_TOO_LARGE,
         ),
         (CHUNKS_FOLLOW + b"0\r\n" + b"x" * 40_000, Progress.HEAD_TOO_LARGE),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", Progress.BODY_TOO_LARGE),
+        (CHUNKS_FOLLOW + b"F" * 200 + b"\r\n", Progress.BODY_TOO_LARGE),
+        (CHUNKS_FOLLOW + b"1;" + b"a" * 300, Progress.BODY_TOO_LARGE),
     ],
 )
 def test_what_is_too_large_is_told_before_all_of_it_has_come(sent: bytes, progress: Progress) -> None:
@@ -67,3 +83,41 @@ def test_nothing_that_is_sent_raises(pieces: list[bytes], begun: bytes) -> None:
     assert arrival.feed(begun) is Progress.PARTIAL
     for piece in pieces:
         assert arrival.feed(piece) in Progress
+
+
+def served(received: bytes) -> None:
+    """Have the server read a request, with its body, of which no more comes."""
+
+    def source() -> Iterator[bytes]:
+        yield received
+        raise Waits
+
+    for request_ in RequestParser(Config(), source(), ("127.0.0.1", 1)):
+        while request_.body.read(1024):
+            pass
+        return
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GET,
+        POST,
+        CHUNKED,
+        TRAILED,
+        PADDED,
+        PADDED_CHUNKS,
+        CHUNKS_FOLLOW + b"00000000FF\r\n\r\n",
+        CHUNKS_FOLLOW + b"1;" + b"a" * 300 + b"\r\nb\r\n0\r\n\r\n",
+        CHUNKS_FOLLOW + b"x" * 300,
+        CHUNKS_FOLLOW + b"no number\r\n",
+        POST.replace(b"length:  11", b"length: 1e1"),
+    ],
+)
+def test_what_is_whole_leaves_the_server_nothing_to_wait_for(sent: bytes) -> None:
+    arrival = Arrival()
+    last = next((step for byte in sent if (step := arrival.feed(bytes([byte]))) is not Progress.PARTIAL), None)
+
+    if last is Progress.WHOLE:
+        with contextlib.suppress(ParseException, OSError):  # it is answered, if only with a refusal
+            served(bytes(arrival.data))

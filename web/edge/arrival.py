@@ -1,7 +1,8 @@
 """How much of an HTTP request has arrived, told from its bytes alone: nothing is waited for, and nothing is served.
 
 Only the framing is read here (RFC 9112, sections 2, 6 and 7.1); what the request says is the server's to parse.
-Whatever is malformed counts as whole, so that the server refuses it in its own words.
+What is malformed counts as whole, so that the server refuses it in its own words. What the server would wait for does
+not: it would wait in one of its few threads, for as long as the client likes.
 """
 
 import re
@@ -14,11 +15,12 @@ LARGEST_BODY = 256 * KIB
 """Bytes. Everything that is sent to us on purpose is far smaller."""
 
 _END_OF_HEAD = b"\r\n\r\n"
-_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CHUNKED = re.compile(rb"^transfer-encoding:.*chunked[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _EXPECTS = re.compile(rb"^expect:[ \t]*100-continue[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]+)[^\r\n]*")
 _LONGEST_CHUNK_LINE = 256
+_MOST_DIGITS = 18
 
 
 class Progress(Enum):
@@ -71,9 +73,10 @@ class Arrival:
         if _CHUNKED.search(head):
             self._next_chunk = self._body_at
         elif found := _LENGTH.search(head):
-            self._end = self._body_at + int(found[1])
-            if int(found[1]) > LARGEST_BODY:
+            length = _number(found[1], 10)
+            if length > LARGEST_BODY:
                 return Progress.BODY_TOO_LARGE
+            self._end = self._body_at + length
         return None
 
     def _read_chunks(self) -> Progress:
@@ -82,21 +85,30 @@ class Arrival:
         while True:
             if len(self.data) - self._body_at > 2 * LARGEST_BODY:
                 return Progress.BODY_TOO_LARGE
-            found = _CHUNK.match(self.data, self._next_chunk)
+            limit = self._next_chunk + _LONGEST_CHUNK_LINE
+            end = self.data.find(b"\r\n", self._next_chunk, limit)
+            if end < 0:
+                return Progress.BODY_TOO_LARGE if len(self.data) >= limit else Progress.PARTIAL
+            found = _CHUNK.fullmatch(self.data, self._next_chunk, end)
             if found is None:
-                unread = len(self.data) - self._next_chunk
-                return Progress.WHOLE if unread > _LONGEST_CHUNK_LINE else Progress.PARTIAL
-            size = int(found[1], 16)
+                return Progress.WHOLE
+            size, start = _number(found[1], 16), end + 2
             if size == 0:
-                return self._read_trailers(found.end())
+                return self._read_trailers(start)
             if size > LARGEST_BODY:
                 return Progress.BODY_TOO_LARGE
-            if found.end() + size + 2 > len(self.data):
+            if start + size + 2 > len(self.data):
                 return Progress.PARTIAL
-            self._next_chunk = found.end() + size + 2
+            self._next_chunk = start + size + 2
 
     def _read_trailers(self, start: int) -> Progress:
         """The last chunk is followed by an empty line, or by trailers and an empty line."""
         if self.data.startswith(b"\r\n", start) or self.data.find(_END_OF_HEAD, start) >= 0:
             return Progress.WHOLE
         return Progress.HEAD_TOO_LARGE if len(self.data) - start > LARGEST_HEAD else Progress.PARTIAL
+
+
+def _number(digits: bytes, base: int) -> int:
+    """The number that *digits* write, however many zeros it begins with; beyond any body where they are too many."""
+    counted = digits.lstrip(b"0") or b"0"
+    return int(counted, base) if len(counted) <= _MOST_DIGITS else LARGEST_BODY + 1
