@@ -31,9 +31,9 @@ WRITE_S = 15.0
 LINGER_S = 2.0
 """How long a connection that we have closed may still send, so that its end reaches the client (RFC 9112, 9.6)."""
 MOST_OPEN = 800
-"""Connections that are idle or unfinished; below gunicorn's own limit, at which it would accept nobody."""
+"""Connections that no thread answers; below gunicorn's own limit, at which it would accept nobody."""
 MOST_BUFFERED = 16 * MIB
-"""Bytes of unfinished requests in all."""
+"""Bytes of unfinished requests in all; and of those that wait for a thread, before no unfinished one may grow."""
 MONITORED = ("/health", "/metrics")
 MONITOR_THREADS = 2
 PIECE = 64 * KIB
@@ -74,7 +74,7 @@ class BufferingWorker(ThreadWorker):
         # In the order of their deadlines, since all have the same patience.
         self._arriving: dict[_Connection, float] = {}
         self._lingering: dict[_Connection, float] = {}
-        self._buffered = 0
+        self._buffered = self._waiting = 0
         self._monitor_pool = ThreadPoolExecutor(MONITOR_THREADS, thread_name_prefix="monitor")
         super().init_process()
 
@@ -124,9 +124,10 @@ class BufferingWorker(ThreadWorker):
         self._buffered += len(arrival.data) - held_before
         if progress is Progress.WHOLE:
             self._forget(connection)
+            self._waiting += len(arrival.data)
             connection.hand_over()
             self.enqueue_req(connection)
-        elif progress is not Progress.PARTIAL:
+        elif progress is not Progress.PARTIAL or self._waiting > MOST_BUFFERED:
             self._refuse(connection, progress)
         elif self._buffered > MOST_BUFFERED:
             self._refuse(next(iter(self._arriving)), Progress.PARTIAL)
@@ -135,10 +136,12 @@ class BufferingWorker(ThreadWorker):
                 connection.sock.send(CONTINUE)
 
     def _make_room(self) -> None:
-        """Let go of the connection that has been idle, or unfinished, for longest."""
+        """Let go of the connection that has been answered, idle, or unfinished for longest."""
         if self.nr_conns <= MOST_OPEN:
             return
-        if self.keepalived_conns:
+        if self._lingering:
+            self._drop(next(iter(self._lingering)))
+        elif self.keepalived_conns:
             idle = self.keepalived_conns.popleft()
             self.poller.unregister(idle.sock)
             self._close(idle)
@@ -170,6 +173,7 @@ class BufferingWorker(ThreadWorker):
 
     def finish_request(self, connection: _Connection, answered: Future[Any]) -> None:
         """Keep the connection for the next request, or close it without making the loop wait."""
+        self._waiting -= len(connection.arrival.data)
         error = None if answered.cancelled() else answered.exception()
         if error is not None:
             self.log.error("request.failed", exc_info=error)
@@ -204,12 +208,13 @@ class BufferingWorker(ThreadWorker):
         self._watch(connection, self._discard)
 
     def _discard(self, connection: _Connection, _socket: socket.socket) -> None:
-        with contextlib.suppress(BlockingIOError):
-            try:
-                if connection.sock.recv(PIECE):
-                    return
-            except ConnectionError:
-                pass
+        try:
+            is_sending = bool(connection.sock.recv(PIECE))
+        except BlockingIOError:
+            return
+        except OSError:  # whatever it is: the loop, which serves everybody, would end with it
+            is_sending = False
+        if not is_sending:
             self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
