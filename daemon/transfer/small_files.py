@@ -101,11 +101,13 @@ class SmallFile:
             await self._stream.save(upload, data)
 
     async def drop(self) -> None:
-        """Forget what has been read, or stop reading."""
+        """Forget what has been read, or stop reading. Its bytes are given back, also where the caller is cancelled."""
         self._files = []
         self._read.cancel()
-        await asyncio.gather(self._read, return_exceptions=True)
-        await self._held.aclose()
+        try:
+            await asyncio.gather(self._read, return_exceptions=True)
+        finally:
+            await self._held.aclose()
 
     def _settings(self) -> dict[str, Any]:
         """What its message says of it, but for what needs another file."""

@@ -9,6 +9,7 @@ from pyrogram import raw
 
 from daemon.transfer.datacentres.sessions import Chunk
 from daemon.transfer.errors import AccountAway, FloodWaitTooLong, PartsMissing, SourceChanged, TransferError
+from daemon.transfer.small_files import SmallFile
 from daemon.transfer.streaming import PIECE, Budget, Download, Stream, Upload
 
 HOME, SILENT = 2, 4
@@ -48,13 +49,17 @@ def stream(silent: Pool) -> Any:
     return Stream(source, target, HOME, Budget(BUDGET * PIECE))
 
 
-def copy(streaming: Stream, data_centre: int, pieces: int = 64) -> "asyncio.Task[Any]":
+def download(data_centre: int, size: int) -> Download:
     async def refresh() -> None:
         raise AssertionError("no location was stale")
 
     location = raw.types.InputDocumentFileLocation(id=1, access_hash=1, file_reference=b"", thumb_size="")
+    return Download(location, size, data_centre, refresh)
+
+
+def copy(streaming: Stream, data_centre: int, pieces: int = 64) -> "asyncio.Task[Any]":
     size = pieces * PIECE
-    return asyncio.create_task(streaming.copy(Download(location, size, data_centre, refresh), Upload(size), "file"))
+    return asyncio.create_task(streaming.copy(download(data_centre, size), Upload(size), "file"))
 
 
 async def ended(*tasks: "asyncio.Task[Any]") -> None:
@@ -98,6 +103,24 @@ async def test_a_small_file_is_refused_as_a_large_one_is(error: TransferError) -
     streaming = Stream(refusing, refusing, HOME, Budget(BUDGET * PIECE))
     with pytest.raises(type(error)):
         await streaming.save(Upload(PIECE), memoryview(bytes(PIECE)))
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_small_file_gives_its_memory_back_in_any_case(answers: bool) -> None:
+    # Given a small file that has been read, or never will be, and takes all the memory there is
+    pools: Any = Pools(dc2=Pool(READS, answers=answers))
+    budget = Budget(PIECE)
+    item: Any = None
+    small = SmallFile(Stream(pools, pools, HOME, budget), item, download(HOME, PIECE), None)
+    arriving = asyncio.create_task(small.arrive())
+    await asyncio.wait([arriving], timeout=0.05)
+    # When the job is cancelled while it drops the file
+    dropping = asyncio.create_task(small.drop())
+    await asyncio.sleep(0)
+    await ended(dropping, arriving)
+    # Then others have its memory
+    async with asyncio.timeout(5), budget.hold(PIECE):
+        pass
 
 
 # The budget itself
