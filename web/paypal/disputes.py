@@ -98,12 +98,16 @@ def compare(shop: Shop, now: int) -> None:
 
 def _compare_listed(shop: Shop, short: Mapping[str, Any], now: int) -> None:
     try:
-        with readable("a dispute"):
-            if not short["dispute_id"]:
-                raise KeyError("dispute_id")
-            _compare_one(shop, str(short["dispute_id"]), now)
+        _compare_one(shop, _id_of(short), now)
     except (ModelError, Refused, Unreadable) as error:
         _set_apart(short, error, now)
+
+
+@readable("a dispute")
+def _id_of(short: Mapping[str, Any]) -> str:
+    if not short["dispute_id"]:
+        raise KeyError("dispute_id")
+    return str(short["dispute_id"])
 
 
 def _set_apart(short: object, error: Exception, now: int) -> None:

@@ -26,6 +26,7 @@ from web.paypal.parsing import (
     orders_named,
     parse_refund,
     parse_sale_refund,
+    purchase_of,
     readable,
     unix,
 )
@@ -74,8 +75,7 @@ def follow(shop: Shop, event: WebhookInfo, now: int) -> None:
     :raises Unfinished: PayPal could not tell yet; what it has told is recorded.
     :raises PayPalError: PayPal could not be asked.
     """
-    with readable("the event"):
-        look = _look(shop, event, now)
+    look = _look(shop, event, now)
     if look.missing:
         payments.apply(look.changes, now)
         raise Unfinished(look.missing)
@@ -112,6 +112,7 @@ def _look(shop: Shop, stored: WebhookInfo, now: int) -> Look:
     return Look()
 
 
+@readable("the event")
 def _read(stored: WebhookInfo) -> Event:
     body = json.loads(stored.body)
     created = body.get("create_time")
@@ -125,8 +126,7 @@ def _order(shop: Shop, event: Event, now: int) -> Look:
     remote_id = _named(event, "id", "order_id")
     order = orders.by_remote(PROVIDER, remote_id)
     if order is None:
-        units = shop.paypal.order(remote_id).get("purchase_units") or [{}]
-        order = _owner(shop, units[0], "an order")
+        order = _owner(shop, purchase_of(shop.paypal.order(remote_id)), "an order")
         if order.remote_id is None:
             order = orders.attach_remote(order.id, remote_id, now)
     by_payer = event.type == APPROVED and (event.created_at or 0) > (order.refused_at or now)
@@ -150,13 +150,17 @@ def _given_back(shop: Shop, event: Event, now: int) -> Look:
         capture_id = linked_capture(refund or {})
     changes, is_over = _of_refunded(shop, capture_id, event, now)
     refund = refund or _shown(shop.paypal.refund, refund_id)
-    fact = parse_refund(refund, now, _currency_of(capture_id), capture_id) if refund else None
+    fact = parse_refund(refund, now, _currency_of(capture_id, changes), capture_id) if refund else None
     return _of_refund(refund_id, refund, [*changes, *([fact] if fact else [])], is_over)
 
 
-def _currency_of(payment_id: str | None) -> str | None:
+def _currency_of(payment_id: str | None, changes: Sequence[Change]) -> str | None:
+    """The currency of a payment that is known, or that is among the *changes* which are recorded with its refund."""
     known = payments.find(PROVIDER, payment_id) if payment_id else None
-    return known.currency if known is not None else None
+    if known is not None:
+        return known.currency
+    read = (each for each in changes if isinstance(each, Fact) and each.remote_id == payment_id)
+    return next((each.currency for each in read), None)
 
 
 def _of_refunded(shop: Shop, payment_id: str | None, event: Event, now: int) -> tuple[Sequence[Change], bool]:
@@ -233,7 +237,8 @@ def _sale_given_back(shop: Shop, event: Event, now: int) -> Look:
         sale_id = refund.get("sale_id") or linked_capture(_shown(shop.paypal.refund, refund_id) or {})
     changes, is_over = _of_refunded(shop, sale_id, event, now)
     refund = refund or _shown(shop.paypal.sale_refund, refund_id)
-    fact = parse_sale_refund(refund, now, _currency_of(sale_id), str(sale_id)) if refund and sale_id else None
+    currency = _currency_of(sale_id, changes)
+    fact = parse_sale_refund(refund, now, currency, str(sale_id)) if refund and sale_id else None
     return _of_refund(refund_id, refund, [*changes, *([fact] if fact else [])], is_over)
 
 

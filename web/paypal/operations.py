@@ -14,7 +14,7 @@ from models.money.seller import Result
 from models.money.subscriptions import SubscriptionInfo
 from web.paypal import refusals
 from web.paypal.client import FORBIDDEN, KEY_LIVES_S, NOT_FOUND, Json, PayPalError, Refused, Unavailable
-from web.paypal.parsing import ENDED_REFUNDS, PROVIDER, identifier, parse_refund_of, readable
+from web.paypal.parsing import ENDED_REFUNDS, PROVIDER, identifier, parse_refund_of
 from web.paypal.refusals import Fate
 from web.paypal.shop import Shop
 
@@ -62,8 +62,7 @@ class Operations:
             "request.started", extra={"request": request.id, "kind": str(request.kind), "attempt": request.attempts}
         )
         try:
-            with readable("PayPal's answer"):
-                result = self._handlers[request.kind](request, now)
+            result = self._handlers[request.kind](request, now)
             provider_requests.finish(request.id, result, now)
         except NotPossible as reason:
             provider_requests.fail(request.id, str(reason), now)

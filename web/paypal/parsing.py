@@ -322,6 +322,7 @@ def invoice_of(public_id: str) -> str:
     return public_id.replace("_", ":")
 
 
+@readable("the names of a purchase")
 def orders_named(told: Mapping[str, Any]) -> list[str]:
     """The ids of orders that a resource bears: ours hold no colon, but their invoice numbers no underscore."""
     return [str(told[name]).replace(":", "_") for name in _OF_ORDER if told.get(name)]
@@ -402,6 +403,7 @@ def _disputed_amount(dispute: Mapping[str, Any], won: bool | None) -> tuple[int 
     return minor(dispute["dispute_amount"]) if dispute.get("dispute_amount") else (None, None)
 
 
+@readable("the links")
 def approve_url(links: object) -> str | None:
     """The page where the buyer approves: ``payer-action``, formerly ``approve``; ``redirect`` after a declined card."""
     found = {link.get("rel"): link.get("href") for link in (links if isinstance(links, list) else ())}
@@ -418,12 +420,18 @@ def identifier(made: Mapping[str, Any]) -> str:
     return str(made["id"])
 
 
+@readable("the order")
+def purchase_of(remote: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an order is for: its first purchase unit; nothing where the answer leaves it out."""
+    units: Sequence[Mapping[str, Any]] = remote.get("purchase_units") or [{}]
+    return units[0]
+
+
+@readable("the payee")
 def payee(remote: Mapping[str, Any]) -> str | None:
     """The merchant whom an order pays; None where the answer does not say."""
-    with readable("the payee"):
-        units = remote.get("purchase_units") or [{}]
-        merchant = (units[0].get("payee") or {}).get("merchant_id")
-        return str(merchant) if merchant else None
+    merchant = (purchase_of(remote).get("payee") or {}).get("merchant_id")
+    return str(merchant) if merchant else None
 
 
 def instant(text: object, now: int, default: int) -> int:
