@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -90,6 +90,7 @@ class Shop:
             poll = self.renewals.poll(order, now)
         else:
             poll = self.checkout.poll(order, now, by_payer=by_payer)
+        poll = _with_what_went_back(poll)
         _end_with(poll.outcome, order, now)
         return poll
 
@@ -180,6 +181,15 @@ class Shop:
             return Outcome(Result.NOT_APPROVED, seller.create(order, texts, now))
         except Refused as refusal:
             return refusals.after_creation(order, refusal, now)
+
+
+def _with_what_went_back(poll: Poll) -> Poll:
+    """The poll, as the refunds say that the ledger knows: what PayPal shows of a purchase may leave them out."""
+    if poll.outcome.result is not Result.PAID:
+        return poll
+    paid = payments.find(PROVIDER, poll.outcome.reference)
+    is_kept = paid is None or paid.refunded < paid.amount
+    return poll if is_kept else replace(poll, outcome=replace(poll.outcome, result=Result.REFUNDED))
 
 
 def _end_with(outcome: Outcome, order: OrderInfo, now: int) -> None:

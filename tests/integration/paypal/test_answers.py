@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -309,6 +309,7 @@ APPROVE = [{"rel": "approve", "href": f"{EXAMPLES}/approve"}]
     [
         ((201, {"id": "I-9"}), Unavailable),
         ((201, {"links": APPROVE}), Unavailable),
+        ((201, {"id": "I-9", "links": ["text"]}), Unreadable),
         (refused(422, "PLAN_STATUS_INVALID"), Refused),
         ((503, {}), OutcomeUnknown),
     ],
@@ -390,6 +391,7 @@ def test_a_payment_listed_without_its_status_is_asked_for(
     [
         ((201, {"id": "O-1"}), Unavailable),
         ((201, {"links": APPROVE}), Unavailable),
+        ((201, {"id": "O-1", "links": ["text"]}), Unreadable),
         ((429, {}), Unavailable),
         ((503, {}), OutcomeUnknown),
     ],
@@ -431,6 +433,25 @@ def test_what_is_read_after_a_capture_counts(
     }
     shop.settle(order, now())
     assert [paid.state for paid in payments.history_of(CUSTOMER)] == [state]
+
+
+def test_what_went_back_is_not_told_as_paid(shop: Shop, table: Table) -> None:
+    # Given a purchase and a renewal that are paid, and of whose refunds what PayPal shows of them says nothing
+    single, known = bought(shop), subscribed(shop, SubscriptionState.CANCELLED)
+    renewing = orders.attach_remote(known.order_id, "I-1", now())
+    gross = {"gross_amount": usd(renewing.amount)}
+    sale = {"id": "S-1", "status": "COMPLETED", "amount_with_breakdown": gross, "time": rfc3339(now())}
+    table.rows = {
+        **shown_order(single),
+        **shown("CANCELLED"),
+        f"GET {SUBSCRIPTION}/*": (200, {"transactions": [sale]}),
+    }
+    assert [shop.settle(order, now()).result for order in (single, renewing)] == [Result.PAID] * 2
+    # When the ledger knows of the refunds
+    for paid, order in (("C-1", single), ("S-1", renewing)):
+        payments.apply([RefundFact(PROVIDER, paid, f"R-{paid}", order.amount, at=now())], now())
+    # Then so do their buyers
+    assert [shop.settle(order, now()).result for order in (single, renewing)] == [Result.REFUNDED] * 2
 
 
 # Events
@@ -559,6 +580,56 @@ def test_the_next_charge_extends_the_newest_payment_alone(
     denied = replace(made, remote_id="S-3", at=25, state=payments.PaymentState.DENIED, period_end=None)
     assert [each.period_end for each in extend_newest([first, made, denied], said)] == [10, reaches, None]
     assert extend_newest([denied], said) == [denied]
+
+
+def test_a_refund_that_brings_its_payment_is_in_its_currency(shop: Shop, table: Table) -> None:
+    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
+    up = [{"rel": "up", "href": f"{EXAMPLES}/captures/C-1"}]
+    euros = {"id": "R-1", "status": "COMPLETED", "amount": {"value": "5.00", "currency_code": "EUR"}, "links": up}
+    table.rows = {
+        "GET /v2/payments/captures/C-1": (200, {"id": "C-1", "custom_id": order.public_id}),
+        "GET /v2/payments/refunds/R-1": (200, euros),
+        **shown_order(order),
+    }
+    with pytest.raises(Unreadable, match="EUR of a payment in USD"):
+        events.follow(shop, event("PAYMENT.CAPTURE.REFUNDED", id="R-1", links=up), now())
+
+
+@pytest.mark.parametrize("unit", ["text", ["text"], 7])
+def test_an_order_of_another_shape_leaves_its_event_open(shop: Shop, table: Table, unit: object) -> None:
+    table.rows = {"GET /v2/checkout/orders/O-1": (200, {"purchase_units": unit})}
+    with pytest.raises(Unreadable):
+        events.follow(shop, event("CHECKOUT.ORDER.COMPLETED", id="O-1"), now())
+    assert [row.state for row in WebhookEvent.select()] == ["received"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "act"),
+    [
+        ("apply", lambda shop: carried_out(shop)),
+        ("find", lambda shop: events.follow(shop, event("PAYMENT.CAPTURE.COMPLETED", id="C-1"), now())),
+        ("apply", lambda shop: disputes.compare(shop, now())),
+    ],
+)
+def test_a_fault_of_our_own_is_not_taken_for_an_answer(
+    shop: Shop, table: Table, monkeypatch: pytest.MonkeyPatch, broken: str, act: Callable[[Shop], object]
+) -> None:
+    bought(shop)
+    subscriptions.ask_cancel(subscribed(shop).id, ADMIN, now())
+    dispute = {"dispute_id": "D-1", "disputed_transactions": [{"seller_transaction_id": "C-1"}]}
+    table.rows = {
+        "POST */cancel": (204, {}),
+        "GET /v1/customer/disputes": (200, {"items": [dispute]}),
+        "GET /v1/customer/disputes/D-1": (200, dispute),
+        **shown("CANCELLED"),
+    }
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("a fault of our own")
+
+    monkeypatch.setattr(payments, broken, fail)
+    with pytest.raises(ValueError, match="a fault of our own"):
+        act(shop)
 
 
 @pytest.mark.parametrize("info", [{}, {"next_billing_time": rfc3339(1_900_000_000)}, {"failed_payments_count": 0}])
