@@ -418,8 +418,8 @@ def _key(post: Post) -> tuple[object, ...]:
 
 
 def _fields(run: Run) -> dict[str, object]:
-    """What the log says of a job."""
-    return {"job": run.job.id, "user": run.job.user_id, "link": run.job.link}
+    """What the log says of a job: whose it is, but not which link, unless that is refused."""
+    return {"job": run.job.id, "user": run.job.user_id}
 
 
 def _files(post: Post) -> list[int]:

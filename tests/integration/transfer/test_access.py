@@ -1,6 +1,7 @@
 """Attacks: what the operator's account can read and this customer must not get."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -112,6 +113,16 @@ async def test_a_comment_under_a_post_that_is_never_delivered_itself(running: Ri
 async def test_a_comment_that_does_not_exist_is_not_looked_for_again(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, f"{running.link('discussed1')['url']}?comment=99999")
     assert (job.state, job.reason, job.attempts) == (JobState.REFUSED, "not_found", 1)
+
+
+async def test_the_log_names_no_link_but_a_refused_one(
+    running: Rig, lucia: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="daemon.transfer")
+    await running.deliver(lucia, running.link("comment1")["url"])
+    await running.deliver(lucia, f"{running.link('discussed1')['url']}?comment=99999")
+    named = {record.getMessage(): hasattr(record, "link") for record in caplog.records}
+    assert (named["job.delivered"], named["job.refused"]) == (False, True)
 
 
 @pytest.mark.parametrize("number", [1, 2, 9999])
