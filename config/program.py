@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -57,12 +57,14 @@ def begin(process: str, console: TextIO | None = None, *, file: bool = True) -> 
 
 
 def hand_over(config: Path, link: Path | None) -> NoReturn:
-    """Execute this program anew, with nothing of what it has loaded, for :func:`prepared`.
+    """Execute this program anew, with nothing of what it has loaded, for :func:`prepared`."""
+    execute_anew({**os.environ, _PREPARED: str(config), _LINK: str(link or "")})
 
-    SIGTERM waits meanwhile: process 1 would ignore it.
-    """
+
+def execute_anew(environ: Mapping[str, str]) -> NoReturn:
+    """Execute this program anew, in another environment. SIGTERM waits meanwhile: process 1 would ignore it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, _PREPARED: str(config), _LINK: str(link or "")})
+    os.execve(sys.executable, sys.orig_argv, dict(environ))
 
 
 def prepared() -> tuple[Path, Path | None] | None:

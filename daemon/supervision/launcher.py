@@ -80,7 +80,7 @@ def main(check: bool, config: Path) -> None:
     code = launch(settings, config, is_setup=is_setup)
     if first_start.is_to_begin_anew(settings):
         logger.info("launcher.restarting")
-        os.execve(sys.executable, sys.orig_argv, given)
+        program.execute_anew(given)
     sys.exit(code)
 
 

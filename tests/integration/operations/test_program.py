@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from config import settings
+import pytest
+
+from config import program, settings
 from config.units import KIB, MIB
 from config.version import VERSION
 from tests import environment
@@ -128,3 +132,21 @@ def test_one_line_never_fills_a_file(tmp_path: Path) -> None:
     lines = (tmp_path / "logs" / "web.log").read_text().splitlines()
     assert json.loads(lines[-1])["message"] == "said"
     assert len(lines[-1]) < 64 * KIB
+
+
+def test_a_stop_waits_while_a_program_is_executed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Process 1 ignores a signal that nobody handles yet."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    waiting: set[int] = set()
+
+    def execute(*_: object) -> None:
+        waiting.update(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        raise SystemExit
+
+    monkeypatch.setattr(os, "execve", execute)
+    try:
+        with pytest.raises(SystemExit):
+            program.execute_anew({})
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert signal.SIGTERM in waiting
