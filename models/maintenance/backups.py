@@ -96,9 +96,9 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
     if not settings.database_file.exists():
         raise BackupNotFound(Message("no database at {file}", file=settings.database_file))
     settings.backups.mkdir(parents=True, exist_ok=True)
-    with _workshop(settings.backups) as workshop:
-        packed = _pack(files.copy(settings.database_file, workshop / "copy.db"), settings)
-        found = integrity.examine(unpack(packed, workshop / "unpacked.db", settings.backup_passphrase))
+    with workshop(settings.backups) as place:
+        packed = _pack(files.copy(settings.database_file, place / "copy.db"), settings)
+        found = integrity.examine(unpack(packed, place / "unpacked.db", settings.backup_passphrase))
         if found.faults:
             raise BackupUnsound(found.faults)
         target = settings.backups / _name(now, before, bool(settings.backup_passphrase))
@@ -107,6 +107,18 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
         packed.replace(target)
         _to_disk(settings.backups)
     return Made(target, found.contradictions)
+
+
+@contextlib.contextmanager
+def workshop(directory: Path) -> Iterator[Path]:
+    """A directory beside the backups, for one process at a time. What a crash has left there is deleted first."""
+    with (directory / ".lock").open("a") as lock:
+        belong_like(directory, directory / ".lock")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in directory.glob(".making-*"):
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=directory) as place:
+            yield Path(place)
 
 
 def unpack(packed: Path, target: Path, passphrase: str | None, *, unsealed: bool = False) -> Path:
@@ -190,18 +202,6 @@ def _to_disk(path: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
-
-
-@contextlib.contextmanager
-def _workshop(directory: Path) -> Iterator[Path]:
-    """A directory beside the backups, for one process at a time. What a crash has left there is deleted first."""
-    with (directory / ".lock").open("a") as lock:
-        belong_like(directory, directory / ".lock")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in directory.glob(".making-*"):
-            shutil.rmtree(left)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=directory) as place:
-            yield Path(place)
 
 
 def _pack(plain: Path, settings: Settings) -> Path:

@@ -1,8 +1,6 @@
 """Makes and examines the backups that an admin asks for in the console."""
 
 import logging
-import tempfile
-from pathlib import Path
 
 from config.settings import Settings
 from models.errors import BackupUnsound
@@ -31,9 +29,9 @@ def _faults(settings: Settings, name: str) -> list[str]:
     if name not in {each.name for each in backups.in_directory(settings.backups)}:
         return ["there is no such backup"]
     try:
-        with tempfile.TemporaryDirectory(prefix=".examining-", dir=settings.backups) as place:
+        with backups.workshop(settings.backups) as place:
             packed = settings.backups / name
-            plain = backups.unpack(packed, Path(place) / "peaje.db", settings.backup_passphrase, unsealed=True)
+            plain = backups.unpack(packed, place / "peaje.db", settings.backup_passphrase, unsealed=True)
             return integrity.examine(plain).faults
     except BackupUnsound as error:
         return list(error.faults)

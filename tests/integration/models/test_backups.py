@@ -31,7 +31,7 @@ from models.accounts.logins import How
 from models.accounts.sealing import Recipient
 from models.console_sessions import Kind, Visit
 from models.errors import BackupNotFound, BackupUnsound, PassphraseWrong
-from models.maintenance import backups, health, integrity, restoring
+from models.maintenance import backup_requests, backups, health, integrity, restoring
 from models.money import payments, stars_cursor
 from models.money.facts import RefundFact
 from models.promotion import codes
@@ -40,7 +40,7 @@ from models.roles import Team
 from models.tables import Broadcast, Refund, User
 from tests import environment
 from tests.purchases import NOW, customer, fact, order
-from web.upkeep import backup_job, s3
+from web.upkeep import asked_backups, backup_job, s3
 from web.upkeep.s3 import S3Error
 
 MIB = 1 << 20
@@ -119,6 +119,23 @@ def test_what_a_crash_left_is_swept_out(settings: Settings) -> None:
     backups.make(settings, NOW)
 
     assert not left.exists()
+
+
+def test_what_is_examined_is_unpacked_where_crashes_are_swept(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[Path] = []
+
+    def examine(file: Path) -> integrity.Report:
+        unpacked.append(file)
+        return integrity.Report()
+
+    name = backups.make(settings, NOW).file.name
+    monkeypatch.setattr(integrity, "examine", examine)
+    backup_requests.ask(NOW, verify=name)
+    asked_backups.carry_out(settings, NOW)
+
+    assert [file.parent.match("backups/.making-*") for file in unpacked] == [True]
 
 
 def test_with_a_passphrase_nobody_else_reads_it(settings: Settings) -> None:
