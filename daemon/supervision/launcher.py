@@ -78,7 +78,7 @@ def main(check: bool, config: Path) -> None:
     if not is_setup:
         _need_account(settings)
     code = launch(settings, config, is_setup=is_setup)
-    if first_start.is_to_begin_anew(settings):
+    if is_setup and first_start.is_to_begin_anew(settings):
         logger.info("launcher.restarting")
         program.execute_anew(given)
     sys.exit(code)

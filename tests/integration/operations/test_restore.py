@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from config.settings import load
+from daemon.supervision import programs
 from manage import cli
 from models import database, users
 from models.jobs import queue
@@ -414,6 +415,16 @@ def test_a_damaged_database_stops_the_start_and_names_the_cure(instance: Instanc
     started, said = instance.messages("launcher")
     assert started == "program.started"
     assert "is damaged" in said and "python manage.py restore latest" in said
+
+
+def test_a_start_after_setup_that_fails_ends(instance: Instance) -> None:
+    data, run = Path(instance.environ["DB_PATH"]), Path(instance.environ["PEAJE_RUN"])
+    data.mkdir()
+    (data / "peaje.db").write_bytes(b"no database" * 1000)
+    run.mkdir()
+    (run / programs.ANEW).touch()
+
+    assert instance.launch().wait(20) == 78, "it is not tried again and again"
 
 
 def test_a_database_lost_beside_backups_is_not_begun_anew(
