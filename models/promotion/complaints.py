@@ -67,24 +67,28 @@ def link_in(text: str) -> str | None:
 
     However a post is written, in chat and on the page, its address is the same, so that it is one case.
     """
-    match = next((found for word in text.split() if (found := _LINK.match(word))), None)
-    if match is None:
-        return None
-    return (match["web"] or f"t.me/{_canonical(match['path'])}")[:LONGEST_LINK]
+    matches = (found for word in text.split() if (found := _LINK.match(word)))
+    address = next((read for found in matches if (read := found["web"] or _canonical(found["path"]))), None)
+    return None if address is None else address[:LONGEST_LINK]
 
 
 def _canonical(path: str) -> str:
-    """The path of a link with its name in lower case, without what changes nothing about which post it is."""
+    """The address of a path, its name in lower case, without what changes nothing about which post it is.
+
+    Empty where the path names nobody.
+    """
     address, _, query = path.partition("#")[0].partition("?")
-    parts = [part for part in address.split("/") if part]
+    parts = [part for part in address.split("/") if part.strip("@")]
     if len(parts) > 1 and parts[0].lower() == "s":
         del parts[0]
-    if parts and not parts[0].startswith("+"):  # the hash of an invitation
+    if not parts:
+        return ""
+    if not parts[0].startswith("+"):  # the hash of an invitation
         parts[0] = parts[0].lower().removeprefix("@")
     kept = dict(each.split("=") for each in query.split("&") if _QUERY.fullmatch(each))
     if "thread" in kept and len(parts) == 2 + (parts[0] == "c"):
         parts.insert(-1, kept["thread"])
-    return "/".join(parts) + (f"?comment={kept['comment']}" if "comment" in kept else "")
+    return f"t.me/{'/'.join(parts)}" + (f"?comment={kept['comment']}" if "comment" in kept else "")
 
 
 def make(link: str, text: str, reporter: int, now: int) -> ComplaintInfo | None:

@@ -61,7 +61,9 @@ def test_a_receipt_is_not_guessed_and_no_other_is_shown(web: Web) -> None:
     assert re.fullmatch(r"[2-9A-HJKMNP-Z]{12}", made.number)
 
 
-@pytest.mark.parametrize("link", ["", "hello", "https://example.com/t.me/a/1", "javascript:alert(1)", "\x00"])
+@pytest.mark.parametrize(
+    "link", ["", "hello", "https://example.com/t.me/a/1", "javascript:alert(1)", "\x00", "t.me/?thread=5"]
+)
 def test_what_is_no_link_is_not_taken(web: Web, link: str) -> None:
     answer = send(web, link)
     assert answer.status_code == 400 and "This is not the link to a post" in answer.text
