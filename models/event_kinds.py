@@ -696,8 +696,8 @@ class PricesCut(Payload):
 class AccountChanged(Payload):
     """Something was done with an account that reads posts, ``by`` an admin, or by the set-up.
 
-    ``what`` is ``added_reader``, ``added_standby``, ``reader``, ``paused``, ``forgotten``, or ``lost_standby``: by
-    Telegram.
+    ``what`` is ``added_reader``, ``added_standby``, ``reader``, ``paused``, ``forgotten``, or ``lost_standby``: its
+    login was ended by Telegram, or its session does not open.
     """
 
     event_kind: ClassVar = EventKind.ACCOUNT_CHANGED

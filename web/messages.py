@@ -438,4 +438,5 @@ def error(texts: Texts, status: int) -> Message:
             _("Something went wrong on our side"), _("Please try again in a minute. What you have paid is not lost.")
         ),
     }
-    return messages.get(status, messages[500])
+    refused = Message(_("This cannot be answered"), _("Check the address, and what you sent, and try again."))
+    return messages.get(status, refused if status < 500 else messages[500])

@@ -8,8 +8,8 @@ from models.event_kinds import IncidentKey
 
 INCIDENTS: Mapping[str, Callable[[Texts], str]] = {
     IncidentKey.ACCOUNT_REVOKED: lambda t: t.gettext(
-        "Telegram has logged out the reading account, so I deliver nothing that needs it. Log it, or another one, in "
-        "on the console's page Accounts (or with make session, for TELEGRAM_SESSION_STRING): links that wait go on."
+        "The reading account is logged out, so I deliver nothing that needs it. Log it, or another one, in on the "
+        "console's page Accounts (or with make session, for TELEGRAM_SESSION_STRING): links that wait go on."
     ),
     IncidentKey.ACCOUNT_BANNED: lambda t: t.gettext(
         "Telegram has banned the reading account, so I deliver nothing that needs it. Log another one in on the "

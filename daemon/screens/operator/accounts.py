@@ -33,7 +33,8 @@ def changed(t: Texts, payload: AccountChanged) -> Screen:
         "reader": t.gettext("▶️ {name} reads from now on.", name=name),
         "paused": t.gettext("⏸ {name} is paused: links that need it wait.", name=name),
         "lost_standby": t.gettext(
-            "⚠️ {name} stood by, and Telegram has logged it out: log it in again before you need it.", name=name
+            "⚠️ {name} stood by, and cannot take over any more: log it in again, or another one, before you need it.",
+            name=name,
         ),
         "forgotten": t.gettext(
             "🗑 {name} is deleted here. End its session in Telegram too: Settings → Devices.", name=name

@@ -101,6 +101,8 @@ def test_names_that_are_not_ours_are_refused(web: Web) -> None:
 
     assert ask("/paypal/cancel", "shop.example") == ask("/paypal/cancel", "SHOP.example:443") != 400
     assert ask("/paypal/cancel", "other.example") == ask("/paypal/cancel", "shop.example.other.example") == 400
+    refused = requests.get(web.url, headers={"Host": "other.example"}, timeout=10).text
+    assert "Check the address" in refused and "our side" not in refused
     assert ask("/health/live", "healthcheck.railway.app") == ask("/health/live", "10.0.0.7:8000") == 200
 
 
