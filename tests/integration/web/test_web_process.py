@@ -23,6 +23,8 @@ from models.maintenance import health
 from tests import environment, preloaded
 from tests.paypal_shop import free_port
 from tests.sandbox_process import REPOSITORY
+from web.edge.arrival import LARGEST_BODY
+from web.edge.worker import MOST_BUFFERED
 
 PAYPAL_AWAY = {
     "PAYPAL_CLIENT_ID": "client",
@@ -186,6 +188,20 @@ def test_the_log_does_not_say_from_where_a_page_was_asked_for(web: Web) -> None:
     wait(lambda: any(entry["logger"] == "gunicorn.access" for entry in web.log()))
     for address in ("203.0.113.7", "127.0.0.1"):
         assert address not in web.console.read_text()
+
+
+def test_unfinished_requests_take_only_so_much_memory(web: Web) -> None:
+    head, most = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {LARGEST_BODY}\r\n\r\n", LARGEST_BODY - 1
+    clients = []
+    for _ in range(MOST_BUFFERED // LARGEST_BODY + 3):
+        clients.append(socket.create_connection(("127.0.0.1", int(web.url.rpartition(":")[2])), timeout=20))
+        clients[-1].sendall(head.encode() + b"x" * most)
+
+    assert clients[0].recv(12) == b"HTTP/1.1 408", "the oldest makes room"
+    clients[-1].sendall(b"x")
+    assert clients[-1].recv(12) == b"HTTP/1.1 405", "the newest is answered"
+    for client in clients:
+        client.close()
 
 
 def test_it_stops_with_0_and_leaves_the_port(web: Web) -> None:
