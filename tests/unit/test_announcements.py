@@ -38,6 +38,7 @@ BOUGHT = "Your payment arrived and"
         ({"until": None}, BOUGHT, {BACK}),
         ({"until": None, "forever": True}, BOUGHT, {FOREVER, BACK}),
         ({"renews": True}, BOUGHT, {RENEWS, BACK}),
+        ({"renews": True, "until": None}, BOUGHT, {BACK}),
         ({"renewal": True, "renews": True}, "has been renewed", {RENEWS}),
         ({"renewal": True}, "has been renewed", {LASTS}),
         ({"again": True}, "your second one for this invoice", {LASTS, BACK}),

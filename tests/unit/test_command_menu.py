@@ -12,7 +12,7 @@ from config.texts import LANGUAGES
 from daemon import commands
 from daemon.commands import ADMIN_DESCRIPTIONS, DESCRIPTIONS, CommandMenu
 
-ADMIN, HELPER, STRANGER = 1, 2, 3
+STRANGER, ADMIN, HELPER = 1, 2, 3  # in the order in which they are told
 OF_HELPERS = {"console", "user", "say", "grant", "ban", "unban"}
 
 

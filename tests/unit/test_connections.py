@@ -191,8 +191,9 @@ async def test_it_is_lost_until_telegram_answers(probed: Callable[..., Any], err
 
 @pytest.mark.parametrize("error", [InternalServerError(), FloodWait(60)])
 async def test_an_answer_that_is_an_error_is_an_answer(probed: Callable[..., Any], error: Exception) -> None:
-    found = await probed(TimeoutError(), error)
-    assert await found.watch(4) == [LOST, OK]
+    found = await probed(error, TimeoutError(), error)
+    assert await found.watch(5) == [LOST, OK], "the first one changes nothing"
+    assert await (await probed(error, error)).watch(3) == []
 
 
 @pytest.mark.parametrize(("error", "state"), [(AuthKeyUnregistered(), REVOKED), (UserDeactivatedBan(), BANNED)])

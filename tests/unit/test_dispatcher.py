@@ -178,11 +178,13 @@ async def test_one_that_fails_holds_up_no_other(shop: Shop, error: Exception, sa
     assert shop.texts(ANA) == said
 
 
-async def test_an_apology_that_fails_holds_up_no_other(shop: Shop) -> None:
+async def test_an_apology_that_fails_is_logged(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     shop.fails |= {1: ValueError("broken"), ("notice", ANA): OSError("away")}
     await shop.message(ANA, 1)
     await shop.message(ANA, 2)
     assert [what for *_, what in shop.handled] == [1, 2]
+    logged = [record.message for record in caplog.records if record.name == dispatcher.__name__]
+    assert logged == ["handler.failed", "apology.failed"]
 
 
 async def test_a_drain_waits_and_then_ends_the_rest(shop: Shop) -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from config.plans import Trial
 from config.texts import translator
+from config.units import DAY_S
 from daemon.screens import checkout, deliveries, keyboard, progress
 from daemon.screens.deliveries import Standing
+from daemon.screens.operator import customers
 from daemon.telegram.screen import Screen
 from models.event_kinds import BatchHeld, JobFinished, JobHeld
 from models.jobs import holding
@@ -18,7 +20,7 @@ from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.money.payments import PaymentState
 from models.returns import Answer
-from tests.unit.test_screens import LEFT, NOW, PLANS, PREMIUM, payment
+from tests.unit.test_screens import LEFT, NOW, PAID, PLANS, PREMIUM, USER, UTC, job, payment
 
 T = translator("en")
 STANDING = Standing(T, PLANS, LEFT, "operator", refund_days=7)
@@ -72,6 +74,7 @@ def test_the_trial_is_offered_beside_or_alone(offers: Offers, words: str) -> Non
     [
         (DAILY, "You have reached your limit", True),
         (DAILY | {"used": 8, "wanted": 5}, "more than your limit leaves", True),
+        (DAILY | {"used": 1, "wanted": 10}, "more than your limit leaves", True),
         (DAILY | {"used": 0, "wanted": 11}, "more than your limit leaves", False),
         ({}, "You have reached your limit", False),
         ({"size": 60 << 20}, "your plan includes files up to", False),
@@ -118,7 +121,7 @@ def test_a_held_batch_says_what_lets_it_go_on(offers: Offers, period: Any, said:
 )
 def test_the_rest_of_a_batch_says_why_it_waits(reasons: dict[RefusalReason, int], said: list[str]) -> None:
     waiting = sum(reasons.values())
-    offers = Offers((), PLANS.on_sale(), None, {"premium": 1, "vip": waiting})
+    offers = Offers((), PLANS.on_sale(), None, {"premium": 1})
     screen = deliveries.rest_held(STANDING, BATCH, reasons, offers=offers, pay_links=PAYPAL, job_id=9)
     lines = screen.text.splitlines()
     assert lines[1 : 1 + len(said)] == said and f"{waiting} of 12 link" in lines[0]
@@ -238,6 +241,15 @@ def test_a_delivery_under_way_says_how_far_it_is(moved: int, size: int, rate: fl
 def test_whoever_wants_their_money_back_hears_why_not(answer: Answer, days: int, words: str) -> None:
     screen = checkout.returned(T, answer, days)
     assert words in screen.text and ("/paysupport" in screen.text) is (answer is not Answer.POSSIBLE)
+
+
+def test_an_admin_reads_until_when_a_link_is_kept() -> None:
+    held_at = replace(job(1), state=JobState.HELD, moved_at=NOW, reason=RefusalReason.LIMIT)
+    shown = customers.Card(
+        user=USER, access=PAID, reasons=(), credit={}, payments=None, links=[held_at], notes=(), plans=PLANS,
+        timezone=UTC, now=NOW,
+    )  # fmt: skip
+    assert f"kept until {T.date(NOW + holding.KEPT_DAYS * DAY_S, UTC)}" in customers.card(T, shown).text
 
 
 def test_offers_of_a_held_link_are_those_that_bring_it() -> None:

@@ -45,6 +45,13 @@ def test_files_that_telegram_shows_together_go_together(kinds: list[str], groups
     assert [each.count for each in planned] == [len(group) for group in groups]
 
 
+def test_each_file_keeps_the_words_under_it() -> None:
+    kinds = ("photo", "photo", "document", "document")
+    items = tuple(item(kind, f"words {number}") for number, kind in enumerate(kinds))
+    planned = plan(SimpleNamespace(items=items, inverted=False))  # type: ignore[arg-type]
+    assert [[text for text, _ in each.texts] for each in planned] == [["words 0", "words 1"], ["words 2", "words 3"]]
+
+
 def test_what_does_not_fit_under_a_file_comes_after_it() -> None:
     long = "word " * captions.MAX_CAPTION
     planned = plan(post("photo", "photo", caption=long.strip(), inverted=True))

@@ -161,7 +161,7 @@ def held(found: list[Holder]) -> list[int]:
 
 async def test_a_budget_is_shared_in_the_order_of_asking() -> None:
     budget = Budget(10)
-    found = await holders(budget, 6, 4, 7, 1)
+    found = await holders(budget, 5, 4, 7, 1)
     assert held(found) == [0, 1], "who wants little waits behind who wants much"
     await found[1].give_back()
     assert held(found) == [0, 1]
