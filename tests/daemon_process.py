@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from pyrogram.enums import ParseMode
 from pyrogram.handlers import DeletedMessagesHandler, EditedMessageHandler, MessageHandler
 from pyrogram.types import Message
 
+from daemon.limiter import BURST, Limiter
 from models import database
 from tests import preloaded
 from tests.clients import client
@@ -25,6 +27,10 @@ from tests.sandbox_process import REPOSITORY, Sandbox
 
 START_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 10.0
+AT_ONCE = BURST - 20
+"""What one person writes through :class:`Chat` without a pause, of what the bot reads."""
+_paces: defaultdict[Path, Limiter] = defaultdict(lambda: Limiter(AT_ONCE))
+"""By Telegram: an admin is the same person in all of its tests, and a bot does not read who writes too fast."""
 
 
 @dataclass
@@ -141,6 +147,8 @@ class Chat:
     client: Client
     news: "asyncio.Queue[Message]" = field(default_factory=asyncio.Queue)
     deleted: list[int] = field(default_factory=list)
+    is_known: bool = False
+    """Whether this person wrote in other tests too."""
 
     @property
     def bot(self) -> str:
@@ -153,10 +161,12 @@ class Chat:
 
     async def say(self, text: str) -> Message:
         """Send a message as it is: the number of a payment may hold what the library would take for italics."""
+        await self._keep_pace()
         return await self.client.send_message(self.bot, text, parse_mode=ParseMode.DISABLED)
 
     async def reply(self, message: Message, text: str) -> Message:
         """Send a message as the answer to another one."""
+        await self._keep_pace()
         return await self.client.send_message(self.bot, text, reply_to_message_id=message.id)
 
     async def ask(self, text: str, timeout: float = ANSWER_TIMEOUT_S) -> Message:
@@ -198,7 +208,12 @@ class Chat:
 
     async def tap(self, message: Message, label: str) -> None:
         """Press a button."""
+        await self._keep_pace()
         await self.client.request_callback_answer(self.bot, message.id, button(message, label).callback_data)
+
+    async def _keep_pace(self) -> None:
+        while self.is_known and (seconds := _paces[self.sandbox.state].wait(self.id, time.monotonic())):
+            await asyncio.sleep(seconds)
 
     async def pay(self, invoice: Message) -> None:
         """Pay an invoice in Stars. Raises BadRequest or NotAcceptable as Telegram does."""
@@ -243,7 +258,7 @@ async def chat(
     else:
         (person,) = sandbox.control("POST", "/users", {"language_code": language})["users"]
     who = client(scenario, f"person{person['id']}", session_string=person["session_string"])
-    opened = Chat(sandbox, person["id"], who)
+    opened = Chat(sandbox, person["id"], who, is_known=admin or second_admin)
 
     async def take(_: Client, message: Message) -> None:
         if message.chat is not None and message.chat.username == opened.bot and not message.outgoing:
