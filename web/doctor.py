@@ -133,9 +133,7 @@ def _webhook(shop: Shop, t: Texts, running: bool) -> Finding:
     if found is None:
         return _unregistered(shop, url, t, running)
     if expected is not None and identifier(found) != expected:
-        return fail(
-            "webhook", t.gettext("PAYPAL_WEBHOOK_ID names another webhook: leave it out, and the right one is found")
-        )
+        return _of_another(shop, url, t)
     names = {str(event.get("name")) for event in found.get("event_types") or ()}
     missing = set() if "*" in names else set(EVENT_TYPES) - names
     if missing:
@@ -163,6 +161,20 @@ def _unregistered(shop: Shop, url: str, t: Texts, running: bool) -> Finding:
             url=url,
         ),
     )
+
+
+def _of_another(shop: Shop, url: str, t: Texts) -> Finding:
+    """Signatures are verified with another webhook's id than that of the one which PayPal has for our address."""
+    if shop.settings.paypal_webhook_id:
+        text = t.gettext("PAYPAL_WEBHOOK_ID names another webhook: leave it out, and the right one is found")
+    else:
+        text = t.gettext(
+            "PayPal has another one for {url} than the one that is known here, so its notifications are refused: "
+            "upkeep finds it within {span}",
+            url=url,
+            span=t.duration(registration.CHECK_EVERY_S),
+        )
+    return fail("webhook", text)
 
 
 def _expected(shop: Shop) -> str | None:

@@ -12,29 +12,44 @@ import pytest
 import requests
 
 from config import settings
+from config.findings import Finding, Grade
 from config.plans import Plan, Plans
 from config.settings import Settings
 from config.texts import translator
-from models import notes, outbox, users
+from models import database, notes, outbox, users
 from models.catalogue import Catalogue
 from models.maintenance import health
-from models.money import orders, payments, subscriptions
+from models.money import orders, payments, subscriptions, webhooks
 from models.money import provider_requests as asked
 from models.money.orders import OrderInfo
 from models.money.payments import DisputeFact, PaymentState
 from models.money.provider_requests import RequestKind
 from models.money.seller import Result
 from models.money.subscriptions import SubscriptionInfo
-from models.tables import Event, Incident, Order, Payment, PaymentHistory, Request, Subscription, SubscriptionReport
+from models.tables import (
+    Event,
+    Incident,
+    Order,
+    Payment,
+    PaymentHistory,
+    Request,
+    Subscription,
+    SubscriptionReport,
+    WebhookEvent,
+)
 from tests import environment, machine
 from tests.paypal_shop import MORE_PLANS, PLANS
 from tests.purchases import payments_of
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
+from web import doctor
 from web.paypal import disputes, operations, reconciliation, registration
 from web.paypal.events import EVENT_TYPES
 from web.paypal.parsing import parse_dispute, rfc3339
 from web.paypal.shop import Shop, build_shop
+from web.setup import paypal as setup
+from web.setup.paypal import Credentials
+from web.upkeep import runner
 from web.upkeep.periodic_tasks import PeriodicTask
 from web.upkeep.runner import Upkeep
 
@@ -236,6 +251,57 @@ def test_an_address_that_paypal_would_not_call_is_an_incident(configured: Settin
     registration.ensure(real, now())
 
     assert "https addresses only" in health.incidents()[0].text
+
+
+def examined(shop: Shop, *, running: bool = True, **changes: Any) -> Finding:
+    """What doctor finds of the webhook, with other settings."""
+    try:
+        changed = replace(shop, settings=replace(shop.settings, **changes))
+        return doctor._webhook(changed, translator("en"), running)
+    finally:
+        database.open_database(shop.settings.database_file)  # doctor has closed it
+
+
+def test_doctor_says_how_the_webhook_stands(shop: Shop, paypal: LocalPayPal) -> None:
+    url = f"{BACKEND}/paypal/webhook"
+
+    def check(grade: Grade, says: str, **how: Any) -> None:
+        found = examined(shop, **how)
+        assert (found.grade, says in found.text) == (grade, True), found
+
+    check(Grade.OK, f"none for {url} yet: the start registers it", running=False)
+    check(Grade.FAIL, f"PayPal has none for {url}. upkeep registers it within a minute")
+    check(Grade.FAIL, "PayPal has none called PAYPAL_WEBHOOK_ID", paypal_webhook_id="8JG123")
+    registration.ensure(shop, now())
+    check(Grade.OK, f"registered for {url}")
+    check(Grade.FAIL, "PAYPAL_WEBHOOK_ID names another webhook", paypal_webhook_id="8JG123")
+    check(Grade.OK, f"registered for {url}", paypal_webhook_id=shop.webhook_id())
+    delete_webhook(paypal, str(shop.webhook_id()))
+    older = shop.paypal.create_webhook(url, ["CHECKOUT.ORDER.APPROVED"], "older-of-doctor")
+    check(Grade.WARN, "is not told of", paypal_webhook_id=older["id"])
+    check(Grade.FAIL, "than the one that is known here", paypal_webhook_id=None)
+    paypal.switch("error", on="GET /v1/notifications/webhooks", status=403, issue="NOT_AUTHORIZED")
+    check(Grade.FAIL, "not known: ")
+
+
+def test_set_up_tries_credentials_before_it_keeps_them(
+    configured: Settings, paypal: LocalPayPal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    t, env, mode = translator("en"), paypal.env(), configured.paypal_mode
+    good = Credentials(env["PAYPAL_CLIENT_ID"], env["PAYPAL_CLIENT_SECRET"], mode)
+
+    assert setup.fault(good, configured, t) is None
+    for wrong, says in (
+        (replace(good, secret=f"{good.secret}x"), "PayPal does not accept them."),
+        (replace(good, client_id="x" * 9), "Both are long"),
+        (replace(good, client_id="x" * 201), "Both are long"),
+        (replace(good, secret="a secret with blanks"), "Both are long"),
+        (replace(good, mode="another"), "Both are long"),
+    ):
+        assert (setup.fault(wrong, configured, t) or "").startswith(says), wrong
+    monkeypatch.setattr(setup, "PATIENCE_S", 0.1)
+    away = replace(configured, paypal_endpoint="http://127.0.0.1:9")
+    assert (setup.fault(good, away, t) or "").startswith("PayPal cannot be reached now.")
 
 
 # Orders
@@ -790,6 +856,35 @@ def test_a_refund_that_the_last_look_finds_is_done(shop: Shop, paypal: LocalPayP
 
     (told,) = [row for row in Event.select() if row.kind == "request_done"]
     assert (told.payload["ok"], told.payload["result"]) == (True, "refunded")
+
+
+def test_a_turn_refunds_first_and_looks_up_only_a_few(shop: Shop, paypal: LocalPayPal) -> None:
+    for number in range(runner.LOOKUPS_A_TURN + 2):
+        argument = f"42311647XV020574{number}"
+        asked.ask(RequestKind.LOOKUP, "paypal", argument=argument, user_id=number + 1, asked_by=1, now=now())
+    payments.ask_refund(payments_of(paid(shop, paypal).id)[0].id, None, 1, now())
+
+    kinds = [request.kind for request in runner._next_requests(shop, now())]
+
+    assert kinds == [RequestKind.REFUND] + [RequestKind.LOOKUP] * runner.LOOKUPS_A_TURN
+
+
+def test_an_unfinished_notification_waits_longer_each_time(
+    shop: Shop, configured: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.upkeep.runner.events.finish", lambda *_: "PayPal is away")
+    _, stored = webhooks.receive("paypal", "WH-LATE", "PAYMENT.CAPTURE.COMPLETED", "CAPTURE", "{}", now())
+    upkeep = Upkeep(configured, shop, environment.catalogue(configured))
+    waits, moment = [], now() + webhooks.LEASE_S
+    for attempts in (0, 1, 2, 40):
+        WebhookEvent.update(attempts=attempts).where(WebhookEvent.id == stored.id).execute()
+        upkeep._finish_webhooks(shop, moment)
+        again_at = WebhookEvent.get_by_id(stored.id).not_before
+        waits.append(again_at - moment)
+        moment = again_at
+    upkeep.stop()
+
+    assert waits == [30, 60, 120, 3840]
 
 
 def test_a_request_waits_longer_after_each_failure(shop: Shop, paypal: LocalPayPal) -> None:
