@@ -8,11 +8,14 @@ import pytest
 from models import audit, users
 from models.audit import Wanted
 from models.promotion import broadcasts, codes, consent
-from models.promotion.broadcasts import BroadcastState
+from models.promotion.broadcasts import MOST_BUTTONS, BroadcastInfo, BroadcastState, Content
 from models.promotion.codes import Draft
 from models.promotion.consent import Answer, Place
+from models.promotion.segments import Segment, SegmentKind
+from models.tables import Broadcast
 from tests.operator_browser import Operator, form_to, said
 from tests.paypal_shop import ADMIN, PayPalShop
+from web.console.messages import _count
 
 DRAFT, SEND = "/console/messages/draft", "/console/messages/draft/send"
 
@@ -126,6 +129,93 @@ def test_an_empty_draft_is_not_sent(shop: PayPalShop, admin: Operator) -> None:
     assert "counted" not in page, "there is nothing to send"
     assert admin.post(SEND, {}).status_code == 303
     assert "nothing to send" in said(admin.page(DRAFT), "notice")
+
+
+def draft_of_admin() -> BroadcastInfo:
+    """The admin's draft, which must be there."""
+    draft = broadcasts.last_draft(ADMIN)
+    assert draft is not None
+    return draft
+
+
+def test_news_waits_for_the_hour_that_was_chosen(shop: PayPalShop, admin: Operator) -> None:
+    consent.say(shop.customer(), Answer.YES, Place.COMMAND, "words", int(time.time()))
+    hours = re.findall(r'<option value="(\d{10})"', admin.page(DRAFT))
+    page = written(admin, at=hours[-1])
+    assert draft_of_admin().start_at == int(hours[-1]) and "at once" not in said(page, "counted")
+
+    admin.send(form_to(page, SEND))
+
+    (sent, *_) = broadcasts.newest_sent(1)
+    assert (sent.text, sent.state, sent.start_at) == ("A new plan", BroadcastState.WAITING, int(hours[-1]))
+
+
+def test_no_more_buttons_than_fit_are_put_on_and_all_come_off(shop: PayPalShop, admin: Operator) -> None:
+    page = written(admin, article="video_5")
+    draft = draft_of_admin()
+    assert draft.buttons == (("pack", "video_5", ""),)
+    for number in range(1, MOST_BUTTONS):
+        assert broadcasts.add_button(draft.id, ("link", f"https://example.org/{number}", "Look"), int(time.time()))
+    full = draft_of_admin().buttons
+    page = admin.send(form_to(page, DRAFT), 422, text="A new plan", article="premium")
+    assert "as many buttons as fit: 6" in said(page, "fault") and draft_of_admin().buttons == full
+
+    page = admin.send(form_to(page, f"{DRAFT}/plain"))
+
+    assert draft_of_admin().buttons == () and f'action="{DRAFT}/plain"' not in page
+
+
+def test_the_text_under_a_picture_is_shorter_and_leaves_it(shop: PayPalShop, admin: Operator) -> None:
+    now, picture = int(time.time()), {"kind": "photo", "file": "x"}
+    broadcasts.write(broadcasts.begin(ADMIN, now).id, Content("", (), picture, 5), now)
+    form = form_to(admin.page(DRAFT), DRAFT)
+    assert "1024 characters" in said(admin.send(form, 422, text="x" * 1025), "fault")
+
+    admin.send(form, text="x" * 1024)
+
+    draft = draft_of_admin()
+    assert (draft.text, draft.media, draft.source_message_id) == ("x" * 1024, picture, 5)
+
+
+def test_a_draft_has_neither_a_report_nor_an_end(shop: PayPalShop, admin: Operator) -> None:
+    written(admin)
+    draft = draft_of_admin()
+    admin.page(f"/console/messages/{draft.id}", 404)
+    for act in ("stop", "delete"):
+        assert admin.post(f"/console/messages/{draft.id}/{act}").status_code == 404
+
+    admin.send(form_to(admin.page(DRAFT), f"{DRAFT}/discard"))
+
+    assert broadcasts.last_draft(ADMIN) is None
+    admin.page(f"/console/messages/{draft.id}", 404)
+
+
+def test_what_was_sent_is_deleted_from_the_chats_again(shop: PayPalShop, admin: Operator) -> None:
+    then = int(time.time()) - 30 * 86_400
+    made = {"by": ADMIN, "text": "Old news", "touched_at": then, "start_at": then, "ended_at": then}
+    news = Broadcast.create(state=BroadcastState.DONE, began_at=then, **made).id
+    never = Broadcast.create(state=BroadcastState.STOPPED, **made).id
+    try:
+        page = admin.page(f"/console/messages/{news}")
+        assert f"/console/messages/{news}/stop" not in page
+        assert f"/console/messages/{never}/delete" not in admin.page(f"/console/messages/{never}")
+
+        page = admin.send(form_to(page, f"/console/messages/{news}/delete"))
+
+        assert "is being deleted" in said(page, "notice") and f"/console/messages/{news}/delete" not in page
+        assert Broadcast.get_by_id(news).state == BroadcastState.DELETING
+        assert audit.newest(Wanted(act="broadcast"), 1)[0].detail == {"delete": news}
+    finally:
+        Broadcast.delete().where(Broadcast.id.in_((news, never))).execute()
+
+
+def test_a_page_counts_people_only_for_so_long(shop: PayPalShop) -> None:
+    now, everybody = int(time.time()), Segment(SegmentKind.ALL)
+    consent.say(shop.customer(), Answer.YES, Place.COMMAND, "words", now)
+
+    cut, whole = _count(everybody, now, patience=-1.0), _count(everybody, now, patience=60.0)
+
+    assert (cut.whole, whole.whole) == (False, True) and cut.number <= whole.number >= 1
 
 
 def test_hostile_news_is_inert(shop: PayPalShop, admin: Operator) -> None:

@@ -24,7 +24,7 @@ from tests import environment, preloaded
 from tests.paypal_shop import free_port
 from tests.sandbox_process import REPOSITORY
 from web.edge.arrival import LARGEST_BODY
-from web.edge.worker import MOST_BUFFERED
+from web.edge.worker import MOST_BUFFERED, MOST_OPEN, PATIENCE_S
 
 PAYPAL_AWAY = {
     "PAYPAL_CLIENT_ID": "client",
@@ -188,6 +188,17 @@ def test_the_log_does_not_say_from_where_a_page_was_asked_for(web: Web) -> None:
     wait(lambda: any(entry["logger"] == "gunicorn.access" for entry in web.log()))
     for address in ("203.0.113.7", "127.0.0.1"):
         assert address not in web.console.read_text()
+
+
+def test_room_is_made_at_once_for_who_comes_last(web: Web) -> None:
+    where = ("127.0.0.1", int(web.url.rpartition(":")[2]))
+    many = [socket.create_connection(where, timeout=PATIENCE_S - 4) for _ in range(MOST_OPEN + 2)]
+
+    assert many[0].recv(10) == b"", "the oldest goes before its time is over"
+
+    assert web.answers()
+    for client in many:
+        client.close()
 
 
 def test_unfinished_requests_take_only_so_much_memory(web: Web) -> None:
