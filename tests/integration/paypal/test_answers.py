@@ -534,6 +534,17 @@ def test_an_order_is_found_by_what_it_names(shop: Shop, table: Table) -> None:
     assert [paid.remote_id for paid in payments.history_of(CUSTOMER)] == ["C-1"]
 
 
+@pytest.mark.parametrize("kind", ["PAYMENT.CAPTURE.COMPLETED", "PAYMENT.SALE.COMPLETED"])
+def test_an_event_of_an_order_unlike_ours_is_over(shop: Shop, table: Table, kind: str) -> None:
+    """The admins are told in what it differs, and no later look makes it ours."""
+    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
+    remote = {"status": "COMPLETED", "purchase_units": [{"custom_id": "another's", "amount": usd(500)}]}
+    table.rows = {"GET /v2/checkout/orders/O-1": (200, remote)}
+    events.follow(shop, event(kind, id="C-1", custom_id=order.public_id), now())
+    assert [row.state for row in WebhookEvent.select()] == ["done"]
+    assert [row.payload["fault"] for row in Event.select()] == ["another purchase's custom_id"]
+
+
 def test_a_capture_that_names_nothing_leads_to_its_order(shop: Shop, table: Table) -> None:
     order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
     capture = {"id": "C-1", "custom_id": order.public_id}
