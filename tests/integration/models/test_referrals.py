@@ -182,8 +182,8 @@ def test_a_payment_earns_both_their_days_after_it_was_held() -> None:
     assert access.of(referrer, START).level == 1
     assert access.of(referrer, START).paid == (access.Interval(START, START + WEEK, 1),)
     assert length(friend) == MONTH + FIVE
-    assert referrals.standing(referrer, START).earned_s == WEEK
-    assert referrals.standing(referrer, NOW).waiting == 1
+    before, begun = (referrals.standing(referrer, now) for now in (START - 1, START))
+    assert [(each.earned_s, each.waiting) for each in (before, begun)] == [(0, 1), (WEEK, 0)]
     came = [referrals.standing(friend, now) for now in (NOW, START)]
     assert {(each.came, each.earned_s, each.waiting) for each in came} == {(0, 0, 0)}, "those days are another's doing"
 
