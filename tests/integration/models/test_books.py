@@ -75,6 +75,7 @@ def test_payments_are_found_by_each_thing_that_may_be_asked() -> None:
         (Wanted(since=NOW + 1, until=NOW + 2 * DAY), [part]),
         (Wanted(user_id=ana, since=NOW), [first]),
         (Wanted(user_id=ana, until=NOW), []),
+        (Wanted(user_id=eva, state="pending"), []),
     ):
         assert ids(wanted) == [each.id for each in found], wanted
 
@@ -120,6 +121,9 @@ def test_nothing_is_unexplained_where_all_adds_up() -> None:
     user = customer()
     paid(user)
     payments.settle(fact(order(user, purpose="test")), NOW)  # it is refunded by itself
+    refunded = paid(user, provider="paypal")
+    refund("paypal", refunded.remote_id, "R", 1, NOW, NOW)
+    ledger.apply([DisputeFact("paypal", refunded.remote_id, "D", NOW)], NOW)
     found = unexplained.find(NOW)
     assert found.is_empty and found.unknown == found.mismatched == ()
 
@@ -142,6 +146,7 @@ def test_requests_that_do_not_end_may_need_somebody() -> None:
     ask(RequestKind.LOOKUP, "paypal", argument="x", user_id=of.user_id, asked_by=of.user_id, now=NOW)
     assert unexplained.find(NOW + HOUR).is_empty
     (stuck,) = unexplained.find(NOW + HOUR + 1).stuck
+    assert not unexplained.find(NOW + HOUR + 1).is_empty
     assert (stuck.payment_id, stuck.amount, stuck.failed, stuck.at) == (of.id, of.amount, False, NOW)
     provider_requests.fail(waits, "REFUND_NOT_ALLOWED", NOW + HOUR)
     (stuck,) = unexplained.find(NOW + 30 * DAY).stuck
@@ -244,7 +249,7 @@ def test_each_list_holds_whom_it_names_in_its_order() -> None:
 
 def test_customers_of_one_second_are_each_on_one_page() -> None:
     people = [customer() for _ in range(7)]
-    for person in people:
+    for person in (*people, people[0]):
         paid(person)
     for kind in (Listed.NEW, Listed.SEEN, Listed.PAID):
         assert listed(kind) == people[::-1], kind
