@@ -123,6 +123,7 @@ def test_a_code_for_free_access_gives_once_and_is_told() -> None:
     assert access.of(user, NOW).until == NOW + MONTH
     (event,) = told("access_given")
     assert event.read(AccessGiven).plan == "premium"
+    assert told("gift_taken") == [], "nobody has given it"
     assert wrong() == []
 
 
