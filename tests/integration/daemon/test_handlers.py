@@ -120,8 +120,9 @@ async def test_what_was_said_of_news_is_kept_with_the_words(handled: Handling) -
 
 
 async def test_nothing_is_deleted_before_it_is_confirmed(handled: Handling) -> None:
-    for data in ("erase", "erase:", "erase:no"):
+    for data in ("erase", "erase:", "erase:no", "erase:Yes"):
         await handled.press(CUSTOMER, data, message_id=7)
+        assert not users.get(CUSTOMER).erased, data  # type: ignore[union-attr]
     await handled.say(CUSTOMER, "/deletemydata yes")
     assert not users.get(CUSTOMER).erased  # type: ignore[union-attr]
     await handled.press(CUSTOMER, "erase:yes", message_id=7)
