@@ -20,7 +20,7 @@ from pyrogram.errors import (
 )
 
 from daemon.transfer.datacentres import pool as pools
-from daemon.transfer.datacentres import transport
+from daemon.transfer.datacentres import sessions, transport
 from daemon.transfer.datacentres.pool import (
     IDLE_S,
     MAX_PAUSE_S,
@@ -39,6 +39,7 @@ class Session:
     """An open session with a key of its own; each call raises the next answer, or returns it."""
 
     is_dead = is_stopped = False
+    connection: Any = None
 
     def __init__(self, key: bytes, *answers: object) -> None:
         self.auth_key, self._answers = key, iter(answers)
@@ -147,6 +148,51 @@ async def test_a_login_that_fails_leaves_no_session_behind(error: Exception) -> 
     with pytest.raises(type(error)):
         await Opener(client, cipher).open(4)
     assert client.sessions == {} and failed.is_stopped
+
+
+class Ending(Session):
+    """Takes a while to stop, and closes its connection last, as the library's does."""
+
+    def __init__(self) -> None:
+        super().__init__(b"a")
+        self.connection = SimpleNamespace(protocol=object(), close=self.close)
+        self.is_closed, self.goes_on = False, asyncio.Event()
+
+    async def stop(self) -> None:
+        await self.goes_on.wait()
+        await self.close()
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+async def dropping(session: Session) -> "asyncio.Task[bool]":
+    async def dc_id() -> int:
+        return 2
+
+    client: Any = SimpleNamespace(name="account", sessions={4: session}, storage=SimpleNamespace(dc_id=dc_id))
+    cipher: Any = None
+    task = asyncio.create_task(Opener(client, cipher).drop_authorization(4, b"a"))
+    await settled()
+    return task
+
+
+async def test_who_gives_up_leaves_no_connection_open() -> None:
+    session = Ending()
+    task = await dropping(session)
+    task.cancel()
+    await settled()
+    assert task.cancelled()
+    session.goes_on.set()
+    await settled()
+    assert session.is_closed
+
+
+async def test_a_stop_that_takes_too_long_leaves_none_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "CLOSE_TIMEOUT_S", 0.0)
+    session = Ending()
+    assert await (await dropping(session))
+    assert session.is_closed
 
 
 @pytest.mark.parametrize("is_silent", [True, False])

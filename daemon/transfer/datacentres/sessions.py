@@ -331,6 +331,7 @@ class Opener:
         self._client, self._cipher, self._sends = client, cipher, sends
         self._locks: dict[int, asyncio.Lock] = {}
         self._addresses: dict[int, tuple[str, int]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def open(self, data_centre: int) -> MediaSession:
         """Return a started session, which the caller stops.
@@ -375,7 +376,7 @@ class Opener:
         if main is not None and main.auth_key == auth_key:
             del sessions[data_centre]
             logger.warning("authorization.dropped", extra={"client": self._client.name, "dc": data_centre})
-            await _stop(main)
+            await self._stop(main)
         return True
 
     async def _main(self, data_centre: int) -> Session:
@@ -389,7 +390,7 @@ class Opener:
             failed = sessions.get(data_centre)
             if failed is not None and failed is not known:
                 del sessions[data_centre]
-                await _stop(failed)
+                await self._stop(failed)
             raise
 
     async def _address(self, data_centre: int) -> tuple[str, int]:
@@ -398,12 +399,26 @@ class Opener:
             self._addresses[data_centre] = (option.ip_address, option.port)
         return self._addresses[data_centre]
 
+    async def _stop(self, session: Session) -> None:
+        """Stop a session of the library's, to its end even when the caller is cancelled meanwhile."""
+        ending = asyncio.create_task(_stop(session))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.shield(ending)
+
 
 async def _stop(session: Session) -> None:
-    """Stop a session of the library's in bounded time, whatever error its receiver ended with."""
-    with contextlib.suppress(TimeoutError, AuthKeyNotFound):
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await session.stop()
+    """Stop a session of the library's in bounded time, whatever error its receiver ended with.
+
+    The library's stop leaves the connection open when it is cut off in the middle.
+    """
+    try:
+        with contextlib.suppress(TimeoutError, AuthKeyNotFound):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await session.stop()
+    finally:
+        if session.connection is not None and session.connection.protocol is not None:
+            await session.connection.close()
 
 
 async def _start(session: MediaSession) -> None:
