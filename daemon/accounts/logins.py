@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,7 +33,7 @@ from pyrogram.types import SentCode, User
 from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram import endpoint
-from daemon.telegram.login import code_in, number_in, way_of
+from daemon.telegram.login import close, code_in, number_in, way_of
 from daemon.telegram.rpc import flood_seconds
 from daemon.wakeup import Wakeup
 from models.accounts import logins, pool, sealing
@@ -47,7 +46,7 @@ from models.words.logins import WHERE
 logger = logging.getLogger(__name__)
 
 CHECK_S, IDLE_S = 1.0, 30.0
-CALL_S, CLOSE_S = 30.0, 3.0
+CALL_S = 30.0
 _WRONG = (PhoneNumberInvalid, PhoneCodeInvalid, PhoneCodeEmpty, PasswordHashInvalid)
 
 
@@ -270,11 +269,8 @@ class Logins:
     async def _drop(self) -> None:
         """Forget the log-in in progress, and close its client in bounded time."""
         present, self._present = self._present, None
-        if present is None or present.client.session is None:
-            return
-        with contextlib.suppress(TimeoutError, OSError, RPCError, AuthKeyNotFound):
-            async with asyncio.timeout(CLOSE_S):
-                await present.client.disconnect()
+        if present is not None:
+            await close(present.client)
 
 
 async def _move(client: Client, data_centre: int) -> None:

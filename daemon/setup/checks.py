@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pyrogram import Client, raw
@@ -14,11 +13,9 @@ from pyrogram.session.session import AuthKeyNotFound
 from config.settings import Application
 from config.texts import Message, Texts
 from daemon.telegram import endpoint, refusals
+from daemon.telegram.login import close
 
 TIMEOUT_S = 25.0
-CLOSE_S = 3.0
-_AWAY = (OSError, RPCError, AuthKeyNotFound)
-"""What closing a connection may raise; that it takes too long is one of them."""
 
 _APPLICATION = Message(
     "Telegram does not accept this id with this hash. Copy both again from my.telegram.org: they belong together."
@@ -87,19 +84,12 @@ def _of(application: Application) -> dict[str, object]:
 async def _asked(client: Client, ask: Callable[[Client], Awaitable[Found]], t: Texts) -> Found:
     """What Telegram answers; that it refuses, or is away, is an answer too."""
     try:
-        async with asyncio.timeout(TIMEOUT_S), _closing(client):
-            return await ask(client)
+        async with asyncio.timeout(TIMEOUT_S):
+            try:
+                return await ask(client)
+            finally:
+                await close(client)
     except RPCError as error:
         return Found(refusals.said(error, _REASONS, t))
     except (OSError, AuthKeyNotFound) as error:
         return Found(f"Telegram {refusals.unreachable(error, t)}")
-
-
-@contextlib.asynccontextmanager
-async def _closing(client: Client) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        with contextlib.suppress(*_AWAY):
-            async with asyncio.timeout(CLOSE_S):
-                await client.disconnect()

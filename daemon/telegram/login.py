@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,6 +27,7 @@ from daemon.telegram.errors import LoginFailed
 from models.words import logins
 
 ATTEMPTS = 3
+CLOSE_S = 3.0
 
 Answer = TypeVar("Answer")
 
@@ -68,16 +70,32 @@ async def log_in(application: Application, dialogue: Dialogue) -> Login:
         connection_factory=endpoint.connection_class(application.endpoint),
     )
     try:
-        await client.connect()
         try:
+            await client.connect()
             user = await _authorize(client, dialogue)
             return Login(user.full_name, await client.export_session_string())
         finally:
-            await client.disconnect()
+            await close(client)
     except RPCError as error:
         raise LoginFailed(refusals.said(error, refusals.OF_LOGIN, dialogue.texts)) from error
     except (OSError, AuthKeyNotFound) as error:
         raise LoginFailed(f"Telegram {refusals.unreachable(error, dialogue.texts)}") from error
+
+
+async def close(client: Client) -> None:
+    """Close a client that was opened to log in, however far it has come, in bounded time.
+
+    The library leaves the session in memory open where the client is not connected, or its connection breaks, and the
+    connection where its own end is cut off.
+    """
+    session = client.session
+    with contextlib.suppress(OSError, RPCError, AuthKeyNotFound):
+        async with asyncio.timeout(CLOSE_S):
+            await (client.stop() if client.is_initialized else client.disconnect())
+    if session is not None and session.connection is not None and session.connection.protocol is not None:
+        await session.connection.close()
+    if client.storage.conn is not None:
+        await client.storage.close()
 
 
 async def _authorize(client: Client, dialogue: Dialogue) -> User:

@@ -1,8 +1,10 @@
 """What set-up knows without asking Telegram."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+from pyrogram import Client
 
 from config.settings import Application, load
 from config.texts import translator
@@ -22,6 +24,23 @@ async def test_no_token_is_asked_about_nowhere() -> None:
 
     assert not found.is_good
     assert found.text.startswith("Telegram does not know this token")
+
+
+async def test_a_telegram_that_is_away_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Client] = []
+
+    def make(*args: object, **options: object) -> Client:
+        made.append(Client(*args, **options))  # type: ignore[arg-type]
+        return made[0]
+
+    monkeypatch.setattr(checks, "Client", make)
+    monkeypatch.setattr(checks, "TIMEOUT_S", 0.5)
+
+    found = await checks.of_application(Application(1, "0" * 32, ("127.0.0.1", 1), None), "", translator("en"))
+
+    assert not found.is_good and found.text.startswith("Telegram")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made[0].storage.conn.execute("SELECT 1")
 
 
 @pytest.mark.parametrize(
