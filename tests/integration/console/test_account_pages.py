@@ -156,7 +156,7 @@ async def revoked(town: Town, alba: Chat) -> Message:
     """Telegram logs the reading account out; the alarm."""
     await alba.ask("/language en")
     town.sandbox.control("POST", "/faults", {"fault": "revoke", "account": OPERATOR, "reset": True})
-    return await alba.until_text("has logged out", timeout=40)
+    return await alba.until_text("is logged out", timeout=40)
 
 
 async def test_a_lost_account_is_replaced_while_links_wait(

@@ -113,7 +113,7 @@ async def test_a_revoked_account_is_told_once_and_the_bot_answers(
         own_daemon.until_logged("account.connected")
         fault(daemon_sandbox, "revoke", account=OPERATOR, how=how, reset=how != "404")
         try:
-            told = await admin.until_text("has logged out", timeout=40)
+            told = await admin.until_text("is logged out", timeout=40)
             assert "TELEGRAM_SESSION_STRING" in told.text
             assert "Your plan" in (await customer.ask("/start")).text
             assert "account revoked" in (await admin.ask("/status")).text or "🔴" in (await admin.ask("/status")).text
