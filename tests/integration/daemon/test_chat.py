@@ -181,10 +181,13 @@ async def test_commands_are_registered_by_language_and_for_admins(
 ) -> None:
     async with chat(daemon_sandbox, admin=True) as admin:
         await admin.ask("/start")
-        await admin.ask("/start")
-        known = daemon_sandbox.control("GET", f"/commands?bot={admin.bot}")
-        for language in LANGUAGES:
-            t, code = translator(language), "" if language == DEFAULT_LANGUAGE else language
+        codes = ["" if language == DEFAULT_LANGUAGE else language for language in LANGUAGES]
+        theirs = {f"peer:{admin.id}/{code}" for code in codes}
+        async with asyncio.timeout(20):  # an admin's lists follow their first message
+            while not theirs <= set(known := daemon_sandbox.control("GET", f"/commands?bot={admin.bot}")):
+                await asyncio.sleep(0.05)
+        for language, code in zip(LANGUAGES, codes, strict=True):
+            t = translator(language)
             everybody = dict(known[f"users/{code}"])
             assert everybody == {name: describe(t) for name, describe in commands.DESCRIPTIONS.items()}
             assert set(commands.ADMIN_DESCRIPTIONS) <= set(dict(known[f"peer:{admin.id}/{code}"]))
