@@ -26,15 +26,13 @@ from config.texts import Texts
 from daemon.supervision import programs
 from daemon.telegram import account_guard, endpoint, refusals
 from daemon.telegram.clients import auth_key_error
+from daemon.telegram.login import close
 from models.accounts import pool
 from models.accounts.pool import AtHand
 
 TIMEOUT_S = 25.0
 HEALTH_TIMEOUT_S = 3.0
-STOP_S = 5.0
 CHECK_S = 0.2
-
-_FAILURES = (RPCError, OSError, AuthKeyNotFound)
 
 
 def examine(settings: Settings, plans: Plans, t: Texts, running: bool, *, offline: bool) -> list[Finding]:
@@ -139,7 +137,7 @@ async def _bot(settings: Settings, t: Texts) -> AsyncIterator[Finding]:
             "Telegram", t.gettext("something else answers at its address: is a proxy in between that reads along?")
         )
     finally:
-        await _close(bot)
+        await close(bot)
 
 
 async def _account(settings: Settings, at_hand: AtHand, t: Texts) -> Finding:
@@ -165,7 +163,7 @@ async def _account(settings: Settings, at_hand: AtHand, t: Texts) -> Finding:
     except OSError as error:
         return fail("account", refusals.unreachable(error, t))
     finally:
-        await _close(account)
+        await close(account)
 
 
 def _without_session(at_hand: AtHand, t: Texts) -> Finding:
@@ -204,15 +202,3 @@ def _client(settings: Settings, name: str, **login: str) -> Client:
         connection_factory=endpoint.connection_class(settings.telegram_endpoint),
         **login,
     )
-
-
-async def _close(client: Client) -> None:
-    """Close what is open, in a few seconds at most, whether or not the login succeeded."""
-    try:
-        async with asyncio.timeout(STOP_S):
-            if client.is_initialized:
-                await client.stop()
-            elif client.session is not None:
-                await client.session.stop()
-    except (*_FAILURES, ConnectionError):
-        return

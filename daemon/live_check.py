@@ -23,6 +23,7 @@ from config.settings import Settings
 from config.units import MIB
 from daemon.telegram import endpoint, links
 from daemon.telegram.links import PostLink
+from daemon.telegram.login import close
 
 ANSWER_S = 30.0
 LOGIN_S = 60.0
@@ -70,6 +71,7 @@ async def tour(
     except (RPCError, OSError, AuthKeyNotFound) as error:
         reason = str(error) or type(error).__name__
         yield fail("customer", f"cannot log in ({reason}): make another session with `make session`")
+        await close(client)
         return
     try:
         customer = Customer(client, bot)
@@ -80,7 +82,7 @@ async def tour(
         async for finding in customer.buy_with_paypal(options, open_page):
             yield finding
     finally:
-        await client.stop()
+        await close(client)
 
 
 async def _step(part: str, work: Awaitable[str]) -> Finding:

@@ -235,9 +235,14 @@ class Connection:
         """Close all connections, in a few seconds at most, whatever state the client is in."""
         client = self.client
         leftovers = [*client.media_sessions.values(), *client.sessions.values()]
-        await _bounded(client.stop() if client.is_initialized else self._abandon(), f"client {self.name}")
-        for session in leftovers:
-            await _bounded(session.stop(), "session")
+        try:
+            if client.is_initialized:
+                await _bounded(client.stop(), f"client {self.name}")
+            await self._abandon()
+            await asyncio.gather(*(_end(session) for session in leftovers))
+        finally:
+            for session in (client.session, *leftovers):
+                endpoint.hang_up(session)
 
     async def _refused(self, error: BaseException, found: ConnectionState | None, refusals: int) -> None:
         if found is not None:
@@ -258,13 +263,15 @@ class Connection:
                 await self.client.storage.delete()
 
     async def _abandon(self) -> None:
-        """Undo a start that failed half way, so that the client can start again."""
+        """Undo a start or a stop that came half way, so that the client can start again, with another storage too."""
         client = self.client
         if client.session is not None:
-            await _bounded(client.session.stop(), "session")
+            await _end(client.session)
+        with contextlib.suppress(RuntimeError):  # never opened
             await client.storage.close()
-        for worker in client.dispatcher.handler_worker_tasks:
-            worker.cancel()
+        for worker in (*client.dispatcher.handler_worker_tasks, client.updates_watchdog_task):
+            if worker is not None:
+                worker.cancel()
         client.dispatcher.handler_worker_tasks.clear()
         client.dispatcher.locks_list.clear()
         client.session = None
@@ -297,7 +304,7 @@ class Connection:
         client, storage = self.client, self.client.storage
         logger.warning("session.replaced", extra={"client": self.name})
         if client.session is not None:
-            await _bounded(client.session.stop(), "session")
+            await _end(client.session)
         client.session = await client.get_session(
             server_address=await storage.server_address(),
             port=await storage.port(),
@@ -356,6 +363,14 @@ def auth_key_error(session: Session | None) -> BaseException | None:
         return None
     error = receiver.exception()
     return error if isinstance(error, AuthKeyNotFound) else None
+
+
+async def _end(session: Session) -> None:
+    """Stop a session, and hang up where the library does not come so far: its stop closes the connection last."""
+    try:
+        await _bounded(session.stop(), "session")
+    finally:
+        endpoint.hang_up(session)
 
 
 async def _bounded(work: Coroutine[Any, Any, Any], what: str) -> None:

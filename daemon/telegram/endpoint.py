@@ -1,4 +1,4 @@
-"""Telegram's address: the library's own, or ``TELEGRAM_ENDPOINT`` in tests and in the demo."""
+"""Telegram's address: the library's own, or ``TELEGRAM_ENDPOINT`` in tests and in the demo. And leaving it."""
 
 from hashlib import sha1
 from typing import Any
@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pyrogram.connection import Connection
 from pyrogram.crypto import rsa
 from pyrogram.raw.core.primitives import Bytes
+from pyrogram.session import Session
 from pyrogram.storage.sqlite_storage import PROD, TEST
 
 SHIPPED_ADDRESSES = frozenset({*PROD.values(), *TEST.values()})
@@ -31,6 +32,17 @@ def connection_class(endpoint: tuple[str, int] | None) -> type[Connection]:
             super().__init__(*args, **kwargs)
 
     return LocalConnection
+
+
+def hang_up(session: Session | None) -> None:
+    """End the connection of a session at once, where the library's own stop was cut off.
+
+    The connection's ``close`` would not do: it waits for a call that is being sent, on a dead path forever.
+    """
+    connection = session.connection if session is not None else None
+    protocol = connection.protocol if connection is not None else None
+    if protocol is not None and protocol.writer is not None:
+        protocol.writer.transport.abort()
 
 
 def trust(public_key: str) -> None:

@@ -89,12 +89,12 @@ async def close(client: Client) -> None:
     connection where its own end is cut off.
     """
     session = client.session
-    with contextlib.suppress(OSError, RPCError, AuthKeyNotFound):
-        async with asyncio.timeout(CLOSE_S):
-            await (client.stop() if client.is_initialized else client.disconnect())
-    if session is not None and session.connection is not None and session.connection.protocol is not None:
-        await session.connection.close()
-    if client.storage.conn is not None:
+    try:
+        with contextlib.suppress(OSError, RPCError, AuthKeyNotFound):
+            async with asyncio.timeout(CLOSE_S):
+                await (client.stop() if client.is_initialized else client.disconnect())
+    finally:
+        endpoint.hang_up(session)
         await client.storage.close()
 
 

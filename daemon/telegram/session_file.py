@@ -72,7 +72,9 @@ class SessionFile(SQLiteStorage):
         self._written = self.conn.total_changes
 
     async def close(self) -> None:
-        """Save, and close."""
+        """Save, and close; nothing where that was done."""
+        if not self._is_open:
+            return
         await self.save()
         self._is_open = False
         await super().close()

@@ -47,8 +47,9 @@ class Library:
         self.media_sessions: dict[int, Any] = {}
         self.is_initialized = self.is_connected = False
         self.dispatcher = SimpleNamespace(handler_worker_tasks=[], locks_list=[])
-        self.deleted = 0
-        self.storage = SimpleNamespace(delete=self._delete)
+        self.updates_watchdog_task: Any = None
+        self.deleted = self.closed = 0
+        self.storage = SimpleNamespace(delete=self._delete, close=self._close)
 
     async def start(self) -> None:
         answer = self._answers.pop(0)
@@ -58,6 +59,22 @@ class Library:
     async def _delete(self) -> None:
         self.deleted += 1
         raise FileNotFoundError
+
+    async def _close(self) -> None:
+        self.closed += 1
+
+
+class Ended:
+    """A session that stops like this, with a connection that may be hung up."""
+
+    def __init__(self, stop: Callable[[], Any]) -> None:
+        self.stop, self.recv_task = stop, None
+        self.is_hung_up = False
+        transport = SimpleNamespace(abort=self._abort)
+        self.connection = SimpleNamespace(protocol=SimpleNamespace(writer=SimpleNamespace(transport=transport)))
+
+    def _abort(self) -> None:
+        self.is_hung_up = True
 
 
 class Watched:
@@ -145,7 +162,8 @@ async def test_a_key_that_telegram_forgot_is_told_by_its_session(watched: Making
     async def close() -> None:
         closed.append("storage")
 
-    forgotten.library.session = SimpleNamespace(recv_task=receiver, stop=stop)
+    forgotten.library.session = session = Ended(stop)
+    session.recv_task = receiver  # type: ignore[assignment]
     forgotten.library.storage.close = close
     assert await forgotten.start() == [REVOKED, "started", OK]
     assert closed == ["session", "storage"] and forgotten.library.deleted == 1
@@ -260,10 +278,27 @@ async def test_a_stop_waits_for_nothing_that_hangs(watched: Making, monkeypatch:
     found = watched(None)
     found.library.is_initialized = True
     found.library.stop = hang  # type: ignore[attr-defined]
-    found.library.media_sessions = {1: SimpleNamespace(stop=fail), 2: SimpleNamespace(stop=hang)}
-    found.library.sessions = {1: SimpleNamespace(stop=stop)}
+    failing, hanging, stopping, main = Ended(fail), Ended(hang), Ended(stop), Ended(hang)
+    found.library.media_sessions = {1: failing, 2: hanging}
+    found.library.sessions = {1: stopping}
+    found.library.session = main
     await asyncio.wait_for(found.connection.stop(), 5)
     assert stopped == ["session"]
+    assert failing.is_hung_up and hanging.is_hung_up and main.is_hung_up
+    assert found.library.closed == 1 and found.library.session is None and not found.library.is_initialized
+
+
+async def test_a_stop_that_is_cut_off_hangs_up_all_the_same(watched: Making) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    found = watched(None)
+    found.library.session, found.library.sessions = main, others = Ended(hang), {1: Ended(hang)}
+    stopping = asyncio.create_task(found.connection.stop())
+    await asyncio.wait({stopping}, timeout=0)
+    stopping.cancel()
+    await asyncio.wait({stopping})
+    assert stopping.cancelled() and main.is_hung_up and others[1].is_hung_up
 
 
 # Which account is connected, and what is recorded of it

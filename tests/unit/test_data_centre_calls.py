@@ -155,14 +155,15 @@ class Ending(Session):
 
     def __init__(self) -> None:
         super().__init__(b"a")
-        self.connection = SimpleNamespace(protocol=object(), close=self.close)
+        transport = SimpleNamespace(abort=self.close)
+        self.connection = SimpleNamespace(protocol=SimpleNamespace(writer=SimpleNamespace(transport=transport)))
         self.is_closed, self.goes_on = False, asyncio.Event()
 
     async def stop(self) -> None:
         await self.goes_on.wait()
-        await self.close()
+        self.close()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self.is_closed = True
 
 

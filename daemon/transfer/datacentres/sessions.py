@@ -24,6 +24,7 @@ from pyrogram.raw.core import Int, Long, TLObject, Vector
 from pyrogram.session import Session
 from pyrogram.session.session import AuthKeyNotFound, Result, SessionState
 
+from daemon.telegram.endpoint import hang_up
 from daemon.transfer.datacentres.cipher import Cipher
 from daemon.transfer.datacentres.transport import Transport
 
@@ -417,8 +418,7 @@ async def _stop(session: Session) -> None:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await session.stop()
     finally:
-        if session.connection is not None and session.connection.protocol is not None:
-            await session.connection.close()
+        hang_up(session)
 
 
 async def _start(session: MediaSession) -> None:

@@ -6,9 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from pyrogram.storage import SQLiteStorage
 
+from config.units import MIB
 from daemon.telegram import rpc
+from daemon.telegram.clients import Connection, ConnectionState
 from models.maintenance import health
+from tests.clients import client
 from tests.daemon_process import Daemon, chat
 from tests.sandbox_process import Sandbox
 from tests.store import many_links
@@ -87,6 +91,35 @@ async def test_what_was_said_while_it_was_down_is_answered(daemon_sandbox: Sandb
         own_daemon.start()
         assert "Privacy" in (await customer.next()).text
         await customer.silence(1)
+
+
+async def test_a_stop_on_a_dead_path_leaves_nothing_behind(daemon_sandbox: Sandbox) -> None:
+    async def changed(_state: ConnectionState, _reason: str) -> None:
+        return
+
+    session = daemon_sandbox.control("POST", "/sessions", {"user": OPERATOR})["session_string"]
+    account = client(daemon_sandbox.scenario, "account", session_string=session, no_updates=True)
+    connection = Connection(account, changed)
+    await connection.start()
+    path = account.session.connection
+    assert path is not None and path.protocol is not None and path.protocol.writer is not None
+    transport = path.protocol.writer.transport
+    # Given a call that Telegram does not read: who closes the connection waits for it
+    fault(daemon_sandbox, "black_hole", seconds=60, account=OPERATOR, deaf=True)
+    await path.send(bytes(64))  # what the server was about to read
+    sending = asyncio.create_task(path.send(bytes(32 * MIB)))
+    try:
+        await asyncio.wait({sending}, timeout=0.5)
+        assert not sending.done()
+        await connection.stop()
+        assert transport.is_closing()
+    finally:
+        fault(daemon_sandbox, "black_hole", seconds=0, account=OPERATOR)
+    await asyncio.wait_for(sending, 5)
+    # Then the same client logs in with the next account's session
+    account.storage = SQLiteStorage("account", workdir=account.workdir, session_string=session, in_memory=True)
+    await asyncio.wait_for(connection.start(), 20)
+    await connection.stop()
 
 
 async def test_an_outage_is_outlived_and_no_message_is_lost(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
