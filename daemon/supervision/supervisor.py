@@ -84,6 +84,20 @@ class _Options(ServerOptions):
     def cleanup_fds(self) -> None:
         """Close nothing: after a reload supervisord would take the lock and the log for leaks."""
 
+    def fork(self) -> int:
+        """Fork a program that a stop ends from its first moment on, before it has executed what it is.
+
+        Our handler would take the signal and forget it there, and supervisord would wait as long as a stop may take.
+        """
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            pid = int(super().fork())
+            if not pid:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        return pid
+
 
 class _Supervisor(Supervisor):
     """Watches the watchdog, which watches all others: it must stay alive, and be ready again after each event.

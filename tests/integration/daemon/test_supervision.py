@@ -440,6 +440,8 @@ def test_a_watchdog_that_cannot_be_started_ends_with_70(instance: Instance) -> N
 
     assert instance.launch().wait(timeout=30) == 70
     assert instance.messages("launcher")[-1] == "given up: watchdog cannot be started"
+    # And the programs, which had hardly been forked, have heard that they are to stop
+    assert "SIGKILL" not in (instance.home / "data" / "logs" / "supervisord.txt").read_text()
 
 
 def test_a_signal_to_stop_is_heard_before_anything_is_imported(instance: Instance) -> None:
