@@ -33,7 +33,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PEAJE_RUN=/run/peaje
 # Whether everything that the programs import is there; and compiles what of Python itself they use, which the base image
 # ships as source only and which `peaje` could not keep: else each program would compile it again at each start.
-RUN python -c "import manage, daemon.supervision.launcher, daemon.service, daemon.supervision.watchdog, web.__main__, web.upkeep.runner"
+RUN python -c "import manage, daemon.supervision.launcher, daemon.service, daemon.supervision.watchdog, web.__main__, web.app, web.serving, web.setup.app, web.upkeep.runner"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # `docker run --env-file` leaves quotes around PORT; the settings do without them, and so must this.

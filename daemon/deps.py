@@ -17,9 +17,8 @@ from daemon.telegram.bot import Bot
 from daemon.telegram.profile import Profile
 from daemon.telegram.sender import Sender
 from daemon.transfer.reader import Reader
-from daemon.wakeup import Wakeup
+from daemon.wakeup import Wakeup, Watcher
 from models.catalogue import Catalogue
-from models.database import Watcher
 
 PAYMENT_LOOKUPS = 10
 """How many payments one customer may have the bot ask Telegram or PayPal for in an hour."""

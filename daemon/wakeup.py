@@ -1,10 +1,53 @@
 """Wakes the tasks of this process that wait for rows: one watcher of the database's commits serves them all."""
 
 import asyncio
+import contextlib
+import threading
 
-from models.database import Watcher
+from models import database
 
 WATCH_S = 60.0
+
+
+class Watcher:
+    """Tells an event loop when another process, or another thread of this one, has committed.
+
+    A thread of its own waits for it: asking through the loop would cost an idle program more than everything else that
+    it does. Spurious wakes happen; missed ones do not.
+    """
+
+    def __init__(self) -> None:
+        self._moved = asyncio.Event()
+        self._wakes = database.wakes()
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait until something was committed; False when *timeout* seconds passed without."""
+        if self._thread is None:
+            loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(target=self._watch, args=(loop,), name="watcher", daemon=True)
+            self._thread.start()
+        if not self._moved.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), timeout)
+        moved = self._moved.is_set()
+        self._moved.clear()
+        return moved
+
+    def close(self) -> None:
+        """End the thread and its connection."""
+        self._is_closed = True
+        self._wakes.close()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        database.connect()
+        while not self._is_closed:
+            if self._wakes.wait(WATCH_S) and not loop.is_closed():
+                loop.call_soon_threadsafe(self._moved.set)
+        database.close_database()
 
 
 class Wakeup:

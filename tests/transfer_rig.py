@@ -19,9 +19,8 @@ from daemon.telegram.clients import Connection, ConnectionState
 from daemon.telegram.endpoint import trust
 from daemon.telegram.sender import Sender
 from daemon.transfer.worker import TransferClients, Transfers
-from daemon.wakeup import Subscription, Wakeup
+from daemon.wakeup import Subscription, Wakeup, Watcher
 from models import users
-from models.database import Watcher
 from models.jobs import queue
 from models.jobs.states import ENDED, JobInfo, JobState
 from models.money import access

@@ -1,16 +1,18 @@
-"""``python -m web``: gunicorn with one worker of four threads, configured from the settings alone."""
+"""``python -m web``: gunicorn with one worker of four threads, configured from the settings alone.
+
+Only the worker loads the application (:mod:`web.serving`). The master has no use for it, and memory that a fork shares
+does not stay shared: Python counts references in every page that it reads.
+"""
 
 from __future__ import annotations
 
-import gc
+import importlib
 import logging
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
@@ -18,16 +20,11 @@ from gunicorn.workers.base import Worker
 
 from config import logging as log
 from config import port, program
-from config.plans import Plans
 from config.settings import EXIT_AWAY, Settings
 from config.texts import translator
 from config.version import VERSION
-from models import catalogue, database
-from models.catalogue import Catalogue
-from web.app import create_app
 from web.edge import proxies
 from web.edge.worker import BufferingWorker
-from web.upkeep import heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +33,6 @@ QUIET_PATHS = ("/health", "/health/live", "/metrics")
 
 PORT_PATIENCE_S = 10.0
 PORT_CHECK_S = 0.5
-
-Create = Callable[[Settings, Catalogue], Flask]
-"""Makes the application that is served."""
 
 _OF_VISITOR = re.compile(r" from ip=\S*(?=:)")
 
@@ -74,22 +68,22 @@ class AccessLog(Logger):
 
 
 class Server(BaseApplication):
-    """gunicorn for these settings; it reads no configuration file or environment of its own."""
+    """gunicorn for these settings; it reads no configuration file or environment of its own.
 
-    def __init__(self, settings: Settings, plans: Catalogue, create: Create) -> None:
-        self._settings, self._catalogue, self._create = settings, plans, create
+    :param application: the module whose ``create_app`` makes what is served.
+    """
+
+    def __init__(self, settings: Settings, application: str) -> None:
+        self._settings, self._application = settings, application
         super().__init__()
 
     def load_config(self) -> None:
         for name, value in self._options().items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        # The worker shares memory with the master until the garbage collector writes its marks into every page.
-        gc.freeze()
-        database.open_database(self._settings.database_file)
-        heartbeat.start("web")
-        return self._create(self._settings, self._catalogue)
+    def load(self) -> Any:
+        """The application, in the worker."""
+        return importlib.import_module("web.serving").load(self._settings, self._application)
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -118,11 +112,11 @@ class Server(BaseApplication):
 
 def main() -> None:
     """Serve the shop's application."""
-    serve(create_app)
+    serve("web.app")
 
 
-def serve(create: Create) -> None:
-    """Serve an application until SIGTERM.
+def serve(application: str) -> None:
+    """Serve what the module *application* makes, until SIGTERM.
 
     The launcher has tried the port before it started this program; since then somebody else may have taken it.
     """
@@ -133,19 +127,7 @@ def serve(create: Create) -> None:
             logger.error("port.refused", extra={"cause": fault.text.said_in(translator(settings.language))})
             raise SystemExit(EXIT_AWAY)
         time.sleep(PORT_CHECK_S)
-    Server(settings, _catalogue(settings), create).run()
-
-
-def _catalogue(settings: Settings) -> Catalogue:
-    """The plans that hold; none where the database cannot be read now: the first page that can looks again."""
-    try:
-        database.open_database(settings.database_file)
-        return catalogue.begin(settings, int(time.time()))
-    except database.ERRORS as error:
-        logger.warning("catalogue.unread", extra={"cause": str(error)})
-        return Catalogue(Plans(()), by_paypal=settings.paypal_enabled)
-    finally:
-        database.close_database()  # the worker, which is forked off, opens its own
+    Server(settings, application).run()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from models.overrides import Overrides
 from web import complaints, front, headers, health, metrics, pages, rendering, webhook
 from web.checks import Health
 from web.console import sections
-from web.edge import proxies
+from web.edge import hosts
 from web.edge.arrival import LARGEST_BODY
 from web.paypal.shop import Shop, build_shop
 from web.rate_limits import limiter
@@ -44,8 +44,8 @@ def create_app(settings: Settings, catalogue: Catalogue) -> Flask:
     app.extensions["metrics"] = metrics.Metrics(settings, checks)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
-    hosts = proxies.known_hosts(settings.backend_url)
-    app.before_request(lambda: _refuse_unknown(hosts))
+    names = hosts.known(settings.backend_url)
+    app.before_request(lambda: _refuse_unknown(names))
     overrides = Overrides(settings)
     app.before_request(lambda: _connect(catalogue, overrides))
     app.teardown_request(_disconnect)
@@ -79,10 +79,10 @@ def _explain(error: HTTPException) -> Response:
     return page
 
 
-def _refuse_unknown(hosts: frozenset[str]) -> None:
+def _refuse_unknown(names: frozenset[str]) -> None:
     # Platforms and monitors ask for health under whatever name they have for us.
     if request.blueprint != health.blueprint.name:
-        proxies.refuse_unknown(hosts)
+        hosts.refuse_unknown(names)
 
 
 def _connect(catalogue: Catalogue, overrides: Overrides) -> None:

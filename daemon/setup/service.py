@@ -20,9 +20,8 @@ from daemon.setup.bot import SetupBot
 from daemon.setup.checks import Found
 from daemon.supervision import programs
 from daemon.tasks import Tasks
-from daemon.wakeup import Wakeup
+from daemon.wakeup import Wakeup, Watcher
 from models import notes
-from models.database import Watcher
 from models.maintenance import health
 from models.setup import checks as asked
 from models.setup import opening

@@ -4,24 +4,25 @@ What everybody calls stands here. What only one kind of database can do, its SQL
 (:mod:`models.database.sqlite`) and in :mod:`models.database.files`: no statement elsewhere depends on it.
 """
 
-import asyncio
+from __future__ import annotations
+
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import peewee
-from playhouse.migrations import Runner
 
 from models.database.engine import Engine, Trouble, Wakes
 from models.database.sqlite import SQLite
 from models.errors import NestedTransaction, SchemaTooNew
 
+if TYPE_CHECKING:
+    from playhouse.migrations import Runner
+
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-WATCH_S = 60.0
 BREATH_S = 0.05
 BEYOND = 1 << 40
 """Later than any time in a row, and larger than any id."""
@@ -64,6 +65,9 @@ def pending(path: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _runner(engine: Engine) -> Iterator[Runner]:
+    # Only now: it loads every kind of database that Peewee knows, and most programs find their schema made.
+    from playhouse.migrations import Runner
+
     with engine.peewee.connection_context():
         yield Runner(engine.peewee, str(MIGRATIONS))
 
@@ -201,44 +205,3 @@ def is_locked(error: BaseException) -> bool:
 def is_damage(error: BaseException) -> bool:
     """Whether the database itself is damaged. No retry helps, and a program that goes on makes it worse."""
     return _engine.trouble(error) is Trouble.DAMAGE
-
-
-class Watcher:
-    """Tells an event loop when another process, or another thread of this one, has committed.
-
-    A thread of its own waits for it: asking through the loop would cost an idle program more than everything else that
-    it does. Spurious wakes happen; missed ones do not.
-    """
-
-    def __init__(self) -> None:
-        self._moved = asyncio.Event()
-        self._wakes = wakes()
-        self._is_closed = False
-        self._thread: threading.Thread | None = None
-
-    async def wait(self, timeout: float) -> bool:
-        """Wait until something was committed; False when *timeout* seconds passed without."""
-        if self._thread is None:
-            loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._watch, args=(loop,), name="watcher", daemon=True)
-            self._thread.start()
-        if not self._moved.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), timeout)
-        moved = self._moved.is_set()
-        self._moved.clear()
-        return moved
-
-    def close(self) -> None:
-        """End the thread and its connection."""
-        self._is_closed = True
-        self._wakes.close()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        connect()
-        while not self._is_closed:
-            if self._wakes.wait(WATCH_S) and not loop.is_closed():
-                loop.call_soon_threadsafe(self._moved.set)
-        close_database()

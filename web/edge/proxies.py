@@ -1,16 +1,10 @@
 """Whose word about a visitor counts: that of the proxy in front of us, which is in a private network.
 
 The web program hears of the visitor's address and of HTTPS from headers that anybody can send. Where ``BEHIND_PROXY``
-is on they count from peers in these networks alone, where a platform's edge and a proxy on the same machine are. A
-request that asks for a name that is not ours is refused.
+is on they count from peers in these networks alone, where a platform's edge and a proxy on the same machine are.
 """
 
 import ipaddress
-from urllib.parse import urlsplit
-
-from flask import abort, request
-
-from config.settings import LOOPBACK
 
 _PRIVATE = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")
 # A socket that speaks both versions names an IPv4 peer as an IPv6 address.
@@ -23,23 +17,3 @@ NETWORKS = tuple(map(ipaddress.ip_network, (*_PRIVATE, *_MAPPED, "::1/128", "fc0
 def is_proxy(peer: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether a peer with this address may say who the visitor is, where we are behind a proxy."""
     return any(peer in network for network in NETWORKS)
-
-
-def known_hosts(backend_url: str | None) -> frozenset[str]:
-    """The names under which we are asked for. None are known where no address is set: then all are."""
-    own = urlsplit(backend_url or "").hostname
-    return frozenset((own, *LOOPBACK)) if own else frozenset()
-
-
-def refuse_unknown(hosts: frozenset[str]) -> None:
-    """Refuse the present request where it asks for another name than *hosts*."""
-    if hosts and asked_host() not in hosts:
-        abort(400)
-
-
-def asked_host() -> str | None:
-    """The name that the present request asks for."""
-    try:
-        return urlsplit(request.host_url).hostname
-    except ValueError:
-        return None

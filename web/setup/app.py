@@ -11,7 +11,7 @@ from config.version import VERSION
 from models import database
 from models.catalogue import Catalogue
 from web import headers, rendering
-from web.edge import proxies
+from web.edge import hosts
 from web.edge.arrival import LARGEST_BODY
 from web.rate_limits import limiter
 from web.setup import account, afterwards, backup, entrance, guard, pages
@@ -68,7 +68,7 @@ def _prepare() -> None:
         pass  # a file is being changed by hand: what held goes on to hold
     settings = rendering.current_settings()
     is_theirs = "BACKEND_URL" not in settings.given  # typed on a page: it must not lock that page's owner out
-    proxies.refuse_unknown(proxies.known_hosts(None if is_theirs else settings.backend_url))
+    hosts.refuse_unknown(hosts.known(None if is_theirs else settings.backend_url))
 
 
 def _disconnect(error: BaseException | None) -> None:

@@ -19,7 +19,7 @@ from config.texts import Texts, translator
 from models.setup import opening
 from models.setup.opening import Begun
 from web import rendering
-from web.edge import forms, proxies
+from web.edge import forms, hosts
 
 COOKIE = "__Host-setup"
 FORMS = b"peaje: set-up forms"
@@ -74,7 +74,7 @@ def is_private() -> bool:
     if request.is_secure:
         return True
     named = [text.strip() for name in _FORWARDED for text in request.headers.get(name, "").split(",") if text]
-    return all(map(_is_loopback, (request.remote_addr or "", *named))) and proxies.asked_host() in LOOPBACK
+    return all(map(_is_loopback, (request.remote_addr or "", *named))) and hosts.asked() in LOOPBACK
 
 
 def refused(why: str, status: int = 403) -> Response:

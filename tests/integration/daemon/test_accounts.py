@@ -15,12 +15,12 @@ from config.settings import Settings
 from daemon.accounts.logins import Logins
 from daemon.database import Database
 from daemon.telegram import clients, standing
-from daemon.wakeup import Wakeup
+from daemon.wakeup import Wakeup, Watcher
 from models import database, notes
 from models.accounts import logins, pool
 from models.accounts.logins import How, Step
 from models.accounts.pool import AccountState, Person
-from models.database import Watcher, transaction
+from models.database import transaction
 from models.event_kinds import IncidentKey
 from models.maintenance import health
 from models.tables import Account

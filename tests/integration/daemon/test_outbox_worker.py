@@ -19,9 +19,9 @@ from daemon.outbox_worker import OutboxWorker
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
-from daemon.wakeup import Wakeup
+from daemon.wakeup import Wakeup, Watcher
 from models import database, event_kinds, outbox, returns, users
-from models.database import Watcher, transaction
+from models.database import transaction
 from models.event_kinds import CheckoutCancelled, EventKind, GiftChanged
 from models.maintenance import clock_repair, health
 from models.money import access, payments, provider_requests

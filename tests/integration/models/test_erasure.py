@@ -23,9 +23,8 @@ from daemon.telegram.sender import Sender
 from daemon.telegram.session_file import SessionFile
 from daemon.transfer.progress import FIRST_S, ProgressMessages
 from daemon.transfer.run import Run
-from daemon.wakeup import Wakeup
+from daemon.wakeup import Wakeup, Watcher
 from models import database, outbox, users
-from models.database import Watcher
 from models.errors import LeaseLost, NotFound
 from models.jobs import batches, queue, sources, uploads, usage
 from models.jobs.queue import Delivered

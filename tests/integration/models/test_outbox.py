@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.units import DAY_S
+from daemon.wakeup import Watcher
 from models import database, outbox
 from models.database import file_changes, sqlite
 from models.event_kinds import AccessEnded, AdminAlert, AlertReason, CheckoutCancelled, EventKind
@@ -201,7 +202,7 @@ async def test_another_process_wakes_the_watcher(
         monkeypatch.setattr(file_changes, "_watch", lambda directory: None)
     elif told == "of another directory":
         monkeypatch.setattr(file_changes, "_watch", lambda directory: watch(tmp_path_factory.mktemp("other")))
-    watcher = database.Watcher()
+    watcher = Watcher()
     assert await watcher.wait(2)  # the first look: everything is new
     assert not await watcher.wait(0.12)
     program = f"""
