@@ -167,8 +167,10 @@ class Stars:
             try:
                 await self.read_transactions(int(time.time()))
                 await self._database(end_lapsed, int(time.time()))
-            except (RPCError, OSError) as error:
-                logger.warning("transactions.unread", extra={"reason": str(error)})
+            except Exception as error:
+                # What cannot be read or compared must not end the daemon, which serves everybody else.
+                is_known = isinstance(error, RPCError | OSError)
+                logger.warning("transactions.unread", extra={"reason": str(error)}, exc_info=not is_known)
                 await asyncio.sleep(RECONCILE_S / 20)
                 continue
             await asyncio.sleep(RECONCILE_S)
@@ -262,8 +264,19 @@ class Stars:
             if request is None:
                 await subscription.wait(REQUESTS_EVERY_S)
                 continue
-            await self._carry_out(request, int(time.time()))
+            await self._carry_out_apart(request, int(time.time()))
             self._wakeup.wake()
+
+    async def _carry_out_apart(self, request: RequestInfo, now: int) -> None:
+        """Carry out a request; one that fails oddly is tried again later, and the others go on.
+
+        It may have been carried out. Telegram refunds a charge once, however often it is asked.
+        """
+        try:
+            await self._carry_out(request, now)
+        except Exception:
+            logger.exception("request.failed", extra={"request": request.id})
+            await self._database(provider_requests.retry, request.id, now + retry_wait(request.attempts))
 
     async def _carry_out(self, request: RequestInfo, now: int) -> None:
         work = {

@@ -1,6 +1,7 @@
 """What becomes of what is asked of Telegram about Stars, and of what it asks, where the answer is an error."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from config.texts import translator
 from daemon import stars
 from daemon.screens import checkout
 from daemon.stars import Stars
+from models.errors import NotFound
 from models.money import payments, provider_requests, subscriptions
 from models.money.orders import Verdict
 from models.money.provider_requests import RequestKind
@@ -64,7 +66,8 @@ class Bot:
 def seller(bot: Bot, books: Any, monkeypatch: pytest.MonkeyPatch) -> Stars:
     monkeypatch.setattr(stars, "invoke", bot.invoke)
     telegram: Any = bot
-    wakeup: Any = SimpleNamespace(wake=lambda: None)
+    subscription = SimpleNamespace(wait=lambda _: asyncio.Event().wait())
+    wakeup: Any = SimpleNamespace(wake=lambda: None, subscribe=lambda: subscription)
     catalogue: Any = None
     return Stars(telegram, books, wakeup, catalogue, secret="")
 
@@ -75,6 +78,15 @@ def request(kind: RequestKind, attempts: int = 3) -> Any:
 
 def known(payment: Any = PAYMENT, subscription: Any = SUBSCRIPTION) -> Books:
     return Books({payments.get: payment, subscriptions.get: subscription})
+
+
+class Calls(Books):
+    """Books whose functions are called; what is not here answers nothing."""
+
+    async def __call__(self, function: Callable[..., Any], *values: Any, **_: Any) -> Any:
+        if function in self._answers:
+            return self._answers[function](*values)
+        return await super().__call__(function, *values)
 
 
 class NotModified(BadRequest):
@@ -156,6 +168,71 @@ async def test_a_renewal_that_may_go_on_is_not_said_to(
     (asked,) = bot.asked
     assert asked.restore is True
     assert books.kept == [(provider_requests.finish, 1, "permitted", NOW)]
+
+
+@pytest.mark.parametrize("where", ["row", "peer", "ledger"])
+async def test_a_request_that_fails_oddly_is_set_apart(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def apply(facts: list[Any], _now: int) -> None:
+        if where == "ledger" and facts[0].payment_remote_id == "bad":
+            raise NotFound("payment", 2)
+
+    async def resolve_peer(user_id: int) -> int:
+        if where == "peer" and user_id == 1 << 60:
+            raise ValueError(f"Peer id invalid: {user_id}")
+        return user_id
+
+    bad = request(RequestKind.LOOKUP if where == "row" else REFUND)
+    good = SimpleNamespace(id=9, kind=REFUND, attempts=1, payment_id=4, subscription_id=None)
+    due = [bad, good]
+    rows = {2: SimpleNamespace(user_id=1 << 60, remote_id="bad", amount=500), 4: PAYMENT}
+    answers = {
+        provider_requests.claim: lambda *_: due.pop(0) if due else None,
+        payments.get: rows.get,
+        payments.apply: apply,
+    }
+    bot, books = Bot(), Calls(answers)
+    monkeypatch.setattr(bot, "resolve_peer", resolve_peer)
+    up = asyncio.Event()
+    up.set()
+    task = asyncio.create_task(seller(bot, books, monkeypatch).carry_out(up))
+    try:
+        async with asyncio.timeout(5):
+            while len(books.kept) < 2 and not task.done():
+                await asyncio.sleep(0)
+        assert not task.done()
+    finally:
+        task.cancel()
+    (again, failed, later), (done, finished, *_) = books.kept
+    assert (again, failed) == (provider_requests.retry, bad.id) and later > time.time()
+    assert (done, finished) == (provider_requests.finish, good.id)
+    assert [asked.charge_id for asked in bot.asked] == (["bad"] if where == "ledger" else []) + ["stx-1"]
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), NotFound("order", 1), TimeoutError(), InternalServerError()])
+async def test_transactions_are_read_again_whatever_happens(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+
+    async def read(now: int) -> None:
+        reads.append(now)
+        if len(reads) == 1:
+            raise error
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise asyncio.CancelledError
+
+    pauses: list[float] = []
+    books = Books({})
+    reader = seller(Bot(), books, monkeypatch)
+    monkeypatch.setattr(reader, "read_transactions", read)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    up = asyncio.Event()
+    up.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reader.reconcile(up)
+    assert pauses == [stars.RECONCILE_S / 20, stars.RECONCILE_S]
+    assert [kept[0] for kept in books.kept] == [stars.end_lapsed]
 
 
 # The question before a payment

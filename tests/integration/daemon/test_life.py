@@ -12,8 +12,13 @@ from config.units import MIB
 from daemon.telegram import rpc
 from daemon.telegram.clients import Connection, ConnectionState
 from models.maintenance import health
+from models.money import provider_requests
+from models.money.provider_requests import RequestKind
+from models.money.providers import Provider
+from models.tables import Request
 from tests.clients import client
 from tests.daemon_process import Daemon, chat
+from tests.integration.daemon.test_stars import buy, charges, is_receipt
 from tests.sandbox_process import Sandbox
 from tests.store import many_links
 
@@ -120,6 +125,24 @@ async def test_a_stop_on_a_dead_path_leaves_nothing_behind(daemon_sandbox: Sandb
     account.storage = SQLiteStorage("account", workdir=account.workdir, session_string=session, in_memory=True)
     await asyncio.wait_for(connection.start(), 20)
     await connection.stop()
+
+
+async def test_a_request_that_cannot_be_carried_out_holds_up_none(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer, chat(daemon_sandbox, admin=True) as admin:
+        with own_daemon.opened() as now:
+            request = provider_requests.ask(
+                RequestKind.LOOKUP, Provider.STARS, argument="stx", user_id=customer.id, asked_by=None, now=now
+            )
+        await admin.ask("/language en")
+        assert own_daemon.until_logged("request.failed")["request"] == request
+        await customer.pay(await buy(customer))
+        await customer.until(is_receipt)
+        number = charges(daemon_sandbox, customer)[0]["charge_id"]
+        assert "under way" in (await admin.ask(f"/refund {number}")).text
+        await customer.until_text("You got 500 ⭐")
+        with own_daemon.opened() as now:
+            waiting = Request.get_by_id(request)
+            assert waiting.state == "open" and waiting.not_before > now
 
 
 async def test_an_outage_is_outlived_and_no_message_is_lost(daemon_sandbox: Sandbox, own_daemon: Daemon) -> None:
