@@ -160,11 +160,17 @@ def free_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def lonely_daemon(
-    daemon_sandbox: Sandbox, shared_daemon: Daemon, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    daemon_sandbox: Sandbox,
+    shared_daemon: Daemon,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Daemon]:
-    """A daemon of a module's own; the shared one rests meanwhile, because one bot has one daemon."""
+    """A daemon of a module's own; the shared one rests meanwhile, because one bot has one daemon.
+
+    Its parameter, if any, is its settings.
+    """
     with daemon_process.at_rest(shared_daemon):
-        own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("lonely"))
+        own = Daemon(daemon_sandbox, tmp_path_factory.mktemp("lonely"), getattr(request, "param", {}))
         yield own
         if own.is_alive:
             assert own.stop() == 0

@@ -108,6 +108,12 @@ class Daemon:
         self.process.wait(10)
 
 
+def sooner(**seconds: float) -> dict[str, str]:
+    """The settings of a program in which periods pass sooner: constants, ``__`` for each dot of their names."""
+    periods = " ".join(f"{name.replace('__', '.')}={value}" for name, value in seconds.items())
+    return {"PYTHONPATH": f"{REPOSITORY / 'tests' / 'sooner'}:{REPOSITORY}", "PEAJE_TEST_PERIODS": periods}
+
+
 @contextlib.contextmanager
 def daemon(sandbox: Sandbox, db_path: Path, **settings: str) -> Iterator[Daemon]:
     """Run a daemon; at the end it must stop cleanly, unless the test has seen to its end."""

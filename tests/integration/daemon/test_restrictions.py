@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.daemon_process import Daemon, chat
+from tests.daemon_process import Daemon, chat, sooner
 from tests.sandbox_process import Sandbox
 
 OPERATOR = "peaje_operator"
 PATIENCE_S = 45.0
+LOOKS_S = sooner(daemon__telegram__standing__CHECK_RESTRICTED_S=1)
+"""An account that is restricted is looked at again every second, instead of every twenty."""
+
+pytestmark = pytest.mark.parametrize("lonely_daemon", [LOOKS_S], indirect=True, ids=[""])
 
 
 @pytest.fixture
