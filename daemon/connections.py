@@ -23,6 +23,7 @@ CANCEL_AGAIN_S = 0.2
 INCIDENTS = {
     ConnectionState.REVOKED: IncidentKey.ACCOUNT_REVOKED,
     ConnectionState.BANNED: IncidentKey.ACCOUNT_BANNED,
+    ConnectionState.UNOPENABLE: IncidentKey.ACCOUNT_UNOPENABLE,
 }
 
 

@@ -170,7 +170,9 @@ def _without_session(at_hand: AtHand, t: Texts) -> Finding:
     if at_hand.is_sealed:
         return fail(
             "account",
-            t.gettext("SECRET_KEY is another one than when the account logged in: log in again, on the console's page"),
+            t.gettext(
+                "its session does not open: put the former SECRET_KEY back, or log in again, on the console's page"
+            ),
         )
     return warn("account", t.gettext("none reads: choose one on the console's page"))
 

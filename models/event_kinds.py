@@ -758,6 +758,7 @@ class IncidentKey(StrEnum):
     """What is wrong, as it is stored. At most one incident of a key is open."""
 
     ACCOUNT_REVOKED = "account_revoked"
+    ACCOUNT_UNOPENABLE = "account_unopenable"
     ACCOUNT_BANNED = "account_banned"
     ACCOUNT_FROZEN = "account_frozen"
     ACCOUNT_LIMITED = "account_limited"
@@ -781,7 +782,12 @@ class IncidentKey(StrEnum):
     WEBHOOKS_FAILING = "webhooks_failing"
 
 
-OF_THE_ACCOUNT = (IncidentKey.ACCOUNT_REVOKED, IncidentKey.ACCOUNT_BANNED, IncidentKey.ACCOUNT_FROZEN)
+OF_THE_ACCOUNT = (
+    IncidentKey.ACCOUNT_REVOKED,
+    IncidentKey.ACCOUNT_UNOPENABLE,
+    IncidentKey.ACCOUNT_BANNED,
+    IncidentKey.ACCOUNT_FROZEN,
+)
 """What another account takes care of."""
 
 

@@ -60,7 +60,8 @@ class Seat:
             account = await self._database(pool.reader)
             session = await self._session_of(account) if account is not None else None
             if account is None or session is None:
-                await (rest(ConnectionState.PAUSED, "") if account is None else rest(ConnectionState.REVOKED, SEALED))
+                why = (ConnectionState.PAUSED, "") if account is None else (ConnectionState.UNOPENABLE, SEALED)
+                await rest(*why)
                 await self._subscription.wait(AGAIN_S)
             elif await self._may_use(account, session):
                 await self._sit(account, session)
@@ -133,7 +134,7 @@ class Seat:
         except Unopenable:
             if not account.state.is_lost:
                 logger.error("account.unopenable", extra={"account": account.id})
-                await self._database(pool.lost, account.id, AccountState.REVOKED, SEALED, int(time.time()))
+                await self._database(pool.lost, account.id, AccountState.UNOPENABLE, SEALED, int(time.time()))
             return None
 
     async def _may_use(self, account: AccountInfo, session: str) -> bool:

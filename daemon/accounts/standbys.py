@@ -15,7 +15,7 @@ from pyrogram.session.session import AuthKeyNotFound
 
 from config.settings import Settings
 from config.units import DAY_S, HOUR_S
-from daemon.accounts.seat import Seat
+from daemon.accounts.seat import SEALED, Seat
 from daemon.database import Database
 from daemon.telegram import clients
 from daemon.telegram.account_guard import Guard
@@ -63,7 +63,7 @@ class Standbys:
             guard.take(session, self._settings.telegram_endpoint)
             await self._borrow(account, session)
         except Unopenable:
-            await self._lost(account, AccountState.REVOKED, "SECRET_KEY")
+            await self._lost(account, AccountState.UNOPENABLE, SEALED)
         except AccountInUse:
             logger.info("standby.in_use", extra={"account": account.id})
         finally:

@@ -49,12 +49,13 @@ class ConnectionState(enum.StrEnum):
     LOST = "lost"
     REVOKED = "revoked"
     BANNED = "banned"
+    UNOPENABLE = "unopenable"
     PAUSED = "paused"
 
     @property
     def is_ended(self) -> bool:
         """Has the login ended, so that only the operator can go on?"""
-        return self in (ConnectionState.REVOKED, ConnectionState.BANNED)
+        return self in (ConnectionState.REVOKED, ConnectionState.BANNED, ConnectionState.UNOPENABLE)
 
 
 _VERBS = {
@@ -63,6 +64,7 @@ _VERBS = {
     ConnectionState.LOST: "lost",
     ConnectionState.REVOKED: "revoked",
     ConnectionState.BANNED: "banned",
+    ConnectionState.UNOPENABLE: "unopenable",
     ConnectionState.PAUSED: "paused",
 }
 """What the log says of a client in that state."""

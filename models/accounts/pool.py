@@ -44,11 +44,12 @@ class AccountState(StrEnum):
     REVOKED = "revoked"
     BANNED = "banned"
     FROZEN = "frozen"
+    UNOPENABLE = "unopenable"
 
     @property
     def is_lost(self) -> bool:
-        """Has Telegram ended its login, so that nothing is read with it?"""
-        return self in (AccountState.REVOKED, AccountState.BANNED)
+        """Has Telegram ended its login, or does its session not open, so that nothing is read with it?"""
+        return self in (AccountState.REVOKED, AccountState.BANNED, AccountState.UNOPENABLE)
 
 
 AT_REST = (AccountState.STANDBY, AccountState.PAUSED)
@@ -128,7 +129,7 @@ def standbys() -> list[AccountInfo]:
 def session_of(account: AccountInfo, settings: Settings) -> str | None:
     """The session string of an account; None where it is that of the settings, and they hold none any more.
 
-    :raises Unopenable: ``SECRET_KEY`` is another one than when the account logged in.
+    :raises Unopenable: ``SECRET_KEY`` is another one than when the account logged in, or the session is damaged.
     """
     if account.is_given:
         return settings.telegram_session_string or None
@@ -289,7 +290,7 @@ def seen(account_id: int, person: Person, now: int) -> None:
 
 
 def lost(account_id: int, state: AccountState, reason: str, now: int) -> None:
-    """Record that Telegram has logged an account out, banned or frozen it. A paused one stays paused."""
+    """Record why nothing is read with an account, as far as nobody has decided so: a paused one stays paused."""
     with transaction():
         known = get(account_id)
         if known is None or known.state is AccountState.PAUSED:

@@ -12,6 +12,7 @@ def state(t: Texts, said: str) -> str:
         "revoked": t.gettext("logged out by Telegram"),
         "banned": t.gettext("banned by Telegram"),
         "frozen": t.gettext("frozen by Telegram"),
+        "unopenable": t.gettext("its session does not open"),
     }.get(said, said)
 
 
@@ -23,6 +24,7 @@ def connection(t: Texts, said: str) -> str:
         "lost": t.gettext("connection lost"),
         "revoked": t.gettext("logged out by Telegram"),
         "banned": t.gettext("banned by Telegram"),
+        "unopenable": t.gettext("its session does not open"),
         "paused": t.gettext("paused"),
         "?": t.gettext("not known yet"),
     }.get(said, said)

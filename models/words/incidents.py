@@ -11,6 +11,11 @@ INCIDENTS: Mapping[str, Callable[[Texts], str]] = {
         "The reading account is logged out, so I deliver nothing that needs it. Log it, or another one, in on the "
         "console's page Accounts (or with make session, for TELEGRAM_SESSION_STRING): links that wait go on."
     ),
+    IncidentKey.ACCOUNT_UNOPENABLE: lambda t: t.gettext(
+        "The session of the reading account does not open: it was encrypted with another SECRET_KEY, or is damaged. "
+        "So I deliver nothing that needs it. Put the former SECRET_KEY back and restart, or log the account, or "
+        "another one, in on the console's page Accounts: links that wait go on."
+    ),
     IncidentKey.ACCOUNT_BANNED: lambda t: t.gettext(
         "Telegram has banned the reading account, so I deliver nothing that needs it. Log another one in on the "
         "console's page Accounts (or with make session, for TELEGRAM_SESSION_STRING): links that wait go on."

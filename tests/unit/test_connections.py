@@ -342,18 +342,24 @@ class Shop:
 
 
 async def test_a_login_that_has_ended_is_an_incident() -> None:
-    for state, key in ((REVOKED, IncidentKey.ACCOUNT_REVOKED), (BANNED, IncidentKey.ACCOUNT_BANNED)):
+    ends = (
+        (REVOKED, IncidentKey.ACCOUNT_REVOKED),
+        (BANNED, IncidentKey.ACCOUNT_BANNED),
+        (ConnectionState.UNOPENABLE, IncidentKey.ACCOUNT_UNOPENABLE),
+    )
+    for state, key in ends:
         shop = Shop()
         await shop.connections._account_changed(state, "why")
         assert shop.kept == [("lost", AccountState(state.value), "why"), (health.open_incident, key, "why")]
         assert shop.wakes == 1 and shop.connections._changed.is_set()
 
 
-async def test_an_account_that_is_back_ends_both() -> None:
+async def test_an_account_that_is_back_ends_them_all() -> None:
     shop = Shop()
     await shop.connections._account_changed(OK, "")
     closed = {kept[1] for kept in shop.kept if kept[0] is health.close_incident}
-    assert closed == {IncidentKey.ACCOUNT_REVOKED, IncidentKey.ACCOUNT_BANNED} and len(shop.kept) == 2
+    assert closed == {IncidentKey.ACCOUNT_REVOKED, IncidentKey.ACCOUNT_BANNED, IncidentKey.ACCOUNT_UNOPENABLE}
+    assert len(shop.kept) == 3
     assert shop.wakes == 1
 
 

@@ -95,13 +95,15 @@ async def test_a_seat_that_nobody_is_to_take_stays_empty(place: Place) -> None:
     assert place.rests == [(ConnectionState.PAUSED, "")] * 2 and place.seat.account is chosen
 
 
-@pytest.mark.parametrize(("state", "told"), [(AccountState.ACTIVE, 1), (AccountState.REVOKED, 0)])
+@pytest.mark.parametrize(
+    ("state", "told"), [(AccountState.ACTIVE, 1), (AccountState.REVOKED, 0), (AccountState.UNOPENABLE, 0)]
+)
 async def test_a_session_that_does_not_open_is_told_once(place: Place, state: AccountState, told: int) -> None:
     place.reader, place.session = account(1, state=state), Unopenable()  # type: ignore[assignment]
     place.then = [lambda: setattr(place, "session", "a session")]
     await place.take()
-    assert place.rests == [(ConnectionState.REVOKED, SEALED)]
-    assert [values[:3] for values in place.asked(pool.lost)] == [(1, AccountState.REVOKED, SEALED)] * told
+    assert place.rests == [(ConnectionState.UNOPENABLE, SEALED)]
+    assert [values[:3] for values in place.asked(pool.lost)] == [(1, AccountState.UNOPENABLE, SEALED)] * told
 
 
 async def test_an_account_that_others_use_is_waited_for(place: Place) -> None:

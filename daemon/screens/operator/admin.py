@@ -402,5 +402,5 @@ def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:
 def _detail(t: Texts, key: str, value: str) -> str:
     """What the daemon says of one of its connections, in a few words."""
     name = {"bot": t.gettext("bot"), "account": t.gettext("account")}.get(key, key)
-    short = {"ok": t.gettext("ok"), "revoked": t.gettext("revoked")}
+    short = {"ok": t.gettext("ok"), "revoked": t.gettext("revoked"), "unopenable": t.gettext("does not open")}
     return escape(f"{name} {short.get(value) or account_words.connection(t, value)}")

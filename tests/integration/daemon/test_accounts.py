@@ -84,10 +84,17 @@ async def test_another_secret_key_is_told_and_the_bot_answers(daemon_sandbox: Sa
         await admin.say("/language en")
         await admin.say("/status")
         status = (await admin.until_text("Accounts", timeout=20)).text or ""
-        assert "Operator: logged out by Telegram" in status and "account revoked" in status
+        assert "Operator: its session does not open" in status and "account does not open" in status
     with alone.opened():
         known = pool.get(account)
-        assert known is not None and known.state is AccountState.REVOKED
+        assert known is not None and known.state is AccountState.UNOPENABLE
+    # When the former key is back, then the account reads on
+    alone.settings["SECRET_KEY"] = KEY
+    alone.stop()
+    alone.start(wait_for="account.connected")
+    with alone.opened():
+        known = pool.get(account)
+        assert known is not None and known.state is AccountState.ACTIVE
 
 
 def test_a_killed_daemon_leaves_its_account_to_the_next(daemon_sandbox: Sandbox, alone: Daemon) -> None:

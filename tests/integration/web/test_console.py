@@ -697,6 +697,18 @@ def test_the_outbox_tells_who_logged_in(admin: ConsoleVisitor) -> None:
 # ---- accounts
 
 
+def test_a_session_that_does_not_open_is_no_log_out(admin: ConsoleVisitor, tmp_path: Path) -> None:
+    loaded, advice = settings.load(environment.minimal(tmp_path), None), "Put the former SECRET_KEY back"
+    with database.transaction():
+        sealed = pool.add(Person(11, "Ana", None), "a session", loaded, now(), reads=True, by=None)
+    assert advice not in admin.get("/console/accounts").text
+
+    pool.lost(sealed, AccountState.UNOPENABLE, "SECRET_KEY", now())
+
+    page = admin.get("/console/accounts").text
+    assert "its session does not open" in page and advice in page and "logged out by Telegram" not in page
+
+
 def test_in_place_of_a_frozen_account_another_is_to_read(admin: ConsoleVisitor, tmp_path: Path) -> None:
     loaded, tick = settings.load(environment.minimal(tmp_path), None), '<input type="checkbox" name="reads" value="1"'
     with database.transaction():
