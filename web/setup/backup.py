@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, redirect, request, url_for
+from flask import Blueprint, Response, g, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config.kept import secret_key, settings_file
@@ -29,6 +30,10 @@ ROOM = 64 * MIB
 """Bytes that stay free on the disk."""
 SHOWN = 10
 LONGEST_PASSPHRASE = 1000
+LONGEST_TAB = 40
+
+_alone = threading.Lock()
+"""What was sent is one file, whose pieces may come from two tabs: the threads of the one worker take turns at it."""
 
 blueprint = Blueprint("setup_backup", __name__, url_prefix="/setup")
 
@@ -50,14 +55,21 @@ def backup() -> BaseResponse:
 @limiter.limit("1200 per minute")
 @guard.for_owner
 def piece() -> tuple[Response, int]:
-    """Take the next piece of a file: 409 where it does not follow what is here."""
+    """Take the next piece of a file: 409 where it does not follow what is here, or what is here is another tab's."""
+    at, tab, data = request.args.get("at", 0, int), request.args.get("tab", "")[:LONGEST_TAB], request.get_data()
+    with _alone:
+        return _append(at, data, tab)
+
+
+def _append(at: int, data: bytes, tab: str) -> tuple[Response, int]:
     place = _uploaded()
-    at, data = request.args.get("at", 0, int), request.get_data()
+    sender = place.with_name("tab")
     if at == 0:
         shutil.rmtree(place.parent, ignore_errors=True)
         place.parent.mkdir(mode=0o700)
         place.touch(mode=0o600)
-    if not place.exists() or place.stat().st_size != at:
+        sender.write_text(tab, "utf-8")
+    if not place.exists() or place.stat().st_size != at or sender.read_text("utf-8") != tab:
         return jsonify({"at": place.stat().st_size if place.exists() else 0}), 409
     if shutil.disk_usage(place.parent).free < ROOM + len(data):
         return jsonify({"at": at}), 507
@@ -74,6 +86,15 @@ def take() -> BaseResponse:
     settings, t = rendering.current_settings(), guard.texts()
     passphrase = request.form.get("passphrase", "")[:LONGEST_PASSPHRASE] or settings.backup_passphrase
     name = request.form.get("name", "")
+    with _alone:
+        g.pop("setup", None)  # another tab may have brought one while this one waited for its turn
+        found = guard.owned()
+        if found is not None and not found.is_left:
+            return _bring(settings, name, passphrase, t)
+    return redirect(url_for("setup_backup.backup"), 303)
+
+
+def _bring(settings: Settings, name: str, passphrase: str | None, t: Texts) -> BaseResponse:
     try:
         packed = _chosen(settings, name)
         if packed is None:

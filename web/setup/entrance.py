@@ -97,7 +97,8 @@ def _known() -> list[Step]:
 def onward() -> str:
     """The address of the page that comes next."""
     found = guard.owned()
-    assert found is not None
+    if found is None:  # another browser has taken over meanwhile
+        return url_for("setup_entrance.start")
     if found.chosen == "backup":
         return url_for("setup_backup.backup")
     step = steps.following(found.passed, rendering.current_settings())

@@ -33,14 +33,14 @@
   var said = document.getElementById("sent");
   var button = document.getElementById("go");
   var token = document.querySelector("input[name=token]").value;
-  var send = function (file, at) {
+  var send = function (file, at, tab) {
     said.textContent = Math.round((at / file.size) * 100) + " %";
     if (at >= file.size) {
       said.textContent = said.dataset.done;
       button.disabled = false;
       return;
     }
-    fetch(input.dataset.send + "?at=" + at, {
+    fetch(input.dataset.send + "?at=" + at + "&tab=" + tab, {
       method: "POST",
       headers: { "Content-Type": "application/octet-stream", "X-Form-Token": token },
       body: file.slice(at, at + PIECE),
@@ -52,7 +52,7 @@
         return answer.json();
       })
       .then(function (here) {
-        send(file, here.at);
+        send(file, here.at, tab);
       })
       .catch(function () {
         said.textContent = said.dataset.failed;
@@ -62,7 +62,7 @@
   input.addEventListener("change", function () {
     if (input.files.length) {
       button.disabled = true;
-      send(input.files[0], 0);
+      send(input.files[0], 0, Math.random().toString(36).slice(2));
     }
   });
 })();

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,12 +54,12 @@ class Owner:
         answer = self.browser.post(path, data={"token": token[1], **fields})
         return answer.status_code, answer.text
 
-    def piece(self, at: int, data: bytes, token: str | None = None) -> tuple[int, object]:
+    def piece(self, at: int, data: bytes, token: str | None = None, tab: str = "one") -> tuple[int, object]:
         """Send a piece of a backup's file; the status, and how much of the file is there."""
         found = TOKEN.search(self.page("/setup/backup"))
         assert found is not None
         headers = {"X-Form-Token": found[1] if token is None else token}
-        answer = self.browser.post(f"/setup/backup/piece?at={at}", data=data, headers=headers)
+        answer = self.browser.post(f"/setup/backup/piece?at={at}&tab={tab}", data=data, headers=headers)
         return answer.status_code, answer.json and answer.json["at"]
 
     def typed(self) -> dict[str, str]:
@@ -248,6 +249,7 @@ def test_the_pieces_of_a_file_follow_each_other(owner: Owner, monkeypatch: pytes
     assert owner.piece(3, b"def") == (409, 0)
     assert owner.piece(0, b"old") == owner.piece(0, b"abc") == (200, 3)
     assert owner.piece(0, b"x", token="0" * 64)[0] == 403
+    assert owner.piece(3, b"xyz", tab="two") == (409, 3), "it follows, in another file"
     assert [owner.piece(at, b"def") for at in (2, 4, 3)] == [(409, 3), (409, 3), (200, 6)]
     assert (file.read_bytes(), file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (
         b"abcdef",
@@ -257,6 +259,33 @@ def test_the_pieces_of_a_file_follow_each_other(owner: Owner, monkeypatch: pytes
 
     monkeypatch.setattr("web.setup.backup.shutil.disk_usage", lambda _: SimpleNamespace(free=ROOM))
     assert owner.piece(6, b"g") == (507, 6) and file.read_bytes() == b"abcdef"
+
+
+def test_two_tabs_that_send_a_backup_take_turns(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening.choose("backup", int(time.time()))
+    file, really = owner.place / "data" / restoring.UPLOADED / "backup", shutil.rmtree
+
+    def slowly(*places: Path, **how: bool) -> None:
+        really(*places, **how)
+        time.sleep(0.02)
+
+    monkeypatch.setattr("web.setup.backup.shutil.rmtree", slowly)
+    token = TOKEN.search(owner.page("/setup/backup"))
+    cookie = owner.browser.get_cookie(COOKIE)
+    assert token is not None and cookie is not None
+
+    def send(number: int) -> int:
+        tab = owner.browser.application.test_client()
+        tab.set_cookie(COOKIE, cookie.value)
+        at, data = (0, b"abc") if number % 2 else (3, b"def")
+        address = f"/setup/backup/piece?at={at}"
+        return tab.post(address, data=data, headers={"X-Form-Token": token[1]}).status_code
+
+    with ThreadPoolExecutor(4) as tabs:
+        answers = set(tabs.map(send, range(40)))
+
+    assert answers <= {200, 409}
+    assert file.read_bytes() in (b"abc", b"abcdef")
 
 
 def test_a_backup_that_was_sent_waits_for_the_start(owner: Owner) -> None:
