@@ -51,16 +51,11 @@ class Notifier:
 
         return await self.send(user_id, render, random_id=random_id, longest_flood=0)
 
-    async def announce_together(self, user_id: int, payloads: Sequence[ShopNotice], *, random_id: int) -> None:
-        """Send one message for many events."""
+    async def gathered(self, user_id: int, payloads: Sequence[ShopNotice]) -> Screen:
+        """One message for many events, in this person's language."""
         known = [await self._database(users.get, each.customer) for each in payloads]
         people = {each.id: each for each in known if each is not None}
-        await self.send(
-            user_id,
-            lambda t: news.gathered(payloads, self._setting(t), people),
-            random_id=random_id,
-            longest_flood=0,
-        )
+        return news.gathered(payloads, self._setting(await texts_of(self._database, user_id)), people)
 
     def _setting(self, t: Texts) -> Setting:
         settings = self._settings

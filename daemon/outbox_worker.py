@@ -15,6 +15,7 @@ from daemon.database import Database
 from daemon.notifier import Notifier
 from daemon.telegram.errors import Unreachable
 from daemon.telegram.rpc import FLOOD_MARGIN_S, flood_seconds
+from daemon.telegram.screen import Screen
 from daemon.wakeup import Wakeup
 from models import conversations, outbox
 from models.conversations import Purpose, RelayInfo
@@ -100,36 +101,46 @@ class OutboxWorker:
         return bool(due)
 
     async def _tell_in_order(self, of_one: Iterable[EventInfo]) -> None:
-        for together in _gathered(of_one):
-            if len(together) == 1:
-                await self._try(together[0], partial(self._tell, together[0]))
+        for message in _messages(of_one):
+            if len(message) == 1 and message[0].together is None:
+                await self._try(message[0], partial(self._tell, message[0]))
             else:
-                await self._try_together(together)
+                await self._try_together(message)
 
     async def _try_together(self, notices: Sequence[EventInfo]) -> None:
-        """Tell many sales in one message. Where one of them cannot be put into words each is told alone."""
+        """Tell many sales in one message. Where one of them cannot be put into words each is told alone.
+
+        Once it may have been sent it stays this message: who has heard it would hear them again in another.
+        """
+        together = notices[0].together
         try:
-            await self._tell_together(notices)
+            if self._tells_sales():
+                screens = await self._gathered(notices)
+                together = together or await self._database(outbox.bind, [event.id for event in notices])
+                await self._send_together(notices, screens, f"together:{together}")
         except (RPCError, OSError, peewee.DatabaseError) as error:
-            for event in notices:
-                await self._postpone(event, _wait(event, error), error)
-        except Exception:
+            await self._postpone(notices, _wait(notices[0], error), error)
+        except Exception as error:
             logger.exception("event.failed", extra={"event": notices[0].id, "kind": notices[0].kind})
+            if together is not None:
+                await self._again(notices, error)
+                return
             for event in notices:
                 await self._try(event, partial(self._tell, event))
         else:
             for event in notices:
                 await self._database(outbox.heard, event.id, int(time.time()))
 
-    async def _tell_together(self, notices: Sequence[EventInfo]) -> None:
-        if not self._tells_sales():
-            return
+    async def _gathered(self, notices: Sequence[EventInfo]) -> dict[int, Screen]:
+        """The message for each who is to hear it."""
         payloads = [event.read(ShopNotice) for event in notices]
-        number = f"{notices[0].random_id}:{notices[-1].random_id}:{len(notices)}"
+        return {each: await self._notifier.gathered(each, payloads) for each in self._recipients(notices[0])}
+
+    async def _send_together(self, notices: Sequence[EventInfo], screens: Mapping[int, Screen], key: str) -> None:
         await self._to_admins(
-            notices[0],
-            lambda admin_id: self._notifier.announce_together(
-                admin_id, payloads, random_id=derived_id(f"{number}:{admin_id}")
+            notices,
+            lambda admin_id: self._notifier.send(
+                admin_id, lambda _: screens[admin_id], random_id=derived_id(f"{key}:{admin_id}"), longest_flood=0
             ),
         )
 
@@ -139,14 +150,11 @@ class OutboxWorker:
         except REFUSED as error:
             await self._give_up(event, error)
         except (RPCError, OSError, peewee.DatabaseError) as error:
-            await self._postpone(event, _wait(event, error), error)
+            await self._postpone([event], _wait(event, error), error)
         except Exception as error:
             # One event that cannot be rendered must not hold up the others.
             logger.exception("event.failed", extra={"event": event.id, "kind": event.kind})
-            if event.attempts >= MAX_ATTEMPTS:
-                await self._give_up(event, error)
-            else:
-                await self._database(outbox.retry, event.id, int(time.time()) + retry_wait(event.attempts))
+            await self._again([event], error)
         else:
             await self._database(outbox.heard, event.id, int(time.time()))
 
@@ -166,7 +174,7 @@ class OutboxWorker:
         if event.user_id is None:
             # Telegram remembers a random_id by its sender, the bot: each admin needs one of their own.
             await self._to_admins(
-                event,
+                [event],
                 lambda admin_id: self._notifier.announce(
                     admin_id, event.payload, random_id=derived_id(f"{event.random_id}:{admin_id}")
                 ),
@@ -178,24 +186,41 @@ class OutboxWorker:
             relay = RelayInfo(Purpose.SAY, payload.sender)
             await self._database(conversations.expect, event.user_id, message_id, relay, int(time.time()))
 
-    async def _to_admins(self, event: EventInfo, tell: Callable[[int], Awaitable[object]]) -> None:
-        """Tell every admin, whether or not the others can be told. Nobody gets it twice when it is tried again.
+    async def _to_admins(self, message: Sequence[EventInfo], tell: Callable[[int], Awaitable[object]]) -> None:
+        """Tell every admin a message of one event or more, whether or not the others can be told.
+
+        Nobody gets it twice when it is tried again.
 
         :raises RPCError: an admin could not be told now (also OSError): the error with the longest wait.
         """
         failures: list[Exception] = []
-        for admin_id in sorted(self._admin_ids):
+        first = message[0]
+        for admin_id in self._recipients(first):
             try:
                 await tell(admin_id)
             except Unreachable as error:
-                await self._database(outbox.miss, event.id, admin_id, int(time.time()))
-                _log_unreachable(event, error)
+                for event in message:
+                    await self._database(outbox.miss, event.id, admin_id, int(time.time()))
+                _log_unreachable(first, error)
             except REFUSED as error:
-                logger.warning("event.refused", extra={"event": event.id, "user": admin_id, "reason": str(error)})
+                logger.warning("event.refused", extra={"event": first.id, "user": admin_id, "reason": str(error)})
             except (RPCError, OSError) as error:
                 failures.append(error)
         if failures:
-            raise max(failures, key=lambda error: _wait(event, error))
+            raise max(failures, key=lambda error: _wait(first, error))
+
+    def _recipients(self, event: EventInfo) -> Sequence[int]:
+        """Who hears of an event: all admins, or the one who has missed it."""
+        return sorted(self._admin_ids) if event.user_id is None else [event.user_id]
+
+    async def _again(self, message: Sequence[EventInfo], error: Exception) -> None:
+        """Try a message again that an exception has stopped, a few times."""
+        again_at = int(time.time()) + retry_wait(message[0].attempts)
+        for event in message:
+            if event.attempts >= MAX_ATTEMPTS:
+                await self._give_up(event, error)
+            else:
+                await self._database(outbox.retry, event.id, again_at)
 
     async def _give_up(self, event: EventInfo, error: Exception) -> None:
         """Stop trying: an event that waits forever would make the whole outbox look late."""
@@ -203,21 +228,31 @@ class OutboxWorker:
         logger.error("event.abandoned", extra=extra)
         await self._database(outbox.give_up, event, repr(error), int(time.time()))
 
-    async def _postpone(self, event: EventInfo, seconds: int, error: Exception) -> None:
-        logger.warning("event.unsent", extra={"event": event.id, "seconds": seconds, "reason": str(error)})
+    async def _postpone(self, message: Sequence[EventInfo], seconds: int, error: Exception) -> None:
         now = int(time.time())
         await self._database(clock_repair.honour, now + seconds, now)
-        await self._database(outbox.retry, event.id, now + seconds)
+        for event in message:
+            logger.warning("event.unsent", extra={"event": event.id, "seconds": seconds, "reason": str(error)})
+            await self._database(outbox.retry, event.id, now + seconds)
 
 
-def _gathered(events: Iterable[EventInfo]) -> Iterator[list[EventInfo]]:
-    """The events one by one, but sales that follow each other in one list where they are many."""
-    for is_sale, run in groupby(events, key=lambda event: event.kind == EventKind.SHOP_NOTICE):
+def _messages(events: Iterable[EventInfo]) -> Iterator[Sequence[EventInfo]]:
+    """The events one by one, but in one list what is one message, and new sales that follow each other, if many."""
+    messages: dict[int, list[EventInfo]] = {}
+    for event in events:
+        messages.setdefault(event.together or -event.id, []).append(event)
+    for is_new_sale, run in groupby(messages.values(), key=_is_new_sale):
         found = list(run)
-        if is_sale and len(found) >= MANY_SALES:
-            yield found
+        if is_new_sale and len(found) >= MANY_SALES:
+            yield [event for (event,) in found]
         else:
-            yield from ([event] for event in found)
+            yield from found
+
+
+def _is_new_sale(message: Sequence[EventInfo]) -> bool:
+    """Whether it is a sale that nobody can have heard of."""
+    first = message[0]
+    return first.kind == EventKind.SHOP_NOTICE and first.together is None and first.attempts == 1
 
 
 def _log_unreachable(event: EventInfo, error: Unreachable) -> None:

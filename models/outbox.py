@@ -7,7 +7,7 @@ Telegram refuse a second copy, for as long as it remembers the id. An event with
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -41,7 +41,10 @@ AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
 @dataclass(frozen=True, slots=True)
 class EventInfo:
-    """An event. ``created_ms`` is the system clock in milliseconds, to measure how long the event waited."""
+    """An event. ``created_ms`` is the system clock in milliseconds, to measure how long the event waited.
+
+    Events with the same ``together`` are one message.
+    """
 
     id: int
     kind: str
@@ -50,6 +53,7 @@ class EventInfo:
     random_id: int
     attempts: int
     created_ms: int
+    together: int | None = None
 
     @property
     def payload(self) -> Payload | None:
@@ -104,15 +108,33 @@ def due(now: int, limit: int = 100) -> list[EventInfo]:
 
 
 def claim(now: int, limit: int = 20, lease_s: int = LEASE_S) -> list[EventInfo]:
-    """Claim events that are due, oldest first: no other process gets them for *lease_s* seconds."""
+    """Claim events that are due, oldest first: no other process gets them for *lease_s* seconds.
+
+    With an event come all that are one message with it.
+    """
     if execute(_ANY_DUE, (now,)).fetchone() is None:
         return []
     with transaction():
-        ids = [row.id for row in Event.select(Event.id).where(_waiting(now)).order_by(Event.id).limit(limit)]
-        if not ids:
+        chosen = list(Event.select(Event.id, Event.together).where(_waiting(now)).order_by(Event.id).limit(limit))
+        if not chosen:
             return []
+        ids = {row.id for row in chosen}
+        if messages := {row.together for row in chosen} - {None}:
+            others = Event.select(Event.id).where(Event.heard_at.is_null() & Event.together.in_(messages))
+            ids |= {row.id for row in others}
         Event.update(not_before=now + lease_s, attempts=Event.attempts + 1).where(Event.id.in_(ids)).execute()
         return [_info(row) for row in Event.select().where(Event.id.in_(ids)).order_by(Event.id)]
+
+
+def bind(event_ids: Collection[int]) -> int:
+    """Make one message of events that were never tried; return the number of the message, which is a random id.
+
+    It is written before the message is sent: it stays the same message when it is tried again, also after a crash.
+    """
+    together = secrets.randbits(63) or 1
+    with transaction(durable=False):
+        Event.update(together=together).where(Event.id.in_(event_ids)).execute()
+    return together
 
 
 def take_over(now: int) -> None:
@@ -169,9 +191,11 @@ def missed_by(admin_id: int) -> list[EventInfo]:
 
 
 def retry(event_id: int, not_before: int) -> None:
-    """Make an event due again at *not_before*."""
+    """Make an event due again at *not_before*, and so all that are one message with it."""
     with transaction():
-        Event.update(not_before=not_before).where((Event.id == event_id) & Event.heard_at.is_null()).execute()
+        together = Event.select(Event.together).where(Event.id == event_id)
+        with_it = (Event.id == event_id) | (Event.together == together)
+        Event.update(not_before=not_before).where(with_it & Event.heard_at.is_null()).execute()
 
 
 def oldest_unheard_ms() -> int | None:
@@ -193,4 +217,5 @@ def _info(row: Event) -> EventInfo:
         random_id=row.random_id,
         attempts=row.attempts,
         created_ms=row.created_ms,
+        together=row.together,
     )

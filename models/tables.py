@@ -675,6 +675,7 @@ class Event(Table):
     not_before = peewee.IntegerField(default=0)
     created_ms = peewee.BigIntegerField()
     heard_at = peewee.IntegerField(null=True)
+    together = peewee.BigIntegerField(null=True)  # what is told in one message with it has the same: a random id
 
     class Meta:
         indexes = ((("heard_at", "not_before"), False),)

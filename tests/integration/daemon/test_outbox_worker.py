@@ -1,6 +1,7 @@
 """What other programs write, the customer hears: at once, once, whatever stands in the way."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from daemon.telegram.screen import Screen
 from daemon.telegram.sender import Sender
 from daemon.wakeup import Wakeup, Watcher
 from models import database, event_kinds, outbox, returns, users
-from models.database import transaction
+from models.database import BEYOND, transaction
 from models.event_kinds import CheckoutCancelled, EventKind, GiftChanged
 from models.maintenance import clock_repair, health
 from models.money import access, payments, provider_requests
@@ -333,6 +334,99 @@ async def test_many_sales_wait_for_an_admin_who_is_away(database_file: Path, tmp
     await told_to_admins(tmp_path, post)
     assert {who: len(heard) for who, heard in post.heard.items()} == {1: 1, 2: 1, 3: 1}
     assert Event.select().where(Event.heard_at.is_null()).count() == 0
+
+
+def each_sale_once(post: Post) -> None:
+    """Each admin has heard each sale, and none twice."""
+    wanted = sorted(row.payload["customer"] for row in Event.select().where(Event.kind == "shop_notice"))
+    for who in (1, 2, 3):
+        heard = [int(number) for text in post.texts[who] for number in re.findall(r"<code>(\d+)</code>", text)]
+        assert sorted(heard) == wanted, f"admin {who}"
+
+
+def sold(*customers: int) -> None:
+    """These customers have bought something just now."""
+    (told,) = [payload["told"] for kind, payload in EVENTS if kind == "shop_notice"][:1]
+    with database.transaction():
+        for customer in customers:
+            notice = event_kinds.ShopNotice(about=EventKind.PAYMENT_COMPLETED, customer=customer, told=told)
+            outbox.append(notice, None, int(time.time()))
+
+
+MANY = outbox_worker.MANY_SALES
+
+
+@pytest.mark.parametrize("trouble", [FloodWait(7200), InternalServerError(), TimeoutError()])
+@pytest.mark.parametrize(("first", "then"), [(MANY, 1), (MANY, MANY), (MANY - 1, MANY), (1, MANY), (20, 3)])
+async def test_what_is_sold_meanwhile_makes_nobody_hear_twice(
+    database_file: Path, tmp_path: Path, trouble: Exception, first: int, then: int
+) -> None:
+    sold(*range(1000, 1000 + first))
+    post = Post({2: trouble})
+    await told_to_admins(tmp_path, post)
+    sold(*range(2000, 2000 + then))
+    Event.update(not_before=0).execute()
+    post.trouble.clear()
+    for _ in range(3):
+        await told_to_admins(tmp_path, post)
+    each_sale_once(post)
+    assert Event.select().where(Event.heard_at.is_null()).count() == 0
+
+
+async def test_a_message_of_many_sales_stays_whole(database_file: Path, tmp_path: Path) -> None:
+    sold(*range(1000, 1000 + MANY))
+    health.open_incident("disk_nearly_full", "97 % full", int(time.time()))
+    Event.update(not_before=BEYOND).where(Event.kind == "incident_opened").execute()
+    sold(*range(2000, 2000 + MANY))
+    post = Post({2: TimeoutError()})
+    await told_to_admins(tmp_path, post)
+    # When only some of it is due, with another event in between
+    ids = [row.id for row in Event.select(Event.id).order_by(Event.id)]
+    Event.update(not_before=0).where(Event.id.in_(ids[1::3])).execute()
+    post.trouble.clear()
+    await told_to_admins(tmp_path, post)
+    each_sale_once(post)
+    assert {who: len(heard) for who, heard in post.heard.items()} == {1: 2, 2: 2, 3: 2}, "with the incident"
+
+
+async def test_a_crash_makes_nobody_hear_of_a_sale_twice(
+    database_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    sold(*range(1000, 1000 + MANY))
+    post = Post({})
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr(outbox, "heard", crash)
+        await told_to_admins(tmp_path, post)
+    sold(*range(2000, 2000 + MANY))
+    outbox.take_over(int(time.time()))
+    await told_to_admins(tmp_path, post)
+    each_sale_once(post)
+
+
+async def test_an_admin_who_was_away_alone_hears_what_was_missed(database_file: Path, tmp_path: Path) -> None:
+    sold(*range(1000, 1000 + MANY))
+    post = Post({2: Unreachable(2, "USER_IS_BLOCKED")})
+    await told_to_admins(tmp_path, post)
+    assert post.heard.keys() == {1, 3}
+    post.trouble.clear()
+    assert health.catch_up(2, int(time.time())) == MANY
+    await told_to_admins(tmp_path, post)
+    assert {who: len(heard) for who, heard in post.heard.items()} == {1: 1, 2: 1, 3: 1}
+    Event.delete().where(Event.user_id == 2).execute()
+    each_sale_once(post)
+
+
+async def test_an_odd_fault_at_one_admin_repeats_nothing(database_file: Path, tmp_path: Path) -> None:
+    sold(*range(1000, 1000 + MANY))
+    post = Post({2: ValueError("Peer id invalid: 2")})
+    await told_to_admins(tmp_path, post)
+    Event.update(not_before=0).execute()
+    post.trouble.clear()
+    await told_to_admins(tmp_path, post)
+    each_sale_once(post)
 
 
 async def told_to_customers(tmp_path: Path, post: Post) -> None:
