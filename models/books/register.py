@@ -170,7 +170,9 @@ def entry(payment_id: int) -> Entry | None:
                 RefundRow(row.at, row.amount, row.remote_id)
                 for row in Refund.select().where(Refund.payment == of).order_by(Refund.at, Refund.id)
             ),
-            disputes=tuple(map(_dispute, Dispute.select().where(Dispute.payment == of).order_by(Dispute.opened_at))),
+            disputes=tuple(
+                map(_dispute, Dispute.select().where(Dispute.payment == of).order_by(Dispute.opened_at, Dispute.id))
+            ),
             history=tuple(
                 ChangeRow(row.at, row.change, row.detail)
                 for row in PaymentHistory.select().where(PaymentHistory.payment == of).order_by(PaymentHistory.id)

@@ -383,9 +383,9 @@ def _end(payment: Payment, now: int) -> dict[str, Any]:
 
 def _tell_past(payment: Payment, now: int) -> None:
     """Announce the refunds and disputes that were recorded before the payment, or before its customer was known."""
-    for refund in Refund.select().where(Refund.payment == payment).order_by(Refund.at):
+    for refund in Refund.select().where(Refund.payment == payment).order_by(Refund.at, Refund.id):
         _tell_refund(payment, refund, now)
-    for dispute in Dispute.select().where(Dispute.payment == payment).order_by(Dispute.opened_at):
+    for dispute in Dispute.select().where(Dispute.payment == payment).order_by(Dispute.opened_at, Dispute.id):
         _tell_dispute(payment, dispute, now)
 
 

@@ -74,6 +74,15 @@ def test_a_conversation_goes_on_with_who_wrote_last() -> None:
     assert conversations.open_with(ANA, NOW + 3) == RelayInfo(Purpose.SAY, LUIS), "a note is no conversation"
 
 
+@pytest.mark.parametrize("later", [0, -5])
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_one_second_the_newest_message_is_the_last(later: int, turned: bool) -> None:
+    wrote = [(10, RelayInfo(Purpose.SAY, ADMIN), NOW), (11, RelayInfo(Purpose.SAY, LUIS), NOW + later)]
+    for message_id, relay, at in reversed(wrote) if turned else wrote:
+        conversations.expect(ANA, message_id, relay, at)
+    assert conversations.open_with(ANA, NOW + 3) == RelayInfo(Purpose.SAY, LUIS)
+
+
 def test_whom_an_answer_goes_to_is_forgotten_after_a_month() -> None:
     conversations.expect(ANA, 10, SAY, NOW)
     conversations.forget(NOW + REMEMBERED_S)
