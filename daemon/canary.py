@@ -83,7 +83,7 @@ class Canary:
                 job = await self._database(queue.get, job_id)
             except NotFound:
                 return "the admin had their data deleted meanwhile"
-            if job.state in ENDED:
+            if job.state in (*ENDED, JobState.HELD):  # held: it waits for the admin to buy something
                 return "" if job.state is JobState.DONE else job.reason or str(job.state)
             await asyncio.sleep(POLL_S)
         return f"not within {TIMEOUT_S:.0f} s"

@@ -60,12 +60,14 @@ def known(*people: int) -> None:
         ("refused", "no_access", "no_access"),
         ("failed", None, "failed"),
         ("cancelled", None, "cancelled"),
+        ("held", "quota", "quota"),
     ],
 )
 async def test_it_ends_as_its_job_does(
     database_file: Path, state: str, reason: str | None, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known(1)
+    monkeypatch.setattr(canary, "TIMEOUT_S", 5.0)
     meanwhile(monkeypatch, lambda: Job.update(state=state, reason=reason).execute())
     assert await made(database_file.parent)._deliver(DAY) == fault
     assert await made(database_file.parent)._deliver(DAY) == fault
