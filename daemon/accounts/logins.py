@@ -33,6 +33,7 @@ from pyrogram.types import SentCode, User
 from config.settings import Settings
 from daemon.database import Database
 from daemon.telegram import endpoint
+from daemon.telegram.clients import build_account
 from daemon.telegram.login import close, code_in, number_in, way_of
 from daemon.telegram.rpc import flood_seconds
 from daemon.wakeup import Wakeup
@@ -239,20 +240,24 @@ class Logins:
     async def _keep(self, login: LoginInfo, user: User) -> None:
         """Keep the account. The log-in's client is closed first: whoever reads with the session is the only one.
 
-        Where somebody has ended the log-in while Telegram was asked, the account is logged out again.
+        Where somebody has ended the log-in meanwhile, the account is logged out again.
         """
-        client = self._known(login).client
+        client, settings = self._known(login).client, self._settings()
         if not await self._database(logins.goes_on, login.id):
-            logger.info("account_login.undone", extra={"how": login.how})
-            await client.invoke(raw.functions.auth.LogOut())
+            await _undo(login, client)
             await self._drop()
             return
         session = await client.export_session_string()
         await self._drop()
         person = Person(user.id, user.full_name, user.username)
-        account_id = await self._database(_keep, login, person, session, self._settings())
+        account_id = await self._database(_keep, login, person, session, settings)
         if account_id is None:
-            logger.warning("account_login.ended", extra={"reason": "meanwhile"})
+            again = build_account(settings, session)
+            try:
+                await again.connect()
+                await _undo(login, again)
+            finally:
+                await close(again)
             return
         logger.info("account.logged_in", extra={"account": account_id, "how": login.how})
         self._wakeup.wake()
@@ -271,6 +276,11 @@ class Logins:
         present, self._present = self._present, None
         if present is not None:
             await close(present.client)
+
+
+async def _undo(login: LoginInfo, client: Client) -> None:
+    logger.info("account_login.undone", extra={"how": login.how})
+    await client.invoke(raw.functions.auth.LogOut())
 
 
 async def _move(client: Client, data_centre: int) -> None:

@@ -132,19 +132,19 @@ async def test_standbys_are_looked_at_once_a_day(daemon_sandbox: Sandbox, alone:
     assert not any(each.is_leased(now) for each in found)
 
 
-@pytest.fixture
+@pytest.fixture(params=["sign_in", "export_session_string"])
 async def log_ins(
-    daemon_sandbox: Sandbox, database_file: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, daemon_sandbox: Sandbox, database_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Wakeup]:
-    """The log-ins of accounts, in a process whose Telegram has answered a code only when nobody wants it any more."""
-    sign_in = Client.sign_in
+    """The log-ins of accounts, in a process that has made this step only when nobody wants the account any more."""
+    step = getattr(Client, request.param)
 
     async def ended_meanwhile(client: Client, *answer: str) -> Any:
-        user = await sign_in(client, *answer)
+        made = await step(client, *answer)
         await running(logins.end_all, "cancelled")
-        return user
+        return made
 
-    monkeypatch.setattr(Client, "sign_in", ended_meanwhile)
+    monkeypatch.setattr(Client, request.param, ended_meanwhile)
     running, wakeup = Database(), Wakeup(Watcher())
     loaded = settings.load({**daemon_sandbox.env, "DB_PATH": str(database_file.parent)}, None)
     work = asyncio.create_task(Logins(lambda: loaded, running, wakeup).run())
