@@ -15,6 +15,7 @@ import peewee
 from config.units import MIB
 from models.database.engine import Trouble
 from models.database.file_changes import FileChanges
+from models.database.statements import Statement
 
 BUSY_TIMEOUT_MS = 5_000
 POLL_S = 0.05
@@ -49,6 +50,8 @@ TROUBLES = {
 
 
 class _Database(peewee.SqliteDatabase):
+    context_class = Statement
+
     def rollback(self) -> None:
         """Roll back unless SQLite has done it, as on a full disk: asking again would hide the reason."""
         if self.connection().in_transaction:  # type: ignore[no-untyped-call]
