@@ -16,25 +16,48 @@ def sources(folder: str) -> list[Path]:
     return sorted((REPOSITORY / folder).rglob("*.py"))
 
 
-@cache
-def tree(source: Path) -> ast.Module:
-    """The syntax tree of a file."""
+def _parsed(source: Path) -> ast.Module:
     return ast.parse(source.read_text("utf-8"))
 
 
 @cache
+def tree(source: Path) -> ast.Module:
+    """The syntax tree of a file, kept: most tests of a program's shape ask for all of them."""
+    return _parsed(source)
+
+
+@cache
 def nodes(source: Path) -> tuple[ast.AST, ...]:
-    """Every node of a file's syntax tree."""
-    return tuple(ast.walk(tree(source)))
+    """Every node of a file's syntax tree, as :func:`ast.walk` finds them in three times the time."""
+    found: list[ast.AST] = [tree(source)]
+    for node in found:  # which grows meanwhile
+        for value in vars(node).values():
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+    return tuple(found)
 
 
-def imports(source: Path) -> Iterator[str]:
+@cache
+def imports(source: Path) -> tuple[str, ...]:
     """The full name of all that *source* imports, wherever in it; relative imports stay inside its package."""
-    for node in nodes(source):
+    return tuple(_imported(tree(source) if _is_of_programs(source) else _parsed(source)))
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    statements: list[ast.AST] = [module]
+    for node in statements:  # which grows meanwhile
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            statements += getattr(node, block, ())
+
+
+def _is_of_programs(source: Path) -> bool:
+    return source.relative_to(REPOSITORY).parts[0] in PACKAGES
 
 
 @cache

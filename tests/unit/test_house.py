@@ -17,7 +17,7 @@ import pytest
 
 from config import texts
 from models.money.providers import Provider
-from tests.source_text import PACKAGES, REPOSITORY, imports, nodes, sources
+from tests.source_text import PACKAGES, REPOSITORY, imports, nodes, sources, tree
 
 MAY_IMPORT = {
     "config": {"config"},
@@ -144,7 +144,7 @@ def test_every_package_says_what_lives_there() -> None:
     for source in REPOSITORY.glob("*/**/__init__.py"):
         folder = source.relative_to(REPOSITORY).parts[0]
         if folder in PACKAGES:
-            assert ast.get_docstring(ast.parse(source.read_text("utf-8"))), source
+            assert ast.get_docstring(tree(source)), source
 
 
 def test_modules_are_named_after_what_they_are() -> None:
@@ -192,10 +192,12 @@ def test_the_locks_say_what_is_asked_for_by_version_and_hash(name: str) -> None:
     assert "://" not in locked
 
 
-@cache
-def marked_texts() -> frozenset[Any]:
+extracted = cache(texts.extract)
+
+
+def marked_texts() -> set[Any]:
     """Every text of the code that is to be translated."""
-    return frozenset(message.id for message in texts.extract() if message.id)
+    return {message.id for message in extracted() if message.id}
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
@@ -237,6 +239,7 @@ def test_a_translation_has_the_placeholders_of_its_original(language: str) -> No
 def test_a_new_language_gets_a_catalogue_to_translate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_LOCALES", tmp_path)
     monkeypatch.setattr(texts, "LANGUAGES", {code: texts.Language(code, code, code) for code in ("en", "it")})
+    monkeypatch.setattr(texts, "extract", extracted)  # it reads every file
 
     texts.update()
 

@@ -1,19 +1,19 @@
 """The names of tests are short enough to guess, and those that the documentation gives exist."""
 
-import ast
 import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONGEST = 59
+A_TEST = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
+"""Parsing every file would take seconds."""
+
 REFERENCE = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
 def names(file: Path) -> list[str]:
     """The name of every test in a file."""
-    tree = ast.parse(file.read_text("utf-8"))
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return [function.name for function in functions if function.name.startswith("test_")]
+    return A_TEST.findall(file.read_text("utf-8"))
 
 
 def test_no_name_of_a_test_has_sixty_characters() -> None:
