@@ -110,7 +110,7 @@ class Ended:
 
 def forget(days: int, timezone: zoneinfo.ZoneInfo, now: int) -> Counter[str]:
     """Delete what is older than *days* days; return how many rows of each table were deleted."""
-    before = now - days * DAY_S
+    before = max(0, now - days * DAY_S)  # no calendar knows the days of who keeps everything for ever
     day = usage.day_of(before, timezone)
     # The usage of a job is added up before the job is deleted.
     gone: Counter[str] = Counter(usage=_add_up_all(before, day))

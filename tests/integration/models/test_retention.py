@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,6 +163,15 @@ def test_what_is_recent_or_under_way_stays(database_file: Path) -> None:
     send(Link(1, "photo", 0, True, 0), 2)
 
     assert not retention.forget(DAYS, MADRID, NOW)
+
+
+@pytest.mark.parametrize("days", [999_999, 10**30])
+def test_who_keeps_everything_for_ever_loses_nothing(database_file: Path, days: int) -> None:
+    customers(1)
+    send(Link(1, "photo", 400, True, 0), 1)
+
+    assert not retention.forget(days, MADRID, NOW)
+    assert Job.select().count() == 1
 
 
 def test_bytes_and_jobs_of_a_day_are_summed(database_file: Path) -> None:
