@@ -36,6 +36,9 @@ _SETUP_CODE = re.compile(r"[\w-]{20,200}", re.ASCII)
 LARGEST_USER_ID = (1 << 40) - 1
 """Telegram documents that users' ids stay below 2^40."""
 
+LARGEST_API_ID = 2**31 - 1
+"""Telegram carries an application's number in 32 bits."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Names of the machine itself."""
 
@@ -360,13 +363,16 @@ def secret_values(settings: Settings) -> list[str]:
 
 
 def _application(reader: _Reader) -> dict[str, Any]:
+    api_id = reader.integer(
+        "TELEGRAM_API_ID",
+        low=1,
+        required=Message("https://my.telegram.org shows it under 'API development tools'"),
+    )
+    if api_id is not None and api_id > LARGEST_API_ID:
+        shown = Message("what stands there")
+        reader.fault("TELEGRAM_API_ID", _expected_integer(shown, 1, LARGEST_API_ID))
     return {
-        "telegram_api_id": reader.integer(
-            "TELEGRAM_API_ID",
-            low=1,
-            required=Message("https://my.telegram.org shows it under 'API development tools'"),
-        )
-        or 0,
+        "telegram_api_id": api_id or 0,
         "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required=Message("it is shown beside TELEGRAM_API_ID"))
         or "",
         "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
@@ -653,7 +659,7 @@ class _Reader:
         if direct or not file:
             return direct or None
         try:
-            return Path(file).read_text("utf-8").strip() or None
+            return Path(file).read_text("utf-8-sig").strip() or None
         except (OSError, UnicodeDecodeError) as error:
             self.fault(f"{name}_FILE", _unreadable(file, error))
             return None
@@ -666,7 +672,7 @@ def _read_dotenv(path: Path | None) -> tuple[dict[str, str], list[Message]]:
     values: dict[str, str] = {}
     faults = []
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:  # editors on Windows begin a file with a mark
             for binding in parse_stream(stream):
                 if binding.error:
                     faults.append(Message("line {n} is not NAME=value", n=binding.original.line))
@@ -777,8 +783,12 @@ def _chats(text: str) -> frozenset[str]:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, brackets that are not closed
+        is_address = False
+    if not is_address or " " in text or not text.isprintable():  # Telegram refuses a whole message for such a button
         raise ValueError(Message("must be an address that begins with https://, not {text!r}", text=text))
     return text.rstrip("/")
 
@@ -822,7 +832,7 @@ def _pem(text: str) -> str:
     if "-----BEGIN" in text:
         return text.replace("\\n", "\n")
     try:
-        content = Path(text).read_text("utf-8")
+        content = Path(text).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(_unreadable(text, error)) from None
     if "-----BEGIN" not in content:

@@ -196,6 +196,39 @@ PORT=${{{{PORT}}}}
     assert loaded.port == 8000
 
 
+def test_the_mark_that_windows_begins_a_file_with_is_no_part(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\ufeffcapybara\n", "utf-8")
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"\ufeffSUPPORT_CONTACT=@alba\nMETRICS_TOKEN_FILE={tmp_path / 'token'}\n", "utf-8")
+
+    loaded = load(environ, dotenv)
+
+    assert (loaded.support_contact, loaded.metrics_token, loaded.warnings) == ("@alba", "capybara", ())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://t.me/my channel",
+        "https://pea\u200eje.example",
+        "https://a.example:99999",
+        "https://[::1",
+        "https://a:0",
+    ],
+)
+@pytest.mark.parametrize("name", ["CHANNEL_URL", "BACKEND_URL", "TERMS_URL"])
+def test_an_address_that_nobody_can_open_is_refused(environ: dict[str, str], name: str, address: str) -> None:
+    (fault,) = faults(environ | {name: address})
+
+    assert fault == f"{name} must be an address that begins with https://, not {address!r}"
+
+
+def test_an_application_has_a_number_that_telegram_can_carry(environ: dict[str, str]) -> None:
+    assert load(environ | {"TELEGRAM_API_ID": "2147483647"}).telegram_api_id == 2**31 - 1
+    (fault,) = faults(environ | {"TELEGRAM_API_ID": "2147483648"})
+    assert fault.startswith("TELEGRAM_API_ID must be a whole number from 1 to 2147483647")
+
+
 def test_quotes_that_docker_leaves_on_are_no_part_of_the_value(environ: dict[str, str]) -> None:
     assert load(environ | {"SUPPORT_CONTACT": '"@admin"'}).support_contact == "@admin"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 
-from config.settings import Settings
+from config.settings import LARGEST_API_ID, Settings
 from config.texts import Texts
 
 
@@ -51,7 +51,6 @@ OPTIONAL = (Step.LANGUAGE, Step.ADDRESS, Step.PAYPAL, Step.PRICES)
 
 _TOKEN = re.compile(r"(?<![0-9])[0-9]{5,}:[A-Za-z0-9_-]{30,}")
 _HASH = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
-LARGEST_API_ID = 2**31 - 1
 
 
 def asked(settings: Settings) -> list[Step]:
