@@ -97,7 +97,7 @@ def readable(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"{what} cannot be read: {error!r}") from error
 
 
@@ -308,7 +308,7 @@ def next_billing(remote: Mapping[str, Any]) -> int | None:
     """When a subscription is paid next, which is how far it is paid. None where PayPal will retry a failed payment."""
     info = remote.get("billing_info") or {}
     text = info.get("next_billing_time")
-    if text is None or remote.get("status") != "ACTIVE" or info.get("failed_payments_count"):
+    if not text or remote.get("status") != "ACTIVE" or info.get("failed_payments_count"):
         return None
     return unix(text)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from config.texts import DEFAULT_LANGUAGE, Texts
 from config.units import DAY_S
-from models import notes
+from models import notes, outbox
 from models.catalogue import Catalogue
+from models.event_kinds import AlertReason
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import Fact, PaymentState
@@ -17,11 +18,12 @@ from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import News, SubscriptionInfo
 from web.paypal import branding
 from web.paypal.checkout import CANCEL_PATH, SUCCESS_PATH
-from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, money
+from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, Unreadable, money
 from web.paypal.parsing import (
     PROVIDER,
     SUBSCRIPTION_STATES,
     approve_url,
+    digest,
     extend_newest,
     failure_of,
     identifier,
@@ -104,9 +106,25 @@ class Renewals:
     def _sales(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> list[Fact]:
         begun = instant(remote.get("create_time"), now, known.created_at)
         sales = self._paypal.subscription_sales(known.remote_id, rfc3339(begun - DAY_S), rfc3339(now + DAY_S))
-        in_order = sorted(map(self._with_status, sales), key=lambda sale: str(sale.get("time")))
-        facts = [parse_sale(sale, order, known, now) for sale in in_order]
-        return extend_newest((fact for fact in facts if fact), next_billing(remote))
+        facts = (self._payment(sale, order, known, now) for sale in sales)
+        in_order = sorted((fact for fact in facts if fact), key=lambda fact: fact.at)
+        return extend_newest(in_order, next_billing(remote))
+
+    def _payment(self, sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInfo, now: int) -> Fact | None:
+        """A payment of the list; None for one that cannot be read, of which the admins are told once.
+
+        It must hide neither the payments beside it nor the end of the renewal.
+        """
+        try:
+            with readable("a payment of a subscription"):
+                return parse_sale(self._with_status(sale), order, known, now)
+        except (Refused, Unreadable) as error:
+            name = digest(sale) if not isinstance(sale, dict) else str(sale.get("id") or digest(sale))
+            logger.error("sale.unread", extra={"subscription": known.id, "sale": name, "cause": str(error)})
+            detail = {"provider": PROVIDER, "transaction": name, "why": str(error)}
+            key = f"unreadable:{PROVIDER}:transaction:{name}"
+            outbox.alert(AlertReason.TRANSACTION_UNREADABLE, detail, now, key=key)
+            return None
 
     def _with_status(self, sale: Mapping[str, Any]) -> Mapping[str, Any]:
         """A payment of the list, with its status, which the list may leave out."""

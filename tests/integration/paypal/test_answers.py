@@ -28,7 +28,7 @@ from models.money.payments import Change, RefundFact
 from models.money.provider_requests import RequestKind
 from models.money.seller import Result
 from models.money.subscriptions import News, SubscriptionInfo, SubscriptionState
-from models.tables import Event, Order, Request, WebhookEvent
+from models.tables import Dispute, Event, Order, Request, WebhookEvent
 from tests import environment, purchases
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable, Unreadable
@@ -37,6 +37,7 @@ from web.paypal.monitor import MARGIN_S, Monitor, judge
 from web.paypal.operations import LIFE_S, Operations
 from web.paypal.parsing import (
     PROVIDER,
+    digest,
     extend_newest,
     failure_of,
     instant,
@@ -381,6 +382,32 @@ def test_a_payment_listed_without_its_status_is_asked_for(
     }
     shop.settle_subscription(known, now())
     assert [paid.state for paid in payments.history_of(CUSTOMER)] == ([booked] if booked else [])
+
+
+@pytest.mark.parametrize(
+    ("odd", "about"),
+    [
+        ({"id": "S-1", "status": "COMPLETED"}, "S-1"),
+        ({"id": "S-1", "status": "COMPLETED", "time": "soon", "amount_with_breakdown": "text"}, "S-1"),
+        ({"id": "S-1", "time": "2026-01-01T00:00:00Z"}, "S-1"),
+        ("text", digest("text")),
+    ],
+)
+def test_a_payment_that_cannot_be_read_hides_no_other(shop: Shop, table: Table, odd: object, about: str) -> None:
+    """Neither the payments beside it nor the end of the renewal; the admins hear of it, once."""
+    known = subscribed(shop)
+    sale = {"id": "S-2", "time": rfc3339(now() - 60), "status": "COMPLETED"}
+    good = {**sale, "amount_with_breakdown": {"gross_amount": usd(known.amount)}}
+    table.rows = {
+        f"GET {SUBSCRIPTION}/transactions": (200, {"transactions": [odd, good]}),
+        **shown("CANCELLED"),
+    }
+    shop.settle_subscription(known, now())
+    shop.settle_subscription(known, now())
+    assert [paid.remote_id for paid in payments.history_of(CUSTOMER)] == ["S-2"]
+    assert [each.state for each in subscriptions.of(CUSTOMER)] == [SubscriptionState.CANCELLED]
+    alerts = [row.payload for row in Event.select().where(Event.kind == "admin_alert")]
+    assert [(each["reason"], each["transaction"]) for each in alerts] == [(AlertReason.TRANSACTION_UNREADABLE, about)]
 
 
 # Single purchases
@@ -733,6 +760,24 @@ def test_a_payment_before_the_list_begins_is_not_missed(
     reconciliation.compare(shop, now())
     told = [row.payload["reason"] for row in Event.select().where(Event.kind == "admin_alert")]
     assert told == reasons
+
+
+@pytest.mark.parametrize("said", ["9999-12-31T23:59:59-08:00", "0001-01-01T00:00:00+08:00", "soon"])
+def test_a_time_that_nothing_holds_stops_no_comparison(shop: Shop, table: Table, said: str) -> None:
+    odd, good = (
+        {"dispute_id": name, "create_time": at, "disputed_transactions": [{"seller_transaction_id": "C-1"}]}
+        for name, at in (("D-1", said), ("D-2", rfc3339(now())))
+    )
+    bought(shop)
+    table.rows = {
+        "GET /v1/customer/disputes": (200, {"items": [odd, good]}),
+        "GET /v1/customer/disputes/D-1": (200, odd),
+        "GET /v1/customer/disputes/D-2": (200, good),
+    }
+    disputes.compare(shop, now())
+    assert [row.remote_id for row in Dispute.select()] == ["D-2"]
+    reasons = [row.payload["reason"] for row in Event.select().where(Event.kind == "admin_alert")]
+    assert AlertReason.DISPUTE_UNREADABLE in reasons
 
 
 @pytest.mark.parametrize("said", [None, "", 1_700_000_000, {}])
