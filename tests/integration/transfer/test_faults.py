@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from daemon.transfer import streaming, waits
-from daemon.transfer.datacentres import congestion, pool
+from daemon.transfer import delivery, streaming, waits, worker
+from daemon.transfer.datacentres import congestion, pool, sessions, transport
 from models.jobs import cache, usage
 from models.jobs.states import JobInfo, JobState
 from tests.store import joined_today
@@ -17,7 +17,7 @@ from tests.transfer_rig import Customer, Rig, now, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MIB = 1 << 20
-SIZE = 24 * MIB + 5
+SIZE = 16 * MIB + 5
 
 
 def publish(running: Rig, chat: int, size: int = SIZE, **order: Any) -> dict[str, Any]:
@@ -141,7 +141,10 @@ async def test_the_reply_to_the_sending_itself_dropped(
     assert running.control("GET", "/stats")["duplicates_refused"]
 
 
-async def test_the_reply_to_the_end_of_an_upload_dropped(running: Rig, lucia: Customer, private_chat: int) -> None:
+async def test_the_reply_to_the_end_of_an_upload_dropped(
+    running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "CALL_TIMEOUT_S", 2.0)
     post = publish(running, private_chat, size=11 * MIB)
     strike(running, "drop_reply", method="messages.uploadMedia", count=1)
     await arrived_once(running, lucia, await running.deliver(lucia, post["url"]), post)
@@ -200,11 +203,11 @@ async def test_a_short_flood_wait_is_sat_out(
     running: Rig, lucia: Customer, private_chat: int, fault: str, method: str
 ) -> None:
     post = publish(running, private_chat)
-    strike(running, fault, method=method, seconds=5, after=4, count=1)
+    strike(running, fault, method=method, seconds=2, after=4, count=1)
     started = time.monotonic()
     job = await running.deliver(lucia, post["url"])
     await arrived_once(running, lucia, job, post)
-    assert time.monotonic() - started >= 5
+    assert time.monotonic() - started >= 2
     assert job.attempts == 1
 
 
@@ -423,13 +426,22 @@ async def test_the_bot_is_blocked_in_the_middle(running: Rig, lucia: Customer, p
     await arrived_once(running, lucia, await running.deliver(lucia, small["url"]), small)
 
 
-async def test_a_black_hole_of_twenty_seconds(running: Rig, lucia: Customer, private_chat: int) -> None:
+async def test_a_black_hole_longer_than_any_time_out(
+    running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in (
+        (transport, "CONNECT_TIMEOUT_S"),
+        (transport, "IDLE_TIMEOUT_S"),
+        (sessions, "OPEN_TIMEOUT_S"),
+        (congestion, "LONGEST_TIMEOUT_S"),
+    ):
+        monkeypatch.setattr(module, name, 0.4 * getattr(module, name))
     post = publish(running, private_chat)
     slow(running)
     job = await running.ask(lucia, post["url"])
     await in_the_middle(running)
-    strike(running, "black_hole", seconds=20)
-    ended = await running.ended(job, 60)
+    strike(running, "black_hole", seconds=8)
+    ended = await running.ended(job)
     await arrived_once(running, lucia, ended, post)
 
 
@@ -536,7 +548,10 @@ async def test_a_file_that_is_refused_when_fresh_is_refused_for_good(
     assert await running.database(cache.get, lucia.bot_id, private_chat, post["message_id"], 0, now()) is None
 
 
-async def test_an_error_that_is_not_the_files_fetches_it_once(running: Rig, lucia: Customer, private_chat: int) -> None:
+async def test_an_error_that_is_not_the_files_fetches_it_once(
+    running: Rig, lucia: Customer, private_chat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FIRST_RETRY_S", 1)
     post = publish(running, private_chat, size=MIB)
     begun = moved(running)
     strike(running, "error", method="messages.sendMedia", code=400, error="CHAT_RESTRICTED", count=2)

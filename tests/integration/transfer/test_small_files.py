@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from daemon.transfer.datacentres import pool
 from models import database
 from models.jobs import queue, usage
 from models.jobs.states import JobInfo, JobState
@@ -117,8 +118,14 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("fault", "settings"), FAULTS)
 async def test_a_flight_that_fails_is_followed_by_the_ordinary_way(
-    running: Rig, lucia: Customer, private_chat: int, fault: str, settings: dict[str, Any]
+    running: Rig,
+    lucia: Customer,
+    private_chat: int,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    settings: dict[str, Any],
 ) -> None:
+    monkeypatch.setattr(pool, "FLIGHT_TIMEOUT_S", 2.0)
     post = publish(running, private_chat)
     strike(running, fault, **settings)
     clear(running)

@@ -12,6 +12,7 @@ import pytest
 from config.settings import load
 from models.maintenance import health
 from tests import environment
+from tests.daemon_process import sooner
 from tests.paypal_shop import Program, until
 
 
@@ -46,7 +47,8 @@ def monitor() -> Iterator[Monitor]:
 
 
 def test_a_long_backup_does_not_silence_it(database_file: Path, tmp_path: Path, monitor: Monitor) -> None:
-    environ = {**environment.minimal(tmp_path), "PING_URL": monitor.url}
+    soon = sooner(web__upkeep__runner__PING_CHECK_S=1, web__upkeep__runner__TURN_S=1)
+    environ = {**environment.minimal(tmp_path), "PING_URL": monitor.url, **soon}
     backups = load(environ, dotenv=None).backups
     backups.mkdir()
     upkeep = Program("web.upkeep", environ, tmp_path / "upkeep.txt")
