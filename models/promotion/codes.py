@@ -256,8 +256,7 @@ def _fault(row: Code, user_id: int, secret_key: str, now: int) -> Fault | None:
 
 def _is_used_up_for(row: Code, user_id: int) -> bool:
     """Whether no use is left, but one that the customer holds of a purchase that is not paid yet."""
-    own = Redemption.select().where((Redemption.code == row) & (Redemption.user == user_id))
-    return row.uses is not None and admission.used(row) >= row.uses and not own.exists()
+    return row.uses is not None and admission.used(row) >= row.uses and not admission.holds_use(row, user_id)
 
 
 def _gift_fault(row: Any, user_id: int) -> Fault | None:
@@ -350,8 +349,10 @@ def _open() -> Any:
 
 
 def _is_used_up() -> Any:
-    redeemed = Redemption.select(peewee.fn.COUNT(Redemption.id)).where(Redemption.code == Code.id)
-    return Code.uses.is_null(False) & (redeemed >= Code.uses)
+    """Match codes without a use that may come free again: that of an order does until it is paid."""
+    redeemed = Redemption.select(peewee.fn.COUNT(Redemption.id)).join(Order, peewee.JOIN.LEFT_OUTER)
+    for_good = redeemed.where((Redemption.code == Code.id) & (Order.id.is_null() | (Order.state == OrderState.PAID)))
+    return Code.uses.is_null(False) & (for_good >= Code.uses)
 
 
 def _lines(rows: Iterable[Code]) -> Sequence[str]:

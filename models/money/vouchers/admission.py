@@ -59,6 +59,12 @@ def used(row: Code) -> int:
     return int(redeemed.where(Order.id.is_null() | Order.state.not_in(LOST)).count())
 
 
+def holds_use(row: Code, user_id: int) -> bool:
+    """Whether a customer's own redemption takes one of a code's uses."""
+    mine = Redemption.get_or_none((Redemption.code == row) & (Redemption.user == user_id))
+    return mine is not None and _holds_a_use(mine)
+
+
 def paid(order: Order, now: int) -> None:
     """Have the redemption of a paid order's code stand, whatever was admitted, inside the caller's transaction."""
     row = _discount(order)
@@ -75,18 +81,24 @@ def _redeem(order: Order, now: int) -> bool:
     if _has_paid_with(row, order) or (row.new_only and not _is_new(row, order, now)):
         return False
     mine = Redemption.get_or_none((Redemption.code == row) & (Redemption.user == order.user_id))
-    if mine is not None and mine.order_id == order.id:
+    holds = mine is not None and _holds_a_use(mine)
+    if mine is not None and mine.order_id == order.id and (holds or _counts(mine, now)):
         return True
     is_open = row.ended_at is None and row.held_at is None and (row.until is None or row.until > now)
     if not is_open or (mine is not None and _counts(mine, now)):
         return False
-    if mine is not None:
-        Redemption.update(order=order, at=now).where(Redemption.id == mine.id).execute()
-        return True
-    if row.uses is not None and used(row) >= row.uses:
+    if row.uses is not None and not holds and used(row) >= row.uses:
         return False
-    Redemption.create(code=row, user=order.user_id, order=order, at=now)
+    if mine is None:
+        Redemption.create(code=row, user=order.user_id, order=order, at=now)
+    else:
+        Redemption.update(order=order, at=now).where(Redemption.id == mine.id).execute()
     return True
+
+
+def _holds_a_use(mine: Redemption) -> bool:
+    """Whether a redemption takes one of its code's uses: that of a purchase that came to nothing is free for others."""
+    return mine.order is None or mine.order.state not in LOST
 
 
 def _has_paid_with(row: Code, order: Order) -> bool:

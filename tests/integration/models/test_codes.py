@@ -624,6 +624,32 @@ def test_a_use_is_free_again_when_its_purchase_came_to_nothing() -> None:
     assert admission.admit(second.id, NOW) is None
 
 
+@pytest.mark.parametrize("how", ["the same order", "another order"])
+def test_a_use_that_was_freed_is_not_had_twice(how: str) -> None:
+    """Whoever let a purchase go has no claim to the use that somebody else has paid with."""
+    user, code = customer(), reduced()
+    let_go, other = (order(each, provider="paypal", discount=Discount(code.text, 20)) for each in (user, customer()))
+    assert admission.admit(let_go.id, NOW) is None
+    orders.expire(let_go.id, NOW)
+    assert admission.admit(other.id, NOW) is None
+    paid(other)
+    assert codes.look(code.text, user, KEY, NOW).fault is Fault.USED_UP
+    again = let_go if how == "the same order" else order(user, VIP, "paypal", discount=Discount(code.text, 20))
+    assert admission.admit(again.id, NOW) is admission.Refusal.CODE
+    assert codes.get(code.id).used == 1  # type: ignore[union-attr]
+
+
+def test_a_use_that_nobody_took_is_had_again() -> None:
+    user, code = customer(), reduced()
+    first, second = (order(user, each, "paypal", discount=Discount(code.text, 20)) for each in (PREMIUM, VIP))
+    assert admission.admit(first.id, NOW) is None
+    orders.expire(first.id, NOW)
+    assert admission.admit(first.id, NOW) is None, "its payer has come back"
+    orders.refused(first.id, NOW, told=False)
+    assert admission.admit(second.id, NOW) is None, "the only use is their own"
+    assert codes.get(code.id).used == 1  # type: ignore[union-attr]
+
+
 def test_a_code_that_a_restored_database_lacks_is_no_obstacle() -> None:
     assert admission.admit(order(customer(), discount=Discount("ABCDEFGHJKMN", 20)).id, NOW) is None
 
@@ -751,6 +777,18 @@ def test_a_restore_holds_open_codes_for_the_admins() -> None:
     assert take(present, customer()) is None, "a gift is paid"
     codes.hold(NOW + 1)
     assert (codes.held(), codes.release()) == (0, 0), "nothing is open any more"
+
+
+@pytest.mark.parametrize(("end", "count"), [("expire", 1), ("pay", 0)])
+def test_a_restore_holds_a_code_whose_use_is_free_again(end: str, count: int) -> None:
+    code = reduced()
+    first = order(customer(), provider="paypal", discount=Discount(code.text, 20))
+    assert admission.admit(first.id, NOW) is None
+    if end == "pay":
+        paid(first)
+    else:
+        orders.expire(first.id, NOW)
+    assert codes.hold(NOW) == count
 
 
 # ---- planted faults
