@@ -193,6 +193,19 @@ def test_two_workers_never_claim_the_same_event() -> None:
     assert len(got) == len(set(got)) == 40
 
 
+WRITER = """
+import sys, time
+from pathlib import Path
+from models import database, notes
+for _ in sys.stdin:
+    database.open_database(Path(sys.argv[1]))
+    notes.put("x", time.time_ns(), 1)
+    database.close_database()
+    print("written")
+"""
+"""Opens the database for each line that it hears, as a program does that is just starting."""
+
+
 @pytest.mark.parametrize("told", ["by the system", "not at all", "of another directory"])
 async def test_another_process_wakes_the_watcher(
     database_file: Path, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
@@ -205,18 +218,16 @@ async def test_another_process_wakes_the_watcher(
     watcher = Watcher()
     assert await watcher.wait(2)  # the first look: everything is new
     assert not await watcher.wait(0.12)
-    program = f"""
-import time
-from pathlib import Path
-from models import database, notes
-from models.database import file_changes, sqlite
-database.open_database(Path({str(database_file)!r}))
-notes.put("x", time.time_ns(), 1)
-"""
-    for _ in range(sqlite.MOST_UNTOLD + 1):
-        writer = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
-        assert await watcher.wait(20)
-        assert writer.wait() == 0
+    program = [sys.executable, "-uc", WRITER, str(database_file)]
+    with subprocess.Popen(program, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdin and writer.stdout
+        for _ in range(sqlite.MOST_UNTOLD + 1):
+            writer.stdin.write("\n")
+            writer.stdin.flush()
+            assert await watcher.wait(20)
+            assert writer.stdout.readline() == "written\n"
+        writer.stdin.close()
+        assert writer.wait(20) == 0
     watcher.close()
 
 
