@@ -99,15 +99,14 @@ def counts(path: Path, tables: Iterable[str]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_from_every_earlier_schema_nothing_is_lost(tmp_path: Path, name: str) -> None:
+def test_from_every_earlier_schema_nothing_is_lost(tmp_path: Path, migrated: Path, name: str) -> None:
     path = tmp_path / "old.db"
     migrated_to(path, name, database.MIGRATIONS)
     rows = fill(path)
 
     assert database.migrate(path) == NAMES[NAMES.index(name) + 1 :]
 
-    database.migrate(tmp_path / "new.db")
-    assert schema(path) == schema(tmp_path / "new.db")
+    assert schema(path) == schema(migrated)
     assert counts(path, rows) == rows
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
