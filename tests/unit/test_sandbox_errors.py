@@ -3,15 +3,16 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 import pytest
 from pyrogram.errors.exceptions.all import exceptions
 from telethon.errors.rpcerrorlist import rpc_errors_dict, rpc_errors_re
 
 from tests.sandbox.telegram.errors import RpcError
+from tests.source_text import nodes, sources
 
-SOURCES = sorted((Path(__file__).parent.parent / "sandbox" / "telegram").glob("*.py"))
+SOURCES = sources("tests/sandbox/telegram")
 KURIGRAM = {(code, name) for code, errors in exceptions.items() for name in errors}
 A_NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)+")
 
@@ -51,23 +52,25 @@ def texts(node: ast.expr) -> Iterator[str]:
         yield from texts(node.orelse)
 
 
+@cache
 def raised() -> set[tuple[int, str]]:
     """Code and name of every error raised by name."""
     found = set()
     for source in SOURCES:
-        for node in ast.walk(ast.parse(source.read_text())):
+        for node in nodes(source):
             is_error = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "RpcError"
             if is_error and len(node.args) == 2 and isinstance(node.args[0], ast.Constant):
                 found |= {(node.args[0].value, name) for name in texts(node.args[1])}
     return found
 
 
+@cache
 def mentioned() -> set[str]:
     """Every other text that is a name of an error, such as those that faults are set by."""
     names = {name for _, name in KURIGRAM}
     found = set()
     for source in SOURCES:
-        for node in ast.walk(ast.parse(source.read_text())):
+        for node in nodes(source):
             if isinstance(node, (ast.Constant, ast.JoinedStr)):
                 found |= {text for text in texts(node) if A_NAME.fullmatch(text) and numbered(text) in names}
     return found
