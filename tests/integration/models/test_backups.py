@@ -70,18 +70,20 @@ def test_a_backup_of_a_busy_database_holds_one_moment(settings: Settings) -> Non
             for number in range(1, 100_000):
                 users.seen(number, f"Customer {number}", None, "en", NOW)
                 writing.set()
-                if stop.is_set():
+                if stop.wait(0.001):  # without a pause it would keep this process from the backup
                     return
 
     writer = threading.Thread(target=write)
     writer.start()
     writing.wait(10)
     try:
+        before = User.select().count()
         file = restored(settings, backups.make(settings, NOW).file)
     finally:
         stop.set()
         writer.join()
-    assert 0 < content(file, "SELECT COUNT(*) FROM user") <= User.select().count()
+    assert 0 < before <= content(file, "SELECT COUNT(*) FROM user") <= User.select().count()
+    assert before < User.select().count(), "it was written to meanwhile"
     assert content(file, "SELECT MAX(id) = COUNT(*) FROM user"), "no hole in the order of commits"
     assert content(file, "PRAGMA journal_mode") == "delete"
 
