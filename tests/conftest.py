@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import contextlib
+import functools
 import gc
 import importlib
 import shutil
@@ -77,7 +78,7 @@ def _size(file: Path) -> tuple[int, Path]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take long in front, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: _speed(item.path.relative_to(TESTS).as_posix()))
+    items.sort(key=lambda item: _speed(item.path))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -102,8 +103,10 @@ def _logs(fixture: object) -> list[list[dict[str, Any]]]:
     return []
 
 
-def _speed(file: str) -> int:
+@functools.cache
+def _speed(path: Path) -> int:
     """The place of a file in the run: 0 for one that takes long, or that nobody has judged."""
+    file = path.relative_to(TESTS).as_posix()
     return next((place for place, folder in enumerate(FAST, 1) if file.startswith(f"{folder}/")), 0)
 
 
