@@ -1,7 +1,6 @@
 """Limits hold whatever happens: at once, out of order, across midnight, from several processes."""
 
 import multiprocessing
-import random
 import zoneinfo
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +25,7 @@ from models.jobs.reasons import RefusalReason
 from models.jobs.states import ENDED, JobState
 from models.tables import TABLES, Job, Usage
 from tests.examples import slow
+from tests.rivals import LIMIT, rival, rival_process
 from tests.store import FREE, NOW, PREMIUM, TODAY, claim, customers, enqueue, new_batch, recover
 
 TOMORROW = "2027-01-16"
@@ -282,7 +282,7 @@ def test_limits_hold_in_any_order(database_file: Path) -> None:
 
 # ---- at once
 
-RIVALS, LINKS_EACH, LIMIT = 4, 25, 20
+RIVALS = 4
 
 # The database itself watches: no statement of anybody may leave more than the limit behind.
 _WATCH = f"""
@@ -290,35 +290,6 @@ CREATE TRIGGER watch AFTER INSERT ON usage
 WHEN (SELECT SUM(count) FROM usage WHERE user_id = NEW.user_id AND period = NEW.period) > {LIMIT}
 BEGIN SELECT RAISE(ABORT, 'the limit was passed'); END
 """
-
-
-def rival(number: int) -> int:
-    """Deliver links of customer 1, or fail, as one of several workers; return how many were delivered."""
-    chance = random.Random(number)
-    delivered = 0
-    database.connect()
-    try:
-        for link in range(LINKS_EACH):
-            enqueue(1, f"{number}/{link}")
-            job = queue.claim(f"rival/{number}", 60, 99, NOW)
-            assert job is not None
-            if isinstance(usage.reserve(job.id, 1, {"photo": 1}, _LIMITS, TODAY, NOW), usage.Refused):
-                queue.refuse(job.id, f"rival/{number}", RefusalReason.QUOTA, NOW)
-            elif chance.random() < 0.4:
-                queue.fail(job.id, f"rival/{number}", RefusalReason.GAVE_UP, NOW)
-            else:
-                delivered += queue.finish(job.id, f"rival/{number}", queue.Delivered(), NOW)
-    finally:
-        database.close_database()
-    return delivered
-
-
-_LIMITS = {"photo": Limit(LIMIT, "day")}
-
-
-def rival_process(path: Path, number: int) -> int:
-    database.open_database(path)
-    return rival(number)
 
 
 @pytest.fixture
