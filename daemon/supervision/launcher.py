@@ -26,6 +26,7 @@ import click
 
 from config import advice, plans, port, program
 from config import logging as log
+from config.kept import draft
 from config.settings import (
     EXIT_AWAY,
     EXIT_CONFIG,
@@ -171,6 +172,7 @@ def _prepare(settings: Settings, user: _User) -> None:
     log.prune(settings)
     settings.backups.mkdir(exist_ok=True)
     restoring.sweep(settings)
+    draft.sweep(settings.db_path)
     _check_database(settings)
     for migration in database.migrate(settings.database_file, lambda name: _back_up(settings, name)):
         logger.info("database.migrated", extra={"migration": migration})
@@ -264,15 +266,15 @@ def _runtime_directory(settings: Settings, user: _User) -> tuple[Path, Path | No
 
 def _make_link(link: Path, target: Path) -> Path | None:
     """Point *link* to *target*, away from an instance started earlier. None where that is not possible."""
-    draft = link.with_name(f".run.{os.getpid()}")
+    made = link.with_name(f".run.{os.getpid()}")
     try:
-        draft.symlink_to(target)
-        draft.replace(link)
+        made.symlink_to(target)
+        made.replace(link)
     except OSError as error:
         logger.warning(
             "link.failed", extra={"reason": str(error), "supervisorctl": f"-s unix://{target}/supervisor.sock"}
         )
-        draft.unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
         return None
     return link
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import os
 import re
+import signal
 import stat
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,7 +19,7 @@ from telethon.crypto import AuthKey
 from telethon.sessions import StringSession
 
 from config import settings
-from config.kept import settings_file
+from config.kept import draft, settings_file
 from config.logging import Redactor
 from config.settings import ConfigurationError, Settings
 from config.texts import LANGUAGES
@@ -288,6 +291,34 @@ def test_an_empty_secret_key_signs_nothing(environ: dict[str, str], tmp_path: Pa
 
     assert "empty secret_key" in faults(environ)[0]
     assert load(environ | {"SECRET_KEY": "of the environment"}).secret_key == "of the environment"
+
+
+def test_a_draft_is_swept_once_its_writer_is_gone(tmp_path: Path) -> None:
+    killed = os.fork()
+    if not killed:
+        with draft.written(tmp_path, "a secret"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    (left,) = tmp_path.iterdir()
+
+    with draft.written(tmp_path, "another") as under_way:
+        draft.sweep(tmp_path)
+        assert [*tmp_path.iterdir()] == [under_way] and left != under_way
+
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_draft_that_is_swept_at_its_birth_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, swept = fcntl.flock, iter([True])
+
+    def swept_before(descriptor: int, how: int) -> None:
+        if next(swept, False):
+            draft.sweep(tmp_path)
+        lock(descriptor, how)
+
+    monkeypatch.setattr("config.kept.draft.fcntl.flock", swept_before)
+    with draft.written(tmp_path, "a secret") as made:
+        assert made.read_text() == "a secret"
 
 
 def test_what_cannot_be_written_whole_leaves_nothing(tmp_path: Path) -> None:

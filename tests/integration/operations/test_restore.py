@@ -458,11 +458,12 @@ def test_what_a_killed_restore_left_is_swept_out_at_the_start(instance: Instance
     data = Path(instance.environ["DB_PATH"])
     data.mkdir()
     left_by_a_restore(data)
+    (data / ".draft-of-settings").write_text("TELEGRAM_BOT_TOKEN='secret'")
 
     instance.launch()
     instance.wait_until_up()
 
-    assert not list(data.glob("*restor*"))
+    assert not list(data.glob("*restor*")) and not list(data.glob(".draft-*"))
     assert instance.stop() == 0
 
 
