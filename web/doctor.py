@@ -17,7 +17,6 @@ from models.money.providers import PAYPAL
 from web.paypal import registration
 from web.paypal.client import AccessDenied, PayPalError
 from web.paypal.events import EVENT_TYPES
-from web.paypal.parsing import identifier
 from web.paypal.shop import Shop, build_shop
 
 PATIENCE_S = 15.0
@@ -127,14 +126,14 @@ def _webhook(shop: Shop, t: Texts, running: bool) -> Finding:
     try:
         with shop.paypal.within(PATIENCE_S):
             registered = shop.paypal.webhooks()
+        found = next((one for one in registered if one.get("id") == expected or one.get("url") == url), None)
+        names = registration.events_of(found or {})
     except PayPalError as error:
         return fail("webhook", t.gettext("not known: {error}", error=error))
-    found = next((one for one in registered if identifier(one) == expected or one.get("url") == url), None)
     if found is None:
         return _unregistered(shop, url, t, running)
-    if expected is not None and identifier(found) != expected:
+    if expected is not None and found.get("id") != expected:
         return _of_another(shop, url, t)
-    names = {str(event.get("name")) for event in found.get("event_types") or ()}
     missing = set() if "*" in names else set(EVENT_TYPES) - names
     if missing:
         names_missing = ", ".join(sorted(missing))

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, request
 from models.money import webhooks
 from models.money.webhooks import Received
 from web.paypal import events
-from web.paypal.client import PayPalError
+from web.paypal.client import PayPalError, loads
 from web.paypal.parsing import PROVIDER
 from web.paypal.serving import current_shop
 from web.paypal.signature import CertificateUnavailable, Forged
@@ -68,7 +68,7 @@ def receive() -> Response:
 
 def _parse(body: bytes) -> Mapping[str, Any]:
     try:
-        event = json.loads(body.decode())
+        event = loads(body)
     except ValueError as error:
         raise Forged("signed, but no JSON") from error
     if not isinstance(event, dict) or not isinstance(event.get("id"), str):

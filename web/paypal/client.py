@@ -19,6 +19,7 @@ A refusal counts only when every attempt of the call was answered. One that foll
 
 import contextlib
 import hashlib
+import json
 import logging
 import random
 import threading
@@ -45,6 +46,12 @@ TIMEOUT_S = (3.05, 10.0)
 ATTEMPTS = 4
 TOKEN_LEEWAY_S = 60
 LONGEST_WAIT_S = 8.0
+REPLACED = "\ufffd"
+"""Stands in a text for what was no character."""
+
+MOST_PAGES = 1_000
+"""Of the list of transactions: PayPal reports up to 10,000 at once, of which a page holds 500."""
+
 LARGEST_AMOUNT = 2**53
 """Minor units; no column or file holds more without loss."""
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS, FAULTS = 401, 403, 404, 409, 429, 500
@@ -80,12 +87,9 @@ class Refused(PayPalError):
     def __init__(self, status: int, body: Mapping[str, Any], debug_id: str = "") -> None:
         self.status = status
         self.name = str(body.get("name") or body.get("error") or "")
-        self.issues = frozenset(
-            str(detail["issue"])
-            for detail in body.get("details") or ()
-            if isinstance(detail, dict) and "issue" in detail
-        )
-        self.links: list[Json] = [link for link in body.get("links") or () if isinstance(link, dict)]
+        named = (detail.get("issue") for detail in _objects(body.get("details")))
+        self.issues = frozenset(issue for issue in named if isinstance(issue, str))
+        self.links = [link for link in _objects(body.get("links")) if _is_link(link)]
         described = ", ".join(sorted(self.issues)) or self.name or "no reason given"
         super().__init__(f"PayPal refused with {status}: {described}", debug_id)
 
@@ -120,6 +124,45 @@ class _Transient(Exception):
     ) -> None:
         self.retry_after, self.debug_id, self.is_refusal = retry_after, debug_id, is_refusal
         super().__init__(cause)
+
+
+@contextlib.contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Turn errors over the shape of an answer into one that callers expect.
+
+    :raises Unreadable: *what* lacks a part, or a part is of another type.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"{what} cannot be read: {error!r}") from error
+
+
+def text(found: object) -> str:
+    """An id or an address of PayPal's.
+
+    :raises ValueError: it is none. Nothing may be kept, or looked for, under what could be made of it.
+    """
+    if not isinstance(found, str) or not found or REPLACED in found:
+        raise ValueError(f"not a text: {found!r:.100}")
+    return found
+
+
+def loads(body: bytes | str) -> Any:
+    """What JSON says. Half a character, which it can spell and no table can hold, is replaced.
+
+    :raises ValueError: it is no JSON.
+    """
+    try:
+        found = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("no JSON of PayPal's is that deep") from error
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        spelt = json.dumps(found, ensure_ascii=False).encode(errors="surrogatepass")
+        return json.loads(spelt.decode(errors="replace"))
+    return found
 
 
 @dataclass(frozen=True)
@@ -236,7 +279,7 @@ class PayPal:
             f"/v1/billing/subscriptions/{_segment(subscription_id)}/transactions",
             {"start_time": start, "end_time": end},
         )
-        return list(found.get("transactions") or ())
+        return _list(found, "transactions")
 
     # Disputes, webhooks, reports
 
@@ -248,17 +291,21 @@ class PayPal:
         """Summaries of the disputes that were updated since an RFC 3339 instant."""
         found: list[Json] = []
         query = {"update_time_after": updated_after, "page_size": str(page_size)}
+        read: set[str] = set()
         while True:
             answer = self._get("/v1/customer/disputes", query)
-            found += answer.get("items") or ()
-            token = _next_page(answer.get("links"))
+            found += _list(answer, "items")
+            token = _next_page(answer)
             if token is None:
                 return found
+            if token in read:
+                raise Unreadable("the list of disputes leads back to a page that was read")
+            read.add(token)
             query["next_page_token"] = token
 
     def webhooks(self) -> list[Json]:
         """The webhooks registered for this account."""
-        return list(self._get("/v1/notifications/webhooks").get("webhooks") or ())
+        return _objects(_list(self._get("/v1/notifications/webhooks"), "webhooks"))
 
     def create_webhook(self, url: str, event_types: list[str], request_id: str) -> Json:
         """Register a webhook for the named events."""
@@ -279,7 +326,7 @@ class PayPal:
         while page <= pages:
             query = {"start_date": start, "end_date": end, "fields": "transaction_info", "page_size": "500"}
             answer = self._get("/v1/reporting/transactions", {**query, "page": str(page)})
-            found += [_info(row) for row in answer.get("transaction_details") or ()]
+            found += [_info(row) for row in _list(answer, "transaction_details")]
             pages = _count(answer.get("total_pages"))
             page += 1
         return found
@@ -397,8 +444,8 @@ class PayPal:
             answer = _read("POST", path, self._exchange("POST", path, auth=self._auth, data=grant))
             try:
                 lifetime = max(0, int(answer["expires_in"]) - TOKEN_LEEWAY_S)
-                self._token = _Token(str(answer["access_token"]), time.monotonic() + lifetime)
-            except (KeyError, TypeError, ValueError) as error:
+                self._token = _Token(_for_header(answer["access_token"]), time.monotonic() + lifetime)
+            except (KeyError, OverflowError, TypeError, ValueError) as error:
                 raise _Transient("no token in the answer") from error
             return self._token.value
 
@@ -434,7 +481,7 @@ def _read(method: str, path: str, response: requests.Response) -> Json:
 
 def _json(response: requests.Response, debug_id: str) -> Json:
     try:
-        body = response.json() if response.content else {}
+        body = loads(response.content) if response.content else {}
     except ValueError as error:
         raise _Transient(f"status {response.status_code} without JSON", None, debug_id) from error
     if not isinstance(body, dict):
@@ -444,14 +491,43 @@ def _json(response: requests.Response, debug_id: str) -> Json:
 
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isdecimal() else None
 
 
-def _next_page(links: object) -> str | None:
+def _for_header(token: object) -> str:
+    """An access token.
+
+    :raises ValueError: it is no text, or none that a header can hold.
+    """
+    return text(token).encode("ascii").decode()
+
+
+def _list(answer: Json, name: str) -> list[Any]:
+    """A list of an answer, which may leave it out.
+
+    :raises Unreadable: it is no list.
+    """
+    found = answer.get(name)
+    if found is not None and not isinstance(found, list):
+        raise Unreadable(f"{name} is no list: {found!r:.100}")
+    return found or []
+
+
+def _objects(found: object) -> list[Json]:
+    """The objects of a list, where it is one."""
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _is_link(found: Json) -> bool:
+    return isinstance(found.get("rel"), str) and isinstance(found.get("href"), str)
+
+
+@readable("the address of the next page")
+def _next_page(answer: Json) -> str | None:
     """The token in the address of the next page."""
-    for link in links if isinstance(links, list) else ():
+    for link in _list(answer, "links"):
         if link.get("rel") == "next":
-            return parse_qs(urlsplit(str(link.get("href"))).query).get("next_page_token", [None])[0]
+            return parse_qs(urlsplit(text(link["href"])).query).get("next_page_token", [None])[0]
     return None
 
 
@@ -464,12 +540,13 @@ def _info(row: object) -> Json:
 def _count(pages: object) -> int:
     """The number of pages of a list; 1 where the answer does not say.
 
-    :raises Unreadable: it is no number.
+    :raises Unreadable: it is no number, or a larger one than PayPal reports.
     """
-    try:
-        return int(str(pages or 1))
-    except ValueError as error:
-        raise Unreadable(f"the number of pages is {pages!r}") from error
+    with readable("the number of pages"):
+        found = int(str(pages or 1))
+        if found > MOST_PAGES:
+            raise ValueError(f"{found} pages")
+        return found
 
 
 def _named(event_types: list[str]) -> list[Json]:

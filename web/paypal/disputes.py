@@ -12,8 +12,8 @@ from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
 from models.money import orders, payments
 from models.money.payments import Change, DisputeFact
-from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable
-from web.paypal.parsing import PROVIDER, digest, orders_named, outcome_code, parse_dispute, readable, rfc3339
+from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, readable, text
+from web.paypal.parsing import PROVIDER, digest, orders_named, outcome_code, parse_dispute, rfc3339
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def _name_payment(shop: Shop, contested: Mapping[str, Any]) -> str:
     """
     named = contested.get("seller_transaction_id")
     if named:
-        return str(named)
+        return text(named)
     purchase = next(iter(orders_named(contested)), "")
     order = orders.by_public(purchase)
     if order is not None:
@@ -105,9 +105,7 @@ def _compare_listed(shop: Shop, short: Mapping[str, Any], now: int) -> None:
 
 @readable("a dispute")
 def _id_of(short: Mapping[str, Any]) -> str:
-    if not short["dispute_id"]:
-        raise KeyError("dispute_id")
-    return str(short["dispute_id"])
+    return text(short["dispute_id"])
 
 
 def _set_apart(short: object, error: Exception, now: int) -> None:

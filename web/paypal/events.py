@@ -3,7 +3,6 @@
 An event is a hint. What it points to is read from the API, and that answer is what is recorded.
 """
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from models.money.payments import Change, Fact, RefundFact
 from models.money.seller import Result
 from models.money.webhooks import WebhookInfo
 from web.paypal import disputes
-from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unreadable
+from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unreadable, loads, readable, text
 from web.paypal.parsing import (
     ENDED_REFUNDS,
     PROVIDER,
@@ -27,7 +26,6 @@ from web.paypal.parsing import (
     parse_refund,
     parse_sale_refund,
     purchase_of,
-    readable,
     unix,
 )
 from web.paypal.shop import Shop
@@ -114,7 +112,7 @@ def _look(shop: Shop, stored: WebhookInfo, now: int) -> Look:
 
 @readable("the event")
 def _read(stored: WebhookInfo) -> Event:
-    body = json.loads(stored.body)
+    body = loads(stored.body)
     created = body.get("create_time")
     return Event(stored.event_type, unix(created) if isinstance(created, str) else None, body["resource"])
 
@@ -223,7 +221,7 @@ def _sale(shop: Shop, event: Event, now: int) -> Look:
     if agreement is None:
         changes, is_over = _of_payment(shop, sale_id, event, now)
     else:
-        changes, is_over = _of_subscription(shop, str(agreement), now), False
+        changes, is_over = _of_subscription(shop, _id(agreement), now), False
     return Look(changes, "" if is_over or _is_booked(sale_id, changes) else f"sale {sale_id}")
 
 
@@ -235,10 +233,11 @@ def _sale_given_back(shop: Shop, event: Event, now: int) -> Look:
     if sale_id is None:
         refund = _shown(shop.paypal.sale_refund, refund_id) or {}
         sale_id = refund.get("sale_id") or linked_capture(_shown(shop.paypal.refund, refund_id) or {})
+    sale_id = None if sale_id is None else _id(sale_id)
     changes, is_over = _of_refunded(shop, sale_id, event, now)
     refund = refund or _shown(shop.paypal.sale_refund, refund_id)
     currency = _currency_of(sale_id, changes)
-    fact = parse_sale_refund(refund, now, currency, str(sale_id)) if refund and sale_id else None
+    fact = parse_sale_refund(refund, now, currency, sale_id) if refund and sale_id else None
     return _of_refund(refund_id, refund, [*changes, *([fact] if fact else [])], is_over)
 
 
@@ -280,7 +279,12 @@ def _named(event: Event, *names: str) -> str:
     found = next((event.resource[name] for name in names if event.resource.get(name)), None)
     if found is None:
         raise Unfinished(f"an event without {names[0]}")
-    return str(found)
+    return _id(found)
+
+
+@readable("the id of what happened")
+def _id(found: object) -> str:
+    return text(found)
 
 
 def _owner(shop: Shop, told: Resource, what: str) -> OrderInfo:

@@ -4,10 +4,9 @@ Statuses are translated by table; an unknown one is tolerated and grants nothing
 PayPal's clock is ahead of ours, a payment counts from now.
 """
 
-import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -19,7 +18,7 @@ from models.money.payments import DisputeFact, Fact, PaymentInfo, PaymentState, 
 from models.money.providers import Provider
 from models.money.seller import Outcome, Result
 from models.money.subscriptions import PaymentFailure, SubscriptionInfo
-from web.paypal.client import Unavailable, Unreadable, minor
+from web.paypal.client import Unavailable, Unreadable, minor, readable, text
 
 logger = logging.getLogger(__name__)
 
@@ -89,18 +88,6 @@ class ParsedOrder:
     refunds: tuple[RefundFact, ...] = ()
 
 
-@contextlib.contextmanager
-def readable(what: str) -> Iterator[None]:
-    """Turn errors over the shape of an answer into one that callers expect.
-
-    :raises Unreadable: *what* lacks a part, or a part is of another type.
-    """
-    try:
-        yield
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"{what} cannot be read: {error!r}") from error
-
-
 def parse_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | None, now: int) -> ParsedOrder:
     """PayPal's order in our terms, compared with ours.
 
@@ -117,7 +104,7 @@ def parse_order(remote: Mapping[str, Any], order: OrderInfo, merchant: str | Non
         moved = units[0].get("payments") or {}
         captures: Sequence[Mapping[str, Any]] = moved.get("captures") or ()
         facts = [parse_capture(capture, order, now) for capture in captures]
-        only = str(captures[0]["id"]) if len(captures) == 1 else None
+        only = text(captures[0]["id"]) if len(captures) == 1 else None
         refunds = [_refund_of(order, refund, only, now) for refund in moved.get("refunds") or ()]
         return ParsedOrder(
             stage,
@@ -142,12 +129,17 @@ def _foreign(unit: Mapping[str, Any], order: OrderInfo, merchant: str | None) ->
 
     PayPal may leave the id out: the order was found by PayPal's own id, which we noted when we created it.
     """
-    if unit.get("custom_id", order.public_id) != order.public_id:
+    if not names(unit, order):
         return "another purchase's custom_id"
     payee = (unit.get("payee") or {}).get("merchant_id")
     if merchant and payee and payee != merchant:
         return f"paid to another merchant, {payee}"
     return ""
+
+
+def names(told: Mapping[str, Any], order: OrderInfo) -> bool:
+    """Whether what PayPal shows is of *order*, as far as it says of which it is."""
+    return told.get("custom_id") in (None, order.public_id)
 
 
 def _difference(unit: Mapping[str, Any], order: OrderInfo) -> str:
@@ -188,7 +180,7 @@ def parse_capture(capture: Mapping[str, Any], order: OrderInfo, now: int) -> Fac
     created = instant(capture.get("create_time"), now, now)
     return Fact(
         provider=PROVIDER,
-        remote_id=str(capture["id"]),
+        remote_id=text(capture["id"]),
         order_public_id=order.public_id,
         subscription_remote_id=None,
         user_id=order.user_id,
@@ -222,7 +214,7 @@ def parse_refund(
         return None
     amount = given_back(refund["amount"], currency)
     at = instant(refund.get("create_time"), now, now)
-    return RefundFact(PROVIDER, capture_id, str(refund["id"]), amount, at=at)
+    return RefundFact(PROVIDER, capture_id, text(refund["id"]), amount, at=at)
 
 
 @readable("the refund")
@@ -235,7 +227,7 @@ def parse_sale_refund(refund: Mapping[str, Any], now: int, currency: str | None,
         return None
     amount = given_back(refund["amount"], currency)
     at = instant(refund.get("create_time"), now, now)
-    return RefundFact(PROVIDER, sale_id, str(refund["id"]), amount, at=at)
+    return RefundFact(PROVIDER, sale_id, text(refund["id"]), amount, at=at)
 
 
 def given_back(amount: Mapping[str, Any], currency: str | None) -> int:
@@ -254,7 +246,7 @@ def linked_capture(refund: Mapping[str, Any]) -> str | None:
     """The id of the capture that a refund belongs to: the last segment of its ``up`` link."""
     for link in refund.get("links") or ():
         if link.get("rel") == "up" and "/captures/" in str(link.get("href")):
-            return str(link["href"]).rstrip("/").rsplit("/", 1)[-1]
+            return text(link["href"]).rstrip("/").rsplit("/", 1)[-1]
     return None
 
 
@@ -263,10 +255,10 @@ def linked_order(capture: Mapping[str, Any]) -> str | None:
     """The id of the order that a capture belongs to: named beside it, or the last segment of its ``up`` link."""
     named = ((capture.get("supplementary_data") or {}).get("related_ids") or {}).get("order_id")
     if named:
-        return str(named)
+        return text(named)
     for link in capture.get("links") or ():
         if link.get("rel") == "up" and "/orders/" in str(link.get("href")):
-            return str(link["href"]).rstrip("/").rsplit("/", 1)[-1]
+            return text(link["href"]).rstrip("/").rsplit("/", 1)[-1]
     return None
 
 
@@ -280,7 +272,7 @@ def parse_sale(sale: Mapping[str, Any], order: OrderInfo, known: SubscriptionInf
     at = instant(sale.get("time"), now, known.created_at)
     return Fact(
         provider=PROVIDER,
-        remote_id=str(sale["id"]),
+        remote_id=text(sale["id"]),
         order_public_id=order.public_id,
         subscription_remote_id=known.remote_id,
         user_id=order.user_id,
@@ -307,10 +299,10 @@ def extend_newest(facts: Iterable[Fact], next_billing: int | None) -> list[Fact]
 def next_billing(remote: Mapping[str, Any]) -> int | None:
     """When a subscription is paid next, which is how far it is paid. None where PayPal will retry a failed payment."""
     info = remote.get("billing_info") or {}
-    text = info.get("next_billing_time")
-    if not text or remote.get("status") != "ACTIVE" or info.get("failed_payments_count"):
+    said = info.get("next_billing_time")
+    if not said or remote.get("status") != "ACTIVE" or info.get("failed_payments_count"):
         return None
-    return unix(text)
+    return unix(said)
 
 
 _OF_ORDER = ("custom_id", "custom", "custom_field", "invoice_id", "invoice_number")
@@ -325,7 +317,7 @@ def invoice_of(public_id: str) -> str:
 @readable("the names of a purchase")
 def orders_named(told: Mapping[str, Any]) -> list[str]:
     """The ids of orders that a resource bears: ours hold no colon, but their invoice numbers no underscore."""
-    return [str(told[name]).replace(":", "_") for name in _OF_ORDER if told.get(name)]
+    return [text(told[name]).replace(":", "_") for name in _OF_ORDER if told.get(name)]
 
 
 @readable("the subscription")
@@ -340,10 +332,10 @@ def failure_of(remote: Mapping[str, Any], now: int) -> PaymentFailure | None:
     if failed and failed.get("time"):
         at = instant(failed["time"], now, now)
     elif failed or count:
-        at = unix(info["next_billing_time"]) if info.get("next_billing_time") else int(count or 0)
+        at = unix(info["next_billing_time"]) if info.get("next_billing_time") else min(int(count or 0), now)
     else:
         return None
-    return PaymentFailure(PROVIDER, str(remote["id"]), at)
+    return PaymentFailure(PROVIDER, text(remote["id"]), at)
 
 
 def is_failing(remote: Mapping[str, Any]) -> bool:
@@ -352,7 +344,7 @@ def is_failing(remote: Mapping[str, Any]) -> bool:
 
 
 def _seller_transaction(contested: Mapping[str, Any]) -> str:
-    return str(contested["seller_transaction_id"])
+    return text(contested["seller_transaction_id"])
 
 
 @readable("the dispute")
@@ -378,12 +370,14 @@ def parse_dispute(
     closed = None if won is None else instant(dispute.get("update_time"), now, now)
     opened = instant(dispute.get("create_time"), now, now)
     contested = dispute["disputed_transactions"]
+    if not contested:
+        raise KeyError("disputed_transactions")
     amount, currency = _disputed_amount(dispute, won) if len(contested) == 1 else (None, None)
     return [
         DisputeFact(
             PROVIDER,
             name(each),
-            str(dispute["dispute_id"]),
+            text(dispute["dispute_id"]),
             opened_at=opened,
             closed_at=closed,
             won=won,
@@ -407,7 +401,8 @@ def _disputed_amount(dispute: Mapping[str, Any], won: bool | None) -> tuple[int 
 def approve_url(links: object) -> str | None:
     """The page where the buyer approves: ``payer-action``, formerly ``approve``; ``redirect`` after a declined card."""
     found = {link.get("rel"): link.get("href") for link in (links if isinstance(links, list) else ())}
-    return found.get("payer-action") or found.get("approve") or found.get("redirect")
+    page = found.get("payer-action") or found.get("approve") or found.get("redirect")
+    return text(page) if page else None
 
 
 def identifier(made: Mapping[str, Any]) -> str:
@@ -415,9 +410,10 @@ def identifier(made: Mapping[str, Any]) -> str:
 
     :raises Unavailable: the answer has no id.
     """
-    if not isinstance(made.get("id"), str):
-        raise Unavailable("PayPal created something without an id")
-    return str(made["id"])
+    try:
+        return text(made.get("id"))
+    except ValueError as error:
+        raise Unavailable("PayPal created something without an id") from error
 
 
 @readable("the order")
@@ -431,23 +427,23 @@ def purchase_of(remote: Mapping[str, Any]) -> Mapping[str, Any]:
 def payee(remote: Mapping[str, Any]) -> str | None:
     """The merchant whom an order pays; None where the answer does not say."""
     merchant = (purchase_of(remote).get("payee") or {}).get("merchant_id")
-    return str(merchant) if merchant else None
+    return text(merchant) if merchant else None
 
 
-def instant(text: object, now: int, default: int) -> int:
+def instant(said: object, now: int, default: int) -> int:
     """PayPal's RFC 3339 instant as Unix seconds, but never later than *now*; *default* where there is none.
 
     :raises ValueError: the text is no instant.
     """
-    return min(unix(text), now) if isinstance(text, str) and text else default
+    return min(unix(said), now) if isinstance(said, str) and said else default
 
 
-def unix(text: str) -> int:
+def unix(said: str) -> int:
     """An RFC 3339 instant as Unix seconds.
 
     :raises ValueError: the text is no instant.
     """
-    return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
+    return int(datetime.fromisoformat(said).astimezone(UTC).timestamp())
 
 
 def digest(unreadable: object) -> str:

@@ -14,7 +14,7 @@ from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
 from models.money.seller import Result
-from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor
+from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor, readable, text
 from web.paypal.parsing import (
     PROVIDER,
     digest,
@@ -24,7 +24,6 @@ from web.paypal.parsing import (
     orders_named,
     parse_refund,
     parse_sale_refund,
-    readable,
     rfc3339,
 )
 from web.paypal.shop import Shop
@@ -102,11 +101,11 @@ def _by_id(rows: Iterable[Row], now: int) -> dict[str, Row]:
     """The rows by their ids. Of one without an id the admins are told once."""
     found: dict[str, Row] = {}
     for row in rows:
-        if row.get("transaction_id"):
-            found[str(row["transaction_id"])] = row
-            continue
-        logger.error("transaction.unread", extra={"transaction": digest(row)})
-        _set_apart(row, digest(row), now)
+        try:
+            found[text(row.get("transaction_id"))] = row
+        except ValueError:
+            logger.error("transaction.unread", extra={"transaction": digest(row)})
+            _set_apart(row, digest(row), now)
     return found
 
 
@@ -130,7 +129,7 @@ def refunds(shop: Shop, rows: Iterable[Row], failed: list[str], now: int) -> lis
     """
     found = []
     for row in rows:
-        taken = row.get("transaction_event_code") in REFUNDS and row.get("transaction_status") == "S"
+        taken = str(row.get("transaction_event_code")) in REFUNDS and row.get("transaction_status") == "S"
         if taken and not payments.knows_refund(PROVIDER, str(row["transaction_id"])):
             payment = payments.find(PROVIDER, str(row.get("paypal_reference_id", "")))
             with _isolated(row, failed, now):
@@ -247,7 +246,7 @@ def _recall(shop: Shop, row: Row, purchase: str, now: int) -> OrderInfo | None:
 def _subscription_of(shop: Shop, row: Row, order: OrderInfo, now: int) -> str:
     """The id of the subscription that a payment belongs to, which is written anew with its order."""
     # The report writes the id without the hyphen of ``I-…``.
-    remote_id = f"I-{str(row.get('paypal_reference_id', '')).removeprefix('I').removeprefix('-')}"
+    remote_id = f"I-{_reference(row).removeprefix('I').removeprefix('-')}"
     _poll_other(shop, order, now)
     subscriptions.recall(order.id, remote_id, now)
     return remote_id
@@ -272,7 +271,7 @@ def _poll_other(shop: Shop, order: OrderInfo, now: int) -> None:
 def _order_of(shop: Shop, row: Row) -> str | None:
     """The id of the order that a payment belongs to: the report may name it, a capture always does."""
     if row.get("paypal_reference_id_type") == ORDERED:
-        return str(row["paypal_reference_id"])
+        return _reference(row)
     try:
         capture = shop.paypal.capture(str(row["transaction_id"]))
     except Refused as refusal:
@@ -280,6 +279,11 @@ def _order_of(shop: Shop, row: Row) -> str | None:
             raise
         return None
     return linked_order(capture)
+
+
+@readable("a transaction")
+def _reference(row: Row) -> str:
+    return text(row["paypal_reference_id"])
 
 
 def _report(reason: AlertReason, remote_id: str, money: Mapping[str, object], now: int) -> None:

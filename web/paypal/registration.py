@@ -9,7 +9,7 @@ from config.units import HOUR_S
 from models import notes
 from models.event_kinds import IncidentKey
 from models.maintenance import health
-from web.paypal.client import PayPalError, Refused
+from web.paypal.client import PayPalError, Refused, readable, text
 from web.paypal.events import EVENT_TYPES
 from web.paypal.parsing import identifier
 from web.paypal.shop import Shop
@@ -57,10 +57,19 @@ def _registered(shop: Shop, url: str) -> str:
     found = _find(shop, url)
     if found is None:
         return _create(shop, url)
-    subscribed = {str(event.get("name")) for event in found.get("event_types") or ()}
+    subscribed = events_of(found)
     if "*" not in subscribed and not subscribed.issuperset(EVENT_TYPES):
         shop.paypal.subscribe_webhook(identifier(found), list(EVENT_TYPES), str(uuid.uuid4()))
     return identifier(found)
+
+
+@readable("the webhook's events")
+def events_of(webhook: Mapping[str, Any]) -> set[str]:
+    """The names of the events that a webhook is subscribed to; ``*`` is all.
+
+    :raises Unreadable: they cannot be read.
+    """
+    return {text(event["name"]) for event in webhook.get("event_types") or ()}
 
 
 def _find(shop: Shop, url: str) -> Mapping[str, Any] | None:

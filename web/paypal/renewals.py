@@ -18,7 +18,7 @@ from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import News, SubscriptionInfo
 from web.paypal import branding
 from web.paypal.checkout import CANCEL_PATH, SUCCESS_PATH
-from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, Unreadable, money
+from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, Unreadable, money, readable, text
 from web.paypal.parsing import (
     PROVIDER,
     SUBSCRIPTION_STATES,
@@ -29,9 +29,9 @@ from web.paypal.parsing import (
     identifier,
     instant,
     is_failing,
+    names,
     next_billing,
     parse_sale,
-    readable,
     rfc3339,
 )
 
@@ -85,7 +85,7 @@ class Renewals:
                 return Poll(Outcome(Result.OVER), (_never_approved(known, now),))
             raise
         order = orders.get(known.order_id)
-        if order is None or remote.get("custom_id", order.public_id) != order.public_id:
+        if order is None or not names(remote, order):
             logger.error("subscription.mismatched", extra={"subscription": known.id})
             orders.doubt(known.order_id, "another purchase's custom_id", now)
             return Poll(Outcome(Result.TROUBLE))
@@ -130,7 +130,7 @@ class Renewals:
         """A payment of the list, with its status, which the list may leave out."""
         if sale.get("status"):
             return sale
-        return {**sale, "status": str(self._paypal.sale(str(sale["id"])).get("state")).upper()}
+        return {**sale, "status": str(self._paypal.sale(text(sale["id"])).get("state")).upper()}
 
     def _body(self, order: OrderInfo, texts: Texts, now: int) -> dict[str, Any]:
         return {

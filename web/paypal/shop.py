@@ -128,15 +128,15 @@ class Shop:
         known = payments.find(PROVIDER, remote_id)
         if known is not None and known.order_id is not None:
             return orders.get(known.order_id)
-        return self._order_of(self.paypal.capture(remote_id))
+        return self._order_of(remote_id, self.paypal.capture(remote_id))
 
-    def _order_of(self, capture: Mapping[str, Any]) -> OrderInfo | None:
+    def _order_of(self, remote_id: str, capture: Mapping[str, Any]) -> OrderInfo | None:
         """Our order by the ids that a capture shows, any of which PayPal may leave out."""
         named = orders_named(capture)
         known = next((order for name in named if (order := orders.by_public(name))), None)
         linked = linked_order(capture)
         if known is None and linked is None and not named:
-            return self._order_of_sale(str(capture.get("id")))
+            return self._order_of_sale(remote_id)
         return known or orders.by_remote(PROVIDER, linked or "")
 
     def _order_of_sale(self, sale_id: str) -> OrderInfo | None:

@@ -1,35 +1,44 @@
 """What follows from each answer of PayPal that is no success: the answers stand in a table here, the rows are real."""
 
-import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
 
-from config import settings
-from config.plans import Plan
 from config.texts import translator
 from config.units import DAY_S
-from models import notes, users
+from models import notes
 from models.errors import AlreadySubscribed
 from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
-from models.money import orders, payments, provider_requests, subscriptions, webhooks
+from models.money import orders, payments, provider_requests, subscriptions
 from models.money.orders import OrderInfo, OrderState
 from models.money.payments import Change, RefundFact
 from models.money.provider_requests import RequestKind
 from models.money.seller import Result
-from models.money.subscriptions import News, SubscriptionInfo, SubscriptionState
+from models.money.subscriptions import SubscriptionState
 from models.tables import Dispute, Event, Order, Request, WebhookEvent
-from tests import environment, purchases
+from tests import purchases
+from tests.integration.paypal.answer_table import (
+    ADMIN,
+    APPROVE,
+    CUSTOMER,
+    EXAMPLES,
+    SUBSCRIPTION,
+    TOKEN,
+    Answers,
+    Table,
+    bought,
+    event,
+    now,
+    ordered,
+    refused,
+    stored,
+    subscribed,
+    usd,
+)
 from web.paypal import disputes, events, reconciliation, registration
 from web.paypal.client import AccessDenied, OutcomeUnknown, Refused, Unavailable, Unreadable
 from web.paypal.events import Unfinished
@@ -46,95 +55,15 @@ from web.paypal.parsing import (
     parse_sale_refund,
     rfc3339,
 )
-from web.paypal.shop import Shop, build_shop
-
-CUSTOMER, ADMIN = 7, 1
-EXAMPLES = "https://paypal.example"
-TOKEN = {"POST /v1/oauth2/token": (200, {"access_token": "A-1", "expires_in": 32_400})}
-SUBSCRIPTION = "/v1/billing/subscriptions/I-1"
-
-Answer = tuple[int, dict[str, Any]]
-Answers = dict[str, Answer | list[Answer]]
+from web.paypal.shop import Shop
 
 SILENT: Answers = {"*": (503, {})}
 
 
-class Table(HTTPAdapter):
-    """Answers each call as the first row says that fits it, a list one by one.
-
-    What no row knows, PayPal does not know either.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: Answers = {}
-        self.asked: list[str] = []
-        self.keys: list[str | None] = []
-        """The request id of each call that changes something."""
-
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        call = f"{request.method} {urlsplit(str(request.url)).path}"
-        self.asked.append(call)
-        self.keys += [request.headers.get("PayPal-Request-Id")] if request.method == "POST" else []
-        rows = {**self.rows, **TOKEN}
-        fitting = (answer for pattern, answer in rows.items() if fnmatch(call, pattern))
-        found = next(fitting, (404, {"name": "RESOURCE_NOT_FOUND"}))
-        response = requests.Response()
-        response.status_code, body = found.pop(0) if isinstance(found, list) else found
-        response._content = json.dumps(body).encode()
-        return response
-
-
 @pytest.fixture
-def table() -> Table:
-    return Table()
-
-
-@pytest.fixture
-def shop(table: Table, database_file: Path, tmp_path: Path) -> Iterator[Shop]:
-    """A shop whose calls are not repeated, because nobody waits."""
-    environ = {
-        **environment.minimal(tmp_path),
-        "PAYPAL_CLIENT_ID": "id",
-        "PAYPAL_CLIENT_SECRET": "secret",
-        "PAYPAL_MODE": "sandbox",
-        "BACKEND_URL": EXAMPLES,
-    }
-    loaded = settings.load(environ, None)
-    built = build_shop(loaded, environment.catalogue(loaded))
-    assert built is not None
-    built.paypal._http.mount(built.paypal.base_url, table)
-    users.seen(CUSTOMER, "Ana", None, "en", now())
-    with built.within(0):
-        yield built
-
-
-def now() -> int:
-    return int(time.time())
-
-
-def refused(status: int, *issues: str, name: str = "UNPROCESSABLE_ENTITY") -> tuple[int, dict[str, Any]]:
-    return status, {"name": name, "details": [{"issue": issue} for issue in issues]}
-
-
-def ordered(shop: Shop, plan: Plan = purchases.MONTHLY) -> OrderInfo:
-    return orders.create(
-        CUSTOMER, plan, PROVIDER, "USD", now=now(), seller=shop.settings.bot_id, secret=shop.settings.telegram_bot_token
-    )
-
-
-def stored(order_id: int) -> OrderInfo:
-    found = orders.get(order_id)
-    assert found is not None
-    return found
-
-
-def subscribed(shop: Shop, state: SubscriptionState = SubscriptionState.ACTIVE) -> SubscriptionInfo:
-    known = subscriptions.recall(ordered(shop).id, "I-1", now())
-    payments.apply([News(PROVIDER, "I-1", state, None, at=now())], now())
-    found = subscriptions.get(known.id)
-    assert found is not None and found.state is state
-    return found
+def shop(answering: Shop) -> Shop:
+    """The shop whose PayPal is a table."""
+    return answering
 
 
 def shown(status: str) -> Answers:
@@ -198,17 +127,6 @@ def test_a_renewal_that_paypal_does_not_resume_stays_as_it_is(shop: Shop, table:
 
 
 # A refund that PayPal refuses
-
-
-def usd(cents: int) -> dict[str, str]:
-    return {"value": f"{cents / 100:.2f}", "currency_code": "USD"}
-
-
-def bought(shop: Shop) -> OrderInfo:
-    """A purchase of five dollars that is paid, and known here under PayPal's ids ``O-1`` and ``C-1``."""
-    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
-    payments.apply([purchases.fact(order, now(), "C-1")], now())
-    return order
 
 
 def shown_order(order: OrderInfo, *refunds: tuple[int, int]) -> Answers:
@@ -302,7 +220,6 @@ def test_what_cannot_be_looked_up_now_is_looked_up_later(shop: Shop, table: Tabl
 
 
 CREATED = {"POST /v1/catalogs/products": (201, {"id": "PROD-1"}), "POST /v1/billing/plans": (201, {"id": "P-1"})}
-APPROVE = [{"rel": "approve", "href": f"{EXAMPLES}/approve"}]
 
 
 @pytest.mark.parametrize(
@@ -482,11 +399,6 @@ def test_what_went_back_is_not_told_as_paid(shop: Shop, table: Table) -> None:
 
 
 # Events
-
-
-def event(kind: str, **resource: Any) -> webhooks.WebhookInfo:
-    body = json.dumps({"resource": resource})
-    return webhooks.receive(PROVIDER, f"WH-{kind}", kind, "", body, now())[1]
 
 
 @pytest.mark.parametrize("kind", sorted(events.POLLS))
