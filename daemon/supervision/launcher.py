@@ -19,8 +19,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 
@@ -60,7 +58,7 @@ logger = logging.getLogger("daemon.supervision.launcher")
 )
 def main(check: bool, config: Path) -> None:
     """Exits with 0 after SIGTERM, 70 after giving up, 75 when ``DB_PATH`` is in use, 78 for configuration faults."""
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, supervisor.stop)
     os.umask(0o077)
     given = dict(os.environ)
     # supervisord opens our output again for the programs, to append: with `> file` we must not overwrite their lines.
@@ -277,8 +275,3 @@ def _make_link(link: Path, target: Path) -> Path | None:
         made.unlink(missing_ok=True)
         return None
     return link
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Stop before supervisord has taken over: process 1 would ignore the signal otherwise."""
-    raise SystemExit(EXIT_OK)

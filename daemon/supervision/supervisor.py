@@ -12,10 +12,11 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from supervisor.medusa import asyncore_25 as asyncore
-from supervisor.options import ServerOptions
+from supervisor.options import ServerOptions, SignalReceiver
 from supervisor.process import EventListenerPool
 from supervisor.states import EventListenerStates, ProcessStates, SupervisorStates
 from supervisor.supervisord import Supervisor
@@ -27,6 +28,8 @@ from config.texts import translator
 from daemon.supervision import programs
 from daemon.supervision.crashes import CrashLoop
 
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""What asks supervisord to end, and with it this process."""
 VERDICT = "verdict"
 """In the runtime directory: the reason for giving up, shared with the watchdog."""
 
@@ -41,11 +44,14 @@ def main(config: Path, link: Path | None) -> None:
 
 
 def run(settings: Settings, config: Path, link: Path | None) -> int:
-    """Run supervisord until it ends, and return the exit code. *link* to the runtime directory is ours to remove."""
+    """Run supervisord until it ends, and return the exit code. *link* to the runtime directory is ours to remove.
+
+    Whoever asks for a stop meanwhile, or afterwards, ends this process, whatever was to follow.
+    """
     t, directory = translator(settings.language), programs.runtime_directory(settings.db_path)
-    verdict = directory / VERDICT
+    verdict, signals = directory / VERDICT, _Signals()
     try:
-        _run_supervisord(config, settings, verdict)
+        _run_supervisord(config, settings, verdict, signals)
     except SystemExit as end:
         if end.code == EXIT_OK:  # asked to stop before it had begun
             raise
@@ -61,7 +67,16 @@ def run(settings: Settings, config: Path, link: Path | None) -> int:
         logger.critical("%s", t.gettext("given up: {reason}", reason=reason))
         return EXIT_GAVE_UP
     logger.info("programs.stopped")
+    for each in STOPS:
+        signal.signal(each, stop)
+    if signals.ask_to_stop:
+        raise SystemExit(EXIT_OK)
     return EXIT_OK
+
+
+def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Stop where supervisord has not taken over yet, or not any more: process 1 would ignore the signal otherwise."""
+    raise SystemExit(EXIT_OK)
 
 
 def _open_incident(settings: Settings, reason: str) -> None:
@@ -80,7 +95,21 @@ def _open_incident(settings: Settings, reason: str) -> None:
         database.close_database()
 
 
+class _Signals(SignalReceiver):
+    """The signals that have come, and whether one of them asks for a stop: nobody reads those that come last."""
+
+    ask_to_stop = False
+
+    def receive(self, sig: int, frame: FrameType | None) -> None:
+        self.ask_to_stop |= sig in STOPS
+        super().receive(sig, frame)
+
+
 class _Options(ServerOptions):
+    def __init__(self, signals: _Signals) -> None:
+        super().__init__()
+        self.signal_receiver = signals
+
     def cleanup_fds(self) -> None:
         """Close nothing: after a reload supervisord would take the lock and the log for leaks."""
 
@@ -152,11 +181,14 @@ class _Supervisor(Supervisor):
         return [each for pool in pools for each in pool.processes.values()]
 
 
-def _run_supervisord(config: Path, settings: Settings, verdict: Path) -> None:
-    """Do what ``supervisord.main`` does, with our options: run, and run again after each ``supervisorctl reload``."""
+def _run_supervisord(config: Path, settings: Settings, verdict: Path, signals: _Signals) -> None:
+    """Do what ``supervisord.main`` does, with our options: run, and run again after each ``supervisorctl reload``.
+
+    A signal that comes between the two is heard by the second.
+    """
     first, mood = True, SupervisorStates.RESTARTING
     while mood >= SupervisorStates.RESTARTING:
-        options = _Options()
+        options = _Options(signals)
         options.realize(["-c", str(config)])
         options.first, options.test = first, False
         with contextlib.suppress(asyncore.ExitNow):

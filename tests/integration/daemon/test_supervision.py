@@ -24,13 +24,18 @@ from typing import Any
 from xmlrpc.client import ServerProxy
 
 import pytest
+from supervisor.medusa import asyncore_25
 from supervisor.options import make_namespec
+from supervisor.states import SupervisorStates
+from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import SupervisorTransport
 
 from config.settings import load
+from daemon.supervision import first_start, programs, supervisor
 from daemon.supervision.watchdog import Watchdog
 from models.database import sqlite
 from tests import environment, preloaded
+from tests.first_start import SETTINGS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROGRAMS = ("daemon", "web", "upkeep")
@@ -460,6 +465,93 @@ def test_a_stop_while_supervisord_starts_is_no_failure(instance: Instance) -> No
     wait(lambda: "programs.starting" in instance.messages("launcher"))
 
     assert instance.stop() == 0
+
+
+SLOW = """
+import os, signal, sys, time
+def stop(*_):
+    open("stopping", "w").close()
+    while not os.path.exists("may_stop"):
+        time.sleep(0.05)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+open("running", "w").close()
+while True:
+    time.sleep(60)
+"""
+"""Stops only when it may."""
+
+
+def set_up(instance: Instance) -> Path:
+    """Start it where nothing is set up, with a program that takes its time to stop; the file that begins it anew."""
+    instance.configure({"daemon": SLOW})
+    conf = instance.home / "supervisord.conf"
+    conf.rename(conf.with_name(first_start.CONFIG))
+    conf.write_text("[supervisord]")
+    for name in SETTINGS:
+        instance.environ.pop(name, None)
+    instance.launch()
+    wait((instance.home / "running").exists)
+    return instance.home / "run" / programs.ANEW
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_stop_while_set_up_ends_is_a_stop(instance: Instance, is_first: bool) -> None:
+    anew = set_up(instance)
+    assert instance.process is not None
+    transport = SupervisorTransport(serverurl=f"unix://{instance.home / 'run' / 'supervisor.sock'}")
+    if is_first:
+        instance.process.terminate()
+    else:
+        anew.touch()
+        assert ServerProxy("http://127.0.0.1", transport).supervisor.shutdown()
+    wait((instance.home / "stopping").exists)
+    if is_first:
+        anew.touch()
+    else:
+        instance.process.terminate()
+    (instance.home / "may_stop").touch()
+
+    assert instance.process.wait(timeout=20) == 0
+    assert instance.messages("launcher")[-1] == "programs.stopped", "and nothing begins anew"
+
+
+@pytest.mark.parametrize("number", supervisor.STOPS)
+def test_a_stop_after_supervisord_has_ended_is_a_stop(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Nobody reads any more what its handler notes."""
+    (instance.home / "run").mkdir()
+    conf = (
+        f"[supervisord]\nnodaemon = true\nsilent = true\nlogfile = {instance.home}/log\npidfile = {instance.home}/pid"
+    )
+    (instance.home / "supervisord.conf").write_text(conf)
+    monkeypatch.setenv("PEAJE_RUN", str(instance.home / "run"))
+    arrives: list[signal.Signals] = [number]
+
+    def runs(running: Supervisor) -> None:
+        running.options.mood = SupervisorStates.SHUTDOWN
+        for each in arrives:
+            os.kill(os.getpid(), each)
+        raise asyncore_25.ExitNow
+
+    monkeypatch.setattr(Supervisor, "runforever", runs)
+    before = {each: signal.getsignal(each) for each in signal.valid_signals()}
+    loaded = load(instance.environ, None)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            supervisor.run(loaded, instance.home / "supervisord.conf", None)
+        assert ended.value.code == 0
+        arrives.clear()
+        assert supervisor.run(loaded, instance.home / "supervisord.conf", None) == 0
+        with pytest.raises(SystemExit) as ended:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        assert ended.value.code == 0
+    finally:
+        for each, handler in before.items():
+            if signal.getsignal(each) is not handler:
+                signal.signal(each, handler)
 
 
 def test_programs_do_not_outlive_their_supervisor(instance: Instance) -> None:
