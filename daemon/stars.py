@@ -181,6 +181,7 @@ class Stars:
         if since is None:
             since = stars_cursor.beginning(now)
             await self._database(notes.put, stars_cursor.NOTE, since, now)
+        since = stars_cursor.as_of(since, now)
         oldest = max(since["first"], since["last"] - OVERLAP_S)
         transactions = [each async for each in self._transactions(oldest)]
         for transaction in reversed(transactions):
@@ -368,7 +369,11 @@ def _claimed(order: OrderInfo, now: int) -> Verdict:
 
 
 def end_lapsed(now: int) -> None:
-    """End the subscriptions whose paid period is over without a renewal: Telegram sends no update about that."""
+    """End the subscriptions whose paid period is over without a renewal: Telegram sends no update about that.
+
+    Those that a clock which was ahead has ended go on.
+    """
+    subscriptions.take_back_guesses(PROVIDER, now - GRACE_S, now)
     for subscription in subscriptions.to_poll(PROVIDER, now):
         over = (subscription.period_end or subscription.created_at + PERIOD_S) + GRACE_S
         if over <= now:

@@ -1,5 +1,7 @@
 """From when the bot's Stars transactions count, and how far they have been read."""
 
+from collections.abc import Mapping
+
 NOTE = "stars_seen"
 SKEW_S = 600
 """Seconds by which Telegram's clock and ours may differ."""
@@ -8,3 +10,8 @@ SKEW_S = 600
 def beginning(at: int) -> dict[str, int]:
     """The note for transactions that count from *at* on: sales of another program before that are not credited."""
     return {"first": at - SKEW_S, "last": at}
+
+
+def as_of(note: Mapping[str, int], now: int) -> dict[str, int]:
+    """The note without what a clock that was ahead has written: nothing was read, and nothing begins, after *now*."""
+    return {"first": min(note["first"], now - SKEW_S), "last": min(note["last"], now)}

@@ -151,6 +151,21 @@ def update_untimed(provider: str, remote_id: str, state: SubscriptionState, now:
         return record(News(provider=provider, remote_id=remote_id, state=state, period_end=None, at=at), now)
 
 
+def take_back_guesses(provider: str, paid_after: int, now: int) -> None:
+    """Have subscriptions go on that were taken for ended, and are paid beyond *paid_after*: a clock was ahead.
+
+    Left so, a customer could buy the same plan twice, and end neither renewal.
+    """
+    ended = (Subscription.provider == provider) & (Subscription.state == SubscriptionState.EXPIRED)
+    with transaction():
+        for row in Subscription.select().where(ended & (Subscription.period_end > paid_after)):
+            said = reports.state_after(provider, _reports(row))
+            if said is not SubscriptionState.EXPIRED:
+                Subscription.update(state=said).where(Subscription.id == row.id).execute()
+                if said is SubscriptionState.ACTIVE:
+                    _announce(row, SubscriptionState.EXPIRED, said, now)
+
+
 def record(news: News, now: int) -> bool:
     """Do as :func:`update` inside the caller's transaction."""
     row = _row(news.provider, news.remote_id)

@@ -20,12 +20,15 @@ from pyrogram.errors import (
 )
 
 from config.texts import translator
+from config.units import DAY_S
 from daemon import stars
 from daemon.screens import checkout
 from daemon.stars import Stars
+from models import notes
 from models.errors import NotFound
-from models.money import payments, provider_requests, subscriptions
+from models.money import payments, provider_requests, stars_cursor, subscriptions
 from models.money.orders import Verdict
+from models.money.payments import Fact
 from models.money.provider_requests import RequestKind
 
 NOW = 1_800_000_000
@@ -233,6 +236,38 @@ async def test_transactions_are_read_again_whatever_happens(error: Exception, mo
         await reader.reconcile(up)
     assert pauses == [stars.RECONCILE_S / 20, stars.RECONCILE_S]
     assert [kept[0] for kept in books.kept] == [stars.end_lapsed]
+
+
+@pytest.mark.parametrize("last", [NOW - 3600, NOW + 400 * DAY_S], ids=["right", "ahead"])
+@pytest.mark.parametrize("first", [NOW - 9 * DAY_S, NOW + 399 * DAY_S], ids=["right", "ahead"])
+async def test_what_a_clock_ahead_has_written_hides_no_charge(
+    first: int, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that started with a clock a year ahead reads what came since it was set right, and goes on so."""
+    charge = raw.types.StarsTransaction(
+        id="stx-9",
+        amount=raw.types.StarsAmount(amount=500, nanos=0),
+        date=NOW - 60,
+        peer=raw.types.StarsTransactionPeer(peer=raw.types.PeerUser(user_id=7)),
+        bot_payload=b"order",
+    )
+    settled: list[Fact] = []
+
+    def settle(fact: Fact, _now: int) -> SimpleNamespace:
+        settled.append(fact)
+        return SimpleNamespace(outcome="recorded")
+
+    async def listed(*_: object, **__: object) -> SimpleNamespace:
+        return SimpleNamespace(history=[charge], next_offset="")
+
+    books = Calls({notes.get: lambda _: {"first": first, "last": last}, payments.settle: settle})
+    reader = seller(Bot(), books, monkeypatch)
+    monkeypatch.setattr(stars, "invoke", listed)
+    monkeypatch.setattr(reader, "_catalogue", SimpleNamespace(plans=None))
+    await reader.read_transactions(NOW)
+    assert [fact.remote_id for fact in settled] == ["stx-9"]
+    (_, _, kept, _) = next(each for each in books.kept if each[0] is notes.put)
+    assert kept == {"first": min(first, NOW - stars_cursor.SKEW_S), "last": NOW}
 
 
 # The question before a payment

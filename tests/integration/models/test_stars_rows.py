@@ -1,11 +1,13 @@
 """What the daemon decides about Stars in the database: checkouts, and subscriptions that lapse without news."""
 
+from dataclasses import replace
+
 import pytest
 from pyrogram import raw
 
 from config.plans import Plan
 from daemon import stars
-from models import users
+from models import outbox, users
 from models.money import orders, payments, subscriptions
 from models.money.subscriptions import SubscriptionState
 from models.tables import Event
@@ -67,6 +69,26 @@ def test_a_subscription_not_renewed_can_be_bought_again() -> None:
     stars.end_lapsed(NOW + MONTH + DAY + 1)
     assert subscriptions.active(user_id, MONTHLY.code) is None
     assert purchases.order(user_id, MONTHLY, now=NOW + MONTH + DAY + 2).id != order.id
+
+
+@pytest.mark.parametrize("then", [SubscriptionState.ACTIVE, SubscriptionState.CANCELLED])
+def test_an_end_guessed_by_a_clock_ahead_is_taken_back(then: SubscriptionState) -> None:
+    """Who is charged on by Telegram can end that here, and buys no second one."""
+    user_id = purchases.customer()
+    order = purchases.order(user_id, MONTHLY)
+    payments.settle(purchases.fact(order, period_end=NOW + MONTH), NOW)
+    (running,) = subscriptions.of(user_id)
+
+    stars.end_lapsed(NOW + 400 * DAY)
+    assert [each.state for each in subscriptions.of(user_id)] == [SubscriptionState.EXPIRED]
+    if then is SubscriptionState.CANCELLED:  # in Telegram's settings, meanwhile
+        subscriptions.update_untimed("stars", running.remote_id, then, NOW + 30)
+    stars.end_lapsed(NOW + 60)
+    assert subscriptions.of(user_id) == [replace(running, state=then)]
+    kinds = [event.kind for event in outbox.due(NOW + 400 * DAY, 100)]
+    assert ("subscription_resumed" in kinds) is (then is SubscriptionState.ACTIVE)
+    stars.end_lapsed(NOW + MONTH + DAY - 1)
+    assert subscriptions.of(user_id) == [replace(running, state=then)]
 
 
 def test_a_renewed_subscription_does_not_end() -> None:
