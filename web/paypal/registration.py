@@ -46,7 +46,7 @@ def _is_due(noted: object, url: str, now: int) -> bool:
     if not isinstance(noted, dict) or noted.get("url") != url:
         return True
     looked_at: int = noted["looked_at"]
-    return now - looked_at >= CHECK_EVERY_S
+    return not 0 <= now - looked_at < CHECK_EVERY_S  # a look in the future: the clock was set back
 
 
 def _registered(shop: Shop, url: str) -> str:

@@ -128,7 +128,7 @@ def _counts(mine: Redemption, now: int) -> bool:
     began, is_asked_later = order.checkout_started_at, TRAITS[order.provider].is_asked_later
     if order.state in LOST or order.refused_at is not None or began is None:
         return False
-    return is_asked_later or began > now - UNDER_WAY_S
+    return is_asked_later or abs(now - began) < UNDER_WAY_S  # later than now, where the clock was set back
 
 
 def _discount(order: Order) -> Code | None:

@@ -655,7 +655,8 @@ def test_a_code_that_a_restored_database_lacks_is_no_obstacle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "later", "is_free"), [("stars", 59, False), ("stars", 60, True), ("paypal", DAY_S, False)]
+    ("provider", "later", "is_free"),
+    [("stars", 59, False), ("stars", 60, True), ("stars", -DAY_S, True), ("paypal", DAY_S, False)],
 )
 def test_a_code_waits_for_money_that_may_be_moving(provider: str, later: int, is_free: bool) -> None:
     user, code = customer(), reduced(uses=None)

@@ -94,6 +94,15 @@ def test_an_open_order_is_offered_again_when_no_money_came() -> None:
     assert orders.claim_checkout(made.id, NOW + orders.CHECKOUT_S)
 
 
+def test_a_checkout_from_a_clock_ahead_keeps_nobody_from_paying() -> None:
+    made, forgotten = order(customer()), order(customer())
+    for each in (made, forgotten):
+        Order.update(checkout_started_at=NOW + 400 * DAY).where(Order.id == each.id).execute()
+    assert orders.claim_checkout(made.id, NOW)
+    assert not orders.claim_checkout(made.id, NOW + 1), "now one is under way"
+    assert orders.expire_due(forgotten.expires_at) == 2
+
+
 def test_what_is_not_open_cannot_be_claimed() -> None:
     made = order(customer())
     assert not orders.claim_checkout(made.id, made.expires_at)
