@@ -1,11 +1,20 @@
-"""What people typed, made safe to show to others."""
+"""What people typed, made safe to show to others, and without what they did not type."""
+
+import re
 
 _DIRECTIONS = "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
 INVISIBLE = dict.fromkeys((*map(ord, _DIRECTIONS), *_CONTROLS), " ")
 """What could make a text look like another one, or like more than one: directions, line breaks, controls."""
 
+_MARKS = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+
 
 def plain(text: str) -> str:
     """*text* on one line, without what turns directions."""
     return " ".join(text.translate(INVISIBLE).split())
+
+
+def unmarked(text: str) -> str:
+    """*text* without the marks that come along with what is copied, and nobody sees. What joins letters stays."""
+    return _MARKS.sub("", text)

@@ -20,7 +20,8 @@ from models.roles import Act, Team
 from models.users import UserInfo
 
 ROW = re.compile(r"[1-9][0-9]{0,17}")
-USER_ID = re.compile(r"[0-9]{1,15}")
+USER_ID = re.compile(r"\d{1,15}")
+"""In the digits of any script: they are typed, unlike a row's."""
 USER_LINK = re.compile(r"(?:(?:https?://)?(?:www\.)?t(?:elegram)?\.me/|tg://user\?id=)(?P<who>\w+)", re.IGNORECASE)
 
 

@@ -3,11 +3,13 @@
 Handlers are thin: they parse, check, write a row and answer. Longer work is done by the workers that claim the row.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from pyrogram.types import Message
 
+from config.plain_text import unmarked
 from daemon import commands
 from daemon.context import Context
 from daemon.handlers import (
@@ -89,19 +91,19 @@ DEEP_LINKS: dict[str, Handler] = {
 """``t.me/bot?start=plans`` and the like; any other argument shows the first screen."""
 CODED_LINKS: dict[str, Handler] = {referrals.PREFIX: referrals.arrive, PREFIX: codes.linked}
 """Deep links that begin like this and go on with a code."""
+_COMMAND = re.compile(r"/(?P<name>\S*)\s*(?P<argument>.*)", re.DOTALL)
 
 
 async def message(context: Context, sent: Message) -> None:
     """Answer a message of a private chat."""
-    text = str(sent.text or "")
+    text = unmarked(str(sent.text or ""))
     if context.may(Act.BROADCAST) and await broadcasts.taken(context, sent):
         return
     if (post := links.origin(sent)) is not None:
         await links.deliver_forwarded(context, sent, post)
-    elif text.startswith("/"):
-        name, _, argument = text[1:].partition(" ")
-        name = name.partition("@")[0].lower()
-        await command(replace(context, argument=argument.strip()), name)
+    elif (typed := _COMMAND.match(text)) is not None:
+        name = typed["name"].partition("@")[0].lower()
+        await command(replace(context, argument=typed["argument"].strip()), name)
     elif await customers.answered(context, sent) or (
         context.may(Act.SEE_CUSTOMERS) and await _means_a_customer(context, sent)
     ):
@@ -132,7 +134,7 @@ async def _means_a_customer(context: Context, sent: Message) -> bool:
     """Show an admin the card of the customer whom they name, or whose message they forward; False for anything else."""
     screen = await customers.sender_of(context, sent)
     if screen is None:
-        text = str(sent.text or "")
+        text = unmarked(str(sent.text or ""))
         found = await customers.find(context, text) if text and " " not in text else None
         screen = await customers.card(context, found) if found else None
     if screen is not None:

@@ -4,7 +4,8 @@ Read: ``t.me/name/1``, ``t.me/c/123/1``, topics ``t.me/name/7/1`` and ``t.me/c/1
 ``?thread=``, ``t.me/s/name/1``, ``t.me/@name/1``, ``@name/1``, ``name.t.me/1``, ranges ``.../10-14``, invitations
 ``t.me/+hash`` and ``t.me/joinchat/hash``, ``t.me/+hash/1`` (join, then that post), the same on ``telegram.me`` and
 ``telegram.dog``, their ``tg://`` forms, what ``t.me/share/url?url=`` shares, and the addresses of
-``web.telegram.org``. ``&`` may be escaped as in HTML. The numbers that people write beside a link belong to it
+``web.telegram.org``. ``&`` may be escaped as in HTML, digits may be of any script, and a whole address may be
+percent-encoded, as other sites lead to them. The numbers that people write beside a link belong to it
 (``daemon/telegram/numbers.py``); where they can mean two things, the result is a :class:`Choice`.
 
 Anything else that looks like a Telegram link becomes :class:`Refused` with a reason for the customer; ``@names`` and
@@ -186,10 +187,14 @@ _ADDRESS = re.compile(
 _AMPERSAND = re.compile(r"&(?:(?:amp;)+|#38;|#x26;)", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{3,31}", re.IGNORECASE | re.ASCII)
 _HASH = re.compile(r"[a-z0-9_-]{8,64}", re.IGNORECASE | re.ASCII)
-_NUMBERS = re.compile(r"([0-9]{1,19})(?:(?:[-\u2013\u2014~]|\.{2,3})([0-9]{1,19}))?[_-]*", re.ASCII)
-_CHANNEL = re.compile(r"(?:-100|-)?([0-9]{1,19})", re.ASCII)
+_NUMBERS = re.compile(r"([0-9]{1,40})(?:(?:[-\u2013\u2014~]|\.{2,3})([0-9]{1,40}))?[_-]*", re.ASCII)
+_CHANNEL = re.compile(r"(?:-100|-)?([0-9]{1,40})", re.ASCII)
 _BARE_CHANNEL = re.compile(r"(?:-100)?[0-9]{10,13}", re.ASCII)
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")  # what programs put between letters
+_DIGIT = re.compile(r"(?![0-9])\d")  # of other scripts
+_ENCODED = re.compile(
+    r"(?<!share/url\?url=)(?<!share\?url=)(?<!iv\?url=)(?<!addr=)(?:https?|tg)%3a%2f%2f[\w.%~-]+", re.I | re.A
+)
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0xFE63: "-"}  # of East Asian keyboards
 _CLIENT_CHAT = re.compile(
     r"/?(?:im\?p=)?(?:@?(?P<name>[a-z]\w{3,31})|-(?P<id>[0-9]{1,19}))(?P<tail>(?:[/_][0-9]+)*)", re.I | re.A
@@ -253,8 +258,9 @@ def each(found: Iterable[Link]) -> list[PostLink | InviteLink]:
 
 
 def _plain(text: str) -> str:
-    """The text without characters that nobody sees, wide letters as others write them."""
-    return _UNSEEN.sub("", text).translate(_WIDE)
+    """The text without characters that nobody sees, wide letters and all digits as others write them."""
+    plain = _DIGIT.sub(lambda digit: str(int(digit[0])), _UNSEEN.sub("", text).translate(_WIDE))
+    return _ENCODED.sub(lambda address: f"{unquote(address[0])} ", plain)  # other sites lead to posts by such addresses
 
 
 def _shown(text: str, entities: Iterable[TextLink]) -> str:
@@ -420,6 +426,8 @@ def _link(match: re.Match[str], *, shared: bool = False) -> Link | None:
     if match["client"]:
         return _client(rest.partition("#")[2], written)
     path, _, query = rest.partition("#")[0].partition("?")
+    if not query:
+        path, _, query = path.partition("&")  # what another site's address goes on with, or a slip
     options = {name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True)}
     segments = [segment for each in unquote(path).split("/") if (segment := each.strip())]
     if host := match["subdomain"] or match["at"]:

@@ -67,20 +67,20 @@ _STEP = re.compile(
       | (?P<counts> (?: {_GAP} , )? {_GAPS} (?: (?: {_AND} | [+&] ) {_GAP} )? (?: {_ARTICLE} {_GAPS} )?
           (?: (?P<extra> {_EXTRA} ) | (?P<next> {_NEXT} ) | (?P<previous> {_PREVIOUS} ) ) {_GAPS} )
       | (?P<also> {_ALSO} )
-      | (?P<between> {_GAPS} (?: between | entre ) {_GAPS} (?= {_NOUN} [0-9]{{1,19}} {_GAPS} {_AND} {_GAPS} ) )
-      | (?P<anew> {_GAPS} {_FROM} {_GAPS} (?= {_NOUN} [0-9]{{1,19}} {_TO} ) )
+      | (?P<between> {_GAPS} (?: between | entre ) {_GAPS} (?= {_NOUN} [0-9]{{1,40}} {_GAPS} {_AND} {_GAPS} ) )
+      | (?P<anew> {_GAPS} {_FROM} {_GAPS} (?= {_NOUN} [0-9]{{1,40}} {_TO} ) )
       | (?P<opened> {_GAP} [(\[{{] {_GAP} )
       | (?P<gap> {_GAP} :? {_GAPS} )
     )
-    {_NOUN} (?P<number> [0-9]{{1,19}} | (?(counts) {_COUNT} | {_COUNT} (?= {_GAPS} {_COUNTING} ) ) )
+    {_NOUN} (?P<number> [0-9]{{1,40}} | (?(counts) {_COUNT} | {_COUNT} (?= {_GAPS} {_COUNTING} ) ) )
     (?! [\w%$\u20ac\u00a3\u00b0\u00ba] ) (?! [.:/][0-9] )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _BEFORE = re.compile(
     rf"""
-    (?<! [\w.,:/-] ) (?P<between> (?: between | entre ) {_GAPS} )? (?P<noun> {_NOUN} ) (?P<first> [0-9]{{1,19}} )
-    (?P<more> (?: (?: {_TO} | {_ALSO} ) {_NOUN} [0-9]{{1,19}} (?! \w ) )* )
+    (?<! [\w.,:/-] ) (?P<between> (?: between | entre ) {_GAPS} )? (?P<noun> {_NOUN} ) (?P<first> [0-9]{{1,40}} )
+    (?P<more> (?: (?: {_TO} | {_ALSO} ) {_NOUN} [0-9]{{1,40}} (?! \w ) )* )
     {_GAP} (?P<of> (?: {_FROM} | of | in | en | em ) {_GAPS} | : {_GAP} )? $
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -99,7 +99,7 @@ _VAGUE = re.compile(
       | onwards? | en\ adelante | adelante | em\ diante
       | {_UP_TO} {_GAPS} (?: {_ARTICLE} {_GAPS} )? (?: end | final | fin | fim | last | [uú]ltim[oa] )
       | (?: except | excepto | exceto | menos | salvo | without | but\ not | sin | sem ) {_GAPS} (?: {_FROM} {_GAPS} )?
-        {_NOUN} [0-9]{{1,19}} (?: (?: {_TO} | {_ALSO} ) {_NOUN} [0-9]{{1,19}} )*
+        {_NOUN} [0-9]{{1,40}} (?: (?: {_TO} | {_ALSO} ) {_NOUN} [0-9]{{1,40}} )*
     )
     (?= {_GAP} (?: [.,;!?\u2026)] | \n | $ ) )
     """,

@@ -365,3 +365,10 @@ def test_what_is_asked_about_is_asked_about_again(text: str) -> None:
     for link in parse("t.me/durov/1" + text):
         assert read(str(link)) == link or isinstance(link, Refused)
         assert not isinstance(link, Choice) or not each([link])
+
+
+@pytest.mark.parametrize("written", [" - {}", ", {}", " to {}", "\n{}"])
+def test_a_number_that_no_post_can_have_is_told(written: str) -> None:
+    (link,) = parse("t.me/name/15" + written.format("9" * 25))
+
+    assert isinstance(link, Choice | Refused) and link.reason == "bad_number"

@@ -10,6 +10,7 @@ from config.texts import LANGUAGES, translator
 from config.units import DAY_S, HOUR_S
 from daemon.handlers import typed
 from daemon.handlers.typed import BadArguments, Span
+from models.money.vouchers.texts import normalise
 from tests.sandbox_process import REPOSITORY
 
 PLANS = plans_module.load(REPOSITORY / "plans.toml").plans
@@ -112,3 +113,8 @@ def test_whatever_is_typed_is_read_or_answered(text: str, currency: str) -> None
             assert error.reason is not None
             for language in LANGUAGES:
                 assert error.reason(translator(language))
+
+
+@pytest.mark.parametrize("text", ["abcd efgh jkmn", "\u200eABCD-EFGH-JKMN", "\u2068ABCD–EFGH\u2060JKMN\ufeff"])
+def test_marks_that_nobody_sees_are_no_part_of_a_code(text: str) -> None:
+    assert normalise(text) == "ABCDEFGHJKMN"

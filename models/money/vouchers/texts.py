@@ -3,6 +3,8 @@
 import re
 import secrets
 
+from config.plain_text import unmarked
+
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Without characters that look alike."""
 LENGTH = 12
@@ -15,5 +17,5 @@ def new() -> str:
 
 
 def normalise(text: str) -> str:
-    """A code as it is stored: case, spaces and dashes do not matter."""
-    return re.sub(r"[\s\-_‐-―]+", "", text).upper()
+    """A code as it is stored: case, spaces, dashes and marks that nobody sees do not matter."""
+    return re.sub(r"[\s\-_‐-―]+", "", unmarked(text)).upper()

@@ -42,6 +42,14 @@ async def test_a_card_tells_who_what_and_why_not(daemon_sandbox: Sandbox, shared
             assert {"🎁 +7 days", "✉️ Message", "📝 Note", "⛔ Ban"} <= set(labels(card))
 
 
+async def test_an_id_means_its_customer_however_it_is_written(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
+        await customer.ask("/start")
+        in_arabic = str(customer.id).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+        for typed in (f"\u2068{customer.id}\u2069", in_arabic, f"/user \u200e{customer.id}", f"/user\n{in_arabic}"):
+            assert str(customer.id) in (await admin.ask(typed)).text, typed
+
+
 async def test_money_goes_back_in_two_taps(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")

@@ -96,6 +96,13 @@ async def test_another_name_of_a_command_takes_what_follows(daemon_sandbox: Sand
         assert "Eso no es un número de pago" in (await customer.ask("/pagos a b")).text
 
 
+async def test_marks_and_lines_change_no_command(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        assert "¿En qué idioma" in (await customer.ask("/language\nespañol")).text
+        assert "Which language" in (await customer.ask("\u200f/language\u00a0\u2068english\u2069")).text
+        assert "not the link to a post" in (await customer.ask("/report\nt.me/sandbox_gallery")).text
+
+
 async def test_portuguese_names_take_what_follows_too(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, "pt-br") as customer:
         assert "Which language" in (await customer.ask("/idioma inglês")).text
