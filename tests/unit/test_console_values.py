@@ -43,6 +43,7 @@ def test_a_number_of_a_request_is_digits_up_to_the_most(text: str, number: int |
     [
         *(("5", "USD", 500), ("2,50", "USD", 250), ("0.01", "USD", 1), ("2.505", "USD", None), ("0.00", "USD", None)),
         *(("500", "XTR", 500), ("0.5", "XTR", None), ("5", "XXX", None), ("-5", "USD", None), ("1e3000", "XTR", None)),
+        *(("1e999999999", "USD", None), ("1e-999999999", "USD", None), ("sNaN", "USD", None), ("inf", "USD", None)),
         *(("999999999999999", "XTR", 999_999_999_999_999), ("1000000000000000", "XTR", None)),
     ],
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -211,7 +211,7 @@ def _minor(text: str, currency: str) -> int | None:
         amount = Decimal(text.replace(",", ".")).scaleb(decimals(currency))
         is_whole = amount.is_finite() and 1 <= amount < MOST_MINOR and amount == amount.to_integral_value()
         return int(amount) if is_whole else None
-    except (InvalidOperation, KeyError, OverflowError):
+    except (ArithmeticError, KeyError):
         return None
 
 

@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -575,7 +575,7 @@ def minor(amount: Mapping[str, Any]) -> tuple[int, str]:
     try:
         scaled = Decimal(str(text)).scaleb(decimals(currency))
         whole = int(scaled)
-    except (InvalidOperation, KeyError, OverflowError, ValueError) as error:
+    except (ArithmeticError, KeyError, ValueError) as error:
         raise ValueError(f"not an amount: {text!r} {currency!r}") from error
     if abs(whole) > LARGEST_AMOUNT:
         raise ValueError(f"more than can be recorded: {text!r} {currency!r}")
