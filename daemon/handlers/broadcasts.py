@@ -232,12 +232,12 @@ async def _choose_segment(context: Context, draft: BroadcastInfo, value: str) ->
 
 async def _choose_hour(context: Context, draft: BroadcastInfo, value: str) -> None:
     timezone = context.deps.settings.timezone
+    choice = hours.to_choose(timezone, context.now)
     if not value:
-        choice = hours.to_choose(timezone, context.now)
         await context.show(screens.choose_hour(context.t, draft, choice, timezone))
         return
     at = int(value) if ROW.fullmatch(value) else None
-    await _set(context, replace(draft, start_at=at))
+    await _set(context, replace(draft, start_at=at if at in choice else None))
     await _shown_again(context, draft)
 
 

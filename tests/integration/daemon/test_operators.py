@@ -322,6 +322,14 @@ async def test_a_draft_takes_only_what_its_buttons_offer(handled: Handling) -> N
     assert found == replace(known, touched_at=found.touched_at if found else 0)
 
 
+@pytest.mark.parametrize("hour", ["999999999999999999", "1", "x", "99999999999"])
+async def test_an_hour_that_nobody_offers_is_at_once(handled: Handling, hour: str) -> None:
+    known = draft()
+    await handled.press(ADMIN, f"bc_when:{known.id}:{hour}", 7)
+    found = sent.get(known.id)
+    assert found is not None and found.start_at is None
+
+
 async def test_no_news_is_sent_where_it_is_switched_off(database_file: Path) -> None:
     known(ADMIN)
     async with handling(database_file, BROADCASTS_PER_WEEK="0") as handled:
