@@ -42,6 +42,8 @@ PART_BYTES = 512 * KIB
 """The size of the part that one ``upload.saveFilePart`` takes."""
 SMALL_BYTES = 10 * MIB
 """Up to here a file is sent by ``upload.saveFilePart`` with a checksum, above it by ``upload.saveBigFilePart``."""
+LONGEST_TEXT = 4096
+"""UTF-16 units: Telegram refuses the whole message where there are more."""
 GONE = (UserIsBlocked, InputUserDeactivated, PeerIdInvalid, UserIdInvalid, ChatWriteForbidden)
 """What says that a customer cannot be written to. ``USER_DEACTIVATED`` says that the bot itself cannot write."""
 
@@ -247,13 +249,28 @@ class Sender:
         await invoke(self._bot, raw.functions.messages.DeleteMessages(id=list(message_ids), revoke=True))
 
     async def _parsed(self, text: str) -> dict[str, object]:
-        parsed: dict[str, object] = await self._bot.parser.parse(text, enums.ParseMode.HTML)
-        return parsed
+        parsed: dict[str, Any] = await self._bot.parser.parse(text, enums.ParseMode.HTML)
+        return _that_fits(parsed["message"], parsed["entities"] or ())
 
     async def _mark_unreachable(self, user_id: int, error: RPCError) -> None:
         logger.info("customer.unreachable", extra={"user": user_id, "reason": str(error.ID)})
         with contextlib.suppress(NotFound):  # an admin who has never written to the bot
             await self._database(users.mark_blocked_bot, user_id, True, int(time.time()))
+
+
+def _that_fits(text: str, entities: Iterable[Any]) -> dict[str, object]:
+    """A text with its entities, and an ellipsis in the place of what Telegram would not take: it quotes what people
+    wrote, and part of an answer says more than none.
+    """
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * LONGEST_TEXT:
+        return {"message": text, "entities": list(entities) or None}
+    kept = units[: 2 * (LONGEST_TEXT - 1)].decode("utf-16-le", "ignore").rstrip()
+    end = len(kept.encode("utf-16-le")) // 2
+    styled = [each for each in entities if each.offset < end]
+    for each in styled:
+        each.length = min(each.length, end - each.offset)
+    return {"message": f"{kept}…", "entities": styled or None}
 
 
 def markup(keyboard: Keyboard) -> raw.types.ReplyInlineMarkup | None:

@@ -202,6 +202,33 @@ async def test_whoever_cannot_be_written_to_is_marked(error: RPCError, monkeypat
         await writing(Rows(is_known=False), error, monkeypatch).send_screen(7, SCREEN)
 
 
+@pytest.mark.parametrize("filling", ["x", "𝔘"])
+async def test_a_text_is_as_long_as_telegram_takes_it(filling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    async def parse(text: str, _: object) -> dict[str, object]:
+        return {"message": text, "entities": [bold(0, 5), bold(4000, 200), bold(4099, 1)]}
+
+    async def invoke(_bot: object, query: Any, **_: object) -> object:
+        asked.append(query)
+        return raw.types.UpdateShortSentMessage(id=5, pts=1, pts_count=1, date=1)
+
+    writer = writing(Rows(), None, monkeypatch)
+    writer._bot.parser.parse = parse  # type: ignore[method-assign]
+    monkeypatch.setattr(sender, "invoke", invoke)
+    await writer.send_screen(7, Screen(filling * 4100))
+    await writer.edit_screen(7, 5, Screen(filling * 4100))
+    for query in asked:
+        length = len(query.message.encode("utf-16-le")) // 2
+        assert 4095 <= length <= sender.LONGEST_TEXT and query.message.strip(filling) == "…"
+        assert [(each.offset, each.length) for each in query.entities] == [(0, 5), (4000, length - 4001)]
+    assert len(asked) == 2
+
+
+def bold(offset: int, length: int) -> raw.types.MessageEntityBold:
+    return raw.types.MessageEntityBold(offset=offset, length=length)
+
+
 @pytest.mark.parametrize("error", [BadRequest(), FloodWait(9), TimeoutError()])
 async def test_any_other_error_says_nothing_of_a_person(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows()

@@ -50,6 +50,14 @@ async def test_an_id_means_its_customer_however_it_is_written(daemon_sandbox: Sa
             assert str(customer.id) in (await admin.ask(typed)).text, typed
 
 
+async def test_what_quotes_a_long_text_is_told(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        for command in ("/user", "/refund", "/allow"):
+            answer = (await admin.ask(f"{command} {'x' * 4080}")).text
+            assert "xxx" in answer and answer.endswith("…") and len(answer) > 4000, command
+
+
 async def test_money_goes_back_in_two_taps(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")
