@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from supervisor.medusa import asyncore_25 as asyncore
 from supervisor.options import ServerOptions, SignalReceiver
+from supervisor.poller import Poller
 from supervisor.process import EventListenerPool
 from supervisor.states import EventListenerStates, ProcessStates, SupervisorStates
 from supervisor.supervisord import Supervisor
@@ -32,6 +33,9 @@ STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """What asks supervisord to end, and with it this process."""
 VERDICT = "verdict"
 """In the runtime directory: the reason for giving up, shared with the watchdog."""
+
+STOPPING_CHECK_S = 0.05
+"""Between two looks whether the programs have stopped."""
 
 logger = logging.getLogger("daemon.supervision.launcher")
 
@@ -105,10 +109,29 @@ class _Signals(SignalReceiver):
         super().receive(sig, frame)
 
 
+class _Poller(Poller):
+    """Waits no second where it would only make a start or a stop longer.
+
+    While the programs run it does: that second is what paces the restarts of one that ends at once.
+    """
+
+    _has_begun = False
+
+    def poll(self, timeout: float) -> tuple[list[int], list[int]]:
+        """The files to read from and to write to, after *timeout* seconds at most."""
+        if not self._has_begun:
+            self._has_begun, timeout = True, 0.0
+        elif self.options.mood < SupervisorStates.RUNNING:
+            timeout = STOPPING_CHECK_S
+        found: tuple[list[int], list[int]] = super().poll(timeout)
+        return found
+
+
 class _Options(ServerOptions):
     def __init__(self, signals: _Signals) -> None:
         super().__init__()
         self.signal_receiver = signals
+        self.poller = _Poller(self)
 
     def cleanup_fds(self) -> None:
         """Close nothing: after a reload supervisord would take the lock and the log for leaks."""

@@ -26,6 +26,7 @@ from xmlrpc.client import ServerProxy
 import pytest
 from supervisor.medusa import asyncore_25
 from supervisor.options import make_namespec
+from supervisor.poller import Poller
 from supervisor.states import SupervisorStates
 from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import SupervisorTransport
@@ -230,6 +231,17 @@ def test_a_program_that_ignores_the_signal_is_killed_in_time(instance: Instance)
     instance.wait_until_up()
 
     assert instance.stop() == 0
+
+
+def test_a_second_is_waited_only_while_programs_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(Poller, "poll", lambda _, timeout: waited.append(timeout) or ([], []))
+    options = supervisor._Options(supervisor._Signals())
+
+    for options.mood in (SupervisorStates.RUNNING, SupervisorStates.RUNNING, SupervisorStates.SHUTDOWN):
+        options.poller.poll(1)
+
+    assert waited == [0, 1, supervisor.STOPPING_CHECK_S]
 
 
 def test_the_time_to_stop_is_under_half_a_minute() -> None:
