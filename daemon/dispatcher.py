@@ -74,6 +74,8 @@ class Dispatcher:
             return
         if message.outgoing or message.from_user is None or message.from_user.is_bot:
             return
+        if message.service is not None and message.successful_payment is None:
+            return  # something was pinned, a timer set, a page opened: nobody has said anything
         if self._is_new((message.chat.id, message.id)):
             private = message.chat.type is ChatType.PRIVATE
             self._spawn(message.from_user.id, self._message(message) if private else self._group_message(message))

@@ -111,6 +111,7 @@ def message(person: int, number: int, *, chat: int | None = None, text: str = "h
         "date": AT,
         "successful_payment": None,
         "refunded_payment": None,
+        "service": None,
     }
     return SimpleNamespace(**said | more)
 

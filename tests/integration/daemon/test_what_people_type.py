@@ -142,3 +142,28 @@ async def test_a_link_to_another_site_is_told_as_such(daemon_sandbox: Sandbox, s
         update = {"account": customer.bot, "update": {"_": "updateNewMessage", "message": message}}
         daemon_sandbox.control("POST", "/control/update", update)
         assert "leads to another site" in (await customer.next()).text
+
+
+SERVICE = [
+    {"_": "messageActionPinMessage"},
+    {"_": "messageActionSetMessagesTTL", "period": 86_400},
+    {"_": "messageActionBotAllowed", "from_request": True},
+    {"_": "messageActionScreenshotTaken"},
+]
+"""What Telegram itself writes into a chat, for what its customer did there."""
+
+
+async def test_what_telegram_notes_in_a_chat_is_not_answered(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as customer:
+        await customer.ask("/start")
+        for number, action in enumerate(SERVICE):
+            message = {
+                "_": "messageService",
+                "id": 2_100_000 + number,
+                "peer_id": {"_": "peerUser", "user_id": customer.id},
+                "from_id": {"_": "peerUser", "user_id": customer.id},
+                "action": action,
+            }
+            update = {"account": customer.bot, "update": {"_": "updateNewMessage", "message": message}}
+            daemon_sandbox.control("POST", "/control/update", update)
+        assert "You have no links in the queue" in (await customer.ask("/cancel")).text
