@@ -147,8 +147,11 @@ class Stars:
         await self._settle(fact_of(transaction, int(until.timestamp()) if until else None, "update"), now)
 
     async def refunded(self, charge_id: str, amount: int, at: int, now: int) -> None:
-        """Record Stars that went back to a customer, no matter who refunded them."""
-        await self._database(payments.apply, [refund_of(charge_id, amount, at)], now)
+        """Record Stars that went back to a customer, no matter who refunded them.
+
+        Where our clock is behind Telegram's, they went back now.
+        """
+        await self._database(payments.apply, [refund_of(charge_id, amount, min(at, now))], now)
         self._wakeup.wake()
 
     async def _settle(self, fact: Fact, now: int) -> None:

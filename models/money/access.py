@@ -57,6 +57,8 @@ def _covering(intervals: Sequence[Interval], moment: int) -> Interval | None:
 def of(user_id: int, now: int, *, ended: int | None = None, refunded: Mapping[str, Refunded] | None = None) -> Access:
     """Return a customer's access. Inside a transaction it sees what the transaction wrote.
 
+    A payment that arrived has arrived: where our clock is behind its provider's, access is that of its arrival.
+
     *ended*: the id of a subscription; access is as if it ended *now*. *refunded*: money by the grant's id; access is as
     if it went back.
     """
@@ -65,7 +67,7 @@ def of(user_id: int, now: int, *, ended: int | None = None, refunded: Mapping[st
         grants = [_ended(grant, now) if grant.subscription == ended else grant for grant in grants]
     back = refunded or {}
     grants = [replace(each, refunds=(*each.refunds, back[each.id])) if each.id in back else each for each in grants]
-    return _access(grants, takes, now)
+    return _access(grants, takes, max([now, *(each.start for each in grants if each.by_provider)]))
 
 
 def why(user_id: int, now: int) -> tuple[Stretch, ...]:
@@ -263,6 +265,7 @@ def _payment_grant(row: Mapping[str, Any], refunds: tuple[Refunded, ...], disput
         renews=row["subscription_id"] is not None,
         subscription=row["subscription_id"],
         renewal_ended_at=row["renewal_ended_at"],
+        by_provider=True,
     )
 
 

@@ -60,7 +60,8 @@ class Grant:
 
     ``id`` breaks ties between grants of one second, so it must not depend on when their reports arrived.
     ``ended_at`` is when the payment was reversed: nothing is left from then on. A budget that ``renews``, by the
-    ``subscription`` of that id, runs until ``renewal_ended_at``.
+    ``subscription`` of that id, runs until ``renewal_ended_at``. ``by_provider``: a provider says when it began, so it
+    has begun, whatever our clock says.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Grant:
     renews: bool = False
     renewal_ended_at: int | None = None
     subscription: int | None = None
+    by_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,6 +270,13 @@ async def test_what_a_clock_ahead_has_written_hides_no_charge(
     assert kept == {"first": min(first, NOW - stars_cursor.SKEW_S), "last": NOW}
 
 
+async def test_what_went_back_later_than_now_went_back_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    books = Books({})
+    await seller(Bot(), books, monkeypatch).refunded("stx-1", 500, NOW + 600, NOW)
+    ((_, (refund,), _),) = books.kept
+    assert refund.at == NOW, "our clock is behind Telegram's"
+
+
 # The question before a payment
 
 

@@ -255,3 +255,27 @@ def test_a_held_link_stays_held_when_the_pack_goes_back() -> None:
     assert ask(payment) is Answer.POSSIBLE
     assert holding.release(1, FULL, 0, NOW) == []
     assert isinstance(usage.take(job, 1, Needs({"video": 1}), FULL, now=NOW), usage.Refused)
+
+
+# ---- a clock that is behind
+
+
+def test_a_payment_gives_at_once_when_our_clock_is_behind() -> None:
+    """Its time has not come yet by our clock: what it gives begins now, and so does what is used of it."""
+    payments.settle(purchases.fact(purchases.order(1, VIP, now=NOW), at=NOW + 600), NOW)
+    (payment,) = payments.history_of(1)
+    has = access.of(1, NOW)
+    assert (has.level, has.until) == (VIP.level, NOW + 600 + VIP.seconds)
+    assert returns.judge(payment, DAYS, NOW + 5) is Answer.POSSIBLE
+    use(NOW + 9)
+    assert returns.judge(payment, DAYS, NOW + 10) is Answer.USED
+    assert returns.judge(payment, DAYS, NOW + 900) is Answer.USED, "also once the clock is set right"
+
+
+def test_what_was_used_while_a_payment_was_pending_is_not_its() -> None:
+    pending = purchases.fact(purchases.order(1, VIP, "paypal", NOW), NOW)
+    payments.settle(replace(pending, state=payments.PaymentState.PENDING), NOW)
+    use(NOW + 9)
+    payments.settle(replace(pending, at=NOW + DAY_S), NOW + DAY_S)
+    (payment,) = payments.history_of(1)
+    assert returns.judge(payment, DAYS, NOW + DAY_S) is Answer.POSSIBLE
