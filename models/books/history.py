@@ -2,8 +2,9 @@
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from models.database import BEYOND, execute
@@ -12,36 +13,41 @@ from models.roles import Act
 PAGE = 50
 
 _PAYMENTS = """
-SELECT history.at, 'payment', history.change, history.detail, payment.id, payment.remote_id, payment.amount,
+SELECT history.at, history.id, 'payment', history.change, history.detail, payment.id, payment.remote_id, payment.amount,
     payment.currency
 FROM payment_history AS history JOIN payment ON payment.id = history.payment_id
-WHERE payment.user_id = :user AND history.at <= :at ORDER BY history.at DESC, history.id DESC LIMIT :limit
+WHERE payment.user_id = :user AND (history.at, history.id) < (:at, :id)
+ORDER BY history.at DESC, history.id DESC LIMIT :limit
 """
 _ADJUSTMENTS = """
-SELECT at, kind, reason, level, seconds, "until", forever, "by" FROM adjustment
-WHERE user_id = :user AND at <= :at ORDER BY at DESC, id DESC LIMIT :limit
+SELECT at, id, kind, reason, level, seconds, "until", forever, "by" FROM adjustment
+WHERE user_id = :user AND (at, id) < (:at, :id) ORDER BY at DESC, id DESC LIMIT :limit
 """
 _REPORTS = """
-SELECT report.at, 'renewal', report.state, subscription.plan_code FROM subscription_report AS report
+SELECT report.at, report.id, 'renewal', report.state, subscription.plan_code FROM subscription_report AS report
 JOIN subscription ON subscription.id = report.subscription_id
-WHERE subscription.user_id = :user AND report.at <= :at ORDER BY report.at DESC, report.id DESC LIMIT :limit
+WHERE subscription.user_id = :user AND (report.at, report.id) < (:at, :id)
+ORDER BY report.at DESC, report.id DESC LIMIT :limit
 """
 _JOBS = """
-SELECT created_at, 'link', link, state, reason, kind FROM job
-WHERE user_id = :user AND created_at <= :at ORDER BY id DESC LIMIT :limit
+SELECT created_at, id, 'link', link, state, reason, kind FROM job
+WHERE user_id = :user AND (created_at, id) < (:at, :id) ORDER BY created_at DESC, id DESC LIMIT :limit
 """
 _NOTES = """
-SELECT at, 'note', text, "by" FROM customer_note
-WHERE user_id = :user AND at <= :at ORDER BY at DESC, id DESC LIMIT :limit
+SELECT at, id, 'note', text, "by" FROM customer_note
+WHERE user_id = :user AND (at, id) < (:at, :id) ORDER BY at DESC, id DESC LIMIT :limit
 """
 _OF_MONEY = (Act.REFUND, Act.END_RENEWAL, Act.TEST_PAYMENT, Act.DECIDE_COMPLAINT)
 """Acts that tell of money, or of a link."""
 _AUDIT = f"""
-SELECT at, 'act', act, "by", refused FROM audit
-WHERE user_id = :user AND at <= :at AND (:money OR act NOT IN ({", ".join(f"'{each}'" for each in _OF_MONEY)}))
-ORDER BY id DESC LIMIT :limit
+SELECT at, id, 'act', act, "by", refused FROM audit
+WHERE user_id = :user AND (at, id) < (:at, :id)
+    AND (:money OR act NOT IN ({", ".join(f"'{each}'" for each in _OF_MONEY)}))
+ORDER BY at DESC, id DESC LIMIT :limit
 """
-_COMING = """SELECT created_at, 'came' FROM "user" WHERE id = :user AND created_at <= :at"""
+_COMING = """SELECT created_at, id, 'came' FROM "user" WHERE id = :user AND (created_at, id) < (:at, :id)"""
+_ALL = (_ADJUSTMENTS, _NOTES, _AUDIT, _COMING, _PAYMENTS, _REPORTS, _JOBS)
+"""In the order in which moments of one second are told."""
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "payment": ("change", "detail", "payment", "remote_id", "amount", "currency"),
@@ -66,54 +72,47 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a reader has come: to a second, and past so many moments of it."""
+    """The last moment that was read: its second, which statement of all tells it, and its row there.
+
+    A clock that is set back writes new rows among old ones, so nothing is told by how many were read.
+    """
 
     at: int = BEYOND
-    passed: int = 0
+    source: int = 0
+    id: int = BEYOND
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Moments, and where the next page begins; None when there is none."""
+    """Moments, and after which one the next page begins; None when there is none."""
 
     moments: tuple[Moment, ...]
     following: Place | None
 
 
 def page(user_id: int, *, money: bool, links: bool, begin: Place | None = None, size: int = PAGE) -> Page:
-    """The page of a customer's history that begins at *begin*; without *money* or *links* for who may not see them."""
+    """The page of a customer's history after *begin*; without *money* or *links* for who may not see them."""
     place = begin or Place()
-    values = {"user": user_id, "at": place.at, "limit": size + place.passed + 1, "money": money}
-    statements = [_ADJUSTMENTS, _NOTES, _AUDIT, _COMING]
-    statements += [_PAYMENTS, _REPORTS] if money else []
-    statements += [_JOBS] if links else []
-    streams = [map(_moment, execute(each, values).fetchall()) for each in statements]
-    merged = heapq.merge(*streams, key=lambda each: -each.at)
-    found = tuple(_after(place, merged, size + 1))
-    return Page(found[:size], _following(place, found[:size]) if len(found) > size else None)
+    hidden = (*(() if money else (_PAYMENTS, _REPORTS)), *(() if links else (_JOBS,)))
+    streams = [
+        _read(source, user_id, place, money=money, limit=size + 1)
+        for source, each in enumerate(_ALL)
+        if each not in hidden
+    ]
+    merged = heapq.merge(*streams, key=lambda each: (-each[0].at, each[0].source))
+    found = list(islice(merged, size + 1))
+    shown = found[:size]
+    return Page(tuple(moment for _, moment in shown), shown[-1][0] if len(found) > size else None)
 
 
-def _after(place: Place, moments: Iterable[Moment], number: int) -> Iterator[Moment]:
-    """The next *number* moments past what was read already."""
-    passed = 0
-    for each in moments:
-        if each.at == place.at and passed < place.passed:
-            passed += 1
-            continue
-        if not number:
-            return
-        number -= 1
-        yield each
+def _read(source: int, user_id: int, begin: Place, *, money: bool, limit: int) -> list[tuple[Place, Moment]]:
+    """The next moments that one statement tells, the newest first, each with its place."""
+    last = begin.id if source == begin.source else BEYOND if source > begin.source else -BEYOND
+    values = {"user": user_id, "at": begin.at, "id": last, "limit": limit, "money": money}
+    return [(Place(at, source, row_id), _moment(at, *row)) for at, row_id, *row in execute(_ALL[source], values)]
 
 
-def _following(place: Place, shown: tuple[Moment, ...]) -> Place:
-    last = shown[-1].at
-    same = sum(each.at == last for each in shown)
-    return Place(last, same + (place.passed if last == place.at else 0))
-
-
-def _moment(row: tuple[Any, ...]) -> Moment:
-    at, kind, *values = row
+def _moment(at: int, kind: str, *values: Any) -> Moment:
     detail = dict(zip(_NAMES[kind], values, strict=True))
     if kind == "payment":
         detail["detail"] = json.loads(detail["detail"] or "{}")

@@ -38,6 +38,7 @@ LINKS_SHOWN, PAYMENTS_SHOWN, NOTES_SHOWN = 10, 10, 5
 MOST_DAYS = 3650
 LONGEST_SEARCH = 128
 _KEY = re.compile(r"(\d{1,13})-(\d{1,13})", re.ASCII)
+_PLACE = re.compile(r"(\d{1,13})-(\d)-(-?\d{1,18})", re.ASCII)
 
 blueprint = guard.section("customers", "/customers")
 
@@ -76,12 +77,13 @@ def customer(user_id: int) -> Response:
     """The card: who it is, what they have and paid, what became of their links, what can be done."""
     found, shown = guard.visitor(), _customer(user_id)
     sees_money, sees_links = found.may(Act.SEE_MONEY), found.may(Act.SEE_LINKS)
-    before = _key(request.args.get("before", ""))
-    past = history.page(user_id, money=sees_money, links=sees_links, begin=Place(*before) if before else None)
+    before = _PLACE.fullmatch(request.args.get("before", ""))
+    begin = Place(*map(int, before.groups())) if before else None
+    past = history.page(user_id, money=sees_money, links=sees_links, begin=begin)
     older = past.following and url_for(
         "console_customers.customer",
         user_id=user_id,
-        before=f"{past.following.at}-{past.following.passed}",
+        before=f"{past.following.at}-{past.following.source}-{past.following.id}",
         _anchor="history",
     )
     return layout.show(

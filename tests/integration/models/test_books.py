@@ -204,6 +204,27 @@ def test_each_moment_is_on_one_page_whatever_its_size() -> None:
         assert list(told(user, size)) == whole, size
 
 
+def test_a_clock_that_was_set_back_loses_no_moment() -> None:
+    user, admin = customer(NOW), Actor(ADMIN, Team(frozenset({ADMIN})), Via.CHAT)
+    for number, at in enumerate((NOW + 50, NOW + 60, NOW + 10, NOW + 20, NOW + 55, NOW + 20)):
+        store.enqueue(user, f"{user}-{number}", now=at)
+        acts.record(admin, Entry(Act.NOTE, user), at)
+    whole = list(told(user, 99))
+    assert [each.at for each in whole] == sorted((each.at for each in whole), reverse=True) and len(whole) == 13
+    for size in (1, 2, 3, 5):
+        assert list(told(user, size)) == whole, size
+
+
+def test_what_is_written_while_somebody_reads_moves_nothing() -> None:
+    user = lived()
+    whole = list(told(user, 99))
+    first = history.page(user, money=True, links=True, size=4)
+    customer_notes.add(user, "by a clock that was set back", ADMIN, first.moments[-1].at)
+    assert first.following is not None
+    rest = history.page(user, money=True, links=True, begin=first.following, size=99)
+    assert [each for each in (*first.moments, *rest.moments) if each.detail.get("text", "note")[:4] == "note"] == whole
+
+
 def test_who_may_see_neither_money_nor_links_reads_of_neither() -> None:
     user = lived()
     assert {each.kind for each in told(user, 5, money=False)} == {"give", "take", "link", "note", "act", "came"}
