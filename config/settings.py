@@ -453,7 +453,7 @@ def _customers(reader: _Reader) -> dict[str, Any]:
         "helper_ids": frozenset(reader.parsed("HELPER_IDS", _ids) or ()) - admin_ids,
         "languages": reader.parsed("LANGUAGES", _languages) or tuple(LANGUAGES),
         "support_contact": reader.text("SUPPORT_CONTACT"),
-        "channel_url": reader.parsed("CHANNEL_URL", _url),
+        "channel_url": reader.parsed("CHANNEL_URL", _public_url),
         "terms_url": reader.parsed("TERMS_URL", _url),
         "privacy_url": reader.parsed("PRIVACY_URL", _url),
         "reminders": reader.boolean("REMINDERS", True),
@@ -791,6 +791,13 @@ def _url(text: str) -> str:
     if not is_address or " " in text or not text.isprintable():  # Telegram refuses a whole message for such a button
         raise ValueError(Message("must be an address that begins with https://, not {text!r}", text=text))
     return text.rstrip("/")
+
+
+def _public_url(text: str) -> str:
+    """An address for a button: Telegram takes none of the machine itself, and refuses the message with it."""
+    if "." not in (urlsplit(_url(text)).hostname or ""):
+        raise ValueError(Message("must be an address that begins with https://, not {text!r}", text=text))
+    return _url(text)
 
 
 def _private_url(text: str) -> str:

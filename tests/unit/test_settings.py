@@ -226,6 +226,11 @@ def test_an_address_that_nobody_can_open_is_refused(environ: dict[str, str], nam
     assert fault == f"{name} must be an address that begins with https://, not {address!r}"
 
 
+def test_a_button_leads_to_no_address_of_the_machine_itself(environ: dict[str, str]) -> None:
+    (fault,) = faults(environ | {"CHANNEL_URL": "https://localhost/channel", "TERMS_URL": "http://localhost/terms"})
+    assert fault.startswith("CHANNEL_URL must be an address")
+
+
 def test_an_application_has_a_number_that_telegram_can_carry(environ: dict[str, str]) -> None:
     assert load(environ | {"TELEGRAM_API_ID": "2147483647"}).telegram_api_id == 2**31 - 1
     (fault,) = faults(environ | {"TELEGRAM_API_ID": "2147483648"})
