@@ -11,7 +11,7 @@ _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 def read_link(text: str) -> tuple[str, str, str] | None:
     """A button that leads to an https page: the address is the last word, what stands before it the label."""
-    label, _, address = text.rpartition(" ") if " " in text else ("", "", text)
+    *label_words, address = text.split() or [""]
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
@@ -20,5 +20,5 @@ def read_link(text: str) -> tuple[str, str, str] | None:
         return None
     if parts.scheme != "https" or not is_plain or not _HOST.fullmatch(host) or len(address) > LONGEST_ADDRESS:
         return None
-    label = " ".join(label.split())[:LONGEST_LABEL] or host[:LONGEST_LABEL]
+    label = " ".join(label_words)[:LONGEST_LABEL] or host[:LONGEST_LABEL]
     return (LINK, address, label) if address.isprintable() and label.isprintable() else None

@@ -143,6 +143,8 @@ def test_every_segment_has_its_words() -> None:
         ("https://example.org", "example.org"),
         ("Read more https://example.org/a?b=c", "Read more"),
         ("  Our   channel https://t.me/telegram".strip(), "Our channel"),
+        ("Our channel\nhttps://t.me/telegram\n", "Our channel"),
+        ("Read\u00a0more\thttps://example.org", "Read more"),
         ("https://example.org:443/a", "example.org"),
         ("x" * 41 + " https://example.org", "x" * 40),
         ("https://" + "x" * 50 + ".org", "x" * 40),
