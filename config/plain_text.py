@@ -18,3 +18,8 @@ def plain(text: str) -> str:
 def unmarked(text: str) -> str:
     """*text* without the marks that come along with what is copied, and nobody sees. What joins letters stays."""
     return _MARKS.sub("", text)
+
+
+def units(text: str) -> int:
+    """The length of *text* as Telegram counts it, in UTF-16 units: an emoji is two or more."""
+    return len(text.encode("utf-16-le")) // 2

@@ -19,7 +19,7 @@ OPEN_S = DAY_S
 
 
 LONGEST = 3500
-"""Characters of a text that is passed on: with what stands around it, it must fit into one message."""
+"""UTF-16 units of a text that is passed on: with what stands around it, it must fit into one message."""
 FROM_CUSTOMER = Budget(budgets.Purpose.MESSAGES, (Span(30, HOUR_S),))
 """How much a customer may have passed on: one who does not stop must not bury what the operator reads."""
 TOLD_S = HOUR_S

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import Response, abort, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from config.plain_text import units
 from config.texts import Texts, offered
 from models import acts
 from models.promotion import broadcasts, codes, hours, recipients, segments
@@ -64,7 +65,7 @@ def write() -> BaseResponse:
     found, t, known = guard.visitor(), guard.visitor().t, _begun()
     text = request.form.get("text", "").replace("\r\n", "\n").strip()
     longest = LONGEST_CAPTION if known.media else LONGEST
-    if len(text.encode("utf-16-le")) // 2 > longest:
+    if units(text) > longest:
         return _page(known, text, t.gettext("That is too long: {most} characters at most.", most=longest))
     segment, at = _segment(request.form.get("segment", ""), known), request.form.get("at", "")
     if segment is None or not (at == "" or (at.isascii() and at.isdecimal() and len(at) < 12)):

@@ -16,7 +16,7 @@ from daemon.handlers import broadcasts as handlers
 from daemon.screens import account
 from daemon.screens.operator import admin, broadcasts, customers
 from daemon.transfer.errors import FloodWaitTooLong, PermanentFailure
-from models import audit, users
+from models import audit, conversations, users
 from models.audit import Wanted
 from models.jobs import sources
 from models.jobs.reasons import RefusalReason
@@ -320,6 +320,12 @@ async def test_a_draft_takes_only_what_its_buttons_offer(handled: Handling) -> N
         assert "Your plan" in shown.text, data
     found = sent.get(known.id)
     assert found == replace(known, touched_at=found.touched_at if found else 0)
+
+
+async def test_a_text_to_a_customer_is_as_long_as_telegram_counts_it(handled: Handling) -> None:
+    known(7)
+    assert await handled.say(ADMIN, "/say 7 " + "🎬" * 1751) == [customers.too_long(T, conversations.LONGEST)]
+    assert "7" in (await handled.say(ADMIN, "/say 7 " + "🎬" * 1750))[0].text
 
 
 @pytest.mark.parametrize("hour", ["999999999999999999", "1", "x", "99999999999"])

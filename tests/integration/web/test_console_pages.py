@@ -71,7 +71,11 @@ def test_what_the_card_gives_is_had_until_it_is_taken(admin: ConsoleVisitor) -> 
 
 
 def test_a_message_that_fits_is_told_as_it_was_written(admin: ConsoleVisitor) -> None:
-    for words, answer in (("x" * 3501, "at most 3500 characters"), ("\u202e ", "Write something")):
+    for words, answer in (
+        ("x" * 3501, "at most 3500 characters"),
+        ("🎬" * 1751, "at most 3500"),
+        ("\u202e ", "Write something"),
+    ):
         assert answer in sent(admin, f"{CARD}/message", text=words, asked="a")
     assert told(CUSTOMER) == []
 
