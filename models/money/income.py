@@ -29,7 +29,7 @@ WHERE payment.completed_at >= ? AND payment.completed_at < ? AND COALESCE(orders
 _INCOME = f"""
 payment.currency, COUNT(*), SUM(payment.amount),
 SUM(CASE WHEN payment.state = '{PaymentState.REVERSED}' THEN payment.amount
-    ELSE COALESCE(({_REFUNDED}), 0) + COALESCE(({_LOST}), 0) END)
+    ELSE MIN(payment.amount, COALESCE(({_REFUNDED}), 0) + COALESCE(({_LOST}), 0)) END)
 {_SALES}
 """
 _SUMS = f"""
@@ -45,7 +45,7 @@ class Income:
     """What came in of one currency, in minor units. ``refunded`` is what went back of it since.
 
     A reversed payment, after a lost dispute for instance, went back whole, whatever had been refunded before. Of a
-    dispute about a part only that part went back.
+    dispute about a part only that part went back. No more goes back than came, however it is reported.
     """
 
     currency: str

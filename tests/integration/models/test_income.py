@@ -59,6 +59,14 @@ def test_what_a_dispute_took_in_part_is_no_income(database_file: None, told_as_r
     assert income.total(income.sums(0, NOW + 1)) == payments.totals().turnover == (Income("USD", 1, 500, 100),)
 
 
+def test_no_more_goes_back_than_came(database_file: None) -> None:
+    """Not by a part that was lost of a payment whose greater part had gone back before."""
+    number = sell(NOW, "paypal")
+    purchases.refund("paypal", number, "R1", 400, NOW + 1, NOW + 1)
+    ledger.apply([DisputeFact("paypal", number, "D1", NOW + 5, NOW + 9, False, amount=300, currency="USD")], NOW + 9)
+    assert income.total(income.sums(0, NOW + 1)) == payments.totals().turnover == (Income("USD", 1, 500, 500),)
+
+
 def test_packs_are_counted_by_their_code_less_what_went_back(database_file: None) -> None:
     pack = Pack("ten", "video", 10, {"en": "Ten"}, {"en": "Ten"}, 2000 * MIB, 0, {"XTR": 150, "USD": 500}, True)
     sell(NOW, plan=pack)
