@@ -79,6 +79,12 @@ def test_who_paid_before_was_brought_by_nobody() -> None:
     assert earned(paid(1, NOW - 2 * DAY, buys_plan=False), paid(2)) == []
 
 
+def test_two_clocks_that_differ_make_nobody_an_old_payer() -> None:
+    invited_at = NOW - DAY  # by our clock, which may be ahead of the provider's
+    assert earned(paid(at=invited_at - 600)) == [(START - DAY - 600, 7)]
+    assert earned(paid(at=invited_at - 601)) == []
+
+
 def test_both_rewards_stay_within_the_share_of_a_payment() -> None:
     week = paid(seconds=7 * DAY)
     (referrer,) = rules.of_referrer([brought(week)])

@@ -20,6 +20,9 @@ from config.plans import Referral as Terms
 from config.units import DAY_S
 from models.money.fold import Disputed, Grant, Refunded, is_refunded
 
+SKEW_S = 600
+"""Seconds by which our clock, which dates a referral, and the provider's, which dates a payment, may differ."""
+
 A_MONTH = 10
 """How many rewards of one referrer may begin in a month."""
 
@@ -84,7 +87,7 @@ class Brought:
     @property
     def counting(self) -> list[Paid]:
         """The payments that count by their kind, moment and amount, in order of time."""
-        if any(paid.at < self.at for paid in self.payments):
+        if any(paid.at < self.at - SKEW_S for paid in self.payments):
             return []
         minimum = self.terms.minimum
         counting = [paid for paid in self.payments if paid.buys_plan and paid.level > 0]
