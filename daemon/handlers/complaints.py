@@ -10,7 +10,7 @@ from daemon.screens.operator import admin
 from daemon.telegram import links
 from daemon.telegram.links import PostLink
 from daemon.transfer.errors import PermanentFailure, RetryLater
-from models import acts
+from models import acts, users
 from models.jobs.blocked_posts import Contents
 from models.jobs.reasons import RefusalReason
 from models.promotion import complaints
@@ -73,7 +73,16 @@ async def _decide(context: Context, decision: Decision) -> None:
         await _decide(context, decision)  # another admin has replaced what this one saw
         return
     deps.wakeup.wake()
-    await context.show(screens.decided_by_admin(context.t, decided or known))
+    await context.show(screens.decided_by_admin(context.t, decided or known, *await _whose(context, decided or known)))
+
+
+async def _whose(context: Context, decided: ComplaintInfo) -> tuple[str, str]:
+    """Who has decided, and when; empty where it is who asks, or nobody."""
+    if decided.decided_by in (None, context.actor.id) or decided.decided_at is None:
+        return "", ""
+    known = await context.deps.database(users.get, decided.decided_by)
+    date = context.t.date(decided.decided_at, context.deps.settings.timezone)
+    return admin.name(known) if known is not None else f"<code>{decided.decided_by}</code>", date
 
 
 async def _what_is_blocked(

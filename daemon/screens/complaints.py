@@ -96,9 +96,14 @@ _DECIDED: Mapping[Decision, Callable[..., str]] = {
 }
 
 
-def decided_by_admin(t: Texts, known: ComplaintInfo) -> Screen:
-    """What was decided, for the admin who pressed a button. Another decision takes its place."""
+def decided_by_admin(t: Texts, known: ComplaintInfo, by: str = "", date: str = "") -> Screen:
+    """What was decided, for the admin who pressed a button; *by* whom and when, where that was another one.
+
+    Another decision takes its place.
+    """
     made = known.decision or Decision.REJECTED
     text = _DECIDED[made](t, link=escape(known.link))
+    if by:
+        text = "\n".join((text, t.gettext("Decided by {who} on {date}.", who=by, date=date)))
     after = t.gettext("I answer whoever complained. Changed your mind? Press another button.")
     return Screen(f"{text}\n{after}", _decisions(t, known.id, made))

@@ -50,6 +50,7 @@ class ComplaintInfo:
     """A complaint. ``decision`` None: not decided yet. ``reporter`` None: it came by the page.
 
     ``source_id`` is the channel that its decision blocked; None where an admin had closed it otherwise before.
+    ``decided_by`` None: it was blocked already when it came.
     """
 
     id: int
@@ -60,6 +61,8 @@ class ComplaintInfo:
     decision: Decision | None
     created_at: int
     source_id: int | None
+    decided_by: int | None = None
+    decided_at: int | None = None
 
 
 def link_in(text: str) -> str | None:
@@ -232,4 +235,6 @@ def _info(row: Any) -> ComplaintInfo:
         decision=None if row.decision is None else Decision(row.decision),
         created_at=row.created_at,
         source_id=row.source_id,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
     )

@@ -379,7 +379,7 @@ def brought(t: Texts) -> Iterator[Screen]:
     yield from (complaints.how_to(t), complaints.not_a_post(t))
     for decision in Decision:
         known = ComplaintInfo(1, "AB", EVIL, EVIL, 7, decision, NOW, None)
-        yield from (complaints.taken(t, known), complaints.decided_by_admin(t, known))
+        yield from (complaints.taken(t, known), complaints.decided_by_admin(t, known, "7", "1 Jan"))
         answer = news.render(event_kinds.ComplaintDecided(number="AB", link=EVIL, decision=decision), setting)
         assert answer is not None
         yield answer

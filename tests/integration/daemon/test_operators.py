@@ -220,6 +220,18 @@ async def test_a_chat_that_is_none_is_told(handled: Handling, error: Exception, 
     assert decided is not None and decided.decision == "rejected"
 
 
+async def test_another_admin_sees_who_has_decided_and_when(handled: Handling) -> None:
+    case = complained()
+    (own,) = await handled.press(ADMIN, f"complaint_reject:{case.id}", 7)
+    (others,) = await handled.press(SECOND_ADMIN, f"complaint_reject:{case.id}", 8)
+    decided = complaints.get(case.id)
+    assert decided is not None and decided.decided_by == ADMIN and decided.decided_at
+    decider = users.get(ADMIN)
+    assert decider is not None
+    date = T.date(decided.decided_at, handled.deps.settings.timezone)
+    assert "Decided" not in own.text and f"Decided by {admin.name(decider)} on {date}." in others.text
+
+
 # Codes that an admin makes
 
 
