@@ -54,6 +54,8 @@ LONG = 2_000
 MAX_ATTEMPTS = 5
 
 _INSTANTS = ("at", "until", "period_end")
+_OTHERS = frozenset({"sender"})
+"""What of an event says who somebody else is: of whoever wrote as the operator no customer is told the id."""
 _WORD = re.compile(r"[\w-]+")
 
 Record = dict[str, Any]
@@ -132,8 +134,10 @@ def page(user_id: int, section: str, after: Key | None = None) -> Page:
 
 
 def _person(user_id: int) -> Query:
+    """The person, and that another bot knew who had brought them; not who that was."""
+    brought = User.referred_by.is_null(False).alias("brought_by_somebody")
     return User.select(
-        User.id, User.first_name, User.username, User.language_code, User.language, User.referred_by, User.reminders,
+        User.id, User.first_name, User.username, User.language_code, User.language, brought, User.reminders,
         User.banned_at, User.accepted_terms_at, User.created_at, User.seen_at,
     ).where(User.id == user_id)  # fmt: skip
 
@@ -353,6 +357,8 @@ def _readable(row: Record) -> Record:
 
 
 def _value(name: str, value: Any) -> Any:
+    if name == "payload" and isinstance(value, dict):
+        return {key: each for key, each in value.items() if key not in _OTHERS}
     if isinstance(value, int) and not isinstance(value, bool) and (name.endswith("_at") or name in _INSTANTS):
         return datetime.fromtimestamp(value, UTC).isoformat()
     return value

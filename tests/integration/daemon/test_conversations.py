@@ -1,5 +1,6 @@
 """Who hears what is written through the bot, where there are several admins, and what is not passed on to anybody."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from models import conversations
 from models.event_kinds import EventKind
 from models.jobs import queue
 from models.promotion import broadcasts
-from models.tables import CustomerNote, Event, Relay
+from models.tables import CustomerNote, Event, Relay, User
 from tests.handling import ADMIN, SECOND_ADMIN, Handling, handling
 from tests.store import customers as known
+from tests.store import exported
 
 CUSTOMER = 701
 T = translator("en")
@@ -63,6 +65,14 @@ async def test_each_admin_hears_the_answers_to_what_they_wrote(handled: Handling
         (SECOND_ADMIN, CUSTOMER, "to the second"),
         (SECOND_ADMIN, CUSTOMER, "to whoever wrote last"),
     ]
+
+
+async def test_an_export_says_what_was_written_and_not_by_whom(handled: Handling) -> None:
+    User.update(referred_by=SECOND_ADMIN).where(User.id == CUSTOMER).execute()
+    await written_to(handled, ADMIN, "one")
+    found = str({section: rows for section, rows in exported(CUSTOMER).items() if rows})
+    assert "'text': 'one'" in found and "'brought_by_somebody': 1" in found
+    assert str(ADMIN) not in re.findall(r"\d+", found) and str(SECOND_ADMIN) not in re.findall(r"\d+", found)
 
 
 async def test_three_texts_in_a_row_are_three_messages(handled: Handling) -> None:
