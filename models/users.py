@@ -60,9 +60,12 @@ class Totals:
 def seen(user_id: int, first_name: str, username: str | None, language_code: str | None, now: int) -> UserInfo:
     """Record that a person wrote, and what Telegram says about them, and return the customer.
 
-    A person who writes has not blocked the bot. One whose data was erased begins as a new customer.
+    A person who writes has not blocked the bot. One whose data was erased begins as a new customer. Everybody has a
+    first name: where Telegram has told nothing but the id, what is known stays.
     """
     row = _one(_ONE, (user_id,))
+    if row is not None and row.erased_at is None and not first_name:
+        first_name, username, language_code = row.first_name, row.username, row.language_code
     if row is not None and _is_fresh(row, (first_name, username, language_code), now):
         return _info(row)
     with transaction(durable=False):

@@ -47,6 +47,13 @@ def test_whatever_telegram_says_anew_is_kept_at_once() -> None:
     assert users.get(7).username is None  # type: ignore[union-attr]
 
 
+def test_what_is_known_outlives_an_update_without_its_sender() -> None:
+    known = seen()
+    assert users.seen(7, "", None, None, NOW + 601) == known, "a message of which Telegram told the id alone"
+    assert User.get_by_id(7).seen_at == NOW + 601
+    assert users.seen(8, "", None, None, NOW).first_name == ""
+
+
 def test_who_comes_back_after_an_erasure_is_new() -> None:
     seen()
     users.set_reminders(7, False, NOW)
