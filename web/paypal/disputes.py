@@ -11,6 +11,7 @@ from models.errors import ModelError
 from models.event_kinds import AlertReason, IncidentKey
 from models.maintenance import health
 from models.money import orders, payments
+from models.money.orders import OrderInfo
 from models.money.payments import Change, DisputeFact
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, readable, text
 from web.paypal.parsing import PROVIDER, digest, orders_named, outcome_code, parse_dispute, rfc3339
@@ -34,7 +35,7 @@ COMPARED_NOTE = "paypal_disputes_compared"
 def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
     """Read a dispute. Its payment is polled first where the ledger does not know it yet.
 
-    :raises PayPalError: PayPal could not be asked, or does not show us the dispute, or shows no payment of it.
+    :raises PayPalError: PayPal could not be asked, or does not show us the dispute.
     """
     changes: list[Change] = []
     dispute = shop.paypal.dispute(dispute_id)
@@ -43,7 +44,7 @@ def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
         if fact.payment_remote_id == ELSEWHERE:
             continue
         if payments.find(PROVIDER, fact.payment_remote_id) is None:
-            order = shop.order_of_payment(fact.payment_remote_id)
+            order = _order_of(shop, fact)
             if order is None:
                 continue
             changes += shop.poll(order, now).changes
@@ -51,6 +52,17 @@ def poll(shop: Shop, dispute_id: str, now: int) -> list[Change]:
         if outcome is not None and fact.won is None:
             _report(fact, outcome, now)
     return changes
+
+
+def _order_of(shop: Shop, fact: DisputeFact) -> OrderInfo | None:
+    """Our order behind a payment; None of one that PayPal does not show us: it hides none of ours beside it."""
+    try:
+        return shop.order_of_payment(fact.payment_remote_id)
+    except Refused as refusal:
+        if refusal.status not in (FORBIDDEN, NOT_FOUND):
+            raise
+        logger.info("dispute.ignored", extra={"dispute": fact.remote_id, "payment": fact.payment_remote_id})
+        return None
 
 
 def _name_payment(shop: Shop, contested: Mapping[str, Any]) -> str:

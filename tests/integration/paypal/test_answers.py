@@ -795,6 +795,25 @@ def test_a_dispute_of_a_purchase_without_a_payment_is_not_read(shop: Shop, table
         disputes.poll(shop, "D-1", now())
 
 
+@pytest.mark.parametrize("how", ["event", "list"])
+def test_a_payment_of_another_shop_hides_no_dispute_of_ours(shop: Shop, table: Table, how: str) -> None:
+    bought(shop)
+    contested = [{"seller_transaction_id": each} for each in ("C-9", "C-1", "C-8")]
+    dispute = {"dispute_id": "D-1", "create_time": rfc3339(now()), "disputed_transactions": contested}
+    table.rows = {
+        "GET /v1/customer/disputes": (200, {"items": [dispute]}),
+        "GET /v1/customer/disputes/D-1": (200, dispute),
+        "GET /v2/payments/captures/C-8": refused(403),
+    }
+    if how == "event":
+        events.follow(shop, event("CUSTOMER.DISPUTE.CREATED", dispute_id="D-1"), now())
+    else:
+        disputes.compare(shop, now())
+    assert [row.payment_remote_id for row in Dispute.select()] == ["C-1"]
+    (paid,) = payments.history_of(CUSTOMER)
+    assert paid.state is payments.PaymentState.FROZEN
+
+
 def test_a_renewal_in_the_way_of_a_recalled_one_is_asked_for(shop: Shop, table: Table) -> None:
     other = subscribed(shop)
     order = stored(other.order_id)
