@@ -1,7 +1,6 @@
 """Who hears what is written through the bot, where there are several admins, and what is not passed on to anybody."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,11 @@ from models.jobs import queue
 from models.promotion import broadcasts
 from models.tables import CustomerNote, Event, Relay, User
 from tests.handling import ADMIN, SECOND_ADMIN, Handling, handling
-from tests.store import customers as known
 from tests.store import exported
 
 CUSTOMER = 701
+PEOPLE = (CUSTOMER, ADMIN, SECOND_ADMIN)
 T = translator("en")
-
-
-@pytest.fixture
-async def handled(database_file: Path) -> AsyncIterator[Handling]:
-    known(CUSTOMER, ADMIN, SECOND_ADMIN)
-    async with handling(database_file) as built:
-        yield built
 
 
 def relayed() -> list[tuple[int, int, str]]:

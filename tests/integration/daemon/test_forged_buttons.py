@@ -1,8 +1,6 @@
 """Whoever forges a button's data with the row of another customer changes nothing of theirs, and learns nothing."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,21 +16,15 @@ from models.promotion import codes
 from models.promotion.codes import CodeInfo
 from models.tables import TABLES, User
 from tests import purchases
-from tests.handling import Handling, handling
+from tests.handling import Handling
 from tests.integration.models.test_persons_schema import persons_columns
-from tests.store import OVER, PLANS, PREMIUM, claim, customers, enqueue, new_batch
+from tests.store import OVER, PLANS, PREMIUM, claim, enqueue, new_batch
 
 OWNER, STRANGER = 501, 502
+PEOPLE = (OWNER, STRANGER)
 LINKS = ("https://t.me/channel/1", "https://t.me/channel/2")
 ONLY_THE_OWNERS = ("t.me/channel/", "charge-", "I-owner")
 """What stands in the owner's rows and in nobody else's: links, numbers of payments. Their gift's code is another."""
-
-
-@pytest.fixture
-async def handled(database_file: Path) -> AsyncIterator[Handling]:
-    customers(OWNER, STRANGER)
-    async with handling(database_file) as built:
-        yield built
 
 
 def paid(bought: Article, **more: Any) -> purchases.OrderInfo:

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,8 @@ from tests.handling import ADMIN, Handling, handling
 from tests.store import PLANS, customers, enqueue
 
 CUSTOMER, OTHER = 801, 802
+PEOPLE = (CUSTOMER, OTHER, ADMIN)
 T = translator("en")
-
-
-@pytest.fixture
-async def handled(database_file: Path) -> AsyncIterator[Handling]:
-    customers(CUSTOMER, OTHER, ADMIN)
-    async with handling(database_file) as built:
-        yield built
 
 
 def now() -> int:

@@ -1,8 +1,6 @@
 """What the rows do not allow is said by the chat that asked for it, and leaves nothing to carry out."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -16,18 +14,11 @@ from models.money.subscriptions import News, SubscriptionInfo, SubscriptionState
 from models.roles import Act
 from models.tables import Request, User
 from tests import purchases
-from tests.handling import ADMIN, SECOND_ADMIN, Handling, handling
-from tests.store import customers
+from tests.handling import ADMIN, SECOND_ADMIN, Handling
 
 CUSTOMER = 501
+PEOPLE = (CUSTOMER,)
 T = translator("en")
-
-
-@pytest.fixture
-async def handled(database_file: Path) -> AsyncIterator[Handling]:
-    customers(CUSTOMER)
-    async with handling(database_file) as built:
-        yield built
 
 
 def now() -> int:
