@@ -8,6 +8,7 @@ UTC. It kept one row a person: premium until a time (without an end: ``premium =
 same file changes nothing; a newer ``users.db`` adds what is new in it.
 """
 
+import math
 import re
 import sqlite3
 from collections import Counter
@@ -45,6 +46,9 @@ LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 
 _MILLISECONDS, _NO_TIME = 1e12, 1e15
 """A number from the first on counts milliseconds, and from the second on is no time at all."""
+
+LARGEST_NUMBER, LARGEST_ID = 10**9, 2**52
+"""No counter is larger, nor, at Telegram, an id: sums of what is could not be stored."""
 
 _SQLITES_OWN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -105,8 +109,11 @@ def read(file: Path, local: tzinfo, timezone: ZoneInfo, now: int) -> Reading:
     :param timezone: the operator's, which decides what day it is.
     :raises NotTheSeeds: the file is something else.
     """
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+    # As an address, in which a # or a % of the name means something else.
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
+        # A name in another encoding must not keep all others away; its owner's next message brings it anew.
+        connection.text_factory = _decoded
         try:
             reader = _Reader(connection, local, usage.day_of(now, timezone))
             return Reading(tuple(reader.persons()), tuple(reader.faults))
@@ -130,22 +137,22 @@ class _Reader:
     def persons(self) -> Iterator[Person]:
         payments = self._payments()
         for row in self._connection.execute("SELECT * FROM users"):
-            values = dict(row)
-            if not isinstance(values["user_id"], int) or values["user_id"] <= 0:
-                self.faults.append(f"a row with the user id {values['user_id']!r}")
+            values = {**dict(row), "user_id": _id(row["user_id"])}
+            if values["user_id"] is None:
+                self.faults.append(f"a row with the user id {row['user_id']!r}")
                 continue
             yield self._person(values, tuple(payments.pop(values["user_id"], ())))
         self.faults += [f"user {user_id}: has payments, but no row in users" for user_id in payments]
 
     def _person(self, row: dict[str, Any], payments: tuple[Mapping[str, Any], ...]) -> Person:
-        language = str(row.get("language") or "")[:2].lower()
+        language = _text(row.get("language"))[:2].lower()
         level, until = self._premium(row)
         return Person(
             id=row["user_id"],
-            first_name=str(row.get("first_name") or ""),
-            username=str(row["username"]).removeprefix("@") if row.get("username") else None,
+            first_name=_text(row.get("first_name")),
+            username=_text(row.get("username")).removeprefix("@") or None,
             language=language if language in LANGUAGES else None,
-            referred_by=row["referred_by"] if isinstance(row.get("referred_by"), int) else None,
+            referred_by=_id(row.get("referred_by")),
             created_at=self._instant(row, "created_at"),
             level=level,
             until=until,
@@ -154,9 +161,9 @@ class _Reader:
         )
 
     def _premium(self, row: dict[str, Any]) -> tuple[int, int | None]:
-        if not _number(row.get("premium")):
+        if not self._number(row, "premium"):
             return 0, None
-        level = max(1, _number(row.get("premium_level")))
+        level = max(1, self._number(row, "premium_level"))
         if row.get("premium_until") in (None, ""):
             return level, None
         until = self._instant(row, "premium_until")
@@ -165,18 +172,36 @@ class _Reader:
         return level, until if until < LATEST else None
 
     def _counts(self, row: dict[str, Any]) -> dict[tuple[str, str], int]:
-        counts = {(LIFETIME_KIND, usage.LIFETIME): _number(row.get("downloads"))}
-        if str(row.get("last_reset") or "")[:10] == self._today:
-            counts |= {(kind, self._today): _number(row.get(column)) for column, kind in COUNTERS.items()}
+        counts = {(LIFETIME_KIND, usage.LIFETIME): self._number(row, "downloads")}
+        if _text(row.get("last_reset"))[:10] == self._today:
+            counts |= {(kind, self._today): self._number(row, column) for column, kind in COUNTERS.items()}
         return {key: count for key, count in counts.items() if count > 0}
 
     def _payments(self) -> dict[int, list[Mapping[str, Any]]]:
-        found: dict[int, list[Mapping[str, Any]]] = {}
+        found: dict[Any, list[Mapping[str, Any]]] = {}
         if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'payments'").fetchone():
             for row in self._connection.execute("SELECT * FROM payments ORDER BY rowid"):
-                told = {name: row[name] for name in row.keys() if name not in ("id", "user_id")}
-                found.setdefault(row["user_id"], []).append(told)
+                values = dict(row)
+                values.pop("id", None)
+                given = values.pop("user_id", None)
+                payer = _id(given)
+                told = {name: _as_json(value) for name, value in values.items()}
+                found.setdefault(given if payer is None else payer, []).append(told)
         return found
+
+    def _number(self, row: dict[str, Any], column: str) -> int:
+        """A counter or a switch, 0 where it is empty; what is no such number is a fault, and counts as 0."""
+        value = row.get(column)
+        if value in (None, "", b""):
+            return 0
+        try:
+            number = int(float(_text(value)))
+        except (ValueError, OverflowError):
+            number = LARGEST_NUMBER + 1
+        if abs(number) <= LARGEST_NUMBER:
+            return number
+        self.faults.append(f"user {row['user_id']}: {column} is {value!r}")
+        return 0
 
     def _instant(self, row: dict[str, Any], column: str) -> int | None:
         """The Unix seconds of a column; None if it is empty, or cannot be parsed, which is a fault."""
@@ -218,12 +243,25 @@ def _calendar(text: str, local: tzinfo) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=local)).timestamp()
 
 
-def _number(value: object) -> int:
-    """A counter or a switch; what is not a number counts as 0."""
-    try:
-        return int(str(value))
-    except ValueError:
-        return 0
+def _id(value: object) -> int | None:
+    """Somebody's id, in a column of any type; None if it is none."""
+    text = _text(value)
+    number = int(text) if re.fullmatch(r"[0-9]{1,16}", text) else 0
+    return number if 0 < number <= LARGEST_ID else None
+
+
+def _text(value: object) -> str:
+    return "" if value is None else _decoded(value) if isinstance(value, bytes) else str(value)
+
+
+def _as_json(value: object) -> object:
+    """*value* as JSON can hold it: some columns hold bytes, or a number without an end."""
+    is_odd = isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value))
+    return _text(value) if is_odd else value
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode(errors="replace")
 
 
 # ---- the database

@@ -176,9 +176,62 @@ def test_what_cannot_be_understood_is_named_and_left_out(former: Former) -> None
     assert [(person.id, person.level, person.counts) for person in reading.persons] == [(1, 0, {})]
     assert sorted(reading.faults) == [
         "a row with the user id -5",
+        "user 1: downloads is 'many'",
         "user 1: premium_until is 'soon'",
         "user 7: has payments, but no row in users",
     ]
+
+
+ANY = "CREATE TABLE users (user_id, premium, premium_level, premium_until, downloads, first_name, username)"
+
+
+def test_numbers_count_whatever_their_column_holds(tmp_path: Path) -> None:
+    """SQLite keeps 1.0 and '1' as they were written where a column has no type."""
+    former = Former(tmp_path / "users.db", ANY)
+    former.add("7", premium=1.0, premium_level="2", premium_until="2027-02-01", downloads=3.0)
+    assert former.person() == Person(7, level=2, until=1_801_526_400, counts={("video", "all"): 3})
+
+
+@pytest.mark.parametrize("odd", ["yes", "9" * 25, 10**18, 9e999, b"\xff"])
+def test_no_number_is_named_and_counts_as_none(database_file: Path, tmp_path: Path, odd: object) -> None:
+    former = Former(tmp_path / "users.db", ANY)
+    former.add(1, premium=odd, downloads=odd).add(2, premium=1, premium_level=odd).add(3, downloads=5)
+    assert former.take_over() == {"people": 3, "new": 3, "endless": 1, "deliveries": 5}
+    assert former.read().faults == (
+        f"user 1: premium is {odd!r}",
+        f"user 1: downloads is {odd!r}",
+        f"user 2: premium_level is {odd!r}",
+    )
+
+
+def test_a_name_in_another_encoding_stops_nobody(database_file: Path, former: Former) -> None:
+    former.add(1, first_name="Ana").add(2, username=b"jos\xe9").add(3)
+    with closing(sqlite3.connect(former.file)) as connection:
+        connection.execute("UPDATE users SET first_name = CAST(X'4A6F73E9' AS TEXT) WHERE user_id = 3")
+        connection.commit()
+    former.take_over()
+    assert [(each.first_name, each.username) for each in User.select().order_by(User.id)] == [
+        ("Ana", None),
+        ("", "jos�"),
+        ("Jos�", None),
+    ]
+
+
+def test_payments_of_any_shape_are_kept(database_file: Path, tmp_path: Path) -> None:
+    former = Former(tmp_path / "users.db", f"{ANY}; CREATE TABLE payments (user_id, amount, status)")
+    former.add(1).add("1", "payments", amount=9e999, status=b"paid\xff").add(None, "payments", amount=1)
+    former.take_over()
+    assert Imported.get().payments == [{"amount": "inf", "status": "paid�"}]
+    assert former.read().faults == ("user None: has payments, but no row in users",)
+
+
+def test_payments_of_nobody_are_named(tmp_path: Path) -> None:
+    former = Former(tmp_path / "users.db", f"{ANY}; CREATE TABLE payments (amount); INSERT INTO payments VALUES (1)")
+    assert former.read().faults == ("user None: has payments, but no row in users",)
+
+
+def test_the_file_may_have_any_name(tmp_path: Path) -> None:
+    assert Former(tmp_path / "users #1 100%41?.db").add(4).person().id == 4
 
 
 @pytest.mark.parametrize("content", [b"no database" * 100, b""])
