@@ -14,7 +14,7 @@ from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
 from models.money.seller import Result
-from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, minor, readable, text
+from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unreadable, minor, readable, text
 from web.paypal.parsing import (
     PROVIDER,
     digest,
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 LOOK_BACK_S = 3 * DAY_S
 REPORT_LAG_S = 4 * HOUR_S
 """Seconds: PayPal's report shows a transaction up to three hours late."""
+
+SHOWN_S = DAY_S
+"""Seconds after which PayPal shows a payment in its order too: one that it does not show then needs somebody."""
 
 PAYMENTS = "T00"
 REFUNDS = frozenset({"T1106", "T1107"})
@@ -202,12 +205,29 @@ def _explain(shop: Shop, row: Row, now: int) -> None:
         return  # the account sells elsewhere too, perhaps through another bot
     if order is None or order.remote_id is None:
         order = _recall(shop, row, purchase, now)
-    if order is not None and shop.reconcile(order, now).result is Result.LATER:
+    if order is not None and _shows_later(shop, order, row, now):
         return
     if payments.find(PROVIDER, transaction_id):
         logger.warning("payment.recovered", extra={"transaction": transaction_id})
         return
     _unexplained(row, now)
+
+
+def _shows_later(shop: Shop, order: OrderInfo, row: Row, now: int) -> bool:
+    """Settle the order of a payment; whether PayPal has yet to show it, which it does within :data:`SHOWN_S`.
+
+    :raises Unreadable: PayPal shows an order that cannot be read.
+    """
+    with readable("a transaction"):
+        at = instant(row.get("transaction_initiation_date"), now, now)
+    try:
+        result = shop.settle(order, now).result
+    except Unreadable:
+        raise
+    except PayPalError as error:
+        logger.warning("order.unsettled", extra={"order": order.id, "cause": str(error), "debug_id": error.debug_id})
+        return not error.permanent or now - at < SHOWN_S
+    return result is Result.LATER and now - at < SHOWN_S
 
 
 def _unexplained(row: Row, now: int) -> None:

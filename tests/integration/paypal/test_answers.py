@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config.texts import translator
-from config.units import DAY_S
+from config.units import DAY_S, HOUR_S
 from models import notes
 from models.errors import AlreadySubscribed
 from models.event_kinds import AlertReason, IncidentKey
@@ -695,6 +695,39 @@ def test_a_time_that_nothing_holds_stops_no_comparison(shop: Shop, table: Table,
 @pytest.mark.parametrize("said", [None, "", 1_700_000_000, {}])
 def test_what_is_no_instant_is_left_out(said: object) -> None:
     assert instant(said, now(), 9) == 9
+
+
+@pytest.mark.parametrize("age", [HOUR_S, 2 * DAY_S])
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ((200, {"amount": usd(500), "status": "IN_A_NEW_STATE"}), AlertReason.MONEY_NOT_IN_LEDGER),
+        ((200, {"amount": {}, "status": "COMPLETED"}), AlertReason.TRANSACTION_UNREADABLE),
+        ((422, None), AlertReason.MONEY_NOT_IN_LEDGER),
+        ((503, None), None),
+    ],
+)
+def test_money_that_its_order_never_shows_is_told(
+    shop: Shop, table: Table, answer: tuple[int, Any], told: AlertReason | None, age: int
+) -> None:
+    """PayPal shows what it has taken within a day; only while it is away is nothing said."""
+    status, capture = answer
+    order = orders.attach_remote(ordered(shop, purchases.PREMIUM).id, "O-1", now())
+    row = {"transaction_id": "C-1", "transaction_event_code": "T0006", "transaction_status": "S"}
+    at = {"transaction_initiation_date": rfc3339(now() - age)}
+    info = {**row, **at, "transaction_amount": usd(500), "custom_field": order.public_id}
+    unit = {
+        "custom_id": order.public_id,
+        "amount": usd(500),
+        "payments": {"captures": [{"id": "C-1", **(capture or {})}]},
+    }
+    table.rows = {
+        "GET /v1/reporting/transactions": (200, {"transaction_details": [{"transaction_info": info}]}),
+        "GET /v2/checkout/orders/O-1": (status, {"status": "COMPLETED", "purchase_units": [unit]}),
+    }
+    reconciliation.compare(shop, now())
+    is_told = told is not None and (age > DAY_S or told is AlertReason.TRANSACTION_UNREADABLE)
+    assert [row.payload["reason"] for row in Event.select()] == ([told] if is_told else [])
 
 
 def test_money_whose_order_paypal_does_not_show_is_told(shop: Shop, table: Table) -> None:
