@@ -420,7 +420,7 @@ def _web(reader: _Reader) -> dict[str, Any]:
     railway_domain = reader.text("RAILWAY_PUBLIC_DOMAIN")
     return {
         "backend_url": reader.parsed("BACKEND_URL", _url) or (f"https://{railway_domain}" if railway_domain else None),
-        "web_address": reader.text("WEB_ADDRESS") or "0.0.0.0",
+        "web_address": (reader.text("WEB_ADDRESS") or "0.0.0.0").strip("[]"),
         "port": reader.integer("PORT", 8000, low=1, high=65535),
         "behind_proxy": reader.boolean("BEHIND_PROXY", railway_domain is not None),
         "metrics_token": reader.text("METRICS_TOKEN"),

@@ -86,8 +86,9 @@ class Server(BaseApplication):
         return importlib.import_module("web.serving").load(self._settings, self._application)
 
     def _options(self) -> dict[str, Any]:
+        address = self._settings.web_address
         return {
-            "bind": f"{self._settings.web_address}:{self._settings.port}",
+            "bind": f"{f'[{address}]' if ':' in address else address}:{self._settings.port}",
             "worker_class": BufferingWorker,
             "workers": 1,
             "threads": 4,

@@ -108,6 +108,14 @@ def test_names_that_are_not_ours_are_refused(web: Web) -> None:
     assert ask("/health/live", "healthcheck.railway.app") == ask("/health/live", "10.0.0.7:8000") == 200
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine speaks no IPv6")
+@pytest.mark.parametrize("web", [{"WEB_ADDRESS": "::"}, {"WEB_ADDRESS": "[::]"}], indirect=True)
+def test_it_listens_to_both_versions_of_the_protocol(web: Web) -> None:
+    ours = f"http://[::1]:{web.url.rpartition(':')[2]}"
+    for url in (web.url, ours):
+        assert [requests.get(url + path, timeout=10).status_code for path in ("/health/live", "/")] == [200, 200]
+
+
 @pytest.mark.parametrize("web", [{"BEHIND_PROXY": "yes"}, {"BEHIND_PROXY": "no"}], indirect=True)
 def test_no_header_leads_to_another_path(web: Web) -> None:
     forged = {"PATH_INFO": "/health/live", "SCRIPT_NAME": "/elsewhere", "REMOTE_USER": "admin"}
