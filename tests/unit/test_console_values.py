@@ -45,6 +45,8 @@ def test_a_number_of_a_request_is_digits_up_to_the_most(text: str, number: int |
         *(("500", "XTR", 500), ("0.5", "XTR", None), ("5", "XXX", None), ("-5", "USD", None), ("1e3000", "XTR", None)),
         *(("1e999999999", "USD", None), ("1e-999999999", "USD", None), ("sNaN", "USD", None), ("inf", "USD", None)),
         *(("999999999999999", "XTR", 999_999_999_999_999), ("1000000000000000", "XTR", None)),
+        # A thousand, which one would read as one
+        *(("1,000", "USD", None), ("1.000", "XTR", None), ("1,000", "JPY", None), ("1000", "JPY", 1000)),
     ],
 )
 def test_an_amount_is_read_as_people_write_it(text: str, currency: str, minor: int | None) -> None:

@@ -206,10 +206,16 @@ def _day(text: str, timezone: ZoneInfo, days: int = 0) -> int | None:
 
 
 def _minor(text: str, currency: str) -> int | None:
-    """An amount as people write it, in minor units; None where it is none."""
+    """An amount as people write it, in minor units; None where it is none, or ``1,000``, which may be a thousand."""
+    typed = text.replace(",", ".")
     try:
-        amount = Decimal(text.replace(",", ".")).scaleb(decimals(currency))
-        is_whole = amount.is_finite() and 1 <= amount < MOST_MINOR and amount == amount.to_integral_value()
+        amount = Decimal(typed).scaleb(decimals(currency))
+        is_whole = (
+            len(typed.partition(".")[2]) <= decimals(currency)
+            and amount.is_finite()
+            and 1 <= amount < MOST_MINOR
+            and amount == amount.to_integral_value()
+        )
         return int(amount) if is_whole else None
     except (ArithmeticError, KeyError):
         return None
