@@ -213,6 +213,11 @@ class Plans:
         """The plan or pack of this code, on sale or not."""
         return next((each for each in self.articles if each.code == code), None)
 
+    def remembered(self, code: str) -> Plan | None:
+        """The plan of this code, also one that has left the file, as it was last; None where nobody remembers it."""
+        known = (*self.plans, *(each for each in self.former if isinstance(each, Plan)))
+        return next((each for each in known if each.code == code), None)
+
     def title_of(self, code: str, language: str) -> str:
         """What customers call a plan or pack, also one that has left the file; its code where nobody remembers it."""
         known = next((each for each in (*self.articles, *self.former) if each.code == code), None)

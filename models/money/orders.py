@@ -291,14 +291,15 @@ def recall(
 
 def _sold(match: re.Match[str], amount: int, currency: str, plans: Plans, secret: str) -> dict[str, Any] | None:
     """What an order of this id sold, as columns; None where nobody knows, or the payment is not its price."""
-    plan = plans.by_code(match["plan"])
     if not _is_signed(match, amount, currency, secret):
+        plan = plans.by_code(match["plan"])
         if plan is None or plan.prices.get(currency) != amount:
             return None
         return {"level": plan.level, "seconds": plan.seconds, "renews": plan.renews}
     sold = _named(match)
     if match["kind"] is not None:
         return sold | {"level": 0}
+    plan = plans.remembered(match["plan"])
     renews = plan is not None and plan.renews and not match["code"]
     return None if plan is None else sold | {"level": plan.level, "renews": renews}
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ from models.event_kinds import AdminAlert, CheckoutRefused
 from models.money import orders, payments, subscriptions
 from models.money.orders import MOVES, OrderState
 from models.tables import Order
-from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, VIP, customer, fact, order, plan
+from tests.purchases import DAY, MONTH, MONTHLY, NOW, PREMIUM, SECRET, VIP, customer, fact, order, plan
+from tests.store import PLANS
 
 pytestmark = pytest.mark.usefixtures("database_file")
 
@@ -326,3 +328,15 @@ def test_a_doubtful_order_is_told_once_for_each_fault() -> None:
     for fault in ("another payee", "another payee", "two units"):
         orders.doubt(made.id, fault, NOW)
     assert [event.read(AdminAlert).detail["fault"] for event in outbox.claim(NOW)] == ["another payee", "two units"]
+
+
+def test_a_lost_order_of_a_plan_that_left_the_file_is_recalled() -> None:
+    """By an id that we have signed, as the plan was last. Nobody else's id makes an order of it."""
+    made = order(customer(), VIP)
+    Order.delete().execute()
+    left = replace(PLANS, plans=tuple(each for each in PLANS.plans if each.code != VIP.code), former=(VIP,))
+    recalled = partial(orders.recall, made.public_id, "stars", made.amount, "XTR", plans=left, at=NOW, now=NOW)
+    assert recalled(secret="another's") is None
+    found = recalled(secret=SECRET)
+    assert found is not None
+    assert (found.user_id, found.level, found.seconds) == (made.user_id, VIP.level, VIP.seconds)
