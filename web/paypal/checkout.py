@@ -91,7 +91,7 @@ class Checkout:
         if parsed.fault:
             logger.error("order.mismatched", extra={"order": order.id, "fault": parsed.fault})
             orders.doubt(order.id, parsed.fault, now)
-            return Poll(Outcome(Result.TROUBLE), parsed.facts)
+            return Poll(Outcome(Result.TROUBLE), (*parsed.facts, *parsed.refunds))
         is_settled = parsed.stage is not Stage.APPROVED
         return Poll(outcome_of(order, parsed), (*parsed.facts, *parsed.refunds), is_settled)
 

@@ -379,6 +379,15 @@ def test_what_is_read_after_a_capture_counts(
     assert [paid.state for paid in payments.history_of(CUSTOMER)] == [state]
 
 
+def test_what_went_back_of_an_order_unlike_ours_is_recorded(shop: Shop, table: Table) -> None:
+    order = bought(shop)
+    ((call, (status, shows)),) = shown_order(order, (200, 60)).items()
+    shows["purchase_units"][0]["amount"] = usd(499)
+    table.rows = {call: (status, shows)}
+    assert shop.settle(order, now()).result is Result.TROUBLE
+    assert [paid.refunded for paid in payments.history_of(CUSTOMER)] == [200]
+
+
 def test_what_went_back_is_not_told_as_paid(shop: Shop, table: Table) -> None:
     # Given a purchase and a renewal that are paid, and of whose refunds what PayPal shows of them says nothing
     single, known = bought(shop), subscribed(shop, SubscriptionState.CANCELLED)
