@@ -118,8 +118,8 @@ def _client(name: str, now: int) -> Check:
     beat = health.all().get("daemon")
     if beat is None:
         return Check(Status.FAILING, 0, "the daemon has not started yet")
-    age = max(0, now - beat.at)
-    if age > health.BEAT_STALE_S:
+    age = beat.age(now)
+    if not beat.is_fresh(now):
         return Check(Status.FAILING, age, "the daemon gives no sign of life")
     state = str(beat.detail.get(name, "unknown"))
     return Check(Status.OFF if state == "paused" else _status(state == "ok"), age, state)

@@ -130,7 +130,7 @@ class Rows(Collector):
 
 
 def _programs(now: int) -> Iterator[Metric]:
-    ages = {name: max(0, now - beat.at) for name, beat in health.all().items()}
+    ages = {name: beat.age(now) for name, beat in health.all().items()}
     yield _labelled("program_beat_age_seconds", "Time since a program's newest sign of life.", "program", ages)
 
 

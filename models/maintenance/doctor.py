@@ -83,7 +83,7 @@ def _is_alive(file: Path) -> bool:
         return False
     finally:
         database.close_database()
-    return beat is not None and time.time() - beat.at <= BEAT_STALE_S
+    return beat is not None and beat.is_fresh(int(time.time()), BEAT_STALE_S)
 
 
 def _disk(db_path: Path, t: Texts) -> Finding:
@@ -136,8 +136,8 @@ def _schema(file: Path, t: Texts) -> Finding:
 
 def _programs(settings: Settings, now: int, t: Texts) -> Iterator[Finding]:
     for name, beat in sorted(health.all().items()):
-        age = now - beat.at
-        if age <= BEAT_STALE_S:
+        age = beat.age(now)
+        if beat.is_fresh(now, BEAT_STALE_S):
             yield ok(name, t.gettext("alive"))
         else:
             log = settings.logs / f"{name}.log"

@@ -15,6 +15,8 @@ from models.tables import Heartbeat, Incident
 BEAT_S = 5
 BEAT_STALE_S = 30
 """A program whose newest heartbeat is older does not run."""
+AHEAD_S = 60
+"""A heartbeat that is so much ahead counts as given now: two clocks may differ."""
 STANDBYS = 3
 """How many accounts an alarm offers in place of the lost one."""
 LOW_DISK_BYTES = 256 * MIB
@@ -27,6 +29,17 @@ class Beat:
 
     at: int
     detail: Mapping[str, Any]
+
+    def age(self, now: int) -> int:
+        """The seconds between it and *now*, whichever is later: one from the future was given by a clock that has been
+        set back since, and of a program that lives there is one by the present clock within seconds.
+        """
+        ahead = self.at - now
+        return ahead if ahead > AHEAD_S else max(0, -ahead)
+
+    def is_fresh(self, now: int, within_s: int = BEAT_STALE_S) -> bool:
+        """Whether the program lives."""
+        return self.age(now) <= within_s
 
 
 @dataclass(frozen=True, slots=True)

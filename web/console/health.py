@@ -17,7 +17,6 @@ from models.jobs import sources, usage
 from models.maintenance import backup_requests, backups
 from models.maintenance import health as beats
 from models.maintenance.backups import Backup
-from models.maintenance.health import BEAT_STALE_S
 from models.roles import Act
 from models.words import accounts, incidents
 from web import rendering
@@ -124,8 +123,8 @@ def _programs(now: int) -> list[Program]:
     return [
         Program(
             name,
-            name in known and now - known[name].at <= BEAT_STALE_S,
-            max(0, now - known[name].at) if name in known else None,
+            name in known and known[name].is_fresh(now),
+            known[name].age(now) if name in known else None,
             ", ".join(f"{key}: {value}" for key, value in known[name].detail.items()) if name in known else "",
         )
         for name in dict.fromkeys((*PROGRAMS, *known))

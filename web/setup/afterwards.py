@@ -53,7 +53,7 @@ def _state() -> str:
 def _parts() -> dict[str, bool]:
     """Whether the bot and the account are there."""
     beat = health.all().get("daemon")
-    is_alive = beat is not None and guard.now() - beat.at <= health.BEAT_STALE_S
+    is_alive = beat is not None and beat.is_fresh(guard.now())
     return {part: is_alive and beat is not None and beat.detail.get(part) == "ok" for part in ("bot", "account")}
 
 

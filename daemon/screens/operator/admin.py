@@ -17,7 +17,7 @@ from models.jobs.queue import Overview
 from models.jobs.reasons import RefusalReason
 from models.jobs.sources import SourceInfo
 from models.jobs.usage import Left
-from models.maintenance.health import BEAT_STALE_S, Beat, IncidentInfo
+from models.maintenance.health import Beat, IncidentInfo
 from models.users import UserInfo
 from models.words import accounts as account_words
 from models.words import acts, refunds
@@ -392,10 +392,9 @@ def _ends(t: Texts, renewals: int) -> str:
 
 
 def _beat(t: Texts, program: str, beat: Beat, now: int) -> str:
-    age = max(0, now - beat.at)
-    mark = "🟢" if age <= BEAT_STALE_S else "🔴"
+    mark = "🟢" if beat.is_fresh(now) else "🔴"
     details = ", ".join(_detail(t, key, str(value)) for key, value in beat.detail.items() if key != "jobs")
-    seen = t.gettext("seen {age} ago", age=t.duration(age))
+    seen = t.gettext("seen {age} ago", age=t.duration(beat.age(now)))
     return f"{mark} {escape(program)}: {seen}" + (f" ({details})" if details else "")
 
 

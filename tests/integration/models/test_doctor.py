@@ -13,7 +13,7 @@ from config import settings as reading
 from config.findings import Grade
 from config.settings import Settings
 from config.texts import translator
-from config.units import HOUR_S
+from config.units import DAY_S, HOUR_S
 from models import catalogue, database, users
 from models.event_kinds import IncidentKey
 from models.maintenance import backups, doctor, health, integrity
@@ -106,7 +106,10 @@ def test_a_backup_that_is_long_ago_is_told(settings: Settings, hours: int, grade
     assert backups.in_directory(daily.backups)[0].name in found[1]
 
 
-@pytest.mark.parametrize(("ago", "grade"), [(doctor.BEAT_STALE_S - 5, Grade.OK), (doctor.BEAT_STALE_S + 1, Grade.FAIL)])
+@pytest.mark.parametrize(
+    ("ago", "grade"),
+    [(doctor.BEAT_STALE_S - 5, Grade.OK), (doctor.BEAT_STALE_S + 1, Grade.FAIL), (-365 * DAY_S, Grade.FAIL)],
+)
 def test_a_program_without_a_sign_of_life_is_told(settings: Settings, ago: int, grade: Grade) -> None:
     health.beat("web", {}, int(time.time()) - ago)
     assert findings(settings)["web"][0] is grade
@@ -126,6 +129,8 @@ def test_it_is_known_whether_the_programs_run(settings: Settings) -> None:
     assert not is_running(settings)
     health.beat("daemon", {}, int(time.time()))
     assert is_running(settings), "a daemon that was started by hand"
+    health.beat("daemon", {}, int(time.time()) + DAY_S)
+    assert not is_running(settings), "the clock was ahead when it lived"
     health.forget_beats()
     with (settings.db_path / "launcher.lock").open("w") as lock:
         assert not is_running(settings)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from config.units import DAY_S
 from models import database, notes, outbox
 from models.event_kinds import AdminAlert, AlertReason, IncidentClosed, IncidentKey, IncidentOpened
 from models.maintenance import backup_requests, health
@@ -25,6 +26,14 @@ def test_the_newest_sign_of_life_of_each_program_is_kept() -> None:
     health.beat("daemon", {"account": "ok"}, NOW)
     health.beat("daemon", {"account": "lost"}, NOW + 5)
     assert health.all() == {"web": health.Beat(NOW, {}), "daemon": health.Beat(NOW + 5, {"account": "lost"})}
+
+
+@pytest.mark.parametrize(("at", "status"), [(NOW - 31, "failing"), (NOW + 60, "ok"), (NOW + 365 * DAY_S, "failing")])
+def test_a_beat_from_the_future_is_no_sign_of_life(tmp_path: Path, at: int, status: str) -> None:
+    """A clock that was ahead gave it; a program that lives has given another by the present one."""
+    health.beat("daemon", {"bot": "ok", "account": "ok"}, at)
+    found = Health(tmp_path, None).checks(NOW)
+    assert (found["bot"].status, found["account"].status) == (status, status)
 
 
 def test_an_incident_is_told_once_at_each_end() -> None:
