@@ -5,7 +5,10 @@ import itertools
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from pyrogram.types import Message
 
 from config.plans import Plan
 from config.texts import Texts
@@ -77,6 +80,10 @@ class Context:
         """Answer with a new message and return its id; None when this answer had arrived before a crash."""
         random_id = derived_id(f"{self.key}/{next(self.answers)}")
         return await self.deps.sender.send_screen(self.user.id, screen, random_id=random_id)
+
+    def for_album(self, sent: Message) -> Self:
+        """The same for the whole album that a message is of: its files come one by one, and are answered once."""
+        return replace(self, key=f"album {self.user.id} {sent.media_group_id}") if sent.media_group_id else self
 
     async def find_user(self, text: str) -> UserInfo | None:
         """The customer whom an admin means by an id, an @name or a link; None: nobody who has written to the bot."""

@@ -110,7 +110,7 @@ async def message(context: Context, sent: Message) -> None:
         return
     elif found := links.read(sent):
         await links.deliver(context, sent, found)
-    elif await customers.goes_on(context, text):
+    elif await customers.goes_on(context, sent):
         return
     elif sent.media is not None and sent.text is None:  # a text may have the preview of a page
         await links.answer_file(context, sent)

@@ -83,7 +83,7 @@ async def _take_content(context: Context, draft: BroadcastInfo, sent: Message) -
         written = content.read(sent)
         written = content.with_text_of(draft, written) if draft.asks is Asks.MEDIA else written
     except NotNews as error:
-        await context.say(screens.not_news(context.t, too_long=error.too_long))
+        await context.for_album(sent).say(screens.not_news(context.t, too_long=error.too_long))
         return
     await _set(context, draft, written=written)
     present = await context.deps.database(broadcasts.get, draft.id)

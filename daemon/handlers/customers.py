@@ -204,16 +204,16 @@ async def answered(context: Context, sent: Message) -> bool:
     relay = await database(conversations.expected, context.user.id, to) if to else None
     if relay is None or not _is_between(context, relay):
         return False
-    await _take(context, relay, str(sent.text or ""))
+    await _take(context.for_album(sent), relay, str(sent.text or ""))
     return True
 
 
-async def goes_on(context: Context, text: str) -> bool:
+async def goes_on(context: Context, sent: Message) -> bool:
     """Take what a customer writes while a conversation with the operator is open; False when there is none."""
     relay = await context.deps.database(conversations.open_with, context.user.id, context.now)
     if relay is None or context.may(Act.MESSAGE) or not _is_between(context, relay):
         return False
-    await _take(context, relay, text)
+    await _take(context.for_album(sent), relay, str(sent.text or ""))
     return True
 
 

@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
 
 from pyrogram.types import InlineKeyboardMarkup, Message, MessageOriginChannel
 
@@ -94,11 +93,9 @@ def origin(sent: Message) -> PostLink | None:
 
 
 async def answer_file(context: Context, sent: Message) -> None:
-    """Say what to send instead of a file. An album, whose files come one by one, is answered once."""
-    if sent.media_group_id:
-        context = replace(context, key=f"album {context.user.id} {sent.media_group_id}")
+    """Say what to send instead of a file."""
     notice = notices.no_media if sent.forward_origin is None else notices.no_origin
-    await context.say(notice(context.t))
+    await context.for_album(sent).say(notice(context.t))
 
 
 def _button_urls(sent: Message) -> Iterator[str]:

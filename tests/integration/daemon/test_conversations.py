@@ -138,6 +138,17 @@ async def test_what_is_no_text_is_not_passed_on(handled: Handling, text: str | N
     assert len(relayed()) == 1
 
 
+async def test_an_album_is_answered_once(handled: Handling) -> None:
+    to = await written_to(handled, ADMIN, "Does it work?")
+    photo = {"media": MessageMediaType.PHOTO}
+    for reply_to, group in ((to, "a"), (None, "b")):
+        answers = [await handled.say(CUSTOMER, None, None, reply_to, media_group_id=group, **photo) for _ in range(3)]
+        assert answers == [[customers.nothing_to_say(T)], [], []]
+    await handled.say(ADMIN, "/broadcast")
+    answers = [await handled.say(ADMIN, None, media_group_id="c", **photo) for _ in range(3)]
+    assert answers == [[news.not_news(T, too_long=False)], [], []]
+
+
 async def test_what_does_not_fit_is_not_passed_on(handled: Handling) -> None:
     to = await written_to(handled, ADMIN, "Does it work?")
     longest = "x" * conversations.LONGEST
