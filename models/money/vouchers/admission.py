@@ -80,7 +80,9 @@ def _redeem(order: Order, now: int) -> bool:
         return True  # a restored database may be older than the code
     if _has_paid_with(row, order) or (row.new_only and not _is_new(row, order, now)):
         return False
-    mine = Redemption.get_or_none((Redemption.code == row) & (Redemption.user == order.user_id))
+    # By the order first: of a buyer who was erased meanwhile it is all that tells whose it is.
+    mine = Redemption.get_or_none((Redemption.code == row) & (Redemption.order == order))
+    mine = mine or Redemption.get_or_none((Redemption.code == row) & (Redemption.user == order.user_id))
     holds = mine is not None and _holds_a_use(mine)
     if mine is not None and mine.order_id == order.id and (holds or _counts(mine, now)):
         return True

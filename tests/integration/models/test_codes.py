@@ -780,6 +780,21 @@ def test_a_restore_holds_open_codes_for_the_admins() -> None:
     assert (codes.held(), codes.release()) == (0, 0), "nothing is open any more"
 
 
+@pytest.mark.parametrize("is_let_go", [False, True])
+def test_an_erasure_amid_a_purchase_stops_nothing(is_let_go: bool) -> None:
+    """The buyer has approved it at the provider, and comes back to pay it by the use that they hold."""
+    user, code = customer(), reduced()
+    wanted = order(user, provider="paypal", discount=Discount(code.text, 20))
+    assert admission.admit(wanted.id, NOW) is None
+    erase(user)
+    if is_let_go:
+        orders.expire(wanted.id, NOW)
+    assert admission.admit(wanted.id, NOW + 5) is None
+    paid(wanted, NOW + 5)
+    assert codes.get(code.id).used == 1  # type: ignore[union-attr]
+    assert wrong() == []
+
+
 @pytest.mark.parametrize(("end", "count"), [("expire", 1), ("pay", 0)])
 def test_a_restore_holds_a_code_whose_use_is_free_again(end: str, count: int) -> None:
     code = reduced()
