@@ -26,6 +26,11 @@ ROW = re.compile(r"[1-9][0-9]{0,17}")
 USER_ID = re.compile(r"\d{1,15}")
 """In the digits of any script: they are typed, unlike a row's."""
 USER_LINK = re.compile(r"(?:(?:https?://)?(?:www\.)?t(?:elegram)?\.me/|tg://user\?id=)(?P<who>\w+)", re.IGNORECASE)
+OWN_LINK = re.compile(
+    r"(?<![\w.-])(?:(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/(?P<name>\w+)\?|tg:(?://)?resolve\?domain=(?P<domain>\w+)&)"
+    r"start=(?P<argument>[\w-]{1,64})",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,11 @@ class Context:
     def for_album(self, sent: Message) -> Self:
         """The same for the whole album that a message is of: its files come one by one, and are answered once."""
         return replace(self, key=f"album {self.user.id} {sent.media_group_id}") if sent.media_group_id else self
+
+    def argument_of(self, text: str) -> str | None:
+        """What a link into this bot says (``t.me/bot?start=…``) that *text* holds; None where it holds none."""
+        bot, found = self.deps.sender.bot_name.lower(), OWN_LINK.finditer(text)
+        return next((each["argument"] for each in found if bot == (each["name"] or each["domain"]).lower()), None)
 
     async def find_user(self, text: str) -> UserInfo | None:
         """The customer whom an admin means by an id, an @name or a link; None: nobody who has written to the bot."""

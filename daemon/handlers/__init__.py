@@ -4,7 +4,7 @@ Handlers are thin: they parse, check, write a row and answer. Longer work is don
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from pyrogram.types import Message
@@ -32,6 +32,7 @@ from daemon.handlers import (
 )
 from daemon.screens import keyboard, notices, vocabulary
 from daemon.screens.codes import PREFIX
+from daemon.telegram.links import Link, Refused
 from models import acts
 from models.audit import Entry
 from models.roles import Act
@@ -109,7 +110,7 @@ async def message(context: Context, sent: Message) -> None:
     ):
         return
     elif found := links.read(sent):
-        await links.deliver(context, sent, found)
+        await _links(context, sent, found)
     elif await customers.goes_on(context, sent):
         return
     elif sent.media is not None and sent.text is None:  # a text may have the preview of a page
@@ -128,6 +129,15 @@ async def edited(context: Context, sent: Message) -> None:
         return
     if not str(sent.text or "").startswith("/"):
         await links.deliver_edited(context, sent)
+
+
+async def _links(context: Context, sent: Message, found: Sequence[Link]) -> None:
+    """Answer the links of a message. One into this bot, a gift or an invitation, may be pasted instead of opened."""
+    argument = context.argument_of(str(sent.text or "")) if all(isinstance(link, Refused) for link in found) else None
+    if argument is None:
+        await links.deliver(context, sent, found)
+    else:
+        await command(replace(context, argument=argument), "start")
 
 
 async def _means_a_customer(context: Context, sent: Message) -> bool:

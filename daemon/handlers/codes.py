@@ -30,9 +30,8 @@ async def code(context: Context) -> None:
         await context.show(codes.ask(context.t))
         return
     setting, secret_key = setting_of(context), context.deps.settings.secret_key
-    found: Found = await context.deps.database(
-        redeeming.look, context.argument, context.user.id, secret_key, context.now
-    )
+    text = (context.argument_of(context.argument) or context.argument).removeprefix(codes.PREFIX)
+    found: Found = await context.deps.database(redeeming.look, text, context.user.id, secret_key, context.now)
     if found.fault is Fault.OWN and found.code is not None:
         await _show_card(context, found.code)
     elif found.fault is not None or found.code is None:

@@ -33,6 +33,16 @@ def charge_of(sandbox: Sandbox, customer: Chat) -> dict[str, object]:
     return [each for each in charges if each["customer"] == customer.id][-1]
 
 
+async def test_a_link_into_the_bot_may_be_pasted(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    async with chat(daemon_sandbox) as giver, chat(daemon_sandbox) as friend:
+        code = link_of(await buy_gift(giver))
+        link = f"https://t.me/{friend.bot}?start={code}"
+        for typed in (link, f"For you: {link.removeprefix('https://')} !", f"/code {link}", f"/code {code}"):
+            assert "Somebody gives you" in (await friend.ask(typed)).text, typed
+        assert "500 ⭐" in (await friend.ask(f"tg://resolve?domain={friend.bot}&start=plans")).text
+        assert "Somebody" not in (await friend.ask(f"https://t.me/another_bot?start={code}")).text
+
+
 @pytest.mark.parametrize(
     ("language", "command", "ready", "offered", "take", "yours", "heard"),
     [
