@@ -220,6 +220,17 @@ def test_what_a_buyer_hears_of_an_order(status: str, captures: list[str], back: 
         assert heard.reference == f"C-{len(captures)}"
 
 
+@pytest.mark.parametrize("amount", [usd("4.99"), {"value": "5.00", "currency_code": "EUR"}, usd("0.00")])
+def test_money_that_is_not_the_price_is_not_told_as_paid(amount: dict[str, str]) -> None:
+    """It buys nothing, and the admins hear of it."""
+    odd, right = (
+        {"id": name, "status": "COMPLETED", "amount": money} for name, money in (("C-2", amount), ("C-1", usd("5.00")))
+    )
+    assert parsing.outcome_of(ORDER, parsed(unit(payments={"captures": [odd]}))).result is Result.TROUBLE
+    heard = parsing.outcome_of(ORDER, parsed(unit(payments={"captures": [right, odd]})))
+    assert heard == Outcome(Result.PAID, reference="C-1")
+
+
 def test_the_newest_page_to_approve_on_is_shown() -> None:
     waiting = parsed(unit(payments={}), status="PAYER_ACTION_REQUIRED")
     assert parsing.outcome_of(ORDER, waiting) == Outcome(Result.NOT_APPROVED, ORDER.approve_url)

@@ -195,7 +195,8 @@ def _of_payment(shop: Shop, remote_id: str | None, event: Event, now: int) -> tu
     poll = shop.poll(order, now)
     known = payments.find(PROVIDER, remote_id or "")
     is_gone = known is not None and known.refunded >= known.amount
-    return poll.changes, is_gone or poll.outcome.result is Result.TROUBLE
+    is_anothers = poll.outcome.result is Result.TROUBLE and not poll.changes
+    return poll.changes, is_gone or is_anothers
 
 
 def _is_booked(remote_id: str, changes: Sequence[Change]) -> bool:

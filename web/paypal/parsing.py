@@ -152,10 +152,17 @@ def _difference(unit: Mapping[str, Any], order: OrderInfo) -> str:
     return ""
 
 
+def is_price(fact: Fact, order: OrderInfo) -> bool:
+    """Whether a payment is of its order's price: any other buys nothing."""
+    return (fact.amount, fact.currency) == (order.amount, order.currency)
+
+
 def outcome_of(order: OrderInfo, parsed: ParsedOrder) -> Outcome:
     """What the buyer hears of an order without a fault."""
-    states = {fact.state: fact for fact in parsed.facts}
+    states = {fact.state: fact for fact in sorted(parsed.facts, key=lambda fact: is_price(fact, order))}
     if PaymentState.COMPLETED in states:
+        if not is_price(states[PaymentState.COMPLETED], order):
+            return Outcome(Result.TROUBLE)
         reference = states[PaymentState.COMPLETED].remote_id
         given_back = sum(refund.amount for refund in parsed.refunds if refund.payment_remote_id == reference)
         return Outcome(Result.REFUNDED if given_back >= order.amount else Result.PAID, reference=reference)

@@ -29,6 +29,7 @@ from web.paypal.parsing import (
     identifier,
     instant,
     is_failing,
+    is_price,
     names,
     next_billing,
     parse_sale,
@@ -101,7 +102,7 @@ class Renewals:
         at = instant(remote.get("status_update_time") or remote.get("update_time"), now, now)
         news = News(PROVIDER, known.remote_id, state, next_billing(remote), at=at)
         failure = failure_of(remote, now) if is_failing(remote) else None
-        return Poll(_outcome(state, facts, remote), (*facts, *([failure] if failure else []), news))
+        return Poll(_outcome(state, facts, order, remote), (*facts, *([failure] if failure else []), news))
 
     def _sales(self, known: SubscriptionInfo, order: OrderInfo, remote: Mapping[str, Any], now: int) -> list[Fact]:
         begun = instant(remote.get("create_time"), now, known.created_at)
@@ -188,10 +189,15 @@ class Renewals:
             return made
 
 
-def _outcome(state: subscriptions.SubscriptionState, facts: list[Fact], remote: Mapping[str, Any]) -> Outcome:
-    paid = [fact for fact in facts if fact.state is PaymentState.COMPLETED]
+def _outcome(
+    state: subscriptions.SubscriptionState, facts: list[Fact], order: OrderInfo, remote: Mapping[str, Any]
+) -> Outcome:
+    completed = [fact for fact in facts if fact.state is PaymentState.COMPLETED]
+    paid = [fact for fact in completed if is_price(fact, order)]
     if paid:
         return Outcome(Result.PAID, reference=paid[-1].remote_id)
+    if completed:
+        return Outcome(Result.TROUBLE)
     if any(fact.state is PaymentState.PENDING for fact in facts) or state is subscriptions.SubscriptionState.ACTIVE:
         return Outcome(Result.PENDING, reference=str(remote.get("id", "")))
     if state is subscriptions.SubscriptionState.PENDING:

@@ -286,6 +286,20 @@ def test_a_renewal_that_belongs_to_another_purchase_is_told(shop: Shop, table: T
     assert [row.payload["fault"] for row in Event.select()] == ["another purchase's custom_id"]
 
 
+@pytest.mark.parametrize("currency", ["EUR", "JPY"])
+def test_a_renewal_in_another_currency_is_not_told_as_paid(shop: Shop, table: Table, currency: str) -> None:
+    known = subscribed(shop)
+    order = orders.attach_remote(known.order_id, "I-1", now())
+    sale = {"id": "S-1", "time": rfc3339(now() - 60), "status": "COMPLETED"}
+    odd = {**sale, "amount_with_breakdown": {"gross_amount": {"value": "500", "currency_code": currency}}}
+    right = {**sale, "id": "S-2", "amount_with_breakdown": {"gross_amount": usd(500)}}
+    for sales, result in (([odd], Result.TROUBLE), ([right, odd], Result.PAID)):
+        table.rows = {f"GET {SUBSCRIPTION}/transactions": (200, {"transactions": sales}), **shown("ACTIVE")}
+        assert shop.settle(order, now()).result is result
+    grants = {paid.remote_id: paid.grants for paid in payments.history_of(CUSTOMER)}
+    assert grants == {"S-1": False, "S-2": True}
+
+
 @pytest.mark.parametrize(("state", "booked"), [("completed", "completed"), ("pending", "pending"), ("odd", None)])
 def test_a_payment_listed_without_its_status_is_asked_for(
     shop: Shop, table: Table, state: str, booked: str | None
