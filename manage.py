@@ -65,6 +65,19 @@ class Commands(click.Group):
                     parameter.help = t.gettext(parameter.help)
         return command
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command. Where disk or database refuse what no command expects of them, it ends in a sentence too."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:  # whoever reads has had enough
+            raise
+        except Exception as error:
+            from models import database
+
+            if not isinstance(error, (OSError, *database.ERRORS)):
+                raise
+            raise click.ClickException(said(error, load_language())) from None
+
     def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
         formatter.write_text(load_language().gettext(str(self.help)))

@@ -5,20 +5,25 @@ from __future__ import annotations
 import contextlib
 import heapq
 import json
+import os
 import re
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
+from io import FileIO
 from pathlib import Path
 from typing import Any, TextIO
 
 from config.texts import Message, Texts
+from config.units import KIB
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 """From the least to the most grave."""
 POLL_S = 0.5
+LINE_BYTES = 64 * KIB
+"""No line that our programs write is longer."""
 
 _FILE = re.compile(r"(?P<program>[\w-]+)\.(log|txt)(\.(?P<age>\d+))?")
 _SUPERVISORD = re.compile(r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(?P<ms>\d{3}) (?P<level>[A-Z]+) (?P<said>.*)")
@@ -70,6 +75,7 @@ class Wanted:
 
     def _is_of_customer(self, entry: Entry) -> bool:
         job = entry.fields.get("job")
+        job = job if isinstance(job, int) else None  # a damaged line may hold anything
         if entry.fields.get("user") == self.customer:
             self._jobs.add(job)
             return True
@@ -133,13 +139,16 @@ class Log:
 
 
 class _Tail:
-    """The file that a program writes to at the moment, read up to its last whole line, over rotations."""
+    """The file that a program writes to at the moment, read up to its last whole line, over rotations.
+
+    What stands behind that line is read again each time: a program that finds half a line there cuts it off, and
+    writes another in its place.
+    """
 
     def __init__(self, program: str, file: Path, most_bytes: int | None = None) -> None:
         self._program = program
         self._file = file
-        self._stream: TextIO | None = None
-        self._rest = ""
+        self._stream: FileIO | None = None
         self._open()
         if most_bytes is not None:
             self._skip_to_the_last(most_bytes)
@@ -156,25 +165,23 @@ class _Tail:
         if self._stream is None:
             self._open()
         while self._stream is not None:
-            *whole, self._rest = (self._rest + self._stream.read()).split("\n")
-            yield from whole
+            yield from _whole_lines(self._stream)
             if not self._is_rotated():
                 return
             self._stream.close()
             self._open()
 
     def _open(self) -> None:
-        self._rest = ""
         try:
-            self._stream = _opened(self._file)
+            self._stream = FileIO(self._file)
         except FileNotFoundError:  # between two names
             self._stream = None
 
     def _skip_to_the_last(self, most_bytes: int) -> None:
         """Begin at the first whole line of the last *most_bytes*."""
         if self._stream is not None and (size := self._file.stat().st_size) > most_bytes:
-            self._stream.seek(size - most_bytes)
-            self._stream.readline()
+            begin = self._stream.seek(size - most_bytes)
+            self._stream.seek(begin + self._stream.read(LINE_BYTES).find(b"\n") + 1)
 
     def _is_rotated(self) -> bool:
         """Whether the file has been given another name, or begun anew, since it was opened."""
@@ -189,6 +196,17 @@ class _Tail:
 
 def _opened(file: Path) -> TextIO:
     return file.open(encoding="utf-8", errors="replace")
+
+
+def _whole_lines(stream: FileIO) -> Iterator[str]:
+    """The lines of a file from where it was read to, but not what stands behind the last of them."""
+    begin = stream.tell()
+    if os.fstat(stream.fileno()).st_size < begin:  # somebody has emptied it
+        begin = stream.seek(0)
+    content = stream.read()
+    end = content.rfind(b"\n") + 1
+    stream.seek(begin + end)
+    yield from (line.decode(errors="replace") for line in content[:end].split(b"\n")[:-1])
 
 
 def _lines(older: Iterable[TextIO], tail: _Tail) -> Iterator[str]:
@@ -217,11 +235,13 @@ def _read_json(program: str, line: str) -> Entry | None:
             fields={name: value for name, value in values.items() if name not in _OWN},
             trace="\n".join(str(values[name]) for name in ("exc_info", "stack_info") if values.get(name)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _with_zone(at: datetime) -> datetime:
+    if not MINYEAR < at.year < MAXYEAR:
+        raise ValueError("in some time zone it is no time")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

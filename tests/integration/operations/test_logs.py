@@ -127,6 +127,33 @@ def test_supervisord_and_damaged_lines_are_shown(place: Path) -> None:
     assert lines[3].endswith('{"timestamp": "2026-11-3')
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 200_000,
+        json.dumps(at("12:00:00", "far") | {"timestamp": "9999-12-31T23:59:59-12:00"}),
+        json.dumps(at("12:00:00", "old") | {"timestamp": "0001-01-01T00:00:00+14:00"}),
+        json.dumps(at("12:00:00", "odd", user=7, job=[3])),
+        json.dumps(at("12:00:00", "odd", job={"a": 3})),
+    ],
+)
+def test_no_line_keeps_the_others_from_being_read(place: Path, line: str) -> None:
+    write(place, "daemon.log", at("09:00:00", "a.first", user=7, job=3))
+    with (place / "logs" / "daemon.log").open("a") as file:
+        file.write(f"{line}\n{json.dumps(at('13:00:00', 'a.last', job=3))}\n")
+    assert messages(read(place, TIMEZONE="Asia/Tokyo"))[-1] == "a.last"
+    assert messages(read(place, "--customer", "7"))[-1] == "a.last"
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 100])
+def test_a_name_that_cannot_be_looked_up_is_told(place: Path, content: bytes) -> None:
+    write(place, "daemon.log", at("09:00:00", "a.first"))
+    (place / "peaje.db").write_bytes(content)
+    code, said = run(place, "--customer", "@ana")
+    assert code == 1
+    assert said.startswith("Error: ") and "Traceback" not in said
+
+
 def test_a_time_without_its_zone_is_one_of_utc(place: Path) -> None:
     write(place, "daemon.log", at("09:00:00", "a.first"), {"timestamp": "2026-11-30T10:00:00", "message": "a.naive"})
     write(place, "web.log", at("11:00:00", "a.last"))
@@ -189,6 +216,24 @@ def test_it_goes_on_over_rotations_until_ctrl_c(place: Path, following: subproce
 
     following.send_signal(signal.SIGINT)
     assert following.wait(timeout=20) == 0
+
+
+def test_it_goes_on_where_a_torn_line_is_cut_off(place: Path, following: subprocess.Popen[str]) -> None:
+    """A program that is started again cuts off the half line of the one before; somebody may empty the file."""
+    assert following.stdout
+    file = place / "logs" / "daemon.log"
+    with file.open("a") as log:
+        log.write('{"timestamp": "2026-11-30T09:00:01')
+    time.sleep(1.2)
+    os.truncate(file, file.read_bytes().rfind(b"\n") + 1)
+    with file.open("a") as log:
+        log.write(json.dumps(at("09:00:02", "a.second")) + "\n")
+    assert following.stdout.readline().endswith("a.second\n")
+    os.truncate(file, 0)
+    time.sleep(1.2)
+    with file.open("a") as log:
+        log.write(json.dumps(at("09:00:03", "a.third")) + "\n")
+    assert "a.third" in following.stdout.readline()
 
 
 def test_wrong_words_are_answered_in_the_operators_language(place: Path) -> None:
