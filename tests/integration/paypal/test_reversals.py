@@ -238,7 +238,9 @@ def test_a_dispute_lost_in_part_takes_that_share(shop: PayPalShop, reverse: bool
     assert shop.payments(buyer.id)[0].state is PaymentState.COMPLETED
     assert 23.9 < left(shop, buyer) < 24.1  # four fifths of the month
     assert turnover() == income - 100
-    assert shop.heard(buyer.id)[:3] == ["payment_completed", "dispute_opened", "dispute_closed"]
+    heard = shop.heard(buyer.id)
+    assert heard[:2] == ["payment_completed", "dispute_opened"]
+    assert heard[2:].count("dispute_closed") == 1  # PayPal tells of the reversal beside it: either may come first
 
 
 def turnover() -> int:
