@@ -50,6 +50,9 @@ PAGE = 100
 UNRECORDABLE = (ModelError, ArithmeticError, LookupError, TypeError, ValueError)
 """Errors that one transaction causes, and that say nothing about the others."""
 
+REFUSALS = (400, 403)
+"""Codes of errors that refuse what was asked for. Others pass, or say that the bot itself is not let in."""
+
 ANSWER_TIMEOUT_S = 4.0
 REQUESTS_EVERY_S = 5.0
 
@@ -291,7 +294,7 @@ class Stars:
         try:
             result = await work(request, now)
         except RPCError as error:
-            if (error.CODE or 0) in (420, 500, 503):
+            if error.CODE not in REFUSALS:
                 await self._database(provider_requests.retry, request.id, now + retry_wait(request.attempts))
             else:
                 logger.warning("request.refused", extra={"request": request.id, "reason": str(error)})

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from pyrogram import raw
 from pyrogram.errors import (
+    AuthKeyUnregistered,
     BadRequest,
     ChargeAlreadyRefunded,
     FloodWait,
     Forbidden,
     InternalServerError,
+    NotAcceptable,
     RPCError,
     ServiceUnavailable,
+    UserDeactivated,
     UserIdInvalid,
 )
 
@@ -100,7 +103,13 @@ REFUND, CANCEL, RESUME = RequestKind.REFUND, RequestKind.CANCEL_SUBSCRIPTION, Re
 
 
 @pytest.mark.parametrize("kind", [REFUND, CANCEL, RESUME])
-@pytest.mark.parametrize("error", [FloodWait(7200), InternalServerError(), ServiceUnavailable(), TimeoutError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(FloodWait(7200), InternalServerError(), ServiceUnavailable(), TimeoutError()),
+        *(AuthKeyUnregistered(), UserDeactivated(), NotAcceptable()),  # they say nothing about what was asked for
+    ],
+)
 async def test_what_passes_is_tried_again(kind: RequestKind, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     books = known()
     await seller(Bot(error), books, monkeypatch)._carry_out(request(kind), NOW)
