@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from zoneinfo import ZoneInfo
 
+from config.plain_text import plain
 from config.plans import Plans
 from config.texts import Texts
 from daemon.screens import checkout, home, keyboard, limits
@@ -116,7 +117,7 @@ def history(
 
 def name(user: UserInfo) -> str:
     """A customer by name and id."""
-    title = f"@{user.username}" if user.username else user.first_name
+    title = f"@{user.username}" if user.username else plain(user.first_name)
     return f"{escape(title)} (<code>{user.id}</code>)"
 
 

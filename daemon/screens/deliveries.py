@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from config import plan_texts
+from config.plain_text import plain
 from config.plans import Article, Limit, Plan, Plans
 from config.texts import Texts
 from daemon.screens import checkout, codes, keyboard, limits, links
@@ -331,7 +332,7 @@ def _titles(t: Texts, articles: Sequence[Article]) -> str:
 
 
 def _invitation(t: Texts, followed: InvitationFollowed) -> Screen:
-    chat = escape(followed.chat)
+    chat = escape(plain(followed.chat))
     if followed.invitation == "joined":
         text = t.gettext("✅ I have joined <b>{chat}</b>. Now send me the links to its posts.", chat=chat)
     else:

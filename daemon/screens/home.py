@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from zoneinfo import ZoneInfo
 
+from config.plain_text import plain
 from config.plans import Plan
 from config.texts import Texts, offered
 from daemon.screens import keyboard, limits
@@ -37,7 +38,7 @@ def start(
     """The first screen: the plan, what is left of it and of packs, how to use the bot."""
     text = "\n\n".join(
         (
-            t.gettext("Hello, {name}!", name=escape(first_name) or "👋"),
+            t.gettext("Hello, {name}!", name=escape(plain(first_name)) or "👋"),
             t.gettext("Send me the link to a Telegram post, and I will send you what is in it."),
             "\n".join((plan_line(t, status), limits.what_is_left(t, left), *limits.of_packs(t, credit))),
         )

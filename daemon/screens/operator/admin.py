@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from config.money import STARS
+from config.plain_text import plain
 from config.texts import Texts
 from config.version import VERSION
 from daemon.screens import account, limits
@@ -373,7 +374,7 @@ def _account(t: Texts, account: AccountInfo, now: int) -> str:
 
 def chat(source: SourceInfo | None, chat_id: int) -> str:
     """A chat by title, or else by id."""
-    title = (source.title or source.username) if source else None
+    title = (plain(source.title) or source.username) if source else None
     return f"<b>{escape(title)}</b>" if title else f"<code>{chat_id}</code>"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from zoneinfo import ZoneInfo
 
+from config.plain_text import plain
 from config.plans import Plans
 from config.texts import LANGUAGES, Texts
 from config.units import DAY_S
@@ -159,7 +160,7 @@ def _back(t: Texts, user_id: int) -> Button:
 
 def _person(t: Texts, shown: Card) -> Iterator[str]:
     user = shown.user
-    yield f"👤 <b>{escape(user.first_name) or '—'}</b>" + (f" @{escape(user.username)}" if user.username else "")
+    yield f"👤 <b>{escape(plain(user.first_name)) or '—'}</b>" + (f" @{escape(user.username)}" if user.username else "")
     yield f"<code>{user.id}</code> · {LANGUAGES[user.language].name}"
     yield t.gettext("Customer since {date}", date=t.date(user.created_at, shown.timezone))
     marks = (

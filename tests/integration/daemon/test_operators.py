@@ -334,6 +334,17 @@ async def test_a_draft_takes_only_what_its_buttons_offer(handled: Handling) -> N
     assert found == replace(known, touched_at=found.touched_at if found else 0)
 
 
+async def test_no_name_turns_what_admins_read(handled: Handling) -> None:
+    users.seen(7, "Ana\u202e\n\u2066Boss", None, "en", now())
+    sources.remember(1_234_567, None, "Films\u202e\nof all", protected=False, now=now())
+    said = [
+        await handled.say(ADMIN, text) for text in ("/user 7", "/ban 7", "/unban 7", "/stats 7", "/allow t.me/c/1/1")
+    ]
+    for (screen,) in said[:-1]:
+        assert "Ana Boss" in screen.text and not {"\u202e", "\u2066"} & set(screen.text)
+    assert "<b>Films of all</b>" in said[-1][0].text
+
+
 async def test_a_text_to_a_customer_is_as_long_as_telegram_counts_it(handled: Handling) -> None:
     known(7)
     assert await handled.say(ADMIN, "/say 7 " + "🎬" * 1751) == [customers.too_long(T, conversations.LONGEST)]
