@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyrogram import Client, raw
 from pyrogram.errors import BadRequest, ChargeAlreadyRefunded, RPCError
@@ -147,7 +147,8 @@ class Stars:
             payload=payment.invoice_payload if isinstance(payment.invoice_payload, str) else "",
             period=None,
         )
-        await self._settle(fact_of(transaction, int(until.timestamp()) if until else None, "update"), now)
+        fact = fact_of(transaction, int(until.timestamp()) if until else None, "update")
+        await self._settle(replace(fact, currency=payment.currency), now)
 
     async def refunded(self, charge_id: str, amount: int, at: int, now: int) -> None:
         """Record Stars that went back to a customer, no matter who refunded them.
@@ -243,7 +244,10 @@ class Stars:
 
     async def _record(self, transaction: StarsTransaction, now: int) -> None:
         if transaction.refund:
-            await self.refunded(transaction.charge_id, transaction.amount, transaction.at, now)
+            # Telegram may leave the payload out; without it, a refund of what is not known here is nobody's.
+            known = await self._database(payments.find, PROVIDER, transaction.charge_id)
+            if transaction.payload or known is not None:
+                await self.refunded(transaction.charge_id, transaction.amount, transaction.at, now)
         else:
             # A restored database may be older than the order.
             await self._database(
@@ -436,10 +440,9 @@ def transaction_of(listed: raw.types.StarsTransaction) -> StarsTransaction | Non
     peer = listed.peer.peer if isinstance(listed.peer, raw.types.StarsTransactionPeer) else None
     amount = listed.amount.amount if isinstance(listed.amount, raw.types.StarsAmount) else 0
     moved = not (listed.pending or listed.failed)
-    if not isinstance(peer, raw.types.PeerUser) or not moved or not listed.bot_payload:
-        return None
     refund = bool(listed.refund)
-    if (amount < 0) is not refund:
+    is_a_purchase = refund or bool(listed.bot_payload)
+    if not isinstance(peer, raw.types.PeerUser) or not moved or not is_a_purchase or (amount < 0) is not refund:
         return None
     return StarsTransaction(
         charge_id=listed.id,
@@ -447,7 +450,7 @@ def transaction_of(listed: raw.types.StarsTransaction) -> StarsTransaction | Non
         amount=abs(amount),
         at=listed.date,
         refund=refund,
-        payload=_text(listed.bot_payload),
+        payload=_text(listed.bot_payload or b""),
         period=listed.subscription_period,
     )
 

@@ -127,8 +127,10 @@ def test_a_stars_transaction_becomes_a_fact() -> None:
     assert fact.period_end == 2_593_000
 
 
-def test_a_refunding_stars_transaction_is_a_refund() -> None:
-    transaction = stars.transaction_of(listed(refund=True, amount=raw.types.StarsAmount(amount=-500, nanos=0)))
+@pytest.mark.parametrize("payload", [b"public", None])
+def test_a_refunding_stars_transaction_is_a_refund(payload: bytes | None) -> None:
+    back = raw.types.StarsAmount(amount=-500, nanos=0)
+    transaction = stars.transaction_of(listed(refund=True, amount=back, bot_payload=payload))
     assert transaction is not None and transaction.refund and transaction.amount == 500
 
 

@@ -279,6 +279,54 @@ async def test_what_a_clock_ahead_has_written_hides_no_charge(
     assert kept == {"first": min(first, NOW - stars_cursor.SKEW_S), "last": NOW}
 
 
+@pytest.mark.parametrize(("known", "booked"), [("stx-9", ["stx-9"]), ("another", [])])
+async def test_a_listed_refund_needs_no_payload_of_what_is_known(
+    known: str, booked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telegram may leave out what the invoice was for. Stars that went back for something else are none of ours."""
+    back = raw.types.StarsTransaction(
+        id="stx-9",
+        amount=raw.types.StarsAmount(amount=-500, nanos=0),
+        date=NOW - 60,
+        peer=raw.types.StarsTransactionPeer(peer=raw.types.PeerUser(user_id=7)),
+        refund=True,
+    )
+
+    async def listed(*_: object, **__: object) -> SimpleNamespace:
+        return SimpleNamespace(history=[back], next_offset="")
+
+    books = Calls(
+        {
+            notes.get: lambda _: {"first": 0, "last": NOW},
+            payments.find: lambda _, charge_id: PAYMENT if charge_id == known else None,
+        }
+    )
+    reader = seller(Bot(), books, monkeypatch)
+    monkeypatch.setattr(stars, "invoke", listed)
+    await reader.read_transactions(NOW)
+    applied = [each[1][0] for each in books.kept if each[0] is payments.apply]
+    assert [refund.payment_remote_id for refund in applied] == booked
+
+
+@pytest.mark.parametrize("currency", ["XTR", "USD"])
+async def test_a_payment_is_of_the_currency_that_it_says(currency: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[Fact] = []
+
+    def settle(fact: Fact, _now: int) -> SimpleNamespace:
+        settled.append(fact)
+        return SimpleNamespace(outcome="recorded")
+
+    told: Any = SimpleNamespace(
+        subscription_expiration_date=None,
+        telegram_payment_charge_id="stx-9",
+        total_amount=500,
+        currency=currency,
+        invoice_payload="order",
+    )
+    await seller(Bot(), Calls({payments.settle: settle}), monkeypatch).paid(7, told, NOW, NOW)
+    assert [(fact.amount, fact.currency) for fact in settled] == [(500, currency)]
+
+
 async def test_what_went_back_later_than_now_went_back_now(monkeypatch: pytest.MonkeyPatch) -> None:
     books = Books({})
     await seller(Bot(), books, monkeypatch).refunded("stx-1", 500, NOW + 600, NOW)
