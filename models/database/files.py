@@ -38,6 +38,15 @@ def faults(file: Path, limit: int) -> list[str]:
     return _ask(file, f"integrity_check({limit})") or _lost_references(file, limit)
 
 
+def holds_shop(file: Path) -> bool:
+    """Whether a migration has made a shop of it: a database that is empty, or of another program, is sound too."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM schema_migration").fetchone() is not None
+        except sqlite3.OperationalError:
+            return False
+
+
 def holds_session(file: Path) -> bool:
     """Whether the database holds the session of an account; one from before 1.1 holds none."""
     with contextlib.closing(sqlite3.connect(file)) as connection:

@@ -72,8 +72,10 @@ def named(name: str) -> Backup | None:
 
 def in_directory(directory: Path) -> list[Backup]:
     """The backups in *directory*, newest first."""
-    names = os.listdir(directory) if directory.is_dir() else ()
-    return among(names)
+    if not directory.is_dir():
+        return []
+    with os.scandir(directory) as entries:
+        return among(entry.name for entry in entries if entry.is_file())
 
 
 def among(names: Iterable[str]) -> list[Backup]:
@@ -98,7 +100,7 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
     settings.backups.mkdir(parents=True, exist_ok=True)
     with workshop(settings.backups) as place:
         packed = _pack(files.copy(settings.database_file, place / "copy.db"), settings)
-        found = integrity.examine(unpack(packed, place / "unpacked.db", settings.backup_passphrase))
+        found = examine(unpack(packed, place / "unpacked.db", settings.backup_passphrase))
         if found.faults:
             raise BackupUnsound(found.faults)
         target = settings.backups / _name(now, before, bool(settings.backup_passphrase))
@@ -142,6 +144,14 @@ def unpack(packed: Path, target: Path, passphrase: str | None, *, unsealed: bool
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BackupUnsound([str(error)]) from error
     return target
+
+
+def examine(plain: Path) -> integrity.Report:
+    """Examine the database of a backup. A file that was cut off before its first byte holds none, and seems sound."""
+    found = integrity.examine(plain)
+    if not found.faults and not files.holds_shop(plain):
+        return integrity.Report(["there is no shop in it"])
+    return found
 
 
 def kept(backups: Collection[Backup], timezone: tzinfo, now: int) -> set[Backup]:

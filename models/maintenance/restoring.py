@@ -25,7 +25,7 @@ from models.database import files
 from models.errors import BackupUnsound
 from models.event_kinds import AlertReason
 from models.jobs import queue
-from models.maintenance import backups, bundles, health, integrity
+from models.maintenance import backups, bundles, health
 from models.money import stars_cursor
 from models.promotion import broadcasts, codes
 from models.setup import opening
@@ -185,7 +185,7 @@ def discard(file: Path) -> None:
 def _unpack(packed: Path, file: Path, passphrase: str | None, *, unsealed: bool) -> None:
     """Unpack a backup, and examine what comes out."""
     backups.unpack(packed, file, passphrase, unsealed=unsealed)
-    found = integrity.examine(file)
+    found = backups.examine(file)
     if found.faults:
         raise BackupUnsound(found.faults)
 

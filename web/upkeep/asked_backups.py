@@ -5,7 +5,7 @@ import logging
 from config.settings import Settings
 from models.errors import BackupUnsound
 from models.event_kinds import IncidentKey
-from models.maintenance import backup_requests, backups, integrity
+from models.maintenance import backup_requests, backups
 from models.maintenance.backup_requests import Verified
 from web.upkeep import backup_job
 
@@ -32,7 +32,7 @@ def _faults(settings: Settings, name: str) -> list[str]:
         with backups.workshop(settings.backups) as place:
             packed = settings.backups / name
             plain = backups.unpack(packed, place / "peaje.db", settings.backup_passphrase, unsealed=True)
-            return integrity.examine(plain).faults
+            return backups.examine(plain).faults
     except BackupUnsound as error:
         return list(error.faults)
     except backup_job.FAILURES as error:

@@ -254,6 +254,40 @@ def test_the_latest_goes_on_behind_files_that_were_cut_off(data: Path, environ: 
     assert f"Restored {older.name}" in said
 
 
+def test_what_holds_no_shop_does_not_take_its_place(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    """A file that was cut off at its beginning, and what is a sound database of nobody or of another program."""
+    now, nobodys, newer = int(time.time()), tmp_path / "nobodys.db", []
+    good = backups.make(load(environ, dotenv=None), now - 3600).file
+    with closing(sqlite3.connect(nobodys)) as connection:
+        connection.execute("CREATE TABLE users (user_id INTEGER)")
+    for age, content in enumerate((b"", gzip.compress(b""), gzip.compress(nobodys.read_bytes())), 60):
+        newer.append(good.with_name(f"peaje-{datetime.fromtimestamp(now - age, UTC):%Y%m%dT%H%M%SZ}.db.gz"))
+        newer[-1].write_bytes(content)
+        code, said = manage(environ, "restore", newer[-1].name)
+        assert code == 1
+        assert "nothing was changed: " in said and "there is no shop in it" in said
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert [file.name for file in newer if f"{file.name} is not good" not in said] == []
+    assert f"Restored {good.name}" in said
+    assert ask(data / "peaje.db", NAMES) == ["Ana"]
+
+
+def test_the_latest_is_a_file(data: Path, environ: dict[str, str]) -> None:
+    now = int(time.time())
+    settings = load(environ, dotenv=None)
+    good = backups.make(settings, now - 3600).file
+    good.with_name(f"peaje-{datetime.fromtimestamp(now - 60, UTC):%Y%m%dT%H%M%SZ}.db.gz").mkdir()
+    good.with_name(f"peaje-{datetime.fromtimestamp(now - 61, UTC):%Y%m%dT%H%M%SZ}.db.gz").symlink_to("nowhere")
+
+    code, said = manage(environ, "restore", "latest")
+
+    assert code == 0, said
+    assert f"Restored {good.name}" in said
+
+
 def test_no_stranger_can_hand_over_a_database(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
     # Given a sealed backup, and a newer one that somebody without the passphrase has put beside it
     sealed = environ | {"BACKUP_PASSPHRASE": "open sesame"}
