@@ -853,6 +853,9 @@ def _kept_secret(db_path: Path, reader: _Reader) -> str:
     except secret_key.KeyEmpty:
         reader.fault("DB_PATH", Message("holds an empty secret_key: put the key of a backup there, or delete the file"))
         return ""
+    except UnicodeDecodeError as error:
+        reader.fault("DB_PATH", _unreadable(str(db_path / secret_key.FILE), error))
+        return ""
     except OSError as error:
         reader.fault("DB_PATH", unwritable(Path(error.filename or db_path), error))
         return ""

@@ -290,6 +290,12 @@ def test_the_secret_key_is_made_once_and_kept_from_others(environ: dict[str, str
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["secret_key"]
 
 
+def test_a_secret_key_that_is_no_text_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret_key").write_bytes(b"\xff\xfe\x80")
+    assert faults(environ) == [f"DB_PATH names a file that cannot be read: {tmp_path}/data/secret_key (not UTF-8 text)"]
+
+
 def test_an_empty_secret_key_signs_nothing(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "secret_key").write_text("\n")
