@@ -132,10 +132,8 @@ async def _bot(settings: Settings, t: Texts) -> AsyncIterator[Finding]:
         yield fail("bot", refusals.said(error, refusals.OF_BOT, t))
     except (OSError, AuthKeyNotFound) as error:
         yield fail("Telegram", refusals.unreachable(error, t))
-    except KeyError:  # what the library raises for an answer that it cannot read
-        yield fail(
-            "Telegram", t.gettext("something else answers at its address: is a proxy in between that reads along?")
-        )
+    except KeyError:
+        yield fail("Telegram", refusals.stranger(t))
     finally:
         await close(bot)
 
@@ -162,6 +160,8 @@ async def _account(settings: Settings, at_hand: AtHand, t: Texts) -> Finding:
         return fail("account", refusals.OF_SESSION[""].said_in(t))
     except OSError as error:
         return fail("account", refusals.unreachable(error, t))
+    except KeyError:
+        return fail("account", refusals.stranger(t))
     finally:
         await close(account)
 

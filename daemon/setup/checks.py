@@ -93,3 +93,5 @@ async def _asked(client: Client, ask: Callable[[Client], Awaitable[Found]], t: T
         return Found(refusals.said(error, _REASONS, t))
     except (OSError, AuthKeyNotFound) as error:
         return Found(f"Telegram {refusals.unreachable(error, t)}")
+    except KeyError:
+        return Found(f"Telegram: {refusals.stranger(t)}")

@@ -80,6 +80,8 @@ async def log_in(application: Application, dialogue: Dialogue) -> Login:
         raise LoginFailed(refusals.said(error, refusals.OF_LOGIN, dialogue.texts)) from error
     except (OSError, AuthKeyNotFound) as error:
         raise LoginFailed(f"Telegram {refusals.unreachable(error, dialogue.texts)}") from error
+    except KeyError as error:
+        raise LoginFailed(f"Telegram: {refusals.stranger(dialogue.texts)}") from error
 
 
 async def close(client: Client) -> None:

@@ -47,6 +47,11 @@ def said(error: RPCError, reasons: Mapping[str, Message], t: Texts) -> str:
     return f"{reason} ({error.ID})"
 
 
+def stranger(t: Texts) -> str:
+    """What answers is not Telegram. The library raises :class:`KeyError` for what it cannot read."""
+    return t.gettext("something else answers at its address: is a proxy in between that reads along?")
+
+
 def unreachable(error: Exception, t: Texts) -> str:
     """Why Telegram does not answer at all."""
     return t.gettext(

@@ -217,7 +217,14 @@ def test_doctor_tells_of_a_database_that_is_none(environ: dict[str, str]) -> Non
         assert "Traceback" not in said
 
 
-def test_doctor_says_when_a_stranger_answers_as_telegram(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "said_so"),
+    [
+        ("doctor", "FAIL  Telegram: something else answers at its address"),
+        ("session", "Error: Telegram: something else"),
+    ],
+)
+def test_it_is_told_that_a_stranger_answers_as_telegram(environ: dict[str, str], command: str, said_so: str) -> None:
     class Portal(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             while self.request.recv(4096):
@@ -226,11 +233,11 @@ def test_doctor_says_when_a_stranger_answers_as_telegram(environ: dict[str, str]
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Portal) as portal:
         portal.daemon_threads = True
         threading.Thread(target=portal.serve_forever, daemon=True).start()
-        code, said = run(environ | {"TELEGRAM_ENDPOINT": f"127.0.0.1:{portal.server_address[1]}"}, "doctor")
+        code, said = run(environ | {"TELEGRAM_ENDPOINT": f"127.0.0.1:{portal.server_address[1]}"}, command)
         portal.shutdown()
 
     assert code == 1
-    assert "FAIL  Telegram: something else answers at its address" in said
+    assert said_so in said
     assert "Traceback" not in said
 
 
