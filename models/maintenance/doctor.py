@@ -111,7 +111,11 @@ def _backups(settings: Settings, now: int, t: Texts) -> Finding:
     newest = backups.newest(backups.in_directory(settings.backups), now)
     if newest is None:
         return ok("backups", t.gettext("none yet: upkeep makes one a few seconds after the start"))
-    age, file = t.duration(now - newest.at), settings.backups / newest.name
+    file = settings.backups / newest.name
+    if newest.at > now:
+        ahead = t.gettext("all are dated in the future, a clock was wrong; the newest: {file}", file=file)
+        return warn("backups", ahead)
+    age = t.duration(now - newest.at)
     said = t.gettext("the newest was made {age} ago: {file}", age=age, file=file)
     if now - newest.at >= 2 * settings.backup_hours * HOUR_S:
         advice = t.gettext("Is upkeep running? `python manage.py logs --program upkeep` says more")

@@ -106,6 +106,14 @@ def test_a_backup_that_is_long_ago_is_told(settings: Settings, hours: int, grade
     assert backups.in_directory(daily.backups)[0].name in found[1]
 
 
+def test_a_backup_from_the_future_is_no_recent_one(settings: Settings) -> None:
+    settings.backups.mkdir()
+    (settings.backups / backups._name(int(time.time()) + DAY_S, None, False)).touch()
+    grade, text = findings(settings)["backups"]
+    assert grade is Grade.WARN
+    assert text.startswith("all are dated in the future")
+
+
 @pytest.mark.parametrize(
     ("ago", "grade"),
     [(doctor.BEAT_STALE_S - 5, Grade.OK), (doctor.BEAT_STALE_S + 1, Grade.FAIL), (-365 * DAY_S, Grade.FAIL)],
