@@ -247,6 +247,7 @@ def test_two_visitors_do_not_see_each_others_customer(visit: Visit, demo: Demo, 
         other = Visit(driver).take_over()
         assert other.one("#customer-who").get_attribute("textContent") != visit.one("#customer-who").text
         other.shows("under")
+        other.until(lambda: "daemon" in other.one("#health").text, "the programs")
         foreign = visit.shelf("photo").partition("://")[2]
         visit.until(lambda: visit.count("img") >= 1, "a photo")
         own = other.shelf("film1").partition("://")[2]

@@ -241,10 +241,14 @@ class Show:
         await (await self._phone(visitor, asked["phone"])).pay(str(asked["form"]))
 
     async def _do_tour(self, visitor: Visitor, asked: Value) -> None:
-        visitor.stop_tour()
         visitor.toured = True
+        visitor.tours_asked += 1
+        mine = visitor.tours_asked
+        await visitor.end_tour()
         if asked["play"]:
             customer = await self.visitors.customer(visitor, self.running.sandbox)
+            if visitor.tours_asked != mine:
+                return  # stopped, or asked again, while the customer logged in
             tour = Tour(self, visitor, customer)
             visitor.tour = asyncio.create_task(tour.play(), name="tour")
         else:

@@ -7,10 +7,9 @@ import re
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from typing import Any
-
-import requests
 
 from config.log_reader import Entry, Log, Wanted, say
 from config.texts import translator
@@ -70,11 +69,9 @@ class Underneath:
                 self._rows.rest()
                 self._calls.rest()
                 continue
-            with contextlib.suppress(sqlite3.Error, requests.RequestException):
-                rows = await asyncio.to_thread(self._rows.changes)
-                calls = await asyncio.to_thread(self._calls.new)
-                for visitor in watching:
-                    self._tell(visitor, rows, calls, entries)
+            rows, calls = await read(self._rows.changes), await read(self._calls.new)
+            for visitor in watching:
+                self._tell(visitor, rows, calls, entries)
             if look % STANDS_EVERY == 0:
                 parts = await self._stands()
                 await self._tell_code()
@@ -105,6 +102,14 @@ class Underneath:
         entries = [each for each in entries if each["user"] not in hidden]
         if shown or calls or entries:
             visitor.tell({"type": "under", "rows": shown, "calls": calls, "log": entries})
+
+
+async def read(look: Callable[[], list[Value]]) -> list[Value]:
+    """What *look* finds that is new; nothing where it cannot be read now: what else is new is told all the same."""
+    try:
+        return await asyncio.to_thread(look)
+    except (sqlite3.Error, OSError, HTTPException):
+        return []
 
 
 class Rows:

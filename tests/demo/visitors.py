@@ -16,6 +16,7 @@ from tests.sandbox_process import Sandbox
 NAMES = ("Mateo", "Noah", "Emma", "Hugo", "Olivia", "Lucas", "Amelia", "Leo", "Carla", "Ethan", "Mia", "Pablo")
 MOST = 12
 """Customers who are logged in at a time; who was away longest is logged off."""
+CANCEL_AGAIN_S = 0.2
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Visitor:
     person: dict[str, Any] = field(default_factory=dict)
     tour: "asyncio.Task[None] | None" = None
     toured: bool = False
+    tours_asked: int = 0
     watches: bool = False
     seen_at: float = 0.0
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -39,12 +41,15 @@ class Visitor:
         for stream in list(self.streams):
             stream.put(event)
 
-    def stop_tour(self) -> bool:
-        """End the tour; whether one was playing."""
-        if self.tour is None or self.tour.done():
-            return False
-        self.tour.cancel()
-        return True
+    async def end_tour(self) -> None:
+        """End the tour, and wait until it has ended: nothing of it is told afterwards.
+
+        It is asked more than once. A cancellation is lost where what was waited for comes in the same moment
+        (``asyncio.wait_for``, until Python 3.12).
+        """
+        while self.tour is not None and not self.tour.done():
+            self.tour.cancel()
+            await asyncio.wait([self.tour], timeout=CANCEL_AGAIN_S)
 
 
 class Visitors:
@@ -96,7 +101,7 @@ class Visitors:
             await self._log_off(each)
 
     async def _log_off(self, visitor: Visitor) -> None:
-        visitor.stop_tour()
+        await visitor.end_tour()
         if visitor.customer is not None:
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await visitor.customer.stop()
