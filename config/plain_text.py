@@ -20,6 +20,11 @@ def unmarked(text: str) -> str:
     return _MARKS.sub("", text)
 
 
-def units(text: str) -> int:
+def utf16_length(text: str) -> int:
     """The length of *text* as Telegram counts it, in UTF-16 units: an emoji is two or more."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def utf16_head(text: str, longest: int) -> str:
+    """The beginning of *text*, of at most *longest* UTF-16 units; no character of two is cut in half."""
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * longest].decode("utf-16-le", "ignore")

@@ -363,16 +363,14 @@ def secret_values(settings: Settings) -> list[str]:
 
 
 def _application(reader: _Reader) -> dict[str, Any]:
-    api_id = reader.integer(
-        "TELEGRAM_API_ID",
-        low=1,
-        required=Message("https://my.telegram.org shows it under 'API development tools'"),
-    )
-    if api_id is not None and api_id > LARGEST_API_ID:
-        shown = Message("what stands there")
-        reader.fault("TELEGRAM_API_ID", _expected_integer(shown, 1, LARGEST_API_ID))
     return {
-        "telegram_api_id": api_id or 0,
+        "telegram_api_id": reader.integer(
+            "TELEGRAM_API_ID",
+            low=1,
+            high=LARGEST_API_ID,
+            required=Message("https://my.telegram.org shows it under 'API development tools'"),
+        )
+        or 0,
         "telegram_api_hash": reader.text("TELEGRAM_API_HASH", required=Message("it is shown beside TELEGRAM_API_ID"))
         or "",
         "telegram_endpoint": reader.parsed("TELEGRAM_ENDPOINT", _endpoint),
@@ -783,21 +781,28 @@ def _chats(text: str) -> frozenset[str]:
 
 
 def _url(text: str) -> str:
+    if not text.lower().startswith(("http://", "https://")):
+        raise ValueError(Message("must be an address that begins with https://, not {text!r}", text=text))
     try:
         parts = urlsplit(text)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_address = bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is none, brackets that are not closed
         is_address = False
     if not is_address or " " in text or not text.isprintable():  # Telegram refuses a whole message for such a button
-        raise ValueError(Message("must be an address that begins with https://, not {text!r}", text=text))
+        raise _unopenable(text)
     return text.rstrip("/")
 
 
 def _public_url(text: str) -> str:
     """An address for a button: Telegram takes none of the machine itself, and refuses the message with it."""
-    if "." not in (urlsplit(_url(text)).hostname or ""):
-        raise ValueError(Message("must be an address that begins with https://, not {text!r}", text=text))
-    return _url(text)
+    address = _url(text)
+    if "." not in (urlsplit(address).hostname or ""):
+        raise _unopenable(text)
+    return address
+
+
+def _unopenable(text: str) -> ValueError:
+    return ValueError(Message("must be an address that everybody can open, not {text!r}", text=text))
 
 
 def _private_url(text: str) -> str:

@@ -33,7 +33,7 @@ from models.money.access import GRACE_S
 from models.money.orders import OrderInfo, Verdict
 from models.money.payments import Fact, PaymentInfo, RefundFact
 from models.money.provider_requests import RequestInfo, RequestKind
-from models.money.providers import Provider
+from models.money.providers import SKEW_S, Provider
 from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers import admission
 
@@ -399,11 +399,7 @@ def report_missing(listed: Collection[str], oldest: int, now: int) -> None:
     An empty list proves nothing, and Telegram may not list a payment of the last minutes yet.
     """
     for payment in payments.since(PROVIDER, oldest) if listed else ():
-        if (
-            payment.completed_at is None
-            or payment.completed_at > now - stars_cursor.SKEW_S
-            or payment.remote_id in listed
-        ):
+        if payment.completed_at is None or payment.completed_at > now - SKEW_S or payment.remote_id in listed:
             continue
         logger.error("payment.unlisted", extra={"payment": payment.id})
         detail = {

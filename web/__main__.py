@@ -87,8 +87,9 @@ class Server(BaseApplication):
 
     def _options(self) -> dict[str, Any]:
         address = self._settings.web_address
+        host = f"[{address}]" if ":" in address else address
         return {
-            "bind": f"{f'[{address}]' if ':' in address else address}:{self._settings.port}",
+            "bind": f"{host}:{self._settings.port}",
             "worker_class": BufferingWorker,
             "workers": 1,
             "threads": 4,

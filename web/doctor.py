@@ -126,7 +126,9 @@ def _webhook(shop: Shop, t: Texts, running: bool) -> Finding:
     try:
         with shop.paypal.within(PATIENCE_S):
             registered = shop.paypal.webhooks()
-        found = next((one for one in registered if one.get("id") == expected or one.get("url") == url), None)
+        known = [one for one in registered if expected is not None and one.get("id") == expected]
+        known += [one for one in registered if one.get("url") == url]
+        found = next(iter(known), None)
         names = registration.events_of(found or {})
     except PayPalError as error:
         return fail("webhook", t.gettext("not known: {error}", error=error))

@@ -7,10 +7,11 @@ from typing import Any
 from pyrogram import Client, raw
 from pyrogram.types import Message
 
+from config.plain_text import utf16_length
 from daemon.telegram.rpc import invoke
 from daemon.telegram.screen import Keyboard
 from daemon.telegram.sender import markup
-from daemon.transfer.media.captions import MAX_CAPTION, MAX_TEXT, utf16_length
+from daemon.transfer.media.captions import MAX_CAPTION, MAX_TEXT
 from daemon.transfer.media.stored_files import StoredFile
 from models.promotion.broadcasts import BroadcastInfo, Content
 

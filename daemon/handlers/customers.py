@@ -6,7 +6,7 @@ from functools import wraps
 
 from pyrogram.types import Message
 
-from config.plain_text import plain, units
+from config.plain_text import plain, utf16_length
 from config.units import DAY_S
 from daemon.context import Context
 from daemon.handlers import admin, start
@@ -182,7 +182,7 @@ async def say(context: Context, words: list[str]) -> Screen | None:
     if known is None:
         return answers.unknown_user(context.t, words[0])
     text = " ".join(words[1:])
-    if units(text) > conversations.LONGEST:
+    if utf16_length(text) > conversations.LONGEST:
         return customers.too_long(context.t, conversations.LONGEST)
     return await _say(context, known, text)
 
@@ -226,7 +226,7 @@ async def _take(context: Context, relay: RelayInfo, text: str) -> None:
     known = await context.deps.database(users.get, relay.about)
     if not text.strip() or known is None:
         await context.say(customers.nothing_to_say(context.t))
-    elif units(text) > conversations.LONGEST:
+    elif utf16_length(text) > conversations.LONGEST:
         await context.say(customers.too_long(context.t, conversations.LONGEST))
     elif relay.purpose is Purpose.NOTE and context.may(Act.NOTE):
         await context.deps.database(acts.note, context.actor, known.id, plain(text), context.now)

@@ -26,6 +26,7 @@ from pyrogram.errors import (
     UserIsBlocked,
 )
 
+from config.plain_text import utf16_head, utf16_length
 from config.units import KIB, MIB
 from daemon.database import Database
 from daemon.telegram.bucket import TokenBucket
@@ -262,11 +263,10 @@ def _that_fits(text: str, entities: Iterable[Any]) -> dict[str, object]:
     """A text with its entities, and an ellipsis in the place of what Telegram would not take: it quotes what people
     wrote, and part of an answer says more than none.
     """
-    units = text.encode("utf-16-le")
-    if len(units) <= 2 * LONGEST_TEXT:
+    if utf16_length(text) <= LONGEST_TEXT:
         return {"message": text, "entities": list(entities) or None}
-    kept = units[: 2 * (LONGEST_TEXT - 1)].decode("utf-16-le", "ignore").rstrip()
-    end = len(kept.encode("utf-16-le")) // 2
+    kept = utf16_head(text, LONGEST_TEXT - 1).rstrip()
+    end = utf16_length(kept)
     styled = [each for each in entities if each.offset < end]
     for each in styled:
         each.length = min(each.length, end - each.offset)

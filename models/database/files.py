@@ -40,20 +40,12 @@ def faults(file: Path, limit: int) -> list[str]:
 
 def holds_shop(file: Path) -> bool:
     """Whether a migration has made a shop of it: a database that is empty, or of another program, is sound too."""
-    with contextlib.closing(sqlite3.connect(file)) as connection:
-        try:
-            return connection.execute("SELECT 1 FROM schema_migration").fetchone() is not None
-        except sqlite3.OperationalError:
-            return False
+    return _has_row(file, "schema_migration")
 
 
 def holds_session(file: Path) -> bool:
     """Whether the database holds the session of an account; one from before 1.1 holds none."""
-    with contextlib.closing(sqlite3.connect(file)) as connection:
-        try:
-            return connection.execute("SELECT 1 FROM account WHERE session IS NOT NULL").fetchone() is not None
-        except sqlite3.OperationalError:
-            return False
+    return _has_row(file, "account WHERE session IS NOT NULL")
 
 
 def close_log(file: Path) -> None:
@@ -69,6 +61,15 @@ def close_log(file: Path) -> None:
             raise DatabaseInUse(f"{file} is still open in a program: stop all of them first") from error
     except sqlite3.DatabaseError:
         return
+
+
+def _has_row(file: Path, where: str) -> bool:
+    """Whether a table has a row; it may lack the table, or one of its columns."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        try:
+            return connection.execute(f"SELECT 1 FROM {where}").fetchone() is not None
+        except sqlite3.OperationalError:
+            return False
 
 
 def _ask(file: Path, check: str) -> list[str]:

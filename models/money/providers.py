@@ -13,6 +13,9 @@ from config import money
 from config.plans import Article
 from config.units import DAY_S, HOUR_S
 
+SKEW_S = 600
+"""Seconds by which a provider's clock and ours may differ."""
+
 
 class Provider(StrEnum):
     """Who takes the money, by the name that rows hold."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from models.money.providers import SKEW_S
+
 NOTE = "stars_seen"
-SKEW_S = 600
-"""Seconds by which Telegram's clock and ours may differ."""
 
 
 def beginning(at: int) -> dict[str, int]:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyrogram import raw
 
-from daemon.transfer.media.captions import pieces, split, utf16_length
+from config.plain_text import utf16_length
+from daemon.transfer.media.captions import pieces, split
 
 
 def bold(offset: int, length: int) -> raw.types.MessageEntityBold:

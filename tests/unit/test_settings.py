@@ -223,7 +223,7 @@ def test_the_mark_that_windows_begins_a_file_with_is_no_part(environ: dict[str, 
 def test_an_address_that_nobody_can_open_is_refused(environ: dict[str, str], name: str, address: str) -> None:
     (fault,) = faults(environ | {name: address})
 
-    assert fault == f"{name} must be an address that begins with https://, not {address!r}"
+    assert fault == f"{name} must be an address that everybody can open, not {address!r}"
 
 
 def test_a_button_leads_to_no_address_of_the_machine_itself(environ: dict[str, str]) -> None:

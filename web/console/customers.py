@@ -10,7 +10,7 @@ from flask import Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
-from config.plain_text import plain, units
+from config.plain_text import plain, utf16_length
 from config.texts import Texts, offered
 from config.units import DAY_S
 from models import acts, conversations, customer_notes, users
@@ -140,7 +140,7 @@ def message(user_id: int) -> BaseResponse:
     """Tell the customer something, once for each form; the answer comes into the visitor's chat."""
     found, shown = guard.visitor(), _customer(user_id)
     text = plain(request.form.get("text", ""))
-    if not 0 < units(text) <= conversations.LONGEST:
+    if not 0 < utf16_length(text) <= conversations.LONGEST:
         return _unwritten(user_id, conversations.LONGEST)
     written = sha256(text.encode()).hexdigest()[:16]  # who goes back and writes something else means that too
     source = f"console:{found.actor.id}:{user_id}:{request.form.get('asked', '')[:32]}:{written}"

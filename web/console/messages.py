@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Response, abort, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from config.plain_text import units
+from config.plain_text import utf16_length
 from config.texts import Texts, offered
 from models import acts
 from models.promotion import broadcasts, codes, hours, recipients, segments
@@ -65,7 +65,7 @@ def write() -> BaseResponse:
     found, t, known = guard.visitor(), guard.visitor().t, _begun()
     text = request.form.get("text", "").replace("\r\n", "\n").strip()
     longest = LONGEST_CAPTION if known.media else LONGEST
-    if units(text) > longest:
+    if utf16_length(text) > longest:
         return _page(known, text, t.gettext("That is too long: {most} characters at most.", most=longest))
     segment, at = _segment(request.form.get("segment", ""), known), request.form.get("at", "")
     if segment is None or not (at == "" or (at.isascii() and at.isdecimal() and len(at) < 12)):

@@ -13,8 +13,9 @@ from models.maintenance import health
 from models.money import orders, payments
 from models.money.orders import OrderInfo
 from models.money.payments import Change, DisputeFact
+from web.paypal import unreadable
 from web.paypal.client import FORBIDDEN, NOT_FOUND, Refused, Unreadable, readable, text
-from web.paypal.parsing import PROVIDER, digest, orders_named, outcome_code, parse_dispute, rfc3339
+from web.paypal.parsing import PROVIDER, orders_named, outcome_code, parse_dispute, rfc3339
 from web.paypal.shop import Shop
 
 logger = logging.getLogger(__name__)
@@ -122,11 +123,9 @@ def _id_of(short: Mapping[str, Any]) -> str:
 
 def _set_apart(short: object, error: Exception, now: int) -> None:
     """Tell the admins, once, of a dispute that cannot be read; the others are compared all the same."""
-    known = short if isinstance(short, dict) else {}
-    name = str(known.get("dispute_id") or digest(short))
+    name = unreadable.name_of(short, "dispute_id")
     logger.error("dispute.failed", extra={"dispute": name, "cause": str(error)})
-    detail = {"provider": PROVIDER, "dispute": name, "why": str(error)}
-    outbox.alert(AlertReason.DISPUTE_UNREADABLE, detail, now, key=f"unreadable:{PROVIDER}:dispute:{name}")
+    unreadable.set_apart("dispute", name, now, why=str(error))
 
 
 def _start(now: int) -> int:

@@ -14,6 +14,7 @@ from models.money import orders, payments, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import PaymentInfo, RefundFact
 from models.money.seller import Result
+from web.paypal import unreadable
 from web.paypal.client import FORBIDDEN, NOT_FOUND, PayPalError, Refused, Unreadable, minor, readable, text
 from web.paypal.parsing import (
     PROVIDER,
@@ -163,9 +164,7 @@ def _isolated(row: Row, failed: list[str], now: int) -> Iterator[None]:
 
 
 def _set_apart(row: Row, name: str, now: int) -> None:
-    detail = {"provider": PROVIDER, "transaction": name, "code": row.get("transaction_event_code")}
-    key = f"unreadable:{PROVIDER}:transaction:{name}"
-    outbox.alert(AlertReason.TRANSACTION_UNREADABLE, detail, now, key=key)
+    unreadable.set_apart("transaction", name, now, code=row.get("transaction_event_code"))
 
 
 def _refund(shop: Shop, payment: PaymentInfo, row: Row, now: int) -> RefundFact | None:

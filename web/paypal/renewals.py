@@ -8,22 +8,20 @@ from typing import Any
 
 from config.texts import DEFAULT_LANGUAGE, Texts
 from config.units import DAY_S
-from models import notes, outbox
+from models import notes
 from models.catalogue import Catalogue
-from models.event_kinds import AlertReason
 from models.money import orders, subscriptions
 from models.money.orders import OrderInfo
 from models.money.payments import Fact, PaymentState
 from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import News, SubscriptionInfo
-from web.paypal import branding
+from web.paypal import branding, unreadable
 from web.paypal.checkout import CANCEL_PATH, SUCCESS_PATH
 from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, Unreadable, money, readable, text
 from web.paypal.parsing import (
     PROVIDER,
     SUBSCRIPTION_STATES,
     approve_url,
-    digest,
     extend_newest,
     failure_of,
     identifier,
@@ -120,11 +118,9 @@ class Renewals:
             with readable("a payment of a subscription"):
                 return parse_sale(self._with_status(sale), order, known, now)
         except (Refused, Unreadable) as error:
-            name = digest(sale) if not isinstance(sale, dict) else str(sale.get("id") or digest(sale))
+            name = unreadable.name_of(sale, "id")
             logger.error("sale.unread", extra={"subscription": known.id, "sale": name, "cause": str(error)})
-            detail = {"provider": PROVIDER, "transaction": name, "why": str(error)}
-            key = f"unreadable:{PROVIDER}:transaction:{name}"
-            outbox.alert(AlertReason.TRANSACTION_UNREADABLE, detail, now, key=key)
+            unreadable.set_apart("transaction", name, now, why=str(error))
             return None
 
     def _with_status(self, sale: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
+from config.plain_text import utf16_head, utf16_length
+
 MAX_CAPTION = 1024
 MAX_TEXT = 4096
 
@@ -38,14 +40,8 @@ def pieces(text: str, entities: Sequence[Any], first: int = MAX_TEXT) -> list[St
     return found
 
 
-def utf16_length(text: str) -> int:
-    """The length as Telegram counts it."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
 def _cut(text: str, longest: int) -> str:
-    encoded = text.encode("utf-16-le", "surrogatepass")[: 2 * longest]
-    head = encoded.decode("utf-16-le", "ignore")  # drops half a surrogate pair at the end
+    head = utf16_head(text, longest)
     nearest = len(head) * 3 // 4
     for border in ("\n", " "):
         at = head.rfind(border, nearest)

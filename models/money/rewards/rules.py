@@ -19,9 +19,7 @@ from itertools import groupby
 from config.plans import Referral as Terms
 from config.units import DAY_S
 from models.money.fold import Disputed, Grant, Refunded, is_refunded
-
-SKEW_S = 600
-"""Seconds by which our clock, which dates a referral, and the provider's, which dates a payment, may differ."""
+from models.money.providers import SKEW_S
 
 A_MONTH = 10
 """How many rewards of one referrer may begin in a month."""
@@ -87,6 +85,7 @@ class Brought:
     @property
     def counting(self) -> list[Paid]:
         """The payments that count by their kind, moment and amount, in order of time."""
+        # A provider dates a payment, and our clock the referral.
         if any(paid.at < self.at - SKEW_S for paid in self.payments):
             return []
         minimum = self.terms.minimum
