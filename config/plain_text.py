@@ -1,4 +1,4 @@
-"""What people typed, made safe to show to others, and without what they did not type."""
+"""What people typed: made safe to show to others, without what they did not type, and counted as Telegram counts."""
 
 import re
 
