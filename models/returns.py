@@ -23,10 +23,8 @@ _KNOWN_SINCE = """
 SELECT EXISTS (SELECT 1 FROM payment JOIN "user" AS buyer ON buyer.id = payment.user_id
                WHERE payment.id = ? AND buyer.erased_at IS NULL AND buyer.created_at <= payment.recorded_at)
 """
-_GAVE_SINCE = """
-SELECT MIN(:begins, COALESCE(MIN(at), :begins)) FROM payment_history WHERE payment_id = :id AND change = 'completed'
-"""
-"""When time began to be given, which is sooner by our clock where that is behind the provider's."""
+_KNOWN_AT = "SELECT MIN(at) FROM payment_history WHERE payment_id = ? AND change = 'completed'"
+"""Since when time is given, by our clock: sooner than it begins where that is behind the provider's."""
 _WANTED = "SELECT kind, chosen_at FROM job WHERE id = ?"
 _MISSING = f"SELECT kind, chosen_at, user_id FROM job WHERE batch_id = ? AND state <> '{JobState.DONE}'"
 
@@ -129,6 +127,7 @@ def _is_unused(payment: PaymentInfo, now: int) -> bool:
     if payment.purpose != "plan":
         return False
     begins_at = access.begins_at(user_id, payment.provider, payment.remote_id)
-    if begins_at == payment.effective_at:  # it gave from then on, or by our clock since we knew
-        (begins_at,) = execute(_GAVE_SINCE, {"begins": begins_at, "id": payment.id}).fetchone()
+    if begins_at is not None and begins_at == payment.effective_at:
+        (known_at,) = execute(_KNOWN_AT, (payment.id,)).fetchone()
+        begins_at = min(begins_at, known_at or begins_at)
     return begins_at is None or begins_at > now or not usage.has_any_since(user_id, begins_at)

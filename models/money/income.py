@@ -26,10 +26,11 @@ _SALES = """
 FROM payment LEFT JOIN "order" AS orders ON orders.id = payment.order_id
 WHERE payment.completed_at >= ? AND payment.completed_at < ? AND COALESCE(orders.purpose, '') <> 'test'
 """
+_BACK = f"COALESCE(({_REFUNDED}), 0) + COALESCE(({_LOST}), 0)"
 _INCOME = f"""
 payment.currency, COUNT(*), SUM(payment.amount),
-SUM(CASE WHEN payment.state = '{PaymentState.REVERSED}' THEN payment.amount
-    ELSE MIN(payment.amount, COALESCE(({_REFUNDED}), 0) + COALESCE(({_LOST}), 0)) END)
+SUM(CASE WHEN payment.state = '{PaymentState.REVERSED}' OR {_BACK} > payment.amount THEN payment.amount
+    ELSE {_BACK} END)
 {_SALES}
 """
 _SUMS = f"""

@@ -385,6 +385,7 @@ DIALECT_OF_PEEWEE = {"execute_sql", "lastrowid", "on_conflict_replace"}
 DIALECT = re.compile(
     r"\b(PRAGMA|BEGIN (IMMEDIATE|DEFERRED|EXCLUSIVE)|wal_checkpoint|sqlite_\w+|rowid"
     r"|json_each|instr|(INSERT|UPDATE) OR \w+)\b"
+    r"|\b(MIN|MAX)\(([^(),]|\([^()]*\))*,"  # of several values, where others have LEAST and GREATEST
 )
 """What only SQLite understands."""
 
