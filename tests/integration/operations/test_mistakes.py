@@ -124,8 +124,8 @@ MISTAKES = {
         code=78,
     ),
     "the hash in the id's place": Mistake(
-        "TELEGRAM_API_ID must be a whole number of at least 1, not what stands there",
-        "TELEGRAM_API_ID debe ser un número entero de al menos 1, no lo que hay",
+        "TELEGRAM_API_ID must be a whole number from 1 to 2147483647, not what stands there",
+        "TELEGRAM_API_ID debe ser un número entero de 1 a 2147483647, no lo que hay",
         environ={"TELEGRAM_API_ID": "0123456789abcdef0123456789abcdef"},
         code=78,
     ),
