@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -208,30 +209,81 @@ def upkeep() -> Iterator[None]:
         thread.join()
 
 
-def measure(scale: Scale, rounds: int, seed: int = 1) -> Iterator[Row]:
-    """Serve *rounds* customers, chosen at random, on the open database; yield rows for ``build/bench.json``."""
+def paced(rounds: int) -> Iterator[int]:
+    """The numbers of *rounds*, each at its time."""
+    began = time.monotonic()
+    for turn in range(rounds):
+        time.sleep(max(0.0, began + turn / LINKS_PER_S - time.monotonic()))
+        yield turn
+
+
+def measure(place: Path, scale: Scale, rounds: int, seed: int = 1) -> Iterator[Row]:
+    """Serve *rounds* customers, chosen at random, on the open database; yield rows for ``build/bench.json``.
+
+    What stands beside a round is the disk's own part of it: as many commits that wait for the disk, each of one row in
+    a database of one row, in *place*.
+    """
     choice = random.Random(seed)
     offered = plans.load(PLANS_FILE)
     watch = Stopwatch()
     (before,) = database.execute("SELECT MAX(id) FROM job").fetchone()
     with upkeep():
-        began = time.monotonic()
-        for turn in range(rounds):
-            time.sleep(max(0.0, began + turn / LINKS_PER_S - time.monotonic()))
+        for turn in paced(rounds):
             serve(choice.randint(1, scale.users), before + turn, NOW + turn, offered, watch)
+    with durable_commits() as waited:
+        serve(choice.randint(1, scale.users), before + rounds, NOW + rounds, offered, Stopwatch())
     conditions = {"users": scale.users, "usage_rows": scale.usage, "jobs": scale.jobs, "rounds": rounds}
-    conditions["links_per_s"] = LINKS_PER_S
+    conditions |= {"links_per_s": LINKS_PER_S, "stock": f"{len(waited)} commits of one row"}
+    bare = bare_commits(place / "bare.db", len(waited), rounds)
     for part in (0.5, 0.99):
-        yield row(f"database_start_and_link_p{part:.0%}"[:-1], quantile(watch.round, part), "ms", conditions)
+        name = f"database_start_and_link_p{part:.0%}"[:-1]
+        yield row(name, quantile(watch.round, part), "ms", conditions, quantile(bare, part))
     for name, times in watch.spent.items():
         yield row(f"database_{name}_p99", quantile(times, 0.99), "ms", conditions | {"calls": len(times)})
+
+
+@contextlib.contextmanager
+def durable_commits() -> Iterator[list[str]]:
+    """The commits within, of this thread, that wait for the disk: filled in at the end."""
+    ran: list[str] = []
+    waited: list[str] = []
+    connection = database.bound.connection()
+    connection.set_trace_callback(ran.append)
+    try:
+        yield waited
+    finally:
+        connection.set_trace_callback(None)
+        mode = "FULL"
+        for statement in ran:
+            if statement.startswith("PRAGMA synchronous"):
+                mode = statement.rpartition(" ")[2]
+            elif statement == "COMMIT" and mode == "FULL":
+                waited.append(statement)
+
+
+def bare_commits(path: Path, commits: int, rounds: int) -> list[float]:
+    """Milliseconds that each of *rounds* takes in which SQLite does nothing but *commits* that wait for the disk."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE one (turn INTEGER)"
+        )
+        connection.execute("INSERT INTO one VALUES (0)")
+        taken = []
+        for turn in paced(rounds):
+            if turn % LINKS_PER_S == 0:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            began = time.perf_counter()
+            for _ in range(commits):
+                connection.execute("UPDATE one SET turn = ?", (turn,))
+            taken.append((time.perf_counter() - began) * 1000)
+        return taken
 
 
 def report(place: Path, scale: Scale = Scale()) -> Iterator[Row]:
     """Generate the database in the directory *place* and yield the rows of ``build/bench.json``."""
     generate(place / "peaje.db", scale)
     try:
-        yield from measure(scale, ROUNDS)
+        yield from measure(place, scale, ROUNDS)
     finally:
         database.close_database()
     yield from console.measure(place, {"users": scale.users, "usage_rows": scale.usage, "jobs": scale.jobs})
