@@ -105,9 +105,9 @@ def make(settings: Settings, now: int, before: str | None = None) -> Made:
             raise BackupUnsound(found.faults)
         target = settings.backups / _name(now, before, bool(settings.backup_passphrase))
         belong_like(settings.backups, packed)
-        _to_disk(packed)
+        to_disk(packed)
         packed.replace(target)
-        _to_disk(settings.backups)
+        to_disk(settings.backups)
     return Made(target, found.contradictions)
 
 
@@ -205,7 +205,7 @@ def _name(now: int, before: str | None, sealed: bool) -> str:
     return f"peaje-{datetime.fromtimestamp(now, UTC):{_STAMP}}{reason}.db.gz{'.sealed' if sealed else ''}"
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Wait until the contents of a file, or the names in a directory, survive a power cut."""
     opened = os.open(path, os.O_RDONLY)
     try:

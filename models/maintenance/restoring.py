@@ -105,7 +105,9 @@ def exchange(settings: Settings, prepared: Prepared, now: int) -> Path | None:
     for suffix in LEFTOVERS:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{present}{suffix}").replace(f"{aside or prepared.file}{suffix}")
+    backups.to_disk(prepared.file)
     prepared.file.replace(present)
+    backups.to_disk(settings.db_path)
     discard(prepared.file)
     return aside
 
@@ -152,7 +154,10 @@ def stage(settings: Settings, packed: Path, memo: Mapping[str, Any]) -> None:
     """Have the launcher put in place what :func:`unpack_beside` has unpacked, when it starts the next time."""
     draft = settings.db_path / f"{STAGED}.new"
     (draft / MEMO).write_text(json.dumps({"made_at": _made_at(packed), "setup": dict(memo)}))
+    for each in (draft / MEMO, draft / DATABASE, draft):
+        backups.to_disk(each)
     draft.replace(settings.db_path / STAGED)
+    backups.to_disk(settings.db_path)
 
 
 def take_staged(settings: Settings, now: int) -> bool:
@@ -203,6 +208,7 @@ def _put_back(directory: Path, brought: Path, ending: str) -> None:
         if present.exists() and present.read_bytes() != (brought / name).read_bytes():
             present.replace(f"{present}{ending}")
         backups.belong_like(directory, brought / name)
+        backups.to_disk(brought / name)
         (brought / name).replace(present)
 
 

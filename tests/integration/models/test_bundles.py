@@ -1,6 +1,7 @@
 """What a sealed backup brings back beside the database, and what none that is not sealed does."""
 
 import io
+import os
 import stat
 import tarfile
 from dataclasses import replace
@@ -119,6 +120,34 @@ def test_no_name_of_an_archive_leads_elsewhere(tmp_path: Path, name: str) -> Non
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(BackupUnsound):
         bundles.unpack(io.BytesIO(content), tmp_path / "peaje.db")  # type: ignore[arg-type]
+
+
+def test_what_is_restored_is_on_the_disk_before_it_has_its_name(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = backups.make(settings, NOW).file
+    new = elsewhere(settings, tmp_path / "new")
+    restoring.unpack_beside(new, packed, PASSPHRASE)
+    synced: set[int] = set()
+    named: dict[str, bool] = {}
+    fsync, rename = os.fsync, os.replace
+
+    def syncing(opened: int) -> None:
+        synced.add(os.fstat(opened).st_ino)
+        fsync(opened)
+
+    def naming(source: Path, target: str | Path) -> None:
+        whole = [source, *source.iterdir()] if source.is_dir() else [source]
+        named[Path(target).name] = synced.issuperset(each.stat().st_ino for each in whole if each.suffix != ".kept")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "replace", naming)
+    restoring.stage(new, packed, {"state": "over"})
+    restoring.take_staged(new, NOW)
+
+    assert named == {restoring.STAGED: True, "secret_key": True, "settings.env": True, "peaje.db": True}
+    assert new.db_path.stat().st_ino in synced
 
 
 def test_a_staged_backup_takes_its_place_at_the_start(settings: Settings, tmp_path: Path) -> None:
