@@ -24,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 CHECK_S = 2.0
 TIMEOUT_S = 4.0
-FREE_SHARE = 10
-"""Nearly full: less than ``LOW_DISK_BYTES`` are free, and less than a tenth of the disk."""
 HYSTERESIS = 2
 """The incident closes when twice as much is free, so that a disk at the border does not open and close it all day."""
 
@@ -40,16 +38,12 @@ class DiskSpace:
     @property
     def is_short(self) -> bool:
         """Is the disk nearly full?"""
-        return self.free < self._wanted
+        return self.free < health.room(self.total)
 
     @property
     def is_ample(self) -> bool:
         """Is there enough room again to close the incident?"""
-        return self.free >= min(HYSTERESIS * self._wanted, self.total // 2)
-
-    @property
-    def _wanted(self) -> int:
-        return min(health.LOW_DISK_BYTES, self.total // FREE_SHARE)
+        return self.free >= min(HYSTERESIS * health.room(self.total), self.total // 2)
 
 
 class DiskMonitor:

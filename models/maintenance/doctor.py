@@ -88,9 +88,9 @@ def _is_alive(file: Path) -> bool:
 
 def _disk(db_path: Path, t: Texts) -> Finding:
     place = db_path if db_path.exists() else db_path.parent
-    free = shutil.disk_usage(place).free
-    space = t.gettext("{mib} MiB free at {place}", mib=free // MIB, place=place)
-    if free >= health.LOW_DISK_BYTES:
+    disk = shutil.disk_usage(place)
+    space = t.gettext("{mib} MiB free at {place}", mib=disk.free // MIB, place=place)
+    if disk.free >= health.room(disk.total):
         return ok("disk", space)
     advice = t.gettext("make room, a full disk stops sales")
     return fail("disk", f"{space}: {advice}")

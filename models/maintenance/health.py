@@ -20,7 +20,8 @@ AHEAD_S = 60
 STANDBYS = 3
 """How many accounts an alarm offers in place of the lost one."""
 LOW_DISK_BYTES = 256 * MIB
-"""With less free than this the disk is nearly full."""
+FREE_SHARE = 10
+"""A disk is nearly full with less than ``LOW_DISK_BYTES`` free, and less than a tenth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class IncidentInfo:
     def said_in(self, language: str) -> str:
         """What more there is to say of it, to a reader of *language*."""
         return self.in_words.get(language, self.text)
+
+
+def room(total: int) -> int:
+    """How many bytes must be free on a disk of *total* bytes, or it is nearly full."""
+    return min(LOW_DISK_BYTES, total // FREE_SHARE)
 
 
 def beat(program: str, detail: Mapping[str, Any], now: int) -> None:

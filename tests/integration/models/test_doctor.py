@@ -13,7 +13,7 @@ from config import settings as reading
 from config.findings import Grade
 from config.settings import Settings
 from config.texts import translator
-from config.units import DAY_S, HOUR_S
+from config.units import DAY_S, HOUR_S, MIB
 from models import catalogue, database, users
 from models.event_kinds import IncidentKey
 from models.maintenance import backups, doctor, health, integrity
@@ -85,12 +85,19 @@ def test_a_database_of_a_newer_version_is_told(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "grade"), [(health.LOW_DISK_BYTES, Grade.OK), (health.LOW_DISK_BYTES - 1, Grade.FAIL)]
+    ("free", "total", "grade"),
+    [
+        (health.LOW_DISK_BYTES, 100_000 * MIB, Grade.OK),
+        (health.LOW_DISK_BYTES - 1, 100_000 * MIB, Grade.FAIL),
+        (60 * MIB, 500 * MIB, Grade.OK),  # the smallest volumes that platforms give
+        (40 * MIB, 500 * MIB, Grade.FAIL),
+    ],
 )
 def test_a_disk_without_room_is_told(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, free: int, grade: Grade
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, free: int, total: int, grade: Grade
 ) -> None:
-    monkeypatch.setattr(doctor, "shutil", SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=free)))
+    usage = SimpleNamespace(free=free, total=total)
+    monkeypatch.setattr(doctor, "shutil", SimpleNamespace(disk_usage=lambda _: usage))
     assert findings(settings)["disk"][0] is grade
 
 
