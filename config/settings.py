@@ -430,7 +430,7 @@ def _state(reader: _Reader) -> dict[str, Any]:
     return {
         "db_path": _db_path(reader),
         "setup_code": reader.parsed("SETUP_CODE", _setup_code),
-        "plans_file": Path(reader.text("PLANS_FILE") or PROJECT / "plans.toml").absolute(),
+        "plans_file": _path(reader.text("PLANS_FILE") or str(PROJECT / "plans.toml")).absolute(),
         "timezone": reader.parsed("TIMEZONE", _timezone) or ZoneInfo("UTC"),
         "language": reader.texts.language,
         "log_level": reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
@@ -441,7 +441,12 @@ def _state(reader: _Reader) -> dict[str, Any]:
 
 
 def _db_path(reader: _Reader) -> Path:
-    return Path(reader.text("DB_PATH") or "data").absolute()
+    return _path(reader.text("DB_PATH") or "data").absolute()
+
+
+def _path(text: str) -> Path:
+    """``~`` is the home directory: a shell replaces it, but ``.env`` and panels of platforms hand it on as it is."""
+    return Path(os.path.expanduser(text))
 
 
 def _customers(reader: _Reader) -> dict[str, Any]:
@@ -657,7 +662,7 @@ class _Reader:
         if direct or not file:
             return direct or None
         try:
-            return Path(file).read_text("utf-8-sig").strip() or None
+            return _path(file).read_text("utf-8-sig").strip() or None
         except (OSError, UnicodeDecodeError) as error:
             self.fault(f"{name}_FILE", _unreadable(file, error))
             return None
@@ -844,7 +849,7 @@ def _pem(text: str) -> str:
     if "-----BEGIN" in text:
         return text.replace("\\n", "\n")
     try:
-        content = Path(text).read_text("utf-8-sig")
+        content = _path(text).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(_unreadable(text, error)) from None
     if "-----BEGIN" not in content:

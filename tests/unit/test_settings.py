@@ -6,6 +6,7 @@ import dataclasses
 import fcntl
 import os
 import re
+import shutil
 import signal
 import stat
 import threading
@@ -441,6 +442,18 @@ def test_a_db_path_that_cannot_be_used_is_a_fault(environ: dict[str, str], tmp_p
     (tmp_path / "file").write_text("")
 
     assert faults(environ | {"DB_PATH": str(tmp_path / "file")})[0].startswith("DB_PATH must be a directory")
+
+
+def test_a_path_may_begin_at_home(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "contact").write_text("@helper")
+    shutil.copy(settings.PROJECT / "plans.toml", tmp_path / "my.toml")
+
+    loaded = load(environ | {"DB_PATH": "~/shop", "PLANS_FILE": "~/my.toml", "SUPPORT_CONTACT_FILE": "~/contact"})
+
+    assert loaded.db_path == tmp_path / "shop"
+    assert loaded.plans_file == tmp_path / "my.toml"
+    assert loaded.support_contact == "@helper"
 
 
 def test_where_customers_come_back_to(environ: dict[str, str]) -> None:
