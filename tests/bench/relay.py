@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ class Bench:
             yield from self._lossy(ours, stock)
             yield from self._without_moving(ours, stock)
             yield from self._crowd(ours, stock)
+        yield from self._two_processes()
         yield from self._ciphers()
         yield from self._telethon()
         yield from self._memory()
@@ -156,13 +158,32 @@ class Bench:
 
     def _crowd(self, ours: Mover, stock: Mover) -> Iterator[Row]:
         self._network(rtt_ms=50)
-        urls = [self._post(20 * MIB) for _ in range(CROWD)]
+        urls = self._crowd_posts()
         theirs, mine = stock.move(*urls)["seconds"], ours.move(*urls)["seconds"]
         conditions = {"size_mib": 20, "rtt_ms": 50, "at_once": CROWD}
         yield report.row(f"customers_{CROWD}x20MiB", mine, "s", conditions, theirs)
         same = self._post(20 * MIB)
         theirs, mine = stock.move(*[same] * 10)["seconds"], ours.move(*[same] * 10)["seconds"]
         yield report.row("same_post_10x20MiB", mine, "s", conditions | {"at_once": 10}, theirs)
+
+    def _two_processes(self) -> Iterator[Row]:
+        """What a second process for ciphers and sockets would bring at most: half of the crowd each, nothing shared."""
+        self._network(rtt_ms=50)
+        with self._mover("ours4") as one, self._mover("ours5") as other, ThreadPoolExecutor(2) as pool:
+
+            def both() -> dict[str, Any]:
+                urls, began = self._crowd_posts(), time.perf_counter()
+                halves = ((one, urls[::2]), (other, urls[1::2]))
+                for _ in pool.map(lambda half: half[0].move(*half[1]), halves):
+                    pass
+                return {"seconds": time.perf_counter() - began}
+
+            alone, mine = quickest(lambda: one.move(*self._crowd_posts()), 3), quickest(both, 3)
+        conditions = {"size_mib": 20, "rtt_ms": 50, "at_once": CROWD, "stock": "ours in one process"}
+        yield report.row(f"two_processes_{CROWD}x20MiB", mine["seconds"], "s", conditions, alone["seconds"])
+
+    def _crowd_posts(self) -> list[str]:
+        return [self._post(20 * MIB) for _ in range(CROWD)]
 
     def _ciphers(self) -> Iterator[Row]:
         """Ours with the fastest AES module, and with the library's own."""
