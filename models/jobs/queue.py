@@ -49,6 +49,10 @@ _WAITING = f"""
 SELECT COUNT(*) FROM job WHERE user_id = ? AND state IN ({sql_list((JobState.QUEUED, JobState.HELD))})
   AND NOT (state = '{JobState.HELD}' AND batch_id IS NULL)
 """
+_TWINS = f"""
+SELECT id, link, chosen_at FROM job
+WHERE user_id = ? AND state = '{JobState.HELD}' AND link IN ({{}}) ORDER BY chosen_at
+"""
 _IN_LINE = f"SELECT {COLUMNS} FROM job WHERE state = '{JobState.QUEUED}' AND priority = ? ORDER BY round, id LIMIT ?"
 _HISTORY = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = '{JobState.DONE}' ORDER BY id DESC LIMIT ?"
 _NEWEST = f"SELECT {COLUMNS} FROM job WHERE user_id = ? AND state = ? ORDER BY id DESC LIMIT ?"
@@ -184,8 +188,8 @@ def add(jobs: Sequence[NewJob], now: int) -> tuple[JobInfo, ...]:
 
 def _end_twins(jobs: Sequence[NewJob], now: int) -> dict[str, int]:
     """Cancel what is held for the links of new jobs; return when the customer began to pay for them."""
-    held = (Job.user == jobs[0].user_id, Job.state == JobState.HELD, Job.link.in_([job.link for job in jobs]))
-    twins = list(fetch(Job.select(Job.id, Job.link, Job.chosen_at).where(*held).order_by(Job.chosen_at)))
+    links = [job.link for job in jobs]
+    twins = execute(_TWINS.format(marks(links)), (jobs[0].user_id, *links)).fetchall()
     if twins:
         _cancel(states.select(Job.id.in_([job_id for job_id, *_ in twins])), now)
     return {link: chosen_at for _, link, chosen_at in twins if chosen_at is not None}
