@@ -63,7 +63,7 @@ def _tried(known: Lines, chosen: list[Mutant], workers: int, limit: float) -> It
         copies.put(Copy(lines.FILE.parent / f"copy{number}"))
 
     def attempt(mutant: Mutant) -> Outcome:
-        tests = known.chosen(_tests(known, mutant), limit)
+        tests = known.chosen(_tests(known, mutant), limit, mutant.file)
         if not tests:
             return Outcome(mutant, "not run")
         copy = copies.get()
