@@ -16,7 +16,8 @@ from daemon.screens import vocabulary
 from daemon.screens.operator import admin
 
 LONGEST_S = 36_500 * DAY_S
-_AMOUNT = re.compile(r"(?P<before>[^\d+-]*)(?P<number>\d[\d.,' ]{0,19})(?P<after>[^\d]*)")
+_AMOUNT = re.compile(r"(?P<before>(?:[^\d+-]*[^\d+.,-])?)(?P<number>[.,]?\d[\d.,' ]{0,19})(?P<after>[^\d]*)")
+"""A mark right before the first digit stands before decimals: ``.50`` is half of one, and not fifty."""
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:([.,' ])\d{3})(?:\1\d{3})*")
 _SPAN = re.compile(r"(?P<number>\d{1,9})\s*(?P<unit>[^\W\d]*)\.?")
 
@@ -37,7 +38,7 @@ class Span:
 
 
 def amount(text: str, currency: str) -> int | None:
-    """An amount of *currency* in minor units, None for all of it: ``1,50``, ``$1.50``, ``1.234,50 EUR``, ``all``.
+    """An amount of *currency* in minor units, None for all of it: ``1,50``, ``$.50``, ``1.234,50 EUR``, ``all``.
 
     :raises BadArguments: it cannot be read, or in two ways, is not above zero, or is in another currency.
     """
@@ -47,7 +48,7 @@ def amount(text: str, currency: str) -> int | None:
     if match is None:
         raise BadArguments(partial(admin.unreadable_amount, text=text))
     for sign in (match["before"], match["after"]):
-        _check_sign(sign.strip(" ."), currency, text)
+        _check_sign(sign.strip(), currency, text)
     minor = _minor(match["number"].strip(), currency)
     if minor <= 0:
         raise BadArguments(admin.nothing_to_refund)
@@ -55,10 +56,11 @@ def amount(text: str, currency: str) -> int | None:
 
 
 def _check_sign(sign: str, currency: str, text: str) -> None:
-    """Whether a sign beside a number is that of *currency*."""
-    if not sign or _is_sign(sign, currency):
+    """Whether a sign beside a number is that of *currency*: nothing, or a name, perhaps shortened with a dot."""
+    name = sign.removesuffix(".")
+    if not sign or _is_sign(name, currency):
         return
-    if any(_is_sign(sign, other) for other in CURRENCIES):
+    if any(_is_sign(name, other) for other in CURRENCIES):
         raise BadArguments(partial(admin.other_currency, currency=currency))
     raise BadArguments(partial(admin.unreadable_amount, text=text))
 
@@ -98,6 +100,7 @@ def _with_decimals(number: str, mark: str, currency: str) -> int:
     """A number whose last separator stands before its decimals."""
     digits = decimals(currency)
     head, _, tail = number.rpartition(mark)
+    head = head or ("0" if len(tail) <= max(digits, 1) else "")
     whole = head if head.isdecimal() or _GROUPED.fullmatch(head) else ""
     if mark not in ".," or not whole or mark in whole or not tail:
         raise BadArguments(partial(admin.unreadable_amount, text=number))

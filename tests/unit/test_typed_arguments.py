@@ -27,6 +27,8 @@ PLANS = plans_module.load(REPOSITORY / "plans.toml").plans
         ("1.500", "XTR", 1500), ("1,500", "JPY", 1500), ("500,00", "XTR", 500), ("all", "USD", None),
         ("1,50 dólares", "USD", 150), ("1 dollar", "USD", 100), ("5 euros", "EUR", 500), ("500 yenes", "JPY", 500),
         ("1,50 dólares americanos", "USD", 150), ("20 reais", "BRL", 2000),
+        (".50", "USD", 50), (",50", "EUR", 50), (".5", "USD", 50), ("$.50", "USD", 50), ("€ ,50", "EUR", 50),
+        (".50 usd", "USD", 50), ("Stars. 500", "XTR", 500),
         ("todo", "EUR", None), ("TODO", "XTR", None), ("0,50", "USD", 50),
     ],
 )  # fmt: skip
@@ -55,6 +57,12 @@ def test_an_amount_is_understood(text: str, currency: str, minor: int | None) ->
         ("5,", "USD", "as an amount"),
         ("9" * 30, "USD", "as an amount"),
         ("<b>5", "USD", "as an amount"),
+        (".500", "USD", "as an amount"),
+        ("..50", "USD", "as an amount"),
+        (". 50", "USD", "as an amount"),
+        ("$ . 50", "USD", "as an amount"),
+        (".5", "XTR", "Stars are whole"),
+        (".50", "JPY", "as an amount"),
     ],
 )
 def test_an_amount_that_is_none_is_told_why(text: str, currency: str, said: str) -> None:
