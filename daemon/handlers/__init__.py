@@ -102,7 +102,7 @@ async def message(context: Context, sent: Message) -> None:
         return
     if (post := links.origin(sent)) is not None:
         await links.deliver_forwarded(context, sent, post)
-    elif (typed := _COMMAND.match(text)) is not None:
+    elif (typed := _COMMAND.match(text)) is not None and not _is_passed_on(context, sent):
         name = typed["name"].partition("@")[0].lower()
         await command(replace(context, argument=typed["argument"].strip()), name)
     elif await customers.answered(context, sent) or (
@@ -121,6 +121,11 @@ async def message(context: Context, sent: Message) -> None:
         await ANSWERS[asked](context)
     else:
         await context.say(notices.guidance(context.t))
+
+
+def _is_passed_on(context: Context, sent: Message) -> bool:
+    """Whether one of the team forwards what somebody wrote, perhaps in the hope of that: it commands nothing."""
+    return sent.forward_origin is not None and context.user.id in context.team
 
 
 async def edited(context: Context, sent: Message) -> None:

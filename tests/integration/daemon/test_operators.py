@@ -138,6 +138,28 @@ async def test_a_forward_of_somebody_unknown_is_told(handled: Handling) -> None:
     assert str(OTHER) not in shown.text
 
 
+@pytest.mark.parametrize("who", [ADMIN, HELPER])
+async def test_what_is_forwarded_is_no_command(handled: Handling, who: int) -> None:
+    """Somebody has written it in the hope that one of the team passes it on."""
+    payment = paid(CUSTOMER, remote_id="5O190127TN364715T")
+    texts = [
+        f"/grant {OTHER} vip 7",
+        f"\u200e/Grant@bot {OTHER} vip 7",
+        f"/refund {payment.remote_id}",
+        f"/ban {CUSTOMER}",
+        f"/say {CUSTOMER} hello",
+        "/start",
+    ]
+    before = users.get(CUSTOMER)
+    for text in texts:
+        (shown,) = await handled.say(who, text, forward_origin=MessageOriginUser(sender_user=User(id=OTHER)))
+        assert f"<code>{OTHER}</code>" in shown.text, text
+        hidden = MessageOriginHiddenUser(sender_user_name="Ana")
+        assert await handled.say(who, text, forward_origin=hidden) == [customers.unknown(T)], text
+    assert levels(OTHER) == set() and not Request.select().exists() and users.get(CUSTOMER) == before
+    assert audit.newest(Wanted(), 10) == ()
+
+
 async def test_an_admin_who_names_nobody_is_told(handled: Handling) -> None:
     for command in ("stats", "history"):
         assert await handled.say(ADMIN, f"/{command} 999999") == [admin.unknown_user(T, "999999")]
