@@ -16,10 +16,10 @@ from models.roles import Act
 
 
 async def code(context: Context) -> None:
-    """``/code`` lists the codes, ``/code new`` makes one, and anything else behind it is a code to redeem."""
+    """``/code`` lists the codes, ``/code new …`` makes one by buttons, and anything else is a code to redeem."""
     if not context.argument:
         await show_all(context)
-    elif vocabulary.says(vocabulary.new, context.argument):
+    elif vocabulary.says(vocabulary.new, context.argument.split()[0]):
         await compose(context)
     else:
         await redeeming.code(context)

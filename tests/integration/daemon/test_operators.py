@@ -27,7 +27,7 @@ from models.promotion import codes, complaints
 from models.promotion.broadcasts import BroadcastInfo, BroadcastState, Content
 from models.promotion.complaints import ComplaintInfo
 from models.roles import Act
-from models.tables import Broadcast, Code, Order, Request
+from models.tables import Broadcast, Budget, Code, Order, Request
 from tests import purchases
 from tests.handling import ADMIN, SECOND_ADMIN, Handling, handling
 from tests.store import PLANS
@@ -284,6 +284,12 @@ async def test_no_code_is_made_of_what_is_gone(handled: Handling) -> None:
         (shown,) = await handled.press(ADMIN, f"code_make:{choice}", 7)
         assert "New code" in shown.text, choice
     assert offered() == []
+
+
+@pytest.mark.parametrize("text", ["/code new", "/code new 20 %", "/code NUEVO premium 30", "/code new premium"])
+async def test_what_stands_behind_new_is_no_code(handled: Handling, text: str) -> None:
+    (shown,) = await handled.say(ADMIN, text)
+    assert "New code" in shown.text and not Budget.select().exists()
 
 
 async def test_one_code_ends(handled: Handling) -> None:
