@@ -83,6 +83,13 @@ class Handling:
         await handlers.message(self.context(user_id, message_id, f"message {user_id} {message_id}"), sent)
         return self._read(user_id, before)
 
+    async def edit(self, user_id: int, text: str, message_id: int, reply_to: int | None = None) -> list[Screen]:
+        """Handle what a message was edited to; what its sender read then."""
+        sent = Message(id=message_id, text=text, reply_to_message_id=reply_to)  # type: ignore[arg-type]
+        before = len(self.said.screens)
+        await handlers.edited(self.context(user_id, message_id, f"edit {user_id} {message_id} {text}"), sent)
+        return self._read(user_id, before)
+
     async def press(self, user_id: int, data: str, message_id: int, press: int | None = None) -> list[Screen]:
         """Handle a pressed button under a message, which anybody can forge; what its sender read then."""
         before = len(self.said.screens)

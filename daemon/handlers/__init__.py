@@ -129,8 +129,10 @@ def _is_passed_on(context: Context, sent: Message) -> bool:
 
 
 async def edited(context: Context, sent: Message) -> None:
-    """Answer an edited message: by the links that it names now. A command counts when it is sent."""
+    """Answer an edited message: by the links that it names now. A command, or an answer, counts when it is sent."""
     if context.may(Act.BROADCAST) and await broadcasts.rewritten(context, sent):
+        return
+    if await customers.is_answer(context, sent):
         return
     if not str(sent.text or "").startswith("/"):
         await links.deliver_edited(context, sent)

@@ -199,13 +199,21 @@ async def ask_note(context: Context) -> None:
 
 async def answered(context: Context, sent: Message) -> bool:
     """Take a message that answers one of the bot's which somebody else is behind; False when it does not."""
-    database = context.deps.database
+    relay = await _relay_of(context, sent)
+    if relay is not None:
+        await _take(context.for_album(sent), relay, str(sent.text or ""))
+    return relay is not None
+
+
+async def is_answer(context: Context, sent: Message) -> bool:
+    """Whether a message answers one of the bot's which somebody else is behind."""
+    return await _relay_of(context, sent) is not None
+
+
+async def _relay_of(context: Context, sent: Message) -> RelayInfo | None:
     to = sent.reply_to_message_id
-    relay = await database(conversations.expected, context.user.id, to) if to else None
-    if relay is None or not _is_between(context, relay):
-        return False
-    await _take(context.for_album(sent), relay, str(sent.text or ""))
-    return True
+    relay = await context.deps.database(conversations.expected, context.user.id, to) if to else None
+    return relay if relay is not None and _is_between(context, relay) else None
 
 
 async def goes_on(context: Context, sent: Message) -> bool:

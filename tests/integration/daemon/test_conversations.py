@@ -93,6 +93,16 @@ async def test_commands_and_links_are_no_answers(handled: Handling) -> None:
     assert [job.link for job in queue.waiting(CUSTOMER)] == ["https://t.me/channel/5"]
 
 
+async def test_a_corrected_answer_is_no_wish(handled: Handling) -> None:
+    to = await written_to(handled, ADMIN, "Does it work?")
+    await handled.say(CUSTOMER, "https://t.me/channel/5 does not wrok", 50, reply_to=to)
+    await handled.edit(CUSTOMER, "https://t.me/channel/5 does not work", 50, reply_to=to)
+    assert queue.waiting(CUSTOMER) == () and len(relayed()) == 2
+    # As an edit of what answers nobody is
+    await handled.edit(CUSTOMER, "https://t.me/channel/5", 51)
+    assert [job.link for job in queue.waiting(CUSTOMER)] == ["https://t.me/channel/5"]
+
+
 async def test_what_an_admin_writes_to_nobody_is_passed_on_to_nobody(handled: Handling) -> None:
     await written_to(handled, ADMIN, "Does it work?")
     await handled.say(CUSTOMER, "It does.")
