@@ -22,6 +22,7 @@ from models.errors import ActRefused
 from models.jobs import queue
 from models.money import access, credits, payments, providers
 from models.money import income as earned
+from models.promotion import referrals
 from models.roles import Act
 from models.users import UserInfo
 
@@ -84,6 +85,7 @@ async def sender_of(context: Context, sent: Message) -> Screen | None:
 async def card(context: Context, shown: UserInfo) -> Screen:
     """The card of a customer."""
     database, sees_money = context.deps.database, context.may(Act.SEE_MONEY)
+    referrer = await database(referrals.brought_by, shown.id)
     return customers.card(
         context.t,
         customers.Card(
@@ -94,6 +96,8 @@ async def card(context: Context, shown: UserInfo) -> Screen:
             payments=await database(payments.history_of, shown.id, PAYMENTS_SHOWN) if sees_money else None,
             links=await database(queue.newest, shown.id, LINKS_SHOWN) if context.may(Act.SEE_LINKS) else None,
             notes=await database(customer_notes.of, shown.id, NOTES_SHOWN),
+            came=await database(referrals.came, shown.id),
+            brought_by=await database(users.get, referrer) if referrer is not None else None,
             plans=context.deps.catalogue.plans,
             timezone=context.deps.settings.timezone,
             now=context.now,

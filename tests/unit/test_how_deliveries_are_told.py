@@ -247,7 +247,7 @@ def test_an_admin_reads_until_when_a_link_is_kept() -> None:
     held_at = replace(job(1), state=JobState.HELD, moved_at=NOW, reason=RefusalReason.LIMIT)
     shown = customers.Card(
         user=USER, access=PAID, reasons=(), credit={}, payments=None, links=[held_at], notes=(), plans=PLANS,
-        timezone=UTC, now=NOW,
+        timezone=UTC, now=NOW, came=0, brought_by=None,
     )  # fmt: skip
     assert f"kept until {T.date(NOW + holding.KEPT_DAYS * DAY_S, UTC)}" in customers.card(T, shown).text
 

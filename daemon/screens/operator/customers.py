@@ -36,6 +36,9 @@ class Card:
     payments: Sequence[PaymentInfo] | None
     links: Sequence[JobInfo] | None
     notes: Sequence[NoteInfo]
+    came: int
+    """How many came by their invitation."""
+    brought_by: UserInfo | None
     plans: Plans
     timezone: ZoneInfo
     now: int
@@ -163,6 +166,10 @@ def _person(t: Texts, shown: Card) -> Iterator[str]:
     yield f"👤 <b>{escape(plain(user.first_name)) or '—'}</b>" + (f" @{escape(user.username)}" if user.username else "")
     yield f"<code>{user.id}</code> · {LANGUAGES[user.language].name}"
     yield t.gettext("Customer since {date}", date=t.date(user.created_at, shown.timezone))
+    if shown.brought_by is not None:
+        yield t.gettext("Brought by") + f": {admin.name(shown.brought_by)}"
+    if shown.came:
+        yield t.gettext("Customers brought") + f": {shown.came}"
     marks = (
         (user.banned, t.gettext("⛔ banned")),
         (user.blocked_bot, t.gettext("🚫 has blocked the bot")),

@@ -23,7 +23,7 @@ from models.jobs.reasons import RefusalReason
 from models.money import access, payments, subscriptions
 from models.money.payments import PaymentInfo
 from models.promotion import broadcasts as sent
-from models.promotion import codes, complaints
+from models.promotion import codes, complaints, referrals
 from models.promotion.broadcasts import BroadcastInfo, BroadcastState, Content
 from models.promotion.complaints import ComplaintInfo
 from models.roles import Act
@@ -165,6 +165,18 @@ async def test_an_admin_who_names_nobody_is_told(handled: Handling) -> None:
         assert await handled.say(ADMIN, f"/{command} 999999") == [admin.unknown_user(T, "999999")]
     (shown,) = await handled.say(CUSTOMER, f"/stats {OTHER}")
     assert account.name(users.get(OTHER)) not in shown.text  # type: ignore[arg-type]
+
+
+async def test_a_card_tells_who_brought_whom(handled: Handling) -> None:
+    terms = PLANS.referral
+    assert terms is not None
+    code = referrals.link(CUSTOMER, now())
+    referrals.bring(code, OTHER, terms, secret_key="x" * 40, now=now())
+    (bringer,) = await handled.say(ADMIN, f"/user {CUSTOMER}")
+    (brought,) = await handled.say(ADMIN, f"/user {OTHER}")
+    assert "Customers brought: 1" in bringer.text and "Brought by" not in bringer.text
+    referrer = users.get(CUSTOMER)
+    assert referrer is not None and f"Brought by: {admin.name(referrer)}" in brought.text
 
 
 # A helper
