@@ -54,10 +54,10 @@ def for_team(act: Act, press: Callable[[Context], Awaitable[None]]) -> Callable[
 
 
 async def user(context: Context, words: list[str]) -> Screen:
-    """``/user WHO``: by id, @name, or the number of a payment."""
+    """``/user WHO``: by id, name, link, or the number of a payment."""
     if not words:
         raise BadArguments
-    found = await find(context, " ".join(words))
+    found = await _named(context, " ".join(words))
     return answers.unknown_user(context.t, words[0]) if found is None else await card(context, found)
 
 
@@ -70,6 +70,11 @@ async def find(context: Context, text: str) -> UserInfo | None:
     is_number = context.may(Act.SEE_MONEY) and providers.of_number(text)
     payment = await context.deps.database(payments.find, None, text) if is_number else None
     return await context.deps.database(users.get, payment.user_id) if payment and payment.user_id else None
+
+
+async def _named(context: Context, text: str) -> UserInfo | None:
+    """The customer whom an admin's command names, as the other commands read it too, or by a payment's number."""
+    return await find(context, text) or await context.find_user(text)
 
 
 async def sender_of(context: Context, sent: Message) -> Screen | None:
@@ -182,7 +187,7 @@ async def say(context: Context, words: list[str]) -> Screen | None:
     """``/say WHO TEXT``: tell a customer something. Their answer comes back."""
     if len(words) < 2:
         raise BadArguments
-    known = await find(context, words[0])
+    known = await _named(context, words[0])
     if known is None:
         return answers.unknown_user(context.t, words[0])
     text = " ".join(words[1:])

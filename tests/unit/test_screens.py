@@ -229,6 +229,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ),
     *[("message_relayed", {"sender": 42, "text": EVIL, "from_operator": own}) for own in (True, False)],
 ]
+USAGES = ("grant", "revoke", "refund", "ban", "allow", "user", "say", "status")
 
 
 NAMES = "photo sticker video animation video_note music voice apk document text".split()
@@ -594,7 +595,7 @@ def screens(t: Texts) -> list[Screen]:
         notices.no_media(t),
         notices.other_site(t),
         notices.no_origin(t),
-        *[admin.usage(t, name, ["premium", "vip"]) for name in ("grant", "revoke", "refund", "ban", "allow", "status")],
+        *[admin.usage(t, name, ["premium", "vip"]) for name in USAGES],
         admin.unknown_user(t, EVIL),
         admin.granted(t, USER, status(PREMIUM, PAID), new=True),
         admin.granted(t, USER, status(PREMIUM, Access(1, None, True, (), ())), new=False),
@@ -829,9 +830,9 @@ def test_limits_are_put_into_words() -> None:
 def test_a_commands_usage_names_users_only_if_it_takes_one() -> None:
     for language in LANGUAGES:
         t = translator(language)
-        for command in ("grant", "revoke", "refund", "ban", "unban", "allow", "block"):
+        for command in ("grant", "revoke", "refund", "ban", "unban", "allow", "block", "user", "say"):
             text = admin.usage(t, command, ["premium"]).text
-            assert ("@" in text.splitlines()[-1]) is (command in ("grant", "revoke", "ban", "unban"))
+            assert ("@" in text.splitlines()[-1]) is (command in ("grant", "revoke", "ban", "unban", "user", "say"))
         assert "USER" not in admin.usage(translator("es"), "grant", ["premium"]).text
 
 

@@ -35,6 +35,8 @@ def usage(t: Texts, command: str, plan_codes: Sequence[str], wrong: str = "") ->
         ),
         "revoke": (f"/revoke {who} [{plans}]", "/revoke @name"),
         "refund": (t.gettext("/refund PAYMENT [AMOUNT]"), "/refund stxAbc123"),
+        "user": (f"/user {who}", "/user @name"),
+        "say": (t.gettext("/say USER TEXT"), t.gettext("/say @name Does it work now?")),
         "ban": (f"/ban {who}", "/ban 123456789"),
         "unban": (f"/unban {who}", "/unban 123456789"),
         "allow": (t.gettext("/allow LINK"), "/allow https://t.me/c/1234567890/1"),

@@ -12,6 +12,7 @@ from pyrogram.types import MessageOriginHiddenUser, MessageOriginUser, User
 
 from config.texts import translator
 from config.units import DAY_S
+from daemon import commands
 from daemon.handlers import broadcasts as handlers
 from daemon.screens import account
 from daemon.screens.operator import admin, broadcasts, customers
@@ -165,6 +166,23 @@ async def test_an_admin_who_names_nobody_is_told(handled: Handling) -> None:
         assert await handled.say(ADMIN, f"/{command} 999999") == [admin.unknown_user(T, "999999")]
     (shown,) = await handled.say(CUSTOMER, f"/stats {OTHER}")
     assert account.name(users.get(OTHER)) not in shown.text  # type: ignore[arg-type]
+
+
+async def test_a_customer_is_named_alike_in_each_command(handled: Handling) -> None:
+    users.seen(7, "Ana", "ana_films", "en", now())
+    for who in ("7", "@ana_films", "ANA_films", "t.me/ana_films", "https://t.me/ana_films", "tg://user?id=7"):
+        for command in ("/user {}", "/say {} hello", "/stats {}", "/ban {}", "/unban {}", "/grant {} vip 7"):
+            (shown,) = await handled.say(ADMIN, command.format(who))
+            assert "<code>7</code>" in shown.text, command.format(who)
+
+
+async def test_each_usage_says_what_stands_behind_the_command(handled: Handling) -> None:
+    used = set()
+    for name in commands.ADMIN_DESCRIPTIONS:
+        for shown in await handled.say(ADMIN, f"/{name}"):
+            used |= {name} if "Usage:" in shown.text else set()
+            assert "Usage:" not in shown.text or shown.text.count(f"<code>/{name} ") == 2, name
+    assert {"user", "say", "grant", "ban", "refund"} <= used
 
 
 async def test_a_card_tells_who_brought_whom(handled: Handling) -> None:
