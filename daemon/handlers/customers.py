@@ -241,11 +241,14 @@ def _is_between(context: Context, relay: RelayInfo) -> bool:
 
 async def _take(context: Context, relay: RelayInfo, text: str) -> None:
     known = await context.deps.database(users.get, relay.about)
+    is_note = relay.purpose is Purpose.NOTE and context.may(Act.NOTE)
     if not text.strip() or known is None:
         await context.say(customers.nothing_to_say(context.t))
+    elif is_note and len(plain(text)) > customer_notes.LONGEST:
+        await context.say(customers.note_too_long(context.t, customer_notes.LONGEST))
     elif utf16_length(text) > conversations.LONGEST:
         await context.say(customers.too_long(context.t, conversations.LONGEST))
-    elif relay.purpose is Purpose.NOTE and context.may(Act.NOTE):
+    elif is_note:
         await context.deps.database(acts.note, context.actor, known.id, plain(text), context.now)
         await context.say(customers.noted(context.t, known))
     else:

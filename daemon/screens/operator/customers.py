@@ -131,6 +131,13 @@ def noted(t: Texts, user: UserInfo) -> Screen:
     return Screen(t.gettext("📝 Noted for {user}.", user=admin.name(user)), ((_customer(t, user.id),),))
 
 
+def note_too_long(t: Texts, longest: int) -> Screen:
+    """A note is longer than what is kept of it."""
+    return Screen(
+        t.gettext("A note has at most {n} characters. Please write it shorter, or as several notes.", n=longest)
+    )
+
+
 def said(t: Texts, user: UserInfo) -> Screen:
     """A message is on its way."""
     return Screen(t.gettext("✉️ I am telling {user}. Their answer comes to you here.", user=admin.name(user)))

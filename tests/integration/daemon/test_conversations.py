@@ -12,7 +12,7 @@ from daemon.outbox_worker import OutboxWorker
 from daemon.screens import notices
 from daemon.screens.operator import broadcasts as news
 from daemon.screens.operator import customers
-from models import conversations
+from models import conversations, customer_notes
 from models.event_kinds import EventKind
 from models.jobs import queue
 from models.promotion import broadcasts
@@ -186,6 +186,15 @@ async def test_a_customer_who_is_not_known_is_not_written_to(handled: Handling) 
     for button in ("say_ask:999999", "note_ask:x"):
         assert await handled.press(ADMIN, button, message_id=7) == []
     assert not Relay.select().where(Relay.chat_id == ADMIN).exists()
+
+
+async def test_a_note_is_kept_whole_or_not_at_all(handled: Handling) -> None:
+    await handled.press(ADMIN, f"note_ask:{CUSTOMER}", message_id=7)
+    prompt, longest = handled.said.newest, "x" * customer_notes.LONGEST
+    (answer,) = await handled.say(ADMIN, f"{longest}x", reply_to=prompt)
+    assert answer == customers.note_too_long(T, customer_notes.LONGEST) and not CustomerNote.select().exists()
+    await handled.say(ADMIN, longest, reply_to=prompt)
+    assert [row.text for row in CustomerNote.select()] == [longest]
 
 
 async def test_a_note_is_the_admins_alone(handled: Handling) -> None:
