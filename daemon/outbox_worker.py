@@ -181,7 +181,13 @@ class OutboxWorker:
             )
             return
         payload = event.payload
-        message_id = await self._notifier.announce(event.user_id, payload, random_id=event.random_id)
+        try:
+            message_id = await self._notifier.announce(event.user_id, payload, random_id=event.random_id)
+        except Unreachable:
+            if isinstance(payload, MessageRelayed):
+                now = int(time.time())
+                await self._database(conversations.unheard, payload, event.user_id, event.random_id, now)
+            raise
         if isinstance(payload, MessageRelayed) and message_id is not None:
             relay = RelayInfo(Purpose.SAY, payload.sender)
             await self._database(conversations.expect, event.user_id, message_id, relay, int(time.time()))

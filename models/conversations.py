@@ -7,7 +7,7 @@ from enum import StrEnum
 from config.units import DAY_S, HOUR_S
 from models import outbox
 from models.database import fetch, joined_transaction, transaction
-from models.event_kinds import EventKind, MessageRelayed
+from models.event_kinds import EventKind, MessageRelayed, MessageUnheard
 from models.jobs import budgets
 from models.jobs.budgets import Budget, Span
 from models.tables import Event, Relay
@@ -54,6 +54,13 @@ def say(sender: int, receiver: int, text: str, *, from_operator: bool, now: int,
             return False
         outbox.append(MessageRelayed(sender=sender, text=text, from_operator=from_operator), receiver, now, key)
         return True
+
+
+def unheard(told: MessageRelayed, receiver: int, random_id: int, now: int) -> None:
+    """Have whoever wrote hear, once, that the receiver cannot be told it. *random_id* is that of its event."""
+    with transaction():
+        said = MessageUnheard(customer=receiver if told.from_operator else None)
+        outbox.append(said, told.sender, now, key=f"unheard:{random_id}")
 
 
 def expect(chat_id: int, message_id: int, relay: RelayInfo, now: int) -> None:

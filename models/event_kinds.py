@@ -47,6 +47,7 @@ class EventKind(StrEnum):
     BATCH_REST_HELD = "batch_rest_held"
     BUDGET_SPENT = "budget_spent"
     MESSAGE_RELAYED = "message_relayed"
+    MESSAGE_UNHEARD = "message_unheard"
     COMPLAINT_MADE = "complaint_made"
     COMPLAINT_DECIDED = "complaint_decided"
     CONSOLE_ASKED = "console_asked"
@@ -533,6 +534,17 @@ class MessageRelayed(Payload):
     from_operator: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageUnheard(Payload):
+    """What the receiver wrote through the bot reached nobody: its reader has blocked the bot, or is gone.
+
+    ``customer`` is to whom the operator wrote; None where a customer wrote to the operator.
+    """
+
+    event_kind: ClassVar = EventKind.MESSAGE_UNHEARD
+    customer: int | None
+
+
 # Complaints
 
 
@@ -823,9 +835,9 @@ PAYLOADS: Mapping[EventKind, type[Payload]] = {
         SubscriptionPaymentFailed, AccessGiven, AccessTaken, AccessEnding, AccessEnded, ReferralReward, GiftTaken,
         GiftWaiting, GiftChanged, CodesHeld, ComplaintMade, ComplaintDecided, CheckoutCancelled, CheckoutRefused,
         RequestDone, DataErased, JobFinished, JobHeld, BatchFinished, BatchHeld, BatchRestHeld, BudgetSpent,
-        MessageRelayed, ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, NewsPreviewed, PictureAsked,
-        BroadcastAnnounced, BroadcastEnded, BroadcastSold, Digest, AdminAlert, IncidentOpened, IncidentClosed,
-        PricesCut, AccountChanged,
+        MessageRelayed, MessageUnheard, ConsoleAsked, ConsoleEntered, ShopNotice, NewsOffered, NewsPreviewed,
+        PictureAsked, BroadcastAnnounced, BroadcastEnded, BroadcastSold, Digest, AdminAlert, IncidentOpened,
+        IncidentClosed, PricesCut, AccountChanged,
     )
 }  # fmt: skip
 

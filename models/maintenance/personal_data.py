@@ -54,8 +54,8 @@ LONG = 2_000
 MAX_ATTEMPTS = 5
 
 _INSTANTS = ("at", "until", "period_end")
-_OTHERS = frozenset({"sender"})
-"""What of an event says who somebody else is: of whoever wrote as the operator no customer is told the id."""
+_OTHERS = frozenset({"sender", "customer"})
+"""What of an event says who somebody else is: who wrote as the operator, which no customer is told, and to whom."""
 _WORD = re.compile(r"[\w-]+")
 
 Record = dict[str, Any]

@@ -50,6 +50,7 @@ FORGETTABLE = (
     EventKind.JOB_FINISHED,
     EventKind.JOB_HELD,
     EventKind.MESSAGE_RELAYED,
+    EventKind.MESSAGE_UNHEARD,
     EventKind.PRICES_CUT,
     EventKind.NEWS_OFFERED,
     EventKind.NEWS_PREVIEWED,

@@ -228,6 +228,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
         },  # fmt: skip
     ),
     *[("message_relayed", {"sender": 42, "text": EVIL, "from_operator": own}) for own in (True, False)],
+    *[("message_unheard", {"customer": customer}) for customer in (42, None)],
 ]
 USAGES = ("grant", "revoke", "refund", "ban", "allow", "user", "say", "status")
 

@@ -25,6 +25,7 @@ from models.event_kinds import (
     DisputeClosed,
     IncidentOpened,
     MessageRelayed,
+    MessageUnheard,
     Payload,
     PaymentCompleted,
     PaymentPayload,
@@ -197,6 +198,18 @@ def relayed(payload: MessageRelayed, setting: Setting) -> Screen:
     return Screen(said, announcements.ways_to(t, payload.sender))
 
 
+def unheard(payload: MessageUnheard, setting: Setting) -> Screen:
+    """What somebody wrote through the bot could not be told."""
+    t = setting.t
+    if payload.customer is None:
+        return Screen("✖️ " + t.gettext("I could not pass your message on to the operator.") + setting.contact())
+    text = t.gettext(
+        "✖️ {who} did not get your message: they have blocked the bot, or have no account any more.",
+        who=_who(payload.customer, setting.customer),
+    )
+    return Screen(text, announcements.ways_to(t, payload.customer))
+
+
 def complaint(payload: ComplaintMade, setting: Setting) -> Screen:
     """A complaint to decide."""
     t = setting.t
@@ -215,7 +228,7 @@ def render(payload: Payload | None, setting: Setting) -> Screen | None:
 
 def about(payload: Payload | None) -> int | None:
     """The customer whose name the message needs."""
-    if isinstance(payload, ShopNotice):
+    if isinstance(payload, ShopNotice | MessageUnheard):
         return payload.customer
     if isinstance(payload, ComplaintMade):
         return payload.reporter
@@ -246,6 +259,7 @@ KINDS: Mapping[type, Callable[[Any, Setting], Screen | None]] = {
     IncidentOpened: incident,
     AccountChanged: lambda payload, setting: accounts.changed(setting.t, payload),
     MessageRelayed: relayed,
+    MessageUnheard: unheard,
     ComplaintMade: complaint,
     ComplaintDecided: complaints.answer,
     ReferralReward: referrals.reward,

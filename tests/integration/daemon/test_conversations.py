@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyrogram.enums import MessageMediaType
@@ -12,6 +13,8 @@ from daemon.outbox_worker import OutboxWorker
 from daemon.screens import notices
 from daemon.screens.operator import broadcasts as news
 from daemon.screens.operator import customers
+from daemon.telegram.errors import Unreachable
+from daemon.telegram.screen import Screen
 from models import conversations, customer_notes
 from models.event_kinds import EventKind
 from models.jobs import queue
@@ -195,6 +198,34 @@ async def test_a_note_is_kept_whole_or_not_at_all(handled: Handling) -> None:
     assert answer == customers.note_too_long(T, customer_notes.LONGEST) and not CustomerNote.select().exists()
     await handled.say(ADMIN, longest, reply_to=prompt)
     assert [row.text for row in CustomerNote.select()] == [longest]
+
+
+async def test_whoever_wrote_hears_that_nobody_was_told(handled: Handling, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, send = {CUSTOMER}, handled.said.send_screen
+
+    async def reach(chat_id: int, screen: Screen, **more: Any) -> int | None:
+        if chat_id in gone:
+            raise Unreachable(chat_id, "USER_IS_BLOCKED")
+        return await send(chat_id, screen, **more)
+
+    monkeypatch.setattr(handled.said, "send_screen", reach)
+    # Given a customer has blocked the bot
+    await handled.say(ADMIN, f"/say {CUSTOMER} Does it work?")
+    await told(handled)
+    chat_id, screen = handled.said.screens[-1]
+    assert chat_id == ADMIN and "did not get your message" in screen.text and f"<code>{CUSTOMER}</code>" in screen.text
+    # And later the admin has, whom the customer answers
+    gone.clear()
+    to = await written_to(handled, ADMIN, "Does it work?")
+    gone.add(ADMIN)
+    await handled.say(CUSTOMER, "It does.", reply_to=to)
+    await told(handled)
+    chat_id, screen = handled.said.screens[-1]
+    assert chat_id == CUSTOMER and "could not pass your message on" in screen.text and str(ADMIN) not in screen.text
+    # Then each hears it once
+    number = len(handled.said.screens)
+    await told(handled)
+    assert len(handled.said.screens) == number
 
 
 async def test_a_note_is_the_admins_alone(handled: Handling) -> None:
