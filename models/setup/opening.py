@@ -48,9 +48,15 @@ class Begun:
 
     passed: tuple[str, ...]
     chosen: str | None
-    is_over: bool
+    over_at: int | None
+    """When it was finished."""
     is_left: bool
     """Everything starts anew, on the backup that they have brought."""
+
+    @property
+    def is_over(self) -> bool:
+        """Is nothing left to do?"""
+        return self.over_at is not None
 
 
 # ---- when it is open
@@ -152,7 +158,8 @@ def owned(token: str, now: int) -> Begun | None:
     owner = found.get("owner") or {}
     if not token or owner.get("until", 0) <= now or not hmac.compare_digest(owner.get("digest", ""), digest(token)):
         return None
-    return Begun(tuple(found["passed"]), found.get("chosen"), found["state"] == "over", found.get("left", False))
+    over_at = found.get("over_at", 0) if found["state"] == "over" else None
+    return Begun(tuple(found["passed"]), found.get("chosen"), over_at, found.get("left", False))
 
 
 # ---- how far it has come
@@ -182,7 +189,7 @@ def finish(now: int) -> None:
     The owner's cookie stays good, for the page that tells how the shop starts.
     """
     with transaction():
-        notes.write(NOTE, _over(_found()), now)
+        notes.write(NOTE, _over(_found(), now), now)
         record("finished", now)
 
 
@@ -194,7 +201,7 @@ def close(now: int) -> None:
     with transaction():
         found = _found()
         if _is_under_way(found):
-            notes.write(NOTE, _over({**found, "address": None}), now)
+            notes.write(NOTE, _over({**found, "address": None}, now), now)
 
 
 def leave(passed: Sequence[str], now: int, *, is_over: bool) -> dict[str, Any]:
@@ -208,7 +215,7 @@ def leave(passed: Sequence[str], now: int, *, is_over: bool) -> dict[str, Any]:
         kept = {**found, "chosen": "new", "passed": list(passed)}
         notes.write(NOTE, {**found, "left": True}, now)
         record("restored", now)
-    return _over(kept) if is_over else kept
+    return _over(kept, now) if is_over else kept
 
 
 def take_over(memo: Mapping[str, Any], now: int) -> None:
@@ -243,9 +250,9 @@ def digest(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def _over(found: Mapping[str, Any]) -> dict[str, Any]:
+def _over(found: Mapping[str, Any], now: int) -> dict[str, Any]:
     codes = (*found.get("codes", ()), *found.get("begun", ()), *_code_of(found))
-    return {**found, "state": "over", "address": None, "codes": [*dict.fromkeys(codes)]}
+    return {**found, "state": "over", "over_at": now, "address": None, "codes": [*dict.fromkeys(codes)]}
 
 
 def _code_of(found: Mapping[str, Any]) -> Sequence[str]:

@@ -58,9 +58,15 @@ def _parts() -> dict[str, bool]:
 
 
 def _first() -> JobInfo | None:
-    """The admin's newest link; one that came to its post before others."""
-    found = [job for admin in rendering.current_settings().admin_ids for job in queue.newest(admin, 1)]
-    return max(found, key=lambda job: (job.state is JobState.DONE, job.id), default=None)
+    """The admin's newest link since then; one that came to its post before others.
+
+    What a backup or a shop that lived before has delivered says nothing about whether it works now.
+    """
+    found = guard.owned()
+    since = found.over_at if found is not None and found.over_at is not None else 0
+    newest = [job for admin in rendering.current_settings().admin_ids for job in queue.newest(admin, 1)]
+    sent = [job for job in newest if job.created_at >= since]
+    return max(sent, key=lambda job: (job.state is JobState.DONE, job.id), default=None)
 
 
 @over_blueprint.route("/", defaults={"path": ""}, methods=("GET", "POST"))

@@ -400,9 +400,29 @@ def test_the_page_of_the_end_goes_on_with_the_shop(owner: Owner) -> None:
         health.beat("daemon", {"bot": "ok", "account": account}, now - ago)
         look()
     store.customers(77)
-    store.enqueue(77, "films")
+    store.enqueue(77, "films", now=now)
     look()
 
     assert states[0] == states[1] and len({str(state) for state in states}) == 4
     assert ['id="opening"' in page for page in pages] == [True, True, True, False, False]
     assert 'id="job"' not in pages[3] and "t.me/channel/films" in said(pages[4], "job")
+
+
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_what_was_delivered_before_proves_nothing(owner: Owner, *, is_restored: bool) -> None:
+    now = int(time.time())
+    owner.sets(ADMIN_IDS="77")
+    store.customers(77)
+    store.deliver(77, "old", now=now - 86_400)
+    if is_restored:
+        opening.take_over(opening.leave([*Step], now, is_over=True), now)
+    else:
+        opening.finish(now)
+
+    assert 'id="opening"' in owner.page("/setup/done"), "nothing has started yet"
+    health.beat("daemon", {"bot": "ok", "account": "ok"}, now)
+    page = owner.page("/setup/done")
+    assert "The shop is open" in page and "channel/old" not in page
+
+    store.deliver(77, "new", now=now + 1)
+    assert "t.me/channel/new" in said(owner.page("/setup/done"), "delivered")
