@@ -35,17 +35,23 @@ def link(secret_key: str, now: int) -> str:
     """The parameter of the present link; a new one is made where the last is used or too old."""
     with transaction():
         found = notes.get(NOTE) or {}
-        if "id" in found or found.get("until", 0) <= now:
+        if not is_offered(now):
             found = {"nonce": secrets.token_urlsafe(16), "until": now + LIFE_S}
             notes.write(NOTE, found, now)
     return _parameter(secret_key, found["nonce"])
+
+
+def is_offered(now: int) -> bool:
+    """Whether there is a link that nobody has pressed, and that is not too old."""
+    found = notes.get(NOTE) or {}
+    return "id" not in found and found.get("until", 0) > now
 
 
 def press(parameter: str, who: Candidate, secret_key: str, now: int) -> bool:
     """Note who has pressed the link; False where it is used, too old, or was never made."""
     with transaction():
         found = notes.get(NOTE) or {}
-        if "id" in found or found.get("until", 0) <= now:
+        if not is_offered(now):
             return False
         if not hmac.compare_digest(parameter.encode(), _parameter(secret_key, found["nonce"]).encode()):
             return False

@@ -107,7 +107,8 @@ def show(template: str, shown: Step | None, *, status: int = 200, **values: obje
     t, settings = guard.texts(), rendering.current_settings()
     every = steps.asked(settings)
     title = steps.TITLES[shown](t) if shown else ""
-    filled = {"typed": {}, "fault": "", "title": title, **_waits(template, shown), **_values(shown, t), **values}
+    shows = _values(shown, t)  # before the state is read: it makes the admin's link
+    filled = {"typed": {}, "fault": "", "title": title, **_waits(template, shown), **shows, **values}
     return rendering.page(
         template,
         status,
@@ -124,7 +125,8 @@ def _state() -> str:
     who = admins.candidate(guard.now())
     found = guard.owned()
     is_left = found is not None and found.is_left
-    return f"{checks.asked()} {who.id if who else ''} {noted().username} {is_left}"
+    is_offered = admins.is_offered(guard.now())
+    return f"{checks.asked()} {who.id if who else is_offered} {noted().username} {is_left}"
 
 
 def _waits(template: str, shown: Step | None) -> dict[str, object]:

@@ -1,6 +1,8 @@
 """The pages of set-up beside a ``.env``, which wins, and beside a bucket that somebody else writes into."""
 
+import html
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -193,6 +195,30 @@ def test_who_is_not_confirmed_is_no_admin(owner: Owner, answer: dict[str, str]) 
     assert (status, "Nobody was made admin" in said(page, "fault")) == (422, True)
     assert "ADMIN_IDS" not in owner.typed()
     assert admins.candidate(int(time.time())) is None, "the next one is asked about anew"
+
+
+def test_a_link_that_got_too_old_is_replaced_on_the_page(owner: Owner) -> None:
+    notes.put("bot", {"id": 5, "username": "my_bot", "name": "Bot"}, int(time.time()))
+
+    def shown() -> tuple[str, str]:
+        page = owner.page("/setup/step/admin")
+        found = re.search(r'data-state="([^"]*)"', page), re.search(r'id="link" href="([^"]+)"', page)
+        assert found[0] is not None and found[1] is not None
+        return html.unescape(found[0][1]), found[1][1]
+
+    def asked() -> str:
+        return str(owner.browser.get("/setup/state").json["state"])  # type: ignore[index]
+
+    state, link = shown()
+    assert asked() == state and shown() == (state, link), "nothing has changed"
+    known = notes.get(admins.NOTE)
+    assert known is not None
+    notes.put(admins.NOTE, {**known, "until": int(time.time()) - 1}, int(time.time()))
+
+    assert asked() != state, "else the page stays, with a link that works no more"
+
+    state, another = shown()
+    assert another != link and asked() == state
 
 
 def test_who_is_confirmed_is_the_admin(owner: Owner) -> None:
