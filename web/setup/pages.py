@@ -195,6 +195,9 @@ def _take_bot(typed: Mapping[str, str], t: Texts) -> str | None:
 
 def _take_admin(typed: Mapping[str, str], t: Texts) -> str | None:
     who = admins.candidate(guard.now())
+    confirmed = {str(each) for each in rendering.current_settings().admin_ids}
+    if who is None and "no" not in typed and typed.get("id", "") in confirmed:
+        return None  # it was pressed twice
     if "no" in typed or who is None or typed.get("id") != str(who.id):
         admins.forget()
         return t.gettext("Nobody was made admin. Press the new link yourself.")

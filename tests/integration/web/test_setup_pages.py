@@ -234,6 +234,21 @@ def test_who_is_confirmed_is_the_admin(owner: Owner) -> None:
     assert admins.candidate(int(time.time())) is None
 
 
+def test_who_confirms_twice_is_the_admin_all_the_same(owner: Owner) -> None:
+    pressed(Candidate(77, "Ana", "ana"))
+    token = TOKEN.search(owner.page("/setup/step/admin"))
+    assert token is not None
+    for fields, status in (
+        ({"id": "77"}, 303),
+        ({"id": "77"}, 303),
+        ({"id": "78"}, 422),
+        ({"id": "77", "no": "1"}, 422),
+    ):
+        answer = owner.browser.post("/setup/step/admin", data={"token": token[1], **fields})
+        assert answer.status_code == status, fields
+        assert owner.typed()["ADMIN_IDS"] == "77"
+
+
 def test_the_language_that_was_chosen_is_spoken(owner: Owner) -> None:
     assert owner.send("/setup/step/language", language="xx")[0] == 422 and owner.typed() == {}
 
