@@ -1,5 +1,6 @@
 """The first start on a telephone: from an empty volume to a delivery, with every mistake on the way, and every kill."""
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from config.texts import DEFAULT_LANGUAGE, LANGUAGES, translator
 from models import database, notes
+from models.maintenance import restoring
 from models.setup import opening
 from tests import sandbox_process
 from tests.browser import PATIENCE_S, chromium, complaints, heading, inspect, photograph, press, show
@@ -39,6 +41,18 @@ WRONG_APPLICATIONS = (
     *(("12345", each) for each in ("x", "0" * 31, "0" * 33, "g" * 32, "my.telegram.org", "0" * 32)),
 )
 PASSPHRASE = "correct horse battery staple"
+BREAKING = """
+let calls = 0, [before, behind] = arguments;
+const real = window.real || (window.real = window.fetch);
+window.fetch = async (...asked) => {
+  calls += 1;
+  if (calls % before === 0) throw new TypeError("the network broke");
+  const answer = await real(...asked);
+  if (calls % behind === 0) throw new TypeError("the answer was lost");
+  return answer;
+};
+"""
+"""Each so many-th call does not arrive; of each so many-th, the answer does not."""
 WRONG_PAYPALS = (
     *(("x", "y"), ("a" * 80, "b" * 80), ("a b" * 20, "c" * 80), ("é" * 80, "c" * 80), ("c" * 80, "\u00a0" * 20)),
     *(("me@shop.example", "a password"), ("c" * 300, "c" * 80), ("c" * 80, "c" * 300), ("<script>" * 9, "c" * 80)),
@@ -153,6 +167,31 @@ def test_every_page_fits_in_every_language(browser: webdriver.Chrome, tmp_path: 
             look(browser, f"setup-{language}-{step}")
         browser.get("about:blank")
         complaints(browser)
+
+
+def test_a_backup_is_sent_over_a_network_that_breaks(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    file, empty_file = tmp_path / "a.sealed", tmp_path / "empty.sealed"
+    file.write_bytes(random.Random(7).randbytes(1_000_000))
+    empty_file.touch()
+    with installation(NOBODY, tmp_path) as empty:
+        empty.start().until("setup")
+        browser.get(empty.url + empty.address())
+        press(browser, "begin")
+        press(browser, "backup")
+        walk, uploaded = Walk(browser, empty), empty.volume / restoring.UPLOADED / "backup"
+
+        def choose(chosen: Path, said: str) -> str:
+            browser.find_element(By.ID, "f-file").send_keys(str(chosen))
+            walk.wait(said, lambda: said in browser.find_element(By.ID, "sent").text, 3 * PATIENCE_S)
+            return str(browser.find_element(By.ID, "f-file").get_attribute("value"))
+
+        assert choose(empty_file, "could not be sent") == ""
+        browser.execute_script(BREAKING, 1, 1)
+        assert choose(file, "could not be sent") == "", "so that the same file can be chosen again"
+        browser.execute_script(BREAKING, 2, 3)
+        choose(file, "Sent.")
+        assert uploaded.read_bytes() == file.read_bytes()
+        assert all("409" in each for each in complaints(browser)), "of a piece that is here already, and nothing else"
 
 
 async def _the_way_back(town: Sandbox, lost: Installation, browser: webdriver.Chrome, home: Path) -> None:
