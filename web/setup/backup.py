@@ -31,6 +31,8 @@ ROOM = 64 * MIB
 SHOWN = 10
 LONGEST_PASSPHRASE = 1000
 LONGEST_TAB = 40
+NAME = "name"
+"""Beside a file that was sent: what it was called, where that is the name of a backup."""
 
 _alone = threading.Lock()
 """What was sent is one file, whose pieces may come from two tabs: the threads of the one worker take turns at it."""
@@ -56,12 +58,12 @@ def backup() -> BaseResponse:
 @guard.for_owner
 def piece() -> tuple[Response, int]:
     """Take the next piece of a file: 409 where it does not follow what is here, or what is here is another tab's."""
-    at, tab, data = request.args.get("at", 0, int), request.args.get("tab", "")[:LONGEST_TAB], request.get_data()
+    asked, data = request.args, request.get_data()
     with _alone:
-        return _append(at, data, tab)
+        return _append(asked.get("at", 0, int), data, asked.get("tab", "")[:LONGEST_TAB], asked.get("name", ""))
 
 
-def _append(at: int, data: bytes, tab: str) -> tuple[Response, int]:
+def _append(at: int, data: bytes, tab: str, name: str) -> tuple[Response, int]:
     place = _uploaded()
     sender = place.with_name("tab")
     if at == 0:
@@ -69,6 +71,8 @@ def _append(at: int, data: bytes, tab: str) -> tuple[Response, int]:
         place.parent.mkdir(mode=0o700)
         place.touch(mode=0o600)
         sender.write_text(tab, "utf-8")
+        if backups.named(name) is not None:
+            place.with_name(NAME).write_text(name, "utf-8")
     if not place.exists() or place.stat().st_size != at or sender.read_text("utf-8") != tab:
         return jsonify({"at": place.stat().st_size if place.exists() else 0}), 409
     if shutil.disk_usage(place.parent).free < ROOM + len(data):
@@ -124,13 +128,22 @@ def _chosen(settings: Settings, name: str) -> Path | None:
     """The backup's file: of this name in the bucket, or what the browser has sent."""
     place = _uploaded()
     if not name:
-        return place if place.exists() else None
+        return _sent(place)
     bucket = s3.build(settings)
     if bucket is None or backups.named(name) is None:
         return None
     place.parent.mkdir(mode=0o700, exist_ok=True)
     bucket.fetch(name, place.parent / name)
     return place.parent / name
+
+
+def _sent(place: Path) -> Path | None:
+    """What the browser has sent, under the name that it had there: it says when the backup was made."""
+    note = place.with_name(NAME)
+    file = place.with_name(note.read_text("utf-8")) if note.exists() else place
+    if place.exists():
+        place.replace(file)
+    return file if file.exists() else None
 
 
 def _form(fault: str, status: int = 200) -> Response:

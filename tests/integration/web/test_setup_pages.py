@@ -56,12 +56,15 @@ class Owner:
         answer = self.browser.post(path, data={"token": token[1], **fields})
         return answer.status_code, answer.text
 
-    def piece(self, at: int, data: bytes, token: str | None = None, tab: str = "one") -> tuple[int, object]:
+    def piece(
+        self, at: int, data: bytes, token: str | None = None, tab: str = "one", name: str = "a.sealed"
+    ) -> tuple[int, object]:
         """Send a piece of a backup's file; the status, and how much of the file is there."""
         found = TOKEN.search(self.page("/setup/backup"))
         assert found is not None
         headers = {"X-Form-Token": found[1] if token is None else token}
-        answer = self.browser.post(f"/setup/backup/piece?at={at}&tab={tab}", data=data, headers=headers)
+        query = {"at": at, "tab": tab, "name": name}
+        answer = self.browser.post("/setup/backup/piece", query_string=query, data=data, headers=headers)
         return answer.status_code, answer.json and answer.json["at"]
 
     def typed(self) -> dict[str, str]:
@@ -352,6 +355,23 @@ def test_a_backup_that_was_sent_waits_for_the_start(owner: Owner) -> None:
     memo = json.loads((staged / restoring.MEMO).read_text())["setup"]
     assert memo["state"] == "open" and {*memo["passed"]} & {"bot", "admin", "account"} == {"bot"}
     assert not (data / restoring.UPLOADED).exists() and owner.typed() == {}
+
+
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_a_backup_that_was_sent_keeps_its_date(owner: Owner, *, is_renamed: bool) -> None:
+    data, now = owner.place / "data", int(time.time())
+    sealed = replace(load(unfinished=True), backup_passphrase="correct horse")
+    file = backups.make(sealed, now - 5 * 86_400).file
+    opening.choose("backup", now)
+    name, content = "../../data/x" if is_renamed else file.name, file.read_bytes()
+    assert owner.piece(0, content, name=name) == (200, len(content))
+
+    assert owner.send("/setup/backup", passphrase="another")[0] == 422
+    assert owner.send("/setup/backup", passphrase="correct horse")[0] == 303
+
+    memo = json.loads((data / restoring.STAGED / restoring.MEMO).read_text())
+    assert memo["made_at"] >= now if is_renamed else memo["made_at"] == now - 5 * 86_400
+    assert not (data / "x").exists() and not (data / restoring.UPLOADED).exists()
 
 
 @pytest.fixture
