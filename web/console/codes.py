@@ -51,7 +51,7 @@ def make() -> BaseResponse:
         draft = _draft(request.form, layout.plans(), t, found.now)
     except Wrong as wrong:
         return _page(request.form, wrong.text, 422)
-    source = f"console:{found.actor.id}:{request.form.get('once', '')[:40]}"
+    source = guard.source("once", draft)
     made = acts.make_code(found.actor, draft, source, found.now)
     return layout.done(url_for("console_codes.shown"), t.gettext("Made: {code}", code=made.text))
 

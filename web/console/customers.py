@@ -4,7 +4,6 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 
 from flask import Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -125,7 +124,7 @@ def give_days(user_id: int) -> BaseResponse:
     level = guard.number(request.form.get("level", ""), max(levels, default=0))
     if not days or level not in levels:
         return _back(user_id, found.t.gettext("Choose a plan, and a number of days."), "bad")
-    source = f"console:{found.actor.id}:{user_id}:{request.form.get('asked', '')[:32]}"
+    source = guard.source("asked", user_id, level, days)
     try:
         new = acts.give_days(found.actor, user_id, level, days * DAY_S, now=found.now, source=source)
     except ActRefused as error:
@@ -142,10 +141,8 @@ def message(user_id: int) -> BaseResponse:
     text = plain(request.form.get("text", ""))
     if not 0 < utf16_length(text) <= conversations.LONGEST:
         return _unwritten(user_id, conversations.LONGEST)
-    written = sha256(text.encode()).hexdigest()[:16]  # who goes back and writes something else means that too
-    source = f"console:{found.actor.id}:{user_id}:{request.form.get('asked', '')[:32]}:{written}"
     try:
-        acts.message(found.actor, user_id, text, found.now, source=source)
+        acts.message(found.actor, user_id, text, found.now, source=guard.source("asked", user_id, text))
     except ActRefused as error:
         return _back(user_id, act_words.refusal(found.t, error), "bad")
     said = found.t.gettext("I am telling {user}. Their answer comes into your chat.", user=_name(shown))

@@ -28,6 +28,17 @@ def test_a_code_is_made_once_used_and_ended(shop: PayPalShop, admin: Operator) -
     assert {row.detail.get("ended") for row in audit.newest(Wanted(act="edit_codes"), 2)} >= {made.id}
 
 
+def test_another_code_in_the_same_form_is_another_one(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(admin.page("/console/shop/codes"), "/console/shop/codes")
+    pages = [admin.send(form, article="", percent=each) for each in ("10", "20", "20")]
+    twenty, ten = codes.newest(2)
+    assert (ten.percent, twenty.percent) == (10, 20)
+    assert ten.text in said(pages[0], "notice")
+    assert all(twenty.text in said(page, "notice") for page in pages[1:])
+    for made in (ten, twenty):
+        codes.end(made.id, int(time.time()))
+
+
 def test_a_code_is_made_as_its_form_describes_it(shop: PayPalShop, admin: Operator) -> None:
     form = form_to(admin.page("/console/shop/codes"), "/console/shop/codes")
     ticked = {name: value for name, value in form.values.items() if name != "new_only"}

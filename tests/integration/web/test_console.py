@@ -535,6 +535,14 @@ def test_a_form_sent_twice_gives_once(admin: ConsoleVisitor) -> None:
     assert "That was already done." in give(admin, CUSTOMER, 7, "one")
 
 
+def test_other_days_in_the_same_form_are_given_too(admin: ConsoleVisitor) -> None:
+    give(admin, CUSTOMER, 7, "one")
+
+    assert "Given to Ana." in give(admin, CUSTOMER, 30, "one")
+    assert "That was already done." in give(admin, CUSTOMER, 30, "one")
+    assert [(each.end or 0) - each.start for each in access.of(CUSTOMER, now()).paid] == [37 * 86_400]
+
+
 @pytest.mark.parametrize("days", ["00001999999999", "9" * 5000, "0", "3651", "-1", "½", ""])
 def test_only_a_number_of_days_is_given(admin: ConsoleVisitor, days: str) -> None:
     answer = admin.post(f"/console/customers/{CUSTOMER}/days", {"days": days, "level": "1", "asked": "a"})
