@@ -136,10 +136,11 @@ def make(draft: Draft, by: int, source: str, now: int) -> CodeInfo:
         return _info(row)
 
 
-def newest(limit: int = SHOWN) -> list[CodeInfo]:
-    """The operator's codes, open ones first, then the newest."""
+def newest(limit: int = SHOWN, after: int = 0) -> list[CodeInfo]:
+    """The operator's codes, open ones first, then the newest; those behind the first *after*."""
     rows = Code.select().where(Code.kind.in_((Kind.ACCESS, Kind.DISCOUNT)))
-    return [_info(row) for row in rows.order_by(Code.ended_at.is_null(False), Code.id.desc()).limit(limit)]
+    rows = rows.order_by(Code.ended_at.is_null(False), Code.id.desc())
+    return [_info(row) for row in rows.limit(limit).offset(after)]
 
 
 def get(code_id: int) -> CodeInfo | None:

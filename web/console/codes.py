@@ -39,7 +39,7 @@ class Wrong(Exception):
 @guard.needs(Act.SEE_SHOP)
 def shown() -> Response:
     """The codes, open ones first, and the form for one more."""
-    return _page({})
+    return _page({}, after=guard.number(request.args.get("after", ""), MOST_USES) or 0)
 
 
 @blueprint.post("/shop/codes")
@@ -86,13 +86,16 @@ def _decided(*, is_ended: bool) -> BaseResponse:
     return layout.done(url_for("console_codes.shown"), words.decided(found.t, count, ended=is_ended))
 
 
-def _page(typed: Mapping[str, str], fault: str = "", status: int = 200) -> Response:
-    t, plans = guard.visitor().t, layout.plans()
+def _page(typed: Mapping[str, str], fault: str = "", status: int = 200, *, after: int = 0) -> Response:
+    t, plans, now = guard.visitor().t, layout.plans(), guard.visitor().now
+    here, found = url_for("console_codes.shown"), codes.newest(SHOWN + 1, after)
     given: list[Article] = [*(plan for plan in plans.plans if plan.level), *plans.packs]
     return layout.show(
         "console/codes.html",
         status=status,
-        codes=[(each, _gives(t, plans, each), _state(t, each, guard.visitor().now)) for each in codes.newest(SHOWN)],
+        codes=[(each, _gives(t, plans, each), _state(t, each, now)) for each in found[:SHOWN]],
+        newer=here if after else None,
+        older=f"{here}?after={after + SHOWN}" if len(found) > SHOWN else None,
         articles=[("", t.gettext("a discount")), *((each.code, each.title_in(t.language)) for each in given)],
         typed=typed,
         fault=fault,

@@ -1,15 +1,20 @@
 """Codes in the console: made once, used, ended."""
 
 import calendar
+import html
+import re
 import time
+from urllib.parse import urlencode
 
 import pytest
 
 from models import audit
 from models.audit import Wanted
 from models.promotion import codes
+from models.promotion.codes import Draft
 from tests.operator_browser import Form, Operator, form_to, said
-from tests.paypal_shop import PayPalShop
+from tests.paypal_shop import ADMIN, PayPalShop
+from web.console.codes import SHOWN
 
 
 def test_a_code_is_made_once_used_and_ended(shop: PayPalShop, admin: Operator) -> None:
@@ -56,6 +61,29 @@ def test_a_code_is_made_as_its_form_describes_it(shop: PayPalShop, admin: Operat
     assert "5 videos: 5 videos 0 / 7" in said(page, "codes")
     for made in (off, pack):
         codes.end(made.id, int(time.time()))
+
+
+def test_every_code_is_on_a_page(shop: PayPalShop, admin: Operator) -> None:
+    now, draft = int(time.time()), Draft(None, 20, 1, None, False)
+    made = [codes.make(draft, ADMIN, f"many:{each}", now) for each in range(2 * SHOWN)]
+    codes.end(made[0].id, now)
+    seen, path = list[str](), "/console/shop/codes"
+    while path:
+        page = admin.page(path)
+        found = re.findall(r"<code>([^<]+)</code>", page.partition('id="codes"')[2])
+        assert 0 < len(found) <= SHOWN
+        seen += found
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        path = html.unescape(following[1]) if following else ""
+    assert len(seen) == len(set(seen)) and set(seen) >= {each.text for each in made}
+    assert seen.index(made[0].text) > seen.index(made[1].text), "open ones first"
+    for each in made:
+        codes.end(each.id, now)
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "9" * 30, "99999", "\x00", "٣"])
+def test_a_page_of_codes_that_is_not_there(shop: PayPalShop, admin: Operator, after: str) -> None:
+    assert "A new code" in admin.page(f"/console/shop/codes?{urlencode({'after': after})}")
 
 
 @pytest.mark.parametrize(("form", "works"), [("release", True), ("end", False)])
