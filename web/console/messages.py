@@ -1,7 +1,9 @@
 """Messages to many: news is written, looked at, sent or scheduled, watched, stopped, and counted afterwards."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from flask import Response, abort, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -9,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from config.plain_text import utf16_length
 from config.texts import Texts, offered
 from models import acts
+from models.database import BEYOND
 from models.promotion import broadcasts, codes, hours, recipients, segments
 from models.promotion.broadcasts import MOST_BUTTONS, BroadcastInfo, BroadcastState, Content, Rules
 from models.promotion.buttons import CODE, PACK, PLAN, read_link
@@ -66,17 +69,20 @@ def write() -> BaseResponse:
     text = request.form.get("text", "").replace("\r\n", "\n").strip()
     longest = LONGEST_CAPTION if known.media else LONGEST
     if utf16_length(text) > longest:
-        return _page(known, text, t.gettext("That is too long: {most} characters at most.", most=longest))
+        return _page(known, request.form, t.gettext("That is too long: {most} characters at most.", most=longest))
     segment, at = _segment(request.form.get("segment", ""), known), request.form.get("at", "")
     if segment is None or not (at == "" or (at.isascii() and at.isdecimal() and len(at) < 12)):
         abort(422)
     content = None
     if text != known.text:
+        if request.form.get("was", was := _mark(known.text)) != was:
+            said = t.gettext("The text was changed meanwhile, as you see. Yours is in the form: keep it again.")
+            return _page(known, request.form, said, 409)
         content = Content(text, (), known.media, known.source_message_id or 0)
     acts.write_broadcast(found.actor, known.id, content, segment, at=int(at) if at else None, now=found.now)
     fault = _add_buttons(known)
     if fault:
-        return _page(_draft(), "", fault)
+        return _page(_draft(), request.form, fault)
     return layout.done(url_for("console_messages.draft"), t.gettext("Kept. Nobody has got it yet."))
 
 
@@ -132,16 +138,21 @@ def discard() -> BaseResponse:
 @blueprint.post("/messages/draft/send")
 @guard.needs(Act.BROADCAST)
 def send() -> BaseResponse:
-    """Have the draft go out. Pressed twice, it goes out once."""
-    found, settings, known = guard.visitor(), rendering.current_settings(), _begun()
+    """Have the draft go out, as its page has shown it. Pressed twice, it goes out once."""
+    found, settings, t = guard.visitor(), rendering.current_settings(), guard.visitor().t
+    goes_out = t.gettext("It goes out; this page shows how far it is.")
+    if (sent := _sent_before()) is not None:
+        return layout.done(url_for("console_messages.report", broadcast_id=sent.id), goes_out)
+    known = _begun()
+    if request.form.get("seen", seen := _mark_of(known)) != seen:
+        said = t.gettext("The draft has changed since that page was shown. Look at it, then send it.")
+        return layout.done(url_for("console_messages.draft"), said, "wait")
     counted = _count(known.segment, found.now, patience=SENDING_PATIENCE_S)
     rules = Rules(settings.broadcasts_per_week, settings.timezone)
     wrong = acts.send_broadcast(found.actor, known.id, rules, number=counted.number, now=found.now)
     if wrong is not None:
-        said = words.wrong(found.t, wrong, rules.most_a_week)
-        return layout.done(url_for("console_messages.draft"), said, "bad")
-    back = url_for("console_messages.report", broadcast_id=known.id)
-    return layout.done(back, found.t.gettext("It goes out; this page shows how far it is."))
+        return layout.done(url_for("console_messages.draft"), words.wrong(t, wrong, rules.most_a_week), "bad")
+    return layout.done(url_for("console_messages.report", broadcast_id=known.id), goes_out)
 
 
 @blueprint.get("/messages/<id:broadcast_id>")
@@ -184,20 +195,23 @@ def delete(broadcast_id: int) -> BaseResponse:
     return layout.done(url_for("console_messages.report", broadcast_id=known.id), text)
 
 
-def _page(known: BroadcastInfo | None, typed: str = "", fault: str = "") -> Response:
+def _page(
+    known: BroadcastInfo | None, typed: Mapping[str, str] | None = None, fault: str = "", status: int = 422
+) -> Response:
+    """The page of a draft; of a form that was refused, with all that was *typed* and chosen in it."""
     found, settings = guard.visitor(), rendering.current_settings()
     t, segment = found.t, known.segment if known else Segment(SegmentKind.ALL)
     start = known.start_at if known else None
     choice = hours.to_choose(settings.timezone, found.now)
     return layout.show(
         "console/draft.html",
-        status=422 if fault else 200,
+        status=status if fault else 200,
         draft=known,
-        text=typed or (known.text if known else ""),
+        was=_mark(known.text if known else ""),
+        seen=_mark_of(known) if known else "",
+        typed={"text": known.text if known else "", "segment": segment.stored(), "at": start or "", **(typed or {})},
         fault=fault,
-        segment=segment.stored(),
         segments=[(each.stored(), words.segment(t, each)) for each in _segments(known)],
-        at=start or "",
         times=[("", t.gettext("at once")), *((each, t.date(each, settings.timezone)) for each in choice)],
         articles=[("", t.gettext("none")), *_articles(t)],
         labels=_labels(t, known) if known else [],
@@ -216,19 +230,38 @@ def _add_buttons(known: BroadcastInfo) -> str:
     article = layout.plans().article(form.get("article", ""))
     if article is not None and article.on_sale:
         wanted.append((PLAN if layout.plans().by_code(article.code) else PACK, article.code, ""))
-    if address := form.get("address", "").strip():
-        wanted.append(read_link(f"{form.get('label', '').strip()} {address}".strip()))
+    if link := f"{form.get('label', '').strip()} {form.get('address', '').strip()}".strip():
+        wanted.append(read_link(link))
     if code := form.get("code", "").strip():
         offered = codes.of_operator(code)
         if offered is None or not offered.is_open(found.now):
             return t.gettext("That is none of your codes that somebody can redeem now.")
         wanted.append((CODE, offered.text, ""))
-    for each in wanted:
-        if each is None:
-            return t.gettext("A button leads to a plan, to a code, or to an address that begins with https://.")
+    good = [each for each in wanted if each is not None]
+    if len(good) < len(wanted):
+        return t.gettext("A button leads to a plan, to a code, or to an address that begins with https://.")
+    for each in good:
         if not acts.add_broadcast_button(found.actor, known.id, each, found.now):
             return t.gettext("There are as many buttons as fit: {most}.", most=MOST_BUTTONS)
     return ""
+
+
+def _mark(*shown: object) -> str:
+    """What tells whether a page still shows what holds."""
+    return sha256(repr(shown).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def _mark_of(known: BroadcastInfo) -> str:
+    """The mark of what a draft says, to whom it goes, and when."""
+    content = (known.text, known.entities, known.media, known.buttons)
+    return _mark(known.id, content, known.segment.stored(), known.start_at)
+
+
+def _sent_before() -> BroadcastInfo | None:
+    """The visitor's broadcast that a form has sent already: its button was pressed twice."""
+    known = broadcasts.get(guard.number(request.form.get("draft", ""), BEYOND) or 0)
+    is_sent = known is not None and known.state not in (BroadcastState.DRAFT, BroadcastState.DISCARDED)
+    return known if is_sent and known is not None and known.by == guard.visitor().actor.id else None
 
 
 def _draft() -> BroadcastInfo | None:

@@ -79,6 +79,27 @@ def test_a_text_beyond_telegrams_limit_is_refused(shop: PayPalShop, admin: Opera
     assert "😀" * 2049 in form_to(page, DRAFT).values["text"], "nothing that was typed is lost"
 
 
+def test_a_refused_form_keeps_all_that_was_chosen(shop: PayPalShop, admin: Operator) -> None:
+    page = admin.page(DRAFT)
+    hours = re.findall(r'<option value="(\d{10})"', page)
+    chosen = {"segment": "never_paid", "at": hours[-1], "article": "premium", "label": "Look", "code": ""}
+    chosen["address"] = "http://example.org"
+    page = admin.send(form_to(page, DRAFT), 422, text="x" * 4097, **chosen)
+    assert "4096" in said(page, "fault")
+    assert form_to(page, DRAFT).values.items() >= chosen.items(), "else it goes to everybody, at once"
+
+    page = admin.send(form_to(page, DRAFT), 422, text="x")
+    assert "https://" in said(page, "fault")
+    assert form_to(page, DRAFT).values.items() >= {**chosen, "text": "x"}.items()
+    assert draft_of_admin().buttons == (), "of a form that is refused no part is done that would be done twice"
+
+    page = admin.send(form_to(page, DRAFT), 422, address="")
+    assert "https://" in said(page, "fault"), "words alone lead nowhere"
+
+    admin.send(form_to(page, DRAFT), address="https://example.org/")
+    assert draft_of_admin().buttons == (("plan", "premium", ""), ("link", "https://example.org/", "Look"))
+
+
 def test_news_goes_out_and_is_stopped(shop: PayPalShop, admin: Operator) -> None:
     before = readers(written(admin))
     for _ in range(3):
@@ -99,6 +120,44 @@ def test_news_goes_out_and_is_stopped(shop: PayPalShop, admin: Operator) -> None
     assert known is not None and known.state is BroadcastState.STOPPED
     acts = [row.detail for row in audit.newest(Wanted(act="broadcast"), 4)]
     assert {"stop": sent.id} in acts and any(each.get("send") == sent.id for each in acts)
+
+
+def test_a_button_pressed_twice_says_twice_that_it_goes_out(shop: PayPalShop, admin: Operator) -> None:
+    consent.say(shop.customer(), Answer.YES, Place.COMMAND, "words", int(time.time()))
+    form = form_to(written(admin, "Pressed twice"), SEND)
+    pages = [admin.send(form), admin.send(form)]
+    assert [said(page, "notice").startswith("It goes out") for page in pages] == [True, True]
+    assert len([each for each in broadcasts.newest_sent(5) if each.text == "Pressed twice"]) == 1
+    assert broadcasts.last_draft(ADMIN) is None
+
+
+@pytest.mark.parametrize(("changes", "way"), [({"segment": "all"}, "to whom"), ({"text": "B"}, "text"), ({}, "gone")])
+def test_only_what_the_page_has_shown_is_sent(
+    shop: PayPalShop, admin: Operator, changes: dict[str, str], way: str
+) -> None:
+    consent.say(shop.customer(), Answer.YES, Place.COMMAND, "words", int(time.time()))
+    form = form_to(written(admin, "A", segment="never_paid"), SEND)
+    if changes:
+        written(admin, **{"text": "A", **changes})
+    else:
+        admin.send(form_to(admin.page(DRAFT), f"{DRAFT}/discard"))
+        written(admin, "Another draft")
+    before = broadcasts.newest_sent(50)
+    page = admin.send(form)
+    assert "has changed" in said(page, "notice") and broadcasts.newest_sent(50) == before, way
+    admin.send(form_to(page, SEND))
+    assert len(broadcasts.newest_sent(50)) == len(before) + 1
+
+
+def test_a_text_written_in_the_chat_meanwhile_is_told(shop: PayPalShop, admin: Operator) -> None:
+    form = form_to(written(admin, "Mine"), DRAFT)
+    broadcasts.write(draft_of_admin().id, Content("From the chat", (), None, 7), int(time.time()))
+    page = admin.send(form, 409, text="Mine, again")
+    assert "meanwhile" in said(page, "fault") and "From the chat" in said(page, "preview")
+    assert draft_of_admin().text == "From the chat"
+    assert form_to(page, DRAFT).values["text"] == "Mine, again", "nothing that was typed is lost"
+    admin.send(form_to(page, DRAFT))
+    assert draft_of_admin().text == "Mine, again"
 
 
 def test_more_than_the_week_allows_is_refused(shop: PayPalShop, admin: Operator) -> None:
