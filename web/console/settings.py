@@ -102,6 +102,8 @@ def change(name: str) -> BaseResponse:
     except ConfigurationError as error:
         return _page(t, fault=" ".join(error.faults), name=name, typed=value or "", status=422)
     except EditedMeanwhile as error:
+        if error.value == ((value or "").strip() or None):
+            return _changed(name)  # it was pressed twice
         said = t.gettext(
             "{who} has changed {name} meanwhile, to “{value}”. Yours is in the field: save again to have it hold.",
             who=_name(int(error.by)),
@@ -109,8 +111,13 @@ def change(name: str) -> BaseResponse:
             value=error.value or t.gettext("default"),
         )
         return _page(t, fault=said, name=name, typed=value or "", status=409)
+    return _changed(name)
+
+
+def _changed(name: str) -> BaseResponse:
     _overrides().refresh()
-    return layout.done(url_for("console_settings.settings"), t.gettext("{name} is changed, everywhere.", name=name))
+    said = guard.visitor().t.gettext("{name} is changed, everywhere.", name=name)
+    return layout.done(url_for("console_settings.settings"), said)
 
 
 def _page(t: Texts, *, fault: str = "", name: str = "", typed: str = "", status: int = 200) -> Response:

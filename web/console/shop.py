@@ -164,7 +164,8 @@ def keep() -> BaseResponse:
     except PlansError:
         return _checked(edit, _held())
     except EditedMeanwhile:
-        return _conflict(edit)
+        if _held().text != edit.text:  # else it was pressed twice
+            return _conflict(edit)
     _catalogue().refresh()
     return layout.done(edit.back, found.t.gettext("It holds now, in chat and on the pages."))
 

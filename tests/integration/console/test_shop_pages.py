@@ -92,6 +92,14 @@ def test_two_admins_at_once_lose_nothing(shop: PayPalShop, admin: Operator) -> N
     assert [held.plans.by_code(code).prices["USD"] for code in ("premium", "vip")] == [600, 1100]  # type: ignore[union-attr]
 
 
+def test_an_edit_confirmed_twice_is_no_conflict(shop: PayPalShop, admin: Operator) -> None:
+    check = edit(admin, "plans", "premium", prices__USD="6.00")
+    number = len(versions())
+    for _ in range(2):
+        assert "It holds now" in said(keep(admin, check), "notice")
+    assert len(versions()) == number + 1
+
+
 def test_an_edit_is_laid_on_top_of_one_made_meanwhile(shop: PayPalShop, admin: Operator) -> None:
     form = form_to(admin.page("/console/shop/plans/vip"), "/console/shop/check")
     keep(admin, edit(admin, "plans", "premium", prices__USD="6.00"))
@@ -227,6 +235,17 @@ def test_a_setting_changed_by_another_meanwhile_is_told(shop: PayPalShop, admin:
     admin.send(form_to(page, "/console/settings/DIGEST_HOUR"), value="21")
     assert Override.select().where(Override.name == "DIGEST_HOUR").order_by(Override.id.desc()).get().value == "21"
     admin.send(form_to(admin.page("/console/settings"), "/console/settings/DIGEST_HOUR"), default="1")
+
+
+@pytest.mark.parametrize("changes", [{"value": "20"}, {"value": " 20 "}, {"default": "1"}])
+def test_a_setting_saved_twice_is_no_conflict(shop: PayPalShop, admin: Operator, changes: dict[str, str]) -> None:
+    path = "/console/settings/DIGEST_HOUR"
+    admin.send(form_to(admin.page("/console/settings"), path), value="19")
+    form = form_to(admin.page("/console/settings"), path)
+    for _ in range(2):
+        answer = admin.post(form.action, form.values | changes)
+        assert "DIGEST_HOUR is changed" in said(admin.follow(answer).text, "notice")
+    admin.send(form_to(admin.page("/console/settings"), path), default="1")
 
 
 # ---- all of them
