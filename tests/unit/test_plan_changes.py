@@ -1,6 +1,7 @@
 """What an edit of the plans changes, in words; and edits from a form that leave the rest of the text alone."""
 
 import difflib
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,44 @@ def test_a_key_inside_of_a_value_is_refused(key: str) -> None:
     after = plans_text.edited(TEXT, ("plans", "premium"), {key: "5"})
     with pytest.raises(plans.PlansError, match=key.partition(".")[0]):
         plans.parse(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "[a]\nx = 1\n\n# of b\n[b]\ny = 2 # of y\n\n# of c\n[c]\nz = 3\n",
+            "[a]\nx = 1\n\n# of b\n\n# of c\n[c]\nz = 3\n",
+        ),
+        ("[b]\ny = 2\n[b.d]\n# of v\nv = 1\n# of c\n[c]\nz = 3\n", "# of c\n[c]\nz = 3\n"),
+        ("b.y = 2\nb.v.w = 1\nx = 1\n[c]\nz = 3\n", "x = 1\n[c]\nz = 3\n"),
+        ("[b.d]\nv = 1\n[c]\nz = 3\n[b]\ny = 2", "[c]\nz = 3\n"),
+        ('["b"]\r\ny = 2\r\n# end\r\n', "# end\r\n"),
+        ("b = { y = 2 } # of b\nx = 1\n", "x = 1\n"),
+        ("[b]\n# alone\n", "# alone\n"),
+        ("[a]\nb = 1\n", "[a]\nb = 1\n"),
+        ("", ""),
+    ],
+)
+def test_what_is_taken_out_leaves_the_comments_behind_it(text: str, left: str) -> None:
+    assert plans_text.without(text, "b") == left
+    assert tomllib.loads(left) == {name: value for name, value in tomllib.loads(text).items() if name != "b"}
+
+
+def test_a_trial_and_rewards_are_taken_out_of_the_text() -> None:
+    begun = edited(("trial",), plan="premium", days="3")
+    assert plans.parse(begun).trial is not None
+    ended = plans_text.without(begun, "trial")
+    assert plans.parse(ended).trial is None and "# Take away the # to have a trial:" in ended
+    assert said(plans_text.without(TEXT, "referral"))[0].endswith("→ none")
+    assert "# Take away the # to have a trial:" in plans_text.without(TEXT, "referral")
+
+
+def test_a_text_on_few_lines_takes_one_more_plan() -> None:
+    after = plans_text.edited(
+        "plans = { free = { level = 0 } }\n", ("plans", "gold"), {"level": "3", "limits.photo": "no"}
+    )
+    assert tomllib.loads(after) == {"plans": {"free": {"level": 0}, "gold": {"level": 3, "limits": {"photo": "no"}}}}
 
 
 @pytest.mark.parametrize("title", ['a"}\n[plans.m]#', "a' }", "\\u0041\\", "<b>{x}</b>", "\u202ea"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable, Table
 
 from config.money import STARS
 
@@ -56,6 +57,23 @@ def edited(text: str, section: Sequence[str], changed: Mapping[str, str]) -> str
     return tomlkit.dumps(document)
 
 
+def without(text: str, name: str) -> str:
+    """*text* without an outermost table. Comments behind its last value stay: they may be of what follows."""
+    document = _document(text)
+    left: list[tuple[Any, Any]] = []
+    for key, item in document.body:
+        left += [(key, item)] if key is None or key.key != name else _behind(item)
+    document.body[:] = left
+    return tomlkit.dumps(document)
+
+
+def _behind(item: Any) -> list[tuple[Any, Any]]:
+    """The comments and blank lines behind the last value of a table."""
+    inside = item.value.body if isinstance(item, Table) else []
+    last = max((at for at, (key, _) in enumerate(inside) if key is not None), default=-1)
+    return [*(_behind(inside[last][1]) if inside else []), *inside[last + 1 :]]
+
+
 def _read(text: str) -> Mapping[str, Any]:
     """What *text* says, without its layout: that takes a tenth of the time."""
     try:
@@ -74,7 +92,8 @@ def _document(text: str) -> Any:
 def _opened(table: Any, names: Sequence[str]) -> Any:
     for name in names:
         if not isinstance(table.get(name), Mapping):
-            table[name] = tomlkit.inline_table() if name in INLINE or name in table else tomlkit.table()
+            is_inline = name in INLINE or name in table or isinstance(table, InlineTable)
+            table[name] = tomlkit.inline_table() if is_inline else tomlkit.table()
         table = table[name]
     return table
 

@@ -54,6 +54,8 @@ class Edit:
     back: str
     values: Mapping[str, str] | None = None
     section: tuple[str, ...] = ()
+    is_new: bool = False
+    """It is to be one more plan or pack."""
 
 
 @blueprint.get("/shop")
@@ -104,12 +106,10 @@ def new(section: str) -> Response:
     if section not in ("plans", "packs"):
         abort(404)
     held, t = _held(), guard.visitor().t
-    heading = t.gettext("New plan") if section == "plans" else t.gettext("New pack")
-    fields = _fields(t, section, {}, held.plans)
     return layout.show(
         "console/shop_form.html",
-        heading=heading,
-        fields=fields,
+        heading=_heading_of_new(t, section),
+        fields=_fields(t, section, {}, held.plans),
         values=_for_new(section, held),
         section=section,
         code="",
@@ -128,9 +128,31 @@ def check() -> BaseResponse:
     values = {key.removeprefix("v."): value for key, value in request.form.items() if key.startswith("v.")}
     if any(len(value) > LONGEST or key.count(".") > 1 for key, value in values.items()):
         abort(422)
-    held, seen = _held(), _seen()
-    after = plans_text.edited(held.text, path, _touched(values, seen, path))
-    return _checked(Edit(after, seen, request.form.get("next", ""), values=values, section=path), held)
+    held, seen, is_new = _held(), _seen(), bool(code) and request.form.get("new") == "1"
+    touched = _touched(values, seen, path)
+    after = (
+        plans_text.without(held.text, section)
+        if _is_ended(section, touched, plans_text.values(held.text, path))
+        else plans_text.edited(held.text, path, touched)
+    )
+    edit = Edit(after, seen, request.form.get("next", ""), values=values, section=path, is_new=is_new)
+    if is_new and (there := held.plans.article(code)) is not None:
+        t = guard.visitor().t
+        said = t.gettext(
+            "{title} has the code “{code}” already: take another one.", title=there.title_in(t.language), code=code
+        )
+        return _faulty(edit, held, [said])
+    return _checked(edit, held)
+
+
+def _is_ended(section: str, touched: Mapping[str, str], known: Mapping[str, str]) -> bool:
+    """Whether an edit means that there is to be no trial, or no reward for anybody."""
+    if section == "trial":
+        return not touched.get("plan", "-").strip()
+    days = ("referrer_days", "friend_days")
+    wanted = {**known, **touched}
+    is_none = all(wanted.get(each, "").strip() in ("", "0") for each in days)
+    return section == "referral" and is_none and not touched.keys().isdisjoint(days)
 
 
 def _touched(values: Mapping[str, str], seen: int, path: Sequence[str]) -> dict[str, str]:
@@ -275,19 +297,19 @@ def _faulty(edit: Edit, held: Version, faults: Sequence[str]) -> Response:
     if edit.values is None:
         return layout.show("console/shop_text.html", status=422, text=edit.text, seen=edit.seen, faults=faults)
     t, (section, *rest) = guard.visitor().t, edit.section
-    known = plans_text.values(held.text, edit.section)
+    known = {} if edit.is_new else plans_text.values(held.text, edit.section)
     return layout.show(
         "console/shop_form.html",
         status=422,
-        heading=_heading(t, section, rest[0] if rest else "", held),
+        heading=_heading_of_new(t, section) if edit.is_new else _heading(t, section, rest[0] if rest else "", held),
         fields=_fields(t, section, known, held.plans),
         values=edit.values,
         section=section,
         code=rest[0] if rest else "",
         seen=edit.seen,
-        is_new=not known,
+        is_new=edit.is_new or not known,
         faults=faults,
-        looks=_looks(t, [held.plans.article(rest[0])] if rest else []),
+        looks=_looks(t, [held.plans.article(rest[0])] if rest and not edit.is_new else []),
     )
 
 
@@ -377,6 +399,10 @@ def _heading(t: Texts, section: str, code: str, held: Version) -> str:
     return t.gettext("Trial") if section == "trial" else t.gettext("Referral")
 
 
+def _heading_of_new(t: Texts, section: str) -> str:
+    return t.gettext("New plan") if section == "plans" else t.gettext("New pack")
+
+
 def _for_new(section: str, held: Version) -> dict[str, str]:
     """What stands in the form of a new one already: what the best plan or the last pack says."""
     codes = plans_text.codes(held.text, section)
@@ -450,7 +476,7 @@ def _trial_fields(t: Texts, values: Mapping[str, str], held: Plans) -> list[Fiel
 def _referral_fields(t: Texts, values: Mapping[str, str], held: Plans) -> list[Field]:
     currencies = dict.fromkeys(each for article in held.plans for each in article.prices)
     return [
-        Field("referrer_days", t.gettext("Days for who brings somebody")),
+        Field("referrer_days", t.gettext("Days for who brings somebody"), t.gettext("0 here and below: no rewards.")),
         Field("friend_days", t.gettext("Days for who was brought")),
         Field("hold_days", t.gettext("Days until they count"), t.gettext("A refund until then takes them back.")),
         Field("share", t.gettext("Most that they may be, in percent of what was bought")),

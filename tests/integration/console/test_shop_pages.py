@@ -168,6 +168,56 @@ def test_trial_and_referral_are_edited_as_forms_too(shop: PayPalShop, admin: Ope
     assert held.plans.referral.friend_days == 2
 
 
+@pytest.mark.parametrize("days", ["", "3"])
+def test_a_trial_ends_in_its_form(shop: PayPalShop, admin: Operator, days: str) -> None:
+    path, check = "/console/shop/trial", "/console/shop/check"
+    keep(admin, admin.send(form_to(admin.page(path), check), 200, v__plan="premium", v__days="3"))
+    page = admin.send(form_to(admin.page(path), check), 200, v__plan="", v__days=days)
+    assert said(page, "changes") == "Trial: plan premium, days 3 → none"
+    keep(admin, page)
+    held = catalogue.current()
+    assert held is not None and held.plans.trial is None and "[trial]\n" not in held.text.replace("# [trial]", "")
+    page = admin.send(form_to(admin.page(path), check), 422, v__days="3")
+    assert "plan" in said(page, "faults"), "days of no plan are no trial"
+
+
+@pytest.mark.parametrize("days", ["", "0"])
+def test_rewards_end_in_their_form(shop: PayPalShop, admin: Operator, days: str) -> None:
+    form = form_to(admin.page("/console/shop/referral"), "/console/shop/check")
+    page = admin.send(form, 200, v__referrer_days=days, v__friend_days=days)
+    assert said(page, "changes").startswith("Referral: referrer_days") and said(page, "changes").endswith("→ none")
+    keep(admin, page)
+    held = catalogue.current()
+    assert held is not None and held.plans.referral is None
+
+
+def test_what_ends_in_a_stale_form_ends_nothing_else(shop: PayPalShop, admin: Operator) -> None:
+    check = "/console/shop/check"
+    trial, referral = (form_to(admin.page(f"/console/shop/{each}"), check) for each in ("trial", "referral"))
+    keep(admin, admin.send(trial, 200, v__plan="premium", v__days="3"))
+    assert "meanwhile" in admin.send(trial, 200), "nothing was touched, so the trial of meanwhile stays"
+    keep(admin, admin.send(referral, 200, v__friend_days="0"))
+    page = admin.send(referral, 200, v__referrer_days="0")
+    assert said(page, "changes").endswith("→ none"), "nobody would be rewarded"
+    held = catalogue.current()
+    assert held is not None and held.plans.trial is not None and held.plans.referral is not None
+
+
+@pytest.mark.parametrize(
+    ("section", "code", "title"), [("plans", "premium", "Premium"), ("packs", "video_5", "5 videos")]
+)
+def test_a_new_one_replaces_none_that_is_there(
+    shop: PayPalShop, admin: Operator, section: str, code: str, title: str
+) -> None:
+    form = form_to(admin.page(f"/console/shop/new/{section}"), "/console/shop/check")
+    page = admin.send(form, 422, code=code, **{"v__title__en": "Gold", "v__prices__XTR": "77"})
+    assert code in said(page, "faults") and title in said(page, "faults")
+    kept = form_to(page, "/console/shop/check")
+    assert (kept.values["code"], kept.values["v.title.en"], kept.values["v.prices.XTR"]) == (code, "Gold", "77")
+    page = admin.send(kept, 422, code=code)
+    assert title in said(page, "faults"), "it is a new one still"
+
+
 def test_nothing_is_kept_that_cannot_be_used(shop: PayPalShop, admin: Operator) -> None:
     before = versions()
     check = edit(admin, "plans", "vip", prices__USD="11.00")
