@@ -46,7 +46,7 @@ def _mistakes(known: Lines, under: str) -> list[Mutant]:
         if known.is_known(file):
             found += changes.of_file(file, (REPOSITORY / file).read_bytes())
         else:
-            click.echo(f"left out, because it has changed since the lines were gathered (--gather): {file}")
+            click.echo(f"left out: it has changed since the lines were gathered (--gather), or nothing ran it: {file}")
     return found
 
 
