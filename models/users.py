@@ -6,7 +6,7 @@ import peewee
 
 from config.texts import language_of
 from config.units import DAY_S
-from models.database import joined_transaction, mappings, transaction
+from models.database import execute, joined_transaction, mappings, transaction
 from models.errors import NotFound
 from models.tables import User
 
@@ -25,6 +25,8 @@ ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, username = excl
     created_at = CASE WHEN known.erased_at IS NULL THEN known.created_at ELSE excluded.created_at END, erased_at = NULL
 RETURNING *
 """
+_GIVEN_UP = 'UPDATE "user" SET username = NULL WHERE LOWER(username) = ? AND id <> ?'
+"""An @name has one holder. Who held it before has given it up, whether or not they have written since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def seen(user_id: int, first_name: str, username: str | None, language_code: str
     if row is not None and _is_fresh(row, (first_name, username, language_code), now):
         return _info(row)
     with transaction(durable=False):
+        if username and (row is None or row.username != username):
+            execute(_GIVEN_UP, (username.lower(), user_id))
         row = _one(_SEEN, (user_id, first_name, username, language_code, now, now))
     assert row is not None
     return _info(row)
@@ -81,7 +85,7 @@ def get(user_id: int) -> UserInfo | None:
 
 
 def find(username: str) -> UserInfo | None:
-    """Return the customer who last wrote under this @name (with or without the @, in any case), or None."""
+    """Return the customer who was last seen with this @name (with or without the @, in any case), or None."""
     same = peewee.fn.LOWER(User.username) == username.removeprefix("@").lower()
     row = User.select().where(same).order_by(User.seen_at.desc()).first()
     return None if row is None else _info(row)

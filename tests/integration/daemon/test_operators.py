@@ -176,6 +176,20 @@ async def test_a_customer_is_named_alike_in_each_command(handled: Handling) -> N
             assert "<code>7</code>" in shown.text, command.format(who)
 
 
+async def test_a_name_is_shown_of_its_last_holder_alone(handled: Handling) -> None:
+    users.seen(7, "Ana", "ana_films", "en", now() - 60)
+    users.seen(8, "Eva", "Ana_Films", "en", now())
+    users.seen(9, "Ida", None, "en", now())
+    first, last = [(await handled.say(ADMIN, f"/user {who}"))[0].text for who in (7, 8)]
+    assert "films" not in first.lower() and "@Ana_Films" in last
+    (shown,) = await handled.say(ADMIN, "@ana_films")
+    assert "<code>8</code>" in shown.text
+    # Who takes it back has it again
+    users.seen(7, "Ana", "ana_films", "en", now())
+    first, last = [(await handled.say(ADMIN, f"/user {who}"))[0].text for who in (7, 8)]
+    assert "@ana_films" in first and "films" not in last.lower()
+
+
 async def test_each_usage_says_what_stands_behind_the_command(handled: Handling) -> None:
     used = set()
     for name in commands.ADMIN_DESCRIPTIONS:
