@@ -242,7 +242,7 @@ def _is_between(context: Context, relay: RelayInfo) -> bool:
 async def _take(context: Context, relay: RelayInfo, text: str) -> None:
     known = await context.deps.database(users.get, relay.about)
     is_note = relay.purpose is Purpose.NOTE and context.may(Act.NOTE)
-    if not text.strip() or known is None:
+    if not plain(text) or known is None:
         await context.say(customers.nothing_to_say(context.t))
     elif is_note and len(plain(text)) > customer_notes.LONGEST:
         await context.say(customers.note_too_long(context.t, customer_notes.LONGEST))

@@ -143,7 +143,7 @@ async def test_whoever_left_the_team_speaks_for_it_no_more(handled: Handling, da
     assert len(relayed()) == 2
 
 
-@pytest.mark.parametrize("text", [None, "", "  \n "])
+@pytest.mark.parametrize("text", [None, "", "  \n ", "\u200b\u200f", "\u2060\ufeff \u00ad", "\x00\x1f"])
 async def test_what_is_no_text_is_not_passed_on(handled: Handling, text: str | None) -> None:
     to = await written_to(handled, ADMIN, "Does it work?")
     media = MessageMediaType.PHOTO if text is None else None

@@ -417,6 +417,25 @@ async def test_no_name_turns_what_admins_read(handled: Handling) -> None:
     assert "<b>Films of all</b>" in said[-1][0].text
 
 
+@pytest.mark.parametrize(
+    "name", ["\u3164", "\u2800 \u2800", "\u2060\ufeff", "\u200d\ufe0f", "\u115f\u1160\uffa0\u00ad"]
+)
+async def test_who_shows_no_name_is_shown_as_such(handled: Handling, name: str) -> None:
+    users.seen(7, name, None, "en", now())
+    (card,) = await handled.say(ADMIN, "/user 7")
+    assert "<b>—</b>" in card.text
+    users.seen(7, f"{name}Ana\u00ad{name}", None, "en", now())
+    (card,) = await handled.say(ADMIN, "/user 7")
+    assert "Ana" in card.text and "<b>—</b>" not in card.text
+
+
+@pytest.mark.parametrize("name", ["👩\u200d👧", "❤\ufe0f", "می\u200cخواهم", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"])
+async def test_what_joins_signs_and_letters_stays(handled: Handling, name: str) -> None:
+    users.seen(7, name, None, "en", now())
+    (card,) = await handled.say(ADMIN, "/user 7")
+    assert f"<b>{name}</b>" in card.text
+
+
 async def test_a_text_to_a_customer_is_as_long_as_telegram_counts_it(handled: Handling) -> None:
     known(7)
     assert await handled.say(ADMIN, "/say 7 " + "🎬" * 1751) == [customers.too_long(T, conversations.LONGEST)]

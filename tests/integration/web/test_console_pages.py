@@ -75,6 +75,7 @@ def test_a_message_that_fits_is_told_as_it_was_written(admin: ConsoleVisitor) ->
         ("x" * 3501, "at most 3500 characters"),
         ("🎬" * 1751, "at most 3500"),
         ("\u202e ", "Write something"),
+        ("\u2060\ufeff \u00ad", "Write something"),
     ):
         assert answer in sent(admin, f"{CARD}/message", text=words, asked="a")
     assert told(CUSTOMER) == []
