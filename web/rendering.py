@@ -18,6 +18,7 @@ def page(template: str, status: int, texts: Texts, **values: object) -> Response
         template,
         t=texts,
         _=texts.gettext,
+        ngettext=texts.ngettext,
         bot=branding.noted(),
         contact=contact,
         contact_url=messages.contact_url(contact),

@@ -197,6 +197,17 @@ def draft_of_admin() -> BroadcastInfo:
     return draft
 
 
+@pytest.mark.parametrize(("language", "words"), [("es", "la recibe"), ("pt", "recebe")])
+def test_numbers_of_people_are_told_in_the_admins_words(
+    shop: PayPalShop, admin: Operator, language: str, words: str
+) -> None:
+    users.set_language(ADMIN, language, int(time.time()))
+    try:
+        assert words in said(written(admin), "counted")
+    finally:
+        users.set_language(ADMIN, None, int(time.time()))
+
+
 def test_news_waits_for_the_hour_that_was_chosen(shop: PayPalShop, admin: Operator) -> None:
     consent.say(shop.customer(), Answer.YES, Place.COMMAND, "words", int(time.time()))
     hours = re.findall(r'<option value="(\d{10})"', admin.page(DRAFT))
