@@ -293,3 +293,30 @@ def test_scripts_are_needed_for_nothing_else(shop: Web, tmp_path: Path) -> None:
         driver.find_element(By.CSS_SELECTOR, "#shut summary").click()
         driver.find_element(By.CSS_SELECTOR, "#ban-form button").click()
         until(driver, lambda it: "Ana is banned." in it.find_element(By.ID, "notice").text)
+
+
+NAME_AND_NUMBER = """
+const code = arguments[0], walker = document.createTreeWalker(code.parentNode, NodeFilter.SHOW_TEXT);
+const range = document.createRange();
+while (walker.nextNode()) if (walker.currentNode.textContent.includes("محمد")) break;
+const at = walker.currentNode.textContent.indexOf("محمد");
+range.setStart(walker.currentNode, at);
+range.setEnd(walker.currentNode, at + 4);
+const name = range.getClientRects(), number = code.getClientRects();
+return [name.length, name[name.length - 1].right <= number[0].left + 8, number.length];
+"""
+"""In how many pieces a name lies, whether its number stands behind it, and in how many pieces that lies."""
+
+
+def test_names_and_their_numbers_keep_together(shop: Web, browser: webdriver.Chrome) -> None:
+    users.seen(ADMIN, "محمد", "name4242", "pt", int(time.time()))
+    users.seen(CUSTOMER, "محمد", "name99", "en", int(time.time()))
+    enter(browser, shop)
+    for path, rows in (("audit", "#audit td"), ("money/unexplained", "#unknown li"), ("sessions", "#sessions td")):
+        browser.get(f"{shop.url}/console/{path}")
+        numbers = [
+            each for each in browser.find_elements(By.CSS_SELECTOR, f"{rows} code") if each.text in ("99", "4242")
+        ]
+        assert numbers, path
+        for number in numbers:
+            assert browser.execute_script(NAME_AND_NUMBER, number) == [1, True, 1], (path, number.text)
