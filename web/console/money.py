@@ -98,7 +98,7 @@ def payment(payment_id: int) -> Response:
         left=_taken(found.t, left, of),
         history=[(each, _happened(found.t, each, of.currency)) for each in entry.history],
         asked=[(each, _asked(found.t, each.kind, each.state)) for each in entry.requests],
-        can_refund=of.state is PaymentState.COMPLETED and of.refunded < of.amount,
+        can_refund=_can_refund(of),
         in_parts=TRAITS[of.provider].partial_refunds,
         rest=_typed(of.amount - of.refunded, of.currency),
         way=TRAITS[of.provider].title,
@@ -110,6 +110,9 @@ def payment(payment_id: int) -> Response:
 def ask_refund(payment_id: int) -> BaseResponse:
     """Show what a refund would take back, before it is made."""
     found, of = guard.visitor(), _entry(payment_id).payment
+    if not _can_refund(of):
+        text = found.t.gettext("There is nothing that could go back.")
+        return layout.done(url_for("console_money.payment", payment_id=of.id), text, "bad")
     typed = request.args.get("amount", "").strip()
     amount = _minor(typed, of.currency) if typed else of.amount - of.refunded
     if amount is None:
@@ -170,6 +173,10 @@ def _entry(payment_id: int) -> Entry:
     if entry is None:
         abort(404)
     return entry
+
+
+def _can_refund(of: PaymentInfo) -> bool:
+    return of.state is PaymentState.COMPLETED and of.refunded < of.amount
 
 
 def _filled(typed: dict[str, str], t: Texts, timezone: ZoneInfo) -> Filled:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from config.plain_text import plain
-from models import audit, database
+from models import audit, database, users
 from models.audit import Wanted
 from models.money import ledger
 from models.money.facts import DisputeFact, Fact, PaymentState, RefundFact
@@ -65,6 +65,24 @@ def test_the_rest_of_a_payment_goes_back_whole(shop: PayPalShop, admin: Operator
     until(lambda: Payment.get_by_id(number).refunds.count() == 2, "the refund of the rest")
     page = admin.page(f"/console/money/{number}")
     assert said(page, "state") == "refunded" and f'action="{path}"' not in page
+
+
+def test_of_what_has_gone_back_nothing_more_is_offered(shop: PayPalShop, admin: Operator) -> None:
+    number = bought(shop)
+    ask = f"/console/money/{number}/refund"
+    admin.send(form_to(admin.page(ask), ask))
+    until(lambda: Payment.get_by_id(number).refunds.count() == 1, "the refund")
+    for path in (ask, f"{ask}?amount=1.00"):
+        answer = admin.get(path)
+        assert answer.headers["Location"] == f"/console/money/{number}", "no page that offers to give $0.00 back"
+        assert "nothing that could go back" in said(admin.follow(answer).text, "notice")
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Until"), ("es", "Hasta"), ("pt", "Até")])
+def test_the_last_day_is_called_so(shop: PayPalShop, admin: Operator, language: str, words: str) -> None:
+    users.set_language(ADMIN, language, int(time.time()))
+    assert f'<label for="f-to">{words}</label>' in admin.page("/console/money")
+    users.set_language(ADMIN, None, int(time.time()))
 
 
 def test_a_refused_refund_is_in_the_audit(shop: PayPalShop, admin: Operator) -> None:
