@@ -27,11 +27,11 @@ from models.words import incidents as words
 
 def usage(t: Texts, command: str, plan_codes: Sequence[str], wrong: str = "") -> Screen:
     """A command's usage and an example, under what is *wrong* in what was sent."""
-    plans, who = "|".join(plan_codes), t.gettext("USER")
+    plans, who = "|".join(plan_codes) or "…", t.gettext("USER")
     forms = {
         "grant": (
             t.gettext("/grant USER {plans} DAYS|forever [REASON]", plans=plans),
-            f"/grant @name {plan_codes[0]} 30",
+            f"/grant @name {next(iter(plan_codes), plans)} 30",
         ),
         "revoke": (f"/revoke {who} [{plans}]", "/revoke @name"),
         "refund": (t.gettext("/refund PAYMENT [AMOUNT]"), "/refund stxAbc123"),
@@ -130,6 +130,8 @@ def caught_up(t: Texts, messages: int) -> Screen:
 
 def unknown_plan(t: Texts, text: str, titles: Sequence[str]) -> str:
     """No plan that can be given has that name."""
+    if not titles:
+        return _nothing_to_give(t)
     shown, plans = escape(text), escape(t.listed(titles))
     return t.gettext(
         "I know no plan <code>{text}</code> that can be given. Yours are {plans}.", text=shown, plans=plans
@@ -142,8 +144,14 @@ def free_plan(t: Texts) -> str:
 
 
 def which_plan(t: Texts, titles: Sequence[str]) -> str:
-    """The plan is missing."""
+    """The plan is missing, or there is none."""
+    if not titles:
+        return _nothing_to_give(t)
     return t.gettext("Which plan? Yours are {plans}.", plans=escape(t.listed(titles)))
+
+
+def _nothing_to_give(t: Texts) -> str:
+    return t.gettext("You have no plan but the free one, so there is none to give.")
 
 
 def how_long(t: Texts) -> str:

@@ -106,6 +106,8 @@ def choose_plan(t: Texts, user: UserInfo, plans: Plans, *, asked: int) -> Screen
         for plan in plans.plans
         if plan.level
     ]
+    if not buttons:
+        text = admin.which_plan(t, ())
     return Screen(text, (*keyboard.rows(*buttons), (_back(t, user.id),)))
 
 
@@ -250,10 +252,9 @@ def _buttons(t: Texts, shown: Card) -> Iterator[tuple[Button, ...]]:
         if user.banned
         else Button(t.gettext("⛔ Ban"), f"ban_ask:{user.id}")
     )
-    yield (
-        Button(t.gettext("🎁 +{days} days", days=GIVEN_DAYS), f"give_ask:{user.id}"),
-        Button(t.gettext("✉️ Message"), f"say_ask:{user.id}"),
-    )
+    give = Button(t.gettext("🎁 +{days} days", days=GIVEN_DAYS), f"give_ask:{user.id}")
+    message = Button(t.gettext("✉️ Message"), f"say_ask:{user.id}")
+    yield (give, message) if any(plan.level for plan in shown.plans.plans) else (message,)
     yield Button(t.gettext("📝 Note"), f"note_ask:{user.id}"), ban
     for payment in shown.payments or ():
         if is_refundable(payment):

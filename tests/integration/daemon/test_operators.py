@@ -1,5 +1,6 @@
 """The edges of what the operator's people press and type: whose button it is, what is refused, what cannot be told."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -31,6 +32,7 @@ from models.roles import Act
 from models.tables import Broadcast, Budget, Code, Order, Request
 from tests import purchases
 from tests.handling import ADMIN, SECOND_ADMIN, Handling, handling
+from tests.sandbox_process import REPOSITORY
 from tests.store import PLANS
 from tests.store import customers as known
 
@@ -197,6 +199,29 @@ async def test_each_usage_says_what_stands_behind_the_command(handled: Handling)
             used |= {name} if "Usage:" in shown.text else set()
             assert "Usage:" not in shown.text or shown.text.count(f"<code>/{name} ") == 2, name
     assert {"user", "say", "grant", "ban", "refund"} <= used
+
+
+@pytest.mark.parametrize("sold", ["", "packs"])
+async def test_where_no_plan_can_be_given_that_is_said(database_file: Path, tmp_path: Path, sold: str) -> None:
+    text = (REPOSITORY / "plans.toml").read_text("utf-8")
+    blocks = re.split(r"^(?=\[)", text, flags=re.MULTILINE)
+    kept = ("[plans.free", f"[{sold}") if sold else ("[plans.free",)
+    file = tmp_path / "plans.toml"
+    file.write_text("".join(block for block in blocks if block.startswith(kept)), "utf-8")
+    known(CUSTOMER, ADMIN)
+    async with handling(database_file, PLANS_FILE=str(file)) as handled:
+        for name in commands.ADMIN_DESCRIPTIONS:
+            for shown in await handled.say(ADMIN, f"/{name}"):
+                assert "Usage:" not in shown.text or shown.text.count(f"<code>/{name} ") == 2, name
+        none = admin.which_plan(T, [])
+        for typed in ("7", "vip 7", "7 vip", "forever"):
+            (shown,) = await handled.say(ADMIN, f"/grant {CUSTOMER} {typed}")
+            assert shown.text.startswith(none), typed
+        (card,) = await handled.say(ADMIN, f"/user {CUSTOMER}")
+        assert "days" not in str(card.keyboard)
+        (asked,) = await handled.press(ADMIN, f"give_ask:{CUSTOMER}", 7)
+        assert asked.text == none
+    assert levels(CUSTOMER) == set()
 
 
 async def test_a_card_tells_who_brought_whom(handled: Handling) -> None:
