@@ -17,6 +17,8 @@ from models.words import logins as words
 
 WORKING_S, SCAN_S = 1, 3
 """Seconds after which a page is shown again: while Telegram is asked, and while a QR code waits."""
+TWICE_S = 3
+"""Within so long the same form is the same press of its button."""
 PATIENCE_S = 30
 """After so long without an answer, the program that asks Telegram may be gone."""
 
@@ -59,19 +61,28 @@ class View:
         return self.field is not None or self.refresh_s is not None
 
 
-def begin(form: Mapping[str, str], start: Callable[[How], int], now: int) -> None:
+def begin(form: Mapping[str, str], start: Callable[[How], int], now: int, *, present: LoginInfo | None) -> None:
     """Begin a log-in by QR code, or by the number that a form has brought.
 
     :param start: begins it for who is there; returns its id.
+    :param present: their newest one. A number that is sent twice begins one: another code would make the first wrong.
     :raises LoginRefused: it cannot begin now.
     """
     if form.get("how") == How.QR:
         start(How.QR)
         return
+    if present is not None and _has_just_begun(present, now):
+        return
     login = logins.get(start(How.NUMBER))
     typed = form.get("answer", "")
     if login is not None and typed.strip():
         logins.answer(login, typed, now)
+
+
+def _has_just_begun(login: LoginInfo, now: int) -> bool:
+    """Whether a number was sent a moment ago, and may be good."""
+    is_wanted = login.step is Step.NUMBER and login.state is LoginState.ASKED
+    return login.how is How.NUMBER and not login.is_over(now) and not is_wanted and now - login.at < TWICE_S
 
 
 def proceed(login: LoginInfo, form: Mapping[str, str], now: int) -> None:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from models import acts
 from models.accounts import logins, pool
-from models.accounts.logins import LoginInfo
+from models.accounts.logins import How, LoginInfo
 from models.errors import LoginRefused, MoveRefused, NotFound
 from models.roles import Act
 from models.words import accounts as accounts_words
@@ -43,8 +43,12 @@ def begin() -> BaseResponse:
     """Begin to log an account in."""
     found = guard.visitor()
     reads = request.form.get("reads") == "1"
+
+    def start(how: How) -> int:
+        return acts.begin_login(found.actor, how, found.now, reads=reads)
+
     try:
-        steps.begin(request.form, lambda how: acts.begin_login(found.actor, how, found.now, reads=reads), found.now)
+        steps.begin(request.form, start, found.now, present=_own())
     except LoginRefused as error:
         return layout.done(url_for("console_accounts.accounts"), words.fault(found.t, error.reason), "bad")
     return redirect(url_for("console_accounts.login"), 303)

@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from models.accounts import logins, pool
+from models.accounts.logins import How
 from models.errors import LoginRefused
 from models.setup import opening
 from models.words import logins as words
@@ -39,8 +40,12 @@ def account() -> BaseResponse:
 @guard.for_owner
 def begin() -> BaseResponse:
     """Begin to log the account in."""
+
+    def start(how: How) -> int:
+        return logins.begin(how, None, guard.now(), reads=True)
+
     try:
-        login_steps.begin(request.form, lambda how: logins.begin(how, None, guard.now(), reads=True), guard.now())
+        login_steps.begin(request.form, start, guard.now(), present=logins.newest(None))
     except LoginRefused as error:
         return _first(words.fault(guard.texts(), error.reason), 422)
     return redirect(url_for("setup_account.account"), 303)

@@ -118,6 +118,26 @@ def test_a_log_in_that_cannot_go_on_says_why(admin: ConsoleVisitor) -> None:
     assert now_of(ADMIN).said == {"fault": "cancelled"}
 
 
+def test_a_number_sent_twice_asks_for_one_code(admin: ConsoleVisitor) -> None:
+    logins.serve(Recipient().public, now())
+    for _ in range(2):
+        answered(admin, "login", answer="+34600000001")
+        AccountLogin.update(at=now()).execute()  # however slow the machine is
+    first = now_of(ADMIN)
+    assert AccountLogin.select().count() == 1 and first.state is LoginState.ANSWERED
+    logins.ask(first.id, Step.CODE, where="app")
+    answered(admin, "login", answer="+34600000001")
+    assert now_of(ADMIN) == logins.get(first.id), "the code that is on its way stays good"
+
+    logins.ask(first.id, Step.NUMBER)
+    answered(admin, "login", answer="+34600000001")
+    second = now_of(ADMIN)
+    assert second.id != first.id, "the first number was wrong"
+    AccountLogin.update(at=now() - 10).execute()
+    answered(admin, "login", answer="+34600000002")
+    assert now_of(ADMIN).id != second.id, "this is another one"
+
+
 def test_nobody_goes_on_with_the_log_in_of_another(admin: ConsoleVisitor) -> None:
     logins.serve(Recipient().public, now())
     theirs = logins.begin(logins.How.NUMBER, SECOND, now())

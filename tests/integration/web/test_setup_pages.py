@@ -160,6 +160,8 @@ def test_the_account_is_not_asked_for_without_a_daemon(owner: Owner) -> None:
     assert owner.send("/setup/account", answer="+34600000001")[0] == 303
     login = logins.newest(None)
     assert login is not None and login.reads and login.state is LoginState.ANSWERED
+    assert owner.send("/setup/account", answer="+34600000001")[0] == 303
+    assert logins.newest(None) == login, "it was pressed twice"
 
 
 def test_what_others_put_into_the_bucket_is_not_taken(owner: Owner, local_s3: str) -> None:
