@@ -145,7 +145,10 @@ def message(user_id: int) -> BaseResponse:
         acts.message(found.actor, user_id, text, found.now, source=guard.source("asked", user_id, text))
     except ActRefused as error:
         return _back(user_id, act_words.refusal(found.t, error), "bad")
-    said = found.t.gettext("I am telling {user}. Their answer comes into your chat.", user=_name(shown))
+    if shown.banned:
+        said = found.t.gettext("I am telling {user}, who is banned and cannot answer.", user=_name(shown))
+    else:
+        said = found.t.gettext("I am telling {user}. Their answer comes into your chat.", user=_name(shown))
     return _back(user_id, said)
 
 

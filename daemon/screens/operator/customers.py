@@ -142,6 +142,9 @@ def note_too_long(t: Texts, longest: int) -> Screen:
 
 def said(t: Texts, user: UserInfo) -> Screen:
     """A message is on its way."""
+    if user.banned:
+        text = t.gettext("I am telling {user}, who is banned and cannot answer.", user=admin.name(user))
+        return Screen(f"✉️ {text}")
     return Screen(t.gettext("✉️ I am telling {user}. Their answer comes to you here.", user=admin.name(user)))
 
 

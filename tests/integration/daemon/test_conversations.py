@@ -191,6 +191,16 @@ async def test_a_customer_who_is_not_known_is_not_written_to(handled: Handling) 
     assert not Relay.select().where(Relay.chat_id == ADMIN).exists()
 
 
+async def test_whoever_is_banned_is_said_not_to_answer(handled: Handling) -> None:
+    await handled.say(ADMIN, f"/ban {CUSTOMER}")
+    (said,) = await handled.say(ADMIN, f"/say {CUSTOMER} You have sent me spam.")
+    assert "cannot answer" in said.text and "comes to you" not in said.text
+    assert relayed() == [(CUSTOMER, ADMIN, "You have sent me spam.")]
+    await handled.say(ADMIN, f"/unban {CUSTOMER}")
+    (said,) = await handled.say(ADMIN, f"/say {CUSTOMER} Sorry.")
+    assert "comes to you" in said.text
+
+
 async def test_a_note_is_kept_whole_or_not_at_all(handled: Handling) -> None:
     await handled.press(ADMIN, f"note_ask:{CUSTOMER}", message_id=7)
     prompt, longest = handled.said.newest, "x" * customer_notes.LONGEST
