@@ -16,7 +16,7 @@ from models.money.orders import Discount
 from models.money.payments import PaymentInfo
 from models.money.subscriptions import SubscriptionInfo
 from models.money.vouchers.contents import Content
-from models.promotion.codes import CodeInfo, Fault, Found, Kind
+from models.promotion.codes import SHOWN, CodeInfo, Fault, Found, Kind
 from models.words import offers as offer_words
 
 PREFIX = "c_"
@@ -174,7 +174,9 @@ def gifts(
         checkout.ways_to_pay(t, each, pay_links.get(each.code), f"gift_buy:{each.code}", mark="🎁 ")
         for each in articles
     ]
-    for code in unopened:
+    if len(unopened) > SHOWN:
+        lines.append(t.gettext("More of your gifts wait: the card of each is further up in this chat."))
+    for code in unopened[:SHOWN]:
         assert code.content is not None
         rows.append(
             (Button(t.gettext("✉️ Not taken: {what}", what=what(setting, code.content)), f"gift_card:{code.id}"),)

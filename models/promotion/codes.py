@@ -290,9 +290,9 @@ def _has_paid(user_id: int) -> bool:
 # ---- bought by customers
 
 
-def unopened_of(giver_id: int) -> list[CodeInfo]:
-    """The gifts that a customer bought and nobody has taken, the newest first."""
-    return [_info(row) for row in gifts.unopened(giver_id)]
+def unopened_of(giver_id: int, limit: int = SHOWN + 1) -> list[CodeInfo]:
+    """The gifts that a customer bought and nobody has taken, the newest first: one more than a list shows."""
+    return [_info(row) for row in gifts.unopened(giver_id, limit)]
 
 
 def giver_of(code: CodeInfo) -> int | None:

@@ -7,6 +7,7 @@ acts on what is left of it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import peewee
@@ -146,10 +147,11 @@ def is_unopened(payment_id: int) -> bool:
     return bool(is_gift) and not taken.exists()
 
 
-def unopened(giver_id: int) -> list[Any]:
+def unopened(giver_id: int, limit: int) -> list[Any]:
     """The codes of the gifts that a customer bought and nobody has taken, the newest first."""
     rows = Code.select(Code, Payment).join(Payment).where((Payment.user == giver_id) & (Code.kind == "gift"))
-    return [row for row in rows.order_by(Code.id.desc()) if is_unopened(row.payment_id) and not fault(row.payment)]
+    waiting = (row for row in rows.order_by(Code.id.desc()) if is_unopened(row.payment_id) and not fault(row.payment))
+    return list(islice(waiting, limit))
 
 
 def remind(refund_days: int, now: int) -> int:

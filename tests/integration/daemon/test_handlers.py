@@ -27,7 +27,7 @@ from models.outbox import EventInfo
 from models.promotion import codes as made
 from models.promotion.codes import CodeInfo, Draft, Fault, Found
 from models.promotion.consent import Place
-from models.tables import ConsoleLink, Order, Redemption
+from models.tables import Code, ConsoleLink, Order, Redemption
 from tests import purchases
 from tests.handling import ADMIN, Handling, handling
 from tests.store import PLANS, customers, enqueue
@@ -234,6 +234,22 @@ async def test_a_gift_that_was_taken_is_not_passed_on(handled: Handling) -> None
     (shown,) = await handled.press(CUSTOMER, f"gift_card:{gift.id}", message_id=7)
     assert gift.text not in f"{shown.text}{shown.keyboard}".replace("-", "")
     assert access.of(OTHER, now()).level == 1
+
+
+async def test_of_many_gifts_the_newest_have_buttons(handled: Handling) -> None:
+    for number in range(101):
+        order = purchases.order(CUSTOMER, PLANS.plans[1], now=now(), purpose="gift")
+        payments.settle(purchases.fact(order, now(), f"stx{number}"), now())
+    (shown,) = await handled.say(CUSTOMER, "/gift")
+    buttons = [button for row in shown.keyboard for button in row]
+    assert len(buttons) <= 100, "Telegram takes no more"
+    known = [f"gift_card:{each.id}" for each in made.unopened_of(CUSTOMER, made.SHOWN)]
+    assert [button.data for button in buttons if button.data.startswith("gift_card")] == known
+    assert len(known) == made.SHOWN and "further up in this chat" in shown.text
+    # One older than those is reached by its code
+    oldest = Code.select().order_by(Code.id).first()
+    (card,) = await handled.say(CUSTOMER, f"/code {oldest.text}")
+    assert oldest.text in str(card.keyboard)
 
 
 # Payments that somebody asks for

@@ -87,7 +87,9 @@ def test_a_message_that_fits_is_told_as_it_was_written(admin: ConsoleVisitor) ->
 
 def test_whoever_is_banned_is_said_not_to_answer(admin: ConsoleVisitor) -> None:
     assert "is banned" in sent(admin, f"{CARD}/ban")
-    assert "I am telling Ana, who is banned and cannot answer." in sent(admin, f"{CARD}/message", text="Why?", asked="a")
+    assert "I am telling Ana, who is banned and cannot answer." in sent(
+        admin, f"{CARD}/message", text="Why?", asked="a"
+    )
 
 
 def test_a_helpers_history_tells_neither_link_nor_payment(admin: ConsoleVisitor, helper: ConsoleVisitor) -> None:
