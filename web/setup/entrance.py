@@ -31,11 +31,11 @@ blueprint = Blueprint("setup_entrance", __name__, url_prefix="/setup")
 @blueprint.get("/<secret>")
 @limiter.limit("30 per minute")
 def address(secret: str) -> BaseResponse:
-    """Show what the address is good for, with the button that begins. Who has begun there is led on."""
+    """Show what the address is good for, with the button that begins. Who has begun is led on, after a restart too."""
     if not guard.is_private():
         return guard.refused("plain")
     door = opening.door(secret[:LONGEST_SECRET], guard.now())
-    if door is Door.TAKEN and guard.owned() is not None:
+    if door is not Door.OPEN and guard.owned() is not None:
         return redirect(url_for("setup_entrance.start"), 303)
     if door is Door.OPEN:
         return rendering.page("setup/begin.html", 200, guard.texts())

@@ -92,6 +92,15 @@ def test_who_has_begun_is_led_on_at_the_same_address(empty: Installation, addres
     assert [(each.status_code, each.headers["Location"]) for each in answers] == [(303, "/setup/")] * 2
 
 
+def test_who_has_begun_is_led_on_at_an_address_of_before(empty: Installation, address: str, founder: Founder) -> None:
+    empty.command("setup")  # as a start of the container does
+
+    answers = [founder.get(address), founder.post(address)]
+
+    assert [(each.status_code, each.headers.get("Location")) for each in answers] == [(303, "/setup/")] * 2
+    assert requests.get(empty.url + address, timeout=10).status_code == 410, "to everybody else it is nothing"
+
+
 def test_a_new_address_ends_the_old_one_and_takes_over(empty: Installation, address: str, founder: Founder) -> None:
     later = re.findall(r"(/setup/[\w-]{20,})", empty.command("setup"))[0]
     still = founder.get("/setup/").status_code
