@@ -17,6 +17,8 @@ PAGE = 250
 """Customers that are looked at, and perhaps become recipients, at a time: their rows are one short transaction."""
 EVERYBODY = "people.erased_at IS NULL"
 """In place of ``MAY_GET``: also those who may get no news."""
+ENDED_DAYS = (7, 30, 90)
+"""How long ago a plan has ended, at most: what can be chosen."""
 LIMIT_DAYS = 30
 """How long ago a customer has met a limit, at most."""
 

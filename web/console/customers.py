@@ -23,7 +23,7 @@ from models.errors import ActRefused, ModelError
 from models.jobs import queue
 from models.money import access, credits, payments, subscriptions
 from models.promotion import referrals
-from models.promotion.segments import Segment, SegmentKind
+from models.promotion.segments import ENDED_DAYS, Segment, SegmentKind
 from models.roles import Act, Role
 from models.users import UserInfo
 from models.words import acts as act_words
@@ -275,7 +275,12 @@ def _names(found: guard.Visitor) -> dict[str, str]:
         Listed.PAID: t.gettext("Who has paid, last payment first"),
         Segment(SegmentKind.PAYING).stored(): t.gettext("Who has paid and has a plan now"),
         Segment(SegmentKind.NEVER_PAID).stored(): t.gettext("Who has never paid"),
-        Segment(SegmentKind.ENDED, "30").stored(): t.gettext("Whose plan ended in 30 days"),
+        **{
+            Segment(SegmentKind.ENDED, str(days)).stored(): t.ngettext(
+                "Whose plan ended in {n} day", "Whose plan ended in {n} days", days
+            )
+            for days in ENDED_DAYS
+        },
         Segment(SegmentKind.LIMIT).stored(): t.gettext("Who met a limit in 30 days"),
     }
 

@@ -30,7 +30,6 @@ PATIENCE_S = 0.05
 """How long a page counts recipients; then it says "at least"."""
 SENDING_PATIENCE_S = 2.0
 """How long sending counts them: it occupies a thread of the few that serve everybody."""
-ENDED_DAYS = ("7", "30", "90")
 
 
 @dataclass(frozen=True)
@@ -297,7 +296,7 @@ def _count(segment: Segment, now: int, patience: float = PATIENCE_S) -> Counted:
 def _segments(known: BroadcastInfo | None) -> list[Segment]:
     """To whom a draft may go, and to whom it goes now: a language that was offered when that was chosen."""
     plain = [Segment(kind) for kind in (SegmentKind.ALL, SegmentKind.PAYING, SegmentKind.NEVER_PAID)]
-    ended = [Segment(SegmentKind.ENDED, days) for days in ENDED_DAYS]
+    ended = [Segment(SegmentKind.ENDED, str(days)) for days in segments.ENDED_DAYS]
     spoken = [Segment(SegmentKind.LANGUAGE, each.code) for each in offered()]
     own = [known.segment] if known else []
     return list(dict.fromkeys([*plain, *ended, Segment(SegmentKind.LIMIT), *spoken, *own]))

@@ -15,10 +15,9 @@ from models.event_kinds import BroadcastAnnounced, BroadcastEnded, BroadcastSold
 from models.promotion.broadcasts import EXCERPT, MOST_BUTTONS, UNDER_WAY, BroadcastInfo, BroadcastState, Wrong
 from models.promotion.buttons import CODE, LINK
 from models.promotion.recipients import RecipientState
-from models.promotion.segments import Segment, SegmentKind
+from models.promotion.segments import ENDED_DAYS, Segment, SegmentKind
 from models.words import broadcasts as words
 
-ENDED_DAYS = (7, 30, 90)
 NOW = "now"
 TITLE_LENGTH = 30
 
