@@ -76,8 +76,8 @@ async def test_days_are_given_by_buttons_once(daemon_sandbox: Sandbox, shared_da
         choice = await admin.press(await admin.ask(str(customer.id)), "+7 days")
         presses = [admin.tap(choice, "VIP") for _ in range(2)]
         await asyncio.gather(*presses, return_exceptions=True)
-        first, second = await admin.next(), await admin.next()
-        assert "Now: VIP until" in first.text and first.text.splitlines()[-1] == second.text.splitlines()[-1]
+        first, second = [await admin.until_text("Now: VIP until") for _ in presses]
+        assert first.text.splitlines()[-1] == second.text.splitlines()[-1]
         assert "VIP for 7 days" in (await customer.next()).text
         await customer.silence(0.5)
         assert f"(given by {admin.id})" in (await admin.ask(str(customer.id))).text
