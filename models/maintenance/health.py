@@ -87,6 +87,17 @@ def all() -> dict[str, Beat]:
     return {row.program: Beat(row.at, row.detail) for row in Heartbeat.select()}
 
 
+def silent(now: int) -> dict[str, int]:
+    """The programs that had a heartbeat and do not answer any more, and for how many seconds."""
+    return {program: beat.age(now) for program, beat in all().items() if not beat.is_fresh(now)}
+
+
+def account(now: int) -> str:
+    """What the daemon says of the connection of the account that reads; ``?`` where it says nothing, or no more."""
+    beat = all().get("daemon")
+    return str(beat.detail.get("account", "?")) if beat is not None and beat.is_fresh(now) else "?"
+
+
 def forget_beats() -> None:
     """Forget all heartbeats, in a database that was restored: they were given elsewhere."""
     with transaction():

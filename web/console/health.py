@@ -50,11 +50,10 @@ def health() -> Response:
     found, settings = guard.visitor(), rendering.current_settings()
     disk = shutil.disk_usage(settings.db_path)
     known = backups.in_directory(settings.backups)[:BACKUPS_SHOWN]
-    beat = beats.all().get("daemon")
     return layout.show(
         "console/health.html",
         programs=_programs(found.now),
-        account=str(beat.detail.get("account", "?")) if beat else "?",
+        account=beats.account(found.now),
         accounts=pool.all(),
         state_of=accounts.state,
         now=found.now,

@@ -55,7 +55,6 @@ def today() -> Response:
     t, timezone = found.t, rendering.current_settings().timezone
     days = totals.days(DAYS, timezone, found.now)
     month = days[-MONTH:]
-    beat = beats.all().get("daemon")
     return layout.show(
         "console/today.html",
         spans=[
@@ -67,8 +66,9 @@ def today() -> Response:
         kinds=_counted(month, lambda day: day.delivered, lambda kind: _kind(t, kind)),
         refused=_counted(month, lambda day: day.refused, lambda reason: refusals.label(t, reason))[:REASONS_SHOWN],
         overview=queue.overview(found.now),
-        account=str(beat.detail.get("account", "?")) if beat else "?",
+        account=beats.account(found.now),
         state=accounts.connection,
+        silent=[(program, t.duration(span)) for program, span in beats.silent(found.now).items()],
         wrong=[(incidents.label(t, each.key), each.said_in(t.language)) for each in beats.incidents()],
     )
 

@@ -13,6 +13,7 @@ from models.accounts import logins
 from models.accounts.logins import How
 from models.audit import Actor, Entry, Via
 from models.books.customers import Listed
+from models.maintenance import health
 from models.money import access, payments
 from models.roles import Act, Team
 from models.tables import ConsoleSession, Event
@@ -211,6 +212,18 @@ def test_today_sums_up_what_its_days_say(admin: ConsoleVisitor) -> None:
         "30 days 2000 ⭐ 4 payments New customers 8 Customers who paid 4",
     ]
     assert page.count("500 ⭐</td>") == 6, "of the days that the curve shows"
+
+
+@pytest.mark.parametrize(("ago", "is_well"), [(0, True), (600, False)])
+def test_a_daemon_that_is_silent_is_no_good_news(admin: ConsoleVisitor, ago: int, is_well: bool) -> None:
+    health.beat("daemon", {"bot": "ok", "account": "ok"}, now() - ago)
+
+    today, page = (html.unescape(admin.get(f"/console/{path}").text) for path in ("today", "health"))
+
+    assert ('id="well"' in today) is is_well
+    assert ("The program daemon has not answered for 10 minutes" in today) is not is_well
+    assert ("connected" in today, "connected" in page) == (is_well, is_well)
+    assert ("not known yet" in today, "not known yet" in page) == (not is_well, not is_well)
 
 
 # ---- the audit
