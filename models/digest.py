@@ -3,17 +3,13 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import peewee
-
 from models import audit, outbox
-from models.database import fetch, snapshot, transaction
-from models.event_kinds import Digest, EventKind
-from models.jobs import queue
-from models.jobs.states import JobState
+from models.books import totals
+from models.database import snapshot, transaction
+from models.event_kinds import Digest
 from models.maintenance import health
 from models.money import income
 from models.money.income import Income, Sum
-from models.tables import Event, Job, User
 
 DAYS = 30
 WEEK = 7
@@ -31,26 +27,26 @@ def write(hour: int, timezone: ZoneInfo, now: int) -> bool:
 
 
 def compose(timezone: ZoneInfo, now: int) -> Digest:
-    """The digest of the days before today."""
-    *starts, today = income.day_starts(DAYS + 1, timezone, now)
+    """The digest of the days before today: the console's sums, which outlive the links that they count."""
     with snapshot():
-        by_day = income.by_span(income.sums(starts[0], today), starts)
-        month = income.total(part for day in by_day for part in day)
+        *days, today = totals.days(DAYS + 1, timezone, now)
+        yesterday = days[-1]
+        month = income.total(part for day in days for part in day.income)
         currency = month[0].currency if month else None
         return Digest(
-            day=starts[-1],
-            yesterday=_stored(income.total(by_day[-1])),
-            week=_stored(income.total(part for day in by_day[-WEEK:] for part in day)),
+            day=yesterday.at,
+            yesterday=_stored(income.total(yesterday.income)),
+            week=_stored(income.total(part for day in days[-WEEK:] for part in day.income)),
             month=_stored(month),
             currency=currency,
-            days=[_net(day, currency) for day in by_day],
-            new=User.select().where((User.created_at >= starts[-1]) & (User.created_at < today)).count(),
-            lost=_ended(starts[-1], today),
-            delivered=queue.totals(starts[-1], today).done,
-            refused=_refused(starts[-1], today),
+            days=[_net(day.income, currency) for day in days],
+            new=yesterday.new,
+            lost=yesterday.lost,
+            delivered=sum(yesterday.delivered.values()),
+            refused={reason: number for reason, number in yesterday.refused.items() if reason},
             incidents=[each.key for each in health.incidents()],
             account=_account(),
-            helped=audit.helped(starts[-1], today),
+            helped=audit.helped(yesterday.at, today.at),
         )
 
 
@@ -60,20 +56,6 @@ def _stored(sums: tuple[Income, ...]) -> list[list[object]]:
 
 def _net(parts: tuple[Sum, ...], currency: str | None) -> int:
     return next((each.net for each in income.total(parts) if each.currency == currency), 0)
-
-
-def _ended(since: int, until: int) -> int:
-    """How many customers' paid access ended by itself."""
-    written = (Event.created_ms >= since * 1000) & (Event.created_ms < until * 1000)
-    return int(Event.select().where((Event.kind == EventKind.ACCESS_ENDED) & written).count())
-
-
-def _refused(since: int, until: int) -> dict[str, int]:
-    """How many links were refused, by reason, the most frequent first."""
-    number = peewee.fn.COUNT(Job.id)
-    ended = (Job.state == JobState.REFUSED) & (Job.moved_at >= since) & (Job.moved_at < until)
-    query = Job.select(Job.reason, number).where(ended & Job.reason.is_null(False)).group_by(Job.reason)
-    return {str(reason): int(count) for reason, count in fetch(query.order_by(number.desc()))}
 
 
 def _account() -> str:

@@ -13,9 +13,10 @@ from daemon.screens.operator import income as shown
 from daemon.screens.operator import news
 from models import acts, database, digest, outbox, users
 from models.audit import Actor, Entry, Via
+from models.books import totals
 from models.event_kinds import CheckoutCancelled, Digest, EventKind, IncidentKey, MessageRelayed, ShopNotice
 from models.jobs import queue
-from models.maintenance import health
+from models.maintenance import health, refusals
 from models.money import income, ledger, payments
 from models.money.facts import DisputeFact
 from models.money.income import Income
@@ -129,6 +130,20 @@ def test_the_digest_is_written_once_a_morning(database_file: None) -> None:
     for language in ("en", "es"):
         text = news.digest(first, Setting(translator(language), PLANS, MADRID, None)).text
         assert "█" in text and "500" in text
+
+
+def test_the_digest_knows_links_that_are_counts_by_now(database_file: None) -> None:
+    (today,) = income.day_starts(1, MADRID, NOW)
+    customers(1)
+    for number in range(30):
+        job = queue.get(enqueue(1, f"{number}").id)
+        state, reason = ("done", None) if number % 3 == 0 else ("refused", "not_found")
+        Job.update(state=state, reason=reason, moved_at=today - 7200).where(Job.id == job.id).execute()
+    # Given upkeep, which counts as time goes by, and deletes what it need not keep
+    totals.keep(MADRID, today - 3600)
+    assert refusals.count(MADRID, today) == 10
+    told = digest.compose(MADRID, today + 9 * 3600)
+    assert (told.delivered, told.refused) == (10, {"not_found": 20})
 
 
 def test_the_digest_tells_of_yesterday(database_file: None) -> None:
