@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from models import acts
 from models.accounts import logins, pool
 from models.accounts.logins import How, LoginInfo
+from models.accounts.pool import AccountState
 from models.errors import LoginRefused, MoveRefused, NotFound
 from models.roles import Act
 from models.words import accounts as accounts_words
@@ -92,9 +93,12 @@ def use(account_id: int) -> BaseResponse:
 @blueprint.post("/<id:account_id>/pause")
 @guard.needs(Act.MANAGE_ACCOUNTS)
 def pause(account_id: int) -> BaseResponse:
-    """Let nobody read with an account."""
-    found = guard.visitor()
+    """Let nobody read with an account; one whose place another has taken meanwhile stands by as it did."""
+    found, account, reader = guard.visitor(), pool.get(account_id), pool.reader()
     said = found.t.gettext("It is paused. Links that need it wait.")
+    if account is not None and account != reader and account.state is not AccountState.PAUSED:
+        said_why = found.t.gettext("It does not read any more, so nothing was changed.")
+        return layout.done(url_for("console_accounts.accounts"), said_why, "wait")
     return _do(lambda: acts.pause_account(found.actor, account_id, found.now), said)
 
 

@@ -9,7 +9,7 @@ from config import settings
 from models import audit, database
 from models.accounts import logins, pool
 from models.accounts.logins import LoginInfo, LoginState, Step
-from models.accounts.pool import Person
+from models.accounts.pool import AccountState, Person
 from models.accounts.sealing import Recipient
 from models.audit import Wanted
 from models.money import subscriptions
@@ -78,6 +78,24 @@ def test_the_account_that_reads_is_kept(admin: ConsoleVisitor, tmp_path: Path) -
     for act in ("use", "pause", "forget"):
         assert "That account is not there any more." in said(admin, f"accounts/999/{act}")
     assert [each.id for each in pool.all()] == [reads]
+
+
+def test_only_the_account_that_reads_is_paused(admin: ConsoleVisitor, tmp_path: Path) -> None:
+    loaded = settings.load(environment.minimal(tmp_path), None)
+    with database.transaction():
+        first, second = (
+            pool.add(Person(500 + each, f"N{each}", None), f"session {each}", loaded, now(), reads=True, by=None)
+            for each in range(2)
+        )
+    admin.get(ACCOUNTS)
+    for account, words, state in (
+        (first, "nothing was changed", AccountState.STANDBY),  # its page was from before another had taken over
+        (second, "Links that need it wait", AccountState.PAUSED),
+        (second, "Links that need it wait", AccountState.PAUSED),
+    ):
+        assert words in answered(admin, f"{account}/pause")
+        known = pool.get(account)
+        assert known is not None and known.state is state
 
 
 def answered(browser: ConsoleVisitor, path: str, **fields: str) -> str:
