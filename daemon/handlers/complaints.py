@@ -2,6 +2,7 @@
 
 from pyrogram.errors import BadRequest, RPCError
 
+from config.plain_text import plain
 from daemon.context import Context
 from daemon.handlers import start
 from daemon.handlers.customers import for_team
@@ -25,7 +26,10 @@ async def report(context: Context) -> None:
     if named is None:
         await context.show(screens.not_a_post(context.t) if words else screens.how_to(context.t))
         return
-    text = " ".join(word for word in words if word != named)
+    text = plain(" ".join(word for word in words if word != named))
+    if len(text) > complaints.LONGEST_TEXT:
+        await context.show(screens.too_long(context.t, complaints.LONGEST_TEXT))
+        return
     address = complaints.link_in(str(links.read(named))) or named
     made = await context.deps.database(complaints.make, address, text, context.user.id, context.now)
     context.deps.wakeup.wake()

@@ -35,6 +35,11 @@ def not_a_post(t: Texts) -> Screen:
     )
 
 
+def too_long(t: Texts, longest: int) -> Screen:
+    """What is wrong with the post is told in too many words."""
+    return Screen(t.gettext("That is too long: {most} characters at most.", most=longest))
+
+
 def taken(t: Texts, made: ComplaintInfo) -> Screen:
     """The complaint was passed on."""
     return Screen(

@@ -378,7 +378,7 @@ def brought(t: Texts) -> Iterator[Screen]:
         screen = news.render(told, setting)
         assert screen is not None
         yield screen
-    yield from (complaints.how_to(t), complaints.not_a_post(t))
+    yield from (complaints.how_to(t), complaints.not_a_post(t), complaints.too_long(t, 1000))
     for decision in Decision:
         known = ComplaintInfo(1, "AB", EVIL, EVIL, 7, decision, NOW, None)
         yield from (complaints.taken(t, known), complaints.decided_by_admin(t, known, "7", "1 Jan"))

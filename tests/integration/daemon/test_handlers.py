@@ -25,9 +25,10 @@ from models.money.orders import OrderInfo
 from models.money.vouchers import contents
 from models.outbox import EventInfo
 from models.promotion import codes as made
+from models.promotion import complaints
 from models.promotion.codes import CodeInfo, Draft, Fault, Found
 from models.promotion.consent import Place
-from models.tables import Code, ConsoleLink, Order, Redemption
+from models.tables import Code, Complaint, ConsoleLink, Order, Redemption
 from tests import purchases
 from tests.handling import ADMIN, Handling, handling
 from tests.store import PLANS, customers, enqueue
@@ -221,6 +222,14 @@ def code_for(user_id: int) -> CodeInfo:
     """A code that gives 30 days of Premium to one customer."""
     content = contents.of_article(PLANS.plans[1])
     return made.make(Draft(content, None, 1, None, new_only=False), ADMIN, f"for {user_id}", now())
+
+
+async def test_a_complaint_is_taken_whole_or_not_at_all(handled: Handling) -> None:
+    longest = "x" * complaints.LONGEST_TEXT
+    (shown,) = await handled.say(CUSTOMER, f"/report t.me/gallery/15 {longest}x")
+    assert f"{complaints.LONGEST_TEXT} characters at most" in shown.text and not Complaint.select().exists()
+    await handled.say(CUSTOMER, f"/report t.me/gallery/15 {longest}")
+    assert [row.text for row in Complaint.select()] == [longest]
 
 
 async def test_a_gift_that_was_taken_is_not_passed_on(handled: Handling) -> None:
