@@ -18,15 +18,18 @@ from models.promotion import complaints
 from models.promotion.complaints import ComplaintInfo, Decision
 from models.roles import Act
 
+_QUOTES = "()[]<>«»‹›„“”‚‘’\"'`.,:;!"
+"""What may stand around a link."""
+
 
 async def report(context: Context) -> None:
     """``/report LINK``, with or without what is wrong with the post."""
     words = context.argument.split()
-    named = next((word for word in words if isinstance(links.read(word), PostLink)), None)
-    if named is None:
+    quoted = next((word for word in words if isinstance(links.read(word.strip(_QUOTES)), PostLink)), None)
+    if quoted is None:
         await context.show(screens.not_a_post(context.t) if words else screens.how_to(context.t))
         return
-    text = plain(" ".join(word for word in words if word != named))
+    named, text = quoted.strip(_QUOTES), plain(" ".join(word for word in words if word != quoted))
     if len(text) > complaints.LONGEST_TEXT:
         await context.show(screens.too_long(context.t, complaints.LONGEST_TEXT))
         return

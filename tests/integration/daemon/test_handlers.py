@@ -224,6 +224,12 @@ def code_for(user_id: int) -> CodeInfo:
     return made.make(Draft(content, None, 1, None, new_only=False), ADMIN, f"for {user_id}", now())
 
 
+@pytest.mark.parametrize("around", ["({})", "<{}>", "«{}»:", "“{}”,", "[{}]", "'{}'.", "{}!"])
+async def test_a_post_is_complained_about_however_it_is_quoted(handled: Handling, around: str) -> None:
+    await handled.say(CUSTOMER, f"/report {around.format('https://t.me/gallery/15')} is mine")
+    assert [(row.link, row.text) for row in Complaint.select()] == [("t.me/gallery/15", "is mine")]
+
+
 async def test_a_complaint_is_taken_whole_or_not_at_all(handled: Handling) -> None:
     longest = "x" * complaints.LONGEST_TEXT
     (shown,) = await handled.say(CUSTOMER, f"/report t.me/gallery/15 {longest}x")
