@@ -1,11 +1,14 @@
 """A customer's own use, history, waiting jobs and reminders."""
 
-from config.units import DAY_S
+from dataclasses import replace
+
 from daemon.context import Context
 from daemon.screens import account, vocabulary
 from daemon.screens.operator import admin
 from daemon.telegram.screen import Screen
 from models import returns, users
+from models.books import totals
+from models.books.totals import Day
 from models.jobs import batches, queue, usage
 from models.money import credits, payments
 from models.users import UserInfo
@@ -32,12 +35,14 @@ async def stats(context: Context) -> None:
 
 async def _with_totals(context: Context, screen: Screen) -> Screen:
     """Counting all customers takes a while, and must keep none of them waiting."""
-    aside = context.deps.database.aside
+    aside, timezone = context.deps.database.aside, context.deps.settings.timezone
+    today: Day = (await aside(totals.days, 1, timezone, context.now))[-1]
+    ended = await aside(queue.totals, today.at)
     return account.with_totals(
         context.t,
         screen,
         people=await aside(users.totals, context.now),
-        day=await aside(queue.totals, context.now - DAY_S),
+        day=replace(ended, refused=sum(today.refused.values())),  # of many refused links a few are kept
         overview=await aside(queue.overview, context.now),
         money=await aside(payments.totals),
     )

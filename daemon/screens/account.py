@@ -50,7 +50,7 @@ def with_totals(
     lines = [
         t.gettext("<b>All customers</b>"),
         "• " + ", ".join(_people(t, people, money.customers)),
-        "• " + t.gettext("last 24 hours: {links}", links=", ".join(_ended(t, day))),
+        "• " + t.gettext("today: {links}", links=", ".join(_ended(t, day))),
         "• " + in_queue(t, overview),
         *("• " + _turnover(t, each) for each in money.turnover),
     ]

@@ -20,8 +20,10 @@ from daemon.screens.operator import admin, broadcasts, customers
 from daemon.transfer.errors import FloodWaitTooLong, PermanentFailure
 from models import audit, conversations, users
 from models.audit import Wanted
+from models.books import totals
 from models.jobs import sources
 from models.jobs.reasons import RefusalReason
+from models.maintenance import refusals
 from models.money import access, payments, subscriptions
 from models.money.payments import PaymentInfo
 from models.promotion import broadcasts as sent
@@ -29,11 +31,11 @@ from models.promotion import codes, complaints, referrals
 from models.promotion.broadcasts import BroadcastInfo, BroadcastState, Content
 from models.promotion.complaints import ComplaintInfo
 from models.roles import Act
-from models.tables import Broadcast, Budget, Code, Order, Request
+from models.tables import Broadcast, Budget, Code, Job, Order, Request
 from tests import purchases
 from tests.handling import ADMIN, SECOND_ADMIN, Handling, handling
 from tests.sandbox_process import REPOSITORY
-from tests.store import PLANS
+from tests.store import PLANS, enqueue
 from tests.store import customers as known
 
 CUSTOMER, OTHER, HELPER = 901, 902, 93
@@ -234,6 +236,17 @@ async def test_a_card_tells_who_brought_whom(handled: Handling) -> None:
     assert "Customers brought: 1" in bringer.text and "Brought by" not in bringer.text
     referrer = users.get(CUSTOMER)
     assert referrer is not None and f"Brought by: {admin.name(referrer)}" in brought.text
+
+
+async def test_the_totals_know_links_that_are_counts_by_now(handled: Handling) -> None:
+    timezone = handled.deps.settings.timezone
+    for number in range(25):
+        job = enqueue(CUSTOMER, f"{number}", now=now())
+        Job.update(state="refused", reason="not_found", moved_at=now()).where(Job.id == job.id).execute()
+    totals.keep(timezone, now() + 600)
+    assert refusals.count(timezone, now() + 4000) == 15
+    (shown,) = await handled.say(ADMIN, "/stats")
+    assert "25 refused" in shown.text
 
 
 # A helper
