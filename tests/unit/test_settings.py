@@ -444,6 +444,13 @@ def test_a_db_path_that_cannot_be_used_is_a_fault(environ: dict[str, str], tmp_p
     assert faults(environ | {"DB_PATH": str(tmp_path / "file")})[0].startswith("DB_PATH must be a directory")
 
 
+def test_whoever_reads_the_error_reads_every_fault(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load(environ | {"PORT": "many", "TELEGRAM_API_ID": "none"})
+
+    assert str(raised.value).splitlines() == raised.value.faults and len(raised.value.faults) == 2
+
+
 def test_a_path_may_begin_at_home(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "contact").write_text("@helper")

@@ -1,5 +1,6 @@
 """The accounts that read: which one does, what becomes of the others, and one process at a time."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -540,6 +541,18 @@ def test_an_answer_is_taken_once_and_leaves_the_row(without: Settings) -> None:
     sealed = logins.take(login.id)
     assert sealed is not None and recipient.opened(sealed, login.about) == "+34 600 00 00 01"
     assert logins.take(login.id) is None
+    assert AccountLogin.get_by_id(login.id).sealed is None
+
+
+@pytest.mark.parametrize("end", [logins.cancel, lambda login_id: logins.fail(login_id, "unreachable")])
+def test_an_answer_goes_with_a_log_in_that_ends(without: Settings, end: Callable[[int], None]) -> None:
+    """Nobody takes it any more, and it may be a password."""
+    logins.serve("k" * 43, NOW)
+    login = begun()
+    logins.answer(login, "+34 600 00 00 01", NOW)
+
+    end(login.id)
+
     assert AccountLogin.get_by_id(login.id).sealed is None
 
 

@@ -190,6 +190,12 @@ def test_a_channel_that_was_closed_before_stays_closed() -> None:
     assert sources.get(777).blocked  # type: ignore[union-attr]
 
 
+def test_whoever_rejects_closes_no_channel() -> None:
+    made = make()
+    complaints.decide(made.id, Decision.REJECTED, ADMIN, NOW, channel=777)
+    assert sources.get(777) is None
+
+
 def test_a_decision_about_a_replaced_one_changes_nothing() -> None:
     """Whoever saw the same decision has looked for nothing to block."""
     made, admin = make(), Actor(ADMIN, Team(frozenset({ADMIN}), frozenset()), Via.CHAT)
