@@ -16,11 +16,13 @@ WHOLE = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % LARGEST_BODY + bytes(
 class Connection:
     """A client's, and its socket, from which reading fails in whatever way."""
 
-    def __init__(self, error: OSError | None = None) -> None:
-        self.error, self.is_closed, self.sock = error, False, self
+    def __init__(self, error: OSError | None = None, said: bytes = b"") -> None:
+        self.error, self.said, self.is_closed, self.sock = error, said, False, self
         self.arrival: Any = None
 
     def recv(self, _size: int) -> bytes:
+        if self.said:
+            return self.said
         raise self.error or BlockingIOError
 
     def close(self) -> None:
@@ -57,6 +59,16 @@ def test_a_client_that_vanishes_while_it_is_let_go_is_dropped(number: int) -> No
     worker._discard(vanished, vanished.sock)
 
     assert (vanished.is_closed, worker.nr_conns, worker._lingering) == (True, 0, {})
+
+
+def test_who_is_let_go_and_still_sends_is_listened_to() -> None:
+    """To close while bytes are unread would take the answer from the client."""
+    sending = Connection(said=b"the rest")
+    worker = serving(1, lingering=(sending,))
+
+    worker._discard(sending, sending.sock)
+
+    assert (sending.is_closed, worker._lingering.keys()) == (False, {sending})
 
 
 def test_who_has_been_answered_makes_room_before_who_waits() -> None:

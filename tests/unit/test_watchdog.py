@@ -1,7 +1,16 @@
 """What the watchdog decides, without supervisord."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from config.settings import load
+from daemon.supervision import watchdog
 from daemon.supervision.crashes import CrashLoop
-from daemon.supervision.watchdog import Heartbeats, QuietPeriod
+from daemon.supervision.watchdog import ROOM_TO_WRITE, Heartbeats, QuietPeriod, Watchdog
+from tests import environment
 
 
 def test_more_crashes_than_allowed_within_the_window_are_a_loop() -> None:
@@ -76,3 +85,23 @@ def test_calm_comes_once_twice_the_window_after_the_last_crash() -> None:
     assert not calm.is_over(1198)
     assert calm.is_over(1199)
     assert not calm.is_over(5000)
+
+
+def test_whoever_cannot_write_a_beat_is_not_killed_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was full for longer than a heart may stop; the first beats come after it has room again."""
+    room, now, killed = SimpleNamespace(free=ROOM_TO_WRITE), [0.0], list[int]()
+    supervisor: Any = SimpleNamespace(getAllProcessInfo=lambda: [{"name": "web", "pid": 7, "statename": "RUNNING"}])
+    watching = Watchdog(load(environment.minimal(tmp_path), None), supervisor, tmp_path / "verdict")
+    monkeypatch.setattr(watchdog, "shutil", SimpleNamespace(disk_usage=lambda _: room))
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(watchdog, "_beats", lambda _: {"web": 1000})
+    monkeypatch.setattr(watchdog, "_kill", killed.append)
+    monkeypatch.setattr(watching, "_write", lambda _: True)
+
+    for at, free in ((1, ROOM_TO_WRITE), (2, ROOM_TO_WRITE - 1), (1000, ROOM_TO_WRITE)):
+        now[0], room.free = at, free
+        watching.on_event("TICK_5", {})
+    assert killed == []
+    now[0] = 1000 + watching._settings.watchdog_stale + 1
+    watching.on_event("TICK_5", {})
+    assert killed == [7]

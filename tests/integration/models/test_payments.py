@@ -429,7 +429,8 @@ def test_a_dispute_freezes_and_a_won_one_gives_everything_back() -> None:
     user = customer()
     paid = fact(order(user))
     payments.settle(paid, NOW)
-    dispute_opened("stars", paid.remote_id, "d-1", NOW + DAY, NOW + DAY)
+    booked = dispute_opened("stars", paid.remote_id, "d-1", NOW + DAY, NOW + DAY)
+    assert booked.payment_id == payments.history_of(user)[0].id
     assert level(user, NOW + 2 * DAY) == 0
     assert payments.history_of(user)[0].state is PaymentState.FROZEN
     assert payments.settle(paid, NOW + 2 * DAY).outcome == "unchanged"  # the poller does not thaw it

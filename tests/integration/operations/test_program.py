@@ -150,3 +150,15 @@ def test_a_stop_waits_while_a_program_is_executed_anew(monkeypatch: pytest.Monke
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert signal.SIGTERM in waiting
+
+
+@pytest.mark.parametrize("link", [Path("/run/peaje"), None])
+def test_what_the_launcher_hands_over_is_taken_once(monkeypatch: pytest.MonkeyPatch, link: Path | None) -> None:
+    executed: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda _file, _arguments, environ: executed.append(environ))
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)
+    program.hand_over(Path("/etc/peaje"), link)
+    monkeypatch.setattr(os, "environ", executed.pop())
+
+    assert program.prepared() == (Path("/etc/peaje"), link)
+    assert program.prepared() is None

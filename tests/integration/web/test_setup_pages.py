@@ -24,7 +24,7 @@ from models.accounts.pool import Person
 from models.accounts.sealing import Recipient
 from models.maintenance import backups, bundles, health, restoring
 from models.maintenance.health import BEAT_STALE_S
-from models.setup import admins, opening
+from models.setup import admins, checks, opening
 from models.setup.admins import Candidate
 from models.tables import Account
 from tests import environment, store
@@ -162,6 +162,13 @@ def test_the_account_is_not_asked_for_without_a_daemon(owner: Owner) -> None:
     assert login is not None and login.reads and login.state is LoginState.ANSWERED
     assert owner.send("/setup/account", answer="+34600000001")[0] == 303
     assert logins.newest(None) == login, "it was pressed twice"
+
+
+def test_a_step_that_telegram_is_asked_about_waits(owner: Owner) -> None:
+    checks.ask("bot", int(time.time()))
+    assert 'id="waiting"' in owner.page("/setup/step/bot")
+    checks.answer("bot", is_good=False, text="not this one", now=int(time.time()))
+    assert said(owner.page("/setup/step/bot"), "fault") == "not this one"
 
 
 def test_what_others_put_into_the_bucket_is_not_taken(owner: Owner, local_s3: str) -> None:
@@ -395,6 +402,9 @@ def test_a_sealed_backup_of_the_bucket_is_taken(owner: Owner, bucket: Bucket) ->
     assert f"<option>{mine.name}</option>" in owner.page("/setup/backup")
     status, page = owner.send("/setup/backup", name="../backups/peaje.db", passphrase="")
     assert (status, "Choose the file" in said(page, "fault")) == (422, True)
+
+    status, page = owner.send("/setup/backup", name=mine.name, passphrase="mistyped")
+    assert (status, "passphrase" in said(page, "fault")) == (422, True)
 
     status, _ = owner.send("/setup/backup", name=mine.name, passphrase="")
 

@@ -108,6 +108,15 @@ def test_names_that_are_not_ours_are_refused(web: Web) -> None:
     assert ask("/health/live", "healthcheck.railway.app") == ask("/health/live", "10.0.0.7:8000") == 200
 
 
+def test_requests_that_come_together_are_answered_in_turn(web: Web) -> None:
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(web.url.rpartition(":")[2])), timeout=10) as client:
+        client.sendall(3 * request + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        said = b"".join(iter(lambda: client.recv(65_536), b""))
+
+    assert said.count(b"HTTP/1.1 200 OK") == 4
+
+
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine speaks no IPv6")
 @pytest.mark.parametrize("web", [{"WEB_ADDRESS": "::"}, {"WEB_ADDRESS": "[::]"}], indirect=True)
 def test_it_listens_to_both_versions_of_the_protocol(web: Web) -> None:
