@@ -64,6 +64,8 @@ def test_it_never_leaves_its_bounds(steps: list[tuple[bool, float, float]], star
 def test_the_timeout_follows_the_replies() -> None:
     replies = ReplyTime()
     first = replies.timeout_s
+    replies.measured(1.0)
+    assert replies.timeout_s == 3.0, "RFC 6298: the first reply's time, and four times half of it"
     for _ in range(50):
         replies.measured(0.05)
     assert replies.timeout_s == SHORTEST_TIMEOUT_S < first

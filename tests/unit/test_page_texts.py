@@ -88,6 +88,7 @@ def test_a_size_is_said_as_telegram_says_it(size: int, words: str) -> None:
 def test_a_date_is_one_of_the_shops_clock() -> None:
     assert T.date(1_774_738_800, ZoneInfo("Europe/Madrid")) == "29 Mar 2026, 00:00 (CET)"
     assert T.day(1_774_738_799, ZoneInfo("Europe/Madrid")) == "28 Mar"
+    assert translator("pt").day(1_774_738_799, ZoneInfo("Europe/Madrid")) == "28 mar."
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
 from models.tables import Batch
 from tests.store import FREE, NOW, OVER, PREMIUM, TODAY, claim, customers, enqueue, new_batch
+from web.upkeep import runner
 
 DAY_S = 86_400
 
@@ -239,6 +240,16 @@ def test_held_jobs_leave_after_some_days() -> None:
     assert states(two.id) == {"cancelled": 2}
     assert {queue.get(job_id).reason for job_id in (1, 2)} == {RefusalReason.HELD_TOO_LONG}
     assert told()[1:] == [("batch_finished", {"batch": two.id})]
+
+
+@pytest.mark.parametrize(("days", "left"), [(6, "held"), (7, "cancelled")])
+def test_upkeep_keeps_held_jobs_for_a_week(days: int, left: str) -> None:
+    two = batch(2)
+    batches.hold(claim("w").id, "w", OVER, NOW)
+
+    runner._let_go(NOW + days * DAY_S + 1)
+
+    assert states(two.id) == {left: 2}
 
 
 def test_held_jobs_can_be_cancelled() -> None:

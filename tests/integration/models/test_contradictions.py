@@ -166,6 +166,10 @@ FAULTS: dict[str, tuple[Callable[[Ledger], object], str]] = {
         lambda it: change(Order, Order.plan_code == "premium", kind="video", count=9, max_bytes=MIB),
         "is not the pack that was sold",
     ),
+    "a try with deliveries": (
+        lambda it: change(Order, Order.plan_code == "ten", purpose="test"),
+        "is not the pack that was sold",
+    ),
     "more used than bought": (lambda it: change(CreditUse, CreditUse.count == 4, count=11), "11 of 10 deliveries"),
     "used by another": (
         lambda it: change(CreditUse, CreditUse.count == 4, user=customer()),

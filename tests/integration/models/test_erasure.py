@@ -361,6 +361,16 @@ def test_who_comes_back_while_it_goes_on_keeps_what_is_new(busy: int) -> None:
     assert "private_" not in dump()
 
 
+def test_of_who_stays_away_what_came_later_goes_too(busy: int) -> None:
+    """A worker may end a link, and write what it found, after the erasure was asked for."""
+    assert not privacy.erase(busy, UTC, NOW + 1, secret_key="key")
+    deliver(busy, "private_late/1", now=NOW + 101)
+
+    assert privacy.finish(UTC, NOW + 200) == 1
+
+    assert Job.select().count() == 0 and "private_" not in dump()
+
+
 def test_an_erasure_asked_for_twice_is_one(busy: int) -> None:
     assert not privacy.erase(busy, UTC, NOW + 1, secret_key="key")
     assert not privacy.erase(busy, UTC, NOW + 2, secret_key="key")

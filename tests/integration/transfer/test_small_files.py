@@ -137,6 +137,19 @@ async def test_a_flight_that_fails_is_followed_by_the_ordinary_way(
     assert bytes_moved(running)[0] == post["size"]
 
 
+async def test_nothing_is_sent_whose_parts_did_not_arrive(running: Rig, lucia: Customer, private_chat: int) -> None:
+    """A server may take calls that come together in any order; what is asked for says which is before which."""
+    post = publish(running, private_chat)
+    strike(running, "error", method="upload.saveFilePart", code=500, error="RPC_CALL_FAIL")
+    before = running.control("GET", "/stats")["errors"]
+
+    await running.deliver(lucia, post["url"])
+
+    after = running.control("GET", "/stats")["errors"]
+    seen = {name: number - before.get(name, 0) for name, number in after.items() if number != before.get(name, 0)}
+    assert seen == {"RPC_CALL_FAIL": 1, "MSG_WAIT_FAILED": 1}
+
+
 async def test_connections_reset_in_the_flight(running: Rig, lucia: Customer, private_chat: int) -> None:
     post = publish(running, private_chat)
     strike(running, "delay", method="messages.sendMedia", seconds=2)
