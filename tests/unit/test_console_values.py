@@ -16,7 +16,7 @@ from models.promotion.codes import CodeInfo, Kind
 from models.words import acts, refusals
 from tests import environment
 from tests.store import NOW, PLANS
-from web.console import codes, guard, layout, money, settings
+from web.console import codes, guard, layout, money, settings, spreadsheets
 from web.console.entry import devices
 from web.console.words import moments
 
@@ -217,3 +217,11 @@ def test_a_default_is_written_as_it_would_be_read(read: Callable[..., Settings])
     assert {name: getattr(again, name.lower()) for name in CHANGEABLE} == {
         name: default_of(name) for name in CHANGEABLE
     }
+
+
+def test_each_row_of_a_spreadsheet_is_in_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreadsheets, "AT_ONCE", 2)
+
+    pieces = list(spreadsheets._pieces([[str(number)] for number in range(5)]))
+
+    assert pieces == ["0\r\n1\r\n", "2\r\n3\r\n", "4\r\n"]

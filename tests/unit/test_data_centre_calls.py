@@ -353,3 +353,15 @@ async def test_sessions_that_nobody_uses_are_closed() -> None:
     assert not session.is_stopped
     await calls.close_idle(later)
     assert session.is_stopped
+
+
+@pytest.mark.asyncio
+async def test_room_to_write_is_told_to_who_still_waits() -> None:
+    packets = transport._Packets()
+    packets.resume_writing()
+    packets.pause_writing()
+    assert packets._writable is not None
+    packets._writable.cancel()
+    packets.resume_writing()
+
+    assert packets._writable is None

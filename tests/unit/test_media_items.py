@@ -115,6 +115,12 @@ def test_what_is_never_delivered(media: Any, reason: str) -> None:
     assert refusal.value.reason == reason
 
 
+def test_what_cannot_be_brought_is_named() -> None:
+    with pytest.raises(PermanentFailure) as refusal:
+        items_of([message(T.MessageMediaUnsupported())])
+    assert refusal.value.detail == {"what": "unsupported"}
+
+
 def test_what_holds_no_file_is_no_item() -> None:
     place = T.MessageMediaGeo(geo=T.GeoPoint(long=1.0, lat=1.0, access_hash=1))
     assert items_of([message(place), message(None)]) == ()

@@ -207,7 +207,7 @@ async def test_a_text_is_as_long_as_telegram_takes_it(filling: str, monkeypatch:
     asked: list[Any] = []
 
     async def parse(text: str, _: object) -> dict[str, object]:
-        return {"message": text, "entities": [bold(0, 5), bold(4000, 200), bold(4099, 1)]}
+        return {"message": text, "entities": [bold(0, 5), bold(4000, 200), bold(4095, 1), bold(4099, 1)]}
 
     async def invoke(_bot: object, query: Any, **_: object) -> object:
         asked.append(query)

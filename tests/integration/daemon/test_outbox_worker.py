@@ -298,6 +298,13 @@ async def test_many_sales_at_once_reach_every_admin(database_file: Path, tmp_pat
     assert {len(heard) for heard in post.heard.values()} == {1}, "in one message"
 
 
+async def test_a_few_sales_are_told_one_by_one(database_file: Path, tmp_path: Path) -> None:
+    sales(outbox_worker.MANY_SALES - 1)
+    post = Post({})
+    await told_to_admins(tmp_path, post)
+    assert {len(heard) for heard in post.heard.values()} == {outbox_worker.MANY_SALES - 1}
+
+
 @pytest.mark.parametrize("number", [1, outbox_worker.MANY_SALES])
 async def test_whoever_wants_no_news_of_sales_hears_none(database_file: Path, tmp_path: Path, number: int) -> None:
     sales(number)

@@ -14,6 +14,7 @@ import pytest
 from config import program, settings
 from config.units import KIB, MIB
 from config.version import VERSION
+from daemon.supervision import launcher
 from tests import environment
 
 PROGRAM = """
@@ -162,3 +163,15 @@ def test_what_the_launcher_hands_over_is_taken_once(monkeypatch: pytest.MonkeyPa
 
     assert program.prepared() == (Path("/etc/peaje"), link)
     assert program.prepared() is None
+
+
+def test_a_volume_is_handed_over_and_nothing_outside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "outside").touch()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "outside")
+    given: list[tuple[str, bool]] = []
+    monkeypatch.setattr(os, "chown", lambda path, *_, follow_symlinks=True: given.append((path.name, follow_symlinks)))
+
+    launcher._hand_over(tmp_path / "data", launcher._User("peaje", 1000, 1000, "/home/peaje", changes=True))
+
+    assert given == [("data", False), ("link", False)]

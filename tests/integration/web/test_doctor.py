@@ -4,14 +4,17 @@ import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from config import plans
 from config.findings import Grade
 from config.settings import load
 from config.texts import translator
 from tests import environment
+from tests.source_text import REPOSITORY
 from web import doctor
 
 OURS = '{"status": "ok"}'
@@ -71,3 +74,15 @@ def test_the_way_in_leads_to_this_bot(
 
     assert (found.grade, found.part) == (grade, "way in")
     assert found.text.endswith(says)
+
+
+@pytest.mark.parametrize(("on_sale", "told"), [(True, ["premium"]), (False, [])])
+def test_only_what_is_on_sale_is_told_to_be_too_cheap(tmp_path: Path, on_sale: bool, told: list[str]) -> None:
+    file = tmp_path / "plans.toml"
+    cheap = (REPOSITORY / "plans.toml").read_text().replace('USD = "5.00"', 'USD = "1.00"')
+    file.write_text(cheap if on_sale else cheap.replace("[plans.premium]", "[plans.premium]\non_sale = false"))
+    shop: Any = SimpleNamespace(catalogue=SimpleNamespace(plans=plans.load(file)))
+
+    findings = list(doctor._fees(shop, translator("en")))
+
+    assert [code for finding in findings for code in ("premium",) if code in finding.text] == told

@@ -31,6 +31,7 @@ from tests import environment, store
 from tests.console_visitor import TOKEN
 from tests.operator_browser import said
 from web import app as shops
+from web.setup import pages
 from web.setup.app import create_app
 from web.setup.backup import ROOM
 from web.setup.guard import COOKIE
@@ -162,6 +163,12 @@ def test_the_account_is_not_asked_for_without_a_daemon(owner: Owner) -> None:
     assert login is not None and login.reads and login.state is LoginState.ANSWERED
     assert owner.send("/setup/account", answer="+34600000001")[0] == 303
     assert logins.newest(None) == login, "it was pressed twice"
+
+
+def test_a_step_goes_on_waiting_where_nobody_answers(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PATIENCE_S", 0.2)
+    status, _ = owner.send("/setup/step/bot", bot_token="123456789:" + "A" * 35)
+    assert status == 303 and 'id="waiting"' in owner.page("/setup/step/bot")
 
 
 def test_a_step_that_telegram_is_asked_about_waits(owner: Owner) -> None:
