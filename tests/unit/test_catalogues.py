@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import string
 
 from config import texts
 from daemon import handlers
 from daemon.screens import vocabulary
+from tests.source_text import PACKAGES, REPOSITORY, nodes, sources
+
+PAGES_OF_BUYERS = REPOSITORY / "web" / "messages.py"
+"""Its messages are pages: beside the text stands where a button leads."""
 
 SAME_WORD = {
     *(
@@ -72,3 +78,28 @@ def test_none_is_counted_as_each_language_does() -> None:
     counted = [texts.translator(code).ngettext("{n} day", "{n} days", 0) for code in texts.LANGUAGES]
 
     assert counted == ["0 days", "0 días", "0 dia"]
+
+
+def test_each_text_is_given_what_it_names() -> None:
+    """A value left out would stand as {name} in the sentence, or end it."""
+    texts = {
+        call: [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        for package in PACKAGES
+        for source in sources(package)
+        if source != PAGES_OF_BUYERS
+        for call in nodes(source)
+        if isinstance(call, ast.Call) and _called(call) in {"gettext", "ngettext", "Message"}
+    }
+    odd = [
+        said
+        for call, said in texts.items()
+        if said and all(each.arg for each in call.keywords)
+        if {name for text in said for _, name, *_ in string.Formatter().parse(text) if name} - {"n"}
+        != {str(each.arg) for each in call.keywords} - {"n"}
+    ]
+
+    assert len(texts) > 1500 and odd == []
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", None) or getattr(call.func, "id", "")

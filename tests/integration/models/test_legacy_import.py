@@ -273,6 +273,7 @@ def test_a_customer_goes_on_as_before(database_file: Path, ana: Former) -> None:
     user = users.get(1)
     assert user is not None
     assert (user.first_name, user.username, user.language, user.created_at) == ("Ana", "ana", "es", 1_767_225_600)
+    assert User.get_by_id(1).seen_at == user.created_at, "nobody knows of anything later"
     has = access.of(1, NOW)
     assert (has.level, has.until) == (2, 1_801_483_200)
     assert access.of(1, 1_801_483_200).level == 0

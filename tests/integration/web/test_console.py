@@ -228,6 +228,15 @@ def test_sessions_are_listed_and_ended(admin: ConsoleVisitor, helper: ConsoleVis
     assert helper.get("/console/sessions").status_code == 401
 
 
+def test_whoever_ends_their_own_session_has_left(admin: ConsoleVisitor) -> None:
+    admin.get("/console/sessions")
+    mine = ConsoleSession.get(ConsoleSession.user_id == ADMIN).id
+
+    ended = admin.post(f"/console/sessions/{mine}/end")
+
+    assert (ended.status_code, heading(ended)) == (200, "You are logged out")
+
+
 def test_a_helper_ends_nobody_elses_session(admin: ConsoleVisitor, helper: ConsoleVisitor) -> None:
     helper.get("/console/sessions")
     of_admin = ConsoleSession.get(ConsoleSession.user_id == ADMIN).id

@@ -111,6 +111,7 @@ def test_the_last_page_says_what_wins_over_it(owner: Owner) -> None:
     owner.sets(TELEGRAM_BOT_TOKEN="123456789:" + "A" * 35, ADMIN_IDS="77", BACKEND_URL="http://localhost:8000")
 
     assert 'id="open"' in before and 'id="outside"' not in before
+    assert all(f'href="/setup/step/{name}"' in before for name in ("bot", "address", "paypal"))
     told = said(owner.page("/setup/last"), "outside")
     assert "wins" in told and told.endswith("TELEGRAM_BOT_TOKEN, ADMIN_IDS, BACKEND_URL")
 
