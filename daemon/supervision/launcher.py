@@ -241,11 +241,18 @@ def _supervise(settings: Settings, user: _User, config: Path, *, is_setup: bool)
         "PEAJE_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))),
         "HOME": user.home,
+        **_paths(settings),
     }
     logger.info("programs.starting", extra={"user": user.name, "run": str(run)})
     if is_setup:
         return supervisor.run(settings, config, link)
     program.hand_over(config, link)
+
+
+def _paths(settings: Settings) -> dict[str, str]:
+    """The paths in the environment, whole: the programs' user may have another home for a ``~``."""
+    paths = {"DB_PATH": settings.db_path, "PLANS_FILE": settings.plans_file}
+    return {name: str(path) for name, path in paths.items() if os.environ.get(name)}
 
 
 def _runtime_directory(settings: Settings, user: _User) -> tuple[Path, Path | None]:

@@ -176,6 +176,16 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
         process.wait(timeout=30)
 
 
+def test_all_programs_have_the_home_of_who_starts_them(instance: Instance) -> None:
+    instance.environ |= {"HOME": str(instance.home), "DB_PATH": "~/data"}
+    instance.configure({"daemon": BEATING})
+    instance.launch()
+
+    instance.wait_until_up()
+
+    wait(lambda: "daemon" in _beaten(instance.home / "data" / "peaje.db"))
+
+
 def test_everything_starts_is_seen_and_stops_cleanly(instance: Instance) -> None:
     instance.launch(alone=True)
 
