@@ -18,6 +18,7 @@ from models.jobs.batches import BatchInfo
 from models.jobs.holding import Offers
 from models.jobs.reasons import RefusalReason
 from models.jobs.states import JobState
+from models.money.fold import Interval
 from models.money.payments import PaymentState
 from models.returns import Answer
 from tests.unit.test_screens import LEFT, NOW, PAID, PLANS, PREMIUM, USER, UTC, job, payment
@@ -241,6 +242,15 @@ def test_a_delivery_under_way_says_how_far_it_is(moved: int, size: int, rate: fl
 def test_whoever_wants_their_money_back_hears_why_not(answer: Answer, days: int, words: str) -> None:
     screen = checkout.returned(T, answer, days)
     assert words in screen.text and ("/paysupport" in screen.text) is (answer is not Answer.POSSIBLE)
+
+
+def test_an_admin_reads_what_begins_later() -> None:
+    later = Interval(NOW + 86_400, NOW + 2 * 86_400, 1)
+    shown = customers.Card(
+        user=USER, access=replace(PAID, intervals=(later,)), reasons=(), credit={}, payments=None, links=[], notes=(),
+        plans=PLANS, timezone=UTC, now=NOW, came=0, brought_by=None,
+    )  # fmt: skip
+    assert f"from {T.date(later.start, UTC)}" in customers.card(T, shown).text
 
 
 def test_an_admin_reads_until_when_a_link_is_kept() -> None:

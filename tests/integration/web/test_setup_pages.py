@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 from moto.server import ThreadedMotoServer
 
@@ -31,7 +32,7 @@ from tests import environment, store
 from tests.console_visitor import TOKEN
 from tests.operator_browser import said
 from web import app as shops
-from web.setup import pages
+from web.setup import guard, pages
 from web.setup.app import create_app
 from web.setup.backup import ROOM
 from web.setup.guard import COOKIE
@@ -445,6 +446,12 @@ def test_a_shop_that_lives_goes_on_with_what_it_lacks(owner: Owner) -> None:
 
 
 # ---- afterwards
+
+
+def test_no_script_and_no_other_site_has_the_owners_cookie() -> None:
+    cookie = guard.keep(Response(), "owner").headers["Set-Cookie"]
+
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
 
 
 def test_what_is_left_of_it_is_its_owners_alone(owner: Owner) -> None:
