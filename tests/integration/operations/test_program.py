@@ -172,6 +172,6 @@ def test_a_volume_is_handed_over_and_nothing_outside_it(tmp_path: Path, monkeypa
     given: list[tuple[str, bool]] = []
     monkeypatch.setattr(os, "chown", lambda path, *_, follow_symlinks=True: given.append((path.name, follow_symlinks)))
 
-    launcher._hand_over(tmp_path / "data", launcher._User("peaje", 1000, 1000, "/home/peaje", changes=True))
+    launcher._hand_over(tmp_path / "data", launcher._User("peaje", 1000, 1000, "/srv", changes=True))
 
     assert given == [("data", False), ("link", False)]
