@@ -8,6 +8,7 @@ another browser, so a return page without the cookie tells the outcome and no mo
 import contextlib
 import logging
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, abort, redirect, request, url_for
@@ -16,13 +17,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from config import plan_texts
 from config.plans import Article, Plan
-from config.texts import Texts, texts_for, translator
+from config.texts import DEFAULT_LANGUAGE, Texts, texts_for, translator
 from config.units import DAY_S
 from models import users
 from models.errors import AlreadySubscribed, MoveRefused, TokenExpired, TokenForged
 from models.jobs import holding
 from models.money import access, orders, payments, subscriptions
 from models.money.orders import Discount, OrderInfo, Purpose
+from models.money.payments import PaymentInfo, PaymentState
 from models.money.providers import PAYPAL
 from models.money.seller import Outcome, Result, SellerError
 from models.money.vouchers import admission, gifts
@@ -45,8 +47,11 @@ PATIENCE_S = 6.5
 BUYER_COOKIE = "buyer"
 NEWEST_PAYMENTS = 20
 """Payments of a customer among which the newest of a plan is looked for."""
+STANDING = (PaymentState.PENDING, PaymentState.COMPLETED, PaymentState.FROZEN)
 CHANGED = "changed"
 """In the address of an offer that is shown again because its price is not the one that its buyer has seen."""
+PAID_SINCE = "paid"
+"""In the address of an offer that is shown again because its buyer has paid for it meanwhile, in another tab."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ def offer(token: str) -> Response:
     user, plan, is_gift = buyer.user, buyer.sold, buyer.purpose == "gift"
     texts = translator(user.language)
     settings = current_shop().settings
-    owned = _known_of(user, plan)
+    paid = _paid_for(buyer)
+    owned = _known_of(user, plan, paid)
     return page(
         "checkout.html",
         200,
@@ -91,14 +97,34 @@ def offer(token: str) -> Response:
         end_renewal=url_for("pages.end_renewal", token=token),
         links=messages.links(texts, settings, branding.noted()),
         name=user.first_name or str(user.id),
-        shown=messages.price(plan, texts),
+        shown=_price(plan),
+        paid=_newest_that_stands(paid),
         changed=CHANGED in request.args,
+        paid_since=PAID_SINCE in request.args,
     )
 
 
-def _known_of(user: UserInfo, plan: Article) -> Owned:
-    """What a customer has already, of the plan that they look at."""
-    paid = [each for each in payments.history_of(user.id, NEWEST_PAYMENTS) if each.plan_code == plan.code]
+def _price(plan: Article) -> str:
+    """What the button sends back. It is the same in every language: one may be chosen while the page is open."""
+    return messages.price(plan, translator(DEFAULT_LANGUAGE))
+
+
+def _paid_for(buyer: Buyer) -> list[PaymentInfo]:
+    """The customer's payments for what their link offers, newest first: a gift is not a plan of their own."""
+    is_gift = buyer.purpose == "gift"
+    known = payments.history_of(buyer.user.id, NEWEST_PAYMENTS)
+    ours = (each for each in known if each.plan_code == buyer.article.code and each.purpose != "test")
+    return [each for each in ours if (each.purpose == "gift") is is_gift]
+
+
+def _newest_that_stands(paid: Iterable[PaymentInfo]) -> int:
+    """The number of the newest payment that was neither denied nor given back; 0 where there is none."""
+    standing = (each.id for each in paid if each.state in STANDING and each.refunded < each.amount)
+    return next(standing, 0)
+
+
+def _known_of(user: UserInfo, plan: Article, paid: Sequence[PaymentInfo]) -> Owned:
+    """What a customer has already, of the plan that they look at and have *paid* for."""
     now = int(time.time())
     return Owned(
         now=now,
@@ -136,8 +162,9 @@ def pay(token: str) -> BaseResponse:
     texts, now = translator(user.language), int(time.time())
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect(request.path, 303)  # another site pressed the button: the buyer sees the offer first
-    if request.form.get("shown") not in (None, messages.price(plan, texts)):
-        return redirect(f"{request.path}?{CHANGED}", 303)  # the plans were edited after the page was made
+    news = _news_for(buyer)
+    if news:
+        return redirect(f"{request.path}?{'&'.join(news)}", 303)
     if user.banned:
         return outcome(texts, messages.banned(texts), 403)
     if buyer.purpose == "gift" and (refused := _gift_refusal(user.id, texts, now)):
@@ -158,6 +185,14 @@ def pay(token: str) -> BaseResponse:
         return outcome(texts, messages.message(found, texts, request.path), 200, own=True)
     logger.info("purchase.opened", extra={"order": order.id, "user": user.id, "plan": plan.code})
     return _to_paypal(found.approve_url, user.id)
+
+
+def _news_for(buyer: Buyer) -> list[str]:
+    """What the page did not know whose button was pressed: they see it before they pay."""
+    seen = request.form.get("paid", type=int)
+    is_changed = request.form.get("shown") not in (None, _price(buyer.sold))
+    is_paid = seen is not None and _newest_that_stands(_paid_for(buyer)) > seen
+    return [name for name, is_so in ((CHANGED, is_changed), (PAID_SINCE, is_paid)) if is_so]
 
 
 def _gift_refusal(user_id: int, texts: Texts, now: int) -> messages.Message | None:

@@ -1,5 +1,7 @@
 """What a buyer reads before paying: for how long, how often, and where to ask."""
 
+import html
+import re
 import time
 
 import pytest
@@ -11,11 +13,12 @@ from models.event_kinds import JobHeld
 from models.jobs import holding, states
 from models.jobs.usage import Room
 from models.money import access, subscriptions
+from models.money.orders import Purpose
 from models.promotion import codes
 from models.promotion.codes import Draft
 from models.tables import Order
 from tests.integration.paypal.test_paypal_subscriptions import subscribed
-from tests.paypal_shop import PayPalShop, heading, until
+from tests.paypal_shop import PayPalShop, heading, order_id, until
 from tests.store import OVER, claim, enqueue
 
 
@@ -179,6 +182,60 @@ def test_a_page_read_after_paying_says_so_first(shop: PayPalShop, language: str,
 
     assert told in page and again in page
     assert page.index(told) < page.index(BUTTON)
+
+
+def form_on(page: requests.Response) -> dict[str, str]:
+    """What the button of an offer sends back."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text)
+    return {name: html.unescape(value) for name, value in found}
+
+
+@pytest.mark.parametrize(("plan", "purpose"), [("premium", "plan"), ("video_5", "plan"), ("vip", "gift")])
+def test_a_second_tab_is_told_what_was_paid_in_the_first(shop: PayPalShop, plan: str, purpose: Purpose) -> None:
+    buyer = shop.buyer(plan=plan, purpose=purpose)
+    shop.buyer(buyer.id, "week_pass").pay()
+    first, second = form_on(buyer.page()), form_on(buyer.page())
+    answer = buyer.browser.post(buyer.link, data=first, timeout=20, allow_redirects=False)
+    assert heading(buyer.go(buyer.choose(order_id(answer.headers["Location"]), "approve"))) == "Paid, thank you!"
+
+    told = buyer.browser.post(buyer.link, data=second, timeout=20)
+
+    assert "You have paid for this since you opened this page." in told.text
+    assert "The price has changed" not in told.text
+    assert len(shop.payments(buyer.id)) == 2
+    if purpose == "plan":  # of gifts a new buyer has one
+        again = buyer.browser.post(buyer.link, data=form_on(told), timeout=20, allow_redirects=False)
+        assert order_id(again.headers["Location"]), "who wants to, pays once more"
+
+
+def test_a_payment_that_went_back_is_no_payment_since(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    buyer.pay()
+    seen = form_on(buyer.page())
+    shop.paypal.refund_capture(shop.payments(buyer.id)[0].remote_id)
+    until(lambda: shop.access(buyer.id).level == 0, "the refund")
+
+    answer = buyer.browser.post(buyer.link, data=seen, timeout=20, allow_redirects=False)
+
+    assert order_id(answer.headers["Location"])
+
+
+def test_another_language_is_not_another_price(shop: PayPalShop) -> None:
+    buyer = shop.buyer()
+    seen = form_on(buyer.page())
+    users.set_language(buyer.id, "es", int(time.time()))
+
+    answer = buyer.browser.post(buyer.link, data=seen, timeout=20, allow_redirects=False)
+
+    assert order_id(answer.headers["Location"])
+
+
+def test_a_pending_gift_is_not_ones_own_plan(shop: PayPalShop) -> None:
+    shop.paypal.switch("capture_status", status="PENDING")
+    buyer = shop.buyer(purpose="gift")
+    buyer.pay()
+
+    assert "Your payment is being checked" not in shop.buyer(buyer.id).page().text
 
 
 def test_a_payment_that_is_checked_is_not_offered_as_new(shop: PayPalShop) -> None:
