@@ -262,13 +262,19 @@ def _buyer(token: str) -> Buyer:
         abort(410)
     except TokenForged:
         abort(404)
-    user, plan = users.get(said.user_id), current_shop().catalogue.plans.article(said.plan_code)
-    if user is None or user.erased or plan is None or not plan.on_sale or PAYPAL.currency_of(plan) is None:
+    user, plan = users.get(said.user_id), _on_sale(said.plan_code)
+    if user is None or user.erased or plan is None:
         abort(410)
     discount = codes.discount(said.code, user.id, settings.secret_key, now) if said.code else None
     if said.code and (discount is None or plan.renews):
         abort(410)
     return Buyer(user, plan, purpose=said.purpose, discount=discount, job=said.job)
+
+
+def _on_sale(code: str) -> Article | None:
+    """The plan or pack with this code, where it is sold through PayPal today."""
+    article = current_shop().catalogue.plans.article(code)
+    return article if article and article.on_sale and PAYPAL.currency_of(article) is not None else None
 
 
 def _returned() -> OrderInfo:
@@ -304,11 +310,14 @@ def _language(order: OrderInfo) -> str | None:
 
 
 def _own_pay_url(order: OrderInfo) -> str | None:
-    """A fresh payment link, for the buyer only: its page shows their name."""
-    if not _is_own(order):
+    """A fresh payment link, for the buyer only: its page shows their name. None where it would sell nothing."""
+    article = _on_sale(order.plan_code)
+    if not _is_own(order) or article is None:
         return None
-    is_gift, secret_key = order.purpose == "gift", current_shop().settings.secret_key
+    is_gift, secret_key, now = order.purpose == "gift", current_shop().settings.secret_key, int(time.time())
     purpose: Purpose = "gift" if is_gift else "plan"
     code = None if is_gift else order.code
-    token = orders.pay_token(secret_key, order.user_id, order.plan_code, int(time.time()), purpose=purpose, code=code)
+    if code and (article.renews or codes.discount(code, order.user_id, secret_key, now) is None):
+        code = None  # it is spent, or good for this no more: the page says the full price
+    token = orders.pay_token(secret_key, order.user_id, order.plan_code, now, purpose=purpose, code=code)
     return url_for("pages.offer", token=token)

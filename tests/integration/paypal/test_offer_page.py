@@ -238,6 +238,25 @@ def test_a_pending_gift_is_not_ones_own_plan(shop: PayPalShop) -> None:
     assert "Your payment is being checked" not in shop.buyer(buyer.id).page().text
 
 
+def test_buying_again_leads_to_a_page_that_sells(shop: PayPalShop) -> None:
+    now = int(time.time())
+    code = codes.make(Draft(None, 20, None, None, new_only=False), 1, f"once-{now}", now)
+    buyer = shop.buyer(code=code.text)
+    remote_id, _ = buyer.pay()
+    shop.paypal.refund_capture(shop.payments(buyer.id)[0].remote_id)
+    until(lambda: shop.access(buyer.id).level == 0, "the refund")
+    back = f"{shop.web.url}/paypal/success?token={remote_id}"
+
+    page = buyer.go(back)
+    (again,) = re.findall(r'id="again" href="(/pay/[^"]+)"', page.text)
+    offer = buyer.go(shop.web.url + again)
+
+    assert heading(page) == "This payment was refunded"
+    assert (offer.status_code, heading(offer)) == (200, "Premium") and "$5.00" in offer.text
+    with shop.edited_plans('XTR = 500, USD = "5.00"', "XTR = 500"):
+        until(lambda: 'id="again"' not in buyer.go(back).text, "a page without a button that leads nowhere", every=1)
+
+
 def test_a_payment_that_is_checked_is_not_offered_as_new(shop: PayPalShop) -> None:
     shop.paypal.switch("capture_status", status="PENDING")
     buyer = shop.buyer()
