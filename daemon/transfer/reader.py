@@ -27,6 +27,7 @@ from pyrogram.errors import (
 from pyrogram.raw.core import TLObject
 
 from daemon.telegram import rpc, standing
+from daemon.telegram.links import MAX_MESSAGE_ID
 from daemon.transfer.errors import AccountRestricted, FloodWaitTooLong, PermanentFailure
 from daemon.transfer.media.items import SERVICE, Item, items_of, text_of, urls_of, what_is
 from models.event_kinds import Undeliverable
@@ -168,7 +169,7 @@ class Reader:
         :raises PermanentFailure: no such post, no access, or a post that is never delivered.
         """
         reach = 0 if single else ALBUM_REACH
-        message_ids = range(max(1, message_id - reach), message_id + reach + 1)
+        message_ids = range(max(1, message_id - reach), min(message_id + reach, MAX_MESSAGE_ID) + 1)
         channel, messages = await self.messages(channel, message_ids)
         main = next((message for message in messages if message.id == message_id), None)
         if main is None:

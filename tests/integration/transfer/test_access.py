@@ -115,6 +115,12 @@ async def test_a_comment_that_does_not_exist_is_not_looked_for_again(running: Ri
     assert (job.state, job.reason, job.attempts) == (JobState.REFUSED, "not_found", 1)
 
 
+async def test_the_largest_number_of_a_post_is_looked_for(running: Rig, lucia: Customer) -> None:
+    for chat in (running.link("photo1")["url"], running.link("secret1")["url"]):
+        job = await running.deliver(lucia, f"{chat.rpartition('/')[0]}/{2**31 - 1}")
+        assert (job.state, job.attempts) == (JobState.REFUSED, 1)
+
+
 async def test_the_log_names_no_link_but_a_refused_one(
     running: Rig, lucia: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
