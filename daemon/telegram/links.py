@@ -307,13 +307,14 @@ def _typed(text: str) -> Iterator[Link]:
 def _as_ends(text: str, match: re.Match[str], following: re.Match[str]) -> Sequence[Link]:
     """The range that two links are the ends of (``t.me/name/15 to t.me/name/17``); nothing where they are two links."""
     between = text[_end_of(match) : following.start()]
-    certain = numbers.makes_a_range(between)
+    certain = numbers.makes_a_range(text[: match.start()], between)
     first, last = (_link(match), _link(following)) if certain is not False else (None, None)
     if not isinstance(first, PostLink) or not isinstance(last, PostLink) or first.comment_id or last.comment_id:
         return ()
-    if replace(last, message_id=first.message_id, single=first.single) != first or last.message_id <= first.message_id:
+    if replace(last, message_id=first.message_id, single=first.single) != first or last.message_id == first.message_id:
         return ()
-    readings: tuple[tuple[Span, ...], ...] = (((first.message_id, last.message_id),),)
+    lowest, highest = sorted((first.message_id, last.message_id))
+    readings: tuple[tuple[Span, ...], ...] = (((lowest, highest),),)
     if certain is None:
         readings = (*readings, (_span(first), _span(last)))
     return _meant(first, readings, f"{first}{between}{last}", certain=bool(certain))

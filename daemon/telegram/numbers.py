@@ -22,8 +22,6 @@ _DASH = r"""
     (?: -{1,3}>? | =>? | >{1,3} | \.{2,3} | \u2026
       | [\u2010-\u2015\u2190-\u2194\u2212\u21d2\u2794\u279c\u27a1~]\ufe0f? )
 """
-_UP_TO = r"(?: to | through | thru | until | till | up\ to | al? | hasta | à | aos? | at[ée] )"
-_TO = rf"(?: {_GAP} {_DASH} {_GAP} | {_GAPS} {_UP_TO} {_GAPS} )"
 _AND = r"(?: y | e | and | or | o | u | ou )"
 _FROM = r"(?: del? | desde | from | d[oa]s? )"
 _AS_WELL = r"""
@@ -42,10 +40,21 @@ _THINGS = r"""
       | files? | archivos? | arquivos? | publicaci[oó]n(?:es)? | publica[cç](?:[aã]o|[oõ]es) )
 """
 _NOUN = rf"""
-    (?: (?: {_ARTICLE} | {_THINGS} ) {_GAPS} | (?: \# | n[º°]\.? | n\.º | no\. | nr\.? | n[úu]m\. ) {_GAP} ){{0,2}}
+    (?: (?: {_ARTICLE} | {_THINGS} ) {_GAPS} | (?: \# | n[º°]\.? | n\.º | no\. | nr\.? | n[úu]m\. ) {_GAP} ){{0,3}}
 """
 _NEXT = r"(?: next | following | siguientes | seguintes | pr[oó]xim[oa]s )"
 _PREVIOUS = r"(?: previous | preceding | anteriores | previ[oa]s )"
+_OTHERS = r"(?: all | everything | tod[oa]s? | tudo | rest[oa]? | others | dem[aá]s | demais )"
+_UNTIL = rf"""
+    (?: through | thru | until | till | up\ to (?: {_GAPS} and\ including )? | hasta
+      | at[ée] (?: {_GAPS} (?: aos? | [àa]s? ) )? )
+"""
+_UP_TO = rf"(?: {_UNTIL} | to | al? | à | aos? )"
+_AND_ALL = rf"(?: {_AND} {_GAPS} )? (?: (?: {_ARTICLE} {_GAPS} )? (?: {_OTHERS} | {_NEXT} ) {_GAPS} ){{0,2}}"
+_TO = rf"""
+    (?: {_GAP} {_DASH} {_GAP} | {_GAPS} {_UP_TO} {_GAPS}
+      | (?: (?: {_GAP} , )? \s{{1,20}} | {_GAP} [(\[{{] {_GAP} ) {_AND_ALL} {_UNTIL} (?: {_GAPS} | {_GAP} : {_GAP} ) )
+"""
 _EXTRA = r"(?: plus | another | m[aá]s | mais | otr[oa]s | outr[oa]s )"
 _COUNTS = {
     word: number
@@ -88,37 +97,54 @@ _BEFORE = re.compile(
 _AMOUNT = rf"(?: [0-9]{{1,9}} | {_COUNT} )"
 _SOME = rf"""
     (?: {_ARTICLE} {_GAPS} )? (?: {_AMOUNT} {_GAPS} )?
-    (?: last | latest | newest | first | [uú]ltim[oa]s? | primer[oa]s? | primeir[oa]s? | all | tod[oa]s? | rest[oa]?
+    (?: last | latest | newest | first | [uú]ltim[oa]s? | primer[oa]s? | primeir[oa]s? | {_OTHERS}
       | more | m[aá]s | mais | {_PREVIOUS} | {_NEXT} )
     (?: {_GAPS} {_AMOUNT} )? (?: {_GAPS} {_THINGS} )?
 """
+_ONE_MORE = r"""
+    (?: (?: next | following | previous ) \ one | siguiente | seguinte | pr[oó]xim[oa] | anterior | previ[oa] )
+"""
+_POLITE = frozenset(
+    "please pls plz thanks thank thx ty por porfa porfi porfis porfavor gracias muchas mil obrigado obrigada muito "
+    "valeu pfv inclusive included ambos both all todos todas".split()
+)
+_LINKS = r"(?: https?: | tg: | www\. | t\.me\b | telegram\. | web\.telegram\. )"
 _VAGUE = re.compile(
     rf"""
     (?: {_GAP} , )? {_GAPS} (?: {_AND} {_GAPS} )?
     (?: {_SOME}
-      | onwards? | en\ adelante | adelante | em\ diante
+      | {_ARTICLE} {_GAPS} {_ONE_MORE} (?: {_GAPS} {_THINGS} )? (?! \s{{1,20}} (?: {_LINKS} | @ ) )
+      | onwards? | and\ up | en\ adelante | (?: hacia | para ) {_GAPS} (?: adelante | arriba | cima ) | adelante
+      | em\ diante | (?: para | pra ) {_GAPS} (?: a {_GAPS} )? frente
       | {_UP_TO} {_GAPS} (?: {_ARTICLE} {_GAPS} )? (?: end | final | fin | fim | last | [uú]ltim[oa] )
       | (?: except | excepto | exceto | menos | salvo | without | but\ not | sin | sem ) {_GAPS} (?: {_FROM} {_GAPS} )?
         {_NOUN} [0-9]{{1,40}} (?: (?: {_TO} | {_ALSO} ) {_NOUN} [0-9]{{1,40}} )*
     )
-    (?= {_GAP} (?: [.,;!?\u2026)] | \n | $ ) )
+    (?= {_GAP} (?: [.,;!?\u2026)] | \n | $ | (?: {"|".join(_POLITE)} ) \b ) )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _VAGUE_BEFORE = re.compile(rf"(?<!\w) {_SOME} {_GAPS} (?: {_FROM} | of | in | en | em ) {_GAPS} $", re.I | re.X)
 _LOOSE = frozenset({"gap", "extra", "opened"})
 _KINDS = ("line", "to", "extra", "next", "previous", "also", "between", "anew", "opened", "gap")
-_BETWEEN = re.compile(rf"\s{{1,20}} {_UP_TO} \s{{1,20}} (?: {_ARTICLE} {_GAPS} )?", re.I | re.X)
-_DASHED = re.compile(rf"{_GAP} {_DASH} \s{{0,20}} | \s{{0,20}} {_DASH} {_GAP} \n \s{{0,20}}", re.VERBOSE)
+_BETWEEN = re.compile(
+    rf"(?: {_GAP} , )? \s{{1,20}} {_AND_ALL} {_UP_TO} (?: \s{{1,20}} | {_GAP} : \s{{0,20}} ) {_NOUN}", re.I | re.X
+)
+_OPENED = re.compile(rf"(?<!\w) (?: between | entre ) {_GAPS} {_NOUN} $", re.I | re.X)
+_AND_THE = re.compile(rf"{_GAPS} {_AND} {_GAPS} {_NOUN}", re.I | re.X)
+_PERHAPS = re.compile(
+    rf"""
+    {_GAP} {_DASH} \s{{0,20}} | \s{{0,20}} {_DASH} {_GAP} \n \s{{0,20}}
+    | {_GAP} [,;]? \s{{1,20}} (?: end | last | fin | final | fim | [uú]ltim[oa] ) (?: {_GAPS} {_THINGS} )?
+      {_GAP} : \s{{0,20}}
+    """,
+    re.I | re.X,
+)
 _CLOSED = re.compile(rf"{_GAP} [)\]}}]", re.VERBOSE)
 _AFTER = re.compile(r"(?P<marks>[^\w\n]{0,40})(?P<word>\w[\w'\u2019]{0,40})?")
 _SENTENCE_END = re.compile(r"[.!?\u2026](?!\w)")
 _ENUMERATING = re.compile(r"\s*[.)\]:º°-]")
-_LINK = re.compile(r"(?:https?:|tg:|www\.|t\.me\b|telegram\.|web\.telegram\.)", re.IGNORECASE)
-_POLITE = frozenset(
-    "please pls plz thanks thank thx ty por porfa porfi porfis porfavor gracias muchas mil obrigado obrigada muito "
-    "valeu pfv inclusive included ambos both all todos todas".split()
-)
+_LINK = re.compile(_LINKS, re.IGNORECASE | re.VERBOSE)
 
 
 @dataclass(frozen=True)
@@ -187,11 +213,11 @@ def completed(first: int, last: str) -> int | None:
     return whole if whole > first else None
 
 
-def makes_a_range(between: str) -> bool | None:
-    """Do the words between two links make them the ends of a range? None: a dash, which may only part them."""
-    if _BETWEEN.fullmatch(between):
+def makes_a_range(before: str, between: str) -> bool | None:
+    """Do the words before and between two links make them the ends of a range? None: what may only part them."""
+    if _BETWEEN.fullmatch(between) or (_AND_THE.fullmatch(between) and _OPENED.search(before[-LONGEST_BEFORE:])):
         return True
-    return None if _DASHED.fullmatch(between) else False
+    return None if _PERHAPS.fullmatch(between) else False
 
 
 def _tokens(text: str, at: int, *, between: bool = False) -> tuple[list[_Token], bool]:
