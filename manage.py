@@ -398,7 +398,9 @@ def restore(source: str, unsealed: bool) -> None:
     with contextlib.ExitStack() as stack:
         with _failing_with(*backup_job.FAILURES, SchemaTooNew, before=t.gettext("nothing was changed")):
             workshop = stack.enter_context(restoring.workshop(settings))
-            packed, prepared = backup_job.prepare(settings, source, workshop, now, tell=_warn, unsealed=unsealed)
+            packed, prepared = backup_job.prepare(
+                settings, source, workshop, now, tell=lambda note: _warn(note.said_in(t)), unsealed=unsealed
+            )
             is_sealed = encryption.is_sealed(packed)
         click.echo(
             t.gettext(
@@ -465,7 +467,7 @@ def import_(source: Path, apply: bool, timezone: str) -> None:
             former = legacy_import.read(source, ZoneInfo(timezone), settings.timezone, now)
             _prepare_import(settings, file, now, may_migrate=apply or is_new)
         done = _take_over(former.persons, apply, now)
-    for line in legacy_import.report(done, former.faults, apply, timezone):
+    for line in legacy_import.report(done, former.faults, apply, timezone, load_language()):
         click.echo(line)
 
 

@@ -137,7 +137,7 @@ class Texts:
 class Message:
     """A text for the operator that is put into words where their language is known: ``message.said_in(t)``.
 
-    Keyword arguments fill the placeholders, as in :meth:`Texts.gettext`; they may be messages themselves.
+    Keyword arguments fill the placeholders, as in :meth:`Texts.gettext`; they may be messages themselves, or errors.
     """
 
     def __init__(self, text: str, /, **values: Any) -> None:
@@ -146,11 +146,17 @@ class Message:
 
     def said_in(self, t: Texts) -> str:
         """The text in the language of *t*."""
-        said = {name: value.said_in(t) if isinstance(value, Message) else value for name, value in self._values.items()}
-        return t.gettext(self._text, **said)
+        return t.gettext(self._text, **{name: _put(value, t) for name, value in self._values.items()})
 
     def __str__(self) -> str:
         return self.said_in(translator(DEFAULT_LANGUAGE))
+
+
+def _put(value: Any, t: Texts) -> Any:
+    """What stands for a placeholder's *value* in the language of *t*."""
+    if isinstance(value, Message):
+        return value.said_in(t)
+    return said(value, t) if isinstance(value, BaseException) else value
 
 
 def said(error: BaseException, t: Texts) -> str:

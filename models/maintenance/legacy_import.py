@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from config.texts import LANGUAGES, Message
+from config.texts import LANGUAGES, Message, Texts
 from models.database import transaction
 from models.errors import ModelError
 from models.jobs import usage
@@ -32,13 +32,15 @@ COUNTERS = {"daily_photo": "photo", "daily_video": "video", "daily_music": "musi
 LIFETIME_KIND = "video"
 
 DIFFERENT = (
-    "Posts whose owner forbids saving are refused. PROTECTED_CONTENT=allow delivers them again.",
-    "A private channel is open to those whose own invitation leads there. /allow opens one to all.",
-    "Payments of the former bot are kept for reading. Refund them at Telegram or PayPal.",
-    "Its users hear nothing of the change until they write. Their plans and counters are as they were.",
-    "Its secrets lay in files. Make new ones: the bot's token (@BotFather, /revoke), the session (make session, and "
-    "end the old one in Telegram's settings, Devices), PayPal's client secret. Then delete its .env, users.db and "
-    "*.session, in git's history too: ./cleanup_repo.sh finds them.",
+    Message("Posts whose owner forbids saving are refused. PROTECTED_CONTENT=allow delivers them again."),
+    Message("A private channel is open to those whose own invitation leads there. /allow opens one to all."),
+    Message("Payments of the former bot are kept for reading. Refund them at Telegram or PayPal."),
+    Message("Its users hear nothing of the change until they write. Their plans and counters are as they were."),
+    Message(
+        "Its secrets lay in files. Make new ones: the bot's token (@BotFather, /revoke), the session (make session, "
+        "and end the old one in Telegram's settings, Devices), PayPal's client secret. Then delete its .env, users.db "
+        "and *.session, in git's history too: ./cleanup_repo.sh finds them."
+    ),
 )
 
 LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
@@ -79,7 +81,7 @@ class Reading:
     """The contents of a ``users.db``. ``faults`` describes what could not be parsed and is left out."""
 
     persons: tuple[Person, ...]
-    faults: tuple[str, ...]
+    faults: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def read(file: Path, local: tzinfo, timezone: ZoneInfo, now: int) -> Reading:
 
 class _Reader:
     def __init__(self, connection: sqlite3.Connection, local: tzinfo, today: str) -> None:
-        self.faults: list[str] = []
+        self.faults: list[Message] = []
         self._connection = connection
         self._local = local
         self._today = today
@@ -139,10 +141,10 @@ class _Reader:
         for row in self._connection.execute("SELECT * FROM users"):
             values = {**dict(row), "user_id": _id(row["user_id"])}
             if values["user_id"] is None:
-                self.faults.append(f"a row with the user id {row['user_id']!r}")
+                self.faults.append(Message("a row with the user id {value}", value=repr(row["user_id"])))
                 continue
             yield self._person(values, tuple(payments.pop(values["user_id"], ())))
-        self.faults += [f"user {user_id}: has payments, but no row in users" for user_id in payments]
+        self.faults += [Message("user {user}: has payments, but no row in users", user=each) for each in payments]
 
     def _person(self, row: dict[str, Any], payments: tuple[Mapping[str, Any], ...]) -> Person:
         language = _text(row.get("language"))[:2].lower()
@@ -200,8 +202,12 @@ class _Reader:
             number = LARGEST_NUMBER + 1
         if abs(number) <= LARGEST_NUMBER:
             return number
-        self.faults.append(f"user {row['user_id']}: {column} is {value!r}")
+        self._misread(row, column)
         return 0
+
+    def _misread(self, row: dict[str, Any], column: str) -> None:
+        told = {"user": row["user_id"], "column": column, "value": repr(row[column])}
+        self.faults.append(Message("user {user}: {column} is {value}", **told))
 
     def _instant(self, row: dict[str, Any], column: str) -> int | None:
         """The Unix seconds of a column; None if it is empty, or cannot be parsed, which is a fault."""
@@ -212,7 +218,7 @@ class _Reader:
         try:
             return instant(value, local)
         except ValueError:
-            self.faults.append(f"user {row['user_id']}: {column} is {value!r}")
+            self._misread(row, column)
             return None
 
 
@@ -300,19 +306,34 @@ def summary(made: Iterable[Change]) -> Counter[str]:
     return sums
 
 
-def report(done: Counter[str], faults: Iterable[str], applied: bool, local: str) -> Iterator[str]:
+def report(done: Counter[str], faults: Iterable[Message], applied: bool, local: str, t: Texts) -> Iterator[str]:
     """What was or would be done, what could not be parsed, and what the operator must know, line by line."""
-    yield f"{done['people']} people: {done['new']} new here, {done['updated']} known here and completed"
-    yield f"premium: {done['premium']} until a date, {done['endless']} without an end"
-    yield f"deliveries that limits count: {done['deliveries']}; payments kept for reading: {done['payments']}"
-    yield f"times that name no time zone were taken for {local}; --timezone takes them for another"
+    yield t.ngettext(
+        "{n} person: {new} new here, {updated} known here and completed",
+        "{n} people: {new} new here, {updated} known here and completed",
+        done["people"],
+        new=done["new"],
+        updated=done["updated"],
+    )
+    yield t.gettext(
+        "premium: {premium} until a date, {endless} without an end", premium=done["premium"], endless=done["endless"]
+    )
+    yield t.gettext(
+        "deliveries that limits count: {deliveries}; payments kept for reading: {payments}",
+        deliveries=done["deliveries"],
+        payments=done["payments"],
+    )
+    yield t.gettext("times that name no time zone were taken for {zone}; --timezone takes them for another", zone=local)
     for fault in faults:
-        yield f"not understood, not taken over: {fault}"
+        yield t.gettext("not understood, not taken over: {fault}", fault=fault.said_in(t))
     yield ""
-    yield "What is different now:"
-    yield from (f"- {line}" for line in DIFFERENT)
+    yield t.gettext("What is different now:")
+    yield from (f"- {line.said_in(t)}" for line in DIFFERENT)
     yield ""
-    yield "Done. Doing it again changes nothing." if applied else "Nothing was changed. Add --apply to do it."
+    if applied:
+        yield t.gettext("Done. Doing it again changes nothing.")
+    else:
+        yield t.gettext("Nothing was changed. Add --apply to do it.")
 
 
 def _change(person: Person, now: int) -> Change | None:

@@ -23,7 +23,7 @@ from web.upkeep.s3 import FORBIDDEN, S3Error
 
 logger = logging.getLogger(__name__)
 
-Tell = Callable[[str], None]
+Tell = Callable[[Message], None]
 
 PRUNED_NOTE = "backup_copies_pruned"
 """The note of the copy after which old copies were last deleted."""
@@ -70,7 +70,7 @@ def prepare(
         try:
             return packed, restoring.prepare(settings, packed, now, unsealed=unsealed)
         except UNFIT as error:
-            tell(f"{packed.name} is not good: {error}")
+            tell(Message("{file} is not good: {error}", file=packed.name, error=error))
             passed_over.append(error)
     raise passed_over[0]
 
@@ -115,14 +115,14 @@ def _in_bucket(bucket: s3.Bucket, instead: Collection[Backup], tell: Tell) -> li
     except S3Error as error:
         if not instead:
             raise
-        tell(f"only the backups that are here are looked at: {error}")
+        tell(Message("only the backups that are here are looked at: {error}", error=error))
         return []
 
 
 def _newest_first(known: Collection[Backup], now: int, tell: Tell) -> list[Backup]:
     """The newest first; backups with a date in the future, from a clock that was ahead, come last."""
     for backup in sorted(backup for backup in known if backup.at > now):
-        tell(f"{backup.name} is dated in the future: a clock is wrong, or was")
+        tell(Message("{file} is dated in the future: a clock is wrong, or was", file=backup.name))
     return sorted(known, key=lambda backup: (backup.at <= now, backup), reverse=True)
 
 

@@ -25,6 +25,7 @@ from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from config.settings import Settings, load
+from config.texts import Message
 from models import console_sessions, database, notes, outbox, users
 from models.accounts import logins
 from models.accounts.logins import How
@@ -435,12 +436,12 @@ def test_a_copy_comes_back_as_it_was(elsewhere: Settings, tmp_path: Path) -> Non
 def test_a_bucket_away_does_not_block_a_local_restore(elsewhere: Settings, tmp_path: Path) -> None:
     away = replace(elsewhere, backup_s3_endpoint="http://127.0.0.1:9")
     made = backups.make(away, NOW).file
-    told: list[str] = []
+    told: list[Message] = []
 
     assert next(backup_job.find(away, made.name, tmp_path, NOW, tell=told.append)) == made
     assert told == [], "what is here by that name is what is meant"
     assert next(backup_job.find(away, "latest", tmp_path, NOW, tell=told.append)) == made
-    assert "only the backups that are here are looked at" in " ".join(told)
+    assert "only the backups that are here are looked at" in " ".join(map(str, told))
     with pytest.raises(S3Error):
         next(backup_job.find(away, "peaje-20200101T000000Z.db.gz", tmp_path, NOW, tell=told.append))
     made.unlink()

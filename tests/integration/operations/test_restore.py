@@ -288,6 +288,20 @@ def test_the_latest_is_a_file(data: Path, environ: dict[str, str]) -> None:
     assert f"Restored {good.name}" in said
 
 
+def test_what_is_passed_over_is_said_in_spanish(data: Path, environ: dict[str, str]) -> None:
+    sealed, now = environ | {"BACKUP_PASSPHRASE": "open sesame", "LANGUAGE": "es"}, int(time.time())
+    ours = backups.make(load(sealed, dotenv=None), now - 3600).file
+    theirs = backups.make(load(environ, dotenv=None), now - 60).file
+    disguised = theirs.rename(f"{theirs}.sealed")
+    ahead = ours.rename(ours.with_name("peaje-20990101T000000Z.db.gz.sealed"))
+
+    code, said = manage(sealed, "restore", "latest")
+
+    assert code == 0, said
+    assert f"{disguised.name} no sirve: no está cifrada" in said
+    assert f"{ahead.name} tiene fecha futura: un reloj está mal, o lo estuvo" in said
+
+
 def test_no_stranger_can_hand_over_a_database(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
     # Given a sealed backup, and a newer one that somebody without the passphrase has put beside it
     sealed = environ | {"BACKUP_PASSPHRASE": "open sesame"}
