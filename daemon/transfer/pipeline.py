@@ -453,9 +453,9 @@ def _kind(post: Post) -> str:
 def _reserve_and_plan(job: JobInfo, post: Post, present: Callable[[], Room], messages: int) -> _Over | list[int]:
     """Store what a post is and reserve it in the *present* room; return the random ids of its messages."""
     with transaction(durable=False):
-        queue.size_known(job.id, _kind(post), post.size)
-        room = present()
-        answer = usage.reserve_post(job.id, job.user_id, needs=_needs(post), room=room, now=_now())
+        has_grown = queue.size_known(job.id, _kind(post), post.size)
+        room, needs = present(), _needs(post)
+        answer = usage.reserve_post(job.id, job.user_id, needs=needs, room=room, now=_now(), has_grown=has_grown)
         if isinstance(answer, usage.Refused):
             return _Over(answer, room.max_bytes or 0)
         return queue.plan_messages(job.id, messages, _now())

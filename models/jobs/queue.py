@@ -340,10 +340,12 @@ def held_by(owner: str) -> frozenset[int]:
     return frozenset(row.id for row in Job.select(Job.id).where(Job.state.in_(RUNNING), Job.owner == owner))
 
 
-def size_known(job_id: int, kind: str, size: int) -> None:
-    """Store the kind and the size in bytes of the whole delivery, once they are known."""
+def size_known(job_id: int, kind: str, size: int) -> bool:
+    """Store the kind and the size in bytes of the whole delivery, once they are known. True: it has grown since."""
     with joined_transaction(durable=False):
+        known = execute("SELECT size FROM job WHERE id = ?", (job_id,)).fetchone()
         execute("UPDATE job SET kind = ?, size = ? WHERE id = ?", (kind, size, job_id))
+    return known is not None and known[0] is not None and size > known[0]
 
 
 def plan_messages(job_id: int, n: int, now: int) -> list[int]:

@@ -155,11 +155,14 @@ def reserve(
     return reserve_post(job_id, user_id, Needs(wants), Room(limits, day), now=now)
 
 
-def reserve_post(job_id: int, user_id: int, needs: Needs, room: Room, now: int) -> Reserved | Refused:
+def reserve_post(
+    job_id: int, user_id: int, needs: Needs, room: Room, now: int, *, has_grown: bool = False
+) -> Reserved | Refused:
     """Reserve every kind that a post *needs*, or none: by the plan first, and by the customer's packs beyond it.
 
-    A second call with the same wants keeps the reservations and their period. With other wants (the post was edited)
-    the old reservations are released first, unless the job has sent a message: then the job costs what it had reserved.
+    A second call with the same wants keeps the reservations and their period. With other wants, or a larger file (the
+    post was edited), the old reservations are released first, unless the job has sent a message: then the job costs
+    what it had reserved.
 
     :raises LeaseLost: the job is not running, so nothing would release the reservations.
     """
@@ -168,7 +171,7 @@ def reserve_post(job_id: int, user_id: int, needs: Needs, room: Room, now: int) 
         if job is None or job.state not in states.RUNNING:
             raise LeaseLost(job_id)
         held = of_job(job_id)
-        if held == needs.wants or (held and job.sent):
+        if (held == needs.wants and not has_grown) or (held and job.sent):
             return Reserved(held)
         if held:
             release(job_id)

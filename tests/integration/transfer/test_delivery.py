@@ -7,9 +7,9 @@ from pyrogram import raw
 
 from daemon.transfer.resolver import Resolver
 from models.jobs import usage
-from models.jobs.states import JobState
+from models.jobs.states import JobInfo, JobState
 from models.money import access
-from tests.transfer_rig import Customer, Rig, customer, now
+from tests.transfer_rig import Customer, Rig, customer, now, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -262,6 +262,32 @@ async def test_the_plan_that_counts_is_the_one_when_the_post_is_found(
         job = await running.deliver(someone, running.link("music1")["url"])
         # Then the plan that they have then decides
         assert job.state is state
+
+
+async def test_a_file_that_grows_while_it_waits_needs_a_plan_for_it(
+    running: Rig, lucia: Customer, private_chat: int
+) -> None:
+    async with customer(running, 6, level=0) as free:
+        # Given a file that goes back in line, with its place among those of the day
+        post = running.control("POST", "/posts", {"chat": private_chat, "kind": "document", "size": 2 << 20})
+        flood = {"fault": "flood_wait", "seconds": 60, "count": 100, "account": "peaje_operator"}
+        running.control("POST", "/faults", {"method": "upload.getFile", **flood})
+        job = await running.ask(free, post["url"])
+        await until(lambda: waits(running, job))
+        # When the post gets a file of the same kind that is larger than the plan allows
+        larger = {"action": "edit", "url": post["url"], "kind": "document", "size": 51 << 20}
+        running.control("POST", "/posts", larger)
+        running.control("DELETE", "/faults")
+        await running.hurry(job)
+        # Then it is not delivered, and counts as nothing
+        assert (await running.ended(job)).reason == "too_large_for_plan"
+        assert await free.media() == []
+        assert await running.database(usage.of_job, job.id) == {}
+
+
+async def waits(running: Rig, job: JobInfo) -> bool:
+    present = await running.job(job)
+    return present.state is JobState.QUEUED and present.not_before > 0
 
 
 async def test_an_oversized_file_is_refused_before_it_is_read(running: Rig, lucia: Customer, private_chat: int) -> None:
