@@ -7,6 +7,14 @@ from pathlib import Path
 from models.errors import BackupUnsound, DatabaseInUse
 
 BUSY_S = 30.0
+HEAD = b"SQLite format 3\0"
+"""What each database begins with."""
+
+
+def is_database(file: Path) -> bool:
+    """Whether a file is a database, sound or not."""
+    with file.open("rb") as opened:
+        return opened.read(len(HEAD)) == HEAD
 
 
 def copy(source: Path, target: Path) -> Path:

@@ -126,6 +126,7 @@ def workshop(directory: Path) -> Iterator[Path]:
 def unpack(packed: Path, target: Path, passphrase: str | None, *, unsealed: bool = False) -> Path:
     """Write the database in a backup to *target*, without examining it; return *target*.
 
+    A database that nobody has packed is one too: what a restore has put aside, or what somebody has copied by hand.
     What else a sealed one holds is in the folder :func:`models.maintenance.bundles.beside` it.
 
     :param unsealed: take a backup that is not encrypted, although there is a passphrase.
@@ -133,6 +134,10 @@ def unpack(packed: Path, target: Path, passphrase: str | None, *, unsealed: bool
     :raises NotSealed: the backup is not encrypted, although there is a passphrase.
     :raises BackupUnsound: the file is damaged.
     """
+    if files.is_database(packed):
+        if passphrase and not unsealed:
+            raise NotSealed
+        return files.copy(packed, target)  # with the log that may lie beside it
     try:
         with _opened(packed, passphrase, unsealed) as compressed:
             # Of one that is not sealed nobody knows who has made it: it brings no settings.

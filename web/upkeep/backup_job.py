@@ -81,10 +81,12 @@ def find(settings: Settings, wanted: str, workshop: Path, now: int, *, tell: Tel
     ``latest`` gives all backups, the newest first, because the newest may not be good. A backup that is only in the
     bucket is fetched into the directory *workshop* when its turn comes.
 
-    :raises BackupNotFound: there is no such backup.
+    :raises BackupNotFound: there is no such backup, or it is the database in use.
     :raises S3Error: the backup is not here, and the bucket cannot be asked.
     """
     if Path(wanted).is_file():
+        if settings.database_file.exists() and settings.database_file.samefile(wanted):
+            raise BackupNotFound(Message("{file} is the database itself, and no backup", file=wanted))
         yield Path(wanted)
         return
     here = backups.in_directory(settings.backups)

@@ -119,6 +119,43 @@ def test_a_backup_comes_back(data: Path, environ: dict[str, str]) -> None:
     assert not list(data.glob("*restoring*"))
 
 
+def test_the_database_that_made_room_comes_back(data: Path, environ: dict[str, str]) -> None:
+    assert manage(environ, "backup")[0] == 0
+    with closing(sqlite3.connect(data / "peaje.db")) as connection:
+        connection.execute("UPDATE user SET first_name = 'Berta'")
+        connection.commit()
+    assert manage(environ, "restore", "latest")[0] == 0
+    (aside,) = data.glob("peaje.db.before-restore-*")
+
+    code, said = manage(environ | {"BACKUP_PASSPHRASE": "open sesame"}, "restore", str(aside))
+    assert code == 1 and "it is not sealed, and BACKUP_PASSPHRASE is set" in said
+    code, said = manage(environ, "restore", str(aside))
+
+    assert code == 0, said
+    assert ask(data / "peaje.db", NAMES) == ["Berta"]
+    assert f"Restored {aside.name}" in said
+
+
+def test_a_copied_database_comes_back_with_its_log(data: Path, environ: dict[str, str], later: None) -> None:
+    copied = data.parent / "copied.db"
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{data / 'peaje.db'}{suffix}", f"{copied}{suffix}")
+    database.close_database()
+
+    code, said = manage(environ, "restore", str(copied))
+
+    assert code == 0, said
+    assert ask(data / "peaje.db", NAMES) == ["Ana", "Berta"]
+
+
+def test_the_database_itself_is_no_backup(data: Path, environ: dict[str, str]) -> None:
+    code, said = manage(environ, "restore", str(data / "peaje.db"))
+
+    assert code == 1
+    assert said.splitlines() == [f"Error: nothing was changed: {data}/peaje.db is the database itself, and no backup"]
+    assert not list(data.glob("peaje.db.before-restore-*"))
+
+
 def test_what_stood_in_line_then_is_not_sent_again(data: Path, environ: dict[str, str]) -> None:
     database.open_database(data / "peaje.db")
     queue.enqueue(new_job(1, "1"), 9, NOW)
