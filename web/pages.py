@@ -119,8 +119,7 @@ def _paid_for(buyer: Buyer) -> list[PaymentInfo]:
 
 def _newest_that_stands(paid: Iterable[PaymentInfo]) -> int:
     """The number of the newest payment that was neither denied nor given back; 0 where there is none."""
-    standing = (each.id for each in paid if each.state in STANDING and each.refunded < each.amount)
-    return next(standing, 0)
+    return max((each.id for each in paid if each.state in STANDING and each.refunded < each.amount), default=0)
 
 
 def _known_of(user: UserInfo, plan: Article, paid: Sequence[PaymentInfo]) -> Owned:
