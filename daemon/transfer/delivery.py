@@ -19,7 +19,7 @@ from daemon.telegram.errors import AlreadySent
 from daemon.telegram.sender import GONE, Sender, sent_id
 from daemon.transfer.errors import FloodWaitTooLong, PartsMissing, RecipientRestricted, RecipientUnreachable
 from daemon.transfer.media import captions, carried
-from daemon.transfer.media.items import Item, attributes_of
+from daemon.transfer.media.items import Item, attributes_of, name_of
 from daemon.transfer.media.stored_files import StoredFile
 from daemon.transfer.reader import Post
 from models.jobs.reasons import RefusalReason
@@ -34,6 +34,8 @@ _FILE_ERRORS = (
     "AUDIO_", "CHAT_FORWARDS_RESTRICTED", "DOCUMENT_", "FILE_", "GROUPED_MEDIA_", "IMAGE_", "MEDIA_", "PHOTO_",
     "STICKER_", "VIDEO_",
 )  # fmt: skip
+
+_SORTS = {"photo": "visual", "video": "visual", "music": "music", "document": "file", "apk": "file"}
 
 
 class MediaRefused(Exception):
@@ -194,12 +196,15 @@ def _as_media_error(error: BadRequest) -> Exception:
 
 
 def _groups(items: Sequence[Item]) -> list[list[int]]:
-    """The albums that Telegram allows: photos with videos, music with music, files with files; ten items at most."""
+    """The albums that Telegram allows: photos with videos, music with music, files with files; ten items at most.
+
+    What is in no album, a sticker or an animation, goes alone: a poll may show such files beside others.
+    """
     groups: list[list[int]] = []
     last = None
     for index, item in enumerate(items):
-        sort = {"photo": "visual", "video": "visual", "music": "music"}.get(item.kind, "file")
-        if sort != last or len(groups[-1]) == 10:
+        sort = _SORTS.get(name_of(item))
+        if sort is None or sort != last or len(groups[-1]) == 10:
             groups.append([])
         groups[-1].append(index)
         last = sort

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from pyrogram import raw
 
+from daemon.transfer.delivery import plan
 from daemon.transfer.errors import PermanentFailure
 from daemon.transfer.media import carried
 from daemon.transfer.media.items import UNDELIVERABLE, attributes_of, items_of, kind_of, name_of, sendable, urls_of
 from daemon.transfer.media.stored_files import StoredFile
+from daemon.transfer.reader import Channel, Post
 
 T = raw.types
 VIDEO = T.DocumentAttributeVideo(duration=1.0, w=1, h=1)
@@ -129,6 +131,32 @@ def test_what_holds_no_file_is_no_item() -> None:
 PHOTO = T.Photo(
     id=7, access_hash=8, file_reference=b"p", date=0, sizes=[T.PhotoSize(type="x", w=1, h=1, size=9)], dc_id=2
 )
+
+
+def test_the_files_of_a_poll_go_with_its_text() -> None:
+    def words(text: str) -> Any:
+        return T.TextWithEntities(text=text, entities=[])
+
+    def answer(number: int, media: Any) -> Any:
+        return T.PollAnswer(text=words(f"answer {number}"), option=bytes([number]), media=media)
+
+    shown = [
+        T.MessageMediaDocument(document=document(VIDEO, mime_type="video/mp4")),
+        T.MessageMediaDocument(document=document(STICKER, mime_type="image/webp")),
+        T.MessageMediaDocument(document=document(VIDEO, mime_type="video/mp4")),
+        T.MessageMediaDocument(document=document(), ttl_seconds=5),
+        T.MessageMediaGeo(geo=T.GeoPointEmpty()),
+        None,
+    ]
+    poll = T.Poll(id=1, hash=0, question=words("Which?"), answers=[answer(*each) for each in enumerate(shown[1:], 1)])
+    media = T.MessageMediaPoll(poll=poll, results=T.PollResults(), attached_media=shown[0])
+    items = items_of([message(media)])
+    asked = "\n".join(["words\n\nWhich?", *(f"• answer {number}" for number in range(1, 6))])
+    assert [(name_of(item), item.caption) for item in items] == [("video", asked), ("sticker", ""), ("video", "")]
+    # And what Telegram shows in no album goes alone
+    channel = Channel(1, 2, (), "", protected=False, administered=False)
+    planned = plan(Post(channel, 1, single=False, edit_date=0, items=items, text="", entities=(), protected=False))
+    assert [each.items for each in planned] == [(0,), (1,), (2,)]
 
 
 def test_all_is_carried_that_what_is_sent_can_hold() -> None:

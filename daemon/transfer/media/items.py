@@ -6,7 +6,7 @@ A photo counts as ``photo``, as does a sticker; an animation and a video note as
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyrogram import raw
@@ -88,7 +88,7 @@ def items_of(messages: Sequence[Any]) -> tuple[Item, ...]:
 
     :raises PermanentFailure: the post has something that is never delivered.
     """
-    return tuple(item for message in messages if (item := _item(message)) is not None)
+    return tuple(item for message in messages for item in _items(message))
 
 
 def kind_of(document: Any) -> str:
@@ -130,12 +130,13 @@ def file_name_of(item: Item) -> str:
 
 
 def text_of(message: Any) -> tuple[str, tuple[Any, ...]]:
-    """The text of a message without a file, and its entities. A poll becomes text."""
-    poll = message.media.poll if isinstance(message.media, raw.types.MessageMediaPoll) else None
-    if poll is None:
-        return message.message or "", sendable(message.entities or ())
-    answers = [f"• {answer.text.text}" for answer in poll.answers]
-    return "\n".join([poll.question.text, *answers]), ()
+    """The text of a message, and its entities. A poll becomes text, below what is said of it."""
+    said = message.message or ""
+    if isinstance(message.media, raw.types.MessageMediaPoll):
+        poll = message.media.poll
+        asked = "\n".join([poll.question.text, *(f"• {answer.text.text}" for answer in poll.answers)])
+        said = f"{said}\n\n{asked}" if said else asked
+    return said, sendable(message.entities or ())
 
 
 def urls_of(message: Any) -> tuple[str, ...]:
@@ -168,8 +169,21 @@ def attributes_of(document: Any) -> list[Any]:
     return kept
 
 
-def _item(message: Any) -> Item | None:
-    media = message.media
+def _items(message: Any) -> list[Item]:
+    """The files of a message: its own, or those of a poll and its answers. Its text goes with the first."""
+    poll = message.media
+    if not isinstance(poll, raw.types.MessageMediaPoll):
+        own = _item(message, poll)
+        return [] if own is None else [own]
+    found: list[Item] = []
+    for media in (poll.attached_media, *(getattr(answer, "media", None) for answer in poll.poll.answers)):
+        with contextlib.suppress(PermanentFailure):  # the others are delivered, and the text
+            if (item := _item(message, media)) is not None:
+                found.append(replace(item, caption="", entities=()) if found else item)
+    return found
+
+
+def _item(message: Any, media: Any) -> Item | None:
     name = type(media).__name__
     if name in _REFUSED:
         raise PermanentFailure(_REFUSED[name])
@@ -207,6 +221,7 @@ def _photo(message: Any, media: Any) -> Item:
     location = raw.types.InputPhotoFileLocation(
         id=photo.id, access_hash=photo.access_hash, file_reference=photo.file_reference, thumb_size=largest
     )
+    text, entities = text_of(message)
     return Item(
         message_id=message.id,
         kind="photo",
@@ -215,8 +230,8 @@ def _photo(message: Any, media: Any) -> Item:
         data_centre=photo.dc_id,
         location=location,
         media=media,
-        caption=message.message or "",
-        entities=sendable(message.entities or ()),
+        caption=text,
+        entities=entities,
         beside=_beside(message, media),
     )
 
@@ -228,6 +243,7 @@ def _document(message: Any, media: Any) -> Item:
     location = raw.types.InputDocumentFileLocation(
         id=document.id, access_hash=document.access_hash, file_reference=document.file_reference, thumb_size=""
     )
+    text, entities = text_of(message)
     return Item(
         message_id=message.id,
         kind=kind_of(document),
@@ -236,8 +252,8 @@ def _document(message: Any, media: Any) -> Item:
         data_centre=document.dc_id,
         location=location,
         media=media,
-        caption=message.message or "",
-        entities=sendable(message.entities or ()),
+        caption=text,
+        entities=entities,
         thumbnail=_thumbnail(document),
         beside=_beside(message, media),
     )

@@ -141,6 +141,25 @@ async def test_single_brings_one_item_of_an_album(running: Rig, lucia: Customer)
     assert len(await lucia.media()) == 1
 
 
+async def test_a_poll_arrives_with_what_is_said_of_it(running: Rig, lucia: Customer, private_chat: int) -> None:
+    words = "As every year 🎫"
+    post = {"chat": private_chat, "kind": "poll", "caption": words}
+    post["entities"] = [{"type": "bold", "offset": 0, "length": 16}]
+    job = await running.deliver(lucia, running.control("POST", "/posts", post)["url"])
+    (message,) = await lucia.messages()
+    (entity,) = message.entities
+    assert message.message == f"{words}\n\nWhich toll road?\n• AP-7\n• AP-68"
+    assert (job.kind, entity.offset, entity.length) == ("text", 0, 16)
+
+
+async def test_a_poll_arrives_with_what_is_shown_above_it(running: Rig, lucia: Customer, private_chat: int) -> None:
+    post = {"chat": private_chat, "kind": "poll", "caption": "As every year", "cover": True}
+    job = await running.deliver(lucia, running.control("POST", "/posts", post)["url"])
+    (message,) = await lucia.media()
+    assert message.message == "As every year\n\nWhich toll road?\n• AP-7\n• AP-68"
+    assert (job.kind, await running.database(usage.of_job, job.id)) == ("photo", {"photo": 1})
+
+
 async def test_a_text_arrives_as_text(running: Rig, lucia: Customer) -> None:
     job = await running.deliver(lucia, running.link("text1")["url"])
     assert (job.state, job.kind) == (JobState.DONE, "text")

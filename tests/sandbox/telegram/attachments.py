@@ -1,5 +1,6 @@
 """Media of messages that is no file to be fetched: polls, checklists, places, contacts, paid media."""
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,19 +88,24 @@ ATTACHMENTS = tuple(_DESCRIBED)
 
 @dataclass(frozen=True)
 class Attachment:
-    """Media that is the same for everybody; whom it names is described with it."""
+    """Media that is the same for everybody, but for the file of a poll; whom it names is described with it."""
 
     media: TLObject
+    file: FileMedia | None = None
 
     def view(self, view: "View", message: "Message | None" = None) -> TLObject:
         for peer in objects.peers_in(self.media):
             view.mention_known(peer)
-        return self.media
+        if self.file is None:
+            return self.media
+        seen = copy(self.media)
+        seen.attached_media = self.file.view(view, message)
+        return seen
 
 
-def attachment(kind: str) -> Attachment:
-    """The media of one of ATTACHMENTS."""
-    return Attachment(objects.make(_DESCRIBED[kind]))
+def attachment(kind: str, file: FileMedia | None = None) -> Attachment:
+    """The media of one of ATTACHMENTS; of a poll with the *file* that is shown above it."""
+    return Attachment(objects.make(_DESCRIBED[kind]), file)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class Order:
     reply_to: int | None = None
     noforwards: bool = False
     markup: Any = None
-    # Of videos: whether it has a cover, where it starts in seconds, how many other qualities there are.
+    # Of videos: whether it has a cover, where it starts in seconds, how many other qualities there are. Of polls:
+    # whether a photo is shown above it.
     cover: bool = False
     start: int | None = None
     qualities: int = 0
@@ -127,7 +128,7 @@ def media_of(server: Server, order: Order) -> Any:
     if order.kind == "text":
         return None
     if order.kind in ATTACHMENTS:
-        return attachment(order.kind)
+        return attachment(order.kind, file_of(server, _sibling(order, "photo")) if order.cover else None)
     if order.kind == "any":
         return Attachment(objects.make(order.media or {}))
     if order.kind == "paid":
