@@ -215,9 +215,10 @@ def completed(first: int, last: str) -> int | None:
 
 def makes_a_range(before: str, between: str) -> bool | None:
     """Do the words before and between two links make them the ends of a range? None: what may only part them."""
-    if _BETWEEN.fullmatch(between) or (_AND_THE.fullmatch(between) and _OPENED.search(before[-LONGEST_BEFORE:])):
+    if _BETWEEN.fullmatch(between):
         return True
-    return None if _PERHAPS.fullmatch(between) else False
+    either = _AND_THE.fullmatch(between) and _OPENED.search(before[-LONGEST_BEFORE:])
+    return None if either or _PERHAPS.fullmatch(between) else False
 
 
 def _tokens(text: str, at: int, *, between: bool = False) -> tuple[list[_Token], bool]:
