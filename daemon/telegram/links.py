@@ -188,6 +188,7 @@ _AMPERSAND = re.compile(r"&(?:(?:amp;)+|#38;|#x26;)", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{3,31}", re.IGNORECASE | re.ASCII)
 _HASH = re.compile(r"[a-z0-9_-]{8,64}", re.IGNORECASE | re.ASCII)
 _NUMBERS = re.compile(r"([0-9]{1,40})(?:(?:[-\u2013\u2014~]|\.{2,3})([0-9]{1,40}))?[_-]*", re.ASCII)
+_COMMENTS = re.compile(r"(?<=comment=)([0-9]{1,40})(?:[-\u2013\u2014~]|\.{2,3})[0-9]{1,40}$", re.IGNORECASE | re.ASCII)
 _CHANNEL = re.compile(r"(?:-100|-)?([0-9]{1,40})", re.ASCII)
 _BARE_CHANNEL = re.compile(r"(?:-100)?[0-9]{10,13}", re.ASCII)
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")  # what programs put between letters
@@ -416,13 +417,18 @@ def _span(link: PostLink | RangeLink) -> Span:
     return number, number
 
 
+def _rest(match: re.Match[str]) -> str:
+    """What follows the link's site. Of a range of comments only the first number: the others follow the link."""
+    return _COMMENTS.sub(r"\1", match["rest"].rstrip(_TRAILING))
+
+
 def _end_of(match: re.Match[str]) -> int:
     """Where the link ends and the words after it begin."""
-    return match.start("rest") + len(re.sub(r"(?<=[0-9])[-_]+$", "", match["rest"].rstrip(_TRAILING)))
+    return match.start("rest") + len(re.sub(r"(?<=[0-9])[-_]+$", "", _rest(match)))
 
 
 def _link(match: re.Match[str], *, shared: bool = False) -> Link | None:
-    rest = _AMPERSAND.sub("&", match["rest"]).rstrip(_TRAILING)
+    rest = _AMPERSAND.sub("&", _rest(match))
     written = match[0].rstrip(_TRAILING)
     if match["client"]:
         return _client(rest.partition("#")[2], written)
