@@ -184,6 +184,20 @@ async def test_a_log_in_ended_while_telegram_is_asked_adds_none(daemon_sandbox: 
     assert pool.all() == []
 
 
+async def test_a_bots_token_is_no_number_to_ask_telegram_about(daemon_sandbox: Sandbox, log_ins: Wakeup) -> None:
+    await once(lambda: notes.get(logins.RECIPIENT) is not None)
+    asked = daemon_sandbox.control("GET", "/stats")["calls"].get("auth.sendCode", 0)
+    now = int(time.time())
+    login = logins.get(logins.begin(How.NUMBER, None, now))
+    assert login is not None
+    logins.answer(login, "34600000001:AAHfiqksKZ8WmR2zSjiQ7", now)
+    log_ins.wake()
+
+    await once(lambda: logins.newest(None).said.get("fault") == "bot_token")  # type: ignore[union-attr]
+
+    assert daemon_sandbox.control("GET", "/stats")["calls"].get("auth.sendCode", 0) == asked
+
+
 def logged_out(sandbox: Sandbox) -> int:
     """How often somebody was logged out."""
     return int(sandbox.control("GET", "/stats")["calls"].get("auth.logOut", 0))

@@ -229,6 +229,7 @@ def test_an_invitation_is_believed_for_an_hour() -> None:
     lookups.found(other, OTHER_CHAT, NOW)
     lookups.doubt(CHAT)
     assert not lookups.get(key, NOW).trusted and lookups.get(other, NOW).trusted
+    assert lookups.get(key, NOW).asks and not lookups.get(other, NOW).asks
     assert lookups.get(lookups.of_invitation("unknown"), NOW) == lookups.LookupInfo(None, None, False, False)
     assert "AbCdEfGh" not in key and key != lookups.of_invitation("abcdefgh")
 
