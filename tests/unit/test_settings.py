@@ -451,6 +451,11 @@ def test_whoever_reads_the_error_reads_every_fault(environ: dict[str, str]) -> N
     assert str(raised.value).splitlines() == raised.value.faults and len(raised.value.faults) == 2
 
 
+@pytest.mark.parametrize("text", ["localhost", ":443", "localhost:", "localhost:0", "localhost:65536", "localhost:x"])
+def test_an_endpoint_is_a_host_and_a_port(environ: dict[str, str], text: str) -> None:
+    assert faults(environ | {"TELEGRAM_ENDPOINT": text}) == [f"TELEGRAM_ENDPOINT must be host:port, not '{text}'"]
+
+
 def test_a_path_may_begin_at_home(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "contact").write_text("@helper")

@@ -7,6 +7,8 @@ import pytest
 from pyrogram.errors import BadRequest, RPCError
 from pyrogram.types import Message
 
+from models.promotion import codes
+from models.promotion.codes import Draft
 from tests.daemon_process import Chat, Daemon, button, chat, labels
 from tests.sandbox_process import Sandbox
 
@@ -243,3 +245,22 @@ async def test_a_kill_between_the_tap_and_the_news_gives_once(daemon_sandbox: Sa
         home = await friend.until_text("Time left")
         assert re.search(r"Time left: (29|30) days", home.text), home.text
         await giver.silence(1)
+
+
+@pytest.mark.parametrize(("label", "said"), [("Have them work", "work again"), ("End mine", "have ended")])
+async def test_codes_of_a_restored_backup_wait_for_a_button(
+    daemon_sandbox: Sandbox, own_daemon: Daemon, label: str, said: str
+) -> None:
+    async with chat(daemon_sandbox, admin=True) as admin:
+        await admin.ask("/language en")
+        with own_daemon.opened() as now:
+            for number in range(2):
+                codes.make(Draft(None, 10, None, None, new_only=False), admin.id, f"a{number}", now)
+            codes.hold(now)
+        told = await admin.until(lambda it: any("work again" in each for each in labels(it)), timeout=20)
+
+        decided = await admin.press(told, next(each for each in labels(told) if label in each))
+
+        assert "2" in decided.text and said in decided.text
+        with own_daemon.opened():
+            assert codes.held() == 0
