@@ -121,6 +121,11 @@ def fate(refusal: Refused, table: Mapping[str, Fate]) -> Fate:
     return found
 
 
+def is_of_plan(refusal: Refused) -> bool:
+    """Whether a subscription was refused because its plan was switched off or is gone, or the product of that."""
+    return refusal.status == NOT_FOUND or "PLAN_STATUS_INVALID" in refusal.issues
+
+
 def reason(refusal: Refused) -> str:
     """The issues of a refusal in one word, for the row of what was refused."""
     return ",".join(sorted(refusal.issues)) or refusal.name or "refused"

@@ -3,7 +3,7 @@
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from config.texts import DEFAULT_LANGUAGE, Texts
@@ -15,7 +15,7 @@ from models.money.orders import OrderInfo
 from models.money.payments import Fact, PaymentState
 from models.money.seller import Outcome, Poll, Result
 from models.money.subscriptions import News, SubscriptionInfo
-from web.paypal import branding, unreadable
+from web.paypal import branding, refusals, unreadable
 from web.paypal.checkout import CANCEL_PATH, SUCCESS_PATH
 from web.paypal.client import NOT_FOUND, PayPal, Refused, Unavailable, Unreadable, money, readable, text
 from web.paypal.parsing import (
@@ -52,9 +52,7 @@ class Renewals:
         :raises PayPalError: the subscription could not be created.
         :raises AlreadySubscribed: another subscription has begun to renew this plan meanwhile.
         """
-        remote = self._paypal.create_subscription(
-            self._body(order, texts, now), orders.request_id(order.id, "create", now)
-        )
+        remote = self._subscribe(order, texts, now)
         url = approve_url(remote.get("links"))
         if url is None:
             raise Unavailable("PayPal gave no page to approve the subscription on")
@@ -63,6 +61,22 @@ class Renewals:
         subscriptions.begin(order.id, remote_id, now)
         orders.attach_remote(order.id, remote_id, now, url)
         return url
+
+    def _subscribe(self, order: OrderInfo, texts: Texts, now: int) -> Mapping[str, Any]:
+        """Create the subscription. Where PayPal sells the noted plan no more, which anybody may have switched off on
+        its pages, it is to another one.
+        """
+        noted = self._noted(order)
+        try:
+            body, key = self._body(order, texts, now), orders.request_id(order.id, "create", now)
+            return self._paypal.create_subscription(body, key)
+        except Refused as refusal:
+            if not refusals.is_of_plan(refusal):
+                raise
+            logger.warning("plan.gone", extra={"plan": order.plan_code, "cause": str(refusal)})
+            self._forget(noted if refusal.status == NOT_FOUND else noted[:1])
+            body, key = self._body(order, texts, now), orders.request_id(order.id, "create", now, fresh=True)
+            return self._paypal.create_subscription(body, key)
 
     def poll(self, order: OrderInfo, now: int) -> Poll:
         """Read the subscription that *order* began, and its payments.
@@ -143,13 +157,14 @@ class Renewals:
             },
         }
 
+    def _title(self, order: OrderInfo) -> str:
+        return self._catalogue.plans.title_of(order.plan_code, DEFAULT_LANGUAGE)
+
     def _billing_plan(self, order: OrderInfo, now: int) -> str:
-        """PayPal's plan for these terms, made once and remembered. Other terms make another plan."""
-        terms = f"{order.plan_code}:{order.amount}:{order.currency}:{order.seconds}"
-        title = self._catalogue.plans.title_of(order.plan_code, DEFAULT_LANGUAGE)
+        """PayPal's plan for these terms, made once and remembered. Other terms, or another name, make another plan."""
         body = {
             "product_id": self._product(now),
-            "name": title,
+            "name": self._title(order),
             "billing_cycles": [
                 {
                     "frequency": {"interval_unit": "DAY", "interval_count": order.seconds // DAY_S},
@@ -162,7 +177,27 @@ class Renewals:
             # A payment is for one period: what one for two would buy, its order does not say.
             "payment_preferences": {"auto_bill_outstanding": False, "payment_failure_threshold": 2},
         }
-        return self._once(f"plan_by_period:{terms}", lambda request_id: self._paypal.create_plan(body, request_id), now)
+        return self._once(self._plan_name(order), lambda request_id: self._paypal.create_plan(body, request_id), now)
+
+    def _plan_name(self, order: OrderInfo) -> str:
+        terms = (order.plan_code, order.amount, order.currency, order.seconds, self._title(order))
+        return f"plan_by_period:{':'.join(map(str, terms))}"
+
+    def _noted(self, order: OrderInfo) -> tuple[tuple[str, Any], ...]:
+        """The notes of the billing plan for *order*, and of the product."""
+        keys = (self._key(self._plan_name(order)), self._key("product"))
+        return tuple((key, notes.get(key)) for key in keys)
+
+    def _forget(self, noted: Iterable[tuple[str, Any]]) -> None:
+        """Forget what PayPal does not have any more, and keys that made nothing; not what another purchase has made."""
+        with self._creating:
+            for key, was in noted:
+                present = notes.get(key) or {}
+                if present == was or "id" not in present:
+                    notes.drop(key)
+
+    def _key(self, name: str) -> str:
+        return f"paypal_{name}:{self._paypal.account}"
 
     def _product(self, now: int) -> str:
         body = {"name": branding.noted().brand, "type": "SERVICE"}
@@ -174,7 +209,7 @@ class Renewals:
         The request id is noted before the call, so that a lost answer creates no second one while PayPal remembers the
         id. A second one after that would do no harm: it costs nothing and sells nothing.
         """
-        key = f"paypal_{name}:{self._paypal.account}"
+        key = self._key(name)
         with self._creating:
             known = notes.get(key) or {"request_id": str(uuid.uuid4())}
             if known.get("id"):

@@ -1,6 +1,7 @@
 """Purchases that renew themselves at PayPal: approved once, paid every period, ended without losing what is paid."""
 
 import time
+import uuid
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +12,7 @@ from models import notes
 from models.money import payments, subscriptions
 from models.money.payments import PaymentState
 from models.money.subscriptions import SubscriptionInfo
-from models.tables import Order, Request, Subscription, WebhookEvent
+from models.tables import Note, Order, Request, Subscription, WebhookEvent
 from tests.paypal_shop import ADMIN, Buyer, PayPalShop, heading, until
 from web.paypal.parsing import next_billing
 
@@ -254,6 +255,59 @@ def test_a_plan_that_billed_several_periods_sells_no_more(shop: PayPalShop) -> N
     _, other = subscribed(shop)
 
     assert shop.merchant.subscription(other.remote_id)["plan_id"] != "P-BEFORE"
+
+
+PLAN, PRODUCT = "paypal_plan_by_period:", "paypal_product:"
+
+
+def noted(name: str) -> dict[str, str]:
+    """The ids that are noted of PayPal's plans, or products, by the keys of their notes."""
+    return {note.key: note.value["id"] for note in Note.select().where(Note.key.startswith(name))}
+
+
+def lose(name: str) -> None:
+    """What is noted of PayPal's plans, or products, exists there no more."""
+    for key, known in noted(name).items():
+        notes.put(key, {"request_id": "before", "id": known[:-4] + "GONE"}, int(time.time()))
+
+
+def test_a_plan_switched_off_at_paypal_is_sold_by_another(shop: PayPalShop) -> None:
+    subscribed(shop)
+    before = noted(PLAN)
+    for known in before.values():
+        shop.merchant._post(f"/v1/billing/plans/{known}/deactivate", {}, str(uuid.uuid4()))
+    product = noted(PRODUCT)
+
+    subscribed(shop)
+
+    after = noted(PLAN)
+    assert {*after.values()}.isdisjoint(before.values()) and noted(PRODUCT) == product
+    subscribed(shop)
+    assert noted(PLAN) == after, "one is enough"
+    assert not shop.alerts(reason="paypal_account")
+
+
+@pytest.mark.parametrize("lost", [[PLAN], [PLAN, PRODUCT], [PRODUCT]])
+def test_what_is_gone_at_paypal_is_made_anew(shop: PayPalShop, lost: list[str]) -> None:
+    subscribed(shop)
+    for name in lost:
+        lose(name)
+    if PLAN not in lost:
+        for key in noted(PLAN):
+            notes.drop(key)
+
+    subscribed(shop)
+
+    assert not any(known.endswith("GONE") for known in noted(PLAN).values())
+    assert not shop.alerts(reason="paypal_account")
+
+
+def test_a_renamed_plan_has_its_new_name_at_paypal(shop: PayPalShop) -> None:
+    assert "Monthly" in requests.get(subscriber(shop)[1], timeout=20).text
+
+    with shop.edited_plans('en = "Monthly"', 'en = "Every month"'):
+        shop.buyer(plan="monthly").until_page(lambda text: "Every month" in text, "the new name")
+        assert "Every month" in requests.get(subscriber(shop)[1], timeout=20).text
 
 
 @pytest.mark.parametrize(
