@@ -164,21 +164,23 @@ Link = PostLink | RangeLink | InviteLink | Refused | Choice
 LONGEST_ADDRESS = 58
 """Characters of a reading's address: it travels in a button, which carries 64."""
 
+_HOST = r"(?: t\.[ ]?me | telegram\.me | telegram\.dog )"
+_A_NUMBER_BEFORE = "(?: " + " | ".join(rf"(?<= /[0-9]{{{digits}}} )" for digits in range(1, 11)) + " )"
 _ADDRESS = re.compile(
-    r"""
+    rf"""
     (?: (?P<tg>tg:(?://)?) (?P<command>[a-z_]+)
-      | (?<![\w.\-@/+]) @(?P<at>[a-z][a-z0-9_]{3,31}) (?= /[0-9] )
-      | (?: https?:// | (?<![\w.\-@/]) (?: h{0,2}t{1,4}ps? [:;]? /{1,3} )? )
+      | (?<![\w.\-@/+]) @(?P<at>[a-z][a-z0-9_]{{3,31}}) (?= /[0-9] )
+      | (?: https?:// | (?: (?<![\w.\-@/]) | {_A_NUMBER_BEFORE} ) (?: h{{0,2}}t{{1,4}}ps? [:;]? /{{1,3}} )? )
         (?: (?P<client>web[akz]?\.telegram\.org)
-          | (?: www\. | (?P<subdomain>[a-z][a-z0-9_]{3,31})\. )?
-            (?: t\.[ ]?me | telegram\.me | telegram\.dog ) (?: :\d{1,5} )?
+          | (?: www\. | (?P<subdomain>[a-z][a-z0-9_]{{3,31}})\. )? {_HOST} (?: :\d{{1,5}} )?
         )
         (?= [/?] )
     )
     (?P<rest>
       (?: &(?: (?:amp;)+ | \#38; | \#x26; )
         | (?: (?<=share/url\?url=) | (?<=share\?url=) | (?<=msg_url\?url=) | (?<=iv\?url=) ) (?: https?:// | tg:// )
-        | (?! https?:// | tg:// ) [a-z0-9_+/?=&%$\#@:.~\u2013\u2014-]
+        | (?! https?:// | tg:// | (?: {_A_NUMBER_BEFORE} | (?<= [&?\#] ) | (?<= [0-9][:~=] ) ) (?: www\. )? {_HOST} / )
+          [a-z0-9_+/?=&%$\#@:.~\u2013\u2014-]
       )*
     )
     """,

@@ -206,6 +206,15 @@ def test_several_links_keep_their_order_and_come_once() -> None:
     assert parse(text) == [PostLink("bbbb", 2), PostLink("aaaa", 1), PostLink("cccc", 3)]
 
 
+@pytest.mark.parametrize("glue", ["", "&", "?", "#", ":", "~", "=", "?single&", ",", "|", "🎫"])
+@pytest.mark.parametrize("host", ["t.me", "www.t.me", "telegram.me"])
+def test_links_that_nothing_parts_are_several(glue: str, host: str) -> None:
+    first, second, third = parse(f"t.me/durov/1{glue}{host}/c/123/7/2147483647{glue}{host}/durov/3")
+    assert str(first).removesuffix("?single") == "https://t.me/durov/1"
+    assert str(second).removesuffix("?single") == "https://t.me/c/123/7/2147483647"
+    assert third == PostLink("durov", 3)
+
+
 def test_text_links_take_their_place_by_utf16_offset() -> None:
     # Given an emoji (two UTF-16 units) before the words, and a text link between two typed ones
     text = "😀 t.me/aaaa/1 here t.me/cccc/3"
