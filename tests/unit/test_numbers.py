@@ -357,6 +357,11 @@ BETWEEN = st.sampled_from(
         " => ",
         " (and ",
         ", fotos ",
+        ", hasta el ",
+        " até ao ",
+        " y todos hasta el ",
+        "\nhasta: ",
+        " (hasta el ",
     ]
 )
 AFTER = st.sampled_from(["", ".", "!", "\n", " please", " gracias", " minutes", " videos de mi viaje", " t.me/other/1"])
