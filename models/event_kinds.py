@@ -788,6 +788,7 @@ class IncidentKey(StrEnum):
     LEDGER_CONTRADICTS_ITSELF = "ledger_contradicts_itself"
     PAYPAL_AWAY = "paypal_away"
     PAYPAL_DENIED = "paypal_denied"
+    PAYPAL_LEFT = "paypal_left"
     PLANS_REFUSED = "plans_refused"
     REPORT_REFUSED = "report_refused"
     WEBHOOK_MISSING = "webhook_missing"

@@ -28,6 +28,7 @@ _MONEY = (
     IncidentKey.DISPUTES_REFUSED,
     IncidentKey.PAYPAL_AWAY,
     IncidentKey.PAYPAL_DENIED,
+    IncidentKey.PAYPAL_LEFT,
     IncidentKey.WEBHOOKS_FAILING,
     IncidentKey.WEBHOOK_MISSING,
 )

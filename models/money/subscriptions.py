@@ -261,6 +261,15 @@ def to_poll(provider: str, now: int, limit: int = 50) -> list[SubscriptionInfo]:
     return [info(row) for row in Subscription.select().where(due).order_by(Subscription.id).limit(limit)]
 
 
+def left_at(provider: str) -> list[str]:
+    """What goes on at a provider: its ids of the renewals, and of the payments whose refund is not done."""
+    renewing = (Subscription.provider == provider) & Subscription.state.in_(RENEWING)
+    asked = Request.select(Request.payment).where((Request.provider == provider) & (Request.state == "open"))
+    renewals = Subscription.select().where(renewing).order_by(Subscription.id)
+    refunds = Payment.select().where(Payment.id.in_(asked)).order_by(Payment.id)
+    return [*(row.remote_id for row in renewals), *(row.remote_id for row in refunds)]
+
+
 def polled(subscription_id: int, next_look_at: int) -> None:
     """Note when the next poll of a subscription is due."""
     with transaction():

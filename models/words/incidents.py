@@ -63,6 +63,11 @@ INCIDENTS: Mapping[str, Callable[[Texts], str]] = {
         "PayPal does not accept PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET any more, so nobody can pay with "
         "PayPal. Put new ones into the settings and restart."
     ),
+    IncidentKey.PAYPAL_LEFT: lambda t: t.gettext(
+        "PayPal is switched off here, but customers go on paying for renewals there, or wait for a refund. What it is "
+        "about is below: put PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET back until it is done, or end it on PayPal's "
+        "own pages."
+    ),
     IncidentKey.DISPUTES_REFUSED: lambda t: t.gettext(
         "PayPal does not show me its disputes, so a disputed payment does not pause access. Switch on “Customer "
         "disputes” for the application in PayPal's developer pages."

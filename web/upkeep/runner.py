@@ -31,6 +31,7 @@ from models.maintenance import clock_repair, health, privacy, refusals, retentio
 from models.money import orders, provider_requests, reminders, subscriptions, webhooks
 from models.money.orders import OrderInfo
 from models.money.provider_requests import RequestInfo, RequestKind
+from models.money.providers import Provider
 from models.money.rewards import news
 from models.money.seller import Result, Seller, SellerError
 from models.money.vouchers import gifts
@@ -61,6 +62,8 @@ A_TURN, LOOKUPS_A_TURN = 50, 3
 Anybody may ask for look-ups, which are often for nothing."""
 
 PING_CHECK_S = 10
+LEFT_SHOWN = 10
+"""Ids of what PayPal goes on with; more would fill the message."""
 WEBHOOK_RETRY_S, WEBHOOK_DOUBLINGS = 15, 8
 CACHE_AGE_S, CACHE_POSTS = 30 * DAY_S, 100_000
 OF_PAYPAL = (
@@ -159,6 +162,7 @@ class Upkeep:
     def _selling(self, shop: Shop) -> list[PeriodicTask]:
         monitor = Monitor(shop)
         return [
+            PeriodicTask("take up what was left", DAY_S, _close_left),
             PeriodicTask("ask PayPal in", MINUTE_S, monitor.check_access),
             PeriodicTask("watch notifications", MINUTE_S, monitor.watch_notifications),
             PeriodicTask("register the webhook", MINUTE_S, lambda now: registration.ensure(shop, now)),
@@ -171,8 +175,14 @@ class Upkeep:
         ]
 
     def _not_selling(self) -> list[PeriodicTask]:
-        """Close PayPal's incidents: nothing else does without PayPal, and an open one hides the next of its kind."""
-        return [PeriodicTask("end what was PayPal's", DAY_S, _end_all_of_paypal)]
+        """Close PayPal's incidents: nothing else does without PayPal, and an open one hides the next of its kind.
+
+        What goes on there, although PayPal is switched off here, is one of its own.
+        """
+        return [
+            PeriodicTask("end what was PayPal's", DAY_S, _end_all_of_paypal),
+            PeriodicTask("tell what PayPal goes on with", MINUTE_S, _tell_what_is_left),
+        ]
 
     def _keeping(self) -> list[PeriodicTask]:
         return [
@@ -295,6 +305,19 @@ def _let_go(now: int) -> None:
 def _end_all_of_paypal(now: int) -> None:
     for key in OF_PAYPAL:
         health.close_incident(key, now)
+
+
+def _tell_what_is_left(now: int) -> None:
+    left = subscriptions.left_at(Provider.PAYPAL)
+    if left:
+        more = ["…"] if len(left) > LEFT_SHOWN else []
+        health.tell_incident(IncidentKey.PAYPAL_LEFT, ", ".join([*left[:LEFT_SHOWN], *more]), now)
+    else:
+        _close_left(now)
+
+
+def _close_left(now: int) -> None:
+    health.close_incident(IncidentKey.PAYPAL_LEFT, now)
 
 
 def _discard(_count: object) -> None:

@@ -15,10 +15,11 @@ from models.event_kinds import AccessEnded
 from models.jobs import queue
 from models.jobs.queue import JobInfo
 from models.maintenance import clock_repair, health
-from models.money import orders, payments, provider_requests, reminders, webhooks
+from models.money import orders, payments, provider_requests, reminders, subscriptions, webhooks
+from models.money.subscriptions import News, SubscriptionState
 from models.tables import Event, Job, Order, Payment, User
 from tests import environment, machine
-from tests.purchases import customer, fact, order
+from tests.purchases import MONTHLY, customer, fact, order
 from tests.sandbox.paypal import LocalPayPal
 from tests.sandbox.paypal import start as start_paypal
 from tests.store import customers, enqueue
@@ -292,3 +293,20 @@ def test_without_paypal_nothing_of_it_stays_wrong(configured: Settings) -> None:
     Upkeep(configured, None, environment.catalogue(configured)).run_once(now)
 
     assert health.incidents() == []
+
+
+def test_what_goes_on_at_paypal_without_us_is_told(configured: Settings, shop: Shop) -> None:
+    now = int(time.time())
+    begun = order(customer(now), MONTHLY, "paypal", now)
+    subscriptions.begin(begun.id, "I-LEFT", now)
+    subscriptions.update(News("paypal", "I-LEFT", SubscriptionState.ACTIVE, now + 30 * DAY, now), now)
+    paid = order(customer(now), provider="paypal", now=now)
+    (settled,) = payments.apply([fact(paid)], now)
+    payments.ask_refund(settled.payment_id or 0, None, 1, now)
+
+    Upkeep(configured, None, environment.catalogue(configured)).run_once(now)
+
+    (incident,) = health.incidents()
+    assert (incident.key, incident.text) == ("paypal_left", f"I-LEFT, {payments.history_of(paid.user_id)[0].remote_id}")
+    Upkeep(configured, shop, environment.catalogue(configured)).run_once(now)
+    assert "paypal_left" in told("incident_closed")
