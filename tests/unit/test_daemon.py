@@ -68,6 +68,20 @@ async def test_turns_are_evenly_spaced() -> None:
     assert loop.time() - began >= 0.1
 
 
+async def test_turns_take_no_longer_than_they_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace, waits = Pace(per_second=4), list[float]()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: 100.0)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for _ in range(3):
+        await pace.wait()
+
+    assert waits == [0.25, 0.5]
+
+
 async def test_a_task_that_ends_by_itself_is_noticed() -> None:
     tasks = Tasks()
     tasks.start("patient", asyncio.sleep(60))

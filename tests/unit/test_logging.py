@@ -26,7 +26,10 @@ from config.logging import (
     BoundedHandler,
     JsonFormatter,
     Redactor,
+    budget,
+    prune,
 )
+from config.settings import load
 from tests import environment
 
 SECRET = 'p"w\\d-é€ñ/+ x'
@@ -174,6 +177,17 @@ def test_a_long_traceback_keeps_its_end_and_no_half_secret() -> None:
 
 def test_the_shares_of_all_programs_fit_into_the_budget() -> None:
     assert sum(SHARES.values()) + OTHER_SHARE + SUPERVISORD_SHARE + LEFTOVER_SHARE <= 100
+
+
+def test_what_others_left_among_the_logs_goes_and_no_log(tmp_path: Path) -> None:
+    settings = load(environment.minimal(tmp_path) | {"LOG_TOTAL_MB": "5"}, None)
+    settings.logs.mkdir(parents=True)
+    for name in ("web.log", "daemon.log.1", "supervisord.txt", "old.log"):
+        (settings.logs / name).write_bytes(bytes(budget(settings, LEFTOVER_SHARE) + 1))
+
+    prune(settings)
+
+    assert sorted(file.name for file in settings.logs.iterdir()) == ["daemon.log.1", "supervisord.txt", "web.log"]
 
 
 def test_a_line_that_a_killed_process_has_begun_is_cut_off(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from config import settings
 from config.settings import Settings
 from daemon.accounts.logins import Logins
 from daemon.database import Database
-from daemon.telegram import clients, standing
+from daemon.telegram import account_guard, clients, standing
 from daemon.wakeup import Wakeup, Watcher
 from models import database, notes
 from models.accounts import logins, pool
@@ -98,8 +98,12 @@ async def test_another_secret_key_is_told_and_the_bot_answers(daemon_sandbox: Sa
 
 
 def test_a_killed_daemon_leaves_its_account_to_the_next(daemon_sandbox: Sandbox, alone: Daemon) -> None:
-    account = add(alone, *operators_session(daemon_sandbox))
+    session, person = operators_session(daemon_sandbox)
+    account = add(alone, session, person)
+    endpoint = settings.load({**daemon_sandbox.env, "DB_PATH": str(alone.db_path)}, None).telegram_endpoint
+    assert not account_guard.is_held(session, endpoint)
     alone.start(wait_for="account.connected")
+    assert account_guard.is_held(session, endpoint), "no other daemon of this machine may read with it"
     alone.kill()
     with alone.opened() as now:
         known = pool.get(account)

@@ -69,6 +69,18 @@ async def test_money_goes_back_in_two_taps(daemon_sandbox: Sandbox, shared_daemo
         await admin.until_text("is done")
 
 
+async def test_a_customer_gets_no_commands_of_admins(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
+    def menus() -> int:
+        return int(daemon_sandbox.control("GET", "/stats")["calls"].get("bots.setBotCommands", 0))
+
+    async with chat(daemon_sandbox) as customer:
+        before = menus()
+        for command in ("/start", "/help"):
+            await customer.ask(command)
+        await customer.silence(0.5)
+        assert menus() == before
+
+
 async def test_days_are_given_by_buttons_once(daemon_sandbox: Sandbox, shared_daemon: Daemon) -> None:
     async with chat(daemon_sandbox, admin=True) as admin, chat(daemon_sandbox) as customer:
         await admin.ask("/language en")
