@@ -148,11 +148,20 @@ class Operations:
         """Record what PayPal shows of the payment; True when it shows the refund of the request."""
         order = orders.get(payment.order_id) if payment.order_id is not None else None
         if order is not None:
-            self._shop.settle(order, now)
+            self._settled(lambda: self._shop.settle(order, now))
         found = payments.get(payment.id)
         return found is not None and (
             found.refunded >= found.amount or payments.refunded_since(payment.id, request.amount, request.created_at)
         )
+
+    def _settled(self, settle: Callable[[], object]) -> None:
+        """Record what PayPal shows: nothing of what it does not have, such as the sales of another account."""
+        try:
+            settle()
+        except Refused as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            logger.warning("request.hidden", extra={"cause": str(refusal)})
 
     # Subscriptions
 
@@ -184,7 +193,7 @@ class Operations:
                 change(known.remote_id, REASON, request.request_id)
             except Refused as refusal:
                 refused = refusal
-        self._shop.settle_subscription(known, now)
+        self._settled(lambda: self._shop.settle_subscription(known, now))
         if is_reached(_subscription(request)):
             return True
         if _is_too_old(request, now):
