@@ -260,10 +260,10 @@ def hold(job_id: int, count: int = 1, size: int = 1, room: Callable[[], Room] | 
 def test_what_is_released_stands_behind_the_customers_others() -> None:
     held = running("held")
     hold(held)
-    waiting = [enqueue(1, key, priority=1) for key in "ab"]
+    waiting = [enqueue(1, key, priority=2) for key in "ab"]
     bought(1, replace(TEN, count=1))
 
-    assert holding.release(1, FULL, 1, NOW) == [held]
+    assert holding.release(1, FULL, 2, NOW) == [held]
 
     assert queue.get(held).round > max(job.round for job in waiting)
 
