@@ -122,6 +122,7 @@ def test_cancelled_and_upgraded_keeps_the_rest_for_afterwards() -> None:
     paypal_subscription(user)
     payments.settle(sale(1, NOW), NOW)
     subscriptions.update(News("paypal", "I-1", SubscriptionState.CANCELLED, None, NOW + 9 * DAY), NOW + 9 * DAY)
+    assert Event.get(Event.kind == "subscription_cancelled").payload["until"] == NOW + MONTH
     payments.settle(fact(order(user, VIP), NOW + 10 * DAY), NOW + 10 * DAY)
     assert access.of(user, NOW + 10 * DAY).paid == (
         access.Interval(NOW, NOW + 10 * DAY, 1),
