@@ -65,7 +65,7 @@ def _off(settings: Settings, t: Texts) -> Finding:
 
 def _currencies(shop: Shop, t: Texts) -> Iterator[Finding]:
     """Currencies that PayPal takes from accounts of one country alone."""
-    for currency in sorted({each for plan in shop.catalogue.plans.on_sale() for each in plan.prices}):
+    for currency in sorted({each for article in shop.catalogue.plans.articles_on_sale() for each in article.prices}):
         country = country_of_currency(currency, t.language)
         if country is not None:
             yield warn(

@@ -235,6 +235,12 @@ MISTAKES = {
         environ=PAYPAL | {"BACKEND_URL": "https://shop.peaje.io"},
         do=lambda place: change_the_plans(place, "USD", "BRL"),
     ),
+    "a pack in the currency of one country": Mistake(
+        "MYR works only if your PayPal account and your customers' are of Malaysia",
+        "MYR solo funciona si tu cuenta de PayPal y las de tus clientes son de Malasia",
+        environ=PAYPAL | {"BACKEND_URL": "https://shop.peaje.io"},
+        do=lambda place: change_the_plans(place, "prices = { XTR = 25 }", 'prices = { XTR = 25, MYR = "9.00" }'),
+    ),
     "a price that PayPal's fee eats": Mistake(
         "of $1.00 for premium PayPal keeps about $0.49 and some percent",
         "de 1,00\xa0US$ por premium, PayPal se queda unos 0,49\xa0US$ y un porcentaje",
