@@ -14,6 +14,7 @@ from models.jobs.sources import JoinOutcome
 from models.maintenance import health
 from models.money import access
 from models.promotion import referrals
+from models.tables import Heartbeat
 from tests.operator_browser import Operator, form_to, said
 from tests.paypal_shop import ADMIN, SECRET_KEY, PayPalShop
 
@@ -44,6 +45,15 @@ def test_what_went_wrong_is_read_in_ones_own_language(shop: PayPalShop, admin: O
         users.set_language(ADMIN, None, int(time.time()))
         health.close_incident(IncidentKey.PLANS_REFUSED, int(time.time()))
     assert words["en"] in said(admin.page("/console/health"), "incidents"), "its history stays"
+
+
+@pytest.mark.parametrize(("ago", "words"), [(0, "alive"), (health.BEAT_STALE_S + 60, "does not answer")])
+def test_a_program_that_is_silent_does_not_live(shop: PayPalShop, admin: Operator, ago: int, words: str) -> None:
+    health.beat("visitor", {}, int(time.time()) - ago)
+    try:
+        assert words in said(admin.page("/console/health"), "programs").rpartition("visitor")[2]
+    finally:
+        Heartbeat.delete().where(Heartbeat.program == "visitor").execute()
 
 
 def test_a_chat_is_opened_and_closed_by_a_button(shop: PayPalShop, admin: Operator) -> None:
