@@ -225,3 +225,20 @@ def test_each_row_of_a_spreadsheet_is_in_it_once(monkeypatch: pytest.MonkeyPatch
     pieces = list(spreadsheets._pieces([[str(number)] for number in range(5)]))
 
     assert pieces == ["0\r\n1\r\n", "2\r\n3\r\n", "4\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("", None), (" 1 ", 1), ("100", 100), *((odd, "wrong") for odd in ("0", "101", "-1", "1.0"))]
+)
+def test_a_number_of_a_code_is_one_that_may_be(text: str, number: int | str | None) -> None:
+    try:
+        read: int | str | None = codes._number({"uses": text}, "uses", said="uses", most=100, t=T)
+    except codes.Wrong:
+        read = "wrong"
+    assert read == number
+
+
+@pytest.mark.parametrize(("name", "kind"), [("REFUND_DAYS", "number"), ("CHANNEL_URL", "text")])
+def test_a_number_is_typed_into_a_field_for_numbers(name: str, kind: str) -> None:
+    shown = settings.Shown(name, "", "", "", is_locked=False, override=None, author="")
+    assert shown.kind == kind

@@ -444,6 +444,13 @@ def test_a_db_path_that_cannot_be_used_is_a_fault(environ: dict[str, str], tmp_p
     assert faults(environ | {"DB_PATH": str(tmp_path / "file")})[0].startswith("DB_PATH must be a directory")
 
 
+def test_what_set_up_has_yet_to_ask_for_is_no_fault_beside_another(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        settings.load({"DB_PATH": str(tmp_path), "PORT": "many"}, None, unfinished=True)
+
+    assert [fault.split()[0] for fault in raised.value.faults] == ["PORT"]
+
+
 def test_whoever_reads_the_error_reads_every_fault(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError) as raised:
         load(environ | {"PORT": "many", "TELEGRAM_API_ID": "none"})

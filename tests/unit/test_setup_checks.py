@@ -105,6 +105,7 @@ def test_a_token_is_found_in_the_message_around_it(typed: str, token: str | None
         ("2147483648", None),
         ("0", None),
         ("١٢", None),
+        pytest.param("9" * 5000, None, id="more digits than Python reads"),
     ],
 )
 def test_the_number_of_an_application_is_digits(typed: str, number: str | None) -> None:
