@@ -61,7 +61,8 @@ def operators_session(sandbox: Sandbox) -> tuple[str, Person]:
 
 async def test_an_account_in_the_database_is_enough(daemon_sandbox: Sandbox, alone: Daemon) -> None:
     add(alone, *operators_session(daemon_sandbox))
-    alone.start(wait_for="account.connected")
+    alone.start()
+    alone.until_logged("account.connected")
     async with chat(daemon_sandbox) as customer:
         await customer.say(customer.link("video1"))
         await customer.until(lambda message: message.video is not None, timeout=20)
