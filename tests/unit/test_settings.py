@@ -444,7 +444,7 @@ def test_a_db_path_that_cannot_be_used_is_a_fault(environ: dict[str, str], tmp_p
     assert faults(environ | {"DB_PATH": str(tmp_path / "file")})[0].startswith("DB_PATH must be a directory")
 
 
-def test_what_set_up_has_yet_to_ask_for_is_no_fault_beside_another(tmp_path: Path) -> None:
+def test_what_set_up_will_ask_for_is_no_fault_beside_another(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         settings.load({"DB_PATH": str(tmp_path), "PORT": "many"}, None, unfinished=True)
 
